@@ -1,0 +1,50 @@
+"""
+Ids of commands: UUIDv7 (RFC 9562 section 5.7), monotonic per process (section 6.2, method 1).
+"""
+
+from collections.abc import Callable
+from secrets import randbits
+from uuid import UUID
+
+from attrs import define, field
+
+_COUNTER_BITS = 12
+_RANDOM_BITS = 62
+
+
+@define(eq=False)
+class IdSource:
+    """
+    Makes ids that ascend, whatever the wall clock does.
+
+    ``now`` gives wall milliseconds. The 12 bits after the version are a counter that starts anywhere in its lower half
+    each millisecond; when it overflows, or the clock stands or steps back, the timestamp runs ahead of the clock.
+    """
+
+    now: Callable[[], int]
+    _moment: int = field(default=0, init=False)
+    _counter: int = field(default=0, init=False)
+
+    def after(self, last: str | None) -> None:
+        """
+        Make only ids greater than ``last``, the greatest that an earlier process made.
+        """
+        if last is not None:
+            number = UUID(last).int
+            self._moment = number >> 80
+            self._counter = (number >> 64) & 0xFFF
+
+    def make(self) -> str:
+        """
+        The next id, in its canonical text.
+        """
+        now = self.now()
+        if now > self._moment:
+            self._moment, self._counter = now, randbits(_COUNTER_BITS - 1)
+        elif self._counter < (1 << _COUNTER_BITS) - 1:
+            self._counter += 1
+        else:
+            self._moment, self._counter = self._moment + 1, 0
+        head = self._moment << 16 | 0x7000 | self._counter
+        tail = 0b10 << _RANDOM_BITS | randbits(_RANDOM_BITS)
+        return str(UUID(int=head << 64 | tail))

@@ -1,0 +1,119 @@
+"""
+JSON as it comes and goes over the wire: stricter than Python's own reader, and with one error for all that is wrong.
+"""
+
+import json
+from collections.abc import Iterator
+from math import isfinite
+from typing import Any, NoReturn
+from urllib.parse import quote
+
+from pushd.model.errors import FieldError, UnreadableBody
+
+MAX_DEPTH = 100
+"""Levels of nesting that we hand on; Python's encoder gives up somewhere below a thousand."""
+
+MAX_LINE = 1000
+"""Characters of an error that we keep in one line; the whole of it is in the result."""
+
+
+def decode(body: bytes) -> str:
+    """
+    The text of a body in UTF-8, without the mark that some clients put in front.
+
+    :raises UnreadableBody: if it is not UTF-8.
+    """
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnreadableBody("The body is not UTF-8.") from error
+
+
+def parse(text: str) -> Any:
+    """
+    The value of a JSON text (RFC 8259): no NaN, no number that is too large, no bottomless nesting.
+
+    :raises UnreadableBody: if it is not JSON.
+    """
+    try:
+        return json.loads(text, parse_float=_finite, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableBody("The body is not JSON.") from error
+
+
+def write(value: object) -> str:
+    """
+    The shortest JSON text of ``value``, with other characters than ASCII as themselves.
+    """
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def one_line(value: object) -> str:
+    """
+    A device's words as one line that any store and any screen can take, cut where it is too long.
+    """
+    text = value if isinstance(value, str) else _outline(value)
+    clean = text[: 2 * MAX_LINE].encode("utf-8", "replace").decode("utf-8")
+    line = " ".join("".join(char if char.isprintable() else " " for char in clean).split())
+    return line if len(line) <= MAX_LINE else line[: MAX_LINE - 1] + "…"
+
+
+def below(pointer: str, *keys: str | int) -> str:
+    """
+    The JSON pointer, in its form for a URI fragment, to what ``pointer`` holds at ``keys``, one below the other.
+    """
+    tokens = (str(key).replace("~", "~0").replace("/", "~1") for key in keys)
+    return "/".join([pointer, *(quote(token, safe="~", errors="replace") for token in tokens)])
+
+
+def flaws(value: object, pointer: str) -> Iterator[FieldError]:
+    """
+    What in ``value``, found at ``pointer``, could not be written as JSON in UTF-8.
+    """
+    todo: list[tuple[object, tuple[str | int, ...]]] = [(value, ())]
+    while todo:
+        value, keys = todo.pop()
+        if problem := _problem(value, len(keys)):
+            yield FieldError(below(pointer, *keys), problem)
+        elif isinstance(value, dict):
+            todo.extend((item, (*keys, key)) for key, item in value.items())
+        elif isinstance(value, list):
+            todo.extend((item, (*keys, index)) for index, item in enumerate(value))
+
+
+def _problem(value: object, depth: int) -> str | None:
+    if depth > MAX_DEPTH:
+        return f"is nested deeper than {MAX_DEPTH} levels"
+    if isinstance(value, str) and not _encodable(value):
+        return "holds half of a surrogate pair; send whole characters"
+    if isinstance(value, dict) and not _encodable("".join(value)):
+        return "has a key with half of a surrogate pair; send whole characters"
+    if isinstance(value, float) and not isfinite(value):
+        return "must be a finite number"
+    return None
+
+
+def _outline(value: object) -> str:
+    try:
+        return write(value)
+    except RecursionError:  # the reader goes a little deeper than the writer
+        return "(nested too deeply to be shown)"
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not isfinite(number):
+        raise ValueError(f"{digits} is too large")
+    return number
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")

@@ -1,0 +1,61 @@
+"""
+Time: wall time for what people read, steady time for what we wait for.
+
+Both are whole milliseconds. Wall time counts from the Unix epoch and steps when somebody sets the clock. Steady time
+counts only while this process served: it neither steps nor runs while we were away, so that no lease or silence is
+blamed on a device for an outage of ours. It is comparable within one process only.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from attrs import frozen
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+
+_FORM = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
+"""Python reads more of ISO 8601 than RFC 3339 allows: weeks, commas, hours alone."""
+
+MIN_MOMENT = -62135596800000
+MAX_MOMENT = 253402300799999
+"""The first millisecond of the year 1 and the last of 9999: what RFC 3339, and Python, can still write."""
+
+
+@frozen
+class Now:
+    """
+    An instant on both clocks, in milliseconds.
+    """
+
+    wall: int
+    steady: int
+
+
+def milliseconds(seconds: float) -> int:
+    """
+    A duration in seconds as whole milliseconds.
+    """
+    return round(seconds * 1000)
+
+
+def to_rfc3339(moment: int) -> str:
+    """
+    Wall milliseconds as RFC 3339 in UTC with milliseconds, ``2026-01-02T03:04:05.678Z``.
+    """
+    stamp = _EPOCH + timedelta(milliseconds=moment)
+    return stamp.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def from_rfc3339(text: str) -> int:
+    """
+    RFC 3339 (section 5.6) as wall milliseconds.
+
+    :raises ValueError: if it is no time, has no offset from UTC, or lies outside of the years 1 to 9999.
+    """
+    if not _FORM.fullmatch(text):
+        raise ValueError("not an RFC 3339 time")
+    moment = (datetime.fromisoformat(text.upper()) - _EPOCH) // _MS
+    if not MIN_MOMENT <= moment <= MAX_MOMENT:
+        raise ValueError("outside of the years 1 to 9999")
+    return moment

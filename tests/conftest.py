@@ -1,0 +1,46 @@
+"""
+What holds for every test: nothing fails in silence, and nothing is left behind.
+"""
+
+import gc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
+
+
+gc.collect()
+gc.freeze()  # what was imported is no garbage: the collections below look at a test's own objects only
+
+
+@pytest.fixture(autouse=True)
+def no_logged_failure() -> Iterator[list[Any]]:
+    """
+    Fail a test during which a failure was logged, or a Deferred lost one; a test that expects one clears the list.
+    """
+    failures: list[Any] = []
+
+    def observe(event: dict[str, Any]) -> None:
+        if event.get("log_failure") is not None:
+            failures.append(event["log_failure"])
+
+    globalLogPublisher.addObserver(observe)
+    try:
+        yield failures
+        gc.collect()
+    finally:
+        globalLogPublisher.removeObserver(observe)
+    assert not failures, "\n".join(failure.getTraceback() for failure in failures)
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    """
+    A clock that moves when it is told to, and must be empty at the end.
+    """
+    clock = Clock()
+    clock.advance(1_000_000)
+    yield clock
+    assert not clock.getDelayedCalls(), "delayed calls were left behind"
