@@ -1,0 +1,273 @@
+"""
+The one seam between what we promise and where it is kept.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+from attrs import field, frozen
+from twisted.internet.defer import Deferred
+from zope.interface import Interface
+
+from pushd.model.command import Command, Draft, Handed
+from pushd.model.device import Admission, Device, Load, Orphan, PresenceState, Proof, ProofKind, Sighting
+from pushd.model.events import Event, EventType
+from pushd.model.lifecycle import State
+from pushd.model.moments import Now
+from pushd.model.report import Report
+from pushd.model.token import Token
+
+
+@frozen(kw_only=True)
+class Claim:
+    """
+    What a look for a device found.
+
+    ``due`` is when something may next be had for it, in wall milliseconds (0: now, as far as time is concerned), or
+    None if nothing waits.
+    """
+
+    handed: tuple[Handed, ...] = ()
+    due: int | None = None
+
+
+class Settlement(Enum):
+    """
+    What a report did.
+    """
+
+    SETTLED = "settled"
+    REPEATED = "repeated"  # it was settled in the same way before
+    ORPHANED = "orphaned"  # it settled nothing and was kept
+    DROPPED = "dropped"  # it settled nothing and was not kept: the device is not approved
+
+
+@frozen(kw_only=True)
+class DeviceFilter:
+    """
+    Which devices to list; None and empty mean any. ``q`` is part of an id or a name.
+    """
+
+    dialect: str | None = None
+    presence: PresenceState | None = None
+    admission: Admission | None = None
+    tags: tuple[str, ...] = ()
+    q: str | None = None
+
+
+@frozen(kw_only=True)
+class CommandFilter:
+    """
+    Which commands to list; None means any. ``since`` is wall milliseconds of creation.
+    """
+
+    device: str | None = None
+    state: State | None = None
+    since: int | None = None
+
+
+@frozen(kw_only=True)
+class EventFilter:
+    """
+    Which events to list; None and empty mean any.
+    """
+
+    device: str | None = None
+    types: tuple[EventType, ...] = ()
+
+
+@frozen(kw_only=True)
+class Known:
+    """
+    What the memory of a process starts from: all that an idle poll must not ask the database for.
+    """
+
+    devices: tuple[Device, ...] = ()
+    proofs: tuple[Proof, ...] = ()
+    tokens: tuple[Token, ...] = ()
+    queued: frozenset[str] = field(default=frozenset())
+    """Ids of the devices that have something queued."""
+    reportable: tuple[tuple[str, str], ...] = ()
+    """Device and command of each that is out or unknown: what a result may still be for."""
+    last_command: str | None = None
+    """The greatest command id ever made."""
+
+
+@frozen(kw_only=True)
+class EventPage:
+    """
+    A piece of the feed; ``next`` is the ``seq`` to read on after, beyond what the filter left out.
+    """
+
+    items: tuple[Event, ...]
+    next: int
+
+
+Listener = Callable[[Event], None]
+
+
+class IStore(Interface):
+    """
+    What is durable. A verb's Deferred fires after its change is committed and synced, with :exc:`Unavailable` if that
+    could not be done; it is not cancellable: a change may outlive whoever asked for it.
+
+    Verbs take ``now``; they never look at a clock.
+    """
+
+    def open(now: Now) -> Known:
+        """
+        Open, or make, the database, blocking; give every open lease its whole time again.
+
+        :raises StoreRefused: if the database is newer than this program, damaged, or not ours.
+        """
+
+    def close() -> Deferred[None]:
+        """
+        Finish what was asked for, then close.
+        """
+
+    def subscribe(listener: Listener) -> None:
+        """
+        Call ``listener`` with each event after its commit, in the order of commits, before the verb's Deferred fires.
+        """
+
+    def check() -> Deferred[None]:
+        """
+        Fire once a transaction has been committed: the store answers.
+        """
+
+    def put(draft: Draft, queue_signed_off: bool, limit: int, now: Now) -> Deferred[tuple[Command, bool]]:
+        """
+        Queue a command; False if it is the earlier one with the same idempotency key.
+
+        :raises UnknownDevice: or :exc:`DeviceBlocked`, :exc:`DeviceSignedOff`, :exc:`KeyReused`,
+            :exc:`QueueFull` (``limit`` are queued).
+        """
+
+    def claim(device: str, uuid: str | None, sequential: bool, limit: int, now: Now) -> Deferred[Claim]:
+        """
+        Move up to ``limit`` commands of an approved device to ``sent``, best first.
+
+        Where the device is ``sequential``, nothing is claimed for a poll that repeats the ``uuid`` of the one out.
+        """
+
+    def unsend(handed: Sequence[Handed], now: Now) -> Deferred[None]:
+        """
+        Take back commands that were claimed for a connection that had gone before a byte was written.
+        """
+
+    def acknowledge(device: str, command: str, now: Now) -> Deferred[None]:
+        """
+        Note that the device has the command, and renew its lease; nothing if it is not this device's to acknowledge.
+        """
+
+    def settle(device: str, report: Report, now: Now) -> Deferred[Settlement]:
+        """
+        Find the command that a report is about, and end it; a report that is about none is kept as an orphan.
+        """
+
+    def cancel(command: str, now: Now) -> Deferred[Command]:
+        """
+        Take a command back, or make the attempt that is out the last.
+
+        :raises UnknownCommand: or :exc:`IllegalMove`.
+        """
+
+    def expire(limit: int, now: Now) -> Deferred[int]:
+        """
+        End up to ``limit`` queued commands whose time to live is over; how many.
+        """
+
+    def lapse(limit: int, now: Now) -> Deferred[int]:
+        """
+        End, or queue again, up to ``limit`` commands whose lease ran out; how many.
+        """
+
+    def command(command: str) -> Deferred[Command]:
+        """
+        One command, whole.
+
+        :raises UnknownCommand: if there is none.
+        """
+
+    def commands(which: CommandFilter, before: str | None, limit: int) -> Deferred[list[Command]]:
+        """
+        Commands, newest first, from the one before ``before`` on; without payload and result.
+        """
+
+    def add_device(device: Device, introduced: bool, now: Now) -> Deferred[Device]:
+        """
+        Register a device; or, where it has ``introduced`` itself, the one that is known already.
+
+        :raises DeviceKnown: if an operator registers one that is known.
+        """
+
+    def change_device(device: str, changes: Mapping[str, Any], now: Now) -> Deferred[Device]:
+        """
+        Change fields of a device, by their names.
+
+        :raises UnknownDevice: if there is none.
+        """
+
+    def forget_device(device: str, now: Now) -> Deferred[None]:
+        """
+        Delete a device and its proofs: its queued commands are cancelled, those out become unknown.
+
+        :raises UnknownDevice: if there is none.
+        """
+
+    def note_presence(device: str, presence: PresenceState, now: Now) -> Deferred[None]:
+        """
+        Change whether a device is there.
+        """
+
+    def note_sightings(sightings: Sequence[Sighting]) -> Deferred[None]:
+        """
+        Write down when devices were last heard of.
+        """
+
+    def note_conflict(device: str, data: Mapping[str, Any], now: Now) -> Deferred[None]:
+        """
+        Tell the feed that two devices may share one id.
+        """
+
+    def devices(which: DeviceFilter, after: str | None, limit: int) -> Deferred[list[tuple[Device, Load]]]:
+        """
+        Devices with their load, by id, from the one after ``after`` on.
+        """
+
+    def load(device: str) -> Deferred[Load]:
+        """
+        How much waits for a device, and how much is out.
+        """
+
+    def orphans(device: str, before: int | None, limit: int) -> Deferred[list[Orphan]]:
+        """
+        Results of a device that settled nothing, newest first.
+        """
+
+    def add_proof(device: str, kind: ProofKind, digest: bytes, overlap: float, now: Now) -> Deferred[list[Proof]]:
+        """
+        Give a device a new secret or key; the old one stays valid for ``overlap`` seconds. All proofs of the device.
+
+        :raises UnknownDevice: if there is none.
+        """
+
+    def set_token(token: Token, now: Now) -> Deferred[None]:
+        """
+        Add a token, revoking the one of the same name.
+        """
+
+    def events(which: EventFilter, after: int, limit: int) -> Deferred[EventPage]:
+        """
+        The feed from the event after ``after`` on, in order.
+
+        :raises EventsPurged: if some of those are no longer kept.
+        :raises InvalidQuery: if ``after`` is beyond the newest event.
+        """
+
+    def last_event() -> Deferred[int]:
+        """
+        The ``seq`` of the newest event, 0 if there was none yet.
+        """

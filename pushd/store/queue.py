@@ -1,0 +1,222 @@
+"""
+The verbs that put a command into a queue and take it out, up to the device.
+"""
+
+import json
+from collections.abc import Sequence
+
+from pushd.model.command import Command, Draft, Handed
+from pushd.model.device import Admission, PresenceState
+from pushd.model.errors import (
+    DeviceBlocked,
+    DeviceSignedOff,
+    IllegalMove,
+    KeyReused,
+    QueueFull,
+    UnknownCommand,
+    UnknownDevice,
+)
+from pushd.model.events import EventType
+from pushd.model.lifecycle import OUT, State
+from pushd.model.moments import MAX_MOMENT, Now, milliseconds
+from pushd.store import moves
+from pushd.store.interface import Claim
+from pushd.store.rows import to_command
+from pushd.store.transaction import ITransaction, Row, Statement, first, record
+
+_ADMISSION = Statement("look up a device", "SELECT admission, presence FROM device WHERE id = :device")
+_BY_KEY = Statement(
+    "look up an idempotency key",
+    f"SELECT {moves.WHOLE}, fingerprint FROM command"
+    " WHERE created_by = :created_by AND device = :device AND idempotency_key = :key",
+)
+_QUEUED = Statement(
+    "count queued commands", "SELECT COUNT(*) AS queued FROM command WHERE device = :device AND state = 'queued'"
+)
+_INSERT = Statement(
+    "queue a command",
+    "INSERT INTO command (id, device, state, payload, delivery, priority, ttl, not_before, created_at, expires_at,"
+    " max_attempts, lease, deadline, created_by, resend_of, idempotency_key, fingerprint)"
+    " VALUES (:id, :device, 'queued', :payload, :delivery, :priority, :ttl, :not_before, :created_at, :expires_at,"
+    f" :max_attempts, :lease, :deadline, :created_by, :resend_of, :key, :fingerprint) RETURNING {moves.WHOLE}",
+)
+
+
+def put(tx: ITransaction, draft: Draft, queue_signed_off: bool, limit: int, now: Now) -> tuple[Command, bool]:
+    """
+    See :meth:`IStore.put`.
+    """
+    earlier = _earlier(tx, draft)
+    if earlier is not None:
+        return earlier, False
+    _check_may_queue(tx, draft.device, queue_signed_off, limit)
+    command = to_command(tx.rows(_INSERT, **_inserted(draft, now))[0], whole=True)
+    record(tx, now, EventType.COMMAND_QUEUED, draft.device, draft.id)
+    return command, True
+
+
+def _earlier(tx: ITransaction, draft: Draft) -> Command | None:
+    if draft.idempotency_key is None:
+        return None
+    row = first(tx, _BY_KEY, created_by=draft.created_by, device=draft.device, key=draft.idempotency_key)
+    if row is not None and row["fingerprint"] != draft.fingerprint:
+        raise KeyReused("This Idempotency-Key was used before with another body; use a new key for a new command.")
+    return None if row is None else to_command(row, whole=True)
+
+
+def _check_may_queue(tx: ITransaction, device: str, queue_signed_off: bool, limit: int) -> None:
+    row = first(tx, _ADMISSION, device=device)
+    if row is None:
+        raise UnknownDevice(f"No device {device} is known; it must have polled, or be registered.")
+    if row["admission"] == Admission.BLOCKED:
+        raise DeviceBlocked(f"{device} is blocked; approve it to send it something.")
+    if row["presence"] == PresenceState.SIGNED_OFF and not queue_signed_off:
+        raise DeviceSignedOff(f"{device} signed off; add ?queue=1 to queue the command for its return.")
+    if tx.rows(_QUEUED, device=device)[0]["queued"] >= limit:
+        raise QueueFull(f"{limit} commands wait for {device} already.")
+
+
+def _inserted(draft: Draft, now: Now) -> dict[str, object]:
+    terms = draft.terms
+    starts = max(now.wall, terms.not_before or 0)
+    return {
+        "id": draft.id,
+        "device": draft.device,
+        "payload": json.dumps(draft.payload, separators=(",", ":")),
+        "delivery": terms.delivery,
+        "priority": terms.priority,
+        "ttl": terms.ttl,
+        "not_before": terms.not_before,
+        "created_at": now.wall,
+        "expires_at": min(starts + milliseconds(terms.ttl), MAX_MOMENT),
+        "max_attempts": terms.max_attempts,
+        "lease": draft.lease,
+        "deadline": terms.deadline,
+        "created_by": draft.created_by,
+        "resend_of": draft.resend_of,
+        "key": draft.idempotency_key,
+        "fingerprint": draft.fingerprint,
+    }
+
+
+_NEWEST_OUT = Statement(
+    "look up what is out",
+    "SELECT command.state, attempt.uuid FROM attempt JOIN command ON command.id = attempt.command"
+    " WHERE attempt.device = :device ORDER BY attempt.serial DESC LIMIT 1",
+)
+_CANDIDATES = Statement(
+    "look for queued commands",
+    "SELECT id FROM command WHERE device = :device AND state = 'queued' AND expires_at > :now"
+    " AND COALESCE(not_before, 0) <= :now ORDER BY priority DESC, id LIMIT :limit",
+)
+_NEXT_DUE = Statement(
+    "look for commands not yet due",
+    "SELECT MIN(not_before) AS due FROM command WHERE device = :device AND state = 'queued' AND not_before > :now",
+)
+_ATTEMPT = Statement(
+    "write an attempt",
+    "INSERT INTO attempt (command, number, device, uuid, sent_at) VALUES (:id, :number, :device, :uuid, :now)",
+)
+
+
+def claim(tx: ITransaction, device: str, uuid: str | None, sequential: bool, limit: int, now: Now) -> Claim:
+    """
+    See :meth:`IStore.claim`.
+    """
+    row = first(tx, _ADMISSION, device=device)
+    if row is None or row["admission"] != Admission.APPROVED:
+        return Claim(due=0)  # an approval rings, and then there may be something
+    if sequential and _repeats_one_out(tx, device, uuid):
+        return Claim(due=0)
+    candidates = tx.rows(_CANDIDATES, device=device, now=now.wall, limit=limit + 1)
+    handed = tuple(_send(tx, row["id"], device, uuid, now) for row in candidates[:limit])
+    if len(candidates) > limit:
+        return Claim(handed=handed, due=0)
+    return Claim(handed=handed, due=tx.rows(_NEXT_DUE, device=device, now=now.wall)[0]["due"])
+
+
+def _repeats_one_out(tx: ITransaction, device: str, uuid: str | None) -> bool:
+    newest = first(tx, _NEWEST_OUT, device=device) if uuid is not None else None
+    return newest is not None and newest["state"] in OUT and newest["uuid"] == uuid
+
+
+def _send(tx: ITransaction, command: str, device: str, uuid: str | None, now: Now) -> Handed:
+    row = tx.rows(moves.SEND, id=command, now=now.wall, steady=now.steady)[0]
+    tx.run(_ATTEMPT, id=command, number=row["attempts"], device=device, uuid=uuid, now=now.wall)
+    record(tx, now, EventType.COMMAND_SENT, device, command, attempt=row["attempts"])
+    return Handed(command=command, attempt=row["attempts"], payload=json.loads(row["payload"]))
+
+
+_UNATTEMPT = Statement("take back an attempt", "DELETE FROM attempt WHERE command = :id AND number = :attempt")
+
+
+def unsend(tx: ITransaction, handed: Sequence[Handed], now: Now) -> None:
+    """
+    See :meth:`IStore.unsend`.
+    """
+    for one in handed:
+        row = first(tx, moves.UNSEND, id=one.command, attempt=one.attempt, now=now.wall)
+        if row is not None:
+            tx.run(_UNATTEMPT, id=one.command, attempt=one.attempt)
+            record(tx, now, EventType.COMMAND_QUEUED, row["device"], one.command, reason="unsent")
+
+
+_WHOLE = Statement("look up a command", f"SELECT {moves.WHOLE} FROM command WHERE id = :id")
+
+
+def look_up(tx: ITransaction, command: str) -> Row:
+    """
+    The whole row of a command.
+
+    :raises UnknownCommand: if there is none.
+    """
+    row = first(tx, _WHOLE, id=command)
+    if row is None:
+        raise UnknownCommand(f"No command {command} is known.")
+    return row
+
+
+def cancel(tx: ITransaction, command: str, now: Now) -> Command:
+    """
+    See :meth:`IStore.cancel`.
+    """
+    before = look_up(tx, command)
+    if before["state"] == State.CANCELLED:
+        return to_command(before, whole=True)
+    after = first(tx, moves.CANCEL, id=command, now=now.wall)
+    if after is None:
+        raise IllegalMove(f"The command is {before['state']}; {_WHY_NOT.get(before['state'], 'it has ended.')}")
+    if after["state"] != before["state"]:
+        record_state(tx, now, after)
+    return to_command(look_up(tx, command), whole=True)
+
+
+_WHY_NOT = dict.fromkeys(OUT, "it may have run already, and would not be sent again anyway.")
+
+_OF_STATE = {
+    State.QUEUED: EventType.COMMAND_QUEUED,
+    State.SENT: EventType.COMMAND_SENT,
+    State.ACKNOWLEDGED: EventType.COMMAND_ACKNOWLEDGED,
+    State.SUCCEEDED: EventType.COMMAND_SUCCEEDED,
+    State.FAILED: EventType.COMMAND_FAILED,
+    State.EXPIRED: EventType.COMMAND_EXPIRED,
+    State.CANCELLED: EventType.COMMAND_CANCELLED,
+    State.UNKNOWN: EventType.COMMAND_UNKNOWN,
+}
+
+
+def record_state(tx: ITransaction, now: Now, row: Row, reason: str | None = None) -> None:
+    """
+    Tell the feed of the state that a command is in now.
+    """
+    record(
+        tx,
+        now,
+        _OF_STATE[State(row["state"])],
+        row["device"],
+        row["id"],
+        reason=reason,
+        attempts=row["attempts"],
+        error=row["error"],
+        late=bool(row["late"]) or None,
+    )

@@ -1,0 +1,96 @@
+"""
+Rows to values.
+"""
+
+import json
+
+from pushd.model.command import Command
+from pushd.model.device import Admission, Device, Orphan, PresenceState, Proof, ProofKind
+from pushd.model.events import Event, EventType
+from pushd.model.lifecycle import Delivery, State
+from pushd.model.token import Role, Token
+from pushd.store.transaction import Row
+
+_COMMAND_PLAIN = (
+    "id device priority ttl not_before created_at expires_at attempts max_attempts lease deadline sent_at"
+    " acknowledged_at finished_at error evidence matched_by created_by resend_of resent_as idempotency_key"
+).split()
+
+_DEVICE_PLAIN = (
+    "id dialect name muted_until last_seen_at last_address poll_gap heartbeat_timeout hold learned_hold created_at"
+).split()
+
+
+def to_command(row: Row, whole: bool) -> Command:
+    """
+    A command; unless it is ``whole``, its payload is empty and its result None.
+    """
+    return Command(
+        state=State(row["state"]),
+        delivery=Delivery(row["delivery"]),
+        late=bool(row["late"]),
+        payload=json.loads(row["payload"]) if whole else {},
+        result=row["result"] if whole else None,
+        **{name: row[name] for name in _COMMAND_PLAIN},
+    )
+
+
+def to_device(row: Row) -> Device:
+    """
+    A device.
+    """
+    return Device(
+        tags=tuple(json.loads(row["tags"])),
+        allow_from=tuple(json.loads(row["allow_from"])),
+        admission=Admission(row["admission"]),
+        presence=PresenceState(row["presence"]),
+        **{name: row[name] for name in _DEVICE_PLAIN},
+    )
+
+
+def to_proof(row: Row) -> Proof:
+    """
+    A proof of identity.
+    """
+    return Proof(
+        digest=bytes(row["digest"]),
+        device=row["device"],
+        kind=ProofKind(row["kind"]),
+        expires_at=row["expires_at"],
+    )
+
+
+def to_token(row: Row) -> Token:
+    """
+    A token.
+    """
+    return Token(id=row["id"], name=row["name"], role=Role(row["role"]), digest=bytes(row["digest"]))
+
+
+def to_orphan(row: Row) -> Orphan:
+    """
+    An orphan result.
+    """
+    return Orphan(
+        id=row["id"],
+        device=row["device"],
+        at=row["at"],
+        reason=row["reason"],
+        reference=row["reference"],
+        size=row["size"],
+        raw=bytes(row["raw"]),
+    )
+
+
+def to_event(row: Row) -> Event:
+    """
+    An entry of the feed.
+    """
+    return Event(
+        seq=row["seq"],
+        type=EventType(row["type"]),
+        at=row["at"],
+        device=row["device"],
+        command=row["command"],
+        data=json.loads(row["data"]),
+    )

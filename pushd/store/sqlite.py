@@ -1,0 +1,247 @@
+"""
+SQLite: WAL, ``synchronous=FULL``, one connection that writes and one that reads.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pushd.model.errors import StoreRefused, Unavailable
+from pushd.model.events import Event
+from pushd.model.moments import Now
+from pushd.store import lists
+from pushd.store.interface import IStore, Known
+from pushd.store.lanes import InlineLane, Lane, ThreadLane, Work
+from pushd.store.transaction import ITransaction, Row, Statement
+from pushd.store.verbs import Verbs
+
+T = TypeVar("T")
+
+MEMORY = ":memory:"
+BUSY_SECONDS = 5.0
+"""How long to wait for a lock of another program, a backup tool say, before giving up."""
+
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA journal_size_limit = 67108864",
+)
+
+
+@define(eq=False)
+class SqliteTransaction:
+    """
+    See :class:`pushd.store.transaction.ITransaction`.
+    """
+
+    connection: sqlite3.Connection
+    events: list[Event] = field(factory=list)
+
+    def rows(self, statement: Statement, **values: Any) -> Sequence[Row]:
+        """
+        See :meth:`ITransaction.rows`.
+        """
+        return self._execute(statement, values).fetchall()
+
+    def run(self, statement: Statement, **values: Any) -> int:
+        """
+        See :meth:`ITransaction.run`.
+        """
+        return self._execute(statement, values).rowcount
+
+    def _execute(self, statement: Statement, values: dict[str, Any]) -> sqlite3.Cursor:
+        try:
+            return self.connection.execute(statement.sql, values)
+        except sqlite3.Error as error:
+            raise Unavailable(f"Unable to {statement.description}: {error}") from error
+
+
+@define(eq=False)
+class SqliteConnection:
+    """
+    See :class:`pushd.store.lanes.IConnection`.
+    """
+
+    connection: sqlite3.Connection
+    begin: str = "BEGIN IMMEDIATE"
+
+    def run(self, group: Sequence[Work]) -> None:
+        """
+        See :meth:`IConnection.run`.
+        """
+        try:
+            self.connection.execute(self.begin)
+            for work in group:
+                self._run_one(work)
+            self.connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._give_up(group, error)
+
+    def close(self) -> None:
+        """
+        See :meth:`IConnection.close`.
+        """
+        self.connection.close()
+
+    def _run_one(self, work: Work) -> None:
+        """
+        Run one verb so that its failure takes nothing else down.
+        """
+        tx = SqliteTransaction(self.connection)
+        self.connection.execute("SAVEPOINT verb")
+        try:
+            work.outcome = work.verb(tx)
+            work.events = tx.events
+        except Exception:
+            work.outcome = Failure()
+            self.connection.execute("ROLLBACK TO verb")
+        self.connection.execute("RELEASE verb")
+
+    def _give_up(self, group: Sequence[Work], error: sqlite3.Error) -> None:
+        """
+        Nothing of the group is durable: say so to each of them.
+        """
+        with suppress(sqlite3.Error):  # of a connection that was closed, or lost its disk
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+        for work in group:
+            work.events = ()
+            work.outcome = Failure(Unavailable(f"Unable to commit: {error}"))
+
+
+def connect(path: str) -> sqlite3.Connection:
+    """
+    Open a database, or make it.
+
+    :raises StoreRefused: if it is not a database, or cannot be written.
+    """
+    try:
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+    except sqlite3.Error as error:
+        raise StoreRefused(f"{path} cannot be opened: {error}.") from error
+    return connection
+
+
+@implementer(IStore)
+@define(eq=False)
+class SqliteStore(Verbs):
+    """
+    See :class:`pushd.store.interface.IStore`; ``path`` is a file, or :data:`MEMORY`.
+
+    With a ``reactor``, one thread writes and one reads; without, all happens at once on the calling thread.
+    """
+
+    path: str
+    reactor: IReactorFromThreads | None = None
+
+    def open(self, now: Now) -> Known:
+        """
+        See :meth:`IStore.open`.
+        """
+        writer = connect(self.path)
+        migrate(writer, self.path)
+        known = _at_once(SqliteConnection(writer), partial(lists.known, now=now))
+        self._writer = self._lane(SqliteConnection(writer), "store-writer")
+        self._reader = self._writer if self.path == MEMORY else self._lane(_reading(self.path), "store-reader")
+        return known
+
+    def close(self) -> Deferred[None]:
+        """
+        See :meth:`IStore.close`.
+        """
+        closed = self._writer.close()
+        if self._reader is not self._writer:
+            closed.addCallback(lambda _: self._reader.close())
+        return closed
+
+    def _lane(self, connection: SqliteConnection, name: str) -> Lane:
+        if self.reactor is None:
+            return InlineLane(connection, self._deliver)
+        lane = ThreadLane(connection, self._deliver, self.reactor, name)
+        lane.start()
+        return lane
+
+
+def _at_once(connection: SqliteConnection, verb: Callable[[ITransaction], T]) -> T:
+    """
+    Run one verb before any lane is open.
+    """
+    work = Work(verb)
+    connection.run([work])
+    if isinstance(work.outcome, Failure):
+        raise StoreRefused(work.outcome.getErrorMessage()) from work.outcome.value
+    outcome: T = work.outcome
+    return outcome
+
+
+def _reading(path: str) -> SqliteConnection:
+    connection = connect(path)
+    connection.execute("PRAGMA query_only = ON")
+    return SqliteConnection(connection, "BEGIN")
+
+
+def _schemas() -> dict[int, str]:
+    folder = files("pushd.store").joinpath("schema", "sqlite")
+    return {int(file.name[:4]): file.read_text() for file in folder.iterdir() if file.name.endswith(".sql")}
+
+
+def migrate(connection: sqlite3.Connection, path: str, schemas: dict[int, str] | None = None) -> None:
+    """
+    Bring a database to the newest schema, keeping a copy of an older one beside it first.
+
+    :raises StoreRefused: if it is newer than this program, or not ours.
+    """
+    steps = schemas or _schemas()
+    version, newest = _version(connection, path), max(steps)
+    if version > newest:
+        raise StoreRefused(
+            f"{path} was written by a newer pushd (schema {version}, this one knows {newest}); install that version."
+        )
+    if 0 < version < newest:
+        _back_up(connection, f"{path}.backup-v{version}")
+    for step in range(version + 1, newest + 1):
+        _apply(connection, steps[step])
+
+
+def _version(connection: sqlite3.Connection, path: str) -> int:
+    tables = {row["name"] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables:
+        return 0
+    if "schema_version" not in tables:
+        raise StoreRefused(f"{path} is a database, but not one of pushd.")
+    return int(connection.execute("SELECT version FROM schema_version").fetchone()["version"])
+
+
+def _apply(connection: sqlite3.Connection, script: str) -> None:
+    """
+    Run one step as a whole or not at all.
+    """
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE; {script}; COMMIT;")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _back_up(connection: sqlite3.Connection, path: str) -> None:
+    Path(path).unlink(missing_ok=True)
+    copy = sqlite3.connect(path)
+    try:
+        connection.backup(copy)
+    finally:
+        copy.close()

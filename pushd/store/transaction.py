@@ -1,0 +1,73 @@
+"""
+What a verb sees of a database: statements with names, and events.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from attrs import frozen
+
+from pushd.model.events import Event, EventType
+from pushd.model.moments import Now
+
+Row = Mapping[str, Any]
+
+
+@frozen
+class Statement:
+    """
+    A piece of SQL, with named parameters (``:name``), and what it is for: "Unable to <description>" tells a person.
+    """
+
+    description: str
+    sql: str
+
+
+class ITransaction(Protocol):
+    """
+    One verb's part of a transaction: all of it happens, or nothing.
+    """
+
+    @property
+    def events(self) -> list[Event]:
+        """
+        What the verb has recorded so far.
+        """
+
+    def rows(self, statement: Statement, **values: Any) -> Sequence[Row]:
+        """
+        Run a statement; the rows that it gives.
+        """
+
+    def run(self, statement: Statement, **values: Any) -> int:
+        """
+        Run a statement; how many rows it touched.
+        """
+
+
+def first(tx: ITransaction, statement: Statement, **values: Any) -> Row | None:
+    """
+    The first row that a statement gives, or None.
+    """
+    rows = tx.rows(statement, **values)
+    return rows[0] if rows else None
+
+
+_RECORD = Statement(
+    "write an event",
+    "INSERT INTO event (type, at, device, command, data) VALUES (:type, :at, :device, :command, :data) RETURNING seq",
+)
+
+
+def record(
+    tx: ITransaction, now: Now, kind: EventType, device: str | None, command: str | None = None, **data: Any
+) -> None:
+    """
+    Write an event in the transaction of the change that it tells; data that is None is left out.
+    """
+    told = {name: value for name, value in data.items() if value is not None}
+    rows = tx.rows(
+        _RECORD, type=kind, at=now.wall, device=device, command=command, data=json.dumps(told, separators=(",", ":"))
+    )
+    tx.events.append(Event(seq=rows[0]["seq"], type=kind, at=now.wall, device=device, command=command, data=told))

@@ -1,0 +1,218 @@
+"""
+The verbs of the store over any database that speaks our SQL: which go to the lane that writes, which to the one that
+reads.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from pushd.model.command import Command, Draft, Handed
+from pushd.model.device import Device, Load, Orphan, PresenceState, Proof, ProofKind, Sighting
+from pushd.model.events import Event
+from pushd.model.moments import Now
+from pushd.model.report import Report
+from pushd.model.token import Token
+from pushd.store import devices, lists, outcomes, queue
+from pushd.store.interface import Claim, CommandFilter, DeviceFilter, EventFilter, EventPage, Listener, Settlement
+from pushd.store.lanes import Lane, Work, fire
+from pushd.store.transaction import ITransaction
+
+T = TypeVar("T")
+
+
+def _nothing(tx: ITransaction) -> None:
+    """
+    A transaction that changes nothing.
+    """
+
+
+@define(eq=False)
+class Verbs:
+    """
+    See :class:`pushd.store.interface.IStore` for each verb.
+    """
+
+    _listeners: list[Listener] = field(factory=list, init=False)
+    _writer: Lane = field(init=False)
+    _reader: Lane = field(init=False)
+    _log = Logger()
+
+    def subscribe(self, listener: Listener) -> None:
+        """
+        See :meth:`IStore.subscribe`.
+        """
+        self._listeners.append(listener)
+
+    def _deliver(self, group: Sequence[Work]) -> None:
+        for work in group:
+            for event in work.events:
+                self._tell(event)
+            fire(work)
+
+    def _tell(self, event: Event) -> None:
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception:
+                self._log.failure("A listener failed on {event.type}", event=event)
+
+    def _write(self, verb: Callable[..., T], *args: Any) -> "Deferred[T]":
+        return self._writer.submit(partial(_reordered, verb, args))
+
+    def _read(self, verb: Callable[..., T], *args: Any) -> "Deferred[T]":
+        return self._reader.submit(partial(_reordered, verb, args))
+
+    def check(self) -> Deferred[None]:
+        """
+        See :meth:`IStore.check`.
+        """
+        return self._write(_nothing)
+
+    def put(self, draft: Draft, queue_signed_off: bool, limit: int, now: Now) -> Deferred[tuple[Command, bool]]:
+        """
+        See :meth:`IStore.put`.
+        """
+        return self._write(queue.put, draft, queue_signed_off, limit, now)
+
+    def claim(self, device: str, uuid: str | None, sequential: bool, limit: int, now: Now) -> Deferred[Claim]:
+        """
+        See :meth:`IStore.claim`.
+        """
+        return self._write(queue.claim, device, uuid, sequential, limit, now)
+
+    def unsend(self, handed: Sequence[Handed], now: Now) -> Deferred[None]:
+        """
+        See :meth:`IStore.unsend`.
+        """
+        return self._write(queue.unsend, handed, now)
+
+    def acknowledge(self, device: str, command: str, now: Now) -> Deferred[None]:
+        """
+        See :meth:`IStore.acknowledge`.
+        """
+        return self._write(outcomes.acknowledge, device, command, now)
+
+    def settle(self, device: str, report: Report, now: Now) -> Deferred[Settlement]:
+        """
+        See :meth:`IStore.settle`.
+        """
+        return self._write(outcomes.settle, device, report, now)
+
+    def cancel(self, command: str, now: Now) -> Deferred[Command]:
+        """
+        See :meth:`IStore.cancel`.
+        """
+        return self._write(queue.cancel, command, now)
+
+    def expire(self, limit: int, now: Now) -> Deferred[int]:
+        """
+        See :meth:`IStore.expire`.
+        """
+        return self._write(outcomes.expire, limit, now)
+
+    def lapse(self, limit: int, now: Now) -> Deferred[int]:
+        """
+        See :meth:`IStore.lapse`.
+        """
+        return self._write(outcomes.lapse, limit, now)
+
+    def command(self, command: str) -> Deferred[Command]:
+        """
+        See :meth:`IStore.command`.
+        """
+        return self._read(lists.command, command)
+
+    def commands(self, which: CommandFilter, before: str | None, limit: int) -> Deferred[list[Command]]:
+        """
+        See :meth:`IStore.commands`.
+        """
+        return self._read(lists.commands, which, before, limit)
+
+    def add_device(self, device: Device, introduced: bool, now: Now) -> Deferred[Device]:
+        """
+        See :meth:`IStore.add_device`.
+        """
+        return self._write(devices.add_device, device, introduced, now)
+
+    def change_device(self, device: str, changes: Mapping[str, Any], now: Now) -> Deferred[Device]:
+        """
+        See :meth:`IStore.change_device`.
+        """
+        return self._write(devices.change_device, device, changes, now)
+
+    def forget_device(self, device: str, now: Now) -> Deferred[None]:
+        """
+        See :meth:`IStore.forget_device`.
+        """
+        return self._write(devices.forget_device, device, now)
+
+    def note_presence(self, device: str, presence: PresenceState, now: Now) -> Deferred[None]:
+        """
+        See :meth:`IStore.note_presence`.
+        """
+        return self._write(devices.note_presence, device, presence, now)
+
+    def note_sightings(self, sightings: Sequence[Sighting]) -> Deferred[None]:
+        """
+        See :meth:`IStore.note_sightings`.
+        """
+        return self._write(devices.note_sightings, sightings)
+
+    def note_conflict(self, device: str, data: Mapping[str, Any], now: Now) -> Deferred[None]:
+        """
+        See :meth:`IStore.note_conflict`.
+        """
+        return self._write(devices.note_conflict, device, data, now)
+
+    def devices(self, which: DeviceFilter, after: str | None, limit: int) -> Deferred[list[tuple[Device, Load]]]:
+        """
+        See :meth:`IStore.devices`.
+        """
+        return self._read(devices.devices, which, after, limit)
+
+    def load(self, device: str) -> Deferred[Load]:
+        """
+        See :meth:`IStore.load`.
+        """
+        return self._read(devices.load, device)
+
+    def orphans(self, device: str, before: int | None, limit: int) -> Deferred[list[Orphan]]:
+        """
+        See :meth:`IStore.orphans`.
+        """
+        return self._read(lists.orphans, device, before, limit)
+
+    def add_proof(
+        self, device: str, kind: ProofKind, digest: bytes, overlap: float, now: Now
+    ) -> Deferred[list[Proof]]:
+        """
+        See :meth:`IStore.add_proof`.
+        """
+        return self._write(devices.add_proof, device, kind, digest, overlap, now)
+
+    def set_token(self, token: Token, now: Now) -> Deferred[None]:
+        """
+        See :meth:`IStore.set_token`.
+        """
+        return self._write(lists.set_token, token, now)
+
+    def events(self, which: EventFilter, after: int, limit: int) -> Deferred[EventPage]:
+        """
+        See :meth:`IStore.events`.
+        """
+        return self._read(lists.events, which, after, limit)
+
+    def last_event(self) -> Deferred[int]:
+        """
+        See :meth:`IStore.last_event`.
+        """
+        return self._read(lists.last_event)
+
+
+def _reordered(verb: Callable[..., T], args: tuple[Any, ...], tx: ITransaction) -> T:
+    return verb(tx, *args)
