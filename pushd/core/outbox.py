@@ -1,0 +1,235 @@
+"""
+The outbox: commands on their way to devices, and what becomes of them.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pushd.core.bells import Bells
+from pushd.core.clocks import Clocks
+from pushd.core.poll import Answer, End, Poll
+from pushd.core.presence import Presence
+from pushd.core.reportable import Reportable
+from pushd.core.wakeups import STORM_COUNT, Wakeups
+from pushd.model.command import Command, Draft, Payload, Terms
+from pushd.model.dialect import Dialect
+from pushd.model.events import Event, EventType
+from pushd.model.ids import IdSource
+from pushd.model.lifecycle import ENDED
+from pushd.model.report import Report
+from pushd.store.interface import Claim, IStore, Known, Settlement
+
+MAX_QUEUED = 1000
+"""Commands queued for one device; beyond, a sender is refused."""
+
+SWEEP_LIMIT = 500
+"""Commands ended by the clock in one transaction, so that others need not wait for long."""
+
+
+@define(eq=False)
+class Outbox:
+    """
+    Put, take, acknowledge, settle, cancel, sweep.
+
+    ``_queued`` is what makes an idle poll free: when something may be had for a device, in wall milliseconds; a device
+    that is not in it has nothing queued.
+    """
+
+    store: IStore
+    clocks: Clocks
+    ids: IdSource
+    dialects: Mapping[str, Dialect]
+    presence: Presence
+    wakeups: Wakeups
+    reportable: Reportable
+    _queued: dict[str, int] = field(factory=dict, init=False)
+    _ends: Bells[str] = field(init=False)
+    draining: bool = field(default=False, init=False)
+    """We are about to stop: no poll is held any more."""
+    _log = Logger()
+
+    def __attrs_post_init__(self) -> None:
+        self._ends = Bells(self.clocks.clock)
+        self.store.subscribe(self._heard)
+
+    def recall(self, known: Known) -> None:
+        """
+        Start from what the store knows.
+        """
+        self.ids.after(known.last_command)
+        self._queued.update(dict.fromkeys(known.queued, 0))
+
+    async def put(
+        self,
+        device: str,
+        payload: Payload,
+        terms: Terms,
+        created_by: str,
+        queue_signed_off: bool = False,
+        idempotency_key: str | None = None,
+        fingerprint: bytes | None = None,
+    ) -> tuple[Command, bool]:
+        """
+        Accept a command; False if it is the earlier one with the same idempotency key.
+
+        :raises InvalidFields: and whatever :meth:`IStore.put` does.
+        """
+        terms.check()
+        dialect = self.dialects[device.partition(":")[0]]
+        dialect.check(payload)
+        draft = Draft(
+            id=self.ids.make(),
+            device=device,
+            payload=payload,
+            terms=terms,
+            lease=dialect.lease if terms.lease is None else terms.lease,
+            created_by=created_by,
+            idempotency_key=idempotency_key,
+            fingerprint=fingerprint,
+        )
+        return await self.store.put(draft, queue_signed_off, MAX_QUEUED, self.clocks.now())
+
+    def take(self, device: str, hold: float, uuid: str | None = None, deaf: bool = False) -> Deferred[Answer]:
+        """
+        Wait up to ``hold`` seconds for something to hand over; cancel it if the device hangs up.
+
+        A ``deaf`` poll is held and handed nothing.
+        """
+        clock = self.clocks.clock
+        until = clock.seconds() + (0 if self.draining else hold)
+        poll = Poll(self, clock, device, until, uuid, deaf)
+        takeovers = self.wakeups.enter(poll)
+        if takeovers == STORM_COUNT:
+            self._tell_conflict(device)
+        return poll.answer
+
+    def look(self, poll: Poll) -> Deferred[Claim] | None:
+        """
+        See :meth:`ISource.look`.
+        """
+        due = self._queued.get(poll.device)
+        now = self.clocks.now()
+        if poll.deaf or due is None or due > now.wall:
+            return None
+        sequential = self.dialects[poll.device.partition(":")[0]].sequential
+        looked = self.store.claim(poll.device, poll.uuid, sequential, 1, now)
+        return looked.addCallbacks(self._looked, self._look_failed, callbackArgs=(poll.device,))
+
+    def _looked(self, claim: Claim, device: str) -> Claim:
+        if claim.due is None:
+            self._queued.pop(device, None)
+        else:
+            self._queued[device] = claim.due
+        return claim
+
+    def _look_failed(self, failure: Failure) -> Failure:
+        self._log.error("A poll could not be served: {error}", error=failure.getErrorMessage())
+        return failure
+
+    def due_in(self, device: str) -> float | None:
+        """
+        See :meth:`ISource.due_in`.
+        """
+        due = self._queued.get(device)
+        wait = 0 if due is None else due - self.clocks.wall_now()
+        return wait / 1000 if wait > 0 else None
+
+    def take_back(self, handed: Answer) -> None:
+        """
+        See :meth:`ISource.take_back`.
+        """
+        done = self.store.unsend(handed, self.clocks.now())
+        done.addErrback(self._not_written, "take back what a device did not wait for")
+
+    def ended(self, poll: Poll, end: End) -> None:
+        """
+        See :meth:`ISource.ended`.
+        """
+        self.wakeups.leave(poll)
+        if end is End.IDLE:
+            self.presence.went_idle(poll.device)
+
+    async def acknowledge(self, device: str, command: str) -> None:
+        """
+        The device says that it has the command.
+        """
+        await self.store.acknowledge(device, command, self.clocks.now())
+
+    async def settle(self, device: str, report: Report) -> Settlement:
+        """
+        The device says what became of a command.
+        """
+        return await self.store.settle(device, report, self.clocks.now())
+
+    async def cancel(self, command: str) -> Command:
+        """
+        The operator takes a command back; see :meth:`IStore.cancel`.
+        """
+        return await self.store.cancel(command, self.clocks.now())
+
+    async def wait(self, command: str, seconds: float) -> Command:
+        """
+        A command once it has ended, or as it stands after ``seconds``.
+
+        :raises UnknownCommand: if there is none.
+        """
+        ended = self._ends.listen(command, seconds)
+        try:
+            found = await self.store.command(command)
+            if found.state not in ENDED and await ended:
+                found = await self.store.command(command)
+        finally:
+            ended.cancel()
+        return found
+
+    async def sweep(self) -> None:
+        """
+        End what the clock ends: leases that ran out, commands that are too old to be sent.
+        """
+        self.wakeups.forget_takeovers()
+        for verb in (self.store.lapse, self.store.expire):
+            while await verb(SWEEP_LIMIT, self.clocks.now()) == SWEEP_LIMIT:
+                pass
+
+    def drain(self) -> None:
+        """
+        Answer every poll, and whoever waits for a command; hold none from now on.
+        """
+        self.draining = True
+        self.wakeups.finish()
+        self._ends.silence()
+
+    def _heard(self, event: Event) -> None:
+        if event.command is not None:
+            self._heard_of_command(event, event.command)
+        if event.device is not None and event.type in _RINGING:
+            if event.type is EventType.COMMAND_QUEUED:
+                self._queued[event.device] = 0
+            self.wakeups.ring(event.device)
+
+    def _heard_of_command(self, event: Event, command: str) -> None:
+        self.reportable.heard(event)
+        if event.type in _ENDING:
+            self._ends.ring(command)
+
+    def _tell_conflict(self, device: str) -> None:
+        data = {"takeovers": STORM_COUNT}
+        done = self.store.note_conflict(device, data, self.clocks.now())
+        done.addErrback(self._not_written, "tell of two devices with one id")
+
+    def _not_written(self, failure: Failure, what: str) -> None:
+        self._log.error("Unable to {what}: {error}", what=what, error=failure.getErrorMessage())
+
+
+def _of(states: Iterable[str]) -> frozenset[EventType]:
+    return frozenset(EventType(f"command.{state}") for state in states)
+
+
+_ENDING = _of(ENDED) | {EventType.COMMAND_RESOLVED}
+
+_RINGING = _ENDING | {EventType.COMMAND_QUEUED, EventType.DEVICE_APPROVED}
+"""What may let a waiting poll have something: a new command, an approval, or the end of the one that was out."""

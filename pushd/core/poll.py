@@ -1,0 +1,179 @@
+"""
+One held poll: a small machine that looks, waits, and ends exactly once.
+"""
+
+from enum import Enum
+from typing import Protocol
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python.failure import Failure
+
+from pushd.model.command import Handed
+from pushd.store.interface import Claim
+
+Answer = tuple[Handed, ...]
+"""What a poll is answered with; empty is the idle answer."""
+
+
+class End(Enum):
+    """
+    How a poll ended.
+    """
+
+    HANDED = "handed"
+    IDLE = "idle"
+    REPLACED = "replaced"  # answered idle, because the device polls anew or signed off
+    LEFT = "left"  # the device hung up
+
+
+class _State(Enum):
+    LOOKING = "looking"
+    WAITING = "waiting"
+    LINGERING = "lingering"  # to be answered idle in a while; hears nothing any more
+    OVER = "over"
+
+
+class ISource(Protocol):
+    """
+    Where a poll looks for commands.
+    """
+
+    def look(self, poll: "Poll") -> Deferred[Claim] | None:
+        """
+        Claim what there is for a poll; None if memory knows that there is nothing.
+        """
+
+    def due_in(self, device: str) -> float | None:
+        """
+        Seconds until something that is not yet due may be had, or None.
+        """
+
+    def take_back(self, handed: Answer) -> None:
+        """
+        Return what was claimed for a poll that had gone before a byte was written.
+        """
+
+    def ended(self, poll: "Poll", end: End) -> None:
+        """
+        Told once, before the poll is answered.
+        """
+
+
+@define(eq=False)
+class Poll:
+    """
+    A poll from its arrival to its answer; ``until`` is when its hold ends, in the clock's seconds.
+
+    The ticket is taken before each look: a ring that comes while a look is on its way makes it look again.
+    """
+
+    source: ISource
+    clock: IReactorTime
+    device: str
+    until: float
+    uuid: str | None = None
+    deaf: bool = False
+    """Held like any other, but handed nothing."""
+    answer: Deferred[Answer] = field(init=False)
+    _state: _State = field(default=_State.LOOKING, init=False)
+    _rung: bool = field(default=False, init=False)
+    _timer: IDelayedCall | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.answer = Deferred(self._leave)
+
+    def begin(self) -> None:
+        """
+        Look, and wait if there is nothing; the source must already know where to ring.
+        """
+        self._look()
+
+    def ring(self) -> None:
+        """
+        There may be something now.
+        """
+        self._rung = True
+        if self._state is _State.WAITING:
+            self._look()
+
+    def replace(self, delay: float) -> None:
+        """
+        Hear nothing any more, and answer idle after ``delay`` seconds.
+        """
+        self._stop_timer()
+        self._state = _State.LINGERING
+        if delay > 0:
+            self._timer = self.clock.callLater(delay, self._end, End.REPLACED)
+        else:
+            self._end(End.REPLACED)
+
+    def finish(self) -> None:
+        """
+        Answer idle now.
+        """
+        self._end(End.IDLE)
+
+    def _look(self) -> None:
+        self._stop_timer()
+        self._state, self._rung = _State.LOOKING, False
+        looked = self.source.look(self)
+        if looked is None:
+            self._wait()
+        else:
+            looked.addCallbacks(self._found, self._missed)
+
+    def _found(self, claim: Claim) -> None:
+        if self._state is not _State.LOOKING:
+            if claim.handed:
+                self.source.take_back(claim.handed)
+        elif claim.handed:
+            self._end(End.HANDED, claim.handed)
+        elif self._rung:
+            self._look()
+        else:
+            self._wait()
+
+    def _missed(self, _failure: Failure) -> None:
+        """
+        The store does not answer: the poll is held to its end; the source has told the log.
+        """
+        if self._state is _State.LOOKING:
+            self._wait()
+
+    def _wait(self) -> None:
+        left = self.until - self.clock.seconds()
+        if left <= 0:
+            self._end(End.IDLE)
+            return
+        due = self.source.due_in(self.device)
+        self._state = _State.WAITING
+        self._timer = self.clock.callLater(left if due is None else min(left, due), self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        if self.clock.seconds() >= self.until:
+            self._end(End.IDLE)
+        else:
+            self._look()
+
+    def _leave(self, _answer: "Deferred[Answer]") -> None:
+        """
+        The device hung up: its Deferred was cancelled.
+        """
+        self._close(End.LEFT)
+
+    def _end(self, end: End, handed: Answer = ()) -> None:
+        self._close(end)
+        self.answer.callback(handed)
+
+    def _close(self, end: End) -> None:
+        self._stop_timer()
+        self._state = _State.OVER
+        self.source.ended(self, end)
+
+    def _stop_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
