@@ -1,0 +1,3 @@
+"""
+The devices' doors: one folder per dialect, which never import each other.
+"""

@@ -1,0 +1,113 @@
+"""
+Control iD's door: ``GET /push`` and ``POST /result``, below each base.
+
+Firmware understands 200 and nothing else: a refusal is an empty 200 too, and only an id that cannot be read is a 400.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from attrs import define
+from twisted.python.failure import Failure
+from twisted.web.http import parse_qs
+
+from pushd.core.admission import Visitor
+from pushd.core.reception import Reception
+from pushd.dialects.controlid import wire
+from pushd.dialects.controlid.dialect import CONTROL_ID
+from pushd.model.errors import InvalidQuery, NotPermitted
+from pushd.web.address import Networks, client_address
+from pushd.web.answers import answer
+from pushd.web.bodies import LARGE, SMALL, InThread, parse
+from pushd.web.doors import Door
+from pushd.web.errors import status
+from pushd.web.router import Router
+from pushd.web.site import HouseRequest
+
+PATHS = re.compile(rb"/(?:push|result)")
+"""What the device appends to its base."""
+
+
+@define(eq=False)
+class ControlIdApp:
+    """
+    Reads, asks the reception, writes.
+    """
+
+    router = Router()
+
+    reception: Reception
+    in_thread: InThread[wire.ControlIdReport]
+    trusted_proxies: Networks = ()
+
+    @router.route("/push", methods=["GET"])
+    async def push(self, request: HouseRequest) -> bytes:
+        """
+        A poll: one command or batch, or nothing.
+        """
+        visit = wire.read_query(request.args)
+        handed = await self.reception.poll(self._visitor(request, visit), visit.uuid)
+        return answer(request, wire.write_push(handed[0].payload) if handed else wire.IDLE)
+
+    @router.route("/result", methods=["POST"])
+    async def result(self, request: HouseRequest) -> bytes:
+        """
+        What became of a command; empty once that is durable.
+        """
+        visit = wire.read_query(request.args)
+        visitor = self._visitor(request, visit)
+        if not request.body.oversized or request.body.limit == LARGE:
+            await self.reception.settle(visitor, await self._report(request, visit))
+        return answer(request, wire.IDLE)
+
+    @router.handle_errors(NotPermitted)
+    def refused(self, request: HouseRequest, _failure: Failure) -> bytes:
+        """
+        Who is not served hears nothing.
+        """
+        return answer(request, wire.IDLE)
+
+    @router.handle_errors(Exception)
+    def failed(self, request: HouseRequest, failure: Failure) -> bytes:
+        """
+        Any other error is a status without a body.
+        """
+        status(request, failure)
+        return answer(request, b"")
+
+    def limit(self, below: bytes, query: bytes) -> int:
+        """
+        How many bytes of a body to keep: much only of a result that may be for a command.
+        """
+        if below != b"/result":
+            return SMALL
+        try:
+            device = wire.read_query(parse_qs(query, True)).device
+        except InvalidQuery:
+            return SMALL
+        return LARGE if self.reception.expects(CONTROL_ID.device(device)) else SMALL
+
+    async def _report(self, request: HouseRequest, visit: wire.Visit) -> wire.ControlIdReport:
+        if request.body.oversized:
+            return wire.oversized(request.body.size, visit)
+        content_type = request.getHeader("content-type")
+        return await parse(
+            request.body.content(), partial(wire.read_result, content_type=content_type, visit=visit), self.in_thread
+        )
+
+    def _visitor(self, request: HouseRequest, visit: wire.Visit) -> Visitor:
+        return Visitor(
+            device=CONTROL_ID.device(visit.device),
+            address=client_address(request, self.trusted_proxies),
+            owner=request.owner,
+        )
+
+
+def door(reception: Reception, in_thread: InThread[Any], trusted_proxies: Networks, bases: Sequence[bytes]) -> Door:
+    """
+    The place of this dialect on the device port: the root, and each configured base.
+    """
+    app = ControlIdApp(reception, in_thread, trusted_proxies)
+    return Door(prefixes=(b"", *bases), pattern=PATHS, resource=app.router.resource(), limit=app.limit)

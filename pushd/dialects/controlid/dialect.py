@@ -1,0 +1,17 @@
+"""
+What the other rooms know of Control iD.
+"""
+
+from pushd.dialects.controlid.payload import check
+from pushd.dialects.controlid.wire import canonical
+from pushd.model.dialect import Dialect
+
+CONTROL_ID = Dialect(
+    name="controlid",
+    lease=60.0,  # no acknowledgement exists: it must cover the work, too
+    hold=10.0,  # below the 15 s after which a device gives up unless it was set otherwise
+    heartbeat=120.0,  # two of the 60 s that a device rests unless it was set otherwise
+    sequential=True,
+    canonical=canonical,
+    check=check,
+)

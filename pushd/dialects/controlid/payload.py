@@ -1,0 +1,107 @@
+"""
+What an operator may send to a Control iD device, checked before it is accepted.
+"""
+
+from binascii import a2b_base64
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pushd.dialects.controlid.report import bare, numbered, reference
+from pushd.model.command import Payload
+from pushd.model.errors import FieldError, InvalidFields
+from pushd.model.jsontext import below, flaws
+
+_ROOT = "#/payload"
+_VERBS = ("GET", "POST")
+_FIELDS = frozenset({"verb", "endpoint", "body", "contentType", "queryString"})
+_OCTETS = "application/octet-stream"
+
+
+def check(payload: Payload) -> None:
+    """
+    Refuse what a device could not run.
+
+    :raises InvalidFields: with everything that is wrong.
+    """
+    errors = [*(_batch(payload) if "transactions" in payload else _command(payload, _ROOT, _FIELDS))]
+    errors.extend(flaws(payload, _ROOT))
+    if errors:
+        raise InvalidFields(errors)
+
+
+def _batch(payload: Payload) -> Iterator[FieldError]:
+    for key in payload.keys() - {"transactions"}:
+        known = key in _FIELDS
+        yield FieldError(
+            below(_ROOT, key), "belongs into an entry of transactions" if known else "is not a known field"
+        )
+    transactions, pointer = payload["transactions"], below(_ROOT, "transactions")
+    if not isinstance(transactions, list) or not transactions:
+        yield FieldError(pointer, "must be a non-empty list")
+        return
+    for index, entry in enumerate(transactions):
+        yield from _entry(entry, below(pointer, index))
+    if all(isinstance(entry, dict) for entry in transactions):
+        yield from _duplicates(transactions, pointer)
+
+
+def _entry(entry: object, pointer: str) -> Iterator[FieldError]:
+    if not isinstance(entry, dict):
+        yield FieldError(pointer, "must be an object")
+        return
+    yield from _command(entry, pointer, _FIELDS | {"transactionid"})
+    if "transactionid" in entry and not (isinstance(entry["transactionid"], str) and entry["transactionid"]):
+        yield FieldError(below(pointer, "transactionid"), "must be a non-empty string")
+
+
+def _duplicates(transactions: list[dict[str, Any]], pointer: str) -> Iterator[FieldError]:
+    seen: set[str] = set()
+    for index, entry in enumerate(numbered(transactions)):
+        name = reference(entry["transactionid"])
+        if name in seen:
+            detail = f"{name} is taken: an entry without one has its place in the list as its transactionid"
+            yield FieldError(below(pointer, index, "transactionid"), detail)
+        if name is not None:
+            seen.add(name)
+
+
+def _command(command: Mapping[str, Any], pointer: str, fields: frozenset[str]) -> Iterator[FieldError]:
+    for key in command.keys() - fields:
+        yield FieldError(below(pointer, key), "is not a known field")
+    if "verb" in command and command["verb"] not in _VERBS:
+        yield FieldError(below(pointer, "verb"), "must be GET or POST")
+    if problem := _endpoint_problem(command.get("endpoint")):
+        yield FieldError(below(pointer, "endpoint"), problem)
+    for key in ("contentType", "queryString"):
+        if not isinstance(command.get(key, ""), str):
+            yield FieldError(below(pointer, key), "must be a string")
+    if problem := _body_problem(command):
+        yield FieldError(below(pointer, "body"), problem)
+
+
+def _endpoint_problem(endpoint: object) -> str | None:
+    if not isinstance(endpoint, str) or not bare(endpoint).strip():
+        return "is required, and must be a non-empty string such as load_objects"
+    if endpoint != bare(endpoint):
+        return f"must have neither a leading slash nor .fcgi; write {bare(endpoint)}"
+    return None
+
+
+def _body_problem(command: Mapping[str, Any]) -> str | None:
+    content_type, body = command.get("contentType"), command.get("body", "")
+    if isinstance(content_type, str) and content_type.partition(";")[0].strip().lower() == _OCTETS:
+        if "body" not in command or not _is_base64(body):
+            return f"must be one base64 string, without line breaks, where contentType is {_OCTETS}"
+    elif not isinstance(body, dict | str):
+        return "must be an object or a string"
+    return None
+
+
+def _is_base64(text: object) -> bool:
+    if not isinstance(text, str) or len(text) % 4:  # the strict mode lets an extra = pass
+        return False
+    try:
+        a2b_base64(text, strict_mode=True)
+    except ValueError:
+        return False
+    return True

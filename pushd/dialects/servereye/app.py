@@ -1,0 +1,131 @@
+"""
+Server-Eye's door: poll, acknowledge, result and sign-off below ``/push/{containerId}``, bare and below a version.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from attrs import define
+from twisted.python.failure import Failure
+
+from pushd.core.admission import Visitor
+from pushd.core.reception import Reception
+from pushd.dialects.servereye import wire
+from pushd.dialects.servereye.dialect import SERVER_EYE
+from pushd.model.errors import InvalidQuery
+from pushd.web.address import Networks, client_address
+from pushd.web.answers import answer
+from pushd.web.bodies import LARGE, SMALL, InThread, parse
+from pushd.web.doors import Door
+from pushd.web.errors import explain, status
+from pushd.web.router import Router
+from pushd.web.site import HouseRequest
+
+VERSIONS = (b"", b"/1", b"/2")
+"""Prefixes of all paths."""
+
+PATHS = re.compile(rb"/push/.*")
+
+_RESULT = re.compile(rb"/push/([^/]+)/result/[^/]+")
+
+
+@define(eq=False)
+class ServerEyeApp:
+    """
+    Reads, asks the reception, writes.
+    """
+
+    router = Router()
+
+    reception: Reception
+    in_thread: InThread[wire.ServerEyeReport]
+    trusted_proxies: Networks = ()
+
+    @router.route("/push/<container>", methods=["GET"])
+    async def poll(self, request: HouseRequest, container: str) -> bytes:
+        """
+        A poll: one message, or none.
+        """
+        handed = await self.reception.poll(self._visitor(request, container))
+        if not handed:
+            return answer(request, wire.IDLE)
+        return answer(request, wire.write_message(container, handed[0].command, handed[0].payload))
+
+    @router.route("/push/<container>/ack/<message>", methods=["POST", "GET"])
+    async def acknowledge(self, request: HouseRequest, container: str, message: str) -> bytes:
+        """
+        The container has a message, or still works on it.
+        """
+        await self.reception.acknowledge(self._visitor(request, container), message)
+        return answer(request, wire.write_answer(True, "acknowledged"))
+
+    @router.route("/push/<container>/result/<message>", methods=["POST"])
+    async def result(self, request: HouseRequest, container: str, message: str) -> bytes:
+        """
+        What became of a message; answered once that is durable.
+        """
+        visitor = self._visitor(request, container)
+        if not request.body.oversized or request.body.limit == LARGE:
+            await self.reception.settle(visitor, await self._report(request, message))
+        return answer(request, wire.write_answer(True, "result taken"))
+
+    @router.route("/push/<container>/signoff", methods=["GET", "POST"])
+    async def sign_off(self, request: HouseRequest, container: str) -> bytes:
+        """
+        The container goes away on purpose.
+        """
+        await self.reception.sign_off(self._visitor(request, container))
+        return answer(request, wire.write_answer(True, "signed off"))
+
+    @router.handle_errors(Exception)
+    def failed(self, request: HouseRequest, failure: Failure) -> bytes:
+        """
+        Errors carry the envelope too.
+        """
+        status(request, failure)
+        return answer(request, wire.write_answer(False, explain(failure)))
+
+    def limit(self, below: bytes, _query: bytes) -> int:
+        """
+        How many bytes of a body to keep: much only of a result that may be for a command.
+        """
+        match = _RESULT.fullmatch(below)
+        if match is None:
+            return SMALL
+        try:
+            device = SERVER_EYE.device(wire.canonical(match[1].decode("ascii", "replace")))
+        except InvalidQuery:
+            return SMALL
+        return LARGE if self.reception.expects(device) else SMALL
+
+    async def _report(self, request: HouseRequest, message: str) -> wire.ServerEyeReport:
+        if request.body.oversized:
+            return wire.oversized(request.body.size, message)
+        return await parse(request.body.content(), partial(wire.read_result, message_id=message), self.in_thread)
+
+    def _visitor(self, request: HouseRequest, container: str) -> Visitor:
+        return Visitor(
+            device=SERVER_EYE.device(wire.canonical(container)),
+            address=client_address(request, self.trusted_proxies),
+            owner=request.owner,
+            api_key=_api_key(request),
+        )
+
+
+def _api_key(request: HouseRequest) -> str | None:
+    """
+    The key, in any of the three places where clients put it.
+    """
+    shown = [key for name in (b"apiKey", b"apikey") for key in request.args.get(name, ())]
+    shown += request.requestHeaders.getRawHeaders(b"x-api-key") or ()
+    return shown[0].decode("utf-8", "surrogateescape") if shown else None
+
+
+def door(reception: Reception, in_thread: InThread[Any], trusted_proxies: Networks, _bases: Sequence[bytes]) -> Door:
+    """
+    The place of this dialect on the device port: bare, and below each version.
+    """
+    app = ServerEyeApp(reception, in_thread, trusted_proxies)
+    return Door(prefixes=VERSIONS, pattern=PATHS, resource=app.router.resource(), limit=app.limit)

@@ -1,0 +1,17 @@
+"""
+What the other rooms know of Server-Eye.
+"""
+
+from pushd.dialects.servereye.payload import check
+from pushd.dialects.servereye.wire import canonical
+from pushd.model.dialect import Dialect
+
+SERVER_EYE = Dialect(
+    name="servereye",
+    lease=30.0,  # twice the 15 s between the acknowledgements of long work
+    hold=45.0,  # what the vendor's clients expect
+    heartbeat=1200.0,  # the vendor's own default
+    sequential=False,
+    canonical=canonical,
+    check=check,
+)

@@ -1,0 +1,32 @@
+"""
+What an operator may send to a Server-Eye container, checked before it is accepted.
+"""
+
+from collections.abc import Iterator
+
+from pushd.model.command import Payload
+from pushd.model.errors import FieldError, InvalidFields
+from pushd.model.jsontext import below, flaws
+
+_ROOT = "#/payload"
+_FIELDS = frozenset({"control", "message", "data"})
+
+
+def check(payload: Payload) -> None:
+    """
+    Refuse what a container could not read; ``data`` may be anything, as it travels as text.
+
+    :raises InvalidFields: with everything that is wrong.
+    """
+    if errors := [*_fields(payload), *flaws(payload, _ROOT)]:
+        raise InvalidFields(errors)
+
+
+def _fields(payload: Payload) -> Iterator[FieldError]:
+    for key in payload.keys() - _FIELDS:
+        yield FieldError(below(_ROOT, key), "is not a known field")
+    control = payload.get("control")
+    if not isinstance(control, str) or not control.strip():
+        yield FieldError(below(_ROOT, "control"), "is required, and must be a non-empty string such as REFRESH_AGENT")
+    if not isinstance(payload.get("message", ""), str):
+        yield FieldError(below(_ROOT, "message"), "must be a string")

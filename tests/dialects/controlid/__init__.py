@@ -1,0 +1,3 @@
+"""
+Tests of the Control iD dialect.
+"""

@@ -1,0 +1,300 @@
+"""
+Tests of :mod:`pushd.dialects.controlid.report`, over bytes as devices send them.
+"""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pushd.dialects.controlid import wire
+from pushd.dialects.controlid.report import numbered, reference
+from pushd.model.lifecycle import Move
+from pushd.model.report import Verdict
+
+COMMAND = {"endpoint": "load_objects"}
+BATCH = {"transactions": [{"endpoint": "load_objects"}, {"transactionid": "2", "endpoint": "execute_actions"}]}
+
+BOTH = b'{"transactionid": 1, "success": true}, {"transactionid": 2, "success": true}'
+"""What a device answers to the batch when all of it worked."""
+
+
+def judge(body: bytes, payload: dict[str, Any] = COMMAND) -> Verdict:
+    """
+    What the result ``body`` means for a command with ``payload``.
+    """
+    return wire.read_result(body, "application/json", _visit(None)).judge(payload)
+
+
+def _visit(endpoint: str | None) -> wire.Visit:
+    return wire.Visit(device="4408801109440198", uuid=None, endpoint=endpoint)
+
+
+# single commands
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"response": {"users": [{"id": 1}]}}',
+        b'{"response": {}}',
+        b'{"response": ""}',
+        b'{"response": "{\\"users\\": []}"}',
+        b'{"response": "OK"}',
+        b'{"response": null}',
+        b'{"response": [], "error": ""}',
+        b'{"response": {}, "error": null}',
+        b'{"response": {}, "error": {}}',
+        b'{"response": "", "error": "  "}',
+        b'{"response": {}, "transactions_results": null}',
+        b'{"response": {}, "transactions_results": " "}',
+    ],
+)
+def test_response_is_success(body: bytes) -> None:
+    """
+    A response, be it empty, without an error is success.
+    """
+    assert judge(body) == Verdict(move=Move.SUCCEED)
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b'{"error": "Invalid endpoint"}', "Invalid endpoint"),
+        (b'{"error": "Usu\\u00e1rio inv\\u00e1lido"}', "Usuário inválido"),
+        (b'{"error": {"code": 400, "message": "no such object"}}', '{"code":400,"message":"no such object"}'),
+        (b'{"error": 400}', "400"),
+        (b'{"error": ["a"]}', '["a"]'),
+        (b'{"error": true}', "true"),
+        (b'{"response": {}, "error": "half done"}', "half done"),
+        (b'{"error": "first line\\r\\n\\tsecond line\\u0000"}', "first line second line"),
+        (b'{"error": "half \\ud83d"}', "half ?"),
+        (b'{"error": {"half": "\\ud83d"}}', '{"half":"?"}'),
+        (b'{"error": "\\u0000"}', "the device gave no reason"),
+        (b'{"error": ""}', "the device gave no reason"),
+        (b'{"error": null}', "the device gave no reason"),
+    ],
+)
+def test_error_is_failure(body: bytes, error: str) -> None:
+    """
+    An error, as text or object, fails the command and is told in one line.
+    """
+    assert judge(body) == Verdict(move=Move.FAIL, error=error)
+
+
+def test_long_error_is_cut() -> None:
+    """
+    An error of megabytes is told by its beginning; the result has all of it.
+    """
+    verdict = judge(b'{"error": "' + b"x" * 1_000_000 + b'"}')
+    assert verdict == Verdict(move=Move.FAIL, error="x" * 999 + "…")
+
+
+def test_deep_error() -> None:
+    """
+    An error that is nested as deeply as we can read still fails the command.
+    """
+    moves = {judge(b'{"error": ' + b"[" * depth + b"1" + b"]" * depth + b"}").move for depth in range(1, 1100, 3)}
+    assert moves == {Move.FAIL, Move.GARBLE}
+
+
+def test_batch_answer_to_a_single_command() -> None:
+    """
+    The results of a batch say nothing about a command that was none: it is in doubt.
+    """
+    verdict = judge(b'{"transactions_results": [{"transactionid": 1, "success": true, "response": "{}"}]}')
+    assert verdict.move is Move.GARBLE
+    assert "batch" in (verdict.error or "")
+
+
+# batches
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        b'{"transactionid":1,"success":true,"response":"{}"},{"transactionid":2,"success":true,"response":"{}"}',
+        b'{"transactionid": "2", "response": ""}, {"transactionid": "1", "success": true}',
+        b'{"transactionid": 1.0, "success": true}, {"transactionid": 2.0, "success": true, "error": ""}',
+        b'{"transactionid": 1, "success": 1, "response": {}}, {"transactionid": 2, "success": "true"}',
+        BOTH + b', {"transactionid": 3, "error": "of another batch"}',
+        BOTH + b', {"transactionid": 1, "success": true}, {"transactionid": 2}',
+        BOTH + b', null, 5, {}, {"transactionid": true, "error": "?"}, {"transactionid": [1], "error": "?"}',
+    ],
+)
+def test_batch_succeeds(entries: bytes) -> None:
+    """
+    A batch succeeded when each entry that was sent did, with whatever type its id returns, and whatever else is there.
+    """
+    assert judge(b'{"transactions_results": [' + entries + b"]}", BATCH) == Verdict(move=Move.SUCCEED)
+
+
+@pytest.mark.parametrize(
+    ("entries", "error"),
+    [
+        (b"", "transaction 1: no answer; transaction 2: no answer"),
+        (b'{"transactionid": 2, "success": true}', "transaction 1: no answer"),
+        (b'{"transactionid": 1, "success": true, "response": "{}"}', "transaction 2: no answer"),
+        (b'{"transactionid": 1, "success": true}, {"transactionid": 2}', "transaction 2: no answer"),
+        (
+            b'{"transactionid": 1, "success": true}, {"transactionid": 2, "error": "no door"}',
+            "transaction 2: no door",
+        ),
+        (
+            b'{"transactionid": 1, "success": true}, {"transactionid": 2, "success": true, "error": {"code": 3}}',
+            'transaction 2: {"code":3}',
+        ),
+        (
+            b'{"transactionid": 1, "success": false, "response": ""}, {"transactionid": 3, "success": true}',
+            "transaction 1: the device gave no reason; transaction 2: no answer",
+        ),
+        (
+            b'{"transactionid": 1, "success": "false"}, {"transactionid": 2, "success": 0}',
+            "transaction 1: the device gave no reason; transaction 2: the device gave no reason",
+        ),
+        (b'{"transactionid": 1, "error": "no"}, ' + BOTH, "transaction 1: no"),
+        (BOTH + b', {"transactionid": 1, "error": "no"}', "transaction 1: no"),
+        (
+            b'{"transactionid": 1.5, "success": true}, {"transactionid": 2, "success": true}',
+            "transaction 1: no answer",
+        ),
+    ],
+)
+def test_batch_fails(entries: bytes, error: str) -> None:
+    """
+    A batch failed when one entry that was sent did, or is not answered for; the error names each.
+    """
+    assert judge(b'{"transactions_results": [' + entries + b"]}", BATCH) == Verdict(move=Move.FAIL, error=error)
+
+
+def test_batch_fails_as_a_whole() -> None:
+    """
+    An error beside the results, or instead of them, fails the batch.
+    """
+    assert judge(b'{"error": "out of memory"}', BATCH) == Verdict(move=Move.FAIL, error="out of memory")
+    whole = b'{"error": "stopped", "transactions_results": [{"transactionid": 1, "success": true}]}'
+    assert judge(whole, BATCH) == Verdict(move=Move.FAIL, error="stopped")
+
+
+def test_batch_with_empty_error() -> None:
+    """
+    An empty error beside the results of a batch is none.
+    """
+    assert judge(b'{"error": "", "transactions_results": [' + BOTH + b"]}", BATCH) == Verdict(move=Move.SUCCEED)
+
+
+def test_batch_answered_as_a_single_command() -> None:
+    """
+    A response without the results of a batch answers for none of its entries.
+    """
+    verdict = judge(b'{"response": {}}', BATCH)
+    assert verdict == Verdict(move=Move.FAIL, error="transaction 1: no answer; transaction 2: no answer")
+
+
+def test_batch_with_own_ids() -> None:
+    """
+    The operator's own transactionids are found again, also where the device makes numbers of them.
+    """
+    ids = ("door", "0042", "4408801109440198", "-7", "1.5")
+    payload = {"transactions": [{"transactionid": name, "endpoint": "execute_actions"} for name in ids]}
+    body = (
+        b'{"transactions_results": ['
+        b'{"transactionid": "door", "success": true}, {"transactionid": 42, "success": true},'
+        b'{"transactionid": 4408801109440198, "success": true}, {"transactionid": -7, "success": true},'
+        b'{"transactionid": 1.5, "success": true}]}'
+    )
+    assert judge(body, payload) == Verdict(move=Move.SUCCEED)
+
+
+def test_batch_of_many_errors() -> None:
+    """
+    Thousands of errors still make one line that a screen can show.
+    """
+    payload = {"transactions": [COMMAND] * 5000}
+    error = judge(b'{"transactions_results": []}', payload).error or ""
+    assert error.startswith("transaction 1: no answer; transaction 2: no answer; ")
+    assert len(error) == 1000
+
+
+# which command it is about
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "concerned"),
+    [
+        (None, True),
+        ("load_objects", True),
+        ("/load_objects", True),
+        ("load_objects.fcgi", True),
+        ("/load_objects.fcgi", True),
+        ("Load_Objects", False),
+        ("create_objects", False),
+        ("load_objects2", False),
+        ("objects", False),
+    ],
+)
+def test_concerns(endpoint: str | None, concerned: bool) -> None:
+    """
+    A result that names an endpoint, as on the wire or as on the device's own network, is about a command for it alone.
+    """
+    report = wire.read_result(b'{"response": {}}', None, _visit(endpoint))
+    assert report.concerns(COMMAND) is concerned
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "concerned"),
+    [(None, True), ("load_objects", True), ("execute_actions.fcgi", True), ("create_objects", False)],
+)
+def test_concerns_batch(endpoint: str | None, concerned: bool) -> None:
+    """
+    A result can be about a batch if one of its entries is for the endpoint that the result names.
+    """
+    report = wire.read_result(b'{"transactions_results": []}', None, _visit(endpoint))
+    assert report.concerns(BATCH) is concerned
+
+
+# ids in a batch
+
+
+@pytest.mark.parametrize(
+    ("given_id", "compared"),
+    [
+        ("1", "1"),
+        (1, "1"),
+        (1.0, "1"),
+        ("01", "1"),
+        ("-0", "0"),
+        ("1.0", "1.0"),
+        (1.5, "1.5"),
+        ("door", "door"),
+        ("-", "-"),
+        ("--1", "--1"),
+        ("٣", "٣"),
+        ("9" * 5000, "9" * 5000),
+        (True, None),
+        (None, None),
+        ([], None),
+    ],
+)
+def test_reference(given_id: object, compared: str | None) -> None:
+    """
+    Two transactionids are one if their values are, whether text or number.
+    """
+    assert reference(given_id) == compared
+
+
+@given(st.integers(-(10**30), 10**30))
+def test_reference_of_numbers(number: int) -> None:
+    """
+    A number and its digits are one transactionid, with every digit kept.
+    """
+    assert reference(number) == reference(str(number)) == str(number)
+
+
+def test_numbered() -> None:
+    """
+    An entry without a transactionid has its place in the list as one; the operator's own is kept.
+    """
+    entries = [{"endpoint": "a"}, {"endpoint": "b", "transactionid": "x"}, {"endpoint": "c"}]
+    assert [entry["transactionid"] for entry in numbered(entries)] == ["1", "x", "3"]

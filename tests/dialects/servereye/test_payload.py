@@ -1,0 +1,85 @@
+"""
+Tests of :mod:`pushd.dialects.servereye.payload`.
+"""
+
+from typing import Any
+
+import pytest
+
+from pushd.dialects.servereye.payload import check
+from pushd.model.errors import InvalidFields
+
+
+def pointers(payload: dict[str, Any]) -> list[str]:
+    """
+    Where ``payload`` is wrong.
+    """
+    with pytest.raises(InvalidFields) as caught:
+        check(payload)
+    return sorted(error.pointer for error in caught.value.errors)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"control": "REFRESH_AGENT"},
+        {"control": "our own word", "message": ""},
+        {"control": "REMOTE_ACTION", "message": "please", "data": "as it is"},
+        {"control": "ADD_OR_UPDATE_AGENT", "data": {"agent": {"id": 4408801109440198, "tags": ["ü", None, 1.5]}}},
+        {"control": "DELETE_AGENT", "data": [1, 2]},
+        {"control": "DELETE_AGENT", "data": None},
+        {"control": "DELETE_AGENT", "data": False},
+    ],
+)
+def test_accepts(payload: dict[str, Any]) -> None:
+    """
+    A message needs its control word; the data may be anything.
+    """
+    check(payload)
+
+
+@pytest.mark.parametrize(
+    ("payload", "pointer"),
+    [
+        ({}, "control"),
+        ({"control": ""}, "control"),
+        ({"control": "  "}, "control"),
+        ({"control": 5}, "control"),
+        ({"control": None}, "control"),
+        ({"control": "A", "message": 5}, "message"),
+        ({"control": "A", "message": None}, "message"),
+        ({"control": "A", "messageId": "1"}, "messageId"),
+        ({"control": "A", "Data": ""}, "Data"),
+        ({"control": "A", "a/b~c": ""}, "a~1b~0c"),
+        ({"control": "A\ud800"}, "control"),
+        ({"control": "A", "message": "\udc00"}, "message"),
+        ({"control": "A", "data": "\ud83d"}, "data"),
+        ({"control": "A", "data": {"x": ["\ud83d"]}}, "data/x/0"),
+        ({"control": "A", "data": {"\ud83d": 1}}, "data"),
+        ({"control": "A", "data": {"x": float("inf")}}, "data/x"),
+    ],
+)
+def test_refuses(payload: dict[str, Any], pointer: str) -> None:
+    """
+    An unknown field, or one that a container could not take, is pointed at, and no other.
+    """
+    assert pointers(payload) == [f"#/payload/{pointer}"]
+
+
+def test_all_at_once() -> None:
+    """
+    Everything that is wrong is told at once.
+    """
+    payload = {"message": 5, "when": "now", "data": {"x": "\ud800"}}
+    assert pointers(payload) == ["#/payload/control", "#/payload/data/x", "#/payload/message", "#/payload/when"]
+
+
+def test_bottomless() -> None:
+    """
+    Data that is nested more deeply than we could write is refused.
+    """
+    data: list[Any] = []
+    for _ in range(5000):
+        data = [data]
+    (pointer,) = pointers({"control": "A", "data": data})
+    assert pointer.startswith("#/payload/data/0/0/0")
