@@ -1,0 +1,176 @@
+"""
+``/v1/devices``: the fleet, and what is sent to it.
+"""
+
+from typing import Any
+
+from attrs import define
+from twisted.python.failure import Failure
+
+from pushd.admin import forms, views
+from pushd.admin.access import authenticate, check, demands
+from pushd.admin.problems import problem
+from pushd.admin.queries import Query
+from pushd.admin.sending import Sender
+from pushd.core.fleet import Fleet
+from pushd.core.tokens import Tokens
+from pushd.core.wakeups import Wakeups
+from pushd.model.device import Admission, Device, PresenceState, ProofKind
+from pushd.model.errors import InvalidQuery
+from pushd.model.token import Role
+from pushd.store.interface import DeviceFilter, IStore
+from pushd.web.answers import answer
+from pushd.web.router import Router
+from pushd.web.site import HouseRequest
+
+MAX_OVERLAP = 30 * 86400.0
+"""Seconds that an old secret may stay valid beside the new one."""
+
+OPERATORS_MAY = frozenset({"admission", "muted_until"})
+"""Fields of a device that an operator changes; the others are an admin's."""
+
+
+@define(eq=False)
+class DevicesApp:
+    """
+    List, register, see, change, forget; secrets; send.
+    """
+
+    router = Router()
+
+    tokens: Tokens
+    fleet: Fleet
+    store: IStore
+    wakeups: Wakeups
+    sender: Sender
+
+    @router.route("/v1/devices", methods=["GET"])
+    @demands(Role.VIEWER)
+    async def list(self, request: HouseRequest) -> bytes:
+        """
+        Devices, by id.
+        """
+        query = Query.of(request, "dialect", "presence", "admission", "tag", "q", "limit", "cursor")
+        which = DeviceFilter(
+            dialect=query.text("dialect"),
+            presence=query.one_of("presence", PresenceState),
+            admission=query.one_of("admission", Admission),
+            tags=query.texts("tag"),
+            q=query.text("q"),
+        )
+        limit = query.limit()
+        found = await self.store.devices(which, query.cursor(), limit)
+        items = [views.device(device, load, self.fleet, self.wakeups) for device, load in found]
+        return answer(request, views.devices(items, limit))
+
+    @router.route("/v1/devices", methods=["POST"])
+    @demands(Role.ADMIN)
+    async def register(self, request: HouseRequest) -> bytes:
+        """
+        Add a device before it has polled.
+        """
+        Query.of(request)
+        drafted = forms.read_registration(forms.read_object(request.body.content()), self.fleet)
+        device = await self.fleet.register(drafted)
+        request.setResponseCode(201)
+        request.setHeader(b"location", f"/v1/devices/{device.id}".encode())
+        return await self._shown(request, device)
+
+    @router.route("/v1/devices/<device>", methods=["GET"])
+    @demands(Role.VIEWER)
+    async def see(self, request: HouseRequest, device: str) -> bytes:
+        """
+        One device.
+        """
+        Query.of(request)
+        return await self._shown(request, self._known(device))
+
+    @router.route("/v1/devices/<device>", methods=["PATCH"])
+    @demands(Role.OPERATOR)
+    async def change(self, request: HouseRequest, device: str) -> bytes:
+        """
+        Change fields of a device.
+        """
+        Query.of(request)
+        known = self._known(device)
+        defaults = self.fleet.drafted(known.id, known.admission)
+        body = forms.read_object(request.body.content())
+        changes = forms.read_changes(body, defaults)
+        if not set(body) <= OPERATORS_MAY:
+            check(authenticate(self.tokens, request), Role.ADMIN)
+        return await self._shown(request, await self.fleet.change(known.id, changes))
+
+    @router.route("/v1/devices/<device>", methods=["DELETE"])
+    @demands(Role.ADMIN)
+    async def forget(self, request: HouseRequest, device: str) -> bytes:
+        """
+        Delete a device.
+        """
+        Query.of(request)
+        await self.fleet.forget(self._known(device).id)
+        request.setResponseCode(204)
+        return answer(request, b"")
+
+    @router.route("/v1/devices/<device>/secret", methods=["POST"])
+    @demands(Role.ADMIN)
+    async def give_secret(self, request: HouseRequest, device: str) -> bytes:
+        """
+        A new secret path, shown once.
+        """
+        secret = await self._give(request, device, ProofKind.SECRET)
+        return answer(request, views.json({"secret": secret, "path": f"/d/{secret}"}))
+
+    @router.route("/v1/devices/<device>/api-key", methods=["POST"])
+    @demands(Role.ADMIN)
+    async def give_key(self, request: HouseRequest, device: str) -> bytes:
+        """
+        A new API key, shown once.
+        """
+        return answer(request, views.json({"key": await self._give(request, device, ProofKind.API_KEY)}))
+
+    @router.route("/v1/devices/<device>/orphans", methods=["GET"])
+    @demands(Role.VIEWER)
+    async def orphans(self, request: HouseRequest, device: str) -> bytes:
+        """
+        Results of a device that settled nothing, newest first.
+        """
+        query = Query.of(request, "limit", "cursor")
+        limit, cursor = query.limit(), query.cursor()
+        if cursor is not None and not cursor.isdecimal():
+            raise InvalidQuery("cursor must be one that this list gave as next.")
+        before = None if cursor is None else int(cursor)
+        found = await self.store.orphans(self._known(device).id, before, limit)
+        return answer(request, views.orphans(found, limit))
+
+    @router.route("/v1/devices/<device>/commands", methods=["POST"])
+    @demands(Role.OPERATOR)
+    async def send(self, request: HouseRequest, device: str) -> bytes:
+        """
+        Send a command, and maybe wait for its end.
+        """
+        token = authenticate(self.tokens, request)
+        return await self.sender.send(request, self._known(device).id, token)
+
+    @router.handle_errors(Exception)
+    def failed(self, request: HouseRequest, failure: Failure) -> bytes:
+        """
+        Errors are problems.
+        """
+        return problem(request, failure)
+
+    def _known(self, device: str) -> Device:
+        return self.fleet.known(self.fleet.canonical(device))
+
+    async def _give(self, request: HouseRequest, device: str, kind: ProofKind) -> str:
+        overlap = Query.of(request, "overlap").seconds("overlap", MAX_OVERLAP) or 0
+        known = self._known(device)
+        if kind is ProofKind.API_KEY and known.dialect != "servereye":
+            raise InvalidQuery("A Control iD device cannot send a key; give it a secret path.")
+        secret = await self.fleet.give(known.id, kind, overlap)
+        request.setResponseCode(201)
+        return secret
+
+    async def _shown(self, request: HouseRequest, device: Device) -> bytes:
+        load = await self.store.load(device.id)
+        shown: dict[str, Any] = views.device(device, load, self.fleet, self.wakeups)
+        return answer(request, views.json(shown))

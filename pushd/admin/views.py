@@ -1,0 +1,100 @@
+"""
+Views: values as the JSON that the admin API shows.
+"""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from typing import Any
+
+from attrs import asdict
+
+from pushd.admin.queries import to_cursor
+from pushd.core.fleet import Fleet
+from pushd.core.wakeups import Wakeups
+from pushd.model import jsontext
+from pushd.model.command import Command
+from pushd.model.device import Device, Load, Orphan
+from pushd.model.events import Event
+from pushd.model.moments import to_rfc3339
+from pushd.store.interface import EventPage
+
+_MOMENTS = (
+    "not_before created_at expires_at sent_at acknowledged_at finished_at muted_until last_seen_at at raised_at"
+).split()
+
+_LARGE = ("payload", "result")
+
+
+def _told(value: Any, *without: str) -> dict[str, Any]:
+    """
+    A value's fields, moments in RFC 3339.
+    """
+    fields = asdict(value, recurse=False, filter=lambda attribute, _: attribute.name not in without)
+    for name in fields.keys() & set(_MOMENTS):
+        if fields[name] is not None:
+            fields[name] = to_rfc3339(fields[name])
+    return fields
+
+
+def command(found: Command) -> bytes:
+    """
+    A command, whole; its result is the text that the device posted, to the letter.
+    """
+    text = jsontext.write(_told(found, "result"))
+    return f'{text[:-1]},"result":{found.result or "null"}}}'.encode()
+
+
+def commands(found: Sequence[Command], limit: int) -> bytes:
+    """
+    A list of commands, without what may be large.
+    """
+    return _list([_told(one, *_LARGE) for one in found], found[-1].id if len(found) == limit else None)
+
+
+def device(found: Device, load: Load, fleet: Fleet, wakeups: Wakeups) -> dict[str, Any]:
+    """
+    A device, with what memory knows of it.
+    """
+    seen = _told(fleet.presence.overlay(found))
+    proof = sorted(fleet.asked(found.id)) + (["allow_from"] if found.allow_from else [])
+    return seen | asdict(load) | {"polling": wakeups.polling(found.id), "proof": proof}
+
+
+def devices(found: Sequence[dict[str, Any]], limit: int) -> bytes:
+    """
+    A list of devices.
+    """
+    return _list(found, found[-1]["id"] if len(found) == limit else None)
+
+
+def orphans(found: Sequence[Orphan], limit: int) -> bytes:
+    """
+    A list of orphan results; ``raw`` is base64.
+    """
+    items = [_told(one, "raw") | {"raw": b64encode(one.raw).decode("ascii")} for one in found]
+    return _list(items, str(found[-1].id) if len(found) == limit else None)
+
+
+def events(page: EventPage) -> bytes:
+    """
+    A piece of the feed; ``next`` is never null.
+    """
+    return json({"items": [event(one) for one in page.items], "next": str(page.next)})
+
+
+def event(found: Event) -> dict[str, Any]:
+    """
+    An entry of the feed; its ``seq`` is opaque.
+    """
+    return _told(found) | {"seq": str(found.seq)}
+
+
+def json(value: object) -> bytes:
+    """
+    A JSON body.
+    """
+    return jsontext.write(value).encode()
+
+
+def _list(items: Sequence[dict[str, Any]], last: str | None) -> bytes:
+    return json({"items": items, "next": None if last is None else to_cursor(last)})

@@ -1,0 +1,169 @@
+"""
+The configuration: what the command line and ``pushd.toml`` say, checked.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+
+from pushd.core.admission import DEFAULT_MAX_PENDING, Mode
+from pushd.web.address import Networks
+
+MAX_HOLD = 55.0
+"""Seconds; proxies commonly cut a silent connection after 60."""
+
+
+class ConfigError(Exception):
+    """
+    An option is wrong; the message is one line that names it.
+    """
+
+
+@frozen(kw_only=True)
+class Config:
+    """
+    Checked options; durations in seconds.
+    """
+
+    data_dir: Path = Path("pushd-data")
+    store: str | None = None
+    devices: tuple[str, ...] = ("tcp:8080",)
+    admin: tuple[str, ...] = ("tcp:8081:interface=127.0.0.1",)
+    admission: Mode = Mode.APPROVE
+    max_pending: int = DEFAULT_MAX_PENDING
+    require_proof: bool = False
+    bases: tuple[bytes, ...] = ()
+    holds: Mapping[str, float] = field(factory=dict)
+    trusted_proxies: Networks = ()
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ConfigError("text is wanted")
+    return value
+
+
+def _path(value: object) -> Path:
+    return Path(_text(value))
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(_text(one) for one in (value if isinstance(value, list) else [value]))
+
+
+def _store(value: object) -> str:
+    text = _text(value)
+    if "://" in text and not text.startswith("sqlite:///"):
+        raise ConfigError(f"{text.partition(':')[0]} is no store of this version; leave it out for SQLite")
+    return text.removeprefix("sqlite:///")
+
+
+def _mode(value: object) -> Mode:
+    if value not in list(Mode):
+        raise ConfigError(f"one of {', '.join(Mode)} is wanted")
+    return Mode(str(value))
+
+
+def _count(value: object) -> int:
+    text = str(value)
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ConfigError("a whole number is wanted")
+    return int(text)
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError("true or false is wanted")
+    return value
+
+
+def _bases(value: object) -> tuple[bytes, ...]:
+    return tuple(_base(text) for text in _texts(value))
+
+
+def _base(text: str) -> bytes:
+    """
+    A base without the slash at its end; the root needs none.
+    """
+    base = "/" + text.strip("/")
+    parts = base[1:].split("/")
+    if not text.startswith("/") or "" in parts or not text.isascii() or any(char in text for char in "?#% "):
+        raise ConfigError(f"{text} is no path such as /controlid")
+    if parts[0] in ("push", "d") or (parts[0] in ("1", "2") and parts[1:2] == ["push"]):
+        raise ConfigError(f"{text} is where other paths of the device port are")
+    return base.encode("ascii")
+
+
+def _holds(value: object) -> dict[str, float]:
+    pairs = value.items() if isinstance(value, dict) else [text.partition("=")[::2] for text in _texts(value)]
+    return {dialect: _hold(dialect, seconds) for dialect, seconds in pairs}
+
+
+def _hold(dialect: str, seconds: object) -> float:
+    try:
+        hold = float(str(seconds))
+    except ValueError:
+        hold = -1
+    if not 0 <= hold <= MAX_HOLD:
+        raise ConfigError(f"{dialect}=SECONDS is wanted, 0 to {MAX_HOLD:g}")
+    return hold
+
+
+def _networks(value: object) -> Networks:
+    try:
+        return tuple(ip_network(text) for text in _texts(value))
+    except ValueError as error:
+        raise ConfigError(f"a network such as 10.0.0.0/8 is wanted: {error}") from None
+
+
+_OPTIONS: Mapping[str, tuple[str, Any]] = {
+    "data-dir": ("data_dir", _path),
+    "store": ("store", _store),
+    "devices": ("devices", _texts),
+    "admin": ("admin", _texts),
+    "admission": ("admission", _mode),
+    "max-pending": ("max_pending", _count),
+    "require-proof": ("require_proof", _flag),
+    "base": ("bases", _bases),
+    "hold": ("holds", _holds),
+    "trusted-proxy": ("trusted_proxies", _networks),
+}
+"""Each option by its name, on the command line and in the file: which field it is, and how it is read."""
+
+
+def read_config(given: Mapping[str, object], file: str | None, dialects: Sequence[str]) -> Config:
+    """
+    What the file says, and over it what was given on the command line.
+
+    :raises ConfigError: naming the option that is wrong.
+    """
+    options = (_read_file(Path(file)) if file else {}) | dict(given)
+    fields: dict[str, Any] = dict(_read_option(name, value) for name, value in options.items())
+    config = Config(**fields)
+    unknown = sorted(set(config.holds) - set(dialects))
+    if unknown:
+        raise ConfigError(f"--hold: {unknown[0]} is no dialect; those that there are: {', '.join(dialects)}.")
+    return config
+
+
+def _read_file(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"--config: {path} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise ConfigError(f"--config: {path} is no TOML: {error}.") from None
+
+
+def _read_option(name: str, value: object) -> tuple[str, object]:
+    if name not in _OPTIONS:
+        raise ConfigError(f"{name} is no option; those that there are: {', '.join(_OPTIONS)}.")
+    field_name, read = _OPTIONS[name]
+    try:
+        return field_name, read(value)
+    except ConfigError as error:
+        raise ConfigError(f"--{name}: {error}.") from None

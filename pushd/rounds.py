@@ -1,0 +1,48 @@
+"""
+Rounds: work that comes back every few seconds, whatever happens.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from attrs import define, field
+from twisted.application.service import Service
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+
+@define(eq=False)
+class Round(Service):
+    """
+    Calls ``work`` every ``interval`` seconds; a failure is logged, and does not end it as it would a bare LoopingCall.
+    """
+
+    title: str
+    interval: float
+    work: Callable[[], Awaitable[object]]
+    clock: IReactorTime
+    _call: LoopingCall | None = field(default=None, init=False)
+    _log = Logger()
+
+    def startService(self) -> None:
+        """
+        Start; the first round comes after one interval.
+        """
+        super().startService()
+        self._call = LoopingCall(self._go_round)
+        self._call.clock = self.clock
+        self._call.start(self.interval, now=False)
+
+    def stopService(self) -> None:
+        """
+        Stop.
+        """
+        super().stopService()
+        if self._call is not None and self._call.running:
+            self._call.stop()
+
+    async def _go_round(self) -> None:
+        try:
+            await self.work()
+        except Exception:
+            self._log.failure("The round failed: {title}", title=self.title)

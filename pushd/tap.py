@@ -1,0 +1,121 @@
+"""
+``twistd pushd``: the options, and the service made of them.
+"""
+
+import time
+from typing import Any, NoReturn
+
+from twisted.application.service import IService
+from twisted.python import usage
+
+from pushd.config import Config, ConfigError, read_config
+from pushd.service import NAMES, build_service
+
+
+class Options(usage.Options):
+    """
+    Options of the server; pushd.toml holds the same by the same names.
+    """
+
+    synopsis = "[options]"
+    longdesc = (
+        "Holds the polls of devices that phone home, and pushes commands to them. The first start writes an admin"
+        " token to DATA-DIR/admin.token; pushctl finds it there."
+    )
+
+    optParameters = [  # noqa: N815, RUF012 - Twisted's way
+        ["data-dir", None, None, "Where all state lives. [default: ./pushd-data]"],
+        ["store", None, None, "A SQLite file. [default: DATA-DIR/pushd.sqlite]"],
+        [
+            "admission",
+            None,
+            None,
+            "Strangers: approve (by an operator), open (at once), closed (refused). [default: approve]",
+        ],
+        ["max-pending", None, None, "Devices that may wait for an approval. [default: 1000]"],
+        ["config", None, None, "A file of options, pushd.toml say; the command line wins."],
+    ]
+    optFlags = [  # noqa: N815, RUF012 - Twisted's way
+        ["require-proof", None, "Hand nothing to devices without a secret, a key or an allow list."]
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: dict[str, list[str]] = {}
+
+    def opt_devices(self, endpoint: str) -> None:
+        """
+        Where devices connect, as a Twisted endpoint; may be repeated. [default: tcp:8080]
+        """
+        self._add("devices", endpoint)
+
+    def opt_admin(self, endpoint: str) -> None:
+        """
+        Where operators connect; may be repeated. [default: tcp:8081:interface=127.0.0.1]
+        """
+        self._add("admin", endpoint)
+
+    def opt_base(self, path: str) -> None:
+        """
+        A path below which Control iD devices also find us, such as /controlid; may be repeated.
+        """
+        self._add("base", path)
+
+    def opt_hold(self, hold: str) -> None:
+        """
+        DIALECT=SECONDS: how long a poll is held until its device has taught us better; may be repeated.
+        [default: servereye=45, controlid=10]
+        """
+        self._add("hold", hold)
+
+    def opt_trusted_proxy(self, cidr: str) -> None:
+        """
+        A network of proxies whose X-Forwarded-For we believe; may be repeated.
+        """
+        self._add("trusted-proxy", cidr)
+
+    def config(self) -> Config:
+        """
+        All options, checked.
+
+        :raises ConfigError: naming the one that is wrong.
+        """
+        plain = {name: value for name, value in self.items() if value not in (None, 0) and name != "config"}
+        if plain.pop("require-proof", 0):
+            plain["require-proof"] = True
+        return read_config(plain | self.given, self["config"], NAMES)
+
+    def parseOptions(self, options: Any = None) -> None:
+        """
+        Parse; what is wrong ends the program with one line.
+
+        :raises SystemExit: with that line.
+        """
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            _end(error)
+
+    def _add(self, name: str, value: str) -> None:
+        self.given.setdefault(name, []).append(value)
+
+
+def _end(error: Exception) -> NoReturn:
+    raise SystemExit(f"pushd: {error} (twistd pushd --help tells the options)") from None
+
+
+def makeService(options: Options) -> IService:
+    """
+    Build the service; it opens nothing before it starts.
+
+    :raises SystemExit: with one line, if an option is wrong.
+    """
+    from twisted.internet import reactor
+
+    # Twisted's timers follow the wall clock, and would all fire, or none, when somebody sets it.
+    vars(reactor)["seconds"] = time.monotonic
+    try:
+        config = options.config()
+    except ConfigError as error:
+        _end(error)
+    return build_service(config, reactor, time.time)
