@@ -1,0 +1,257 @@
+"""
+A simulated Server-Eye container: polls for ever, has several messages in work at a time, and signs off when it goes.
+"""
+
+from typing import Protocol
+
+from attrs import define, field
+from automat import TypeMachine, TypeMachineBuilder
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from pushd.dialects.servereye.wire import Message, read_message, write_result
+from pushd.model.errors import UnreadableBody
+from pushd.simulator.agent import Agent, Outcome
+from pushd.simulator.background import in_background
+from pushd.simulator.errand import Errand
+from pushd.simulator.faults import Fault, Faults
+from pushd.simulator.journal import Journal
+from pushd.simulator.line import NoAnswer
+from pushd.simulator.push_service import PushService
+
+DIALECT = "servereye"
+
+_log = Logger()
+
+
+class Life(Protocol):
+    """
+    What happens to a container.
+    """
+
+    def start(self) -> None:
+        """
+        Its program starts.
+        """
+
+    def answered(self, message: Message | None) -> None:
+        """
+        The poll brought a message, or that there is none.
+        """
+
+    def polled(self) -> None:
+        """
+        What the poll brought is seen to.
+        """
+
+    def failed(self) -> None:
+        """
+        The poll failed.
+        """
+
+    def died(self) -> None:
+        """
+        Its program is gone, and with it all that it had in work or remembered; somebody starts it again.
+        """
+
+    def rested(self) -> None:
+        """
+        It is time to poll again.
+        """
+
+    def stop(self, gone: Deferred[None]) -> None:
+        """
+        Its program is stopped.
+        """
+
+    def signed_off(self, poll: Deferred[None] | None, gone: Deferred[None]) -> None:
+        """
+        The server let it go, or cannot be reached.
+        """
+
+
+@define(eq=False, kw_only=True)
+class ServerEyeDevice:
+    """
+    One container; durations are in seconds.
+
+    ``retry`` is how long it waits after a failure, ``work`` how long it takes over anything that does not say;
+    ``memory`` is how many messages it knows to have run.
+    """
+
+    service: PushService
+    clock: IReactorTime
+    journal: Journal
+    agent: Agent = field(factory=Agent)
+    faults: Faults = field(factory=Faults)
+    retry: float = 10.0
+    work: float = 0.2
+    memory: int = 1000
+    _errands: dict[str, Errand] = field(factory=dict, init=False)
+    _life: Life = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._life = _machine(self)
+
+    @property
+    def id(self) -> str:
+        """
+        The device's id in the words of a fleet.
+        """
+        return f"{DIALECT}:{self.service.container}"
+
+    def start(self) -> None:
+        """
+        Start it: it polls.
+        """
+        self._life.start()
+
+    def stop(self) -> Deferred[None]:
+        """
+        Stop it: what is in work is left, the sign-off gets two seconds to be answered, then the held poll is closed.
+        """
+        gone: Deferred[None] = Deferred()
+        self.forget()
+        self._life.stop(gone)
+        return gone
+
+    async def poll(self, life: Life) -> None:
+        """
+        Wait for a message, and tell ``life`` what came.
+        """
+        patience = self.faults.patience(self.service.patience)
+        try:
+            body = await self.service.poll(patience=patience, cut=self.faults.strikes(Fault.DROP_ANSWER))
+            message = read_message(body)
+        except (NoAnswer, UnreadableBody) as problem:
+            _log.info("The poll of {device} failed: {problem}", device=self.id, problem=problem)
+            life.failed()
+        else:
+            life.answered(message)
+
+    async def sign_off(self, life: Life, poll: Deferred[None] | None, gone: Deferred[None]) -> None:
+        """
+        Say goodbye, and tell ``life`` when that is over.
+        """
+        try:
+            await self.service.sign_off()
+        except NoAnswer as problem:
+            _log.warn("{device} could not sign off: {problem}", device=self.id, problem=problem)
+        life.signed_off(poll, gone)
+
+    def receive(self, message: Message) -> None:
+        """
+        Run a message; one that was run before is only reported again.
+        """
+        errand = self._errands.get(message.message_id) or self._begin(message)
+        if errand is None:  # as the vendor's C++ client does: no ack, no result
+            _log.warn("{device} does not know the control {control}", device=self.id, control=message.control)
+        else:
+            errand.receive()
+
+    def forget(self) -> None:
+        """
+        Leave all work, and know nothing of it any more.
+        """
+        for errand in self._errands.values():
+            errand.drop()
+        self._errands.clear()
+
+    def _begin(self, message: Message) -> Errand | None:
+        outcome = self.agent.perform(message.control, message.data)
+        if outcome is None:
+            return None
+        self.journal.record(self.id, command=message.message_id, control=message.control)
+        _log.info("{device} runs {control}", device=self.id, control=message.control)
+        return self._remember(self._errand(message.message_id, outcome))
+
+    def _errand(self, message_id: str, outcome: Outcome) -> Errand:
+        return Errand(
+            message_id=message_id,
+            service=self.service,
+            clock=self.clock,
+            faults=self.faults,
+            seconds=self.faults.duration(self.work if outcome.seconds is None else outcome.seconds),
+            body=_written(outcome),
+            retry=self.retry,
+            die=self._life.died if self.faults.strikes(Fault.DIE_WORKING) else None,
+        )
+
+    def _remember(self, errand: Errand) -> Errand:
+        self._errands[errand.message_id] = errand
+        if len(self._errands) > self.memory:
+            self._errands.pop(next(iter(self._errands))).drop()
+        return errand
+
+
+def _written(outcome: Outcome) -> bytes:
+    try:
+        return write_result(outcome.success, outcome.message, outcome.data)
+    except (ValueError, RecursionError):  # half a surrogate pair, or endless nesting, that we were told to echo
+        return write_result(False, "the result cannot be written")
+
+
+def _polling(life: Life, device: ServerEyeDevice) -> Deferred[None]:
+    return in_background(device.poll(life))
+
+
+def _resting(life: Life, device: ServerEyeDevice) -> IDelayedCall:
+    return device.clock.callLater(device.retry, life.rested)
+
+
+def _build() -> TypeMachine[Life, ServerEyeDevice]:
+    machine = TypeMachineBuilder(Life, ServerEyeDevice)
+    off = machine.state("off")
+    polling = machine.state("polling", _polling)
+    receiving = machine.state("receiving")
+    resting = machine.state("resting", _resting)
+    leaving = machine.state("leaving")
+
+    off.upon(Life.start).to(polling).returns(None)
+    receiving.upon(Life.polled).to(polling).returns(None)
+    polling.upon(Life.failed).to(resting).returns(None)
+    resting.upon(Life.rested).to(polling).returns(None)
+
+    @polling.upon(Life.answered).to(receiving)
+    def receive(life: Life, device: ServerEyeDevice, _poll: Deferred[None], message: Message | None) -> None:
+        life.polled()  # takes effect after this: the next poll does not wait for the work
+        if message is not None:
+            device.receive(message)
+
+    @polling.upon(Life.died).to(resting)
+    def die(_life: Life, device: ServerEyeDevice, poll: Deferred[None]) -> None:
+        poll.cancel()
+        device.forget()
+
+    @resting.upon(Life.died, nodata=True).loop()
+    def die_resting(_life: Life, device: ServerEyeDevice) -> None:
+        device.forget()
+
+    @polling.upon(Life.stop).to(leaving)
+    def stop(life: Life, device: ServerEyeDevice, poll: Deferred[None], gone: Deferred[None]) -> None:
+        in_background(device.sign_off(life, poll, gone))
+
+    @resting.upon(Life.stop).to(leaving)
+    def stop_resting(life: Life, device: ServerEyeDevice, waiting: IDelayedCall, gone: Deferred[None]) -> None:
+        waiting.cancel()
+        in_background(device.sign_off(life, None, gone))
+
+    @leaving.upon(Life.signed_off).to(off)
+    def leave(_life: Life, _device: ServerEyeDevice, poll: Deferred[None] | None, gone: Deferred[None]) -> None:
+        if poll is not None:
+            poll.cancel()
+        gone.callback(None)
+
+    @off.upon(Life.stop).loop()
+    def stop_off(_life: Life, _device: ServerEyeDevice, gone: Deferred[None]) -> None:
+        gone.callback(None)
+
+    # a poll that was closed says so once more; one that is answered while we leave comes too late
+    for state in (off, resting, leaving):
+        state.upon(Life.failed).loop().returns(None)
+    leaving.upon(Life.answered).loop().returns(None)
+    return machine.build()
+
+
+_machine = _build()

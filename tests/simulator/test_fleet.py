@@ -1,0 +1,157 @@
+"""
+The fleet of simulated devices.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hyperlink import DecodedURL
+from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
+from twisted.web.client import HTTPConnectionPool
+
+from pushd.simulator.faults import Fault
+from pushd.simulator.fleet import Fleet, Plan, Workshop, assemble
+from pushd.simulator.journal import Journal
+from tests.simulator.counterpart import Counterpart
+
+SERVER = DecodedURL.from_text("http://pushd.example:8080")
+DOOR = b'{"endpoint":"execute_actions","body":{"actions":[{"action":"door","parameters":"door=1"}]}}'
+IDS = '"rootContainerId":"c1","containerId":"c1","senderId":"c1"'
+REFRESH = f'{{"success":true,"message":"","data":{{{IDS},"messageId":"m1","control":"REFRESH_AGENT","data":""}}}}'
+
+
+def fleet_of(server: Counterpart, **plan: Any) -> Fleet:
+    """
+    The fleet of a plan, with lines to a server in a test.
+    """
+    made = Plan(server=SERVER, **plan)
+    journal = Journal(clock=server.clock, path=made.journal)
+    workshop = Workshop(plan=made, treq=server.treq, clock=server.clock, journal=journal)
+    return Fleet(tuple(workshop.devices()), journal, HTTPConnectionPool(server.clock))
+
+
+def stop(server: Counterpart, fleet: Fleet) -> None:
+    """
+    Stop a fleet whose server does not answer any more.
+    """
+    stopping = fleet.stopService()
+    server.advance(2)
+    assert stopping.called
+
+
+def test_everybody_polls(server: Counterpart) -> None:
+    """
+    When the fleet starts, each of its devices polls under its own id.
+    """
+    fleet = fleet_of(server, controlid=["7", "8"], servereye=["c1"])
+    assert [device.id for device in fleet.devices] == ["controlid:7", "controlid:8", "servereye:c1"]
+    assert server.waiting() == []
+    fleet.startService()
+    assert [server.take("GET", "/push").args["deviceId"] for _ in range(2)] == ["7", "8"]
+    server.take("GET", "/push/c1")
+    stop(server, fleet)
+
+
+def test_stop(server: Counterpart) -> None:
+    """
+    The fleet has stopped when the last device has signed off, and nothing is left to happen.
+    """
+    fleet = fleet_of(server, controlid=["7"], servereye=["c1"])
+    fleet.startService()
+    gone: list[None] = []
+    fleet.stopService().addCallback(gone.append)
+    assert gone == []
+    server.take("GET", "/push/c1/signoff").answer(b'{"success":true,"message":"bye"}')
+    assert gone == [None]
+    server.advance(0)
+    assert server.waiting() == []
+
+
+def test_paths(server: Counterpart) -> None:
+    """
+    A secret stands in front of the base, of its own device only; the base is for Control iD alone.
+    """
+    secrets = {"controlid:7": "s/1", "servereye:c1": "s2"}
+    fleet = fleet_of(server, controlid=["7", "8"], servereye=["c1"], base=["api", "x"], secrets=secrets)
+    fleet.startService()
+    assert server.waiting() == ["GET /d/s%2F1/api/x/push", "GET /api/x/push", "GET /d/s2/push/c1"]
+    stop(server, fleet)
+
+
+def test_settings(server: Counterpart) -> None:
+    """
+    What the plan says of keys, times and faults reaches the devices.
+    """
+    fleet = fleet_of(
+        server,
+        controlid=["7"],
+        servereye=["c1"],
+        api_key="k",
+        timeout=30.0,
+        period=5.0,
+        work=2.0,
+        odds={Fault.LOSE_RESULT: 1.0},
+    )
+    fleet.startService()
+    assert server.take("GET", "/push/c1").args == {"apiKey": "k"}
+    server.take("GET", "/push").answer()
+    server.advance(5)
+    poll = server.take("GET", "/push")
+    server.advance(29.9)
+    assert not poll.hung_up()
+    poll.answer(DOOR)
+    server.advance(2)
+    assert server.waiting() == ["GET /push"]
+    stop(server, fleet)
+
+
+def test_journal(server: Counterpart, tmp_path: Path) -> None:
+    """
+    Whatever a device runs is in the journal before it is reported.
+    """
+    fleet = fleet_of(server, controlid=["7"], servereye=["c1"], journal=tmp_path / "journal")
+    fleet.startService()
+    poll = server.take("GET", "/push")
+    poll.answer(DOOR)
+    server.take("GET", "/push/c1").answer(REFRESH.encode())
+    told = [json.loads(line) for line in (tmp_path / "journal").read_text().splitlines()]
+    assert [entry.pop("time")[:10] for entry in told] == ["1970-01-12"] * 2
+    assert told == [
+        {"device": "controlid:7", "uuid": poll.args["uuid"], "endpoint": "execute_actions"},
+        {"device": "servereye:c1", "command": "m1", "control": "REFRESH_AGENT"},
+    ]
+    stop(server, fleet)
+
+
+def test_assemble() -> None:
+    """
+    A fleet connects to its server when it starts, not before, and leaves nothing behind when it stops.
+    """
+    reactor = MemoryReactorClock()
+    fleet = assemble(Plan(server=SERVER, controlid=["7"], servereye=["c1"]), reactor)
+    assert reactor.tcpClients == []
+    fleet.startService()
+    reactor.advance(0)
+    assert len(reactor.tcpClients) == 2
+    stopping = fleet.stopService()
+    reactor.advance(2)
+    assert stopping.called
+    assert reactor.getDelayedCalls() == []
+
+
+def test_fates_differ(clock: Clock) -> None:
+    """
+    Two devices of one seed do not meet the same faults at the same time, and each meets its own again.
+    """
+    plan = Plan(server=SERVER, controlid=["7", "8"], odds={Fault.SLOW: 0.5})
+
+    def fates() -> list[tuple[bool, ...]]:
+        workshop = Workshop(plan=plan, treq=Counterpart(clock).treq, clock=clock, journal=Journal(clock=clock))
+        devices = [workshop.controlid(number) for number in plan.controlid]
+        return [tuple(device.faults.strikes(Fault.SLOW) for _ in range(64)) for device in devices]
+
+    first, second = fates()
+    assert first != second
+    assert fates() == [first, second]

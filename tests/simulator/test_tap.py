@@ -1,0 +1,123 @@
+"""
+The command line of the simulator.
+"""
+
+from pathlib import Path
+
+import pytest
+from hyperlink import DecodedURL
+
+from pushd.simulator.faults import Fault
+from pushd.simulator.fleet import Fleet, Plan
+from pushd.simulator.names import controlid_ids, servereye_ids
+from pushd.simulator.tap import Options, makeService
+
+
+def plan(*arguments: str) -> Plan:
+    """
+    What is meant by a command line.
+    """
+    options = Options()
+    options.parseOptions(arguments)
+    return options.plan
+
+
+def test_defaults() -> None:
+    """
+    Without options there is one device of each dialect, and the server is the one that would be started here.
+    """
+    assert plan() == Plan(
+        server=DecodedURL.from_text("http://127.0.0.1:8080"),
+        controlid=controlid_ids(0, 1),
+        servereye=servereye_ids(0, 1),
+    )
+
+
+def test_everything(tmp_path: Path) -> None:
+    """
+    Every option finds its place in the plan.
+    """
+    numbers = ["--seed=3", "--controlid=2", "--servereye=0", "--timeout=4", "--period=60", "--retry=1", "--work=0"]
+    names = ["--id=controlid=0077", "--secret=controlid:77=s", "--api-key=k", "--base=/controlid/push/"]
+    rest = ["--server=https://h/x", "--faults=slow=1,lose-result", f"--journal={tmp_path / 'journal'}"]
+    assert plan(*numbers, *names, *rest) == Plan(
+        server=DecodedURL.from_text("https://h/x"),
+        controlid=("77", *controlid_ids(3, 2)),
+        servereye=(),
+        base=("controlid", "push"),
+        api_key="k",
+        secrets={"controlid:77": "s"},
+        seed=3,
+        odds={Fault.SLOW: 1.0, Fault.LOSE_RESULT: 0.1},
+        timeout=4.0,
+        period=60.0,
+        retry=1.0,
+        work=0.0,
+        journal=tmp_path / "journal",
+    )
+
+
+def test_named_devices() -> None:
+    """
+    Devices that are named come instead of those that nobody asked for, and each only once.
+    """
+    named = plan("--id=servereye=a", "--id=servereye=b", "--id=servereye=a")
+    assert (named.controlid, named.servereye) == ((), ("a", "b"))
+    first = controlid_ids(0, 1)[0]
+    assert plan(f"--id=controlid={first}", "--controlid=2").controlid == controlid_ids(0, 2)
+
+
+@pytest.mark.parametrize(
+    ("argument", "why"),
+    [
+        ("--server=h", "--server: 'h' is no"),
+        ("--controlid=many", "--controlid: 'many' is no whole number"),
+        ("--servereye=-1", "--servereye: '-1' is no whole number"),
+        ("--seed=x", "--seed: 'x' is no whole number"),
+        ("--id=7", "--id: '7' does not begin with controlid= or servereye="),
+        ("--id=controlid=7.5", "--id: A deviceId is"),
+        ("--secret=controlid:7=s", "--secret: there is no device controlid:7"),
+        ("--faults=flap", "--faults: there is no fault 'flap'"),
+        ("--period=0", "--period: must be more than 0"),
+        ("--work=-1", "--work: '-1' is no number"),
+        ("--journal=/no/such/folder/journal", "--journal: cannot write to"),
+        ("--unheard-of", "option --unheard-of not recognized"),
+        ("extra", "Wrong number of arguments"),
+    ],
+)
+def test_bad_option(argument: str, why: str) -> None:
+    """
+    What cannot be meant ends the process with exit code 1 and one line that says why.
+    """
+    with pytest.raises(SystemExit) as ended:
+        plan(argument)
+    message = ended.value.code  # a text is printed, and the exit code is 1
+    assert isinstance(message, str)
+    assert message.startswith(f"pushd-simulate: {why}")
+    assert "\n" not in message
+
+
+def test_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    The help tells of every option in words.
+    """
+    with pytest.raises(SystemExit) as ended:
+        plan("--help")
+    assert not ended.value.code
+    shown = capsys.readouterr().out
+    described = [line for line in shown.splitlines() if line.strip().startswith("--")]
+    assert all(len(line.split(None, 1)) == 2 for line in described)
+    assert {"--server=", "--id=", "--secret=", "--faults="} <= {line.split()[0] for line in described}
+    assert all(fault in shown.replace("-\n", "-").replace(" ", "") for fault in ("early-hangup", "slow"))
+
+
+def test_make_service() -> None:
+    """
+    The service is built, and nothing of it runs before it is started.
+    """
+    options = Options()
+    options.parseOptions(["--controlid=2", "--servereye=3"])
+    service = makeService(options)
+    assert isinstance(service, Fleet)
+    assert len(service.devices) == 5
+    assert not service.running
