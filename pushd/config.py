@@ -38,6 +38,8 @@ class Config:
     require_proof: bool = False
     bases: tuple[bytes, ...] = ()
     holds: Mapping[str, float] = field(factory=dict)
+    batch: int = 1
+    keep: int = 30
     trusted_proxies: Networks = ()
 
 
@@ -73,6 +75,13 @@ def _count(value: object) -> int:
     if isinstance(value, bool) or not (text.isascii() and text.isdigit() and len(text) < 10):
         raise ConfigError("a whole number is wanted")
     return int(text)
+
+
+def _positive(value: object) -> int:
+    count = _count(value)
+    if count < 1:
+        raise ConfigError("at least 1 is wanted")
+    return count
 
 
 def _flag(value: object) -> bool:
@@ -130,6 +139,8 @@ _OPTIONS: Mapping[str, tuple[str, Any]] = {
     "require-proof": ("require_proof", _flag),
     "base": ("bases", _bases),
     "hold": ("holds", _holds),
+    "batch": ("batch", _positive),
+    "keep": ("keep", _positive),
     "trusted-proxy": ("trusted_proxies", _networks),
 }
 """Each option by its name, on the command line and in the file: which field it is, and how it is read."""

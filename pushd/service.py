@@ -20,16 +20,22 @@ from pushd.admin import port as admin
 from pushd.admin.commands import CommandsApp
 from pushd.admin.devices import DevicesApp
 from pushd.admin.feed import FeedApp
+from pushd.admin.health import HealthApp
 from pushd.admin.sending import Sender
 from pushd.config import Config
 from pushd.core.admission import Admissions
 from pushd.core.clocks import Clocks
+from pushd.core.drafts import Drafts
 from pushd.core.feed import Feed
 from pushd.core.fleet import Fleet
+from pushd.core.holds import Holds
+from pushd.core.inspection import Inspection
 from pushd.core.outbox import Outbox
 from pushd.core.presence import Presence
+from pushd.core.queued import Queued
 from pushd.core.reception import Reception
 from pushd.core.reportable import Reportable
+from pushd.core.review import Review
 from pushd.core.tokens import Tokens
 from pushd.core.wakeups import Wakeups
 from pushd.datadir import DataDir
@@ -55,6 +61,12 @@ NAMES = tuple(dialect.name for dialect, _ in DIALECTS)
 FLUSH_SECONDS = 3.0
 """How late the last sighting of a device may be in the store."""
 
+PURGE_SECONDS = 60.0
+"""How often we look for what was kept for long enough."""
+
+DAY = 86_400_000
+"""Milliseconds."""
+
 STOP_SECONDS = 4.0
 """How long we wait for the store to finish when asked to stop."""
 
@@ -74,17 +86,22 @@ class Core:
     tokens: Tokens
     presence: Presence
     wakeups: Wakeups
+    drafts: Drafts
     outbox: Outbox
+    review: Review
     feed: Feed
     reception: Reception
+    keep: int
+    """Days."""
 
     def recall(self) -> None:
         """
         Open the store, and let each room start from what it knows.
         """
         known = self.store.open(self.clocks.now())
-        for room in (self.presence, self.fleet, self.tokens, self.outbox.reportable, self.outbox):
+        for room in (self.presence, self.fleet, self.tokens, self.outbox.queued, self.outbox.reportable):
             room.recall(known)
+        self.drafts.ids.after(known.last_command)
 
     async def sweep(self) -> None:
         """
@@ -92,6 +109,12 @@ class Core:
         """
         self.clocks.tick()
         await self.outbox.sweep()
+
+    async def purge(self) -> None:
+        """
+        Forget what was kept for long enough.
+        """
+        await self.outbox.purge(self.clocks.wall_now() - self.keep * DAY)
 
     def drain(self) -> None:
         """
@@ -107,15 +130,28 @@ def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[],
     """
     dialects = {dialect.name: dialect for dialect, _ in DIALECTS}
     ids = IdSource(clocks.wall_now)
+    drafts = Drafts(ids, dialects)
     presence = Presence(store, clocks)
     fleet = Fleet(store, clocks, dialects, presence)
     tokens = Tokens(store, clocks, ids)
     wakeups = Wakeups(clocks.clock)
-    outbox = Outbox(store, clocks, ids, dialects, presence, wakeups, Reportable())
+    holds = Holds(fleet, {name: dialect.hold for name, dialect in dialects.items()} | dict(config.holds), rand)
+    outbox = Outbox(store, clocks, dialects, presence, holds, wakeups, Queued(), Reportable())
     admissions = Admissions(fleet, tokens, config.admission, config.max_pending, config.require_proof)
-    holds = {name: dialect.hold for name, dialect in dialects.items()} | dict(config.holds)
-    reception = Reception(admissions, presence, outbox, wakeups, clocks, holds, rand)
-    return Core(store, clocks, fleet, tokens, presence, wakeups, outbox, Feed(store, clocks), reception)
+    return Core(
+        store=store,
+        clocks=clocks,
+        fleet=fleet,
+        tokens=tokens,
+        presence=presence,
+        wakeups=wakeups,
+        drafts=drafts,
+        outbox=outbox,
+        review=Review(store, clocks, drafts, fleet, wakeups),
+        feed=Feed(store, clocks),
+        reception=Reception(admissions, presence, outbox, wakeups, clocks, holds, config.batch),
+        keep=config.keep,
+    )
 
 
 def build_device_port(core: Core, config: Config, in_thread: InThread[Any]) -> DevicePort:
@@ -132,11 +168,16 @@ def build_admin_port(core: Core, in_thread: InThread[Any]) -> admin.AdminPort:
     """
     The resource of the admin port.
     """
-    sender = Sender(core.outbox, in_thread)
+    sender = Sender(core.drafts, core.outbox, in_thread)
     devices = DevicesApp(core.tokens, core.fleet, core.store, core.wakeups, sender)
-    commands = CommandsApp(core.tokens, core.outbox, core.store)
-    feed = FeedApp(core.tokens, core.feed, core.outbox, core.store)
-    return admin.AdminPort(devices.router.resource(), commands.router.resource(), feed.router.resource())
+    commands = CommandsApp(core.tokens, core.outbox, core.review, core.store)
+    apps = {
+        b"devices": devices.router.resource(),
+        b"commands": commands.router.resource(),
+        b"events": FeedApp(core.tokens, core.feed).router.resource(),
+    }
+    health = HealthApp(core.tokens, Inspection(core.store, core.clocks, core.outbox))
+    return admin.AdminPort(apps, health.router.resource())
 
 
 @define(eq=False)
@@ -212,6 +253,7 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
     service = PushdService(config, core, data_dir)
     Round("sweep", core.clocks.interval, core.sweep, reactor).setServiceParent(service)
     Round("sightings", FLUSH_SECONDS, core.presence.flush, reactor).setServiceParent(service)
+    Round("retention", PURGE_SECONDS, core.purge, reactor).setServiceParent(service)
     budget = Budget()
 
     def in_thread(work: Callable[[], Any]) -> Deferred[Any]:

@@ -33,6 +33,13 @@ class Options(usage.Options):
             "Strangers: approve (by an operator), open (at once), closed (refused). [default: approve]",
         ],
         ["max-pending", None, None, "Devices that may wait for an approval. [default: 1000]"],
+        [
+            "batch",
+            None,
+            None,
+            "Commands that a Control iD device takes at once; old firmware knows no batches. [default: 1]",
+        ],
+        ["keep", None, None, "Days for which ended commands and events are kept. [default: 30]"],
         ["config", None, None, "A file of options, pushd.toml say; the command line wins."],
     ]
     optFlags = [  # noqa: N815, RUF012 - Twisted's way

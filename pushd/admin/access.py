@@ -46,7 +46,8 @@ def authenticate(tokens: Tokens, request: HouseRequest) -> Token:
 
     :raises NotAuthenticated: if there is none, or it is not valid.
     """
-    scheme, _, secret = (request.getHeader("authorization") or "").partition(" ")
+    header = (request.getHeader(b"authorization") or b"").decode("utf-8", "surrogateescape")
+    scheme, _, secret = header.partition(" ")
     token = tokens.find(secret.strip()) if scheme.lower() == "bearer" else None
     if token is None:
         raise NotAuthenticated("A valid token is needed: Authorization: Bearer <token>; see admin.token.")

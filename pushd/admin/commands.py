@@ -2,14 +2,15 @@
 ``/v1/commands``: what was sent, and what became of it.
 """
 
-from attrs import define
+from attrs import asdict, define
 from twisted.python.failure import Failure
 
-from pushd.admin import views
-from pushd.admin.access import demands
+from pushd.admin import forms, views
+from pushd.admin.access import authenticate, demands
 from pushd.admin.problems import problem
 from pushd.admin.queries import Query
 from pushd.core.outbox import Outbox
+from pushd.core.review import Review
 from pushd.core.tokens import Tokens
 from pushd.model.lifecycle import OUT, State
 from pushd.model.token import Role
@@ -22,13 +23,14 @@ from pushd.web.site import HouseRequest
 @define(eq=False)
 class CommandsApp:
     """
-    List, see, wait for, cancel.
+    List, see, wait for, explain, cancel, resolve, resend.
     """
 
     router = Router()
 
     tokens: Tokens
     outbox: Outbox
+    review: Review
     store: IStore
 
     @router.route("/v1/commands", methods=["GET"])
@@ -63,6 +65,41 @@ class CommandsApp:
         Query.of(request)
         found = await self.outbox.cancel(command)
         request.setResponseCode(202 if found.state in OUT else 200)
+        return answer(request, views.command(found))
+
+    @router.route("/v1/commands/<command>/explain", methods=["GET"])
+    @demands(Role.VIEWER)
+    async def explain(self, request: HouseRequest, command: str) -> bytes:
+        """
+        Why a command has not run yet, or what is known of it.
+        """
+        Query.of(request)
+        return answer(request, views.json(asdict(await self.review.explain(command))))
+
+    @router.route("/v1/commands/<command>/resolve", methods=["POST"])
+    @demands(Role.OPERATOR)
+    async def resolve(self, request: HouseRequest, command: str) -> bytes:
+        """
+        Say what became of a command of which nobody knows.
+        """
+        Query.of(request)
+        move, note = forms.read_resolution(forms.read_object(request.body.content()))
+        by = authenticate(self.tokens, request).name
+        return answer(request, views.command(await self.review.resolve(command, move, note, by)))
+
+    @router.route("/v1/commands/<command>/resend", methods=["POST"])
+    @demands(Role.OPERATOR)
+    async def resend(self, request: HouseRequest, command: str) -> bytes:
+        """
+        Send the same again, as a new command; 200 with that command if it was done before.
+        """
+        queue = Query.of(request, "queue").flag("queue")
+        original = await self.review.original(command)
+        terms = forms.read_resending(forms.read_object(request.body.content() or b"{}"), original)
+        by = authenticate(self.tokens, request).name
+        found, created = await self.review.resend(original, terms, by, queue)
+        request.setResponseCode(201 if created else 200)
+        request.setHeader(b"location", f"/v1/commands/{found.id}".encode())
         return answer(request, views.command(found))
 
     @router.handle_errors(Exception)

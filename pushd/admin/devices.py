@@ -135,11 +135,8 @@ class DevicesApp:
         Results of a device that settled nothing, newest first.
         """
         query = Query.of(request, "limit", "cursor")
-        limit, cursor = query.limit(), query.cursor()
-        if cursor is not None and not cursor.isdecimal():
-            raise InvalidQuery("cursor must be one that this list gave as next.")
-        before = None if cursor is None else int(cursor)
-        found = await self.store.orphans(self._known(device).id, before, limit)
+        limit = query.limit()
+        found = await self.store.orphans(self._known(device).id, query.numeric_cursor(), limit)
         return answer(request, views.orphans(found, limit))
 
     @router.route("/v1/devices/<device>/commands", methods=["POST"])

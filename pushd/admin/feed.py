@@ -1,5 +1,5 @@
 """
-Health, and ``/v1/events``: what happened, in order.
+``/v1/events``: what happened, in order.
 """
 
 import re
@@ -13,12 +13,11 @@ from pushd.admin.access import demands
 from pushd.admin.problems import problem
 from pushd.admin.queries import Query
 from pushd.core.feed import Feed
-from pushd.core.outbox import Outbox
 from pushd.core.tokens import Tokens
-from pushd.model.errors import InvalidQuery, Unavailable
+from pushd.model.errors import InvalidQuery
 from pushd.model.events import EventType
 from pushd.model.token import Role
-from pushd.store.interface import EventFilter, IStore
+from pushd.store.interface import EventFilter
 from pushd.web.answers import answer
 from pushd.web.router import Router
 from pushd.web.site import HouseRequest
@@ -32,32 +31,13 @@ NOW = "now"
 @define(eq=False)
 class FeedApp:
     """
-    Health, and the feed.
+    The feed.
     """
 
     router = Router()
 
     tokens: Tokens
     feed: Feed
-    outbox: Outbox
-    store: IStore
-
-    @router.route("/healthz", methods=["GET"])
-    async def health(self, request: HouseRequest) -> bytes:
-        """
-        The process turns.
-        """
-        return answer(request, views.json({"status": "ok"}))
-
-    @router.route("/readyz", methods=["GET"])
-    async def readiness(self, request: HouseRequest) -> bytes:
-        """
-        The store answers, and we are not about to stop.
-        """
-        if self.outbox.draining:
-            raise Unavailable("This process is about to stop.")
-        await self.store.check()
-        return answer(request, views.json({"status": "ready"}))
 
     @router.route("/v1/events", methods=["GET"])
     @demands(Role.VIEWER)

@@ -5,7 +5,6 @@ Forms: JSON bodies into values, strictly, naming each field that is wrong.
 from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import ip_network
-from math import isfinite
 from typing import Any, NewType
 
 from attrs import frozen
@@ -13,10 +12,10 @@ from cattrs import Converter
 
 from pushd.core.fleet import Fleet
 from pushd.model import jsontext
-from pushd.model.command import Terms
+from pushd.model.command import Command, Terms
 from pushd.model.device import Admission, Device
-from pushd.model.errors import FieldError, InvalidFields
-from pushd.model.lifecycle import Delivery
+from pushd.model.errors import FieldError, InvalidFields, InvalidQuery, UnknownDevice
+from pushd.model.lifecycle import Delivery, Move, State
 from pushd.model.moments import from_rfc3339
 
 Moment = NewType("Moment", int)
@@ -28,7 +27,11 @@ MAX_TEXT = 256
 MAX_LIST = 64
 """Tags, or networks, of one device."""
 
+_LARGEST = 1e15
+"""Beyond, no duration makes sense, and whole numbers may not fit a float."""
+
 MAX_HOLD = 55.0
+MAX_BATCH = 100
 MAX_HEARTBEAT = 30 * 86400.0
 
 
@@ -53,7 +56,7 @@ def _read_text(value: object, _: object) -> str:
 
 
 def _read_number(value: object, _: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
         raise ValueError("a number is wanted")
     return float(value)
 
@@ -111,10 +114,12 @@ _DEVICE: Mapping[str, Any] = {
     "admission": Admission,
     "heartbeat_timeout": float,
     "hold": float,
+    "batch": int,
     "muted_until": Moment,
     "allow_from": tuple[Cidr, ...],
 }
-_CHANGEABLE = ", ".join(_DEVICE)
+_RESOLUTION = {"state": State, "note": str}
+_WORD = {State.SUCCEEDED: Move.RESOLVE_SUCCEEDED, State.FAILED: Move.RESOLVE_FAILED}
 
 
 @frozen(kw_only=True)
@@ -154,6 +159,29 @@ def read_sending(body: Mapping[str, Any]) -> Sending:
     return Sending(payload=payload, terms=Terms(**values))
 
 
+def read_resending(body: Mapping[str, Any], original: Command) -> Terms:
+    """
+    Terms on which a command is sent again: its own, but for what is said otherwise, and for when it is due.
+
+    :raises InvalidFields: naming each field that is unknown or wrong.
+    """
+    own = {name: getattr(original, name) for name in _TERMS if name != "not_before"}
+    given = _structure({name: value for name, value in body.items() if value is not None}, _TERMS)
+    return Terms(**(own | given))
+
+
+def read_resolution(body: Mapping[str, Any]) -> tuple[Move, str | None]:
+    """
+    An operator's word on a command, and a note.
+
+    :raises InvalidFields: naming each field that is unknown or wrong.
+    """
+    values = _structure({name: value for name, value in body.items() if value is not None}, _RESOLUTION)
+    if values.get("state") not in _WORD:
+        raise InvalidFields([FieldError("#/state", "succeeded or failed is wanted.")])
+    return _WORD[values["state"]], values.get("note")
+
+
 def read_changes(body: Mapping[str, Any], defaults: Device) -> dict[str, Any]:
     """
     A JSON merge patch (RFC 7396) of a device: null puts a field back to its default; a null ``hold`` forgets the
@@ -175,13 +203,18 @@ def read_registration(body: Mapping[str, Any], fleet: Fleet) -> Device:
     """
     A device that an operator registers.
 
-    :raises InvalidFields: or :exc:`InvalidQuery`, :exc:`UnknownDevice` for an id that no dialect has.
+    :raises InvalidFields: naming each field that is unknown or wrong.
     """
-    if not isinstance(body.get("id"), str):
-        raise InvalidFields([FieldError("#/id", "An id is needed, such as controlid:4408801109440198.")])
-    plain = fleet.drafted(fleet.canonical(body["id"]), Admission.APPROVED)
+    plain = fleet.drafted(_read_id(body.get("id"), fleet), Admission.APPROVED)
     changes = read_changes({name: value for name, value in body.items() if name != "id"}, plain)
     return fleet.drafted(plain.id, **({"admission": Admission.APPROVED} | changes))
+
+
+def _read_id(value: object, fleet: Fleet) -> str:
+    try:
+        return fleet.canonical(value if isinstance(value, str) else "")
+    except (InvalidQuery, UnknownDevice):
+        raise InvalidFields([FieldError("#/id", "An id is needed, such as controlid:4408801109440198.")]) from None
 
 
 def _structure(body: Mapping[str, Any], shapes: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,7 +224,8 @@ def _structure(body: Mapping[str, Any], shapes: Mapping[str, Any]) -> dict[str, 
         try:
             values[name] = _CONVERTER.structure(_listed(value, shapes[name]), shapes[name])
         except (ValueError, TypeError) as error:
-            errors.append(FieldError(jsontext.below("#", name), f"{str(error).capitalize()}."))
+            detail = str(error)
+            errors.append(FieldError(jsontext.below("#", name), f"{detail[:1].upper()}{detail[1:]}."))
     if errors:
         raise InvalidFields(errors)
     return values
@@ -219,5 +253,7 @@ def _check_device(values: Mapping[str, Any]) -> None:
         errors.append(FieldError("#/heartbeat_timeout", f"1 to {MAX_HEARTBEAT:g} seconds are wanted."))
     if values.get("hold") is not None and not 0 <= values["hold"] <= MAX_HOLD:
         errors.append(FieldError("#/hold", f"0 to {MAX_HOLD:g} seconds are wanted; null to learn it."))
+    if values.get("batch") is not None and not 1 <= values["batch"] <= MAX_BATCH:
+        errors.append(FieldError("#/batch", f"1 to {MAX_BATCH} commands are wanted; null for the server's default."))
     if errors:
         raise InvalidFields(errors)

@@ -3,13 +3,13 @@ The admin port: which app answers which path.
 """
 
 import re
-from urllib.parse import unquote_to_bytes
+from collections.abc import Mapping
 
 from attrs import define
 from twisted.web.resource import IResource, Resource
 
 from pushd.web.bodies import LARGE, SMALL
-from pushd.web.doors import render
+from pushd.web.doors import parts, render
 from pushd.web.site import HouseRequest
 
 _SENDING = re.compile(rb"/v1/devices/[^/]+/commands")
@@ -23,10 +23,10 @@ class AdminPort(Resource):
 
     isLeaf = True  # noqa: N815 - Twisted's name
 
-    devices: IResource
-    commands: IResource
+    apps: Mapping[bytes, IResource]
+    """By what stands behind ``/v1/``."""
     rest: IResource
-    """Health, the feed, and whatever is not there."""
+    """Health, and whatever is not there."""
 
     def __attrs_pre_init__(self) -> None:
         super().__init__()
@@ -35,13 +35,12 @@ class AdminPort(Resource):
         """
         Hand a request to its app.
         """
-        request.postpath = [unquote_to_bytes(part) for part in request.path[1:].split(b"/")]
-        return render(self._app(request.postpath[:2]), request)
+        path = parts(request.path)
+        return render(self._app(path), request, path)
 
-    def _app(self, beginning: list[bytes]) -> IResource:
-        if beginning == [b"v1", b"devices"]:
-            return self.devices
-        return self.commands if beginning == [b"v1", b"commands"] else self.rest
+    def _app(self, path: list[bytes]) -> IResource:
+        version, name = (*path, b"")[:2]
+        return self.apps.get(name, self.rest) if version == b"v1" else self.rest
 
 
 def limit(_method: bytes, uri: bytes) -> int:

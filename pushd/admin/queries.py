@@ -2,6 +2,7 @@
 Queries: what stands behind the question mark.
 """
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from enum import StrEnum
 from typing import TypeVar
@@ -16,6 +17,12 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 500
 MAX_WAIT = 60.0
 """Seconds."""
+
+MAX_REPEATED = 64
+"""Values of one parameter."""
+
+_DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -49,7 +56,10 @@ class Query:
         """
         All values of a parameter that may repeat.
         """
-        return tuple(self._values.get(name, ()))
+        values = tuple(self._values.get(name, ()))
+        if len(values) > MAX_REPEATED:
+            raise InvalidQuery(f"{name} may be given at most {MAX_REPEATED} times.")
+        return values
 
     def text(self, name: str) -> str | None:
         """
@@ -73,20 +83,16 @@ class Query:
         text = self.text(name)
         if text is None:
             return None
-        try:
-            value = float(text)
-        except ValueError:
-            value = -1
-        if not 0 <= value <= most:
+        if not _DECIMAL.fullmatch(text) or float(text) > most:
             raise InvalidQuery(f"{name} must be 0 to {most:g} seconds.")
-        return value
+        return float(text)
 
     def limit(self) -> int:
         """
         How many entries a list gives.
         """
         text = self.text("limit") or str(DEFAULT_LIMIT)
-        if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LIMIT):
+        if not (_NUMBER.fullmatch(text) and 1 <= int(text) <= MAX_LIMIT):
             raise InvalidQuery(f"limit must be 1 to {MAX_LIMIT}.")
         return int(text)
 
@@ -118,7 +124,19 @@ class Query:
         try:
             return None if text is None else urlsafe_b64decode(text.encode("ascii")).decode("utf-8")
         except ValueError:
-            raise InvalidQuery("cursor must be one that a list gave as next.") from None
+            raise InvalidQuery(_NO_CURSOR) from None
+
+    def numeric_cursor(self) -> int | None:
+        """
+        Where a list goes on whose entries have numbers, or None for its beginning.
+        """
+        cursor = self.cursor()
+        if cursor is not None and not _NUMBER.fullmatch(cursor):
+            raise InvalidQuery(_NO_CURSOR)
+        return None if cursor is None else int(cursor)
+
+
+_NO_CURSOR = "cursor must be one that this list gave as next."
 
 
 def to_cursor(last: str) -> str:

@@ -11,6 +11,7 @@ from attrs import define
 
 from pushd.admin import forms, views
 from pushd.admin.queries import Query
+from pushd.core.drafts import Drafts
 from pushd.core.outbox import Outbox
 from pushd.model.command import Command
 from pushd.model.errors import InvalidQuery
@@ -24,14 +25,19 @@ MAX_KEY = 255
 """Characters of an Idempotency-Key."""
 
 
+Asked = tuple[forms.Sending, bytes]
+"""What a sender asks for, and what tells it from anything else."""
+
+
 @define(eq=False)
 class Sender:
     """
     Reads a command from a request, puts it, and waits for its end if asked to.
     """
 
+    drafts: Drafts
     outbox: Outbox
-    in_thread: InThread[dict[str, Any]]
+    in_thread: InThread[Asked]
 
     async def send(self, request: HouseRequest, device: str, token: Token) -> bytes:
         """
@@ -39,14 +45,22 @@ class Sender:
         """
         query = Query.of(request, "wait", "queue")
         wait, queue = query.seconds("wait"), query.flag("queue")
-        body = await parse(request.body.content(), forms.read_object, self.in_thread)
-        sending = forms.read_sending(body)
-        put = partial(self.outbox.put, device, sending.payload, sending.terms, token.name, queue)
-        command, created = await put(_idempotency_key(request), _fingerprint(body))
+        key = _idempotency_key(request)
+        sending, fingerprint = await parse(request.body.content(), partial(self._read, device), self.in_thread)
+        draft = self.drafts.make(
+            device, sending.payload, sending.terms, token.name, idempotency_key=key, fingerprint=fingerprint
+        )
+        command, created = await self.outbox.put(draft, queue)
         if wait is None:
             return _accepted(request, command, 201 if created else 200)
         command = await self.outbox.wait(command.id, wait)
         return _accepted(request, command, 200 if command.state in ENDED else 202)
+
+    def _read(self, device: str, content: bytes) -> Asked:
+        body = forms.read_object(content)
+        sending = forms.read_sending(body)
+        self.drafts.check(device, sending.payload, sending.terms)
+        return sending, _fingerprint(body)
 
 
 def _accepted(request: HouseRequest, command: Command, code: int) -> bytes:
@@ -56,14 +70,23 @@ def _accepted(request: HouseRequest, command: Command, code: int) -> bytes:
 
 
 def _idempotency_key(request: HouseRequest) -> str | None:
-    key: str | None = request.getHeader("idempotency-key")
-    if key is not None and not (1 <= len(key) <= MAX_KEY and key.isprintable()):
+    header = request.getHeader(b"idempotency-key")
+    if header is None:
+        return None
+    key = header.decode("utf-8", "surrogateescape")  # and what that escapes is not printable
+    if not (1 <= len(key) <= MAX_KEY and key.isprintable()):
         raise InvalidQuery(f"An Idempotency-Key has 1 to {MAX_KEY} printable characters.")
     return key
 
 
 def _fingerprint(body: dict[str, Any]) -> bytes:
     """
-    What tells one body from another, compared as parsed JSON.
+    What tells one body from another, compared as parsed JSON, where 1.0 and 1 are one number.
     """
-    return sha256(json.dumps(body, sort_keys=True).encode()).digest()
+    numbers = json.loads(json.dumps(body), parse_float=_number)
+    return sha256(json.dumps(numbers, sort_keys=True).encode()).digest()
+
+
+def _number(text: str) -> int | float:
+    number = float(text)
+    return int(number) if number.is_integer() else number

@@ -80,7 +80,7 @@ class Admissions:
             return self._receive_stranger(visitor, polls)
         if device.admission is Admission.BLOCKED or not self._proven(device, visitor):
             return Access.REFUSED
-        if device.admission is Admission.PENDING or (self.require_proof and not self._has_proof(device)):
+        if device.admission is Admission.PENDING or (self.require_proof and not self.fleet.has_proof(device)):
             return Access.HELD
         return Access.SERVED
 
@@ -99,9 +99,6 @@ class Admissions:
 
     def _not_introduced(self, failure: Failure, device: str) -> None:
         self._log.error("{device} was not recorded: {error}", device=device, error=failure.getErrorMessage())
-
-    def _has_proof(self, device: Device) -> bool:
-        return bool(self.fleet.asked(device.id) or device.allow_from)
 
     def _proven(self, device: Device, visitor: Visitor) -> bool:
         """

@@ -161,6 +161,12 @@ class Fleet:
         """
         return self._kinds.get(device, frozenset())
 
+    def has_proof(self, device: Device) -> bool:
+        """
+        Whether anything is configured by which a device proves that it is itself.
+        """
+        return bool(self.asked(device.id) or device.allow_from)
+
     def _remember(self, device: Device) -> Device:
         self._devices[device.id] = device
         self._note_pending(device)

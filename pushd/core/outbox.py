@@ -6,25 +6,31 @@ from collections.abc import Iterable, Mapping
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pushd.core.bells import Bells
 from pushd.core.clocks import Clocks
+from pushd.core.holds import Holds
 from pushd.core.poll import Answer, End, Poll
 from pushd.core.presence import Presence
+from pushd.core.queued import Queued
 from pushd.core.reportable import Reportable
 from pushd.core.wakeups import STORM_COUNT, Wakeups
-from pushd.model.command import Command, Draft, Payload, Terms
+from pushd.model.command import Command, Draft
 from pushd.model.dialect import Dialect
 from pushd.model.events import Event, EventType
-from pushd.model.ids import IdSource
 from pushd.model.lifecycle import ENDED
 from pushd.model.report import Report
-from pushd.store.interface import Claim, IStore, Known, Settlement
+from pushd.store.interface import Claim, IStore, Settlement
 
 MAX_QUEUED = 1000
 """Commands queued for one device; beyond, a sender is refused."""
+
+PURGE_LIMIT = 200
+PURGE_PAUSE = 0.05
+"""Seconds between two transactions that forget."""
 
 SWEEP_LIMIT = 500
 """Commands ended by the clock in one transaction, so that others need not wait for long."""
@@ -34,19 +40,16 @@ SWEEP_LIMIT = 500
 class Outbox:
     """
     Put, take, acknowledge, settle, cancel, sweep.
-
-    ``_queued`` is what makes an idle poll free: when something may be had for a device, in wall milliseconds; a device
-    that is not in it has nothing queued.
     """
 
     store: IStore
     clocks: Clocks
-    ids: IdSource
     dialects: Mapping[str, Dialect]
     presence: Presence
+    holds: Holds
     wakeups: Wakeups
+    queued: Queued
     reportable: Reportable
-    _queued: dict[str, int] = field(factory=dict, init=False)
     _ends: Bells[str] = field(init=False)
     draining: bool = field(default=False, init=False)
     """We are about to stop: no poll is held any more."""
@@ -56,52 +59,23 @@ class Outbox:
         self._ends = Bells(self.clocks.clock)
         self.store.subscribe(self._heard)
 
-    def recall(self, known: Known) -> None:
+    async def put(self, draft: Draft, queue_signed_off: bool = False) -> tuple[Command, bool]:
         """
-        Start from what the store knows.
+        Accept a command; False if it is the earlier one with the same idempotency key. See :meth:`IStore.put`.
         """
-        self.ids.after(known.last_command)
-        self._queued.update(dict.fromkeys(known.queued, 0))
-
-    async def put(
-        self,
-        device: str,
-        payload: Payload,
-        terms: Terms,
-        created_by: str,
-        queue_signed_off: bool = False,
-        idempotency_key: str | None = None,
-        fingerprint: bytes | None = None,
-    ) -> tuple[Command, bool]:
-        """
-        Accept a command; False if it is the earlier one with the same idempotency key.
-
-        :raises InvalidFields: and whatever :meth:`IStore.put` does.
-        """
-        terms.check()
-        dialect = self.dialects[device.partition(":")[0]]
-        dialect.check(payload)
-        draft = Draft(
-            id=self.ids.make(),
-            device=device,
-            payload=payload,
-            terms=terms,
-            lease=dialect.lease if terms.lease is None else terms.lease,
-            created_by=created_by,
-            idempotency_key=idempotency_key,
-            fingerprint=fingerprint,
-        )
         return await self.store.put(draft, queue_signed_off, MAX_QUEUED, self.clocks.now())
 
-    def take(self, device: str, hold: float, uuid: str | None = None, deaf: bool = False) -> Deferred[Answer]:
+    def take(
+        self, device: str, hold: float, uuid: str | None = None, deaf: bool = False, batch: int = 1
+    ) -> Deferred[Answer]:
         """
         Wait up to ``hold`` seconds for something to hand over; cancel it if the device hangs up.
 
-        A ``deaf`` poll is held and handed nothing.
+        A ``deaf`` poll is held and handed nothing; others up to ``batch`` commands, where the dialect lets them join.
         """
         clock = self.clocks.clock
         until = clock.seconds() + (0 if self.draining else hold)
-        poll = Poll(self, clock, device, until, uuid, deaf)
+        poll = Poll(self, clock, device, until, uuid, deaf, batch)
         takeovers = self.wakeups.enter(poll)
         if takeovers == STORM_COUNT:
             self._tell_conflict(device)
@@ -111,19 +85,16 @@ class Outbox:
         """
         See :meth:`ISource.look`.
         """
-        due = self._queued.get(poll.device)
+        due = self.queued.due(poll.device)
         now = self.clocks.now()
         if poll.deaf or due is None or due > now.wall:
             return None
-        sequential = self.dialects[poll.device.partition(":")[0]].sequential
-        looked = self.store.claim(poll.device, poll.uuid, sequential, 1, now)
+        dialect = self.dialects[poll.device.partition(":")[0]]
+        looked = self.store.claim(poll.device, poll.uuid, dialect.sequential, poll.batch, now, dialect.joins)
         return looked.addCallbacks(self._looked, self._look_failed, callbackArgs=(poll.device,))
 
     def _looked(self, claim: Claim, device: str) -> Claim:
-        if claim.due is None:
-            self._queued.pop(device, None)
-        else:
-            self._queued[device] = claim.due
+        self.queued.looked(device, claim)
         return claim
 
     def _look_failed(self, failure: Failure) -> Failure:
@@ -134,7 +105,7 @@ class Outbox:
         """
         See :meth:`ISource.due_in`.
         """
-        due = self._queued.get(device)
+        due = self.queued.due(device)
         wait = 0 if due is None else due - self.clocks.wall_now()
         return wait / 1000 if wait > 0 else None
 
@@ -150,6 +121,7 @@ class Outbox:
         See :meth:`ISource.ended`.
         """
         self.wakeups.leave(poll)
+        self.holds.ended(poll, end)
         if end is End.IDLE:
             self.presence.went_idle(poll.device)
 
@@ -170,6 +142,13 @@ class Outbox:
         The operator takes a command back; see :meth:`IStore.cancel`.
         """
         return await self.store.cancel(command, self.clocks.now())
+
+    async def purge(self, before: int) -> None:
+        """
+        Forget what ended before ``before``, in wall milliseconds, a little at a time so that nobody waits for it.
+        """
+        while await self.store.purge(before, PURGE_LIMIT) >= PURGE_LIMIT:
+            await deferLater(self.clocks.clock, PURGE_PAUSE)
 
     async def wait(self, command: str, seconds: float) -> Command:
         """
@@ -204,17 +183,12 @@ class Outbox:
         self._ends.silence()
 
     def _heard(self, event: Event) -> None:
-        if event.command is not None:
-            self._heard_of_command(event, event.command)
-        if event.device is not None and event.type in _RINGING:
-            if event.type is EventType.COMMAND_QUEUED:
-                self._queued[event.device] = 0
-            self.wakeups.ring(event.device)
-
-    def _heard_of_command(self, event: Event, command: str) -> None:
+        self.queued.heard(event)
         self.reportable.heard(event)
-        if event.type in _ENDING:
-            self._ends.ring(command)
+        if event.command is not None and event.type in _ENDING:
+            self._ends.ring(event.command)
+        if event.device is not None and event.type in _RINGING:
+            self.wakeups.ring(event.device)
 
     def _tell_conflict(self, device: str) -> None:
         data = {"takeovers": STORM_COUNT}

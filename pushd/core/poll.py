@@ -24,7 +24,9 @@ class End(Enum):
 
     HANDED = "handed"
     IDLE = "idle"
-    REPLACED = "replaced"  # answered idle, because the device polls anew or signed off
+    REPLACED = "replaced"  # answered idle, because the device polls anew
+    CROWDED = "crowded"  # the same, but late, because two devices seem to share one id
+    SIGNED_OFF = "signed_off"  # answered idle, a moment after the device signed off
     LEFT = "left"  # the device hung up
 
 
@@ -76,12 +78,16 @@ class Poll:
     uuid: str | None = None
     deaf: bool = False
     """Held like any other, but handed nothing."""
+    batch: int = 1
+    """How many commands it takes at once."""
+    began: float = field(init=False)
     answer: Deferred[Answer] = field(init=False)
     _state: _State = field(default=_State.LOOKING, init=False)
     _rung: bool = field(default=False, init=False)
     _timer: IDelayedCall | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.began = self.clock.seconds()
         self.answer = Deferred(self._leave)
 
     def begin(self) -> None:
@@ -98,22 +104,23 @@ class Poll:
         if self._state is _State.WAITING:
             self._look()
 
-    def replace(self, delay: float) -> None:
+    def linger(self, delay: float, end: End) -> None:
         """
         Hear nothing any more, and answer idle after ``delay`` seconds.
         """
         self._stop_timer()
         self._state = _State.LINGERING
         if delay > 0:
-            self._timer = self.clock.callLater(delay, self._end, End.REPLACED)
+            self._timer = self.clock.callLater(delay, self._end, end)
         else:
-            self._end(End.REPLACED)
+            self._end(end)
 
     def finish(self) -> None:
         """
-        Answer idle now.
+        Answer idle now, unless it has ended.
         """
-        self._end(End.IDLE)
+        if self._state is not _State.OVER:
+            self._end(End.IDLE)
 
     def _look(self) -> None:
         self._stop_timer()
@@ -130,16 +137,20 @@ class Poll:
                 self.source.take_back(claim.handed)
         elif claim.handed:
             self._end(End.HANDED, claim.handed)
-        elif self._rung:
-            self._look()
         else:
-            self._wait()
+            self._go_on()
 
     def _missed(self, _failure: Failure) -> None:
         """
-        The store does not answer: the poll is held to its end; the source has told the log.
+        The store does not answer: the poll is held to its end, unless it was rung; the source has told the log.
         """
         if self._state is _State.LOOKING:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self._rung:
+            self._look()
+        else:
             self._wait()
 
     def _wait(self) -> None:

@@ -102,6 +102,16 @@ class Presence:
         if life is not None:
             life.idle_since = self.clocks.clock.seconds()
 
+    def next_poll_in(self, device: str) -> float | None:
+        """
+        In how many seconds the next poll is expected of a device that is deaf now; None if nobody can tell.
+        """
+        life = self._lives.get(device)
+        if life is None or life.polls or life.idle_since is None or life.poll_gap is None:
+            return None
+        left = life.poll_gap - (self.clocks.clock.seconds() - life.idle_since)
+        return round(left, 3) if left >= 0 else None
+
     def forget(self, device: str) -> None:
         """
         The device is no longer known.

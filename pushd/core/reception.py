@@ -2,13 +2,12 @@
 The reception: what a visitor at the device port may do, whatever its dialect.
 """
 
-from collections.abc import Callable, Mapping
-
 from attrs import define
 from twisted.internet.task import deferLater
 
 from pushd.core.admission import Access, Admissions, Visitor
 from pushd.core.clocks import Clocks
+from pushd.core.holds import Holds
 from pushd.core.outbox import Outbox
 from pushd.core.poll import Answer
 from pushd.core.presence import Presence
@@ -19,19 +18,13 @@ from pushd.model.report import Report
 REFUSAL_DELAY = 5.0
 """Seconds before a poll is refused: clients poll again at once, whatever the answer."""
 
-HOLD_JITTER = 0.1
-"""A hold is shortened by up to this part, so that a fleet does not come back in one wave."""
-
-SHORTEST_HOLD = 1.0
-"""Seconds; a device that waits for less is answered at once."""
-
 
 @define(eq=False)
 class Reception:
     """
     Admission, presence and outbox in the order in which a visitor meets them.
 
-    ``holds`` is seconds by dialect; ``random`` gives 0 to 1.
+    ``batch`` is how many commands a device takes at once, unless an operator says otherwise.
     """
 
     admissions: Admissions
@@ -39,8 +32,8 @@ class Reception:
     outbox: Outbox
     wakeups: Wakeups
     clocks: Clocks
-    holds: Mapping[str, float]
-    random: Callable[[], float]
+    holds: Holds
+    batch: int = 1
 
     async def poll(self, visitor: Visitor, uuid: str | None = None) -> Answer:
         """
@@ -52,11 +45,12 @@ class Reception:
         if access is Access.REFUSED:
             await deferLater(self.clocks.clock, REFUSAL_DELAY)
             raise NotPermitted("This device is not served here.")
-        hold = self.hold(visitor.device)
+        hold = self.holds.hold(visitor.device)
         if access is Access.STRANGER:
             return await self.outbox.take(visitor.device, hold, uuid, deaf=True)
         with self.presence.here(visitor.device, visitor.address):
-            return await self.outbox.take(visitor.device, hold, uuid, deaf=self._is_deaf(access))
+            batch = self._batch(visitor.device)
+            return await self.outbox.take(visitor.device, hold, uuid, self._is_deaf(access), batch)
 
     async def acknowledge(self, visitor: Visitor, command: str) -> None:
         """
@@ -68,15 +62,17 @@ class Reception:
             self.presence.spoke(visitor.device, visitor.address)
             await self.outbox.acknowledge(visitor.device, command)
 
-    async def settle(self, visitor: Visitor, report: Report) -> None:
+    async def settle(self, visitor: Visitor, report: Report | None) -> None:
         """
-        The device says what became of a command; durable once this returns.
+        The device says what became of a command; durable once this returns. None is a report too large to be read
+        when none was expected: a sign of life.
 
         :raises NotPermitted: if this is not the device.
         """
         if self._served(visitor):
             self.presence.spoke(visitor.device, visitor.address)
-            await self.outbox.settle(visitor.device, report)
+            if report is not None:
+                await self.outbox.settle(visitor.device, report)
 
     async def sign_off(self, visitor: Visitor) -> None:
         """
@@ -94,14 +90,9 @@ class Reception:
         """
         return device in self.outbox.reportable
 
-    def hold(self, device: str) -> float:
-        """
-        For how many seconds a poll of this device is held.
-        """
+    def _batch(self, device: str) -> int:
         known = self.admissions.fleet.get(device)
-        chosen = None if known is None else _first_given(known.hold, known.learned_hold)
-        hold = self.holds[device.partition(":")[0]] if chosen is None else chosen
-        return hold * (1 - HOLD_JITTER * self.random()) if hold >= SHORTEST_HOLD else 0
+        return self.batch if known is None or known.batch is None else known.batch
 
     def _is_deaf(self, access: Access) -> bool:
         """
@@ -114,7 +105,3 @@ class Reception:
         if access is Access.REFUSED:
             raise NotPermitted("This device is not served here.")
         return access is Access.SERVED
-
-
-def _first_given(*values: float | None) -> float | None:
-    return next((value for value in values if value is not None), None)

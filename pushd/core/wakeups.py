@@ -5,7 +5,7 @@ Who polls now: where a command's arrival rings.
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
-from pushd.core.poll import Poll
+from pushd.core.poll import End, Poll
 
 STORM_SECONDS = 10.0
 """Takeovers of one device within this time are a storm from the third on: two devices may share one id."""
@@ -35,9 +35,8 @@ class Wakeups:
         """
         older = self._live.get(poll.device)
         self._live[poll.device] = poll
-        count = 0 if older is None else self._take_over(older)
-        poll.begin()
-        return count
+        poll.begin()  # before the older one ends: whoever is answered may poll anew within that very call
+        return 0 if older is None else self._take_over(older)
 
     def leave(self, poll: Poll) -> None:
         """
@@ -67,7 +66,7 @@ class Wakeups:
         """
         poll = self._live.pop(device, None)
         if poll is not None:
-            self._linger(poll, SIGN_OFF_DELAY)
+            self._linger(poll, SIGN_OFF_DELAY, End.SIGNED_OFF)
 
     def finish(self) -> None:
         """
@@ -91,9 +90,12 @@ class Wakeups:
         times = (*self._takeovers.get(older.device, ()), now)
         recent = tuple(time for time in times if time > now - STORM_SECONDS)
         self._takeovers[older.device] = recent[-STORM_COUNT:]
-        self._linger(older, STORM_DELAY if len(recent) >= STORM_COUNT else 0)
+        if len(recent) >= STORM_COUNT:
+            self._linger(older, STORM_DELAY, End.CROWDED)
+        else:
+            self._linger(older, 0, End.REPLACED)
         return len(recent)
 
-    def _linger(self, poll: Poll, delay: float) -> None:
+    def _linger(self, poll: Poll, delay: float, end: End) -> None:
         self._lingering.add(poll)
-        poll.replace(delay)
+        poll.linger(delay, end)

@@ -56,6 +56,7 @@ class Device:
     heartbeat_timeout: float
     hold: float | None = None
     learned_hold: float | None = None
+    batch: int | None = None
     allow_from: tuple[str, ...] = ()
     created_at: int
 

@@ -8,6 +8,16 @@ from attrs import frozen
 
 from pushd.model.command import Payload
 
+Joins = Callable[[Payload], bool]
+"""Whether a payload may travel with others in one answer."""
+
+
+def never(_payload: Payload) -> bool:
+    """
+    For a dialect that knows no batches.
+    """
+    return False
+
 
 @frozen(kw_only=True)
 class Dialect:
@@ -31,6 +41,9 @@ class Dialect:
     """The local part of an id in the one way that it is written; raises :exc:`InvalidQuery`."""
     check: Callable[[Payload], None]
     """Raises :exc:`InvalidFields`, with pointers below ``#/payload``, if a payload cannot be sent."""
+
+    joins: Joins = never
+    """Whether a payload may travel with others, where batches are allowed."""
 
     def device(self, local: str) -> str:
         """

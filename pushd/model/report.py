@@ -67,3 +67,8 @@ class Report(Protocol):
         """
         What the report means for a command with this payload.
         """
+
+    def part(self, position: int) -> "Report | None":
+        """
+        What the report says about one of several commands that went in one answer, by its place from 1; None: nothing.
+        """

@@ -21,7 +21,7 @@ from pushd.store.transaction import ITransaction, Row, Statement, first, record
 
 _COLUMNS = (
     "id dialect name tags admission presence muted_until last_seen_at last_address poll_gap heartbeat_timeout hold"
-    " learned_hold allow_from created_at"
+    " learned_hold batch allow_from created_at"
 ).split()
 _LISTED = ", ".join(_COLUMNS)
 
@@ -85,7 +85,8 @@ def _look_up(tx: ITransaction, device: str) -> Row:
 
 _UNENDED = Statement(
     "look for a device's open commands",
-    "SELECT id, state FROM command WHERE device = :id AND (state = 'queued' OR lease_until IS NOT NULL)",
+    "SELECT id, state FROM command WHERE device = :id AND state = 'queued'"
+    " UNION ALL SELECT id, state FROM command WHERE device = :id AND lease_until IS NOT NULL",
 )
 _DELETE = Statement("delete a device", "DELETE FROM device WHERE id = :id")
 _DISPROVE = Statement("delete a device's proofs", "DELETE FROM proof WHERE device = :id")

@@ -12,8 +12,9 @@ from zope.interface import Interface
 
 from pushd.model.command import Command, Draft, Handed
 from pushd.model.device import Admission, Device, Load, Orphan, PresenceState, Proof, ProofKind, Sighting
+from pushd.model.dialect import Joins, never
 from pushd.model.events import Event, EventType
-from pushd.model.lifecycle import State
+from pushd.model.lifecycle import Move, State
 from pushd.model.moments import Now
 from pushd.model.report import Report
 from pushd.model.token import Token
@@ -95,6 +96,32 @@ class Known:
 
 
 @frozen(kw_only=True)
+class Standing:
+    """
+    How a command stands: what :func:`pushd.core.explain.explain` makes words of.
+
+    ``ahead`` is how many commands of the device go before it; ``lease_left`` is milliseconds.
+    """
+
+    command: Command
+    ahead: int
+    in_flight: int
+    lease_left: int | None
+
+
+@frozen(kw_only=True)
+class Flaw:
+    """
+    Something stored that cannot be: a name for what, and whom it concerns.
+    """
+
+    what: str
+    device: str | None = None
+    command: str | None = None
+    detail: str | None = None
+
+
+@frozen(kw_only=True)
 class EventPage:
     """
     A piece of the feed; ``next`` is the ``seq`` to read on after, beyond what the filter left out.
@@ -145,9 +172,11 @@ class IStore(Interface):
             :exc:`QueueFull` (``limit`` are queued).
         """
 
-    def claim(device: str, uuid: str | None, sequential: bool, limit: int, now: Now) -> Deferred[Claim]:
+    def claim(
+        device: str, uuid: str | None, sequential: bool, limit: int, now: Now, joins: Joins = never
+    ) -> Deferred[Claim]:
         """
-        Move up to ``limit`` commands of an approved device to ``sent``, best first.
+        Move the best queued command of an approved device to ``sent``; with it, up to ``limit`` of those that join.
 
         Where the device is ``sequential``, nothing is claimed for a poll that repeats the ``uuid`` of the one out.
         """
@@ -172,6 +201,38 @@ class IStore(Interface):
         Take a command back, or make the attempt that is out the last.
 
         :raises UnknownCommand: or :exc:`IllegalMove`.
+        """
+
+    def resolve(command: str, move: Move, note: str | None, by: str, now: Now) -> Deferred[Command]:
+        """
+        Record an operator's word on a command whose outcome is unknown.
+
+        :raises UnknownCommand: or :exc:`IllegalMove`.
+        """
+
+    def resend(draft: Draft, queue_signed_off: bool, limit: int, now: Now) -> Deferred[tuple[Command, bool]]:
+        """
+        Queue the successor of ``draft.resend_of``; False if it has one already, which is given then.
+
+        :raises UnknownCommand: or :exc:`IllegalMove`, or what :meth:`put` does.
+        """
+
+    def purge(before: int, limit: int) -> Deferred[int]:
+        """
+        Forget up to ``limit`` each of the commands that ended, the events and the orphans older than ``before``, in
+        wall milliseconds; how many.
+        """
+
+    def standing(command: str, now: Now) -> Deferred[Standing]:
+        """
+        How a command stands.
+
+        :raises UnknownCommand: if there is none.
+        """
+
+    def fsck(now: Now) -> Deferred[list[Flaw]]:
+        """
+        What is stored and cannot be.
         """
 
     def expire(limit: int, now: Now) -> Deferred[int]:

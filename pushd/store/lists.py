@@ -7,10 +7,12 @@ from typing import Any
 from pushd.model.command import Command
 from pushd.model.device import Orphan
 from pushd.model.errors import EventsPurged, InvalidQuery
+from pushd.model.lifecycle import State
 from pushd.model.moments import Now
 from pushd.model.token import Token
 from pushd.store import moves
-from pushd.store.interface import CommandFilter, EventFilter, EventPage, Known
+from pushd.store.devices import load
+from pushd.store.interface import CommandFilter, EventFilter, EventPage, Known, Standing
 from pushd.store.queue import look_up
 from pushd.store.rows import to_command, to_device, to_event, to_orphan, to_proof, to_token
 from pushd.store.transaction import ITransaction, Statement
@@ -105,6 +107,29 @@ def last_event(tx: ITransaction) -> int:
     """
     rows = tx.rows(_LAST)
     return int(rows[0]["last"]) if rows else 0
+
+
+_AHEAD = Statement(
+    "count what goes before a command",
+    "SELECT COUNT(*) AS ahead FROM command WHERE device = :device AND state = 'queued'"
+    " AND (priority > :priority OR (priority = :priority AND id < :id)) AND COALESCE(not_before, 0) <= :now",
+)
+_LEASE = Statement("look up a lease", "SELECT lease_until FROM command WHERE id = :id")
+
+
+def standing(tx: ITransaction, command: str, now: Now) -> Standing:
+    """
+    See :meth:`IStore.standing`.
+    """
+    found = to_command(look_up(tx, command), whole=False)
+    ahead = tx.rows(_AHEAD, device=found.device, priority=found.priority, id=found.id, now=now.wall)[0]["ahead"]
+    until = tx.rows(_LEASE, id=command)[0]["lease_until"]
+    return Standing(
+        command=found,
+        ahead=ahead if found.state is State.QUEUED else 0,
+        in_flight=load(tx, found.device).in_flight,
+        lease_left=None if until is None else max(round(until) - now.steady, 0),
+    )
 
 
 _REVOKE = Statement("revoke a token", "DELETE FROM token WHERE name = :name")

@@ -60,7 +60,7 @@ SEND = moving(
     "attempts = attempts + 1, sent_at = :now, acknowledged_at = NULL, deadline_until = :steady + deadline * 1000,"
     " lease_until = :steady + MIN(lease, deadline) * 1000",
     "attempts < max_attempts",
-    returning="id, attempts, payload",
+    returning="id, attempts",
 )
 
 UNSEND = moving(
@@ -120,3 +120,8 @@ FORGET = moving(
     "forget a command that is out",
     f"{_ENDS_LEASE}, finished_at = :now, error = 'the device was forgotten'",
 )
+
+RESOLVES = {
+    move: moving(move, "resolve a command", "finished_at = :now, error = :error, evidence = 'operator'")
+    for move in (Move.RESOLVE_SUCCEEDED, Move.RESOLVE_FAILED)
+}

@@ -3,7 +3,7 @@ The verbs that say what became of a command, from the device's word to the clock
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from attrs import frozen
 
@@ -34,12 +34,13 @@ def acknowledge(tx: ITransaction, device: str, command: str, now: Now) -> None:
 
 _JOINED = (
     f"SELECT {', '.join('command.' + name for name in moves.WHOLE.split(', '))},"
-    " attempt.number AS number, attempt.uuid AS uuid"
+    " attempt.number AS number, attempt.uuid AS uuid, attempt.handover AS handover, attempt.position AS position"
     " FROM attempt JOIN command ON command.id = attempt.command"
 )
 _BY_MESSAGE = Statement(
     "look up a command by message",
-    f"SELECT {moves.WHOLE}, attempts AS number FROM command WHERE id = :message AND device = :device AND attempts > 0",
+    f"SELECT {moves.WHOLE}, attempts AS number, NULL AS position FROM command"
+    " WHERE id = :message AND device = :device AND attempts > 0",
 )
 _BY_UUID = Statement(
     "look up a command by uuid",
@@ -80,9 +81,38 @@ def settle(tx: ITransaction, device: str, report: Report, now: Now) -> Settlemen
     match = _match(tx, device, report)
     if match is None:
         return _orphan(tx, device, report, "it matches no command of this device", now)
+    outcomes = [_apply(tx, one, part, now) for one, part in _parts(tx, match, report)]
+    against = next((outcome for outcome in outcomes if isinstance(outcome, str)), None)
+    if against is not None:
+        return _orphan(tx, device, report, against, now)
+    return Settlement.SETTLED if Settlement.SETTLED in outcomes else Settlement.REPEATED
+
+
+_TOGETHER = Statement(
+    "look up what went in one answer", f"{_JOINED} WHERE attempt.handover = :handover ORDER BY attempt.position"
+)
+
+
+def _parts(tx: ITransaction, match: _Match, report: Report) -> Iterator[tuple[_Match, Report]]:
+    """
+    The commands that a report is about, each with what it says about it; one that it leaves out stays as it is.
+    """
+    if match.row["position"] is None:
+        yield match, report
+        return
+    for row in tx.rows(_TOGETHER, handover=match.row["handover"]):
+        part = report.part(row["position"])
+        if part is not None:
+            yield _Match(row, match.matched_by), part
+
+
+def _apply(tx: ITransaction, match: _Match, report: Report, now: Now) -> Settlement | str:
+    """
+    End one command by what a report says; the reason, if it says otherwise than is known already.
+    """
     verdict = report.judge(json.loads(match.row["payload"]))
     if _contradicts(match.row, verdict):
-        return _orphan(tx, device, report, f"the command is {match.row['state']} already", now)
+        return f"the command is {match.row['state']} already"
     if _is_known(match.row, report, verdict):
         return Settlement.REPEATED
     return _end(tx, match, report, verdict, now)

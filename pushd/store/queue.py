@@ -4,9 +4,11 @@ The verbs that put a command into a queue and take it out, up to the device.
 
 import json
 from collections.abc import Sequence
+from itertools import takewhile
 
-from pushd.model.command import Command, Draft, Handed
+from pushd.model.command import Command, Draft, Handed, Payload
 from pushd.model.device import Admission, PresenceState
+from pushd.model.dialect import Joins, never
 from pushd.model.errors import (
     DeviceBlocked,
     DeviceSignedOff,
@@ -17,7 +19,7 @@ from pushd.model.errors import (
     UnknownDevice,
 )
 from pushd.model.events import EventType
-from pushd.model.lifecycle import OUT, State
+from pushd.model.lifecycle import OUT, RESENDABLE, Move, State, rules
 from pushd.model.moments import MAX_MOMENT, Now, milliseconds
 from pushd.store import moves
 from pushd.store.interface import Claim
@@ -50,9 +52,13 @@ def put(tx: ITransaction, draft: Draft, queue_signed_off: bool, limit: int, now:
     if earlier is not None:
         return earlier, False
     _check_may_queue(tx, draft.device, queue_signed_off, limit)
+    return _insert(tx, draft, now), True
+
+
+def _insert(tx: ITransaction, draft: Draft, now: Now) -> Command:
     command = to_command(tx.rows(_INSERT, **_inserted(draft, now))[0], whole=True)
-    record(tx, now, EventType.COMMAND_QUEUED, draft.device, draft.id)
-    return command, True
+    record(tx, now, EventType.COMMAND_QUEUED, draft.device, draft.id, resend_of=draft.resend_of)
+    return command
 
 
 def _earlier(tx: ITransaction, draft: Draft) -> Command | None:
@@ -99,14 +105,15 @@ def _inserted(draft: Draft, now: Now) -> dict[str, object]:
     }
 
 
-_NEWEST_OUT = Statement(
+_REPEATED = Statement(
     "look up what is out",
-    "SELECT command.state, attempt.uuid FROM attempt JOIN command ON command.id = attempt.command"
-    " WHERE attempt.device = :device ORDER BY attempt.serial DESC LIMIT 1",
+    "SELECT 1 FROM attempt JOIN command ON command.id = attempt.command"
+    " WHERE attempt.handover = (SELECT handover FROM attempt WHERE device = :device ORDER BY serial DESC LIMIT 1)"
+    " AND attempt.uuid = :uuid AND command.lease_until IS NOT NULL AND attempt.number = command.attempts LIMIT 1",
 )
-_CANDIDATES = Statement(
+_CANDIDATES = Statement(  # "+": found by device and in order, not by the index for expiry
     "look for queued commands",
-    "SELECT id FROM command WHERE device = :device AND state = 'queued' AND expires_at > :now"
+    "SELECT id, payload FROM command WHERE device = :device AND state = 'queued' AND +expires_at > :now"
     " AND COALESCE(not_before, 0) <= :now ORDER BY priority DESC, id LIMIT :limit",
 )
 _NEXT_DUE = Statement(
@@ -115,36 +122,58 @@ _NEXT_DUE = Statement(
 )
 _ATTEMPT = Statement(
     "write an attempt",
-    "INSERT INTO attempt (command, number, device, uuid, sent_at) VALUES (:id, :number, :device, :uuid, :now)",
+    "INSERT INTO attempt (command, number, device, uuid, sent_at, handover, position)"
+    " VALUES (:id, :number, :device, :uuid, :now, :handover, :position)",
 )
 
 
-def claim(tx: ITransaction, device: str, uuid: str | None, sequential: bool, limit: int, now: Now) -> Claim:
+def claim(
+    tx: ITransaction, device: str, uuid: str | None, sequential: bool, limit: int, now: Now, joins: Joins = never
+) -> Claim:
     """
     See :meth:`IStore.claim`.
     """
     row = first(tx, _ADMISSION, device=device)
     if row is None or row["admission"] != Admission.APPROVED:
         return Claim(due=0)  # an approval rings, and then there may be something
-    if sequential and _repeats_one_out(tx, device, uuid):
+    if sequential and uuid is not None and tx.rows(_REPEATED, device=device, uuid=uuid):
         return Claim(due=0)
     candidates = tx.rows(_CANDIDATES, device=device, now=now.wall, limit=limit + 1)
-    handed = tuple(_send(tx, row["id"], device, uuid, now) for row in candidates[:limit])
-    if len(candidates) > limit:
+    together = _together([(row["id"], json.loads(row["payload"])) for row in candidates[:limit]], joins)
+    handed = _send(tx, together, device, uuid, now)
+    if len(candidates) > len(handed):
         return Claim(handed=handed, due=0)
     return Claim(handed=handed, due=tx.rows(_NEXT_DUE, device=device, now=now.wall)[0]["due"])
 
 
-def _repeats_one_out(tx: ITransaction, device: str, uuid: str | None) -> bool:
-    newest = first(tx, _NEWEST_OUT, device=device) if uuid is not None else None
-    return newest is not None and newest["state"] in OUT and newest["uuid"] == uuid
+_Candidates = Sequence[tuple[str, Payload]]
 
 
-def _send(tx: ITransaction, command: str, device: str, uuid: str | None, now: Now) -> Handed:
-    row = tx.rows(moves.SEND, id=command, now=now.wall, steady=now.steady)[0]
-    tx.run(_ATTEMPT, id=command, number=row["attempts"], device=device, uuid=uuid, now=now.wall)
-    record(tx, now, EventType.COMMAND_SENT, device, command, attempt=row["attempts"])
-    return Handed(command=command, attempt=row["attempts"], payload=json.loads(row["payload"]))
+def _together(candidates: _Candidates, joins: Joins) -> _Candidates:
+    """
+    The first, and with it those right behind it that may travel in one answer.
+    """
+    joining = list(takewhile(lambda candidate: joins(candidate[1]), candidates))
+    return joining or candidates[:1]
+
+
+def _send(tx: ITransaction, together: _Candidates, device: str, uuid: str | None, now: Now) -> tuple[Handed, ...]:
+    handed: list[Handed] = []
+    for command, payload in together:
+        row = tx.rows(moves.SEND, id=command, now=now.wall, steady=now.steady)[0]
+        handed.append(Handed(command=command, attempt=row["attempts"], payload=payload))
+        tx.run(
+            _ATTEMPT,
+            id=command,
+            number=row["attempts"],
+            device=device,
+            uuid=uuid,
+            now=now.wall,
+            handover=f"{handed[0].command}/{handed[0].attempt}",
+            position=len(handed) if len(together) > 1 else None,
+        )
+        record(tx, now, EventType.COMMAND_SENT, device, command, attempt=row["attempts"])
+    return tuple(handed)
 
 
 _UNATTEMPT = Statement("take back an attempt", "DELETE FROM attempt WHERE command = :id AND number = :attempt")
@@ -192,6 +221,45 @@ def cancel(tx: ITransaction, command: str, now: Now) -> Command:
 
 
 _WHY_NOT = dict.fromkeys(OUT, "it may have run already, and would not be sent again anyway.")
+
+
+def resolve(tx: ITransaction, command: str, move: Move, note: str | None, by: str, now: Now) -> Command:
+    """
+    See :meth:`IStore.resolve`.
+    """
+    before = look_up(tx, command)
+    statement, target = moves.RESOLVES[move], rules(move)[0].target
+    if before["state"] == target and before["evidence"] == "operator":
+        return to_command(before, whole=True)
+    after = first(tx, statement, id=command, now=now.wall, error=note if target is State.FAILED else None)
+    if after is None:
+        raise IllegalMove(f"The command is {before['state']}; only one whose outcome is unknown can be resolved.")
+    record(tx, now, EventType.COMMAND_RESOLVED, after["device"], command, state=after["state"], note=note, by=by)
+    return to_command(look_up(tx, command), whole=True)
+
+
+_RESENT = Statement("note a resend", "UPDATE command SET resent_as = :resent_as WHERE id = :id")
+
+
+def resend(tx: ITransaction, draft: Draft, queue_signed_off: bool, limit: int, now: Now) -> tuple[Command, bool]:
+    """
+    See :meth:`IStore.resend`.
+    """
+    before = look_up(tx, str(draft.resend_of))
+    if before["resent_as"] is not None:
+        return to_command(look_up(tx, before["resent_as"]), whole=True), False
+    if before["state"] not in RESENDABLE:
+        raise IllegalMove(f"The command is {before['state']}; {_WHY_NOT_AGAIN.get(before['state'], 'it worked.')}")
+    _check_may_queue(tx, draft.device, queue_signed_off, limit)
+    command = _insert(tx, draft, now)
+    tx.run(_RESENT, id=draft.resend_of, resent_as=draft.id)
+    return command, True
+
+
+_WHY_NOT_AGAIN = {
+    State.QUEUED: "it will be sent.",
+    **dict.fromkeys(OUT, "wait for its outcome first."),
+}
 
 _OF_STATE = {
     State.QUEUED: EventType.COMMAND_QUEUED,

@@ -3,8 +3,8 @@ SQLite: WAL, ``synchronous=FULL``, one connection that writes and one that reads
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -20,7 +20,7 @@ from pushd.model.errors import StoreRefused, Unavailable
 from pushd.model.events import Event
 from pushd.model.moments import Now
 from pushd.store import lists
-from pushd.store.interface import IStore, Known
+from pushd.store.interface import Flaw, IStore, Known
 from pushd.store.lanes import InlineLane, Lane, ThreadLane, Work
 from pushd.store.transaction import ITransaction, Row, Statement
 from pushd.store.verbs import Verbs
@@ -32,7 +32,6 @@ BUSY_SECONDS = 5.0
 """How long to wait for a lock of another program, a backup tool say, before giving up."""
 
 _PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA journal_size_limit = 67108864",
@@ -153,10 +152,12 @@ class SqliteStore(Verbs):
         See :meth:`IStore.open`.
         """
         writer = connect(self.path)
-        migrate(writer, self.path)
-        known = _at_once(SqliteConnection(writer), partial(lists.known, now=now))
+        with _refusing(writer, self.path):
+            migrate(writer, self.path)
+            writer.execute("PRAGMA journal_mode = WAL")  # stays with the file: not before we know that it is ours
+            known = at_once(SqliteConnection(writer), partial(lists.known, now=now))
         self._writer = self._lane(SqliteConnection(writer), "store-writer")
-        self._reader = self._writer if self.path == MEMORY else self._lane(_reading(self.path), "store-reader")
+        self._reader = self._writer if self.path == MEMORY else self._lane(reading(self.path), "store-reader")
         return known
 
     def close(self) -> Deferred[None]:
@@ -176,22 +177,50 @@ class SqliteStore(Verbs):
         return lane
 
 
-def _at_once(connection: SqliteConnection, verb: Callable[[ITransaction], T]) -> T:
+@contextmanager
+def _refusing(connection: sqlite3.Connection, path: str) -> Iterator[None]:
     """
-    Run one verb before any lane is open.
+    Close a database that turns out not to be ours, or cannot be worked with.
+    """
+    try:
+        yield
+    except StoreRefused:
+        connection.close()
+        raise
+    except (sqlite3.Error, Unavailable) as error:
+        connection.close()
+        raise StoreRefused(f"{path} cannot be opened: {error}.") from error
+
+
+def at_once(connection: SqliteConnection, verb: Callable[[ITransaction], T]) -> T:
+    """
+    Run one verb where no lane is open.
     """
     work = Work(verb)
     connection.run([work])
     if isinstance(work.outcome, Failure):
-        raise StoreRefused(work.outcome.getErrorMessage()) from work.outcome.value
+        work.outcome.raiseException()
     outcome: T = work.outcome
     return outcome
 
 
-def _reading(path: str) -> SqliteConnection:
+def reading(path: str) -> SqliteConnection:
+    """
+    A connection that cannot write.
+
+    :raises StoreRefused: see :func:`connect`.
+    """
     connection = connect(path)
     connection.execute("PRAGMA query_only = ON")
     return SqliteConnection(connection, "BEGIN")
+
+
+def integrity(connection: SqliteConnection) -> list[Flaw]:
+    """
+    What SQLite itself finds wrong with a file.
+    """
+    rows = connection.connection.execute("PRAGMA integrity_check").fetchall()
+    return [Flaw(what="the file is damaged", detail=row[0]) for row in rows if row[0] != "ok"]
 
 
 def _schemas() -> dict[int, str]:
@@ -217,11 +246,15 @@ def migrate(connection: sqlite3.Connection, path: str, schemas: dict[int, str] |
         _apply(connection, steps[step])
 
 
+_OURS = {"schema_version", "device", "command"}
+"""Tables by which we know a database, of whatever version, for one of ours."""
+
+
 def _version(connection: sqlite3.Connection, path: str) -> int:
     tables = {row["name"] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not tables:
         return 0
-    if "schema_version" not in tables:
+    if not tables >= _OURS:
         raise StoreRefused(f"{path} is a database, but not one of pushd.")
     return int(connection.execute("SELECT version FROM schema_version").fetchone()["version"])
 
@@ -231,7 +264,7 @@ def _apply(connection: sqlite3.Connection, script: str) -> None:
     Run one step as a whole or not at all.
     """
     try:
-        connection.executescript(f"BEGIN IMMEDIATE; {script}; COMMIT;")
+        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\n;COMMIT;")
     except sqlite3.Error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")

@@ -13,12 +13,24 @@ from twisted.logger import Logger
 
 from pushd.model.command import Command, Draft, Handed
 from pushd.model.device import Device, Load, Orphan, PresenceState, Proof, ProofKind, Sighting
+from pushd.model.dialect import Joins, never
 from pushd.model.events import Event
+from pushd.model.lifecycle import Move
 from pushd.model.moments import Now
 from pushd.model.report import Report
 from pushd.model.token import Token
-from pushd.store import devices, lists, outcomes, queue
-from pushd.store.interface import Claim, CommandFilter, DeviceFilter, EventFilter, EventPage, Listener, Settlement
+from pushd.store import devices, fsck, lists, outcomes, queue, retention
+from pushd.store.interface import (
+    Claim,
+    CommandFilter,
+    DeviceFilter,
+    EventFilter,
+    EventPage,
+    Flaw,
+    Listener,
+    Settlement,
+    Standing,
+)
 from pushd.store.lanes import Lane, Work, fire
 from pushd.store.transaction import ITransaction
 
@@ -79,11 +91,13 @@ class Verbs:
         """
         return self._write(queue.put, draft, queue_signed_off, limit, now)
 
-    def claim(self, device: str, uuid: str | None, sequential: bool, limit: int, now: Now) -> Deferred[Claim]:
+    def claim(
+        self, device: str, uuid: str | None, sequential: bool, limit: int, now: Now, joins: Joins = never
+    ) -> Deferred[Claim]:
         """
         See :meth:`IStore.claim`.
         """
-        return self._write(queue.claim, device, uuid, sequential, limit, now)
+        return self._write(queue.claim, device, uuid, sequential, limit, now, joins)
 
     def unsend(self, handed: Sequence[Handed], now: Now) -> Deferred[None]:
         """
@@ -108,6 +122,36 @@ class Verbs:
         See :meth:`IStore.cancel`.
         """
         return self._write(queue.cancel, command, now)
+
+    def resolve(self, command: str, move: Move, note: str | None, by: str, now: Now) -> Deferred[Command]:
+        """
+        See :meth:`IStore.resolve`.
+        """
+        return self._write(queue.resolve, command, move, note, by, now)
+
+    def resend(self, draft: Draft, queue_signed_off: bool, limit: int, now: Now) -> Deferred[tuple[Command, bool]]:
+        """
+        See :meth:`IStore.resend`.
+        """
+        return self._write(queue.resend, draft, queue_signed_off, limit, now)
+
+    def purge(self, before: int, limit: int) -> Deferred[int]:
+        """
+        See :meth:`IStore.purge`.
+        """
+        return self._write(retention.purge, before, limit)
+
+    def standing(self, command: str, now: Now) -> Deferred[Standing]:
+        """
+        See :meth:`IStore.standing`.
+        """
+        return self._read(lists.standing, command, now)
+
+    def fsck(self, now: Now) -> Deferred[list[Flaw]]:
+        """
+        See :meth:`IStore.fsck`.
+        """
+        return self._read(fsck.fsck, now)
 
     def expire(self, limit: int, now: Now) -> Deferred[int]:
         """

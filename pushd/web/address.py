@@ -3,7 +3,7 @@ Whose address a request comes from, also behind proxies that we trust.
 """
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from twisted.web.iweb import IRequest
 
@@ -17,26 +17,23 @@ def client_address(request: IRequest, trusted: Networks) -> str | None:
     peer: str | None = getattr(request.getClientAddress(), "host", None)
     if peer is None or not trusted or not _within(peer, trusted):
         return peer
-    hops = [
-        hop.strip()
-        for line in request.requestHeaders.getRawHeaders("x-forwarded-for") or ()
-        for hop in line.split(",")
-    ]
+    lines = request.requestHeaders.getRawHeaders(b"x-forwarded-for") or ()
+    hops = [hop.strip() for line in lines for hop in line.decode("latin-1").split(",")]
     strangers = [hop for hop in reversed(hops) if not _within(hop, trusted)]
-    return strangers[0] if strangers and _is_address(strangers[0]) else peer
+    return strangers[0] if strangers and _parsed(strangers[0]) else peer
 
 
-def _is_address(text: str) -> bool:
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    """
+    An address; one of IPv4 that arrived on an IPv6 socket, as itself.
+    """
     try:
-        ip_address(text)
+        found = ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
+    return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
 
 
 def _within(address: str, networks: Networks) -> bool:
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return False
-    return any(found.version == network.version and found in network for network in networks)
+    found = _parsed(address)
+    return found is not None and any(found.version == net.version and found in net for net in networks)

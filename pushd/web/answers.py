@@ -1,21 +1,21 @@
 """
-Answers: a body with its length, never cached.
+Answers: a body with its length.
 """
 
-from twisted.web.iweb import IRequest
+from twisted.web.http import NO_CONTENT
+
+from pushd.web.site import HouseRequest
 
 JSON = b"application/json"
 
 
-def answer(request: IRequest, body: bytes, content_type: bytes | None = JSON) -> bytes:
+def answer(request: HouseRequest, body: bytes, content_type: bytes | None = JSON) -> bytes:
     """
     Announce a whole body, so that none is chunked and an empty one says ``Content-Length: 0``.
-
-    Every answer forbids caches: a cached poll would run a command twice.
     """
     headers = request.responseHeaders
-    headers.setRawHeaders(b"content-length", [b"%d" % len(body)])
-    headers.setRawHeaders(b"cache-control", [b"no-store"])
+    if request.code != NO_CONTENT:  # which must not have one (RFC 9110 section 8.6)
+        headers.setRawHeaders(b"content-length", [b"%d" % len(body)])
     headers.setRawHeaders(b"server", [b"pushd"])
     if content_type is None or not body:
         headers.removeHeader(b"content-type")

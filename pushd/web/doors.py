@@ -68,8 +68,7 @@ class DevicePort(Resource):
             request.setResponseCode(404)
             return answer(request, b"")
         door, below = found
-        request.postpath = [unquote_to_bytes(part) for part in below[1:].split(b"/")]
-        return render(door.resource, request)
+        return render(door.resource, request, parts(below))
 
     def limit(self, _method: bytes, uri: bytes) -> int:
         """
@@ -87,11 +86,19 @@ class DevicePort(Resource):
         return None
 
 
-def render(resource: IResource, request: HouseRequest) -> bytes | int:
+def parts(path: bytes) -> list[bytes]:
     """
-    Let a resource answer for the whole path that is left.
+    What a path names between its slashes, unquoted; a slash that was quoted stays so, for it separates nothing.
     """
-    request.prepath = []
+    texts = (unquote_to_bytes(part).decode("utf-8", "replace") for part in path[1:].split(b"/"))
+    return [text.replace("/", "%2F").encode() for text in texts]
+
+
+def render(resource: IResource, request: HouseRequest, postpath: list[bytes]) -> bytes | int:
+    """
+    Let a resource answer for the path that is left.
+    """
+    request.prepath, request.postpath = [], postpath
     rendered: bytes | int = resource.render(request)
     return rendered
 

@@ -2,6 +2,8 @@
 The error table: what each of our errors is in HTTP.
 """
 
+from http import HTTPStatus
+
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
@@ -25,6 +27,8 @@ STATUS: tuple[tuple[type[BaseException], int], ...] = (
 )
 """Specific first."""
 
+SERVICE_UNAVAILABLE = 503
+
 _log = Logger()
 
 
@@ -36,10 +40,12 @@ def status(request: IRequest, failure: Failure) -> int:
     if code is None:
         _log.failure("A request failed: {method} {path}", failure, method=request.method, path=request.path)
         code = 500
+    if code == SERVICE_UNAVAILABLE:
+        _log.error("A request could not be served: {error}", error=failure.getErrorMessage())
     if isinstance(failure.value, MethodNotAllowed) and failure.value.valid_methods:
         allowed = sorted(set(failure.value.valid_methods) - {"HEAD"})
         request.setHeader(b"allow", ", ".join(allowed).encode("ascii"))
-    request.setResponseCode(code)
+    request.setResponseCode(code, HTTPStatus(code).phrase.encode("ascii"))  # Twisted has no words for some
     return code
 
 

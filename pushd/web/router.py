@@ -13,6 +13,10 @@ class Router(Klein):
     Routes of one door, declared on its class.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.url_map.merge_slashes = False  # werkzeug would redirect, and no device follows
+
     def route(self, url: str, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
         """
         See :meth:`klein.Klein.route`.

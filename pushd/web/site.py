@@ -15,13 +15,16 @@ from pushd.web.bodies import Body, Budget
 Limit = Callable[[bytes, bytes], int]
 """How many bytes of a body to keep, by the request's method and URI."""
 
+_NOTHING = Body(limit=0, budget=Budget(limit=0))
+"""The body of a request whose headers have not all arrived."""
+
 
 class HouseRequest(Request):
     """
     A request whose body is a :class:`Body`, bounded while it arrives.
     """
 
-    body: Body
+    body: Body = _NOTHING
     owner: str | None = None
     """The device whose secret path was used, on the device port."""
 
@@ -40,6 +43,19 @@ class HouseRequest(Request):
         A piece of the body is here.
         """
         self.body.feed(data)
+
+    def process(self) -> None:
+        """
+        All of it is here. Whoever answers, no cache may keep it: a cached poll would run a command twice.
+        """
+        self.responseHeaders.setRawHeaders(b"cache-control", [b"no-store"])
+        super().process()
+
+    def getRequestHostname(self) -> bytes:
+        """
+        A name that Klein can make URLs of: we make none, and some that clients call us by are none.
+        """
+        return b"localhost"
 
     def connectionLost(self, reason: Any) -> None:
         """
@@ -79,6 +95,13 @@ class HouseSite(Site):
         An empty body for a request whose headers are here.
         """
         return Body(self._limit(method, uri), self._budget)
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """
+        HTTP/1.1 alone, also where a library for HTTP/2 happens to be installed: no device speaks it, and its
+        requests do not know their path before their body is here.
+        """
+        return [b"http/1.1"]
 
     def log(self, request: http.Request) -> None:
         """

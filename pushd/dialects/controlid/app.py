@@ -49,7 +49,7 @@ class ControlIdApp:
         """
         visit = wire.read_query(request.args)
         handed = await self.reception.poll(self._visitor(request, visit), visit.uuid)
-        return answer(request, wire.write_push(handed[0].payload) if handed else wire.IDLE)
+        return answer(request, wire.write_pushes([one.payload for one in handed]))
 
     @router.route("/result", methods=["POST"])
     async def result(self, request: HouseRequest) -> bytes:
@@ -57,9 +57,7 @@ class ControlIdApp:
         What became of a command; empty once that is durable.
         """
         visit = wire.read_query(request.args)
-        visitor = self._visitor(request, visit)
-        if not request.body.oversized or request.body.limit == LARGE:
-            await self.reception.settle(visitor, await self._report(request, visit))
+        await self.reception.settle(self._visitor(request, visit), await self._report(request, visit))
         return answer(request, wire.IDLE)
 
     @router.handle_errors(NotPermitted)
@@ -89,13 +87,12 @@ class ControlIdApp:
             return SMALL
         return LARGE if self.reception.expects(CONTROL_ID.device(device)) else SMALL
 
-    async def _report(self, request: HouseRequest, visit: wire.Visit) -> wire.ControlIdReport:
+    async def _report(self, request: HouseRequest, visit: wire.Visit) -> wire.ControlIdReport | None:
         if request.body.oversized:
-            return wire.oversized(request.body.size, visit)
-        content_type = request.getHeader("content-type")
-        return await parse(
-            request.body.content(), partial(wire.read_result, content_type=content_type, visit=visit), self.in_thread
-        )
+            return wire.oversized(request.body.size, visit) if request.body.limit == LARGE else None
+        content_type = (request.getHeader(b"content-type") or b"").decode("utf-8", "replace")
+        read = partial(wire.read_result, content_type=content_type, visit=visit)
+        return await parse(request.body.content(), read, self.in_thread)
 
     def _visitor(self, request: HouseRequest, visit: wire.Visit) -> Visitor:
         return Visitor(

@@ -14,4 +14,5 @@ CONTROL_ID = Dialect(
     sequential=True,
     canonical=canonical,
     check=check,
+    joins=lambda payload: "transactions" not in payload,
 )

@@ -3,9 +3,10 @@ What a Control iD device says became of a command, and what that means.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from pushd.model import jsontext
 from pushd.model.command import Payload
@@ -76,6 +77,32 @@ class ControlIdReport:
             return Verdict(move=Move.FAIL, error=_NO_REASON)  # an error without a text, and no response
         # transactions_results for a command that was no batch: whatever it is about, it is not an answer to this
         return Verdict(move=Move.GARBLE, error="the device answered a batch, but was sent a single command")
+
+    def part(self, position: int) -> "ControlIdReport | None":
+        """
+        What the entry for this place says; an error, or what nobody can read, speaks of all that went together.
+        """
+        if self.transactions is not None and self.answer.error is None:
+            return self._entries.get(str(position))
+        if self.answer.answered:
+            return evolve(self, unreadable="the device answered a single command, but was sent a batch")
+        return self
+
+    @cached_property
+    def _entries(self) -> "Mapping[str, ControlIdReport]":
+        """
+        Each entry as a report of its own; read anew, since few results are taken apart.
+        """
+        posted = jsontext.parse(self.result or "{}").get("transactions_results", [])
+        entries = jsontext.parse(posted) if isinstance(posted, str) else posted
+        told = {reference(entry.get("transactionid")): entry for entry in entries if isinstance(entry, dict)}
+        return {
+            name: evolve(
+                self, result=jsontext.write(told[name]), answer=answer, transactions=None, endpoint=None, raw=b""
+            )
+            for name, answer in (self.transactions or {}).items()
+            if answer != _SILENCE
+        }
 
     def _judge_batch(self, transactions: Iterable[Payload]) -> Verdict:
         told = self.transactions or {}

@@ -31,6 +31,7 @@ __all__ = [
     "read_query",
     "read_result",
     "write_push",
+    "write_pushes",
     "write_result",
     "write_results",
 ]
@@ -86,17 +87,17 @@ def read_query(args: Mapping[bytes, Sequence[bytes]]) -> Visit:
     """
     The query of ``/push`` or ``/result``, as Twisted parses it.
 
-    :raises InvalidQuery: if the deviceId is missing or none, or anything is given twice and differently.
+    A uuid and an endpoint are only ever compared: whatever they are, they are no reason to refuse a visit.
+
+    :raises InvalidQuery: if the deviceId is missing or none, or given twice and differently.
     """
     devices = {canonical(text) for name in _DEVICE_ID_SPELLINGS for text in _texts(args, name)}
-    device, uuid = _single(devices, "deviceId"), _single(set(_texts(args, b"uuid")), "uuid")
-    if device is None:
+    if len(devices) > 1:
+        raise InvalidQuery("The deviceId is given twice, and differently.")
+    if not devices:
         raise InvalidQuery("The deviceId is missing.")
-    if uuid is not None and (len(uuid) > _MAX_UUID or "\0" in uuid):
-        raise InvalidQuery(f"A uuid has at most {_MAX_UUID} characters, and no NUL.")
-    # an endpoint is only ever compared: one that cannot be read is no reason to refuse a result
-    endpoint = next(iter(_texts(args, b"endpoint", errors="replace")), None)
-    return Visit(device=device, uuid=uuid, endpoint=endpoint)
+    uuid, endpoint = (next(iter(_texts(args, name)), None) for name in (b"uuid", b"endpoint"))
+    return Visit(device=devices.pop(), uuid=uuid and _comparable(uuid), endpoint=endpoint)
 
 
 def write_push(payload: Payload) -> bytes:
@@ -106,6 +107,15 @@ def write_push(payload: Payload) -> bytes:
     if "transactions" in payload:
         payload = {**payload, "transactions": numbered(payload["transactions"])}
     return jsontext.write(payload).encode()
+
+
+def write_pushes(payloads: Sequence[Payload]) -> bytes:
+    """
+    The answer to a poll that brings as many commands as there are; several go as one batch, numbered by their places.
+    """
+    if not payloads:
+        return IDLE
+    return write_push(payloads[0] if len(payloads) == 1 else {"transactions": payloads})
 
 
 def read_push(body: bytes) -> Payload | None:
@@ -172,17 +182,15 @@ def _told(outcome: Outcome) -> dict[str, object]:
     return {"response": outcome.response} if outcome.error is None else {"error": outcome.error}
 
 
-def _texts(args: Mapping[bytes, Sequence[bytes]], name: bytes, errors: str = "strict") -> list[str]:
-    try:
-        return [value.decode("utf-8", errors) for value in args.get(name, ()) if value]
-    except UnicodeDecodeError as error:
-        raise InvalidQuery(f"The {name.decode()} is not UTF-8.") from error
+def _texts(args: Mapping[bytes, Sequence[bytes]], name: bytes) -> list[str]:
+    return [value.decode("utf-8", "replace") for value in args.get(name, ()) if value]
 
 
-def _single(values: set[str], name: str) -> str | None:
-    if len(values) > 1:
-        raise InvalidQuery(f"The {name} is given twice, and differently.")
-    return next(iter(values), None)
+def _comparable(uuid: str) -> str:
+    """
+    A uuid that every store can keep: none has a use for NUL, nor for one without end.
+    """
+    return uuid[:_MAX_UUID].replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _report(body: bytes, visit: Visit, **read: Any) -> ControlIdReport:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
+from urllib.parse import unquote
 
 from attrs import define
 from twisted.python.failure import Failure
@@ -67,8 +68,7 @@ class ServerEyeApp:
         What became of a message; answered once that is durable.
         """
         visitor = self._visitor(request, container)
-        if not request.body.oversized or request.body.limit == LARGE:
-            await self.reception.settle(visitor, await self._report(request, message))
+        await self.reception.settle(visitor, await self._report(request, message))
         return answer(request, wire.write_answer(True, "result taken"))
 
     @router.route("/push/<container>/signoff", methods=["GET", "POST"])
@@ -95,14 +95,14 @@ class ServerEyeApp:
         if match is None:
             return SMALL
         try:
-            device = SERVER_EYE.device(wire.canonical(match[1].decode("ascii", "replace")))
+            device = SERVER_EYE.device(wire.canonical(unquote(match[1].decode("ascii", "replace"))))
         except InvalidQuery:
             return SMALL
         return LARGE if self.reception.expects(device) else SMALL
 
-    async def _report(self, request: HouseRequest, message: str) -> wire.ServerEyeReport:
+    async def _report(self, request: HouseRequest, message: str) -> wire.ServerEyeReport | None:
         if request.body.oversized:
-            return wire.oversized(request.body.size, message)
+            return wire.oversized(request.body.size, message) if request.body.limit == LARGE else None
         return await parse(request.body.content(), partial(wire.read_result, message_id=message), self.in_thread)
 
     def _visitor(self, request: HouseRequest, container: str) -> Visitor:

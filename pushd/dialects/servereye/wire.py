@@ -59,6 +59,11 @@ class ServerEyeReport:
         """
         return self.verdict
 
+    def part(self, position: int) -> None:
+        """
+        None: each message travels alone.
+        """
+
 
 def canonical(text: str) -> str:
     """

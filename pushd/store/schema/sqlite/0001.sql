@@ -23,6 +23,7 @@ CREATE TABLE device (
     heartbeat_timeout REAL NOT NULL,
     hold              REAL,                       -- an operator's word; wins over the learned one
     learned_hold      REAL,
+    batch             INTEGER,                    -- how many commands it takes at once; null: the server's default
     allow_from        TEXT NOT NULL,              -- JSON list of CIDRs
     created_at        INTEGER NOT NULL
 ) WITHOUT ROWID;
@@ -80,31 +81,51 @@ CREATE TABLE command (
     CHECK ((lease_until IS NOT NULL) = (state IN ('sent', 'acknowledged'))),
     CHECK ((finished_at IS NOT NULL) = (state IN ('succeeded', 'failed', 'expired', 'cancelled', 'unknown')))
 ) WITHOUT ROWID;
--- The next one for a device, in the order in which they are handed over.
-CREATE INDEX command_queue ON command (device, priority DESC, id) WHERE state = 'queued';
+-- The next one for a device, in the order in which they are handed over. Here and below a state that is the same for
+-- all entries is a column nevertheless: SQLite's planner would else prefer the index by state alone, and read the
+-- queues of all devices.
+CREATE INDEX command_queue ON command (device, state, priority DESC, id) WHERE state = 'queued';
 -- Those not yet due, to know when to look again.
 CREATE INDEX command_due ON command (device, not_before) WHERE state = 'queued' AND not_before IS NOT NULL;
 -- What the sweep looks for, in order of time.
-CREATE INDEX command_expiry ON command (expires_at) WHERE state = 'queued';
+CREATE INDEX command_expiry ON command (state, expires_at) WHERE state = 'queued';
 CREATE INDEX command_lease ON command (lease_until) WHERE lease_until IS NOT NULL;
 -- What is out at a device.
-CREATE INDEX command_out ON command (device) WHERE lease_until IS NOT NULL;
+CREATE INDEX command_out ON command (device, lease_until) WHERE lease_until IS NOT NULL;
 -- Lists.
 CREATE INDEX command_device ON command (device, id);
 CREATE INDEX command_state ON command (state, id);
+-- What retention looks for, oldest first.
+CREATE INDEX command_finished ON command (finished_at) WHERE finished_at IS NOT NULL;
 CREATE UNIQUE INDEX command_key ON command (created_by, device, idempotency_key) WHERE idempotency_key IS NOT NULL;
+
+-- The lifecycle's moves from one state to another, as a last guard below those of our own statements.
+CREATE TRIGGER command_lifecycle BEFORE UPDATE OF state ON command
+WHEN OLD.state || ' ' || NEW.state NOT IN (
+    'queued sent', 'queued acknowledged', 'queued succeeded', 'queued failed', 'queued expired', 'queued cancelled',
+    'queued unknown',
+    'sent queued', 'sent sent', 'sent acknowledged', 'sent succeeded', 'sent failed', 'sent unknown',
+    'acknowledged queued', 'acknowledged acknowledged', 'acknowledged succeeded', 'acknowledged failed',
+    'acknowledged unknown',
+    'unknown acknowledged', 'unknown succeeded', 'unknown failed', 'unknown unknown')
+BEGIN
+    SELECT RAISE(ABORT, 'the lifecycle of a command has no such move');
+END;
 
 -- Each time that a command was handed over, in the order of handing over.
 CREATE TABLE attempt (
-    serial  INTEGER PRIMARY KEY AUTOINCREMENT,
-    command TEXT NOT NULL,
-    number  INTEGER NOT NULL,                     -- 1 for the first
-    device  TEXT NOT NULL,
-    uuid    TEXT,                                 -- of the poll that it answered, where the dialect has one
-    sent_at INTEGER NOT NULL,
+    serial   INTEGER PRIMARY KEY AUTOINCREMENT,
+    command  TEXT NOT NULL,
+    number   INTEGER NOT NULL,                    -- 1 for the first
+    device   TEXT NOT NULL,
+    uuid     TEXT,                                -- of the poll that it answered, where the dialect has one
+    sent_at  INTEGER NOT NULL,
+    handover TEXT NOT NULL,                       -- shared by those that went in one answer
+    position INTEGER,                             -- its place there, from 1; null if it went alone
     UNIQUE (command, number)
 );
 CREATE INDEX attempt_device ON attempt (device, serial);
+CREATE INDEX attempt_handover ON attempt (handover);
 CREATE INDEX attempt_uuid ON attempt (device, uuid, serial) WHERE uuid IS NOT NULL;
 
 -- Results that settled nothing; the newest hundred of each device.
@@ -129,3 +150,4 @@ CREATE TABLE event (
     data    TEXT NOT NULL                         -- JSON object
 );
 CREATE INDEX event_device ON event (device, seq);
+CREATE INDEX event_command ON event (command, seq) WHERE command IS NOT NULL;

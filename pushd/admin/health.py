@@ -1,0 +1,59 @@
+"""
+Health: whether the process turns, whether the store answers, and whether what is stored can be.
+"""
+
+from attrs import asdict, define
+from twisted.python.failure import Failure
+
+from pushd.admin import views
+from pushd.admin.access import demands
+from pushd.admin.problems import problem
+from pushd.core.inspection import Inspection
+from pushd.core.tokens import Tokens
+from pushd.model.token import Role
+from pushd.web.answers import answer
+from pushd.web.router import Router
+from pushd.web.site import HouseRequest
+
+
+@define(eq=False)
+class HealthApp:
+    """
+    The first two need no token.
+    """
+
+    router = Router()
+
+    tokens: Tokens
+    inspection: Inspection
+
+    @router.route("/healthz", methods=["GET"])
+    async def health(self, request: HouseRequest) -> bytes:
+        """
+        The process turns.
+        """
+        return answer(request, views.json({"status": "ok"}))
+
+    @router.route("/readyz", methods=["GET"])
+    async def readiness(self, request: HouseRequest) -> bytes:
+        """
+        The store answers, and we are not about to stop.
+        """
+        await self.inspection.check_ready()
+        return answer(request, views.json({"status": "ready"}))
+
+    @router.route("/v1/fsck", methods=["GET"])
+    @demands(Role.ADMIN)
+    async def fsck(self, request: HouseRequest) -> bytes:
+        """
+        What is stored and cannot be; a sound database gives an empty list.
+        """
+        flaws = [asdict(flaw) for flaw in await self.inspection.fsck()]
+        return answer(request, views.json({"items": flaws}))
+
+    @router.handle_errors(Exception)
+    def failed(self, request: HouseRequest, failure: Failure) -> bytes:
+        """
+        Errors are problems.
+        """
+        return problem(request, failure)

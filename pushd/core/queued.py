@@ -1,0 +1,47 @@
+"""
+Who has something queued, and when it may be had: what makes an idle poll free.
+"""
+
+from attrs import define, field
+
+from pushd.model.events import Event, EventType
+from pushd.store.interface import Claim, Known
+
+
+@define(eq=False)
+class Queued:
+    """
+    For each device with something queued, the wall milliseconds from which it is worth looking; 0 is now.
+
+    It may name a device that has nothing any more, until its next look; it never lacks one that has.
+    """
+
+    _due: dict[str, int] = field(factory=dict, init=False)
+
+    def recall(self, known: Known) -> None:
+        """
+        Start from what the store knows.
+        """
+        self._due.update(dict.fromkeys(known.queued, 0))
+
+    def heard(self, event: Event) -> None:
+        """
+        Follow the feed.
+        """
+        if event.type is EventType.COMMAND_QUEUED and event.device is not None:
+            self._due[event.device] = 0
+
+    def looked(self, device: str, claim: Claim) -> None:
+        """
+        Learn what a look found; looks and events come in the order of their commits.
+        """
+        if claim.due is None:
+            self._due.pop(device, None)
+        else:
+            self._due[device] = claim.due
+
+    def due(self, device: str) -> int | None:
+        """
+        When to look for this device, or None if there is nothing.
+        """
+        return self._due.get(device)

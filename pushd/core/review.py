@@ -1,0 +1,72 @@
+"""
+The review: what an operator asks, and decides, about a command.
+"""
+
+from attrs import define
+
+from pushd.core.clocks import Clocks
+from pushd.core.drafts import Drafts
+from pushd.core.explain import Explanation, Surroundings, explain
+from pushd.core.fleet import Fleet
+from pushd.core.outbox import MAX_QUEUED
+from pushd.core.wakeups import Wakeups
+from pushd.model.command import Command, Terms
+from pushd.model.lifecycle import Move
+from pushd.store.interface import IStore
+
+
+@define(eq=False)
+class Review:
+    """
+    Explain, resolve, resend.
+    """
+
+    store: IStore
+    clocks: Clocks
+    drafts: Drafts
+    fleet: Fleet
+    wakeups: Wakeups
+
+    async def explain(self, command: str) -> Explanation:
+        """
+        Why a command has not run yet, or what is known of it.
+
+        :raises UnknownCommand: if there is none.
+        """
+        now = self.clocks.now()
+        standing = await self.store.standing(command, now)
+        device = self.fleet.get(standing.command.device)
+        surroundings = Surroundings(
+            now=now.wall,
+            device=None if device is None else self.fleet.presence.overlay(device),
+            polling=self.wakeups.polling(standing.command.device),
+            proven=device is not None and self.fleet.has_proof(device),
+            next_poll_in=self.fleet.presence.next_poll_in(standing.command.device),
+        )
+        return explain(standing, surroundings)
+
+    async def resolve(self, command: str, move: Move, note: str | None, by: str) -> Command:
+        """
+        Say what became of a command of which nobody knows; see :meth:`IStore.resolve`.
+        """
+        return await self.store.resolve(command, move, note, by, self.clocks.now())
+
+    async def original(self, command: str) -> Command:
+        """
+        What is to be sent again.
+
+        :raises UnknownCommand: if there is none.
+        """
+        return await self.store.command(command)
+
+    async def resend(
+        self, original: Command, terms: Terms, by: str, queue_signed_off: bool = False
+    ) -> tuple[Command, bool]:
+        """
+        Send the same again as a new command; False if that was done before. See :meth:`IStore.resend`.
+
+        :raises InvalidFields: if the terms are out of bounds.
+        """
+        terms.check()
+        draft = self.drafts.make(original.device, original.payload, terms, by, resend_of=original.id)
+        return await self.store.resend(draft, queue_signed_off, MAX_QUEUED, self.clocks.now())

@@ -1,0 +1,58 @@
+"""
+``python -m pushd.fsck DATABASE``: looks for what is stored and cannot be, whether the server runs or not.
+
+Prints one JSON object per flaw; exits 0 if there is none, 1 if there are some, 2 if it
+cannot look.
+"""
+
+import json
+import sqlite3
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+from attrs import asdict
+
+from pushd.model.errors import PushdError, StoreRefused
+from pushd.model.moments import Now, milliseconds
+from pushd.store.fsck import fsck
+from pushd.store.interface import Flaw
+from pushd.store.sqlite import at_once, integrity, reading
+
+
+def inspect(path: str) -> list[Flaw]:
+    """
+    What is stored and cannot be, in a SQLite file.
+
+    :raises StoreRefused: if it cannot be read.
+    """
+    if not Path(path).is_file():
+        raise StoreRefused(f"There is no database {path}.")
+    connection = reading(path)
+    try:
+        now = Now(milliseconds(time.time()), 0)
+        return integrity(connection) + at_once(connection, partial(fsck, now=now))
+    finally:
+        connection.close()
+
+
+def main(arguments: list[str]) -> int:
+    """
+    Look, print, and tell by the exit code.
+    """
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m pushd.fsck DATABASE\n")
+        return 2
+    try:
+        flaws = inspect(arguments[0])
+    except (PushdError, sqlite3.Error) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    for flaw in flaws:
+        sys.stdout.write(json.dumps(asdict(flaw)) + "\n")
+    return 1 if flaws else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,39 @@
+"""
+The verb that forgets: what is older than it must be kept, a little at a time.
+"""
+
+from pushd.store.transaction import ITransaction, Statement
+
+_ENDED = Statement(
+    "look for commands to forget",
+    "SELECT id FROM command WHERE finished_at < :before ORDER BY finished_at LIMIT :limit",
+)
+_ATTEMPTS = Statement("forget a command's attempts", "DELETE FROM attempt WHERE command = :id")
+_COMMAND = Statement("forget a command", "DELETE FROM command WHERE id = :id")
+
+
+def _oldest(table: str, key: str) -> Statement:
+    """
+    Deletes what is old among the first by key: rows come in order of time, so what is kept is not looked at.
+    """
+    first = f"SELECT {key}, at FROM {table} ORDER BY {key} LIMIT :limit"
+    return Statement(
+        f"forget old {table}s",
+        f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM ({first}) AS oldest WHERE at < :before)",
+    )
+
+
+_EVENTS = _oldest("event", "seq")
+_ORPHANS = _oldest("orphan", "id")
+
+
+def purge(tx: ITransaction, before: int, limit: int) -> int:
+    """
+    See :meth:`IStore.purge`.
+    """
+    ended = tx.rows(_ENDED, before=before, limit=limit)
+    for row in ended:
+        tx.run(_ATTEMPTS, id=row["id"])
+        tx.run(_COMMAND, id=row["id"])
+    events, orphans = (tx.run(statement, before=before, limit=limit) for statement in (_EVENTS, _ORPHANS))
+    return len(ended) + events + orphans
