@@ -1,0 +1,3 @@
+"""
+``pushctl``, the operator's command line: a program of its own that speaks the admin API.
+"""

@@ -1,0 +1,152 @@
+"""
+The admin API, as far as an operator's programs need it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import define, frozen
+from twisted.internet.interfaces import IReactorTime
+
+from pushd.client.connection import PATIENCE, Call, Connection, Json, Query
+from pushd.client.errors import Unintelligible, Unreachable
+
+PAGE = 500
+"""As many items as the server gives at a time."""
+
+NOW = "now"
+"""The end of the feed, whatever its cursor is."""
+
+
+@frozen(kw_only=True)
+class Page:
+    """
+    Some items of a list, and the cursor of what follows if anything does.
+    """
+
+    items: list[Json]
+    next: str | None
+
+
+@frozen(kw_only=True)
+class Events:
+    """
+    Some entries of the feed, and the cursor of what follows, now or later.
+    """
+
+    items: list[Json]
+    next: str
+
+
+@define(eq=False)
+class AdminClient:
+    """
+    What an operator can ask of the server.
+
+    Everything here raises :exc:`pushd.client.errors.ClientError` if it does not get what it asks for.
+    """
+
+    _connection: Connection
+
+    @property
+    def clock(self) -> IReactorTime:
+        """
+        The time by which answers are waited for.
+        """
+        return self._connection.clock
+
+    async def ready(self) -> bool:
+        """
+        Whether the server is there and can do its work.
+        """
+        try:
+            status, _ = await self._connection.exchange(Call(path=["readyz"]))
+        except Unreachable:
+            return False
+        return status == 200
+
+    async def devices(self, query: Query = ()) -> list[Json]:
+        """
+        All devices that match: as many pages as there are.
+        """
+        page = await self._page("devices", query)
+        found = page.items
+        while page.next is not None:
+            page = await self._page("devices", [*query, ("cursor", page.next)])
+            found += page.items
+        return found
+
+    async def device(self, device: str) -> Json:
+        """
+        One device.
+        """
+        return await self._connection.ask(Call(path=["v1", "devices", device]))
+
+    async def approve(self, device: str) -> Json:
+        """
+        Let a device that waits for it have its commands.
+        """
+        return await self._connection.ask(
+            Call(method="PATCH", path=["v1", "devices", device], body={"admission": "approved"})
+        )
+
+    async def send(self, device: str, draft: Mapping[str, Any], *, key: str, queue: bool = False) -> Json:
+        """
+        Have a command accepted; the same ``key`` and draft again give the first command again.
+        """
+        return await self._command(
+            Call(
+                method="POST",
+                path=["v1", "devices", device, "commands"],
+                query=[("queue", "1")] if queue else [],
+                body=draft,
+                headers={"Idempotency-Key": key},
+            )
+        )
+
+    async def command(self, command: str, *, wait: float = 0) -> Json:
+        """
+        One command, once it has ended or ``wait`` seconds (60 at most) have passed.
+        """
+        return await self._command(
+            Call(path=["v1", "commands", command], query=_waiting(wait), patience=PATIENCE + wait)
+        )
+
+    async def cancel(self, command: str) -> Json:
+        """
+        Take a command back, as far as that is still possible.
+        """
+        return await self._command(Call(method="POST", path=["v1", "commands", command, "cancel"], body={}))
+
+    async def events(self, *, after: str, wait: float = 0, query: Query = ()) -> Events:
+        """
+        What happened after that event, once there is something or ``wait`` seconds (60 at most) have passed.
+        """
+        page = await self._page("events", [*query, ("after", after), *_waiting(wait)], PATIENCE + wait)
+        if page.next is None:
+            raise Unintelligible("the feed does not say where it goes on: is this the admin port of pushd?")
+        return Events(items=page.items, next=page.next)
+
+    async def latest(self) -> str:
+        """
+        The cursor behind everything that has happened so far.
+        """
+        return (await self.events(after=NOW)).next
+
+    async def _command(self, call: Call) -> Json:
+        command = await self._connection.ask(call)
+        if not isinstance(command.get("id"), str) or not isinstance(command.get("state"), str):
+            raise Unintelligible("the answer is not a command: is this the admin port of pushd?")
+        return command
+
+    async def _page(self, name: str, query: Query, patience: float = PATIENCE) -> Page:
+        call = Call(path=["v1", name], query=[*query, ("limit", str(PAGE))], patience=patience)
+        answer = await self._connection.ask(call)
+        items, cursor = answer.get("items"), answer.get("next")
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise Unintelligible("the answer has no list of items: is this the admin port of pushd?")
+        return Page(items=items, next=None if cursor is None else str(cursor))
+
+
+def _waiting(wait: float) -> Query:
+    return [("wait", f"{round(wait, 3):g}")] if wait else []
