@@ -118,6 +118,32 @@ class AdminClient:
         """
         return await self._command(Call(method="POST", path=["v1", "commands", command, "cancel"], body={}))
 
+    async def explain(self, command: str) -> Json:
+        """
+        Why a command has not run yet, or what is known of it.
+        """
+        return await self._connection.ask(Call(path=["v1", "commands", command, "explain"]))
+
+    async def resolve(self, command: str, state: str, note: str | None) -> Json:
+        """
+        Say what became of a command of which nobody knows.
+        """
+        body = {"state": state} | ({} if note is None else {"note": note})
+        return await self._command(Call(method="POST", path=["v1", "commands", command, "resolve"], body=body))
+
+    async def resend(self, command: str, terms: Mapping[str, Any], *, queue: bool = False) -> Json:
+        """
+        Send the same again, as a new command; that one again if it was done before.
+        """
+        path, query = ["v1", "commands", command, "resend"], [("queue", "1")] if queue else []
+        return await self._command(Call(method="POST", path=path, query=query, body=terms))
+
+    async def fsck(self) -> list[Json]:
+        """
+        What is stored and cannot be.
+        """
+        return (await self._page("fsck", (), limited=False)).items
+
     async def events(self, *, after: str, wait: float = 0, query: Query = ()) -> Events:
         """
         What happened after that event, once there is something or ``wait`` seconds (60 at most) have passed.
@@ -139,8 +165,9 @@ class AdminClient:
             raise Unintelligible("the answer is not a command: is this the admin port of pushd?")
         return command
 
-    async def _page(self, name: str, query: Query, patience: float = PATIENCE) -> Page:
-        call = Call(path=["v1", name], query=[*query, ("limit", str(PAGE))], patience=patience)
+    async def _page(self, name: str, query: Query, patience: float = PATIENCE, *, limited: bool = True) -> Page:
+        limit = [("limit", str(PAGE))] if limited else []
+        call = Call(path=["v1", name], query=[*query, *limit], patience=patience)
         answer = await self._connection.ask(call)
         items, cursor = answer.get("items"), answer.get("next")
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):

@@ -8,7 +8,9 @@ import click
 
 from pushd import __version__
 from pushd.client.devices import approve, devices
+from pushd.client.fsck import fsck
 from pushd.client.options import verbatim
+from pushd.client.review import explain, resend, resolve
 from pushd.client.send import send
 from pushd.client.session import Session, run_on_reactor
 from pushd.client.show import cancel, show
@@ -49,7 +51,7 @@ def cli(context: click.Context, url: str, token: str | None, data_dir: Path) -> 
     context.obj = Session(url=url, token=token, data_dir=data_dir, run=run)
 
 
-for _command in (devices, approve, send, show, cancel, watch):
+for _command in (devices, approve, send, show, explain, cancel, resolve, resend, watch, fsck):
     cli.add_command(_command)
 
 
