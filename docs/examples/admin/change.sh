@@ -1,0 +1,2 @@
+curl -i -H "Authorization: Bearer $TOKEN" -X PATCH $API/v1/devices/controlid:4408801109440198 \
+    -d '{"name": "South gate", "tags": null, "hold": 12}'

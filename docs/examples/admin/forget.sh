@@ -1,0 +1,1 @@
+curl -i -H "Authorization: Bearer $TOKEN" -X DELETE $API/v1/devices/controlid:4408801109440198

@@ -1,0 +1,1 @@
+curl -i $API/v1/devices

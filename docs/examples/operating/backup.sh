@@ -1,0 +1,1 @@
+sqlite3 pushd-data/pushd.sqlite ".backup backup.sqlite"

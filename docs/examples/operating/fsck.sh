@@ -1,0 +1,2 @@
+pushctl fsck
+pushctl fsck --offline

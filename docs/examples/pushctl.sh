@@ -1,0 +1,2 @@
+pushctl devices
+pushctl send controlid:4408801109440198 load_objects '{"object": "users"}'

@@ -1,0 +1,1 @@
+pushctl approve controlid:4408801109440101 servereye:0a1b2c

@@ -1,0 +1,2 @@
+pushctl explain $COMMAND
+pushctl resolve $COMMAND succeeded --note 'the porter saw the door open'

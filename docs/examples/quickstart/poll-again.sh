@@ -1,0 +1,1 @@
+curl -i 'http://127.0.0.1:8080/push?deviceId=4408801109440198&uuid=poll-2'

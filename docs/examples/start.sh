@@ -1,0 +1,1 @@
+twistd -n pushd --admission open

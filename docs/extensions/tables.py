@@ -1,0 +1,152 @@
+"""
+Parts of pages that are made from the code, so that they cannot be wrong.
+"""
+
+from collections.abc import Iterator
+from importlib import import_module
+from inspect import cleandoc
+from pkgutil import iter_modules
+from textwrap import indent
+from typing import ClassVar
+
+from docutils.nodes import Node  # type: ignore[import-untyped]
+from docutils.parsers.rst.directives import flag  # type: ignore[import-untyped]
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import ExtensionMetadata
+from zope.interface.interface import InterfaceClass, Method
+
+from pushd.client.outcome import Outcome
+from pushd.model.lifecycle import LIFECYCLE, Guard
+
+
+def list_table(*rows: tuple[str, ...]) -> str:
+    """
+    A table in reStructuredText; its first row is the heading.
+    """
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    for row in rows:
+        lines += [f"   {bullet} {cell}" for bullet, cell in zip(("* -", *["  -"] * len(row)), row, strict=False)]
+    return "\n".join(lines)
+
+
+class Lifecycle(SphinxDirective):
+    """
+    ``.. lifecycle::``, the table of states and moves.
+    """
+
+    def run(self) -> list[Node]:
+        """
+        One line for each rule.
+        """
+        rules = [(f"``{rule.source}``", rule.move, f"``{rule.target}``", _MEANINGS[rule.guard]) for rule in LIFECYCLE]
+        return self.parse_text_to_nodes(list_table(("from", "move", "to", "where"), *rules))
+
+
+_MEANINGS = {
+    Guard.ALWAYS: "",
+    Guard.LIVE: "its time to live is not over",
+    Guard.UNTRIED: "no attempt was made",
+    Guard.TRIED: "at least one attempt was made",
+    Guard.REPEATABLE: "``at_least_once``, attempts are left, and its time to live is not over",
+    Guard.SPENT: "otherwise",
+    Guard.AT_LEAST_ONCE: "``at_least_once``; no further attempt is made",
+}
+
+
+class ExitCodes(SphinxDirective):
+    """
+    ``.. exit-codes::``, what the exit codes of pushctl mean.
+    """
+
+    def run(self) -> list[Node]:
+        """
+        One line for each code.
+        """
+        return self.parse_text_to_nodes(
+            list_table(("code", "meaning"), *((str(code.value), code.meaning) for code in Outcome))
+        )
+
+
+class Modules(SphinxDirective):
+    """
+    ``.. modules:: package``, its modules and what they say that they are; each with a link unless it is ``:plain:``.
+    """
+
+    required_arguments = 1
+    option_spec: ClassVar = {"plain": flag}
+
+    def run(self) -> list[Node]:
+        """
+        One line for each module.
+        """
+        rows = ((self._name(module), _summary(module)) for module in _modules(self.arguments[0]))
+        return self.parse_text_to_nodes(list_table(("module", "what it is"), *rows))
+
+    def _name(self, module: str) -> str:
+        name = module.rpartition(".")[2]
+        return f"``{name}``" if "plain" in self.options else f":mod:`{name} <{module}>`"
+
+
+class Api(SphinxDirective):
+    """
+    ``.. api:: package``, all that its modules say of themselves.
+    """
+
+    required_arguments = 1
+
+    def run(self) -> list[Node]:
+        """
+        Each module by autodoc.
+        """
+        modules = (f".. automodule:: {name}\n   :members:\n" for name in _modules(self.arguments[0]))
+        return self.parse_text_to_nodes("\n".join(modules))
+
+
+def _modules(package: str) -> list[str]:
+    found = iter_modules(import_module(package).__path__, f"{package}.")
+    return [module.name for module in found if not module.ispkg and not module.name.rpartition(".")[2].startswith("_")]
+
+
+def _summary(module: str) -> str:
+    """
+    The first sentence of a module, in one line.
+    """
+    paragraph = cleandoc(import_module(module).__doc__ or "").partition("\n\n")[0]
+    return " ".join(paragraph.split())
+
+
+class Interface(SphinxDirective):
+    """
+    ``.. interface:: package.module.IName``, a zope interface and its methods, which autodoc does not know.
+    """
+
+    required_arguments = 1
+
+    def run(self) -> list[Node]:
+        """
+        The interface as a class.
+        """
+        module, _, name = self.arguments[0].rpartition(".")
+        return self.parse_text_to_nodes("\n".join(_described(module, getattr(import_module(module), name))))
+
+
+def _described(module: str, interface: InterfaceClass) -> Iterator[str]:
+    yield f".. py:class:: {interface.getName()}\n   :module: {module}"
+    yield indent("\n" + cleandoc(interface.getDoc()) + "\n", "   ")
+    for name, method in interface.namesAndDescriptions():
+        assert isinstance(method, Method)
+        yield f"   .. py:method:: {name}{method.getSignatureString()}"
+        yield indent("\n" + cleandoc(method.getDoc()) + "\n", "      ")
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """
+    Tell Sphinx of the directives.
+    """
+    app.add_directive("lifecycle", Lifecycle)
+    app.add_directive("exit-codes", ExitCodes)
+    app.add_directive("modules", Modules)
+    app.add_directive("api", Api)
+    app.add_directive("interface", Interface)
+    return {"parallel_read_safe": True}

@@ -1,0 +1,181 @@
+"""
+The page about the admin API lists all that there is, and the server answers as the page shows.
+"""
+
+import json
+import pkgutil
+import re
+from collections.abc import Iterator
+from importlib import import_module
+
+import pytest
+from attrs import fields, frozen
+
+import pushd.admin
+from pushd.model.command import Command
+from pushd.model.device import Device, Load, Orphan
+from pushd.model.events import EventType
+from pushd.web.router import Router
+from tests.docs.pages import EXAMPLES, example, page
+from tests.docs.terminal import Desk, Shown, Terminal
+
+_CALL = re.compile(r"^``(GET|POST|PATCH|DELETE) (/[^`]*)``$", re.MULTILINE)
+_PART = re.compile(r"<[^>]*>|\{[^}]*\}")
+
+_VARYING = (
+    (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"), "(id)"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "(time)"),
+    (re.compile(r"(?<![\w-])[\w-]{32}(?![\w-])"), "(secret)"),
+    (re.compile(r'(?<="seq":)\s*"\d+"|(?<="next":)\s*"\d+"'), '"(seq)"'),
+)
+"""What is another each time."""
+
+_UNSHOWN = ("Cache-Control:", "Content-Length:", "Date:", "Server:")
+"""Headers that say nothing about the call."""
+
+_REGISTER_CONTAINER = """curl -H "Authorization: Bearer $TOKEN" $API/v1/devices -d '{"id": "servereye:4f1c2d"}'"""
+
+
+@frozen(kw_only=True)
+class Answer:
+    """
+    An answer as it can be compared: its status, its headers, and its JSON.
+    """
+
+    status: str
+    headers: frozenset[str]
+    body: object
+
+    @classmethod
+    def of(cls, text: str) -> "Answer":
+        """
+        The answer that a text shows, without what is another each time.
+        """
+        for varying, name in _VARYING:
+            text = varying.sub(name, text)
+        head, _, body = text.partition("\n\n")
+        status, *headers = head.splitlines()
+        shown = frozenset(header for header in headers if not header.startswith(_UNSHOWN))
+        return cls(status=status, headers=shown, body=json.loads(body) if body.strip() else None)
+
+
+@frozen
+class Story:
+    """
+    All examples of the page, in an order in which each has what it needs.
+    """
+
+    desk: Desk
+    operator: Terminal
+    device: Terminal
+
+    def play(self) -> Iterator[tuple[str, Shown]]:
+        """
+        Each example's name, and what it shows.
+        """
+        self.operator.run(self._text("setup"))
+        yield from self._each("healthz", "readyz", "problem-token", "register", "devices", "device", "change")
+        yield from self._each("problem-field", "send", "cancel", "command", "resend")
+        self._run("cancel")  # of what was sent again, which would be handed over first
+        self._device_answers("poll-1")
+        yield from self._each("send-wait")
+        self._device_is_silent("poll-2")
+        yield from self._each("send-doubt", "explain", "resolve", "problem-conflict", "commands", "events", "fsck")
+        self._device_reports("poll-9")
+        yield from self._each("orphans")
+        self.operator.run(_REGISTER_CONTAINER)
+        yield from self._each("secret", "api-key", "forget")
+
+    def _device_answers(self, uuid: str) -> None:
+        self._type(uuid, "poll", "result")
+
+    def _device_is_silent(self, uuid: str) -> None:
+        self._type(uuid, "poll")
+
+    def _device_reports(self, uuid: str) -> None:
+        self._type(uuid, "result")
+        for _ in range(3):
+            self.device.read()
+
+    def _type(self, uuid: str, *names: str) -> None:
+        text = "".join(example(f"controlid/{name}.sh") for name in names)
+        self.device.type(self.desk.here(text.replace("poll-1", uuid)))
+
+    def _each(self, *names: str) -> Iterator[tuple[str, Shown]]:
+        for name in names:
+            yield name, self._run(name)
+
+    def _run(self, name: str) -> Shown:
+        """
+        Run an example; the command that it makes, if it does, is the one that those after it are about.
+        """
+        shown = self.operator.run(self._text(name))
+        made = re.search(r"^Location: /v1/commands/(\S+)", shown.text, re.MULTILINE)
+        if made is not None:
+            self.operator.run(f"COMMAND={made[1]}")
+        return shown
+
+    def _text(self, name: str) -> str:
+        return self.desk.here(example(f"admin/{name}.sh"))
+
+
+@pytest.fixture
+def story(desk: Desk) -> Story:
+    """
+    The page's story, about to begin.
+    """
+    desk.start(example("start.sh"))
+    return Story(desk, desk.terminal(), desk.terminal())
+
+
+def test_answers(story: Story) -> None:
+    """
+    Each example of the page is answered as the page shows.
+    """
+    told = {}
+    for name, shown in story.play():
+        assert Answer.of(shown.text) == Answer.of(example(f"admin/{name}.http")), name
+        told[name] = shown
+    assert told.keys() == {path.stem for path in EXAMPLES.glob("admin/*.http")}
+
+
+def test_examples_are_shown() -> None:
+    """
+    Each example stands on the page, with its answer.
+    """
+    names = {f"admin/{path.name}" for path in (EXAMPLES / "admin").iterdir()}
+    assert names == set(re.findall(r"^\.\. literalinclude:: examples/(admin/\S+)", page("admin"), re.MULTILINE))
+
+
+def _routes() -> Iterator[tuple[str, str]]:
+    for module in pkgutil.iter_modules(pushd.admin.__path__, "pushd.admin."):
+        for thing in vars(import_module(module.name)).values():
+            router = getattr(thing, "router", None)
+            for rule in router.url_map.iter_rules() if isinstance(router, Router) else ():
+                yield from ((method, _PART.sub("{}", rule.rule)) for method in rule.methods or ())
+
+
+def test_calls_are_listed() -> None:
+    """
+    The page has a section for each call of the admin port, and for nothing else.
+    """
+    listed = [(method, _PART.sub("{}", path)) for method, path in _CALL.findall(page("admin"))]
+    assert sorted(listed) == sorted(set(_routes()))
+
+
+@pytest.mark.parametrize("kind", [Command, Device, Load, Orphan])
+def test_fields_are_listed(kind: type) -> None:
+    """
+    The page has a line for each field of what the API shows.
+    """
+    listed = set(re.findall(r"^   \* - ``(\w+)``", page("admin"), re.MULTILINE))
+    assert {field.name for field in fields(kind)} <= listed
+
+
+def test_event_types_are_real() -> None:
+    """
+    The page names no type of event that there is not.
+    """
+    listed = set(re.findall(r"^   \* - ``(\w+\.\w+)``", page("admin"), re.MULTILINE))
+    assert listed
+    assert listed <= {str(kind) for kind in EventType}

@@ -1,0 +1,212 @@
+"""
+What the README and the pages tell a reader to type does what they say.
+"""
+
+import json
+import re
+import shutil
+
+import pytest
+
+from pushd.simulator.names import controlid_ids, servereye_ids
+from tests.docs.pages import DOCS, EXAMPLES, ROOT, bash_blocks, example
+from tests.docs.terminal import Desk, Terminal
+
+READER = "controlid:4408801109440198"
+
+_EVENT = (
+    'curl -H "Authorization: Bearer $(cat pushd-data/admin.token)" "http://127.0.0.1:8081/v1/events?{query}&wait=60"'
+)
+
+
+def _wait_for(desk: Desk, operator: Terminal, kind: str, device: str) -> None:
+    """
+    Wait until something has happened to a device.
+    """
+    shown = operator.run(desk.here(_EVENT.format(query=f"type={kind}&device={device}")))
+    assert f'"type":"{kind}"' in shown.text
+
+
+def _handed(device: Terminal, poll: str) -> str:
+    """
+    What a poll brings that was typed before; if it ended idle, poll again and again, as a device does.
+    """
+    while not (body := device.read().text.partition("\n\n")[2]):
+        device.type(poll)
+    return body
+
+
+def test_control_id_by_curl(desk: Desk) -> None:
+    """
+    Curl alone is a Control iD device that is handed a command and reports, and an operator that reads the outcome.
+    """
+    desk.start(example("start.sh"))
+    device, operator = desk.terminal(), desk.terminal()
+    poll = desk.here(example("controlid/poll.sh"))
+    device.type(poll)
+    _wait_for(desk, operator, "device.online", READER)
+    operator.type(desk.here(example("controlid/send.sh")))
+    assert _handed(device, poll) == '{"endpoint":"load_objects","body":{"object":"users"}}'
+    head, _, body = device.run(desk.here(example("controlid/result.sh"))).text.partition("\n\n")
+    assert (head.splitlines()[0], body) == ("HTTP/1.1 200 OK", "")
+    command = json.loads(operator.read().text)
+    assert (command["state"], command["matched_by"]) == ("succeeded", "uuid")
+    assert command["result"] == {"response": {"users": [{"id": 1, "name": "Ada"}]}}
+
+
+def test_server_eye_by_curl(desk: Desk) -> None:
+    """
+    Curl alone is a Server-Eye container that acknowledges, reports and signs off, and an operator beside it.
+    """
+    desk.start(example("start.sh"))
+    device, operator = desk.terminal(), desk.terminal()
+    device.type(desk.here(example("servereye/poll.sh")))
+    _wait_for(desk, operator, "device.online", "servereye:4f1c2d")
+    operator.type(desk.here(example("servereye/send.sh")))
+    message = json.loads(device.read().text)
+    assert message["success"] is True
+    assert (message["data"]["control"], message["data"]["data"]) == ("REFRESH_AGENT", '{"agent":3}')
+    for name in ("ack", "result", "signoff"):
+        assert json.loads(device.run(desk.here(example(f"servereye/{name}.sh"))).text)["success"] is True
+    command = json.loads(operator.read().text)
+    assert (command["state"], command["id"]) == ("succeeded", message["data"]["messageId"])
+    assert command["acknowledged_at"] is not None
+
+
+def test_approval(desk: Desk) -> None:
+    """
+    A device that waits for its approval is handed what it is sent once it has it, and pushctl tells the outcome.
+    """
+    desk.start(example("quickstart/start.sh"))
+    device, operator = desk.terminal(), desk.terminal()
+    poll = desk.here(example("controlid/poll.sh"))
+    device.type(poll)
+    _wait_for(desk, operator, "device.pending", READER)
+    approval = operator.run(example("quickstart/approve.sh"))
+    assert approval.code == 0
+    assert f"{READER} approved" in approval.text
+    operator.type(example("quickstart/send.sh"))
+    assert "load_objects" in _handed(device, poll)
+    device.run(desk.here(example("controlid/result.sh")))
+    sent = operator.read()
+    assert sent.code == 0
+    assert re.search(r" succeeded, delivered in \d+ ms\n", sent.text)
+
+
+def test_doubt(desk: Desk) -> None:
+    """
+    A device that says nothing leaves its command in doubt, and an operator says what became of it.
+    """
+    desk.start(example("start.sh"))
+    device, operator = desk.terminal(), desk.terminal()
+    operator.run(desk.here(example("admin/setup.sh") + example("admin/register.sh")))
+    poll = desk.here(example("quickstart/poll-again.sh"))
+    device.type(poll)
+    operator.type(example("quickstart/open-door.sh"))
+    assert "execute_actions" in _handed(device, poll)
+    doubtful = operator.read()
+    assert doubtful.code == 4
+    told = re.search(r"^(\S+) unknown, .*: the lease ran out without a result$", doubtful.text, re.MULTILINE)
+    assert told is not None
+    decided = operator.run(f"COMMAND={told[1]}\n" + example("quickstart/decide.sh"))
+    assert decided.code == 0
+    assert decided.text.startswith("It may have run: ")
+    assert f"\n{told[1]} succeeded" in decided.text
+
+
+def test_simulated_devices(desk: Desk) -> None:
+    """
+    Simulated devices of both dialects are approved, and do what they are sent.
+    """
+    desk.start(example("quickstart/start.sh"))
+    operator = desk.terminal()
+    desk.run_beside(example("quickstart/simulate.sh"))
+    for device in ("controlid:4408801109440101", "servereye:0a1b2c"):
+        _wait_for(desk, operator, "device.pending", device)
+    operator.run(example("quickstart/approve-simulated.sh"))
+    shown = operator.run(example("quickstart/send-simulated.sh"))
+    assert shown.code == 0
+    assert '"name": "Ada"' in shown.text
+    assert '"text": "hello"' in shown.text
+
+
+def test_simulated_fleet(desk: Desk) -> None:
+    """
+    The README's simulated devices come online, as many as it says.
+    """
+    desk.start(example("start.sh"))
+    operator = desk.terminal()
+    desk.run_beside(example("simulator.sh"))
+    for dialect in ("controlid", "servereye"):
+        for device in _simulated(dialect):
+            _wait_for(desk, operator, "device.online", device)
+
+
+def _simulated(dialect: str) -> list[str]:
+    ids = {"controlid": controlid_ids, "servereye": servereye_ids}[dialect](0, 2)
+    return [f"{dialect}:{local}" for local in ids]
+
+
+def test_pushctl(desk: Desk) -> None:
+    """
+    The README's calls of pushctl list a device, and send it a command.
+    """
+    desk.start(example("start.sh"))
+    operator = desk.terminal()
+    operator.run(desk.here(example("admin/setup.sh") + example("admin/register.sh")))
+    shown = operator.run(example("pushctl.sh"))
+    assert shown.code == 0
+    assert f"\n{READER} " in shown.text
+    assert " queued; if it is not sent by " in shown.text
+
+
+def test_secret_path(desk: Desk) -> None:
+    """
+    A device that was given a secret is handed its commands below its secret path.
+    """
+    desk.start(example("start.sh"))
+    device, operator = desk.terminal(), desk.terminal()
+    operator.run(desk.here(example("admin/setup.sh") + example("admin/register.sh")))
+    secret = json.loads(operator.run(desk.here(example("operating/secret.sh"))).text)["secret"]
+    operator.run(desk.here(example("admin/send.sh")))
+    device.run(f"SECRET={secret}")
+    assert "load_objects" in device.run(desk.here(example("operating/secret-poll.sh"))).text
+
+
+def test_backup(desk: Desk) -> None:
+    """
+    A backup can be made while the server runs.
+    """
+    if shutil.which("sqlite3") is None:
+        pytest.skip("the example needs sqlite3, the command, which is not installed here")
+    desk.start(example("start.sh"))
+    assert desk.terminal().run(example("operating/backup.sh")).code == 0
+    assert (desk.home / "backup.sqlite").stat().st_size > 0
+
+
+def test_fsck(desk: Desk) -> None:
+    """
+    The database can be looked through while the server runs, and has no flaws.
+    """
+    desk.start(example("start.sh"))
+    assert desk.terminal().run(example("operating/fsck.sh")).text.splitlines() == ["No flaws.", "No flaws."]
+
+
+def test_readme_blocks_are_examples() -> None:
+    """
+    Each block of shell code in the README is one of the examples that are tried here.
+    """
+    known = {path.read_text("utf-8").strip() for path in EXAMPLES.rglob("*.sh")}
+    blocks = bash_blocks((ROOT / "README.rst").read_text("utf-8"))
+    assert blocks
+    assert set(blocks) <= known
+
+
+def test_each_example_is_shown() -> None:
+    """
+    Each example stands on some page, and no page holds shell code that is not tried.
+    """
+    pages = "".join(path.read_text("utf-8") for path in DOCS.glob("*.rst"))
+    shown = set(re.findall(r"^\.\. literalinclude:: examples/(\S+)", pages, re.MULTILINE))
+    assert shown == {str(path.relative_to(EXAMPLES)) for path in EXAMPLES.rglob("*.*")}
+    assert not bash_blocks(pages)

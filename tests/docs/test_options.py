@@ -1,0 +1,59 @@
+"""
+The pages about the programs describe each of their options, and no others.
+"""
+
+import click
+from twisted.python import usage
+
+from pushd import tap
+from pushd.client.main import cli
+from pushd.config import Config, read_config
+from pushd.service import NAMES
+from pushd.simulator import tap as simulator
+from tests.docs.pages import EXAMPLES, options, page
+
+_OF_TWISTED = {"help", "version"}
+
+
+def _names(given: usage.Options) -> set[str]:
+    return {option.removesuffix("=") for option in given.longOpt} - _OF_TWISTED
+
+
+def test_server() -> None:
+    """
+    The page about operating pushd describes the options of ``twistd pushd``.
+    """
+    assert options(page("operating")) == _names(tap.Options())
+
+
+def test_simulator() -> None:
+    """
+    The page about the simulator describes the options of ``twistd pushd-simulate``.
+    """
+    assert options(page("simulator")) == _names(simulator.Options())
+
+
+def _pushctl() -> set[str]:
+    commands: list[click.Command] = [cli, *cli.commands.values()]
+    words = [word for command in commands for param in command.params for word in param.opts]
+    return {word.removeprefix("--") for word in words if word.startswith("--")} - _OF_TWISTED
+
+
+def test_pushctl() -> None:
+    """
+    The page about pushctl describes its commands and their options.
+    """
+    text = page("pushctl")
+    assert options(text) == _pushctl()
+    assert all(f"\npushctl {name}\n" in text for name in cli.commands)
+
+
+def test_configuration_file() -> None:
+    """
+    The example of a configuration file can be read, and says something of each option that may stand there.
+    """
+    path = EXAMPLES / "pushd.toml"
+    config = read_config({}, str(path), NAMES)
+    assert config != Config()
+    named = {line.partition(" =")[0] for line in path.read_text("utf-8").splitlines()}
+    assert named == _names(tap.Options()) - {"config", "store"}
