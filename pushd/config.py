@@ -57,6 +57,13 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(_text(one) for one in (value if isinstance(value, list) else [value]))
 
 
+def _endpoints(value: object) -> tuple[str, ...]:
+    endpoints = _texts(value)
+    if not endpoints:
+        raise ConfigError("at least one endpoint is wanted")
+    return endpoints
+
+
 def _store(value: object) -> str:
     text = _text(value)
     if "://" in text and not text.startswith("sqlite:///"):
@@ -132,8 +139,8 @@ def _networks(value: object) -> Networks:
 _OPTIONS: Mapping[str, tuple[str, Any]] = {
     "data-dir": ("data_dir", _path),
     "store": ("store", _store),
-    "devices": ("devices", _texts),
-    "admin": ("admin", _texts),
+    "devices": ("devices", _endpoints),
+    "admin": ("admin", _endpoints),
     "admission": ("admission", _mode),
     "max-pending": ("max_pending", _count),
     "require-proof": ("require_proof", _flag),
@@ -152,7 +159,7 @@ def read_config(given: Mapping[str, object], file: str | None, dialects: Sequenc
 
     :raises ConfigError: naming the option that is wrong.
     """
-    options = (_read_file(Path(file)) if file else {}) | dict(given)
+    options = ({} if file is None else _read_file(Path(file))) | dict(given)
     fields: dict[str, Any] = dict(_read_option(name, value) for name, value in options.items())
     config = Config(**fields)
     unknown = sorted(set(config.holds) - set(dialects))

@@ -36,7 +36,9 @@ class DataDir:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             lock.close()
-            raise StoreRefused(f"The data directory {self.path} is held by another process.") from error
+            held = isinstance(error, BlockingIOError)
+            why = "is held by another process" if held else f"cannot be locked: {error.strerror}"
+            raise StoreRefused(f"The data directory {self.path} {why}.") from error
         self._lock = lock
 
     def release(self) -> None:
@@ -66,14 +68,19 @@ class DataDir:
     def write_token(self, secret: str) -> Path:
         """
         Keep the admin's token where only its owner can read it; written as a whole or not at all.
+
+        :raises StoreRefused: if it cannot be written.
         """
         new = self._token.with_suffix(".new")
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(secret + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        new.rename(self._token)
+        try:
+            new.unlink(missing_ok=True)
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+                file.write(secret + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            new.rename(self._token)
+        except OSError as error:
+            raise StoreRefused(f"{self._token} cannot be written: {error.strerror}.") from error
         return self._token
 
     @property

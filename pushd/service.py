@@ -3,18 +3,16 @@ The assembly: builds each room once, starts them from the bottom up, and stops t
 """
 
 import random
-import resource
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from attrs import define
 from twisted.application.service import MultiService
-from twisted.application.strports import service as listening
 from twisted.internet.defer import Deferred
-from twisted.internet.error import CannotListenError
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
-from twisted.web.resource import IResource
+from twisted.python.failure import Failure
 
 from pushd.admin import port as admin
 from pushd.admin.commands import CommandsApp
@@ -22,7 +20,7 @@ from pushd.admin.devices import DevicesApp
 from pushd.admin.feed import FeedApp
 from pushd.admin.health import HealthApp
 from pushd.admin.sending import Sender
-from pushd.config import Config
+from pushd.config import Config, ConfigError
 from pushd.core.admission import Admissions
 from pushd.core.clocks import Clocks
 from pushd.core.drafts import Drafts
@@ -36,6 +34,8 @@ from pushd.core.queued import Queued
 from pushd.core.reception import Reception
 from pushd.core.reportable import Reportable
 from pushd.core.review import Review
+from pushd.core.rooms import Core
+from pushd.core.secrets import make_secret
 from pushd.core.tokens import Tokens
 from pushd.core.wakeups import Wakeups
 from pushd.datadir import DataDir
@@ -43,15 +43,17 @@ from pushd.dialects.controlid.app import door as controlid_door
 from pushd.dialects.controlid.dialect import CONTROL_ID
 from pushd.dialects.servereye.app import door as servereye_door
 from pushd.dialects.servereye.dialect import SERVER_EYE
+from pushd.listening import Listener, listener
 from pushd.model.errors import StoreRefused
 from pushd.model.ids import IdSource
 from pushd.model.token import Role
+from pushd.process import end, raise_file_limit
 from pushd.rounds import Round
 from pushd.store.interface import IStore
 from pushd.store.sqlite import SqliteStore
 from pushd.web.bodies import Budget, InThread
 from pushd.web.doors import DevicePort, Door
-from pushd.web.site import HouseSite, Limit
+from pushd.web.site import HouseSite
 
 DIALECTS = ((CONTROL_ID, controlid_door), (SERVER_EYE, servereye_door))
 """A dialect is a folder, and a line here."""
@@ -64,64 +66,14 @@ FLUSH_SECONDS = 3.0
 PURGE_SECONDS = 60.0
 """How often we look for what was kept for long enough."""
 
-DAY = 86_400_000
-"""Milliseconds."""
-
-STOP_SECONDS = 4.0
+STOP_SECONDS = 3.0
 """How long we wait for the store to finish when asked to stop."""
+
+SENT_AGAIN = 0.02
+"""Seconds between two looks at whether all answers have left."""
 
 RESERVED_FILES = 64
 """File descriptors that are not polls: listeners, the database, the log."""
-
-
-@define(eq=False)
-class Core:
-    """
-    The rooms of the core, built over one store.
-    """
-
-    store: IStore
-    clocks: Clocks
-    fleet: Fleet
-    tokens: Tokens
-    presence: Presence
-    wakeups: Wakeups
-    drafts: Drafts
-    outbox: Outbox
-    review: Review
-    feed: Feed
-    reception: Reception
-    keep: int
-    """Days."""
-
-    def recall(self) -> None:
-        """
-        Open the store, and let each room start from what it knows.
-        """
-        known = self.store.open(self.clocks.now())
-        for room in (self.presence, self.fleet, self.tokens, self.outbox.queued, self.outbox.reportable):
-            room.recall(known)
-        self.drafts.ids.after(known.last_command)
-
-    async def sweep(self) -> None:
-        """
-        The clock's part, every second.
-        """
-        self.clocks.tick()
-        await self.outbox.sweep()
-
-    async def purge(self) -> None:
-        """
-        Forget what was kept for long enough.
-        """
-        await self.outbox.purge(self.clocks.wall_now() - self.keep * DAY)
-
-    def drain(self) -> None:
-        """
-        Let everybody who waits go.
-        """
-        self.outbox.drain()
-        self.feed.drain()
 
 
 def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[], float] = random.random) -> Core:
@@ -186,57 +138,80 @@ class PushdService(MultiService):
     All of it: started by twistd, stopped by a signal.
     """
 
-    config: Config
     core: Core
     data_dir: DataDir
+    sites: Sequence[HouseSite]
+    reactor: Any
     _log = Logger()
 
     def __attrs_pre_init__(self) -> None:
         super().__init__()
 
+    def privilegedStartService(self) -> None:
+        """
+        Listen; what cannot be ends the program with one line. Nobody is served before the reactor turns.
+
+        :raises CannotStart: with that line.
+        """
+        try:
+            super().privilegedStartService()
+        except ConfigError as error:
+            end(str(error))
+
     def startService(self) -> None:
         """
-        Hold the data directory, open the store, then listen; what cannot be ends the program with one line.
+        Hold the data directory, open the store, then serve; what cannot be ends the program with one line.
 
-        :raises SystemExit: with that line.
+        :raises CannotStart: with that line.
         """
         try:
             self.data_dir.hold()
             self.core.recall()
             super().startService()
-        except (StoreRefused, CannotListenError) as error:
-            raise SystemExit(f"pushd: {error}") from None
-        self._log.info("Up to {polls} polls can be held at once", polls=_raise_file_limit() - RESERVED_FILES)
-        if self._needs_token():
-            Deferred.fromCoroutine(self._make_token())
+            self._provide_token()
+        except (StoreRefused, ConfigError) as error:
+            end(str(error))
+        self._log.info("Up to {polls} polls can be held at once", polls=raise_file_limit() - RESERVED_FILES)
 
     def stopService(self) -> Deferred[None]:
         """
-        Answer every held poll, stop listening, finish what is on its way to the store.
+        Answer every held poll, stop listening, finish what is on its way to the store and to clients.
         """
+        for site in self.sites:
+            site.closing = True
         self.core.drain()
         stopped = Deferred.fromCoroutine(self._stop(super().stopService()))
         return stopped.addTimeout(STOP_SECONDS, self.core.clocks.clock).addErrback(self._not_stopped)
 
-    def _needs_token(self) -> bool:
-        secret = self.data_dir.read_token()
-        return secret is None or self.core.tokens.find(secret) is None
+    def _provide_token(self) -> None:
+        """
+        Unless the admin's token lies in the data directory: make one, which revokes the earlier one.
 
-    async def _make_token(self) -> None:
-        try:
-            secret = await self.core.tokens.renew("admin", Role.ADMIN)
-            path = self.data_dir.write_token(secret)
-            self._log.info("The admin's token is in {path}", path=str(path))
-        except Exception:
-            self._log.failure("The admin's token could not be written")
+        Were we to end before the store has it, the next start would make another.
+        """
+        secret = self.data_dir.read_token()
+        if secret is not None and self.core.tokens.find(secret) is not None:
+            return
+        secret = make_secret()
+        path = self.data_dir.write_token(secret)
+        kept = Deferred.fromCoroutine(self.core.tokens.set("admin", Role.ADMIN, secret))
+        kept.addErrback(self._token_not_kept)
+        self._log.info("The admin's token is in {path}", path=str(path))
 
     async def _stop(self, children: Deferred[None]) -> None:
         await children
-        await self.core.presence.flush()
-        await self.core.store.close()
-        self.data_dir.release()
+        try:
+            await self.core.presence.flush()
+        finally:
+            await self.core.store.close()
+            self.data_dir.release()
+        while self.reactor.getWriters():  # the reactor does not wait for what it has not sent yet
+            await deferLater(self.reactor, SENT_AGAIN)
 
-    def _not_stopped(self, failure: Any) -> None:
+    def _token_not_kept(self, failure: Failure) -> None:
+        self._log.error("The admin's token ends with this process: {error}", error=failure.getErrorMessage())
+
+    def _not_stopped(self, failure: Failure) -> None:
         self._log.error("Not all was finished: {error}", error=failure.getErrorMessage())
 
 
@@ -246,41 +221,33 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
 
     ``reactor`` counts monotonic seconds; ``wall`` gives seconds since the epoch.
 
-    :raises SystemExit: with one line, if an endpoint cannot be understood.
+    :raises ConfigError: if an endpoint cannot be understood.
     """
     data_dir = DataDir(config.data_dir)
     core = build_core(SqliteStore(config.store or str(data_dir.database), reactor), Clocks(reactor, wall), config)
-    service = PushdService(config, core, data_dir)
-    Round("sweep", core.clocks.interval, core.sweep, reactor).setServiceParent(service)
-    Round("sightings", FLUSH_SECONDS, core.presence.flush, reactor).setServiceParent(service)
-    Round("retention", PURGE_SECONDS, core.purge, reactor).setServiceParent(service)
     budget = Budget()
 
     def in_thread(work: Callable[[], Any]) -> Deferred[Any]:
         return deferToThreadPool(reactor, reactor.getThreadPool(), work)
 
-    def listen(endpoints: Sequence[str], port: IResource, limit: Limit) -> None:
-        site = HouseSite(port, limit, budget, reactor)
-        for endpoint in endpoints:
-            _listener(endpoint, site).setServiceParent(service)
-
     device_port = build_device_port(core, config, in_thread)
-    listen(config.devices, device_port, device_port.limit)
-    listen(config.admin, build_admin_port(core, in_thread), admin.limit)
+    devices = HouseSite(device_port, device_port.limit, budget, reactor)
+    operators = HouseSite(build_admin_port(core, in_thread), admin.limit, budget, reactor)
+    service = PushdService(core, data_dir, (devices, operators), reactor)
+    for part in (
+        *_rounds(core, reactor),
+        *_listeners("devices", config.devices, devices, reactor),
+        *_listeners("admin", config.admin, operators, reactor),
+    ):
+        part.setServiceParent(service)
     return service
 
 
-def _listener(endpoint: str, site: HouseSite) -> Any:
-    try:
-        return listening(endpoint, site)
-    except (ValueError, TypeError, LookupError) as error:
-        raise SystemExit(f"pushd: {endpoint} is no endpoint such as tcp:8080: {error}") from None
+def _rounds(core: Core, reactor: Any) -> Iterator[Round]:
+    yield Round("sweep", core.clocks.interval, core.sweep, reactor)
+    yield Round("sightings", FLUSH_SECONDS, core.presence.flush, reactor)
+    yield Round("retention", PURGE_SECONDS, core.purge, reactor)
 
 
-def _raise_file_limit() -> int:
-    """
-    Raise the soft limit of open files to the hard one; what it is now.
-    """
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
+def _listeners(option: str, endpoints: Sequence[str], site: HouseSite, reactor: Any) -> Iterator[Listener]:
+    return (listener(option, endpoint, site, reactor) for endpoint in endpoints)

@@ -9,6 +9,7 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from pushd.config import Config, ConfigError, read_config
+from pushd.process import end, end_well
 from pushd.service import NAMES, build_service
 
 
@@ -96,33 +97,34 @@ class Options(usage.Options):
         """
         Parse; what is wrong ends the program with one line.
 
-        :raises SystemExit: with that line.
+        :raises CannotStart: with that line.
         """
         try:
             super().parseOptions(options)
         except usage.UsageError as error:
-            _end(error)
+            _refuse(error)
 
     def _add(self, name: str, value: str) -> None:
         self.given.setdefault(name, []).append(value)
 
 
-def _end(error: Exception) -> NoReturn:
-    raise SystemExit(f"pushd: {error} (twistd pushd --help tells the options)") from None
+def _refuse(error: Exception) -> NoReturn:
+    end(f"{error} (twistd pushd --help tells the options)")
 
 
 def makeService(options: Options) -> IService:
     """
     Build the service; it opens nothing before it starts.
 
-    :raises SystemExit: with one line, if an option is wrong.
+    :raises CannotStart: with one line, if an option is wrong.
     """
     from twisted.internet import reactor
 
+    try:
+        service = build_service(options.config(), reactor, time.time)
+    except ConfigError as error:
+        _refuse(error)
     # Twisted's timers follow the wall clock, and would all fire, or none, when somebody sets it.
     vars(reactor)["seconds"] = time.monotonic
-    try:
-        config = options.config()
-    except ConfigError as error:
-        _end(error)
-    return build_service(config, reactor, time.time)
+    end_well(reactor)
+    return service

@@ -8,11 +8,16 @@ from typing import Any
 
 import pytest
 from twisted.internet.task import Clock
-from twisted.logger import globalLogPublisher
+from twisted.logger import ILogObserver, globalLogPublisher
+from zope.interface import implementer
 
 
-gc.collect()
-gc.freeze()  # what was imported is no garbage: the collections below look at a test's own objects only
+def pytest_collection_finish() -> None:
+    """
+    All is imported now, and no garbage: the collections below look at a test's own objects only.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +27,7 @@ def no_logged_failure() -> Iterator[list[Any]]:
     """
     failures: list[Any] = []
 
+    @implementer(ILogObserver)
     def observe(event: dict[str, Any]) -> None:
         if event.get("log_failure") is not None:
             failures.append(event["log_failure"])

@@ -161,8 +161,8 @@ class DevicesApp:
     async def _give(self, request: HouseRequest, device: str, kind: ProofKind) -> str:
         overlap = Query.of(request, "overlap").seconds("overlap", MAX_OVERLAP) or 0
         known = self._known(device)
-        if kind is ProofKind.API_KEY and known.dialect != "servereye":
-            raise InvalidQuery("A Control iD device cannot send a key; give it a secret path.")
+        if kind is ProofKind.API_KEY and not self.fleet.dialects[known.dialect].keys:
+            raise InvalidQuery(f"A {known.dialect} device cannot send a key; give it a secret path.")
         secret = await self.fleet.give(known.id, kind, overlap)
         request.setResponseCode(201)
         return secret

@@ -90,9 +90,8 @@ def _converter() -> Converter:
     converter.register_structure_hook(float, _read_number)
     converter.register_structure_hook(Moment, _read_moment)
     converter.register_structure_hook(Cidr, _read_cidr)
-    converter.register_structure_hook_func(
-        lambda kind: isinstance(kind, type) and issubclass(kind, StrEnum), _read_enum
-    )
+    for kind in (Admission, Delivery, State):  # each by name: else the hook of str takes them, and any text
+        converter.register_structure_hook(kind, _read_enum)
     return converter
 
 

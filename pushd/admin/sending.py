@@ -25,8 +25,8 @@ MAX_KEY = 255
 """Characters of an Idempotency-Key."""
 
 
-Asked = tuple[forms.Sending, bytes]
-"""What a sender asks for, and what tells it from anything else."""
+Asked = tuple[forms.Sending, bytes | None]
+"""What a sender asks for, and, where it comes with a key, what tells it from anything else."""
 
 
 @define(eq=False)
@@ -46,7 +46,8 @@ class Sender:
         query = Query.of(request, "wait", "queue")
         wait, queue = query.seconds("wait"), query.flag("queue")
         key = _idempotency_key(request)
-        sending, fingerprint = await parse(request.body.content(), partial(self._read, device), self.in_thread)
+        read = partial(self._read, device, key is not None)
+        sending, fingerprint = await parse(request.body.content(), read, self.in_thread)
         draft = self.drafts.make(
             device, sending.payload, sending.terms, token.name, idempotency_key=key, fingerprint=fingerprint
         )
@@ -56,11 +57,11 @@ class Sender:
         command = await self.outbox.wait(command.id, wait)
         return _accepted(request, command, 200 if command.state in ENDED else 202)
 
-    def _read(self, device: str, content: bytes) -> Asked:
+    def _read(self, device: str, has_key: bool, content: bytes) -> Asked:
         body = forms.read_object(content)
         sending = forms.read_sending(body)
         self.drafts.check(device, sending.payload, sending.terms)
-        return sending, _fingerprint(body)
+        return sending, _fingerprint(body) if has_key else None
 
 
 def _accepted(request: HouseRequest, command: Command, code: int) -> bytes:

@@ -80,9 +80,16 @@ class Admissions:
             return self._receive_stranger(visitor, polls)
         if device.admission is Admission.BLOCKED or not self._proven(device, visitor):
             return Access.REFUSED
-        if device.admission is Admission.PENDING or (self.require_proof and not self.fleet.has_proof(device)):
+        if device.admission is Admission.PENDING or self.lacks_proof(device.id):
             return Access.HELD
         return Access.SERVED
+
+    def lacks_proof(self, device: str) -> bool:
+        """
+        Whether a device is handed nothing, approved or not, because it has nothing to prove itself with.
+        """
+        known = self.fleet.get(device)
+        return self.require_proof and (known is None or not self.fleet.has_proof(known))
 
     def _receive_stranger(self, visitor: Visitor, polls: bool) -> Access:
         if self.mode is Mode.CLOSED:

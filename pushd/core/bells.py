@@ -26,13 +26,14 @@ class Bells(Generic[K]):
 
     clock: IReactorTime
     _listening: dict[K, set[Deferred[bool]]] = field(factory=dict, init=False)
+    _silent: bool = field(default=False, init=False)
 
     def listen(self, key: K, seconds: float) -> Deferred[bool]:
         """
         Fires with True when the key's bell rings, with False after ``seconds`` or when it is cancelled.
         """
         heard: Deferred[bool] = Deferred(_stop)
-        late = self.clock.callLater(seconds, heard.callback, False)
+        late = self.clock.callLater(0 if self._silent else seconds, heard.callback, False)
         self._listening.setdefault(key, set()).add(heard)
 
         def forget(result: object) -> object:
@@ -52,8 +53,9 @@ class Bells(Generic[K]):
 
     def silence(self) -> None:
         """
-        Let everybody who listens go, as if their time were over.
+        Let everybody who listens go, as if their time were over, and nobody listen for long from now on.
         """
+        self._silent = True
         for key in list(self._listening):
             for heard in self._listening.pop(key):
                 heard.callback(False)

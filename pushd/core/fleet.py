@@ -104,6 +104,7 @@ class Fleet:
             return self._remember(await self.store.add_device(drafted, True, self.clocks.now()))
         except BaseException:
             self._pending.discard(device)
+            self.presence.forget(device)
             raise
 
     async def change(self, device: str, changes: Mapping[str, Any]) -> Device:

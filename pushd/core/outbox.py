@@ -77,7 +77,7 @@ class Outbox:
         until = clock.seconds() + (0 if self.draining else hold)
         poll = Poll(self, clock, device, until, uuid, deaf, batch)
         takeovers = self.wakeups.enter(poll)
-        if takeovers == STORM_COUNT:
+        if takeovers == STORM_COUNT and not deaf:  # a stranger is not followed, and writes nothing
             self._tell_conflict(device)
         return poll.answer
 
@@ -159,8 +159,9 @@ class Outbox:
         ended = self._ends.listen(command, seconds)
         try:
             found = await self.store.command(command)
-            if found.state not in ENDED and await ended:
-                found = await self.store.command(command)
+            if found.state not in ENDED:
+                await ended
+                found = await self.store.command(command)  # it may have moved without having ended
         finally:
             ended.cancel()
         return found

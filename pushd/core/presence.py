@@ -31,6 +31,8 @@ class Life:
     address: str | None = None
     idle_since: float | None = None
     gaps: tuple[float, ...] = ()
+    written: bool = True
+    """Whether the store was told of the state, or is about to be."""
 
     @property
     def poll_gap(self) -> float | None:
@@ -165,10 +167,11 @@ class Presence:
             life.gaps = (*life.gaps, gap)[-GAPS_KEPT:]
 
     def _become(self, device: str, life: Life, state: PresenceState) -> None:
-        if life.state is not state:
-            life.state = state
+        if life.state is not state or not life.written:
+            life.state, life.written = state, True
             done = self.store.note_presence(device, state, self.clocks.now())
-            done.addErrback(self._not_written, device)
+            done.addErrback(self._not_written, device, life)
 
-    def _not_written(self, failure: Failure, device: str) -> None:
+    def _not_written(self, failure: Failure, device: str, life: Life) -> None:
+        life.written = False  # the device's next word tries again
         self._log.error("{device}'s presence was not written: {error}", device=device, error=failure.getErrorMessage())

@@ -28,8 +28,12 @@ class Queued:
         """
         Follow the feed.
         """
-        if event.type is EventType.COMMAND_QUEUED and event.device is not None:
+        if event.device is None:
+            return
+        if event.type is EventType.COMMAND_QUEUED:
             self._due[event.device] = 0
+        elif event.type is EventType.DEVICE_DELETED:
+            self._due.pop(event.device, None)
 
     def looked(self, device: str, claim: Claim) -> None:
         """

@@ -49,8 +49,8 @@ class Reception:
         if access is Access.STRANGER:
             return await self.outbox.take(visitor.device, hold, uuid, deaf=True)
         with self.presence.here(visitor.device, visitor.address):
-            batch = self._batch(visitor.device)
-            return await self.outbox.take(visitor.device, hold, uuid, self._is_deaf(access), batch)
+            deaf = self.admissions.lacks_proof(visitor.device)  # one that is to be approved listens for it
+            return await self.outbox.take(visitor.device, hold, uuid, deaf, self._batch(visitor.device))
 
     async def acknowledge(self, visitor: Visitor, command: str) -> None:
         """
@@ -80,7 +80,7 @@ class Reception:
 
         :raises NotPermitted: if this is not the device.
         """
-        if self._served(visitor):
+        if self._accepted(visitor) is not Access.STRANGER:
             await self.presence.sign_off(visitor.device, visitor.address)
             self.wakeups.sign_off(visitor.device)
 
@@ -94,14 +94,11 @@ class Reception:
         known = self.admissions.fleet.get(device)
         return self.batch if known is None or known.batch is None else known.batch
 
-    def _is_deaf(self, access: Access) -> bool:
-        """
-        One that waits for an approval hears of it; one that lacks a proof would not be handed anything anyway.
-        """
-        return access is Access.HELD and self.admissions.require_proof
-
     def _served(self, visitor: Visitor) -> bool:
+        return self._accepted(visitor) is Access.SERVED
+
+    def _accepted(self, visitor: Visitor) -> Access:
         access = self.admissions.admit(visitor, polls=False)
         if access is Access.REFUSED:
             raise NotPermitted("This device is not served here.")
-        return access is Access.SERVED
+        return access

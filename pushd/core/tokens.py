@@ -39,8 +39,14 @@ class Tokens:
         Make a token, and revoke the one of the same name; the secret is shown only here.
         """
         secret = make_secret()
+        await self.set(name, role, secret)
+        return secret
+
+    async def set(self, name: str, role: Role, secret: str) -> None:
+        """
+        Make ``secret`` the token of this name, at once; it outlives this process once that is durable.
+        """
         token = Token(id=self.ids.make(), name=name, role=role, digest=digest(secret))
-        await self.store.set_token(token, self.clocks.now())
         self._tokens = {hashed: old for hashed, old in self._tokens.items() if old.name != name}
         self._tokens[token.digest] = token
-        return secret
+        await self.store.set_token(token, self.clocks.now())

@@ -37,6 +37,8 @@ class Dialect:
     """How long a device may be silent, unless an operator says otherwise."""
     sequential: bool
     """Whether one command at a time is handed over."""
+    keys: bool
+    """Whether its devices can show an API key."""
     canonical: Callable[[str], str]
     """The local part of an id in the one way that it is written; raises :exc:`InvalidQuery`."""
     check: Callable[[Payload], None]

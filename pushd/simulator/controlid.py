@@ -8,16 +8,16 @@ from uuid import uuid4
 
 from attrs import define, field
 from automat import TypeMachine, TypeMachineBuilder
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from pushd.dialects.controlid.wire import Outcome, read_push
 from pushd.model.errors import UnreadableBody
-from pushd.simulator.background import in_background
+from pushd.simulator.background import in_background, pause
 from pushd.simulator.faults import Fault, Faults
 from pushd.simulator.journal import Journal
-from pushd.simulator.line import Line, NoAnswer
+from pushd.simulator.line import Line, NoAnswer, Reading
 from pushd.simulator.local_api import LocalApi
 from pushd.simulator.tables import Refused
 from pushd.simulator.transaction import Push, Report, carry_out, endpoint_of
@@ -101,6 +101,8 @@ class ControlIdDevice:
     patience: float = 15.0
     period: float = 1.0
     work: float = 0.2
+    _overtaken: set[Deferred[None]] = field(factory=set, init=False)
+    """Results that are late, while the device goes on."""
     _cycle: Cycle = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -124,7 +126,15 @@ class ControlIdDevice:
         Switch it off, whatever it is doing; this dialect has no goodbye.
         """
         self._cycle.stop()
+        self.forget()
         return succeed(None)
+
+    def forget(self) -> None:
+        """
+        Know nothing of results that are late.
+        """
+        for telling in tuple(self._overtaken):
+            telling.cancel()
 
     async def poll(self, cycle: Cycle) -> None:
         """
@@ -134,6 +144,8 @@ class ControlIdDevice:
         uuid = str(uuid4())
         try:
             push = read_push(await self._ask(uuid))
+            if push is not None and self.faults.strikes(Fault.LOSE_ANSWER):
+                raise NoAnswer("it was lost")
         except (NoAnswer, UnreadableBody) as problem:
             _log.info("The poll of {device} failed: {problem}", device=self.id, problem=problem)
             push = None
@@ -147,7 +159,7 @@ class ControlIdDevice:
         Tell the server what became of a command, and ``cycle`` whether the server knows.
         """
         try:
-            known = self.faults.strikes(Fault.LOSE_RESULT) or await self._tell(report)
+            known = self._is_late(report) or self.faults.strikes(Fault.LOSE_RESULT) or await self._tell(report)
         except NoAnswer as problem:
             _log.warn("The server did not take the result of {device}: {problem}", device=self.id, problem=problem)
             known = False
@@ -167,18 +179,38 @@ class ControlIdDevice:
             "push",
             query={"deviceId": self.number, "uuid": uuid},
             patience=self.faults.patience(self.patience),
-            cut=self.faults.strikes(Fault.DROP_ANSWER),
+            reading=Reading(late=self.faults.delay(Fault.SLOW_READER), cut=self.faults.strikes(Fault.DROP_ANSWER)),
         )
 
     async def _tell(self, report: Report) -> bool:
         endpoint = {} if report.endpoint is None else {"endpoint": report.endpoint}
         query = {"deviceId": self.number, "uuid": report.uuid, **endpoint}
-        await self.line.post("result", query=query, patience=self.patience, body=report.body)
+        reading = Reading(cut=self.faults.strikes(Fault.LOSE_RECEIPT))
+        await self.line.post("result", query=query, patience=self.patience, body=report.body, reading=reading)
+        self.journal.record(self.id, "reported", uuid=report.uuid)
         return not self.faults.strikes(Fault.REPEAT_RESULT)
+
+    def _is_late(self, report: Report) -> bool:
+        delay = self.faults.delay(Fault.LATE_RESULT)
+        if delay:
+            telling = in_background(self._tell_late(report, delay))
+            self._overtaken.add(telling)
+            telling.addCallback(lambda _: self._overtaken.discard(telling))
+        return delay > 0
+
+    async def _tell_late(self, report: Report, delay: float) -> None:
+        try:
+            await pause(self.clock, delay)
+            await self._tell(report)
+        except (CancelledError, NoAnswer) as problem:
+            _log.warn("A late result of {device} is lost: {problem}", device=self.id, problem=problem)
 
     def _execute(self, uuid: str, command: Push) -> Outcome:
         endpoint = endpoint_of(command)
-        self.journal.record(self.id, uuid=uuid, endpoint=endpoint)
+        query = command.get("queryString")
+        self.journal.record(
+            self.id, "ran", uuid=uuid, endpoint=endpoint, query=query if isinstance(query, str) else None
+        )
         try:
             outcome = Outcome(response=self.api.call(command))
         except Refused as refusal:
@@ -223,7 +255,6 @@ def _build() -> TypeMachine[Cycle, ControlIdDevice]:
     off.upon(Cycle.start).to(polling).returns(None)
     polling.upon(Cycle.nothing).to(resting).returns(None)
     polling.upon(Cycle.handed).to(working).returns(None)
-    working.upon(Cycle.died).to(resting).returns(None)
     working.upon(Cycle.finished).to(reporting).returns(None)
     reporting.upon(Cycle.undelivered).to(insisting).returns(None)
     insisting.upon(Cycle.again).to(reporting).returns(None)
@@ -234,6 +265,10 @@ def _build() -> TypeMachine[Cycle, ControlIdDevice]:
     @reporting.upon(Cycle.stop).to(off)
     def hang_up(_cycle: Cycle, _device: ControlIdDevice, asking: Deferred[None]) -> None:
         asking.cancel()
+
+    @working.upon(Cycle.died).to(resting)
+    def die(_cycle: Cycle, device: ControlIdDevice, _waiting: IDelayedCall) -> None:
+        device.forget()
 
     @working.upon(Cycle.stop).to(off)
     @insisting.upon(Cycle.stop).to(off)

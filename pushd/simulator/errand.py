@@ -7,14 +7,14 @@ from typing import Protocol
 
 from attrs import define, field, frozen
 from automat import TypeMachine, TypeMachineBuilder
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from pushd.simulator.background import in_background
+from pushd.simulator.background import in_background, pause
 from pushd.simulator.faults import Fault, Faults
-from pushd.simulator.line import NoAnswer
+from pushd.simulator.line import NoAnswer, Reading
 from pushd.simulator.push_service import PushService
 
 ACK_EVERY = 15.0
@@ -82,7 +82,8 @@ class Errand:
     """
     A message that the container knows what to make of: ``body`` is reported after ``seconds`` of work.
 
-    With ``die`` it comes to nothing: that is called halfway, and has to drop whatever the container has in work.
+    Each time that the server takes the result, ``taken`` is called. With ``die`` it comes to nothing: that is called
+    halfway, and has to drop whatever the container has in work.
     """
 
     message_id: str
@@ -92,6 +93,7 @@ class Errand:
     seconds: float
     body: bytes
     retry: float
+    taken: Callable[[], None]
     die: Callable[[], None] | None = None
     _acks: set[Deferred[None]] = field(factory=set, init=False)
     _progress: Progress = field(init=False)
@@ -127,7 +129,7 @@ class Errand:
         """
         try:
             known = self.faults.strikes(Fault.LOSE_RESULT) or await self._tell()
-        except NoAnswer as problem:
+        except (CancelledError, NoAnswer) as problem:
             _log.warn("The result of {message} was not taken: {problem}", message=self.message_id, problem=problem)
             known = False
         if known:
@@ -136,13 +138,17 @@ class Errand:
             progress.undelivered()
 
     async def _tell(self) -> bool:
-        await self.service.report(self.message_id, self.body)
+        await pause(self.clock, self.faults.delay(Fault.LATE_RESULT))
+        reading = Reading(cut=self.faults.strikes(Fault.LOSE_RECEIPT))
+        await self.service.report(self.message_id, self.body, reading)
+        self.taken()
         return not self.faults.strikes(Fault.REPEAT_RESULT)
 
     async def _acknowledge(self) -> None:
         try:
+            await pause(self.clock, self.faults.delay(Fault.LATE_ACK))
             await self.service.acknowledge(self.message_id)
-        except NoAnswer as problem:
+        except (CancelledError, NoAnswer) as problem:
             _log.warn("The ack of {message} was not taken: {problem}", message=self.message_id, problem=problem)
 
 

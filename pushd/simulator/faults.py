@@ -14,6 +14,9 @@ DEFAULT_ODDS = 0.1
 _SLOWNESS = (5.0, 20.0)
 """Seconds by which slow work lasts longer: well below every lease, so that only patience is tried."""
 
+_DELAY = (0.2, 2.0)
+"""Seconds by which what comes late does: enough to be overtaken."""
+
 
 class Fault(StrEnum):
     """
@@ -21,10 +24,15 @@ class Fault(StrEnum):
     """
 
     DROP_ANSWER = "drop-answer"  # the connection is cut before the answer to a poll was read
+    LOSE_ANSWER = "lose-answer"  # the answer to a poll was read, and is lost before anything comes of it
+    SLOW_READER = "slow-reader"  # the answer to a poll is read some time after it came
     EARLY_HANGUP = "early-hangup"  # a poll is given up long before its time
     DIE_WORKING = "die-working"  # the work was begun, then the device restarts and knows nothing of it
     SLOW = "slow"  # the work takes some seconds longer
+    LATE_ACK = "late-ack"  # the ack is sent some time after it should, maybe after the result
+    LATE_RESULT = "late-result"  # the result is sent some time after it should, once, and others overtake it
     LOSE_RESULT = "lose-result"  # the result is never sent
+    LOSE_RECEIPT = "lose-receipt"  # the connection is cut before the answer to a result was read: it is sent again
     REPEAT_RESULT = "repeat-result"  # the result was taken, and is sent again
 
 
@@ -70,6 +78,8 @@ class Faults:
 
     odds: Mapping[Fault, float] = field(factory=dict)
     chance: Random = field(factory=lambda: dice(0, "faults"))
+    slowness: tuple[float, float] = _SLOWNESS
+    """Seconds by which slow work lasts longer: the least, and the most."""
 
     def strikes(self, fault: Fault) -> bool:
         """
@@ -88,4 +98,10 @@ class Faults:
         """
         How long work that should take ``seconds`` does take.
         """
-        return seconds + self.chance.uniform(*_SLOWNESS) if self.strikes(Fault.SLOW) else seconds
+        return seconds + self.chance.uniform(*self.slowness) if self.strikes(Fault.SLOW) else seconds
+
+    def delay(self, fault: Fault) -> float:
+        """
+        For how many seconds what ``fault`` makes late is held back; 0 if it is not late this time.
+        """
+        return self.chance.uniform(*_DELAY) if self.strikes(fault) else 0.0

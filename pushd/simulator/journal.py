@@ -1,5 +1,5 @@
 """
-The journal: what the simulated devices really ran, durable before they go on, as evidence against any server's word.
+The journal: what the simulated devices really did, durable before they go on, as evidence against any server's word.
 """
 
 import json
@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 @define(eq=False, kw_only=True)
 class Journal:
     """
-    One JSON line per executed command, appended to a file; without a path nothing is kept.
+    One JSON line per deed, appended to a file; without a path nothing is kept.
     """
 
     clock: IReactorTime
@@ -37,13 +37,13 @@ class Journal:
             self._file.close()
             self._file = None
 
-    def record(self, device: str, **facts: str | None) -> None:
+    def record(self, device: str, did: str, **facts: object) -> None:
         """
-        Keep that ``device`` runs what ``facts`` name, from this moment on.
+        Keep that ``device`` did this at this moment: ``ran`` a command, or ``reported`` one and was answered with 200.
         """
         if self._file is None:
             return
         moment = datetime.fromtimestamp(self.clock.seconds(), UTC).isoformat(timespec="milliseconds")
-        self._file.write(json.dumps({"time": moment, "device": device, **facts}) + "\n")
+        self._file.write(json.dumps({"time": moment, "device": device, "did": did, **facts}) + "\n")
         self._file.flush()
         os.fsync(self._file.fileno())

@@ -12,6 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed, DNSLookupError
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.web.client import RequestGenerationFailed, RequestTransmissionFailed, ResponseDone, ResponseFailed
 from twisted.web.http import PotentialDataLoss
@@ -40,6 +41,19 @@ class NoAnswer(Exception):
 
 
 @frozen(kw_only=True)
+class Reading:
+    """
+    How an answer is read: not before ``late`` seconds after it began, or not at all where the connection is ``cut``.
+    """
+
+    late: float = 0.0
+    cut: bool = False
+
+
+AT_ONCE = Reading()
+
+
+@frozen(kw_only=True)
 class Line:
     """
     What asks the server at ``root`` on behalf of one device.
@@ -49,21 +63,23 @@ class Line:
     clock: IReactorTime
     root: DecodedURL
 
-    async def get(self, *path: str, query: Mapping[str, str], patience: float, cut: bool = False) -> bytes:
+    async def get(self, *path: str, query: Mapping[str, str], patience: float, reading: Reading = AT_ONCE) -> bytes:
         """
-        What the server answers with 200 within ``patience`` seconds; with ``cut`` we hang up as soon as it begins to.
+        What the server answers with 200 within ``patience`` seconds.
 
-        :raises NoAnswer: if it does not.
+        :raises NoAnswer: if it does not, or we do not read it.
         """
-        return await self._ask("GET", path, query, None, patience, cut)
+        return await self._ask("GET", path, query, None, patience, reading)
 
-    async def post(self, *path: str, query: Mapping[str, str], patience: float, body: bytes = b"") -> bytes:
+    async def post(
+        self, *path: str, query: Mapping[str, str], patience: float, body: bytes = b"", reading: Reading = AT_ONCE
+    ) -> bytes:
         """
         The same, having told the server ``body``, which is JSON or empty.
 
-        :raises NoAnswer: if it does not.
+        :raises NoAnswer: if it does not, or we do not read it.
         """
-        return await self._ask("POST", path, query, body, patience, False)
+        return await self._ask("POST", path, query, body, patience, reading)
 
     async def _ask(
         self,
@@ -72,28 +88,36 @@ class Line:
         query: Mapping[str, str],
         body: bytes | None,
         patience: float,
-        cut: bool,
+        reading: Reading,
     ) -> bytes:
         url = self.root.child(*path).replace(query=tuple(query.items()))
-        asking = Deferred.fromCoroutine(self._exchange(method, url, body, cut))
+        asking = Deferred.fromCoroutine(self._exchange(method, url, body, reading))
         asking.addTimeout(patience, self.clock, onTimeoutCancel=_gave_up)
         try:
             return await asking
         except _BROKEN as error:
             raise NoAnswer(_reason(error)) from error
 
-    async def _exchange(self, method: str, url: DecodedURL, body: bytes | None, cut: bool) -> bytes:
+    async def _exchange(self, method: str, url: DecodedURL, body: bytes | None, reading: Reading) -> bytes:
         response = await self.treq.request(
             method, url, data=body, headers=_JSON if body else None, allow_redirects=False, unbuffered=True
         )
-        reading = _read(response)
-        if cut:
-            reading.addErrback(lambda _: b"").cancel()
+        if reading.cut:
+            _hang_up(response)
             raise NoAnswer("the connection was cut")
-        answer = await reading
+        if reading.late:
+            await self._leave_unread(response, reading.late)
+        answer = await _read(response)
         if response.code != 200:
             raise NoAnswer(f"HTTP {response.code}")
         return answer
+
+    async def _leave_unread(self, response: IResponse, seconds: float) -> None:
+        try:
+            await deferLater(self.clock, seconds)
+        except CancelledError:
+            _hang_up(response)
+            raise
 
 
 class _Body(Protocol):
@@ -125,6 +149,10 @@ def _read(response: IResponse) -> Deferred[bytes]:
     body = _Body()
     response.deliverBody(body)
     return body.whole
+
+
+def _hang_up(response: IResponse) -> None:
+    _read(response).addErrback(lambda _: b"").cancel()
 
 
 def _gave_up(_outcome: object, patience: float) -> NoReturn:

@@ -4,7 +4,7 @@ The calls of the Server-Eye push service, as a client makes them.
 
 from attrs import frozen
 
-from pushd.simulator.line import Line
+from pushd.simulator.line import AT_ONCE, Line, Reading
 
 SIGN_OFF_PATIENCE = 2.0
 """Seconds that a container waits to be let go; a user who closes a program waits no longer."""
@@ -21,11 +21,11 @@ class PushService:
     api_key: str | None = None
     patience: float = 60.0
 
-    async def poll(self, *, patience: float, cut: bool) -> bytes:
+    async def poll(self, *, patience: float, reading: Reading = AT_ONCE) -> bytes:
         """
         Wait for a message.
         """
-        return await self.line.get("push", self.container, query=self._query, patience=patience, cut=cut)
+        return await self.line.get("push", self.container, query=self._query, patience=patience, reading=reading)
 
     async def acknowledge(self, message_id: str) -> None:
         """
@@ -34,12 +34,12 @@ class PushService:
         path = ("push", self.container, "ack", message_id)
         await self.line.post(*path, query=self._query, patience=self.patience)
 
-    async def report(self, message_id: str, body: bytes) -> None:
+    async def report(self, message_id: str, body: bytes, reading: Reading = AT_ONCE) -> None:
         """
         Say what became of a message.
         """
         path = ("push", self.container, "result", message_id)
-        await self.line.post(*path, query=self._query, patience=self.patience, body=body)
+        await self.line.post(*path, query=self._query, patience=self.patience, body=body, reading=reading)
 
     async def sign_off(self) -> None:
         """

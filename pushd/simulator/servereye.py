@@ -2,6 +2,7 @@
 A simulated Server-Eye container: polls for ever, has several messages in work at a time, and signs off when it goes.
 """
 
+from functools import partial
 from typing import Protocol
 
 from attrs import define, field
@@ -17,7 +18,7 @@ from pushd.simulator.background import in_background
 from pushd.simulator.errand import Errand
 from pushd.simulator.faults import Fault, Faults
 from pushd.simulator.journal import Journal
-from pushd.simulator.line import NoAnswer
+from pushd.simulator.line import NoAnswer, Reading
 from pushd.simulator.push_service import PushService
 
 DIALECT = "servereye"
@@ -121,9 +122,11 @@ class ServerEyeDevice:
         Wait for a message, and tell ``life`` what came.
         """
         patience = self.faults.patience(self.service.patience)
+        reading = Reading(late=self.faults.delay(Fault.SLOW_READER), cut=self.faults.strikes(Fault.DROP_ANSWER))
         try:
-            body = await self.service.poll(patience=patience, cut=self.faults.strikes(Fault.DROP_ANSWER))
-            message = read_message(body)
+            message = read_message(await self.service.poll(patience=patience, reading=reading))
+            if message is not None and self.faults.strikes(Fault.LOSE_ANSWER):
+                raise NoAnswer("it was lost")
         except (NoAnswer, UnreadableBody) as problem:
             _log.info("The poll of {device} failed: {problem}", device=self.id, problem=problem)
             life.failed()
@@ -162,7 +165,7 @@ class ServerEyeDevice:
         outcome = self.agent.perform(message.control, message.data)
         if outcome is None:
             return None
-        self.journal.record(self.id, command=message.message_id, control=message.control)
+        self.journal.record(self.id, "ran", command=message.message_id, control=message.control)
         _log.info("{device} runs {control}", device=self.id, control=message.control)
         return self._remember(self._errand(message.message_id, outcome))
 
@@ -175,6 +178,7 @@ class ServerEyeDevice:
             seconds=self.faults.duration(self.work if outcome.seconds is None else outcome.seconds),
             body=_written(outcome),
             retry=self.retry,
+            taken=partial(self.journal.record, self.id, "reported", command=message_id),
             die=self._life.died if self.faults.strikes(Fault.DIE_WORKING) else None,
         )
 

@@ -15,6 +15,11 @@ _NEWEST_EVENT = (
     "SELECT type FROM event WHERE event.command = command.id AND type LIKE 'command.%' ORDER BY seq DESC LIMIT 1"
 )
 
+_CLOCK_SET_BACK = (  # while the command lived: the feed has its events in order, whatever the wall said
+    "EXISTS (SELECT 1 FROM event AS earlier JOIN event AS later ON later.command = earlier.command"
+    " AND later.seq > earlier.seq AND later.at < earlier.at WHERE earlier.command = command.id)"
+)
+
 CHECKS: tuple[Statement, ...] = (
     Statement(
         "the number of attempts does not match those written down",
@@ -35,8 +40,9 @@ CHECKS: tuple[Statement, ...] = (
     ),
     Statement(
         "its times do not ascend",
-        "SELECT device, id AS command, state AS detail FROM command WHERE created_at > COALESCE(sent_at, created_at)"
-        " OR sent_at > acknowledged_at OR COALESCE(acknowledged_at, sent_at, created_at) > finished_at",
+        "SELECT device, id AS command, state AS detail FROM command WHERE (created_at > COALESCE(sent_at, created_at)"
+        " OR sent_at > acknowledged_at OR COALESCE(acknowledged_at, sent_at, created_at) > finished_at)"
+        f" AND NOT {_CLOCK_SET_BACK}",
     ),
     Statement(
         "it was sent after its time to live",

@@ -82,6 +82,8 @@ def settle(tx: ITransaction, device: str, report: Report, now: Now) -> Settlemen
     if match is None:
         return _orphan(tx, device, report, "it matches no command of this device", now)
     outcomes = [_apply(tx, one, part, now) for one, part in _parts(tx, match, report)]
+    if not outcomes:
+        return _orphan(tx, device, report, "it says nothing of the commands that it answers", now)
     against = next((outcome for outcome in outcomes if isinstance(outcome, str)), None)
     if against is not None:
         return _orphan(tx, device, report, against, now)
@@ -93,17 +95,25 @@ _TOGETHER = Statement(
 )
 
 
+def _together(tx: ITransaction, row: Row) -> Sequence[Row]:
+    """
+    What went in one answer with a command, itself among it.
+    """
+    return [row] if row["position"] is None else tx.rows(_TOGETHER, handover=row["handover"])
+
+
 def _parts(tx: ITransaction, match: _Match, report: Report) -> Iterator[tuple[_Match, Report]]:
     """
     The commands that a report is about, each with what it says about it; one that it leaves out stays as it is.
     """
-    if match.row["position"] is None:
-        yield match, report
-        return
-    for row in tx.rows(_TOGETHER, handover=match.row["handover"]):
-        part = report.part(row["position"])
+    for row in _together(tx, match.row):
+        part = _part(row, report)
         if part is not None:
             yield _Match(row, match.matched_by), part
+
+
+def _part(row: Row, report: Report) -> Report | None:
+    return report if row["position"] is None else report.part(row["position"])
 
 
 def _apply(tx: ITransaction, match: _Match, report: Report, now: Now) -> Settlement | str:
@@ -134,7 +144,7 @@ def _found(row: Row | None, matched_by: str) -> _Match | None:
 
 def _by_order(tx: ITransaction, device: str, report: Report) -> _Match | None:
     newest = first(tx, _NEWEST, device=device)
-    if newest is None or newest["state"] in OUT or _repeats(newest, report):
+    if newest is None or any(row["state"] in OUT or _repeats(row, report) for row in _together(tx, newest)):
         row = newest
     else:
         row = first(tx, _LATEST_LAPSED, device=device)
@@ -150,7 +160,8 @@ def _repeats(row: Row, report: Report) -> bool:
     """
     Without a uuid only its text tells the repeat of a result from one for an older command.
     """
-    return row["result"] is not None and row["result"] == report.result
+    part = _part(row, report)
+    return part is not None and row["result"] is not None and row["result"] == part.result
 
 
 def _contradicts(row: Row, verdict: Verdict) -> bool:

@@ -91,13 +91,13 @@ def _inserted(draft: Draft, now: Now) -> dict[str, object]:
         "payload": json.dumps(draft.payload, separators=(",", ":")),
         "delivery": terms.delivery,
         "priority": terms.priority,
-        "ttl": terms.ttl,
+        "ttl": float(terms.ttl),
         "not_before": terms.not_before,
         "created_at": now.wall,
         "expires_at": min(starts + milliseconds(terms.ttl), MAX_MOMENT),
         "max_attempts": terms.max_attempts,
-        "lease": draft.lease,
-        "deadline": terms.deadline,
+        "lease": float(draft.lease),
+        "deadline": float(terms.deadline),
         "created_by": draft.created_by,
         "resend_of": draft.resend_of,
         "key": draft.idempotency_key,
@@ -120,6 +120,10 @@ _NEXT_DUE = Statement(
     "look for commands not yet due",
     "SELECT MIN(not_before) AS due FROM command WHERE device = :device AND state = 'queued' AND not_before > :now",
 )
+_NOT_SWEPT = Statement(
+    "look for what has expired and was not ended yet",
+    "SELECT 1 FROM command WHERE state = 'queued' AND expires_at <= :now AND device = :device LIMIT 1",
+)
 _ATTEMPT = Statement(
     "write an attempt",
     "INSERT INTO attempt (command, number, device, uuid, sent_at, handover, position)"
@@ -134,15 +138,17 @@ def claim(
     See :meth:`IStore.claim`.
     """
     row = first(tx, _ADMISSION, device=device)
-    if row is None or row["admission"] != Admission.APPROVED:
+    if row is None:
+        return Claim()
+    if row["admission"] != Admission.APPROVED:
         return Claim(due=0)  # an approval rings, and then there may be something
     if sequential and uuid is not None and tx.rows(_REPEATED, device=device, uuid=uuid):
         return Claim(due=0)
     candidates = tx.rows(_CANDIDATES, device=device, now=now.wall, limit=limit + 1)
     together = _together([(row["id"], json.loads(row["payload"])) for row in candidates[:limit]], joins)
     handed = _send(tx, together, device, uuid, now)
-    if len(candidates) > len(handed):
-        return Claim(handed=handed, due=0)
+    if len(candidates) > len(handed) or first(tx, _NOT_SWEPT, device=device, now=now.wall):
+        return Claim(handed=handed, due=0)  # the clock may be set back before an expired one is ended
     return Claim(handed=handed, due=tx.rows(_NEXT_DUE, device=device, now=now.wall)[0]["due"])
 
 

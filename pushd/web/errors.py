@@ -2,6 +2,7 @@
 The error table: what each of our errors is in HTTP.
 """
 
+import re
 from http import HTTPStatus
 
 from twisted.logger import Logger
@@ -29,6 +30,9 @@ STATUS: tuple[tuple[type[BaseException], int], ...] = (
 
 SERVICE_UNAVAILABLE = 503
 
+_SECRET = re.compile(rb"(/d/+)[^/]+")
+"""The secret in a path of the device port."""
+
 _log = Logger()
 
 
@@ -38,7 +42,8 @@ def status(request: IRequest, failure: Failure) -> int:
     """
     code = _code(failure.value)
     if code is None:
-        _log.failure("A request failed: {method} {path}", failure, method=request.method, path=request.path)
+        path = _SECRET.sub(rb"\1...", request.path)
+        _log.failure("A request failed: {method} {path}", failure, method=request.method, path=path)
         code = 500
     if code == SERVICE_UNAVAILABLE:
         _log.error("A request could not be served: {error}", error=failure.getErrorMessage())

@@ -68,6 +68,8 @@ class HouseRequest(Request):
         """
         The answer is complete.
         """
+        if self.site_of(self.channel).closing:
+            self.channel.persistent = False
         super().finish()
         self.body.release()
 
@@ -84,6 +86,9 @@ class HouseSite(Site):
     """
     A site with one budget for all bodies; no access log, and no form parsing.
     """
+
+    closing = False
+    """Whether connections end with the answer that they wait for: clients would ask again at once."""
 
     def __init__(self, resource: IResource, limit: Limit, budget: Budget, clock: IReactorTime) -> None:
         super().__init__(resource, requestFactory=HouseRequest, parsePOSTFormSubmission=False, reactor=clock)

@@ -12,6 +12,7 @@ CONTROL_ID = Dialect(
     hold=10.0,  # below the 15 s after which a device gives up unless it was set otherwise
     heartbeat=120.0,  # two of the 60 s that a device rests unless it was set otherwise
     sequential=True,
+    keys=False,
     canonical=canonical,
     check=check,
     joins=lambda payload: "transactions" not in payload,

@@ -12,6 +12,7 @@ SERVER_EYE = Dialect(
     hold=45.0,  # what the vendor's clients expect
     heartbeat=1200.0,  # the vendor's own default
     sequential=False,
+    keys=True,
     canonical=canonical,
     check=check,
 )

@@ -143,12 +143,11 @@ def test_query_device_repeated() -> None:
     [
         {b"deviceId": [b"1", b"2"]},
         {b"deviceId": [b"1"], b"deviceid": [b"2"]},
-        {b"deviceId": [b"1"], b"uuid": [b"a", b"b"]},
     ],
 )
 def test_query_contradicts_itself(args: dict[bytes, list[bytes]]) -> None:
     """
-    A query that names two devices, or two transactions, is refused.
+    A query that names two devices is refused.
     """
     with pytest.raises(InvalidQuery, match="twice"):
         wire.read_query(args)
@@ -170,13 +169,31 @@ def test_query_longest_uuid() -> None:
     assert visit.uuid == "ü" * 256
 
 
-@pytest.mark.parametrize("uuid", [b"u" * 257, b"caf\xe9", b"a\0b", b"\xed\xa0\x80"])
-def test_query_unusable_uuid(uuid: bytes) -> None:
+@pytest.mark.parametrize(
+    ("uuids", "read"),
+    [
+        ([b"u" * 257], "u" * 256),
+        ([b"caf\xe9"], "caf\N{REPLACEMENT CHARACTER}"),
+        ([b"a\0b"], "a\N{REPLACEMENT CHARACTER}b"),
+        ([b"a", b"b"], "a"),
+        ([b"", b"b"], "b"),
+    ],
+)
+def test_query_odd_uuid(uuids: list[bytes], read: str) -> None:
     """
-    A uuid that is too long, or that could not be stored, is refused.
+    A uuid that is too long, unreadable or given twice is no reason to refuse a device.
     """
-    with pytest.raises(InvalidQuery, match="uuid"):
-        wire.read_query({b"deviceId": [b"7"], b"uuid": [uuid]})
+    assert wire.read_query({b"deviceId": [b"7"], b"uuid": uuids}).uuid == read
+
+
+@given(st.lists(st.binary()), st.lists(st.binary()))
+def test_query_any_uuid(uuids: list[bytes], endpoints: list[bytes]) -> None:
+    """
+    Whatever stands in the place of a uuid and an endpoint, the device is told by its deviceId.
+    """
+    visit = wire.read_query({b"deviceId": [DEVICE.encode()], b"uuid": uuids, b"endpoint": endpoints})
+    assert visit.device == DEVICE
+    assert visit.uuid is None or (0 < len(visit.uuid) <= 256 and "\0" not in visit.uuid)
 
 
 def test_query_unusable_endpoint() -> None:

@@ -1,0 +1,70 @@
+"""
+All rooms of the core together: what a server is, without its doors.
+"""
+
+from attrs import define
+
+from pushd.core.clocks import Clocks
+from pushd.core.drafts import Drafts
+from pushd.core.feed import Feed
+from pushd.core.fleet import Fleet
+from pushd.core.outbox import Outbox
+from pushd.core.presence import Presence
+from pushd.core.reception import Reception
+from pushd.core.review import Review
+from pushd.core.tokens import Tokens
+from pushd.core.wakeups import Wakeups
+from pushd.store.interface import IStore
+
+DAY = 86_400_000
+"""Milliseconds."""
+
+
+@define(eq=False)
+class Core:
+    """
+    The rooms of the core, built over one store.
+    """
+
+    store: IStore
+    clocks: Clocks
+    fleet: Fleet
+    tokens: Tokens
+    presence: Presence
+    wakeups: Wakeups
+    drafts: Drafts
+    outbox: Outbox
+    review: Review
+    feed: Feed
+    reception: Reception
+    keep: int
+    """Days."""
+
+    def recall(self) -> None:
+        """
+        Open the store, and let each room start from what it knows.
+        """
+        known = self.store.open(self.clocks.now())
+        for room in (self.presence, self.fleet, self.tokens, self.outbox.queued, self.outbox.reportable):
+            room.recall(known)
+        self.drafts.ids.after(known.last_command)
+
+    async def sweep(self) -> None:
+        """
+        The clock's part, every second.
+        """
+        self.clocks.tick()
+        await self.outbox.sweep()
+
+    async def purge(self) -> None:
+        """
+        Forget what was kept for long enough.
+        """
+        await self.outbox.purge(self.clocks.wall_now() - self.keep * DAY)
+
+    def drain(self) -> None:
+        """
+        Let everybody who waits go.
+        """
+        self.outbox.drain()
+        self.feed.drain()

@@ -1,0 +1,111 @@
+"""
+Tests of :mod:`pushd.admin.access`: who may call what.
+"""
+
+import pytest
+
+from pushd.model.token import Role
+from tests.connection import request
+from tests.house import House, now
+
+DEVICE = "controlid:7"
+
+CALLS = {
+    "GET /v1/devices": Role.VIEWER,
+    "POST /v1/devices": Role.ADMIN,
+    "GET /v1/devices/controlid:7": Role.VIEWER,
+    "PATCH /v1/devices/controlid:7": Role.OPERATOR,
+    "DELETE /v1/devices/controlid:7": Role.ADMIN,
+    "POST /v1/devices/controlid:7/secret": Role.ADMIN,
+    "POST /v1/devices/controlid:7/api-key": Role.ADMIN,
+    "GET /v1/devices/controlid:7/orphans": Role.VIEWER,
+    "POST /v1/devices/controlid:7/commands": Role.OPERATOR,
+    "GET /v1/commands": Role.VIEWER,
+    "GET /v1/commands/x": Role.VIEWER,
+    "POST /v1/commands/x/cancel": Role.OPERATOR,
+    "GET /v1/events": Role.VIEWER,
+}
+"""Each call, and the least that a token must be good for."""
+
+MAY = {
+    Role.DEVICE: frozenset[Role](),
+    Role.VIEWER: frozenset({Role.VIEWER}),
+    Role.OPERATOR: frozenset({Role.VIEWER, Role.OPERATOR}),
+    Role.ADMIN: frozenset({Role.VIEWER, Role.OPERATOR, Role.ADMIN}),
+}
+
+
+@pytest.mark.parametrize("role", Role)
+def test_roles(house: House, role: Role) -> None:
+    """
+    A token may do what its role may, and nothing else.
+    """
+    for line, least in CALLS.items():
+        answer = house.ask(line, {}, role=role)
+        if least in MAY[role]:
+            assert answer.code not in (401, 403), line
+        else:
+            assert answer.problem(403)["detail"] == f"This needs the role {least}; the token has {role}."
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Basic YWRtaW46YWRtaW4=", "\xff", "Bearer \xff"])
+def test_no_valid_token(house: House, header: str) -> None:
+    """
+    Without a valid token nothing is shown and nothing is done; the answer says what is wanted.
+    """
+    headers = [f"Authorization: {header}"] if header else []
+    for line in CALLS:
+        answer = house.call(request(line, b"{}", *headers)).answer()
+        answer.problem(401)
+        assert answer.headers["www-authenticate"] == 'Bearer realm="pushd"'
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer "])
+def test_spellings_of_the_scheme(house: House, scheme: str) -> None:
+    """
+    The word before a token may be spelled as one likes.
+    """
+    header = f"Authorization: {scheme} {house.token_of(Role.VIEWER)}"
+    assert house.call(request("GET /v1/devices", b"", header)).answer().code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_health_needs_no_token(house: House, path: str) -> None:
+    """
+    Whoever watches over the process needs no token.
+    """
+    assert house.call(request(f"GET {path}")).answer().code == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [({"admission": "approved"}, 200), ({"muted_until": None}, 200), ({"name": "door"}, 403), ({"hold": 3}, 403)],
+)
+def test_changes_of_an_operator(house: House, changes: dict[str, object], code: int) -> None:
+    """
+    An operator approves, blocks and mutes; how a device is set up is an admin's.
+    """
+    house.register(DEVICE)
+    assert house.ask(f"PATCH /v1/devices/{DEVICE}", changes, role=Role.OPERATOR).code == code
+    assert house.seen(DEVICE)["name"] == ""
+
+
+def test_revoked_token(house: House) -> None:
+    """
+    A token that was replaced by one of the same name is good for nothing.
+    """
+    old = house.token_of(Role.VIEWER)
+    new = now(house.core.tokens.renew(Role.VIEWER, Role.VIEWER))
+    for token, code in ((old, 401), (new, 200)):
+        answer = house.call(request("GET /v1/devices", b"", f"Authorization: Bearer {token}")).answer()
+        assert answer.code == code
+
+
+def test_no_admin_on_the_device_port(house: House) -> None:
+    """
+    What is for operators is not to be had where devices come.
+    """
+    token = f"Authorization: Bearer {house.token_of(Role.ADMIN)}"
+    for path in ("/v1/devices", "/healthz", "/readyz"):
+        assert house.knock(request(f"GET {path}", b"", token)).answer().code == 404
+    assert house.ask("GET /push?deviceId=7").code == 404

@@ -1,0 +1,223 @@
+"""
+Tests of :mod:`pushd.admin.devices`: change and forget.
+"""
+
+from typing import Any
+
+import pytest
+
+from tests.connection import request
+from tests.house import House
+
+DEVICE = "controlid:7"
+POLL = request("GET /push?deviceId=7&uuid=a")
+
+
+@pytest.fixture
+def known(house: House) -> House:
+    """
+    A house that knows a device about which much is set.
+    """
+    fields: dict[str, Any] = {"name": "Front door", "tags": ["lobby"], "heartbeat_timeout": 30, "hold": 3}
+    house.register(DEVICE, **fields, muted_until="2027-02-01T00:00:00Z", allow_from=["192.0.2.0/24"])
+    return house
+
+
+def changed(house: House, body: object) -> dict[str, Any]:
+    """
+    A device after a change.
+    """
+    answer = house.ask(f"PATCH /v1/devices/{DEVICE}", body, "Content-Type: application/merge-patch+json")
+    assert answer.code == 200, answer.body
+    assert answer.json == house.seen(DEVICE)
+    seen: dict[str, Any] = answer.json
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        ({"name": "Back door"}, {"name": "Back door"}),
+        ({"name": "Tür 你好"}, {"name": "Tür 你好"}),
+        ({"tags": ["a", "b"]}, {"tags": ["a", "b"]}),
+        ({"tags": []}, {"tags": []}),
+        ({"admission": "blocked"}, {"admission": "blocked"}),
+        ({"heartbeat_timeout": 1}, {"heartbeat_timeout": 1.0}),
+        ({"hold": 55}, {"hold": 55.0}),
+        ({"hold": 0}, {"hold": 0.0}),
+        ({"muted_until": "2027-03-01T02:00:00+02:00"}, {"muted_until": "2027-03-01T00:00:00.000Z"}),
+        ({"allow_from": ["2001:DB8::/32"]}, {"allow_from": ["2001:db8::/32"]}),
+        ({"allow_from": ["192.0.2.7"]}, {"allow_from": ["192.0.2.7/32"]}),
+        ({"allow_from": []}, {"allow_from": [], "proof": []}),
+        ({"batch": 5}, {"batch": 5}),
+        ({"name": "x", "hold": 1}, {"name": "x", "hold": 1.0}),
+    ],
+)
+def test_change(known: House, change: object, shown: dict[str, Any]) -> None:
+    """
+    What is named changes, and nothing else.
+    """
+    before = known.seen(DEVICE)
+    assert changed(known, change) == before | shown
+
+
+@pytest.mark.parametrize(
+    ("name", "default"),
+    [
+        ("name", ""),
+        ("tags", []),
+        ("heartbeat_timeout", 120.0),
+        ("hold", None),
+        ("muted_until", None),
+        ("allow_from", []),
+        ("admission", "approved"),
+    ],
+)
+def test_null(known: House, name: str, default: object) -> None:
+    """
+    Null puts a field back to where it began.
+    """
+    seen = changed(known, {name: None})
+    assert seen[name] == default
+    assert seen["proof"] == ([] if name == "allow_from" else ["allow_from"])
+
+
+def test_null_hold_forgets_what_was_learned(house: House) -> None:
+    """
+    A hold of null forgets what a device has taught us, so that it is learned anew.
+    """
+    house.register(DEVICE)
+    for _ in range(2):
+        poll = house.knock(POLL)
+        house.clock.advance(4)
+        poll.hang_up()
+    assert house.seen(DEVICE)["learned_hold"] == 3.2
+    assert changed(house, {"name": "x"})["learned_hold"] == 3.2
+    assert changed(house, {"hold": None})["learned_hold"] is None
+
+
+def test_no_change(known: House) -> None:
+    """
+    A change of nothing changes nothing, and is no event.
+    """
+    before = known.seen(DEVICE)
+    assert changed(known, {}) == before
+    assert known.events(DEVICE) == ["device.registered"]
+
+
+WRONG: list[tuple[object, str]] = [
+    ({"name": 5}, "#/name"),
+    ({"name": "x" * 257}, "#/name"),
+    ({"name": "a\nb"}, "#/name"),
+    ({"name": "\ud800"}, "#/name"),
+    ({"tags": "lobby"}, "#/tags"),
+    ({"tags": {"a": 1}}, "#/tags"),
+    ({"tags": [1]}, "#/tags"),
+    ({"tags": ["x"] * 65}, "#/tags"),
+    ({"admission": "friendly"}, "#/admission"),
+    ({"admission": True}, "#/admission"),
+    ({"heartbeat_timeout": "120"}, "#/heartbeat_timeout"),
+    ({"heartbeat_timeout": True}, "#/heartbeat_timeout"),
+    ({"heartbeat_timeout": 0.5}, "#/heartbeat_timeout"),
+    ({"heartbeat_timeout": 10**9}, "#/heartbeat_timeout"),
+    ({"heartbeat_timeout": 10**400}, "#/heartbeat_timeout"),
+    ({"hold": -1}, "#/hold"),
+    ({"hold": 55.1}, "#/hold"),
+    ({"hold": []}, "#/hold"),
+    ({"batch": 0}, "#/batch"),
+    ({"batch": 2.0}, "#/batch"),
+    ({"muted_until": "tomorrow"}, "#/muted_until"),
+    ({"muted_until": "2027-01-01"}, "#/muted_until"),
+    ({"muted_until": 1800000000}, "#/muted_until"),
+    ({"allow_from": "192.0.2.0/24"}, "#/allow_from"),
+    ({"allow_from": ["192.0.2.1/24"]}, "#/allow_from"),
+    ({"allow_from": [7]}, "#/allow_from"),
+    ({"presence": "online"}, "#/presence"),
+    ({"id": "controlid:8"}, "#/id"),
+    ({"learned_hold": None}, "#/learned_hold"),
+    ({"nick~/name": "x"}, "#/nick~0~1name"),
+    ({"é ": 1}, "#/%C3%A9%20"),
+    ([], "#"),
+    ("x", "#"),
+    (7, "#"),
+]
+
+
+@pytest.mark.parametrize(("body", "pointer"), WRONG)
+def test_wrong_change(known: House, body: object, pointer: str) -> None:
+    """
+    A change that cannot be is refused as a whole, and the answer points at the field.
+    """
+    before = known.seen(DEVICE)
+    body = body | {"hold": 9} if isinstance(body, dict) and "hold" not in body else body
+    answer = known.ask(f"PATCH /v1/devices/{DEVICE}", body)
+    assert answer.code == 422
+    assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
+    assert all(error["detail"] for error in answer.json["errors"])
+    assert known.seen(DEVICE) == before
+
+
+def test_all_that_is_wrong(known: House) -> None:
+    """
+    Every field that is wrong is named at once.
+    """
+    answer = known.ask(f"PATCH /v1/devices/{DEVICE}", {"name": 5, "hold": "long", "tags": ["fine"]})
+    assert [error["pointer"] for error in answer.json["errors"]] == ["#/name", "#/hold"]
+
+
+@pytest.mark.parametrize(
+    ("change", "event"),
+    [
+        ({"admission": "blocked"}, "device.blocked"),
+        ({"admission": "pending"}, "device.pending"),
+        ({"name": "x"}, "device.changed"),
+    ],
+)
+def test_events_of_a_change(known: House, change: object, event: str) -> None:
+    """
+    The feed tells of each change.
+    """
+    changed(known, change)
+    assert known.events(DEVICE)[-1] == event
+
+
+def test_forget(house: House) -> None:
+    """
+    A device that is forgotten is gone; what was queued is cancelled, what is out is unknown, and both stay to be seen.
+    """
+    house.register(DEVICE)
+    out, queued = (house.put(DEVICE, {"endpoint": name}) for name in ("a", "b"))
+    house.knock(POLL)
+    answer = house.ask(f"DELETE /v1/devices/{DEVICE}")
+    assert (answer.code, answer.body) == (204, b"")
+    assert "content-length" not in answer.headers
+    assert house.ask(f"GET /v1/devices/{DEVICE}").code == 404
+    assert house.ask("GET /v1/devices").json["items"] == []
+    assert [house.command(command)["state"] for command in (out, queued)] == ["unknown", "cancelled"]
+    assert house.events(DEVICE)[-1] == "device.deleted"
+
+
+def test_forgotten_device_that_polls(house: House) -> None:
+    """
+    A device that was forgotten is new when it polls again: its secret is gone, and nothing waits for it.
+    """
+    house.register(DEVICE, name="old")
+    path = house.ask(f"POST /v1/devices/{DEVICE}/secret").json["path"]
+    house.ask(f"DELETE /v1/devices/{DEVICE}")
+    assert house.knock(POLL.replace(b"/push", f"{path}/push".encode())).answer().code == 404
+    poll = house.knock(POLL)
+    assert poll.answers() == []
+    seen = house.seen(DEVICE)
+    assert (seen["name"], seen["proof"], seen["queue"]) == ("", [], 0)
+
+
+def test_forget_while_it_polls(house: House) -> None:
+    """
+    A device that is forgotten while its poll is held hears nothing more on it.
+    """
+    poll = house.knock(POLL)
+    house.ask(f"DELETE /v1/devices/{DEVICE}")
+    house.register(DEVICE)
+    house.clock.advance(10)
+    assert poll.answer().body == b""
+    assert house.seen(DEVICE)["presence"] == "never_seen"

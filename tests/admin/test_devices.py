@@ -1,0 +1,222 @@
+"""
+Tests of :mod:`pushd.admin.devices`: register, see, list.
+"""
+
+from typing import Any
+
+import pytest
+
+from tests.connection import request
+from tests.house import House
+
+FRESH: dict[str, Any] = {
+    "id": "controlid:7",
+    "dialect": "controlid",
+    "name": "",
+    "tags": [],
+    "admission": "approved",
+    "presence": "never_seen",
+    "muted_until": None,
+    "last_seen_at": None,
+    "last_address": None,
+    "polling": False,
+    "poll_gap": None,
+    "heartbeat_timeout": 120.0,
+    "hold": None,
+    "learned_hold": None,
+    "allow_from": [],
+    "proof": [],
+    "queue": 0,
+    "in_flight": 0,
+    "created_at": "2027-01-15T08:00:00.000Z",
+}
+
+
+def test_register(house: House) -> None:
+    """
+    A registered device has its dialect's defaults, is approved, and has an address of its own.
+    """
+    answer = house.ask("POST /v1/devices", {"id": "controlid:7"})
+    assert (answer.code, answer.headers["location"]) == (201, "/v1/devices/controlid:7")
+    assert answer.json.items() >= FRESH.items()
+    assert house.ask("GET /v1/devices/controlid:7").json == answer.json
+    assert house.events("controlid:7") == ["device.registered"]
+
+
+def test_register_with_everything(house: House) -> None:
+    """
+    Whatever a device can be changed to, it can be registered with.
+    """
+    fields = {
+        "name": "Front door",
+        "tags": ["lobby", "north"],
+        "admission": "blocked",
+        "heartbeat_timeout": 30.5,
+        "hold": 3,
+        "muted_until": "2027-02-01T00:00:00.000Z",
+        "allow_from": ["192.0.2.0/24", "2001:db8::/32"],
+    }
+    answer = house.ask("POST /v1/devices", {"id": "servereye:c", **fields})
+    assert answer.code == 201
+    assert answer.json.items() >= fields.items()
+    assert answer.json["proof"] == ["allow_from"]
+
+
+@pytest.mark.parametrize(
+    ("given", "canonical"),
+    [("controlid:007", "controlid:7"), ("controlid:-0", "controlid:0"), ("servereye:A.b", "servereye:A.b")],
+)
+def test_register_in_another_spelling(house: House, given: str, canonical: str) -> None:
+    """
+    A device has one id, however it was spelled.
+    """
+    assert house.ask("POST /v1/devices", {"id": given}).json["id"] == canonical
+    assert house.ask(f"GET /v1/devices/{given}").json["id"] == canonical
+
+
+def test_register_twice(house: House) -> None:
+    """
+    A device that is known cannot be registered again.
+    """
+    house.register("controlid:7", name="old")
+    answer = house.ask("POST /v1/devices", {"id": "controlid:07", "name": "new"})
+    assert (answer.code, answer.json["type"]) == (409, "device-known")
+    assert house.seen("controlid:7")["name"] == "old"
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"id": 7}, {"id": None}, {"id": "7"}, {"id": "x:7"}, {"id": "controlid:x"}, {"id": "\ud800:7"}]
+)
+def test_register_without_a_usable_id(house: House, body: object) -> None:
+    """
+    A device whose id no dialect has is not registered.
+    """
+    answer = house.ask("POST /v1/devices", body)
+    assert answer.code == 422
+    assert answer.json["errors"][0]["pointer"] == "#/id"
+
+
+@pytest.mark.parametrize(
+    "call", ["GET {}", "PATCH {}", "DELETE {}", "POST {}/secret", "GET {}/orphans", "POST {}/commands"]
+)
+def test_unknown_device(house: House, call: str) -> None:
+    """
+    Of a device that nobody knows there is nothing to see, to change or to send to.
+    """
+    house.register("controlid:7")
+    method, _, rest = call.partition(" ")
+    for device in ("controlid:8", "servereye:c", "x:7", "7", "%ff"):
+        house.ask(f"{method} /v1/devices/{rest.format(device)}", {}).problem(404)
+
+
+@pytest.mark.parametrize("device", ["controlid:door", "controlid:", "controlid", "servereye:a%2Fb", "servereye:a%20b"])
+def test_id_that_cannot_be(house: House, device: str) -> None:
+    """
+    An id that no device of its dialect can have is a bad request.
+    """
+    assert house.ask(f"GET /v1/devices/{device}").code == 400
+
+
+def test_device_that_polls(house: House) -> None:
+    """
+    Of a device that polls an operator sees that it is there, since when and where, and what waits for it.
+    """
+    house.knock(request("GET /push?deviceId=7"))
+    house.clock.advance(2)
+    seen = house.seen("controlid:7")
+    assert (seen["presence"], seen["polling"], seen["last_address"]) == ("online", True, "192.0.2.1")
+    assert seen["last_seen_at"] == "2027-01-15T08:00:02.000Z"
+    house.put("controlid:7", {"endpoint": "a"})
+    house.put("controlid:7", {"endpoint": "b"})
+    seen = house.seen("controlid:7")
+    assert (seen["in_flight"], seen["queue"], seen["polling"]) == (1, 1, False)
+
+
+@pytest.fixture
+def fleet(house: House) -> House:
+    """
+    A house with some devices of each kind.
+    """
+    house.register("controlid:1", name="Front door", tags=["lobby", "north"])
+    house.register("controlid:2", name="Back door", tags=["north"])
+    house.register("controlid:3", admission="pending")
+    house.register("servereye:a", tags=["lobby"], admission="blocked")
+    house.register("servereye:b", name="50%_off")
+    house.knock(request("GET /push?deviceId=1"))
+    house.knock(request("GET /push/b/signoff"))
+    return house
+
+
+def listed(house: House, query: str) -> list[str]:
+    """
+    The local ids that a list holds.
+    """
+    answer = house.ask(f"GET /v1/devices{query}")
+    assert answer.code == 200, answer.body
+    return [item["id"].partition(":")[2] for item in answer.json["items"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", "123ab"),
+        ("?dialect=servereye", "ab"),
+        ("?dialect=unheard-of", ""),
+        ("?presence=online", "1"),
+        ("?presence=signed_off", "b"),
+        ("?presence=never_seen", "23a"),
+        ("?admission=pending", "3"),
+        ("?admission=blocked", "a"),
+        ("?tag=north", "12"),
+        ("?tag=lobby", "1a"),
+        ("?tag=lobby&tag=north", "1"),
+        ("?tag=lob", ""),
+        ("?q=door", "12"),
+        ("?q=FRONT", "1"),
+        ("?q=controlid:2", "2"),
+        ("?q=50%25_", "b"),
+        ("?q=%25", "b"),
+        ("?q=%00%ff", ""),
+        ("?tag=north&q=back&dialect=controlid&admission=approved", "2"),
+    ],
+)
+def test_filters(fleet: House, query: str, found: str) -> None:
+    """
+    A list can be narrowed by dialect, presence, admission, tags, and a part of the id or name.
+    """
+    assert "".join(listed(fleet, query)) == found
+
+
+def test_items_of_the_list(fleet: House) -> None:
+    """
+    A list shows each device as it is shown alone.
+    """
+    items = fleet.ask("GET /v1/devices").json["items"]
+    assert items == [fleet.seen(item["id"]) for item in items]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 500])
+def test_paging(fleet: House, limit: int) -> None:
+    """
+    Pages together are the whole list, in order, with each device once.
+    """
+    found: list[str] = []
+    query = f"?limit={limit}"
+    for _ in range(6):
+        page: dict[str, Any] = fleet.ask(f"GET /v1/devices{query}").json
+        found += [item["id"] for item in page["items"]]
+        assert len(page["items"]) <= limit
+        if page["next"] is None:
+            break
+        query = f"?limit={limit}&cursor={page['next']}"
+    assert found == ["controlid:1", "controlid:2", "controlid:3", "servereye:a", "servereye:b"]
+
+
+def test_usual_length_of_a_list(house: House) -> None:
+    """
+    A list has 50 entries unless somebody asks for more.
+    """
+    for number in range(51):
+        house.register(f"controlid:{number}")
+    assert len(listed(house, "")) == 50
+    assert len(listed(house, "?limit=51")) == 51

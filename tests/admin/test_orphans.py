@@ -1,0 +1,79 @@
+"""
+Tests of :mod:`pushd.admin.devices`: results that settled nothing.
+"""
+
+from base64 import b64decode, urlsafe_b64encode
+
+import pytest
+
+from tests.connection import request
+from tests.house import House
+
+DEVICE = "controlid:7"
+
+
+@pytest.fixture
+def reported(house: House) -> House:
+    """
+    A house to which a device has reported five times what nobody had asked for.
+    """
+    house.register(DEVICE)
+    for number in range(5):
+        house.knock(request(f"POST /result?deviceId=7&uuid=u{number}", b'{"response":%d}' % number))
+    return house
+
+
+def test_orphan(reported: House) -> None:
+    """
+    An orphan result is shown as it came, with when, why, and what it named; the newest first.
+    """
+    newest = reported.orphans(DEVICE)[0]
+    assert newest == {
+        "id": newest["id"],
+        "device": DEVICE,
+        "at": "2027-01-15T08:00:00.000Z",
+        "reason": "it matches no command of this device",
+        "reference": "u4",
+        "size": 14,
+        "raw": newest["raw"],
+    }
+    assert b64decode(newest["raw"]) == b'{"response":4}'
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_paging(reported: House, limit: int) -> None:
+    """
+    Pages together are all orphan results, each once.
+    """
+    found, query = [], f"?limit={limit}"
+    for _ in range(6):
+        page = reported.ask(f"GET /v1/devices/{DEVICE}/orphans{query}").json
+        found += [item["reference"] for item in page["items"]]
+        if page["next"] is None:
+            break
+        query = f"?limit={limit}&cursor={page['next']}"
+    assert found == ["u4", "u3", "u2", "u1", "u0"]
+
+
+@pytest.mark.parametrize("text", [b"", b"x", b"-1", b"1.0", b"9" * 30, b"9" * 5000, "٣".encode(), b"\xff"])
+def test_made_up_cursor(reported: House, text: bytes) -> None:
+    """
+    A cursor that no list gave is refused.
+    """
+    cursor = urlsafe_b64encode(text).decode()
+    assert reported.ask(f"GET /v1/devices/{DEVICE}/orphans?cursor={cursor}").code == 400
+
+
+def test_only_so_many_are_kept(house: House) -> None:
+    """
+    The newest hundred of each device are kept.
+    """
+    house.register(DEVICE)
+    house.register("controlid:8")
+    house.knock(request("POST /result?deviceId=8", b'{"response":0}'))
+    connection = house.connect()
+    for number in range(103):
+        connection.send(request(f"POST /result?deviceId=7&uuid=u{number}", b'{"response":0}'))
+    items = house.ask(f"GET /v1/devices/{DEVICE}/orphans?limit=500").json["items"]
+    assert [item["reference"] for item in items] == [f"u{number}" for number in range(102, 2, -1)]
+    assert len(house.orphans("controlid:8")) == 1

@@ -1,0 +1,96 @@
+"""
+Tests of :mod:`pushd.admin.queries`: what stands behind the question mark.
+"""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pushd.admin.queries import Query, to_cursor
+from pushd.model.errors import InvalidQuery
+from tests.house import House
+
+DEVICE = "controlid:7"
+SEND = f"POST /v1/devices/{DEVICE}/commands"
+
+
+BAD = [
+    *("limit=0", "limit=501", "limit=-1", "limit=x", "limit=1.5", "limit=%D9%A5", "limit=000000001" + "9" * 5000),
+    *("presence=here", "admission=no", "cursor=%FF", "cursor=a", "cursor=gA=="),
+    *("limt=5", "tag=x&" * 65 + "tag=x"),
+]
+
+
+@pytest.mark.parametrize("query", BAD)
+def test_bad_query(house: House, query: str) -> None:
+    """
+    A query that cannot be read, or that is misspelled, is a bad request.
+    """
+    house.ask(f"GET /v1/devices?{query}").problem(400)
+
+
+@pytest.mark.parametrize("query", ["state=lost", "since=yesterday", "since=2027-01-15", "limit=0", "wait=3"])
+def test_bad_query_of_commands(house: House, query: str) -> None:
+    """
+    The list of commands is as strict.
+    """
+    house.ask(f"GET /v1/commands?{query}").problem(400)
+
+
+@pytest.mark.parametrize("query", ["wait=61", "wait=x", "queue=yes", "queue=2", "key=1"])
+def test_bad_query_of_a_sender(house: House, query: str) -> None:
+    """
+    A command with a query that cannot be read is not sent.
+    """
+    house.register(DEVICE)
+    house.ask(f"{SEND}?{query}", {"payload": {"endpoint": "a"}}).problem(400)
+    assert house.seen(DEVICE)["queue"] == 0
+
+
+@pytest.mark.parametrize(
+    "line", ["POST /v1/devices", "GET /v1/devices/x", "PATCH /v1/devices/x", "DELETE /v1/devices/x"]
+)
+def test_query_where_none_is_known(house: House, line: str) -> None:
+    """
+    A call without parameters takes none.
+    """
+    assert "those that there are: none" in house.ask(f"{line}?force=1", {}).problem(400)["detail"]
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("0", 0), ("5", 5), ("0.25", 0.25), ("007", 7), ("60", 60)])
+def test_seconds(text: str, seconds: float) -> None:
+    """
+    Seconds are decimal digits, with a fraction or without.
+    """
+    assert Query({"wait": [text]}).seconds("wait") == seconds
+
+
+@given(st.text(max_size=300))
+def test_cursor(last: str) -> None:
+    """
+    A cursor leads back to where a list ended.
+    """
+    assert Query({"cursor": [to_cursor(last)]}).cursor() == last
+
+
+@given(st.text())
+def test_any_cursor(text: str) -> None:
+    """
+    Whatever somebody makes up is a place in a list, or a bad request.
+    """
+    with suppress(InvalidQuery):
+        assert isinstance(Query({"cursor": [text]}).cursor(), str)
+
+
+@given(st.text())
+def test_any_seconds_and_limit(text: str) -> None:
+    """
+    Whatever somebody makes up is a number within its bounds, or a bad request.
+    """
+    query = Query({"wait": [text], "limit": [text]})
+    with suppress(InvalidQuery):
+        assert 0 <= (query.seconds("wait") or 0) <= 60
+    with suppress(InvalidQuery):
+        assert 1 <= query.limit() <= 500

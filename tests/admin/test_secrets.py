@@ -1,0 +1,123 @@
+"""
+Tests of :mod:`pushd.admin.devices`: secrets and keys.
+"""
+
+import pytest
+
+from tests.connection import request
+from tests.house import House
+
+READER = "controlid:7"
+CONTAINER = "servereye:c"
+
+
+@pytest.fixture
+def known(house: House) -> House:
+    """
+    A house that knows a device of each dialect, and is not taught by polls that hang up.
+    """
+    house.register(READER, hold=20)
+    house.register(CONTAINER, hold=20)
+    return house
+
+
+def served(house: House, path: str) -> bool:
+    """
+    Whether a poll below this path is held as that of a known device is.
+    """
+    poll = house.knock(request(f"GET {path}"))
+    house.clock.advance(5)
+    held = poll.answers() == []
+    poll.hang_up()
+    return held
+
+
+def test_secret(known: House) -> None:
+    """
+    A secret is shown once, with the path that goes in front of the device's own.
+    """
+    answer = known.ask(f"POST /v1/devices/{READER}/secret")
+    assert answer.code == 201
+    secret = answer.json["secret"]
+    assert answer.json == {"secret": secret, "path": f"/d/{secret}"}
+    assert len(secret) == 32
+    assert known.seen(READER)["proof"] == ["secret"]
+    assert secret.encode() not in known.ask(f"GET /v1/devices/{READER}").body
+    assert secret.encode() not in known.ask("GET /v1/events").body
+    assert known.events(READER)[-1] == "device.changed"
+
+
+def test_key(known: House) -> None:
+    """
+    A key is shown once.
+    """
+    answer = known.ask(f"POST /v1/devices/{CONTAINER}/api-key")
+    assert (answer.code, list(answer.json)) == (201, ["key"])
+    assert known.seen(CONTAINER)["proof"] == ["api_key"]
+    assert served(known, f"/push/c?apiKey={answer.json['key']}")
+    assert not served(known, "/push/c")
+
+
+def test_both(known: House) -> None:
+    """
+    A container may have both, and must then show both.
+    """
+    path = known.ask(f"POST /v1/devices/{CONTAINER}/secret").json["path"]
+    key = known.ask(f"POST /v1/devices/{CONTAINER}/api-key").json["key"]
+    assert known.seen(CONTAINER)["proof"] == ["api_key", "secret"]
+    assert served(known, f"{path}/push/c?apiKey={key}")
+    assert not served(known, f"{path}/push/c")
+    assert not served(known, f"/push/c?apiKey={key}")
+
+
+def test_key_for_a_device_that_cannot_show_it(known: House) -> None:
+    """
+    A Control iD device cannot send a key, so it is given none.
+    """
+    assert known.ask(f"POST /v1/devices/{READER}/api-key").code == 400
+    assert known.seen(READER)["proof"] == []
+
+
+def test_new_secret(known: House) -> None:
+    """
+    A new secret ends the old one at once.
+    """
+    old, new = (known.ask(f"POST /v1/devices/{READER}/secret").json["path"] for _ in range(2))
+    assert old != new
+    assert not served(known, f"{old}/push?deviceId=7")
+    assert served(known, f"{new}/push?deviceId=7")
+
+
+@pytest.mark.parametrize("kind", ["secret", "api-key"])
+def test_overlap(known: House, kind: str) -> None:
+    """
+    With an overlap the old one stays valid for so long beside the new one, and no longer.
+    """
+    shown = [known.ask(f"POST /v1/devices/{CONTAINER}/{kind}?overlap=20").json for _ in range(2)]
+    forms = {"secret": "{path}/push/c", "api-key": "/push/c?apiKey={key}"}
+    old, new = (forms[kind].format(**one) for one in shown)
+    assert served(known, old)
+    assert served(known, new)
+    known.clock.advance(10)
+    assert not served(known, old)
+    assert served(known, new)
+
+
+def test_third_secret(known: House) -> None:
+    """
+    Each old secret lives for its own overlap.
+    """
+    paths = [known.ask(f"POST /v1/devices/{READER}/secret?overlap={overlap}").json["path"] for overlap in (0, 60, 30)]
+    assert [served(known, f"{path}/push?deviceId=7") for path in paths] == [True, True, True]
+    known.clock.advance(30)
+    assert [served(known, f"{path}/push?deviceId=7") for path in paths] == [True, False, True]
+
+
+@pytest.mark.parametrize("overlap", ["-1", "x", "", "1e3", "nan", "inf", "2592001", "1_0", "%D9%A5"])
+def test_wrong_overlap(known: House, overlap: str) -> None:
+    """
+    An overlap that is no sensible number of seconds is refused, and the old secret stays.
+    """
+    answer = known.ask(f"POST /v1/devices/{READER}/secret?overlap={overlap}")
+    assert answer.code == 400
+    assert known.seen(READER)["proof"] == []

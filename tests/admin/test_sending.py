@@ -1,0 +1,229 @@
+"""
+Tests of :mod:`pushd.admin.sending`: a request to send becomes a command.
+"""
+
+from typing import Any
+
+import pytest
+
+from pushd.core import outbox
+from tests.connection import request
+from tests.house import House
+
+DEVICE = "controlid:7"
+SEND = f"POST /v1/devices/{DEVICE}/commands"
+POLL = request("GET /push?deviceId=7&uuid=a")
+RESULT = request("POST /result?deviceId=7&uuid=a", b'{"response":{"n":1}}')
+LOAD: dict[str, Any] = {"payload": {"endpoint": "load_objects"}}
+
+QUEUED: dict[str, Any] = {
+    "device": DEVICE,
+    "state": "queued",
+    "payload": {"endpoint": "load_objects"},
+    "delivery": "at_most_once",
+    "priority": 5,
+    "ttl": 300.0,
+    "not_before": None,
+    "created_at": "2027-01-15T08:00:00.000Z",
+    "expires_at": "2027-01-15T08:05:00.000Z",
+    "attempts": 0,
+    "max_attempts": 5,
+    "lease": 60.0,
+    "deadline": 3600.0,
+    "sent_at": None,
+    "acknowledged_at": None,
+    "finished_at": None,
+    "result": None,
+    "error": None,
+    "late": False,
+    "evidence": None,
+    "matched_by": None,
+    "created_by": "admin",
+    "resend_of": None,
+    "resent_as": None,
+    "idempotency_key": None,
+}
+
+
+@pytest.fixture
+def known(house: House) -> House:
+    """
+    A house that knows a device.
+    """
+    house.register(DEVICE)
+    return house
+
+
+def test_send(known: House) -> None:
+    """
+    A command that is accepted is shown whole, with its defaults, and has an address of its own.
+    """
+    answer = known.ask(SEND, LOAD)
+    assert (answer.code, answer.headers["location"]) == (201, f"/v1/commands/{answer.json['id']}")
+    assert answer.json == QUEUED | {"id": answer.json["id"]}
+    assert known.ask(f"GET {answer.headers['location']}").json == answer.json
+    assert known.events(DEVICE)[-1] == "command.queued"
+
+
+def test_send_with_all_terms(known: House) -> None:
+    """
+    A sender may say when, how often, how soon and how long.
+    """
+    terms = {
+        "ttl": 60.5,
+        "delivery": "at_least_once",
+        "priority": 9,
+        "not_before": "2027-01-15T09:00:00.000Z",
+        "lease": 10.0,
+        "deadline": 20.0,
+        "max_attempts": 2,
+    }
+    answer = known.ask(SEND, LOAD | terms)
+    assert answer.json.items() >= terms.items()
+    assert answer.json["expires_at"] == "2027-01-15T09:01:00.500Z"
+
+
+def test_null_terms(known: House) -> None:
+    """
+    A term that is null is one that was left out.
+    """
+    nothing = dict.fromkeys(("ttl", "delivery", "priority", "not_before", "lease", "deadline", "max_attempts"))
+    answer = known.ask(SEND, LOAD | nothing)
+    assert answer.json == QUEUED | {"id": answer.json["id"]}
+
+
+def test_default_lease_of_the_other_dialect(house: House) -> None:
+    """
+    A lease is as long as the dialect needs.
+    """
+    house.register("servereye:c")
+    assert house.command(house.put("servereye:c", {"control": "X"}))["lease"] == 30.0
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "#/payload"),
+        ({"payload": None}, "#/payload"),
+        ({"payload": "load_objects"}, "#/payload"),
+        ({"payload": []}, "#/payload"),
+        ({"payload": {}}, "#/payload/endpoint"),
+        ({"payload": {"endpoint": 7}}, "#/payload/endpoint"),
+        ({"payload": {"endpoint": "/load_objects.fcgi"}}, "#/payload/endpoint"),
+        ({"payload": {"endpoint": "a", "verb": "DELETE"}}, "#/payload/verb"),
+        ({"payload": {"endpoint": "a", "body": 7}}, "#/payload/body"),
+        ({"payload": {"endpoint": "a", "colour": 1}}, "#/payload/colour"),
+        ({"payload": {"endpoint": "a", "contentType": "application/octet-stream", "body": "%"}}, "#/payload/body"),
+        ({"payload": {"transactions": []}}, "#/payload/transactions"),
+        ({"payload": {"transactions": [{"verb": "GET"}]}}, "#/payload/transactions/0/endpoint"),
+        ({"payload": {"endpoint": "a", "body": {"x": "\ud800"}}}, "#/payload/body/x"),
+        (LOAD | {"ttl": 0}, "#/ttl"),
+        (LOAD | {"ttl": "300"}, "#/ttl"),
+        (LOAD | {"ttl": 10**400}, "#/ttl"),
+        (LOAD | {"ttl": True}, "#/ttl"),
+        (LOAD | {"delivery": "twice"}, "#/delivery"),
+        (LOAD | {"priority": 10}, "#/priority"),
+        (LOAD | {"priority": 5.0}, "#/priority"),
+        (LOAD | {"not_before": "soon"}, "#/not_before"),
+        (LOAD | {"not_before": "2027-01-15 09:00:00"}, "#/not_before"),
+        (LOAD | {"lease": 0}, "#/lease"),
+        (LOAD | {"deadline": -1}, "#/deadline"),
+        (LOAD | {"max_attempts": 0}, "#/max_attempts"),
+        (LOAD | {"max_attempts": 10**30}, "#/max_attempts"),
+        (LOAD | {"created_by": "me"}, "#/created_by"),
+    ],
+)
+def test_refused(known: House, body: object, pointer: str) -> None:
+    """
+    What cannot be sent is refused, the answer points at the field, and nothing is queued.
+    """
+    answer = known.ask(SEND, body)
+    assert answer.code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
+    assert known.seen(DEVICE)["queue"] == 0
+    assert known.events(DEVICE) == ["device.registered"]
+
+
+def test_refused_for_the_other_dialect(house: House) -> None:
+    """
+    Each dialect checks what is sent to its own devices.
+    """
+    house.register("servereye:c")
+    answer = house.ask("POST /v1/devices/servereye:c/commands", LOAD)
+    assert {error["pointer"] for error in answer.json["errors"]} == {"#/payload/endpoint", "#/payload/control"}
+
+
+def test_wait_until_the_end(known: House) -> None:
+    """
+    Who waits is answered when the command ends, with its result.
+    """
+    waiting = known.begin(f"{SEND}?wait=30", LOAD)
+    known.knock(POLL)
+    known.clock.advance(3)
+    assert waiting.answers() == []
+    known.knock(RESULT)
+    answer = waiting.answer()
+    assert (answer.code, answer.json["state"], answer.json["result"]) == (200, "succeeded", {"response": {"n": 1}})
+    assert answer.headers["location"] == f"/v1/commands/{answer.json['id']}"
+
+
+def test_wait_in_vain(known: House) -> None:
+    """
+    Who waits in vain is told how the command stands.
+    """
+    waiting = known.begin(f"{SEND}?wait=3", LOAD)
+    known.knock(POLL)
+    known.clock.advance(2.9)
+    assert waiting.answers() == []
+    known.clock.advance(0.1)
+    answer = waiting.answer()
+    assert (answer.code, answer.json["state"]) == (202, "sent")
+
+
+def test_who_waits_may_leave(known: House) -> None:
+    """
+    Who leaves while waiting leaves nothing behind; the command stays.
+    """
+    timers = len(known.clock.getDelayedCalls())
+    known.begin(f"{SEND}?wait=30", LOAD).hang_up()
+    assert len(known.clock.getDelayedCalls()) == timers
+    assert known.seen(DEVICE)["queue"] == 1
+
+
+def test_signed_off(house: House) -> None:
+    """
+    Who sends to a container that signed off is told so at once, unless it may be queued for its return.
+    """
+    house.register("servereye:c")
+    house.knock(request("GET /push/c/signoff"))
+    send, body = "POST /v1/devices/servereye:c/commands", {"payload": {"control": "X"}}
+    answer = house.ask(f"{send}?wait=60", body)
+    assert (answer.code, answer.json["type"]) == (409, "device-signed-off")
+    assert house.ask(f"{send}?queue=0", body).code == 409
+    assert house.ask(f"{send}?queue=1", body).code == 201
+    assert house.seen("servereye:c")["queue"] == 1
+
+
+def test_blocked(house: House) -> None:
+    """
+    A blocked device is sent nothing.
+    """
+    house.register(DEVICE, admission="blocked")
+    answer = house.ask(SEND, LOAD)
+    assert (answer.code, answer.json["type"]) == (409, "device-blocked")
+
+
+def test_queue_is_full(known: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Beyond a thousand commands for one device a sender is refused, until there is room again.
+    """
+    assert outbox.MAX_QUEUED == 1000
+    monkeypatch.setattr(outbox, "MAX_QUEUED", 3)
+    assert [known.ask(SEND, LOAD).code for _ in range(3)] == [201, 201, 201]
+    answer = known.ask(SEND, LOAD)
+    assert (answer.code, answer.json["type"]) == (409, "queue-full")
+    known.register("controlid:8")
+    assert known.ask("POST /v1/devices/controlid:8/commands", LOAD).code == 201
+    known.knock(POLL)
+    assert known.ask(SEND, LOAD).code == 201

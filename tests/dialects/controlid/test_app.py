@@ -1,0 +1,220 @@
+"""
+Tests of :mod:`pushd.dialects.controlid.app`: polls, over bytes as devices send and read them.
+"""
+
+import json
+
+import pytest
+
+from tests.connection import request
+from tests.house import BuildHouse, House
+
+DEVICE = "controlid:4408801109440198"
+POLL = b"GET /push?deviceId=4408801109440198&uuid=0d9f4bd6 HTTP/1.1\r\nHost: 10.1.1.5:8080\r\nAccept: */*\r\n\r\n"
+NEXT = POLL.replace(b"0d9f4bd6", b"77aa01c2")
+
+
+def polled(house: House, data: bytes = POLL) -> bytes:
+    """
+    What a poll is answered with at once.
+    """
+    answer = house.knock(data).answer()
+    assert (answer.code, answer.headers["cache-control"]) == (200, "no-store")
+    return answer.body
+
+
+@pytest.mark.parametrize(
+    ("query", "device"),
+    [
+        ("deviceId=4408801109440198&uuid=a", "4408801109440198"),
+        ("deviceId=4408801109440198", "4408801109440198"),
+        ("uuid=a&deviceId=4408801109440198", "4408801109440198"),
+        ("device_id=4408801109440198", "4408801109440198"),
+        ("deviceid=4408801109440198", "4408801109440198"),
+        ("deviceId=4408801109440198&device_id=4408801109440198", "4408801109440198"),
+        ("deviceId=04408801109440198", "4408801109440198"),
+        ("deviceId=9007199254740993", "9007199254740993"),
+        ("deviceId=9223372036854775807", "9223372036854775807"),
+        ("deviceId=-9223372036854775808", "-9223372036854775808"),
+        ("deviceId=%34", "4"),
+        ("deviceId=7&uuid=a&uuid=b", "7"),
+        ("deviceId=7&uuid=%ff%00", "7"),
+        ("deviceId=7&uuid=" + "u" * 5000, "7"),
+        ("deviceId=7&uuid=", "7"),
+        ("deviceId=7&firmware=8.1&deviceId=", "7"),
+    ],
+)
+def test_spellings_of_a_poll(house: House, query: str, device: str) -> None:
+    """
+    A device is known by each digit of its deviceId, however it spells its poll.
+    """
+    house.knock(request(f"GET /push?{query}"))
+    seen = house.seen(f"controlid:{device}")
+    assert (seen["id"], seen["polling"], seen["presence"]) == (f"controlid:{device}", True, "online")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "?",
+        "?uuid=a",
+        "?deviceId=",
+        "?deviceId=door",
+        "?deviceId=4.408801109440198e15",
+        "?deviceId=4408801109440198.0",
+        "?deviceId=9223372036854775808",
+        "?deviceId=%ff",
+        "?deviceId=7&deviceId=8",
+        "?deviceId=7&device_id=8",
+        "?DeviceID=7",
+    ],
+)
+def test_unusable_device_id(house: House, query: str) -> None:
+    """
+    Only a request that does not say which device it is from is a bad one.
+    """
+    for line in ("GET /push", "POST /result"):
+        answer = house.knock(request(line + query)).answer()
+        assert (answer.code, answer.body, answer.headers["content-length"]) == (400, b"", "0")
+
+
+COMMANDS = [
+    {"endpoint": "load_objects"},
+    {"verb": "POST", "endpoint": "load_objects", "body": {"object": "users", "where": {"users": {"id": 1}}}},
+    {"verb": "GET", "endpoint": "system_information"},
+    {"endpoint": "load_objects", "body": '{"object": "users"}'},
+    {"endpoint": "message_to_screen", "body": {"message": "Olá, 你好", "timeout": 1.0, "big": 4408801109440198}},
+    {
+        "endpoint": "user_set_image",
+        "contentType": "application/octet-stream",
+        "body": "/9j/4AA=",
+        "queryString": "a=7",
+    },
+    {"endpoint": "execute_actions", "body": {}, "contentType": "application/json"},
+]
+
+
+@pytest.mark.parametrize("payload", COMMANDS, ids=lambda payload: str(payload["endpoint"]))
+def test_command_goes_as_it_was_given(house: House, payload: dict[str, object]) -> None:
+    """
+    A device gets the fields that the operator gave, as they were given, and no others.
+    """
+    house.register(DEVICE)
+    command = house.put(DEVICE, payload)
+    body = polled(house)
+    assert json.loads(body) == payload
+    assert list(json.loads(body)) == list(payload)
+    assert house.command(command)["state"] == "sent"
+
+
+def test_command_to_the_letter(house: House) -> None:
+    """
+    An object stays an object, text stays text, and each digit is kept.
+    """
+    house.register(DEVICE)
+    house.put(DEVICE, {"endpoint": "load_objects", "body": {"user_id": 4408801109440198, "ratio": 1.0, "name": "Zoë"}})
+    answer = house.knock(POLL).answer()
+    assert answer.headers["content-type"] == "application/json"
+    body = '{"endpoint":"load_objects","body":{"user_id":4408801109440198,"ratio":1.0,"name":"Zoë"}}'
+    assert answer.body == body.encode()
+
+
+def test_batch(house: House) -> None:
+    """
+    A batch goes in order, each entry with a transactionid, which is a string.
+    """
+    house.register(DEVICE)
+    entries = [
+        {"endpoint": "create_objects"},
+        {"endpoint": "load_objects", "transactionid": "x"},
+        {"endpoint": "reboot"},
+    ]
+    house.put(DEVICE, {"transactions": entries})
+    told = json.loads(polled(house))
+    assert [(entry["transactionid"], entry["endpoint"]) for entry in told["transactions"]] == [
+        ("1", "create_objects"),
+        ("x", "load_objects"),
+        ("3", "reboot"),
+    ]
+    assert list(told) == ["transactions"]
+
+
+def test_commands_that_are_joined(build_house: BuildHouse) -> None:
+    """
+    Where a device takes several at once, what is queued goes as one batch, and each has its own outcome.
+    """
+    house = build_house(batch=3)
+    house.register(DEVICE)
+    commands = [house.put(DEVICE, {"endpoint": name}) for name in ("a", "b")]
+    assert json.loads(polled(house)) == {
+        "transactions": [{"transactionid": "1", "endpoint": "a"}, {"transactionid": "2", "endpoint": "b"}]
+    }
+    results = [{"transactionid": 2, "success": False, "error": "no"}, {"transactionid": 1, "success": True}]
+    body = json.dumps({"transactions_results": results}).encode()
+    house.knock(request("POST /result?deviceId=4408801109440198&uuid=0d9f4bd6", body))
+    assert [house.command(command)["state"] for command in commands] == ["succeeded", "failed"]
+
+
+def test_command_for_a_held_poll(house: House) -> None:
+    """
+    A command that is sent while a poll is held is delivered at once.
+    """
+    poll = house.knock(POLL)
+    assert poll.answers() == []
+    house.put(DEVICE, {"endpoint": "load_objects"})
+    assert poll.answer().json == {"endpoint": "load_objects"}
+
+
+def test_one_at_a_time(house: House) -> None:
+    """
+    A device gets one command; a poll with another uuid shows that it is done with it, and gets the next.
+    """
+    house.register(DEVICE)
+    first = house.put(DEVICE, {"endpoint": "first"})
+    second = house.put(DEVICE, {"endpoint": "second"})
+    assert json.loads(polled(house)) == {"endpoint": "first"}
+    assert house.command(second)["state"] == "queued"
+    assert json.loads(polled(house, NEXT)) == {"endpoint": "second"}
+    assert [house.command(command)["state"] for command in (first, second)] == ["sent", "sent"]
+
+
+def test_poll_that_is_repeated(house: House) -> None:
+    """
+    A poll with the uuid of the command that is out is a retry of HTTP: it gets nothing until that one is settled.
+    """
+    house.register(DEVICE)
+    for name in ("first", "second"):
+        house.put(DEVICE, {"endpoint": name})
+    polled(house)
+    retry = house.knock(POLL)
+    assert retry.answers() == []
+    house.knock(request("POST /result?deviceId=4408801109440198&uuid=0d9f4bd6", b'{"response":{}}'))
+    assert retry.answer().json == {"endpoint": "second"}
+
+
+def test_poll_without_uuid(house: House) -> None:
+    """
+    Old firmware, without uuids, shows by its next poll that it is done.
+    """
+    house.register(DEVICE)
+    for name in ("first", "second"):
+        house.put(DEVICE, {"endpoint": name})
+    bare = request("GET /push?deviceId=4408801109440198")
+    assert json.loads(polled(house, bare)) == {"endpoint": "first"}
+    assert json.loads(polled(house, bare)) == {"endpoint": "second"}
+
+
+def test_poll_while_the_store_is_down(house: House) -> None:
+    """
+    While the store is down a poll is held as if there was nothing, and ends idle.
+    """
+    house.register(DEVICE)
+    house.put(DEVICE, {"endpoint": "load_objects"})
+    house.fail_store()
+    poll = house.knock(POLL)
+    house.clock.advance(9.9)
+    assert poll.answers() == []
+    house.clock.advance(0.1)
+    answer = poll.answer()
+    assert (answer.code, answer.body) == (200, b"")

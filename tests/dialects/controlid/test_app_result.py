@@ -1,0 +1,237 @@
+"""
+Tests of :mod:`pushd.dialects.controlid.app`: results, over bytes as devices send them.
+"""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from tests.connection import Answer, request
+from tests.house import House
+
+DEVICE = "controlid:4408801109440198"
+POLL = request("GET /push?deviceId=4408801109440198&uuid=0d9f4bd6")
+RESULT = "POST /result?deviceId=4408801109440198&uuid=0d9f4bd6&endpoint=load_objects"
+JSON = "Content-Type: application/json"
+FORM = "Content-Type: application/x-www-form-urlencoded"
+
+LOAD = {"endpoint": "load_objects", "body": {"object": "users"}}
+
+
+@pytest.fixture
+def command(house: House) -> str:
+    """
+    A command that the device has.
+    """
+    house.register(DEVICE)
+    sent = house.put(DEVICE, LOAD)
+    assert house.knock(POLL).answer().body
+    return sent
+
+
+def report(house: House, body: bytes, *headers: str, line: str = RESULT) -> Answer:
+    """
+    Post a result; it is always answered 200, empty, and not to be cached.
+    """
+    answer = house.knock(request(line, body, *headers)).answer()
+    assert (answer.code, answer.body, answer.headers["content-length"]) == (200, b"", "0")
+    assert "content-type" not in answer.headers
+    assert answer.headers["cache-control"] == "no-store"
+    return answer
+
+
+SUCCESSES = {
+    "object": (b'{"response": {"users": [{"id": 4408801109440198}]}}', [JSON]),
+    "string-of-json": (b'{"response": "{\\"users\\": []}"}', [JSON]),
+    "string": (b'{"response": "ok"}', [JSON]),
+    "empty-string": (b'{"response": ""}', [JSON]),
+    "empty-error": (b'{"response": {}, "error": ""}', [JSON]),
+    "charset": (b'{"response": {}}', ["Content-Type: application/json; charset=utf-8"]),
+    "byte-order-mark": (b'\xef\xbb\xbf{"response": {}}', [JSON]),
+    "wrong-content-type": (b'{"response": {}}', [FORM]),
+    "text-content-type": (b'{"response": {}}', ["Content-Type: text/html"]),
+    "strange-content-type": (b'{"response": {}}', ["Content-Type: \xff"]),
+    "no-content-type": (b'{"response": {}}', []),
+    "form": (b"response=%7B%22users%22%3A%5B%5D%7D", [FORM]),
+    "form-without-content-type": (b"response=ok", []),
+}
+
+
+@pytest.mark.parametrize("kind", SUCCESSES)
+def test_success(house: House, command: str, kind: str) -> None:
+    """
+    A response is a success, in whatever form a device sends it.
+    """
+    body, headers = SUCCESSES[kind]
+    report(house, body, *headers)
+    found = house.command(command)
+    assert (found["state"], found["evidence"], found["matched_by"]) == ("succeeded", "device", "uuid")
+    assert "response" in found["result"]
+    assert found["error"] is None
+
+
+FAILURES = {
+    "text": (b'{"error": "no such object"}', JSON, "no such object"),
+    "object": (b'{"error": {"code": 3}}', JSON, '{"code":3}'),
+    "form": (b"error=no+such+object", FORM, "no such object"),
+    "empty": (b'{"error": ""}', JSON, "the device gave no reason"),
+    "with-response": (b'{"response": "", "error": "half"}', JSON, "half"),
+}
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+def test_failure(house: House, command: str, kind: str) -> None:
+    """
+    An error is a failure, and an operator reads which.
+    """
+    body, header, error = FAILURES[kind]
+    report(house, body, header)
+    found = house.command(command)
+    assert (found["state"], found["error"]) == ("failed", error)
+
+
+def test_result_is_kept_to_the_letter(house: House, command: str) -> None:
+    """
+    What a device said is shown untouched: each digit, each blank, each key.
+    """
+    body = '{ "response" : {"id": 4408801109440198, "x": 1.10, "name": "Zoë \\u00e9"}, "more": null }'
+    report(house, body.encode(), JSON)
+    shown = house.ask(f"GET /v1/commands/{command}").body
+    assert f'"result":{body}}}'.encode() in shown
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not json",
+        b'{"response": ',
+        b"[]",
+        b'"ok"',
+        b"null",
+        b"{}",
+        b'{"users": []}',
+        b"\xff\xfe",
+        b'{"response": NaN}',
+        b"[" * 5000,
+    ],
+)
+def test_unreadable_result(house: House, command: str, body: bytes) -> None:
+    """
+    What cannot be read at all leaves a command unknown at once, with the bytes as they came.
+    """
+    report(house, body, JSON)
+    found = house.command(command)
+    assert (found["state"], found["error"]) == ("unknown", "unreadable result")
+    assert base64.b64decode(found["result"]["raw"]) == body
+
+
+BATCH = {"transactions": [{"endpoint": "create_objects"}, {"endpoint": "load_objects"}]}
+
+
+@pytest.mark.parametrize(
+    ("results", "state", "error"),
+    [
+        ([{"transactionid": 1, "success": True}, {"transactionid": 2, "response": "{}"}], "succeeded", None),
+        ([{"transactionid": "2", "success": True}, {"transactionid": "1", "success": True}], "succeeded", None),
+        (
+            [{"transactionid": 1, "success": True}, {"transactionid": 2, "success": False, "error": "full"}],
+            "failed",
+            "transaction 2: full",
+        ),
+        ([{"transactionid": 2, "success": True}], "failed", "transaction 1: no answer"),
+    ],
+)
+def test_batch_result(house: House, results: list[Any], state: str, error: str | None) -> None:
+    """
+    A batch succeeds when each entry did, though numbers come back for text; one that did not is named.
+    """
+    house.register(DEVICE)
+    command = house.put(DEVICE, BATCH)
+    house.knock(POLL)
+    report(house, json.dumps({"transactions_results": results}).encode(), JSON)
+    found = house.command(command)
+    assert (found["state"], found["error"]) == (state, error)
+    assert found["result"] == {"transactions_results": results}
+
+
+def test_repeated_result(house: House, command: str) -> None:
+    """
+    A device that repeats a result is answered as the first time, and changes nothing.
+    """
+    report(house, b'{"response": {"n": 1}}', JSON)
+    before = house.command(command)
+    house.clock.advance(3)
+    report(house, b'{"response": {"n": 1}}', JSON)
+    assert house.command(command) == before
+    assert house.orphans(DEVICE) == []
+
+
+def test_contradicting_result(house: House, command: str) -> None:
+    """
+    A result that contradicts a settled one changes nothing, and an operator can see it.
+    """
+    report(house, b'{"response": {}}', JSON)
+    before = house.command(command)
+    report(house, b'{"error": "on second thought"}', JSON)
+    assert house.command(command) == before
+    (orphan,) = house.orphans(DEVICE)
+    assert base64.b64decode(orphan["raw"]) == b'{"error": "on second thought"}'
+    assert (orphan["reference"], orphan["reason"]) == ("0d9f4bd6", "the command is succeeded already")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["uuid=ffffffff", "uuid=ffffffff&endpoint=load_objects", "endpoint=reboot", "uuid=%ff%00", "uuid=" + "u" * 900],
+)
+def test_orphan_result(house: House, command: str, query: str) -> None:
+    """
+    A result that matches no command is answered like any other, changes nothing, and is kept for an operator.
+    """
+    report(house, b'{"response": 1}', line=f"POST /result?deviceId=4408801109440198&{query}")
+    assert house.command(command)["state"] == "sent"
+    (orphan,) = house.orphans(DEVICE)
+    assert (base64.b64decode(orphan["raw"]), orphan["size"]) == (b'{"response": 1}', 15)
+    assert house.events(DEVICE)[-1] == "result.orphaned"
+
+
+def test_result_of_another_device(house: House, command: str) -> None:
+    """
+    A device settles only what was sent to itself.
+    """
+    house.register("controlid:7")
+    report(house, b'{"response": 1}', line="POST /result?deviceId=7&uuid=0d9f4bd6")
+    assert house.command(command)["state"] == "sent"
+    assert len(house.orphans("controlid:7")) == 1
+
+
+@pytest.mark.parametrize("query", ["", "&endpoint=load_objects", "&endpoint=/load_objects.fcgi", "&uuid="])
+def test_result_without_uuid(house: House, command: str, query: str) -> None:
+    """
+    A result without a uuid is for the command that is out.
+    """
+    report(house, b'{"response": 1}', line=f"POST /result?deviceId=4408801109440198{query}")
+    found = house.command(command)
+    assert (found["state"], found["matched_by"]) == ("succeeded", "order")
+
+
+def test_late_result(house: House, command: str) -> None:
+    """
+    A result that comes after its lease ran out still settles its command.
+    """
+    house.tick(61)
+    assert house.command(command)["state"] == "unknown"
+    report(house, b'{"response": 1}', JSON)
+    found = house.command(command)
+    assert (found["state"], found["late"]) == ("succeeded", True)
+
+
+def test_result_while_the_store_is_down(house: House, command: str) -> None:
+    """
+    A result that cannot be made durable is not answered 200: the device keeps it.
+    """
+    house.fail_store()
+    answer = house.knock(request(RESULT, b'{"response": 1}', JSON)).answer()
+    assert (answer.code, answer.body, answer.headers["cache-control"]) == (503, b"", "no-store")

@@ -1,0 +1,242 @@
+"""
+Tests of held polls on the device port, in both dialects.
+"""
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from pushd.store.interface import Claim
+from pushd.store.sqlite import MEMORY, SqliteStore
+from tests.connection import Connection
+from tests.dialects.speakers import Speaker
+from tests.house import BuildHouse, House
+
+
+def is_idle(poll: Connection, speaker: Speaker) -> bool:
+    """
+    Whether a poll was answered, with nothing.
+    """
+    answer = poll.answer()
+    return (answer.code, answer.body) == (200, speaker.idle)
+
+
+def test_poll_is_held(house: House, speaker: Speaker) -> None:
+    """
+    A poll for which there is nothing is held, and ends idle.
+    """
+    poll = house.knock(speaker.poll())
+    house.clock.advance(speaker.hold - 0.1)
+    assert poll.answers() == []
+    assert house.seen(speaker.device)["polling"] is True
+    house.clock.advance(0.1)
+    assert is_idle(poll, speaker)
+    assert house.seen(speaker.device)["polling"] is False
+
+
+def test_hold_is_configured(build_house: BuildHouse, speaker: Speaker) -> None:
+    """
+    The hold of a dialect can be set.
+    """
+    house = build_house(holds={speaker.device.partition(":")[0]: 3.0})
+    poll = house.knock(speaker.poll())
+    house.clock.advance(3)
+    assert is_idle(poll, speaker)
+
+
+@pytest.mark.parametrize("random", [0.5, 1.0])
+def test_jitter(build_house: BuildHouse, speaker: Speaker, random: float) -> None:
+    """
+    A hold is shortened by up to a tenth, at random, so that a fleet does not come back in one wave.
+    """
+    house = build_house(random=random)
+    poll = house.knock(speaker.poll())
+    hold = speaker.hold * (1 - random / 10)
+    house.clock.advance(hold - 0.01)
+    assert poll.answers() == []
+    house.clock.advance(0.02)
+    assert is_idle(poll, speaker)
+
+
+@pytest.mark.parametrize("hold", [20, 1])
+def test_hold_of_a_device(house: House, speaker: Speaker, hold: float) -> None:
+    """
+    The hold that an operator gave a device wins.
+    """
+    house.register(speaker.device, hold=hold)
+    poll = house.knock(speaker.poll())
+    house.clock.advance(hold - 0.1)
+    assert poll.answers() == []
+    house.clock.advance(0.1)
+    assert is_idle(poll, speaker)
+
+
+@pytest.mark.parametrize("hold", [0, 0.9])
+def test_hold_below_a_second(house: House, speaker: Speaker, hold: float) -> None:
+    """
+    A device that waits for less than a second is answered at once; what is queued for it, too.
+    """
+    house.register(speaker.device, hold=hold)
+    assert is_idle(house.knock(speaker.poll()), speaker)
+    house.put(speaker.device, speaker.payload)
+    assert house.knock(speaker.poll()).answer().body not in (b"", speaker.idle)
+
+
+def test_command_arrives_at_once(house: House, speaker: Speaker) -> None:
+    """
+    A command that is put while a poll is held is delivered at once, and is sent from then on.
+    """
+    poll = house.knock(speaker.poll())
+    house.clock.advance(3)
+    command = house.put(speaker.device, speaker.payload)
+    assert poll.answer().body not in (b"", speaker.idle)
+    assert house.command(command)["state"] == "sent"
+    assert house.command(command)["attempts"] == 1
+
+
+def test_command_for_later(house: House, speaker: Speaker) -> None:
+    """
+    A command that is not yet due comes to a held poll when it is.
+    """
+    poll = house.knock(speaker.poll())
+    house.put(speaker.device, speaker.payload, not_before="2027-01-15T08:00:07Z")
+    house.clock.advance(6.9)
+    assert poll.answers() == []
+    house.clock.advance(0.1)
+    assert poll.answer().body not in (b"", speaker.idle)
+
+
+def test_command_that_is_too_old(house: House, speaker: Speaker) -> None:
+    """
+    A command whose time is over is never sent, not even in the second before it is swept.
+    """
+    house.register(speaker.device)
+    command = house.put(speaker.device, speaker.payload, ttl=5)
+    house.clock.advance(5)
+    poll = house.knock(speaker.poll())
+    assert poll.answers() == []
+    house.tick(1)
+    assert house.command(command)["state"] == "expired"
+
+
+def test_device_that_leaves(house: House, speaker: Speaker) -> None:
+    """
+    A device that leaves while it waits leaves nothing behind, and a later command waits for its next poll.
+    """
+    house.register(speaker.device)
+    timers = len(house.clock.getDelayedCalls())
+    poll = house.knock(speaker.poll())
+    house.clock.advance(2)
+    poll.hang_up()
+    assert len(house.clock.getDelayedCalls()) == timers
+    assert len(house.core.wakeups) == 0
+    assert house.seen(speaker.device)["polling"] is False
+    command = house.put(speaker.device, speaker.payload)
+    assert house.command(command)["state"] == "queued"
+    assert house.knock(speaker.poll()).answer().body not in (b"", speaker.idle)
+
+
+class SlowStore(SqliteStore):
+    """
+    A store whose claims are committed at once, but told only when a test says so.
+    """
+
+    claimed: Deferred[Claim]
+
+    def claim(self, *args: Any) -> Deferred[Claim]:
+        """
+        See :meth:`IStore.claim`.
+        """
+        self.claimed = super().claim(*args)
+        self.claimed.pause()
+        return self.claimed
+
+
+def test_device_that_leaves_before_a_byte_was_written(build_house: BuildHouse, speaker: Speaker) -> None:
+    """
+    A command that was claimed for a device that has gone meanwhile goes back to the queue, as if nothing was.
+    """
+    store = SlowStore(MEMORY)
+    house = build_house(store)
+    house.register(speaker.device)
+    command = house.put(speaker.device, speaker.payload)
+    poll = house.knock(speaker.poll())
+    assert house.command(command)["state"] == "sent"
+    poll.hang_up()
+    store.claimed.unpause()
+    found = house.command(command)
+    assert (found["state"], found["attempts"], found["sent_at"]) == ("queued", 0, None)
+    assert house.events(speaker.device)[-2:] == ["command.sent", "command.queued"]
+
+
+def test_newer_poll_takes_over(house: House, speaker: Speaker) -> None:
+    """
+    The newer poll of a device is the live one; the older ends idle at once.
+    """
+    older = house.knock(speaker.poll())
+    house.clock.advance(3)
+    newer = house.knock(speaker.poll())
+    assert is_idle(older, speaker)
+    house.put(speaker.device, speaker.payload)
+    assert newer.answer().body not in (b"", speaker.idle)
+
+
+def test_takeover_storm(house: House, speaker: Speaker) -> None:
+    """
+    From the third takeover within 10 s the older poll ends only after 5 s, and an event tells of two devices.
+    """
+    house.register(speaker.device, hold=30)
+    polls = [house.knock(speaker.poll()) for _ in range(4)]
+    assert [len(poll.answers()) for poll in polls] == [1, 1, 0, 0]
+    assert house.events(speaker.device)[-1] == "device.conflict"
+    house.clock.advance(4.9)
+    assert polls[2].answers() == []
+    house.clock.advance(0.1)
+    assert is_idle(polls[2], speaker)
+    assert polls[3].answers() == []
+
+
+def test_lingering_poll_gets_nothing(house: House, speaker: Speaker) -> None:
+    """
+    In a storm a command goes to the newest poll, not to one that waits for its end.
+    """
+    house.register(speaker.device, hold=30)
+    polls = [house.knock(speaker.poll()) for _ in range(4)]
+    house.put(speaker.device, speaker.payload)
+    assert polls[2].answers() == []
+    assert polls[3].answer().body not in (b"", speaker.idle)
+
+
+def test_polls_end_when_we_stop(house: House, speaker: Speaker) -> None:
+    """
+    When we are about to stop, held polls end idle, and new ones are not held; what is queued is still handed over.
+    """
+    poll = house.knock(speaker.poll())
+    house.core.drain()
+    assert is_idle(poll, speaker)
+    assert is_idle(house.knock(speaker.poll()), speaker)
+
+
+def test_poll_gap(house: House, speaker: Speaker) -> None:
+    """
+    How long a device is deaf between an idle answer and its next poll is measured.
+    """
+    for rest in (5, 60, 7):
+        house.knock(speaker.poll())
+        house.clock.advance(speaker.hold)
+        house.clock.advance(rest)
+    house.knock(speaker.poll())
+    assert house.seen(speaker.device)["poll_gap"] == 7
+
+
+def test_idle_poll_is_free(house: House, speaker: Speaker) -> None:
+    """
+    Nothing on the way of an idle poll of a known device asks the database for anything.
+    """
+    house.knock(speaker.poll())
+    house.clock.advance(speaker.hold)
+    house.fail_store()
+    poll = house.knock(speaker.poll())
+    house.clock.advance(speaker.hold)
+    assert is_idle(poll, speaker)
