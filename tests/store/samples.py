@@ -1,0 +1,133 @@
+"""
+The values that tests of a store are made of.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import frozen
+
+from pushd.model.command import Draft, Payload, Terms
+from pushd.model.device import Device
+from pushd.model.lifecycle import Delivery, Move
+from pushd.model.moments import Now
+from pushd.model.report import Report, Verdict
+
+WALL = 1_800_000_000_000
+STEADY = 5_000_000
+
+DOOR = "controlid:1"
+GATE = "controlid:2"
+STRANGER = "controlid:9"
+
+AGAIN = Delivery.AT_LEAST_ONCE
+LIMIT = 1000
+"""As many commands as a test cares to queue."""
+
+WORKED = Verdict(move=Move.SUCCEED)
+BROKE = Verdict(move=Move.FAIL, error="no such user")
+GARBLED = Verdict(move=Move.GARBLE, error="unreadable result")
+
+
+def at(seconds: float = 0.0) -> Now:
+    """
+    An instant of a test, on both clocks.
+    """
+    passed = round(seconds * 1000)
+    return Now(wall=WALL + passed, steady=STEADY + passed)
+
+
+def wall(seconds: float = 0.0) -> int:
+    """
+    The same instant on the wall alone.
+    """
+    return at(seconds).wall
+
+
+def ident(number: int) -> str:
+    """
+    The id of a test's command of this number; they ascend as ids do.
+    """
+    return f"019ab000-0000-7000-8000-{number:012d}"
+
+
+def device(name: str = DOOR, /, **fields: Any) -> Device:
+    """
+    An approved device.
+    """
+    made: dict[str, Any] = {"dialect": name.partition(":")[0], "heartbeat_timeout": 120.0, "created_at": WALL}
+    return Device(id=name, **(made | fields))
+
+
+def draft(
+    number: int,
+    name: str = DOOR,
+    payload: Payload | None = None,
+    lease: float = 60.0,
+    key: str | None = None,
+    fingerprint: bytes | None = None,
+    created_by: str = "admin",
+    **terms: Any,
+) -> Draft:
+    """
+    A command of this number for a device.
+    """
+    return Draft(
+        id=ident(number),
+        device=name,
+        payload={"endpoint": "load_objects"} if payload is None else payload,
+        terms=Terms(**terms),
+        lease=lease,
+        created_by=created_by,
+        idempotency_key=key,
+        fingerprint=fingerprint,
+    )
+
+
+@frozen(kw_only=True)
+class Said:
+    """
+    A report of a device, as its dialect has read it.
+    """
+
+    message: str | None = None
+    uuid: str | None = None
+    endpoint: str | None = None
+    verdict: Verdict = WORKED
+    result: str | None = '{"response":{}}'
+    raw: bytes = b'{"response":{}}'
+    size: int = 15
+    parts: Mapping[int, Report] | None = None
+    """What it says of each of several commands, by place; None: the same of all."""
+
+    def concerns(self, payload: Payload) -> bool:
+        """
+        See :meth:`Report.concerns`.
+        """
+        return self.endpoint in (None, payload["endpoint"])
+
+    def judge(self, payload: Payload) -> Verdict:
+        """
+        See :meth:`Report.judge`.
+        """
+        return self.verdict
+
+    def part(self, position: int) -> Report | None:
+        """
+        See :meth:`Report.part`.
+        """
+        return self if self.parts is None else self.parts.get(position)
+
+
+def together(payload: Payload) -> bool:
+    """
+    Let any command travel with others.
+    """
+    return True
+
+
+def by_message(number: int, verdict: Verdict = WORKED, result: str | None = '{"success":true}') -> Report:
+    """
+    A report on the command of this number, by its id.
+    """
+    return Said(message=ident(number), verdict=verdict, result=result)

@@ -1,0 +1,96 @@
+"""
+What tests of a store do again and again.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pushd.model.command import Command, Handed
+from pushd.model.device import Device
+from pushd.model.events import Event
+from pushd.model.lifecycle import State
+from pushd.model.moments import Now
+from pushd.store.interface import DeviceFilter, EventFilter, IStore
+from pushd.store.transaction import ITransaction, Statement
+from pushd.store.verbs import Verbs
+from tests.store.samples import DOOR, LIMIT, at, draft, ident
+
+
+async def put(store: IStore, *numbers: int, now: Now | None = None, **fields: Any) -> None:
+    """
+    Queue commands of these numbers.
+    """
+    for number in numbers:
+        await store.put(draft(number, **fields), False, LIMIT, now or at())
+
+
+async def claim(store: IStore, device: str = DOOR, uuid: str | None = None, now: Now | None = None) -> Handed | None:
+    """
+    What a device is handed, if anything.
+    """
+    claimed = await store.claim(device, uuid, False, 1, now or at())
+    return claimed.handed[0] if claimed.handed else None
+
+
+async def send(
+    store: IStore, number: int, name: str = DOOR, uuid: str | None = None, now: Now | None = None, **fields: Any
+) -> Handed:
+    """
+    Queue a command of this number and hand it to its device.
+    """
+    await put(store, number, name=name, now=now, **fields)
+    handed = await claim(store, name, uuid, now)
+    assert handed is not None
+    assert handed.command == ident(number)
+    return handed
+
+
+async def state(store: IStore, number: int) -> State:
+    """
+    Where the command of this number stands.
+    """
+    return (await look(store, number)).state
+
+
+async def look(store: IStore, number: int) -> Command:
+    """
+    The command of this number.
+    """
+    command: Command = await store.command(ident(number))
+    return command
+
+
+async def one(store: IStore, name: str) -> Device:
+    """
+    A device as it is kept.
+    """
+    found = [device for device, _ in await store.devices(DeviceFilter(q=name), None, 10) if device.id == name]
+    assert len(found) == 1
+    return found[0]
+
+
+async def feed(store: IStore) -> list[Event]:
+    """
+    Everything that the store has written into its feed.
+    """
+    page = await store.events(EventFilter(), 0, 10_000)
+    return list(page.items)
+
+
+def words(events: Iterable[Event]) -> list[str]:
+    """
+    The types of events, in order.
+    """
+    return [str(event.type) for event in events]
+
+
+async def tamper(store: IStore, sql: str, **values: Any) -> None:
+    """
+    Do to the database what no verb does.
+    """
+    assert isinstance(store, Verbs)
+
+    def verb(tx: ITransaction) -> None:
+        tx.run(Statement("tamper", sql), **values)
+
+    await store._write(verb)

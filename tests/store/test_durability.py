@@ -1,0 +1,59 @@
+"""
+Tests of what is there after the process was killed: everything that anybody was told of.
+"""
+
+import random
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from pushd.model.lifecycle import State
+from pushd.store.interface import CommandFilter
+from pushd.store.sqlite import SqliteStore
+from tests.store.samples import DOOR, at, ident
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_and_kill(path: Path, lines: int) -> dict[str, set[int]]:
+    """
+    Let another process write until it has said so many lines, and kill it at once; all that it said.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.store.writer", str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            said = [process.stdout.readline() for _ in range(lines)]
+        finally:
+            process.kill()
+        said += process.stdout.readlines()
+    assert process.returncode == -9
+    told: dict[str, set[int]] = defaultdict(set)
+    for line in said:
+        if line.endswith("\n"):
+            word, number = line.split()
+            told[word].add(int(number))
+    return told
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_nothing_that_was_accepted_is_lost(tmp_path: Path, seed: int) -> None:
+    """
+    Killed at any moment, the process leaves every command that it has acknowledged, and every result.
+    """
+    path = tmp_path / "pushd.sqlite"
+    told = run_and_kill(path, random.Random(seed).randrange(1, 150))
+    assert told["put"]
+    store = SqliteStore(path=str(path))
+    known = store.open(at())
+    kept = {command.id: command for command in await store.commands(CommandFilter(device=DOOR), None, 10_000)}
+    assert {ident(number) for number in told["put"]} <= set(kept)
+    assert {kept[ident(number)].state for number in told["settled"]} <= {State.SUCCEEDED}
+    assert known.last_command == max(kept)
+    queued = {command.id for command in kept.values() if command.state is State.QUEUED}
+    assert known.queued == ({DOOR} if queued else set())
+    await store.close()

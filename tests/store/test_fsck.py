@@ -1,0 +1,118 @@
+"""
+Tests of the search for what is stored and cannot be.
+"""
+
+import pytest
+
+from pushd.model.device import ProofKind
+from pushd.model.lifecycle import Move
+from pushd.store.fsck import CHECKS
+from pushd.store.interface import IStore
+from tests.store.samples import AGAIN, BROKE, DOOR, GARBLED, GATE, LIMIT, Said, at, by_message, draft, ident
+from tests.store.steps import claim, put, send, tamper
+
+BREAKS = {
+    "the number of attempts does not match those written down": "UPDATE command SET attempts = 2 WHERE id = :sent",
+    "an attempt belongs to no command": (
+        "INSERT INTO attempt (command, number, device, sent_at, handover) VALUES ('gone', 1, 'd', 0, 'gone/1')"
+    ),
+    "it was sent, acknowledged or ended without an attempt": (
+        "INSERT INTO command (id, device, state, payload, delivery, priority, ttl, created_at, expires_at, attempts,"
+        " max_attempts, lease, deadline, lease_until, created_by) SELECT 'x', device, state, payload, delivery,"
+        " priority, ttl, created_at, expires_at, 0, 5, lease, deadline, 1, '' FROM command WHERE id = :sent"
+    ),
+    "its times do not ascend": "UPDATE command SET created_at = sent_at + 1 WHERE id = :sent",
+    "it was sent after its time to live": "UPDATE command SET expires_at = sent_at WHERE id = :sent",
+    "it is open, and its device is not known": "DELETE FROM device",
+    "its time to live is over, and nothing has ended it": "UPDATE command SET expires_at = 0 WHERE id = :queued",
+    "the device's word is claimed, and no result is there": "UPDATE command SET result = NULL WHERE id = :succeeded",
+    "it was sent again as a command that is not its successor": (
+        "UPDATE command SET resent_as = :queued, resend_of = :sent WHERE id IN (:succeeded, :queued)"
+    ),
+    "the feed tells another state": "DELETE FROM event WHERE command = :sent AND type = 'command.sent'",
+    "the feed does not tell of it": "DELETE FROM event WHERE command = :queued",
+    "a proof belongs to no device": "INSERT INTO proof (digest, device, kind) VALUES (x'00', 'gone', 'secret')",
+}
+"""How to break each promise by hand."""
+
+
+async def some(store: IStore) -> dict[str, str]:
+    """
+    Have a command queued, one out and one that succeeded.
+    """
+    await send(store, 1)
+    await send(store, 2)
+    await store.settle(DOOR, by_message(2), at(1))
+    await put(store, 3)
+    return {"sent": ident(1), "succeeded": ident(2), "queued": ident(3)}
+
+
+async def found(store: IStore) -> list[str]:
+    """
+    What is wrong with the store, each kind once.
+    """
+    return sorted({flaw.what for flaw in await store.fsck(at(2))})
+
+
+def test_each_check_has_its_break() -> None:
+    """
+    No check stays untried.
+    """
+    assert [check.description for check in CHECKS] == list(BREAKS)
+
+
+@pytest.mark.parametrize("what", BREAKS)
+async def test_what_cannot_be_is_found(store: IStore, what: str) -> None:
+    """
+    Whatever promise was broken by hand, it is found and named.
+    """
+    values = await some(store)
+    assert await found(store) == []
+    asked = {name: value for name, value in values.items() if f":{name}" in BREAKS[what]}
+    await tamper(store, BREAKS[what], **asked)
+    assert what in await found(store)
+
+
+async def test_a_flaw_says_whom_it_concerns(store: IStore) -> None:
+    """
+    The device, the command, and what was found.
+    """
+    await some(store)
+    await tamper(store, "UPDATE command SET attempts = 2 WHERE id = :id", id=ident(1))
+    [flaw] = await store.fsck(at(2))
+    assert (flaw.device, flaw.command, flaw.detail) == (DOOR, ident(1), "2 counted, 1 written")
+
+
+async def test_a_command_that_the_sweep_will_end_soon_is_no_flaw(store: IStore) -> None:
+    """
+    The sweep may be a little behind; if it is far behind, something is wrong.
+    """
+    await put(store, 1)
+    assert await store.fsck(at(301)) == []
+    assert [flaw.what for flaw in await store.fsck(at(400))] == ["its time to live is over, and nothing has ended it"]
+
+
+async def test_a_store_that_was_used_is_sound(store: IStore) -> None:
+    """
+    Whatever senders, devices, operators and the clock did, nothing is found.
+    """
+    for number, verdict in ((1, BROKE), (2, GARBLED)):
+        await send(store, number)
+        await store.settle(DOOR, by_message(number, verdict), at(1))
+    await send(store, 3, delivery=AGAIN)
+    await store.cancel(ident(3), at(1))
+    handed = await send(store, 4)
+    await store.unsend([handed], at(1))
+    await store.cancel(ident(4), at(1))
+    await send(store, 5, delivery=AGAIN)
+    await store.lapse(10, at(60))
+    await claim(store, now=at(61))
+    await store.settle(DOOR, Said(message=ident(5)), at(62))
+    await store.resolve(ident(3), Move.RESOLVE_FAILED, None, "ana", at(63))
+    await store.acknowledge(DOOR, ident(2), at(64))
+    await store.put(draft(6, GATE), False, LIMIT, at(65))
+    await store.add_proof(GATE, ProofKind.SECRET, b"s", 0.0, at(65))
+    await store.forget_device(GATE, at(66))
+    assert await store.fsck(at(70)) == []
+    await store.purge(at(63).wall, 100)
+    assert await store.fsck(at(70)) == []

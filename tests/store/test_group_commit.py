@@ -1,0 +1,84 @@
+"""
+Tests of many senders at one time: they wait for the disk together, and each is told only what concerns it.
+"""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, gatherResults
+
+from pushd.model.errors import DeviceKnown
+from pushd.model.events import Event
+from pushd.store.interface import IStore
+from pushd.store.sqlite import SqliteStore
+from tests.store.conftest import Shelf
+from tests.store.gate import Gate
+from tests.store.samples import DOOR, GATE, LIMIT, at, device, draft
+from tests.store.steps import words
+
+pytestmark = pytest.mark.parametrize("kind", ["threads"])
+
+
+async def test_senders_at_the_same_time_share_a_commit(shelf: Shelf, store: IStore) -> None:
+    """
+    A hundred commands that arrive while the disk is busy wait for it once.
+    """
+    assert isinstance(store, SqliteStore)
+    statements: list[str] = []
+    connection: sqlite3.Connection = store._writer.connection.connection  # type: ignore[attr-defined]
+    gate = Gate()
+    first = store._write(gate.wait)
+    with gate.shut():
+        connection.set_trace_callback(statements.append)
+        waiting: list[Deferred[Any]] = [store.put(draft(number), False, LIMIT, at()) for number in range(100)]
+    await gatherResults([first, *waiting])
+    connection.set_trace_callback(None)
+    assert statements.count("COMMIT") == 2
+
+
+async def test_everybody_is_told_in_order_after_the_commit(store: IStore, tmp_path: Path) -> None:
+    """
+    When the first change of a group is told, the whole group is durable; each sender hears after the listeners did.
+    """
+    assert isinstance(store, SqliteStore)
+    order: list[str] = []
+    durable: list[int] = []
+
+    def listen(event: Event) -> None:
+        order.append(str(event.device))
+        with closing(sqlite3.connect(tmp_path / "pushd.sqlite")) as other:
+            durable.append(other.execute("SELECT COUNT(*) FROM device WHERE id LIKE 'servereye:%'").fetchone()[0])
+
+    store.subscribe(listen)
+    gate = Gate()
+    waiting: list[Deferred[Any]] = [store._write(gate.wait)]
+    with gate.shut():
+        for name in "abc":
+            adding = store.add_device(device(f"servereye:{name}"), False, at())
+            waiting.append(adding.addCallback(lambda added: order.append(f"done {added.id[-1]}")))
+    await gatherResults(waiting)
+    assert order == ["servereye:a", "done a", "servereye:b", "done b", "servereye:c", "done c"]
+    assert durable == [3, 3, 3]
+
+
+async def test_one_refusal_in_a_group_is_only_its_senders(store: IStore) -> None:
+    """
+    A sender who is refused does not keep those from succeeding whose commands were written with it.
+    """
+    assert isinstance(store, SqliteStore)
+    heard: list[Event] = []
+    store.subscribe(heard.append)
+    gate = Gate()
+    first = store._write(gate.wait)
+    with gate.shut():
+        before = store.note_conflict(DOOR, {}, at())
+        refused = store.add_device(device(GATE), False, at())
+        after = store.put(draft(1), False, LIMIT, at())
+    with pytest.raises(DeviceKnown):
+        await refused
+    waiting: list[Deferred[Any]] = [first, before, after]
+    await gatherResults(waiting)
+    assert words(heard) == ["device.conflict", "command.queued"]

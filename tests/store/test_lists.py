@@ -1,0 +1,149 @@
+"""
+Tests of the lists of commands and devices.
+"""
+
+from typing import Any
+
+import pytest
+
+from pushd.model.device import Admission, Load, PresenceState
+from pushd.model.errors import UnknownCommand
+from pushd.model.lifecycle import State
+from pushd.store.interface import CommandFilter, DeviceFilter, IStore
+from tests.store.samples import DOOR, GATE, LIMIT, STRANGER, at, by_message, device, draft, ident, wall
+from tests.store.steps import look, put, send
+
+AGENT = "servereye:Abc"
+
+
+async def listed(store: IStore, **which: Any) -> list[int]:
+    """
+    The numbers of the commands that a filter lets through.
+    """
+    return [int(command.id[-12:]) for command in await store.commands(CommandFilter(**which), None, 100)]
+
+
+async def found(store: IStore, **which: Any) -> list[str]:
+    """
+    The ids of the devices that a filter lets through.
+    """
+    return [device.id for device, _ in await store.devices(DeviceFilter(**which), None, 100)]
+
+
+async def test_a_command_that_does_not_exist_cannot_be_seen(store: IStore) -> None:
+    """
+    An id that is not known is told to be so.
+    """
+    with pytest.raises(UnknownCommand, match=ident(9)):
+        await store.command(ident(9))
+
+
+async def test_commands_are_listed_newest_first(store: IStore) -> None:
+    """
+    Without a filter all commands of all devices are listed.
+    """
+    await put(store, 1, 2)
+    await put(store, 3, name=GATE)
+    assert await listed(store) == [3, 2, 1]
+
+
+async def test_lists_leave_out_what_may_be_large(store: IStore) -> None:
+    """
+    Payload and result are for the one command that is looked at; all else is in the list.
+    """
+    await send(store, 1, payload={"endpoint": "x"})
+    await store.settle(DOOR, by_message(1), at(1))
+    whole = await look(store, 1)
+    assert (whole.payload, whole.result) == ({"endpoint": "x"}, '{"success":true}')
+    [listed] = await store.commands(CommandFilter(), None, 10)
+    assert (listed.payload, listed.result) == ({}, None)
+    assert (listed.state, listed.matched_by, listed.finished_at) == (State.SUCCEEDED, "message", wall(1))
+
+
+async def test_commands_are_filtered(store: IStore) -> None:
+    """
+    By device, by state, by when they were created, and by all of these.
+    """
+    await send(store, 1, now=at(0))
+    await put(store, 2, now=at(10))
+    await put(store, 3, now=at(20), name=GATE)
+    await put(store, 4, now=at(30))
+    assert await listed(store, device=DOOR) == [4, 2, 1]
+    assert await listed(store, state=State.QUEUED) == [4, 3, 2]
+    assert await listed(store, since=wall(10)) == [4, 3, 2]
+    assert await listed(store, since=wall(10.001)) == [4, 3]
+    assert await listed(store, device=DOOR, state=State.QUEUED, since=wall(20)) == [4]
+    assert await listed(store, device=STRANGER) == []
+
+
+async def test_commands_are_listed_page_by_page(store: IStore) -> None:
+    """
+    Each page goes on where the one before ended, even if new commands were sent meanwhile.
+    """
+    await put(store, 1, 2, 3, 4, 5)
+    first = await store.commands(CommandFilter(device=DOOR), None, 2)
+    await put(store, 6)
+    second = await store.commands(CommandFilter(device=DOOR), first[-1].id, 2)
+    third = await store.commands(CommandFilter(device=DOOR), second[-1].id, 2)
+    assert [command.id for command in first + second + third] == [ident(number) for number in (5, 4, 3, 2, 1)]
+
+
+async def fleet(store: IStore) -> None:
+    """
+    Add devices of both dialects.
+    """
+    await store.change_device(DOOR, {"name": "Front door", "tags": ("north", "doors")}, at())
+    await store.change_device(GATE, {"tags": ("doors",)}, at())
+    await store.add_device(device(STRANGER, admission=Admission.PENDING), True, at())
+    await store.add_device(device(AGENT, name="100% sure_"), False, at())
+    await store.note_presence(AGENT, PresenceState.ONLINE, at())
+
+
+@pytest.mark.parametrize(
+    ("which", "expected"),
+    [
+        ({}, [DOOR, GATE, STRANGER, AGENT]),
+        ({"dialect": "servereye"}, [AGENT]),
+        ({"presence": PresenceState.ONLINE}, [AGENT]),
+        ({"presence": PresenceState.NEVER_SEEN}, [DOOR, GATE, STRANGER]),
+        ({"admission": Admission.PENDING}, [STRANGER]),
+        ({"tags": ("doors",)}, [DOOR, GATE]),
+        ({"tags": ("doors", "north")}, [DOOR]),
+        ({"tags": ("door",)}, []),
+        ({"q": "door"}, [DOOR]),
+        ({"q": "FRONT"}, [DOOR]),
+        ({"q": "EYE:aB"}, [AGENT]),
+        ({"q": "controlid:"}, [DOOR, GATE, STRANGER]),
+        ({"q": "0%"}, [AGENT]),
+        ({"q": "_"}, [AGENT]),
+        ({"q": "'; --"}, []),
+        ({"dialect": "controlid", "admission": Admission.APPROVED, "tags": ("doors",), "q": "2"}, [GATE]),
+    ],
+)
+async def test_devices_are_filtered(store: IStore, which: dict[str, Any], expected: list[str]) -> None:
+    """
+    By dialect, presence, admission, tags (all must match), a part of id or name, and by all of these.
+    """
+    await fleet(store)
+    assert await found(store, **which) == expected
+
+
+async def test_devices_are_listed_page_by_page(store: IStore) -> None:
+    """
+    By id, each page going on after the last of the one before.
+    """
+    await fleet(store)
+    first = await store.devices(DeviceFilter(), None, 3)
+    second = await store.devices(DeviceFilter(), first[-1][0].id, 3)
+    assert [device.id for device, _ in first + second] == [DOOR, GATE, STRANGER, AGENT]
+
+
+async def test_devices_are_listed_with_their_load(store: IStore) -> None:
+    """
+    The list says of each device how much waits for it and how much is out.
+    """
+    await send(store, 1)
+    await put(store, 2, 3)
+    await store.put(draft(4, GATE), False, LIMIT, at())
+    loads = {device.id: load for device, load in await store.devices(DeviceFilter(), None, 10)}
+    assert loads == {DOOR: Load(queue=2, in_flight=1), GATE: Load(queue=1, in_flight=0)}

@@ -1,0 +1,200 @@
+"""
+Tests of how an older database becomes a newer one.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pushd.model.errors import StoreRefused
+from pushd.store.sqlite import MEMORY, SqliteStore, _schemas, connect, migrate
+from tests.store.samples import at
+
+FIRST = _schemas()[1]
+SECOND = """
+-- What a later version might add.
+ALTER TABLE device ADD COLUMN colour TEXT;
+CREATE INDEX device_colour ON device (colour) WHERE colour IS NOT NULL;
+UPDATE schema_version SET version = 2;
+-- The end"""
+THIRD = """
+CREATE TABLE palette (colour TEXT PRIMARY KEY);
+INSERT INTO palette SELECT DISTINCT id FROM token;
+UPDATE schema_version SET version = 3;
+"""
+FAILING = """
+ALTER TABLE device ADD COLUMN colour TEXT;
+UPDATE schema_version SET version = 2;
+INSERT INTO nothing VALUES (1);
+"""
+
+TOKEN = "INSERT INTO token VALUES ('t', 'admin', 'admin', x'00', 0)"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """
+    Where a database is, or will be.
+    """
+    return tmp_path / "pushd.sqlite"
+
+
+@pytest.fixture
+def old(path: Path) -> Iterator[sqlite3.Connection]:
+    """
+    A database of the first version with something in it.
+    """
+    with closing(connect(str(path))) as connection:
+        migrate(connection, str(path), {1: FIRST})
+        connection.execute(TOKEN)
+        yield connection
+
+
+def shape(connection: sqlite3.Connection) -> set[tuple[str, ...]]:
+    """
+    All tables and indexes, with their columns.
+    """
+    names = connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    columns = connection.execute(
+        "SELECT m.name AS main, c.name, c.type, c.pk FROM sqlite_master AS m, pragma_table_info(m.name) AS c"
+    ).fetchall()
+    return {tuple(map(str, row)) for row in names + columns}
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """
+    The version that a database says it has.
+    """
+    [row] = connection.execute("SELECT version FROM schema_version").fetchall()
+    return int(row["version"])
+
+
+def backups(path: Path) -> list[str]:
+    """
+    The names of the copies beside a database.
+    """
+    return sorted(each.name for each in path.parent.glob("*.backup-*"))
+
+
+def test_the_schemas_are_numbered_from_one() -> None:
+    """
+    Each step has its number, none is left out, and the last one says what the newest version is.
+    """
+    steps = _schemas()
+    assert sorted(steps) == list(range(1, len(steps) + 1))
+    with closing(connect(MEMORY)) as connection:
+        migrate(connection, MEMORY)
+        assert version(connection) == len(steps)
+
+
+def test_a_new_database_is_of_the_newest_version(path: Path) -> None:
+    """
+    Where nothing is, all steps are taken, and nothing is copied.
+    """
+    with closing(connect(str(path))) as connection:
+        migrate(connection, str(path), {1: FIRST, 2: SECOND, 3: THIRD})
+        assert version(connection) == 3
+    assert backups(path) == []
+
+
+@pytest.mark.parametrize("steps", [{1: FIRST, 2: SECOND}, {1: FIRST, 2: SECOND, 3: THIRD}], ids=["one", "two"])
+def test_upgraded_is_as_fresh(old: sqlite3.Connection, path: Path, steps: dict[int, str]) -> None:
+    """
+    A database that was brought up to date cannot be told from one that was made new.
+    """
+    migrate(old, str(path), steps)
+    with closing(connect(MEMORY)) as fresh:
+        migrate(fresh, MEMORY, steps)
+        assert shape(old) == shape(fresh)
+        assert version(old) == version(fresh) == max(steps)
+
+
+def test_what_was_there_is_still_there(old: sqlite3.Connection, path: Path) -> None:
+    """
+    An upgrade loses nothing, and steps may use what is there.
+    """
+    migrate(old, str(path), {1: FIRST, 2: SECOND, 3: THIRD})
+    assert [row["name"] for row in old.execute("SELECT name FROM token")] == ["admin"]
+    assert [row["colour"] for row in old.execute("SELECT colour FROM palette")] == ["t"]
+
+
+def test_a_copy_is_kept_of_what_was(old: sqlite3.Connection, path: Path) -> None:
+    """
+    Before an upgrade the whole database is copied beside itself, as it was.
+    """
+    before = shape(old)
+    migrate(old, str(path), {1: FIRST, 2: SECOND, 3: THIRD})
+    assert backups(path) == ["pushd.sqlite.backup-v1"]
+    with closing(connect(f"{path}.backup-v1")) as copy:
+        assert version(copy) == 1
+        assert shape(copy) == before
+        assert [row["name"] for row in copy.execute("SELECT name FROM token")] == ["admin"]
+
+
+def test_an_older_copy_is_replaced(old: sqlite3.Connection, path: Path) -> None:
+    """
+    A copy that an upgrade left which was given up does not stand in the way of the next.
+    """
+    Path(f"{path}.backup-v1").write_text("half of a copy")
+    migrate(old, str(path), {1: FIRST, 2: SECOND})
+    with closing(connect(f"{path}.backup-v1")) as copy:
+        assert version(copy) == 1
+
+
+def test_the_same_version_is_left_alone(old: sqlite3.Connection, path: Path) -> None:
+    """
+    A database that is up to date is opened as it is.
+    """
+    before = shape(old)
+    migrate(old, str(path), {1: FIRST})
+    assert shape(old) == before
+    assert backups(path) == []
+
+
+def test_a_step_that_fails_leaves_the_old_version(old: sqlite3.Connection, path: Path) -> None:
+    """
+    An upgrade that cannot be done is undone, and can be tried again.
+    """
+    before = shape(old)
+    with pytest.raises(sqlite3.OperationalError, match="nothing"):
+        migrate(old, str(path), {1: FIRST, 2: FAILING})
+    assert (shape(old), version(old)) == (before, 1)
+    assert not old.in_transaction
+    migrate(old, str(path), {1: FIRST, 2: SECOND})
+    assert version(old) == 2
+
+
+def test_steps_before_the_one_that_failed_are_kept(old: sqlite3.Connection, path: Path) -> None:
+    """
+    Each step is taken as a whole or not at all.
+    """
+    with pytest.raises(sqlite3.OperationalError):
+        migrate(old, str(path), {1: FIRST, 2: SECOND, 3: "INSERT INTO nothing VALUES (1)"})
+    assert version(old) == 2
+
+
+def test_a_newer_database_is_not_made_older(old: sqlite3.Connection, path: Path) -> None:
+    """
+    There is no way back but the copy: an older program says which version is needed.
+    """
+    migrate(old, str(path), {1: FIRST, 2: SECOND})
+    with pytest.raises(StoreRefused, match=r"newer pushd \(schema 2, this one knows 1\)"):
+        migrate(old, str(path), {1: FIRST})
+    assert version(old) == 2
+
+
+def test_two_starts_make_one_database(path: Path) -> None:
+    """
+    Opening again changes nothing of the schema.
+    """
+    shapes = []
+    for _ in range(2):
+        store = SqliteStore(path=str(path))
+        store.open(at())
+        store.close()
+        with closing(connect(str(path))) as connection:
+            shapes.append(shape(connection))
+    assert shapes[0] == shapes[1]

@@ -1,0 +1,104 @@
+"""
+Tests of how the database finds what it is asked for: on the hot path nothing is ever searched row by row.
+"""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from pushd.store import devices, lists, moves, outcomes, queue
+from pushd.store.sqlite import MEMORY, connect, migrate
+from pushd.store.transaction import Statement
+
+HOT = {
+    "candidates of a claim": queue._CANDIDATES,
+    "next due": queue._NEXT_DUE,
+    "what is out": queue._REPEATED,
+    "queue count": queue._QUEUED,
+    "idempotency key": queue._BY_KEY,
+    "one command": queue._WHOLE,
+    "newest attempt": outcomes._NEWEST,
+    "by uuid": outcomes._BY_UUID,
+    "by message": outcomes._BY_MESSAGE,
+    "latest that lapsed": outcomes._LATEST_LAPSED,
+    "what went together": outcomes._TOGETHER,
+    "trim of orphans": outcomes._TRIM,
+    "what expires": outcomes._EXPIRED,
+    "what lapses": outcomes._LAPSED,
+    "load of a device": devices._LOAD,
+    "open commands of a device": devices._UNENDED,
+    "last event": lists._LAST,
+    "oldest event": lists._KEPT,
+    "greatest id": lists._LAST_COMMAND,
+    "send": moves.SEND,
+    "unsend": moves.UNSEND,
+    "acknowledge": moves.ACKNOWLEDGE,
+    "lapse": moves.LAPSE,
+    "expire": moves.EXPIRE,
+    "cancel": moves.CANCEL,
+}
+
+SMALL = ("CONSTANT ROW", "sqlite_sequence")
+"""What has a row or two, and may be read as a whole."""
+
+OF_ONE_DEVICE = {
+    "candidates of a claim": queue._CANDIDATES,
+    "queue count": queue._QUEUED,
+    "next due": queue._NEXT_DUE,
+    "what goes before": lists._AHEAD,
+    "load of a device": devices._LOAD,
+    "open commands of a device": devices._UNENDED,
+}
+
+SORTED = ["candidates of a claim", "newest attempt", "by uuid", "latest that lapsed", "what expires", "what lapses"]
+
+
+@pytest.fixture
+def connection() -> Iterator[sqlite3.Connection]:
+    """
+    A database with nothing in it.
+    """
+    with closing(connect(MEMORY)) as connection:
+        migrate(connection, MEMORY)
+        yield connection
+
+
+def plan(connection: sqlite3.Connection, statement: Statement) -> list[str]:
+    """
+    What the database would do, step by step.
+    """
+    rows = connection.execute(f"EXPLAIN QUERY PLAN {statement.sql}", defaultdict(int)).fetchall()
+    return [row["detail"] for row in rows]
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_what_is_asked_often_is_found_by_an_index(connection: sqlite3.Connection, name: str) -> None:
+    """
+    However many commands are kept, finding the few that matter costs the same.
+    """
+    steps = plan(connection, HOT[name])
+    assert steps
+    assert not [step for step in steps if step.startswith("SCAN") and step.removeprefix("SCAN ") not in SMALL]
+
+
+@pytest.mark.parametrize("name", SORTED)
+def test_what_is_asked_in_order_is_stored_in_order(connection: sqlite3.Connection, name: str) -> None:
+    """
+    The first of many is found without sorting the many.
+    """
+    assert not [step for step in plan(connection, HOT[name]) if "TEMP B-TREE" in step]
+
+
+@pytest.mark.parametrize("name", OF_ONE_DEVICE)
+def test_a_device_does_not_pay_for_the_others(connection: sqlite3.Connection, name: str) -> None:
+    """
+    What concerns one device is found among what is open for it, not among all devices' commands or its whole history.
+    """
+    searched = [step for step in plan(connection, OF_ONE_DEVICE[name]) if "command" in step]
+    assert searched
+    for step in searched:
+        assert "(device=? AND " in step
+        assert any(index in step for index in ("command_queue", "command_due", "command_out"))

@@ -1,0 +1,236 @@
+"""
+Tests of commands that are taken back: by us, before a byte was written, or by an operator.
+"""
+
+import pytest
+
+from pushd.model.command import Handed
+from pushd.model.errors import IllegalMove, UnknownCommand
+from pushd.model.events import Event
+from pushd.model.lifecycle import State
+from pushd.model.report import Verdict
+from pushd.store.interface import IStore, Settlement
+from tests.store.samples import AGAIN, BROKE, DOOR, WORKED, Said, at, by_message, draft, ident, together, wall
+from tests.store.steps import claim, look, put, send, state, words
+
+
+async def test_what_was_not_written_waits_again(store: IStore, events: list[Event]) -> None:
+    """
+    A command whose device had hung up before it was written is queued as if it had never been claimed.
+    """
+    before = (await store.put(draft(1), False, 10, at()))[0]
+    handed = await claim(store, now=at(1))
+    assert handed is not None
+    await store.unsend([handed], at(2))
+    assert await look(store, 1) == before
+    assert words(events) == ["command.queued", "command.sent", "command.queued"]
+    assert events[2].data == {"reason": "unsent"}
+    assert (await store.load(DOOR)).in_flight == 0
+
+
+async def test_what_was_not_written_is_handed_over_again(store: IStore) -> None:
+    """
+    The next poll gets the command, as the first attempt, though it may run only once.
+    """
+    handed = await send(store, 1)
+    await store.unsend([handed], at())
+    assert await claim(store, now=at(1)) == handed
+
+
+async def test_several_are_taken_back_at_once(store: IStore) -> None:
+    """
+    All that one poll had claimed goes back.
+    """
+    await put(store, 1, 2, 3)
+    claimed = await store.claim(DOOR, None, True, 2, at(), together)
+    assert len(claimed.handed) == 2
+    await store.unsend(claimed.handed, at())
+    again = await store.claim(DOOR, None, True, 3, at(), together)
+    assert [handed.command for handed in again.handed] == [ident(1), ident(2), ident(3)]
+
+
+async def test_the_attempt_before_is_the_latest_again(store: IStore) -> None:
+    """
+    If a further attempt was not written, the command shows when the one before was sent.
+    """
+    await send(store, 1, delivery=AGAIN)
+    await store.lapse(10, at(60))
+    second = await claim(store, now=at(61))
+    assert second is not None
+    await store.unsend([second], at(62))
+    command = await look(store, 1)
+    assert (command.state, command.attempts, command.sent_at) == (State.QUEUED, 1, wall(0))
+
+
+async def test_the_name_of_a_poll_that_got_nothing_settles_nothing(store: IStore) -> None:
+    """
+    A result that names a poll whose command was taken back is not about that command.
+    """
+    handed = await send(store, 1, uuid="u-1")
+    await store.unsend([handed], at())
+    assert await store.settle(DOOR, Said(uuid="u-1"), at(1)) is Settlement.ORPHANED
+    assert await state(store, 1) is State.QUEUED
+
+
+async def test_taking_back_comes_too_late_after_a_result(store: IStore, events: list[Event]) -> None:
+    """
+    A command whose result is there is not queued again, whatever we believed of its connection.
+    """
+    handed = await send(store, 1)
+    await store.settle(DOOR, by_message(1), at(1))
+    told = list(events)
+    await store.unsend([handed], at(2))
+    assert await state(store, 1) is State.SUCCEEDED
+    assert events == told
+
+
+@pytest.mark.parametrize(("delivery", "then"), [("at_most_once", State.UNKNOWN), ("at_least_once", State.QUEUED)])
+async def test_taking_back_comes_too_late_after_a_lapse(store: IStore, delivery: str, then: State) -> None:
+    """
+    An attempt that was given up stays counted.
+    """
+    handed = await send(store, 1, delivery=delivery)
+    await store.lapse(10, at(60))
+    await store.unsend([handed], at(61))
+    command = await look(store, 1)
+    assert (command.state, command.attempts) == (then, 1)
+
+
+async def test_taking_back_an_old_attempt_leaves_the_new_one(store: IStore) -> None:
+    """
+    Only the attempt that was not written is taken back, not the one that came after it.
+    """
+    first = await send(store, 1, delivery=AGAIN)
+    await store.lapse(10, at(60))
+    await claim(store, now=at(61))
+    await store.unsend([first], at(62))
+    command = await look(store, 1)
+    assert (command.state, command.attempts) == (State.SENT, 2)
+
+
+async def test_an_acknowledged_command_is_not_taken_back(store: IStore) -> None:
+    """
+    If the device has acknowledged it, it was written after all.
+    """
+    handed = await send(store, 1)
+    await store.acknowledge(DOOR, ident(1), at(1))
+    await store.unsend([handed], at(2))
+    assert await state(store, 1) is State.ACKNOWLEDGED
+
+
+async def test_what_does_not_exist_cannot_be_taken_back(store: IStore, events: list[Event]) -> None:
+    """
+    A claim of a command that is not known changes nothing.
+    """
+    await store.unsend([Handed(command=ident(9), attempt=1, payload={})], at())
+    assert events == []
+
+
+async def test_a_queued_command_can_be_cancelled(store: IStore, events: list[Event]) -> None:
+    """
+    What was never sent is cancelled on the operator's word, and never handed over.
+    """
+    await put(store, 1)
+    command = await store.cancel(ident(1), at(5))
+    assert (command.state, command.finished_at, command.evidence) == (State.CANCELLED, wall(5), "operator")
+    assert command.payload == {"endpoint": "load_objects"}
+    assert await look(store, 1) == command
+    assert words(events) == ["command.queued", "command.cancelled"]
+    assert await claim(store) is None
+
+
+async def test_cancelling_again_is_no_error(store: IStore, events: list[Event]) -> None:
+    """
+    An operator who presses twice is answered twice, and it is told once.
+    """
+    await put(store, 1)
+    first = await store.cancel(ident(1), at(5))
+    assert await store.cancel(ident(1), at(9)) == first
+    assert words(events).count("command.cancelled") == 1
+
+
+async def test_a_command_that_may_have_run_is_not_called_cancelled(store: IStore, events: list[Event]) -> None:
+    """
+    One that waits for another attempt becomes unknown: no further attempt, but the first may have run.
+    """
+    await send(store, 1, delivery=AGAIN)
+    await store.lapse(10, at(60))
+    command = await store.cancel(ident(1), at(61))
+    assert (command.state, command.finished_at, command.evidence) == (State.UNKNOWN, wall(61), None)
+    assert command.error == "cancelled after it may have run"
+    assert words(events)[-1] == "command.unknown"
+    assert await claim(store, now=at(62)) is None
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+async def test_the_attempt_that_is_out_becomes_the_last(
+    store: IStore, events: list[Event], acknowledged: bool
+) -> None:
+    """
+    A command that is at the device cannot be called back, but it is not sent another time.
+    """
+    await send(store, 1, delivery=AGAIN)
+    if acknowledged:
+        await store.acknowledge(DOOR, ident(1), at(1))
+    before, told = await look(store, 1), list(events)
+    command = await store.cancel(ident(1), at(2))
+    assert (command.state, command.max_attempts, command.finished_at) == (before.state, 1, None)
+    assert await store.cancel(ident(1), at(3)) == command
+    assert events == told
+    await store.lapse(10, at(70))
+    assert await state(store, 1) is State.UNKNOWN
+
+
+async def test_a_cancelled_attempt_can_still_report(store: IStore) -> None:
+    """
+    The result of an attempt that was out when its command was cancelled counts.
+    """
+    await send(store, 1, delivery=AGAIN)
+    await store.cancel(ident(1), at(2))
+    assert await store.settle(DOOR, by_message(1), at(3)) is Settlement.SETTLED
+    assert await state(store, 1) is State.SUCCEEDED
+
+
+async def test_what_may_run_only_once_cannot_be_cancelled_once_it_is_out(store: IStore) -> None:
+    """
+    There is nothing to take back of a command that is at the device for its only time.
+    """
+    await send(store, 1)
+    with pytest.raises(IllegalMove, match="sent"):
+        await store.cancel(ident(1), at(1))
+    await store.acknowledge(DOOR, ident(1), at(2))
+    with pytest.raises(IllegalMove, match="acknowledged"):
+        await store.cancel(ident(1), at(3))
+
+
+@pytest.mark.parametrize(("verdict", "word"), [(WORKED, "succeeded"), (BROKE, "failed")])
+async def test_what_has_ended_cannot_be_cancelled(store: IStore, verdict: Verdict, word: str) -> None:
+    """
+    A command that was settled stays as it is, and the operator is told how it stands.
+    """
+    await send(store, 1)
+    await store.settle(DOOR, Said(message=ident(1), verdict=verdict), at(1))
+    with pytest.raises(IllegalMove, match=word):
+        await store.cancel(ident(1), at(2))
+
+
+@pytest.mark.parametrize("sent", [False, True])
+async def test_what_the_clock_has_ended_cannot_be_cancelled(store: IStore, sent: bool) -> None:
+    """
+    An expired or unknown command is not cancelled afterwards.
+    """
+    await put(store, 1)
+    if sent:
+        await claim(store)
+    await store.expire(10, at(300))
+    await store.lapse(10, at(300))
+    with pytest.raises(IllegalMove, match="unknown" if sent else "expired"):
+        await store.cancel(ident(1), at(301))
+
+
+async def test_what_does_not_exist_cannot_be_cancelled(store: IStore) -> None:
+    """
+    An id that is not known is told to be so.
+    """
+    with pytest.raises(UnknownCommand, match=ident(9)):
+        await store.cancel(ident(9), at())

@@ -1,0 +1,61 @@
+"""
+A program that puts commands into a store, and says of each that it was accepted, until it is killed.
+
+``python -m tests.store.writer PATH``
+"""
+
+import sys
+from itertools import count
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.task import react
+
+from pushd.model.command import Command
+from pushd.store.sqlite import SqliteStore
+from tests.store.samples import AGAIN, DOOR, at, by_message, device, draft
+
+AT_ONCE = 5
+"""Senders that wait at the same time, so that commits are shared."""
+
+
+def say(word: str, number: int) -> None:
+    """
+    Tell the test what it may rely on.
+    """
+    print(word, number, flush=True)  # noqa: T201
+
+
+async def write(store: SqliteStore) -> None:
+    """
+    Put, claim and settle commands for ever.
+    """
+    await store.add_device(device(), False, at())
+    for first in count(step=AT_ONCE):
+        numbers = range(first, first + AT_ONCE)
+        await gatherResults([_put(store, number) for number in numbers])
+        await store.claim(DOOR, None, False, 1, at())
+        await store.settle(DOOR, by_message(first), at())
+        say("settled", first)
+
+
+def _put(store: SqliteStore, number: int) -> Deferred[None]:
+    def accepted(answer: tuple[Command, bool]) -> None:
+        say("put", number)
+
+    priority = 9 if number % AT_ONCE == 0 else 0  # the first of each group goes before what is left of others
+    return store.put(draft(number, delivery=AGAIN, priority=priority), False, sys.maxsize, at()).addCallback(accepted)
+
+
+async def main(reactor: object, path: str) -> None:
+    """
+    Open the store as the server does, and write.
+    """
+    assert IReactorFromThreads.providedBy(reactor)
+    store = SqliteStore(path=path, reactor=reactor)
+    store.open(at())
+    await write(store)
+
+
+if __name__ == "__main__":
+    react(main, sys.argv[1:])
