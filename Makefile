@@ -8,12 +8,13 @@ PACKAGING = setup.cfg pyproject.toml
 # the drop-in below twisted/plugins is found from an editable install only in this mode
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat -e
 
-.PHONY: help demo test check lint types rooms docs news package clean
+.PHONY: help demo test torture check lint types rooms docs news package clean
 
 help:
 	@echo "make demo          start the server and ten simulated devices, send them commands, leave it running"
 	@echo "make demo ONCE=1   the same, and end; the exit code tells whether every outcome was the expected one"
 	@echo "make test          run all tests"
+	@echo "make torture       kill the server again and again, and see whether it keeps its promises; two minutes"
 	@echo "make check         lint, types, rooms, docs, package"
 
 $(VENV)/pyvenv.cfg:
@@ -36,6 +37,9 @@ demo: $(VENV)/.for-demo
 
 test: $(VENV)/.for-test
 	$(BIN)/python -m pytest -n auto $(TESTS)
+
+torture: $(VENV)/.for-test
+	$(BIN)/python -m tests.torture $(TORTURE)
 
 check: lint types rooms docs news package
 

@@ -8,14 +8,13 @@ cannot look.
 import json
 import sqlite3
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
 from attrs import asdict
 
 from pushd.model.errors import PushdError, StoreRefused
-from pushd.model.moments import Now, milliseconds
+from pushd.model.moments import Now
 from pushd.store.fsck import fsck
 from pushd.store.interface import Flaw
 from pushd.store.sqlite import at_once, integrity, reading
@@ -31,8 +30,9 @@ def inspect(path: str) -> list[Flaw]:
         raise StoreRefused(f"There is no database {path}.")
     connection = reading(path)
     try:
-        now = Now(milliseconds(time.time()), 0)
-        return integrity(connection) + at_once(connection, partial(fsck, now=now))
+        # as of the last thing that happened: while the server is down nobody ends what is over
+        last = connection.connection.execute("SELECT COALESCE(MAX(at), 0) FROM event").fetchone()[0]
+        return integrity(connection) + at_once(connection, partial(fsck, now=Now(last, 0)))
     finally:
         connection.close()
 

@@ -95,6 +95,8 @@ class Outbox:
 
     def _looked(self, claim: Claim, device: str) -> Claim:
         self.queued.looked(device, claim)
+        if claim.due is not None and 0 < claim.due <= self.clocks.wall_now():  # it came due while the store was busy
+            self.wakeups.ring(device)
         return claim
 
     def _look_failed(self, failure: Failure) -> Failure:

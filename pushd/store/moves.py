@@ -118,7 +118,7 @@ CANCEL = moving(
 FORGET = moving(
     Move.FORGET,
     "forget a command that is out",
-    f"{_ENDS_LEASE}, finished_at = :now, error = 'the device was forgotten'",
+    f"{_ENDS_LEASE}, evidence = NULL, finished_at = :now, error = 'the device was forgotten'",
 )
 
 RESOLVES = {

@@ -17,7 +17,11 @@ from pushd.store.interface import Settlement
 from pushd.store.queue import record_state
 from pushd.store.transaction import ITransaction, Row, Statement, first, record
 
-_OWN = Statement("look up a command", "SELECT state FROM command WHERE id = :id AND device = :device")
+_OWN = Statement(
+    "look up a command",
+    "SELECT state FROM command WHERE id = :id AND device = :device"
+    " AND EXISTS (SELECT 1 FROM device WHERE device.id = :device)",  # no lease without an owner
+)
 
 
 def acknowledge(tx: ITransaction, device: str, command: str, now: Now) -> None:

@@ -5,4 +5,6 @@ Tells twistd what there is; imports nothing of ours, so that ``--reactor`` can s
 from twisted.application.service import ServiceMaker
 
 pushd = ServiceMaker("pushd", "pushd.tap", "Holds the polls of devices and pushes commands to them.", "pushd")
-simulate = ServiceMaker("pushd-simulate", "pushd.simulator.tap", "Simulates devices of both dialects.", "pushd-simulate")
+simulate = ServiceMaker(
+    "pushd-simulate", "pushd.simulator.tap", "Simulates devices of both dialects.", "pushd-simulate"
+)

@@ -1,0 +1,3 @@
+"""
+Tests of pushd as it runs: real processes, real sockets, real files.
+"""

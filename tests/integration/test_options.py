@@ -1,0 +1,29 @@
+"""
+Tests of options as the running server understands them.
+"""
+
+from pathlib import Path
+
+from tests.integration.conftest import MakeServer
+from tests.integration.server import ANY_PORT, until
+
+FILE = f"""
+devices = ["{ANY_PORT}", "{ANY_PORT}"]
+admin = "{ANY_PORT}"
+admission = "closed"
+base = ["/controlid"]
+hold = {{ controlid = 0, servereye = 0 }}
+"""
+
+
+def test_file_of_options(make_server: MakeServer, tmp_path: Path) -> None:
+    """
+    Options may be in a file, under the names that they have on the command line, which wins.
+    """
+    (tmp_path / "pushd.toml").write_text(FILE)
+    server = make_server("--config=pushd.toml", "--admission=approve", usual=()).start()
+    assert len(server.device_ports) == 2
+    assert server.devices.ask("GET /controlid/push?deviceId=1").code == 200
+    assert server.devices.ask("GET /elsewhere/push?deviceId=2").code == 404
+    (device,) = until(lambda: server.admin.ask("GET /v1/devices").json["items"], "the stranger")
+    assert (device["id"], device["admission"]) == ("controlid:1", "pending")

@@ -1,0 +1,97 @@
+"""
+Tests of :mod:`pushd.tap`: the command line of the server.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from pushd.core.admission import Mode
+from pushd.tap import Options, makeService
+
+
+def parse(*words: str) -> Options:
+    """
+    A command line.
+    """
+    options = Options()
+    options.parseOptions(words)
+    return options
+
+
+def refusal(capfd: pytest.CaptureFixture[str], *words: str) -> str:
+    """
+    What is said of a command line that is refused: one line.
+    """
+    with pytest.raises(SystemExit) as ended:
+        makeService(parse(*words))
+    assert ended.value.code == 1
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("pushd: ")
+    return line
+
+
+def test_command_line_without_options() -> None:
+    """
+    The server starts without any option.
+    """
+    assert parse().config().data_dir == Path("pushd-data")
+
+
+def test_every_option(tmp_path: Path) -> None:
+    """
+    Each option of the command line finds its way into the configuration, those that may be repeated as often as said.
+    """
+    words = """
+        --data-dir /srv --store s.sqlite --admission open --max-pending 5 --require-proof --batch 3 --keep 7
+        --devices tcp:1 --devices tcp:2 --admin tcp:3 --admin tcp:4 --base /a --base /b
+        --hold servereye=40 --hold controlid=5 --trusted-proxy 10.0.0.0/8 --trusted-proxy ::1
+    """
+    config = parse(*words.split()).config()
+    assert (config.data_dir, config.store, config.admission) == (Path("/srv"), "s.sqlite", Mode.OPEN)
+    assert (config.max_pending, config.require_proof, config.batch, config.keep) == (5, True, 3, 7)
+    assert (config.devices, config.admin) == (("tcp:1", "tcp:2"), ("tcp:3", "tcp:4"))
+    assert (config.bases, config.holds) == ((b"/a", b"/b"), {"servereye": 40, "controlid": 5})
+    assert len(config.trusted_proxies) == 2
+
+
+def test_zero_is_a_value(tmp_path: Path) -> None:
+    """
+    Nobody may wait for an approval if that is what the operator says, whatever the file says.
+    """
+    (tmp_path / "pushd.toml").write_text("max-pending = 9\nrequire-proof = true")
+    config = parse("--max-pending", "0", "--config", str(tmp_path / "pushd.toml")).config()
+    assert (config.max_pending, config.require_proof) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--nonsense"], "option --nonsense not recognized"),
+        (["stray"], "Wrong number of arguments"),
+        (["--data-dir"], "option --data-dir requires argument"),
+        (["--admission=maybe"], "--admission: one of approve, open, closed is wanted"),
+        (["--max-pending="], "--max-pending: a whole number is wanted"),
+        (["--hold=servereye"], "--hold: servereye=SECONDS is wanted"),
+        (["--devices=smoke"], "--devices: smoke is no endpoint"),
+        (["--admin=tcp:http"], "--admin: tcp:http is no endpoint"),
+        (["--config=/nowhere/pushd.toml"], "--config: /nowhere/pushd.toml cannot be read: No such file or directory"),
+    ],
+)
+def test_command_line_that_is_refused(capfd: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
+    """
+    One line names the option that is wrong, and tells where to read on.
+    """
+    line = refusal(capfd, *words)
+    assert said in line
+    assert "twistd pushd --help" in line
+
+
+def test_help_tells_every_option() -> None:
+    """
+    Who asks for help is told of every option that the file may hold too.
+    """
+    told = str(parse())
+    for name in "data-dir store devices admin admission max-pending require-proof base hold batch keep config".split():
+        assert f"--{name}" in told
+    assert "--trusted-proxy" in told
