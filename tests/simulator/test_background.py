@@ -1,12 +1,13 @@
 """
-Work that nobody waits for.
+Work that nobody waits for, and that may take its time.
 """
 
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
 
-from pushd.simulator.background import in_background
+from pushd.simulator.background import in_background, pause
 
 
 def test_bug_is_logged(no_logged_failure: list[Any]) -> None:
@@ -36,3 +37,15 @@ def test_given_up() -> None:
 
     in_background(wait()).cancel()
     assert ended
+
+
+def test_pause(clock: Clock) -> None:
+    """
+    A pause lasts as long as it was asked to; none at all does not even let anything else happen in between.
+    """
+    assert in_background(pause(clock, 0)).called
+    waiting = in_background(pause(clock, 2))
+    clock.advance(1.9)
+    assert not waiting.called
+    clock.advance(0.1)
+    assert waiting.called

@@ -221,6 +221,28 @@ def test_drop_answer(server: Counterpart) -> None:
         assert device.api.openings == 0
 
 
+def test_lose_answer(server: Counterpart) -> None:
+    """
+    A device may lose a command that it has read; it never runs it, and polls again.
+    """
+    with running(server, faults=always(Fault.LOSE_ANSWER)) as device:
+        server.take("GET", "/push").answer(DOOR)
+        server.advance(3)
+        assert server.waiting() == ["GET /push"]
+        assert device.api.openings == 0
+
+
+def test_slow_reader(server: Counterpart) -> None:
+    """
+    A slow reader runs a command only once it has read it.
+    """
+    with running(server, faults=always(Fault.SLOW_READER)) as device:
+        server.take("GET", "/push").answer(DOOR)
+        assert device.api.openings == 0
+        server.advance(2)
+        assert device.api.openings == 1
+
+
 def test_early_hangup(server: Counterpart) -> None:
     """
     A device that hangs up early does not wait half of its time.
@@ -240,6 +262,46 @@ def test_lose_result(server: Counterpart) -> None:
         server.advance(0.5)
         assert server.waiting() == ["GET /push"]
         assert device.api.openings == 1
+
+
+def test_late_result(server: Counterpart) -> None:
+    """
+    A device whose result is late goes on meanwhile, and sends it once.
+    """
+    with running(server, faults=always(Fault.LATE_RESULT)):
+        first = server.take("GET", "/push")
+        first.answer(DOOR)
+        server.advance(0.5)
+        assert server.waiting() == ["GET /push"]
+        server.advance(2)
+        result = server.take("POST", "/result")
+        assert result.args["uuid"] == first.args["uuid"]
+        result.answer(code=503)
+        server.advance(3)
+        assert server.waiting() == ["GET /push"]
+
+
+def test_late_result_is_forgotten(server: Counterpart) -> None:
+    """
+    A device that is switched off does not send a result that is late.
+    """
+    with running(server, faults=always(Fault.LATE_RESULT)):
+        server.take("GET", "/push").answer(DOOR)
+        server.advance(0.5)
+    server.advance(60)
+    assert server.waiting() == []
+
+
+def test_lose_receipt(server: Counterpart) -> None:
+    """
+    A device that hangs up before it read the answer to its result sends it again.
+    """
+    with running(server, faults=always(Fault.LOSE_RECEIPT)):
+        first = hand(server, DOOR)
+        first.answer(b" ")
+        server.advance(3)
+        second = server.take("POST", "/result")
+        assert (second.args, second.body) == (first.args, first.body)
 
 
 def test_repeat_result(server: Counterpart) -> None:

@@ -31,6 +31,7 @@ def received(
         seconds=seconds,
         body=b'{"success":true}',
         retry=10.0,
+        taken=lambda: None,
         die=die,
     )
     errand.receive()
@@ -164,6 +165,55 @@ def test_lose_result(server: Counterpart) -> None:
         assert acks(server) == 1
         server.advance(60)
         assert server.waiting() == []
+
+
+def test_late_ack(server: Counterpart) -> None:
+    """
+    An ack that is late may come after the result.
+    """
+    with received(server, seconds=0.1, fault=Fault.LATE_ACK):
+        server.advance(0.1)
+        assert server.waiting() == [f"POST {RESULT}"]
+        server.advance(2)
+        assert server.waiting() == [f"POST {RESULT}", f"POST {ACK}"]
+
+
+def test_late_result(server: Counterpart) -> None:
+    """
+    A result that is late comes some time after the work was done.
+    """
+    with received(server, fault=Fault.LATE_RESULT):
+        assert acks(server) == 1
+        server.advance(1)
+        assert server.waiting() == []
+        server.advance(2)
+        assert server.waiting() == [f"POST {RESULT}"]
+
+
+@pytest.mark.parametrize("fault", [Fault.LATE_ACK, Fault.LATE_RESULT])
+def test_drop_while_late(server: Counterpart, fault: Fault) -> None:
+    """
+    What is late when an errand is dropped is never sent.
+    """
+    with received(server, fault=fault):
+        acks(server)
+        if fault is Fault.LATE_RESULT:
+            server.advance(1)
+    server.advance(60)
+    assert server.waiting() == []
+
+
+def test_lose_receipt(server: Counterpart) -> None:
+    """
+    A container that hangs up before it read the answer to its result sends it again.
+    """
+    with received(server, fault=Fault.LOSE_RECEIPT):
+        assert acks(server) == 1
+        server.advance(1)
+        server.take("POST", RESULT).answer(b"{}")
+        assert server.waiting() == []
+        server.advance(10)
+        assert server.waiting() == [f"POST {RESULT}"]
 
 
 def test_repeat_result(server: Counterpart) -> None:

@@ -75,4 +75,12 @@ def test_no_fault() -> None:
     """
     A device without faults is as patient and as fast as it is.
     """
-    assert (Faults().patience(15), Faults().duration(3)) == (15, 3)
+    assert (Faults().patience(15), Faults().duration(3), Faults().delay(Fault.LATE_RESULT)) == (15, 3, 0)
+
+
+def test_slowness() -> None:
+    """
+    How much longer slow work lasts can be chosen.
+    """
+    faults = Faults(odds={Fault.SLOW: 1.0}, slowness=(1.0, 2.0))
+    assert all(4 <= faults.duration(3) <= 5 for _ in range(100))

@@ -17,7 +17,8 @@ from pushd.simulator.journal import Journal
 from tests.simulator.counterpart import Counterpart
 
 SERVER = DecodedURL.from_text("http://pushd.example:8080")
-DOOR = b'{"endpoint":"execute_actions","body":{"actions":[{"action":"door","parameters":"door=1"}]}}'
+ACTION = b'"body":{"actions":[{"action":"door","parameters":"door=1"}]}'
+DOOR = b'{"endpoint":"execute_actions","queryString":"by=1",%s}' % ACTION
 IDS = '"rootContainerId":"c1","containerId":"c1","senderId":"c1"'
 REFRESH = f'{{"success":true,"message":"","data":{{{IDS},"messageId":"m1","control":"REFRESH_AGENT","data":""}}}}'
 
@@ -109,18 +110,32 @@ def test_settings(server: Counterpart) -> None:
 
 def test_journal(server: Counterpart, tmp_path: Path) -> None:
     """
-    Whatever a device runs is in the journal before it is reported.
+    Whatever a device runs is in the journal before it is reported, and so is what the server took.
     """
+
+    def told() -> list[dict[str, str]]:
+        lines = (tmp_path / "journal").read_text().splitlines()
+        return [{name: value for name, value in json.loads(line).items() if name != "time"} for line in lines]
+
     fleet = fleet_of(server, controlid=["7"], servereye=["c1"], journal=tmp_path / "journal")
     fleet.startService()
     poll = server.take("GET", "/push")
     poll.answer(DOOR)
     server.take("GET", "/push/c1").answer(REFRESH.encode())
-    told = [json.loads(line) for line in (tmp_path / "journal").read_text().splitlines()]
-    assert [entry.pop("time")[:10] for entry in told] == ["1970-01-12"] * 2
-    assert told == [
-        {"device": "controlid:7", "uuid": poll.args["uuid"], "endpoint": "execute_actions"},
-        {"device": "servereye:c1", "command": "m1", "control": "REFRESH_AGENT"},
+    uuid = poll.args["uuid"]
+    ran = [
+        {"device": "controlid:7", "did": "ran", "uuid": uuid, "endpoint": "execute_actions", "query": "by=1"},
+        {"device": "servereye:c1", "did": "ran", "command": "m1", "control": "REFRESH_AGENT"},
+    ]
+    assert told() == ran
+    server.advance(0.2)
+    results = server.take("POST", "/result"), server.take("POST", "/push/c1/result/m1")
+    assert told() == ran
+    for result in results:
+        result.answer(b"{}")
+    assert told()[2:] == [
+        {"device": "controlid:7", "did": "reported", "uuid": uuid},
+        {"device": "servereye:c1", "did": "reported", "command": "m1"},
     ]
     stop(server, fleet)
 

@@ -14,18 +14,19 @@ from pushd.simulator.journal import Journal
 
 def test_record(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Each executed command is one line of JSON, on the disk before anything else happens.
+    Each deed is one line of JSON, on the disk before anything else happens.
     """
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", lambda _: synced.append((tmp_path / "journal").stat().st_size))
     journal = Journal(clock=clock, path=tmp_path / "journal")
     journal.open()
-    journal.record("controlid:7", uuid="u1", endpoint="load_objects")
+    journal.record("controlid:7", "ran", uuid="u1", endpoint="load_objects")
     (line,) = (tmp_path / "journal").read_text().splitlines()
     assert synced == [len(line) + 1]
     assert json.loads(line) == {
         "time": "1970-01-12T13:46:40.000+00:00",
         "device": "controlid:7",
+        "did": "ran",
         "uuid": "u1",
         "endpoint": "load_objects",
     }
@@ -39,7 +40,7 @@ def test_append(clock: Clock, tmp_path: Path) -> None:
     for name in ("a", "b"):
         journal = Journal(clock=clock, path=tmp_path / "journal")
         journal.open()
-        journal.record(name)
+        journal.record(name, "ran")
         journal.close()
     assert [json.loads(line)["device"] for line in (tmp_path / "journal").read_text().splitlines()] == ["a", "b"]
 
@@ -50,5 +51,5 @@ def test_none(clock: Clock) -> None:
     """
     journal = Journal(clock=clock)
     journal.open()
-    journal.record("controlid:7")
+    journal.record("controlid:7", "ran")
     journal.close()

@@ -6,15 +6,15 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from pushd.simulator.line import NoAnswer
+from pushd.simulator.line import AT_ONCE, NoAnswer, Reading
 from tests.simulator.counterpart import Counterpart
 
 
-def get(server: Counterpart, *, cut: bool = False) -> Deferred[bytes]:
+def get(server: Counterpart, reading: Reading = AT_ONCE) -> Deferred[bytes]:
     """
     Ask for a thing, with ten seconds of patience.
     """
-    return Deferred.fromCoroutine(server.line().get("a", "b", query={"c": "d&e"}, patience=10, cut=cut))
+    return Deferred.fromCoroutine(server.line().get("a", "b", query={"c": "d&e"}, patience=10, reading=reading))
 
 
 def outcome(asking: Deferred[bytes]) -> bytes | str:
@@ -98,12 +98,37 @@ def test_cut(server: Counterpart) -> None:
     """
     A line that is cut takes the beginning of an answer, and closes.
     """
-    asking = get(server, cut=True)
+    asking = get(server, Reading(cut=True))
     asked = server.take("GET", "/a/b")
     asked.begin(b"ye")
     server.advance(0)
     assert asked.hung_up()
     assert outcome(asking) == "the connection was cut"
+
+
+def test_late(server: Counterpart) -> None:
+    """
+    A slow reader takes an answer only some time after it came.
+    """
+    asking = get(server, Reading(late=3))
+    server.take("GET", "/a/b").answer(b"yes")
+    server.advance(2.9)
+    assert not asking.called
+    server.advance(0.1)
+    assert outcome(asking) == b"yes"
+
+
+def test_too_late(server: Counterpart) -> None:
+    """
+    A slow reader whose patience is over before it reads hangs up.
+    """
+    asking = get(server, Reading(late=11))
+    asked = server.take("GET", "/a/b")
+    server.advance(1)
+    asked.begin(b"ye")
+    server.advance(9)
+    assert asked.hung_up()
+    assert outcome(asking) == "no answer within 10 s"
 
 
 def test_lost(server: Counterpart) -> None:

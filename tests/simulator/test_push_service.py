@@ -12,7 +12,7 @@ from pushd.simulator.push_service import PushService
 from tests.simulator.counterpart import Counterpart
 
 CALLS: list[tuple[Callable[[PushService], Awaitable[object]], str, str, bytes]] = [
-    (lambda service: service.poll(patience=60, cut=False), "GET", "/x/push/c1", b""),
+    (lambda service: service.poll(patience=60), "GET", "/x/push/c1", b""),
     (lambda service: service.acknowledge("m1"), "POST", "/x/push/c1/ack/m1", b""),
     (lambda service: service.report("m1", b"{}"), "POST", "/x/push/c1/result/m1", b"{}"),
     (lambda service: service.sign_off(), "GET", "/x/push/c1/signoff", b""),

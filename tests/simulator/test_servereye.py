@@ -348,6 +348,29 @@ def test_drop_answer(server: Counterpart) -> None:
         assert server.waiting() == [f"GET {PUSH}"]
 
 
+def test_lose_answer(server: Counterpart) -> None:
+    """
+    A container may lose a message that it has read; that message is neither acknowledged nor run.
+    """
+    with running(server, faults=always(Fault.LOSE_ANSWER)) as device:
+        server.take("GET", PUSH).answer(message("ADD_OR_UPDATE_AGENT", "a7"))
+        assert server.waiting() == []
+        assert device.agent.agents == set()
+        server.advance(10)
+        assert server.waiting() == [f"GET {PUSH}"]
+
+
+def test_slow_reader(server: Counterpart) -> None:
+    """
+    A slow reader runs a message only once it has read it.
+    """
+    with running(server, faults=always(Fault.SLOW_READER)) as device:
+        server.take("GET", PUSH).answer(message("ADD_OR_UPDATE_AGENT", "a7"))
+        assert device.agent.agents == set()
+        server.advance(2)
+        assert device.agent.agents == {"a7"}
+
+
 def test_early_hangup(server: Counterpart) -> None:
     """
     A container that hangs up early does not wait half of its minute.
