@@ -1,0 +1,103 @@
+"""
+Tests of the clocks.
+"""
+
+import pytest
+from twisted.internet.task import Clock
+
+from pushd.core.clocks import STALL, Clocks
+from pushd.model.moments import Now
+from tests.core.rooms import EPOCH, Wall
+
+INTERVAL = 1.0
+
+
+@pytest.fixture
+def wall(clock: Clock) -> Wall:
+    """
+    A wall clock that can be set.
+    """
+    return Wall(clock)
+
+
+@pytest.fixture
+def clocks(clock: Clock, wall: Wall) -> Clocks:
+    """
+    Clocks that tick once a second, and have ticked once.
+    """
+    clocks = Clocks(clock, wall, INTERVAL)
+    clocks.tick()
+    return clocks
+
+
+def test_both_clocks_count_milliseconds(clocks: Clocks, clock: Clock) -> None:
+    """
+    Wall time counts from 1970, steady time from some moment.
+    """
+    before = clocks.now()
+    clock.advance(1.5)
+    assert before.wall == round((EPOCH + clock.seconds() - 1.5) * 1000)
+    assert clocks.now() == Now(before.wall + 1500, before.steady + 1500)
+
+
+def test_the_first_tick_is_no_stall(clock: Clock, wall: Wall) -> None:
+    """
+    Nothing was lost before we began.
+    """
+    clocks = Clocks(clock, wall, INTERVAL)
+    clock.advance(1000)
+    assert clocks.tick() == 0
+
+
+@pytest.mark.parametrize("seconds", [INTERVAL, INTERVAL + STALL])
+def test_a_late_tick_is_no_stall(clocks: Clocks, clock: Clock, seconds: float) -> None:
+    """
+    A busy second or two are time in which we served.
+    """
+    before = clocks.steady()
+    clock.advance(seconds)
+    assert clocks.tick() == 0
+    assert clocks.steady() == pytest.approx(before + seconds)
+
+
+def test_a_stall_is_noticed(clocks: Clocks, clock: Clock) -> None:
+    """
+    When we did not turn for a minute, the tick after it says so.
+    """
+    clock.advance(INTERVAL + 60)
+    assert clocks.tick() == pytest.approx(60)
+
+
+def test_steady_time_leaves_a_stall_out(clocks: Clocks, clock: Clock) -> None:
+    """
+    What was lost does not count, neither then nor later; wall time goes on.
+    """
+    before = clocks.now()
+    clock.advance(INTERVAL + 60)
+    clocks.tick()
+    clock.advance(INTERVAL)
+    clocks.tick()
+    assert clocks.now() == Now(before.wall + 62_000, before.steady + 2_000)
+
+
+def test_stalls_add_up(clocks: Clocks, clock: Clock) -> None:
+    """
+    Each of them is left out.
+    """
+    before = clocks.steady()
+    for _ in range(3):
+        clock.advance(INTERVAL + 60)
+        clocks.tick()
+    assert clocks.steady() == pytest.approx(before + 3 * INTERVAL)
+
+
+@pytest.mark.parametrize("step", [86400.0, -86400.0])
+def test_setting_the_wall_clock_is_no_stall(clocks: Clocks, clock: Clock, wall: Wall, step: float) -> None:
+    """
+    Somebody who sets the clock by a day moves what people read, and nothing that we wait for.
+    """
+    before = clocks.now()
+    wall.offset += step
+    clock.advance(INTERVAL)
+    assert clocks.tick() == 0
+    assert clocks.now() == Now(before.wall + round(step * 1000) + 1000, before.steady + 1000)

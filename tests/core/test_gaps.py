@@ -1,0 +1,83 @@
+"""
+Tests of for how long devices are deaf between their polls.
+"""
+
+from twisted.internet.task import Clock
+
+from tests.core.rooms import READER, Rooms
+
+HOLD = 10.0
+
+
+def poll_idle(rooms: Rooms, clock: Clock, gap: float) -> None:
+    """
+    Poll until the idle answer, and rest for a while.
+    """
+    poll = rooms.poll(READER)
+    clock.advance(HOLD)
+    assert poll.idle
+    clock.advance(gap)
+
+
+def test_no_gap_is_known_before_a_device_came_back(rooms: Rooms, clock: Clock) -> None:
+    """
+    One poll does not tell for how long its device rests.
+    """
+    poll_idle(rooms, clock, 5)
+    assert rooms.device(READER).poll_gap is None
+
+
+def test_the_gap_is_the_median(rooms: Rooms, clock: Clock) -> None:
+    """
+    One night in which a device was switched off does not hide that it usually rests for five seconds.
+    """
+    for gap in (5, 5, 40_000, 5.5, 4):
+        poll_idle(rooms, clock, gap)
+    rooms.poll(READER)
+    assert rooms.device(READER).poll_gap == 5
+
+
+def test_the_gap_follows_a_device_that_was_set_otherwise(rooms: Rooms, clock: Clock) -> None:
+    """
+    What counts are the latest polls.
+    """
+    for gap in [60.0] * 9 + [1.0] * 5:
+        poll_idle(rooms, clock, gap)
+    rooms.poll(READER)
+    assert rooms.device(READER).poll_gap == 1
+
+
+def test_only_an_idle_answer_opens_a_gap(rooms: Rooms, clock: Clock) -> None:
+    """
+    The time that a command takes, or that a device needs to come back after it hung up, is no rest between polls.
+    """
+    rooms.put(READER)
+    rooms.poll(READER)
+    clock.advance(30)
+    rooms.poll(READER).leave()
+    clock.advance(30)
+    rooms.poll(READER)
+    assert rooms.device(READER).poll_gap is None
+
+
+def test_the_gap_is_stored(rooms: Rooms, clock: Clock) -> None:
+    """
+    It is written with the sightings, and not lost when there is nothing new to say.
+    """
+    poll_idle(rooms, clock, 5)
+    rooms.poll(READER).leave()
+    rooms.result(rooms.core.presence.flush())
+    assert rooms.stored(READER).poll_gap == 5
+
+
+def test_a_deaf_device_is_expected(rooms: Rooms, clock: Clock) -> None:
+    """
+    While a device rests we can tell when it will probably be back, and while it is here there is nothing to tell.
+    """
+    poll_idle(rooms, clock, 8)
+    poll_idle(rooms, clock, 3)
+    assert rooms.core.presence.next_poll_in(READER) == 5
+    clock.advance(6)
+    assert rooms.core.presence.next_poll_in(READER) is None
+    rooms.poll(READER)
+    assert rooms.core.presence.next_poll_in(READER) is None

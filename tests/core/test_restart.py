@@ -1,0 +1,182 @@
+"""
+Tests of what a new process knows of what the one before it did.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from twisted.internet.task import Clock
+
+from pushd.config import Config
+from pushd.core.admission import Access, Visitor
+from pushd.model.device import Admission, PresenceState, ProofKind
+from pushd.model.lifecycle import State
+from pushd.model.token import Role
+from pushd.store.sqlite import SqliteStore
+from tests.core.rooms import CONTAINER, READER, Rooms, build_rooms
+
+Start = Callable[[], Rooms]
+
+
+def stop(rooms: Rooms) -> None:
+    """
+    Stop as the service does.
+    """
+    rooms.core.drain()
+    rooms.result(rooms.core.presence.flush())
+    rooms.result(rooms.core.store.close())
+
+
+@pytest.fixture
+def restart(clock: Clock, tmp_path: Path) -> Iterator[Start]:
+    """
+    Starts a process, after it has stopped the one before.
+    """
+    running: list[Rooms] = []
+
+    def restart() -> Rooms:
+        while running:
+            stop(running.pop())
+        running.append(build_rooms(clock, Config(), 0.0, SqliteStore(str(tmp_path / "pushd.sqlite"))))
+        return running[0]
+
+    yield restart
+    stop(running.pop())
+
+
+@pytest.fixture
+def before(restart: Start) -> Rooms:
+    """
+    A process that knows a device of each dialect.
+    """
+    rooms = restart()
+    rooms.register(READER)
+    rooms.register(CONTAINER)
+    return rooms
+
+
+def test_what_was_queued_is_handed_over(before: Rooms, restart: Start) -> None:
+    """
+    A poll after the restart gets the command that was accepted before it.
+    """
+    command = before.put(READER)
+    after = restart()
+    assert after.poll(READER).commands == [command]
+    assert after.poll(CONTAINER).held
+
+
+def test_what_was_queued_for_later_rings(before: Rooms, restart: Start, clock: Clock) -> None:
+    """
+    A command for later is known as such.
+    """
+    command = before.put(READER, not_before=before.in_wall_ms(8))
+    clock.advance(3)
+    poll = restart().poll(READER)
+    clock.advance(5)
+    assert poll.commands == [command]
+
+
+def test_what_was_out_keeps_its_whole_lease(before: Rooms, restart: Start, clock: Clock) -> None:
+    """
+    While we were away no device could report: no lease ends earlier than our start and its time.
+    """
+    command = before.put(CONTAINER)
+    before.poll(CONTAINER)
+    clock.advance(29)
+    after = restart()
+    clock.advance(29)
+    after.core.clocks.tick()
+    after.sweep()
+    assert after.command(command).state is State.SENT
+    clock.advance(1)
+    after.sweep()
+    assert after.command(command).state is State.UNKNOWN
+
+
+def test_a_repeated_poll_is_still_a_retry(before: Rooms, restart: Start) -> None:
+    """
+    What is out is known by its name, and settled by it.
+    """
+    before.put(READER)
+    before.poll(READER, "u1")
+    after = restart()
+    following = after.put(READER)
+    poll = after.poll(READER, "u1")
+    assert poll.held
+    after.report(READER, uuid="u1")
+    assert poll.commands == [following]
+
+
+def test_large_results_are_still_expected(before: Rooms, restart: Start) -> None:
+    """
+    A device with something out may report at length to the new process.
+    """
+    before.put(READER)
+    before.poll(READER)
+    after = restart()
+    assert after.core.reception.expects(READER)
+    assert not after.core.reception.expects(CONTAINER)
+
+
+def test_who_signed_off_is_still_away(before: Rooms, restart: Start) -> None:
+    """
+    Only its poll brings it back.
+    """
+    before.poll(CONTAINER, address="192.0.2.1")
+    before.sign_off(CONTAINER)
+    after = restart()
+    after.result(after.core.reception.acknowledge(Visitor(device=CONTAINER), "m1"))
+    assert after.device(CONTAINER).presence is PresenceState.SIGNED_OFF
+    after.poll(CONTAINER)
+    assert after.device(CONTAINER).presence is PresenceState.ONLINE
+
+
+def test_who_was_seen_is_remembered(before: Rooms, restart: Start, clock: Clock) -> None:
+    """
+    When a device was here last, and from where, is known before it comes again; and it is not told to be back.
+    """
+    before.poll(READER, address="192.0.2.1")
+    clock.advance(10)
+    seen = before.in_wall_ms(0)
+    after = restart()
+    clock.advance(10)
+    device = after.device(READER)
+    assert (device.last_seen_at, device.last_address) == (seen, "192.0.2.1")
+    after.poll(READER)
+    assert after.words() == []
+
+
+def test_proofs_and_tokens_are_remembered(before: Rooms, restart: Start, clock: Clock) -> None:
+    """
+    A secret that was given away opens the same doors, for as long as it would have.
+    """
+    old = before.give(READER, ProofKind.SECRET)
+    new = before.give(READER, ProofKind.SECRET, 60)
+    token = before.result(before.core.tokens.renew("admin", Role.ADMIN))
+    core = restart().core
+    assert core.tokens.find(token) is not None
+    assert [core.fleet.owner_of_path(secret) for secret in (old, new)] == [READER, READER]
+    assert core.reception.admissions.admit(Visitor(device=READER), polls=False) is Access.REFUSED
+    clock.advance(60)
+    assert [core.fleet.owner_of_path(secret) for secret in (old, new)] == [None, READER]
+
+
+def test_who_waits_for_an_approval_still_counts(before: Rooms, restart: Start) -> None:
+    """
+    A restart makes no room for strangers.
+    """
+    before.poll("controlid:99")
+    after = restart()
+    assert after.core.fleet.pending == 1
+    assert after.core.fleet.known("controlid:99").admission is Admission.PENDING
+
+
+def test_ids_ascend_over_a_restart(before: Rooms, restart: Start) -> None:
+    """
+    Even if somebody sets the clock back meanwhile.
+    """
+    first = before.put(READER)
+    after = restart()
+    after.wall.offset -= 86400
+    assert after.put(READER) > first

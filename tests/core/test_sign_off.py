@@ -1,0 +1,92 @@
+"""
+Tests of a device that says goodbye.
+"""
+
+import pytest
+from twisted.internet.task import Clock
+
+from pushd.model.device import PresenceState
+from pushd.model.errors import DeviceSignedOff
+from pushd.model.lifecycle import State
+from tests.core.rooms import CONTAINER, Rooms
+
+
+def test_a_poll_outlives_its_sign_off_by_a_second(rooms: Rooms, clock: Clock) -> None:
+    """
+    The sign-off is answered first; the held poll ends idle about one second later.
+    """
+    poll = rooms.poll(CONTAINER)
+    rooms.sign_off(CONTAINER)
+    clock.advance(0.999)
+    assert poll.held
+    clock.advance(0.001)
+    assert poll.idle
+    assert rooms.device(CONTAINER).presence is PresenceState.SIGNED_OFF
+
+
+def test_nothing_is_handed_over_after_the_sign_off(rooms: Rooms, clock: Clock) -> None:
+    """
+    A command that is queued for a device that said goodbye waits for its return, even while its poll is still open.
+    """
+    poll = rooms.poll(CONTAINER)
+    rooms.sign_off(CONTAINER)
+    assert not rooms.core.wakeups.polling(CONTAINER)
+    command = rooms.put(CONTAINER, queue_signed_off=True)
+    clock.advance(1)
+    assert poll.idle
+    assert rooms.command(command).state is State.QUEUED
+
+
+def test_a_poll_that_leaves_after_its_sign_off_leaves_nothing(rooms: Rooms, clock: Clock) -> None:
+    """
+    The client that closes its held poll itself takes everything with it.
+    """
+    poll = rooms.poll(CONTAINER)
+    rooms.sign_off(CONTAINER)
+    poll.leave()
+    assert len(rooms.core.wakeups) == 0
+    assert not clock.getDelayedCalls()
+
+
+def test_a_sender_is_told_of_a_sign_off(rooms: Rooms) -> None:
+    """
+    Nobody waits for a device that is known to be away.
+    """
+    rooms.poll(CONTAINER)
+    rooms.sign_off(CONTAINER)
+    with pytest.raises(DeviceSignedOff):
+        rooms.put(CONTAINER)
+
+
+def test_a_poll_after_the_sign_off_signs_on_and_gets_the_queue(rooms: Rooms, clock: Clock) -> None:
+    """
+    What was queued before and after the sign-off is handed over when the device is back.
+    """
+    first = rooms.put(CONTAINER)
+    rooms.sign_off(CONTAINER)
+    second = rooms.put(CONTAINER, queue_signed_off=True)
+    assert rooms.poll(CONTAINER).commands == [first]
+    assert rooms.device(CONTAINER).presence is PresenceState.ONLINE
+    assert rooms.poll(CONTAINER).commands == [second]
+
+
+def test_a_poll_while_the_older_one_lingers_after_the_sign_off(rooms: Rooms, clock: Clock) -> None:
+    """
+    A device that changes its mind within that second is served by its new poll; the old one ends as announced.
+    """
+    older = rooms.poll(CONTAINER)
+    rooms.sign_off(CONTAINER)
+    newer = rooms.poll(CONTAINER)
+    clock.advance(1)
+    assert (older.idle, newer.held) == (True, True)
+    command = rooms.put(CONTAINER)
+    assert newer.commands == [command]
+
+
+def test_a_sign_off_without_a_poll(rooms: Rooms, clock: Clock) -> None:
+    """
+    A device may say goodbye between two polls.
+    """
+    rooms.sign_off(CONTAINER)
+    assert rooms.device(CONTAINER).presence is PresenceState.SIGNED_OFF
+    assert not clock.getDelayedCalls()
