@@ -10,6 +10,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from pushd.model.errors import PushdError
+
 
 @define(eq=False)
 class Round(Service):
@@ -44,5 +46,7 @@ class Round(Service):
     async def _go_round(self) -> None:
         try:
             await self.work()
+        except PushdError as error:  # the store does not answer, say: the next round tries again
+            self._log.error("The round could not be finished: {title}: {error}", title=self.title, error=str(error))
         except Exception:
             self._log.failure("The round failed: {title}", title=self.title)

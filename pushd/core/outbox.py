@@ -95,8 +95,9 @@ class Outbox:
 
     def _looked(self, claim: Claim, device: str) -> Claim:
         self.queued.looked(device, claim)
-        if claim.due is not None and 0 < claim.due <= self.clocks.wall_now():  # it came due while the store was busy
-            self.wakeups.ring(device)
+        if claim.expires_at is not None and claim.expires_at <= self.clocks.wall_now():
+            self.take_back(claim.handed)  # the store was busy until it was too late to send them
+            return Claim(due=claim.due)
         return claim
 
     def _look_failed(self, failure: Failure) -> Failure:
@@ -108,8 +109,7 @@ class Outbox:
         See :meth:`ISource.due_in`.
         """
         due = self.queued.due(device)
-        wait = 0 if due is None else due - self.clocks.wall_now()
-        return wait / 1000 if wait > 0 else None
+        return max(due - self.clocks.wall_now(), 0) / 1000 if due else None
 
     def take_back(self, handed: Answer) -> None:
         """

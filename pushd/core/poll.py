@@ -49,7 +49,7 @@ class ISource(Protocol):
 
     def due_in(self, device: str) -> float | None:
         """
-        Seconds until something that is not yet due may be had, or None.
+        Seconds until something that was not yet due may be had, 0 if it has come due since; None if there is nothing.
         """
 
     def take_back(self, handed: Answer) -> None:
@@ -127,7 +127,7 @@ class Poll:
         self._state, self._rung = _State.LOOKING, False
         looked = self.source.look(self)
         if looked is None:
-            self._wait()
+            self._wait(self._due_in())
         else:
             looked.addCallbacks(self._found, self._missed)
 
@@ -138,27 +138,29 @@ class Poll:
         elif claim.handed:
             self._end(End.HANDED, claim.handed)
         else:
-            self._go_on()
+            self._go_on(self._due_in())
 
     def _missed(self, _failure: Failure) -> None:
         """
         The store does not answer: the poll is held to its end, unless it was rung; the source has told the log.
         """
         if self._state is _State.LOOKING:
-            self._go_on()
+            self._go_on(None)
 
-    def _go_on(self) -> None:
+    def _go_on(self, due: float | None) -> None:
         if self._rung:
             self._look()
         else:
-            self._wait()
+            self._wait(due)
 
-    def _wait(self) -> None:
+    def _due_in(self) -> float | None:
+        return None if self.deaf else self.source.due_in(self.device)
+
+    def _wait(self, due: float | None) -> None:
         left = self.until - self.clock.seconds()
         if left <= 0:
             self._end(End.IDLE)
             return
-        due = self.source.due_in(self.device)
         self._state = _State.WAITING
         self._timer = self.clock.callLater(left if due is None else min(left, due), self._wake)
 

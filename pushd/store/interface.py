@@ -26,11 +26,12 @@ class Claim:
     What a look for a device found.
 
     ``due`` is when something may next be had for it, in wall milliseconds (0: now, as far as time is concerned), or
-    None if nothing waits.
+    None if nothing waits; ``expires_at`` is when the first of what it is handed is too late to be sent.
     """
 
     handed: tuple[Handed, ...] = ()
     due: int | None = None
+    expires_at: int | None = None
 
 
 class Settlement(Enum):

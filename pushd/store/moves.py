@@ -67,7 +67,7 @@ UNSEND = moving(
     Move.UNSEND,
     "take back a claim",
     "attempts = attempts - 1, lease_until = NULL, deadline_until = NULL,"
-    " sent_at = (SELECT MAX(sent_at) FROM attempt WHERE command = :id AND number < :attempt)",
+    " sent_at = (SELECT sent_at FROM attempt WHERE command = :id AND number = :attempt - 1)",
     "attempts = :attempt",
 )
 

@@ -148,16 +148,25 @@ def _found(row: Row | None, matched_by: str) -> _Match | None:
 
 def _by_order(tx: ITransaction, device: str, report: Report) -> _Match | None:
     newest = first(tx, _NEWEST, device=device)
-    if newest is None or any(row["state"] in OUT or _repeats(row, report) for row in _together(tx, newest)):
+    if newest is None or _is_of_newest(_together(tx, newest), report):
         row = newest
     else:
         row = first(tx, _LATEST_LAPSED, device=device)
-    return _found(row if row is not None and _fits(row, report) else None, "order")
+    return _found(row if row is not None and _fits(_together(tx, row), report) else None, "order")
 
 
-def _fits(row: Row, report: Report) -> bool:
-    nameless = report.uuid is None or row["uuid"] is None
-    return nameless and report.concerns(json.loads(row["payload"]))
+def _is_of_newest(together: Sequence[Row], report: Report) -> bool:
+    """
+    Whether a report can only be about what was handed over last: that is out, or was ended in the same words.
+    """
+    if any(row["state"] in OUT for row in together):
+        return True
+    return _fits(together, report) and any(_repeats(row, report) for row in together)
+
+
+def _fits(together: Sequence[Row], report: Report) -> bool:
+    nameless = report.uuid is None or together[0]["uuid"] is None
+    return nameless and any(report.concerns(json.loads(row["payload"])) for row in together)
 
 
 def _repeats(row: Row, report: Report) -> bool:

@@ -113,7 +113,7 @@ _REPEATED = Statement(
 )
 _CANDIDATES = Statement(  # "+": found by device and in order, not by the index for expiry
     "look for queued commands",
-    "SELECT id, payload FROM command WHERE device = :device AND state = 'queued' AND +expires_at > :now"
+    "SELECT id, payload, expires_at FROM command WHERE device = :device AND state = 'queued' AND +expires_at > :now"
     " AND COALESCE(not_before, 0) <= :now ORDER BY priority DESC, id LIMIT :limit",
 )
 _NEXT_DUE = Statement(
@@ -147,9 +147,12 @@ def claim(
     candidates = tx.rows(_CANDIDATES, device=device, now=now.wall, limit=limit + 1)
     together = _together([(row["id"], json.loads(row["payload"])) for row in candidates[:limit]], joins)
     handed = _send(tx, together, device, uuid, now)
+    expires_at = min((row["expires_at"] for row in candidates[: len(handed)]), default=None)
     if len(candidates) > len(handed) or first(tx, _NOT_SWEPT, device=device, now=now.wall):
-        return Claim(handed=handed, due=0)  # the clock may be set back before an expired one is ended
-    return Claim(handed=handed, due=tx.rows(_NEXT_DUE, device=device, now=now.wall)[0]["due"])
+        due = 0  # the clock may be set back before an expired one is ended
+    else:
+        due = tx.rows(_NEXT_DUE, device=device, now=now.wall)[0]["due"]
+    return Claim(handed=handed, due=due, expires_at=expires_at)
 
 
 _Candidates = Sequence[tuple[str, Payload]]

@@ -5,7 +5,6 @@ A *look* is on its way from the moment when a poll asks the store until it hears
 """
 
 import pytest
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from pushd.model.events import EventType
@@ -40,7 +39,7 @@ def begin_to_put(rooms: Rooms) -> None:
     """
     Ask the store to queue a command.
     """
-    Deferred.fromCoroutine(rooms.putting(READER))
+    rooms.start(rooms.putting(READER))
 
 
 def queued_as_new(rooms: Rooms, command: str) -> bool:
@@ -139,23 +138,6 @@ def test_a_command_that_comes_due_in_the_same_moment(rooms: Rooms, clock: Clock)
     assert poll.commands == [command]
 
 
-def test_a_full_disk_when_a_command_is_due(stepped: Rooms, lane: SteppedLane, clock: Clock) -> None:
-    """
-    A store that cannot serve a poll is not asked again and again for what is due: the poll is held and ends idle.
-    """
-    stepped.put(READER, not_before=stepped.in_wall_ms(3))
-    poll = stepped.take(READER)
-    stepped.run()
-    clock.advance(3)
-    lane.lose()
-    lane.tell()
-    clock.advance(1)
-    assert lane.idle
-    assert poll.held
-    clock.advance(HOLD)
-    assert poll.idle
-
-
 @pytest.mark.parametrize("committed", [False, True], ids=["before the commit", "after the commit"])
 def test_a_device_that_leaves_during_the_look(
     stepped: Rooms, lane: SteppedLane, command: str, clock: Clock, committed: bool
@@ -250,45 +232,6 @@ def test_two_polls_and_one_command(stepped: Rooms) -> None:
     third = stepped.take(READER)
     stepped.run()
     assert third.held
-
-
-def test_a_full_disk_during_the_look(stepped: Rooms, lane: SteppedLane, command: str, clock: Clock) -> None:
-    """
-    While the store cannot serve a poll it is held and ends idle; the next one gets the command.
-    """
-    poll = stepped.take(READER)
-    lane.lose()
-    lane.tell()
-    assert poll.held
-    clock.advance(HOLD)
-    assert poll.idle
-    again = stepped.take(READER)
-    stepped.run()
-    assert again.commands == [command]
-
-
-def test_a_store_that_has_recovered_serves_a_held_poll(stepped: Rooms, lane: SteppedLane, command: str) -> None:
-    """
-    A poll that could not be served looks again when something new comes.
-    """
-    poll = stepped.take(READER)
-    lane.lose()
-    begin_to_put(stepped)
-    stepped.run()
-    assert poll.commands == [command]
-
-
-def test_a_ring_during_a_look_that_failed(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    A command that is put while a look fails is not held back by that failure.
-    """
-    stepped.result(stepped.core.outbox.cancel(stepped.put(READER)))
-    begin_to_put(stepped)
-    poll = stepped.take(READER)
-    lane.commit()
-    lane.lose()
-    stepped.run()
-    assert len(poll.commands) == 1
 
 
 def test_a_stop_during_the_look(stepped: Rooms, command: str, clock: Clock) -> None:

@@ -117,6 +117,13 @@ class Server:
             )
 
     @property
+    def pid(self) -> int:
+        """
+        Of its process.
+        """
+        return self._process.pid
+
+    @property
     def devices(self) -> Port:
         """
         Where devices connect.

@@ -118,7 +118,7 @@ class PlainStore:
         command.wait()
         command.attempts -= 1
         self.attempts = [each for each in self.attempts if (each.command.id, each.number) != (command.id, number)]
-        command.sent_at = max((each.sent_at for each in self.attempts if each.command is command), default=None)
+        command.sent_at = next((each.sent_at for each in reversed(self.attempts) if each.command is command), None)
 
     def acknowledge(self, command: PlainCommand, now: Now) -> None:
         """

@@ -4,9 +4,9 @@
 -- Moments ending in _until of a lease: steady milliseconds, meaningful only to the process that wrote them (it
 -- rewrites them at its start). Durations: seconds.
 
--- The version of this schema; one row.
-CREATE TABLE schema_version (version INTEGER NOT NULL);
-INSERT INTO schema_version VALUES (1);
+-- The version of this schema; one row. Whoever checks whether the disk takes writes counts in it.
+CREATE TABLE schema_version (version INTEGER NOT NULL, checked INTEGER NOT NULL DEFAULT 0);
+INSERT INTO schema_version (version) VALUES (1);
 
 -- Who may poll. The id is '<dialect>:<local part>'.
 CREATE TABLE device (

@@ -1,0 +1,68 @@
+"""
+Tests of polls that the store cannot serve: they are held, and nothing is lost.
+"""
+
+from twisted.internet.task import Clock
+
+from tests.core.rooms import READER, Rooms
+from tests.stepped import SteppedLane
+
+HOLD = 10.0
+
+
+def test_a_full_disk_when_a_command_is_due(stepped: Rooms, lane: SteppedLane, clock: Clock) -> None:
+    """
+    A store that cannot serve a poll is not asked again and again for what is due: the poll is held and ends idle.
+    """
+    stepped.put(READER, not_before=stepped.in_wall_ms(3))
+    poll = stepped.take(READER)
+    stepped.run()
+    clock.advance(3)
+    lane.lose()
+    lane.tell()
+    clock.advance(1)
+    assert lane.idle
+    assert poll.held
+    clock.advance(HOLD)
+    assert poll.idle
+
+
+def test_a_full_disk_during_the_look(stepped: Rooms, lane: SteppedLane, clock: Clock) -> None:
+    """
+    While the store cannot serve a poll it is held and ends idle; the next one gets the command.
+    """
+    command = stepped.put(READER)
+    poll = stepped.take(READER)
+    lane.lose()
+    lane.tell()
+    assert poll.held
+    clock.advance(HOLD)
+    assert poll.idle
+    again = stepped.take(READER)
+    stepped.run()
+    assert again.commands == [command]
+
+
+def test_a_store_that_has_recovered_serves_a_held_poll(stepped: Rooms, lane: SteppedLane) -> None:
+    """
+    A poll that could not be served looks again when something new comes.
+    """
+    command = stepped.put(READER)
+    poll = stepped.take(READER)
+    lane.lose()
+    stepped.start(stepped.putting(READER))
+    stepped.run()
+    assert poll.commands == [command]
+
+
+def test_a_ring_during_a_look_that_failed(stepped: Rooms, lane: SteppedLane) -> None:
+    """
+    A command that is put while a look fails is not held back by that failure.
+    """
+    stepped.result(stepped.core.outbox.cancel(stepped.put(READER)))
+    stepped.start(stepped.putting(READER))
+    poll = stepped.take(READER)
+    lane.commit()
+    lane.lose()
+    stepped.run()
+    assert len(poll.commands) == 1
