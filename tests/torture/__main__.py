@@ -1,0 +1,114 @@
+"""
+``python -m tests.torture``: run it, and tell by the exit code whether every promise was kept.
+"""
+
+import argparse
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+from twisted.logger import (
+    FilteringLogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    textFileLogObserver,
+)
+
+from tests.torture.campaign import Campaign
+from tests.torture.evidence import open_dossier
+from tests.torture.planted import BUGS
+from tests.torture.promises import judge
+from tests.torture.report import tell
+from tests.torture.setting import Setting, free_ports
+
+
+def read_options(words: list[str]) -> argparse.Namespace:
+    """
+    What was said on the command line.
+    """
+    parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=110, help="how long it takes, more or less; 110")
+    parser.add_argument("--kills", type=_some, default=50, help="how often the server is killed, if there is time; 50")
+    parser.add_argument("--devices", type=_several, default=50, help="how many devices, half of each dialect; 50")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="makes the dice; random")
+    parser.add_argument("--plant", choices=sorted(BUGS), help="a bug to plant in the server, which must be found")
+    parser.add_argument("--keep-dir", action="store_true", help="keep the journals and the database in any case")
+    return parser.parse_args(words)
+
+
+def _some(text: str, least: int = 1) -> int:
+    number = int(text)
+    if number < least:
+        raise argparse.ArgumentTypeError(f"at least {least} is wanted")
+    return number
+
+
+def _several(text: str) -> int:
+    return _some(text, least=2)  # one of each dialect
+
+
+def make_setting(options: argparse.Namespace) -> Setting:
+    """
+    The setting that the options describe, in a directory of its own.
+    """
+    devices_port, admin_port = free_ports(2)
+    return Setting(
+        place=Path(tempfile.mkdtemp(prefix="pushd-torture-")),
+        seed=options.seed,
+        seconds=options.seconds,
+        kills=options.kills,
+        devices=options.devices,
+        devices_port=devices_port,
+        admin_port=admin_port,
+        plant=options.plant,
+    )
+
+
+async def torture(reactor: Any, setting: Setting, keep: bool) -> None:
+    """
+    Run, judge and tell.
+
+    :raises SystemExit: with 1 if a promise was broken.
+    """
+    record = await Campaign(setting, reactor).run()
+    dossier = open_dossier(record.evidence)
+    breaches = judge(dossier)
+    for line in tell(setting, record, dossier, breaches):
+        _say(line)
+    if not (keep or breaches):
+        shutil.rmtree(setting.place)
+    raise SystemExit(1 if breaches else 0)
+
+
+def main(words: list[str]) -> None:
+    """
+    The program.
+    """
+    options = read_options(words)
+    setting = make_setting(options)
+    _say(f"seed {setting.seed}, in {setting.place}" + (f", with {setting.plant}" if setting.plant else ""))
+    errors = LogLevelFilterPredicate(defaultLogLevel=LogLevel.error)
+    observer = FilteringLogObserver(textFileLogObserver(sys.stderr), [errors])
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
+
+    def begin(reactor: Any) -> Deferred[None]:
+        work: Coroutine[Deferred[Any], Any, None] = torture(reactor, setting, options.keep_dir)
+        return Deferred.fromCoroutine(work)
+
+    react(begin)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
