@@ -20,7 +20,7 @@ from twisted.web.http_headers import Headers
 Json = dict[str, Any]
 
 _PATIENCE = 6.0
-_ASK_AGAIN = 0.1
+_ASK_AGAIN = 0.3
 _PAGE = "500"
 _UNAVAILABLE = 503
 
