@@ -23,6 +23,9 @@ ALIKE = 0.2
 
 ALIKE_SECONDS = 0.5
 
+AT_ONCE = 0.5
+"""Seconds; a poll that was given up within them tells nothing of patience."""
+
 _UNANSWERED = frozenset({End.LEFT, End.REPLACED})
 
 
@@ -67,7 +70,7 @@ class Holds:
         with one id do it to each other.
         """
         lasted = poll.clock.seconds() - poll.began
-        if end not in _UNANSWERED or lasted < SHORTEST or self.fleet.get(poll.device) is None:
+        if end not in _UNANSWERED or lasted < AT_ONCE or self.fleet.get(poll.device) is None:
             self._unanswered.pop(poll.device, None)
             return
         before = self._unanswered.get(poll.device)
