@@ -8,7 +8,6 @@ cannot look.
 import json
 import sqlite3
 import sys
-from functools import partial
 from pathlib import Path
 
 from attrs import asdict
@@ -18,6 +17,7 @@ from pushd.model.moments import Now
 from pushd.store.fsck import fsck
 from pushd.store.interface import Flaw
 from pushd.store.sqlite import at_once, integrity, reading
+from pushd.store.transaction import ITransaction, Statement
 
 
 def inspect(path: str) -> list[Flaw]:
@@ -30,11 +30,19 @@ def inspect(path: str) -> list[Flaw]:
         raise StoreRefused(f"There is no database {path}.")
     connection = reading(path)
     try:
-        # as of the last thing that happened: while the server is down nobody ends what is over
-        last = connection.connection.execute("SELECT COALESCE(MAX(at), 0) FROM event").fetchone()[0]
-        return integrity(connection) + at_once(connection, partial(fsck, now=Now(last, 0)))
+        return integrity(connection) or at_once(connection, _doubt)
     finally:
         connection.close()
+
+
+_LAST = Statement("look for the last event", "SELECT COALESCE(MAX(at), 0) AS last FROM event")
+
+
+def _doubt(tx: ITransaction) -> list[Flaw]:
+    """
+    Look as of the last thing that happened: while the server is down nobody ends what is over.
+    """
+    return fsck(tx, Now(tx.rows(_LAST)[0]["last"], 0))
 
 
 def main(arguments: list[str]) -> int:

@@ -2,7 +2,8 @@
 The outbox: commands on their way to devices, and what becomes of them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -20,6 +21,7 @@ from pushd.core.reportable import Reportable
 from pushd.core.wakeups import STORM_COUNT, Wakeups
 from pushd.model.command import Command, Draft
 from pushd.model.dialect import Dialect
+from pushd.model.errors import Unavailable
 from pushd.model.events import Event, EventType
 from pushd.model.lifecycle import ENDED
 from pushd.model.report import Report
@@ -53,6 +55,8 @@ class Outbox:
     _ends: Bells[str] = field(init=False)
     draining: bool = field(default=False, init=False)
     """We are about to stop: no poll is held any more."""
+    _missed: bool = field(default=False, init=False)
+    """The store was away, and may have kept us from hearing what devices said of their commands."""
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
@@ -131,13 +135,15 @@ class Outbox:
         """
         The device says that it has the command.
         """
-        await self.store.acknowledge(device, command, self.clocks.now())
+        with self._following():
+            await self.store.acknowledge(device, command, self.clocks.now())
 
     async def settle(self, device: str, report: Report) -> Settlement:
         """
         The device says what became of a command.
         """
-        return await self.store.settle(device, report, self.clocks.now())
+        with self._following():
+            return await self.store.settle(device, report, self.clocks.now())
 
     async def cancel(self, command: str) -> Command:
         """
@@ -171,11 +177,17 @@ class Outbox:
     async def sweep(self) -> None:
         """
         End what the clock ends: leases that ran out, commands that are too old to be sent.
+
+        What devices said while the store was away is lost: before a lease ends for that, it gets its time again.
         """
         self.wakeups.forget_takeovers()
-        for verb in (self.store.lapse, self.store.expire):
-            while await verb(SWEEP_LIMIT, self.clocks.now()) == SWEEP_LIMIT:
-                pass
+        with self._following():
+            if self._missed:
+                self._missed = False  # first, for it may be away again before that is done
+                await self.store.renew(self.clocks.now())
+            for verb in (self.store.lapse, self.store.expire):
+                while await verb(SWEEP_LIMIT, self.clocks.now()) == SWEEP_LIMIT:
+                    pass
 
     def drain(self) -> None:
         """
@@ -184,6 +196,17 @@ class Outbox:
         self.draining = True
         self.wakeups.finish()
         self._ends.silence()
+
+    @contextmanager
+    def _following(self) -> Iterator[None]:
+        """
+        Notice if the store is away.
+        """
+        try:
+            yield
+        except Unavailable:
+            self._missed = True
+            raise
 
     def _heard(self, event: Event) -> None:
         self.queued.heard(event)

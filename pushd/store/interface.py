@@ -91,7 +91,7 @@ class Known:
     queued: frozenset[str] = field(default=frozenset())
     """Ids of the devices that have something queued."""
     reportable: tuple[tuple[str, str], ...] = ()
-    """Device and command of each that is out or unknown: what a result may still be for."""
+    """Device and command of each that was sent and is not settled: what a result may still be for."""
     last_command: str | None = None
     """The greatest command id ever made."""
 
@@ -244,6 +244,11 @@ class IStore(Interface):
     def lapse(limit: int, now: Now) -> Deferred[int]:
         """
         End, or queue again, up to ``limit`` commands whose lease ran out; how many.
+        """
+
+    def renew(now: Now) -> Deferred[None]:
+        """
+        Give every open lease its whole time again: we could not hear what the devices said.
         """
 
     def command(command: str) -> Deferred[Command]:

@@ -166,11 +166,18 @@ _REPORTABLE = Statement(
 _LAST_COMMAND = Statement("read the greatest command id", "SELECT MAX(id) AS last FROM command")
 
 
-def known(tx: ITransaction, now: Now) -> Known:
+def renew(tx: ITransaction, now: Now) -> None:
     """
-    What memory starts from; gives each open lease its whole time again, because we were away.
+    See :meth:`IStore.renew`.
     """
     tx.run(_REOPEN, now=now.wall, steady=now.steady)
+
+
+def known(tx: ITransaction, now: Now) -> Known:
+    """
+    What memory starts from; leases get their time again, because we were away.
+    """
+    renew(tx, now)
     return Known(
         devices=tuple(to_device(row) for row in tx.rows(_DEVICES)),
         proofs=tuple(to_proof(row) for row in tx.rows(_PROOFS)),

@@ -2,7 +2,6 @@
 The verbs that say what became of a command, from the device's word to the clock's.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 
 from attrs import frozen
@@ -15,6 +14,7 @@ from pushd.model.report import Report, Verdict
 from pushd.store import moves
 from pushd.store.interface import Settlement
 from pushd.store.queue import record_state
+from pushd.store.rows import to_payload
 from pushd.store.transaction import ITransaction, Row, Statement, first, record
 
 _OWN = Statement(
@@ -124,7 +124,7 @@ def _apply(tx: ITransaction, match: _Match, report: Report, now: Now) -> Settlem
     """
     End one command by what a report says; the reason, if it says otherwise than is known already.
     """
-    verdict = report.judge(json.loads(match.row["payload"]))
+    verdict = report.judge(to_payload(match.row))
     if _contradicts(match.row, verdict):
         return f"the command is {match.row['state']} already"
     if _is_known(match.row, report, verdict):
@@ -166,7 +166,7 @@ def _is_of_newest(together: Sequence[Row], report: Report) -> bool:
 
 def _fits(together: Sequence[Row], report: Report) -> bool:
     nameless = report.uuid is None or together[0]["uuid"] is None
-    return nameless and any(report.concerns(json.loads(row["payload"])) for row in together)
+    return nameless and any(report.concerns(to_payload(row)) for row in together)
 
 
 def _repeats(row: Row, report: Report) -> bool:

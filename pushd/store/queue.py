@@ -23,7 +23,7 @@ from pushd.model.lifecycle import OUT, RESENDABLE, Move, State, rules
 from pushd.model.moments import MAX_MOMENT, Now, milliseconds
 from pushd.store import moves
 from pushd.store.interface import Claim
-from pushd.store.rows import to_command
+from pushd.store.rows import to_command, to_payload
 from pushd.store.transaction import ITransaction, Row, Statement, first, record
 
 _ADMISSION = Statement("look up a device", "SELECT admission, presence FROM device WHERE id = :device")
@@ -145,7 +145,7 @@ def claim(
     if sequential and uuid is not None and tx.rows(_REPEATED, device=device, uuid=uuid):
         return Claim(due=0)
     candidates = tx.rows(_CANDIDATES, device=device, now=now.wall, limit=limit + 1)
-    together = _together([(row["id"], json.loads(row["payload"])) for row in candidates[:limit]], joins)
+    together = _together([(row["id"], to_payload(row)) for row in candidates[:limit]], joins)
     handed = _send(tx, together, device, uuid, now)
     expires_at = min((row["expires_at"] for row in candidates[: len(handed)]), default=None)
     if len(candidates) > len(handed) or first(tx, _NOT_SWEPT, device=device, now=now.wall):

@@ -3,9 +3,13 @@ Rows to values.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from pushd.model.command import Command
+from pushd.model.command import Command, Payload
 from pushd.model.device import Admission, Device, Orphan, PresenceState, Proof, ProofKind
+from pushd.model.errors import Unavailable
 from pushd.model.events import Event, EventType
 from pushd.model.lifecycle import Delivery, State
 from pushd.model.token import Role, Token
@@ -22,6 +26,27 @@ _DEVICE_PLAIN = (
 ).split()
 
 
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """
+    Nothing that we wrote can fail to be read back, unless the file was damaged since.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise Unavailable(f"{what} in the database is damaged: {error}") from error
+
+
+@_reading("A payload")
+def to_payload(row: Row) -> Payload:
+    """
+    The payload of a command.
+    """
+    payload: dict[str, Any] = json.loads(row["payload"])
+    return payload
+
+
+@_reading("A command")
 def to_command(row: Row, whole: bool) -> Command:
     """
     A command; unless it is ``whole``, its payload is empty and its result None.
@@ -30,12 +55,13 @@ def to_command(row: Row, whole: bool) -> Command:
         state=State(row["state"]),
         delivery=Delivery(row["delivery"]),
         late=bool(row["late"]),
-        payload=json.loads(row["payload"]) if whole else {},
+        payload=to_payload(row) if whole else {},
         result=row["result"] if whole else None,
         **{name: row[name] for name in _COMMAND_PLAIN},
     )
 
 
+@_reading("A device")
 def to_device(row: Row) -> Device:
     """
     A device.
@@ -49,6 +75,7 @@ def to_device(row: Row) -> Device:
     )
 
 
+@_reading("A proof")
 def to_proof(row: Row) -> Proof:
     """
     A proof of identity.
@@ -61,6 +88,7 @@ def to_proof(row: Row) -> Proof:
     )
 
 
+@_reading("A token")
 def to_token(row: Row) -> Token:
     """
     A token.
@@ -83,6 +111,7 @@ def to_orphan(row: Row) -> Orphan:
     )
 
 
+@_reading("An event")
 def to_event(row: Row) -> Event:
     """
     An entry of the feed.

@@ -2,6 +2,7 @@
 SQLite: WAL, ``synchronous=FULL``, one connection that writes and one that reads.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -51,19 +52,26 @@ class SqliteTransaction:
         """
         See :meth:`ITransaction.rows`.
         """
-        return self._execute(statement, values).fetchall()
+        with _told(statement):  # an error may come with any row
+            return self.connection.execute(statement.sql, values).fetchall()
 
     def run(self, statement: Statement, **values: Any) -> int:
         """
         See :meth:`ITransaction.run`.
         """
-        return self._execute(statement, values).rowcount
+        with _told(statement):
+            return self.connection.execute(statement.sql, values).rowcount
 
-    def _execute(self, statement: Statement, values: dict[str, Any]) -> sqlite3.Cursor:
-        try:
-            return self.connection.execute(statement.sql, values)
-        except sqlite3.Error as error:
-            raise Unavailable(f"Unable to {statement.description}: {error}") from error
+
+@contextmanager
+def _told(statement: Statement) -> Iterator[None]:
+    """
+    Tell an error of the database with what was to be done.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise Unavailable(f"Unable to {statement.description}: {error}") from error
 
 
 @define(eq=False)
@@ -84,7 +92,7 @@ class SqliteConnection:
             for work in group:
                 self._run_one(work)
             self.connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:  # whatever it is, the lane must go on
             self._give_up(group, error)
 
     def close(self) -> None:
@@ -103,11 +111,13 @@ class SqliteConnection:
             work.outcome = work.verb(tx)
             work.events = tx.events
         except Exception:
+            if not self.connection.in_transaction:
+                raise  # the database itself has given up the whole, on a full disk say
             work.outcome = Failure()
             self.connection.execute("ROLLBACK TO verb")
         self.connection.execute("RELEASE verb")
 
-    def _give_up(self, group: Sequence[Work], error: sqlite3.Error) -> None:
+    def _give_up(self, group: Sequence[Work], error: Exception) -> None:
         """
         Nothing of the group is durable: say so to each of them.
         """
@@ -151,6 +161,9 @@ class SqliteStore(Verbs):
         """
         See :meth:`IStore.open`.
         """
+        if Path(self.path).is_file() and not os.access(self.path, os.W_OK):
+            # SQLite would leave files beside it that may not be written either, not even when this one may be again
+            raise StoreRefused(f"{self.path} cannot be opened: it may not be written.")
         writer = connect(self.path)
         with _refusing(writer, self.path):
             migrate(writer, self.path)
@@ -184,11 +197,10 @@ def _refusing(connection: sqlite3.Connection, path: str) -> Iterator[None]:
     """
     try:
         yield
-    except StoreRefused:
+    except (StoreRefused, Unavailable, sqlite3.Error) as error:
         connection.close()
-        raise
-    except (sqlite3.Error, Unavailable) as error:
-        connection.close()
+        if isinstance(error, StoreRefused):
+            raise
         raise StoreRefused(f"{path} cannot be opened: {error}.") from error
 
 
@@ -219,8 +231,13 @@ def integrity(connection: SqliteConnection) -> list[Flaw]:
     """
     What SQLite itself finds wrong with a file.
     """
-    rows = connection.connection.execute("PRAGMA integrity_check").fetchall()
-    return [Flaw(what="the file is damaged", detail=row[0]) for row in rows if row[0] != "ok"]
+    try:
+        found = [row[0] for row in connection.connection.execute("PRAGMA integrity_check")]
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+            raise
+        found = [str(error)]  # too much so even to be looked at as a whole
+    return [Flaw(what="the file is damaged", detail=line) for line in found if line != "ok"]
 
 
 def _schemas() -> dict[int, str]:

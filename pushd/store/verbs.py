@@ -169,6 +169,12 @@ class Verbs:
         """
         return self._write(outcomes.lapse, limit, now)
 
+    def renew(self, now: Now) -> Deferred[None]:
+        """
+        See :meth:`IStore.renew`.
+        """
+        return self._write(lists.renew, now)
+
     def command(self, command: str) -> Deferred[Command]:
         """
         See :meth:`IStore.command`.

@@ -1,0 +1,3 @@
+"""
+Proofs: tests that try to show that the promises of delivery do not hold.
+"""
