@@ -34,6 +34,7 @@ BUSY_SECONDS = 5.0
 
 _PRAGMAS = (
     "PRAGMA synchronous = FULL",
+    "PRAGMA temp_store = MEMORY",  # else a process that is killed may leave SQLite's temporary files behind
     "PRAGMA foreign_keys = ON",
     "PRAGMA journal_size_limit = 67108864",
 )

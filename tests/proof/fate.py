@@ -102,12 +102,23 @@ class Fate:
     def _may_repeat(self) -> bool:
         return self.draft.terms.delivery is Delivery.AT_LEAST_ONCE and len(self.attempts) < self.max_attempts
 
+    def is_waiting(self, now: Now) -> bool:
+        """
+        Whether it may still be handed over, now or later.
+        """
+        return self.state is State.QUEUED and now.wall < self.expires_at
+
     def is_ready(self, now: Now) -> bool:
         """
         Whether it may be handed over now.
         """
-        due = (self.draft.terms.not_before or 0) <= now.wall
-        return self.state is State.QUEUED and due and now.wall < self.expires_at
+        return self.is_waiting(now) and (self.draft.terms.not_before or 0) <= now.wall
+
+    def is_over(self, now: Now) -> bool:
+        """
+        Whether its lease has run out.
+        """
+        return self.lease_until is not None and self.lease_until <= now.steady
 
     def send(self, uuid: str | None, together: list[Attempt], place: int | None, now: Now) -> Attempt:
         """

@@ -2,7 +2,7 @@
 Which commands a device's result is about, in plain Python, written from the protocol pages.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from attrs import frozen
 
@@ -20,14 +20,12 @@ class Match:
     attempts: Sequence[Attempt]
     matched_by: str
 
-    def parts(self, report: Said) -> Iterator[tuple[Attempt, Said]]:
+    def parts(self, report: Said) -> list[tuple[Attempt, str, Said]]:
         """
-        Each attempt that the result speaks of, with what it says.
+        Each attempt that the result speaks of, how we know, and what it says.
         """
-        for attempt in list(self.attempts):
-            part = _part(attempt, report)
-            if part is not None:
-                yield attempt, part
+        told = ((attempt, _part(attempt, report)) for attempt in self.attempts)
+        return [(attempt, self.matched_by, part) for attempt, part in told if part is not None]
 
 
 def _part(attempt: Attempt, report: Said) -> Said | None:

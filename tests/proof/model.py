@@ -2,14 +2,14 @@
 Section 2 of the design in plain Python: all commands, devices and the feed, to hold a store against.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import takewhile
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from pushd.model.command import Draft
 from pushd.model.device import Admission, PresenceState
-from pushd.model.dialect import Joins
 from pushd.model.errors import DeviceBlocked, DeviceSignedOff, IllegalMove, KeyReused, QueueFull, UnknownDevice
 from pushd.model.events import EventType
 from pushd.model.lifecycle import Move, State
@@ -17,36 +17,11 @@ from pushd.model.moments import Now
 from pushd.store.interface import Settlement
 from tests.proof.fate import RESOLVED, SETTLED, Attempt, Fate
 from tests.proof.matching import find
+from tests.proof.party import Party, Poll, Told
 from tests.store.samples import Said
 
 ORPHANS_KEPT = 100
 RESENDABLE = (State.UNKNOWN, State.FAILED, State.EXPIRED, State.CANCELLED)
-
-
-@frozen
-class Told:
-    """
-    An entry of the feed, as far as the design fixes it; ``why`` is the attempt, or the reason.
-    """
-
-    type: str
-    at: int
-    device: str | None
-    command: str | None = None
-    why: object = None
-
-
-@define(eq=False)
-class Party:
-    """
-    A device, and all that was ever handed to whoever had its id.
-    """
-
-    admission: Admission | None = None
-    """None while it is not known."""
-    presence: PresenceState = PresenceState.NEVER_SEEN
-    attempts: list[Attempt] = field(factory=list)
-    orphans: list[bytes] = field(factory=list)
 
 
 @define(eq=False)
@@ -55,7 +30,7 @@ class Model:
     What a store should hold, and what it should have told.
     """
 
-    parties: dict[str, Party]
+    parties: dict[str, Party] = field(factory=lambda: defaultdict(Party))
     fates: dict[str, Fate] = field(factory=dict)
     feed: list[Told] = field(factory=list)
 
@@ -80,7 +55,7 @@ class Model:
             self.parties[device].admission = admission
             self._tell(f"device.{admission}", device, now)
 
-    def note(self, device: str, presence: PresenceState, now: Now) -> None:
+    def sign(self, device: str, presence: PresenceState, now: Now) -> None:
         """
         A device goes away on purpose, or returns.
         """
@@ -111,29 +86,20 @@ class Model:
         before.resent_as = draft.id
         return self._queue(draft, now), True
 
-    def claim(self, device: str, uuid: str | None, sequential: bool, limit: int, joins: Joins, now: Now) -> list[Fate]:
+    def claim(self, poll: Poll, now: Now) -> list[Fate]:
         """
         A device polls: what it is handed.
         """
-        party = self.parties[device]
-        if party.admission is not Admission.APPROVED or (sequential and self._repeats(party, uuid)):
+        party = self.parties[poll.device]
+        if party.admission is not Admission.APPROVED or party.repeats(poll):
             return []
-        chosen = _together(self.ready(device, now), limit, joins)
+        chosen = _together(self.ready(poll.device, now), poll)
         together: list[Attempt] = []
         for place, fate in enumerate(chosen, 1):
-            attempt = fate.send(uuid, together, place if len(chosen) > 1 else None, now)
+            attempt = fate.send(poll.uuid, together, place if len(chosen) > 1 else None, now)
             party.attempts.append(attempt)
-            self._tell(EventType.COMMAND_SENT, device, now, fate, attempt.number)
+            self._tell(EventType.COMMAND_SENT, poll.device, now, fate, attempt.number)
         return chosen
-
-    def _repeats(self, party: Party, uuid: str | None) -> bool:
-        """
-        Whether a poll repeats the one whose answer is out.
-        """
-        if uuid is None or not party.attempts:
-            return False
-        newest = party.attempts[-1]
-        return newest.uuid == uuid and any(attempt.is_out for attempt in newest.together)
 
     def unsend(self, command: str, number: int, now: Now) -> None:
         """
@@ -161,8 +127,8 @@ class Model:
         """
         party = self.parties[device]
         match = find(party.attempts, self.of(device), report)
-        parts = match.parts(report) if match else ()
-        outcomes = [self._apply(one, match.matched_by, part, now) for one, part in parts] if match else []
+        parts = [] if match is None else match.parts(report)
+        outcomes = [self._apply(attempt, matched_by, part, now) for attempt, matched_by, part in parts]
         if not outcomes or Settlement.ORPHANED in outcomes:
             return self._keep(device, party, report, now)
         return Settlement.SETTLED if Settlement.SETTLED in outcomes else Settlement.REPEATED
@@ -184,7 +150,7 @@ class Model:
         End what waits and is too old to be sent, in order of time; how many.
         """
         waiting = (fate for fate in self.fates.values() if fate.state is State.QUEUED)
-        over = [fate for fate in waiting if fate.expires_at <= now.wall]
+        over = [fate for fate in waiting if not fate.is_waiting(now)]
         for fate in sorted(over, key=lambda fate: (fate.expires_at, fate.draft.id)):
             fate.expire(now)
             self._tell_state(fate, now)
@@ -298,9 +264,9 @@ class Model:
         self.feed.append(Told(str(kind), now.wall, device, None if fate is None else fate.draft.id, why))
 
 
-def _together(ready: Sequence[Fate], limit: int, joins: Joins) -> list[Fate]:
+def _together(ready: Sequence[Fate], poll: Poll) -> list[Fate]:
     """
     The first, and right behind it, up to the limit, those that join it.
     """
-    joining = list(takewhile(lambda fate: joins(fate.draft.payload), ready[:limit]))
+    joining = list(takewhile(lambda fate: poll.joins(fate.draft.payload), ready[: poll.limit]))
     return joining or list(ready[:1])

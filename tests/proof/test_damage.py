@@ -20,7 +20,7 @@ from pushd.store.interface import CommandFilter, DeviceFilter, EventFilter
 from pushd.store.sqlite import SqliteStore
 from tests.integration.conftest import MakeServer
 from tests.integration.server import HOME, Server, environment
-from tests.proof.machine import gave
+from tests.proof.pair import gave
 from tests.store.samples import DOOR, GATE, LIMIT, Said, at, device, draft
 
 PAGE = 4096

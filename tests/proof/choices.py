@@ -1,0 +1,69 @@
+"""
+What the machine of the proof may choose from: few values, so that they meet.
+"""
+
+from hypothesis import strategies as st
+
+from pushd.model.command import Payload
+from pushd.model.lifecycle import Delivery
+from tests.store.samples import BROKE, GARBLED, WORKED, Said
+
+READERS = ("controlid:1", "controlid:2")
+CONTAINERS = ("servereye:a", "servereye:b")
+DEVICES = READERS + CONTAINERS
+
+readers = st.sampled_from(READERS[:1] * 4 + READERS[1:])
+containers = st.sampled_from(CONTAINERS[:1] * 4 + CONTAINERS[1:])
+devices = readers | containers
+"""One of each dialect does most, so that much happens to it; the other is there to be confused with it."""
+
+seconds = st.sampled_from([1, 5, 10, 30])
+"""Around leases, deadlines and times to live."""
+
+steps = st.sampled_from([-60, -10, -5, -1, 1, 5, 60])
+"""Seconds by which somebody sets the clock."""
+
+uuids = st.sampled_from([None, "u1", "u2", "u3"])
+verdicts = st.sampled_from([WORKED, BROKE, GARBLED])
+results = st.sampled_from(['{"response":{}}', '{"response":1}'])
+endpoints = st.sampled_from(["load_objects", "load_objects", "execute_actions"])
+
+terms = st.fixed_dictionaries(
+    {
+        "name": devices,
+        "endpoint": endpoints,
+        "joins": st.booleans(),
+        "later": st.sampled_from([None, None, None, None, 5, 30]),
+        "lease": st.sampled_from([5.0, 30.0]),
+        "delivery": st.sampled_from([Delivery.AT_LEAST_ONCE, Delivery.AT_MOST_ONCE, Delivery.AT_LEAST_ONCE]),
+        "priority": st.integers(4, 6),
+        "ttl": st.sampled_from([300, 300, 300, 30, 5]),
+        "deadline": st.sampled_from([3600, 60, 4]),
+        "max_attempts": st.sampled_from([3, 3, 2, 1]),
+        "key": st.sampled_from([None, None, None, "k"]),
+        "fingerprint": st.sampled_from([b"1", b"2"]),
+        "created_by": st.sampled_from(["admin", "other"]),
+    }
+)
+"""What a sender may ask for; ``later`` is in seconds."""
+
+parts = st.dictionaries(st.integers(1, 3), st.builds(Said, verdict=verdicts, result=results))
+"""What a report says of each of a batch."""
+
+named = st.sampled_from(["newest", "newest", "older", "none", "foreign"])
+"""Whose name a report bears: that of the newest or an older attempt, none, or one that nobody knows."""
+
+said_of_batches = st.builds(
+    Said,
+    endpoint=st.none() | endpoints,
+    verdict=verdicts,
+    result=results,
+    parts=st.none() | parts,
+)
+
+
+def joins(payload: Payload) -> bool:
+    """
+    Which commands may travel with others: the payload says so.
+    """
+    return bool(payload["joins"])
