@@ -50,12 +50,18 @@ class Machine(RuleBasedStateMachine):
         for check in CHECKS:
             check(self.pair)
 
-    @initialize(target=commands, wanted=st.lists(choices.terms, min_size=3, max_size=6))
-    def begin(self, wanted: list[dict[str, Any]]) -> Names:
+    @initialize(target=commands, wanted=st.lists(choices.terms, min_size=4, max_size=8), uuid=choices.uuids)
+    def begin(self, wanted: list[dict[str, Any]], uuid: str | None) -> Names:
         """
-        Some commands wait from the beginning.
+        Some commands are sent from the beginning, and some wait.
         """
-        return multiple(*(name for each in wanted if (name := self.pair.put(**each)) is not None))
+        names = [self.pair.put(**each) for each in wanted]
+        self._poll_all(uuid)
+        return multiple(*(name for name in names if name is not None))
+
+    def _poll_all(self, uuid: str | None) -> None:
+        for name in choices.DEVICES:
+            self.pair.poll(name, uuid, 3)
 
     @rule(target=commands, wanted=choices.terms, polls=st.sampled_from([True, True, False]), uuid=choices.uuids)
     def put(self, wanted: dict[str, Any], polls: bool, uuid: str | None) -> Names:
@@ -158,16 +164,17 @@ class Machine(RuleBasedStateMachine):
         else:
             self.pair.sign(name, PresenceState.SIGNED_OFF)
 
-    @rule(passed=choices.seconds, sweeps=st.sampled_from([True, True, False]))
-    def wait(self, passed: int, sweeps: bool) -> None:
+    @rule(passed=choices.seconds, sweeps=st.sampled_from([True, True, False]), uuid=choices.uuids)
+    def wait(self, passed: int, sweeps: bool, uuid: str | None) -> None:
         """
-        Time passes, who was away returns, and what time ends is ended, unless somebody is faster.
+        Time passes, who was away returns, what time ends is ended, unless somebody is faster, and all poll again.
         """
         self.pair.turn(passed, passed)
         for name in choices.DEVICES:
             self.pair.come(name)
         if sweeps:
             self.pair.sweep()
+        self._poll_all(uuid)
 
     @rule(step=choices.steps, away=st.none() | st.none() | choices.seconds)
     def disturb(self, step: int, away: int | None) -> None:
