@@ -11,6 +11,7 @@ from typing import Any
 from attrs import field, frozen
 
 from pushd.core.admission import DEFAULT_MAX_PENDING, Mode
+from pushd.model.alert import AlertRules
 from pushd.web.address import Networks
 
 MAX_HOLD = 55.0
@@ -41,6 +42,16 @@ class Config:
     batch: int = 1
     keep: int = 30
     trusted_proxies: Networks = ()
+    alert_window: float = 30.0
+    flapping: tuple[int, float] = (5, 600.0)
+
+    @property
+    def alert_rules(self) -> AlertRules:
+        """
+        When an alert is raised.
+        """
+        changes, within = self.flapping
+        return AlertRules(window=self.alert_window, changes=changes, within=within)
 
 
 def _text(value: object) -> str:
@@ -129,6 +140,24 @@ def _hold(dialect: str, seconds: object) -> float:
     return hold
 
 
+def _seconds(value: object, most: float = 86400) -> float:
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        seconds = -1
+    if isinstance(value, bool) or not 0 <= seconds <= most:
+        raise ConfigError(f"seconds are wanted, 0 to {most:g}")
+    return seconds
+
+
+def _flapping(value: object) -> tuple[int, float]:
+    changes, _, within = _text(value).partition("/")
+    try:
+        return _positive(changes), _seconds(within)
+    except ConfigError:
+        raise ConfigError("CHANGES/SECONDS is wanted, 5/600 say") from None
+
+
 def _networks(value: object) -> Networks:
     try:
         return tuple(ip_network(text) for text in _texts(value))
@@ -149,6 +178,8 @@ _OPTIONS: Mapping[str, tuple[str, Any]] = {
     "batch": ("batch", _positive),
     "keep": ("keep", _positive),
     "trusted-proxy": ("trusted_proxies", _networks),
+    "alert-window": ("alert_window", _seconds),
+    "flapping": ("flapping", _flapping),
 }
 """Each option by its name, on the command line and in the file: which field it is, and how it is read."""
 

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pushd.admin import port as admin
+from pushd.admin.alerts import AlertsApp
 from pushd.admin.commands import CommandsApp
 from pushd.admin.devices import DevicesApp
 from pushd.admin.feed import FeedApp
@@ -22,6 +23,7 @@ from pushd.admin.health import HealthApp
 from pushd.admin.sending import Sender
 from pushd.config import Config, ConfigError
 from pushd.core.admission import Admissions
+from pushd.core.alerts import Alerts
 from pushd.core.clocks import Clocks
 from pushd.core.drafts import Drafts
 from pushd.core.feed import Feed
@@ -101,6 +103,7 @@ def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[],
         outbox=outbox,
         review=Review(store, clocks, drafts, fleet, wakeups),
         feed=Feed(store, clocks),
+        alerts=Alerts(store, clocks, config.alert_rules),
         reception=Reception(admissions, presence, outbox, wakeups, clocks, holds, config.batch),
         keep=config.keep,
     )
@@ -126,6 +129,7 @@ def build_admin_port(core: Core, in_thread: InThread[Any]) -> admin.AdminPort:
     apps = {
         b"devices": devices.router.resource(),
         b"commands": commands.router.resource(),
+        b"alerts": AlertsApp(core.tokens, core.alerts).router.resource(),
         b"events": FeedApp(core.tokens, core.feed).router.resource(),
     }
     health = HealthApp(core.tokens, Inspection(core.store, core.clocks, core.outbox))

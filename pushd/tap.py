@@ -41,6 +41,18 @@ class Options(usage.Options):
             "Commands that a Control iD device takes at once; old firmware knows no batches. [default: 1]",
         ],
         ["keep", None, None, "Days for which ended commands and events are kept. [default: 30]"],
+        [
+            "alert-window",
+            None,
+            None,
+            "Seconds that an alert waits for the device to return, and for others behind its address. [default: 30]",
+        ],
+        [
+            "flapping",
+            None,
+            None,
+            "CHANGES/SECONDS: a device that comes and goes so often is one alert. [default: 5/600]",
+        ],
         ["config", None, None, "A file of options, pushd.toml say; the command line wins."],
     ]
     optFlags = [  # noqa: N815, RUF012 - Twisted's way

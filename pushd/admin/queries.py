@@ -76,6 +76,12 @@ class Query:
             raise InvalidQuery(f"{name} must be 0 or 1.")
         return value == "1"
 
+    def either(self, name: str) -> bool | None:
+        """
+        Whether a parameter is 1; None if it is not there, which means both.
+        """
+        return None if self.text(name) is None else self.flag(name)
+
     def seconds(self, name: str, most: float = MAX_WAIT) -> float | None:
         """
         A duration in seconds, or None.

@@ -12,6 +12,7 @@ from pushd.admin.queries import to_cursor
 from pushd.core.fleet import Fleet
 from pushd.core.wakeups import Wakeups
 from pushd.model import jsontext
+from pushd.model.alert import Alert
 from pushd.model.command import Command
 from pushd.model.device import Device, Load, Orphan
 from pushd.model.events import Event
@@ -20,6 +21,7 @@ from pushd.store.interface import EventPage
 
 _MOMENTS = (
     "not_before created_at expires_at sent_at acknowledged_at finished_at muted_until last_seen_at at raised_at"
+    " cleared_at"
 ).split()
 
 _LARGE = ("payload", "result")
@@ -80,6 +82,21 @@ def events(page: EventPage) -> bytes:
     A piece of the feed; ``next`` is never null.
     """
     return json({"items": [event(one) for one in page.items], "next": str(page.next)})
+
+
+def alert(found: Alert) -> dict[str, Any]:
+    """
+    An alert, with how long it lasted, in seconds.
+    """
+    duration = None if found.cleared_at is None else (found.cleared_at - found.raised_at) / 1000
+    return _told(found) | {"id": str(found.id), "duration": duration}
+
+
+def alerts(found: Sequence[Alert], limit: int) -> bytes:
+    """
+    A list of alerts.
+    """
+    return _list([alert(one) for one in found], str(found[-1].id) if len(found) == limit else None)
 
 
 def event(found: Event) -> dict[str, Any]:

@@ -4,6 +4,7 @@ All rooms of the core together: what a server is, without its doors.
 
 from attrs import define
 
+from pushd.core.alerts import Alerts
 from pushd.core.clocks import Clocks
 from pushd.core.drafts import Drafts
 from pushd.core.feed import Feed
@@ -36,6 +37,7 @@ class Core:
     outbox: Outbox
     review: Review
     feed: Feed
+    alerts: Alerts
     reception: Reception
     keep: int
     """Days."""
@@ -55,6 +57,7 @@ class Core:
         """
         self.clocks.tick()
         await self.outbox.sweep()
+        await self.alerts.sweep()
 
     async def purge(self) -> None:
         """

@@ -69,6 +69,12 @@ class UnknownDevice(PushdError):
     """
 
 
+class UnknownAlert(PushdError):
+    """
+    There is no such alert, or it is no longer kept.
+    """
+
+
 class UnknownCommand(PushdError):
     """
     No command has this id.

@@ -13,7 +13,7 @@ from pushd.model.errors import DeviceKnown, UnknownDevice
 from pushd.model.events import EventType
 from pushd.model.lifecycle import OUT, State
 from pushd.model.moments import Now, milliseconds
-from pushd.store import moves
+from pushd.store import moves, silence
 from pushd.store.interface import DeviceFilter
 from pushd.store.queue import record_state
 from pushd.store.rows import to_device, to_proof
@@ -71,6 +71,10 @@ def change_device(tx: ITransaction, device: str, changes: Mapping[str, Any], now
     after = to_device(_look_up(tx, device))
     if after.admission != before["admission"]:
         record(tx, now, _OF_ADMISSION[after.admission], device)
+    if after.admission is not Admission.APPROVED:
+        silence.dismiss(tx, device, now)
+    elif "muted_until" in changes:
+        silence.wait_anew(tx, device, now)
     if set(changes) - {"admission"}:
         record(tx, now, EventType.DEVICE_CHANGED, device, fields=sorted(changes))
     return after
@@ -100,17 +104,16 @@ def forget_device(tx: ITransaction, device: str, now: Now) -> None:
     for row in tx.rows(_UNENDED, id=device):
         end = moves.FORGET if State(row["state"]) in OUT else moves.CANCEL
         record_state(tx, now, tx.rows(end, id=row["id"], now=now.wall)[0])
+    silence.dismiss(tx, device, now)
     tx.run(_DISPROVE, id=device)
     tx.run(_DELETE, id=device)
     record(tx, now, EventType.DEVICE_DELETED, device)
 
 
-_PRESENCE = Statement(
-    "change a device's presence", "UPDATE device SET presence = :presence WHERE id = :id AND presence <> :presence"
-)
+_BEFORE = Statement("look up a device's presence", "SELECT presence FROM device WHERE id = :id")
+_PRESENCE = Statement("change a device's presence", "UPDATE device SET presence = :presence WHERE id = :id")
 _OF_PRESENCE = {
     PresenceState.ONLINE: EventType.DEVICE_ONLINE,
-    PresenceState.OFFLINE: EventType.DEVICE_OFFLINE,
     PresenceState.SIGNED_OFF: EventType.DEVICE_SIGNED_OFF,
 }
 
@@ -119,8 +122,11 @@ def note_presence(tx: ITransaction, device: str, presence: PresenceState, now: N
     """
     See :meth:`IStore.note_presence`.
     """
-    if tx.run(_PRESENCE, id=device, presence=presence):
-        record(tx, now, _OF_PRESENCE[presence], device)
+    before = first(tx, _BEFORE, id=device)
+    if before is not None and before["presence"] != presence:
+        tx.run(_PRESENCE, id=device, presence=presence)
+        record(tx, now, _OF_PRESENCE[presence], device, after=before["presence"])
+        silence.break_silence(tx, device, now)
 
 
 _SIGHTING = Statement(

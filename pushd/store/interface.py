@@ -8,7 +8,6 @@ from typing import Any
 
 from attrs import field, frozen
 from twisted.internet.defer import Deferred
-from zope.interface import Interface
 
 from pushd.model.command import Command, Draft, Handed
 from pushd.model.device import Admission, Device, Load, Orphan, PresenceState, Proof, ProofKind, Sighting
@@ -18,6 +17,7 @@ from pushd.model.lifecycle import Move, State
 from pushd.model.moments import Now
 from pushd.model.report import Report
 from pushd.model.token import Token
+from pushd.store.alert_interface import IAlertStore
 
 
 @frozen(kw_only=True)
@@ -135,7 +135,7 @@ class EventPage:
 Listener = Callable[[Event], None]
 
 
-class IStore(Interface):
+class IStore(IAlertStore):
     """
     What is durable. A verb's Deferred fires after its change is committed and synced, with :exc:`Unavailable` if that
     could not be done; it is not cancellable: a change may outlive whoever asked for it.
@@ -248,7 +248,8 @@ class IStore(Interface):
 
     def renew(now: Now) -> Deferred[None]:
         """
-        Give every open lease its whole time again: we could not hear what the devices said.
+        Give every open lease, and every silence of which nobody was told, its whole time again: we could not hear
+        what the devices said.
         """
 
     def command(command: str) -> Deferred[Command]:
@@ -286,7 +287,7 @@ class IStore(Interface):
 
     def note_presence(device: str, presence: PresenceState, now: Now) -> Deferred[None]:
         """
-        Change whether a device is there.
+        A device is there, or signed off: what waited for a sign of its life does so no longer.
         """
 
     def note_sightings(sightings: Sequence[Sighting]) -> Deferred[None]:

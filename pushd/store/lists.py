@@ -10,7 +10,7 @@ from pushd.model.errors import EventsPurged, InvalidQuery
 from pushd.model.lifecycle import State
 from pushd.model.moments import Now
 from pushd.model.token import Token
-from pushd.store import moves
+from pushd.store import moves, silence
 from pushd.store.devices import load
 from pushd.store.interface import CommandFilter, EventFilter, EventPage, Known, Standing
 from pushd.store.queue import look_up
@@ -171,6 +171,7 @@ def renew(tx: ITransaction, now: Now) -> None:
     See :meth:`IStore.renew`.
     """
     tx.run(_REOPEN, now=now.wall, steady=now.steady)
+    silence.renew(tx, now)
 
 
 def known(tx: ITransaction, now: Now) -> Known:

@@ -61,7 +61,7 @@ _RECORD = Statement(
 
 
 def record(
-    tx: ITransaction, now: Now, kind: EventType, device: str | None, command: str | None = None, **data: Any
+    tx: ITransaction, now: Now, kind: EventType, device: str | None, command: str | None = None, /, **data: Any
 ) -> None:
     """
     Write an event in the transaction of the change that it tells; data that is None is left out.

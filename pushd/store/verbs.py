@@ -3,23 +3,21 @@ The verbs of the store over any database that speaks our SQL: which go to the la
 reads.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from attrs import define, field
+from attrs import define
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
 from pushd.model.command import Command, Draft, Handed
 from pushd.model.device import Device, Load, Orphan, PresenceState, Proof, ProofKind, Sighting
 from pushd.model.dialect import Joins, never
-from pushd.model.events import Event
 from pushd.model.lifecycle import Move
 from pushd.model.moments import Now
 from pushd.model.report import Report
 from pushd.model.token import Token
 from pushd.store import devices, fsck, lists, outcomes, queue, retention
+from pushd.store.alert_verbs import AlertVerbs
 from pushd.store.interface import (
     Claim,
     CommandFilter,
@@ -27,11 +25,9 @@ from pushd.store.interface import (
     EventFilter,
     EventPage,
     Flaw,
-    Listener,
     Settlement,
     Standing,
 )
-from pushd.store.lanes import Lane, Work, fire
 from pushd.store.transaction import ITransaction, Statement
 
 T = TypeVar("T")
@@ -48,40 +44,10 @@ def _touch(tx: ITransaction) -> None:
 
 
 @define(eq=False)
-class Verbs:
+class Verbs(AlertVerbs):
     """
     See :class:`pushd.store.interface.IStore` for each verb.
     """
-
-    _listeners: list[Listener] = field(factory=list, init=False)
-    _writer: Lane = field(init=False)
-    _reader: Lane = field(init=False)
-    _log = Logger()
-
-    def subscribe(self, listener: Listener) -> None:
-        """
-        See :meth:`IStore.subscribe`.
-        """
-        self._listeners.append(listener)
-
-    def _deliver(self, group: Sequence[Work]) -> None:
-        for work in group:
-            for event in work.events:
-                self._tell(event)
-            fire(work)
-
-    def _tell(self, event: Event) -> None:
-        for listener in self._listeners:
-            try:
-                listener(event)
-            except Exception:
-                self._log.failure("A listener failed on {event.type}", event=event)
-
-    def _write(self, verb: Callable[..., T], *args: Any) -> "Deferred[T]":
-        return self._writer.submit(partial(_reordered, verb, args))
-
-    def _read(self, verb: Callable[..., T], *args: Any) -> "Deferred[T]":
-        return self._reader.submit(partial(_reordered, verb, args))
 
     def check(self) -> Deferred[None]:
         """
@@ -266,7 +232,3 @@ class Verbs:
         See :meth:`IStore.last_event`.
         """
         return self._read(lists.last_event)
-
-
-def _reordered(verb: Callable[..., T], args: tuple[Any, ...], tx: ITransaction) -> T:
-    return verb(tx, *args)

@@ -21,6 +21,7 @@ STATUS: tuple[tuple[type[BaseException], int], ...] = (
     (errors.NotAuthenticated, 401),
     (errors.NotPermitted, 403),
     (errors.UnknownDevice, 404),
+    (errors.UnknownAlert, 404),
     (errors.UnknownCommand, 404),
     (errors.EventsPurged, 410),
     (errors.Conflict, 409),

@@ -12,6 +12,7 @@ import pytest
 from attrs import fields, frozen
 
 import pushd.admin
+from pushd.model.alert import Alert
 from pushd.model.command import Command
 from pushd.model.device import Device, Load, Orphan
 from pushd.model.events import EventType
@@ -163,7 +164,7 @@ def test_calls_are_listed() -> None:
     assert sorted(listed) == sorted(set(_routes()))
 
 
-@pytest.mark.parametrize("kind", [Command, Device, Load, Orphan])
+@pytest.mark.parametrize("kind", [Alert, Command, Device, Load, Orphan])
 def test_fields_are_listed(kind: type) -> None:
     """
     The page has a line for each field of what the API shows.

@@ -13,7 +13,7 @@ from tests.store.samples import DOOR, GATE, at, ident, wall
 from tests.store.steps import feed, put, send, tamper, words
 
 ANY = EventFilter()
-PRESENCES = [PresenceState.ONLINE, PresenceState.OFFLINE]
+PRESENCES = [PresenceState.ONLINE, PresenceState.SIGNED_OFF]
 
 
 async def happen(store: IStore, times: int, device: str = DOOR) -> None:

@@ -13,8 +13,8 @@ from twisted.internet.defer import Deferred
 from twisted.scripts.twistd import run
 
 from pushd.store import moves, outcomes, queue
+from pushd.store.bound import Bound
 from pushd.store.transaction import ITransaction, Statement
-from pushd.store.verbs import Verbs
 
 WRITE_BEHIND = 0.05
 """Seconds from a hasty answer to the write that it should have waited for."""
@@ -27,7 +27,7 @@ def _hasty(hurried: Callable[..., Any]) -> None:
     """
     Answer one verb with what it would do, and do it a moment later.
     """
-    write = Verbs._write
+    write = Bound._write
 
     def rehearse(tx: ITransaction, *args: Any) -> Any:
         tx.run(_REHEARSE)
@@ -36,7 +36,7 @@ def _hasty(hurried: Callable[..., Any]) -> None:
         tx.events.clear()
         return outcome
 
-    def hasty_write(self: Verbs, verb: Callable[..., Any], *args: Any) -> Deferred[Any]:
+    def hasty_write(self: Bound, verb: Callable[..., Any], *args: Any) -> Deferred[Any]:
         from twisted.internet import reactor
 
         if verb is not hurried:
@@ -44,7 +44,7 @@ def _hasty(hurried: Callable[..., Any]) -> None:
         reactor.callLater(WRITE_BEHIND, lambda: write(self, verb, *args).addErrback(lambda _: None))
         return write(self, rehearse, *args)
 
-    Verbs._write = hasty_write  # type: ignore[method-assign]
+    Bound._write = hasty_write  # type: ignore[method-assign]
 
 
 def _requeueing() -> None:

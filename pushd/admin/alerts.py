@@ -1,0 +1,64 @@
+"""
+``/v1/alerts``: what somebody must be told of.
+"""
+
+import re
+
+from attrs import define
+from twisted.python.failure import Failure
+
+from pushd.admin import views
+from pushd.admin.access import authenticate, demands
+from pushd.admin.problems import problem
+from pushd.admin.queries import Query
+from pushd.core.alerts import Alerts
+from pushd.core.tokens import Tokens
+from pushd.model.errors import UnknownAlert
+from pushd.model.token import Role
+from pushd.web.answers import answer
+from pushd.web.router import Router
+from pushd.web.site import HouseRequest
+
+_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+@define(eq=False)
+class AlertsApp:
+    """
+    List and acknowledge.
+    """
+
+    router = Router()
+
+    tokens: Tokens
+    alerts: Alerts
+
+    @router.route("/v1/alerts", methods=["GET"])
+    @demands(Role.VIEWER)
+    async def list(self, request: HouseRequest) -> bytes:
+        """
+        Alerts, newest first; ``open`` leaves out those that are cleared, or those that are not.
+        """
+        query = Query.of(request, "open", "limit", "cursor")
+        limit = query.limit()
+        found = await self.alerts.listed(query.either("open"), query.numeric_cursor(), limit)
+        return answer(request, views.alerts(found, limit))
+
+    @router.route("/v1/alerts/<alert>/acknowledge", methods=["POST"])
+    @demands(Role.OPERATOR)
+    async def acknowledge(self, request: HouseRequest, alert: str) -> bytes:
+        """
+        Say that somebody takes care of an alert.
+        """
+        Query.of(request)
+        if not _ID.fullmatch(alert):
+            raise UnknownAlert(f"{alert} is no alert's id.")
+        by = authenticate(self.tokens, request).name
+        return answer(request, views.json(views.alert(await self.alerts.acknowledge(int(alert), by))))
+
+    @router.handle_errors(Exception)
+    def failed(self, request: HouseRequest, failure: Failure) -> bytes:
+        """
+        Errors are problems.
+        """
+        return problem(request, failure)

@@ -1,0 +1,367 @@
+"""
+Tests of how a silence becomes an alert, alone or with others, or does not.
+"""
+
+from collections.abc import Sequence
+
+import pytest
+from attrs import evolve
+
+from pushd.model.alert import Alert, AlertKind, AlertRules
+from pushd.model.device import Admission, PresenceState, Sighting
+from pushd.model.errors import UnknownAlert
+from pushd.model.events import Event
+from pushd.store.interface import IStore
+from tests.store.conftest import Shelf
+from tests.store.samples import DOOR, GATE, STRANGER, at, device, wall
+from tests.store.steps import one, words
+
+RULES = AlertRules(window=30.0, together=5, changes=5, within=600.0)
+SITE = [f"controlid:10{number}" for number in range(5)]
+
+
+async def come(store: IStore, *names: str, seconds: float = 0) -> None:
+    """
+    Devices that speak.
+    """
+    for name in names:
+        await store.note_presence(name, PresenceState.ONLINE, at(seconds))
+
+
+async def fall_silent(store: IStore, *names: str, seconds: float = 0, rules: AlertRules = RULES) -> None:
+    """
+    Devices that spoke, and are silent from now on.
+    """
+    await come(store, *names, seconds=seconds)
+    await store.note_silent(names, rules, at(seconds))
+
+
+async def alerts(store: IStore, seconds: float, rules: AlertRules = RULES) -> Sequence[Alert]:
+    """
+    The open alerts once the clock has raised what is due.
+    """
+    await store.raise_alerts(rules, 100, at(seconds))
+    found: Sequence[Alert] = await store.alerts(True, None, 100)
+    return found
+
+
+async def move_in(store: IStore, names: Sequence[str], address: str = "198.51.100.7") -> None:
+    """
+    Devices that are behind one address.
+    """
+    for name in names:
+        await store.add_device(device(name), False, at())
+    await store.note_sightings(
+        [Sighting(device=name, last_seen_at=wall(), last_address=address, poll_gap=None) for name in names]
+    )
+
+
+async def test_a_silence_raises_one_alert_once_its_window_is_over(store: IStore, events: list[Event]) -> None:
+    """
+    A device that fell silent is offline at once, and somebody is told half a minute later, once.
+    """
+    await fall_silent(store, DOOR)
+    assert (await one(store, DOOR)).presence is PresenceState.OFFLINE
+    assert await alerts(store, 29.9) == []
+    (raised,) = await alerts(store, 30)
+    assert (raised.kind, raised.devices, raised.raised_at) == (AlertKind.SILENCE, (DOOR,), wall(30))
+    assert await alerts(store, 3000) == [raised]
+    assert words(events)[-2:] == ["device.offline", "alert.raised"]
+    assert events[-1].data == {"alert": str(raised.id), "kind": "silence", "devices": [DOOR], "count": 1}
+
+
+async def test_a_device_that_comes_back_clears_its_alert(store: IStore, events: list[Event]) -> None:
+    """
+    The next word of a device ends its alert, which then tells how long it lasted.
+    """
+    await fall_silent(store, DOOR)
+    (raised,) = await alerts(store, 30)
+    await come(store, DOOR, seconds=100)
+    assert await alerts(store, 200) == []
+    assert await store.alerts(False, None, 10) == [evolve(raised, cleared_at=wall(100))]
+    assert words(events)[-2:] == ["device.online", "alert.cleared"]
+    assert events[-1].data["duration"] == 70.0
+    assert events[-2].data == {"after": "offline"}
+
+
+async def test_a_device_that_comes_back_in_time_raises_nothing(store: IStore, events: list[Event]) -> None:
+    """
+    Nobody is called for a device that was back before the window was over.
+    """
+    await fall_silent(store, DOOR)
+    await come(store, DOOR, seconds=29)
+    assert await alerts(store, 100) == []
+    assert "alert.raised" not in words(events)
+
+
+async def test_a_device_that_signs_off_clears_its_alert(store: IStore) -> None:
+    """
+    Whoever says goodbye after all is not missed any more.
+    """
+    await fall_silent(store, DOOR, GATE)
+    assert len(await alerts(store, 30)) == 2
+    await store.note_presence(DOOR, PresenceState.SIGNED_OFF, at(40))
+    assert [each.devices for each in await alerts(store, 50)] == [(GATE,)]
+
+
+async def test_only_devices_that_were_there_fall_silent(store: IStore, events: list[Event]) -> None:
+    """
+    A device that never spoke, or signed off, or is not known, is not offline and raises nothing.
+    """
+    await store.note_presence(GATE, PresenceState.SIGNED_OFF, at())
+    await store.note_silent([DOOR, GATE, STRANGER], RULES, at())
+    assert await alerts(store, 100) == []
+    assert words(events) == ["device.signed_off"]
+
+
+@pytest.mark.parametrize("admission", [Admission.PENDING, Admission.BLOCKED])
+async def test_only_approved_devices_raise_alerts(store: IStore, admission: Admission) -> None:
+    """
+    A device that nobody approved may be silent as it likes.
+    """
+    await store.change_device(DOOR, {"admission": admission}, at())
+    await fall_silent(store, DOOR)
+    assert (await one(store, DOOR)).presence is PresenceState.OFFLINE
+    assert await alerts(store, 100) == []
+
+
+@pytest.mark.parametrize("told", [False, True])
+async def test_blocking_or_deleting_a_device_ends_the_wait_for_it(store: IStore, told: bool) -> None:
+    """
+    Nobody waits for a device that was blocked or deleted: its alert is cleared, or not raised.
+    """
+    await fall_silent(store, DOOR, GATE)
+    assert len(await alerts(store, 30 if told else 10)) == (2 if told else 0)
+    await store.change_device(DOOR, {"admission": Admission.BLOCKED}, at(31))
+    await store.forget_device(GATE, at(31))
+    assert await alerts(store, 100) == []
+
+
+async def test_many_behind_one_address_are_one_alert(store: IStore, events: list[Event]) -> None:
+    """
+    A site that loses its line is one alert that lists all of its devices, and lasts until the last is back.
+    """
+    await move_in(store, SITE)
+    for second, name in enumerate(SITE):
+        await fall_silent(store, name, seconds=second)
+    await fall_silent(store, DOOR, seconds=2)
+    grouped, alone = sorted(await alerts(store, 35), key=lambda alert: -len(alert.devices))
+    assert (grouped.devices, grouped.address) == (tuple(SITE), "198.51.100.7")
+    assert (alone.devices, alone.address) == ((DOOR,), None)
+    await come(store, *SITE[:-1], DOOR, seconds=40)
+    assert await alerts(store, 41) == [grouped]
+    await come(store, SITE[-1], seconds=50)
+    assert await alerts(store, 51) == []
+    assert words(events).count("alert.cleared") == 2
+
+
+async def test_few_behind_one_address_are_alerts_of_their_own(store: IStore) -> None:
+    """
+    Four devices behind one address are four alerts.
+    """
+    await move_in(store, SITE[:4])
+    await fall_silent(store, *SITE[:4])
+    assert sorted(each.devices for each in await alerts(store, 30)) == [(name,) for name in SITE[:4]]
+
+
+async def test_those_who_fall_silent_later_do_not_join(store: IStore) -> None:
+    """
+    What falls silent after the window of an alert is another matter.
+    """
+    await move_in(store, SITE)
+    await fall_silent(store, *SITE[:4])
+    await alerts(store, 30)
+    await fall_silent(store, SITE[4], seconds=31)
+    assert len(await alerts(store, 61)) == 5
+
+
+async def test_muted_devices_raise_nothing(store: IStore) -> None:
+    """
+    A muted device is offline when it is, and nobody is told; when it is no longer muted and still silent, they are.
+    """
+    await store.change_device(DOOR, {"muted_until": wall(300)}, at())
+    await fall_silent(store, DOOR)
+    assert (await one(store, DOOR)).presence is PresenceState.OFFLINE
+    for second in range(30, 300, 10):
+        assert await alerts(store, second) == []
+    assert [each.devices for each in await alerts(store, 301)] == [(DOOR,)]
+
+
+async def test_muted_devices_are_not_counted_with_their_neighbours(store: IStore) -> None:
+    """
+    Four loud devices and a muted one behind one address are no crowd.
+    """
+    await move_in(store, SITE)
+    await store.change_device(SITE[2], {"muted_until": wall(3000)}, at())
+    await fall_silent(store, *SITE)
+    assert len(await alerts(store, 30)) == 4
+
+
+async def test_a_mute_that_is_taken_back_counts_from_then_on(store: IStore) -> None:
+    """
+    A silence that lasts when the operator listens again waits out its window first.
+    """
+    await store.change_device(DOOR, {"muted_until": wall(3000)}, at())
+    await fall_silent(store, DOOR)
+    assert await alerts(store, 100) == []
+    await store.change_device(DOOR, {"muted_until": None}, at(110))
+    assert await alerts(store, 139) == []
+    assert len(await alerts(store, 140)) == 1
+
+
+async def flap(store: IStore, times: int, start: float = 0, rules: AlertRules = RULES) -> float:
+    """
+    A device that falls silent so many times, 20 seconds apart, and is back in between; when it last fell silent.
+    """
+    for number in range(times):
+        await fall_silent(store, DOOR, seconds=start + 20 * number, rules=rules)
+        await alerts(store, start + 20 * number + 1, rules)
+    return start + 20 * (times - 1)
+
+
+async def test_a_device_that_comes_and_goes_is_one_alert(store: IStore) -> None:
+    """
+    Five changes in ten minutes are one alert that says so, and no other as long as it is open.
+    """
+    await come(store, DOOR)
+    assert await flap(store, 2) == 20
+    assert await alerts(store, 25) == []
+    last = await flap(store, 3, 40)
+    (raised,) = await alerts(store, last + 1)
+    assert (raised.kind, raised.devices) == (AlertKind.FLAPPING, (DOOR,))
+    assert await alerts(store, last + 100) == [raised]
+
+
+async def test_a_device_that_has_calmed_down_flaps_no_more(store: IStore, events: list[Event]) -> None:
+    """
+    A device that stayed for long enough clears the alert that called it restless.
+    """
+    await come(store, DOOR)
+    last = await flap(store, 5)
+    await come(store, DOOR, seconds=last + 5)
+    assert len(await alerts(store, 300)) == 1
+    assert await alerts(store, last + 5 + 600) == []
+    assert words(events).count("alert.raised") == words(events).count("alert.cleared") == 1
+
+
+async def test_a_device_that_flapped_and_is_gone_raises_an_alert_for_that(store: IStore) -> None:
+    """
+    When a restless device stays away for good, its silence is told once it no longer counts as restless.
+    """
+    await come(store, DOOR)
+    last = await flap(store, 5)
+    seen: set[tuple[AlertKind, tuple[str, ...]]] = set()
+    for second in range(0, 720, 10):
+        seen.update((each.kind, each.devices) for each in await alerts(store, last + second))
+    (raised,) = await alerts(store, last + 720)
+    assert (raised.kind, raised.devices) == (AlertKind.SILENCE, (DOOR,))
+    assert seen == {(AlertKind.FLAPPING, (DOOR,)), (AlertKind.SILENCE, (DOOR,))}
+
+
+async def test_signing_off_and_on_is_not_flapping(store: IStore) -> None:
+    """
+    A container that is restarted again and again says goodbye each time, and is not called restless.
+    """
+    for number in range(10):
+        await come(store, DOOR, seconds=10 * number)
+        await store.note_presence(DOOR, PresenceState.SIGNED_OFF, at(10 * number + 5))
+    await fall_silent(store, DOOR, seconds=101)
+    assert await alerts(store, 102) == []
+
+
+async def test_an_alert_is_acknowledged_once(store: IStore, events: list[Event]) -> None:
+    """
+    Whoever takes care of an alert first is remembered, and told to all.
+    """
+    await fall_silent(store, DOOR)
+    (raised,) = await alerts(store, 30)
+    taken = await store.acknowledge_alert(raised.id, "night shift", at(60))
+    assert taken == evolve(raised, acknowledged_at=wall(60), acknowledged_by="night shift")
+    assert await store.acknowledge_alert(raised.id, "day shift", at(70)) == taken
+    assert words(events).count("alert.acknowledged") == 1
+
+
+async def test_an_unknown_alert_cannot_be_acknowledged(store: IStore) -> None:
+    """
+    What was never raised cannot be taken care of.
+    """
+    with pytest.raises(UnknownAlert):
+        await store.acknowledge_alert(77, "night shift", at())
+
+
+async def test_alerts_are_listed_newest_first_in_pages(store: IStore) -> None:
+    """
+    A long night is read page by page.
+    """
+    await move_in(store, SITE, address="")
+    for second, name in enumerate(SITE):
+        await fall_silent(store, name, seconds=second, rules=evolve(RULES, together=99))
+    await alerts(store, 100, evolve(RULES, together=99))
+    pages = []
+    before = None
+    while page := await store.alerts(None, before, 2):
+        pages.append([each.devices[0] for each in page])
+        before = page[-1].id
+    assert pages == [[SITE[4], SITE[3]], [SITE[2], SITE[1]], [SITE[0]]]
+
+
+async def test_a_limit_bounds_what_is_told_at_once(store: IStore) -> None:
+    """
+    A thousand silences are told a few at a time, so that nobody waits for it.
+    """
+    await move_in(store, SITE, address="")
+    await fall_silent(store, *SITE, rules=evolve(RULES, together=99))
+    rules = evolve(RULES, together=99)
+    assert [await store.raise_alerts(rules, 2, at(30)) for _ in range(4)] == [2, 2, 1, 0]
+
+
+@pytest.mark.parametrize("kind", ["file", "threads"])
+async def test_a_silence_survives_a_restart_and_waits_anew(shelf: Shelf) -> None:
+    """
+    A server that dies between a silence and its alert still tells it, once the device had the time to return.
+    """
+    shelf.open(at())
+    await shelf.store.add_device(device(DOOR), False, at())
+    await fall_silent(shelf.store, DOOR)
+    await shelf.restart(at(100))
+    assert await alerts(shelf.store, 101) == []
+    assert [each.devices for each in await alerts(shelf.store, 130)] == [(DOOR,)]
+
+
+async def test_mails_are_due_once_and_again_until_somebody_cares(store: IStore) -> None:
+    """
+    An alert is mailed at once, and again each hour, until it is acknowledged.
+    """
+    rules = evolve(RULES, mails=True, remind=3600.0)
+    await fall_silent(store, DOOR, rules=rules)
+    (raised,) = await alerts(store, 30, rules)
+    assert await store.due_mails(10, at(30)) == [raised]
+    await store.note_mailed(raised.id, rules, at(31))
+    assert await store.due_mails(10, at(3000)) == []
+    assert await store.due_mails(10, at(3631)) == [raised]
+    await store.note_mailed(raised.id, rules, at(3632))
+    await store.acknowledge_alert(raised.id, "night shift", at(3640))
+    assert await store.due_mails(10, at(99999)) == []
+
+
+async def test_an_alert_that_was_cleared_before_its_mail_is_mailed_all_the_same(store: IStore) -> None:
+    """
+    While the mail server was away an alert came and went: somebody is told once.
+    """
+    rules = evolve(RULES, mails=True, remind=3600.0)
+    await fall_silent(store, DOOR, rules=rules)
+    (raised,) = await alerts(store, 30, rules)
+    await come(store, DOOR, seconds=60)
+    (late,) = await store.due_mails(10, at(100))
+    assert late.cleared_at == wall(60)
+    await store.note_mailed(raised.id, rules, at(100))
+    assert await store.due_mails(10, at(99999)) == []
+
+
+async def test_without_mails_none_is_ever_due(store: IStore) -> None:
+    """
+    Whoever asks for mails tomorrow is not mailed of last year.
+    """
+    await fall_silent(store, DOOR)
+    await alerts(store, 30)
+    assert await store.due_mails(10, at(99999)) == []
