@@ -14,12 +14,12 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pushd.admin import port as admin
 from pushd.admin.alerts import AlertsApp
 from pushd.admin.commands import CommandsApp
 from pushd.admin.devices import DevicesApp
 from pushd.admin.feed import FeedApp
 from pushd.admin.health import HealthApp
+from pushd.admin.port import AdminPort
 from pushd.admin.sending import Sender
 from pushd.config import Config, ConfigError
 from pushd.core.admission import Admissions
@@ -53,6 +53,7 @@ from pushd.process import end, raise_file_limit
 from pushd.rounds import Round
 from pushd.store.interface import IStore
 from pushd.store.sqlite import SqliteStore
+from pushd.web.answering import IApp
 from pushd.web.bodies import Budget, InThread
 from pushd.web.doors import DevicePort, Door
 from pushd.web.site import HouseSite
@@ -111,7 +112,7 @@ def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[],
 
 def build_device_port(core: Core, config: Config, in_thread: InThread[Any]) -> DevicePort:
     """
-    The resource of the device port.
+    The device port.
     """
     doors: Sequence[Door] = [
         door(core.reception, in_thread, config.trusted_proxies, config.bases) for _, door in DIALECTS
@@ -119,21 +120,18 @@ def build_device_port(core: Core, config: Config, in_thread: InThread[Any]) -> D
     return DevicePort(doors, core.fleet.owner_of_path)
 
 
-def build_admin_port(core: Core, in_thread: InThread[Any]) -> admin.AdminPort:
+def build_admin_port(core: Core, in_thread: InThread[Any]) -> AdminPort:
     """
-    The resource of the admin port.
+    The admin port.
     """
     sender = Sender(core.drafts, core.outbox, in_thread)
-    devices = DevicesApp(core.tokens, core.fleet, core.store, core.wakeups, sender)
-    commands = CommandsApp(core.tokens, core.outbox, core.review, core.store)
-    apps = {
-        b"devices": devices.router.resource(),
-        b"commands": commands.router.resource(),
-        b"alerts": AlertsApp(core.tokens, core.alerts).router.resource(),
-        b"events": FeedApp(core.tokens, core.feed).router.resource(),
+    apps: dict[str, IApp] = {
+        "devices": DevicesApp(core.tokens, core.fleet, core.store, core.wakeups, sender),
+        "commands": CommandsApp(core.tokens, core.outbox, core.review, core.store),
+        "alerts": AlertsApp(core.tokens, core.alerts),
+        "events": FeedApp(core.tokens, core.feed),
     }
-    health = HealthApp(core.tokens, Inspection(core.store, core.clocks, core.outbox))
-    return admin.AdminPort(apps, health.router.resource())
+    return AdminPort(apps, HealthApp(core.tokens, Inspection(core.store, core.clocks, core.outbox)))
 
 
 @define(eq=False)
@@ -234,9 +232,8 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
     def in_thread(work: Callable[[], Any]) -> Deferred[Any]:
         return deferToThreadPool(reactor, reactor.getThreadPool(), work)
 
-    device_port = build_device_port(core, config, in_thread)
-    devices = HouseSite(device_port, device_port.limit, budget, reactor)
-    operators = HouseSite(build_admin_port(core, in_thread), admin.limit, budget, reactor)
+    devices = HouseSite(build_device_port(core, config, in_thread), budget, reactor)
+    operators = HouseSite(build_admin_port(core, in_thread), budget, reactor)
     service = PushdService(core, data_dir, (devices, operators), reactor)
     for part in (
         *_rounds(core, reactor),

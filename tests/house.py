@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 
 import pytest
 from attrs import define, field
+from treq.testing import StubTreq
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
+from twisted.web.resource import Resource
 
-from pushd.admin import port as admin
 from pushd.config import Config
 from pushd.core.admission import Mode
 from pushd.core.clocks import Clocks
@@ -61,8 +62,8 @@ class House:
         self.core.recall()
         devices = build_device_port(self.core, self.config, self._in_thread)
         operators = build_admin_port(self.core, self._in_thread)
-        self.device_site = HouseSite(devices, devices.limit, self.budget, self.clock)
-        self.admin_site = HouseSite(operators, admin.limit, self.budget, self.clock)
+        self.device_site = HouseSite(devices, self.budget, self.clock)
+        self.admin_site = HouseSite(operators, self.budget, self.clock)
 
     def connect(self, peer: str = CLIENT) -> Connection:
         """
@@ -86,6 +87,14 @@ class House:
         connection.send(data)
         self.clock.advance(0)
         return connection
+
+    def stub(self) -> StubTreq:
+        """
+        A treq whose requests come to the device port, whatever their host.
+        """
+        stub = StubTreq(Resource())
+        stub._agent._serverFactory = self.device_site  # type: ignore[assignment]
+        return stub
 
     def begin(self, line: str, body: object = None, *headers: str, role: Role = Role.ADMIN) -> Connection:
         """

@@ -9,7 +9,7 @@ from typing import Any
 from pushd.core.tokens import Tokens
 from pushd.model.errors import NotAuthenticated, NotPermitted
 from pushd.model.token import Role, Token
-from pushd.web.site import HouseRequest
+from pushd.web.request import HouseRequest
 
 _MAY = {
     Role.VIEWER: frozenset({Role.VIEWER}),
@@ -46,7 +46,7 @@ def authenticate(tokens: Tokens, request: HouseRequest) -> Token:
 
     :raises NotAuthenticated: if there is none, or it is not valid.
     """
-    header = (request.getHeader(b"authorization") or b"").decode("utf-8", "surrogateescape")
+    header = (request.getHeader(b"Authorization") or b"").decode("utf-8", "surrogateescape")
     scheme, _, secret = header.partition(" ")
     token = tokens.find(secret.strip()) if scheme.lower() == "bearer" else None
     if token is None:

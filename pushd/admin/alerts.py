@@ -16,8 +16,8 @@ from pushd.core.tokens import Tokens
 from pushd.model.errors import UnknownAlert
 from pushd.model.token import Role
 from pushd.web.answers import answer
+from pushd.web.request import HouseRequest
 from pushd.web.router import Router
-from pushd.web.site import HouseRequest
 
 _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 

@@ -16,8 +16,8 @@ from pushd.model.lifecycle import OUT, State
 from pushd.model.token import Role
 from pushd.store.interface import CommandFilter, IStore
 from pushd.web.answers import answer
+from pushd.web.request import HouseRequest
 from pushd.web.router import Router
-from pushd.web.site import HouseRequest
 
 
 @define(eq=False)
@@ -99,7 +99,7 @@ class CommandsApp:
         by = authenticate(self.tokens, request).name
         found, created = await self.review.resend(original, terms, by, queue)
         request.setResponseCode(201 if created else 200)
-        request.setHeader(b"location", f"/v1/commands/{found.id}".encode())
+        request.setHeader(b"Location", f"/v1/commands/{found.id}".encode())
         return answer(request, views.command(found))
 
     @router.handle_errors(Exception)

@@ -20,8 +20,8 @@ from pushd.model.errors import InvalidQuery
 from pushd.model.token import Role
 from pushd.store.interface import DeviceFilter, IStore
 from pushd.web.answers import answer
+from pushd.web.request import HouseRequest
 from pushd.web.router import Router
-from pushd.web.site import HouseRequest
 
 MAX_OVERLAP = 30 * 86400.0
 """Seconds that an old secret may stay valid beside the new one."""
@@ -73,7 +73,7 @@ class DevicesApp:
         drafted = forms.read_registration(forms.read_object(request.body.content()), self.fleet)
         device = await self.fleet.register(drafted)
         request.setResponseCode(201)
-        request.setHeader(b"location", f"/v1/devices/{device.id}".encode())
+        request.setHeader(b"Location", f"/v1/devices/{device.id}".encode())
         return await self._shown(request, device)
 
     @router.route("/v1/devices/<device>", methods=["GET"])

@@ -19,8 +19,8 @@ from pushd.model.events import EventType
 from pushd.model.token import Role
 from pushd.store.interface import EventFilter
 from pushd.web.answers import answer
+from pushd.web.request import HouseRequest
 from pushd.web.router import Router
-from pushd.web.site import HouseRequest
 
 _SEQ = re.compile(r"[0-9]{1,18}")
 

@@ -12,8 +12,8 @@ from pushd.core.inspection import Inspection
 from pushd.core.tokens import Tokens
 from pushd.model.token import Role
 from pushd.web.answers import answer
+from pushd.web.request import HouseRequest
 from pushd.web.router import Router
-from pushd.web.site import HouseRequest
 
 
 @define(eq=False)

@@ -6,45 +6,38 @@ import re
 from collections.abc import Mapping
 
 from attrs import define
-from twisted.web.resource import IResource, Resource
 
+from pushd.web.answering import IApp, serve
 from pushd.web.bodies import LARGE, SMALL
-from pushd.web.doors import parts, render
-from pushd.web.site import HouseRequest
+from pushd.web.request import HouseRequest
+from pushd.web.router import unquoted
 
 _SENDING = re.compile(rb"/v1/devices/[^/]+/commands")
 
 
 @define(eq=False)
-class AdminPort(Resource):
+class AdminPort:
     """
     Each app declares whole paths; this only finds the app.
     """
 
-    isLeaf = True  # noqa: N815 - Twisted's name
-
-    apps: Mapping[bytes, IResource]
+    apps: Mapping[str, IApp]
     """By what stands behind ``/v1/``."""
-    rest: IResource
+    rest: IApp
     """Health, and whatever is not there."""
 
-    def __attrs_pre_init__(self) -> None:
-        super().__init__()
-
-    def render(self, request: HouseRequest) -> bytes | int:
+    def serve(self, request: HouseRequest) -> None:
         """
         Hand a request to its app.
         """
-        path = parts(request.path)
-        return render(self._app(path), request, path)
+        serve(self._app(unquoted(request.path)), request, request.path)
 
-    def _app(self, path: list[bytes]) -> IResource:
-        version, name = (*path, b"")[:2]
-        return self.apps.get(name, self.rest) if version == b"v1" else self.rest
+    def limit(self, _method: bytes, uri: bytes) -> int:
+        """
+        How many bytes of a body to keep: much only of a command.
+        """
+        return LARGE if _SENDING.fullmatch(uri.partition(b"?")[0]) else SMALL
 
-
-def limit(_method: bytes, uri: bytes) -> int:
-    """
-    How many bytes of a body to keep: much only of a command.
-    """
-    return LARGE if _SENDING.fullmatch(uri.partition(b"?")[0]) else SMALL
+    def _app(self, path: str) -> IApp:
+        _, version, name = (*path.split("/"), "", "")[:3]
+        return self.apps.get(name, self.rest) if version == "v1" else self.rest

@@ -11,7 +11,7 @@ from pushd.model import jsontext
 from pushd.model.errors import Conflict, EventsPurged, InvalidFields
 from pushd.web.answers import answer
 from pushd.web.errors import explain, status
-from pushd.web.site import HouseRequest
+from pushd.web.request import HouseRequest
 
 PROBLEM = b"application/problem+json"
 
@@ -22,7 +22,7 @@ def problem(request: HouseRequest, failure: Failure) -> bytes:
     """
     code = status(request, failure)
     if code == HTTPStatus.UNAUTHORIZED:
-        request.setHeader(b"www-authenticate", b'Bearer realm="pushd"')
+        request.setHeader(b"WWW-Authenticate", b'Bearer realm="pushd"')
     body: dict[str, Any] = {"type": _kind(failure.value), "title": HTTPStatus(code).phrase, "status": code}
     body["detail"] = explain(failure)
     if isinstance(failure.value, InvalidFields):

@@ -11,7 +11,7 @@ from attrs import define
 
 from pushd.model.errors import InvalidQuery
 from pushd.model.moments import from_rfc3339
-from pushd.web.site import HouseRequest
+from pushd.web.request import HouseRequest
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500

@@ -19,7 +19,7 @@ from pushd.model.lifecycle import ENDED
 from pushd.model.token import Token
 from pushd.web.answers import answer
 from pushd.web.bodies import InThread, parse
-from pushd.web.site import HouseRequest
+from pushd.web.request import HouseRequest
 
 MAX_KEY = 255
 """Characters of an Idempotency-Key."""
@@ -66,12 +66,12 @@ class Sender:
 
 def _accepted(request: HouseRequest, command: Command, code: int) -> bytes:
     request.setResponseCode(code)
-    request.setHeader(b"location", f"/v1/commands/{command.id}".encode())
+    request.setHeader(b"Location", f"/v1/commands/{command.id}".encode())
     return answer(request, views.command(command))
 
 
 def _idempotency_key(request: HouseRequest) -> str | None:
-    header = request.getHeader(b"idempotency-key")
+    header = request.getHeader(b"Idempotency-Key")
     if header is None:
         return None
     key = header.decode("utf-8", "surrogateescape")  # and what that escapes is not printable

@@ -5,19 +5,19 @@ Whose address a request comes from, also behind proxies that we trust.
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-from twisted.web.iweb import IRequest
+from pushd.web.request import HouseRequest
 
 Networks = Sequence[IPv4Network | IPv6Network]
 
 
-def client_address(request: IRequest, trusted: Networks) -> str | None:
+def client_address(request: HouseRequest, trusted: Networks) -> str | None:
     """
     The address of whoever connected; if that is a trusted proxy, the last one in ``X-Forwarded-For`` that is none.
     """
-    peer: str | None = getattr(request.getClientAddress(), "host", None)
+    peer = request.peer
     if peer is None or not trusted or not _within(peer, trusted):
         return peer
-    lines = request.requestHeaders.getRawHeaders(b"x-forwarded-for") or ()
+    lines = request.requestHeaders.getRawHeaders(b"X-Forwarded-For") or ()
     hops = [hop.strip() for line in lines for hop in line.decode("latin-1").split(",")]
     strangers = [hop for hop in reversed(hops) if not _within(hop, trusted)]
     return strangers[0] if strangers and _parsed(strangers[0]) else peer

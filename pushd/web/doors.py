@@ -4,14 +4,12 @@ The device port: one listener, a door for each dialect.
 
 import re
 from collections.abc import Callable, Sequence
-from urllib.parse import unquote_to_bytes
 
 from attrs import define, frozen
-from twisted.web.resource import IResource, Resource
 
-from pushd.web.answers import answer
+from pushd.web.answering import IApp, serve
 from pushd.web.bodies import SMALL
-from pushd.web.site import HouseRequest
+from pushd.web.request import HouseRequest
 
 _SLASHES = re.compile(rb"//+")
 _SECRET = re.compile(rb"/d/([^/]+)(/.*)")
@@ -27,7 +25,7 @@ class Door:
     """Each begins with a slash and ends without one; the empty one is the root."""
     pattern: re.Pattern[bytes]
     """Of the whole paths, below a prefix, that are for this dialect."""
-    resource: IResource
+    app: IApp
     limit: Callable[[bytes, bytes], int]
     """How many bytes of a body to keep, by path below the prefix and query."""
 
@@ -43,32 +41,29 @@ class Door:
 
 
 @define(eq=False)
-class DevicePort(Resource):
+class DevicePort:
     """
     Finds the door: ``[/d/<secret>][prefix]<path>``, where repeated slashes count as one.
     """
-
-    isLeaf = True  # noqa: N815 - Twisted's name
 
     doors: Sequence[Door]
     owner: Callable[[str], str | None]
     """The device whose secret this is."""
 
-    def __attrs_pre_init__(self) -> None:
-        super().__init__()
-
-    def render(self, request: HouseRequest) -> bytes | int:
+    def serve(self, request: HouseRequest) -> None:
         """
         Hand a request to its door; unknown paths and secrets are 404, and empty.
         """
         secret, path = _split(request.path)
-        request.owner = None if secret is None else self.owner(secret)
+        if secret is not None:
+            request.owner = self.owner(secret)
         found = None if secret is not None and request.owner is None else self._find(path)
         if found is None:
             request.setResponseCode(404)
-            return answer(request, b"")
-        door, below = found
-        return render(door.resource, request, parts(below))
+            request.answer(b"")
+        else:
+            door, below = found
+            serve(door.app, request, below)
 
     def limit(self, _method: bytes, uri: bytes) -> int:
         """
@@ -86,29 +81,13 @@ class DevicePort(Resource):
         return None
 
 
-def parts(path: bytes) -> list[bytes]:
-    """
-    What a path names between its slashes, unquoted; a slash that was quoted stays so, for it separates nothing.
-    """
-    texts = (unquote_to_bytes(part).decode("utf-8", "replace") for part in path[1:].split(b"/"))
-    return [text.replace("/", "%2F").encode() for text in texts]
-
-
-def render(resource: IResource, request: HouseRequest, postpath: list[bytes]) -> bytes | int:
-    """
-    Let a resource answer for the path that is left.
-    """
-    request.prepath, request.postpath = [], postpath
-    rendered: bytes | int = resource.render(request)
-    return rendered
-
-
 def _split(path: bytes) -> tuple[str | None, bytes]:
     """
     The secret in a path, if there is one, and the rest.
     """
-    path = _SLASHES.sub(b"/", path)
-    match = _SECRET.fullmatch(path)
+    if b"//" in path:
+        path = _SLASHES.sub(b"/", path)
+    match = _SECRET.fullmatch(path) if path.startswith(b"/d/") else None
     if match is None:
         return None, path
     return match[1].decode("ascii", "replace"), match[2]

@@ -3,14 +3,13 @@ The error table: what each of our errors is in HTTP.
 """
 
 import re
-from http import HTTPStatus
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from pushd.model import errors
+from pushd.web.request import HouseRequest
 
 STATUS: tuple[tuple[type[BaseException], int], ...] = (
     (errors.InvalidFields, 422),
@@ -37,7 +36,7 @@ _SECRET = re.compile(rb"(/d/+)[^/]+")
 _log = Logger()
 
 
-def status(request: IRequest, failure: Failure) -> int:
+def status(request: HouseRequest, failure: Failure) -> int:
     """
     Set the response code that a failure calls for; one that is a bug of ours goes to the log, and is a 500.
     """
@@ -50,8 +49,8 @@ def status(request: IRequest, failure: Failure) -> int:
         _log.error("A request could not be served: {error}", error=failure.getErrorMessage())
     if isinstance(failure.value, MethodNotAllowed) and failure.value.valid_methods:
         allowed = sorted(set(failure.value.valid_methods) - {"HEAD"})
-        request.setHeader(b"allow", ", ".join(allowed).encode("ascii"))
-    request.setResponseCode(code, HTTPStatus(code).phrase.encode("ascii"))  # Twisted has no words for some
+        request.setHeader(b"Allow", ", ".join(allowed).encode("ascii"))
+    request.setResponseCode(code)
     return code
 
 

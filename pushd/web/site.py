@@ -1,99 +1,95 @@
 """
-The site: Twisted's HTTP server with our bodies, and without what we do not use.
+The site: Twisted's HTTP channel with our requests, and without what we do not use.
 """
 
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from twisted.internet.interfaces import IReactorTime
-from twisted.web import http
-from twisted.web.resource import IResource
-from twisted.web.server import Request, Site
+from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.protocol import ServerFactory
+from twisted.web.http import HTTPChannel, datetimeToString
 
 from pushd.web.bodies import Body, Budget
+from pushd.web.request import HouseRequest
 
-Limit = Callable[[bytes, bytes], int]
-"""How many bytes of a body to keep, by the request's method and URI."""
+_SEPARATORS = re.compile(rb"[ ,]+")
 
-_NOTHING = Body(limit=0, budget=Budget(limit=0))
-"""The body of a request whose headers have not all arrived."""
+_MANNERS = b"Server: pushd\r\nDate: %b\r\nCache-Control: no-store\r\n"
+"""Headers of every answer. No cache may keep one: a cached poll would run a command twice."""
 
 
-class HouseRequest(Request):
+class IPort(Protocol):
     """
-    A request whose body is a :class:`Body`, bounded while it arrives.
-    """
-
-    body: Body = _NOTHING
-    owner: str | None = None
-    """The device whose secret path was used, on the device port."""
-
-    def gotLength(self, _length: int | None) -> None:
-        """
-        The headers are here: choose how much of the body to keep.
-
-        Twisted tells a request its method and path only once the whole body is here; the channel knows them now.
-        """
-        channel = self.channel
-        self.body = self.site_of(channel).body(channel._command, channel._path)
-        super().gotLength(0)  # Twisted's own content stays empty
-
-    def handleContentChunk(self, data: bytes) -> None:
-        """
-        A piece of the body is here.
-        """
-        self.body.feed(data)
-
-    def process(self) -> None:
-        """
-        All of it is here. Whoever answers, no cache may keep it: a cached poll would run a command twice.
-        """
-        self.responseHeaders.setRawHeaders(b"cache-control", [b"no-store"])
-        super().process()
-
-    def getRequestHostname(self) -> bytes:
-        """
-        A name that Klein can make URLs of: we make none, and some that clients call us by are none.
-        """
-        return b"localhost"
-
-    def connectionLost(self, reason: Any) -> None:
-        """
-        The client is gone.
-        """
-        super().connectionLost(reason)
-        self.body.release()
-
-    def finish(self) -> None:
-        """
-        The answer is complete.
-        """
-        if self.site_of(self.channel).closing:
-            self.channel.persistent = False
-        super().finish()
-        self.body.release()
-
-    @staticmethod
-    def site_of(channel: Any) -> "HouseSite":
-        """
-        The site that a channel belongs to.
-        """
-        site: HouseSite = channel.site
-        return site
-
-
-class HouseSite(Site):
-    """
-    A site with one budget for all bodies; no access log, and no form parsing.
+    What answers the requests of a port.
     """
 
+    def serve(self, request: HouseRequest) -> None:
+        """
+        Answer a request, now or later.
+        """
+
+    def limit(self, method: bytes, uri: bytes) -> int:
+        """
+        How many bytes of a body to keep.
+        """
+
+
+class HouseChannel(HTTPChannel):
+    """
+    A connection: Twisted's parser, with its limits, and one request at a time.
+    """
+
+    requestFactory = HouseRequest  # type: ignore[assignment]  # noqa: N815 - Twisted's name
+    site: "HouseSite"
+    peer: str | None = None
+    """The address of whoever connected."""
+
+    def checkPersistence(self, request: HouseRequest, version: bytes) -> bool:
+        """
+        Whether the connection outlives the answer.
+        """
+        if version != b"HTTP/1.1":
+            return False
+        values = request.requestHeaders.getRawHeaders(b"Connection")
+        return values is None or b"close" not in _SEPARATORS.split(values[0].lower())
+
+    def callLater(self, delay: float, call: Callable[..., object], *args: Any) -> IDelayedCall:
+        """
+        Time runs on the site's clock.
+        """
+        return self.site.clock.callLater(delay, call, *args)
+
+
+class HouseSite(ServerFactory):
+    """
+    A site with one budget for all bodies. It speaks HTTP/1.1 alone, and writes no access log: the feed tells what
+    happened, and paths may hold secrets.
+    """
+
+    protocol = HouseChannel
+    timeout = 60
+    """Seconds for which a connection may be silent between requests, or within one."""
     closing = False
     """Whether connections end with the answer that they wait for: clients would ask again at once."""
 
-    def __init__(self, resource: IResource, limit: Limit, budget: Budget, clock: IReactorTime) -> None:
-        super().__init__(resource, requestFactory=HouseRequest, parsePOSTFormSubmission=False, reactor=clock)
-        self._limit = limit
+    def __init__(self, port: IPort, budget: Budget, clock: IReactorTime) -> None:
+        self.clock = clock
+        self.serve = port.serve
+        self._limit = port.limit
         self._budget = budget
+        self._second = -1
+        self._manners = b""
+
+    def buildProtocol(self, address: IAddress | None) -> HouseChannel:
+        """
+        The channel of a new connection.
+        """
+        channel = HouseChannel()
+        channel.site = channel.factory = self
+        channel.timeOut = self.timeout
+        channel.peer = getattr(address, "host", None)
+        return channel
 
     def body(self, method: bytes, uri: bytes) -> Body:
         """
@@ -101,14 +97,11 @@ class HouseSite(Site):
         """
         return Body(self._limit(method, uri), self._budget)
 
-    def acceptableProtocols(self) -> list[bytes]:
+    def manners(self) -> bytes:
         """
-        HTTP/1.1 alone, also where a library for HTTP/2 happens to be installed: no device speaks it, and its
-        requests do not know their path before their body is here.
+        The headers of every answer, made once a second.
         """
-        return [b"http/1.1"]
-
-    def log(self, request: http.Request) -> None:
-        """
-        Write no access log: the feed tells what happened, and paths may hold secrets.
-        """
+        second = int(self.clock.seconds())
+        if second != self._second:
+            self._second, self._manners = second, _MANNERS % datetimeToString()
+        return self._manners

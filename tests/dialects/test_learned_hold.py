@@ -29,7 +29,7 @@ def beside(house: House) -> Iterator[Line]:
     """
     A line from a device to a server, both on the server's clock.
     """
-    stub = StubTreq(house.device_site.resource)
+    stub = house.stub()
     yield Line(treq=cast(HTTPClient, stub), clock=house.clock, root=DecodedURL.from_text("http://pushd.example:8080"))
 
 

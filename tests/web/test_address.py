@@ -3,31 +3,31 @@ Tests of :mod:`pushd.web.address`: whose address a request comes from.
 """
 
 from ipaddress import ip_network
-from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.web.iweb import IRequest
-from twisted.web.test.requesthelper import DummyRequest
+from twisted.internet.address import UNIXAddress
 
 from pushd.web.address import client_address
+from pushd.web.request import HouseRequest
+from pushd.web.site import HouseChannel
 from tests.connection import request
-from tests.house import BuildHouse
+from tests.house import BuildHouse, House
 
 TRUSTED = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
 
-def asked(peer: str, *forwarded: bytes) -> IRequest:
+def asked(peer: str | None, *forwarded: bytes) -> HouseRequest:
     """
     A request from this peer, with these headers of proxies.
     """
-    made = DummyRequest([])
-    kind = IPv6Address if ":" in peer else IPv4Address
-    made.client = kind("TCP", peer, 40000)
-    made.requestHeaders.setRawHeaders(b"x-forwarded-for", list(forwarded))
-    return cast(IRequest, made)
+    channel = HouseChannel()
+    channel.peer = peer
+    made = HouseRequest(channel)
+    for line in forwarded:
+        made.requestHeaders.addRawHeader(b"X-Forwarded-For", line)
+    return made
 
 
 @pytest.mark.parametrize(
@@ -77,13 +77,12 @@ def test_nobody_is_trusted() -> None:
     assert client_address(asked("10.0.0.1", b"192.0.2.9"), ()) == "10.0.0.1"
 
 
-def test_peer_without_an_address() -> None:
+def test_peer_without_an_address(house: House) -> None:
     """
     Whoever comes through a socket in the file system has no address.
     """
-    made = DummyRequest([])
-    made.client = UNIXAddress(b"/run/pushd.sock")
-    assert client_address(cast(IRequest, made), TRUSTED) is None
+    channel = house.device_site.buildProtocol(UNIXAddress(b"/run/pushd.sock"))
+    assert client_address(asked(channel.peer), TRUSTED) is None
 
 
 @given(st.lists(st.binary(max_size=30), max_size=4))

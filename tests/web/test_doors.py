@@ -3,18 +3,21 @@ Tests of :mod:`pushd.web.doors`: how paths are split, and which door they lead t
 """
 
 import re
+from typing import cast
 
 import pytest
 from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.web.resource import Resource
 
+from pushd.web.answering import IApp
 from pushd.web.bodies import SMALL
-from pushd.web.doors import DevicePort, Door, parts
+from pushd.web.doors import DevicePort, Door
+from pushd.web.router import unquoted
 from tests.connection import request
 from tests.house import BuildHouse, House
 
+NOWHERE = cast(IApp, None)
 LARGER = SMALL + 1
 PREFIXES = (b"", b"/controlid", b"/controlid/push", b"/1")
 PATHS = (b"/push", b"/result", b"/push/c/ack/m")
@@ -33,7 +36,7 @@ class Hall:
         The port.
         """
         pattern = re.compile(b"|".join(PATHS))
-        door = Door(prefixes=PREFIXES, pattern=pattern, resource=Resource(), limit=self._limit)
+        door = Door(prefixes=PREFIXES, pattern=pattern, app=NOWHERE, limit=self._limit)
         return DevicePort([door], lambda secret: None)
 
     def _limit(self, below: bytes, query: bytes) -> int:
@@ -75,22 +78,21 @@ def test_other_paths_find_none(segments: list[str]) -> None:
     assert (hall.port().limit(b"GET", path.encode()) == LARGER) == (ours is not None)
 
 
-@given(st.lists(SEGMENT.map(lambda text: text.replace("%", "")), min_size=1))
-def test_parts(segments: list[str]) -> None:
+@given(st.lists(SEGMENT.map(lambda text: text.replace("%", ""))))
+def test_unquoted(segments: list[str]) -> None:
     """
-    The parts of a path are what stands between its slashes.
+    Where nothing is quoted, a path is its text.
     """
-    assert parts(b"/" + "/".join(segments).encode()) == [segment.encode() for segment in segments]
+    path = "/".join(segments)
+    assert unquoted(path.encode()) == path
 
 
 @given(st.binary())
-def test_parts_of_anything(path: bytes) -> None:
+def test_anything_unquoted(path: bytes) -> None:
     """
     Any path has as many parts as it has slashes, and each can be read.
     """
-    found = parts(b"/" + path.replace(b"?", b""))
-    assert len(found) == path.count(b"/") + 1
-    assert all(b"/" not in part and part.decode() is not None for part in found)
+    assert unquoted(path).count("/") == path.count(b"/")
 
 
 def test_quoted_slash_separates_nothing(house: House) -> None:

@@ -23,8 +23,8 @@ from pushd.web.answers import answer
 from pushd.web.bodies import LARGE, SMALL, InThread, parse
 from pushd.web.doors import Door
 from pushd.web.errors import status
+from pushd.web.request import HouseRequest
 from pushd.web.router import Router
-from pushd.web.site import HouseRequest
 
 PATHS = re.compile(rb"/(?:push|result)")
 """What the device appends to its base."""
@@ -90,7 +90,7 @@ class ControlIdApp:
     async def _report(self, request: HouseRequest, visit: wire.Visit) -> wire.ControlIdReport | None:
         if request.body.oversized:
             return wire.oversized(request.body.size, visit) if request.body.limit == LARGE else None
-        content_type = (request.getHeader(b"content-type") or b"").decode("utf-8", "replace")
+        content_type = (request.getHeader(b"Content-Type") or b"").decode("utf-8", "replace")
         read = partial(wire.read_result, content_type=content_type, visit=visit)
         return await parse(request.body.content(), read, self.in_thread)
 
@@ -107,4 +107,4 @@ def door(reception: Reception, in_thread: InThread[Any], trusted_proxies: Networ
     The place of this dialect on the device port: the root, and each configured base.
     """
     app = ControlIdApp(reception, in_thread, trusted_proxies)
-    return Door(prefixes=(b"", *bases), pattern=PATHS, resource=app.router.resource(), limit=app.limit)
+    return Door(prefixes=(b"", *bases), pattern=PATHS, app=app, limit=app.limit)

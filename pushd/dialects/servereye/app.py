@@ -21,8 +21,8 @@ from pushd.web.answers import answer
 from pushd.web.bodies import LARGE, SMALL, InThread, parse
 from pushd.web.doors import Door
 from pushd.web.errors import explain, status
+from pushd.web.request import HouseRequest
 from pushd.web.router import Router
-from pushd.web.site import HouseRequest
 
 VERSIONS = (b"", b"/1", b"/2")
 """Prefixes of all paths."""
@@ -119,7 +119,7 @@ def _api_key(request: HouseRequest) -> str | None:
     The key, in any of the three places where clients put it.
     """
     shown = [key for name in (b"apiKey", b"apikey") for key in request.args.get(name, ())]
-    shown += request.requestHeaders.getRawHeaders(b"x-api-key") or ()
+    shown += request.requestHeaders.getRawHeaders(b"X-Api-Key") or ()
     return shown[0].decode("utf-8", "surrogateescape") if shown else None
 
 
@@ -128,4 +128,4 @@ def door(reception: Reception, in_thread: InThread[Any], trusted_proxies: Networ
     The place of this dialect on the device port: bare, and below each version.
     """
     app = ServerEyeApp(reception, in_thread, trusted_proxies)
-    return Door(prefixes=VERSIONS, pattern=PATHS, resource=app.router.resource(), limit=app.limit)
+    return Door(prefixes=VERSIONS, pattern=PATHS, app=app, limit=app.limit)

@@ -1,0 +1,107 @@
+"""
+Answering: a route's coroutine, from the request to its last byte.
+
+A coroutine that needs to wait for nothing runs to its end within the call that brought the request; one that waits is
+parked as itself and the one Deferred that it waits for, with nothing behind it, and is in no cycle once it is done.
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from attrs import define, field
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pushd.web.request import HouseRequest
+from pushd.web.router import Router
+
+_log = Logger()
+
+
+class IApp(Protocol):
+    """
+    What has routes.
+    """
+
+    router: Router
+
+
+@define(eq=False)
+class Answering:
+    """
+    One request on its way through one route of an app.
+    """
+
+    app: IApp
+    request: HouseRequest
+    _steps: Coroutine[Deferred[Any], None, bytes | None] | None = field(default=None, init=False)
+    _waiting: Deferred[Any] | None = field(default=None, init=False)
+
+    def begin(self, path: bytes) -> None:
+        """
+        Find the route, and let it answer.
+        """
+        request = self.request
+        try:
+            route, parts = self.app.router.find(request.method, path)
+            self._steps = route(self.app, request, **parts)
+        except Exception:
+            self._end(self._rescued(Failure()))
+        else:
+            self._go_on(None)
+
+    def cancel(self) -> None:
+        """
+        Nobody waits for the answer any more.
+        """
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    def _go_on(self, result: object) -> None:
+        steps = self._steps
+        assert steps is not None, "it has ended"
+        self._waiting = None
+        try:
+            # the Deferred that it awaits has the result, but keeps a failure to itself until its callbacks are done
+            waiting = result.throwExceptionIntoGenerator(steps) if isinstance(result, Failure) else steps.send(None)
+        except StopIteration as end:
+            self._end(end.value)
+        except Exception:
+            self._end(self._rescued(Failure()))
+        else:
+            self._waiting = waiting
+            waiting.addBoth(self._go_on)
+
+    def _end(self, body: bytes | None) -> None:
+        request, self._steps = self.request, None
+        request.answering = None
+        if body is not None and request.is_open:
+            request.answer(body)
+
+    def _rescued(self, failure: Failure) -> bytes | None:
+        """
+        What to answer when a route failed; nothing, where nobody waits for it.
+        """
+        if not self.request.is_open:
+            if not isinstance(failure.value, CancelledError):
+                _log.failure("A request failed whose client had gone", failure)
+            return None
+        for kinds, rescue in self.app.router.rescues:
+            if isinstance(failure.value, kinds):
+                return rescue(self.app, self.request, failure)
+        _log.failure("A request failed, and nobody has words for it", failure)
+        self.request.setResponseCode(500)
+        return b""
+
+
+def serve(app: IApp, request: HouseRequest, path: bytes) -> None:
+    """
+    Let an app answer a request for a path.
+    """
+    request.answering = answering = Answering(app, request)
+    answering.begin(path)
+
+
+Serve = Callable[[HouseRequest], None]
+"""Answers a request, now or later."""
