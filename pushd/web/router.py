@@ -88,6 +88,9 @@ class Router(Klein):
         def declared(function: F) -> F:
             declare(function)
             self._routes[function.__name__] = function
+            for rule in self.url_map.iter_rules():
+                # werkzeug lets HEAD in wherever GET is, but one of a poll would take a command and show it to nobody
+                (rule.methods or set()).discard("HEAD")
             return function
 
         return declared
@@ -110,22 +113,20 @@ class Router(Klein):
         :raises werkzeug.exceptions.NotFound: or :exc:`~werkzeug.exceptions.MethodNotAllowed`, if there is none.
         """
         text = unquoted(path)
-        found = (self._table or self.tabulate()).find(method, text)
+        found = (self._table or self._tabulate()).find(method, text)
         if found is None:
             self.url_map.bind("localhost").match(text, method.decode("latin-1"))
             raise LookupError(f"{text} has a route that is in no table")
         return found
 
-    def tabulate(self) -> _Table:
+    def _tabulate(self) -> _Table:
         """
         Make the tables of what is declared by now.
         """
         table = self._table = _Table()
         for rule in self.url_map.iter_rules():
-            # Werkzeug lets HEAD in wherever GET is, but a HEAD of a poll would take a command and show it to nobody.
-            methods = rule.methods = (rule.methods or set()) - {"HEAD"}
             route = self._routes[rule.endpoint]
-            table.add(rule.rule, {method.encode("ascii"): route for method in methods})
+            table.add(rule.rule, {method.encode("ascii"): route for method in rule.methods or ()})
         return table
 
 

@@ -41,7 +41,6 @@ def test_tables_agree_with_the_map(app: Any, method: bytes, text: str) -> None:
     Whatever is asked for, it is answered by the route that was declared for it, or by none.
     """
     router: Router = app.router
-    router.tabulate()
     expected = judged(router, method, text)
     try:
         route, parts = router.find(method, text.encode())
@@ -57,7 +56,6 @@ def test_each_route_is_found(app: Any) -> None:
     Each route answers at its path, with the parts of that path, and a HEAD never reaches one.
     """
     router: Router = app.router
-    router.tabulate()
     for rule in router.url_map.iter_rules():
         parts = {name: f"a {name}" for name in rule.arguments}
         filled = rule.rule
