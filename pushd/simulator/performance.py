@@ -1,0 +1,79 @@
+"""
+The performance of a mood: tells its devices to vanish, to sign off and to come back, when it is time.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+
+from attrs import define, field
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from pushd.simulator.background import in_background, pause
+from pushd.simulator.casting import Part
+from pushd.simulator.device import Device
+from pushd.simulator.journal import Journal
+from pushd.simulator.moods import Change, Phase
+
+_log = Logger()
+
+
+@define(eq=False, kw_only=True)
+class Performance:
+    """
+    One mood, played by its devices, which know nothing of it.
+    """
+
+    part: Part
+    devices: Mapping[str, Device]
+    clock: IReactorTime
+    journal: Journal
+    _playing: list[Deferred[None]] = field(factory=list, init=False)
+
+    def begin(self) -> None:
+        """
+        Count the mood's seconds from now.
+        """
+        began = self.clock.seconds()
+        self._playing = [in_background(self._announce(began))]
+        self._playing += [in_background(self._play(device, began)) for device in self.part.lags]
+
+    def end(self) -> None:
+        """
+        Leave every device as it is.
+        """
+        for playing in self._playing:
+            playing.cancel()
+
+    async def _announce(self, began: float) -> None:
+        with suppress(CancelledError):
+            async for phase in self._phases(began):
+                _log.info(
+                    "{mood}: {count} devices {change}",
+                    mood=self.part.mood.text,
+                    count=len(self.part.lags),
+                    change=phase.change.replace("-", " "),
+                )
+
+    async def _play(self, device: str, began: float) -> None:
+        with suppress(CancelledError):
+            async for phase in self._phases(began):
+                await self._change(device, phase.change)
+
+    async def _phases(self, began: float) -> AsyncIterator[Phase]:
+        for phase in self.part.mood.phases():
+            await pause(self.clock, max(0.0, began + phase.after - self.clock.seconds()))
+            yield phase
+
+    async def _change(self, name: str, change: Change) -> None:
+        device = self.devices[name]
+        if change is Change.SIGNED_OFF:
+            await device.stop()  # which notes it: it knows whether the server answered
+            return
+        if change is Change.BACK:
+            await pause(self.clock, self.part.lags[name])
+            device.start()
+        else:
+            device.vanish()
+        self.journal.note(name, change)
