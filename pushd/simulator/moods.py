@@ -116,7 +116,7 @@ class Mood:
             return
         period = self.period or 2 * self.length
         end = self.start + self.length
-        for flap in range(ceil(round(self.length / period, 6))):
+        for flap in range(_flaps(self.length, period)):
             start = self.start + flap * period
             yield self._leave(start)
             yield Phase(after=min(start + period / 2, end), change=Change.BACK)
@@ -189,6 +189,11 @@ def _wrong(mood: Mood) -> str | None:
     return _wrong_flap(mood) if mood.temper is Temper.FLAP else _wrong_absence(mood)
 
 
+def _flaps(length: float, period: float) -> int:
+    # rounded, for 1000 * 0.009 / 0.009 is more than 1000
+    return ceil(round(length / period, 6))
+
+
 def _wrong_absence(mood: Mood) -> str | None:
     return None if mood.period is None else f"only a flap has a /PERIOD; {mood.temper} devices come back once"
 
@@ -198,7 +203,7 @@ def _wrong_flap(mood: Mood) -> str | None:
         return "a flap needs its length and its period, as in flap=20@30+60/10"
     if not 0 < mood.period <= mood.length:
         return "the /PERIOD of a flap must be more than 0 and no more than its +SECONDS"
-    if mood.length / mood.period > _MOST_FLAPS:
+    if _flaps(mood.length, mood.period) > _MOST_FLAPS:
         return f"no more than {_MOST_FLAPS} flaps: choose a longer /PERIOD"
     if mood.spread > mood.period / 2:
         return "the ~SECONDS of a flap must be no more than half its /PERIOD"

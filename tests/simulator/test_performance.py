@@ -3,11 +3,14 @@ Simulated devices that fall silent, sign off and come back.
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from hyperlink import DecodedURL
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import capturedLogs, formatEvent
+from twisted.web.client import HTTPConnectionPool
 
 from pushd.simulator.fleet import Fleet
 from pushd.simulator.journal import Journal
@@ -21,7 +24,22 @@ READERS = ("7", "8", "9")
 CONTAINERS = ("c1", "c2")
 
 
-def fleet_of(server: Counterpart, *moods: str, **said: Any) -> Fleet:
+class Pool(HTTPConnectionPool):
+    """
+    A device's kept connections, which count how often they were closed.
+    """
+
+    closed = 0
+
+    def closeCachedConnections(self) -> Deferred[None]:
+        """
+        Count.
+        """
+        self.closed += 1
+        return succeed(None)
+
+
+def fleet_of(server: Counterpart, *moods: str, pools: Iterable[Pool] = (), **said: Any) -> Fleet:
     """
     A fleet that has started, with some of its devices in a mood.
     """
@@ -30,8 +48,11 @@ def fleet_of(server: Counterpart, *moods: str, **said: Any) -> Fleet:
         server=DecodedURL.from_text("http://pushd.example"), moods=[read_mood(mood) for mood in moods], **people
     )
 
+    spare = iter(pools)
+
     def make_line(root: DecodedURL, source: str | None) -> Line:
-        return Line(treq=server.treq, clock=server.clock, root=root)
+        kept = next(spare, None)
+        return Line(treq=server.treq, clock=server.clock, root=root, kept=kept)
 
     journal = Journal(clock=server.clock, path=plan.journal)
     fleet = Workshop(plan=plan, make_line=make_line, clock=server.clock, journal=journal).fleet()
@@ -76,6 +97,18 @@ def test_silence(server: Counterpart, tmp_path: Path) -> None:
     server.advance(0.1)
     assert polling(server) == ["7", "8", "c2"]
     stop(server, fleet)
+
+
+def test_nothing_is_kept_open(server: Counterpart) -> None:
+    """
+    A device that falls silent closes the connections that it kept for its next poll.
+    """
+    pools = [Pool(server.clock) for _ in range(5)]
+    fleet = fleet_of(server, "silent=3-4@20+60", pools=pools, timeout=1000.0)
+    server.advance(20)
+    assert [pool.closed for pool in pools] == [0, 0, 1, 1, 0]
+    stop(server, fleet)
+    assert all(pool.closed for pool in pools)
 
 
 def test_return(server: Counterpart, tmp_path: Path) -> None:
