@@ -2,7 +2,7 @@
 The performance of a mood: tells its devices to vanish, to sign off and to come back, when it is time.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 
 from attrs import define, field
@@ -30,14 +30,15 @@ class Performance:
     clock: IReactorTime
     journal: Journal
     _playing: list[Deferred[None]] = field(factory=list, init=False)
+    _announced: set[Phase] = field(factory=set, init=False)
+    """Phases that the log has a line of: whoever is the first to go or come announces all."""
 
     def begin(self) -> None:
         """
         Count the mood's seconds from now.
         """
         began = self.clock.seconds()
-        self._playing = [in_background(self._announce(began))]
-        self._playing += [in_background(self._play(device, began)) for device in self.part.lags]
+        self._playing = [in_background(self._play(device, began)) for device in self.part.lags]
 
     def end(self) -> None:
         """
@@ -46,25 +47,19 @@ class Performance:
         for playing in self._playing:
             playing.cancel()
 
-    async def _announce(self, began: float) -> None:
-        with suppress(CancelledError):
-            async for phase in self._phases(began):
-                _log.info(
-                    "{mood}: {count} devices {change}",
-                    mood=self.part.mood.text,
-                    count=len(self.part.lags),
-                    change=phase.change.replace("-", " "),
-                )
-
     async def _play(self, device: str, began: float) -> None:
         with suppress(CancelledError):
-            async for phase in self._phases(began):
+            for phase in self.part.mood.phases():
+                await pause(self.clock, max(0.0, began + phase.after - self.clock.seconds()))
+                self._announce(phase)
                 await self._change(device, phase.change)
 
-    async def _phases(self, began: float) -> AsyncIterator[Phase]:
-        for phase in self.part.mood.phases():
-            await pause(self.clock, max(0.0, began + phase.after - self.clock.seconds()))
-            yield phase
+    def _announce(self, phase: Phase) -> None:
+        if phase in self._announced:
+            return
+        self._announced.add(phase)
+        mood, count, change = self.part.mood.text, len(self.part.lags), phase.change.replace("-", " ")
+        _log.info("{mood}: {count} devices {change}", mood=mood, count=count, change=change)
 
     async def _change(self, name: str, change: Change) -> None:
         device = self.devices[name]
