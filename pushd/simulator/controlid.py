@@ -6,15 +6,16 @@ from functools import partial
 from typing import Protocol
 from uuid import uuid4
 
-from attrs import define, field
+from attrs import Factory, define, field
 from automat import TypeMachine, TypeMachineBuilder
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from pushd.dialects.controlid.wire import Outcome, read_push
 from pushd.model.errors import UnreadableBody
 from pushd.simulator.background import in_background, pause
+from pushd.simulator.complaints import Complaints
 from pushd.simulator.faults import Fault, Faults
 from pushd.simulator.journal import Journal
 from pushd.simulator.line import Line, NoAnswer, Reading
@@ -98,6 +99,7 @@ class ControlIdDevice:
     journal: Journal
     api: LocalApi
     faults: Faults = field(factory=Faults)
+    complaints: Complaints = field(default=Factory(lambda self: Complaints(clock=self.clock), takes_self=True))
     patience: float = 15.0
     period: float = 1.0
     work: float = 0.2
@@ -121,13 +123,19 @@ class ControlIdDevice:
         """
         self._cycle.start()
 
+    def vanish(self) -> None:
+        """
+        Switch it off, whatever it is doing.
+        """
+        self.stop()
+
     def stop(self) -> Deferred[None]:
         """
-        Switch it off, whatever it is doing; this dialect has no goodbye.
+        The same: this dialect has no goodbye. Fires when its connections are closed.
         """
         self._cycle.stop()
         self.forget()
-        return succeed(None)
+        return self.line.hang_up()
 
     def forget(self) -> None:
         """
@@ -147,7 +155,7 @@ class ControlIdDevice:
             if push is not None and self.faults.strikes(Fault.LOSE_ANSWER):
                 raise NoAnswer("it was lost")
         except (NoAnswer, UnreadableBody) as problem:
-            _log.info("The poll of {device} failed: {problem}", device=self.id, problem=problem)
+            self.complaints.hear(self.id, "poll", problem)
             push = None
         if push is None:
             cycle.nothing()
@@ -161,7 +169,7 @@ class ControlIdDevice:
         try:
             known = self._is_late(report) or self.faults.strikes(Fault.LOSE_RESULT) or await self._tell(report)
         except NoAnswer as problem:
-            _log.warn("The server did not take the result of {device}: {problem}", device=self.id, problem=problem)
+            self.complaints.hear(self.id, "result", problem)
             known = False
         if known:
             cycle.delivered()

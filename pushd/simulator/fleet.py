@@ -2,88 +2,43 @@
 The fleet: all simulated devices, as one service that starts them and lets them go.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Sequence
+from contextlib import suppress
 
-from attrs import field, frozen
-from hyperlink import DecodedURL
-from treq.client import HTTPClient
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.web.client import Agent, HTTPConnectionPool
 
-from pushd.simulator import controlid, servereye
-from pushd.simulator.controlid import ControlIdDevice
-from pushd.simulator.faults import Fault, Faults, dice
+from pushd.process import raise_file_limit
+from pushd.simulator.background import in_background, pause
+from pushd.simulator.device import Device
 from pushd.simulator.journal import Journal
-from pushd.simulator.line import Line
-from pushd.simulator.local_api import LocalApi
-from pushd.simulator.push_service import PushService
-from pushd.simulator.servereye import ServerEyeDevice
-
-_IDLE_CONNECTION = 30
-"""Seconds for which a connection is kept for the next request: less than servers keep theirs."""
+from pushd.simulator.performance import Performance
 
 _log = Logger()
 
 
-class Device(Protocol):
-    """
-    A simulated device, whatever it speaks.
-    """
-
-    @property
-    def id(self) -> str:
-        """
-        Its id in the words of a fleet: ``<dialect>:<its own id>``.
-        """
-
-    def start(self) -> None:
-        """
-        Let it poll.
-        """
-
-    def stop(self) -> Deferred[None]:
-        """
-        Let it go; fires when it has gone.
-        """
-
-
-@frozen(kw_only=True)
-class Plan:
-    """
-    Which devices there are, how they behave, and where their server is; durations are in seconds.
-    """
-
-    server: DecodedURL
-    controlid: Sequence[str] = ()
-    servereye: Sequence[str] = ()
-    base: Sequence[str] = ()
-    """Segments of the path that Control iD devices put before ``/push`` and ``/result``."""
-    api_key: str | None = None
-    secrets: Mapping[str, str] = field(factory=dict)
-    """By device: the secret that goes into its path."""
-    seed: int = 0
-    odds: Mapping[Fault, float] = field(factory=dict)
-    timeout: float = 15.0
-    period: float = 1.0
-    retry: float = 10.0
-    work: float = 0.2
-    journal: Path | None = None
-
-
 class Fleet(Service):
     """
-    Starts the devices with the process, and stops them before it ends.
+    Starts the devices with the process, ``ramp`` seconds from the first to the last, and stops them before it ends.
     """
 
-    def __init__(self, devices: Sequence[Device], journal: Journal, pool: HTTPConnectionPool) -> None:
+    def __init__(
+        self,
+        *,
+        devices: Sequence[Device],
+        journal: Journal,
+        clock: IReactorTime,
+        ramp: float = 0.0,
+        performances: Sequence[Performance] = (),
+    ) -> None:
         self.devices = tuple(devices)
         self._journal = journal
-        self._pool = pool
+        self._clock = clock
+        self._ramp = ramp
+        self._performances = performances
+        self._starting: Deferred[None] | None = None
 
     def startService(self) -> None:
         """
@@ -91,90 +46,42 @@ class Fleet(Service):
         """
         super().startService()
         self._journal.open()
-        for device in self.devices:
-            _log.info("{device} starts", device=device.id)
-            device.start()
+        self._check_files()
+        self._starting = in_background(self._start(self._clock.seconds()))
+        for performance in self._performances:
+            performance.begin()
 
     def stopService(self) -> Deferred[None]:
         """
-        Let every device go, which takes the slowest of them about two seconds at most.
+        Let every device go; a server that does not answer costs two seconds for each fifty containers.
         """
         super().stopService()
         return Deferred.fromCoroutine(self._stop())
 
+    def _check_files(self) -> None:
+        limit = raise_file_limit()
+        if limit < 2 * len(self.devices):
+            _log.warn(
+                "{count} devices need up to two connections each, and only {limit} files may be open: see ulimit -Hn",
+                count=len(self.devices),
+                limit=limit,
+            )
+
+    async def _start(self, began: float) -> None:
+        _log.info("{count} devices start within {ramp} s", count=len(self.devices), ramp=self._ramp)
+        with suppress(CancelledError):
+            for place, device in enumerate(self.devices):
+                due = began + self._ramp * place / len(self.devices)
+                await pause(self._clock, max(0.0, due - self._clock.seconds()))
+                device.start()
+                self._journal.note(device.id, "started")
+
     async def _stop(self) -> None:
+        _log.info("{count} devices stop", count=len(self.devices))
+        if self._starting is not None:
+            self._starting.cancel()
+        for performance in self._performances:
+            performance.end()
         await gatherResults([device.stop() for device in self.devices])
         self._journal.close()
-        await self._pool.closeCachedConnections()
-
-
-@frozen(kw_only=True)
-class Workshop:
-    """
-    Makes the devices of a plan, each with a line and a fate of its own.
-    """
-
-    plan: Plan
-    treq: HTTPClient
-    clock: IReactorTime
-    journal: Journal
-
-    def devices(self) -> Iterator[Device]:
-        """
-        Every device of the plan.
-        """
-        yield from map(self.controlid, self.plan.controlid)
-        yield from map(self.servereye, self.plan.servereye)
-
-    def controlid(self, number: str) -> ControlIdDevice:
-        """
-        The Control iD device with this deviceId.
-        """
-        name = f"{controlid.DIALECT}:{number}"
-        return ControlIdDevice(
-            number=number,
-            line=self._line(name, *self.plan.base),
-            clock=self.clock,
-            journal=self.journal,
-            api=LocalApi(serial=number),
-            faults=self._faults(name),
-            patience=self.plan.timeout,
-            period=self.plan.period,
-            work=self.plan.work,
-        )
-
-    def servereye(self, container: str) -> ServerEyeDevice:
-        """
-        The Server-Eye container with this containerId.
-        """
-        name = f"{servereye.DIALECT}:{container}"
-        return ServerEyeDevice(
-            service=PushService(line=self._line(name), container=container, api_key=self.plan.api_key),
-            clock=self.clock,
-            journal=self.journal,
-            faults=self._faults(name),
-            retry=self.plan.retry,
-            work=self.plan.work,
-        )
-
-    def _line(self, name: str, *base: str) -> Line:
-        secret = self.plan.secrets.get(name)
-        path = (*(("d", secret) if secret else ()), *base)
-        return Line(treq=self.treq, clock=self.clock, root=self.plan.server.child(*path))
-
-    def _faults(self, name: str) -> Faults:
-        # each has dice of its own, so that its fate does not hang on who comes first
-        return Faults(odds=self.plan.odds, chance=dice(self.plan.seed, name))
-
-
-def assemble(plan: Plan, reactor: IReactorTime) -> Fleet:
-    """
-    The fleet of a plan; ``reactor`` must also be able to connect.
-    """
-    pool = HTTPConnectionPool(reactor)
-    pool.maxPersistentPerHost = 2 * (len(plan.controlid) + len(plan.servereye))
-    pool.cachedConnectionTimeout = _IDLE_CONNECTION
-    journal = Journal(clock=reactor, path=plan.journal)
-    treq = HTTPClient(Agent(reactor, pool=pool))
-    workshop = Workshop(plan=plan, treq=treq, clock=reactor, journal=journal)
-    return Fleet(tuple(workshop.devices()), journal, pool)
+        _log.info("All devices have stopped")

@@ -41,9 +41,16 @@ class Journal:
         """
         Keep that ``device`` did this at this moment: ``ran`` a command, or ``reported`` one and was answered with 200.
         """
+        self.note(device, did, **facts)
+        if self._file is not None:
+            os.fsync(self._file.fileno())
+
+    def note(self, device: str, did: str, **facts: object) -> None:
+        """
+        The same, of no command: thousands may fall silent at once, and none waits for the disk.
+        """
         if self._file is None:
             return
         moment = datetime.fromtimestamp(self.clock.seconds(), UTC).isoformat(timespec="milliseconds")
         self._file.write(json.dumps({"time": moment, "device": device, "did": did, **facts}) + "\n")
         self._file.flush()
-        os.fsync(self._file.fileno())

@@ -8,13 +8,19 @@ from typing import NoReturn
 from attrs import frozen
 from hyperlink import DecodedURL
 from treq.client import HTTPClient
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed, DNSLookupError
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
-from twisted.web.client import RequestGenerationFailed, RequestTransmissionFailed, ResponseDone, ResponseFailed
+from twisted.web.client import (
+    HTTPConnectionPool,
+    RequestGenerationFailed,
+    RequestTransmissionFailed,
+    ResponseDone,
+    ResponseFailed,
+)
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
@@ -40,6 +46,12 @@ class NoAnswer(Exception):
     """
 
 
+class HungUp(NoAnswer):
+    """
+    We did not wait for the answer: whoever asked knows why.
+    """
+
+
 @frozen(kw_only=True)
 class Reading:
     """
@@ -62,6 +74,14 @@ class Line:
     treq: HTTPClient
     clock: IReactorTime
     root: DecodedURL
+    kept: HTTPConnectionPool | None = None
+    """The connections that are kept between questions."""
+
+    def hang_up(self) -> Deferred[None]:
+        """
+        Close what is kept open; fires when it is closed. A question that is asked right now is its asker's to cancel.
+        """
+        return succeed(None) if self.kept is None else self.kept.closeCachedConnections()
 
     async def get(self, *path: str, query: Mapping[str, str], patience: float, reading: Reading = AT_ONCE) -> bytes:
         """
@@ -96,7 +116,7 @@ class Line:
         try:
             return await asking
         except _BROKEN as error:
-            raise NoAnswer(_reason(error)) from error
+            raise _no_answer(error) from error
 
     async def _exchange(self, method: str, url: DecodedURL, body: bytes | None, reading: Reading) -> bytes:
         response = await self.treq.request(
@@ -159,10 +179,10 @@ def _gave_up(_outcome: object, patience: float) -> NoReturn:
     raise NoAnswer(f"no answer within {patience:g} s")
 
 
-def _reason(error: Exception) -> str:
+def _no_answer(error: Exception) -> NoAnswer:
     """
     The first of the failures that Agent collects, in its own words.
     """
     reasons = getattr(error, "reasons", None)
     cause = reasons[0].value if reasons else error
-    return "hung up" if isinstance(cause, CancelledError) else str(cause) or type(cause).__name__
+    return HungUp("hung up") if isinstance(cause, CancelledError) else NoAnswer(str(cause) or type(cause).__name__)

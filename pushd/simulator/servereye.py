@@ -3,11 +3,10 @@ A simulated Server-Eye container: polls for ever, has several messages in work a
 """
 
 from functools import partial
-from typing import Protocol
 
-from attrs import define, field
+from attrs import Factory, define, field
 from automat import TypeMachine, TypeMachineBuilder
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -15,61 +14,17 @@ from pushd.dialects.servereye.wire import Message, read_message, write_result
 from pushd.model.errors import UnreadableBody
 from pushd.simulator.agent import Agent, Outcome
 from pushd.simulator.background import in_background
+from pushd.simulator.complaints import Complaints
 from pushd.simulator.errand import Errand
 from pushd.simulator.faults import Fault, Faults
 from pushd.simulator.journal import Journal
+from pushd.simulator.life import Life
 from pushd.simulator.line import NoAnswer, Reading
 from pushd.simulator.push_service import PushService
 
 DIALECT = "servereye"
 
 _log = Logger()
-
-
-class Life(Protocol):
-    """
-    What happens to a container.
-    """
-
-    def start(self) -> None:
-        """
-        Its program starts.
-        """
-
-    def answered(self, message: Message | None) -> None:
-        """
-        The poll brought a message, or that there is none.
-        """
-
-    def polled(self) -> None:
-        """
-        What the poll brought is seen to.
-        """
-
-    def failed(self) -> None:
-        """
-        The poll failed.
-        """
-
-    def died(self) -> None:
-        """
-        Its program is gone, and with it all that it had in work or remembered; somebody starts it again.
-        """
-
-    def rested(self) -> None:
-        """
-        It is time to poll again.
-        """
-
-    def stop(self, gone: Deferred[None]) -> None:
-        """
-        Its program is stopped.
-        """
-
-    def signed_off(self, poll: Deferred[None] | None, gone: Deferred[None]) -> None:
-        """
-        The server let it go, or cannot be reached.
-        """
 
 
 @define(eq=False, kw_only=True)
@@ -86,10 +41,15 @@ class ServerEyeDevice:
     journal: Journal
     agent: Agent = field(factory=Agent)
     faults: Faults = field(factory=Faults)
+    complaints: Complaints = field(default=Factory(lambda self: Complaints(clock=self.clock), takes_self=True))
+    goodbyes: DeferredSemaphore = field(factory=lambda: DeferredSemaphore(1))
+    """Held while it signs off, for a process that lets thousands go cannot give all at once their two seconds."""
     retry: float = 10.0
     work: float = 0.2
     memory: int = 1000
     _errands: dict[str, Errand] = field(factory=dict, init=False)
+    _farewells: list[Deferred[None]] = field(factory=list, init=False)
+    """Of those who wait for it to be gone."""
     _life: Life = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -113,9 +73,26 @@ class ServerEyeDevice:
         Stop it: what is in work is left, the sign-off gets two seconds to be answered, then the held poll is closed.
         """
         gone: Deferred[None] = Deferred()
+        self._farewells.append(gone)
         self.forget()
-        self._life.stop(gone)
+        self._life.stop()
         return gone
+
+    def vanish(self) -> None:
+        """
+        Cut it off, whatever it is doing: it signs off no more than anything else.
+        """
+        self.forget()
+        self._life.vanish()
+        self.service.line.hang_up()
+
+    def has_gone(self) -> None:
+        """
+        Close what is kept open, and tell those who wait for that.
+        """
+        farewells, self._farewells = self._farewells, []
+        for gone in farewells:
+            self.service.line.hang_up().chainDeferred(gone)
 
     async def poll(self, life: Life) -> None:
         """
@@ -128,20 +105,24 @@ class ServerEyeDevice:
             if message is not None and self.faults.strikes(Fault.LOSE_ANSWER):
                 raise NoAnswer("it was lost")
         except (NoAnswer, UnreadableBody) as problem:
-            _log.info("The poll of {device} failed: {problem}", device=self.id, problem=problem)
+            self.complaints.hear(self.id, "poll", problem)
             life.failed()
         else:
             life.answered(message)
 
-    async def sign_off(self, life: Life, poll: Deferred[None] | None, gone: Deferred[None]) -> None:
+    async def sign_off(self, life: Life, poll: Deferred[None] | None) -> None:
         """
-        Say goodbye, and tell ``life`` when that is over.
+        Say goodbye, keep in the journal whether that was answered, and tell ``life`` when it is over.
         """
         try:
-            await self.service.sign_off()
+            await self.goodbyes.run(self.service.sign_off)
         except NoAnswer as problem:
-            _log.warn("{device} could not sign off: {problem}", device=self.id, problem=problem)
-        life.signed_off(poll, gone)
+            self.complaints.hear(self.id, "sign-off", problem)
+            answered = False
+        else:
+            answered = True
+        self.journal.note(self.id, "signed-off", answered=answered)
+        life.signed_off(poll)
 
     def receive(self, message: Message) -> None:
         """
@@ -204,6 +185,48 @@ def _resting(life: Life, device: ServerEyeDevice) -> IDelayedCall:
     return device.clock.callLater(device.retry, life.rested)
 
 
+def _receive(life: Life, device: ServerEyeDevice, _poll: Deferred[None], message: Message | None) -> None:
+    life.polled()  # takes effect after this: the next poll does not wait for the work
+    if message is not None:
+        device.receive(message)
+
+
+def _die(_life: Life, device: ServerEyeDevice, poll: Deferred[None]) -> None:
+    poll.cancel()
+    device.forget()
+
+
+def _die_resting(_life: Life, device: ServerEyeDevice) -> None:
+    device.forget()
+
+
+def _say_goodbye(life: Life, device: ServerEyeDevice, poll: Deferred[None]) -> None:
+    in_background(device.sign_off(life, poll))
+
+
+def _say_goodbye_resting(life: Life, device: ServerEyeDevice, waiting: IDelayedCall) -> None:
+    waiting.cancel()
+    in_background(device.sign_off(life, None))
+
+
+def _leave(_life: Life, device: ServerEyeDevice, poll: Deferred[None] | None) -> None:
+    if poll is not None:
+        poll.cancel()
+    device.has_gone()
+
+
+def _hang_up(_life: Life, _device: ServerEyeDevice, poll: Deferred[None]) -> None:
+    poll.cancel()
+
+
+def _wait_no_more(_life: Life, _device: ServerEyeDevice, waiting: IDelayedCall) -> None:
+    waiting.cancel()
+
+
+def _be_gone(_life: Life, device: ServerEyeDevice) -> None:
+    device.has_gone()
+
+
 def _build() -> TypeMachine[Life, ServerEyeDevice]:
     machine = TypeMachineBuilder(Life, ServerEyeDevice)
     off = machine.state("off")
@@ -213,43 +236,22 @@ def _build() -> TypeMachine[Life, ServerEyeDevice]:
     leaving = machine.state("leaving")
 
     off.upon(Life.start).to(polling).returns(None)
+    polling.upon(Life.answered).to(receiving)(_receive)
     receiving.upon(Life.polled).to(polling).returns(None)
     polling.upon(Life.failed).to(resting).returns(None)
     resting.upon(Life.rested).to(polling).returns(None)
 
-    @polling.upon(Life.answered).to(receiving)
-    def receive(life: Life, device: ServerEyeDevice, _poll: Deferred[None], message: Message | None) -> None:
-        life.polled()  # takes effect after this: the next poll does not wait for the work
-        if message is not None:
-            device.receive(message)
+    polling.upon(Life.died).to(resting)(_die)
+    resting.upon(Life.died, nodata=True).loop()(_die_resting)
+    polling.upon(Life.vanish).to(off)(_hang_up)
+    resting.upon(Life.vanish).to(off)(_wait_no_more)
+    off.upon(Life.vanish).loop().returns(None)
 
-    @polling.upon(Life.died).to(resting)
-    def die(_life: Life, device: ServerEyeDevice, poll: Deferred[None]) -> None:
-        poll.cancel()
-        device.forget()
-
-    @resting.upon(Life.died, nodata=True).loop()
-    def die_resting(_life: Life, device: ServerEyeDevice) -> None:
-        device.forget()
-
-    @polling.upon(Life.stop).to(leaving)
-    def stop(life: Life, device: ServerEyeDevice, poll: Deferred[None], gone: Deferred[None]) -> None:
-        in_background(device.sign_off(life, poll, gone))
-
-    @resting.upon(Life.stop).to(leaving)
-    def stop_resting(life: Life, device: ServerEyeDevice, waiting: IDelayedCall, gone: Deferred[None]) -> None:
-        waiting.cancel()
-        in_background(device.sign_off(life, None, gone))
-
-    @leaving.upon(Life.signed_off).to(off)
-    def leave(_life: Life, _device: ServerEyeDevice, poll: Deferred[None] | None, gone: Deferred[None]) -> None:
-        if poll is not None:
-            poll.cancel()
-        gone.callback(None)
-
-    @off.upon(Life.stop).loop()
-    def stop_off(_life: Life, _device: ServerEyeDevice, gone: Deferred[None]) -> None:
-        gone.callback(None)
+    polling.upon(Life.stop).to(leaving)(_say_goodbye)
+    resting.upon(Life.stop).to(leaving)(_say_goodbye_resting)
+    leaving.upon(Life.stop).loop().returns(None)
+    leaving.upon(Life.signed_off).to(off)(_leave)
+    off.upon(Life.stop).loop()(_be_gone)
 
     # a poll that was closed says so once more; one that is answered while we leave comes too late
     for state in (off, resting, leaving):

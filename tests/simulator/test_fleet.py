@@ -9,11 +9,13 @@ from typing import Any
 from hyperlink import DecodedURL
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
-from twisted.web.client import HTTPConnectionPool
 
 from pushd.simulator.faults import Fault
-from pushd.simulator.fleet import Fleet, Plan, Workshop, assemble
+from pushd.simulator.fleet import Fleet
 from pushd.simulator.journal import Journal
+from pushd.simulator.line import Line
+from pushd.simulator.plan import Plan
+from pushd.simulator.workshop import MakeLine, Workshop, assemble
 from tests.simulator.counterpart import Counterpart
 
 SERVER = DecodedURL.from_text("http://pushd.example:8080")
@@ -29,8 +31,14 @@ def fleet_of(server: Counterpart, **plan: Any) -> Fleet:
     """
     made = Plan(server=SERVER, **plan)
     journal = Journal(clock=server.clock, path=made.journal)
-    workshop = Workshop(plan=made, treq=server.treq, clock=server.clock, journal=journal)
-    return Fleet(tuple(workshop.devices()), journal, HTTPConnectionPool(server.clock))
+    return Workshop(plan=made, make_line=line_to(server), clock=server.clock, journal=journal).fleet()
+
+
+def line_to(server: Counterpart) -> MakeLine:
+    """
+    Makes lines to a server in a test.
+    """
+    return lambda root, source: Line(treq=server.treq, clock=server.clock, root=root)
 
 
 def stop(server: Counterpart, fleet: Fleet) -> None:
@@ -115,7 +123,7 @@ def test_journal(server: Counterpart, tmp_path: Path) -> None:
 
     def told() -> list[dict[str, str]]:
         lines = (tmp_path / "journal").read_text().splitlines()
-        return [{name: value for name, value in json.loads(line).items() if name != "time"} for line in lines]
+        return [{name: value for name, value in json.loads(line).items() if name != "time"} for line in lines][2:]
 
     fleet = fleet_of(server, controlid=["7"], servereye=["c1"], journal=tmp_path / "journal")
     fleet.startService()
@@ -163,8 +171,9 @@ def test_fates_differ(clock: Clock) -> None:
     plan = Plan(server=SERVER, controlid=["7", "8"], odds={Fault.SLOW: 0.5})
 
     def fates() -> list[tuple[bool, ...]]:
-        workshop = Workshop(plan=plan, treq=Counterpart(clock).treq, clock=clock, journal=Journal(clock=clock))
-        devices = [workshop.controlid(number) for number in plan.controlid]
+        make_line = line_to(Counterpart(clock))
+        workshop = Workshop(plan=plan, make_line=make_line, clock=clock, journal=Journal(clock=clock))
+        devices = [workshop.controlid(device) for device in plan.devices]
         return [tuple(device.faults.strikes(Fault.SLOW) for _ in range(64)) for device in devices]
 
     first, second = fates()

@@ -45,6 +45,19 @@ def test_append(clock: Clock, tmp_path: Path) -> None:
     assert [json.loads(line)["device"] for line in (tmp_path / "journal").read_text().splitlines()] == ["a", "b"]
 
 
+def test_note(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    That a device came or went is written at once, and nobody waits for the disk.
+    """
+    monkeypatch.setattr(os, "fsync", lambda _: pytest.fail("somebody waits"))
+    journal = Journal(clock=clock, path=tmp_path / "journal")
+    journal.open()
+    journal.note("controlid:7", "fell-silent")
+    (line,) = map(json.loads, (tmp_path / "journal").read_text().splitlines())
+    assert line == {"time": "1970-01-12T13:46:40.000+00:00", "device": "controlid:7", "did": "fell-silent"}
+    journal.close()
+
+
 def test_none(clock: Clock) -> None:
     """
     Without a file nothing is kept.

@@ -2,14 +2,17 @@
 The command line of the simulator.
 """
 
+import json
 from pathlib import Path
 
 import pytest
 from hyperlink import DecodedURL
 
 from pushd.simulator.faults import Fault
-from pushd.simulator.fleet import Fleet, Plan
+from pushd.simulator.fleet import Fleet
+from pushd.simulator.moods import read_mood
 from pushd.simulator.names import controlid_ids, servereye_ids
+from pushd.simulator.plan import Plan
 from pushd.simulator.tap import Options, makeService
 
 
@@ -39,9 +42,10 @@ def test_everything(tmp_path: Path) -> None:
     """
     numbers = ["--seed=3", "--controlid=2", "--servereye=0", "--timeout=4", "--period=60", "--retry=1", "--work=0"]
     names = ["--id=controlid=0077", "--secret=controlid:77=s", "--api-key=k", "--base=/controlid/push/"]
-    rest = ["--server=https://h/x", "--faults=slow=1,lose-result", f"--journal={tmp_path / 'journal'}"]
-    assert plan(*numbers, *names, *rest) == Plan(
-        server=DecodedURL.from_text("https://h/x"),
+    crowd = ["--ramp=2", "--sites=2", "--mood=silent=1@20+60", "--mood=silent=site2@2"]
+    rest = ["--server=http://127.0.0.1/x", "--faults=slow=1,lose-result", f"--journal={tmp_path / 'journal'}"]
+    assert plan(*numbers, *names, *crowd, *rest) == Plan(
+        server=DecodedURL.from_text("http://127.0.0.1/x"),
         controlid=("77", *controlid_ids(3, 2)),
         servereye=(),
         base=("controlid", "push"),
@@ -53,6 +57,9 @@ def test_everything(tmp_path: Path) -> None:
         period=60.0,
         retry=1.0,
         work=0.0,
+        ramp=2.0,
+        sites=2,
+        moods=(read_mood("silent=1@20+60"), read_mood("silent=site2@2")),
         journal=tmp_path / "journal",
     )
 
@@ -78,6 +85,10 @@ def test_named_devices() -> None:
         ("--id=controlid=7.5", "--id: A deviceId is"),
         ("--secret=controlid:7=s", "--secret: there is no device controlid:7"),
         ("--faults=flap", "--faults: there is no fault 'flap'"),
+        ("--mood=silent", "--mood: 'silent' is not MOOD=WHO@START+SECONDS, as in"),
+        ("--mood=silent=3@1", "--mood: silent=3@1 takes 3 devices, and 2 of 2 are"),
+        ("--ramp=x", "--ramp: 'x' is no number"),
+        ("--sites=3", "--sites: 3 sites for 2 devices: take fewer"),
         ("--period=0", "--period: must be more than 0"),
         ("--work=-1", "--work: '-1' is no number"),
         ("--journal=/no/such/folder/journal", "--journal: cannot write to"),
@@ -97,6 +108,28 @@ def test_bad_option(argument: str, why: str) -> None:
     assert "\n" not in message
 
 
+def test_sites_need_a_server_on_this_machine() -> None:
+    """
+    Devices that connect from loopback addresses can reach no other machine, and are told so.
+    """
+    with pytest.raises(SystemExit, match=r"--sites: the server must be on this machine, as in --server http://127"):
+        plan("--sites=1", "--server=http://pushd.example")
+
+
+def test_plan(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    The plan is printed as a line of JSON for each device, and nothing is started.
+    """
+    with pytest.raises(SystemExit) as ended:
+        plan("--controlid=2", "--servereye=1", "--mood=signed-off=1@5+10", "--plan")
+    assert ended.value.code == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["device"] for line in lines] == [f"controlid:{number}" for number in controlid_ids(0, 2)] + [
+        f"servereye:{servereye_ids(0, 1)[0]}"
+    ]
+    assert [line["mood"] for line in lines] == [None, None, "signed-off=1@5+10"]
+
+
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     """
     The help tells of every option in words.
@@ -107,7 +140,7 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     described = [line for line in shown.splitlines() if line.strip().startswith("--")]
     assert all(len(line.split(None, 1)) == 2 for line in described)
-    assert {"--server=", "--id=", "--secret=", "--faults="} <= {line.split()[0] for line in described}
+    assert {"--server=", "--id=", "--secret=", "--faults=", "--mood="} <= {line.split()[0] for line in described}
     assert all(fault in shown.replace("-\n", "-").replace(" ", "") for fault in ("early-hangup", "slow"))
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from attrs import define, field, frozen
 from hyperlink import DecodedURL
-from treq.client import HTTPClient
 from twisted.web.client import HTTPConnectionPool
 
 from pushd.client.demo_setting import HOST
 from pushd.simulator.controlid import ControlIdDevice
+from pushd.simulator.device import Device
 from pushd.simulator.faults import Fault, Faults, dice
-from pushd.simulator.fleet import Device, Fleet
+from pushd.simulator.fleet import Fleet
 from pushd.simulator.journal import Journal
 from pushd.simulator.line import Line
 from pushd.simulator.local_api import LocalApi
@@ -71,6 +71,13 @@ class WatchedJournal(Journal):
         super().record(device, did, **facts)
         self.saw(_OCCASIONS[did])
 
+    def note(self, device: str, did: str, **facts: object) -> None:
+        """
+        See :meth:`Journal.note`: only what devices do with orders is evidence here.
+        """
+        if did in _OCCASIONS:
+            super().note(device, did, **facts)
+
 
 @frozen(kw_only=True)
 class CountedFaults(Faults):
@@ -105,11 +112,13 @@ class Workshop:
         """
         All devices, half of them of each dialect.
         """
+        root = DecodedURL.from_text(f"http://{HOST}:{self.setting.devices_port}")
         pool = HTTPConnectionPool(self.reactor)
         pool.maxPersistentPerHost = 2 * self.setting.devices
         treq = lines(self.reactor, pool)
         journal = WatchedJournal(clock=self.reactor, path=self.setting.devices_journal, saw=self.saw)
-        return Fleet(tuple(self._devices(treq, journal)), journal, pool)
+        devices = tuple(self._devices(Line(treq=treq, clock=self.reactor, root=root, kept=pool), journal))
+        return Fleet(devices=devices, journal=journal, clock=self.reactor)
 
     def calm(self) -> None:
         """
@@ -117,9 +126,8 @@ class Workshop:
         """
         self._odds.clear()  # which all devices share
 
-    def _devices(self, treq: HTTPClient, journal: Journal) -> Iterator[Device]:
-        half, root = self.setting.devices // 2, DecodedURL.from_text(f"http://{HOST}:{self.setting.devices_port}")
-        line = Line(treq=treq, clock=self.reactor, root=root)
+    def _devices(self, line: Line, journal: Journal) -> Iterator[Device]:
+        half = self.setting.devices // 2
         for number in controlid_ids(self.setting.seed, half):
             yield self._reader(number, line, journal)
         for container in servereye_ids(self.setting.seed, self.setting.devices - half):
