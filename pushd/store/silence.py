@@ -61,6 +61,7 @@ def _flaps_until(tx: ITransaction, device: str, rules: AlertRules, now: Now) -> 
     """
     Until when, in wall milliseconds, a device is said to flap if it changes no more; None if it does not flap.
     """
+    tx.flush()
     change = first(tx, _CHANGE, device=device, nth=rules.changes - 1)
     if change is None or change["at"] + milliseconds(rules.within) <= now.wall:
         return None

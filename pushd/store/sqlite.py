@@ -2,9 +2,10 @@
 SQLite: WAL, ``synchronous=FULL``, one connection that writes and one that reads.
 """
 
+import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.resources import files
@@ -18,7 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from pushd.model.errors import StoreRefused, Unavailable
-from pushd.model.events import Event
+from pushd.model.events import Event, EventType
 from pushd.model.moments import Now
 from pushd.store import lists
 from pushd.store.interface import Flaw, IStore, Known
@@ -40,6 +41,50 @@ _PRAGMAS = (
 )
 
 
+_LAST_EVENT = "SELECT seq FROM sqlite_sequence WHERE name = 'event'"
+_RECORD = (
+    "INSERT INTO event (seq, type, at, device, command, data) VALUES (:seq, :type, :at, :device, :command, :data)"
+)
+
+
+@define(eq=False)
+class SqliteFeed:
+    """
+    The events of one group, which are written together: nobody but us writes, so their numbers are known before.
+    """
+
+    connection: sqlite3.Connection
+    _unwritten: list[dict[str, Any]] = field(factory=list, init=False)
+    _next: int | None = field(default=None, init=False)
+
+    def add(self, **entry: Any) -> int:
+        """
+        Add an entry; its number.
+        """
+        if self._next is None:
+            row = self.connection.execute(_LAST_EVENT).fetchone()
+            self._next = 1 if row is None else row["seq"] + 1
+        seq, self._next = self._next, self._next + 1
+        self._unwritten.append({"seq": seq, **entry})
+        return seq
+
+    def take_back(self, count: int) -> None:
+        """
+        Take back the last entries, of a verb that failed.
+        """
+        if count:
+            del self._unwritten[-count:]
+            self._next = (self._next or 0) - count
+
+    def write(self) -> None:
+        """
+        Write what was added.
+        """
+        if self._unwritten:
+            unwritten, self._unwritten = self._unwritten, []
+            self.connection.executemany(_RECORD, unwritten)
+
+
 @define(eq=False)
 class SqliteTransaction:
     """
@@ -47,32 +92,55 @@ class SqliteTransaction:
     """
 
     connection: sqlite3.Connection
+    feed: SqliteFeed
     events: list[Event] = field(factory=list)
 
     def rows(self, statement: Statement, **values: Any) -> Sequence[Row]:
         """
         See :meth:`ITransaction.rows`.
         """
-        with _told(statement):  # an error may come with any row
+        try:
             return self.connection.execute(statement.sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise _told(statement.description, error) from error
 
     def run(self, statement: Statement, **values: Any) -> int:
         """
         See :meth:`ITransaction.run`.
         """
-        with _told(statement):
+        try:
             return self.connection.execute(statement.sql, values).rowcount
+        except sqlite3.Error as error:
+            raise _told(statement.description, error) from error
+
+    def record(
+        self, at: int, kind: EventType, device: str | None, command: str | None, data: Mapping[str, Any]
+    ) -> None:
+        """
+        See :meth:`ITransaction.record`.
+        """
+        text = json.dumps(data, separators=(",", ":")) if data else "{}"
+        try:
+            seq = self.feed.add(type=kind, at=at, device=device, command=command, data=text)
+        except sqlite3.Error as error:
+            raise _told("write an event", error) from error
+        self.events.append(Event(seq=seq, type=kind, at=at, device=device, command=command, data=data))
+
+    def flush(self) -> None:
+        """
+        See :meth:`ITransaction.flush`.
+        """
+        try:
+            self.feed.write()
+        except sqlite3.Error as error:
+            raise _told("write events", error) from error
 
 
-@contextmanager
-def _told(statement: Statement) -> Iterator[None]:
+def _told(description: str, error: sqlite3.Error) -> Unavailable:
     """
-    Tell an error of the database with what was to be done.
+    An error of the database with what was to be done.
     """
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise Unavailable(f"Unable to {statement.description}: {error}") from error
+    return Unavailable(f"Unable to {description}: {error}")
 
 
 @define(eq=False)
@@ -89,9 +157,9 @@ class SqliteConnection:
         See :meth:`IConnection.run`.
         """
         try:
-            self.connection.execute(self.begin)
-            for work in group:
-                self._run_one(work)
+            if not self._run_all(group, self._try_one):
+                self.connection.execute("ROLLBACK")
+                self._run_all(group, self._run_one)
             self.connection.execute("COMMIT")
         except Exception as error:  # whatever it is, the lane must go on
             self._give_up(group, error)
@@ -102,21 +170,62 @@ class SqliteConnection:
         """
         self.connection.close()
 
-    def _run_one(self, work: Work) -> None:
+    def _run_all(self, group: Sequence[Work], run: Callable[[Work, SqliteTransaction], bool]) -> bool:
         """
-        Run one verb so that its failure takes nothing else down.
+        Run each verb, and write their events; False as soon as one must not be run like this.
         """
-        tx = SqliteTransaction(self.connection)
+        self.connection.execute(self.begin)
+        feed = SqliteFeed(self.connection)
+        for work in group:
+            tx = SqliteTransaction(self.connection, feed)
+            if not run(work, tx):
+                return False
+            work.events = tx.events
+        feed.write()
+        return True
+
+    def _try_one(self, work: Work, tx: SqliteTransaction) -> bool:
+        """
+        Run a verb without a savepoint, which would cost two statements; False if it failed and left something behind.
+
+        Most of those that fail have only read, to refuse what was asked for.
+        """
+        changes = self.connection.total_changes
+        try:
+            work.outcome = work.verb(tx)
+        except Exception:
+            self._check_alive()
+            if self.connection.total_changes != changes:
+                return False
+            self._fail(work, tx)
+        return True
+
+    def _run_one(self, work: Work, tx: SqliteTransaction) -> bool:
+        """
+        Run a verb so that its failure takes nothing else down.
+        """
         self.connection.execute("SAVEPOINT verb")
         try:
             work.outcome = work.verb(tx)
-            work.events = tx.events
         except Exception:
-            if not self.connection.in_transaction:
-                raise  # the database itself has given up the whole, on a full disk say
-            work.outcome = Failure()
+            self._check_alive()
+            self._fail(work, tx)
             self.connection.execute("ROLLBACK TO verb")
         self.connection.execute("RELEASE verb")
+        return True
+
+    def _check_alive(self) -> None:
+        """
+        Raise what is being handled if the database itself has given up the whole, on a full disk say.
+        """
+        if not self.connection.in_transaction:
+            raise
+
+    @staticmethod
+    def _fail(work: Work, tx: SqliteTransaction) -> None:
+        work.outcome = Failure()
+        tx.feed.take_back(len(tx.events))
+        tx.events = []
 
     def _give_up(self, group: Sequence[Work], error: Exception) -> None:
         """

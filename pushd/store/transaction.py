@@ -2,7 +2,6 @@
 What a verb sees of a database: statements with names, and events.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -45,6 +44,18 @@ class ITransaction(Protocol):
         Run a statement; how many rows it touched.
         """
 
+    def record(
+        self, at: int, kind: EventType, device: str | None, command: str | None, data: Mapping[str, Any]
+    ) -> None:
+        """
+        Add an event, at wall milliseconds; it is written with those of others before the commit.
+        """
+
+    def flush(self) -> None:
+        """
+        Write what was recorded, for a statement that reads events.
+        """
+
 
 def first(tx: ITransaction, statement: Statement, **values: Any) -> Row | None:
     """
@@ -54,20 +65,10 @@ def first(tx: ITransaction, statement: Statement, **values: Any) -> Row | None:
     return rows[0] if rows else None
 
 
-_RECORD = Statement(
-    "write an event",
-    "INSERT INTO event (type, at, device, command, data) VALUES (:type, :at, :device, :command, :data) RETURNING seq",
-)
-
-
 def record(
     tx: ITransaction, now: Now, kind: EventType, device: str | None, command: str | None = None, /, **data: Any
 ) -> None:
     """
     Write an event in the transaction of the change that it tells; data that is None is left out.
     """
-    told = {name: value for name, value in data.items() if value is not None}
-    rows = tx.rows(
-        _RECORD, type=kind, at=now.wall, device=device, command=command, data=json.dumps(told, separators=(",", ":"))
-    )
-    tx.events.append(Event(seq=rows[0]["seq"], type=kind, at=now.wall, device=device, command=command, data=told))
+    tx.record(now.wall, kind, device, command, {name: value for name, value in data.items() if value is not None})
