@@ -3,6 +3,7 @@ Tests of :mod:`pushd.admin.stream`: what happens, as it happens.
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 from pushd.admin.stream import Rendered
 from pushd.model.events import Event, EventType
 from pushd.model.token import Role
+from pushd.store.sqlite import SqliteStore
 from tests.connection import request
-from tests.house import House, now
+from tests.house import BuildHouse, House, now
 from tests.sse import Message, Parser, Streaming
 
 STREAM = "GET /v1/events/stream"
@@ -350,3 +352,48 @@ def test_any_event_arrives(
         "command": None,
         "data": data,
     }
+
+
+def test_restart_while_events_are_written(build_house: BuildHouse, tmp_path: Path) -> None:
+    """
+    Whoever comes back with the last id after each start of the server has missed nothing and is told nothing twice.
+    """
+    path = str(tmp_path / "pushd.sqlite")
+    told: list[Any] = []
+    last = "0"
+    for start in range(4):
+        house = build_house(SqliteStore(path))
+        house.register(f"controlid:{start}")
+        stream = follow(house, "", f"Last-Event-ID: {last}")
+        for name in range(150):
+            rename(house, f"controlid:{start}", str(name))
+            if name == 100 * (start % 2):
+                told += values(stream.read())
+        told += values(stream.read())
+        last = stream.parser.last_id
+        rename(house, f"controlid:{start}", "nobody follows")
+        stream.connection.hang_up()
+        assert len(told) == int(last)
+        now(house.core.store.close())
+    house = build_house(SqliteStore(path))
+    told += values(follow(house, "", f"Last-Event-ID: {last}").read())
+    everything = listed(house)
+    everything += listed(house, f"?limit=500&after={everything[-1]['seq']}")
+    assert told == everything
+
+
+def test_a_thousand_streams(house: House) -> None:
+    """
+    A thousand clients have a new command's event once each, and one after the other of them was written to.
+    """
+    house.register("controlid:7")
+    streams = [follow(house) for _ in range(1000)]
+    for stream in streams:
+        stream.read()
+    command = house.put("controlid:7", {"endpoint": "load_objects"})
+    house.clock.advance(0.2)
+    told = [values(stream.read()) for stream in streams]
+    assert told == [listed(house)[1:]] * 1000
+    assert told[0][0]["command"] == command
+    house.clock.advance(5)
+    assert [stream.read() for stream in streams] == [[]] * 1000
