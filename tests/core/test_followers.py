@@ -55,6 +55,7 @@ def test_past_and_present(rooms: Rooms, clock: Clock) -> None:
     """
     for _ in range(2 * BATCH):
         rooms.put(READER)
+    forget(rooms)
     reader = Reader(rooms, 0)
     rooms.put(CONTAINER)
     clock.advance(0)
@@ -244,9 +245,10 @@ STEPS = ("put", "commit", "tell", "pause", "resume", "wait", "break")
     st.lists(st.sampled_from(STEPS), max_size=60),
     st.integers(1, 5),
     st.sampled_from([0, 1, 2]),
+    st.sampled_from([0, 1, 2]),
     st.sampled_from([EventFilter(), OF_CONTAINER]),
 )
-def test_any_order_of_things(steps: list[str], most: int, after: int, which: EventFilter) -> None:
+def test_any_order_of_things(steps: list[str], most: int, after: int, early: int, which: EventFilter) -> None:
     """
     Whatever is committed, told, broken or stuck in whatever order: each event is told once, in order.
     """
@@ -256,6 +258,8 @@ def test_any_order_of_things(steps: list[str], most: int, after: int, which: Eve
     assert isinstance(rooms.core.store, SteppedStore)
     lane = rooms.core.store.lane
     forget(rooms, most)
+    for _ in range(early):
+        rooms.put(CONTAINER)
     reader = Reader(rooms, after, which)
     for number, step in enumerate(steps):
         if step == "put":
