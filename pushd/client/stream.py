@@ -16,8 +16,8 @@ from twisted.web.iweb import IResponse
 
 from pushd.client.errors import Unintelligible
 
-LONGEST = 32 * 1024 * 1024
-"""Bytes of one message: an event may hold what a device said went wrong, at most as long as a result may be."""
+LONGEST = 1024 * 1024
+"""Bytes of one message; an event has some thousand."""
 
 SILENCE = 45.0
 """Seconds without a byte after which a connection is lost, whatever the network says; the server speaks every 15."""

@@ -11,9 +11,7 @@ from pushd.model.events import Event
 from pushd.store.interface import EventFilter
 
 TAIL_EVENTS = 1024
-
-TAIL_CHARACTERS = 4 * 1024 * 1024
-"""Of text that the events carry: a device's words on what went wrong have no other bound than its result."""
+"""An event is some hundred bytes, and has at most some thousand: what devices say is cut before it becomes one."""
 
 
 @define(eq=False)
@@ -23,11 +21,9 @@ class Tail:
     """
 
     most: int = TAIL_EVENTS
-    most_characters: int = TAIL_CHARACTERS
     _events: deque[Event] = field(factory=deque, init=False)
     _floor: int | None = field(default=None, init=False)
     """All events after the one with this ``seq`` are here; None: that is not known yet."""
-    _characters: int = field(default=0, init=False)
 
     def hear(self, event: Event) -> None:
         """
@@ -36,11 +32,8 @@ class Tail:
         if self._floor is None:
             self._floor = event.seq - 1
         self._events.append(event)
-        self._characters += _characters(event)
-        while len(self._events) > self.most or self._characters > self.most_characters:
-            dropped = self._events.popleft()
-            self._characters -= _characters(dropped)
-            self._floor = dropped.seq
+        while len(self._events) > self.most:
+            self._floor = self._events.popleft().seq
 
     def learn(self, newest: int) -> None:
         """
@@ -73,7 +66,3 @@ def passes(which: EventFilter, event: Event) -> bool:
     Whether a filter lets an event through.
     """
     return which.device in (None, event.device) and (not which.types or event.type in which.types)
-
-
-def _characters(event: Event) -> int:
-    return sum(len(value) for value in event.data.values() if isinstance(value, str))

@@ -7,18 +7,25 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from itertools import count
+from pathlib import Path
 from time import monotonic
 
 from attrs import define, field
 
+from pushd.model.moments import Now
+from pushd.store.sqlite import SqliteStore
+from tests.house import now
 from tests.integration.calls import HOST, PATIENCE
+from tests.integration.conftest import MakeServer
 from tests.integration.server import Server, until
 from tests.sse import Message, Parser
 
 KILLS = 3
 
-FAILURES, LONG = 20, 1_000_000
-"""How often a device says what went wrong, in how many letters: more than a network keeps for who takes nothing."""
+MANY, LONG = 200, 200_000
+"""How many long events there are, and of how many letters: 40 MB, more than Linux keeps for a connection."""
+
+STREAM = "GET /v1/events/stream"
 
 
 @define(eq=False)
@@ -118,20 +125,30 @@ def test_stop_ends_streams(server: Server) -> None:
         reading.result(PATIENCE)
 
 
-def test_client_that_takes_nothing(server: Server) -> None:
+def test_client_that_takes_nothing(make_server: MakeServer) -> None:
     """
     While a client takes nothing of what it asked for, others are served, and a stop does not wait for it.
     """
-    assert server.admin.ask("POST /v1/devices", {"id": "controlid:1"}).code == 201
-    for number in range(FAILURES):
-        server.send("controlid:1", {"endpoint": "load_objects"})
-        assert server.devices.ask(f"GET /push?deviceId=1&uuid={number}").code == 200
-        assert server.devices.ask(f"POST /result?deviceId=1&uuid={number}", {"error": "x" * LONG}).code == 200
+    server = make_server()
+    remember_much(server.data_dir)
+    server.start()
     with closing(server.admin.connect()) as stuck:
-        token = server.token.encode()
-        stuck.sendall(b"GET /v1/events/stream?after=0 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n" % token)
-        following, all_of_it = Following(server), everything(server)
-        following.read(lambda: len(following.told) >= len(all_of_it))
-        assert following.seqs == all_of_it
+        stuck.sendall(f"{STREAM}?after=0 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {server.token}\r\n\r\n".encode())
+        following = Following(server)
+        following.read(lambda: len(following.told) == MANY)
+        assert following.seqs == everything(server)
         assert server.stop() == 0
         assert "Not all was finished" not in server.log.read_text()
+
+
+def remember_much(data_dir: Path) -> None:
+    """
+    Write a feed that is longer than what the network keeps for a client that takes nothing.
+    """
+    data_dir.mkdir()
+    store = SqliteStore(str(data_dir / "pushd.sqlite"))
+    moment = Now(0, 0)
+    store.open(moment)
+    for _ in range(MANY):
+        now(store.note_conflict("controlid:1", {"text": "x" * LONG}, moment))
+    now(store.close())
