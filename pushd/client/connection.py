@@ -122,7 +122,7 @@ class Connection:
             headers.setRawHeaders("Content-Type", ["application/json"])
             data = json.dumps(call.body, allow_nan=False).encode("ascii")
         url = self._base.child(*call.path).replace(query=call.query)
-        # a redirect would carry the token to wherever it points; what is buffered would be kept as long as it is read
+        # a redirect would carry the token to wherever it points, and a buffer would keep all that a stream ever told
         return await self._treq.request(
             call.method, url, headers=headers, data=data, allow_redirects=False, unbuffered=True
         )

@@ -19,7 +19,8 @@ def test_event_types_are_real() -> None:
     assert listed <= {str(kind) for kind in EventType}
 
 
-_FOLLOW = f"""{sys.executable} follow.py > shown &
+_FOLLOW = f""": > shown
+{sys.executable} follow.py >> shown &
 timeout 30 bash -c 'until grep -q "" shown && [ -s seen.seq ]; do sleep 0.1; done'
 kill $!
 cat shown"""
