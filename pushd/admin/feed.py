@@ -5,13 +5,14 @@
 import re
 from typing import Any
 
-from attrs import define
+from attrs import define, field
 from twisted.python.failure import Failure
 
 from pushd.admin import views
 from pushd.admin.access import demands
 from pushd.admin.problems import problem
 from pushd.admin.queries import Query
+from pushd.admin.stream import EventStream, Rendered
 from pushd.core.feed import Feed
 from pushd.core.tokens import Tokens
 from pushd.model.errors import InvalidQuery
@@ -38,6 +39,7 @@ class FeedApp:
 
     tokens: Tokens
     feed: Feed
+    _rendered: Rendered = field(factory=Rendered, init=False)
 
     @router.route("/v1/events", methods=["GET"])
     @demands(Role.VIEWER)
@@ -46,10 +48,23 @@ class FeedApp:
         The feed, in order; ``wait`` holds the answer until there is something.
         """
         query = Query.of(request, "after", "limit", "wait", "device", "type")
-        which = EventFilter(device=query.text("device"), types=_types(query))
-        after, wait = query.text("after"), query.seconds("wait") or 0
-        start = await self.feed.last() if after == NOW else _seq(after)
+        which, wait = _which(query), query.seconds("wait") or 0
+        start = await self._start("after", query.text("after"), "0")
         return answer(request, views.events(await self.feed.read(which, start, query.limit(), wait)))
+
+    @router.route("/v1/events/stream", methods=["GET"])
+    @demands(Role.VIEWER)
+    async def stream(self, request: HouseRequest) -> bytes:
+        """
+        The same as server-sent events, from now on or from behind an event.
+        """
+        query = Query.of(request, "after", "device", "type")
+        which = _which(query)
+        last = (request.getHeader(b"Last-Event-ID") or b"").decode("utf-8", "replace")
+        told = ("Last-Event-ID", last) if last else ("after", query.text("after"))
+        start = await self._start(*told, NOW)
+        await self.feed.check(start)
+        return await EventStream(request, self._rendered).run(self.feed, which, start)
 
     @router.handle_errors(Exception)
     def failed(self, request: HouseRequest, failure: Failure) -> bytes:
@@ -58,13 +73,17 @@ class FeedApp:
         """
         return problem(request, failure)
 
+    async def _start(self, name: str, told: str | None, default: str) -> int:
+        after = default if told is None else told
+        if after == NOW:
+            return await self.feed.last()
+        if not _SEQ.fullmatch(after):
+            raise InvalidQuery(f"{name} must be the seq of an event, the next of a list of events, or {NOW}.")
+        return int(after)
 
-def _seq(after: str | None) -> int:
-    if after is None:
-        return 0
-    if not _SEQ.fullmatch(after):
-        raise InvalidQuery("after must be the seq of an event, or the next of a list of events.")
-    return int(after)
+
+def _which(query: Query) -> EventFilter:
+    return EventFilter(device=query.text("device"), types=_types(query))
 
 
 def _types(query: Query) -> tuple[EventType, ...]:

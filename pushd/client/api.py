@@ -2,7 +2,7 @@
 The admin API, as far as an operator's programs need it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import define, frozen
@@ -14,9 +14,6 @@ from pushd.client.errors import Unintelligible, Unreachable
 PAGE = 500
 """As many items as the server gives at a time."""
 
-NOW = "now"
-"""The end of the feed, whatever its cursor is."""
-
 
 @frozen(kw_only=True)
 class Page:
@@ -26,16 +23,6 @@ class Page:
 
     items: list[Json]
     next: str | None
-
-
-@frozen(kw_only=True)
-class Events:
-    """
-    Some entries of the feed, and the cursor of what follows, now or later.
-    """
-
-    items: list[Json]
-    next: str
 
 
 @define(eq=False)
@@ -144,20 +131,12 @@ class AdminClient:
         """
         return (await self._page("fsck", (), limited=False)).items
 
-    async def events(self, *, after: str, wait: float = 0, query: Query = ()) -> Events:
+    async def follow(self, query: Query, last: str | None, receive: Callable[[bytes], None]) -> None:
         """
-        What happened after that event, once there is something or ``wait`` seconds (60 at most) have passed.
+        Hand on the stream of what happens, as the query has it or from behind the event ``last``, until it ends.
         """
-        page = await self._page("events", [*query, ("after", after), *_waiting(wait)], PATIENCE + wait)
-        if page.next is None:
-            raise Unintelligible("the feed does not say where it goes on: is this the admin port of pushd?")
-        return Events(items=page.items, next=page.next)
-
-    async def latest(self) -> str:
-        """
-        The cursor behind everything that has happened so far.
-        """
-        return (await self.events(after=NOW)).next
+        headers = {} if last is None else {"Last-Event-ID": last}
+        await self._connection.stream(Call(path=["v1", "events", "stream"], query=query, headers=headers), receive)
 
     async def _command(self, call: Call) -> Json:
         command = await self._connection.ask(call)
@@ -165,10 +144,9 @@ class AdminClient:
             raise Unintelligible("the answer is not a command: is this the admin port of pushd?")
         return command
 
-    async def _page(self, name: str, query: Query, patience: float = PATIENCE, *, limited: bool = True) -> Page:
+    async def _page(self, name: str, query: Query, *, limited: bool = True) -> Page:
         limit = [("limit", str(PAGE))] if limited else []
-        call = Call(path=["v1", name], query=[*query, *limit], patience=patience)
-        answer = await self._connection.ask(call)
+        answer = await self._connection.ask(Call(path=["v1", name], query=[*query, *limit]))
         items, cursor = answer.get("items"), answer.get("next")
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise Unintelligible("the answer has no list of items: is this the admin port of pushd?")

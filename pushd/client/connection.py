@@ -3,13 +3,15 @@ One request to the server and its answer, whatever may happen on the way.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from attrs import define, field, frozen
 from hyperlink import DecodedURL
 from treq.client import HTTPClient
 from twisted.internet import defer
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed, DNSLookupError
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
@@ -17,7 +19,9 @@ from twisted.web.client import RequestGenerationFailed, RequestTransmissionFaile
 from twisted.web.http_headers import Headers
 
 from pushd.client.errors import Unintelligible, Unreachable, refusal
+from pushd.client.stream import SILENCE, deliver
 
+T = TypeVar("T")
 Json = dict[str, Any]
 Query = Sequence[tuple[str, str]]
 
@@ -73,18 +77,44 @@ class Connection:
 
         :raises Unreachable: if there is no answer.
         """
+        return await self._patiently(self._talk(call), call.patience)
+
+    async def stream(self, call: Call, receive: Callable[[bytes], None]) -> None:
+        """
+        Hand on what the server answers with, piece by piece, until its end.
+
+        :raises ClientError: if there is no answer, it breaks off or falls silent, or the server refuses.
+        """
+        response = await self._patiently(self._request(call), call.patience)
+        if response.code >= 400:
+            raise refusal(response.code, _object(await self._patiently(response.content(), call.patience)) or {})
+        with self._telling(SILENCE):
+            await deliver(response, receive, self.clock).addErrback(_unwrap)
+
+    async def _patiently(self, talk: Coroutine[Deferred[Any], Any, T] | Deferred[T], patience: float) -> T:
+        with self._telling(patience):
+            return await defer.ensureDeferred(talk).addErrback(_unwrap).addTimeout(patience, self.clock)
+
+    @contextmanager
+    def _telling(self, patience: float) -> Iterator[None]:
+        """
+        Say in the operator's words why there is no answer.
+        """
         where = f"{self._base.host}:{self._base.port}"
-        talk = defer.ensureDeferred(self._talk(call)).addErrback(_unwrap)
         try:
-            return await talk.addTimeout(call.patience, self.clock)
+            yield
         except defer.TimeoutError:
-            raise Unreachable(f"{where} did not answer within {call.patience:g} s") from None
+            raise Unreachable(f"{where} did not answer within {patience:g} s") from None
         except _NEVER_SENT as error:
             raise Unreachable(f"cannot connect to {where} (does pushd run there?): {error}", never_sent=True) from None
         except _LOST as error:
             raise Unreachable(f"{where} hung up without an answer: {_reason(error)}") from None
 
     async def _talk(self, call: Call) -> tuple[int, bytes]:
+        response = await self._request(call)
+        return response.code, await response.content()
+
+    async def _request(self, call: Call) -> Any:
         headers = Headers({name: [value] for name, value in call.headers.items()})
         headers.setRawHeaders("Authorization", [f"Bearer {self._token}"])
         data = None
@@ -92,9 +122,10 @@ class Connection:
             headers.setRawHeaders("Content-Type", ["application/json"])
             data = json.dumps(call.body, allow_nan=False).encode("ascii")
         url = self._base.child(*call.path).replace(query=call.query)
-        # a redirect would carry the token to wherever it points
-        response = await self._treq.request(call.method, url, headers=headers, data=data, allow_redirects=False)
-        return response.code, await response.content()
+        # a redirect would carry the token to wherever it points, and a buffer would keep all that a stream ever told
+        return await self._treq.request(
+            call.method, url, headers=headers, data=data, allow_redirects=False, unbuffered=True
+        )
 
 
 def _unwrap(failure: Failure) -> Failure:

@@ -2,21 +2,29 @@
 ``pushctl watch``.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import click
+from attrs import define, field
 from twisted.internet.defer import CancelledError
 from twisted.internet.task import deferLater
 
 from pushd.client.api import AdminClient
 from pushd.client.connection import Json, Query
-from pushd.client.errors import Unreachable
+from pushd.client.errors import ClientError, Refused, Unintelligible, Unreachable
 from pushd.client.options import verbatim
 from pushd.client.outcome import Outcome
 from pushd.client.screen import tell_event, tell_json
 from pushd.client.session import Session, complain
-from pushd.client.waiting import PAUSE, ROUND
+from pushd.client.stream import Message, Messages
+
+PAUSE = 1.0
+"""Seconds before we connect again; twice as long each time that it fails."""
+
+LONGEST_PAUSE = 30.0
+"""Seconds."""
 
 
 @click.command(
@@ -43,30 +51,77 @@ def watch(
     """
     query = [("type", kind) for kind in kinds]
     query += [] if device is None else [("device", device)]
+    query += [] if after is None else [("after", after)]
     show = tell_json if as_json else tell_event
 
     async def work(client: AdminClient) -> Outcome:
         with suppress(CancelledError):
-            await follow(client, query, after if after is not None else await client.latest(), show)
+            await Watch(client, query, show).run()
         return Outcome.SUCCEEDED
 
     session.perform(work)
 
 
-async def follow(client: AdminClient, query: Query, after: str, show: Callable[[Json], None]) -> None:
+@define(eq=False)
+class Watch:
     """
-    Show each event once, for ever; a server that goes away is waited for.
+    Shows each event once, for ever; a server that goes away is waited for.
     """
-    while True:
-        began = client.clock.seconds()
+
+    _client: AdminClient
+    _query: Query
+    _show: Callable[[Json], None]
+    _place: str | None = field(default=None, init=False)
+    """The last id that we were told; None until we were connected for the first time."""
+    _lost: bool = field(default=False, init=False)
+    _pause: float = field(default=PAUSE, init=False)
+
+    async def run(self) -> None:
+        """
+        Watch until this is cancelled.
+
+        :raises ClientError: if the server refuses, or is not there in the first place.
+        """
+        while True:
+            problem = await self._follow()
+            if self._place is None:
+                raise problem
+            if not self._lost:
+                complain(f"{problem}; trying again")
+            self._lost = True
+            await deferLater(self._client.clock, self._pause)
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+
+    async def _follow(self) -> ClientError:
+        """
+        Show what happens as long as the connection lasts; why it did not last.
+        """
+        messages = Messages()
         try:
-            page = await client.events(after=after, wait=ROUND, query=query)
+            await self._client.follow(self._query, self._place, lambda data: self._hear(messages.feed(data)))
         except Unreachable as error:
-            complain(f"{error}; trying again")
-            await deferLater(client.clock, PAUSE)
-            continue
-        for event in page.items:
-            show(event)
-        after = page.next
-        if not page.items and client.clock.seconds() - began < PAUSE:
-            await deferLater(client.clock, PAUSE)
+            return error
+        except Refused as error:
+            if error.status < 500:
+                raise
+            return error
+        return Unreachable("the server ended the stream")
+
+    def _hear(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            if self._lost:
+                complain("connected again")
+            self._lost, self._pause = False, PAUSE
+            self._place = message.id
+            if message.data:
+                self._show(_event(message.data))
+
+
+def _event(data: str) -> Json:
+    try:
+        event = json.loads(data)
+    except (ValueError, RecursionError):
+        event = None
+    if not isinstance(event, dict):
+        raise Unintelligible("the stream tells of something that is no event: is this the admin port of pushd?")
+    return event

@@ -63,6 +63,7 @@ class HouseRequest:
     """
 
     __slots__ = (
+        "_chunked",
         "_extra",
         "_producing",
         "_streaming",
@@ -115,11 +116,12 @@ class HouseRequest:
         """
         self.body.feed(data)
 
-    def requestReceived(self, method: bytes, target: bytes, _version: bytes) -> None:
+    def requestReceived(self, method: bytes, target: bytes, version: bytes) -> None:
         """
         All of it is here.
         """
         self.method = method
+        self._chunked = version == b"HTTP/1.1"
         self.path, _, self.query = target.partition(b"?")
         self.channel.site.serve(self)
 
@@ -143,9 +145,9 @@ class HouseRequest:
 
     def getHeader(self, name: bytes) -> bytes | None:
         """
-        The value of a header, the last one if it came more than once; the name in the form of ``Content-Type``.
+        The value of a header, the last one if it came more than once.
         """
-        values = self.requestHeaders.getRawHeaders(name)
+        values = self.requestHeaders.getRawHeaders(name.title())
         return values[-1] if values else None
 
     @property
@@ -195,20 +197,27 @@ class HouseRequest:
 
     def write(self, data: bytes) -> None:
         """
-        Stream a piece of the body, in a chunk of its own.
+        Stream a piece of the body; to clients that know chunks, in one of its own.
         """
         if not self._streaming:
             self._streaming = True
-            self._write_head(b"Transfer-Encoding: chunked\r\n")
-        if data and self.method != b"HEAD":
-            self.channel.writeSequence(toChunk(data))
+            self._write_head(b"Transfer-Encoding: chunked\r\n" if self._chunked else b"")
+        if data:
+            self.channel.writeSequence(toChunk(data) if self._chunked else [data])
 
     def finish(self) -> None:
         """
         End a stream.
         """
-        self.channel.write(b"0\r\n\r\n")
+        if self._chunked:
+            self.channel.write(b"0\r\n\r\n")
         self._done()
+
+    def abort(self) -> None:
+        """
+        Drop the connection, with whatever was not sent yet.
+        """
+        self.channel.forceAbortClient()
 
     def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
         """

@@ -24,6 +24,7 @@ CALLS = {
     "GET /v1/commands/x": Role.VIEWER,
     "POST /v1/commands/x/cancel": Role.OPERATOR,
     "GET /v1/events": Role.VIEWER,
+    "GET /v1/events/stream?after=x": Role.VIEWER,
 }
 """Each call, and the least that a token must be good for."""
 

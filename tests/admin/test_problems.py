@@ -151,6 +151,7 @@ BODIES = {"POST /v1/devices": {"id": "controlid:8"}, SEND: {"payload": {"endpoin
         "POST /v1/commands/x/cancel",
         "GET /v1/events",
         "GET /v1/events?after=now&wait=5",
+        "GET /v1/events/stream",
     ],
 )
 def test_store_is_down(known: House, line: str) -> None:

@@ -71,6 +71,8 @@ class Answer:
     takes: float = 0.0
     cut: bool = False
     """Hang up instead of answering."""
+    held: bool = False
+    """Say that, and no more; the answer has no end."""
 
 
 @frozen(kw_only=True)
@@ -157,7 +159,8 @@ def _write(request: Request, answer: Answer) -> None:
     else:
         request.setResponseCode(answer.status)
         request.write(answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode())
-        request.finish()
+        if not answer.held:
+            request.finish()
 
 
 @define(eq=False)

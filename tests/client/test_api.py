@@ -66,23 +66,6 @@ def test_server_that_hangs_up_is_not_ready(server: RecordedServer, clock: Clock)
     assert _ask(server, clock, lambda client: client.ready()) is False
 
 
-def test_latest_passes_over_the_past(server: RecordedServer, clock: Clock) -> None:
-    """
-    The end of the feed is found without reading what lies before it.
-    """
-    server.on("GET /v1/events", Answer(body={"items": [], "next": "90"}))
-    assert _ask(server, clock, lambda client: client.latest()) == "90"
-    assert [asked.query["after"] for asked in server.calls("GET /v1/events")] == [["now"]]
-
-
-def test_feed_says_where_it_goes_on(server: RecordedServer, clock: Clock) -> None:
-    """
-    A feed without a cursor would be read from its beginning again and again; it is not taken for one.
-    """
-    server.on("GET /v1/events", Answer(body={"items": [], "next": None}))
-    assert isinstance(_ask(server, clock, lambda client: client.events(after="1")), Unintelligible)
-
-
 @pytest.mark.parametrize("body", [{}, {"items": {}}, {"items": [1]}])
 def test_list_without_items_is_not_ours(server: RecordedServer, clock: Clock, body: object) -> None:
     """

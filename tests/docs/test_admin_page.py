@@ -15,7 +15,6 @@ import pushd.admin
 from pushd.model.alert import Alert
 from pushd.model.command import Command
 from pushd.model.device import Device, Load, Orphan
-from pushd.model.events import EventType
 from pushd.web.router import Router
 from tests.docs.pages import EXAMPLES, example, page
 from tests.docs.terminal import Desk, Shown, Terminal
@@ -171,12 +170,3 @@ def test_fields_are_listed(kind: type) -> None:
     """
     listed = set(re.findall(r"^   \* - ``(\w+)``", page("admin"), re.MULTILINE))
     assert {field.name for field in fields(kind)} <= listed
-
-
-def test_event_types_are_real() -> None:
-    """
-    The page names no type of event that there is not.
-    """
-    listed = set(re.findall(r"^   \* - ``(\w+\.\w+)``", page("admin"), re.MULTILINE))
-    assert listed
-    assert listed <= {str(kind) for kind in EventType}

@@ -1,0 +1,302 @@
+"""
+Tests of following the feed: nothing is missed and nothing is repeated, whoever is slow and whatever comes between.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from attrs import define, field
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from pushd.config import Config
+from pushd.core.audience import SLICE
+from pushd.core.follower import BATCH
+from pushd.core.tail import Tail, passes
+from pushd.model.events import Event, EventType
+from pushd.store.interface import EventFilter
+from tests.core.conftest import Site
+from tests.core.readers import Reader
+from tests.core.rooms import CONTAINER, READER, Rooms
+from tests.stepped import SteppedLane, SteppedStore
+
+OF_CONTAINER = EventFilter(device=CONTAINER)
+
+
+def newest(rooms: Rooms) -> int:
+    """
+    Where the feed ends.
+    """
+    return rooms.result(rooms.core.feed.last())
+
+
+def seqs(rooms: Rooms, after: int = 0) -> list[int]:
+    """
+    The whole feed behind an event.
+    """
+    return [event.seq for event in rooms.told if event.seq > after]
+
+
+def forget(rooms: Rooms, most: int = 1024) -> None:
+    """
+    Have the feed remember nothing, as after a restart, and no more than so many events from now on.
+    """
+    feed = rooms.core.feed
+    feed._tail = feed._audience.tail = Tail(most)
+
+
+def test_past_and_present(rooms: Rooms, clock: Clock) -> None:
+    """
+    Who begins in the past is told of it, and then of what happens.
+    """
+    for _ in range(2 * BATCH):
+        rooms.put(READER)
+    forget(rooms)
+    reader = Reader(rooms, 0)
+    rooms.put(CONTAINER)
+    clock.advance(0)
+    assert reader.seqs == seqs(rooms)
+    assert max(reader.batches) == BATCH
+    reader.leave()
+
+
+def test_only_what_was_asked_for(rooms: Rooms, clock: Clock) -> None:
+    """
+    A filter leaves out the same in the past and in the present.
+    """
+    rooms.put(READER)
+    rooms.put(CONTAINER)
+    reader = Reader(rooms, 0, OF_CONTAINER)
+    rooms.put(READER)
+    rooms.put(CONTAINER)
+    clock.advance(0)
+    assert reader.seqs == [event.seq for event in rooms.told if event.device == CONTAINER]
+    reader.leave()
+
+
+def test_much_at_once(rooms: Rooms, clock: Clock) -> None:
+    """
+    What happens between two rounds comes in batches that a connection can take.
+    """
+    reader = Reader(rooms, newest(rooms))
+    for _ in range(2 * BATCH + 1):
+        rooms.put(READER)
+    clock.advance(0)
+    assert reader.batches == [BATCH, BATCH, 1]
+    reader.leave()
+
+
+def test_nothing_is_left_of_those_who_left(rooms: Rooms, clock: Clock) -> None:
+    """
+    Without a follower there is no timer.
+    """
+    readers = [Reader(rooms, 0) for _ in range(3)]
+    rooms.put(READER)
+    for reader in readers:
+        reader.leave()
+    assert not clock.getDelayedCalls()
+
+
+def test_who_leaves_while_it_catches_up(stepped: Rooms, clock: Clock) -> None:
+    """
+    Who leaves while the store reads for it is told nothing, and leaves nothing.
+    """
+    forget(stepped)
+    reader = Reader(stepped, 0)
+    reader.leave()
+    stepped.run()
+    assert (reader.told, reader.ends) == ([], [])
+    assert not clock.getDelayedCalls()
+
+
+def test_store_that_is_away(stepped: Rooms, lane: SteppedLane, clock: Clock) -> None:
+    """
+    Who cannot be told of the past is let go, to come back.
+    """
+    forget(stepped)
+    reader = Reader(stepped, 0)
+    lane.lose()
+    lane.tell()
+    assert reader.ends == ["end"]
+    assert not clock.getDelayedCalls()
+
+
+def test_stop(rooms: Rooms, clock: Clock) -> None:
+    """
+    When we stop everybody is let go; whoever is stuck is cut off.
+    """
+    ready, stuck = Reader(rooms, 0), Reader(rooms, 0)
+    stuck.follower.pause()
+    rooms.core.drain()
+    late = Reader(rooms, 0)
+    assert (ready.ends, stuck.ends, late.ends) == (["end"], ["cut"], ["end"])
+    assert not clock.getDelayedCalls()
+
+
+def test_slow_reader_of_the_past(rooms: Rooms, clock: Clock) -> None:
+    """
+    Who reads the past slowly is not cut off for being far behind, and is told all of it.
+    """
+    forget(rooms, 10)
+    for _ in range(3 * BATCH):
+        rooms.put(READER)
+    reader = Reader(rooms, 0, full_after=BATCH)
+    for _ in range(4):
+        clock.advance(29)
+        reader.follower.resume()
+    assert reader.seqs == seqs(rooms)
+    assert reader.ends == []
+    reader.leave()
+
+
+@define(eq=False)
+class Turns:
+    """
+    Counts the turns of a reactor, as far as timers make them.
+    """
+
+    clock: Clock
+    now: int = 0
+    _call_later: Callable[..., Any] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._call_later = self.clock.callLater
+        self.clock.callLater = self._counted  # type: ignore[method-assign,assignment]
+
+    def _counted(self, seconds: float, call: Callable[..., object], *args: Any, **named: Any) -> Any:
+        def turn() -> None:
+            self.now += 1
+            call(*args, **named)
+
+        return self._call_later(seconds, turn)
+
+
+@define(eq=False, repr=False)
+class Crowd:
+    """
+    A thousand readers from now on, and how many of them were told something in each turn.
+    """
+
+    rooms: Rooms
+    turns: Turns
+    busy: Counter[int] = field(factory=Counter)
+    readers: list[Reader] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        after = newest(self.rooms)
+        self.readers = [Reader(self.rooms, after, note=self._note) for _ in range(1000)]
+
+    def told(self) -> list[int]:
+        """
+        What all of them were told alike.
+        """
+        (alike,) = {tuple(reader.seqs) for reader in self.readers}
+        return list(alike)
+
+    def _note(self) -> None:
+        self.busy[self.turns.now] += 1
+
+
+@pytest.fixture
+def crowd(rooms: Rooms, clock: Clock) -> Iterator[Crowd]:
+    """
+    A crowd that leaves at the end.
+    """
+    crowd = Crowd(rooms, Turns(clock))
+    yield crowd
+    for reader in crowd.readers:
+        reader.leave()
+
+
+def test_many_are_told_in_slices(rooms: Rooms, clock: Clock, crowd: Crowd) -> None:
+    """
+    A thousand are told of an event once each, and no turn of the reactor is spent on more than a few of them.
+    """
+    rooms.put(READER)
+    clock.advance(0.2)
+    assert crowd.told() == [newest(rooms)]
+    assert max(crowd.busy.values()) == SLICE
+    clock.advance(5)
+    assert sum(crowd.busy.values()) == 1000
+
+
+def test_many_are_told_of_much_together(rooms: Rooms, clock: Clock, crowd: Crowd) -> None:
+    """
+    However much happens, a thousand readers are written to a few times in a second, and told all of it.
+    """
+    before = newest(rooms)
+    for _ in range(100):
+        rooms.put(READER)
+        clock.advance(0.01)
+    clock.advance(0.2)
+    assert crowd.told() == seqs(rooms, before)
+    assert sum(crowd.busy.values()) <= 6 * 1000
+
+
+STEPS = ("put", "commit", "tell", "pause", "resume", "wait", "break")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.lists(st.sampled_from(STEPS), max_size=60),
+    st.integers(1, 5),
+    st.sampled_from([0, 1, 2]),
+    st.sampled_from([0, 1, 2]),
+    st.sampled_from([EventFilter(), OF_CONTAINER]),
+)
+def test_any_order_of_things(steps: list[str], most: int, after: int, early: int, which: EventFilter) -> None:
+    """
+    Whatever is committed, told, broken or stuck in whatever order: each event is told once, in order.
+    """
+    clock = Clock()
+    site = Site(clock)
+    rooms = site.build(Config(), 0.0, SteppedStore())
+    assert isinstance(rooms.core.store, SteppedStore)
+    lane = rooms.core.store.lane
+    forget(rooms, most)
+    for _ in range(early):
+        rooms.put(CONTAINER)
+    reader = Reader(rooms, after, which)
+    for number, step in enumerate(steps):
+        if step == "put":
+            Deferred.fromCoroutine(rooms.putting((READER, CONTAINER)[number % 2]))
+        elif step == "commit" and lane.submitted:
+            lane.commit()
+        elif step == "tell" and lane.committed:
+            lane.tell()
+        elif step == "pause":
+            reader.follower.pause()
+        elif step == "resume" and not reader.ends:
+            reader.follower.resume()
+        elif step == "wait":
+            clock.advance(10)
+        elif step == "break":
+            reader.leave()
+            reader.begin()
+        if reader.ends:
+            reader.ends.clear()
+            reader.begin()
+    reader.follower.resume()
+    rooms.run()
+    clock.advance(1)
+    rooms.run()
+    expected = [event.seq for event in rooms.told if event.seq > after and passes(which, event)]
+    assert reader.seqs == expected
+    reader.leave()
+    site.clear()
+    assert not clock.getDelayedCalls()
+
+
+def test_tail_is_bounded() -> None:
+    """
+    Memory keeps the newest events, and knows from where on it has all of them.
+    """
+    tail = Tail(most=2)
+    for seq in range(1, 5):
+        tail.hear(Event(seq=seq, type=EventType.COMMAND_FAILED, at=0))
+    assert [event.seq for event in tail.after(0)] == [3, 4]
+    assert (tail.reaches(1), tail.reaches(2)) == (False, True)

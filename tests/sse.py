@@ -1,0 +1,150 @@
+"""
+A client of server-sent events, as the standard (WHATWG HTML, "Server-sent events") describes one.
+"""
+
+import json
+import re
+from typing import Any
+
+from attrs import Factory, define, frozen
+
+from tests.connection import Connection
+
+_LINE = re.compile(rb"([^\r\n]*)(\r\n|\r|\n)")
+
+
+@frozen(kw_only=True)
+class Message:
+    """
+    One event, with the last id that was told when it was dispatched.
+    """
+
+    id: str
+    type: str
+    data: str
+
+    @property
+    def json(self) -> Any:
+        """
+        The value of its data.
+        """
+        return json.loads(self.data)
+
+
+@define(eq=False)
+class Parser:
+    """
+    Takes bytes, cut anywhere, and has the messages that they told of.
+    """
+
+    last_id: str = ""
+    retry: int | None = None
+    """Milliseconds."""
+    messages: list[Message] = Factory(list)
+    comments: int = 0
+    _unread: bytes = b""
+    _id: str = ""
+    _type: str = ""
+    _data: list[str] = Factory(list)
+
+    def feed(self, data: bytes) -> None:
+        """
+        Take what has arrived.
+        """
+        self._unread += data
+        while match := _LINE.match(self._unread):
+            self._unread = self._unread[match.end() :]
+            self._line(match[1].decode())
+
+    def _line(self, line: str) -> None:
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if not line:
+            self._dispatch()
+        elif not name:
+            self.comments += 1
+        elif name == "id":
+            self._id = value
+        elif name == "event":
+            self._type = value
+        elif name == "data":
+            self._data.append(value)
+        elif name == "retry":
+            self.retry = int(value)
+
+    def _dispatch(self) -> None:
+        self.last_id = self._id or self.last_id
+        if self._data:
+            self.messages.append(Message(id=self.last_id, type=self._type, data="\n".join(self._data)))
+        self._type, self._data = "", []
+
+
+@define(eq=False)
+class Streaming:
+    """
+    A stream that a connection is answered with, read as it arrives.
+    """
+
+    connection: Connection
+    head: str = ""
+    parser: Parser = Factory(Parser)
+    ended: bool = False
+    """Whether the answer is complete."""
+    _unread: bytes = b""
+
+    def read(self) -> list[Message]:
+        """
+        The messages that have arrived since the last time.
+        """
+        self._arrive()
+        messages, self.parser.messages = self.parser.messages, []
+        return messages
+
+    def types(self) -> list[str]:
+        """
+        The types of these.
+        """
+        return [message.type for message in self.read()]
+
+    def pause(self) -> None:
+        """
+        Let nothing more leave the server: the client reads no more.
+        """
+        self._producer().pauseProducing()
+
+    def resume(self) -> None:
+        """
+        Let it leave again.
+        """
+        self._producer().resumeProducing()
+
+    def was_cut(self) -> bool:
+        """
+        Whether the server broke the connection.
+        """
+        return bool(self.connection.transport.disconnected)
+
+    def _producer(self) -> Any:
+        return self.connection.transport.producer
+
+    def _arrive(self) -> None:
+        transport = self.connection.transport
+        self._unread += transport.value()
+        transport.clear()
+        if not self.head and b"\r\n\r\n" in self._unread:
+            head, _, self._unread = self._unread.partition(b"\r\n\r\n")
+            self.head = head.decode("ascii")
+        if "Transfer-Encoding: chunked" in self.head:
+            self._dechunk()
+        else:
+            self.parser.feed(self._unread)
+            self._unread = b""
+
+    def _dechunk(self) -> None:
+        while b"\r\n" in self._unread:
+            size, _, rest = self._unread.partition(b"\r\n")
+            length = int(size, 16)
+            assert len(rest) >= length + 2, "a chunk must be whole"
+            self.parser.feed(rest[:length])
+            self._unread = rest[length + 2 :]
+            self.ended = length == 0
