@@ -30,6 +30,7 @@ HOT = {
     "what lapses": outcomes._LAPSED,
     "load of a device": devices._LOAD,
     "open commands of a device": devices._UNENDED,
+    "sign-off of a device": lists._SIGNED_OFF,
     "last event": lists._LAST,
     "oldest event": lists._KEPT,
     "greatest id": lists._LAST_COMMAND,
