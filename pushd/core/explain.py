@@ -117,9 +117,11 @@ def _deaf(gap: float, around: Surroundings) -> str:
 
 def _explain_sent(standing: Standing, _around: Surroundings) -> _Told:
     lease = _seconds((standing.lease_left or 0) / 1000)
+    cancelled = " An operator wants no further attempt." if standing.command.error else ""
     if standing.command.state is State.ACKNOWLEDGED:
-        return "at-work", f"The device has said that it has it; unless it says more, its lease ends in {lease}."
-    return "no-result-yet", f"It was handed to the device and may have run; its lease ends in {lease}."
+        has = "The device has said that it has it"
+        return "at-work", f"{has}; unless it says more, its lease ends in {lease}.{cancelled}"
+    return "no-result-yet", f"It was handed to the device and may have run; its lease ends in {lease}.{cancelled}"
 
 
 def _explain_reported(standing: Standing, _around: Surroundings) -> _Told:

@@ -197,6 +197,8 @@ def unsend(tx: ITransaction, handed: Sequence[Handed], now: Now) -> None:
         if row is not None:
             tx.run(_UNATTEMPT, id=one.command, attempt=one.attempt)
             record(tx, now, EventType.COMMAND_QUEUED, row["device"], one.command, reason="unsent")
+            if row["error"] is not None:  # cancelled while it was out: it must not be sent again
+                record_state(tx, now, tx.rows(moves.CANCEL, id=one.command, now=now.wall)[0])
 
 
 _WHOLE = Statement("look up a command", f"SELECT {moves.WHOLE} FROM command WHERE id = :id")
