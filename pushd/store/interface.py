@@ -217,7 +217,7 @@ class IStore(Interface):
         """
         Queue the successor of ``draft.resend_of``; False if it has one already, which is given then.
 
-        :raises UnknownCommand: or :exc:`IllegalMove`, or what :meth:`put` does.
+        :raises UnknownCommand: or :exc:`IllegalMove`, also if that successor was forgotten, or what :meth:`put` does.
         """
 
     def purge(before: int, limit: int) -> Deferred[int]:

@@ -258,13 +258,22 @@ def resend(tx: ITransaction, draft: Draft, queue_signed_off: bool, limit: int, n
     """
     before = look_up(tx, str(draft.resend_of))
     if before["resent_as"] is not None:
-        return to_command(look_up(tx, before["resent_as"]), whole=True), False
+        return _successor(tx, before["resent_as"]), False
     if before["state"] not in RESENDABLE:
         raise IllegalMove(f"The command is {before['state']}; {_WHY_NOT_AGAIN.get(before['state'], 'it worked.')}")
     _check_may_queue(tx, draft.device, queue_signed_off, limit)
     command = _insert(tx, draft, now)
     tx.run(_RESENT, id=draft.resend_of, resent_as=draft.id)
     return command, True
+
+
+def _successor(tx: ITransaction, resent_as: str) -> Command:
+    row = first(tx, _WHOLE, id=resent_as)
+    if row is None:
+        raise IllegalMove(
+            f"The command was sent again already, as {resent_as}, which has ended and is no longer kept."
+        )
+    return to_command(row, whole=True)
 
 
 _WHY_NOT_AGAIN = {
