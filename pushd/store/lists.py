@@ -47,9 +47,16 @@ def commands(tx: ITransaction, which: CommandFilter, before: str | None, limit: 
     """
     See :meth:`IStore.commands`.
     """
-    asked = {"before": before, "device": which.device, "state": which.state, "since": which.since}
-    statement, values = _listing("list commands", _COMMANDS, _COMMAND_CONDITIONS, asked)
+    statement, values = listing(which, before)
     return [to_command(row, whole=False) for row in tx.rows(statement, limit=limit, **values)]
+
+
+def listing(which: CommandFilter, before: str | None) -> tuple[Statement, Any]:
+    """
+    The statement that lists commands, and its values but ``limit``.
+    """
+    asked = {"before": before, "device": which.device, "state": which.state, "since": which.since}
+    return _listing("list commands", _COMMANDS, _COMMAND_CONDITIONS, asked)
 
 
 _ORPHANS = (

@@ -260,7 +260,7 @@ def migrate(connection: sqlite3.Connection, path: str, schemas: dict[int, str] |
         )
     if 0 < version < newest:
         _back_up(connection, f"{path}.backup-v{version}")
-    for step in range(version + 1, newest + 1):
+    for step in sorted(step for step in steps if step > version):
         _apply(connection, steps[step])
 
 
