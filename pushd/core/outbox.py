@@ -250,5 +250,5 @@ def _bars(event: Event) -> bool:
     Whether who was let in before this, and polls now, might not be let in any more.
     """
     if event.type is EventType.DEVICE_CHANGED:
-        return not _PROOFS.isdisjoint(event.data["fields"])
+        return not _PROOFS.isdisjoint(event.data.get("fields", ()))
     return event.type in _BARRING
