@@ -10,51 +10,96 @@ from pathlib import Path
 from attrs import define, field
 
 from pushd.model.errors import StoreRefused
+from pushd.store.sqlite import MEMORY
 
 
 @define(eq=False)
-class DataDir:
+class Lock:
     """
-    A directory that one process holds at a time.
+    A file that one process holds at a time, for ``what`` as people call it.
     """
 
     path: Path
-    _lock: TextIOWrapper | None = field(default=None, init=False)
+    what: str
+    _file: TextIOWrapper | None = field(default=None, init=False)
 
     def hold(self) -> None:
         """
-        Make the directory if it is not there, and hold it until :meth:`release`, or the end of the process.
+        Hold it until :meth:`release`, or the end of the process.
 
-        :raises StoreRefused: if another process holds it, or it cannot be written.
+        :raises StoreRefused: if another process holds it, or it cannot be held.
         """
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = (self.path / "pushd.lock").open("w", encoding="ascii")
+            file = self.path.open("w", encoding="ascii")
         except OSError as error:
-            raise StoreRefused(f"The data directory {self.path} cannot be used: {error.strerror}.") from error
+            raise StoreRefused(f"{self.what} cannot be used: {error.strerror}.") from error
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            lock.close()
+            file.close()
             held = isinstance(error, BlockingIOError)
             why = "is held by another process" if held else f"cannot be locked: {error.strerror}"
-            raise StoreRefused(f"The data directory {self.path} {why}.") from error
-        self._lock = lock
+            raise StoreRefused(f"{self.what} {why}.") from error
+        self._file = file
 
     def release(self) -> None:
         """
         Let another process have it.
         """
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+@define(eq=False)
+class DataDir:
+    """
+    A directory that one process holds at a time, and with it the database, which may be elsewhere: ``store``.
+    """
+
+    path: Path
+    store: str | None = None
+    _locks: list[Lock] = field(factory=list, init=False)
+
+    def hold(self) -> None:
+        """
+        Make the directory if it is not there, and hold it and the database until :meth:`release`, or the end of the
+        process.
+
+        :raises StoreRefused: if another process holds one of them, or it cannot be written.
+        """
+        what = f"The data directory {self.path}"
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreRefused(f"{what} cannot be used: {error.strerror}.") from error
+        self._hold(Lock(self.path / "pushd.lock", what))
+        if self.database == MEMORY:
+            return
+        # beside the file itself, whatever link leads to it: others may name it as their --store
+        self._hold(Lock(Path(f"{os.path.realpath(self.database)}.lock"), f"The store {self.database}"))
+
+    def release(self) -> None:
+        """
+        Let another process have them.
+        """
+        while self._locks:
+            self._locks.pop().release()
 
     @property
-    def database(self) -> Path:
+    def database(self) -> str:
         """
         Where SQLite keeps the state.
         """
-        return self.path / "pushd.sqlite"
+        return self.store or str(self.path / "pushd.sqlite")
+
+    def _hold(self, lock: Lock) -> None:
+        try:
+            lock.hold()
+        except StoreRefused:
+            self.release()
+            raise
+        self._locks.append(lock)
 
     def read_token(self) -> str | None:
         """

@@ -17,7 +17,7 @@ from pushd.model.moments import Now
 from pushd.store.fsck import fsck
 from pushd.store.interface import Flaw
 from pushd.store.sqlite import at_once, integrity, reading
-from pushd.store.transaction import ITransaction, Statement
+from pushd.store.transaction import ITransaction, Statement, first
 
 
 def inspect(path: str) -> list[Flaw]:
@@ -35,14 +35,15 @@ def inspect(path: str) -> list[Flaw]:
         connection.close()
 
 
-_LAST = Statement("look for the last event", "SELECT COALESCE(MAX(at), 0) AS last FROM event")
+_LAST = Statement("look for the last event", "SELECT at FROM event ORDER BY seq DESC LIMIT 1")
 
 
 def _doubt(tx: ITransaction) -> list[Flaw]:
     """
     Look as of the last thing that happened: while the server is down nobody ends what is over.
     """
-    return fsck(tx, Now(tx.rows(_LAST)[0]["last"], 0))
+    last = first(tx, _LAST)
+    return fsck(tx, Now(0 if last is None else last["at"], 0))
 
 
 def main(arguments: list[str]) -> int:

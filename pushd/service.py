@@ -102,7 +102,7 @@ def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[],
         wakeups=wakeups,
         drafts=drafts,
         outbox=outbox,
-        review=Review(store, clocks, drafts, fleet, wakeups),
+        review=Review(store, clocks, drafts, admissions, holds, wakeups),
         feed=Feed(store, clocks),
         alerts=Alerts(store, clocks, config.alert_rules),
         reception=Reception(admissions, presence, outbox, wakeups, clocks, holds, config.batch),
@@ -162,7 +162,7 @@ class PushdService(MultiService):
 
     def startService(self) -> None:
         """
-        Hold the data directory, open the store, then serve; what cannot be ends the program with one line.
+        Hold the data directory and the store, open it, then serve; what cannot be ends the program with one line.
 
         :raises CannotStart: with that line.
         """
@@ -225,8 +225,8 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
 
     :raises ConfigError: if an endpoint cannot be understood.
     """
-    data_dir = DataDir(config.data_dir)
-    core = build_core(SqliteStore(config.store or str(data_dir.database), reactor), Clocks(reactor, wall), config)
+    data_dir = DataDir(config.data_dir, config.store)
+    core = build_core(SqliteStore(data_dir.database, reactor), Clocks(reactor, wall), config)
     budget = Budget()
 
     def in_thread(work: Callable[[], Any]) -> Deferred[Any]:

@@ -19,7 +19,7 @@ def test_directory_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     data_dir = DataDir(tmp_path / "var" / "pushd")
     data_dir.hold()
     assert S_IMODE(data_dir.path.stat().st_mode) == 0o700
-    assert data_dir.database == tmp_path / "var" / "pushd" / "pushd.sqlite"
+    assert data_dir.database == str(tmp_path / "var" / "pushd" / "pushd.sqlite")
     data_dir.release()
 
 
@@ -31,6 +31,24 @@ def test_directory_is_held_by_one_at_a_time(tmp_path: Path) -> None:
     first.hold()
     with pytest.raises(StoreRefused, match=re.escape(f"{tmp_path} is held by another process.")):
         second.hold()
+    first.release()
+    second.hold()
+    second.release()
+
+
+@pytest.mark.parametrize("name", ["pushd.sqlite", "link.sqlite"])
+def test_store_is_held_by_one_at_a_time(tmp_path: Path, name: str) -> None:
+    """
+    Whoever has another data directory, and names a store that is held, is refused, by whatever name.
+    """
+    first, second = DataDir(tmp_path / "a"), DataDir(tmp_path / "b", str(tmp_path / "a" / name))
+    first.hold()
+    (tmp_path / "a" / "link.sqlite").symlink_to("pushd.sqlite")
+    with pytest.raises(StoreRefused, match=re.escape(f"The store {second.database} is held by another process.")):
+        second.hold()
+    other = DataDir(tmp_path / "b")
+    other.hold()  # which the one that was refused does not hold any more
+    other.release()
     first.release()
     second.hold()
     second.release()

@@ -5,7 +5,7 @@ Explanations: why a command has not run yet, or what is known of it, in data and
 from attrs import frozen
 
 from pushd.model.device import Admission, Device, PresenceState
-from pushd.model.lifecycle import State
+from pushd.model.lifecycle import ENDED, State
 from pushd.model.moments import to_rfc3339
 from pushd.store.interface import Standing
 
@@ -13,13 +13,16 @@ from pushd.store.interface import Standing
 @frozen(kw_only=True)
 class Surroundings:
     """
-    What memory knows of a command's device; ``now`` in wall milliseconds, ``next_poll_in`` in seconds.
+    What memory knows of a command's device; ``now`` in wall milliseconds, ``hold`` and ``next_poll_in`` in seconds.
     """
 
     now: int
     device: Device | None
     polling: bool
+    hold: float
     proven: bool
+    lacks_proof: bool
+    """Whether it is handed nothing for having nothing to prove itself with."""
     next_poll_in: float | None
 
 
@@ -41,7 +44,7 @@ def explain(standing: Standing, around: Surroundings) -> Explanation:
     How a command stands, and why.
     """
     reason, sentence = _EXPLAIN[standing.command.state](standing, around)
-    if not around.proven and standing.command.state in (State.QUEUED, State.SENT, State.ACKNOWLEDGED):
+    if not around.proven and standing.command.state not in ENDED and reason != "lacks-proof":
         sentence += " Nobody proves that it is this device: give it a secret, a key or an allow list."
     return Explanation(
         command=standing.command.id,
@@ -56,6 +59,16 @@ _Told = tuple[str, str]
 
 
 def _explain_queued(standing: Standing, around: Surroundings) -> _Told:
+    reason, sentence = _explain_barrier(standing, around) or _explain_turn(standing, around)
+    times = standing.command.attempts
+    tried = f" It was sent {_times(times)} before, and may have run." if times else ""
+    return reason, f"{sentence}{tried}"
+
+
+def _explain_barrier(standing: Standing, around: Surroundings) -> _Told | None:
+    """
+    Why it may not be handed over now, whether the device polls or not; None if it may.
+    """
     command, device = standing.command, around.device
     if device is None:
         return "device-unknown", "The device is no longer known; the command will expire."
@@ -63,33 +76,52 @@ def _explain_queued(standing: Standing, around: Surroundings) -> _Told:
         return "waits-for-approval", "The device waits for an operator's approval before it is handed anything."
     if device.admission is Admission.BLOCKED:
         return "device-blocked", "The device is blocked, and is handed nothing."
+    if around.lacks_proof:
+        return "lacks-proof", "The device is handed nothing before it has a secret, a key or an allow list."
     if command.not_before is not None and command.not_before > around.now:
         return "not-yet-due", f"It is not to be sent before {to_rfc3339(command.not_before)}."
     if device.presence is PresenceState.SIGNED_OFF:
-        return "signed-off", f"The device signed off at {_at(device.last_seen_at)}, and is sent it when it returns."
-    if around.polling and standing.ahead:
+        since = _at(standing.signed_off_at or device.last_seen_at)
+        return "signed-off", f"The device signed off at {since}, and is sent it when it returns."
+    return None
+
+
+def _explain_turn(standing: Standing, around: Surroundings) -> _Told:
+    if not around.polling:
+        reason, sentence = _explain_absence(around)
+        ahead = f" {_commands(standing.ahead)} ahead of it." if standing.ahead else ""
+        return reason, f"{sentence}{ahead}"
+    if standing.ahead:
         return "others-ahead", f"{_commands(standing.ahead)} ahead of it, and the device takes one after the other."
-    if around.polling:
+    if standing.in_flight:
         return "device-busy", "The device polls, and still has the one before: it is next once that ends."
-    return _explain_absence(standing, around, device)
+    return "about-to-be-sent", "The device polls, and is about to be handed it."
 
 
-def _explain_absence(standing: Standing, around: Surroundings, device: Device) -> _Told:
-    ahead = f" {_commands(standing.ahead)} ahead of it." if standing.ahead else ""
-    if device.last_seen_at is None:
-        return "never-polled", f"The device has never polled.{ahead}"
+def _explain_absence(around: Surroundings) -> _Told:
+    device = around.device
+    if device is None or device.last_seen_at is None:
+        return "never-polled", "The device has never polled."
     if around.next_poll_in is not None and device.poll_gap is not None:
-        deaf = f"is deaf for {_seconds(device.poll_gap)} between polls"
-        return "deaf", f"The device {deaf}; its next is expected in {_seconds(around.next_poll_in)}.{ahead}"
+        return "deaf", f"The device {_deaf(device.poll_gap, around)}."
     ago = _seconds((around.now - device.last_seen_at) / 1000)
-    return "not-polling", f"The device does not poll; it was last heard of {ago} ago.{ahead}"
+    return "not-polling", f"The device does not poll; it was last heard of {ago} ago."
+
+
+def _deaf(gap: float, around: Surroundings) -> str:
+    if gap < 1:
+        return "is between two polls; its next is expected at any moment"
+    due = f"its next poll is expected in {_seconds(around.next_poll_in or 0)}"
+    return f"is deaf for {gap:.0f} of every {gap + around.hold:.0f} s; {due}"
 
 
 def _explain_sent(standing: Standing, _around: Surroundings) -> _Told:
     lease = _seconds((standing.lease_left or 0) / 1000)
+    cancelled = " An operator wants no further attempt." if standing.command.error else ""
     if standing.command.state is State.ACKNOWLEDGED:
-        return "at-work", f"The device has said that it has it; unless it says more, the lease ends in {lease}."
-    return "no-result-yet", f"It was handed to the device and may have run; its lease ends in {lease}."
+        has = "The device has said that it has it"
+        return "at-work", f"{has}; unless it says more, its lease ends in {lease}.{cancelled}"
+    return "no-result-yet", f"It was handed to the device and may have run; its lease ends in {lease}.{cancelled}"
 
 
 def _explain_reported(standing: Standing, _around: Surroundings) -> _Told:
@@ -139,7 +171,9 @@ def _facts(standing: Standing, around: Surroundings) -> dict[str, object]:
         "ahead": standing.ahead,
         "in_flight": standing.in_flight,
         "polling": around.polling,
+        "hold": around.hold,
         "proven": around.proven,
+        "lacks_proof": around.lacks_proof,
         "expires_in": (command.expires_at - around.now) / 1000 if command.state is State.QUEUED else None,
         "lease_left": None if standing.lease_left is None else standing.lease_left / 1000,
         "next_poll_in": around.next_poll_in,
@@ -149,9 +183,18 @@ def _facts(standing: Standing, around: Surroundings) -> dict[str, object]:
             "admission": device.admission,
             "presence": device.presence,
             "poll_gap": device.poll_gap,
-            "last_seen_at": None if device.last_seen_at is None else to_rfc3339(device.last_seen_at),
+            "last_seen_at": _moment(device.last_seen_at),
+            "signed_off_at": _moment(standing.signed_off_at),
         }
     return facts
+
+
+def _moment(moment: int | None) -> str | None:
+    return None if moment is None else to_rfc3339(moment)
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _commands(count: int) -> str:
@@ -159,7 +202,7 @@ def _commands(count: int) -> str:
 
 
 def _at(moment: int | None) -> str:
-    return "an unknown time" if moment is None else to_rfc3339(moment)
+    return _moment(moment) or "an unknown time"
 
 
 def _seconds(seconds: float) -> str:

@@ -20,6 +20,7 @@ from pushd.core.queued import Queued
 from pushd.core.reportable import Reportable
 from pushd.core.wakeups import STORM_COUNT, Wakeups
 from pushd.model.command import Command, Draft
+from pushd.model.device import ProofKind
 from pushd.model.dialect import Dialect
 from pushd.model.errors import Unavailable
 from pushd.model.events import Event, EventType
@@ -213,8 +214,14 @@ class Outbox:
         self.reportable.heard(event)
         if event.command is not None and event.type in _ENDING:
             self._ends.ring(event.command)
-        if event.device is not None and event.type in _RINGING:
-            self.wakeups.ring(event.device)
+        if event.device is not None:
+            self._wake(event, event.device)
+
+    def _wake(self, event: Event, device: str) -> None:
+        if event.type in _RINGING:
+            self.wakeups.ring(device)
+        elif _bars(event):
+            self.wakeups.dismiss(device)
 
     def _tell_conflict(self, device: str) -> None:
         data = {"takeovers": STORM_COUNT}
@@ -233,3 +240,15 @@ _ENDING = _of(ENDED) | {EventType.COMMAND_RESOLVED}
 
 _RINGING = _ENDING | {EventType.COMMAND_QUEUED, EventType.DEVICE_APPROVED}
 """What may let a waiting poll have something: a new command, an approval, or the end of the one that was out."""
+
+_BARRING = frozenset({EventType.DEVICE_BLOCKED, EventType.DEVICE_DELETED})
+_PROOFS = frozenset({"allow_from", *ProofKind})
+
+
+def _bars(event: Event) -> bool:
+    """
+    Whether who was let in before this, and polls now, might not be let in any more.
+    """
+    if event.type is EventType.DEVICE_CHANGED:
+        return not _PROOFS.isdisjoint(event.data.get("fields", ()))
+    return event.type in _BARRING

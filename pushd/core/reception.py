@@ -52,6 +52,14 @@ class Reception:
             deaf = self.admissions.lacks_proof(visitor.device)  # one that is to be approved listens for it
             return await self.outbox.take(visitor.device, hold, uuid, deaf, self._batch(visitor.device))
 
+    def check(self, visitor: Visitor) -> None:
+        """
+        Judge who comes with a body, before any of it is parsed.
+
+        :raises NotPermitted: if this is not the device.
+        """
+        self._accepted(visitor)
+
     async def acknowledge(self, visitor: Visitor, command: str) -> None:
         """
         The device has a command.

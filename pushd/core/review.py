@@ -4,14 +4,16 @@ The review: what an operator asks, and decides, about a command.
 
 from attrs import define
 
+from pushd.core.admission import Admissions
 from pushd.core.clocks import Clocks
 from pushd.core.drafts import Drafts
 from pushd.core.explain import Explanation, Surroundings, explain
-from pushd.core.fleet import Fleet
+from pushd.core.holds import Holds
 from pushd.core.outbox import MAX_QUEUED
 from pushd.core.wakeups import Wakeups
 from pushd.model.command import Command, Terms
 from pushd.model.lifecycle import Move
+from pushd.model.moments import Now
 from pushd.store.interface import IStore
 
 
@@ -24,7 +26,8 @@ class Review:
     store: IStore
     clocks: Clocks
     drafts: Drafts
-    fleet: Fleet
+    admissions: Admissions
+    holds: Holds
     wakeups: Wakeups
 
     async def explain(self, command: str) -> Explanation:
@@ -35,15 +38,20 @@ class Review:
         """
         now = self.clocks.now()
         standing = await self.store.standing(command, now)
-        device = self.fleet.get(standing.command.device)
-        surroundings = Surroundings(
+        return explain(standing, self._surroundings(standing.command.device, now))
+
+    def _surroundings(self, name: str, now: Now) -> Surroundings:
+        fleet = self.admissions.fleet
+        device = fleet.get(name)
+        return Surroundings(
             now=now.wall,
-            device=None if device is None else self.fleet.presence.overlay(device),
-            polling=self.wakeups.polling(standing.command.device),
-            proven=device is not None and self.fleet.has_proof(device),
-            next_poll_in=self.fleet.presence.next_poll_in(standing.command.device),
+            device=None if device is None else fleet.presence.overlay(device),
+            polling=self.wakeups.polling(name),
+            hold=self.holds.settled(name),
+            proven=device is not None and fleet.has_proof(device),
+            lacks_proof=self.admissions.lacks_proof(name),
+            next_poll_in=fleet.presence.next_poll_in(name),
         )
-        return explain(standing, surroundings)
 
     async def resolve(self, command: str, move: Move, note: str | None, by: str) -> Command:
         """

@@ -17,6 +17,9 @@ STORM_DELAY = 5.0
 SIGN_OFF_DELAY = 1.0
 """Seconds that a poll outlives its device's sign-off, whose answer must be read first (Server-Eye, "Meaning")."""
 
+DISMISSAL_DELAY = 0.1
+"""Seconds that a poll outlives its dismissal: memory must know the reason before a pipelined next poll is judged."""
+
 
 @define(eq=False)
 class Wakeups:
@@ -59,6 +62,14 @@ class Wakeups:
         Whether a poll of this device is held now.
         """
         return device in self._live
+
+    def dismiss(self, device: str) -> None:
+        """
+        Hand nothing more to this device's poll, and end it: the device has to come again, and be judged anew.
+        """
+        poll = self._live.pop(device, None)
+        if poll is not None:
+            self._linger(poll, DISMISSAL_DELAY, End.IDLE)
 
     def sign_off(self, device: str) -> None:
         """

@@ -101,13 +101,15 @@ class Standing:
     """
     How a command stands: what :func:`pushd.core.explain.explain` makes words of.
 
-    ``ahead`` is how many commands of the device go before it; ``lease_left`` is milliseconds.
+    ``ahead`` is how many commands of the device go before it; ``lease_left`` is milliseconds, ``signed_off_at`` wall
+    milliseconds, of a device that has not returned since.
     """
 
     command: Command
     ahead: int
     in_flight: int
     lease_left: int | None
+    signed_off_at: int | None
 
 
 @frozen(kw_only=True)
@@ -215,7 +217,7 @@ class IStore(IAlertStore):
         """
         Queue the successor of ``draft.resend_of``; False if it has one already, which is given then.
 
-        :raises UnknownCommand: or :exc:`IllegalMove`, or what :meth:`put` does.
+        :raises UnknownCommand: or :exc:`IllegalMove`, also if that successor was forgotten, or what :meth:`put` does.
         """
 
     def purge(before: int, limit: int) -> Deferred[int]:

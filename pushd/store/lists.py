@@ -7,7 +7,7 @@ from typing import Any
 from pushd.model.command import Command
 from pushd.model.device import Orphan
 from pushd.model.errors import EventsPurged, InvalidQuery
-from pushd.model.lifecycle import State
+from pushd.model.lifecycle import ENDED, State
 from pushd.model.moments import Now
 from pushd.model.token import Token
 from pushd.store import moves, silence
@@ -15,7 +15,7 @@ from pushd.store.devices import load
 from pushd.store.interface import CommandFilter, EventFilter, EventPage, Known, Standing
 from pushd.store.queue import look_up
 from pushd.store.rows import to_command, to_device, to_event, to_orphan, to_proof, to_token
-from pushd.store.transaction import ITransaction, Statement
+from pushd.store.transaction import ITransaction, Statement, first
 
 
 def command(tx: ITransaction, command: str) -> Command:
@@ -39,6 +39,7 @@ _COMMAND_CONDITIONS = {
     "before": "id < :before",
     "device": "device = :device",
     "state": "state = :state",
+    "ended": "finished_at IS NOT NULL",  # as the index says it
     "since": "created_at >= :since",
 }
 
@@ -47,9 +48,17 @@ def commands(tx: ITransaction, which: CommandFilter, before: str | None, limit: 
     """
     See :meth:`IStore.commands`.
     """
-    asked = {"before": before, "device": which.device, "state": which.state, "since": which.since}
-    statement, values = _listing("list commands", _COMMANDS, _COMMAND_CONDITIONS, asked)
+    statement, values = listing(which, before)
     return [to_command(row, whole=False) for row in tx.rows(statement, limit=limit, **values)]
+
+
+def listing(which: CommandFilter, before: str | None) -> tuple[Statement, Any]:
+    """
+    The statement that lists commands, and its values but ``limit``.
+    """
+    ended = True if which.state in ENDED else None
+    asked = {"before": before, "device": which.device, "state": which.state, "ended": ended, "since": which.since}
+    return _listing("list commands", _COMMANDS, _COMMAND_CONDITIONS, asked)
 
 
 _ORPHANS = (
@@ -115,6 +124,11 @@ _AHEAD = Statement(
     " AND (priority > :priority OR (priority = :priority AND id < :id)) AND COALESCE(not_before, 0) <= :now",
 )
 _LEASE = Statement("look up a lease", "SELECT lease_until FROM command WHERE id = :id")
+_SIGNED_OFF = Statement(  # the newest events of a device that is not here are few
+    "look up when a device signed off",
+    "SELECT at FROM event WHERE device = :device AND type = 'device.signed_off'"
+    " AND (SELECT presence FROM device WHERE id = :device) = 'signed_off' ORDER BY seq DESC LIMIT 1",
+)
 
 
 def standing(tx: ITransaction, command: str, now: Now) -> Standing:
@@ -124,11 +138,13 @@ def standing(tx: ITransaction, command: str, now: Now) -> Standing:
     found = to_command(look_up(tx, command), whole=False)
     ahead = tx.rows(_AHEAD, device=found.device, priority=found.priority, id=found.id, now=now.wall)[0]["ahead"]
     until = tx.rows(_LEASE, id=command)[0]["lease_until"]
+    signed_off = first(tx, _SIGNED_OFF, device=found.device)
     return Standing(
         command=found,
         ahead=ahead if found.state is State.QUEUED else 0,
         in_flight=load(tx, found.device).in_flight,
         lease_left=None if until is None else max(round(until) - now.steady, 0),
+        signed_off_at=None if signed_off is None else signed_off["at"],
     )
 
 

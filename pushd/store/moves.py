@@ -77,7 +77,8 @@ _REOPENED = ":steady + MAX(lease, deadline - (:now - sent_at) / 1000.0) * 1000"
 ACKNOWLEDGE = moving(
     Move.ACKNOWLEDGE,
     "acknowledge a command",
-    "acknowledged_at = COALESCE(acknowledged_at, :now), finished_at = NULL, error = NULL, evidence = 'device',"
+    "acknowledged_at = COALESCE(acknowledged_at, :now), finished_at = NULL, evidence = 'device',"
+    " error = CASE WHEN lease_until IS NOT NULL THEN error ELSE NULL END,"
     f" deadline_until = COALESCE(deadline_until, {_REOPENED}),"
     f" lease_until = MIN(:steady + lease * 1000, COALESCE(deadline_until, {_REOPENED}))",
 )
@@ -106,12 +107,17 @@ EXPIRE = moving(
 
 _NEVER_TRIED = "state = 'queued' AND attempts = 0"
 
+_CANCELLED = (  # what is out and has an error was cancelled meanwhile; nothing else leaves one there
+    "CASE WHEN state <> 'queued' THEN 'cancelled: there is no further attempt'"
+    " WHEN attempts > 0 THEN 'cancelled after it may have run' ELSE NULL END"
+)
+
 CANCEL = moving(
     Move.CANCEL,
     "cancel a command",
     "max_attempts = CASE WHEN state = 'queued' THEN max_attempts ELSE attempts END,"
     " finished_at = CASE WHEN state = 'queued' THEN :now ELSE NULL END,"
-    " error = CASE WHEN state = 'queued' AND attempts > 0 THEN 'cancelled after it may have run' ELSE error END,"
+    f" error = {_CANCELLED},"
     f" evidence = CASE WHEN {_NEVER_TRIED} THEN 'operator' ELSE evidence END",
 )
 

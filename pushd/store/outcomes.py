@@ -54,9 +54,13 @@ _NEWEST = Statement(
     "look up the newest attempt",
     f"{_JOINED} WHERE attempt.device = :device ORDER BY attempt.serial DESC LIMIT 1",
 )
+LOOKED_BACK = 1000
+"""Attempts of a device among which one that lapsed is looked for; a nameless result of an older one is an orphan."""
+
 _LATEST_LAPSED = Statement(
     "look up the latest attempt that lapsed",
-    f"{_JOINED} WHERE attempt.device = :device AND (command.state = 'unknown'"
+    f"{_JOINED} WHERE attempt.device = :device AND attempt.serial > COALESCE((SELECT serial FROM attempt"
+    f" WHERE device = :device ORDER BY serial DESC LIMIT 1 OFFSET {LOOKED_BACK}), 0) AND (command.state = 'unknown'"
     " OR (command.state = 'queued' AND command.attempts > 0)) ORDER BY attempt.serial DESC LIMIT 1",
 )
 

@@ -197,6 +197,8 @@ def unsend(tx: ITransaction, handed: Sequence[Handed], now: Now) -> None:
         if row is not None:
             tx.run(_UNATTEMPT, id=one.command, attempt=one.attempt)
             record(tx, now, EventType.COMMAND_QUEUED, row["device"], one.command, reason="unsent")
+            if row["error"] is not None:  # cancelled while it was out: it must not be sent again
+                record_state(tx, now, tx.rows(moves.CANCEL, id=one.command, now=now.wall)[0])
 
 
 _WHOLE = Statement("look up a command", f"SELECT {moves.WHOLE} FROM command WHERE id = :id")
@@ -256,13 +258,22 @@ def resend(tx: ITransaction, draft: Draft, queue_signed_off: bool, limit: int, n
     """
     before = look_up(tx, str(draft.resend_of))
     if before["resent_as"] is not None:
-        return to_command(look_up(tx, before["resent_as"]), whole=True), False
+        return _successor(tx, before["resent_as"]), False
     if before["state"] not in RESENDABLE:
         raise IllegalMove(f"The command is {before['state']}; {_WHY_NOT_AGAIN.get(before['state'], 'it worked.')}")
     _check_may_queue(tx, draft.device, queue_signed_off, limit)
     command = _insert(tx, draft, now)
     tx.run(_RESENT, id=draft.resend_of, resent_as=draft.id)
     return command, True
+
+
+def _successor(tx: ITransaction, resent_as: str) -> Command:
+    row = first(tx, _WHOLE, id=resent_as)
+    if row is None:
+        raise IllegalMove(
+            f"The command was sent again already, as {resent_as}, which has ended and is no longer kept."
+        )
+    return to_command(row, whole=True)
 
 
 _WHY_NOT_AGAIN = {

@@ -65,11 +65,11 @@ def test_fsck_lists_flaws(server: RecordedServer, desk: Desk) -> None:
     """
     Each flaw is named, and the exit code says that there are some; without any it says so.
     """
-    flaw = {"what": "its times do not ascend", "device": "controlid:1", "command": "c", "detail": None}
+    flaw = {"what": "its attempts are not in order", "device": "controlid:1", "command": "c", "detail": None}
     server.on("GET /v1/fsck", Answer(body={"items": [flaw]}))
     result = desk.pushctl("fsck")
     assert result.exit_code == 1
-    assert "its times do not ascend" in result.stdout
+    assert "its attempts are not in order" in result.stdout
     assert json.loads(desk.pushctl("fsck", "--json").stdout) == flaw
 
 

@@ -132,11 +132,11 @@ def test_a_refused_client_that_leaves_leaves_nothing(site: Site, clock: Clock) -
 
 def test_a_refused_poll_takes_over_from_nobody(rooms: Rooms, clock: Clock) -> None:
     """
-    A device that was blocked while it polls keeps that poll, handed nothing, whatever it asks for meanwhile.
+    A device that polls keeps its poll, whoever else claims to be it and cannot prove that.
     """
-    poll = rooms.poll(READER)
-    rooms.result(rooms.core.fleet.change(READER, {"admission": Admission.BLOCKED}))
-    assert refused_slowly(rooms.poll(READER), clock)
+    rooms.result(rooms.core.fleet.change(READER, {"allow_from": ("10.0.0.0/8",)}))
+    poll = rooms.poll(READER, address="10.1.2.3")
+    assert refused_slowly(rooms.poll(READER, address="192.0.2.1"), clock)
     assert poll.held
 
 
@@ -159,7 +159,7 @@ def test_a_held_poll_of_a_device_that_is_blocked_is_handed_nothing(rooms: Rooms)
     poll = rooms.poll(READER)
     rooms.result(rooms.core.fleet.change(READER, {"admission": Admission.BLOCKED}))
     rooms.clock.advance(2)
-    assert poll.held
+    assert poll.idle
     assert rooms.command(command).state is State.QUEUED
 
 

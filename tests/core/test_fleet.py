@@ -145,14 +145,15 @@ def test_forgetting_ends_what_is_open(rooms: Rooms) -> None:
 
 def test_a_poll_of_a_forgotten_device_is_handed_nothing(rooms: Rooms) -> None:
     """
-    A poll that is still held goes on being held, and serves the device if it is registered again.
+    A poll that is still held ends, though the device is registered again; its next poll is that of the new device.
     """
     poll = rooms.poll(READER)
     rooms.result(rooms.core.fleet.forget(READER))
-    assert poll.held
     rooms.register(READER)
     command = rooms.put(READER)
-    assert poll.commands == [command]
+    rooms.clock.advance(0.1)
+    assert poll.idle
+    assert rooms.poll(READER).commands == [command]
 
 
 def test_forgetting_leaves_nothing_to_look_for(rooms: Rooms) -> None:

@@ -241,3 +241,46 @@ def test_require_proof_lets_an_approval_ring(site: Site) -> None:
     command = rooms.put("servereye:new")
     rooms.result(rooms.core.fleet.change("servereye:new", {"admission": Admission.APPROVED}))
     assert poll.commands == [command]
+
+
+@pytest.mark.parametrize("kind", [*ProofKind, "allow_from", "blocked"])
+def test_a_poll_that_was_let_in_before_is_handed_nothing(rooms: Rooms, clock: Clock, kind: str) -> None:
+    """
+    As soon as a device is blocked, or asked for a proof, the poll that it held without one ends, and gets nothing.
+    """
+    poll = rooms.poll(CONTAINER)
+    if kind in list(ProofKind):
+        rooms.give(CONTAINER, ProofKind(kind))
+    elif kind == "blocked":
+        rooms.result(rooms.core.fleet.change(CONTAINER, {"admission": Admission.BLOCKED}))
+        rooms.result(rooms.core.fleet.change(CONTAINER, {"admission": Admission.APPROVED}))
+    else:
+        allow(rooms, "10.0.0.0/8")
+    command = rooms.put(CONTAINER)
+    clock.advance(0.1)
+    assert poll.idle
+    assert rooms.command(command).state is State.QUEUED
+
+
+def test_a_poll_that_waits_for_its_first_proof_comes_again(site: Site, clock: Clock) -> None:
+    """
+    With --require-proof a held poll ends when its device gets its first proof, and the next one is handed commands.
+    """
+    rooms = site.build(Config(require_proof=True))
+    command = rooms.put(CONTAINER)
+    poll = rooms.poll(CONTAINER)
+    key = rooms.give(CONTAINER, ProofKind.API_KEY)
+    clock.advance(0.1)
+    assert poll.idle
+    assert rooms.poll(CONTAINER, api_key=key).commands == [command]
+
+
+def test_another_change_leaves_the_poll_alone(rooms: Rooms) -> None:
+    """
+    A new name, or a new hold, is no reason to come again.
+    """
+    poll = rooms.poll(CONTAINER)
+    rooms.result(rooms.core.fleet.change(CONTAINER, {"name": "cellar", "hold": 20.0, "tags": ("north",)}))
+    assert rooms.core.wakeups.polling(CONTAINER)
+    command = rooms.put(CONTAINER)
+    assert poll.commands == [command]

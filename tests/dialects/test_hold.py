@@ -170,6 +170,24 @@ def test_device_that_leaves_before_a_byte_was_written(build_house: BuildHouse, s
     assert house.events(speaker.device)[-2:] == ["command.sent", "command.queued"]
 
 
+def test_device_that_leaves_before_a_byte_of_what_was_cancelled(build_house: BuildHouse, speaker: Speaker) -> None:
+    """
+    A command that an operator cancelled, while it was claimed for a device that has gone, is handed to nobody.
+    """
+    store = SlowStore(MEMORY)
+    house = build_house(store)
+    house.register(speaker.device)
+    command = house.put(speaker.device, speaker.payload, delivery="at_least_once")
+    poll = house.knock(speaker.poll())
+    assert house.ask(f"POST /v1/commands/{command}/cancel").code == 202
+    poll.hang_up()
+    store.claimed.unpause()
+    assert house.command(command)["state"] == "cancelled"
+    again = house.knock(speaker.poll())
+    assert again.answers() == []
+    again.hang_up()
+
+
 def test_newer_poll_takes_over(house: House, speaker: Speaker) -> None:
     """
     The newer poll of a device is the live one; the older ends idle at once.

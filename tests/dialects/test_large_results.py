@@ -2,6 +2,10 @@
 Tests of large results on the device port, in both dialects.
 """
 
+from typing import Any
+
+import pytest
+
 from pushd.web.bodies import LARGE, SMALL
 from tests.dialects.speakers import READER, Speaker
 from tests.house import House
@@ -54,6 +58,27 @@ def test_large_result_of_a_blocked_device(house: House, speaker: Speaker) -> Non
     code, part = speaker.refusal
     assert answer.code == code
     assert part in answer.body
+
+
+@pytest.mark.parametrize(
+    "refused", [{"admission": "blocked"}, {"allow_from": ["10.0.0.0/8"]}], ids=["blocked", "unproven"]
+)
+@pytest.mark.parametrize("body", [b"{", b" " * (SMALL + 1)], ids=["small", "large"])
+def test_result_of_who_is_refused_is_not_even_read(
+    house: House, speaker: Speaker, refused: dict[str, Any], body: bytes
+) -> None:
+    """
+    Who is blocked, or shows no proof, is refused before anybody looks at what it says, and settles nothing.
+    """
+    house.register(speaker.device)
+    command = house.put(speaker.device, speaker.payload)
+    house.knock(speaker.poll())
+    house.ask(f"PATCH /v1/devices/{speaker.device}", refused)
+    answer = house.knock(speaker.result(command, body)).answer()
+    code, part = speaker.refusal
+    assert (answer.code, part in answer.body, house.off_reactor) == (code, True, 0)
+    assert house.command(command)["state"] == "sent"
+    assert house.orphans(speaker.device) == []
 
 
 def test_small_result_that_nobody_asked_for(house: House, speaker: Speaker) -> None:

@@ -74,6 +74,15 @@ def test_second_process_on_a_data_directory(shared: Server, make_server: MakeSer
     assert shared.admin.ask("GET /readyz").code == 200
 
 
+def test_second_process_on_a_store(shared: Server, make_server: MakeServer) -> None:
+    """
+    Nor do they share a store, though each has a data directory of its own.
+    """
+    line = refusal(make_server(f"--store={shared.data_dir}/pushd.sqlite"))
+    assert line == f"pushd: The store {shared.data_dir}/pushd.sqlite is held by another process."
+    assert shared.admin.ask("GET /readyz").code == 200
+
+
 def test_data_directory_that_cannot_be_made(make_server: MakeServer, tmp_path: Path) -> None:
     """
     A data directory that cannot be made is named.

@@ -63,6 +63,8 @@ class Fate:
     evidence: str | None = None
     matched_by: str | None = None
     resent_as: str | None = None
+    cancelled: bool = False
+    """Whether an operator wants no further attempt, whatever became of the one that was out."""
 
     def __attrs_post_init__(self) -> None:
         self.max_attempts = self.draft.terms.max_attempts
@@ -149,12 +151,12 @@ class Fate:
         if not self.is_out and not self.is_in_doubt:
             return False
         if not self.is_out:
-            self.work_until = self._work_left(now)
+            self.work_until, self.error = self._work_left(now), None
         assert self.work_until is not None
         self.lease_until = min(now.steady + self._lease, self.work_until)
         self.acknowledged_at = now.wall if self.acknowledged_at is None else self.acknowledged_at
         self.state, self.evidence = State.ACKNOWLEDGED, "device"
-        self.finished_at = self.error = None
+        self.finished_at = None
         return True
 
     def settle(self, verdict: Verdict, result: str | None, matched_by: str, late: bool, now: Now) -> None:
@@ -192,7 +194,7 @@ class Fate:
             self._end(State.CANCELLED, None, now)
             self.evidence = "operator"
         elif self.is_out and self.draft.terms.delivery is Delivery.AT_LEAST_ONCE:
-            self.max_attempts = len(self.attempts)
+            self.max_attempts, self.error, self.cancelled = len(self.attempts), OUR_WORDS, True
         else:
             return self.state is State.CANCELLED
         return True

@@ -80,11 +80,13 @@ class Machine(RuleBasedStateMachine):
         """
         self.pair.poll(name, uuid, batch)
 
-    @rule(command=commands, older=st.booleans())
-    def hang_up(self, command: str, older: bool) -> None:
+    @rule(command=commands, older=st.booleans(), cancelled=st.booleans())
+    def hang_up(self, command: str, older: bool, cancelled: bool) -> None:
         """
-        A connection had gone before a byte of its answer was written.
+        A connection had gone before a byte of its answer was written; maybe an operator was faster than that news.
         """
+        if cancelled:
+            self.pair.cancel(command)
         self.pair.unsend(command, older)
 
     @rule(name=choices.containers, command=st.none() | commands)

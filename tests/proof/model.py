@@ -109,6 +109,9 @@ class Model:
         if fate.state is State.SENT and len(fate.attempts) == number:
             self.parties[fate.draft.device].attempts.remove(fate.unsend())
             self._tell(EventType.COMMAND_QUEUED, fate.draft.device, now, fate, "unsent")
+            if fate.cancelled:
+                fate.cancel(now)
+                self._tell_state(fate, now)
 
     def acknowledge(self, device: str, command: str, now: Now) -> None:
         """

@@ -2,13 +2,18 @@
 Tests of the search for what is stored and cannot be.
 """
 
+from pathlib import Path
+
 import pytest
 
+from pushd.fsck import inspect
 from pushd.model.device import ProofKind
 from pushd.model.lifecycle import Move
+from pushd.model.moments import Now
 from pushd.store.fsck import CHECKS
 from pushd.store.interface import IStore
-from tests.store.samples import AGAIN, BROKE, DOOR, GARBLED, GATE, LIMIT, Said, at, by_message, draft, ident
+from pushd.store.sqlite import SqliteStore
+from tests.store.samples import AGAIN, BROKE, DOOR, GARBLED, GATE, LIMIT, Said, at, by_message, device, draft, ident
 from tests.store.steps import claim, put, send, tamper
 
 BREAKS = {
@@ -21,7 +26,11 @@ BREAKS = {
         " max_attempts, lease, deadline, lease_until, created_by) SELECT 'x', device, state, payload, delivery,"
         " priority, ttl, created_at, expires_at, 0, 5, lease, deadline, 1, '' FROM command WHERE id = :sent"
     ),
-    "its times do not ascend": "UPDATE command SET created_at = sent_at + 1 WHERE id = :sent",
+    "its attempts are not in order": (
+        "INSERT INTO attempt (serial, command, number, device, sent_at, handover)"
+        " SELECT -1, command, 2, device, sent_at, handover FROM attempt WHERE command = :sent"
+    ),
+    "it was not sent when its latest attempt was": "UPDATE command SET sent_at = sent_at - 1 WHERE id = :sent",
     "it was sent after its time to live": "UPDATE command SET expires_at = sent_at WHERE id = :sent",
     "it is open, and its device is not known": "DELETE FROM device",
     "its time to live is over, and nothing has ended it": "UPDATE command SET expires_at = 0 WHERE id = :queued",
@@ -90,6 +99,36 @@ async def test_a_command_that_the_sweep_will_end_soon_is_no_flaw(store: IStore) 
     await put(store, 1)
     assert await store.fsck(at(301)) == []
     assert [flaw.what for flaw in await store.fsck(at(400))] == ["its time to live is over, and nothing has ended it"]
+
+
+@pytest.mark.parametrize("step", [-3600, 3600], ids=["back", "ahead"])
+async def test_a_clock_that_somebody_set_is_no_flaw(store: IStore, step: int) -> None:
+    """
+    Whichever way somebody sets the clock while a command lives, nothing is found.
+    """
+    await send(store, 1, delivery=AGAIN, ttl=86400)
+    await store.lapse(10, Now(at(step).wall, at(60).steady))
+    handed = await claim(store, now=at(step))
+    assert handed is not None
+    await store.acknowledge(DOOR, ident(1), at(0))
+    await store.settle(DOOR, by_message(1), at(step))
+    await send(store, 2)
+    await store.settle(DOOR, by_message(2, GARBLED), at(step))
+    await store.resolve(ident(2), Move.RESOLVE_FAILED, None, "ana", at(2 * step))
+    assert await store.fsck(at(0)) == []
+
+
+async def test_a_stopped_server_is_looked_at_as_of_its_last_word(tmp_path: Path) -> None:
+    """
+    What still waits in a file is no flaw, though the clock was ahead by a day before somebody set it right.
+    """
+    path = tmp_path / "pushd.sqlite"
+    store = SqliteStore(str(path))
+    store.open(at())
+    await store.add_device(device(DOOR), False, at(86400))
+    await put(store, 1, now=at(0))
+    await store.close()
+    assert inspect(str(path)) == []
 
 
 async def test_a_store_that_was_used_is_sound(store: IStore) -> None:

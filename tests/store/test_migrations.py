@@ -79,15 +79,16 @@ def backups(path: Path) -> list[str]:
     return sorted(each.name for each in path.parent.glob("*.backup-*"))
 
 
-def test_the_schemas_are_numbered_from_one() -> None:
+def test_each_schema_says_which_version_it_makes() -> None:
     """
-    Each step has its number, none is left out, and the last one says what the newest version is.
+    Each step has its number, none is left out, and a database says of which step it is.
     """
     steps = _schemas()
     assert sorted(steps) == list(range(1, len(steps) + 1))
-    with closing(connect(MEMORY)) as connection:
-        migrate(connection, MEMORY)
-        assert version(connection) == len(steps)
+    for step in steps:
+        with closing(connect(MEMORY)) as connection:
+            migrate(connection, MEMORY, {number: sql for number, sql in steps.items() if number <= step})
+            assert version(connection) == step
 
 
 def test_a_new_database_is_of_the_newest_version(path: Path) -> None:
@@ -100,7 +101,9 @@ def test_a_new_database_is_of_the_newest_version(path: Path) -> None:
     assert backups(path) == []
 
 
-@pytest.mark.parametrize("steps", [{1: FIRST, 2: SECOND}, {1: FIRST, 2: SECOND, 3: THIRD}], ids=["one", "two"])
+@pytest.mark.parametrize(
+    "steps", [_schemas(), {1: FIRST, 2: SECOND}, {1: FIRST, 2: SECOND, 3: THIRD}], ids=["ours", "one", "two"]
+)
 def test_upgraded_is_as_fresh(old: sqlite3.Connection, path: Path, steps: dict[int, str]) -> None:
     """
     A database that was brought up to date cannot be told from one that was made new.

@@ -146,6 +146,22 @@ async def test_a_second_call_gives_the_same_one(store: IStore, events: list[Even
         await store.command(ident(3))
 
 
+async def test_it_is_sent_again_once_though_its_successor_is_forgotten(store: IStore) -> None:
+    """
+    If the new command ended long ago and is no longer kept, nothing is sent, and the operator is told why.
+    """
+    await lost(store)
+    await store.resend(evolve(draft(2), resend_of=ident(1)), False, LIMIT, at(61))
+    await claim(store, now=at(62))
+    await store.settle(DOOR, by_message(2), at(63))
+    await store.settle(DOOR, by_message(1, BROKE), at(100))  # its own result comes late, and keeps it for longer
+    await store.purge(at(90).wall, 100)
+    with pytest.raises(IllegalMove, match=rf"sent again already, as {ident(2)}, .* no longer kept"):
+        await store.resend(evolve(draft(3), resend_of=ident(1)), False, LIMIT, at(101))
+    with pytest.raises(UnknownCommand):
+        await store.command(ident(3))
+
+
 async def test_what_was_sent_again_can_be_sent_again(store: IStore) -> None:
     """
     If the second did not work either, there is a third.

@@ -6,12 +6,17 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 
 import pytest
 
+from pushd.model.lifecycle import State
 from pushd.store import devices, lists, moves, outcomes, queue
+from pushd.store.interface import CommandFilter
 from pushd.store.sqlite import MEMORY, connect, migrate
 from pushd.store.transaction import Statement
+
+of = partial(CommandFilter, device="d")
 
 HOT = {
     "candidates of a claim": queue._CANDIDATES,
@@ -30,6 +35,7 @@ HOT = {
     "what lapses": outcomes._LAPSED,
     "load of a device": devices._LOAD,
     "open commands of a device": devices._UNENDED,
+    "sign-off of a device": lists._SIGNED_OFF,
     "last event": lists._LAST,
     "oldest event": lists._KEPT,
     "greatest id": lists._LAST_COMMAND,
@@ -54,6 +60,20 @@ OF_ONE_DEVICE = {
 }
 
 SORTED = ["candidates of a claim", "newest attempt", "by uuid", "latest that lapsed", "what expires", "what lapses"]
+
+
+A_PART_OF_ONE_DEVICE = {
+    "latest that lapsed": (outcomes._LATEST_LAPSED, "attempt_device (device=? AND serial>?)"),
+    "commands in a state": (
+        lists.listing(of(state=State.FAILED), None)[0],
+        "command_ended (device=? AND state=?)",
+    ),
+    "the next of them": (
+        lists.listing(of(state=State.UNKNOWN), "x")[0],
+        "command_ended (device=? AND state=? AND id<?)",
+    ),
+}
+"""What asks for a few of all that one device ever had, with how they are found."""
 
 
 @pytest.fixture
@@ -101,4 +121,18 @@ def test_a_device_does_not_pay_for_the_others(connection: sqlite3.Connection, na
     assert searched
     for step in searched:
         assert "(device=? AND " in step
-        assert any(index in step for index in ("command_queue", "command_due", "command_out"))
+        assert any(
+            index in step
+            for index in ("command_queue", "command_due", "command_out", "command_ended (device=? AND state=?)")
+        )
+
+
+@pytest.mark.parametrize("name", A_PART_OF_ONE_DEVICE)
+def test_a_device_does_not_pay_for_its_history(connection: sqlite3.Connection, name: str) -> None:
+    """
+    However long a device has been there, what is asked of its past is found at once, and in order.
+    """
+    statement, found = A_PART_OF_ONE_DEVICE[name]
+    first, *others = plan(connection, statement)
+    assert first.endswith(found)
+    assert not [step for step in others if "SCAN" in step or "TEMP B-TREE" in step]

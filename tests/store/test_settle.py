@@ -8,8 +8,9 @@ from pushd.model.events import Event
 from pushd.model.lifecycle import State
 from pushd.model.report import Verdict
 from pushd.store.interface import IStore, Settlement
+from pushd.store.outcomes import LOOKED_BACK
 from tests.store.samples import AGAIN, BROKE, DOOR, GARBLED, WORKED, Said, at, by_message, ident, wall
-from tests.store.steps import claim, look, put, send, state
+from tests.store.steps import claim, look, put, send, state, tamper
 
 SETTLED, REPEATED, ORPHANED = Settlement.SETTLED, Settlement.REPEATED, Settlement.ORPHANED
 
@@ -150,6 +151,27 @@ async def test_another_report_without_a_name_is_for_what_lapsed_before(store: IS
     await store.settle(DOOR, Said(), at(62))
     assert await store.settle(DOOR, Said(result='{"error":"x"}', verdict=BROKE), at(63)) is SETTLED
     assert await state(store, 1) is State.FAILED
+
+
+@pytest.mark.parametrize("since", [LOOKED_BACK - 1, LOOKED_BACK])
+async def test_a_report_without_a_name_is_not_for_what_lapsed_long_ago(store: IStore, since: int) -> None:
+    """
+    After a thousand other attempts nobody would believe that a nameless result is for the one before them.
+    """
+    await send(store, 1)
+    await store.lapse(10, at(60))
+    await tamper(
+        store,
+        "INSERT INTO attempt (command, number, device, sent_at, handover) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL"
+        " SELECT i + 1 FROM n WHERE i < :since) SELECT :id, 1 + i, :device, 0, 'later/' || i FROM n",
+        since=since - 1,
+        id="purged",
+        device=DOOR,
+    )
+    await send(store, 2, now=at(61))
+    await store.settle(DOOR, Said(), at(62))
+    found = await store.settle(DOOR, Said(result='{"error":"x"}', verdict=BROKE), at(63))
+    assert found is (SETTLED if since < LOOKED_BACK else ORPHANED)
 
 
 @pytest.mark.parametrize("verdict", [WORKED, BROKE, GARBLED])

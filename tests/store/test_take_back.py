@@ -191,6 +191,58 @@ async def test_a_cancelled_attempt_can_still_report(store: IStore) -> None:
     assert await state(store, 1) is State.SUCCEEDED
 
 
+async def test_what_was_cancelled_and_not_written_is_not_sent_again(store: IStore, events: list[Event]) -> None:
+    """
+    An operator who was told that there is no further attempt is right, though the one that was out never left.
+    """
+    handed = await send(store, 1, delivery=AGAIN)
+    assert (await store.cancel(ident(1), at(2))).error == "cancelled: there is no further attempt"
+    await store.unsend([handed], at(3))
+    command = await look(store, 1)
+    assert (command.state, command.attempts, command.error) == (State.CANCELLED, 0, None)
+    assert (command.finished_at, command.evidence) == (wall(3), "operator")
+    assert words(events)[2:] == ["command.queued", "command.cancelled"]
+    assert await claim(store, now=at(4)) is None
+
+
+async def test_an_attempt_before_the_cancelled_one_may_have_run(store: IStore, events: list[Event]) -> None:
+    """
+    If an earlier attempt was out, nobody knows what became of it, and none is made again.
+    """
+    await send(store, 1, delivery=AGAIN)
+    await store.lapse(10, at(60))
+    second = await claim(store, now=at(61))
+    assert second is not None
+    await store.cancel(ident(1), at(62))
+    await store.unsend([second], at(63))
+    command = await look(store, 1)
+    assert (command.state, command.attempts, command.evidence) == (State.UNKNOWN, 1, None)
+    assert command.error == "cancelled after it may have run"
+    assert words(events)[-2:] == ["command.queued", "command.unknown"]
+    assert await claim(store, now=at(64)) is None
+
+
+async def test_the_last_attempt_that_was_not_written_is_made_again(store: IStore) -> None:
+    """
+    That it is the last that a sender allowed does not make it cancelled.
+    """
+    handed = await send(store, 1, delivery=AGAIN, max_attempts=1)
+    await store.unsend([handed], at(3))
+    assert await claim(store, now=at(4)) == handed
+
+
+async def test_that_it_was_cancelled_can_be_seen_until_it_ends(store: IStore) -> None:
+    """
+    The command says that there is no further attempt while it is out, and no longer once it has succeeded.
+    """
+    await send(store, 1, delivery=AGAIN)
+    said = (await store.cancel(ident(1), at(2))).error
+    await store.acknowledge(DOOR, ident(1), at(3))
+    assert (await look(store, 1)).error == said
+    await store.settle(DOOR, by_message(1), at(4))
+    assert (await look(store, 1)).error is None
+
+
 async def test_what_may_run_only_once_cannot_be_cancelled_once_it_is_out(store: IStore) -> None:
     """
     There is nothing to take back of a command that is at the device for its only time.

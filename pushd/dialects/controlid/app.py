@@ -57,7 +57,9 @@ class ControlIdApp:
         What became of a command; empty once that is durable.
         """
         visit = wire.read_query(request.args)
-        await self.reception.settle(self._visitor(request, visit), await self._report(request, visit))
+        visitor = self._visitor(request, visit)
+        self.reception.check(visitor)
+        await self.reception.settle(visitor, await self._report(request, visit))
         return answer(request, wire.IDLE)
 
     @router.handle_errors(NotPermitted)

@@ -68,6 +68,7 @@ class ServerEyeApp:
         What became of a message; answered once that is durable.
         """
         visitor = self._visitor(request, container)
+        self.reception.check(visitor)
         await self.reception.settle(visitor, await self._report(request, message))
         return answer(request, wire.write_answer(True, "result taken"))
 

@@ -1,4 +1,4 @@
--- pushd on SQLite, version 2: silence and alerts.
+-- pushd on SQLite, version 2: silence, alerts, and lists of one device's commands in one state.
 --
 -- Moments and durations as in version 1.
 UPDATE schema_version SET version = 2;
@@ -47,3 +47,6 @@ CREATE UNIQUE INDEX alert_device_open ON alert_device (device, kind) WHERE clear
 
 -- How often a device came and went.
 CREATE INDEX event_presence ON event (device, at) WHERE type IN ('device.online', 'device.offline');
+
+-- Lists of a device's commands in one state; those that are queued or out have indexes of their own.
+CREATE INDEX command_ended ON command (device, state, id) WHERE finished_at IS NOT NULL;
