@@ -27,6 +27,9 @@ COLUMNS = (
 
 WHOLE = f"{COLUMNS}, payload, result"
 
+OUTCOME = "id, device, state, attempts, error, late"
+"""What the feed tells of a move."""
+
 _ENDS_LEASE = "lease_until = NULL, deadline_until = NULL"
 
 
@@ -43,7 +46,7 @@ def _target(move: Move) -> str:
     return f"CASE {cases} END"
 
 
-def moving(move: Move, description: str, sets: str, where: str = "TRUE", returning: str = COLUMNS) -> Statement:
+def moving(move: Move, description: str, sets: str, where: str = "TRUE", returning: str = OUTCOME) -> Statement:
     """
     The update that makes ``move`` of the command ``:id`` where the table and ``where`` allow it, and sets ``sets``.
     """

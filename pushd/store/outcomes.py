@@ -36,14 +36,17 @@ def acknowledge(tx: ITransaction, device: str, command: str, now: Now) -> None:
         record_state(tx, now, after)
 
 
+_JUDGED = "id device state attempts evidence error payload result".split()
+"""What is needed of a command to judge a report about it."""
+
 _JOINED = (
-    f"SELECT {', '.join('command.' + name for name in moves.WHOLE.split(', '))},"
+    f"SELECT {', '.join('command.' + name for name in _JUDGED)},"
     " attempt.number AS number, attempt.uuid AS uuid, attempt.handover AS handover, attempt.position AS position"
     " FROM attempt JOIN command ON command.id = attempt.command"
 )
 _BY_MESSAGE = Statement(
     "look up a command by message",
-    f"SELECT {moves.WHOLE}, attempts AS number, NULL AS position FROM command"
+    f"SELECT {', '.join(_JUDGED)}, attempts AS number, NULL AS position FROM command"
     " WHERE id = :message AND device = :device AND attempts > 0",
 )
 _BY_UUID = Statement(

@@ -5,6 +5,7 @@ The verbs that put a command into a queue and take it out, up to the device.
 import json
 from collections.abc import Sequence
 from itertools import takewhile
+from typing import Any
 
 from pushd.model.command import Command, Draft, Handed, Payload
 from pushd.model.device import Admission, PresenceState
@@ -40,7 +41,7 @@ _INSERT = Statement(
     "INSERT INTO command (id, device, state, payload, delivery, priority, ttl, not_before, created_at, expires_at,"
     " max_attempts, lease, deadline, created_by, resend_of, idempotency_key, fingerprint)"
     " VALUES (:id, :device, 'queued', :payload, :delivery, :priority, :ttl, :not_before, :created_at, :expires_at,"
-    f" :max_attempts, :lease, :deadline, :created_by, :resend_of, :key, :fingerprint) RETURNING {moves.WHOLE}",
+    " :max_attempts, :lease, :deadline, :created_by, :resend_of, :idempotency_key, :fingerprint)",
 )
 
 
@@ -56,9 +57,10 @@ def put(tx: ITransaction, draft: Draft, queue_signed_off: bool, limit: int, now:
 
 
 def _insert(tx: ITransaction, draft: Draft, now: Now) -> Command:
-    command = to_command(tx.rows(_INSERT, **_inserted(draft, now))[0], whole=True)
+    fields = _fields(draft, now)
+    tx.run(_INSERT, **fields, payload=json.dumps(draft.payload, separators=(",", ":")), fingerprint=draft.fingerprint)
     record(tx, now, EventType.COMMAND_QUEUED, draft.device, draft.id, resend_of=draft.resend_of)
-    return command
+    return Command(**_NEW, **fields, payload=draft.payload)
 
 
 def _earlier(tx: ITransaction, draft: Draft) -> Command | None:
@@ -82,13 +84,22 @@ def _check_may_queue(tx: ITransaction, device: str, queue_signed_off: bool, limi
         raise QueueFull(f"{limit} commands wait for {device} already.")
 
 
-def _inserted(draft: Draft, now: Now) -> dict[str, object]:
+_NEW: dict[str, Any] = {
+    "state": State.QUEUED,
+    "attempts": 0,
+    "late": False,
+    **dict.fromkeys(("sent_at", "acknowledged_at", "finished_at", "result", "error")),
+    **dict.fromkeys(("evidence", "matched_by", "resent_as")),
+}
+"""What a new command has in its other fields."""
+
+
+def _fields(draft: Draft, now: Now) -> dict[str, Any]:
     terms = draft.terms
     starts = max(now.wall, terms.not_before or 0)
     return {
         "id": draft.id,
         "device": draft.device,
-        "payload": json.dumps(draft.payload, separators=(",", ":")),
         "delivery": terms.delivery,
         "priority": terms.priority,
         "ttl": float(terms.ttl),
@@ -100,8 +111,7 @@ def _inserted(draft: Draft, now: Now) -> dict[str, object]:
         "deadline": float(terms.deadline),
         "created_by": draft.created_by,
         "resend_of": draft.resend_of,
-        "key": draft.idempotency_key,
-        "fingerprint": draft.fingerprint,
+        "idempotency_key": draft.idempotency_key,
     }
 
 
@@ -115,6 +125,9 @@ _CANDIDATES = Statement(  # "+": found by device and in order, not by the index 
     "look for queued commands",
     "SELECT id, payload, expires_at FROM command WHERE device = :device AND state = 'queued' AND +expires_at > :now"
     " AND COALESCE(not_before, 0) <= :now ORDER BY priority DESC, id LIMIT :limit",
+)
+_MORE = Statement(
+    "look for more queued commands", "SELECT 1 FROM command WHERE device = :device AND state = 'queued' LIMIT 1"
 )
 _NEXT_DUE = Statement(
     "look for commands not yet due",
@@ -148,11 +161,20 @@ def claim(
     together = _together([(row["id"], to_payload(row)) for row in candidates[:limit]], joins)
     handed = _send(tx, together, device, uuid, now)
     expires_at = min((row["expires_at"] for row in candidates[: len(handed)]), default=None)
-    if len(candidates) > len(handed) or first(tx, _NOT_SWEPT, device=device, now=now.wall):
-        due = 0  # the clock may be set back before an expired one is ended
-    else:
-        due = tx.rows(_NEXT_DUE, device=device, now=now.wall)[0]["due"]
+    due = 0 if len(candidates) > len(handed) else _due(tx, device, now)
     return Claim(handed=handed, due=due, expires_at=expires_at)
+
+
+def _due(tx: ITransaction, device: str, now: Now) -> int | None:
+    """
+    When something may next be had for a device that has nothing right now.
+    """
+    if first(tx, _MORE, device=device) is None:
+        return None
+    if first(tx, _NOT_SWEPT, device=device, now=now.wall) is not None:
+        return 0  # the clock may be set back before an expired one is ended
+    due: int | None = tx.rows(_NEXT_DUE, device=device, now=now.wall)[0]["due"]
+    return due
 
 
 _Candidates = Sequence[tuple[str, Payload]]

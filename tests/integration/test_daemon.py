@@ -96,7 +96,7 @@ def refusal(daemon: Daemon, *options: str) -> str:
     started = daemon.start(*options)
     assert (started.returncode, daemon.log.exists()) == (1, True), started.stderr
     assert "Traceback" not in daemon.log.read_text()
-    assert not daemon.pidfile.exists()
+    until(lambda: not daemon.pidfile.exists(), "the end of the daemon")
     assert "#error]" in daemon.log.read_text()
     return started.stderr
 

@@ -20,6 +20,7 @@ of = partial(CommandFilter, device="d")
 
 HOT = {
     "candidates of a claim": queue._CANDIDATES,
+    "more queued": queue._MORE,
     "next due": queue._NEXT_DUE,
     "what is out": queue._REPEATED,
     "queue count": queue._QUEUED,
@@ -53,6 +54,7 @@ SMALL = ("CONSTANT ROW", "sqlite_sequence")
 OF_ONE_DEVICE = {
     "candidates of a claim": queue._CANDIDATES,
     "queue count": queue._QUEUED,
+    "more queued": queue._MORE,
     "next due": queue._NEXT_DUE,
     "what goes before": lists._AHEAD,
     "load of a device": devices._LOAD,
