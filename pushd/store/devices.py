@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import asdict
 
+from pushd.model.alert import AlertRules
 from pushd.model.device import Admission, Device, Load, PresenceState, Proof, ProofKind, Sighting
 from pushd.model.errors import DeviceKnown, UnknownDevice
 from pushd.model.events import EventType
@@ -121,6 +122,20 @@ def note_presence(tx: ITransaction, device: str, presence: PresenceState, now: N
     """
     if tx.run(_PRESENCE, id=device, presence=presence):
         record(tx, now, _OF_PRESENCE[presence], device)
+
+
+_SILENT = Statement(
+    "note that a device is silent", "UPDATE device SET presence = 'offline' WHERE id = :id AND presence = 'online'"
+)
+
+
+def note_silent(tx: ITransaction, silent: Sequence[str], _rules: AlertRules, now: Now) -> None:
+    """
+    See :meth:`IStore.note_silent`.
+    """
+    for device in silent:
+        if tx.run(_SILENT, id=device):
+            record(tx, now, EventType.DEVICE_OFFLINE, device)
 
 
 _SIGHTING = Statement(

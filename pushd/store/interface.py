@@ -10,6 +10,7 @@ from attrs import field, frozen
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
+from pushd.model.alert import AlertRules
 from pushd.model.command import Command, Draft, Handed
 from pushd.model.device import Admission, Device, Load, Orphan, PresenceState, Proof, ProofKind, Sighting
 from pushd.model.dialect import Joins, never
@@ -287,6 +288,11 @@ class IStore(Interface):
     def note_presence(device: str, presence: PresenceState, now: Now) -> Deferred[None]:
         """
         Change whether a device is there.
+        """
+
+    def note_silent(devices: Sequence[str], rules: AlertRules, now: Now) -> Deferred[None]:
+        """
+        These devices have fallen silent: those that were online are offline.
         """
 
     def note_sightings(sightings: Sequence[Sighting]) -> Deferred[None]:

@@ -11,6 +11,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from pushd.model.alert import AlertRules
 from pushd.model.command import Command, Draft, Handed
 from pushd.model.device import Device, Load, Orphan, PresenceState, Proof, ProofKind, Sighting
 from pushd.model.dialect import Joins, never
@@ -210,6 +211,12 @@ class Verbs:
         See :meth:`IStore.note_presence`.
         """
         return self._write(devices.note_presence, device, presence, now)
+
+    def note_silent(self, silent: Sequence[str], rules: AlertRules, now: Now) -> Deferred[None]:
+        """
+        See :meth:`IStore.note_silent`.
+        """
+        return self._write(devices.note_silent, silent, rules, now)
 
     def note_sightings(self, sightings: Sequence[Sighting]) -> Deferred[None]:
         """
