@@ -255,9 +255,9 @@ def test_a_forgotten_device_leaves_no_trace(rooms: Rooms, clock: Clock) -> None:
     rooms.result(rooms.core.fleet.forget(READER))
     clock.advance(HOLD)
     assert poll.idle
-    rooms.result(rooms.core.presence.flush())
     assert rooms.core.fleet.get(READER) is None
     rooms.register(READER)
+    rooms.result(rooms.core.presence.flush())
     assert rooms.device(READER).presence is PresenceState.NEVER_SEEN
     assert rooms.device(READER).last_seen_at is None
 

@@ -165,6 +165,17 @@ def test_our_absence_is_not_a_device_s_silence(before: Rooms, restart: Start, cl
     assert after.device(CONTAINER).presence is PresenceState.OFFLINE
 
 
+def test_who_did_not_come_back_is_explained(before: Rooms, restart: Start) -> None:
+    """
+    Why a command waits is told from what is known now, of a device, too, that has not spoken since the start.
+    """
+    before.poll(READER).leave()
+    after = restart()
+    after.watch(120)
+    explanation = after.result(after.core.review.explain(after.put(READER)))
+    assert explanation.facts["presence"] == "offline"
+
+
 def test_who_comes_back_after_a_restart_is_no_news(before: Rooms, restart: Start) -> None:
     """
     A device that polls in time after a start was never gone.

@@ -177,12 +177,19 @@ def test_who_is_silent_for_too_long_already(house: House, speaker: Speaker) -> N
 
 def test_a_forgotten_device_is_not_missed(house: House, speaker: Speaker) -> None:
     """
-    Nobody hears of the silence of a device that was deleted.
+    Nobody hears of the silence of a device that was deleted; if it comes back it is new, and its silence, too.
     """
     appear(house, speaker)
+    house.tick(1)
+    assert house.ask(f"DELETE /v1/devices/{speaker.device}").code == 204
+    house.tick(1)
+    appear(house, speaker)
+    house.tick(TIMEOUT - 1)
+    assert presence(house, speaker) == "online"
     assert house.ask(f"DELETE /v1/devices/{speaker.device}").code == 204
     house.tick(2 * TIMEOUT)
     assert house.events(speaker.device)[-1] == "device.deleted"
+    assert comings(house, speaker) == ["device.online", "device.online"]
 
 
 def test_a_blocked_device_is_not_there(house: House, speaker: Speaker) -> None:
