@@ -28,16 +28,13 @@ class Presence:
 
     store: IStore
     clocks: Clocks
-    wheel: Wheel[Life] = field(init=False)
+    wheel: Wheel[Life] = field(factory=Wheel, init=False)
     """Those who are online, each under a moment at which it cannot have been silent for too long before."""
     _lives: dict[str, Life] = field(factory=dict, init=False)
     _dirty: set[Life] = field(factory=set, init=False)
     _timeouts: dict[float, float] = field(factory=dict, init=False)
     """Each number once: were there a million of them, the watchdog would wait for each to come from memory."""
     _log = Logger()
-
-    def __attrs_post_init__(self) -> None:
-        self.wheel = Wheel(int(self.clocks.steady()))
 
     def recall(self, known: Known) -> None:
         """
@@ -46,6 +43,7 @@ class Presence:
         Each is first looked at somewhere within its time, so that not all of them come up at once.
         """
         now = self.clocks.steady()
+        self.wheel.turn = int(now)
         for number, device in enumerate(known.devices, 1):
             life = Life(device.id, device.presence, now, self._shared(device.heartbeat_timeout))
             self._lives[device.id] = life

@@ -50,6 +50,7 @@ class Core:
         for room in (self.presence, self.fleet, self.tokens, self.outbox.queued, self.outbox.reportable):
             room.recall(known)
         self.drafts.ids.after(known.last_command)
+        self.watchdog.start()
 
     async def sweep(self) -> None:
         """

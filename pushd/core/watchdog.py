@@ -29,10 +29,13 @@ class Watchdog:
     clocks: Clocks
     presence: Presence
     rules: AlertRules = field(factory=AlertRules)
-    _rounded: float = field(init=False)
+    _rounded: float = field(default=0.0, init=False)
     """When the last round began, in steady seconds."""
 
-    def __attrs_post_init__(self) -> None:
+    def start(self) -> None:
+        """
+        Now we begin to listen; before, not even the clock is the one to go by.
+        """
         self._rounded = self.clocks.steady()
 
     async def round(self) -> None:

@@ -29,7 +29,7 @@ class Wheel(Generic[T]):
     then, or has been put elsewhere since, and puts it on; so it costs by what comes up, not by what there is.
     """
 
-    turn: int
+    turn: int = 0
     """The second whose slot came up last."""
     _slots: dict[int, Slot[T]] = field(factory=dict, init=False)
     _up: deque[Slot[T]] = field(factory=deque, init=False)

@@ -10,12 +10,16 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from pushd.config import Config
+from pushd.core.clocks import Clocks
 from pushd.core.watchdog import PIECE
 from pushd.model.device import PresenceState
 from pushd.model.errors import Unavailable
 from pushd.rounds import Round
+from pushd.service import build_core
+from pushd.store.sqlite import MEMORY, SqliteStore
 from tests.core.conftest import Site
-from tests.core.rooms import CONTAINER, READER, Rooms
+from tests.core.rooms import CONTAINER, EPOCH, READER, Rooms, Wall
 from tests.stepped import SteppedLane
 
 T = TypeVar("T")
@@ -198,6 +202,24 @@ def test_a_late_round_does_not_judge_what_it_has_not_heard(rooms: Rooms, clock: 
     assert rooms.words("controlid:8")[1:] == ["device.online"]
     rooms.watch(2)
     assert rooms.words("controlid:8")[1:] == ["device.online", "device.offline"]
+
+
+def test_a_clock_that_is_another_at_the_start(clock: Clock) -> None:
+    """
+    A server that was built while the clock told the time of day, and started on one that counts from boot, notices
+    silence like any other.
+    """
+    wall, started = Wall(clock), clock.seconds()
+    clock.rightNow = EPOCH
+    core = build_core(SqliteStore(MEMORY), Clocks(clock, wall), Config())
+    clock.rightNow = started
+    core.recall()
+    rooms = Rooms(core, clock, wall, lambda: None)
+    rooms.register(READER)
+    rooms.poll(READER).leave()
+    rooms.watch(TIMEOUT)
+    assert rooms.device(READER).presence is PresenceState.OFFLINE
+    rooms.result(core.store.close())
 
 
 def test_many_changes_of_a_timeout_are_one_watch(rooms: Rooms) -> None:
