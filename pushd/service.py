@@ -40,6 +40,7 @@ from pushd.core.rooms import Core
 from pushd.core.secrets import make_secret
 from pushd.core.tokens import Tokens
 from pushd.core.wakeups import Wakeups
+from pushd.core.watchdog import Watchdog
 from pushd.datadir import DataDir
 from pushd.dialects.controlid.app import door as controlid_door
 from pushd.dialects.controlid.dialect import CONTROL_ID
@@ -99,6 +100,7 @@ def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[],
         fleet=fleet,
         tokens=tokens,
         presence=presence,
+        watchdog=Watchdog(store, clocks, presence, config.alert_rules),
         wakeups=wakeups,
         drafts=drafts,
         outbox=outbox,
@@ -246,6 +248,7 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
 
 def _rounds(core: Core, reactor: Any) -> Iterator[Round]:
     yield Round("sweep", core.clocks.interval, core.sweep, reactor)
+    yield Round("watchdog", core.clocks.interval, core.watch, reactor)
     yield Round("sightings", FLUSH_SECONDS, core.presence.flush, reactor)
     yield Round("retention", PURGE_SECONDS, core.purge, reactor)
 

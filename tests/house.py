@@ -157,6 +157,7 @@ class House:
         for _ in range(seconds):
             self.clock.advance(1)
             now(self.core.sweep())
+            now(self.core.watch())
 
     def fail_store(self) -> None:
         """

@@ -170,6 +170,7 @@ class Fleet:
 
     def _remember(self, device: Device) -> Device:
         self._devices[device.id] = device
+        self.presence.expect(device.id, device.heartbeat_timeout)
         self._note_pending(device)
         return device
 

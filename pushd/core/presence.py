@@ -2,44 +2,22 @@
 Presence: who is here, since when, and for how long devices are deaf between polls.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from statistics import median
+from math import inf
 
 from attrs import define, evolve, field
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pushd.core.clocks import Clocks
+from pushd.core.life import Life
+from pushd.core.wheel import Wheel
 from pushd.model.device import Device, PresenceState, Sighting
 from pushd.store.interface import IStore, Known
 
-GAPS_KEPT = 9
-"""Gaps between polls that the median is made of."""
-
-
-@define(eq=False)
-class Life:
-    """
-    What memory holds of a device that spoke; moments in wall milliseconds, ``idle_since`` in the clock's seconds.
-    """
-
-    state: PresenceState
-    polls: int = 0
-    last_seen_at: int | None = None
-    address: str | None = None
-    idle_since: float | None = None
-    gaps: tuple[float, ...] = ()
-    written: bool = True
-    """Whether the store was told of the state, or is about to be."""
-
-    @property
-    def poll_gap(self) -> float | None:
-        """
-        Median seconds from our idle answer to the next poll.
-        """
-        return round(median(self.gaps), 3) if self.gaps else None
+SIGHTINGS = 1000
+"""Devices whose sighting is written in one verb, so that no other waits for a crowd."""
 
 
 @define(eq=False)
@@ -50,17 +28,36 @@ class Presence:
 
     store: IStore
     clocks: Clocks
+    wheel: Wheel[Life] = field(factory=Wheel, init=False)
+    """Those who are online, each under a moment at which it cannot have been silent for too long before."""
     _lives: dict[str, Life] = field(factory=dict, init=False)
-    _dirty: set[str] = field(factory=set, init=False)
+    _dirty: set[Life] = field(factory=set, init=False)
+    _timeouts: dict[float, float] = field(factory=dict, init=False)
+    """Each number once: were there a million of them, the watchdog would wait for each to come from memory."""
     _log = Logger()
 
     def recall(self, known: Known) -> None:
         """
-        Start from what the store knows.
+        Start from what the store knows; silence counts from now on, for while we were away nobody could speak.
+
+        Each is first looked at somewhere within its time, so that not all of them come up at once.
         """
-        for device in known.devices:
-            if device.presence is not PresenceState.NEVER_SEEN:
-                self._lives[device.id] = Life(device.presence)
+        now = self.clocks.steady()
+        self.wheel.turn = int(now)
+        for number, device in enumerate(known.devices, 1):
+            life = Life(device.id, device.presence, now, self._shared(device.heartbeat_timeout))
+            self._lives[device.id] = life
+            if life.state is PresenceState.ONLINE:
+                life.slot = self.wheel.put(life, now + life.timeout * number / len(known.devices))
+
+    def expect(self, device: str, timeout: float) -> None:
+        """
+        Silence of a recorded device is normal for ``timeout`` seconds; that counts at once.
+        """
+        life = self._life(device)
+        if life.timeout != timeout:
+            life.timeout = self._shared(timeout)
+            self._watch(life)
 
     @contextmanager
     def here(self, device: str, address: str | None) -> Iterator[None]:
@@ -68,31 +65,31 @@ class Presence:
         The device polls: it is here for as long as the poll is held.
         """
         life = self._life(device)
-        self._end_gap(life)
+        life.end_gap(self.clocks.clock.seconds())
         life.polls += 1
-        self._seen(device, life, address)
-        self._become(device, life, PresenceState.ONLINE)
+        self._seen(life, address)
+        self._become_online(life)
         try:
             yield
         finally:
             life.polls -= 1
-            self._seen(device, life, address)
+            self._seen(life, address)
 
     def spoke(self, device: str, address: str | None) -> None:
         """
         The device acknowledged or reported: a sign of life, but one that signed off stays so until it polls.
         """
         life = self._life(device)
-        self._seen(device, life, address)
+        self._seen(life, address)
         if life.state is not PresenceState.SIGNED_OFF:
-            self._become(device, life, PresenceState.ONLINE)
+            self._become_online(life)
 
     async def sign_off(self, device: str, address: str | None) -> None:
         """
         The device goes away on purpose; done once that is durable.
         """
         life = self._life(device)
-        self._seen(device, life, address)
+        self._seen(life, address)
         life.state = PresenceState.SIGNED_OFF
         await self.store.note_presence(device, life.state, self.clocks.now())
 
@@ -118,16 +115,37 @@ class Presence:
         """
         The device is no longer known.
         """
-        self._lives.pop(device, None)
-        self._dirty.discard(device)
+        life = self._lives.pop(device, None)
+        if life is not None:
+            life.state = PresenceState.NEVER_SEEN  # so it leaves the wheel when it comes up
+
+    def lost(self, silent: Iterable[Life]) -> None:
+        """
+        These are offline, and the store is about to be told.
+        """
+        for life in silent:
+            if not life.written:
+                self._write_online(life)  # what the store was not told yet goes first
+            life.state = PresenceState.OFFLINE
+
+    def not_lost(self, silent: Iterable[Life]) -> None:
+        """
+        The store could not be told: those who have not spoken since are to be looked at again.
+        """
+        for life in silent:
+            if life.state is PresenceState.OFFLINE:
+                life.state = PresenceState.ONLINE
+                self._watch(life)
 
     def overlay(self, device: Device) -> Device:
         """
         A stored device with what memory knows better.
         """
         life = self._lives.get(device.id)
-        if life is None or life.last_seen_at is None:
+        if life is None:
             return device
+        if life.last_seen_at is None:  # not since we started
+            return evolve(device, presence=life.state)
         return evolve(
             device,
             presence=life.state,
@@ -136,42 +154,70 @@ class Presence:
             poll_gap=device.poll_gap if life.poll_gap is None else life.poll_gap,
         )
 
-    def flush(self) -> Deferred[None]:
+    async def flush(self) -> None:
         """
-        Write down who was seen since the last time.
-        """
-        dirty, self._dirty = self._dirty, set()
-        sightings = [self._sighting(device, self._lives[device]) for device in dirty]
-        return self.store.note_sightings(sightings)
+        Write down who was seen since the last time, a crowd in pieces.
 
-    def _sighting(self, device: str, life: Life) -> Sighting:
+        :raises Unavailable: if the store does not answer; the next time is for those who are left, too.
+        """
+        for _ in range(0, len(self._dirty), SIGHTINGS):
+            seen = [self._dirty.pop() for _ in range(min(SIGHTINGS, len(self._dirty)))]
+            try:
+                await self.store.note_sightings([self._sighting(life) for life in seen if self._knows(life)])
+            except BaseException:
+                self._dirty.update(seen)
+                raise
+
+    def _sighting(self, life: Life) -> Sighting:
         seen = life.last_seen_at or self.clocks.wall_now()
-        return Sighting(device=device, last_seen_at=seen, last_address=life.address, poll_gap=life.poll_gap)
+        return Sighting(device=life.device, last_seen_at=seen, last_address=life.address, poll_gap=life.poll_gap)
+
+    def _knows(self, life: Life) -> bool:
+        """
+        Whether the device was not forgotten since.
+        """
+        return self._lives.get(life.device) is life
 
     def _life(self, device: str) -> Life:
         life = self._lives.get(device)
         if life is None:
-            life = self._lives[device] = Life(PresenceState.NEVER_SEEN)
+            life = self._lives[device] = Life(device)
         return life
 
-    def _seen(self, device: str, life: Life, address: str | None) -> None:
+    def _shared(self, timeout: float) -> float:
+        return self._timeouts.setdefault(timeout, timeout)
+
+    def _seen(self, life: Life, address: str | None) -> None:
+        life.spoke_at = self.clocks.steady()
         life.last_seen_at = self.clocks.wall_now()
         life.address = address
-        if device in self._lives:
-            self._dirty.add(device)
+        self._dirty.add(life)
 
-    def _end_gap(self, life: Life) -> None:
-        idle_since, life.idle_since = life.idle_since, None
-        if idle_since is not None:
-            gap = self.clocks.clock.seconds() - idle_since
-            life.gaps = (*life.gaps, gap)[-GAPS_KEPT:]
+    def _watch(self, life: Life) -> None:
+        """
+        Have the watchdog look at it when its time may be up, unless it does so before.
+        """
+        if life.state is not PresenceState.ONLINE or life.timeout == inf:
+            return
+        due = life.spoke_at + life.timeout
+        if life.slot is None or not self.wheel.turn < life.slot.second <= due:
+            life.slot = self.wheel.put(life, due)
 
-    def _become(self, device: str, life: Life, state: PresenceState) -> None:
-        if life.state is not state or not life.written:
-            life.state, life.written = state, True
-            done = self.store.note_presence(device, state, self.clocks.now())
-            done.addErrback(self._not_written, device, life)
+    def _become_online(self, life: Life) -> None:
+        if life.state is not PresenceState.ONLINE:
+            life.state = PresenceState.ONLINE
+            self._watch(life)
+            self._write_online(life)
+        elif not life.written:
+            self._write_online(life)
 
-    def _not_written(self, failure: Failure, device: str, life: Life) -> None:
+    def _write_online(self, life: Life) -> None:
+        life.written = True
+        done = self.store.note_presence(life.device, PresenceState.ONLINE, self.clocks.now())
+        done.addErrback(self._not_written, life)
+
+    def _not_written(self, failure: Failure, life: Life) -> None:
         life.written = False  # the device's next word tries again
-        self._log.error("{device}'s presence was not written: {error}", device=device, error=failure.getErrorMessage())
+        self._log.error(
+            "{device}'s presence was not written: {error}", device=life.device, error=failure.getErrorMessage()
+        )

@@ -15,6 +15,7 @@ from pushd.core.reception import Reception
 from pushd.core.review import Review
 from pushd.core.tokens import Tokens
 from pushd.core.wakeups import Wakeups
+from pushd.core.watchdog import Watchdog
 from pushd.store.interface import IStore
 
 DAY = 86_400_000
@@ -32,6 +33,7 @@ class Core:
     fleet: Fleet
     tokens: Tokens
     presence: Presence
+    watchdog: Watchdog
     wakeups: Wakeups
     drafts: Drafts
     outbox: Outbox
@@ -50,14 +52,22 @@ class Core:
         for room in (self.presence, self.fleet, self.tokens, self.outbox.queued, self.outbox.reportable):
             room.recall(known)
         self.drafts.ids.after(known.last_command)
+        self.watchdog.start()
 
     async def sweep(self) -> None:
         """
-        The clock's part, every second.
+        The clock's part in commands, every second.
         """
         self.clocks.tick()
         await self.outbox.sweep()
         await self.alerts.sweep()
+
+    async def watch(self) -> None:
+        """
+        The clock's part in presence, every second; neither of the two waits for the other.
+        """
+        self.clocks.tick()  # a stall of ours is given back before silence is judged
+        await self.watchdog.round()
 
     async def purge(self) -> None:
         """

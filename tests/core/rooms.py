@@ -194,6 +194,14 @@ class Rooms:
         """
         self.result(self.core.sweep())
 
+    def watch(self, seconds: int) -> None:
+        """
+        Let time pass as it does while all is well: the watchdog looks each second.
+        """
+        for _ in range(seconds):
+            self.clock.advance(1)
+            self.result(self.core.watch())
+
     def command(self, command: str) -> Command:
         """
         A command as it is stored.

@@ -166,7 +166,7 @@ def test_sightings_are_written_in_batches(stepped: Rooms, lane: SteppedLane) -> 
         stepped.poll(CONTAINER, address=AWAY).leave()
     stepped.run()
     assert stepped.stored(READER).last_seen_at is None
-    flushed = stepped.core.presence.flush()
+    flushed = stepped.start(stepped.core.presence.flush())
     assert len(lane.submitted) == 1
     stepped.result(flushed)
     assert [stepped.stored(device).last_address for device in (READER, CONTAINER)] == [HOME, AWAY]
@@ -198,6 +198,55 @@ def test_a_sighting_that_was_written_is_not_written_again(rooms: Rooms, clock: C
     assert rooms.stored(READER).last_seen_at == seen
 
 
+def test_a_crowd_is_written_in_pieces(stepped: Rooms, lane: SteppedLane, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    However many devices were seen, no other verb waits for all of them to be written.
+    """
+    monkeypatch.setattr("pushd.core.presence.SIGHTINGS", 2)
+    devices = [READER, CONTAINER, *(stepped.register(f"controlid:{number}").id for number in range(100, 103))]
+    for device in devices:
+        stepped.poll(device).leave()
+    stepped.run()
+    flushed = stepped.start(stepped.core.presence.flush())
+    for _ in range(3):
+        assert len(lane.submitted) == 1
+        lane.commit()
+        lane.tell()
+    stepped.result(flushed)
+    assert all(stepped.stored(device).last_seen_at == stepped.in_wall_ms(0) for device in devices)
+
+
+def test_a_sighting_that_could_not_be_written_is_not_lost(
+    stepped: Rooms, lane: SteppedLane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    What a full disk did not take is written when there is room again.
+    """
+    monkeypatch.setattr("pushd.core.presence.SIGHTINGS", 1)
+    for device in (READER, CONTAINER):
+        stepped.poll(device, address=HOME).leave()
+    stepped.run()
+    flushed = stepped.start(stepped.core.presence.flush())
+    lane.lose()
+    with pytest.raises(Unavailable):
+        stepped.result(flushed)
+    stepped.result(stepped.core.presence.flush())
+    assert [stepped.stored(device).last_address for device in (READER, CONTAINER)] == [HOME, HOME]
+
+
+def test_nobody_seen_is_not_written(stepped: Rooms, lane: SteppedLane) -> None:
+    """
+    While no device speaks the database rests.
+    """
+    stepped.result(stepped.core.presence.flush())
+    assert lane.idle
+    stepped.poll(READER).leave()
+    stepped.run()
+    stepped.result(stepped.core.presence.flush())
+    stepped.start(stepped.core.presence.flush())
+    assert lane.idle
+
+
 def test_a_forgotten_device_leaves_no_trace(rooms: Rooms, clock: Clock) -> None:
     """
     The poll that it still holds, and the sightings that were not yet written, do not bring it back.
@@ -206,9 +255,9 @@ def test_a_forgotten_device_leaves_no_trace(rooms: Rooms, clock: Clock) -> None:
     rooms.result(rooms.core.fleet.forget(READER))
     clock.advance(HOLD)
     assert poll.idle
-    rooms.result(rooms.core.presence.flush())
     assert rooms.core.fleet.get(READER) is None
     rooms.register(READER)
+    rooms.result(rooms.core.presence.flush())
     assert rooms.device(READER).presence is PresenceState.NEVER_SEEN
     assert rooms.device(READER).last_seen_at is None
 

@@ -147,6 +147,61 @@ def test_who_was_seen_is_remembered(before: Rooms, restart: Start, clock: Clock)
     assert after.words() == []
 
 
+def test_our_absence_is_not_a_device_s_silence(before: Rooms, restart: Start, clock: Clock) -> None:
+    """
+    However long we were away: after a start, a device has its whole time to come back before it is offline.
+    """
+    for device in (READER, CONTAINER):
+        before.poll(device).leave()
+    before.watch(119)
+    clock.advance(3600)
+    after = restart()
+    after.watch(119)
+    assert after.device(READER).presence is PresenceState.ONLINE
+    after.watch(1)
+    assert after.device(READER).presence is PresenceState.OFFLINE
+    assert after.words() == ["device.offline"]
+    after.watch(1080)
+    assert after.device(CONTAINER).presence is PresenceState.OFFLINE
+
+
+def test_who_did_not_come_back_is_explained(before: Rooms, restart: Start) -> None:
+    """
+    Why a command waits is told from what is known now, of a device, too, that has not spoken since the start.
+    """
+    before.poll(READER).leave()
+    after = restart()
+    after.watch(120)
+    explanation = after.result(after.core.review.explain(after.put(READER)))
+    assert explanation.facts["presence"] == "offline"
+
+
+def test_who_comes_back_after_a_restart_is_no_news(before: Rooms, restart: Start) -> None:
+    """
+    A device that polls in time after a start was never gone.
+    """
+    before.poll(READER).leave()
+    after = restart()
+    after.watch(100)
+    after.poll(READER).leave()
+    after.watch(119)
+    assert after.words() == []
+
+
+def test_who_was_offline_is_so_after_a_restart(before: Rooms, restart: Start) -> None:
+    """
+    A device that was silent before is not told to be so again; its poll brings it back.
+    """
+    before.poll(READER).leave()
+    before.watch(120)
+    after = restart()
+    after.watch(240)
+    assert after.device(READER).presence is PresenceState.OFFLINE
+    assert after.words() == []
+    after.poll(READER)
+    assert after.words() == ["device.online"]
+
+
 def test_proofs_and_tokens_are_remembered(before: Rooms, restart: Start, clock: Clock) -> None:
     """
     A secret that was given away opens the same doors, for as long as it would have.

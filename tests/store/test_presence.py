@@ -2,6 +2,7 @@
 Tests of what is kept of a device's comings and goings, and of how much it has to do.
 """
 
+from pushd.model.alert import AlertRules
 from pushd.model.device import Load, PresenceState, Sighting
 from pushd.model.events import Event
 from pushd.store.interface import IStore
@@ -25,6 +26,21 @@ async def test_presence_of_an_unknown_device_is_not_kept(store: IStore, events: 
     """
     await store.note_presence(STRANGER, PresenceState.ONLINE, at())
     assert events == []
+
+
+async def test_only_who_was_online_falls_silent(store: IStore, events: list[Event]) -> None:
+    """
+    Devices that are silent together are offline together; who was never here, or said goodbye, is not offline.
+    """
+    await store.note_presence(DOOR, PresenceState.ONLINE, at())
+    for _ in range(2):
+        await store.note_silent([DOOR, GATE, STRANGER], AlertRules(), at(5))
+    assert [(event.type, event.device, event.at) for event in events[1:]] == [("device.offline", DOOR, wall(5))]
+    assert (await one(store, DOOR)).presence is PresenceState.OFFLINE
+    assert (await one(store, GATE)).presence is PresenceState.NEVER_SEEN
+    await store.note_presence(GATE, PresenceState.SIGNED_OFF, at())
+    await store.note_silent([GATE], AlertRules(), at(5))
+    assert (await one(store, GATE)).presence is PresenceState.SIGNED_OFF
 
 
 async def test_sightings_are_written_together(store: IStore, events: list[Event]) -> None:

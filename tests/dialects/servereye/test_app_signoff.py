@@ -85,3 +85,35 @@ def test_commands_outlive_a_sign_off(house: House) -> None:
     assert house.command(command)["state"] == "queued"
     house.tick(1)
     assert house.command(command)["state"] == "expired"
+
+
+def test_silence_after_the_sign_off(house: House) -> None:
+    """
+    A container that signed off is not missed, however long it is silent; once it polls again, it is.
+    """
+    house.register(DEVICE, heartbeat_timeout=5)
+    poll = house.knock(POLL)
+    sign_off(house)
+    house.tick(3600)
+    assert poll.answer().json["success"] is False
+    assert house.seen(DEVICE)["presence"] == "signed_off"
+    house.knock(POLL).hang_up()
+    house.tick(4)
+    assert house.seen(DEVICE)["presence"] == "online"
+    house.tick(1)
+    assert house.events(DEVICE)[1:] == ["device.online", "device.signed_off", "device.online", "device.offline"]
+
+
+def test_an_acknowledgement_is_life(house: House) -> None:
+    """
+    A container that works for long, and says so now and then, is online.
+    """
+    house.register(DEVICE, heartbeat_timeout=20)
+    command = house.put(DEVICE, REFRESH)
+    house.knock(POLL)
+    for _ in range(6):
+        house.tick(15)
+        house.knock(request(f"POST /push/c/ack/{command}"))
+    assert house.seen(DEVICE)["presence"] == "online"
+    house.tick(20)
+    assert house.seen(DEVICE)["presence"] == "offline"
