@@ -8,7 +8,6 @@ from typing import Any
 
 from attrs import field, frozen
 from twisted.internet.defer import Deferred
-from zope.interface import Interface
 
 from pushd.model.command import Command, Draft, Handed
 from pushd.model.device import Admission, Device, Load, Orphan, PresenceState, Proof, ProofKind, Sighting
@@ -18,6 +17,7 @@ from pushd.model.lifecycle import Move, State
 from pushd.model.moments import Now
 from pushd.model.report import Report
 from pushd.model.token import Token
+from pushd.store.webhook_interface import IWebhookStore
 
 
 @frozen(kw_only=True)
@@ -135,7 +135,7 @@ class EventPage:
 Listener = Callable[[Event], None]
 
 
-class IStore(Interface):
+class IStore(IWebhookStore):
     """
     What is durable. A verb's Deferred fires after its change is committed and synced, with :exc:`Unavailable` if that
     could not be done; it is not cancellable: a change may outlive whoever asked for it.

@@ -33,6 +33,7 @@ from pushd.store.interface import (
 )
 from pushd.store.lanes import Lane, Work, fire
 from pushd.store.transaction import ITransaction, Statement
+from pushd.store.webhook_verbs import WebhookVerbs
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ def _touch(tx: ITransaction) -> None:
 
 
 @define(eq=False)
-class Verbs:
+class Verbs(WebhookVerbs):
     """
     See :class:`pushd.store.interface.IStore` for each verb.
     """
