@@ -14,6 +14,7 @@ from pushd.core.reception import Reception
 from pushd.core.review import Review
 from pushd.core.tokens import Tokens
 from pushd.core.wakeups import Wakeups
+from pushd.core.webhooks import Webhooks
 from pushd.store.interface import IStore
 
 DAY = 86_400_000
@@ -37,6 +38,7 @@ class Core:
     review: Review
     feed: Feed
     reception: Reception
+    webhooks: Webhooks
     keep: int
     """Days."""
 
