@@ -41,6 +41,7 @@ class Config:
     batch: int = 1
     keep: int = 30
     trusted_proxies: Networks = ()
+    webhook_allow: Networks = ()
 
 
 def _text(value: object) -> str:
@@ -149,6 +150,7 @@ _OPTIONS: Mapping[str, tuple[str, Any]] = {
     "batch": ("batch", _positive),
     "keep": ("keep", _positive),
     "trusted-proxy": ("trusted_proxies", _networks),
+    "webhook-allow": ("webhook_allow", _networks),
 }
 """Each option by its name, on the command line and in the file: which field it is, and how it is read."""
 

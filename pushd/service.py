@@ -13,6 +13,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.iweb import IAgent
 
 from pushd.admin import port as admin
 from pushd.admin.commands import CommandsApp
@@ -20,6 +21,10 @@ from pushd.admin.devices import DevicesApp
 from pushd.admin.feed import FeedApp
 from pushd.admin.health import HealthApp
 from pushd.admin.sending import Sender
+from pushd.admin.webhooks import WebhooksApp
+from pushd.alerts.posting import Poster
+from pushd.alerts.wants import Wants
+from pushd.alerts.webhooks import GLANCE_SECONDS, Couriers, build_agent
 from pushd.config import Config, ConfigError
 from pushd.core.admission import Admissions
 from pushd.core.clocks import Clocks
@@ -36,8 +41,10 @@ from pushd.core.reportable import Reportable
 from pushd.core.review import Review
 from pushd.core.rooms import Core
 from pushd.core.secrets import make_secret
+from pushd.core.targets import Targets
 from pushd.core.tokens import Tokens
 from pushd.core.wakeups import Wakeups
+from pushd.core.webhooks import Webhooks
 from pushd.datadir import DataDir
 from pushd.dialects.controlid.app import door as controlid_door
 from pushd.dialects.controlid.dialect import CONTROL_ID
@@ -102,6 +109,7 @@ def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[],
         review=Review(store, clocks, drafts, fleet, wakeups),
         feed=Feed(store, clocks),
         reception=Reception(admissions, presence, outbox, wakeups, clocks, holds, config.batch),
+        webhooks=Webhooks(store, clocks, ids, Targets(tuple(config.webhook_allow))),
         keep=config.keep,
     )
 
@@ -127,9 +135,17 @@ def build_admin_port(core: Core, in_thread: InThread[Any]) -> admin.AdminPort:
         b"devices": devices.router.resource(),
         b"commands": commands.router.resource(),
         b"events": FeedApp(core.tokens, core.feed).router.resource(),
+        b"webhooks": WebhooksApp(core.tokens, core.webhooks, core.store).router.resource(),
     }
     health = HealthApp(core.tokens, Inspection(core.store, core.clocks, core.outbox))
     return admin.AdminPort(apps, health.router.resource())
+
+
+def build_couriers(core: Core, agent: IAgent, rand: Callable[[], float] = random.random) -> Couriers:
+    """
+    Who brings events to the receivers of webhooks.
+    """
+    return Couriers(core.webhooks, Wants(core.fleet, core.store), Poster(agent, core.clocks.clock), rand)
 
 
 @define(eq=False)
@@ -234,8 +250,11 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
     devices = HouseSite(device_port, device_port.limit, budget, reactor)
     operators = HouseSite(build_admin_port(core, in_thread), admin.limit, budget, reactor)
     service = PushdService(core, data_dir, (devices, operators), reactor)
+    couriers = build_couriers(core, build_agent(reactor, core.webhooks.targets))
     for part in (
         *_rounds(core, reactor),
+        couriers,
+        Round("webhooks", GLANCE_SECONDS, couriers.glance, reactor),
         *_listeners("devices", config.devices, devices, reactor),
         *_listeners("admin", config.admin, operators, reactor),
     ):
