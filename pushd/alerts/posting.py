@@ -3,9 +3,9 @@ Posting: one request to a receiver, one answer, and only so much patience.
 """
 
 from collections.abc import Mapping
+from typing import NoReturn
 
 from attrs import define, frozen
-from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
 from twisted.internet.interfaces import IConsumer, IReactorTime
@@ -39,6 +39,7 @@ _BROKEN = (
     RequestTransmissionFailed,
     ResponseFailed,
     TargetRefused,
+    TimeoutError,
 )
 """What Agent raises when a request goes wrong on its way, and so no bug of ours."""
 
@@ -79,13 +80,11 @@ class Poster:
         until = self.clock.seconds() + TIMEOUT
         sent = Headers({name: [value] for name, value in headers.items()})
         asking = self.agent.request(b"POST", url.encode("ascii"), sent, _Whole(body))
-        asking.addTimeout(TIMEOUT, self.clock)
+        asking.addTimeout(TIMEOUT, self.clock, onTimeoutCancel=_gave_up)
         try:
             response = await asking
         except CancelledError:
             raise
-        except defer.TimeoutError:
-            return Answer(error=f"no answer within {TIMEOUT:g} s")
         except _BROKEN as error:
             return Answer(error=jsontext.one_line(_reason(error)))
         except Exception as error:
@@ -169,6 +168,10 @@ class _Excerpt(Protocol):
     def _hang_up(self, _done: Deferred[None]) -> None:
         assert self.transport is not None
         self.transport.loseConnection()
+
+
+def _gave_up(_outcome: object, seconds: float) -> NoReturn:
+    raise TimeoutError(f"no answer within {seconds:g} s")
 
 
 def _reason(error: Exception) -> str:

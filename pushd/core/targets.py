@@ -79,7 +79,9 @@ def _parse(text: str) -> URL:
     if len(text) > MAX_URL or not text.isprintable() or " " in text or "\\" in text:
         raise ValueError(f"{wanted}: at most {MAX_URL} characters, without spaces.")
     try:
-        url = URL.from_text(text).to_uri()
+        given = URL.from_text(text)
+        # hyperlink would take an address of IPv6 for a name, and refuse it
+        url = given.replace(host="x").to_uri().replace(host=given.host) if ":" in given.host else given.to_uri()
         url.to_text().encode("ascii")
     except ValueError as error:
         raise ValueError(f"{wanted}: {error}.") from None

@@ -74,7 +74,7 @@ class Receiver(Resource):
     Records what it is sent, and answers as ``answer`` says: a status, and headers if they are wanted.
     """
 
-    isLeaf = True
+    isLeaf = True  # noqa: N815 - Twisted's name
 
     def __init__(self) -> None:
         super().__init__()
@@ -106,6 +106,7 @@ class Receiver(Resource):
         headers = {
             name.decode().lower(): values[0].decode() for name, values in request.requestHeaders.getAllRawHeaders()
         }
+        assert request.content is not None
         message = Message(path=request.uri.decode(), headers=headers, body=request.content.read())
         self.messages.append(message)
         status = self.answer(message)
@@ -147,10 +148,11 @@ class Post:
 
     def subscribe(self, **fields: Any) -> dict[str, Any]:
         """
-        A new webhook, with its secret.
+        A new webhook, with its secret; it has looked for the first time.
         """
         answer = self.house.ask("POST /v1/webhooks", {"url": URL, **fields})
         assert answer.code == 201, answer.body
+        self.run(1)
         found: dict[str, Any] = answer.json
         return found
 
@@ -175,6 +177,12 @@ class Post:
         Begin again.
         """
         assert self.house.ask(f"POST /v1/webhooks/{webhook['id']}/redeliver", body).code == 200
+
+    def coming(self) -> str:
+        """
+        The id of the message about what happens next.
+        """
+        return f"evt_{now(self.house.store.last_event()) + 1}"
 
     def happen(self, count: int = 1, **fields: Any) -> list[str]:
         """
