@@ -7,7 +7,10 @@ from attrs import frozen
 from pushd.model.events import EventType
 
 MAX_WEBHOOKS = 64
+"""All together."""
+
 MAX_PARALLEL = 16
+"""Deliveries of one webhook at once."""
 
 MAX_DELIVERIES = 1000
 """Entries that the log keeps of each webhook."""
