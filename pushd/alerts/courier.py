@@ -67,11 +67,9 @@ class Courier:
 
     def heard(self, event: Event) -> None:
         """
-        Something happened: look for it, soon, if it is of a type that is wanted.
+        Something happened, which may be wanted.
         """
-        types = self.subscription.webhook.types
-        if not types or event.type in types:
-            self._reader.ring(event.seq)
+        self._reader.hear(event)
 
     async def glance(self, last: int) -> None:
         """

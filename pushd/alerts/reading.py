@@ -18,6 +18,7 @@ from pushd.alerts.parcels import Parcels
 from pushd.alerts.wants import Wants
 from pushd.core.clocks import Clocks
 from pushd.model.errors import EventsPurged, PushdError
+from pushd.model.events import Event
 from pushd.model.webhook import Attempt, Webhook
 from pushd.store.interface import EventFilter, EventPage, IStore
 
@@ -94,11 +95,28 @@ class Reader:
     _heard: int = field(default=0, init=False)
     _waits_since: float | None = field(init=False)
     _not_before: float = field(default=0.0, init=False)
+    _ended: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.clock = self.clocks.clock
         self._waits_since = self.clock.seconds()
         self._reading = _machine(self)
+
+    def hear(self, event: Event) -> None:
+        """
+        Take in hand what just happened, if all before it was; else look for it, soon, if it may be wanted.
+
+        So who keeps up reads nothing, however many webhooks there are.
+        """
+        if self._ended:
+            return
+        wanted = self.wants.at_once(self.webhook, event)
+        keeps_up = self._waits_since is None and event.seq == self.parcels.top + 1 and not self.parcels.full
+        if keeps_up and wanted is not None:
+            self.parcels.add((event,) if wanted else (), event.seq)
+            self.arrived()
+        elif wanted is not False:
+            self.ring(event.seq)
 
     def ring(self, seq: int = 0) -> None:
         """
@@ -119,7 +137,7 @@ class Reader:
         """
         Read no more.
         """
-        self._waits_since = None
+        self._ended, self._waits_since = True, None
         self._reading.end()
 
     def waits(self) -> float:
@@ -164,7 +182,7 @@ class Reader:
         page = await self._page()
         whole = len(page.items) == PAGE
         self._not_before = self.clock.seconds() + (0 if whole else SELDOM)
-        wanted = [event for event in page.items if await self.wants(self.webhook.tags, event)]
+        wanted = [event for event in page.items if await self.wants(self.webhook, event)]
         self.parcels.add(wanted, page.next)
         return whole or page.next < self._heard
 

@@ -1,5 +1,5 @@
 """
-Wants: which events a webhook with tags is about.
+Wants: which events a webhook is about.
 """
 
 from collections.abc import Iterable
@@ -8,7 +8,11 @@ from attrs import define
 
 from pushd.core.fleet import Fleet
 from pushd.model.events import Event, EventType
+from pushd.model.webhook import Webhook
 from pushd.store.interface import EventFilter, EventPage, IStore
+
+_RETAGS = (EventType.DEVICE_CHANGED, EventType.DEVICE_DELETED)
+"""What is heard of before memory knows the device as it is then."""
 
 
 @define(eq=False)
@@ -20,17 +24,28 @@ class Wants:
     fleet: Fleet
     store: IStore
 
-    async def __call__(self, tags: Iterable[str], event: Event) -> bool:
+    def at_once(self, webhook: Webhook, event: Event) -> bool | None:
         """
-        Whether a device that the event is about has all of ``tags``.
+        Whether an event that just happened is wanted; None if that must be looked up later.
         """
-        wanted = set(tags)
+        if webhook.types and event.type not in webhook.types:
+            return False
+        if not webhook.tags:
+            return True
+        known = [self.fleet.get(device) for device in _devices(event)]
+        if event.type in _RETAGS or None in known:
+            return None
+        return any(set(webhook.tags) <= set(device.tags) for device in known if device is not None)
+
+    async def __call__(self, webhook: Webhook, event: Event) -> bool:
+        """
+        Whether a device that an event, which is of a wanted type, is about has all tags that are wanted.
+        """
+        wanted = set(webhook.tags)
         if not wanted:
             return True
-        named = event.data.get("devices", ())
-        devices = [event.device, *(named if isinstance(named, list | tuple) else ())]
-        for device in devices:
-            if device is not None and wanted <= set(await self._tags(device, event.seq)):
+        for device in _devices(event):
+            if wanted <= set(await self._tags(device, event.seq)):
                 return True
         return False
 
@@ -41,3 +56,12 @@ class Wants:
         which = EventFilter(device=device, types=(EventType.DEVICE_DELETED,))
         page: EventPage = await self.store.events(which, seq - 1, 1)
         return [tag for event in page.items for tag in event.data.get("tags", ())]
+
+
+def _devices(event: Event) -> list[str]:
+    """
+    The devices that an event is about.
+    """
+    named = event.data.get("devices", ())
+    devices = [event.device, *(named if isinstance(named, list | tuple) else ())]
+    return [device for device in devices if device is not None]

@@ -54,6 +54,8 @@ class Couriers(Service):
     _couriers: dict[str, Courier] = field(factory=dict, init=False)
     _last: int = field(default=0, init=False)
     _recalling: Deferred[None] | None = field(default=None, init=False)
+    _waits_since: float | None = field(default=None, init=False)
+    """Since when we would know what webhooks there are, while we do not."""
 
     def __attrs_post_init__(self) -> None:
         self._store, self._clocks = self.webhooks.store, self.webhooks.clocks
@@ -65,6 +67,7 @@ class Couriers(Service):
         Send out a courier for each subscription; the store must be open.
         """
         super().startService()
+        self._waits_since = self._clocks.clock.seconds()
         self._recalling = in_background(self._recall())
 
     def stopService(self) -> Deferred[Any]:
@@ -81,6 +84,8 @@ class Couriers(Service):
         """
         Whether something has been due for longer than that, and was not even tried.
         """
+        if self._waits_since is not None:
+            return self._clocks.clock.seconds() - self._waits_since > seconds
         return any(courier.stuck(seconds) for courier in self._couriers.values())
 
     async def glance(self) -> None:
@@ -99,6 +104,7 @@ class Couriers(Service):
             except Unavailable as error:
                 _log.warn("Webhooks cannot be begun yet: {error}", error=str(error))
                 await deferLater(self._clocks.clock, AGAIN)
+        self._waits_since = None
         for subscription in subscriptions:
             if subscription.webhook.id not in self._couriers:
                 self._send_out(subscription)

@@ -3,7 +3,11 @@ Tests of how events come to the receivers of webhooks.
 """
 
 from collections.abc import Callable
+from typing import Any
 
+import pytest
+
+from pushd.store.sqlite import SqliteStore
 from tests.alerts.receiver import HOLD, Message, Post
 from tests.house import now
 
@@ -188,22 +192,51 @@ def test_another_url_is_tried_at_once(post: Post) -> None:
     assert [(message.id, message.path) for message in post.receiver.messages[count:]] == [(event, "/")]
 
 
-def test_many_looks_are_one(post: Post) -> None:
+@pytest.mark.parametrize(("tags", "most"), [([], 0), (["new"], 12)])
+def test_few_looks(post: Post, monkeypatch: pytest.MonkeyPatch, tags: list[str], most: int) -> None:
     """
-    While much happens, a webhook looks ten times per second, not once for each event.
+    Who keeps up reads nothing; what must be looked up is looked for ten times per second, not once for each event.
     """
-    post.subscribe()
+    post.subscribe(tags=tags)
     looks = 0
-    events = post.house.store.events
+    events = SqliteStore.events
 
-    def counted(*args: object) -> object:
+    def counted(*args: Any) -> Any:
         nonlocal looks
         looks += 1
-        return events(*args)  # type: ignore[arg-type]
+        return events(*args)
 
-    post.house.store.events = counted  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr(SqliteStore, "events", counted)
+    expected: list[str] = []
     for _ in range(100):
-        post.happen(2)
+        expected += post.happen(2, tags=["new"])
         post.run(0.01)
-    assert len(post.receiver.messages) > 150
-    assert looks <= 12
+    assert looks <= most
+    post.run(1)
+    assert post.receiver.ids == expected
+
+
+def test_many_webhooks(post: Post) -> None:
+    """
+    Each of many webhooks is told of all that it wants.
+    """
+    webhooks = [post.subscribe(url=f"https://receiver.example/{number}") for number in range(20)]
+    expected = post.happen(20)
+    post.run()
+    for number, webhook in enumerate(webhooks):
+        told = [message.id for message in post.receiver.messages if message.path == f"/{number}"]
+        assert told == expected
+        assert post.seen(webhook)["cursor"] == expected[-1].removeprefix("evt_")
+
+
+def test_a_device_that_gets_the_tag_is_told_of(post: Post) -> None:
+    """
+    The change that gives a device the tags is told, and so is what follows.
+    """
+    post.happen()
+    post.subscribe(tags=["berlin"])
+    changes: list[dict[str, Any]] = [{"name": "Door"}, {"tags": ["berlin"]}, {"name": "Front door"}, {"tags": []}]
+    for fields in changes:
+        post.house.ask("PATCH /v1/devices/controlid:1", fields)
+        post.run()
+    assert [message.event["data"]["fields"] for message in post.receiver.messages] == [["tags"], ["name"]]

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from twisted.internet.defer import fail
 from twisted.internet.task import Clock
 
+from pushd.model.errors import Unavailable
 from pushd.store.sqlite import SqliteStore
 from tests.alerts.receiver import HOLD, Post, Receiver
 from tests.house import START, BuildHouse, now
@@ -86,6 +88,25 @@ def test_a_restart_does_not_forget_for_how_long_it_failed(start: Start) -> None:
     last.run(86400)
     assert last.seen(webhook)["disabled_at"] is not None
     last.stop()
+
+
+def test_a_store_that_does_not_answer_at_the_start(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Webhooks begin as soon as the store can say which there are, and until then it can be seen that they did not.
+    """
+    post = start()
+    post.subscribe()
+    end(post)
+    with monkeypatch.context() as broken:
+        broken.setattr(SqliteStore, "subscriptions", lambda _: fail(Unavailable("not now")))
+        again = start()
+        again.run(60)
+        assert again.couriers.stuck(50)
+    expected = again.happen(2)
+    again.run(5)
+    assert not again.couriers.stuck(5)
+    assert again.receiver.ids == expected
+    again.stop()
 
 
 def test_what_was_on_its_way_is_sent_again(start: Start) -> None:

@@ -269,9 +269,11 @@ def test_a_store_that_does_not_answer_for_a_while(post: Post, monkeypatch: pytes
     assert post.receiver.ids == expected
     with monkeypatch.context() as broken:
         broken.setattr(type(post.house.store), "events", lambda *_: defer.fail(Unavailable("not now")))
+        post.redeliver(webhook)
         expected += post.happen()
         post.run(30)
         assert post.couriers.stuck(20)
+        assert not post.couriers.stuck(40)
     post.run(2)
     assert post.receiver.ids == expected
     assert not post.couriers.stuck(1)

@@ -3,8 +3,10 @@ Tests of webhooks over real sockets: a server process, and a receiver that fails
 """
 
 import random
+import ssl
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -14,6 +16,7 @@ from standardwebhooks import Webhook
 from tests.integration.calls import HOST
 from tests.integration.conftest import MakeServer
 from tests.integration.server import Server, until
+from tests.integration.test_tls import make_certificate
 
 ALLOWED = "--webhook-allow=127.0.0.0/8"
 DEVICES = 12
@@ -33,13 +36,28 @@ class Receiver(ThreadingHTTPServer):
         self.refused = 0
         self.fails = random.Random(7)
         self.often = 0.5
+        self.scheme = "http"
 
     @property
     def url(self) -> str:
         """
         Where it is, by a name that must be resolved.
         """
-        return f"http://localhost:{self.server_port}/hook"
+        return f"{self.scheme}://localhost:{self.server_port}/hook"
+
+    def encrypt(self, file: Path) -> None:
+        """
+        Speak TLS, with the certificate and key in a file.
+        """
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(file)
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+        self.scheme = "https"
+
+    def handle_error(self, *_: Any) -> None:
+        """
+        Who hangs up is no error.
+        """
 
     @property
     def in_order(self) -> bool:
@@ -176,6 +194,36 @@ def test_what_is_not_allowed_is_not_reached(make_server: MakeServer, receiver: R
     assert (receiver.taken, receiver.refused) == ([], 0)
     refused = server.admin.ask("POST /v1/webhooks", {"url": f"http://{HOST}:{receiver.server_port}/"})
     assert refused.code == 422
+
+
+@pytest.mark.parametrize(
+    ("name", "trusted", "error"),
+    [("localhost", True, None), ("other.example", True, "match"), ("localhost", False, "verify failed")],
+)
+def test_tls_is_verified(
+    make_server: MakeServer,
+    receiver: Receiver,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    trusted: bool,
+    error: str | None,
+) -> None:
+    """
+    A receiver behind TLS is sent to if its certificate is one for its name that the system trusts.
+    """
+    file = make_certificate(tmp_path, name)
+    receiver.encrypt(file)
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    server = make_server(ALLOWED).start()
+    webhook = subscribe(server, receiver)
+    receiver.often = 0.0
+    register(server, 1, 1)
+    [entry] = until(lambda: server.admin.ask(f"GET {webhook}/deliveries").json["items"], "an attempt")
+    assert entry["status"] == (200 if error is None else None), entry
+    assert error is None or error in entry["error"]
+    assert len(receiver.taken) == (1 if error is None else 0)
 
 
 def test_a_server_stops_though_a_receiver_is_silent(make_server: MakeServer) -> None:
