@@ -108,7 +108,7 @@ class Reader:
 
         So who keeps up reads nothing, however many webhooks there are.
         """
-        if self._ended:
+        if self._ended or event.seq <= self.parcels.top:  # a page may be ahead of what is told of
             return
         wanted = self.wants.at_once(self.webhook, event)
         keeps_up = self._waits_since is None and event.seq == self.parcels.top + 1 and not self.parcels.full
@@ -166,14 +166,15 @@ class Reader:
             self._not_before = self.clock.seconds() + AGAIN
             self._reading.goes_on()
             return
-        self._waits_since = self.clock.seconds() if more else None
+        full = self.parcels.full
+        self._waits_since = self.clock.seconds() if more or full else None
         self.arrived()
-        if not more:
-            self._reading.caught_up()
-        elif self.parcels.full:
+        if full:
             self._reading.filled()
-        else:
+        elif more:
             self._reading.goes_on()
+        else:
+            self._reading.caught_up()
 
     async def _take(self) -> bool:
         """

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from twisted.internet.task import deferLater
 
+from pushd.model.events import Event
 from pushd.store.sqlite import SqliteStore
 from tests.alerts.receiver import HOLD, Message, Post
 from tests.house import now
@@ -240,3 +242,37 @@ def test_a_device_that_gets_the_tag_is_told_of(post: Post) -> None:
         post.house.ask("PATCH /v1/devices/controlid:1", fields)
         post.run()
     assert [message.event["data"]["fields"] for message in post.receiver.messages] == [["tags"], ["name"]]
+
+
+def test_what_happens_during_a_look_is_not_missed(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    An event that comes when the store has looked already, but has not answered yet, is delivered too.
+    """
+    events = SqliteStore.events
+
+    def slowly(*args: Any) -> Any:
+        page = now(events(*args))
+        return deferLater(post.house.clock, 1, lambda: page)
+
+    webhook = post.subscribe()
+    monkeypatch.setattr(SqliteStore, "events", slowly)
+    post.redeliver(webhook)
+    post.run(0.5)
+    expected = post.happen()
+    post.run(5)
+    assert post.receiver.ids == expected
+
+
+def test_what_was_read_already_is_not_sent_twice(post: Post) -> None:
+    """
+    An event that a look has found before it was told of is one event.
+    """
+    told: list[Event] = []
+    post.house.store.subscribe(told.append)
+    post.subscribe()
+    expected = post.happen(2)
+    post.run()
+    for event in told:
+        post.couriers._heard(event)
+    post.run()
+    assert post.receiver.ids == expected

@@ -8,8 +8,9 @@ import pytest
 from twisted.internet import defer
 
 from pushd.alerts import retries
+from pushd.alerts.parcels import ENOUGH
 from pushd.model.errors import Unavailable
-from tests.alerts.receiver import HOLD, Post
+from tests.alerts.receiver import HOLD, Message, Post
 from tests.house import START, now
 
 DAY = 86400.0
@@ -221,6 +222,41 @@ def test_an_endless_answer(post: Post) -> None:
     [entry] = post.log(webhook)
     assert entry["status"] == 500
     assert 900 < len(entry["error"]) <= 1024
+
+
+def test_an_answer_without_end(post: Post) -> None:
+    """
+    A receiver that does not stop to talk is hung up on, not listened to until the time is over.
+    """
+    webhook = post.subscribe()
+
+    def talk(_: Message) -> int:
+        post.house.clock.callLater(1, lambda: post.receiver.held[0].write(b"x" * 100_000))
+        return HOLD
+
+    post.receiver.answer = talk
+    post.happen()
+    post.run(2)
+    [entry] = post.log(webhook)
+    assert (entry["status"], entry["duration"]) == (200, 1.0)
+
+
+def test_what_waits_is_bounded(post: Post) -> None:
+    """
+    While a receiver is down, memory holds a few hundred events, however many happen.
+    """
+    webhook = post.subscribe()
+    fail(post)
+    expected = post.happen(450)
+    for _ in range(250):
+        expected += post.happen()
+        post.run(0.3)
+    in_hand = post.couriers._couriers[webhook["id"]]._parcels._undelivered
+    assert len(in_hand) <= 2 * ENOUGH
+    work(post)
+    post.receiver.messages.clear()
+    post.run(120)
+    assert post.receiver.ids == expected
 
 
 def test_the_receiver_may_ask_for_time(post: Post) -> None:
