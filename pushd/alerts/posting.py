@@ -5,7 +5,7 @@ Posting: one request to a receiver, one answer, and only so much patience.
 from collections.abc import Mapping
 from typing import NoReturn
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
 from twisted.internet.interfaces import IConsumer, IReactorTime
@@ -102,9 +102,7 @@ class Poster:
         await body.done
         (after, *_) = response.headers.getRawHeaders("retry-after") or [None]
         answer = Answer(status=response.code, retry_after=after)
-        if answer.delivered:
-            return answer
-        return Answer(status=response.code, retry_after=after, error=jsontext.one_line(body.text) or None)
+        return answer if answer.delivered else evolve(answer, error=jsontext.one_line(body.text) or None)
 
 
 @implementer(IBodyProducer)

@@ -10,8 +10,7 @@ from hmac import digest
 from pushd.model import jsontext
 from pushd.model.events import Event, told
 from pushd.model.moments import to_rfc3339
-
-_PREFIX = "whsec_"
+from pushd.model.webhook import SECRET_PREFIX
 
 
 def write_message(event: Event) -> bytes:
@@ -33,7 +32,7 @@ def sign(secret: str, message: str, seconds: int, body: bytes) -> str:
     """
     A signature, section "Signature scheme": ``v1,`` and HMAC-SHA256 of id, seconds since the epoch, and body.
     """
-    key = b64decode(secret.removeprefix(_PREFIX))
+    key = b64decode(secret.removeprefix(SECRET_PREFIX))
     signed = f"{message}.{seconds}.".encode() + body
     return "v1," + b64encode(digest(key, signed, sha256)).decode("ascii")
 

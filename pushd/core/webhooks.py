@@ -13,13 +13,11 @@ from pushd.core.clocks import Clocks
 from pushd.core.secrets import SECRET_BYTES
 from pushd.core.targets import Targets
 from pushd.model.ids import IdSource
-from pushd.model.webhook import Subscription, Webhook
+from pushd.model.webhook import SECRET_PREFIX, Subscription, Webhook
 from pushd.store.interface import IStore
 
 Listener = Callable[[str, Subscription | None], None]
 """Called with the id of a webhook that was changed, and what it is now, or None if it was deleted."""
-
-SECRET_PREFIX = "whsec_"
 
 
 def make_signing_secret() -> str:

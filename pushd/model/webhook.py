@@ -6,6 +6,9 @@ from attrs import frozen
 
 from pushd.model.events import EventType
 
+SECRET_PREFIX = "whsec_"
+"""By which the Standard Webhooks specification knows a secret for signatures of version 1; base64 follows."""
+
 MAX_WEBHOOKS = 64
 """All together."""
 
