@@ -53,6 +53,8 @@ class Config:
         changes, within = self.flapping
         return AlertRules(window=self.alert_window, changes=changes, within=within)
 
+    webhook_allow: Networks = ()
+
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
@@ -180,6 +182,7 @@ _OPTIONS: Mapping[str, tuple[str, Any]] = {
     "trusted-proxy": ("trusted_proxies", _networks),
     "alert-window": ("alert_window", _seconds),
     "flapping": ("flapping", _flapping),
+    "webhook-allow": ("webhook_allow", _networks),
 }
 """Each option by its name, on the command line and in the file: which field it is, and how it is read."""
 

@@ -13,6 +13,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.iweb import IAgent
 
 from pushd.admin.alerts import AlertsApp
 from pushd.admin.commands import CommandsApp
@@ -21,6 +22,10 @@ from pushd.admin.feed import FeedApp
 from pushd.admin.health import HealthApp
 from pushd.admin.port import AdminPort
 from pushd.admin.sending import Sender
+from pushd.admin.webhooks import WebhooksApp
+from pushd.alerts.posting import Poster
+from pushd.alerts.wants import Wants
+from pushd.alerts.webhooks import GLANCE_SECONDS, Couriers, build_agent
 from pushd.config import Config, ConfigError
 from pushd.core.admission import Admissions
 from pushd.core.alerts import Alerts
@@ -38,9 +43,11 @@ from pushd.core.reportable import Reportable
 from pushd.core.review import Review
 from pushd.core.rooms import Core
 from pushd.core.secrets import make_secret
+from pushd.core.targets import Targets
 from pushd.core.tokens import Tokens
 from pushd.core.wakeups import Wakeups
 from pushd.core.watchdog import Watchdog
+from pushd.core.webhooks import Webhooks
 from pushd.datadir import DataDir
 from pushd.dialects.controlid.app import door as controlid_door
 from pushd.dialects.controlid.dialect import CONTROL_ID
@@ -108,6 +115,7 @@ def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[],
         feed=Feed(store, clocks),
         alerts=Alerts(store, clocks, config.alert_rules),
         reception=Reception(admissions, presence, outbox, wakeups, clocks, holds, config.batch),
+        webhooks=Webhooks(store, clocks, ids, Targets(tuple(config.webhook_allow)), config.alert_rules),
         keep=config.keep,
     )
 
@@ -132,8 +140,16 @@ def build_admin_port(core: Core, in_thread: InThread[Any]) -> AdminPort:
         "commands": CommandsApp(core.tokens, core.outbox, core.review, core.store),
         "alerts": AlertsApp(core.tokens, core.alerts),
         "events": FeedApp(core.tokens, core.feed),
+        "webhooks": WebhooksApp(core.tokens, core.webhooks, core.store),
     }
     return AdminPort(apps, HealthApp(core.tokens, Inspection(core.store, core.clocks, core.outbox)))
+
+
+def build_couriers(core: Core, agent: IAgent, rand: Callable[[], float] = random.random) -> Couriers:
+    """
+    Who brings events to the receivers of webhooks.
+    """
+    return Couriers(core.webhooks, Wants(core.fleet, core.store), Poster(agent, core.clocks.clock), rand)
 
 
 @define(eq=False)
@@ -237,8 +253,11 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
     devices = HouseSite(build_device_port(core, config, in_thread), budget, reactor)
     operators = HouseSite(build_admin_port(core, in_thread), budget, reactor)
     service = PushdService(core, data_dir, (devices, operators), reactor)
+    couriers = build_couriers(core, build_agent(reactor, core.webhooks.targets))
     for part in (
         *_rounds(core, reactor),
+        couriers,
+        Round("webhooks", GLANCE_SECONDS, couriers.glance, reactor),
         *_listeners("devices", config.devices, devices, reactor),
         *_listeners("admin", config.admin, operators, reactor),
     ):

@@ -94,6 +94,12 @@ class Options(usage.Options):
         """
         self._add("trusted-proxy", cidr)
 
+    def opt_webhook_allow(self, cidr: str) -> None:
+        """
+        A network, not a public one, where webhooks may be sent nevertheless, such as 10.0.0.0/8; may be repeated.
+        """
+        self._add("webhook-allow", cidr)
+
     def config(self) -> Config:
         """
         All options, checked.

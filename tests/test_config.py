@@ -60,6 +60,7 @@ def test_defaults() -> None:
         ("batch", "4", "batch", 4),
         ("keep", "7", "keep", 7),
         ("trusted-proxy", ["10.0.0.0/8", "::1"], "trusted_proxies", (ip_network("10.0.0.0/8"), ip_network("::1"))),
+        ("webhook-allow", "127.0.0.0/8", "webhook_allow", (ip_network("127.0.0.0/8"),)),
     ],
 )
 def test_value_that_is_taken(option: str, value: object, field: str, expected: object) -> None:
@@ -101,6 +102,7 @@ def test_value_that_is_taken(option: str, value: object, field: str, expected: o
         ("batch", "0", "at least 1"),
         ("keep", "0", "at least 1"),
         ("trusted-proxy", "10.0.0.1/8", "a network such as 10.0.0.0/8"),
+        ("webhook-allow", "localhost", "a network such as 10.0.0.0/8"),
         ("trusted-proxy", "proxy", "a network such as 10.0.0.0/8"),
     ],
 )
@@ -180,7 +182,10 @@ ANYTHING = st.recursive(
     max_leaves=5,
 )
 OPTION = st.sampled_from(
-    "data-dir store devices admin admission max-pending require-proof base hold batch keep trusted-proxy".split()
+    (
+        "data-dir store devices admin admission max-pending require-proof base hold batch keep trusted-proxy"
+        " webhook-allow"
+    ).split()
 )
 
 

@@ -46,13 +46,14 @@ def test_every_option(tmp_path: Path) -> None:
         --data-dir /srv --store s.sqlite --admission open --max-pending 5 --require-proof --batch 3 --keep 7
         --devices tcp:1 --devices tcp:2 --admin tcp:3 --admin tcp:4 --base /a --base /b
         --hold servereye=40 --hold controlid=5 --trusted-proxy 10.0.0.0/8 --trusted-proxy ::1
+        --webhook-allow 127.0.0.0/8 --webhook-allow ::1
     """
     config = parse(*words.split()).config()
     assert (config.data_dir, config.store, config.admission) == (Path("/srv"), "s.sqlite", Mode.OPEN)
     assert (config.max_pending, config.require_proof, config.batch, config.keep) == (5, True, 3, 7)
     assert (config.devices, config.admin) == (("tcp:1", "tcp:2"), ("tcp:3", "tcp:4"))
     assert (config.bases, config.holds) == ((b"/a", b"/b"), {"servereye": 40, "controlid": 5})
-    assert len(config.trusted_proxies) == 2
+    assert (len(config.trusted_proxies), len(config.webhook_allow)) == (2, 2)
 
 
 def test_zero_is_a_value(tmp_path: Path) -> None:

@@ -15,11 +15,13 @@ from pushd.model import jsontext
 from pushd.model.command import Command, Terms
 from pushd.model.device import Admission, Device
 from pushd.model.errors import FieldError, InvalidFields, InvalidQuery, UnknownDevice
+from pushd.model.events import EventType
 from pushd.model.lifecycle import Delivery, Move, State
 from pushd.model.moments import from_rfc3339
 
 Moment = NewType("Moment", int)
 Cidr = NewType("Cidr", str)
+Url = NewType("Url", str)
 
 MAX_TEXT = 256
 """Characters of a name or tag."""
@@ -90,7 +92,8 @@ def _converter() -> Converter:
     converter.register_structure_hook(float, _read_number)
     converter.register_structure_hook(Moment, _read_moment)
     converter.register_structure_hook(Cidr, _read_cidr)
-    for kind in (Admission, Delivery, State):  # each by name: else the hook of str takes them, and any text
+    converter.register_structure_hook(Url, _exactly(str))
+    for kind in (Admission, Delivery, EventType, State):  # each by name: else the hook of str takes them, and any text
         converter.register_structure_hook(kind, _read_enum)
     return converter
 
@@ -153,7 +156,7 @@ def read_sending(body: Mapping[str, Any]) -> Sending:
     if "payload" not in body:
         raise InvalidFields([FieldError("#/payload", "A payload is needed: what the device is to do.")])
     given = {name: value for name, value in body.items() if value is not None or name == "payload"}
-    values = _structure(given, _SEND)
+    values = structure(given, _SEND)
     payload = values.pop("payload")
     return Sending(payload=payload, terms=Terms(**values))
 
@@ -165,7 +168,7 @@ def read_resending(body: Mapping[str, Any], original: Command) -> Terms:
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
     own = {name: getattr(original, name) for name in _TERMS if name != "not_before"}
-    given = _structure({name: value for name, value in body.items() if value is not None}, _TERMS)
+    given = structure({name: value for name, value in body.items() if value is not None}, _TERMS)
     return Terms(**(own | given))
 
 
@@ -175,7 +178,7 @@ def read_resolution(body: Mapping[str, Any]) -> tuple[Move, str | None]:
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
-    values = _structure({name: value for name, value in body.items() if value is not None}, _RESOLUTION)
+    values = structure({name: value for name, value in body.items() if value is not None}, _RESOLUTION)
     if values.get("state") not in _WORD:
         raise InvalidFields([FieldError("#/state", "succeeded or failed is wanted.")])
     return _WORD[values["state"]], values.get("note")
@@ -188,7 +191,7 @@ def read_changes(body: Mapping[str, Any], defaults: Device) -> dict[str, Any]:
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
-    values = _structure({name: value for name, value in body.items() if value is not None}, _DEVICE)
+    values = structure({name: value for name, value in body.items() if value is not None}, _DEVICE)
     nulls = [name for name, value in body.items() if value is None]
     _refuse_unknown(nulls, _DEVICE)
     values |= {name: getattr(defaults, name) for name in nulls}
@@ -216,7 +219,12 @@ def _read_id(value: object, fleet: Fleet) -> str:
         raise InvalidFields([FieldError("#/id", "An id is needed, such as controlid:4408801109440198.")]) from None
 
 
-def _structure(body: Mapping[str, Any], shapes: Mapping[str, Any]) -> dict[str, Any]:
+def structure(body: Mapping[str, Any], shapes: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Fields of a body in their shapes.
+
+    :raises InvalidFields: naming each field that is unknown or wrong.
+    """
     _refuse_unknown(body, shapes)
     values, errors = {}, []
     for name, value in body.items():

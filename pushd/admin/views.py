@@ -15,13 +15,15 @@ from pushd.model import jsontext
 from pushd.model.alert import Alert
 from pushd.model.command import Command
 from pushd.model.device import Device, Load, Orphan
-from pushd.model.events import Event
+from pushd.model.events import Event, told
 from pushd.model.moments import to_rfc3339
+from pushd.model.webhook import Delivery, Webhook
 from pushd.store.interface import EventPage
 
 _MOMENTS = (
     "not_before created_at expires_at sent_at acknowledged_at finished_at muted_until last_seen_at at raised_at"
     " cleared_at"
+    " disabled_at failing_since next_attempt_at"
 ).split()
 
 _LARGE = ("payload", "result")
@@ -103,7 +105,30 @@ def event(found: Event) -> dict[str, Any]:
     """
     An entry of the feed; its ``seq`` is opaque.
     """
-    return _told(found) | {"seq": str(found.seq)}
+    return told(found)
+
+
+def webhook(found: Webhook) -> dict[str, Any]:
+    """
+    A webhook; its ``cursor`` is the ``seq`` of an event, and as opaque.
+    """
+    return _told(found) | {"cursor": str(found.cursor)}
+
+
+def webhooks(found: Sequence[Webhook], limit: int) -> bytes:
+    """
+    A list of webhooks.
+    """
+    return _list([webhook(one) for one in found], found[-1].id if len(found) == limit else None)
+
+
+def deliveries(found: Sequence[Delivery], limit: int) -> bytes:
+    """
+    A list of attempts to deliver; their ``duration`` is seconds.
+    """
+    attempts = [one.attempt for one in found]
+    items = [_told(one) | {"seq": str(one.seq), "duration": one.duration / 1000} for one in attempts]
+    return _list(items, str(found[-1].id) if len(found) == limit else None)
 
 
 def json(value: object) -> bytes:

@@ -16,6 +16,7 @@ from pushd.core.review import Review
 from pushd.core.tokens import Tokens
 from pushd.core.wakeups import Wakeups
 from pushd.core.watchdog import Watchdog
+from pushd.core.webhooks import Webhooks
 from pushd.store.interface import IStore
 
 DAY = 86_400_000
@@ -41,6 +42,7 @@ class Core:
     feed: Feed
     alerts: Alerts
     reception: Reception
+    webhooks: Webhooks
     keep: int
     """Days."""
 

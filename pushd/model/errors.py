@@ -81,6 +81,12 @@ class UnknownCommand(PushdError):
     """
 
 
+class UnknownWebhook(PushdError):
+    """
+    No webhook has this id.
+    """
+
+
 class Conflict(PushdError):
     """
     The request is fine, but not now; ``kind`` names the case for programs.
@@ -119,6 +125,14 @@ class QueueFull(Conflict):
     """
 
     kind = "queue-full"
+
+
+class TooManyWebhooks(Conflict):
+    """
+    There are as many webhooks as there may be.
+    """
+
+    kind = "too-many-webhooks"
 
 
 class IllegalMove(Conflict):

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
+
+from pushd.model.moments import to_rfc3339
 
 
 class EventType(StrEnum):
@@ -54,3 +56,10 @@ class Event:
     device: str | None = None
     command: str | None = None
     data: Mapping[str, Any] = field(factory=dict)
+
+
+def told(event: Event) -> dict[str, Any]:
+    """
+    An event as it is shown, wherever it is; its ``seq`` is opaque.
+    """
+    return asdict(event, recurse=False) | {"seq": str(event.seq), "at": to_rfc3339(event.at)}

@@ -100,14 +100,14 @@ def forget_device(tx: ITransaction, device: str, now: Now) -> None:
     """
     See :meth:`IStore.forget_device`.
     """
-    _look_up(tx, device)
+    tags = json.loads(_look_up(tx, device)["tags"])
     for row in tx.rows(_UNENDED, id=device):
         end = moves.FORGET if State(row["state"]) in OUT else moves.CANCEL
         record_state(tx, now, tx.rows(end, id=row["id"], now=now.wall)[0])
     silence.dismiss(tx, device, now)
     tx.run(_DISPROVE, id=device)
     tx.run(_DELETE, id=device)
-    record(tx, now, EventType.DEVICE_DELETED, device)
+    record(tx, now, EventType.DEVICE_DELETED, device, tags=tags or None)
 
 
 _BEFORE = Statement("look up a device's presence", "SELECT presence FROM device WHERE id = :id")

@@ -18,6 +18,7 @@ from pushd.model.moments import Now
 from pushd.model.report import Report
 from pushd.model.token import Token
 from pushd.store.alert_interface import IAlertStore
+from pushd.store.webhook_interface import IWebhookStore
 
 
 @frozen(kw_only=True)
@@ -137,7 +138,7 @@ class EventPage:
 Listener = Callable[[Event], None]
 
 
-class IStore(IAlertStore):
+class IStore(IAlertStore, IWebhookStore):
     """
     What is durable. A verb's Deferred fires after its change is committed and synced, with :exc:`Unavailable` if that
     could not be done; it is not cancellable: a change may outlive whoever asked for it.

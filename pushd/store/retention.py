@@ -18,13 +18,14 @@ def _oldest(table: str, key: str) -> Statement:
     """
     first = f"SELECT {key}, at FROM {table} ORDER BY {key} LIMIT :limit"
     return Statement(
-        f"forget old {table}s",
+        f"forget old entries of {table}",
         f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM ({first}) AS oldest WHERE at < :before)",
     )
 
 
 _EVENTS = _oldest("event", "seq")
 _ORPHANS = _oldest("orphan", "id")
+_DELIVERIES = _oldest("delivery", "id")
 
 
 def purge(tx: ITransaction, before: int, limit: int) -> int:
@@ -35,5 +36,5 @@ def purge(tx: ITransaction, before: int, limit: int) -> int:
     for row in ended:
         tx.run(_ATTEMPTS, id=row["id"])
         tx.run(_COMMAND, id=row["id"])
-    events, orphans = (tx.run(statement, before=before, limit=limit) for statement in (_EVENTS, _ORPHANS))
-    return len(ended) + events + orphans
+    logs = (_EVENTS, _ORPHANS, _DELIVERIES)
+    return len(ended) + sum(tx.run(statement, before=before, limit=limit) for statement in logs)

@@ -27,7 +27,7 @@ _DEVICE_PLAIN = (
 
 
 @contextmanager
-def _reading(what: str) -> Iterator[None]:
+def reading(what: str) -> Iterator[None]:
     """
     Nothing that we wrote can fail to be read back, unless the file was damaged since.
     """
@@ -37,7 +37,7 @@ def _reading(what: str) -> Iterator[None]:
         raise Unavailable(f"{what} in the database is damaged: {error}") from error
 
 
-@_reading("A payload")
+@reading("A payload")
 def to_payload(row: Row) -> Payload:
     """
     The payload of a command.
@@ -46,7 +46,7 @@ def to_payload(row: Row) -> Payload:
     return payload
 
 
-@_reading("A command")
+@reading("A command")
 def to_command(row: Row, whole: bool) -> Command:
     """
     A command; unless it is ``whole``, its payload is empty and its result None.
@@ -61,7 +61,7 @@ def to_command(row: Row, whole: bool) -> Command:
     )
 
 
-@_reading("A device")
+@reading("A device")
 def to_device(row: Row) -> Device:
     """
     A device.
@@ -75,7 +75,7 @@ def to_device(row: Row) -> Device:
     )
 
 
-@_reading("A proof")
+@reading("A proof")
 def to_proof(row: Row) -> Proof:
     """
     A proof of identity.
@@ -88,7 +88,7 @@ def to_proof(row: Row) -> Proof:
     )
 
 
-@_reading("A token")
+@reading("A token")
 def to_token(row: Row) -> Token:
     """
     A token.
@@ -111,7 +111,7 @@ def to_orphan(row: Row) -> Orphan:
     )
 
 
-@_reading("An event")
+@reading("An event")
 def to_event(row: Row) -> Event:
     """
     An entry of the feed.

@@ -29,6 +29,7 @@ from pushd.store.interface import (
     Standing,
 )
 from pushd.store.transaction import ITransaction, Statement
+from pushd.store.webhook_verbs import WebhookVerbs
 
 T = TypeVar("T")
 
@@ -44,7 +45,7 @@ def _touch(tx: ITransaction) -> None:
 
 
 @define(eq=False)
-class Verbs(AlertVerbs):
+class Verbs(AlertVerbs, WebhookVerbs):
     """
     See :class:`pushd.store.interface.IStore` for each verb.
     """

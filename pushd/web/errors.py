@@ -22,6 +22,7 @@ STATUS: tuple[tuple[type[BaseException], int], ...] = (
     (errors.UnknownDevice, 404),
     (errors.UnknownAlert, 404),
     (errors.UnknownCommand, 404),
+    (errors.UnknownWebhook, 404),
     (errors.EventsPurged, 410),
     (errors.Conflict, 409),
     (errors.Unavailable, 503),

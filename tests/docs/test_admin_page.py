@@ -15,6 +15,7 @@ import pushd.admin
 from pushd.model.alert import Alert
 from pushd.model.command import Command
 from pushd.model.device import Device, Load, Orphan
+from pushd.model.webhook import Attempt, Webhook
 from pushd.web.router import Router
 from tests.docs.pages import EXAMPLES, example, page
 from tests.docs.terminal import Desk, Shown, Terminal
@@ -163,7 +164,7 @@ def test_calls_are_listed() -> None:
     assert sorted(listed) == sorted(set(_routes()))
 
 
-@pytest.mark.parametrize("kind", [Alert, Command, Device, Load, Orphan])
+@pytest.mark.parametrize("kind", [Alert, Command, Delivery, Device, Load, Orphan, Webhook])
 def test_fields_are_listed(kind: type) -> None:
     """
     The page has a line for each field of what the API shows.

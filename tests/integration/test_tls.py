@@ -16,13 +16,13 @@ from tests.integration.conftest import MakeServer
 from tests.integration.server import until
 
 
-def make_certificate(folder: Path) -> Path:
+def make_certificate(folder: Path, *names: str) -> Path:
     """
-    Make a certificate for this machine that signs itself; a file that holds it and its key.
+    Make a certificate for this machine, and for names, that signs itself; a file that holds it and its key.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "pushd")])
-    here = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address(HOST))])
+    here = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address(HOST)), *map(x509.DNSName, names)])
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=key.public_key())

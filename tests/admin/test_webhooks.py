@@ -1,0 +1,239 @@
+"""
+Tests of ``/v1/webhooks``; that messages arrive is tested in ``tests/alerts``.
+"""
+
+from typing import Any
+
+import pytest
+
+from pushd.model.token import Role
+from tests.house import House, now
+
+URL = "https://receiver.example/hook"
+
+FIELDS = (
+    "id url types tags parallel created_at cursor disabled_at disabled_reason failing_since next_attempt_at"
+).split()
+
+CALLS = (
+    ("GET /v1/webhooks", Role.VIEWER),
+    ("GET /v1/webhooks/{id}", Role.VIEWER),
+    ("GET /v1/webhooks/{id}/deliveries", Role.VIEWER),
+    ("POST /v1/webhooks", Role.ADMIN),
+    ("PATCH /v1/webhooks/{id}", Role.ADMIN),
+    ("DELETE /v1/webhooks/{id}", Role.ADMIN),
+    ("POST /v1/webhooks/{id}/secret", Role.ADMIN),
+    ("POST /v1/webhooks/{id}/redeliver", Role.ADMIN),
+)
+
+
+def subscribe(house: House, **fields: Any) -> dict[str, Any]:
+    """
+    A new webhook.
+    """
+    answer = house.ask("POST /v1/webhooks", {"url": URL, **fields})
+    assert answer.code == 201, answer.body
+    found: dict[str, Any] = answer.json
+    return found
+
+
+def test_subscribing(house: House) -> None:
+    """
+    A webhook is added with what it is to be told of, and its secret is shown then and never again.
+    """
+    house.register("controlid:1")
+    answer = house.ask("POST /v1/webhooks", {"url": URL, "types": ["command.failed"], "tags": ["door"], "parallel": 4})
+    assert answer.code == 201
+    webhook = answer.json
+    assert answer.headers["location"] == f"/v1/webhooks/{webhook['id']}"
+    assert webhook.pop("secret").startswith("whsec_")
+    assert list(webhook) == FIELDS
+    assert webhook == {
+        **dict.fromkeys(FIELDS),
+        "id": webhook["id"],
+        "url": URL,
+        "types": ["command.failed"],
+        "tags": ["door"],
+        "parallel": 4,
+        "created_at": "2027-01-15T08:00:00.000Z",
+        "cursor": str(now(house.store.last_event())),
+    }
+    assert house.ask(f"GET /v1/webhooks/{webhook['id']}").json == webhook
+    assert house.ask("GET /v1/webhooks").json == {"items": [webhook], "next": None}
+
+
+def test_defaults(house: House) -> None:
+    """
+    Without more than a URL, everything is told, in order.
+    """
+    webhook = subscribe(house, types=None)
+    assert (webhook["types"], webhook["tags"], webhook["parallel"]) == ([], [], 1)
+
+
+def test_changing(house: House) -> None:
+    """
+    Fields are changed one by one; null puts them back.
+    """
+    path = f"/v1/webhooks/{subscribe(house, tags=['door'], parallel=2)['id']}"
+    changed = house.ask(f"PATCH {path}", {"types": ["device.offline"], "url": "http://other.example/"}).json
+    assert (changed["types"], changed["url"], changed["tags"]) == (
+        ["device.offline"],
+        "http://other.example/",
+        ["door"],
+    )
+    changed = house.ask(f"PATCH {path}", {"types": None, "tags": None, "parallel": None}).json
+    assert (changed["types"], changed["tags"], changed["parallel"]) == ([], [], 1)
+    assert house.ask(f"PATCH {path}", {}).json == changed
+    assert house.ask(f"GET {path}").json == changed
+
+
+def test_deleting(house: House) -> None:
+    """
+    A webhook that was deleted is gone.
+    """
+    path = f"/v1/webhooks/{subscribe(house)['id']}"
+    assert house.ask(f"DELETE {path}").code == 204
+    house.ask(f"GET {path}").problem(404)
+    house.ask(f"DELETE {path}").problem(404)
+
+
+def test_a_new_secret(house: House) -> None:
+    """
+    A secret is replaced, and shown once.
+    """
+    webhook = subscribe(house)
+    answer = house.ask(f"POST /v1/webhooks/{webhook['id']}/secret?overlap=3600")
+    assert answer.code == 201
+    assert answer.json["secret"].startswith("whsec_")
+    assert answer.json["secret"] != webhook["secret"]
+    assert b"whsec_" not in house.ask(f"GET /v1/webhooks/{webhook['id']}").body
+
+
+@pytest.mark.parametrize("overlap", ["-1", "x", "2592001"])
+def test_a_bad_overlap(house: House, overlap: str) -> None:
+    """
+    An overlap is a number of seconds, up to 30 days.
+    """
+    webhook = subscribe(house)
+    house.ask(f"POST /v1/webhooks/{webhook['id']}/secret?overlap={overlap}").problem(400)
+
+
+def test_lists_go_on(house: House) -> None:
+    """
+    A list is read piece by piece.
+    """
+    ids = [subscribe(house)["id"] for _ in range(5)]
+    first = house.ask("GET /v1/webhooks?limit=3").json
+    second = house.ask(f"GET /v1/webhooks?limit=3&cursor={first['next']}").json
+    assert [item["id"] for item in first["items"] + second["items"]] == ids
+    assert second["next"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "#/url"),
+        ({"url": None}, "#/url"),
+        ({"url": 5}, "#/url"),
+        ({"url": "example.com"}, "#/url"),
+        ({"url": "http://127.0.0.1:9000/"}, "#/url"),
+        ({"url": "http://169.254.169.254/latest/meta-data/"}, "#/url"),
+        ({"url": URL, "types": ["device.exploded"]}, "#/types"),
+        ({"url": URL, "types": "device.offline"}, "#/types"),
+        ({"url": URL, "tags": [5]}, "#/tags"),
+        ({"url": URL, "tags": ["x" * 300]}, "#/tags"),
+        ({"url": URL, "parallel": 0}, "#/parallel"),
+        ({"url": URL, "parallel": 17}, "#/parallel"),
+        ({"url": URL, "parallel": 1.5}, "#/parallel"),
+        ({"url": URL, "cursor": "1"}, "#/cursor"),
+        ({"url": URL, "secret": "mine"}, "#/secret"),
+        ([], "#"),
+    ],
+)
+def test_wrong_fields(house: House, body: Any, pointer: str) -> None:
+    """
+    What is wrong is named, and nothing is subscribed.
+    """
+    problem = house.ask("POST /v1/webhooks", body).problem(422)
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+    assert house.ask("GET /v1/webhooks").json["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"url": None}, "#/url"),
+        ({"url": "http://10.0.0.1/"}, "#/url"),
+        ({"parallel": 99}, "#/parallel"),
+        ({"id": None}, "#/id"),
+        ({"disabled_at": None}, "#/disabled_at"),
+        ({"colour": None}, "#/colour"),
+    ],
+)
+def test_wrong_changes(house: House, body: Any, pointer: str) -> None:
+    """
+    What cannot be changed is named, and nothing is.
+    """
+    webhook = subscribe(house)
+    problem = house.ask(f"PATCH /v1/webhooks/{webhook['id']}", body).problem(422)
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+    del webhook["secret"]
+    assert house.ask(f"GET /v1/webhooks/{webhook['id']}").json == webhook
+
+
+@pytest.mark.parametrize("body", [{"after": 5}, {"after": "x"}, {"after": "-1"}, {"after": "99"}, {"from": "1"}])
+def test_a_wrong_redelivery(house: House, body: Any) -> None:
+    """
+    An event after which to begin must be one that has happened.
+    """
+    webhook = subscribe(house)
+    problem = house.ask(f"POST /v1/webhooks/{webhook['id']}/redeliver", body).problem(422)
+    assert problem["errors"][0]["pointer"] in ("#/after", "#/from")
+
+
+def test_redelivery_without_a_body(house: House) -> None:
+    """
+    Without a body it goes on where it stopped.
+    """
+    webhook = subscribe(house)
+    assert house.ask(f"POST /v1/webhooks/{webhook['id']}/redeliver").json["cursor"] == webhook["cursor"]
+
+
+def test_too_many(house: House) -> None:
+    """
+    There may be 64 webhooks.
+    """
+    for _ in range(64):
+        subscribe(house)
+    assert house.ask("POST /v1/webhooks", {"url": URL}).problem(409)["type"] == "too-many-webhooks"
+
+
+@pytest.mark.parametrize("path", ["", "/secret", "/redeliver", "/deliveries"])
+def test_unknown(house: House, path: str) -> None:
+    """
+    A webhook that there is not is a 404, whatever is asked of it.
+    """
+    method = "POST" if path in ("/secret", "/redeliver") else "GET"
+    house.ask(f"{method} /v1/webhooks/nobody{path}").problem(404)
+
+
+@pytest.mark.parametrize(("line", "role"), CALLS)
+def test_roles(house: House, line: str, role: Role) -> None:
+    """
+    A viewer reads, and only an admin changes.
+    """
+    call = line.format(id=subscribe(house)["id"])
+    body = {"url": URL} if line.startswith(("POST /v1/webhooks", "PATCH")) and "{id}/" not in line else None
+    for other in (Role.VIEWER, Role.OPERATOR):
+        answer = house.ask(call, body, role=other)
+        assert (answer.code == 403) == (role is Role.ADMIN), other
+    assert house.ask(call, body).code in (200, 201, 204)
+
+
+def test_a_store_that_does_not_answer(house: House) -> None:
+    """
+    When nothing can be written, it is said so.
+    """
+    house.token_of(Role.ADMIN)
+    house.fail_store()
+    house.ask("POST /v1/webhooks", {"url": URL}).problem(503)

@@ -1,0 +1,152 @@
+"""
+Tests of :mod:`pushd.core.targets`: where webhooks may be sent.
+"""
+
+from ipaddress import ip_network
+
+import pytest
+
+from pushd.core.targets import TargetRefused, Targets
+from pushd.model.errors import InvalidFields
+
+PUBLIC = ("93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946", "2002:5db8:d822::", "64:ff9b::5db8:d822")
+
+INTERNAL = (
+    "127.0.0.1",
+    "127.8.8.8",
+    "0.0.0.0",
+    "10.1.2.3",
+    "172.16.0.1",
+    "192.168.1.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "192.0.2.1",
+    "198.18.0.1",
+    "224.0.0.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "::127.0.0.1",
+    "::ffff:127.0.0.1",
+    "::ffff:10.0.0.1",
+    "64:ff9b::7f00:1",
+    "64:ff9b:1::1",
+    "2002:7f00:1::",
+    "2002:a00:1::",
+    "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+    "fe80::1",
+    "fe80::1%1",
+    "fec0::1",
+    "fc00::1",
+    "fd12:3456::1",
+    "ff02::1",
+    "2001:db8::1",
+)
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+def test_public_addresses(address: str) -> None:
+    """
+    Whatever everybody on the Internet can reach may be sent to.
+    """
+    Targets().check_address(address)
+
+
+@pytest.mark.parametrize("address", INTERNAL)
+def test_all_others(address: str) -> None:
+    """
+    What is ours, in whatever form it is written or wrapped, may not.
+    """
+    with pytest.raises(TargetRefused, match="--webhook-allow"):
+        Targets().check_address(address)
+
+
+@pytest.mark.parametrize(
+    ("network", "address"),
+    [
+        ("127.0.0.0/8", "127.0.0.1"),
+        ("127.0.0.0/8", "::ffff:127.0.0.1"),
+        ("10.0.0.0/8", "64:ff9b::a00:1"),
+        ("fd00::/8", "fd12:3456::1"),
+        ("::1/128", "::1"),
+    ],
+)
+def test_an_operator_may_allow_more(network: str, address: str) -> None:
+    """
+    A network that was named may be sent to, and no other.
+    """
+    targets = Targets((ip_network(network),))
+    targets.check_address(address)
+    with pytest.raises(TargetRefused):
+        targets.check_address("192.168.1.1")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://example.com/hook?key=1", "https://example.com/hook?key=1"),
+        ("http://example.com:8080", "http://example.com:8080"),
+        ("https://bücher.example/ä", "https://xn--bcher-kva.example/%C3%A4"),
+        ("https://93.184.216.34/", "https://93.184.216.34/"),
+        ("https://[2606:2800:220:1::1]:444/", "https://[2606:2800:220:1::1]:444/"),
+        ("http://localhost/", "http://localhost/"),  # a name: its addresses are judged when it is connected to
+    ],
+)
+def test_urls(url: str, expected: str) -> None:
+    """
+    A URL is taken in the form in which it will be asked for.
+    """
+    assert Targets().check_url(url) == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "example.com",
+        "/hook",
+        "ftp://example.com/",
+        "file:///etc/passwd",
+        "gopher://example.com/",
+        "https://",
+        "https:///hook",
+        "https://user@example.com/",
+        "https://user:secret@example.com/",
+        "https://@example.com/",
+        "https://example.com/#top",
+        "https://example.com/#",
+        "https://example.com:0/",
+        "https://example.com:65536/",
+        "https://example.com:http/",
+        "https://example.com/a b",
+        "https://example.com/\r\nHost: other",
+        "https://example.com\\@other/",
+        "https://exa\ud800mple.com/",
+        "https://example.com/" + "x" * 2048,
+        "https://[::1",
+    ],
+)
+def test_what_is_no_url(url: str) -> None:
+    """
+    Anything else is refused, in words that name the field.
+    """
+    with pytest.raises(InvalidFields) as caught:
+        Targets().check_url(url)
+    [error] = caught.value.errors
+    assert error.pointer == "#/url"
+    assert "https://example.com/hook" in error.detail
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "127.1", "0x7f000001", "2130706433", "017700000001", "[::1]", "[::ffff:10.0.0.1]", "10.0.0.1"],
+)
+def test_an_address_is_judged_at_once(host: str) -> None:
+    """
+    A URL with the address of something internal, in any form that a resolver would take, is refused.
+    """
+    with pytest.raises(InvalidFields, match="--webhook-allow"):
+        Targets().check_url(f"http://{host}:8080/hook")
+    allowed = Targets((ip_network("127.0.0.0/8"), ip_network("10.0.0.0/8"), ip_network("::1")))
+    assert allowed.check_url(f"http://{host}:8080/hook")
