@@ -3,16 +3,18 @@ The assembly: builds each room once, starts them from the bottom up, and stops t
 """
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import define
+from treq.client import HTTPClient
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.client import Agent
 
 from pushd.admin import port as admin
 from pushd.admin.alerts import AlertsApp
@@ -21,7 +23,11 @@ from pushd.admin.devices import DevicesApp
 from pushd.admin.feed import FeedApp
 from pushd.admin.health import HealthApp
 from pushd.admin.sending import Sender
-from pushd.config import Config, ConfigError
+from pushd.alerts.mail import Envelope
+from pushd.alerts.postman import Postman
+from pushd.alerts.pulse import INTERVAL, Pulse, Stuck
+from pushd.alerts.smtp import SmtpCarrier, SmtpServer
+from pushd.config import Config, ConfigError, read_password
 from pushd.core.admission import Admissions
 from pushd.core.alerts import Alerts
 from pushd.core.clocks import Clocks
@@ -238,8 +244,12 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
     devices = HouseSite(device_port, device_port.limit, budget, reactor)
     operators = HouseSite(build_admin_port(core, in_thread), admin.limit, budget, reactor)
     service = PushdService(core, data_dir, (devices, operators), reactor)
+    rounds, postmen = tuple(_rounds(core, reactor)), tuple(_postmen(core, config, reactor))
+    watched = {each.title: each.stuck for each in rounds} | {each.title: each.stuck for each in postmen}
     for part in (
-        *_rounds(core, reactor),
+        *rounds,
+        *postmen,
+        *_pulses(config, watched, reactor),
         *_listeners("devices", config.devices, devices, reactor),
         *_listeners("admin", config.admin, operators, reactor),
     ):
@@ -251,6 +261,23 @@ def _rounds(core: Core, reactor: Any) -> Iterator[Round]:
     yield Round("sweep", core.clocks.interval, core.sweep, reactor)
     yield Round("sightings", FLUSH_SECONDS, core.presence.flush, reactor)
     yield Round("retention", PURGE_SECONDS, core.purge, reactor)
+
+
+def _postmen(core: Core, config: Config, reactor: Any) -> Iterator[Postman]:
+    if config.mail_from is None:
+        return
+    host, port = config.smtp
+    password = "" if config.smtp_password_file is None else read_password(config.smtp_password_file)
+    server = SmtpServer(host=host, port=port, tls=config.mail_tls, user=config.smtp_user, password=password)
+    envelope = Envelope(sender=config.mail_from, recipients=config.mail_to)
+    carrier = SmtpCarrier(server, reactor)
+    yield Postman(core.store, core.clocks, config.alert_rules, envelope, core.fleet.seen, carrier, random.random)
+
+
+def _pulses(config: Config, watched: Mapping[str, Stuck], reactor: Any) -> Iterator[Round]:
+    if config.pulse_url is not None:
+        pulse = Pulse(config.pulse_url, HTTPClient(Agent(reactor)), reactor, watched)
+        yield Round("pulse", INTERVAL, pulse.beat, reactor)
 
 
 def _listeners(option: str, endpoints: Sequence[str], site: HouseSite, reactor: Any) -> Iterator[Listener]:

@@ -21,7 +21,7 @@ from pushd.store.interface import EventPage
 
 _MOMENTS = (
     "not_before created_at expires_at sent_at acknowledged_at finished_at muted_until last_seen_at at raised_at"
-    " cleared_at"
+    " cleared_at mailed_at"
 ).split()
 
 _LARGE = ("payload", "result")
