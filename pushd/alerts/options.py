@@ -23,7 +23,7 @@ def read_address(text: str) -> str:
     The address of a mailbox.
     """
     if not text.isascii() or len(text) > 254 or not _ADDRESS.fullmatch(text):
-        raise ValueError(f"{text} is no plain address such as ops@example.org")
+        raise ValueError(f"{text[:80]!a} is no plain address such as ops@example.org")
     return text
 
 

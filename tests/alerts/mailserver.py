@@ -133,7 +133,7 @@ class MailServer:
         self._loop.run_forever()
         server.close()
         for protocol in self._protocols:
-            if protocol.transport is not None:
+            if isinstance(protocol.transport, asyncio.Transport):
                 protocol.transport.abort()
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
