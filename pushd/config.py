@@ -210,7 +210,7 @@ _OPTIONS: Mapping[str, tuple[str, Any]] = {
     "flapping": ("flapping", _flapping),
     "mail-to": ("mail_to", _addresses),
     "mail-from": ("mail_from", lambda value: options.read_address(_text(value))),
-    "mail-remind": ("mail_remind", options.read_hours),
+    "mail-remind": ("mail_remind", options.read_remind),
     "smtp": ("smtp", lambda value: options.read_server(_text(value))),
     "smtp-tls": ("smtp_tls", options.read_tls),
     "smtp-user": ("smtp_user", _text),

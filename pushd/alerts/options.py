@@ -11,8 +11,9 @@ from hyperlink import URL
 
 from pushd.alerts.smtp import Tls
 
+MIN_REMIND = 0.1
 MAX_REMIND = 8760.0
-"""Hours: a year."""
+"""Hours: six minutes, that nobody is flooded, to a year."""
 
 _ADDRESS = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[a-z0-9-]+(\.[a-z0-9-]+)*", re.I)
 _SERVER = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+)):([0-9]{1,5})", re.I | re.A)
@@ -46,16 +47,16 @@ def read_tls(value: object) -> Tls:
     return Tls(str(value))
 
 
-def read_hours(value: object) -> float:
+def read_remind(value: object) -> float:
     """
-    A number of hours.
+    Hours between reminders; 0 is never.
     """
     try:
         hours = float(str(value))
     except ValueError:
         hours = -1
-    if isinstance(value, bool) or not 0 <= hours <= MAX_REMIND:
-        raise ValueError(f"hours are wanted, 0 to {MAX_REMIND:g}")
+    if isinstance(value, bool) or not (hours == 0 or MIN_REMIND <= hours <= MAX_REMIND):
+        raise ValueError(f"hours are wanted, {MIN_REMIND:g} to {MAX_REMIND:g}, or 0 for never")
     return hours
 
 

@@ -149,14 +149,14 @@ class Conversation(ESMTPClient):
         """
         Something that keeps the server from taking any mail.
         """
-        self._end(NotTaken(_printable(str(exc))))
+        self._end(NotTaken(f"does not agree: {_printable(str(exc))}"))
         super().sendError(exc)
 
     def timeoutConnection(self) -> None:
         """
         The server is silent.
         """
-        self._end(NotTaken(f"it did not answer within {self.timeout:g} s"))
+        self._end(NotTaken(f"did not answer within {self.timeout:g} s"))
         self._hang_up()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -164,7 +164,7 @@ class Conversation(ESMTPClient):
         The end, whoever wanted it.
         """
         super().connectionLost(reason)
-        self._end(NotTaken(f"it hung up: {_printable(reason.getErrorMessage())}"))
+        self._end(NotTaken(f"hung up: {_printable(reason.getErrorMessage())}"))
 
     def _hang_up(self) -> None:
         assert ITCPTransport.providedBy(self.transport)
@@ -172,7 +172,7 @@ class Conversation(ESMTPClient):
 
     def _outcome(self, code: int, resp: bytes | str) -> Taken | NotTaken:
         if not self.toAddressesResult:
-            return NotTaken(f"it takes no mail from {self._envelope.sender}: {_answer(code, resp)}")
+            return NotTaken(f"takes no mail from {self._envelope.sender}: {_answer(code, resp)}")
         answers = {to: (said, why) for to, said, why in self.toAddressesResult}
         answers |= dict.fromkeys(self.successAddresses, (code, resp))
         not_taken = {to.decode("ascii"): said for to, said in answers.items() if said[0] not in SUCCESS}
@@ -205,6 +205,7 @@ class SmtpCarrier:
     server: SmtpServer
     reactor: Any
     patience: float = PATIENCE
+    conversation: float = CONVERSATION
 
     async def send(self, envelope: Envelope, mail: bytes) -> Taken:
         """
@@ -218,9 +219,11 @@ class SmtpCarrier:
         except Exception as error:
             self._refuse(error, "cannot be reached: ")
         try:
-            return await conversation.taken.addTimeout(CONVERSATION, self.reactor)
-        except (NotTaken, defer.TimeoutError) as error:
+            return await conversation.taken.addTimeout(self.conversation, self.reactor)
+        except NotTaken as error:
             self._refuse(error)
+        except defer.TimeoutError:
+            self._refuse(NotTaken(f"took longer than {self.conversation:g} s"))
 
     def _endpoint(self) -> IStreamClientEndpoint:
         host, port = self.server.host, self.server.port

@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import deferLater
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.task import Clock, LoopingCall, deferLater
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 
 from pushd.alerts.mail import Envelope
-from pushd.alerts.smtp import NotTaken, SmtpCarrier, SmtpServer, Taken, Tls
+from pushd.alerts.smtp import Conversation, NotTaken, SmtpCarrier, SmtpServer, Taken, Tls
 from tests.alerts.certificates import Authority
 from tests.alerts.mailserver import HOST, MailServer
 
@@ -232,6 +235,74 @@ async def test_server_that_never_greets_is_left() -> None:
     with socket.create_server((HOST, 0)) as listening:
         mute = MailServer(port=listening.getsockname()[1])
         assert "did not answer within 0.2 s" in await refusal(carrier(mute, patience=0.2))
+
+
+async def test_server_that_drips_is_left() -> None:
+    """
+    A server that goes on talking, and never comes to its point, is left as well.
+    """
+    from twisted.internet import reactor as installed
+
+    reactor: Any = installed
+    listening = reactor.listenTCP(0, Factory.forProtocol(Dripping), interface=HOST)
+    by = carrier(MailServer(port=listening.getHost().port))
+    by.conversation = 0.3
+    assert "took longer than 0.3 s" in await refusal(by)
+    await listening.stopListening()
+
+
+class Dripping(Protocol):
+    """
+    A greeting without an end.
+    """
+
+    def connectionMade(self) -> None:
+        """
+        Begin to talk.
+        """
+        self.call = LoopingCall(self.talk)
+        self.call.start(0.02)
+
+    def talk(self) -> None:
+        """
+        Another line.
+        """
+        assert self.transport is not None
+        self.transport.write(b"220-and\r\n")
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        Be silent.
+        """
+        self.call.stop()
+
+
+def test_words_in_the_clear_are_not_taken_for_secured_ones(clock: Clock) -> None:
+    """
+    What somebody on the way puts behind the server's permission to begin TLS is not read as said within it.
+    """
+    transport = Transport()
+    server = SmtpServer(host="localhost", port=25, tls=Tls.STARTTLS)
+    conversation = Conversation(server, EVERYBODY, MAIL, 30)
+    vars(conversation)["callLater"] = clock.callLater
+    conversation.makeConnection(transport)
+    conversation.dataReceived(b"220 hello\r\n250-mail.test\r\n250 STARTTLS\r\n")
+    conversation.dataReceived(b"220 go ahead\r\n250 I am the server, trust me\r\n")
+    said = [line.split()[0] for line in transport.value().splitlines()]
+    assert said == [b"EHLO", b"STARTTLS", b"EHLO"]
+    conversation.connectionLost()
+    conversation.taken.addErrback(lambda failure: failure.trap(NotTaken))
+
+
+class Transport(StringTransport):
+    """
+    A transport that can be secured.
+    """
+
+    def startTLS(self, context: object) -> None:
+        """
+        See :class:`twisted.internet.interfaces.ITLSTransport`.
+        """
 
 
 async def test_sending_can_be_cancelled(server: MailServer) -> None:
