@@ -9,15 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from attrs import field, frozen
-from twisted.logger import Logger
 
 from pushd.alerts import options
 from pushd.alerts.smtp import Tls
 from pushd.core.admission import DEFAULT_MAX_PENDING, Mode
 from pushd.model.alert import AlertRules
 from pushd.web.address import Networks
-
-_log = Logger()
 
 MAX_HOLD = 55.0
 """Seconds; proxies commonly cut a silent connection after 60."""
@@ -250,25 +247,6 @@ def _check_mails(config: Config) -> None:
         raise ConfigError("--smtp-password-file: --smtp-user is missing, the name that the password belongs to.")
     if config.smtp_user is not None and config.mail_tls is Tls.NONE and not options.is_local(config.smtp[0]):
         raise ConfigError("--smtp-tls: none would show the password to the network; starttls or tls is wanted.")
-
-
-def read_password(path: Path) -> str:
-    """
-    The password that a file holds, without the end of its line; one that others can read is warned of.
-
-    :raises ConfigError: if it cannot be read.
-    """
-    try:
-        if path.stat().st_mode & 0o077:
-            _log.warn("--smtp-password-file: others can read {path}; chmod 600 keeps it from them", path=str(path))
-        password = path.read_text("utf-8").rstrip("\r\n")
-    except OSError as error:
-        raise ConfigError(f"--smtp-password-file: {path} cannot be read: {error.strerror}.") from None
-    except ValueError:
-        raise ConfigError(f"--smtp-password-file: {path} is no text.") from None
-    if not password:
-        raise ConfigError(f"--smtp-password-file: {path} is empty.")
-    return password
 
 
 def _read_file(path: Path) -> dict[str, object]:

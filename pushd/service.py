@@ -23,11 +23,8 @@ from pushd.admin.devices import DevicesApp
 from pushd.admin.feed import FeedApp
 from pushd.admin.health import HealthApp
 from pushd.admin.sending import Sender
-from pushd.alerts.mail import Envelope
-from pushd.alerts.postman import Postman
 from pushd.alerts.pulse import INTERVAL, Pulse, Stuck
-from pushd.alerts.smtp import SmtpCarrier, SmtpServer
-from pushd.config import Config, ConfigError, read_password
+from pushd.config import Config, ConfigError
 from pushd.core.admission import Admissions
 from pushd.core.alerts import Alerts
 from pushd.core.clocks import Clocks
@@ -52,6 +49,7 @@ from pushd.dialects.controlid.dialect import CONTROL_ID
 from pushd.dialects.servereye.app import door as servereye_door
 from pushd.dialects.servereye.dialect import SERVER_EYE
 from pushd.listening import Listener, listener
+from pushd.mailing import postmen
 from pushd.model.errors import StoreRefused
 from pushd.model.ids import IdSource
 from pushd.model.token import Role
@@ -244,11 +242,11 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
     devices = HouseSite(device_port, device_port.limit, budget, reactor)
     operators = HouseSite(build_admin_port(core, in_thread), admin.limit, budget, reactor)
     service = PushdService(core, data_dir, (devices, operators), reactor)
-    rounds, postmen = tuple(_rounds(core, reactor)), tuple(_postmen(core, config, reactor))
-    watched = {each.title: each.stuck for each in rounds} | {each.title: each.stuck for each in postmen}
+    rounds, posts = tuple(_rounds(core, reactor)), tuple(postmen(core, config, reactor))
+    watched = {each.title: each.stuck for each in rounds} | {each.title: each.stuck for each in posts}
     for part in (
         *rounds,
-        *postmen,
+        *posts,
         *_pulses(config, watched, reactor),
         *_listeners("devices", config.devices, devices, reactor),
         *_listeners("admin", config.admin, operators, reactor),
@@ -261,17 +259,6 @@ def _rounds(core: Core, reactor: Any) -> Iterator[Round]:
     yield Round("sweep", core.clocks.interval, core.sweep, reactor)
     yield Round("sightings", FLUSH_SECONDS, core.presence.flush, reactor)
     yield Round("retention", PURGE_SECONDS, core.purge, reactor)
-
-
-def _postmen(core: Core, config: Config, reactor: Any) -> Iterator[Postman]:
-    if config.mail_from is None:
-        return
-    host, port = config.smtp
-    password = "" if config.smtp_password_file is None else read_password(config.smtp_password_file)
-    server = SmtpServer(host=host, port=port, tls=config.mail_tls, user=config.smtp_user, password=password)
-    envelope = Envelope(sender=config.mail_from, recipients=config.mail_to)
-    carrier = SmtpCarrier(server, reactor)
-    yield Postman(core.store, core.clocks, config.alert_rules, envelope, core.fleet.seen, carrier, random.random)
 
 
 def _pulses(config: Config, watched: Mapping[str, Stuck], reactor: Any) -> Iterator[Round]:

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.logger import capturedLogs, formatEvent
 
 from pushd.alerts.smtp import Tls
-from pushd.config import Config, ConfigError, read_config, read_password
+from pushd.config import Config, ConfigError, read_config
 from pushd.core.admission import Mode
 
 DIALECTS = ("controlid", "servereye")
@@ -184,37 +183,6 @@ def test_password_does_not_leave_the_machine_in_the_clear() -> None:
     assert read(**MAILS, **login).mail_tls is Tls.NONE
     with pytest.raises(ConfigError, match=r"^--smtp-tls: none would show the password"):
         read(**MAILS, **login, smtp="mail.example.org:25")
-
-
-def test_password_is_read_from_its_file(tmp_path: Path) -> None:
-    """
-    A password is what stands in the file's line, spaces included; one that others can read is warned of.
-    """
-    file = tmp_path / "password"
-    file.write_text(" sécret \n", "utf-8")
-    file.chmod(0o640)
-    with capturedLogs() as told:
-        assert read_password(file) == " sécret "
-        assert [event["log_level"].name for event in told] == ["warn"]
-        assert "chmod 600" in formatEvent(told[0])
-        file.chmod(0o600)
-        assert read_password(file) == " sécret "
-    assert len(told) == 1
-
-
-@pytest.mark.parametrize(
-    ("content", "words"), [(None, "cannot be read: No such file"), (b"\n", "is empty"), (b"\xff", "is no text")]
-)
-def test_password_that_cannot_be_read(tmp_path: Path, content: bytes | None, words: str) -> None:
-    """
-    A file without a password in it is named.
-    """
-    file = tmp_path / "password"
-    if content is not None:
-        file.touch(0o600)
-        file.write_bytes(content)
-    with pytest.raises(ConfigError, match=f"^--smtp-password-file: {file} {words}"):
-        read_password(file)
 
 
 def test_unknown_option_is_named() -> None:

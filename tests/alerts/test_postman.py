@@ -124,8 +124,9 @@ def test_alert_is_mailed_at_once_and_once(office: Office) -> None:
     Whoever is to be told of an alert is told when it is raised, by one mail.
     """
     office.silence("controlid:1")
-    office.wait(HOUR, 100)
     assert office.carrier.subjects == ["[pushd] controlid:1 is silent"]
+    office.wait(HOUR, 100)
+    assert len(office.carrier.brought) == 1
     assert office.carrier.brought[0][0] == (ANA, BOB)
 
 
