@@ -35,6 +35,17 @@ def fall_silent(database: Path, devices: Sequence[str]) -> None:
     now(store.close())
 
 
+def silent_site(make_server: MakeServer, post: MailServer) -> Server:
+    """
+    A server that is about to raise an alert about a site, and to mail it.
+    """
+    addresses = ("--mail-to=ops@example.org", "--mail-from=pushd@example.org", f"--smtp={HOST}:{post.port}")
+    server = make_server("--alert-window=0", *addresses)
+    server.data_dir.mkdir(0o700)
+    fall_silent(server.data_dir / "pushd.sqlite", SITE)
+    return server
+
+
 def raised(server: Server) -> bool:
     """
     Whether an alert is open.
@@ -50,12 +61,7 @@ def test_site_that_fell_silent_is_one_mail_through_a_kill(make_server: MakeServe
     post = MailServer()
     with post.running():
         pass  # so that there is a port on which nobody listens
-    server = make_server(
-        *("--alert-window=0", "--mail-to=ops@example.org", "--mail-from=pushd@example.org"),
-        f"--smtp={HOST}:{post.port}",
-    )
-    server.data_dir.mkdir(0o700)
-    fall_silent(server.data_dir / "pushd.sqlite", SITE)
+    server = silent_site(make_server, post)
     server.start()
     until(lambda: raised(server), "an alert")
     until(lambda: "Mails cannot be sent, and wait" in server.log.read_text(), "a mail that is not taken")
@@ -72,3 +78,21 @@ def test_site_that_fell_silent_is_one_mail_through_a_kill(make_server: MakeServe
     assert received.mail["Subject"] == f"[pushd] 6 devices behind {ADDRESS} are silent"
     text = str(received.mail.get_content())
     assert all(f"  {device}  Gate  last seen on " in text for device in SITE)
+
+
+def test_stop_does_not_wait_for_a_slow_mail_server(make_server: MakeServer) -> None:
+    """
+    A server that is stopped while the mail server thinks about a mail ends at once, and sends it after its next start.
+    """
+    post = MailServer()
+    post.hangs.set()
+    with post.running():
+        server = silent_site(make_server, post).start()
+        until(lambda: post.waiting, "a mail that is on its way")
+        assert server.stop() == 0
+        assert "Not all was finished" not in server.log.read_text()
+        assert "Traceback" not in server.log.read_text()
+    post.mails.clear()
+    with post.running():
+        server.start()
+        until(lambda: len(post), "the mail")
