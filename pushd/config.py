@@ -10,6 +10,8 @@ from typing import Any
 
 from attrs import field, frozen
 
+from pushd.alerts import options
+from pushd.alerts.smtp import Tls
 from pushd.core.admission import DEFAULT_MAX_PENDING, Mode
 from pushd.model.alert import AlertRules
 from pushd.web.address import Networks
@@ -44,6 +46,15 @@ class Config:
     trusted_proxies: Networks = ()
     alert_window: float = 30.0
     flapping: tuple[int, float] = (5, 600.0)
+    mail_to: tuple[str, ...] = ()
+    mail_from: str | None = None
+    mail_remind: float = 24.0
+    """Hours."""
+    smtp: tuple[str, int] = ("localhost", 25)
+    smtp_tls: Tls | None = None
+    smtp_user: str | None = None
+    smtp_password_file: Path | None = None
+    pulse_url: str | None = field(default=None, repr=False)
 
     @property
     def alert_rules(self) -> AlertRules:
@@ -51,7 +62,17 @@ class Config:
         When an alert is raised.
         """
         changes, within = self.flapping
-        return AlertRules(window=self.alert_window, changes=changes, within=within)
+        remind = self.mail_remind * 3600 or None
+        return AlertRules(
+            window=self.alert_window, changes=changes, within=within, mails=bool(self.mail_to), remind=remind
+        )
+
+    @property
+    def mail_tls(self) -> Tls:
+        """
+        How the way to the mail server is secured: unless somebody said so, it must be if it leaves this machine.
+        """
+        return self.smtp_tls or (Tls.NONE if options.is_local(self.smtp[0]) else Tls.STARTTLS)
 
     webhook_allow: Networks = ()
 
@@ -167,6 +188,10 @@ def _networks(value: object) -> Networks:
         raise ConfigError(f"a network such as 10.0.0.0/8 is wanted: {error}") from None
 
 
+def _addresses(value: object) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(options.read_address(text) for text in _texts(value)))
+
+
 _OPTIONS: Mapping[str, tuple[str, Any]] = {
     "data-dir": ("data_dir", _path),
     "store": ("store", _store),
@@ -183,6 +208,14 @@ _OPTIONS: Mapping[str, tuple[str, Any]] = {
     "alert-window": ("alert_window", _seconds),
     "flapping": ("flapping", _flapping),
     "webhook-allow": ("webhook_allow", _networks),
+    "mail-to": ("mail_to", _addresses),
+    "mail-from": ("mail_from", lambda value: options.read_address(_text(value))),
+    "mail-remind": ("mail_remind", options.read_remind),
+    "smtp": ("smtp", lambda value: options.read_server(_text(value))),
+    "smtp-tls": ("smtp_tls", options.read_tls),
+    "smtp-user": ("smtp_user", _text),
+    "smtp-password-file": ("smtp_password_file", _path),
+    "pulse-url": ("pulse_url", lambda value: options.read_url(_text(value))),
 }
 """Each option by its name, on the command line and in the file: which field it is, and how it is read."""
 
@@ -193,13 +226,30 @@ def read_config(given: Mapping[str, object], file: str | None, dialects: Sequenc
 
     :raises ConfigError: naming the option that is wrong.
     """
-    options = ({} if file is None else _read_file(Path(file))) | dict(given)
-    fields: dict[str, Any] = dict(_read_option(name, value) for name, value in options.items())
+    said = ({} if file is None else _read_file(Path(file))) | dict(given)
+    fields: dict[str, Any] = dict(_read_option(name, value) for name, value in said.items())
     config = Config(**fields)
     unknown = sorted(set(config.holds) - set(dialects))
     if unknown:
         raise ConfigError(f"--hold: {unknown[0]} is no dialect; those that there are: {', '.join(dialects)}.")
+    _check_mails(config)
     return config
+
+
+def _check_mails(config: Config) -> None:
+    """
+    :raises ConfigError: if options do not go together.
+    """
+    if config.mail_to and config.mail_from is None:
+        raise ConfigError("--mail-to: --mail-from is missing, the address that the mails come from.")
+    if config.mail_from is not None and not config.mail_to:
+        raise ConfigError("--mail-from: --mail-to is missing, the address that the mails go to.")
+    if config.smtp_user is not None and config.smtp_password_file is None:
+        raise ConfigError("--smtp-user: --smtp-password-file is missing, a file that holds the password.")
+    if config.smtp_password_file is not None and config.smtp_user is None:
+        raise ConfigError("--smtp-password-file: --smtp-user is missing, the name that the password belongs to.")
+    if config.smtp_user is not None and config.mail_tls is Tls.NONE and not options.is_local(config.smtp[0]):
+        raise ConfigError("--smtp-tls: none would show the password to the network; starttls or tls is wanted.")
 
 
 def _read_file(path: Path) -> dict[str, object]:
@@ -217,5 +267,5 @@ def _read_option(name: str, value: object) -> tuple[str, object]:
     field_name, read = _OPTIONS[name]
     try:
         return field_name, read(value)
-    except ConfigError as error:
+    except (ConfigError, ValueError) as error:
         raise ConfigError(f"--{name}: {error}.") from None

@@ -23,6 +23,8 @@ class Round(Service):
     interval: float
     work: Callable[[], Awaitable[object]]
     clock: IReactorTime
+    done_at: float = field(default=0.0, init=False)
+    """When a round last ended well, or the first could begin, in seconds of the clock."""
     _call: LoopingCall | None = field(default=None, init=False)
     _log = Logger()
 
@@ -31,6 +33,7 @@ class Round(Service):
         Start; the first round comes after one interval.
         """
         super().startService()
+        self.done_at = self.clock.seconds()
         self._call = LoopingCall(self._go_round)
         self._call.clock = self.clock
         self._call.start(self.interval, now=False)
@@ -43,9 +46,16 @@ class Round(Service):
         if self._call is not None and self._call.running:
             self._call.stop()
 
+    def stuck(self, seconds: float) -> bool:
+        """
+        Whether no round ended well for longer than that, beyond the interval.
+        """
+        return self.clock.seconds() - self.done_at - self.interval > seconds
+
     async def _go_round(self) -> None:
         try:
             await self.work()
+            self.done_at = self.clock.seconds()
         except PushdError as error:  # the store does not answer, say: the next round tries again
             self._log.error("The round could not be finished: {title}: {error}", title=self.title, error=str(error))
         except Exception:

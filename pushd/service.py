@@ -3,16 +3,18 @@ The assembly: builds each room once, starts them from the bottom up, and stops t
 """
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import define
+from treq.client import HTTPClient
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.client import Agent
 from twisted.web.iweb import IAgent
 
 from pushd.admin.alerts import AlertsApp
@@ -24,6 +26,7 @@ from pushd.admin.port import AdminPort
 from pushd.admin.sending import Sender
 from pushd.admin.webhooks import WebhooksApp
 from pushd.alerts.posting import Poster
+from pushd.alerts.pulse import INTERVAL, Pulse, Stuck
 from pushd.alerts.wants import Wants
 from pushd.alerts.webhooks import GLANCE_SECONDS, Couriers, build_agent
 from pushd.config import Config, ConfigError
@@ -54,6 +57,7 @@ from pushd.dialects.controlid.dialect import CONTROL_ID
 from pushd.dialects.servereye.app import door as servereye_door
 from pushd.dialects.servereye.dialect import SERVER_EYE
 from pushd.listening import Listener, listener
+from pushd.mailing import postmen
 from pushd.model.errors import StoreRefused
 from pushd.model.ids import IdSource
 from pushd.model.token import Role
@@ -254,10 +258,14 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
     operators = HouseSite(build_admin_port(core, in_thread), budget, reactor)
     service = PushdService(core, data_dir, (devices, operators), reactor)
     couriers = build_couriers(core, build_agent(reactor, core.webhooks.targets))
+    rounds, posts = tuple(_rounds(core, couriers, reactor)), tuple(postmen(core, config, reactor))
+    watched = {"webhooks": couriers.stuck}
+    watched |= {each.title: each.stuck for each in rounds} | {each.title: each.stuck for each in posts}
     for part in (
-        *_rounds(core, reactor),
+        *rounds,
         couriers,
-        Round("webhooks", GLANCE_SECONDS, couriers.glance, reactor),
+        *posts,
+        *_pulses(config, watched, reactor),
         *_listeners("devices", config.devices, devices, reactor),
         *_listeners("admin", config.admin, operators, reactor),
     ):
@@ -265,11 +273,18 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
     return service
 
 
-def _rounds(core: Core, reactor: Any) -> Iterator[Round]:
+def _rounds(core: Core, couriers: Couriers, reactor: Any) -> Iterator[Round]:
     yield Round("sweep", core.clocks.interval, core.sweep, reactor)
     yield Round("watchdog", core.clocks.interval, core.watch, reactor)
     yield Round("sightings", FLUSH_SECONDS, core.presence.flush, reactor)
+    yield Round("webhooks passed over", GLANCE_SECONDS, couriers.glance, reactor)
     yield Round("retention", PURGE_SECONDS, core.purge, reactor)
+
+
+def _pulses(config: Config, watched: Mapping[str, Stuck], reactor: Any) -> Iterator[Round]:
+    if config.pulse_url is not None:
+        pulse = Pulse(config.pulse_url, HTTPClient(Agent(reactor)), reactor, watched)
+        yield Round("pulse", INTERVAL, pulse.beat, reactor)
 
 
 def _listeners(option: str, endpoints: Sequence[str], site: HouseSite, reactor: Any) -> Iterator[Listener]:

@@ -53,6 +53,23 @@ class Options(usage.Options):
             None,
             "CHANGES/SECONDS: a device that comes and goes so often is one alert. [default: 5/600]",
         ],
+        ["mail-from", None, None, "The address that mails come from."],
+        ["mail-remind", None, None, "Hours after which an open alert is mailed again; 0: never. [default: 24]"],
+        ["smtp", None, None, "HOST:PORT of the mail server. [default: localhost:25]"],
+        [
+            "smtp-tls",
+            None,
+            None,
+            "starttls, tls or none. [default: starttls; none if the mail server is on this machine]",
+        ],
+        ["smtp-user", None, None, "The name by which the mail server knows us."],
+        ["smtp-password-file", None, None, "A file that holds the password for it, readable by its owner only."],
+        [
+            "pulse-url",
+            None,
+            None,
+            "A URL that is fetched every minute while all is well: somebody outside notices when that ends.",
+        ],
         ["config", None, None, "A file of options, pushd.toml say; the command line wins."],
     ]
     optFlags = [  # noqa: N815, RUF012 - Twisted's way
@@ -99,6 +116,12 @@ class Options(usage.Options):
         A network, not a public one, where webhooks may be sent nevertheless, such as 10.0.0.0/8; may be repeated.
         """
         self._add("webhook-allow", cidr)
+
+    def opt_mail_to(self, address: str) -> None:
+        """
+        An address that is mailed about alerts; may be repeated. Without it there are no mails.
+        """
+        self._add("mail-to", address)
 
     def config(self) -> Config:
         """

@@ -3,10 +3,12 @@ What holds for every test: nothing fails in silence, and nothing is left behind.
 """
 
 import gc
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import pytest_twisted  # type: ignore[import-untyped]
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, globalLogPublisher
 from zope.interface import implementer
@@ -18,6 +20,14 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """
+    Tests that are coroutines run on the reactor.
+    """
+    if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function):
+        pytest_twisted.ensureDeferred(item.function)
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pushd.alerts.smtp import Tls
 from pushd.config import Config, ConfigError, read_config
 from pushd.core.admission import Mode
 
@@ -59,6 +60,12 @@ def test_defaults() -> None:
         ("hold", {"servereye": 55}, "holds", {"servereye": 55}),
         ("batch", "4", "batch", 4),
         ("keep", "7", "keep", 7),
+        ("mail-remind", "0", "mail_remind", 0.0),
+        ("mail-remind", 1.5, "mail_remind", 1.5),
+        ("smtp", "mail.example.org:587", "smtp", ("mail.example.org", 587)),
+        ("smtp", "[::1]:25", "smtp", ("::1", 25)),
+        ("smtp-tls", "tls", "smtp_tls", Tls.TLS),
+        ("pulse-url", "https://example.org/ping/1?x=y", "pulse_url", "https://example.org/ping/1?x=y"),
         ("trusted-proxy", ["10.0.0.0/8", "::1"], "trusted_proxies", (ip_network("10.0.0.0/8"), ip_network("::1"))),
         ("webhook-allow", "127.0.0.0/8", "webhook_allow", (ip_network("127.0.0.0/8"),)),
     ],
@@ -101,6 +108,24 @@ def test_value_that_is_taken(option: str, value: object, field: str, expected: o
         ("hold", "morse=5", "morse is no dialect; those that there are: controlid, servereye"),
         ("batch", "0", "at least 1"),
         ("keep", "0", "at least 1"),
+        ("mail-to", "ops", "'ops' is no plain address such as ops@example.org"),
+        ("mail-to", "Ops <ops@example.org>", "no plain address"),
+        ("mail-to", "ops@example.org\nBcc: eve@example.org", "no plain address"),
+        ("mail-to", "öps@example.org", "no plain address"),
+        ("mail-to", "ops@example.org", "--mail-from is missing"),
+        ("mail-from", "pushd@example.org", "--mail-to is missing"),
+        ("mail-remind", "-1", "hours are wanted, 0.1 to 8760, or 0 for never"),
+        ("mail-remind", "0.001", "hours are wanted"),
+        ("mail-remind", "never", "hours are wanted, 0.1 to 8760, or 0 for never"),
+        ("smtp", "mail.example.org", "HOST:PORT is wanted"),
+        ("smtp", "mail.example.org:0", "HOST:PORT is wanted"),
+        ("smtp", "::1:25", "HOST:PORT is wanted"),
+        ("smtp-tls", "ssl", "one of starttls, tls, none is wanted"),
+        ("smtp-user", "us", "--smtp-password-file is missing"),
+        ("smtp-password-file", "/etc/pushd/smtp", "--smtp-user is missing"),
+        ("pulse-url", "example.org/ping", "a URL is wanted"),
+        ("pulse-url", "ftp://example.org/", "a URL is wanted"),
+        ("pulse-url", "https://", "a URL is wanted"),
         ("trusted-proxy", "10.0.0.1/8", "a network such as 10.0.0.0/8"),
         ("webhook-allow", "localhost", "a network such as 10.0.0.0/8"),
         ("trusted-proxy", "proxy", "a network such as 10.0.0.0/8"),
@@ -115,7 +140,51 @@ def test_value_that_is_refused(option: str, value: object, words: str) -> None:
     line = str(refused.value)
     assert line.startswith(f"--{option}: ")
     assert words in line
-    assert "\n" not in line
+    assert line.isprintable()
+
+
+MAILS = {"mail_to": ["ana@example.org", "bob@example.org", "ana@example.org"], "mail_from": "pushd@example.org"}
+
+
+def test_mails_are_sent_if_somebody_is_to_have_them() -> None:
+    """
+    With an address to mail to there are mails, and reminders every day; without, there are none.
+    """
+    config = read(**MAILS)
+    assert config.mail_to == ("ana@example.org", "bob@example.org")
+    assert (config.alert_rules.mails, config.alert_rules.remind) == (True, 86400)
+    assert read(**MAILS, mail_remind="0").alert_rules.remind is None
+    assert read().alert_rules.mails is False
+
+
+@pytest.mark.parametrize(
+    ("options", "tls"),
+    [
+        ({}, Tls.NONE),
+        ({"smtp": "127.0.0.2:25"}, Tls.NONE),
+        ({"smtp": "[::1]:25"}, Tls.NONE),
+        ({"smtp": "localhost:25", "smtp_tls": "starttls"}, Tls.STARTTLS),
+        ({"smtp": "mail.example.org:25"}, Tls.STARTTLS),
+        ({"smtp": "192.0.2.1:25"}, Tls.STARTTLS),
+        ({"smtp": "mail.example.org:25", "smtp_tls": "none"}, Tls.NONE),
+        ({"smtp": "mail.example.org:465", "smtp_tls": "tls"}, Tls.TLS),
+    ],
+)
+def test_way_to_the_mail_server_is_secured(options: dict[str, str], tls: Tls) -> None:
+    """
+    Mails do not leave this machine in the clear unless the operator says so.
+    """
+    assert read(**MAILS, **options).mail_tls is tls
+
+
+def test_password_does_not_leave_the_machine_in_the_clear() -> None:
+    """
+    Who would show the mail server's password to the network is told so.
+    """
+    login = {"smtp_user": "us", "smtp_password_file": "/etc/pushd/smtp", "smtp_tls": "none"}
+    assert read(**MAILS, **login).mail_tls is Tls.NONE
+    with pytest.raises(ConfigError, match=r"^--smtp-tls: none would show the password"):
+        read(**MAILS, **login, smtp="mail.example.org:25")
 
 
 def test_unknown_option_is_named() -> None:
@@ -182,10 +251,8 @@ ANYTHING = st.recursive(
     max_leaves=5,
 )
 OPTION = st.sampled_from(
-    (
-        "data-dir store devices admin admission max-pending require-proof base hold batch keep trusted-proxy"
-        " webhook-allow"
-    ).split()
+    "data-dir store devices admin admission max-pending require-proof base hold batch keep trusted-proxy"
+    " webhook-allow mail-to mail-from mail-remind smtp smtp-tls smtp-user smtp-password-file pulse-url".split()
 )
 
 

@@ -2,9 +2,10 @@
 Tests of :mod:`pushd.rounds`.
 """
 
+from collections.abc import Awaitable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
 from pushd.rounds import Round
@@ -67,6 +68,35 @@ def test_slow_round_is_not_overtaken(clock: Clock) -> None:
     assert len(slow) == 2
     rounds.stopService()
     slow[1].callback(None)
+
+
+def test_work_that_makes_no_progress_is_noticed(clock: Clock, no_logged_failure: list[Any]) -> None:
+    """
+    Whether rounds end well can be asked: one that hangs does not, nor one that fails each time.
+    """
+    works: list[Awaitable[object]] = []
+
+    def work() -> Awaitable[object]:
+        return works.pop()
+
+    rounds = Round("work", 10, work, clock)
+    rounds.startService()
+    clock.advance(10)
+    assert not rounds.stuck(0)
+    clock.pump([10] * 3)
+    assert rounds.stuck(29)
+    assert not rounds.stuck(30)
+    no_logged_failure.clear()
+    works.append(succeed(None))
+    clock.advance(10)
+    assert not rounds.stuck(0)
+    hanging: Deferred[None] = Deferred()
+    works.append(hanging)
+    clock.pump([10] * 4)
+    assert rounds.stuck(29)
+    hanging.callback(None)
+    assert not rounds.stuck(0)
+    rounds.stopService()
 
 
 def test_round_that_was_not_started_stops(clock: Clock) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pushd.alerts.smtp import Tls
 from pushd.core.admission import Mode
 from pushd.tap import Options, makeService
 
@@ -47,8 +48,13 @@ def test_every_option(tmp_path: Path) -> None:
         --devices tcp:1 --devices tcp:2 --admin tcp:3 --admin tcp:4 --base /a --base /b
         --hold servereye=40 --hold controlid=5 --trusted-proxy 10.0.0.0/8 --trusted-proxy ::1
         --webhook-allow 127.0.0.0/8 --webhook-allow ::1
+        --mail-to a@b.org --mail-to c@d.org --mail-from e@f.org --mail-remind 0 --smtp g.org:587 --smtp-tls tls
+        --smtp-user us --smtp-password-file /h --pulse-url https://i.org/j
     """
     config = parse(*words.split()).config()
+    assert (config.mail_to, config.mail_from, config.mail_remind) == (("a@b.org", "c@d.org"), "e@f.org", 0)
+    assert (config.smtp, config.smtp_tls, config.smtp_user) == (("g.org", 587), Tls.TLS, "us")
+    assert (config.smtp_password_file, config.pulse_url) == (Path("/h"), "https://i.org/j")
     assert (config.data_dir, config.store, config.admission) == (Path("/srv"), "s.sqlite", Mode.OPEN)
     assert (config.max_pending, config.require_proof, config.batch, config.keep) == (5, True, 3, 7)
     assert (config.devices, config.admin) == (("tcp:1", "tcp:2"), ("tcp:3", "tcp:4"))
@@ -76,6 +82,11 @@ def test_zero_is_a_value(tmp_path: Path) -> None:
         (["--hold=servereye"], "--hold: servereye=SECONDS is wanted"),
         (["--devices=smoke"], "--devices: smoke is no endpoint"),
         (["--admin=tcp:http"], "--admin: tcp:http is no endpoint"),
+        (["--mail-to=ops@example.org"], "--mail-to: --mail-from is missing"),
+        (
+            "--mail-to=a@b.c --mail-from=d@e.f --smtp-user=us --smtp-password-file=/nowhere/password".split(),
+            "--smtp-password-file: /nowhere/password cannot be read: No such file or directory",
+        ),
         (["--config=/nowhere/pushd.toml"], "--config: /nowhere/pushd.toml cannot be read: No such file or directory"),
     ],
 )

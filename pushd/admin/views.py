@@ -22,8 +22,7 @@ from pushd.store.interface import EventPage
 
 _MOMENTS = (
     "not_before created_at expires_at sent_at acknowledged_at finished_at muted_until last_seen_at at raised_at"
-    " cleared_at"
-    " disabled_at failing_since next_attempt_at"
+    " cleared_at mailed_at disabled_at failing_since next_attempt_at"
 ).split()
 
 _LARGE = ("payload", "result")

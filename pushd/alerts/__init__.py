@@ -1,6 +1,6 @@
 """
-Alerts: listeners that tell the outside of what happened, webhooks first.
+Alerts: listeners that tell the outside of what happened.
 
-This room stands beside the doors: it may import the core, the store's interface, the model, and HTTP clients; not web,
-not the admin port, not a dialect.
+This room stands beside the doors: it may import the core, the store's interface, the model, and clients of other
+protocols; not web, not the admin port, not a dialect.
 """

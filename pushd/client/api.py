@@ -56,12 +56,19 @@ class AdminClient:
         """
         All devices that match: as many pages as there are.
         """
-        page = await self._page("devices", query)
-        found = page.items
-        while page.next is not None:
-            page = await self._page("devices", [*query, ("cursor", page.next)])
-            found += page.items
-        return found
+        return await self._all("devices", query)
+
+    async def alerts(self, query: Query = ()) -> list[Json]:
+        """
+        All alerts that match, newest first: as many pages as there are.
+        """
+        return await self._all("alerts", query)
+
+    async def acknowledge(self, alert: str) -> Json:
+        """
+        Say that somebody takes care of an alert.
+        """
+        return await self._connection.ask(Call(method="POST", path=["v1", "alerts", alert, "acknowledge"]))
 
     async def device(self, device: str) -> Json:
         """
@@ -143,6 +150,14 @@ class AdminClient:
         if not isinstance(command.get("id"), str) or not isinstance(command.get("state"), str):
             raise Unintelligible("the answer is not a command: is this the admin port of pushd?")
         return command
+
+    async def _all(self, name: str, query: Query) -> list[Json]:
+        page = await self._page(name, query)
+        found = page.items
+        while page.next is not None:
+            page = await self._page(name, [*query, ("cursor", page.next)])
+            found += page.items
+        return found
 
     async def _page(self, name: str, query: Query, *, limited: bool = True) -> Page:
         limit = [("limit", str(PAGE))] if limited else []

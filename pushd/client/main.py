@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pushd import __version__
+from pushd.client.alerts import acknowledge, alerts
 from pushd.client.devices import approve, devices
 from pushd.client.fsck import fsck
 from pushd.client.options import verbatim
@@ -51,7 +52,7 @@ def cli(context: click.Context, url: str, token: str | None, data_dir: Path) -> 
     context.obj = Session(url=url, token=token, data_dir=data_dir, run=run)
 
 
-for _command in (devices, approve, send, show, explain, cancel, resolve, resend, watch, fsck):
+for _command in (devices, approve, send, show, explain, cancel, resolve, resend, alerts, acknowledge, watch, fsck):
     cli.add_command(_command)
 
 

@@ -30,6 +30,7 @@ _STYLES = {
     "unknown": "red",
     "expired": "yellow",
     "cancelled": "yellow",
+    "open": "red",
 }
 
 UNPROVEN = "no proof: whoever reaches the device port can be this device; give it a secret, an API key or allow_from"

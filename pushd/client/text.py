@@ -4,7 +4,7 @@ Text for people, made safe for a terminal: what a device said may contain anythi
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 
@@ -82,11 +82,19 @@ def ago(text: object, now: float) -> str:
     stamp = moment(text)
     if stamp is None:
         return "-"
-    age = max(datetime.fromtimestamp(now, UTC) - stamp, timedelta())
+    return lasting(max(now - stamp.timestamp(), 0))
+
+
+def lasting(seconds: object) -> str:
+    """
+    A duration of the API in its largest unit.
+    """
+    if not isinstance(seconds, int | float):
+        return "-"
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if age.total_seconds() >= size:
-            return f"{age.total_seconds() // size:.0f} {unit}"
-    return f"{age.total_seconds():.0f} s"
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def delivered_ms(command: Mapping[str, Any]) -> int | None:

@@ -57,6 +57,13 @@ class Fleet:
             raise UnknownDevice(f"No device {device} is known; it must have polled, or be registered.")
         return found
 
+    def seen(self, device: str) -> Device | None:
+        """
+        A known device, with what memory knows better: when it was last seen, say.
+        """
+        found = self._devices.get(device)
+        return None if found is None else self.presence.overlay(found)
+
     @property
     def pending(self) -> int:
         """

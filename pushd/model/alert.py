@@ -56,3 +56,5 @@ class Alert:
     cleared_at: int | None = None
     acknowledged_at: int | None = None
     acknowledged_by: str | None = None
+    mailed_at: int | None = None
+    """When the latest mail about it was sent."""

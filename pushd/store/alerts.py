@@ -120,7 +120,7 @@ def clear_webhook(tx: ITransaction, now: Now, webhook: str) -> None:
         _clear(tx, row["id"], now)
 
 
-_COLUMNS = "id, kind, address, webhook, raised_at, cleared_at, acknowledged_at, acknowledged_by"
+_COLUMNS = "id, kind, address, webhook, raised_at, cleared_at, acknowledged_at, acknowledged_by, mailed_at"
 _ACKNOWLEDGE = Statement(
     "acknowledge an alert",
     "UPDATE alert SET acknowledged_at = :now, acknowledged_by = :by,"
@@ -151,7 +151,7 @@ def to_alert(tx: ITransaction, row: Row) -> Alert:
     return Alert(kind=AlertKind(row["kind"]), devices=devices, **{name: row[name] for name in _PLAIN})
 
 
-_PLAIN = "id address webhook raised_at cleared_at acknowledged_at acknowledged_by".split()
+_PLAIN = "id address webhook raised_at cleared_at acknowledged_at acknowledged_by mailed_at".split()
 _OPEN = {None: "TRUE", True: "cleared_at IS NULL", False: "cleared_at IS NOT NULL"}
 _LISTS = {
     (is_open, paged): Statement(

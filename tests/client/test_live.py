@@ -204,6 +204,16 @@ def test_refusals_are_one_line(world: World) -> None:
     assert result.stderr.startswith("pushctl: refused (404): ")
 
 
+def test_alerts_are_asked_for(world: World) -> None:
+    """
+    Where nobody is silent there are no alerts, and none can be acknowledged.
+    """
+    assert world.pushctl("alerts", "--all", "--json").stdout == "[]\n"
+    result = world.pushctl("acknowledge", "1")
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith("pushctl: 1: refused (404): No alert 1 is known")
+
+
 def test_same_key_sends_once(world: World) -> None:
     """
     The same call with the same key gives the command that there is already.

@@ -164,7 +164,7 @@ def test_calls_are_listed() -> None:
     assert sorted(listed) == sorted(set(_routes()))
 
 
-@pytest.mark.parametrize("kind", [Alert, Command, Delivery, Device, Load, Orphan, Webhook])
+@pytest.mark.parametrize("kind", [Alert, Attempt, Command, Device, Load, Orphan, Webhook])
 def test_fields_are_listed(kind: type) -> None:
     """
     The page has a line for each field of what the API shows.

@@ -2,7 +2,6 @@
 Stores of each kind; every test that takes ``store`` runs over all of them.
 """
 
-import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -74,14 +73,6 @@ class Shelf:
         """
         await self.close()
         return self.open(now)
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """
-    Tests that are coroutines run on the reactor.
-    """
-    if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function):
-        pytest_twisted.ensureDeferred(item.function)
 
 
 @pytest.fixture(params=list(KINDS))

@@ -1,0 +1,42 @@
+"""
+Tests of :mod:`pushd.mailing`: what becomes of the options about mails.
+"""
+
+from pathlib import Path
+
+import pytest
+from twisted.logger import capturedLogs, formatEvent
+
+from pushd.config import ConfigError
+from pushd.mailing import read_password
+
+
+def test_password_is_read_from_its_file(tmp_path: Path) -> None:
+    """
+    A password is what stands in the file's line, spaces included; one that others can read is warned of.
+    """
+    file = tmp_path / "password"
+    file.write_text(" sécret \n", "utf-8")
+    file.chmod(0o640)
+    with capturedLogs() as told:
+        assert read_password(file) == " sécret "
+        assert [event["log_level"].name for event in told] == ["warn"]
+        assert "chmod 600" in formatEvent(told[0])
+        file.chmod(0o600)
+        assert read_password(file) == " sécret "
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "cannot be read: No such file"), (b"\n", "is empty"), (b"\xff", "is no text")]
+)
+def test_password_that_cannot_be_read(tmp_path: Path, content: bytes | None, words: str) -> None:
+    """
+    A file without a password in it is named.
+    """
+    file = tmp_path / "password"
+    if content is not None:
+        file.touch(0o600)
+        file.write_bytes(content)
+    with pytest.raises(ConfigError, match=f"^--smtp-password-file: {file} {words}"):
+        read_password(file)
