@@ -7,7 +7,7 @@ from collections.abc import Callable
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
-from pushd.model.moments import Now, milliseconds
+from pushd.model.moments import Now
 
 STALL = 2.0
 """Seconds without a tick, beyond the interval, after which the time counts as lost by us."""
@@ -31,13 +31,13 @@ class Clocks:
         """
         The instant that it is.
         """
-        return Now(self.wall_now(), milliseconds(self.steady()))
+        return Now(self.wall_now(), round(self.steady() * 1000))
 
     def wall_now(self) -> int:
         """
         Wall milliseconds.
         """
-        return milliseconds(self.wall())
+        return round(self.wall() * 1000)
 
     def steady(self) -> float:
         """

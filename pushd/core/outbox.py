@@ -79,8 +79,8 @@ class Outbox:
         A ``deaf`` poll is held and handed nothing; others up to ``batch`` commands, where the dialect lets them join.
         """
         clock = self.clocks.clock
-        until = clock.seconds() + (0 if self.draining else hold)
-        poll = Poll(self, clock, device, until, uuid, deaf, batch)
+        now = clock.seconds()
+        poll = Poll(self, clock, device, now, now if self.draining else now + hold, uuid, deaf, batch)
         takeovers = self.wakeups.enter(poll)
         if takeovers == STORM_COUNT and not deaf:  # a stranger is not followed, and writes nothing
             self._tell_conflict(device)
@@ -91,8 +91,10 @@ class Outbox:
         See :meth:`ISource.look`.
         """
         due = self.queued.due(poll.device)
+        if poll.deaf or due is None:
+            return None
         now = self.clocks.now()
-        if poll.deaf or due is None or due > now.wall:
+        if due > now.wall:
             return None
         dialect = self.dialects[poll.device.partition(":")[0]]
         looked = self.store.claim(poll.device, poll.uuid, dialect.sequential, poll.batch, now, dialect.joins)

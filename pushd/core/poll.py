@@ -66,7 +66,8 @@ class ISource(Protocol):
 @define(eq=False)
 class Poll:
     """
-    A poll from its arrival to its answer; ``until`` is when its hold ends, in the clock's seconds.
+    A poll from its arrival to its answer; ``began`` and ``until`` are when its hold begins and ends, in the clock's
+    seconds.
 
     The ticket is taken before each look: a ring that comes while a look is on its way makes it look again.
     """
@@ -74,20 +75,19 @@ class Poll:
     source: ISource
     clock: IReactorTime
     device: str
+    began: float
     until: float
     uuid: str | None = None
     deaf: bool = False
     """Held like any other, but handed nothing."""
     batch: int = 1
     """How many commands it takes at once."""
-    began: float = field(init=False)
     answer: Deferred[Answer] = field(init=False)
     _state: _State = field(default=_State.LOOKING, init=False)
     _rung: bool = field(default=False, init=False)
     _timer: IDelayedCall | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.began = self.clock.seconds()
         self.answer = Deferred(self._leave)
 
     def begin(self) -> None:

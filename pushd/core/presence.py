@@ -2,8 +2,7 @@
 Presence: who is here, since when, and for how long devices are deaf between polls.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from math import inf
 
 from attrs import define, evolve, field
@@ -18,6 +17,23 @@ from pushd.store.interface import IStore, Known
 
 SIGHTINGS = 1000
 """Devices whose sighting is written in one verb, so that no other waits for a crowd."""
+
+
+@define(eq=False)
+class Here:
+    """
+    A poll of a device that is here for as long as the poll is held: a ``with`` block, which cannot forget to leave.
+    """
+
+    presence: "Presence"
+    life: Life
+    address: str | None
+
+    def __enter__(self) -> None:
+        self.presence.arrive(self.life, self.address)
+
+    def __exit__(self, *_: object) -> None:
+        self.presence.leave(self.life, self.address)
 
 
 @define(eq=False)
@@ -59,21 +75,28 @@ class Presence:
             life.timeout = self._shared(timeout)
             self._watch(life)
 
-    @contextmanager
-    def here(self, device: str, address: str | None) -> Iterator[None]:
+    def here(self, device: str, address: str | None) -> Here:
         """
-        The device polls: it is here for as long as the poll is held.
+        The device polls: ``with`` this, it is here for as long as the poll is held.
         """
-        life = self._life(device)
+        return Here(self, self._life(device), address)
+
+    def arrive(self, life: Life, address: str | None) -> None:
+        """
+        See :meth:`here`.
+        """
         life.end_gap(self.clocks.clock.seconds())
         life.polls += 1
         self._seen(life, address)
-        self._become_online(life)
-        try:
-            yield
-        finally:
-            life.polls -= 1
-            self._seen(life, address)
+        if life.state is not PresenceState.ONLINE or not life.written:
+            self._become_online(life)
+
+    def leave(self, life: Life, address: str | None) -> None:
+        """
+        See :meth:`here`.
+        """
+        life.polls -= 1
+        self._seen(life, address)
 
     def spoke(self, device: str, address: str | None) -> None:
         """

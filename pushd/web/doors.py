@@ -5,7 +5,7 @@ The device port: one listener, a door for each dialect.
 import re
 from collections.abc import Callable, Sequence
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from pushd.web.answering import IApp, serve
 from pushd.web.bodies import SMALL
@@ -28,16 +28,19 @@ class Door:
     app: IApp
     limit: Callable[[bytes, bytes], int]
     """How many bytes of a body to keep, by path below the prefix and query."""
+    _whole: re.Pattern[bytes] = field(init=False)
+
+    @_whole.default
+    def _join(self) -> re.Pattern[bytes]:
+        prefixes = b"|".join(re.escape(prefix) for prefix in self.prefixes)
+        return re.compile(b"(?:%b)(%b)" % (prefixes, self.pattern.pattern))
 
     def inner(self, path: bytes) -> bytes | None:
         """
         The path below the prefix, if it is for this door.
         """
-        for prefix in self.prefixes:
-            below = path[len(prefix) :]
-            if path.startswith(prefix) and self.pattern.fullmatch(below):
-                return below
-        return None
+        match = self._whole.fullmatch(path)
+        return None if match is None else match[1]
 
 
 @define(eq=False)
