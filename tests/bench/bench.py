@@ -1,0 +1,137 @@
+"""
+What all works have: the generator, the line-up, the book, and how large the work is.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from attrs import define, field, frozen
+
+from tests.bench.book import FSYNC, Book
+from tests.bench.generator import Broken, Generator
+from tests.bench.lineup import US, Lineup, Terms
+from tests.bench.machine import fsync_seconds
+from tests.bench.servers import Server
+
+
+@frozen(kw_only=True)
+class Size:
+    """
+    How much is done; durations in seconds.
+    """
+
+    known: tuple[int, int]
+    """Devices that pushd knows from the start, of Server-Eye and of Control iD: as many as will come."""
+    idle: float
+    stages: Sequence[int]
+    """How many polls are held for a look at the memory."""
+    holds: Sequence[int]
+    """How many polls are held while others are woken."""
+    rates: Sequence[tuple[float, float]]
+    """Puts in a second, and for how long."""
+    cycles: Sequence[int]
+    """How many devices there are in the durable cycle."""
+    cycle: float
+    crowd: int
+    settle: float
+
+
+FULL = Size(
+    known=(19_000, 2_000),
+    idle=0.8,
+    stages=(1_000, 10_000, 19_000),
+    holds=(5_000, 10_000),
+    rates=((200, 1.5), (4_000, 0.7)),
+    cycles=(1, 200, 2_000),
+    cycle=1.0,
+    crowd=10_000,
+    settle=0.6,
+)
+SMALL = Size(
+    known=(50, 10),
+    idle=0.2,
+    stages=(10, 50),
+    holds=(50,),
+    rates=((50, 0.4),),
+    cycles=(1, 10),
+    cycle=0.3,
+    crowd=50,
+    settle=0.2,
+)
+
+
+@define(eq=False)
+class Bench:
+    """
+    Has works done by everybody in turn, run after run.
+    """
+
+    generator: Generator
+    lineup: Lineup
+    book: Book
+    size: Size
+    runs: int
+    say: Callable[[str], None]
+    part: str = field(default="", init=False)
+    _until: float = field(default=0.0, init=False)
+
+    def begin(self, part: str, seconds: float) -> None:
+        """
+        Begin a part, which may take so long; what is not done by then is left out, and said so.
+        """
+        self.part = part
+        self.book.write(FSYNC, US, fsync_seconds(self.lineup.place) * 1000)
+        self._until = time.monotonic() + seconds
+
+    def in_turn(self, servers: "Sequence[Server]", measure: Callable[[Server], None]) -> None:
+        """
+        Let each of them do this, then each again, as often as there are runs; who breaks is not asked again.
+        """
+        for run in range(self.runs):
+            for server in servers:
+                if time.monotonic() > self._until:
+                    self.book.notes.append(f"{self.part}: out of time in run {run + 1} of {self.runs}")
+                    return
+                self.say(f"{self.part}: run {run + 1} of {self.runs}, {server.name}")
+                self.carefully(server, measure)
+
+    def carefully(self, server: Server, measure: Callable[[Server], object]) -> None:
+        """
+        Let it do this; if it breaks, note why.
+        """
+        if (self.part, server.name) in self.book.broken:
+            return
+        try:
+            measure(server)
+        except Broken as error:
+            self.book.broken[self.part, server.name] = str(error)
+            self.say(f"{self.part}: {server.name} broke: {error}")
+
+    @contextmanager
+    def standing(self, names: Sequence[str], terms: Terms) -> Iterator[Sequence[Server]]:
+        """
+        Servers of those who are here, started before the block and stopped after it.
+        """
+        servers = [self.lineup.server(name, terms) for name in self.lineup.present(names)]
+        try:
+            for server in servers:
+                self.carefully(server, Server.start)
+            yield [server for server in servers if server.running]
+        finally:
+            for server in servers:
+                server.stop()
+
+    def started(self, names: Sequence[str], terms: Terms, measure: Callable[[Server], None]) -> None:
+        """
+        The same as :meth:`in_turn` for servers that are started for each run and stopped after it.
+        """
+
+        def start_and_measure(server: Server) -> None:
+            fresh = self.lineup.server(server.name, terms)
+            try:
+                measure(fresh.start())
+            finally:
+                fresh.stop()
+
+        self.in_turn([self.lineup.server(name, terms) for name in self.lineup.present(names)], start_and_measure)

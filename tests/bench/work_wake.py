@@ -1,0 +1,49 @@
+"""
+Wake latency: from the first byte of a put until the poll of its device is answered, while many others are held.
+"""
+
+from collections.abc import Sequence
+
+from tests.bench.bench import Bench
+from tests.bench.book import milliseconds, rate
+from tests.bench.lineup import DURABLE, FLOOR, IN_MEMORY, US, Terms
+from tests.bench.servers import Server
+
+HOLD = 55
+WHATS = ("p50", "p99", "p999", "worst")
+
+
+def named(what: str, hold: int, puts: float, durable: bool) -> str:
+    """
+    The name of a figure, such as p99 at 5,000 polls held and 200 puts a second.
+    """
+    return f"{'durable put' if durable else 'wake'}, {hold:,} held, {puts:,.0f} puts/s, {what}"
+
+
+def work(bench: Bench) -> None:
+    """
+    Everybody's wakes: first those that keep what is put in memory, then those that write it to the disk.
+    """
+    _work(bench, (US, *IN_MEMORY, FLOOR), Terms(hold=HOLD, durable=False))
+    _work(bench, (US, *DURABLE), Terms(hold=HOLD))
+
+
+def _work(bench: Bench, names: Sequence[str], terms: Terms) -> None:
+    with bench.standing(names, terms) as servers:
+        bench.in_turn(servers, lambda server: measure(bench, server, server.name, terms.durable))
+
+
+def measure(bench: Bench, server: Server, who: str, durable: bool, about: str = "") -> None:
+    """
+    All holds and rates, once.
+    """
+    plan = [(hold, puts, seconds) for hold in bench.size.holds for puts, seconds in bench.size.rates]
+    phases = ",".join(f"{hold}:{puts:g}:{seconds:g}" for hold, puts, seconds in plan)
+    asked = {**server.ports, **server.speech().settings("put"), "phases": phases, "settle": bench.size.settle}
+    figures = bench.generator.run("wake", asked, patience=90)
+    for hold, puts, _ in plan:
+        one = figures[f"{hold}@{puts:g}"]
+        for what in WHATS:
+            quantity = milliseconds(named(what, hold, puts, durable) + about, what == "worst")
+            bench.book.write(quantity, who, one[what] * 1000)
+        bench.book.write(rate(named("reached", hold, puts, durable) + about), who, one["rate"])
