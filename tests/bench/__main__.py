@@ -24,23 +24,25 @@ from tests.bench.bench import FULL, SMALL, Bench
 from tests.bench.book import Book
 from tests.bench.fill import fill
 from tests.bench.generator import Generator, compile_generator, compile_slow_fsync
-from tests.bench.lineup import DURABLE, FLOOR, IN_MEMORY, US, Lineup
+from tests.bench.lineup import Lineup
 from tests.bench.machine import CannotMeasure, Cores, describe, is_on_disk
 from tests.bench.table import plain, rst
+from tests.bench.who import EVERYBODY
 
 PARTS: Mapping[str, tuple[Callable[[Bench], None], float]] = {
-    "idle": (work_idle.work, 120),
-    "memory": (work_memory.work, 180),
-    "wake": (work_wake.work, 240),
-    "cycle": (work_cycle.work, 240),
-    "crowd": (work_crowd.work, 180),
-    "watchdog": (work_watchdog.work, 60),
+    "idle": (work_idle.work, 60),
+    "memory": (work_memory.work, 120),
+    "wake": (work_wake.work, 130),
+    "durable-wake": (work_wake.durable, 60),
+    "cycle": (work_cycle.work, 70),
+    "slow-cycle": (work_cycle.on_slower_disk, 60),
+    "crowd": (work_crowd.work, 70),
+    "watchdog": (work_watchdog.work, 20),
     "growth": (work_growth.work, 1200),
 }
-"""Each part by its name, and the seconds after which it begins nothing more."""
+"""Each part by its name, and the seconds after which it begins nothing more; ten minutes but for the last."""
 
 ONLY_BY_NAME = ("growth",)
-EVERYBODY = (US, *IN_MEMORY, *DURABLE, FLOOR)
 
 
 def read_options(words: list[str]) -> argparse.Namespace:

@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from attrs import define, field, frozen
 
 from tests.bench.book import FSYNC, Book
+from tests.bench.commands import Terms
 from tests.bench.generator import Broken, Generator
-from tests.bench.lineup import US, Lineup, Terms
+from tests.bench.lineup import Lineup
 from tests.bench.machine import fsync_seconds
 from tests.bench.servers import Server
+from tests.bench.who import US
 
 
 @frozen(kw_only=True)
@@ -30,6 +32,8 @@ class Size:
     """How many polls are held while others are woken."""
     rates: Sequence[tuple[float, float]]
     """Puts in a second, and for how long."""
+    durable_rates: Sequence[tuple[float, float]]
+    """The same, for those that write what is put to the disk."""
     cycles: Sequence[int]
     """How many devices there are in the durable cycle."""
     cycle: float
@@ -39,14 +43,15 @@ class Size:
 
 FULL = Size(
     known=(19_000, 2_000),
-    idle=0.8,
+    idle=0.7,
     stages=(1_000, 10_000, 19_000),
     holds=(5_000, 10_000),
-    rates=((200, 1.5), (4_000, 0.7)),
+    rates=((200, 1.0), (4_000, 0.5)),
+    durable_rates=((200, 2.0), (4_000, 0.5)),
     cycles=(1, 200, 2_000),
-    cycle=1.0,
+    cycle=0.8,
     crowd=10_000,
-    settle=0.6,
+    settle=0.4,
 )
 SMALL = Size(
     known=(50, 10),
@@ -54,6 +59,7 @@ SMALL = Size(
     stages=(10, 50),
     holds=(50,),
     rates=((50, 0.4),),
+    durable_rates=((50, 0.4),),
     cycles=(1, 10),
     cycle=0.3,
     crowd=50,

@@ -7,12 +7,13 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.request import urlopen
 
-from attrs import define, field, frozen
+from attrs import define, field
 
+from tests.bench.commands import Command, Spot, speeches
 from tests.bench.generator import Broken
 from tests.bench.machine import HOME, Cores, resident
 from tests.bench.speech import SERVER_EYE, Speech
@@ -27,31 +28,19 @@ _LOOK_AGAIN = 0.05
 _LAST_WORDS = 600
 
 
-@frozen(kw_only=True)
-class Command:
-    """
-    How a server is started.
-    """
-
-    words: Sequence[str]
-    env: Mapping[str, str] = field(factory=dict)
-    ready: str = ""
-    """A path where it answers 200 once it is ready; without one it is when it takes connections."""
-
-
 @define(eq=False)
 class Server:
     """
     One process, from its start to its end.
     """
 
+    kind: str
+    """Which of the line-up it is."""
     name: str
+    """What it is called in the table: the same, unless there are several of a kind."""
     command: Command
-    place: Path
-    port: int
-    put_port: int
+    spot: Spot
     cores: Cores
-    speeches: Callable[[], Mapping[str, Speech]]
     _process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     def start(self) -> "Server":
@@ -111,27 +100,27 @@ class Server:
         """
         How it is spoken to.
         """
-        return self.speeches()[dialect]
+        return speeches(self.kind, self.spot)[dialect]
 
     @property
     def ports(self) -> Mapping[str, int]:
         """
         Where it listens, as settings of the generator.
         """
-        return {"port": self.port, "put_port": self.put_port, "ask_port": self.put_port}
+        return {"port": self.spot.port, "put_port": self.spot.put_port, "ask_port": self.spot.put_port}
 
     def _is_ready(self) -> bool:
         if not self.command.ready:
-            return _listens(self.port)
+            return _listens(self.spot.port)
         try:
-            with urlopen(f"http://{HOST}:{self.put_port}{self.command.ready}", timeout=1) as answer:
+            with urlopen(f"http://{HOST}:{self.spot.put_port}{self.command.ready}", timeout=1) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
 
     @property
     def _log(self) -> Path:
-        return self.place / "server.log"
+        return self.spot.place / "server.log"
 
     def _last_words(self) -> str:
         return self._log.read_text("utf-8", "replace")[-_LAST_WORDS:].strip()

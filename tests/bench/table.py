@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 from tests.bench.book import Book
-from tests.bench.lineup import US
 from tests.bench.targets import is_reached, targets_of
+from tests.bench.who import FLOOR, US
 
 HEAD = ("work", "who", "figure", "pushd is", "target", "reached")
 _REACHED = {True: "yes", False: "NO", None: "?"}
+
+MARGIN = 3
+"""How many times our figure the generator should reach with a trivial server."""
 
 Row = tuple[str, ...]
 
@@ -87,4 +90,15 @@ def _remarks(book: Book, missing: Mapping[str, str]) -> Sequence[str]:
         *(f"missing: {name}; it takes {what}" for name, what in missing.items()),
         *(f"broken: {who} in {part}: {why}" for (part, who), why in book.broken.items()),
         *book.notes,
+        *_limits(book),
     ]
+
+
+def _limits(book: Book) -> Iterator[str]:
+    """
+    Where the generator itself may be what limits us: it should reach three times our figure.
+    """
+    for name, quantity in book.quantities.items():
+        ours, most = book.figure(name, US), book.figure(name, FLOOR)
+        if quantity.more and ours and most and most < ours * MARGIN:
+            yield f"{name}: the generator reaches only {most / ours:.1f} times this, and may be the limit"

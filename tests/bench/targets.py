@@ -5,13 +5,13 @@ The targets: what each figure of ours should be, in itself or beside a peer's, w
 from attrs import frozen
 
 from tests.bench.book import FSYNC, Book
-from tests.bench.lineup import AIOHTTP, KLEIN, NCHAN, REDIS_ALWAYS, US
 from tests.bench.speech import SERVER_EYE
+from tests.bench.who import AIOHTTP, KLEIN, NCHAN, REDIS_ALWAYS, US
 from tests.bench.work_crowd import held as crowd_held
 from tests.bench.work_crowd import waits as crowd_waits
 from tests.bench.work_cycle import SLOWER
 from tests.bench.work_cycle import named as cycle
-from tests.bench.work_growth import ABOUT, STORED, who
+from tests.bench.work_growth import ABOUT, STORED, called
 from tests.bench.work_idle import FRESH, KEPT
 from tests.bench.work_memory import held as memory
 from tests.bench.work_wake import named as wake
@@ -70,7 +70,7 @@ def targets_of(book: Book, name: str) -> tuple[Target, ...]:
     if not name.endswith(ABOUT) and f"{ABOUT}," not in name:
         return TARGETS.get(name, ())
     more = book.quantities[name].more
-    return (Target(1 / WITHIN if more else WITHIN, who(STORED[0]), text=f"time within {WITHIN - 1:.0%}"),)
+    return (Target(1 / WITHIN if more else WITHIN, called(STORED[0]), text=f"time within {WITHIN - 1:.0%}"),)
 
 
 def is_reached(book: Book, name: str, target: Target) -> bool | None:

@@ -13,11 +13,11 @@ from tests.bench.__main__ import ONLY_BY_NAME, PARTS, main, read_options
 from tests.bench.bench import FULL
 from tests.bench.book import Book, milliseconds, rate
 from tests.bench.generator import compiler
-from tests.bench.lineup import AIOHTTP, TWISTED, US
 from tests.bench.machine import HOME
 from tests.bench.speech import SERVER_EYE
 from tests.bench.table import plain, rst
 from tests.bench.targets import TARGETS
+from tests.bench.who import AIOHTTP, FLOOR, TWISTED, US
 from tests.bench.work_crowd import held as crowd_held
 from tests.bench.work_crowd import waits as crowd_waits
 from tests.bench.work_cycle import SLOWER
@@ -126,6 +126,17 @@ def test_target_missed() -> None:
     lines = plain(_book(700, 1_000), {}, {}).splitlines()
     assert next(line for line in lines if line.startswith(KEPT)).endswith("NO")
     assert next(line for line in lines if "x stock Klein" in line).endswith("?")
+
+
+def test_generator_is_the_limit() -> None:
+    """
+    Where the load generator reaches less than three times our figure, the table warns.
+    """
+    book = _book(800, 1_000)
+    book.write(rate(KEPT), FLOOR, 2_000)
+    assert f"{KEPT}: the generator reaches only 2.5 times this, and may be the limit" in plain(book, {}, {})
+    book.write(rate(KEPT), FLOOR, 4_000)
+    assert "may be the limit" not in plain(book, {}, {})
 
 
 def test_worst_of_all_runs() -> None:

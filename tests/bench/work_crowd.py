@@ -4,9 +4,10 @@ Mass return: all devices connect at once after a restart; how long until all are
 
 from tests.bench.bench import Bench
 from tests.bench.book import Quantity, milliseconds
+from tests.bench.commands import Terms
 from tests.bench.generator import Broken
-from tests.bench.lineup import FLOOR, IN_MEMORY, US, Terms
 from tests.bench.servers import Server
+from tests.bench.who import FLOOR, IN_MEMORY, US
 
 HOLD = 55
 PATIENCE = 20
@@ -39,7 +40,7 @@ def measure(bench: Bench, server: Server) -> None:
     One crowd.
     """
     count = bench.size.crowd
-    asked = {**server.ports, **server.speech().settings("ask"), "devices": count, "pace": 1e9, "patience": PATIENCE}
+    asked = {**server.ports, **server.speech().settings("ask"), "devices": count, "patience": PATIENCE}
     figures = bench.generator.run("crowd", asked)
     if not figures["held"]:
         raise Broken(f"after {PATIENCE} s not all were held")

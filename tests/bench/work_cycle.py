@@ -3,13 +3,13 @@ The durable cycle: put over HTTP, commit, wake, deliver, acknowledge, result, co
 """
 
 from collections.abc import Sequence
-from functools import partial
 
 from tests.bench.bench import Bench
 from tests.bench.book import milliseconds, rate
-from tests.bench.lineup import DURABLE, FLOOR, US, Terms
+from tests.bench.commands import Terms
 from tests.bench.servers import Server
 from tests.bench.speech import CONTROL_ID, SERVER_EYE
+from tests.bench.who import DURABLE, FLOOR, US
 
 HOLD = 55
 SLOWER = 3.0
@@ -25,15 +25,24 @@ def named(dialect: str, devices: int, slower: float = 0) -> str:
 
 def work(bench: Bench) -> None:
     """
-    Everybody's cycles, on this disk and on a slower one.
+    Everybody's cycles, on this disk.
     """
-    for slower in (0.0, SLOWER):
-        names = (US, *DURABLE) if slower else (US, *DURABLE, FLOOR)
-        with bench.standing(names, Terms(hold=HOLD, fsync_ms=slower)) as servers:
-            bench.in_turn(servers, partial(_both, bench, slower))
+    _work(bench, (US, *DURABLE, FLOOR), 0)
 
 
-def _both(bench: Bench, slower: float, server: Server) -> None:
+def on_slower_disk(bench: Bench) -> None:
+    """
+    Everybody's cycles, on a slower one.
+    """
+    _work(bench, (US, *DURABLE), SLOWER)
+
+
+def _work(bench: Bench, names: Sequence[str], slower: float) -> None:
+    with bench.standing(names, Terms(hold=HOLD, fsync_ms=slower)) as servers:
+        bench.in_turn(servers, lambda server: _dialects(bench, server, slower))
+
+
+def _dialects(bench: Bench, server: Server, slower: float) -> None:
     dialects = (SERVER_EYE, CONTROL_ID) if server.name == US else (SERVER_EYE,)
     measure(bench, server, server.name, dialects, slower)
 

@@ -11,10 +11,11 @@ from attrs import evolve
 
 from tests.bench import work_cycle, work_idle, work_memory, work_wake
 from tests.bench.bench import Bench
+from tests.bench.commands import Terms
 from tests.bench.fill import fill
-from tests.bench.lineup import US, Terms
 from tests.bench.servers import Server
 from tests.bench.speech import CONTROL_ID, SERVER_EYE
+from tests.bench.who import US
 
 STORED = (1_000, 100_000, 1_000_000)
 DEVICES = (80_000, 20_000)
@@ -25,7 +26,7 @@ ABOUT = ", 1,000,000 commands stored"
 """Of a figure: it is ours with most of them stored, and its peers are we with fewer."""
 
 
-def who(stored: int) -> str:
+def called(stored: int) -> str:
     """
     We, with so many commands stored.
     """
@@ -42,7 +43,11 @@ def work(bench: Bench) -> None:
         data[stored] = fill(bench.lineup.place / f"grown-{stored}", *DEVICES, stored)
     size = bench.size
     bench.size = evolve(
-        size, stages=size.stages[1:2], holds=size.holds[:1], rates=size.rates[:1], cycles=size.cycles[1:]
+        size,
+        stages=size.stages[1:2],
+        holds=size.holds[:1],
+        durable_rates=size.durable_rates[:1],
+        cycles=size.cycles[1:],
     )
     try:
         _measure(bench, data)
@@ -52,7 +57,10 @@ def work(bench: Bench) -> None:
 
 def _measure(bench: Bench, data: Mapping[int, Path]) -> None:
     idle, held = (
-        [evolve(bench.lineup.server(US, Terms(hold=hold, data=data[stored])), name=who(stored)) for stored in STORED]
+        [
+            evolve(bench.lineup.server(US, Terms(hold=hold, data=data[stored])), name=called(stored))
+            for stored in STORED
+        ]
         for hold in (0, HOLD)
     )
     _standing(bench, idle, _idle)

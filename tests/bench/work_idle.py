@@ -4,9 +4,10 @@ Idle polls that are answered at once: how many in a second, on connections that 
 
 from tests.bench.bench import Bench
 from tests.bench.book import rate
-from tests.bench.lineup import FLOOR, IN_MEMORY, US, Terms
+from tests.bench.commands import Terms
 from tests.bench.servers import Server
 from tests.bench.speech import fresh
+from tests.bench.who import FLOOR, IN_MEMORY, US
 
 KEPT = "idle poll, keep-alive"
 FRESH = "idle poll, new connection each"

@@ -7,15 +7,14 @@ import time
 
 from tests.bench.bench import Bench
 from tests.bench.book import Quantity
+from tests.bench.commands import Terms
 from tests.bench.generator import Broken
-from tests.bench.lineup import IN_MEMORY, US, Terms
 from tests.bench.machine import most_polls
 from tests.bench.servers import Server
+from tests.bench.who import IN_MEMORY, US
 
 HOLD = 55
 KIB = 1024
-PACE = 6000
-"""Polls that come in a second."""
 
 
 def held(count: int) -> str:
@@ -37,7 +36,7 @@ def measure(bench: Bench, server: Server, who: str, about: str = "") -> None:
     Hold polls in stages, and look at each.
     """
     stages = [count for count in bench.size.stages if count <= most_polls()]
-    settings = {**server.ports, **server.speech().settings(), "stages": ",".join(map(str, stages)), "pace": PACE}
+    settings = {**server.ports, **server.speech().settings(), "stages": ",".join(map(str, stages))}
     time.sleep(bench.size.settle)
     before = server.resident()
     with bench.generator.start("hold", settings) as process:

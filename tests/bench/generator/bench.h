@@ -40,7 +40,6 @@ struct conn {
     int fd;
     unsigned life;    /* goes up when it is hung up */
     int connected;
-    int writing;      /* whether epoll tells when it can be written to */
     int port;
     char *in;
     size_t in_length, in_room;
@@ -70,8 +69,9 @@ extern long errors;
 extern char last_error[256];
 void note_error(const char *what, const struct answer *answer);
 
-/* taken.c: how many connections a server has accepted and read all of, as the system tells */
+/* taken.c: how far a server is with its connections, as the system tells */
 long taken_in(int port);
+long queued_at(int port);
 
 /* tally.c: latencies */
 struct tally {
@@ -98,14 +98,13 @@ struct device {
 extern struct device *devices;
 extern long device_count;
 extern struct tally rounds; /* from the first byte of a put to the end of what it caused */
-extern double counting_from;
 void devices_open(long count);
 void operators_open(long count);
 int put_for(struct device *device);
 void devices_held(double patience);
 extern void (*device_done)(struct device *device);
 extern void (*operator_free)(void);
-extern void (*meanwhile)(void); /* to be done while devices are opened */
+extern void (*meanwhile)(int port); /* to be done while devices are opened; by default, no more come than it accepts */
 
 /* the works */
 int work_idle(void);

@@ -33,8 +33,9 @@ static void lost(struct conn *conn)
     redial(conn);
 }
 
-static void ask_if_due(void)
+static void ask_if_due(int port)
 {
+    (void)port;
     static const struct subject nobody = {.message = ""};
     if (asked_at || now() < due)
         return;
@@ -65,7 +66,7 @@ int work_crowd(void)
     long count = (long)number_of("devices", 10000);
     int port = (int)number_of("ask_port", number_of("port", 0));
     operator = dial(port, answered, lost, NULL);
-    ask_if_due();
+    ask_if_due(port);
     turn_until(now() + 0.2);
     pid_t watcher;
     int telling = watch(count + (port == (int)number_of("port", 0)), number_of("patience", 30), &watcher);
@@ -76,7 +77,7 @@ int work_crowd(void)
     devices_open(count);
     print_number("dialled", now() - began);
     for (int ended = 0; !ended;) {
-        ask_if_due();
+        ask_if_due(port);
         turn(EVERY / 4);
         ended = waitpid(watcher, NULL, WNOHANG) == watcher;
     }

@@ -6,7 +6,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,11 +48,11 @@ void net_open(void)
     poller = epoll_create1(0);
 }
 
-static void watch(struct conn *conn, int operation, int writing)
+/* Only changes are told, so that each connection is registered once. */
+static void watch(struct conn *conn)
 {
-    struct epoll_event event = {.events = EPOLLIN | (writing ? EPOLLOUT : 0), .data.ptr = conn};
-    conn->writing = writing;
-    if (epoll_ctl(poller, operation, conn->fd, &event))
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = conn};
+    if (epoll_ctl(poller, EPOLL_CTL_ADD, conn->fd, &event))
         fail("epoll_ctl: %s", strerror(errno));
 }
 
@@ -65,10 +64,9 @@ static struct sockaddr_in place(int port)
 
 static int new_socket(void)
 {
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         fail("socket: %s", strerror(errno));
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return fd;
 }
 
@@ -80,7 +78,7 @@ void redial(struct conn *conn)
     conn->connected = !connect(conn->fd, (struct sockaddr *)&there, sizeof there);
     if (!conn->connected && errno != EINPROGRESS)
         fail("connect: %s", strerror(errno));
-    watch(conn, EPOLL_CTL_ADD, !conn->connected);
+    watch(conn);
 }
 
 struct conn *dial(int port, void (*answered)(struct conn *, const struct answer *), void (*lost)(struct conn *),
@@ -98,7 +96,7 @@ void hang_up(struct conn *conn)
         close(conn->fd);
     conn->fd = -1;
     conn->life++;
-    conn->connected = conn->writing = 0;
+    conn->connected = 0;
     conn->in_length = conn->out_length = conn->out_sent = 0;
 }
 
@@ -122,9 +120,6 @@ static void flush(struct conn *conn)
     }
     if (conn->out_sent == conn->out_length)
         conn->out_sent = conn->out_length = 0;
-    int wanted = !conn->connected || conn->out_length > 0;
-    if (wanted != conn->writing)
-        watch(conn, EPOLL_CTL_MOD, wanted);
 }
 
 void say_text(struct conn *conn, const char *text, size_t length)
@@ -160,18 +155,24 @@ static void take_answers(struct conn *conn)
     }
 }
 
-static void hear(struct conn *conn)
+static void hear(struct conn *conn, int ended)
 {
-    if (conn->in_room - conn->in_length < 1024) {
-        conn->in_room = conn->in_room ? conn->in_room * 2 : 2048;
-        conn->in = realloc(conn->in, conn->in_room);
-    }
-    ssize_t got = recv(conn->fd, conn->in + conn->in_length, conn->in_room - conn->in_length, 0);
-    if (got > 0) {
-        conn->in_length += (size_t)got;
-        conn->heard ? conn->heard(conn) : take_answers(conn);
-    } else if (got == 0 || errno != EAGAIN)
-        drop(conn);
+    unsigned life = conn->life;
+    size_t room;
+    ssize_t got;
+    do {
+        if (conn->in_room - conn->in_length < 1024) {
+            conn->in_room = conn->in_room ? conn->in_room * 2 : 2048;
+            conn->in = realloc(conn->in, conn->in_room);
+        }
+        room = conn->in_room - conn->in_length - 1;
+        got = recv(conn->fd, conn->in + conn->in_length, room, 0);
+        if (got > 0) {
+            conn->in_length += (size_t)got;
+            conn->heard ? conn->heard(conn) : take_answers(conn);
+        } else if (got == 0 || errno != EAGAIN)
+            drop(conn);
+    } while (conn->life == life && (got == (ssize_t)room || ended)); /* else there is no more for now */
 }
 
 static void happen(struct conn *conn, uint32_t what)
@@ -179,20 +180,11 @@ static void happen(struct conn *conn, uint32_t what)
     unsigned life = conn->life;
     if (conn->fd < 0 || (!conn->connected && !(what & (EPOLLOUT | EPOLLERR)))) /* news of an earlier life */
         return;
-    if (!conn->connected) {
-        int error = 0;
-        socklen_t size = sizeof error;
-        getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &size);
-        if (error) {
-            drop(conn);
-            return;
-        }
-        conn->connected = 1;
-    }
+    conn->connected = 1; /* if it is not, sending and receiving will tell */
     if (what & EPOLLOUT)
         flush(conn);
-    if (conn->life == life && (what & (EPOLLIN | EPOLLHUP | EPOLLERR)))
-        hear(conn);
+    if (conn->life == life && (what & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
+        hear(conn, what & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
 }
 
 int listen_at(int port)
@@ -211,10 +203,8 @@ int listen_at(int port)
 struct conn *adopt(int fd)
 {
     struct conn *conn = calloc(1, sizeof *conn);
-    int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     *conn = (struct conn){.fd = fd, .connected = 1};
-    watch(conn, EPOLL_CTL_ADD, 0);
+    watch(conn);
     return conn;
 }
 

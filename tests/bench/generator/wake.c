@@ -50,7 +50,7 @@ static void phase(long hold, double rate, double seconds)
         devices_open(hold);
         devices_held(number_of("patience", 30));
     }
-    counting_from = rounds.began = now();
+    rounds.began = now();
     rounds.count = 0;
     put_at_rate(rate, seconds);
     rounds.ended = now();
