@@ -23,10 +23,11 @@ from tests.bench import (
 from tests.bench.bench import FULL, SMALL, Bench
 from tests.bench.book import Book
 from tests.bench.fill import fill
-from tests.bench.generator import Generator, compile_generator, compile_slow_fsync
+from tests.bench.generator import Generator, compile_generator, compile_other_fsync
 from tests.bench.lineup import Lineup
 from tests.bench.machine import CannotMeasure, Cores, describe, is_on_disk
 from tests.bench.table import plain, rst
+from tests.bench.versions import versions
 from tests.bench.who import EVERYBODY
 
 PARTS: Mapping[str, tuple[Callable[[Bench], None], float]] = {
@@ -78,7 +79,7 @@ def make_bench(options: argparse.Namespace, place: Path) -> Bench:
     lineup = Lineup(
         place=place,
         cores=cores,
-        slow_fsync=compile_slow_fsync(place),
+        other_fsync=compile_other_fsync(place),
         generator=generator.program,
         known=fill(place / "known", *size.known),
         only=options.who,
@@ -97,7 +98,7 @@ def measure(options: argparse.Namespace, place: Path) -> None:
         work, seconds = PARTS[part]
         bench.begin(part, seconds)
         work(bench)
-    machine, missing = describe(place), bench.lineup.missing()
+    machine, missing = {**describe(place), "versions": versions()}, bench.lineup.missing()
     if options.json:
         told = {"machine": machine, "missing": missing, **bench.book.as_json()}
         options.json.write_text(json.dumps(told, indent=2) + "\n", "utf-8")

@@ -38,6 +38,10 @@ class Size:
     """How many devices there are in the durable cycle."""
     cycle: float
     crowd: int
+    stored: Sequence[int]
+    """How many commands are stored while the same is done again, fewest first."""
+    grown: tuple[int, int]
+    """Devices that are known then, of Server-Eye and of Control iD."""
     settle: float
 
 
@@ -51,6 +55,8 @@ FULL = Size(
     cycles=(1, 200, 2_000),
     cycle=0.8,
     crowd=10_000,
+    stored=(1_000, 100_000, 1_000_000),
+    grown=(80_000, 20_000),
     settle=0.4,
 )
 SMALL = Size(
@@ -63,6 +69,8 @@ SMALL = Size(
     cycles=(1, 10),
     cycle=0.3,
     crowd=50,
+    stored=(10, 1_000),
+    grown=(60, 20),
     settle=0.2,
 )
 
@@ -114,12 +122,18 @@ class Bench:
             self.book.broken[self.part, server.name] = str(error)
             self.say(f"{self.part}: {server.name} broke: {error}")
 
+    def servers(self, names: Sequence[str], terms: Terms) -> Sequence[Server]:
+        """
+        Servers of those who are here, not yet started.
+        """
+        return [self.lineup.server(name, terms) for name in self.lineup.present(names)]
+
     @contextmanager
     def standing(self, names: Sequence[str], terms: Terms) -> Iterator[Sequence[Server]]:
         """
         Servers of those who are here, started before the block and stopped after it.
         """
-        servers = [self.lineup.server(name, terms) for name in self.lineup.present(names)]
+        servers = self.servers(names, terms)
         try:
             for server in servers:
                 self.carefully(server, Server.start)
@@ -128,16 +142,15 @@ class Bench:
             for server in servers:
                 server.stop()
 
-    def started(self, names: Sequence[str], terms: Terms, measure: Callable[[Server], None]) -> None:
+    def started(self, servers: Sequence[Server], measure: Callable[[Server], None]) -> None:
         """
-        The same as :meth:`in_turn` for servers that are started for each run and stopped after it.
+        The same as :meth:`in_turn`, but each is started anew for each run, and stopped after it.
         """
 
         def start_and_measure(server: Server) -> None:
-            fresh = self.lineup.server(server.name, terms)
             try:
-                measure(fresh.start())
+                measure(server.start())
             finally:
-                fresh.stop()
+                server.stop()
 
-        self.in_turn([self.lineup.server(name, terms) for name in self.lineup.present(names)], start_and_measure)
+        self.in_turn(servers, start_and_measure)

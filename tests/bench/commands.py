@@ -16,6 +16,9 @@ _PROGRAMS = Path(__file__).with_name("peers")
 _FILES = 20000
 """Connections that a peer that wants to be told may have."""
 
+NO_FSYNC = -1.0
+"""Instead of milliseconds: nothing waits for the disk."""
+
 
 @frozen(kw_only=True)
 class Terms:
@@ -25,10 +28,8 @@ class Terms:
 
     hold: float = 0
     """Seconds for which it holds a poll; 0: it answers at once."""
-    durable: bool = True
-    """Of pushd: whether what it keeps goes to the disk."""
     fsync_ms: float = 0
-    """Milliseconds by which its fsync is slower than the disk's."""
+    """Milliseconds by which its fsync is slower than the disk's; :data:`NO_FSYNC`: it does nothing."""
     data: Path | None = None
     """Of pushd: its data directory; else one of its own, a copy of what it knows from the start."""
 
@@ -88,7 +89,7 @@ def _ours(spot: Spot) -> Command:
         f"--hold=servereye={spot.terms.hold:g}",
         f"--hold=controlid={spot.terms.hold:g}",
     ]
-    return Command(words=words if spot.terms.durable else [*words, "--store=:memory:"], ready="/readyz")
+    return Command(words=words, ready="/readyz")
 
 
 def _floor(spot: Spot) -> Command:

@@ -15,7 +15,7 @@ from attrs import frozen
 from tests.bench.machine import CannotMeasure, Cores
 
 SOURCES = Path(__file__).with_name("generator")
-SLOW_FSYNC = Path(__file__).with_name("slow_fsync.c")
+OTHER_FSYNC = Path(__file__).with_name("other_fsync.c")
 
 PATIENCE = 60.0
 """Seconds in which a work of the generator ends, if it is not told to take longer."""
@@ -54,14 +54,14 @@ def compile_generator(place: Path) -> Path:
     return program
 
 
-def compile_slow_fsync(place: Path) -> Path:
+def compile_other_fsync(place: Path) -> Path:
     """
-    Compile what makes fsync slower into this directory.
+    Compile what makes fsync slower, or nothing into this directory.
 
     :raises CannotMeasure: if it cannot be.
     """
-    library = place / "slow_fsync.so"
-    _compile("-shared", "-fPIC", "-o", str(library), str(SLOW_FSYNC), "-ldl")
+    library = place / "other_fsync.so"
+    _compile("-shared", "-fPIC", "-o", str(library), str(OTHER_FSYNC), "-ldl")
     return library
 
 

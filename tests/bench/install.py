@@ -4,7 +4,6 @@ What the peers need: Python packages in an environment of their own, Express bes
 All but Debian's packages goes below ``.venv-bench``. What cannot be installed is missing from the table, by name.
 """
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -20,7 +19,7 @@ NODE_MODULES = PLACE / "node_modules"
 NCHAN = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 NGINX = "/usr/sbin/nginx"
 
-_PYTHON_PACKAGES = ("aiohttp", "uvloop", "uvicorn", "httptools", "starlette")
+PYTHON_PACKAGES = ("aiohttp", "uvloop", "uvicorn", "httptools", "starlette")
 _PATIENCE = 300.0
 
 Say = Callable[[str], None]
@@ -54,13 +53,6 @@ def has_redis() -> bool:
     return which("redis-server") is not None
 
 
-def has_stock_klein() -> bool:
-    """
-    Whether Klein and Twisted can be run: we stand on them.
-    """
-    return importlib.util.find_spec("klein") is not None
-
-
 def install(say: Say) -> None:
     """
     Install what is missing, as far as that is possible here.
@@ -69,7 +61,7 @@ def install(say: Say) -> None:
     _install_debian(say)
     if not has_python_packages():
         _try(say, sys.executable, "-m", "venv", str(PLACE))
-        _try(say, str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *_PYTHON_PACKAGES)
+        _try(say, str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PYTHON_PACKAGES)
     if which("npm") and not has_express():
         _try(say, "npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(PLACE), "express")
 

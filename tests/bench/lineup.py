@@ -31,7 +31,7 @@ class Lineup:
 
     place: Path
     cores: Cores
-    slow_fsync: Path
+    other_fsync: Path
     generator: Path
     known: Path
     """A data directory whose devices pushd knows from the start."""
@@ -61,12 +61,12 @@ class Lineup:
             put_port = port
         spot = Spot(place=place, port=port, put_port=put_port, terms=terms, generator=self.generator, known=self.known)
         command = COMMANDS[name](spot)
-        return Server(name, name, evolve(command, env={**command.env, **self._slower(terms)}), spot, self.cores)
+        return Server(name, name, evolve(command, env={**command.env, **self._otherwise(terms)}), spot, self.cores)
 
     def _wanted(self, name: str) -> bool:
         return not self.only or name in self.only
 
-    def _slower(self, terms: Terms) -> Mapping[str, str]:
+    def _otherwise(self, terms: Terms) -> Mapping[str, str]:
         if not terms.fsync_ms:
             return {}
-        return {"LD_PRELOAD": str(self.slow_fsync), "BENCH_FSYNC_MS": f"{terms.fsync_ms:g}"}
+        return {"LD_PRELOAD": str(self.other_fsync), "BENCH_FSYNC_MS": f"{terms.fsync_ms:g}"}

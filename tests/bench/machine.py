@@ -6,12 +6,9 @@ import os
 import platform
 import resource
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
-from shutil import which
 
 from attrs import frozen
 
@@ -121,7 +118,6 @@ def describe(place: Path) -> dict[str, str]:
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "machine": f"{_processor()}, {os.cpu_count()} cores, Linux {platform.release()}",
         "disk": f"{filesystem(place)}, fsync {fsync_seconds(place) * 1000:.2f} ms",
-        "versions": ", ".join(_versions()),
     }
 
 
@@ -129,16 +125,3 @@ def _processor() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
-
-
-def _versions() -> list[str]:
-    ours = [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in ("twisted", "klein"))]
-    return [*ours, *(f"{name} {said}" for name, said in map(_says, (("node", "--version"), ("nginx", "-v"))) if said)]
-
-
-def _says(words: tuple[str, str]) -> tuple[str, str]:
-    program = which(words[0]) or which(words[0], path="/usr/sbin")
-    if program is None:
-        return words[0], ""
-    run = subprocess.run([program, words[1]], capture_output=True, text=True, timeout=10, check=False)
-    return words[0], (run.stdout + run.stderr).strip().rpartition("/")[2].lstrip("v")

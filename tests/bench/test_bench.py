@@ -24,7 +24,7 @@ from tests.bench.work_cycle import SLOWER
 from tests.bench.work_cycle import named as cycle
 from tests.bench.work_idle import FRESH, KEPT
 from tests.bench.work_memory import held as memory
-from tests.bench.work_wake import WHATS
+from tests.bench.work_wake import DURABLE_WHATS
 from tests.bench.work_wake import named as wake
 from tests.torture.setting import environment
 
@@ -165,7 +165,7 @@ def test_targets_are_of_works() -> None:
     names = {KEPT, FRESH, *map(memory, FULL.stages), crowd_held(FULL.crowd), crowd_waits(FULL.crowd)}
     names |= {
         wake(what, hold, puts, durable)
-        for what in WHATS
+        for what in DURABLE_WHATS
         for hold in FULL.holds
         for puts, _ in FULL.rates
         for durable in (True, False)

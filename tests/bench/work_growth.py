@@ -3,7 +3,7 @@ Cost as the work grows: idle polls, memory, wakes and cycles with 1,000, 100,000
 100,000 known devices.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,20 +17,21 @@ from tests.bench.servers import Server
 from tests.bench.speech import CONTROL_ID, SERVER_EYE
 from tests.bench.who import US
 
-STORED = (1_000, 100_000, 1_000_000)
-DEVICES = (80_000, 20_000)
-"""Known devices, Server-Eye's and Control iD's."""
-
 HOLD = 55
-ABOUT = ", 1,000,000 commands stored"
-"""Of a figure: it is ours with most of them stored, and its peers are we with fewer."""
+
+
+def about(stored: int) -> str:
+    """
+    The end of a figure's name: it is ours with so many commands stored, and its peers are we with fewer.
+    """
+    return f", {stored:,} commands stored"
 
 
 def called(stored: int) -> str:
     """
-    We, with so many commands stored.
+    We, with fewer commands stored than the figure says.
     """
-    return US if stored == max(STORED) else f"pushd, {stored:,} stored"
+    return f"pushd, {stored:,} stored"
 
 
 def work(bench: Bench) -> None:
@@ -38,9 +39,9 @@ def work(bench: Bench) -> None:
     Fill, then measure the three side by side.
     """
     data = {}
-    for stored in STORED:
+    for stored in bench.size.stored:
         bench.say(f"growth: storing {stored:,} commands")
-        data[stored] = fill(bench.lineup.place / f"grown-{stored}", *DEVICES, stored)
+        data[stored] = fill(bench.lineup.place / f"grown-{stored}", *bench.size.grown, stored)
     size = bench.size
     bench.size = evolve(
         size,
@@ -56,32 +57,21 @@ def work(bench: Bench) -> None:
 
 
 def _measure(bench: Bench, data: Mapping[int, Path]) -> None:
-    idle, held = (
-        [
-            evolve(bench.lineup.server(US, Terms(hold=hold, data=data[stored])), name=called(stored))
-            for stored in STORED
-        ]
-        for hold in (0, HOLD)
-    )
-    _standing(bench, idle, _idle)
-    _standing(bench, held, _held)
+    bench.started(_servers(bench, data, 0), partial(_idle, bench))
+    bench.started(_servers(bench, data, HOLD), partial(_held, bench))
+
+
+def _servers(bench: Bench, data: Mapping[int, Path], hold: float) -> Sequence[Server]:
+    made = {stored: bench.lineup.server(US, Terms(hold=hold, data=place)) for stored, place in data.items()}
+    return [server if stored == max(data) else evolve(server, name=called(stored)) for stored, server in made.items()]
 
 
 def _idle(bench: Bench, server: Server) -> None:
-    work_idle.measure(bench, server, server.name, ABOUT)
+    work_idle.measure(bench, server, server.name, about(bench.size.stored[-1]))
 
 
 def _held(bench: Bench, server: Server) -> None:
-    work_memory.measure(bench, server, server.name, ABOUT)
-    work_wake.measure(bench, server, server.name, True, ABOUT)
-    work_cycle.measure(bench, server, server.name, (SERVER_EYE, CONTROL_ID), about=ABOUT)
-
-
-def _standing(bench: Bench, servers: Sequence[Server], measure: Callable[[Bench, Server], None]) -> None:
-    try:
-        for server in servers:
-            server.start()
-        bench.in_turn(servers, partial(measure, bench))
-    finally:
-        for server in servers:
-            server.stop()
+    end = about(bench.size.stored[-1])
+    work_memory.measure(bench, server, server.name, end)
+    work_wake.measure(bench, server, server.name, True, end)
+    work_cycle.measure(bench, server, server.name, (SERVER_EYE, CONTROL_ID), about=end)

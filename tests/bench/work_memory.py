@@ -28,7 +28,9 @@ def work(bench: Bench) -> None:
     """
     Everybody's memory.
     """
-    bench.started((US, *IN_MEMORY), Terms(hold=HOLD), lambda server: measure(bench, server, server.name))
+    bench.started(
+        bench.servers((US, *IN_MEMORY), Terms(hold=HOLD)), lambda server: measure(bench, server, server.name)
+    )
 
 
 def measure(bench: Bench, server: Server, who: str, about: str = "") -> None:

@@ -2,11 +2,9 @@
 Wake latency: from the first byte of a put until the poll of its device is answered, while many others are held.
 """
 
-from collections.abc import Sequence
-
 from tests.bench.bench import Bench
 from tests.bench.book import milliseconds, rate
-from tests.bench.commands import Terms
+from tests.bench.commands import NO_FSYNC, Terms
 from tests.bench.servers import Server
 from tests.bench.who import DURABLE, FLOOR, IN_MEMORY, US
 
@@ -14,7 +12,8 @@ HOLD = 55
 KEPT_UP = 0.95
 """Part of the wanted rate that counts as that rate; with less, the table says how much it was."""
 
-WHATS = ("p50", "p99", "p999", "worst")
+WHATS = ("p50", "p99", "worst")
+DURABLE_WHATS = ("p50", "p99", "p999", "worst")
 
 
 def named(what: str, hold: int, puts: float, durable: bool) -> str:
@@ -26,21 +25,18 @@ def named(what: str, hold: int, puts: float, durable: bool) -> str:
 
 def work(bench: Bench) -> None:
     """
-    The wakes of those that keep what is put in memory.
+    The wakes of those that keep what is put in memory, and ours where nothing waits for the disk.
     """
-    _work(bench, (US, *IN_MEMORY, FLOOR), Terms(hold=HOLD, durable=False))
+    with bench.standing((US, *IN_MEMORY, FLOOR), Terms(hold=HOLD, fsync_ms=NO_FSYNC)) as servers:
+        bench.in_turn(servers, lambda server: measure(bench, server, server.name, False))
 
 
 def durable(bench: Bench) -> None:
     """
     The wakes of those that write what is put to the disk.
     """
-    _work(bench, (US, *DURABLE), Terms(hold=HOLD))
-
-
-def _work(bench: Bench, names: Sequence[str], terms: Terms) -> None:
-    with bench.standing(names, terms) as servers:
-        bench.in_turn(servers, lambda server: measure(bench, server, server.name, terms.durable))
+    with bench.standing((US, *DURABLE), Terms(hold=HOLD)) as servers:
+        bench.in_turn(servers, lambda server: measure(bench, server, server.name, True))
 
 
 def measure(bench: Bench, server: Server, who: str, durable: bool, about: str = "") -> None:
@@ -54,7 +50,7 @@ def measure(bench: Bench, server: Server, who: str, durable: bool, about: str = 
     figures = bench.generator.run("wake", asked, patience=90)
     for hold, puts, _ in plan:
         one = figures[f"{hold}@{puts:g}"]
-        for what in WHATS:
+        for what in DURABLE_WHATS if durable else WHATS:
             quantity = milliseconds(named(what, hold, puts, durable) + about, what == "worst")
             bench.book.write(quantity, who, one[what] * 1000)
         if one["rate"] < puts * KEPT_UP:

@@ -87,4 +87,4 @@ def make() -> Any:
 
 if __name__ == "__main__":
     uvloop.install()
-    web.run_app(make(), host="127.0.0.1", port=int(sys.argv[1]), access_log=None, print=None)
+    web.run_app(make(), host="127.0.0.1", port=int(sys.argv[1]), access_log=None, print=None, backlog=4096)

@@ -3,6 +3,7 @@
 
 const crypto = require("crypto");
 const express = require("express");
+const http = require("http");
 
 const hold = Number(process.argv[3]) * 1000;
 const waiting = new Map();
@@ -48,6 +49,6 @@ app.get("/v1/devices/:device", (req, res) => {
   res.json({ id: device, polling: waiting.has(device) });
 });
 
-const server = app.listen(Number(process.argv[2]), "127.0.0.1");
+const server = http.createServer(app).listen({ port: Number(process.argv[2]), host: "127.0.0.1", backlog: 4096 });
 server.keepAliveTimeout = 0; // a device may be silent for longer than Node's 5 s
 server.requestTimeout = 0;

@@ -127,6 +127,6 @@ class Quiet(Site):
 
 
 if __name__ == "__main__":
-    listening = endpoints.serverFromString(reactor, f"tcp:{sys.argv[1]}:interface=127.0.0.1")
+    listening = endpoints.serverFromString(reactor, f"tcp:{sys.argv[1]}:interface=127.0.0.1:backlog=4096")
     listening.listen(Quiet(app.resource()))
     reactor.run()

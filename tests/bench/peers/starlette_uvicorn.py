@@ -90,4 +90,5 @@ def make() -> Any:
 
 
 if __name__ == "__main__":
-    uvicorn.run(make(), host="127.0.0.1", port=int(sys.argv[1]), log_level="error", access_log=False, lifespan="off")
+    port = int(sys.argv[1])
+    uvicorn.run(make(), host="127.0.0.1", port=port, log_level="error", access_log=False, lifespan="off", backlog=4096)
