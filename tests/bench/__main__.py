@@ -5,6 +5,7 @@
 import argparse
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -20,12 +21,13 @@ from tests.bench import (
     work_wake,
     work_watchdog,
 )
-from tests.bench.bench import FULL, SMALL, Bench
+from tests.bench.bench import Bench
 from tests.bench.book import Book
 from tests.bench.fill import fill
 from tests.bench.generator import Generator, compile_generator, compile_other_fsync
 from tests.bench.lineup import Lineup
 from tests.bench.machine import CannotMeasure, Cores, describe, is_on_disk
+from tests.bench.sizes import FULL, SMALL
 from tests.bench.table import plain, rst
 from tests.bench.versions import versions
 from tests.bench.who import EVERYBODY
@@ -129,4 +131,5 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and no server is left behind
     sys.exit(main(sys.argv[1:]))

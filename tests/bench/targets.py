@@ -4,8 +4,8 @@ The targets: what each figure of ours should be, in itself or beside a peer's, w
 
 from attrs import frozen
 
-from tests.bench.bench import FULL
 from tests.bench.book import FSYNC, Book
+from tests.bench.sizes import FULL
 from tests.bench.speech import SERVER_EYE
 from tests.bench.who import AIOHTTP, KLEIN, NCHAN, REDIS_ALWAYS, US
 from tests.bench.work_crowd import held as crowd_held

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.bench.__main__ import ONLY_BY_NAME, PARTS, main, read_options
-from tests.bench.bench import FULL
 from tests.bench.book import Book, milliseconds, rate
 from tests.bench.generator import compiler
 from tests.bench.machine import HOME
+from tests.bench.sizes import FULL
 from tests.bench.speech import SERVER_EYE
 from tests.bench.table import plain, rst
 from tests.bench.targets import TARGETS
