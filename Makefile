@@ -8,13 +8,14 @@ PACKAGING = setup.cfg pyproject.toml
 # the drop-in below twisted/plugins is found from an editable install only in this mode
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat -e
 
-.PHONY: help demo test torture check lint types rooms docs news package clean
+.PHONY: help demo test torture bench check lint types rooms docs news package clean
 
 help:
 	@echo "make demo          start the server and ten simulated devices, send them commands, leave it running"
 	@echo "make demo ONCE=1   the same, and end; the exit code tells whether every outcome was the expected one"
 	@echo "make test          run all tests"
 	@echo "make torture       kill the server again and again, and see whether it keeps its promises; two minutes"
+	@echo "make bench         measure the server beside what else people use; ten minutes"
 	@echo "make check         lint, types, rooms, docs, package"
 
 $(VENV)/pyvenv.cfg:
@@ -41,6 +42,9 @@ test: $(VENV)/.for-test
 torture: $(VENV)/.for-test
 	$(BIN)/python -m tests.torture $(TORTURE)
 
+bench: $(VENV)/.for-test
+	$(BIN)/python -m tests.bench $(BENCH)
+
 check: lint types rooms docs news package
 
 lint: $(VENV)/.for-check
@@ -65,4 +69,4 @@ package: $(VENV)/.for-check
 	$(BIN)/python -m tests.package dist
 
 clean:
-	rm -rf $(VENV) build dist docs/_build *.egg-info
+	rm -rf $(VENV) .venv-bench build dist docs/_build *.egg-info

@@ -1,0 +1,47 @@
+/*
+ * What was said on the command line, as name=value.
+ */
+
+#include "bench.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char **settings;
+static int settings_count;
+
+void settings_read(int count, char **words)
+{
+    settings = words;
+    settings_count = count;
+}
+
+const char *text_of(const char *name, const char *otherwise)
+{
+    size_t length = strlen(name);
+    for (int i = 0; i < settings_count; i++)
+        if (!strncmp(settings[i], name, length) && settings[i][length] == '=')
+            return settings[i] + length + 1;
+    if (!otherwise)
+        fail("%s=... is wanted", name);
+    return otherwise;
+}
+
+double number_of(const char *name, double otherwise)
+{
+    const char *text = text_of(name, "");
+    return *text ? atof(text) : otherwise;
+}
+
+void fail(const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    fputs("generator: ", stderr);
+    vfprintf(stderr, format, values);
+    fputc('\n', stderr);
+    va_end(values);
+    exit(1);
+}
