@@ -11,12 +11,17 @@ from twisted.internet.protocol import ServerFactory
 from twisted.web.http import HTTPChannel, datetimeToString
 
 from pushd.web.bodies import Body, Budget
+from pushd.web.idle import Idle
 from pushd.web.request import HouseRequest
 
 _SEPARATORS = re.compile(rb"[ ,]+")
 
 _MANNERS = b"Server: pushd\r\nDate: %b\r\nCache-Control: no-store\r\n"
 """Headers of every answer. No cache may keep one: a cached poll would run a command twice."""
+
+
+IDLE_SECONDS = 60
+"""How long a connection may be silent between requests, or within one."""
 
 
 class IPort(Protocol):
@@ -54,6 +59,24 @@ class HouseChannel(HTTPChannel):
         values = request.requestHeaders.getRawHeaders(b"Connection")
         return values is None or b"close" not in _SEPARATORS.split(values[0].lower())
 
+    def setTimeout(self, period: float | None) -> float | None:
+        """
+        Be idle, or with None not.
+        """
+        before, self.timeOut = self.timeOut, period  # type: ignore[assignment]  # it is any number of seconds
+        if period is None:
+            self.site.idle.leave(self)
+        else:
+            self.site.idle.enter(self)
+        return before
+
+    def resetTimeout(self) -> None:
+        """
+        Something has arrived.
+        """
+        if self.timeOut is not None:
+            self.site.idle.enter(self)
+
     def callLater(self, delay: float, call: Callable[..., object], *args: Any) -> IDelayedCall:
         """
         Time runs on the site's clock.
@@ -68,13 +91,12 @@ class HouseSite(ServerFactory):
     """
 
     protocol = HouseChannel
-    timeout = 60
-    """Seconds for which a connection may be silent between requests, or within one."""
     closing = False
     """Whether connections end with the answer that they wait for: clients would ask again at once."""
 
     def __init__(self, port: IPort, budget: Budget, clock: IReactorTime) -> None:
         self.clock = clock
+        self.idle = Idle(clock, IDLE_SECONDS)
         self.serve = port.serve
         self._limit = port.limit
         self._budget = budget
@@ -87,7 +109,7 @@ class HouseSite(ServerFactory):
         """
         channel = HouseChannel()
         channel.site = channel.factory = self
-        channel.timeOut = self.timeout
+        channel.timeOut = IDLE_SECONDS
         channel.peer = getattr(address, "host", None)
         return channel
 
