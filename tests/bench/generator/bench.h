@@ -40,6 +40,7 @@ struct conn {
     int fd;
     unsigned life;    /* goes up when it is hung up */
     int connected;
+    int lingers;      /* whether it waits for the server to close: who closes first keeps the port for a minute */
     int port;
     char *in;
     size_t in_length, in_room;

@@ -75,19 +75,6 @@ static size_t whole(const char *text, size_t length)
     return size <= length ? size : 0;
 }
 
-static void heard(struct conn *conn)
-{
-    conn->in[conn->in_length] = 0; /* there is always room for more */
-    for (size_t size; conn->in_length && (size = whole(conn->in, conn->in_length));) {
-        unsigned life = conn->life;
-        serve(conn, conn->in);
-        if (conn->life != life)
-            return;
-        conn->in_length -= size;
-        memmove(conn->in, conn->in + size, conn->in_length + 1);
-    }
-}
-
 static void lost(struct conn *conn)
 {
     struct conn **place = conn->owner;
@@ -97,6 +84,24 @@ static void lost(struct conn *conn)
     free(conn->out);
     conn->in = conn->out = NULL;
     conn->in_room = 0;
+}
+
+static void heard(struct conn *conn)
+{
+    conn->in[conn->in_length] = 0; /* there is always room for more */
+    for (size_t size; conn->in_length && (size = whole(conn->in, conn->in_length));) {
+        unsigned life = conn->life;
+        int last = memmem(conn->in, size, "Connection: close", 17) != NULL;
+        serve(conn, conn->in);
+        if (last) {
+            hang_up(conn);
+            lost(conn);
+        }
+        if (conn->life != life)
+            return;
+        conn->in_length -= size;
+        memmove(conn->in, conn->in + size, conn->in_length + 1);
+    }
 }
 
 static void knock(int listener)

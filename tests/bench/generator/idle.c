@@ -42,9 +42,7 @@ static void answered(struct conn *conn, const struct answer *answer)
     if (conn->sent_at >= from && moment <= until)
         tally_add(&polls, moment - conn->sent_at);
     poller->asked = 0;
-    if (fresh)
-        redial(conn);
-    if (fresh || !answer->last)
+    if (!fresh && !answer->last)
         ask(poller);
 }
 
@@ -60,6 +58,7 @@ int work_idle(void)
         struct poller *poller = calloc(1, sizeof *poller);
         poller->subject = (struct subject){.index = i, .message = ""};
         poller->line = dial((int)number_of("port", 0), answered, lost, poller);
+        poller->line->lingers = fresh;
         ask(poller);
     }
     turn_until(until);

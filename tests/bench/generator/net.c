@@ -148,7 +148,7 @@ static void take_answers(struct conn *conn)
             return;
         conn->in_length -= (size_t)taken;
         memmove(conn->in, conn->in + taken, conn->in_length);
-        if (answer.last) {
+        if (answer.last && !conn->lingers) {
             drop(conn);
             return;
         }

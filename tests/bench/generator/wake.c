@@ -54,7 +54,7 @@ static void phase(long hold, double rate, double seconds)
     rounds.count = 0;
     put_at_rate(rate, seconds);
     rounds.ended = now();
-    for (double until = now() + 3; waiting() && now() < until;)
+    for (double until = now() + 8; waiting() && now() < until;)
         turn_until(now() + 0.01);
     if (waiting())
         errors += waiting(), snprintf(last_error, sizeof last_error, "%ld polls were not woken", waiting());
