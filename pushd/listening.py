@@ -14,6 +14,12 @@ from twisted.internet.interfaces import IProtocolFactory, IReactorCore
 
 from pushd.config import ConfigError
 
+BACKLOG = 4096
+"""Connections that may wait to be accepted: when we were away, a whole fleet comes back at once."""
+
+_KINDS = frozenset({"tcp", "tcp6", "ssl", "unix"})
+"""Kinds of endpoints that can be told so."""
+
 
 @define(eq=False)
 class Listener(Service):
@@ -71,11 +77,21 @@ def listener(option: str, endpoint: str, factory: IProtocolFactory, reactor: IRe
     :raises ConfigError: if it is no endpoint.
     """
     try:
-        return Listener(option, endpoint, strports_service(endpoint, factory, reactor))
+        return Listener(option, endpoint, strports_service(_roomy(endpoint), factory, reactor))
     except OSError as error:
         raise _no_endpoint(option, endpoint, f"{error.filename}: {_words(error)}") from error
     except Exception as error:  # endpoints are plugins, each reads its arguments in its own way
         raise _no_endpoint(option, endpoint, _words(error)) from error
+
+
+def _roomy(endpoint: str) -> str:
+    """
+    An endpoint whose backlog is ours, unless it says what it should be.
+    """
+    kind, _, rest = endpoint.partition(":")
+    if kind not in _KINDS or "backlog=" in rest:
+        return endpoint
+    return f"{endpoint}:backlog={BACKLOG}"
 
 
 def _no_endpoint(option: str, endpoint: str, why: str) -> ConfigError:

@@ -36,7 +36,7 @@ def parse(text: str) -> Any:
     :raises UnreadableBody: if it is not JSON.
     """
     try:
-        return json.loads(text, parse_float=_finite, parse_constant=_refuse)
+        return _READER.decode(text)
     except (ValueError, RecursionError) as error:
         raise UnreadableBody("The body is not JSON.") from error
 
@@ -45,7 +45,7 @@ def write(value: object) -> str:
     """
     The shortest JSON text of ``value``, with other characters than ASCII as themselves.
     """
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return _WRITER.encode(value)
 
 
 def one_line(value: object) -> str:
@@ -117,3 +117,8 @@ def _finite(digits: str) -> float:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
+
+
+# each made once: json.loads and json.dumps with options make one for each call, which costs more than small texts do
+_READER = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse)
+_WRITER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -8,6 +8,7 @@ blamed on a device for an outage of ours. It is comparable within one process on
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from attrs import frozen
 
@@ -43,8 +44,13 @@ def to_rfc3339(moment: int) -> str:
     """
     Wall milliseconds as RFC 3339 in UTC with milliseconds, ``2026-01-02T03:04:05.678Z``.
     """
-    stamp = _EPOCH + timedelta(milliseconds=moment)
-    return stamp.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    second, rest = divmod(moment, 1000)
+    return f"{_second(second)}.{rest:03}Z"
+
+
+@lru_cache(maxsize=1024)  # what is told together was mostly done within few seconds
+def _second(second: int) -> str:
+    return (_EPOCH + timedelta(seconds=second)).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def from_rfc3339(text: str) -> int:

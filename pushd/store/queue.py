@@ -2,7 +2,6 @@
 The verbs that put a command into a queue and take it out, up to the device.
 """
 
-import json
 from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
@@ -25,7 +24,7 @@ from pushd.model.moments import MAX_MOMENT, Now, milliseconds
 from pushd.store import moves
 from pushd.store.interface import Claim
 from pushd.store.rows import to_command, to_payload
-from pushd.store.transaction import ITransaction, Row, Statement, first, record
+from pushd.store.transaction import ITransaction, Row, Statement, compact, first, record
 
 _ADMISSION = Statement("look up a device", "SELECT admission, presence FROM device WHERE id = :device")
 _BY_KEY = Statement(
@@ -58,7 +57,7 @@ def put(tx: ITransaction, draft: Draft, queue_signed_off: bool, limit: int, now:
 
 def _insert(tx: ITransaction, draft: Draft, now: Now) -> Command:
     fields = _fields(draft, now)
-    tx.run(_INSERT, **fields, payload=json.dumps(draft.payload, separators=(",", ":")), fingerprint=draft.fingerprint)
+    tx.run(_INSERT, **fields, payload=compact(draft.payload), fingerprint=draft.fingerprint)
     record(tx, now, EventType.COMMAND_QUEUED, draft.device, draft.id, resend_of=draft.resend_of)
     return Command(**_NEW, **fields, payload=draft.payload)
 

@@ -2,7 +2,6 @@
 SQLite: WAL, ``synchronous=FULL``, one connection that writes and one that reads.
 """
 
-import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +23,7 @@ from pushd.model.moments import Now
 from pushd.store import lists
 from pushd.store.interface import Flaw, IStore, Known
 from pushd.store.lanes import InlineLane, Lane, ThreadLane, Work
-from pushd.store.transaction import ITransaction, Row, Statement
+from pushd.store.transaction import ITransaction, Row, Statement, compact
 from pushd.store.verbs import Verbs
 
 T = TypeVar("T")
@@ -119,7 +118,7 @@ class SqliteTransaction:
         """
         See :meth:`ITransaction.record`.
         """
-        text = json.dumps(data, separators=(",", ":")) if data else "{}"
+        text = compact(data) if data else "{}"
         try:
             seq = self.feed.add(type=kind, at=at, device=device, command=command, data=text)
         except sqlite3.Error as error:

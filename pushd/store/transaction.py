@@ -2,6 +2,7 @@
 What a verb sees of a database: statements with names, and events.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -11,6 +12,9 @@ from pushd.model.events import Event, EventType
 from pushd.model.moments import Now
 
 Row = Mapping[str, Any]
+
+compact = json.JSONEncoder(separators=(",", ":")).encode
+"""The JSON text of a value, in ASCII, as it is stored."""
 
 
 @frozen

@@ -29,6 +29,10 @@ VERSIONS = (b"", b"/1", b"/2")
 
 PATHS = re.compile(rb"/push/.*")
 
+_ACKNOWLEDGED = wire.write_answer(True, "acknowledged")
+_TAKEN = wire.write_answer(True, "result taken")
+_SIGNED_OFF = wire.write_answer(True, "signed off")
+
 _RESULT = re.compile(rb"/push/([^/]+)/result/[^/]+")
 
 
@@ -60,7 +64,7 @@ class ServerEyeApp:
         The container has a message, or still works on it.
         """
         await self.reception.acknowledge(self._visitor(request, container), message)
-        return answer(request, wire.write_answer(True, "acknowledged"))
+        return answer(request, _ACKNOWLEDGED)
 
     @router.route("/push/<container>/result/<message>", methods=["POST"])
     async def result(self, request: HouseRequest, container: str, message: str) -> bytes:
@@ -70,7 +74,7 @@ class ServerEyeApp:
         visitor = self._visitor(request, container)
         self.reception.check(visitor)
         await self.reception.settle(visitor, await self._report(request, message))
-        return answer(request, wire.write_answer(True, "result taken"))
+        return answer(request, _TAKEN)
 
     @router.route("/push/<container>/signoff", methods=["GET", "POST"])
     async def sign_off(self, request: HouseRequest, container: str) -> bytes:
@@ -78,7 +82,7 @@ class ServerEyeApp:
         The container goes away on purpose.
         """
         await self.reception.sign_off(self._visitor(request, container))
-        return answer(request, wire.write_answer(True, "signed off"))
+        return answer(request, _SIGNED_OFF)
 
     @router.handle_errors(Exception)
     def failed(self, request: HouseRequest, failure: Failure) -> bytes:
