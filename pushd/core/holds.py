@@ -108,7 +108,7 @@ class Holds:
         """
         Learn from two polls in a row that were given up after about the same time.
         """
-        lasted = poll.clock.seconds() - poll.began
+        lasted = poll.ticks.clock.seconds() - poll.began
         before = self._unanswered.pop(poll.device, None)
         if end not in _UNANSWERED or lasted < AT_ONCE:
             return

@@ -18,6 +18,7 @@ from pushd.core.poll import Answer, End, Poll
 from pushd.core.presence import Presence
 from pushd.core.queued import Queued
 from pushd.core.reportable import Reportable
+from pushd.core.ticks import Ticks
 from pushd.core.wakeups import STORM_COUNT, Wakeups
 from pushd.model.command import Command, Draft
 from pushd.model.device import ProofKind
@@ -54,6 +55,7 @@ class Outbox:
     queued: Queued
     reportable: Reportable
     _ends: Bells[str] = field(init=False)
+    _ticks: Ticks = field(init=False)
     draining: bool = field(default=False, init=False)
     """We are about to stop: no poll is held any more."""
     _missed: bool = field(default=False, init=False)
@@ -62,6 +64,7 @@ class Outbox:
 
     def __attrs_post_init__(self) -> None:
         self._ends = Bells(self.clocks.clock)
+        self._ticks = Ticks(self.clocks.clock)
         self.store.subscribe(self._heard)
 
     async def put(self, draft: Draft, queue_signed_off: bool = False) -> tuple[Command, bool]:
@@ -70,21 +73,18 @@ class Outbox:
         """
         return await self.store.put(draft, queue_signed_off, MAX_QUEUED, self.clocks.now())
 
-    def take(
-        self, device: str, hold: float, uuid: str | None = None, deaf: bool = False, batch: int = 1
-    ) -> Deferred[Answer]:
+    def take(self, device: str, hold: float, uuid: str | None = None, deaf: bool = False, batch: int = 1) -> Poll:
         """
         Wait up to ``hold`` seconds for something to hand over; cancel it if the device hangs up.
 
         A ``deaf`` poll is held and handed nothing; others up to ``batch`` commands, where the dialect lets them join.
         """
-        clock = self.clocks.clock
-        now = clock.seconds()
-        poll = Poll(self, clock, device, now, now if self.draining else now + hold, uuid, deaf, batch)
+        now = self.clocks.clock.seconds()
+        poll = Poll(self, self._ticks, device, now, now if self.draining else now + hold, uuid, deaf, batch)
         takeovers = self.wakeups.enter(poll)
         if takeovers == STORM_COUNT and not deaf:  # a stranger is not followed, and writes nothing
             self._tell_conflict(device)
-        return poll.answer
+        return poll
 
     def look(self, poll: Poll) -> Deferred[Claim] | None:
         """

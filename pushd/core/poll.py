@@ -2,14 +2,16 @@
 One held poll: a small machine that looks, waits, and ends exactly once.
 """
 
+from collections.abc import Callable, Generator
 from enum import Enum
 from typing import Protocol
 
 from attrs import define, field
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
+from pushd.core.ticks import Ticks
 from pushd.model.command import Handed
 from pushd.store.interface import Claim
 
@@ -69,11 +71,12 @@ class Poll:
     A poll from its arrival to its answer; ``began`` and ``until`` are when its hold begins and ends, in the clock's
     seconds.
 
-    The ticket is taken before each look: a ring that comes while a look is on its way makes it look again.
+    The ticket is taken before each look: a ring that comes while a look is on its way makes it look again. To be
+    awaited by one coroutine, which it resumes itself: as there are so many of them, it does without a Deferred.
     """
 
     source: ISource
-    clock: IReactorTime
+    ticks: Ticks
     device: str
     began: float
     until: float
@@ -82,13 +85,37 @@ class Poll:
     """Held like any other, but handed nothing."""
     batch: int = 1
     """How many commands it takes at once."""
-    answer: Deferred[Answer] = field(init=False)
     _state: _State = field(default=_State.LOOKING, init=False)
     _rung: bool = field(default=False, init=False)
+    _tick: int | None = field(default=None, init=False)
     _timer: IDelayedCall | None = field(default=None, init=False)
+    _answer: Answer = field(default=(), init=False)
+    _told: Callable[[object], object] | None = field(default=None, init=False)
 
-    def __attrs_post_init__(self) -> None:
-        self.answer = Deferred(self._leave)
+    def __await__(self) -> Generator["Poll", None, Answer]:
+        return self  # type: ignore[return-value]  # as far as await is concerned
+
+    def __next__(self) -> "Poll":
+        """
+        Wait, unless it is over.
+        """
+        if self._state is _State.OVER:
+            raise StopIteration(self._answer)
+        return self
+
+    def addBoth(self, told: Callable[[object], object]) -> None:
+        """
+        Call ``told`` once it is over; with a failure if it was cancelled. As of a Deferred, but only once.
+        """
+        self._told = told
+
+    def cancel(self) -> None:
+        """
+        The device hung up.
+        """
+        if self._state is not _State.OVER:
+            self._close(End.LEFT)
+            self._tell(Failure(CancelledError()))
 
     def begin(self) -> None:
         """
@@ -111,7 +138,7 @@ class Poll:
         self._stop_timer()
         self._state = _State.LINGERING
         if delay > 0:
-            self._timer = self.clock.callLater(delay, self._end, end)
+            self._timer = self.ticks.clock.callLater(delay, self._end, end)
         else:
             self._end(end)
 
@@ -121,6 +148,13 @@ class Poll:
         """
         if self._state is not _State.OVER:
             self._end(End.IDLE)
+
+    def tick(self) -> None:
+        """
+        The hold may be over.
+        """
+        self._tick = None
+        self._wake()
 
     def _look(self) -> None:
         self._stop_timer()
@@ -157,36 +191,42 @@ class Poll:
         return None if self.deaf else self.source.due_in(self.device)
 
     def _wait(self, due: float | None) -> None:
-        left = self.until - self.clock.seconds()
+        left = self.until - self.ticks.clock.seconds()
         if left <= 0:
             self._end(End.IDLE)
             return
         self._state = _State.WAITING
-        self._timer = self.clock.callLater(left if due is None else min(left, due), self._wake)
+        if due is None or due >= left:
+            self._tick = self.ticks.put(self, self.until)
+        else:
+            self._timer = self.ticks.clock.callLater(due, self._wake)
 
     def _wake(self) -> None:
         self._timer = None
-        if self.clock.seconds() >= self.until:
+        if self.ticks.clock.seconds() >= self.until:
             self._end(End.IDLE)
         else:
             self._look()
 
-    def _leave(self, _answer: "Deferred[Answer]") -> None:
-        """
-        The device hung up: its Deferred was cancelled.
-        """
-        self._close(End.LEFT)
-
     def _end(self, end: End, handed: Answer = ()) -> None:
+        self._answer = handed
         self._close(end)
-        self.answer.callback(handed)
+        self._tell(None)
 
     def _close(self, end: End) -> None:
         self._stop_timer()
         self._state = _State.OVER
         self.source.ended(self, end)
 
+    def _tell(self, result: object) -> None:
+        told, self._told = self._told, None
+        if told is not None:
+            told(result)
+
     def _stop_timer(self) -> None:
+        if self._tick is not None:
+            self.ticks.remove(self, self._tick)
+            self._tick = None
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()

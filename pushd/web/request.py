@@ -150,6 +150,12 @@ class HouseRequest:
         values = self.requestHeaders.getRawHeaders(name.title())
         return values[-1] if values else None
 
+    def forget_headers(self) -> None:
+        """
+        Let go of what is no longer needed, of a request that may wait for long.
+        """
+        self.requestHeaders = _NONE_LEFT
+
     @property
     def peer(self) -> str | None:
         """
@@ -251,4 +257,5 @@ class HouseRequest:
         channel.requestDone(self)
 
 
+_NONE_LEFT = ReadHeaders()
 _NO_ARGS: Mapping[bytes, Sequence[bytes]] = {}

@@ -182,7 +182,7 @@ def test_a_device_that_is_about_to_poll(house: House) -> None:
     for _ in range(2):
         house.knock(POLL)
         house.clock.advance(45)
-        house.clock.advance(0.1)
+        house.clock.advance(0.25)
     house.knock(POLL)
     house.clock.advance(45)
     command = house.put(CONTAINER, REFRESH)

@@ -54,6 +54,28 @@ class Wall:
         return self.offset + self.clock.seconds()
 
 
+def driven(steps: Coroutine[Any, Any, Answer]) -> Deferred[Answer]:
+    """
+    What a coroutine that awaits polls comes to, as the doors drive it; cancel it to hang up.
+    """
+
+    def go_on(result: object) -> None:
+        try:
+            waiting = result.throwExceptionIntoGenerator(steps) if isinstance(result, Failure) else steps.send(None)
+        except StopIteration as end:
+            done.callback(end.value)
+        except Exception:
+            done.errback(Failure())
+        else:
+            waits[:] = [waiting]
+            waiting.addBoth(go_on)
+
+    waits: list[Any] = []
+    done: Deferred[Answer] = Deferred(lambda _: waits[0].cancel())
+    go_on(None)
+    return done
+
+
 @define(eq=False)
 class HeldPoll:
     """
@@ -162,13 +184,18 @@ class Rooms:
         Poll as a device does that comes in at the door.
         """
         visitor = Visitor(device=device, **shown)
-        return HeldPoll(Deferred.fromCoroutine(self.core.reception.poll(visitor, uuid)))
+        return HeldPoll(driven(self.core.reception.poll(visitor, uuid)))
 
     def take(self, device: str, hold: float = 10.0, uuid: str | None = None) -> HeldPoll:
         """
         Poll behind the door, where nobody takes notes of who is here.
         """
-        return HeldPoll(self.core.outbox.take(device, hold, uuid))
+
+        async def taken() -> Answer:
+            return await poll
+
+        poll = self.core.outbox.take(device, hold, uuid)
+        return HeldPoll(driven(taken()))
 
     def report(self, device: str, **said: Any) -> Settlement:
         """

@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 
 from pushd.config import Config
 from pushd.core.admission import Mode
+from pushd.core.ticks import GRAIN
 from tests.core.conftest import Site
 from tests.core.rooms import CONTAINER, READER, HeldPoll, Rooms
 
@@ -17,11 +18,11 @@ NEW = "controlid:99"
 
 def held_for(poll: HeldPoll, clock: Clock, seconds: float) -> bool:
     """
-    Whether a poll ends idle after so many seconds, and not before.
+    Whether a poll ends idle after so many seconds, or by the next tick, and not before.
     """
     clock.advance(seconds - 0.001)
     before = poll.held
-    clock.advance(0.001)
+    clock.advance(0.001 + GRAIN)
     return before and poll.idle
 
 

@@ -48,7 +48,9 @@ class ControlIdApp:
         A poll: one command or batch, or nothing.
         """
         visit = wire.read_query(request.args)
-        handed = await self.reception.poll(self._visitor(request, visit), visit.uuid)
+        visitor = self._visitor(request, visit)
+        request.forget_headers()
+        handed = await self.reception.poll(visitor, visit.uuid)
         return answer(request, wire.write_pushes([one.payload for one in handed]))
 
     @router.route("/result", methods=["POST"])

@@ -53,7 +53,9 @@ class ServerEyeApp:
         """
         A poll: one message, or none.
         """
-        handed = await self.reception.poll(self._visitor(request, container))
+        visitor = self._visitor(request, container)
+        request.forget_headers()
+        handed = await self.reception.poll(visitor)
         if not handed:
             return answer(request, wire.IDLE)
         return answer(request, wire.write_message(container, handed[0].command, handed[0].payload))
