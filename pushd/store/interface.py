@@ -223,8 +223,8 @@ class IStore(IAlertStore, IWebhookStore):
 
     def purge(before: int, limit: int) -> Deferred[int]:
         """
-        Forget up to ``limit`` each of the commands that ended, the events and the orphans older than ``before``, in
-        wall milliseconds; how many.
+        Forget up to ``limit`` each of the commands that ended, the events, the orphans, the deliveries and the alerts
+        that were cleared, older than ``before``, in wall milliseconds; how many.
         """
 
     def standing(command: str, now: Now) -> Deferred[Standing]:

@@ -94,3 +94,16 @@ async def tamper(store: IStore, sql: str, **values: Any) -> None:
         tx.run(Statement("tamper", sql), **values)
 
     await store._write(verb)
+
+
+async def count(store: IStore, table: str) -> int:
+    """
+    How many rows a table has.
+    """
+    assert isinstance(store, Verbs)
+
+    def verb(tx: ITransaction) -> int:
+        return len(tx.rows(Statement("count", f"SELECT 1 FROM {table}")))
+
+    counted: int = await store._read(verb)
+    return counted
