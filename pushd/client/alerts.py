@@ -10,14 +10,12 @@ from rich.text import Text
 from pushd.client.api import AdminClient
 from pushd.client.connection import Json
 from pushd.client.errors import Refused
+from pushd.client.happenings import about
 from pushd.client.options import verbatim
 from pushd.client.outcome import Outcome
 from pushd.client.screen import draw, plain_table, styled, tell_json
 from pushd.client.session import Session, complain
 from pushd.client.text import ago, lasting, local_time, printable, words
-
-SHOWN = 3
-"""Devices of an alert that the table names."""
 
 
 @click.command(epilog=verbatim("Example, those that are over as well:\n  pushctl alerts --all"))
@@ -84,16 +82,8 @@ def _row(alert: Json, now: float) -> Iterator[Text]:
     over = alert.get("cleared_at") is not None
     yield Text(words(alert.get("id")))
     yield Text(words(alert.get("kind")))
-    yield Text(printable(_about(alert)))
+    yield Text(about(alert))
     yield Text(local_time(alert.get("raised_at")))
     yield Text(lasting(alert.get("duration")) if over else ago(alert.get("raised_at"), now))
     yield styled("cleared" if over else "open")
     yield Text(words(alert.get("acknowledged_by")))
-
-
-def _about(alert: Json) -> str:
-    devices = alert.get("devices") or []
-    named = ", ".join(map(str, devices[:SHOWN])) or words(alert.get("webhook"))
-    more = f" and {len(devices) - SHOWN} more" if len(devices) > SHOWN else ""
-    behind = f" behind {alert['address']}" if alert.get("address") else ""
-    return f"{named}{more}{behind}"
