@@ -14,7 +14,8 @@ from pushd.core.review import Review
 from pushd.core.tokens import Tokens
 from pushd.model.lifecycle import OUT, State
 from pushd.model.token import Role
-from pushd.store.interface import CommandFilter, IStore
+from pushd.store.interface import IStore
+from pushd.store.values import CommandFilter
 from pushd.web.answers import answer
 from pushd.web.request import HouseRequest
 from pushd.web.router import Router

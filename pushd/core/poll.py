@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from pushd.model.command import Handed
-from pushd.store.interface import Claim
+from pushd.store.values import Claim
 
 Answer = tuple[Handed, ...]
 """What a poll is answered with; empty is the idle answer."""

@@ -16,7 +16,8 @@ from pushd.core.life import Life
 from pushd.core.wheel import Wheel
 from pushd.model.device import Device, PresenceState, Sighting
 from pushd.model.errors import Unavailable
-from pushd.store.interface import IStore, Known
+from pushd.store.interface import IStore
+from pushd.store.values import Known
 
 SIGHTINGS = 1000
 """Devices whose sighting is written in one verb, so that no other waits for a crowd."""

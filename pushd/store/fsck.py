@@ -7,8 +7,8 @@ smaller, since people set clocks, so no check demands that times ascend.
 """
 
 from pushd.model.moments import Now
-from pushd.store.interface import Flaw
 from pushd.store.transaction import ITransaction, Statement
+from pushd.store.values import Flaw
 
 GRACE = 60_000
 """Milliseconds that the sweep may be behind before what it should have ended counts as a flaw."""

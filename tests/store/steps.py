@@ -10,8 +10,9 @@ from pushd.model.device import Device
 from pushd.model.events import Event
 from pushd.model.lifecycle import State
 from pushd.model.moments import Now
-from pushd.store.interface import DeviceFilter, EventFilter, IStore
+from pushd.store.interface import IStore
 from pushd.store.transaction import ITransaction, Statement
+from pushd.store.values import DeviceFilter, EventFilter
 from pushd.store.verbs import Verbs
 from tests.store.samples import DOOR, LIMIT, at, draft, ident
 
