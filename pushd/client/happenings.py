@@ -27,7 +27,9 @@ def saying(event: Json) -> list[str]:
     """
     Whom an event concerns and what it says of them, in pieces; of types that we have no words for, its data.
     """
-    kind, data = str(event.get("type")), event.get("data") or {}
+    kind, data = str(event.get("type")), event.get("data")
+    if not isinstance(data, dict):
+        data = {}
     if kind.startswith("alert."):
         return _of_alert(data)
     concerned = [words(event[name]) for name in ("device", "command") if event.get(name)]

@@ -95,6 +95,7 @@ _SITE = {"alert": "17", "kind": "silence", "address": "192.0.2.1", "devices": [f
         ("device.online", {"data": {"after": "offline"}}, "servereye:abc  was offline"),
         ("device.signed_off", {"data": {"after": "online"}}, "servereye:abc  was online"),
         ("device.approved", {"data": {}}, "servereye:abc"),
+        ("device.offline", {"data": [1]}, "servereye:abc"),
     ],
 )
 def test_watch_has_words(server: RecordedServer, patient: Desk, kind: str, fields: dict[str, Any], line: str) -> None:
