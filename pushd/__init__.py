@@ -1,9 +1,9 @@
 """
 A self-hosted command-push server for devices that phone home.
 
-The rooms, from the top of the house to the bottom: :mod:`pushd.tap` and :mod:`pushd.service` (options and assembly),
-:mod:`pushd.dialects` and :mod:`pushd.admin` (the doors), :mod:`pushd.web` (HTTP manners), :mod:`pushd.core` (the
-verbs), :mod:`pushd.store` (what is durable), :mod:`pushd.model` (the nouns).
+The rooms, from the top of the house to the bottom: :mod:`pushd.tap`, :mod:`pushd.service` and :mod:`pushd.assembly`
+(options, start and stop, assembly), :mod:`pushd.dialects` and :mod:`pushd.admin` (the doors), :mod:`pushd.web` (HTTP
+manners), :mod:`pushd.core` (the verbs), :mod:`pushd.store` (what is durable), :mod:`pushd.model` (the nouns).
 """
 
 from pushd._version import __version__ as _version

@@ -46,6 +46,7 @@ class Config:
     trusted_proxies: Networks = ()
     alert_window: float = 30.0
     flapping: tuple[int, float] = (5, 600.0)
+    webhook_allow: Networks = ()
     mail_to: tuple[str, ...] = ()
     mail_from: str | None = None
     mail_remind: float = 24.0
@@ -73,8 +74,6 @@ class Config:
         How the way to the mail server is secured: unless somebody said so, it must be if it leaves this machine.
         """
         return self.smtp_tls or (Tls.NONE if options.is_local(self.smtp[0]) else Tls.STARTTLS)
-
-    webhook_allow: Networks = ()
 
 
 def _text(value: object) -> str:

@@ -15,9 +15,9 @@ from attrs import asdict
 from pushd.model.errors import PushdError, StoreRefused
 from pushd.model.moments import Now
 from pushd.store.fsck import fsck
-from pushd.store.interface import Flaw
-from pushd.store.sqlite import at_once, integrity, reading
+from pushd.store.sqlite_connection import at_once, integrity, reading
 from pushd.store.transaction import ITransaction, Statement, first
+from pushd.store.values import Flaw
 
 
 def inspect(path: str) -> list[Flaw]:

@@ -16,12 +16,12 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 
+from pushd.assembly import build_admin_port, build_core, build_device_port
 from pushd.config import Config
 from pushd.core.admission import Mode
 from pushd.core.clocks import Clocks
 from pushd.core.rooms import Core
 from pushd.model.token import Role
-from pushd.service import build_admin_port, build_core, build_device_port
 from pushd.store.sqlite import MEMORY, SqliteStore
 from pushd.web.bodies import Budget
 from pushd.web.site import HouseSite

@@ -11,7 +11,8 @@ from twisted.python.failure import Failure
 
 from pushd.model.errors import Unavailable
 from pushd.store.lanes import Deliver, IConnection, Lane, Verb, Work
-from pushd.store.sqlite import MEMORY, SqliteConnection, SqliteStore
+from pushd.store.sqlite import MEMORY, SqliteStore
+from pushd.store.sqlite_connection import SqliteConnection
 
 ENOUGH = 10_000
 """Works in one go; more of them keep each other alive."""

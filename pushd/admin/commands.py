@@ -9,12 +9,14 @@ from pushd.admin import forms, views
 from pushd.admin.access import authenticate, demands
 from pushd.admin.problems import problem
 from pushd.admin.queries import Query
+from pushd.admin.sending import accepted
 from pushd.core.outbox import Outbox
 from pushd.core.review import Review
 from pushd.core.tokens import Tokens
 from pushd.model.lifecycle import OUT, State
 from pushd.model.token import Role
-from pushd.store.interface import CommandFilter, IStore
+from pushd.store.interface import IStore
+from pushd.store.values import CommandFilter
 from pushd.web.answers import answer
 from pushd.web.request import HouseRequest
 from pushd.web.router import Router
@@ -98,9 +100,7 @@ class CommandsApp:
         terms = forms.read_resending(forms.read_object(request.body.content() or b"{}"), original)
         by = authenticate(self.tokens, request).name
         found, created = await self.review.resend(original, terms, by, queue)
-        request.setResponseCode(201 if created else 200)
-        request.setHeader(b"Location", f"/v1/commands/{found.id}".encode())
-        return answer(request, views.command(found))
+        return accepted(request, found, 201 if created else 200)
 
     @router.handle_errors(Exception)
     def failed(self, request: HouseRequest, failure: Failure) -> bytes:

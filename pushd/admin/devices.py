@@ -18,7 +18,8 @@ from pushd.core.wakeups import Wakeups
 from pushd.model.device import Admission, Device, PresenceState, ProofKind
 from pushd.model.errors import InvalidQuery
 from pushd.model.token import Role
-from pushd.store.interface import DeviceFilter, IStore
+from pushd.store.interface import IStore
+from pushd.store.values import DeviceFilter
 from pushd.web.answers import answer
 from pushd.web.request import HouseRequest
 from pushd.web.router import Router

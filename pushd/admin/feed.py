@@ -18,7 +18,7 @@ from pushd.core.tokens import Tokens
 from pushd.model.errors import InvalidQuery
 from pushd.model.events import EventType
 from pushd.model.token import Role
-from pushd.store.interface import EventFilter
+from pushd.store.values import EventFilter
 from pushd.web.answers import answer
 from pushd.web.request import HouseRequest
 from pushd.web.router import Router

@@ -53,9 +53,9 @@ class Sender:
         )
         command, created = await self.outbox.put(draft, queue)
         if wait is None:
-            return _accepted(request, command, 201 if created else 200)
+            return accepted(request, command, 201 if created else 200)
         command = await self.outbox.wait(command.id, wait)
-        return _accepted(request, command, 200 if command.state in ENDED else 202)
+        return accepted(request, command, 200 if command.state in ENDED else 202)
 
     def _read(self, device: str, has_key: bool, content: bytes) -> Asked:
         body = forms.read_object(content)
@@ -64,7 +64,10 @@ class Sender:
         return sending, _fingerprint(body) if has_key else None
 
 
-def _accepted(request: HouseRequest, command: Command, code: int) -> bytes:
+def accepted(request: HouseRequest, command: Command, code: int) -> bytes:
+    """
+    The command that was asked for, and where it is.
+    """
     request.setResponseCode(code)
     request.setHeader(b"Location", f"/v1/commands/{command.id}".encode())
     return answer(request, views.command(command))

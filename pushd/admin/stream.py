@@ -14,7 +14,7 @@ from pushd.core.feed import Feed
 from pushd.core.follower import Follower
 from pushd.core.tail import TAIL_EVENTS
 from pushd.model.events import Event
-from pushd.store.interface import EventFilter
+from pushd.store.values import EventFilter
 from pushd.web.request import HouseRequest
 
 RETRY = 1000

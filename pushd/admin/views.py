@@ -19,7 +19,7 @@ from pushd.model.device import Device, Load, Orphan
 from pushd.model.events import Event, told
 from pushd.model.moments import to_rfc3339
 from pushd.model.webhook import Delivery, Webhook
-from pushd.store.interface import EventPage
+from pushd.store.values import EventPage
 
 _MOMENTS = (
     "not_before created_at expires_at sent_at acknowledged_at finished_at muted_until last_seen_at at raised_at"

@@ -51,7 +51,7 @@ class WebhooksApp:
         fields = webhook_forms.read_subscription(forms.read_object(request.body.content()))
         webhook, secret = await self.webhooks.add(self.webhooks.drafted(**fields))
         request.setResponseCode(201)
-        request.setHeader(b"location", f"/v1/webhooks/{webhook.id}".encode())
+        request.setHeader(b"Location", f"/v1/webhooks/{webhook.id}".encode())
         return answer(request, views.json(views.webhook(webhook) | {"secret": secret}))
 
     @router.route("/v1/webhooks/<webhook>", methods=["GET"])

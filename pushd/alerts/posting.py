@@ -17,6 +17,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
+from pushd.alerts.failures import cause_of
 from pushd.core.targets import TargetRefused
 from pushd.model import jsontext
 
@@ -173,9 +174,5 @@ def _gave_up(_outcome: object, seconds: float) -> NoReturn:
 
 
 def _reason(error: Exception) -> str:
-    """
-    The first of the failures that Agent collects, in its own words.
-    """
-    reasons = getattr(error, "reasons", None)
-    cause = reasons[0].value if reasons else error
+    cause = cause_of(error)
     return str(cause) or type(cause).__name__

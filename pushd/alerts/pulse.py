@@ -12,6 +12,8 @@ from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from pushd.alerts.failures import cause_of
+
 INTERVAL = 60.0
 """Seconds from one beat to the next."""
 
@@ -85,6 +87,5 @@ def _forget(_chunk: bytes) -> None:
 
 
 def _reason(error: Exception) -> str:
-    reasons = getattr(error, "reasons", None)  # Twisted wraps what really happened
-    cause = reasons[0].value if reasons else error
+    cause = cause_of(error)
     return f"no answer within {PATIENCE:g} s" if isinstance(cause, _LATE) else str(cause)

@@ -20,7 +20,8 @@ from pushd.core.clocks import Clocks
 from pushd.model.errors import EventsPurged, PushdError
 from pushd.model.events import Event
 from pushd.model.webhook import Attempt, Webhook
-from pushd.store.interface import EventFilter, EventPage, IStore
+from pushd.store.interface import IStore
+from pushd.store.values import EventFilter, EventPage
 
 PAGE = 200
 """Events that are read at once."""

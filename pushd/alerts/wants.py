@@ -9,7 +9,8 @@ from attrs import define
 from pushd.core.fleet import Fleet
 from pushd.model.events import Event, EventType
 from pushd.model.webhook import Webhook
-from pushd.store.interface import EventFilter, EventPage, IStore
+from pushd.store.interface import IStore
+from pushd.store.values import EventFilter, EventPage
 
 _RETAGS = (EventType.DEVICE_CHANGED, EventType.DEVICE_DELETED)
 """What is heard of before memory knows the device as it is then."""

@@ -9,15 +9,13 @@ from rich.text import Text
 
 from pushd.client.api import AdminClient
 from pushd.client.connection import Json
-from pushd.client.errors import Refused
+from pushd.client.happenings import about
 from pushd.client.options import verbatim
 from pushd.client.outcome import Outcome
 from pushd.client.screen import draw, plain_table, styled, tell_json
-from pushd.client.session import Session, complain
-from pushd.client.text import ago, lasting, local_time, printable, words
-
-SHOWN = 3
-"""Devices of an alert that the table names."""
+from pushd.client.session import Session
+from pushd.client.several import perform_each
+from pushd.client.text import ago, lasting, local_time, words
 
 
 @click.command(epilog=verbatim("Example, those that are over as well:\n  pushctl alerts --all"))
@@ -52,25 +50,11 @@ def acknowledge(session: Session, /, *, alert_ids: tuple[str, ...], as_json: boo
 
     Each ALERT is an id as "pushctl alerts" shows it. The exit code is 0 if all of them are acknowledged now, else 1.
     """
-
-    async def work(client: AdminClient) -> Outcome:
-        outcomes = [await _acknowledge(client, alert, as_json=as_json) for alert in alert_ids]
-        return max(outcomes)
-
-    session.perform(work)
+    perform_each(session, alert_ids, AdminClient.acknowledge, _taken, as_json=as_json)
 
 
-async def _acknowledge(client: AdminClient, alert: str, *, as_json: bool) -> Outcome:
-    try:
-        acknowledged = await client.acknowledge(alert)
-    except Refused as error:
-        complain(f"{printable(alert)}: {error}")
-        return Outcome.REFUSED
-    if as_json:
-        tell_json(acknowledged)
-    else:
-        click.echo(f"{printable(alert)} acknowledged by {words(acknowledged.get('acknowledged_by'))}")
-    return Outcome.SUCCEEDED
+def _taken(alert: Json) -> str:
+    return f"acknowledged by {words(alert.get('acknowledged_by'))}"
 
 
 def _draw(alerts: Iterable[Json], now: float) -> None:
@@ -84,16 +68,8 @@ def _row(alert: Json, now: float) -> Iterator[Text]:
     over = alert.get("cleared_at") is not None
     yield Text(words(alert.get("id")))
     yield Text(words(alert.get("kind")))
-    yield Text(printable(_about(alert)))
+    yield Text(about(alert))
     yield Text(local_time(alert.get("raised_at")))
     yield Text(lasting(alert.get("duration")) if over else ago(alert.get("raised_at"), now))
     yield styled("cleared" if over else "open")
     yield Text(words(alert.get("acknowledged_by")))
-
-
-def _about(alert: Json) -> str:
-    devices = alert.get("devices") or []
-    named = ", ".join(map(str, devices[:SHOWN])) or words(alert.get("webhook"))
-    more = f" and {len(devices) - SHOWN} more" if len(devices) > SHOWN else ""
-    behind = f" behind {alert['address']}" if alert.get("address") else ""
-    return f"{named}{more}{behind}"

@@ -5,12 +5,11 @@
 import click
 
 from pushd.client.api import AdminClient
-from pushd.client.errors import Refused
 from pushd.client.options import verbatim
 from pushd.client.outcome import Outcome
 from pushd.client.screen import draw_devices, tell_json
-from pushd.client.session import Session, complain
-from pushd.client.text import printable
+from pushd.client.session import Session
+from pushd.client.several import perform_each
 
 
 @click.command(epilog=verbatim("Example, who waits for approval:\n  pushctl devices --admission pending"))
@@ -53,22 +52,4 @@ def approve(session: Session, /, *, device_ids: tuple[str, ...], as_json: bool) 
 
     Each DEVICE is an id as "pushctl devices" shows it. The exit code is 0 if all of them are approved now, else 1.
     """
-
-    async def work(client: AdminClient) -> Outcome:
-        outcomes = [await _approve(client, device, as_json=as_json) for device in device_ids]
-        return max(outcomes)
-
-    session.perform(work)
-
-
-async def _approve(client: AdminClient, device: str, *, as_json: bool) -> Outcome:
-    try:
-        approved = await client.approve(device)
-    except Refused as error:
-        complain(f"{printable(device)}: {error}")
-        return Outcome.REFUSED
-    if as_json:
-        tell_json(approved)
-    else:
-        click.echo(f"{printable(device)} approved")
-    return Outcome.SUCCEEDED
+    perform_each(session, device_ids, AdminClient.approve, lambda _: "approved", as_json=as_json)

@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from pushd.client.connection import Json
-from pushd.client.text import ago, compact, delivered_ms, local_time, pretty, printable, words
+from pushd.client.happenings import saying
+from pushd.client.text import ago, compact, delivered_ms, local_time, pretty, words
 
 _WIDE = 10_000
 """Columns where there is no terminal: whatever reads the text must not find it cut."""
@@ -138,9 +139,7 @@ def tell_event(event: Json) -> None:
     """
     Show one entry of the feed in a line.
     """
-    about = [words(event[name]) for name in ("device", "command") if event.get(name)]
-    data = [printable(compact(event["data"]))] if event.get("data") else []
-    click.echo("  ".join([local_time(event.get("at")), words(event.get("type")), *about, *data]))
+    click.echo("  ".join([local_time(event.get("at")), words(event.get("type")), *saying(event)]))
 
 
 def tell_json(value: object) -> None:

@@ -10,7 +10,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from pushd.core.follower import BATCH, PULSE, Follower, IReader
 from pushd.core.tail import Tail
-from pushd.store.interface import EventFilter, EventPage, IStore
+from pushd.store.interface import IStore
+from pushd.store.values import EventFilter, EventPage
 
 SLICE = 32
 """Followers that are visited in one turn of the reactor."""

@@ -7,7 +7,7 @@ from attrs import frozen
 from pushd.model.device import Admission, Device, PresenceState
 from pushd.model.lifecycle import ENDED, State
 from pushd.model.moments import to_rfc3339
-from pushd.store.interface import Standing
+from pushd.store.values import Standing
 
 
 @frozen(kw_only=True)

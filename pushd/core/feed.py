@@ -10,7 +10,8 @@ from pushd.core.clocks import Clocks
 from pushd.core.follower import Follower, IReader
 from pushd.core.tail import Tail, passes
 from pushd.model.events import Event
-from pushd.store.interface import EventFilter, EventPage, IStore
+from pushd.store.interface import IStore
+from pushd.store.values import EventFilter, EventPage
 
 
 @define(eq=False)

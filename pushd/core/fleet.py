@@ -13,7 +13,8 @@ from pushd.core.secrets import digest, make_secret
 from pushd.model.device import Admission, Device, Proof, ProofKind
 from pushd.model.dialect import Dialect
 from pushd.model.errors import UnknownDevice
-from pushd.store.interface import IStore, Known
+from pushd.store.interface import IStore
+from pushd.store.values import Known
 
 
 @define(eq=False)

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from pushd.core.tail import Tail, passes
 from pushd.model.errors import PushdError
 from pushd.model.events import Event
-from pushd.store.interface import EventFilter, EventPage
+from pushd.store.values import EventFilter, EventPage
 
 SILENCE = 15.0
 """Seconds without an event after which a reader is told that we are still here; at most, for we look early."""

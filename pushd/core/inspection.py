@@ -8,7 +8,8 @@ from pushd.core.clocks import Clocks
 from pushd.core.outbox import Outbox
 from pushd.model.errors import Unavailable
 from pushd.model.lifecycle import State
-from pushd.store.interface import CommandFilter, Flaw, IStore
+from pushd.store.interface import IStore
+from pushd.store.values import CommandFilter, Flaw
 
 _PAGE = 500
 

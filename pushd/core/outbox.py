@@ -27,7 +27,8 @@ from pushd.model.errors import Unavailable
 from pushd.model.events import Event, EventType
 from pushd.model.lifecycle import ENDED
 from pushd.model.report import Report
-from pushd.store.interface import Claim, IStore, Settlement
+from pushd.store.interface import IStore
+from pushd.store.values import Claim, Settlement
 
 MAX_QUEUED = 1000
 """Commands queued for one device; beyond, a sender is refused."""

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from pushd.core.ticks import Ticks
 from pushd.model.command import Handed
-from pushd.store.interface import Claim
+from pushd.store.values import Claim
 
 Answer = tuple[Handed, ...]
 """What a poll is answered with; empty is the idle answer."""

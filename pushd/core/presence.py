@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from math import inf
 
 from attrs import define, evolve, field
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -13,10 +14,15 @@ from pushd.core.clocks import Clocks
 from pushd.core.life import Life
 from pushd.core.wheel import Wheel
 from pushd.model.device import Device, PresenceState, Sighting
-from pushd.store.interface import IStore, Known
+from pushd.model.errors import Unavailable
+from pushd.store.interface import IStore
+from pushd.store.values import Known
 
 SIGHTINGS = 1000
 """Devices whose sighting is written in one verb, so that no other waits for a crowd."""
+
+RETURNS = 200
+"""Devices that are written as online at once when the store is back."""
 
 
 @define(eq=False)
@@ -48,6 +54,8 @@ class Presence:
     """Those who are online, each under a moment at which it cannot have been silent for too long before."""
     _lives: dict[str, Life] = field(factory=dict, init=False)
     _dirty: set[Life] = field(factory=set, init=False)
+    _unwritten: set[Life] = field(factory=set, init=False)
+    """Those who came online while the store was away."""
     _timeouts: dict[float, float] = field(factory=dict, init=False)
     """Each number once: were there a million of them, the watchdog would wait for each to come from memory."""
     _log = Logger()
@@ -179,7 +187,7 @@ class Presence:
 
     async def flush(self) -> None:
         """
-        Write down who was seen since the last time, a crowd in pieces.
+        Write down who was seen since the last time, and who could not be written as online; a crowd in pieces.
 
         :raises Unavailable: if the store does not answer; the next time is for those who are left, too.
         """
@@ -190,6 +198,22 @@ class Presence:
             except BaseException:
                 self._dirty.update(seen)
                 raise
+        await self.catch_up()
+
+    async def catch_up(self) -> None:
+        """
+        Write who came online while the store was away, before somebody is told that they are missed.
+
+        :raises Unavailable: if the store is still away.
+        """
+        behind = list(self._unwritten)
+        for start in range(0, len(behind), RETURNS):
+            piece = behind[start : start + RETURNS]
+            self._unwritten.difference_update(life for life in piece if life.state is not PresenceState.ONLINE)
+            for done in [self._write_online(life) for life in piece if life in self._unwritten]:
+                await done
+            if not self._unwritten.isdisjoint(piece):
+                raise Unavailable(f"Unable to write who is online; {len(self._unwritten)} left.")
 
     def _sighting(self, life: Life) -> Sighting:
         seen = life.last_seen_at or self.clocks.wall_now()
@@ -234,13 +258,21 @@ class Presence:
         elif not life.written:
             self._write_online(life)
 
-    def _write_online(self, life: Life) -> None:
+    def _write_online(self, life: Life) -> Deferred[None]:
+        """
+        Fires when that was tried.
+        """
         life.written = True
         done = self.store.note_presence(life.device, PresenceState.ONLINE, self.clocks.now())
-        done.addErrback(self._not_written, life)
+        return done.addCallbacks(self._was_written, self._not_written, callbackArgs=(life,), errbackArgs=(life,))
+
+    def _was_written(self, _: None, life: Life) -> None:
+        self._unwritten.discard(life)
 
     def _not_written(self, failure: Failure, life: Life) -> None:
-        life.written = False  # the device's next word tries again
-        self._log.error(
-            "{device}'s presence was not written: {error}", device=life.device, error=failure.getErrorMessage()
-        )
+        life.written = False  # the device's next word tries again, if we have not by then
+        if life not in self._unwritten:
+            self._unwritten.add(life)
+            self._log.error(
+                "{device}'s presence was not written: {error}", device=life.device, error=failure.getErrorMessage()
+            )

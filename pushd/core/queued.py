@@ -5,7 +5,7 @@ Who has something queued, and when it may be had: what makes an idle poll free.
 from attrs import define, field
 
 from pushd.model.events import Event, EventType
-from pushd.store.interface import Claim, Known
+from pushd.store.values import Claim, Known
 
 
 @define(eq=False)

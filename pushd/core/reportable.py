@@ -5,7 +5,7 @@ Which commands a result may still come for: what decides whether a large body is
 from attrs import define, field
 
 from pushd.model.events import Event, EventType
-from pushd.store.interface import Known
+from pushd.store.values import Known
 
 _OPENING = frozenset({EventType.COMMAND_SENT, EventType.COMMAND_ACKNOWLEDGED, EventType.COMMAND_UNKNOWN})
 _CLOSING = frozenset(

@@ -62,7 +62,10 @@ class Core:
         """
         self.clocks.tick()
         await self.outbox.sweep()
-        await self.alerts.sweep()
+        try:
+            await self.presence.catch_up()  # who is back must not be missed
+        finally:
+            await self.alerts.sweep()
 
     async def watch(self) -> None:
         """

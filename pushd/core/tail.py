@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from attrs import define, field
 
 from pushd.model.events import Event
-from pushd.store.interface import EventFilter
+from pushd.store.values import EventFilter
 
 TAIL_EVENTS = 1024
 """An event is some hundred bytes, and has at most some thousand: what devices say is cut before it becomes one."""

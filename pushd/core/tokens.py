@@ -8,7 +8,8 @@ from pushd.core.clocks import Clocks
 from pushd.core.secrets import digest, make_secret
 from pushd.model.ids import IdSource
 from pushd.model.token import Role, Token
-from pushd.store.interface import IStore, Known
+from pushd.store.interface import IStore
+from pushd.store.values import Known
 
 
 @define(eq=False)

@@ -14,10 +14,10 @@ from pushd.model.events import EventType
 from pushd.model.lifecycle import OUT, State
 from pushd.model.moments import Now, milliseconds
 from pushd.store import moves, silence
-from pushd.store.interface import DeviceFilter
 from pushd.store.queue import record_state
 from pushd.store.rows import to_device, to_proof
 from pushd.store.transaction import ITransaction, Row, Statement, first, record
+from pushd.store.values import DeviceFilter
 
 _COLUMNS = (
     "id dialect name tags admission presence muted_until last_seen_at last_address poll_gap heartbeat_timeout hold"

@@ -7,8 +7,8 @@ smaller, since people set clocks, so no check demands that times ascend.
 """
 
 from pushd.model.moments import Now
-from pushd.store.interface import Flaw
 from pushd.store.transaction import ITransaction, Statement
+from pushd.store.values import Flaw
 
 GRACE = 60_000
 """Milliseconds that the sweep may be behind before what it should have ended counts as a flaw."""
@@ -16,6 +16,8 @@ GRACE = 60_000
 _NEWEST_EVENT = (
     "SELECT type FROM event WHERE event.command = command.id AND type LIKE 'command.%' ORDER BY seq DESC LIMIT 1"
 )
+_IS_MISSED = "COALESCE(device.admission = 'approved' AND device.presence = 'offline', FALSE)"
+_STANDS = "COALESCE(device.admission || ', ' || device.presence, 'not known')"
 
 CHECKS: tuple[Statement, ...] = (
     Statement(
@@ -88,6 +90,34 @@ CHECKS: tuple[Statement, ...] = (
         "a proof belongs to no device",
         "SELECT proof.device AS device, NULL AS command, kind AS detail FROM proof"
         " LEFT JOIN device ON device.id = proof.device WHERE device.id IS NULL",
+    ),
+    Statement(
+        "a silence waits for a device that nobody waits for",
+        f"SELECT silence.device AS device, NULL AS command, {_STANDS} AS detail FROM silence"
+        f" LEFT JOIN device ON device.id = silence.device WHERE NOT {_IS_MISSED}",
+    ),
+    Statement(
+        "an open alert misses a device that nobody waits for",
+        f"SELECT alert_device.device AS device, NULL AS command, 'alert ' || alert || ', ' || {_STANDS} AS detail"
+        " FROM alert_device LEFT JOIN device ON device.id = alert_device.device"
+        f" WHERE kind = 'silence' AND cleared_at IS NULL AND NOT {_IS_MISSED}",
+    ),
+    Statement(
+        "an alert is open without a device, or cleared with one",
+        "SELECT NULL AS device, NULL AS command, 'alert ' || id AS detail FROM alert"
+        " WHERE kind <> 'webhook' AND (cleared_at IS NULL) <> EXISTS (SELECT 1 FROM alert_device"
+        " WHERE alert_device.alert = alert.id AND alert_device.cleared_at IS NULL)",
+    ),
+    Statement(
+        "a device belongs to an alert that is not known",
+        "SELECT device, NULL AS command, 'alert ' || alert AS detail FROM alert_device"
+        " LEFT JOIN alert ON alert.id = alert_device.alert WHERE alert.id IS NULL",
+    ),
+    Statement(
+        "an alert tells of a webhook that is not disabled",
+        "SELECT NULL AS device, NULL AS command, 'alert ' || alert.id || ', webhook ' || webhook AS detail FROM alert"
+        " LEFT JOIN webhook ON webhook.id = alert.webhook"
+        " WHERE kind = 'webhook' AND cleared_at IS NULL AND webhook.disabled_at IS NULL",
     ),
 )
 

@@ -22,9 +22,9 @@ from pushd.model.events import EventType
 from pushd.model.lifecycle import OUT, RESENDABLE, Move, State, rules
 from pushd.model.moments import MAX_MOMENT, Now, milliseconds
 from pushd.store import moves
-from pushd.store.interface import Claim
 from pushd.store.rows import to_command, to_payload
 from pushd.store.transaction import ITransaction, Row, Statement, compact, first, record
+from pushd.store.values import Claim
 
 _ADMISSION = Statement("look up a device", "SELECT admission, presence FROM device WHERE id = :device")
 _BY_KEY = Statement(

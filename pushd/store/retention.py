@@ -27,6 +27,18 @@ _EVENTS = _oldest("event", "seq")
 _ORPHANS = _oldest("orphan", "id")
 _DELIVERIES = _oldest("delivery", "id")
 
+_CLEARED = "SELECT id, cleared_at FROM alert WHERE cleared_at < :before ORDER BY cleared_at, id LIMIT :limit"
+_CONCERNED = Statement(
+    "forget whom old alerts were about",
+    "DELETE FROM alert_device WHERE (alert, device) IN (SELECT alert, device"
+    f" FROM ({_CLEARED}) AS oldest JOIN alert_device ON alert = id LIMIT :limit)",
+)
+_ALERTS = Statement(
+    "forget old alerts",
+    f"DELETE FROM alert WHERE id IN (SELECT id FROM ({_CLEARED}) AS oldest"
+    " WHERE NOT EXISTS (SELECT 1 FROM alert_device WHERE alert = id))",
+)
+
 
 def purge(tx: ITransaction, before: int, limit: int) -> int:
     """
@@ -36,5 +48,5 @@ def purge(tx: ITransaction, before: int, limit: int) -> int:
     for row in ended:
         tx.run(_ATTEMPTS, id=row["id"])
         tx.run(_COMMAND, id=row["id"])
-    logs = (_EVENTS, _ORPHANS, _DELIVERIES)
-    return len(ended) + sum(tx.run(statement, before=before, limit=limit) for statement in logs)
+    others = (_EVENTS, _ORPHANS, _DELIVERIES, _CONCERNED, _ALERTS)  # an alert may be about more than one batch
+    return len(ended) + sum(tx.run(statement, before=before, limit=limit) for statement in others)

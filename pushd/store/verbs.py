@@ -18,17 +18,8 @@ from pushd.model.report import Report
 from pushd.model.token import Token
 from pushd.store import devices, fsck, lists, outcomes, queue, retention
 from pushd.store.alert_verbs import AlertVerbs
-from pushd.store.interface import (
-    Claim,
-    CommandFilter,
-    DeviceFilter,
-    EventFilter,
-    EventPage,
-    Flaw,
-    Settlement,
-    Standing,
-)
 from pushd.store.transaction import ITransaction, Statement
+from pushd.store.values import Claim, CommandFilter, DeviceFilter, EventFilter, EventPage, Flaw, Settlement, Standing
 from pushd.store.webhook_verbs import WebhookVerbs
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from pushd.alerts.webhooks import Couriers
-from pushd.service import build_couriers
+from pushd.assembly import build_couriers
 from tests.house import House, now
 
 URL = "https://receiver.example/hook?key=1"

@@ -70,6 +70,43 @@ def test_watch_shows_an_event_in_a_line(server: RecordedServer, patient: Desk) -
     assert server.calls(STREAM)[0].query["after"] == ["0"]
 
 
+_SITE = {"alert": "17", "kind": "silence", "address": "192.0.2.1", "devices": [f"controlid:{n}" for n in range(40)]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "line"),
+    [
+        (
+            "alert.raised",
+            {"device": None, "data": {**_SITE, "count": 1041}},
+            "17  silence  controlid:0, controlid:1, controlid:2 and 1038 more behind 192.0.2.1",
+        ),
+        (
+            "alert.cleared",
+            {"data": {"alert": "17", "kind": "flapping", "devices": ["controlid:0"], "count": 1, "duration": 300.5}},
+            "17  flapping  controlid:0  after 5 min",
+        ),
+        (
+            "alert.acknowledged",
+            {"device": None, "data": {"alert": "18", "kind": "webhook", "webhook": "wh_1", "by": "ana\x1b"}},
+            "18  webhook  wh_1  by ana\\x1b",
+        ),
+        ("device.offline", {"data": {"heartbeat_timeout": 1200.0}}, "servereye:abc  silent for more than 20 min"),
+        ("device.online", {"data": {"after": "offline"}}, "servereye:abc  was offline"),
+        ("device.signed_off", {"data": {"after": "online"}}, "servereye:abc  was online"),
+        ("device.approved", {"data": {}}, "servereye:abc"),
+        ("device.offline", {"data": [1]}, "servereye:abc"),
+    ],
+)
+def test_watch_has_words(server: RecordedServer, patient: Desk, kind: str, fields: dict[str, Any], line: str) -> None:
+    """
+    Who comes and goes, and what somebody must be told of, reads well; a site of a thousand devices is one short line.
+    """
+    server.on(STREAM, _told({**_event("1", kind), "command": None, **fields}), HELD)
+    result = patient.pushctl("watch", "--after", "0")
+    assert result.stdout.splitlines()[0].partition(f"  {kind}  ")[2] == line
+
+
 def test_watch_asks_for_what_concerns_the_operator(server: RecordedServer, patient: Desk) -> None:
     """
     The server picks out the device and the type that were asked for.

@@ -8,7 +8,7 @@ from attrs import Factory, define, field
 
 from pushd.core.follower import Follower
 from pushd.model.events import Event
-from pushd.store.interface import EventFilter
+from pushd.store.values import EventFilter
 from tests.core.rooms import Rooms
 
 ALL = EventFilter()

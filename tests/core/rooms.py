@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from pushd.assembly import build_core
 from pushd.config import Config
 from pushd.core.admission import Visitor
 from pushd.core.clocks import Clocks
@@ -19,9 +20,8 @@ from pushd.model.command import Command, Terms
 from pushd.model.device import Admission, Device, ProofKind
 from pushd.model.events import Event
 from pushd.model.moments import milliseconds
-from pushd.service import build_core
-from pushd.store.interface import DeviceFilter, Settlement
 from pushd.store.sqlite import SqliteStore
+from pushd.store.values import DeviceFilter, Settlement
 from tests.stepped import SteppedStore
 from tests.store.samples import Said
 

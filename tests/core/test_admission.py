@@ -13,7 +13,7 @@ from pushd.model.device import Admission, PresenceState
 from pushd.model.errors import DeviceBlocked, NotPermitted
 from pushd.model.events import EventType
 from pushd.model.lifecycle import State
-from pushd.store.interface import DeviceFilter
+from pushd.store.values import DeviceFilter
 from tests.core.conftest import Site
 from tests.core.rooms import READER, HeldPoll, Rooms
 from tests.stepped import SteppedStore

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from pushd.model.errors import InvalidQuery, Unavailable
 from pushd.model.events import Event, EventType
-from pushd.store.interface import EventFilter, EventPage
+from pushd.store.values import EventFilter, EventPage
 from tests.core.rooms import CONTAINER, READER, Rooms, result_of
 from tests.stepped import SteppedLane
 

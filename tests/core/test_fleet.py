@@ -8,7 +8,7 @@ from pushd.model.device import Admission, PresenceState, ProofKind
 from pushd.model.errors import DeviceKnown, InvalidQuery, UnknownDevice
 from pushd.model.events import EventType
 from pushd.model.lifecycle import State
-from pushd.store.interface import Settlement
+from pushd.store.values import Settlement
 from tests.core.rooms import CONTAINER, READER, Rooms
 from tests.stepped import SteppedStore
 

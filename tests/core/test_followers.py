@@ -18,7 +18,7 @@ from pushd.core.audience import SLICE
 from pushd.core.follower import BATCH
 from pushd.core.tail import Tail, passes
 from pushd.model.events import Event, EventType
-from pushd.store.interface import EventFilter
+from pushd.store.values import EventFilter
 from tests.core.conftest import Site
 from tests.core.readers import Reader
 from tests.core.rooms import CONTAINER, READER, Rooms

@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from pushd.core.admission import Visitor
+from pushd.core.presence import RETURNS
 from pushd.model.device import Admission, PresenceState
 from pushd.model.errors import Unavailable
 from pushd.model.events import EventType
@@ -15,6 +16,8 @@ from tests.stepped import SteppedLane
 from tests.store.samples import Said
 
 HOLD = 10.0
+TIMEOUT = 120
+WINDOW = 30
 HOME, AWAY = "192.0.2.1", "192.0.2.2"
 
 
@@ -274,3 +277,66 @@ def test_a_device_that_comes_back_while_the_store_is_down(stepped: Rooms, lane: 
     stepped.run()
     assert presence(stepped, CONTAINER) is PresenceState.ONLINE
     stepped.put(CONTAINER)
+
+
+def come_in_vain(stepped: Rooms, lane: SteppedLane, *devices: str) -> None:
+    """
+    Devices that poll and hang up while the store is away.
+    """
+    for device in devices:
+        stepped.poll(device).leave()
+        lane.lose()
+    stepped.run()
+
+
+def test_a_device_that_is_back_is_not_missed(stepped: Rooms, lane: SteppedLane) -> None:
+    """
+    A device whose return could not be written is not called silent when the store is there again, though it says no
+    more until then.
+    """
+    stepped.poll(READER).leave()
+    stepped.run()
+    stepped.watch(TIMEOUT + WINDOW - 1)
+    assert presence(stepped) is PresenceState.OFFLINE
+    come_in_vain(stepped, lane, READER)
+    for _ in range(2):
+        stepped.clock.advance(1)
+        stepped.sweep()
+    assert EventType.ALERT_RAISED not in stepped.words()
+    assert presence(stepped) is PresenceState.ONLINE
+
+
+def test_a_return_is_written_with_the_sightings(stepped: Rooms, lane: SteppedLane) -> None:
+    """
+    Also where nothing else looks after it, that a device is back is durable within seconds.
+    """
+    come_in_vain(stepped, lane, READER, CONTAINER)
+    stepped.result(stepped.core.presence.flush())
+    assert {presence(stepped, device) for device in (READER, CONTAINER)} == {PresenceState.ONLINE}
+
+
+def test_a_store_that_stays_away_is_not_stormed(stepped: Rooms, lane: SteppedLane) -> None:
+    """
+    However many are back, a few are tried at a time; while those cannot be written the others wait, and none is lost.
+    """
+    crowd = [stepped.register(f"controlid:{number}").id for number in range(100, 100 + RETURNS + 1)]
+    come_in_vain(stepped, lane, *crowd)
+    caught_up = stepped.start(stepped.core.presence.catch_up())
+    assert len(lane.submitted) == RETURNS
+    lane.lose()
+    with pytest.raises(Unavailable):
+        stepped.result(caught_up)
+    written = stepped.words().count(EventType.DEVICE_ONLINE)
+    assert written == RETURNS - 1
+    stepped.result(stepped.core.presence.catch_up())
+    assert stepped.words().count(EventType.DEVICE_ONLINE) == len(crowd)
+
+
+def test_a_device_that_came_and_went_while_the_store_was_away(stepped: Rooms, lane: SteppedLane) -> None:
+    """
+    A container that said goodbye after all is not written as online.
+    """
+    come_in_vain(stepped, lane, CONTAINER)
+    stepped.sign_off(CONTAINER)
+    stepped.result(stepped.core.presence.catch_up())
+    assert presence(stepped, CONTAINER) is PresenceState.SIGNED_OFF

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 
 from pushd.model.events import EventType
 from pushd.model.lifecycle import State
-from pushd.store.interface import Settlement
+from pushd.store.values import Settlement
 from tests.core.rooms import READER, HeldPoll, Rooms
 from tests.stepped import SteppedLane
 

@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from pushd.model.lifecycle import Delivery, State
-from pushd.store.interface import Settlement
+from pushd.store.values import Settlement
 from tests.core.rooms import CONTAINER, READER, Rooms
 
 LEASE = 60.0

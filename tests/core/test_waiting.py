@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from pushd.model.command import Command
 from pushd.model.errors import UnknownCommand
 from pushd.model.lifecycle import State
-from pushd.store.interface import Settlement
+from pushd.store.values import Settlement
 from tests.core.rooms import CONTAINER, READER, Rooms, result_of
 from tests.stepped import SteppedLane
 from tests.store.samples import BROKE, GARBLED

@@ -10,13 +10,13 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from pushd.assembly import build_core
 from pushd.config import Config
 from pushd.core.clocks import Clocks
 from pushd.core.watchdog import PIECE
 from pushd.model.device import PresenceState
 from pushd.model.errors import Unavailable
 from pushd.rounds import Round
-from pushd.service import build_core
 from pushd.store.sqlite import MEMORY, SqliteStore
 from tests.core.conftest import Site
 from tests.core.rooms import CONTAINER, EPOCH, READER, Rooms, Wall

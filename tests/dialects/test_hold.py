@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from pushd.store.interface import Claim
 from pushd.store.sqlite import MEMORY, SqliteStore
+from pushd.store.values import Claim
 from tests.connection import Connection
 from tests.dialects.speakers import Speaker
 from tests.house import BuildHouse, House

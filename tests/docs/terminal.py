@@ -3,6 +3,7 @@ Terminals in which examples are typed, and the server that they are typed agains
 """
 
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -20,6 +21,14 @@ _READY = "The admin's token is in"
 
 # what `pip install` makes; where the tests run without it, it is missing
 _PUSHCTL = f"#!/bin/sh\nexec {sys.executable} -c 'from pushd.client.main import main; main()' \"$@\"\n"
+
+
+def free_port() -> str:
+    """
+    A port at which nobody listens.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return str(found.getsockname()[1])
 
 
 @frozen(kw_only=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from importlib import import_module
 
 import pytest
-from attrs import fields, frozen
+from attrs import evolve, field, fields, frozen
 
 import pushd.admin
 from pushd.model.alert import Alert
@@ -18,7 +18,7 @@ from pushd.model.device import Device, Load, Orphan
 from pushd.model.webhook import Attempt, Webhook
 from pushd.web.router import Router
 from tests.docs.pages import EXAMPLES, example, page
-from tests.docs.terminal import Desk, Shown, Terminal
+from tests.docs.terminal import Desk, Shown, Terminal, free_port
 
 _CALL = re.compile(r"^``(GET|POST|PATCH|DELETE) (/[^`]*)``$", re.MULTILINE)
 _PART = re.compile(r"<[^>]*>|\{[^}]*\}")
@@ -27,12 +27,24 @@ _VARYING = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"), "(id)"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "(time)"),
     (re.compile(r"(?<![\w-])[\w-]{32}(?![\w-])"), "(secret)"),
-    (re.compile(r'(?<="seq":)\s*"\d+"|(?<="next":)\s*"\d+"'), '"(seq)"'),
+    (re.compile(r"whsec_[\w+/=]+"), "(secret)"),
+    (re.compile(r'(?<="seq":)\s*"\d+"|(?<="next":)\s*"\d+"|(?<="cursor":)\s*"\d+"'), '"(seq)"'),
+    (re.compile(r'(?<="duration":)\s*[\d.]+'), "0.001"),
+    (re.compile(r"(?<=other side: )\d+"), "111"),
 )
 """What is another each time."""
 
+_RECEIVER = ":9000/"
+"""The receiver's port in the examples."""
+
 _UNSHOWN = ("Cache-Control:", "Content-Length:", "Date:", "Server:")
 """Headers that say nothing about the call."""
+
+_MISS_A_DEVICE = """
+curl -H "Authorization: Bearer $TOKEN" $API/v1/devices -d '{"id": "controlid:4711", "heartbeat_timeout": 1}'
+curl --max-time 0.1 'http://127.0.0.1:8080/push?deviceId=4711'
+curl -H "Authorization: Bearer $TOKEN" "$API/v1/events?type=alert.raised&wait=60"
+"""
 
 _REGISTER_CONTAINER = """curl -H "Authorization: Bearer $TOKEN" $API/v1/devices -d '{"id": "servereye:4f1c2d"}'"""
 
@@ -69,6 +81,8 @@ class Story:
     desk: Desk
     operator: Terminal
     device: Terminal
+    unheard: str = field(factory=lambda: f":{free_port()}/")
+    """The port of a receiver that does not run."""
 
     def play(self) -> Iterator[tuple[str, Shown]]:
         """
@@ -84,6 +98,10 @@ class Story:
         yield from self._each("send-doubt", "explain", "resolve", "problem-conflict", "commands", "events", "fsck")
         self._device_reports("poll-9")
         yield from self._each("orphans")
+        yield from self._each("subscribe")
+        assert "alert.raised" in self.operator.run(self.desk.here(_MISS_A_DEVICE)).text
+        yield from self._each("alerts", "acknowledge")
+        yield "deliveries", self._once("deliveries", '"seq"')
         self.operator.run(_REGISTER_CONTAINER)
         yield from self._each("secret", "api-key", "forget")
 
@@ -106,18 +124,26 @@ class Story:
         for name in names:
             yield name, self._run(name)
 
-    def _run(self, name: str) -> Shown:
+    def _once(self, name: str, word: str) -> Shown:
         """
-        Run an example; the command that it makes, if it does, is the one that those after it are about.
+        Run an example until it shows a word.
         """
-        shown = self.operator.run(self._text(name))
-        made = re.search(r"^Location: /v1/commands/(\S+)", shown.text, re.MULTILINE)
-        if made is not None:
-            self.operator.run(f"COMMAND={made[1]}")
+        while word not in (shown := self._run(name)).text:
+            assert " 200 OK" in shown.text
         return shown
 
+    def _run(self, name: str) -> Shown:
+        """
+        Run an example; the command or webhook that it makes, if it does, is the one that those after it are about.
+        """
+        shown = self.operator.run(self._text(name))
+        made = re.search(r"^Location: /v1/(command|webhook)s/(\S+)", shown.text, re.MULTILINE)
+        if made is not None:
+            self.operator.run(f"{made[1].upper()}={made[2]}")
+        return evolve(shown, text=shown.text.replace(self.unheard, _RECEIVER))
+
     def _text(self, name: str) -> str:
-        return self.desk.here(example(f"admin/{name}.sh"))
+        return self.desk.here(example(f"admin/{name}.sh")).replace(_RECEIVER, self.unheard)
 
 
 @pytest.fixture
@@ -125,7 +151,7 @@ def story(desk: Desk) -> Story:
     """
     The page's story, about to begin.
     """
-    desk.start(example("start.sh"))
+    desk.start(f"{example('start.sh').strip()} --alert-window 0 --webhook-allow 127.0.0.1/32")
     return Story(desk, desk.terminal(), desk.terminal())
 
 

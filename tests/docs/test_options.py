@@ -6,9 +6,9 @@ import click
 from twisted.python import usage
 
 from pushd import tap
+from pushd.assembly import NAMES
 from pushd.client.main import cli
 from pushd.config import Config, read_config
-from pushd.service import NAMES
 from pushd.simulator import tap as simulator
 from tests.docs.pages import EXAMPLES, options, page
 

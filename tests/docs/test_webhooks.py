@@ -3,25 +3,19 @@ What the section about webhooks tells a reader to type does what it says.
 """
 
 import json
-import socket
 
 from tests.docs.pages import EXAMPLES, example
-from tests.docs.terminal import Desk
+from tests.docs.terminal import Desk, free_port
 
 PORT = "9000"
 """The receiver's in the examples; here it is whatever was free."""
-
-
-def _free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return str(found.getsockname()[1])
 
 
 def test_receiver(desk: Desk) -> None:
     """
     The page's receiver verifies and prints what it is sent, and what it missed is delivered again.
     """
-    port = _free_port()
+    port = free_port()
     receiver = (EXAMPLES / "webhooks/receiver.py").read_text("utf-8").replace(PORT, port)
     (desk.home / "receiver.py").write_text(receiver)
     desk.start(example("webhooks/start.sh"))

@@ -9,7 +9,7 @@ from pushd.model.device import Load
 from pushd.model.events import Event
 from pushd.model.lifecycle import State
 from pushd.model.moments import Now
-from pushd.store.interface import CommandFilter, EventFilter
+from pushd.store.values import CommandFilter, EventFilter
 from tests.proof.choices import DEVICES
 from tests.proof.fate import OUR_WORDS, Fate
 from tests.proof.pair import ALL, Pair, gave

@@ -14,7 +14,7 @@ from pushd.model.errors import DeviceBlocked, DeviceSignedOff, IllegalMove, KeyR
 from pushd.model.events import EventType
 from pushd.model.lifecycle import Move, State
 from pushd.model.moments import Now
-from pushd.store.interface import Settlement
+from pushd.store.values import Settlement
 from tests.proof.fate import RESOLVED, SETTLED, Attempt, Fate
 from tests.proof.matching import find
 from tests.proof.party import Party, Poll, Told

@@ -22,8 +22,9 @@ from pushd.model.events import Event
 from pushd.model.lifecycle import Move, State
 from pushd.model.moments import Now
 from pushd.store import lists
-from pushd.store.interface import Known
-from pushd.store.sqlite import MEMORY, SqliteStore, at_once
+from pushd.store.sqlite import MEMORY, SqliteStore
+from pushd.store.sqlite_connection import at_once
+from pushd.store.values import Known
 from tests.proof.choices import DEVICES, READERS, joins
 from tests.proof.fate import Attempt, Fate
 from tests.proof.model import Model

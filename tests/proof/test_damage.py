@@ -16,8 +16,8 @@ from twisted.internet.defer import Deferred
 from pushd.fsck import inspect
 from pushd.model.command import Command
 from pushd.model.errors import StoreRefused, Unavailable
-from pushd.store.interface import CommandFilter, DeviceFilter, EventFilter
 from pushd.store.sqlite import SqliteStore
+from pushd.store.values import CommandFilter, DeviceFilter, EventFilter
 from tests.integration.conftest import MakeServer
 from tests.integration.server import HOME, Server, environment
 from tests.proof.pair import gave

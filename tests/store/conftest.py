@@ -12,8 +12,9 @@ from twisted.internet.defer import Deferred, succeed
 
 from pushd.model.events import Event
 from pushd.model.moments import Now
-from pushd.store.interface import IStore, Known
+from pushd.store.interface import IStore
 from pushd.store.sqlite import MEMORY, SqliteStore
+from pushd.store.values import Known
 from tests.store.samples import DOOR, GATE, at, device
 
 

@@ -10,8 +10,9 @@ from pushd.model.device import Device
 from pushd.model.events import Event
 from pushd.model.lifecycle import State
 from pushd.model.moments import Now
-from pushd.store.interface import DeviceFilter, EventFilter, IStore
+from pushd.store.interface import IStore
 from pushd.store.transaction import ITransaction, Statement
+from pushd.store.values import DeviceFilter, EventFilter
 from pushd.store.verbs import Verbs
 from tests.store.samples import DOOR, LIMIT, at, draft, ident
 
@@ -94,3 +95,16 @@ async def tamper(store: IStore, sql: str, **values: Any) -> None:
         tx.run(Statement("tamper", sql), **values)
 
     await store._write(verb)
+
+
+async def count(store: IStore, table: str) -> int:
+    """
+    How many rows a table has.
+    """
+    assert isinstance(store, Verbs)
+
+    def verb(tx: ITransaction) -> int:
+        return len(tx.rows(Statement("count", f"SELECT 1 FROM {table}")))
+
+    counted: int = await store._read(verb)
+    return counted

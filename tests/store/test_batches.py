@@ -9,7 +9,8 @@ import pytest
 from pushd.model.events import Event
 from pushd.model.lifecycle import State
 from pushd.model.report import Report
-from pushd.store.interface import Claim, IStore, Settlement
+from pushd.store.interface import IStore
+from pushd.store.values import Claim, Settlement
 from tests.store.samples import AGAIN, BROKE, DOOR, GARBLED, WORKED, Said, at, ident, together, wall
 from tests.store.steps import look, put, send, state
 

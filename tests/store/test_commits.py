@@ -13,7 +13,9 @@ from twisted.python.failure import Failure
 from pushd.model.errors import Unavailable, UnknownDevice
 from pushd.model.events import EventType
 from pushd.store.lanes import Work
-from pushd.store.sqlite import MEMORY, SqliteConnection, connect, migrate
+from pushd.store.migration import migrate
+from pushd.store.sqlite import MEMORY
+from pushd.store.sqlite_connection import SqliteConnection, connect
 from pushd.store.transaction import ITransaction, Statement, record
 from tests.store.samples import DOOR, at
 

@@ -11,7 +11,8 @@ from pushd.model.device import Admission, Device, PresenceState
 from pushd.model.errors import DeviceKnown, UnknownDevice
 from pushd.model.events import Event
 from pushd.model.lifecycle import State
-from pushd.store.interface import DeviceFilter, IStore, Settlement
+from pushd.store.interface import IStore
+from pushd.store.values import DeviceFilter, Settlement
 from tests.store.samples import AGAIN, DOOR, GATE, STRANGER, Said, at, by_message, device, ident, wall
 from tests.store.steps import feed, look, one, put, send, state, words
 

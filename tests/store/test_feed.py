@@ -7,7 +7,8 @@ import pytest
 from pushd.model.device import PresenceState
 from pushd.model.errors import EventsPurged, InvalidQuery
 from pushd.model.events import Event, EventType
-from pushd.store.interface import EventFilter, EventPage, IStore
+from pushd.store.interface import IStore
+from pushd.store.values import EventFilter, EventPage
 from tests.store.conftest import Shelf
 from tests.store.samples import DOOR, GATE, at, ident, wall
 from tests.store.steps import feed, put, send, tamper, words

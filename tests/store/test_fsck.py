@@ -10,10 +10,12 @@ from pushd.fsck import inspect
 from pushd.model.device import ProofKind
 from pushd.model.lifecycle import Move
 from pushd.model.moments import Now
+from pushd.model.webhook import Attempt, Progress, Webhook
 from pushd.store.fsck import CHECKS
 from pushd.store.interface import IStore
 from pushd.store.sqlite import SqliteStore
 from tests.store.samples import AGAIN, BROKE, DOOR, GARBLED, GATE, LIMIT, Said, at, by_message, device, draft, ident
+from tests.store.silences import RULES, SITE, alerts, come, fall_silent, move_in
 from tests.store.steps import claim, put, send, tamper
 
 BREAKS = {
@@ -41,19 +43,64 @@ BREAKS = {
     "the feed tells another state": "DELETE FROM event WHERE command = :sent AND type = 'command.sent'",
     "the feed does not tell of it": "DELETE FROM event WHERE command = :queued",
     "a proof belongs to no device": "INSERT INTO proof (digest, device, kind) VALUES (x'00', 'gone', 'secret')",
+    "a silence waits for a device that nobody waits for": "DELETE FROM device WHERE id = :waiting",
+    "an open alert misses a device that nobody waits for": "DELETE FROM device WHERE id = :missed",
+    "an alert is open without a device, or cleared with one": (
+        "UPDATE alert_device SET cleared_at = 0 WHERE device = :missed"
+    ),
+    "a device belongs to an alert that is not known": "DELETE FROM alert",
+    "an alert tells of a webhook that is not disabled": "DELETE FROM webhook",
 }
 """How to break each promise by hand."""
+
+OTHER_BREAKS = (
+    (
+        "a silence waits for a device that nobody waits for",
+        "UPDATE device SET admission = 'blocked' WHERE id = :waiting",
+    ),
+    (
+        "a silence waits for a device that nobody waits for",
+        "UPDATE device SET presence = 'online' WHERE id = :waiting",
+    ),
+    (
+        "an open alert misses a device that nobody waits for",
+        "UPDATE device SET presence = 'online' WHERE id = :missed",
+    ),
+    ("an alert is open without a device, or cleared with one", "UPDATE alert SET cleared_at = 0"),
+    (
+        "an alert tells of a webhook that is not disabled",
+        "UPDATE webhook SET disabled_at = NULL, disabled_reason = NULL",
+    ),
+)
+"""Further ways to break some of them."""
 
 
 async def some(store: IStore) -> dict[str, str]:
     """
-    Have a command queued, one out and one that succeeded.
+    Have a command queued, one out and one that succeeded; a silence that waits, one that was told, and one that is
+    over; a webhook that nobody answers.
     """
+    await miss(store)
     await send(store, 1)
     await send(store, 2)
     await store.settle(DOOR, by_message(2), at(1))
     await put(store, 3)
-    return {"sent": ident(1), "succeeded": ident(2), "queued": ident(3)}
+    return {"sent": ident(1), "succeeded": ident(2), "queued": ident(3), "waiting": GATE, "missed": SITE[0]}
+
+
+async def miss(store: IStore) -> None:
+    """
+    Have a device waited for, one missed and one that is back; and a webhook disabled.
+    """
+    await move_in(store, SITE[:2])
+    await fall_silent(store, *SITE[:2])
+    await alerts(store, 30)
+    await come(store, SITE[1], seconds=31)
+    await fall_silent(store, GATE, seconds=31)
+    await store.add_webhook(Webhook(id=ident(9), url="https://example.com", created_at=0), "whsec_1")
+    progress = Progress(webhook=ident(9), revision=0, cursor=0)
+    attempt = Attempt(seq=1, at=0, duration=1, status=410)
+    assert await store.disable_webhook(progress, attempt, "gone", RULES, at(32))
 
 
 async def found(store: IStore) -> list[str]:
@@ -70,15 +117,15 @@ def test_each_check_has_its_break() -> None:
     assert [check.description for check in CHECKS] == list(BREAKS)
 
 
-@pytest.mark.parametrize("what", BREAKS)
-async def test_what_cannot_be_is_found(store: IStore, what: str) -> None:
+@pytest.mark.parametrize(("what", "damage"), [*BREAKS.items(), *OTHER_BREAKS])
+async def test_what_cannot_be_is_found(store: IStore, what: str, damage: str) -> None:
     """
     Whatever promise was broken by hand, it is found and named.
     """
     values = await some(store)
     assert await found(store) == []
-    asked = {name: value for name, value in values.items() if f":{name}" in BREAKS[what]}
-    await tamper(store, BREAKS[what], **asked)
+    asked = {name: value for name, value in values.items() if f":{name}" in damage}
+    await tamper(store, damage, **asked)
     assert what in await found(store)
 
 
@@ -151,6 +198,7 @@ async def test_a_store_that_was_used_is_sound(store: IStore) -> None:
     await store.acknowledge(DOOR, ident(2), at(64))
     await store.put(draft(6, GATE), False, LIMIT, at(65))
     await store.add_proof(GATE, ProofKind.SECRET, b"s", 0.0, at(65))
+    await miss(store)
     await store.forget_device(GATE, at(66))
     assert await store.fsck(at(70)) == []
     await store.purge(at(63).wall, 100)

@@ -12,8 +12,11 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from pushd.model.errors import DeviceKnown
 from pushd.model.events import Event
+from pushd.store import devices
 from pushd.store.interface import IStore
 from pushd.store.sqlite import SqliteStore
+from pushd.store.transaction import ITransaction
+from pushd.store.values import DeviceFilter, EventFilter
 from tests.store.conftest import Shelf
 from tests.store.gate import Gate
 from tests.store.samples import DOOR, GATE, LIMIT, at, device, draft
@@ -82,3 +85,35 @@ async def test_one_refusal_in_a_group_is_only_its_senders(store: IStore) -> None
     waiting: list[Deferred[Any]] = [first, before, after]
     await gatherResults(waiting)
     assert words(heard) == ["device.conflict", "command.queued"]
+
+
+@pytest.mark.parametrize("flushes", [False, True])
+async def test_one_that_fails_halfway_leaves_nothing_and_takes_nothing(store: IStore, flushes: bool) -> None:
+    """
+    A change that fails after it has written something leaves neither its rows nor its events, and all others theirs.
+    """
+    assert isinstance(store, SqliteStore)
+    told: list[Event] = []
+    store.subscribe(told.append)
+
+    def fail(tx: ITransaction) -> None:
+        devices.add_device(tx, device("servereye:halfway"), False, at())
+        if flushes:
+            tx.flush()
+        raise RuntimeError("halfway")
+
+    gate = Gate()
+    first = store._write(gate.wait)
+    with gate.shut():
+        before = store.add_device(device("servereye:a"), False, at())
+        broken = store._write(fail)
+        after = store.add_device(device("servereye:b"), False, at())
+    everybody: list[Deferred[Any]] = [first, before, after]
+    await gatherResults(everybody)
+    with pytest.raises(RuntimeError, match="halfway"):
+        await broken
+    page = await store.events(EventFilter(), 0, 100)
+    assert [event.device for event in page.items][-2:] == ["servereye:a", "servereye:b"]
+    assert list(page.items)[-2:] == told
+    names = [found.id for found, _ in await store.devices(DeviceFilter(dialect="servereye"), None, 10)]
+    assert names == ["servereye:a", "servereye:b"]

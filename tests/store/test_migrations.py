@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from pushd.model.errors import StoreRefused
-from pushd.store.sqlite import MEMORY, SqliteStore, _schemas, connect, migrate
+from pushd.store.migration import _schemas, migrate
+from pushd.store.sqlite import MEMORY, SqliteStore
+from pushd.store.sqlite_connection import connect
 from tests.store.samples import at
 
 FIRST = _schemas()[1]

@@ -13,7 +13,9 @@ from attrs import frozen
 
 from pushd.model.lifecycle import ENDED, LIFECYCLE, OUT, Delivery, Guard, Move, State, rules
 from pushd.store import moves
-from pushd.store.sqlite import MEMORY, connect, migrate
+from pushd.store.migration import migrate
+from pushd.store.sqlite import MEMORY
+from pushd.store.sqlite_connection import connect
 from pushd.store.transaction import Statement
 from tests.store.samples import STEADY, WALL, ident
 

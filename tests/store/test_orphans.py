@@ -10,7 +10,8 @@ from pushd.model.device import Admission, Orphan
 from pushd.model.events import Event
 from pushd.model.lifecycle import State
 from pushd.model.report import Verdict
-from pushd.store.interface import IStore, Settlement
+from pushd.store.interface import IStore
+from pushd.store.values import Settlement
 from tests.store.samples import BROKE, DOOR, GARBLED, GATE, STRANGER, WORKED, Said, at, by_message, device, ident, wall
 from tests.store.steps import feed, look, send, state, tamper
 

@@ -12,9 +12,11 @@ import pytest
 
 from pushd.model.lifecycle import State
 from pushd.store import devices, lists, moves, outcomes, queue
-from pushd.store.interface import CommandFilter
-from pushd.store.sqlite import MEMORY, connect, migrate
+from pushd.store.migration import migrate
+from pushd.store.sqlite import MEMORY
+from pushd.store.sqlite_connection import connect
 from pushd.store.transaction import Statement
+from pushd.store.values import CommandFilter
 
 of = partial(CommandFilter, device="d")
 

@@ -14,7 +14,7 @@ from pushd.model.command import Handed
 from pushd.model.lifecycle import OUT, Delivery, Move, State
 from pushd.model.moments import Now
 from pushd.model.report import Verdict
-from pushd.store.interface import Settlement
+from pushd.store.values import Settlement
 from tests.store.both import ALL, Both, allowed, result_of
 from tests.store.samples import BROKE, DOOR, GARBLED, LIMIT, WORKED, Said, device, ident
 

@@ -7,7 +7,8 @@ import pytest
 from pushd.model.device import Admission, PresenceState, Sighting
 from pushd.model.lifecycle import State
 from pushd.model.moments import Now
-from pushd.store.interface import CommandFilter, DeviceFilter, IStore, Settlement
+from pushd.store.interface import IStore
+from pushd.store.values import CommandFilter, DeviceFilter, Settlement
 from tests.store.conftest import Shelf
 from tests.store.samples import (
     AGAIN,

@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from pushd.model.errors import EventsPurged, UnknownCommand
+from pushd.model.errors import EventsPurged, UnknownAlert, UnknownCommand
 from pushd.model.lifecycle import State
-from pushd.store.interface import CommandFilter, EventFilter, IStore, Settlement
-from tests.store.samples import BROKE, DOOR, LIMIT, Said, at, by_message, draft, ident, wall
-from tests.store.steps import feed, look, put, send, state
+from pushd.store.interface import IStore
+from pushd.store.values import CommandFilter, EventFilter, Settlement
+from tests.store.samples import BROKE, DOOR, GATE, LIMIT, Said, at, by_message, draft, ident, wall
+from tests.store.silences import SITE, alerts, come, fall_silent, move_in
+from tests.store.steps import count, feed, look, put, send, state
 
 Ending = Callable[[IStore], Awaitable[object]]
 
@@ -136,6 +138,48 @@ async def test_old_orphans_are_forgotten(store: IStore) -> None:
     await store.settle(DOOR, Said(uuid="new"), at(20))
     await purge(store, 20)
     assert [orphan.reference for orphan in await store.orphans(DOOR, None, 10)] == ["new"]
+
+
+async def test_old_alerts_are_forgotten_with_whom_they_were_about(store: IStore) -> None:
+    """
+    Alerts that were cleared before a moment go, those that were cleared at it or later stay.
+    """
+    await fall_silent(store, DOOR, GATE)
+    gone, stays = sorted(await alerts(store, 30), key=lambda alert: alert.devices)
+    await come(store, DOOR, seconds=40)
+    await come(store, GATE, seconds=50)
+    await purge(store, 50)
+    assert [each.id for each in await store.alerts(None, None, 10)] == [stays.id]
+    assert await count(store, "alert_device") == 1
+    with pytest.raises(UnknownAlert):
+        await store.acknowledge_alert(gone.id, "night shift", at(60))
+
+
+async def test_an_open_alert_is_never_forgotten(store: IStore) -> None:
+    """
+    Whoever is missed for years is still missed, and so are those who fell silent with somebody who is back.
+    """
+    await move_in(store, SITE)
+    await fall_silent(store, *SITE)
+    (raised,) = await alerts(store, 30)
+    await come(store, SITE[0], seconds=40)
+    await purge(store, 1_000_000)
+    assert await store.alerts(True, None, 10) == [raised]
+
+
+async def test_a_large_alert_is_forgotten_piece_by_piece(store: IStore) -> None:
+    """
+    The alert of a large site goes a few devices at a time, and is there until the last of them.
+    """
+    await move_in(store, SITE)
+    await fall_silent(store, *SITE)
+    assert len(await alerts(store, 30)) == 1
+    await come(store, *SITE, seconds=40)
+    left = []
+    while await store.alerts(None, None, 10):
+        await purge(store, 50, limit=2)
+        left.append(await count(store, "alert_device"))
+    assert left == [3, 1, 0]
 
 
 async def test_only_a_little_is_forgotten_at_a_time(store: IStore) -> None:

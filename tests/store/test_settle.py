@@ -7,8 +7,9 @@ import pytest
 from pushd.model.events import Event
 from pushd.model.lifecycle import State
 from pushd.model.report import Verdict
-from pushd.store.interface import IStore, Settlement
+from pushd.store.interface import IStore
 from pushd.store.outcomes import LOOKED_BACK
+from pushd.store.values import Settlement
 from tests.store.samples import AGAIN, BROKE, DOOR, GARBLED, WORKED, Said, at, by_message, ident, wall
 from tests.store.steps import claim, look, put, send, state, tamper
 

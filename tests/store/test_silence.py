@@ -2,58 +2,18 @@
 Tests of how a silence becomes an alert, alone or with others, or does not.
 """
 
-from collections.abc import Sequence
-
 import pytest
 from attrs import evolve
 
-from pushd.model.alert import Alert, AlertKind, AlertRules
-from pushd.model.device import Admission, PresenceState, Sighting
+from pushd.model.alert import AlertKind, AlertRules
+from pushd.model.device import Admission, PresenceState
 from pushd.model.errors import UnknownAlert
 from pushd.model.events import Event
 from pushd.store.interface import IStore
 from tests.store.conftest import Shelf
 from tests.store.samples import DOOR, GATE, STRANGER, at, device, wall
+from tests.store.silences import RULES, SITE, alerts, come, fall_silent, move_in
 from tests.store.steps import one, words
-
-RULES = AlertRules(window=30.0, together=5, changes=5, within=600.0)
-SITE = [f"controlid:10{number}" for number in range(5)]
-
-
-async def come(store: IStore, *names: str, seconds: float = 0) -> None:
-    """
-    Devices that speak.
-    """
-    for name in names:
-        await store.note_presence(name, PresenceState.ONLINE, at(seconds))
-
-
-async def fall_silent(store: IStore, *names: str, seconds: float = 0, rules: AlertRules = RULES) -> None:
-    """
-    Devices that spoke, and are silent from now on.
-    """
-    await come(store, *names, seconds=seconds)
-    await store.note_silent(names, rules, at(seconds))
-
-
-async def alerts(store: IStore, seconds: float, rules: AlertRules = RULES) -> Sequence[Alert]:
-    """
-    The open alerts once the clock has raised what is due.
-    """
-    await store.raise_alerts(rules, 100, at(seconds))
-    found: Sequence[Alert] = await store.alerts(True, None, 100)
-    return found
-
-
-async def move_in(store: IStore, names: Sequence[str], address: str = "198.51.100.7") -> None:
-    """
-    Devices that are behind one address.
-    """
-    for name in names:
-        await store.add_device(device(name), False, at())
-    await store.note_sightings(
-        [Sighting(device=name, last_seen_at=wall(), last_address=address, poll_gap=None) for name in names]
-    )
 
 
 async def test_a_silence_raises_one_alert_once_its_window_is_over(store: IStore, events: list[Event]) -> None:

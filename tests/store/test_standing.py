@@ -7,7 +7,8 @@ import pytest
 from pushd.model.errors import UnknownCommand
 from pushd.model.lifecycle import State
 from pushd.model.moments import Now
-from pushd.store.interface import IStore, Standing
+from pushd.store.interface import IStore
+from pushd.store.values import Standing
 from tests.store.samples import DOOR, GATE, STEADY, at, by_message, ident, wall
 from tests.store.steps import put, send
 

@@ -9,7 +9,8 @@ from pushd.model.errors import IllegalMove, UnknownCommand
 from pushd.model.events import Event
 from pushd.model.lifecycle import State
 from pushd.model.report import Verdict
-from pushd.store.interface import IStore, Settlement
+from pushd.store.interface import IStore
+from pushd.store.values import Settlement
 from tests.store.samples import AGAIN, BROKE, DOOR, WORKED, Said, at, by_message, draft, ident, together, wall
 from tests.store.steps import claim, look, put, send, state, words
 

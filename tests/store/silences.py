@@ -1,0 +1,49 @@
+"""
+What tests of silence and alerts do again and again.
+"""
+
+from collections.abc import Sequence
+
+from pushd.model.alert import Alert, AlertRules
+from pushd.model.device import PresenceState, Sighting
+from pushd.store.interface import IStore
+from tests.store.samples import at, device, wall
+
+RULES = AlertRules(window=30.0, together=5, changes=5, within=600.0)
+SITE = [f"controlid:10{number}" for number in range(5)]
+
+
+async def come(store: IStore, *names: str, seconds: float = 0) -> None:
+    """
+    Devices that speak.
+    """
+    for name in names:
+        await store.note_presence(name, PresenceState.ONLINE, at(seconds))
+
+
+async def fall_silent(store: IStore, *names: str, seconds: float = 0, rules: AlertRules = RULES) -> None:
+    """
+    Devices that spoke, and are silent from now on.
+    """
+    await come(store, *names, seconds=seconds)
+    await store.note_silent(names, rules, at(seconds))
+
+
+async def alerts(store: IStore, seconds: float, rules: AlertRules = RULES) -> Sequence[Alert]:
+    """
+    The open alerts once the clock has raised what is due.
+    """
+    await store.raise_alerts(rules, 100, at(seconds))
+    found: Sequence[Alert] = await store.alerts(True, None, 100)
+    return found
+
+
+async def move_in(store: IStore, names: Sequence[str], address: str = "198.51.100.7") -> None:
+    """
+    Devices that are behind one address.
+    """
+    for name in names:
+        await store.add_device(device(name), False, at())
+    await store.note_sightings(
+        [Sighting(device=name, last_seen_at=wall(), last_address=address, poll_gap=None) for name in names]
+    )
