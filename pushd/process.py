@@ -2,6 +2,7 @@
 The process: how it ends, and how many files it may open.
 """
 
+import gc
 import resource
 import signal
 import sys
@@ -59,6 +60,14 @@ def end_well(reactor: Any) -> None:
                 signal.signal(number, signalled)
 
     reactor.callWhenRunning(replace)
+
+
+def freeze() -> None:
+    """
+    What was made by now stays: spare the garbage collector from looking at all of it again and again.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def raise_file_limit() -> int:

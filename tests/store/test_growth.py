@@ -1,0 +1,110 @@
+"""
+Tests of what the hot verbs cost as the work grows: the same rows, statements and steps, however much is stored.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import define, field
+from twisted.python.failure import Failure
+
+from pushd.model.moments import Now
+from pushd.store import outcomes, queue, retention
+from pushd.store.lanes import Work
+from pushd.store.sqlite_connection import SqliteConnection, connect
+from pushd.store.transaction import ITransaction
+from tests.bench.fill import fill
+from tests.store.samples import LIMIT, Said, by_message, draft, ident
+
+FEW, MANY = 1_000, 40_000
+
+CONTAINER, READER = "servereye:bench0", "controlid:0"
+
+
+@define(eq=False)
+class Counter:
+    """
+    A database, and what it was asked to do.
+    """
+
+    connection: sqlite3.Connection
+    statements: list[str] = field(factory=list)
+    steps: int = 0
+
+    def cost(self, verb: Callable[[ITransaction], Any]) -> tuple[list[str], int, int]:
+        """
+        The statements that a verb runs, the rows that it changes, and the steps of SQLite's machine.
+        """
+        self.statements.clear()
+        self.steps, changes = 0, self.connection.total_changes
+        self.connection.set_trace_callback(self.statements.append)
+        self.connection.set_progress_handler(self._step, 1)
+        work = Work(verb)
+        SqliteConnection(self.connection).run([work])
+        self.connection.set_progress_handler(None, 1)
+        self.connection.set_trace_callback(None)
+        if isinstance(work.outcome, Failure):
+            work.outcome.raiseException()
+        return [statement[:40] for statement in self.statements], self.connection.total_changes - changes, self.steps
+
+    def _step(self) -> int:
+        self.steps += 1
+        return 0
+
+
+def now(database: sqlite3.Connection) -> Now:
+    """
+    A moment after everything that is stored.
+    """
+    latest = database.execute("SELECT MAX(finished_at) FROM command").fetchone()[0]
+    return Now(wall=latest + 1000, steady=1000)
+
+
+def cycle(place: Path, commands: int) -> Iterator[tuple[str, tuple[list[str], int, int]]]:
+    """
+    What each verb of the durable cycle costs where so many commands are stored.
+    """
+    data = fill(place / str(commands), servereye=commands // 10, controlid=10, commands=commands)
+    with closing(connect(str(data / "pushd.sqlite"))) as database:
+        counter, moment = Counter(database), now(database)
+        for number, device, report in (
+            (1, CONTAINER, by_message(1)),
+            (2, READER, Said(uuid="u")),
+        ):
+            uuid = None if device is CONTAINER else "u"
+            sent = draft(number, name=device)
+            put = partial(queue.put, draft=sent, queue_signed_off=False, limit=LIMIT, now=moment)
+            yield f"put {device}", counter.cost(put)
+            claim = partial(queue.claim, device=device, uuid=uuid, sequential=uuid is not None, limit=1, now=moment)
+            yield f"claim {device}", counter.cost(claim)
+            yield f"idle claim {device}", counter.cost(claim)
+            acknowledge = partial(outcomes.acknowledge, device=device, command=ident(number), now=moment)
+            yield f"acknowledge {device}", counter.cost(acknowledge)
+            yield f"settle {device}", counter.cost(partial(outcomes.settle, device=device, report=report, now=moment))
+        yield "expire", counter.cost(partial(outcomes.expire, limit=100, now=moment))
+        yield "lapse", counter.cost(partial(outcomes.lapse, limit=100, now=moment))
+        yield "purge nothing", counter.cost(partial(retention.purge, before=0, limit=200))
+
+
+@pytest.fixture(scope="module")
+def costs(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[str, Any]]:
+    """
+    What each verb costs with few stored commands, and with many.
+    """
+    place = tmp_path_factory.mktemp("growth")
+    return dict(cycle(place, FEW)), dict(cycle(place, MANY))
+
+
+def test_each_verb_costs_the_same(costs: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """
+    A command takes as much work after years of use as on the first day.
+    """
+    few, many = costs
+    assert few == many
+    assert few["put servereye:bench0"][1] >= 2  # the command, and its event
+    assert few["settle controlid:0"][1] >= 2
