@@ -14,8 +14,8 @@ from pushd.model.events import EventType
 from pushd.model.lifecycle import OUT, State
 from pushd.model.moments import Now, milliseconds
 from pushd.store import moves, silence
-from pushd.store.queue import record_state
 from pushd.store.rows import to_device, to_proof
+from pushd.store.told import record_state
 from pushd.store.transaction import ITransaction, Row, Statement, first, record
 from pushd.store.values import DeviceFilter
 

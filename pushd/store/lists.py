@@ -12,8 +12,8 @@ from pushd.model.moments import Now
 from pushd.model.token import Token
 from pushd.store import moves, silence
 from pushd.store.devices import load
-from pushd.store.queue import look_up
 from pushd.store.rows import to_command, to_device, to_event, to_orphan, to_proof, to_token
+from pushd.store.told import look_up
 from pushd.store.transaction import ITransaction, Statement, first
 from pushd.store.values import CommandFilter, EventFilter, EventPage, Known, Standing
 

@@ -12,8 +12,8 @@ from pushd.model.lifecycle import OUT, Move, State
 from pushd.model.moments import Now
 from pushd.model.report import Report, Verdict
 from pushd.store import moves
-from pushd.store.queue import record_state
 from pushd.store.rows import to_payload
+from pushd.store.told import record_state
 from pushd.store.transaction import ITransaction, Row, Statement, first, record
 from pushd.store.values import Settlement
 

@@ -12,18 +12,17 @@ from pushd.model.dialect import Joins, never
 from pushd.model.errors import (
     DeviceBlocked,
     DeviceSignedOff,
-    IllegalMove,
     KeyReused,
     QueueFull,
-    UnknownCommand,
     UnknownDevice,
 )
 from pushd.model.events import EventType
-from pushd.model.lifecycle import OUT, RESENDABLE, Move, State, rules
+from pushd.model.lifecycle import State
 from pushd.model.moments import MAX_MOMENT, Now, milliseconds
 from pushd.store import moves
 from pushd.store.rows import to_command, to_payload
-from pushd.store.transaction import ITransaction, Row, Statement, compact, first, record
+from pushd.store.told import record_state
+from pushd.store.transaction import ITransaction, Statement, compact, first, record
 from pushd.store.values import Claim
 
 _ADMISSION = Statement("look up a device", "SELECT admission, presence FROM device WHERE id = :device")
@@ -51,11 +50,14 @@ def put(tx: ITransaction, draft: Draft, queue_signed_off: bool, limit: int, now:
     earlier = _earlier(tx, draft)
     if earlier is not None:
         return earlier, False
-    _check_may_queue(tx, draft.device, queue_signed_off, limit)
-    return _insert(tx, draft, now), True
+    check_may_queue(tx, draft.device, queue_signed_off, limit)
+    return insert(tx, draft, now), True
 
 
-def _insert(tx: ITransaction, draft: Draft, now: Now) -> Command:
+def insert(tx: ITransaction, draft: Draft, now: Now) -> Command:
+    """
+    Queue a command that was checked.
+    """
     fields = _fields(draft, now)
     tx.run(_INSERT, **fields, payload=compact(draft.payload), fingerprint=draft.fingerprint)
     record(tx, now, EventType.COMMAND_QUEUED, draft.device, draft.id, resend_of=draft.resend_of)
@@ -71,7 +73,12 @@ def _earlier(tx: ITransaction, draft: Draft) -> Command | None:
     return None if row is None else to_command(row, whole=True)
 
 
-def _check_may_queue(tx: ITransaction, device: str, queue_signed_off: bool, limit: int) -> None:
+def check_may_queue(tx: ITransaction, device: str, queue_signed_off: bool, limit: int) -> None:
+    """
+    Whether a device may be sent something.
+
+    :raises UnknownDevice: or what else :meth:`IStore.put` does.
+    """
     row = first(tx, _ADMISSION, device=device)
     if row is None:
         raise UnknownDevice(f"No device {device} is known; it must have polled, or be registered.")
@@ -220,112 +227,3 @@ def unsend(tx: ITransaction, handed: Sequence[Handed], now: Now) -> None:
             record(tx, now, EventType.COMMAND_QUEUED, row["device"], one.command, reason="unsent")
             if row["error"] is not None:  # cancelled while it was out: it must not be sent again
                 record_state(tx, now, tx.rows(moves.CANCEL, id=one.command, now=now.wall)[0])
-
-
-_WHOLE = Statement("look up a command", f"SELECT {moves.WHOLE} FROM command WHERE id = :id")
-
-
-def look_up(tx: ITransaction, command: str) -> Row:
-    """
-    The whole row of a command.
-
-    :raises UnknownCommand: if there is none.
-    """
-    row = first(tx, _WHOLE, id=command)
-    if row is None:
-        raise UnknownCommand(f"No command {command} is known.")
-    return row
-
-
-def cancel(tx: ITransaction, command: str, now: Now) -> Command:
-    """
-    See :meth:`IStore.cancel`.
-    """
-    before = look_up(tx, command)
-    if before["state"] == State.CANCELLED:
-        return to_command(before, whole=True)
-    after = first(tx, moves.CANCEL, id=command, now=now.wall)
-    if after is None:
-        raise IllegalMove(f"The command is {before['state']}; {_WHY_NOT.get(before['state'], 'it has ended.')}")
-    if after["state"] != before["state"]:
-        record_state(tx, now, after)
-    return to_command(look_up(tx, command), whole=True)
-
-
-_WHY_NOT = dict.fromkeys(OUT, "it may have run already, and would not be sent again anyway.")
-
-
-def resolve(tx: ITransaction, command: str, move: Move, note: str | None, by: str, now: Now) -> Command:
-    """
-    See :meth:`IStore.resolve`.
-    """
-    before = look_up(tx, command)
-    statement, target = moves.RESOLVES[move], rules(move)[0].target
-    if before["state"] == target and before["evidence"] == "operator":
-        return to_command(before, whole=True)
-    after = first(tx, statement, id=command, now=now.wall, error=note if target is State.FAILED else None)
-    if after is None:
-        raise IllegalMove(f"The command is {before['state']}; only one whose outcome is unknown can be resolved.")
-    record(tx, now, EventType.COMMAND_RESOLVED, after["device"], command, state=after["state"], note=note, by=by)
-    return to_command(look_up(tx, command), whole=True)
-
-
-_RESENT = Statement("note a resend", "UPDATE command SET resent_as = :resent_as WHERE id = :id")
-
-
-def resend(tx: ITransaction, draft: Draft, queue_signed_off: bool, limit: int, now: Now) -> tuple[Command, bool]:
-    """
-    See :meth:`IStore.resend`.
-    """
-    before = look_up(tx, str(draft.resend_of))
-    if before["resent_as"] is not None:
-        return _successor(tx, before["resent_as"]), False
-    if before["state"] not in RESENDABLE:
-        raise IllegalMove(f"The command is {before['state']}; {_WHY_NOT_AGAIN.get(before['state'], 'it worked.')}")
-    _check_may_queue(tx, draft.device, queue_signed_off, limit)
-    command = _insert(tx, draft, now)
-    tx.run(_RESENT, id=draft.resend_of, resent_as=draft.id)
-    return command, True
-
-
-def _successor(tx: ITransaction, resent_as: str) -> Command:
-    row = first(tx, _WHOLE, id=resent_as)
-    if row is None:
-        raise IllegalMove(
-            f"The command was sent again already, as {resent_as}, which has ended and is no longer kept."
-        )
-    return to_command(row, whole=True)
-
-
-_WHY_NOT_AGAIN = {
-    State.QUEUED: "it will be sent.",
-    **dict.fromkeys(OUT, "wait for its outcome first."),
-}
-
-_OF_STATE = {
-    State.QUEUED: EventType.COMMAND_QUEUED,
-    State.SENT: EventType.COMMAND_SENT,
-    State.ACKNOWLEDGED: EventType.COMMAND_ACKNOWLEDGED,
-    State.SUCCEEDED: EventType.COMMAND_SUCCEEDED,
-    State.FAILED: EventType.COMMAND_FAILED,
-    State.EXPIRED: EventType.COMMAND_EXPIRED,
-    State.CANCELLED: EventType.COMMAND_CANCELLED,
-    State.UNKNOWN: EventType.COMMAND_UNKNOWN,
-}
-
-
-def record_state(tx: ITransaction, now: Now, row: Row, reason: str | None = None) -> None:
-    """
-    Tell the feed of the state that a command is in now.
-    """
-    record(
-        tx,
-        now,
-        _OF_STATE[State(row["state"])],
-        row["device"],
-        row["id"],
-        reason=reason,
-        attempts=row["attempts"],
-        error=row["error"],
-        late=bool(row["late"]) or None,
-    )

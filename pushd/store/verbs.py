@@ -16,7 +16,7 @@ from pushd.model.lifecycle import Move
 from pushd.model.moments import Now
 from pushd.model.report import Report
 from pushd.model.token import Token
-from pushd.store import devices, fsck, lists, outcomes, queue, retention
+from pushd.store import devices, fsck, lists, outcomes, queue, retention, review
 from pushd.store.alert_verbs import AlertVerbs
 from pushd.store.transaction import ITransaction, Statement
 from pushd.store.values import Claim, CommandFilter, DeviceFilter, EventFilter, EventPage, Flaw, Settlement, Standing
@@ -83,19 +83,19 @@ class Verbs(AlertVerbs, WebhookVerbs):
         """
         See :meth:`IStore.cancel`.
         """
-        return self._write(queue.cancel, command, now)
+        return self._write(review.cancel, command, now)
 
     def resolve(self, command: str, move: Move, note: str | None, by: str, now: Now) -> Deferred[Command]:
         """
         See :meth:`IStore.resolve`.
         """
-        return self._write(queue.resolve, command, move, note, by, now)
+        return self._write(review.resolve, command, move, note, by, now)
 
     def resend(self, draft: Draft, queue_signed_off: bool, limit: int, now: Now) -> Deferred[tuple[Command, bool]]:
         """
         See :meth:`IStore.resend`.
         """
-        return self._write(queue.resend, draft, queue_signed_off, limit, now)
+        return self._write(review.resend, draft, queue_signed_off, limit, now)
 
     def purge(self, before: int, limit: int) -> Deferred[int]:
         """

@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from pushd.model.lifecycle import State
-from pushd.store import devices, lists, moves, outcomes, queue
+from pushd.store import devices, lists, moves, outcomes, queue, told
 from pushd.store.migration import migrate
 from pushd.store.sqlite import MEMORY
 from pushd.store.sqlite_connection import connect
@@ -27,7 +27,7 @@ HOT = {
     "what is out": queue._REPEATED,
     "queue count": queue._QUEUED,
     "idempotency key": queue._BY_KEY,
-    "one command": queue._WHOLE,
+    "one command": told._WHOLE,
     "newest attempt": outcomes._NEWEST,
     "by uuid": outcomes._BY_UUID,
     "by message": outcomes._BY_MESSAGE,
