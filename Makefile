@@ -8,13 +8,14 @@ PACKAGING = setup.cfg pyproject.toml
 # the drop-in below twisted/plugins is found from an editable install only in this mode
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat -e
 
-.PHONY: help demo test torture check lint types rooms docs news package clean
+.PHONY: help demo test torture vigil check lint types rooms docs news package clean
 
 help:
 	@echo "make demo          start the server and ten simulated devices, send them commands, leave it running"
 	@echo "make demo ONCE=1   the same, and end; the exit code tells whether every outcome was the expected one"
 	@echo "make test          run all tests"
 	@echo "make torture       kill the server again and again, and see whether it keeps its promises; two minutes"
+	@echo "make vigil         let some of 2000 devices fall silent, and see whether exactly that is told; two minutes"
 	@echo "make check         lint, types, rooms, docs, package"
 
 $(VENV)/pyvenv.cfg:
@@ -40,6 +41,9 @@ test: $(VENV)/.for-test
 
 torture: $(VENV)/.for-test
 	$(BIN)/python -m tests.torture $(TORTURE)
+
+vigil: $(VENV)/.for-test
+	$(BIN)/python -m tests.vigil $(VIGIL)
 
 check: lint types rooms docs news package
 

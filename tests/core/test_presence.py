@@ -274,3 +274,13 @@ def test_a_device_that_comes_back_while_the_store_is_down(stepped: Rooms, lane: 
     stepped.run()
     assert presence(stepped, CONTAINER) is PresenceState.ONLINE
     stepped.put(CONTAINER)
+
+
+def test_a_crowd_can_be_shown(rooms: Rooms) -> None:
+    """
+    Whoever prints what memory holds of a crowd has it at once, however many are to be looked at in the same second.
+    """
+    for number in range(100, 107):
+        rooms.register(f"controlid:{number}")
+        rooms.poll(f"controlid:{number}")
+    assert len(repr(rooms.core.presence.wheel)) < 10_000
