@@ -26,7 +26,7 @@ from tests.vigil.night import Night
 from tests.vigil.planted import BUGS
 from tests.vigil.promises import judge
 from tests.vigil.report import tell
-from tests.vigil.setting import BRIEF, FULL, Setting
+from tests.vigil.setting import BRIEF, FULL, LEAST_LOST, Setting
 
 
 def read_options(words: list[str]) -> argparse.Namespace:
@@ -35,7 +35,7 @@ def read_options(words: list[str]) -> argparse.Namespace:
     """
     parser = argparse.ArgumentParser(prog="python -m tests.vigil", description=__doc__)
     parser.add_argument("--devices", type=int, default=2000, help="how many there are, half of each dialect; 2000")
-    parser.add_argument("--lost", type=int, default=300, help="how many fall silent at random; 300")
+    parser.add_argument("--lost", type=_several, default=300, help="how many fall silent at random; 300")
     parser.add_argument("--site", type=int, default=40, help="how many are behind each address; 40")
     parser.add_argument("--flapping", type=int, default=10, help="how many come and go; 10")
     parser.add_argument("--signed-off", type=int, default=5, help="how many say goodbye; 5")
@@ -46,6 +46,13 @@ def read_options(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--plant", choices=sorted(BUGS), help="a bug to plant in the server, which must be found")
     parser.add_argument("--keep-dir", action="store_true", help="keep the journal and the database in any case")
     return parser.parse_args(words)
+
+
+def _several(text: str) -> int:
+    number = int(text)
+    if number < LEAST_LOST:
+        raise argparse.ArgumentTypeError(f"at least {LEAST_LOST} are wanted")
+    return number
 
 
 def make_setting(options: argparse.Namespace) -> Setting:

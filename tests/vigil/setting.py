@@ -17,6 +17,9 @@ from pushd.simulator.tap import Options
 TOGETHER = 5
 """So many silences behind one address are one alert."""
 
+LEAST_LOST = 12
+"""Of so many who fall silent at random, one waits when the server is killed, and one is not offline yet."""
+
 BLAMELESS = ""
 """The role of those who stay."""
 
@@ -191,7 +194,7 @@ class Setting:
         What the devices of each mood are.
         """
         pace = self.pace
-        later = self.lost // 12
+        later = self.lost // LEAST_LOST
         start, length, period = pace.flap
         moods = {
             f"silent=site1@{pace.site:g}": "site",
