@@ -8,7 +8,7 @@ PACKAGING = setup.cfg pyproject.toml
 # the drop-in below twisted/plugins is found from an editable install only in this mode
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat -e
 
-.PHONY: help demo test torture bench check lint types rooms docs news package clean
+.PHONY: help demo test torture vigil bench check lint types rooms docs news package clean
 
 help:
 	@echo "make demo          start the server and ten simulated devices, send them commands, leave it running"
@@ -16,6 +16,7 @@ help:
 	@echo "make test          run all tests"
 	@echo "make torture       kill the server again and again, and see whether it keeps its promises; two minutes"
 	@echo "make bench         measure the server beside what else people use; ten minutes"
+	@echo "make vigil         let some of 2000 devices fall silent, and see whether exactly that is told; two minutes"
 	@echo "make check         lint, types, rooms, docs, package"
 
 $(VENV)/pyvenv.cfg:
@@ -44,6 +45,9 @@ torture: $(VENV)/.for-test
 
 bench: $(VENV)/.for-test
 	$(BIN)/python -m tests.bench $(BENCH)
+
+vigil: $(VENV)/.for-test
+	$(BIN)/python -m tests.vigil $(VIGIL)
 
 check: lint types rooms docs news package
 

@@ -5,7 +5,7 @@ A life: what memory holds of a device's presence.
 from math import inf
 from statistics import median
 
-from attrs import define
+from attrs import define, field
 
 from pushd.core.wheel import Slot
 from pushd.model.device import PresenceState
@@ -26,7 +26,7 @@ class Life:
     """When it last gave a sign of life, in steady seconds."""
     timeout: float = inf
     """For how many seconds its silence is normal; without end until it is recorded."""
-    slot: Slot["Life"] | None = None
+    slot: Slot["Life"] | None = field(default=None, repr=False)  # which names all others in it, and each of them it
     """Where the watchdog looks at it next; of those that came up before, it is the last."""
     polls: int = 0
     last_seen_at: int | None = None

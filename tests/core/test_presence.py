@@ -340,3 +340,13 @@ def test_a_device_that_came_and_went_while_the_store_was_away(stepped: Rooms, la
     stepped.sign_off(CONTAINER)
     stepped.result(stepped.core.presence.catch_up())
     assert presence(stepped, CONTAINER) is PresenceState.SIGNED_OFF
+
+
+def test_a_crowd_can_be_shown(rooms: Rooms) -> None:
+    """
+    Whoever prints what memory holds of a crowd has it at once, however many are to be looked at in the same second.
+    """
+    for number in range(100, 200):
+        rooms.register(f"controlid:{number}")
+        rooms.poll(f"controlid:{number}")
+    assert len(repr(rooms.core.presence._lives)) < 100_000

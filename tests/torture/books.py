@@ -12,7 +12,8 @@ from attrs import define
 from twisted.internet.utils import getProcessOutputAndValue
 
 from tests.torture.api import Api, Json
-from tests.torture.setting import HOME, Setting, environment
+from tests.torture.server import Premises
+from tests.torture.setting import HOME, environment
 
 _TRACEBACK = re.compile(r"^.*Traceback \(most recent call last\).*(?:\n(?!\d{4}-).*){0,40}", re.MULTILINE)
 """Up to the next line that begins with a date."""
@@ -24,7 +25,7 @@ class Books:
     Reads them.
     """
 
-    setting: Setting
+    setting: Premises
     reactor: Any
     api: Api
 

@@ -4,10 +4,11 @@ The server: a process of its own that is started, killed and started again on th
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, Protocol
 
 from attrs import define, field
 from treq.client import HTTPClient
@@ -20,7 +21,7 @@ from twisted.web.client import HTTPConnectionPool
 
 from pushd.client.demo_setting import HOST
 from tests.torture.lines import lines
-from tests.torture.setting import HOME, Setting, environment
+from tests.torture.setting import HOME, environment
 
 UP_WITHIN = 40.0
 """Seconds in which a server that was started should be ready, on a machine that has much else to do."""
@@ -41,10 +42,45 @@ class Fallen(Exception):
     """
 
 
-@define(eq=False)
-class _Process(ProcessProtocol):
+class Premises(Protocol):
     """
-    One life of the server.
+    Where a server lives, and how it is started.
+    """
+
+    @property
+    def data_dir(self) -> Path:
+        """
+        Its own directory, the same at each of its starts.
+        """
+
+    @property
+    def database(self) -> Path:
+        """
+        Where it keeps everything.
+        """
+
+    @property
+    def log(self) -> Path:
+        """
+        What it says, at all of its starts.
+        """
+
+    @property
+    def admin_port(self) -> int:
+        """
+        The port that operators call.
+        """
+
+    def server(self) -> list[str]:
+        """
+        The command that starts it.
+        """
+
+
+@define(eq=False)
+class Process(ProcessProtocol):
+    """
+    One life of a program.
     """
 
     began: float
@@ -69,17 +105,28 @@ class _Process(ProcessProtocol):
         self.ended.callback(ending.exitCode)
 
 
+def spawn(reactor: Any, command: Sequence[str], log: Path) -> Process:
+    """
+    Start a program that finds this pushd, and appends what it says to a file.
+    """
+    process = Process(reactor.seconds())
+    with log.open("ab") as said, Path(os.devnull).open("rb") as nothing:
+        streams = {0: nothing.fileno(), 1: said.fileno(), 2: said.fileno()}
+        reactor.spawnProcess(process, command[0], command, env=environment(), path=str(HOME), childFDs=streams)
+    return process
+
+
 @define(eq=False)
 class Server:
     """
     Starts it, kills it, and knows when it is ready.
     """
 
-    setting: Setting
+    setting: Premises
     reactor: Any
     startups: list[float] = field(factory=list, init=False)
     """Seconds from each start until it was ready."""
-    _process: _Process | None = field(default=None, init=False)
+    _process: Process | None = field(default=None, init=False)
     _http: HTTPClient = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -90,13 +137,7 @@ class Server:
         """
         Begin another life.
         """
-        self._process = process = _Process(self.reactor.seconds())
-        command = self.setting.server()
-        with self.setting.log.open("ab") as log, Path(os.devnull).open("rb") as nothing:
-            streams = {0: nothing.fileno(), 1: log.fileno(), 2: log.fileno()}
-            self.reactor.spawnProcess(
-                process, command[0], command, env=environment(), path=str(HOME), childFDs=streams
-            )
+        self._process = spawn(self.reactor, self.setting.server(), self.setting.log)
 
     def kill(self) -> None:
         """
@@ -151,7 +192,7 @@ class Server:
             await deferLater(self.reactor, _LOOK_AGAIN)
         self.startups.append(self.reactor.seconds() - self.check().began)
 
-    def check(self) -> _Process:
+    def check(self) -> Process:
         """
         Its present life.
 
