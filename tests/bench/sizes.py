@@ -32,6 +32,8 @@ class Size:
     """How many commands are stored while the same is done again, fewest first."""
     grown: tuple[int, int]
     """Devices that are known then, of Server-Eye and of Control iD."""
+    watched: Sequence[int]
+    """How many devices the watchdog looks after."""
     settle: float
 
 
@@ -47,6 +49,7 @@ FULL = Size(
     crowd=10_000,
     stored=(1_000, 100_000, 1_000_000),
     grown=(80_000, 20_000),
+    watched=(10_000, 100_000, 1_000_000),
     settle=0.4,
 )
 SMALL = Size(
@@ -61,5 +64,6 @@ SMALL = Size(
     crowd=50,
     stored=(10, 1_000),
     grown=(60, 20),
+    watched=(100,),
     settle=0.2,
 )

@@ -16,6 +16,7 @@ from tests.bench.work_growth import about, called
 from tests.bench.work_idle import FRESH, KEPT
 from tests.bench.work_memory import held as memory
 from tests.bench.work_wake import named as wake
+from tests.bench.work_watchdog import named as watchdog
 
 
 @frozen
@@ -57,6 +58,9 @@ TARGETS: dict[str, tuple[Target, ...]] = {
     cycle(SERVER_EYE, 200, SLOWER): (Target(2500, text=">= 2,500/s"),),
     crowd_held(10_000): (Target(1, text="<= 1 s"), _of(AIOHTTP, 0.5, _AT_MOST)),
     crowd_waits(10_000): (Target(200, text="<= 200 ms"),),
+    watchdog(100_000, "mean"): (Target(1, text="<= 1 ms"),),
+    watchdog(1_000_000, "mean"): (Target(5, text="<= 5 ms"),),
+    watchdog(1_000_000, "worst"): (Target(20, text="<= 20 ms"),),
 }
 """By the name of the figure."""
 

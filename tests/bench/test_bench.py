@@ -26,6 +26,7 @@ from tests.bench.work_idle import FRESH, KEPT
 from tests.bench.work_memory import held as memory
 from tests.bench.work_wake import DURABLE_WHATS
 from tests.bench.work_wake import named as wake
+from tests.bench.work_watchdog import named as watchdog
 from tests.torture.setting import environment
 
 _PATIENCE = 100.0
@@ -171,4 +172,5 @@ def test_targets_are_of_works() -> None:
         for durable in (True, False)
     }
     names |= {cycle(SERVER_EYE, devices, slower) for devices in FULL.cycles for slower in (0, SLOWER)}
+    names |= {watchdog(devices, which) for devices in FULL.watched for which in ("mean", "worst")}
     assert set(TARGETS) <= names

@@ -1,21 +1,56 @@
 """
-The watchdog's round, at 10,000, 100,000 and 1,000,000 devices.
-
-It needs ``pushd.core.wheel``, a timing wheel, and ``pushd.core.watchdog``, which turns it. Until this version has both
-there is nothing to measure, and the table says so.
+The watchdog's round, at 10,000, 100,000 and 1,000,000 devices that all poll in time.
 """
 
-from importlib.util import find_spec
+import json
+import subprocess
+import sys
 
 from tests.bench.bench import Bench
+from tests.bench.book import milliseconds
+from tests.bench.machine import HOME
+from tests.bench.who import US
 
-NEEDS = ("pushd.core.wheel", "pushd.core.watchdog")
+ROUNDS = 130
+"""So many that each device whose timeout is two minutes came up."""
+
+PATIENCE = 120.0
+"""Seconds for one number of devices."""
+
+
+def named(devices: int, which: str) -> str:
+    """
+    The name of a figure: of the ``mean`` round, or of the ``worst``.
+    """
+    return f"the watchdog's round, {devices:,} devices, {which}"
 
 
 def work(bench: Bench) -> None:
     """
-    Say what is missing.
+    Measure each number of devices, as often as everything else is.
     """
-    missing = [name for name in NEEDS if find_spec(name) is None]
-    why = f"this version has no {' and no '.join(missing)}" if missing else "its measurement is yet to be written"
-    bench.book.notes.append(f"watchdog: not measured; {why}")
+    for _ in range(bench.runs):
+        for devices in bench.size.watched:
+            bench.say(f"watchdog: {devices:,} devices")
+            figures = _measure(bench, devices)
+            for which in ("mean", "worst"):
+                quantity = milliseconds(named(devices, which), extreme=which == "worst")
+                bench.book.write(quantity, US, figures[which])
+
+
+def _measure(bench: Bench, devices: int) -> dict[str, float]:
+    """
+    One process, on the server's core.
+    """
+    command = [sys.executable, "-m", "tests.bench.rounds", str(devices), str(ROUNDS)]
+    ran = subprocess.run(
+        command,
+        cwd=HOME,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+        preexec_fn=bench.lineup.cores.for_server(),
+    )
+    figures: dict[str, float] = json.loads(ran.stdout)
+    return figures
