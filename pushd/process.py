@@ -14,6 +14,9 @@ from twisted.logger import Logger
 
 _log = Logger()
 
+SWITCH_SECONDS = 0.0005
+"""For how long a thread may keep Python's lock while another waits for it; Python's own choice is ten times that."""
+
 
 class CannotStart(SystemExit, Exception):
     """
@@ -60,6 +63,13 @@ def end_well(reactor: Any) -> None:
                 signal.signal(number, signalled)
 
     reactor.callWhenRunning(replace)
+
+
+def share_fairly() -> None:
+    """
+    Let the reactor's thread have Python's lock back soon when the one that writes has it: all others wait for it.
+    """
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def freeze() -> None:

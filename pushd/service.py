@@ -27,7 +27,7 @@ from pushd.listening import Listener, listener
 from pushd.mailing import postmen
 from pushd.model.errors import StoreRefused
 from pushd.model.token import Role
-from pushd.process import end, freeze, raise_file_limit
+from pushd.process import end, freeze, raise_file_limit, share_fairly
 from pushd.rounds import Round
 from pushd.store.sqlite import SqliteStore
 from pushd.web.bodies import Budget
@@ -88,6 +88,7 @@ class PushdService(MultiService):
             self._provide_token()
         except (StoreRefused, ConfigError) as error:
             end(str(error))
+        share_fairly()
         freeze()
         self._log.info("Up to {polls} polls can be held at once", polls=raise_file_limit() - RESERVED_FILES)
 

@@ -140,8 +140,7 @@ def note_sightings(tx: ITransaction, sightings: Sequence[Sighting]) -> None:
     """
     See :meth:`IStore.note_sightings`.
     """
-    for sighting in sightings:
-        tx.run(_SIGHTING, **asdict(sighting))
+    tx.run_all(_SIGHTING, [asdict(sighting, recurse=False) for sighting in sightings])
 
 
 def note_conflict(tx: ITransaction, device: str, data: Mapping[str, Any], now: Now) -> None:

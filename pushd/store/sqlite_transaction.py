@@ -84,6 +84,15 @@ class SqliteTransaction:
         except sqlite3.Error as error:
             raise _told(statement.description, error) from error
 
+    def run_all(self, statement: Statement, values: Sequence[Mapping[str, Any]]) -> None:
+        """
+        See :meth:`ITransaction.run_all`.
+        """
+        try:
+            self.connection.executemany(statement.sql, values)
+        except sqlite3.Error as error:
+            raise _told(statement.description, error) from error
+
     def record(
         self, at: int, kind: EventType, device: str | None, command: str | None, data: Mapping[str, Any]
     ) -> None:

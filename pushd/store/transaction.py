@@ -48,6 +48,11 @@ class ITransaction(Protocol):
         Run a statement; how many rows it touched.
         """
 
+    def run_all(self, statement: Statement, values: Sequence[Mapping[str, Any]]) -> None:
+        """
+        Run a statement with each of these values.
+        """
+
     def record(
         self, at: int, kind: EventType, device: str | None, command: str | None, data: Mapping[str, Any]
     ) -> None:
