@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from pushd.model.errors import StoreRefused
+from pushd.store.sqlite_connection import make_private
 
 
 def _schemas() -> dict[int, str]:
@@ -59,6 +60,7 @@ def _apply(connection: sqlite3.Connection, script: str) -> None:
 
 def _back_up(connection: sqlite3.Connection, path: str) -> None:
     Path(path).unlink(missing_ok=True)
+    make_private(path)
     copy = sqlite3.connect(path)
     try:
         connection.backup(copy)

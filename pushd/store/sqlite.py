@@ -20,7 +20,7 @@ from pushd.store import lists
 from pushd.store.interface import IStore
 from pushd.store.lanes import InlineLane, Lane, ThreadLane
 from pushd.store.migration import migrate
-from pushd.store.sqlite_connection import SqliteConnection, at_once, connect, reading
+from pushd.store.sqlite_connection import SqliteConnection, at_once, connect, make_private, reading
 from pushd.store.values import Known
 from pushd.store.verbs import Verbs
 
@@ -46,6 +46,8 @@ class SqliteStore(Verbs):
         if Path(self.path).is_file() and not os.access(self.path, os.W_OK):
             # SQLite would leave files beside it that may not be written either, not even when this one may be again
             raise StoreRefused(f"{self.path} cannot be opened: it may not be written.")
+        if self.path != MEMORY:
+            make_private(self.path)
         writer = connect(self.path)
         with _refusing(writer, self.path):
             migrate(writer, self.path)

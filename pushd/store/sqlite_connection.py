@@ -2,6 +2,7 @@
 A connection to SQLite: how it is opened, and how it runs a group of verbs in one transaction.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -124,6 +125,16 @@ class SqliteConnection:
         for work in group:
             work.events = ()
             work.outcome = Failure(Unavailable(f"Unable to commit: {error}"))
+
+
+def make_private(path: str) -> None:
+    """
+    Make an empty file that only its owner may read, unless there is one: secrets of webhooks are kept as they are.
+
+    What SQLite puts beside a database is as private as that is.
+    """
+    with suppress(OSError):  # whoever opens it next says it better
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
 
 
 def connect(path: str) -> sqlite3.Connection:

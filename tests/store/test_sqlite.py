@@ -207,3 +207,14 @@ def connections(shelf: Shelf) -> tuple[sqlite3.Connection, sqlite3.Connection]:
     assert isinstance(store, SqliteStore)
     writer, reader = store._writer.connection, store._reader.connection  # type: ignore[attr-defined]
     return writer.connection, reader.connection
+
+
+@IN_A_FILE
+async def test_only_its_owner_may_read_it(shelf: Shelf, store: IStore, tmp_path: Path) -> None:
+    """
+    Other users of the machine read neither the database nor what SQLite keeps beside it.
+    """
+    await put(store, 1)
+    found = [file for file in tmp_path.iterdir() if file.name.startswith("pushd.sqlite")]
+    assert len(found) > 1
+    assert {file.stat().st_mode & 0o777 for file in found} == {0o600}
