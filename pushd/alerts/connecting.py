@@ -46,11 +46,13 @@ class GuardedReactor:
         resolver: IHostnameResolver = self.reactor.nameResolver
         return resolver
 
-    def installNameResolver(self, resolver: IHostnameResolver) -> IHostnameResolver:
+    def installNameResolver(self, resolver: IHostnameResolver) -> IHostnameResolver:  # noqa: ARG002
         """
-        Not here.
+        Nobody may: names are looked up as everywhere else.
+
+        :raises RuntimeError: always.
         """
-        raise NotImplementedError
+        raise RuntimeError("the reactor's own resolver is the one to change")
 
     def connectTCP(
         self,

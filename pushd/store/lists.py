@@ -107,7 +107,7 @@ def _check_kept(tx: ITransaction, after: int, last: int) -> None:
     if 0 < after < first_kept - 1:
         raise EventsPurged(first_kept)
     if after > last:
-        raise InvalidQuery("after is beyond the newest event of this feed; leave it out to start over.")
+        raise InvalidQuery("No event has this seq yet; leave it out to start over.")
 
 
 def last_event(tx: ITransaction) -> int:

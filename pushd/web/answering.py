@@ -6,10 +6,10 @@ parked as itself and the one Deferred that it waits for, with nothing behind it,
 """
 
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Protocol
 
 from attrs import define, field
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -27,6 +27,22 @@ class IApp(Protocol):
     router: Router
 
 
+class IAwaited(Protocol):
+    """
+    What a coroutine may wait for: a Deferred, or less, as long as it can be told of its end, and cancelled.
+    """
+
+    def addBoth(self, told: Callable[[object], object]) -> object:
+        """
+        Call ``told`` once it is over, with a failure if it failed.
+        """
+
+    def cancel(self) -> None:
+        """
+        Nobody waits any more.
+        """
+
+
 @define(eq=False)
 class Answering:
     """
@@ -35,8 +51,8 @@ class Answering:
 
     app: IApp
     request: HouseRequest
-    _steps: Coroutine[Deferred[Any], None, bytes | None] | None = field(default=None, init=False)
-    _waiting: Deferred[Any] | None = field(default=None, init=False)
+    _steps: Coroutine[IAwaited, None, bytes | None] | None = field(default=None, init=False)
+    _waiting: IAwaited | None = field(default=None, init=False)
 
     def begin(self, path: bytes) -> None:
         """
@@ -63,7 +79,7 @@ class Answering:
         assert steps is not None, "it has ended"
         self._waiting = None
         try:
-            # the Deferred that it awaits has the result, but keeps a failure to itself until its callbacks are done
+            # what it awaits has the result, but a Deferred keeps a failure to itself until its callbacks are done
             waiting = result.throwExceptionIntoGenerator(steps) if isinstance(result, Failure) else steps.send(None)
         except StopIteration as end:
             self._end(end.value)
@@ -87,9 +103,12 @@ class Answering:
             if not isinstance(failure.value, CancelledError):
                 _log.failure("A request failed whose client had gone", failure)
             return None
-        for kinds, rescue in self.app.router.rescues:
-            if isinstance(failure.value, kinds):
-                return rescue(self.app, self.request, failure)
+        try:
+            for kinds, rescue in self.app.router.rescues:
+                if isinstance(failure.value, kinds):
+                    return rescue(self.app, self.request, failure)
+        except Exception:
+            failure = Failure()
         _log.failure("A request failed, and nobody has words for it", failure)
         self.request.setResponseCode(500)
         return b""
@@ -101,7 +120,3 @@ def serve(app: IApp, request: HouseRequest, path: bytes) -> None:
     """
     request.answering = answering = Answering(app, request)
     answering.begin(path)
-
-
-Serve = Callable[[HouseRequest], None]
-"""Answers a request, now or later."""

@@ -13,12 +13,11 @@ from urllib.parse import unquote_to_bytes
 
 from attrs import define, field
 from klein import Klein
-from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-Route = Callable[..., Coroutine[Deferred[Any], None, bytes | None]]
+Route = Callable[..., Coroutine[Any, None, bytes | None]]
 """Of an app, a request, and the parts of its path; its body, or None if it was answered piece by piece."""
 
 Rescue = Callable[[Any, Any, Failure], bytes]

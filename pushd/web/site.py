@@ -57,7 +57,7 @@ class HouseChannel(HTTPChannel):
         if version != b"HTTP/1.1":
             return False
         values = request.requestHeaders.getRawHeaders(b"Connection")
-        return values is None or b"close" not in _SEPARATORS.split(values[0].lower())
+        return values is None or b"close" not in _SEPARATORS.split(b",".join(values).lower())
 
     def setTimeout(self, period: float | None) -> float | None:
         """

@@ -49,6 +49,8 @@ def test_connection_is_kept(house: House) -> None:
     [
         b"GET /push?deviceId=7 HTTP/1.0\r\n\r\n",
         b"GET /push?deviceId=7 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        b"GET /push?deviceId=7 HTTP/1.1\r\nHost: a\r\nConnection: TE, Close\r\n\r\n",
+        b"GET /push?deviceId=7 HTTP/1.1\r\nHost: a\r\nConnection: TE\r\nConnection: close\r\n\r\n",
     ],
 )
 def test_connection_is_closed_after_its_last_answer(house: House, data: bytes) -> None:
