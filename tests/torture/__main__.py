@@ -7,21 +7,11 @@ import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.task import react
-from twisted.logger import (
-    FilteringLogObserver,
-    LogLevel,
-    LogLevelFilterPredicate,
-    globalLogBeginner,
-    textFileLogObserver,
-)
-
 from tests.torture.campaign import Campaign
+from tests.torture.console import perform, say
 from tests.torture.evidence import open_dossier
 from tests.torture.planted import BUGS
 from tests.torture.promises import judge
@@ -81,7 +71,7 @@ async def torture(reactor: Any, setting: Setting, keep: bool) -> None:
     dossier = open_dossier(record.evidence)
     breaches = judge(dossier)
     for line in tell(setting, record, dossier, breaches):
-        _say(line)
+        say(line)
     if not (keep or breaches):
         shutil.rmtree(setting.place)
     raise SystemExit(1 if breaches else 0)
@@ -93,21 +83,8 @@ def main(words: list[str]) -> None:
     """
     options = read_options(words)
     setting = make_setting(options)
-    _say(f"seed {setting.seed}, in {setting.place}" + (f", with {setting.plant}" if setting.plant else ""))
-    errors = LogLevelFilterPredicate(defaultLogLevel=LogLevel.error)
-    observer = FilteringLogObserver(textFileLogObserver(sys.stderr), [errors])
-    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
-
-    def begin(reactor: Any) -> Deferred[None]:
-        work: Coroutine[Deferred[Any], Any, None] = torture(reactor, setting, options.keep_dir)
-        return Deferred.fromCoroutine(work)
-
-    react(begin)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    say(f"seed {setting.seed}, in {setting.place}" + (f", with {setting.plant}" if setting.plant else ""))
+    perform(lambda reactor: torture(reactor, setting, options.keep_dir))
 
 
 if __name__ == "__main__":

@@ -7,20 +7,10 @@ import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.task import react
-from twisted.logger import (
-    FilteringLogObserver,
-    LogLevel,
-    LogLevelFilterPredicate,
-    globalLogBeginner,
-    textFileLogObserver,
-)
-
+from tests.torture.console import perform, say
 from tests.torture.setting import free_ports
 from tests.vigil.night import Night
 from tests.vigil.planted import BUGS
@@ -88,7 +78,7 @@ async def watch(reactor: Any, setting: Setting, keep: bool) -> None:
     evidence = await night.run()
     verdict = judge(setting, evidence)
     for line in tell(setting, evidence, verdict, night.seconds):
-        _say(line)
+        say(line)
     if not (keep or verdict.breaches):
         shutil.rmtree(setting.place)
     raise SystemExit(1 if verdict.breaches else 0)
@@ -100,21 +90,8 @@ def main(words: list[str]) -> None:
     """
     options = read_options(words)
     setting = make_setting(options)
-    _say(f"seed {setting.seed}, in {setting.place}" + (f", with {setting.plant}" if setting.plant else ""))
-    errors = LogLevelFilterPredicate(defaultLogLevel=LogLevel.error)
-    observer = FilteringLogObserver(textFileLogObserver(sys.stderr), [errors])
-    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
-
-    def begin(reactor: Any) -> Deferred[None]:
-        work: Coroutine[Deferred[Any], Any, None] = watch(reactor, setting, options.keep_dir)
-        return Deferred.fromCoroutine(work)
-
-    react(begin)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    say(f"seed {setting.seed}, in {setting.place}" + (f", with {setting.plant}" if setting.plant else ""))
+    perform(lambda reactor: watch(reactor, setting, options.keep_dir))
 
 
 if __name__ == "__main__":
