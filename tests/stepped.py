@@ -100,6 +100,6 @@ class SteppedStore(SqliteStore):
     path: str = MEMORY
     lane: SteppedLane = field(init=False)
 
-    def _lane(self, connection: SqliteConnection, name: str) -> Lane:
+    def _lane(self, connection: SqliteConnection, kind: object, name: str) -> Lane:
         self.lane = SteppedLane(connection, self._deliver)
         return self.lane

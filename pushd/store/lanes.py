@@ -3,14 +3,15 @@ Lanes: how verbs reach a database, many in one commit.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Protocol
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 from twisted.python.failure import Failure
 
 from pushd.model.errors import Unavailable
@@ -19,8 +20,13 @@ from pushd.store.transaction import ITransaction
 
 Verb = Callable[[ITransaction], Any]
 
+Errand = Callable[[], Sequence["Work"]]
+
 MAX_GROUP = 512
 """Verbs in one commit, so that the first of them need not wait for a crowd."""
+
+TURN_SECONDS = 0.01
+"""For how long the reactor runs verbs before it looks at its sockets again."""
 
 
 @define(eq=False)
@@ -35,12 +41,18 @@ class Work:
     events: Sequence[Event] = ()
 
 
+class ILaneReactor(IReactorFromThreads, IReactorTime):
+    """
+    What lanes need of a reactor.
+    """
+
+
 class IConnection(Protocol):
     """
     A database connection that runs a group of verbs in one transaction.
     """
 
-    def run(self, group: Sequence[Work]) -> None:
+    def run(self, group: Iterable[Work]) -> Sequence[Work]:
         """
         Run and commit; each work has its outcome then, a Failure where its verb, or the commit, failed.
         """
@@ -48,6 +60,23 @@ class IConnection(Protocol):
     def close(self) -> None:
         """
         Close; nothing is run afterwards.
+        """
+
+
+class ISplitConnection(IConnection, Protocol):
+    """
+    One that can do all but wait for the disk on one thread, and that on another.
+    """
+
+    def execute(self, group: Iterable[Work], patient: bool) -> bool:
+        """
+        Run verbs in a transaction that is not committed; False, and none of them, if another program has the database
+        locked and we are not ``patient``.
+        """
+
+    def commit(self) -> Sequence[Work]:
+        """
+        Commit what was run; the works, each with its outcome.
         """
 
 
@@ -163,6 +192,85 @@ class ThreadLane:
                 break
             group.append(work)
         return group
+
+
+@define(eq=False)
+class ReactorLane:
+    """
+    Runs verbs on the reactor's thread, those of one turn as one group, and only the commit, which waits for the disk,
+    on a thread of its own: to hand each statement from thread to thread would cost more than to run it.
+    """
+
+    connection: ISplitConnection
+    deliver: Deliver
+    reactor: ILaneReactor
+    name: str
+    _waiting: deque[Work] = field(factory=deque, init=False)
+    _errands: "SimpleQueue[Errand | None]" = field(factory=SimpleQueue, init=False)
+    """What the thread is to do."""
+    _busy: bool = field(default=False, init=False)
+    """A group is about to be run, or on its way."""
+    _closing: bool = field(default=False, init=False)
+    _closed: Deferred[None] = field(factory=Deferred, init=False)
+
+    def start(self) -> None:
+        """
+        Start the thread; only after twistd has become a daemon.
+        """
+        Thread(target=self._work, name=self.name, daemon=True).start()
+
+    def submit(self, verb: Verb) -> Deferred[Any]:
+        """
+        See :meth:`Lane.submit`.
+        """
+        if self._closing:
+            return fail(Unavailable("The store is closed."))
+        work = Work(verb)
+        self._waiting.append(work)
+        if not self._busy:
+            self._busy = True
+            self.reactor.callLater(0, self._run)  # with what else comes in this turn
+        return work.done
+
+    def close(self) -> Deferred[None]:
+        """
+        See :meth:`Lane.close`.
+        """
+        self._closing = True
+        if not self._busy:
+            self._errands.put(None)
+        return self._closed
+
+    def _run(self) -> None:
+        if self.connection.execute(self._next_group(), patient=False):
+            self._errands.put(self.connection.commit)
+        else:
+            self._errands.put(partial(self.connection.run, list(self._next_group())))
+
+    def _next_group(self) -> Iterator[Work]:
+        """
+        What waits, as much as may be run before others have their turn.
+        """
+        until = self.reactor.seconds() + TURN_SECONDS
+        while self._waiting:
+            yield self._waiting.popleft()
+            if self.reactor.seconds() > until:
+                return
+
+    def _committed(self, group: Sequence[Work]) -> None:
+        self.deliver(group)
+        if self._waiting:
+            self._run()
+            return
+        self._busy = False
+        if self._closing:
+            self._errands.put(None)
+
+    def _work(self) -> None:
+        while (errand := self._errands.get()) is not None:
+            self.reactor.callFromThread(self._committed, errand())
+        self.connection.close()
+        self.reactor.callFromThread(self._closed.callback, None)
 
 
 def fire(work: Work) -> None:

@@ -11,14 +11,13 @@ from pathlib import Path
 
 from attrs import define
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFromThreads
 from zope.interface import implementer
 
 from pushd.model.errors import StoreRefused, Unavailable
 from pushd.model.moments import Now
 from pushd.store import lists
 from pushd.store.interface import IStore
-from pushd.store.lanes import InlineLane, Lane, ThreadLane
+from pushd.store.lanes import ILaneReactor, InlineLane, Lane, ReactorLane, ThreadLane
 from pushd.store.migration import migrate
 from pushd.store.sqlite_connection import SqliteConnection, at_once, connect, make_private, reading
 from pushd.store.values import Known
@@ -33,11 +32,12 @@ class SqliteStore(Verbs):
     """
     See :class:`pushd.store.interface.IStore`; ``path`` is a file, or :data:`MEMORY`.
 
-    With a ``reactor``, one thread writes and one reads; without, all happens at once on the calling thread.
+    With a ``reactor``, verbs that write run on its thread, and one more thread commits, and one reads; without, all
+    happens at once on the calling thread.
     """
 
     path: str
-    reactor: IReactorFromThreads | None = None
+    reactor: ILaneReactor | None = None
 
     def open(self, now: Now) -> Known:
         """
@@ -53,8 +53,10 @@ class SqliteStore(Verbs):
             migrate(writer, self.path)
             writer.execute("PRAGMA journal_mode = WAL")  # stays with the file: not before we know that it is ours
             known = at_once(SqliteConnection(writer), partial(lists.known, now=now))
-        self._writer = self._lane(SqliteConnection(writer), "store-writer")
-        self._reader = self._writer if self.path == MEMORY else self._lane(reading(self.path), "store-reader")
+        self._writer = self._lane(SqliteConnection(writer), ReactorLane, "store-writer")
+        self._reader = (
+            self._writer if self.path == MEMORY else self._lane(reading(self.path), ThreadLane, "store-reader")
+        )
         return known
 
     def close(self) -> Deferred[None]:
@@ -66,10 +68,10 @@ class SqliteStore(Verbs):
             closed.addCallback(lambda _: self._reader.close())
         return closed
 
-    def _lane(self, connection: SqliteConnection, name: str) -> Lane:
+    def _lane(self, connection: SqliteConnection, kind: type[ReactorLane | ThreadLane], name: str) -> Lane:
         if self.reactor is None:
             return InlineLane(connection, self._deliver)
-        lane = ThreadLane(connection, self._deliver, self.reactor, name)
+        lane = kind(connection, self._deliver, self.reactor, name)
         lane.start()
         return lane
 

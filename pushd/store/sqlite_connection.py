@@ -4,11 +4,12 @@ A connection to SQLite: how it is opened, and how it runs a group of verbs in on
 
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import TypeVar
 
-from attrs import define
+from attrs import define, field
 from twisted.python.failure import Failure
 
 from pushd.model.errors import StoreRefused, Unavailable
@@ -27,29 +28,61 @@ _PRAGMAS = (
     "PRAGMA temp_store = MEMORY",  # else a process that is killed may leave SQLite's temporary files behind
     "PRAGMA foreign_keys = ON",
     "PRAGMA journal_size_limit = 67108864",
+    "PRAGMA cache_size = -16384",  # KiB: the pages that a busy queue goes back to
+    "PRAGMA wal_autocheckpoint = 4000",  # pages; each is then copied once for many commits, and rarely in between them
 )
 
 
 @define(eq=False)
 class SqliteConnection:
     """
-    See :class:`pushd.store.lanes.IConnection`.
+    See :class:`pushd.store.lanes.ISplitConnection`.
     """
 
     connection: sqlite3.Connection
     begin: str = "BEGIN IMMEDIATE"
+    _group: list[Work] = field(factory=list, init=False)
+    _error: Exception | None = field(default=None, init=False)
+    """Why nothing of the group can be committed."""
+    _patient: bool = field(default=True, init=False)
 
-    def run(self, group: Sequence[Work]) -> None:
+    def run(self, group: Iterable[Work]) -> Sequence[Work]:
         """
         See :meth:`IConnection.run`.
         """
+        self.execute(group, patient=True)
+        return self.commit()
+
+    def execute(self, group: Iterable[Work], patient: bool) -> bool:
+        """
+        See :meth:`ISplitConnection.execute`.
+        """
+        self._group, self._error, coming = [], None, iter(group)
         try:
-            if not self._run_all(group, self._try_one):
+            if not self._begin(patient):
+                return False
+            if not self._run_all(coming, self._try_one):
                 self.connection.execute("ROLLBACK")
-                self._run_all(group, self._run_one)
-            self.connection.execute("COMMIT")
+                self.connection.execute(self.begin)
+                again, self._group = self._group, []
+                self._run_all(chain(again, coming), self._run_one)
         except Exception as error:  # whatever it is, the lane must go on
+            self._error = error
+            self._group.extend(coming)
+        return True
+
+    def commit(self) -> Sequence[Work]:
+        """
+        See :meth:`ISplitConnection.commit`.
+        """
+        group, self._group = self._group, []
+        try:
+            if self._error is not None:
+                raise self._error
+            self.connection.execute("COMMIT")
+        except Exception as error:
             self._give_up(group, error)
+        return group
 
     def close(self) -> None:
         """
@@ -57,13 +90,28 @@ class SqliteConnection:
         """
         self.connection.close()
 
-    def _run_all(self, group: Sequence[Work], run: Callable[[Work, SqliteTransaction], bool]) -> bool:
+    def _begin(self, patient: bool) -> bool:
+        """
+        Begin a transaction; False if another program is writing, and we are not to wait for it.
+        """
+        if patient != self._patient:
+            self.connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000 if patient else 0:.0f}")
+            self._patient = patient
+        try:
+            self.connection.execute(self.begin)
+        except sqlite3.OperationalError as error:
+            if patient or error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            return False
+        return True
+
+    def _run_all(self, group: Iterable[Work], run: Callable[[Work, SqliteTransaction], bool]) -> bool:
         """
         Run each verb, and write their events; False as soon as one must not be run like this.
         """
-        self.connection.execute(self.begin)
         feed = SqliteFeed(self.connection)
         for work in group:
+            self._group.append(work)
             tx = SqliteTransaction(self.connection, feed)
             if not run(work, tx):
                 return False

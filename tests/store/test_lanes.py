@@ -2,15 +2,17 @@
 Tests of how verbs reach a database: in order, many in one commit, told on the reactor's thread.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from threading import get_ident
+from time import sleep
 
 import pytest
 from attrs import define, field
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 
 from pushd.model.errors import Unavailable
-from pushd.store.lanes import MAX_GROUP, InlineLane, Lane, ThreadLane, Verb, Work, fire
+from pushd.store.lanes import MAX_GROUP, TURN_SECONDS, InlineLane, Lane, ReactorLane, ThreadLane, Verb, Work, fire
 from tests.store.gate import Gate
 
 
@@ -22,16 +24,40 @@ class Recorder:
 
     groups: list[list[object]] = field(factory=list)
     threads: set[int] = field(factory=set)
+    committing: set[int] = field(factory=set)
+    """On which threads it was committed."""
+    gate: Gate | None = None
+    """Where each commit waits."""
     closed: bool = False
+    _group: list[Work] = field(factory=list)
 
-    def run(self, group: Sequence[Work]) -> None:
+    def run(self, group: Iterable[Work]) -> Sequence[Work]:
         """
         See :meth:`IConnection.run`.
         """
+        self.execute(group, patient=True)
+        return self.commit()
+
+    def execute(self, group: Iterable[Work], patient: bool) -> bool:
+        """
+        See :meth:`ISplitConnection.execute`.
+        """
         self.threads.add(get_ident())
+        self._group = []
         for work in group:
             work.outcome = work.verb(None)  # type: ignore[arg-type]
-        self.groups.append([work.outcome for work in group])
+            self._group.append(work)
+        return True
+
+    def commit(self) -> Sequence[Work]:
+        """
+        See :meth:`ISplitConnection.commit`.
+        """
+        self.committing.add(get_ident())
+        if self.gate is not None:
+            self.gate.wait(None)  # type: ignore[arg-type]
+        self.groups.append([work.outcome for work in self._group])
+        return self._group
 
     def close(self) -> None:
         """
@@ -64,6 +90,18 @@ def lane(recorder: Recorder) -> ThreadLane:
     from twisted.internet import reactor
 
     lane = ThreadLane(recorder, deliver, reactor, "test-lane")  # type: ignore[arg-type]
+    lane.start()
+    return lane
+
+
+@pytest.fixture
+def shared(recorder: Recorder) -> ReactorLane:
+    """
+    A lane on the reactor, with a thread for the commits.
+    """
+    from twisted.internet import reactor
+
+    lane = ReactorLane(recorder, deliver, reactor, "test-lane")  # type: ignore[arg-type]
     lane.start()
     return lane
 
@@ -145,6 +183,90 @@ async def test_a_lane_without_work_ends_at_once(recorder: Recorder, lane: Thread
     await lane.close()
     assert recorder.closed
     assert recorder.groups == []
+
+
+async def test_what_comes_in_one_turn_of_the_reactor_shares_a_commit(recorder: Recorder, shared: ReactorLane) -> None:
+    """
+    Nobody's verb waits for the next turn.
+    """
+    assert await gatherResults(ask(shared, [1, 2, 3])) == [1, 2, 3]
+    assert recorder.groups == [[1, 2, 3]]
+    await shared.close()
+
+
+async def test_what_comes_during_a_commit_shares_the_next(recorder: Recorder, shared: ReactorLane) -> None:
+    """
+    The reactor goes on while the disk is waited for, and nothing is added to what is on its way.
+    """
+    gate = recorder.gate = Gate()
+    rest: list[Deferred[object]] = []
+    first = ask(shared, [1, 2])
+    await turns(2)
+    with gate.shut():
+        rest += ask(shared, [3, 4])
+        await turns(2)
+        assert recorder.groups == []
+    assert await gatherResults([*first, *rest]) == [1, 2, 3, 4]
+    assert recorder.groups == [[1, 2], [3, 4]]
+    await shared.close()
+
+
+async def test_long_work_is_done_in_pieces(recorder: Recorder, shared: ReactorLane) -> None:
+    """
+    Sockets are looked at in between, however much there is to write.
+    """
+    slow = [shared.submit(lambda tx: sleep(2 * TURN_SECONDS)) for _ in range(3)]
+    await gatherResults(slow)
+    assert recorder.groups == [[None]] * 3
+    await shared.close()
+
+
+async def test_only_the_commit_is_left_to_a_thread(recorder: Recorder, shared: ReactorLane) -> None:
+    """
+    Verbs run, and whoever asked is told, on the reactor's thread; what waits for the disk is elsewhere.
+    """
+    told_on: list[int] = []
+    for _ in range(3):
+        await shared.submit(lambda tx: None).addCallback(lambda _: told_on.append(get_ident()))
+    assert recorder.threads == set(told_on) == {get_ident()}
+    assert len(recorder.committing) == 1
+    assert get_ident() not in recorder.committing
+    await shared.close()
+
+
+async def test_a_lane_on_the_reactor_ends_after_what_was_asked_for(recorder: Recorder, shared: ReactorLane) -> None:
+    """
+    A stop waits for all that was submitted, and takes nothing more.
+    """
+    order: list[object] = []
+    for each in ask(shared, [1, 2]):
+        each.addCallback(order.append)
+    closing_lane = shared.close()
+    [late] = ask(shared, [3])
+    await closing_lane.addCallback(lambda _: order.append("closed"))
+    assert order == [1, 2, "closed"]
+    assert recorder.closed
+    with pytest.raises(Unavailable):
+        await late
+
+
+async def test_a_lane_on_the_reactor_without_work_ends_at_once(recorder: Recorder, shared: ReactorLane) -> None:
+    """
+    A stop needs no last verb.
+    """
+    await shared.close()
+    assert recorder.closed
+    assert recorder.groups == []
+
+
+async def turns(count: int) -> None:
+    """
+    Let the reactor turn.
+    """
+    from twisted.internet import reactor
+
+    for _ in range(count):
+        await deferLater(reactor, 0)
 
 
 def test_a_lane_without_a_thread_does_everything_at_once(recorder: Recorder) -> None:

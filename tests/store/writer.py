@@ -6,9 +6,9 @@ A program that puts commands into a store, and says of each that it was accepted
 
 import sys
 from itertools import count
+from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.task import react
 
 from pushd.model.command import Command
@@ -47,11 +47,10 @@ def _put(store: SqliteStore, number: int) -> Deferred[None]:
     return store.put(draft(number, delivery=AGAIN, priority=priority), False, sys.maxsize, at()).addCallback(accepted)
 
 
-async def main(reactor: object, path: str) -> None:
+async def main(reactor: Any, path: str) -> None:
     """
     Open the store as the server does, and write.
     """
-    assert IReactorFromThreads.providedBy(reactor)
     store = SqliteStore(path=path, reactor=reactor)
     store.open(at())
     await write(store)
