@@ -33,11 +33,11 @@ from pushd.store.values import Claim, Settlement
 MAX_QUEUED = 1000
 """Commands queued for one device; beyond, a sender is refused."""
 
-PURGE_LIMIT = 200
-PURGE_PAUSE = 0.05
+PURGE_LIMIT = 100
+PURGE_PAUSE = 0.02
 """Seconds between two transactions that forget."""
 
-SWEEP_LIMIT = 500
+SWEEP_LIMIT = 100
 """Commands ended by the clock in one transaction, so that others need not wait for long."""
 
 
@@ -72,7 +72,9 @@ class Outbox:
         """
         Accept a command; False if it is the earlier one with the same idempotency key. See :meth:`IStore.put`.
         """
-        return await self.store.put(draft, queue_signed_off, MAX_QUEUED, self.clocks.now())
+        done = self.store.put(draft, queue_signed_off, MAX_QUEUED, self.clocks.now())
+        self._expect(draft.device)
+        return await done
 
     def take(self, device: str, hold: float, uuid: str | None = None, deaf: bool = False, batch: int = 1) -> Poll:
         """
@@ -211,6 +213,14 @@ class Outbox:
         except Unavailable:
             self._missed = True
             raise
+
+    def _expect(self, device: str) -> None:
+        """
+        Let a poll that waits look right behind a command that is about to be put, so that one commit is for both.
+        """
+        if self.wakeups.polling(device):
+            self.queued.expect(device)
+            self.wakeups.ring(device)
 
     def _heard(self, event: Event) -> None:
         self.queued.heard(event)

@@ -24,6 +24,12 @@ class Queued:
         """
         self._due.update(dict.fromkeys(known.queued, 0))
 
+    def expect(self, device: str) -> None:
+        """
+        There is something for this device, or will be as soon as somebody can look.
+        """
+        self._due[device] = 0
+
     def heard(self, event: Event) -> None:
         """
         Follow the feed.
@@ -31,7 +37,7 @@ class Queued:
         if event.device is None:
             return
         if event.type is EventType.COMMAND_QUEUED:
-            self._due[event.device] = 0
+            self.expect(event.device)
         elif event.type is EventType.DEVICE_DELETED:
             self._due.pop(event.device, None)
 

@@ -143,3 +143,36 @@ def test_a_result_is_still_expected_of_what_is_in_doubt(rooms: Rooms, clock: Clo
     assert rooms.core.reception.expects(CONTAINER)
     rooms.report(CONTAINER, message=command)
     assert not rooms.core.reception.expects(CONTAINER)
+
+
+def test_a_poll_that_waits_looks_right_behind_what_is_put(stepped: Rooms, lane: SteppedLane) -> None:
+    """
+    Command and claim become durable together, and nobody hears of either before.
+    """
+    poll = stepped.take(READER)
+    putting = Deferred.fromCoroutine(stepped.putting(READER))
+    assert len(lane.submitted) == 2
+    lane.commit()
+    lane.commit()
+    assert poll.held
+    lane.tell()
+    command, _ = result_of(putting)
+    assert poll.held
+    lane.tell()
+    assert poll.commands == [command.id]
+
+
+def test_a_poll_that_looked_for_what_was_refused_is_held_on(stepped: Rooms, lane: SteppedLane) -> None:
+    """
+    A command that could not be put is handed to nobody, and the next is.
+    """
+    poll = stepped.take(READER)
+    putting = Deferred.fromCoroutine(stepped.putting(READER))
+    lane.lose()
+    stepped.run()
+    with pytest.raises(Unavailable):
+        result_of(putting)
+    assert poll.held
+    later = Deferred.fromCoroutine(stepped.putting(READER))
+    stepped.run()
+    assert poll.commands == [result_of(later)[0].id]
