@@ -65,11 +65,11 @@ class House:
         self.device_site = HouseSite(devices, self.budget, self.clock)
         self.admin_site = HouseSite(operators, self.budget, self.clock)
 
-    def connect(self, peer: str = CLIENT) -> Connection:
+    def connect(self, peer: str = CLIENT, transport: StringTransport | None = None) -> Connection:
         """
         A new connection to the device port.
         """
-        return self._connect(self.device_site, peer)
+        return self._connect(self.device_site, peer, transport)
 
     def knock(self, data: bytes, peer: str = CLIENT) -> Connection:
         """
@@ -183,11 +183,11 @@ class House:
         assert self.budget.used == 0, "a body was left behind"
         now(self.store.close())
 
-    def _connect(self, site: HouseSite, peer: str) -> Connection:
+    def _connect(self, site: HouseSite, peer: str, transport: StringTransport | None = None) -> Connection:
         address = IPv4Address("TCP", peer, 40000)
         protocol = site.buildProtocol(address)
         assert protocol is not None
-        transport = StringTransport(peerAddress=address)
+        transport = StringTransport(peerAddress=address) if transport is None else transport
         protocol.makeConnection(transport)
         self._connections.append(Connection(protocol, transport))
         return self._connections[-1]

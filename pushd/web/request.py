@@ -198,7 +198,7 @@ class HouseRequest:
             self.finish()
             return
         length = b"" if self.code in NO_BODY_CODES else b"Content-Length: %d\r\n" % len(body)
-        self._write_head(length, b"" if self.method == b"HEAD" else body)
+        self.channel.answer(self._head(length) + (b"" if self.method == b"HEAD" else body))
         self._done()
 
     def write(self, data: bytes) -> None:
@@ -207,7 +207,7 @@ class HouseRequest:
         """
         if not self._streaming:
             self._streaming = True
-            self._write_head(b"Transfer-Encoding: chunked\r\n" if self._chunked else b"")
+            self.channel.write(self._head(b"Transfer-Encoding: chunked\r\n" if self._chunked else b""))
         if data:
             self.channel.writeSequence(toChunk(data) if self._chunked else [data])
 
@@ -239,15 +239,13 @@ class HouseRequest:
         self._producing = False
         self.channel.unregisterProducer()
 
-    def _write_head(self, length: bytes, body: bytes = b"") -> None:
+    def _head(self, length: bytes) -> bytes:
         channel = self.channel
         if channel.site.closing:
             channel.persistent = False
         kind = b"" if self.content_type is None else b"Content-Type: %b\r\n" % self.content_type
         last = b"" if channel.persistent else b"Connection: close\r\n"
-        channel.write(
-            b"".join((_STATUS[self.code], channel.site.manners(), self._extra, kind, length, last, b"\r\n", body))
-        )
+        return b"".join((_STATUS[self.code], channel.site.manners(), self._extra, kind, length, last, b"\r\n"))
 
     def _done(self) -> None:
         if self._producing:

@@ -6,12 +6,15 @@ import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
-from twisted.internet.protocol import ServerFactory
+from twisted.internet.protocol import ServerFactory, connectionDone
+from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, datetimeToString
 
 from pushd.web.bodies import Body, Budget
 from pushd.web.idle import Idle
+from pushd.web.outgoing import Outgoing
 from pushd.web.request import HouseRequest
 
 _SEPARATORS = re.compile(rb"[ ,]+")
@@ -47,8 +50,57 @@ class HouseChannel(HTTPChannel):
 
     requestFactory = HouseRequest  # type: ignore[assignment]  # noqa: N815 - Twisted's name
     site: "HouseSite"
+    transport: Any
     peer: str | None = None
     """The address of whoever connected."""
+    _prompt: bool = False
+    """Whether the socket may be written to directly, and has taken all at once so far."""
+    _unsent: bytes = b""
+    """The answer that goes out at the end of this turn."""
+
+    def connectionMade(self) -> None:
+        """
+        Somebody has connected.
+        """
+        super().connectionMade()
+        self._prompt = isinstance(self.transport, FileDescriptor)  # TLS is none, and would be passed by
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Something has arrived, and what it leads to comes after what was answered before.
+        """
+        if self._unsent:
+            self.send()
+        super().dataReceived(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        The connection is gone.
+        """
+        self._unsent = b""
+        super().connectionLost(reason)
+
+    def answer(self, data: bytes) -> None:
+        """
+        Write a whole answer, which goes out with those of others where nothing else of this connection is to follow.
+        """
+        if self._prompt and self.persistent and not self._buffer:
+            self._unsent = data
+            self.site.outgoing.add(self)
+        else:
+            self.transport.write(data)
+
+    def send(self) -> None:
+        """
+        See :meth:`pushd.web.outgoing.IOwing.send`. What the socket does not take is left to the reactor, from then on.
+        """
+        data, self._unsent = self._unsent, b""
+        if not data:
+            return
+        sent = self.transport.writeSomeData(data)
+        if sent != len(data):
+            self._prompt = False  # whoever reads so slowly, or is gone, needs to be watched
+            self.transport.write(data[sent:] if isinstance(sent, int) else data)
 
     def checkPersistence(self, request: HouseRequest, version: bytes) -> bool:
         """
@@ -97,6 +149,7 @@ class HouseSite(ServerFactory):
     def __init__(self, port: IPort, budget: Budget, clock: IReactorTime) -> None:
         self.clock = clock
         self.idle = Idle(clock, IDLE_SECONDS)
+        self.outgoing = Outgoing(clock)
         self.serve = port.serve
         self._limit = port.limit
         self._budget = budget
