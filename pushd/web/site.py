@@ -57,6 +57,8 @@ class HouseChannel(HTTPChannel):
     """Whether the socket may be written to directly, and has taken all at once so far."""
     _unsent: bytes = b""
     """The answer that goes out at the end of this turn."""
+    _last: bool = False
+    """Whether the connection ends with it."""
 
     def connectionMade(self) -> None:
         """
@@ -84,11 +86,20 @@ class HouseChannel(HTTPChannel):
         """
         Write a whole answer, which goes out with those of others where nothing else of this connection is to follow.
         """
-        if self._prompt and self.persistent and not self._buffer:
+        if self._prompt and not self._buffer:
             self._unsent = data
             self.site.outgoing.add(self)
         else:
             self.transport.write(data)
+
+    def loseConnection(self) -> None:
+        """
+        End the connection, once all is sent.
+        """
+        if self._unsent:
+            self._last = True
+        else:
+            super().loseConnection()
 
     def send(self) -> None:
         """
@@ -101,6 +112,10 @@ class HouseChannel(HTTPChannel):
         if sent != len(data):
             self._prompt = False  # whoever reads so slowly, or is gone, needs to be watched
             self.transport.write(data[sent:] if isinstance(sent, int) else data)
+            if self._last:
+                super().loseConnection()
+        elif self._last:
+            self.transport.connectionLost(connectionDone)  # as the reactor would, had it sent this
 
     def checkPersistence(self, request: HouseRequest, version: bytes) -> bool:
         """

@@ -7,6 +7,7 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.error import ConnectionLost
 from twisted.internet.main import CONNECTION_LOST
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 
 from tests.connection import Connection, request
 from tests.house import House
@@ -25,6 +26,12 @@ class Socket(StringTransport, FileDescriptor):  # type: ignore[misc]  # what bot
         self.takes = takes
         self.taken: list[bytes] = []
         """What was written directly, past what the reactor is to send."""
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        See :meth:`twisted.internet.interfaces.IReadDescriptor.connectionLost`.
+        """
+        self.disconnecting = True
 
     def writeSomeData(self, data: bytes) -> int | ConnectionLost:
         """
@@ -109,13 +116,26 @@ def test_answers_leave_in_order(house: House, second: bytes, cut: int | None) ->
     assert len(rest) == (0 if second.startswith(b"x") else 1)
 
 
-def test_the_last_answer_of_a_connection_leaves_before_it_is_closed(house: House) -> None:
+@pytest.mark.parametrize("takes", [0, 50, 1 << 20])
+def test_a_connection_ends_with_its_last_answer(house: House, takes: int) -> None:
     """
-    Nothing is closed that still has something to send.
+    It is closed, but not before all is sent.
     """
-    connection, socket = connect(house)
+    connection, _ = connect(house, takes)
     connection.send(LAST)
     house.clock.advance(10)
     assert connection.answer().code == 200
     assert connection.closed_by_server
-    assert socket.taken == []
+
+
+def test_a_connection_that_is_closed_sends_what_it_has(house: House) -> None:
+    """
+    Whoever closes a connection between an answer and the end of its turn closes it after that.
+    """
+    connection, _ = connect(house)
+    connection.send(SIGN_OFF)
+    connection.protocol.loseConnection()  # type: ignore[attr-defined]
+    assert not connection.closed_by_server
+    house.clock.advance(0)
+    assert connection.answer().code == 200
+    assert connection.closed_by_server
