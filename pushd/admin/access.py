@@ -46,11 +46,14 @@ def authenticate(tokens: Tokens, request: HouseRequest) -> Token:
 
     :raises NotAuthenticated: if there is none, or it is not valid.
     """
+    if request.token is not None:
+        return request.token
     header = (request.getHeader(b"Authorization") or b"").decode("utf-8", "surrogateescape")
     scheme, _, secret = header.partition(" ")
     token = tokens.find(secret.strip()) if scheme.lower() == "bearer" else None
     if token is None:
         raise NotAuthenticated("A valid token is needed: Authorization: Bearer <token>; see admin.token.")
+    request.token = token
     return token
 
 

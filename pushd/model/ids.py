@@ -38,13 +38,13 @@ class IdSource:
         """
         The next id, in its canonical text.
         """
-        now = self.now()
+        now, random = self.now(), randbits(_COUNTER_BITS - 1 + _RANDOM_BITS)
         if now > self._moment:
-            self._moment, self._counter = now, randbits(_COUNTER_BITS - 1)
+            self._moment, self._counter = now, random >> _RANDOM_BITS
         elif self._counter < (1 << _COUNTER_BITS) - 1:
             self._counter += 1
         else:
             self._moment, self._counter = self._moment + 1, 0
         head = self._moment << 16 | 0x7000 | self._counter
-        tail = 0b10 << _RANDOM_BITS | randbits(_RANDOM_BITS)
+        tail = 0b10 << _RANDOM_BITS | random & (1 << _RANDOM_BITS) - 1
         return str(UUID(int=head << 64 | tail))

@@ -24,7 +24,7 @@ def decode(body: bytes) -> str:
     :raises UnreadableBody: if it is not UTF-8.
     """
     try:
-        return body.decode("utf-8-sig")
+        return body.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise UnreadableBody("The body is not UTF-8.") from error
 

@@ -25,14 +25,16 @@ from pushd.store.told import record_state
 from pushd.store.transaction import ITransaction, Statement, compact, first, record
 from pushd.store.values import Claim
 
-_ADMISSION = Statement("look up a device", "SELECT admission, presence FROM device WHERE id = :device")
+_ADMISSION = Statement("look up a device", "SELECT admission FROM device WHERE id = :device")
+_MAY_QUEUE = Statement(
+    "look up a device and what it has queued",
+    "SELECT admission, presence, (SELECT COUNT(*) FROM command WHERE device = :device AND state = 'queued') AS queued"
+    " FROM device WHERE id = :device",
+)
 _BY_KEY = Statement(
     "look up an idempotency key",
     f"SELECT {moves.WHOLE}, fingerprint FROM command"
     " WHERE created_by = :created_by AND device = :device AND idempotency_key = :key",
-)
-_QUEUED = Statement(
-    "count queued commands", "SELECT COUNT(*) AS queued FROM command WHERE device = :device AND state = 'queued'"
 )
 _INSERT = Statement(
     "queue a command",
@@ -79,14 +81,14 @@ def check_may_queue(tx: ITransaction, device: str, queue_signed_off: bool, limit
 
     :raises UnknownDevice: or what else :meth:`IStore.put` does.
     """
-    row = first(tx, _ADMISSION, device=device)
+    row = first(tx, _MAY_QUEUE, device=device)
     if row is None:
         raise UnknownDevice(f"No device {device} is known; it must have polled, or be registered.")
     if row["admission"] == Admission.BLOCKED:
         raise DeviceBlocked(f"{device} is blocked; approve it to send it something.")
     if row["presence"] == PresenceState.SIGNED_OFF and not queue_signed_off:
         raise DeviceSignedOff(f"{device} signed off; add ?queue=1 to queue the command for its return.")
-    if tx.rows(_QUEUED, device=device)[0]["queued"] >= limit:
+    if row["queued"] >= limit:
         raise QueueFull(f"{limit} commands wait for {device} already.")
 
 
@@ -127,14 +129,16 @@ _REPEATED = Statement(
     " WHERE attempt.handover = (SELECT handover FROM attempt WHERE device = :device ORDER BY serial DESC LIMIT 1)"
     " AND attempt.uuid = :uuid AND command.lease_until IS NOT NULL AND attempt.number = command.attempts LIMIT 1",
 )
+_WAITING = "SELECT 1 FROM command WHERE device = :device AND state = 'queued'"
 _CANDIDATES = Statement(  # "+": found by device and in order, not by the index for expiry
     "look for queued commands",
-    "SELECT id, payload, expires_at FROM command WHERE device = :device AND state = 'queued' AND +expires_at > :now"
-    " AND COALESCE(not_before, 0) <= :now ORDER BY priority DESC, id LIMIT :limit",
+    "SELECT id, payload, expires_at,"
+    f" (SELECT COUNT(*) FROM ({_WAITING} LIMIT :limit + 1)) AS waiting"
+    " FROM command WHERE device = :device AND state = 'queued' AND +expires_at > :now"
+    " AND COALESCE(not_before, 0) <= :now AND EXISTS (SELECT 1 FROM device WHERE device.id = :device"
+    " AND admission = 'approved') ORDER BY priority DESC, id LIMIT :limit",
 )
-_MORE = Statement(
-    "look for more queued commands", "SELECT 1 FROM command WHERE device = :device AND state = 'queued' LIMIT 1"
-)
+_MORE = Statement("look for more queued commands", f"{_WAITING} LIMIT 1")
 _NEXT_DUE = Statement(
     "look for commands not yet due",
     "SELECT MIN(not_before) AS due FROM command WHERE device = :device AND state = 'queued' AND not_before > :now",
@@ -156,27 +160,37 @@ def claim(
     """
     See :meth:`IStore.claim`.
     """
-    row = first(tx, _ADMISSION, device=device)
-    if row is None:
-        return Claim()
-    if row["admission"] != Admission.APPROVED:
-        return Claim(due=0)  # an approval rings, and then there may be something
     if sequential and uuid is not None and tx.rows(_REPEATED, device=device, uuid=uuid):
         return Claim(due=0)
     candidates = tx.rows(_CANDIDATES, device=device, now=now.wall, limit=limit + 1)
+    if not candidates:
+        return Claim(due=_due_at_all(tx, device, now))
     together = _together([(row["id"], to_payload(row)) for row in candidates[:limit]], joins)
     handed = _send(tx, together, device, uuid, now)
-    expires_at = min((row["expires_at"] for row in candidates[: len(handed)]), default=None)
-    due = 0 if len(candidates) > len(handed) else _due(tx, device, now)
+    expires_at = min(row["expires_at"] for row in candidates[: len(handed)])
+    if len(candidates) > len(handed):
+        due: int | None = 0
+    else:
+        due = _due(tx, device, now) if candidates[0]["waiting"] > len(handed) else None
     return Claim(handed=handed, due=due, expires_at=expires_at)
+
+
+def _due_at_all(tx: ITransaction, device: str, now: Now) -> int | None:
+    """
+    When something may next be had for a device that got nothing.
+    """
+    row = first(tx, _ADMISSION, device=device)
+    if row is None:
+        return None
+    if row["admission"] != Admission.APPROVED:
+        return 0  # an approval rings, and then there may be something
+    return None if first(tx, _MORE, device=device) is None else _due(tx, device, now)
 
 
 def _due(tx: ITransaction, device: str, now: Now) -> int | None:
     """
-    When something may next be had for a device that has nothing right now.
+    When something may next be had for a device for which something waits that it cannot have right now.
     """
-    if first(tx, _MORE, device=device) is None:
-        return None
     if first(tx, _NOT_SWEPT, device=device, now=now.wall) is not None:
         return 0  # the clock may be set back before an expired one is ended
     due: int | None = tx.rows(_NEXT_DUE, device=device, now=now.wall)[0]["due"]

@@ -34,15 +34,21 @@ def reading(what: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise Unavailable(f"{what} in the database is damaged: {error}") from error
+        raise _damaged(what, error) from error
 
 
-@reading("A payload")
+def _damaged(what: str, error: ValueError) -> Unavailable:
+    return Unavailable(f"{what} in the database is damaged: {error}")
+
+
 def to_payload(row: Row) -> Payload:
     """
     The payload of a command.
     """
-    payload: dict[str, Any] = json.loads(row["payload"])
+    try:
+        payload: dict[str, Any] = json.loads(row["payload"])
+    except ValueError as error:  # not by reading(), for this is done for each command
+        raise _damaged("A payload", error) from error
     return payload
 
 

@@ -14,6 +14,7 @@ from twisted.web.http import NO_BODY_CODES, parse_qs, toChunk
 from twisted.web.iweb import INonQueuedRequestFactory
 from zope.interface import provider
 
+from pushd.model.token import Token
 from pushd.web.bodies import Body, Budget
 
 NO_BODY = Body(limit=0, budget=Budget(limit=0))
@@ -38,22 +39,22 @@ class ReadHeaders:
     The headers of a request, as they came; their names as :class:`twisted.web.http_headers.Headers` spells them.
     """
 
-    __slots__ = ("_pairs",)
+    __slots__ = ("_values",)
 
     def __init__(self) -> None:
-        self._pairs: list[tuple[bytes, bytes]] = []
+        self._values: dict[bytes, list[bytes]] = {}
 
     def addRawHeader(self, name: bytes, value: bytes) -> None:
         """
         The channel has read a header.
         """
-        self._pairs.append((name, value))
+        self._values.setdefault(name, []).append(value)
 
     def getRawHeaders(self, name: bytes) -> list[bytes] | None:
         """
         The values of a header in the order in which they came, None if it did not.
         """
-        return [value for known, value in self._pairs if known == name] or None
+        return self._values.get(name)
 
 
 @provider(INonQueuedRequestFactory)
@@ -77,6 +78,7 @@ class HouseRequest:
         "path",
         "query",
         "requestHeaders",
+        "token",
     )
 
     def __init__(self, channel: Any) -> None:
@@ -87,6 +89,8 @@ class HouseRequest:
         self.content_type: bytes | None = None
         self.owner: str | None = None
         """The device whose secret path was used, on the device port."""
+        self.token: Token | None = None
+        """Who asks, on the admin port."""
         self.answering: IAnswering | None = None
         self._extra = b""
         """Headers of the answer beside those that every answer has."""

@@ -33,7 +33,8 @@ class _Table:
     """
 
     plain: dict[str, dict[bytes, Route]] = field(factory=dict)
-    patterns: list[tuple[re.Pattern[str], dict[bytes, Route]]] = field(factory=list)
+    patterns: dict[int, list[tuple[re.Pattern[str], dict[bytes, Route]]]] = field(factory=dict)
+    """By how many slashes there are in a path; there is none in a parameter."""
 
     def add(self, path: str, methods: Mapping[bytes, Route]) -> None:
         """
@@ -44,7 +45,7 @@ class _Table:
             return
         names = _PARAMETER.split(path)
         text = "".join(f"(?P<{part}>[^/]+)" if n % 2 else re.escape(part) for n, part in enumerate(names))
-        self.patterns.append((re.compile(text), dict(methods)))
+        self.patterns.setdefault(path.count("/"), []).append((re.compile(text), dict(methods)))
 
     def find(self, method: bytes, path: str) -> tuple[Route, Mapping[str, str]] | None:
         """
@@ -53,7 +54,7 @@ class _Table:
         methods = self.plain.get(path)
         if methods is not None and method in methods:
             return methods[method], {}
-        for pattern, methods in self.patterns:
+        for pattern, methods in self.patterns.get(path.count("/"), ()):
             if method in methods and (match := pattern.fullmatch(path)) is not None:
                 return methods[method], match.groupdict()
         return None
@@ -112,6 +113,8 @@ class Router(Klein):
         :raises werkzeug.exceptions.NotFound: or :exc:`~werkzeug.exceptions.MethodNotAllowed`, if there is none.
         """
         text = unquoted(path)
+        if text.startswith("//"):
+            text = "/" + text.lstrip("/")  # as the map has it
         found = (self._table or self._tabulate()).find(method, text)
         if found is None:
             self.url_map.bind("localhost").match(text, method.decode("latin-1"))

@@ -25,7 +25,7 @@ HOT = {
     "more queued": queue._MORE,
     "next due": queue._NEXT_DUE,
     "what is out": queue._REPEATED,
-    "queue count": queue._QUEUED,
+    "what is asked before a put": queue._MAY_QUEUE,
     "idempotency key": queue._BY_KEY,
     "one command": told._WHOLE,
     "newest attempt": outcomes._NEWEST,
@@ -50,12 +50,12 @@ HOT = {
     "cancel": moves.CANCEL,
 }
 
-SMALL = ("CONSTANT ROW", "sqlite_sequence")
-"""What has a row or two, and may be read as a whole."""
+SMALL = ("CONSTANT ROW", "sqlite_sequence", "(subquery-1)")
+"""What has a row or two, or no more than its limit, and may be read as a whole."""
 
 OF_ONE_DEVICE = {
     "candidates of a claim": queue._CANDIDATES,
-    "queue count": queue._QUEUED,
+    "what is asked before a put": queue._MAY_QUEUE,
     "more queued": queue._MORE,
     "next due": queue._NEXT_DUE,
     "what goes before": lists._AHEAD,

@@ -5,7 +5,7 @@ Tests of :mod:`pushd.web.router`: its tables know what Klein's URL map knows, an
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
@@ -35,6 +35,7 @@ def judged(router: Router, method: bytes, text: str) -> Any:
     return endpoint, dict(parts)
 
 
+@example(app=ControlIdApp, method=b"GET", text="//push")
 @given(app=st.sampled_from(APPS), method=st.sampled_from(METHODS), text=path)
 def test_tables_agree_with_the_map(app: Any, method: bytes, text: str) -> None:
     """

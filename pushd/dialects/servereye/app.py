@@ -125,8 +125,8 @@ def _api_key(request: HouseRequest) -> str | None:
     """
     The key, in any of the three places where clients put it.
     """
-    shown = [key for name in (b"apiKey", b"apikey") for key in request.args.get(name, ())]
-    shown += request.requestHeaders.getRawHeaders(b"X-Api-Key") or ()
+    args = request.args
+    shown = args.get(b"apiKey") or args.get(b"apikey") or request.requestHeaders.getRawHeaders(b"X-Api-Key")
     return shown[0].decode("utf-8", "surrogateescape") if shown else None
 
 
