@@ -18,6 +18,7 @@ from tests.bench import (
     work_growth,
     work_idle,
     work_memory,
+    work_sizing,
     work_wake,
     work_watchdog,
 )
@@ -33,19 +34,20 @@ from tests.bench.versions import versions
 from tests.bench.who import EVERYBODY
 
 PARTS: Mapping[str, tuple[Callable[[Bench], None], float]] = {
-    "idle": (work_idle.work, 60),
+    "idle": (work_idle.work, 50),
     "memory": (work_memory.work, 120),
-    "wake": (work_wake.work, 130),
-    "durable-wake": (work_wake.durable, 60),
-    "cycle": (work_cycle.work, 70),
-    "slow-cycle": (work_cycle.on_slower_disk, 60),
-    "crowd": (work_crowd.work, 70),
-    "watchdog": (work_watchdog.work, 20),
+    "wake": (work_wake.work, 165),
+    "durable-wake": (work_wake.durable, 65),
+    "cycle": (work_cycle.work, 75),
+    "slow-cycle": (work_cycle.on_slower_disk, 70),
+    "crowd": (work_crowd.work, 50),
+    "watchdog": (work_watchdog.work, 15),
     "growth": (work_growth.work, 1200),
+    "sizing": (work_sizing.work, 300),
 }
 """Each part by its name, and the seconds after which it begins nothing more; ten minutes but for the last."""
 
-ONLY_BY_NAME = ("growth",)
+ONLY_BY_NAME = ("growth", "sizing")
 
 
 def read_options(words: list[str]) -> argparse.Namespace:
@@ -53,7 +55,7 @@ def read_options(words: list[str]) -> argparse.Namespace:
     What was said on the command line.
     """
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all but growth")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all but growth and sizing")
     parser.add_argument("--runs", type=int, default=3, help="how often each figure is measured; 3")
     parser.add_argument("--small", action="store_true", help="so little of everything that the figures mean nothing")
     parser.add_argument("--who", action="append", default=[], help="measure only this one; may be repeated")

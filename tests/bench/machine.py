@@ -91,6 +91,14 @@ def is_on_disk(place: Path) -> bool:
     return filesystem(place) not in _VOLATILE
 
 
+def processor(process: int) -> float:
+    """
+    Seconds of processor time that a process has used, in all its threads.
+    """
+    words = Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def resident(pid: int) -> int:
     """
     Bytes of memory that a process and its children have in use, each page once.

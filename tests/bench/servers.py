@@ -16,7 +16,7 @@ from attrs import define, field
 
 from tests.bench.commands import Command, Spot, speeches
 from tests.bench.generator import Broken
-from tests.bench.machine import HOME, Cores, resident
+from tests.bench.machine import HOME, Cores, processor, resident
 from tests.bench.speech import SERVER_EYE, Speech
 
 HOST = "127.0.0.1"
@@ -93,6 +93,13 @@ class Server:
         """
         assert self._process is not None, "it was not started"
         return resident(self._process.pid)
+
+    def processor(self) -> float:
+        """
+        Seconds of processor time that it has used.
+        """
+        assert self._process is not None, "it was not started"
+        return processor(self._process.pid)
 
     def speech(self, dialect: str = SERVER_EYE) -> Speech:
         """

@@ -34,6 +34,11 @@ class Size:
     """Devices that are known then, of Server-Eye and of Control iD."""
     watched: Sequence[int]
     """How many devices the watchdog looks after."""
+    fleet: int
+    """How many polls are held while it is seen what a steady pace takes."""
+    pace: int
+    """Cycles in a second, meanwhile."""
+    while_: float
     settle: float
 
 
@@ -50,6 +55,9 @@ FULL = Size(
     stored=(1_000, 100_000, 1_000_000),
     grown=(80_000, 20_000),
     watched=(10_000, 100_000, 1_000_000),
+    fleet=10_000,
+    pace=200,
+    while_=60.0,
     settle=0.4,
 )
 SMALL = Size(
@@ -65,5 +73,8 @@ SMALL = Size(
     stored=(10, 1_000),
     grown=(60, 20),
     watched=(100,),
+    fleet=20,
+    pace=5,
+    while_=0.5,
     settle=0.2,
 )

@@ -70,6 +70,21 @@ def test_instrument(tmp_path: Path) -> None:
     assert f"{KEPT} " in run.stdout
 
 
+@needs_compiler
+def test_a_steady_pace_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    A fleet that holds its polls while some of it are sent commands takes a part of a core, and some memory.
+    """
+    told = tmp_path / "figures.json"
+    assert main(["sizing", "--small", "--runs=1", "--no-install", f"--dir={tmp_path}", f"--json={told}"]) == 0
+    figures = json.loads(told.read_text())
+    assert figures["broken"] == [], capsys.readouterr().err
+    values = {one["work"].rpartition(": ")[2]: one["figure"] for one in figures["figures"]}
+    assert 0 < values["of a core"] < 100
+    assert values["memory of the process"] > 1
+    assert values["reached"] > 1
+
+
 @pytest.mark.parametrize("word", ["none-such", "--who=nobody", "--runs=0"])
 def test_bad_option(word: str, capsys: pytest.CaptureFixture[str]) -> None:
     """

@@ -8,15 +8,30 @@
 
 static struct device **ready;
 static long first, last;
+static double began, rate;
 
 #define WARM 0.3
 #define WARM_AT_MOST 3
-#define LAST_AT_MOST 12
+#define LAST_AT_MOST 5
+
+/* The pace, if there is one: so many puts by now. */
+static int is_due(void)
+{
+    return !rate || (double)first < (now() - began) * rate;
+}
 
 static void put_ready(void)
 {
-    while (first < last && put_for(ready[first % device_count]))
+    while (first < last && is_due() && put_for(ready[first % device_count]))
         first++;
+}
+
+static void work_until(double moment)
+{
+    while (now() < moment) {
+        put_ready();
+        turn(0.001);
+    }
 }
 
 static void done(struct device *device)
@@ -36,18 +51,19 @@ int work_cycle(void)
     device_done = done;
     operator_free = put_ready;
     print_open();
-    double began = now();
+    rate = number_of("rate", 0);
+    began = now();
     for (long i = 0; i < count; i++)
         done(&devices[i]);
-    turn_until(began + WARM);
+    work_until(began + WARM);
     while ((long)rounds.count < count && now() < began + WARM_AT_MOST)
-        turn(0.01);
+        work_until(now() + 0.01);
     rounds.began = began;
     if ((long)rounds.count >= count) { /* each device has had one; of a slower server, the first one counts too */
         rounds.count = 0;
         rounds.began = now();
     }
-    turn_until(now() + number_of("seconds", 1));
+    work_until(now() + number_of("seconds", 1));
     while ((long)rounds.count < count && now() < began + LAST_AT_MOST)
         turn(0.01);
     rounds.ended = now();
