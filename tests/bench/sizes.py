@@ -74,7 +74,7 @@ SMALL = Size(
     grown=(60, 20),
     watched=(100,),
     fleet=20,
-    pace=5,
-    while_=0.5,
+    pace=10,
+    while_=1.0,
     settle=0.2,
 )

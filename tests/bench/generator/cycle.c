@@ -64,7 +64,7 @@ int work_cycle(void)
         rounds.began = now();
     }
     work_until(now() + number_of("seconds", 1));
-    while ((long)rounds.count < count && now() < began + LAST_AT_MOST)
+    while (!rate && (long)rounds.count < count && now() < began + LAST_AT_MOST)
         turn(0.01);
     rounds.ended = now();
     tally_print("cycles", &rounds);
