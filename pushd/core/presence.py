@@ -18,7 +18,7 @@ from pushd.model.errors import Unavailable
 from pushd.store.interface import IStore
 from pushd.store.values import Known
 
-SIGHTINGS = 100
+SIGHTINGS = 50
 """Devices whose sighting is written in one verb, so that no other waits for a crowd."""
 
 RETURNS = 200

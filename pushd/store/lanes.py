@@ -258,7 +258,12 @@ class ReactorLane:
                 return
 
     def _committed(self, group: Sequence[Work]) -> None:
-        self.deliver(group)
+        try:
+            self.deliver(group)
+        finally:
+            self._go_on()
+
+    def _go_on(self) -> None:
         if self._waiting:
             self._run()
             return

@@ -100,7 +100,7 @@ class SqliteConnection:
         try:
             self.connection.execute(self.begin)
         except sqlite3.OperationalError as error:
-            if patient or error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            if patient or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise
             return False
         return True

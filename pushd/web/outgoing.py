@@ -10,6 +10,7 @@ from typing import Protocol
 
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 
 class IOwing(Protocol):
@@ -31,6 +32,7 @@ class Outgoing:
 
     clock: IReactorTime
     _owing: list[IOwing] = field(factory=list, init=False)
+    _log = Logger()
 
     def add(self, connection: IOwing) -> None:
         """
@@ -43,4 +45,7 @@ class Outgoing:
     def _send(self) -> None:
         owing, self._owing = self._owing, []
         for connection in owing:
-            connection.send()
+            try:
+                connection.send()
+            except Exception:  # a fault of ours with one connection is none of the others'
+                self._log.failure("An answer could not be sent")

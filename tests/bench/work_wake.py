@@ -2,6 +2,8 @@
 Wake latency: from the first byte of a put until the poll of its device is answered, while many others are held.
 """
 
+from collections.abc import Sequence
+
 from tests.bench.bench import Bench
 from tests.bench.book import milliseconds, rate
 from tests.bench.commands import NO_FSYNC, Terms
@@ -27,16 +29,19 @@ def work(bench: Bench) -> None:
     """
     The wakes of those that keep what is put in memory, and ours where nothing waits for the disk.
     """
-    with bench.standing((US, *IN_MEMORY, FLOOR), Terms(hold=HOLD, fsync_ms=NO_FSYNC)) as servers:
-        bench.in_turn(servers, lambda server: measure(bench, server, server.name, False))
+    _work(bench, (US, *IN_MEMORY, FLOOR), Terms(hold=HOLD, fsync_ms=NO_FSYNC), False)
 
 
 def durable(bench: Bench) -> None:
     """
     The wakes of those that write what is put to the disk.
     """
-    with bench.standing((US, *DURABLE), Terms(hold=HOLD)) as servers:
-        bench.in_turn(servers, lambda server: measure(bench, server, server.name, True))
+    _work(bench, (US, *DURABLE), Terms(hold=HOLD), True)
+
+
+def _work(bench: Bench, names: Sequence[str], terms: Terms, durable: bool) -> None:
+    # each starts anew: we would remember of devices that they hung up in the run before, and hold them for less long
+    bench.started(bench.servers(names, terms), lambda server: measure(bench, server, server.name, durable))
 
 
 def measure(bench: Bench, server: Server, who: str, durable: bool, about: str = "") -> None:

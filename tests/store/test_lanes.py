@@ -10,6 +10,7 @@ import pytest
 from attrs import define, field
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 
 from pushd.model.errors import Unavailable
 from pushd.store.lanes import MAX_GROUP, TURN_SECONDS, InlineLane, Lane, ReactorLane, ThreadLane, Verb, Work, fire
@@ -232,6 +233,25 @@ async def test_only_the_commit_is_left_to_a_thread(recorder: Recorder, shared: R
     assert len(recorder.committing) == 1
     assert get_ident() not in recorder.committing
     await shared.close()
+
+
+async def test_a_lane_survives_whoever_is_told(recorder: Recorder, no_logged_failure: list[Failure]) -> None:
+    """
+    A fault of those who hear of a commit does not keep the next from coming.
+    """
+    from twisted.internet import reactor
+
+    def fault(group: Sequence[Work]) -> None:
+        deliver(group)
+        raise RuntimeError("nobody expected this")
+
+    lane = ReactorLane(recorder, fault, reactor, "test-lane")  # type: ignore[arg-type]
+    lane.start()
+    for value in (1, 2):
+        assert await gatherResults(ask(lane, [value])) == [value]
+    await lane.close()
+    assert [failure.type for failure in no_logged_failure] == [RuntimeError, RuntimeError]
+    no_logged_failure.clear()
 
 
 async def test_a_lane_on_the_reactor_ends_after_what_was_asked_for(recorder: Recorder, shared: ReactorLane) -> None:

@@ -98,6 +98,22 @@ def test_a_client_that_leaves_in_the_same_turn_is_sent_nothing(house: House) -> 
     assert socket.taken == []
 
 
+def test_a_fault_with_one_answer_is_none_of_the_others(
+    house: House, monkeypatch: pytest.MonkeyPatch, no_logged_failure: list[Failure]
+) -> None:
+    """
+    Whatever goes wrong with a connection, those behind it are answered.
+    """
+    (broken, socket), (fine, _) = connect(house), connect(house)
+    monkeypatch.setattr(socket, "writeSomeData", lambda data: 1 / 0)
+    for connection in (broken, fine):
+        connection.send(SIGN_OFF)
+    house.clock.advance(0)
+    assert fine.answer().code == 200
+    assert [failure.type for failure in no_logged_failure] == [ZeroDivisionError]
+    no_logged_failure.clear()
+
+
 @pytest.mark.parametrize("cut", [None, len(SIGN_OFF), len(SIGN_OFF) + 5])
 @pytest.mark.parametrize("second", [SIGN_OFF, LAST, b"GET\r\n\r\n", b"x" * 20000, b"GET /v1/unknown HTTP/1.1\r\n\r\n"])
 def test_answers_leave_in_order(house: House, second: bytes, cut: int | None) -> None:

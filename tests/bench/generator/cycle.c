@@ -12,7 +12,7 @@ static double began, rate;
 
 #define WARM 0.3
 #define WARM_AT_MOST 3
-#define LAST_AT_MOST 5
+#define LAST_AT_MOST 12
 
 /* The pace, if there is one: so many puts by now. */
 static int is_due(void)
