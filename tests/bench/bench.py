@@ -89,11 +89,22 @@ class Bench:
         """
         The same as :meth:`in_turn`, but each is started anew for each run, and stopped after it.
         """
+        self.in_turn(servers, lambda server: _start_and_measure(server, measure))
 
-        def start_and_measure(server: Server) -> None:
-            try:
-                measure(server.start())
-            finally:
-                server.stop()
+    def anew(self, names: Sequence[str], terms: Terms, measure: Callable[[Server], None]) -> None:
+        """
+        The same, and nothing is left of the run before: neither what was stored, nor that devices hung up, from which
+        we would have learned to hold them for less long.
+        """
 
-        self.in_turn(servers, start_and_measure)
+        def made_and_measured(server: Server) -> None:
+            _start_and_measure(self.lineup.server(server.kind, terms), measure)
+
+        self.in_turn(self.servers(names, terms), made_and_measured)
+
+
+def _start_and_measure(server: Server, measure: Callable[[Server], None]) -> None:
+    try:
+        measure(server.start())
+    finally:
+        server.stop()

@@ -40,8 +40,7 @@ def durable(bench: Bench) -> None:
 
 
 def _work(bench: Bench, names: Sequence[str], terms: Terms, durable: bool) -> None:
-    # each starts anew: we would remember of devices that they hung up in the run before, and hold them for less long
-    bench.started(bench.servers(names, terms), lambda server: measure(bench, server, server.name, durable))
+    bench.anew(names, terms, lambda server: measure(bench, server, server.name, durable))
 
 
 def measure(bench: Bench, server: Server, who: str, durable: bool, about: str = "") -> None:
