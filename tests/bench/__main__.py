@@ -35,9 +35,9 @@ from tests.bench.who import EVERYBODY
 
 PARTS: Mapping[str, tuple[Callable[[Bench], None], float]] = {
     "idle": (work_idle.work, 50),
-    "memory": (work_memory.work, 120),
-    "wake": (work_wake.work, 165),
-    "durable-wake": (work_wake.durable, 65),
+    "memory": (work_memory.work, 105),
+    "wake": (work_wake.work, 160),
+    "durable-wake": (work_wake.durable, 70),
     "cycle": (work_cycle.work, 75),
     "slow-cycle": (work_cycle.on_slower_disk, 70),
     "crowd": (work_crowd.work, 50),

@@ -91,7 +91,16 @@ def _remarks(book: Book, missing: Mapping[str, str]) -> Sequence[str]:
         *(f"broken: {who} in {part}: {why}" for (part, who), why in book.broken.items()),
         *book.notes,
         *_limits(book),
+        *_missed(book),
     ]
+
+
+def _missed(book: Book) -> Iterator[str]:
+    """
+    Where it says why a target is missed.
+    """
+    if any(is_reached(book, name, target) is False for name in book.quantities for target in targets_of(book, name)):
+        yield "why a target may be missed, and what was tried: docs/performance.rst"
 
 
 def _limits(book: Book) -> Iterator[str]:

@@ -142,6 +142,8 @@ def test_target_missed() -> None:
     lines = plain(_book(700, 1_000), {}, {}).splitlines()
     assert next(line for line in lines if line.startswith(KEPT)).endswith("NO")
     assert next(line for line in lines if "x stock Klein" in line).endswith("?")
+    assert "docs/performance.rst" in lines[-1]
+    assert "docs/performance.rst" not in plain(_book(800, 1_000), {}, {})
 
 
 def test_generator_is_the_limit() -> None:
