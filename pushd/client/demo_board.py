@@ -15,7 +15,7 @@ from rich.text import Text
 
 from pushd.client.connection import Json
 from pushd.client.screen import styled
-from pushd.client.text import compact, delivered_ms, printable, shortened
+from pushd.client.text import compact, printable, shortened, under_way_ms
 
 _DEVICE_WIDTH = 47
 _TITLE_WIDTH = 25
@@ -39,16 +39,16 @@ class Row:
 
     def cells(self) -> tuple[Text, ...]:
         """
-        Device, command, state, delivered in ms, result.
+        Device, command, state, on its way after ms, result.
         """
         command = self.command or {"state": "new"}
-        delivered = delivered_ms(command)
+        under_way = under_way_ms(command)
         said = Text(f"✗ {printable(self.fault)}", style="bold red") if self.fault else Text(result_in_short(command))
         return (
             Text(self.device),
             Text(self.title),
             styled(command["state"]),
-            Text("" if delivered is None else str(delivered)),
+            Text("" if under_way is None else str(under_way)),
             said,
         )
 
@@ -56,11 +56,11 @@ class Row:
         """
         The same in one line.
         """
-        device, title, state, delivered, said = self.cells()
+        device, title, state, under_way, said = self.cells()
         for cell, width in ((device, _DEVICE_WIDTH), (title, _TITLE_WIDTH), (state, _STATE_WIDTH)):
             cell.align("left", width)
-        delivered.align("right", 5)
-        return Text(" ").join([device, title, state, delivered, Text("ms "), said])
+        under_way.align("right", 5)
+        return Text(" ").join([device, title, state, under_way, Text("ms "), said])
 
 
 def result_in_short(command: Json) -> str:
@@ -140,11 +140,11 @@ class Board:
         states = Counter(row.command["state"] for row in self.rows if row.command is not None)
         counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
         unexpected = len(self.unexpected())
-        times = [ms for row in self.rows if row.command and (ms := delivered_ms(row.command)) is not None]
-        middle = f"{median(times):g} ms" if times else "not measured"
+        times = [ms for row in self.rows if row.command and (ms := under_way_ms(row.command)) is not None]
+        middle = f"{median(times):g} ms at the median" if times else "an unknown time"
         return (
             f"{len(self.rows)} commands: {counts}; {len(self.rows) - unexpected} as expected, {unexpected} not;"
-            f" median delivery {middle}"
+            f" on its way after {middle}"
         )
 
     def unexpected(self) -> list[Row]:
@@ -181,7 +181,7 @@ def _table(rows: Iterable[Row]) -> Table:
     table.add_column("device", no_wrap=True)
     table.add_column("command", min_width=_TITLE_WIDTH)
     table.add_column("state", min_width=_STATE_WIDTH)
-    table.add_column("delivered in ms", justify="right")
+    table.add_column("on its way after ms", justify="right")
     table.add_column("result", no_wrap=True, overflow="ellipsis", ratio=1)
     for row in rows:
         table.add_row(*row.cells())

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from pushd.client.connection import Json
 from pushd.client.happenings import saying
-from pushd.client.text import ago, compact, delivered_ms, local_time, pretty, words
+from pushd.client.text import ago, compact, local_time, pretty, under_way_ms, words
 
 _WIDE = 10_000
 """Columns where there is no terminal: whatever reads the text must not find it cut."""
@@ -127,8 +127,8 @@ def tell_outcome(command: Json) -> None:
     """
     Say what became of a command, and what the device said.
     """
-    delivered = delivered_ms(command)
-    sent = "" if delivered is None else f", delivered in {delivered} ms"
+    under_way = under_way_ms(command)
+    sent = "" if under_way is None else f", on its way after {under_way} ms"
     error = f": {words(command['error'])}" if command.get("error") else ""
     click.echo(f"{words(command['id'])} {words(command['state'])}{sent}{error}")
     if command.get("result") is not None:

@@ -97,9 +97,9 @@ def lasting(seconds: object) -> str:
     return f"{seconds:.0f} s"
 
 
-def delivered_ms(command: Mapping[str, Any]) -> int | None:
+def under_way_ms(command: Mapping[str, Any]) -> int | None:
     """
-    Milliseconds from the acceptance of a command to its last sending; None if it was not sent.
+    Milliseconds from the acceptance of a command until it was last set on its way; None if it was not.
     """
     created, sent = moment(command.get("created_at")), moment(command.get("sent_at"))
     if created is None or sent is None:

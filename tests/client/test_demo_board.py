@@ -75,13 +75,15 @@ def test_fault_is_shown() -> None:
 
 def test_summary_counts() -> None:
     """
-    The summary says how many commands ended how, how many as expected, and how fast they were delivered.
+    The summary says how many commands ended how, how many as expected, and how soon they were on their way.
     """
     board, _ = _board(terminal=False)
     board.settle(board.add("controlid:1", "a"), SUCCEEDED, None)
     board.settle(board.add("controlid:1", "b"), {**SENT, "sent_at": "2026-01-02T03:04:05.002Z"}, "not ended")
     board.add("controlid:1", "c")
-    assert board.summary() == ("3 commands: 1 succeeded, 1 sent; 1 as expected, 2 not; median delivery 7 ms")
+    assert board.summary() == (
+        "3 commands: 1 succeeded, 1 sent; 1 as expected, 2 not; on its way after 7 ms at the median"
+    )
     assert [row.title for row in board.unexpected()] == ["b", "c"]
 
 
@@ -90,7 +92,7 @@ def test_summary_of_nothing() -> None:
     Without any device there is nothing to count, and nothing unexpected.
     """
     board, _ = _board(terminal=False)
-    assert board.summary().endswith("0 as expected, 0 not; median delivery not measured")
+    assert board.summary().endswith("0 as expected, 0 not; on its way after an unknown time")
     assert board.unexpected() == []
 
 

@@ -67,7 +67,7 @@ def test_exit_code_tells_the_outcome(server: RecordedServer, desk: Desk, state: 
     server.on(LOOK, Answer(body={**SENT, "state": state, "error": "as it were"}, takes=3))
     result = desk.pushctl("send", READER, "load_objects", "--wait")
     assert result.exit_code == code
-    assert result.stdout == f"{COMMAND['id']} {state}, delivered in 12 ms: as it were\n"
+    assert result.stdout == f"{COMMAND['id']} {state}, on its way after 12 ms: as it were\n"
 
 
 def test_result_of_the_device_is_shown(server: RecordedServer, desk: Desk) -> None:
@@ -97,7 +97,7 @@ def test_wait_ends_when_the_operator_says(server: RecordedServer, desk: Desk) ->
     server.on(SEND, Answer(status=201, body=COMMAND))
     server.on(LOOK, Answer(body=SENT, takes=60), Answer(body=SENT, takes=30))
     result = desk.pushctl("send", READER, "load_objects", "--wait", "90")
-    assert (result.exit_code, result.stdout) == (7, f"{COMMAND['id']} sent, delivered in 12 ms\n")
+    assert (result.exit_code, result.stdout) == (7, f"{COMMAND['id']} sent, on its way after 12 ms\n")
     assert [asked.query for asked in server.calls(LOOK)] == [{"wait": ["60"]}, {"wait": ["30"]}]
 
 

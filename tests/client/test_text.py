@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushd.client.text import ago, compact, delivered_ms, local_time, pretty, printable, shortened, words
+from pushd.client.text import ago, compact, local_time, pretty, printable, shortened, under_way_ms, words
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -101,5 +101,5 @@ def test_delivery_is_measured_from_acceptance_to_sending() -> None:
     The delivery of a command took the milliseconds from its acceptance to its sending.
     """
     command = {"created_at": "2026-01-02T03:04:05.990Z", "sent_at": "2026-01-02T03:04:06.002Z"}
-    assert delivered_ms(command) == 12
-    assert delivered_ms({**command, "sent_at": None}) is None
+    assert under_way_ms(command) == 12
+    assert under_way_ms({**command, "sent_at": None}) is None

@@ -90,7 +90,7 @@ def test_approval(desk: Desk) -> None:
     device.run(desk.here(example("controlid/result.sh")))
     sent = operator.read()
     assert sent.code == 0
-    assert re.search(r" succeeded, delivered in \d+ ms\n", sent.text)
+    assert re.search(r" succeeded, on its way after \d+ ms\n", sent.text)
 
 
 def test_doubt(desk: Desk) -> None:
