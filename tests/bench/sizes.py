@@ -38,7 +38,8 @@ class Size:
     """How many polls are held while it is seen what a steady pace takes."""
     pace: int
     """Cycles in a second, meanwhile."""
-    while_: float
+    steady: float
+    """Seconds for which that pace is kept."""
     settle: float
 
 
@@ -57,7 +58,7 @@ FULL = Size(
     watched=(10_000, 100_000, 1_000_000),
     fleet=10_000,
     pace=200,
-    while_=60.0,
+    steady=60.0,
     settle=0.4,
 )
 SMALL = Size(
@@ -75,6 +76,6 @@ SMALL = Size(
     watched=(100,),
     fleet=20,
     pace=10,
-    while_=1.0,
+    steady=1.0,
     settle=0.2,
 )

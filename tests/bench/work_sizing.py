@@ -30,7 +30,7 @@ def measure(bench: Bench, server: Server) -> None:
     """
     size = bench.size
     about = f"{size.fleet:,} polls held for {HOLD} s each, {size.pace:,} cycles/s"
-    ports, seconds = server.ports, size.while_
+    ports, seconds = server.ports, size.steady
     holding = {**ports, **server.speech().settings(), "stages": size.fleet, "seconds": 2 * seconds + 60}
     with bench.generator.start("hold", holding) as process:
         assert process.stdout is not None, "it is a pipe"
