@@ -176,7 +176,7 @@ _QUEUED = Statement("read who has something queued", "SELECT DISTINCT device FRO
 _REPORTABLE = Statement(
     "read what results may still come for",
     "SELECT device, id FROM command WHERE lease_until IS NOT NULL"
-    " UNION ALL SELECT device, id FROM command WHERE state = 'unknown'"
+    " UNION ALL SELECT device, id FROM command WHERE state = 'unknown' AND finished_at IS NOT NULL"
     " UNION ALL SELECT device, id FROM command WHERE state = 'queued' AND attempts > 0",
 )
 _LAST_COMMAND = Statement("read the greatest command id", "SELECT MAX(id) AS last FROM command")

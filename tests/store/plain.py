@@ -109,9 +109,9 @@ class PlainStore:
         self.attempts.append(PlainAttempt(command=best, number=best.attempts, uuid=uuid, sent_at=now.wall))
         return best
 
-    def unsend(self, command: PlainCommand, number: int) -> None:
+    def unsend(self, command: PlainCommand, number: int, now: Now) -> None:
         """
-        Take an attempt back, if it is the one that is out.
+        Take an attempt back, if it is the one that is out; one that was cancelled meanwhile is not sent again.
         """
         if command.state is not State.SENT or command.attempts != number:
             return
@@ -119,6 +119,8 @@ class PlainStore:
         command.attempts -= 1
         self.attempts = [each for each in self.attempts if (each.command.id, each.number) != (command.id, number)]
         command.sent_at = next((each.sent_at for each in reversed(self.attempts) if each.command is command), None)
+        if command.error is not None:
+            self.cancel(command, now)
 
     def acknowledge(self, command: PlainCommand, now: Now) -> None:
         """
@@ -128,9 +130,10 @@ class PlainStore:
             return
         if command.deadline_until is None:
             command.deadline_until = command.work_left(now)
+            command.error = None
         command.lease_until = min(now.steady + command.lease, command.deadline_until)
         command.state, command.evidence = State.ACKNOWLEDGED, "device"
-        command.finished_at = command.error = None
+        command.finished_at = None
         if command.acknowledged_at is None:
             command.acknowledged_at = now.wall
 
@@ -183,12 +186,13 @@ class PlainStore:
         """
         if command.state is State.QUEUED and command.attempts == 0:
             command.end(State.CANCELLED, now)
-            command.evidence = "operator"
+            command.evidence, command.error = "operator", None
         elif command.state is State.QUEUED:
             command.end(State.UNKNOWN, now)
             command.error = "cancelled after it may have run"
         elif command.state in OUT and command.delivery is Delivery.AT_LEAST_ONCE:
             command.max_attempts = command.attempts
+            command.error = "cancelled: there is no further attempt"
         else:
             return command.state is State.CANCELLED
         return True

@@ -203,3 +203,25 @@ def test_two_starts_make_one_database(path: Path) -> None:
         with closing(connect(str(path))) as connection:
             shapes.append(shape(connection))
     assert shapes[0] == shapes[1]
+
+
+def test_commands_of_an_older_version_are_kept(path: Path) -> None:
+    """
+    What was sent before an upgrade is there after it, to the last field, and as well guarded as what is sent since.
+    """
+    before = {number: sql for number, sql in _schemas().items() if number <= 2}
+    with closing(connect(str(path))) as connection:
+        migrate(connection, str(path), before)
+        connection.execute(
+            "INSERT INTO command (id, device, state, payload, delivery, priority, ttl, created_at, expires_at,"
+            " attempts, max_attempts, lease, deadline, sent_at, finished_at, result, evidence, matched_by, created_by)"
+            " VALUES ('c', 'servereye:d', 'succeeded', '{}', 'at_most_once', 5, 300.0, 1, 300001, 1, 5, 30.0, 3600.0,"
+            " 2, 3, '{}', 'device', 'message', 'admin')"
+        )
+        old = [tuple(row) for row in connection.execute("SELECT * FROM command")]
+        migrate(connection, str(path))
+        assert [tuple(row) for row in connection.execute("SELECT * FROM command")] == old
+        sent = "state = 'sent', finished_at = NULL, lease_until = 1"
+        for change in (sent, "matched_by = 'guess'", "lease_until = 1"):
+            with pytest.raises(sqlite3.IntegrityError):
+                connection.execute(f"UPDATE command SET {change}")

@@ -76,8 +76,12 @@ A_PART_OF_ONE_DEVICE = {
         lists.listing(of(state=State.UNKNOWN), "x")[0],
         "command_ended (device=? AND state=? AND id<?)",
     ),
+    "commands in a state, of all devices": (
+        lists.listing(CommandFilter(state=State.UNKNOWN), None)[0],
+        "command_state (state=?)",
+    ),
 }
-"""What asks for a few of all that one device ever had, with how they are found."""
+"""What asks for a few of all that one device, or all devices, ever had, with how they are found."""
 
 
 @pytest.fixture
@@ -140,3 +144,14 @@ def test_a_device_does_not_pay_for_its_history(connection: sqlite3.Connection, n
     first, *others = plan(connection, statement)
     assert first.endswith(found)
     assert not [step for step in others if "SCAN" in step or "TEMP B-TREE" in step]
+
+
+@pytest.mark.parametrize("statement", [lists._REPORTABLE, lists._QUEUED], ids=lambda one: str(one.description))
+def test_a_start_looks_only_at_what_is_open(connection: sqlite3.Connection, statement: Statement) -> None:
+    """
+    However many commands have ended, a server that starts reads those that have not, and those in doubt.
+    """
+    looks = [step for step in plan(connection, statement) if "command" in step]
+    assert looks
+    for step in looks:
+        assert any(index in step for index in ("command_queue", "command_out", "command_expiry", "command_state"))

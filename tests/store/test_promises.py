@@ -85,7 +85,7 @@ class Promises(Both):
         result_of(self.store.unsend([one], self.now))
         command = self.plain.commands.get(one.command)
         if command is not None and (command.state, command.attempts) == (State.SENT, one.attempt):
-            self.plain.unsend(command, one.attempt)
+            self.plain.unsend(command, one.attempt, self.now)
             self.runs[one.command] -= 1
 
     @rule(command=sent)
