@@ -70,7 +70,7 @@ class Postman(Service):
     def __attrs_post_init__(self) -> None:
         rest = partial(Rest, self.clocks.clock, self.rand)
         self._raised, self._server, self._recipients = Bells(self.clocks.clock), rest(), defaultdict(rest)
-        self.store.subscribe(self._heard)
+        self.store.subscribe(self._heard, EventType.ALERT_RAISED)
 
     def startService(self) -> None:
         """
@@ -165,9 +165,8 @@ class Postman(Service):
             self._log.warn("The mail about alert {alert} waits for {to}: {why}", alert=alert.id, to=to, why=why)
         return frozenset(recipients) - taken.deferred.keys()
 
-    def _heard(self, event: Event) -> None:
-        if event.type is EventType.ALERT_RAISED:
-            self._raised.ring(None)
+    def _heard(self, _event: Event) -> None:
+        self._raised.ring(None)
 
     def _moves(self, seconds: float) -> None:
         self._expected = self.clocks.clock.seconds() + seconds

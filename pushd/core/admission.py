@@ -88,8 +88,10 @@ class Admissions:
         """
         Whether a device is handed nothing, approved or not, because it has nothing to prove itself with.
         """
+        if not self.require_proof:
+            return False
         known = self.fleet.get(device)
-        return self.require_proof and (known is None or not self.fleet.has_proof(known))
+        return known is None or not self.fleet.has_proof(known)
 
     def _receive_stranger(self, visitor: Visitor, polls: bool) -> Access:
         if self.mode is Mode.CLOSED:
@@ -112,6 +114,8 @@ class Admissions:
         Whether a visitor shows all that its device has configured.
         """
         asked = self.fleet.asked(device.id)
+        if not asked and not device.allow_from:
+            return True
         return (
             (ProofKind.SECRET not in asked or visitor.owner == device.id)
             and (ProofKind.API_KEY not in asked or self._has_key(device, visitor.api_key))

@@ -66,7 +66,11 @@ class Outbox:
     def __attrs_post_init__(self) -> None:
         self._ends = Bells(self.clocks.clock)
         self._ticks = Ticks(self.clocks.clock)
-        self.store.subscribe(self._heard)
+        self.queued.follow(self.store)  # first: who is rung looks there
+        self.reportable.follow(self.store)
+        self.store.subscribe(self._ended, *_ENDING)
+        self.store.subscribe(self._wake, *_RINGING)
+        self.store.subscribe(self._dismiss, *_BARRING)
 
     async def put(self, draft: Draft, queue_signed_off: bool = False) -> tuple[Command, bool]:
         """
@@ -222,19 +226,17 @@ class Outbox:
             self.queued.expect(device)
             self.wakeups.ring(device)
 
-    def _heard(self, event: Event) -> None:
-        self.queued.heard(event)
-        self.reportable.heard(event)
-        if event.command is not None and event.type in _ENDING:
+    def _ended(self, event: Event) -> None:
+        if event.command is not None:
             self._ends.ring(event.command)
-        if event.device is not None:
-            self._wake(event, event.device)
 
-    def _wake(self, event: Event, device: str) -> None:
-        if event.type in _RINGING:
-            self.wakeups.ring(device)
-        elif _bars(event):
-            self.wakeups.dismiss(device)
+    def _wake(self, event: Event) -> None:
+        if event.device is not None:
+            self.wakeups.ring(event.device)
+
+    def _dismiss(self, event: Event) -> None:
+        if event.device is not None and _bars(event):
+            self.wakeups.dismiss(event.device)
 
     def _tell_conflict(self, device: str) -> None:
         data = {"takeovers": STORM_COUNT}
@@ -254,7 +256,7 @@ _ENDING = _of(ENDED) | {EventType.COMMAND_RESOLVED}
 _RINGING = _ENDING | {EventType.COMMAND_QUEUED, EventType.DEVICE_APPROVED}
 """What may let a waiting poll have something: a new command, an approval, or the end of the one that was out."""
 
-_BARRING = frozenset({EventType.DEVICE_BLOCKED, EventType.DEVICE_DELETED})
+_BARRING = frozenset({EventType.DEVICE_BLOCKED, EventType.DEVICE_DELETED, EventType.DEVICE_CHANGED})
 _PROOFS = frozenset({"allow_from", *ProofKind})
 
 
@@ -262,6 +264,4 @@ def _bars(event: Event) -> bool:
     """
     Whether who was let in before this, and polls now, might not be let in any more.
     """
-    if event.type is EventType.DEVICE_CHANGED:
-        return not _PROOFS.isdisjoint(event.data.get("fields", ()))
-    return event.type in _BARRING
+    return event.type is not EventType.DEVICE_CHANGED or not _PROOFS.isdisjoint(event.data.get("fields", ()))

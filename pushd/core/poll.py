@@ -129,6 +129,7 @@ class Poll:
         """
         self._rung = True
         if self._state is _State.WAITING:
+            self._stop_timer()
             self._look()
 
     def linger(self, delay: float, end: End) -> None:
@@ -157,7 +158,6 @@ class Poll:
         self._wake()
 
     def _look(self) -> None:
-        self._stop_timer()
         self._state, self._rung = _State.LOOKING, False
         looked = self.source.look(self)
         if looked is None:
@@ -214,7 +214,8 @@ class Poll:
         self._tell(None)
 
     def _close(self, end: End) -> None:
-        self._stop_timer()
+        if self._tick is not None or self._timer is not None:
+            self._stop_timer()
         self._state = _State.OVER
         self.source.ended(self, end)
 

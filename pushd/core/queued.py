@@ -5,6 +5,7 @@ Who has something queued, and when it may be had: what makes an idle poll free.
 from attrs import define, field
 
 from pushd.model.events import Event, EventType
+from pushd.store.interface import IStore
 from pushd.store.values import Claim, Known
 
 
@@ -30,15 +31,17 @@ class Queued:
         """
         self._due[device] = 0
 
-    def heard(self, event: Event) -> None:
+    def follow(self, store: IStore) -> None:
         """
-        Follow the feed.
+        Hear of what is queued from now on, and of who is forgotten.
         """
-        if event.device is None:
-            return
+        store.subscribe(self._heard, EventType.COMMAND_QUEUED, EventType.DEVICE_DELETED)
+
+    def _heard(self, event: Event) -> None:
+        assert event.device is not None, "each of these is about one"
         if event.type is EventType.COMMAND_QUEUED:
             self.expect(event.device)
-        elif event.type is EventType.DEVICE_DELETED:
+        else:
             self._due.pop(event.device, None)
 
     def looked(self, device: str, claim: Claim) -> None:

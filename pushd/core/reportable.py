@@ -5,6 +5,7 @@ Which commands a result may still come for: what decides whether a large body is
 from attrs import define, field
 
 from pushd.model.events import Event, EventType
+from pushd.store.interface import IStore
 from pushd.store.values import Known
 
 _OPENING = frozenset({EventType.COMMAND_SENT, EventType.COMMAND_ACKNOWLEDGED, EventType.COMMAND_UNKNOWN})
@@ -34,15 +35,18 @@ class Reportable:
         for device, command in known.reportable:
             self._commands.setdefault(device, set()).add(command)
 
-    def heard(self, event: Event) -> None:
+    def follow(self, store: IStore) -> None:
         """
-        Follow the feed.
+        Hear of what becomes of commands from now on.
         """
-        if event.device is None or event.command is None:
-            return
+        store.subscribe(self._heard, *_OPENING, *_CLOSING)
+
+    def _heard(self, event: Event) -> None:
+        assert event.device is not None, "each of these is about one"
+        assert event.command is not None, "and about a command"
         if event.type in _OPENING:
             self._commands.setdefault(event.device, set()).add(event.command)
-        elif event.type in _CLOSING:
+        else:
             self._drop(event.device, event.command)
 
     def __contains__(self, device: str) -> bool:

@@ -3,7 +3,7 @@ JSON as it comes and goes over the wire: stricter than Python's own reader, and 
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import isfinite
 from typing import Any, NoReturn
 from urllib.parse import quote
@@ -45,7 +45,7 @@ def write(value: object) -> str:
     """
     The shortest JSON text of ``value``, with other characters than ASCII as themselves.
     """
-    return _WRITER.encode(value)
+    return _write(value)
 
 
 def one_line(value: object) -> str:
@@ -70,6 +70,8 @@ def flaws(value: object, pointer: str) -> Iterator[FieldError]:
     """
     What in ``value``, found at ``pointer``, could not be written as JSON in UTF-8.
     """
+    if _is_sound(value):
+        return
     todo: list[tuple[object, tuple[str | int, ...]]] = [(value, ())]
     while todo:
         value, keys = todo.pop()
@@ -79,6 +81,18 @@ def flaws(value: object, pointer: str) -> Iterator[FieldError]:
             todo.extend((item, (*keys, key)) for key, item in value.items())
         elif isinstance(value, list):
             todo.extend((item, (*keys, index)) for index, item in enumerate(value))
+
+
+def _is_sound(value: object) -> bool:
+    """
+    Whether there is surely nothing wrong; it costs less to write a value than to look at all that is in it.
+    """
+    try:
+        text = write(value)
+        text.encode()
+    except (ValueError, RecursionError):
+        return False
+    return text.count("{") + text.count("[") <= MAX_DEPTH
 
 
 def _problem(value: object, depth: int) -> str | None:
@@ -108,6 +122,20 @@ def _encodable(text: str) -> bool:
     return True
 
 
+def _writer(ensure_ascii: bool) -> Callable[[object], str]:
+    """
+    What :meth:`json.JSONEncoder.encode` does, with one encoder for all values: it makes one for each, which takes
+    longer than most values do.
+    """
+    whole = json.JSONEncoder(ensure_ascii=ensure_ascii, allow_nan=False, separators=(",", ":"))
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # not CPython
+        return whole.encode
+    strings = json.encoder.encode_basestring_ascii if ensure_ascii else json.encoder.encode_basestring
+    pieces = make(None, whole.default, strings, None, ":", ",", False, False, False)
+    return lambda value: "".join(pieces(value, 0))
+
+
 def _finite(digits: str) -> float:
     number = float(digits)
     if not isfinite(number):
@@ -119,6 +147,7 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-# each made once: json.loads and json.dumps with options make one for each call, which costs more than small texts do
 _READER = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse)
-_WRITER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_write = _writer(ensure_ascii=False)
+compact = _writer(ensure_ascii=True)
+"""The shortest JSON text of a value, in ASCII, as it is stored."""

@@ -2,7 +2,7 @@
 What binds the verbs of a store to its lanes: one that writes, one that reads.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -10,7 +10,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from pushd.model.events import Event
+from pushd.model.events import Event, EventType
 from pushd.store.interface import Listener
 from pushd.store.lanes import Lane, Work, fire
 from pushd.store.transaction import ITransaction
@@ -24,16 +24,22 @@ class Bound:
     Submits verbs, and tells listeners and whoever asked what became of them.
     """
 
-    _listeners: list[Listener] = field(factory=list, init=False)
+    _listeners: Mapping[EventType, list[Listener]] = field(init=False)
+    """Whom to tell of an event of each type."""
     _writer: Lane = field(init=False)
     _reader: Lane = field(init=False)
     _log = Logger()
 
-    def subscribe(self, listener: Listener) -> None:
+    @_listeners.default
+    def _nobody(self) -> Mapping[EventType, list[Listener]]:
+        return {kind: [] for kind in EventType}
+
+    def subscribe(self, listener: Listener, *types: EventType) -> None:
         """
         See :meth:`IStore.subscribe`.
         """
-        self._listeners.append(listener)
+        for kind in types or EventType:
+            self._listeners[kind].append(listener)
 
     def _deliver(self, group: Sequence[Work]) -> None:
         for work in group:
@@ -42,7 +48,7 @@ class Bound:
             fire(work)
 
     def _tell(self, event: Event) -> None:
-        for listener in self._listeners:
+        for listener in self._listeners[event.type]:
             try:
                 listener(event)
             except Exception:

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from pushd.model.command import Command, Draft, Handed
 from pushd.model.device import Device, Load, Orphan, PresenceState, Proof, ProofKind, Sighting
 from pushd.model.dialect import Joins, never
-from pushd.model.events import Event
+from pushd.model.events import Event, EventType
 from pushd.model.lifecycle import Move
 from pushd.model.moments import Now
 from pushd.model.report import Report
@@ -52,9 +52,10 @@ class IStore(IAlertStore, IWebhookStore):
         Finish what was asked for, then close.
         """
 
-    def subscribe(listener: Listener) -> None:
+    def subscribe(listener: Listener, *types: EventType) -> None:
         """
-        Call ``listener`` with each event after its commit, in the order of commits, before the verb's Deferred fires.
+        Call ``listener`` with each event of these types, or of all if none is named, after its commit, in the order
+        of commits, before the verb's Deferred fires.
         """
 
     def check() -> Deferred[None]:

@@ -17,12 +17,13 @@ from pushd.model.errors import (
     UnknownDevice,
 )
 from pushd.model.events import EventType
+from pushd.model.jsontext import compact
 from pushd.model.lifecycle import State
 from pushd.model.moments import MAX_MOMENT, Now, milliseconds
 from pushd.store import moves
 from pushd.store.rows import to_command, to_payload
 from pushd.store.told import record_state
-from pushd.store.transaction import ITransaction, Statement, compact, first, record
+from pushd.store.transaction import ITransaction, Statement, first, record
 from pushd.store.values import Claim
 
 _ADMISSION = Statement("look up a device", "SELECT admission FROM device WHERE id = :device")
@@ -108,7 +109,7 @@ def _fields(draft: Draft, now: Now) -> dict[str, Any]:
     return {
         "id": draft.id,
         "device": draft.device,
-        "delivery": terms.delivery,
+        "delivery": str(terms.delivery),
         "priority": terms.priority,
         "ttl": float(terms.ttl),
         "not_before": terms.not_before,

@@ -10,12 +10,11 @@ from attrs import define, field
 
 from pushd.model.errors import Unavailable
 from pushd.model.events import Event, EventType
-from pushd.store.transaction import Row, Statement, compact
+from pushd.model.jsontext import compact
+from pushd.store.transaction import Row, Statement
 
 _LAST_EVENT = "SELECT seq FROM sqlite_sequence WHERE name = 'event'"
-_RECORD = (
-    "INSERT INTO event (seq, type, at, device, command, data) VALUES (:seq, :type, :at, :device, :command, :data)"
-)
+_RECORD = "INSERT INTO event (seq, type, at, device, command, data) VALUES (?, ?, ?, ?, ?, ?)"
 
 
 @define(eq=False)
@@ -25,19 +24,20 @@ class SqliteFeed:
     """
 
     connection: sqlite3.Connection
-    _unwritten: list[dict[str, Any]] = field(factory=list, init=False)
+    _unwritten: list[Event] = field(factory=list, init=False)
     _next: int | None = field(default=None, init=False)
 
-    def add(self, **entry: Any) -> int:
+    def add(self, at: int, kind: EventType, device: str | None, command: str | None, data: Mapping[str, Any]) -> Event:
         """
-        Add an entry; its number.
+        Add an event.
         """
         if self._next is None:
             row = self.connection.execute(_LAST_EVENT).fetchone()
             self._next = 1 if row is None else row["seq"] + 1
-        seq, self._next = self._next, self._next + 1
-        self._unwritten.append({"seq": seq, **entry})
-        return seq
+        event = Event(seq=self._next, type=kind, at=at, device=device, command=command, data=data)
+        self._next += 1
+        self._unwritten.append(event)
+        return event
 
     def take_back(self, events: Sequence[Event]) -> None:
         """
@@ -45,7 +45,7 @@ class SqliteFeed:
         """
         if events:
             first = self._next = events[0].seq
-            self._unwritten = [entry for entry in self._unwritten if entry["seq"] < first]
+            self._unwritten = [event for event in self._unwritten if event.seq < first]
 
     def write(self) -> None:
         """
@@ -53,7 +53,15 @@ class SqliteFeed:
         """
         if self._unwritten:
             unwritten, self._unwritten = self._unwritten, []
-            self.connection.executemany(_RECORD, unwritten)
+            self.connection.executemany(_RECORD, map(_entry, unwritten))
+
+
+def _entry(event: Event) -> tuple[Any, ...]:
+    """
+    The row of an event; its type as plain text, for which Python's sqlite3 need not ask how to store it.
+    """
+    data = compact(event.data) if event.data else "{}"
+    return event.seq, event.type.value, event.at, event.device, event.command, data
 
 
 @define(eq=False)
@@ -99,12 +107,11 @@ class SqliteTransaction:
         """
         See :meth:`ITransaction.record`.
         """
-        text = compact(data) if data else "{}"
         try:
-            seq = self.feed.add(type=kind, at=at, device=device, command=command, data=text)
+            event = self.feed.add(at, kind, device, command, data)
         except sqlite3.Error as error:
             raise _told("write an event", error) from error
-        self.events.append(Event(seq=seq, type=kind, at=at, device=device, command=command, data=data))
+        self.events.append(event)
 
     def flush(self) -> None:
         """

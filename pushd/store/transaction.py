@@ -2,7 +2,6 @@
 What a verb sees of a database: statements with names, and events.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -12,9 +11,6 @@ from pushd.model.events import Event, EventType
 from pushd.model.moments import Now
 
 Row = Mapping[str, Any]
-
-compact = json.JSONEncoder(separators=(",", ":")).encode
-"""The JSON text of a value, in ASCII, as it is stored."""
 
 
 @frozen
@@ -80,4 +76,6 @@ def record(
     """
     Write an event in the transaction of the change that it tells; data that is None is left out.
     """
-    tx.record(now.wall, kind, device, command, {name: value for name, value in data.items() if value is not None})
+    if None in data.values():
+        data = {name: value for name, value in data.items() if value is not None}
+    tx.record(now.wall, kind, device, command, data)

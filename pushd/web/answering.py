@@ -43,29 +43,40 @@ class IAwaited(Protocol):
         """
 
 
+def serve(app: IApp, request: HouseRequest, path: bytes) -> None:
+    """
+    Let an app answer a request for a path.
+    """
+    try:
+        route, parts = app.router.find(request.method, path)
+        steps = route(app, request, **parts)
+        waiting = steps.send(None)
+    except StopIteration as end:
+        _answer(request, end.value)
+    except Exception:
+        _answer(request, _rescued(app, request, Failure()))
+    else:
+        request.answering = answering = Answering(app, request, steps)
+        answering.wait(waiting)
+
+
 @define(eq=False)
 class Answering:
     """
-    One request on its way through one route of an app.
+    A request whose route waits for something.
     """
 
     app: IApp
     request: HouseRequest
-    _steps: Coroutine[IAwaited, None, bytes | None] | None = field(default=None, init=False)
+    _steps: Coroutine[IAwaited, None, bytes | None] | None
     _waiting: IAwaited | None = field(default=None, init=False)
 
-    def begin(self, path: bytes) -> None:
+    def wait(self, waiting: IAwaited) -> None:
         """
-        Find the route, and let it answer.
+        Go on when that is over.
         """
-        request = self.request
-        try:
-            route, parts = self.app.router.find(request.method, path)
-            self._steps = route(self.app, request, **parts)
-        except Exception:
-            self._end(self._rescued(Failure()))
-        else:
-            self._go_on(None)
+        self._waiting = waiting
+        waiting.addBoth(self._go_on)
 
     def cancel(self) -> None:
         """
@@ -84,39 +95,38 @@ class Answering:
         except StopIteration as end:
             self._end(end.value)
         except Exception:
-            self._end(self._rescued(Failure()))
+            self._end(_rescued(self.app, self.request, Failure()))
         else:
-            self._waiting = waiting
-            waiting.addBoth(self._go_on)
+            self.wait(waiting)
 
     def _end(self, body: bytes | None) -> None:
         request, self._steps = self.request, None
         request.answering = None
-        if body is not None and request.is_open:
-            request.answer(body)
-
-    def _rescued(self, failure: Failure) -> bytes | None:
-        """
-        What to answer when a route failed; nothing, where nobody waits for it.
-        """
-        if not self.request.is_open:
-            if not isinstance(failure.value, CancelledError):
-                _log.failure("A request failed whose client had gone", failure)
-            return None
-        try:
-            for kinds, rescue in self.app.router.rescues:
-                if isinstance(failure.value, kinds):
-                    return rescue(self.app, self.request, failure)
-        except Exception:
-            failure = Failure()
-        _log.failure("A request failed, and nobody has words for it", failure)
-        self.request.setResponseCode(500)
-        return b""
+        _answer(request, body)
 
 
-def serve(app: IApp, request: HouseRequest, path: bytes) -> None:
+def _answer(request: HouseRequest, body: bytes | None) -> None:
     """
-    Let an app answer a request for a path.
+    Write the answer, if it is not written yet and somebody waits for it.
     """
-    request.answering = answering = Answering(app, request)
-    answering.begin(path)
+    if body is not None and request.channel is not None:
+        request.answer(body)
+
+
+def _rescued(app: IApp, request: HouseRequest, failure: Failure) -> bytes | None:
+    """
+    What to answer when a route failed; nothing, where nobody waits for it.
+    """
+    if not request.is_open:
+        if not isinstance(failure.value, CancelledError):
+            _log.failure("A request failed whose client had gone", failure)
+        return None
+    try:
+        for kinds, rescue in app.router.rescues:
+            if isinstance(failure.value, kinds):
+                return rescue(app, request, failure)
+    except Exception:
+        failure = Failure()
+    _log.failure("A request failed, and nobody has words for it", failure)
+    request.setResponseCode(500)
+    return b""

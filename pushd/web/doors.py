@@ -24,23 +24,17 @@ class Door:
     prefixes: tuple[bytes, ...]
     """Each begins with a slash and ends without one; the empty one is the root."""
     pattern: re.Pattern[bytes]
-    """Of the whole paths, below a prefix, that are for this dialect."""
+    """Of the whole paths, below a prefix, that are for this dialect; it has no groups."""
     app: IApp
     limit: Callable[[bytes, bytes], int]
     """How many bytes of a body to keep, by path below the prefix and query."""
-    _whole: re.Pattern[bytes] = field(init=False)
 
-    @_whole.default
-    def _join(self) -> re.Pattern[bytes]:
-        prefixes = b"|".join(re.escape(prefix) for prefix in self.prefixes)
-        return re.compile(b"(?:%b)(%b)" % (prefixes, self.pattern.pattern))
-
-    def inner(self, path: bytes) -> bytes | None:
+    @property
+    def whole(self) -> bytes:
         """
-        The path below the prefix, if it is for this door.
+        The pattern of the whole paths, with what is below the prefix as its one group.
         """
-        match = self._whole.fullmatch(path)
-        return None if match is None else match[1]
+        return b"(?:%b)(%b)" % (b"|".join(map(re.escape, self.prefixes)), self.pattern.pattern)
 
 
 @define(eq=False)
@@ -52,6 +46,12 @@ class DevicePort:
     doors: Sequence[Door]
     owner: Callable[[str], str | None]
     """The device whose secret this is."""
+    _paths: re.Pattern[bytes] = field(init=False)
+    """One group for each door."""
+
+    @_paths.default
+    def _join(self) -> re.Pattern[bytes]:
+        return re.compile(b"|".join(door.whole for door in self.doors))
 
     def serve(self, request: HouseRequest) -> None:
         """
@@ -77,11 +77,12 @@ class DevicePort:
         return SMALL if found is None else found[0].limit(found[1], query)
 
     def _find(self, path: bytes) -> tuple[Door, bytes] | None:
-        for door in self.doors:
-            below = door.inner(path)
-            if below is not None:
-                return door, below
-        return None
+        match = self._paths.fullmatch(path)
+        if match is None:
+            return None
+        number = match.lastindex
+        assert number is not None, "each alternative has a group"
+        return self.doors[number - 1], match[number]
 
 
 def _split(path: bytes) -> tuple[str | None, bytes]:

@@ -44,7 +44,13 @@ class Idle:
 
     def leave(self, connection: IConnection) -> None:
         """
-        It is not idle, or no longer there.
+        It is not idle.
+        """
+        self._since.pop(connection, None)
+
+    def forget(self, connection: IConnection) -> None:
+        """
+        It is no longer there.
         """
         self._since.pop(connection, None)
         if self._timer is not None and not self._since:

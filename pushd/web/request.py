@@ -255,7 +255,8 @@ class HouseRequest:
         if self._producing:
             self.unregisterProducer()
         channel, self.channel = self.channel, None
-        self.body.release()
+        if self.body is not NO_BODY:
+            self.body.release()
         channel.requestDone(self)
 
 

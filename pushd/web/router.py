@@ -112,10 +112,11 @@ class Router(Klein):
 
         :raises werkzeug.exceptions.NotFound: or :exc:`~werkzeug.exceptions.MethodNotAllowed`, if there is none.
         """
-        text = unquoted(path)
-        if text.startswith("//"):
+        table, text = self._table or self._tabulate(), unquoted(path)
+        found = table.find(method, text)
+        if found is None and text.startswith("//"):
             text = "/" + text.lstrip("/")  # as the map has it
-        found = (self._table or self._tabulate()).find(method, text)
+            found = table.find(method, text)
         if found is None:
             self.url_map.bind("localhost").match(text, method.decode("latin-1"))
             raise LookupError(f"{text} has a route that is in no table")

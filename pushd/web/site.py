@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from twisted.internet.protocol import ServerFactory, connectionDone
+from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, datetimeToString
 
@@ -73,7 +74,11 @@ class HouseChannel(HTTPChannel):
         """
         if self._unsent:
             self.send()
-        super().dataReceived(data)
+        LineReceiver.dataReceived(self, data)
+        if self.timeOut is not None and (
+            self.requests or self._buffer
+        ):  # else there was no more than one whole request
+            self.site.idle.enter(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
@@ -81,6 +86,7 @@ class HouseChannel(HTTPChannel):
         """
         self._unsent = b""
         super().connectionLost(reason)
+        self.site.idle.forget(self)
 
     def answer(self, data: bytes) -> None:
         """
@@ -136,13 +142,6 @@ class HouseChannel(HTTPChannel):
         else:
             self.site.idle.enter(self)
         return before
-
-    def resetTimeout(self) -> None:
-        """
-        Something has arrived.
-        """
-        if self.timeOut is not None:
-            self.site.idle.enter(self)
 
     def callLater(self, delay: float, call: Callable[..., object], *args: Any) -> IDelayedCall:
         """

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushd.model.errors import UnreadableBody
-from pushd.model.jsontext import MAX_DEPTH, MAX_LINE, below, decode, flaws, one_line, parse, write
+from pushd.model.jsontext import MAX_DEPTH, MAX_LINE, below, compact, decode, flaws, one_line, parse, write
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -35,6 +35,24 @@ def test_what_is_written_is_read_as_the_same(value: object) -> None:
     """
     assert parse(write(value)) == value
     assert list(flaws(value, "#")) == []
+
+
+@given(values)
+def test_what_is_written_is_what_python_writes(value: object) -> None:
+    """
+    Whatever is done for speed, texts are to the letter those of Python's own encoder.
+    """
+    assert write(value) == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    assert compact(value) == json.dumps(value, separators=(",", ":"))
+
+
+@pytest.mark.parametrize("value", [float("nan"), {"a": [float("inf")]}, {1, 2}])
+def test_what_is_no_json_is_not_written(value: object) -> None:
+    """
+    A value for which JSON has no text is refused, also behind others.
+    """
+    with pytest.raises((ValueError, TypeError)):
+        write(value)
 
 
 def test_texts_are_short_and_keep_their_characters() -> None:

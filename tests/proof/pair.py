@@ -99,7 +99,8 @@ class Pair:
         What a new process does first; a database in memory would not outlive more.
         """
         connection = self.store._writer.connection  # type: ignore[attr-defined]
-        self.store._listeners.clear()
+        for listeners in self.store._listeners.values():
+            listeners.clear()
         return at_once(connection, partial(lists.known, now=self.now))
 
     def begin(self, known: Known) -> None:
@@ -107,8 +108,9 @@ class Pair:
         Let memory start from what the store knows, and follow it.
         """
         self.queued, self.reportable = Queued(), Reportable()
-        for listen in (self.heard.append, self.queued.heard, self.reportable.heard):
-            self.store.subscribe(listen)
+        self.store.subscribe(self.heard.append)
+        self.queued.follow(self.store)
+        self.reportable.follow(self.store)
         self.queued.recall(known)
         self.reportable.recall(known)
         fates = self.model.fates.values()

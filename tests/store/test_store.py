@@ -6,7 +6,7 @@ import pytest
 from zope.interface.verify import verifyObject
 
 from pushd.model.errors import Unavailable
-from pushd.model.events import Event
+from pushd.model.events import Event, EventType
 from pushd.store.interface import IStore
 from pushd.store.values import Known
 from tests.store.conftest import Shelf
@@ -45,6 +45,17 @@ async def test_whoever_listens_hears_of_a_change_before_its_verb_is_done(store: 
     await store.put(draft(1), False, LIMIT, at())
     order.append("done")
     assert order == ["command.queued", "done"]
+
+
+async def test_who_asks_for_some_types_hears_of_no_others(store: IStore) -> None:
+    """
+    A part of the program that cares for few kinds of change is not called for the rest.
+    """
+    heard: list[str] = []
+    store.subscribe(lambda event: heard.append(event.type), EventType.COMMAND_SENT, EventType.COMMAND_CANCELLED)
+    await put(store, 1, 2)
+    await claim(store)
+    assert heard == ["command.sent"]
 
 
 async def test_listeners_hear_what_the_feed_keeps(store: IStore, events: list[Event]) -> None:

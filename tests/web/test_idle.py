@@ -28,7 +28,9 @@ class Caller:
         self.closed.append(self.clock.seconds())
 
 
-steps = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3), st.sampled_from(["enter", "leave"])), max_size=40)
+steps = st.lists(
+    st.tuples(st.integers(0, 4), st.integers(0, 3), st.sampled_from(["enter", "leave", "forget"])), max_size=40
+)
 
 
 @given(steps)
@@ -55,7 +57,7 @@ def test_who_is_closed(steps: list[tuple[int, int, str]]) -> None:
             idle.enter(callers[number])
             since[number] = clock.seconds()
         else:
-            idle.leave(callers[number])
+            (idle.leave if step == "leave" else idle.forget)(callers[number])
             since.pop(number, None)
     clock.pump([1] * (PATIENCE + 1))
     pass_to(clock.seconds())
