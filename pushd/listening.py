@@ -3,22 +3,70 @@ Listening: an endpoint of the command line as a service, which says in one line 
 """
 
 from collections.abc import Callable
+from typing import Any, cast
 
-from attrs import define
+from attrs import define, frozen
 from twisted.application.internet import StreamServerEndpointService
 from twisted.application.service import Service
 from twisted.application.strports import service as strports_service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IProtocolFactory, IReactorCore
+from twisted.internet.posixbase import PosixReactorBase
+from twisted.internet.protocol import ServerFactory
+from twisted.internet.tcp import Port
 
 from pushd.config import ConfigError
 
 BACKLOG = 4096
 """Connections that may wait to be accepted: when we were away, a whole fleet comes back at once."""
 
+ACCEPTS = 2000
+"""Connections that are accepted in one turn of the reactor: the queue of the system must not overflow meanwhile."""
+
 _KINDS = frozenset({"tcp", "tcp6", "ssl", "unix"})
 """Kinds of endpoints that can be told so."""
+
+
+class EagerPort(Port):
+    """
+    A port that always accepts all who wait; Twisted's own begins with one in a turn after a quiet time, and takes some
+    more in each.
+    """
+
+    @property
+    def numberAccepts(self) -> int:
+        """
+        How many connections to accept in one turn of the reactor.
+        """
+        return ACCEPTS
+
+    @numberAccepts.setter
+    def numberAccepts(self, _number: int) -> None:
+        pass
+
+
+@frozen
+class EagerReactor:
+    """
+    A reactor of sockets whose TCP ports are eager.
+    """
+
+    reactor: PosixReactorBase
+
+    def __getattr__(self, name: str) -> Any:
+        """
+        It is the same otherwise.
+        """
+        return getattr(self.reactor, name)
+
+    def listenTCP(self, port: int, factory: ServerFactory, backlog: int = BACKLOG, interface: str = "") -> EagerPort:
+        """
+        See :meth:`twisted.internet.interfaces.IReactorTCP.listenTCP`.
+        """
+        eager = EagerPort(port, factory, backlog, interface, self.reactor)
+        eager.startListening()
+        return eager
 
 
 @define(eq=False)
@@ -76,8 +124,9 @@ def listener(option: str, endpoint: str, factory: IProtocolFactory, reactor: IRe
 
     :raises ConfigError: if it is no endpoint.
     """
+    eager = cast(IReactorCore, EagerReactor(reactor)) if isinstance(reactor, PosixReactorBase) else reactor
     try:
-        return Listener(option, endpoint, strports_service(_roomy(endpoint), factory, reactor))
+        return Listener(option, endpoint, strports_service(_roomy(endpoint), factory, eager))
     except OSError as error:
         raise _no_endpoint(option, endpoint, f"{error.filename}: {_words(error)}") from error
     except Exception as error:  # endpoints are plugins, each reads its arguments in its own way

@@ -2,16 +2,22 @@
 Tests of :mod:`pushd.listening`.
 """
 
+import socket
 from errno import EADDRINUSE
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from twisted.internet.error import CannotListenError
-from twisted.internet.protocol import Factory
+from twisted.internet.posixbase import PosixReactorBase
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.tcp import Port, Server
 from twisted.internet.testing import MemoryReactorClock
 
 from pushd.config import ConfigError
 from pushd.listening import listener
+
+CROWD = 300
+"""More than Twisted's own port accepts in its first turn."""
 
 
 class BusyReactor(MemoryReactorClock):
@@ -53,6 +59,28 @@ def test_listens_without_privileges() -> None:
     reactor = MemoryReactorClock()
     listener("devices", "tcp:8080", Factory(), reactor).startService()
     assert len(reactor.tcpServers) == 1
+
+
+async def test_a_crowd_is_accepted_in_one_turn() -> None:
+    """
+    Devices that come back all at once are taken out of the system's queue before it overflows.
+    """
+    from twisted.internet import reactor
+
+    factory = Factory.forProtocol(Protocol)
+    service = listener("devices", "tcp:0:interface=127.0.0.1", factory, reactor)
+    service.startService()
+    readers = cast(PosixReactorBase, reactor).getReaders
+    (port,) = [one for one in readers() if isinstance(one, Port) and one.factory is factory]
+    crowd = [socket.create_connection(("127.0.0.1", port.getHost().port)) for _ in range(CROWD)]
+    port.doRead()
+    served = [one for one in readers() if isinstance(one, Server) and one.server is port]
+    for one in served:
+        one.abortConnection()
+    for client in crowd:
+        client.close()
+    await service.stopService()
+    assert len(served) == CROWD
 
 
 @pytest.mark.parametrize("start", ["privilegedStartService", "startService"])

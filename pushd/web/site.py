@@ -17,6 +17,7 @@ from pushd.web.bodies import Body, Budget
 from pushd.web.idle import Idle
 from pushd.web.outgoing import Outgoing
 from pushd.web.request import HouseRequest
+from pushd.web.turnstile import Turnstile
 
 _SEPARATORS = re.compile(rb"[ ,]+")
 
@@ -66,7 +67,9 @@ class HouseChannel(HTTPChannel):
         Somebody has connected.
         """
         super().connectionMade()
-        self._prompt = isinstance(self.transport, FileDescriptor)  # TLS is none, and would be passed by
+        if isinstance(self.transport, FileDescriptor):  # TLS is none, and would be passed by
+            self._prompt = True
+            self.site.turnstile.enter(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -164,6 +167,7 @@ class HouseSite(ServerFactory):
         self.clock = clock
         self.idle = Idle(clock, IDLE_SECONDS)
         self.outgoing = Outgoing(clock)
+        self.turnstile = Turnstile(clock)
         self.serve = port.serve
         self._limit = port.limit
         self._budget = budget
