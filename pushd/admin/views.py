@@ -3,8 +3,9 @@ Views: values as the JSON that the admin API shows.
 """
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from attrs import asdict, fields
@@ -33,19 +34,21 @@ def _told(value: Any, *without: str) -> dict[str, Any]:
     """
     A value's fields, moments in RFC 3339.
     """
-    told = {}
-    for name, is_moment in _shown(type(value), without):  # type: ignore[arg-type]  # a class can be hashed
-        one = getattr(value, name)
-        told[name] = to_rfc3339(one) if is_moment and one is not None else one
+    names, values, moments = _shown(type(value), without)  # type: ignore[arg-type]  # a class can be hashed
+    told = dict(zip(names, values(value), strict=True))
+    for name in moments:
+        if told[name] is not None:
+            told[name] = to_rfc3339(told[name])
     return told
 
 
 @cache
-def _shown(kind: type, without: tuple[str, ...]) -> list[tuple[str, bool]]:
+def _shown(kind: type, without: tuple[str, ...]) -> tuple[Sequence[str], Callable[[Any], tuple[Any, ...]], list[str]]:
     """
-    The names of a kind's fields, each with whether it is a moment.
+    The names of a kind's fields, what reads their values, and which of them are moments.
     """
-    return [(field.name, field.name in _MOMENTS) for field in fields(kind) if field.name not in without]
+    names = [field.name for field in fields(kind) if field.name not in without]
+    return names, attrgetter(*names), [name for name in names if name in _MOMENTS]
 
 
 def command(found: Command) -> bytes:

@@ -2,8 +2,7 @@
 The outbox: commands on their way to devices, and what becomes of them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -42,6 +41,24 @@ SWEEP_LIMIT = 100
 
 
 @define(eq=False)
+class Outage:
+    """
+    Notices, with each block that uses it, whether the store was away.
+    """
+
+    noticed: bool = False
+
+    def __enter__(self) -> None:
+        """
+        Nothing is known yet.
+        """
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, Unavailable):
+            self.noticed = True
+
+
+@define(eq=False)
 class Outbox:
     """
     Put, take, acknowledge, settle, cancel, sweep.
@@ -59,8 +76,8 @@ class Outbox:
     _ticks: Ticks = field(init=False)
     draining: bool = field(default=False, init=False)
     """We are about to stop: no poll is held any more."""
-    _missed: bool = field(default=False, init=False)
-    """The store was away, and may have kept us from hearing what devices said of their commands."""
+    _outage: Outage = field(factory=Outage, init=False)
+    """May have kept us from hearing what devices said of their commands."""
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
@@ -145,14 +162,14 @@ class Outbox:
         """
         The device says that it has the command.
         """
-        with self._following():
+        with self._outage:
             await self.store.acknowledge(device, command, self.clocks.now())
 
     async def settle(self, device: str, report: Report) -> Settlement:
         """
         The device says what became of a command.
         """
-        with self._following():
+        with self._outage:
             return await self.store.settle(device, report, self.clocks.now())
 
     async def cancel(self, command: str) -> Command:
@@ -191,9 +208,9 @@ class Outbox:
         What devices said while the store was away is lost: before a lease ends for that, it gets its time again.
         """
         self.wakeups.forget_takeovers()
-        with self._following():
-            if self._missed:
-                self._missed = False  # first, for it may be away again before that is done
+        with self._outage:
+            if self._outage.noticed:
+                self._outage.noticed = False  # first, for it may be away again before that is done
                 await self.store.renew(self.clocks.now())
             for verb in (self.store.lapse, self.store.expire):
                 while await verb(SWEEP_LIMIT, self.clocks.now()) == SWEEP_LIMIT:
@@ -206,17 +223,6 @@ class Outbox:
         self.draining = True
         self.wakeups.finish()
         self._ends.silence()
-
-    @contextmanager
-    def _following(self) -> Iterator[None]:
-        """
-        Notice if the store is away.
-        """
-        try:
-            yield
-        except Unavailable:
-            self._missed = True
-            raise
 
     def _expect(self, device: str) -> None:
         """

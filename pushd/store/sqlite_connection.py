@@ -29,7 +29,7 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA journal_size_limit = 67108864",
     "PRAGMA cache_size = -16384",  # KiB: the pages that a busy queue goes back to
-    "PRAGMA wal_autocheckpoint = 4000",  # pages; each is then copied once for many commits, and rarely in between them
+    "PRAGMA wal_autocheckpoint = 400",  # pages: so few that the commit which copies them is hardly later than others
 )
 
 
