@@ -34,13 +34,13 @@ from tests.bench.versions import versions
 from tests.bench.who import EVERYBODY
 
 PARTS: Mapping[str, tuple[Callable[[Bench], None], float]] = {
-    "idle": (work_idle.work, 50),
-    "memory": (work_memory.work, 105),
-    "wake": (work_wake.work, 160),
-    "durable-wake": (work_wake.durable, 70),
-    "cycle": (work_cycle.work, 75),
-    "slow-cycle": (work_cycle.on_slower_disk, 70),
-    "crowd": (work_crowd.work, 50),
+    "idle": (work_idle.work, 45),
+    "memory": (work_memory.work, 95),
+    "wake": (work_wake.work, 145),
+    "durable-wake": (work_wake.durable, 65),
+    "cycle": (work_cycle.work, 90),
+    "slow-cycle": (work_cycle.on_slower_disk, 85),
+    "crowd": (work_crowd.work, 55),
     "watchdog": (work_watchdog.work, 15),
     "growth": (work_growth.work, 1200),
     "sizing": (work_sizing.work, 300),

@@ -59,7 +59,7 @@ FULL = Size(
     fleet=10_000,
     pace=200,
     steady=60.0,
-    settle=0.4,
+    settle=0.3,
 )
 SMALL = Size(
     known=(50, 10),

@@ -38,7 +38,7 @@ def measure(bench: Bench, server: Server, who: str, about: str = "") -> None:
     Hold polls in stages, and look at each.
     """
     stages = [count for count in bench.size.stages if count <= most_polls()]
-    settings = {**server.ports, **server.speech().settings(), "stages": ",".join(map(str, stages))}
+    settings = {**server.ports, **server.speech().settings(), "stages": ",".join(map(str, stages)), "settle": 0}
     time.sleep(bench.size.settle)
     before = server.resident()
     with bench.generator.start("hold", settings) as process:

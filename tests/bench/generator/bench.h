@@ -41,6 +41,7 @@ struct conn {
     unsigned life;    /* goes up when it is hung up */
     int connected;
     int lingers;      /* whether it waits for the server to close: who closes first keeps the port for a minute */
+    unsigned from;    /* the address it comes from */
     int port;
     char *in;
     size_t in_length, in_room;

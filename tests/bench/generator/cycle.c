@@ -11,8 +11,8 @@ static long first, last;
 static double began, rate;
 
 #define WARM 0.3
-#define WARM_AT_MOST 3
-#define LAST_AT_MOST 12
+#define WARM_AT_MOST 2
+#define LAST_AT_MOST 9
 
 /* The pace, if there is one: so many puts by now. */
 static int is_due(void)

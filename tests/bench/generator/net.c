@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@
 void (*knocked)(int listener);
 long errors;
 char last_error[256];
+
+#define FROM_ONE_ADDRESS 10000
 
 static int poller;
 static int listening = -1;
@@ -56,10 +59,22 @@ static void watch(struct conn *conn)
         fail("epoll_ctl: %s", strerror(errno));
 }
 
-static struct sockaddr_in place(int port)
+static struct sockaddr_in place(in_addr_t address, int port)
 {
     return (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(address)};
+}
+
+/*
+ * Come from another loopback address than the first one. The system looks for a free port among those of an address,
+ * half of them one by one: with more than some ten thousand in use that takes longer than all else.
+ */
+static void come_from(int fd, in_addr_t address)
+{
+    struct sockaddr_in here = place(address, 0);
+    if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){1}, sizeof(int))
+        || bind(fd, (struct sockaddr *)&here, sizeof here))
+        fail("bind: %s", strerror(errno));
 }
 
 static int new_socket(void)
@@ -73,8 +88,10 @@ static int new_socket(void)
 void redial(struct conn *conn)
 {
     hang_up(conn);
-    struct sockaddr_in there = place(conn->port);
+    struct sockaddr_in there = place(INADDR_LOOPBACK, conn->port);
     conn->fd = new_socket();
+    if (conn->from != INADDR_LOOPBACK)
+        come_from(conn->fd, conn->from);
     conn->connected = !connect(conn->fd, (struct sockaddr *)&there, sizeof there);
     if (!conn->connected && errno != EINPROGRESS)
         fail("connect: %s", strerror(errno));
@@ -84,8 +101,10 @@ void redial(struct conn *conn)
 struct conn *dial(int port, void (*answered)(struct conn *, const struct answer *), void (*lost)(struct conn *),
                   void *owner)
 {
+    static in_addr_t dialled;
     struct conn *conn = calloc(1, sizeof *conn);
-    *conn = (struct conn){.fd = -1, .port = port, .answered = answered, .lost = lost, .owner = owner};
+    *conn = (struct conn){.fd = -1, .from = INADDR_LOOPBACK + dialled++ / FROM_ONE_ADDRESS, .port = port,
+                          .answered = answered, .lost = lost, .owner = owner};
     redial(conn);
     return conn;
 }
@@ -189,7 +208,7 @@ static void happen(struct conn *conn, uint32_t what)
 
 int listen_at(int port)
 {
-    struct sockaddr_in here = place(port);
+    struct sockaddr_in here = place(INADDR_LOOPBACK, port);
     int on = 1;
     listening = new_socket();
     setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
