@@ -21,7 +21,7 @@ from pushd.config import ConfigError
 BACKLOG = 4096
 """Connections that may wait to be accepted: when we were away, a whole fleet comes back at once."""
 
-ACCEPTS = 2000
+ACCEPTS = 1500
 """Connections that are accepted in one turn of the reactor: the queue of the system must not overflow meanwhile."""
 
 _KINDS = frozenset({"tcp", "tcp6", "ssl", "unix"})

@@ -24,19 +24,20 @@ class SqliteFeed:
     """
 
     connection: sqlite3.Connection
-    _unwritten: list[Event] = field(factory=list, init=False)
+    _unwritten: list[tuple[Any, ...]] = field(factory=list, init=False)
     _next: int | None = field(default=None, init=False)
 
     def add(self, at: int, kind: EventType, device: str | None, command: str | None, data: Mapping[str, Any]) -> Event:
         """
-        Add an event.
+        Add an event; its type is stored as plain text, for which Python's sqlite3 need not ask how that is done.
         """
         if self._next is None:
             row = self.connection.execute(_LAST_EVENT).fetchone()
             self._next = 1 if row is None else row["seq"] + 1
         event = Event(seq=self._next, type=kind, at=at, device=device, command=command, data=data)
+        text = compact(data) if data else "{}"
+        self._unwritten.append((self._next, kind.value, at, device, command, text))
         self._next += 1
-        self._unwritten.append(event)
         return event
 
     def take_back(self, events: Sequence[Event]) -> None:
@@ -45,7 +46,7 @@ class SqliteFeed:
         """
         if events:
             first = self._next = events[0].seq
-            self._unwritten = [event for event in self._unwritten if event.seq < first]
+            self._unwritten = [entry for entry in self._unwritten if entry[0] < first]
 
     def write(self) -> None:
         """
@@ -53,15 +54,7 @@ class SqliteFeed:
         """
         if self._unwritten:
             unwritten, self._unwritten = self._unwritten, []
-            self.connection.executemany(_RECORD, map(_entry, unwritten))
-
-
-def _entry(event: Event) -> tuple[Any, ...]:
-    """
-    The row of an event; its type as plain text, for which Python's sqlite3 need not ask how to store it.
-    """
-    data = compact(event.data) if event.data else "{}"
-    return event.seq, event.type.value, event.at, event.device, event.command, data
+            self.connection.executemany(_RECORD, unwritten)
 
 
 @define(eq=False)

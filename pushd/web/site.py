@@ -77,10 +77,9 @@ class HouseChannel(HTTPChannel):
         """
         if self._unsent:
             self.send()
-        LineReceiver.dataReceived(self, data)
-        if self.timeOut is not None and (
-            self.requests or self._buffer
-        ):  # else there was no more than one whole request
+        LineReceiver.dataReceived(self, data)  # past HTTPChannel, which would note its idleness before and after
+        is_partial = self.requests or self._buffer
+        if is_partial and self.timeOut is not None:
             self.site.idle.enter(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

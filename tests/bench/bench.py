@@ -35,7 +35,7 @@ class Bench:
 
     def begin(self, part: str, seconds: float) -> None:
         """
-        Begin a part, which may take so long; what is not done by then is left out, and said so.
+        Begin a part, which may take so long; what would not be done by then is left out, and said so.
         """
         self.part = part
         self.book.write(FSYNC, US, fsync_seconds(self.lineup.place) * 1000)
@@ -45,13 +45,16 @@ class Bench:
         """
         Let each of them do this, then each again, as often as there are runs; who breaks is not asked again.
         """
+        took: dict[str, float] = {}
         for run in range(self.runs):
             for server in servers:
-                if time.monotonic() > self._until:
+                began = time.monotonic()
+                if began + took.get(server.name, 0) > self._until:
                     self.book.notes.append(f"{self.part}: out of time in run {run + 1} of {self.runs}")
                     return
                 self.say(f"{self.part}: run {run + 1} of {self.runs}, {server.name}")
                 self.carefully(server, measure)
+                took[server.name] = time.monotonic() - began
 
     def carefully(self, server: Server, measure: Callable[[Server], object]) -> None:
         """

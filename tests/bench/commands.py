@@ -126,9 +126,15 @@ def _nchan(spot: Spot) -> Command:
     return Command(words=[install.NGINX, "-p", str(spot.place), "-c", str(configuration)])
 
 
+_OPEN = ("--protected-mode", "no")
+"""To other loopback addresses than the first one, from which some of the load comes."""
+
+
 def _redis(spot: Spot) -> Command:
     words = ["redis-server", "--port", str(spot.port), "--bind", "127.0.0.1", "--dir", str(spot.place), "--save", ""]
-    return Command(words=[*words, "--appendonly", "yes", "--appendfsync", "always", "--maxclients", str(_FILES)])
+    return Command(
+        words=[*words, "--appendonly", "yes", "--appendfsync", "always", "--maxclients", str(_FILES), *_OPEN]
+    )
 
 
 COMMANDS: Mapping[str, Callable[[Spot], Command]] = {

@@ -123,3 +123,19 @@ async def test_one_that_fails_halfway_leaves_nothing_and_takes_nothing(store: IS
     assert list(page.items)[-2:] == told
     names = [found.id for found, _ in await store.devices(DeviceFilter(dialect="servereye"), None, 10)]
     assert names == ["servereye:a", "servereye:b"]
+
+
+async def test_an_event_that_cannot_be_written_fails_its_own_verb_alone(store: IStore) -> None:
+    """
+    A change whose event has no text in JSON is refused, with all that it wrote, and those beside it are made.
+    """
+    assert isinstance(store, SqliteStore)
+    before = store.add_device(device("servereye:a"), False, at())
+    broken = store.note_conflict(DOOR, {"takeovers": float("nan")}, at())
+    after = store.add_device(device("servereye:b"), False, at())
+    with pytest.raises(ValueError, match="JSON"):
+        await broken
+    everybody: list[Deferred[Any]] = [before, after]
+    await gatherResults(everybody)
+    page = await store.events(EventFilter(), 0, 100)
+    assert [event.device for event in page.items][-2:] == ["servereye:a", "servereye:b"]
