@@ -36,9 +36,9 @@ from tests.bench.who import EVERYBODY
 PARTS: Mapping[str, tuple[Callable[[Bench], None], float]] = {
     "idle": (work_idle.work, 45),
     "memory": (work_memory.work, 105),
-    "wake": (work_wake.work, 145),
+    "wake": (work_wake.work, 135),
     "durable-wake": (work_wake.durable, 70),
-    "cycle": (work_cycle.work, 90),
+    "cycle": (work_cycle.work, 100),
     "slow-cycle": (work_cycle.on_slower_disk, 80),
     "crowd": (work_crowd.work, 55),
     "watchdog": (work_watchdog.work, 15),

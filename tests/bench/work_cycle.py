@@ -9,7 +9,7 @@ from tests.bench.book import milliseconds, rate
 from tests.bench.commands import Terms
 from tests.bench.servers import Server
 from tests.bench.speech import CONTROL_ID, SERVER_EYE
-from tests.bench.who import DURABLE, FLOOR, US
+from tests.bench.who import AIOHTTP, DURABLE, FLOOR, US
 
 HOLD = 55
 SLOWER = 3.0
@@ -25,9 +25,9 @@ def named(dialect: str, devices: int, slower: float = 0) -> str:
 
 def work(bench: Bench) -> None:
     """
-    Everybody's cycles, on this disk.
+    Everybody's cycles, on this disk; and, as a measure of the requests alone, those of one that keeps nothing.
     """
-    _work(bench, (US, *DURABLE, FLOOR), 0)
+    _work(bench, (US, *DURABLE, AIOHTTP, FLOOR), 0)
 
 
 def on_slower_disk(bench: Bench) -> None:
