@@ -18,8 +18,8 @@ from twisted.internet.tcp import Port
 
 from pushd.config import ConfigError
 
-BACKLOG = 4096
-"""Connections that may wait to be accepted: when we were away, a whole fleet comes back at once."""
+BACKLOG = 16384
+"""Connections that may wait, if the system allows so many: when we were away, a whole fleet comes back at once."""
 
 ACCEPTS = 1500
 """Connections that are accepted in one turn of the reactor: the queue of the system must not overflow meanwhile."""
