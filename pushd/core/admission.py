@@ -114,8 +114,6 @@ class Admissions:
         Whether a visitor shows all that its device has configured.
         """
         asked = self.fleet.asked(device.id)
-        if not asked and not device.allow_from:
-            return True
         return (
             (ProofKind.SECRET not in asked or visitor.owner == device.id)
             and (ProofKind.API_KEY not in asked or self._has_key(device, visitor.api_key))

@@ -214,8 +214,7 @@ class Poll:
         self._tell(None)
 
     def _close(self, end: End) -> None:
-        if self._tick is not None or self._timer is not None:
-            self._stop_timer()
+        self._stop_timer()
         self._state = _State.OVER
         self.source.ended(self, end)
 

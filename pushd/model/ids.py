@@ -47,5 +47,5 @@ class IdSource:
             self._moment, self._counter = self._moment + 1, 0
         head = self._moment << 16 | 0x7000 | self._counter
         tail = 0b10 << _RANDOM_BITS | random & (1 << _RANDOM_BITS) - 1
-        digits = f"{head << 64 | tail:032x}"  # as UUID would write it, in a fifth of the time
+        digits = f"{head << 64 | tail:032x}"  # as UUID would write it, in less than half the time
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -255,8 +255,7 @@ class HouseRequest:
         if self._producing:
             self.unregisterProducer()
         channel, self.channel = self.channel, None
-        if self.body is not NO_BODY:
-            self.body.release()
+        self.body.release()
         channel.requestDone(self)
 
 
