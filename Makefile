@@ -35,19 +35,19 @@ $(VENV)/.for-check: $(VENV)/.for-test
 	@touch $@
 
 demo: $(VENV)/.for-demo
-	$(BIN)/python -m pushd.client.demo $(if $(ONCE),--once) $(DEMO)
+	$(BIN)/python -m pushd.demo $(if $(ONCE),--once) $(DEMO)
 
 test: $(VENV)/.for-test
 	$(BIN)/python -m pytest -n auto $(TESTS)
 
 torture: $(VENV)/.for-test
-	$(BIN)/python -m tests.torture $(TORTURE)
+	$(BIN)/python -m tests.crash $(TORTURE)
 
 bench: $(VENV)/.for-test
-	$(BIN)/python -m tests.bench $(BENCH)
+	$(BIN)/python -m benchmarks $(BENCH)
 
 vigil: $(VENV)/.for-test
-	$(BIN)/python -m tests.vigil $(VIGIL)
+	$(BIN)/python -m tests.alerting $(VIGIL)
 
 check: lint types rooms docs news package
 
@@ -70,7 +70,7 @@ news: $(VENV)/.for-check
 package: $(VENV)/.for-check
 	rm -rf build dist
 	$(BIN)/python -m build --outdir dist . > /dev/null
-	$(BIN)/python -m tests.package dist
+	$(BIN)/python -m tools.check_package dist
 
 clean:
 	rm -rf $(VENV) .venv-bench build dist docs/_build *.egg-info

@@ -10,11 +10,11 @@ from typing import Any
 
 from attrs import field, frozen
 
-from pushd.alerts import options
-from pushd.alerts.smtp import Tls
-from pushd.core.admission import DEFAULT_MAX_PENDING, Mode
+from pushd.core.devices.admission import DEFAULT_MAX_PENDING, Mode
+from pushd.http.client_address import Networks
 from pushd.model.alert import AlertRules
-from pushd.web.address import Networks
+from pushd.notifications import options
+from pushd.notifications.mail.smtp import Tls
 
 MAX_HOLD = 55.0
 """Seconds; proxies commonly cut a silent connection after 60."""

@@ -13,11 +13,11 @@ from pathlib import Path
 from attrs import asdict
 
 from pushd.model.errors import PushdError, StoreRefused
-from pushd.model.moments import Now
-from pushd.store.fsck import fsck
-from pushd.store.sqlite_connection import at_once, integrity, reading
+from pushd.model.timestamps import Now
+from pushd.store.filters import Flaw
+from pushd.store.sqlite.connection import at_once, integrity, reading
 from pushd.store.transaction import ITransaction, Statement, first
-from pushd.store.values import Flaw
+from pushd.store.transactions.consistency import fsck
 
 
 def inspect(path: str) -> list[Flaw]:

@@ -9,11 +9,11 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from pushd.alerts.mail import Envelope
-from pushd.alerts.postman import Postman
-from pushd.alerts.smtp import SmtpCarrier, SmtpServer
 from pushd.config import Config, ConfigError
-from pushd.core.rooms import Core
+from pushd.core.app import Core
+from pushd.notifications.mail.message import Envelope
+from pushd.notifications.mail.notifier import Postman
+from pushd.notifications.mail.smtp import SmtpCarrier, SmtpServer
 
 _log = Logger()
 

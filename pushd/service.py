@@ -15,23 +15,23 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import Agent
 
-from pushd.alerts.pulse import INTERVAL, Pulse, Stuck
-from pushd.alerts.webhooks import GLANCE_SECONDS, Couriers, build_agent
-from pushd.assembly import build_admin_port, build_core, build_couriers, build_device_port
 from pushd.config import Config, ConfigError
+from pushd.core.app import Core
 from pushd.core.clocks import Clocks
-from pushd.core.rooms import Core
 from pushd.core.secrets import make_secret
-from pushd.datadir import DataDir
-from pushd.listening import Listener, listener
+from pushd.data_dir import DataDir
+from pushd.http.bodies import Budget
+from pushd.http.site import HouseSite
+from pushd.listeners import Listener, listener
 from pushd.mailing import postmen
 from pushd.model.errors import StoreRefused
 from pushd.model.token import Role
+from pushd.notifications.dead_mans_switch import INTERVAL, Pulse, Stuck
+from pushd.notifications.webhooks.dispatcher import GLANCE_SECONDS, Couriers, build_agent
+from pushd.periodic import Round
 from pushd.process import end, freeze, raise_file_limit, share_fairly
-from pushd.rounds import Round
-from pushd.store.sqlite import SqliteStore
-from pushd.web.bodies import Budget
-from pushd.web.site import HouseSite
+from pushd.store.sqlite.store import SqliteStore
+from pushd.wiring import build_admin_port, build_core, build_couriers, build_device_port
 
 FLUSH_SECONDS = 3.0
 """How late the last sighting of a device may be in the store."""

@@ -8,10 +8,10 @@ from typing import Any, NoReturn
 from twisted.application.service import IService
 from twisted.python import usage
 
-from pushd.assembly import NAMES
 from pushd.config import Config, ConfigError, read_config
 from pushd.process import end, end_well
 from pushd.service import build_service
+from pushd.wiring import NAMES
 
 
 class Options(usage.Options):

@@ -10,9 +10,9 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from pushd.model.errors import Unavailable
-from pushd.store.lanes import Deliver, IConnection, Lane, Verb, Work
-from pushd.store.sqlite import MEMORY, SqliteStore
-from pushd.store.sqlite_connection import SqliteConnection
+from pushd.store.group_commit import Deliver, IConnection, Lane, Verb, Work
+from pushd.store.sqlite.connection import SqliteConnection
+from pushd.store.sqlite.store import MEMORY, SqliteStore
 
 ENOUGH = 10_000
 """Works in one go; more of them keep each other alive."""
@@ -21,7 +21,7 @@ ENOUGH = 10_000
 @define(eq=False)
 class SteppedLane:
     """
-    See :class:`pushd.store.lanes.Lane`: in order, but when the test says so.
+    See :class:`pushd.store.group_commit.Lane`: in order, but when the test says so.
     """
 
     connection: IConnection

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushd.alerts.smtp import Tls
 from pushd.config import Config, ConfigError, read_config
-from pushd.core.admission import Mode
+from pushd.core.devices.admission import Mode
+from pushd.notifications.mail.smtp import Tls
 
 DIALECTS = ("controlid", "servereye")
 

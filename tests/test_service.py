@@ -7,10 +7,10 @@ from time import time
 
 from twisted.internet.testing import MemoryReactorClock
 
-from pushd.alerts.postman import Postman
-from pushd.alerts.pulse import Pulse
 from pushd.config import Config
-from pushd.rounds import Round
+from pushd.notifications.dead_mans_switch import Pulse
+from pushd.notifications.mail.notifier import Postman
+from pushd.periodic import Round
 from pushd.service import PushdService, build_service
 
 

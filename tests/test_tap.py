@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pushd.alerts.smtp import Tls
-from pushd.core.admission import Mode
+from pushd.core.devices.admission import Mode
+from pushd.notifications.mail.smtp import Tls
 from pushd.tap import Options, makeService
 
 

@@ -16,8 +16,8 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 from zope.interface.interface import InterfaceClass, Method
 
-from pushd.client.outcome import Outcome
 from pushd.model.lifecycle import LIFECYCLE, Guard
+from pushd.pushctl.exit_codes import Outcome
 
 
 def list_table(*rows: tuple[str, ...]) -> str:

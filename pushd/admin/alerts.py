@@ -7,17 +7,17 @@ import re
 from attrs import define
 from twisted.python.failure import Failure
 
-from pushd.admin import views
-from pushd.admin.access import authenticate, demands
-from pushd.admin.problems import problem
-from pushd.admin.queries import Query
+from pushd.admin import json_views
+from pushd.admin.auth import authenticate, demands
+from pushd.admin.problem_details import problem
+from pushd.admin.query_params import Query
 from pushd.core.alerts import Alerts
-from pushd.core.tokens import Tokens
+from pushd.core.credentials import Tokens
+from pushd.http.answers import answer
+from pushd.http.request import HouseRequest
+from pushd.http.router import Router
 from pushd.model.errors import UnknownAlert
 from pushd.model.token import Role
-from pushd.web.answers import answer
-from pushd.web.request import HouseRequest
-from pushd.web.router import Router
 
 _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -42,7 +42,7 @@ class AlertsApp:
         query = Query.of(request, "open", "limit", "cursor")
         limit = query.limit()
         found = await self.alerts.listed(query.either("open"), query.numeric_cursor(), limit)
-        return answer(request, views.alerts(found, limit))
+        return answer(request, json_views.alerts(found, limit))
 
     @router.route("/v1/alerts/<alert>/acknowledge", methods=["POST"])
     @demands(Role.OPERATOR)
@@ -54,7 +54,7 @@ class AlertsApp:
         if not _ID.fullmatch(alert):
             raise UnknownAlert(f"{alert} is no alert's id.")
         by = authenticate(self.tokens, request).name
-        return answer(request, views.json(views.alert(await self.alerts.acknowledge(int(alert), by))))
+        return answer(request, json_views.json(json_views.alert(await self.alerts.acknowledge(int(alert), by))))
 
     @router.handle_errors(Exception)
     def failed(self, request: HouseRequest, failure: Failure) -> bytes:

@@ -5,21 +5,21 @@
 from attrs import asdict, define
 from twisted.python.failure import Failure
 
-from pushd.admin import forms, views
-from pushd.admin.access import authenticate, demands
-from pushd.admin.problems import problem
-from pushd.admin.queries import Query
+from pushd.admin import json_views, request_bodies
+from pushd.admin.auth import authenticate, demands
+from pushd.admin.problem_details import problem
+from pushd.admin.query_params import Query
 from pushd.admin.sending import accepted
-from pushd.core.outbox import Outbox
-from pushd.core.review import Review
-from pushd.core.tokens import Tokens
+from pushd.core.commands.command_queue import Outbox
+from pushd.core.commands.operator import Review
+from pushd.core.credentials import Tokens
+from pushd.http.answers import answer
+from pushd.http.request import HouseRequest
+from pushd.http.router import Router
 from pushd.model.lifecycle import OUT, State
 from pushd.model.token import Role
+from pushd.store.filters import CommandFilter
 from pushd.store.interface import IStore
-from pushd.store.values import CommandFilter
-from pushd.web.answers import answer
-from pushd.web.request import HouseRequest
-from pushd.web.router import Router
 
 
 @define(eq=False)
@@ -46,7 +46,7 @@ class CommandsApp:
             device=query.text("device"), state=query.one_of("state", State), since=query.moment("since")
         )
         limit = query.limit()
-        return answer(request, views.commands(await self.store.commands(which, query.cursor(), limit), limit))
+        return answer(request, json_views.commands(await self.store.commands(which, query.cursor(), limit), limit))
 
     @router.route("/v1/commands/<command>", methods=["GET"])
     @demands(Role.VIEWER)
@@ -56,7 +56,7 @@ class CommandsApp:
         """
         wait = Query.of(request, "wait").seconds("wait")
         found = await (self.outbox.wait(command, wait) if wait else self.store.command(command))
-        return answer(request, views.command(found))
+        return answer(request, json_views.command(found))
 
     @router.route("/v1/commands/<command>/cancel", methods=["POST"])
     @demands(Role.OPERATOR)
@@ -67,7 +67,7 @@ class CommandsApp:
         Query.of(request)
         found = await self.outbox.cancel(command)
         request.setResponseCode(202 if found.state in OUT else 200)
-        return answer(request, views.command(found))
+        return answer(request, json_views.command(found))
 
     @router.route("/v1/commands/<command>/explain", methods=["GET"])
     @demands(Role.VIEWER)
@@ -76,7 +76,7 @@ class CommandsApp:
         Why a command has not run yet, or what is known of it.
         """
         Query.of(request)
-        return answer(request, views.json(asdict(await self.review.explain(command))))
+        return answer(request, json_views.json(asdict(await self.review.explain(command))))
 
     @router.route("/v1/commands/<command>/resolve", methods=["POST"])
     @demands(Role.OPERATOR)
@@ -85,9 +85,9 @@ class CommandsApp:
         Say what became of a command of which nobody knows.
         """
         Query.of(request)
-        move, note = forms.read_resolution(forms.read_object(request.body.content()))
+        move, note = request_bodies.read_resolution(request_bodies.read_object(request.body.content()))
         by = authenticate(self.tokens, request).name
-        return answer(request, views.command(await self.review.resolve(command, move, note, by)))
+        return answer(request, json_views.command(await self.review.resolve(command, move, note, by)))
 
     @router.route("/v1/commands/<command>/resend", methods=["POST"])
     @demands(Role.OPERATOR)
@@ -97,7 +97,7 @@ class CommandsApp:
         """
         queue = Query.of(request, "queue").flag("queue")
         original = await self.review.original(command)
-        terms = forms.read_resending(forms.read_object(request.body.content() or b"{}"), original)
+        terms = request_bodies.read_resending(request_bodies.read_object(request.body.content() or b"{}"), original)
         by = authenticate(self.tokens, request).name
         found, created = await self.review.resend(original, terms, by, queue)
         return accepted(request, found, 201 if created else 200)

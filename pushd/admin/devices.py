@@ -7,22 +7,22 @@ from typing import Any
 from attrs import define
 from twisted.python.failure import Failure
 
-from pushd.admin import forms, views
-from pushd.admin.access import authenticate, check, demands
-from pushd.admin.problems import problem
-from pushd.admin.queries import Query
+from pushd.admin import json_views, request_bodies
+from pushd.admin.auth import authenticate, check, demands
+from pushd.admin.problem_details import problem
+from pushd.admin.query_params import Query
 from pushd.admin.sending import Sender
-from pushd.core.fleet import Fleet
-from pushd.core.tokens import Tokens
-from pushd.core.wakeups import Wakeups
+from pushd.core.credentials import Tokens
+from pushd.core.devices.registry import Fleet
+from pushd.core.polling.poll_registry import Wakeups
+from pushd.http.answers import answer
+from pushd.http.request import HouseRequest
+from pushd.http.router import Router
 from pushd.model.device import Admission, Device, PresenceState, ProofKind
 from pushd.model.errors import InvalidQuery
 from pushd.model.token import Role
+from pushd.store.filters import DeviceFilter
 from pushd.store.interface import IStore
-from pushd.store.values import DeviceFilter
-from pushd.web.answers import answer
-from pushd.web.request import HouseRequest
-from pushd.web.router import Router
 
 MAX_OVERLAP = 30 * 86400.0
 """Seconds that an old secret may stay valid beside the new one."""
@@ -61,8 +61,8 @@ class DevicesApp:
         )
         limit = query.limit()
         found = await self.store.devices(which, query.cursor(), limit)
-        items = [views.device(device, load, self.fleet, self.wakeups) for device, load in found]
-        return answer(request, views.devices(items, limit))
+        items = [json_views.device(device, load, self.fleet, self.wakeups) for device, load in found]
+        return answer(request, json_views.devices(items, limit))
 
     @router.route("/v1/devices", methods=["POST"])
     @demands(Role.ADMIN)
@@ -71,7 +71,7 @@ class DevicesApp:
         Add a device before it has polled.
         """
         Query.of(request)
-        drafted = forms.read_registration(forms.read_object(request.body.content()), self.fleet)
+        drafted = request_bodies.read_registration(request_bodies.read_object(request.body.content()), self.fleet)
         device = await self.fleet.register(drafted)
         request.setResponseCode(201)
         request.setHeader(b"Location", f"/v1/devices/{device.id}".encode())
@@ -95,8 +95,8 @@ class DevicesApp:
         Query.of(request)
         known = self._known(device)
         defaults = self.fleet.drafted(known.id, known.admission)
-        body = forms.read_object(request.body.content())
-        changes = forms.read_changes(body, defaults)
+        body = request_bodies.read_object(request.body.content())
+        changes = request_bodies.read_changes(body, defaults)
         if not set(body) <= OPERATORS_MAY:
             check(authenticate(self.tokens, request), Role.ADMIN)
         return await self._shown(request, await self.fleet.change(known.id, changes))
@@ -119,7 +119,7 @@ class DevicesApp:
         A new secret path, shown once.
         """
         secret = await self._give(request, device, ProofKind.SECRET)
-        return answer(request, views.json({"secret": secret, "path": f"/d/{secret}"}))
+        return answer(request, json_views.json({"secret": secret, "path": f"/d/{secret}"}))
 
     @router.route("/v1/devices/<device>/api-key", methods=["POST"])
     @demands(Role.ADMIN)
@@ -127,7 +127,7 @@ class DevicesApp:
         """
         A new API key, shown once.
         """
-        return answer(request, views.json({"key": await self._give(request, device, ProofKind.API_KEY)}))
+        return answer(request, json_views.json({"key": await self._give(request, device, ProofKind.API_KEY)}))
 
     @router.route("/v1/devices/<device>/orphans", methods=["GET"])
     @demands(Role.VIEWER)
@@ -138,7 +138,7 @@ class DevicesApp:
         query = Query.of(request, "limit", "cursor")
         limit = query.limit()
         found = await self.store.orphans(self._known(device).id, query.numeric_cursor(), limit)
-        return answer(request, views.orphans(found, limit))
+        return answer(request, json_views.orphans(found, limit))
 
     @router.route("/v1/devices/<device>/commands", methods=["POST"])
     @demands(Role.OPERATOR)
@@ -170,5 +170,5 @@ class DevicesApp:
 
     async def _shown(self, request: HouseRequest, device: Device) -> bytes:
         load = await self.store.load(device.id)
-        shown: dict[str, Any] = views.device(device, load, self.fleet, self.wakeups)
-        return answer(request, views.json(shown))
+        shown: dict[str, Any] = json_views.device(device, load, self.fleet, self.wakeups)
+        return answer(request, json_views.json(shown))

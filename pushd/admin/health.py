@@ -5,15 +5,15 @@ Health: whether the process turns, whether the store answers, and whether what i
 from attrs import asdict, define
 from twisted.python.failure import Failure
 
-from pushd.admin import views
-from pushd.admin.access import demands
-from pushd.admin.problems import problem
-from pushd.core.inspection import Inspection
-from pushd.core.tokens import Tokens
+from pushd.admin import json_views
+from pushd.admin.auth import demands
+from pushd.admin.problem_details import problem
+from pushd.core.credentials import Tokens
+from pushd.core.health import Inspection
+from pushd.http.answers import answer
+from pushd.http.request import HouseRequest
+from pushd.http.router import Router
 from pushd.model.token import Role
-from pushd.web.answers import answer
-from pushd.web.request import HouseRequest
-from pushd.web.router import Router
 
 
 @define(eq=False)
@@ -32,7 +32,7 @@ class HealthApp:
         """
         The process turns.
         """
-        return answer(request, views.json({"status": "ok"}))
+        return answer(request, json_views.json({"status": "ok"}))
 
     @router.route("/readyz", methods=["GET"])
     async def readiness(self, request: HouseRequest) -> bytes:
@@ -40,7 +40,7 @@ class HealthApp:
         The store answers, and we are not about to stop.
         """
         await self.inspection.check_ready()
-        return answer(request, views.json({"status": "ready"}))
+        return answer(request, json_views.json({"status": "ready"}))
 
     @router.route("/v1/fsck", methods=["GET"])
     @demands(Role.ADMIN)
@@ -49,7 +49,7 @@ class HealthApp:
         What is stored and cannot be; a sound database gives an empty list.
         """
         flaws = [asdict(flaw) for flaw in await self.inspection.fsck()]
-        return answer(request, views.json({"items": flaws}))
+        return answer(request, json_views.json({"items": flaws}))
 
     @router.handle_errors(Exception)
     def failed(self, request: HouseRequest, failure: Failure) -> bytes:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from attrs import define
 
-from pushd.web.answering import IApp, serve
-from pushd.web.bodies import LARGE, SMALL
-from pushd.web.request import HouseRequest
-from pushd.web.router import unquoted
+from pushd.http.bodies import LARGE, SMALL
+from pushd.http.handlers import IApp, serve
+from pushd.http.request import HouseRequest
+from pushd.http.router import unquoted
 
 _SENDING = re.compile(rb"/v1/devices/[^/]+/commands")
 

@@ -9,23 +9,23 @@ from typing import Any
 
 from attrs import define
 
-from pushd.admin import forms, views
-from pushd.admin.queries import Query
-from pushd.core.drafts import Drafts
-from pushd.core.outbox import Outbox
+from pushd.admin import json_views, request_bodies
+from pushd.admin.query_params import Query
+from pushd.core.commands.command_queue import Outbox
+from pushd.core.commands.drafts import Drafts
+from pushd.http.answers import answer
+from pushd.http.bodies import InThread, parse
+from pushd.http.request import HouseRequest
 from pushd.model.command import Command
 from pushd.model.errors import InvalidQuery
 from pushd.model.lifecycle import ENDED
 from pushd.model.token import Token
-from pushd.web.answers import answer
-from pushd.web.bodies import InThread, parse
-from pushd.web.request import HouseRequest
 
 MAX_KEY = 255
 """Characters of an Idempotency-Key."""
 
 
-Asked = tuple[forms.Sending, bytes | None]
+Asked = tuple[request_bodies.Sending, bytes | None]
 """What a sender asks for, and, where it comes with a key, what tells it from anything else."""
 
 
@@ -58,8 +58,8 @@ class Sender:
         return accepted(request, command, 200 if command.state in ENDED else 202)
 
     def _read(self, device: str, has_key: bool, content: bytes) -> Asked:
-        body = forms.read_object(content)
-        sending = forms.read_sending(body)
+        body = request_bodies.read_object(content)
+        sending = request_bodies.read_sending(body)
         self.drafts.check(device, sending.payload, sending.terms)
         return sending, _fingerprint(body) if has_key else None
 
@@ -70,7 +70,7 @@ def accepted(request: HouseRequest, command: Command, code: int) -> bytes:
     """
     request.setResponseCode(code)
     request.setHeader(b"Location", f"/v1/commands/{command.id}".encode())
-    return answer(request, views.command(command))
+    return answer(request, json_views.command(command))
 
 
 def _idempotency_key(request: HouseRequest) -> str | None:

@@ -5,18 +5,18 @@
 from attrs import define
 from twisted.python.failure import Failure
 
-from pushd.admin import forms, views, webhook_forms
-from pushd.admin.access import demands
+from pushd.admin import json_views, request_bodies, webhook_bodies
+from pushd.admin.auth import demands
 from pushd.admin.devices import MAX_OVERLAP
-from pushd.admin.problems import problem
-from pushd.admin.queries import Query
-from pushd.core.tokens import Tokens
+from pushd.admin.problem_details import problem
+from pushd.admin.query_params import Query
+from pushd.core.credentials import Tokens
 from pushd.core.webhooks import Webhooks
+from pushd.http.answers import answer
+from pushd.http.request import HouseRequest
+from pushd.http.router import Router
 from pushd.model.token import Role
 from pushd.store.interface import IStore
-from pushd.web.answers import answer
-from pushd.web.request import HouseRequest
-from pushd.web.router import Router
 
 
 @define(eq=False)
@@ -39,7 +39,7 @@ class WebhooksApp:
         """
         query = Query.of(request, "limit", "cursor")
         limit = query.limit()
-        return answer(request, views.webhooks(await self.store.webhooks(query.cursor(), limit), limit))
+        return answer(request, json_views.webhooks(await self.store.webhooks(query.cursor(), limit), limit))
 
     @router.route("/v1/webhooks", methods=["POST"])
     @demands(Role.ADMIN)
@@ -48,11 +48,11 @@ class WebhooksApp:
         Subscribe; the secret is shown once.
         """
         Query.of(request)
-        fields = webhook_forms.read_subscription(forms.read_object(request.body.content()))
+        fields = webhook_bodies.read_subscription(request_bodies.read_object(request.body.content()))
         webhook, secret = await self.webhooks.add(self.webhooks.drafted(**fields))
         request.setResponseCode(201)
         request.setHeader(b"Location", f"/v1/webhooks/{webhook.id}".encode())
-        return answer(request, views.json(views.webhook(webhook) | {"secret": secret}))
+        return answer(request, json_views.json(json_views.webhook(webhook) | {"secret": secret}))
 
     @router.route("/v1/webhooks/<webhook>", methods=["GET"])
     @demands(Role.VIEWER)
@@ -61,7 +61,7 @@ class WebhooksApp:
         One webhook.
         """
         Query.of(request)
-        return answer(request, views.json(views.webhook(await self.store.webhook(webhook))))
+        return answer(request, json_views.json(json_views.webhook(await self.store.webhook(webhook))))
 
     @router.route("/v1/webhooks/<webhook>", methods=["PATCH"])
     @demands(Role.ADMIN)
@@ -70,8 +70,8 @@ class WebhooksApp:
         Change fields of a webhook.
         """
         Query.of(request)
-        changes = webhook_forms.read_changes(forms.read_object(request.body.content()))
-        return answer(request, views.json(views.webhook(await self.webhooks.change(webhook, changes))))
+        changes = webhook_bodies.read_changes(request_bodies.read_object(request.body.content()))
+        return answer(request, json_views.json(json_views.webhook(await self.webhooks.change(webhook, changes))))
 
     @router.route("/v1/webhooks/<webhook>", methods=["DELETE"])
     @demands(Role.ADMIN)
@@ -93,7 +93,7 @@ class WebhooksApp:
         overlap = Query.of(request, "overlap").seconds("overlap", MAX_OVERLAP) or 0
         secret = await self.webhooks.rotate(webhook, overlap)
         request.setResponseCode(201)
-        return answer(request, views.json({"secret": secret}))
+        return answer(request, json_views.json({"secret": secret}))
 
     @router.route("/v1/webhooks/<webhook>/deliveries", methods=["GET"])
     @demands(Role.VIEWER)
@@ -104,7 +104,7 @@ class WebhooksApp:
         query = Query.of(request, "limit", "cursor")
         limit = query.limit()
         found = await self.store.deliveries(webhook, query.numeric_cursor(), limit)
-        return answer(request, views.deliveries(found, limit))
+        return answer(request, json_views.deliveries(found, limit))
 
     @router.route("/v1/webhooks/<webhook>/redeliver", methods=["POST"])
     @demands(Role.ADMIN)
@@ -113,8 +113,8 @@ class WebhooksApp:
         Begin again after an event, or go on where it stopped.
         """
         Query.of(request)
-        after = webhook_forms.read_redelivery(forms.read_object(request.body.content() or b"{}"))
-        return answer(request, views.json(views.webhook(await self.webhooks.redeliver(webhook, after))))
+        after = webhook_bodies.read_redelivery(request_bodies.read_object(request.body.content() or b"{}"))
+        return answer(request, json_views.json(json_views.webhook(await self.webhooks.redeliver(webhook, after))))
 
     @router.handle_errors(Exception)
     def failed(self, request: HouseRequest, failure: Failure) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
-from pushd.model.moments import Now
+from pushd.model.timestamps import Now
 
 STALL = 2.0
 """Seconds without a tick, beyond the interval, after which the time counts as lost by us."""

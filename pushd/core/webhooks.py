@@ -10,10 +10,10 @@ from typing import Any
 from attrs import define, evolve, field
 
 from pushd.core.clocks import Clocks
+from pushd.core.egress_policy import Targets
 from pushd.core.secrets import SECRET_BYTES
-from pushd.core.targets import Targets
 from pushd.model.alert import AlertRules
-from pushd.model.ids import IdSource
+from pushd.model.uuid7 import IdSource
 from pushd.model.webhook import SECRET_PREFIX, Subscription, Webhook
 from pushd.store.interface import IStore
 

@@ -4,7 +4,7 @@ Webhooks: who is told of what happens, how far it got, and each attempt.
 
 from attrs import frozen
 
-from pushd.model.events import EventType
+from pushd.model.event import EventType
 
 SECRET_PREFIX = "whsec_"
 """By which the Standard Webhooks specification knows a secret for signatures of version 1; base64 follows."""

@@ -7,11 +7,12 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from pushd.simulator import servereye, sites
+from pushd.simulator import sites
 from pushd.simulator.arguments import DeviceId
 from pushd.simulator.faults import dice
-from pushd.simulator.moods import Change, Mood, Row, Site, Some, Temper
-from pushd.simulator.plan import Plan
+from pushd.simulator.options import Plan
+from pushd.simulator.scenarios import Change, Mood, Row, Site, Some, Temper
+from pushd.simulator.servereye.device import DIALECT as SERVEREYE
 
 
 @frozen(kw_only=True)
@@ -122,9 +123,7 @@ class _Casting:
 
 def _fit(mood: Mood, devices: Sequence[DeviceId]) -> list[DeviceId]:
     # the other dialect has no goodbye
-    return [
-        device for device in devices if mood.temper is not Temper.SIGNED_OFF or device.dialect == servereye.DIALECT
-    ]
+    return [device for device in devices if mood.temper is not Temper.SIGNED_OFF or device.dialect == SERVEREYE]
 
 
 def _lag(seed: int, mood: Mood, device: DeviceId) -> float:

@@ -15,7 +15,7 @@ from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS, HTTPConnec
 from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS
 from zope.interface import implementer
 
-from pushd.simulator.line import Line
+from pushd.simulator.http import Line
 
 _IDLE_CONNECTION = 30
 """Seconds for which a connection is kept for the next request: less than servers keep theirs."""

@@ -14,7 +14,7 @@ from pushd.simulator.background import in_background, pause
 from pushd.simulator.casting import Part
 from pushd.simulator.device import Device
 from pushd.simulator.journal import Journal
-from pushd.simulator.moods import Change, Phase
+from pushd.simulator.scenarios import Change, Phase
 
 _log = Logger()
 

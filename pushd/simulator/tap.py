@@ -16,9 +16,9 @@ from pushd.simulator import arguments
 from pushd.simulator.arguments import DeviceId
 from pushd.simulator.casting import check_moods, programme
 from pushd.simulator.faults import DEFAULT_ODDS, Fault, read_odds
-from pushd.simulator.moods import read_mood
 from pushd.simulator.names import controlid_ids, servereye_ids
-from pushd.simulator.plan import Plan, check_sites
+from pushd.simulator.options import Plan, check_sites
+from pushd.simulator.scenarios import read_mood
 from pushd.simulator.workshop import assemble
 
 _Value = TypeVar("_Value")

@@ -9,22 +9,24 @@ from hyperlink import DecodedURL
 from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
 
-from pushd.simulator import controlid, servereye, sites
+from pushd.simulator import sites
 from pushd.simulator.arguments import DeviceId
 from pushd.simulator.casting import cast
-from pushd.simulator.complaints import Complaints
-from pushd.simulator.controlid import ControlIdDevice
+from pushd.simulator.controlid.device import DIALECT as CONTROLID
+from pushd.simulator.controlid.device import ControlIdDevice
+from pushd.simulator.controlid.local_api import LocalApi
 from pushd.simulator.device import Device
 from pushd.simulator.exchange import Exchange
 from pushd.simulator.faults import Faults, dice
 from pushd.simulator.fleet import Fleet
+from pushd.simulator.http import Line
 from pushd.simulator.journal import Journal
-from pushd.simulator.line import Line
-from pushd.simulator.local_api import LocalApi
+from pushd.simulator.log_throttle import Complaints
+from pushd.simulator.options import Plan
 from pushd.simulator.performance import Performance
-from pushd.simulator.plan import Plan
-from pushd.simulator.push_service import PushService
-from pushd.simulator.servereye import ServerEyeDevice
+from pushd.simulator.servereye.device import DIALECT as SERVEREYE
+from pushd.simulator.servereye.device import ServerEyeDevice
+from pushd.simulator.servereye.push_service import PushService
 
 _GOODBYES = 50
 """Containers that sign off at the same time."""
@@ -116,8 +118,8 @@ class Workshop:
 
 
 _MAKERS: dict[str, Callable[[Workshop, DeviceId, int | None], Device]] = {
-    controlid.DIALECT: Workshop.controlid,
-    servereye.DIALECT: Workshop.servereye,
+    CONTROLID: Workshop.controlid,
+    SERVEREYE: Workshop.servereye,
 }
 
 

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
 from pushd.model.alert import Alert, AlertRules
-from pushd.model.moments import Now
+from pushd.model.timestamps import Now
 
 
 class IAlertStore(Interface):

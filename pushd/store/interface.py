@@ -10,13 +10,13 @@ from twisted.internet.defer import Deferred
 from pushd.model.command import Command, Draft, Handed
 from pushd.model.device import Device, Load, Orphan, PresenceState, Proof, ProofKind, Sighting
 from pushd.model.dialect import Joins, never
-from pushd.model.events import Event, EventType
+from pushd.model.event import Event, EventType
 from pushd.model.lifecycle import Move
-from pushd.model.moments import Now
-from pushd.model.report import Report
+from pushd.model.result import Report
+from pushd.model.timestamps import Now
 from pushd.model.token import Token
 from pushd.store.alert_interface import IAlertStore
-from pushd.store.values import (
+from pushd.store.filters import (
     Claim,
     CommandFilter,
     DeviceFilter,

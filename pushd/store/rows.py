@@ -10,7 +10,7 @@ from typing import Any
 from pushd.model.command import Command, Payload
 from pushd.model.device import Admission, Device, Orphan, PresenceState, Proof, ProofKind
 from pushd.model.errors import Unavailable
-from pushd.model.events import Event, EventType
+from pushd.model.event import Event, EventType
 from pushd.model.lifecycle import Delivery, State
 from pushd.model.token import Role, Token
 from pushd.store.transaction import Row

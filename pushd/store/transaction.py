@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from attrs import frozen
 
-from pushd.model.events import Event, EventType
-from pushd.model.moments import Now
+from pushd.model.event import Event, EventType
+from pushd.model.timestamps import Now
 
 Row = Mapping[str, Any]
 

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
 from pushd.model.alert import AlertRules
-from pushd.model.moments import Now
+from pushd.model.timestamps import Now
 from pushd.model.webhook import Attempt, Delivery, Progress, Subscription, Webhook
 
 

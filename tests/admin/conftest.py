@@ -2,6 +2,6 @@
 What the tests of the doors share.
 """
 
-from tests.house import build_house, house
+from tests.in_memory_server import build_house, house
 
 __all__ = ["build_house", "house"]

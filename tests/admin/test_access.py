@@ -1,12 +1,12 @@
 """
-Tests of :mod:`pushd.admin.access`: who may call what.
+Tests of :mod:`pushd.admin.auth`: who may call what.
 """
 
 import pytest
 
 from pushd.model.token import Role
 from tests.connection import request
-from tests.house import House, now
+from tests.in_memory_server import House, now
 
 DEVICE = "controlid:7"
 

@@ -5,7 +5,7 @@ Tests of :mod:`pushd.admin.commands`: list, see, wait for, cancel.
 import pytest
 
 from tests.connection import request
-from tests.house import House
+from tests.in_memory_server import House
 
 DEVICE = "controlid:7"
 POLL = request("GET /push?deviceId=7&uuid=a")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.connection import request
-from tests.house import House
+from tests.in_memory_server import House
 
 FRESH: dict[str, Any] = {
     "id": "controlid:7",

@@ -1,5 +1,5 @@
 """
-Tests of :mod:`pushd.core.explain`, as an operator asks for it.
+Tests of :mod:`pushd.core.commands.explain`, as an operator asks for it.
 """
 
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.connection import request
-from tests.house import House
+from tests.in_memory_server import House
 
 DEVICE = "servereye:c"
 POLL = request("GET /push/c")

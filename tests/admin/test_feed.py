@@ -1,5 +1,5 @@
 """
-Tests of :mod:`pushd.admin.feed`: what happened, in order.
+Tests of :mod:`pushd.admin.events`: what happened, in order.
 """
 
 from typing import Any
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.connection import request
-from tests.house import House, now
+from tests.in_memory_server import House, now
 
 POLL = request("GET /push?deviceId=7&uuid=a")
 RESULT = request("POST /result?deviceId=7&uuid=a", b'{"response":{}}')

@@ -3,7 +3,7 @@ Tests of :mod:`pushd.admin.health`.
 """
 
 from tests.connection import request
-from tests.house import House
+from tests.in_memory_server import House
 
 
 def test_healthy(house: House) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from pushd.model.token import Role
 from tests.connection import Answer, request
-from tests.house import House
+from tests.in_memory_server import House
 
 DEVICE = "controlid:7"
 SEND = f"POST /v1/devices/{DEVICE}/commands"

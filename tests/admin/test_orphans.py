@@ -7,7 +7,7 @@ from base64 import b64decode, urlsafe_b64encode
 import pytest
 
 from tests.connection import request
-from tests.house import House
+from tests.in_memory_server import House
 
 DEVICE = "controlid:7"
 

@@ -1,13 +1,13 @@
 """
-Tests of :mod:`pushd.admin.problems`: errors as ``application/problem+json``, pointing at the field.
+Tests of :mod:`pushd.admin.problem_details`: errors as ``application/problem+json``, pointing at the field.
 """
 
 import pytest
 
+from pushd.http.bodies import LARGE, SMALL
 from pushd.model.token import Role
-from pushd.web.bodies import LARGE, SMALL
 from tests.connection import Answer, request
-from tests.house import House
+from tests.in_memory_server import House
 
 DEVICE = "controlid:7"
 SEND = f"POST /v1/devices/{DEVICE}/commands"

@@ -1,5 +1,5 @@
 """
-Tests of :mod:`pushd.admin.queries`: what stands behind the question mark.
+Tests of :mod:`pushd.admin.query_params`: what stands behind the question mark.
 """
 
 from contextlib import suppress
@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushd.admin.queries import Query, to_cursor
+from pushd.admin.query_params import Query, to_cursor
 from pushd.model.errors import InvalidQuery
-from tests.house import House
+from tests.in_memory_server import House
 
 DEVICE = "controlid:7"
 SEND = f"POST /v1/devices/{DEVICE}/commands"

@@ -8,7 +8,7 @@ import pytest
 
 from pushd.model.token import Role
 from tests.connection import request
-from tests.house import House
+from tests.in_memory_server import House
 
 DEVICE = "controlid:7"
 POLL = request("GET /push?deviceId=7&uuid=a")

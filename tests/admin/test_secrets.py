@@ -5,7 +5,7 @@ Tests of :mod:`pushd.admin.devices`: secrets and keys.
 import pytest
 
 from tests.connection import request
-from tests.house import House
+from tests.in_memory_server import House
 
 READER = "controlid:7"
 CONTAINER = "servereye:c"

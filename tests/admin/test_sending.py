@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pushd.core import outbox
+from pushd.core.commands import command_queue
 from tests.connection import request
-from tests.house import House
+from tests.in_memory_server import House
 
 DEVICE = "controlid:7"
 SEND = f"POST /v1/devices/{DEVICE}/commands"
@@ -218,8 +218,8 @@ def test_queue_is_full(known: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Beyond a thousand commands for one device a sender is refused, until there is room again.
     """
-    assert outbox.MAX_QUEUED == 1000
-    monkeypatch.setattr(outbox, "MAX_QUEUED", 3)
+    assert command_queue.MAX_QUEUED == 1000
+    monkeypatch.setattr(command_queue, "MAX_QUEUED", 3)
     assert [known.ask(SEND, LOAD).code for _ in range(3)] == [201, 201, 201]
     answer = known.ask(SEND, LOAD)
     assert (answer.code, answer.json["type"]) == (409, "queue-full")

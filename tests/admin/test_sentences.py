@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.connection import request
-from tests.house import BuildHouse, House
+from tests.in_memory_server import BuildHouse, House
 
 READER = "controlid:7"
 CONTAINER = "servereye:c"

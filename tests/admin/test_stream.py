@@ -1,5 +1,5 @@
 """
-Tests of :mod:`pushd.admin.stream`: what happens, as it happens.
+Tests of :mod:`pushd.admin.event_stream`: what happens, as it happens.
 """
 
 import json
@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushd.admin.stream import Rendered
-from pushd.model.events import Event, EventType
+from pushd.admin.event_stream import Rendered
+from pushd.model.event import Event, EventType
 from pushd.model.token import Role
-from pushd.store.sqlite import SqliteStore
+from pushd.store.sqlite.store import SqliteStore
 from tests.connection import request
-from tests.house import BuildHouse, House, now
+from tests.in_memory_server import BuildHouse, House, now
 from tests.sse import Message, Parser, Streaming
 
 STREAM = "GET /v1/events/stream"

@@ -1,5 +1,5 @@
 """
-Tests of ``/v1/webhooks``; that messages arrive is tested in ``tests/alerts``.
+Tests of ``/v1/webhooks``; that messages arrive is tested in ``tests/notifications``.
 """
 
 from typing import Any
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pushd.model.token import Role
-from tests.house import House, now
+from tests.in_memory_server import House, now
 
 URL = "https://receiver.example/hook"
 

@@ -9,8 +9,8 @@ from attrs import define, field
 from twisted.internet.task import Clock
 
 from pushd.config import Config
-from pushd.store.sqlite import MEMORY, SqliteStore
-from tests.core.rooms import CONTAINER, READER, Rooms, build_rooms
+from pushd.store.sqlite.store import MEMORY, SqliteStore
+from tests.core.harness import CONTAINER, READER, Rooms, build_rooms
 from tests.stepped import SteppedLane, SteppedStore
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from attrs import Factory, define, field
 
-from pushd.core.follower import Follower
-from pushd.model.events import Event
-from pushd.store.values import EventFilter
-from tests.core.rooms import Rooms
+from pushd.core.events.follower import Follower
+from pushd.model.event import Event
+from pushd.store.filters import EventFilter
+from tests.core.harness import Rooms
 
 ALL = EventFilter()
 
@@ -21,7 +21,7 @@ def _nothing() -> None:
 @define(eq=False)
 class Reader:
     """
-    See :class:`pushd.core.follower.IReader`; it comes back when it is told to.
+    See :class:`pushd.core.events.follower.IReader`; it comes back when it is told to.
     """
 
     rooms: Rooms = field(repr=False)

@@ -7,15 +7,15 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.task import Clock
 
 from pushd.config import Config
-from pushd.core.admission import Mode, Visitor
-from pushd.core.reception import REFUSAL_DELAY
+from pushd.core.devices.admission import Mode, Visitor
+from pushd.core.devices.device_service import REFUSAL_DELAY
 from pushd.model.device import Admission, PresenceState
 from pushd.model.errors import DeviceBlocked, NotPermitted
-from pushd.model.events import EventType
+from pushd.model.event import EventType
 from pushd.model.lifecycle import State
-from pushd.store.values import DeviceFilter
+from pushd.store.filters import DeviceFilter
 from tests.core.conftest import Site
-from tests.core.rooms import READER, HeldPoll, Rooms
+from tests.core.harness import READER, HeldPoll, Rooms
 from tests.stepped import SteppedStore
 from tests.store.samples import Said
 

@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from pushd.core.bells import Bells
+from pushd.core.waiters import Bells
 
 A, B = "a", "b"
 

@@ -4,7 +4,7 @@ Tests of polls that the store cannot serve: they are held, and nothing is lost.
 
 from twisted.internet.task import Clock
 
-from tests.core.rooms import READER, Rooms
+from tests.core.harness import READER, Rooms
 from tests.stepped import SteppedLane
 
 HOLD = 10.0

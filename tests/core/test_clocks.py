@@ -6,8 +6,8 @@ import pytest
 from twisted.internet.task import Clock
 
 from pushd.core.clocks import STALL, Clocks
-from pushd.model.moments import Now
-from tests.core.rooms import EPOCH, Wall
+from pushd.model.timestamps import Now
+from tests.core.harness import EPOCH, Wall
 
 INTERVAL = 1.0
 

@@ -9,9 +9,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
 from pushd.model.errors import InvalidQuery, Unavailable
-from pushd.model.events import Event, EventType
-from pushd.store.values import EventFilter, EventPage
-from tests.core.rooms import CONTAINER, READER, Rooms, result_of
+from pushd.model.event import Event, EventType
+from pushd.store.filters import EventFilter, EventPage
+from tests.core.harness import CONTAINER, READER, Rooms, result_of
 from tests.stepped import SteppedLane
 
 ALL = EventFilter()

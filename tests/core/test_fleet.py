@@ -6,10 +6,10 @@ import pytest
 
 from pushd.model.device import Admission, PresenceState, ProofKind
 from pushd.model.errors import DeviceKnown, InvalidQuery, UnknownDevice
-from pushd.model.events import EventType
+from pushd.model.event import EventType
 from pushd.model.lifecycle import State
-from pushd.store.values import Settlement
-from tests.core.rooms import CONTAINER, READER, Rooms
+from pushd.store.filters import Settlement
+from tests.core.harness import CONTAINER, READER, Rooms
 from tests.stepped import SteppedStore
 
 NEW = "controlid:99"

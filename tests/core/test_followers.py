@@ -14,14 +14,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from pushd.config import Config
-from pushd.core.audience import SLICE
-from pushd.core.follower import BATCH
-from pushd.core.tail import Tail, passes
-from pushd.model.events import Event, EventType
-from pushd.store.values import EventFilter
+from pushd.core.events.broadcaster import SLICE
+from pushd.core.events.follower import BATCH
+from pushd.core.events.recent_events import Tail, passes
+from pushd.model.event import Event, EventType
+from pushd.store.filters import EventFilter
 from tests.core.conftest import Site
+from tests.core.harness import CONTAINER, READER, Rooms
 from tests.core.readers import Reader
-from tests.core.rooms import CONTAINER, READER, Rooms
 from tests.stepped import SteppedLane, SteppedStore
 
 OF_CONTAINER = EventFilter(device=CONTAINER)

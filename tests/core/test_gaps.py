@@ -4,7 +4,7 @@ Tests of for how long devices are deaf between their polls.
 
 from twisted.internet.task import Clock
 
-from tests.core.rooms import READER, Rooms
+from tests.core.harness import READER, Rooms
 
 HOLD = 10.0
 

@@ -8,10 +8,10 @@ import pytest
 from twisted.internet.task import Clock
 
 from pushd.config import Config
-from pushd.core.admission import Mode
+from pushd.core.devices.admission import Mode
 from pushd.core.ticks import GRAIN
 from tests.core.conftest import Site
-from tests.core.rooms import CONTAINER, READER, HeldPoll, Rooms
+from tests.core.harness import CONTAINER, READER, HeldPoll, Rooms
 
 NEW = "controlid:99"
 

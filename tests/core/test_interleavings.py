@@ -22,11 +22,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from pushd.config import Config
-from pushd.core.admission import Visitor
+from pushd.core.devices.admission import Visitor
 from pushd.model.device import Admission
 from pushd.model.errors import DeviceSignedOff, IllegalMove, Unavailable
 from pushd.model.lifecycle import Delivery
-from tests.core.rooms import CONTAINER, READER, HeldPoll, build_rooms
+from tests.core.harness import CONTAINER, READER, HeldPoll, build_rooms
 from tests.core.truth import claimable, sent
 from tests.stepped import SteppedStore
 from tests.store.samples import Said

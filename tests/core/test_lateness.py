@@ -5,7 +5,7 @@ Tests of a store that is so slow that a command's time to live ends while it is 
 from twisted.internet.task import Clock
 
 from pushd.model.lifecycle import State
-from tests.core.rooms import CONTAINER, READER, Rooms
+from tests.core.harness import CONTAINER, READER, Rooms
 from tests.stepped import SteppedLane
 
 

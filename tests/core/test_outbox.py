@@ -8,12 +8,12 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
-from pushd.core.admission import Visitor
-from pushd.core.outbox import MAX_QUEUED
+from pushd.core.commands.command_queue import MAX_QUEUED
+from pushd.core.devices.admission import Visitor
 from pushd.model.device import Admission
 from pushd.model.errors import IllegalMove, QueueFull, Unavailable, UnknownDevice
 from pushd.model.lifecycle import Delivery, State
-from tests.core.rooms import CONTAINER, READER, Rooms, result_of
+from tests.core.harness import CONTAINER, READER, Rooms, result_of
 from tests.stepped import SteppedLane
 from tests.store.samples import Said
 

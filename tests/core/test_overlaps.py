@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from pushd.model.device import ProofKind
-from tests.core.rooms import CONTAINER, Rooms
+from tests.core.harness import CONTAINER, Rooms
 
 
 @pytest.mark.parametrize("kind", list(ProofKind))

@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 
 from pushd.model.device import Admission
 from pushd.model.lifecycle import Delivery, State
-from tests.core.rooms import CONTAINER, READER, Rooms
+from tests.core.harness import CONTAINER, READER, Rooms
 
 HOLD = 10.0
 """Seconds of a Control iD device's hold that has taught us nothing yet."""

@@ -6,12 +6,12 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from pushd.core.admission import Visitor
-from pushd.core.presence import RETURNS
+from pushd.core.devices.admission import Visitor
+from pushd.core.devices.presence import RETURNS
 from pushd.model.device import Admission, PresenceState
 from pushd.model.errors import Unavailable
-from pushd.model.events import EventType
-from tests.core.rooms import CONTAINER, READER, Rooms
+from pushd.model.event import EventType
+from tests.core.harness import CONTAINER, READER, Rooms
 from tests.stepped import SteppedLane
 from tests.store.samples import Said
 
@@ -205,7 +205,7 @@ def test_a_crowd_is_written_in_pieces(stepped: Rooms, lane: SteppedLane, monkeyp
     """
     However many devices were seen, no other verb waits for all of them to be written.
     """
-    monkeypatch.setattr("pushd.core.presence.SIGHTINGS", 2)
+    monkeypatch.setattr("pushd.core.devices.presence.SIGHTINGS", 2)
     devices = [READER, CONTAINER, *(stepped.register(f"controlid:{number}").id for number in range(100, 103))]
     for device in devices:
         stepped.poll(device).leave()
@@ -225,7 +225,7 @@ def test_a_sighting_that_could_not_be_written_is_not_lost(
     """
     What a full disk did not take is written when there is room again.
     """
-    monkeypatch.setattr("pushd.core.presence.SIGHTINGS", 1)
+    monkeypatch.setattr("pushd.core.devices.presence.SIGHTINGS", 1)
     for device in (READER, CONTAINER):
         stepped.poll(device, address=HOME).leave()
     stepped.run()

@@ -6,13 +6,13 @@ import pytest
 from twisted.internet.task import Clock
 
 from pushd.config import Config
-from pushd.core.admission import Access, Visitor
+from pushd.core.devices.admission import Access, Visitor
 from pushd.model.device import Admission, ProofKind
 from pushd.model.errors import NotPermitted
 from pushd.model.lifecycle import State
 from pushd.model.token import Role
 from tests.core.conftest import Site
-from tests.core.rooms import CONTAINER, READER, Rooms
+from tests.core.harness import CONTAINER, READER, Rooms
 from tests.store.samples import Said
 
 INSIDE, OUTSIDE = "10.1.2.3", "192.0.2.1"

@@ -7,10 +7,10 @@ A *look* is on its way from the moment when a poll asks the store until it hears
 import pytest
 from twisted.internet.task import Clock
 
-from pushd.model.events import EventType
+from pushd.model.event import EventType
 from pushd.model.lifecycle import State
-from pushd.store.values import Settlement
-from tests.core.rooms import READER, HeldPoll, Rooms
+from pushd.store.filters import Settlement
+from tests.core.harness import READER, HeldPoll, Rooms
 from tests.stepped import SteppedLane
 
 HOLD = 10.0

@@ -9,12 +9,12 @@ import pytest
 from twisted.internet.task import Clock
 
 from pushd.config import Config
-from pushd.core.admission import Access, Visitor
+from pushd.core.devices.admission import Access, Visitor
 from pushd.model.device import Admission, PresenceState, ProofKind
 from pushd.model.lifecycle import State
 from pushd.model.token import Role
-from pushd.store.sqlite import SqliteStore
-from tests.core.rooms import CONTAINER, READER, Rooms, build_rooms
+from pushd.store.sqlite.store import SqliteStore
+from tests.core.harness import CONTAINER, READER, Rooms, build_rooms
 
 Start = Callable[[], Rooms]
 

@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from pushd.model.device import PresenceState
 from pushd.model.errors import DeviceSignedOff
 from pushd.model.lifecycle import State
-from tests.core.rooms import CONTAINER, Rooms
+from tests.core.harness import CONTAINER, Rooms
 
 
 def test_a_poll_outlives_its_sign_off_by_a_second(rooms: Rooms, clock: Clock) -> None:

@@ -5,10 +5,10 @@ Tests of what the clock ends: leases, and times to live.
 import pytest
 from twisted.internet.task import Clock
 
-from pushd.core import outbox
-from pushd.model.events import EventType
+from pushd.core.commands import command_queue
+from pushd.model.event import EventType
 from pushd.model.lifecycle import Delivery, State
-from tests.core.rooms import CONTAINER, READER, Rooms
+from tests.core.harness import CONTAINER, READER, Rooms
 
 LEASE = 30.0
 
@@ -146,7 +146,7 @@ def test_a_crowd_is_swept_in_one_go(rooms: Rooms, clock: Clock, monkeypatch: pyt
     """
     However many end in one moment, the sweep ends them all, a few in each transaction.
     """
-    monkeypatch.setattr(outbox, "SWEEP_LIMIT", 3)
+    monkeypatch.setattr(command_queue, "SWEEP_LIMIT", 3)
     late = [rooms.put(READER, ttl=10) for _ in range(7)]
     lost = [rooms.send(CONTAINER, lease=10) for _ in range(6)]
     clock.advance(10)

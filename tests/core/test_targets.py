@@ -1,12 +1,12 @@
 """
-Tests of :mod:`pushd.core.targets`: where webhooks may be sent.
+Tests of :mod:`pushd.core.egress_policy`: where webhooks may be sent.
 """
 
 from ipaddress import ip_network
 
 import pytest
 
-from pushd.core.targets import TargetRefused, Targets
+from pushd.core.egress_policy import TargetRefused, Targets
 from pushd.model.errors import InvalidFields
 
 PUBLIC = ("93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946", "2002:5db8:d822::", "64:ff9b::5db8:d822")

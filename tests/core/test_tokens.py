@@ -4,7 +4,7 @@ Tests of tokens, and of the secrets that they and devices are made of.
 
 from pushd.core.secrets import digest, make_secret
 from pushd.model.token import Role
-from tests.core.rooms import Rooms
+from tests.core.harness import Rooms
 
 
 def test_a_token_is_found_by_its_secret(rooms: Rooms) -> None:

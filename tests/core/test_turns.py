@@ -6,8 +6,8 @@ import pytest
 from twisted.internet.task import Clock
 
 from pushd.model.lifecycle import Delivery, State
-from pushd.store.values import Settlement
-from tests.core.rooms import CONTAINER, READER, Rooms
+from pushd.store.filters import Settlement
+from tests.core.harness import CONTAINER, READER, Rooms
 
 LEASE = 60.0
 """Seconds of a Control iD command's lease."""

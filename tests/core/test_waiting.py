@@ -9,8 +9,8 @@ from twisted.internet.task import Clock
 from pushd.model.command import Command
 from pushd.model.errors import UnknownCommand
 from pushd.model.lifecycle import State
-from pushd.store.values import Settlement
-from tests.core.rooms import CONTAINER, READER, Rooms, result_of
+from pushd.store.filters import Settlement
+from tests.core.harness import CONTAINER, READER, Rooms, result_of
 from tests.stepped import SteppedLane
 from tests.store.samples import BROKE, GARBLED
 

@@ -4,9 +4,9 @@ Tests of polls that meet others of their device, and of the device's goodbye.
 
 from twisted.internet.task import Clock
 
-from pushd.core.wakeups import STORM_DELAY, STORM_SECONDS
-from pushd.model.events import EventType
-from tests.core.rooms import CONTAINER, READER, HeldPoll, Rooms
+from pushd.core.polling.poll_registry import STORM_DELAY, STORM_SECONDS
+from pushd.model.event import EventType
+from tests.core.harness import CONTAINER, READER, HeldPoll, Rooms
 
 
 def conflicts(rooms: Rooms) -> int:

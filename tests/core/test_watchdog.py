@@ -10,16 +10,16 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from pushd.assembly import build_core
 from pushd.config import Config
 from pushd.core.clocks import Clocks
-from pushd.core.watchdog import PIECE
+from pushd.core.devices.offline_detector import PIECE
 from pushd.model.device import PresenceState
 from pushd.model.errors import Unavailable
-from pushd.rounds import Round
-from pushd.store.sqlite import MEMORY, SqliteStore
+from pushd.periodic import Round
+from pushd.store.sqlite.store import MEMORY, SqliteStore
+from pushd.wiring import build_core
 from tests.core.conftest import Site
-from tests.core.rooms import CONTAINER, EPOCH, READER, Rooms, Wall
+from tests.core.harness import CONTAINER, EPOCH, READER, Rooms, Wall
 from tests.stepped import SteppedLane
 
 T = TypeVar("T")
@@ -282,7 +282,7 @@ def test_a_crowd_that_listens_is_dealt_with_in_pieces(
     """
     Those who are only moved on are so a few at a time, too, and none of them is told.
     """
-    monkeypatch.setattr("pushd.core.watchdog.PIECE", 2)
+    monkeypatch.setattr("pushd.core.devices.offline_detector.PIECE", 2)
     rooms = site.build()
     for number in range(100, 105):
         rooms.poll(rooms.register(f"controlid:{number}", heartbeat_timeout=3, hold=50).id)

@@ -6,7 +6,7 @@ from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushd.core.wheel import Wheel
+from pushd.core.timers import Wheel
 
 START = 1000
 PIECES = 3

@@ -4,7 +4,7 @@ What is in the database of a stepped store, read past the lane that takes the st
 
 from sqlite3 import Row
 
-from pushd.store.sqlite_connection import SqliteConnection
+from pushd.store.sqlite.connection import SqliteConnection
 from tests.stepped import SteppedStore
 
 _CLAIMABLE = (

@@ -5,7 +5,7 @@ What the tests of the dialects share.
 import pytest
 
 from tests.dialects.speakers import SPEAKERS, Speaker
-from tests.house import build_house, house
+from tests.in_memory_server import build_house, house
 
 __all__ = ["build_house", "house", "speaker"]
 

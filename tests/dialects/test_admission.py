@@ -4,10 +4,10 @@ Tests of who is served on the device port, in both dialects.
 
 import pytest
 
-from pushd.core.admission import Mode
+from pushd.core.devices.admission import Mode
 from tests.connection import Connection
 from tests.dialects.speakers import Speaker
-from tests.house import BuildHouse, House
+from tests.in_memory_server import BuildHouse, House
 
 WAYS = ["closed", "blocked", "not-in-network", "no-secret", "another's-secret"]
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from pushd.store.sqlite import MEMORY, SqliteStore
-from pushd.store.values import Claim
+from pushd.store.filters import Claim
+from pushd.store.sqlite.store import MEMORY, SqliteStore
 from tests.connection import Connection
 from tests.dialects.speakers import Speaker
-from tests.house import BuildHouse, House
+from tests.in_memory_server import BuildHouse, House
 
 
 def is_idle(poll: Connection, speaker: Speaker) -> bool:

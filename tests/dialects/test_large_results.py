@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pushd.web.bodies import LARGE, SMALL
+from pushd.http.bodies import LARGE, SMALL
 from tests.dialects.speakers import READER, Speaker
-from tests.house import House
+from tests.in_memory_server import House
 
 TWELVE_MEGABYTES = 12 * 1024 * 1024
 

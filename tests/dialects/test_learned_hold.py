@@ -12,16 +12,16 @@ from hyperlink import DecodedURL
 from treq.client import HTTPClient
 from treq.testing import StubTreq
 
-from pushd.simulator.controlid import ControlIdDevice
+from pushd.simulator.controlid.device import ControlIdDevice
+from pushd.simulator.controlid.local_api import LocalApi
+from pushd.simulator.http import Line
 from pushd.simulator.journal import Journal
-from pushd.simulator.line import Line
-from pushd.simulator.local_api import LocalApi
-from pushd.simulator.push_service import PushService
-from pushd.simulator.servereye import ServerEyeDevice
-from pushd.store.sqlite import SqliteStore
+from pushd.simulator.servereye.device import ServerEyeDevice
+from pushd.simulator.servereye.push_service import PushService
+from pushd.store.sqlite.store import SqliteStore
 from tests.connection import request
 from tests.dialects.proxies import Cut, Proxy, both_sides, with_504, with_504_dangling
-from tests.house import BuildHouse, House, now
+from tests.in_memory_server import BuildHouse, House, now
 
 NUMBER = "4408801109440101"
 READER = f"controlid:{NUMBER}"

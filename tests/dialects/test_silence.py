@@ -4,10 +4,10 @@ Tests of what both dialects have in common when a device falls silent, over byte
 
 import pytest
 
-from pushd.core.admission import Mode
+from pushd.core.devices.admission import Mode
 from tests.connection import Connection
 from tests.dialects.speakers import READER, SPEAKERS, Speaker
-from tests.house import BuildHouse, House
+from tests.in_memory_server import BuildHouse, House
 
 TIMEOUT = 5
 

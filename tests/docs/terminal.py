@@ -20,7 +20,7 @@ _STARTED = re.compile(r"HouseSite starting on (\d+)")
 _READY = "The admin's token is in"
 
 # what `pip install` makes; where the tests run without it, it is missing
-_PUSHCTL = f"#!/bin/sh\nexec {sys.executable} -c 'from pushd.client.main import main; main()' \"$@\"\n"
+_PUSHCTL = f"#!/bin/sh\nexec {sys.executable} -c 'from pushd.pushctl.main import main; main()' \"$@\"\n"
 
 
 def free_port() -> str:

@@ -12,11 +12,11 @@ import pytest
 from attrs import evolve, field, fields, frozen
 
 import pushd.admin
+from pushd.http.router import Router
 from pushd.model.alert import Alert
 from pushd.model.command import Command
 from pushd.model.device import Device, Load, Orphan
 from pushd.model.webhook import Attempt, Webhook
-from pushd.web.router import Router
 from tests.docs.pages import EXAMPLES, example, page
 from tests.docs.terminal import Desk, Shown, Terminal, free_port
 

@@ -5,7 +5,7 @@ The page about events names what there is, and its example does what it says.
 import re
 import sys
 
-from pushd.model.events import EventType
+from pushd.model.event import EventType
 from tests.docs.pages import example, page
 from tests.docs.terminal import Desk
 

@@ -6,10 +6,10 @@ import click
 from twisted.python import usage
 
 from pushd import tap
-from pushd.assembly import NAMES
-from pushd.client.main import cli
 from pushd.config import Config, read_config
+from pushd.pushctl.main import cli
 from pushd.simulator import tap as simulator
+from pushd.wiring import NAMES
 from tests.docs.pages import EXAMPLES, options, page
 
 _OF_TWISTED = {"help", "version"}

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from pushd.model.alert import AlertRules
 from pushd.model.device import Device, PresenceState, Sighting
-from pushd.model.moments import Now
-from pushd.store.sqlite import SqliteStore
-from tests.alerts.mailserver import HOST, MailServer
-from tests.house import now
+from pushd.model.timestamps import Now
+from pushd.store.sqlite.store import SqliteStore
+from tests.in_memory_server import now
 from tests.integration.conftest import MakeServer
 from tests.integration.server import Server, until
+from tests.notifications.mailserver import HOST, MailServer
 
 SITE = [f"controlid:{number}" for number in range(1, 7)]
 ADDRESS = "198.51.100.7"

@@ -9,8 +9,8 @@ from socket import socket
 
 import pytest
 
-from pushd.model.moments import Now
-from pushd.store.sqlite import SqliteStore
+from pushd.model.timestamps import Now
+from pushd.store.sqlite.store import SqliteStore
 from tests.integration.calls import HOST
 from tests.integration.conftest import MakeServer
 from tests.integration.server import Server

@@ -12,9 +12,9 @@ from time import monotonic
 
 from attrs import define, field
 
-from pushd.model.moments import Now
-from pushd.store.sqlite import SqliteStore
-from tests.house import now
+from pushd.model.timestamps import Now
+from pushd.store.sqlite.store import SqliteStore
+from tests.in_memory_server import now
 from tests.integration.calls import HOST, PATIENCE
 from tests.integration.conftest import MakeServer
 from tests.integration.server import Server, until

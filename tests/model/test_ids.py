@@ -8,7 +8,7 @@ from uuid import UUID
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pushd.model.ids import IdSource
+from pushd.model.uuid7 import IdSource
 
 LATEST = (1 << 48) - 1
 MOMENT = 1_800_000_000_000

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pushd.lib.strict_json import MAX_DEPTH, MAX_LINE, below, compact, decode, flaws, one_line, parse, write
 from pushd.model.errors import UnreadableBody
-from pushd.model.jsontext import MAX_DEPTH, MAX_LINE, below, compact, decode, flaws, one_line, parse, write
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

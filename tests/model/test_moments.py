@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushd.model.moments import MAX_MOMENT, MIN_MOMENT, from_rfc3339, milliseconds, to_rfc3339
+from pushd.model.timestamps import MAX_MOMENT, MIN_MOMENT, from_rfc3339, milliseconds, to_rfc3339
 
 MOMENT = 1_767_323_045_678
 WRITTEN = "2026-01-02T03:04:05.678Z"

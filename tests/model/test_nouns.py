@@ -6,7 +6,7 @@ import pytest
 
 from pushd.model.dialect import Dialect
 from pushd.model.errors import Conflict, EventsPurged, FieldError, InvalidFields
-from pushd.model.events import EventType
+from pushd.model.event import EventType
 
 PROMISED_EVENTS = """
     device.registered device.pending device.approved device.blocked device.deleted device.online device.offline

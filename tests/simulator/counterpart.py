@@ -13,7 +13,7 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from pushd.simulator.line import Line
+from pushd.simulator.http import Line
 
 
 @define(eq=False)

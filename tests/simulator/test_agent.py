@@ -4,7 +4,7 @@ What a simulated Server-Eye container makes of the words that it is sent.
 
 import pytest
 
-from pushd.simulator.agent import Agent, Outcome
+from pushd.simulator.servereye.actions import Agent, Outcome
 
 
 def perform(agent: Agent, control: str, data: str = "") -> Outcome:

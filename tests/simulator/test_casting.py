@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis.strategies import integers
 
 from pushd.simulator.casting import cast, check_moods, programme
-from pushd.simulator.moods import read_mood
 from pushd.simulator.names import controlid_ids, servereye_ids
-from pushd.simulator.plan import Plan
+from pushd.simulator.options import Plan
+from pushd.simulator.scenarios import read_mood
 
 NEAR = DecodedURL.from_text("http://127.0.0.1:8080")
 

@@ -5,8 +5,8 @@ What simulated devices complain of.
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 
-from pushd.simulator.complaints import Complaints
-from pushd.simulator.line import HungUp, NoAnswer
+from pushd.simulator.http import HungUp, NoAnswer
+from pushd.simulator.log_throttle import Complaints
 
 
 def test_few_lines(clock: Clock) -> None:

@@ -10,10 +10,10 @@ from unittest.mock import ANY
 
 import pytest
 
-from pushd.simulator.controlid import ControlIdDevice
+from pushd.simulator.controlid.device import ControlIdDevice
+from pushd.simulator.controlid.local_api import LocalApi
 from pushd.simulator.faults import Fault, Faults
 from pushd.simulator.journal import Journal
-from pushd.simulator.local_api import LocalApi
 from tests.simulator.counterpart import Asked, Counterpart
 
 NUMBER = "4408801109440101"

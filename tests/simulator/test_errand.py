@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from pushd.simulator.errand import Errand
 from pushd.simulator.faults import Fault, Faults
-from pushd.simulator.push_service import PushService
+from pushd.simulator.servereye.message_task import Errand
+from pushd.simulator.servereye.push_service import PushService
 from tests.simulator.counterpart import Counterpart
 
 ACK = "/push/c1/ack/m1"

@@ -12,9 +12,9 @@ from twisted.internet.testing import MemoryReactorClock
 
 from pushd.simulator.faults import Fault
 from pushd.simulator.fleet import Fleet
+from pushd.simulator.http import Line
 from pushd.simulator.journal import Journal
-from pushd.simulator.line import Line
-from pushd.simulator.plan import Plan
+from pushd.simulator.options import Plan
 from pushd.simulator.workshop import MakeLine, Workshop, assemble
 from tests.simulator.counterpart import Counterpart
 

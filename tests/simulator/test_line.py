@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from pushd.simulator.line import AT_ONCE, NoAnswer, Reading
+from pushd.simulator.http import AT_ONCE, NoAnswer, Reading
 from tests.simulator.counterpart import Counterpart
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pushd.simulator.local_api import LocalApi
-from pushd.simulator.tables import Refused
+from pushd.simulator.controlid.local_api import LocalApi
+from pushd.simulator.controlid.tables import Refused
 
 PHOTO = b"\xff\xd8\xff\xe0 a photo"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import builds, decimals, integers, none, one_of, sampled_from, text
 
-from pushd.simulator.moods import Change, Mood, Phase, Row, Site, Some, Temper, read_mood
+from pushd.simulator.scenarios import Change, Mood, Phase, Row, Site, Some, Temper, read_mood
 
 COUNTS = integers(1, 999_999)
 SECONDS = decimals(min_value="0.001", max_value=1000, places=3).map(float)

@@ -13,10 +13,10 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.web.client import HTTPConnectionPool
 
 from pushd.simulator.fleet import Fleet
+from pushd.simulator.http import Line
 from pushd.simulator.journal import Journal
-from pushd.simulator.line import Line
-from pushd.simulator.moods import read_mood
-from pushd.simulator.plan import Plan
+from pushd.simulator.options import Plan
+from pushd.simulator.scenarios import read_mood
 from pushd.simulator.workshop import Workshop
 from tests.simulator.counterpart import Counterpart
 

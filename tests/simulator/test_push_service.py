@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 from twisted.internet.defer import Deferred
 
-from pushd.simulator.line import NoAnswer
-from pushd.simulator.push_service import PushService
+from pushd.simulator.http import NoAnswer
+from pushd.simulator.servereye.push_service import PushService
 from tests.simulator.counterpart import Counterpart
 
 CALLS: list[tuple[Callable[[PushService], Awaitable[object]], str, str, bytes]] = [

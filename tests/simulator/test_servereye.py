@@ -13,8 +13,8 @@ from twisted.internet.defer import Deferred
 
 from pushd.simulator.faults import Fault, Faults
 from pushd.simulator.journal import Journal
-from pushd.simulator.push_service import PushService
-from pushd.simulator.servereye import ServerEyeDevice
+from pushd.simulator.servereye.device import ServerEyeDevice
+from pushd.simulator.servereye.push_service import PushService
 from tests.simulator.counterpart import Counterpart
 
 CONTAINER = "0f3b7cbe-9d0c-4a4b-8b53-6f7f6f2f3b1a"

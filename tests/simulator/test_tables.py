@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pushd.simulator.tables import Refused, Tables
+from pushd.simulator.controlid.tables import Refused, Tables
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from hyperlink import DecodedURL
 
 from pushd.simulator.faults import Fault
 from pushd.simulator.fleet import Fleet
-from pushd.simulator.moods import read_mood
 from pushd.simulator.names import controlid_ids, servereye_ids
-from pushd.simulator.plan import Plan
+from pushd.simulator.options import Plan
+from pushd.simulator.scenarios import read_mood
 from pushd.simulator.tap import Options, makeService
 
 

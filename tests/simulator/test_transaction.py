@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pushd.dialects.controlid.wire import Outcome
-from pushd.simulator.transaction import Push, Report, carry_out, endpoint_of
+from pushd.simulator.controlid.transaction import Push, Report, carry_out, endpoint_of
 
 
 def obey(command: Push) -> Outcome:

@@ -14,9 +14,9 @@ from twisted.python.failure import Failure
 
 from pushd.model.command import Command, Draft
 from pushd.model.errors import IllegalMove
-from pushd.model.moments import Now
-from pushd.store.sqlite import SqliteStore
-from pushd.store.values import CommandFilter
+from pushd.model.timestamps import Now
+from pushd.store.filters import CommandFilter
+from pushd.store.sqlite.store import SqliteStore
 from tests.store.plain import PlainCommand, PlainStore
 from tests.store.samples import STEADY, WALL, draft
 

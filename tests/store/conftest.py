@@ -10,11 +10,11 @@ import pytest_twisted  # type: ignore[import-untyped]
 from attrs import define, field
 from twisted.internet.defer import Deferred, succeed
 
-from pushd.model.events import Event
-from pushd.model.moments import Now
+from pushd.model.event import Event
+from pushd.model.timestamps import Now
+from pushd.store.filters import Known
 from pushd.store.interface import IStore
-from pushd.store.sqlite import MEMORY, SqliteStore
-from pushd.store.values import Known
+from pushd.store.sqlite.store import MEMORY, SqliteStore
 from tests.store.samples import DOOR, GATE, at, device
 
 

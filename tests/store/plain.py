@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from attrs import define, field
 
 from pushd.model.lifecycle import ENDED, OUT, RESENDABLE, Delivery, Move, State
-from pushd.model.moments import Now
-from pushd.model.report import Verdict
-from pushd.store.values import Settlement
+from pushd.model.result import Verdict
+from pushd.model.timestamps import Now
+from pushd.store.filters import Settlement
 
 VERDICTS = {Move.SUCCEED: State.SUCCEEDED, Move.FAIL: State.FAILED, Move.GARBLE: State.UNKNOWN}
 RESOLUTIONS = {Move.RESOLVE_SUCCEEDED: State.SUCCEEDED, Move.RESOLVE_FAILED: State.FAILED}

@@ -10,8 +10,8 @@ from attrs import frozen
 from pushd.model.command import Draft, Payload, Terms
 from pushd.model.device import Device
 from pushd.model.lifecycle import Delivery, Move
-from pushd.model.moments import Now
-from pushd.model.report import Report, Verdict
+from pushd.model.result import Report, Verdict
+from pushd.model.timestamps import Now
 
 WALL = 1_800_000_000_000
 STEADY = 5_000_000

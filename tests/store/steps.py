@@ -7,13 +7,13 @@ from typing import Any
 
 from pushd.model.command import Command, Handed
 from pushd.model.device import Device
-from pushd.model.events import Event
+from pushd.model.event import Event
 from pushd.model.lifecycle import State
-from pushd.model.moments import Now
+from pushd.model.timestamps import Now
+from pushd.store.filters import DeviceFilter, EventFilter
 from pushd.store.interface import IStore
+from pushd.store.operations import Verbs
 from pushd.store.transaction import ITransaction, Statement
-from pushd.store.values import DeviceFilter, EventFilter
-from pushd.store.verbs import Verbs
 from tests.store.samples import DOOR, LIMIT, at, draft, ident
 
 

@@ -4,10 +4,10 @@ Tests of what a device's acknowledgement does.
 
 import pytest
 
-from pushd.model.events import Event
+from pushd.model.event import Event
 from pushd.model.lifecycle import State
-from pushd.model.moments import Now
-from pushd.model.report import Verdict
+from pushd.model.result import Verdict
+from pushd.model.timestamps import Now
 from pushd.store.interface import IStore
 from tests.store.samples import AGAIN, BROKE, DOOR, GATE, WORKED, at, by_message, ident, wall
 from tests.store.steps import claim, look, put, send, state, words

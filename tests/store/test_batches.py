@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from pushd.model.events import Event
+from pushd.model.event import Event
 from pushd.model.lifecycle import State
-from pushd.model.report import Report
+from pushd.model.result import Report
+from pushd.store.filters import Claim, Settlement
 from pushd.store.interface import IStore
-from pushd.store.values import Claim, Settlement
 from tests.store.samples import AGAIN, BROKE, DOOR, GARBLED, WORKED, Said, at, ident, together, wall
 from tests.store.steps import look, put, send, state
 

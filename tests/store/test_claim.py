@@ -6,10 +6,10 @@ import pytest
 
 from pushd.model.command import Handed
 from pushd.model.device import Admission
-from pushd.model.events import Event
+from pushd.model.event import Event
 from pushd.model.lifecycle import State
+from pushd.store.filters import Claim
 from pushd.store.interface import IStore
-from pushd.store.values import Claim
 from tests.store.samples import AGAIN, DOOR, GATE, STRANGER, at, by_message, device, ident, wall
 from tests.store.steps import claim, look, put, send, state, words
 

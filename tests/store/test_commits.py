@@ -11,11 +11,11 @@ import pytest
 from twisted.python.failure import Failure
 
 from pushd.model.errors import Unavailable, UnknownDevice
-from pushd.model.events import EventType
-from pushd.store.lanes import Work
-from pushd.store.migration import migrate
-from pushd.store.sqlite import MEMORY
-from pushd.store.sqlite_connection import SqliteConnection, connect
+from pushd.model.event import EventType
+from pushd.store.group_commit import Work
+from pushd.store.sqlite.connection import SqliteConnection, connect
+from pushd.store.sqlite.migrations import migrate
+from pushd.store.sqlite.store import MEMORY
 from pushd.store.transaction import ITransaction, Statement, record
 from tests.store.samples import DOOR, at
 

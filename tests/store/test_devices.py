@@ -9,10 +9,10 @@ from attrs import evolve
 
 from pushd.model.device import Admission, Device, PresenceState
 from pushd.model.errors import DeviceKnown, UnknownDevice
-from pushd.model.events import Event
+from pushd.model.event import Event
 from pushd.model.lifecycle import State
+from pushd.store.filters import DeviceFilter, Settlement
 from pushd.store.interface import IStore
-from pushd.store.values import DeviceFilter, Settlement
 from tests.store.samples import AGAIN, DOOR, GATE, STRANGER, Said, at, by_message, device, ident, wall
 from tests.store.steps import feed, look, one, put, send, state, words
 

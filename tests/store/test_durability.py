@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from pushd.model.lifecycle import State
-from pushd.store.sqlite import SqliteStore
-from pushd.store.values import CommandFilter
+from pushd.store.filters import CommandFilter
+from pushd.store.sqlite.store import SqliteStore
 from tests.store.samples import DOOR, at, ident
 
 ROOT = Path(__file__).parents[2]

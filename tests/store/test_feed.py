@@ -6,9 +6,9 @@ import pytest
 
 from pushd.model.device import PresenceState
 from pushd.model.errors import EventsPurged, InvalidQuery
-from pushd.model.events import Event, EventType
+from pushd.model.event import Event, EventType
+from pushd.store.filters import EventFilter, EventPage
 from pushd.store.interface import IStore
-from pushd.store.values import EventFilter, EventPage
 from tests.store.conftest import Shelf
 from tests.store.samples import DOOR, GATE, at, ident, wall
 from tests.store.steps import feed, put, send, tamper, words

@@ -9,11 +9,11 @@ import pytest
 from pushd.fsck import inspect
 from pushd.model.device import ProofKind
 from pushd.model.lifecycle import Move
-from pushd.model.moments import Now
+from pushd.model.timestamps import Now
 from pushd.model.webhook import Attempt, Progress, Webhook
-from pushd.store.fsck import CHECKS
 from pushd.store.interface import IStore
-from pushd.store.sqlite import SqliteStore
+from pushd.store.sqlite.store import SqliteStore
+from pushd.store.transactions.consistency import CHECKS
 from tests.store.samples import AGAIN, BROKE, DOOR, GARBLED, GATE, LIMIT, Said, at, by_message, device, draft, ident
 from tests.store.silences import RULES, SITE, alerts, come, fall_silent, move_in
 from tests.store.steps import claim, put, send, tamper

@@ -12,12 +12,12 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
 from pushd.model.errors import DeviceKnown
-from pushd.model.events import Event
-from pushd.store import devices
+from pushd.model.event import Event
+from pushd.store.filters import DeviceFilter, EventFilter
 from pushd.store.interface import IStore
-from pushd.store.sqlite import SqliteStore
+from pushd.store.sqlite.store import SqliteStore
 from pushd.store.transaction import ITransaction
-from pushd.store.values import DeviceFilter, EventFilter
+from pushd.store.transactions import devices
 from tests.store.conftest import Shelf
 from tests.store.samples import DOOR, GATE, LIMIT, at, device, draft
 from tests.store.steps import words

@@ -13,12 +13,12 @@ import pytest
 from attrs import define, field
 from twisted.python.failure import Failure
 
-from pushd.model.moments import Now
-from pushd.store import outcomes, queue, retention
-from pushd.store.lanes import Work
-from pushd.store.sqlite_connection import SqliteConnection, connect
+from benchmarks.fill import fill
+from pushd.model.timestamps import Now
+from pushd.store.group_commit import Work
+from pushd.store.sqlite.connection import SqliteConnection, connect
 from pushd.store.transaction import ITransaction
-from tests.bench.fill import fill
+from pushd.store.transactions import enqueue_claim, results, retention
 from tests.store.samples import LIMIT, Said, by_message, draft, ident
 
 FEW, MANY = 1_000, 40_000
@@ -78,16 +78,18 @@ def cycle(place: Path, commands: int) -> Iterator[tuple[str, tuple[list[str], in
         ):
             uuid = None if device is CONTAINER else "u"
             sent = draft(number, name=device)
-            put = partial(queue.put, draft=sent, queue_signed_off=False, limit=LIMIT, now=moment)
+            put = partial(enqueue_claim.put, draft=sent, queue_signed_off=False, limit=LIMIT, now=moment)
             yield f"put {device}", counter.cost(put)
-            claim = partial(queue.claim, device=device, uuid=uuid, sequential=uuid is not None, limit=1, now=moment)
+            claim = partial(
+                enqueue_claim.claim, device=device, uuid=uuid, sequential=uuid is not None, limit=1, now=moment
+            )
             yield f"claim {device}", counter.cost(claim)
             yield f"idle claim {device}", counter.cost(claim)
-            acknowledge = partial(outcomes.acknowledge, device=device, command=ident(number), now=moment)
+            acknowledge = partial(results.acknowledge, device=device, command=ident(number), now=moment)
             yield f"acknowledge {device}", counter.cost(acknowledge)
-            yield f"settle {device}", counter.cost(partial(outcomes.settle, device=device, report=report, now=moment))
-        yield "expire", counter.cost(partial(outcomes.expire, limit=100, now=moment))
-        yield "lapse", counter.cost(partial(outcomes.lapse, limit=100, now=moment))
+            yield f"settle {device}", counter.cost(partial(results.settle, device=device, report=report, now=moment))
+        yield "expire", counter.cost(partial(results.expire, limit=100, now=moment))
+        yield "lapse", counter.cost(partial(results.lapse, limit=100, now=moment))
         yield "purge nothing", counter.cost(partial(retention.purge, before=0, limit=200))
 
 

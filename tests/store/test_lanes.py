@@ -13,7 +13,17 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from pushd.model.errors import Unavailable
-from pushd.store.lanes import MAX_GROUP, TURN_SECONDS, InlineLane, Lane, ReactorLane, ThreadLane, Verb, Work, fire
+from pushd.store.group_commit import (
+    MAX_GROUP,
+    TURN_SECONDS,
+    InlineLane,
+    Lane,
+    ReactorLane,
+    ThreadLane,
+    Verb,
+    Work,
+    fire,
+)
 from tests.store.gate import Gate
 
 

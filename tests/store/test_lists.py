@@ -9,8 +9,8 @@ import pytest
 from pushd.model.device import Admission, Load, PresenceState
 from pushd.model.errors import UnknownCommand
 from pushd.model.lifecycle import State
+from pushd.store.filters import CommandFilter, DeviceFilter
 from pushd.store.interface import IStore
-from pushd.store.values import CommandFilter, DeviceFilter
 from tests.store.samples import DOOR, GATE, LIMIT, STRANGER, at, by_message, device, draft, ident, wall
 from tests.store.steps import look, put, send
 

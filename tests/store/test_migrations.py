@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from pushd.model.errors import StoreRefused
-from pushd.store.migration import _schemas, migrate
-from pushd.store.sqlite import MEMORY, SqliteStore
-from pushd.store.sqlite_connection import connect
+from pushd.store.sqlite.connection import connect
+from pushd.store.sqlite.migrations import _schemas, migrate
+from pushd.store.sqlite.store import MEMORY, SqliteStore
 from tests.store.samples import at
 
 FIRST = _schemas()[1]

@@ -12,23 +12,23 @@ import pytest
 from attrs import frozen
 
 from pushd.model.lifecycle import ENDED, LIFECYCLE, OUT, Delivery, Guard, Move, State, rules
-from pushd.store import moves
-from pushd.store.migration import migrate
-from pushd.store.sqlite import MEMORY
-from pushd.store.sqlite_connection import connect
+from pushd.store.sqlite.connection import connect
+from pushd.store.sqlite.migrations import migrate
+from pushd.store.sqlite.store import MEMORY
 from pushd.store.transaction import Statement
+from pushd.store.transactions import lifecycle_guards
 from tests.store.samples import STEADY, WALL, ident
 
 STATEMENTS: dict[Move, Statement] = {
-    Move.SEND: moves.SEND,
-    Move.UNSEND: moves.UNSEND,
-    Move.ACKNOWLEDGE: moves.ACKNOWLEDGE,
-    **moves.REPORTS,
-    Move.LAPSE: moves.LAPSE,
-    Move.EXPIRE: moves.EXPIRE,
-    Move.CANCEL: moves.CANCEL,
-    Move.FORGET: moves.FORGET,
-    **moves.RESOLVES,
+    Move.SEND: lifecycle_guards.SEND,
+    Move.UNSEND: lifecycle_guards.UNSEND,
+    Move.ACKNOWLEDGE: lifecycle_guards.ACKNOWLEDGE,
+    **lifecycle_guards.REPORTS,
+    Move.LAPSE: lifecycle_guards.LAPSE,
+    Move.EXPIRE: lifecycle_guards.EXPIRE,
+    Move.CANCEL: lifecycle_guards.CANCEL,
+    Move.FORGET: lifecycle_guards.FORGET,
+    **lifecycle_guards.RESOLVES,
 }
 
 LEASE_MS = 60_000

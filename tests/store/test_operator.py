@@ -7,10 +7,10 @@ from attrs import evolve
 
 from pushd.model.device import Admission, PresenceState
 from pushd.model.errors import DeviceBlocked, DeviceSignedOff, IllegalMove, QueueFull, UnknownCommand
-from pushd.model.events import Event
+from pushd.model.event import Event
 from pushd.model.lifecycle import Move, State
+from pushd.store.filters import Settlement
 from pushd.store.interface import IStore
-from pushd.store.values import Settlement
 from tests.store.samples import AGAIN, BROKE, DOOR, LIMIT, at, by_message, draft, ident, wall
 from tests.store.steps import claim, look, put, send, state, words
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from pushd.model.device import Admission, Orphan
-from pushd.model.events import Event
+from pushd.model.event import Event
 from pushd.model.lifecycle import State
-from pushd.model.report import Verdict
+from pushd.model.result import Verdict
+from pushd.store.filters import Settlement
 from pushd.store.interface import IStore
-from pushd.store.values import Settlement
 from tests.store.samples import BROKE, DOOR, GARBLED, GATE, STRANGER, WORKED, Said, at, by_message, device, ident, wall
 from tests.store.steps import feed, look, send, state, tamper
 

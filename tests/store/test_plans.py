@@ -11,54 +11,54 @@ from functools import partial
 import pytest
 
 from pushd.model.lifecycle import State
-from pushd.store import devices, lists, moves, outcomes, queue, told
-from pushd.store.migration import migrate
-from pushd.store.sqlite import MEMORY
-from pushd.store.sqlite_connection import connect
+from pushd.store.filters import CommandFilter
+from pushd.store.sqlite.connection import connect
+from pushd.store.sqlite.migrations import migrate
+from pushd.store.sqlite.store import MEMORY
 from pushd.store.transaction import Statement
-from pushd.store.values import CommandFilter
+from pushd.store.transactions import command_lookup, devices, enqueue_claim, lifecycle_guards, queries, results
 
 of = partial(CommandFilter, device="d")
 
 HOT = {
-    "candidates of a claim": queue._CANDIDATES,
-    "more queued": queue._MORE,
-    "next due": queue._NEXT_DUE,
-    "what is out": queue._REPEATED,
-    "what is asked before a put": queue._MAY_QUEUE,
-    "idempotency key": queue._BY_KEY,
-    "one command": told._WHOLE,
-    "newest attempt": outcomes._NEWEST,
-    "by uuid": outcomes._BY_UUID,
-    "by message": outcomes._BY_MESSAGE,
-    "latest that lapsed": outcomes._LATEST_LAPSED,
-    "what went together": outcomes._TOGETHER,
-    "trim of orphans": outcomes._TRIM,
-    "what expires": outcomes._EXPIRED,
-    "what lapses": outcomes._LAPSED,
+    "candidates of a claim": enqueue_claim._CANDIDATES,
+    "more queued": enqueue_claim._MORE,
+    "next due": enqueue_claim._NEXT_DUE,
+    "what is out": enqueue_claim._REPEATED,
+    "what is asked before a put": enqueue_claim._MAY_QUEUE,
+    "idempotency key": enqueue_claim._BY_KEY,
+    "one command": command_lookup._WHOLE,
+    "newest attempt": results._NEWEST,
+    "by uuid": results._BY_UUID,
+    "by message": results._BY_MESSAGE,
+    "latest that lapsed": results._LATEST_LAPSED,
+    "what went together": results._TOGETHER,
+    "trim of orphans": results._TRIM,
+    "what expires": results._EXPIRED,
+    "what lapses": results._LAPSED,
     "load of a device": devices._LOAD,
     "open commands of a device": devices._UNENDED,
-    "sign-off of a device": lists._SIGNED_OFF,
-    "last event": lists._LAST,
-    "oldest event": lists._KEPT,
-    "greatest id": lists._LAST_COMMAND,
-    "send": moves.SEND,
-    "unsend": moves.UNSEND,
-    "acknowledge": moves.ACKNOWLEDGE,
-    "lapse": moves.LAPSE,
-    "expire": moves.EXPIRE,
-    "cancel": moves.CANCEL,
+    "sign-off of a device": queries._SIGNED_OFF,
+    "last event": queries._LAST,
+    "oldest event": queries._KEPT,
+    "greatest id": queries._LAST_COMMAND,
+    "send": lifecycle_guards.SEND,
+    "unsend": lifecycle_guards.UNSEND,
+    "acknowledge": lifecycle_guards.ACKNOWLEDGE,
+    "lapse": lifecycle_guards.LAPSE,
+    "expire": lifecycle_guards.EXPIRE,
+    "cancel": lifecycle_guards.CANCEL,
 }
 
 SMALL = ("CONSTANT ROW", "sqlite_sequence", "(subquery-1)")
 """What has a row or two, or no more than its limit, and may be read as a whole."""
 
 OF_ONE_DEVICE = {
-    "candidates of a claim": queue._CANDIDATES,
-    "what is asked before a put": queue._MAY_QUEUE,
-    "more queued": queue._MORE,
-    "next due": queue._NEXT_DUE,
-    "what goes before": lists._AHEAD,
+    "candidates of a claim": enqueue_claim._CANDIDATES,
+    "what is asked before a put": enqueue_claim._MAY_QUEUE,
+    "more queued": enqueue_claim._MORE,
+    "next due": enqueue_claim._NEXT_DUE,
+    "what goes before": queries._AHEAD,
     "load of a device": devices._LOAD,
     "open commands of a device": devices._UNENDED,
 }
@@ -67,17 +67,17 @@ SORTED = ["candidates of a claim", "newest attempt", "by uuid", "latest that lap
 
 
 A_PART_OF_ONE_DEVICE = {
-    "latest that lapsed": (outcomes._LATEST_LAPSED, "attempt_device (device=? AND serial>?)"),
+    "latest that lapsed": (results._LATEST_LAPSED, "attempt_device (device=? AND serial>?)"),
     "commands in a state": (
-        lists.listing(of(state=State.FAILED), None)[0],
+        queries.listing(of(state=State.FAILED), None)[0],
         "command_ended (device=? AND state=?)",
     ),
     "the next of them": (
-        lists.listing(of(state=State.UNKNOWN), "x")[0],
+        queries.listing(of(state=State.UNKNOWN), "x")[0],
         "command_ended (device=? AND state=? AND id<?)",
     ),
     "commands in a state, of all devices": (
-        lists.listing(CommandFilter(state=State.UNKNOWN), None)[0],
+        queries.listing(CommandFilter(state=State.UNKNOWN), None)[0],
         "command_state (state=?)",
     ),
 }
@@ -146,7 +146,7 @@ def test_a_device_does_not_pay_for_its_history(connection: sqlite3.Connection, n
     assert not [step for step in others if "SCAN" in step or "TEMP B-TREE" in step]
 
 
-@pytest.mark.parametrize("statement", [lists._REPORTABLE, lists._QUEUED], ids=lambda one: str(one.description))
+@pytest.mark.parametrize("statement", [queries._REPORTABLE, queries._QUEUED], ids=lambda one: str(one.description))
 def test_a_start_looks_only_at_what_is_open(connection: sqlite3.Connection, statement: Statement) -> None:
     """
     However many commands have ended, a server that starts reads those that have not, and those in doubt.

@@ -4,7 +4,7 @@ Tests of what is kept of a device's comings and goings, and of how much it has t
 
 from pushd.model.alert import AlertRules
 from pushd.model.device import Load, PresenceState, Sighting
-from pushd.model.events import Event
+from pushd.model.event import Event
 from pushd.store.interface import IStore
 from tests.store.samples import DOOR, GATE, STRANGER, at, by_message, ident, wall
 from tests.store.steps import one, put, send, words

@@ -12,9 +12,9 @@ from hypothesis.stateful import Bundle, initialize, invariant, rule, run_state_m
 
 from pushd.model.command import Handed
 from pushd.model.lifecycle import OUT, Delivery, Move, State
-from pushd.model.moments import Now
-from pushd.model.report import Verdict
-from pushd.store.values import Settlement
+from pushd.model.result import Verdict
+from pushd.model.timestamps import Now
+from pushd.store.filters import Settlement
 from tests.store.both import ALL, Both, allowed, result_of
 from tests.store.samples import BROKE, DOOR, GARBLED, LIMIT, WORKED, Said, device, ident
 

@@ -6,7 +6,7 @@ import pytest
 
 from pushd.model.device import Proof, ProofKind
 from pushd.model.errors import UnknownDevice
-from pushd.model.events import Event
+from pushd.model.event import Event
 from pushd.model.token import Role, Token
 from pushd.store.interface import IStore
 from tests.store.conftest import Shelf

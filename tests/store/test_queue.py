@@ -17,9 +17,9 @@ from pushd.model.errors import (
     UnknownCommand,
     UnknownDevice,
 )
-from pushd.model.events import Event
+from pushd.model.event import Event
 from pushd.model.lifecycle import Delivery, State
-from pushd.model.moments import MAX_MOMENT
+from pushd.model.timestamps import MAX_MOMENT
 from pushd.store.interface import IStore
 from tests.store.samples import AGAIN, DOOR, GATE, LIMIT, STRANGER, at, device, draft, ident, wall
 from tests.store.steps import feed, look, put, send, words

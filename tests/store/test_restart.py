@@ -6,9 +6,9 @@ import pytest
 
 from pushd.model.device import Admission, PresenceState, Sighting
 from pushd.model.lifecycle import State
-from pushd.model.moments import Now
+from pushd.model.timestamps import Now
+from pushd.store.filters import CommandFilter, DeviceFilter, Settlement
 from pushd.store.interface import IStore
-from pushd.store.values import CommandFilter, DeviceFilter, Settlement
 from tests.store.conftest import Shelf
 from tests.store.samples import (
     AGAIN,

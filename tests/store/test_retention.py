@@ -8,8 +8,8 @@ import pytest
 
 from pushd.model.errors import EventsPurged, UnknownAlert, UnknownCommand
 from pushd.model.lifecycle import State
+from pushd.store.filters import CommandFilter, EventFilter, Settlement
 from pushd.store.interface import IStore
-from pushd.store.values import CommandFilter, EventFilter, Settlement
 from tests.store.samples import BROKE, DOOR, GATE, LIMIT, Said, at, by_message, draft, ident, wall
 from tests.store.silences import SITE, alerts, come, fall_silent, move_in
 from tests.store.steps import count, feed, look, put, send, state

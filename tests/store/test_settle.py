@@ -4,12 +4,12 @@ Tests of how a report finds its command, and what it does to it.
 
 import pytest
 
-from pushd.model.events import Event
+from pushd.model.event import Event
 from pushd.model.lifecycle import State
-from pushd.model.report import Verdict
+from pushd.model.result import Verdict
+from pushd.store.filters import Settlement
 from pushd.store.interface import IStore
-from pushd.store.outcomes import LOOKED_BACK
-from pushd.store.values import Settlement
+from pushd.store.transactions.results import LOOKED_BACK
 from tests.store.samples import AGAIN, BROKE, DOOR, GARBLED, WORKED, Said, at, by_message, ident, wall
 from tests.store.steps import claim, look, put, send, state, tamper
 

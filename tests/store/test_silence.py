@@ -8,7 +8,7 @@ from attrs import evolve
 from pushd.model.alert import AlertKind, AlertRules
 from pushd.model.device import Admission, PresenceState
 from pushd.model.errors import UnknownAlert
-from pushd.model.events import Event
+from pushd.model.event import Event
 from pushd.store.interface import IStore
 from tests.store.conftest import Shelf
 from tests.store.samples import DOOR, GATE, STRANGER, at, device, wall

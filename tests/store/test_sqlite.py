@@ -11,7 +11,7 @@ import pytest
 from pushd.model.errors import StoreRefused, Unavailable
 from pushd.model.lifecycle import State
 from pushd.store.interface import IStore
-from pushd.store.sqlite import SqliteStore
+from pushd.store.sqlite.store import SqliteStore
 from tests.store.conftest import Shelf
 from tests.store.samples import DOOR, LIMIT, at, device, draft
 from tests.store.steps import put, state

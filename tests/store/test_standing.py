@@ -6,9 +6,9 @@ import pytest
 
 from pushd.model.errors import UnknownCommand
 from pushd.model.lifecycle import State
-from pushd.model.moments import Now
+from pushd.model.timestamps import Now
+from pushd.store.filters import Standing
 from pushd.store.interface import IStore
-from pushd.store.values import Standing
 from tests.store.samples import DOOR, GATE, STEADY, at, by_message, ident, wall
 from tests.store.steps import put, send
 

@@ -6,9 +6,9 @@ import pytest
 from zope.interface.verify import verifyObject
 
 from pushd.model.errors import Unavailable
-from pushd.model.events import Event, EventType
+from pushd.model.event import Event, EventType
+from pushd.store.filters import Known
 from pushd.store.interface import IStore
-from pushd.store.values import Known
 from tests.store.conftest import Shelf
 from tests.store.samples import DOOR, LIMIT, at, device, draft
 from tests.store.steps import claim, feed, put, words

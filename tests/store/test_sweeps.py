@@ -4,9 +4,9 @@ Tests of what the clock does to commands.
 
 import pytest
 
-from pushd.model.events import Event
+from pushd.model.event import Event
 from pushd.model.lifecycle import State
-from pushd.model.moments import Now
+from pushd.model.timestamps import Now
 from pushd.store.interface import IStore
 from tests.store.samples import AGAIN, DOOR, STEADY, WALL, at, by_message, draft, ident, wall
 from tests.store.steps import claim, look, put, send, state, words

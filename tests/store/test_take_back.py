@@ -6,11 +6,11 @@ import pytest
 
 from pushd.model.command import Handed
 from pushd.model.errors import IllegalMove, UnknownCommand
-from pushd.model.events import Event
+from pushd.model.event import Event
 from pushd.model.lifecycle import State
-from pushd.model.report import Verdict
+from pushd.model.result import Verdict
+from pushd.store.filters import Settlement
 from pushd.store.interface import IStore
-from pushd.store.values import Settlement
 from tests.store.samples import AGAIN, BROKE, DOOR, WORKED, Said, at, by_message, draft, ident, together, wall
 from tests.store.steps import claim, look, put, send, state, words
 

@@ -6,7 +6,7 @@ import pytest
 
 from pushd.model.alert import AlertRules
 from pushd.model.errors import InvalidFields, TooManyWebhooks, UnknownWebhook
-from pushd.model.events import Event, EventType
+from pushd.model.event import Event, EventType
 from pushd.model.webhook import MAX_DELIVERIES, MAX_WEBHOOKS, Attempt, Failing, Progress, Secret, Webhook
 from pushd.store.interface import IStore
 from tests.store.samples import WALL, at, ident, wall

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 
 from pushd.model.command import Command
-from pushd.store.sqlite import SqliteStore
+from pushd.store.sqlite.store import SqliteStore
 from tests.store.samples import AGAIN, DOOR, at, by_message, device, draft
 
 AT_ONCE = 5

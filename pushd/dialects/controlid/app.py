@@ -13,18 +13,18 @@ from attrs import define
 from twisted.python.failure import Failure
 from twisted.web.http import parse_qs
 
-from pushd.core.admission import Visitor
-from pushd.core.reception import Reception
+from pushd.core.devices.admission import Visitor
+from pushd.core.devices.device_service import Reception
 from pushd.dialects.controlid import wire
 from pushd.dialects.controlid.dialect import CONTROL_ID
+from pushd.http.answers import answer
+from pushd.http.bodies import LARGE, SMALL, InThread, parse
+from pushd.http.client_address import Networks, client_address
+from pushd.http.device_port import Door
+from pushd.http.error_status import status
+from pushd.http.request import HouseRequest
+from pushd.http.router import Router
 from pushd.model.errors import InvalidQuery, NotPermitted
-from pushd.web.address import Networks, client_address
-from pushd.web.answers import answer
-from pushd.web.bodies import LARGE, SMALL, InThread, parse
-from pushd.web.doors import Door
-from pushd.web.errors import status
-from pushd.web.request import HouseRequest
-from pushd.web.router import Router
 
 PATHS = re.compile(rb"/(?:push|result)")
 """What the device appends to its base."""

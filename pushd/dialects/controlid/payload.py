@@ -6,10 +6,10 @@ from binascii import a2b_base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pushd.dialects.controlid.report import bare, numbered, reference
+from pushd.dialects.controlid.result import bare, numbered, reference
+from pushd.lib.strict_json import below, flaws
 from pushd.model.command import Payload
 from pushd.model.errors import FieldError, InvalidFields
-from pushd.model.jsontext import below, flaws
 
 _ROOT = "#/payload"
 _VERBS = ("GET", "POST")

@@ -14,11 +14,11 @@ from urllib.parse import parse_qsl
 
 from attrs import frozen
 
-from pushd.dialects.controlid.report import Answer, ControlIdReport, numbered, read_answer, read_transactions
-from pushd.model import jsontext
+from pushd.dialects.controlid.result import Answer, ControlIdReport, numbered, read_answer, read_transactions
+from pushd.lib import strict_json
 from pushd.model.command import Payload
 from pushd.model.errors import InvalidQuery, UnreadableBody
-from pushd.model.report import RAW_LIMIT
+from pushd.model.result import RAW_LIMIT
 
 __all__ = [
     "IDLE",
@@ -106,7 +106,7 @@ def write_push(payload: Payload) -> bytes:
     """
     if "transactions" in payload:
         payload = {**payload, "transactions": numbered(payload["transactions"])}
-    return jsontext.write(payload).encode()
+    return strict_json.write(payload).encode()
 
 
 def write_pushes(payloads: Sequence[Payload]) -> bytes:
@@ -124,10 +124,10 @@ def read_push(body: bytes) -> Payload | None:
 
     :raises UnreadableBody: if it is neither empty nor a JSON object.
     """
-    text = jsontext.decode(body)
+    text = strict_json.decode(body)
     if not text.strip():
         return None
-    payload = jsontext.parse(text)
+    payload = strict_json.parse(text)
     if not isinstance(payload, dict):
         raise UnreadableBody("A command must be a JSON object.")
     return payload
@@ -141,7 +141,7 @@ def read_result(body: bytes, content_type: str | None, visit: Visit) -> ControlI
         text, fields = _read_fields(body, content_type)
         batch = _read_batch(fields)
     except UnreadableBody:
-        raw = jsontext.write({"raw": b64encode(body).decode("ascii")})
+        raw = strict_json.write({"raw": b64encode(body).decode("ascii")})
         return _report(body, visit, result=raw, unreadable="unreadable result")
     return _report(body, visit, result=text, answer=read_answer(fields), transactions=batch)
 
@@ -158,7 +158,7 @@ def write_result(outcome: Outcome) -> bytes:
     """
     The body in which a device reports what became of a command.
     """
-    return jsontext.write(_told(outcome)).encode()
+    return strict_json.write(_told(outcome)).encode()
 
 
 def write_results(outcomes: Mapping[str, Outcome]) -> bytes:
@@ -166,13 +166,13 @@ def write_results(outcomes: Mapping[str, Outcome]) -> bytes:
     The body in which a device reports what became of a batch, by transactionid; responses are JSON text there.
     """
     results = [_entry(name, outcome) for name, outcome in outcomes.items()]
-    return jsontext.write({"transactions_results": results}).encode()
+    return strict_json.write({"transactions_results": results}).encode()
 
 
 def _entry(name: str, outcome: Outcome) -> dict[str, object]:
     told = _told(outcome)
     if "response" in told and not isinstance(told["response"], str):
-        told["response"] = jsontext.write(told["response"])
+        told["response"] = strict_json.write(told["response"])
     # a device sends a number back where it was sent a string of digits
     number = int(name) if _NUMBER.fullmatch(name) else name
     return {"transactionid": number, "success": outcome.error is None} | told
@@ -198,12 +198,12 @@ def _report(body: bytes, visit: Visit, **read: Any) -> ControlIdReport:
 
 
 def _read_fields(body: bytes, content_type: str | None) -> tuple[str, dict[str, Any]]:
-    text = jsontext.decode(body)
+    text = strict_json.decode(body)
     if text.lstrip().startswith(("{", "[", '"')):  # never a form, though half a JSON text may parse as one
-        fields = jsontext.parse(text)
+        fields = strict_json.parse(text)
     else:
         fields = _read_form(text, declared=(content_type or "").lower().startswith(_FORM))
-        text = jsontext.write(fields)
+        text = strict_json.write(fields)
     if not isinstance(fields, dict):
         raise UnreadableBody("The result is not an object.")
     return text, fields
@@ -221,7 +221,7 @@ def _read_form(text: str, *, declared: bool) -> dict[str, str]:
 def _read_batch(fields: Mapping[str, Any]) -> dict[str, Answer] | None:
     results = fields.get("transactions_results")
     if isinstance(results, str) and results.strip():  # in a form it is JSON text
-        results = jsontext.parse(results)
+        results = strict_json.parse(results)
     if isinstance(results, list):
         return read_transactions(results)
     if "response" in fields or "error" in fields:

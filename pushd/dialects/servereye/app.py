@@ -11,18 +11,18 @@ from urllib.parse import unquote
 from attrs import define
 from twisted.python.failure import Failure
 
-from pushd.core.admission import Visitor
-from pushd.core.reception import Reception
+from pushd.core.devices.admission import Visitor
+from pushd.core.devices.device_service import Reception
 from pushd.dialects.servereye import wire
 from pushd.dialects.servereye.dialect import SERVER_EYE
+from pushd.http.answers import answer
+from pushd.http.bodies import LARGE, SMALL, InThread, parse
+from pushd.http.client_address import Networks, client_address
+from pushd.http.device_port import Door
+from pushd.http.error_status import explain, status
+from pushd.http.request import HouseRequest
+from pushd.http.router import Router
 from pushd.model.errors import InvalidQuery
-from pushd.web.address import Networks, client_address
-from pushd.web.answers import answer
-from pushd.web.bodies import LARGE, SMALL, InThread, parse
-from pushd.web.doors import Door
-from pushd.web.errors import explain, status
-from pushd.web.request import HouseRequest
-from pushd.web.router import Router
 
 VERSIONS = (b"", b"/1", b"/2")
 """Prefixes of all paths."""

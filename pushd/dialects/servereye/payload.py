@@ -4,9 +4,9 @@ What an operator may send to a Server-Eye container, checked before it is accept
 
 from collections.abc import Iterator
 
+from pushd.lib.strict_json import below, flaws
 from pushd.model.command import Payload
 from pushd.model.errors import FieldError, InvalidFields
-from pushd.model.jsontext import below, flaws
 
 _ROOT = "#/payload"
 _FIELDS = frozenset({"control", "message", "data"})

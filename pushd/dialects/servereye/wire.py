@@ -10,11 +10,11 @@ from typing import Any
 
 from attrs import field, frozen
 
-from pushd.model import jsontext
+from pushd.lib import strict_json
 from pushd.model.command import Payload
 from pushd.model.errors import InvalidQuery, UnreadableBody
 from pushd.model.lifecycle import Move
-from pushd.model.report import RAW_LIMIT, Verdict
+from pushd.model.result import RAW_LIMIT, Verdict
 
 _CONTAINER = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 
@@ -37,7 +37,7 @@ class Message:
 @frozen(kw_only=True)
 class ServerEyeReport:
     """
-    A container's result. See :class:`pushd.model.report.Report`.
+    A container's result. See :class:`pushd.model.result.Report`.
     """
 
     message: str
@@ -77,7 +77,7 @@ def canonical(text: str) -> str:
 
 
 def _encode(value: object) -> bytes:
-    return jsontext.write(value).encode()
+    return strict_json.write(value).encode()
 
 
 def write_answer(success: bool, message: str) -> bytes:
@@ -119,7 +119,7 @@ def read_result(body: bytes, message_id: str) -> ServerEyeReport:
     envelope = _envelope(body)
     return ServerEyeReport(
         message=message_id,
-        result=jsontext.decode(body),
+        result=strict_json.decode(body),
         raw=body[:RAW_LIMIT],
         size=len(body),
         verdict=_verdict(envelope),
@@ -144,7 +144,7 @@ def write_result(success: bool, message: str = "", data: object = None) -> bytes
 
 def _text(payload: Payload) -> str:
     data = payload.get("data", "")
-    return data if isinstance(data, str) else jsontext.write(data)
+    return data if isinstance(data, str) else strict_json.write(data)
 
 
 def _message(envelope: dict[str, Any]) -> Message:
@@ -163,7 +163,7 @@ def _message(envelope: dict[str, Any]) -> Message:
 
 
 def _envelope(body: bytes) -> dict[str, Any]:
-    envelope = jsontext.parse(jsontext.decode(body))
+    envelope = strict_json.parse(strict_json.decode(body))
     if not isinstance(envelope, dict) or not isinstance(envelope.get("success"), bool):
         raise UnreadableBody("The body must be an object with a boolean success.")
     return envelope
@@ -172,4 +172,4 @@ def _envelope(body: bytes) -> dict[str, Any]:
 def _verdict(envelope: dict[str, Any]) -> Verdict:
     if envelope["success"]:
         return Verdict(move=Move.SUCCEED)
-    return Verdict(move=Move.FAIL, error=jsontext.one_line(envelope.get("message") or "") or _NO_REASON)
+    return Verdict(move=Move.FAIL, error=strict_json.one_line(envelope.get("message") or "") or _NO_REASON)

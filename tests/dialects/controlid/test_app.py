@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.connection import request
-from tests.house import BuildHouse, House
+from tests.in_memory_server import BuildHouse, House
 
 DEVICE = "controlid:4408801109440198"
 POLL = b"GET /push?deviceId=4408801109440198&uuid=0d9f4bd6 HTTP/1.1\r\nHost: 10.1.1.5:8080\r\nAccept: */*\r\n\r\n"

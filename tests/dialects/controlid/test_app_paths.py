@@ -5,7 +5,7 @@ Tests of :mod:`pushd.dialects.controlid.app`: methods, and the bases that a devi
 import pytest
 
 from tests.connection import request
-from tests.house import BuildHouse, House
+from tests.in_memory_server import BuildHouse, House
 
 DEVICE = "controlid:4408801109440198"
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.connection import Answer, request
-from tests.house import House
+from tests.in_memory_server import House
 
 DEVICE = "controlid:4408801109440198"
 POLL = request("GET /push?deviceId=4408801109440198&uuid=0d9f4bd6")

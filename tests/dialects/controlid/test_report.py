@@ -1,5 +1,5 @@
 """
-Tests of :mod:`pushd.dialects.controlid.report`, over bytes as devices send them.
+Tests of :mod:`pushd.dialects.controlid.result`, over bytes as devices send them.
 """
 
 from typing import Any
@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushd.dialects.controlid import wire
-from pushd.dialects.controlid.report import numbered, reference
+from pushd.dialects.controlid.result import numbered, reference
 from pushd.model.lifecycle import Move
-from pushd.model.report import Verdict
+from pushd.model.result import Verdict
 
 COMMAND = {"endpoint": "load_objects"}
 BATCH = {"transactions": [{"endpoint": "load_objects"}, {"transactionid": "2", "endpoint": "execute_actions"}]}

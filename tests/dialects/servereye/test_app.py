@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.connection import request
-from tests.house import House
+from tests.in_memory_server import House
 
 CONTAINER = "9e2f0b1c4d5a6978"
 DEVICE = f"servereye:{CONTAINER}"

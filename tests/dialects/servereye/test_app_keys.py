@@ -6,7 +6,7 @@ import pytest
 
 from pushd.model.token import Role
 from tests.connection import request
-from tests.house import House
+from tests.in_memory_server import House
 
 DEVICE = "servereye:c"
 PLACES = ["?apiKey={}", "?apikey={}", "x-api-key: {}", "X-Api-Key: {}"]

@@ -5,7 +5,7 @@ Tests of :mod:`pushd.dialects.servereye.app`: sign-offs, over bytes.
 import pytest
 
 from tests.connection import request
-from tests.house import House
+from tests.in_memory_server import House
 
 DEVICE = "servereye:c"
 POLL = request("GET /push/c")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pushd.dialects.servereye import wire
 from pushd.model.errors import UnreadableBody
 from pushd.model.lifecycle import Move
-from pushd.model.report import Verdict
+from pushd.model.result import Verdict
 
 MESSAGE = "01928f6e-7c5b-7aaa-8bbb-123456789abc"
 PAYLOAD = {"control": "REFRESH_AGENT"}

@@ -1,0 +1,38 @@
+"""
+Problems: errors as ``application/problem+json`` (RFC 9457), pointing at the field where one is at fault.
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+from twisted.python.failure import Failure
+
+from pushd.http.answers import answer
+from pushd.http.error_status import explain, status
+from pushd.http.request import HouseRequest
+from pushd.lib import strict_json
+from pushd.model.errors import Conflict, EventsPurged, InvalidFields
+
+PROBLEM = b"application/problem+json"
+
+
+def problem(request: HouseRequest, failure: Failure) -> bytes:
+    """
+    The answer to a request that failed.
+    """
+    code = status(request, failure)
+    if code == HTTPStatus.UNAUTHORIZED:
+        request.setHeader(b"WWW-Authenticate", b'Bearer realm="pushd"')
+    body: dict[str, Any] = {"type": _kind(failure.value), "title": HTTPStatus(code).phrase, "status": code}
+    body["detail"] = explain(failure)
+    if isinstance(failure.value, InvalidFields):
+        body["errors"] = [{"pointer": error.pointer, "detail": error.detail} for error in failure.value.errors]
+    if isinstance(failure.value, EventsPurged):
+        body["oldest"] = str(failure.value.oldest)
+    return answer(request, strict_json.write(body).encode(), PROBLEM)
+
+
+def _kind(error: BaseException | None) -> str:
+    if isinstance(error, Conflict):
+        return error.kind
+    return "events-purged" if isinstance(error, EventsPurged) else "about:blank"

@@ -1,0 +1,88 @@
+"""
+All rooms of the core together: what a server is, without its doors.
+"""
+
+from attrs import define
+
+from pushd.core.alerts import Alerts
+from pushd.core.clocks import Clocks
+from pushd.core.commands.command_queue import Outbox
+from pushd.core.commands.drafts import Drafts
+from pushd.core.commands.operator import Review
+from pushd.core.credentials import Tokens
+from pushd.core.devices.device_service import Reception
+from pushd.core.devices.offline_detector import Watchdog
+from pushd.core.devices.presence import Presence
+from pushd.core.devices.registry import Fleet
+from pushd.core.events.feed import Feed
+from pushd.core.polling.poll_registry import Wakeups
+from pushd.core.webhooks import Webhooks
+from pushd.store.interface import IStore
+
+DAY = 86_400_000
+"""Milliseconds."""
+
+
+@define(eq=False)
+class Core:
+    """
+    The rooms of the core, built over one store.
+    """
+
+    store: IStore
+    clocks: Clocks
+    fleet: Fleet
+    tokens: Tokens
+    presence: Presence
+    watchdog: Watchdog
+    wakeups: Wakeups
+    drafts: Drafts
+    outbox: Outbox
+    review: Review
+    feed: Feed
+    alerts: Alerts
+    reception: Reception
+    webhooks: Webhooks
+    keep: int
+    """Days."""
+
+    def recall(self) -> None:
+        """
+        Open the store, and let each room start from what it knows.
+        """
+        known = self.store.open(self.clocks.now())
+        for room in (self.presence, self.fleet, self.tokens, self.outbox.queued, self.outbox.reportable):
+            room.recall(known)
+        self.drafts.ids.after(known.last_command)
+        self.watchdog.start()
+
+    async def sweep(self) -> None:
+        """
+        The clock's part in commands, every second.
+        """
+        self.clocks.tick()
+        await self.outbox.sweep()
+        try:
+            await self.presence.catch_up()  # who is back must not be missed
+        finally:
+            await self.alerts.sweep()
+
+    async def watch(self) -> None:
+        """
+        The clock's part in presence, every second; neither of the two waits for the other.
+        """
+        self.clocks.tick()  # a stall of ours is given back before silence is judged
+        await self.watchdog.round()
+
+    async def purge(self) -> None:
+        """
+        Forget what was kept for long enough.
+        """
+        await self.outbox.purge(self.clocks.wall_now() - self.keep * DAY)
+
+    def drain(self) -> None:
+        """
+        Let everybody who waits go.
+        """
+        self.outbox.drain()
+        self.feed.drain()

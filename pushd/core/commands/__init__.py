@@ -1,0 +1,3 @@
+"""
+Commands: enqueue, dispatch, settle, explain.
+"""

@@ -1,0 +1,62 @@
+"""
+Drafts: what a sender asks for, checked, before it is accepted.
+"""
+
+from collections.abc import Mapping
+
+from attrs import define
+
+from pushd.model.command import Draft, Payload, Terms
+from pushd.model.dialect import Dialect
+from pushd.model.uuid7 import IdSource
+
+
+@define(eq=False)
+class Drafts:
+    """
+    Checks payloads and terms, and makes drafts of them.
+    """
+
+    ids: IdSource
+    dialects: Mapping[str, Dialect]
+
+    def check(self, device: str, payload: Payload, terms: Terms) -> None:
+        """
+        Check what is to be sent; touches nothing, and may run on any thread.
+
+        :raises InvalidFields: naming each field that is wrong.
+        """
+        terms.check()
+        self.dialect(device).check(payload)
+
+    def make(
+        self,
+        device: str,
+        payload: Payload,
+        terms: Terms,
+        created_by: str,
+        *,
+        resend_of: str | None = None,
+        idempotency_key: str | None = None,
+        fingerprint: bytes | None = None,
+    ) -> Draft:
+        """
+        A draft of something that was checked.
+        """
+        return Draft(
+            id=self.ids.make(),
+            device=device,
+            payload=payload,
+            terms=terms,
+            lease=self.dialect(device).lease if terms.lease is None else terms.lease,
+            created_by=created_by,
+            resend_of=resend_of,
+            idempotency_key=idempotency_key,
+            fingerprint=fingerprint,
+        )
+
+    def dialect(self, device: str) -> Dialect:
+        """
+        The dialect of a device, by its id.
+        """
+        return self.dialects[device.partition(":")[0]]

@@ -1,0 +1,3 @@
+"""
+Devices: admission, credentials, presence, offline detection.
+"""

@@ -1,0 +1,153 @@
+"""
+Admission: who is served, who waits for an approval, who is refused.
+"""
+
+from enum import Enum, StrEnum
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from pushd.core.credentials import Tokens
+from pushd.core.devices.registry import Fleet
+from pushd.model.device import Admission, Device, ProofKind
+from pushd.model.token import Role
+
+DEFAULT_MAX_PENDING = 1000
+"""Devices that may wait for an approval; beyond, strangers are held and answered idle, but not stored."""
+
+
+class Mode(StrEnum):
+    """
+    What becomes of a device that nobody registered.
+    """
+
+    APPROVE = "approve"  # an operator approves it first
+    OPEN = "open"  # approved at once
+    CLOSED = "closed"  # refused
+
+
+class Access(Enum):
+    """
+    What a visitor gets.
+    """
+
+    SERVED = "served"
+    HELD = "held"  # known, held like any other, handed nothing
+    STRANGER = "stranger"  # not known; held if it polls, handed nothing, not followed
+    REFUSED = "refused"
+
+
+@frozen(kw_only=True)
+class Visitor:
+    """
+    Who knocks at the device port: the id that it claims, and what it shows.
+    """
+
+    device: str
+    address: str | None = None
+    owner: str | None = None
+    """The device whose secret path was used."""
+    api_key: str | None = None
+
+
+@define(eq=False)
+class Admissions:
+    """
+    Judges visitors by memory alone; a stranger's introduction is written behind its back.
+    """
+
+    fleet: Fleet
+    tokens: Tokens
+    mode: Mode = Mode.APPROVE
+    max_pending: int = DEFAULT_MAX_PENDING
+    require_proof: bool = False
+    turned_away: int = field(default=0, init=False)
+    """Polls of strangers beyond ``max_pending``."""
+    _log = Logger()
+
+    def admit(self, visitor: Visitor, polls: bool) -> Access:
+        """
+        What this visitor gets; a stranger that ``polls`` is introduced.
+        """
+        if visitor.owner not in (None, visitor.device):
+            return Access.REFUSED
+        device = self.fleet.get(visitor.device)
+        if device is None:
+            return self._receive_stranger(visitor, polls)
+        if device.admission is Admission.BLOCKED or not self._proven(device, visitor):
+            return Access.REFUSED
+        if device.admission is Admission.PENDING or self.lacks_proof(device.id):
+            return Access.HELD
+        return Access.SERVED
+
+    def lacks_proof(self, device: str) -> bool:
+        """
+        Whether a device is handed nothing, approved or not, because it has nothing to prove itself with.
+        """
+        if not self.require_proof:
+            return False
+        known = self.fleet.get(device)
+        return known is None or not self.fleet.has_proof(known)
+
+    def _receive_stranger(self, visitor: Visitor, polls: bool) -> Access:
+        if self.mode is Mode.CLOSED:
+            return Access.REFUSED
+        if not polls:
+            return Access.STRANGER
+        if self.mode is Mode.APPROVE and self.fleet.pending >= self.max_pending:
+            self.turned_away += 1
+            return Access.STRANGER
+        admission = Admission.APPROVED if self.mode is Mode.OPEN else Admission.PENDING
+        introduced = Deferred.fromCoroutine(self.fleet.introduce(visitor.device, admission))
+        introduced.addErrback(self._not_introduced, visitor.device)
+        return Access.SERVED if self.mode is Mode.OPEN and not self.require_proof else Access.HELD
+
+    def _not_introduced(self, failure: Failure, device: str) -> None:
+        self._log.error("{device} was not recorded: {error}", device=device, error=failure.getErrorMessage())
+
+    def _proven(self, device: Device, visitor: Visitor) -> bool:
+        """
+        Whether a visitor shows all that its device has configured.
+        """
+        asked = self.fleet.asked(device.id)
+        return (
+            (ProofKind.SECRET not in asked or visitor.owner == device.id)
+            and (ProofKind.API_KEY not in asked or self._has_key(device, visitor.api_key))
+            and (not device.allow_from or _within(visitor.address, device.allow_from))
+        )
+
+    def _has_key(self, device: Device, api_key: str | None) -> bool:
+        if api_key is None:
+            return False
+        if self.fleet.owner(api_key, ProofKind.API_KEY) == device.id:
+            return True
+        token = self.tokens.find(api_key)
+        return token is not None and token.role is Role.DEVICE
+
+
+_Network = IPv4Network | IPv6Network
+
+
+@lru_cache(maxsize=4096)
+def _network(cidr: str) -> _Network:
+    return ip_network(cidr, strict=False)
+
+
+def _within(address: str | None, cidrs: tuple[str, ...]) -> bool:
+    try:
+        found = _unmapped(ip_address(address or ""))
+    except ValueError:
+        return False
+    return any(found.version == _network(cidr).version and found in _network(cidr) for cidr in cidrs)
+
+
+def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """
+    An IPv4 address that arrived on an IPv6 socket, as itself.
+    """
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address

@@ -1,0 +1,193 @@
+"""
+The fleet: the devices that are known, and what they prove themselves with, in memory for the polls.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import define, field
+
+from pushd.core.clocks import Clocks
+from pushd.core.devices.presence import Presence
+from pushd.core.secrets import digest, make_secret
+from pushd.model.device import Admission, Device, Proof, ProofKind
+from pushd.model.dialect import Dialect
+from pushd.model.errors import UnknownDevice
+from pushd.store.filters import Known
+from pushd.store.interface import IStore
+
+
+@define(eq=False)
+class Fleet:
+    """
+    Register, change, forget; give secrets and keys.
+    """
+
+    store: IStore
+    clocks: Clocks
+    dialects: Mapping[str, Dialect]
+    presence: Presence
+    _devices: dict[str, Device] = field(factory=dict, init=False)
+    _proofs: dict[bytes, Proof] = field(factory=dict, init=False)
+    _kinds: dict[str, frozenset[ProofKind]] = field(factory=dict, init=False)
+    _pending: set[str] = field(factory=set, init=False)
+
+    def recall(self, known: Known) -> None:
+        """
+        Start from what the store knows.
+        """
+        for device in known.devices:
+            self._remember(device)
+        for proof in known.proofs:
+            self._remember_proof(proof)
+
+    def get(self, device: str) -> Device | None:
+        """
+        A known device, as it is stored.
+        """
+        return self._devices.get(device)
+
+    def known(self, device: str) -> Device:
+        """
+        A device.
+
+        :raises UnknownDevice: if there is none.
+        """
+        found = self._devices.get(device)
+        if found is None:
+            raise UnknownDevice(f"No device {device} is known; it must have polled, or be registered.")
+        return found
+
+    def seen(self, device: str) -> Device | None:
+        """
+        A known device, with what memory knows better: when it was last seen, say.
+        """
+        found = self._devices.get(device)
+        return None if found is None else self.presence.overlay(found)
+
+    @property
+    def pending(self) -> int:
+        """
+        How many devices wait for an approval.
+        """
+        return len(self._pending)
+
+    def canonical(self, device: str) -> str:
+        """
+        A device's id in the one way that it is written.
+
+        :raises InvalidQuery: if it cannot be one of a dialect that we speak.
+        :raises UnknownDevice: if there is no such dialect.
+        """
+        name, _, local = device.partition(":")
+        dialect = self.dialects.get(name)
+        if dialect is None:
+            dialects = ", ".join(f"{name}:..." for name in self.dialects)
+            raise UnknownDevice(f"{device} is no device's id; ids are {dialects}.")
+        return dialect.device(dialect.canonical(local))
+
+    def drafted(self, device: str, admission: Admission, **fields: Any) -> Device:
+        """
+        A new device with its dialect's defaults.
+        """
+        dialect = self.dialects[device.partition(":")[0]]
+        defaults = {"heartbeat_timeout": dialect.heartbeat, "created_at": self.clocks.wall_now()}
+        return Device(id=device, dialect=dialect.name, admission=admission, **(defaults | fields))
+
+    async def register(self, device: Device) -> Device:
+        """
+        Add a device by an operator's word.
+
+        :raises DeviceKnown: if it is known.
+        """
+        return self._remember(await self.store.add_device(device, False, self.clocks.now()))
+
+    async def introduce(self, device: str, admission: Admission) -> Device:
+        """
+        Add a device that polled; it counts from now on, not only once it is stored.
+        """
+        drafted = self.drafted(device, admission)
+        self._note_pending(drafted)
+        try:
+            return self._remember(await self.store.add_device(drafted, True, self.clocks.now()))
+        except BaseException:
+            self._pending.discard(device)
+            self.presence.forget(device)
+            raise
+
+    async def change(self, device: str, changes: Mapping[str, Any]) -> Device:
+        """
+        Change fields of a device, by their names.
+
+        :raises UnknownDevice: if there is none.
+        """
+        return self._remember(await self.store.change_device(device, changes, self.clocks.now()))
+
+    async def forget(self, device: str) -> None:
+        """
+        Delete a device; see :meth:`IStore.forget_device`.
+        """
+        await self.store.forget_device(device, self.clocks.now())
+        self._devices.pop(device, None)
+        self._pending.discard(device)
+        self._kinds.pop(device, None)
+        self._proofs = {hashed: proof for hashed, proof in self._proofs.items() if proof.device != device}
+        self.presence.forget(device)
+
+    async def give(self, device: str, kind: ProofKind, overlap: float) -> str:
+        """
+        Make a new secret or key for a device; the old one stays valid for ``overlap`` seconds. Shown only here.
+
+        :raises UnknownDevice: if there is none.
+        """
+        secret = make_secret()
+        proofs = await self.store.add_proof(device, kind, digest(secret), overlap, self.clocks.now())
+        for hashed in [hashed for hashed, proof in self._proofs.items() if proof.device == device]:
+            del self._proofs[hashed]
+        for proof in proofs:
+            self._remember_proof(proof)
+        return secret
+
+    def owner(self, secret: str, kind: ProofKind) -> str | None:
+        """
+        The device that this secret or key is valid for now.
+        """
+        proof = self._proofs.get(digest(secret))
+        if proof is None or proof.kind is not kind:
+            return None
+        expired = proof.expires_at is not None and proof.expires_at <= self.clocks.wall_now()
+        return None if expired else proof.device
+
+    def owner_of_path(self, secret: str) -> str | None:
+        """
+        The device whose secret path this is.
+        """
+        return self.owner(secret, ProofKind.SECRET)
+
+    def asked(self, device: str) -> frozenset[ProofKind]:
+        """
+        Which secrets a device must show.
+        """
+        return self._kinds.get(device, frozenset())
+
+    def has_proof(self, device: Device) -> bool:
+        """
+        Whether anything is configured by which a device proves that it is itself.
+        """
+        return bool(self.asked(device.id) or device.allow_from)
+
+    def _remember(self, device: Device) -> Device:
+        self._devices[device.id] = device
+        self.presence.expect(device.id, device.heartbeat_timeout)
+        self._note_pending(device)
+        return device
+
+    def _note_pending(self, device: Device) -> None:
+        if device.admission is Admission.PENDING:
+            self._pending.add(device.id)
+        else:
+            self._pending.discard(device.id)
+
+    def _remember_proof(self, proof: Proof) -> None:
+        self._proofs[proof.digest] = proof
+        self._kinds[proof.device] = self.asked(proof.device) | {proof.kind}

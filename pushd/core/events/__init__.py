@@ -1,0 +1,3 @@
+"""
+The event log: reading it, and pushing it to subscribers.
+"""

@@ -1,0 +1,3 @@
+"""
+Held long polls: registering, waking and ending them, and how long they are held.
+"""

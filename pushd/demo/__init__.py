@@ -1,0 +1,3 @@
+"""
+``make demo``: a server and ten simulated devices.
+"""

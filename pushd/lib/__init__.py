@@ -1,0 +1,3 @@
+"""
+Helpers without a domain, shared by the server, ``pushctl`` and the simulator.
+"""

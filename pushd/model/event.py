@@ -1,0 +1,65 @@
+"""
+What happened, as values: the entries of the feed.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from attrs import asdict, field, frozen
+
+from pushd.model.timestamps import to_rfc3339
+
+
+class EventType(StrEnum):
+    """
+    The kinds of change that the feed tells.
+    """
+
+    DEVICE_REGISTERED = "device.registered"
+    DEVICE_PENDING = "device.pending"
+    DEVICE_APPROVED = "device.approved"
+    DEVICE_BLOCKED = "device.blocked"
+    DEVICE_DELETED = "device.deleted"
+    DEVICE_ONLINE = "device.online"
+    DEVICE_OFFLINE = "device.offline"
+    DEVICE_SIGNED_OFF = "device.signed_off"
+    DEVICE_CHANGED = "device.changed"
+    DEVICE_CONFLICT = "device.conflict"
+    COMMAND_QUEUED = "command.queued"
+    COMMAND_SENT = "command.sent"
+    COMMAND_ACKNOWLEDGED = "command.acknowledged"
+    COMMAND_SUCCEEDED = "command.succeeded"
+    COMMAND_FAILED = "command.failed"
+    COMMAND_EXPIRED = "command.expired"
+    COMMAND_CANCELLED = "command.cancelled"
+    COMMAND_UNKNOWN = "command.unknown"
+    COMMAND_RESOLVED = "command.resolved"
+    RESULT_ORPHANED = "result.orphaned"
+    ALERT_RAISED = "alert.raised"
+    ALERT_CLEARED = "alert.cleared"
+    ALERT_ACKNOWLEDGED = "alert.acknowledged"
+    WEBHOOK_FAILED = "webhook.failed"
+
+
+@frozen(kw_only=True)
+class Event:
+    """
+    One entry of the feed, written in the transaction that made the change.
+
+    ``seq`` orders the feed; ``at`` is wall milliseconds.
+    """
+
+    seq: int
+    type: EventType
+    at: int
+    device: str | None = None
+    command: str | None = None
+    data: Mapping[str, Any] = field(factory=dict)
+
+
+def told(event: Event) -> dict[str, Any]:
+    """
+    An event as it is shown, wherever it is; its ``seq`` is opaque.
+    """
+    return asdict(event, recurse=False) | {"seq": str(event.seq), "at": to_rfc3339(event.at)}

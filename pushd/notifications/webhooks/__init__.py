@@ -1,0 +1,3 @@
+"""
+Webhooks: reading events, signing and delivering them, retries.
+"""

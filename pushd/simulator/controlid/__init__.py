@@ -1,0 +1,3 @@
+"""
+A simulated Control iD reader.
+"""

@@ -1,0 +1,3 @@
+"""
+A simulated Server-Eye container.
+"""

@@ -1,0 +1,68 @@
+"""
+Migration: a database of an earlier version becomes one of ours.
+"""
+
+import sqlite3
+from importlib.resources import files
+from pathlib import Path
+
+from pushd.model.errors import StoreRefused
+from pushd.store.sqlite.connection import make_private
+
+
+def _schemas() -> dict[int, str]:
+    folder = files("pushd.store.sqlite").joinpath("schema")
+    return {int(file.name[:4]): file.read_text() for file in folder.iterdir() if file.name.endswith(".sql")}
+
+
+def migrate(connection: sqlite3.Connection, path: str, schemas: dict[int, str] | None = None) -> None:
+    """
+    Bring a database to the newest schema, keeping a copy of an older one beside it first.
+
+    :raises StoreRefused: if it is newer than this program, or not ours.
+    """
+    steps = schemas or _schemas()
+    version, newest = _version(connection, path), max(steps)
+    if version > newest:
+        raise StoreRefused(
+            f"{path} was written by a newer pushd (schema {version}, this one knows {newest}); install that version."
+        )
+    if 0 < version < newest:
+        _back_up(connection, f"{path}.backup-v{version}")
+    for step in range(version + 1, newest + 1):
+        _apply(connection, steps[step])
+
+
+_OURS = {"schema_version", "device", "command"}
+"""Tables by which we know a database, of whatever version, for one of ours."""
+
+
+def _version(connection: sqlite3.Connection, path: str) -> int:
+    tables = {row["name"] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables:
+        return 0
+    if not tables >= _OURS:
+        raise StoreRefused(f"{path} is a database, but not one of pushd.")
+    return int(connection.execute("SELECT version FROM schema_version").fetchone()["version"])
+
+
+def _apply(connection: sqlite3.Connection, script: str) -> None:
+    """
+    Run one step as a whole or not at all.
+    """
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\n;COMMIT;")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _back_up(connection: sqlite3.Connection, path: str) -> None:
+    Path(path).unlink(missing_ok=True)
+    make_private(path)
+    copy = sqlite3.connect(path)
+    try:
+        connection.backup(copy)
+    finally:
+        copy.close()

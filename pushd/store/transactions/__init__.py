@@ -1,0 +1,3 @@
+"""
+The SQL of each operation, with the rules that must be atomic with it.
+"""

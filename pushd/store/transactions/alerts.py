@@ -1,0 +1,172 @@
+"""
+Alerts as rows: raised once, cleared when the last whom they are about has spoken, acknowledged by somebody.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pushd.model.alert import Alert, AlertKind, AlertRules
+from pushd.model.errors import UnknownAlert
+from pushd.model.event import EventType
+from pushd.model.timestamps import Now
+from pushd.store.transaction import ITransaction, Row, Statement, first, record
+
+TOLD = 1000
+"""Devices that an event about an alert lists at most; the alert itself has all of them."""
+
+_INSERT = Statement(
+    "raise an alert",
+    "INSERT INTO alert (kind, address, webhook, raised_at, look_at, mail_at)"
+    " VALUES (:kind, :address, :webhook, :now, :look_at, :mail_at) RETURNING id",
+)
+_CONCERN = Statement(
+    "write whom an alert is about",
+    "INSERT INTO alert_device (alert, device, kind) VALUES (:alert, :device, :kind)",
+)
+
+
+def raise_alert(
+    tx: ITransaction,
+    kind: AlertKind,
+    devices: Sequence[str],
+    rules: AlertRules,
+    now: Now,
+    *,
+    address: str | None = None,
+    webhook: str | None = None,
+    look_at: int | None = None,
+) -> None:
+    """
+    Raise an alert about these devices, who have no open one of this kind, or about a webhook.
+    """
+    mail_at = now.wall if rules.mails else None
+    row = tx.rows(
+        _INSERT, kind=kind, address=address, webhook=webhook, now=now.wall, look_at=look_at, mail_at=mail_at
+    )[0]
+    for device in devices:
+        tx.run(_CONCERN, alert=row["id"], device=device, kind=kind)
+    _record(tx, now, EventType.ALERT_RAISED, row["id"], kind, devices, address=address, webhook=webhook)
+
+
+def _record(
+    tx: ITransaction, now: Now, event: EventType, alert: int, kind: str, devices: Sequence[str], **data: Any
+) -> None:
+    device = devices[0] if len(devices) == 1 else None
+    listed = list(devices[:TOLD]) or None
+    record(tx, now, event, device, alert=str(alert), kind=kind, devices=listed, count=len(devices) or None, **data)
+
+
+_CONCERNING = Statement(
+    "look for a device's open alerts",
+    "SELECT alert, kind FROM alert_device WHERE device = :device AND cleared_at IS NULL",
+)
+_CLEAR_DEVICE = Statement(
+    "clear an alert of a device",
+    "UPDATE alert_device SET cleared_at = :now WHERE alert = :alert AND device = :device",
+)
+_STILL = Statement(
+    "look whether an alert is still about somebody",
+    "SELECT 1 FROM alert_device WHERE alert = :alert AND cleared_at IS NULL LIMIT 1",
+)
+_CLEAR = Statement(
+    "clear an alert",
+    "UPDATE alert SET cleared_at = :now, look_at = NULL, mail_at = CASE WHEN mailed_at IS NULL THEN mail_at END"
+    " WHERE id = :alert AND cleared_at IS NULL RETURNING kind, address, webhook, raised_at",
+)
+_DEVICES = Statement(
+    "look whom an alert is about", "SELECT device FROM alert_device WHERE alert = :alert ORDER BY device"
+)
+
+
+def clear(tx: ITransaction, now: Now, device: str, kind: AlertKind) -> None:
+    """
+    Clear a device's part of an alert; and the alert, if that was the last.
+    """
+    for row in tx.rows(_CONCERNING, device=device):
+        if row["kind"] == kind:
+            tx.run(_CLEAR_DEVICE, alert=row["alert"], device=device, now=now.wall)
+            if first(tx, _STILL, alert=row["alert"]) is None:
+                _clear(tx, row["alert"], now)
+
+
+def _clear(tx: ITransaction, alert: int, now: Now) -> None:
+    row = first(tx, _CLEAR, alert=alert, now=now.wall)
+    if row is not None:
+        devices = [each["device"] for each in tx.rows(_DEVICES, alert=alert)]
+        about = {name: row[name] for name in ("address", "webhook")}
+        duration = (now.wall - row["raised_at"]) / 1000
+        _record(tx, now, EventType.ALERT_CLEARED, alert, row["kind"], devices, duration=duration, **about)
+
+
+def raise_webhook(tx: ITransaction, now: Now, webhook: str, rules: AlertRules) -> None:
+    """
+    A webhook was disabled; nothing new if there is an open alert that says so.
+    """
+    if first(tx, _OF_WEBHOOK, webhook=webhook) is None:
+        raise_alert(tx, AlertKind.WEBHOOK, (), rules, now, webhook=webhook)
+
+
+_OF_WEBHOOK = Statement(
+    "look for a webhook's open alert", "SELECT id FROM alert WHERE webhook = :webhook AND cleared_at IS NULL"
+)
+
+
+def clear_webhook(tx: ITransaction, now: Now, webhook: str) -> None:
+    """
+    A webhook is enabled again, or deleted.
+    """
+    row = first(tx, _OF_WEBHOOK, webhook=webhook)
+    if row is not None:
+        _clear(tx, row["id"], now)
+
+
+_COLUMNS = "id, kind, address, webhook, raised_at, cleared_at, acknowledged_at, acknowledged_by, mailed_at"
+_ACKNOWLEDGE = Statement(
+    "acknowledge an alert",
+    "UPDATE alert SET acknowledged_at = :now, acknowledged_by = :by,"
+    " mail_at = CASE WHEN mailed_at IS NULL THEN mail_at END WHERE id = :id AND acknowledged_at IS NULL",
+)
+_ONE = Statement("look up an alert", f"SELECT {_COLUMNS} FROM alert WHERE id = :id")
+
+
+def acknowledge(tx: ITransaction, alert: int, by: str, now: Now) -> Alert:
+    """
+    See :meth:`IAlertStore.acknowledge_alert`.
+    """
+    changed = tx.run(_ACKNOWLEDGE, id=alert, by=by, now=now.wall)
+    row = first(tx, _ONE, id=alert)
+    if row is None:
+        raise UnknownAlert(f"No alert {alert} is known; it may have been kept for long enough.")
+    found = to_alert(tx, row)
+    if changed:
+        _record(tx, now, EventType.ALERT_ACKNOWLEDGED, alert, found.kind, found.devices, by=by)
+    return found
+
+
+def to_alert(tx: ITransaction, row: Row) -> Alert:
+    """
+    An alert with its devices.
+    """
+    devices = tuple(each["device"] for each in tx.rows(_DEVICES, alert=row["id"]))
+    return Alert(kind=AlertKind(row["kind"]), devices=devices, **{name: row[name] for name in _PLAIN})
+
+
+_PLAIN = "id address webhook raised_at cleared_at acknowledged_at acknowledged_by mailed_at".split()
+_OPEN = {None: "TRUE", True: "cleared_at IS NULL", False: "cleared_at IS NOT NULL"}
+_LISTS = {
+    (is_open, paged): Statement(
+        "list alerts",
+        f"SELECT {_COLUMNS} FROM alert WHERE {where}{' AND id < :before' if paged else ''}"
+        " ORDER BY id DESC LIMIT :limit",
+    )
+    for is_open, where in _OPEN.items()
+    for paged in (False, True)
+}
+
+
+def listed(tx: ITransaction, is_open: bool | None, before: int | None, limit: int) -> list[Alert]:
+    """
+    See :meth:`IAlertStore.alerts`.
+    """
+    paging = {} if before is None else {"before": before}
+    return [to_alert(tx, row) for row in tx.rows(_LISTS[is_open, before is not None], limit=limit, **paging)]

@@ -1,0 +1,224 @@
+"""
+The verbs about devices and what they prove themselves with.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import asdict
+
+from pushd.model.device import Admission, Device, Load, PresenceState, Proof, ProofKind, Sighting
+from pushd.model.errors import DeviceKnown, UnknownDevice
+from pushd.model.event import EventType
+from pushd.model.lifecycle import OUT, State
+from pushd.model.timestamps import Now, milliseconds
+from pushd.store.filters import DeviceFilter
+from pushd.store.rows import to_device, to_proof
+from pushd.store.transaction import ITransaction, Row, Statement, first, record
+from pushd.store.transactions import lifecycle_guards, offline
+from pushd.store.transactions.command_lookup import record_state
+
+_COLUMNS = (
+    "id dialect name tags admission presence muted_until last_seen_at last_address poll_gap heartbeat_timeout hold"
+    " learned_hold batch allow_from created_at"
+).split()
+_LISTED = ", ".join(_COLUMNS)
+
+_ONE = Statement("look up a device", f"SELECT {_LISTED} FROM device WHERE id = :id")
+_INSERT = Statement(
+    "register a device",
+    f"INSERT INTO device ({_LISTED}) VALUES ({', '.join(':' + name for name in _COLUMNS)})",
+)
+
+_OF_ADMISSION = {
+    Admission.PENDING: EventType.DEVICE_PENDING,
+    Admission.APPROVED: EventType.DEVICE_APPROVED,
+    Admission.BLOCKED: EventType.DEVICE_BLOCKED,
+}
+
+
+def add_device(tx: ITransaction, device: Device, introduced: bool, now: Now) -> Device:
+    """
+    See :meth:`IStore.add_device`.
+    """
+    known = first(tx, _ONE, id=device.id)
+    if known is not None:
+        if introduced:
+            return to_device(known)
+        raise DeviceKnown(f"{device.id} is registered already; change it with PATCH.")
+    tx.run(_INSERT, **_stored(asdict(device)))
+    kind = EventType.DEVICE_REGISTERED
+    if device.admission is Admission.PENDING:
+        kind = EventType.DEVICE_PENDING
+    record(tx, now, kind, device.id)
+    return device
+
+
+def _stored(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: json.dumps(value) if name in ("tags", "allow_from") else value for name, value in fields.items()}
+
+
+def change_device(tx: ITransaction, device: str, changes: Mapping[str, Any], now: Now) -> Device:
+    """
+    See :meth:`IStore.change_device`.
+    """
+    before = _look_up(tx, device)
+    if changes:
+        sets = ", ".join(f"{name} = :{name}" for name in _COLUMNS if name in changes)
+        change = Statement("change a device", f"UPDATE device SET {sets} WHERE id = :id")
+        tx.run(change, id=device, **_stored(changes))
+    after = to_device(_look_up(tx, device))
+    if after.admission != before["admission"]:
+        record(tx, now, _OF_ADMISSION[after.admission], device)
+    if after.admission is not Admission.APPROVED:
+        offline.dismiss(tx, device, now)
+    elif "muted_until" in changes:
+        offline.wait_anew(tx, device, now)
+    if set(changes) - {"admission"}:
+        record(tx, now, EventType.DEVICE_CHANGED, device, fields=sorted(changes))
+    return after
+
+
+def _look_up(tx: ITransaction, device: str) -> Row:
+    row = first(tx, _ONE, id=device)
+    if row is None:
+        raise UnknownDevice(f"No device {device} is known; it must have polled, or be registered.")
+    return row
+
+
+_UNENDED = Statement(
+    "look for a device's open commands",
+    "SELECT id, state FROM command WHERE device = :id AND state = 'queued'"
+    " UNION ALL SELECT id, state FROM command WHERE device = :id AND lease_until IS NOT NULL",
+)
+_DELETE = Statement("delete a device", "DELETE FROM device WHERE id = :id")
+_DISPROVE = Statement("delete a device's proofs", "DELETE FROM proof WHERE device = :id")
+
+
+def forget_device(tx: ITransaction, device: str, now: Now) -> None:
+    """
+    See :meth:`IStore.forget_device`.
+    """
+    tags = json.loads(_look_up(tx, device)["tags"])
+    for row in tx.rows(_UNENDED, id=device):
+        end = lifecycle_guards.FORGET if State(row["state"]) in OUT else lifecycle_guards.CANCEL
+        record_state(tx, now, tx.rows(end, id=row["id"], now=now.wall)[0])
+    offline.dismiss(tx, device, now)
+    tx.run(_DISPROVE, id=device)
+    tx.run(_DELETE, id=device)
+    record(tx, now, EventType.DEVICE_DELETED, device, tags=tags or None)
+
+
+_BEFORE = Statement("look up a device's presence", "SELECT presence FROM device WHERE id = :id")
+_PRESENCE = Statement("change a device's presence", "UPDATE device SET presence = :presence WHERE id = :id")
+_OF_PRESENCE = {
+    PresenceState.ONLINE: EventType.DEVICE_ONLINE,
+    PresenceState.SIGNED_OFF: EventType.DEVICE_SIGNED_OFF,
+}
+
+
+def note_presence(tx: ITransaction, device: str, presence: PresenceState, now: Now) -> None:
+    """
+    See :meth:`IStore.note_presence`.
+    """
+    before = first(tx, _BEFORE, id=device)
+    if before is not None and before["presence"] != presence:
+        tx.run(_PRESENCE, id=device, presence=presence)
+        record(tx, now, _OF_PRESENCE[presence], device, after=before["presence"])
+        offline.break_silence(tx, device, now)
+
+
+_SIGHTING = Statement(
+    "write when a device was last heard of",
+    "UPDATE device SET last_seen_at = :last_seen_at, last_address = :last_address,"
+    " poll_gap = COALESCE(:poll_gap, poll_gap) WHERE id = :device",
+)
+
+
+def note_sightings(tx: ITransaction, sightings: Sequence[Sighting]) -> None:
+    """
+    See :meth:`IStore.note_sightings`.
+    """
+    tx.run_all(_SIGHTING, [asdict(sighting, recurse=False) for sighting in sightings])
+
+
+def note_conflict(tx: ITransaction, device: str, data: Mapping[str, Any], now: Now) -> None:
+    """
+    See :meth:`IStore.note_conflict`.
+    """
+    record(tx, now, EventType.DEVICE_CONFLICT, device, **data)
+
+
+_QUEUE = "(SELECT COUNT(*) FROM command WHERE device = {id} AND state = 'queued')"
+_IN_FLIGHT = "(SELECT COUNT(*) FROM command WHERE device = {id} AND lease_until IS NOT NULL)"
+_LOAD = Statement(
+    "count a device's commands",
+    f"SELECT {_QUEUE.format(id=':id')} AS queue, {_IN_FLIGHT.format(id=':id')} AS in_flight",
+)
+
+
+def load(tx: ITransaction, device: str) -> Load:
+    """
+    See :meth:`IStore.load`.
+    """
+    row = tx.rows(_LOAD, id=device)[0]
+    return Load(queue=row["queue"], in_flight=row["in_flight"])
+
+
+_LIST = (
+    f"SELECT {_LISTED}, {_QUEUE.format(id='device.id')} AS queue, {_IN_FLIGHT.format(id='device.id')} AS in_flight"
+    " FROM device WHERE {where} ORDER BY id LIMIT :limit"
+)
+_CONDITIONS = {
+    "after": "id > :after",
+    "dialect": "dialect = :dialect",
+    "presence": "presence = :presence",
+    "admission": "admission = :admission",
+    "q": "(instr(lower(id), lower(:q)) > 0 OR instr(lower(name), lower(:q)) > 0)",
+}
+_TAGGED = "EXISTS (SELECT 1 FROM json_each(tags) WHERE json_each.value = :tag{n})"
+
+
+def devices(tx: ITransaction, which: DeviceFilter, after: str | None, limit: int) -> list[tuple[Device, Load]]:
+    """
+    See :meth:`IStore.devices`.
+    """
+    asked = {
+        "after": after,
+        "dialect": which.dialect,
+        "presence": which.presence,
+        "admission": which.admission,
+        "q": which.q,
+    }
+    values: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    conditions = [_CONDITIONS[name] for name in values]
+    for n, tag in enumerate(which.tags):
+        conditions.append(_TAGGED.format(n=n))
+        values[f"tag{n}"] = tag
+    statement = Statement("list devices", _LIST.format(where=" AND ".join(conditions) or "TRUE"))
+    rows = tx.rows(statement, limit=limit, **values)
+    return [(to_device(row), Load(queue=row["queue"], in_flight=row["in_flight"])) for row in rows]
+
+
+_RETIRE = Statement(
+    "retire a proof",
+    "UPDATE proof SET expires_at = :until WHERE device = :device AND kind = :kind AND expires_at IS NULL",
+)
+_DROP_EXPIRED = Statement("drop expired proofs", "DELETE FROM proof WHERE device = :device AND expires_at <= :now")
+_PROVE = Statement("add a proof", "INSERT INTO proof (digest, device, kind) VALUES (:digest, :device, :kind)")
+_PROOFS = Statement(
+    "look up a device's proofs", "SELECT digest, device, kind, expires_at FROM proof WHERE device = :device"
+)
+
+
+def add_proof(tx: ITransaction, device: str, kind: ProofKind, digest: bytes, overlap: float, now: Now) -> list[Proof]:
+    """
+    See :meth:`IStore.add_proof`.
+    """
+    _look_up(tx, device)
+    tx.run(_RETIRE, device=device, kind=kind, until=now.wall + milliseconds(overlap))
+    tx.run(_DROP_EXPIRED, device=device, now=now.wall)
+    tx.run(_PROVE, digest=digest, device=device, kind=kind)
+    record(tx, now, EventType.DEVICE_CHANGED, device, fields=[str(kind)])
+    return [to_proof(row) for row in tx.rows(_PROOFS, device=device)]

@@ -1,0 +1,244 @@
+"""
+The verbs that put a command into a queue and take it out, up to the device.
+"""
+
+from collections.abc import Sequence
+from itertools import takewhile
+from typing import Any
+
+from pushd.lib.strict_json import compact
+from pushd.model.command import Command, Draft, Handed, Payload
+from pushd.model.device import Admission, PresenceState
+from pushd.model.dialect import Joins, never
+from pushd.model.errors import (
+    DeviceBlocked,
+    DeviceSignedOff,
+    KeyReused,
+    QueueFull,
+    UnknownDevice,
+)
+from pushd.model.event import EventType
+from pushd.model.lifecycle import State
+from pushd.model.timestamps import MAX_MOMENT, Now, milliseconds
+from pushd.store.filters import Claim
+from pushd.store.rows import to_command, to_payload
+from pushd.store.transaction import ITransaction, Statement, first, record
+from pushd.store.transactions import lifecycle_guards
+from pushd.store.transactions.command_lookup import record_state
+
+_ADMISSION = Statement("look up a device", "SELECT admission FROM device WHERE id = :device")
+_MAY_QUEUE = Statement(
+    "look up a device and what it has queued",
+    "SELECT admission, presence, (SELECT COUNT(*) FROM command WHERE device = :device AND state = 'queued') AS queued"
+    " FROM device WHERE id = :device",
+)
+_BY_KEY = Statement(
+    "look up an idempotency key",
+    f"SELECT {lifecycle_guards.WHOLE}, fingerprint FROM command"
+    " WHERE created_by = :created_by AND device = :device AND idempotency_key = :key",
+)
+_INSERT = Statement(
+    "queue a command",
+    "INSERT INTO command (id, device, state, payload, delivery, priority, ttl, not_before, created_at, expires_at,"
+    " max_attempts, lease, deadline, created_by, resend_of, idempotency_key, fingerprint)"
+    " VALUES (:id, :device, 'queued', :payload, :delivery, :priority, :ttl, :not_before, :created_at, :expires_at,"
+    " :max_attempts, :lease, :deadline, :created_by, :resend_of, :idempotency_key, :fingerprint)",
+)
+
+
+def put(tx: ITransaction, draft: Draft, queue_signed_off: bool, limit: int, now: Now) -> tuple[Command, bool]:
+    """
+    See :meth:`IStore.put`.
+    """
+    earlier = _earlier(tx, draft)
+    if earlier is not None:
+        return earlier, False
+    check_may_queue(tx, draft.device, queue_signed_off, limit)
+    return insert(tx, draft, now), True
+
+
+def insert(tx: ITransaction, draft: Draft, now: Now) -> Command:
+    """
+    Queue a command that was checked.
+    """
+    fields = _fields(draft, now)
+    tx.run(_INSERT, **fields, payload=compact(draft.payload), fingerprint=draft.fingerprint)
+    record(tx, now, EventType.COMMAND_QUEUED, draft.device, draft.id, resend_of=draft.resend_of)
+    return Command(**_NEW, **fields, payload=draft.payload)
+
+
+def _earlier(tx: ITransaction, draft: Draft) -> Command | None:
+    if draft.idempotency_key is None:
+        return None
+    row = first(tx, _BY_KEY, created_by=draft.created_by, device=draft.device, key=draft.idempotency_key)
+    if row is not None and row["fingerprint"] != draft.fingerprint:
+        raise KeyReused("This Idempotency-Key was used before with another body; use a new key for a new command.")
+    return None if row is None else to_command(row, whole=True)
+
+
+def check_may_queue(tx: ITransaction, device: str, queue_signed_off: bool, limit: int) -> None:
+    """
+    Whether a device may be sent something.
+
+    :raises UnknownDevice: or what else :meth:`IStore.put` does.
+    """
+    row = first(tx, _MAY_QUEUE, device=device)
+    if row is None:
+        raise UnknownDevice(f"No device {device} is known; it must have polled, or be registered.")
+    if row["admission"] == Admission.BLOCKED:
+        raise DeviceBlocked(f"{device} is blocked; approve it to send it something.")
+    if row["presence"] == PresenceState.SIGNED_OFF and not queue_signed_off:
+        raise DeviceSignedOff(f"{device} signed off; add ?queue=1 to queue the command for its return.")
+    if row["queued"] >= limit:
+        raise QueueFull(f"{limit} commands wait for {device} already.")
+
+
+_NEW: dict[str, Any] = {
+    "state": State.QUEUED,
+    "attempts": 0,
+    "late": False,
+    **dict.fromkeys(("sent_at", "acknowledged_at", "finished_at", "result", "error")),
+    **dict.fromkeys(("evidence", "matched_by", "resent_as")),
+}
+"""What a new command has in its other fields."""
+
+
+def _fields(draft: Draft, now: Now) -> dict[str, Any]:
+    terms = draft.terms
+    starts = max(now.wall, terms.not_before or 0)
+    return {
+        "id": draft.id,
+        "device": draft.device,
+        "delivery": str(terms.delivery),
+        "priority": terms.priority,
+        "ttl": float(terms.ttl),
+        "not_before": terms.not_before,
+        "created_at": now.wall,
+        "expires_at": min(starts + milliseconds(terms.ttl), MAX_MOMENT),
+        "max_attempts": terms.max_attempts,
+        "lease": float(draft.lease),
+        "deadline": float(terms.deadline),
+        "created_by": draft.created_by,
+        "resend_of": draft.resend_of,
+        "idempotency_key": draft.idempotency_key,
+    }
+
+
+_REPEATED = Statement(
+    "look up what is out",
+    "SELECT 1 FROM attempt JOIN command ON command.id = attempt.command"
+    " WHERE attempt.handover = (SELECT handover FROM attempt WHERE device = :device ORDER BY serial DESC LIMIT 1)"
+    " AND attempt.uuid = :uuid AND command.lease_until IS NOT NULL AND attempt.number = command.attempts LIMIT 1",
+)
+_WAITING = "SELECT 1 FROM command WHERE device = :device AND state = 'queued'"
+_CANDIDATES = Statement(  # "+": found by device and in order, not by the index for expiry
+    "look for queued commands",
+    "SELECT id, payload, expires_at,"
+    f" (SELECT COUNT(*) FROM ({_WAITING} LIMIT :limit + 1)) AS waiting"
+    " FROM command WHERE device = :device AND state = 'queued' AND +expires_at > :now"
+    " AND COALESCE(not_before, 0) <= :now AND EXISTS (SELECT 1 FROM device WHERE device.id = :device"
+    " AND admission = 'approved') ORDER BY priority DESC, id LIMIT :limit",
+)
+_MORE = Statement("look for more queued commands", f"{_WAITING} LIMIT 1")
+_NEXT_DUE = Statement(
+    "look for commands not yet due",
+    "SELECT MIN(not_before) AS due FROM command WHERE device = :device AND state = 'queued' AND not_before > :now",
+)
+_NOT_SWEPT = Statement(
+    "look for what has expired and was not ended yet",
+    "SELECT 1 FROM command WHERE state = 'queued' AND expires_at <= :now AND device = :device LIMIT 1",
+)
+_ATTEMPT = Statement(
+    "write an attempt",
+    "INSERT INTO attempt (command, number, device, uuid, sent_at, handover, position)"
+    " VALUES (:id, :number, :device, :uuid, :now, :handover, :position)",
+)
+
+
+def claim(
+    tx: ITransaction, device: str, uuid: str | None, sequential: bool, limit: int, now: Now, joins: Joins = never
+) -> Claim:
+    """
+    See :meth:`IStore.claim`.
+    """
+    if sequential and uuid is not None and tx.rows(_REPEATED, device=device, uuid=uuid):
+        return Claim(due=0)
+    candidates = tx.rows(_CANDIDATES, device=device, now=now.wall, limit=limit + 1)
+    if not candidates:
+        return Claim(due=_due_at_all(tx, device, now))
+    together = _together([(row["id"], to_payload(row)) for row in candidates[:limit]], joins)
+    handed = _send(tx, together, device, uuid, now)
+    expires_at = min(row["expires_at"] for row in candidates[: len(handed)])
+    if len(candidates) > len(handed):
+        due: int | None = 0
+    else:
+        due = _due(tx, device, now) if candidates[0]["waiting"] > len(handed) else None
+    return Claim(handed=handed, due=due, expires_at=expires_at)
+
+
+def _due_at_all(tx: ITransaction, device: str, now: Now) -> int | None:
+    """
+    When something may next be had for a device that got nothing.
+    """
+    row = first(tx, _ADMISSION, device=device)
+    if row is None:
+        return None
+    if row["admission"] != Admission.APPROVED:
+        return 0  # an approval rings, and then there may be something
+    return None if first(tx, _MORE, device=device) is None else _due(tx, device, now)
+
+
+def _due(tx: ITransaction, device: str, now: Now) -> int | None:
+    """
+    When something may next be had for a device for which something waits that it cannot have right now.
+    """
+    if first(tx, _NOT_SWEPT, device=device, now=now.wall) is not None:
+        return 0  # the clock may be set back before an expired one is ended
+    due: int | None = tx.rows(_NEXT_DUE, device=device, now=now.wall)[0]["due"]
+    return due
+
+
+_Candidates = Sequence[tuple[str, Payload]]
+
+
+def _together(candidates: _Candidates, joins: Joins) -> _Candidates:
+    """
+    The first, and with it those right behind it that may travel in one answer.
+    """
+    joining = list(takewhile(lambda candidate: joins(candidate[1]), candidates))
+    return joining or candidates[:1]
+
+
+def _send(tx: ITransaction, together: _Candidates, device: str, uuid: str | None, now: Now) -> tuple[Handed, ...]:
+    handed: list[Handed] = []
+    for command, payload in together:
+        row = tx.rows(lifecycle_guards.SEND, id=command, now=now.wall, steady=now.steady)[0]
+        handed.append(Handed(command=command, attempt=row["attempts"], payload=payload))
+        tx.run(
+            _ATTEMPT,
+            id=command,
+            number=row["attempts"],
+            device=device,
+            uuid=uuid,
+            now=now.wall,
+            handover=f"{handed[0].command}/{handed[0].attempt}",
+            position=len(handed) if len(together) > 1 else None,
+        )
+        record(tx, now, EventType.COMMAND_SENT, device, command, attempt=row["attempts"])
+    return tuple(handed)
+
+
+_UNATTEMPT = Statement("take back an attempt", "DELETE FROM attempt WHERE command = :id AND number = :attempt")
+
+
+def unsend(tx: ITransaction, handed: Sequence[Handed], now: Now) -> None:
+    """
+    See :meth:`IStore.unsend`.
+    """
+    for one in handed:
+        row = first(tx, lifecycle_guards.UNSEND, id=one.command, attempt=one.attempt, now=now.wall)
+        if row is not None:
+            tx.run(_UNATTEMPT, id=one.command, attempt=one.attempt)
+            record(tx, now, EventType.COMMAND_QUEUED, row["device"], one.command, reason="unsent")
+            if row["error"] is not None:  # cancelled while it was out: it must not be sent again
+                record_state(tx, now, tx.rows(lifecycle_guards.CANCEL, id=one.command, now=now.wall)[0])

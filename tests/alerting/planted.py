@@ -1,0 +1,83 @@
+"""
+Planted bugs: the real server, broken in one way, to show that the vigil can find it.
+
+``python -m tests.alerting.planted BUG <what twistd takes>``. The server itself knows nothing of this.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import evolve
+from twisted.scripts.twistd import run
+
+from pushd.config import Config
+from pushd.core.devices.presence import Presence
+from pushd.model.device import PresenceState
+from pushd.notifications.webhooks.sender import Answer
+from pushd.store.filters import Known
+from pushd.store.transaction import Statement
+from pushd.store.transactions import offline
+
+
+def _blaming() -> None:
+    """
+    After a start, count everybody as silent since the last process ended, and longer.
+    """
+    recall = Presence.recall
+
+    def blame(self: Presence, known: Known) -> None:
+        recall(self, known)
+        for life in self._lives.values():
+            if life.state is PresenceState.ONLINE:
+                life.spoke_at -= life.timeout
+                life.slot = self.wheel.put(life, life.spoke_at + life.timeout)
+
+    Presence.recall = blame  # type: ignore[method-assign]
+
+
+def _forgetful() -> None:
+    """
+    Forget, over a restart, the silences that wait to be told.
+    """
+    offline._ALL_ANEW = Statement("forget all silences", "DELETE FROM silence WHERE :now > 0")
+
+
+def _splitting() -> None:
+    """
+    Tell of each device of a site alone.
+    """
+    rules: Any = Config.alert_rules
+    Config.alert_rules = property(lambda self: evolve(rules.fget(self), together=10**9))  # type: ignore[assignment, method-assign]
+
+
+def _loud() -> None:
+    """
+    Tell of muted devices, too.
+    """
+    offline._is_muted = lambda row, now: False
+    offline._BEHIND = evolve(
+        offline._BEHIND, sql=offline._BEHIND.sql.replace("COALESCE(muted_until, 0) <= :now", ":now")
+    )
+
+
+def _credulous() -> None:
+    """
+    Take every answer of a receiver for thanks, whatever it says.
+    """
+    Answer.delivered = property(lambda self: True)  # type: ignore[assignment, method-assign]
+
+
+BUGS: Mapping[str, Callable[[], None]] = {
+    "restart-blames": _blaming,
+    "restart-forgets": _forgetful,
+    "site-split": _splitting,
+    "muted-told": _loud,
+    "failure-is-delivery": _credulous,
+}
+
+
+if __name__ == "__main__":
+    BUGS[sys.argv.pop(1)]()
+    sys.argv[0] = "twistd"
+    run()

@@ -1,3 +1,0 @@
-"""
-Tests of :mod:`pushd.alerts`.
-"""

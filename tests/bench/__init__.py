@@ -1,5 +1,0 @@
-"""
-The instrument: what the server can do, beside what people use instead, on the same work and in the same run.
-
-``python -m tests.bench`` runs it; :mod:`tests.bench.__main__` tells how. Nothing of it decides whether tests pass.
-"""

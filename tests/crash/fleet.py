@@ -1,0 +1,161 @@
+"""
+The fleet: simulated devices of both dialects, with all their faults, and their journal.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Any
+
+from attrs import define, field, frozen
+from hyperlink import DecodedURL
+from twisted.web.client import HTTPConnectionPool
+
+from pushd.demo.layout import HOST
+from pushd.simulator.controlid.device import ControlIdDevice
+from pushd.simulator.controlid.local_api import LocalApi
+from pushd.simulator.device import Device
+from pushd.simulator.faults import Fault, Faults, dice
+from pushd.simulator.fleet import Fleet
+from pushd.simulator.http import Line
+from pushd.simulator.journal import Journal
+from pushd.simulator.names import controlid_ids, servereye_ids
+from pushd.simulator.servereye.device import ServerEyeDevice
+from pushd.simulator.servereye.push_service import PushService
+from tests.crash.killer import Occasion
+from tests.crash.lines import lines
+from tests.crash.setting import HOLD, Setting
+
+ODDS = {
+    Fault.DROP_ANSWER: 0.05,
+    Fault.LOSE_ANSWER: 0.05,
+    Fault.SLOW_READER: 0.05,
+    Fault.EARLY_HANGUP: 0.1,
+    Fault.DIE_WORKING: 0.07,
+    Fault.SLOW: 0.12,
+    Fault.LATE_ACK: 0.1,
+    Fault.LATE_RESULT: 0.1,
+    Fault.LOSE_RESULT: 0.07,
+    Fault.LOSE_RECEIPT: 0.1,
+    Fault.REPEAT_RESULT: 0.1,
+}
+"""All faults, and how often each strikes."""
+
+_SLOWNESS = (1.0, 6.0)
+"""Seconds by which slow work lasts longer: within some leases of an order, and beyond others."""
+
+_CONTROLID_PATIENCE = HOLD + 1
+_SERVEREYE_PATIENCE = HOLD - 0.1
+"""Containers are the ones that hang up on the server, which learns to hold their polls for less."""
+
+_PAUSE = 0.6
+"""Seconds between a reader's polls, and before any device tries again: with less, nothing else would get a turn."""
+
+_WORK = 0.1
+
+_OCCASIONS = {"ran": Occasion.HANDED, "reported": Occasion.REPORTED}
+
+
+@define(eq=False, kw_only=True)
+class WatchedJournal(Journal):
+    """
+    A journal that somebody looks into as it is written.
+    """
+
+    saw: Callable[[Occasion], None]
+
+    def record(self, device: str, did: str, **facts: object) -> None:
+        """
+        See :meth:`Journal.record`.
+        """
+        super().record(device, did, **facts)
+        self.saw(_OCCASIONS[did])
+
+    def note(self, device: str, did: str, **facts: object) -> None:
+        """
+        See :meth:`Journal.note`: only what devices do with orders is evidence here.
+        """
+        if did in _OCCASIONS:
+            super().note(device, did, **facts)
+
+
+@frozen(kw_only=True)
+class CountedFaults(Faults):
+    """
+    Faults that are counted.
+    """
+
+    struck: Counter[Fault]
+
+    def strikes(self, fault: Fault) -> bool:
+        """
+        See :meth:`Faults.strikes`.
+        """
+        strikes = super().strikes(fault)
+        self.struck[fault] += strikes
+        return strikes
+
+
+@define(eq=False)
+class Workshop:
+    """
+    Makes the devices, and has them behave when it is time.
+    """
+
+    setting: Setting
+    reactor: Any
+    saw: Callable[[Occasion], None]
+    struck: Counter[Fault] = field(factory=Counter, init=False)
+    _odds: dict[Fault, float] = field(factory=ODDS.copy, init=False)
+
+    def fleet(self) -> Fleet:
+        """
+        All devices, half of them of each dialect.
+        """
+        root = DecodedURL.from_text(f"http://{HOST}:{self.setting.devices_port}")
+        pool = HTTPConnectionPool(self.reactor)
+        pool.maxPersistentPerHost = 2 * self.setting.devices
+        treq = lines(self.reactor, pool)
+        journal = WatchedJournal(clock=self.reactor, path=self.setting.devices_journal, saw=self.saw)
+        devices = tuple(self._devices(Line(treq=treq, clock=self.reactor, root=root, kept=pool), journal))
+        return Fleet(devices=devices, journal=journal, clock=self.reactor)
+
+    def calm(self) -> None:
+        """
+        No fault strikes any more.
+        """
+        self._odds.clear()  # which all devices share
+
+    def _devices(self, line: Line, journal: Journal) -> Iterator[Device]:
+        half = self.setting.devices // 2
+        for number in controlid_ids(self.setting.seed, half):
+            yield self._reader(number, line, journal)
+        for container in servereye_ids(self.setting.seed, self.setting.devices - half):
+            yield self._container(container, line, journal)
+
+    def _reader(self, number: str, line: Line, journal: Journal) -> ControlIdDevice:
+        return ControlIdDevice(
+            number=number,
+            line=line,
+            clock=self.reactor,
+            journal=journal,
+            api=LocalApi(serial=number),
+            faults=self._faults(number),
+            patience=_CONTROLID_PATIENCE,
+            period=_PAUSE,
+            work=_WORK,
+        )
+
+    def _container(self, container: str, line: Line, journal: Journal) -> ServerEyeDevice:
+        return ServerEyeDevice(
+            service=PushService(line=line, container=container, patience=_SERVEREYE_PATIENCE),
+            clock=self.reactor,
+            journal=journal,
+            faults=self._faults(container),
+            retry=_PAUSE,
+            work=_WORK,
+        )
+
+    def _faults(self, name: str) -> CountedFaults:
+        chance: Random = dice(self.setting.seed, name)
+        return CountedFaults(odds=self._odds, chance=chance, slowness=_SLOWNESS, struck=self.struck)

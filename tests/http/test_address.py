@@ -1,0 +1,104 @@
+"""
+Tests of :mod:`pushd.http.client_address`: whose address a request comes from.
+"""
+
+from ipaddress import ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.address import UNIXAddress
+
+from pushd.http.client_address import client_address
+from pushd.http.request import HouseRequest
+from pushd.http.site import HouseChannel
+from tests.connection import request
+from tests.in_memory_server import BuildHouse, House
+
+TRUSTED = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
+
+
+def asked(peer: str | None, *forwarded: bytes) -> HouseRequest:
+    """
+    A request from this peer, with these headers of proxies.
+    """
+    channel = HouseChannel()
+    channel.peer = peer
+    made = HouseRequest(channel)
+    for line in forwarded:
+        made.requestHeaders.addRawHeader(b"X-Forwarded-For", line)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("192.0.2.1", [], "192.0.2.1"),
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("10.0.0.1", [b"192.0.2.9"], "192.0.2.9"),
+        ("10.0.0.1", [b"192.0.2.9, 10.0.0.2"], "192.0.2.9"),
+        ("10.0.0.1", [b"192.0.2.9", b"10.0.0.2"], "192.0.2.9"),
+        ("10.0.0.1", [b"192.0.2.9,10.0.0.2,fd00::1"], "192.0.2.9"),
+        ("fd00::1", [b"2001:db8::9"], "2001:db8::9"),
+        ("::ffff:10.0.0.1", [b"192.0.2.9"], "192.0.2.9"),
+        ("10.0.0.1", [b"10.0.0.7, 10.0.0.2"], "10.0.0.1"),
+    ],
+)
+def test_address(peer: str, forwarded: list[bytes], address: str) -> None:
+    """
+    Behind proxies that we trust, the address is the last one that is not theirs.
+    """
+    assert client_address(asked(peer, *forwarded), TRUSTED) == address
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("192.0.2.1", [b"198.51.100.7"], "192.0.2.1"),
+        ("10.0.0.1", [b"198.51.100.7, 192.0.2.9"], "192.0.2.9"),
+        ("10.0.0.1", [b"10.0.0.7, 192.0.2.9"], "192.0.2.9"),
+        ("10.0.0.1", [b"198.51.100.7, unknown"], "10.0.0.1"),
+        ("10.0.0.1", [b"198.51.100.7, \xff"], "10.0.0.1"),
+        ("10.0.0.1", [b"192.0.2.9:5000"], "10.0.0.1"),
+        ("10.0.0.1", [b""], "10.0.0.1"),
+    ],
+)
+def test_spoofed_address(peer: str, forwarded: list[bytes], address: str) -> None:
+    """
+    What a client itself wrote into the header counts for nothing.
+    """
+    assert client_address(asked(peer, *forwarded), TRUSTED) == address
+
+
+def test_nobody_is_trusted() -> None:
+    """
+    Without a trusted proxy, the address is that of whoever connected.
+    """
+    assert client_address(asked("10.0.0.1", b"192.0.2.9"), ()) == "10.0.0.1"
+
+
+def test_peer_without_an_address(house: House) -> None:
+    """
+    Whoever comes through a socket in the file system has no address.
+    """
+    channel = house.device_site.buildProtocol(UNIXAddress(b"/run/pushd.sock"))
+    assert client_address(asked(channel.peer), TRUSTED) is None
+
+
+@given(st.lists(st.binary(max_size=30), max_size=4))
+def test_any_header(forwarded: list[bytes]) -> None:
+    """
+    Whatever a proxy passes on, there is an address.
+    """
+    lines = [line.replace(b"\r", b"").replace(b"\n", b"").replace(b"\0", b"") for line in forwarded]
+    assert client_address(asked("10.0.0.1", *lines), TRUSTED)
+
+
+def test_address_is_shown(build_house: BuildHouse) -> None:
+    """
+    An operator sees where a device is, not where its proxy is.
+    """
+    house = build_house(trusted_proxies=TRUSTED)
+    poll = request("GET /push?deviceId=7", b"", "X-Forwarded-For: 203.0.113.5, 198.51.100.7")
+    house.knock(poll, peer="10.0.0.1")
+    assert house.seen("controlid:7")["last_address"] == "198.51.100.7"

@@ -1,0 +1,128 @@
+"""
+Tests of both ports with requests that nobody would think of.
+"""
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pushd.model.token import Role
+from tests.connection import Connection, request
+from tests.in_memory_server import BuildHouse, House
+
+METHODS = st.sampled_from(["GET", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS", "BREW"])
+TEXTS = st.text(max_size=8) | st.sampled_from(["7", "controlid:7", "servereye:c", "c", "x", "5", "now", "", "\0"])
+ODD = st.binary(max_size=6)
+
+
+def spelled(known: list[str]) -> st.SearchStrategy[str]:
+    """
+    A word that is known, or any other, as it stands in a path or a query.
+    """
+    other = st.one_of(TEXTS.map(lambda text: text.encode("utf-8", "replace")), ODD)
+    return st.sampled_from(known) | other.map(lambda word: quote(word, safe=""))
+
+
+def lines(templates: list[str], segments: list[str], names: list[str]) -> st.SearchStrategy[str]:
+    """
+    Request lines of these paths, with these words in them, and of any others.
+    """
+    word = spelled(segments)
+    filled = st.builds(str.format, st.sampled_from(templates), word, word)
+    path = filled | st.lists(word, max_size=6).map(lambda parts: "/" + "/".join(parts))
+    pairs = st.lists(st.tuples(spelled(names), spelled(["7", "1", "a", "controlid:7"])).map("=".join), max_size=4)
+    return st.builds("{} {}?{}".format, METHODS, path, pairs.map("&".join))
+
+
+DEVICE_LINES = lines(
+    ["/push", "/result", "/api/push", "/d/{}/push", "/push/{}", "/1/push/{}/ack/{}", "/push/{}/result/{}"],
+    ["c", "m", "7", "push", "result", "d", "%2F"],
+    ["deviceId", "uuid", "endpoint", "apiKey"],
+)
+ADMIN_LINES = lines(
+    (
+        "/v1/devices /v1/devices/{} /v1/devices/{}/commands /v1/devices/{}/orphans /v1/devices/{}/secret /v1/commands"
+        " /v1/commands/{} /v1/commands/{}/cancel /v1/commands/{}/resolve /v1/commands/{}/resend /v1/events /{}"
+    ).split(),
+    ["controlid:7", "servereye:c", "v1", "x"],
+    "limit cursor q tag device state since after wait type overlap queue presence admission dialect".split(),
+)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+FIELDS = (
+    "id payload endpoint body ttl name tags admission hold delivery success data message response error"
+    " transactions_results control allow_from muted_until transactions priority not_before state note"
+).split()
+OBJECTS = st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=4)
+NESTED = st.fixed_dictionaries({"payload": OBJECTS}, optional={"ttl": JSON, "priority": JSON, "delivery": JSON})
+BODIES = st.binary(max_size=20) | st.one_of(JSON, OBJECTS, NESTED).map(lambda value: json.dumps(value).encode())
+HEADERS = st.lists(
+    st.builds(
+        "{}: {}".format,
+        st.sampled_from(
+            ["Content-Type", "X-Forwarded-For", "Idempotency-Key", "X-Api-Key", "Authorization", "Cookie"]
+        ),
+        ODD.map(lambda word: word.translate(None, b"\r\n\0").decode("latin-1")),
+    ),
+    max_size=2,
+)
+ANYTHING = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+
+
+@pytest.fixture
+def known(build_house: BuildHouse) -> House:
+    """
+    A house that knows a device of each dialect, each with a command that is out.
+    """
+    house = build_house(bases=(b"/api",))
+    for device, payload in (("controlid:7", {"endpoint": "a"}), ("servereye:c", {"control": "a"})):
+        house.register(device)
+        house.put(device, payload, delivery="at_least_once", max_attempts=1000)
+    for line in ("GET /push?deviceId=7&uuid=a", "GET /push/c"):
+        house.knock(request(line))
+    return house
+
+
+def answered(house: House, connection: Connection) -> Any:
+    """
+    The answer to a request, however long it is held; no bug of ours, and no cache may keep it.
+    """
+    house.clock.advance(60)
+    (answer, *_) = connection.answers()
+    connection.hang_up()
+    assert answer.code < 500
+    assert answer.headers["cache-control"] == "no-store"
+    return answer
+
+
+@ANYTHING
+@given(DEVICE_LINES, BODIES, HEADERS)
+def test_any_request_of_a_device(known: House, line: str, body: bytes, headers: list[str]) -> None:
+    """
+    Whatever a device sends, it is answered, and nothing of ours breaks.
+    """
+    answer = answered(known, known.knock(request(line, body, *headers)))
+    assert answer.code in (200, 400, 403, 404, 405)
+
+
+@ANYTHING
+@given(ADMIN_LINES, BODIES, HEADERS)
+def test_any_call_of_an_operator(known: House, line: str, body: bytes, headers: list[str]) -> None:
+    """
+    Whatever a program calls, it is answered in JSON, and errors are problems.
+    """
+    token = f"Authorization: Bearer {known.token_of(Role.ADMIN)}"
+    answer = answered(known, known.call(request(line, body, *headers, token)))
+    if answer.code >= 400 and answer.body:
+        answer.problem(answer.code)
+    elif answer.body:
+        assert answer.json is not None

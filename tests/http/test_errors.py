@@ -1,0 +1,122 @@
+"""
+Tests of :mod:`pushd.http.error_status`: what each error is in HTTP, and what a bug of ours is.
+"""
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, fail
+from twisted.logger import capturedLogs, formatEvent
+from twisted.python.failure import Failure
+from twisted.web.test.requesthelper import DummyRequest
+from werkzeug.exceptions import NotFound
+
+from pushd.http.error_status import explain, status
+from pushd.model import errors
+from pushd.store.sqlite.store import MEMORY, SqliteStore
+from tests.connection import request
+from tests.in_memory_server import BuildHouse, House
+
+Logged = list[Any]
+
+
+def _fails(*args: Any) -> Deferred[Any]:
+    return fail(ZeroDivisionError("a line of /srv/pushd/store.py"))
+
+
+_bug: Any = _fails
+
+
+class BuggyStore(SqliteStore):
+    """
+    A store with a bug in some of its verbs.
+    """
+
+    check = settle = acknowledge = command = last_event = _bug
+
+
+@pytest.fixture
+def buggy(build_house: BuildHouse) -> House:
+    """
+    A house over a store with bugs.
+    """
+    return build_house(BuggyStore(MEMORY))
+
+
+BUGS = {
+    "control-id": (request("POST /result?deviceId=7", b'{"response":""}'), b""),
+    "server-eye": (request("POST /push/c/ack/m"), b"Something went wrong here; the server's log tells more."),
+}
+
+
+@pytest.mark.parametrize("dialect", BUGS)
+def test_bug_on_the_device_port(buggy: House, dialect: str, no_logged_failure: Logged) -> None:
+    """
+    A bug of ours is a 500 that tells a device nothing of our inside; the log tells us all.
+    """
+    sent, said = BUGS[dialect]
+    for device in ("controlid:7", "servereye:c"):
+        buggy.register(device)
+    answer = buggy.knock(sent).answer()
+    assert answer.code == 500
+    assert said in answer.body
+    assert b"ZeroDivision" not in answer.body
+    assert b"/srv" not in answer.body
+    assert [failure.type for failure in no_logged_failure] == [ZeroDivisionError]
+    no_logged_failure.clear()
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/v1/commands/x", "/v1/events?after=now"])
+def test_bug_on_the_admin_port(buggy: House, path: str, no_logged_failure: Logged) -> None:
+    """
+    A bug of ours is a problem like others, without our inside.
+    """
+    answer = buggy.ask(f"GET {path}")
+    assert answer.code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json == {
+        "type": "about:blank",
+        "title": "Internal Server Error",
+        "status": 500,
+        "detail": "Something went wrong here; the server's log tells more.",
+    }
+    assert [failure.type for failure in no_logged_failure] == [ZeroDivisionError]
+    no_logged_failure.clear()
+
+
+OURS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.PushdError)]
+ANSWERED = [kind for kind in OURS if kind not in (errors.PushdError, errors.StoreRefused)]
+
+
+@pytest.mark.parametrize("kind", ANSWERED, ids=lambda kind: kind.__name__)
+def test_every_error_of_ours_has_a_status(kind: type[errors.PushdError]) -> None:
+    """
+    Whatever we refuse is the client's to understand, or says that it may try again; it is no bug.
+    """
+    made: Any = DummyRequest([])
+    code = status(made, Failure(kind.__new__(kind)))
+    assert 400 <= code <= 422 or code == 503
+    assert made.responseCode == code
+
+
+def test_words_of_an_error() -> None:
+    """
+    An error of ours is told in its own words, and one of the routing in a sentence.
+    """
+    assert explain(Failure(errors.UnknownDevice("No device x is known."))) == "No device x is known."
+    assert explain(Failure(NotFound())) == "There is nothing at this path."
+
+
+@pytest.mark.parametrize("slashes", ["/", "//"])
+def test_bug_does_not_log_a_secret(buggy: House, slashes: str, no_logged_failure: Logged) -> None:
+    """
+    Whoever reads about a bug in the log learns no device's secret.
+    """
+    buggy.register("servereye:c")
+    path = buggy.ask("POST /v1/devices/servereye:c/secret").json["path"].replace("/", slashes)
+    with capturedLogs() as logged:
+        assert buggy.knock(request(f"POST {path}{slashes}push/c/ack/m")).answer().code == 500
+    (line,) = map(formatEvent, logged)
+    assert "push/c/ack/m" in line
+    assert path.rpartition("/")[2] not in line
+    no_logged_failure.clear()

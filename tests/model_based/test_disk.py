@@ -1,0 +1,215 @@
+"""
+Tests of a disk that fills up under a running server, and empties again.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from tests.integration.server import Server, ports_in, until
+from tests.model_based.disks import HOLD, KINDS, Disk, NotPermitted, mounted
+
+LOAD = {"endpoint": "load_objects"}
+REFRESH = {"control": "REFRESH_AGENT"}
+PROBLEM = "application/problem+json"
+JITTER = 0.1
+"""By which part a hold may be shorter."""
+
+
+@contextmanager
+def running(kind: Any, folder: Path) -> Iterator[Disk]:
+    """
+    A disk with a server that runs.
+    """
+    try:
+        with kind(folder) as disk:
+            disk.server.start()
+            try:
+                yield disk
+            finally:
+                disk.server.kill()
+    except NotPermitted as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="module", params=list(KINDS))
+def disk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
+    """
+    A disk of each kind; each test has devices of its own.
+    """
+    with running(KINDS[request.param], tmp_path_factory.mktemp("disk")) as disk:
+        yield disk
+
+
+def register(server: Server, device: str) -> None:
+    """
+    Add an approved device.
+    """
+    assert server.admin.ask("POST /v1/devices", {"id": device}).code == 201
+
+
+def known(server: Server) -> set[str]:
+    """
+    The ids of all devices.
+    """
+    return {item["id"] for item in server.admin.ask("GET /v1/devices?limit=500").json["items"]}
+
+
+def sound(server: Server) -> bool:
+    """
+    Whether nothing is stored that cannot be.
+    """
+    return bool(server.admin.ask("GET /v1/fsck").json == {"items": []})
+
+
+def test_nothing_is_accepted_while_the_disk_is_full(disk: Disk) -> None:
+    """
+    Whatever would have to be kept is refused with 503; nothing of it is there later, and it can be asked for again.
+    """
+    server = disk.server
+    register(server, "controlid:1")
+    path = "/v1/devices/controlid:1"
+    changes: list[tuple[str, object]] = [
+        (f"POST {path}/commands", {"payload": LOAD}),
+        ("POST /v1/devices", {"id": "controlid:2"}),
+        (f"PATCH {path}", {"name": "door"}),
+        (f"POST {path}/secret", None),
+        (f"DELETE {path}", None),
+    ]
+    key = {"Idempotency-Key": "k"}
+    with disk.full():
+        for line, body in changes:
+            refused = server.admin.ask(line, body, **key)
+            assert (refused.code, refused.headers["content-type"]) == (503, PROBLEM), line
+            assert refused.json["status"] == 503
+    seen = server.admin.ask(f"GET {path}").json
+    assert (seen["name"], seen["queue"], seen["proof"]) == ("", 0, [])
+    assert "controlid:2" not in known(server)
+    assert sound(server)
+    assert [server.admin.ask(line, body, **key).code for line, body in changes] == [201, 201, 200, 201, 204]
+
+
+def test_no_result_is_taken_that_is_not_kept(disk: Disk) -> None:
+    """
+    What a device says is answered with 503 in the manner of its dialect, and counts once it says it again.
+    """
+    server = disk.server
+    for device in ("controlid:3", "servereye:three"):
+        register(server, device)
+    commands = [server.send("controlid:3", LOAD), server.send("servereye:three", REFRESH)]
+    assert server.devices.ask("GET /push?deviceId=3&uuid=u").json == LOAD
+    assert server.devices.ask("GET /push/three").json["data"]["messageId"] == commands[1]
+    words = [f"POST /push/three/{word}/{commands[1]}" for word in ("ack", "result")]
+    with disk.full():
+        result = server.devices.ask("POST /result?deviceId=3&uuid=u", {"response": {}})
+        assert (result.code, result.body) == (503, b"")
+        for line in (*words, "POST /push/three/signoff"):
+            refused = server.devices.ask(line, {"success": True})
+            assert (refused.code, refused.json["success"]) == (503, False), line
+            assert "data" not in refused.json
+        assert [server.command(command)["state"] for command in commands] == ["sent", "sent"]
+    assert server.devices.ask("POST /result?deviceId=3&uuid=u", {"response": {}}).code == 200
+    assert [server.devices.ask(line, {"success": True}).code for line in words] == [200, 200]
+    ended = [server.command(command) for command in commands]
+    assert [(one["state"], one["late"]) for one in ended] == [("succeeded", False)] * 2
+    assert sound(server)
+
+
+def test_polls_are_held_while_nothing_can_be_claimed(disk: Disk) -> None:
+    """
+    A poll ends idle at the end of its hold, a stranger's too; the next one gets what waits, once.
+    """
+    server = disk.server
+    for device in ("controlid:4", "servereye:four"):
+        register(server, device)
+    commands = [server.send("controlid:4", LOAD), server.send("servereye:four", REFRESH)]
+    with disk.full():
+        began = monotonic()
+        lines = ("GET /push?deviceId=4&uuid=u", "GET /push/four", "GET /push?deviceId=5")
+        polls = [server.devices.begin(line) for line in lines]
+        reader, container, stranger = (poll.answer() for poll in polls)
+        assert monotonic() - began > HOLD * (1 - JITTER) - 0.1
+        assert [(one.code, one.body) for one in (reader, stranger)] == [(200, b""), (200, b"")]
+        assert (container.code, container.json["success"], "data" in container.json) == (200, False, False)
+    assert [server.command(command)["attempts"] for command in commands] == [0, 0]
+    assert server.devices.ask("GET /push?deviceId=4&uuid=v").json == LOAD
+    assert server.devices.ask("GET /push/four").json["data"]["messageId"] == commands[1]
+    assert server.devices.ask("GET /push?deviceId=5").body == b""
+    assert "controlid:5" in known(server)
+
+
+def test_what_is_kept_can_be_read_while_the_disk_is_full(disk: Disk) -> None:
+    """
+    Operators see everything; the server is alive, and not ready until the disk is back, without anybody's help.
+    """
+    server = disk.server
+    register(server, "controlid:6")
+    command = server.send("controlid:6", LOAD)
+    with disk.full():
+        for path in ("devices", f"commands/{command}", "commands", f"commands/{command}/explain", "events", "fsck"):
+            assert server.admin.ask(f"GET /v1/{path}").code == 200, path
+        assert server.admin.ask("GET /healthz").code == 200
+        unready = server.admin.ask("GET /readyz")
+        assert (unready.code, unready.headers["content-type"]) == (503, PROBLEM)
+    until(lambda: server.admin.ask("GET /readyz").code == 200, "a server that is ready again")
+
+
+def test_a_server_that_died_on_a_full_disk_can_be_started_there(tmp_path: Path) -> None:
+    """
+    It serves what can be served without writing, forgets nothing, and is ready once there is room.
+    """
+    with running(mounted, tmp_path) as disk:
+        server = disk.server
+        register(server, "controlid:1")
+        command = server.send("controlid:1", LOAD)
+        with disk.full():
+            server.kill()
+            server.launch()
+            until(lambda: len(ports_in(server.log)) > 1, "a server that listens")
+            assert [server.admin.ask(f"GET /{name}").code for name in ("healthz", "readyz")] == [200, 503]
+            assert server.command(command)["state"] == "queued"
+        until(lambda: server.admin.ask("GET /readyz").code == 200, "a server that is ready again")
+        assert server.devices.ask("GET /push?deviceId=1").json == LOAD
+        assert sound(server)
+
+
+def test_a_server_that_cannot_give_leases_their_time_does_not_start(tmp_path: Path) -> None:
+    """
+    What is out needs its lease written anew: without room for that the server says so in one line, and ends.
+    """
+    with running(mounted, tmp_path) as disk:
+        server = disk.server
+        register(server, "controlid:1")
+        command = server.send("controlid:1", LOAD)
+        assert server.devices.ask("GET /push?deviceId=1").json == LOAD
+        with disk.full():
+            server.kill()
+            server.launch()
+            assert server.ended() == 1
+            (line,) = server.complaints.read_text().splitlines()
+            assert line.startswith(f"pushd: {server.data_dir / 'pushd.sqlite'} cannot be opened: ")
+        server.start()
+        assert server.command(command)["state"] == "sent"
+        assert sound(server)
+
+
+def test_a_first_start_on_a_full_disk_leaves_nothing_half_made(tmp_path: Path) -> None:
+    """
+    A server that has no room for its database says so in one line, and starts as if nothing had been once it has.
+    """
+    with running(mounted, tmp_path) as disk:
+        server = disk.server
+        server.kill()
+        for path in server.data_dir.iterdir():
+            path.unlink()
+        with disk.full():
+            server.launch()
+            assert server.ended() == 1
+            (line,) = server.complaints.read_text().splitlines()
+            assert line.startswith("pushd: ")
+        server.start()
+        assert server.admin.ask("GET /v1/devices").json["items"] == []

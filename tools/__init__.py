@@ -1,0 +1,3 @@
+"""
+Checks of the project's own files, and of what is built from them.
+"""
