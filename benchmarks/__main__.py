@@ -1,6 +1,4 @@
-"""
-``python -m benchmarks [PART]...``: measure, and print the table.
-"""
+"""``python -m benchmarks [PART]...``: measure, and print the table."""
 
 import argparse
 import json
@@ -52,9 +50,7 @@ ONLY_BY_NAME = ("growth", "sizing")
 
 
 def read_options(words: list[str]) -> argparse.Namespace:
-    """
-    What was said on the command line.
-    """
+    """What was said on the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all but growth and sizing")
     parser.add_argument("--runs", type=int, default=3, help="how often each figure is measured; 3")
@@ -74,8 +70,7 @@ def read_options(words: list[str]) -> argparse.Namespace:
 
 
 def make_bench(options: argparse.Namespace, place: Path) -> Bench:
-    """
-    Compile, fill, and build what the works need.
+    """Compile, fill, and build what the works need.
 
     :raises CannotMeasure: if this machine lacks something.
     """
@@ -93,9 +88,7 @@ def make_bench(options: argparse.Namespace, place: Path) -> Bench:
 
 
 def measure(options: argparse.Namespace, place: Path) -> None:
-    """
-    Do all parts that are wanted, and print what came of them.
-    """
+    """Do all parts that are wanted, and print what came of them."""
     if not is_on_disk(place):
         _say(f"{place} is not on a disk of this machine's own; figures of durable works mean little (--dir)")
     bench = make_bench(options, place)
@@ -111,9 +104,7 @@ def measure(options: argparse.Namespace, place: Path) -> None:
 
 
 def main(words: list[str]) -> int:
-    """
-    The program; its exit code tells whether there was anything to measure with, and nothing about the figures.
-    """
+    """The program; its exit code tells whether there was anything to measure with, and nothing about the figures."""
     options = read_options(words)
     place = Path(tempfile.mkdtemp(prefix="pushd-bench-", dir=options.dir))
     try:

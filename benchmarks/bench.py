@@ -1,6 +1,4 @@
-"""
-What all works have: the generator, the line-up, the book; and everybody in turn.
-"""
+"""What all works have: the generator, the line-up, the book; and everybody in turn."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,9 +18,7 @@ from benchmarks.who import US
 
 @define(eq=False)
 class Bench:
-    """
-    Has works done by everybody in turn, run after run.
-    """
+    """Has works done by everybody in turn, run after run."""
 
     generator: Generator
     lineup: Lineup
@@ -34,17 +30,13 @@ class Bench:
     _until: float = field(default=0.0, init=False)
 
     def begin(self, part: str, seconds: float) -> None:
-        """
-        Begin a part, which may take so long; what would not be done by then is left out, and said so.
-        """
+        """Begin a part, which may take so long; what would not be done by then is left out, and said so."""
         self.part = part
         self.book.write(FSYNC, US, fsync_seconds(self.lineup.place) * 1000)
         self._until = time.monotonic() + seconds
 
     def in_turn(self, servers: Sequence[Server], measure: Callable[[Server], None]) -> None:
-        """
-        Let each of them do this, then each again, as often as there are runs; who breaks is not asked again.
-        """
+        """Let each of them do this, then each again, as often as there are runs; who breaks is not asked again."""
         took: dict[str, float] = {}
         for run in range(self.runs):
             for server in servers:
@@ -57,9 +49,7 @@ class Bench:
                 took[server.name] = time.monotonic() - began
 
     def carefully(self, server: Server, measure: Callable[[Server], object]) -> None:
-        """
-        Let it do this; if it breaks, note why.
-        """
+        """Let it do this; if it breaks, note why."""
         if (self.part, server.name) in self.book.broken:
             return
         try:
@@ -69,16 +59,12 @@ class Bench:
             self.say(f"{self.part}: {server.name} broke: {error}")
 
     def servers(self, names: Sequence[str], terms: Terms) -> Sequence[Server]:
-        """
-        Servers of those who are here, not yet started.
-        """
+        """Servers of those who are here, not yet started."""
         return [self.lineup.server(name, terms) for name in self.lineup.present(names)]
 
     @contextmanager
     def standing(self, names: Sequence[str], terms: Terms) -> Iterator[Sequence[Server]]:
-        """
-        Servers of those who are here, started before the block and stopped after it.
-        """
+        """Servers of those who are here, started before the block and stopped after it."""
         servers = self.servers(names, terms)
         try:
             for server in servers:
@@ -89,15 +75,12 @@ class Bench:
                 server.stop()
 
     def started(self, servers: Sequence[Server], measure: Callable[[Server], None]) -> None:
-        """
-        The same as :meth:`in_turn`, but each is started anew for each run, and stopped after it.
-        """
+        """The same as :meth:`in_turn`, but each is started anew for each run, and stopped after it."""
         self.in_turn(servers, lambda server: _start_and_measure(server, measure))
 
     def anew(self, names: Sequence[str], terms: Terms, measure: Callable[[Server], None]) -> None:
-        """
-        The same, and nothing is left of the run before: neither what was stored, nor that devices hung up, from which
-        we would have learned to hold them for less long.
+        """The same, and nothing is left of the run before: neither what was stored, nor that devices hung up, from
+        which we would have learned to hold them for less long.
         """
 
         def made_and_measured(server: Server) -> None:

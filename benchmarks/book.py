@@ -1,6 +1,4 @@
-"""
-The book: every figure of a run, who came to none and why.
-"""
+"""The book: every figure of a run, who came to none and why."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -11,9 +9,7 @@ from attrs import define, field, frozen
 
 @frozen(kw_only=True)
 class Quantity:
-    """
-    What is measured: its name, its unit, and whether more of it is better.
-    """
+    """What is measured: its name, its unit, and whether more of it is better."""
 
     name: str
     unit: str
@@ -23,16 +19,12 @@ class Quantity:
 
 
 def rate(name: str) -> Quantity:
-    """
-    How often something is done in a second.
-    """
+    """How often something is done in a second."""
     return Quantity(name=name, unit="/s", more=True)
 
 
 def milliseconds(name: str, extreme: bool = False) -> Quantity:
-    """
-    How long something takes.
-    """
+    """How long something takes."""
     return Quantity(name=name, unit="ms", extreme=extreme)
 
 
@@ -42,9 +34,7 @@ FSYNC = milliseconds("fsync of this disk")
 
 @define(eq=False)
 class Book:
-    """
-    Takes figures while they are measured, and gives the one that counts of each.
-    """
+    """Takes figures while they are measured, and gives the one that counts of each."""
 
     quantities: dict[str, Quantity] = field(factory=dict, init=False)
     values: dict[str, dict[str, list[float]]] = field(factory=dict, init=False)
@@ -54,31 +44,23 @@ class Book:
     notes: list[str] = field(factory=list, init=False)
 
     def write(self, quantity: Quantity, who: str, value: float) -> None:
-        """
-        Take the figure of one run.
-        """
+        """Take the figure of one run."""
         self.quantities[quantity.name] = quantity
         self.values.setdefault(quantity.name, {}).setdefault(who, []).append(value)
 
     def figure(self, name: str, who: str) -> float | None:
-        """
-        The figure that counts: the median of all runs, or the worst.
-        """
+        """The figure that counts: the median of all runs, or the worst."""
         values = self.values.get(name, {}).get(who)
         if not values:
             return None
         return max(values) if self.quantities[name].extreme else statistics.median(values)
 
     def who(self, name: str) -> Sequence[str]:
-        """
-        Who has a figure of this quantity, in the order in which they came.
-        """
+        """Who has a figure of this quantity, in the order in which they came."""
         return list(self.values.get(name, {}))
 
     def as_json(self) -> Mapping[str, Any]:
-        """
-        All of it.
-        """
+        """All of it."""
         return {
             "figures": [
                 {"work": name, "unit": self.quantities[name].unit, "who": who, "figure": self.figure(name, who)}

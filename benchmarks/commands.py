@@ -1,6 +1,4 @@
-"""
-How each server is started, and how it is spoken to.
-"""
+"""How each server is started, and how it is spoken to."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -22,9 +20,7 @@ NO_FSYNC = -1.0
 
 @frozen(kw_only=True)
 class Terms:
-    """
-    How a server is wanted.
-    """
+    """How a server is wanted."""
 
     hold: float = 0
     """Seconds for which it holds a poll; 0: it answers at once."""
@@ -36,9 +32,7 @@ class Terms:
 
 @frozen(kw_only=True)
 class Spot:
-    """
-    Where a server runs.
-    """
+    """Where a server runs."""
 
     place: Path
     port: int
@@ -49,24 +43,18 @@ class Spot:
 
     @property
     def data(self) -> Path:
-        """
-        The data directory of pushd.
-        """
+        """The data directory of pushd."""
         return self.terms.data or self.place / "data"
 
     @property
     def words(self) -> Sequence[str]:
-        """
-        What a peer is told: its port, and for how long it holds a poll.
-        """
+        """What a peer is told: its port, and for how long it holds a poll."""
         return [str(self.port), f"{self.terms.hold:g}"]
 
 
 @frozen(kw_only=True)
 class Command:
-    """
-    How a server is started.
-    """
+    """How a server is started."""
 
     words: Sequence[str]
     env: Mapping[str, str] = field(factory=dict)
@@ -152,9 +140,7 @@ COMMANDS: Mapping[str, Callable[[Spot], Command]] = {
 
 
 def speeches(name: str, spot: Spot) -> Mapping[str, Speech]:
-    """
-    How a server that runs is spoken to, by dialect.
-    """
+    """How a server that runs is spoken to, by dialect."""
     if name != who.US:
         return {SERVER_EYE: {who.REDIS_ALWAYS: REDIS, who.NCHAN: PLAIN}.get(name, PEERS)}
     token = (spot.data / "admin.token").read_text("ascii").strip()

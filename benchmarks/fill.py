@@ -1,6 +1,4 @@
-"""
-Data directories as years of use leave them: devices that are known, and commands that have ended.
-"""
+"""Data directories as years of use leave them: devices that are known, and commands that have ended."""
 
 import sqlite3
 import time
@@ -38,9 +36,8 @@ _EVENTS = (
 
 
 def fill(data: Path, servereye: int, controlid: int, commands: int = 0) -> Path:
-    """
-    Make a data directory with so many devices of each dialect, ``servereye:bench0`` and ``controlid:0`` first, and so
-    many commands that succeeded, one in each millisecond up to now.
+    """Make a data directory with so many devices of each dialect, ``servereye:bench0`` and ``controlid:0`` first, and
+    so many commands that succeeded, one in each millisecond up to now.
     """
     data.mkdir(mode=0o700)
     now = time.time_ns() // 1_000_000

@@ -1,6 +1,4 @@
-"""
-The load generator: compiled from ``generator/*.c`` when it is needed, and run for one work at a time.
-"""
+"""The load generator: compiled from ``generator/*.c`` when it is needed, and run for one work at a time."""
 
 import json
 import subprocess
@@ -27,9 +25,7 @@ _WARNINGS = ("-Wall", "-Wextra", "-Wno-parentheses")
 
 
 def compiler() -> str | None:
-    """
-    The C compiler of this machine, if there is one.
-    """
+    """The C compiler of this machine, if there is one."""
     return which("cc") or which("gcc")
 
 
@@ -43,8 +39,7 @@ def _compile(*words: str) -> None:
 
 
 def compile_generator(place: Path) -> Path:
-    """
-    Compile the generator into this directory.
+    """Compile the generator into this directory.
 
     :raises CannotMeasure: if it cannot be.
     """
@@ -55,8 +50,7 @@ def compile_generator(place: Path) -> Path:
 
 
 def compile_other_fsync(place: Path) -> Path:
-    """
-    Compile what makes fsync slower, or nothing into this directory.
+    """Compile what makes fsync slower, or nothing into this directory.
 
     :raises CannotMeasure: if it cannot be.
     """
@@ -66,23 +60,18 @@ def compile_other_fsync(place: Path) -> Path:
 
 
 class Broken(Exception):
-    """
-    A work came to no figure; the message says why.
-    """
+    """A work came to no figure; the message says why."""
 
 
 @frozen(kw_only=True)
 class Generator:
-    """
-    Puts load on a server, on a core of its own.
-    """
+    """Puts load on a server, on a core of its own."""
 
     program: Path
     cores: Cores
 
     def run(self, work: str, settings: Mapping[str, object], patience: float = PATIENCE) -> dict[str, Any]:
-        """
-        Do a work; what it measured.
+        """Do a work; what it measured.
 
         :raises Broken: if it fails, or takes longer than ``patience`` seconds.
         """
@@ -97,9 +86,7 @@ class Generator:
 
     @contextmanager
     def start(self, work: str, settings: Mapping[str, object]) -> "Iterator[subprocess.Popen[str]]":
-        """
-        A work under way, which is ended when the block is left.
-        """
+        """A work under way, which is ended when the block is left."""
         words = [str(self.program), work, *(f"{name}={value}" for name, value in settings.items())]
         process = subprocess.Popen(
             words,
@@ -117,8 +104,7 @@ class Generator:
 
 
 def read_figures(line: str) -> dict[str, Any]:
-    """
-    A line of the generator.
+    """A line of the generator.
 
     :raises Broken: if most of what it asked was not answered well.
     """

@@ -1,5 +1,4 @@
-"""
-What the peers need: Python packages in an environment of their own, Express beside it, and Debian's packages.
+"""What the peers need: Python packages in an environment of their own, Express beside it, and Debian's packages.
 
 All but Debian's packages goes below ``.venv-bench``. What cannot be installed is missing from the table, by name.
 """
@@ -26,37 +25,27 @@ Say = Callable[[str], None]
 
 
 def has_python_packages() -> bool:
-    """
-    Whether aiohttp and Starlette can be run.
-    """
+    """Whether aiohttp and Starlette can be run."""
     return PYTHON.exists() and any(PLACE.glob("lib/python3*/site-packages/starlette"))
 
 
 def has_express() -> bool:
-    """
-    Whether Express can be run.
-    """
+    """Whether Express can be run."""
     return which("node") is not None and (NODE_MODULES / "express").is_dir()
 
 
 def has_nchan() -> bool:
-    """
-    Whether nginx with nchan can be run.
-    """
+    """Whether nginx with nchan can be run."""
     return Path(NGINX).exists() and NCHAN.exists()
 
 
 def has_redis() -> bool:
-    """
-    Whether Redis can be run.
-    """
+    """Whether Redis can be run."""
     return which("redis-server") is not None
 
 
 def install(say: Say) -> None:
-    """
-    Install what is missing, as far as that is possible here.
-    """
+    """Install what is missing, as far as that is possible here."""
     PLACE.mkdir(exist_ok=True)
     _install_debian(say)
     if not has_python_packages():

@@ -1,6 +1,4 @@
-"""
-The line-up: who is measured, and who is missing.
-"""
+"""The line-up: who is measured, and who is missing."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -25,9 +23,7 @@ _NEEDS: Sequence[tuple[Callable[[], bool], Sequence[str], str]] = (
 
 @frozen(kw_only=True)
 class Lineup:
-    """
-    Makes servers, each in a directory of its own below ``place``.
-    """
+    """Makes servers, each in a directory of its own below ``place``."""
 
     place: Path
     cores: Cores
@@ -39,22 +35,16 @@ class Lineup:
     """Who is measured; empty: all."""
 
     def missing(self) -> Mapping[str, str]:
-        """
-        Who cannot be measured here, and what that takes.
-        """
+        """Who cannot be measured here, and what that takes."""
         return {name: what for has, names, what in _NEEDS if not has() for name in names if self._wanted(name)}
 
     def present(self, names: Sequence[str]) -> Sequence[str]:
-        """
-        Those of these who are wanted and can be measured.
-        """
+        """Those of these who are wanted and can be measured."""
         missing = self.missing()
         return [name for name in names if self._wanted(name) and name not in missing]
 
     def server(self, name: str, terms: Terms) -> Server:
-        """
-        A server, not yet started.
-        """
+        """A server, not yet started."""
         place = Path(mkdtemp(prefix="server-", dir=self.place))
         port, put_port = free_ports(2)
         if name != US:

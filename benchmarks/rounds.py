@@ -1,5 +1,4 @@
-"""
-``python -m benchmarks.rounds DEVICES ROUNDS``: how long the watchdog's rounds take; a line of JSON, milliseconds.
+"""``python -m benchmarks.rounds DEVICES ROUNDS``: how long the watchdog's rounds take; a line of JSON, milliseconds.
 
 A process of its own, for a million devices leave their mark on the one that held them. There is no store: all
 devices poll in time, so nobody asks it for anything.
@@ -34,9 +33,7 @@ WALL = 1_800_000_000.0
 
 
 def measure(devices: int, rounds: int) -> dict[str, float]:
-    """
-    The mean and the worst of so many rounds, in milliseconds, once the wheel is full.
-    """
+    """The mean and the worst of so many rounds, in milliseconds, once the wheel is full."""
     clock = Clock()
     clocks = Clocks(clock, lambda: WALL + clock.seconds())
     presence = Presence(cast(IStore, None), clocks)
@@ -67,9 +64,7 @@ def _device(number: int) -> Device:
 
 
 def _round(clock: Clock, watchdog: Watchdog) -> float:
-    """
-    The seconds of one round, all its pieces together.
-    """
+    """The seconds of one round, all its pieces together."""
     ended: list[Any] = []
     began = perf_counter()
     Deferred.fromCoroutine(watchdog.round()).addBoth(ended.append)

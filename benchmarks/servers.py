@@ -1,6 +1,4 @@
-"""
-A server under measurement: a process of its own, on the server's core, in a directory of its own.
-"""
+"""A server under measurement: a process of its own, on the server's core, in a directory of its own."""
 
 import os
 import signal
@@ -30,9 +28,7 @@ _LAST_WORDS = 600
 
 @define(eq=False)
 class Server:
-    """
-    One process, from its start to its end.
-    """
+    """One process, from its start to its end."""
 
     kind: str
     """Which of the line-up it is."""
@@ -44,8 +40,7 @@ class Server:
     _process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     def start(self) -> "Server":
-        """
-        Start, and return when it takes connections.
+        """Start, and return when it takes connections.
 
         :raises Broken: if it does not.
         """
@@ -69,9 +64,8 @@ class Server:
         return self
 
     def stop(self) -> None:
-        """
-        End it at once: nothing of it is wanted any more, and to say goodbye to all connections takes some longer than
-        the work.
+        """End it at once: nothing of it is wanted any more, and to say goodbye to all connections takes some longer
+        than the work.
         """
         if self._process is None:
             return
@@ -82,36 +76,26 @@ class Server:
 
     @property
     def running(self) -> bool:
-        """
-        Whether it was started, and not stopped.
-        """
+        """Whether it was started, and not stopped."""
         return self._process is not None
 
     def resident(self) -> int:
-        """
-        Bytes of memory that it has in use.
-        """
+        """Bytes of memory that it has in use."""
         assert self._process is not None, "it was not started"
         return resident(self._process.pid)
 
     def processor(self) -> float:
-        """
-        Seconds of processor time that it has used.
-        """
+        """Seconds of processor time that it has used."""
         assert self._process is not None, "it was not started"
         return processor(self._process.pid)
 
     def speech(self, dialect: str = SERVER_EYE) -> Speech:
-        """
-        How it is spoken to.
-        """
+        """How it is spoken to."""
         return speeches(self.kind, self.spot)[dialect]
 
     @property
     def ports(self) -> Mapping[str, int]:
-        """
-        Where it listens, as settings of the generator.
-        """
+        """Where it listens, as settings of the generator."""
         return {"port": self.spot.port, "put_port": self.spot.put_port, "ask_port": self.spot.put_port}
 
     def _is_ready(self) -> bool:

@@ -1,6 +1,4 @@
-"""
-How large the works are.
-"""
+"""How large the works are."""
 
 from collections.abc import Sequence
 
@@ -9,9 +7,7 @@ from attrs import frozen
 
 @frozen(kw_only=True)
 class Size:
-    """
-    How much is done; durations in seconds.
-    """
+    """How much is done; durations in seconds."""
 
     known: tuple[int, int]
     """Devices that pushd knows from the start, of Server-Eye and of Control iD: as many as will come."""

@@ -1,6 +1,5 @@
-"""
-What the generator says to a server: whole requests, with ``{i}`` for a device's number, ``{m}`` for a message's id and
-``{u}`` for the name of a poll.
+"""What the generator says to a server: whole requests, with ``{i}`` for a device's number, ``{m}`` for a message's id
+and ``{u}`` for the name of a poll.
 
 All peers speak the paths of our Server-Eye dialect and of our admin API, as far as they go; Redis speaks its own.
 """
@@ -18,9 +17,7 @@ CONTROL_ID = "Control iD"
 
 @frozen(kw_only=True)
 class Speech:
-    """
-    The requests of one dialect.
-    """
+    """The requests of one dialect."""
 
     poll: str
     put: str
@@ -35,16 +32,12 @@ class Speech:
     """What an operator asks."""
 
     def settings(self, *names: str) -> Mapping[str, str]:
-        """
-        These requests, and how to read the answers, as settings of the generator.
-        """
+        """These requests, and how to read the answers, as settings of the generator."""
         return {name: getattr(self, name) for name in (*names, "poll", "mark", "proto", "before")}
 
 
 def request(line: str, body: str | None = None, *headers: str) -> str:
-    """
-    A request over HTTP.
-    """
+    """A request over HTTP."""
     lines = [f"{line} HTTP/1.1", "Host: bench", *headers]
     if body is not None:
         lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
@@ -52,9 +45,7 @@ def request(line: str, body: str | None = None, *headers: str) -> str:
 
 
 def server_eye(token: str) -> Speech:
-    """
-    A container, and an operator with this token.
-    """
+    """A container, and an operator with this token."""
     bearer = f"Authorization: Bearer {token}"
     device = f"/v1/devices/servereye:{DEVICE}"
     return Speech(
@@ -72,9 +63,7 @@ def server_eye(token: str) -> Speech:
 
 
 def control_id(token: str) -> Speech:
-    """
-    A reader, and an operator with this token.
-    """
+    """A reader, and an operator with this token."""
     return Speech(
         poll=request("GET /push?deviceId={i}&uuid={u}"),
         result=request("POST /result?deviceId={i}&uuid={u}&endpoint=load_objects", '{"response":""}'),
@@ -87,9 +76,7 @@ def control_id(token: str) -> Speech:
 
 
 def fresh(poll: str) -> str:
-    """
-    The same poll, with which the connection ends.
-    """
+    """The same poll, with which the connection ends."""
     return poll.replace("Host: bench", "Host: bench\r\nConnection: close")
 
 

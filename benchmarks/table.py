@@ -1,6 +1,4 @@
-"""
-The table: each work, our figure, each peer's, the ratio, the target, and whether it is reached.
-"""
+"""The table: each work, our figure, each peer's, the ratio, the target, and whether it is reached."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
@@ -19,9 +17,7 @@ Row = tuple[str, ...]
 
 
 def rows(book: Book) -> Iterator[Row]:
-    """
-    The lines of the table: ours first, then each peer's; every target stands on a line of its own.
-    """
+    """The lines of the table: ours first, then each peer's; every target stands on a line of its own."""
     for name in book.quantities:
         columns = zip_longest(_figures(book, name), _wanted(book, name), fillvalue=("", "", ""))
         for place, (figure, wanted) in enumerate(columns):
@@ -43,18 +39,14 @@ def _wanted(book: Book, name: str) -> Iterator[Row]:
 
 
 def number(value: float) -> str:
-    """
-    A figure with three digits that count.
-    """
+    """A figure with three digits that count."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def plain(book: Book, machine: Mapping[str, str], missing: Mapping[str, str]) -> str:
-    """
-    The table for a terminal.
-    """
+    """The table for a terminal."""
     lines = [HEAD, *rows(book)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
     told = [_aligned(line, widths) for line in lines]
@@ -63,9 +55,7 @@ def plain(book: Book, machine: Mapping[str, str], missing: Mapping[str, str]) ->
 
 
 def rst(book: Book, machine: Mapping[str, str], missing: Mapping[str, str]) -> str:
-    """
-    The same for a page of the documentation.
-    """
+    """The same for a page of the documentation."""
     lines = [".. list-table::", "   :header-rows: 1", ""]
     for row in (HEAD, *rows(book)):
         lines += [f"   {'* -' if column == 0 else '  -'} {cell}".rstrip() for column, cell in enumerate(row)]
@@ -96,17 +86,13 @@ def _remarks(book: Book, missing: Mapping[str, str]) -> Sequence[str]:
 
 
 def _missed(book: Book) -> Iterator[str]:
-    """
-    Where it says why a target is missed.
-    """
+    """Where it says why a target is missed."""
     if any(is_reached(book, name, target) is False for name in book.quantities for target in targets_of(book, name)):
         yield "why a target may be missed, and what was tried: docs/performance.rst"
 
 
 def _limits(book: Book) -> Iterator[str]:
-    """
-    Where the generator itself may be what limits us: it should reach three times our figure.
-    """
+    """Where the generator itself may be what limits us: it should reach three times our figure."""
     for name, quantity in book.quantities.items():
         ours, most = book.figure(name, US), book.figure(name, FLOOR)
         if quantity.more and ours and most and most < ours * MARGIN:

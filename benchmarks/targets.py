@@ -1,6 +1,4 @@
-"""
-The targets: what each figure of ours should be, in itself or beside a peer's, with the server on one core.
-"""
+"""The targets: what each figure of ours should be, in itself or beside a peer's, with the server on one core."""
 
 from attrs import frozen
 
@@ -21,9 +19,7 @@ from benchmarks.work_watchdog import named as watchdog
 
 @frozen
 class Target:
-    """
-    At least, or at most, a number, or so many times a peer's figure (and something more).
-    """
+    """At least, or at most, a number, or so many times a peer's figure (and something more)."""
 
     factor: float
     than: str | None = None
@@ -31,9 +27,7 @@ class Target:
     text: str = ""
 
     def bound(self, book: Book, name: str) -> float | None:
-        """
-        The figure that must be met in this run; None if what it is measured by is missing.
-        """
+        """The figure that must be met in this run; None if what it is measured by is missing."""
         if self.than is None:
             return self.factor
         other = book.figure(FSYNC.name, US) if self.than == FSYNC.name else book.figure(name, self.than)
@@ -69,9 +63,7 @@ WITHIN = 1.25
 
 
 def targets_of(book: Book, name: str) -> tuple[Target, ...]:
-    """
-    What is wanted of this figure.
-    """
+    """What is wanted of this figure."""
     if about(max(FULL.stored)) not in name:
         return TARGETS.get(name, ())
     more = book.quantities[name].more
@@ -81,9 +73,7 @@ def targets_of(book: Book, name: str) -> tuple[Target, ...]:
 
 
 def is_reached(book: Book, name: str, target: Target) -> bool | None:
-    """
-    Whether our figure meets a target; None if one of the two is missing.
-    """
+    """Whether our figure meets a target; None if one of the two is missing."""
     ours, bound = book.figure(name, US), target.bound(book, name)
     if ours is None or bound is None:
         return None

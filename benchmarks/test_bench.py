@@ -1,6 +1,4 @@
-"""
-The instrument, small: it measures, and tells what it measured. What the figures are is no test's business.
-"""
+"""The instrument, small: it measures, and tells what it measured. What the figures are is no test's business."""
 
 import json
 import subprocess
@@ -37,8 +35,8 @@ needs_compiler = pytest.mark.skipif(compiler() is None, reason="the load generat
 
 @needs_compiler
 def test_instrument(tmp_path: Path) -> None:
-    """
-    Every work comes to a figure of this server and of a peer beside it, nobody breaks, and nothing is left of the run.
+    """Every work comes to a figure of this server and of a peer beside it, nobody breaks, and nothing is left of the
+    run.
     """
     place, told = tmp_path / "disk", tmp_path / "figures.json"
     place.mkdir()
@@ -72,9 +70,7 @@ def test_instrument(tmp_path: Path) -> None:
 
 @needs_compiler
 def test_a_steady_pace_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """
-    A fleet that holds its polls while some of it are sent commands takes a part of a core, and some memory.
-    """
+    """A fleet that holds its polls while some of it are sent commands takes a part of a core, and some memory."""
     told = tmp_path / "figures.json"
     assert main(["sizing", "--small", "--runs=1", "--no-install", f"--dir={tmp_path}", f"--json={told}"]) == 0
     figures = json.loads(told.read_text())
@@ -87,26 +83,20 @@ def test_a_steady_pace_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize("word", ["none-such", "--who=nobody", "--runs=0"])
 def test_bad_option(word: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """
-    What cannot be asked for is refused at once, in words.
-    """
+    """What cannot be asked for is refused at once, in words."""
     with pytest.raises(SystemExit):
         read_options([word])
     assert word.rpartition("=")[2] in capsys.readouterr().err or "--runs" in word
 
 
 def test_parts_have_names() -> None:
-    """
-    Each part can be had by its name, and what takes long is only had so.
-    """
+    """Each part can be had by its name, and what takes long is only had so."""
     assert read_options(list(PARTS)).parts == list(PARTS)
     assert set(ONLY_BY_NAME) < set(PARTS)
 
 
 def test_no_compiler(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """
-    Where there is no C compiler, the instrument says what to install.
-    """
+    """Where there is no C compiler, the instrument says what to install."""
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["--no-install", f"--dir={tmp_path}"]) == 1
     assert "Debian: gcc" in capsys.readouterr().err
@@ -122,9 +112,7 @@ def _book(ours: float, theirs: float) -> Book:
 
 
 def test_table() -> None:
-    """
-    The table shows the median of the runs beside a peer's, their ratio, and whether the target is reached.
-    """
+    """The table shows the median of the runs beside a peer's, their ratio, and whether the target is reached."""
     shown = plain(_book(800, 1_000), {"machine": "a small one"}, {"nchan": "nginx"}).splitlines()
     line = next(line for line in shown if line.startswith(KEPT))
     assert "pushd" in line
@@ -136,9 +124,7 @@ def test_table() -> None:
 
 
 def test_target_missed() -> None:
-    """
-    A target that is missed says so, and one whose peer is missing says that nobody knows.
-    """
+    """A target that is missed says so, and one whose peer is missing says that nobody knows."""
     lines = plain(_book(700, 1_000), {}, {}).splitlines()
     assert next(line for line in lines if line.startswith(KEPT)).endswith("NO")
     assert next(line for line in lines if "x stock Klein" in line).endswith("?")
@@ -147,9 +133,7 @@ def test_target_missed() -> None:
 
 
 def test_generator_is_the_limit() -> None:
-    """
-    Where the load generator reaches less than three times our figure, the table warns.
-    """
+    """Where the load generator reaches less than three times our figure, the table warns."""
     book = _book(800, 1_000)
     book.write(rate(KEPT), FLOOR, 2_000)
     assert f"{KEPT}: the generator reaches only 2.5 times this, and may be the limit" in plain(book, {}, {})
@@ -158,9 +142,7 @@ def test_generator_is_the_limit() -> None:
 
 
 def test_worst_of_all_runs() -> None:
-    """
-    Of how long something takes at worst, the worst run counts, not the median.
-    """
+    """Of how long something takes at worst, the worst run counts, not the median."""
     book = Book()
     for value in (1.0, 9.0, 2.0):
         book.write(milliseconds("worst", extreme=True), US, value)
@@ -168,18 +150,14 @@ def test_worst_of_all_runs() -> None:
 
 
 def test_documentation_table() -> None:
-    """
-    For the documentation, the same lines come as a list-table.
-    """
+    """For the documentation, the same lines come as a list-table."""
     text = rst(_book(800, 1_000), {}, {})
     assert text.startswith(".. list-table::")
     assert f"   * - {KEPT}\n     - pushd\n     - 800 /s\n" in text
 
 
 def test_targets_are_of_works() -> None:
-    """
-    Every target is about something that a whole run measures.
-    """
+    """Every target is about something that a whole run measures."""
     names = {KEPT, FRESH, *map(memory, FULL.stages), crowd_held(FULL.crowd), crowd_waits(FULL.crowd)}
     names |= {
         wake(what, hold, puts, durable)

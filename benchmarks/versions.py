@@ -1,6 +1,4 @@
-"""
-Which versions were measured.
-"""
+"""Which versions were measured."""
 
 import json
 import platform
@@ -15,9 +13,7 @@ _PROGRAMS = (("node", "--version"), (NGINX, "-v"), ("redis-server", "--version")
 
 
 def versions() -> str:
-    """
-    Ours, and those of the peers that are installed.
-    """
+    """Ours, and those of the peers that are installed."""
     ours = [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in ("twisted", "klein"))]
     return ", ".join([*ours, *_python_packages(), *_express(), *_programs()])
 

@@ -1,6 +1,4 @@
-"""
-Who is measured, by name.
-"""
+"""Who is measured, by name."""
 
 US = "pushd"
 AIOHTTP = "aiohttp, uvloop"

@@ -1,5 +1,5 @@
-"""
-Mass return: all devices connect at once after a restart; how long until all are held, and how long an operator waits.
+"""Mass return: all devices connect at once after a restart; how long until all are held, and how long an operator
+waits.
 """
 
 from benchmarks.bench import Bench
@@ -15,30 +15,22 @@ PATIENCE = 12
 
 
 def held(count: int) -> str:
-    """
-    The name of the first figure.
-    """
+    """The name of the first figure."""
     return f"{count:,} polls at once, until all are held"
 
 
 def waits(count: int) -> str:
-    """
-    The name of the second.
-    """
+    """The name of the second."""
     return f"{count:,} polls at once, an operator waits"
 
 
 def work(bench: Bench) -> None:
-    """
-    Everybody's crowd.
-    """
+    """Everybody's crowd."""
     bench.started(bench.servers((US, *IN_MEMORY, FLOOR), Terms(hold=HOLD)), lambda server: measure(bench, server))
 
 
 def measure(bench: Bench, server: Server) -> None:
-    """
-    One crowd.
-    """
+    """One crowd."""
     count = bench.size.crowd
     asked = {**server.ports, **server.speech().settings("ask"), "devices": count, "patience": PATIENCE}
     figures = bench.generator.run("crowd", asked)

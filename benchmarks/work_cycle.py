@@ -1,6 +1,4 @@
-"""
-The durable cycle: put over HTTP, commit, wake, deliver, acknowledge, result, commit; as often as it goes.
-"""
+"""The durable cycle: put over HTTP, commit, wake, deliver, acknowledge, result, commit; as often as it goes."""
 
 from collections.abc import Sequence
 
@@ -17,23 +15,17 @@ SLOWER = 3.0
 
 
 def named(dialect: str, devices: int, slower: float = 0) -> str:
-    """
-    The name of a figure.
-    """
+    """The name of a figure."""
     return f"durable cycle, {dialect}, {devices:,} devices" + (f", fsync + {slower:g} ms" if slower else "")
 
 
 def work(bench: Bench) -> None:
-    """
-    Everybody's cycles, on this disk; and, as a measure of the requests alone, those of one that keeps nothing.
-    """
+    """Everybody's cycles, on this disk; and, as a measure of the requests alone, those of one that keeps nothing."""
     _work(bench, (US, *DURABLE, AIOHTTP, FLOOR), 0)
 
 
 def on_slower_disk(bench: Bench) -> None:
-    """
-    Everybody's cycles, on a slower one.
-    """
+    """Everybody's cycles, on a slower one."""
     _work(bench, (US, *DURABLE), SLOWER)
 
 
@@ -50,9 +42,7 @@ def _dialects(bench: Bench, server: Server, slower: float) -> None:
 def measure(
     bench: Bench, server: Server, who: str, dialects: Sequence[str], slower: float = 0, about: str = ""
 ) -> None:
-    """
-    The cycle of these dialects, for each number of devices, once.
-    """
+    """The cycle of these dialects, for each number of devices, once."""
     counts = bench.size.cycles
     if slower and who == KLEIN_SQLITE:
         counts = counts[:-1]  # a commit for each step of so many takes it a quarter of a minute, for one cycle each

@@ -1,5 +1,4 @@
-"""
-Cost as the work grows: idle polls, memory, wakes and cycles with 1,000, 100,000 and 1,000,000 stored commands, and
+"""Cost as the work grows: idle polls, memory, wakes and cycles with 1,000, 100,000 and 1,000,000 stored commands, and
 100,000 known devices.
 """
 
@@ -21,23 +20,17 @@ HOLD = 55
 
 
 def about(stored: int) -> str:
-    """
-    The end of a figure's name: it is ours with so many commands stored, and its peers are we with fewer.
-    """
+    """The end of a figure's name: it is ours with so many commands stored, and its peers are we with fewer."""
     return f", {stored:,} commands stored"
 
 
 def called(stored: int) -> str:
-    """
-    We, with fewer commands stored than the figure says.
-    """
+    """We, with fewer commands stored than the figure says."""
     return f"pushd, {stored:,} stored"
 
 
 def work(bench: Bench) -> None:
-    """
-    Fill, then measure the three side by side.
-    """
+    """Fill, then measure the three side by side."""
     data = {}
     for stored in bench.size.stored:
         bench.say(f"growth: storing {stored:,} commands")

@@ -1,6 +1,4 @@
-"""
-Idle polls that are answered at once: how many in a second, on connections that stay, and on one each.
-"""
+"""Idle polls that are answered at once: how many in a second, on connections that stay, and on one each."""
 
 from benchmarks.bench import Bench
 from benchmarks.book import rate
@@ -14,17 +12,13 @@ FRESH = "idle poll, new connection each"
 
 
 def work(bench: Bench) -> None:
-    """
-    Everybody's idle polls.
-    """
+    """Everybody's idle polls."""
     with bench.standing((US, *IN_MEMORY, FLOOR), Terms(hold=0)) as servers:
         bench.in_turn(servers, lambda server: measure(bench, server, server.name))
 
 
 def measure(bench: Bench, server: Server, who: str, about: str = "") -> None:
-    """
-    Both ways of polling, once.
-    """
+    """Both ways of polling, once."""
     speech = server.speech()
     asked = {**server.ports, **speech.settings(), "seconds": bench.size.idle}
     kept = bench.generator.run("idle", asked)

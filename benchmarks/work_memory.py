@@ -1,6 +1,4 @@
-"""
-Memory: what a held poll costs the server's process.
-"""
+"""Memory: what a held poll costs the server's process."""
 
 import json
 import time
@@ -18,25 +16,19 @@ KIB = 1024
 
 
 def held(count: int) -> str:
-    """
-    The name of this figure.
-    """
+    """The name of this figure."""
     return f"memory of a held poll, {count:,} held"
 
 
 def work(bench: Bench) -> None:
-    """
-    Everybody's memory.
-    """
+    """Everybody's memory."""
     bench.started(
         bench.servers((US, *IN_MEMORY), Terms(hold=HOLD)), lambda server: measure(bench, server, server.name)
     )
 
 
 def measure(bench: Bench, server: Server, who: str, about: str = "") -> None:
-    """
-    Hold polls in stages, and look at each.
-    """
+    """Hold polls in stages, and look at each."""
     stages = [count for count in bench.size.stages if count <= most_polls()]
     settings = {**server.ports, **server.speech().settings(), "stages": ",".join(map(str, stages)), "settle": 0}
     time.sleep(bench.size.settle)

@@ -1,6 +1,4 @@
-"""
-Sizing: a fleet of a common size at a common pace, for a while; how much of the machine that takes.
-"""
+"""Sizing: a fleet of a common size at a common pace, for a while; how much of the machine that takes."""
 
 import os
 
@@ -18,16 +16,12 @@ KIB = 1024
 
 
 def work(bench: Bench) -> None:
-    """
-    Some of the fleet are sent commands, all of it holds polls that end and come anew.
-    """
+    """Some of the fleet are sent commands, all of it holds polls that end and come anew."""
     bench.started(bench.servers((US,), Terms(hold=HOLD)), lambda server: measure(bench, server))
 
 
 def measure(bench: Bench, server: Server) -> None:
-    """
-    Hold polls as Server-Eye containers, and meanwhile run cycles as Control iD readers, at a steady pace.
-    """
+    """Hold polls as Server-Eye containers, and meanwhile run cycles as Control iD readers, at a steady pace."""
     size = bench.size
     about = f"{size.fleet:,} polls held for {HOLD} s each, {size.pace:,} cycles/s"
     ports, seconds = server.ports, size.steady

@@ -1,6 +1,4 @@
-"""
-Wake latency: from the first byte of a put until the poll of its device is answered, while many others are held.
-"""
+"""Wake latency: from the first byte of a put until the poll of its device is answered, while many others are held."""
 
 from collections.abc import Sequence
 
@@ -19,23 +17,17 @@ DURABLE_WHATS = ("p50", "p99", "p999", "worst")
 
 
 def named(what: str, hold: int, puts: float, durable: bool) -> str:
-    """
-    The name of a figure, such as p99 at 5,000 polls held and 200 puts a second.
-    """
+    """The name of a figure, such as p99 at 5,000 polls held and 200 puts a second."""
     return f"{'durable put' if durable else 'wake'}, {hold:,} held, {puts:,.0f} puts/s, {what}"
 
 
 def work(bench: Bench) -> None:
-    """
-    The wakes of those that keep what is put in memory, and ours where nothing waits for the disk.
-    """
+    """The wakes of those that keep what is put in memory, and ours where nothing waits for the disk."""
     _work(bench, (US, *IN_MEMORY, FLOOR), Terms(hold=HOLD, fsync_ms=NO_FSYNC), False)
 
 
 def durable(bench: Bench) -> None:
-    """
-    The wakes of those that write what is put to the disk.
-    """
+    """The wakes of those that write what is put to the disk."""
     _work(bench, (US, *DURABLE), Terms(hold=HOLD), True)
 
 
@@ -44,9 +36,7 @@ def _work(bench: Bench, names: Sequence[str], terms: Terms, durable: bool) -> No
 
 
 def measure(bench: Bench, server: Server, who: str, durable: bool, about: str = "") -> None:
-    """
-    All holds and rates, once.
-    """
+    """All holds and rates, once."""
     rates = bench.size.durable_rates if durable else bench.size.rates
     plan = [(hold, puts, seconds) for hold in bench.size.holds for puts, seconds in rates]
     phases = ",".join(f"{hold}:{puts:g}:{seconds:g}" for hold, puts, seconds in plan)

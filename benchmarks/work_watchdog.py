@@ -1,6 +1,4 @@
-"""
-The watchdog's round, at 10,000, 100,000 and 1,000,000 devices that all poll in time.
-"""
+"""The watchdog's round, at 10,000, 100,000 and 1,000,000 devices that all poll in time."""
 
 import json
 import subprocess
@@ -19,16 +17,12 @@ PATIENCE = 120.0
 
 
 def named(devices: int, which: str) -> str:
-    """
-    The name of a figure: of the ``mean`` round, or of the ``worst``.
-    """
+    """The name of a figure: of the ``mean`` round, or of the ``worst``."""
     return f"the watchdog's round, {devices:,} devices, {which}"
 
 
 def work(bench: Bench) -> None:
-    """
-    Measure each number of devices, as often as everything else is.
-    """
+    """Measure each number of devices, as often as everything else is."""
     for _ in range(bench.runs):
         for devices in bench.size.watched:
             bench.say(f"watchdog: {devices:,} devices")
@@ -39,9 +33,7 @@ def work(bench: Bench) -> None:
 
 
 def _measure(bench: Bench, devices: int) -> dict[str, float]:
-    """
-    One process, on the server's core.
-    """
+    """One process, on the server's core."""
     command = [sys.executable, "-m", "benchmarks.rounds", str(devices), str(ROUNDS)]
     ran = subprocess.run(
         command,

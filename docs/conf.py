@@ -1,6 +1,4 @@
-"""
-How Sphinx builds these pages; the version is the package's own.
-"""
+"""How Sphinx builds these pages; the version is the package's own."""
 
 import sys
 from pathlib import Path

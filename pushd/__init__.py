@@ -1,5 +1,4 @@
-"""
-A self-hosted command-push server for devices that phone home.
+"""A self-hosted command-push server for devices that phone home.
 
 The rooms, from the top of the house to the bottom: :mod:`pushd.tap`, :mod:`pushd.service` and :mod:`pushd.wiring`
 (options, start and stop, assembly), :mod:`pushd.dialects` and :mod:`pushd.admin` (the doors), :mod:`pushd.http` (HTTP

@@ -1,6 +1,4 @@
-"""
-The version, kept by incremental.
-"""
+"""The version, kept by incremental."""
 
 from incremental import Version
 

@@ -1,6 +1,4 @@
-"""
-The configuration: what the command line and ``pushd.toml`` say, checked.
-"""
+"""The configuration: what the command line and ``pushd.toml`` say, checked."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -21,16 +19,12 @@ MAX_HOLD = 55.0
 
 
 class ConfigError(Exception):
-    """
-    An option is wrong; the message is one line that names it.
-    """
+    """An option is wrong; the message is one line that names it."""
 
 
 @frozen(kw_only=True)
 class Config:
-    """
-    Checked options; durations in seconds.
-    """
+    """Checked options; durations in seconds."""
 
     data_dir: Path = Path("pushd-data")
     store: str | None = None
@@ -59,9 +53,7 @@ class Config:
 
     @property
     def alert_rules(self) -> AlertRules:
-        """
-        When an alert is raised.
-        """
+        """When an alert is raised."""
         changes, within = self.flapping
         remind = self.mail_remind * 3600 or None
         return AlertRules(
@@ -70,9 +62,7 @@ class Config:
 
     @property
     def mail_tls(self) -> Tls:
-        """
-        How the way to the mail server is secured: unless somebody said so, it must be if it leaves this machine.
-        """
+        """How the way to the mail server is secured: unless somebody said so, it must be if it leaves this machine."""
         return self.smtp_tls or (Tls.NONE if options.is_local(self.smtp[0]) else Tls.STARTTLS)
 
 
@@ -135,9 +125,7 @@ def _bases(value: object) -> tuple[bytes, ...]:
 
 
 def _base(text: str) -> bytes:
-    """
-    A base without the slash at its end; the root needs none.
-    """
+    """A base without the slash at its end; the root needs none."""
     base = "/" + text.strip("/")
     parts = base[1:].split("/")
     if not text.startswith("/") or "" in parts or not text.isascii() or any(char in text for char in "?#% "):
@@ -220,8 +208,7 @@ _OPTIONS: Mapping[str, tuple[str, Any]] = {
 
 
 def read_config(given: Mapping[str, object], file: str | None, dialects: Sequence[str]) -> Config:
-    """
-    What the file says, and over it what was given on the command line.
+    """What the file says, and over it what was given on the command line.
 
     :raises ConfigError: naming the option that is wrong.
     """
@@ -236,9 +223,7 @@ def read_config(given: Mapping[str, object], file: str | None, dialects: Sequenc
 
 
 def _check_mails(config: Config) -> None:
-    """
-    :raises ConfigError: if options do not go together.
-    """
+    """:raises ConfigError: if options do not go together."""
     if config.mail_to and config.mail_from is None:
         raise ConfigError("--mail-to: --mail-from is missing, the address that the mails come from.")
     if config.mail_from is not None and not config.mail_to:

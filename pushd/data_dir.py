@@ -1,6 +1,4 @@
-"""
-The data directory: everything that one process keeps, and nobody else touches meanwhile.
-"""
+"""The data directory: everything that one process keeps, and nobody else touches meanwhile."""
 
 import fcntl
 import os
@@ -15,17 +13,14 @@ from pushd.store.sqlite.store import MEMORY
 
 @define(eq=False)
 class Lock:
-    """
-    A file that one process holds at a time, for ``what`` as people call it.
-    """
+    """A file that one process holds at a time, for ``what`` as people call it."""
 
     path: Path
     what: str
     _file: TextIOWrapper | None = field(default=None, init=False)
 
     def hold(self) -> None:
-        """
-        Hold it until :meth:`release`, or the end of the process.
+        """Hold it until :meth:`release`, or the end of the process.
 
         :raises StoreRefused: if another process holds it, or it cannot be held.
         """
@@ -43,9 +38,7 @@ class Lock:
         self._file = file
 
     def release(self) -> None:
-        """
-        Let another process have it.
-        """
+        """Let another process have it."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -53,17 +46,14 @@ class Lock:
 
 @define(eq=False)
 class DataDir:
-    """
-    A directory that one process holds at a time, and with it the database, which may be elsewhere: ``store``.
-    """
+    """A directory that one process holds at a time, and with it the database, which may be elsewhere: ``store``."""
 
     path: Path
     store: str | None = None
     _locks: list[Lock] = field(factory=list, init=False)
 
     def hold(self) -> None:
-        """
-        Make the directory if it is not there, and hold it and the database until :meth:`release`, or the end of the
+        """Make the directory if it is not there, and hold it and the database until :meth:`release`, or the end of the
         process.
 
         :raises StoreRefused: if another process holds one of them, or it cannot be written.
@@ -80,17 +70,13 @@ class DataDir:
         self._hold(Lock(Path(f"{os.path.realpath(self.database)}.lock"), f"The store {self.database}"))
 
     def release(self) -> None:
-        """
-        Let another process have them.
-        """
+        """Let another process have them."""
         while self._locks:
             self._locks.pop().release()
 
     @property
     def database(self) -> str:
-        """
-        Where SQLite keeps the state.
-        """
+        """Where SQLite keeps the state."""
         return self.store or str(self.path / "pushd.sqlite")
 
     def _hold(self, lock: Lock) -> None:
@@ -102,17 +88,14 @@ class DataDir:
         self._locks.append(lock)
 
     def read_token(self) -> str | None:
-        """
-        The admin's token, if there is one.
-        """
+        """The admin's token, if there is one."""
         try:
             return self._token.read_text("ascii").strip() or None
         except (OSError, ValueError):
             return None
 
     def write_token(self, secret: str) -> Path:
-        """
-        Keep the admin's token where only its owner can read it; written as a whole or not at all.
+        """Keep the admin's token where only its owner can read it; written as a whole or not at all.
 
         :raises StoreRefused: if it cannot be written.
         """

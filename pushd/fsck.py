@@ -1,5 +1,4 @@
-"""
-``python -m pushd.fsck DATABASE``: looks for what is stored and cannot be, whether the server runs or not.
+"""``python -m pushd.fsck DATABASE``: looks for what is stored and cannot be, whether the server runs or not.
 
 Prints one JSON object per flaw; exits 0 if there is none, 1 if there are some, 2 if it
 cannot look.
@@ -21,8 +20,7 @@ from pushd.store.transactions.consistency import fsck
 
 
 def inspect(path: str) -> list[Flaw]:
-    """
-    What is stored and cannot be, in a SQLite file.
+    """What is stored and cannot be, in a SQLite file.
 
     :raises StoreRefused: if it cannot be read.
     """
@@ -39,17 +37,13 @@ _LAST = Statement("look for the last event", "SELECT at FROM event ORDER BY seq 
 
 
 def _doubt(tx: ITransaction) -> list[Flaw]:
-    """
-    Look as of the last thing that happened: while the server is down nobody ends what is over.
-    """
+    """Look as of the last thing that happened: while the server is down nobody ends what is over."""
     last = first(tx, _LAST)
     return fsck(tx, Now(0 if last is None else last["at"], 0))
 
 
 def main(arguments: list[str]) -> int:
-    """
-    Look, print, and tell by the exit code.
-    """
+    """Look, print, and tell by the exit code."""
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m pushd.fsck DATABASE\n")
         return 2

@@ -1,6 +1,4 @@
-"""
-Listening: an endpoint of the command line as a service, which says in one line why it cannot be had.
-"""
+"""Listening: an endpoint of the command line as a service, which says in one line why it cannot be had."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -29,16 +27,13 @@ _KINDS = frozenset({"tcp", "tcp6", "ssl", "unix"})
 
 
 class EagerPort(Port):
-    """
-    A port that always accepts all who wait; Twisted's own begins with one in a turn after a quiet time, and takes some
-    more in each.
+    """A port that always accepts all who wait; Twisted's own begins with one in a turn after a quiet time, and takes
+    some more in each.
     """
 
     @property
     def numberAccepts(self) -> int:
-        """
-        How many connections to accept in one turn of the reactor.
-        """
+        """How many connections to accept in one turn of the reactor."""
         return ACCEPTS
 
     @numberAccepts.setter
@@ -48,22 +43,15 @@ class EagerPort(Port):
 
 @frozen
 class EagerReactor:
-    """
-    A reactor of sockets whose TCP ports are eager.
-    """
+    """A reactor of sockets whose TCP ports are eager."""
 
     reactor: PosixReactorBase
 
     def __getattr__(self, name: str) -> Any:
-        """
-        It is the same otherwise.
-        """
+        """It is the same otherwise."""
         return getattr(self.reactor, name)
 
     def listenTCP(self, port: int, factory: ServerFactory, backlog: int = BACKLOG, interface: str = "") -> EagerPort:
-        """
-        See :meth:`twisted.internet.interfaces.IReactorTCP.listenTCP`.
-        """
         eager = EagerPort(port, factory, backlog, interface, self.reactor)
         eager.startListening()
         return eager
@@ -71,17 +59,14 @@ class EagerReactor:
 
 @define(eq=False)
 class Listener(Service):
-    """
-    Listens at one endpoint, which an option gave.
-    """
+    """Listens at one endpoint, which an option gave."""
 
     option: str
     endpoint: str
     _port: StreamServerEndpointService
 
     def privilegedStartService(self) -> None:
-        """
-        Listen, as long as ports below 1024 may be had; who connects waits for the reactor to turn.
+        """Listen, as long as ports below 1024 may be had; who connects waits for the reactor to turn.
 
         :raises ConfigError: if that port is not to be had.
         """
@@ -89,8 +74,7 @@ class Listener(Service):
         self._listen(self._port.privilegedStartService)
 
     def startService(self) -> None:
-        """
-        Listen, unless that was done.
+        """Listen, unless that was done.
 
         :raises ConfigError: if that port is not to be had.
         """
@@ -98,9 +82,7 @@ class Listener(Service):
         self._listen(self._port.startService)
 
     def stopService(self) -> Deferred[None]:
-        """
-        Listen no more.
-        """
+        """Listen no more."""
         super().stopService()
         stopped: Deferred[None] = self._port.stopService()
         return stopped
@@ -119,8 +101,7 @@ class Listener(Service):
 
 
 def listener(option: str, endpoint: str, factory: IProtocolFactory, reactor: IReactorCore) -> Listener:
-    """
-    A service that listens; nothing is opened yet, but for a certificate.
+    """A service that listens; nothing is opened yet, but for a certificate.
 
     :raises ConfigError: if it is no endpoint.
     """
@@ -134,9 +115,7 @@ def listener(option: str, endpoint: str, factory: IProtocolFactory, reactor: IRe
 
 
 def _roomy(endpoint: str) -> str:
-    """
-    An endpoint whose backlog is ours, unless it says what it should be.
-    """
+    """An endpoint whose backlog is ours, unless it says what it should be."""
     kind, _, rest = endpoint.partition(":")
     if kind not in _KINDS or "backlog=" in rest:
         return endpoint

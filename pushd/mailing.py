@@ -1,6 +1,4 @@
-"""
-The assembly's part about mails: a postman made of options.
-"""
+"""The assembly's part about mails: a postman made of options."""
 
 import random
 from collections.abc import Iterator
@@ -19,8 +17,7 @@ _log = Logger()
 
 
 def postmen(core: Core, config: Config, reactor: Any) -> Iterator[Postman]:
-    """
-    The postman, if somebody is to be mailed.
+    """The postman, if somebody is to be mailed.
 
     :raises ConfigError: if the password cannot be read.
     """
@@ -35,8 +32,7 @@ def postmen(core: Core, config: Config, reactor: Any) -> Iterator[Postman]:
 
 
 def read_password(path: Path) -> str:
-    """
-    The password that a file holds, without the end of its line; one that others can read is warned of.
+    """The password that a file holds, without the end of its line; one that others can read is warned of.
 
     :raises ConfigError: if it cannot be read.
     """

@@ -1,6 +1,4 @@
-"""
-Rounds: work that comes back every few seconds, whatever happens.
-"""
+"""Rounds: work that comes back every few seconds, whatever happens."""
 
 from collections.abc import Awaitable, Callable
 
@@ -15,8 +13,8 @@ from pushd.model.errors import PushdError
 
 @define(eq=False)
 class Round(Service):
-    """
-    Calls ``work`` every ``interval`` seconds; a failure is logged, and does not end it as it would a bare LoopingCall.
+    """Calls ``work`` every ``interval`` seconds; a failure is logged, and does not end it as it would a bare
+    LoopingCall.
     """
 
     title: str
@@ -29,9 +27,7 @@ class Round(Service):
     _log = Logger()
 
     def startService(self) -> None:
-        """
-        Start; the first round comes after one interval.
-        """
+        """Start; the first round comes after one interval."""
         super().startService()
         self.done_at = self.clock.seconds()
         self._call = LoopingCall(self._go_round)
@@ -39,17 +35,13 @@ class Round(Service):
         self._call.start(self.interval, now=False)
 
     def stopService(self) -> None:
-        """
-        Stop.
-        """
+        """Stop."""
         super().stopService()
         if self._call is not None and self._call.running:
             self._call.stop()
 
     def stuck(self, seconds: float) -> bool:
-        """
-        Whether no round ended well for longer than that, beyond the interval.
-        """
+        """Whether no round ended well for longer than that, beyond the interval."""
         return self.clock.seconds() - self.done_at - self.interval > seconds
 
     async def _go_round(self) -> None:

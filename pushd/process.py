@@ -1,6 +1,4 @@
-"""
-The process: how it ends, and how many files it may open.
-"""
+"""The process: how it ends, and how many files it may open."""
 
 import gc
 import resource
@@ -22,8 +20,7 @@ SWITCH_SECONDS = 0.0005
 
 
 class CannotStart(SystemExit, Exception):
-    """
-    Ends the program with exit code 1.
+    """Ends the program with exit code 1.
 
     An ``Exception`` too: only of those does twistd tell the parent of a daemon, and remove its pidfile.
     """
@@ -34,8 +31,7 @@ class CannotStart(SystemExit, Exception):
 
 
 def end(reason: str) -> NoReturn:
-    """
-    End the program because it cannot start: one line for whoever started it, and the same for the log.
+    """End the program because it cannot start: one line for whoever started it, and the same for the log.
 
     :raises CannotStart: always.
     """
@@ -46,8 +42,7 @@ def end(reason: str) -> NoReturn:
 
 
 def end_well(reactor: Any) -> None:
-    """
-    Have SIGTERM and SIGINT end the program with exit code 0, once all is finished.
+    """Have SIGTERM and SIGINT end the program with exit code 0, once all is finished.
 
     Left alone, twistd would finish and then end by the signal itself, as if it had been killed.
     """
@@ -69,15 +64,14 @@ def end_well(reactor: Any) -> None:
 
 
 def share_fairly() -> None:
-    """
-    Let the reactor's thread have Python's lock back soon when the one that writes has it: all others wait for it.
+    """Let the reactor's thread have Python's lock back soon when the one that writes has it: all others wait for
+    it.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def freeze() -> None:
-    """
-    What was made by now stays: spare the garbage collector from looking at all of it again and again.
+    """What was made by now stays: spare the garbage collector from looking at all of it again and again.
 
     Nor is it to look at all held polls whenever a quarter of them is new, which takes a tenth of a second for ten
     thousand: what a request leaves is found while it is young.
@@ -89,9 +83,7 @@ def freeze() -> None:
 
 
 def raise_file_limit() -> int:
-    """
-    Raise the soft limit of open files to the hard one, where the system allows it; what it is now.
-    """
+    """Raise the soft limit of open files to the hard one, where the system allows it; what it is now."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

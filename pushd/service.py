@@ -1,6 +1,4 @@
-"""
-The service: all of it as twistd has it, started from the bottom up and stopped from the top down.
-"""
+"""The service: all of it as twistd has it, started from the bottom up and stopped from the top down."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -51,9 +49,7 @@ RESERVED_FILES = 64
 
 @define(eq=False)
 class PushdService(MultiService):
-    """
-    All of it: started by twistd, stopped by a signal.
-    """
+    """All of it: started by twistd, stopped by a signal."""
 
     core: Core
     data_dir: DataDir
@@ -65,8 +61,7 @@ class PushdService(MultiService):
         super().__init__()
 
     def privilegedStartService(self) -> None:
-        """
-        Listen; what cannot be ends the program with one line. Nobody is served before the reactor turns.
+        """Listen; what cannot be ends the program with one line. Nobody is served before the reactor turns.
 
         :raises CannotStart: with that line.
         """
@@ -76,8 +71,7 @@ class PushdService(MultiService):
             end(str(error))
 
     def startService(self) -> None:
-        """
-        Hold the data directory and the store, open it, then serve; what cannot be ends the program with one line.
+        """Hold the data directory and the store, open it, then serve; what cannot be ends the program with one line.
 
         :raises CannotStart: with that line.
         """
@@ -93,9 +87,7 @@ class PushdService(MultiService):
         self._log.info("Up to {polls} polls can be held at once", polls=raise_file_limit() - RESERVED_FILES)
 
     def stopService(self) -> Deferred[None]:
-        """
-        Answer every held poll, stop listening, finish what is on its way to the store and to clients.
-        """
+        """Answer every held poll, stop listening, finish what is on its way to the store and to clients."""
         for site in self.sites:
             site.closing = True
         self.core.drain()
@@ -103,8 +95,7 @@ class PushdService(MultiService):
         return stopped.addTimeout(STOP_SECONDS, self.core.clocks.clock).addErrback(self._not_stopped)
 
     def _provide_token(self) -> None:
-        """
-        Unless the admin's token lies in the data directory: make one, which revokes the earlier one.
+        """Unless the admin's token lies in the data directory: make one, which revokes the earlier one.
 
         Were we to end before the store has it, the next start would make another.
         """
@@ -135,8 +126,7 @@ class PushdService(MultiService):
 
 
 def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> PushdService:
-    """
-    Build everything; open nothing, for twistd may still become a daemon.
+    """Build everything; open nothing, for twistd may still become a daemon.
 
     ``reactor`` counts monotonic seconds; ``wall`` gives seconds since the epoch.
 

@@ -1,6 +1,4 @@
-"""
-``twistd pushd``: the options, and the service made of them.
-"""
+"""``twistd pushd``: the options, and the service made of them."""
 
 import time
 from typing import Any, NoReturn
@@ -15,9 +13,7 @@ from pushd.wiring import NAMES
 
 
 class Options(usage.Options):
-    """
-    Options of the server; pushd.toml holds the same by the same names.
-    """
+    """Options of the server; pushd.toml holds the same by the same names."""
 
     synopsis = "[options]"
     longdesc = (
@@ -82,51 +78,39 @@ class Options(usage.Options):
         self.given: dict[str, list[str]] = {}
 
     def opt_devices(self, endpoint: str) -> None:
-        """
-        Where devices connect, as a Twisted endpoint; may be repeated. [default: tcp:8080]
-        """
+        """Where devices connect, as a Twisted endpoint; may be repeated. [default: tcp:8080]"""
         self._add("devices", endpoint)
 
     def opt_admin(self, endpoint: str) -> None:
-        """
-        Where operators connect; may be repeated. [default: tcp:8081:interface=127.0.0.1]
-        """
+        """Where operators connect; may be repeated. [default: tcp:8081:interface=127.0.0.1]"""
         self._add("admin", endpoint)
 
     def opt_base(self, path: str) -> None:
-        """
-        A path below which Control iD devices also find us, such as /controlid; may be repeated.
-        """
+        """A path below which Control iD devices also find us, such as /controlid; may be repeated."""
         self._add("base", path)
 
     def opt_hold(self, hold: str) -> None:
-        """
-        DIALECT=SECONDS: how long a poll is held until its device has taught us better; may be repeated.
+        """DIALECT=SECONDS: how long a poll is held until its device has taught us better; may be repeated.
         [default: servereye=45, controlid=10]
         """
         self._add("hold", hold)
 
     def opt_trusted_proxy(self, cidr: str) -> None:
-        """
-        A network of proxies whose X-Forwarded-For we believe; may be repeated.
-        """
+        """A network of proxies whose X-Forwarded-For we believe; may be repeated."""
         self._add("trusted-proxy", cidr)
 
     def opt_webhook_allow(self, cidr: str) -> None:
-        """
-        A network, not a public one, where webhooks may be sent nevertheless, such as 10.0.0.0/8; may be repeated.
+        """A network, not a public one, where webhooks may be sent nevertheless, such as 10.0.0.0/8; may be
+        repeated.
         """
         self._add("webhook-allow", cidr)
 
     def opt_mail_to(self, address: str) -> None:
-        """
-        An address that is mailed about alerts; may be repeated. Without it there are no mails.
-        """
+        """An address that is mailed about alerts; may be repeated. Without it there are no mails."""
         self._add("mail-to", address)
 
     def config(self) -> Config:
-        """
-        All options, checked.
+        """All options, checked.
 
         :raises ConfigError: naming the one that is wrong.
         """
@@ -136,8 +120,7 @@ class Options(usage.Options):
         return read_config(plain | self.given, self["config"], NAMES)
 
     def parseOptions(self, options: Any = None) -> None:
-        """
-        Parse; what is wrong ends the program with one line.
+        """Parse; what is wrong ends the program with one line.
 
         :raises CannotStart: with that line.
         """
@@ -155,8 +138,7 @@ def _refuse(error: Exception) -> NoReturn:
 
 
 def makeService(options: Options) -> IService:
-    """
-    Build the service; it opens nothing before it starts.
+    """Build the service; it opens nothing before it starts.
 
     :raises CannotStart: with one line, if an option is wrong.
     """

@@ -1,6 +1,4 @@
-"""
-The assembly: builds each room once, over any store, from the bottom up.
-"""
+"""The assembly: builds each room once, over any store, from the bottom up."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -57,9 +55,7 @@ NAMES = tuple(dialect.name for dialect, _ in DIALECTS)
 
 
 def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[], float] = random.random) -> Core:
-    """
-    Build the core's rooms, from the bottom up.
-    """
+    """Build the core's rooms, from the bottom up."""
     dialects = {dialect.name: dialect for dialect, _ in DIALECTS}
     ids = IdSource(clocks.wall_now)
     drafts = Drafts(ids, dialects)
@@ -90,9 +86,7 @@ def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[],
 
 
 def build_device_port(core: Core, config: Config, in_thread: InThread[Any]) -> DevicePort:
-    """
-    The device port.
-    """
+    """The device port."""
     doors: Sequence[Door] = [
         door(core.reception, in_thread, config.trusted_proxies, config.bases) for _, door in DIALECTS
     ]
@@ -100,9 +94,7 @@ def build_device_port(core: Core, config: Config, in_thread: InThread[Any]) -> D
 
 
 def build_admin_port(core: Core, in_thread: InThread[Any]) -> AdminPort:
-    """
-    The admin port.
-    """
+    """The admin port."""
     sender = Sender(core.drafts, core.outbox, in_thread)
     apps: dict[str, IApp] = {
         "devices": DevicesApp(core.tokens, core.fleet, core.store, core.wakeups, sender),
@@ -115,7 +107,5 @@ def build_admin_port(core: Core, in_thread: InThread[Any]) -> AdminPort:
 
 
 def build_couriers(core: Core, agent: IAgent, rand: Callable[[], float] = random.random) -> Couriers:
-    """
-    Who brings events to the receivers of webhooks.
-    """
+    """Who brings events to the receivers of webhooks."""
     return Couriers(core.webhooks, Wants(core.fleet, core.store), Poster(agent, core.clocks.clock), rand)

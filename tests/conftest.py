@@ -1,6 +1,4 @@
-"""
-What holds for every test: nothing fails in silence, and nothing is left behind.
-"""
+"""What holds for every test: nothing fails in silence, and nothing is left behind."""
 
 import gc
 import inspect
@@ -15,25 +13,21 @@ from zope.interface import implementer
 
 
 def pytest_collection_finish() -> None:
-    """
-    All is imported now, and no garbage: the collections below look at a test's own objects only.
-    """
+    """All is imported now, and no garbage: the collections below look at a test's own objects only."""
     gc.collect()
     gc.freeze()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """
-    Tests that are coroutines run on the reactor.
-    """
+    """Tests that are coroutines run on the reactor."""
     if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function):
         pytest_twisted.ensureDeferred(item.function)
 
 
 @pytest.fixture(autouse=True)
 def no_logged_failure() -> Iterator[list[Any]]:
-    """
-    Fail a test during which a failure was logged, or a Deferred lost one; a test that expects one clears the list.
+    """Fail a test during which a failure was logged, or a Deferred lost one; a test that expects one clears the
+    list.
     """
     failures: list[Any] = []
 
@@ -53,9 +47,7 @@ def no_logged_failure() -> Iterator[list[Any]]:
 
 @pytest.fixture
 def clock() -> Iterator[Clock]:
-    """
-    A clock that moves when it is told to, and must be empty at the end.
-    """
+    """A clock that moves when it is told to, and must be empty at the end."""
     clock = Clock()
     clock.advance(1_000_000)
     yield clock

@@ -1,6 +1,4 @@
-"""
-A client's end of a connection, in bytes: requests as they are sent, answers as they are read.
-"""
+"""A client's end of a connection, in bytes: requests as they are sent, answers as they are read."""
 
 import json
 from collections.abc import Mapping
@@ -19,9 +17,7 @@ CHUNK = 64 * 1024
 
 @frozen(kw_only=True)
 class Answer:
-    """
-    One answer as it was read from a connection; names of headers are in lower case.
-    """
+    """One answer as it was read from a connection; names of headers are in lower case."""
 
     code: int
     headers: Mapping[str, str]
@@ -29,15 +25,11 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """
-        The value of its JSON body.
-        """
+        """The value of its JSON body."""
         return json.loads(self.body)
 
     def problem(self, code: int) -> Any:
-        """
-        The value of its body, which must be a problem in the form of RFC 9457.
-        """
+        """The value of its body, which must be a problem in the form of RFC 9457."""
         assert self.code == code, self.body
         assert self.headers["content-type"] == "application/problem+json"
         assert self.headers["cache-control"] == "no-store"
@@ -50,9 +42,7 @@ class Answer:
 
 @define(eq=False)
 class Connection:
-    """
-    A client's end of a connection.
-    """
+    """A client's end of a connection."""
 
     protocol: IProtocol
     transport: StringTransport
@@ -61,17 +51,13 @@ class Connection:
     _heads_only: bool = False
 
     def send(self, data: bytes) -> None:
-        """
-        Let bytes arrive, piece by piece.
-        """
+        """Let bytes arrive, piece by piece."""
         self._heads_only = data.startswith(b"HEAD ")
         for start in range(0, len(data), CHUNK):
             self.protocol.dataReceived(data[start : start + CHUNK])
 
     def answers(self) -> list[Answer]:
-        """
-        What was answered since the last time that somebody asked.
-        """
+        """What was answered since the last time that somebody asked."""
         self._unread += self.transport.value()
         self.transport.clear()
         found = []
@@ -81,23 +67,17 @@ class Connection:
         return found
 
     def answer(self) -> Answer:
-        """
-        The one answer that is there.
-        """
+        """The one answer that is there."""
         (found,) = self.answers()
         return found
 
     @property
     def closed_by_server(self) -> bool:
-        """
-        Whether the server closes it.
-        """
+        """Whether the server closes it."""
         return bool(self.transport.disconnecting)
 
     def hang_up(self) -> None:
-        """
-        Close it, if it is open.
-        """
+        """Close it, if it is open."""
         if self._open:
             self._open = False
             self.protocol.connectionLost(Failure(ConnectionDone()))
@@ -107,9 +87,7 @@ _BODILESS = (100, 204)
 
 
 def _read_answer(data: bytes, heads_only: bool) -> tuple[Answer, bytes]:
-    """
-    The first answer in some bytes, which must tell its length, and the rest.
-    """
+    """The first answer in some bytes, which must tell its length, and the rest."""
     head, _, rest = data.partition(b"\r\n\r\n")
     status, *lines = head.decode("ascii").split("\r\n")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
@@ -123,9 +101,7 @@ def _read_answer(data: bytes, heads_only: bool) -> tuple[Answer, bytes]:
 
 
 def request(line: str, body: bytes = b"", *headers: str) -> bytes:
-    """
-    The bytes of a request such as ``GET /push?deviceId=7``.
-    """
+    """The bytes of a request such as ``GET /push?deviceId=7``."""
     lines = [f"{line} HTTP/1.1", "Host: pushd.example", *headers]
     if body:
         lines.append(f"Content-Length: {len(body)}")

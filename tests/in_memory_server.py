@@ -1,6 +1,4 @@
-"""
-A whole server without sockets, files or time: both ports over a database in memory, driven by bytes.
-"""
+"""A whole server without sockets, files or time: both ports over a database in memory, driven by bytes."""
 
 import json
 from collections.abc import Callable, Coroutine, Iterator
@@ -38,9 +36,7 @@ CLIENT = "192.0.2.1"
 
 @define(eq=False)
 class House:
-    """
-    Both ports over one core.
-    """
+    """Both ports over one core."""
 
     clock: Clock
     config: Config
@@ -66,117 +62,85 @@ class House:
         self.admin_site = HouseSite(operators, self.budget, self.clock)
 
     def connect(self, peer: str = CLIENT, transport: StringTransport | None = None) -> Connection:
-        """
-        A new connection to the device port.
-        """
+        """A new connection to the device port."""
         return self._connect(self.device_site, peer, transport)
 
     def knock(self, data: bytes, peer: str = CLIENT) -> Connection:
-        """
-        Send bytes to the device port, on a new connection.
-        """
+        """Send bytes to the device port, on a new connection."""
         connection = self.connect(peer)
         connection.send(data)
         return connection
 
     def call(self, data: bytes) -> Connection:
-        """
-        Send bytes to the admin port, on a new connection, and let the reactor turn once.
-        """
+        """Send bytes to the admin port, on a new connection, and let the reactor turn once."""
         connection = self._connect(self.admin_site, CLIENT)
         connection.send(data)
         self.clock.advance(0)
         return connection
 
     def stub(self) -> StubTreq:
-        """
-        A treq whose requests come to the device port, whatever their host.
-        """
+        """A treq whose requests come to the device port, whatever their host."""
         stub = StubTreq(Resource())
         stub._agent._serverFactory = self.device_site  # type: ignore[assignment]
         return stub
 
     def begin(self, line: str, body: object = None, *headers: str, role: Role = Role.ADMIN) -> Connection:
-        """
-        Make a call of the admin API such as ``GET /v1/devices``, with a JSON body if there is one.
-        """
+        """Make a call of the admin API such as ``GET /v1/devices``, with a JSON body if there is one."""
         content = b"" if body is None else json.dumps(body).encode()
         return self.call(request(line, content, f"Authorization: Bearer {self.token_of(role)}", *headers))
 
     def ask(self, line: str, body: object = None, *headers: str, role: Role = Role.ADMIN) -> Answer:
-        """
-        Make a call of the admin API that is answered at once.
-        """
+        """Make a call of the admin API that is answered at once."""
         return self.begin(line, body, *headers, role=role).answer()
 
     def register(self, device: str, **fields: Any) -> None:
-        """
-        Add an approved device.
-        """
+        """Add an approved device."""
         assert self.ask("POST /v1/devices", {"id": device, **fields}).code == 201
 
     def put(self, device: str, payload: object, **terms: Any) -> str:
-        """
-        Send a command; its id.
-        """
+        """Send a command; its id."""
         answer = self.ask(f"POST /v1/devices/{device}/commands", {"payload": payload, **terms})
         assert answer.code == 201, answer.body
         return str(answer.json["id"])
 
     def command(self, command: str) -> dict[str, Any]:
-        """
-        A command as an operator sees it.
-        """
+        """A command as an operator sees it."""
         found: dict[str, Any] = self.ask(f"GET /v1/commands/{command}").json
         return found
 
     def seen(self, device: str) -> dict[str, Any]:
-        """
-        A device as an operator sees it.
-        """
+        """A device as an operator sees it."""
         found: dict[str, Any] = self.ask(f"GET /v1/devices/{device}").json
         return found
 
     def orphans(self, device: str) -> list[dict[str, Any]]:
-        """
-        The orphan results of a device, newest first.
-        """
+        """The orphan results of a device, newest first."""
         found: list[dict[str, Any]] = self.ask(f"GET /v1/devices/{device}/orphans").json["items"]
         return found
 
     def events(self, device: str) -> list[str]:
-        """
-        The types of what happened to a device.
-        """
+        """The types of what happened to a device."""
         return [event["type"] for event in self.ask(f"GET /v1/events?device={device}").json["items"]]
 
     def tick(self, seconds: int) -> None:
-        """
-        Let time pass, and let the clock end what it ends.
-        """
+        """Let time pass, and let the clock end what it ends."""
         for _ in range(seconds):
             self.clock.advance(1)
             now(self.core.sweep())
             now(self.core.watch())
 
     def fail_store(self) -> None:
-        """
-        From now on, nothing can be made durable.
-        """
+        """From now on, nothing can be made durable."""
         now(self.store.close())
 
     def token_of(self, role: Role) -> str:
-        """
-        A token with a role.
-        """
+        """A token with a role."""
         if role not in self._tokens:
             self._tokens[role] = now(self.core.tokens.renew(role, role))
         return self._tokens[role]
 
     def close(self) -> None:
-        """
-        Let everybody hang up; nothing of them may be left.
-        """
+        """Let everybody hang up; nothing of them may be left."""
         for connection in self._connections:
             connection.hang_up()
         assert len(self.core.wakeups) == 0, "a poll was left behind"
@@ -198,9 +162,7 @@ class House:
 
 
 def now(doing: Deferred[T] | Coroutine[Any, Any, T]) -> T:
-    """
-    What must be done already.
-    """
+    """What must be done already."""
     results: list[T] = []
     failures: list[Failure] = []
     done = doing if isinstance(doing, Deferred) else Deferred.fromCoroutine(doing)
@@ -216,9 +178,7 @@ BuildHouse = Callable[..., House]
 
 @pytest.fixture
 def build_house(clock: Clock) -> Iterator[BuildHouse]:
-    """
-    Makes a house over a store, with these options; open to any device unless they say otherwise.
-    """
+    """Makes a house over a store, with these options; open to any device unless they say otherwise."""
     houses: list[House] = []
 
     def build(store: SqliteStore | None = None, random: float = 0.0, **options: Any) -> House:
@@ -233,7 +193,5 @@ def build_house(clock: Clock) -> Iterator[BuildHouse]:
 
 @pytest.fixture
 def house(build_house: BuildHouse) -> House:
-    """
-    A house that is open to any device.
-    """
+    """A house that is open to any device."""
     return build_house()

@@ -1,6 +1,4 @@
-"""
-A client of server-sent events, as the standard (WHATWG HTML, "Server-sent events") describes one.
-"""
+"""A client of server-sent events, as the standard (WHATWG HTML, "Server-sent events") describes one."""
 
 import json
 import re
@@ -15,9 +13,7 @@ _LINE = re.compile(rb"([^\r\n]*)(\r\n|\r|\n)")
 
 @frozen(kw_only=True)
 class Message:
-    """
-    One event, with the last id that was told when it was dispatched.
-    """
+    """One event, with the last id that was told when it was dispatched."""
 
     id: str
     type: str
@@ -25,17 +21,13 @@ class Message:
 
     @property
     def json(self) -> Any:
-        """
-        The value of its data.
-        """
+        """The value of its data."""
         return json.loads(self.data)
 
 
 @define(eq=False)
 class Parser:
-    """
-    Takes bytes, cut anywhere, and has the messages that they told of.
-    """
+    """Takes bytes, cut anywhere, and has the messages that they told of."""
 
     last_id: str = ""
     retry: int | None = None
@@ -48,9 +40,7 @@ class Parser:
     _data: list[str] = Factory(list)
 
     def feed(self, data: bytes) -> None:
-        """
-        Take what has arrived.
-        """
+        """Take what has arrived."""
         self._unread += data
         while match := _LINE.match(self._unread):
             self._unread = self._unread[match.end() :]
@@ -81,9 +71,7 @@ class Parser:
 
 @define(eq=False)
 class Streaming:
-    """
-    A stream that a connection is answered with, read as it arrives.
-    """
+    """A stream that a connection is answered with, read as it arrives."""
 
     connection: Connection
     head: str = ""
@@ -93,35 +81,25 @@ class Streaming:
     _unread: bytes = b""
 
     def read(self) -> list[Message]:
-        """
-        The messages that have arrived since the last time.
-        """
+        """The messages that have arrived since the last time."""
         self._arrive()
         messages, self.parser.messages = self.parser.messages, []
         return messages
 
     def types(self) -> list[str]:
-        """
-        The types of these.
-        """
+        """The types of these."""
         return [message.type for message in self.read()]
 
     def pause(self) -> None:
-        """
-        Let nothing more leave the server: the client reads no more.
-        """
+        """Let nothing more leave the server: the client reads no more."""
         self._producer().pauseProducing()
 
     def resume(self) -> None:
-        """
-        Let it leave again.
-        """
+        """Let it leave again."""
         self._producer().resumeProducing()
 
     def was_cut(self) -> bool:
-        """
-        Whether the server broke the connection.
-        """
+        """Whether the server broke the connection."""
         return bool(self.connection.transport.disconnected)
 
     def _producer(self) -> Any:

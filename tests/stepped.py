@@ -1,6 +1,4 @@
-"""
-A store whose every step waits for a test: submitted, committed, told.
-"""
+"""A store whose every step waits for a test: submitted, committed, told."""
 
 from collections import deque
 from typing import Any
@@ -20,9 +18,7 @@ ENOUGH = 10_000
 
 @define(eq=False)
 class SteppedLane:
-    """
-    See :class:`pushd.store.group_commit.Lane`: in order, but when the test says so.
-    """
+    """See :class:`pushd.store.group_commit.Lane`: in order, but when the test says so."""
 
     connection: IConnection
     deliver: Deliver
@@ -31,17 +27,11 @@ class SteppedLane:
     """What is durable, while nobody knows it yet."""
 
     def submit(self, verb: Verb) -> Deferred[Any]:
-        """
-        See :meth:`Lane.submit`.
-        """
         work = Work(verb)
         self.submitted.append(work)
         return work.done
 
     def close(self) -> Deferred[None]:
-        """
-        See :meth:`Lane.close`.
-        """
         self.run()
         self.connection.close()
         closed: Deferred[None] = Deferred()
@@ -49,31 +39,23 @@ class SteppedLane:
         return closed
 
     def commit(self) -> None:
-        """
-        Run the work that was submitted first.
-        """
+        """Run the work that was submitted first."""
         work = self.submitted.popleft()
         self.connection.run([work])
         self.committed.append(work)
 
     def lose(self) -> None:
-        """
-        Let the work that was submitted first come to nothing, as on a full disk.
-        """
+        """Let the work that was submitted first come to nothing, as on a full disk."""
         work = self.submitted.popleft()
         work.outcome = Failure(Unavailable("the disk is full"))
         self.committed.append(work)
 
     def tell(self) -> None:
-        """
-        Tell whoever waits of the work that was committed first.
-        """
+        """Tell whoever waits of the work that was committed first."""
         self.deliver([self.committed.popleft()])
 
     def run(self) -> None:
-        """
-        Commit and tell until there is nothing left to do.
-        """
+        """Commit and tell until there is nothing left to do."""
         for _ in range(ENOUGH):
             if self.committed:
                 self.tell()
@@ -85,17 +67,13 @@ class SteppedLane:
 
     @property
     def idle(self) -> bool:
-        """
-        Whether all that was submitted was told.
-        """
+        """Whether all that was submitted was told."""
         return not self.submitted and not self.committed
 
 
 @define(eq=False)
 class SteppedStore(SqliteStore):
-    """
-    SQLite in memory behind a :class:`SteppedLane`.
-    """
+    """SQLite in memory behind a :class:`SteppedLane`."""
 
     path: str = MEMORY
     lane: SteppedLane = field(init=False)

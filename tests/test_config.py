@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.config`: what each option takes, on the command line and in the file.
-"""
+"""Tests of :mod:`pushd.config`: what each option takes, on the command line and in the file."""
 
 from ipaddress import ip_network
 from pathlib import Path
@@ -18,23 +16,19 @@ DIALECTS = ("controlid", "servereye")
 
 
 def read(**options: object) -> Config:
-    """
-    Options of the command line, where ``_`` stands for ``-``.
-    """
+    """Options of the command line, where ``_`` stands for ``-``."""
     return read_config({name.replace("_", "-"): value for name, value in options.items()}, None, DIALECTS)
 
 
 def read_file(folder: Path, text: str, **options: object) -> Config:
-    """
-    A file of options, and what the command line says.
-    """
+    """A file of options, and what the command line says."""
     (folder / "pushd.toml").write_text(text)
     return read_config(options, str(folder / "pushd.toml"), DIALECTS)
 
 
 def test_defaults() -> None:
-    """
-    Without any option, devices connect from everywhere, operators from this machine, and strangers wait for approval.
+    """Without any option, devices connect from everywhere, operators from this machine, and strangers wait for
+    approval.
     """
     config = read()
     assert (config.devices, config.admin) == (("tcp:8080",), ("tcp:8081:interface=127.0.0.1",))
@@ -71,9 +65,7 @@ def test_defaults() -> None:
     ],
 )
 def test_value_that_is_taken(option: str, value: object, field: str, expected: object) -> None:
-    """
-    Each option takes what it promises.
-    """
+    """Each option takes what it promises."""
     assert getattr(read(**{option: value}), field) == expected
 
 
@@ -132,9 +124,7 @@ def test_value_that_is_taken(option: str, value: object, field: str, expected: o
     ],
 )
 def test_value_that_is_refused(option: str, value: object, words: str) -> None:
-    """
-    What an option cannot take is refused in one line that names the option and tells what it wants.
-    """
+    """What an option cannot take is refused in one line that names the option and tells what it wants."""
     with pytest.raises(ConfigError) as refused:
         read(**{option: value})
     line = str(refused.value)
@@ -147,9 +137,7 @@ MAILS = {"mail_to": ["ana@example.org", "bob@example.org", "ana@example.org"], "
 
 
 def test_mails_are_sent_if_somebody_is_to_have_them() -> None:
-    """
-    With an address to mail to there are mails, and reminders every day; without, there are none.
-    """
+    """With an address to mail to there are mails, and reminders every day; without, there are none."""
     config = read(**MAILS)
     assert config.mail_to == ("ana@example.org", "bob@example.org")
     assert (config.alert_rules.mails, config.alert_rules.remind) == (True, 86400)
@@ -171,16 +159,12 @@ def test_mails_are_sent_if_somebody_is_to_have_them() -> None:
     ],
 )
 def test_way_to_the_mail_server_is_secured(options: dict[str, str], tls: Tls) -> None:
-    """
-    Mails do not leave this machine in the clear unless the operator says so.
-    """
+    """Mails do not leave this machine in the clear unless the operator says so."""
     assert read(**MAILS, **options).mail_tls is tls
 
 
 def test_password_does_not_leave_the_machine_in_the_clear() -> None:
-    """
-    Who would show the mail server's password to the network is told so.
-    """
+    """Who would show the mail server's password to the network is told so."""
     login = {"smtp_user": "us", "smtp_password_file": "/etc/pushd/smtp", "smtp_tls": "none"}
     assert read(**MAILS, **login).mail_tls is Tls.NONE
     with pytest.raises(ConfigError, match=r"^--smtp-tls: none would show the password"):
@@ -188,17 +172,13 @@ def test_password_does_not_leave_the_machine_in_the_clear() -> None:
 
 
 def test_unknown_option_is_named() -> None:
-    """
-    A name that is no option is refused, and those that there are are told.
-    """
+    """A name that is no option is refused, and those that there are are told."""
     with pytest.raises(ConfigError, match="nonsense is no option; those that there are: data-dir, store, devices"):
         read(nonsense="1")
 
 
 def test_file_holds_the_same_options(tmp_path: Path) -> None:
-    """
-    The file knows the options by the names that they have on the command line.
-    """
+    """The file knows the options by the names that they have on the command line."""
     text = 'admission = "open"\nmax-pending = 5\nrequire-proof = true\nbase = ["/api"]\n[hold]\nservereye = 30\n'
     config = read_file(tmp_path, text)
     assert (config.admission, config.max_pending, config.require_proof) == (Mode.OPEN, 5, True)
@@ -206,17 +186,13 @@ def test_file_holds_the_same_options(tmp_path: Path) -> None:
 
 
 def test_command_line_wins(tmp_path: Path) -> None:
-    """
-    What the command line says goes before what the file says, option by option.
-    """
+    """What the command line says goes before what the file says, option by option."""
     config = read_file(tmp_path, 'devices = ["tcp:1", "tcp:2"]\nadmin = "tcp:3"', devices=["tcp:4"])
     assert (config.devices, config.admin) == (("tcp:4",), ("tcp:3",))
 
 
 def test_wrong_key_in_the_file_is_named(tmp_path: Path) -> None:
-    """
-    A key that is no option is not overlooked.
-    """
+    """A key that is no option is not overlooked."""
     with pytest.raises(ConfigError, match="pushd is no option"):
         read_file(tmp_path, '[pushd]\nadmission = "open"')
 
@@ -226,9 +202,7 @@ def test_wrong_key_in_the_file_is_named(tmp_path: Path) -> None:
     [(b"admission: open", "is no TOML"), (b"\xff", "is no TOML"), (None, "cannot be read: No such file or directory")],
 )
 def test_file_that_cannot_be_read(tmp_path: Path, content: bytes | None, words: str) -> None:
-    """
-    A file that is missing, or no TOML, is named.
-    """
+    """A file that is missing, or no TOML, is named."""
     file = tmp_path / "pushd.toml"
     if content is not None:
         file.write_bytes(content)
@@ -238,9 +212,7 @@ def test_file_that_cannot_be_read(tmp_path: Path, content: bytes | None, words: 
 
 
 def test_empty_name_of_a_file_is_refused() -> None:
-    """
-    An empty variable in a start script is not taken for "no file".
-    """
+    """An empty variable in a start script is not taken for "no file"."""
     with pytest.raises(ConfigError, match=r"^--config: \. cannot be read: Is a directory"):
         read_config({}, "", DIALECTS)
 
@@ -258,9 +230,7 @@ OPTION = st.sampled_from(
 
 @given(OPTION, ANYTHING)
 def test_whatever_a_file_says_is_understood_or_refused(option: str, value: Any) -> None:
-    """
-    No value of an option, of any type, ends in anything but a configuration or one line.
-    """
+    """No value of an option, of any type, ends in anything but a configuration or one line."""
     try:
         read(**{option: value})
     except ConfigError as error:

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.listeners`.
-"""
+"""Tests of :mod:`pushd.listeners`."""
 
 import socket
 from errno import EADDRINUSE
@@ -21,18 +19,14 @@ CROWD = 300
 
 
 class BusyReactor(MemoryReactorClock):
-    """
-    A reactor on whose machine ports cannot be had, for one reason or another.
-    """
+    """A reactor on whose machine ports cannot be had, for one reason or another."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__()
         self._error = error
 
     def listenTCP(self, *args: Any, **kwargs: Any) -> Any:
-        """
-        Fail.
-        """
+        """Fail."""
         raise self._error
 
 
@@ -40,9 +34,7 @@ IN_USE = CannotListenError("10.0.0.1", 80, OSError(EADDRINUSE, "Address already 
 
 
 def test_listens_once() -> None:
-    """
-    A port is opened while the program still may open it, and only once.
-    """
+    """A port is opened while the program still may open it, and only once."""
     reactor = MemoryReactorClock()
     service = listener("devices", "tcp:80:interface=10.0.0.1", Factory(), reactor)
     assert reactor.tcpServers == []
@@ -53,18 +45,14 @@ def test_listens_once() -> None:
 
 
 def test_listens_without_privileges() -> None:
-    """
-    A program that never was privileged opens the port when it starts.
-    """
+    """A program that never was privileged opens the port when it starts."""
     reactor = MemoryReactorClock()
     listener("devices", "tcp:8080", Factory(), reactor).startService()
     assert len(reactor.tcpServers) == 1
 
 
 async def test_a_crowd_is_accepted_in_one_turn() -> None:
-    """
-    Devices that come back all at once are taken out of the system's queue before it overflows.
-    """
+    """Devices that come back all at once are taken out of the system's queue before it overflows."""
     from twisted.internet import reactor
 
     factory = Factory.forProtocol(Protocol)
@@ -94,9 +82,7 @@ async def test_a_crowd_is_accepted_in_one_turn() -> None:
     ],
 )
 def test_port_that_cannot_be_had(error: Exception, words: str, start: str) -> None:
-    """
-    Option, endpoint and reason are in one line.
-    """
+    """Option, endpoint and reason are in one line."""
     service = listener("devices", "tcp:80", Factory(), BusyReactor(error))
     with pytest.raises(ConfigError) as refused:
         getattr(service, start)()
@@ -116,9 +102,7 @@ def test_port_that_cannot_be_had(error: Exception, words: str, start: str) -> No
     ],
 )
 def test_text_that_is_no_endpoint(endpoint: str, words: str) -> None:
-    """
-    What cannot be understood as an endpoint is refused before anything is opened.
-    """
+    """What cannot be understood as an endpoint is refused before anything is opened."""
     with pytest.raises(ConfigError) as refused:
         listener("admin", endpoint, Factory(), MemoryReactorClock())
     line = str(refused.value)

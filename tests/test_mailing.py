@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.mailing`: what becomes of the options about mails.
-"""
+"""Tests of :mod:`pushd.mailing`: what becomes of the options about mails."""
 
 from pathlib import Path
 
@@ -12,9 +10,7 @@ from pushd.mailing import read_password
 
 
 def test_password_is_read_from_its_file(tmp_path: Path) -> None:
-    """
-    A password is what stands in the file's line, spaces included; one that others can read is warned of.
-    """
+    """A password is what stands in the file's line, spaces included; one that others can read is warned of."""
     file = tmp_path / "password"
     file.write_text(" sécret \n", "utf-8")
     file.chmod(0o640)
@@ -31,9 +27,7 @@ def test_password_is_read_from_its_file(tmp_path: Path) -> None:
     ("content", "words"), [(None, "cannot be read: No such file"), (b"\n", "is empty"), (b"\xff", "is no text")]
 )
 def test_password_that_cannot_be_read(tmp_path: Path, content: bytes | None, words: str) -> None:
-    """
-    A file without a password in it is named.
-    """
+    """A file without a password in it is named."""
     file = tmp_path / "password"
     if content is not None:
         file.touch(0o600)

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.periodic`.
-"""
+"""Tests of :mod:`pushd.periodic`."""
 
 from collections.abc import Awaitable
 from typing import Any
@@ -12,9 +10,7 @@ from pushd.periodic import Round
 
 
 def test_round_comes_back(clock: Clock) -> None:
-    """
-    The work is done every few seconds, from the first interval on until the service stops.
-    """
+    """The work is done every few seconds, from the first interval on until the service stops."""
     done: list[float] = []
 
     async def work() -> None:
@@ -31,9 +27,7 @@ def test_round_comes_back(clock: Clock) -> None:
 
 
 def test_failure_does_not_end_the_rounds(clock: Clock, no_logged_failure: list[Any]) -> None:
-    """
-    A round that fails is logged, and the next one comes.
-    """
+    """A round that fails is logged, and the next one comes."""
     calls: list[int] = []
 
     async def work() -> None:
@@ -50,9 +44,7 @@ def test_failure_does_not_end_the_rounds(clock: Clock, no_logged_failure: list[A
 
 
 def test_slow_round_is_not_overtaken(clock: Clock) -> None:
-    """
-    A round that takes longer than the interval is waited for.
-    """
+    """A round that takes longer than the interval is waited for."""
     slow: list[Deferred[None]] = []
 
     async def work() -> None:
@@ -71,9 +63,7 @@ def test_slow_round_is_not_overtaken(clock: Clock) -> None:
 
 
 def test_work_that_makes_no_progress_is_noticed(clock: Clock, no_logged_failure: list[Any]) -> None:
-    """
-    Whether rounds end well can be asked: one that hangs does not, nor one that fails each time.
-    """
+    """Whether rounds end well can be asked: one that hangs does not, nor one that fails each time."""
     works: list[Awaitable[object]] = []
 
     def work() -> Awaitable[object]:
@@ -100,9 +90,7 @@ def test_work_that_makes_no_progress_is_noticed(clock: Clock, no_logged_failure:
 
 
 def test_round_that_was_not_started_stops(clock: Clock) -> None:
-    """
-    Stopping before the start does nothing.
-    """
+    """Stopping before the start does nothing."""
 
     async def work() -> None:
         raise AssertionError("nobody started it")

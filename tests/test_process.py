@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.process`.
-"""
+"""Tests of :mod:`pushd.process`."""
 
 import resource
 import signal
@@ -16,23 +14,17 @@ from pushd.process import CannotStart, end, end_well, raise_file_limit
 
 @define(eq=False)
 class Reactor:
-    """
-    What of a reactor signals have to do with.
-    """
+    """What of a reactor signals have to do with."""
 
     stopped: bool = False
     _started: list[Callable[[], None]] = field(factory=list, init=False)
 
     def callWhenRunning(self, call: Callable[[], None]) -> None:
-        """
-        Keep for the start.
-        """
+        """Keep for the start."""
         self._started.append(call)
 
     def run(self) -> None:
-        """
-        Take the signals, then do what waits for that.
-        """
+        """Take the signals, then do what waits for that."""
         signal.signal(signal.SIGTERM, self.sigTerm)
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, self.sigInt)
@@ -40,23 +32,17 @@ class Reactor:
             call()
 
     def callFromThread(self, call: Callable[[], None]) -> None:
-        """
-        Call it.
-        """
+        """Call it."""
         call()
 
     def stop(self) -> None:
-        """
-        Stop; once.
-        """
+        """Stop; once."""
         if self.stopped:
             raise ReactorNotRunning
         self.stopped = True
 
     def sigTerm(self, number: int, frame: object) -> None:
-        """
-        Twisted's way: ends by the signal.
-        """
+        """Twisted's way: ends by the signal."""
         raise AssertionError("twistd would end by the signal")
 
     sigInt = sigTerm  # noqa: N815 - Twisted's name
@@ -64,9 +50,7 @@ class Reactor:
 
 @pytest.fixture
 def reactor() -> Iterator[Reactor]:
-    """
-    A reactor that is about to run, as far as signals go.
-    """
+    """A reactor that is about to run, as far as signals go."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(signal.SIGINT, signal.default_int_handler)
     yield Reactor()
@@ -76,9 +60,7 @@ def reactor() -> Iterator[Reactor]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_stops_the_reactor(reactor: Reactor, number: signal.Signals) -> None:
-    """
-    Either signal lets the program finish and end well; more of them change nothing.
-    """
+    """Either signal lets the program finish and end well; more of them change nothing."""
     end_well(reactor)
     reactor.run()
     signal.raise_signal(number)
@@ -87,9 +69,7 @@ def test_signal_stops_the_reactor(reactor: Reactor, number: signal.Signals) -> N
 
 
 def test_ignored_signal_stays_ignored(reactor: Reactor) -> None:
-    """
-    A program that was started in the background with SIGINT ignored goes on ignoring it.
-    """
+    """A program that was started in the background with SIGINT ignored goes on ignoring it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_well(reactor)
     reactor.run()
@@ -98,9 +78,7 @@ def test_ignored_signal_stays_ignored(reactor: Reactor) -> None:
 
 
 def test_end_says_one_line(capfd: pytest.CaptureFixture[str]) -> None:
-    """
-    A program that cannot start says why in one line, to its terminal and to the log, and its exit code is 1.
-    """
+    """A program that cannot start says why in one line, to its terminal and to the log, and its exit code is 1."""
     with capturedLogs() as logged, pytest.raises(SystemExit) as ended:
         end("The sun is down: {no field}.")
     assert ended.value.code == 1
@@ -109,9 +87,7 @@ def test_end_says_one_line(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_twistd_can_tell_a_daemons_parent() -> None:
-    """
-    Twistd reports only exceptions that are an Exception, and ends without a traceback only on a SystemExit.
-    """
+    """Twistd reports only exceptions that are an Exception, and ends without a traceback only on a SystemExit."""
     reason = CannotStart("The sun is down.")
     assert isinstance(reason, Exception)
     assert isinstance(reason, SystemExit)
@@ -119,9 +95,7 @@ def test_twistd_can_tell_a_daemons_parent() -> None:
 
 
 def test_file_limit_is_raised() -> None:
-    """
-    As many files may be open as the system allows.
-    """
+    """As many files may be open as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard // 2, hard))
     try:
@@ -131,9 +105,7 @@ def test_file_limit_is_raised() -> None:
 
 
 def test_file_limit_that_cannot_be_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    Where the system does not let us, we live with what there is.
-    """
+    """Where the system does not let us, we live with what there is."""
 
     def refuse(_which: int, _limits: tuple[int, int]) -> None:
         raise ValueError("not allowed to raise maximum limit")

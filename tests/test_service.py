@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.service`: what the server is made of.
-"""
+"""Tests of :mod:`pushd.service`: what the server is made of."""
 
 from pathlib import Path
 from time import time
@@ -15,24 +13,20 @@ from pushd.service import PushdService, build_service
 
 
 def built(config: Config) -> PushdService:
-    """
-    A server that was built, and has not begun.
-    """
+    """A server that was built, and has not begun."""
     return build_service(config, MemoryReactorClock(), time)
 
 
 def test_nobody_is_told_who_need_not_be(tmp_path: Path) -> None:
-    """
-    Without options for them there are neither mails nor a pulse.
-    """
+    """Without options for them there are neither mails nor a pulse."""
     parts = list(built(Config(data_dir=tmp_path)))
     assert not any(isinstance(part, Postman) for part in parts)
     assert "pulse" not in {part.title for part in parts if isinstance(part, Round)}
 
 
 def test_pulse_is_withheld_when_any_round_or_the_postman_is_stuck(tmp_path: Path) -> None:
-    """
-    Whatever must make progress, so that somebody is told of a silence, keeps the pulse going; the pulse does not.
+    """Whatever must make progress, so that somebody is told of a silence, keeps the pulse going; the pulse does
+    not.
     """
     config = Config(
         data_dir=tmp_path,

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.tap`: the command line of the server.
-"""
+"""Tests of :mod:`pushd.tap`: the command line of the server."""
 
 from pathlib import Path
 
@@ -12,18 +10,14 @@ from pushd.tap import Options, makeService
 
 
 def parse(*words: str) -> Options:
-    """
-    A command line.
-    """
+    """A command line."""
     options = Options()
     options.parseOptions(words)
     return options
 
 
 def refusal(capfd: pytest.CaptureFixture[str], *words: str) -> str:
-    """
-    What is said of a command line that is refused: one line.
-    """
+    """What is said of a command line that is refused: one line."""
     with pytest.raises(SystemExit) as ended:
         makeService(parse(*words))
     assert ended.value.code == 1
@@ -33,15 +27,13 @@ def refusal(capfd: pytest.CaptureFixture[str], *words: str) -> str:
 
 
 def test_command_line_without_options() -> None:
-    """
-    The server starts without any option.
-    """
+    """The server starts without any option."""
     assert parse().config().data_dir == Path("pushd-data")
 
 
 def test_every_option(tmp_path: Path) -> None:
-    """
-    Each option of the command line finds its way into the configuration, those that may be repeated as often as said.
+    """Each option of the command line finds its way into the configuration, those that may be repeated as often as
+    said.
     """
     words = """
         --data-dir /srv --store s.sqlite --admission open --max-pending 5 --require-proof --batch 3 --keep 7
@@ -63,9 +55,7 @@ def test_every_option(tmp_path: Path) -> None:
 
 
 def test_zero_is_a_value(tmp_path: Path) -> None:
-    """
-    Nobody may wait for an approval if that is what the operator says, whatever the file says.
-    """
+    """Nobody may wait for an approval if that is what the operator says, whatever the file says."""
     (tmp_path / "pushd.toml").write_text("max-pending = 9\nrequire-proof = true")
     config = parse("--max-pending", "0", "--config", str(tmp_path / "pushd.toml")).config()
     assert (config.max_pending, config.require_proof) == (0, True)
@@ -91,18 +81,14 @@ def test_zero_is_a_value(tmp_path: Path) -> None:
     ],
 )
 def test_command_line_that_is_refused(capfd: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
-    """
-    One line names the option that is wrong, and tells where to read on.
-    """
+    """One line names the option that is wrong, and tells where to read on."""
     line = refusal(capfd, *words)
     assert said in line
     assert "twistd pushd --help" in line
 
 
 def test_help_tells_every_option() -> None:
-    """
-    Who asks for help is told of every option that the file may hold too.
-    """
+    """Who asks for help is told of every option that the file may hold too."""
     told = str(parse())
     for name in "data-dir store devices admin admission max-pending require-proof base hold batch keep config".split():
         assert f"--{name}" in told

@@ -1,3 +1,1 @@
-"""
-Checks of the project's own files, and of what is built from them.
-"""
+"""Checks of the project's own files, and of what is built from them."""

@@ -1,5 +1,5 @@
-"""
-``python -m tools.check_package DIST``: whether what was built there is whole, and works where nothing else is installed.
+"""``python -m tools.check_package DIST``: whether what was built there is whole, and works where nothing else is
+installed.
 
 Prints one line; exits 0, or 1 if something is missing.
 """
@@ -41,14 +41,11 @@ WHERE = "import pathlib, pushd; print(pathlib.Path(pushd.__file__).parent)"
 
 
 class Incomplete(Exception):
-    """
-    What was built is not whole; the message is one line.
-    """
+    """What was built is not whole; the message is one line."""
 
 
 def only(folder: Path, pattern: str) -> Path:
-    """
-    The one file of its kind.
+    """The one file of its kind.
 
     :raises Incomplete: if there is none, or more.
     """
@@ -59,8 +56,7 @@ def only(folder: Path, pattern: str) -> Path:
 
 
 def check_sources(archive: Path) -> None:
-    """
-    Look into a source distribution.
+    """Look into a source distribution.
 
     :raises Incomplete: if something is not in it.
     """
@@ -72,8 +68,7 @@ def check_sources(archive: Path) -> None:
 
 
 def check_wheel(wheel: Path, folder: Path) -> None:
-    """
-    Install a wheel into a new environment in ``folder``, and call what it brings.
+    """Install a wheel into a new environment in ``folder``, and call what it brings.
 
     :raises Incomplete: if something does not work.
     """
@@ -91,8 +86,7 @@ def check_wheel(wheel: Path, folder: Path) -> None:
 
 
 def run(folder: Path, call: str, *more: str) -> str:
-    """
-    Run a program of the new environment, where nothing leads to this checkout; what it prints.
+    """Run a program of the new environment, where nothing leads to this checkout; what it prints.
 
     :raises Incomplete: if it fails.
     """
@@ -107,9 +101,7 @@ def run(folder: Path, call: str, *more: str) -> str:
 
 
 def main(dist: Path) -> int:
-    """
-    Check all that was built; the exit code.
-    """
+    """Check all that was built; the exit code."""
     try:
         wheel = only(dist, "*.whl")
         check_sources(only(dist, "*.tar.gz"))

@@ -1,5 +1,4 @@
-"""
-Peers: what people use instead, each a faithful minimal version of it in memory, and one with a database.
+"""Peers: what people use instead, each a faithful minimal version of it in memory, and one with a database.
 
 Each is a program of its own, ``PROGRAM PORT HOLD``, which listens at 127.0.0.1 and holds polls for so many seconds;
 0 is answered at once. They speak our Server-Eye paths: ``GET /push/{container}``, the acks and results below it, and

@@ -1,6 +1,4 @@
-"""
-A poll server on aiohttp, with uvloop: a future for each poll that waits.
-"""
+"""A poll server on aiohttp, with uvloop: a future for each poll that waits."""
 
 import asyncio
 import sys
@@ -20,9 +18,7 @@ hold = float(sys.argv[2])
 
 
 async def poll(request: Any) -> Any:
-    """
-    Hold the poll until something is put.
-    """
+    """Hold the poll until something is put."""
     device = request.match_info["device"]
     queue = queues.get(device)
     if queue:
@@ -42,9 +38,7 @@ async def poll(request: Any) -> Any:
 
 
 async def put(request: Any) -> Any:
-    """
-    Wake the poll, or keep the message for the next.
-    """
+    """Wake the poll, or keep the message for the next."""
     device = request.match_info["device"].partition(":")[2]
     payload = (await request.json())["payload"]
     name = str(uuid.uuid4())
@@ -58,25 +52,19 @@ async def put(request: Any) -> Any:
 
 
 async def take(request: Any) -> Any:
-    """
-    An ack or a result.
-    """
+    """An ack or a result."""
     await request.read()
     return web.json_response(TAKEN)
 
 
 async def show(request: Any) -> Any:
-    """
-    What an operator asks.
-    """
+    """What an operator asks."""
     device = request.match_info["device"].partition(":")[2]
     return web.json_response({"id": device, "polling": device in waiting})
 
 
 def make() -> Any:
-    """
-    The application.
-    """
+    """The application."""
     app = web.Application()
     app.router.add_get("/push/{device}", poll)
     app.router.add_post("/push/{device}/{what}/{message}", take)

@@ -1,6 +1,4 @@
-"""
-A poll server on twisted.web alone: one resource, which holds requests themselves.
-"""
+"""A poll server on twisted.web alone: one resource, which holds requests themselves."""
 
 import json
 import sys
@@ -19,9 +17,7 @@ hold = float(sys.argv[2])
 
 
 class Polls(Resource):
-    """
-    All paths; those that it does not know do not come.
-    """
+    """All paths; those that it does not know do not come."""
 
     isLeaf = True  # noqa: N815 - Twisted's name
 
@@ -31,9 +27,7 @@ class Polls(Resource):
         self.queues: defaultdict[str, deque[bytes]] = defaultdict(deque)
 
     def render_GET(self, request: Any) -> bytes | int:
-        """
-        A poll, or what an operator asks.
-        """
+        """A poll, or what an operator asks."""
         kind, *_, device = [part.decode() for part in request.postpath]
         request.setHeader(b"content-type", b"application/json")
         if kind != "push":
@@ -49,26 +43,20 @@ class Polls(Resource):
         return NOT_DONE_YET
 
     def forget(self, _: object, device: str, request: Any, timeout: Any) -> None:
-        """
-        The poll has ended.
-        """
+        """The poll has ended."""
         if timeout.active():
             timeout.cancel()
         if self.waiting.get(device) is request:
             del self.waiting[device]
 
     def answer(self, device: str, message: bytes) -> None:
-        """
-        End a poll that waits.
-        """
+        """End a poll that waits."""
         request = self.waiting.pop(device)
         request.write(_body(request, message))
         request.finish()
 
     def render_POST(self, request: Any) -> bytes:
-        """
-        A command, an ack or a result.
-        """
+        """A command, an ack or a result."""
         request.setHeader(b"content-type", b"application/json")
         if request.postpath[0] == b"push":
             return _body(request, TAKEN)
@@ -90,14 +78,10 @@ def _body(request: Any, body: bytes) -> bytes:
 
 
 class Quiet(Site):
-    """
-    Writes no access log.
-    """
+    """Writes no access log."""
 
     def log(self, request: object) -> None:
-        """
-        Nothing.
-        """
+        """Nothing."""
 
 
 if __name__ == "__main__":

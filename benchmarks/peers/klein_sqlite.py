@@ -1,5 +1,4 @@
-"""
-The obvious durable server: Klein as it comes, and one SQLite transaction for each step, each on the disk before its
+"""The obvious durable server: Klein as it comes, and one SQLite transaction for each step, each on the disk before its
 answer.
 """
 
@@ -30,9 +29,7 @@ app = Klein()
 
 
 def write(statement: str, *values: object) -> list[Any]:
-    """
-    One statement in a transaction of its own.
-    """
+    """One statement in a transaction of its own."""
     database.execute("BEGIN IMMEDIATE")
     rows = database.execute(statement, values).fetchall()
     database.execute("COMMIT")
@@ -40,9 +37,7 @@ def write(statement: str, *values: object) -> list[Any]:
 
 
 def claim(device: str) -> bytes | None:
-    """
-    The next command, which is sent from now on.
-    """
+    """The next command, which is sent from now on."""
     here = database.execute("SELECT id FROM command WHERE device = ? AND state = 'queued' LIMIT 1", (device,))
     row = here.fetchone()
     if row is None:
@@ -54,9 +49,7 @@ def claim(device: str) -> bytes | None:
 
 @app.route("/push/<device>", methods=["GET"])
 def poll(request: Any, device: str) -> Any:
-    """
-    Hold the poll until something is put.
-    """
+    """Hold the poll until something is put."""
     request.setHeader(b"content-type", b"application/json")
     message = claim(device)
     if message is not None or not hold:
@@ -74,9 +67,7 @@ def poll(request: Any, device: str) -> Any:
 
 @app.route("/v1/devices/<device>/commands", methods=["POST"])
 def put(request: Any, device: str) -> bytes:
-    """
-    Write the command, and wake the poll.
-    """
+    """Write the command, and wake the poll."""
     container, name = device.partition(":")[2], str(uuid.uuid4())
     payload = json.dumps(json.loads(request.content.read())["payload"])
     write(
@@ -96,9 +87,7 @@ def put(request: Any, device: str) -> bytes:
 
 @app.route("/push/<device>/ack/<message>", methods=["POST"])
 def acknowledge(request: Any, device: str, message: str) -> bytes:
-    """
-    The device has it.
-    """
+    """The device has it."""
     write("UPDATE command SET state = 'acknowledged', at = ? WHERE id = ? AND state = 'sent'", time.time(), message)
     request.setHeader(b"content-type", b"application/json")
     return TAKEN
@@ -106,9 +95,7 @@ def acknowledge(request: Any, device: str, message: str) -> bytes:
 
 @app.route("/push/<device>/result/<message>", methods=["POST"])
 def result(request: Any, device: str, message: str) -> bytes:
-    """
-    What became of it.
-    """
+    """What became of it."""
     body = request.content.read().decode()
     write("UPDATE command SET state = 'succeeded', at = ?, result = ? WHERE id = ?", time.time(), body, message)
     request.setHeader(b"content-type", b"application/json")
@@ -116,14 +103,10 @@ def result(request: Any, device: str, message: str) -> bytes:
 
 
 class Quiet(Site):
-    """
-    Writes no access log.
-    """
+    """Writes no access log."""
 
     def log(self, request: object) -> None:
-        """
-        Nothing.
-        """
+        """Nothing."""
 
 
 if __name__ == "__main__":

@@ -1,6 +1,4 @@
-"""
-A poll server on Starlette, served by uvicorn with all that it can have: uvloop and httptools.
-"""
+"""A poll server on Starlette, served by uvicorn with all that it can have: uvloop and httptools."""
 
 import asyncio
 import sys
@@ -22,9 +20,7 @@ hold = float(sys.argv[2])
 
 
 async def poll(request: Any) -> Any:
-    """
-    Hold the poll until something is put.
-    """
+    """Hold the poll until something is put."""
     device = request.path_params["device"]
     queue = queues.get(device)
     if queue:
@@ -44,9 +40,7 @@ async def poll(request: Any) -> Any:
 
 
 async def put(request: Any) -> Any:
-    """
-    Wake the poll, or keep the message for the next.
-    """
+    """Wake the poll, or keep the message for the next."""
     device = request.path_params["device"].partition(":")[2]
     payload = (await request.json())["payload"]
     name = str(uuid.uuid4())
@@ -60,25 +54,19 @@ async def put(request: Any) -> Any:
 
 
 async def take(request: Any) -> Any:
-    """
-    An ack or a result.
-    """
+    """An ack or a result."""
     await request.body()
     return JSONResponse(TAKEN)
 
 
 async def show(request: Any) -> Any:
-    """
-    What an operator asks.
-    """
+    """What an operator asks."""
     device = request.path_params["device"].partition(":")[2]
     return JSONResponse({"id": device, "polling": device in waiting})
 
 
 def make() -> Any:
-    """
-    The application.
-    """
+    """The application."""
     return Starlette(
         routes=[
             Route("/push/{device}", poll),

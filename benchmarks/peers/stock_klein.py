@@ -1,6 +1,4 @@
-"""
-A poll server on Klein as it comes: a Deferred for each poll that waits.
-"""
+"""A poll server on Klein as it comes: a Deferred for each poll that waits."""
 
 import json
 import sys
@@ -23,9 +21,7 @@ app = Klein()
 
 
 def forget(result: object, device: str, deferred: "Deferred[bytes]") -> object:
-    """
-    The poll has ended.
-    """
+    """The poll has ended."""
     if waiting.get(device) is deferred:
         del waiting[device]
     return result
@@ -33,9 +29,7 @@ def forget(result: object, device: str, deferred: "Deferred[bytes]") -> object:
 
 @app.route("/push/<device>", methods=["GET"])
 def poll(request: Any, device: str) -> Any:
-    """
-    Hold the poll until something is put.
-    """
+    """Hold the poll until something is put."""
     request.setHeader(b"content-type", b"application/json")
     queue = queues.get(device)
     if queue:
@@ -50,9 +44,7 @@ def poll(request: Any, device: str) -> Any:
 
 @app.route("/v1/devices/<device>/commands", methods=["POST"])
 def put(request: Any, device: str) -> bytes:
-    """
-    Wake the poll, or keep the message for the next.
-    """
+    """Wake the poll, or keep the message for the next."""
     container = device.partition(":")[2]
     payload = json.loads(request.content.read())["payload"]
     name = str(uuid.uuid4())
@@ -70,32 +62,24 @@ def put(request: Any, device: str) -> bytes:
 
 @app.route("/push/<device>/<what>/<message>", methods=["POST"])
 def take(request: Any, device: str, what: str, message: str) -> bytes:
-    """
-    An ack or a result.
-    """
+    """An ack or a result."""
     request.setHeader(b"content-type", b"application/json")
     return TAKEN
 
 
 @app.route("/v1/devices/<device>", methods=["GET"])
 def show(request: Any, device: str) -> bytes:
-    """
-    What an operator asks.
-    """
+    """What an operator asks."""
     request.setHeader(b"content-type", b"application/json")
     container = device.partition(":")[2]
     return json.dumps({"id": container, "polling": container in waiting}).encode()
 
 
 class Quiet(Site):
-    """
-    Writes no access log.
-    """
+    """Writes no access log."""
 
     def log(self, request: object) -> None:
-        """
-        Nothing.
-        """
+        """Nothing."""
 
 
 if __name__ == "__main__":

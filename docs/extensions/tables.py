@@ -1,6 +1,4 @@
-"""
-Parts of pages that are made from the code, so that they cannot be wrong.
-"""
+"""Parts of pages that are made from the code, so that they cannot be wrong."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -21,9 +19,7 @@ from pushd.pushctl.exit_codes import Outcome
 
 
 def list_table(*rows: tuple[str, ...]) -> str:
-    """
-    A table in reStructuredText; its first row is the heading.
-    """
+    """A table in reStructuredText; its first row is the heading."""
     lines = [".. list-table::", "   :header-rows: 1", ""]
     for row in rows:
         lines += [f"   {bullet} {cell}" for bullet, cell in zip(("* -", *["  -"] * len(row)), row, strict=False)]
@@ -31,14 +27,10 @@ def list_table(*rows: tuple[str, ...]) -> str:
 
 
 class Lifecycle(SphinxDirective):
-    """
-    ``.. lifecycle::``, the table of states and moves.
-    """
+    """``.. lifecycle::``, the table of states and moves."""
 
     def run(self) -> list[Node]:
-        """
-        One line for each rule.
-        """
+        """One line for each rule."""
         rules = [(f"``{rule.source}``", rule.move, f"``{rule.target}``", _MEANINGS[rule.guard]) for rule in LIFECYCLE]
         return self.parse_text_to_nodes(list_table(("from", "move", "to", "where"), *rules))
 
@@ -55,31 +47,25 @@ _MEANINGS = {
 
 
 class ExitCodes(SphinxDirective):
-    """
-    ``.. exit-codes::``, what the exit codes of pushctl mean.
-    """
+    """``.. exit-codes::``, what the exit codes of pushctl mean."""
 
     def run(self) -> list[Node]:
-        """
-        One line for each code.
-        """
+        """One line for each code."""
         return self.parse_text_to_nodes(
             list_table(("code", "meaning"), *((str(code.value), code.meaning) for code in Outcome))
         )
 
 
 class Modules(SphinxDirective):
-    """
-    ``.. modules:: package``, its modules and what they say that they are; each with a link unless it is ``:plain:``.
+    """``.. modules:: package``, its modules and what they say that they are; each with a link unless it is
+    ``:plain:``.
     """
 
     required_arguments = 1
     option_spec: ClassVar = {"plain": flag}
 
     def run(self) -> list[Node]:
-        """
-        One line for each module.
-        """
+        """One line for each module."""
         rows = ((self._name(module), _summary(module)) for module in _modules(self.arguments[0]))
         return self.parse_text_to_nodes(list_table(("module", "what it is"), *rows))
 
@@ -89,16 +75,12 @@ class Modules(SphinxDirective):
 
 
 class Api(SphinxDirective):
-    """
-    ``.. api:: package``, all that its modules say of themselves.
-    """
+    """``.. api:: package``, all that its modules say of themselves."""
 
     required_arguments = 1
 
     def run(self) -> list[Node]:
-        """
-        Each module by autodoc.
-        """
+        """Each module by autodoc."""
         modules = (f".. automodule:: {name}\n   :members:\n" for name in _modules(self.arguments[0]))
         return self.parse_text_to_nodes("\n".join(modules))
 
@@ -109,24 +91,18 @@ def _modules(package: str) -> list[str]:
 
 
 def _summary(module: str) -> str:
-    """
-    The first sentence of a module, in one line.
-    """
+    """The first sentence of a module, in one line."""
     paragraph = cleandoc(import_module(module).__doc__ or "").partition("\n\n")[0]
     return " ".join(paragraph.split())
 
 
 class Interface(SphinxDirective):
-    """
-    ``.. interface:: package.module.IName``, a zope interface and its methods, which autodoc does not know.
-    """
+    """``.. interface:: package.module.IName``, a zope interface and its methods, which autodoc does not know."""
 
     required_arguments = 1
 
     def run(self) -> list[Node]:
-        """
-        The interface as a class.
-        """
+        """The interface as a class."""
         module, _, name = self.arguments[0].rpartition(".")
         return self.parse_text_to_nodes("\n".join(_described(module, getattr(import_module(module), name))))
 
@@ -141,9 +117,7 @@ def _described(module: str, interface: InterfaceClass) -> Iterator[str]:
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """
-    Tell Sphinx of the directives.
-    """
+    """Tell Sphinx of the directives."""
     app.add_directive("lifecycle", Lifecycle)
     app.add_directive("exit-codes", ExitCodes)
     app.add_directive("modules", Modules)

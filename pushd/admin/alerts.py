@@ -1,6 +1,4 @@
-"""
-``/v1/alerts``: what somebody must be told of.
-"""
+"""``/v1/alerts``: what somebody must be told of."""
 
 import re
 
@@ -24,9 +22,7 @@ _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 @define(eq=False)
 class AlertsApp:
-    """
-    List and acknowledge.
-    """
+    """List and acknowledge."""
 
     router = Router()
 
@@ -36,9 +32,7 @@ class AlertsApp:
     @router.route("/v1/alerts", methods=["GET"])
     @demands(Role.VIEWER)
     async def list(self, request: HouseRequest) -> bytes:
-        """
-        Alerts, newest first; ``open`` leaves out those that are cleared, or those that are not.
-        """
+        """Alerts, newest first; ``open`` leaves out those that are cleared, or those that are not."""
         query = Query.of(request, "open", "limit", "cursor")
         limit = query.limit()
         found = await self.alerts.listed(query.either("open"), query.numeric_cursor(), limit)
@@ -47,9 +41,7 @@ class AlertsApp:
     @router.route("/v1/alerts/<alert>/acknowledge", methods=["POST"])
     @demands(Role.OPERATOR)
     async def acknowledge(self, request: HouseRequest, alert: str) -> bytes:
-        """
-        Say that somebody takes care of an alert.
-        """
+        """Say that somebody takes care of an alert."""
         Query.of(request)
         if not _ID.fullmatch(alert):
             raise UnknownAlert(f"{alert} is no alert's id.")
@@ -58,7 +50,5 @@ class AlertsApp:
 
     @router.handle_errors(Exception)
     def failed(self, request: HouseRequest, failure: Failure) -> bytes:
-        """
-        Errors are problems.
-        """
+        """Errors are problems."""
         return problem(request, failure)

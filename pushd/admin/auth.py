@@ -1,6 +1,4 @@
-"""
-Access: which role a call demands, and which token came with it.
-"""
+"""Access: which role a call demands, and which token came with it."""
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -23,8 +21,7 @@ Route = Callable[..., Awaitable[bytes]]
 
 
 def demands(role: Role) -> Callable[[Route], Route]:
-    """
-    Let only tokens in that may do what ``role`` does; the app that has the route has :class:`Tokens` as ``tokens``.
+    """Let only tokens in that may do what ``role`` does; the app that has the route has :class:`Tokens` as ``tokens``.
 
     :raises NotAuthenticated: or :exc:`NotPermitted`, before the route runs.
     """
@@ -41,8 +38,7 @@ def demands(role: Role) -> Callable[[Route], Route]:
 
 
 def authenticate(tokens: Tokens, request: HouseRequest) -> Token:
-    """
-    The token that came with a request.
+    """The token that came with a request.
 
     :raises NotAuthenticated: if there is none, or it is not valid.
     """
@@ -58,8 +54,7 @@ def authenticate(tokens: Tokens, request: HouseRequest) -> Token:
 
 
 def check(token: Token, role: Role) -> None:
-    """
-    Whether a token may do what ``role`` does.
+    """Whether a token may do what ``role`` does.
 
     :raises NotPermitted: if it may not.
     """

@@ -1,6 +1,4 @@
-"""
-``/v1/commands``: what was sent, and what became of it.
-"""
+"""``/v1/commands``: what was sent, and what became of it."""
 
 from attrs import asdict, define
 from twisted.python.failure import Failure
@@ -24,9 +22,7 @@ from pushd.store.interface import IStore
 
 @define(eq=False)
 class CommandsApp:
-    """
-    List, see, wait for, explain, cancel, resolve, resend.
-    """
+    """List, see, wait for, explain, cancel, resolve, resend."""
 
     router = Router()
 
@@ -38,9 +34,7 @@ class CommandsApp:
     @router.route("/v1/commands", methods=["GET"])
     @demands(Role.VIEWER)
     async def list(self, request: HouseRequest) -> bytes:
-        """
-        Commands, newest first, without payload and result.
-        """
+        """Commands, newest first, without payload and result."""
         query = Query.of(request, "device", "state", "since", "limit", "cursor")
         which = CommandFilter(
             device=query.text("device"), state=query.one_of("state", State), since=query.moment("since")
@@ -51,9 +45,7 @@ class CommandsApp:
     @router.route("/v1/commands/<command>", methods=["GET"])
     @demands(Role.VIEWER)
     async def see(self, request: HouseRequest, command: str) -> bytes:
-        """
-        One command, whole; with ``wait`` once it has ended, or as it stands then.
-        """
+        """One command, whole; with ``wait`` once it has ended, or as it stands then."""
         wait = Query.of(request, "wait").seconds("wait")
         found = await (self.outbox.wait(command, wait) if wait else self.store.command(command))
         return answer(request, json_views.command(found))
@@ -61,9 +53,7 @@ class CommandsApp:
     @router.route("/v1/commands/<command>/cancel", methods=["POST"])
     @demands(Role.OPERATOR)
     async def cancel(self, request: HouseRequest, command: str) -> bytes:
-        """
-        Take a command back; 202 if an attempt is out and only further ones are prevented.
-        """
+        """Take a command back; 202 if an attempt is out and only further ones are prevented."""
         Query.of(request)
         found = await self.outbox.cancel(command)
         request.setResponseCode(202 if found.state in OUT else 200)
@@ -72,18 +62,14 @@ class CommandsApp:
     @router.route("/v1/commands/<command>/explain", methods=["GET"])
     @demands(Role.VIEWER)
     async def explain(self, request: HouseRequest, command: str) -> bytes:
-        """
-        Why a command has not run yet, or what is known of it.
-        """
+        """Why a command has not run yet, or what is known of it."""
         Query.of(request)
         return answer(request, json_views.json(asdict(await self.review.explain(command))))
 
     @router.route("/v1/commands/<command>/resolve", methods=["POST"])
     @demands(Role.OPERATOR)
     async def resolve(self, request: HouseRequest, command: str) -> bytes:
-        """
-        Say what became of a command of which nobody knows.
-        """
+        """Say what became of a command of which nobody knows."""
         Query.of(request)
         move, note = request_bodies.read_resolution(request_bodies.read_object(request.body.content()))
         by = authenticate(self.tokens, request).name
@@ -92,9 +78,7 @@ class CommandsApp:
     @router.route("/v1/commands/<command>/resend", methods=["POST"])
     @demands(Role.OPERATOR)
     async def resend(self, request: HouseRequest, command: str) -> bytes:
-        """
-        Send the same again, as a new command; 200 with that command if it was done before.
-        """
+        """Send the same again, as a new command; 200 with that command if it was done before."""
         queue = Query.of(request, "queue").flag("queue")
         original = await self.review.original(command)
         terms = request_bodies.read_resending(request_bodies.read_object(request.body.content() or b"{}"), original)
@@ -104,7 +88,5 @@ class CommandsApp:
 
     @router.handle_errors(Exception)
     def failed(self, request: HouseRequest, failure: Failure) -> bytes:
-        """
-        Errors are problems.
-        """
+        """Errors are problems."""
         return problem(request, failure)

@@ -1,6 +1,4 @@
-"""
-``/v1/devices``: the fleet, and what is sent to it.
-"""
+"""``/v1/devices``: the fleet, and what is sent to it."""
 
 from typing import Any
 
@@ -33,9 +31,7 @@ OPERATORS_MAY = frozenset({"admission", "muted_until"})
 
 @define(eq=False)
 class DevicesApp:
-    """
-    List, register, see, change, forget; secrets; send.
-    """
+    """List, register, see, change, forget; secrets; send."""
 
     router = Router()
 
@@ -48,9 +44,7 @@ class DevicesApp:
     @router.route("/v1/devices", methods=["GET"])
     @demands(Role.VIEWER)
     async def list(self, request: HouseRequest) -> bytes:
-        """
-        Devices, by id.
-        """
+        """Devices, by id."""
         query = Query.of(request, "dialect", "presence", "admission", "tag", "q", "limit", "cursor")
         which = DeviceFilter(
             dialect=query.text("dialect"),
@@ -67,9 +61,7 @@ class DevicesApp:
     @router.route("/v1/devices", methods=["POST"])
     @demands(Role.ADMIN)
     async def register(self, request: HouseRequest) -> bytes:
-        """
-        Add a device before it has polled.
-        """
+        """Add a device before it has polled."""
         Query.of(request)
         drafted = request_bodies.read_registration(request_bodies.read_object(request.body.content()), self.fleet)
         device = await self.fleet.register(drafted)
@@ -80,18 +72,14 @@ class DevicesApp:
     @router.route("/v1/devices/<device>", methods=["GET"])
     @demands(Role.VIEWER)
     async def see(self, request: HouseRequest, device: str) -> bytes:
-        """
-        One device.
-        """
+        """One device."""
         Query.of(request)
         return await self._shown(request, self._known(device))
 
     @router.route("/v1/devices/<device>", methods=["PATCH"])
     @demands(Role.OPERATOR)
     async def change(self, request: HouseRequest, device: str) -> bytes:
-        """
-        Change fields of a device.
-        """
+        """Change fields of a device."""
         Query.of(request)
         known = self._known(device)
         defaults = self.fleet.drafted(known.id, known.admission)
@@ -104,9 +92,7 @@ class DevicesApp:
     @router.route("/v1/devices/<device>", methods=["DELETE"])
     @demands(Role.ADMIN)
     async def forget(self, request: HouseRequest, device: str) -> bytes:
-        """
-        Delete a device.
-        """
+        """Delete a device."""
         Query.of(request)
         await self.fleet.forget(self._known(device).id)
         request.setResponseCode(204)
@@ -115,26 +101,20 @@ class DevicesApp:
     @router.route("/v1/devices/<device>/secret", methods=["POST"])
     @demands(Role.ADMIN)
     async def give_secret(self, request: HouseRequest, device: str) -> bytes:
-        """
-        A new secret path, shown once.
-        """
+        """A new secret path, shown once."""
         secret = await self._give(request, device, ProofKind.SECRET)
         return answer(request, json_views.json({"secret": secret, "path": f"/d/{secret}"}))
 
     @router.route("/v1/devices/<device>/api-key", methods=["POST"])
     @demands(Role.ADMIN)
     async def give_key(self, request: HouseRequest, device: str) -> bytes:
-        """
-        A new API key, shown once.
-        """
+        """A new API key, shown once."""
         return answer(request, json_views.json({"key": await self._give(request, device, ProofKind.API_KEY)}))
 
     @router.route("/v1/devices/<device>/orphans", methods=["GET"])
     @demands(Role.VIEWER)
     async def orphans(self, request: HouseRequest, device: str) -> bytes:
-        """
-        Results of a device that settled nothing, newest first.
-        """
+        """Results of a device that settled nothing, newest first."""
         query = Query.of(request, "limit", "cursor")
         limit = query.limit()
         found = await self.store.orphans(self._known(device).id, query.numeric_cursor(), limit)
@@ -143,17 +123,13 @@ class DevicesApp:
     @router.route("/v1/devices/<device>/commands", methods=["POST"])
     @demands(Role.OPERATOR)
     async def send(self, request: HouseRequest, device: str) -> bytes:
-        """
-        Send a command, and maybe wait for its end.
-        """
+        """Send a command, and maybe wait for its end."""
         token = authenticate(self.tokens, request)
         return await self.sender.send(request, self._known(device).id, token)
 
     @router.handle_errors(Exception)
     def failed(self, request: HouseRequest, failure: Failure) -> bytes:
-        """
-        Errors are problems.
-        """
+        """Errors are problems."""
         return problem(request, failure)
 
     def _known(self, device: str) -> Device:

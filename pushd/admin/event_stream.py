@@ -1,6 +1,4 @@
-"""
-The stream: events as they happen, as server-sent events (WHATWG HTML, "Server-sent events").
-"""
+"""The stream: events as they happen, as server-sent events (WHATWG HTML, "Server-sent events")."""
 
 from collections.abc import Sequence
 
@@ -23,17 +21,13 @@ RETRY = 1000
 
 @define(eq=False)
 class Rendered:
-    """
-    Events as they go over the wire, each made once for all streams.
-    """
+    """Events as they go over the wire, each made once for all streams."""
 
     most: int = TAIL_EVENTS
     _made: dict[int, bytes] = field(factory=dict, init=False)
 
     def of(self, event: Event) -> bytes:
-        """
-        The bytes of an event.
-        """
+        """The bytes of an event."""
         made = self._made.get(event.seq)
         if made is None:
             made = self._made[event.seq] = _render(event)
@@ -43,9 +37,7 @@ class Rendered:
 
 
 def _render(event: Event) -> bytes:
-    """
-    An event's fields; JSON has no line breaks, so its data is one line.
-    """
+    """An event's fields; JSON has no line breaks, so its data is one line."""
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (
         event.seq,
         event.type.encode(),
@@ -54,18 +46,14 @@ def _render(event: Event) -> bytes:
 
 
 def _place(position: int) -> bytes:
-    """
-    Tell a client from where to go on, without an event.
-    """
+    """Tell a client from where to go on, without an event."""
     return b"id: %d\n\n" % position
 
 
 @implementer(IPushProducer)
 @define(eq=False)
 class EventStream:
-    """
-    An answer that goes on until the client hangs up, is too slow, or we stop.
-    """
+    """An answer that goes on until the client hangs up, is too slow, or we stop."""
 
     _request: HouseRequest
     _rendered: Rendered
@@ -75,9 +63,7 @@ class EventStream:
     """The last ``seq`` that the client was told."""
 
     async def run(self, feed: Feed, which: EventFilter, after: int) -> bytes:
-        """
-        Answer with all that comes after an event; what is left to write at the end.
-        """
+        """Answer with all that comes after an event; what is left to write at the end."""
         self._request.content_type = b"text/event-stream"
         self._request.setHeader(b"X-Accel-Buffering", b"no")  # nginx would wait for more
         self._told = after
@@ -93,46 +79,32 @@ class EventStream:
         return b""
 
     def take(self, events: Sequence[Event]) -> None:
-        """
-        See :meth:`pushd.core.events.follower.IReader.take`.
-        """
         self._told = events[-1].seq
         self._request.write(b"".join(map(self._rendered.of, events)))
 
     def keep_alive(self, position: int) -> None:
-        """
-        A comment; with it, from where to go on, for a client that asked for little would come back from far behind.
+        """A comment; with it, from where to go on, for a client that asked for little would come back from far
+        behind.
         """
         moved = position != self._told
         self._told = position
         self._request.write(b":\n" + (_place(position) if moved else b"\n"))
 
     def end(self) -> None:
-        """
-        See :meth:`pushd.core.events.follower.IReader.end`.
-        """
         if not self._done.called:
             self._done.callback(None)
 
     def cut(self) -> None:
-        """
-        See :meth:`pushd.core.events.follower.IReader.cut`. An end of the usual kind would wait for the client.
-        """
+        """See :meth:`pushd.core.events.follower.IReader.cut`. An end of the usual kind would wait for the client."""
         self._request.abort()
 
     def pauseProducing(self) -> None:
-        """
-        What was written has not left yet.
-        """
+        """What was written has not left yet."""
         self._follower.pause()
 
     def resumeProducing(self) -> None:
-        """
-        It has.
-        """
+        """It has."""
         self._follower.resume()
 
     def stopProducing(self) -> None:
-        """
-        The connection is gone, which cancels :meth:`run`.
-        """
+        """The connection is gone, which cancels :meth:`run`."""

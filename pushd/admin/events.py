@@ -1,6 +1,4 @@
-"""
-``/v1/events``: what happened, in order.
-"""
+"""``/v1/events``: what happened, in order."""
 
 import re
 from typing import Any
@@ -31,9 +29,7 @@ NOW = "now"
 
 @define(eq=False)
 class FeedApp:
-    """
-    The feed.
-    """
+    """The feed."""
 
     router = Router()
 
@@ -44,9 +40,7 @@ class FeedApp:
     @router.route("/v1/events", methods=["GET"])
     @demands(Role.VIEWER)
     async def events(self, request: HouseRequest) -> bytes:
-        """
-        The feed, in order; ``wait`` holds the answer until there is something.
-        """
+        """The feed, in order; ``wait`` holds the answer until there is something."""
         query = Query.of(request, "after", "limit", "wait", "device", "type")
         which, wait = _which(query), query.seconds("wait") or 0
         start = await self._start("after", query.text("after"), "0")
@@ -55,9 +49,7 @@ class FeedApp:
     @router.route("/v1/events/stream", methods=["GET"])
     @demands(Role.VIEWER)
     async def stream(self, request: HouseRequest) -> bytes:
-        """
-        The same as server-sent events, from now on or from behind an event.
-        """
+        """The same as server-sent events, from now on or from behind an event."""
         query = Query.of(request, "after", "device", "type")
         which = _which(query)
         last = (request.getHeader(b"Last-Event-ID") or b"").decode("utf-8", "replace")
@@ -68,9 +60,7 @@ class FeedApp:
 
     @router.handle_errors(Exception)
     def failed(self, request: HouseRequest, failure: Failure) -> bytes:
-        """
-        Errors are problems.
-        """
+        """Errors are problems."""
         return problem(request, failure)
 
     async def _start(self, name: str, told: str | None, default: str) -> int:

@@ -1,6 +1,4 @@
-"""
-Health: whether the process turns, whether the store answers, and whether what is stored can be.
-"""
+"""Health: whether the process turns, whether the store answers, and whether what is stored can be."""
 
 from attrs import asdict, define
 from twisted.python.failure import Failure
@@ -18,9 +16,7 @@ from pushd.model.token import Role
 
 @define(eq=False)
 class HealthApp:
-    """
-    The first two need no token.
-    """
+    """The first two need no token."""
 
     router = Router()
 
@@ -29,31 +25,23 @@ class HealthApp:
 
     @router.route("/healthz", methods=["GET"])
     async def health(self, request: HouseRequest) -> bytes:
-        """
-        The process turns.
-        """
+        """The process turns."""
         return answer(request, json_views.json({"status": "ok"}))
 
     @router.route("/readyz", methods=["GET"])
     async def readiness(self, request: HouseRequest) -> bytes:
-        """
-        The store answers, and we are not about to stop.
-        """
+        """The store answers, and we are not about to stop."""
         await self.inspection.check_ready()
         return answer(request, json_views.json({"status": "ready"}))
 
     @router.route("/v1/fsck", methods=["GET"])
     @demands(Role.ADMIN)
     async def fsck(self, request: HouseRequest) -> bytes:
-        """
-        What is stored and cannot be; a sound database gives an empty list.
-        """
+        """What is stored and cannot be; a sound database gives an empty list."""
         flaws = [asdict(flaw) for flaw in await self.inspection.fsck()]
         return answer(request, json_views.json({"items": flaws}))
 
     @router.handle_errors(Exception)
     def failed(self, request: HouseRequest, failure: Failure) -> bytes:
-        """
-        Errors are problems.
-        """
+        """Errors are problems."""
         return problem(request, failure)

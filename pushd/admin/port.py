@@ -1,6 +1,4 @@
-"""
-The admin port: which app answers which path.
-"""
+"""The admin port: which app answers which path."""
 
 import re
 from collections.abc import Mapping
@@ -17,9 +15,7 @@ _SENDING = re.compile(rb"/v1/devices/[^/]+/commands")
 
 @define(eq=False)
 class AdminPort:
-    """
-    Each app declares whole paths; this only finds the app.
-    """
+    """Each app declares whole paths; this only finds the app."""
 
     apps: Mapping[str, IApp]
     """By what stands behind ``/v1/``."""
@@ -27,15 +23,11 @@ class AdminPort:
     """Health, and whatever is not there."""
 
     def serve(self, request: HouseRequest) -> None:
-        """
-        Hand a request to its app.
-        """
+        """Hand a request to its app."""
         serve(self._app(unquoted(request.path)), request, request.path)
 
     def limit(self, _method: bytes, uri: bytes) -> int:
-        """
-        How many bytes of a body to keep: much only of a command.
-        """
+        """How many bytes of a body to keep: much only of a command."""
         return LARGE if _SENDING.fullmatch(uri.partition(b"?")[0]) else SMALL
 
     def _app(self, path: str) -> IApp:

@@ -1,6 +1,4 @@
-"""
-Problems: errors as ``application/problem+json`` (RFC 9457), pointing at the field where one is at fault.
-"""
+"""Problems: errors as ``application/problem+json`` (RFC 9457), pointing at the field where one is at fault."""
 
 from http import HTTPStatus
 from typing import Any
@@ -17,9 +15,7 @@ PROBLEM = b"application/problem+json"
 
 
 def problem(request: HouseRequest, failure: Failure) -> bytes:
-    """
-    The answer to a request that failed.
-    """
+    """The answer to a request that failed."""
     code = status(request, failure)
     if code == HTTPStatus.UNAUTHORIZED:
         request.setHeader(b"WWW-Authenticate", b'Bearer realm="pushd"')

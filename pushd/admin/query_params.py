@@ -1,6 +1,4 @@
-"""
-Queries: what stands behind the question mark.
-"""
+"""Queries: what stands behind the question mark."""
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -29,16 +27,13 @@ E = TypeVar("E", bound=StrEnum)
 
 @define(eq=False)
 class Query:
-    """
-    The parameters of a request, each read once by its name.
-    """
+    """The parameters of a request, each read once by its name."""
 
     _values: dict[str, list[str]]
 
     @classmethod
     def of(cls, request: HouseRequest, *names: str) -> "Query":
-        """
-        The query of a request that knows these names.
+        """The query of a request that knows these names.
 
         :raises InvalidQuery: if there are others, for they are likely to be misspelled.
         """
@@ -53,39 +48,29 @@ class Query:
         return cls(values)
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """
-        All values of a parameter that may repeat.
-        """
+        """All values of a parameter that may repeat."""
         values = tuple(self._values.get(name, ()))
         if len(values) > MAX_REPEATED:
             raise InvalidQuery(f"{name} may be given at most {MAX_REPEATED} times.")
         return values
 
     def text(self, name: str) -> str | None:
-        """
-        The value of a parameter, or None.
-        """
+        """The value of a parameter, or None."""
         return next(iter(self._values.get(name, ())), None)
 
     def flag(self, name: str) -> bool:
-        """
-        Whether a parameter is 1.
-        """
+        """Whether a parameter is 1."""
         value = self.text(name) or "0"
         if value not in ("0", "1"):
             raise InvalidQuery(f"{name} must be 0 or 1.")
         return value == "1"
 
     def either(self, name: str) -> bool | None:
-        """
-        Whether a parameter is 1; None if it is not there, which means both.
-        """
+        """Whether a parameter is 1; None if it is not there, which means both."""
         return None if self.text(name) is None else self.flag(name)
 
     def seconds(self, name: str, most: float = MAX_WAIT) -> float | None:
-        """
-        A duration in seconds, or None.
-        """
+        """A duration in seconds, or None."""
         text = self.text(name)
         if text is None:
             return None
@@ -94,18 +79,14 @@ class Query:
         return float(text)
 
     def limit(self) -> int:
-        """
-        How many entries a list gives.
-        """
+        """How many entries a list gives."""
         text = self.text("limit") or str(DEFAULT_LIMIT)
         if not (_NUMBER.fullmatch(text) and 1 <= int(text) <= MAX_LIMIT):
             raise InvalidQuery(f"limit must be 1 to {MAX_LIMIT}.")
         return int(text)
 
     def one_of(self, name: str, kinds: type[E]) -> E | None:
-        """
-        One of an enum's values, or None.
-        """
+        """One of an enum's values, or None."""
         text = self.text(name)
         try:
             return None if text is None else kinds(text)
@@ -113,9 +94,7 @@ class Query:
             raise InvalidQuery(f"{name} must be one of {', '.join(kinds)}.") from None
 
     def moment(self, name: str) -> int | None:
-        """
-        A time, or None.
-        """
+        """A time, or None."""
         text = self.text(name)
         try:
             return None if text is None else from_rfc3339(text)
@@ -123,9 +102,7 @@ class Query:
             raise InvalidQuery(f"{name} must be an RFC 3339 time such as 2026-01-02T03:04:05Z: {error}.") from None
 
     def cursor(self) -> str | None:
-        """
-        Where a list goes on, or None for its beginning.
-        """
+        """Where a list goes on, or None for its beginning."""
         text = self.text("cursor")
         try:
             return None if text is None else urlsafe_b64decode(text.encode("ascii")).decode("utf-8")
@@ -133,9 +110,7 @@ class Query:
             raise InvalidQuery(_NO_CURSOR) from None
 
     def numeric_cursor(self) -> int | None:
-        """
-        Where a list goes on whose entries have numbers, or None for its beginning.
-        """
+        """Where a list goes on whose entries have numbers, or None for its beginning."""
         cursor = self.cursor()
         if cursor is not None and not _NUMBER.fullmatch(cursor):
             raise InvalidQuery(_NO_CURSOR)
@@ -146,7 +121,5 @@ _NO_CURSOR = "cursor must be one that this list gave as next."
 
 
 def to_cursor(last: str) -> str:
-    """
-    An opaque cursor that goes on after ``last``.
-    """
+    """An opaque cursor that goes on after ``last``."""
     return urlsafe_b64encode(last.encode("utf-8")).decode("ascii")

@@ -1,6 +1,4 @@
-"""
-Forms: JSON bodies into values, strictly, naming each field that is wrong.
-"""
+"""Forms: JSON bodies into values, strictly, naming each field that is wrong."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -82,9 +80,7 @@ def _read_enum(value: object, kind: type[StrEnum]) -> StrEnum:
 
 
 def _converter() -> Converter:
-    """
-    A converter that takes nothing for something else: a plain one would make a 5 into "5".
-    """
+    """A converter that takes nothing for something else: a plain one would make a 5 into "5"."""
     converter = Converter(detailed_validation=False)
     converter.register_structure_hook(int, _exactly(int))
     converter.register_structure_hook(dict, _exactly(dict))
@@ -126,17 +122,14 @@ _WORD = {State.SUCCEEDED: Move.RESOLVE_SUCCEEDED, State.FAILED: Move.RESOLVE_FAI
 
 @frozen(kw_only=True)
 class Sending:
-    """
-    What a sender asks for.
-    """
+    """What a sender asks for."""
 
     payload: dict[str, Any]
     terms: Terms
 
 
 def read_object(content: bytes) -> dict[str, Any]:
-    """
-    The JSON object in a body.
+    """The JSON object in a body.
 
     :raises UnreadableBody: if it is not JSON.
     :raises InvalidFields: if it is no object.
@@ -148,8 +141,7 @@ def read_object(content: bytes) -> dict[str, Any]:
 
 
 def read_sending(body: Mapping[str, Any]) -> Sending:
-    """
-    A command to be sent.
+    """A command to be sent.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
@@ -162,8 +154,7 @@ def read_sending(body: Mapping[str, Any]) -> Sending:
 
 
 def read_resending(body: Mapping[str, Any], original: Command) -> Terms:
-    """
-    Terms on which a command is sent again: its own, but for what is said otherwise, and for when it is due.
+    """Terms on which a command is sent again: its own, but for what is said otherwise, and for when it is due.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
@@ -173,8 +164,7 @@ def read_resending(body: Mapping[str, Any], original: Command) -> Terms:
 
 
 def read_resolution(body: Mapping[str, Any]) -> tuple[Move, str | None]:
-    """
-    An operator's word on a command, and a note.
+    """An operator's word on a command, and a note.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
@@ -185,8 +175,7 @@ def read_resolution(body: Mapping[str, Any]) -> tuple[Move, str | None]:
 
 
 def read_changes(body: Mapping[str, Any], defaults: Device) -> dict[str, Any]:
-    """
-    A JSON merge patch (RFC 7396) of a device: null puts a field back to its default; a null ``hold`` forgets the
+    """A JSON merge patch (RFC 7396) of a device: null puts a field back to its default; a null ``hold`` forgets the
     learned one as well.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
@@ -202,8 +191,7 @@ def read_changes(body: Mapping[str, Any], defaults: Device) -> dict[str, Any]:
 
 
 def read_registration(body: Mapping[str, Any], fleet: Fleet) -> Device:
-    """
-    A device that an operator registers.
+    """A device that an operator registers.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
@@ -220,8 +208,7 @@ def _read_id(value: object, fleet: Fleet) -> str:
 
 
 def structure(body: Mapping[str, Any], shapes: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Fields of a body in their shapes.
+    """Fields of a body in their shapes.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
@@ -239,9 +226,7 @@ def structure(body: Mapping[str, Any], shapes: Mapping[str, Any]) -> dict[str, A
 
 
 def _listed(value: object, shape: object) -> object:
-    """
-    Only a list is a list: cattrs would take a string for a list of its characters.
-    """
+    """Only a list is a list: cattrs would take a string for a list of its characters."""
     if getattr(shape, "__origin__", None) is tuple and (not isinstance(value, list) or len(value) > MAX_LIST):
         raise ValueError(f"a list of at most {MAX_LIST} is wanted")
     return value

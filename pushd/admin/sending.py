@@ -1,6 +1,4 @@
-"""
-Sending: a request to send becomes a command.
-"""
+"""Sending: a request to send becomes a command."""
 
 import json
 from functools import partial
@@ -31,18 +29,14 @@ Asked = tuple[request_bodies.Sending, bytes | None]
 
 @define(eq=False)
 class Sender:
-    """
-    Reads a command from a request, puts it, and waits for its end if asked to.
-    """
+    """Reads a command from a request, puts it, and waits for its end if asked to."""
 
     drafts: Drafts
     outbox: Outbox
     in_thread: InThread[Asked]
 
     async def send(self, request: HouseRequest, device: str, token: Token) -> bytes:
-        """
-        201 once it is durable; with ``wait`` 200 when it has ended, 202 when not yet.
-        """
+        """201 once it is durable; with ``wait`` 200 when it has ended, 202 when not yet."""
         query = Query.of(request, "wait", "queue")
         wait, queue = query.seconds("wait"), query.flag("queue")
         key = _idempotency_key(request)
@@ -65,9 +59,7 @@ class Sender:
 
 
 def accepted(request: HouseRequest, command: Command, code: int) -> bytes:
-    """
-    The command that was asked for, and where it is.
-    """
+    """The command that was asked for, and where it is."""
     request.setResponseCode(code)
     request.setHeader(b"Location", f"/v1/commands/{command.id}".encode())
     return answer(request, json_views.command(command))
@@ -84,9 +76,7 @@ def _idempotency_key(request: HouseRequest) -> str | None:
 
 
 def _fingerprint(body: dict[str, Any]) -> bytes:
-    """
-    What tells one body from another, compared as parsed JSON, where 1.0 and 1 are one number.
-    """
+    """What tells one body from another, compared as parsed JSON, where 1.0 and 1 are one number."""
     numbers = json.loads(json.dumps(body), parse_float=_number)
     return sha256(json.dumps(numbers, sort_keys=True).encode()).digest()
 

@@ -1,6 +1,4 @@
-"""
-Forms about webhooks.
-"""
+"""Forms about webhooks."""
 
 import re
 from collections.abc import Mapping
@@ -24,8 +22,7 @@ _SEQ = re.compile(r"[0-9]{1,18}")
 
 
 def read_subscription(body: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    The fields of a new webhook.
+    """The fields of a new webhook.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
@@ -35,8 +32,7 @@ def read_subscription(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_changes(body: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    A JSON merge patch (RFC 7396) of a webhook: null puts a field back to its default.
+    """A JSON merge patch (RFC 7396) of a webhook: null puts a field back to its default.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
@@ -47,8 +43,7 @@ def read_changes(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_redelivery(body: Mapping[str, Any]) -> int | None:
-    """
-    The event after which to begin again, or None for where it stopped.
+    """The event after which to begin again, or None for where it stopped.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """

@@ -1,6 +1,4 @@
-"""
-``/v1/webhooks``: who is told of what happens.
-"""
+"""``/v1/webhooks``: who is told of what happens."""
 
 from attrs import define
 from twisted.python.failure import Failure
@@ -21,9 +19,7 @@ from pushd.store.interface import IStore
 
 @define(eq=False)
 class WebhooksApp:
-    """
-    List, subscribe, see, change, delete; secrets; the log; deliver again.
-    """
+    """List, subscribe, see, change, delete; secrets; the log; deliver again."""
 
     router = Router()
 
@@ -34,9 +30,7 @@ class WebhooksApp:
     @router.route("/v1/webhooks", methods=["GET"])
     @demands(Role.VIEWER)
     async def list(self, request: HouseRequest) -> bytes:
-        """
-        Webhooks, by id.
-        """
+        """Webhooks, by id."""
         query = Query.of(request, "limit", "cursor")
         limit = query.limit()
         return answer(request, json_views.webhooks(await self.store.webhooks(query.cursor(), limit), limit))
@@ -44,9 +38,7 @@ class WebhooksApp:
     @router.route("/v1/webhooks", methods=["POST"])
     @demands(Role.ADMIN)
     async def add(self, request: HouseRequest) -> bytes:
-        """
-        Subscribe; the secret is shown once.
-        """
+        """Subscribe; the secret is shown once."""
         Query.of(request)
         fields = webhook_bodies.read_subscription(request_bodies.read_object(request.body.content()))
         webhook, secret = await self.webhooks.add(self.webhooks.drafted(**fields))
@@ -57,18 +49,14 @@ class WebhooksApp:
     @router.route("/v1/webhooks/<webhook>", methods=["GET"])
     @demands(Role.VIEWER)
     async def see(self, request: HouseRequest, webhook: str) -> bytes:
-        """
-        One webhook.
-        """
+        """One webhook."""
         Query.of(request)
         return answer(request, json_views.json(json_views.webhook(await self.store.webhook(webhook))))
 
     @router.route("/v1/webhooks/<webhook>", methods=["PATCH"])
     @demands(Role.ADMIN)
     async def change(self, request: HouseRequest, webhook: str) -> bytes:
-        """
-        Change fields of a webhook.
-        """
+        """Change fields of a webhook."""
         Query.of(request)
         changes = webhook_bodies.read_changes(request_bodies.read_object(request.body.content()))
         return answer(request, json_views.json(json_views.webhook(await self.webhooks.change(webhook, changes))))
@@ -76,9 +64,7 @@ class WebhooksApp:
     @router.route("/v1/webhooks/<webhook>", methods=["DELETE"])
     @demands(Role.ADMIN)
     async def delete(self, request: HouseRequest, webhook: str) -> bytes:
-        """
-        Tell it no more.
-        """
+        """Tell it no more."""
         Query.of(request)
         await self.webhooks.delete(webhook)
         request.setResponseCode(204)
@@ -87,9 +73,7 @@ class WebhooksApp:
     @router.route("/v1/webhooks/<webhook>/secret", methods=["POST"])
     @demands(Role.ADMIN)
     async def rotate(self, request: HouseRequest, webhook: str) -> bytes:
-        """
-        A new secret, shown once.
-        """
+        """A new secret, shown once."""
         overlap = Query.of(request, "overlap").seconds("overlap", MAX_OVERLAP) or 0
         secret = await self.webhooks.rotate(webhook, overlap)
         request.setResponseCode(201)
@@ -98,9 +82,7 @@ class WebhooksApp:
     @router.route("/v1/webhooks/<webhook>/deliveries", methods=["GET"])
     @demands(Role.VIEWER)
     async def deliveries(self, request: HouseRequest, webhook: str) -> bytes:
-        """
-        What became of each attempt, newest first.
-        """
+        """What became of each attempt, newest first."""
         query = Query.of(request, "limit", "cursor")
         limit = query.limit()
         found = await self.store.deliveries(webhook, query.numeric_cursor(), limit)
@@ -109,16 +91,12 @@ class WebhooksApp:
     @router.route("/v1/webhooks/<webhook>/redeliver", methods=["POST"])
     @demands(Role.ADMIN)
     async def redeliver(self, request: HouseRequest, webhook: str) -> bytes:
-        """
-        Begin again after an event, or go on where it stopped.
-        """
+        """Begin again after an event, or go on where it stopped."""
         Query.of(request)
         after = webhook_bodies.read_redelivery(request_bodies.read_object(request.body.content() or b"{}"))
         return answer(request, json_views.json(json_views.webhook(await self.webhooks.redeliver(webhook, after))))
 
     @router.handle_errors(Exception)
     def failed(self, request: HouseRequest, failure: Failure) -> bytes:
-        """
-        Errors are problems.
-        """
+        """Errors are problems."""
         return problem(request, failure)

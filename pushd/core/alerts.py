@@ -1,6 +1,4 @@
-"""
-Alerts: silences that waited for long enough are told.
-"""
+"""Alerts: silences that waited for long enough are told."""
 
 from attrs import define
 
@@ -14,30 +12,23 @@ SWEEP_LIMIT = 200
 
 @define(eq=False)
 class Alerts:
-    """
-    Raises what is due, by the rules; lists and acknowledges.
-    """
+    """Raises what is due, by the rules; lists and acknowledges."""
 
     store: IStore
     clocks: Clocks
     rules: AlertRules
 
     async def sweep(self) -> None:
-        """
-        Raise the alerts that are due, and clear those of devices that no longer flap.
-        """
+        """Raise the alerts that are due, and clear those of devices that no longer flap."""
         while await self.store.raise_alerts(self.rules, SWEEP_LIMIT, self.clocks.now()) >= SWEEP_LIMIT:
             pass
 
     async def listed(self, is_open: bool | None, before: int | None, limit: int) -> list[Alert]:
-        """
-        Alerts, newest first; see :meth:`IAlertStore.alerts`.
-        """
+        """Alerts, newest first; see :meth:`IAlertStore.alerts`."""
         return await self.store.alerts(is_open, before, limit)
 
     async def acknowledge(self, alert: int, by: str) -> Alert:
-        """
-        Somebody takes care of an alert.
+        """Somebody takes care of an alert.
 
         :raises UnknownAlert: if there is none.
         """

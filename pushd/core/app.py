@@ -1,6 +1,4 @@
-"""
-All rooms of the core together: what a server is, without its doors.
-"""
+"""All rooms of the core together: what a server is, without its doors."""
 
 from attrs import define
 
@@ -25,9 +23,7 @@ DAY = 86_400_000
 
 @define(eq=False)
 class Core:
-    """
-    The rooms of the core, built over one store.
-    """
+    """The rooms of the core, built over one store."""
 
     store: IStore
     clocks: Clocks
@@ -47,9 +43,7 @@ class Core:
     """Days."""
 
     def recall(self) -> None:
-        """
-        Open the store, and let each room start from what it knows.
-        """
+        """Open the store, and let each room start from what it knows."""
         known = self.store.open(self.clocks.now())
         for room in (self.presence, self.fleet, self.tokens, self.outbox.queued, self.outbox.reportable):
             room.recall(known)
@@ -57,9 +51,7 @@ class Core:
         self.watchdog.start()
 
     async def sweep(self) -> None:
-        """
-        The clock's part in commands, every second.
-        """
+        """The clock's part in commands, every second."""
         self.clocks.tick()
         await self.outbox.sweep()
         try:
@@ -68,21 +60,15 @@ class Core:
             await self.alerts.sweep()
 
     async def watch(self) -> None:
-        """
-        The clock's part in presence, every second; neither of the two waits for the other.
-        """
+        """The clock's part in presence, every second; neither of the two waits for the other."""
         self.clocks.tick()  # a stall of ours is given back before silence is judged
         await self.watchdog.round()
 
     async def purge(self) -> None:
-        """
-        Forget what was kept for long enough.
-        """
+        """Forget what was kept for long enough."""
         await self.outbox.purge(self.clocks.wall_now() - self.keep * DAY)
 
     def drain(self) -> None:
-        """
-        Let everybody who waits go.
-        """
+        """Let everybody who waits go."""
         self.outbox.drain()
         self.feed.drain()

@@ -1,6 +1,4 @@
-"""
-The clocks that the core lives by.
-"""
+"""The clocks that the core lives by."""
 
 from collections.abc import Callable
 
@@ -15,8 +13,7 @@ STALL = 2.0
 
 @define(eq=False)
 class Clocks:
-    """
-    Wall time, and steady time: seconds of ``clock``, a monotonic one, less those in which we were stalled.
+    """Wall time, and steady time: seconds of ``clock``, a monotonic one, less those in which we were stalled.
 
     ``wall`` gives seconds since the epoch. Somebody calls :meth:`tick` every ``interval`` seconds.
     """
@@ -28,27 +25,19 @@ class Clocks:
     _ticked: float | None = field(default=None, init=False)
 
     def now(self) -> Now:
-        """
-        The instant that it is.
-        """
+        """The instant that it is."""
         return Now(self.wall_now(), round(self.steady() * 1000))
 
     def wall_now(self) -> int:
-        """
-        Wall milliseconds.
-        """
+        """Wall milliseconds."""
         return round(self.wall() * 1000)
 
     def steady(self) -> float:
-        """
-        Seconds in which we served.
-        """
+        """Seconds in which we served."""
         return self.clock.seconds() - self._lost
 
     def tick(self) -> float:
-        """
-        Notice a stall of ours, and take it out of steady time; how many seconds it was.
-        """
+        """Notice a stall of ours, and take it out of steady time; how many seconds it was."""
         now, before = self.clock.seconds(), self._ticked
         self._ticked = now
         if before is None or now - before <= self.interval + STALL:

@@ -1,6 +1,4 @@
-"""
-Tokens: who may use the admin port.
-"""
+"""Tokens: who may use the admin port."""
 
 from attrs import define, field
 
@@ -14,9 +12,7 @@ from pushd.store.interface import IStore
 
 @define(eq=False)
 class Tokens:
-    """
-    Tokens by the hash of their secret.
-    """
+    """Tokens by the hash of their secret."""
 
     store: IStore
     clocks: Clocks
@@ -24,29 +20,21 @@ class Tokens:
     _tokens: dict[bytes, Token] = field(factory=dict, init=False)
 
     def recall(self, known: Known) -> None:
-        """
-        Start from what the store knows.
-        """
+        """Start from what the store knows."""
         self._tokens.update((token.digest, token) for token in known.tokens)
 
     def find(self, secret: str) -> Token | None:
-        """
-        The token with this secret, looked up by its hash.
-        """
+        """The token with this secret, looked up by its hash."""
         return self._tokens.get(digest(secret))
 
     async def renew(self, name: str, role: Role) -> str:
-        """
-        Make a token, and revoke the one of the same name; the secret is shown only here.
-        """
+        """Make a token, and revoke the one of the same name; the secret is shown only here."""
         secret = make_secret()
         await self.set(name, role, secret)
         return secret
 
     async def set(self, name: str, role: Role, secret: str) -> None:
-        """
-        Make ``secret`` the token of this name, at once; it outlives this process once that is durable.
-        """
+        """Make ``secret`` the token of this name, at once; it outlives this process once that is durable."""
         token = Token(id=self.ids.make(), name=name, role=role, digest=digest(secret))
         self._tokens = {hashed: old for hashed, old in self._tokens.items() if old.name != name}
         self._tokens[token.digest] = token

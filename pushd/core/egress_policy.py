@@ -1,6 +1,4 @@
-"""
-Targets: where webhooks may be sent. Pure; whoever connects asks again, with the address that it connects to.
-"""
+"""Targets: where webhooks may be sent. Pure; whoever connects asks again, with the address that it connects to."""
 
 import re
 from collections.abc import Iterator
@@ -29,22 +27,17 @@ _NUMERIC = re.compile(r"[0-9a-fx.]+", re.IGNORECASE)
 
 
 class TargetRefused(Exception):
-    """
-    An address may not be connected to; the message is one sentence for a person.
-    """
+    """An address may not be connected to; the message is one sentence for a person."""
 
 
 @frozen
 class Targets:
-    """
-    Public addresses, and those in the ``allowed`` networks.
-    """
+    """Public addresses, and those in the ``allowed`` networks."""
 
     allowed: tuple[Network, ...] = ()
 
     def check_address(self, host: str) -> None:
-        """
-        Whether an address, as text, may be connected to.
+        """Whether an address, as text, may be connected to.
 
         :raises TargetRefused: if not.
         """
@@ -53,8 +46,7 @@ class Targets:
             raise TargetRefused(f"{host} is no public address; --webhook-allow can name it.")
 
     def check_url(self, url: str) -> str:
-        """
-        A URL that messages may be sent to, in ASCII; its host may still be a name of something that is refused.
+        """A URL that messages may be sent to, in ASCII; its host may still be a name of something that is refused.
 
         :raises InvalidFields: if not.
         """
@@ -72,9 +64,7 @@ class Targets:
 
 
 def _parse(text: str) -> URL:
-    """
-    :raises ValueError: with one sentence for a person.
-    """
+    """:raises ValueError: with one sentence for a person."""
     wanted = "A URL such as https://example.com/hook is wanted"
     if len(text) > MAX_URL or not text.isprintable() or " " in text or "\\" in text:
         raise ValueError(f"{wanted}: at most {MAX_URL} characters, without spaces.")
@@ -95,9 +85,7 @@ def _parse(text: str) -> URL:
 
 
 def _literal(host: str) -> str | None:
-    """
-    The address that a host is, in any of the forms that resolvers take for one: 127.1, 0x7f000001.
-    """
+    """The address that a host is, in any of the forms that resolvers take for one: 127.1, 0x7f000001."""
     try:
         return str(ip_address(host))
     except ValueError:
@@ -109,9 +97,7 @@ def _literal(host: str) -> str | None:
 
 
 def _is_public(address: Address) -> bool:
-    """
-    Whether everybody on the Internet means the same by it: of wrapped ones, what they wrap counts.
-    """
+    """Whether everybody on the Internet means the same by it: of wrapped ones, what they wrap counts."""
     if isinstance(address, IPv4Address):
         return address.is_global and not address.is_multicast
     wrapped = _wrapped(address)
@@ -121,9 +107,7 @@ def _is_public(address: Address) -> bool:
 
 
 def _forms(address: Address) -> Iterator[Address]:
-    """
-    An address, and the one that it wraps.
-    """
+    """An address, and the one that it wraps."""
     yield address
     wrapped = _wrapped(address) if isinstance(address, IPv6Address) else None
     if wrapped is not None:

@@ -1,6 +1,4 @@
-"""
-Inspection: whether we can serve, and whether what we keep can be.
-"""
+"""Inspection: whether we can serve, and whether what we keep can be."""
 
 from attrs import define
 
@@ -16,17 +14,14 @@ _PAGE = 500
 
 @define(eq=False)
 class Inspection:
-    """
-    Looks at the store, and at what memory makes of it.
-    """
+    """Looks at the store, and at what memory makes of it."""
 
     store: IStore
     clocks: Clocks
     outbox: Outbox
 
     async def check_ready(self) -> None:
-        """
-        Check that the store commits, and that we are not about to stop.
+        """Check that the store commits, and that we are not about to stop.
 
         :raises Unavailable: if not.
         """
@@ -35,9 +30,7 @@ class Inspection:
         await self.store.check()
 
     async def fsck(self) -> list[Flaw]:
-        """
-        What is stored and cannot be, and what is queued where no poll would look for it.
-        """
+        """What is stored and cannot be, and what is queued where no poll would look for it."""
         return await self.store.fsck(self.clocks.now()) + await self._unreachable()
 
     async def _unreachable(self) -> list[Flaw]:

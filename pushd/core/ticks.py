@@ -1,6 +1,4 @@
-"""
-Ticks: things that may happen a moment later than asked share one timer, for there are ten thousands of them.
-"""
+"""Ticks: things that may happen a moment later than asked share one timer, for there are ten thousands of them."""
 
 from math import ceil
 from typing import Protocol
@@ -13,21 +11,15 @@ GRAIN = 0.25
 
 
 class ITicked(Protocol):
-    """
-    What waits for a tick.
-    """
+    """What waits for a tick."""
 
     def tick(self) -> None:
-        """
-        It is time.
-        """
+        """It is time."""
 
 
 @define(eq=False)
 class Tick:
-    """
-    A moment at which something is to happen, for all of these.
-    """
+    """A moment at which something is to happen, for all of these."""
 
     waiting: set[ITicked]
     timer: IDelayedCall
@@ -35,17 +27,13 @@ class Tick:
 
 @define(eq=False)
 class Ticks:
-    """
-    One timer for each tick that somebody waits for.
-    """
+    """One timer for each tick that somebody waits for."""
 
     clock: IReactorTime
     _ticks: dict[int, Tick] = field(factory=dict, init=False)
 
     def put(self, thing: ITicked, moment: float) -> int:
-        """
-        Have a thing ticked once at this moment of the clock, or a little later; by which tick.
-        """
+        """Have a thing ticked once at this moment of the clock, or a little later; by which tick."""
         number = ceil(moment / GRAIN)
         tick = self._ticks.get(number)
         if tick is None:
@@ -55,9 +43,7 @@ class Ticks:
         return number
 
     def remove(self, thing: ITicked, number: int) -> None:
-        """
-        Have a thing ticked no more.
-        """
+        """Have a thing ticked no more."""
         tick = self._ticks.get(number)
         if tick is None:
             return

@@ -1,6 +1,4 @@
-"""
-Bells: wait until something rings, or for so long.
-"""
+"""Bells: wait until something rings, or for so long."""
 
 from collections.abc import Hashable
 from typing import Generic, TypeVar
@@ -18,8 +16,7 @@ def _stop(heard: Deferred[bool]) -> None:
 
 @define(eq=False)
 class Bells(Generic[K]):
-    """
-    One bell per key, which exists only while somebody listens.
+    """One bell per key, which exists only while somebody listens.
 
     Take a bell before looking whether to wait: what rings in between is then not missed.
     """
@@ -29,9 +26,7 @@ class Bells(Generic[K]):
     _silent: bool = field(default=False, init=False)
 
     def listen(self, key: K, seconds: float) -> Deferred[bool]:
-        """
-        Fires with True when the key's bell rings, with False after ``seconds`` or when it is cancelled.
-        """
+        """Fires with True when the key's bell rings, with False after ``seconds`` or when it is cancelled."""
         heard: Deferred[bool] = Deferred(_stop)
         late = self.clock.callLater(0 if self._silent else seconds, heard.callback, False)
         self._listening.setdefault(key, set()).add(heard)
@@ -45,16 +40,12 @@ class Bells(Generic[K]):
         return heard.addBoth(forget)
 
     def ring(self, key: K) -> None:
-        """
-        Wake all who listen to this key.
-        """
+        """Wake all who listen to this key."""
         for heard in self._listening.pop(key, ()):
             heard.callback(True)
 
     def silence(self) -> None:
-        """
-        Let everybody who listens go, as if their time were over, and nobody listen for long from now on.
-        """
+        """Let everybody who listens go, as if their time were over, and nobody listen for long from now on."""
         self._silent = True
         for key in list(self._listening):
             for heard in self._listening.pop(key):

@@ -1,6 +1,4 @@
-"""
-Webhooks: an operator's verbs on them, and who is told of each change.
-"""
+"""Webhooks: an operator's verbs on them, and who is told of each change."""
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -22,17 +20,13 @@ Listener = Callable[[str, Subscription | None], None]
 
 
 def make_signing_secret() -> str:
-    """
-    A new secret in the form of the Standard Webhooks specification, section "Signature scheme".
-    """
+    """A new secret in the form of the Standard Webhooks specification, section "Signature scheme"."""
     return SECRET_PREFIX + b64encode(token_bytes(SECRET_BYTES)).decode("ascii")
 
 
 @define(eq=False)
 class Webhooks:
-    """
-    Subscribe, change, delete, redeliver; rotate secrets.
-    """
+    """Subscribe, change, delete, redeliver; rotate secrets."""
 
     store: IStore
     clocks: Clocks
@@ -42,20 +36,15 @@ class Webhooks:
     _listeners: list[Listener] = field(factory=list, init=False)
 
     def subscribe(self, listener: Listener) -> None:
-        """
-        Call ``listener`` after each change is durable, and before its verb returns.
-        """
+        """Call ``listener`` after each change is durable, and before its verb returns."""
         self._listeners.append(listener)
 
     def drafted(self, **fields: Any) -> Webhook:
-        """
-        A new webhook with defaults for what is not said.
-        """
+        """A new webhook with defaults for what is not said."""
         return Webhook(id=self.ids.make(), created_at=self.clocks.wall_now(), **fields)
 
     async def add(self, webhook: Webhook) -> tuple[Webhook, str]:
-        """
-        Subscribe from the next event on; the secret is shown only here.
+        """Subscribe from the next event on; the secret is shown only here.
 
         :raises InvalidFields: if the URL is none that we may send to.
         :raises TooManyWebhooks: if there are too many.
@@ -65,8 +54,7 @@ class Webhooks:
         return self._changed(await self.store.add_webhook(checked, secret)), secret
 
     async def change(self, webhook: str, changes: Mapping[str, Any]) -> Webhook:
-        """
-        Change fields of a webhook.
+        """Change fields of a webhook.
 
         :raises InvalidFields: if the URL is none that we may send to.
         :raises UnknownWebhook: if there is none.
@@ -77,8 +65,7 @@ class Webhooks:
         return self._changed(await self.store.change_webhook(webhook, checked))
 
     async def delete(self, webhook: str) -> None:
-        """
-        Forget a webhook.
+        """Forget a webhook.
 
         :raises UnknownWebhook: if there is none.
         """
@@ -86,8 +73,7 @@ class Webhooks:
         self._tell(webhook, None)
 
     async def rotate(self, webhook: str, overlap: float) -> str:
-        """
-        Give a webhook a new secret, shown only here; the old one signs along for ``overlap`` seconds.
+        """Give a webhook a new secret, shown only here; the old one signs along for ``overlap`` seconds.
 
         :raises UnknownWebhook: if there is none.
         """
@@ -96,8 +82,7 @@ class Webhooks:
         return secret
 
     async def redeliver(self, webhook: str, after: int | None) -> Webhook:
-        """
-        Deliver again what comes after an event, or go on where it stopped.
+        """Deliver again what comes after an event, or go on where it stopped.
 
         :raises UnknownWebhook: if there is none.
         :raises InvalidFields: if there is no such event yet.

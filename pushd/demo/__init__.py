@@ -1,3 +1,1 @@
-"""
-``make demo``: a server and ten simulated devices.
-"""
+"""``make demo``: a server and ten simulated devices."""

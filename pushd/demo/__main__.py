@@ -1,6 +1,4 @@
-"""
-``python -m pushd.demo``: the server, ten simulated devices and a programme of commands, to see how it works.
-"""
+"""``python -m pushd.demo``: the server, ten simulated devices and a programme of commands, to see how it works."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -35,8 +33,7 @@ INTERRUPTED = 130
 @click.option("--controlid", type=click.IntRange(0, 100), default=5, show_default=True, help="Control iD devices.")
 @click.option("--servereye", type=click.IntRange(0, 100), default=5, show_default=True, help="Server-Eye containers.")
 def main(*, data_dir: Path, devices_port: int, admin_port: int, **others: Any) -> None:
-    """
-    Start pushd and some simulated devices, send them commands, and show what comes of it.
+    """Start pushd and some simulated devices, send them commands, and show what comes of it.
 
     All state and logs are in the data directory; a second start there goes on where the first one ended.
     """
@@ -59,9 +56,7 @@ def main(*, data_dir: Path, devices_port: int, admin_port: int, **others: Any) -
 
 
 async def _show(setting: Setting, household: Household, reactor: Any) -> None:
-    """
-    The whole demo, and its exit code.
-    """
+    """The whole demo, and its exit code."""
     board = Board(Console())
     http = HTTPClient(Agent(reactor, pool=HTTPConnectionPool(reactor)))
     try:

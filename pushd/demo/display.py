@@ -1,6 +1,4 @@
-"""
-What the demo shows: a live table on a terminal, else a line for each command that ended; and a summary.
-"""
+"""What the demo shows: a live table on a terminal, else a line for each command that ended; and a summary."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -26,9 +24,7 @@ _RESULT_WIDTH = 60
 
 @define(eq=False, kw_only=True)
 class Row:
-    """
-    One command of one device, as it stands.
-    """
+    """One command of one device, as it stands."""
 
     device: str
     title: str
@@ -38,9 +34,7 @@ class Row:
     """What is wrong with how it ended."""
 
     def cells(self) -> tuple[Text, ...]:
-        """
-        Device, command, state, on its way after ms, result.
-        """
+        """Device, command, state, on its way after ms, result."""
         command = self.command or {"state": "new"}
         under_way = under_way_ms(command)
         said = Text(f"✗ {printable(self.fault)}", style="bold red") if self.fault else Text(result_in_short(command))
@@ -53,9 +47,7 @@ class Row:
         )
 
     def line(self) -> Text:
-        """
-        The same in one line.
-        """
+        """The same in one line."""
         device, title, state, under_way, said = self.cells()
         for cell, width in ((device, _DEVICE_WIDTH), (title, _TITLE_WIDTH), (state, _STATE_WIDTH)):
             cell.align("left", width)
@@ -64,9 +56,7 @@ class Row:
 
 
 def result_in_short(command: Json) -> str:
-    """
-    What the device said, in a few words.
-    """
+    """What the device said, in a few words."""
     result = command.get("result")
     said = result if not isinstance(result, dict) else _core(result)
     text = command.get("error") or ("" if said is None else said if isinstance(said, str) else compact(said))
@@ -74,9 +64,7 @@ def result_in_short(command: Json) -> str:
 
 
 def _core(result: Json) -> object:
-    """
-    The part of a result that tells most, in either dialect.
-    """
+    """The part of a result that tells most, in either dialect."""
     for name in ("response", "transactions_results", "data", "message"):
         if result.get(name) not in (None, ""):
             return result[name]
@@ -85,58 +73,44 @@ def _core(result: Json) -> object:
 
 @define(eq=False)
 class Board:
-    """
-    Shows how the demo's commands do.
-    """
+    """Shows how the demo's commands do."""
 
     _console: Console
     rows: list[Row] = field(factory=list, init=False)
     _live: Live | None = field(default=None, init=False)
 
     def open(self) -> AbstractContextManager[object]:
-        """
-        While this is open a terminal shows the live table.
-        """
+        """While this is open a terminal shows the live table."""
         if not self._lively:
             return nullcontext()
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         return self._live
 
     def add(self, device: str, title: str) -> Row:
-        """
-        Begin a command.
-        """
+        """Begin a command."""
         row = Row(device=device, title=title)
         self.rows.append(row)
         return row
 
     def note(self, row: Row, command: Json) -> None:
-        """
-        Show how a command stands now.
-        """
+        """Show how a command stands now."""
         row.command = command
         self._refresh()
 
     def settle(self, row: Row, command: Json, fault: str | None) -> None:
-        """
-        Show how a command ended, and what is wrong with that.
-        """
+        """Show how a command ended, and what is wrong with that."""
         row.ended, row.fault = True, fault
         self.note(row, command)
         if not self._lively:
             self._console.print(row.line(), soft_wrap=True)
 
     def close(self) -> None:
-        """
-        Show every command once more, by device, where only the live table was seen.
-        """
+        """Show every command once more, by device, where only the live table was seen."""
         if self._lively:
             self._console.print(_table(sorted(self.rows, key=lambda row: row.device)))
 
     def summary(self) -> str:
-        """
-        All of it in one line.
-        """
+        """All of it in one line."""
         states = Counter(row.command["state"] for row in self.rows if row.command is not None)
         counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
         unexpected = len(self.unexpected())
@@ -148,9 +122,7 @@ class Board:
         )
 
     def unexpected(self) -> list[Row]:
-        """
-        The commands that did not end as they should have.
-        """
+        """The commands that did not end as they should have."""
         return [row for row in self.rows if not row.ended or row.fault is not None]
 
     @property
@@ -162,9 +134,7 @@ class Board:
             self._live.update(_table(self._current()), refresh=True)
 
     def _current(self) -> Iterable[Row]:
-        """
-        One row per device, so that the table fits on a screen: what it has in work, else what it did last.
-        """
+        """One row per device, so that the table fits on a screen: what it has in work, else what it did last."""
         current: dict[str, Row] = {}
         for row in self.rows:
             shown = current.get(row.device)
@@ -174,9 +144,7 @@ class Board:
 
 
 def _table(rows: Iterable[Row]) -> Table:
-    """
-    The rows, in columns that do not move while the rows change.
-    """
+    """The rows, in columns that do not move while the rows change."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("device", no_wrap=True)
     table.add_column("command", min_width=_TITLE_WIDTH)

@@ -1,6 +1,4 @@
-"""
-Where the demo takes place, and with whom.
-"""
+"""Where the demo takes place, and with whom."""
 
 import socket
 import sys
@@ -17,16 +15,12 @@ HOST = "127.0.0.1"
 
 
 class PortTaken(Exception):
-    """
-    A port of the demo is not to be had.
-    """
+    """A port of the demo is not to be had."""
 
 
 @frozen(kw_only=True)
 class Setting:
-    """
-    Where the demo takes place, and with whom.
-    """
+    """Where the demo takes place, and with whom."""
 
     data_dir: Path
     devices_port: int
@@ -37,15 +31,11 @@ class Setting:
 
     @property
     def url(self) -> str:
-        """
-        Where the admin API is.
-        """
+        """Where the admin API is."""
         return f"http://{HOST}:{self.admin_port}"
 
     def server(self) -> list[str]:
-        """
-        The server, as twistd is told.
-        """
+        """The server, as twistd is told."""
         return [
             "pushd",
             f"--data-dir={self.data_dir}",
@@ -55,9 +45,7 @@ class Setting:
         ]
 
     def simulator(self) -> list[str]:
-        """
-        The devices, as twistd is told.
-        """
+        """The devices, as twistd is told."""
         return [
             "pushd-simulate",
             f"--server=http://{HOST}:{self.devices_port}",
@@ -66,9 +54,7 @@ class Setting:
         ]
 
     def farewell(self) -> str:
-        """
-        How to go on by hand while the demo stays.
-        """
+        """How to go on by hand while the demo stays."""
         token = _near(self.data_dir / TOKEN_FILE)
         program = _near(Path(sys.executable).with_name("pushctl"))
         pushctl = f"{program} --url {self.url} --data-dir {_near(self.data_dir)}"
@@ -84,15 +70,12 @@ Try:
 """
 
     def log(self, name: str) -> Path:
-        """
-        Where one of the demo's programs logs.
-        """
+        """Where one of the demo's programs logs."""
         return self.data_dir / f"{name}.log"
 
 
 def free_ports(devices: int, admin: int) -> tuple[int, int]:
-    """
-    The two ports, if they can be had; 0 is any that is free.
+    """The two ports, if they can be had; 0 is any that is free.
 
     :raises PortTaken: if one cannot.
     """
@@ -112,8 +95,6 @@ def _bound(port: int, option: str) -> socket.socket:
 
 
 def _near(path: Path) -> str:
-    """
-    The path as it is written from here if it lies below, ready for a shell.
-    """
+    """The path as it is written from here if it lies below, ready for a shell."""
     here = Path.cwd()
     return quote(str(path.relative_to(here) if path.is_relative_to(here) else path))

@@ -1,6 +1,4 @@
-"""
-The demo's other programs: the server and the simulated devices, each a process of its own.
-"""
+"""The demo's other programs: the server and the simulated devices, each a process of its own."""
 
 import os
 import sys
@@ -33,16 +31,12 @@ _T = TypeVar("_T")
 
 
 class Died(Exception):
-    """
-    A program of the demo ended before it was asked to.
-    """
+    """A program of the demo ended before it was asked to."""
 
 
 @define(eq=False)
 class Child(ProcessProtocol):
-    """
-    A process, its log, and its end.
-    """
+    """A process, its log, and its end."""
 
     name: str
     log: Path
@@ -55,18 +49,14 @@ class Child(ProcessProtocol):
     _force: IDelayedCall | None = field(default=None, init=False)
 
     def end(self) -> Deferred[None]:
-        """
-        Ask the process to end, and force it if it does not; fires when it has ended.
-        """
+        """Ask the process to end, and force it if it does not; fires when it has ended."""
         if self.status is None and self._force is None:
             self._force = self._clock.callLater(GRACE, self._signal, "KILL")
             self._signal("TERM")
         return self.ended
 
     def processEnded(self, reason: Failure) -> None:
-        """
-        The process has ended.
-        """
+        """The process has ended."""
         ending: Any = reason.value
         self.status = f"exit code {ending.exitCode}" if ending.signal is None else f"signal {ending.signal}"
         if self._force is not None and self._force.active():
@@ -74,9 +64,7 @@ class Child(ProcessProtocol):
         self.ended.callback(None)
 
     def last_words(self) -> str:
-        """
-        How it ended, and the end of its log.
-        """
+        """How it ended, and the end of its log."""
         said = self.log.read_bytes()[self._log_begins :].decode("utf-8", "replace")
         lines = said.splitlines()[-LAST_WORDS:]
         head = f"The {self.name} ended early, with {self.status}; the end of {self.log}:"
@@ -89,18 +77,14 @@ class Child(ProcessProtocol):
 
 @define(eq=False)
 class Household:
-    """
-    All programs that the demo has started, so that none is left behind.
-    """
+    """All programs that the demo has started, so that none is left behind."""
 
     _processes: IReactorProcess
     _clock: IReactorTime
     _children: list[Child] = field(factory=list, init=False)
 
     def start(self, name: str, log: Path, words: Sequence[str]) -> None:
-        """
-        Start ``twistd`` with these words; what it says goes to ``log``.
-        """
+        """Start ``twistd`` with these words; what it says goes to ``log``."""
         command = [twistd(), "--nodaemon", "--pidfile=", *words]
         with log.open("ab") as output, Path(os.devnull).open("rb") as nothing:
             child = Child(name, log, output.tell(), self._clock)
@@ -109,8 +93,7 @@ class Household:
         self._children.append(child)
 
     async def watch_over(self, work: Coroutine[Deferred[Any], Any, _T]) -> _T:
-        """
-        Do the work as long as all programs run.
+        """Do the work as long as all programs run.
 
         :raises Died: if one ends meanwhile.
         """
@@ -133,9 +116,7 @@ class Household:
             raise Died("\n".join(child.last_words() for child in dead))
 
     def end(self) -> Deferred[None]:
-        """
-        End all programs, the last one first, so that devices can still sign off; fires when none runs any more.
-        """
+        """End all programs, the last one first, so that devices can still sign off; fires when none runs any more."""
         return ensureDeferred(self._end())
 
     async def _end(self) -> None:
@@ -144,16 +125,12 @@ class Household:
 
 
 def twistd() -> str:
-    """
-    The ``twistd`` that belongs to the Python that runs us, whatever is on the path.
-    """
+    """The ``twistd`` that belongs to the Python that runs us, whatever is on the path."""
     return str(Path(sys.executable).with_name("twistd"))
 
 
 def _environment() -> dict[str, str]:
-    """
-    Ours, in which the programs find the same pushd as we are, installed or not.
-    """
+    """Ours, in which the programs find the same pushd as we are, installed or not."""
     home = str(Path(__file__).parents[2])
     paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

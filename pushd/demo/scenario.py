@@ -1,6 +1,4 @@
-"""
-What the demo has each device do, and whether what came of it is what should have.
-"""
+"""What the demo has each device do, and whether what came of it is what should have."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -28,9 +26,7 @@ def _anything(_command: Json) -> str | None:
 
 @frozen(kw_only=True)
 class Step:
-    """
-    One command of a programme, how it should end, and what its result should show.
-    """
+    """One command of a programme, how it should end, and what its result should show."""
 
     title: str
     payload: Mapping[str, Any]
@@ -41,18 +37,14 @@ class Step:
 
 
 def judge(step: Step, command: Json) -> str | None:
-    """
-    What is wrong with how a command ended; None if it is as expected.
-    """
+    """What is wrong with how a command ended; None if it is as expected."""
     if command["state"] != step.expected:
         return f"{step.expected} was expected, not {command['state']}: {words(command.get('error'))}"
     return step.check(command)
 
 
 def programme(dialect: str, guest: int) -> tuple[Step, ...]:
-    """
-    The steps for a device of this dialect; ``guest`` is the id of a user that no device knows yet.
-    """
+    """The steps for a device of this dialect; ``guest`` is the id of a user that no device knows yet."""
     return _controlid(guest) if dialect == "controlid" else _servereye()
 
 
@@ -123,9 +115,7 @@ def _result(command: Json) -> Mapping[str, Any]:
 
 
 def _users(command: Json) -> list[Any] | None:
-    """
-    The users that a reader tells of; its response is an object, or a string that holds one.
-    """
+    """The users that a reader tells of; its response is an object, or a string that holds one."""
     response = _result(command).get("response")
     try:
         response = json.loads(response) if isinstance(response, str) else response

@@ -1,6 +1,4 @@
-"""
-The demo's play: wait for the server and its devices, have each do its programme, and watch.
-"""
+"""The demo's play: wait for the server and its devices, have each do its programme, and watch."""
 
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -39,14 +37,11 @@ LIVELY_ROUND = 2.0
 
 
 class NotInTime(Exception):
-    """
-    Something did not come up.
-    """
+    """Something did not come up."""
 
 
 async def reach(url: str, data_dir: Path, http: HTTPClient, clock: IReactorTime) -> AdminClient:
-    """
-    A way to ask the server, once it is ready; it writes its token as it starts.
+    """A way to ask the server, once it is ready; it writes its token as it starts.
 
     :raises NotInTime: if it is not.
     """
@@ -62,8 +57,7 @@ async def reach(url: str, data_dir: Path, http: HTTPClient, clock: IReactorTime)
 
 
 async def gather(client: AdminClient, count: int) -> list[Json]:
-    """
-    The devices, once so many have been seen polling.
+    """The devices, once so many have been seen polling.
 
     The server may remember others from an earlier start: those that do not poll now do not take part.
 
@@ -83,17 +77,13 @@ async def gather(client: AdminClient, count: int) -> list[Json]:
 
 @define(eq=False)
 class Play:
-    """
-    Has devices do their programmes, all at the same time.
-    """
+    """Has devices do their programmes, all at the same time."""
 
     _client: AdminClient
     _board: Board
 
     async def perform(self, devices: list[Json]) -> None:
-        """
-        Return when every command of every device has ended.
-        """
+        """Return when every command of every device has ended."""
         guest = int(self._client.clock.seconds())  # a new user at each start: readers may remember the others
         parts = [self._part(device["id"], programme(device["dialect"], guest)) for device in devices]
         with self._board.open():
@@ -118,9 +108,7 @@ class Play:
 
 
 async def _together(parts: list[Coroutine[Deferred[Any], Any, None]]) -> None:
-    """
-    Do all at the same time; the first error ends the others.
-    """
+    """Do all at the same time; the first error ends the others."""
     running = [ensureDeferred(part) for part in parts]
     try:
         await gatherResults(running, consumeErrors=True)

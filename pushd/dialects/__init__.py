@@ -1,3 +1,1 @@
-"""
-The devices' doors: one folder per dialect, which never import each other.
-"""
+"""The devices' doors: one folder per dialect, which never import each other."""

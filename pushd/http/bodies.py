@@ -1,6 +1,4 @@
-"""
-Bodies: bounded while they arrive, each and all together.
-"""
+"""Bodies: bounded while they arrive, each and all together."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -27,33 +25,26 @@ InThread = Callable[[Callable[[], T]], Deferred[T]]
 
 @define(eq=False)
 class Budget:
-    """
-    What all bodies may take together.
-    """
+    """What all bodies may take together."""
 
     limit: int = ALL
     used: int = 0
 
     def take(self, size: int) -> bool:
-        """
-        Take so many bytes, unless that is too much.
-        """
+        """Take so many bytes, unless that is too much."""
         if self.used + size > self.limit:
             return False
         self.used += size
         return True
 
     def give_back(self, size: int) -> None:
-        """
-        Return so many bytes.
-        """
+        """Return so many bytes."""
         self.used -= size
 
 
 @define(eq=False)
 class Body:
-    """
-    A body while it arrives and after: kept up to its limit, and counted beyond it.
+    """A body while it arrives and after: kept up to its limit, and counted beyond it.
 
     Once it is over its limit, or over the budget of all, what was kept is dropped and the rest is read and dropped.
     """
@@ -67,9 +58,7 @@ class Body:
     _taken: int = 0
 
     def feed(self, chunk: bytes) -> None:
-        """
-        Take what has arrived.
-        """
+        """Take what has arrived."""
         self.size += len(chunk)
         if self.size > self.limit or self.starved:
             self.release()
@@ -82,14 +71,11 @@ class Body:
 
     @property
     def oversized(self) -> bool:
-        """
-        Whether it was more than the limit.
-        """
+        """Whether it was more than the limit."""
         return self.size > self.limit
 
     def content(self) -> bytes:
-        """
-        All of it.
+        """All of it.
 
         :raises BodyTooLarge: if it was over its limit.
         :raises Unavailable: if too much was being read at once.
@@ -101,18 +87,14 @@ class Body:
         return b"".join(self._chunks)
 
     def release(self) -> None:
-        """
-        Drop what was kept.
-        """
+        """Drop what was kept."""
         self._chunks.clear()
         self.budget.give_back(self._taken)
         self._taken = 0
 
 
 async def parse(content: bytes, parser: Callable[[bytes], T], in_thread: InThread[T]) -> T:
-    """
-    Parse a body, a large one off the reactor.
-    """
+    """Parse a body, a large one off the reactor."""
     if len(content) <= SMALL:
         return parser(content)
     return await in_thread(lambda: parser(content))

@@ -1,6 +1,4 @@
-"""
-Whose address a request comes from, also behind proxies that we trust.
-"""
+"""Whose address a request comes from, also behind proxies that we trust."""
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -11,8 +9,8 @@ Networks = Sequence[IPv4Network | IPv6Network]
 
 
 def client_address(request: HouseRequest, trusted: Networks) -> str | None:
-    """
-    The address of whoever connected; if that is a trusted proxy, the last one in ``X-Forwarded-For`` that is none.
+    """The address of whoever connected; if that is a trusted proxy, the last one in ``X-Forwarded-For`` that is
+    none.
     """
     peer = request.peer
     if peer is None or not trusted or not _within(peer, trusted):
@@ -24,9 +22,7 @@ def client_address(request: HouseRequest, trusted: Networks) -> str | None:
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:
-    """
-    An address; one of IPv4 that arrived on an IPv6 socket, as itself.
-    """
+    """An address; one of IPv4 that arrived on an IPv6 socket, as itself."""
     try:
         found = ip_address(text)
     except ValueError:

@@ -1,6 +1,4 @@
-"""
-The device port: one listener, a door for each dialect.
-"""
+"""The device port: one listener, a door for each dialect."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -17,9 +15,7 @@ _SECRET = re.compile(rb"/d/([^/]+)(/.*)")
 
 @frozen(kw_only=True)
 class Door:
-    """
-    A dialect's place on the port: below which prefixes, for which paths.
-    """
+    """A dialect's place on the port: below which prefixes, for which paths."""
 
     prefixes: tuple[bytes, ...]
     """Each begins with a slash and ends without one; the empty one is the root."""
@@ -31,17 +27,13 @@ class Door:
 
     @property
     def whole(self) -> bytes:
-        """
-        The pattern of the whole paths, with what is below the prefix as its one group.
-        """
+        """The pattern of the whole paths, with what is below the prefix as its one group."""
         return b"(?:%b)(%b)" % (b"|".join(map(re.escape, self.prefixes)), self.pattern.pattern)
 
 
 @define(eq=False)
 class DevicePort:
-    """
-    Finds the door: ``[/d/<secret>][prefix]<path>``, where repeated slashes count as one.
-    """
+    """Finds the door: ``[/d/<secret>][prefix]<path>``, where repeated slashes count as one."""
 
     doors: Sequence[Door]
     owner: Callable[[str], str | None]
@@ -54,9 +46,7 @@ class DevicePort:
         return re.compile(b"|".join(door.whole for door in self.doors))
 
     def serve(self, request: HouseRequest) -> None:
-        """
-        Hand a request to its door; unknown paths and secrets are 404, and empty.
-        """
+        """Hand a request to its door; unknown paths and secrets are 404, and empty."""
         secret, path = _split(request.path)
         if secret is not None:
             request.owner = self.owner(secret)
@@ -69,9 +59,7 @@ class DevicePort:
             serve(door.app, request, below)
 
     def limit(self, _method: bytes, uri: bytes) -> int:
-        """
-        How many bytes of a body to keep.
-        """
+        """How many bytes of a body to keep."""
         path, _, query = uri.partition(b"?")
         found = self._find(_split(path)[1])
         return SMALL if found is None else found[0].limit(found[1], query)
@@ -86,9 +74,7 @@ class DevicePort:
 
 
 def _split(path: bytes) -> tuple[str | None, bytes]:
-    """
-    The secret in a path, if there is one, and the rest.
-    """
+    """The secret in a path, if there is one, and the rest."""
     if b"//" in path:
         path = _SLASHES.sub(b"/", path)
     match = _SECRET.fullmatch(path) if path.startswith(b"/d/") else None

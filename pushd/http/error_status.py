@@ -1,6 +1,4 @@
-"""
-The error table: what each of our errors is in HTTP.
-"""
+"""The error table: what each of our errors is in HTTP."""
 
 import re
 
@@ -38,9 +36,7 @@ _log = Logger()
 
 
 def status(request: HouseRequest, failure: Failure) -> int:
-    """
-    Set the response code that a failure calls for; one that is a bug of ours goes to the log, and is a 500.
-    """
+    """Set the response code that a failure calls for; one that is a bug of ours goes to the log, and is a 500."""
     code = _code(failure.value)
     if code is None:
         path = _SECRET.sub(rb"\1...", request.path)
@@ -62,9 +58,7 @@ def _code(error: BaseException | None) -> int | None:
 
 
 def explain(failure: Failure) -> str:
-    """
-    One sentence for a person; nothing of our inside.
-    """
+    """One sentence for a person; nothing of our inside."""
     error = failure.value
     if isinstance(error, errors.PushdError):
         return str(error)

@@ -1,5 +1,4 @@
-"""
-Answering: a route's coroutine, from the request to its last byte.
+"""Answering: a route's coroutine, from the request to its last byte.
 
 A coroutine that needs to wait for nothing runs to its end within the call that brought the request; one that waits is
 parked as itself and the one Deferred that it waits for, with nothing behind it, and is in no cycle once it is done.
@@ -20,33 +19,23 @@ _log = Logger()
 
 
 class IApp(Protocol):
-    """
-    What has routes.
-    """
+    """What has routes."""
 
     router: Router
 
 
 class IAwaited(Protocol):
-    """
-    What a coroutine may wait for: a Deferred, or less, as long as it can be told of its end, and cancelled.
-    """
+    """What a coroutine may wait for: a Deferred, or less, as long as it can be told of its end, and cancelled."""
 
     def addBoth(self, told: Callable[[object], object]) -> object:
-        """
-        Call ``told`` once it is over, with a failure if it failed.
-        """
+        """Call ``told`` once it is over, with a failure if it failed."""
 
     def cancel(self) -> None:
-        """
-        Nobody waits any more.
-        """
+        """Nobody waits any more."""
 
 
 def serve(app: IApp, request: HouseRequest, path: bytes) -> None:
-    """
-    Let an app answer a request for a path.
-    """
+    """Let an app answer a request for a path."""
     try:
         route, parts = app.router.find(request.method, path)
         steps = route(app, request, **parts)
@@ -62,9 +51,7 @@ def serve(app: IApp, request: HouseRequest, path: bytes) -> None:
 
 @define(eq=False)
 class Answering:
-    """
-    A request whose route waits for something.
-    """
+    """A request whose route waits for something."""
 
     app: IApp
     request: HouseRequest
@@ -72,16 +59,12 @@ class Answering:
     _waiting: IAwaited | None = field(default=None, init=False)
 
     def wait(self, waiting: IAwaited) -> None:
-        """
-        Go on when that is over.
-        """
+        """Go on when that is over."""
         self._waiting = waiting
         waiting.addBoth(self._go_on)
 
     def cancel(self) -> None:
-        """
-        Nobody waits for the answer any more.
-        """
+        """Nobody waits for the answer any more."""
         if self._waiting is not None:
             self._waiting.cancel()
 
@@ -106,17 +89,13 @@ class Answering:
 
 
 def _answer(request: HouseRequest, body: bytes | None) -> None:
-    """
-    Write the answer, if it is not written yet and somebody waits for it.
-    """
+    """Write the answer, if it is not written yet and somebody waits for it."""
     if body is not None and request.channel is not None:
         request.answer(body)
 
 
 def _rescued(app: IApp, request: HouseRequest, failure: Failure) -> bytes | None:
-    """
-    What to answer when a route failed; nothing, where nobody waits for it.
-    """
+    """What to answer when a route failed; nothing, where nobody waits for it."""
     if not request.is_open:
         if not isinstance(failure.value, CancelledError):
             _log.failure("A request failed whose client had gone", failure)

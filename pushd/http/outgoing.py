@@ -1,5 +1,4 @@
-"""
-Outgoing: the answers of one turn of the reactor, sent together at its end.
+"""Outgoing: the answers of one turn of the reactor, sent together at its end.
 
 Left to itself, Twisted has the reactor watch the socket of each answer until it may be written to, which costs two
 system calls and a turn, where nearly always it may be at once. And to send each answer when it is there would wake
@@ -14,30 +13,22 @@ from twisted.logger import Logger
 
 
 class IOwing(Protocol):
-    """
-    A connection that has an answer to send.
-    """
+    """A connection that has an answer to send."""
 
     def send(self) -> None:
-        """
-        Send it.
-        """
+        """Send it."""
 
 
 @define(eq=False)
 class Outgoing:
-    """
-    Connections that have something to send when this turn is over.
-    """
+    """Connections that have something to send when this turn is over."""
 
     clock: IReactorTime
     _owing: list[IOwing] = field(factory=list, init=False)
     _log = Logger()
 
     def add(self, connection: IOwing) -> None:
-        """
-        Have a connection send at the end of this turn.
-        """
+        """Have a connection send at the end of this turn."""
         if not self._owing:
             self.clock.callLater(0, self._send)
         self._owing.append(connection)

@@ -1,5 +1,4 @@
-"""
-A request: what :class:`twisted.web.http.HTTPChannel` tells of one, and the answer to it.
+"""A request: what :class:`twisted.web.http.HTTPChannel` tells of one, and the answer to it.
 
 It is not Twisted's own request, which makes objects for headers, addresses and notifications, and asks the socket for
 its name, before anybody wants them. Left out is what no door of ours uses: cookies, forms, sessions, redirects, ETags.
@@ -24,20 +23,14 @@ _STATUS = {status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode("
 
 
 class IAnswering(Protocol):
-    """
-    Who works on the answer to a request.
-    """
+    """Who works on the answer to a request."""
 
     def cancel(self) -> None:
-        """
-        Nobody waits for it any more.
-        """
+        """Nobody waits for it any more."""
 
 
 class ReadHeaders:
-    """
-    The headers of a request, as they came; their names as :class:`twisted.web.http_headers.Headers` spells them.
-    """
+    """The headers of a request, as they came; their names as :class:`twisted.web.http_headers.Headers` spells them."""
 
     __slots__ = ("_values",)
 
@@ -45,22 +38,18 @@ class ReadHeaders:
         self._values: dict[bytes, list[bytes]] = {}
 
     def addRawHeader(self, name: bytes, value: bytes) -> None:
-        """
-        The channel has read a header.
-        """
+        """The channel has read a header."""
         self._values.setdefault(name, []).append(value)
 
     def getRawHeaders(self, name: bytes) -> list[bytes] | None:
-        """
-        The values of a header in the order in which they came, None if it did not.
-        """
+        """The values of a header in the order in which they came, None if it did not."""
         return self._values.get(name)
 
 
 @provider(INonQueuedRequestFactory)
 class HouseRequest:
-    """
-    A request, whose body is bounded while it arrives, and its answer, which is written in one piece, or streamed.
+    """A request, whose body is bounded while it arrives, and its answer, which is written in one piece, or
+    streamed.
     """
 
     __slots__ = (
@@ -100,13 +89,10 @@ class HouseRequest:
     # What the channel tells.
 
     def parseCookies(self) -> None:
-        """
-        There are none.
-        """
+        """There are none."""
 
     def gotLength(self, length: int | None) -> None:
-        """
-        The headers are here: choose how much of the body to keep.
+        """The headers are here: choose how much of the body to keep.
 
         A request learns its method and path only once the whole body is here; the channel knows them now.
         """
@@ -115,24 +101,18 @@ class HouseRequest:
             self.body = channel.site.body(channel._command, channel._path)
 
     def handleContentChunk(self, data: bytes) -> None:
-        """
-        A piece of the body is here.
-        """
+        """A piece of the body is here."""
         self.body.feed(data)
 
     def requestReceived(self, method: bytes, target: bytes, version: bytes) -> None:
-        """
-        All of it is here.
-        """
+        """All of it is here."""
         self.method = method
         self._chunked = version == b"HTTP/1.1"
         self.path, _, self.query = target.partition(b"?")
         self.channel.site.serve(self)
 
     def connectionLost(self, _reason: Any) -> None:
-        """
-        The client is gone.
-        """
+        """The client is gone."""
         self.channel = None
         self.body.release()
         if self.answering is not None:
@@ -142,50 +122,37 @@ class HouseRequest:
 
     @property
     def args(self) -> Mapping[bytes, Sequence[bytes]]:
-        """
-        The parameters of the query.
-        """
+        """The parameters of the query."""
         return parse_qs(self.query, True) if self.query else _NO_ARGS
 
     def getHeader(self, name: bytes) -> bytes | None:
-        """
-        The value of a header, the last one if it came more than once.
-        """
+        """The value of a header, the last one if it came more than once."""
         values = self.requestHeaders.getRawHeaders(name.title())
         return values[-1] if values else None
 
     def forget_headers(self) -> None:
-        """
-        Let go of what is no longer needed, of a request that may wait for long.
-        """
+        """Let go of what is no longer needed, of a request that may wait for long."""
         self.requestHeaders = _NONE_LEFT
 
     @property
     def peer(self) -> str | None:
-        """
-        The address of whoever connected.
-        """
+        """The address of whoever connected."""
         peer: str | None = self.channel.peer
         return peer
 
     @property
     def is_open(self) -> bool:
-        """
-        Whether somebody still waits for the answer.
-        """
+        """Whether somebody still waits for the answer."""
         return self.channel is not None
 
     # What a door writes.
 
     def setResponseCode(self, code: int) -> None:
-        """
-        Choose the status.
-        """
+        """Choose the status."""
         self.code = code
 
     def setHeader(self, name: bytes, value: bytes) -> None:
-        """
-        Add a header to the answer.
+        """Add a header to the answer.
 
         :raises ValueError: if it would be more than one line.
         """
@@ -194,9 +161,7 @@ class HouseRequest:
         self._extra += b"%b: %b\r\n" % (name, value)
 
     def answer(self, body: bytes) -> None:
-        """
-        Answer with a whole body; or end a stream with it.
-        """
+        """Answer with a whole body; or end a stream with it."""
         if self._streaming:
             self.write(body)
             self.finish()
@@ -206,9 +171,7 @@ class HouseRequest:
         self._done()
 
     def write(self, data: bytes) -> None:
-        """
-        Stream a piece of the body; to clients that know chunks, in one of its own.
-        """
+        """Stream a piece of the body; to clients that know chunks, in one of its own."""
         if not self._streaming:
             self._streaming = True
             self.channel.write(self._head(b"Transfer-Encoding: chunked\r\n" if self._chunked else b""))
@@ -216,30 +179,22 @@ class HouseRequest:
             self.channel.writeSequence(toChunk(data) if self._chunked else [data])
 
     def finish(self) -> None:
-        """
-        End a stream.
-        """
+        """End a stream."""
         if self._chunked:
             self.channel.write(b"0\r\n\r\n")
         self._done()
 
     def abort(self) -> None:
-        """
-        Drop the connection, with whatever was not sent yet.
-        """
+        """Drop the connection, with whatever was not sent yet."""
         self.channel.forceAbortClient()
 
     def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
-        """
-        Let a producer know how fast the client reads.
-        """
+        """Let a producer know how fast the client reads."""
         self._producing = True
         self.channel.registerProducer(producer, streaming)
 
     def unregisterProducer(self) -> None:
-        """
-        The producer has ended.
-        """
+        """The producer has ended."""
         self._producing = False
         self.channel.unregisterProducer()
 

@@ -1,5 +1,4 @@
-"""
-The router: routes are declared as Klein's; which one answers a request is looked up in tables made from them.
+"""The router: routes are declared as Klein's; which one answers a request is looked up in tables made from them.
 
 What is skipped for each request is Klein's own way to a route (binding a URL map, chaining Deferreds), which costs
 more than the answer. That is safe: the tables are made from Klein's URL map and hold nothing that it does not say, and
@@ -28,18 +27,14 @@ _PARAMETER = re.compile(r"<(\w+)>")
 
 @define(eq=False)
 class _Table:
-    """
-    Routes by path and method.
-    """
+    """Routes by path and method."""
 
     plain: dict[str, dict[bytes, Route]] = field(factory=dict)
     patterns: dict[int, list[tuple[re.Pattern[str], dict[bytes, Route]]]] = field(factory=dict)
     """By how many slashes there are in a path; there is none in a parameter."""
 
     def add(self, path: str, methods: Mapping[bytes, Route]) -> None:
-        """
-        Add a route; its parameters are parts of a path, whole and not empty, as they are to werkzeug.
-        """
+        """Add a route; its parameters are parts of a path, whole and not empty, as they are to werkzeug."""
         if "<" not in path:
             self.plain.setdefault(path, {}).update(methods)
             return
@@ -48,9 +43,7 @@ class _Table:
         self.patterns.setdefault(path.count("/"), []).append((re.compile(text), dict(methods)))
 
     def find(self, method: bytes, path: str) -> tuple[Route, Mapping[str, str]] | None:
-        """
-        The route of a request, and its parameters.
-        """
+        """The route of a request, and its parameters."""
         methods = self.plain.get(path)
         if methods is not None and method in methods:
             return methods[method], {}
@@ -61,9 +54,7 @@ class _Table:
 
 
 class Router(Klein):
-    """
-    Routes of one door, declared on its class, where ``GET`` does not mean ``HEAD``.
-    """
+    """Routes of one door, declared on its class, where ``GET`` does not mean ``HEAD``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,15 +65,10 @@ class Router(Klein):
         self._table: _Table | None = None
 
     def __get__(self, _app: object, _kind: object) -> "Router":
-        """
-        The same for all instances of an app: routes are given theirs.
-        """
+        """The same for all instances of an app: routes are given theirs."""
         return self
 
     def route(self, url: str, *args: Any, **kwargs: Any) -> Callable[[F], F]:
-        """
-        See :meth:`klein.Klein.route`.
-        """
         declare = super().route(url, *args, **kwargs)
 
         def declared(function: F) -> F:
@@ -96,9 +82,7 @@ class Router(Klein):
         return declared
 
     def handle_errors(self, *kinds: Any) -> Callable[[F], F]:
-        """
-        See :meth:`klein.Klein.handle_errors`; each app needs its own.
-        """
+        """See :meth:`klein.Klein.handle_errors`; each app needs its own."""
 
         def declared(function: F) -> F:
             self.rescues.append((kinds, function))
@@ -107,8 +91,7 @@ class Router(Klein):
         return declared
 
     def find(self, method: bytes, path: bytes) -> tuple[Route, Mapping[str, str]]:
-        """
-        The route that answers a request, and its parameters.
+        """The route that answers a request, and its parameters.
 
         :raises werkzeug.exceptions.NotFound: or :exc:`~werkzeug.exceptions.MethodNotAllowed`, if there is none.
         """
@@ -123,9 +106,7 @@ class Router(Klein):
         return found
 
     def _tabulate(self) -> _Table:
-        """
-        Make the tables of what is declared by now.
-        """
+        """Make the tables of what is declared by now."""
         table = self._table = _Table()
         for rule in self.url_map.iter_rules():
             route = self._routes[rule.endpoint]
@@ -134,9 +115,7 @@ class Router(Klein):
 
 
 def unquoted(path: bytes) -> str:
-    """
-    A path as text; a slash that was quoted stays so, for it separates nothing.
-    """
+    """A path as text; a slash that was quoted stays so, for it separates nothing."""
     if b"%" not in path:
         return path.decode("utf-8", "replace")
     texts = (unquote_to_bytes(part).decode("utf-8", "replace") for part in path.split(b"/"))

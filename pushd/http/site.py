@@ -1,6 +1,4 @@
-"""
-The site: Twisted's HTTP channel with our requests, and without what we do not use.
-"""
+"""The site: Twisted's HTTP channel with our requests, and without what we do not use."""
 
 import re
 from collections.abc import Callable
@@ -30,25 +28,17 @@ IDLE_SECONDS = 60
 
 
 class IPort(Protocol):
-    """
-    What answers the requests of a port.
-    """
+    """What answers the requests of a port."""
 
     def serve(self, request: HouseRequest) -> None:
-        """
-        Answer a request, now or later.
-        """
+        """Answer a request, now or later."""
 
     def limit(self, method: bytes, uri: bytes) -> int:
-        """
-        How many bytes of a body to keep.
-        """
+        """How many bytes of a body to keep."""
 
 
 class HouseChannel(HTTPChannel):
-    """
-    A connection: Twisted's parser, with its limits, and one request at a time.
-    """
+    """A connection: Twisted's parser, with its limits, and one request at a time."""
 
     requestFactory = HouseRequest  # type: ignore[assignment]  # noqa: N815 - Twisted's name
     site: "HouseSite"
@@ -63,18 +53,14 @@ class HouseChannel(HTTPChannel):
     """Whether the connection ends with it."""
 
     def connectionMade(self) -> None:
-        """
-        Somebody has connected.
-        """
+        """Somebody has connected."""
         super().connectionMade()
         if isinstance(self.transport, FileDescriptor):  # TLS is none, and would be passed by
             self._prompt = True
             self.site.turnstile.enter(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
-        """
-        Something has arrived, and what it leads to comes after what was answered before.
-        """
+        """Something has arrived, and what it leads to comes after what was answered before."""
         if self._unsent:
             self.send()
         LineReceiver.dataReceived(self, data)  # past HTTPChannel, which would note its idleness before and after
@@ -83,16 +69,14 @@ class HouseChannel(HTTPChannel):
             self.site.idle.enter(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """
-        The connection is gone.
-        """
+        """The connection is gone."""
         self._unsent = b""
         super().connectionLost(reason)
         self.site.idle.forget(self)
 
     def answer(self, data: bytes) -> None:
-        """
-        Write a whole answer, which goes out with those of others where nothing else of this connection is to follow.
+        """Write a whole answer, which goes out with those of others where nothing else of this connection is to
+        follow.
         """
         if self._prompt and not self._buffer:
             self._unsent = data
@@ -101,17 +85,15 @@ class HouseChannel(HTTPChannel):
             self.transport.write(data)
 
     def loseConnection(self) -> None:
-        """
-        End the connection, once all is sent.
-        """
+        """End the connection, once all is sent."""
         if self._unsent:
             self._last = True
         else:
             super().loseConnection()
 
     def send(self) -> None:
-        """
-        See :meth:`pushd.http.outgoing.IOwing.send`. What the socket does not take is left to the reactor, from then on.
+        """See :meth:`pushd.http.outgoing.IOwing.send`. What the socket does not take is left to the reactor, from then
+        on.
         """
         data, self._unsent = self._unsent, b""
         if not data:
@@ -126,18 +108,14 @@ class HouseChannel(HTTPChannel):
             self.transport.connectionLost(connectionDone)  # as the reactor would, had it sent this
 
     def checkPersistence(self, request: HouseRequest, version: bytes) -> bool:
-        """
-        Whether the connection outlives the answer.
-        """
+        """Whether the connection outlives the answer."""
         if version != b"HTTP/1.1":
             return False
         values = request.requestHeaders.getRawHeaders(b"Connection")
         return values is None or b"close" not in _SEPARATORS.split(b",".join(values).lower())
 
     def setTimeout(self, period: float | None) -> float | None:
-        """
-        Be idle, or with None not.
-        """
+        """Be idle, or with None not."""
         before, self.timeOut = self.timeOut, period  # type: ignore[assignment]  # it is any number of seconds
         if period is None:
             self.site.idle.leave(self)
@@ -146,15 +124,12 @@ class HouseChannel(HTTPChannel):
         return before
 
     def callLater(self, delay: float, call: Callable[..., object], *args: Any) -> IDelayedCall:
-        """
-        Time runs on the site's clock.
-        """
+        """Time runs on the site's clock."""
         return self.site.clock.callLater(delay, call, *args)
 
 
 class HouseSite(ServerFactory):
-    """
-    A site with one budget for all bodies. It speaks HTTP/1.1 alone, and writes no access log: the feed tells what
+    """A site with one budget for all bodies. It speaks HTTP/1.1 alone, and writes no access log: the feed tells what
     happened, and paths may hold secrets.
     """
 
@@ -174,9 +149,7 @@ class HouseSite(ServerFactory):
         self._manners = b""
 
     def buildProtocol(self, address: IAddress | None) -> HouseChannel:
-        """
-        The channel of a new connection.
-        """
+        """The channel of a new connection."""
         channel = HouseChannel()
         channel.site = channel.factory = self
         channel.timeOut = IDLE_SECONDS
@@ -184,15 +157,11 @@ class HouseSite(ServerFactory):
         return channel
 
     def body(self, method: bytes, uri: bytes) -> Body:
-        """
-        An empty body for a request whose headers are here.
-        """
+        """An empty body for a request whose headers are here."""
         return Body(self._limit(method, uri), self._budget)
 
     def manners(self) -> bytes:
-        """
-        The headers of every answer, made once a second.
-        """
+        """The headers of every answer, made once a second."""
         second = int(self.clock.seconds())
         if second != self._second:
             self._second, self._manners = second, _MANNERS % datetimeToString()

@@ -1,5 +1,4 @@
-"""
-The turnstile: of a crowd that connects at once, so many are listened to in each turn of the reactor.
+"""The turnstile: of a crowd that connects at once, so many are listened to in each turn of the reactor.
 
 When we were away, a whole fleet comes back within a moment. Whoever waits for longer than the system's queue of
 connections has room is turned away, and tries again after a second or three; so all are let in at once. But to listen
@@ -17,26 +16,18 @@ SLICE = 250
 
 
 class IArrival(Protocol):
-    """
-    A connection that was just made.
-    """
+    """A connection that was just made."""
 
     def pauseProducing(self) -> None:
-        """
-        Do not listen to it.
-        """
+        """Do not listen to it."""
 
     def resumeProducing(self) -> None:
-        """
-        Listen to it, if it is still there.
-        """
+        """Listen to it, if it is still there."""
 
 
 @define(eq=False)
 class Turnstile:
-    """
-    Connections that are not listened to yet, in the order in which they came.
-    """
+    """Connections that are not listened to yet, in the order in which they came."""
 
     clock: IReactorTime
     _passed: int = field(default=0, init=False)
@@ -44,9 +35,7 @@ class Turnstile:
     _waiting: deque[IArrival] = field(factory=deque, init=False)
 
     def enter(self, arrival: IArrival) -> None:
-        """
-        Listen to a connection, in this turn or a later one.
-        """
+        """Listen to a connection, in this turn or a later one."""
         if not self._passed:
             self.clock.callLater(0, self._turn)
         self._passed += 1

@@ -1,3 +1,1 @@
-"""
-Helpers without a domain, shared by the server, ``pushctl`` and the simulator.
-"""
+"""Helpers without a domain, shared by the server, ``pushctl`` and the simulator."""

@@ -1,6 +1,4 @@
-"""
-Work that nobody waits for.
-"""
+"""Work that nobody waits for."""
 
 from collections.abc import Coroutine
 from typing import Any
@@ -13,8 +11,8 @@ _log = Logger()
 
 
 def in_background(work: Coroutine[Any, Any, None]) -> Deferred[None]:
-    """
-    Begin ``work`` at once; cancelling the result gives it up, and an exception that it lets out is a bug, and logged.
+    """Begin ``work`` at once; cancelling the result gives it up, and an exception that it lets out is a bug, and
+    logged.
     """
     return Deferred.fromCoroutine(work).addErrback(_ended)
 

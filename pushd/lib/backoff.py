@@ -1,6 +1,4 @@
-"""
-Retries: when an event that could not be delivered is tried again. Pure.
-"""
+"""Retries: when an event that could not be delivered is tried again. Pure."""
 
 from email.utils import parsedate_to_datetime
 
@@ -18,8 +16,7 @@ JITTER = 0.2
 
 
 def delay(elapsed: float, asked: float | None, chance: float) -> float:
-    """
-    Seconds to the next attempt, ``elapsed`` seconds after the first failure; ``chance`` is from 0 to 1.
+    """Seconds to the next attempt, ``elapsed`` seconds after the first failure; ``chance`` is from 0 to 1.
 
     ``asked`` is what the receiver said in ``Retry-After``.
     """
@@ -28,8 +25,7 @@ def delay(elapsed: float, asked: float | None, chance: float) -> float:
 
 
 def read_retry_after(text: str | None, now: float) -> float | None:
-    """
-    ``Retry-After`` (RFC 9110 section 10.2.3) as seconds from ``now``, seconds since the epoch; None if it says
+    """``Retry-After`` (RFC 9110 section 10.2.3) as seconds from ``now``, seconds since the epoch; None if it says
     nothing that we understand.
     """
     if text is None:

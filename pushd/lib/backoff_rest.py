@@ -1,6 +1,4 @@
-"""
-Rest: how long to leave somebody alone who does not take what we bring.
-"""
+"""Rest: how long to leave somebody alone who does not take what we bring."""
 
 from collections.abc import Callable
 
@@ -16,8 +14,7 @@ _DOUBLINGS = 16
 
 @define(eq=False)
 class Rest:
-    """
-    One second after the first failure, twice as long after each that follows, less up to a half of it by chance: so
+    """One second after the first failure, twice as long after each that follows, less up to a half of it by chance: so
     that many who fail together do not come back together.
     """
 
@@ -28,21 +25,15 @@ class Rest:
 
     @property
     def left(self) -> float:
-        """
-        Seconds until it is worth another try; 0 if it is now.
-        """
+        """Seconds until it is worth another try; 0 if it is now."""
         return max(self._until - self.clock.seconds(), 0.0)
 
     def failed(self) -> None:
-        """
-        It was tried in vain.
-        """
+        """It was tried in vain."""
         longest = min(2.0 ** min(self._failures, _DOUBLINGS), LONGEST)
         self._failures += 1
         self._until = self.clock.seconds() + longest * (1 - self.rand() / 2)
 
     def worked(self) -> None:
-        """
-        All is well.
-        """
+        """All is well."""
         self._failures, self._until = 0, 0.0

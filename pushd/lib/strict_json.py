@@ -1,5 +1,5 @@
-"""
-JSON as it comes and goes over the wire: stricter than Python's own reader, and with one error for all that is wrong.
+"""JSON as it comes and goes over the wire: stricter than Python's own reader, and with one error for all that is
+wrong.
 """
 
 import json
@@ -18,8 +18,7 @@ MAX_LINE = 1000
 
 
 def decode(body: bytes) -> str:
-    """
-    The text of a body in UTF-8, without the mark that some clients put in front.
+    """The text of a body in UTF-8, without the mark that some clients put in front.
 
     :raises UnreadableBody: if it is not UTF-8.
     """
@@ -30,8 +29,7 @@ def decode(body: bytes) -> str:
 
 
 def parse(text: str) -> Any:
-    """
-    The value of a JSON text (RFC 8259): no NaN, no number that is too large, no bottomless nesting.
+    """The value of a JSON text (RFC 8259): no NaN, no number that is too large, no bottomless nesting.
 
     :raises UnreadableBody: if it is not JSON.
     """
@@ -42,16 +40,12 @@ def parse(text: str) -> Any:
 
 
 def write(value: object) -> str:
-    """
-    The shortest JSON text of ``value``, with other characters than ASCII as themselves.
-    """
+    """The shortest JSON text of ``value``, with other characters than ASCII as themselves."""
     return _write(value)
 
 
 def one_line(value: object) -> str:
-    """
-    A device's words as one line that any store and any screen can take, cut where it is too long.
-    """
+    """A device's words as one line that any store and any screen can take, cut where it is too long."""
     text = value if isinstance(value, str) else _outline(value)
     clean = text[: 2 * MAX_LINE].encode("utf-8", "replace").decode("utf-8")
     line = " ".join("".join(char if char.isprintable() else " " for char in clean).split())
@@ -59,17 +53,13 @@ def one_line(value: object) -> str:
 
 
 def below(pointer: str, *keys: str | int) -> str:
-    """
-    The JSON pointer, in its form for a URI fragment, to what ``pointer`` holds at ``keys``, one below the other.
-    """
+    """The JSON pointer, in its form for a URI fragment, to what ``pointer`` holds at ``keys``, one below the other."""
     tokens = (str(key).replace("~", "~0").replace("/", "~1") for key in keys)
     return "/".join([pointer, *(quote(token, safe="~", errors="replace") for token in tokens)])
 
 
 def flaws(value: object, pointer: str) -> Iterator[FieldError]:
-    """
-    What in ``value``, found at ``pointer``, could not be written as JSON in UTF-8.
-    """
+    """What in ``value``, found at ``pointer``, could not be written as JSON in UTF-8."""
     if _is_sound(value):
         return
     todo: list[tuple[object, tuple[str | int, ...]]] = [(value, ())]
@@ -84,9 +74,7 @@ def flaws(value: object, pointer: str) -> Iterator[FieldError]:
 
 
 def _is_sound(value: object) -> bool:
-    """
-    Whether there is surely nothing wrong; it costs less to write a value than to look at all that is in it.
-    """
+    """Whether there is surely nothing wrong; it costs less to write a value than to look at all that is in it."""
     try:
         text = write(value)
         text.encode()
@@ -123,8 +111,7 @@ def _encodable(text: str) -> bool:
 
 
 def _writer(ensure_ascii: bool) -> Callable[[object], str]:
-    """
-    What :meth:`json.JSONEncoder.encode` does, with one encoder for all values: it makes one for each, which takes
+    """What :meth:`json.JSONEncoder.encode` does, with one encoder for all values: it makes one for each, which takes
     longer than most values do.
     """
     whole = json.JSONEncoder(ensure_ascii=ensure_ascii, allow_nan=False, separators=(",", ":"))

@@ -1,6 +1,4 @@
-"""
-Alerts: what somebody must be told of, once.
-"""
+"""Alerts: what somebody must be told of, once."""
 
 from enum import StrEnum
 
@@ -8,9 +6,7 @@ from attrs import frozen
 
 
 class AlertKind(StrEnum):
-    """
-    What an alert is about.
-    """
+    """What an alert is about."""
 
     SILENCE = "silence"
     """One or more devices fell silent."""
@@ -22,9 +18,7 @@ class AlertKind(StrEnum):
 
 @frozen(kw_only=True)
 class AlertRules:
-    """
-    When an alert is raised; durations in seconds.
-    """
+    """When an alert is raised; durations in seconds."""
 
     window: float = 30.0
     """For how long a silence waits for others, or for its own end, before it is told."""
@@ -42,9 +36,7 @@ class AlertRules:
 
 @frozen(kw_only=True)
 class Alert:
-    """
-    Something that somebody must be told of; moments in wall milliseconds.
-    """
+    """Something that somebody must be told of; moments in wall milliseconds."""
 
     id: int
     kind: AlertKind

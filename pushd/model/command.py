@@ -1,6 +1,4 @@
-"""
-A command: what an operator sends to one device, and what became of it.
-"""
+"""A command: what an operator sends to one device, and what became of it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,9 +23,7 @@ Payload = Mapping[str, Any]
 
 @frozen(kw_only=True)
 class Terms:
-    """
-    What a sender may ask for beside the payload; durations in seconds, ``not_before`` in wall milliseconds.
-    """
+    """What a sender may ask for beside the payload; durations in seconds, ``not_before`` in wall milliseconds."""
 
     ttl: float = DEFAULT_TTL
     delivery: Delivery = Delivery.AT_MOST_ONCE
@@ -38,8 +34,7 @@ class Terms:
     max_attempts: int = DEFAULT_MAX_ATTEMPTS
 
     def check(self) -> None:
-        """
-        Check the bounds.
+        """Check the bounds.
 
         :raises InvalidFields: naming each field that is out of them.
         """
@@ -64,9 +59,7 @@ _BOUNDS = (
 
 @frozen(kw_only=True)
 class Draft:
-    """
-    A command as it is sent, before it is accepted.
-    """
+    """A command as it is sent, before it is accepted."""
 
     id: str
     device: str
@@ -81,9 +74,7 @@ class Draft:
 
 @frozen(kw_only=True)
 class Command:
-    """
-    A command as it is stored; durations in seconds, moments in wall milliseconds.
-    """
+    """A command as it is stored; durations in seconds, moments in wall milliseconds."""
 
     id: str
     device: str
@@ -117,9 +108,7 @@ class Command:
 
 @frozen(kw_only=True)
 class Handed:
-    """
-    What a poll is answered with: a command, and which attempt at it this is.
-    """
+    """What a poll is answered with: a command, and which attempt at it this is."""
 
     command: str
     attempt: int

@@ -1,6 +1,4 @@
-"""
-A device: who polls, whether it may, and whether it is there.
-"""
+"""A device: who polls, whether it may, and whether it is there."""
 
 from enum import StrEnum
 
@@ -8,9 +6,7 @@ from attrs import frozen
 
 
 class Admission(StrEnum):
-    """
-    Whether a device is handed commands.
-    """
+    """Whether a device is handed commands."""
 
     PENDING = "pending"
     APPROVED = "approved"
@@ -18,9 +14,7 @@ class Admission(StrEnum):
 
 
 class PresenceState(StrEnum):
-    """
-    Whether a device is there.
-    """
+    """Whether a device is there."""
 
     NEVER_SEEN = "never_seen"
     ONLINE = "online"
@@ -29,9 +23,7 @@ class PresenceState(StrEnum):
 
 
 class ProofKind(StrEnum):
-    """
-    How a device can prove that it is itself, beside its address.
-    """
+    """How a device can prove that it is itself, beside its address."""
 
     SECRET = "secret"
     API_KEY = "api_key"
@@ -39,9 +31,7 @@ class ProofKind(StrEnum):
 
 @frozen(kw_only=True)
 class Device:
-    """
-    A device as it is stored; durations in seconds, moments in wall milliseconds.
-    """
+    """A device as it is stored; durations in seconds, moments in wall milliseconds."""
 
     id: str
     dialect: str
@@ -63,9 +53,7 @@ class Device:
 
 @frozen(kw_only=True)
 class Proof:
-    """
-    The SHA-256 of a secret or key of a device; ``expires_at`` is wall milliseconds, None for the current one.
-    """
+    """The SHA-256 of a secret or key of a device; ``expires_at`` is wall milliseconds, None for the current one."""
 
     digest: bytes
     device: str
@@ -75,9 +63,7 @@ class Proof:
 
 @frozen(kw_only=True)
 class Sighting:
-    """
-    What a batch writes of a device that spoke; moments in wall milliseconds, ``poll_gap`` in seconds.
-    """
+    """What a batch writes of a device that spoke; moments in wall milliseconds, ``poll_gap`` in seconds."""
 
     device: str
     last_seen_at: int
@@ -87,9 +73,7 @@ class Sighting:
 
 @frozen(kw_only=True)
 class Load:
-    """
-    How many commands of a device wait, and how many are out.
-    """
+    """How many commands of a device wait, and how many are out."""
 
     queue: int = 0
     in_flight: int = 0
@@ -97,9 +81,7 @@ class Load:
 
 @frozen(kw_only=True)
 class Orphan:
-    """
-    A result that settled nothing, kept for an operator to see; ``raw`` is its first 64 KiB.
-    """
+    """A result that settled nothing, kept for an operator to see; ``raw`` is its first 64 KiB."""
 
     id: int
     device: str

@@ -1,6 +1,4 @@
-"""
-What a dialect is, to the rooms that do not speak it.
-"""
+"""What a dialect is, to the rooms that do not speak it."""
 
 from collections.abc import Callable
 
@@ -13,16 +11,13 @@ Joins = Callable[[Payload], bool]
 
 
 def never(_payload: Payload) -> bool:
-    """
-    For a dialect that knows no batches.
-    """
+    """For a dialect that knows no batches."""
     return False
 
 
 @frozen(kw_only=True)
 class Dialect:
-    """
-    One value that a dialect's folder hands to the service; the core and the admin door know only this.
+    """One value that a dialect's folder hands to the service; the core and the admin door know only this.
 
     Durations are in seconds.
     """
@@ -48,7 +43,5 @@ class Dialect:
     """Whether a payload may travel with others, where batches are allowed."""
 
     def device(self, local: str) -> str:
-        """
-        The id of the device that calls itself ``local``.
-        """
+        """The id of the device that calls itself ``local``."""
         return f"{self.name}:{local}"

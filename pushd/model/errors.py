@@ -1,6 +1,4 @@
-"""
-What can go wrong, in our own words; the doors put it into theirs.
-"""
+"""What can go wrong, in our own words; the doors put it into theirs."""
 
 from collections.abc import Iterable
 
@@ -8,25 +6,19 @@ from attrs import frozen
 
 
 class PushdError(Exception):
-    """
-    Something that whoever asked can understand; the message is one sentence for a person.
-    """
+    """Something that whoever asked can understand; the message is one sentence for a person."""
 
 
 @frozen
 class FieldError:
-    """
-    What is wrong with one field: a JSON pointer (RFC 6901) into the body, and the remedy in words.
-    """
+    """What is wrong with one field: a JSON pointer (RFC 6901) into the body, and the remedy in words."""
 
     pointer: str
     detail: str
 
 
 class InvalidFields(PushdError):
-    """
-    One or more fields are unknown, of the wrong type or out of bounds.
-    """
+    """One or more fields are unknown, of the wrong type or out of bounds."""
 
     def __init__(self, errors: Iterable[FieldError]) -> None:
         self.errors = tuple(errors)
@@ -34,125 +26,89 @@ class InvalidFields(PushdError):
 
 
 class InvalidQuery(PushdError):
-    """
-    The query of a request, or its path, cannot be read.
-    """
+    """The query of a request, or its path, cannot be read."""
 
 
 class UnreadableBody(PushdError):
-    """
-    A body is not what its content type, or the call, promises.
-    """
+    """A body is not what its content type, or the call, promises."""
 
 
 class BodyTooLarge(PushdError):
-    """
-    A body exceeds its limit.
-    """
+    """A body exceeds its limit."""
 
 
 class NotAuthenticated(PushdError):
-    """
-    No valid token came with a request.
-    """
+    """No valid token came with a request."""
 
 
 class NotPermitted(PushdError):
-    """
-    Whoever asks is known, or knowingly unknown, and may not.
-    """
+    """Whoever asks is known, or knowingly unknown, and may not."""
 
 
 class UnknownDevice(PushdError):
-    """
-    No device has this id.
-    """
+    """No device has this id."""
 
 
 class UnknownAlert(PushdError):
-    """
-    There is no such alert, or it is no longer kept.
-    """
+    """There is no such alert, or it is no longer kept."""
 
 
 class UnknownCommand(PushdError):
-    """
-    No command has this id.
-    """
+    """No command has this id."""
 
 
 class UnknownWebhook(PushdError):
-    """
-    No webhook has this id.
-    """
+    """No webhook has this id."""
 
 
 class Conflict(PushdError):
-    """
-    The request is fine, but not now; ``kind`` names the case for programs.
-    """
+    """The request is fine, but not now; ``kind`` names the case for programs."""
 
     kind = "conflict"
 
 
 class DeviceKnown(Conflict):
-    """
-    A device with this id is registered already.
-    """
+    """A device with this id is registered already."""
 
     kind = "device-known"
 
 
 class DeviceBlocked(Conflict):
-    """
-    A blocked device is sent nothing.
-    """
+    """A blocked device is sent nothing."""
 
     kind = "device-blocked"
 
 
 class DeviceSignedOff(Conflict):
-    """
-    The device went away on purpose.
-    """
+    """The device went away on purpose."""
 
     kind = "device-signed-off"
 
 
 class QueueFull(Conflict):
-    """
-    As many commands as may wait for this device do.
-    """
+    """As many commands as may wait for this device do."""
 
     kind = "queue-full"
 
 
 class TooManyWebhooks(Conflict):
-    """
-    There are as many webhooks as there may be.
-    """
+    """There are as many webhooks as there may be."""
 
     kind = "too-many-webhooks"
 
 
 class IllegalMove(Conflict):
-    """
-    The command is not in a state from which this can be done.
-    """
+    """The command is not in a state from which this can be done."""
 
     kind = "illegal-move"
 
 
 class KeyReused(PushdError):
-    """
-    An idempotency key came again with another body.
-    """
+    """An idempotency key came again with another body."""
 
 
 class EventsPurged(PushdError):
-    """
-    The feed no longer goes back that far; ``oldest`` is the first that is kept.
-    """
+    """The feed no longer goes back that far; ``oldest`` is the first that is kept."""
 
     def __init__(self, oldest: int | None) -> None:
         self.oldest = oldest
@@ -160,12 +116,8 @@ class EventsPurged(PushdError):
 
 
 class Unavailable(PushdError):
-    """
-    Not now: the store does not answer, or we are about to stop, or too much is being read at once.
-    """
+    """Not now: the store does not answer, or we are about to stop, or too much is being read at once."""
 
 
 class StoreRefused(PushdError):
-    """
-    The database cannot be opened: newer than this program, not a database, or held by another process.
-    """
+    """The database cannot be opened: newer than this program, not a database, or held by another process."""

@@ -1,6 +1,4 @@
-"""
-What happened, as values: the entries of the feed.
-"""
+"""What happened, as values: the entries of the feed."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -12,9 +10,7 @@ from pushd.model.timestamps import to_rfc3339
 
 
 class EventType(StrEnum):
-    """
-    The kinds of change that the feed tells.
-    """
+    """The kinds of change that the feed tells."""
 
     DEVICE_REGISTERED = "device.registered"
     DEVICE_PENDING = "device.pending"
@@ -44,8 +40,7 @@ class EventType(StrEnum):
 
 @frozen(kw_only=True)
 class Event:
-    """
-    One entry of the feed, written in the transaction that made the change.
+    """One entry of the feed, written in the transaction that made the change.
 
     ``seq`` orders the feed; ``at`` is wall milliseconds.
     """
@@ -59,7 +54,5 @@ class Event:
 
 
 def told(event: Event) -> dict[str, Any]:
-    """
-    An event as it is shown, wherever it is; its ``seq`` is opaque.
-    """
+    """An event as it is shown, wherever it is; its ``seq`` is opaque."""
     return asdict(event, recurse=False) | {"seq": str(event.seq), "at": to_rfc3339(event.at)}

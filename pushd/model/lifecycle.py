@@ -1,5 +1,4 @@
-"""
-The life of a command: one table of states, moves and guards.
+"""The life of a command: one table of states, moves and guards.
 
 The store's guarded updates, the page in the docs and the tests are made from :data:`LIFECYCLE`.
 """
@@ -10,9 +9,7 @@ from attrs import frozen
 
 
 class State(StrEnum):
-    """
-    Where a command stands; no state claims more than its evidence.
-    """
+    """Where a command stands; no state claims more than its evidence."""
 
     QUEUED = "queued"  # accepted and durable, waiting for the device
     SENT = "sent"  # claimed for a connection: it may have run
@@ -32,18 +29,14 @@ OUT = frozenset({State.SENT, State.ACKNOWLEDGED})
 
 
 class Delivery(StrEnum):
-    """
-    What the sender allows when delivery is in doubt.
-    """
+    """What the sender allows when delivery is in doubt."""
 
     AT_MOST_ONCE = "at_most_once"
     AT_LEAST_ONCE = "at_least_once"
 
 
 class Move(StrEnum):
-    """
-    What can happen to a command.
-    """
+    """What can happen to a command."""
 
     SEND = "send"  # claimed for a connection, before any byte is written
     UNSEND = "unsend"  # the connection was gone before any byte was written
@@ -60,9 +53,7 @@ class Move(StrEnum):
 
 
 class Guard(StrEnum):
-    """
-    A condition on a command that a rule asks for, beside its state.
-    """
+    """A condition on a command that a rule asks for, beside its state."""
 
     ALWAYS = "always"
     LIVE = "live"  # its time to live is not over
@@ -75,9 +66,7 @@ class Guard(StrEnum):
 
 @frozen
 class Rule:
-    """
-    One line of the table: from ``source``, by ``move``, where ``guard`` holds, to ``target``.
-    """
+    """One line of the table: from ``source``, by ``move``, where ``guard`` holds, to ``target``."""
 
     source: State
     move: Move
@@ -126,7 +115,5 @@ RESENDABLE = frozenset({State.UNKNOWN, State.FAILED, State.EXPIRED, State.CANCEL
 
 
 def rules(move: Move) -> tuple[Rule, ...]:
-    """
-    The lines of the table for ``move``.
-    """
+    """The lines of the table for ``move``."""
     return tuple(rule for rule in LIFECYCLE if rule.move is move)

@@ -1,5 +1,4 @@
-"""
-Time: wall time for what people read, steady time for what we wait for.
+"""Time: wall time for what people read, steady time for what we wait for.
 
 Both are whole milliseconds. Wall time counts from the Unix epoch and steps when somebody sets the clock. Steady time
 counts only while this process served: it neither steps nor runs while we were away, so that no lease or silence is
@@ -25,25 +24,19 @@ MAX_MOMENT = 253402300799999
 
 @frozen
 class Now:
-    """
-    An instant on both clocks, in milliseconds.
-    """
+    """An instant on both clocks, in milliseconds."""
 
     wall: int
     steady: int
 
 
 def milliseconds(seconds: float) -> int:
-    """
-    A duration in seconds as whole milliseconds.
-    """
+    """A duration in seconds as whole milliseconds."""
     return round(seconds * 1000)
 
 
 def to_rfc3339(moment: int) -> str:
-    """
-    Wall milliseconds as RFC 3339 in UTC with milliseconds, ``2026-01-02T03:04:05.678Z``.
-    """
+    """Wall milliseconds as RFC 3339 in UTC with milliseconds, ``2026-01-02T03:04:05.678Z``."""
     second, rest = divmod(moment, 1000)
     return f"{_second(second)}.{rest:03}Z"
 
@@ -54,8 +47,7 @@ def _second(second: int) -> str:
 
 
 def from_rfc3339(text: str) -> int:
-    """
-    RFC 3339 (section 5.6) as wall milliseconds.
+    """RFC 3339 (section 5.6) as wall milliseconds.
 
     :raises ValueError: if it is no time, has no offset from UTC, or lies outside of the years 1 to 9999.
     """

@@ -1,6 +1,4 @@
-"""
-Tokens: who may use the admin port, and for what.
-"""
+"""Tokens: who may use the admin port, and for what."""
 
 from enum import StrEnum
 
@@ -8,9 +6,7 @@ from attrs import frozen
 
 
 class Role(StrEnum):
-    """
-    What a token is good for.
-    """
+    """What a token is good for."""
 
     VIEWER = "viewer"  # reads
     OPERATOR = "operator"  # sends, cancels, resolves, approves, mutes
@@ -20,9 +16,7 @@ class Role(StrEnum):
 
 @frozen(kw_only=True)
 class Token:
-    """
-    A token as it is stored: the SHA-256 of 192 random bits.
-    """
+    """A token as it is stored: the SHA-256 of 192 random bits."""
 
     id: str
     name: str

@@ -1,6 +1,4 @@
-"""
-Ids of commands: UUIDv7 (RFC 9562 section 5.7), monotonic per process (section 6.2, method 1).
-"""
+"""Ids of commands: UUIDv7 (RFC 9562 section 5.7), monotonic per process (section 6.2, method 1)."""
 
 from collections.abc import Callable
 from secrets import randbits
@@ -14,8 +12,7 @@ _RANDOM_BITS = 62
 
 @define(eq=False)
 class IdSource:
-    """
-    Makes ids that ascend, whatever the wall clock does.
+    """Makes ids that ascend, whatever the wall clock does.
 
     ``now`` gives wall milliseconds. The 12 bits after the version are a counter that starts anywhere in its lower half
     each millisecond; when it overflows, or the clock stands or steps back, the timestamp runs ahead of the clock.
@@ -26,18 +23,14 @@ class IdSource:
     _counter: int = field(default=0, init=False)
 
     def after(self, last: str | None) -> None:
-        """
-        Make only ids greater than ``last``, the greatest that an earlier process made.
-        """
+        """Make only ids greater than ``last``, the greatest that an earlier process made."""
         if last is not None:
             number = UUID(last).int
             self._moment = number >> 80
             self._counter = (number >> 64) & 0xFFF
 
     def make(self) -> str:
-        """
-        The next id, in its canonical text.
-        """
+        """The next id, in its canonical text."""
         now, random = self.now(), randbits(_COUNTER_BITS - 1 + _RANDOM_BITS)
         if now > self._moment:
             self._moment, self._counter = now, random >> _RANDOM_BITS

@@ -1,6 +1,4 @@
-"""
-Webhooks: who is told of what happens, how far it got, and each attempt.
-"""
+"""Webhooks: who is told of what happens, how far it got, and each attempt."""
 
 from attrs import frozen
 
@@ -24,8 +22,7 @@ MAX_OLD_SECRETS = 4
 
 @frozen(kw_only=True)
 class Webhook:
-    """
-    A subscription as it is stored; moments in wall milliseconds.
+    """A subscription as it is stored; moments in wall milliseconds.
 
     ``types`` and ``tags`` that are empty mean any. Up to ``cursor``, a ``seq``, all is delivered.
     """
@@ -46,9 +43,7 @@ class Webhook:
 
 @frozen(kw_only=True)
 class Secret:
-    """
-    What messages are signed with, ``whsec_...``; ``expires_at`` is wall milliseconds, None for the current one.
-    """
+    """What messages are signed with, ``whsec_...``; ``expires_at`` is wall milliseconds, None for the current one."""
 
     text: str
     expires_at: int | None = None
@@ -56,8 +51,7 @@ class Secret:
 
 @frozen(kw_only=True)
 class Subscription:
-    """
-    A webhook with what only its courier needs.
+    """A webhook with what only its courier needs.
 
     ``revision`` counts an operator's changes: what a courier says of an earlier one is not taken.
     """
@@ -71,9 +65,7 @@ class Subscription:
 
 @frozen(kw_only=True)
 class Failing:
-    """
-    The event that has failed for longest; moments in wall milliseconds.
-    """
+    """The event that has failed for longest; moments in wall milliseconds."""
 
     seq: int
     since: int
@@ -82,9 +74,7 @@ class Failing:
 
 @frozen(kw_only=True)
 class Progress:
-    """
-    How far a courier got: up to ``cursor`` all is delivered.
-    """
+    """How far a courier got: up to ``cursor`` all is delivered."""
 
     webhook: str
     revision: int
@@ -94,8 +84,7 @@ class Progress:
 
 @frozen(kw_only=True)
 class Attempt:
-    """
-    One try to deliver an event: when it began, in wall milliseconds, how long it took, in milliseconds, and the
+    """One try to deliver an event: when it began, in wall milliseconds, how long it took, in milliseconds, and the
     answer's status and the beginning of its body, or what went wrong.
     """
 
@@ -108,9 +97,7 @@ class Attempt:
 
 @frozen(kw_only=True)
 class Delivery:
-    """
-    An entry of the delivery log.
-    """
+    """An entry of the delivery log."""
 
     id: int
     attempt: Attempt

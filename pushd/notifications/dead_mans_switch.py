@@ -1,6 +1,4 @@
-"""
-The pulse: tells an outside monitor, again and again, that those who would notice a silence are alive themselves.
-"""
+"""The pulse: tells an outside monitor, again and again, that those who would notice a silence are alive themselves."""
 
 from collections.abc import Callable, Mapping
 
@@ -32,16 +30,12 @@ Stuck = Callable[[float], bool]
 
 
 class NoPulse(Exception):
-    """
-    The monitor could not be told.
-    """
+    """The monitor could not be told."""
 
 
 @define(eq=False)
 class Pulse:
-    """
-    Fetches ``url``, which may be a secret, if all parts make progress.
-    """
+    """Fetches ``url``, which may be a secret, if all parts make progress."""
 
     url: str = field(repr=False)
     http: HTTPClient
@@ -52,9 +46,7 @@ class Pulse:
     _log = Logger()
 
     async def beat(self) -> None:
-        """
-        One beat; what goes wrong is logged once, until it changes.
-        """
+        """One beat; what goes wrong is logged once, until it changes."""
         stuck = [name for name, is_stuck in self.parts.items() if is_stuck(STUCK)]
         if stuck:
             self._note(f"withheld, for there is no progress: {', '.join(stuck)}")

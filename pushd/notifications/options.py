@@ -1,5 +1,4 @@
-"""
-What the options about mails and the pulse say.
+"""What the options about mails and the pulse say.
 
 Each reader here raises :exc:`ValueError` in words that say what is wanted.
 """
@@ -20,18 +19,14 @@ _SERVER = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+)):([0-9]{1,5})", re.I 
 
 
 def read_address(text: str) -> str:
-    """
-    The address of a mailbox.
-    """
+    """The address of a mailbox."""
     if not text.isascii() or len(text) > 254 or not _ADDRESS.fullmatch(text):
         raise ValueError(f"{text[:80]!a} is no plain address such as ops@example.org")
     return text
 
 
 def read_server(text: str) -> tuple[str, int]:
-    """
-    A host, or address, and a port; an IPv6 address stands in brackets.
-    """
+    """A host, or address, and a port; an IPv6 address stands in brackets."""
     found = _SERVER.fullmatch(text)
     if found is None or not 0 < int(found[3]) < 65536:
         raise ValueError("HOST:PORT is wanted, mail.example.org:587 say")
@@ -39,18 +34,14 @@ def read_server(text: str) -> tuple[str, int]:
 
 
 def read_tls(value: object) -> Tls:
-    """
-    How the way is secured.
-    """
+    """How the way is secured."""
     if value not in list(Tls):
         raise ValueError(f"one of {', '.join(Tls)} is wanted")
     return Tls(str(value))
 
 
 def read_remind(value: object) -> float:
-    """
-    Hours between reminders; 0 is never.
-    """
+    """Hours between reminders; 0 is never."""
     try:
         hours = float(str(value))
     except ValueError:
@@ -61,9 +52,7 @@ def read_remind(value: object) -> float:
 
 
 def read_url(text: str) -> str:
-    """
-    A URL that can be fetched; it may be a secret, and is not repeated.
-    """
+    """A URL that can be fetched; it may be a secret, and is not repeated."""
     try:
         url = URL.from_text(text)
         good = url.scheme in ("http", "https") and bool(url.host)
@@ -75,9 +64,7 @@ def read_url(text: str) -> str:
 
 
 def is_local(host: str) -> bool:
-    """
-    Whether the way to a host does not leave this machine.
-    """
+    """Whether the way to a host does not leave this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -1,3 +1,1 @@
-"""
-``pushctl``, the operator's command line: a program of its own that speaks the admin API.
-"""
+"""``pushctl``, the operator's command line: a program of its own that speaks the admin API."""

@@ -1,6 +1,4 @@
-"""
-One request to the server and its answer, whatever may happen on the way.
-"""
+"""One request to the server and its answer, whatever may happen on the way."""
 
 import json
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -34,9 +32,7 @@ _LOST = (ResponseFailed, RequestGenerationFailed, RequestTransmissionFailed, Con
 
 @frozen(kw_only=True)
 class Call:
-    """
-    What is asked: a path below the server's URL, and how long the answer may take.
-    """
+    """What is asked: a path below the server's URL, and how long the answer may take."""
 
     method: str = "GET"
     path: Sequence[str]
@@ -48,9 +44,7 @@ class Call:
 
 @define(eq=False)
 class Connection:
-    """
-    Asks one server, by one token.
-    """
+    """Asks one server, by one token."""
 
     _treq: HTTPClient
     _base: DecodedURL
@@ -58,8 +52,7 @@ class Connection:
     clock: IReactorTime
 
     async def ask(self, call: Call) -> Json:
-        """
-        The JSON object that the server answers with.
+        """The JSON object that the server answers with.
 
         :raises ClientError: if there is none, or the server refuses.
         """
@@ -72,16 +65,14 @@ class Connection:
         return answer
 
     async def exchange(self, call: Call) -> tuple[int, bytes]:
-        """
-        The status and the body of the answer, whatever they are.
+        """The status and the body of the answer, whatever they are.
 
         :raises Unreachable: if there is no answer.
         """
         return await self._patiently(self._talk(call), call.patience)
 
     async def stream(self, call: Call, receive: Callable[[bytes], None]) -> None:
-        """
-        Hand on what the server answers with, piece by piece, until its end.
+        """Hand on what the server answers with, piece by piece, until its end.
 
         :raises ClientError: if there is no answer, it breaks off or falls silent, or the server refuses.
         """
@@ -97,9 +88,7 @@ class Connection:
 
     @contextmanager
     def _telling(self, patience: float) -> Iterator[None]:
-        """
-        Say in the operator's words why there is no answer.
-        """
+        """Say in the operator's words why there is no answer."""
         where = f"{self._base.host}:{self._base.port}"
         try:
             yield
@@ -129,9 +118,7 @@ class Connection:
 
 
 def _unwrap(failure: Failure) -> Failure:
-    """
-    A request that was cancelled says so in its own words; say it in everybody's.
-    """
+    """A request that was cancelled says so in its own words; say it in everybody's."""
     reasons = getattr(failure.value, "reasons", None) or [failure]
     if reasons[0].check(defer.CancelledError, ConnectingCancelledError):
         raise defer.CancelledError

@@ -1,6 +1,4 @@
-"""
-What can go wrong between an operator and the server; every message is one line for a person.
-"""
+"""What can go wrong between an operator and the server; every message is one line for a person."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,24 +7,18 @@ from pushd.pushctl.text import printable
 
 
 class ClientError(Exception):
-    """
-    Something that the operator can understand and act on.
-    """
+    """Something that the operator can understand and act on."""
 
     def __str__(self) -> str:
         return printable(super().__str__())
 
 
 class Misconfigured(ClientError):
-    """
-    The URL or the token that was given, or found, cannot be used.
-    """
+    """The URL or the token that was given, or found, cannot be used."""
 
 
 class Unreachable(ClientError):
-    """
-    No answer came; unless it was ``never_sent``, the request may have arrived nevertheless.
-    """
+    """No answer came; unless it was ``never_sent``, the request may have arrived nevertheless."""
 
     def __init__(self, message: str, *, never_sent: bool = False) -> None:
         self.never_sent = never_sent
@@ -34,15 +26,11 @@ class Unreachable(ClientError):
 
 
 class Unintelligible(ClientError):
-    """
-    What answered does not speak the admin API.
-    """
+    """What answered does not speak the admin API."""
 
 
 class Refused(ClientError):
-    """
-    The server understood the request and refuses it.
-    """
+    """The server understood the request and refuses it."""
 
     def __init__(self, status: int, message: str) -> None:
         self.status = status
@@ -50,9 +38,7 @@ class Refused(ClientError):
 
 
 def refusal(status: int, problem: Mapping[str, Any]) -> Refused:
-    """
-    A problem (RFC 9457) as an error that names each field at fault by its pointer.
-    """
+    """A problem (RFC 9457) as an error that names each field at fault by its pointer."""
     fields = list(_fields(problem.get("errors")))
     if fields:
         return Refused(status, "; ".join(fields))

@@ -1,6 +1,4 @@
-"""
-What became of a call of ``pushctl``, as the exit code tells it.
-"""
+"""What became of a call of ``pushctl``, as the exit code tells it."""
 
 from collections.abc import Mapping
 from enum import IntEnum
@@ -8,9 +6,7 @@ from typing import Any
 
 
 class Outcome(IntEnum):
-    """
-    The exit codes; 2 and 130 mean what they mean for other programs of the shell.
-    """
+    """The exit codes; 2 and 130 mean what they mean for other programs of the shell."""
 
     SUCCEEDED = 0
     REFUSED = 1
@@ -24,9 +20,7 @@ class Outcome(IntEnum):
 
     @property
     def meaning(self) -> str:
-        """
-        One line for the help text.
-        """
+        """One line for the help text."""
         return _MEANINGS[self]
 
 
@@ -52,14 +46,10 @@ _ENDED = {
 
 
 def outcome(command: Mapping[str, Any]) -> Outcome:
-    """
-    What the state of a command means for whoever waited for it.
-    """
+    """What the state of a command means for whoever waited for it."""
     return _ENDED.get(str(command.get("state")), Outcome.OPEN)
 
 
 def explained() -> str:
-    """
-    The exit codes as lines of a help text.
-    """
+    """The exit codes as lines of a help text."""
     return "\n".join(f"  {code.value:<3}  {code.meaning}" for code in Outcome)

@@ -1,6 +1,4 @@
-"""
-Waiting for a command before an operator's eyes.
-"""
+"""Waiting for a command before an operator's eyes."""
 
 import sys
 
@@ -18,9 +16,7 @@ LIVELY_ROUND = 5.0
 
 
 async def settle(client: AdminClient, command: Json, limit: float, *, as_json: bool) -> Outcome:
-    """
-    Wait for a command to end, ``limit`` seconds at most, and say what became of it.
-    """
+    """Wait for a command to end, ``limit`` seconds at most, and say what became of it."""
     command = await _patiently(client, command, limit, as_json=as_json)
     if as_json:
         tell_json(command)

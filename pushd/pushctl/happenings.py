@@ -1,6 +1,4 @@
-"""
-Happenings: what an event or an alert says, in words.
-"""
+"""Happenings: what an event or an alert says, in words."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,9 +10,7 @@ SHOWN = 3
 
 
 def about(alert: Json) -> str:
-    """
-    Whom an alert is about: the first few devices, and how many more there are.
-    """
+    """Whom an alert is about: the first few devices, and how many more there are."""
     devices = alert.get("devices") or []
     named = ", ".join(map(str, devices[:SHOWN])) or words(alert.get("webhook"))
     count = alert.get("count") or len(devices)
@@ -24,9 +20,7 @@ def about(alert: Json) -> str:
 
 
 def saying(event: Json) -> list[str]:
-    """
-    Whom an event concerns and what it says of them, in pieces; of types that we have no words for, its data.
-    """
+    """Whom an event concerns and what it says of them, in pieces; of types that we have no words for, its data."""
     kind, data = str(event.get("type")), event.get("data")
     if not isinstance(data, dict):
         data = {}

@@ -1,6 +1,4 @@
-"""
-``pushctl``: the commands under one name.
-"""
+"""``pushctl``: the commands under one name."""
 
 from pathlib import Path
 
@@ -43,8 +41,7 @@ Example, beside a server that was started in this directory:
 @click.version_option(__version__, prog_name="pushctl")
 @click.pass_context
 def cli(context: click.Context, url: str, token: str | None, data_dir: Path) -> None:
-    """
-    See, approve and command the devices of a pushd server.
+    """See, approve and command the devices of a pushd server.
 
     The options of this page also come from the environment: PUSHD_URL, PUSHD_TOKEN, PUSHD_DATA_DIR.
     """
@@ -57,7 +54,5 @@ for _command in (devices, approve, send, show, explain, cancel, resolve, resend,
 
 
 def main() -> None:
-    """
-    The entry point of the console script.
-    """
+    """The entry point of the console script."""
     cli()

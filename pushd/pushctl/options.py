@@ -1,6 +1,4 @@
-"""
-Kinds of words that options of several commands take.
-"""
+"""Kinds of words that options of several commands take."""
 
 import math
 from collections.abc import Callable
@@ -16,9 +14,7 @@ _UNTIL_ENDED = "until it ends"
 
 
 def seconds(text: str) -> float:
-    """
-    A duration as the operator wrote it; whole seconds stay whole.
-    """
+    """A duration as the operator wrote it; whole seconds stay whole."""
     try:
         number = float(text)
     except ValueError:
@@ -33,9 +29,7 @@ def _wait(text: str) -> float:
 
 
 def wait_option(command: _Command) -> _Command:
-    """
-    ``--wait`` with or without a number of seconds.
-    """
+    """``--wait`` with or without a number of seconds."""
     return click.option(
         "--wait",
         type=_wait,
@@ -47,16 +41,12 @@ def wait_option(command: _Command) -> _Command:
 
 
 def verbatim(*paragraphs: str) -> str:
-    """
-    Paragraphs of a help text whose lines stay as they are.
-    """
+    """Paragraphs of a help text whose lines stay as they are."""
     return "\n\n".join(f"\b\n{paragraph}" for paragraph in paragraphs)
 
 
 def several(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
-    """
-    Some options under one name; they are listed in this order.
-    """
+    """Some options under one name; they are listed in this order."""
 
     def decorate(command: _Command) -> _Command:
         for option in reversed(options):

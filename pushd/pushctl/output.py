@@ -1,6 +1,4 @@
-"""
-What an operator sees: tables, one command, one event, and the progress of a wait.
-"""
+"""What an operator sees: tables, one command, one event, and the progress of a wait."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -45,16 +43,12 @@ _TIMES = "created_at not_before expires_at sent_at acknowledged_at finished_at".
 
 
 def styled(value: object) -> Text:
-    """
-    A field in the colour that its value has everywhere.
-    """
+    """A field in the colour that its value has everywhere."""
     return Text(words(value), style=_STYLES.get(str(value), ""))
 
 
 def plain_table(*columns: str) -> Table:
-    """
-    A table without lines, so that it can be cut and searched by other programs.
-    """
+    """A table without lines, so that it can be cut and searched by other programs."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):
         table.add_column(column, no_wrap=index == 0, overflow="fold")
@@ -62,16 +56,12 @@ def plain_table(*columns: str) -> Table:
 
 
 def draw(table: Table) -> None:
-    """
-    Show a table on standard output.
-    """
+    """Show a table on standard output."""
     Console(width=None if sys.stdout.isatty() else _WIDE).print(table)
 
 
 def draw_devices(devices: Iterable[Json], now: float) -> None:
-    """
-    Show devices, one in a line; ``now`` is seconds since the epoch.
-    """
+    """Show devices, one in a line; ``now`` is seconds since the epoch."""
     table = plain_table(
         "id", "name", "admission", "presence", "polling", "poll gap", "queue", "in flight", "last seen", "proof"
     )
@@ -99,9 +89,7 @@ def _device_row(device: Json, now: float) -> Iterator[Text]:
 
 
 def draw_command(command: Json) -> None:
-    """
-    Show everything about one command.
-    """
+    """Show everything about one command."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -116,17 +104,13 @@ def draw_command(command: Json) -> None:
 
 
 def tell_accepted(command: Json) -> None:
-    """
-    Say that a command was accepted and nothing more.
-    """
+    """Say that a command was accepted and nothing more."""
     expires = local_time(command.get("expires_at"))
     click.echo(f"{words(command['id'])} {words(command['state'])}; if it is not sent by {expires}, it never is")
 
 
 def tell_outcome(command: Json) -> None:
-    """
-    Say what became of a command, and what the device said.
-    """
+    """Say what became of a command, and what the device said."""
     under_way = under_way_ms(command)
     sent = "" if under_way is None else f", on its way after {under_way} ms"
     error = f": {words(command['error'])}" if command.get("error") else ""
@@ -136,24 +120,18 @@ def tell_outcome(command: Json) -> None:
 
 
 def tell_event(event: Json) -> None:
-    """
-    Show one entry of the feed in a line.
-    """
+    """Show one entry of the feed in a line."""
     click.echo("  ".join([local_time(event.get("at")), words(event.get("type")), *saying(event)]))
 
 
 def tell_json(value: object) -> None:
-    """
-    Show JSON in one line, for programs.
-    """
+    """Show JSON in one line, for programs."""
     click.echo(compact(value))
 
 
 @contextmanager
 def progress(*, seen: bool) -> Iterator[Callable[[Json], None]]:
-    """
-    While a wait lasts, something to tell how the command stands; nothing shows if nobody would see it.
-    """
+    """While a wait lasts, something to tell how the command stands; nothing shows if nobody would see it."""
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not seen) as bar:
         task = bar.add_task("waiting", total=None)

@@ -1,6 +1,4 @@
-"""
-Where the server is, and the token that it knows us by.
-"""
+"""Where the server is, and the token that it knows us by."""
 
 from pathlib import Path
 
@@ -18,17 +16,14 @@ TOKEN_FILE = "admin.token"
 
 @frozen(kw_only=True)
 class Target:
-    """
-    A server and a way to be let in; the token never shows.
-    """
+    """A server and a way to be let in; the token never shows."""
 
     url: DecodedURL
     token: str = field(repr=False)
 
 
 def find_target(url: str, token: str | None, data_dir: Path) -> Target:
-    """
-    The target that the operator's words describe; without a token, the one that the server left in ``data_dir``.
+    """The target that the operator's words describe; without a token, the one that the server left in ``data_dir``.
 
     :raises Misconfigured: if the URL or the token cannot be used, or there is no token.
     """

@@ -1,6 +1,4 @@
-"""
-What every command of ``pushctl`` does around its own work: find the server, ask, complain, tell the outcome.
-"""
+"""What every command of ``pushctl`` does around its own work: find the server, ask, complain, tell the outcome."""
 
 import os
 import sys
@@ -34,9 +32,7 @@ Work = Callable[[AdminClient], Coroutine[Deferred[Any], Any, Outcome]]
 
 @frozen(kw_only=True)
 class Session:
-    """
-    One call of ``pushctl``: which server, and what runs the work.
-    """
+    """One call of ``pushctl``: which server, and what runs the work."""
 
     url: str
     token: str | None = field(repr=False)
@@ -44,9 +40,7 @@ class Session:
     run: Callable[[Program], None]
 
     def perform(self, work: Work) -> None:
-        """
-        Do the work, and end the program with its outcome as the exit code.
-        """
+        """Do the work, and end the program with its outcome as the exit code."""
 
         async def program(http: HTTPClient, clock: IReactorTime) -> None:
             try:
@@ -68,16 +62,12 @@ class Session:
 
 
 def complain(message: str) -> None:
-    """
-    Tell the operator what is wrong, where it does not mix with what was asked for.
-    """
+    """Tell the operator what is wrong, where it does not mix with what was asked for."""
     click.echo(f"pushctl: {message}", err=True)
 
 
 def run_on_reactor(program: Program) -> NoReturn:
-    """
-    Run the program over the network; a signal cancels what it waits for.
-    """
+    """Run the program over the network; a signal cancels what it waits for."""
 
     def main(reactor: Any) -> Deferred[None]:
         agent = Agent(reactor, connectTimeout=CONNECT_TIMEOUT, pool=HTTPConnectionPool(reactor))
@@ -89,7 +79,5 @@ def run_on_reactor(program: Program) -> NoReturn:
 
 
 def _forget_stdout() -> None:
-    """
-    Whoever read our output has left; without this the interpreter would complain once more as it ends.
-    """
+    """Whoever read our output has left; without this the interpreter would complain once more as it ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

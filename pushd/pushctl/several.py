@@ -1,6 +1,4 @@
-"""
-The same for each of several things.
-"""
+"""The same for each of several things."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -21,9 +19,7 @@ Ask = Callable[[AdminClient, str], Coroutine[Deferred[Any], Any, Json]]
 
 
 def perform_each(session: Session, ids: Sequence[str], ask: Ask, say: Callable[[Json], str], *, as_json: bool) -> None:
-    """
-    Ask for each of them, tell what became of it, and go on where the server refuses; the worst outcome counts.
-    """
+    """Ask for each of them, tell what became of it, and go on where the server refuses; the worst outcome counts."""
 
     async def one(client: AdminClient, ident: str) -> Outcome:
         try:

@@ -1,6 +1,4 @@
-"""
-Reading server-sent events (WHATWG HTML, "Server-sent events") as they arrive.
-"""
+"""Reading server-sent events (WHATWG HTML, "Server-sent events") as they arrive."""
 
 from collections.abc import Callable, Iterator
 
@@ -25,9 +23,7 @@ SILENCE = 45.0
 
 @frozen(kw_only=True)
 class Message:
-    """
-    What a stream told: where it is, and an event's data unless there is none.
-    """
+    """What a stream told: where it is, and an event's data unless there is none."""
 
     id: str
     data: str
@@ -35,9 +31,7 @@ class Message:
 
 @define(eq=False)
 class Messages:
-    """
-    Makes messages of bytes that are cut anywhere.
-    """
+    """Makes messages of bytes that are cut anywhere."""
 
     longest: int = LONGEST
     _line: bytearray = field(factory=bytearray, init=False)
@@ -47,8 +41,7 @@ class Messages:
     _size: int = field(default=0, init=False)
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """
-        The messages that are complete with these bytes.
+        """The messages that are complete with these bytes.
 
         :raises Unintelligible: if there is no end of one.
         """
@@ -84,9 +77,7 @@ class Messages:
 
 @define(eq=False)
 class _Body(Protocol):
-    """
-    The body of an answer; ends with ``done``.
-    """
+    """The body of an answer; ends with ``done``."""
 
     receive: Callable[[bytes], None]
     clock: IReactorTime
@@ -98,9 +89,7 @@ class _Body(Protocol):
         self._late = self.clock.callLater(SILENCE, self._fail, defer.TimeoutError())
 
     def dataReceived(self, data: bytes) -> None:
-        """
-        A piece of it is here.
-        """
+        """A piece of it is here."""
         if self.done.called:
             return
         self._late.reset(SILENCE)
@@ -110,9 +99,7 @@ class _Body(Protocol):
             self._fail(error)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """
-        All of it is here, or no more will come.
-        """
+        """All of it is here, or no more will come."""
         if self.done.called:
             return
         self._late.cancel()
@@ -131,8 +118,7 @@ class _Body(Protocol):
 
 
 def deliver(response: IResponse, receive: Callable[[bytes], None], clock: IReactorTime) -> Deferred[None]:
-    """
-    Hand on the body of an answer piece by piece; fires at its end. Cancelling it hangs up.
+    """Hand on the body of an answer piece by piece; fires at its end. Cancelling it hangs up.
 
     It fails with :exc:`twisted.internet.defer.TimeoutError` if the server falls silent, or with what ``receive``
     raises.

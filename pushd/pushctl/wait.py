@@ -1,6 +1,4 @@
-"""
-Waiting for a command to end.
-"""
+"""Waiting for a command to end."""
 
 import math
 from collections.abc import Callable
@@ -27,8 +25,7 @@ async def until_ended(
     tell: Callable[[Json], None],
     round_length: float = ROUND,
 ) -> Json:
-    """
-    The command once it has ended, or as it stands after ``limit`` seconds.
+    """The command once it has ended, or as it stands after ``limit`` seconds.
 
     ``tell`` is told how it stands after each round, of ``round_length`` seconds.
     """

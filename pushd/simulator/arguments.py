@@ -1,6 +1,4 @@
-"""
-What stands behind an option of the command line: text to values, or a ValueError in words for whoever wrote it.
-"""
+"""What stands behind an option of the command line: text to values, or a ValueError in words for whoever wrote it."""
 
 from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
@@ -24,9 +22,7 @@ _CANONICAL: Mapping[str, Callable[[str], str]] = {
 
 @frozen
 class DeviceId:
-    """
-    A device by name: its dialect, and what it calls itself there.
-    """
+    """A device by name: its dialect, and what it calls itself there."""
 
     dialect: str
     local: str
@@ -36,9 +32,7 @@ class DeviceId:
 
 
 def read_device(text: str, separator: str) -> DeviceId:
-    """
-    A device as its dialect writes it: ``controlid=4408801109440101``, or with a colon, as ``separator`` says.
-    """
+    """A device as its dialect writes it: ``controlid=4408801109440101``, or with a colon, as ``separator`` says."""
     dialect, found, local = text.partition(separator)
     if not found or dialect not in _CANONICAL:
         raise ValueError(f"{text!r} does not begin with {' or '.join(name + separator for name in _CANONICAL)}")
@@ -49,9 +43,7 @@ def read_device(text: str, separator: str) -> DeviceId:
 
 
 def read_url(text: str) -> DecodedURL:
-    """
-    The address of a server.
-    """
+    """The address of a server."""
     try:
         url = DecodedURL.from_text(text)
     except (URLParseError, ValueError):
@@ -62,25 +54,19 @@ def read_url(text: str) -> DecodedURL:
 
 
 def read_path(text: str) -> tuple[str, ...]:
-    """
-    The segments of a path.
-    """
+    """The segments of a path."""
     return tuple(segment for segment in text.split("/") if segment)
 
 
 def read_number(text: str) -> int:
-    """
-    How many devices.
-    """
+    """How many devices."""
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(_MOST)) and int(text) <= _MOST):
         raise ValueError(f"{text!r} is no whole number from 0 to {_MOST}")
     return int(text)
 
 
 def read_seed(text: str) -> int:
-    """
-    Any whole number.
-    """
+    """Any whole number."""
     try:
         return int(text)
     except ValueError:
@@ -88,9 +74,7 @@ def read_seed(text: str) -> int:
 
 
 def read_seconds(text: str) -> float:
-    """
-    A duration, which may be none at all.
-    """
+    """A duration, which may be none at all."""
     try:
         seconds = float(text)
     except ValueError:
@@ -101,9 +85,7 @@ def read_seconds(text: str) -> float:
 
 
 def read_pause(text: str) -> float:
-    """
-    A duration that is one: a device that waited for nothing would never come to rest.
-    """
+    """A duration that is one: a device that waited for nothing would never come to rest."""
     seconds = read_seconds(text)
     if seconds <= 0:
         raise ValueError("must be more than 0 seconds")
@@ -111,9 +93,7 @@ def read_pause(text: str) -> float:
 
 
 def read_writable(text: str) -> Path:
-    """
-    A file that can be appended to; it is made if need be.
-    """
+    """A file that can be appended to; it is made if need be."""
     path = Path(text).absolute()
     try:
         path.open("a").close()
@@ -123,9 +103,7 @@ def read_writable(text: str) -> Path:
 
 
 def read_secrets(texts: Iterable[str], devices: Iterable[DeviceId]) -> dict[str, str]:
-    """
-    Secrets by device, each given as ``DIALECT:ID=SECRET``; a device that is not there cannot have one.
-    """
+    """Secrets by device, each given as ``DIALECT:ID=SECRET``; a device that is not there cannot have one."""
     known, secrets = {str(device) for device in devices}, {}
     for text in texts:
         name, _, secret = text.partition("=")

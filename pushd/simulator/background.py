@@ -1,6 +1,4 @@
-"""
-Work that nobody waits for, and that may take its time.
-"""
+"""Work that nobody waits for, and that may take its time."""
 
 from collections.abc import Coroutine
 from typing import Any
@@ -14,8 +12,8 @@ _log = Logger()
 
 
 def in_background(work: Coroutine[Any, Any, None]) -> Deferred[None]:
-    """
-    Begin ``work`` at once; cancelling the result gives it up, and an exception that it lets out is a bug, and logged.
+    """Begin ``work`` at once; cancelling the result gives it up, and an exception that it lets out is a bug, and
+    logged.
     """
     return Deferred.fromCoroutine(work).addErrback(
         lambda failure: _log.failure("A simulated device has a bug", failure)
@@ -23,8 +21,6 @@ def in_background(work: Coroutine[Any, Any, None]) -> Deferred[None]:
 
 
 async def pause(clock: IReactorTime, seconds: float) -> None:
-    """
-    Wait for so long; for 0 seconds, not even a turn of the reactor.
-    """
+    """Wait for so long; for 0 seconds, not even a turn of the reactor."""
     if seconds:
         await deferLater(clock, seconds)

@@ -1,6 +1,4 @@
-"""
-The casting: which device takes part in which mood, the same for the same seed.
-"""
+"""The casting: which device takes part in which mood, the same for the same seed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,17 +15,14 @@ from pushd.simulator.servereye.device import DIALECT as SERVEREYE
 
 @frozen(kw_only=True)
 class Part:
-    """
-    A mood and its devices, each with the seconds by which its returns are late.
-    """
+    """A mood and its devices, each with the seconds by which its returns are late."""
 
     mood: Mood
     lags: Mapping[str, float]
 
 
 def cast(plan: Plan) -> tuple[Part, ...]:
-    """
-    The moods of a plan with their devices: first those that name some, then those that take any.
+    """The moods of a plan with their devices: first those that name some, then those that take any.
 
     :raises ValueError: in words for whoever wrote the moods.
     """
@@ -42,8 +37,7 @@ def cast(plan: Plan) -> tuple[Part, ...]:
 
 
 def check_moods(plan: Plan) -> None:
-    """
-    Whether the plan's moods can be played.
+    """Whether the plan's moods can be played.
 
     :raises ValueError: in words for whoever wrote them.
     """
@@ -54,9 +48,7 @@ def check_moods(plan: Plan) -> None:
 
 
 def programme(plan: Plan) -> Iterator[dict[str, Any]]:
-    """
-    What will become of each device, in the order of their places.
-    """
+    """What will become of each device, in the order of their places."""
     parts = {device: part for part in cast(plan) for device in part.lags}
     for place, device in enumerate(map(str, plan.devices), 1):
         site = plan.site(place)

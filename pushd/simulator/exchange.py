@@ -1,6 +1,4 @@
-"""
-The exchange: gives each device connections of its own, which it can close when it falls silent.
-"""
+"""The exchange: gives each device connections of its own, which it can close when it falls silent."""
 
 from typing import Any
 
@@ -26,16 +24,14 @@ _KEPT = 4
 
 @frozen
 class Exchange:
-    """
-    Makes lines; ``reactor`` must also be able to connect.
-    """
+    """Makes lines; ``reactor`` must also be able to connect."""
 
     reactor: Any
     _tls: IPolicyForHTTPS = field(factory=BrowserLikePolicyForHTTPS, init=False)
 
     def line(self, root: DecodedURL, source: str | None) -> Line:
-        """
-        A line to the server at ``root``, from the address ``source`` or, with None, from whichever the system takes.
+        """A line to the server at ``root``, from the address ``source`` or, with None, from whichever the system
+        takes.
         """
         pool = HTTPConnectionPool(self.reactor)
         pool.maxPersistentPerHost = _KEPT
@@ -66,9 +62,7 @@ class _Way:
 @implementer(IStreamClientEndpoint)
 @frozen
 class _Quiet:
-    """
-    Connects without a line in the log for each connection.
-    """
+    """Connects without a line in the log for each connection."""
 
     endpoint: IStreamClientEndpoint
 

@@ -1,6 +1,4 @@
-"""
-What goes wrong at a simulated device: asked at named points, answered by dice that a seed can repeat.
-"""
+"""What goes wrong at a simulated device: asked at named points, answered by dice that a seed can repeat."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -19,9 +17,7 @@ _DELAY = (0.2, 2.0)
 
 
 class Fault(StrEnum):
-    """
-    A way to misbehave, by the point at which a device asks whether it does.
-    """
+    """A way to misbehave, by the point at which a device asks whether it does."""
 
     DROP_ANSWER = "drop-answer"  # the connection is cut before the answer to a poll was read
     LOSE_ANSWER = "lose-answer"  # the answer to a poll was read, and is lost before anything comes of it
@@ -37,15 +33,12 @@ class Fault(StrEnum):
 
 
 def dice(seed: int, what: str) -> Random:
-    """
-    Chance that takes the same course whenever it is made from the same seed for the same thing.
-    """
+    """Chance that takes the same course whenever it is made from the same seed for the same thing."""
     return Random(f"{seed} {what}")  # noqa: S311  # not for secrets: it has to be repeatable
 
 
 def read_odds(text: str) -> dict[Fault, float]:
-    """
-    A comma list of faults, each with its probability or without: ``slow,drop-answer=0.5``.
+    """A comma list of faults, each with its probability or without: ``slow,drop-answer=0.5``.
 
     :raises ValueError: in words for whoever wrote the list.
     """
@@ -72,9 +65,7 @@ def _probability(text: str) -> float:
 
 @frozen(kw_only=True)
 class Faults:
-    """
-    The odds at which each fault strikes one device, and the dice that decide.
-    """
+    """The odds at which each fault strikes one device, and the dice that decide."""
 
     odds: Mapping[Fault, float] = field(factory=dict)
     chance: Random = field(factory=lambda: dice(0, "faults"))
@@ -82,26 +73,18 @@ class Faults:
     """Seconds by which slow work lasts longer: the least, and the most."""
 
     def strikes(self, fault: Fault) -> bool:
-        """
-        Whether ``fault`` happens this time.
-        """
+        """Whether ``fault`` happens this time."""
         odds = self.odds.get(fault, 0.0)
         return odds > 0 and self.chance.random() < odds
 
     def patience(self, seconds: float) -> float:
-        """
-        How long a device that would wait for ``seconds`` does wait.
-        """
+        """How long a device that would wait for ``seconds`` does wait."""
         return seconds * self.chance.uniform(0.05, 0.5) if self.strikes(Fault.EARLY_HANGUP) else seconds
 
     def duration(self, seconds: float) -> float:
-        """
-        How long work that should take ``seconds`` does take.
-        """
+        """How long work that should take ``seconds`` does take."""
         return seconds + self.chance.uniform(*self.slowness) if self.strikes(Fault.SLOW) else seconds
 
     def delay(self, fault: Fault) -> float:
-        """
-        For how many seconds what ``fault`` makes late is held back; 0 if it is not late this time.
-        """
+        """For how many seconds what ``fault`` makes late is held back; 0 if it is not late this time."""
         return self.chance.uniform(*_DELAY) if self.strikes(fault) else 0.0

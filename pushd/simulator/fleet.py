@@ -1,6 +1,4 @@
-"""
-The fleet: all simulated devices, as one service that starts them and lets them go.
-"""
+"""The fleet: all simulated devices, as one service that starts them and lets them go."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,8 +18,8 @@ _log = Logger()
 
 
 class Fleet(Service):
-    """
-    Starts the devices with the process, ``ramp`` seconds from the first to the last, and stops them before it ends.
+    """Starts the devices with the process, ``ramp`` seconds from the first to the last, and stops them before it
+    ends.
     """
 
     def __init__(
@@ -41,9 +39,6 @@ class Fleet(Service):
         self._starting: Deferred[None] | None = None
 
     def startService(self) -> None:
-        """
-        See :meth:`twisted.application.service.IService.startService`.
-        """
         super().startService()
         self._journal.open()
         self._check_files()
@@ -52,9 +47,7 @@ class Fleet(Service):
             performance.begin()
 
     def stopService(self) -> Deferred[None]:
-        """
-        Let every device go; a server that does not answer costs two seconds for each fifty containers.
-        """
+        """Let every device go; a server that does not answer costs two seconds for each fifty containers."""
         super().stopService()
         return Deferred.fromCoroutine(self._stop())
 

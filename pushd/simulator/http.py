@@ -1,6 +1,4 @@
-"""
-A simulated device's own line to the server: one question, one answer, and only so much patience.
-"""
+"""A simulated device's own line to the server: one question, one answer, and only so much patience."""
 
 from collections.abc import Mapping
 from typing import NoReturn
@@ -41,21 +39,17 @@ _JSON = Headers({"Content-Type": ["application/json"]})
 
 
 class NoAnswer(Exception):
-    """
-    The server did not answer, or not with 200; the message says why in a few words.
-    """
+    """The server did not answer, or not with 200; the message says why in a few words."""
 
 
 class HungUp(NoAnswer):
-    """
-    We did not wait for the answer: whoever asked knows why.
-    """
+    """We did not wait for the answer: whoever asked knows why."""
 
 
 @frozen(kw_only=True)
 class Reading:
-    """
-    How an answer is read: not before ``late`` seconds after it began, or not at all where the connection is ``cut``.
+    """How an answer is read: not before ``late`` seconds after it began, or not at all where the connection is
+    ``cut``.
     """
 
     late: float = 0.0
@@ -67,9 +61,7 @@ AT_ONCE = Reading()
 
 @frozen(kw_only=True)
 class Line:
-    """
-    What asks the server at ``root`` on behalf of one device.
-    """
+    """What asks the server at ``root`` on behalf of one device."""
 
     treq: HTTPClient
     clock: IReactorTime
@@ -78,14 +70,13 @@ class Line:
     """The connections that are kept between questions."""
 
     def hang_up(self) -> Deferred[None]:
-        """
-        Close what is kept open; fires when it is closed. A question that is asked right now is its asker's to cancel.
+        """Close what is kept open; fires when it is closed. A question that is asked right now is its asker's to
+        cancel.
         """
         return succeed(None) if self.kept is None else self.kept.closeCachedConnections()
 
     async def get(self, *path: str, query: Mapping[str, str], patience: float, reading: Reading = AT_ONCE) -> bytes:
-        """
-        What the server answers with 200 within ``patience`` seconds.
+        """What the server answers with 200 within ``patience`` seconds.
 
         :raises NoAnswer: if it does not, or we do not read it.
         """
@@ -94,8 +85,7 @@ class Line:
     async def post(
         self, *path: str, query: Mapping[str, str], patience: float, body: bytes = b"", reading: Reading = AT_ONCE
     ) -> bytes:
-        """
-        The same, having told the server ``body``, which is JSON or empty.
+        """The same, having told the server ``body``, which is JSON or empty.
 
         :raises NoAnswer: if it does not, or we do not read it.
         """
@@ -141,8 +131,8 @@ class Line:
 
 
 class _Body(Protocol):
-    """
-    Collects the body of an answer; cancelling ``whole`` closes the connection, which Agent's own reader cannot do.
+    """Collects the body of an answer; cancelling ``whole`` closes the connection, which Agent's own reader
+    cannot do.
     """
 
     def __init__(self) -> None:
@@ -180,9 +170,7 @@ def _gave_up(_outcome: object, patience: float) -> NoReturn:
 
 
 def _no_answer(error: Exception) -> NoAnswer:
-    """
-    The first of the failures that Agent collects, in its own words.
-    """
+    """The first of the failures that Agent collects, in its own words."""
     reasons = getattr(error, "reasons", None)
     cause = reasons[0].value if reasons else error
     return HungUp("hung up") if isinstance(cause, CancelledError) else NoAnswer(str(cause) or type(cause).__name__)

@@ -1,6 +1,4 @@
-"""
-What devices complain of: a line now and then, however many complain at once.
-"""
+"""What devices complain of: a line now and then, however many complain at once."""
 
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
@@ -13,8 +11,8 @@ _log = Logger()
 
 @define(eq=False, kw_only=True)
 class Complaints:
-    """
-    Logs the first complaint, then one in ``every`` so many seconds, with the number of those that were not logged.
+    """Logs the first complaint, then one in ``every`` so many seconds, with the number of those that were not
+    logged.
     """
 
     clock: IReactorTime
@@ -23,8 +21,8 @@ class Complaints:
     _others: int = field(default=0, init=False)
 
     def hear(self, device: str, what: str, problem: Exception) -> None:
-        """
-        Log, or count, that a device had no answer to its poll or the like; that we hung up ourselves is no complaint.
+        """Log, or count, that a device had no answer to its poll or the like; that we hung up ourselves is no
+        complaint.
         """
         if isinstance(problem, HungUp):
             return

@@ -1,6 +1,4 @@
-"""
-The plan: what was said on the command line.
-"""
+"""The plan: what was said on the command line."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,9 +16,7 @@ from pushd.simulator.servereye.device import DIALECT as SERVEREYE
 
 @frozen(kw_only=True)
 class Plan:
-    """
-    Which devices there are, how they behave, and where their server is; durations are in seconds.
-    """
+    """Which devices there are, how they behave, and where their server is; durations are in seconds."""
 
     server: DecodedURL
     controlid: Sequence[str] = ()
@@ -45,22 +41,17 @@ class Plan:
 
     @property
     def devices(self) -> tuple[DeviceId, ...]:
-        """
-        All devices; a device's place is counted from 1.
-        """
+        """All devices; a device's place is counted from 1."""
         readers = (DeviceId(CONTROLID, number) for number in self.controlid)
         return (*readers, *(DeviceId(SERVEREYE, container) for container in self.servereye))
 
     def site(self, place: int) -> int | None:
-        """
-        The site of the device at this place, if there are sites.
-        """
+        """The site of the device at this place, if there are sites."""
         return sites.of(place, len(self.controlid) + len(self.servereye), self.sites) if self.sites else None
 
 
 def check_sites(plan: Plan) -> None:
-    """
-    Whether there can be as many sites as the plan has.
+    """Whether there can be as many sites as the plan has.
 
     :raises ValueError: in words for whoever wrote it.
     """

@@ -1,6 +1,4 @@
-"""
-The performance of a mood: tells its devices to vanish, to sign off and to come back, when it is time.
-"""
+"""The performance of a mood: tells its devices to vanish, to sign off and to come back, when it is time."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,9 +19,7 @@ _log = Logger()
 
 @define(eq=False, kw_only=True)
 class Performance:
-    """
-    One mood, played by its devices, which know nothing of it.
-    """
+    """One mood, played by its devices, which know nothing of it."""
 
     part: Part
     devices: Mapping[str, Device]
@@ -34,16 +30,12 @@ class Performance:
     """Phases that the log has a line of: whoever is the first to go or come announces all."""
 
     def begin(self) -> None:
-        """
-        Count the mood's seconds from now.
-        """
+        """Count the mood's seconds from now."""
         began = self.clock.seconds()
         self._playing = [in_background(self._play(device, began)) for device in self.part.lags]
 
     def end(self) -> None:
-        """
-        Leave every device as it is.
-        """
+        """Leave every device as it is."""
         for playing in self._playing:
             playing.cancel()
 

@@ -1,6 +1,4 @@
-"""
-Moods: for how long and when devices are away, as one option says it: ``silent=300@20+60``.
-"""
+"""Moods: for how long and when devices are away, as one option says it: ``silent=300@20+60``."""
 
 import re
 from collections.abc import Iterator
@@ -30,9 +28,7 @@ _WHO = re.compile(
 
 
 class Temper(StrEnum):
-    """
-    A way to be away.
-    """
+    """A way to be away."""
 
     SILENT = "silent"  # gone without a word, and back later
     SIGNED_OFF = "signed-off"  # the same, with a goodbye; only a container can
@@ -40,9 +36,7 @@ class Temper(StrEnum):
 
 
 class Change(StrEnum):
-    """
-    What becomes of a device, in the words of the journal.
-    """
+    """What becomes of a device, in the words of the journal."""
 
     SILENT = "fell-silent"
     SIGNED_OFF = "signed-off"
@@ -51,18 +45,14 @@ class Change(StrEnum):
 
 @frozen
 class Some:
-    """
-    So many devices, whichever the seed picks.
-    """
+    """So many devices, whichever the seed picks."""
 
     count: int
 
 
 @frozen
 class Row:
-    """
-    The devices from this place to that, counted from 1.
-    """
+    """The devices from this place to that, counted from 1."""
 
     first: int
     last: int
@@ -70,9 +60,7 @@ class Row:
 
 @frozen
 class Site:
-    """
-    The devices behind one address, counted from 1.
-    """
+    """The devices behind one address, counted from 1."""
 
     number: int
 
@@ -83,9 +71,7 @@ Who = Some | Row | Site
 
 @frozen(kw_only=True)
 class Phase:
-    """
-    What becomes of all devices of a mood, ``after`` so many seconds.
-    """
+    """What becomes of all devices of a mood, ``after`` so many seconds."""
 
     after: float
     change: Change
@@ -93,8 +79,7 @@ class Phase:
 
 @frozen(kw_only=True)
 class Mood:
-    """
-    Who is away, and when, in seconds after the start; without a ``length``, for ever.
+    """Who is away, and when, in seconds after the start; without a ``length``, for ever.
 
     ``spread`` are the seconds over which they come back, ``period`` those from one flap to the next.
     """
@@ -108,9 +93,7 @@ class Mood:
     spread: float = 0.0
 
     def phases(self) -> Iterator[Phase]:
-        """
-        What happens, in order of time.
-        """
+        """What happens, in order of time."""
         if self.length is None:
             yield self._leave(self.start)
             return
@@ -126,8 +109,7 @@ class Mood:
 
 
 def read_mood(text: str) -> Mood:
-    """
-    A mood as the command line says it.
+    """A mood as the command line says it.
 
     :raises ValueError: in words for whoever wrote it.
     """
@@ -175,9 +157,7 @@ def _seconds(text: str | None) -> float | None:
 
 
 def _wrong(mood: Mood) -> str | None:
-    """
-    What contradicts itself, and how to say it better.
-    """
+    """What contradicts itself, and how to say it better."""
     if isinstance(mood.who, Row) and mood.who.first > mood.who.last:
         return f"say {mood.who.last}-{mood.who.first}, the lower number first"
     if max(mood.start, mood.length or 0, mood.spread) > _LONGEST:

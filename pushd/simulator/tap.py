@@ -1,6 +1,4 @@
-"""
-``twistd pushd-simulate``: the command line of the simulator.
-"""
+"""``twistd pushd-simulate``: the command line of the simulator."""
 
 import json
 import sys
@@ -25,9 +23,7 @@ _Value = TypeVar("_Value")
 
 
 class Options(usage.Options):
-    """
-    What may be said on the command line; ``plan`` is what was meant.
-    """
+    """What may be said on the command line; ``plan`` is what was meant."""
 
     synopsis = "[options]"
     longdesc = "Simulates devices that phone home, Control iD readers and Server-Eye containers, against any server."
@@ -70,39 +66,30 @@ class Options(usage.Options):
         self._moods: list[str] = []
 
     def opt_id(self, device: str) -> None:
-        """
-        One particular device, as DIALECT=ID: controlid=4408801109440101. May be repeated.
-        """
+        """One particular device, as DIALECT=ID: controlid=4408801109440101. May be repeated."""
         self._ids.append(device)
 
     def opt_secret(self, secret: str) -> None:
-        """
-        Secret of a device, as DIALECT:ID=SECRET; it then calls below /d/SECRET. May be repeated.
-        """
+        """Secret of a device, as DIALECT:ID=SECRET; it then calls below /d/SECRET. May be repeated."""
         self._secrets.append(secret)
 
     def opt_mood(self, mood: str) -> None:
-        """
-        Devices that are away for a time, as MOOD=WHO@START+SECONDS. silent=300@20+60: 300 devices that the seed picks
-        vanish without a word 20 s after the start, and come back 60 s later, all at once; with ~5 at the end over 5 s,
-        without +60 never. signed-off=300@20+60: containers that say goodbye. flap=300@20+60/10: silent and back every
-        10 s, for 60 s. Instead of 300 also 1-300, the first in a row, or site2. May be repeated.
+        """Devices that are away for a time, as MOOD=WHO@START+SECONDS. silent=300@20+60: 300 devices that the seed
+        picks vanish without a word 20 s after the start, and come back 60 s later, all at once; with ~5 at the end
+        over 5 s, without +60 never. signed-off=300@20+60: containers that say goodbye. flap=300@20+60/10: silent and
+        back every 10 s, for 60 s. Instead of 300 also 1-300, the first in a row, or site2. May be repeated.
         """
         self._moods.append(mood)
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """
-        Read the command line; what is wrong with it ends the process with one line and exit code 1.
-        """
+        """Read the command line; what is wrong with it ends the process with one line and exit code 1."""
         try:
             super().parseOptions(options)
         except usage.UsageError as error:
             raise SystemExit(f"pushd-simulate: {error}") from None
 
     def postOptions(self) -> None:
-        """
-        Make a plan of what was said.
-        """
+        """Make a plan of what was said."""
         devices = self._devices()
         self.plan = Plan(
             server=self._read("server", arguments.read_url),
@@ -133,9 +120,7 @@ class Options(usage.Options):
         raise SystemExit(0)
 
     def _devices(self) -> list[DeviceId]:
-        """
-        Those that were named, then those that the seed makes; each once.
-        """
+        """Those that were named, then those that the seed makes; each once."""
         seed = self._read("seed", arguments.read_seed)
         devices = [_read("id", text, lambda text: arguments.read_device(text, "=")) for text in self._ids]
         devices += [DeviceId("controlid", number) for number in controlid_ids(seed, self._count("controlid"))]
@@ -152,9 +137,7 @@ class Options(usage.Options):
 
 
 def makeService(options: Options) -> IService:
-    """
-    Build the fleet; nothing is opened before it starts.
-    """
+    """Build the fleet; nothing is opened before it starts."""
     from twisted.internet import reactor
 
     end_well(reactor)

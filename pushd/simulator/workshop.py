@@ -1,6 +1,4 @@
-"""
-The workshop: makes the devices of a plan, and the fleet of them.
-"""
+"""The workshop: makes the devices of a plan, and the fleet of them."""
 
 from collections.abc import Callable, Iterator
 
@@ -37,9 +35,7 @@ MakeLine = Callable[[DecodedURL, str | None], Line]
 
 @frozen(kw_only=True)
 class Workshop:
-    """
-    Makes the devices of a plan, each with a line and a fate of its own, and the moods that they take part in.
-    """
+    """Makes the devices of a plan, each with a line and a fate of its own, and the moods that they take part in."""
 
     plan: Plan
     make_line: MakeLine
@@ -51,9 +47,7 @@ class Workshop:
     )
 
     def fleet(self) -> Fleet:
-        """
-        All devices and moods of the plan.
-        """
+        """All devices and moods of the plan."""
         devices = {device.id: device for device in self.devices()}
         performances = [
             Performance(part=part, devices=devices, clock=self.clock, journal=self.journal) for part in cast(self.plan)
@@ -67,17 +61,13 @@ class Workshop:
         )
 
     def devices(self) -> Iterator[Device]:
-        """
-        Every device of the plan, in the order of their places.
-        """
+        """Every device of the plan, in the order of their places."""
         for place, device in enumerate(self.plan.devices, 1):
             make = _MAKERS[device.dialect]
             yield make(self, device, self.plan.site(place))
 
     def controlid(self, device: DeviceId, site: int | None = None) -> ControlIdDevice:
-        """
-        A Control iD device.
-        """
+        """A Control iD device."""
         return ControlIdDevice(
             number=device.local,
             line=self._line(device, site, *self.plan.base),
@@ -92,9 +82,7 @@ class Workshop:
         )
 
     def servereye(self, device: DeviceId, site: int | None = None) -> ServerEyeDevice:
-        """
-        A Server-Eye container.
-        """
+        """A Server-Eye container."""
         line = self._line(device, site)
         return ServerEyeDevice(
             service=PushService(line=line, container=device.local, api_key=self.plan.api_key),
@@ -124,8 +112,6 @@ _MAKERS: dict[str, Callable[[Workshop, DeviceId, int | None], Device]] = {
 
 
 def assemble(plan: Plan, reactor: IReactorTime) -> Fleet:
-    """
-    The fleet of a plan; ``reactor`` must also be able to connect.
-    """
+    """The fleet of a plan; ``reactor`` must also be able to connect."""
     journal = Journal(clock=reactor, path=plan.journal)
     return Workshop(plan=plan, make_line=Exchange(reactor).line, clock=reactor, journal=journal).fleet()

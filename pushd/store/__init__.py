@@ -1,5 +1,4 @@
-"""
-What is durable: one seam, :class:`pushd.store.interface.IStore`, and its implementations.
+"""What is durable: one seam, :class:`pushd.store.interface.IStore`, and its implementations.
 
 This room imports the model only; the one above it is :mod:`pushd.core`.
 """

@@ -1,6 +1,4 @@
-"""
-The verbs about silence and alerts; see :mod:`pushd.store.operations`.
-"""
+"""The verbs about silence and alerts; see :mod:`pushd.store.operations`."""
 
 from collections.abc import Sequence
 
@@ -15,42 +13,22 @@ from pushd.store.transactions import alerts, mails, offline
 
 @define(eq=False)
 class AlertVerbs(Bound):
-    """
-    See :class:`pushd.store.alert_interface.IAlertStore` for each verb.
-    """
+    """See :class:`pushd.store.alert_interface.IAlertStore` for each verb."""
 
     def note_silent(self, devices: Sequence[str], rules: AlertRules, now: Now) -> Deferred[None]:
-        """
-        See :meth:`IAlertStore.note_silent`.
-        """
         return self._write(offline.note_silent, devices, rules, now)
 
     def raise_alerts(self, rules: AlertRules, limit: int, now: Now) -> Deferred[int]:
-        """
-        See :meth:`IAlertStore.raise_alerts`.
-        """
         return self._write(offline.raise_alerts, rules, limit, now)
 
     def acknowledge_alert(self, alert: int, by: str, now: Now) -> Deferred[Alert]:
-        """
-        See :meth:`IAlertStore.acknowledge_alert`.
-        """
         return self._write(alerts.acknowledge, alert, by, now)
 
     def alerts(self, is_open: bool | None, before: int | None, limit: int) -> Deferred[list[Alert]]:
-        """
-        See :meth:`IAlertStore.alerts`.
-        """
         return self._read(alerts.listed, is_open, before, limit)
 
     def due_mails(self, limit: int, now: Now) -> Deferred[list[Alert]]:
-        """
-        See :meth:`IAlertStore.due_mails`.
-        """
         return self._read(mails.due, limit, now)
 
     def note_mailed(self, alert: int, rules: AlertRules, now: Now) -> Deferred[None]:
-        """
-        See :meth:`IAlertStore.note_mailed`.
-        """
         return self._write(mails.note, alert, rules, now)

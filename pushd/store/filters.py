@@ -1,6 +1,4 @@
-"""
-What verbs of the store are asked with, and answer.
-"""
+"""What verbs of the store are asked with, and answer."""
 
 from enum import Enum
 
@@ -15,8 +13,7 @@ from pushd.model.token import Token
 
 @frozen(kw_only=True)
 class Claim:
-    """
-    What a look for a device found.
+    """What a look for a device found.
 
     ``due`` is when something may next be had for it, in wall milliseconds (0: now, as far as time is concerned), or
     None if nothing waits; ``expires_at`` is when the first of what it is handed is too late to be sent.
@@ -28,9 +25,7 @@ class Claim:
 
 
 class Settlement(Enum):
-    """
-    What a report did.
-    """
+    """What a report did."""
 
     SETTLED = "settled"
     REPEATED = "repeated"  # it was settled in the same way before
@@ -40,9 +35,7 @@ class Settlement(Enum):
 
 @frozen(kw_only=True)
 class DeviceFilter:
-    """
-    Which devices to list; None and empty mean any. ``q`` is part of an id or a name.
-    """
+    """Which devices to list; None and empty mean any. ``q`` is part of an id or a name."""
 
     dialect: str | None = None
     presence: PresenceState | None = None
@@ -53,9 +46,7 @@ class DeviceFilter:
 
 @frozen(kw_only=True)
 class CommandFilter:
-    """
-    Which commands to list; None means any. ``since`` is wall milliseconds of creation.
-    """
+    """Which commands to list; None means any. ``since`` is wall milliseconds of creation."""
 
     device: str | None = None
     state: State | None = None
@@ -64,9 +55,7 @@ class CommandFilter:
 
 @frozen(kw_only=True)
 class EventFilter:
-    """
-    Which events to list; None and empty mean any.
-    """
+    """Which events to list; None and empty mean any."""
 
     device: str | None = None
     types: tuple[EventType, ...] = ()
@@ -74,9 +63,7 @@ class EventFilter:
 
 @frozen(kw_only=True)
 class Known:
-    """
-    What the memory of a process starts from: all that an idle poll must not ask the database for.
-    """
+    """What the memory of a process starts from: all that an idle poll must not ask the database for."""
 
     devices: tuple[Device, ...] = ()
     proofs: tuple[Proof, ...] = ()
@@ -91,8 +78,7 @@ class Known:
 
 @frozen(kw_only=True)
 class Standing:
-    """
-    How a command stands: what :func:`pushd.core.commands.explain.explain` makes words of.
+    """How a command stands: what :func:`pushd.core.commands.explain.explain` makes words of.
 
     ``ahead`` is how many commands of the device go before it; ``lease_left`` is milliseconds, ``signed_off_at`` wall
     milliseconds, of a device that has not returned since.
@@ -107,9 +93,7 @@ class Standing:
 
 @frozen(kw_only=True)
 class Flaw:
-    """
-    Something stored that cannot be: a name for what, and whom it concerns.
-    """
+    """Something stored that cannot be: a name for what, and whom it concerns."""
 
     what: str
     device: str | None = None
@@ -119,9 +103,7 @@ class Flaw:
 
 @frozen(kw_only=True)
 class EventPage:
-    """
-    A piece of the feed; ``next`` is the ``seq`` to read on after, beyond what the filter left out.
-    """
+    """A piece of the feed; ``next`` is the ``seq`` to read on after, beyond what the filter left out."""
 
     items: tuple[Event, ...]
     next: int

@@ -1,6 +1,4 @@
-"""
-Lanes: how verbs reach a database, many in one commit.
-"""
+"""Lanes: how verbs reach a database, many in one commit."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,9 +29,7 @@ TURN_SECONDS = 0.01
 
 @define(eq=False)
 class Work:
-    """
-    A verb on its way: once run it has an outcome, and once that is committed its Deferred fires.
-    """
+    """A verb on its way: once run it has an outcome, and once that is committed its Deferred fires."""
 
     verb: Verb
     done: Deferred[Any] = field(factory=Deferred)
@@ -42,77 +38,53 @@ class Work:
 
 
 class ILaneReactor(IReactorFromThreads, IReactorTime):
-    """
-    What lanes need of a reactor.
-    """
+    """What lanes need of a reactor."""
 
 
 class IConnection(Protocol):
-    """
-    A database connection that runs a group of verbs in one transaction.
-    """
+    """A database connection that runs a group of verbs in one transaction."""
 
     def run(self, group: Iterable[Work]) -> Sequence[Work]:
-        """
-        Run and commit; each work has its outcome then, a Failure where its verb, or the commit, failed.
-        """
+        """Run and commit; each work has its outcome then, a Failure where its verb, or the commit, failed."""
 
     def close(self) -> None:
-        """
-        Close; nothing is run afterwards.
-        """
+        """Close; nothing is run afterwards."""
 
 
 class ISplitConnection(IConnection, Protocol):
-    """
-    One that can do all but wait for the disk on one thread, and that on another.
-    """
+    """One that can do all but wait for the disk on one thread, and that on another."""
 
     def execute(self, group: Iterable[Work], patient: bool) -> bool:
-        """
-        Run verbs in a transaction that is not committed; False, and none of them, if another program has the database
-        locked and we are not ``patient``.
+        """Run verbs in a transaction that is not committed; False, and none of them, if another program has the
+        database locked and we are not ``patient``.
         """
 
     def commit(self) -> Sequence[Work]:
-        """
-        Commit what was run; the works, each with its outcome.
-        """
+        """Commit what was run; the works, each with its outcome."""
 
 
 Deliver = Callable[[Sequence[Work]], None]
 
 
 class Lane(Protocol):
-    """
-    Takes work to a connection, in order, and delivers it on the reactor's thread, in order.
-    """
+    """Takes work to a connection, in order, and delivers it on the reactor's thread, in order."""
 
     def submit(self, verb: Verb) -> Deferred[Any]:
-        """
-        Run a verb with the next group; its Deferred fires after the commit.
-        """
+        """Run a verb with the next group; its Deferred fires after the commit."""
 
     def close(self) -> Deferred[None]:
-        """
-        Finish what was submitted, then close the connection.
-        """
+        """Finish what was submitted, then close the connection."""
 
 
 @define(eq=False)
 class InlineLane:
-    """
-    Runs each verb at once on the calling thread: for a database in memory, and a Clock.
-    """
+    """Runs each verb at once on the calling thread: for a database in memory, and a Clock."""
 
     connection: IConnection
     deliver: Deliver
     _undelivered: deque[Work] = field(factory=deque, init=False)
 
     def submit(self, verb: Verb) -> Deferred[Any]:
-        """
-        See :meth:`Lane.submit`.
-        """
         work = Work(verb)
         self.connection.run([work])
         self._undelivered.append(work)
@@ -126,9 +98,6 @@ class InlineLane:
             self._undelivered.popleft()
 
     def close(self) -> Deferred[None]:
-        """
-        See :meth:`Lane.close`.
-        """
         self.connection.close()
         done: Deferred[None] = Deferred()
         done.callback(None)
@@ -137,9 +106,7 @@ class InlineLane:
 
 @define(eq=False)
 class ThreadLane:
-    """
-    One thread that runs whatever has arrived since its last commit as one group.
-    """
+    """One thread that runs whatever has arrived since its last commit as one group."""
 
     connection: IConnection
     deliver: Deliver
@@ -150,15 +117,10 @@ class ThreadLane:
     _closed: Deferred[None] = field(factory=Deferred, init=False)
 
     def start(self) -> None:
-        """
-        Start the thread; only after twistd has become a daemon.
-        """
+        """Start the thread; only after twistd has become a daemon."""
         Thread(target=self._work, name=self.name, daemon=True).start()
 
     def submit(self, verb: Verb) -> Deferred[Any]:
-        """
-        See :meth:`Lane.submit`.
-        """
         if self._closing:
             return fail(Unavailable("The store is closed."))
         work = Work(verb)
@@ -166,9 +128,6 @@ class ThreadLane:
         return work.done
 
     def close(self) -> Deferred[None]:
-        """
-        See :meth:`Lane.close`.
-        """
         self._closing = True
         self._waiting.put(None)
         return self._closed
@@ -196,9 +155,8 @@ class ThreadLane:
 
 @define(eq=False)
 class ReactorLane:
-    """
-    Runs verbs on the reactor's thread, those of one turn as one group, and only the commit, which waits for the disk,
-    on a thread of its own: to hand each statement from thread to thread would cost more than to run it.
+    """Runs verbs on the reactor's thread, those of one turn as one group, and only the commit, which waits for the
+    disk, on a thread of its own: to hand each statement from thread to thread would cost more than to run it.
     """
 
     connection: ISplitConnection
@@ -214,15 +172,10 @@ class ReactorLane:
     _closed: Deferred[None] = field(factory=Deferred, init=False)
 
     def start(self) -> None:
-        """
-        Start the thread; only after twistd has become a daemon.
-        """
+        """Start the thread; only after twistd has become a daemon."""
         Thread(target=self._work, name=self.name, daemon=True).start()
 
     def submit(self, verb: Verb) -> Deferred[Any]:
-        """
-        See :meth:`Lane.submit`.
-        """
         if self._closing:
             return fail(Unavailable("The store is closed."))
         work = Work(verb)
@@ -233,9 +186,6 @@ class ReactorLane:
         return work.done
 
     def close(self) -> Deferred[None]:
-        """
-        See :meth:`Lane.close`.
-        """
         self._closing = True
         if not self._busy:
             self._errands.put(None)
@@ -248,9 +198,7 @@ class ReactorLane:
             self._errands.put(partial(self.connection.run, list(self._next_group())))
 
     def _next_group(self) -> Iterator[Work]:
-        """
-        What waits, as much as may be run before others have their turn.
-        """
+        """What waits, as much as may be run before others have their turn."""
         until = self.reactor.seconds() + TURN_SECONDS
         while self._waiting:
             yield self._waiting.popleft()
@@ -279,9 +227,7 @@ class ReactorLane:
 
 
 def fire(work: Work) -> None:
-    """
-    Tell whoever waits for it what became of a work.
-    """
+    """Tell whoever waits for it what became of a work."""
     if isinstance(work.outcome, Failure):
         work.done.errback(work.outcome)
     else:

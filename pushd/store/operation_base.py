@@ -1,6 +1,4 @@
-"""
-What binds the verbs of a store to its lanes: one that writes, one that reads.
-"""
+"""What binds the verbs of a store to its lanes: one that writes, one that reads."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -20,9 +18,7 @@ T = TypeVar("T")
 
 @define(eq=False)
 class Bound:
-    """
-    Submits verbs, and tells listeners and whoever asked what became of them.
-    """
+    """Submits verbs, and tells listeners and whoever asked what became of them."""
 
     _listeners: Mapping[EventType, list[Listener]] = field(init=False)
     """Whom to tell of an event of each type."""
@@ -35,9 +31,6 @@ class Bound:
         return {kind: [] for kind in EventType}
 
     def subscribe(self, listener: Listener, *types: EventType) -> None:
-        """
-        See :meth:`IStore.subscribe`.
-        """
         for kind in types or EventType:
             self._listeners[kind].append(listener)
 

@@ -1,6 +1,5 @@
-"""
-The verbs of the store over any database that speaks our SQL: which go to the lane that writes, which to the one that
-reads.
+"""The verbs of the store over any database that speaks our SQL: which go to the lane that writes, which to the one
+that reads.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,198 +28,104 @@ _TOUCH = Statement("write to the database", "UPDATE schema_version SET checked =
 
 
 def _touch(tx: ITransaction) -> None:
-    """
-    Write something new: a transaction that changes nothing would be committed on a full disk, too.
-    """
+    """Write something new: a transaction that changes nothing would be committed on a full disk, too."""
     tx.run(_TOUCH)
 
 
 @define(eq=False)
 class Verbs(AlertVerbs, WebhookVerbs):
-    """
-    See :class:`pushd.store.interface.IStore` for each verb.
-    """
+    """See :class:`pushd.store.interface.IStore` for each verb."""
 
     def check(self) -> Deferred[None]:
-        """
-        See :meth:`IStore.check`.
-        """
         return self._write(_touch)
 
     def put(self, draft: Draft, queue_signed_off: bool, limit: int, now: Now) -> Deferred[tuple[Command, bool]]:
-        """
-        See :meth:`IStore.put`.
-        """
         return self._write(enqueue_claim.put, draft, queue_signed_off, limit, now)
 
     def claim(
         self, device: str, uuid: str | None, sequential: bool, limit: int, now: Now, joins: Joins = never
     ) -> Deferred[Claim]:
-        """
-        See :meth:`IStore.claim`.
-        """
         return self._write(enqueue_claim.claim, device, uuid, sequential, limit, now, joins)
 
     def unsend(self, handed: Sequence[Handed], now: Now) -> Deferred[None]:
-        """
-        See :meth:`IStore.unsend`.
-        """
         return self._write(enqueue_claim.unsend, handed, now)
 
     def acknowledge(self, device: str, command: str, now: Now) -> Deferred[None]:
-        """
-        See :meth:`IStore.acknowledge`.
-        """
         return self._write(results.acknowledge, device, command, now)
 
     def settle(self, device: str, report: Report, now: Now) -> Deferred[Settlement]:
-        """
-        See :meth:`IStore.settle`.
-        """
         return self._write(results.settle, device, report, now)
 
     def cancel(self, command: str, now: Now) -> Deferred[Command]:
-        """
-        See :meth:`IStore.cancel`.
-        """
         return self._write(operator_actions.cancel, command, now)
 
     def resolve(self, command: str, move: Move, note: str | None, by: str, now: Now) -> Deferred[Command]:
-        """
-        See :meth:`IStore.resolve`.
-        """
         return self._write(operator_actions.resolve, command, move, note, by, now)
 
     def resend(self, draft: Draft, queue_signed_off: bool, limit: int, now: Now) -> Deferred[tuple[Command, bool]]:
-        """
-        See :meth:`IStore.resend`.
-        """
         return self._write(operator_actions.resend, draft, queue_signed_off, limit, now)
 
     def purge(self, before: int, limit: int) -> Deferred[int]:
-        """
-        See :meth:`IStore.purge`.
-        """
         return self._write(retention.purge, before, limit)
 
     def standing(self, command: str, now: Now) -> Deferred[Standing]:
-        """
-        See :meth:`IStore.standing`.
-        """
         return self._read(queries.standing, command, now)
 
     def fsck(self, now: Now) -> Deferred[list[Flaw]]:
-        """
-        See :meth:`IStore.fsck`.
-        """
         return self._read(consistency.fsck, now)
 
     def expire(self, limit: int, now: Now) -> Deferred[int]:
-        """
-        See :meth:`IStore.expire`.
-        """
         return self._write(results.expire, limit, now)
 
     def lapse(self, limit: int, now: Now) -> Deferred[int]:
-        """
-        See :meth:`IStore.lapse`.
-        """
         return self._write(results.lapse, limit, now)
 
     def renew(self, now: Now) -> Deferred[None]:
-        """
-        See :meth:`IStore.renew`.
-        """
         return self._write(queries.renew, now)
 
     def command(self, command: str) -> Deferred[Command]:
-        """
-        See :meth:`IStore.command`.
-        """
         return self._read(queries.command, command)
 
     def commands(self, which: CommandFilter, before: str | None, limit: int) -> Deferred[list[Command]]:
-        """
-        See :meth:`IStore.commands`.
-        """
         return self._read(queries.commands, which, before, limit)
 
     def add_device(self, device: Device, introduced: bool, now: Now) -> Deferred[Device]:
-        """
-        See :meth:`IStore.add_device`.
-        """
         return self._write(devices.add_device, device, introduced, now)
 
     def change_device(self, device: str, changes: Mapping[str, Any], now: Now) -> Deferred[Device]:
-        """
-        See :meth:`IStore.change_device`.
-        """
         return self._write(devices.change_device, device, changes, now)
 
     def forget_device(self, device: str, now: Now) -> Deferred[None]:
-        """
-        See :meth:`IStore.forget_device`.
-        """
         return self._write(devices.forget_device, device, now)
 
     def note_presence(self, device: str, presence: PresenceState, now: Now) -> Deferred[None]:
-        """
-        See :meth:`IStore.note_presence`.
-        """
         return self._write(devices.note_presence, device, presence, now)
 
     def note_sightings(self, sightings: Sequence[Sighting]) -> Deferred[None]:
-        """
-        See :meth:`IStore.note_sightings`.
-        """
         return self._write(devices.note_sightings, sightings)
 
     def note_conflict(self, device: str, data: Mapping[str, Any], now: Now) -> Deferred[None]:
-        """
-        See :meth:`IStore.note_conflict`.
-        """
         return self._write(devices.note_conflict, device, data, now)
 
     def devices(self, which: DeviceFilter, after: str | None, limit: int) -> Deferred[list[tuple[Device, Load]]]:
-        """
-        See :meth:`IStore.devices`.
-        """
         return self._read(devices.devices, which, after, limit)
 
     def load(self, device: str) -> Deferred[Load]:
-        """
-        See :meth:`IStore.load`.
-        """
         return self._read(devices.load, device)
 
     def orphans(self, device: str, before: int | None, limit: int) -> Deferred[list[Orphan]]:
-        """
-        See :meth:`IStore.orphans`.
-        """
         return self._read(queries.orphans, device, before, limit)
 
     def add_proof(
         self, device: str, kind: ProofKind, digest: bytes, overlap: float, now: Now
     ) -> Deferred[list[Proof]]:
-        """
-        See :meth:`IStore.add_proof`.
-        """
         return self._write(devices.add_proof, device, kind, digest, overlap, now)
 
     def set_token(self, token: Token, now: Now) -> Deferred[None]:
-        """
-        See :meth:`IStore.set_token`.
-        """
         return self._write(queries.set_token, token, now)
 
     def events(self, which: EventFilter, after: int, limit: int) -> Deferred[EventPage]:
-        """
-        See :meth:`IStore.events`.
-        """
         return self._read(queries.events, which, after, limit)
 
     def last_event(self) -> Deferred[int]:
-        """
-        See :meth:`IStore.last_event`.
-        """
         return self._read(queries.last_event)

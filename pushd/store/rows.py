@@ -1,6 +1,4 @@
-"""
-Rows to values.
-"""
+"""Rows to values."""
 
 import json
 from collections.abc import Iterator
@@ -28,9 +26,7 @@ _DEVICE_PLAIN = (
 
 @contextmanager
 def reading(what: str) -> Iterator[None]:
-    """
-    Nothing that we wrote can fail to be read back, unless the file was damaged since.
-    """
+    """Nothing that we wrote can fail to be read back, unless the file was damaged since."""
     try:
         yield
     except ValueError as error:
@@ -42,9 +38,7 @@ def _damaged(what: str, error: ValueError) -> Unavailable:
 
 
 def to_payload(row: Row) -> Payload:
-    """
-    The payload of a command.
-    """
+    """The payload of a command."""
     try:
         payload: dict[str, Any] = json.loads(row["payload"])
     except ValueError as error:  # not by reading(), for this is done for each command
@@ -54,9 +48,7 @@ def to_payload(row: Row) -> Payload:
 
 @reading("A command")
 def to_command(row: Row, whole: bool) -> Command:
-    """
-    A command; unless it is ``whole``, its payload is empty and its result None.
-    """
+    """A command; unless it is ``whole``, its payload is empty and its result None."""
     return Command(
         state=State(row["state"]),
         delivery=Delivery(row["delivery"]),
@@ -69,9 +61,7 @@ def to_command(row: Row, whole: bool) -> Command:
 
 @reading("A device")
 def to_device(row: Row) -> Device:
-    """
-    A device.
-    """
+    """A device."""
     return Device(
         tags=tuple(json.loads(row["tags"])),
         allow_from=tuple(json.loads(row["allow_from"])),
@@ -83,9 +73,7 @@ def to_device(row: Row) -> Device:
 
 @reading("A proof")
 def to_proof(row: Row) -> Proof:
-    """
-    A proof of identity.
-    """
+    """A proof of identity."""
     return Proof(
         digest=bytes(row["digest"]),
         device=row["device"],
@@ -96,16 +84,12 @@ def to_proof(row: Row) -> Proof:
 
 @reading("A token")
 def to_token(row: Row) -> Token:
-    """
-    A token.
-    """
+    """A token."""
     return Token(id=row["id"], name=row["name"], role=Role(row["role"]), digest=bytes(row["digest"]))
 
 
 def to_orphan(row: Row) -> Orphan:
-    """
-    An orphan result.
-    """
+    """An orphan result."""
     return Orphan(
         id=row["id"],
         device=row["device"],
@@ -119,9 +103,7 @@ def to_orphan(row: Row) -> Orphan:
 
 @reading("An event")
 def to_event(row: Row) -> Event:
-    """
-    An entry of the feed.
-    """
+    """An entry of the feed."""
     return Event(
         seq=row["seq"],
         type=EventType(row["type"]),

@@ -1,6 +1,4 @@
-"""
-The verbs about webhooks, and which lane each goes to.
-"""
+"""The verbs about webhooks, and which lane each goes to."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,74 +15,39 @@ from pushd.store.transactions import webhooks
 
 @define(eq=False)
 class WebhookVerbs(Bound):
-    """
-    See :class:`pushd.store.webhook_interface.IWebhookStore` for each verb.
-    """
+    """See :class:`pushd.store.webhook_interface.IWebhookStore` for each verb."""
 
     def add_webhook(self, webhook: Webhook, secret: str) -> Deferred[Subscription]:
-        """
-        See :meth:`IWebhookStore.add_webhook`.
-        """
         return self._write(webhooks.add, webhook, secret)
 
     def change_webhook(self, webhook: str, changes: Mapping[str, Any]) -> Deferred[Subscription]:
-        """
-        See :meth:`IWebhookStore.change_webhook`.
-        """
         return self._write(webhooks.change, webhook, changes)
 
     def delete_webhook(self, webhook: str, now: Now) -> Deferred[None]:
-        """
-        See :meth:`IWebhookStore.delete_webhook`.
-        """
         return self._write(webhooks.delete, webhook, now)
 
     def rotate_secret(self, webhook: str, secret: str, overlap: float, now: Now) -> Deferred[Subscription]:
-        """
-        See :meth:`IWebhookStore.rotate_secret`.
-        """
         return self._write(webhooks.rotate, webhook, secret, overlap, now)
 
     def redeliver(self, webhook: str, after: int | None, now: Now) -> Deferred[Subscription]:
-        """
-        See :meth:`IWebhookStore.redeliver`.
-        """
         return self._write(webhooks.redeliver, webhook, after, now)
 
     def note_progress(self, progress: Progress, attempt: Attempt | None) -> Deferred[bool]:
-        """
-        See :meth:`IWebhookStore.note_progress`.
-        """
         return self._write(webhooks.note_progress, progress, attempt)
 
     def disable_webhook(
         self, progress: Progress, attempt: Attempt, reason: str, rules: AlertRules, now: Now
     ) -> Deferred[bool]:
-        """
-        See :meth:`IWebhookStore.disable_webhook`.
-        """
         return self._write(webhooks.disable, progress, attempt, reason, rules, now)
 
     def webhook(self, webhook: str) -> Deferred[Webhook]:
-        """
-        See :meth:`IWebhookStore.webhook`.
-        """
         return self._read(webhooks.webhook, webhook)
 
     def webhooks(self, after: str | None, limit: int) -> Deferred[list[Webhook]]:
-        """
-        See :meth:`IWebhookStore.webhooks`.
-        """
         return self._read(webhooks.webhooks, after, limit)
 
     def subscriptions(self) -> Deferred[list[Subscription]]:
-        """
-        See :meth:`IWebhookStore.subscriptions`.
-        """
         return self._read(webhooks.subscriptions)
 
     def deliveries(self, webhook: str, before: int | None, limit: int) -> Deferred[list[Delivery]]:
-        """
-        See :meth:`IWebhookStore.deliveries`.
-        """
         return self._read(webhooks.deliveries, webhook, before, limit)

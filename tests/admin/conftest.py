@@ -1,6 +1,4 @@
-"""
-What the tests of the doors share.
-"""
+"""What the tests of the doors share."""
 
 from tests.in_memory_server import build_house, house
 

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.admin.auth`: who may call what.
-"""
+"""Tests of :mod:`pushd.admin.auth`: who may call what."""
 
 import pytest
 
@@ -38,9 +36,7 @@ MAY = {
 
 @pytest.mark.parametrize("role", Role)
 def test_roles(house: House, role: Role) -> None:
-    """
-    A token may do what its role may, and nothing else.
-    """
+    """A token may do what its role may, and nothing else."""
     for line, least in CALLS.items():
         answer = house.ask(line, {}, role=role)
         if least in MAY[role]:
@@ -51,9 +47,7 @@ def test_roles(house: House, role: Role) -> None:
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Basic YWRtaW46YWRtaW4=", "\xff", "Bearer \xff"])
 def test_no_valid_token(house: House, header: str) -> None:
-    """
-    Without a valid token nothing is shown and nothing is done; the answer says what is wanted.
-    """
+    """Without a valid token nothing is shown and nothing is done; the answer says what is wanted."""
     headers = [f"Authorization: {header}"] if header else []
     for line in CALLS:
         answer = house.call(request(line, b"{}", *headers)).answer()
@@ -63,18 +57,14 @@ def test_no_valid_token(house: House, header: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer "])
 def test_spellings_of_the_scheme(house: House, scheme: str) -> None:
-    """
-    The word before a token may be spelled as one likes.
-    """
+    """The word before a token may be spelled as one likes."""
     header = f"Authorization: {scheme} {house.token_of(Role.VIEWER)}"
     assert house.call(request("GET /v1/devices", b"", header)).answer().code == 200
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_health_needs_no_token(house: House, path: str) -> None:
-    """
-    Whoever watches over the process needs no token.
-    """
+    """Whoever watches over the process needs no token."""
     assert house.call(request(f"GET {path}")).answer().code == 200
 
 
@@ -83,18 +73,14 @@ def test_health_needs_no_token(house: House, path: str) -> None:
     [({"admission": "approved"}, 200), ({"muted_until": None}, 200), ({"name": "door"}, 403), ({"hold": 3}, 403)],
 )
 def test_changes_of_an_operator(house: House, changes: dict[str, object], code: int) -> None:
-    """
-    An operator approves, blocks and mutes; how a device is set up is an admin's.
-    """
+    """An operator approves, blocks and mutes; how a device is set up is an admin's."""
     house.register(DEVICE)
     assert house.ask(f"PATCH /v1/devices/{DEVICE}", changes, role=Role.OPERATOR).code == code
     assert house.seen(DEVICE)["name"] == ""
 
 
 def test_revoked_token(house: House) -> None:
-    """
-    A token that was replaced by one of the same name is good for nothing.
-    """
+    """A token that was replaced by one of the same name is good for nothing."""
     old = house.token_of(Role.VIEWER)
     new = now(house.core.tokens.renew(Role.VIEWER, Role.VIEWER))
     for token, code in ((old, 401), (new, 200)):
@@ -103,9 +89,7 @@ def test_revoked_token(house: House) -> None:
 
 
 def test_no_admin_on_the_device_port(house: House) -> None:
-    """
-    What is for operators is not to be had where devices come.
-    """
+    """What is for operators is not to be had where devices come."""
     token = f"Authorization: Bearer {house.token_of(Role.ADMIN)}"
     for path in ("/v1/devices", "/healthz", "/readyz"):
         assert house.knock(request(f"GET {path}", b"", token)).answer().code == 404

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.admin.devices`: change and forget.
-"""
+"""Tests of :mod:`pushd.admin.devices`: change and forget."""
 
 from typing import Any
 
@@ -15,18 +13,14 @@ POLL = request("GET /push?deviceId=7&uuid=a")
 
 @pytest.fixture
 def known(house: House) -> House:
-    """
-    A house that knows a device about which much is set.
-    """
+    """A house that knows a device about which much is set."""
     fields: dict[str, Any] = {"name": "Front door", "tags": ["lobby"], "heartbeat_timeout": 30, "hold": 3}
     house.register(DEVICE, **fields, muted_until="2027-02-01T00:00:00Z", allow_from=["192.0.2.0/24"])
     return house
 
 
 def changed(house: House, body: object) -> dict[str, Any]:
-    """
-    A device after a change.
-    """
+    """A device after a change."""
     answer = house.ask(f"PATCH /v1/devices/{DEVICE}", body, "Content-Type: application/merge-patch+json")
     assert answer.code == 200, answer.body
     assert answer.json == house.seen(DEVICE)
@@ -54,9 +48,7 @@ def changed(house: House, body: object) -> dict[str, Any]:
     ],
 )
 def test_change(known: House, change: object, shown: dict[str, Any]) -> None:
-    """
-    What is named changes, and nothing else.
-    """
+    """What is named changes, and nothing else."""
     before = known.seen(DEVICE)
     assert changed(known, change) == before | shown
 
@@ -74,18 +66,14 @@ def test_change(known: House, change: object, shown: dict[str, Any]) -> None:
     ],
 )
 def test_null(known: House, name: str, default: object) -> None:
-    """
-    Null puts a field back to where it began.
-    """
+    """Null puts a field back to where it began."""
     seen = changed(known, {name: None})
     assert seen[name] == default
     assert seen["proof"] == ([] if name == "allow_from" else ["allow_from"])
 
 
 def test_null_hold_forgets_what_was_learned(house: House) -> None:
-    """
-    A hold of null forgets what a device has taught us, so that it is learned anew.
-    """
+    """A hold of null forgets what a device has taught us, so that it is learned anew."""
     house.register(DEVICE)
     for _ in range(2):
         poll = house.knock(POLL)
@@ -97,9 +85,7 @@ def test_null_hold_forgets_what_was_learned(house: House) -> None:
 
 
 def test_no_change(known: House) -> None:
-    """
-    A change of nothing changes nothing, and is no event.
-    """
+    """A change of nothing changes nothing, and is no event."""
     before = known.seen(DEVICE)
     assert changed(known, {}) == before
     assert known.events(DEVICE) == ["device.registered"]
@@ -145,9 +131,7 @@ WRONG: list[tuple[object, str]] = [
 
 @pytest.mark.parametrize(("body", "pointer"), WRONG)
 def test_wrong_change(known: House, body: object, pointer: str) -> None:
-    """
-    A change that cannot be is refused as a whole, and the answer points at the field.
-    """
+    """A change that cannot be is refused as a whole, and the answer points at the field."""
     before = known.seen(DEVICE)
     body = body | {"hold": 9} if isinstance(body, dict) and "hold" not in body else body
     answer = known.ask(f"PATCH /v1/devices/{DEVICE}", body)
@@ -158,9 +142,7 @@ def test_wrong_change(known: House, body: object, pointer: str) -> None:
 
 
 def test_all_that_is_wrong(known: House) -> None:
-    """
-    Every field that is wrong is named at once.
-    """
+    """Every field that is wrong is named at once."""
     answer = known.ask(f"PATCH /v1/devices/{DEVICE}", {"name": 5, "hold": "long", "tags": ["fine"]})
     assert [error["pointer"] for error in answer.json["errors"]] == ["#/name", "#/hold"]
 
@@ -174,16 +156,14 @@ def test_all_that_is_wrong(known: House) -> None:
     ],
 )
 def test_events_of_a_change(known: House, change: object, event: str) -> None:
-    """
-    The feed tells of each change.
-    """
+    """The feed tells of each change."""
     changed(known, change)
     assert known.events(DEVICE)[-1] == event
 
 
 def test_forget(house: House) -> None:
-    """
-    A device that is forgotten is gone; what was queued is cancelled, what is out is unknown, and both stay to be seen.
+    """A device that is forgotten is gone; what was queued is cancelled, what is out is unknown, and both stay to be
+    seen.
     """
     house.register(DEVICE)
     out, queued = (house.put(DEVICE, {"endpoint": name}) for name in ("a", "b"))
@@ -198,9 +178,7 @@ def test_forget(house: House) -> None:
 
 
 def test_forgotten_device_that_polls(house: House) -> None:
-    """
-    A device that was forgotten is new when it polls again: its secret is gone, and nothing waits for it.
-    """
+    """A device that was forgotten is new when it polls again: its secret is gone, and nothing waits for it."""
     house.register(DEVICE, name="old")
     path = house.ask(f"POST /v1/devices/{DEVICE}/secret").json["path"]
     house.ask(f"DELETE /v1/devices/{DEVICE}")
@@ -212,9 +190,7 @@ def test_forgotten_device_that_polls(house: House) -> None:
 
 
 def test_forget_while_it_polls(house: House) -> None:
-    """
-    A device that is forgotten while its poll is held hears nothing more on it.
-    """
+    """A device that is forgotten while its poll is held hears nothing more on it."""
     poll = house.knock(POLL)
     house.ask(f"DELETE /v1/devices/{DEVICE}")
     house.register(DEVICE)

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.admin.commands`: list, see, wait for, cancel.
-"""
+"""Tests of :mod:`pushd.admin.commands`: list, see, wait for, cancel."""
 
 import pytest
 
@@ -15,26 +13,20 @@ LOAD = {"endpoint": "load_objects"}
 
 @pytest.fixture
 def command(house: House) -> str:
-    """
-    A command that is queued.
-    """
+    """A command that is queued."""
     house.register(DEVICE)
     return house.put(DEVICE, LOAD)
 
 
 @pytest.fixture
 def repeatable(house: House) -> str:
-    """
-    A command that is queued, and may be sent more than once.
-    """
+    """A command that is queued, and may be sent more than once."""
     house.register(DEVICE)
     return house.put(DEVICE, LOAD, delivery="at_least_once")
 
 
 def test_see(house: House, command: str) -> None:
-    """
-    A command is shown whole, with what the device said.
-    """
+    """A command is shown whole, with what the device said."""
     house.knock(POLL)
     house.clock.advance(1.5)
     house.knock(RESULT)
@@ -46,16 +38,12 @@ def test_see(house: House, command: str) -> None:
 @pytest.mark.parametrize("call", ["GET /v1/commands/{}", "GET /v1/commands/{}?wait=5", "POST /v1/commands/{}/cancel"])
 @pytest.mark.parametrize("name", ["x", "019ab000-0000-7000-8000-000000000001", "%ff", "a%2Fb", "%00"])
 def test_unknown_command(house: House, call: str, name: str) -> None:
-    """
-    Of a command that nobody sent there is nothing to see.
-    """
+    """Of a command that nobody sent there is nothing to see."""
     assert house.ask(call.format(name)).code == 404
 
 
 def test_wait_for_the_end(house: House, command: str) -> None:
-    """
-    Who waits for a command is answered when it ends.
-    """
+    """Who waits for a command is answered when it ends."""
     waiting = house.begin(f"GET /v1/commands/{command}?wait=60")
     house.knock(POLL)
     assert waiting.answers() == []
@@ -65,9 +53,7 @@ def test_wait_for_the_end(house: House, command: str) -> None:
 
 
 def test_wait_in_vain(house: House, command: str) -> None:
-    """
-    Who waits in vain is shown the command as it stands by then.
-    """
+    """Who waits in vain is shown the command as it stands by then."""
     waiting = house.begin(f"GET /v1/commands/{command}?wait=2")
     house.knock(POLL)
     house.clock.advance(2)
@@ -76,9 +62,7 @@ def test_wait_in_vain(house: House, command: str) -> None:
 
 
 def test_many_wait_for_one(house: House, command: str) -> None:
-    """
-    All who wait for a command are answered.
-    """
+    """All who wait for a command are answered."""
     waiting = [house.begin(f"GET /v1/commands/{command}?wait={seconds}") for seconds in (10, 20, 30)]
     house.clock.advance(10)
     house.ask(f"POST /v1/commands/{command}/cancel")
@@ -86,9 +70,7 @@ def test_many_wait_for_one(house: House, command: str) -> None:
 
 
 def test_who_waits_when_we_stop(house: House, command: str) -> None:
-    """
-    When we are about to stop, who waits is answered at once.
-    """
+    """When we are about to stop, who waits is answered at once."""
     waiting = house.begin(f"GET /v1/commands/{command}?wait=60")
     house.core.drain()
     assert waiting.answer().json["state"] == "queued"
@@ -96,17 +78,13 @@ def test_who_waits_when_we_stop(house: House, command: str) -> None:
 
 @pytest.mark.parametrize("wait", ["-1", "60.1", "x", "", "nan", "1e1", "0x5", "1_0", "%C2%B2"])
 def test_unusable_wait(house: House, command: str, wait: str) -> None:
-    """
-    A wait that is no number of seconds from 0 to 60 is a bad request.
-    """
+    """A wait that is no number of seconds from 0 to 60 is a bad request."""
     answer = house.ask(f"GET /v1/commands/{command}?wait={wait}")
     assert (answer.code, answer.json["detail"]) == (400, "wait must be 0 to 60 seconds.")
 
 
 def test_cancel_what_is_queued(house: House, command: str) -> None:
-    """
-    A command that is queued is taken back, and a second time that is no error.
-    """
+    """A command that is queued is taken back, and a second time that is no error."""
     for _ in range(2):
         answer = house.ask(f"POST /v1/commands/{command}/cancel")
         assert (answer.code, answer.json["state"], answer.json["evidence"]) == (200, "cancelled", "operator")
@@ -115,9 +93,7 @@ def test_cancel_what_is_queued(house: House, command: str) -> None:
 
 
 def test_cancel_what_is_out(house: House, command: str) -> None:
-    """
-    A command that may have run already cannot be taken back.
-    """
+    """A command that may have run already cannot be taken back."""
     house.knock(POLL)
     answer = house.ask(f"POST /v1/commands/{command}/cancel")
     assert (answer.code, answer.json["type"]) == (409, "illegal-move")
@@ -125,9 +101,7 @@ def test_cancel_what_is_out(house: House, command: str) -> None:
 
 
 def test_cancel_what_has_ended(house: House, command: str) -> None:
-    """
-    A command that has ended cannot be taken back.
-    """
+    """A command that has ended cannot be taken back."""
     house.knock(POLL)
     house.knock(RESULT)
     assert house.ask(f"POST /v1/commands/{command}/cancel").code == 409
@@ -135,9 +109,7 @@ def test_cancel_what_has_ended(house: House, command: str) -> None:
 
 
 def test_cancel_further_attempts(house: House, repeatable: str) -> None:
-    """
-    Of a command that may be sent again, the attempt that is out is made the last.
-    """
+    """Of a command that may be sent again, the attempt that is out is made the last."""
     house.knock(POLL)
     answer = house.ask(f"POST /v1/commands/{repeatable}/cancel")
     assert (answer.code, answer.json["state"], answer.json["max_attempts"]) == (202, "sent", 1)
@@ -146,9 +118,7 @@ def test_cancel_further_attempts(house: House, repeatable: str) -> None:
 
 
 def test_cancel_between_attempts(house: House, repeatable: str) -> None:
-    """
-    A command that was tried before and waits for another attempt may have run: nobody knows.
-    """
+    """A command that was tried before and waits for another attempt may have run: nobody knows."""
     house.knock(POLL)
     house.tick(61)
     assert house.command(repeatable)["state"] == "queued"
@@ -158,9 +128,7 @@ def test_cancel_between_attempts(house: House, repeatable: str) -> None:
 
 @pytest.fixture
 def history(house: House) -> list[str]:
-    """
-    Five commands, of which one was sent, one cancelled, and one is for another device.
-    """
+    """Five commands, of which one was sent, one cancelled, and one is for another device."""
     house.register(DEVICE)
     house.register("controlid:8")
     sent = [house.put(DEVICE, LOAD) for _ in range(3)]
@@ -189,17 +157,13 @@ def history(house: House) -> list[str]:
     ],
 )
 def test_filters(house: House, history: list[str], query: str, found: str) -> None:
-    """
-    A list, newest first, can be narrowed by device, state and age.
-    """
+    """A list, newest first, can be narrowed by device, state and age."""
     items = house.ask(f"GET /v1/commands{query}").json["items"]
     assert "".join(str(history.index(item["id"])) for item in items) == found
 
 
 def test_items_of_the_list(house: House, history: list[str]) -> None:
-    """
-    A list leaves out what may be large, and nothing else.
-    """
+    """A list leaves out what may be large, and nothing else."""
     for item in house.ask("GET /v1/commands").json["items"]:
         whole = house.command(item["id"])
         assert {name: value for name, value in whole.items() if name not in ("payload", "result")} == item
@@ -207,9 +171,7 @@ def test_items_of_the_list(house: House, history: list[str]) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_paging(house: House, history: list[str], limit: int) -> None:
-    """
-    Pages together are the whole list, also when something is sent meanwhile.
-    """
+    """Pages together are the whole list, also when something is sent meanwhile."""
     found, query = [], f"?limit={limit}"
     for _ in range(6):
         page = house.ask(f"GET /v1/commands{query}").json

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.admin.devices`: register, see, list.
-"""
+"""Tests of :mod:`pushd.admin.devices`: register, see, list."""
 
 from typing import Any
 
@@ -33,9 +31,7 @@ FRESH: dict[str, Any] = {
 
 
 def test_register(house: House) -> None:
-    """
-    A registered device has its dialect's defaults, is approved, and has an address of its own.
-    """
+    """A registered device has its dialect's defaults, is approved, and has an address of its own."""
     answer = house.ask("POST /v1/devices", {"id": "controlid:7"})
     assert (answer.code, answer.headers["location"]) == (201, "/v1/devices/controlid:7")
     assert answer.json.items() >= FRESH.items()
@@ -44,9 +40,7 @@ def test_register(house: House) -> None:
 
 
 def test_register_with_everything(house: House) -> None:
-    """
-    Whatever a device can be changed to, it can be registered with.
-    """
+    """Whatever a device can be changed to, it can be registered with."""
     fields = {
         "name": "Front door",
         "tags": ["lobby", "north"],
@@ -67,17 +61,13 @@ def test_register_with_everything(house: House) -> None:
     [("controlid:007", "controlid:7"), ("controlid:-0", "controlid:0"), ("servereye:A.b", "servereye:A.b")],
 )
 def test_register_in_another_spelling(house: House, given: str, canonical: str) -> None:
-    """
-    A device has one id, however it was spelled.
-    """
+    """A device has one id, however it was spelled."""
     assert house.ask("POST /v1/devices", {"id": given}).json["id"] == canonical
     assert house.ask(f"GET /v1/devices/{given}").json["id"] == canonical
 
 
 def test_register_twice(house: House) -> None:
-    """
-    A device that is known cannot be registered again.
-    """
+    """A device that is known cannot be registered again."""
     house.register("controlid:7", name="old")
     answer = house.ask("POST /v1/devices", {"id": "controlid:07", "name": "new"})
     assert (answer.code, answer.json["type"]) == (409, "device-known")
@@ -88,9 +78,7 @@ def test_register_twice(house: House) -> None:
     "body", [{}, {"id": 7}, {"id": None}, {"id": "7"}, {"id": "x:7"}, {"id": "controlid:x"}, {"id": "\ud800:7"}]
 )
 def test_register_without_a_usable_id(house: House, body: object) -> None:
-    """
-    A device whose id no dialect has is not registered.
-    """
+    """A device whose id no dialect has is not registered."""
     answer = house.ask("POST /v1/devices", body)
     assert answer.code == 422
     assert answer.json["errors"][0]["pointer"] == "#/id"
@@ -100,9 +88,7 @@ def test_register_without_a_usable_id(house: House, body: object) -> None:
     "call", ["GET {}", "PATCH {}", "DELETE {}", "POST {}/secret", "GET {}/orphans", "POST {}/commands"]
 )
 def test_unknown_device(house: House, call: str) -> None:
-    """
-    Of a device that nobody knows there is nothing to see, to change or to send to.
-    """
+    """Of a device that nobody knows there is nothing to see, to change or to send to."""
     house.register("controlid:7")
     method, _, rest = call.partition(" ")
     for device in ("controlid:8", "servereye:c", "x:7", "7", "%ff"):
@@ -111,16 +97,12 @@ def test_unknown_device(house: House, call: str) -> None:
 
 @pytest.mark.parametrize("device", ["controlid:door", "controlid:", "controlid", "servereye:a%2Fb", "servereye:a%20b"])
 def test_id_that_cannot_be(house: House, device: str) -> None:
-    """
-    An id that no device of its dialect can have is a bad request.
-    """
+    """An id that no device of its dialect can have is a bad request."""
     assert house.ask(f"GET /v1/devices/{device}").code == 400
 
 
 def test_device_that_polls(house: House) -> None:
-    """
-    Of a device that polls an operator sees that it is there, since when and where, and what waits for it.
-    """
+    """Of a device that polls an operator sees that it is there, since when and where, and what waits for it."""
     house.knock(request("GET /push?deviceId=7"))
     house.clock.advance(2)
     seen = house.seen("controlid:7")
@@ -134,9 +116,7 @@ def test_device_that_polls(house: House) -> None:
 
 @pytest.fixture
 def fleet(house: House) -> House:
-    """
-    A house with some devices of each kind.
-    """
+    """A house with some devices of each kind."""
     house.register("controlid:1", name="Front door", tags=["lobby", "north"])
     house.register("controlid:2", name="Back door", tags=["north"])
     house.register("controlid:3", admission="pending")
@@ -148,9 +128,7 @@ def fleet(house: House) -> House:
 
 
 def listed(house: House, query: str) -> list[str]:
-    """
-    The local ids that a list holds.
-    """
+    """The local ids that a list holds."""
     answer = house.ask(f"GET /v1/devices{query}")
     assert answer.code == 200, answer.body
     return [item["id"].partition(":")[2] for item in answer.json["items"]]
@@ -181,25 +159,19 @@ def listed(house: House, query: str) -> list[str]:
     ],
 )
 def test_filters(fleet: House, query: str, found: str) -> None:
-    """
-    A list can be narrowed by dialect, presence, admission, tags, and a part of the id or name.
-    """
+    """A list can be narrowed by dialect, presence, admission, tags, and a part of the id or name."""
     assert "".join(listed(fleet, query)) == found
 
 
 def test_items_of_the_list(fleet: House) -> None:
-    """
-    A list shows each device as it is shown alone.
-    """
+    """A list shows each device as it is shown alone."""
     items = fleet.ask("GET /v1/devices").json["items"]
     assert items == [fleet.seen(item["id"]) for item in items]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 500])
 def test_paging(fleet: House, limit: int) -> None:
-    """
-    Pages together are the whole list, in order, with each device once.
-    """
+    """Pages together are the whole list, in order, with each device once."""
     found: list[str] = []
     query = f"?limit={limit}"
     for _ in range(6):
@@ -213,9 +185,7 @@ def test_paging(fleet: House, limit: int) -> None:
 
 
 def test_usual_length_of_a_list(house: House) -> None:
-    """
-    A list has 50 entries unless somebody asks for more.
-    """
+    """A list has 50 entries unless somebody asks for more."""
     for number in range(51):
         house.register(f"controlid:{number}")
     assert len(listed(house, "")) == 50

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.core.commands.explain`, as an operator asks for it.
-"""
+"""Tests of :mod:`pushd.core.commands.explain`, as an operator asks for it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,9 +17,7 @@ Story = Callable[[House, str], object]
 
 
 def explained(house: House, command: str) -> dict[str, Any]:
-    """
-    Why a command has not run yet, or what is known of it.
-    """
+    """Why a command has not run yet, or what is known of it."""
     answer = house.ask(f"GET /v1/commands/{command}/explain")
     assert answer.code == 200, answer.body
     found: dict[str, Any] = answer.json
@@ -29,17 +25,13 @@ def explained(house: House, command: str) -> dict[str, Any]:
 
 
 def say(house: House, command: str, call: str, body: bytes = b'{"success":true}') -> None:
-    """
-    Let the container take a command and say something about it.
-    """
+    """Let the container take a command and say something about it."""
     house.knock(POLL)
     house.knock(request(f"POST /push/c/{call}/{command}", body))
 
 
 def lapse(house: House) -> None:
-    """
-    Let the container take a command, and nothing be heard of it.
-    """
+    """Let the container take a command, and nothing be heard of it."""
     house.knock(POLL)
     house.tick(31)
 
@@ -60,9 +52,7 @@ STORIES: dict[str, Story] = {
 
 @pytest.mark.parametrize("reason", STORIES)
 def test_reason(house: House, reason: str) -> None:
-    """
-    An operator is told in a word, a sentence and data how a command stands, and why.
-    """
+    """An operator is told in a word, a sentence and data how a command stands, and why."""
     house.register(DEVICE)
     command = house.put(DEVICE, PAYLOAD)
     STORIES[reason](house, command)
@@ -74,9 +64,7 @@ def test_reason(house: House, reason: str) -> None:
 
 
 def test_not_yet_due(house: House) -> None:
-    """
-    A command for later waits for its time.
-    """
+    """A command for later waits for its time."""
     house.register(DEVICE)
     command = house.put(DEVICE, PAYLOAD, not_before="2027-01-15T09:00:00Z")
     found = explained(house, command)
@@ -85,9 +73,7 @@ def test_not_yet_due(house: House) -> None:
 
 
 def test_deaf(house: House) -> None:
-    """
-    Of a device that rests between its polls, an operator is told when the next is expected.
-    """
+    """Of a device that rests between its polls, an operator is told when the next is expected."""
     for _ in range(3):
         house.knock(POLL)
         house.clock.advance(45)
@@ -101,9 +87,7 @@ def test_deaf(house: House) -> None:
 
 
 def test_forgotten(house: House) -> None:
-    """
-    Of a command whose device was forgotten, an operator is told what became of it.
-    """
+    """Of a command whose device was forgotten, an operator is told what became of it."""
     house.register(DEVICE)
     command = house.put(DEVICE, PAYLOAD)
     house.ask(f"DELETE /v1/devices/{DEVICE}")
@@ -111,9 +95,7 @@ def test_forgotten(house: House) -> None:
 
 
 def test_nobody_proves_it(house: House) -> None:
-    """
-    An operator is told where anybody could be the device.
-    """
+    """An operator is told where anybody could be the device."""
     house.register(DEVICE)
     command = house.put(DEVICE, PAYLOAD)
     assert "Nobody proves" in explained(house, command)["sentence"]
@@ -122,7 +104,5 @@ def test_nobody_proves_it(house: House) -> None:
 
 
 def test_unknown_command(house: House) -> None:
-    """
-    Of a command that nobody sent there is nothing to explain.
-    """
+    """Of a command that nobody sent there is nothing to explain."""
     house.ask("GET /v1/commands/x/explain").problem(404)

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.admin.events`: what happened, in order.
-"""
+"""Tests of :mod:`pushd.admin.events`: what happened, in order."""
 
 from typing import Any
 
@@ -16,9 +14,7 @@ DAY = 86400
 
 @pytest.fixture
 def busy(house: House) -> House:
-    """
-    A house in which a command went all its way, and a second device was registered.
-    """
+    """A house in which a command went all its way, and a second device was registered."""
     house.register("controlid:7")
     house.put("controlid:7", {"endpoint": "load_objects"})
     house.knock(POLL)
@@ -38,9 +34,7 @@ STORY = [
 
 
 def page(house: House, query: str = "") -> dict[str, Any]:
-    """
-    A piece of the feed.
-    """
+    """A piece of the feed."""
     answer = house.ask(f"GET /v1/events{query}")
     assert answer.code == 200, answer.body
     found: dict[str, Any] = answer.json
@@ -48,16 +42,12 @@ def page(house: House, query: str = "") -> dict[str, Any]:
 
 
 def types(found: dict[str, Any]) -> list[str]:
-    """
-    What a piece of the feed tells of.
-    """
+    """What a piece of the feed tells of."""
     return [item["type"] for item in found["items"]]
 
 
 def test_story(busy: House) -> None:
-    """
-    The feed tells of every change, in order, from the oldest kept.
-    """
+    """The feed tells of every change, in order, from the oldest kept."""
     found = page(busy)
     assert types(found) == STORY
     sent = found["items"][3]
@@ -75,9 +65,7 @@ def test_story(busy: House) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 4, 6, 7])
 def test_paging(busy: House, limit: int) -> None:
-    """
-    Pieces together are the whole feed, and the last of them says where to go on.
-    """
+    """Pieces together are the whole feed, and the last of them says where to go on."""
     found: list[str] = []
     query = f"?limit={limit}"
     for _ in range(8):
@@ -92,17 +80,13 @@ def test_paging(busy: House, limit: int) -> None:
 
 
 def test_after_any_event(busy: House) -> None:
-    """
-    One may go on after any event.
-    """
+    """One may go on after any event."""
     seq = page(busy)["items"][2]["seq"]
     assert types(page(busy, f"?after={seq}")) == STORY[3:]
 
 
 def test_next_is_never_null(house: House) -> None:
-    """
-    Where to go on is told even where nothing has happened yet.
-    """
+    """Where to go on is told even where nothing has happened yet."""
     start = page(house)
     assert start == {"items": [], "next": start["next"]}
     house.register("controlid:7")
@@ -122,18 +106,14 @@ def test_next_is_never_null(house: House) -> None:
     ],
 )
 def test_filters(busy: House, query: str, found: list[str]) -> None:
-    """
-    The feed can be narrowed by device and type; what is left out is passed over for good.
-    """
+    """The feed can be narrowed by device and type; what is left out is passed over for good."""
     narrowed = page(busy, query)
     assert types(narrowed) == found
     assert narrowed["next"] == page(busy)["next"]
 
 
 def test_from_now_on(busy: House) -> None:
-    """
-    Who wants only what comes can begin there.
-    """
+    """Who wants only what comes can begin there."""
     found = page(busy, "?after=now")
     assert found["items"] == []
     busy.register("controlid:9")
@@ -141,9 +121,7 @@ def test_from_now_on(busy: House) -> None:
 
 
 def test_wait(busy: House) -> None:
-    """
-    Who waits is answered with the first thing that happens.
-    """
+    """Who waits is answered with the first thing that happens."""
     waiting = busy.begin("GET /v1/events?after=now&wait=30")
     busy.clock.advance(29)
     assert waiting.answers() == []
@@ -152,9 +130,7 @@ def test_wait(busy: House) -> None:
 
 
 def test_wait_for_one_thing(busy: House) -> None:
-    """
-    Who waits for one device is not disturbed by others.
-    """
+    """Who waits for one device is not disturbed by others."""
     waiting = busy.begin("GET /v1/events?after=now&wait=30&device=controlid:8")
     busy.register("controlid:9")
     assert waiting.answers() == []
@@ -163,9 +139,7 @@ def test_wait_for_one_thing(busy: House) -> None:
 
 
 def test_wait_in_vain(busy: House) -> None:
-    """
-    Who waits in vain is told where to go on.
-    """
+    """Who waits in vain is told where to go on."""
     last = page(busy)["next"]
     waiting = busy.begin(f"GET /v1/events?after={last}&wait=3")
     busy.clock.advance(3)
@@ -173,25 +147,19 @@ def test_wait_in_vain(busy: House) -> None:
 
 
 def test_wait_that_is_not_needed(busy: House) -> None:
-    """
-    Who waits for what has happened already is answered at once.
-    """
+    """Who waits for what has happened already is answered at once."""
     assert types(page(busy, "?wait=60")) == STORY
 
 
 def test_who_waits_may_leave(busy: House) -> None:
-    """
-    Who leaves while waiting leaves nothing behind.
-    """
+    """Who leaves while waiting leaves nothing behind."""
     timers = len(busy.clock.getDelayedCalls())
     busy.begin("GET /v1/events?after=now&wait=30").hang_up()
     assert len(busy.clock.getDelayedCalls()) == timers
 
 
 def test_who_waits_when_we_stop(busy: House) -> None:
-    """
-    When we are about to stop, who waits is answered at once.
-    """
+    """When we are about to stop, who waits is answered at once."""
     waiting = busy.begin("GET /v1/events?after=now&wait=30")
     busy.core.drain()
     assert waiting.answer().json["items"] == []
@@ -205,16 +173,12 @@ UNUSABLE = [
 
 @pytest.mark.parametrize("query", UNUSABLE)
 def test_unusable_query(busy: House, query: str) -> None:
-    """
-    A query that the feed cannot follow is a bad request; so is a place that it has not reached.
-    """
+    """A query that the feed cannot follow is a bad request; so is a place that it has not reached."""
     assert busy.ask(f"GET /v1/events{query}").code == 400
 
 
 def test_purged(busy: House) -> None:
-    """
-    Who asks for what is no longer kept is told so, and what the oldest is that is.
-    """
+    """Who asks for what is no longer kept is told so, and what the oldest is that is."""
     first = page(busy)["items"][0]["seq"]
     busy.clock.advance(31 * DAY)
     busy.register("controlid:9")

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.admin.sending`: a request that is sent again is not a second command.
-"""
+"""Tests of :mod:`pushd.admin.sending`: a request that is sent again is not a second command."""
 
 from typing import Any
 
@@ -17,24 +15,18 @@ LOAD: dict[str, Any] = {"payload": {"endpoint": "load_objects", "body": {"a": 1,
 
 @pytest.fixture
 def known(house: House) -> House:
-    """
-    A house that knows a device.
-    """
+    """A house that knows a device."""
     house.register(DEVICE)
     return house
 
 
 def send(house: House, body: object = LOAD, key: str = "k", query: str = "", role: Role = Role.ADMIN) -> Answer:
-    """
-    Send a command under a key.
-    """
+    """Send a command under a key."""
     return house.ask(SEND + query, body, f"Idempotency-Key: {key}", role=role)
 
 
 def test_same_request(known: House) -> None:
-    """
-    The same request under the same key gives the first command, as it is by now.
-    """
+    """The same request under the same key gives the first command, as it is by now."""
     first = send(known)
     assert (first.code, first.json["idempotency_key"]) == (201, "k")
     known.knock(request("GET /push?deviceId=7"))
@@ -45,9 +37,7 @@ def test_same_request(known: House) -> None:
 
 
 def test_same_request_that_waits(known: House) -> None:
-    """
-    Whether somebody waits is no part of a request: 202 while the command has not ended, 200 when it has.
-    """
+    """Whether somebody waits is no part of a request: 202 while the command has not ended, 200 when it has."""
     first = send(known)
     waiting = known.begin(f"{SEND}?wait=5", LOAD, "Idempotency-Key: k")
     known.clock.advance(5)
@@ -66,9 +56,7 @@ def test_same_request_that_waits(known: House) -> None:
     ],
 )
 def test_same_request_in_another_spelling(known: House, body: object) -> None:
-    """
-    Bodies are compared by what they say: neither the order of keys nor the spelling of a number counts.
-    """
+    """Bodies are compared by what they say: neither the order of keys nor the spelling of a number counts."""
     assert send(known, body).json["id"] == send(known).json["id"]
 
 
@@ -83,9 +71,7 @@ def test_same_request_in_another_spelling(known: House, body: object) -> None:
     ],
 )
 def test_other_request_under_the_same_key(known: House, body: object) -> None:
-    """
-    Another body under the same key is refused, and the first command stays as it is.
-    """
+    """Another body under the same key is refused, and the first command stays as it is."""
     first = send(known)
     answer = send(known, body)
     assert answer.code == 422
@@ -95,27 +81,21 @@ def test_other_request_under_the_same_key(known: House, body: object) -> None:
 
 
 def test_other_key(known: House) -> None:
-    """
-    Another key, or none, is another command.
-    """
+    """Another key, or none, is another command."""
     ids = {send(known).json["id"], send(known, key="K").json["id"]}
     ids |= {known.ask(SEND, LOAD).json["id"] for _ in range(2)}
     assert len(ids) == 4
 
 
 def test_key_of_another_token(known: House) -> None:
-    """
-    A key belongs to its token.
-    """
+    """A key belongs to its token."""
     first, second = (send(known, role=role) for role in (Role.ADMIN, Role.OPERATOR))
     assert (first.code, second.code) == (201, 201)
     assert first.json["id"] != second.json["id"]
 
 
 def test_key_for_another_device(known: House) -> None:
-    """
-    A key belongs to its device.
-    """
+    """A key belongs to its device."""
     known.register("controlid:8")
     send(known)
     answer = known.ask("POST /v1/devices/controlid:8/commands", LOAD | {"ttl": 7}, "Idempotency-Key: k")
@@ -123,9 +103,7 @@ def test_key_for_another_device(known: House) -> None:
 
 
 def test_refused_request_stores_nothing(known: House) -> None:
-    """
-    A request that was refused has not used its key.
-    """
+    """A request that was refused has not used its key."""
     assert send(known, {"payload": {}}).code == 422
     known.ask(f"PATCH /v1/devices/{DEVICE}", {"admission": "blocked"})
     assert send(known).code == 409
@@ -134,9 +112,7 @@ def test_refused_request_stores_nothing(known: House) -> None:
 
 
 def test_repeat_is_not_refused(known: House) -> None:
-    """
-    A repeat gives the first command even where a new one would be refused by now.
-    """
+    """A repeat gives the first command even where a new one would be refused by now."""
     first = send(known)
     known.ask(f"PATCH /v1/devices/{DEVICE}", {"admission": "blocked"})
     again = send(known)
@@ -145,17 +121,13 @@ def test_repeat_is_not_refused(known: House) -> None:
 
 @pytest.mark.parametrize("key", ["k" * 255, "a b", "\xc3\xa9", "{}", "0"])
 def test_any_printable_key(known: House, key: str) -> None:
-    """
-    A key is any text of up to 255 characters.
-    """
+    """A key is any text of up to 255 characters."""
     assert send(known, key=key).code == 201
     assert send(known, key=key).code == 200
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256, "\xff", "a\tb", "a\x01b"])
 def test_unusable_key(known: House, key: str) -> None:
-    """
-    A key that is empty, too long or cannot be shown is refused.
-    """
+    """A key that is empty, too long or cannot be shown is refused."""
     assert send(known, key=key).code == 400
     assert known.seen(DEVICE)["queue"] == 0

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.admin.devices`: results that settled nothing.
-"""
+"""Tests of :mod:`pushd.admin.devices`: results that settled nothing."""
 
 from base64 import b64decode, urlsafe_b64encode
 
@@ -14,9 +12,7 @@ DEVICE = "controlid:7"
 
 @pytest.fixture
 def reported(house: House) -> House:
-    """
-    A house to which a device has reported five times what nobody had asked for.
-    """
+    """A house to which a device has reported five times what nobody had asked for."""
     house.register(DEVICE)
     for number in range(5):
         house.knock(request(f"POST /result?deviceId=7&uuid=u{number}", b'{"response":%d}' % number))
@@ -24,9 +20,7 @@ def reported(house: House) -> House:
 
 
 def test_orphan(reported: House) -> None:
-    """
-    An orphan result is shown as it came, with when, why, and what it named; the newest first.
-    """
+    """An orphan result is shown as it came, with when, why, and what it named; the newest first."""
     newest = reported.orphans(DEVICE)[0]
     assert newest == {
         "id": newest["id"],
@@ -42,9 +36,7 @@ def test_orphan(reported: House) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_paging(reported: House, limit: int) -> None:
-    """
-    Pages together are all orphan results, each once.
-    """
+    """Pages together are all orphan results, each once."""
     found, query = [], f"?limit={limit}"
     for _ in range(6):
         page = reported.ask(f"GET /v1/devices/{DEVICE}/orphans{query}").json
@@ -57,17 +49,13 @@ def test_paging(reported: House, limit: int) -> None:
 
 @pytest.mark.parametrize("text", [b"", b"x", b"-1", b"1.0", b"9" * 30, b"9" * 5000, "٣".encode(), b"\xff"])
 def test_made_up_cursor(reported: House, text: bytes) -> None:
-    """
-    A cursor that no list gave is refused.
-    """
+    """A cursor that no list gave is refused."""
     cursor = urlsafe_b64encode(text).decode()
     assert reported.ask(f"GET /v1/devices/{DEVICE}/orphans?cursor={cursor}").code == 400
 
 
 def test_only_so_many_are_kept(house: House) -> None:
-    """
-    The newest hundred of each device are kept.
-    """
+    """The newest hundred of each device are kept."""
     house.register(DEVICE)
     house.register("controlid:8")
     house.knock(request("POST /result?deviceId=8", b'{"response":0}'))

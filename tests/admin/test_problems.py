@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.admin.problem_details`: errors as ``application/problem+json``, pointing at the field.
-"""
+"""Tests of :mod:`pushd.admin.problem_details`: errors as ``application/problem+json``, pointing at the field."""
 
 import pytest
 
@@ -15,17 +13,13 @@ SEND = f"POST /v1/devices/{DEVICE}/commands"
 
 @pytest.fixture
 def known(house: House) -> House:
-    """
-    A house that knows a device.
-    """
+    """A house that knows a device."""
     house.register(DEVICE)
     return house
 
 
 def raw(house: House, line: str, body: bytes) -> Answer:
-    """
-    Make a call of the admin API with any bytes as its body.
-    """
+    """Make a call of the admin API with any bytes as its body."""
     return house.call(request(line, body, f"Authorization: Bearer {house.token_of(Role.ADMIN)}")).answer()
 
 
@@ -44,17 +38,13 @@ NO_JSON = {
 @pytest.mark.parametrize("kind", NO_JSON)
 @pytest.mark.parametrize("line", ["POST /v1/devices", f"PATCH /v1/devices/{DEVICE}", SEND])
 def test_not_json(known: House, line: str, kind: str) -> None:
-    """
-    A body that is not JSON is a bad request.
-    """
+    """A body that is not JSON is a bad request."""
     raw(known, line, NO_JSON[kind]).problem(400)
 
 
 @pytest.mark.parametrize("line", ["POST /v1/devices", f"PATCH /v1/devices/{DEVICE}", SEND])
 def test_content_type_does_not_matter(known: House, line: str) -> None:
-    """
-    JSON is JSON, whatever a client calls it.
-    """
+    """JSON is JSON, whatever a client calls it."""
     headers = (f"Authorization: Bearer {known.token_of(Role.ADMIN)}", "Content-Type: text/plain")
     assert known.call(request(line, b"\xef\xbb\xbf[]", *headers)).answer().code == 422
 
@@ -63,18 +53,14 @@ def test_content_type_does_not_matter(known: House, line: str) -> None:
     ("line", "limit"), [("POST /v1/devices", SMALL), (f"PATCH /v1/devices/{DEVICE}", SMALL), (SEND, LARGE)]
 )
 def test_too_large(known: House, line: str, limit: int) -> None:
-    """
-    A body over its limit is refused, and nothing of it is kept; one at its limit is read.
-    """
+    """A body over its limit is refused, and nothing of it is kept; one at its limit is read."""
     refused = raw(known, line, b" " * (limit + 1)).problem(413)
     assert refused["detail"] == f"The body has {limit + 1} bytes; at most {limit} are taken here."
     assert raw(known, line, b" " * limit).problem(400)["detail"] == "The body is not JSON."
 
 
 def test_large_command(known: House) -> None:
-    """
-    A command may be large: a photo, or a part of a firmware.
-    """
+    """A command may be large: a photo, or a part of a firmware."""
     payload = {"endpoint": "user_set_image", "contentType": "application/octet-stream", "body": "A" * 12_000_000}
     command = known.put(DEVICE, payload)
     assert known.off_reactor == 1
@@ -86,9 +72,7 @@ def test_large_command(known: House) -> None:
     "path", ["/v1", "/v1/", "/v1/nothing", "/v2/devices", "/v1//devices", "/v1/devices/", "/v1/devices/a/b/c"]
 )
 def test_nothing_there(house: House, path: str) -> None:
-    """
-    What is nowhere is 404.
-    """
+    """What is nowhere is 404."""
     assert house.ask(f"GET {path}").problem(404)["detail"] == "There is nothing at this path."
 
 
@@ -105,26 +89,20 @@ def test_nothing_there(house: House, path: str) -> None:
     ],
 )
 def test_wrong_method(house: House, line: str, allow: str) -> None:
-    """
-    Another method is 405, and the answer says which are right.
-    """
+    """Another method is 405, and the answer says which are right."""
     answer = house.ask(line)
     answer.problem(405)
     assert answer.headers["allow"] == allow
 
 
 def test_head(house: House) -> None:
-    """
-    A HEAD is answered without a body.
-    """
+    """A HEAD is answered without a body."""
     answer = house.ask("HEAD /v1/devices")
     assert (answer.code, answer.body, answer.headers["allow"]) == (405, b"", "GET, POST")
 
 
 def test_fields_at_fault(known: House) -> None:
-    """
-    Where fields are at fault, each is pointed at, with words for a person.
-    """
+    """Where fields are at fault, each is pointed at, with words for a person."""
     refused = known.ask(SEND, {"payload": {"endpoint": "a", "body": 1}, "ttl": 5}).problem(422)
     detail = "must be an object or a string"
     assert refused["errors"] == [{"pointer": "#/payload/body", "detail": detail}]
@@ -155,8 +133,6 @@ BODIES = {"POST /v1/devices": {"id": "controlid:8"}, SEND: {"payload": {"endpoin
     ],
 )
 def test_store_is_down(known: House, line: str) -> None:
-    """
-    While the store does not answer, every call says that it may be tried again.
-    """
+    """While the store does not answer, every call says that it may be tried again."""
     known.fail_store()
     known.ask(line, BODIES.get(line, {})).problem(503)

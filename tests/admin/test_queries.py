@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.admin.query_params`: what stands behind the question mark.
-"""
+"""Tests of :mod:`pushd.admin.query_params`: what stands behind the question mark."""
 
 from contextlib import suppress
 
@@ -25,25 +23,19 @@ BAD = [
 
 @pytest.mark.parametrize("query", BAD)
 def test_bad_query(house: House, query: str) -> None:
-    """
-    A query that cannot be read, or that is misspelled, is a bad request.
-    """
+    """A query that cannot be read, or that is misspelled, is a bad request."""
     house.ask(f"GET /v1/devices?{query}").problem(400)
 
 
 @pytest.mark.parametrize("query", ["state=lost", "since=yesterday", "since=2027-01-15", "limit=0", "wait=3"])
 def test_bad_query_of_commands(house: House, query: str) -> None:
-    """
-    The list of commands is as strict.
-    """
+    """The list of commands is as strict."""
     house.ask(f"GET /v1/commands?{query}").problem(400)
 
 
 @pytest.mark.parametrize("query", ["wait=61", "wait=x", "queue=yes", "queue=2", "key=1"])
 def test_bad_query_of_a_sender(house: House, query: str) -> None:
-    """
-    A command with a query that cannot be read is not sent.
-    """
+    """A command with a query that cannot be read is not sent."""
     house.register(DEVICE)
     house.ask(f"{SEND}?{query}", {"payload": {"endpoint": "a"}}).problem(400)
     assert house.seen(DEVICE)["queue"] == 0
@@ -53,42 +45,32 @@ def test_bad_query_of_a_sender(house: House, query: str) -> None:
     "line", ["POST /v1/devices", "GET /v1/devices/x", "PATCH /v1/devices/x", "DELETE /v1/devices/x"]
 )
 def test_query_where_none_is_known(house: House, line: str) -> None:
-    """
-    A call without parameters takes none.
-    """
+    """A call without parameters takes none."""
     assert "those that there are: none" in house.ask(f"{line}?force=1", {}).problem(400)["detail"]
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("0", 0), ("5", 5), ("0.25", 0.25), ("007", 7), ("60", 60)])
 def test_seconds(text: str, seconds: float) -> None:
-    """
-    Seconds are decimal digits, with a fraction or without.
-    """
+    """Seconds are decimal digits, with a fraction or without."""
     assert Query({"wait": [text]}).seconds("wait") == seconds
 
 
 @given(st.text(max_size=300))
 def test_cursor(last: str) -> None:
-    """
-    A cursor leads back to where a list ended.
-    """
+    """A cursor leads back to where a list ended."""
     assert Query({"cursor": [to_cursor(last)]}).cursor() == last
 
 
 @given(st.text())
 def test_any_cursor(text: str) -> None:
-    """
-    Whatever somebody makes up is a place in a list, or a bad request.
-    """
+    """Whatever somebody makes up is a place in a list, or a bad request."""
     with suppress(InvalidQuery):
         assert isinstance(Query({"cursor": [text]}).cursor(), str)
 
 
 @given(st.text())
 def test_any_seconds_and_limit(text: str) -> None:
-    """
-    Whatever somebody makes up is a number within its bounds, or a bad request.
-    """
+    """Whatever somebody makes up is a number within its bounds, or a bad request."""
     query = Query({"wait": [text], "limit": [text]})
     with suppress(InvalidQuery):
         assert 0 <= (query.seconds("wait") or 0) <= 60

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.admin.commands`: resolve, resend.
-"""
+"""Tests of :mod:`pushd.admin.commands`: resolve, resend."""
 
 from typing import Any
 
@@ -18,9 +16,7 @@ LOAD = {"endpoint": "load_objects", "body": {"object": "users"}}
 
 @pytest.fixture
 def unknown(house: House) -> str:
-    """
-    A command that may have run, and of which nobody knows.
-    """
+    """A command that may have run, and of which nobody knows."""
     house.register(DEVICE)
     command = house.put(DEVICE, LOAD, priority=7, ttl=60)
     house.knock(POLL)
@@ -31,9 +27,7 @@ def unknown(house: House) -> str:
 
 @pytest.mark.parametrize("state", ["succeeded", "failed"])
 def test_resolve(house: House, unknown: str, state: str) -> None:
-    """
-    An operator who found out says what became of a command, and that word is recorded as such.
-    """
+    """An operator who found out says what became of a command, and that word is recorded as such."""
     body = {"state": state, "note": "the door was seen open"}
     answer = house.ask(f"POST /v1/commands/{unknown}/resolve", body, role=Role.OPERATOR)
     assert (answer.code, answer.json["state"], answer.json["evidence"]) == (200, state, "operator")
@@ -42,9 +36,7 @@ def test_resolve(house: House, unknown: str, state: str) -> None:
 
 
 def test_result_after_the_word(house: House, unknown: str) -> None:
-    """
-    A result that comes after an operator's word changes nothing, and is kept as an orphan.
-    """
+    """A result that comes after an operator's word changes nothing, and is kept as an orphan."""
     house.ask(f"POST /v1/commands/{unknown}/resolve", {"state": "failed"})
     before = house.command(unknown)
     house.knock(RESULT)
@@ -64,18 +56,14 @@ def test_result_after_the_word(house: House, unknown: str) -> None:
     ],
 )
 def test_resolve_in_other_words(house: House, unknown: str, body: object, pointer: str) -> None:
-    """
-    A word that says neither is refused.
-    """
+    """A word that says neither is refused."""
     refused = house.ask(f"POST /v1/commands/{unknown}/resolve", body).problem(422)
     assert [error["pointer"] for error in refused["errors"]] == [pointer]
     assert house.command(unknown)["state"] == "unknown"
 
 
 def test_resolve_what_is_known(house: House) -> None:
-    """
-    Nobody's word is needed for what a device has said.
-    """
+    """Nobody's word is needed for what a device has said."""
     house.register(DEVICE)
     command = house.put(DEVICE, LOAD)
     house.knock(POLL)
@@ -87,9 +75,7 @@ def test_resolve_what_is_known(house: House) -> None:
 
 
 def test_resend(house: House, unknown: str) -> None:
-    """
-    A command is sent again as a new one, on its own terms, and both say so; a second time gives the same one.
-    """
+    """A command is sent again as a new one, on its own terms, and both say so; a second time gives the same one."""
     answer = house.ask(f"POST /v1/commands/{unknown}/resend", {})
     again: dict[str, Any] = answer.json
     assert (answer.code, answer.headers["location"]) == (201, f"/v1/commands/{again['id']}")
@@ -101,9 +87,7 @@ def test_resend(house: House, unknown: str) -> None:
 
 
 def test_resend_on_other_terms(house: House, unknown: str) -> None:
-    """
-    What is sent again may be sent on other terms.
-    """
+    """What is sent again may be sent on other terms."""
     again = house.ask(f"POST /v1/commands/{unknown}/resend", {"ttl": 5, "delivery": "at_least_once"}).json
     assert (again["ttl"], again["delivery"], again["priority"]) == (5.0, "at_least_once", 7)
 
@@ -113,18 +97,14 @@ def test_resend_on_other_terms(house: House, unknown: str) -> None:
     [({"ttl": 0}, "#/ttl"), ({"delivery": "twice"}, "#/delivery"), ({"payload": LOAD}, "#/payload")],
 )
 def test_resend_on_impossible_terms(house: House, unknown: str, body: object, pointer: str) -> None:
-    """
-    Terms that cannot be are refused, and nothing is sent again.
-    """
+    """Terms that cannot be are refused, and nothing is sent again."""
     refused = house.ask(f"POST /v1/commands/{unknown}/resend", body).problem(422)
     assert [error["pointer"] for error in refused["errors"]] == [pointer]
     assert house.command(unknown)["resent_as"] is None
 
 
 def test_resend_what_is_not_over(house: House) -> None:
-    """
-    What may still run, or has worked, is not sent again.
-    """
+    """What may still run, or has worked, is not sent again."""
     house.register(DEVICE)
     command = house.put(DEVICE, LOAD)
     for step in (POLL, RESULT, b""):
@@ -134,8 +114,6 @@ def test_resend_what_is_not_over(house: House) -> None:
 
 @pytest.mark.parametrize("call", ["resolve", "resend"])
 def test_roles(house: House, unknown: str, call: str) -> None:
-    """
-    Who may only look decides nothing.
-    """
+    """Who may only look decides nothing."""
     house.ask(f"POST /v1/commands/{unknown}/{call}", {"state": "failed"}, role=Role.VIEWER).problem(403)
     house.ask(f"POST /v1/commands/x/{call}", {"state": "failed"} if call == "resolve" else {}).problem(404)

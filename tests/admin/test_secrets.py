@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.admin.devices`: secrets and keys.
-"""
+"""Tests of :mod:`pushd.admin.devices`: secrets and keys."""
 
 import pytest
 
@@ -13,18 +11,14 @@ CONTAINER = "servereye:c"
 
 @pytest.fixture
 def known(house: House) -> House:
-    """
-    A house that knows a device of each dialect, and is not taught by polls that hang up.
-    """
+    """A house that knows a device of each dialect, and is not taught by polls that hang up."""
     house.register(READER, hold=20)
     house.register(CONTAINER, hold=20)
     return house
 
 
 def served(house: House, path: str) -> bool:
-    """
-    Whether a poll below this path is held as that of a known device is.
-    """
+    """Whether a poll below this path is held as that of a known device is."""
     poll = house.knock(request(f"GET {path}"))
     house.clock.advance(5)
     held = poll.answers() == []
@@ -33,9 +27,7 @@ def served(house: House, path: str) -> bool:
 
 
 def test_secret(known: House) -> None:
-    """
-    A secret is shown once, with the path that goes in front of the device's own.
-    """
+    """A secret is shown once, with the path that goes in front of the device's own."""
     answer = known.ask(f"POST /v1/devices/{READER}/secret")
     assert answer.code == 201
     secret = answer.json["secret"]
@@ -48,9 +40,7 @@ def test_secret(known: House) -> None:
 
 
 def test_key(known: House) -> None:
-    """
-    A key is shown once.
-    """
+    """A key is shown once."""
     answer = known.ask(f"POST /v1/devices/{CONTAINER}/api-key")
     assert (answer.code, list(answer.json)) == (201, ["key"])
     assert known.seen(CONTAINER)["proof"] == ["api_key"]
@@ -59,9 +49,7 @@ def test_key(known: House) -> None:
 
 
 def test_both(known: House) -> None:
-    """
-    A container may have both, and must then show both.
-    """
+    """A container may have both, and must then show both."""
     path = known.ask(f"POST /v1/devices/{CONTAINER}/secret").json["path"]
     key = known.ask(f"POST /v1/devices/{CONTAINER}/api-key").json["key"]
     assert known.seen(CONTAINER)["proof"] == ["api_key", "secret"]
@@ -71,17 +59,13 @@ def test_both(known: House) -> None:
 
 
 def test_key_for_a_device_that_cannot_show_it(known: House) -> None:
-    """
-    A Control iD device cannot send a key, so it is given none.
-    """
+    """A Control iD device cannot send a key, so it is given none."""
     assert known.ask(f"POST /v1/devices/{READER}/api-key").code == 400
     assert known.seen(READER)["proof"] == []
 
 
 def test_new_secret(known: House) -> None:
-    """
-    A new secret ends the old one at once.
-    """
+    """A new secret ends the old one at once."""
     old, new = (known.ask(f"POST /v1/devices/{READER}/secret").json["path"] for _ in range(2))
     assert old != new
     assert not served(known, f"{old}/push?deviceId=7")
@@ -90,9 +74,7 @@ def test_new_secret(known: House) -> None:
 
 @pytest.mark.parametrize("kind", ["secret", "api-key"])
 def test_overlap(known: House, kind: str) -> None:
-    """
-    With an overlap the old one stays valid for so long beside the new one, and no longer.
-    """
+    """With an overlap the old one stays valid for so long beside the new one, and no longer."""
     shown = [known.ask(f"POST /v1/devices/{CONTAINER}/{kind}?overlap=20").json for _ in range(2)]
     forms = {"secret": "{path}/push/c", "api-key": "/push/c?apiKey={key}"}
     old, new = (forms[kind].format(**one) for one in shown)
@@ -104,9 +86,7 @@ def test_overlap(known: House, kind: str) -> None:
 
 
 def test_third_secret(known: House) -> None:
-    """
-    Each old secret lives for its own overlap.
-    """
+    """Each old secret lives for its own overlap."""
     paths = [known.ask(f"POST /v1/devices/{READER}/secret?overlap={overlap}").json["path"] for overlap in (0, 60, 30)]
     assert [served(known, f"{path}/push?deviceId=7") for path in paths] == [True, True, True]
     known.clock.advance(30)
@@ -115,9 +95,7 @@ def test_third_secret(known: House) -> None:
 
 @pytest.mark.parametrize("overlap", ["-1", "x", "", "1e3", "nan", "inf", "2592001", "1_0", "%D9%A5"])
 def test_wrong_overlap(known: House, overlap: str) -> None:
-    """
-    An overlap that is no sensible number of seconds is refused, and the old secret stays.
-    """
+    """An overlap that is no sensible number of seconds is refused, and the old secret stays."""
     answer = known.ask(f"POST /v1/devices/{READER}/secret?overlap={overlap}")
     assert answer.code == 400
     assert known.seen(READER)["proof"] == []

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.admin.sending`: a request to send becomes a command.
-"""
+"""Tests of :mod:`pushd.admin.sending`: a request to send becomes a command."""
 
 from typing import Any
 
@@ -47,17 +45,13 @@ QUEUED: dict[str, Any] = {
 
 @pytest.fixture
 def known(house: House) -> House:
-    """
-    A house that knows a device.
-    """
+    """A house that knows a device."""
     house.register(DEVICE)
     return house
 
 
 def test_send(known: House) -> None:
-    """
-    A command that is accepted is shown whole, with its defaults, and has an address of its own.
-    """
+    """A command that is accepted is shown whole, with its defaults, and has an address of its own."""
     answer = known.ask(SEND, LOAD)
     assert (answer.code, answer.headers["location"]) == (201, f"/v1/commands/{answer.json['id']}")
     assert answer.json == QUEUED | {"id": answer.json["id"]}
@@ -66,9 +60,7 @@ def test_send(known: House) -> None:
 
 
 def test_send_with_all_terms(known: House) -> None:
-    """
-    A sender may say when, how often, how soon and how long.
-    """
+    """A sender may say when, how often, how soon and how long."""
     terms = {
         "ttl": 60.5,
         "delivery": "at_least_once",
@@ -84,18 +76,14 @@ def test_send_with_all_terms(known: House) -> None:
 
 
 def test_null_terms(known: House) -> None:
-    """
-    A term that is null is one that was left out.
-    """
+    """A term that is null is one that was left out."""
     nothing = dict.fromkeys(("ttl", "delivery", "priority", "not_before", "lease", "deadline", "max_attempts"))
     answer = known.ask(SEND, LOAD | nothing)
     assert answer.json == QUEUED | {"id": answer.json["id"]}
 
 
 def test_default_lease_of_the_other_dialect(house: House) -> None:
-    """
-    A lease is as long as the dialect needs.
-    """
+    """A lease is as long as the dialect needs."""
     house.register("servereye:c")
     assert house.command(house.put("servereye:c", {"control": "X"}))["lease"] == 30.0
 
@@ -134,9 +122,7 @@ def test_default_lease_of_the_other_dialect(house: House) -> None:
     ],
 )
 def test_refused(known: House, body: object, pointer: str) -> None:
-    """
-    What cannot be sent is refused, the answer points at the field, and nothing is queued.
-    """
+    """What cannot be sent is refused, the answer points at the field, and nothing is queued."""
     answer = known.ask(SEND, body)
     assert answer.code == 422
     assert answer.headers["content-type"] == "application/problem+json"
@@ -146,18 +132,14 @@ def test_refused(known: House, body: object, pointer: str) -> None:
 
 
 def test_refused_for_the_other_dialect(house: House) -> None:
-    """
-    Each dialect checks what is sent to its own devices.
-    """
+    """Each dialect checks what is sent to its own devices."""
     house.register("servereye:c")
     answer = house.ask("POST /v1/devices/servereye:c/commands", LOAD)
     assert {error["pointer"] for error in answer.json["errors"]} == {"#/payload/endpoint", "#/payload/control"}
 
 
 def test_wait_until_the_end(known: House) -> None:
-    """
-    Who waits is answered when the command ends, with its result.
-    """
+    """Who waits is answered when the command ends, with its result."""
     waiting = known.begin(f"{SEND}?wait=30", LOAD)
     known.knock(POLL)
     known.clock.advance(3)
@@ -169,9 +151,7 @@ def test_wait_until_the_end(known: House) -> None:
 
 
 def test_wait_in_vain(known: House) -> None:
-    """
-    Who waits in vain is told how the command stands.
-    """
+    """Who waits in vain is told how the command stands."""
     waiting = known.begin(f"{SEND}?wait=3", LOAD)
     known.knock(POLL)
     known.clock.advance(2.9)
@@ -182,9 +162,7 @@ def test_wait_in_vain(known: House) -> None:
 
 
 def test_who_waits_may_leave(known: House) -> None:
-    """
-    Who leaves while waiting leaves nothing behind; the command stays.
-    """
+    """Who leaves while waiting leaves nothing behind; the command stays."""
     timers = len(known.clock.getDelayedCalls())
     known.begin(f"{SEND}?wait=30", LOAD).hang_up()
     assert len(known.clock.getDelayedCalls()) == timers
@@ -192,9 +170,7 @@ def test_who_waits_may_leave(known: House) -> None:
 
 
 def test_signed_off(house: House) -> None:
-    """
-    Who sends to a container that signed off is told so at once, unless it may be queued for its return.
-    """
+    """Who sends to a container that signed off is told so at once, unless it may be queued for its return."""
     house.register("servereye:c")
     house.knock(request("GET /push/c/signoff"))
     send, body = "POST /v1/devices/servereye:c/commands", {"payload": {"control": "X"}}
@@ -206,18 +182,14 @@ def test_signed_off(house: House) -> None:
 
 
 def test_blocked(house: House) -> None:
-    """
-    A blocked device is sent nothing.
-    """
+    """A blocked device is sent nothing."""
     house.register(DEVICE, admission="blocked")
     answer = house.ask(SEND, LOAD)
     assert (answer.code, answer.json["type"]) == (409, "device-blocked")
 
 
 def test_queue_is_full(known: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    Beyond a thousand commands for one device a sender is refused, until there is room again.
-    """
+    """Beyond a thousand commands for one device a sender is refused, until there is room again."""
     assert command_queue.MAX_QUEUED == 1000
     monkeypatch.setattr(command_queue, "MAX_QUEUED", 3)
     assert [known.ask(SEND, LOAD).code for _ in range(3)] == [201, 201, 201]

@@ -1,6 +1,4 @@
-"""
-Tests of what an operator reads who asks why a command has not run.
-"""
+"""Tests of what an operator reads who asks why a command has not run."""
 
 from typing import Any
 
@@ -20,9 +18,7 @@ NOBODY = " Nobody proves that it is this device: give it a secret, a key or an a
 
 @pytest.fixture
 def house(build_house: BuildHouse) -> House:
-    """
-    A house that knows a reader and a container, to each of which a network is configured.
-    """
+    """A house that knows a reader and a container, to each of which a network is configured."""
     house = build_house()
     for device in (READER, CONTAINER):
         house.register(device, allow_from=["192.0.2.0/24"])
@@ -30,26 +26,20 @@ def house(build_house: BuildHouse) -> House:
 
 
 def told(house: House, command: str, *facts: str) -> tuple[str, tuple[Any, ...]]:
-    """
-    The sentence, and some of the facts that it rests on.
-    """
+    """The sentence, and some of the facts that it rests on."""
     found = house.ask(f"GET /v1/commands/{command}/explain").json
     return found["sentence"], tuple(found["facts"][fact] for fact in facts)
 
 
 def rest(house: House, seconds: float) -> None:
-    """
-    Let a reader be answered idle, and be deaf for a while.
-    """
+    """Let a reader be answered idle, and be deaf for a while."""
     house.knock(POLL_READER)
     house.clock.advance(10)
     house.clock.advance(seconds)
 
 
 def test_a_device_that_went_away(house: House) -> None:
-    """
-    The device was last heard of three hours ago.
-    """
+    """The device was last heard of three hours ago."""
     house.knock(POLL).hang_up()
     house.clock.advance(3 * 3600)
     command = house.put(CONTAINER, REFRESH)
@@ -60,17 +50,13 @@ def test_a_device_that_went_away(house: House) -> None:
 
 
 def test_a_device_that_never_came(house: House) -> None:
-    """
-    The device has never polled.
-    """
+    """The device has never polled."""
     command = house.put(CONTAINER, REFRESH)
     assert told(house, command, "last_seen_at") == ("The device has never polled.", (None,))
 
 
 def test_commands_ahead(house: House) -> None:
-    """
-    Two commands are ahead of it, whether the device is there or not.
-    """
+    """Two commands are ahead of it, whether the device is there or not."""
     *_, last = (house.put(READER, DOOR) for _ in range(3))
     assert told(house, last, "ahead") == ("The device has never polled. 2 commands are ahead of it.", (2,))
     house.knock(POLL_READER)
@@ -82,9 +68,7 @@ def test_commands_ahead(house: House) -> None:
 
 
 def test_a_device_that_is_busy(house: House) -> None:
-    """
-    The device still has the command before, and polls for that one only.
-    """
+    """The device still has the command before, and polls for that one only."""
     house.put(READER, DOOR)
     house.knock(POLL_READER)
     house.knock(POLL_READER)
@@ -96,9 +80,7 @@ def test_a_device_that_is_busy(house: House) -> None:
 
 
 def test_a_lease(house: House) -> None:
-    """
-    The lease of what the device was handed ends in twelve seconds; so it does if the device acknowledged it.
-    """
+    """The lease of what the device was handed ends in twelve seconds; so it does if the device acknowledged it."""
     command = house.put(CONTAINER, REFRESH)
     house.knock(POLL)
     house.clock.advance(18)
@@ -115,9 +97,7 @@ def test_a_lease(house: House) -> None:
 
 
 def test_a_sign_off(house: House) -> None:
-    """
-    The device signed off at two minutes past ten; that a result came later does not change when.
-    """
+    """The device signed off at two minutes past ten; that a result came later does not change when."""
     early = house.put(CONTAINER, REFRESH)
     house.knock(POLL)
     house.clock.advance(2 * 3600 + 120)
@@ -132,9 +112,7 @@ def test_a_sign_off(house: House) -> None:
 
 
 def test_an_approval(house: House) -> None:
-    """
-    The device waits for an operator's approval.
-    """
+    """The device waits for an operator's approval."""
     house.ask(f"PATCH /v1/devices/{CONTAINER}", {"admission": "pending"})
     command = house.put(CONTAINER, REFRESH)
     house.knock(POLL)
@@ -145,9 +123,7 @@ def test_an_approval(house: House) -> None:
 
 
 def test_an_expiry(house: House) -> None:
-    """
-    It expired unsent, and the device was last heard of at eight.
-    """
+    """It expired unsent, and the device was last heard of at eight."""
     house.knock(POLL).hang_up()
     command = house.put(CONTAINER, REFRESH, ttl=60)
     assert told(house, command, "expires_in")[1] == (60,)
@@ -162,9 +138,7 @@ def test_an_expiry(house: House) -> None:
 
 
 def test_a_device_that_is_deaf_most_of_the_time(house: House) -> None:
-    """
-    A reader that rests for 50 s after each poll of 10 s is deaf for most of the time; its next poll is expected.
-    """
+    """A reader that rests for 50 s after each poll of 10 s is deaf for most of the time; its next poll is expected."""
     rest(house, 50)
     rest(house, 50)
     rest(house, 19)
@@ -176,9 +150,7 @@ def test_a_device_that_is_deaf_most_of_the_time(house: House) -> None:
 
 
 def test_a_device_that_is_about_to_poll(house: House) -> None:
-    """
-    A container that polls again at once is not called deaf in the moment between two polls.
-    """
+    """A container that polls again at once is not called deaf in the moment between two polls."""
     for _ in range(2):
         house.knock(POLL)
         house.clock.advance(45)
@@ -190,9 +162,7 @@ def test_a_device_that_is_about_to_poll(house: House) -> None:
 
 
 def test_another_attempt(house: House) -> None:
-    """
-    What waits for another attempt may have run.
-    """
+    """What waits for another attempt may have run."""
     command = house.put(CONTAINER, REFRESH, delivery="at_least_once")
     house.knock(POLL)
     house.tick(31)
@@ -203,9 +173,7 @@ def test_another_attempt(house: House) -> None:
 
 
 def test_a_device_that_anybody_could_be(house: House) -> None:
-    """
-    Nobody proves that it is this device, as long as nothing is configured by which it could.
-    """
+    """Nobody proves that it is this device, as long as nothing is configured by which it could."""
     house.ask(f"PATCH /v1/devices/{CONTAINER}", {"allow_from": []})
     command = house.put(CONTAINER, REFRESH)
     assert told(house, command, "proven") == (f"The device has never polled.{NOBODY}", (False,))
@@ -215,9 +183,7 @@ def test_a_device_that_anybody_could_be(house: House) -> None:
 
 
 def test_a_device_that_has_nothing_to_prove_itself_with(build_house: BuildHouse) -> None:
-    """
-    With --require-proof such a device is handed nothing, though it polls and is approved.
-    """
+    """With --require-proof such a device is handed nothing, though it polls and is approved."""
     house = build_house(require_proof=True)
     house.register(CONTAINER)
     command = house.put(CONTAINER, REFRESH)

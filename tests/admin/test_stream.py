@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.admin.event_stream`: what happens, as it happens.
-"""
+"""Tests of :mod:`pushd.admin.event_stream`: what happens, as it happens."""
 
 import json
 from pathlib import Path
@@ -23,47 +21,35 @@ DAY = 86400
 
 
 def follow(house: House, query: str = "", *headers: str) -> Streaming:
-    """
-    Open a stream.
-    """
+    """Open a stream."""
     return Streaming(house.begin(f"{STREAM}{query}", None, *headers))
 
 
 def come_back(house: House, lost: Streaming) -> Streaming:
-    """
-    Open a stream again, as a browser does that has lost it.
-    """
+    """Open a stream again, as a browser does that has lost it."""
     lost.connection.hang_up()
     return follow(house, "", f"Last-Event-ID: {lost.parser.last_id}")
 
 
 def listed(house: House, query: str = "?limit=500") -> list[dict[str, Any]]:
-    """
-    The feed as a list.
-    """
+    """The feed as a list."""
     found: list[dict[str, Any]] = house.ask(f"GET /v1/events{query}").json["items"]
     return found
 
 
 def values(messages: list[Message]) -> list[Any]:
-    """
-    The events that messages tell of.
-    """
+    """The events that messages tell of."""
     return [message.json for message in messages]
 
 
 def rename(house: House, device: str, name: str) -> None:
-    """
-    Make an event, and let whoever follows have it.
-    """
+    """Make an event, and let whoever follows have it."""
     assert house.ask(f"PATCH /v1/devices/{device}", {"name": name}).code == 200
     house.clock.advance(0)
 
 
 def test_to_the_letter(house: House) -> None:
-    """
-    The answer is what the standard asks for, and nothing on the way keeps it back.
-    """
+    """The answer is what the standard asks for, and nothing on the way keeps it back."""
     connection = house.begin(STREAM)
     house.register("controlid:7")
     event = json.dumps(listed(house)[0], separators=(",", ":"))
@@ -81,9 +67,7 @@ def test_to_the_letter(house: House) -> None:
 
 
 def test_from_now_on(house: House) -> None:
-    """
-    Who opens a stream hears what happens from then on, each event as the list shows it.
-    """
+    """Who opens a stream hears what happens from then on, each event as the list shows it."""
     house.register("controlid:7")
     stream = follow(house)
     rename(house, "controlid:7", "Gate")
@@ -96,9 +80,7 @@ def test_from_now_on(house: House) -> None:
 
 
 def test_where_it_begins_is_told(house: House) -> None:
-    """
-    A stream that broke before anything happened is resumed from where it began.
-    """
+    """A stream that broke before anything happened is resumed from where it began."""
     house.register("controlid:7")
     stream = follow(house)
     assert stream.read() == []
@@ -107,9 +89,7 @@ def test_where_it_begins_is_told(house: House) -> None:
 
 
 def test_from_any_event(house: House) -> None:
-    """
-    Last-Event-ID, or ``after``, is any event's seq; the header wins.
-    """
+    """Last-Event-ID, or ``after``, is any event's seq; the header wins."""
     for number in range(5):
         house.register(f"controlid:{number}")
     events = listed(house)
@@ -130,9 +110,7 @@ def test_from_any_event(house: House) -> None:
     ],
 )
 def test_filters(house: House, query: str, found: list[str]) -> None:
-    """
-    A stream can be narrowed like the list, whether it tells of the past or of what happens.
-    """
+    """A stream can be narrowed like the list, whether it tells of the past or of what happens."""
     live = follow(house, query)
     house.register("controlid:7")
     house.register("controlid:8")
@@ -145,24 +123,18 @@ def test_filters(house: House, query: str, found: list[str]) -> None:
     "query", ["?after=x", "?after=", "?after=999", "?type=nonsense", "?limit=5", "?wait=5", "?since=now"]
 )
 def test_unusable_query(house: House, query: str) -> None:
-    """
-    A query that the stream cannot follow is a bad request.
-    """
+    """A query that the stream cannot follow is a bad request."""
     house.ask(f"{STREAM}{query}").problem(400)
 
 
 @pytest.mark.parametrize("last", ["x", "-1", "1.0", "999", "\xff", "9" * 30])
 def test_unusable_last_event_id(house: House, last: str) -> None:
-    """
-    So is an id that no event has had.
-    """
+    """So is an id that no event has had."""
     house.ask(STREAM, None, f"Last-Event-ID: {last}").problem(400)
 
 
 def test_purged(house: House) -> None:
-    """
-    Who comes back for what is no longer kept is told so.
-    """
+    """Who comes back for what is no longer kept is told so."""
     for number in range(3):
         house.register(f"controlid:{number}")
     house.clock.advance(31 * DAY)
@@ -174,9 +146,7 @@ def test_purged(house: House) -> None:
 
 
 def test_silence(house: House) -> None:
-    """
-    After fifteen seconds in which nothing happened there is a comment, and again after the next fifteen.
-    """
+    """After fifteen seconds in which nothing happened there is a comment, and again after the next fifteen."""
     stream = follow(house)
     house.tick(14)
     stream.read()
@@ -194,9 +164,7 @@ def test_silence(house: House) -> None:
 
 
 def test_silence_tells_where_we_are(house: House) -> None:
-    """
-    Who asked for little need not come back from far behind: now and then it is told where the feed is.
-    """
+    """Who asked for little need not come back from far behind: now and then it is told where the feed is."""
     stream = follow(house, "?device=controlid:8")
     house.register("controlid:7")
     house.tick(15)
@@ -205,9 +173,7 @@ def test_silence_tells_where_we_are(house: House) -> None:
 
 
 def test_client_that_leaves(house: House) -> None:
-    """
-    A client that hangs up leaves nothing behind.
-    """
+    """A client that hangs up leaves nothing behind."""
     timers = len(house.clock.getDelayedCalls())
     streams = [follow(house) for _ in range(3)]
     for stream in streams:
@@ -217,9 +183,7 @@ def test_client_that_leaves(house: House) -> None:
 
 
 def test_stop(house: House) -> None:
-    """
-    When we are about to stop, each stream ends at once, as an answer should; so does one that is opened then.
-    """
+    """When we are about to stop, each stream ends at once, as an answer should; so does one that is opened then."""
     house.admin_site.closing = True
     streams = [follow(house), follow(house, "?type=alert.raised")]
     house.core.drain()
@@ -231,9 +195,7 @@ def test_stop(house: House) -> None:
 
 
 def test_connection_goes_on_after_a_stream(house: House) -> None:
-    """
-    The end of a stream is the end of an answer: the connection can be used again.
-    """
+    """The end of a stream is the end of an answer: the connection can be used again."""
     stream = follow(house)
     house.core.drain()
     stream.read()
@@ -242,9 +204,7 @@ def test_connection_goes_on_after_a_stream(house: House) -> None:
 
 
 def test_http_1_0(house: House) -> None:
-    """
-    An old client has the same events, as they are, until it hangs up.
-    """
+    """An old client has the same events, as they are, until it hangs up."""
     line = f"{STREAM} HTTP/1.0\r\nAuthorization: Bearer {house.token_of(Role.VIEWER)}\r\n\r\n"
     connection = house.call(line.encode())
     house.register("controlid:7")
@@ -256,18 +216,14 @@ def test_http_1_0(house: House) -> None:
 
 
 def test_head(house: House) -> None:
-    """
-    Who asks for the head alone is told that this cannot be had, and holds nothing.
-    """
+    """Who asks for the head alone is told that this cannot be had, and holds nothing."""
     answer = house.ask("HEAD /v1/events/stream")
     assert (answer.code, answer.headers["allow"]) == (405, "GET")
     assert len(house.clock.getDelayedCalls()) == 1  # of the connection, that is silent now
 
 
 def test_slow_reader(house: House) -> None:
-    """
-    A client that takes nothing for half a minute is cut off, and loses nothing by it.
-    """
+    """A client that takes nothing for half a minute is cut off, and loses nothing by it."""
     stream = follow(house)
     stream.pause()
     house.register("controlid:7")
@@ -280,9 +236,7 @@ def test_slow_reader(house: House) -> None:
 
 
 def test_slow_reader_that_goes_on(house: House) -> None:
-    """
-    A client that takes something now and then, however slowly, is told all.
-    """
+    """A client that takes something now and then, however slowly, is told all."""
     stream = follow(house)
     for number in range(5):
         stream.pause()
@@ -294,9 +248,7 @@ def test_slow_reader_that_goes_on(house: House) -> None:
 
 
 def test_reader_that_is_too_far_behind(house: House) -> None:
-    """
-    What a paused client misses is not kept for it for ever: it is cut off, and begins where it was.
-    """
+    """What a paused client misses is not kept for it for ever: it is cut off, and begins where it was."""
     house.register("controlid:7")
     stream = follow(house)
     stream.pause()
@@ -310,9 +262,7 @@ def test_reader_that_is_too_far_behind(house: House) -> None:
 
 
 def test_slow_readers_do_not_keep_us_from_stopping(house: House) -> None:
-    """
-    A client that takes nothing is cut off when we stop.
-    """
+    """A client that takes nothing is cut off when we stop."""
     stream = follow(house)
     stream.pause()
     house.core.drain()
@@ -333,9 +283,7 @@ data = st.dictionaries(texts, st.none() | st.booleans() | st.integers() | texts 
 def test_any_event_arrives(
     data: dict[str, Any], kind: EventType, seq: int, device: str | None, cuts: list[int]
 ) -> None:
-    """
-    Whatever an event tells, line breaks and all, and wherever the network cuts it: it arrives as one message.
-    """
+    """Whatever an event tells, line breaks and all, and wherever the network cuts it: it arrives as one message."""
     told = Rendered().of(Event(seq=seq, type=kind, at=0, device=device, data=data))
     parser = Parser()
     for cut in cuts:
@@ -355,8 +303,8 @@ def test_any_event_arrives(
 
 
 def test_restart_while_events_are_written(build_house: BuildHouse, tmp_path: Path) -> None:
-    """
-    Whoever comes back with the last id after each start of the server has missed nothing and is told nothing twice.
+    """Whoever comes back with the last id after each start of the server has missed nothing and is told nothing
+    twice.
     """
     path = str(tmp_path / "pushd.sqlite")
     told: list[Any] = []
@@ -383,9 +331,7 @@ def test_restart_while_events_are_written(build_house: BuildHouse, tmp_path: Pat
 
 
 def test_a_thousand_streams(house: House) -> None:
-    """
-    A thousand clients have a new command's event once each, and one after the other of them was written to.
-    """
+    """A thousand clients have a new command's event once each, and one after the other of them was written to."""
     house.register("controlid:7")
     streams = [follow(house) for _ in range(1000)]
     for stream in streams:

@@ -1,6 +1,4 @@
-"""
-Tests of ``/v1/webhooks``; that messages arrive is tested in ``tests/notifications``.
-"""
+"""Tests of ``/v1/webhooks``; that messages arrive is tested in ``tests/notifications``."""
 
 from typing import Any
 
@@ -28,9 +26,7 @@ CALLS = (
 
 
 def subscribe(house: House, **fields: Any) -> dict[str, Any]:
-    """
-    A new webhook.
-    """
+    """A new webhook."""
     answer = house.ask("POST /v1/webhooks", {"url": URL, **fields})
     assert answer.code == 201, answer.body
     found: dict[str, Any] = answer.json
@@ -38,9 +34,7 @@ def subscribe(house: House, **fields: Any) -> dict[str, Any]:
 
 
 def test_subscribing(house: House) -> None:
-    """
-    A webhook is added with what it is to be told of, and its secret is shown then and never again.
-    """
+    """A webhook is added with what it is to be told of, and its secret is shown then and never again."""
     house.register("controlid:1")
     answer = house.ask("POST /v1/webhooks", {"url": URL, "types": ["command.failed"], "tags": ["door"], "parallel": 4})
     assert answer.code == 201
@@ -63,17 +57,13 @@ def test_subscribing(house: House) -> None:
 
 
 def test_defaults(house: House) -> None:
-    """
-    Without more than a URL, everything is told, in order.
-    """
+    """Without more than a URL, everything is told, in order."""
     webhook = subscribe(house, types=None)
     assert (webhook["types"], webhook["tags"], webhook["parallel"]) == ([], [], 1)
 
 
 def test_changing(house: House) -> None:
-    """
-    Fields are changed one by one; null puts them back.
-    """
+    """Fields are changed one by one; null puts them back."""
     path = f"/v1/webhooks/{subscribe(house, tags=['door'], parallel=2)['id']}"
     changed = house.ask(f"PATCH {path}", {"types": ["device.offline"], "url": "http://other.example/"}).json
     assert (changed["types"], changed["url"], changed["tags"]) == (
@@ -88,9 +78,7 @@ def test_changing(house: House) -> None:
 
 
 def test_deleting(house: House) -> None:
-    """
-    A webhook that was deleted is gone.
-    """
+    """A webhook that was deleted is gone."""
     path = f"/v1/webhooks/{subscribe(house)['id']}"
     assert house.ask(f"DELETE {path}").code == 204
     house.ask(f"GET {path}").problem(404)
@@ -98,9 +86,7 @@ def test_deleting(house: House) -> None:
 
 
 def test_a_new_secret(house: House) -> None:
-    """
-    A secret is replaced, and shown once.
-    """
+    """A secret is replaced, and shown once."""
     webhook = subscribe(house)
     answer = house.ask(f"POST /v1/webhooks/{webhook['id']}/secret?overlap=3600")
     assert answer.code == 201
@@ -111,17 +97,13 @@ def test_a_new_secret(house: House) -> None:
 
 @pytest.mark.parametrize("overlap", ["-1", "x", "2592001"])
 def test_a_bad_overlap(house: House, overlap: str) -> None:
-    """
-    An overlap is a number of seconds, up to 30 days.
-    """
+    """An overlap is a number of seconds, up to 30 days."""
     webhook = subscribe(house)
     house.ask(f"POST /v1/webhooks/{webhook['id']}/secret?overlap={overlap}").problem(400)
 
 
 def test_lists_go_on(house: House) -> None:
-    """
-    A list is read piece by piece.
-    """
+    """A list is read piece by piece."""
     ids = [subscribe(house)["id"] for _ in range(5)]
     first = house.ask("GET /v1/webhooks?limit=3").json
     second = house.ask(f"GET /v1/webhooks?limit=3&cursor={first['next']}").json
@@ -151,9 +133,7 @@ def test_lists_go_on(house: House) -> None:
     ],
 )
 def test_wrong_fields(house: House, body: Any, pointer: str) -> None:
-    """
-    What is wrong is named, and nothing is subscribed.
-    """
+    """What is wrong is named, and nothing is subscribed."""
     problem = house.ask("POST /v1/webhooks", body).problem(422)
     assert [error["pointer"] for error in problem["errors"]] == [pointer]
     assert house.ask("GET /v1/webhooks").json["items"] == []
@@ -171,9 +151,7 @@ def test_wrong_fields(house: House, body: Any, pointer: str) -> None:
     ],
 )
 def test_wrong_changes(house: House, body: Any, pointer: str) -> None:
-    """
-    What cannot be changed is named, and nothing is.
-    """
+    """What cannot be changed is named, and nothing is."""
     webhook = subscribe(house)
     problem = house.ask(f"PATCH /v1/webhooks/{webhook['id']}", body).problem(422)
     assert [error["pointer"] for error in problem["errors"]] == [pointer]
@@ -183,26 +161,20 @@ def test_wrong_changes(house: House, body: Any, pointer: str) -> None:
 
 @pytest.mark.parametrize("body", [{"after": 5}, {"after": "x"}, {"after": "-1"}, {"after": "99"}, {"from": "1"}])
 def test_a_wrong_redelivery(house: House, body: Any) -> None:
-    """
-    An event after which to begin must be one that has happened.
-    """
+    """An event after which to begin must be one that has happened."""
     webhook = subscribe(house)
     problem = house.ask(f"POST /v1/webhooks/{webhook['id']}/redeliver", body).problem(422)
     assert problem["errors"][0]["pointer"] in ("#/after", "#/from")
 
 
 def test_redelivery_without_a_body(house: House) -> None:
-    """
-    Without a body it goes on where it stopped.
-    """
+    """Without a body it goes on where it stopped."""
     webhook = subscribe(house)
     assert house.ask(f"POST /v1/webhooks/{webhook['id']}/redeliver").json["cursor"] == webhook["cursor"]
 
 
 def test_too_many(house: House) -> None:
-    """
-    There may be 64 webhooks.
-    """
+    """There may be 64 webhooks."""
     for _ in range(64):
         subscribe(house)
     assert house.ask("POST /v1/webhooks", {"url": URL}).problem(409)["type"] == "too-many-webhooks"
@@ -210,18 +182,14 @@ def test_too_many(house: House) -> None:
 
 @pytest.mark.parametrize("path", ["", "/secret", "/redeliver", "/deliveries"])
 def test_unknown(house: House, path: str) -> None:
-    """
-    A webhook that there is not is a 404, whatever is asked of it.
-    """
+    """A webhook that there is not is a 404, whatever is asked of it."""
     method = "POST" if path in ("/secret", "/redeliver") else "GET"
     house.ask(f"{method} /v1/webhooks/nobody{path}").problem(404)
 
 
 @pytest.mark.parametrize(("line", "role"), CALLS)
 def test_roles(house: House, line: str, role: Role) -> None:
-    """
-    A viewer reads, and only an admin changes.
-    """
+    """A viewer reads, and only an admin changes."""
     call = line.format(id=subscribe(house)["id"])
     body = {"url": URL} if line.startswith(("POST /v1/webhooks", "PATCH")) and "{id}/" not in line else None
     for other in (Role.VIEWER, Role.OPERATOR):
@@ -231,9 +199,7 @@ def test_roles(house: House, line: str, role: Role) -> None:
 
 
 def test_a_store_that_does_not_answer(house: House) -> None:
-    """
-    When nothing can be written, it is said so.
-    """
+    """When nothing can be written, it is said so."""
     house.token_of(Role.ADMIN)
     house.fail_store()
     house.ask("POST /v1/webhooks", {"url": URL}).problem(503)

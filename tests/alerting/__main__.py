@@ -1,6 +1,4 @@
-"""
-``python -m tests.alerting``: run it, and tell by the exit code whether every promise was kept.
-"""
+"""``python -m tests.alerting``: run it, and tell by the exit code whether every promise was kept."""
 
 import argparse
 import secrets
@@ -20,9 +18,7 @@ from tests.crash.setting import free_ports
 
 
 def read_options(words: list[str]) -> argparse.Namespace:
-    """
-    What was said on the command line.
-    """
+    """What was said on the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.alerting", description=__doc__)
     parser.add_argument("--devices", type=int, default=2000, help="how many there are, half of each dialect; 2000")
     parser.add_argument("--lost", type=_several, default=300, help="how many fall silent at random; 300")
@@ -46,9 +42,7 @@ def _several(text: str) -> int:
 
 
 def make_setting(options: argparse.Namespace) -> Setting:
-    """
-    The setting that the options describe, in a directory of its own.
-    """
+    """The setting that the options describe, in a directory of its own."""
     devices_port, admin_port, smtp_port = free_ports(3)
     return Setting(
         place=Path(tempfile.mkdtemp(prefix="pushd-vigil-")),
@@ -69,8 +63,7 @@ def make_setting(options: argparse.Namespace) -> Setting:
 
 
 async def watch(reactor: Any, setting: Setting, keep: bool) -> None:
-    """
-    Run, judge and tell.
+    """Run, judge and tell.
 
     :raises SystemExit: with 1 if a promise was broken.
     """
@@ -85,9 +78,7 @@ async def watch(reactor: Any, setting: Setting, keep: bool) -> None:
 
 
 def main(words: list[str]) -> None:
-    """
-    The program.
-    """
+    """The program."""
     options = read_options(words)
     setting = make_setting(options)
     say(f"seed {setting.seed}, in {setting.place}" + (f", with {setting.plant}" if setting.plant else ""))

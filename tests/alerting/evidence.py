@@ -1,6 +1,4 @@
-"""
-The evidence: what really happened, and what was told of it.
-"""
+"""The evidence: what really happened, and what was told of it."""
 
 from collections.abc import Sequence
 from email.message import EmailMessage
@@ -13,8 +11,8 @@ from tests.crash.api import Json
 
 @frozen(kw_only=True)
 class Outage:
-    """
-    When the server was killed, started again, and ready, in wall milliseconds; and what the receiver waited for then.
+    """When the server was killed, started again, and ready, in wall milliseconds; and what the receiver waited for
+    then.
     """
 
     killed_at: int
@@ -25,9 +23,7 @@ class Outage:
 
 @frozen(kw_only=True)
 class Evidence:
-    """
-    All that is known when a run is over, as it was written and read.
-    """
+    """All that is known when a run is over, as it was written and read."""
 
     plan: Sequence[Json]
     """Each device with its address, and its part in this."""

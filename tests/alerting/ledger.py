@@ -1,5 +1,4 @@
-"""
-The ledger: the feed from its beginning, entry by entry, and what the rules of the pages say must follow from it.
+"""The ledger: the feed from its beginning, entry by entry, and what the rules of the pages say must follow from it.
 
 It knows nothing of how the server does it. What happens at one moment is one transaction, so a rule about "at once"
 can be exact.
@@ -23,9 +22,7 @@ FLAPS = "who flaps is told of once"
 
 @frozen
 class Breach:
-    """
-    A promise that was not kept, and to whom; without a device it was to all.
-    """
+    """A promise that was not kept, and to whom; without a device it was to all."""
 
     promise: str
     how: str
@@ -34,9 +31,7 @@ class Breach:
 
 @frozen
 class Span:
-    """
-    Something happened between these two moments, in wall milliseconds.
-    """
+    """Something happened between these two moments, in wall milliseconds."""
 
     earliest: int
     latest: int
@@ -44,9 +39,7 @@ class Span:
 
 @define(eq=False, kw_only=True)
 class _Open:
-    """
-    An alert that is open: who has not spoken yet, when it was raised, and when it should be cleared.
-    """
+    """An alert that is open: who has not spoken yet, when it was raised, and when it should be cleared."""
 
     silent: set[str]
     raised_at: int
@@ -55,9 +48,7 @@ class _Open:
 
 @define(eq=False)
 class Ledger:
-    """
-    Reads the feed; ``breaches`` is what was wrong. ``slack`` is in milliseconds.
-    """
+    """Reads the feed; ``breaches`` is what was wrong. ``slack`` is in milliseconds."""
 
     places: Mapping[str, Json]
     """The plan of each device."""
@@ -79,9 +70,7 @@ class Ledger:
     _restarted: bool = field(default=False, init=False)
 
     def read(self, feed: Iterable[Json]) -> None:
-        """
-        Read all of it.
-        """
+        """Read all of it."""
         for event in feed:
             at = from_rfc3339(event["at"])
             self._restart(at)
@@ -91,9 +80,7 @@ class Ledger:
         self._end()
 
     def _restart(self, at: int) -> None:
-        """
-        Over a restart, what waits begins anew.
-        """
+        """Over a restart, what waits begins anew."""
         if self.outage is None or self._restarted or at < self.outage.started_at:
             return
         self._restarted = True
@@ -219,9 +206,7 @@ class Ledger:
 
 
 def absences(journal: Iterable[Json]) -> Iterator[tuple[str, Span]]:
-    """
-    Who fell silent without a word, and from when until when, as the devices wrote it down.
-    """
+    """Who fell silent without a word, and from when until when, as the devices wrote it down."""
     gone: dict[str, int] = {}
     for line in journal:
         at = from_rfc3339(line["time"])

@@ -1,6 +1,4 @@
-"""
-One run: register a fleet, let some of it fall silent, kill the server meanwhile, and watch until all is over.
-"""
+"""One run: register a fleet, let some of it fall silent, kill the server meanwhile, and watch until all is over."""
 
 from collections.abc import Coroutine
 from typing import Any
@@ -44,9 +42,7 @@ LOOK_AGAIN = 0.1
 
 @define(eq=False)
 class Night:
-    """
-    Everything that takes part in one run.
-    """
+    """Everything that takes part in one run."""
 
     setting: Setting
     reactor: Any
@@ -71,9 +67,7 @@ class Night:
         self._post = MailServer(port=self.setting.smtp_port)
 
     async def run(self) -> Evidence:
-        """
-        All of it; if the server falls by itself, that is the evidence, beside the journal.
-        """
+        """All of it; if the server falls by itself, that is the evidence, beside the journal."""
         began = self.reactor.seconds()
         listening = self.reactor.listenTCP(0, Site(self._receiver), interface=HOST)
         try:
@@ -134,9 +128,7 @@ class Night:
             self._followed += page
 
     async def _kill(self, fleet: Process) -> None:
-        """
-        Kill the server, and start it again, when silences wait and alerts are on their way to the receiver.
-        """
+        """Kill the server, and start it again, when silences wait and alerts are on their way to the receiver."""
         waited_for = {device["device"] for device in self.plan if self.setting.is_waited_for(device)}
         chance = dice(self.setting.seed, "kill")
         while not (self._are_offline(waited_for) and self._on_the_way()) and self._clock() < self.setting.pace.back:
@@ -159,15 +151,11 @@ class Night:
         return devices <= {event["device"] for event in self._followed if event["type"] == "device.offline"}
 
     def _on_the_way(self) -> set[str]:
-        """
-        Events about alerts that the receiver has not thanked for.
-        """
+        """Events about alerts that the receiver has not thanked for."""
         return {event["seq"] for event in self._followed if event["type"] in ALERTS} - self._receiver.taken
 
     async def _is_over(self, api: Api, fleet: Process) -> None:
-        """
-        Return when everybody is back, and all was told; or when it should have been.
-        """
+        """Return when everybody is back, and all was told; or when it should have been."""
         pace = self.setting.pace
         quiet = pace.back + pace.timeout
         while self._clock() < pace.back + OVERTIME:
@@ -219,9 +207,7 @@ class Night:
             self._nudge.cancel()
 
     def _begin(self, work: "Coroutine[Deferred[Any], Any, None]") -> "Deferred[None]":
-        """
-        Do something beside; that the server fell is noticed elsewhere.
-        """
+        """Do something beside; that the server fell is noticed elsewhere."""
         return Deferred.fromCoroutine(work).addErrback(lambda failure: failure.trap(CancelledError, Fallen) and None)
 
     def _clock(self) -> float:

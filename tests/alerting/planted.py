@@ -1,5 +1,4 @@
-"""
-Planted bugs: the real server, broken in one way, to show that the vigil can find it.
+"""Planted bugs: the real server, broken in one way, to show that the vigil can find it.
 
 ``python -m tests.alerting.planted BUG <what twistd takes>``. The server itself knows nothing of this.
 """
@@ -21,9 +20,7 @@ from pushd.store.transactions import offline
 
 
 def _blaming() -> None:
-    """
-    After a start, count everybody as silent since the last process ended, and longer.
-    """
+    """After a start, count everybody as silent since the last process ended, and longer."""
     recall = Presence.recall
 
     def blame(self: Presence, known: Known) -> None:
@@ -37,24 +34,18 @@ def _blaming() -> None:
 
 
 def _forgetful() -> None:
-    """
-    Forget, over a restart, the silences that wait to be told.
-    """
+    """Forget, over a restart, the silences that wait to be told."""
     offline._ALL_ANEW = Statement("forget all silences", "DELETE FROM silence WHERE :now > 0")
 
 
 def _splitting() -> None:
-    """
-    Tell of each device of a site alone.
-    """
+    """Tell of each device of a site alone."""
     rules: Any = Config.alert_rules
     Config.alert_rules = property(lambda self: evolve(rules.fget(self), together=10**9))  # type: ignore[assignment, method-assign]
 
 
 def _loud() -> None:
-    """
-    Tell of muted devices, too.
-    """
+    """Tell of muted devices, too."""
     offline._is_muted = lambda row, now: False
     offline._BEHIND = evolve(
         offline._BEHIND, sql=offline._BEHIND.sql.replace("COALESCE(muted_until, 0) <= :now", ":now")
@@ -62,9 +53,7 @@ def _loud() -> None:
 
 
 def _credulous() -> None:
-    """
-    Take every answer of a receiver for thanks, whatever it says.
-    """
+    """Take every answer of a receiver for thanks, whatever it says."""
     Answer.delivered = property(lambda self: True)  # type: ignore[assignment, method-assign]
 
 

@@ -1,6 +1,4 @@
-"""
-The promises, and how each is checked against what really happened.
-"""
+"""The promises, and how each is checked against what really happened."""
 
 import re
 from collections import Counter, defaultdict
@@ -41,9 +39,7 @@ _MESSAGE_ID = re.compile(r"<alert-(\d+)\.\d+@example\.org>")
 
 @frozen(kw_only=True)
 class Verdict:
-    """
-    What was broken, and what else the judge found out.
-    """
+    """What was broken, and what else the judge found out."""
 
     breaches: Sequence[Breach]
     groups: int
@@ -54,37 +50,27 @@ class Verdict:
 
 @frozen(kw_only=True)
 class Case:
-    """
-    The evidence, and the setting that it is from.
-    """
+    """The evidence, and the setting that it is from."""
 
     setting: Setting
     evidence: Evidence
 
     @property
     def slack(self) -> int:
-        """
-        Milliseconds by which something may be late.
-        """
+        """Milliseconds by which something may be late."""
         return milliseconds(self.setting.slack)
 
     def timeout(self, device: Json) -> int:
-        """
-        After how many milliseconds of silence a device is offline.
-        """
+        """After how many milliseconds of silence a device is offline."""
         return milliseconds(self.setting.timeout(device["role"]))
 
     def events(self, *kinds: str) -> list[Json]:
-        """
-        The feed's entries of these types.
-        """
+        """The feed's entries of these types."""
         return [event for event in self.evidence.feed if event["type"] in kinds]
 
 
 def judge(setting: Setting, evidence: Evidence) -> Verdict:
-    """
-    Every promise that was not kept.
-    """
+    """Every promise that was not kept."""
     case = Case(setting=setting, evidence=evidence)
     breaches = [Breach(STANDS, accident) for accident in evidence.accidents]
     if not evidence.are_books_read:
@@ -123,8 +109,7 @@ def _concerned(case: Case) -> Iterator[Breach]:
 
 
 def _is_slow(case: Case) -> bool:
-    """
-    Whether the machine was so slow that one of those that flap was offline though it was not away: it changed more
+    """Whether the machine was so slow that one of those that flap was offline though it was not away: it changed more
     often then, or at other times, than it should have, and only the ledger knows what must be told.
     """
     roles = {device["device"]: device["role"] for device in case.evidence.plan}
@@ -142,9 +127,8 @@ def _sites(case: Case) -> Iterator[Breach]:
 
 
 def _notices(case: Case) -> Iterator[tuple[str, Span, int]]:
-    """
-    Each silence of which something should have become; and by how many milliseconds it was noticed too late: negative
-    if before its time, at the least more than what is allowed if never.
+    """Each silence of which something should have become; and by how many milliseconds it was noticed too late:
+    negative if before its time, at the least more than what is allowed if never.
     """
     noticed = defaultdict(list)
     for event in case.events("device.offline"):
@@ -160,9 +144,7 @@ def _notices(case: Case) -> Iterator[tuple[str, Span, int]]:
 
 
 def _due(case: Case, absence: Span, timeout: int) -> list[Span]:
-    """
-    When a silence is to be noticed: after the last poll, or, if we were killed before, after our return.
-    """
+    """When a silence is to be noticed: after the last poll, or, if we were killed before, after our return."""
     outage, rest = case.evidence.outage, milliseconds(case.setting.pace.rest) + BREATH
     usual = Span(absence.earliest + timeout - rest, absence.earliest + timeout)
     if outage is None or absence.earliest > outage.ready_at or usual.latest + case.slack < outage.killed_at:
@@ -183,9 +165,7 @@ def _offline(case: Case) -> Iterator[Breach]:
 
 
 def _unexplained(case: Case) -> Iterator[Json]:
-    """
-    What the feed has of devices that are offline, and were not away.
-    """
+    """What the feed has of devices that are offline, and were not away."""
     away = defaultdict(list)
     for device, absence in absences(case.evidence.journal):
         away[device].append(absence)

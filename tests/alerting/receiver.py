@@ -1,6 +1,4 @@
-"""
-A receiver of webhooks that fails as often as it works: it refuses, hangs up, says nothing, or is slow.
-"""
+"""A receiver of webhooks that fails as often as it works: it refuses, hangs up, says nothing, or is slow."""
 
 import json
 from collections.abc import Callable
@@ -26,9 +24,7 @@ TIME = 0.4
 
 
 class Fate(StrEnum):
-    """
-    What becomes of a request.
-    """
+    """What becomes of a request."""
 
     TAKEN = "taken"
     REFUSED = "refused"
@@ -42,9 +38,7 @@ _FAILURES = (Fate.REFUSED, Fate.CUT, Fate.HELD)
 
 @define(eq=False, kw_only=True)
 class Delivery:
-    """
-    One request, and what became of it.
-    """
+    """One request, and what became of it."""
 
     id: str
     event: dict[str, Any]
@@ -55,9 +49,7 @@ class Delivery:
 
 @define(eq=False, slots=False)
 class Receiver(Resource):
-    """
-    Takes what it is sent, or does not; calls ``failed`` when it did not.
-    """
+    """Takes what it is sent, or does not; calls ``failed`` when it did not."""
 
     clock: IReactorTime
     chance: Random
@@ -72,15 +64,11 @@ class Receiver(Resource):
 
     @property
     def taken(self) -> set[str]:
-        """
-        The ``seq`` of each event that it thanked for.
-        """
+        """The ``seq`` of each event that it thanked for."""
         return {one.event["seq"] for one in self.deliveries if one.fate is Fate.TAKEN}
 
     def render_POST(self, request: Request) -> int:
-        """
-        Take a message, or do not.
-        """
+        """Take a message, or do not."""
         delivery = self._read(request)
         self.deliveries.append(delivery)
         if self.chance.random() < OFTEN:

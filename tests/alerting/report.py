@@ -1,6 +1,4 @@
-"""
-The report: the counts of a run, what was broken with its story, and one line that sums it up.
-"""
+"""The report: the counts of a run, what was broken with its story, and one line that sums it up."""
 
 import json
 from collections import Counter
@@ -17,9 +15,7 @@ STORIES = 3
 
 
 def tell(setting: Setting, evidence: Evidence, verdict: Verdict, seconds: float) -> Iterator[str]:
-    """
-    The lines of the report.
-    """
+    """The lines of the report."""
     for about, counts in _counts(evidence, verdict).items():
         yield from (f"  {about:<10}{what or 'stays':<44}{times:>8}" for what, times in sorted(counts.items()))
     yield ""

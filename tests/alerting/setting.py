@@ -1,6 +1,4 @@
-"""
-The setting of a run: how many fall silent in which way and when, and how the programs are started.
-"""
+"""The setting of a run: how many fall silent in which way and when, and how the programs are started."""
 
 import sys
 from collections.abc import Mapping
@@ -26,9 +24,7 @@ BLAMELESS = ""
 
 @frozen(kw_only=True)
 class Pace:
-    """
-    When it happens; everything is in seconds, moments count from the simulator's start.
-    """
+    """When it happens; everything is in seconds, moments count from the simulator's start."""
 
     ramp: float
     hold: float
@@ -94,9 +90,7 @@ BRIEF = Pace(
 
 @frozen(kw_only=True)
 class Setting:
-    """
-    Everything that was decided before the run begins.
-    """
+    """Everything that was decided before the run begins."""
 
     place: Path
     seed: int
@@ -117,43 +111,28 @@ class Setting:
 
     @property
     def data_dir(self) -> Path:
-        """
-        See :class:`tests.crash.server.Premises`.
-        """
         return self.place / "data"
 
     @property
     def database(self) -> Path:
-        """
-        See :class:`tests.crash.server.Premises`.
-        """
         return self.data_dir / "pushd.sqlite"
 
     @property
     def log(self) -> Path:
-        """
-        See :class:`tests.crash.server.Premises`.
-        """
         return self.place / "server.log"
 
     @property
     def journal(self) -> Path:
-        """
-        What really became of the devices.
-        """
+        """What really became of the devices."""
         return self.place / "devices.jsonl"
 
     @property
     def fleet_log(self) -> Path:
-        """
-        What the simulator says.
-        """
+        """What the simulator says."""
         return self.place / "devices.log"
 
     def server(self) -> list[str]:
-        """
-        The command that starts the server.
-        """
+        """The command that starts the server."""
         pace = self.pace
         program = [twistd()] if self.plant is None else [sys.executable, "-m", "tests.alerting.planted", self.plant]
         return [
@@ -175,24 +154,18 @@ class Setting:
         ]
 
     def fleet(self) -> list[str]:
-        """
-        The command that starts the simulator.
-        """
+        """The command that starts the simulator."""
         return [twistd(), "--nodaemon", "--pidfile=", "pushd-simulate", *self._fleet()]
 
     def plan(self) -> list[dict[str, Any]]:
-        """
-        What will become of each device, with its ``role``; of those who stay, it is empty.
-        """
+        """What will become of each device, with its ``role``; of those who stay, it is empty."""
         options = Options()
         options.parseOptions(self._fleet())
         roles = self.roles()
         return [{**line, "role": roles.get(line["mood"], BLAMELESS)} for line in programme(options.plan)]
 
     def roles(self) -> Mapping[str, str]:
-        """
-        What the devices of each mood are.
-        """
+        """What the devices of each mood are."""
         pace = self.pace
         later = self.lost // LEAST_LOST
         start, length, period = pace.flap
@@ -208,16 +181,12 @@ class Setting:
         return absent | {f"flap={self.flapping}@{start:g}+{length:g}/{period:g}": "flapping"}
 
     def is_waited_for(self, device: dict[str, Any]) -> bool:
-        """
-        Whether a device is one of those that should wait out their window while the server is killed.
-        """
+        """Whether a device is one of those that should wait out their window while the server is killed."""
         starts = [change["after"] for change in device["changes"]]
         return bool(device["role"] == "lost" and starts[0] == self.pace.some)
 
     def timeout(self, role: str) -> float:
-        """
-        After how many seconds of silence a device with this role is offline.
-        """
+        """After how many seconds of silence a device with this role is offline."""
         return self.pace.short if role == "flapping" else self.pace.timeout
 
     def _fleet(self) -> list[str]:

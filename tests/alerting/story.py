@@ -1,6 +1,4 @@
-"""
-A story for the judge: a site, one device and one that flaps fall silent, and are told of as they should be.
-"""
+"""A story for the judge: a site, one device and one that flaps fall silent, and are told of as they should be."""
 
 from email.message import EmailMessage
 from pathlib import Path
@@ -38,38 +36,28 @@ HERE, THERE = "127.0.0.2", "127.0.0.3"
 
 
 def moment(second: float) -> str:
-    """
-    A moment of the story.
-    """
+    """A moment of the story."""
     return f"2026-01-01T00:{int(second) // 60:02}:{second % 60:06.3f}Z"
 
 
 def deed(second: float, device: str, did: str) -> Json:
-    """
-    A line of the journal.
-    """
+    """A line of the journal."""
     return {"time": moment(second), "device": device, "did": did}
 
 
 def event(second: float, event_type: str, device: str | None, **data: Any) -> Json:
-    """
-    An entry of the feed, without its place.
-    """
+    """An entry of the feed, without its place."""
     return {"type": event_type, "at": moment(second), "device": device, "data": data}
 
 
 def raised(second: float, alert: str, kind: str, devices: list[str], address: str | None = None) -> Json:
-    """
-    An alert is raised.
-    """
+    """An alert is raised."""
     device = devices[0] if len(devices) == 1 else None
     return event(second, "alert.raised", device, alert=alert, kind=kind, devices=devices, address=address)
 
 
 def cleared(second: float, begun: Json) -> Json:
-    """
-    It is cleared.
-    """
+    """It is cleared."""
     duration = (from_rfc3339(moment(second)) - from_rfc3339(begun["at"])) / 1000
     return event(second, "alert.cleared", begun["device"], **begun["data"], duration=duration)
 
@@ -80,16 +68,12 @@ FLAPPING = raised(13, "3", "flapping", [FLAPS])
 
 
 def offline(second: float, device: str) -> Json:
-    """
-    A device is offline.
-    """
+    """A device is offline."""
     return event(second, "device.offline", device)
 
 
 def online(second: float, device: str) -> Json:
-    """
-    A device is back.
-    """
+    """A device is back."""
     return event(second, "device.online", device, after="offline")
 
 
@@ -131,9 +115,7 @@ OUTAGE = Outage(
 
 
 def mail(alert: str, subject: str) -> EmailMessage:
-    """
-    The mail about an alert.
-    """
+    """The mail about an alert."""
     written = EmailMessage()
     written["Message-ID"] = f"<alert-{alert}.17@example.org>"
     written["Subject"] = subject
@@ -148,9 +130,7 @@ MAILS = [
 
 
 def story(feed: list[Json] = FEED, **others: Any) -> Evidence:
-    """
-    The evidence of what the feed tells, with whatever is known beside.
-    """
+    """The evidence of what the feed tells, with whatever is known beside."""
     numbered = [{"seq": str(number), **entry} for number, entry in enumerate(feed, 1)]
     told = [entry for entry in numbered if entry["type"].startswith("alert.")]
     ends = {entry["data"]["alert"]: entry["at"] for entry in told if entry["type"] == "alert.cleared"}
@@ -183,23 +163,17 @@ def story(feed: list[Json] = FEED, **others: Any) -> Evidence:
 
 
 def delivery(entry: Json, **others: Any) -> Delivery:
-    """
-    An event, brought and taken.
-    """
+    """An event, brought and taken."""
     return Delivery(**{"id": f"evt_{entry['seq']}", "event": entry, "genuine": True, "fate": Fate.TAKEN, **others})
 
 
 def without(*entries: Json) -> list[Json]:
-    """
-    The feed, less some entries.
-    """
+    """The feed, less some entries."""
     return [entry for entry in FEED if entry not in entries]
 
 
 def instead(entry: Json, *others: Json) -> list[Json]:
-    """
-    The feed, with other entries in the place of one.
-    """
+    """The feed, with other entries in the place of one."""
     place = FEED.index(entry)
     return [*FEED[:place], *others, *FEED[place + 1 :]]
 

@@ -1,6 +1,4 @@
-"""
-The same story by a clock: which alerts there are, to the second, and that each is brought and mailed.
-"""
+"""The same story by a clock: which alerts there are, to the second, and that each is brought and mailed."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -37,9 +35,7 @@ OPTIONS: dict[str, Any] = {
 
 
 def expected(silences: Iterable[Absence], addresses: dict[str, str]) -> Iterator[Told]:
-    """
-    What must be told of devices that are silent for longer than their time and a window.
-    """
+    """What must be told of devices that are silent for longer than their time and a window."""
     behind: defaultdict[str, list[Absence]] = defaultdict(list)
     for silence in silences:
         behind[addresses[silence.device]].append(silence)
@@ -55,26 +51,20 @@ def expected(silences: Iterable[Absence], addresses: dict[str, str]) -> Iterator
 
 
 def _offline(silence: Absence) -> int:
-    """
-    When a device is offline; one that was not yet when the server was killed has its whole time again.
-    """
+    """When a device is offline; one that was not yet when the server was killed has its whole time again."""
     usual = silence.gone + TIMEOUT
     return usual if usual < KILLED else STARTED + TIMEOUT
 
 
 def _due(silence: Absence) -> int:
-    """
-    When its silence is told; one that waited when the server was killed waits anew.
-    """
+    """When its silence is told; one that waited when the server was killed waits anew."""
     usual = _offline(silence) + WINDOW
     return STARTED + WINDOW if _offline(silence) < KILLED < usual else usual
 
 
 @pytest.fixture
 def watch(build_house: BuildHouse, clock: Clock, tmp_path: Path) -> Iterator[Watch]:
-    """
-    A server, and a town of which it knows.
-    """
+    """A server, and a town of which it knows."""
     names = [f"controlid:{number}" for number in range(1, DEVICES // 2 + 1)]
     names += [f"servereye:c{number:04}" for number in range(1, DEVICES // 2 + 1)]
     addresses = {name: f"198.51.100.{place // SITE + 1}" for place, name in enumerate(names)}
@@ -84,8 +74,7 @@ def watch(build_house: BuildHouse, clock: Clock, tmp_path: Path) -> Iterator[Wat
 
 
 def test_silence_is_noticed_to_the_second(watch: Watch) -> None:
-    """
-    Of 2,000 devices 300 fall silent at random, a site of 40, some flap, sign off or are muted, and the server is
+    """Of 2,000 devices 300 fall silent at random, a site of 40, some flap, sign off or are muted, and the server is
     killed meanwhile: exactly the alerts that the pages promise are raised, cleared, brought and mailed.
     """
     names = list(watch.addresses)
@@ -109,9 +98,7 @@ def test_silence_is_noticed_to_the_second(watch: Watch) -> None:
 
 
 def _deal(names: list[str], *counts: int) -> Iterator[list[str]]:
-    """
-    So many each, and then all the others.
-    """
+    """So many each, and then all the others."""
     start = 0
     for count in counts:
         yield names[start : start + count]
@@ -133,9 +120,7 @@ def _register(watch: Watch, flapping: Iterable[str], muted: Iterable[str]) -> No
 
 
 def _play(watch: Watch, absences: Iterable[Absence], leaving: list[str]) -> None:
-    """
-    Let it happen, second by second, until the last alert must be over.
-    """
+    """Let it happen, second by second, until the last alert must be over."""
     going, coming = defaultdict(list), defaultdict(list)
     for absence in absences:
         going[absence.gone].append(absence.device)
@@ -154,9 +139,7 @@ def _play(watch: Watch, absences: Iterable[Absence], leaving: list[str]) -> None
 
 
 def _all_arrived(watch: Watch, secret: str) -> None:
-    """
-    Each alert was brought when it was raised and when it was cleared, in order, and mailed once.
-    """
+    """Each alert was brought when it was raised and when it was cleared, in order, and mailed once."""
     ids = sorted(alert.id for alert in now(watch.core.alerts.listed(None, None, DEVICES)))
     firsts = {message.id: message for message in watch.receiver.messages}
     assert [int(seq.removeprefix("evt_")) for seq in firsts] == sorted(int(seq.removeprefix("evt_")) for seq in firsts)

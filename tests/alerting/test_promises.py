@@ -1,6 +1,4 @@
-"""
-The judge: a story in which each promise is kept, and others, in each of which one thing is wrong.
-"""
+"""The judge: a story in which each promise is kept, and others, in each of which one thing is wrong."""
 
 import pytest
 from attrs import evolve
@@ -80,16 +78,12 @@ BAD: list[tuple[str, Evidence]] = [
 
 
 def broken(evidence: Evidence) -> set[str]:
-    """
-    The promises that were not kept.
-    """
+    """The promises that were not kept."""
     return {breach.promise for breach in judge(SETTING, evidence).breaches}
 
 
 def test_kept() -> None:
-    """
-    A site, one device and one that flaps, told as they should be, break no promise.
-    """
+    """A site, one device and one that flaps, told as they should be, break no promise."""
     verdict = judge(SETTING, GOOD)
     assert verdict.breaches == []
     assert (verdict.groups, verdict.waiting_at_kill) == (1, 6)
@@ -97,39 +91,31 @@ def test_kept() -> None:
 
 @pytest.mark.parametrize(("promise", "evidence"), BAD)
 def test_broken(promise: str, evidence: Evidence) -> None:
-    """
-    A story that breaks a promise is found to.
-    """
+    """A story that breaks a promise is found to."""
     assert promise in broken(evidence)
 
 
 def test_each_can_be_broken() -> None:
-    """
-    There is no promise that no story breaks.
-    """
+    """There is no promise that no story breaks."""
     assert {promise for promise, _ in BAD} == set(PROMISES)
 
 
 @pytest.mark.parametrize("fields", [{"genuine": False}, {"id": "evt_0"}, {"fate": Fate.REFUSED}])
 def test_deliveries_are_looked_at(fields: Json) -> None:
-    """
-    What is not signed, has another id, or was never taken, was not brought.
-    """
+    """What is not signed, has another id, or was never taken, was not brought."""
     last = delivery(GOOD.deliveries[-1].event, **fields)
     told = evolve(GOOD, deliveries=[*GOOD.deliveries[:-1], last])
     assert broken(told) == {promises.BROUGHT}
 
 
 def test_a_mail_may_come_again() -> None:
-    """
-    One mail may come twice, for it may have been on its way when the server was killed.
-    """
+    """One mail may come twice, for it may have been on its way when the server was killed."""
     assert broken(evolve(GOOD, mails=[*MAILS, MAILS[0]])) == set()
 
 
 def test_bugs_have_names() -> None:
-    """
-    A start that blames, one that forgets, a site that is split, and failures taken for thanks can all be planted.
+    """A start that blames, one that forgets, a site that is split, and failures taken for thanks can all be
+    planted.
     """
     assert set(BUGS) >= {"restart-blames", "restart-forgets", "site-split", "muted-told", "failure-is-delivery"}
     assert read_options(["--plant=site-split"]).plant == "site-split"
@@ -137,9 +123,7 @@ def test_bugs_have_names() -> None:
 
 @pytest.mark.parametrize("word", ["--plant=none-such", "--lost=11", "--devices=many"])
 def test_bad_option(word: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """
-    What cannot be asked for is refused at once, in words.
-    """
+    """What cannot be asked for is refused at once, in words."""
     with pytest.raises(SystemExit):
         read_options([word])
     assert word.partition("=")[0] in capsys.readouterr().err

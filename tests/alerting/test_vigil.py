@@ -1,6 +1,4 @@
-"""
-The vigil, for a few devices: exactly what fell silent is told, and a server with a planted bug is found out.
-"""
+"""The vigil, for a few devices: exactly what fell silent is told, and a server with a planted bug is found out."""
 
 import subprocess
 import sys
@@ -20,9 +18,7 @@ _PATIENCE = 170.0
 
 
 def vigil(place: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    """
-    Run it.
-    """
+    """Run it."""
     command = [sys.executable, "-m", "tests.alerting", *FEW, "--seed=7", SLACK, *words]
     told = environment() | {"TMPDIR": str(place)}
     return subprocess.run(command, cwd=HOME, env=told, capture_output=True, text=True, timeout=_PATIENCE, check=False)
@@ -30,8 +26,8 @@ def vigil(place: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.timeout(_PATIENCE + 10)
 def test_silence_is_noticed(tmp_path: Path) -> None:
-    """
-    Through a kill of the server, exactly the alerts that the design asks for arrive, and nothing is left of the run.
+    """Through a kill of the server, exactly the alerts that the design asks for arrive, and nothing is left of the
+    run.
     """
     run = vigil(tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr
@@ -40,9 +36,7 @@ def test_silence_is_noticed(tmp_path: Path) -> None:
 
 
 def test_planted_bug_is_found(tmp_path: Path) -> None:
-    """
-    A server that blames the devices for its own absence is convicted, and the evidence is kept.
-    """
+    """A server that blames the devices for its own absence is convicted, and the evidence is kept."""
     run = vigil(tmp_path, "--plant=restart-blames")
     assert run.returncode == 1, run.stdout + run.stderr
     assert "BROKEN: our own absence is nobody's silence" in run.stdout

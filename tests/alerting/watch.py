@@ -1,6 +1,4 @@
-"""
-A watch by a clock: a server over a file that can be killed, and whom it tells; both fail half of the time.
-"""
+"""A watch by a clock: a server over a file that can be killed, and whom it tells; both fail half of the time."""
 
 from collections.abc import Callable
 from random import Random
@@ -26,18 +24,13 @@ Told = tuple[str, str | None, int, int, tuple[str, ...]]
 
 
 class MailCarrier:
-    """
-    A mail server that fails half of the time.
-    """
+    """A mail server that fails half of the time."""
 
     def __init__(self, chance: Random) -> None:
         self.chance = chance
         self.mails: list[str] = []
 
     async def send(self, envelope: Envelope, mail: bytes) -> Taken:
-        """
-        See :meth:`pushd.notifications.mail.smtp.Carrier.send`.
-        """
         if self.chance.random() < 0.5:
             raise NotTaken("it is busy")
         self.mails.append(mail.decode())
@@ -45,17 +38,13 @@ class MailCarrier:
 
     @property
     def alerts(self) -> list[int]:
-        """
-        The alerts that the mails are about.
-        """
+        """The alerts that the mails are about."""
         return [int(mail.partition("Message-ID: <alert-")[2].partition(".")[0]) for mail in self.mails]
 
 
 @define(eq=False, repr=False)
 class Watch:
-    """
-    A server over a file, started again when it is killed, with whom it tells; a town that polls there.
-    """
+    """A server over a file, started again when it is killed, with whom it tells; a town that polls there."""
 
     clock: Clock
     build: Callable[[], House]
@@ -76,15 +65,11 @@ class Watch:
 
     @property
     def core(self) -> Core:
-        """
-        The core that runs now.
-        """
+        """The core that runs now."""
         return self.post.house.core
 
     def start(self) -> None:
-        """
-        Start the server, and whoever tells.
-        """
+        """Start the server, and whoever tells."""
         ahead = START - self.clock.seconds() + self.second
         house = self.build()
         house.core.clocks.wall = lambda: ahead + self.clock.seconds()  # which goes on over a restart
@@ -95,17 +80,13 @@ class Watch:
         self.postman.startService()
 
     def subscribe(self) -> str:
-        """
-        Have the receiver told of alerts; its secret. A second passes.
-        """
+        """Have the receiver told of alerts; its secret. A second passes."""
         self.second += 1
         secret: str = self.post.subscribe(types=["alert.raised", "alert.cleared"])["secret"]
         return secret
 
     def kill(self) -> None:
-        """
-        Let the server be gone without any notice.
-        """
+        """Let the server be gone without any notice."""
         for courier in self.post.couriers._couriers.values():
             courier.drop()
         self.post.couriers._couriers.clear()
@@ -113,9 +94,7 @@ class Watch:
         now(self.core.store.close())
 
     def restart(self, seconds: int) -> None:
-        """
-        The server is killed, and started again later.
-        """
+        """The server is killed, and started again later."""
         self.kill()
         self.clock.advance(seconds)
         self.second += seconds
@@ -123,9 +102,7 @@ class Watch:
         self.town.move(self.core)
 
     def tick(self) -> None:
-        """
-        Let a second pass; the receiver works again, and says so, if it failed.
-        """
+        """Let a second pass; the receiver works again, and says so, if it failed."""
         self.clock.advance(1)
         self.second += 1
         rounds = [self.core.sweep(), self.core.watch()]
@@ -141,9 +118,7 @@ class Watch:
         self.town.turn(self.second)
 
     def told(self) -> list[Told]:
-        """
-        All alerts, in no order.
-        """
+        """All alerts, in no order."""
         return [_told(alert) for alert in now(self.core.alerts.listed(None, None, len(self.addresses)))]
 
     def _answer(self, message: Message) -> int:

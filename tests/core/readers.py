@@ -1,6 +1,4 @@
-"""
-Somebody who follows the feed, and what it was told.
-"""
+"""Somebody who follows the feed, and what it was told."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,9 +18,7 @@ def _nothing() -> None:
 
 @define(eq=False)
 class Reader:
-    """
-    See :class:`pushd.core.events.follower.IReader`; it comes back when it is told to.
-    """
+    """See :class:`pushd.core.events.follower.IReader`; it comes back when it is told to."""
 
     rooms: Rooms = field(repr=False)
     after: int
@@ -42,23 +38,16 @@ class Reader:
         self.begin()
 
     def begin(self) -> None:
-        """
-        Follow from behind what was told last.
-        """
+        """Follow from behind what was told last."""
         after = self.told[-1].seq if self.told else self.after
         self.follower = self.rooms.core.feed.follow(self.which, after, self)
         self.follower.resume()
 
     def leave(self) -> None:
-        """
-        Hang up.
-        """
+        """Hang up."""
         self.follower.leave()
 
     def take(self, events: Sequence[Event]) -> None:
-        """
-        See :meth:`IReader.take`.
-        """
         self.note()
         self.told += events
         self.batches.append(len(events))
@@ -67,26 +56,15 @@ class Reader:
             self.follower.pause()
 
     def keep_alive(self, position: int) -> None:
-        """
-        See :meth:`IReader.keep_alive`.
-        """
         self.places.append(position)
 
     def end(self) -> None:
-        """
-        See :meth:`IReader.end`.
-        """
         self.ends.append("end")
 
     def cut(self) -> None:
-        """
-        See :meth:`IReader.cut`.
-        """
         self.ends.append("cut")
 
     @property
     def seqs(self) -> list[int]:
-        """
-        What it was told of.
-        """
+        """What it was told of."""
         return [event.seq for event in self.told]

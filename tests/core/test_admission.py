@@ -1,6 +1,4 @@
-"""
-Tests of who is served, who waits for an approval, who is refused.
-"""
+"""Tests of who is served, who waits for an approval, who is refused."""
 
 import pytest
 from twisted.internet.defer import CancelledError
@@ -27,16 +25,12 @@ CLOSED = Config(admission=Mode.CLOSED)
 
 
 def known(rooms: Rooms) -> set[str]:
-    """
-    The ids of the devices that are stored.
-    """
+    """The ids of the devices that are stored."""
     return {device.id for device, _load in rooms.result(rooms.core.store.devices(DeviceFilter(), None, 500))}
 
 
 def refused_slowly(poll: HeldPoll, clock: Clock) -> bool:
-    """
-    Whether a poll is refused, and only after a while.
-    """
+    """Whether a poll is refused, and only after a while."""
     clock.advance(REFUSAL_DELAY - 0.001)
     before = poll.held
     clock.advance(0.001)
@@ -44,9 +38,7 @@ def refused_slowly(poll: HeldPoll, clock: Clock) -> bool:
 
 
 def test_an_unknown_device_waits_for_an_approval(rooms: Rooms, clock: Clock) -> None:
-    """
-    A device that nobody registered is recorded when it polls, and held like any other.
-    """
+    """A device that nobody registered is recorded when it polls, and held like any other."""
     poll = rooms.poll(NEW, address="192.0.2.7")
     assert poll.held
     device = rooms.device(NEW)
@@ -58,9 +50,7 @@ def test_an_unknown_device_waits_for_an_approval(rooms: Rooms, clock: Clock) -> 
 
 
 def test_a_pending_device_is_handed_nothing(rooms: Rooms) -> None:
-    """
-    What is sent to a device that waits for an approval is queued.
-    """
+    """What is sent to a device that waits for an approval is queued."""
     rooms.poll(NEW)
     command = rooms.put(NEW)
     assert rooms.poll(NEW).held
@@ -68,9 +58,7 @@ def test_a_pending_device_is_handed_nothing(rooms: Rooms) -> None:
 
 
 def test_an_approval_lets_the_held_poll_have_the_queue(rooms: Rooms) -> None:
-    """
-    The device need not poll again to get what waits for it.
-    """
+    """The device need not poll again to get what waits for it."""
     poll = rooms.poll(NEW)
     command = rooms.put(NEW)
     rooms.result(rooms.core.fleet.change(NEW, {"admission": Admission.APPROVED}))
@@ -78,9 +66,7 @@ def test_an_approval_lets_the_held_poll_have_the_queue(rooms: Rooms) -> None:
 
 
 def test_a_device_is_recorded_once(stepped: Rooms, store: SteppedStore) -> None:
-    """
-    A device that polls again before it is recorded is no second one.
-    """
+    """A device that polls again before it is recorded is no second one."""
     stepped.poll(NEW)
     newer = stepped.poll(NEW)
     assert stepped.core.fleet.pending == 1
@@ -90,9 +76,7 @@ def test_a_device_is_recorded_once(stepped: Rooms, store: SteppedStore) -> None:
 
 
 def test_an_open_door_approves_at_once(site: Site) -> None:
-    """
-    With open admission a new device is served from its first poll on.
-    """
+    """With open admission a new device is served from its first poll on."""
     rooms = site.build(OPEN)
     poll = rooms.poll(NEW)
     assert rooms.device(NEW).admission is Admission.APPROVED
@@ -102,9 +86,7 @@ def test_an_open_door_approves_at_once(site: Site) -> None:
 
 
 def test_a_closed_door_refuses_slowly(site: Site, clock: Clock) -> None:
-    """
-    With closed admission an unknown device is refused after a while, and nothing is recorded.
-    """
+    """With closed admission an unknown device is refused after a while, and nothing is recorded."""
     rooms = site.build(CLOSED)
     assert refused_slowly(rooms.poll(NEW), clock)
     assert NEW not in known(rooms)
@@ -112,18 +94,14 @@ def test_a_closed_door_refuses_slowly(site: Site, clock: Clock) -> None:
 
 
 def test_a_closed_door_lets_in_whom_it_knows(site: Site) -> None:
-    """
-    With closed admission those who were registered are served.
-    """
+    """With closed admission those who were registered are served."""
     rooms = site.build(CLOSED)
     command = rooms.put(READER)
     assert rooms.poll(READER).commands == [command]
 
 
 def test_a_refused_client_that_leaves_leaves_nothing(site: Site, clock: Clock) -> None:
-    """
-    Whoever hangs up while a refusal is being delayed takes its timer with it.
-    """
+    """Whoever hangs up while a refusal is being delayed takes its timer with it."""
     poll = site.build(CLOSED).poll(NEW)
     poll.leave()
     assert [failure.type for failure in poll.failures] == [CancelledError]
@@ -131,9 +109,7 @@ def test_a_refused_client_that_leaves_leaves_nothing(site: Site, clock: Clock) -
 
 
 def test_a_refused_poll_takes_over_from_nobody(rooms: Rooms, clock: Clock) -> None:
-    """
-    A device that polls keeps its poll, whoever else claims to be it and cannot prove that.
-    """
+    """A device that polls keeps its poll, whoever else claims to be it and cannot prove that."""
     rooms.result(rooms.core.fleet.change(READER, {"allow_from": ("10.0.0.0/8",)}))
     poll = rooms.poll(READER, address="10.1.2.3")
     assert refused_slowly(rooms.poll(READER, address="192.0.2.1"), clock)
@@ -141,9 +117,7 @@ def test_a_refused_poll_takes_over_from_nobody(rooms: Rooms, clock: Clock) -> No
 
 
 def test_a_blocked_device_is_refused(rooms: Rooms, clock: Clock) -> None:
-    """
-    A blocked device is refused as slowly as a stranger at a closed door, and nothing can be sent to it.
-    """
+    """A blocked device is refused as slowly as a stranger at a closed door, and nothing can be sent to it."""
     rooms.result(rooms.core.fleet.change(READER, {"admission": Admission.BLOCKED}))
     assert refused_slowly(rooms.poll(READER), clock)
     with pytest.raises(DeviceBlocked):
@@ -152,9 +126,7 @@ def test_a_blocked_device_is_refused(rooms: Rooms, clock: Clock) -> None:
 
 
 def test_a_held_poll_of_a_device_that_is_blocked_is_handed_nothing(rooms: Rooms) -> None:
-    """
-    Blocking counts from that moment on, not only from the next poll.
-    """
+    """Blocking counts from that moment on, not only from the next poll."""
     command = rooms.put(READER, not_before=rooms.in_wall_ms(2))
     poll = rooms.poll(READER)
     rooms.result(rooms.core.fleet.change(READER, {"admission": Admission.BLOCKED}))
@@ -164,9 +136,7 @@ def test_a_held_poll_of_a_device_that_is_blocked_is_handed_nothing(rooms: Rooms)
 
 
 def test_beyond_the_limit_strangers_are_held_but_not_stored(site: Site, clock: Clock) -> None:
-    """
-    No number of strangers fills the store: those beyond the limit are counted, held and answered idle.
-    """
+    """No number of strangers fills the store: those beyond the limit are counted, held and answered idle."""
     rooms = site.build(Config(max_pending=1))
     rooms.poll(NEW)
     poll = rooms.poll(OTHER)
@@ -178,9 +148,7 @@ def test_beyond_the_limit_strangers_are_held_but_not_stored(site: Site, clock: C
 
 
 def test_an_approval_makes_room_for_a_stranger(site: Site) -> None:
-    """
-    The limit counts those who wait now.
-    """
+    """The limit counts those who wait now."""
     rooms = site.build(Config(max_pending=1))
     rooms.poll(NEW)
     rooms.result(rooms.core.fleet.change(NEW, {"admission": Admission.APPROVED}))
@@ -189,9 +157,7 @@ def test_an_approval_makes_room_for_a_stranger(site: Site) -> None:
 
 
 def test_the_limit_counts_those_who_are_not_yet_stored(site: Site, store: SteppedStore) -> None:
-    """
-    Strangers that come in one wave are counted as they come, not as they are written down.
-    """
+    """Strangers that come in one wave are counted as they come, not as they are written down."""
     rooms = site.build(Config(max_pending=2), store=store)
     for number in range(5):
         rooms.poll(f"controlid:{100 + number}")
@@ -204,9 +170,7 @@ def test_the_limit_counts_those_who_are_not_yet_stored(site: Site, store: Steppe
 
 
 def test_a_stranger_that_cannot_be_stored_may_try_again(site: Site, store: SteppedStore) -> None:
-    """
-    A store that is down costs a stranger nothing but time, and takes no room from others.
-    """
+    """A store that is down costs a stranger nothing but time, and takes no room from others."""
     rooms = site.build(store=store)
     first = rooms.poll(NEW)
     store.lane.lose()
@@ -220,9 +184,7 @@ def test_a_stranger_that_cannot_be_stored_may_try_again(site: Site, store: Stepp
 
 
 def test_strangers_who_share_an_id_write_nothing(site: Site) -> None:
-    """
-    Whoever is not stored cannot fill the feed either, however wildly it polls.
-    """
+    """Whoever is not stored cannot fill the feed either, however wildly it polls."""
     rooms = site.build(Config(max_pending=0))
     for _ in range(5):
         rooms.poll(NEW)
@@ -231,9 +193,7 @@ def test_strangers_who_share_an_id_write_nothing(site: Site) -> None:
 
 @pytest.mark.parametrize("mode", list(Mode))
 def test_only_a_poll_introduces_a_device(site: Site, mode: Mode) -> None:
-    """
-    A result or a goodbye from somebody unknown does not make it known.
-    """
+    """A result or a goodbye from somebody unknown does not make it known."""
     rooms = site.build(Config(admission=mode))
     visitor = Visitor(device=NEW)
     for visit in (rooms.core.reception.settle(visitor, Said(uuid="u1")), rooms.core.reception.sign_off(visitor)):
@@ -247,9 +207,7 @@ def test_only_a_poll_introduces_a_device(site: Site, mode: Mode) -> None:
 
 
 def test_a_forgotten_device_is_new_when_it_polls_again(rooms: Rooms) -> None:
-    """
-    A device that an operator deleted waits for an approval like any other.
-    """
+    """A device that an operator deleted waits for an approval like any other."""
     rooms.poll(READER).leave()
     rooms.result(rooms.core.fleet.forget(READER))
     poll = rooms.poll(READER)

@@ -1,6 +1,4 @@
-"""
-Tests of bells.
-"""
+"""Tests of bells."""
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -13,25 +11,19 @@ A, B = "a", "b"
 
 @pytest.fixture
 def bells(clock: Clock) -> Bells[str]:
-    """
-    Bells that nobody listens to yet.
-    """
+    """Bells that nobody listens to yet."""
     return Bells(clock)
 
 
 def hear(heard: Deferred[bool]) -> list[bool]:
-    """
-    What a listener hears, as it hears it.
-    """
+    """What a listener hears, as it hears it."""
     told: list[bool] = []
     heard.addCallback(told.append)
     return told
 
 
 def test_a_ring_is_heard_at_once(bells: Bells[str], clock: Clock) -> None:
-    """
-    Who listens hears the bell, and nothing is left of the waiting.
-    """
+    """Who listens hears the bell, and nothing is left of the waiting."""
     told = hear(bells.listen(A, 10))
     bells.ring(A)
     assert told == [True]
@@ -40,18 +32,14 @@ def test_a_ring_is_heard_at_once(bells: Bells[str], clock: Clock) -> None:
 
 
 def test_all_who_listen_hear_it(bells: Bells[str]) -> None:
-    """
-    A bell is not used up by the first of its listeners.
-    """
+    """A bell is not used up by the first of its listeners."""
     told = [hear(bells.listen(A, seconds)) for seconds in (1, 10, 100)]
     bells.ring(A)
     assert told == [[True]] * 3
 
 
 def test_each_key_has_its_own_bell(bells: Bells[str]) -> None:
-    """
-    A ring for one is silent for the other.
-    """
+    """A ring for one is silent for the other."""
     first, second = hear(bells.listen(A, 10)), hear(bells.listen(B, 10))
     bells.ring(A)
     assert (first, second) == ([True], [])
@@ -60,9 +48,7 @@ def test_each_key_has_its_own_bell(bells: Bells[str]) -> None:
 
 
 def test_waiting_has_an_end(bells: Bells[str], clock: Clock) -> None:
-    """
-    After its time a listener is told that nothing rang.
-    """
+    """After its time a listener is told that nothing rang."""
     told = hear(bells.listen(A, 10))
     clock.advance(9.999)
     assert told == []
@@ -72,9 +58,7 @@ def test_waiting_has_an_end(bells: Bells[str], clock: Clock) -> None:
 
 
 def test_a_ring_that_nobody_hears_is_gone(bells: Bells[str], clock: Clock) -> None:
-    """
-    A bell keeps nothing for those who come later.
-    """
+    """A bell keeps nothing for those who come later."""
     bells.ring(A)
     told = hear(bells.listen(A, 1))
     clock.advance(1)
@@ -82,9 +66,7 @@ def test_a_ring_that_nobody_hears_is_gone(bells: Bells[str], clock: Clock) -> No
 
 
 def test_who_leaves_hears_nothing(bells: Bells[str], clock: Clock) -> None:
-    """
-    A listener that goes takes its timer along, and leaves the others where they are.
-    """
+    """A listener that goes takes its timer along, and leaves the others where they are."""
     leaving, staying = bells.listen(A, 10), hear(bells.listen(A, 10))
     told = hear(leaving)
     leaving.cancel()
@@ -95,9 +77,7 @@ def test_who_leaves_hears_nothing(bells: Bells[str], clock: Clock) -> None:
 
 
 def test_leaving_after_the_ring_is_no_harm(bells: Bells[str]) -> None:
-    """
-    A listener may always clean up.
-    """
+    """A listener may always clean up."""
     heard = bells.listen(A, 10)
     bells.ring(A)
     heard.cancel()
@@ -105,9 +85,7 @@ def test_leaving_after_the_ring_is_no_harm(bells: Bells[str]) -> None:
 
 
 def test_who_listens_again_hears_the_next_ring(bells: Bells[str]) -> None:
-    """
-    A listener that goes on listening as soon as it has heard is not rung twice by one ring.
-    """
+    """A listener that goes on listening as soon as it has heard is not rung twice by one ring."""
     again: list[list[bool]] = []
     bells.listen(A, 10).addCallback(lambda _: again.append(hear(bells.listen(A, 10))))
     bells.ring(A)
@@ -117,9 +95,7 @@ def test_who_listens_again_hears_the_next_ring(bells: Bells[str]) -> None:
 
 
 def test_silence_lets_everybody_go(bells: Bells[str], clock: Clock) -> None:
-    """
-    All are told that nothing rang, whichever bell they listen to.
-    """
+    """All are told that nothing rang, whichever bell they listen to."""
     told = [hear(bells.listen(key, 10)) for key in (A, A, B)]
     bells.silence()
     assert told == [[False]] * 3

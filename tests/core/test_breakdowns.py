@@ -1,6 +1,4 @@
-"""
-Tests of polls that the store cannot serve: they are held, and nothing is lost.
-"""
+"""Tests of polls that the store cannot serve: they are held, and nothing is lost."""
 
 from twisted.internet.task import Clock
 
@@ -11,8 +9,8 @@ HOLD = 10.0
 
 
 def test_a_full_disk_when_a_command_is_due(stepped: Rooms, lane: SteppedLane, clock: Clock) -> None:
-    """
-    A store that cannot serve a poll is not asked again and again for what is due: the poll is held and ends idle.
+    """A store that cannot serve a poll is not asked again and again for what is due: the poll is held and ends
+    idle.
     """
     stepped.put(READER, not_before=stepped.in_wall_ms(3))
     poll = stepped.take(READER)
@@ -28,9 +26,7 @@ def test_a_full_disk_when_a_command_is_due(stepped: Rooms, lane: SteppedLane, cl
 
 
 def test_a_full_disk_during_the_look(stepped: Rooms, lane: SteppedLane, clock: Clock) -> None:
-    """
-    While the store cannot serve a poll it is held and ends idle; the next one gets the command.
-    """
+    """While the store cannot serve a poll it is held and ends idle; the next one gets the command."""
     command = stepped.put(READER)
     poll = stepped.take(READER)
     lane.lose()
@@ -44,9 +40,7 @@ def test_a_full_disk_during_the_look(stepped: Rooms, lane: SteppedLane, clock: C
 
 
 def test_a_store_that_has_recovered_serves_a_held_poll(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    A poll that could not be served looks again when something new comes.
-    """
+    """A poll that could not be served looks again when something new comes."""
     command = stepped.put(READER)
     poll = stepped.take(READER)
     lane.lose()
@@ -56,9 +50,7 @@ def test_a_store_that_has_recovered_serves_a_held_poll(stepped: Rooms, lane: Ste
 
 
 def test_a_ring_during_a_look_that_failed(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    A command that is put while a look fails is not held back by that failure.
-    """
+    """A command that is put while a look fails is not held back by that failure."""
     stepped.result(stepped.core.outbox.cancel(stepped.put(READER)))
     stepped.start(stepped.putting(READER))
     poll = stepped.take(READER)

@@ -1,6 +1,4 @@
-"""
-Tests of the clocks.
-"""
+"""Tests of the clocks."""
 
 import pytest
 from twisted.internet.task import Clock
@@ -14,26 +12,20 @@ INTERVAL = 1.0
 
 @pytest.fixture
 def wall(clock: Clock) -> Wall:
-    """
-    A wall clock that can be set.
-    """
+    """A wall clock that can be set."""
     return Wall(clock)
 
 
 @pytest.fixture
 def clocks(clock: Clock, wall: Wall) -> Clocks:
-    """
-    Clocks that tick once a second, and have ticked once.
-    """
+    """Clocks that tick once a second, and have ticked once."""
     clocks = Clocks(clock, wall, INTERVAL)
     clocks.tick()
     return clocks
 
 
 def test_both_clocks_count_milliseconds(clocks: Clocks, clock: Clock) -> None:
-    """
-    Wall time counts from 1970, steady time from some moment.
-    """
+    """Wall time counts from 1970, steady time from some moment."""
     before = clocks.now()
     clock.advance(1.5)
     assert before.wall == round((EPOCH + clock.seconds() - 1.5) * 1000)
@@ -41,9 +33,7 @@ def test_both_clocks_count_milliseconds(clocks: Clocks, clock: Clock) -> None:
 
 
 def test_the_first_tick_is_no_stall(clock: Clock, wall: Wall) -> None:
-    """
-    Nothing was lost before we began.
-    """
+    """Nothing was lost before we began."""
     clocks = Clocks(clock, wall, INTERVAL)
     clock.advance(1000)
     assert clocks.tick() == 0
@@ -51,9 +41,7 @@ def test_the_first_tick_is_no_stall(clock: Clock, wall: Wall) -> None:
 
 @pytest.mark.parametrize("seconds", [INTERVAL, INTERVAL + STALL])
 def test_a_late_tick_is_no_stall(clocks: Clocks, clock: Clock, seconds: float) -> None:
-    """
-    A busy second or two are time in which we served.
-    """
+    """A busy second or two are time in which we served."""
     before = clocks.steady()
     clock.advance(seconds)
     assert clocks.tick() == 0
@@ -61,17 +49,13 @@ def test_a_late_tick_is_no_stall(clocks: Clocks, clock: Clock, seconds: float) -
 
 
 def test_a_stall_is_noticed(clocks: Clocks, clock: Clock) -> None:
-    """
-    When we did not turn for a minute, the tick after it says so.
-    """
+    """When we did not turn for a minute, the tick after it says so."""
     clock.advance(INTERVAL + 60)
     assert clocks.tick() == pytest.approx(60)
 
 
 def test_steady_time_leaves_a_stall_out(clocks: Clocks, clock: Clock) -> None:
-    """
-    What was lost does not count, neither then nor later; wall time goes on.
-    """
+    """What was lost does not count, neither then nor later; wall time goes on."""
     before = clocks.now()
     clock.advance(INTERVAL + 60)
     clocks.tick()
@@ -81,9 +65,7 @@ def test_steady_time_leaves_a_stall_out(clocks: Clocks, clock: Clock) -> None:
 
 
 def test_stalls_add_up(clocks: Clocks, clock: Clock) -> None:
-    """
-    Each of them is left out.
-    """
+    """Each of them is left out."""
     before = clocks.steady()
     for _ in range(3):
         clock.advance(INTERVAL + 60)
@@ -93,9 +75,7 @@ def test_stalls_add_up(clocks: Clocks, clock: Clock) -> None:
 
 @pytest.mark.parametrize("step", [86400.0, -86400.0])
 def test_setting_the_wall_clock_is_no_stall(clocks: Clocks, clock: Clock, wall: Wall, step: float) -> None:
-    """
-    Somebody who sets the clock by a day moves what people read, and nothing that we wait for.
-    """
+    """Somebody who sets the clock by a day moves what people read, and nothing that we wait for."""
     before = clocks.now()
     wall.offset += step
     clock.advance(INTERVAL)

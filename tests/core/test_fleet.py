@@ -1,6 +1,4 @@
-"""
-Tests of the devices that are known.
-"""
+"""Tests of the devices that are known."""
 
 import pytest
 
@@ -16,9 +14,7 @@ NEW = "controlid:99"
 
 
 def test_a_device_begins_with_its_dialects_defaults(rooms: Rooms) -> None:
-    """
-    What nobody chose is as usual for its kind.
-    """
+    """What nobody chose is as usual for its kind."""
     reader, container = rooms.stored(READER), rooms.stored(CONTAINER)
     assert (reader.dialect, reader.heartbeat_timeout) == ("controlid", 120.0)
     assert (container.dialect, container.heartbeat_timeout) == ("servereye", 1200.0)
@@ -27,18 +23,14 @@ def test_a_device_begins_with_its_dialects_defaults(rooms: Rooms) -> None:
 
 
 def test_what_an_operator_chooses_wins(rooms: Rooms) -> None:
-    """
-    A device may be registered with any of its fields.
-    """
+    """A device may be registered with any of its fields."""
     device = rooms.register(NEW, heartbeat_timeout=7.0, name="front door", tags=("a", "b"))
     assert (device.heartbeat_timeout, device.name, device.tags) == (7.0, "front door", ("a", "b"))
     assert rooms.stored(NEW) == device == rooms.core.fleet.known(NEW)
 
 
 def test_no_device_is_registered_twice(rooms: Rooms) -> None:
-    """
-    The second time is an error, and changes nothing.
-    """
+    """The second time is an error, and changes nothing."""
     before = rooms.stored(READER)
     with pytest.raises(DeviceKnown):
         rooms.register(READER, name="other")
@@ -46,9 +38,7 @@ def test_no_device_is_registered_twice(rooms: Rooms) -> None:
 
 
 def test_an_unknown_device_is_an_error(rooms: Rooms) -> None:
-    """
-    There is nothing to change, to forget, or to give a secret to.
-    """
+    """There is nothing to change, to forget, or to give a secret to."""
     fleet = rooms.core.fleet
     assert fleet.get(NEW) is None
     with pytest.raises(UnknownDevice):
@@ -61,9 +51,7 @@ def test_an_unknown_device_is_an_error(rooms: Rooms) -> None:
 
 
 def test_a_change_is_known_at_once(rooms: Rooms) -> None:
-    """
-    Memory and store agree, and the feed tells which fields it was.
-    """
+    """Memory and store agree, and the feed tells which fields it was."""
     device = rooms.result(rooms.core.fleet.change(READER, {"name": "gate", "tags": ("x",)}))
     assert device == rooms.core.fleet.known(READER) == rooms.stored(READER)
     assert rooms.told[-1].type is EventType.DEVICE_CHANGED
@@ -71,9 +59,7 @@ def test_a_change_is_known_at_once(rooms: Rooms) -> None:
 
 
 def test_a_change_counts_when_it_is_durable(stepped: Rooms, store: SteppedStore) -> None:
-    """
-    A change that cannot be written has not happened.
-    """
+    """A change that cannot be written has not happened."""
     change = stepped.start(stepped.core.fleet.change(READER, {"admission": Admission.BLOCKED}))
     store.lane.lose()
     stepped.run()
@@ -92,34 +78,26 @@ def test_a_change_counts_when_it_is_durable(stepped: Rooms, store: SteppedStore)
     ],
 )
 def test_an_id_is_written_in_one_way(rooms: Rooms, given: str, canonical: str) -> None:
-    """
-    Whatever spelling an operator uses, it is the device that polls.
-    """
+    """Whatever spelling an operator uses, it is the device that polls."""
     assert rooms.core.fleet.canonical(given) == canonical
 
 
 @pytest.mark.parametrize("given", ["controlid:x", "controlid:", "controlid:9223372036854775808", "servereye:a/b"])
 def test_what_its_dialect_cannot_read_is_no_id(rooms: Rooms, given: str) -> None:
-    """
-    Such a device could never poll.
-    """
+    """Such a device could never poll."""
     with pytest.raises(InvalidQuery):
         rooms.core.fleet.canonical(given)
 
 
 @pytest.mark.parametrize("given", ["", "7", "telnet:7", "CONTROLID:7"])
 def test_what_has_no_dialect_is_no_id(rooms: Rooms, given: str) -> None:
-    """
-    The error says what ids look like.
-    """
+    """The error says what ids look like."""
     with pytest.raises(UnknownDevice, match=r"controlid:\.\.\., servereye:\.\.\."):
         rooms.core.fleet.canonical(given)
 
 
 def test_pending_devices_are_counted(rooms: Rooms) -> None:
-    """
-    Each counts until somebody decides about it, or forgets it.
-    """
+    """Each counts until somebody decides about it, or forgets it."""
     fleet = rooms.core.fleet
     for number in (1, 2, 3):
         rooms.register(f"controlid:10{number}", Admission.PENDING)
@@ -131,9 +109,7 @@ def test_pending_devices_are_counted(rooms: Rooms) -> None:
 
 
 def test_forgetting_ends_what_is_open(rooms: Rooms) -> None:
-    """
-    What was queued is cancelled, what is out is in doubt, and the history stays.
-    """
+    """What was queued is cancelled, what is out is in doubt, and the history stays."""
     out, queued = rooms.put(READER), rooms.put(READER)
     rooms.poll(READER)
     rooms.result(rooms.core.fleet.forget(READER))
@@ -144,8 +120,8 @@ def test_forgetting_ends_what_is_open(rooms: Rooms) -> None:
 
 
 def test_a_poll_of_a_forgotten_device_is_handed_nothing(rooms: Rooms) -> None:
-    """
-    A poll that is still held ends, though the device is registered again; its next poll is that of the new device.
+    """A poll that is still held ends, though the device is registered again; its next poll is that of the new
+    device.
     """
     poll = rooms.poll(READER)
     rooms.result(rooms.core.fleet.forget(READER))
@@ -157,9 +133,7 @@ def test_a_poll_of_a_forgotten_device_is_handed_nothing(rooms: Rooms) -> None:
 
 
 def test_forgetting_leaves_nothing_to_look_for(rooms: Rooms) -> None:
-    """
-    Nobody looks into the store for a device whose commands are gone.
-    """
+    """Nobody looks into the store for a device whose commands are gone."""
     poll = rooms.poll(READER)
     rooms.put(READER, not_before=rooms.in_wall_ms(5))
     rooms.result(rooms.core.fleet.forget(READER))
@@ -168,17 +142,13 @@ def test_forgetting_leaves_nothing_to_look_for(rooms: Rooms) -> None:
 
 
 def test_what_a_forgotten_device_reports_is_no_orphan(rooms: Rooms) -> None:
-    """
-    Results are kept for approved devices only.
-    """
+    """Results are kept for approved devices only."""
     rooms.result(rooms.core.fleet.forget(READER))
     assert rooms.report(READER, uuid="u1") is Settlement.DROPPED
 
 
 def test_who_has_something_to_prove_itself_with(rooms: Rooms) -> None:
-    """
-    An operator sees which devices anybody could be.
-    """
+    """An operator sees which devices anybody could be."""
     fleet = rooms.core.fleet
     assert not fleet.has_proof(fleet.known(READER))
     assert fleet.has_proof(rooms.register(NEW, allow_from=("10.0.0.0/8",)))
@@ -189,9 +159,7 @@ def test_who_has_something_to_prove_itself_with(rooms: Rooms) -> None:
 
 
 def test_a_device_that_is_registered_again_is_new(rooms: Rooms) -> None:
-    """
-    It has forgotten who it was.
-    """
+    """It has forgotten who it was."""
     rooms.poll(READER).leave()
     rooms.result(rooms.core.fleet.forget(READER))
     rooms.register(READER)

@@ -1,5 +1,5 @@
-"""
-Tests of following the feed: nothing is missed and nothing is repeated, whoever is slow and whatever comes between.
+"""Tests of following the feed: nothing is missed and nothing is repeated, whoever is slow and whatever comes
+between.
 """
 
 from collections import Counter
@@ -28,31 +28,23 @@ OF_CONTAINER = EventFilter(device=CONTAINER)
 
 
 def newest(rooms: Rooms) -> int:
-    """
-    Where the feed ends.
-    """
+    """Where the feed ends."""
     return rooms.result(rooms.core.feed.last())
 
 
 def seqs(rooms: Rooms, after: int = 0) -> list[int]:
-    """
-    The whole feed behind an event.
-    """
+    """The whole feed behind an event."""
     return [event.seq for event in rooms.told if event.seq > after]
 
 
 def forget(rooms: Rooms, most: int = 1024) -> None:
-    """
-    Have the feed remember nothing, as after a restart, and no more than so many events from now on.
-    """
+    """Have the feed remember nothing, as after a restart, and no more than so many events from now on."""
     feed = rooms.core.feed
     feed._tail = feed._audience.tail = Tail(most)
 
 
 def test_past_and_present(rooms: Rooms, clock: Clock) -> None:
-    """
-    Who begins in the past is told of it, and then of what happens.
-    """
+    """Who begins in the past is told of it, and then of what happens."""
     for _ in range(2 * BATCH):
         rooms.put(READER)
     forget(rooms)
@@ -65,9 +57,7 @@ def test_past_and_present(rooms: Rooms, clock: Clock) -> None:
 
 
 def test_only_what_was_asked_for(rooms: Rooms, clock: Clock) -> None:
-    """
-    A filter leaves out the same in the past and in the present.
-    """
+    """A filter leaves out the same in the past and in the present."""
     rooms.put(READER)
     rooms.put(CONTAINER)
     reader = Reader(rooms, 0, OF_CONTAINER)
@@ -79,9 +69,7 @@ def test_only_what_was_asked_for(rooms: Rooms, clock: Clock) -> None:
 
 
 def test_much_at_once(rooms: Rooms, clock: Clock) -> None:
-    """
-    What happens between two rounds comes in batches that a connection can take.
-    """
+    """What happens between two rounds comes in batches that a connection can take."""
     reader = Reader(rooms, newest(rooms))
     for _ in range(2 * BATCH + 1):
         rooms.put(READER)
@@ -91,9 +79,7 @@ def test_much_at_once(rooms: Rooms, clock: Clock) -> None:
 
 
 def test_nothing_is_left_of_those_who_left(rooms: Rooms, clock: Clock) -> None:
-    """
-    Without a follower there is no timer.
-    """
+    """Without a follower there is no timer."""
     readers = [Reader(rooms, 0) for _ in range(3)]
     rooms.put(READER)
     for reader in readers:
@@ -102,9 +88,7 @@ def test_nothing_is_left_of_those_who_left(rooms: Rooms, clock: Clock) -> None:
 
 
 def test_who_leaves_while_it_catches_up(stepped: Rooms, clock: Clock) -> None:
-    """
-    Who leaves while the store reads for it is told nothing, and leaves nothing.
-    """
+    """Who leaves while the store reads for it is told nothing, and leaves nothing."""
     forget(stepped)
     reader = Reader(stepped, 0)
     reader.leave()
@@ -114,9 +98,7 @@ def test_who_leaves_while_it_catches_up(stepped: Rooms, clock: Clock) -> None:
 
 
 def test_store_that_is_away(stepped: Rooms, lane: SteppedLane, clock: Clock) -> None:
-    """
-    Who cannot be told of the past is let go, to come back.
-    """
+    """Who cannot be told of the past is let go, to come back."""
     forget(stepped)
     reader = Reader(stepped, 0)
     lane.lose()
@@ -126,9 +108,7 @@ def test_store_that_is_away(stepped: Rooms, lane: SteppedLane, clock: Clock) -> 
 
 
 def test_stop(rooms: Rooms, clock: Clock) -> None:
-    """
-    When we stop everybody is let go; whoever is stuck is cut off.
-    """
+    """When we stop everybody is let go; whoever is stuck is cut off."""
     ready, stuck = Reader(rooms, 0), Reader(rooms, 0)
     stuck.follower.pause()
     rooms.core.drain()
@@ -138,9 +118,7 @@ def test_stop(rooms: Rooms, clock: Clock) -> None:
 
 
 def test_slow_reader_of_the_past(rooms: Rooms, clock: Clock) -> None:
-    """
-    Who reads the past slowly is not cut off for being far behind, and is told all of it.
-    """
+    """Who reads the past slowly is not cut off for being far behind, and is told all of it."""
     forget(rooms, 10)
     for _ in range(3 * BATCH):
         rooms.put(READER)
@@ -155,9 +133,7 @@ def test_slow_reader_of_the_past(rooms: Rooms, clock: Clock) -> None:
 
 @define(eq=False)
 class Turns:
-    """
-    Counts the turns of a reactor, as far as timers make them.
-    """
+    """Counts the turns of a reactor, as far as timers make them."""
 
     clock: Clock
     now: int = 0
@@ -177,9 +153,7 @@ class Turns:
 
 @define(eq=False, repr=False)
 class Crowd:
-    """
-    A thousand readers from now on, and how many of them were told something in each turn.
-    """
+    """A thousand readers from now on, and how many of them were told something in each turn."""
 
     rooms: Rooms
     turns: Turns
@@ -191,9 +165,7 @@ class Crowd:
         self.readers = [Reader(self.rooms, after, note=self._note) for _ in range(1000)]
 
     def told(self) -> list[int]:
-        """
-        What all of them were told alike.
-        """
+        """What all of them were told alike."""
         (alike,) = {tuple(reader.seqs) for reader in self.readers}
         return list(alike)
 
@@ -203,9 +175,7 @@ class Crowd:
 
 @pytest.fixture
 def crowd(rooms: Rooms, clock: Clock) -> Iterator[Crowd]:
-    """
-    A crowd that leaves at the end.
-    """
+    """A crowd that leaves at the end."""
     crowd = Crowd(rooms, Turns(clock))
     yield crowd
     for reader in crowd.readers:
@@ -213,9 +183,7 @@ def crowd(rooms: Rooms, clock: Clock) -> Iterator[Crowd]:
 
 
 def test_many_are_told_in_slices(rooms: Rooms, clock: Clock, crowd: Crowd) -> None:
-    """
-    A thousand are told of an event once each, and no turn of the reactor is spent on more than a few of them.
-    """
+    """A thousand are told of an event once each, and no turn of the reactor is spent on more than a few of them."""
     rooms.put(READER)
     clock.advance(0.2)
     assert crowd.told() == [newest(rooms)]
@@ -225,9 +193,7 @@ def test_many_are_told_in_slices(rooms: Rooms, clock: Clock, crowd: Crowd) -> No
 
 
 def test_many_are_told_of_much_together(rooms: Rooms, clock: Clock, crowd: Crowd) -> None:
-    """
-    However much happens, a thousand readers are written to a few times in a second, and told all of it.
-    """
+    """However much happens, a thousand readers are written to a few times in a second, and told all of it."""
     before = newest(rooms)
     for _ in range(100):
         rooms.put(READER)
@@ -249,9 +215,7 @@ STEPS = ("put", "commit", "tell", "pause", "resume", "wait", "break")
     st.sampled_from([EventFilter(), OF_CONTAINER]),
 )
 def test_any_order_of_things(steps: list[str], most: int, after: int, early: int, which: EventFilter) -> None:
-    """
-    Whatever is committed, told, broken or stuck in whatever order: each event is told once, in order.
-    """
+    """Whatever is committed, told, broken or stuck in whatever order: each event is told once, in order."""
     clock = Clock()
     site = Site(clock)
     rooms = site.build(Config(), 0.0, SteppedStore())
@@ -292,9 +256,7 @@ def test_any_order_of_things(steps: list[str], most: int, after: int, early: int
 
 
 def test_tail_is_bounded() -> None:
-    """
-    Memory keeps the newest events, and knows from where on it has all of them.
-    """
+    """Memory keeps the newest events, and knows from where on it has all of them."""
     tail = Tail(most=2)
     for seq in range(1, 5):
         tail.hear(Event(seq=seq, type=EventType.COMMAND_FAILED, at=0))

@@ -1,6 +1,4 @@
-"""
-Tests of for how long devices are deaf between their polls.
-"""
+"""Tests of for how long devices are deaf between their polls."""
 
 from twisted.internet.task import Clock
 
@@ -10,9 +8,7 @@ HOLD = 10.0
 
 
 def poll_idle(rooms: Rooms, clock: Clock, gap: float) -> None:
-    """
-    Poll until the idle answer, and rest for a while.
-    """
+    """Poll until the idle answer, and rest for a while."""
     poll = rooms.poll(READER)
     clock.advance(HOLD)
     assert poll.idle
@@ -20,17 +16,13 @@ def poll_idle(rooms: Rooms, clock: Clock, gap: float) -> None:
 
 
 def test_no_gap_is_known_before_a_device_came_back(rooms: Rooms, clock: Clock) -> None:
-    """
-    One poll does not tell for how long its device rests.
-    """
+    """One poll does not tell for how long its device rests."""
     poll_idle(rooms, clock, 5)
     assert rooms.device(READER).poll_gap is None
 
 
 def test_the_gap_is_the_median(rooms: Rooms, clock: Clock) -> None:
-    """
-    One night in which a device was switched off does not hide that it usually rests for five seconds.
-    """
+    """One night in which a device was switched off does not hide that it usually rests for five seconds."""
     for gap in (5, 5, 40_000, 5.5, 4):
         poll_idle(rooms, clock, gap)
     rooms.poll(READER)
@@ -38,9 +30,7 @@ def test_the_gap_is_the_median(rooms: Rooms, clock: Clock) -> None:
 
 
 def test_the_gap_follows_a_device_that_was_set_otherwise(rooms: Rooms, clock: Clock) -> None:
-    """
-    What counts are the latest polls.
-    """
+    """What counts are the latest polls."""
     for gap in [60.0] * 9 + [1.0] * 5:
         poll_idle(rooms, clock, gap)
     rooms.poll(READER)
@@ -48,8 +38,8 @@ def test_the_gap_follows_a_device_that_was_set_otherwise(rooms: Rooms, clock: Cl
 
 
 def test_only_an_idle_answer_opens_a_gap(rooms: Rooms, clock: Clock) -> None:
-    """
-    The time that a command takes, or that a device needs to come back after it hung up, is no rest between polls.
+    """The time that a command takes, or that a device needs to come back after it hung up, is no rest between
+    polls.
     """
     rooms.put(READER)
     rooms.poll(READER)
@@ -61,9 +51,7 @@ def test_only_an_idle_answer_opens_a_gap(rooms: Rooms, clock: Clock) -> None:
 
 
 def test_the_gap_is_stored(rooms: Rooms, clock: Clock) -> None:
-    """
-    It is written with the sightings, and not lost when there is nothing new to say.
-    """
+    """It is written with the sightings, and not lost when there is nothing new to say."""
     poll_idle(rooms, clock, 5)
     rooms.poll(READER).leave()
     rooms.result(rooms.core.presence.flush())
@@ -71,8 +59,8 @@ def test_the_gap_is_stored(rooms: Rooms, clock: Clock) -> None:
 
 
 def test_a_deaf_device_is_expected(rooms: Rooms, clock: Clock) -> None:
-    """
-    While a device rests we can tell when it will probably be back, and while it is here there is nothing to tell.
+    """While a device rests we can tell when it will probably be back, and while it is here there is nothing to
+    tell.
     """
     poll_idle(rooms, clock, 8)
     poll_idle(rooms, clock, 3)

@@ -1,6 +1,4 @@
-"""
-Tests of the hold: for how long a poll waits, and what a device teaches us about its patience.
-"""
+"""Tests of the hold: for how long a poll waits, and what a device teaches us about its patience."""
 
 from collections.abc import Sequence
 
@@ -17,9 +15,7 @@ NEW = "controlid:99"
 
 
 def held_for(poll: HeldPoll, clock: Clock, seconds: float) -> bool:
-    """
-    Whether a poll ends idle after so many seconds, or by the next tick, and not before.
-    """
+    """Whether a poll ends idle after so many seconds, or by the next tick, and not before."""
     clock.advance(seconds - 0.001)
     before = poll.held
     clock.advance(0.001 + GRAIN)
@@ -28,41 +24,31 @@ def held_for(poll: HeldPoll, clock: Clock, seconds: float) -> bool:
 
 @pytest.mark.parametrize(("device", "seconds"), [(READER, 10.0), (CONTAINER, 45.0)])
 def test_each_dialect_has_its_hold(rooms: Rooms, clock: Clock, device: str, seconds: float) -> None:
-    """
-    Until a device has taught us better, it is held for as long as its kind usually waits.
-    """
+    """Until a device has taught us better, it is held for as long as its kind usually waits."""
     assert held_for(rooms.poll(device), clock, seconds)
 
 
 def test_the_hold_of_a_dialect_can_be_chosen(site: Site, clock: Clock) -> None:
-    """
-    An operator sets it for a whole dialect.
-    """
+    """An operator sets it for a whole dialect."""
     rooms = site.build(Config(holds={"servereye": 20.0}))
     assert held_for(rooms.poll(CONTAINER), clock, 20)
     assert held_for(rooms.poll(READER), clock, 10)
 
 
 def test_a_learned_hold_wins_over_the_dialects(rooms: Rooms, clock: Clock) -> None:
-    """
-    What a device has taught us counts for more than what its kind usually does.
-    """
+    """What a device has taught us counts for more than what its kind usually does."""
     rooms.register(NEW, learned_hold=4.0)
     assert held_for(rooms.poll(NEW), clock, 4)
 
 
 def test_an_operators_hold_wins(rooms: Rooms, clock: Clock) -> None:
-    """
-    Whatever a device has taught us, an operator knows better.
-    """
+    """Whatever a device has taught us, an operator knows better."""
     rooms.register(NEW, hold=20.0, learned_hold=4.0)
     assert held_for(rooms.poll(NEW), clock, 20)
 
 
 def test_a_change_counts_from_the_next_poll_on(rooms: Rooms, clock: Clock) -> None:
-    """
-    Setting and forgetting a hold needs no restart.
-    """
+    """Setting and forgetting a hold needs no restart."""
     rooms.result(rooms.core.fleet.change(READER, {"hold": 3.0}))
     assert held_for(rooms.poll(READER), clock, 3)
     rooms.result(rooms.core.fleet.change(READER, {"hold": None}))
@@ -70,27 +56,21 @@ def test_a_change_counts_from_the_next_poll_on(rooms: Rooms, clock: Clock) -> No
 
 
 def test_a_stranger_is_held_as_its_kind_is(site: Site, clock: Clock) -> None:
-    """
-    A device that nobody knows is not let hammer.
-    """
+    """A device that nobody knows is not let hammer."""
     rooms = site.build(Config(admission=Mode.APPROVE, max_pending=0))
     assert held_for(rooms.poll(NEW), clock, 10)
 
 
 @pytest.mark.parametrize("hold", [0.0, 0.999])
 def test_a_hold_below_a_second_is_none(rooms: Rooms, clock: Clock, hold: float) -> None:
-    """
-    A device that waits for less than a second is answered at once.
-    """
+    """A device that waits for less than a second is answered at once."""
     rooms.register(NEW, hold=hold)
     assert rooms.poll(NEW).idle
     assert not clock.getDelayedCalls()
 
 
 def test_a_device_that_is_answered_at_once_still_gets_its_commands(rooms: Rooms) -> None:
-    """
-    Without a hold a command goes with the poll that comes after it.
-    """
+    """Without a hold a command goes with the poll that comes after it."""
     rooms.register(NEW, hold=0.0)
     command = rooms.put(NEW)
     assert rooms.poll(NEW).commands == [command]
@@ -98,17 +78,13 @@ def test_a_device_that_is_answered_at_once_still_gets_its_commands(rooms: Rooms)
 
 @pytest.mark.parametrize(("jitter", "seconds"), [(0.0, 45.0), (0.5, 42.75), (1.0, 40.5)])
 def test_jitter_shortens_by_a_tenth_at_most(site: Site, clock: Clock, jitter: float, seconds: float) -> None:
-    """
-    A fleet that came in one wave goes in many, and no device is held for longer than it was said to be.
-    """
+    """A fleet that came in one wave goes in many, and no device is held for longer than it was said to be."""
     rooms = site.build(jitter=jitter)
     assert held_for(rooms.poll(CONTAINER), clock, seconds)
 
 
 def hang_up(rooms: Rooms, clock: Clock, patience: Sequence[float], device: str = READER) -> float | None:
-    """
-    Poll and leave without an answer after each of these times; what was learned.
-    """
+    """Poll and leave without an answer after each of these times; what was learned."""
     for seconds in patience:
         poll = rooms.poll(device)
         clock.advance(seconds)
@@ -130,9 +106,7 @@ def hang_up(rooms: Rooms, clock: Clock, patience: Sequence[float], device: str =
 def test_a_device_that_hangs_up_twice_alike_is_held_for_less(
     rooms: Rooms, clock: Clock, patience: Sequence[float], learned: float
 ) -> None:
-    """
-    Two polls in a row that ended by hanging up after about the same time show for how long the device waits.
-    """
+    """Two polls in a row that ended by hanging up after about the same time show for how long the device waits."""
     assert hang_up(rooms, clock, patience) == learned
     assert held_for(rooms.poll(READER), clock, learned) if learned else rooms.poll(READER).idle
 
@@ -141,16 +115,12 @@ def test_a_device_that_hangs_up_twice_alike_is_held_for_less(
 def test_a_device_that_hangs_up_as_it_likes_teaches_nothing(
     rooms: Rooms, clock: Clock, patience: Sequence[float]
 ) -> None:
-    """
-    One hang-up, or several after quite different times, may have any reason.
-    """
+    """One hang-up, or several after quite different times, may have any reason."""
     assert hang_up(rooms, clock, patience) is None
 
 
 def test_an_answer_between_two_hang_ups_is_as_good_as_patience(rooms: Rooms, clock: Clock) -> None:
-    """
-    Only hang-ups in a row count.
-    """
+    """Only hang-ups in a row count."""
     hang_up(rooms, clock, [4.0])
     rooms.put(READER)
     assert rooms.poll(READER).commands
@@ -158,9 +128,7 @@ def test_an_answer_between_two_hang_ups_is_as_good_as_patience(rooms: Rooms, clo
 
 
 def test_a_newer_poll_tells_of_a_hang_up_too(rooms: Rooms, clock: Clock) -> None:
-    """
-    Behind a proxy that hides a hang-up, the device that polls anew shows that it gave up the older poll.
-    """
+    """Behind a proxy that hides a hang-up, the device that polls anew shows that it gave up the older poll."""
     rooms.poll(READER)
     for _ in range(2):
         clock.advance(5)
@@ -169,25 +137,19 @@ def test_a_newer_poll_tells_of_a_hang_up_too(rooms: Rooms, clock: Clock) -> None
 
 
 def test_a_hold_never_grows_by_itself(rooms: Rooms, clock: Clock) -> None:
-    """
-    What was learned stays until a device shows that it waits for even less.
-    """
+    """What was learned stays until a device shows that it waits for even less."""
     assert hang_up(rooms, clock, [4.0, 4.0]) == 3.2
     assert hang_up(rooms, clock, [8.0, 8.0]) == 3.2
     assert hang_up(rooms, clock, [3.0, 3.0]) == 2.4
 
 
 def test_a_client_that_starts_anew_teaches_nothing(rooms: Rooms, clock: Clock) -> None:
-    """
-    Polls that were given up at once say nothing about patience, though they were given up alike.
-    """
+    """Polls that were given up at once say nothing about patience, though they were given up alike."""
     assert hang_up(rooms, clock, [0.0, 0.0, 0.4, 0.4]) is None
 
 
 def test_two_devices_with_one_id_teach_nothing(rooms: Rooms, clock: Clock) -> None:
-    """
-    A poll that ends because another device has the same id does not make the hold shorter.
-    """
+    """A poll that ends because another device has the same id does not make the hold shorter."""
     for _ in range(6):
         rooms.poll(READER)
     clock.advance(5)
@@ -195,9 +157,7 @@ def test_two_devices_with_one_id_teach_nothing(rooms: Rooms, clock: Clock) -> No
 
 
 def test_a_sign_off_teaches_nothing(rooms: Rooms, clock: Clock) -> None:
-    """
-    A poll that ends because its device said goodbye was not given up.
-    """
+    """A poll that ends because its device said goodbye was not given up."""
     for _ in range(2):
         poll = rooms.poll(CONTAINER)
         clock.advance(5)

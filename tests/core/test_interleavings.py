@@ -1,6 +1,4 @@
-"""
-Every interleaving of senders, polls, hang-ups, results, time and the store's steps, as far as chance finds them.
-"""
+"""Every interleaving of senders, polls, hang-ups, results, time and the store's steps, as far as chance finds them."""
 
 from collections import Counter
 from collections.abc import Coroutine, Iterable, Sequence
@@ -39,9 +37,7 @@ LONG = 60.0
 
 
 class Step(Enum):
-    """
-    What the store does next.
-    """
+    """What the store does next."""
 
     COMMIT = "commit"
     TELL = "tell"
@@ -50,9 +46,7 @@ class Step(Enum):
 
 
 class Meddling(Enum):
-    """
-    What else may happen to a device.
-    """
+    """What else may happen to a device."""
 
     SIGN_OFF = "signed_off"
     CANCEL = "cancelled"
@@ -74,15 +68,11 @@ moments = st.sampled_from([1.0, 5.0, 10.0])
 
 
 class Interleavings(RuleBasedStateMachine):
-    """
-    Two devices, and a store that takes its steps when it is told to.
-    """
+    """Two devices, and a store that takes its steps when it is told to."""
 
     @initialize(batch=st.sampled_from([1, 2]), reliable=st.booleans())
     def build(self, batch: int, reliable: bool) -> None:
-        """
-        Start, with or without batches, over a store that may lose what it is to write, and says so, or may not.
-        """
+        """Start, with or without batches, over a store that may lose what it is to write, and says so, or may not."""
         self.reliable = reliable
         self.clock = Clock()
         self.clock.advance(1_000_000)
@@ -97,18 +87,14 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule(device=devices, delivery=st.sampled_from(Delivery), later=st.sampled_from([None, None, 3.0]), pace=paces)
     def put(self, device: str, delivery: Delivery, later: float | None, pace: Pace) -> None:
-        """
-        Send a command, for now or for later.
-        """
+        """Send a command, for now or for later."""
         due = None if later is None else self.rooms.in_wall_ms(later)
         self._begin(self._put(device, delivery, due))
         self.work(pace)
 
     @rule(device=devices, uuid=uuids, pace=paces)
     def poll(self, device: str, uuid: str | None, pace: Pace) -> None:
-        """
-        Poll.
-        """
+        """Poll."""
         self.named[device] = uuid
         self.polls.append(self.rooms.poll(device, uuid))
         self.work(pace)
@@ -116,17 +102,13 @@ class Interleavings(RuleBasedStateMachine):
     @precondition(lambda self: self.held)
     @rule(place=places, pace=paces)
     def leave(self, place: int, pace: Pace) -> None:
-        """
-        Hang up.
-        """
+        """Hang up."""
         _pick(self.held, place).leave()
         self.work(pace)
 
     @rule(seconds=moments, sweeps=st.booleans(), pace=paces)
     def advance(self, seconds: float, sweeps: bool, pace: Pace) -> None:
-        """
-        Let time pass; the clock may end what it ends.
-        """
+        """Let time pass; the clock may end what it ends."""
         self.clock.advance(seconds)
         if sweeps:
             self._begin(self.rooms.core.sweep())
@@ -135,9 +117,7 @@ class Interleavings(RuleBasedStateMachine):
     @precondition(lambda self: self.handed)
     @rule(place=places, word=st.sampled_from(["acknowledged", "done", "u1", "u2"]), pace=paces)
     def answer(self, place: int, word: str, pace: Pace) -> None:
-        """
-        The container speaks of something that was handed over, or the reader of one of its polls.
-        """
+        """The container speaks of something that was handed over, or the reader of one of its polls."""
         command = _pick(self.handed, place)[0]
         reception, reader, container = self.rooms.core.reception, Visitor(device=READER), Visitor(device=CONTAINER)
         if word == "acknowledged":
@@ -150,9 +130,7 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule(device=devices, what=st.sampled_from([*Meddling]), place=places, pace=paces)
     def meddle(self, device: str, what: Meddling, place: int, pace: Pace) -> None:
-        """
-        A device is approved, or no longer; or says goodbye; or an operator takes something back, if it can be.
-        """
+        """A device is approved, or no longer; or says goodbye; or an operator takes something back, if it can be."""
         core = self.rooms.core
         if what is Meddling.SIGN_OFF:
             self._begin(core.reception.sign_off(Visitor(device=device)))
@@ -164,9 +142,7 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule(pace=paces)
     def work(self, pace: Pace) -> None:
-        """
-        The store commits, and tells of, some of what it was asked for, or of all.
-        """
+        """The store commits, and tells of, some of what it was asked for, or of all."""
         for step in pace:
             if step is Step.ALL:
                 self.lane.run()
@@ -180,43 +156,33 @@ class Interleavings(RuleBasedStateMachine):
 
     @invariant()
     def every_poll_ends_once(self) -> None:
-        """
-        Each is answered or has left, and each that is held has its place, and one timer at most.
-        """
+        """Each is answered or has left, and each that is held has its place, and one timer at most."""
         assert all(len(poll.answers) + len(poll.failures) <= 1 for poll in self.polls)
         assert len(self.rooms.core.wakeups) == len(self.held)
         assert len(self.clock.getDelayedCalls()) <= len(self.held)
 
     @invariant()
     def nothing_is_delivered_twice(self) -> None:
-        """
-        No attempt is, and no command unless its sender allowed it.
-        """
+        """No attempt is, and no command unless its sender allowed it."""
         assert not _repeated(self.handed)
         once = Delivery.AT_MOST_ONCE
         assert not _repeated([command for command, _ in self.handed if self._delivery(command) is once])
 
     @invariant()
     def no_wake_up_is_lost(self) -> None:
-        """
-        Once the store has done its work, no device waits for what it could have.
-        """
+        """Once the store has done its work, no device waits for what it could have."""
         if self.lane.idle and self.reliable:
             for device in DEVICES:
                 assert not self.rooms.core.wakeups.polling(device) or not self._claimable(device)
 
     @invariant()
     def what_is_sent_was_handed_over(self) -> None:
-        """
-        Once the store has done its work, a command that is called sent was written to a device that was there.
-        """
+        """Once the store has done its work, a command that is called sent was written to a device that was there."""
         if self.lane.idle and self.reliable:
             assert sent(self.store) <= set(self.handed)
 
     def teardown(self) -> None:
-        """
-        In the end each device gets all that is still to be had, and nothing is left.
-        """
+        """In the end each device gets all that is still to be had, and nothing is left."""
         self.clock.advance(LONG)
         for device in DEVICES:
             self.rooms.result(self.rooms.core.fleet.change(device, {"admission": APPROVED}))
@@ -244,16 +210,12 @@ class Interleavings(RuleBasedStateMachine):
 
     @property
     def held(self) -> list[HeldPoll]:
-        """
-        The polls whose devices still wait.
-        """
+        """The polls whose devices still wait."""
         return [poll for poll in self.polls if poll.held]
 
     @property
     def handed(self) -> list[tuple[str, int]]:
-        """
-        What the devices were handed: commands and attempts.
-        """
+        """What the devices were handed: commands and attempts."""
         return [(one.command, one.attempt) for poll in self.polls for answer in poll.answers for one in answer]
 
     def _begin(self, wanted: Coroutine[Deferred[Any], Any, object]) -> None:
@@ -281,9 +243,7 @@ def _repeated(things: Iterable[object]) -> list[object]:
 
 @pytest.mark.timeout(900)  # making a failure small takes its time
 def test_no_interleaving_loses_or_doubles_anything() -> None:
-    """
-    Whatever comes when: no wake-up is lost, nothing is delivered twice, nothing is left behind.
-    """
+    """Whatever comes when: no wake-up is lost, nothing is delivered twice, nothing is left behind."""
     run_state_machine_as_test(
         Interleavings, settings=settings(max_examples=100, stateful_step_count=50, deadline=None)
     )

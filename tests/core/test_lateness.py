@@ -1,6 +1,4 @@
-"""
-Tests of a store that is so slow that a command's time to live ends while it is claimed.
-"""
+"""Tests of a store that is so slow that a command's time to live ends while it is claimed."""
 
 from twisted.internet.task import Clock
 
@@ -10,9 +8,7 @@ from tests.stepped import SteppedLane
 
 
 def test_a_claim_that_took_too_long_is_taken_back(stepped: Rooms, lane: SteppedLane, clock: Clock) -> None:
-    """
-    A command whose time to live ended before the store answered is not sent: it expires, untried.
-    """
+    """A command whose time to live ended before the store answered is not sent: it expires, untried."""
     command = stepped.put(READER, ttl=2.0)
     poll = stepped.take(READER, hold=60.0)
     lane.commit()
@@ -26,9 +22,7 @@ def test_a_claim_that_took_too_long_is_taken_back(stepped: Rooms, lane: SteppedL
 
 
 def test_a_claim_that_was_just_in_time_is_sent(stepped: Rooms, lane: SteppedLane, clock: Clock) -> None:
-    """
-    A slow store alone is no reason not to send.
-    """
+    """A slow store alone is no reason not to send."""
     command = stepped.put(READER, ttl=2.0)
     poll = stepped.take(READER)
     lane.commit()
@@ -38,9 +32,7 @@ def test_a_claim_that_was_just_in_time_is_sent(stepped: Rooms, lane: SteppedLane
 
 
 def test_the_next_command_is_sent_instead(stepped: Rooms, lane: SteppedLane, clock: Clock) -> None:
-    """
-    The poll that got nothing late gets what is still in time.
-    """
+    """The poll that got nothing late gets what is still in time."""
     stepped.put(CONTAINER, ttl=2.0)
     fresh = stepped.put(CONTAINER, ttl=60.0)
     poll = stepped.take(CONTAINER)
@@ -51,9 +43,7 @@ def test_the_next_command_is_sent_instead(stepped: Rooms, lane: SteppedLane, clo
 
 
 def test_a_device_that_left_meanwhile_changes_nothing(stepped: Rooms, lane: SteppedLane, clock: Clock) -> None:
-    """
-    A command that is too late, for a device that has gone, is taken back once.
-    """
+    """A command that is too late, for a device that has gone, is taken back once."""
     stepped.put(READER, ttl=2.0)
     poll = stepped.take(READER)
     lane.commit()

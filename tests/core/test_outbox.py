@@ -1,6 +1,4 @@
-"""
-Tests of sending, of waiting for the end, and of taking back.
-"""
+"""Tests of sending, of waiting for the end, and of taking back."""
 
 from uuid import UUID
 
@@ -19,9 +17,7 @@ from tests.store.samples import Said
 
 
 def test_a_command_is_accepted_when_it_is_durable(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    A sender hears nothing before the commit, and the command rings nobody before it either.
-    """
+    """A sender hears nothing before the commit, and the command rings nobody before it either."""
     poll = stepped.take(READER)
     putting = Deferred.fromCoroutine(stepped.putting(READER))
     lane.commit()
@@ -33,9 +29,7 @@ def test_a_command_is_accepted_when_it_is_durable(stepped: Rooms, lane: SteppedL
 
 
 def test_a_command_that_cannot_be_written_is_refused(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    A full disk is no reason to promise anything.
-    """
+    """A full disk is no reason to promise anything."""
     putting = Deferred.fromCoroutine(stepped.putting(READER))
     lane.lose()
     lane.tell()
@@ -45,9 +39,7 @@ def test_a_command_that_cannot_be_written_is_refused(stepped: Rooms, lane: Stepp
 
 
 def test_a_sender_that_leaves_may_have_sent(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    Hanging up before the answer takes nothing back: the command is queued, and reaches its device.
-    """
+    """Hanging up before the answer takes nothing back: the command is queued, and reaches its device."""
     poll = stepped.take(READER)
     putting = Deferred.fromCoroutine(stepped.putting(READER))
     putting.cancel()
@@ -58,9 +50,7 @@ def test_a_sender_that_leaves_may_have_sent(stepped: Rooms, lane: SteppedLane) -
 
 
 def test_the_ids_of_commands_ascend(rooms: Rooms) -> None:
-    """
-    Each is a UUID, greater than the one before.
-    """
+    """Each is a UUID, greater than the one before."""
     commands = [rooms.put(READER) for _ in range(5)]
     assert commands == sorted(commands)
     assert {UUID(command).version for command in commands} == {7}
@@ -68,25 +58,19 @@ def test_the_ids_of_commands_ascend(rooms: Rooms) -> None:
 
 @pytest.mark.parametrize(("device", "lease"), [(READER, 60.0), (CONTAINER, 30.0)])
 def test_the_lease_is_the_dialects_unless_it_is_chosen(rooms: Rooms, device: str, lease: float) -> None:
-    """
-    How long a device may take to answer depends on its kind.
-    """
+    """How long a device may take to answer depends on its kind."""
     assert rooms.command(rooms.put(device)).lease == lease
     assert rooms.command(rooms.put(device, lease=7.5)).lease == 7.5
 
 
 def test_nothing_is_sent_to_who_is_not_known(rooms: Rooms) -> None:
-    """
-    A device must have polled, or be registered.
-    """
+    """A device must have polled, or be registered."""
     with pytest.raises(UnknownDevice):
         rooms.put("controlid:99")
 
 
 def test_a_queue_has_an_end(rooms: Rooms) -> None:
-    """
-    A device that does not come for its commands is not sent any number of them; others are not concerned.
-    """
+    """A device that does not come for its commands is not sent any number of them; others are not concerned."""
     rooms.register("controlid:8", Admission.PENDING)
     for _ in range(MAX_QUEUED):
         rooms.put("controlid:8")
@@ -96,18 +80,14 @@ def test_a_queue_has_an_end(rooms: Rooms) -> None:
 
 
 def test_what_was_sent_once_cannot_be_taken_back(rooms: Rooms) -> None:
-    """
-    A command that may have run already, and would not be sent again, is out of our hands.
-    """
+    """A command that may have run already, and would not be sent again, is out of our hands."""
     command = rooms.send(CONTAINER)
     with pytest.raises(IllegalMove):
         rooms.result(rooms.core.outbox.cancel(command))
 
 
 def test_cancelling_ends_the_attempts(rooms: Rooms, clock: Clock) -> None:
-    """
-    A command that may run several times is not sent again once it was cancelled.
-    """
+    """A command that may run several times is not sent again once it was cancelled."""
     command = rooms.put(CONTAINER, delivery=Delivery.AT_LEAST_ONCE)
     rooms.poll(CONTAINER)
     assert rooms.result(rooms.core.outbox.cancel(command)).state is State.SENT
@@ -119,9 +99,7 @@ def test_cancelling_ends_the_attempts(rooms: Rooms, clock: Clock) -> None:
 
 
 def test_a_large_result_is_expected_of_who_has_something_out(rooms: Rooms) -> None:
-    """
-    A device is heard out while a command of its own is out or in doubt, and only then.
-    """
+    """A device is heard out while a command of its own is out or in doubt, and only then."""
     expects = rooms.core.reception.expects
     command = rooms.put(CONTAINER)
     assert not expects(CONTAINER)
@@ -133,9 +111,7 @@ def test_a_large_result_is_expected_of_who_has_something_out(rooms: Rooms) -> No
 
 
 def test_a_result_is_still_expected_of_what_is_in_doubt(rooms: Rooms, clock: Clock) -> None:
-    """
-    A device that was given up may still report.
-    """
+    """A device that was given up may still report."""
     command = rooms.send(CONTAINER)
     clock.advance(30)
     rooms.sweep()
@@ -146,9 +122,7 @@ def test_a_result_is_still_expected_of_what_is_in_doubt(rooms: Rooms, clock: Clo
 
 
 def test_a_poll_that_waits_looks_right_behind_what_is_put(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    Command and claim become durable together, and nobody hears of either before.
-    """
+    """Command and claim become durable together, and nobody hears of either before."""
     poll = stepped.take(READER)
     putting = Deferred.fromCoroutine(stepped.putting(READER))
     assert len(lane.submitted) == 2
@@ -163,9 +137,7 @@ def test_a_poll_that_waits_looks_right_behind_what_is_put(stepped: Rooms, lane: 
 
 
 def test_a_poll_that_looked_for_what_was_refused_is_held_on(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    A command that could not be put is handed to nobody, and the next is.
-    """
+    """A command that could not be put is handed to nobody, and the next is."""
     poll = stepped.take(READER)
     putting = Deferred.fromCoroutine(stepped.putting(READER))
     lane.lose()

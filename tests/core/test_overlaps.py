@@ -1,6 +1,4 @@
-"""
-Tests of proofs that are replaced, and of those that are taken away.
-"""
+"""Tests of proofs that are replaced, and of those that are taken away."""
 
 import pytest
 from twisted.internet.task import Clock
@@ -11,9 +9,7 @@ from tests.core.harness import CONTAINER, Rooms
 
 @pytest.mark.parametrize("kind", list(ProofKind))
 def test_an_old_proof_ends_with_its_overlap(rooms: Rooms, clock: Clock, kind: ProofKind) -> None:
-    """
-    The old secret or key is good beside the new one for as long as was asked for, and no longer.
-    """
+    """The old secret or key is good beside the new one for as long as was asked for, and no longer."""
     old = rooms.give(CONTAINER, kind)
     new = rooms.give(CONTAINER, kind, overlap=60)
     owner = rooms.core.fleet.owner
@@ -25,18 +21,14 @@ def test_an_old_proof_ends_with_its_overlap(rooms: Rooms, clock: Clock, kind: Pr
 
 @pytest.mark.parametrize("kind", list(ProofKind))
 def test_without_an_overlap_the_old_proof_ends_at_once(rooms: Rooms, kind: ProofKind) -> None:
-    """
-    A secret that leaked is worth nothing once it is replaced.
-    """
+    """A secret that leaked is worth nothing once it is replaced."""
     old = rooms.give(CONTAINER, kind)
     rooms.give(CONTAINER, kind)
     assert rooms.core.fleet.owner(old, kind) is None
 
 
 def test_an_overlap_is_not_prolonged(rooms: Rooms, clock: Clock) -> None:
-    """
-    Replacing twice does not keep the oldest alive for longer than was said.
-    """
+    """Replacing twice does not keep the oldest alive for longer than was said."""
     oldest = rooms.give(CONTAINER, ProofKind.API_KEY)
     rooms.give(CONTAINER, ProofKind.API_KEY, overlap=10)
     rooms.give(CONTAINER, ProofKind.API_KEY, overlap=1000)
@@ -45,18 +37,14 @@ def test_an_overlap_is_not_prolonged(rooms: Rooms, clock: Clock) -> None:
 
 
 def test_a_new_proof_of_one_kind_leaves_the_other(rooms: Rooms) -> None:
-    """
-    Key and secret are replaced each by itself.
-    """
+    """Key and secret are replaced each by itself."""
     secret = rooms.give(CONTAINER, ProofKind.SECRET)
     rooms.give(CONTAINER, ProofKind.API_KEY)
     assert rooms.core.fleet.owner_of_path(secret) == CONTAINER
 
 
 def test_a_forgotten_device_takes_its_proofs_along(rooms: Rooms) -> None:
-    """
-    A secret of a device that was deleted opens nothing, not even for a new one with the same id.
-    """
+    """A secret of a device that was deleted opens nothing, not even for a new one with the same id."""
     secret, key = rooms.give(CONTAINER, ProofKind.SECRET), rooms.give(CONTAINER, ProofKind.API_KEY)
     rooms.result(rooms.core.fleet.forget(CONTAINER))
     rooms.register(CONTAINER)

@@ -1,6 +1,4 @@
-"""
-Tests of held polls: what ends them, and that nothing of them is left.
-"""
+"""Tests of held polls: what ends them, and that nothing of them is left."""
 
 import pytest
 from twisted.internet.defer import CancelledError
@@ -15,18 +13,14 @@ HOLD = 10.0
 
 
 def test_a_poll_after_the_command_gets_it(rooms: Rooms) -> None:
-    """
-    A command that waits is handed to the next poll at once.
-    """
+    """A command that waits is handed to the next poll at once."""
     command = rooms.put(READER)
     assert rooms.poll(READER).commands == [command]
     assert rooms.command(command).state is State.SENT
 
 
 def test_a_held_poll_gets_a_command_at_once(rooms: Rooms) -> None:
-    """
-    A command that arrives while the poll is held does not wait for the next one.
-    """
+    """A command that arrives while the poll is held does not wait for the next one."""
     poll = rooms.poll(READER)
     assert poll.held
     command = rooms.put(READER)
@@ -34,9 +28,7 @@ def test_a_held_poll_gets_a_command_at_once(rooms: Rooms) -> None:
 
 
 def test_a_command_rings_its_own_device_alone(rooms: Rooms) -> None:
-    """
-    What is sent to one device is no business of another.
-    """
+    """What is sent to one device is no business of another."""
     reader, container = rooms.poll(READER), rooms.poll(CONTAINER)
     command = rooms.put(CONTAINER)
     assert container.commands == [command]
@@ -44,9 +36,7 @@ def test_a_command_rings_its_own_device_alone(rooms: Rooms) -> None:
 
 
 def test_a_poll_ends_idle_at_the_end_of_its_hold(rooms: Rooms, clock: Clock) -> None:
-    """
-    A device that nothing was sent to is told so, once its hold is over, and not before.
-    """
+    """A device that nothing was sent to is told so, once its hold is over, and not before."""
     poll = rooms.poll(READER)
     clock.advance(HOLD - 0.001)
     assert poll.held
@@ -56,9 +46,7 @@ def test_a_poll_ends_idle_at_the_end_of_its_hold(rooms: Rooms, clock: Clock) -> 
 
 
 def test_a_poll_that_has_ended_is_handed_nothing(rooms: Rooms, clock: Clock) -> None:
-    """
-    A command that comes after the idle answer waits for the next poll.
-    """
+    """A command that comes after the idle answer waits for the next poll."""
     poll = rooms.poll(READER)
     clock.advance(HOLD)
     command = rooms.put(READER)
@@ -67,9 +55,7 @@ def test_a_poll_that_has_ended_is_handed_nothing(rooms: Rooms, clock: Clock) -> 
 
 
 def test_a_device_that_leaves_while_it_waits_leaves_nothing(rooms: Rooms, clock: Clock) -> None:
-    """
-    A poll whose device hung up is gone: no timer, no entry, and what comes later waits for the next one.
-    """
+    """A poll whose device hung up is gone: no timer, no entry, and what comes later waits for the next one."""
     poll = rooms.poll(READER)
     poll.leave()
     assert [failure.type for failure in poll.failures] == [CancelledError]
@@ -81,9 +67,7 @@ def test_a_device_that_leaves_while_it_waits_leaves_nothing(rooms: Rooms, clock:
 
 
 def test_nothing_is_left_of_a_poll_that_was_served(rooms: Rooms, clock: Clock) -> None:
-    """
-    A poll that got a command leaves no timer and no entry.
-    """
+    """A poll that got a command leaves no timer and no entry."""
     rooms.poll(READER)
     rooms.put(READER)
     assert len(rooms.core.wakeups) == 0
@@ -91,9 +75,7 @@ def test_nothing_is_left_of_a_poll_that_was_served(rooms: Rooms, clock: Clock) -
 
 
 def test_a_poll_is_counted_while_it_is_held(rooms: Rooms) -> None:
-    """
-    An operator sees which devices hold a poll now.
-    """
+    """An operator sees which devices hold a poll now."""
     poll = rooms.poll(READER)
     assert rooms.core.wakeups.polling(READER)
     assert not rooms.core.wakeups.polling(CONTAINER)
@@ -102,9 +84,7 @@ def test_a_poll_is_counted_while_it_is_held(rooms: Rooms) -> None:
 
 
 def test_a_command_for_later_rings_when_it_is_due(rooms: Rooms, clock: Clock) -> None:
-    """
-    A command that may not go before a moment is handed to a held poll at that moment.
-    """
+    """A command that may not go before a moment is handed to a held poll at that moment."""
     poll = rooms.poll(READER)
     command = rooms.put(READER, not_before=rooms.in_wall_ms(4))
     clock.advance(3.999)
@@ -114,9 +94,7 @@ def test_a_command_for_later_rings_when_it_is_due(rooms: Rooms, clock: Clock) ->
 
 
 def test_a_poll_that_comes_before_the_due_time_waits_for_it(rooms: Rooms, clock: Clock) -> None:
-    """
-    It is all the same whether the poll or the command for later came first.
-    """
+    """It is all the same whether the poll or the command for later came first."""
     command = rooms.put(READER, not_before=rooms.in_wall_ms(4))
     poll = rooms.poll(READER)
     clock.advance(4)
@@ -124,9 +102,7 @@ def test_a_poll_that_comes_before_the_due_time_waits_for_it(rooms: Rooms, clock:
 
 
 def test_a_command_that_is_due_after_the_hold_waits_for_a_later_poll(rooms: Rooms, clock: Clock) -> None:
-    """
-    A poll is not held any longer for what is still to come.
-    """
+    """A poll is not held any longer for what is still to come."""
     command = rooms.put(READER, not_before=rooms.in_wall_ms(HOLD + 5))
     poll = rooms.poll(READER)
     clock.advance(HOLD)
@@ -137,9 +113,7 @@ def test_a_command_that_is_due_after_the_hold_waits_for_a_later_poll(rooms: Room
 
 
 def test_what_is_not_yet_due_blocks_nobody(rooms: Rooms, clock: Clock) -> None:
-    """
-    A command for now goes first, and the one for later is not forgotten over it.
-    """
+    """A command for now goes first, and the one for later is not forgotten over it."""
     later = rooms.put(READER, priority=9, not_before=rooms.in_wall_ms(4))
     first = rooms.poll(READER)
     now = rooms.put(READER, priority=0)
@@ -150,9 +124,7 @@ def test_what_is_not_yet_due_blocks_nobody(rooms: Rooms, clock: Clock) -> None:
 
 
 def test_an_approval_rings_a_held_poll(rooms: Rooms) -> None:
-    """
-    A device that waits for an operator gets what was sent to it as soon as it is approved.
-    """
+    """A device that waits for an operator gets what was sent to it as soon as it is approved."""
     rooms.register("controlid:8", Admission.PENDING)
     poll = rooms.poll("controlid:8")
     command = rooms.put("controlid:8")
@@ -163,9 +135,7 @@ def test_an_approval_rings_a_held_poll(rooms: Rooms) -> None:
 
 @pytest.mark.parametrize("cancelled", [True, False], ids=["cancelled", "expired"])
 def test_a_command_that_is_taken_back_is_not_handed_over(rooms: Rooms, clock: Clock, cancelled: bool) -> None:
-    """
-    What an operator or the clock has ended is not in the queue any longer.
-    """
+    """What an operator or the clock has ended is not in the queue any longer."""
     command = rooms.put(READER, ttl=1)
     if cancelled:
         rooms.result(rooms.core.outbox.cancel(command))
@@ -177,9 +147,7 @@ def test_a_command_that_is_taken_back_is_not_handed_over(rooms: Rooms, clock: Cl
 
 
 def test_a_second_attempt_rings_a_held_poll(rooms: Rooms, clock: Clock) -> None:
-    """
-    A command that may run twice is handed over again as soon as its lease has run out.
-    """
+    """A command that may run twice is handed over again as soon as its lease has run out."""
     command = rooms.put(CONTAINER, delivery=Delivery.AT_LEAST_ONCE, lease=5)
     assert rooms.poll(CONTAINER).commands == [command]
     poll = rooms.poll(CONTAINER)
@@ -190,9 +158,7 @@ def test_a_second_attempt_rings_a_held_poll(rooms: Rooms, clock: Clock) -> None:
 
 
 def test_a_drained_core_ends_every_poll_idle(rooms: Rooms, clock: Clock) -> None:
-    """
-    When we are about to stop, every device is told that there is nothing, and may poll our successor.
-    """
+    """When we are about to stop, every device is told that there is nothing, and may poll our successor."""
     polls = [rooms.poll(READER), rooms.poll(CONTAINER)]
     rooms.core.drain()
     assert all(poll.idle for poll in polls)
@@ -201,8 +167,6 @@ def test_a_drained_core_ends_every_poll_idle(rooms: Rooms, clock: Clock) -> None
 
 
 def test_a_drained_core_holds_no_poll(rooms: Rooms) -> None:
-    """
-    A poll that still comes is answered at once.
-    """
+    """A poll that still comes is answered at once."""
     rooms.core.drain()
     assert rooms.poll(READER).idle

@@ -1,6 +1,4 @@
-"""
-Tests of who is here, and of for how long devices are deaf.
-"""
+"""Tests of who is here, and of for how long devices are deaf."""
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -22,31 +20,23 @@ HOME, AWAY = "192.0.2.1", "192.0.2.2"
 
 
 def presence(rooms: Rooms, device: str = READER) -> PresenceState:
-    """
-    Whether a device is there, as it is stored.
-    """
+    """Whether a device is there, as it is stored."""
     return rooms.stored(device).presence
 
 
 def speak(rooms: Rooms, device: str = CONTAINER, address: str | None = None) -> None:
-    """
-    Acknowledge something, whatever it is.
-    """
+    """Acknowledge something, whatever it is."""
     rooms.result(rooms.core.reception.acknowledge(Visitor(device=device, address=address), "no-such-command"))
 
 
 def test_a_device_that_never_came_was_never_seen(rooms: Rooms) -> None:
-    """
-    A device that an operator registered has not been here.
-    """
+    """A device that an operator registered has not been here."""
     device = rooms.device(READER)
     assert (device.presence, device.last_seen_at, device.last_address) == (PresenceState.NEVER_SEEN, None, None)
 
 
 def test_a_poll_makes_a_device_online(rooms: Rooms) -> None:
-    """
-    The first poll is told, the others are not.
-    """
+    """The first poll is told, the others are not."""
     rooms.poll(READER)
     rooms.poll(READER)
     assert presence(rooms) is PresenceState.ONLINE
@@ -55,9 +45,7 @@ def test_a_poll_makes_a_device_online(rooms: Rooms) -> None:
 
 @pytest.mark.parametrize("word", ["acknowledgement", "result"])
 def test_a_word_of_a_device_makes_it_online(rooms: Rooms, word: str) -> None:
-    """
-    Whoever acknowledges or reports is there, whatever it is about.
-    """
+    """Whoever acknowledges or reports is there, whatever it is about."""
     visitor = Visitor(device=CONTAINER, address=HOME)
     reception = rooms.core.reception
     rooms.result(
@@ -68,9 +56,7 @@ def test_a_word_of_a_device_makes_it_online(rooms: Rooms, word: str) -> None:
 
 
 def test_only_a_poll_signs_on(rooms: Rooms) -> None:
-    """
-    A device that said goodbye stays away though its last results still come.
-    """
+    """A device that said goodbye stays away though its last results still come."""
     rooms.sign_off(CONTAINER)
     speak(rooms)
     rooms.result(rooms.core.reception.settle(Visitor(device=CONTAINER), Said(message="m1")))
@@ -81,18 +67,14 @@ def test_only_a_poll_signs_on(rooms: Rooms) -> None:
 
 
 def test_a_sign_off_is_told_once(rooms: Rooms) -> None:
-    """
-    A device that says goodbye twice has gone once.
-    """
+    """A device that says goodbye twice has gone once."""
     rooms.sign_off(CONTAINER)
     rooms.sign_off(CONTAINER)
     assert rooms.words(CONTAINER).count(EventType.DEVICE_SIGNED_OFF) == 1
 
 
 def test_a_pending_device_may_sign_off(rooms: Rooms, clock: Clock) -> None:
-    """
-    A device that waits for an approval can go, and its poll ends as any other's.
-    """
+    """A device that waits for an approval can go, and its poll ends as any other's."""
     rooms.register("servereye:new", Admission.PENDING)
     poll = rooms.poll("servereye:new")
     rooms.sign_off("servereye:new")
@@ -102,9 +84,7 @@ def test_a_pending_device_may_sign_off(rooms: Rooms, clock: Clock) -> None:
 
 
 def test_a_sign_off_is_answered_when_it_is_durable(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    A goodbye that is on its way to the store has not been answered; one that cannot be written is refused.
-    """
+    """A goodbye that is on its way to the store has not been answered; one that cannot be written is refused."""
     signing_off = [Deferred.fromCoroutine(stepped.core.reception.sign_off(Visitor(device=CONTAINER))) for _ in "ab"]
     assert not any(one.called for one in signing_off)
     lane.lose()
@@ -116,9 +96,7 @@ def test_a_sign_off_is_answered_when_it_is_durable(stepped: Rooms, lane: Stepped
 
 
 def test_a_device_is_seen_for_as_long_as_its_poll_is_held(rooms: Rooms, clock: Clock) -> None:
-    """
-    A held poll counts as being here, up to this moment.
-    """
+    """A held poll counts as being here, up to this moment."""
     rooms.poll(READER)
     clock.advance(HOLD / 2)
     assert rooms.device(READER).last_seen_at == rooms.in_wall_ms(0)
@@ -126,9 +104,7 @@ def test_a_device_is_seen_for_as_long_as_its_poll_is_held(rooms: Rooms, clock: C
 
 @pytest.mark.parametrize("leaves", [True, False], ids=["it leaves", "it is answered"])
 def test_a_device_was_last_seen_when_its_poll_ended(rooms: Rooms, clock: Clock, leaves: bool) -> None:
-    """
-    Nobody is here any longer once the poll is over, even if the device hung up.
-    """
+    """Nobody is here any longer once the poll is over, even if the device hung up."""
     poll = rooms.poll(READER)
     clock.advance(HOLD / 2)
     if leaves:
@@ -141,9 +117,7 @@ def test_a_device_was_last_seen_when_its_poll_ended(rooms: Rooms, clock: Clock, 
 
 
 def test_a_takeover_leaves_the_device_here(rooms: Rooms, clock: Clock) -> None:
-    """
-    The end of the older poll does not make a device gone that holds a newer one.
-    """
+    """The end of the older poll does not make a device gone that holds a newer one."""
     rooms.poll(READER)
     rooms.poll(READER)
     clock.advance(5)
@@ -151,9 +125,7 @@ def test_a_takeover_leaves_the_device_here(rooms: Rooms, clock: Clock) -> None:
 
 
 def test_where_a_device_came_from_last(rooms: Rooms) -> None:
-    """
-    Every word of a device tells where it is.
-    """
+    """Every word of a device tells where it is."""
     rooms.poll(CONTAINER, address=HOME)
     assert rooms.device(CONTAINER).last_address == HOME
     speak(rooms, address=AWAY)
@@ -161,9 +133,7 @@ def test_where_a_device_came_from_last(rooms: Rooms) -> None:
 
 
 def test_sightings_are_written_in_batches(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    However many devices speak however often, seeing them costs one transaction now and then.
-    """
+    """However many devices speak however often, seeing them costs one transaction now and then."""
     for _ in range(3):
         stepped.poll(READER, address=HOME).leave()
         stepped.poll(CONTAINER, address=AWAY).leave()
@@ -177,9 +147,7 @@ def test_sightings_are_written_in_batches(stepped: Rooms, lane: SteppedLane) -> 
 
 
 def test_an_idle_poll_asks_the_store_for_nothing(stepped: Rooms, lane: SteppedLane, clock: Clock) -> None:
-    """
-    From the second on, a poll that comes and goes in vain touches no database.
-    """
+    """From the second on, a poll that comes and goes in vain touches no database."""
     stepped.poll(READER)
     stepped.run()
     clock.advance(HOLD)
@@ -190,9 +158,7 @@ def test_an_idle_poll_asks_the_store_for_nothing(stepped: Rooms, lane: SteppedLa
 
 
 def test_a_sighting_that_was_written_is_not_written_again(rooms: Rooms, clock: Clock) -> None:
-    """
-    Only those who spoke since the last time are in a batch.
-    """
+    """Only those who spoke since the last time are in a batch."""
     rooms.poll(READER).leave()
     rooms.result(rooms.core.presence.flush())
     seen = rooms.stored(READER).last_seen_at
@@ -202,9 +168,7 @@ def test_a_sighting_that_was_written_is_not_written_again(rooms: Rooms, clock: C
 
 
 def test_a_crowd_is_written_in_pieces(stepped: Rooms, lane: SteppedLane, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    However many devices were seen, no other verb waits for all of them to be written.
-    """
+    """However many devices were seen, no other verb waits for all of them to be written."""
     monkeypatch.setattr("pushd.core.devices.presence.SIGHTINGS", 2)
     devices = [READER, CONTAINER, *(stepped.register(f"controlid:{number}").id for number in range(100, 103))]
     for device in devices:
@@ -222,9 +186,7 @@ def test_a_crowd_is_written_in_pieces(stepped: Rooms, lane: SteppedLane, monkeyp
 def test_a_sighting_that_could_not_be_written_is_not_lost(
     stepped: Rooms, lane: SteppedLane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """
-    What a full disk did not take is written when there is room again.
-    """
+    """What a full disk did not take is written when there is room again."""
     monkeypatch.setattr("pushd.core.devices.presence.SIGHTINGS", 1)
     for device in (READER, CONTAINER):
         stepped.poll(device, address=HOME).leave()
@@ -238,9 +200,7 @@ def test_a_sighting_that_could_not_be_written_is_not_lost(
 
 
 def test_nobody_seen_is_not_written(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    While no device speaks the database rests.
-    """
+    """While no device speaks the database rests."""
     stepped.result(stepped.core.presence.flush())
     assert lane.idle
     stepped.poll(READER).leave()
@@ -251,9 +211,7 @@ def test_nobody_seen_is_not_written(stepped: Rooms, lane: SteppedLane) -> None:
 
 
 def test_a_forgotten_device_leaves_no_trace(rooms: Rooms, clock: Clock) -> None:
-    """
-    The poll that it still holds, and the sightings that were not yet written, do not bring it back.
-    """
+    """The poll that it still holds, and the sightings that were not yet written, do not bring it back."""
     poll = rooms.poll(READER)
     rooms.result(rooms.core.fleet.forget(READER))
     clock.advance(HOLD)
@@ -266,9 +224,7 @@ def test_a_forgotten_device_leaves_no_trace(rooms: Rooms, clock: Clock) -> None:
 
 
 def test_a_device_that_comes_back_while_the_store_is_down(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    If it could not be written that a device is back, its next poll writes it.
-    """
+    """If it could not be written that a device is back, its next poll writes it."""
     stepped.sign_off(CONTAINER)
     stepped.poll(CONTAINER).leave()
     lane.lose()
@@ -280,9 +236,7 @@ def test_a_device_that_comes_back_while_the_store_is_down(stepped: Rooms, lane: 
 
 
 def come_in_vain(stepped: Rooms, lane: SteppedLane, *devices: str) -> None:
-    """
-    Devices that poll and hang up while the store is away.
-    """
+    """Devices that poll and hang up while the store is away."""
     for device in devices:
         stepped.poll(device).leave()
         lane.lose()
@@ -290,8 +244,7 @@ def come_in_vain(stepped: Rooms, lane: SteppedLane, *devices: str) -> None:
 
 
 def test_a_device_that_is_back_is_not_missed(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    A device whose return could not be written is not called silent when the store is there again, though it says no
+    """A device whose return could not be written is not called silent when the store is there again, though it says no
     more until then.
     """
     stepped.poll(READER).leave()
@@ -307,17 +260,15 @@ def test_a_device_that_is_back_is_not_missed(stepped: Rooms, lane: SteppedLane) 
 
 
 def test_a_return_is_written_with_the_sightings(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    Also where nothing else looks after it, that a device is back is durable within seconds.
-    """
+    """Also where nothing else looks after it, that a device is back is durable within seconds."""
     come_in_vain(stepped, lane, READER, CONTAINER)
     stepped.result(stepped.core.presence.flush())
     assert {presence(stepped, device) for device in (READER, CONTAINER)} == {PresenceState.ONLINE}
 
 
 def test_a_store_that_stays_away_is_not_stormed(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    However many are back, a few are tried at a time; while those cannot be written the others wait, and none is lost.
+    """However many are back, a few are tried at a time; while those cannot be written the others wait, and none is
+    lost.
     """
     crowd = [stepped.register(f"controlid:{number}").id for number in range(100, 100 + RETURNS + 1)]
     come_in_vain(stepped, lane, *crowd)
@@ -333,9 +284,7 @@ def test_a_store_that_stays_away_is_not_stormed(stepped: Rooms, lane: SteppedLan
 
 
 def test_a_device_that_came_and_went_while_the_store_was_away(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    A container that said goodbye after all is not written as online.
-    """
+    """A container that said goodbye after all is not written as online."""
     come_in_vain(stepped, lane, CONTAINER)
     stepped.sign_off(CONTAINER)
     stepped.result(stepped.core.presence.catch_up())
@@ -343,8 +292,8 @@ def test_a_device_that_came_and_went_while_the_store_was_away(stepped: Rooms, la
 
 
 def test_a_crowd_can_be_shown(rooms: Rooms) -> None:
-    """
-    Whoever prints what memory holds of a crowd has it at once, however many are to be looked at in the same second.
+    """Whoever prints what memory holds of a crowd has it at once, however many are to be looked at in the same
+    second.
     """
     for number in range(100, 200):
         rooms.register(f"controlid:{number}")

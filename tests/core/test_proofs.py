@@ -1,6 +1,4 @@
-"""
-Tests of how a device proves that it is itself.
-"""
+"""Tests of how a device proves that it is itself."""
 
 import pytest
 from twisted.internet.task import Clock
@@ -19,47 +17,35 @@ INSIDE, OUTSIDE = "10.1.2.3", "192.0.2.1"
 
 
 def access(rooms: Rooms, device: str = CONTAINER, **shown: str | None) -> Access:
-    """
-    What a visitor gets that shows this.
-    """
+    """What a visitor gets that shows this."""
     return rooms.core.reception.admissions.admit(Visitor(device=device, **shown), polls=False)
 
 
 def served(rooms: Rooms, device: str = CONTAINER, **shown: str | None) -> bool:
-    """
-    Whether a visitor that shows this is served; it is refused otherwise.
-    """
+    """Whether a visitor that shows this is served; it is refused otherwise."""
     found = access(rooms, device, **shown)
     assert found in (Access.SERVED, Access.REFUSED)
     return found is Access.SERVED
 
 
 def allow(rooms: Rooms, *cidrs: str) -> None:
-    """
-    Serve the container from these networks alone.
-    """
+    """Serve the container from these networks alone."""
     rooms.result(rooms.core.fleet.change(CONTAINER, {"allow_from": cidrs}))
 
 
 def path_of(rooms: Rooms, secret: str) -> str | None:
-    """
-    Whose path it is, as the door looks it up.
-    """
+    """Whose path it is, as the door looks it up."""
     return rooms.core.fleet.owner_of_path(secret)
 
 
 def test_without_a_proof_anybody_can_be_the_device(rooms: Rooms) -> None:
-    """
-    Where nothing is configured nothing is asked for, and what is shown in vain does not matter.
-    """
+    """Where nothing is configured nothing is asked for, and what is shown in vain does not matter."""
     assert served(rooms)
     assert served(rooms, api_key="whatever", address=None)
 
 
 def test_a_secret_path_is_asked_for_once_there_is_one(rooms: Rooms) -> None:
-    """
-    A device with a secret is served below its path alone.
-    """
+    """A device with a secret is served below its path alone."""
     secret = rooms.give(CONTAINER, ProofKind.SECRET)
     assert path_of(rooms, secret) == CONTAINER
     assert served(rooms, owner=CONTAINER)
@@ -67,44 +53,34 @@ def test_a_secret_path_is_asked_for_once_there_is_one(rooms: Rooms) -> None:
 
 
 def test_below_a_secret_path_only_its_device_is_served(rooms: Rooms) -> None:
-    """
-    A device that knows its own secret cannot be another, not even one that has none.
-    """
+    """A device that knows its own secret cannot be another, not even one that has none."""
     rooms.give(CONTAINER, ProofKind.SECRET)
     assert not served(rooms, READER, owner=CONTAINER)
     assert not served(rooms, CONTAINER, owner=READER)
 
 
 def test_a_stranger_below_a_secret_path_is_refused(rooms: Rooms) -> None:
-    """
-    Nobody is introduced below the path of somebody else.
-    """
+    """Nobody is introduced below the path of somebody else."""
     assert access(rooms, "servereye:new", owner=CONTAINER) is Access.REFUSED
     assert rooms.core.fleet.pending == 0
 
 
 def test_an_unknown_secret_is_nobodys_path(rooms: Rooms) -> None:
-    """
-    The door finds no owner for it, nor for a key that is used as one.
-    """
+    """The door finds no owner for it, nor for a key that is used as one."""
     key = rooms.give(CONTAINER, ProofKind.API_KEY)
     assert path_of(rooms, "guess") is None
     assert path_of(rooms, key) is None
 
 
 def test_a_key_is_asked_for_once_there_is_one(rooms: Rooms) -> None:
-    """
-    A device with an API key must show it; a secret is no key.
-    """
+    """A device with an API key must show it; a secret is no key."""
     key, secret = rooms.give(CONTAINER, ProofKind.API_KEY), rooms.give(READER, ProofKind.SECRET)
     assert served(rooms, api_key=key)
     assert not any(served(rooms, api_key=shown) for shown in (None, "", "guess", secret, key.upper(), key + "x"))
 
 
 def test_the_key_of_another_device_is_no_key(rooms: Rooms) -> None:
-    """
-    Each device has its own.
-    """
+    """Each device has its own."""
     rooms.give(CONTAINER, ProofKind.API_KEY)
     other = rooms.give(READER, ProofKind.API_KEY)
     assert not served(rooms, api_key=other)
@@ -112,18 +88,14 @@ def test_the_key_of_another_device_is_no_key(rooms: Rooms) -> None:
 
 @pytest.mark.parametrize("role", list(Role))
 def test_a_device_token_is_the_key_of_many(rooms: Rooms, role: Role) -> None:
-    """
-    One token with the role device proves any device that asks for a key; tokens of other roles prove none.
-    """
+    """One token with the role device proves any device that asks for a key; tokens of other roles prove none."""
     rooms.give(CONTAINER, ProofKind.API_KEY)
     token = rooms.result(rooms.core.tokens.renew("fleet", role))
     assert served(rooms, api_key=token) is (role is Role.DEVICE)
 
 
 def test_a_device_token_replaces_no_secret(rooms: Rooms) -> None:
-    """
-    It stands for the key alone.
-    """
+    """It stands for the key alone."""
     rooms.give(CONTAINER, ProofKind.SECRET)
     token = rooms.result(rooms.core.tokens.renew("fleet", Role.DEVICE))
     assert not served(rooms, api_key=token)
@@ -146,17 +118,13 @@ def test_a_device_token_replaces_no_secret(rooms: Rooms) -> None:
     ],
 )
 def test_a_device_can_be_bound_to_networks(rooms: Rooms, address: str | None, inside: bool) -> None:
-    """
-    A device with an allow list is served from there alone, over either version of the protocol.
-    """
+    """A device with an allow list is served from there alone, over either version of the protocol."""
     allow(rooms, "10.0.0.0/8", "2001:db8::/32")
     assert served(rooms, address=address) is inside
 
 
 def test_networks_can_be_forgotten_again(rooms: Rooms) -> None:
-    """
-    An empty list asks for nothing.
-    """
+    """An empty list asks for nothing."""
     allow(rooms, "10.0.0.0/8")
     allow(rooms)
     assert served(rooms, address=OUTSIDE)
@@ -164,9 +132,7 @@ def test_networks_can_be_forgotten_again(rooms: Rooms) -> None:
 
 @pytest.mark.parametrize("missing", [(), ("owner",), ("api_key",), ("address",)], ids=str)
 def test_all_that_is_configured_is_asked_for(rooms: Rooms, missing: tuple[str, ...]) -> None:
-    """
-    A device with several proofs must satisfy each of them.
-    """
+    """A device with several proofs must satisfy each of them."""
     rooms.give(CONTAINER, ProofKind.SECRET)
     key = rooms.give(CONTAINER, ProofKind.API_KEY)
     allow(rooms, "10.0.0.0/8")
@@ -176,9 +142,7 @@ def test_all_that_is_configured_is_asked_for(rooms: Rooms, missing: tuple[str, .
 
 
 def test_nothing_is_taken_from_who_proves_nothing(rooms: Rooms) -> None:
-    """
-    A result, an acknowledgement and a goodbye without the proof settle nothing, and are no sign of life.
-    """
+    """A result, an acknowledgement and a goodbye without the proof settle nothing, and are no sign of life."""
     command = rooms.put(CONTAINER)
     rooms.poll(CONTAINER)
     rooms.give(CONTAINER, ProofKind.API_KEY)
@@ -195,8 +159,8 @@ def test_nothing_is_taken_from_who_proves_nothing(rooms: Rooms) -> None:
 
 
 def test_require_proof_hands_nothing_to_who_has_none(site: Site) -> None:
-    """
-    With --require-proof a device without one is held like any other, and is handed nothing; nor is its word taken.
+    """With --require-proof a device without one is held like any other, and is handed nothing; nor is its word
+    taken.
     """
     rooms = site.build(Config(require_proof=True))
     command = rooms.put(CONTAINER)
@@ -206,9 +170,7 @@ def test_require_proof_hands_nothing_to_who_has_none(site: Site) -> None:
 
 
 def test_require_proof_serves_who_has_one(site: Site) -> None:
-    """
-    With --require-proof any one kind of proof is enough.
-    """
+    """With --require-proof any one kind of proof is enough."""
     rooms = site.build(Config(require_proof=True))
     allow(rooms, "10.0.0.0/8")
     command = rooms.put(CONTAINER)
@@ -216,8 +178,8 @@ def test_require_proof_serves_who_has_one(site: Site) -> None:
 
 
 def test_require_proof_lets_who_lost_its_proof_sleep(site: Site, clock: Clock) -> None:
-    """
-    A device that had a proof when its command was queued, and has none any more, is held until the end of its hold.
+    """A device that had a proof when its command was queued, and has none any more, is held until the end of its
+    hold.
     """
     rooms = site.build(Config(require_proof=True))
     allow(rooms, "10.0.0.0/8")
@@ -232,9 +194,7 @@ def test_require_proof_lets_who_lost_its_proof_sleep(site: Site, clock: Clock) -
 
 
 def test_require_proof_lets_an_approval_ring(site: Site) -> None:
-    """
-    A device that has a proof and waits for an approval gets what was sent to it as soon as it is approved.
-    """
+    """A device that has a proof and waits for an approval gets what was sent to it as soon as it is approved."""
     rooms = site.build(Config(require_proof=True))
     rooms.register("servereye:new", Admission.PENDING, allow_from=("10.0.0.0/8",))
     poll = rooms.poll("servereye:new", address=INSIDE)
@@ -245,8 +205,8 @@ def test_require_proof_lets_an_approval_ring(site: Site) -> None:
 
 @pytest.mark.parametrize("kind", [*ProofKind, "allow_from", "blocked"])
 def test_a_poll_that_was_let_in_before_is_handed_nothing(rooms: Rooms, clock: Clock, kind: str) -> None:
-    """
-    As soon as a device is blocked, or asked for a proof, the poll that it held without one ends, and gets nothing.
+    """As soon as a device is blocked, or asked for a proof, the poll that it held without one ends, and gets
+    nothing.
     """
     poll = rooms.poll(CONTAINER)
     if kind in list(ProofKind):
@@ -263,8 +223,8 @@ def test_a_poll_that_was_let_in_before_is_handed_nothing(rooms: Rooms, clock: Cl
 
 
 def test_a_poll_that_waits_for_its_first_proof_comes_again(site: Site, clock: Clock) -> None:
-    """
-    With --require-proof a held poll ends when its device gets its first proof, and the next one is handed commands.
+    """With --require-proof a held poll ends when its device gets its first proof, and the next one is handed
+    commands.
     """
     rooms = site.build(Config(require_proof=True))
     command = rooms.put(CONTAINER)
@@ -276,9 +236,7 @@ def test_a_poll_that_waits_for_its_first_proof_comes_again(site: Site, clock: Cl
 
 
 def test_another_change_leaves_the_poll_alone(rooms: Rooms) -> None:
-    """
-    A new name, or a new hold, is no reason to come again.
-    """
+    """A new name, or a new hold, is no reason to come again."""
     poll = rooms.poll(CONTAINER)
     rooms.result(rooms.core.fleet.change(CONTAINER, {"name": "cellar", "hold": 20.0, "tags": ("north",)}))
     assert rooms.core.wakeups.polling(CONTAINER)

@@ -1,5 +1,4 @@
-"""
-Tests of what happens while the store is at work: no command and no wake-up is lost on the way.
+"""Tests of what happens while the store is at work: no command and no wake-up is lost on the way.
 
 A *look* is on its way from the moment when a poll asks the store until it hears the answer.
 """
@@ -18,8 +17,8 @@ HOLD = 10.0
 
 @pytest.fixture
 def empty_look(stepped: Rooms, lane: SteppedLane) -> HeldPoll:
-    """
-    A poll that looks, in vain: the command that is in memory's books was cancelled, which memory has not seen yet.
+    """A poll that looks, in vain: the command that is in memory's books was cancelled, which memory has not seen
+    yet.
     """
     stepped.result(stepped.core.outbox.cancel(stepped.put(READER)))
     poll = stepped.take(READER)
@@ -29,31 +28,23 @@ def empty_look(stepped: Rooms, lane: SteppedLane) -> HeldPoll:
 
 @pytest.fixture
 def command(stepped: Rooms) -> str:
-    """
-    A command that waits for its device.
-    """
+    """A command that waits for its device."""
     return stepped.put(READER)
 
 
 def begin_to_put(rooms: Rooms) -> None:
-    """
-    Ask the store to queue a command.
-    """
+    """Ask the store to queue a command."""
     rooms.start(rooms.putting(READER))
 
 
 def queued_as_new(rooms: Rooms, command: str) -> bool:
-    """
-    Whether a command waits as if it had never been claimed.
-    """
+    """Whether a command waits as if it had never been claimed."""
     found = rooms.command(command)
     return (found.state, found.attempts, found.sent_at) == (State.QUEUED, 0, None)
 
 
 def test_a_command_that_was_committed_before_the_poll_came(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    A poll that arrives between the commit of a command and the news of it hears the news.
-    """
+    """A poll that arrives between the commit of a command and the news of it hears the news."""
     begin_to_put(stepped)
     lane.commit()
     poll = stepped.take(READER)
@@ -63,9 +54,7 @@ def test_a_command_that_was_committed_before_the_poll_came(stepped: Rooms, lane:
 
 
 def test_a_command_that_is_put_during_the_look(stepped: Rooms, lane: SteppedLane, empty_look: HeldPoll) -> None:
-    """
-    A look that was too early to see a new command is repeated.
-    """
+    """A look that was too early to see a new command is repeated."""
     begin_to_put(stepped)
     lane.commit()
     lane.commit()
@@ -78,9 +67,7 @@ def test_a_command_that_is_put_during_the_look(stepped: Rooms, lane: SteppedLane
 def test_a_command_that_is_put_between_the_look_and_its_answer(
     stepped: Rooms, lane: SteppedLane, empty_look: HeldPoll
 ) -> None:
-    """
-    What is committed after the look was, and before the poll has heard of that, is not overlooked.
-    """
+    """What is committed after the look was, and before the poll has heard of that, is not overlooked."""
     lane.commit()
     begin_to_put(stepped)
     lane.commit()
@@ -91,9 +78,7 @@ def test_a_command_that_is_put_between_the_look_and_its_answer(
 def test_a_hold_that_ends_during_an_empty_look(
     stepped: Rooms, lane: SteppedLane, empty_look: HeldPoll, clock: Clock
 ) -> None:
-    """
-    A poll whose time is over when the store answers ends idle then.
-    """
+    """A poll whose time is over when the store answers ends idle then."""
     clock.advance(HOLD)
     stepped.run()
     assert empty_look.idle
@@ -101,9 +86,7 @@ def test_a_hold_that_ends_during_an_empty_look(
 
 
 def test_a_hold_that_ends_during_a_look_loses_nothing(stepped: Rooms, command: str, clock: Clock) -> None:
-    """
-    A command that was claimed while the hold ran out is in one place: with the device, or in the queue.
-    """
+    """A command that was claimed while the hold ran out is in one place: with the device, or in the queue."""
     poll = stepped.take(READER)
     clock.advance(HOLD)
     stepped.run()
@@ -113,9 +96,7 @@ def test_a_hold_that_ends_during_a_look_loses_nothing(stepped: Rooms, command: s
 
 
 def test_a_command_that_comes_due_during_the_look(stepped: Rooms, clock: Clock) -> None:
-    """
-    A store that is slow does not make a poll sleep through the moment from which it may have a command.
-    """
+    """A store that is slow does not make a poll sleep through the moment from which it may have a command."""
     command = stepped.put(READER, not_before=stepped.in_wall_ms(3))
     poll = stepped.take(READER)
     clock.advance(5)
@@ -126,9 +107,7 @@ def test_a_command_that_comes_due_during_the_look(stepped: Rooms, clock: Clock) 
 
 
 def test_a_command_that_comes_due_in_the_same_moment(rooms: Rooms, clock: Clock) -> None:
-    """
-    A poll that looks within the very millisecond before a command is due does not sleep through the next.
-    """
+    """A poll that looks within the very millisecond before a command is due does not sleep through the next."""
     command = rooms.put(READER, not_before=rooms.in_wall_ms(3))
     rooms.take(READER).leave()
     clock.advance(2.998)
@@ -142,8 +121,8 @@ def test_a_command_that_comes_due_in_the_same_moment(rooms: Rooms, clock: Clock)
 def test_a_device_that_leaves_during_the_look(
     stepped: Rooms, lane: SteppedLane, command: str, clock: Clock, committed: bool
 ) -> None:
-    """
-    What was claimed for a connection that has gone is queued again as if nothing had been, and nothing else is left.
+    """What was claimed for a connection that has gone is queued again as if nothing had been, and nothing else is
+    left.
     """
     poll = stepped.take(READER, uuid="u1")
     if committed:
@@ -158,9 +137,7 @@ def test_a_device_that_leaves_during_the_look(
 
 
 def test_what_was_taken_back_goes_to_the_next_poll(stepped: Rooms, command: str) -> None:
-    """
-    The device that hung up gets its command when it comes again, as the first attempt.
-    """
+    """The device that hung up gets its command when it comes again, as the first attempt."""
     stepped.take(READER).leave()
     stepped.run()
     again = stepped.take(READER)
@@ -170,9 +147,7 @@ def test_what_was_taken_back_goes_to_the_next_poll(stepped: Rooms, command: str)
 
 
 def test_what_is_taken_back_rings_the_poll_that_waits_by_now(stepped: Rooms, lane: SteppedLane, command: str) -> None:
-    """
-    A device that is back before its command is gets it as soon as it is.
-    """
+    """A device that is back before its command is gets it as soon as it is."""
     stepped.take(READER).leave()
     again = stepped.take(READER)
     lane.commit()
@@ -185,9 +160,7 @@ def test_what_is_taken_back_rings_the_poll_that_waits_by_now(stepped: Rooms, lan
 
 
 def test_an_attempt_that_was_taken_back_matches_no_result(stepped: Rooms, command: str) -> None:
-    """
-    The name of a poll that got nothing is not the name of an attempt.
-    """
+    """The name of a poll that got nothing is not the name of an attempt."""
     stepped.take(READER, uuid="u1").leave()
     stepped.run()
     assert stepped.report(READER, uuid="u1") is Settlement.ORPHANED
@@ -195,9 +168,7 @@ def test_an_attempt_that_was_taken_back_matches_no_result(stepped: Rooms, comman
 
 
 def test_a_takeover_during_the_look(stepped: Rooms, command: str) -> None:
-    """
-    What was claimed for the older poll reaches the newer one; the older ends idle at once.
-    """
+    """What was claimed for the older poll reaches the newer one; the older ends idle at once."""
     older = stepped.take(READER)
     newer = stepped.take(READER)
     assert older.idle
@@ -211,9 +182,7 @@ def test_a_takeover_during_the_look(stepped: Rooms, command: str) -> None:
 def test_a_takeover_after_the_claim(
     stepped: Rooms, lane: SteppedLane, command: str, uuids: tuple[str | None, str | None]
 ) -> None:
-    """
-    It is all the same whether the claim was committed when the newer poll came, and what the polls are named.
-    """
+    """It is all the same whether the claim was committed when the newer poll came, and what the polls are named."""
     older = stepped.take(READER, uuid=uuids[0])
     lane.commit()
     newer = stepped.take(READER, uuid=uuids[1])
@@ -222,9 +191,7 @@ def test_a_takeover_after_the_claim(
 
 
 def test_two_polls_and_one_command(stepped: Rooms) -> None:
-    """
-    Of two polls of one device the newer gets the command, and it alone.
-    """
+    """Of two polls of one device the newer gets the command, and it alone."""
     polls = [stepped.take(READER), stepped.take(READER)]
     begin_to_put(stepped)
     stepped.run()
@@ -235,9 +202,7 @@ def test_two_polls_and_one_command(stepped: Rooms) -> None:
 
 
 def test_a_stop_during_the_look(stepped: Rooms, command: str, clock: Clock) -> None:
-    """
-    A poll that we end because we stop is handed nothing: what was claimed for it waits for our successor.
-    """
+    """A poll that we end because we stop is handed nothing: what was claimed for it waits for our successor."""
     poll = stepped.take(READER)
     stepped.core.drain()
     assert poll.idle

@@ -1,6 +1,4 @@
-"""
-Tests of what a new process knows of what the one before it did.
-"""
+"""Tests of what a new process knows of what the one before it did."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,9 +18,7 @@ Start = Callable[[], Rooms]
 
 
 def stop(rooms: Rooms) -> None:
-    """
-    Stop as the service does.
-    """
+    """Stop as the service does."""
     rooms.core.drain()
     rooms.result(rooms.core.presence.flush())
     rooms.result(rooms.core.store.close())
@@ -30,9 +26,7 @@ def stop(rooms: Rooms) -> None:
 
 @pytest.fixture
 def restart(clock: Clock, tmp_path: Path) -> Iterator[Start]:
-    """
-    Starts a process, after it has stopped the one before.
-    """
+    """Starts a process, after it has stopped the one before."""
     running: list[Rooms] = []
 
     def restart() -> Rooms:
@@ -47,9 +41,7 @@ def restart(clock: Clock, tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture
 def before(restart: Start) -> Rooms:
-    """
-    A process that knows a device of each dialect.
-    """
+    """A process that knows a device of each dialect."""
     rooms = restart()
     rooms.register(READER)
     rooms.register(CONTAINER)
@@ -57,9 +49,7 @@ def before(restart: Start) -> Rooms:
 
 
 def test_what_was_queued_is_handed_over(before: Rooms, restart: Start) -> None:
-    """
-    A poll after the restart gets the command that was accepted before it.
-    """
+    """A poll after the restart gets the command that was accepted before it."""
     command = before.put(READER)
     after = restart()
     assert after.poll(READER).commands == [command]
@@ -67,9 +57,7 @@ def test_what_was_queued_is_handed_over(before: Rooms, restart: Start) -> None:
 
 
 def test_what_was_queued_for_later_rings(before: Rooms, restart: Start, clock: Clock) -> None:
-    """
-    A command for later is known as such.
-    """
+    """A command for later is known as such."""
     command = before.put(READER, not_before=before.in_wall_ms(8))
     clock.advance(3)
     poll = restart().poll(READER)
@@ -78,9 +66,7 @@ def test_what_was_queued_for_later_rings(before: Rooms, restart: Start, clock: C
 
 
 def test_what_was_out_keeps_its_whole_lease(before: Rooms, restart: Start, clock: Clock) -> None:
-    """
-    While we were away no device could report: no lease ends earlier than our start and its time.
-    """
+    """While we were away no device could report: no lease ends earlier than our start and its time."""
     command = before.put(CONTAINER)
     before.poll(CONTAINER)
     clock.advance(29)
@@ -95,9 +81,7 @@ def test_what_was_out_keeps_its_whole_lease(before: Rooms, restart: Start, clock
 
 
 def test_a_repeated_poll_is_still_a_retry(before: Rooms, restart: Start) -> None:
-    """
-    What is out is known by its name, and settled by it.
-    """
+    """What is out is known by its name, and settled by it."""
     before.put(READER)
     before.poll(READER, "u1")
     after = restart()
@@ -109,9 +93,7 @@ def test_a_repeated_poll_is_still_a_retry(before: Rooms, restart: Start) -> None
 
 
 def test_large_results_are_still_expected(before: Rooms, restart: Start) -> None:
-    """
-    A device with something out may report at length to the new process.
-    """
+    """A device with something out may report at length to the new process."""
     before.put(READER)
     before.poll(READER)
     after = restart()
@@ -120,9 +102,7 @@ def test_large_results_are_still_expected(before: Rooms, restart: Start) -> None
 
 
 def test_who_signed_off_is_still_away(before: Rooms, restart: Start) -> None:
-    """
-    Only its poll brings it back.
-    """
+    """Only its poll brings it back."""
     before.poll(CONTAINER, address="192.0.2.1")
     before.sign_off(CONTAINER)
     after = restart()
@@ -133,9 +113,7 @@ def test_who_signed_off_is_still_away(before: Rooms, restart: Start) -> None:
 
 
 def test_who_was_seen_is_remembered(before: Rooms, restart: Start, clock: Clock) -> None:
-    """
-    When a device was here last, and from where, is known before it comes again; and it is not told to be back.
-    """
+    """When a device was here last, and from where, is known before it comes again; and it is not told to be back."""
     before.poll(READER, address="192.0.2.1")
     clock.advance(10)
     seen = before.in_wall_ms(0)
@@ -148,9 +126,7 @@ def test_who_was_seen_is_remembered(before: Rooms, restart: Start, clock: Clock)
 
 
 def test_our_absence_is_not_a_device_s_silence(before: Rooms, restart: Start, clock: Clock) -> None:
-    """
-    However long we were away: after a start, a device has its whole time to come back before it is offline.
-    """
+    """However long we were away: after a start, a device has its whole time to come back before it is offline."""
     for device in (READER, CONTAINER):
         before.poll(device).leave()
     before.watch(119)
@@ -166,9 +142,7 @@ def test_our_absence_is_not_a_device_s_silence(before: Rooms, restart: Start, cl
 
 
 def test_who_did_not_come_back_is_explained(before: Rooms, restart: Start) -> None:
-    """
-    Why a command waits is told from what is known now, of a device, too, that has not spoken since the start.
-    """
+    """Why a command waits is told from what is known now, of a device, too, that has not spoken since the start."""
     before.poll(READER).leave()
     after = restart()
     after.watch(120)
@@ -177,9 +151,7 @@ def test_who_did_not_come_back_is_explained(before: Rooms, restart: Start) -> No
 
 
 def test_who_comes_back_after_a_restart_is_no_news(before: Rooms, restart: Start) -> None:
-    """
-    A device that polls in time after a start was never gone.
-    """
+    """A device that polls in time after a start was never gone."""
     before.poll(READER).leave()
     after = restart()
     after.watch(100)
@@ -189,9 +161,7 @@ def test_who_comes_back_after_a_restart_is_no_news(before: Rooms, restart: Start
 
 
 def test_who_was_offline_is_so_after_a_restart(before: Rooms, restart: Start) -> None:
-    """
-    A device that was silent before is not told to be so again; its poll brings it back.
-    """
+    """A device that was silent before is not told to be so again; its poll brings it back."""
     before.poll(READER).leave()
     before.watch(120)
     after = restart()
@@ -203,9 +173,7 @@ def test_who_was_offline_is_so_after_a_restart(before: Rooms, restart: Start) ->
 
 
 def test_proofs_and_tokens_are_remembered(before: Rooms, restart: Start, clock: Clock) -> None:
-    """
-    A secret that was given away opens the same doors, for as long as it would have.
-    """
+    """A secret that was given away opens the same doors, for as long as it would have."""
     old = before.give(READER, ProofKind.SECRET)
     new = before.give(READER, ProofKind.SECRET, 60)
     token = before.result(before.core.tokens.renew("admin", Role.ADMIN))
@@ -218,9 +186,7 @@ def test_proofs_and_tokens_are_remembered(before: Rooms, restart: Start, clock: 
 
 
 def test_who_waits_for_an_approval_still_counts(before: Rooms, restart: Start) -> None:
-    """
-    A restart makes no room for strangers.
-    """
+    """A restart makes no room for strangers."""
     before.poll("controlid:99")
     after = restart()
     assert after.core.fleet.pending == 1
@@ -228,9 +194,7 @@ def test_who_waits_for_an_approval_still_counts(before: Rooms, restart: Start) -
 
 
 def test_ids_ascend_over_a_restart(before: Rooms, restart: Start) -> None:
-    """
-    Even if somebody sets the clock back meanwhile.
-    """
+    """Even if somebody sets the clock back meanwhile."""
     first = before.put(READER)
     after = restart()
     after.wall.offset -= 86400

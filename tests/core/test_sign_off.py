@@ -1,6 +1,4 @@
-"""
-Tests of a device that says goodbye.
-"""
+"""Tests of a device that says goodbye."""
 
 import pytest
 from twisted.internet.task import Clock
@@ -12,9 +10,7 @@ from tests.core.harness import CONTAINER, Rooms
 
 
 def test_a_poll_outlives_its_sign_off_by_a_second(rooms: Rooms, clock: Clock) -> None:
-    """
-    The sign-off is answered first; the held poll ends idle about one second later.
-    """
+    """The sign-off is answered first; the held poll ends idle about one second later."""
     poll = rooms.poll(CONTAINER)
     rooms.sign_off(CONTAINER)
     clock.advance(0.999)
@@ -25,8 +21,8 @@ def test_a_poll_outlives_its_sign_off_by_a_second(rooms: Rooms, clock: Clock) ->
 
 
 def test_nothing_is_handed_over_after_the_sign_off(rooms: Rooms, clock: Clock) -> None:
-    """
-    A command that is queued for a device that said goodbye waits for its return, even while its poll is still open.
+    """A command that is queued for a device that said goodbye waits for its return, even while its poll is still
+    open.
     """
     poll = rooms.poll(CONTAINER)
     rooms.sign_off(CONTAINER)
@@ -38,9 +34,7 @@ def test_nothing_is_handed_over_after_the_sign_off(rooms: Rooms, clock: Clock) -
 
 
 def test_a_poll_that_leaves_after_its_sign_off_leaves_nothing(rooms: Rooms, clock: Clock) -> None:
-    """
-    The client that closes its held poll itself takes everything with it.
-    """
+    """The client that closes its held poll itself takes everything with it."""
     poll = rooms.poll(CONTAINER)
     rooms.sign_off(CONTAINER)
     poll.leave()
@@ -49,9 +43,7 @@ def test_a_poll_that_leaves_after_its_sign_off_leaves_nothing(rooms: Rooms, cloc
 
 
 def test_a_sender_is_told_of_a_sign_off(rooms: Rooms) -> None:
-    """
-    Nobody waits for a device that is known to be away.
-    """
+    """Nobody waits for a device that is known to be away."""
     rooms.poll(CONTAINER)
     rooms.sign_off(CONTAINER)
     with pytest.raises(DeviceSignedOff):
@@ -59,9 +51,7 @@ def test_a_sender_is_told_of_a_sign_off(rooms: Rooms) -> None:
 
 
 def test_a_poll_after_the_sign_off_signs_on_and_gets_the_queue(rooms: Rooms, clock: Clock) -> None:
-    """
-    What was queued before and after the sign-off is handed over when the device is back.
-    """
+    """What was queued before and after the sign-off is handed over when the device is back."""
     first = rooms.put(CONTAINER)
     rooms.sign_off(CONTAINER)
     second = rooms.put(CONTAINER, queue_signed_off=True)
@@ -71,9 +61,7 @@ def test_a_poll_after_the_sign_off_signs_on_and_gets_the_queue(rooms: Rooms, clo
 
 
 def test_a_poll_while_the_older_one_lingers_after_the_sign_off(rooms: Rooms, clock: Clock) -> None:
-    """
-    A device that changes its mind within that second is served by its new poll; the old one ends as announced.
-    """
+    """A device that changes its mind within that second is served by its new poll; the old one ends as announced."""
     older = rooms.poll(CONTAINER)
     rooms.sign_off(CONTAINER)
     newer = rooms.poll(CONTAINER)
@@ -84,9 +72,7 @@ def test_a_poll_while_the_older_one_lingers_after_the_sign_off(rooms: Rooms, clo
 
 
 def test_a_sign_off_without_a_poll(rooms: Rooms, clock: Clock) -> None:
-    """
-    A device may say goodbye between two polls.
-    """
+    """A device may say goodbye between two polls."""
     rooms.sign_off(CONTAINER)
     assert rooms.device(CONTAINER).presence is PresenceState.SIGNED_OFF
     assert not clock.getDelayedCalls()

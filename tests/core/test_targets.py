@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.core.egress_policy`: where webhooks may be sent.
-"""
+"""Tests of :mod:`pushd.core.egress_policy`: where webhooks may be sent."""
 
 from ipaddress import ip_network
 
@@ -47,17 +45,13 @@ INTERNAL = (
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_public_addresses(address: str) -> None:
-    """
-    Whatever everybody on the Internet can reach may be sent to.
-    """
+    """Whatever everybody on the Internet can reach may be sent to."""
     Targets().check_address(address)
 
 
 @pytest.mark.parametrize("address", INTERNAL)
 def test_all_others(address: str) -> None:
-    """
-    What is ours, in whatever form it is written or wrapped, may not.
-    """
+    """What is ours, in whatever form it is written or wrapped, may not."""
     with pytest.raises(TargetRefused, match="--webhook-allow"):
         Targets().check_address(address)
 
@@ -73,9 +67,7 @@ def test_all_others(address: str) -> None:
     ],
 )
 def test_an_operator_may_allow_more(network: str, address: str) -> None:
-    """
-    A network that was named may be sent to, and no other.
-    """
+    """A network that was named may be sent to, and no other."""
     targets = Targets((ip_network(network),))
     targets.check_address(address)
     with pytest.raises(TargetRefused):
@@ -94,9 +86,7 @@ def test_an_operator_may_allow_more(network: str, address: str) -> None:
     ],
 )
 def test_urls(url: str, expected: str) -> None:
-    """
-    A URL is taken in the form in which it will be asked for.
-    """
+    """A URL is taken in the form in which it will be asked for."""
     assert Targets().check_url(url) == expected
 
 
@@ -128,9 +118,7 @@ def test_urls(url: str, expected: str) -> None:
     ],
 )
 def test_what_is_no_url(url: str) -> None:
-    """
-    Anything else is refused, in words that name the field.
-    """
+    """Anything else is refused, in words that name the field."""
     with pytest.raises(InvalidFields) as caught:
         Targets().check_url(url)
     [error] = caught.value.errors
@@ -143,9 +131,7 @@ def test_what_is_no_url(url: str) -> None:
     ["127.0.0.1", "127.1", "0x7f000001", "2130706433", "017700000001", "[::1]", "[::ffff:10.0.0.1]", "10.0.0.1"],
 )
 def test_an_address_is_judged_at_once(host: str) -> None:
-    """
-    A URL with the address of something internal, in any form that a resolver would take, is refused.
-    """
+    """A URL with the address of something internal, in any form that a resolver would take, is refused."""
     with pytest.raises(InvalidFields, match="--webhook-allow"):
         Targets().check_url(f"http://{host}:8080/hook")
     allowed = Targets((ip_network("127.0.0.0/8"), ip_network("10.0.0.0/8"), ip_network("::1")))

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.core.ticks`: what waits for a moment is told once, at that moment or a little later.
-"""
+"""Tests of :mod:`pushd.core.ticks`: what waits for a moment is told once, at that moment or a little later."""
 
 from attrs import define, field
 from hypothesis import given
@@ -12,25 +10,19 @@ from pushd.core.ticks import GRAIN, Ticks
 
 @define(eq=False)
 class Sleeper:
-    """
-    Something that notes when it was told.
-    """
+    """Something that notes when it was told."""
 
     clock: Clock
     told: list[float] = field(factory=list)
 
     def tick(self) -> None:
-        """
-        Note it.
-        """
+        """Note it."""
         self.told.append(self.clock.seconds())
 
 
 @given(st.lists(st.tuples(st.floats(0, 20), st.booleans()), max_size=30), st.floats(0, 5))
 def test_each_is_told_once_and_in_time(moments: list[tuple[float, bool]], start: float) -> None:
-    """
-    Each is told no sooner than it asked for, and at most a tick later; who was removed is not told.
-    """
+    """Each is told no sooner than it asked for, and at most a tick later; who was removed is not told."""
     clock = Clock()
     clock.advance(start)
     ticks = Ticks(clock)
@@ -48,9 +40,7 @@ def test_each_is_told_once_and_in_time(moments: list[tuple[float, bool]], start:
 
 
 def test_ten_thousand_share_their_timers() -> None:
-    """
-    However many wait for about the same time, there are few timers.
-    """
+    """However many wait for about the same time, there are few timers."""
     clock = Clock()
     ticks = Ticks(clock)
     for number in range(10_000):

@@ -1,6 +1,4 @@
-"""
-Tests of tokens, and of the secrets that they and devices are made of.
-"""
+"""Tests of tokens, and of the secrets that they and devices are made of."""
 
 from pushd.core.secrets import digest, make_secret
 from pushd.model.token import Role
@@ -8,9 +6,7 @@ from tests.core.harness import Rooms
 
 
 def test_a_token_is_found_by_its_secret(rooms: Rooms) -> None:
-    """
-    Whoever shows the secret is who the token says.
-    """
+    """Whoever shows the secret is who the token says."""
     tokens = rooms.core.tokens
     secret = rooms.result(tokens.renew("night shift", Role.OPERATOR))
     found = tokens.find(secret)
@@ -19,18 +15,14 @@ def test_a_token_is_found_by_its_secret(rooms: Rooms) -> None:
 
 
 def test_a_guess_finds_nothing(rooms: Rooms) -> None:
-    """
-    Neither a part of a secret, nor what is stored of it, is one.
-    """
+    """Neither a part of a secret, nor what is stored of it, is one."""
     tokens = rooms.core.tokens
     secret = rooms.result(tokens.renew("admin", Role.ADMIN))
     assert all(tokens.find(guess) is None for guess in ("", secret[:-1], secret + "=", digest(secret).hex(), "\udcff"))
 
 
 def test_a_new_token_revokes_the_one_of_the_same_name(rooms: Rooms) -> None:
-    """
-    Of one name there is one; others are not concerned.
-    """
+    """Of one name there is one; others are not concerned."""
     tokens = rooms.core.tokens
     other = rooms.result(tokens.renew("other", Role.VIEWER))
     old = rooms.result(tokens.renew("admin", Role.ADMIN))
@@ -41,17 +33,13 @@ def test_a_new_token_revokes_the_one_of_the_same_name(rooms: Rooms) -> None:
 
 
 def test_a_secret_is_not_shown_by_what_is_kept(rooms: Rooms) -> None:
-    """
-    A token in memory, or in a log, does not give its secret away.
-    """
+    """A token in memory, or in a log, does not give its secret away."""
     secret = rooms.result(rooms.core.tokens.renew("admin", Role.ADMIN))
     assert secret not in repr(rooms.core.tokens.find(secret))
 
 
 def test_secrets_are_random_and_fit_into_a_path() -> None:
-    """
-    They have 192 bits, and no character that a URL or a header would have to quote.
-    """
+    """They have 192 bits, and no character that a URL or a header would have to quote."""
     made = {make_secret() for _ in range(100)}
     assert len(made) == 100
     assert all(len(secret) == 32 and secret.replace("-", "").replace("_", "").isalnum() for secret in made)

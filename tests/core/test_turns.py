@@ -1,6 +1,4 @@
-"""
-Tests of whose turn it is: Control iD takes one thing at a time, Server-Eye several.
-"""
+"""Tests of whose turn it is: Control iD takes one thing at a time, Server-Eye several."""
 
 import pytest
 from twisted.internet.task import Clock
@@ -15,18 +13,14 @@ LEASE = 60.0
 
 @pytest.fixture
 def out(rooms: Rooms) -> str:
-    """
-    A command that a poll named ``u1`` was handed; nobody knows yet what became of it.
-    """
+    """A command that a poll named ``u1`` was handed; nobody knows yet what became of it."""
     command = rooms.put(READER)
     assert rooms.poll(READER, "u1").commands == [command]
     return command
 
 
 def test_a_repeated_poll_waits_for_the_result(rooms: Rooms, out: str) -> None:
-    """
-    A poll that repeats the name of the one out is a retry: it is handed the next only when that one is settled.
-    """
+    """A poll that repeats the name of the one out is a retry: it is handed the next only when that one is settled."""
     following = rooms.put(READER)
     poll = rooms.poll(READER, "u1")
     assert poll.held
@@ -35,9 +29,7 @@ def test_a_repeated_poll_waits_for_the_result(rooms: Rooms, out: str) -> None:
 
 
 def test_a_repeated_poll_may_come_before_the_next_command(rooms: Rooms, out: str) -> None:
-    """
-    It is all the same whether the retry or the next command was there first.
-    """
+    """It is all the same whether the retry or the next command was there first."""
     poll = rooms.poll(READER, "u1")
     following = rooms.put(READER)
     assert poll.held
@@ -46,9 +38,7 @@ def test_a_repeated_poll_may_come_before_the_next_command(rooms: Rooms, out: str
 
 
 def test_a_repeated_poll_goes_on_when_the_lease_is_over(rooms: Rooms, out: str, clock: Clock) -> None:
-    """
-    If no result comes, the next command goes when the older one was given up.
-    """
+    """If no result comes, the next command goes when the older one was given up."""
     following = rooms.put(READER)
     clock.advance(LEASE - 5)
     poll = rooms.poll(READER, "u1")
@@ -60,9 +50,7 @@ def test_a_repeated_poll_goes_on_when_the_lease_is_over(rooms: Rooms, out: str, 
 
 
 def test_a_repeated_poll_ends_idle(rooms: Rooms, out: str, clock: Clock) -> None:
-    """
-    A retry is held no longer than any other poll, and what waits goes on waiting.
-    """
+    """A retry is held no longer than any other poll, and what waits goes on waiting."""
     following = rooms.put(READER)
     poll = rooms.poll(READER, "u1")
     clock.advance(10)
@@ -71,9 +59,7 @@ def test_a_repeated_poll_ends_idle(rooms: Rooms, out: str, clock: Clock) -> None
 
 
 def test_a_repeated_poll_may_get_the_same_command_once_more(rooms: Rooms, clock: Clock) -> None:
-    """
-    A command that may run twice is handed to the retry when its first attempt was given up.
-    """
+    """A command that may run twice is handed to the retry when its first attempt was given up."""
     command = rooms.put(READER, delivery=Delivery.AT_LEAST_ONCE, lease=5)
     rooms.poll(READER, "u1")
     poll = rooms.poll(READER, "u1")
@@ -84,9 +70,7 @@ def test_a_repeated_poll_may_get_the_same_command_once_more(rooms: Rooms, clock:
 
 @pytest.mark.parametrize("uuid", ["u2", None])
 def test_a_poll_with_another_name_gets_the_next_at_once(rooms: Rooms, out: str, uuid: str | None) -> None:
-    """
-    A device that polls anew is done with the older command, or never got it.
-    """
+    """A device that polls anew is done with the older command, or never got it."""
     following = rooms.put(READER)
     assert rooms.poll(READER, uuid).commands == [following]
     assert rooms.command(out).state is State.SENT
@@ -94,26 +78,20 @@ def test_a_poll_with_another_name_gets_the_next_at_once(rooms: Rooms, out: str, 
 
 @pytest.mark.parametrize("uuid", ["u2", None])
 def test_a_held_poll_with_another_name_gets_what_comes(rooms: Rooms, out: str, uuid: str | None) -> None:
-    """
-    What is out keeps no later poll from getting the next command as it comes.
-    """
+    """What is out keeps no later poll from getting the next command as it comes."""
     poll = rooms.poll(READER, uuid)
     following = rooms.put(READER)
     assert poll.commands == [following]
 
 
 def test_polls_without_a_name_never_wait(rooms: Rooms) -> None:
-    """
-    Old firmware names no poll, so that none can be told to be a retry.
-    """
+    """Old firmware names no poll, so that none can be told to be a retry."""
     commands = [rooms.put(READER) for _ in range(3)]
     assert [rooms.poll(READER).commands for _ in range(3)] == [[command] for command in commands]
 
 
 def test_only_the_newest_one_out_is_waited_for(rooms: Rooms, out: str) -> None:
-    """
-    A poll that repeats an older name is not a retry of the one out.
-    """
+    """A poll that repeats an older name is not a retry of the one out."""
     second = rooms.put(READER)
     rooms.poll(READER, "u2")
     third = rooms.put(READER)
@@ -122,9 +100,7 @@ def test_only_the_newest_one_out_is_waited_for(rooms: Rooms, out: str) -> None:
 
 
 def test_an_older_command_is_settled_by_its_own_name(rooms: Rooms, out: str) -> None:
-    """
-    A result that comes late, for a command that was passed over, is not taken for the newer one's.
-    """
+    """A result that comes late, for a command that was passed over, is not taken for the newer one's."""
     following = rooms.put(READER)
     rooms.poll(READER, "u2")
     rooms.report(READER, uuid="u1")
@@ -134,9 +110,7 @@ def test_an_older_command_is_settled_by_its_own_name(rooms: Rooms, out: str) -> 
 
 
 def test_an_idle_poll_may_be_repeated(rooms: Rooms, clock: Clock) -> None:
-    """
-    A name that nothing was handed to is no name of something out.
-    """
+    """A name that nothing was handed to is no name of something out."""
     poll = rooms.poll(READER, "u1")
     clock.advance(10)
     assert poll.idle
@@ -145,18 +119,14 @@ def test_an_idle_poll_may_be_repeated(rooms: Rooms, clock: Clock) -> None:
 
 
 def test_a_container_has_several_out(rooms: Rooms) -> None:
-    """
-    A Server-Eye client polls again while earlier messages are still in work, and is handed further ones.
-    """
+    """A Server-Eye client polls again while earlier messages are still in work, and is handed further ones."""
     commands = [rooms.put(CONTAINER) for _ in range(3)]
     assert [rooms.poll(CONTAINER).commands for _ in range(3)] == [[command] for command in commands]
     assert [rooms.command(command).state for command in commands] == [State.SENT] * 3
 
 
 def test_results_of_a_container_come_in_any_order(rooms: Rooms) -> None:
-    """
-    Each result settles the message that it names.
-    """
+    """Each result settles the message that it names."""
     first, second = rooms.put(CONTAINER), rooms.put(CONTAINER)
     rooms.poll(CONTAINER)
     rooms.poll(CONTAINER)
@@ -165,9 +135,7 @@ def test_results_of_a_container_come_in_any_order(rooms: Rooms) -> None:
 
 
 def test_the_most_urgent_goes_first(rooms: Rooms) -> None:
-    """
-    By priority, then in the order in which they were sent.
-    """
+    """By priority, then in the order in which they were sent."""
     commands = [rooms.put(CONTAINER, priority=priority) for priority in (5, 9, 5, 0)]
     handed = [rooms.poll(CONTAINER).commands[0] for _ in commands]
     assert handed == [commands[1], commands[0], commands[2], commands[3]]

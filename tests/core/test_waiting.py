@@ -1,6 +1,4 @@
-"""
-Tests of waiting for the end of a command.
-"""
+"""Tests of waiting for the end of a command."""
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -16,9 +14,7 @@ from tests.store.samples import BROKE, GARBLED
 
 
 def waiting(rooms: Rooms, command: str, seconds: float = 60.0) -> Deferred[Command]:
-    """
-    Begin to wait for the end of a command.
-    """
+    """Begin to wait for the end of a command."""
     return Deferred.fromCoroutine(rooms.core.outbox.wait(command, seconds))
 
 
@@ -26,9 +22,7 @@ def waiting(rooms: Rooms, command: str, seconds: float = 60.0) -> Deferred[Comma
     ("verdict", "state"), [(None, State.SUCCEEDED), (BROKE, State.FAILED), (GARBLED, State.UNKNOWN)]
 )
 def test_whoever_waits_hears_of_the_result(rooms: Rooms, clock: Clock, verdict: object, state: State) -> None:
-    """
-    A sender that waits is answered when the device has reported, whatever it reports.
-    """
+    """A sender that waits is answered when the device has reported, whatever it reports."""
     command = rooms.send(CONTAINER)
     wait = waiting(rooms, command)
     assert not wait.called
@@ -38,9 +32,7 @@ def test_whoever_waits_hears_of_the_result(rooms: Rooms, clock: Clock, verdict: 
 
 
 def test_whoever_waits_hears_of_a_cancellation(rooms: Rooms) -> None:
-    """
-    Somebody else may have taken the command back.
-    """
+    """Somebody else may have taken the command back."""
     command = rooms.put(READER)
     wait = waiting(rooms, command)
     rooms.result(rooms.core.outbox.cancel(command))
@@ -48,9 +40,7 @@ def test_whoever_waits_hears_of_a_cancellation(rooms: Rooms) -> None:
 
 
 def test_whoever_waits_hears_that_nobody_will_know(rooms: Rooms, clock: Clock) -> None:
-    """
-    A lease that runs out, and a time to live that is over, are ends, too.
-    """
+    """A lease that runs out, and a time to live that is over, are ends, too."""
     lost, late = rooms.send(CONTAINER), rooms.put(READER, ttl=5)
     waits = [waiting(rooms, lost), waiting(rooms, late)]
     clock.advance(30)
@@ -59,9 +49,7 @@ def test_whoever_waits_hears_that_nobody_will_know(rooms: Rooms, clock: Clock) -
 
 
 def test_an_acknowledgement_is_not_the_end(rooms: Rooms) -> None:
-    """
-    That the device has it does not tell what becomes of it.
-    """
+    """That the device has it does not tell what becomes of it."""
     command = rooms.send(CONTAINER)
     wait = waiting(rooms, command)
     rooms.result(rooms.core.outbox.acknowledge(CONTAINER, command))
@@ -70,9 +58,7 @@ def test_an_acknowledgement_is_not_the_end(rooms: Rooms) -> None:
 
 
 def test_what_has_ended_is_not_waited_for(rooms: Rooms, clock: Clock) -> None:
-    """
-    The answer is there at once.
-    """
+    """The answer is there at once."""
     command = rooms.send(CONTAINER)
     rooms.report(CONTAINER, message=command)
     assert result_of(waiting(rooms, command)).state is State.SUCCEEDED
@@ -80,9 +66,7 @@ def test_what_has_ended_is_not_waited_for(rooms: Rooms, clock: Clock) -> None:
 
 
 def test_waiting_has_an_end(rooms: Rooms, clock: Clock) -> None:
-    """
-    Whoever has waited for long enough is shown the command as it stands.
-    """
+    """Whoever has waited for long enough is shown the command as it stands."""
     wait = waiting(rooms, rooms.send(CONTAINER), 20)
     clock.advance(19.999)
     assert not wait.called
@@ -91,9 +75,7 @@ def test_waiting_has_an_end(rooms: Rooms, clock: Clock) -> None:
 
 
 def test_an_end_while_the_waiter_looks_is_not_missed(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    A command that ends after it was looked up, and before whoever waits has heard, ends the waiting.
-    """
+    """A command that ends after it was looked up, and before whoever waits has heard, ends the waiting."""
     command = stepped.put(READER)
     wait = waiting(stepped, command)
     lane.commit()
@@ -104,9 +86,7 @@ def test_an_end_while_the_waiter_looks_is_not_missed(stepped: Rooms, lane: Stepp
 
 
 def test_several_may_wait(rooms: Rooms) -> None:
-    """
-    All of them are answered, each about its own command.
-    """
+    """All of them are answered, each about its own command."""
     first, second = rooms.send(CONTAINER), rooms.send(CONTAINER)
     waits = [waiting(rooms, first), waiting(rooms, first), waiting(rooms, second)]
     rooms.report(CONTAINER, message=first)
@@ -115,9 +95,7 @@ def test_several_may_wait(rooms: Rooms) -> None:
 
 
 def test_a_waiter_that_leaves_leaves_nothing(rooms: Rooms, clock: Clock) -> None:
-    """
-    Who hangs up takes its timer along, and the command goes its way.
-    """
+    """Who hangs up takes its timer along, and the command goes its way."""
     command = rooms.send(CONTAINER)
     waiting(rooms, command).cancel()
     assert not clock.getDelayedCalls()
@@ -125,18 +103,14 @@ def test_a_waiter_that_leaves_leaves_nothing(rooms: Rooms, clock: Clock) -> None
 
 
 def test_nobody_waits_for_what_does_not_exist(rooms: Rooms, clock: Clock) -> None:
-    """
-    An unknown command is an error at once.
-    """
+    """An unknown command is an error at once."""
     with pytest.raises(UnknownCommand):
         result_of(waiting(rooms, "019ab000-0000-7000-8000-000000000001"))
     assert not clock.getDelayedCalls()
 
 
 def test_a_stop_lets_all_waiters_go(rooms: Rooms, clock: Clock) -> None:
-    """
-    When we are about to stop, whoever waits is shown the command as it stands.
-    """
+    """When we are about to stop, whoever waits is shown the command as it stands."""
     wait = waiting(rooms, rooms.send(CONTAINER))
     rooms.core.drain()
     assert result_of(wait).state is State.SENT

@@ -1,6 +1,4 @@
-"""
-Tests of the watchdog where the store, or a crowd, gets in its way.
-"""
+"""Tests of the watchdog where the store, or a crowd, gets in its way."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -29,9 +27,7 @@ CROWD = 3000
 
 
 def fall_silent(stepped: Rooms) -> "Deferred[None]":
-    """
-    Have a reader poll, hang up and be silent; the round that notices, whose word is on its way to the store.
-    """
+    """Have a reader poll, hang up and be silent; the round that notices, whose word is on its way to the store."""
     stepped.poll(READER).leave()
     stepped.run()
     stepped.watch(TIMEOUT - 1)
@@ -40,16 +36,12 @@ def fall_silent(stepped: Rooms) -> "Deferred[None]":
 
 
 def comings(rooms: Rooms) -> list[str]:
-    """
-    What the feed tells of the reader's comings and goings.
-    """
+    """What the feed tells of the reader's comings and goings."""
     return [word for word in rooms.words(READER) if word in ("device.online", "device.offline")]
 
 
 def others_see(rooms: Rooms, look: Callable[[], T]) -> list[T]:
-    """
-    What others find whenever it is their turn, during a round and after it.
-    """
+    """What others find whenever it is their turn, during a round and after it."""
     round_ = rooms.start(rooms.core.watch())
     found: list[T] = []
 
@@ -65,9 +57,7 @@ def others_see(rooms: Rooms, look: Callable[[], T]) -> list[T]:
 
 
 def watched(rooms: Rooms, seconds: int) -> list[str]:
-    """
-    The devices that are to be looked at within so many seconds; they are not, then.
-    """
+    """The devices that are to be looked at within so many seconds; they are not, then."""
     wheel = rooms.core.presence.wheel
     wheel.turn_to(rooms.core.clocks.steady() + seconds)
     found: list[str] = []
@@ -77,9 +67,7 @@ def watched(rooms: Rooms, seconds: int) -> list[str]:
 
 
 def test_who_speaks_before_it_is_committed_is_online(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    A device that is back while its silence is being written was offline for a moment, and is online.
-    """
+    """A device that is back while its silence is being written was offline for a moment, and is online."""
     round_ = fall_silent(stepped)
     stepped.poll(READER)
     stepped.result(round_)
@@ -89,9 +77,7 @@ def test_who_speaks_before_it_is_committed_is_online(stepped: Rooms, lane: Stepp
 
 
 def test_who_came_back_at_that_moment_is_watched_again(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    The next silence of that device is noticed like the first.
-    """
+    """The next silence of that device is noticed like the first."""
     round_ = fall_silent(stepped)
     stepped.poll(READER).leave()
     stepped.result(round_)
@@ -102,9 +88,7 @@ def test_who_came_back_at_that_moment_is_watched_again(stepped: Rooms, lane: Ste
 
 
 def test_silence_while_the_store_is_away_is_told_later(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    A full disk keeps nobody from being missed for longer than it is full; and it is told once.
-    """
+    """A full disk keeps nobody from being missed for longer than it is full; and it is told once."""
     for _ in range(3):
         round_ = fall_silent(stepped) if not comings(stepped) else stepped.start(stepped.core.watch())
         lane.lose()
@@ -118,9 +102,7 @@ def test_silence_while_the_store_is_away_is_told_later(stepped: Rooms, lane: Ste
 
 
 def test_who_comes_back_while_the_store_is_away(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    A device that polls before its silence could be written was never gone.
-    """
+    """A device that polls before its silence could be written was never gone."""
     round_ = fall_silent(stepped)
     stepped.poll(READER).leave()
     lane.lose()
@@ -131,9 +113,7 @@ def test_who_comes_back_while_the_store_is_away(stepped: Rooms, lane: SteppedLan
 
 
 def test_who_signs_off_while_the_store_is_away(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    A device that says goodbye before its silence could be written has gone on purpose.
-    """
+    """A device that says goodbye before its silence could be written has gone on purpose."""
     round_ = fall_silent(stepped)
     signing_off = stepped.start(stepped.core.presence.sign_off(READER, None))
     lane.lose()
@@ -146,9 +126,7 @@ def test_who_signs_off_while_the_store_is_away(stepped: Rooms, lane: SteppedLane
 
 
 def test_a_device_of_which_the_store_has_not_heard_yet(stepped: Rooms, lane: SteppedLane) -> None:
-    """
-    If it could not be written that a device is there, that is made good before its silence is told.
-    """
+    """If it could not be written that a device is there, that is made good before its silence is told."""
     stepped.poll(READER).leave()
     lane.lose()
     stepped.run()
@@ -157,9 +135,7 @@ def test_a_device_of_which_the_store_has_not_heard_yet(stepped: Rooms, lane: Ste
 
 
 def test_a_failing_round_does_not_end_the_watchdog(stepped: Rooms, lane: SteppedLane, clock: Clock) -> None:
-    """
-    A round that meets a full disk is followed by another.
-    """
+    """A round that meets a full disk is followed by another."""
     stepped.poll(READER).leave()
     stepped.run()
     rounds = Round("watchdog", 1, stepped.core.watch, clock)
@@ -174,9 +150,7 @@ def test_a_failing_round_does_not_end_the_watchdog(stepped: Rooms, lane: Stepped
 
 
 def test_a_round_waits_for_the_one_before(stepped: Rooms, lane: SteppedLane, clock: Clock) -> None:
-    """
-    A slow disk is not handed the same silence twice.
-    """
+    """A slow disk is not handed the same silence twice."""
     stepped.poll(READER).leave()
     stepped.run()
     rounds = Round("watchdog", 1, stepped.core.watch, clock)
@@ -189,8 +163,8 @@ def test_a_round_waits_for_the_one_before(stepped: Rooms, lane: SteppedLane, clo
 
 @pytest.mark.parametrize("late", [0.5, 1.9])
 def test_a_late_round_does_not_judge_what_it_has_not_heard(rooms: Rooms, clock: Clock, late: float) -> None:
-    """
-    When we are busy for a moment, what a device said meanwhile waits in its socket: it is heard before it is judged.
+    """When we are busy for a moment, what a device said meanwhile waits in its socket: it is heard before it is
+    judged.
     """
     rooms.register("controlid:8", heartbeat_timeout=1)
     rooms.watch(1)
@@ -205,8 +179,7 @@ def test_a_late_round_does_not_judge_what_it_has_not_heard(rooms: Rooms, clock: 
 
 
 def test_a_clock_that_is_another_at_the_start(clock: Clock) -> None:
-    """
-    A server that was built while the clock told the time of day, and started on one that counts from boot, notices
+    """A server that was built while the clock told the time of day, and started on one that counts from boot, notices
     silence like any other.
     """
     wall, started = Wall(clock), clock.seconds()
@@ -223,8 +196,8 @@ def test_a_clock_that_is_another_at_the_start(clock: Clock) -> None:
 
 
 def test_many_changes_of_a_timeout_are_one_watch(rooms: Rooms) -> None:
-    """
-    However often an operator changes his mind, a device costs no more than any other once the old times have passed.
+    """However often an operator changes his mind, a device costs no more than any other once the old times have
+    passed.
     """
     rooms.poll(READER).leave()
     for _ in range(20):
@@ -238,9 +211,7 @@ def test_many_changes_of_a_timeout_are_one_watch(rooms: Rooms) -> None:
 
 
 def test_a_device_that_comes_and_goes_is_watched_once(rooms: Rooms) -> None:
-    """
-    A container that signs off and on all day costs no more than any other.
-    """
+    """A container that signs off and on all day costs no more than any other."""
     for _ in range(50):
         rooms.poll(CONTAINER).leave()
         rooms.sign_off(CONTAINER)
@@ -249,9 +220,7 @@ def test_a_device_that_comes_and_goes_is_watched_once(rooms: Rooms) -> None:
 
 
 def test_a_stall_while_the_sweep_waits_for_the_disk(rooms: Rooms, clock: Clock) -> None:
-    """
-    The watchdog notices a stall by itself: it needs nobody else to go round.
-    """
+    """The watchdog notices a stall by itself: it needs nobody else to go round."""
     rooms.watch(1)
     rooms.poll(READER).leave()
     clock.advance(3600)
@@ -260,9 +229,7 @@ def test_a_stall_while_the_sweep_waits_for_the_disk(rooms: Rooms, clock: Clock) 
 
 
 def test_a_crowd_is_dealt_with_in_pieces(site: Site, clock: Clock) -> None:
-    """
-    Thousands of devices that fall silent in the same second hold nobody up: others have their turn in between.
-    """
+    """Thousands of devices that fall silent in the same second hold nobody up: others have their turn in between."""
     rooms = site.build()
     devices = [rooms.register(f"controlid:{number}").id for number in range(100, 100 + CROWD)]
     for device in devices:
@@ -279,9 +246,7 @@ def test_a_crowd_is_dealt_with_in_pieces(site: Site, clock: Clock) -> None:
 def test_a_crowd_that_listens_is_dealt_with_in_pieces(
     site: Site, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """
-    Those who are only moved on are so a few at a time, too, and none of them is told.
-    """
+    """Those who are only moved on are so a few at a time, too, and none of them is told."""
     monkeypatch.setattr("pushd.core.devices.offline_detector.PIECE", 2)
     rooms = site.build()
     for number in range(100, 105):

@@ -1,6 +1,4 @@
-"""
-Tests of the timing wheel, against one that looks at everything each time.
-"""
+"""Tests of the timing wheel, against one that looks at everything each time."""
 
 from attrs import define, field
 from hypothesis import given
@@ -24,24 +22,16 @@ STEPS = st.lists(
 
 @define(eq=False)
 class Plain:
-    """
-    What a wheel does, without slots: each thing with the second in which it comes up.
-    """
+    """What a wheel does, without slots: each thing with the second in which it comes up."""
 
     turn: int = START
     lying: list[tuple[int, int]] = field(factory=list)
     up: list[tuple[int, int]] = field(factory=list)
 
     def put(self, thing: int, moment: float) -> None:
-        """
-        See :meth:`Wheel.put`.
-        """
         self.lying.append((max(int(moment), self.turn + 1), thing))
 
     def turn_to(self, moment: float) -> None:
-        """
-        See :meth:`Wheel.turn_to`.
-        """
         self.turn = max(self.turn, int(moment))
         self.up += [each for each in self.lying if each[0] <= self.turn]
         self.lying = [each for each in self.lying if each[0] > self.turn]
@@ -49,9 +39,7 @@ class Plain:
 
 @given(STEPS)
 def test_what_comes_up_is_what_would_without_slots(steps: list[tuple[str, float]]) -> None:
-    """
-    Whatever is put, however the wheel turns: each thing comes up once, in its second, the oldest second first.
-    """
+    """Whatever is put, however the wheel turns: each thing comes up once, in its second, the oldest second first."""
     wheel: Wheel[int] = Wheel(START)
     plain = Plain()
     for thing, (step, value) in enumerate(steps):
@@ -73,16 +61,14 @@ def test_what_comes_up_is_what_would_without_slots(steps: list[tuple[str, float]
 
 
 def take(wheel: Wheel[int], limit: int) -> tuple[int, list[int]]:
-    """
-    What was taken, and the second of its slot.
-    """
+    """What was taken, and the second of its slot."""
     slot, taken = wheel.take(limit)
     return slot.second, taken
 
 
 def test_nothing_waits_for_long() -> None:
-    """
-    Turned each second, the wheel shows a thing in the round after its moment at the latest, and no second too early.
+    """Turned each second, the wheel shows a thing in the round after its moment at the latest, and no second too
+    early.
     """
     for moment in (START + 1.0, START + 1.4, START + 1.9):
         wheel: Wheel[str] = Wheel(START)
@@ -95,9 +81,7 @@ def test_nothing_waits_for_long() -> None:
 
 
 def test_a_turn_costs_by_what_comes_up() -> None:
-    """
-    A wheel that is full of things for later has nothing to take now, and keeps no slot that was emptied.
-    """
+    """A wheel that is full of things for later has nothing to take now, and keeps no slot that was emptied."""
     wheel: Wheel[int] = Wheel(START)
     for thing in range(1000):
         wheel.put(thing, START + 100)

@@ -1,6 +1,4 @@
-"""
-What is in the database of a stepped store, read past the lane that takes the steps.
-"""
+"""What is in the database of a stepped store, read past the lane that takes the steps."""
 
 from sqlite3 import Row
 
@@ -19,9 +17,7 @@ _SENT = "SELECT id, attempts FROM command WHERE state = 'sent'"
 
 
 def claimable(store: SteppedStore, device: str, retry: str | None, now: int) -> list[str]:
-    """
-    The commands that a poll of a device should be handed; ``retry`` is its name, if that may make it a retry.
-    """
+    """The commands that a poll of a device should be handed; ``retry`` is its name, if that may make it a retry."""
     out = _rows(store, _OUT, device=device)
     if retry is not None and out and out[0]["uuid"] == retry:
         return []
@@ -29,9 +25,7 @@ def claimable(store: SteppedStore, device: str, retry: str | None, now: int) -> 
 
 
 def sent(store: SteppedStore) -> set[tuple[str, int]]:
-    """
-    The commands that are called sent, each with its attempt.
-    """
+    """The commands that are called sent, each with its attempt."""
     return {(row["id"], row["attempts"]) for row in _rows(store, _SENT)}
 
 

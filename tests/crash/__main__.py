@@ -1,6 +1,4 @@
-"""
-``python -m tests.crash``: run it, and tell by the exit code whether every promise was kept.
-"""
+"""``python -m tests.crash``: run it, and tell by the exit code whether every promise was kept."""
 
 import argparse
 import secrets
@@ -20,9 +18,7 @@ from tests.crash.setting import Setting, free_ports
 
 
 def read_options(words: list[str]) -> argparse.Namespace:
-    """
-    What was said on the command line.
-    """
+    """What was said on the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
     parser.add_argument("--seconds", type=float, default=110, help="how long it takes, more or less; 110")
     parser.add_argument("--kills", type=_some, default=50, help="how often the server is killed, if there is time; 50")
@@ -45,9 +41,7 @@ def _several(text: str) -> int:
 
 
 def make_setting(options: argparse.Namespace) -> Setting:
-    """
-    The setting that the options describe, in a directory of its own.
-    """
+    """The setting that the options describe, in a directory of its own."""
     devices_port, admin_port = free_ports(2)
     return Setting(
         place=Path(tempfile.mkdtemp(prefix="pushd-torture-")),
@@ -62,8 +56,7 @@ def make_setting(options: argparse.Namespace) -> Setting:
 
 
 async def torture(reactor: Any, setting: Setting, keep: bool) -> None:
-    """
-    Run, judge and tell.
+    """Run, judge and tell.
 
     :raises SystemExit: with 1 if a promise was broken.
     """
@@ -78,9 +71,7 @@ async def torture(reactor: Any, setting: Setting, keep: bool) -> None:
 
 
 def main(words: list[str]) -> None:
-    """
-    The program.
-    """
+    """The program."""
     options = read_options(words)
     setting = make_setting(options)
     say(f"seed {setting.seed}, in {setting.place}" + (f", with {setting.plant}" if setting.plant else ""))

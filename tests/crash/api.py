@@ -1,6 +1,4 @@
-"""
-The admin API as the operator uses it: asks until there is an answer, for the server may be away.
-"""
+"""The admin API as the operator uses it: asks until there is an answer, for the server may be away."""
 
 import json
 from collections import Counter
@@ -39,9 +37,7 @@ _LOST = (
 
 @define(eq=False, kw_only=True)
 class Api:
-    """
-    The server's admin port.
-    """
+    """The server's admin port."""
 
     treq: HTTPClient
     clock: IReactorTime
@@ -53,16 +49,12 @@ class Api:
     """How often no answer came, or 503."""
 
     async def get(self, *path: str, **query: str) -> Json:
-        """
-        What the API shows.
-        """
+        """What the API shows."""
         _, answer = await self.ask("GET", *path, query=query)
         return answer
 
     async def all(self, *path: str, **query: str) -> list[Json]:
-        """
-        A whole list, page by page.
-        """
+        """A whole list, page by page."""
         page = await self.get(*path, **query, limit=_PAGE)
         items: list[Json] = page["items"]
         while page["next"] is not None:
@@ -71,17 +63,13 @@ class Api:
         return items
 
     async def feed(self, after: str | None = None, wait: float = 0) -> tuple[list[Json], str]:
-        """
-        A piece of the feed, and where it goes on.
-        """
+        """A piece of the feed, and where it goes on."""
         start = {} if after is None else {"after": after}
         page = await self.get("events", **start, limit=_PAGE, wait=str(wait))
         return page["items"], page["next"]
 
     async def post(self, *path: str, body: Mapping[str, Any], key: str | None = None) -> tuple[int, Json]:
-        """
-        The status and the answer to something that is to be done.
-        """
+        """The status and the answer to something that is to be done."""
         return await self.ask("POST", *path, body=body, key=key)
 
     async def ask(
@@ -92,9 +80,7 @@ class Api:
         body: Mapping[str, Any] | None = None,
         key: str | None = None,
     ) -> tuple[int, Json]:
-        """
-        The status and the answer, however often it must be asked for.
-        """
+        """The status and the answer, however often it must be asked for."""
         url = self.root.child("v1", *path).replace(query=tuple((query or {}).items()))
         headers = Headers({"Authorization": [f"Bearer {self.token}"]})
         if key is not None:
@@ -126,9 +112,7 @@ class Api:
 
 
 def _object(body: bytes) -> Json:
-    """
-    The object in an answer; none if it is no JSON, and then the status says why.
-    """
+    """The object in an answer; none if it is no JSON, and then the status says why."""
     try:
         answer = json.loads(body)
     except ValueError:

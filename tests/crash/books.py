@@ -1,6 +1,4 @@
-"""
-The books: what the server shows when everything has settled, and what its own checks find.
-"""
+"""The books: what the server shows when everything has settled, and what its own checks find."""
 
 import json
 import re
@@ -21,24 +19,18 @@ _TRACEBACK = re.compile(r"^.*Traceback \(most recent call last\).*(?:\n(?!\d{4}-
 
 @define(eq=False)
 class Books:
-    """
-    Reads them.
-    """
+    """Reads them."""
 
     setting: Premises
     reactor: Any
     api: Api
 
     async def commands(self) -> list[Json]:
-        """
-        All commands.
-        """
+        """All commands."""
         return await self.api.all("commands")
 
     async def feed(self) -> list[Json]:
-        """
-        The whole feed.
-        """
+        """The whole feed."""
         items, after = await self.api.feed()
         page = items
         while page:
@@ -47,16 +39,12 @@ class Books:
         return items
 
     async def live_flaws(self) -> list[Json]:
-        """
-        What the running server finds wrong with what it keeps.
-        """
+        """What the running server finds wrong with what it keeps."""
         flaws: list[Json] = (await self.api.get("fsck"))["items"]
         return flaws
 
     async def offline_flaws(self) -> list[Json]:
-        """
-        What is found wrong with the database of a server that does not run.
-        """
+        """What is found wrong with the database of a server that does not run."""
         command = ["-m", "pushd.fsck", str(self.setting.database)]
         out, err, code = await getProcessOutputAndValue(
             sys.executable, command, env=environment(), path=str(HOME), reactor=self.reactor
@@ -65,8 +53,6 @@ class Books:
         return flaws if (code, err) == (int(bool(flaws)), b"") else [*flaws, {"what": err.decode(), "command": None}]
 
     def accidents(self) -> Iterator[str]:
-        """
-        Every traceback in the server's log.
-        """
+        """Every traceback in the server's log."""
         for found in _TRACEBACK.finditer(self.setting.log.read_text("utf-8", "replace")):
             yield found.group()

@@ -1,6 +1,4 @@
-"""
-One run: start, let everybody loose, kill, let it settle, and read the books.
-"""
+"""One run: start, let everybody loose, kill, let it settle, and read the books."""
 
 from collections.abc import Mapping
 from random import Random
@@ -49,9 +47,7 @@ Counts = Mapping[str, Mapping[Any, int]]
 
 @frozen(kw_only=True)
 class Record:
-    """
-    What a run leaves behind: the evidence, and what happened by the way.
-    """
+    """What a run leaves behind: the evidence, and what happened by the way."""
 
     evidence: Evidence
     happened: Counts
@@ -60,9 +56,7 @@ class Record:
 
 @define(eq=False)
 class Campaign:
-    """
-    Everything that takes part in one run.
-    """
+    """Everything that takes part in one run."""
 
     setting: Setting
     reactor: Any
@@ -78,9 +72,7 @@ class Campaign:
         self._workshop = Workshop(self.setting, self.reactor, self._killer.saw)
 
     async def run(self) -> Record:
-        """
-        All of it; if the server falls by itself, that is the evidence, beside the journals.
-        """
+        """All of it; if the server falls by itself, that is the evidence, beside the journals."""
         try:
             evidence = await self._take_place()
         except Fallen as fall:
@@ -113,9 +105,7 @@ class Campaign:
         return await self._read(Books(self.setting, self.reactor, api), followed)
 
     async def _storm(self, api: Api) -> list[Json]:
-        """
-        Kill the server under the operator's hands; what the operator read of the feed meanwhile.
-        """
+        """Kill the server under the operator's hands; what the operator read of the feed meanwhile."""
         operator = await self._operator(api)
         operator.begin(max(FEWEST_SENDERS, self.setting.devices // DEVICES_PER_SENDER))
         now = self.reactor.seconds()
@@ -128,9 +118,7 @@ class Campaign:
         return operator.followed
 
     async def _operator(self, api: Api) -> Operator:
-        """
-        The operator, once every device is known.
-        """
+        """The operator, once every device is known."""
         while len(devices := await api.all("devices")) < self.setting.devices:
             await deferLater(self.reactor, _LOOK_AGAIN)
         journal = Journal(clock=self.reactor, path=self.setting.operators_journal)
@@ -146,9 +134,7 @@ class Campaign:
         )
 
     async def _settle(self, api: Api) -> None:
-        """
-        Let devices behave, and return when nothing happens any more.
-        """
+        """Let devices behave, and return when nothing happens any more."""
         self._workshop.calm()
         since, before = self.reactor.seconds(), None
         until = self._began + self.setting.seconds + _OVERTIME

@@ -1,6 +1,4 @@
-"""
-The console of a proof: what it tells stands there line by line, and of the log only errors.
-"""
+"""The console of a proof: what it tells stands there line by line, and of the log only errors."""
 
 import sys
 from collections.abc import Callable, Coroutine
@@ -18,17 +16,13 @@ from twisted.logger import (
 
 
 def say(line: str) -> None:
-    """
-    Tell a line at once.
-    """
+    """Tell a line at once."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
 def perform(proof: Callable[[Any], Coroutine[Deferred[Any], Any, None]]) -> None:
-    """
-    Run a proof on the reactor that it is given, and end the program with it.
-    """
+    """Run a proof on the reactor that it is given, and end the program with it."""
     errors = LogLevelFilterPredicate(defaultLogLevel=LogLevel.error)
     observer = FilteringLogObserver(textFileLogObserver(sys.stderr), [errors])
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)

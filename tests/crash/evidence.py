@@ -1,6 +1,4 @@
-"""
-The evidence: what devices and the operator wrote down, and what the server says, put together order by order.
-"""
+"""The evidence: what devices and the operator wrote down, and what the server says, put together order by order."""
 
 import json
 from collections import defaultdict
@@ -16,9 +14,7 @@ from tests.crash.api import Json
 
 @frozen(kw_only=True)
 class Evidence:
-    """
-    All that is known when a run is over, as it was written and read.
-    """
+    """All that is known when a run is over, as it was written and read."""
 
     operator: Sequence[Json]
     """Lines of the operator's journal."""
@@ -39,9 +35,7 @@ class Evidence:
 
 @frozen(kw_only=True)
 class Case:
-    """
-    One order, and everything that is known about it.
-    """
+    """One order, and everything that is known about it."""
 
     order: Json
     """The line in which the operator says what it sends."""
@@ -57,15 +51,11 @@ class Case:
 
     @property
     def mark(self) -> str:
-        """
-        The order's mark.
-        """
+        """The order's mark."""
         return str(self.order["mark"])
 
     def story(self) -> list[str]:
-        """
-        Everything about it, in order of time, and how the server shows it now.
-        """
+        """Everything about it, in order of time, and how the server shows it now."""
         written = chain([self.order], self.accepted, self.refusals, self.cancels, self.runs, self.reports)
         lines = [(from_rfc3339(line["time"]), f"journal  {json.dumps(line)}") for line in written]
         lines += [(from_rfc3339(event["at"]), f"feed     {json.dumps(event)}") for event in self.events]
@@ -75,9 +65,7 @@ class Case:
 
 @frozen(kw_only=True)
 class Dossier:
-    """
-    All cases, and what belongs to none.
-    """
+    """All cases, and what belongs to none."""
 
     evidence: Evidence
     cases: Sequence[Case]
@@ -86,16 +74,12 @@ class Dossier:
 
 
 def read_journal(path: Path) -> list[Json]:
-    """
-    The lines of a journal; none if it was never begun.
-    """
+    """The lines of a journal; none if it was never begun."""
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
 
 
 def open_dossier(evidence: Evidence) -> Dossier:
-    """
-    Put together what belongs together.
-    """
+    """Put together what belongs together."""
     written = _by(evidence.operator, "did")
     sends = {line["mark"]: line for line in written["sends"]}
     commands = {command["idempotency_key"]: command for command in evidence.commands}
@@ -130,9 +114,7 @@ def _by(lines: Iterable[Json], name: str) -> _Lines:
 
 
 def _owners(written: _Lines, commands: Iterable[Json]) -> dict[str, tuple[str, str]]:
-    """
-    The mark, and the part, that a device means by what it writes down: a query string, or a command's id.
-    """
+    """The mark, and the part, that a device means by what it writes down: a query string, or a command's id."""
     owners = {part: (order["mark"], part) for order in written["sends"] for part in order["parts"]}
     ids = {command["id"]: command["idempotency_key"] for command in commands}
     ids |= {line["command"]: line["mark"] for line in written["accepted"]}
@@ -140,9 +122,7 @@ def _owners(written: _Lines, commands: Iterable[Json]) -> dict[str, tuple[str, s
 
 
 def _deeds(evidence: Evidence, owners: Mapping[str, tuple[str, str]]) -> tuple[_Lines, _Lines, list[Json]]:
-    """
-    What devices ran, and what they reported, by mark; and what they ran that has none.
-    """
+    """What devices ran, and what they reported, by mark; and what they ran that has none."""
     runs, reports, strays = defaultdict(list), defaultdict(list), []
     tasks: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for line in evidence.devices:

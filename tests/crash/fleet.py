@@ -1,6 +1,4 @@
-"""
-The fleet: simulated devices of both dialects, with all their faults, and their journal.
-"""
+"""The fleet: simulated devices of both dialects, with all their faults, and their journal."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -58,39 +56,27 @@ _OCCASIONS = {"ran": Occasion.HANDED, "reported": Occasion.REPORTED}
 
 @define(eq=False, kw_only=True)
 class WatchedJournal(Journal):
-    """
-    A journal that somebody looks into as it is written.
-    """
+    """A journal that somebody looks into as it is written."""
 
     saw: Callable[[Occasion], None]
 
     def record(self, device: str, did: str, **facts: object) -> None:
-        """
-        See :meth:`Journal.record`.
-        """
         super().record(device, did, **facts)
         self.saw(_OCCASIONS[did])
 
     def note(self, device: str, did: str, **facts: object) -> None:
-        """
-        See :meth:`Journal.note`: only what devices do with orders is evidence here.
-        """
+        """See :meth:`Journal.note`: only what devices do with orders is evidence here."""
         if did in _OCCASIONS:
             super().note(device, did, **facts)
 
 
 @frozen(kw_only=True)
 class CountedFaults(Faults):
-    """
-    Faults that are counted.
-    """
+    """Faults that are counted."""
 
     struck: Counter[Fault]
 
     def strikes(self, fault: Fault) -> bool:
-        """
-        See :meth:`Faults.strikes`.
-        """
         strikes = super().strikes(fault)
         self.struck[fault] += strikes
         return strikes
@@ -98,9 +84,7 @@ class CountedFaults(Faults):
 
 @define(eq=False)
 class Workshop:
-    """
-    Makes the devices, and has them behave when it is time.
-    """
+    """Makes the devices, and has them behave when it is time."""
 
     setting: Setting
     reactor: Any
@@ -109,9 +93,7 @@ class Workshop:
     _odds: dict[Fault, float] = field(factory=ODDS.copy, init=False)
 
     def fleet(self) -> Fleet:
-        """
-        All devices, half of them of each dialect.
-        """
+        """All devices, half of them of each dialect."""
         root = DecodedURL.from_text(f"http://{HOST}:{self.setting.devices_port}")
         pool = HTTPConnectionPool(self.reactor)
         pool.maxPersistentPerHost = 2 * self.setting.devices
@@ -121,9 +103,7 @@ class Workshop:
         return Fleet(devices=devices, journal=journal, clock=self.reactor)
 
     def calm(self) -> None:
-        """
-        No fault strikes any more.
-        """
+        """No fault strikes any more."""
         self._odds.clear()  # which all devices share
 
     def _devices(self, line: Line, journal: Journal) -> Iterator[Device]:

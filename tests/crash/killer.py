@@ -1,6 +1,4 @@
-"""
-The killer: chooses the moments at which the server dies.
-"""
+"""The killer: chooses the moments at which the server dies."""
 
 from collections import Counter
 from enum import StrEnum
@@ -25,9 +23,7 @@ _LONGEST_WAIT = 2.0
 
 
 class Occasion(StrEnum):
-    """
-    A moment at which losing something would be noticed.
-    """
+    """A moment at which losing something would be noticed."""
 
     ANY = "at any moment"
     STARTING = "while it started"
@@ -41,9 +37,7 @@ _AWAITED = (Occasion.ACCEPTED, Occasion.HANDED, Occasion.REPORTED)
 
 @define(eq=False)
 class Killer:
-    """
-    Kills the server and starts it again, as often as there is time for.
-    """
+    """Kills the server and starts it again, as often as there is time for."""
 
     server: Server
     clock: IReactorTime
@@ -55,17 +49,15 @@ class Killer:
     _seen: Deferred[Occasion] | None = field(default=None, init=False)
 
     def saw(self, occasion: Occasion) -> None:
-        """
-        Told by whoever sees it, in that very call: if it is the awaited one, the server dies before this returns.
+        """Told by whoever sees it, in that very call: if it is the awaited one, the server dies before this
+        returns.
         """
         if occasion is self._awaited and self._seen is not None:
             self.server.kill()
             self._tell(occasion)
 
     async def rage(self, kills: int, until: float) -> None:
-        """
-        Kill so many times, or until that moment; the server runs in the end.
-        """
+        """Kill so many times, or until that moment; the server runs in the end."""
         for number in range(kills):
             if number % KILLS_PER_LULL == KILLS_PER_LULL // 2:
                 await self._lull()
@@ -99,9 +91,7 @@ class Killer:
         await deferLater(self.clock, LULL - obstruction)
 
     def _draw(self) -> Occasion:
-        """
-        Each occasion once, in any order, then all over again.
-        """
+        """Each occasion once, in any order, then all over again."""
         if not self._deck:
             self._deck = self.chance.sample(list(Occasion), len(Occasion))
         return self._deck.pop()
@@ -122,7 +112,5 @@ class Killer:
 
 
 def _lulls(kills: int) -> int:
-    """
-    How many lulls there are among so many kills: one halfway through each lot.
-    """
+    """How many lulls there are among so many kills: one halfway through each lot."""
     return (kills + KILLS_PER_LULL // 2 - 1) // KILLS_PER_LULL

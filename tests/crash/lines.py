@@ -1,6 +1,4 @@
-"""
-Lines to the server: connections to this machine, straight.
-"""
+"""Lines to the server: connections to this machine, straight."""
 
 from typing import Any
 
@@ -17,21 +15,14 @@ _CONNECT_WITHIN = 3
 @implementer(IAgentEndpointFactory)
 @define(eq=False)
 class _Straight:
-    """
-    Connects to an address without asking a resolver in a thread, which this many connections would feel.
-    """
+    """Connects to an address without asking a resolver in a thread, which this many connections would feel."""
 
     reactor: Any
 
     def endpointForURI(self, uri: URI) -> TCP4ClientEndpoint:
-        """
-        See :meth:`IAgentEndpointFactory.endpointForURI`.
-        """
         return TCP4ClientEndpoint(self.reactor, uri.host.decode("ascii"), uri.port, timeout=_CONNECT_WITHIN)
 
 
 def lines(reactor: Any, pool: HTTPConnectionPool) -> HTTPClient:
-    """
-    A client whose kept connections are in ``pool``.
-    """
+    """A client whose kept connections are in ``pool``."""
     return HTTPClient(Agent.usingEndpointFactory(reactor, _Straight(reactor), pool))

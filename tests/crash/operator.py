@@ -1,6 +1,4 @@
-"""
-The operator: sends, repeats, cancels and reads the feed, and writes down what it was told before it goes on.
-"""
+"""The operator: sends, repeats, cancels and reads the feed, and writes down what it was told before it goes on."""
 
 from collections.abc import Callable, Coroutine
 from random import Random
@@ -31,9 +29,7 @@ _FOUND = 200
 
 @define(eq=False, kw_only=True)
 class Operator:
-    """
-    Several senders that never tire, and one reader of the feed.
-    """
+    """Several senders that never tire, and one reader of the feed."""
 
     api: Api
     journal: Journal
@@ -49,17 +45,13 @@ class Operator:
     _busy: list[Deferred[None]] = field(factory=list, init=False)
 
     def begin(self, senders: int) -> None:
-        """
-        Send from now on, with so many senders at once.
-        """
+        """Send from now on, with so many senders at once."""
         for _ in range(senders):
             self._do(self._send_on())
         self._do(self._follow())
 
     async def rest(self) -> None:
-        """
-        Send nothing new; return when all that was begun has its answer.
-        """
+        """Send nothing new; return when all that was begun has its answer."""
         self._resting = True
         while self._busy:
             begun, self._busy = self._busy, []
@@ -70,9 +62,7 @@ class Operator:
         self.journal.close()
 
     def give_up(self) -> None:
-        """
-        Leave everything as it is: nobody will answer.
-        """
+        """Leave everything as it is: nobody will answer."""
         for work in self._busy:
             work.addErrback(lambda _: None).cancel()
 
@@ -97,9 +87,7 @@ class Operator:
             await self._offer(order)
 
     async def _offer(self, order: Order) -> str | None:
-        """
-        Send, always with the same key; the id of the command if it was accepted.
-        """
+        """Send, always with the same key; the id of the command if it was accepted."""
         status, answer = await self.api.post("devices", order.device, "commands", body=order.draft, key=order.mark)
         if status not in (_CREATED, _FOUND):
             self._note(order, "refused", status=status, answer=answer)

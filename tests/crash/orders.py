@@ -1,6 +1,4 @@
-"""
-The orders: what the operator sends, made by dice, each with a mark by which it is known wherever it turns up.
-"""
+"""The orders: what the operator sends, made by dice, each with a mark by which it is known wherever it turns up."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
@@ -23,9 +21,7 @@ _DOOR = {"actions": [{"action": "door", "parameters": "door=1"}]}
 
 @frozen(kw_only=True)
 class Order:
-    """
-    A command before it is sent; ``fails`` is what its device will say of it, should it ever run.
-    """
+    """A command before it is sent; ``fails`` is what its device will say of it, should it ever run."""
 
     mark: str
     device: str
@@ -38,9 +34,7 @@ class Order:
 
 @define(eq=False)
 class OrderBook:
-    """
-    Writes orders; ``now`` gives seconds since the epoch.
-    """
+    """Writes orders; ``now`` gives seconds since the epoch."""
 
     devices: Sequence[str]
     chance: Random
@@ -48,9 +42,7 @@ class OrderBook:
     _numbers: Iterator[int] = field(factory=lambda: count(1), init=False)
 
     def next(self) -> Order:
-        """
-        One more order.
-        """
+        """One more order."""
         mark, device = f"o{next(self._numbers):05d}", self.chance.choice(self.devices)
         fails = self._is(0.1)
         make = self._transaction if device.startswith(f"{CONTROLID}:") else self._message

@@ -1,5 +1,4 @@
-"""
-Planted bugs: the real server, broken in one way, to show that the harness can find it.
+"""Planted bugs: the real server, broken in one way, to show that the harness can find it.
 
 ``python -m tests.crash.planted BUG <what twistd takes>``. The server itself knows nothing of this.
 """
@@ -24,9 +23,7 @@ _UNDO = Statement("undo a rehearsal", "ROLLBACK TO rehearsal")
 
 
 def _hasty(hurried: Callable[..., Any]) -> None:
-    """
-    Answer one verb with what it would do, and do it a moment later.
-    """
+    """Answer one verb with what it would do, and do it a moment later."""
     write = Bound._write
 
     def rehearse(tx: ITransaction, *args: Any) -> Any:
@@ -48,16 +45,12 @@ def _hasty(hurried: Callable[..., Any]) -> None:
 
 
 def _requeueing() -> None:
-    """
-    Queue a command again when its lease lapses, whether its sender allowed that or not.
-    """
+    """Queue a command again when its lease lapses, whether its sender allowed that or not."""
     lifecycle_guards.LAPSE = _without(lifecycle_guards.LAPSE, "delivery = 'at_least_once' AND ")
 
 
 def _unhurried() -> None:
-    """
-    Send a command though its time to live is over.
-    """
+    """Send a command though its time to live is over."""
     lifecycle_guards.SEND = _without(lifecycle_guards.SEND, "expires_at > :now", "TRUE")
     enqueue_claim._CANDIDATES = _without(enqueue_claim._CANDIDATES, "+expires_at > :now", "TRUE")
 

@@ -1,6 +1,4 @@
-"""
-The promises, and how each is checked against what was written down.
-"""
+"""The promises, and how each is checked against what was written down."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,9 +10,8 @@ from pushd.model.timestamps import from_rfc3339
 from tests.crash.evidence import Case, Dossier
 
 TOLERANCE = 5000
-"""
-Milliseconds that may lie between a claim and its arrival at the device: a slow reader's two seconds, and whatever the
-machine has to do beside.
+"""Milliseconds that may lie between a claim and its arrival at the device: a slow reader's two seconds, and whatever
+the machine has to do beside.
 """
 
 _ENDED = ("succeeded", "failed", "expired", "cancelled", "unknown")
@@ -26,9 +23,7 @@ _CONFLICT = 409
 
 @frozen(kw_only=True)
 class Breach:
-    """
-    A promise that was not kept, and to whom; without a case it was to all.
-    """
+    """A promise that was not kept, and to whom; without a case it was to all."""
 
     promise: str
     how: str
@@ -165,9 +160,7 @@ PROMISES = (*dict.fromkeys(promise for promise, _ in (*_OF_EACH, *_OF_ALL)), _NO
 
 
 def judge(dossier: Dossier) -> list[Breach]:
-    """
-    Every promise that was not kept.
-    """
+    """Every promise that was not kept."""
     return [*_of_all(dossier), *_of_each(dossier), *_flaws(dossier)]
 
 

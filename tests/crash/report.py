@@ -1,6 +1,4 @@
-"""
-The report: the counts of a run as a table, what was broken with its whole story, and one line that sums it up.
-"""
+"""The report: the counts of a run as a table, what was broken with its whole story, and one line that sums it up."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -16,9 +14,7 @@ STORIES = 2
 
 
 def tell(setting: Setting, record: Record, dossier: Dossier, breaches: list[Breach]) -> Iterator[str]:
-    """
-    The lines of the report.
-    """
+    """The lines of the report."""
     yield from _table({**record.happened, **dict(_counts(dossier))})
     yield ""
     broken = Counter(breach.promise for breach in breaches)

@@ -1,6 +1,4 @@
-"""
-The server: a process of its own that is started, killed and started again on the same data.
-"""
+"""The server: a process of its own that is started, killed and started again on the same data."""
 
 import os
 import sqlite3
@@ -37,51 +35,35 @@ _LAST_WORDS = 2000
 
 
 class Fallen(Exception):
-    """
-    The server ended by itself, or did not come up.
-    """
+    """The server ended by itself, or did not come up."""
 
 
 class Premises(Protocol):
-    """
-    Where a server lives, and how it is started.
-    """
+    """Where a server lives, and how it is started."""
 
     @property
     def data_dir(self) -> Path:
-        """
-        Its own directory, the same at each of its starts.
-        """
+        """Its own directory, the same at each of its starts."""
 
     @property
     def database(self) -> Path:
-        """
-        Where it keeps everything.
-        """
+        """Where it keeps everything."""
 
     @property
     def log(self) -> Path:
-        """
-        What it says, at all of its starts.
-        """
+        """What it says, at all of its starts."""
 
     @property
     def admin_port(self) -> int:
-        """
-        The port that operators call.
-        """
+        """The port that operators call."""
 
     def server(self) -> list[str]:
-        """
-        The command that starts it.
-        """
+        """The command that starts it."""
 
 
 @define(eq=False)
 class Process(ProcessProtocol):
-    """
-    One life of a program.
-    """
+    """One life of a program."""
 
     began: float
     ended: Deferred[int | None] = field(factory=Deferred, init=False)
@@ -90,25 +72,19 @@ class Process(ProcessProtocol):
     """Whether we sent it a signal; if not, and it ended, it fell by itself."""
 
     def signal(self, name: str) -> None:
-        """
-        Send the process a signal, unless it is gone.
-        """
+        """Send the process a signal, unless it is gone."""
         self.doomed = self.doomed or not self.ended.called
         with suppress(ProcessExitedAlready):
             self.transport.signalProcess(name)  # type: ignore[union-attr]
 
     def processEnded(self, reason: Failure) -> None:
-        """
-        The process is gone.
-        """
+        """The process is gone."""
         ending: Any = reason.value
         self.ended.callback(ending.exitCode)
 
 
 def spawn(reactor: Any, command: Sequence[str], log: Path) -> Process:
-    """
-    Start a program that finds this pushd, and appends what it says to a file.
-    """
+    """Start a program that finds this pushd, and appends what it says to a file."""
     process = Process(reactor.seconds())
     with log.open("ab") as said, Path(os.devnull).open("rb") as nothing:
         streams = {0: nothing.fileno(), 1: said.fileno(), 2: said.fileno()}
@@ -118,9 +94,7 @@ def spawn(reactor: Any, command: Sequence[str], log: Path) -> Process:
 
 @define(eq=False)
 class Server:
-    """
-    Starts it, kills it, and knows when it is ready.
-    """
+    """Starts it, kills it, and knows when it is ready."""
 
     setting: Premises
     reactor: Any
@@ -134,21 +108,16 @@ class Server:
         self.reactor.addSystemEventTrigger("before", "shutdown", self.kill)
 
     def start(self) -> None:
-        """
-        Begin another life.
-        """
+        """Begin another life."""
         self._process = spawn(self.reactor, self.setting.server(), self.setting.log)
 
     def kill(self) -> None:
-        """
-        End this life at this very instant: ``kill -9``.
-        """
+        """End this life at this very instant: ``kill -9``."""
         if self._process is not None:
             self._process.signal("KILL")
 
     async def end(self) -> None:
-        """
-        Kill it, and return when it is gone.
+        """Kill it, and return when it is gone.
 
         :raises Fallen: if it fell by itself.
         """
@@ -157,17 +126,14 @@ class Server:
         await process.ended
 
     async def obstruct(self, seconds: float) -> None:
-        """
-        Let nothing be written for so long, as another program does that holds the database.
-        """
+        """Let nothing be written for so long, as another program does that holds the database."""
         with closing(sqlite3.connect(self.setting.database, isolation_level=None)) as other:
             with suppress(sqlite3.OperationalError):  # it is busy with its own
                 other.execute("BEGIN IMMEDIATE")
             await deferLater(self.reactor, seconds)
 
     async def stop(self) -> None:
-        """
-        Ask it to stop, and return when it has.
+        """Ask it to stop, and return when it has.
 
         :raises Fallen: if it does not, or says that something went wrong.
         """
@@ -181,8 +147,7 @@ class Server:
             raise Fallen(f"The server was asked to stop, and ended with {code}.\n{self._last_words()}")
 
     async def up(self) -> None:
-        """
-        Return when it is ready.
+        """Return when it is ready.
 
         :raises Fallen: if it does not come up.
         """
@@ -193,8 +158,7 @@ class Server:
         self.startups.append(self.reactor.seconds() - self.check().began)
 
     def check(self) -> Process:
-        """
-        Its present life.
+        """Its present life.
 
         :raises Fallen: if it ended, and nobody killed it.
         """
@@ -204,16 +168,12 @@ class Server:
         return self._process
 
     def token(self) -> str:
-        """
-        The admin's token.
-        """
+        """The admin's token."""
         return (self.setting.data_dir / "admin.token").read_text("ascii").strip()
 
     @property
     def startup(self) -> float:
-        """
-        Seconds that it takes to be ready.
-        """
+        """Seconds that it takes to be ready."""
         return fmean(self.startups) if self.startups else 0.0
 
     async def _is_ready(self) -> bool:

@@ -1,6 +1,4 @@
-"""
-The setting of a run: where it takes place, with how many, for how long, and how the server is started.
-"""
+"""The setting of a run: where it takes place, with how many, for how long, and how the server is started."""
 
 import os
 import random
@@ -30,17 +28,14 @@ _LEAST_STORM = 0.4
 """Part of a run that is for the kills, however short it is."""
 
 _PORTS = range(20_000, 32_000)
-"""
-Below those that the system gives to connections: while the server is down, devices that connect to its port from that
-very port would reach themselves, and keep it from coming back.
+"""Below those that the system gives to connections: while the server is down, devices that connect to its port from
+that very port would reach themselves, and keep it from coming back.
 """
 
 
 @frozen(kw_only=True)
 class Setting:
-    """
-    Everything that was decided before the run begins.
-    """
+    """Everything that was decided before the run begins."""
 
     place: Path
     seed: int
@@ -53,49 +48,35 @@ class Setting:
 
     @property
     def data_dir(self) -> Path:
-        """
-        The server's own directory, the same at each of its starts.
-        """
+        """The server's own directory, the same at each of its starts."""
         return self.place / "data"
 
     @property
     def database(self) -> Path:
-        """
-        Where the server keeps everything.
-        """
+        """Where the server keeps everything."""
         return self.data_dir / "pushd.sqlite"
 
     @property
     def log(self) -> Path:
-        """
-        What the server says, at all of its starts.
-        """
+        """What the server says, at all of its starts."""
         return self.place / "server.log"
 
     @property
     def operators_journal(self) -> Path:
-        """
-        What the operator sent, and what it was told.
-        """
+        """What the operator sent, and what it was told."""
         return self.place / "operator.jsonl"
 
     @property
     def devices_journal(self) -> Path:
-        """
-        What the devices ran, and what they reported and got a 200 for.
-        """
+        """What the devices ran, and what they reported and got a 200 for."""
         return self.place / "devices.jsonl"
 
     def storm(self, elapsed: float) -> float:
-        """
-        For how many seconds to kill the server, when so many have passed before the first kill.
-        """
+        """For how many seconds to kill the server, when so many have passed before the first kill."""
         return max(self.seconds - SETTLING - elapsed, self.seconds * _LEAST_STORM)
 
     def server(self) -> list[str]:
-        """
-        The command that starts the server.
-        """
+        """The command that starts the server."""
         return [
             *self._program(),
             "--nodaemon",
@@ -117,17 +98,13 @@ class Setting:
 
 
 def environment() -> dict[str, str]:
-    """
-    Ours, in which other programs find the same pushd as we are.
-    """
+    """Ours, in which other programs find the same pushd as we are."""
     paths = [str(HOME), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def free_ports(count: int) -> list[int]:
-    """
-    Ports that nobody listens at.
-    """
+    """Ports that nobody listens at."""
     chance = random.SystemRandom()  # a run beside this one may have the same seed
     ports: set[int] = set()
     while len(ports) < count:

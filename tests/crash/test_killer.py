@@ -1,6 +1,4 @@
-"""
-The killer.
-"""
+"""The killer."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +16,7 @@ from tests.crash.server import Fallen, Server
 
 @define(eq=False)
 class Victim:
-    """
-    A server that is always ready, and counts its lives.
-    """
+    """A server that is always ready, and counts its lives."""
 
     startup: float = 1.0
     lives: int = 1
@@ -29,47 +25,28 @@ class Victim:
     ups: list[Deferred[None]] = field(factory=list)
 
     def start(self) -> None:
-        """
-        See :meth:`Server.start`.
-        """
         self.lives, self.alive = self.lives + 1, True
 
     def kill(self) -> None:
-        """
-        See :meth:`Server.kill`.
-        """
         self.alive = False
 
     async def up(self) -> None:
-        """
-        See :meth:`Server.up`.
-        """
         self.check()
 
     def check(self) -> None:
-        """
-        See :meth:`Server.check`.
-        """
         if self.fallen:
             raise Fallen
 
     async def obstruct(self, seconds: float) -> None:
-        """
-        See :meth:`Server.obstruct`.
-        """
+        """See :meth:`Server.obstruct`."""
 
     async def end(self) -> None:
-        """
-        See :meth:`Server.end`.
-        """
         self.kill()
 
 
 @contextmanager
 def raging(clock: Clock, kills: int, seconds: float, victim: Victim) -> Iterator[tuple[Killer, list[Any]]]:
-    """
-    A killer at work, and what became of it.
-    """
+    """A killer at work, and what became of it."""
     killer = Killer(cast(Server, victim), clock, dice(1, "killer"))
     ended: list[Any] = []
     rage = Deferred.fromCoroutine(killer.rage(kills, clock.seconds() + seconds))
@@ -79,17 +56,13 @@ def raging(clock: Clock, kills: int, seconds: float, victim: Victim) -> Iterator
 
 
 def pass_time(clock: Clock, seconds: float) -> None:
-    """
-    Let time pass in small steps.
-    """
+    """Let time pass in small steps."""
     for _ in range(round(seconds / 0.05)):
         clock.advance(0.05)
 
 
 def test_all_kills(clock: Clock) -> None:
-    """
-    If there is time, the server is killed as often as was asked, on every occasion, and runs in the end.
-    """
+    """If there is time, the server is killed as often as was asked, on every occasion, and runs in the end."""
     victim = Victim()
     with raging(clock, 10, 60, victim) as (killer, ended):
         for _ in range(2400):
@@ -102,9 +75,7 @@ def test_all_kills(clock: Clock) -> None:
 
 
 def test_nothing_happens(clock: Clock) -> None:
-    """
-    An occasion that does not come is not waited for.
-    """
+    """An occasion that does not come is not waited for."""
     victim = Victim()
     with raging(clock, 5, 30, victim) as (killer, ended):
         pass_time(clock, 60)
@@ -113,9 +84,7 @@ def test_nothing_happens(clock: Clock) -> None:
 
 
 def test_no_time(clock: Clock) -> None:
-    """
-    When the time is over, the server is killed no more.
-    """
+    """When the time is over, the server is killed no more."""
     with raging(clock, 10_000, 5, Victim()) as (killer, ended):
         pass_time(clock, 10)
         assert ended == [None]
@@ -123,9 +92,7 @@ def test_no_time(clock: Clock) -> None:
 
 
 def test_at_once(clock: Clock) -> None:
-    """
-    Whoever sees what the killer waits for, and goes on, goes on after the server's death.
-    """
+    """Whoever sees what the killer waits for, and goes on, goes on after the server's death."""
     victim = Victim()
     with raging(clock, 5, 60, victim) as (killer, _):
         for _ in range(1200):
@@ -141,9 +108,7 @@ def test_at_once(clock: Clock) -> None:
 
 
 def test_fallen(clock: Clock) -> None:
-    """
-    A server that falls by itself ends the rage.
-    """
+    """A server that falls by itself ends the rage."""
     victim = Victim()
     with raging(clock, 5, 60, victim) as (_, ended):
         victim.fallen = True

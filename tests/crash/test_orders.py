@@ -1,6 +1,4 @@
-"""
-The orders of the operator.
-"""
+"""The orders of the operator."""
 
 from itertools import islice
 
@@ -13,26 +11,20 @@ DEVICES = ("controlid:7", "servereye:c1")
 
 
 def orders(seed: int, count: int = 400) -> list[Order]:
-    """
-    So many orders.
-    """
+    """So many orders."""
     book = OrderBook(DEVICES, dice(seed, "orders"), lambda: 1_767_225_600.0)
     return list(islice(iter(book.next, None), count))
 
 
 def test_server_would_take_them() -> None:
-    """
-    What is ordered is what a dialect accepts, whatever the dice say.
-    """
+    """What is ordered is what a dialect accepts, whatever the dice say."""
     for order in orders(1):
         dialect = CONTROL_ID if order.device.startswith("controlid:") else SERVER_EYE
         dialect.check(order.draft["payload"])
 
 
 def test_variety() -> None:
-    """
-    Both dialects, both classes of delivery, failures and batches all occur.
-    """
+    """Both dialects, both classes of delivery, failures and batches all occur."""
     made = orders(2)
     assert {order.device for order in made} == set(DEVICES)
     assert {order.draft["delivery"] for order in made} == {"at_most_once", "at_least_once"}
@@ -42,16 +34,12 @@ def test_variety() -> None:
 
 
 def test_marks_are_told_apart() -> None:
-    """
-    No two orders, and no two commands of a batch, have the same mark.
-    """
+    """No two orders, and no two commands of a batch, have the same mark."""
     parts = [part for order in orders(3) for part in order.parts]
     assert len(set(parts)) == len(parts)
 
 
 def test_seed() -> None:
-    """
-    The same seed orders the same.
-    """
+    """The same seed orders the same."""
     assert orders(4) == orders(4)
     assert orders(4) != orders(5)

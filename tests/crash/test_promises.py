@@ -1,6 +1,4 @@
-"""
-The judge: each promise is kept in one story, and broken in another that differs from it in one thing.
-"""
+"""The judge: each promise is kept in one story, and broken in another that differs from it in one thing."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -36,16 +34,12 @@ COMMAND: Json = {
 
 
 def at(second: float, line: Mapping[str, Any]) -> Json:
-    """
-    A line of a journal.
-    """
+    """A line of a journal."""
     return {"time": f"2026-01-01T00:00:{second:06.3f}+00:00", "device": READER, **line}
 
 
 def event(second: float, kind: str, **data: str) -> Json:
-    """
-    An entry of the feed.
-    """
+    """An entry of the feed."""
     return {"type": kind, "at": f"2026-01-01T00:00:{second:06.3f}Z", "command": ID, "data": data}
 
 
@@ -64,24 +58,18 @@ GOOD = Evidence(
 
 
 def broken(evidence: Evidence) -> set[str]:
-    """
-    The promises that were not kept.
-    """
+    """The promises that were not kept."""
     return {breach.promise for breach in judge(open_dossier(evidence))}
 
 
 def cancelled(**told: object) -> Evidence:
-    """
-    The good story, in which the operator also cancelled.
-    """
+    """The good story, in which the operator also cancelled."""
     line = at(4, {"did": "cancels", "mark": MARK, "status": 200, "state": "succeeded", "attempts": 1, **told})
     return evolve(GOOD, operator=[*GOOD.operator, line])
 
 
 def command(**fields: object) -> Evidence:
-    """
-    The good story, with another command in the end.
-    """
+    """The good story, with another command in the end."""
     return evolve(GOOD, commands=[COMMAND | fields])
 
 
@@ -124,40 +112,30 @@ BAD: list[tuple[str, Evidence]] = [
 
 
 def test_kept() -> None:
-    """
-    A command that was sent, run once, reported and settled breaks no promise.
-    """
+    """A command that was sent, run once, reported and settled breaks no promise."""
     assert judge(open_dossier(GOOD)) == []
     assert broken(cancelled(status=409, state=None, attempts=None)) == set()
 
 
 @pytest.mark.parametrize(("promise", "evidence"), BAD)
 def test_broken(promise: str, evidence: Evidence) -> None:
-    """
-    A story that breaks a promise is found to.
-    """
+    """A story that breaks a promise is found to."""
     assert promise in broken(evidence)
 
 
 def test_each_can_be_broken() -> None:
-    """
-    There is no promise that no story breaks.
-    """
+    """There is no promise that no story breaks."""
     assert {promise for promise, _ in BAD} == set(PROMISES)
 
 
 def test_lease_that_was_taken_back() -> None:
-    """
-    A command that was taken back from a connection that had gone may be sent once more.
-    """
+    """A command that was taken back from a connection that had gone may be sent once more."""
     again = [event(1.5, "command.queued", reason="unsent"), event(1.7, "command.sent")]
     assert broken(evolve(GOOD, feed=[*GOOD.feed, *again])) == set()
 
 
 def test_repeats_that_are_allowed() -> None:
-    """
-    A command that may run at least once may run as often as it was sent.
-    """
+    """A command that may run at least once may run as often as it was sent."""
     orders = [at(0, ORDER | {"delivery": "at_least_once"}), ACCEPTED]
     twice = evolve(GOOD, operator=orders, devices=[RAN, RAN, REPORTED], commands=[COMMAND | {"attempts": 2}])
     assert broken(twice) == set()
@@ -165,18 +143,14 @@ def test_repeats_that_are_allowed() -> None:
 
 
 def test_messages_are_known_by_their_id() -> None:
-    """
-    A container writes down the id of a command, and is understood.
-    """
+    """A container writes down the id of a command, and is understood."""
     ran, reported = (at(2, {"did": did, "command": ID}) for did in ("ran", "reported"))
     assert broken(evolve(GOOD, devices=[ran, reported])) == set()
     assert broken(evolve(GOOD, devices=[ran, ran])) >= {"at_most_once runs once at most"}
 
 
 def test_every_command_of_a_batch() -> None:
-    """
-    A batch ran once all of its commands did.
-    """
+    """A batch ran once all of its commands did."""
     order = at(0, ORDER | {"parts": ["o1.1", "o1.2"]})
     runs = [RAN | {"query": part} for part in ("o1.1", "o1.2")]
     assert broken(evolve(GOOD, operator=[order, ACCEPTED], devices=[*runs, REPORTED])) == set()
@@ -186,18 +160,14 @@ def test_every_command_of_a_batch() -> None:
 
 
 def test_books_that_cannot_be_read() -> None:
-    """
-    A server that fell is blamed for that, and not for what nobody could ask it any more.
-    """
+    """A server that fell is blamed for that, and not for what nobody could ask it any more."""
     fallen = evolve(GOOD, commands=[], feed=[], followed=[], accidents=["it fell"], are_books_read=False)
     fallen = evolve(fallen, devices=[at(1, {"did": "ran", "command": "id-3"})])
     assert broken(fallen) == {"the server does not fall"}
 
 
 def test_story() -> None:
-    """
-    A breach comes with everything that was written about its command, in order of time.
-    """
+    """A breach comes with everything that was written about its command, in order of time."""
     (breach,) = judge(open_dossier(command(state="unknown")))
     assert breach.case is not None
     words = ["sends", "accepted", "command.queued", "command.sent", "ran", "reported", '"state": "unknown"']

@@ -1,6 +1,4 @@
-"""
-The crash harness, for a few kills: the server keeps its promises, and one with a planted bug is found out.
-"""
+"""The crash harness, for a few kills: the server keeps its promises, and one with a planted bug is found out."""
 
 import subprocess
 import sys
@@ -17,18 +15,14 @@ _PATIENCE = 100.0
 
 
 def torture(place: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    """
-    Run it.
-    """
+    """Run it."""
     command = [sys.executable, "-m", "tests.crash", "--seconds=10", "--kills=3", "--devices=10", *words]
     told = environment() | {"TMPDIR": str(place)}
     return subprocess.run(command, cwd=HOME, env=told, capture_output=True, text=True, timeout=_PATIENCE, check=False)
 
 
 def test_promises_are_kept(tmp_path: Path) -> None:
-    """
-    A server that is killed three times under ten devices keeps every promise, and nothing is left of the run.
-    """
+    """A server that is killed three times under ten devices keeps every promise, and nothing is left of the run."""
     run = torture(tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stdout.endswith("every promise kept\n")
@@ -36,8 +30,8 @@ def test_promises_are_kept(tmp_path: Path) -> None:
 
 
 def test_planted_bug_is_found(tmp_path: Path) -> None:
-    """
-    A server that sends a command again though its sender did not allow it is convicted, and the evidence is kept.
+    """A server that sends a command again though its sender did not allow it is convicted, and the evidence is
+    kept.
     """
     run = torture(tmp_path, "--plant=lapse-requeues")
     assert run.returncode == 1, run.stdout + run.stderr
@@ -49,24 +43,18 @@ def test_planted_bug_is_found(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("word", ["--plant=none-such", "--seconds=soon", "--kills=0", "--devices=1"])
 def test_bad_option(word: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """
-    What cannot be asked for is refused at once, in words.
-    """
+    """What cannot be asked for is refused at once, in words."""
     with pytest.raises(SystemExit):
         read_options([word])
     assert word.partition("=")[0] in capsys.readouterr().err
 
 
 def test_seed() -> None:
-    """
-    Without a seed, each run has another.
-    """
+    """Without a seed, each run has another."""
     assert read_options([]).seed != read_options([]).seed
     assert read_options(["--seed=7"]).seed == 7
 
 
 def test_bugs_have_names() -> None:
-    """
-    The bugs that answer too early, repeat what must not be and send too late can all be planted.
-    """
+    """The bugs that answer too early, repeat what must not be and send too late can all be planted."""
     assert set(BUGS) >= {"send-before-commit", "result-before-commit", "lapse-requeues", "late-send"}

@@ -1,3 +1,1 @@
-"""
-Tests of the demo.
-"""
+"""Tests of the demo."""

@@ -1,6 +1,4 @@
-"""
-Tests of what the demo shows.
-"""
+"""Tests of what the demo shows."""
 
 from io import StringIO
 from typing import Any
@@ -18,9 +16,7 @@ def _board(*, terminal: bool) -> tuple[Board, StringIO]:
 
 
 def test_without_a_terminal_each_end_is_a_line() -> None:
-    """
-    In a log file there is one line for each command that ended, and nothing that only a terminal understands.
-    """
+    """In a log file there is one line for each command that ended, and nothing that only a terminal understands."""
     board, screen = _board(terminal=False)
     with board.open():
         row = board.add("controlid:1", "load_objects")
@@ -33,9 +29,7 @@ def test_without_a_terminal_each_end_is_a_line() -> None:
 
 
 def test_on_a_terminal_the_table_lives() -> None:
-    """
-    On a terminal the table follows each change, and all commands show once more at the end.
-    """
+    """On a terminal the table follows each change, and all commands show once more at the end."""
     board, screen = _board(terminal=True)
     with board.open():
         row = board.add("controlid:1", "load_objects")
@@ -52,9 +46,7 @@ def test_on_a_terminal_the_table_lives() -> None:
 
 
 def test_live_table_shows_what_is_in_work() -> None:
-    """
-    The live table has one row per device: the command in work goes before those that ended.
-    """
+    """The live table has one row per device: the command in work goes before those that ended."""
     board, screen = _board(terminal=True)
     with board.open():
         board.note(board.add("servereye:a", "long work"), SENT)
@@ -65,18 +57,14 @@ def test_live_table_shows_what_is_in_work() -> None:
 
 
 def test_fault_is_shown() -> None:
-    """
-    A command that did not end as it should shows what is wrong.
-    """
+    """A command that did not end as it should shows what is wrong."""
     board, screen = _board(terminal=False)
     board.settle(board.add("controlid:1", "load_objects"), SUCCEEDED, "no list of users came back")
     assert "✗ no list of users came back" in screen.getvalue()
 
 
 def test_summary_counts() -> None:
-    """
-    The summary says how many commands ended how, how many as expected, and how soon they were on their way.
-    """
+    """The summary says how many commands ended how, how many as expected, and how soon they were on their way."""
     board, _ = _board(terminal=False)
     board.settle(board.add("controlid:1", "a"), SUCCEEDED, None)
     board.settle(board.add("controlid:1", "b"), {**SENT, "sent_at": "2026-01-02T03:04:05.002Z"}, "not ended")
@@ -88,9 +76,7 @@ def test_summary_counts() -> None:
 
 
 def test_summary_of_nothing() -> None:
-    """
-    Without any device there is nothing to count, and nothing unexpected.
-    """
+    """Without any device there is nothing to count, and nothing unexpected."""
     board, _ = _board(terminal=False)
     assert board.summary().endswith("0 as expected, 0 not; on its way after an unknown time")
     assert board.unexpected() == []
@@ -111,7 +97,5 @@ def test_summary_of_nothing() -> None:
     ],
 )
 def test_result_in_short(command: dict[str, Any], short: str) -> None:
-    """
-    The part of a result that tells most is shown, in one line that fits.
-    """
+    """The part of a result that tells most is shown, in one line that fits."""
     assert result_in_short(command) == short

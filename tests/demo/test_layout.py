@@ -1,6 +1,4 @@
-"""
-Tests of where the demo takes place.
-"""
+"""Tests of where the demo takes place."""
 
 import socket
 from contextlib import closing
@@ -18,9 +16,7 @@ SETTING = Setting(
 
 
 def test_server_listens_on_this_machine_only() -> None:
-    """
-    With open admission, both ports are for this machine alone.
-    """
+    """With open admission, both ports are for this machine alone."""
     words = SETTING.server()
     assert words[0] == "pushd"
     assert "--devices=tcp:8080:interface=127.0.0.1" in words
@@ -29,9 +25,7 @@ def test_server_listens_on_this_machine_only() -> None:
 
 
 def test_devices_know_their_server() -> None:
-    """
-    The simulated devices call the port where the server waits for them, as many as were asked for.
-    """
+    """The simulated devices call the port where the server waits for them, as many as were asked for."""
     assert SETTING.simulator() == [
         "pushd-simulate",
         "--server=http://127.0.0.1:8080",
@@ -41,9 +35,7 @@ def test_devices_know_their_server() -> None:
 
 
 def test_farewell_can_be_copied() -> None:
-    """
-    At the end the operator has lines to copy: where the API is, where the token lies, curl and pushctl.
-    """
+    """At the end the operator has lines to copy: where the API is, where the token lies, curl and pushctl."""
     text = SETTING.farewell()
     assert "http://127.0.0.1:8081/v1/" in text
     assert '"Authorization: Bearer $(cat /var/lib/demo/admin.token)"' in text
@@ -51,9 +43,7 @@ def test_farewell_can_be_copied() -> None:
 
 
 def test_taken_port_is_named(tmp_path: Path) -> None:
-    """
-    A port that another program has is named, with the option to choose another, and nothing is started.
-    """
+    """A port that another program has is named, with the option to choose another, and nothing is started."""
     with closing(socket.socket()) as other:
         other.bind((HOST, 0))
         other.listen()
@@ -67,9 +57,7 @@ def test_taken_port_is_named(tmp_path: Path) -> None:
 
 
 def test_any_free_ports_are_two() -> None:
-    """
-    Asked for any free ports, the demo gets two different ones.
-    """
+    """Asked for any free ports, the demo gets two different ones."""
     first, second = free_ports(0, 0)
     assert first != second
     assert min(first, second) > 0

@@ -1,6 +1,4 @@
-"""
-Tests of the demo's other programs.
-"""
+"""Tests of the demo's other programs."""
 
 import os
 from pathlib import Path
@@ -20,9 +18,7 @@ from pushd.pushctl.errors import Unreachable
 
 @define(eq=False)
 class _Transport:
-    """
-    A process that only notes the signals it gets.
-    """
+    """A process that only notes the signals it gets."""
 
     signals: list[str] = field(factory=list)
     gone: bool = False
@@ -35,9 +31,7 @@ class _Transport:
 
 @define(eq=False)
 class _Processes:
-    """
-    Notes what is started instead of starting it.
-    """
+    """Notes what is started instead of starting it."""
 
     children: list[Child] = field(factory=list)
     commands: list[list[str]] = field(factory=list)
@@ -52,17 +46,13 @@ class _Processes:
 
 @pytest.fixture
 def processes() -> _Processes:
-    """
-    Nothing is started yet.
-    """
+    """Nothing is started yet."""
     return _Processes()
 
 
 @pytest.fixture
 def household(processes: _Processes, clock: Clock, tmp_path: Path) -> Household:
-    """
-    A household of two programs.
-    """
+    """A household of two programs."""
     (tmp_path / "server.log").write_text("words of an earlier start\n")
     household = Household(cast(IReactorProcess, processes), clock)
     for name in ("server", "simulator"):
@@ -79,9 +69,7 @@ def _exit(child: Child, code: int | None = 0, signal: int | None = None) -> None
 
 
 def test_programs_find_the_same_pushd(household: Household, processes: _Processes) -> None:
-    """
-    Each program is twistd beside our own Python, without a pid file to quarrel about, and finds our pushd.
-    """
+    """Each program is twistd beside our own Python, without a pid file to quarrel about, and finds our pushd."""
     command = processes.commands[0]
     assert Path(command[0]).name == "twistd"
     assert command[1:] == ["--nodaemon", "--pidfile=", "pushd", "--admission=open"]
@@ -90,9 +78,7 @@ def test_programs_find_the_same_pushd(household: Household, processes: _Processe
 
 
 def test_programs_end_when_asked(household: Household, processes: _Processes) -> None:
-    """
-    The programs are asked to end one after the other, the devices before the server that they sign off from.
-    """
+    """The programs are asked to end one after the other, the devices before the server that they sign off from."""
     server, simulator = processes.children
     ended = household.end()
     assert _signals(processes) == [[], ["TERM"]]
@@ -104,9 +90,7 @@ def test_programs_end_when_asked(household: Household, processes: _Processes) ->
 
 
 def test_program_that_does_not_end_is_forced(household: Household, processes: _Processes, clock: Clock) -> None:
-    """
-    A program that does not end in time is killed, and only that one.
-    """
+    """A program that does not end in time is killed, and only that one."""
     household.end()
     clock.advance(GRACE)
     _exit(processes.children[1], None, 9)
@@ -115,9 +99,7 @@ def test_program_that_does_not_end_is_forced(household: Household, processes: _P
 
 
 def test_program_that_just_ended_is_left_alone(household: Household, processes: _Processes) -> None:
-    """
-    A program that has ended, whether we have heard of it or not, is no trouble.
-    """
+    """A program that has ended, whether we have heard of it or not, is no trouble."""
     server, simulator = processes.children
     simulator.transport.gone = True  # type: ignore[union-attr]
     _exit(server)
@@ -128,9 +110,7 @@ def test_program_that_just_ended_is_left_alone(household: Household, processes: 
 
 
 def test_work_is_done_while_all_programs_run(household: Household) -> None:
-    """
-    Work that is watched over comes to its result.
-    """
+    """Work that is watched over comes to its result."""
     waiting: Deferred[str] = Deferred()
     done: list[str] = []
 
@@ -147,9 +127,7 @@ def test_work_is_done_while_all_programs_run(household: Household) -> None:
 def test_early_end_shows_the_last_words(
     household: Household, processes: _Processes, code: int | None, signal: int | None, words: str, lines: int
 ) -> None:
-    """
-    If a program ends early the work stops, and the end of its log says why.
-    """
+    """If a program ends early the work stops, and the end of its log says why."""
     waiting: Deferred[None] = Deferred()
 
     async def work() -> None:
@@ -173,9 +151,7 @@ def test_early_end_shows_the_last_words(
 def test_lost_connection_is_explained_by_the_early_end(
     household: Household, processes: _Processes, clock: Clock
 ) -> None:
-    """
-    A connection that is lost because the server died is told as the server's death, though it is noticed first.
-    """
+    """A connection that is lost because the server died is told as the server's death, though it is noticed first."""
 
     async def work() -> None:
         raise Unreachable("hung up")
@@ -189,9 +165,7 @@ def test_lost_connection_is_explained_by_the_early_end(
 
 
 def test_lost_connection_alone_is_told_as_such(household: Household, clock: Clock) -> None:
-    """
-    A connection that is lost while all programs run is told as what it is.
-    """
+    """A connection that is lost while all programs run is told as what it is."""
 
     async def work() -> None:
         raise Unreachable("hung up")
@@ -204,9 +178,7 @@ def test_lost_connection_alone_is_told_as_such(household: Household, clock: Cloc
 
 
 def test_interrupt_is_no_early_end(household: Household) -> None:
-    """
-    Ctrl-C while all programs run is not blamed on any of them.
-    """
+    """Ctrl-C while all programs run is not blamed on any of them."""
     waiting: Deferred[None] = Deferred()
 
     async def work() -> None:

@@ -1,6 +1,4 @@
-"""
-Tests of the demo's play, before a recorded server.
-"""
+"""Tests of the demo's play, before a recorded server."""
 
 from collections.abc import Coroutine
 from io import StringIO
@@ -40,16 +38,12 @@ def _client(http: HTTPClient, clock: Clock) -> AdminClient:
 
 @pytest.fixture
 def board() -> Board:
-    """
-    A board that nobody sees.
-    """
+    """A board that nobody sees."""
     return Board(Console(file=StringIO(), force_terminal=False))
 
 
 def test_server_is_reached_when_it_is_ready(server: RecordedServer, clock: Clock, tmp_path: Path) -> None:
-    """
-    The demo waits for the token and for the server's word that it is ready.
-    """
+    """The demo waits for the token and for the server's word that it is ready."""
     server.on("GET /readyz", Answer(cut=True), Answer(status=503), Answer())
     clock.callLater(1, (tmp_path / "admin.token").write_text, "the-token")
     http = server.http()
@@ -58,17 +52,13 @@ def test_server_is_reached_when_it_is_ready(server: RecordedServer, clock: Clock
 
 
 def test_server_that_does_not_come_up_is_given_up(server: RecordedServer, clock: Clock, tmp_path: Path) -> None:
-    """
-    A server that is never ready is not waited for without end.
-    """
+    """A server that is never ready is not waited for without end."""
     http = server.http()
     assert isinstance(_run(http, clock, reach(URL, tmp_path, http, clock)), NotInTime)
 
 
 def test_devices_of_an_earlier_start_take_no_part(server: RecordedServer, clock: Clock) -> None:
-    """
-    Only devices that poll now take part, even if they do not all poll in the same moment.
-    """
+    """Only devices that poll now take part, even if they do not all poll in the same moment."""
 
     def page(*polling: str) -> Answer:
         items = [{**DEVICE, "id": name, "polling": name in polling} for name in ("a", "b", "earlier")]
@@ -81,9 +71,7 @@ def test_devices_of_an_earlier_start_take_no_part(server: RecordedServer, clock:
 
 
 def test_missing_devices_are_counted(server: RecordedServer, clock: Clock) -> None:
-    """
-    If devices stay away the demo says how many came.
-    """
+    """If devices stay away the demo says how many came."""
     server.on("GET /v1/devices", Answer(body={"items": [DEVICE], "next": None}))
     http = server.http()
     problem = _run(http, clock, gather(_client(http, clock), 2))
@@ -91,9 +79,7 @@ def test_missing_devices_are_counted(server: RecordedServer, clock: Clock) -> No
 
 
 def test_every_step_is_carried_out_and_judged(server: RecordedServer, clock: Clock, board: Board) -> None:
-    """
-    Each command is sent once the one before has ended, followed to its end, and judged.
-    """
+    """Each command is sent once the one before has ended, followed to its end, and judged."""
     server.on("POST /v1/devices/controlid:1/commands", Answer(status=201, body=COMMAND))
     server.on(
         f"GET /v1/commands/{COMMAND['id']}", Answer(body=SENT, takes=2), Answer(body={**SENT, "state": "failed"})
@@ -108,9 +94,7 @@ def test_every_step_is_carried_out_and_judged(server: RecordedServer, clock: Clo
 
 
 def test_container_works_on_several_at_a_time(server: RecordedServer, clock: Clock, board: Board) -> None:
-    """
-    The long work of a container does not hold up the rest of its programme.
-    """
+    """The long work of a container does not hold up the rest of its programme."""
     commands = "POST /v1/devices/servereye:a/commands"
     slow, quick = {**COMMAND, "id": "slow"}, {**COMMAND, "id": "quick"}
     server.on(commands, Answer(status=201, body=slow), Answer(status=201, body=quick))
@@ -125,9 +109,7 @@ def test_container_works_on_several_at_a_time(server: RecordedServer, clock: Clo
 
 
 def test_refusal_ends_the_play(server: RecordedServer, clock: Clock, board: Board) -> None:
-    """
-    A server that refuses a command of the demo ends it with its reason, and nothing goes on behind.
-    """
+    """A server that refuses a command of the demo ends it with its reason, and nothing goes on behind."""
     server.on("POST /v1/devices/servereye:a/commands", Answer(status=422, body={"detail": "No such control."}))
     http = server.http()
     devices = [{"id": "servereye:a", "dialect": "servereye"}]

@@ -1,3 +1,1 @@
-"""
-Tests of the dialects.
-"""
+"""Tests of the dialects."""

@@ -1,6 +1,4 @@
-"""
-What the tests of the dialects share.
-"""
+"""What the tests of the dialects share."""
 
 import pytest
 
@@ -12,8 +10,6 @@ __all__ = ["build_house", "house", "speaker"]
 
 @pytest.fixture(params=SPEAKERS, ids=lambda speaker: speaker.device.partition(":")[0])
 def speaker(request: pytest.FixtureRequest) -> Speaker:
-    """
-    A device of each dialect in turn.
-    """
+    """A device of each dialect in turn."""
     found: Speaker = request.param
     return found

@@ -1,6 +1,4 @@
-"""
-Proxies between simulated devices and a server, which hide from one side what the other does.
-"""
+"""Proxies between simulated devices and a server, which hide from one side what the other does."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -20,9 +18,7 @@ Cut = Callable[["Proxy", "Exchange"], None]
 
 @define(eq=False)
 class Exchange:
-    """
-    One request on its way: what its device waits for, and what the server is asked.
-    """
+    """One request on its way: what its device waits for, and what the server is asked."""
 
     method: str
     url: str
@@ -30,17 +26,15 @@ class Exchange:
     told: Deferred[Any]
 
     def tell(self, response: Any) -> None:
-        """
-        Let the device have an answer, if it still waits.
-        """
+        """Let the device have an answer, if it still waits."""
         if not self.told.called:
             self.told.callback(response)
 
 
 @define(eq=False)
 class Proxy:
-    """
-    What devices ask instead of the server; it cuts what takes longer than ``patience`` seconds, if that is not None.
+    """What devices ask instead of the server; it cuts what takes longer than ``patience`` seconds, if that is not
+    None.
     """
 
     server: StubTreq
@@ -54,9 +48,7 @@ class Proxy:
     _own: StubTreq = field(factory=lambda: StubTreq(errorPage(504, "Gateway Timeout", "")), init=False)
 
     def request(self, method: str, url: Any, **kwargs: Any) -> Deferred[Any]:
-        """
-        Ask the server, as treq does.
-        """
+        """Ask the server, as treq does."""
         asked = _client(self.server).request(method, url, **kwargs)
         told: Deferred[Any] = Deferred(lambda _told: self._note())
         exchange = Exchange(method, url, asked, told)
@@ -67,16 +59,12 @@ class Proxy:
         return told
 
     def flush(self) -> None:
-        """
-        Let what was said reach the other side.
-        """
+        """Let what was said reach the other side."""
         self.server.flush()
         self._own.flush()
 
     def close(self) -> None:
-        """
-        Hang up whatever is still open towards the server.
-        """
+        """Hang up whatever is still open towards the server."""
         for exchange in self._exchanges:
             exchange.asked.cancel()
         for timer in self._timers:
@@ -85,21 +73,15 @@ class Proxy:
         self.flush()
 
     def drop(self) -> None:
-        """
-        Lose the newest connection to a device, which the server does not see.
-        """
+        """Lose the newest connection to a device, which the server does not see."""
         self.hang_up(self._exchanges[-1])
 
     def hang_up(self, exchange: Exchange) -> None:
-        """
-        Close the connection to the device.
-        """
+        """Close the connection to the device."""
         exchange.told.errback(ConnectionLost())
 
     def time_out(self, exchange: Exchange) -> None:
-        """
-        Answer for the server.
-        """
+        """Answer for the server."""
         _client(self._own).request(exchange.method, exchange.url).addCallback(exchange.tell)
 
     def _cut(self, exchange: Exchange) -> None:
@@ -116,23 +98,17 @@ def _client(stub: StubTreq) -> HTTPClient:
 
 
 def both_sides(proxy: Proxy, exchange: Exchange) -> None:
-    """
-    The proxy closes both connections.
-    """
+    """The proxy closes both connections."""
     exchange.asked.cancel()
     proxy.hang_up(exchange)
 
 
 def with_504(proxy: Proxy, exchange: Exchange) -> None:
-    """
-    The proxy answers 504, and closes the connection to the server.
-    """
+    """The proxy answers 504, and closes the connection to the server."""
     exchange.asked.cancel()
     proxy.time_out(exchange)
 
 
 def with_504_dangling(proxy: Proxy, exchange: Exchange) -> None:
-    """
-    The proxy answers 504, and leaves the connection to the server as it is.
-    """
+    """The proxy answers 504, and leaves the connection to the server as it is."""
     proxy.time_out(exchange)

@@ -1,6 +1,4 @@
-"""
-One device of each dialect, for what both have in common.
-"""
+"""One device of each dialect, for what both have in common."""
 
 from typing import Any
 
@@ -11,9 +9,7 @@ from tests.connection import request
 
 @frozen(kw_only=True)
 class Speaker:
-    """
-    What a device says, and what it understands.
-    """
+    """What a device says, and what it understands."""
 
     device: str
     payload: dict[str, Any]
@@ -29,22 +25,16 @@ class Speaker:
     """The body of a result."""
 
     def poll(self, before: str = "", *headers: str) -> bytes:
-        """
-        A poll, with this in front of its path.
-        """
+        """A poll, with this in front of its path."""
         return request(f"GET {before}{self.poll_path}", b"", *headers)
 
     def result(self, command: str, body: bytes | None = None, before: str = "", *headers: str) -> bytes:
-        """
-        A result of this command.
-        """
+        """A result of this command."""
         path = before + self.result_path.format(command=command)
         return request(f"POST {path}", self.success if body is None else body, *headers)
 
     def padded(self, size: int) -> bytes:
-        """
-        The body of a result of so many bytes.
-        """
+        """The body of a result of so many bytes."""
         return self.success + b" " * (size - len(self.success))
 
 

@@ -1,6 +1,4 @@
-"""
-Tests of who is served on the device port, in both dialects.
-"""
+"""Tests of who is served on the device port, in both dialects."""
 
 import pytest
 
@@ -14,24 +12,18 @@ WAYS = ["closed", "blocked", "not-in-network", "no-secret", "another's-secret"]
 
 @pytest.fixture
 def approving(build_house: BuildHouse) -> House:
-    """
-    A house in which an operator approves devices.
-    """
+    """A house in which an operator approves devices."""
     return build_house(admission=Mode.APPROVE, max_pending=2)
 
 
 def is_idle(poll: Connection, speaker: Speaker) -> bool:
-    """
-    Whether a poll was answered, with nothing.
-    """
+    """Whether a poll was answered, with nothing."""
     answer = poll.answer()
     return (answer.code, answer.body) == (200, speaker.idle)
 
 
 def test_stranger_is_pending(approving: House, speaker: Speaker) -> None:
-    """
-    A device that nobody knows is recorded, and held like any other, so that it does not hammer.
-    """
+    """A device that nobody knows is recorded, and held like any other, so that it does not hammer."""
     poll = approving.knock(speaker.poll())
     assert approving.seen(speaker.device)["admission"] == "pending"
     assert approving.events(speaker.device)[0] == "device.pending"
@@ -42,9 +34,7 @@ def test_stranger_is_pending(approving: House, speaker: Speaker) -> None:
 
 
 def test_pending_device_is_handed_nothing(approving: House, speaker: Speaker) -> None:
-    """
-    A command for a pending device is queued, and stays so.
-    """
+    """A command for a pending device is queued, and stays so."""
     poll = approving.knock(speaker.poll())
     command = approving.put(speaker.device, speaker.payload)
     approving.clock.advance(speaker.hold)
@@ -53,9 +43,7 @@ def test_pending_device_is_handed_nothing(approving: House, speaker: Speaker) ->
 
 
 def test_approval_rings_the_held_poll(approving: House, speaker: Speaker) -> None:
-    """
-    An approval brings a device what was queued for it, on the poll that it holds.
-    """
+    """An approval brings a device what was queued for it, on the poll that it holds."""
     poll = approving.knock(speaker.poll())
     command = approving.put(speaker.device, speaker.payload)
     assert poll.answers() == []
@@ -65,26 +53,20 @@ def test_approval_rings_the_held_poll(approving: House, speaker: Speaker) -> Non
 
 
 def test_result_of_a_pending_device(approving: House, speaker: Speaker) -> None:
-    """
-    A pending device is answered like any other, but its results are kept nowhere.
-    """
+    """A pending device is answered like any other, but its results are kept nowhere."""
     approving.knock(speaker.poll())
     assert approving.knock(speaker.result("x")).answer().code == 200
     assert approving.orphans(speaker.device) == []
 
 
 def test_result_of_a_stranger(approving: House, speaker: Speaker) -> None:
-    """
-    A result of a device that nobody knows is answered like any other, and makes it no better known.
-    """
+    """A result of a device that nobody knows is answered like any other, and makes it no better known."""
     assert approving.knock(speaker.result("x")).answer().code == 200
     assert approving.ask(f"GET /v1/devices/{speaker.device}").code == 404
 
 
 def test_too_many_strangers(approving: House, speaker: Speaker) -> None:
-    """
-    Beyond the limit strangers are held and answered idle, counted, and not recorded.
-    """
+    """Beyond the limit strangers are held and answered idle, counted, and not recorded."""
     for name in ("controlid:11", "controlid:12"):
         approving.register(name, admission="pending")
     poll = approving.knock(speaker.poll())
@@ -97,9 +79,7 @@ def test_too_many_strangers(approving: House, speaker: Speaker) -> None:
 
 
 def test_approval_makes_room(approving: House, speaker: Speaker) -> None:
-    """
-    A stranger that was turned away is recorded once another one was approved or forgotten.
-    """
+    """A stranger that was turned away is recorded once another one was approved or forgotten."""
     for name in ("controlid:11", "controlid:12"):
         approving.register(name, admission="pending")
     approving.ask("DELETE /v1/devices/controlid:11")
@@ -108,9 +88,7 @@ def test_approval_makes_room(approving: House, speaker: Speaker) -> None:
 
 
 def test_open_house(house: House, speaker: Speaker) -> None:
-    """
-    Where admission is open a device is approved by its first poll.
-    """
+    """Where admission is open a device is approved by its first poll."""
     poll = house.knock(speaker.poll())
     assert house.seen(speaker.device)["admission"] == "approved"
     house.put(speaker.device, speaker.payload)
@@ -118,9 +96,7 @@ def test_open_house(house: House, speaker: Speaker) -> None:
 
 
 def refusing(build_house: BuildHouse, speaker: Speaker, way: str) -> tuple[House, str]:
-    """
-    A house that refuses this device, and what the device puts in front of its path.
-    """
+    """A house that refuses this device, and what the device puts in front of its path."""
     house = build_house(admission=Mode.CLOSED if way == "closed" else Mode.OPEN)
     if way == "blocked":
         house.register(speaker.device, admission="blocked")
@@ -137,9 +113,7 @@ def refusing(build_house: BuildHouse, speaker: Speaker, way: str) -> tuple[House
 
 @pytest.mark.parametrize("way", WAYS)
 def test_refusals_are_slow(build_house: BuildHouse, speaker: Speaker, way: str) -> None:
-    """
-    A poll that is refused is answered after 5 s, in the manner of its dialect; its device is not seen.
-    """
+    """A poll that is refused is answered after 5 s, in the manner of its dialect; its device is not seen."""
     house, before = refusing(build_house, speaker, way)
     poll = house.knock(speaker.poll(before))
     house.clock.advance(4.9)
@@ -155,9 +129,7 @@ def test_refusals_are_slow(build_house: BuildHouse, speaker: Speaker, way: str) 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_refused_device_may_leave(build_house: BuildHouse, speaker: Speaker, way: str) -> None:
-    """
-    A device that does not wait for its refusal leaves nothing behind.
-    """
+    """A device that does not wait for its refusal leaves nothing behind."""
     house, before = refusing(build_house, speaker, way)
     timers = len(house.clock.getDelayedCalls())
     house.knock(speaker.poll(before)).hang_up()
@@ -173,9 +145,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize("way", REFUSALS)
 def test_refused_result_settles_nothing(house: House, speaker: Speaker, way: str) -> None:
-    """
-    A device that is refused cannot settle what was sent to it before.
-    """
+    """A device that is refused cannot settle what was sent to it before."""
     house.register(speaker.device)
     command = house.put(speaker.device, speaker.payload)
     house.knock(speaker.poll())
@@ -189,9 +159,7 @@ def test_refused_result_settles_nothing(house: House, speaker: Speaker, way: str
 
 
 def test_secret_path(build_house: BuildHouse, speaker: Speaker) -> None:
-    """
-    Below its secret a device is served, whatever the slashes.
-    """
+    """Below its secret a device is served, whatever the slashes."""
     house = build_house()
     house.register(speaker.device)
     path = house.ask(f"POST /v1/devices/{speaker.device}/secret").json["path"]
@@ -204,9 +172,7 @@ def test_secret_path(build_house: BuildHouse, speaker: Speaker) -> None:
 
 
 def test_network(house: House, speaker: Speaker) -> None:
-    """
-    A device with networks is served from within them.
-    """
+    """A device with networks is served from within them."""
     house.register(speaker.device, allow_from=["198.51.100.0/24", "2001:db8::/32"])
     house.put(speaker.device, speaker.payload)
     poll = house.knock(speaker.poll(), peer="198.51.100.7")
@@ -214,9 +180,7 @@ def test_network(house: House, speaker: Speaker) -> None:
 
 
 def test_all_proofs_are_wanted(house: House, speaker: Speaker) -> None:
-    """
-    A device that has several proofs must satisfy all of them.
-    """
+    """A device that has several proofs must satisfy all of them."""
     house.register(speaker.device, allow_from=["198.51.100.0/24"])
     path = house.ask(f"POST /v1/devices/{speaker.device}/secret").json["path"]
     command = house.put(speaker.device, speaker.payload)
@@ -230,9 +194,7 @@ def test_all_proofs_are_wanted(house: House, speaker: Speaker) -> None:
 
 
 def test_proof_required_of_all(build_house: BuildHouse, speaker: Speaker) -> None:
-    """
-    Where proof is required, a device without any is held and handed nothing; with one it is served.
-    """
+    """Where proof is required, a device without any is held and handed nothing; with one it is served."""
     house = build_house(require_proof=True)
     house.register(speaker.device)
     command = house.put(speaker.device, speaker.payload)

@@ -1,6 +1,4 @@
-"""
-Tests of held polls on the device port, in both dialects.
-"""
+"""Tests of held polls on the device port, in both dialects."""
 
 from typing import Any
 
@@ -15,17 +13,13 @@ from tests.in_memory_server import BuildHouse, House
 
 
 def is_idle(poll: Connection, speaker: Speaker) -> bool:
-    """
-    Whether a poll was answered, with nothing.
-    """
+    """Whether a poll was answered, with nothing."""
     answer = poll.answer()
     return (answer.code, answer.body) == (200, speaker.idle)
 
 
 def test_poll_is_held(house: House, speaker: Speaker) -> None:
-    """
-    A poll for which there is nothing is held, and ends idle.
-    """
+    """A poll for which there is nothing is held, and ends idle."""
     poll = house.knock(speaker.poll())
     house.clock.advance(speaker.hold - 0.1)
     assert poll.answers() == []
@@ -36,9 +30,7 @@ def test_poll_is_held(house: House, speaker: Speaker) -> None:
 
 
 def test_hold_is_configured(build_house: BuildHouse, speaker: Speaker) -> None:
-    """
-    The hold of a dialect can be set.
-    """
+    """The hold of a dialect can be set."""
     house = build_house(holds={speaker.device.partition(":")[0]: 3.0})
     poll = house.knock(speaker.poll())
     house.clock.advance(3)
@@ -47,9 +39,7 @@ def test_hold_is_configured(build_house: BuildHouse, speaker: Speaker) -> None:
 
 @pytest.mark.parametrize("random", [0.5, 1.0])
 def test_jitter(build_house: BuildHouse, speaker: Speaker, random: float) -> None:
-    """
-    A hold is shortened by up to a tenth, at random, so that a fleet does not come back in one wave.
-    """
+    """A hold is shortened by up to a tenth, at random, so that a fleet does not come back in one wave."""
     house = build_house(random=random)
     poll = house.knock(speaker.poll())
     hold = speaker.hold * (1 - random / 10)
@@ -61,9 +51,7 @@ def test_jitter(build_house: BuildHouse, speaker: Speaker, random: float) -> Non
 
 @pytest.mark.parametrize("hold", [20, 1])
 def test_hold_of_a_device(house: House, speaker: Speaker, hold: float) -> None:
-    """
-    The hold that an operator gave a device wins.
-    """
+    """The hold that an operator gave a device wins."""
     house.register(speaker.device, hold=hold)
     poll = house.knock(speaker.poll())
     house.clock.advance(hold - 0.1)
@@ -74,9 +62,7 @@ def test_hold_of_a_device(house: House, speaker: Speaker, hold: float) -> None:
 
 @pytest.mark.parametrize("hold", [0, 0.9])
 def test_hold_below_a_second(house: House, speaker: Speaker, hold: float) -> None:
-    """
-    A device that waits for less than a second is answered at once; what is queued for it, too.
-    """
+    """A device that waits for less than a second is answered at once; what is queued for it, too."""
     house.register(speaker.device, hold=hold)
     assert is_idle(house.knock(speaker.poll()), speaker)
     house.put(speaker.device, speaker.payload)
@@ -84,9 +70,7 @@ def test_hold_below_a_second(house: House, speaker: Speaker, hold: float) -> Non
 
 
 def test_command_arrives_at_once(house: House, speaker: Speaker) -> None:
-    """
-    A command that is put while a poll is held is delivered at once, and is sent from then on.
-    """
+    """A command that is put while a poll is held is delivered at once, and is sent from then on."""
     poll = house.knock(speaker.poll())
     house.clock.advance(3)
     command = house.put(speaker.device, speaker.payload)
@@ -96,9 +80,7 @@ def test_command_arrives_at_once(house: House, speaker: Speaker) -> None:
 
 
 def test_command_for_later(house: House, speaker: Speaker) -> None:
-    """
-    A command that is not yet due comes to a held poll when it is.
-    """
+    """A command that is not yet due comes to a held poll when it is."""
     poll = house.knock(speaker.poll())
     house.put(speaker.device, speaker.payload, not_before="2027-01-15T08:00:07Z")
     house.clock.advance(6.9)
@@ -108,9 +90,7 @@ def test_command_for_later(house: House, speaker: Speaker) -> None:
 
 
 def test_command_that_is_too_old(house: House, speaker: Speaker) -> None:
-    """
-    A command whose time is over is never sent, not even in the second before it is swept.
-    """
+    """A command whose time is over is never sent, not even in the second before it is swept."""
     house.register(speaker.device)
     command = house.put(speaker.device, speaker.payload, ttl=5)
     house.clock.advance(5)
@@ -121,9 +101,7 @@ def test_command_that_is_too_old(house: House, speaker: Speaker) -> None:
 
 
 def test_device_that_leaves(house: House, speaker: Speaker) -> None:
-    """
-    A device that leaves while it waits leaves nothing behind, and a later command waits for its next poll.
-    """
+    """A device that leaves while it waits leaves nothing behind, and a later command waits for its next poll."""
     house.register(speaker.device)
     timers = len(house.clock.getDelayedCalls())
     poll = house.knock(speaker.poll())
@@ -138,25 +116,18 @@ def test_device_that_leaves(house: House, speaker: Speaker) -> None:
 
 
 class SlowStore(SqliteStore):
-    """
-    A store whose claims are committed at once, but told only when a test says so.
-    """
+    """A store whose claims are committed at once, but told only when a test says so."""
 
     claimed: Deferred[Claim]
 
     def claim(self, *args: Any) -> Deferred[Claim]:
-        """
-        See :meth:`IStore.claim`.
-        """
         self.claimed = super().claim(*args)
         self.claimed.pause()
         return self.claimed
 
 
 def test_device_that_leaves_before_a_byte_was_written(build_house: BuildHouse, speaker: Speaker) -> None:
-    """
-    A command that was claimed for a device that has gone meanwhile goes back to the queue, as if nothing was.
-    """
+    """A command that was claimed for a device that has gone meanwhile goes back to the queue, as if nothing was."""
     store = SlowStore(MEMORY)
     house = build_house(store)
     house.register(speaker.device)
@@ -171,9 +142,7 @@ def test_device_that_leaves_before_a_byte_was_written(build_house: BuildHouse, s
 
 
 def test_device_that_leaves_before_a_byte_of_what_was_cancelled(build_house: BuildHouse, speaker: Speaker) -> None:
-    """
-    A command that an operator cancelled, while it was claimed for a device that has gone, is handed to nobody.
-    """
+    """A command that an operator cancelled, while it was claimed for a device that has gone, is handed to nobody."""
     store = SlowStore(MEMORY)
     house = build_house(store)
     house.register(speaker.device)
@@ -189,9 +158,7 @@ def test_device_that_leaves_before_a_byte_of_what_was_cancelled(build_house: Bui
 
 
 def test_newer_poll_takes_over(house: House, speaker: Speaker) -> None:
-    """
-    The newer poll of a device is the live one; the older ends idle at once.
-    """
+    """The newer poll of a device is the live one; the older ends idle at once."""
     older = house.knock(speaker.poll())
     house.clock.advance(3)
     newer = house.knock(speaker.poll())
@@ -201,9 +168,7 @@ def test_newer_poll_takes_over(house: House, speaker: Speaker) -> None:
 
 
 def test_takeover_storm(house: House, speaker: Speaker) -> None:
-    """
-    From the third takeover within 10 s the older poll ends only after 5 s, and an event tells of two devices.
-    """
+    """From the third takeover within 10 s the older poll ends only after 5 s, and an event tells of two devices."""
     house.register(speaker.device, hold=30)
     polls = [house.knock(speaker.poll()) for _ in range(4)]
     assert [len(poll.answers()) for poll in polls] == [1, 1, 0, 0]
@@ -216,9 +181,7 @@ def test_takeover_storm(house: House, speaker: Speaker) -> None:
 
 
 def test_lingering_poll_gets_nothing(house: House, speaker: Speaker) -> None:
-    """
-    In a storm a command goes to the newest poll, not to one that waits for its end.
-    """
+    """In a storm a command goes to the newest poll, not to one that waits for its end."""
     house.register(speaker.device, hold=30)
     polls = [house.knock(speaker.poll()) for _ in range(4)]
     house.put(speaker.device, speaker.payload)
@@ -227,8 +190,8 @@ def test_lingering_poll_gets_nothing(house: House, speaker: Speaker) -> None:
 
 
 def test_polls_end_when_we_stop(house: House, speaker: Speaker) -> None:
-    """
-    When we are about to stop, held polls end idle, and new ones are not held; what is queued is still handed over.
+    """When we are about to stop, held polls end idle, and new ones are not held; what is queued is still handed
+    over.
     """
     poll = house.knock(speaker.poll())
     house.core.drain()
@@ -237,9 +200,7 @@ def test_polls_end_when_we_stop(house: House, speaker: Speaker) -> None:
 
 
 def test_poll_gap(house: House, speaker: Speaker) -> None:
-    """
-    How long a device is deaf between an idle answer and its next poll is measured.
-    """
+    """How long a device is deaf between an idle answer and its next poll is measured."""
     for rest in (5, 60, 7):
         house.knock(speaker.poll())
         house.clock.advance(speaker.hold)
@@ -249,9 +210,7 @@ def test_poll_gap(house: House, speaker: Speaker) -> None:
 
 
 def test_idle_poll_is_free(house: House, speaker: Speaker) -> None:
-    """
-    Nothing on the way of an idle poll of a known device asks the database for anything.
-    """
+    """Nothing on the way of an idle poll of a known device asks the database for anything."""
     house.knock(speaker.poll())
     house.clock.advance(speaker.hold)
     house.fail_store()

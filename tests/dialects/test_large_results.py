@@ -1,6 +1,4 @@
-"""
-Tests of large results on the device port, in both dialects.
-"""
+"""Tests of large results on the device port, in both dialects."""
 
 from typing import Any
 
@@ -14,9 +12,7 @@ TWELVE_MEGABYTES = 12 * 1024 * 1024
 
 
 def test_large_result(house: House, speaker: Speaker) -> None:
-    """
-    A result of 12 MB, all users or a photo, settles its command and is kept whole.
-    """
+    """A result of 12 MB, all users or a photo, settles its command and is kept whole."""
     house.register(speaker.device)
     command = house.put(speaker.device, speaker.payload)
     house.knock(speaker.poll())
@@ -28,8 +24,8 @@ def test_large_result(house: House, speaker: Speaker) -> None:
 
 
 def test_large_result_that_nobody_asked_for(house: House, speaker: Speaker) -> None:
-    """
-    A large result of a device that was sent nothing is read to its end and dropped; the device is answered as usual.
+    """A large result of a device that was sent nothing is read to its end and dropped; the device is answered as
+    usual.
     """
     house.register(speaker.device)
     connection = house.knock(speaker.result("x", speaker.padded(TWELVE_MEGABYTES)))
@@ -41,18 +37,14 @@ def test_large_result_that_nobody_asked_for(house: House, speaker: Speaker) -> N
 
 
 def test_large_result_is_a_sign_of_life(house: House, speaker: Speaker) -> None:
-    """
-    A device is known to be there by its result, though nobody reads it.
-    """
+    """A device is known to be there by its result, though nobody reads it."""
     house.register(speaker.device)
     house.knock(speaker.result("x", speaker.padded(SMALL + 1)))
     assert house.seen(speaker.device)["presence"] == "online"
 
 
 def test_large_result_of_a_blocked_device(house: House, speaker: Speaker) -> None:
-    """
-    A blocked device is refused, however large its result.
-    """
+    """A blocked device is refused, however large its result."""
     house.register(speaker.device, admission="blocked")
     answer = house.knock(speaker.result("x", speaker.padded(SMALL + 1))).answer()
     code, part = speaker.refusal
@@ -67,9 +59,7 @@ def test_large_result_of_a_blocked_device(house: House, speaker: Speaker) -> Non
 def test_result_of_who_is_refused_is_not_even_read(
     house: House, speaker: Speaker, refused: dict[str, Any], body: bytes
 ) -> None:
-    """
-    Who is blocked, or shows no proof, is refused before anybody looks at what it says, and settles nothing.
-    """
+    """Who is blocked, or shows no proof, is refused before anybody looks at what it says, and settles nothing."""
     house.register(speaker.device)
     command = house.put(speaker.device, speaker.payload)
     house.knock(speaker.poll())
@@ -82,9 +72,7 @@ def test_result_of_who_is_refused_is_not_even_read(
 
 
 def test_small_result_that_nobody_asked_for(house: House, speaker: Speaker) -> None:
-    """
-    A result of up to 64 KiB is always read, and kept as an orphan if it settles nothing.
-    """
+    """A result of up to 64 KiB is always read, and kept as an orphan if it settles nothing."""
     house.register(speaker.device)
     house.knock(speaker.result("x", speaker.padded(SMALL)))
     (orphan,) = house.orphans(speaker.device)
@@ -92,9 +80,7 @@ def test_small_result_that_nobody_asked_for(house: House, speaker: Speaker) -> N
 
 
 def test_result_at_the_limit(house: House, speaker: Speaker) -> None:
-    """
-    A result of exactly 16 MiB is taken.
-    """
+    """A result of exactly 16 MiB is taken."""
     house.register(speaker.device)
     command = house.put(speaker.device, speaker.payload)
     house.knock(speaker.poll())
@@ -103,9 +89,7 @@ def test_result_at_the_limit(house: House, speaker: Speaker) -> None:
 
 
 def test_result_over_the_limit(house: House, speaker: Speaker) -> None:
-    """
-    A result over 16 MiB is read to its end and answered as usual; its command is unknown, and tells the size.
-    """
+    """A result over 16 MiB is read to its end and answered as usual; its command is unknown, and tells the size."""
     house.register(speaker.device)
     command = house.put(speaker.device, speaker.payload)
     house.knock(speaker.poll())
@@ -120,9 +104,7 @@ def test_result_over_the_limit(house: House, speaker: Speaker) -> None:
 
 
 def test_result_for_an_unknown_command_is_awaited(house: House, speaker: Speaker) -> None:
-    """
-    A large result still counts when its lease ran out before.
-    """
+    """A large result still counts when its lease ran out before."""
     house.register(speaker.device)
     command = house.put(speaker.device, speaker.payload)
     house.knock(speaker.poll())
@@ -133,9 +115,7 @@ def test_result_for_an_unknown_command_is_awaited(house: House, speaker: Speaker
 
 
 def test_large_body_of_a_poll(house: House, speaker: Speaker) -> None:
-    """
-    A poll is a poll, whatever comes with it; nobody reads that.
-    """
+    """A poll is a poll, whatever comes with it; nobody reads that."""
     data = speaker.poll("", f"Content-Length: {SMALL + 9}") + b"x" * (SMALL + 9)
     house.knock(data)
     assert house.seen(speaker.device)["polling"] is True
@@ -143,9 +123,7 @@ def test_large_body_of_a_poll(house: House, speaker: Speaker) -> None:
 
 
 def test_large_orphan_is_cut(house: House) -> None:
-    """
-    Of an orphan result, the first 64 KiB are kept.
-    """
+    """Of an orphan result, the first 64 KiB are kept."""
     house.register(READER.device)
     house.put(READER.device, READER.payload)
     house.knock(READER.poll())

@@ -1,6 +1,4 @@
-"""
-Tests of the hold that simulated devices teach a server that runs beside them on one clock.
-"""
+"""Tests of the hold that simulated devices teach a server that runs beside them on one clock."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,33 +32,25 @@ STEP = 0.05
 
 @contextmanager
 def beside(house: House) -> Iterator[Line]:
-    """
-    A line from a device to a server, both on the server's clock.
-    """
+    """A line from a device to a server, both on the server's clock."""
     yield line_over(house, house.stub())
 
 
 @contextmanager
 def behind(house: House, patience: float | None = None, cut: Cut | None = None) -> Iterator[tuple[Line, Proxy]]:
-    """
-    A line that goes by a proxy, which hides hang-ups, and may have a patience of its own.
-    """
+    """A line that goes by a proxy, which hides hang-ups, and may have a patience of its own."""
     proxy = Proxy(house.stub(), house.clock, patience, cut)
     yield line_over(house, proxy), proxy
     proxy.close()
 
 
 def line_over(house: House, treq: object) -> Line:
-    """
-    A line over something that asks as treq does.
-    """
+    """A line over something that asks as treq does."""
     return Line(treq=cast(HTTPClient, treq), clock=house.clock, root=DecodedURL.from_text("http://pushd.example:8080"))
 
 
 def live(house: House, line: Line, seconds: float) -> None:
-    """
-    Let time pass for both, and what they say reach each other.
-    """
+    """Let time pass for both, and what they say reach each other."""
     stub = cast(StubTreq, line.treq)
     for _ in range(round(seconds / STEP)):
         house.clock.advance(STEP)
@@ -68,9 +58,7 @@ def live(house: House, line: Line, seconds: float) -> None:
 
 
 def reader(house: House, line: Line, patience: float, period: float = 1.0) -> ControlIdDevice:
-    """
-    A reader that gives up a poll after so many seconds, and polls again after its period.
-    """
+    """A reader that gives up a poll after so many seconds, and polls again after its period."""
     return ControlIdDevice(
         number=NUMBER,
         line=line,
@@ -83,17 +71,13 @@ def reader(house: House, line: Line, patience: float, period: float = 1.0) -> Co
 
 
 def container(house: House, line: Line, patience: float, retry: float = 10.0) -> ServerEyeDevice:
-    """
-    A container that gives up a poll after so many seconds, and polls again a while later.
-    """
+    """A container that gives up a poll after so many seconds, and polls again a while later."""
     service = PushService(line=line, container=CONTAINER.partition(":")[2], patience=patience)
     return ServerEyeDevice(service=service, clock=house.clock, journal=Journal(clock=house.clock), retry=retry)
 
 
 def learned(house: House, device: str) -> float | None:
-    """
-    What the server has learned of a device.
-    """
+    """What the server has learned of a device."""
     found: float | None = house.seen(device)["learned_hold"]
     return found
 
@@ -102,9 +86,7 @@ def learned(house: House, device: str) -> float | None:
 def test_a_reader_that_hangs_up_is_soon_answered_in_time(
     build_house: BuildHouse, patience: float, about: float
 ) -> None:
-    """
-    After two polls that it gave up a reader is held for less than it waits, and gives up no more.
-    """
+    """After two polls that it gave up a reader is held for less than it waits, and gives up no more."""
     house = build_house(holds={"controlid": 45.0})
     with beside(house) as line:
         device = reader(house, line, patience)
@@ -119,9 +101,7 @@ def test_a_reader_that_hangs_up_is_soon_answered_in_time(
 
 
 def test_a_reader_whose_patience_varies_a_little_is_learned_too(build_house: BuildHouse) -> None:
-    """
-    A reader that gives up now after 4.0 and now after 4.4 seconds is held for less than the shorter.
-    """
+    """A reader that gives up now after 4.0 and now after 4.4 seconds is held for less than the shorter."""
     house = build_house(holds={"controlid": 45.0})
     with beside(house) as line:
         device = reader(house, line, 4.4)
@@ -135,9 +115,7 @@ def test_a_reader_whose_patience_varies_a_little_is_learned_too(build_house: Bui
 
 
 def test_a_network_that_drops_once_teaches_nothing(build_house: BuildHouse) -> None:
-    """
-    One poll that breaks off among others that are answered leaves the hold as it is.
-    """
+    """One poll that breaks off among others that are answered leaves the hold as it is."""
     house = build_house(holds={"controlid": 5.0})
     with beside(house) as line:
         device = reader(house, line, 15)
@@ -159,9 +137,7 @@ def test_a_network_that_drops_once_teaches_nothing(build_house: BuildHouse) -> N
 def test_a_device_whose_hang_ups_are_hidden_is_soon_answered_in_time(
     build_house: BuildHouse, device: str, patience: float, rest: float, random: float
 ) -> None:
-    """
-    Behind a proxy that keeps hang-ups for itself a device is held for less and less, until it hears its answers.
-    """
+    """Behind a proxy that keeps hang-ups for itself a device is held for less and less, until it hears its answers."""
     house = build_house(holds=LONG, random=random)
     with behind(house) as (line, proxy):
         kind = reader if device == READER else container
@@ -183,8 +159,8 @@ def test_a_device_whose_hang_ups_are_hidden_is_soon_answered_in_time(
 def test_a_container_behind_a_proxy_that_cuts_is_soon_answered_in_time(
     build_house: BuildHouse, cut: Cut, retry: float
 ) -> None:
-    """
-    A container that would wait for a minute, behind a proxy that waits for half of one, is held for less than that.
+    """A container that would wait for a minute, behind a proxy that waits for half of one, is held for less than
+    that.
     """
     house = build_house(random=0.5)
     with behind(house, 30, cut) as (line, proxy):
@@ -200,9 +176,7 @@ def test_a_container_behind_a_proxy_that_cuts_is_soon_answered_in_time(
 
 
 def test_a_network_that_drops_once_does_not_shrink_what_was_learned(build_house: BuildHouse) -> None:
-    """
-    What a device behind a proxy has taught stays as it is, though one of its polls breaks off.
-    """
+    """What a device behind a proxy has taught stays as it is, though one of its polls breaks off."""
     house = build_house(holds=LONG)
     with behind(house) as (line, proxy):
         device = reader(house, line, 15)
@@ -218,9 +192,7 @@ def test_a_network_that_drops_once_does_not_shrink_what_was_learned(build_house:
 
 
 def test_what_was_learned_lasts_over_a_restart(build_house: BuildHouse, tmp_path: Path) -> None:
-    """
-    The next process holds a device for as long as it taught the one before, and shows that at the device.
-    """
+    """The next process holds a device for as long as it taught the one before, and shows that at the device."""
     path = str(tmp_path / "pushd.sqlite")
     house = build_house(SqliteStore(path))
     with beside(house) as line:

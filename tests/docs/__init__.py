@@ -1,3 +1,1 @@
-"""
-What the documentation shows is run here, and what it lists is compared with the code.
-"""
+"""What the documentation shows is run here, and what it lists is compared with the code."""

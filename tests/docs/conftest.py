@@ -1,6 +1,4 @@
-"""
-A desk for whoever tries the examples.
-"""
+"""A desk for whoever tries the examples."""
 
 import shutil
 from collections.abc import Iterator
@@ -13,9 +11,7 @@ from tests.docs.terminal import Desk
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    """
-    A desk where nothing runs yet; all that was started there ends with the test.
-    """
+    """A desk where nothing runs yet; all that was started there ends with the test."""
     missing = [tool for tool in ("bash", "curl") if shutil.which(tool) is None]
     if missing:
         pytest.skip(f"the examples need {' and '.join(missing)}, which is not installed here")

@@ -1,6 +1,4 @@
-"""
-The documentation as these tests see it: pages, and the examples that they include.
-"""
+"""The documentation as these tests see it: pages, and the examples that they include."""
 
 import re
 from pathlib import Path
@@ -13,28 +11,20 @@ _BASH_BLOCK = re.compile(r"^\.\. code-block:: bash\n\n((?:    .*\n|\n)+)", re.MU
 
 
 def page(name: str) -> str:
-    """
-    The source of a page.
-    """
+    """The source of a page."""
     return (DOCS / f"{name}.rst").read_text("utf-8")
 
 
 def example(name: str) -> str:
-    """
-    The text of an example.
-    """
+    """The text of an example."""
     return (EXAMPLES / name).read_text("utf-8")
 
 
 def bash_blocks(text: str) -> list[str]:
-    """
-    The blocks of shell code that a page holds itself.
-    """
+    """The blocks of shell code that a page holds itself."""
     return [re.sub(r"^    ", "", block, flags=re.MULTILINE).strip() for block in _BASH_BLOCK.findall(text)]
 
 
 def options(text: str) -> set[str]:
-    """
-    The options that a page describes.
-    """
+    """The options that a page describes."""
     return set(re.findall(r"^\.\. option:: --([a-z-]+)", text, re.MULTILINE))

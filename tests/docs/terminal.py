@@ -1,6 +1,4 @@
-"""
-Terminals in which examples are typed, and the server that they are typed against.
-"""
+"""Terminals in which examples are typed, and the server that they are typed against."""
 
 import re
 import socket
@@ -24,18 +22,14 @@ _PUSHCTL = f"#!/bin/sh\nexec {sys.executable} -c 'from pushd.pushctl.main import
 
 
 def free_port() -> str:
-    """
-    A port at which nobody listens.
-    """
+    """A port at which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as found:
         return str(found.getsockname()[1])
 
 
 @frozen(kw_only=True)
 class Shown:
-    """
-    What a terminal shows after something was typed into it.
-    """
+    """What a terminal shows after something was typed into it."""
 
     text: str
     code: int
@@ -43,24 +37,18 @@ class Shown:
 
 @define(eq=False)
 class Terminal:
-    """
-    A shell that stays open, as a reader's does: what one example sets, the next one has.
-    """
+    """A shell that stays open, as a reader's does: what one example sets, the next one has."""
 
     process: "subprocess.Popen[str]"
 
     def type(self, text: str) -> None:
-        """
-        Type an example; what it shows is read later, so that it may wait for another terminal.
-        """
+        """Type an example; what it shows is read later, so that it may wait for another terminal."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{text}\nprintf '\\n{_PROMPT} %s\\n' $?\n")
         self.process.stdin.flush()
 
     def read(self) -> Shown:
-        """
-        What the oldest example that was not read yet shows, once it is done.
-        """
+        """What the oldest example that was not read yet shows, once it is done."""
         assert self.process.stdout is not None
         lines: list[str] = []
         for line in self.process.stdout:
@@ -70,17 +58,14 @@ class Terminal:
         raise AssertionError("the terminal was closed:\n" + "".join(lines))
 
     def run(self, text: str) -> Shown:
-        """
-        Type an example, and read what it shows.
-        """
+        """Type an example, and read what it shows."""
         self.type(text)
         return self.read()
 
 
 @define(eq=False)
 class Desk:
-    """
-    A directory, a server started there by an example, and terminals.
+    """A directory, a server started there by an example, and terminals.
 
     Examples name the ports that the server has unless it is told otherwise; here they are whatever was free.
     """
@@ -91,9 +76,7 @@ class Desk:
 
     @classmethod
     def at(cls, home: Path) -> "Desk":
-        """
-        A desk where nothing runs yet.
-        """
+        """A desk where nothing runs yet."""
         bin_directory = home / "bin"
         bin_directory.mkdir()
         (bin_directory / "pushctl").write_text(_PUSHCTL)
@@ -102,9 +85,7 @@ class Desk:
         return cls(home, [], {})
 
     def start(self, text: str) -> None:
-        """
-        Start a server as an example says, and wait until it is ready.
-        """
+        """Start a server as an example says, and wait until it is ready."""
         process = self._spawn(
             "bash", "-c", f"exec {text.strip()} --devices tcp:0:interface=127.0.0.1 --admin tcp:0:interface=127.0.0.1"
         )
@@ -119,30 +100,22 @@ class Desk:
         raise AssertionError("the server did not start:\n" + "".join(log))
 
     def run_beside(self, text: str) -> None:
-        """
-        Start another program as an example says; it runs until the end.
-        """
+        """Start another program as an example says; it runs until the end."""
         server = f"http://127.0.0.1:{self._ports['127.0.0.1:8080']}"
         self._spawn("bash", "-c", f"exec {text.strip()} --server {server}")
 
     def terminal(self) -> Terminal:
-        """
-        Open a terminal.
-        """
+        """Open a terminal."""
         return Terminal(self._spawn("bash", stdin=subprocess.PIPE))
 
     def here(self, text: str) -> str:
-        """
-        An example with the ports that the server has here.
-        """
+        """An example with the ports that the server has here."""
         for usual, port in self._ports.items():
             text = text.replace(usual, f"127.0.0.1:{port}")
         return text
 
     def leave(self) -> None:
-        """
-        End all that was started here.
-        """
+        """End all that was started here."""
         for process in reversed(self._processes):
             process.terminate()
         for process in self._processes:
@@ -162,9 +135,7 @@ class Desk:
         return process
 
     def _environment(self) -> dict[str, str]:
-        """
-        A reader's, with our programs on the path, and no option of pushctl but where the server is.
-        """
+        """A reader's, with our programs on the path, and no option of pushctl but where the server is."""
         admin = self._ports.get("127.0.0.1:8081", 0)
         return {
             "PATH": f"{self.home / 'bin'}:{SCRIPTS}:/usr/local/bin:/usr/bin:/bin",

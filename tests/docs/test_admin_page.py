@@ -1,6 +1,4 @@
-"""
-The page about the admin API lists all that there is, and the server answers as the page shows.
-"""
+"""The page about the admin API lists all that there is, and the server answers as the page shows."""
 
 import json
 import pkgutil
@@ -51,9 +49,7 @@ _REGISTER_CONTAINER = """curl -H "Authorization: Bearer $TOKEN" $API/v1/devices 
 
 @frozen(kw_only=True)
 class Answer:
-    """
-    An answer as it can be compared: its status, its headers, and its JSON.
-    """
+    """An answer as it can be compared: its status, its headers, and its JSON."""
 
     status: str
     headers: frozenset[str]
@@ -61,9 +57,7 @@ class Answer:
 
     @classmethod
     def of(cls, text: str) -> "Answer":
-        """
-        The answer that a text shows, without what is another each time.
-        """
+        """The answer that a text shows, without what is another each time."""
         for varying, name in _VARYING:
             text = varying.sub(name, text)
         head, _, body = text.partition("\n\n")
@@ -74,9 +68,7 @@ class Answer:
 
 @frozen
 class Story:
-    """
-    All examples of the page, in an order in which each has what it needs.
-    """
+    """All examples of the page, in an order in which each has what it needs."""
 
     desk: Desk
     operator: Terminal
@@ -85,9 +77,7 @@ class Story:
     """The port of a receiver that does not run."""
 
     def play(self) -> Iterator[tuple[str, Shown]]:
-        """
-        Each example's name, and what it shows.
-        """
+        """Each example's name, and what it shows."""
         self.operator.run(self._text("setup"))
         yield from self._each("healthz", "readyz", "problem-token", "register", "devices", "device", "change")
         yield from self._each("problem-field", "send", "cancel", "command", "resend")
@@ -125,16 +115,14 @@ class Story:
             yield name, self._run(name)
 
     def _once(self, name: str, word: str) -> Shown:
-        """
-        Run an example until it shows a word.
-        """
+        """Run an example until it shows a word."""
         while word not in (shown := self._run(name)).text:
             assert " 200 OK" in shown.text
         return shown
 
     def _run(self, name: str) -> Shown:
-        """
-        Run an example; the command or webhook that it makes, if it does, is the one that those after it are about.
+        """Run an example; the command or webhook that it makes, if it does, is the one that those after it are
+        about.
         """
         shown = self.operator.run(self._text(name))
         made = re.search(r"^Location: /v1/(command|webhook)s/(\S+)", shown.text, re.MULTILINE)
@@ -148,17 +136,13 @@ class Story:
 
 @pytest.fixture
 def story(desk: Desk) -> Story:
-    """
-    The page's story, about to begin.
-    """
+    """The page's story, about to begin."""
     desk.start(f"{example('start.sh').strip()} --alert-window 0 --webhook-allow 127.0.0.1/32")
     return Story(desk, desk.terminal(), desk.terminal())
 
 
 def test_answers(story: Story) -> None:
-    """
-    Each example of the page is answered as the page shows.
-    """
+    """Each example of the page is answered as the page shows."""
     told = {}
     for name, shown in story.play():
         assert Answer.of(shown.text) == Answer.of(example(f"admin/{name}.http")), name
@@ -167,9 +151,7 @@ def test_answers(story: Story) -> None:
 
 
 def test_examples_are_shown() -> None:
-    """
-    Each example stands on the page, with its answer.
-    """
+    """Each example stands on the page, with its answer."""
     names = {f"admin/{path.name}" for path in (EXAMPLES / "admin").iterdir()}
     assert names == set(re.findall(r"^\.\. literalinclude:: examples/(admin/\S+)", page("admin"), re.MULTILINE))
 
@@ -183,17 +165,13 @@ def _routes() -> Iterator[tuple[str, str]]:
 
 
 def test_calls_are_listed() -> None:
-    """
-    The page has a section for each call of the admin port, and for nothing else.
-    """
+    """The page has a section for each call of the admin port, and for nothing else."""
     listed = [(method, _PART.sub("{}", path)) for method, path in _CALL.findall(page("admin"))]
     assert sorted(listed) == sorted(set(_routes()))
 
 
 @pytest.mark.parametrize("kind", [Alert, Attempt, Command, Device, Load, Orphan, Webhook])
 def test_fields_are_listed(kind: type) -> None:
-    """
-    The page has a line for each field of what the API shows.
-    """
+    """The page has a line for each field of what the API shows."""
     listed = set(re.findall(r"^   \* - ``(\w+)``", page("admin"), re.MULTILINE))
     assert {field.name for field in fields(kind)} <= listed

@@ -1,6 +1,4 @@
-"""
-The page about events names what there is, and its example does what it says.
-"""
+"""The page about events names what there is, and its example does what it says."""
 
 import re
 import sys
@@ -11,9 +9,7 @@ from tests.docs.terminal import Desk
 
 
 def test_event_types_are_real() -> None:
-    """
-    The page names no type of event that there is not.
-    """
+    """The page names no type of event that there is not."""
     listed = set(re.findall(r"^   \* - ``(\w+\.\w+)``", page("events"), re.MULTILINE))
     assert listed
     assert listed <= {str(kind) for kind in EventType}
@@ -27,8 +23,8 @@ cat shown"""
 
 
 def test_consumer(desk: Desk) -> None:
-    """
-    The consumer prints what went wrong before it was started, and after it was started again goes on behind that.
+    """The consumer prints what went wrong before it was started, and after it was started again goes on behind
+    that.
     """
     desk.start(example("start.sh"))
     operator = desk.terminal()

@@ -1,6 +1,4 @@
-"""
-What the README and the pages tell a reader to type does what they say.
-"""
+"""What the README and the pages tell a reader to type does what they say."""
 
 import json
 import re
@@ -20,25 +18,21 @@ _EVENT = (
 
 
 def _wait_for(desk: Desk, operator: Terminal, kind: str, device: str) -> None:
-    """
-    Wait until something has happened to a device.
-    """
+    """Wait until something has happened to a device."""
     shown = operator.run(desk.here(_EVENT.format(query=f"type={kind}&device={device}")))
     assert f'"type":"{kind}"' in shown.text
 
 
 def _handed(device: Terminal, poll: str) -> str:
-    """
-    What a poll brings that was typed before; if it ended idle, poll again and again, as a device does.
-    """
+    """What a poll brings that was typed before; if it ended idle, poll again and again, as a device does."""
     while not (body := device.read().text.partition("\n\n")[2]):
         device.type(poll)
     return body
 
 
 def test_control_id_by_curl(desk: Desk) -> None:
-    """
-    Curl alone is a Control iD device that is handed a command and reports, and an operator that reads the outcome.
+    """Curl alone is a Control iD device that is handed a command and reports, and an operator that reads the
+    outcome.
     """
     desk.start(example("start.sh"))
     device, operator = desk.terminal(), desk.terminal()
@@ -55,9 +49,7 @@ def test_control_id_by_curl(desk: Desk) -> None:
 
 
 def test_server_eye_by_curl(desk: Desk) -> None:
-    """
-    Curl alone is a Server-Eye container that acknowledges, reports and signs off, and an operator beside it.
-    """
+    """Curl alone is a Server-Eye container that acknowledges, reports and signs off, and an operator beside it."""
     desk.start(example("start.sh"))
     device, operator = desk.terminal(), desk.terminal()
     device.type(desk.here(example("servereye/poll.sh")))
@@ -74,9 +66,7 @@ def test_server_eye_by_curl(desk: Desk) -> None:
 
 
 def test_approval(desk: Desk) -> None:
-    """
-    A device that waits for its approval is handed what it is sent once it has it, and pushctl tells the outcome.
-    """
+    """A device that waits for its approval is handed what it is sent once it has it, and pushctl tells the outcome."""
     desk.start(example("quickstart/start.sh"))
     device, operator = desk.terminal(), desk.terminal()
     poll = desk.here(example("controlid/poll.sh"))
@@ -94,9 +84,7 @@ def test_approval(desk: Desk) -> None:
 
 
 def test_doubt(desk: Desk) -> None:
-    """
-    A device that says nothing leaves its command in doubt, and an operator says what became of it.
-    """
+    """A device that says nothing leaves its command in doubt, and an operator says what became of it."""
     desk.start(example("start.sh"))
     device, operator = desk.terminal(), desk.terminal()
     operator.run(desk.here(example("admin/setup.sh") + example("admin/register.sh")))
@@ -115,9 +103,7 @@ def test_doubt(desk: Desk) -> None:
 
 
 def test_simulated_devices(desk: Desk) -> None:
-    """
-    Simulated devices of both dialects are approved, and do what they are sent.
-    """
+    """Simulated devices of both dialects are approved, and do what they are sent."""
     desk.start(example("quickstart/start.sh"))
     operator = desk.terminal()
     desk.run_beside(example("quickstart/simulate.sh"))
@@ -131,9 +117,7 @@ def test_simulated_devices(desk: Desk) -> None:
 
 
 def test_simulated_fleet(desk: Desk) -> None:
-    """
-    The README's simulated devices come online, as many as it says.
-    """
+    """The README's simulated devices come online, as many as it says."""
     desk.start(example("start.sh"))
     operator = desk.terminal()
     desk.run_beside(example("simulator.sh"))
@@ -148,9 +132,7 @@ def _simulated(dialect: str) -> list[str]:
 
 
 def test_pushctl(desk: Desk) -> None:
-    """
-    The README's calls of pushctl list a device, and send it a command.
-    """
+    """The README's calls of pushctl list a device, and send it a command."""
     desk.start(example("start.sh"))
     operator = desk.terminal()
     operator.run(desk.here(example("admin/setup.sh") + example("admin/register.sh")))
@@ -161,9 +143,7 @@ def test_pushctl(desk: Desk) -> None:
 
 
 def test_secret_path(desk: Desk) -> None:
-    """
-    A device that was given a secret is handed its commands below its secret path.
-    """
+    """A device that was given a secret is handed its commands below its secret path."""
     desk.start(example("start.sh"))
     device, operator = desk.terminal(), desk.terminal()
     operator.run(desk.here(example("admin/setup.sh") + example("admin/register.sh")))
@@ -174,9 +154,7 @@ def test_secret_path(desk: Desk) -> None:
 
 
 def test_backup(desk: Desk) -> None:
-    """
-    A backup can be made while the server runs.
-    """
+    """A backup can be made while the server runs."""
     if shutil.which("sqlite3") is None:
         pytest.skip("the example needs sqlite3, the command, which is not installed here")
     desk.start(example("start.sh"))
@@ -185,17 +163,13 @@ def test_backup(desk: Desk) -> None:
 
 
 def test_fsck(desk: Desk) -> None:
-    """
-    The database can be looked through while the server runs, and has no flaws.
-    """
+    """The database can be looked through while the server runs, and has no flaws."""
     desk.start(example("start.sh"))
     assert desk.terminal().run(example("operating/fsck.sh")).text.splitlines() == ["No flaws.", "No flaws."]
 
 
 def test_readme_blocks_are_examples() -> None:
-    """
-    Each block of shell code in the README is one of the examples that are tried here.
-    """
+    """Each block of shell code in the README is one of the examples that are tried here."""
     known = {path.read_text("utf-8").strip() for path in EXAMPLES.rglob("*.sh")}
     blocks = bash_blocks((ROOT / "README.rst").read_text("utf-8"))
     assert blocks
@@ -203,9 +177,7 @@ def test_readme_blocks_are_examples() -> None:
 
 
 def test_each_example_is_shown() -> None:
-    """
-    Each example stands on some page, and no page holds shell code that is not tried.
-    """
+    """Each example stands on some page, and no page holds shell code that is not tried."""
     pages = "".join(path.read_text("utf-8") for path in DOCS.glob("*.rst"))
     shown = set(re.findall(r"^\.\. literalinclude:: examples/(\S+)", pages, re.MULTILINE))
     assert shown == {str(path.relative_to(EXAMPLES)) for path in EXAMPLES.rglob("*.*")}

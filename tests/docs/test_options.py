@@ -1,6 +1,4 @@
-"""
-The pages about the programs describe each of their options, and no others.
-"""
+"""The pages about the programs describe each of their options, and no others."""
 
 import click
 from twisted.python import usage
@@ -20,16 +18,12 @@ def _names(given: usage.Options) -> set[str]:
 
 
 def test_server() -> None:
-    """
-    The page about operating pushd describes the options of ``twistd pushd``.
-    """
+    """The page about operating pushd describes the options of ``twistd pushd``."""
     assert options(page("operating")) == _names(tap.Options())
 
 
 def test_simulator() -> None:
-    """
-    The page about the simulator describes the options of ``twistd pushd-simulate``.
-    """
+    """The page about the simulator describes the options of ``twistd pushd-simulate``."""
     assert options(page("simulator")) == _names(simulator.Options())
 
 
@@ -40,18 +34,14 @@ def _pushctl() -> set[str]:
 
 
 def test_pushctl() -> None:
-    """
-    The page about pushctl describes its commands and their options.
-    """
+    """The page about pushctl describes its commands and their options."""
     text = page("pushctl")
     assert options(text) == _pushctl()
     assert all(f"\npushctl {name}\n" in text for name in cli.commands)
 
 
 def test_configuration_file() -> None:
-    """
-    The example of a configuration file can be read, and says something of each option that may stand there.
-    """
+    """The example of a configuration file can be read, and says something of each option that may stand there."""
     path = EXAMPLES / "pushd.toml"
     config = read_config({}, str(path), NAMES)
     assert config != Config()

@@ -1,6 +1,4 @@
-"""
-What the section about webhooks tells a reader to type does what it says.
-"""
+"""What the section about webhooks tells a reader to type does what it says."""
 
 import json
 
@@ -12,9 +10,7 @@ PORT = "9000"
 
 
 def test_receiver(desk: Desk) -> None:
-    """
-    The page's receiver verifies and prints what it is sent, and what it missed is delivered again.
-    """
+    """The page's receiver verifies and prints what it is sent, and what it missed is delivered again."""
     port = free_port()
     receiver = (EXAMPLES / "webhooks/receiver.py").read_text("utf-8").replace(PORT, port)
     (desk.home / "receiver.py").write_text(receiver)

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.http.client_address`: whose address a request comes from.
-"""
+"""Tests of :mod:`pushd.http.client_address`: whose address a request comes from."""
 
 from ipaddress import ip_network
 
@@ -19,9 +17,7 @@ TRUSTED = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
 
 def asked(peer: str | None, *forwarded: bytes) -> HouseRequest:
-    """
-    A request from this peer, with these headers of proxies.
-    """
+    """A request from this peer, with these headers of proxies."""
     channel = HouseChannel()
     channel.peer = peer
     made = HouseRequest(channel)
@@ -45,9 +41,7 @@ def asked(peer: str | None, *forwarded: bytes) -> HouseRequest:
     ],
 )
 def test_address(peer: str, forwarded: list[bytes], address: str) -> None:
-    """
-    Behind proxies that we trust, the address is the last one that is not theirs.
-    """
+    """Behind proxies that we trust, the address is the last one that is not theirs."""
     assert client_address(asked(peer, *forwarded), TRUSTED) == address
 
 
@@ -64,40 +58,30 @@ def test_address(peer: str, forwarded: list[bytes], address: str) -> None:
     ],
 )
 def test_spoofed_address(peer: str, forwarded: list[bytes], address: str) -> None:
-    """
-    What a client itself wrote into the header counts for nothing.
-    """
+    """What a client itself wrote into the header counts for nothing."""
     assert client_address(asked(peer, *forwarded), TRUSTED) == address
 
 
 def test_nobody_is_trusted() -> None:
-    """
-    Without a trusted proxy, the address is that of whoever connected.
-    """
+    """Without a trusted proxy, the address is that of whoever connected."""
     assert client_address(asked("10.0.0.1", b"192.0.2.9"), ()) == "10.0.0.1"
 
 
 def test_peer_without_an_address(house: House) -> None:
-    """
-    Whoever comes through a socket in the file system has no address.
-    """
+    """Whoever comes through a socket in the file system has no address."""
     channel = house.device_site.buildProtocol(UNIXAddress(b"/run/pushd.sock"))
     assert client_address(asked(channel.peer), TRUSTED) is None
 
 
 @given(st.lists(st.binary(max_size=30), max_size=4))
 def test_any_header(forwarded: list[bytes]) -> None:
-    """
-    Whatever a proxy passes on, there is an address.
-    """
+    """Whatever a proxy passes on, there is an address."""
     lines = [line.replace(b"\r", b"").replace(b"\n", b"").replace(b"\0", b"") for line in forwarded]
     assert client_address(asked("10.0.0.1", *lines), TRUSTED)
 
 
 def test_address_is_shown(build_house: BuildHouse) -> None:
-    """
-    An operator sees where a device is, not where its proxy is.
-    """
+    """An operator sees where a device is, not where its proxy is."""
     house = build_house(trusted_proxies=TRUSTED)
     poll = request("GET /push?deviceId=7", b"", "X-Forwarded-For: 203.0.113.5, 198.51.100.7")
     house.knock(poll, peer="10.0.0.1")

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.http.handlers`: whoever waits for an answer gets one, whatever goes wrong in a route.
-"""
+"""Tests of :mod:`pushd.http.handlers`: whoever waits for an answer gets one, whatever goes wrong in a route."""
 
 from typing import Any
 
@@ -22,9 +20,7 @@ from tests.connection import Connection, request
 
 @define(eq=False)
 class App:
-    """
-    An app whose routes fail, or wait, as a test wants it.
-    """
+    """An app whose routes fail, or wait, as a test wants it."""
 
     router = Router()
 
@@ -32,50 +28,36 @@ class App:
 
     @router.route("/fails", methods=["GET"])
     async def fails(self, _request: HouseRequest) -> bytes:
-        """
-        Fail in a way that nobody has words for.
-        """
+        """Fail in a way that nobody has words for."""
         raise LookupError("no words")
 
     @router.route("/waits", methods=["GET"])
     async def wait(self, _request: HouseRequest) -> bytes:
-        """
-        Wait.
-        """
+        """Wait."""
         return bytes(await self.waits)
 
     @router.handle_errors(ValueError)
     def worse(self, _request: HouseRequest, _failure: Failure) -> bytes:
-        """
-        Fail again.
-        """
+        """Fail again."""
         raise TypeError("worse")
 
     def serve(self, request: HouseRequest) -> None:
-        """
-        Answer a request.
-        """
+        """Answer a request."""
         serve(self, request, request.path)
 
     def limit(self, _method: bytes, _uri: bytes) -> int:
-        """
-        How much of a body is kept.
-        """
+        """How much of a body is kept."""
         return SMALL
 
 
 @pytest.fixture
 def app() -> App:
-    """
-    An app.
-    """
+    """An app."""
     return App()
 
 
 def ask(app: App, clock: Clock, line: str) -> Connection:
-    """
-    Make a request.
-    """
+    """Make a request."""
     address = IPv4Address("TCP", "192.0.2.1", 40000)
     channel: HouseChannel = HouseSite(app, Budget(), clock).buildProtocol(address)
     transport = StringTransport(peerAddress=address)
@@ -87,9 +69,7 @@ def ask(app: App, clock: Clock, line: str) -> Connection:
 
 @pytest.mark.parametrize("line", ["GET /fails", "GET /waits"])
 def test_a_bug_is_a_500(app: App, clock: Clock, line: str, no_logged_failure: list[Failure]) -> None:
-    """
-    A client whose request meets a bug of ours, or a bug in how one is told, hears 500, and is not left waiting.
-    """
+    """A client whose request meets a bug of ours, or a bug in how one is told, hears 500, and is not left waiting."""
     connection = ask(app, clock, line)
     if line == "GET /waits":
         app.waits.errback(ValueError("bad"))
@@ -101,9 +81,7 @@ def test_a_bug_is_a_500(app: App, clock: Clock, line: str, no_logged_failure: li
 
 
 def test_an_answer_that_comes_later(app: App, clock: Clock) -> None:
-    """
-    A route that waits answers when it has something.
-    """
+    """A route that waits answers when it has something."""
     connection = ask(app, clock, "GET /waits")
     assert connection.answers() == []
     app.waits.callback(b"here")
@@ -112,9 +90,7 @@ def test_an_answer_that_comes_later(app: App, clock: Clock) -> None:
 
 
 def test_a_client_that_leaves(app: App, clock: Clock) -> None:
-    """
-    What a route waits for is cancelled when its client leaves.
-    """
+    """What a route waits for is cancelled when its client leaves."""
     left: list[Deferred[Any]] = []
     app.waits = Deferred(left.append)
     connection = ask(app, clock, "GET /waits")

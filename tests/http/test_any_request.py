@@ -1,6 +1,4 @@
-"""
-Tests of both ports with requests that nobody would think of.
-"""
+"""Tests of both ports with requests that nobody would think of."""
 
 import json
 from typing import Any
@@ -20,17 +18,13 @@ ODD = st.binary(max_size=6)
 
 
 def spelled(known: list[str]) -> st.SearchStrategy[str]:
-    """
-    A word that is known, or any other, as it stands in a path or a query.
-    """
+    """A word that is known, or any other, as it stands in a path or a query."""
     other = st.one_of(TEXTS.map(lambda text: text.encode("utf-8", "replace")), ODD)
     return st.sampled_from(known) | other.map(lambda word: quote(word, safe=""))
 
 
 def lines(templates: list[str], segments: list[str], names: list[str]) -> st.SearchStrategy[str]:
-    """
-    Request lines of these paths, with these words in them, and of any others.
-    """
+    """Request lines of these paths, with these words in them, and of any others."""
     word = spelled(segments)
     filled = st.builds(str.format, st.sampled_from(templates), word, word)
     path = filled | st.lists(word, max_size=6).map(lambda parts: "/" + "/".join(parts))
@@ -80,9 +74,7 @@ ANYTHING = settings(suppress_health_check=[HealthCheck.function_scoped_fixture],
 
 @pytest.fixture
 def known(build_house: BuildHouse) -> House:
-    """
-    A house that knows a device of each dialect, each with a command that is out.
-    """
+    """A house that knows a device of each dialect, each with a command that is out."""
     house = build_house(bases=(b"/api",))
     for device, payload in (("controlid:7", {"endpoint": "a"}), ("servereye:c", {"control": "a"})):
         house.register(device)
@@ -93,9 +85,7 @@ def known(build_house: BuildHouse) -> House:
 
 
 def answered(house: House, connection: Connection) -> Any:
-    """
-    The answer to a request, however long it is held; no bug of ours, and no cache may keep it.
-    """
+    """The answer to a request, however long it is held; no bug of ours, and no cache may keep it."""
     house.clock.advance(60)
     (answer, *_) = connection.answers()
     connection.hang_up()
@@ -107,9 +97,7 @@ def answered(house: House, connection: Connection) -> Any:
 @ANYTHING
 @given(DEVICE_LINES, BODIES, HEADERS)
 def test_any_request_of_a_device(known: House, line: str, body: bytes, headers: list[str]) -> None:
-    """
-    Whatever a device sends, it is answered, and nothing of ours breaks.
-    """
+    """Whatever a device sends, it is answered, and nothing of ours breaks."""
     answer = answered(known, known.knock(request(line, body, *headers)))
     assert answer.code in (200, 400, 403, 404, 405)
 
@@ -117,9 +105,7 @@ def test_any_request_of_a_device(known: House, line: str, body: bytes, headers: 
 @ANYTHING
 @given(ADMIN_LINES, BODIES, HEADERS)
 def test_any_call_of_an_operator(known: House, line: str, body: bytes, headers: list[str]) -> None:
-    """
-    Whatever a program calls, it is answered in JSON, and errors are problems.
-    """
+    """Whatever a program calls, it is answered in JSON, and errors are problems."""
     token = f"Authorization: Bearer {known.token_of(Role.ADMIN)}"
     answer = answered(known, known.call(request(line, body, *headers, token)))
     if answer.code >= 400 and answer.body:

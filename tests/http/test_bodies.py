@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.http.bodies`.
-"""
+"""Tests of :mod:`pushd.http.bodies`."""
 
 import pytest
 from hypothesis import given
@@ -19,9 +17,7 @@ POLL = request("GET /push?deviceId=7&uuid=a")
 
 @given(CHUNKS)
 def test_body_is_what_arrived(chunks: list[bytes]) -> None:
-    """
-    A body within its limit is what was sent, however it was cut on its way.
-    """
+    """A body within its limit is what was sent, however it was cut on its way."""
     body = Body(limit=SMALL, budget=Budget())
     for chunk in chunks:
         body.feed(chunk)
@@ -30,9 +26,7 @@ def test_body_is_what_arrived(chunks: list[bytes]) -> None:
 
 @given(st.integers(0, 60), CHUNKS)
 def test_body_over_its_limit(limit: int, chunks: list[bytes]) -> None:
-    """
-    A body over its limit is counted to its end, and kept nowhere.
-    """
+    """A body over its limit is counted to its end, and kept nowhere."""
     budget = Budget()
     body = Body(limit=limit, budget=budget)
     for chunk in chunks:
@@ -43,9 +37,7 @@ def test_body_over_its_limit(limit: int, chunks: list[bytes]) -> None:
 
 
 def test_oversized_content() -> None:
-    """
-    A body over its limit says how large it was.
-    """
+    """A body over its limit says how large it was."""
     body = Body(limit=3, budget=Budget())
     body.feed(b"four")
     with pytest.raises(BodyTooLarge, match=r"4 bytes; at most 3"):
@@ -54,9 +46,7 @@ def test_oversized_content() -> None:
 
 @given(st.integers(0, 100), st.lists(st.tuples(st.integers(0, 3), st.binary(max_size=30))))
 def test_budget_is_never_exceeded(limit: int, arrivals: list[tuple[int, bytes]]) -> None:
-    """
-    All bodies together never take more than their budget, and give all of it back.
-    """
+    """All bodies together never take more than their budget, and give all of it back."""
     budget = Budget(limit=limit)
     bodies = [Body(limit=LARGE, budget=budget) for _ in range(4)]
     for which, chunk in arrivals:
@@ -69,9 +59,7 @@ def test_budget_is_never_exceeded(limit: int, arrivals: list[tuple[int, bytes]])
 
 
 def test_starved_content() -> None:
-    """
-    A body that found no room is unavailable, even if there is room again.
-    """
+    """A body that found no room is unavailable, even if there is room again."""
     budget = Budget(limit=5)
     first, second = Body(limit=9, budget=budget), Body(limit=9, budget=budget)
     first.feed(b"123")
@@ -84,9 +72,7 @@ def test_starved_content() -> None:
 
 
 def test_result_that_finds_no_room(house: House) -> None:
-    """
-    While too much is being read at once, a result is answered 503: the device keeps it, and nothing is settled.
-    """
+    """While too much is being read at once, a result is answered 503: the device keeps it, and nothing is settled."""
     house.register(READER)
     command = house.put(READER, {"endpoint": "load_objects"})
     house.knock(POLL)
@@ -97,18 +83,14 @@ def test_result_that_finds_no_room(house: House) -> None:
 
 
 def test_call_that_finds_no_room(house: House) -> None:
-    """
-    While too much is being read at once, a call of the admin API is answered 503.
-    """
+    """While too much is being read at once, a call of the admin API is answered 503."""
     house.budget.limit = 4
     answer = house.ask("POST /v1/devices", {"id": READER})
     assert (answer.code, answer.json["detail"]) == (503, "Too much is being read at once; try again.")
 
 
 def test_body_counts_until_it_is_answered(house: House) -> None:
-    """
-    A body takes its part of the budget while its request waits, and gives it back with the answer.
-    """
+    """A body takes its part of the budget while its request waits, and gives it back with the answer."""
     house.register(READER)
     body = {"payload": {"endpoint": "load_objects"}}
     waiting = house.begin(f"POST /v1/devices/{READER}/commands?wait=5", body)
@@ -120,9 +102,7 @@ def test_body_counts_until_it_is_answered(house: House) -> None:
 
 @pytest.mark.parametrize("sent", [10, 20])
 def test_client_that_leaves_its_body(house: House, sent: int) -> None:
-    """
-    A client that leaves, in the middle of its body or while it waits, gives back what it took.
-    """
+    """A client that leaves, in the middle of its body or while it waits, gives back what it took."""
     house.register(READER)
     data = request("GET /push?deviceId=7", b"x" * 20)
     poll = house.knock(data[: len(data) - 20 + sent])
@@ -133,9 +113,7 @@ def test_client_that_leaves_its_body(house: House, sent: int) -> None:
 
 @pytest.mark.parametrize(("size", "threads"), [(SMALL, 0), (SMALL + 1, 1)])
 def test_large_bodies_are_parsed_off_the_reactor(house: House, size: int, threads: int) -> None:
-    """
-    A result over 64 KiB is parsed where it keeps nobody waiting.
-    """
+    """A result over 64 KiB is parsed where it keeps nobody waiting."""
     house.register(READER)
     command = house.put(READER, {"endpoint": "load_objects"})
     house.knock(POLL)

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.http.error_status`: what each error is in HTTP, and what a bug of ours is.
-"""
+"""Tests of :mod:`pushd.http.error_status`: what each error is in HTTP, and what a bug of ours is."""
 
 from typing import Any
 
@@ -28,18 +26,14 @@ _bug: Any = _fails
 
 
 class BuggyStore(SqliteStore):
-    """
-    A store with a bug in some of its verbs.
-    """
+    """A store with a bug in some of its verbs."""
 
     check = settle = acknowledge = command = last_event = _bug
 
 
 @pytest.fixture
 def buggy(build_house: BuildHouse) -> House:
-    """
-    A house over a store with bugs.
-    """
+    """A house over a store with bugs."""
     return build_house(BuggyStore(MEMORY))
 
 
@@ -51,9 +45,7 @@ BUGS = {
 
 @pytest.mark.parametrize("dialect", BUGS)
 def test_bug_on_the_device_port(buggy: House, dialect: str, no_logged_failure: Logged) -> None:
-    """
-    A bug of ours is a 500 that tells a device nothing of our inside; the log tells us all.
-    """
+    """A bug of ours is a 500 that tells a device nothing of our inside; the log tells us all."""
     sent, said = BUGS[dialect]
     for device in ("controlid:7", "servereye:c"):
         buggy.register(device)
@@ -68,9 +60,7 @@ def test_bug_on_the_device_port(buggy: House, dialect: str, no_logged_failure: L
 
 @pytest.mark.parametrize("path", ["/readyz", "/v1/commands/x", "/v1/events?after=now"])
 def test_bug_on_the_admin_port(buggy: House, path: str, no_logged_failure: Logged) -> None:
-    """
-    A bug of ours is a problem like others, without our inside.
-    """
+    """A bug of ours is a problem like others, without our inside."""
     answer = buggy.ask(f"GET {path}")
     assert answer.code == 500
     assert answer.headers["content-type"] == "application/problem+json"
@@ -90,9 +80,7 @@ ANSWERED = [kind for kind in OURS if kind not in (errors.PushdError, errors.Stor
 
 @pytest.mark.parametrize("kind", ANSWERED, ids=lambda kind: kind.__name__)
 def test_every_error_of_ours_has_a_status(kind: type[errors.PushdError]) -> None:
-    """
-    Whatever we refuse is the client's to understand, or says that it may try again; it is no bug.
-    """
+    """Whatever we refuse is the client's to understand, or says that it may try again; it is no bug."""
     made: Any = DummyRequest([])
     code = status(made, Failure(kind.__new__(kind)))
     assert 400 <= code <= 422 or code == 503
@@ -100,18 +88,14 @@ def test_every_error_of_ours_has_a_status(kind: type[errors.PushdError]) -> None
 
 
 def test_words_of_an_error() -> None:
-    """
-    An error of ours is told in its own words, and one of the routing in a sentence.
-    """
+    """An error of ours is told in its own words, and one of the routing in a sentence."""
     assert explain(Failure(errors.UnknownDevice("No device x is known."))) == "No device x is known."
     assert explain(Failure(NotFound())) == "There is nothing at this path."
 
 
 @pytest.mark.parametrize("slashes", ["/", "//"])
 def test_bug_does_not_log_a_secret(buggy: House, slashes: str, no_logged_failure: Logged) -> None:
-    """
-    Whoever reads about a bug in the log learns no device's secret.
-    """
+    """Whoever reads about a bug in the log learns no device's secret."""
     buggy.register("servereye:c")
     path = buggy.ask("POST /v1/devices/servereye:c/secret").json["path"].replace("/", slashes)
     with capturedLogs() as logged:

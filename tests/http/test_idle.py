@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.http.idle`: who is closed for being idle, and when.
-"""
+"""Tests of :mod:`pushd.http.idle`: who is closed for being idle, and when."""
 
 from attrs import define, field
 from hypothesis import given
@@ -14,17 +12,13 @@ PATIENCE = 10
 
 @define(eq=False)
 class Caller:
-    """
-    A connection that notes when it was closed.
-    """
+    """A connection that notes when it was closed."""
 
     clock: Clock
     closed: list[float] = field(factory=list)
 
     def timeoutConnection(self) -> None:
-        """
-        Note it.
-        """
+        """Note it."""
         self.closed.append(self.clock.seconds())
 
 
@@ -35,9 +29,7 @@ steps = st.lists(
 
 @given(steps)
 def test_who_is_closed(steps: list[tuple[int, int, str]]) -> None:
-    """
-    Whatever connections do, each is closed when it was idle for so long, and neither before nor twice.
-    """
+    """Whatever connections do, each is closed when it was idle for so long, and neither before nor twice."""
     clock = Clock()
     idle = Idle(clock, PATIENCE)
     callers = [Caller(clock) for _ in range(4)]

@@ -1,6 +1,4 @@
-"""
-Tests of what a request costs, where that can be counted: objects, bytes, queries, commits.
-"""
+"""Tests of what a request costs, where that can be counted: objects, bytes, queries, commits."""
 
 import gc
 import tracemalloc
@@ -30,9 +28,7 @@ HOT = [
 
 
 class CountingStore(SqliteStore):
-    """
-    A store that counts what is asked of it.
-    """
+    """A store that counts what is asked of it."""
 
     asked = 0
 
@@ -47,9 +43,7 @@ class CountingStore(SqliteStore):
 
 @pytest.fixture
 def house_without_holds(build_house: BuildHouse) -> House:
-    """
-    A house that answers idle polls at once, and knows two devices.
-    """
+    """A house that answers idle polls at once, and knows two devices."""
     house = build_house(CountingStore(MEMORY), holds={"servereye": 0.0, "controlid": 0.0})
     for line in HOT[:2]:
         house.knock(request(line))
@@ -58,9 +52,7 @@ def house_without_holds(build_house: BuildHouse) -> House:
 
 @pytest.mark.parametrize("line", HOT)
 def test_a_hot_request_leaves_no_garbage(house_without_holds: House, line: str) -> None:
-    """
-    However many polls, acknowledgements and results come, the garbage collector has nothing to do for them.
-    """
+    """However many polls, acknowledgements and results come, the garbage collector has nothing to do for them."""
     body = b'{"success":true,"response":"x"}' if line.startswith("POST") else b""
     connection = house_without_holds.connect()
     connection.send(request(line, body))
@@ -77,9 +69,7 @@ def test_a_hot_request_leaves_no_garbage(house_without_holds: House, line: str) 
 
 @pytest.mark.parametrize("line", HOT[:2])
 def test_an_idle_poll_asks_the_database_for_nothing(house_without_holds: House, line: str) -> None:
-    """
-    A device that polls for years, and has nothing to do, touches neither disk nor database.
-    """
+    """A device that polls for years, and has nothing to do, touches neither disk nor database."""
     store = house_without_holds.store
     assert isinstance(store, CountingStore)
     connection = house_without_holds.connect()
@@ -92,9 +82,7 @@ def test_an_idle_poll_asks_the_database_for_nothing(house_without_holds: House, 
 
 @pytest.mark.parametrize("line", ["GET /push/c{}", "GET /push?deviceId={}&uuid=a"])
 def test_a_held_poll_is_small(house: House, line: str) -> None:
-    """
-    Ten thousand devices that wait fit into the memory of a small machine.
-    """
+    """Ten thousand devices that wait fit into the memory of a small machine."""
     polls = [request(line.format(number), b"", "User-Agent: a device", "Accept: */*") for number in range(HELD)]
     for poll in polls:  # what is kept of a device for good is not counted
         house.knock(poll).hang_up()

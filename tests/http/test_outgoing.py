@@ -1,5 +1,5 @@
-"""
-Tests of :mod:`pushd.http.outgoing`: answers leave at the end of the turn in which they were made, in order and whole.
+"""Tests of :mod:`pushd.http.outgoing`: answers leave at the end of the turn in which they were made, in order and
+whole.
 """
 
 import pytest
@@ -17,9 +17,7 @@ LAST = request("GET /push?deviceId=7", b"", "Connection: close")
 
 
 class Socket(StringTransport, FileDescriptor):  # type: ignore[misc]  # what both have is the former's
-    """
-    A transport whose socket takes so many bytes at once, or is broken with None.
-    """
+    """A transport whose socket takes so many bytes at once, or is broken with None."""
 
     def __init__(self, takes: int | None) -> None:
         StringTransport.__init__(self)
@@ -28,15 +26,9 @@ class Socket(StringTransport, FileDescriptor):  # type: ignore[misc]  # what bot
         """What was written directly, past what the reactor is to send."""
 
     def connectionLost(self, reason: Failure) -> None:
-        """
-        See :meth:`twisted.internet.interfaces.IReadDescriptor.connectionLost`.
-        """
         self.disconnecting = True
 
     def writeSomeData(self, data: bytes) -> int | ConnectionLost:
-        """
-        See :meth:`twisted.internet.abstract.FileDescriptor.writeSomeData`.
-        """
         if self.takes is None:
             return CONNECTION_LOST
         sent = data[: self.takes]
@@ -46,17 +38,13 @@ class Socket(StringTransport, FileDescriptor):  # type: ignore[misc]  # what bot
 
 
 def connect(house: House, takes: int | None = 1 << 20) -> tuple[Connection, Socket]:
-    """
-    A connection over such a socket.
-    """
+    """A connection over such a socket."""
     socket = Socket(takes)
     return house.connect(transport=socket), socket
 
 
 def test_an_answer_leaves_at_the_end_of_its_turn(house: House) -> None:
-    """
-    What is made in one turn goes out together, and at once: nobody waits for another turn.
-    """
+    """What is made in one turn goes out together, and at once: nobody waits for another turn."""
     one, another = connect(house), connect(house)
     for connection, _ in (one, another):
         connection.send(SIGN_OFF)
@@ -67,9 +55,7 @@ def test_an_answer_leaves_at_the_end_of_its_turn(house: House) -> None:
 
 @pytest.mark.parametrize("takes", [0, 1, 50, 1 << 20])
 def test_what_a_socket_does_not_take_is_left_to_the_reactor(house: House, takes: int) -> None:
-    """
-    However little of an answer a client takes, it gets all of it, and all that follows.
-    """
+    """However little of an answer a client takes, it gets all of it, and all that follows."""
     connection, _ = connect(house, takes)
     for _ in range(3):
         connection.send(SIGN_OFF)
@@ -78,9 +64,7 @@ def test_what_a_socket_does_not_take_is_left_to_the_reactor(house: House, takes:
 
 
 def test_a_connection_that_broke_is_left_to_the_reactor(house: House) -> None:
-    """
-    The reactor finds out what is wrong, and ends it.
-    """
+    """The reactor finds out what is wrong, and ends it."""
     connection, socket = connect(house, None)
     connection.send(SIGN_OFF)
     house.clock.advance(0)
@@ -88,9 +72,7 @@ def test_a_connection_that_broke_is_left_to_the_reactor(house: House) -> None:
 
 
 def test_a_client_that_leaves_in_the_same_turn_is_sent_nothing(house: House) -> None:
-    """
-    Between an answer and the end of its turn a client may be gone.
-    """
+    """Between an answer and the end of its turn a client may be gone."""
     connection, socket = connect(house)
     connection.send(SIGN_OFF)
     connection.hang_up()
@@ -101,9 +83,7 @@ def test_a_client_that_leaves_in_the_same_turn_is_sent_nothing(house: House) -> 
 def test_a_fault_with_one_answer_is_none_of_the_others(
     house: House, monkeypatch: pytest.MonkeyPatch, no_logged_failure: list[Failure]
 ) -> None:
-    """
-    Whatever goes wrong with a connection, those behind it are answered.
-    """
+    """Whatever goes wrong with a connection, those behind it are answered."""
     (broken, socket), (fine, _) = connect(house), connect(house)
     monkeypatch.setattr(socket, "writeSomeData", lambda data: 1 / 0)
     for connection in (broken, fine):
@@ -117,9 +97,7 @@ def test_a_fault_with_one_answer_is_none_of_the_others(
 @pytest.mark.parametrize("cut", [None, len(SIGN_OFF), len(SIGN_OFF) + 5])
 @pytest.mark.parametrize("second", [SIGN_OFF, LAST, b"GET\r\n\r\n", b"x" * 20000, b"GET /v1/unknown HTTP/1.1\r\n\r\n"])
 def test_answers_leave_in_order(house: House, second: bytes, cut: int | None) -> None:
-    """
-    Whatever follows a request in the same turn, its own answer is the first.
-    """
+    """Whatever follows a request in the same turn, its own answer is the first."""
     connection, socket = connect(house)
     data = SIGN_OFF + second
     for piece in (data,) if cut is None else (data[:cut], data[cut:]):
@@ -134,9 +112,7 @@ def test_answers_leave_in_order(house: House, second: bytes, cut: int | None) ->
 
 @pytest.mark.parametrize("takes", [0, 50, 1 << 20])
 def test_a_connection_ends_with_its_last_answer(house: House, takes: int) -> None:
-    """
-    It is closed, but not before all is sent.
-    """
+    """It is closed, but not before all is sent."""
     connection, _ = connect(house, takes)
     connection.send(LAST)
     house.clock.advance(10)
@@ -145,9 +121,7 @@ def test_a_connection_ends_with_its_last_answer(house: House, takes: int) -> Non
 
 
 def test_a_connection_that_is_closed_sends_what_it_has(house: House) -> None:
-    """
-    Whoever closes a connection between an answer and the end of its turn closes it after that.
-    """
+    """Whoever closes a connection between an answer and the end of its turn closes it after that."""
     connection, _ = connect(house)
     connection.send(SIGN_OFF)
     connection.protocol.loseConnection()  # type: ignore[attr-defined]

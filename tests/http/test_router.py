@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.http.router`: its tables know what Klein's URL map knows, and nothing else.
-"""
+"""Tests of :mod:`pushd.http.router`: its tables know what Klein's URL map knows, and nothing else."""
 
 from typing import Any
 
@@ -25,9 +23,7 @@ path = st.lists(part, max_size=6).map(lambda parts: "/" + "/".join(parts))
 
 
 def judged(router: Router, method: bytes, text: str) -> Any:
-    """
-    What the URL map says of a request: a route and its parameters, or an error.
-    """
+    """What the URL map says of a request: a route and its parameters, or an error."""
     try:
         endpoint, parts = router.url_map.bind("localhost").match(text, method.decode())
     except HTTPException as error:
@@ -38,9 +34,7 @@ def judged(router: Router, method: bytes, text: str) -> Any:
 @example(app=ControlIdApp, method=b"GET", text="//push")
 @given(app=st.sampled_from(APPS), method=st.sampled_from(METHODS), text=path)
 def test_tables_agree_with_the_map(app: Any, method: bytes, text: str) -> None:
-    """
-    Whatever is asked for, it is answered by the route that was declared for it, or by none.
-    """
+    """Whatever is asked for, it is answered by the route that was declared for it, or by none."""
     router: Router = app.router
     expected = judged(router, method, text)
     try:
@@ -53,9 +47,7 @@ def test_tables_agree_with_the_map(app: Any, method: bytes, text: str) -> None:
 
 @pytest.mark.parametrize("app", APPS)
 def test_each_route_is_found(app: Any) -> None:
-    """
-    Each route answers at its path, with the parts of that path, and a HEAD never reaches one.
-    """
+    """Each route answers at its path, with the parts of that path, and a HEAD never reaches one."""
     router: Router = app.router
     for rule in router.url_map.iter_rules():
         parts = {name: f"a {name}" for name in rule.arguments}
@@ -70,8 +62,6 @@ def test_each_route_is_found(app: Any) -> None:
 
 
 def test_no_path_of_ours() -> None:
-    """
-    What nobody declared is not found.
-    """
+    """What nobody declared is not found."""
     with pytest.raises(NotFound):
         ServerEyeApp.router.find(b"GET", b"/push")

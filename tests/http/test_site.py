@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.http.site`: the manners of a connection, over bytes.
-"""
+"""Tests of :mod:`pushd.http.site`: the manners of a connection, over bytes."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,9 +13,7 @@ SIGN_OFF = request("GET /push/c/signoff")
 
 
 def test_idle_poll_to_the_letter(house: House) -> None:
-    """
-    An idle answer has no body, says so, is not chunked, and no cache may keep it.
-    """
+    """An idle answer has no body, says so, is not chunked, and no cache may keep it."""
     connection = house.knock(b"GET /push?deviceId=4408801109440198 HTTP/1.1\r\nHost: 10.1.1.5:8080\r\n\r\n")
     house.clock.advance(10)
     head, _, body = connection.transport.value().partition(b"\r\n\r\n")
@@ -32,9 +28,7 @@ def test_idle_poll_to_the_letter(house: House) -> None:
 
 
 def test_connection_is_kept(house: House) -> None:
-    """
-    A device polls again on the connection on which it was answered.
-    """
+    """A device polls again on the connection on which it was answered."""
     connection = house.knock(POLL)
     house.clock.advance(10)
     assert connection.answer().code == 200
@@ -54,9 +48,7 @@ def test_connection_is_kept(house: House) -> None:
     ],
 )
 def test_connection_is_closed_after_its_last_answer(house: House, data: bytes) -> None:
-    """
-    A client that keeps no connections is answered, and let go.
-    """
+    """A client that keeps no connections is answered, and let go."""
     connection = house.knock(data)
     house.clock.advance(10)
     assert connection.answer().code == 200
@@ -64,9 +56,7 @@ def test_connection_is_closed_after_its_last_answer(house: House, data: bytes) -
 
 
 def test_pipelined_requests_are_answered_in_order(house: House) -> None:
-    """
-    Requests that arrive together are answered one by one, a held poll first.
-    """
+    """Requests that arrive together are answered one by one, a held poll first."""
     connection = house.knock(POLL + SIGN_OFF)
     assert connection.answers() == []
     house.clock.advance(10)
@@ -76,9 +66,7 @@ def test_pipelined_requests_are_answered_in_order(house: House) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(1, 40), max_size=10))
 def test_request_may_arrive_in_pieces(house: House, cuts: list[int]) -> None:
-    """
-    Wherever the network cuts a request, it is the same request.
-    """
+    """Wherever the network cuts a request, it is the same request."""
     data = request("POST /push/c/result/m", b'{"success":true}', "Content-Type: application/json")
     connection = house.connect()
     for cut in cuts:
@@ -90,18 +78,14 @@ def test_request_may_arrive_in_pieces(house: House, cuts: list[int]) -> None:
 
 
 def test_chunked_body(house: House) -> None:
-    """
-    A client may send its body in chunks, without saying how long it is.
-    """
+    """A client may send its body in chunks, without saying how long it is."""
     head = request("POST /push/c/result/m", b"", "Transfer-Encoding: chunked")
     connection = house.knock(head + b'9\r\n{"success\r\n7\r\n":true}\r\n0\r\n\r\n')
     assert connection.answer().code == 200
 
 
 def test_client_that_asks_before_it_sends(house: House) -> None:
-    """
-    A client that asks whether it may send its body is told to go on.
-    """
+    """A client that asks whether it may send its body is told to go on."""
     data = request("POST /push/c/result/m", b'{"success":true}', "Expect: 100-continue")
     head, _, body = data.partition(b"\r\n\r\n")
     connection = house.knock(head + b"\r\n\r\n")
@@ -124,9 +108,7 @@ def test_client_that_asks_before_it_sends(house: House) -> None:
     ],
 )
 def test_client_that_leaves(house: House, data: bytes) -> None:
-    """
-    A client that leaves, wherever it was, leaves nothing behind: no poll, no body, no timer, no line in the log.
-    """
+    """A client that leaves, wherever it was, leaves nothing behind: no poll, no body, no timer, no line in the log."""
     house.knock(data).hang_up()
     assert len(house.core.wakeups) == 0
     assert house.clock.getDelayedCalls() == []
@@ -134,18 +116,14 @@ def test_client_that_leaves(house: House, data: bytes) -> None:
 
 @pytest.mark.parametrize("host", [b"a..b", b"x" * 70, b"\xff", b"[::1", b"", b"10.1.1.5:99999", b"a b"])
 def test_any_host(house: House, host: bytes) -> None:
-    """
-    A device is answered whatever it calls us by.
-    """
+    """A device is answered whatever it calls us by."""
     connection = house.knock(b"GET /push?deviceId=7 HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
     house.clock.advance(10)
     assert connection.answer().code == 200
 
 
 def test_request_without_host(house: House) -> None:
-    """
-    A device that calls us by no name at all is answered.
-    """
+    """A device that calls us by no name at all is answered."""
     connection = house.knock(b"GET /push?deviceId=7 HTTP/1.1\r\n\r\n")
     house.clock.advance(10)
     assert connection.answer().code == 200
@@ -153,16 +131,12 @@ def test_request_without_host(house: House) -> None:
 
 @pytest.mark.parametrize("line", ["GET *", "GET /%ff", "GET /push/%ff", "BREW /push/c", "GET push/c", "OPTIONS *"])
 def test_no_answer_may_be_cached(house: House, line: str) -> None:
-    """
-    Every answer says that no cache may keep it, also where a request is none of ours.
-    """
+    """Every answer says that no cache may keep it, also where a request is none of ours."""
     assert house.knock(request(line)).answer().headers["cache-control"] == "no-store"
 
 
 def test_silent_connection_is_closed(house: House) -> None:
-    """
-    A connection on which nothing was asked or answered for a minute is closed.
-    """
+    """A connection on which nothing was asked or answered for a minute is closed."""
     silent, poll = house.connect(), house.knock(request("GET /push/c"))
     house.clock.advance(45)
     assert poll.answer().code == 200
@@ -172,16 +146,12 @@ def test_silent_connection_is_closed(house: House) -> None:
 
 
 def test_only_http_1(house: House) -> None:
-    """
-    Over TLS we speak HTTP/1.1 alone, whatever is installed: no other protocol is ever negotiated.
-    """
+    """Over TLS we speak HTTP/1.1 alone, whatever is installed: no other protocol is ever negotiated."""
     assert not IProtocolNegotiationFactory.providedBy(house.device_site)
 
 
 def test_connection_ends_with_its_answer_while_we_stop(house: House) -> None:
-    """
-    While the server stops, a connection ends with the answer that it waits for: its device must go elsewhere.
-    """
+    """While the server stops, a connection ends with the answer that it waits for: its device must go elsewhere."""
     house.register("servereye:c")
     stays = house.knock(request("GET /push/c"))
     house.device_site.closing = True

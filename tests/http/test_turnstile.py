@@ -1,5 +1,5 @@
-"""
-Tests of :mod:`pushd.http.turnstile`: of a crowd that connects at once, all are listened to, and nobody else waits.
+"""Tests of :mod:`pushd.http.turnstile`: of a crowd that connects at once, all are listened to, and nobody else
+waits.
 """
 
 from collections.abc import Callable
@@ -18,23 +18,17 @@ from tests.in_memory_server import House
 
 @define(eq=False)
 class Turns:
-    """
-    A clock of which one turn can be had at a time.
-    """
+    """A clock of which one turn can be had at a time."""
 
     due: list[Callable[[], object]] = field(factory=list)
 
     def callLater(self, delay: float, call: Callable[[], object]) -> None:
-        """
-        Have something called in the next turn.
-        """
+        """Have something called in the next turn."""
         assert delay == 0
         self.due.append(call)
 
     def turn(self) -> None:
-        """
-        One turn.
-        """
+        """One turn."""
         due, self.due = self.due, []
         for call in due:
             call()
@@ -42,30 +36,24 @@ class Turns:
 
 @define(eq=False)
 class Arrival:
-    """
-    A connection that notes whether it is listened to.
-    """
+    """A connection that notes whether it is listened to."""
 
     heard: bool = True
 
     def pauseProducing(self) -> None:
-        """
-        Note it.
-        """
+        """Note it."""
         self.heard = False
 
     def resumeProducing(self) -> None:
-        """
-        Note it.
-        """
+        """Note it."""
         assert not self.heard
         self.heard = True
 
 
 @given(st.lists(st.integers(0, 3 * SLICE), max_size=6))
 def test_so_many_in_each_turn(crowds: list[int]) -> None:
-    """
-    However many come in each turn, not more than a slice of them are first listened to in it, and all in their order.
+    """However many come in each turn, not more than a slice of them are first listened to in it, and all in their
+    order.
     """
     turns = Turns()
     turnstile = Turnstile(cast(IReactorTime, turns))
@@ -92,9 +80,7 @@ def test_so_many_in_each_turn(crowds: list[int]) -> None:
 
 
 def test_a_crowd_is_answered(house: House) -> None:
-    """
-    Devices that come back all at once are served as any other, also those that wait at the turnstile.
-    """
+    """Devices that come back all at once are served as any other, also those that wait at the turnstile."""
     crowd = [connect(house) for _ in range(SLICE + 10)]
     assert [socket.producerState for _, socket in crowd].count("paused") == 10
     house.clock.advance(0)

@@ -1,3 +1,1 @@
-"""
-Tests of pushd as it runs: real processes, real sockets, real files.
-"""
+"""Tests of pushd as it runs: real processes, real sockets, real files."""

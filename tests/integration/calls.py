@@ -1,6 +1,4 @@
-"""
-Calls over real sockets: requests that wait for their answers, as ``curl`` does.
-"""
+"""Calls over real sockets: requests that wait for their answers, as ``curl`` does."""
 
 import json
 from contextlib import closing
@@ -20,57 +18,43 @@ PATIENCE = 20.0
 
 @define(eq=False)
 class Call:
-    """
-    A request that was sent; its answer may take its time.
-    """
+    """A request that was sent; its answer may take its time."""
 
     _connection: HTTPConnection
 
     def answer(self) -> Answer:
-        """
-        Wait for the answer.
-        """
+        """Wait for the answer."""
         with closing(self._connection):
             response = self._connection.getresponse()
             headers = {name.lower(): value for name, value in response.getheaders()}
             return Answer(code=response.status, headers=headers, body=response.read())
 
     def hang_up(self) -> None:
-        """
-        Wait no longer.
-        """
+        """Wait no longer."""
         self._connection.close()
 
 
 @frozen
 class Port:
-    """
-    A port of the server, as a client sees it.
-    """
+    """A port of the server, as a client sees it."""
 
     number: int
     token: str | None = None
     tls: SSLContext | None = None
 
     def begin(self, line: str, body: object = None, **headers: str) -> Call:
-        """
-        Send a request such as ``GET /push?deviceId=7``, with JSON or bytes as its body if there is one.
-        """
+        """Send a request such as ``GET /push?deviceId=7``, with JSON or bytes as its body if there is one."""
         method, _, path = line.partition(" ")
         connection = self._connection()
         connection.request(method, path, _content(body), {**self._authorization(), **headers})
         return Call(connection)
 
     def ask(self, line: str, body: object = None, **headers: str) -> Answer:
-        """
-        Send a request, and wait for its answer.
-        """
+        """Send a request, and wait for its answer."""
         return self.begin(line, body, **headers).answer()
 
     def connect(self) -> socket:
-        """
-        A connection for bytes that are no whole request.
-        """
+        """A connection for bytes that are no whole request."""
         return create_connection((HOST, self.number), PATIENCE)
 
     def _connection(self) -> HTTPConnection:

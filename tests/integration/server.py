@@ -1,6 +1,4 @@
-"""
-A server of its own for a test: ``twistd -n pushd`` in a folder, on ports that nobody else has.
-"""
+"""A server of its own for a test: ``twistd -n pushd`` in a folder, on ports that nobody else has."""
 
 import os
 import re
@@ -34,9 +32,7 @@ T = TypeVar("T")
 
 
 def until(look: Callable[[], T], what: str) -> T:
-    """
-    Look again and again until something is seen, and give it back; fail if it does not come.
-    """
+    """Look again and again until something is seen, and give it back; fail if it does not come."""
     deadline = monotonic() + PATIENCE
     while not (seen := look()):
         assert monotonic() < deadline, f"it did not come: {what}"
@@ -45,24 +41,18 @@ def until(look: Callable[[], T], what: str) -> T:
 
 
 def ports_in(log: Path) -> list[int]:
-    """
-    The ports that a server listens on by its log: those for devices, then the one for operators.
-    """
+    """The ports that a server listens on by its log: those for devices, then the one for operators."""
     return [int(port) for port in _LISTENS.findall(log.read_text())] if log.exists() else []
 
 
 def environment() -> dict[str, str]:
-    """
-    Ours, in which this pushd is found, installed or not.
-    """
+    """Ours, in which this pushd is found, installed or not."""
     return {**os.environ, "PYTHONPATH": str(HOME)}
 
 
 @define(eq=False)
 class Server:
-    """
-    A server process and what it keeps; it may be started again and again.
-    """
+    """A server process and what it keeps; it may be started again and again."""
 
     folder: Path
     options: Sequence[str] = OPEN
@@ -73,37 +63,27 @@ class Server:
 
     @property
     def data_dir(self) -> Path:
-        """
-        Where it keeps its state.
-        """
+        """Where it keeps its state."""
         return self.folder / "data"
 
     @property
     def log(self) -> Path:
-        """
-        What this run of it logged.
-        """
+        """What this run of it logged."""
         return self.folder / f"run-{self.runs}.log"
 
     @property
     def complaints(self) -> Path:
-        """
-        What this run of it said on the standard error.
-        """
+        """What this run of it said on the standard error."""
         return self.folder / f"run-{self.runs}.err"
 
     def start(self) -> "Server":
-        """
-        Start, and return when it is ready.
-        """
+        """Start, and return when it is ready."""
         self.launch()
         until(self._is_ready, "a server that is ready")
         return self
 
     def launch(self) -> None:
-        """
-        Start, and return at once.
-        """
+        """Start, and return at once."""
         self.runs += 1
         words = [str(TWISTD), "--nodaemon", "--pidfile=", "pushd", f"--data-dir={self.data_dir}", *self.options]
         with self.log.open("wb") as log, self.complaints.open("wb") as complaints:
@@ -118,85 +98,61 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """
-        Of its process.
-        """
+        """Of its process."""
         return self._process.pid
 
     @property
     def devices(self) -> Port:
-        """
-        Where devices connect.
-        """
+        """Where devices connect."""
         return Port(self.device_ports[0])
 
     @property
     def device_ports(self) -> list[int]:
-        """
-        All ports where devices connect.
-        """
+        """All ports where devices connect."""
         return ports_in(self.log)[:-1]
 
     @property
     def admin(self) -> Port:
-        """
-        Where operators connect, with the admin's token.
-        """
+        """Where operators connect, with the admin's token."""
         return Port(ports_in(self.log)[-1], self.token)
 
     @property
     def token(self) -> str:
-        """
-        The admin's token.
-        """
+        """The admin's token."""
         return (self.data_dir / "admin.token").read_text().strip()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """
-        Ask it to end; its exit code.
-        """
+        """Ask it to end; its exit code."""
         self._process.send_signal(number)
         return self.ended()
 
     def ended(self) -> int:
-        """
-        Wait for its end; its exit code.
-        """
+        """Wait for its end; its exit code."""
         return self._process.wait(PATIENCE)
 
     def kill(self) -> None:
-        """
-        End it at once, if it runs: it has no time to finish anything.
-        """
+        """End it at once, if it runs: it has no time to finish anything."""
         self._process.kill()
         self._process.wait()
 
     def send(self, device: str, payload: object, **terms: Any) -> str:
-        """
-        Send a command as an operator; its id.
-        """
+        """Send a command as an operator; its id."""
         answer = self.admin.ask(f"POST /v1/devices/{device}/commands", {"payload": payload, **terms})
         assert answer.code == 201, answer.body
         return str(answer.json["id"])
 
     def command(self, command: str) -> dict[str, Any]:
-        """
-        A command as an operator sees it.
-        """
+        """A command as an operator sees it."""
         found: dict[str, Any] = self.admin.ask(f"GET /v1/commands/{command}").json
         return found
 
     def polling(self) -> int:
-        """
-        How many devices hold a poll now.
-        """
+        """How many devices hold a poll now."""
         devices = self.admin.ask("GET /v1/devices?limit=500").json["items"]
         return sum(device["polling"] for device in devices)
 
     def holds(self, device: str) -> bool:
-        """
-        Whether a poll of this device is held now.
-        """
+        """Whether a poll of this device is held now."""
         answer = self.admin.ask(f"GET /v1/devices/{device}")
         return answer.code == 200 and bool(answer.json["polling"])
 

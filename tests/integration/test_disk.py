@@ -1,6 +1,4 @@
-"""
-Tests of a disk that is full, and of a database that was damaged.
-"""
+"""Tests of a disk that is full, and of a database that was damaged."""
 
 import subprocess
 import sys
@@ -19,9 +17,7 @@ DONE: dict[str, object] = {"response": {}}
 
 @contextmanager
 def full_disk(server: Server) -> Iterator[None]:
-    """
-    A server whose files may not grow, as on a disk that is full.
-    """
+    """A server whose files may not grow, as on a disk that is full."""
     size = (server.data_dir / "pushd.sqlite-wal").stat().st_size
     prlimit(server.pid, RLIMIT_FSIZE, (size, RLIM_INFINITY))
     try:
@@ -31,9 +27,7 @@ def full_disk(server: Server) -> Iterator[None]:
 
 
 def busy(folder: Path) -> tuple[Server, str, str]:
-    """
-    A server with a reader and a container, each of which has taken a command.
-    """
+    """A server with a reader and a container, each of which has taken a command."""
     server = Server(folder, (*OPEN, "--hold=controlid=1", "--hold=servereye=1")).start()
     for device in (READER, CONTAINER):
         assert server.admin.ask("POST /v1/devices", {"id": device}).code == 201
@@ -44,8 +38,7 @@ def busy(folder: Path) -> tuple[Server, str, str]:
 
 
 def test_a_full_disk_accepts_nothing_and_loses_nothing(tmp_path: Path) -> None:
-    """
-    While nothing can be written a send is a 503, polls end idle and results are a 503 to be sent again; all is well
+    """While nothing can be written a send is a 503, polls end idle and results are a 503 to be sent again; all is well
     once there is room.
     """
     server, door, refresh = busy(tmp_path)
@@ -74,9 +67,7 @@ def test_a_full_disk_accepts_nothing_and_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_what_was_accepted_before_the_disk_was_full_survives_a_kill(tmp_path: Path) -> None:
-    """
-    A server that is killed while its disk is full knows at its next start what it had promised, and no more.
-    """
+    """A server that is killed while its disk is full knows at its next start what it had promised, and no more."""
     server, door, refresh = busy(tmp_path)
     try:
         with full_disk(server):
@@ -90,9 +81,8 @@ def test_what_was_accepted_before_the_disk_was_full_survives_a_kill(tmp_path: Pa
 
 
 def test_a_damaged_database_is_not_served(tmp_path: Path) -> None:
-    """
-    A database with a page of rubbish is found out by fsck, and by the server before it serves anybody, or at the call
-    that needs what is gone: never by an answer that is made up.
+    """A database with a page of rubbish is found out by fsck, and by the server before it serves anybody, or at the
+    call that needs what is gone: never by an answer that is made up.
     """
     server, _, _ = busy(tmp_path)
     try:

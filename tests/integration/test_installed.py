@@ -1,6 +1,4 @@
-"""
-Tests of pushd as it is installed for development.
-"""
+"""Tests of pushd as it is installed for development."""
 
 import os
 import subprocess
@@ -22,9 +20,7 @@ def _is_installed() -> bool:
 
 @pytest.mark.skipif(not _is_installed(), reason="runs from its folder, without being installed")
 def test_twistd_finds_an_editable_install(tmp_path: Path) -> None:
-    """
-    From any folder, twistd knows the server and the simulator.
-    """
+    """From any folder, twistd knows the server and the simulator."""
     alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     told = subprocess.run([TWISTD, "--help"], cwd=tmp_path, env=alone, capture_output=True, text=True, check=True)
     plugins = {line.split()[0] for line in told.stdout.splitlines() if line.startswith("    ") and line.split()}

@@ -1,6 +1,4 @@
-"""
-Tests of mails about alerts, from the running server to a real mail server.
-"""
+"""Tests of mails about alerts, from the running server to a real mail server."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,9 +18,7 @@ AT = Now(wall=1_800_000_000_000, steady=0)
 
 
 def fall_silent(database: Path, devices: Sequence[str]) -> None:
-    """
-    Let devices behind one address fall silent in the database of a server that does not run.
-    """
+    """Let devices behind one address fall silent in the database of a server that does not run."""
     store = SqliteStore(str(database))
     store.open(AT)
     for device in devices:
@@ -36,9 +32,7 @@ def fall_silent(database: Path, devices: Sequence[str]) -> None:
 
 
 def silent_site(make_server: MakeServer, post: MailServer) -> Server:
-    """
-    A server that is about to raise an alert about a site, and to mail it.
-    """
+    """A server that is about to raise an alert about a site, and to mail it."""
     addresses = ("--mail-to=ops@example.org", "--mail-from=pushd@example.org", f"--smtp={HOST}:{post.port}")
     server = make_server("--alert-window=0", *addresses)
     server.data_dir.mkdir(0o700)
@@ -47,16 +41,13 @@ def silent_site(make_server: MakeServer, post: MailServer) -> Server:
 
 
 def raised(server: Server) -> bool:
-    """
-    Whether an alert is open.
-    """
+    """Whether an alert is open."""
     return bool(server.admin.ask("GET /v1/alerts?open=1").json["items"])
 
 
 def test_site_that_fell_silent_is_one_mail_through_a_kill(make_server: MakeServer) -> None:
-    """
-    A server that is killed after an alert was raised, and before the mail server would take its mail, sends that when
-    it runs again: one, about the whole site, and nothing more when it is killed once more.
+    """A server that is killed after an alert was raised, and before the mail server would take its mail, sends that
+    when it runs again: one, about the whole site, and nothing more when it is killed once more.
     """
     post = MailServer()
     with post.running():
@@ -81,8 +72,8 @@ def test_site_that_fell_silent_is_one_mail_through_a_kill(make_server: MakeServe
 
 
 def test_stop_does_not_wait_for_a_slow_mail_server(make_server: MakeServer) -> None:
-    """
-    A server that is stopped while the mail server thinks about a mail ends at once, and sends it after its next start.
+    """A server that is stopped while the mail server thinks about a mail ends at once, and sends it after its next
+    start.
     """
     post = MailServer()
     post.hangs.set()

@@ -1,6 +1,4 @@
-"""
-What a server sees of simulated devices that fall silent, sign off and come back.
-"""
+"""What a server sees of simulated devices that fall silent, sign off and come back."""
 
 import json
 import signal
@@ -22,9 +20,7 @@ ADDRESSES = ["127.0.0.2", "127.0.0.2", "127.0.0.3", "127.0.0.3", "127.0.0.4", "1
 
 @contextmanager
 def simulated(server: Server, journal: Path, *options: str) -> "Iterator[subprocess.Popen[str]]":
-    """
-    Three readers and three containers behind three addresses, for as long as the block lasts.
-    """
+    """Three readers and three containers behind three addresses, for as long as the block lasts."""
     fleet = ["--controlid=3", "--servereye=3", "--sites=3", "--period=0.1", f"--journal={journal}"]
     address = f"--server=http://{HOST}:{server.devices.number}"
     process = subprocess.Popen(
@@ -43,31 +39,23 @@ def simulated(server: Server, journal: Path, *options: str) -> "Iterator[subproc
 
 
 def deeds(journal: Path) -> list[tuple[str, str]]:
-    """
-    What became of the devices, as they keep it.
-    """
+    """What became of the devices, as they keep it."""
     lines = journal.read_text().splitlines() if journal.exists() else []
     return [(line["device"], line["did"]) for line in map(json.loads, lines)]
 
 
 def seen(server: Server, device: str) -> Any:
-    """
-    A device as an operator sees it.
-    """
+    """A device as an operator sees it."""
     return server.admin.ask(f"GET /v1/devices/{device}").json
 
 
 def addresses(server: Server) -> list[Any]:
-    """
-    From where the server saw each device.
-    """
+    """From where the server saw each device."""
     return [seen(server, device).get("last_address") for device in (*READERS, *CONTAINERS)]
 
 
 def test_away_and_back(server: Server, tmp_path: Path) -> None:
-    """
-    A site vanishes and comes back, a container says goodbye, the others stay; the server and the journal agree.
-    """
+    """A site vanishes and comes back, a container says goodbye, the others stay; the server and the journal agree."""
     journal, (gone, stays) = tmp_path / "journal", (CONTAINERS[0], CONTAINERS[1])
     with simulated(server, journal, "--mood=silent=site1@2+4", "--mood=signed-off=4-4@2") as process:
         until(lambda: addresses(server) == ADDRESSES, "six devices from three addresses")

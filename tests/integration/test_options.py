@@ -1,6 +1,4 @@
-"""
-Tests of options as the running server understands them.
-"""
+"""Tests of options as the running server understands them."""
 
 from pathlib import Path
 
@@ -17,9 +15,7 @@ hold = {{ controlid = 0, servereye = 0 }}
 
 
 def test_file_of_options(make_server: MakeServer, tmp_path: Path) -> None:
-    """
-    Options may be in a file, under the names that they have on the command line, which wins.
-    """
+    """Options may be in a file, under the names that they have on the command line, which wins."""
     (tmp_path / "pushd.toml").write_text(FILE)
     server = make_server("--config=pushd.toml", "--admission=approve", usual=()).start()
     assert len(server.device_ports) == 2

@@ -1,6 +1,4 @@
-"""
-Tests of a server that cannot start: exit code 1, and one line that says why.
-"""
+"""Tests of a server that cannot start: exit code 1, and one line that says why."""
 
 import sqlite3
 from contextlib import closing
@@ -17,9 +15,7 @@ from tests.integration.server import Server
 
 
 def refusal(server: Server) -> str:
-    """
-    Start a server that cannot; the one line that it says.
-    """
+    """Start a server that cannot; the one line that it says."""
     server.launch()
     assert server.ended() == 1
     assert "Traceback" not in server.log.read_text()
@@ -36,16 +32,12 @@ def refusal(server: Server) -> str:
     ],
 )
 def test_wrong_option(make_server: MakeServer, option: str, words: str) -> None:
-    """
-    An option that is unknown, or has a wrong value, is named.
-    """
+    """An option that is unknown, or has a wrong value, is named."""
     assert words in refusal(make_server(option))
 
 
 def test_wrong_key_in_the_file(make_server: MakeServer, tmp_path: Path) -> None:
-    """
-    So is one in the file of options.
-    """
+    """So is one in the file of options."""
     (tmp_path / "pushd.toml").write_text('admision = "open"\n')
     assert "pushd: admision is no option; those that there are: data-dir, " in refusal(
         make_server("--config=pushd.toml")
@@ -53,9 +45,7 @@ def test_wrong_key_in_the_file(make_server: MakeServer, tmp_path: Path) -> None:
 
 
 def test_port_in_use(make_server: MakeServer) -> None:
-    """
-    A port that another program has is named, and the option that asks for it.
-    """
+    """A port that another program has is named, and the option that asks for it."""
     with closing(socket()) as other:
         other.bind((HOST, 0))
         other.listen()
@@ -66,36 +56,28 @@ def test_port_in_use(make_server: MakeServer) -> None:
 
 
 def test_second_process_on_a_data_directory(shared: Server, make_server: MakeServer) -> None:
-    """
-    Two servers never share a data directory; the first one is not disturbed.
-    """
+    """Two servers never share a data directory; the first one is not disturbed."""
     line = refusal(make_server(f"--data-dir={shared.data_dir}"))
     assert line == f"pushd: The data directory {shared.data_dir} is held by another process."
     assert shared.admin.ask("GET /readyz").code == 200
 
 
 def test_second_process_on_a_store(shared: Server, make_server: MakeServer) -> None:
-    """
-    Nor do they share a store, though each has a data directory of its own.
-    """
+    """Nor do they share a store, though each has a data directory of its own."""
     line = refusal(make_server(f"--store={shared.data_dir}/pushd.sqlite"))
     assert line == f"pushd: The store {shared.data_dir}/pushd.sqlite is held by another process."
     assert shared.admin.ask("GET /readyz").code == 200
 
 
 def test_data_directory_that_cannot_be_made(make_server: MakeServer, tmp_path: Path) -> None:
-    """
-    A data directory that cannot be made is named.
-    """
+    """A data directory that cannot be made is named."""
     (tmp_path / "file").touch()
     line = refusal(make_server("--data-dir=file/data"))
     assert line == "pushd: The data directory file/data cannot be used: Not a directory."
 
 
 def test_file_that_is_no_database(make_server: MakeServer, tmp_path: Path) -> None:
-    """
-    A file that is no database is named, and left as it is.
-    """
+    """A file that is no database is named, and left as it is."""
     (tmp_path / "letter.txt").write_text("Dear Sir or Madam, " * 100)
     line = refusal(make_server("--store=letter.txt"))
     assert "letter.txt cannot be opened: file is not a database." in line
@@ -103,9 +85,7 @@ def test_file_that_is_no_database(make_server: MakeServer, tmp_path: Path) -> No
 
 
 def test_database_of_a_newer_version(make_server: MakeServer, tmp_path: Path) -> None:
-    """
-    A database of a newer version is not touched by an older one.
-    """
+    """A database of a newer version is not touched by an older one."""
     store = SqliteStore(str(tmp_path / "newer.sqlite"))
     store.open(Now(0, 0))
     store.close()

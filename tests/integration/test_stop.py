@@ -1,6 +1,4 @@
-"""
-Tests of how the server stops.
-"""
+"""Tests of how the server stops."""
 
 import resource
 import signal
@@ -21,9 +19,7 @@ MANY_POLLS = 200
 
 
 def stop(server: Server, number: signal.Signals = signal.SIGTERM) -> None:
-    """
-    Stop the server, which must end well, and in time.
-    """
+    """Stop the server, which must end well, and in time."""
     began = monotonic()
     assert server.stop(number) == 0
     assert monotonic() - began < STOPS_WITHIN
@@ -31,9 +27,7 @@ def stop(server: Server, number: signal.Signals = signal.SIGTERM) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_held_polls_are_answered_idle(server: Server, number: signal.Signals) -> None:
-    """
-    A server that is told to stop says "nothing for you" to each device that waits, in its own dialect.
-    """
+    """A server that is told to stop says "nothing for you" to each device that waits, in its own dialect."""
     reader = server.devices.begin("GET /push?deviceId=1")
     container = server.devices.begin("GET /push/one")
     until(lambda: server.polling() == 2, "two polls")
@@ -47,9 +41,7 @@ def test_held_polls_are_answered_idle(server: Server, number: signal.Signals) ->
 
 
 def test_operators_who_wait_are_answered(server: Server) -> None:
-    """
-    Nor do operators who wait for an outcome or an event lose their answer.
-    """
+    """Nor do operators who wait for an outcome or an event lose their answer."""
     server.admin.ask("POST /v1/devices", {"id": "controlid:1"})
     payload = {"payload": {"endpoint": "reboot"}}
     sending = server.admin.begin("POST /v1/devices/controlid:1/commands?wait=60", payload)
@@ -63,16 +55,14 @@ def test_operators_who_wait_are_answered(server: Server) -> None:
 
 
 def lower_file_limit() -> None:
-    """
-    Leave the process few files, but let it take more.
-    """
+    """Leave the process few files, but let it take more."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (FEW_FILES, hard))
 
 
 def test_many_polls_fit_and_are_answered(make_server: MakeServer) -> None:
-    """
-    As many files may be open as the system allows, the log says how many polls fit, and all are answered at the end.
+    """As many files may be open as the system allows, the log says how many polls fit, and all are answered at the
+    end.
     """
     server = make_server(before=lower_file_limit).start()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -84,9 +74,7 @@ def test_many_polls_fit_and_are_answered(make_server: MakeServer) -> None:
 
 
 def test_client_that_does_not_read(server: Server) -> None:
-    """
-    A client that asked for much and does not read it cannot keep the server from stopping.
-    """
+    """A client that asked for much and does not read it cannot keep the server from stopping."""
     server.admin.ask("POST /v1/devices", {"id": "controlid:1"})
     command = server.send("controlid:1", {"endpoint": "load_objects"})
     assert server.devices.ask("GET /push?deviceId=1&uuid=u").code == 200

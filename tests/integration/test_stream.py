@@ -1,6 +1,4 @@
-"""
-Tests of the stream over real sockets.
-"""
+"""Tests of the stream over real sockets."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -30,18 +28,14 @@ STREAM = "GET /v1/events/stream"
 
 @define(eq=False)
 class Following:
-    """
-    A client that comes back to the stream with the last id that it has.
-    """
+    """A client that comes back to the stream with the last id that it has."""
 
     server: Server
     last: str = "0"
     told: list[Message] = field(factory=list)
 
     def read(self, enough: Callable[[], bool]) -> None:
-        """
-        Follow until that is enough, or the stream ends, however it does.
-        """
+        """Follow until that is enough, or the stream ends, however it does."""
         parser = Parser(messages=self.told)
         headers = {"Authorization": f"Bearer {self.server.token}", "Last-Event-ID": self.last}
         deadline = monotonic() + PATIENCE
@@ -57,17 +51,13 @@ class Following:
 
     @property
     def seqs(self) -> list[str]:
-        """
-        What it was told of.
-        """
+        """What it was told of."""
         return [message.id for message in self.told]
 
 
 @contextmanager
 def changing(server: Server) -> Iterator[None]:
-    """
-    Let something happen all the time, until the server does not answer any more.
-    """
+    """Let something happen all the time, until the server does not answer any more."""
 
     def change() -> None:
         with suppress(HTTPException, OSError):
@@ -81,9 +71,7 @@ def changing(server: Server) -> Iterator[None]:
 
 
 def everything(server: Server) -> list[str]:
-    """
-    The seq of each event, by the list.
-    """
+    """The seq of each event, by the list."""
     found: list[str] = []
     after = "0"
     while items := server.admin.ask(f"GET /v1/events?limit=500&after={after}").json["items"]:
@@ -93,9 +81,7 @@ def everything(server: Server) -> list[str]:
 
 
 def test_nothing_is_missed_over_kills(server: Server) -> None:
-    """
-    Whoever follows a server that is killed again and again, while much happens, is told of all of it, once.
-    """
+    """Whoever follows a server that is killed again and again, while much happens, is told of all of it, once."""
     assert server.admin.ask("POST /v1/devices", {"id": "servereye:one"}).code == 201
     following = Following(server)
     for _ in range(KILLS):
@@ -113,9 +99,7 @@ def test_nothing_is_missed_over_kills(server: Server) -> None:
 
 
 def test_stop_ends_streams(server: Server) -> None:
-    """
-    A server that stops ends its streams as answers should end, and does not wait for their clients.
-    """
+    """A server that stops ends its streams as answers should end, and does not wait for their clients."""
     assert server.admin.ask("POST /v1/devices", {"id": "servereye:one"}).code == 201
     following = Following(server)
     with ThreadPoolExecutor(1) as threads:
@@ -126,9 +110,7 @@ def test_stop_ends_streams(server: Server) -> None:
 
 
 def test_client_that_takes_nothing(make_server: MakeServer) -> None:
-    """
-    While a client takes nothing of what it asked for, others are served, and a stop does not wait for it.
-    """
+    """While a client takes nothing of what it asked for, others are served, and a stop does not wait for it."""
     server = make_server()
     remember_much(server.data_dir)
     server.start()
@@ -142,9 +124,7 @@ def test_client_that_takes_nothing(make_server: MakeServer) -> None:
 
 
 def remember_much(data_dir: Path) -> None:
-    """
-    Write a feed that is longer than what the network keeps for a client that takes nothing.
-    """
+    """Write a feed that is longer than what the network keeps for a client that takes nothing."""
     data_dir.mkdir()
     store = SqliteStore(str(data_dir / "pushd.sqlite"))
     moment = Now(0, 0)

@@ -1,6 +1,4 @@
-"""
-Tests of the device port behind TLS.
-"""
+"""Tests of the device port behind TLS."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -17,9 +15,7 @@ from tests.integration.server import until
 
 
 def make_certificate(folder: Path, *names: str) -> Path:
-    """
-    Make a certificate for this machine, and for names, that signs itself; a file that holds it and its key.
-    """
+    """Make a certificate for this machine, and for names, that signs itself; a file that holds it and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "pushd")])
     here = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address(HOST)), *map(x509.DNSName, names)])
@@ -40,9 +36,7 @@ def make_certificate(folder: Path, *names: str) -> Path:
 
 
 def test_devices_connect_by_tls(make_server: MakeServer, tmp_path: Path) -> None:
-    """
-    A device that insists on TLS is served as any other.
-    """
+    """A device that insists on TLS is served as any other."""
     file = make_certificate(tmp_path)
     server = make_server(f"--devices=ssl:0:privateKey={file}:certKey={file}:interface={HOST}").start()
     server.admin.ask("POST /v1/devices", {"id": "servereye:one"})

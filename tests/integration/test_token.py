@@ -1,6 +1,4 @@
-"""
-Tests of the admin's token, and of what must never be in the log.
-"""
+"""Tests of the admin's token, and of what must never be in the log."""
 
 from stat import S_IMODE
 
@@ -8,9 +6,7 @@ from tests.integration.server import Server
 
 
 def test_token_is_for_its_owner_alone(shared: Server) -> None:
-    """
-    Nobody but its owner can read the token, and without it nothing is shown.
-    """
+    """Nobody but its owner can read the token, and without it nothing is shown."""
     assert S_IMODE((shared.data_dir / "admin.token").stat().st_mode) == 0o600
     assert S_IMODE(shared.data_dir.stat().st_mode) == 0o700
     assert shared.admin.ask("GET /v1/devices").code == 200
@@ -18,9 +14,7 @@ def test_token_is_for_its_owner_alone(shared: Server) -> None:
 
 
 def test_deleted_token_is_revoked(server: Server) -> None:
-    """
-    Who fears for the token deletes it and starts again: there is a new one, and the old one is worth nothing.
-    """
+    """Who fears for the token deletes it and starts again: there is a new one, and the old one is worth nothing."""
     old = server.token
     server.stop()
     (server.data_dir / "admin.token").unlink()
@@ -34,9 +28,7 @@ def test_deleted_token_is_revoked(server: Server) -> None:
 
 
 def test_nothing_secret_is_logged(server: Server) -> None:
-    """
-    The log can be shown to others: no token, secret or key is in it, nor what commands and results say.
-    """
+    """The log can be shown to others: no token, secret or key is in it, nor what commands and results say."""
     for device in ("controlid:1", "servereye:one"):
         server.admin.ask("POST /v1/devices", {"id": device, "hold": 0})
     path = server.admin.ask("POST /v1/devices/controlid:1/secret").json["path"]

@@ -1,6 +1,4 @@
-"""
-Tests of the tour of one request, as a device and an operator make it with ``curl`` alone.
-"""
+"""Tests of the tour of one request, as a device and an operator make it with ``curl`` alone."""
 
 from tests.integration.calls import Call
 from tests.integration.server import Server, until
@@ -11,18 +9,14 @@ REFRESH = {"control": "REFRESH_AGENT", "data": {"agent": 7}}
 
 
 def hold(server: Server, line: str, device: str) -> Call:
-    """
-    Poll, and go on once the poll is held.
-    """
+    """Poll, and go on once the poll is held."""
     poll = server.devices.begin(line)
     until(lambda: server.holds(device), "a poll that is held")
     return poll
 
 
 def test_tour_of_a_controlid_command(shared: Server) -> None:
-    """
-    A reader that waits gets its command the moment it is sent, and the operator sees what the reader reported.
-    """
+    """A reader that waits gets its command the moment it is sent, and the operator sees what the reader reported."""
     poll = hold(shared, "GET /push?deviceId=4408801109440198&uuid=first", "controlid:4408801109440198")
     command = shared.send("controlid:4408801109440198", READ_USERS)
     pushed = poll.answer()
@@ -35,9 +29,7 @@ def test_tour_of_a_controlid_command(shared: Server) -> None:
 
 
 def test_tour_of_a_servereye_command(shared: Server) -> None:
-    """
-    A container that waits gets its message, acknowledges and reports it, and the operator sees each step.
-    """
+    """A container that waits gets its message, acknowledges and reports it, and the operator sees each step."""
     poll = hold(shared, "GET /2/push/tour?apiKey=any", "servereye:tour")
     command = shared.send("servereye:tour", REFRESH)
     message = poll.answer().json
@@ -52,9 +44,7 @@ def test_tour_of_a_servereye_command(shared: Server) -> None:
 
 
 def test_sender_waits_for_the_outcome(shared: Server) -> None:
-    """
-    An operator who asks to wait is answered when the command has ended.
-    """
+    """An operator who asks to wait is answered when the command has ended."""
     poll = hold(shared, "GET /push?deviceId=11&uuid=u", "controlid:11")
     sending = shared.admin.begin("POST /v1/devices/controlid:11/commands?wait=20", {"payload": READ_USERS})
     assert poll.answer().json == READ_USERS
@@ -64,9 +54,7 @@ def test_sender_waits_for_the_outcome(shared: Server) -> None:
 
 
 def test_result_of_twelve_megabytes(shared: Server) -> None:
-    """
-    All users of a large site fit in one result, and come back to the operator untouched.
-    """
+    """All users of a large site fit in one result, and come back to the operator untouched."""
     poll = hold(shared, "GET /push?deviceId=12&uuid=u", "controlid:12")
     command = shared.send("controlid:12", READ_USERS)
     assert poll.answer().code == 200
@@ -76,9 +64,7 @@ def test_result_of_twelve_megabytes(shared: Server) -> None:
 
 
 def test_client_that_expects_continue(shared: Server) -> None:
-    """
-    A client that asks whether to go on before it sends a body, as curl does with a large one, is told to.
-    """
+    """A client that asks whether to go on before it sends a body, as curl does with a large one, is told to."""
     poll = hold(shared, "GET /push?deviceId=13&uuid=u", "controlid:13")
     command = shared.send("controlid:13", READ_USERS)
     assert poll.answer().code == 200
@@ -93,8 +79,8 @@ def test_client_that_expects_continue(shared: Server) -> None:
 
 
 def test_half_requests_harm_nobody(shared: Server) -> None:
-    """
-    A device that stops in the middle of a request, or hangs up in the middle of a body, is no matter to the others.
+    """A device that stops in the middle of a request, or hangs up in the middle of a body, is no matter to the
+    others.
     """
     with shared.devices.connect() as silent, shared.devices.connect() as leaving:
         silent.sendall(b"GET /push?deviceId=14 HTT")
@@ -107,9 +93,7 @@ def test_half_requests_harm_nobody(shared: Server) -> None:
 
 
 def test_device_that_hangs_up_is_seen_to(shared: Server) -> None:
-    """
-    A command that is sent after the device hung up waits for its next poll.
-    """
+    """A command that is sent after the device hung up waits for its next poll."""
     hold(shared, "GET /push?deviceId=16", "controlid:16").hang_up()
     until(lambda: not shared.holds("controlid:16"), "the end of the poll")
     command = shared.send("controlid:16", READ_USERS)

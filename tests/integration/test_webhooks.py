@@ -1,6 +1,4 @@
-"""
-Tests of webhooks over real sockets: a server process, and a receiver that fails as often as it works.
-"""
+"""Tests of webhooks over real sockets: a server process, and a receiver that fails as often as it works."""
 
 import random
 import ssl
@@ -23,9 +21,7 @@ DEVICES = 12
 
 
 class Receiver(ThreadingHTTPServer):
-    """
-    Takes messages that the reference library verifies, and writes down which it has thanked for.
-    """
+    """Takes messages that the reference library verifies, and writes down which it has thanked for."""
 
     daemon_threads = True
 
@@ -40,30 +36,22 @@ class Receiver(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """
-        Where it is, by a name that must be resolved.
-        """
+        """Where it is, by a name that must be resolved."""
         return f"{self.scheme}://localhost:{self.server_port}/hook"
 
     def encrypt(self, file: Path) -> None:
-        """
-        Speak TLS, with the certificate and key in a file.
-        """
+        """Speak TLS, with the certificate and key in a file."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(file)
         self.socket = context.wrap_socket(self.socket, server_side=True)
         self.scheme = "https"
 
     def handle_error(self, *_: Any) -> None:
-        """
-        Who hangs up is no error.
-        """
+        """Who hangs up is no error."""
 
     @property
     def in_order(self) -> bool:
-        """
-        Whether each event came for the first time after all before it had.
-        """
+        """Whether each event came for the first time after all before it had."""
         firsts = list(dict.fromkeys(self.taken))
         return firsts == sorted(firsts)
 
@@ -91,9 +79,7 @@ class _Request(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """
-    A receiver that fails half of the time.
-    """
+    """A receiver that fails half of the time."""
     receiver = Receiver()
     thread = Thread(target=receiver.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
@@ -104,9 +90,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def subscribe(server: Server, receiver: Receiver, **fields: Any) -> str:
-    """
-    Have the receiver told of devices that are registered; the webhook's path.
-    """
+    """Have the receiver told of devices that are registered; the webhook's path."""
     body = {"url": receiver.url, "types": ["device.registered"], **fields}
     answer = server.admin.ask("POST /v1/webhooks", body)
     assert answer.code == 201, answer.body
@@ -115,33 +99,25 @@ def subscribe(server: Server, receiver: Receiver, **fields: Any) -> str:
 
 
 def register(server: Server, first: int, count: int = DEVICES) -> list[int]:
-    """
-    Register devices; the events that tell of it.
-    """
+    """Register devices; the events that tell of it."""
     for number in range(first, first + count):
         assert server.admin.ask("POST /v1/devices", {"id": f"controlid:{number}"}).code == 201
     return registered(server)
 
 
 def registered(server: Server) -> list[int]:
-    """
-    The events that the receiver is to be told of.
-    """
+    """The events that the receiver is to be told of."""
     events = server.admin.ask("GET /v1/events?type=device.registered&limit=500").json["items"]
     return [int(event["seq"]) for event in events]
 
 
 def nudge(server: Server, webhook: str) -> None:
-    """
-    Have what failed tried again now, not in five seconds.
-    """
+    """Have what failed tried again now, not in five seconds."""
     assert server.admin.ask(f"POST {webhook}/redeliver").code == 200
 
 
 def test_a_receiver_that_fails_half_of_the_time(make_server: MakeServer, receiver: Receiver) -> None:
-    """
-    Everything arrives, in order, and the log tells of each attempt.
-    """
+    """Everything arrives, in order, and the log tells of each attempt."""
     server = make_server(ALLOWED).start()
     webhook = subscribe(server, receiver)
     expected = register(server, 1)
@@ -160,9 +136,7 @@ def test_a_receiver_that_fails_half_of_the_time(make_server: MakeServer, receive
 
 @pytest.mark.parametrize("parallel", [1, 4])
 def test_a_server_that_is_killed_amid_deliveries(make_server: MakeServer, receiver: Receiver, parallel: int) -> None:
-    """
-    A server that is killed again and again loses no event, and keeps the order unless it need not.
-    """
+    """A server that is killed again and again loses no event, and keeps the order unless it need not."""
     server = make_server(ALLOWED).start()
     webhook = subscribe(server, receiver, parallel=parallel)
     for run in range(3):
@@ -183,9 +157,7 @@ def test_a_server_that_is_killed_amid_deliveries(make_server: MakeServer, receiv
 
 
 def test_what_is_not_allowed_is_not_reached(make_server: MakeServer, receiver: Receiver) -> None:
-    """
-    Without --webhook-allow, nothing on this machine is sent to, though a name leads there.
-    """
+    """Without --webhook-allow, nothing on this machine is sent to, though a name leads there."""
     server = make_server().start()
     webhook = subscribe(server, receiver)
     register(server, 1, 1)
@@ -209,9 +181,7 @@ def test_tls_is_verified(
     trusted: bool,
     error: str | None,
 ) -> None:
-    """
-    A receiver behind TLS is sent to if its certificate is one for its name that the system trusts.
-    """
+    """A receiver behind TLS is sent to if its certificate is one for its name that the system trusts."""
     file = make_certificate(tmp_path, name)
     receiver.encrypt(file)
     if trusted:
@@ -227,9 +197,7 @@ def test_tls_is_verified(
 
 
 def test_a_server_stops_though_a_receiver_is_silent(make_server: MakeServer) -> None:
-    """
-    A receiver that takes a message and says nothing does not keep the server from ending.
-    """
+    """A receiver that takes a message and says nothing does not keep the server from ending."""
     from socket import create_server
 
     with create_server((HOST, 0)) as silent:

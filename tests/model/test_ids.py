@@ -1,6 +1,4 @@
-"""
-Tests of the ids of commands.
-"""
+"""Tests of the ids of commands."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -18,31 +16,23 @@ clocks = st.lists(moments, min_size=1, max_size=50)
 
 
 def source(readings: Iterable[int]) -> IdSource:
-    """
-    A source whose clock shows these moments, one after the other.
-    """
+    """A source whose clock shows these moments, one after the other."""
     return IdSource(now=iter(readings).__next__)
 
 
 def standing(moment: int = MOMENT) -> IdSource:
-    """
-    A source whose clock stands.
-    """
+    """A source whose clock stands."""
     return IdSource(now=lambda: moment)
 
 
 def moment_of(text: str) -> int:
-    """
-    The milliseconds that an id carries.
-    """
+    """The milliseconds that an id carries."""
     return UUID(text).int >> 80
 
 
 @given(moments)
 def test_an_id_is_a_uuid_of_version_7(moment: int) -> None:
-    """
-    Any library reads an id as a UUID of version 7, in its canonical text.
-    """
+    """Any library reads an id as a UUID of version 7, in its canonical text."""
     text = standing(moment).make()
     number = UUID(text).int
     assert str(UUID(text)) == text
@@ -52,9 +42,7 @@ def test_an_id_is_a_uuid_of_version_7(moment: int) -> None:
 
 @given(moments)
 def test_an_id_tells_when_it_was_made(moment: int) -> None:
-    """
-    The first 48 bits of an id are wall milliseconds.
-    """
+    """The first 48 bits of an id are wall milliseconds."""
     assert moment_of(standing(moment).make()) == moment
 
 
@@ -62,18 +50,14 @@ def test_an_id_tells_when_it_was_made(moment: int) -> None:
 @example([MOMENT, MOMENT, MOMENT])
 @example([MOMENT, MOMENT - 3_600_000, MOMENT - 1, MOMENT + 1])
 def test_ids_ascend_whatever_the_clock_does(readings: list[int]) -> None:
-    """
-    Each id is greater than the one before, though the clock stands, steps back or leaps.
-    """
+    """Each id is greater than the one before, though the clock stands, steps back or leaps."""
     ids = source(readings)
     made = [ids.make() for _ in readings]
     assert made == sorted(set(made))
 
 
 def test_more_ids_than_the_counter_counts_ascend() -> None:
-    """
-    Ten thousand ids within one millisecond still ascend, and run ahead of the clock by no more than they must.
-    """
+    """Ten thousand ids within one millisecond still ascend, and run ahead of the clock by no more than they must."""
     ids = standing()
     made = [ids.make() for _ in range(10_000)]
     assert made == sorted(set(made))
@@ -81,18 +65,14 @@ def test_more_ids_than_the_counter_counts_ascend() -> None:
 
 
 def test_an_id_follows_the_clock_again_once_it_has_caught_up() -> None:
-    """
-    After a step back the ids stay at the latest moment until the clock has passed it.
-    """
+    """After a step back the ids stay at the latest moment until the clock has passed it."""
     ids = source([MOMENT, MOMENT - 5000, MOMENT + 1])
     assert [moment_of(ids.make()) for _ in range(3)] == [MOMENT, MOMENT, MOMENT + 1]
 
 
 @given(clocks, moments)
 def test_ids_ascend_over_a_restart(readings: list[int], after_restart: int) -> None:
-    """
-    A new process, whatever its clock shows, makes ids greater than all that the old one made.
-    """
+    """A new process, whatever its clock shows, makes ids greater than all that the old one made."""
     before = source(readings)
     last = max(before.make() for _ in readings)
     ids = standing(after_restart)
@@ -101,16 +81,12 @@ def test_ids_ascend_over_a_restart(readings: list[int], after_restart: int) -> N
 
 
 def test_a_first_start_has_nothing_to_follow() -> None:
-    """
-    Where no id was made before, the clock alone counts.
-    """
+    """Where no id was made before, the clock alone counts."""
     ids = standing()
     ids.after(None)
     assert moment_of(ids.make()) == MOMENT
 
 
 def test_ids_of_one_moment_cannot_be_guessed() -> None:
-    """
-    Two processes that make an id in the same millisecond do not make the same one.
-    """
+    """Two processes that make an id in the same millisecond do not make the same one."""
     assert len({standing().make() for _ in range(1000)}) == 1000

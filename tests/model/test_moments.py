@@ -1,6 +1,4 @@
-"""
-Tests of times as people and programs write them.
-"""
+"""Tests of times as people and programs write them."""
 
 import pytest
 from hypothesis import given
@@ -13,16 +11,12 @@ WRITTEN = "2026-01-02T03:04:05.678Z"
 
 
 def test_a_moment_is_written_in_utc_with_milliseconds() -> None:
-    """
-    A time is shown in UTC with three digits of a second.
-    """
+    """A time is shown in UTC with three digits of a second."""
     assert to_rfc3339(MOMENT) == WRITTEN
 
 
 def test_milliseconds_are_written_even_when_zero() -> None:
-    """
-    A time at the full second has its three digits too, so that texts sort as times do.
-    """
+    """A time at the full second has its three digits too, so that texts sort as times do."""
     assert to_rfc3339(0) == "1970-01-01T00:00:00.000Z"
 
 
@@ -35,18 +29,14 @@ def test_milliseconds_are_written_even_when_zero() -> None:
     ],
 )
 def test_the_ends_of_time_can_be_written_and_read(moment: int, text: str) -> None:
-    """
-    From the first to the last moment that the form allows, a time is written with four digits of a year.
-    """
+    """From the first to the last moment that the form allows, a time is written with four digits of a year."""
     assert to_rfc3339(moment) == text
     assert from_rfc3339(text) == moment
 
 
 @given(st.integers(MIN_MOMENT, MAX_MOMENT))
 def test_what_is_written_is_read_as_the_same_moment(moment: int) -> None:
-    """
-    A program that sends back a time that it was given means the same moment.
-    """
+    """A program that sends back a time that it was given means the same moment."""
     assert from_rfc3339(to_rfc3339(moment)) == moment
 
 
@@ -63,16 +53,12 @@ def test_what_is_written_is_read_as_the_same_moment(moment: int) -> None:
     ],
 )
 def test_every_way_to_write_a_moment_is_read(text: str) -> None:
-    """
-    Offsets, small letters, a space and finer fractions than ours are understood.
-    """
+    """Offsets, small letters, a space and finer fractions than ours are understood."""
     assert from_rfc3339(text) == MOMENT
 
 
 def test_a_time_without_fraction_is_read() -> None:
-    """
-    The fraction of a second may be left out.
-    """
+    """The fraction of a second may be left out."""
     assert from_rfc3339("2026-01-02T03:04:05Z") == MOMENT - 678
 
 
@@ -104,18 +90,14 @@ def test_a_time_without_fraction_is_read() -> None:
     ],
 )
 def test_what_is_no_rfc_3339_time_is_refused(text: str) -> None:
-    """
-    A time that leaves something open, or does not exist, is refused.
-    """
+    """A time that leaves something open, or does not exist, is refused."""
     with pytest.raises(ValueError, match=r".+"):
         from_rfc3339(text)
 
 
 @given(st.text(alphabet="0123456789-:.+TZtz ٢", max_size=40))
 def test_nothing_else_than_a_refusal_comes_of_nonsense(text: str) -> None:
-    """
-    Whatever is sent for a time is either read, and can then be written again, or refused.
-    """
+    """Whatever is sent for a time is either read, and can then be written again, or refused."""
     try:
         moment = from_rfc3339(text)
     except ValueError:
@@ -125,7 +107,5 @@ def test_nothing_else_than_a_refusal_comes_of_nonsense(text: str) -> None:
 
 @pytest.mark.parametrize(("seconds", "expected"), [(0, 0), (0.001, 1), (0.0004, 0), (1.5, 1500), (86_400, 86_400_000)])
 def test_durations_become_whole_milliseconds(seconds: float, expected: int) -> None:
-    """
-    Seconds are kept to the millisecond.
-    """
+    """Seconds are kept to the millisecond."""
     assert milliseconds(seconds) == expected

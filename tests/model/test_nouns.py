@@ -1,6 +1,4 @@
-"""
-Tests of the few things that plain values say by themselves.
-"""
+"""Tests of the few things that plain values say by themselves."""
 
 import pytest
 
@@ -17,9 +15,7 @@ PROMISED_EVENTS = """
 
 
 def dialect(name: str) -> Dialect:
-    """
-    A dialect that says no more than it must.
-    """
+    """A dialect that says no more than it must."""
     return Dialect(
         name=name,
         lease=30,
@@ -33,48 +29,36 @@ def dialect(name: str) -> Dialect:
 
 
 def test_a_device_is_named_by_its_dialect_and_its_own_id() -> None:
-    """
-    The same local id in two dialects names two devices.
-    """
+    """The same local id in two dialects names two devices."""
     assert dialect("controlid").device("7") == "controlid:7"
     assert dialect("servereye").device("7") == "servereye:7"
 
 
 def test_commands_travel_alone_unless_a_dialect_says_otherwise() -> None:
-    """
-    A dialect that does not speak of batches has none.
-    """
+    """A dialect that does not speak of batches has none."""
     assert not dialect("servereye").joins({"control": "REFRESH_AGENT"})
 
 
 def test_the_feed_speaks_the_promised_words() -> None:
-    """
-    Every type of event that programs may wait for exists, and no other.
-    """
+    """Every type of event that programs may wait for exists, and no other."""
     assert set(EventType) == set(PROMISED_EVENTS.split())
 
 
 def test_all_wrong_fields_are_named() -> None:
-    """
-    Whoever sent several wrong fields reads of each of them.
-    """
+    """Whoever sent several wrong fields reads of each of them."""
     error = InvalidFields([FieldError("#/ttl", "must be positive"), FieldError("#/bogus", "is unknown")])
     assert str(error) == "#/ttl: must be positive; #/bogus: is unknown"
     assert [each.pointer for each in error.errors] == ["#/ttl", "#/bogus"]
 
 
 def test_purged_events_tell_where_the_feed_begins() -> None:
-    """
-    A program that comes too late learns from where it can go on.
-    """
+    """A program that comes too late learns from where it can go on."""
     assert EventsPurged(17).oldest == 17
 
 
 @pytest.mark.parametrize("kind", Conflict.__subclasses__())
 def test_each_conflict_has_its_own_name(kind: type[Conflict]) -> None:
-    """
-    Programs can tell conflicts apart by a name.
-    """
+    """Programs can tell conflicts apart by a name."""
     names = [each.kind for each in Conflict.__subclasses__()]
     assert names.count(kind.kind) == 1
     assert kind.kind != Conflict.kind

@@ -1,3 +1,1 @@
-"""
-Proofs: tests that try to show that the promises of delivery do not hold.
-"""
+"""Proofs: tests that try to show that the promises of delivery do not hold."""

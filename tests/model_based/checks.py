@@ -1,6 +1,4 @@
-"""
-What must be equal, in a store and in the model of what it should do, after whatever happened.
-"""
+"""What must be equal, in a store and in the model of what it should do, after whatever happened."""
 
 from typing import Any
 
@@ -17,9 +15,7 @@ from tests.model_based.party import Told
 
 
 def commands(pair: Pair) -> None:
-    """
-    Every command is in its state, with its evidence and its times.
-    """
+    """Every command is in its state, with its evidence and its times."""
     listed = gave(pair.store.commands(CommandFilter(), None, ALL))
     assert {command.id for command in listed} == set(pair.model.fates)
     for command in listed:
@@ -44,9 +40,7 @@ def _seen(command: Command) -> dict[str, Any]:
 
 
 def leases(pair: Pair) -> None:
-    """
-    What is out has what is left of its time.
-    """
+    """What is out has what is left of its time."""
     for name, fate in pair.model.fates.items():
         if fate.lease_until is not None:
             left = max(fate.lease_until - pair.now.steady, 0)
@@ -54,9 +48,7 @@ def leases(pair: Pair) -> None:
 
 
 def loads(pair: Pair) -> None:
-    """
-    What waits for each device, and what is out at it, is counted.
-    """
+    """What waits for each device, and what is out at it, is counted."""
     for name in DEVICES:
         fates = pair.model.of(name)
         waiting = sum(fate.state is State.QUEUED for fate in fates)
@@ -64,9 +56,7 @@ def loads(pair: Pair) -> None:
 
 
 def feed(pair: Pair) -> None:
-    """
-    What listeners heard is what changed, in order, and the newest of it is kept.
-    """
+    """What listeners heard is what changed, in order, and the newest of it is kept."""
     assert [_told(event) for event in pair.heard] == pair.model.feed
     after = max(0, gave(pair.store.last_event()) - 10)
     kept = gave(pair.store.events(EventFilter(), after, ALL)).items
@@ -79,18 +69,14 @@ def _told(event: Event) -> Told:
 
 
 def orphans(pair: Pair) -> None:
-    """
-    What settled nothing can be seen, the newest of each device first.
-    """
+    """What settled nothing can be seen, the newest of each device first."""
     for name in DEVICES:
         kept = [orphan.raw for orphan in gave(pair.store.orphans(name, None, ALL))]
         assert kept == pair.model.parties[name].orphans[::-1]
 
 
 def reachable(pair: Pair) -> None:
-    """
-    Memory knows of each device when to look for what waits for it.
-    """
+    """Memory knows of each device when to look for what waits for it."""
     for name in DEVICES:
         waiting = [fate for fate in pair.model.of(name) if fate.is_waiting(pair.now)]
         if waiting:
@@ -100,18 +86,14 @@ def reachable(pair: Pair) -> None:
 
 
 def expected(pair: Pair) -> None:
-    """
-    Memory knows of each device for which a result may still come.
-    """
+    """Memory knows of each device for which a result may still come."""
     for fate in pair.model.fates.values():
         if fate.is_out or fate.is_in_doubt:
             assert fate.draft.device in pair.reportable
 
 
 def soundness(pair: Pair) -> None:
-    """
-    The store finds no flaw in itself, as of the last sweep.
-    """
+    """The store finds no flaw in itself, as of the last sweep."""
     flaws = gave(pair.store.fsck(Now(pair.lowest, pair.now.steady)))
     assert not flaws, flaws
 

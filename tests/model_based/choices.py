@@ -1,6 +1,4 @@
-"""
-What the machine of the proof may choose from: few values, so that they meet.
-"""
+"""What the machine of the proof may choose from: few values, so that they meet."""
 
 from hypothesis import strategies as st
 
@@ -63,7 +61,5 @@ said_of_batches = st.builds(
 
 
 def joins(payload: Payload) -> bool:
-    """
-    Which commands may travel with others: the payload says so.
-    """
+    """Which commands may travel with others: the payload says so."""
     return bool(payload["joins"])

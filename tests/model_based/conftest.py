@@ -1,6 +1,4 @@
-"""
-What the proofs share; ``--hypothesis-profile=thorough`` lets them run for long, with other choices each time.
-"""
+"""What the proofs share; ``--hypothesis-profile=thorough`` lets them run for long, with other choices each time."""
 
 from hypothesis import settings
 

@@ -1,6 +1,4 @@
-"""
-Disks that tests can fill under a running server.
-"""
+"""Disks that tests can fill under a running server."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -23,16 +21,12 @@ SIZE = "16m"
 
 
 class NotPermitted(Exception):
-    """
-    Not everybody may mount a disk.
-    """
+    """Not everybody may mount a disk."""
 
 
 @frozen
 class Disk:
-    """
-    A server, and a way to fill its disk for a while.
-    """
+    """A server, and a way to fill its disk for a while."""
 
     server: Server
     full: Callable[[], AbstractContextManager[None]]
@@ -40,9 +34,7 @@ class Disk:
 
 @contextmanager
 def limited(folder: Path) -> Iterator[Disk]:
-    """
-    A disk on which, while it is full, the server's files may not be written; its log is among them.
-    """
+    """A disk on which, while it is full, the server's files may not be written; its log is among them."""
     server = Server(folder, OPTIONS)
     yield Disk(server, partial(_forbidding, server))
 
@@ -58,8 +50,7 @@ def _forbidding(server: Server) -> Iterator[None]:
 
 @contextmanager
 def mounted(folder: Path) -> Iterator[Disk]:
-    """
-    A disk of its own, in memory.
+    """A disk of its own, in memory.
 
     :raises NotPermitted: if none may be made.
     """

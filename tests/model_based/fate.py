@@ -1,5 +1,4 @@
-"""
-The life of one command in plain Python, written from the text of the design and not from the store's SQL.
+"""The life of one command in plain Python, written from the text of the design and not from the store's SQL.
 
 All durations and moments are in milliseconds.
 """
@@ -20,9 +19,7 @@ RESOLVED = {Move.RESOLVE_SUCCEEDED: State.SUCCEEDED, Move.RESOLVE_FAILED: State.
 
 @define(eq=False)
 class Attempt:
-    """
-    That a command was handed over, and in which answer; ``together`` are all attempts of that answer, in order.
-    """
+    """That a command was handed over, and in which answer; ``together`` are all attempts of that answer, in order."""
 
     fate: "Fate"
     number: int
@@ -34,17 +31,13 @@ class Attempt:
 
     @property
     def is_out(self) -> bool:
-        """
-        Whether this is the attempt for which a lease is open.
-        """
+        """Whether this is the attempt for which a lease is open."""
         return self.fate.is_out and self.number == len(self.fate.attempts)
 
 
 @define(eq=False)
 class Fate:
-    """
-    What becomes of one command.
-    """
+    """What becomes of one command."""
 
     draft: Draft
     created_at: int
@@ -73,23 +66,17 @@ class Fate:
 
     @property
     def is_out(self) -> bool:
-        """
-        Whether a lease is open.
-        """
+        """Whether a lease is open."""
         return self.state in (State.SENT, State.ACKNOWLEDGED)
 
     @property
     def is_in_doubt(self) -> bool:
-        """
-        Whether it was handed over, and neither has a lease nor is settled.
-        """
+        """Whether it was handed over, and neither has a lease nor is settled."""
         return self.state is State.UNKNOWN or (self.state is State.QUEUED and bool(self.attempts))
 
     @property
     def sent_at(self) -> int | None:
-        """
-        When it was handed over last.
-        """
+        """When it was handed over last."""
         return self.attempts[-1].sent_at if self.attempts else None
 
     @property
@@ -105,27 +92,19 @@ class Fate:
         return self.draft.terms.delivery is Delivery.AT_LEAST_ONCE and len(self.attempts) < self.max_attempts
 
     def is_waiting(self, now: Now) -> bool:
-        """
-        Whether it may still be handed over, now or later.
-        """
+        """Whether it may still be handed over, now or later."""
         return self.state is State.QUEUED and now.wall < self.expires_at
 
     def is_ready(self, now: Now) -> bool:
-        """
-        Whether it may be handed over now.
-        """
+        """Whether it may be handed over now."""
         return self.is_waiting(now) and (self.draft.terms.not_before or 0) <= now.wall
 
     def is_over(self, now: Now) -> bool:
-        """
-        Whether its lease has run out.
-        """
+        """Whether its lease has run out."""
         return self.lease_until is not None and self.lease_until <= now.steady
 
     def send(self, uuid: str | None, together: list[Attempt], place: int | None, now: Now) -> Attempt:
-        """
-        It is claimed for a connection: an attempt, and a lease that its deadline bounds.
-        """
+        """It is claimed for a connection: an attempt, and a lease that its deadline bounds."""
         attempt = Attempt(self, len(self.attempts) + 1, uuid, now.wall, together, place)
         self.attempts.append(attempt)
         together.append(attempt)
@@ -135,9 +114,7 @@ class Fate:
         return attempt
 
     def unsend(self) -> Attempt:
-        """
-        Nothing of its latest attempt was written; that attempt, which counts for nothing any more.
-        """
+        """Nothing of its latest attempt was written; that attempt, which counts for nothing any more."""
         attempt = self.attempts.pop()
         attempt.together.remove(attempt)
         self.state = State.QUEUED
@@ -145,9 +122,7 @@ class Fate:
         return attempt
 
     def acknowledge(self, now: Now) -> bool:
-        """
-        The device has it: its lease is renewed, or opens again; False if that cannot be.
-        """
+        """The device has it: its lease is renewed, or opens again; False if that cannot be."""
         if not self.is_out and not self.is_in_doubt:
             return False
         if not self.is_out:
@@ -160,16 +135,12 @@ class Fate:
         return True
 
     def settle(self, verdict: Verdict, result: str | None, matched_by: str, late: bool, now: Now) -> None:
-        """
-        The device says what became of it.
-        """
+        """The device says what became of it."""
         self._end(SETTLED[verdict.move], verdict.error, now)
         self.result, self.late, self.evidence, self.matched_by = result, late, "device", matched_by
 
     def lapse(self, now: Now) -> None:
-        """
-        Its lease ran out.
-        """
+        """Its lease ran out."""
         self.evidence = None
         if self._may_repeat and now.wall < self.expires_at:
             self.state = State.QUEUED
@@ -179,15 +150,11 @@ class Fate:
             self._end(State.UNKNOWN, OUR_WORDS, now)
 
     def expire(self, now: Now) -> None:
-        """
-        Its time to live is over.
-        """
+        """Its time to live is over."""
         self._end(State.UNKNOWN if self.attempts else State.EXPIRED, OUR_WORDS, now)
 
     def cancel(self, now: Now) -> bool:
-        """
-        The operator takes it back, as far as that can be; False if it cannot.
-        """
+        """The operator takes it back, as far as that can be; False if it cannot."""
         if self.state is State.QUEUED and self.attempts:
             self._end(State.UNKNOWN, OUR_WORDS, now)
         elif self.state is State.QUEUED:
@@ -200,9 +167,7 @@ class Fate:
         return True
 
     def forget(self, now: Now) -> None:
-        """
-        Its device is no longer known.
-        """
+        """Its device is no longer known."""
         if self.state is State.QUEUED:
             self.cancel(now)
         else:
@@ -210,25 +175,19 @@ class Fate:
             self._end(State.UNKNOWN, OUR_WORDS, now)
 
     def resolve(self, move: Move, note: str, now: Now) -> None:
-        """
-        The operator says what became of it.
-        """
+        """The operator says what became of it."""
         state = RESOLVED[move]
         self._end(state, note if state is State.FAILED else None, now)
         self.evidence = "operator"
 
     def restart(self, now: Now) -> None:
-        """
-        We were away: its lease gets its whole time back.
-        """
+        """We were away: its lease gets its whole time back."""
         if self.is_out:
             self.lease_until = now.steady + self._lease
             self.work_until = self._work_left(now)
 
     def _work_left(self, now: Now) -> int:
-        """
-        What the wall says is left of its deadline; a lease that we open again is a whole one.
-        """
+        """What the wall says is left of its deadline; a lease that we open again is a whole one."""
         assert self.sent_at is not None
         return now.steady + max(self._lease, self.sent_at + self._deadline - now.wall)
 

@@ -1,5 +1,4 @@
-"""
-The machine of the proof: senders, devices, operators and the clock do as they like with a store and with a plain
+"""The machine of the proof: senders, devices, operators and the clock do as they like with a store and with a plain
 model of what it should do, and the two are compared after every step.
 """
 
@@ -23,9 +22,7 @@ Names = str | MultipleResults[str]
 
 
 class Machine(RuleBasedStateMachine):
-    """
-    A store in memory and a model, through whatever may happen.
-    """
+    """A store in memory and a model, through whatever may happen."""
 
     commands: Bundle[str] = Bundle("commands")
     reports: Bundle[tuple[str, Said]] = Bundle("reports")
@@ -37,24 +34,18 @@ class Machine(RuleBasedStateMachine):
         self.pair = type(self).build()
 
     def teardown(self) -> None:
-        """
-        Leave nothing behind.
-        """
+        """Leave nothing behind."""
         self.pair.close()
 
     @invariant()
     def nothing_differs(self) -> None:
-        """
-        Whatever happened, the store is as it should be.
-        """
+        """Whatever happened, the store is as it should be."""
         for check in CHECKS:
             check(self.pair)
 
     @initialize(target=commands, wanted=st.lists(choices.terms, min_size=4, max_size=8), uuid=choices.uuids)
     def begin(self, wanted: list[dict[str, Any]], uuid: str | None) -> Names:
-        """
-        Some commands are sent from the beginning, and some wait.
-        """
+        """Some commands are sent from the beginning, and some wait."""
         names = [self.pair.put(**each) for each in wanted]
         self._poll_all(uuid)
         return multiple(*(name for name in names if name is not None))
@@ -65,9 +56,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(target=commands, wanted=choices.terms, polls=st.sampled_from([True, True, False]), uuid=choices.uuids)
     def put(self, wanted: dict[str, Any], polls: bool, uuid: str | None) -> Names:
-        """
-        A sender sends, or repeats a request, while the device polls, or does not.
-        """
+        """A sender sends, or repeats a request, while the device polls, or does not."""
         command = self.pair.put(**wanted)
         if polls:
             self.pair.poll(wanted["name"], uuid, 3)
@@ -75,15 +64,13 @@ class Machine(RuleBasedStateMachine):
 
     @rule(name=choices.devices, uuid=choices.uuids, batch=st.sampled_from([1, 3, 3]))
     def poll(self, name: str, uuid: str | None, batch: int) -> None:
-        """
-        A device polls; Control iD's under a name that is new, repeated, or missing; with batches, or without.
-        """
+        """A device polls; Control iD's under a name that is new, repeated, or missing; with batches, or without."""
         self.pair.poll(name, uuid, batch)
 
     @rule(command=commands, older=st.booleans(), cancelled=st.booleans())
     def hang_up(self, command: str, older: bool, cancelled: bool) -> None:
-        """
-        A connection had gone before a byte of its answer was written; maybe an operator was faster than that news.
+        """A connection had gone before a byte of its answer was written; maybe an operator was faster than that
+        news.
         """
         if cancelled:
             self.pair.cancel(command)
@@ -91,9 +78,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(name=choices.containers, command=st.none() | commands)
     def acknowledge(self, name: str, command: str | None) -> None:
-        """
-        A container says that it has a message: what it was handed last, another of its own, or somebody else's.
-        """
+        """A container says that it has a message: what it was handed last, another of its own, or somebody else's."""
         self.pair.acknowledge(name, command or self._newest(name))
 
     @rule(
@@ -104,9 +89,7 @@ class Machine(RuleBasedStateMachine):
         result=choices.results,
     )
     def report_by_message(self, name: str, command: str | None, verdict: Verdict, result: str) -> tuple[str, Said]:
-        """
-        A container reports on a message: what it was handed last, another of its own, or somebody else's.
-        """
+        """A container reports on a message: what it was handed last, another of its own, or somebody else's."""
         return self._report(name, Said(message=command or self._newest(name), verdict=verdict, result=result))
 
     def _newest(self, name: str) -> str:
@@ -115,8 +98,8 @@ class Machine(RuleBasedStateMachine):
 
     @rule(target=reports, name=choices.readers, named=choices.named, said=choices.said_of_batches)
     def report_by_name(self, name: str, named: str, said: Said) -> tuple[str, Said]:
-        """
-        A Control iD device reports, under the name of a poll, a foreign one, or none; of each of a batch, or of all.
+        """A Control iD device reports, under the name of a poll, a foreign one, or none; of each of a batch, or of
+        all.
         """
         return self._report(name, evolve(said, uuid=self._name(name, named)))
 
@@ -128,9 +111,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(report=reports)
     def report_again(self, report: tuple[str, Said]) -> None:
-        """
-        A device repeats what it said before.
-        """
+        """A device repeats what it said before."""
         self._report(*report)
 
     def _report(self, name: str, said: Said) -> tuple[str, Said]:
@@ -143,9 +124,7 @@ class Machine(RuleBasedStateMachine):
         word=st.sampled_from(["resend", "resend", "it worked", "it did not", "cancel"]),
     )
     def decide(self, command: str, word: str) -> Names:
-        """
-        An operator takes a command back, sends it again, or says how it ended.
-        """
+        """An operator takes a command back, sends it again, or says how it ended."""
         if word == "resend":
             return _known(self.pair.resend(command))
         if word == "cancel":
@@ -156,9 +135,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(name=choices.devices, how=st.sampled_from(["signed off", "blocked", "signed off", "blocked", "forgotten"]))
     def leave(self, name: str, how: str) -> None:
-        """
-        A device goes away, or is sent away, until time passes.
-        """
+        """A device goes away, or is sent away, until time passes."""
         if how == "forgotten":
             self.pair.forget(name)
         elif how == "blocked":
@@ -168,8 +145,8 @@ class Machine(RuleBasedStateMachine):
 
     @rule(passed=choices.seconds, sweeps=st.sampled_from([True, True, False]), uuid=choices.uuids)
     def wait(self, passed: int, sweeps: bool, uuid: str | None) -> None:
-        """
-        Time passes, who was away returns, what time ends is ended, unless somebody is faster, and all poll again.
+        """Time passes, who was away returns, what time ends is ended, unless somebody is faster, and all poll
+        again.
         """
         self.pair.turn(passed, passed)
         for name in choices.DEVICES:
@@ -180,9 +157,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(step=choices.steps, away=st.none() | st.none() | choices.seconds)
     def disturb(self, step: int, away: int | None) -> None:
-        """
-        Somebody sets the clock on the wall; or we stop, or die, and start again a while later.
-        """
+        """Somebody sets the clock on the wall; or we stop, or die, and start again a while later."""
         if away is None:
             self.pair.turn(step, 0)
         else:
@@ -190,9 +165,7 @@ class Machine(RuleBasedStateMachine):
 
 
 class MachineInAFile(Machine):
-    """
-    The same over a file that is closed and opened again.
-    """
+    """The same over a file that is closed and opened again."""
 
     build = PairInAFile
 

@@ -1,6 +1,4 @@
-"""
-Which commands a device's result is about, in plain Python, written from the protocol pages.
-"""
+"""Which commands a device's result is about, in plain Python, written from the protocol pages."""
 
 from collections.abc import Sequence
 
@@ -13,17 +11,13 @@ from tests.store.samples import Said
 
 @frozen
 class Match:
-    """
-    The attempts that a result is about, and how we know.
-    """
+    """The attempts that a result is about, and how we know."""
 
     attempts: Sequence[Attempt]
     matched_by: str
 
     def parts(self, report: Said) -> list[tuple[Attempt, str, Said]]:
-        """
-        Each attempt that the result speaks of, how we know, and what it says.
-        """
+        """Each attempt that the result speaks of, how we know, and what it says."""
         told = ((attempt, _part(attempt, report)) for attempt in self.attempts)
         return [(attempt, self.matched_by, part) for attempt, part in told if part is not None]
 
@@ -35,9 +29,7 @@ def _part(attempt: Attempt, report: Said) -> Said | None:
 
 
 def find(attempts: Sequence[Attempt], fates: Sequence[Fate], report: Said) -> Match | None:
-    """
-    What a result of a device is about, of all that was handed to it; None: nothing.
-    """
+    """What a result of a device is about, of all that was handed to it; None: nothing."""
     if report.message is not None:
         return _by_message(fates, report.message)
     named = [attempt for attempt in attempts if attempt.uuid is not None and attempt.uuid == report.uuid]
@@ -48,17 +40,13 @@ def find(attempts: Sequence[Attempt], fates: Sequence[Fate], report: Said) -> Ma
 
 
 def _by_message(fates: Sequence[Fate], message: str) -> Match | None:
-    """
-    A message has its id on every attempt, so that its result is about the latest.
-    """
+    """A message has its id on every attempt, so that its result is about the latest."""
     named = [fate for fate in fates if fate.draft.id == message and fate.attempts]
     return Match(named[0].attempts[-1:], "message") if named else None
 
 
 def _by_order(attempts: Sequence[Attempt], report: Said) -> Attempt | None:
-    """
-    The one out, which is the newest; else the latest that lapsed, unless it only repeats what ended the newest.
-    """
+    """The one out, which is the newest; else the latest that lapsed, unless it only repeats what ended the newest."""
     if not attempts:
         return None
     newest = attempts[-1]
@@ -70,9 +58,7 @@ def _by_order(attempts: Sequence[Attempt], report: Said) -> Attempt | None:
 
 
 def _fits(attempt: Attempt, report: Said) -> bool:
-    """
-    Whether names do not speak against it: a uuid on one side only, and no other endpoint.
-    """
+    """Whether names do not speak against it: a uuid on one side only, and no other endpoint."""
     endpoints = [each.fate.draft.payload["endpoint"] for each in attempt.together]
     nameless = report.uuid is None or attempt.uuid is None
     return nameless and (report.endpoint is None or report.endpoint in endpoints)

@@ -1,6 +1,4 @@
-"""
-Section 2 of the design in plain Python: all commands, devices and the feed, to hold a store against.
-"""
+"""Section 2 of the design in plain Python: all commands, devices and the feed, to hold a store against."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -26,47 +24,35 @@ RESENDABLE = (State.UNKNOWN, State.FAILED, State.EXPIRED, State.CANCELLED)
 
 @define(eq=False)
 class Model:
-    """
-    What a store should hold, and what it should have told.
-    """
+    """What a store should hold, and what it should have told."""
 
     parties: dict[str, Party] = field(factory=lambda: defaultdict(Party))
     fates: dict[str, Fate] = field(factory=dict)
     feed: list[Told] = field(factory=list)
 
     def of(self, device: str) -> list[Fate]:
-        """
-        The commands of a device.
-        """
+        """The commands of a device."""
         return [fate for fate in self.fates.values() if fate.draft.device == device]
 
     def ready(self, device: str, now: Now) -> list[Fate]:
-        """
-        What may be handed to a device now, the next one first.
-        """
+        """What may be handed to a device now, the next one first."""
         ready = [fate for fate in self.of(device) if fate.is_ready(now)]
         return sorted(ready, key=lambda fate: (-fate.draft.terms.priority, fate.draft.id))
 
     def admit(self, device: str, admission: Admission, now: Now) -> None:
-        """
-        An operator decides on a device.
-        """
+        """An operator decides on a device."""
         if self.parties[device].admission is not admission:
             self.parties[device].admission = admission
             self._tell(f"device.{admission}", device, now)
 
     def sign(self, device: str, presence: PresenceState, now: Now) -> None:
-        """
-        A device goes away on purpose, or returns.
-        """
+        """A device goes away on purpose, or returns."""
         if self.parties[device].presence is not presence:
             self.parties[device].presence = presence
             self._tell(f"device.{presence}", device, now)
 
     def put(self, draft: Draft, limit: int, now: Now) -> tuple[Fate, bool]:
-        """
-        A command is sent, or was before with the same key.
-        """
+        """A command is sent, or was before with the same key."""
         earlier = self._earlier(draft)
         if earlier is not None:
             return earlier, False
@@ -74,9 +60,7 @@ class Model:
         return self._queue(draft, now), True
 
     def resend(self, draft: Draft, limit: int, now: Now) -> tuple[Fate, bool]:
-        """
-        A command is sent again as a new one, or was before.
-        """
+        """A command is sent again as a new one, or was before."""
         before = self.fates[str(draft.resend_of)]
         if before.resent_as is not None:
             return self.fates[before.resent_as], False
@@ -87,9 +71,7 @@ class Model:
         return self._queue(draft, now), True
 
     def claim(self, poll: Poll, now: Now) -> list[Fate]:
-        """
-        A device polls: what it is handed.
-        """
+        """A device polls: what it is handed."""
         party = self.parties[poll.device]
         if party.admission is not Admission.APPROVED or party.repeats(poll):
             return []
@@ -102,9 +84,7 @@ class Model:
         return chosen
 
     def unsend(self, command: str, number: int, now: Now) -> None:
-        """
-        A connection had gone before a byte was written.
-        """
+        """A connection had gone before a byte was written."""
         fate = self.fates[command]
         if fate.state is State.SENT and len(fate.attempts) == number:
             self.parties[fate.draft.device].attempts.remove(fate.unsend())
@@ -114,9 +94,7 @@ class Model:
                 self._tell_state(fate, now)
 
     def acknowledge(self, device: str, command: str, now: Now) -> None:
-        """
-        A device says that it has a command.
-        """
+        """A device says that it has a command."""
         fate = self.fates.get(command)
         if fate is None or fate.draft.device != device or self.parties[device].admission is None:
             return
@@ -125,9 +103,7 @@ class Model:
             self._tell(EventType.COMMAND_ACKNOWLEDGED, device, now, fate)
 
     def settle(self, device: str, report: Said, now: Now) -> Settlement:
-        """
-        A device says what became of something.
-        """
+        """A device says what became of something."""
         party = self.parties[device]
         match = find(party.attempts, self.of(device), report)
         parts = [] if match is None else match.parts(report)
@@ -137,9 +113,7 @@ class Model:
         return Settlement.SETTLED if Settlement.SETTLED in outcomes else Settlement.REPEATED
 
     def lapse(self, now: Now) -> int:
-        """
-        End the leases that ran out, in order of time; how many.
-        """
+        """End the leases that ran out, in order of time; how many."""
         over = [
             fate for fate in self.fates.values() if fate.lease_until is not None and fate.lease_until <= now.steady
         ]
@@ -149,9 +123,7 @@ class Model:
         return len(over)
 
     def expire(self, now: Now) -> int:
-        """
-        End what waits and is too old to be sent, in order of time; how many.
-        """
+        """End what waits and is too old to be sent, in order of time; how many."""
         waiting = (fate for fate in self.fates.values() if fate.state is State.QUEUED)
         over = [fate for fate in waiting if not fate.is_waiting(now)]
         for fate in sorted(over, key=lambda fate: (fate.expires_at, fate.draft.id)):
@@ -160,9 +132,7 @@ class Model:
         return len(over)
 
     def cancel(self, command: str, now: Now) -> Fate:
-        """
-        An operator takes a command back.
-        """
+        """An operator takes a command back."""
         fate = self.fates[command]
         before = fate.state
         if not fate.cancel(now):
@@ -172,9 +142,7 @@ class Model:
         return fate
 
     def resolve(self, command: str, move: Move, note: str, now: Now) -> Fate:
-        """
-        An operator says what became of a command.
-        """
+        """An operator says what became of a command."""
         fate = self.fates[command]
         if (fate.state, fate.evidence) == (RESOLVED[move], "operator"):
             return fate
@@ -185,9 +153,7 @@ class Model:
         return fate
 
     def forget(self, device: str, now: Now) -> None:
-        """
-        A device is no longer known: what waits is cancelled, what is out becomes unknown.
-        """
+        """A device is no longer known: what waits is cancelled, what is out becomes unknown."""
         self.parties[device].admission = None
         for fate in self.of(device):
             if fate.state is State.QUEUED or fate.is_out:
@@ -196,17 +162,13 @@ class Model:
         self._tell(EventType.DEVICE_DELETED, device, now)
 
     def introduce(self, device: str, now: Now) -> None:
-        """
-        A device is approved as soon as it is known.
-        """
+        """A device is approved as soon as it is known."""
         self.parties[device].admission = Admission.APPROVED
         self.parties[device].presence = PresenceState.NEVER_SEEN
         self._tell(EventType.DEVICE_REGISTERED, device, now)
 
     def restart(self, now: Now) -> None:
-        """
-        We were away.
-        """
+        """We were away."""
         for fate in self.fates.values():
             fate.restart(now)
 
@@ -236,9 +198,7 @@ class Model:
         return fate
 
     def _apply(self, attempt: Attempt, matched_by: str, report: Said, now: Now) -> Settlement:
-        """
-        Hear what a result says of one command.
-        """
+        """Hear what a result says of one command."""
         fate, verdict = attempt.fate, report.verdict
         if fate.state in (State.SUCCEEDED, State.FAILED):
             agrees = SETTLED[verdict.move] is fate.state and fate.evidence == "device"
@@ -251,9 +211,7 @@ class Model:
         return Settlement.SETTLED
 
     def _keep(self, device: str, party: Party, report: Said, now: Now) -> Settlement:
-        """
-        Keep what settled nothing, or not all of what it says.
-        """
+        """Keep what settled nothing, or not all of what it says."""
         if party.admission is not Admission.APPROVED:
             return Settlement.DROPPED
         party.orphans = [*party.orphans, report.raw][-ORPHANS_KEPT:]
@@ -268,8 +226,6 @@ class Model:
 
 
 def _together(ready: Sequence[Fate], poll: Poll) -> list[Fate]:
-    """
-    The first, and right behind it, up to the limit, those that join it.
-    """
+    """The first, and right behind it, up to the limit, those that join it."""
     joining = list(takewhile(lambda fate: poll.joins(fate.draft.payload), ready[: poll.limit]))
     return joining or list(ready[:1])

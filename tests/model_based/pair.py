@@ -1,6 +1,4 @@
-"""
-A store and the model of what it should do: both are told the same, and must answer the same.
-"""
+"""A store and the model of what it should do: both are told the same, and must answer the same."""
 
 from collections.abc import Callable
 from functools import partial
@@ -42,9 +40,7 @@ LATEST = 10_000
 
 
 def gave(deferred: Deferred[T]) -> T:
-    """
-    What a verb gave, which a store without threads has done by now.
-    """
+    """What a verb gave, which a store without threads has done by now."""
     values: list[T] = []
     failures: list[Failure] = []
     deferred.addCallbacks(values.append, failures.append)
@@ -54,9 +50,7 @@ def gave(deferred: Deferred[T]) -> T:
 
 
 def outcome(verb: Callable[[], T]) -> T | type[PushdError]:
-    """
-    What a verb gives, or how it refuses.
-    """
+    """What a verb gives, or how it refuses."""
     try:
         return verb()
     except PushdError as error:
@@ -64,17 +58,13 @@ def outcome(verb: Callable[[], T]) -> T | type[PushdError]:
 
 
 def handed(attempt: Attempt) -> Handed:
-    """
-    What a device is handed with an attempt.
-    """
+    """What a device is handed with an attempt."""
     draft = attempt.fate.draft
     return Handed(command=draft.id, attempt=attempt.number, payload=draft.payload)
 
 
 class Pair:
-    """
-    A store in memory, what memory makes of it, and the model.
-    """
+    """A store in memory, what memory makes of it, and the model."""
 
     def __init__(self) -> None:
         self.now = Now(wall=WALL, steady=STEADY)
@@ -89,24 +79,18 @@ class Pair:
             self.come(name)
 
     def make(self) -> SqliteStore:
-        """
-        A store that is not open yet.
-        """
+        """A store that is not open yet."""
         return SqliteStore(MEMORY)
 
     def reopen(self) -> Known:
-        """
-        What a new process does first; a database in memory would not outlive more.
-        """
+        """What a new process does first; a database in memory would not outlive more."""
         connection = self.store._writer.connection  # type: ignore[attr-defined]
         for listeners in self.store._listeners.values():
             listeners.clear()
         return at_once(connection, partial(queries.known, now=self.now))
 
     def begin(self, known: Known) -> None:
-        """
-        Let memory start from what the store knows, and follow it.
-        """
+        """Let memory start from what the store knows, and follow it."""
         self.queued, self.reportable = Queued(), Reportable()
         self.store.subscribe(self.heard.append)
         self.queued.follow(self.store)
@@ -118,24 +102,18 @@ class Pair:
         assert known.last_command == max(self.model.fates, default=None)
 
     def close(self) -> None:
-        """
-        Leave nothing behind.
-        """
+        """Leave nothing behind."""
         gave(self.store.close())
 
     def put(self, name: str, endpoint: str, joins: bool, later: int | None, **fields: Any) -> str | None:
-        """
-        A sender sends, or repeats a request; the id of the command, if there is one now.
-        """
+        """A sender sends, or repeats a request; the id of the command, if there is one now."""
         not_before = None if later is None else self.now.wall + 1000 * later
         payload = {"endpoint": endpoint, "joins": joins}
         wanted = draft(self._next(), name, payload, not_before=not_before, **fields)
         return self._queued(wanted, self.store.put, self.model.put)
 
     def resend(self, command: str) -> str | None:
-        """
-        An operator sends a command again; the id of its successor, if there is one now.
-        """
+        """An operator sends a command again; the id of its successor, if there is one now."""
         before = self.model.fates[command].draft
         again = evolve(draft(self._next(), before.device, before.payload), resend_of=command)
         return self._queued(again, self.store.resend, self.model.resend)
@@ -156,9 +134,7 @@ class Pair:
         return fate.draft.id
 
     def poll(self, name: str, uuid: str | None, batch: int) -> None:
-        """
-        A device polls, as its dialect does, and gets what memory and the store give it.
-        """
+        """A device polls, as its dialect does, and gets what memory and the store give it."""
         due = self.queued.due(name)
         if name in READERS:
             asked = Poll(name, uuid, True, batch, joins if batch > 1 else never)
@@ -173,9 +149,7 @@ class Pair:
         assert claim.handed == tuple(handed(fate.attempts[-1]) for fate in expected)
 
     def unsend(self, command: str, older: bool) -> None:
-        """
-        The connection of an attempt had gone before a byte was written, which we learn late, and twice.
-        """
+        """The connection of an attempt had gone before a byte was written, which we learn late, and twice."""
         attempts = self.model.fates[command].attempts
         if attempts and self.now.wall - attempts[-1].sent_at <= LATEST:
             answer = tuple(map(handed, attempts[0 if older else -1].together))
@@ -184,17 +158,13 @@ class Pair:
                 self.model.unsend(one.command, one.attempt, self.now)
 
     def acknowledge(self, name: str, command: str) -> None:
-        """
-        A device says that it has a command, unless the reception turns it away.
-        """
+        """A device says that it has a command, unless the reception turns it away."""
         if self.model.parties[name].admission is not Admission.BLOCKED:
             gave(self.store.acknowledge(name, command, self.now))
             self.model.acknowledge(name, command, self.now)
 
     def report(self, name: str, said: Said) -> None:
-        """
-        A device says what became of something, unless the reception turns it away.
-        """
+        """A device says what became of something, unless the reception turns it away."""
         if self.model.parties[name].admission is Admission.APPROVED:
             self.reported += 1
             said = evolve(said, raw=str(self.reported).encode())
@@ -203,23 +173,17 @@ class Pair:
             assert settlement is expected, (settlement, expected)
 
     def cancel(self, command: str) -> None:
-        """
-        An operator takes a command back.
-        """
+        """An operator takes a command back."""
         stored = outcome(lambda: gave(self.store.cancel(command, self.now)).id)
         assert stored == outcome(lambda: self.model.cancel(command, self.now).draft.id)
 
     def resolve(self, command: str, move: Move) -> None:
-        """
-        An operator says what became of a command.
-        """
+        """An operator says what became of a command."""
         stored = outcome(lambda: gave(self.store.resolve(command, move, "a note", "ana", self.now)).id)
         assert stored == outcome(lambda: self.model.resolve(command, move, "a note", self.now).draft.id)
 
     def come(self, name: str) -> None:
-        """
-        A device is there, known and approved.
-        """
+        """A device is there, known and approved."""
         if self.model.parties[name].admission is None:
             gave(self.store.add_device(device(name), False, self.now))
             self.model.introduce(name, self.now)
@@ -227,25 +191,19 @@ class Pair:
         self.sign(name, PresenceState.ONLINE)
 
     def admit(self, name: str, admission: Admission) -> None:
-        """
-        An operator decides on a device.
-        """
+        """An operator decides on a device."""
         if self.model.parties[name].admission is not None:
             gave(self.store.change_device(name, {"admission": admission}, self.now))
             self.model.admit(name, admission, self.now)
 
     def sign(self, name: str, presence: PresenceState) -> None:
-        """
-        A device goes away on purpose, or returns.
-        """
+        """A device goes away on purpose, or returns."""
         if self.model.parties[name].admission is not None:
             gave(self.store.note_presence(name, presence, self.now))
             self.model.sign(name, presence, self.now)
 
     def forget(self, name: str) -> None:
-        """
-        An operator forgets a device; its commands end at once, in whatever order.
-        """
+        """An operator forgets a device; its commands end at once, in whatever order."""
         if self.model.parties[name].admission is not None:
             heard, told = len(self.heard), len(self.model.feed)
             gave(self.store.forget_device(name, self.now))
@@ -254,24 +212,18 @@ class Pair:
             self.model.feed[told:-1] = sorted(self.model.feed[told:-1], key=lambda entry: entry.command or "")
 
     def turn(self, wall: int, steady: int) -> None:
-        """
-        The clocks go on by so many seconds, or are set.
-        """
+        """The clocks go on by so many seconds, or are set."""
         self.now = Now(wall=self.now.wall + 1000 * wall, steady=self.now.steady + 1000 * steady)
         self.lowest = min(self.lowest, self.now.wall)
 
     def sweep(self) -> None:
-        """
-        What the clocks end is ended.
-        """
+        """What the clocks end is ended."""
         self.lowest = self.now.wall
         assert gave(self.store.lapse(ALL, self.now)) == self.model.lapse(self.now)
         assert gave(self.store.expire(ALL, self.now)) == self.model.expire(self.now)
 
     def restart(self, away: int) -> None:
-        """
-        We stop, or die, and start again so many seconds later; another process counts its time from elsewhere.
-        """
+        """We stop, or die, and start again so many seconds later; another process counts its time from elsewhere."""
         self.turn(away, 0)
         self.now = evolve(self.now, steady=STEADY // 2)
         self.begin(self.reopen())
@@ -279,28 +231,20 @@ class Pair:
 
 
 class PairInAFile(Pair):
-    """
-    The same over a file, which is closed and opened again.
-    """
+    """The same over a file, which is closed and opened again."""
 
     def make(self) -> SqliteStore:
-        """
-        A store in a folder of its own.
-        """
+        """A store in a folder of its own."""
         self.folder = TemporaryDirectory()
         return SqliteStore(str(Path(self.folder.name) / "pushd.sqlite"))
 
     def reopen(self) -> Known:
-        """
-        Stop, and start as a new process does.
-        """
+        """Stop, and start as a new process does."""
         gave(self.store.close())
         self.store = SqliteStore(self.store.path)
         return self.store.open(self.now)
 
     def close(self) -> None:
-        """
-        Leave nothing behind.
-        """
+        """Leave nothing behind."""
         super().close()
         self.folder.cleanup()

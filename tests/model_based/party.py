@@ -1,6 +1,4 @@
-"""
-A device as the model knows it, and what the feed tells.
-"""
+"""A device as the model knows it, and what the feed tells."""
 
 from attrs import define, field, frozen
 
@@ -11,9 +9,7 @@ from tests.model_based.fate import Attempt
 
 @frozen
 class Told:
-    """
-    An entry of the feed, as far as the design fixes it; ``why`` is the attempt, or the reason.
-    """
+    """An entry of the feed, as far as the design fixes it; ``why`` is the attempt, or the reason."""
 
     type: str
     at: int
@@ -24,9 +20,7 @@ class Told:
 
 @frozen
 class Poll:
-    """
-    What a device asks for when it polls.
-    """
+    """What a device asks for when it polls."""
 
     device: str
     uuid: str | None
@@ -38,9 +32,7 @@ class Poll:
 
 @define(eq=False)
 class Party:
-    """
-    A device, and all that was ever handed to whoever had its id.
-    """
+    """A device, and all that was ever handed to whoever had its id."""
 
     admission: Admission | None = None
     """None while it is not known."""
@@ -49,9 +41,7 @@ class Party:
     orphans: list[bytes] = field(factory=list)
 
     def repeats(self, poll: Poll) -> bool:
-        """
-        Whether a poll has the name of the one whose answer is out.
-        """
+        """Whether a poll has the name of the one whose answer is out."""
         if not poll.sequential or poll.uuid is None or not self.attempts:
             return False
         newest = self.attempts[-1]

@@ -1,6 +1,4 @@
-"""
-Tests of a database whose file was damaged while nobody looked.
-"""
+"""Tests of a database whose file was damaged while nobody looked."""
 
 import subprocess
 import sys
@@ -32,9 +30,7 @@ LOAD = {"endpoint": "load_objects"}
 
 
 def fill(store: SqliteStore) -> dict[str, Command]:
-    """
-    Something of everything that is kept; the commands among it.
-    """
+    """Something of everything that is kept; the commands among it."""
     store.open(at())
     for name in (DOOR, GATE):
         gave(store.add_device(device(name), False, at()))
@@ -52,18 +48,14 @@ def fill(store: SqliteStore) -> dict[str, Command]:
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Command]]:
-    """
-    A sound database, and its commands.
-    """
+    """A sound database, and its commands."""
     path = tmp_path_factory.mktemp("sound") / "pushd.sqlite"
     return path, fill(SqliteStore(str(path)))
 
 
 @pytest.fixture(params=list(RUBBISH))
 def damaged(request: pytest.FixtureRequest, tmp_path: Path, sound: tuple[Path, Any]) -> Iterator[Path]:
-    """
-    Copies of the sound database, in each of which another page is lost.
-    """
+    """Copies of the sound database, in each of which another page is lost."""
     return _damaged(sound[0], tmp_path, RUBBISH[request.param])
 
 
@@ -78,9 +70,7 @@ def _damaged(source: Path, folder: Path, lost: bytes) -> Iterator[Path]:
 
 
 def answer(verb: Callable[[], Deferred[Any]]) -> Any:
-    """
-    What a verb gives, or None if it says that it cannot.
-    """
+    """What a verb gives, or None if it says that it cannot."""
     try:
         return gave(verb())
     except Unavailable:
@@ -88,17 +78,13 @@ def answer(verb: Callable[[], Deferred[Any]]) -> Any:
 
 
 def test_a_lost_page_is_found_out_whichever_it_is(damaged: Iterator[Path]) -> None:
-    """
-    The doubter says what is wrong, or that there is no database to be looked at.
-    """
+    """The doubter says what is wrong, or that there is no database to be looked at."""
     for path in damaged:
         assert found_out(path), path
 
 
 def found_out(path: Path) -> object:
-    """
-    What is wrong with a database, in whatever words.
-    """
+    """What is wrong with a database, in whatever words."""
     try:
         return inspect(str(path))
     except StoreRefused as refusal:
@@ -108,9 +94,7 @@ def found_out(path: Path) -> object:
 def test_no_answer_is_made_up_whichever_page_is_lost(
     damaged: Iterator[Path], sound: tuple[Path, dict[str, Command]]
 ) -> None:
-    """
-    A damaged database is refused at the start, or else each call gives what was kept, or says that it cannot.
-    """
+    """A damaged database is refused at the start, or else each call gives what was kept, or says that it cannot."""
     served = 0
     for path in damaged:
         store = SqliteStore(str(path))
@@ -125,9 +109,7 @@ def test_no_answer_is_made_up_whichever_page_is_lost(
 
 
 def opens(store: SqliteStore) -> bool:
-    """
-    Whether it is served, or refused in a word that names it.
-    """
+    """Whether it is served, or refused in a word that names it."""
     try:
         store.open(at(3))
     except StoreRefused as refusal:
@@ -136,9 +118,7 @@ def opens(store: SqliteStore) -> bool:
 
 
 def _use(store: SqliteStore) -> None:
-    """
-    Call everything once: no call may fail in any other way than :func:`answer` knows.
-    """
+    """Call everything once: no call may fail in any other way than :func:`answer` knows."""
     answer(lambda: store.commands(CommandFilter(), None, ALL))
     answer(lambda: store.devices(DeviceFilter(), None, ALL))
     answer(lambda: store.events(EventFilter(), 0, ALL))
@@ -153,9 +133,7 @@ def _use(store: SqliteStore) -> None:
 
 
 def lose(path: Path, first: int, last: int | None = None) -> None:
-    """
-    Overwrite pages of a database, counted from 0.
-    """
+    """Overwrite pages of a database, counted from 0."""
     content = bytearray(path.read_bytes())
     end = len(content) if last is None else (last + 1) * PAGE
     content[first * PAGE : end] = b"\xa5" * (end - first * PAGE)
@@ -163,9 +141,7 @@ def lose(path: Path, first: int, last: int | None = None) -> None:
 
 
 def events_at(server: Server) -> int:
-    """
-    The page, counted from 0, where the feed begins.
-    """
+    """The page, counted from 0, where the feed begins."""
     store = SqliteStore(str(server.data_dir / "pushd.sqlite"))
     store.open(at())
     connection = store._writer.connection.connection  # type: ignore[attr-defined]
@@ -175,18 +151,14 @@ def events_at(server: Server) -> int:
 
 
 def doubt(path: Path) -> int:
-    """
-    The exit code of fsck.
-    """
+    """The exit code of fsck."""
     words = [sys.executable, "-m", "pushd.fsck", str(path)]
     return subprocess.run(words, cwd=HOME, env=environment(), capture_output=True, check=False).returncode
 
 
 @pytest.fixture
 def stopped(make_server: MakeServer) -> Server:
-    """
-    A server that has stopped, and keeps one command.
-    """
+    """A server that has stopped, and keeps one command."""
     server = make_server("--hold=controlid=1").start()
     assert server.admin.ask("POST /v1/devices", {"id": DOOR}).code == 201
     server.send(DOOR, LOAD)
@@ -198,9 +170,7 @@ def stopped(make_server: MakeServer) -> Server:
     ("first", "words"), [(0, "file is not a database"), (1, "database disk image is malformed")], ids=["head", "rest"]
 )
 def test_a_server_does_not_start_over_a_database_that_is_lost(stopped: Server, first: int, words: str) -> None:
-    """
-    It ends with exit code 1 and one line that names the file, and leaves that as it is.
-    """
+    """It ends with exit code 1 and one line that names the file, and leaves that as it is."""
     path = stopped.data_dir / "pushd.sqlite"
     lose(path, first, 0 if first == 0 else None)
     content = path.read_bytes()
@@ -214,8 +184,8 @@ def test_a_server_does_not_start_over_a_database_that_is_lost(stopped: Server, f
 
 
 def test_a_server_serves_what_is_left_of_a_damaged_database(stopped: Server) -> None:
-    """
-    Without a readable feed nothing can be accepted: a send is a 503 and a poll ends idle; what can be read is read.
+    """Without a readable feed nothing can be accepted: a send is a 503 and a poll ends idle; what can be read is
+    read.
     """
     path = stopped.data_dir / "pushd.sqlite"
     page = events_at(stopped)

@@ -1,6 +1,4 @@
-"""
-Tests of a disk that fills up under a running server, and empties again.
-"""
+"""Tests of a disk that fills up under a running server, and empties again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,9 +20,7 @@ JITTER = 0.1
 
 @contextmanager
 def running(kind: Any, folder: Path) -> Iterator[Disk]:
-    """
-    A disk with a server that runs.
-    """
+    """A disk with a server that runs."""
     try:
         with kind(folder) as disk:
             disk.server.start()
@@ -38,37 +34,29 @@ def running(kind: Any, folder: Path) -> Iterator[Disk]:
 
 @pytest.fixture(scope="module", params=list(KINDS))
 def disk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
-    """
-    A disk of each kind; each test has devices of its own.
-    """
+    """A disk of each kind; each test has devices of its own."""
     with running(KINDS[request.param], tmp_path_factory.mktemp("disk")) as disk:
         yield disk
 
 
 def register(server: Server, device: str) -> None:
-    """
-    Add an approved device.
-    """
+    """Add an approved device."""
     assert server.admin.ask("POST /v1/devices", {"id": device}).code == 201
 
 
 def known(server: Server) -> set[str]:
-    """
-    The ids of all devices.
-    """
+    """The ids of all devices."""
     return {item["id"] for item in server.admin.ask("GET /v1/devices?limit=500").json["items"]}
 
 
 def sound(server: Server) -> bool:
-    """
-    Whether nothing is stored that cannot be.
-    """
+    """Whether nothing is stored that cannot be."""
     return bool(server.admin.ask("GET /v1/fsck").json == {"items": []})
 
 
 def test_nothing_is_accepted_while_the_disk_is_full(disk: Disk) -> None:
-    """
-    Whatever would have to be kept is refused with 503; nothing of it is there later, and it can be asked for again.
+    """Whatever would have to be kept is refused with 503; nothing of it is there later, and it can be asked for
+    again.
     """
     server = disk.server
     register(server, "controlid:1")
@@ -94,9 +82,7 @@ def test_nothing_is_accepted_while_the_disk_is_full(disk: Disk) -> None:
 
 
 def test_no_result_is_taken_that_is_not_kept(disk: Disk) -> None:
-    """
-    What a device says is answered with 503 in the manner of its dialect, and counts once it says it again.
-    """
+    """What a device says is answered with 503 in the manner of its dialect, and counts once it says it again."""
     server = disk.server
     for device in ("controlid:3", "servereye:three"):
         register(server, device)
@@ -120,9 +106,7 @@ def test_no_result_is_taken_that_is_not_kept(disk: Disk) -> None:
 
 
 def test_polls_are_held_while_nothing_can_be_claimed(disk: Disk) -> None:
-    """
-    A poll ends idle at the end of its hold, a stranger's too; the next one gets what waits, once.
-    """
+    """A poll ends idle at the end of its hold, a stranger's too; the next one gets what waits, once."""
     server = disk.server
     for device in ("controlid:4", "servereye:four"):
         register(server, device)
@@ -143,9 +127,7 @@ def test_polls_are_held_while_nothing_can_be_claimed(disk: Disk) -> None:
 
 
 def test_what_is_kept_can_be_read_while_the_disk_is_full(disk: Disk) -> None:
-    """
-    Operators see everything; the server is alive, and not ready until the disk is back, without anybody's help.
-    """
+    """Operators see everything; the server is alive, and not ready until the disk is back, without anybody's help."""
     server = disk.server
     register(server, "controlid:6")
     command = server.send("controlid:6", LOAD)
@@ -159,9 +141,7 @@ def test_what_is_kept_can_be_read_while_the_disk_is_full(disk: Disk) -> None:
 
 
 def test_a_server_that_died_on_a_full_disk_can_be_started_there(tmp_path: Path) -> None:
-    """
-    It serves what can be served without writing, forgets nothing, and is ready once there is room.
-    """
+    """It serves what can be served without writing, forgets nothing, and is ready once there is room."""
     with running(mounted, tmp_path) as disk:
         server = disk.server
         register(server, "controlid:1")
@@ -178,9 +158,7 @@ def test_a_server_that_died_on_a_full_disk_can_be_started_there(tmp_path: Path) 
 
 
 def test_a_server_that_cannot_give_leases_their_time_does_not_start(tmp_path: Path) -> None:
-    """
-    What is out needs its lease written anew: without room for that the server says so in one line, and ends.
-    """
+    """What is out needs its lease written anew: without room for that the server says so in one line, and ends."""
     with running(mounted, tmp_path) as disk:
         server = disk.server
         register(server, "controlid:1")
@@ -198,8 +176,8 @@ def test_a_server_that_cannot_give_leases_their_time_does_not_start(tmp_path: Pa
 
 
 def test_a_first_start_on_a_full_disk_leaves_nothing_half_made(tmp_path: Path) -> None:
-    """
-    A server that has no room for its database says so in one line, and starts as if nothing had been once it has.
+    """A server that has no room for its database says so in one line, and starts as if nothing had been once it
+    has.
     """
     with running(mounted, tmp_path) as disk:
         server = disk.server

@@ -1,6 +1,4 @@
-"""
-The proof that a store keeps the promises of the design's section 2, whatever happens and in whatever order.
-"""
+"""The proof that a store keeps the promises of the design's section 2, whatever happens and in whatever order."""
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,9 +12,7 @@ BOUNDED = pytest.mark.timeout(0)
 
 
 def budget(examples: int, steps: int) -> settings:
-    """
-    The same runs each time, unless the thorough profile is asked for: many more then, and others each time.
-    """
+    """The same runs each time, unless the thorough profile is asked for: many more then, and others each time."""
     profile = settings.get_profile(THOROUGH)
     thorough = settings.default is profile
     return settings(
@@ -31,15 +27,13 @@ def budget(examples: int, steps: int) -> settings:
 
 @BOUNDED
 def test_a_store_keeps_every_promise_whatever_happens() -> None:
-    """
-    Through any order of requests, polls, reports, hang-ups, clocks and restarts, a store in memory is as it should be.
+    """Through any order of requests, polls, reports, hang-ups, clocks and restarts, a store in memory is as it should
+    be.
     """
     run_state_machine_as_test(Machine, settings=budget(150, 50))
 
 
 @BOUNDED
 def test_a_store_in_a_file_keeps_every_promise_over_restarts() -> None:
-    """
-    The same holds for a store in a file that is closed and opened again.
-    """
+    """The same holds for a store in a file that is closed and opened again."""
     run_state_machine_as_test(MachineInAFile, settings=budget(20, 40))

@@ -1,6 +1,4 @@
-"""
-Tests of a store that cannot write for a while: what is answered meanwhile, and whom it is blamed on afterwards.
-"""
+"""Tests of a store that cannot write for a while: what is answered meanwhile, and whom it is blamed on afterwards."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,9 +23,7 @@ WORKED = request("POST /result?deviceId=7&uuid=u", b'{"response":{}}')
 
 @pytest.fixture
 def house(build_house: BuildHouse, tmp_path: Path) -> House:
-    """
-    A house whose database is a file, and that an operator has called before.
-    """
+    """A house whose database is a file, and that an operator has called before."""
     house = build_house(SqliteStore(str(tmp_path / "pushd.sqlite")))
     assert house.ask("GET /readyz").code == 200
     return house
@@ -35,9 +31,7 @@ def house(build_house: BuildHouse, tmp_path: Path) -> House:
 
 @contextmanager
 def read_only(house: House) -> Iterator[None]:
-    """
-    Meanwhile the database refuses whatever would change it.
-    """
+    """Meanwhile the database refuses whatever would change it."""
     connection = house.store._writer.connection.connection  # type: ignore[attr-defined]
     connection.execute("PRAGMA query_only = ON")
     try:
@@ -47,9 +41,7 @@ def read_only(house: House) -> Iterator[None]:
 
 
 def endure(house: House, seconds: int) -> None:
-    """
-    Let time pass, in which the clock may be unable to end what it should.
-    """
+    """Let time pass, in which the clock may be unable to end what it should."""
     for _ in range(seconds):
         house.clock.advance(1)
         with suppress(Unavailable):
@@ -57,9 +49,7 @@ def endure(house: House, seconds: int) -> None:
 
 
 def at_work(house: House) -> tuple[str, str]:
-    """
-    A reader and a container, each with a command that it has just taken.
-    """
+    """A reader and a container, each with a command that it has just taken."""
     for device in (READER, CONTAINER):
         house.register(device)
     commands = house.put(READER, LOAD), house.put(CONTAINER, REFRESH)
@@ -69,15 +59,13 @@ def at_work(house: House) -> tuple[str, str]:
 
 
 def states(house: House, *commands: str) -> list[str]:
-    """
-    Where commands stand.
-    """
+    """Where commands stand."""
     return [house.command(command)["state"] for command in commands]
 
 
 def test_a_database_that_cannot_be_written_refuses_and_forgets_nothing(house: House) -> None:
-    """
-    What cannot be durable is answered with 503; nothing of it is there later, and what was there before can be read.
+    """What cannot be durable is answered with 503; nothing of it is there later, and what was there before can be
+    read.
     """
     reader, container = at_work(house)
     told = house.ask("GET /v1/events").json["items"]
@@ -100,8 +88,8 @@ def test_a_database_that_cannot_be_written_refuses_and_forgets_nothing(house: Ho
 
 
 def test_a_poll_is_held_while_nothing_can_be_claimed(house: House) -> None:
-    """
-    A device that polls meanwhile is answered idle at the end of its hold, and its next poll gets what waits for it.
+    """A device that polls meanwhile is answered idle at the end of its hold, and its next poll gets what waits
+    for it.
     """
     house.register(READER)
     waiting = house.put(READER, LOAD)
@@ -116,9 +104,7 @@ def test_a_poll_is_held_while_nothing_can_be_claimed(house: House) -> None:
 
 
 def test_a_stranger_is_remembered_once_it_can_be(house: House) -> None:
-    """
-    A device that comes for the first time meanwhile is held like any other, and recorded when it comes again.
-    """
+    """A device that comes for the first time meanwhile is held like any other, and recorded when it comes again."""
     with read_only(house):
         poll = house.knock(request("GET /push?deviceId=9"))
         endure(house, 10)
@@ -129,9 +115,7 @@ def test_a_stranger_is_remembered_once_it_can_be(house: House) -> None:
 
 
 def test_no_lease_lapses_because_we_could_not_hear(house: House) -> None:
-    """
-    A device whose result we could not take has the whole time of its lease again to send it once we can.
-    """
+    """A device whose result we could not take has the whole time of its lease again to send it once we can."""
     commands = at_work(house)
     with read_only(house):
         endure(house, 20)
@@ -146,8 +130,8 @@ def test_no_lease_lapses_because_we_could_not_hear(house: House) -> None:
 
 
 def test_a_short_outage_gives_time_back_too(house: House) -> None:
-    """
-    Even if no lease ran out meanwhile: who was turned away once may not be back before its lease would have ended.
+    """Even if no lease ran out meanwhile: who was turned away once may not be back before its lease would have
+    ended.
     """
     reader, _ = at_work(house)
     with read_only(house):

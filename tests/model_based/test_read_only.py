@@ -1,6 +1,4 @@
-"""
-Tests of a server that may read what it keeps, and not write it.
-"""
+"""Tests of a server that may read what it keeps, and not write it."""
 
 import ctypes
 import os
@@ -24,18 +22,14 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def obey() -> None:
-    """
-    In a new process: give up root's power to write what is read-only.
-    """
+    """In a new process: give up root's power to write what is read-only."""
     if os.geteuid() == 0:
         _LIBC.prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
 
 
 @contextmanager
 def read_only(path: Path) -> Iterator[None]:
-    """
-    Meanwhile a file, or a directory, may not be written.
-    """
+    """Meanwhile a file, or a directory, may not be written."""
     mode = path.stat().st_mode
     path.chmod(mode & 0o555)
     try:
@@ -46,9 +40,7 @@ def read_only(path: Path) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def obedience(tmp_path: Path) -> None:
-    """
-    Nothing can be learnt where modes of files do not count.
-    """
+    """Nothing can be learnt where modes of files do not count."""
     probe = tmp_path / "probe"
     probe.touch()
     with read_only(probe):
@@ -60,9 +52,7 @@ def obedience(tmp_path: Path) -> None:
 
 @pytest.fixture
 def stopped(make_server: MakeServer) -> Server:
-    """
-    A server that has stopped, and keeps one command.
-    """
+    """A server that has stopped, and keeps one command."""
     server = make_server(before=obey).start()
     assert server.admin.ask("POST /v1/devices", {"id": DEVICE}).code == 201
     server.send(DEVICE, LOAD)
@@ -80,9 +70,7 @@ def stopped(make_server: MakeServer) -> Server:
     ids=["database", "directory", "lock"],
 )
 def test_a_server_that_may_not_write_does_not_start(stopped: Server, place: str, words: str) -> None:
-    """
-    It says what it may not write, in one line, and ends with exit code 1; once it may, all is as it was.
-    """
+    """It says what it may not write, in one line, and ends with exit code 1; once it may, all is as it was."""
     with read_only(stopped.data_dir / place):
         stopped.launch()
         assert stopped.ended() == 1

@@ -1,3 +1,1 @@
-"""
-Tests of :mod:`pushd.notifications`.
-"""
+"""Tests of :mod:`pushd.notifications`."""

@@ -1,6 +1,4 @@
-"""
-A certificate authority of a test's own.
-"""
+"""A certificate authority of a test's own."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -16,9 +14,7 @@ _PEM = serialization.Encoding.PEM
 
 @define(eq=False)
 class Authority:
-    """
-    Makes certificates; who trusts ``file`` trusts them.
-    """
+    """Makes certificates; who trusts ``file`` trusts them."""
 
     folder: Path
     name: x509.Name = field(init=False)
@@ -32,15 +28,11 @@ class Authority:
 
     @property
     def file(self) -> Path:
-        """
-        Its own certificate.
-        """
+        """Its own certificate."""
         return self.folder / "authority.pem"
 
     def server(self, host: str) -> ssl.SSLContext:
-        """
-        What a server needs to be trusted as ``host``.
-        """
+        """What a server needs to be trusted as ``host``."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._sign(_named(host), key, x509.SubjectAlternativeName([x509.DNSName(host)]))
         secret = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

@@ -1,6 +1,4 @@
-"""
-What the tests of alerts share.
-"""
+"""What the tests of alerts share."""
 
 from collections.abc import Iterator
 
@@ -14,9 +12,7 @@ __all__ = ["build_house", "house"]
 
 @pytest.fixture
 def post(house: House) -> Iterator[Post]:
-    """
-    A server whose webhooks go to a receiver in memory.
-    """
+    """A server whose webhooks go to a receiver in memory."""
     post = Post(house)
     yield post
     if post.couriers.running:

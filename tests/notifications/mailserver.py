@@ -1,6 +1,4 @@
-"""
-A real mail server for tests, on a thread of its own, which answers as it is told to.
-"""
+"""A real mail server for tests, on a thread of its own, which answers as it is told to."""
 
 import asyncio
 import ssl
@@ -23,9 +21,7 @@ PATIENCE = 20.0
 
 @frozen
 class Received:
-    """
-    A mail as it came.
-    """
+    """A mail as it came."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -33,17 +29,13 @@ class Received:
 
     @property
     def mail(self) -> EmailMessage:
-        """
-        The mail, read.
-        """
+        """The mail, read."""
         return message_from_bytes(self.content, policy=MAIL)
 
 
 @define(eq=False)
 class MailServer:
-    """
-    What came, and what is said; an answer is said once for each time that it is in the list.
-    """
+    """What came, and what is said; an answer is said once for each time that it is in the list."""
 
     mails: list[Received] = field(factory=list)
     answers: dict[str, list[str]] = field(factory=dict)
@@ -62,25 +54,19 @@ class MailServer:
         return len(self.mails)
 
     async def handle_MAIL(self, _s: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
-        """
-        A sender.
-        """
+        """A sender."""
         envelope.mail_from = address
         return self._answer("MAIL")
 
     async def handle_RCPT(self, _s: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
-        """
-        A recipient.
-        """
+        """A recipient."""
         answer = self._answer(address)
         if answer.startswith("250"):
             envelope.rcpt_tos.append(address)
         return answer
 
     async def handle_DATA(self, _s: Any, _session: Any, envelope: Any) -> str:
-        """
-        A mail's content.
-        """
+        """A mail's content."""
         while self.hangs.is_set():
             self.waiting = True
             await asyncio.sleep(0.01)
@@ -90,9 +76,7 @@ class MailServer:
         return answer
 
     def authenticate(self, _s: Any, _session: Any, _envelope: Any, _mechanism: str, shown: Any) -> AuthResult:
-        """
-        Whether a password is the right one.
-        """
+        """Whether a password is the right one."""
         right = (
             isinstance(shown, LoginPassword) and self.passwords.get(shown.login.decode()) == shown.password.decode()
         )
@@ -100,9 +84,7 @@ class MailServer:
 
     @contextmanager
     def running(self, **options: Any) -> Iterator["MailServer"]:
-        """
-        Listen, on the same port as the last time if there was one, until the block ends.
-        """
+        """Listen, on the same port as the last time if there was one, until the block ends."""
         started = Event()
         thread = Thread(target=self._serve, args=(partial(self._build, options), options.pop("tls", None), started))
         thread.start()

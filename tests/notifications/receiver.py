@@ -1,6 +1,4 @@
-"""
-A receiver of webhooks in memory, and a server that sends to it by a clock.
-"""
+"""A receiver of webhooks in memory, and a server that sends to it by a clock."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -29,9 +27,7 @@ TURNS = 20
 
 @frozen(kw_only=True)
 class Message:
-    """
-    What the receiver was sent.
-    """
+    """What the receiver was sent."""
 
     path: str
     headers: Mapping[str, str]
@@ -39,40 +35,30 @@ class Message:
 
     @property
     def id(self) -> str:
-        """
-        The same on each attempt.
-        """
+        """The same on each attempt."""
         return self.headers["webhook-id"]
 
     @property
     def type(self) -> str:
-        """
-        What happened.
-        """
+        """What happened."""
         found: str = json.loads(self.body)["type"]
         return found
 
     @property
     def event(self) -> dict[str, Any]:
-        """
-        The event as the feed shows it.
-        """
+        """The event as the feed shows it."""
         found: dict[str, Any] = json.loads(self.body)["data"]
         return found
 
     def signed_by(self, secret: str) -> bool:
-        """
-        Whether a signature is the one that the reference library makes.
-        """
+        """Whether a signature is the one that the reference library makes."""
         moment = datetime.fromtimestamp(int(self.headers["webhook-timestamp"]), UTC)
         expected = Webhook(secret).sign(self.id, moment, self.body.decode())
         return expected in self.headers["webhook-signature"].split(" ")
 
 
 class Receiver(Resource):
-    """
-    Records what it is sent, and answers as ``answer`` says: a status, and headers if they are wanted.
-    """
+    """Records what it is sent, and answers as ``answer`` says: a status, and headers if they are wanted."""
 
     isLeaf = True  # noqa: N815 - Twisted's name
 
@@ -86,22 +72,16 @@ class Receiver(Resource):
 
     @property
     def types(self) -> list[str]:
-        """
-        What it was told of, in order.
-        """
+        """What it was told of, in order."""
         return [message.type for message in self.messages]
 
     @property
     def ids(self) -> list[str]:
-        """
-        The same, by the ids of messages.
-        """
+        """The same, by the ids of messages."""
         return [message.id for message in self.messages]
 
     def render(self, request: Request) -> bytes | int:
-        """
-        Take a message.
-        """
+        """Take a message."""
         assert request.method == b"POST"
         headers = {
             name.decode().lower(): values[0].decode() for name, values in request.requestHeaders.getAllRawHeaders()
@@ -120,9 +100,7 @@ class Receiver(Resource):
         return b"" if status == 204 else self.body
 
     def release(self, status: int = 204) -> None:
-        """
-        Answer all that was held.
-        """
+        """Answer all that was held."""
         held, self.held = self.held, []
         for request in held:
             request.setResponseCode(status)
@@ -131,9 +109,7 @@ class Receiver(Resource):
 
 @define(eq=False)
 class Post:
-    """
-    A house whose webhooks go to a receiver.
-    """
+    """A house whose webhooks go to a receiver."""
 
     house: House
     receiver: Receiver = field(factory=Receiver)
@@ -147,9 +123,7 @@ class Post:
         self.couriers.startService()
 
     def subscribe(self, **fields: Any) -> dict[str, Any]:
-        """
-        A new webhook, with its secret; it has looked for the first time.
-        """
+        """A new webhook, with its secret; it has looked for the first time."""
         answer = self.house.ask("POST /v1/webhooks", {"url": URL, **fields})
         assert answer.code == 201, answer.body
         self.run(1)
@@ -157,54 +131,40 @@ class Post:
         return found
 
     def seen(self, webhook: Mapping[str, Any]) -> dict[str, Any]:
-        """
-        A webhook as an operator sees it.
-        """
+        """A webhook as an operator sees it."""
         found: dict[str, Any] = self.house.ask(f"GET /v1/webhooks/{webhook['id']}").json
         return found
 
     def log(self, webhook: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """
-        Its delivery log, oldest first.
-        """
+        """Its delivery log, oldest first."""
         found: list[dict[str, Any]] = self.house.ask(f"GET /v1/webhooks/{webhook['id']}/deliveries?limit=500").json[
             "items"
         ]
         return found[::-1]
 
     def redeliver(self, webhook: Mapping[str, Any], **body: Any) -> None:
-        """
-        Begin again.
-        """
+        """Begin again."""
         assert self.house.ask(f"POST /v1/webhooks/{webhook['id']}/redeliver", body).code == 200
 
     def coming(self) -> str:
-        """
-        The id of the message about what happens next.
-        """
+        """The id of the message about what happens next."""
         return f"evt_{now(self.house.store.last_event()) + 1}"
 
     def happen(self, count: int = 1, **fields: Any) -> list[str]:
-        """
-        Let devices be registered; the ids of the messages that tell of it.
-        """
+        """Let devices be registered; the ids of the messages that tell of it."""
         before = now(self.house.store.last_event())
         for _ in range(count):
             self.house.register(f"controlid:{next(self._devices)}", **fields)
         return [f"evt_{before + number}" for number in range(1, count + 1)]
 
     def turn(self) -> None:
-        """
-        Let all happen that needs no time.
-        """
+        """Let all happen that needs no time."""
         for _ in range(TURNS):
             self.house.clock.advance(0)
             self._agent.flush()
 
     def run(self, seconds: float = 0.5) -> None:
-        """
-        Let time pass, from one thing that is due to the next.
-        """
+        """Let time pass, from one thing that is due to the next."""
         clock = self.house.clock
         until = clock.seconds() + seconds
         self.turn()
@@ -214,9 +174,7 @@ class Post:
         clock.advance(max(until - clock.seconds(), 0))
 
     def stop(self, seconds: float = 0.0) -> None:
-        """
-        Stop sending; whatever is on its way has so long to arrive.
-        """
+        """Stop sending; whatever is on its way has so long to arrive."""
         stopped: Deferred[Any] = self.couriers.stopService()
         self.run(seconds)
         now(stopped)

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.notifications.webhooks.guarded_agent`: which addresses are connected to.
-"""
+"""Tests of :mod:`pushd.notifications.webhooks.guarded_agent`: which addresses are connected to."""
 
 from collections.abc import Sequence
 from ipaddress import ip_network
@@ -26,9 +24,7 @@ ELSEWHERE = "2606:2800:220:1:248:1893:25c8:1946"
 @implementer(IHostnameResolver)
 @define(eq=False)
 class Names:
-    """
-    A resolver that gives other addresses each time.
-    """
+    """A resolver that gives other addresses each time."""
 
     answers: list[Sequence[str]]
     asked: list[str] = field(factory=list)
@@ -41,9 +37,6 @@ class Names:
         addressTypes: Any = None,  # noqa: N803
         transportSemantics: str = "TCP",  # noqa: N803
     ) -> IHostResolution:
-        """
-        See :meth:`IHostnameResolver.resolveHostName`.
-        """
         self.asked.append(hostName)
         for host in self.answers.pop(0):
             kind = IPv6Address if ":" in host else IPv4Address
@@ -55,18 +48,14 @@ class Names:
 
 @define(eq=False)
 class World:
-    """
-    A reactor that connects to nothing, and what is asked of it.
-    """
+    """A reactor that connects to nothing, and what is asked of it."""
 
     names: Names
     targets: Targets = field(factory=Targets)
     reactor: Any = field(factory=MemoryReactorClock)
 
     def connect(self, url: bytes) -> list[Any]:
-        """
-        Connect to where a URL leads; what went wrong, if anything did.
-        """
+        """Connect to where a URL leads; what went wrong, if anything did."""
         self.reactor.installNameResolver(self.names)
         endpoint = GuardedEndpoints(self.reactor, self.targets).endpointForURI(URI.fromBytes(url))
         outcome: list[Any] = []
@@ -77,17 +66,13 @@ class World:
 
     @property
     def connected(self) -> list[str]:
-        """
-        The addresses that connections were begun to.
-        """
+        """The addresses that connections were begun to."""
         return [client[0] for client in self.reactor.tcpClients]
 
 
 @pytest.mark.parametrize("scheme", [b"http", b"https"])
 def test_public_addresses_are_connected_to(scheme: bytes) -> None:
-    """
-    A receiver on the Internet is reached at the addresses of its name.
-    """
+    """A receiver on the Internet is reached at the addresses of its name."""
     world = World(Names([[PUBLIC, ELSEWHERE]]))
     assert world.connect(scheme + b"://receiver.example/hook") == []
     assert world.connected == [PUBLIC, ELSEWHERE]
@@ -97,9 +82,7 @@ def test_public_addresses_are_connected_to(scheme: bytes) -> None:
 @pytest.mark.parametrize("scheme", [b"http", b"https"])
 @pytest.mark.parametrize("address", ["127.0.0.1", "::ffff:127.0.0.1", "169.254.169.254", "fd00::1"])
 def test_internal_addresses_are_not(scheme: bytes, address: str) -> None:
-    """
-    A name that leads to something internal is not connected to.
-    """
+    """A name that leads to something internal is not connected to."""
     world = World(Names([[address]]))
     [error] = world.connect(scheme + b"://receiver.example/hook")
     assert isinstance(error, TargetRefused)
@@ -107,18 +90,14 @@ def test_internal_addresses_are_not(scheme: bytes, address: str) -> None:
 
 
 def test_each_address_is_judged() -> None:
-    """
-    Of a name with addresses of both kinds, only the public ones are connected to.
-    """
+    """Of a name with addresses of both kinds, only the public ones are connected to."""
     world = World(Names([["10.0.0.1", PUBLIC, "::1"]]))
     world.connect(b"http://receiver.example/hook")
     assert world.connected == [PUBLIC]
 
 
 def test_a_name_cannot_be_bound_to_another_address_later() -> None:
-    """
-    A resolver that says something public first, and something internal the next time, gains nothing by it.
-    """
+    """A resolver that says something public first, and something internal the next time, gains nothing by it."""
     world = World(Names([[PUBLIC], ["127.0.0.1"]]))
     assert world.connect(b"http://receiver.example/hook") == []
     [error] = world.connect(b"http://receiver.example/hook")
@@ -128,9 +107,7 @@ def test_a_name_cannot_be_bound_to_another_address_later() -> None:
 
 
 def test_what_an_operator_allows() -> None:
-    """
-    A network that --webhook-allow names is connected to.
-    """
+    """A network that --webhook-allow names is connected to."""
     world = World(Names([["127.0.0.1"]]), Targets((ip_network("127.0.0.0/8"),)))
     assert world.connect(b"http://localhost:8000/") == []
     assert world.connected == ["127.0.0.1"]

@@ -1,6 +1,4 @@
-"""
-Tests of how events come to the receivers of webhooks.
-"""
+"""Tests of how events come to the receivers of webhooks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,17 +13,13 @@ from tests.notifications.receiver import HOLD, Message, Post
 
 
 def failing(times: int, status: int = 500) -> Callable[[Message], int]:
-    """
-    A receiver that fails so many times before it works.
-    """
+    """A receiver that fails so many times before it works."""
     left = [status] * times
     return lambda _: left.pop() if left else 204
 
 
 def test_what_happens_is_told(post: Post) -> None:
-    """
-    A receiver is told of what happens after it was subscribed, in a form that it can verify.
-    """
+    """A receiver is told of what happens after it was subscribed, in a form that it can verify."""
     post.happen()
     webhook = post.subscribe()
     post.happen(name="Front door")
@@ -40,9 +34,7 @@ def test_what_happens_is_told(post: Post) -> None:
 
 
 def test_order_is_kept(post: Post) -> None:
-    """
-    Events arrive one after the other, in the order in which they happened.
-    """
+    """Events arrive one after the other, in the order in which they happened."""
     webhook = post.subscribe()
     expected = post.happen(450)
     post.run()
@@ -51,9 +43,7 @@ def test_order_is_kept(post: Post) -> None:
 
 
 def test_a_slow_receiver_holds_up_what_follows(post: Post) -> None:
-    """
-    Unless a webhook is parallel, nothing is sent before the event before it has arrived.
-    """
+    """Unless a webhook is parallel, nothing is sent before the event before it has arrived."""
     post.subscribe()
     post.receiver.answer = lambda _: HOLD
     expected = post.happen(3)
@@ -66,9 +56,7 @@ def test_a_slow_receiver_holds_up_what_follows(post: Post) -> None:
 
 
 def test_types(post: Post) -> None:
-    """
-    A webhook is told of the types of events that it names, and of nothing else.
-    """
+    """A webhook is told of the types of events that it names, and of nothing else."""
     webhook = post.subscribe(types=["device.changed", "device.deleted"])
     post.happen()
     post.house.ask("PATCH /v1/devices/controlid:1", {"name": "Front door"})
@@ -79,9 +67,7 @@ def test_types(post: Post) -> None:
 
 
 def test_tags(post: Post) -> None:
-    """
-    A webhook with tags is told of devices that have all of them.
-    """
+    """A webhook with tags is told of devices that have all of them."""
     post.subscribe(tags=["berlin", "door"])
     post.happen(tags=["berlin"])
     [wanted] = post.happen(tags=["door", "berlin", "old"])
@@ -91,9 +77,7 @@ def test_tags(post: Post) -> None:
 
 
 def test_a_forgotten_device_keeps_its_tags_for_what_happened(post: Post) -> None:
-    """
-    That a device was deleted is told to whoever asked for its tags, though it has none any more.
-    """
+    """That a device was deleted is told to whoever asked for its tags, though it has none any more."""
     post.subscribe(tags=["berlin"])
     post.happen(2, tags=["berlin"])
     post.house.put("controlid:1", {"endpoint": "load_objects"})
@@ -103,8 +87,8 @@ def test_a_forgotten_device_keeps_its_tags_for_what_happened(post: Post) -> None
 
 
 def test_what_is_not_wanted_is_passed_over(post: Post) -> None:
-    """
-    A webhook that wants little does not look again at what it did not want, and writes that down now and then only.
+    """A webhook that wants little does not look again at what it did not want, and writes that down now and then
+    only.
     """
     webhook = post.subscribe(types=["webhook.failed"])
     post.happen(5)
@@ -118,9 +102,7 @@ def test_what_is_not_wanted_is_passed_over(post: Post) -> None:
 
 
 def test_several_at_once(post: Post) -> None:
-    """
-    A parallel webhook is sent so many events at once, and its cursor only passes what has arrived without a gap.
-    """
+    """A parallel webhook is sent so many events at once, and its cursor only passes what has arrived without a gap."""
     webhook = post.subscribe(parallel=3)
     post.receiver.answer = lambda _: HOLD
     expected = post.happen(5)
@@ -139,9 +121,7 @@ def test_several_at_once(post: Post) -> None:
 
 
 def test_secrets_overlap(post: Post) -> None:
-    """
-    After a rotation both secrets sign until the overlap is over, then only the new one.
-    """
+    """After a rotation both secrets sign until the overlap is over, then only the new one."""
     webhook = post.subscribe()
     new = post.house.ask(f"POST /v1/webhooks/{webhook['id']}/secret?overlap=60").json["secret"]
     post.happen()
@@ -154,9 +134,7 @@ def test_secrets_overlap(post: Post) -> None:
 
 
 def test_without_overlap_the_old_secret_ends_at_once(post: Post) -> None:
-    """
-    A secret that is replaced without an overlap signs nothing any more.
-    """
+    """A secret that is replaced without an overlap signs nothing any more."""
     webhook = post.subscribe()
     new = post.house.ask(f"POST /v1/webhooks/{webhook['id']}/secret").json["secret"]
     post.happen()
@@ -166,9 +144,7 @@ def test_without_overlap_the_old_secret_ends_at_once(post: Post) -> None:
 
 
 def test_a_deleted_webhook_is_told_nothing(post: Post) -> None:
-    """
-    Once it is deleted, nothing is sent any more, not even what had failed.
-    """
+    """Once it is deleted, nothing is sent any more, not even what had failed."""
     webhook = post.subscribe()
     post.receiver.answer = failing(1)
     post.happen()
@@ -179,9 +155,7 @@ def test_a_deleted_webhook_is_told_nothing(post: Post) -> None:
 
 
 def test_another_url_is_tried_at_once(post: Post) -> None:
-    """
-    Whoever corrects the URL of a failing webhook need not wait for the next attempt.
-    """
+    """Whoever corrects the URL of a failing webhook need not wait for the next attempt."""
     webhook = post.subscribe()
     post.receiver.answer = failing(8)
     [event] = post.happen()
@@ -196,8 +170,8 @@ def test_another_url_is_tried_at_once(post: Post) -> None:
 
 @pytest.mark.parametrize(("tags", "most"), [([], 0), (["new"], 12)])
 def test_few_looks(post: Post, monkeypatch: pytest.MonkeyPatch, tags: list[str], most: int) -> None:
-    """
-    Who keeps up reads nothing; what must be looked up is looked for ten times per second, not once for each event.
+    """Who keeps up reads nothing; what must be looked up is looked for ten times per second, not once for each
+    event.
     """
     post.subscribe(tags=tags)
     looks = 0
@@ -219,9 +193,7 @@ def test_few_looks(post: Post, monkeypatch: pytest.MonkeyPatch, tags: list[str],
 
 
 def test_many_webhooks(post: Post) -> None:
-    """
-    Each of many webhooks is told of all that it wants.
-    """
+    """Each of many webhooks is told of all that it wants."""
     webhooks = [post.subscribe(url=f"https://receiver.example/{number}") for number in range(20)]
     expected = post.happen(20)
     post.run()
@@ -232,9 +204,7 @@ def test_many_webhooks(post: Post) -> None:
 
 
 def test_a_device_that_gets_the_tag_is_told_of(post: Post) -> None:
-    """
-    The change that gives a device the tags is told, and so is what follows.
-    """
+    """The change that gives a device the tags is told, and so is what follows."""
     post.happen()
     post.subscribe(tags=["berlin"])
     changes: list[dict[str, Any]] = [{"name": "Door"}, {"tags": ["berlin"]}, {"name": "Front door"}, {"tags": []}]
@@ -245,9 +215,7 @@ def test_a_device_that_gets_the_tag_is_told_of(post: Post) -> None:
 
 
 def test_what_happens_during_a_look_is_not_missed(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    An event that comes when the store has looked already, but has not answered yet, is delivered too.
-    """
+    """An event that comes when the store has looked already, but has not answered yet, is delivered too."""
     events = SqliteStore.events
 
     def slowly(*args: Any) -> Any:
@@ -264,9 +232,7 @@ def test_what_happens_during_a_look_is_not_missed(post: Post, monkeypatch: pytes
 
 
 def test_what_was_read_already_is_not_sent_twice(post: Post) -> None:
-    """
-    An event that a look has found before it was told of is one event.
-    """
+    """An event that a look has found before it was told of is one event."""
     told: list[Event] = []
     post.house.store.subscribe(told.append)
     post.subscribe()

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.notifications.mail.message`: what a mail about an alert says.
-"""
+"""Tests of :mod:`pushd.notifications.mail.message`: what a mail about an alert says."""
 
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -23,9 +21,7 @@ SILENCE = Alert(id=7, kind=AlertKind.SILENCE, devices=(DOOR,), raised_at=wall())
 
 
 def written(alert: Alert = SILENCE, *devices: Device, now: float = 1, envelope: Envelope = ENVELOPE) -> EmailMessage:
-    """
-    A mail as its reader's program reads it, when these devices are known.
-    """
+    """A mail as its reader's program reads it, when these devices are known."""
     known = {each.id: each for each in devices}
     content = write_mail(alert, known.get, envelope, wall(now))
     assert content.isascii()
@@ -34,16 +30,12 @@ def written(alert: Alert = SILENCE, *devices: Device, now: float = 1, envelope: 
 
 
 def body(mail: EmailMessage) -> str:
-    """
-    The text of a mail.
-    """
+    """The text of a mail."""
     return str(mail.get_content()).replace("\r\n", "\n")
 
 
 def test_mail_tells_who_is_silent_since_when() -> None:
-    """
-    A mail names the device, tells when and from where it was last heard of, and what to do.
-    """
+    """A mail names the device, tells when and from where it was last heard of, and what to do."""
     mail = written(SILENCE, FRONT)
     assert mail["Subject"] == f"[pushd] Front door ({DOOR}) is silent"
     assert (mail["From"], mail["To"]) == ("pushd@example.org", "ana@example.org, bob@example.org")
@@ -57,9 +49,7 @@ def test_mail_tells_who_is_silent_since_when() -> None:
 
 
 def test_reminders_thread_with_the_first_mail() -> None:
-    """
-    A mail program shows reminders below the first mail, and each mail once though it came twice.
-    """
+    """A mail program shows reminders below the first mail, and each mail once though it came twice."""
     first, again = written(), written()
     reminder, second = (written(evolve(SILENCE, mailed_at=wall(at)), now=at + 86400) for at in (5, 9))
     assert first["Message-ID"] == again["Message-ID"] == f"<alert-7.{wall()}@example.org>"
@@ -70,18 +60,14 @@ def test_reminders_thread_with_the_first_mail() -> None:
 
 
 def test_ids_stay_whole_however_long_the_domain_is() -> None:
-    """
-    References are not folded or encoded: mail programs would not find the first mail by them.
-    """
+    """References are not folded or encoded: mail programs would not find the first mail by them."""
     sender = f"pushd@{'x' * 60}.{'y' * 60}.example.org"
     mail = written(evolve(SILENCE, mailed_at=wall()), envelope=evolve(ENVELOPE, sender=sender))
     assert mail["In-Reply-To"] == f"<alert-7.{wall()}@{sender.partition('@')[2]}>"
 
 
 def test_what_is_over_says_so() -> None:
-    """
-    An alert that was cleared before its mail could be sent is told all the same, as over.
-    """
+    """An alert that was cleared before its mail could be sent is told all the same, as over."""
     mail = written(evolve(SILENCE, cleared_at=wall(300)), FRONT)
     assert mail["Subject"].endswith(" is silent (over)")
     assert body(mail).startswith("This is over since 2027-01-15 08:05:00 UTC, after 5 min; no mail could be sent")
@@ -89,18 +75,14 @@ def test_what_is_over_says_so() -> None:
 
 
 def test_who_takes_care_of_it_is_named() -> None:
-    """
-    An alert that was acknowledged before its mail could be sent names who takes care of it.
-    """
+    """An alert that was acknowledged before its mail could be sent names who takes care of it."""
     mail = written(evolve(SILENCE, acknowledged_at=wall(60), acknowledged_by="ana"))
     assert body(mail).startswith("ana takes care of it since 2027-01-15 08:01:00 UTC.\n\n")
     assert "pushctl" not in body(mail)
 
 
 def test_site_is_one_mail_of_bounded_length() -> None:
-    """
-    A mail about a thousand devices lists the first hundred, and tells how many there are.
-    """
+    """A mail about a thousand devices lists the first hundred, and tells how many there are."""
     names = tuple(f"controlid:{number}" for number in range(1000))
     mail = written(evolve(SILENCE, devices=names, address="198.51.100.7"), device(names[0]))
     assert mail["Subject"] == "[pushd] 1000 devices behind 198.51.100.7 are silent"
@@ -111,9 +93,7 @@ def test_site_is_one_mail_of_bounded_length() -> None:
 
 
 def test_other_kinds() -> None:
-    """
-    A device that comes and goes, and a webhook that was disabled, are called by their names.
-    """
+    """A device that comes and goes, and a webhook that was disabled, are called by their names."""
     flapping = written(evolve(SILENCE, kind=AlertKind.FLAPPING), FRONT)
     assert flapping["Subject"] == f"[pushd] Front door ({DOOR}) comes and goes"
     webhook = written(Alert(id=8, kind=AlertKind.WEBHOOK, webhook="wh_1", raised_at=wall()))
@@ -131,8 +111,8 @@ def test_other_kinds() -> None:
     ],
 )
 def test_names_are_only_names(name: str, shown: str) -> None:
-    """
-    Whatever a device is called, it adds no header, no line and no control character, and does not go on for ever.
+    """Whatever a device is called, it adds no header, no line and no control character, and does not go on for
+    ever.
     """
     mail = written(SILENCE, evolve(FRONT, name=name))
     assert mail["Subject"] == f"[pushd] {shown} ({DOOR}) is silent"
@@ -146,9 +126,7 @@ _TEXT: Any = st.text(max_size=300)
 
 @given(_TEXT, _TEXT, _TEXT, st.sampled_from(AlertKind), st.none() | st.integers(0, 10**12))
 def test_any_mail_can_be_written(name: str, address: str, by: str, kind: AlertKind, later: int | None) -> None:
-    """
-    No words of anybody keep a mail from being written, or change what it is.
-    """
+    """No words of anybody keep a mail from being written, or change what it is."""
     alert = evolve(
         SILENCE,
         kind=kind,

@@ -1,6 +1,4 @@
-"""
-Tests of the postman with a real mail server, over sockets and in real time.
-"""
+"""Tests of the postman with a real mail server, over sockets and in real time."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -26,9 +24,7 @@ RULES = AlertRules(window=0, mails=True)
 
 @asynccontextmanager
 async def at_work(post: MailServer, patience: float = 10) -> AsyncIterator[Postman]:
-    """
-    A postman of a mail server's, who has a mail to bring.
-    """
+    """A postman of a mail server's, who has a mail to bring."""
     from twisted.internet import reactor
 
     clocks = Clocks(reactor, time)
@@ -54,9 +50,7 @@ async def _fall_silent(store: SqliteStore, at: Now) -> None:
 
 
 async def until(look: Callable[[], Any], postman: Postman) -> None:
-    """
-    Look again and again until something is seen.
-    """
+    """Look again and again until something is seen."""
     for _ in range(500):
         if look():
             return
@@ -65,9 +59,7 @@ async def until(look: Callable[[], Any], postman: Postman) -> None:
 
 
 async def test_deferred_recipient_gets_the_mail_later() -> None:
-    """
-    A mailbox that is busy gets its mail when it is not; nobody gets one twice.
-    """
+    """A mailbox that is busy gets its mail when it is not; nobody gets one twice."""
     post = MailServer(answers={BOB: ["450 busy"]})
     with post.running():
         async with at_work(post) as postman:
@@ -77,9 +69,7 @@ async def test_deferred_recipient_gets_the_mail_later() -> None:
 
 
 async def test_server_that_returns_gets_the_mail() -> None:
-    """
-    A mail waits for a mail server that is away, and then for one that is slow.
-    """
+    """A mail waits for a mail server that is away, and then for one that is slow."""
     post = MailServer()
     with post.running():
         post.hangs.set()

@@ -1,5 +1,5 @@
-"""
-Tests of :mod:`pushd.notifications.webhooks.delivery_window`: how far delivery got, whatever the order of arrival.
+"""Tests of :mod:`pushd.notifications.webhooks.delivery_window`: how far delivery got, whatever the order of
+arrival.
 """
 
 from hypothesis import given
@@ -11,17 +11,13 @@ from pushd.notifications.webhooks.delivery_window import Parcels
 
 
 def event(seq: int) -> Event:
-    """
-    Something that happened.
-    """
+    """Something that happened."""
     return Event(seq=seq, type=EventType.DEVICE_ONLINE, at=0)
 
 
 @given(st.sets(st.integers(11, 40), min_size=1), st.randoms(use_true_random=False))
 def test_the_cursor_never_passes_what_has_not_arrived(wanted: set[int], order: "object") -> None:
-    """
-    In whatever order events arrive, everything up to the cursor has, and it is as far as it can be.
-    """
+    """In whatever order events arrive, everything up to the cursor has, and it is as far as it can be."""
     parcels = Parcels(10)
     parcels.add([event(seq) for seq in sorted(wanted)], 50)
     begun = []
@@ -38,9 +34,7 @@ def test_the_cursor_never_passes_what_has_not_arrived(wanted: set[int], order: "
 
 
 def test_what_had_failed_before() -> None:
-    """
-    An event that had failed before the server was started again is known by its number.
-    """
+    """An event that had failed before the server was started again is known by its number."""
     known = Failing(seq=12, since=1, next_attempt_at=2)
     parcels = Parcels(10, known)
     parcels.add([event(11), event(12)], 12)
@@ -48,9 +42,7 @@ def test_what_had_failed_before() -> None:
 
 
 def test_the_longest_failure_counts() -> None:
-    """
-    Of several events that fail, the one that has for longest is told of.
-    """
+    """Of several events that fail, the one that has for longest is told of."""
     parcels = Parcels(0)
     parcels.add([event(1), event(2)], 2)
     first, second = parcels.begin(), parcels.begin()

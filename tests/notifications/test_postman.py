@@ -1,5 +1,5 @@
-"""
-Tests of :mod:`pushd.notifications.mail.notifier`, with a clock: which mails are sent when, and what becomes of the others.
+"""Tests of :mod:`pushd.notifications.mail.notifier`, with a clock: which mails are sent when, and what becomes of the
+others.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -26,9 +26,7 @@ RULES = AlertRules(window=0, mails=True, remind=24 * HOUR)
 
 @define(eq=False)
 class Carrier:
-    """
-    Notes what it is given, and has it taken as the test says.
-    """
+    """Notes what it is given, and has it taken as the test says."""
 
     brought: list[tuple[tuple[str, ...], str]] = field(factory=list)
     """Recipients and content of each mail."""
@@ -39,9 +37,6 @@ class Carrier:
     stuck: "Deferred[None] | None" = None
 
     async def send(self, envelope: Envelope, mail: bytes) -> Taken:
-        """
-        See :meth:`pushd.notifications.mail.smtp.Carrier.send`.
-        """
         self.tried += 1
         if self.stuck is not None:
             await self.stuck
@@ -55,17 +50,13 @@ class Carrier:
 
     @property
     def subjects(self) -> list[str]:
-        """
-        The subjects of the mails.
-        """
+        """The subjects of the mails."""
         return [mail.partition("Subject: ")[2].partition("\r\n")[0] for _, mail in self.brought]
 
 
 @define(eq=False)
 class Office:
-    """
-    A house, and a postman who is employed there.
-    """
+    """A house, and a postman who is employed there."""
 
     house: House
     carrier: Carrier
@@ -77,9 +68,7 @@ class Office:
         self.postman = Postman(core.store, core.clocks, RULES, envelope, core.fleet.seen, self.carrier, lambda: 0.0)
 
     def silence(self, *devices: str) -> None:
-        """
-        Let devices fall silent, and tell of it.
-        """
+        """Let devices fall silent, and tell of it."""
         store, at = self.house.core.store, self.house.core.clocks.now
         for device in devices:
             if self.house.core.fleet.get(device) is None:
@@ -89,29 +78,21 @@ class Office:
         now(store.raise_alerts(RULES, 2000, at()))
 
     def speak(self, device: str) -> None:
-        """
-        Let a device speak.
-        """
+        """Let a device speak."""
         now(self.house.core.store.note_presence(device, PresenceState.ONLINE, self.house.core.clocks.now()))
 
     def acknowledge(self, alert: int) -> None:
-        """
-        Let somebody take care of an alert.
-        """
+        """Let somebody take care of an alert."""
         now(self.house.core.alerts.acknowledge(alert, "ana"))
 
     def wait(self, seconds: float, steps: int = 1) -> None:
-        """
-        Let time pass.
-        """
+        """Let time pass."""
         self.house.clock.pump([seconds / steps] * steps)
 
 
 @pytest.fixture
 def office(house: House) -> Iterator[Office]:
-    """
-    A postman at work.
-    """
+    """A postman at work."""
     office = Office(house, Carrier())
     office.postman.startService()
     yield office
@@ -120,9 +101,7 @@ def office(house: House) -> Iterator[Office]:
 
 
 def test_alert_is_mailed_at_once_and_once(office: Office) -> None:
-    """
-    Whoever is to be told of an alert is told when it is raised, by one mail.
-    """
+    """Whoever is to be told of an alert is told when it is raised, by one mail."""
     office.silence("controlid:1")
     assert office.carrier.subjects == ["[pushd] controlid:1 is silent"]
     office.wait(HOUR, 100)
@@ -131,9 +110,7 @@ def test_alert_is_mailed_at_once_and_once(office: Office) -> None:
 
 
 def test_open_alert_is_mailed_again(office: Office) -> None:
-    """
-    An alert that is open and that nobody acknowledged is mailed again every day.
-    """
+    """An alert that is open and that nobody acknowledged is mailed again every day."""
     office.silence("controlid:1")
     office.wait(49 * HOUR, 300)
     assert [subject.startswith("Re: ") for subject in office.carrier.subjects] == [False, True, True]
@@ -141,9 +118,7 @@ def test_open_alert_is_mailed_again(office: Office) -> None:
 
 @pytest.mark.parametrize("end", [lambda office: office.acknowledge(1), lambda office: office.speak("controlid:1")])
 def test_nobody_is_reminded_of_what_is_taken_care_of(office: Office, end: Callable[[Office], None]) -> None:
-    """
-    There are no reminders of an alert that is over, or that somebody takes care of.
-    """
+    """There are no reminders of an alert that is over, or that somebody takes care of."""
     office.silence("controlid:1")
     end(office)
     office.wait(49 * HOUR, 300)
@@ -151,8 +126,8 @@ def test_nobody_is_reminded_of_what_is_taken_care_of(office: Office, end: Callab
 
 
 def test_nothing_is_lost_while_the_server_is_away(office: Office) -> None:
-    """
-    While the mail server is away it is asked ever less often, though more is raised; then all mails come, in order.
+    """While the mail server is away it is asked ever less often, though more is raised; then all mails come, in
+    order.
     """
     office.carrier.away = "nobody there"
     office.silence("controlid:1")
@@ -168,8 +143,8 @@ def test_nothing_is_lost_while_the_server_is_away(office: Office) -> None:
 
 
 def test_silence_that_is_over_before_its_mail_is_told(office: Office) -> None:
-    """
-    A silence that ended while the mail server was away is mailed all the same, and the mail says that it is over.
+    """A silence that ended while the mail server was away is mailed all the same, and the mail says that it is
+    over.
     """
     office.carrier.away = "nobody there"
     office.silence("controlid:1")
@@ -180,9 +155,7 @@ def test_silence_that_is_over_before_its_mail_is_told(office: Office) -> None:
 
 
 def test_trouble_is_logged_once(office: Office, told: list[str]) -> None:
-    """
-    The log tells once that mails wait, and why; and once that they are sent again.
-    """
+    """The log tells once that mails wait, and why; and once that they are sent again."""
     office.carrier.away = "nobody there"
     office.silence("controlid:1")
     office.wait(HOUR, 100)
@@ -192,9 +165,7 @@ def test_trouble_is_logged_once(office: Office, told: list[str]) -> None:
 
 
 def test_refused_recipient_is_not_tried_again(office: Office, told: list[str]) -> None:
-    """
-    Who is refused for good is logged, and keeps nobody from the mail, nor from the next.
-    """
+    """Who is refused for good is logged, and keeps nobody from the mail, nor from the next."""
     office.carrier.refused = {BOB: "550 no such user"}
     office.silence("controlid:1", "controlid:2")
     office.wait(HOUR, 100)
@@ -203,9 +174,7 @@ def test_refused_recipient_is_not_tried_again(office: Office, told: list[str]) -
 
 
 def test_deferred_recipient_is_tried_again_alone(office: Office) -> None:
-    """
-    Who is deferred gets each mail later, without the others getting it twice.
-    """
+    """Who is deferred gets each mail later, without the others getting it twice."""
     office.carrier.deferred = {BOB: "450 busy"}
     office.silence("controlid:1", "controlid:2")
     assert [to for to, _ in office.carrier.brought] == [(ANA, BOB), (ANA,)]
@@ -217,9 +186,7 @@ def test_deferred_recipient_is_tried_again_alone(office: Office) -> None:
 
 
 def test_everybody_is_deferred(office: Office) -> None:
-    """
-    A mail that everybody defers is tried until it is taken, however long that is.
-    """
+    """A mail that everybody defers is tried until it is taken, however long that is."""
     office.carrier.deferred = {ANA: "450 busy", BOB: "450 busy"}
     office.silence("controlid:1")
     office.wait(6 * 86400, 200)
@@ -230,9 +197,7 @@ def test_everybody_is_deferred(office: Office) -> None:
 
 
 def test_recipient_who_is_always_deferred_is_given_up(office: Office) -> None:
-    """
-    Mails that others have are not kept for ever for one whose mailbox stays full, nor do they hide new ones.
-    """
+    """Mails that others have are not kept for ever for one whose mailbox stays full, nor do they hide new ones."""
     office.carrier.deferred = {BOB: "452 full"}
     office.silence(*(f"controlid:{number}" for number in range(LIMIT + 20)))
     office.silence("controlid:1000")
@@ -245,9 +210,7 @@ def test_recipient_who_is_always_deferred_is_given_up(office: Office) -> None:
 
 
 def test_store_that_cannot_be_written_ends_nothing(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    A mail that was sent, and could not be noted as sent, is not sent again as long as the server runs.
-    """
+    """A mail that was sent, and could not be noted as sent, is not sent again as long as the server runs."""
 
     def fail(*_: Any) -> Any:
         raise Unavailable("the disk is full")
@@ -262,9 +225,7 @@ def test_store_that_cannot_be_written_ends_nothing(office: Office, monkeypatch: 
 
 
 def test_flaw_of_ours_ends_nothing(office: Office, no_logged_failure: list[Any]) -> None:
-    """
-    A mail that could not even be written is logged, and tried again.
-    """
+    """A mail that could not even be written is logged, and tried again."""
     office.postman.envelope = evolve(office.postman.envelope, sender="")
     office.silence("controlid:1")
     assert len(no_logged_failure) == 1
@@ -275,8 +236,8 @@ def test_flaw_of_ours_ends_nothing(office: Office, no_logged_failure: list[Any])
 
 
 def test_postman_who_does_not_move_is_noticed(office: Office) -> None:
-    """
-    A postman who waits for his time, or for a server to return, makes progress; one who hangs in between does not.
+    """A postman who waits for his time, or for a server to return, makes progress; one who hangs in between does
+    not.
     """
     office.wait(HOUR, 1000)
     assert not office.postman.stuck(LOOK)
@@ -292,9 +253,7 @@ def test_postman_who_does_not_move_is_noticed(office: Office) -> None:
 
 
 def test_stop_leaves_the_mail_for_the_next_start(office: Office) -> None:
-    """
-    A mail that was on its way when the server was stopped is sent after the next start.
-    """
+    """A mail that was on its way when the server was stopped is sent after the next start."""
     office.carrier.stuck = Deferred()
     office.silence("controlid:1")
     office.postman.stopService()
@@ -305,9 +264,7 @@ def test_stop_leaves_the_mail_for_the_next_start(office: Office) -> None:
 
 
 def test_nobody_is_mailed_of_what_was_raised_without_mails(build_house: BuildHouse) -> None:
-    """
-    Alerts that were raised before mails were wanted are not mailed later.
-    """
+    """Alerts that were raised before mails were wanted are not mailed later."""
     office = Office(build_house(), Carrier())
     store, at = office.house.core.store, office.house.core.clocks.now
     office.house.register("controlid:1")
@@ -322,9 +279,7 @@ def test_nobody_is_mailed_of_what_was_raised_without_mails(build_house: BuildHou
 
 @pytest.fixture
 def told() -> Iterator[Sequence[str]]:
-    """
-    What is logged of mails from now on.
-    """
+    """What is logged of mails from now on."""
     lines: list[str] = []
 
     def observe(event: dict[str, Any]) -> None:

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.notifications.dead_mans_switch`: whether an outside monitor hears that all is well.
-"""
+"""Tests of :mod:`pushd.notifications.dead_mans_switch`: whether an outside monitor hears that all is well."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
@@ -23,9 +21,7 @@ URL = "http://monitor.test/ping/s3cret?x=1"
 
 @define(eq=False)
 class Monitor:
-    """
-    What notices when nothing is heard any more, and a server that it watches.
-    """
+    """What notices when nothing is heard any more, and a server that it watches."""
 
     clock: Clock
     status: int = 200
@@ -42,9 +38,7 @@ class Monitor:
         self.pulse = Pulse(URL, cast(HTTPClient, self._treq), self.clock, parts)
 
     def beat(self) -> None:
-        """
-        One beat, with as much patience as it has.
-        """
+        """One beat, with as much patience as it has."""
         beating = Deferred.fromCoroutine(self.pulse.beat())
         self._treq.flush()
         self.clock.advance(PATIENCE)
@@ -69,32 +63,24 @@ class _Heard(Resource):
 
 @pytest.fixture
 def monitor(clock: Clock) -> Monitor:
-    """
-    A monitor of a server that is well.
-    """
+    """A monitor of a server that is well."""
     return Monitor(clock)
 
 
 @pytest.fixture
 def told() -> Iterator[Sequence[LogEvent]]:
-    """
-    What is logged.
-    """
+    """What is logged."""
     with capturedLogs() as events:
         yield events
 
 
 def words(events: Sequence[LogEvent]) -> list[str]:
-    """
-    What was logged of the pulse, in words.
-    """
+    """What was logged of the pulse, in words."""
     return [formatEvent(event) for event in events if event["log_namespace"].startswith("pushd.")]
 
 
 def test_pulse_is_heard_while_all_is_well(monitor: Monitor, told: Sequence[LogEvent]) -> None:
-    """
-    Each beat is one request, and nothing is said of it.
-    """
+    """Each beat is one request, and nothing is said of it."""
     monitor.beat()
     monitor.beat()
     assert monitor.heard == ["/ping/s3cret?x=1"] * 2
@@ -102,9 +88,7 @@ def test_pulse_is_heard_while_all_is_well(monitor: Monitor, told: Sequence[LogEv
 
 
 def test_pulse_ends_when_a_part_is_stuck(monitor: Monitor, told: Sequence[LogEvent]) -> None:
-    """
-    While a part makes no progress, the monitor hears nothing; which one it is, is logged once.
-    """
+    """While a part makes no progress, the monitor hears nothing; which one it is, is logged once."""
     monitor.stuck["mails"] = STUCK
     monitor.beat()
     monitor.stuck["mails"] = STUCK + 1
@@ -129,9 +113,7 @@ def test_pulse_ends_when_a_part_is_stuck(monitor: Monitor, told: Sequence[LogEve
 def test_monitor_that_does_not_hear_is_logged_once(
     monitor: Monitor, told: Sequence[LogEvent], trouble: dict[str, Any], said: str
 ) -> None:
-    """
-    A monitor that is out of order is logged once, without its URL, which may be a secret; it is tried each time.
-    """
+    """A monitor that is out of order is logged once, without its URL, which may be a secret; it is tried each time."""
     for name, value in trouble.items():
         setattr(monitor, name, value)
     monitor.beat()
@@ -144,9 +126,7 @@ def test_monitor_that_does_not_hear_is_logged_once(
 
 
 async def test_pulse_over_a_real_socket(told: Sequence[LogEvent]) -> None:
-    """
-    The pulse is an HTTP request; where nobody listens it is not heard, and that is all.
-    """
+    """The pulse is an HTTP request; where nobody listens it is not heard, and that is all."""
     from twisted.internet import reactor as installed
 
     reactor: Any = installed

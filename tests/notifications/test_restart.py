@@ -1,6 +1,4 @@
-"""
-Tests of webhooks over a stop, or the end, of the server.
-"""
+"""Tests of webhooks over a stop, or the end, of the server."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +17,7 @@ Start = Callable[[], Post]
 
 @pytest.fixture
 def start(build_house: BuildHouse, clock: Clock, tmp_path: Path) -> Start:
-    """
-    Starts a server over a database in a file, again and again, with one receiver.
-    """
+    """Starts a server over a database in a file, again and again, with one receiver."""
     receiver = Receiver()
     ahead = START - clock.seconds()
 
@@ -34,9 +30,7 @@ def start(build_house: BuildHouse, clock: Clock, tmp_path: Path) -> Start:
 
 
 def end(post: Post) -> None:
-    """
-    Let the server be gone without any notice.
-    """
+    """Let the server be gone without any notice."""
     for courier in post.couriers._couriers.values():
         courier.drop()
     post.couriers._couriers.clear()
@@ -44,9 +38,7 @@ def end(post: Post) -> None:
 
 
 def test_a_restart_loses_nothing(start: Start) -> None:
-    """
-    What happened while the receiver, or the server, was down is delivered by the next process, in order.
-    """
+    """What happened while the receiver, or the server, was down is delivered by the next process, in order."""
     post = start()
     webhook = post.subscribe()
     post.happen(2)
@@ -66,9 +58,7 @@ def test_a_restart_loses_nothing(start: Start) -> None:
 
 
 def test_a_restart_does_not_forget_for_how_long_it_failed(start: Start) -> None:
-    """
-    The three days, and the pauses, go on over a restart.
-    """
+    """The three days, and the pauses, go on over a restart."""
     post = start()
     webhook = post.subscribe(types=["device.registered"])
     post.receiver.answer = lambda _: 500
@@ -91,9 +81,7 @@ def test_a_restart_does_not_forget_for_how_long_it_failed(start: Start) -> None:
 
 
 def test_a_store_that_does_not_answer_at_the_start(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    Webhooks begin as soon as the store can say which there are, and until then it can be seen that they did not.
-    """
+    """Webhooks begin as soon as the store can say which there are, and until then it can be seen that they did not."""
     post = start()
     post.subscribe()
     end(post)
@@ -110,9 +98,7 @@ def test_a_store_that_does_not_answer_at_the_start(start: Start, monkeypatch: py
 
 
 def test_what_was_on_its_way_is_sent_again(start: Start) -> None:
-    """
-    A server that ends before it knows that an event has arrived sends it again.
-    """
+    """A server that ends before it knows that an event has arrived sends it again."""
     post = start()
     post.subscribe(parallel=2)
     first = post.coming()
@@ -128,9 +114,7 @@ def test_what_was_on_its_way_is_sent_again(start: Start) -> None:
 
 
 def test_what_was_forgotten_meanwhile(start: Start) -> None:
-    """
-    A webhook that was away for longer than events are kept goes on with the oldest one, and its log says so.
-    """
+    """A webhook that was away for longer than events are kept goes on with the oldest one, and its log says so."""
     post = start()
     post.happen()
     webhook = post.subscribe(types=["device.registered"])

@@ -1,6 +1,4 @@
-"""
-Tests of what happens when a receiver does not take what it is sent.
-"""
+"""Tests of what happens when a receiver does not take what it is sent."""
 
 from itertools import pairwise
 
@@ -17,37 +15,29 @@ DAY = 86400.0
 
 
 def ages(post: Post) -> list[float]:
-    """
-    Seconds between the messages that the receiver was sent.
-    """
+    """Seconds between the messages that the receiver was sent."""
     moments = [int(message.headers["webhook-timestamp"]) for message in post.receiver.messages]
     return [later - earlier for earlier, later in pairwise(moments)]
 
 
 def fail(post: Post, status: int = 500) -> None:
-    """
-    From now on, let the receiver fail.
-    """
+    """From now on, let the receiver fail."""
     post.receiver.answer = lambda _: status
 
 
 def work(post: Post) -> None:
-    """
-    From now on, let the receiver work.
-    """
+    """From now on, let the receiver work."""
     post.receiver.answer = lambda _: 204
 
 
 def failures(post: Post) -> list[dict[str, object]]:
-    """
-    What the feed tells of webhooks that failed.
-    """
+    """What the feed tells of webhooks that failed."""
     return [event["data"] for event in post.house.ask("GET /v1/events?type=webhook.failed").json["items"]]
 
 
 def test_the_delay_doubles(post: Post) -> None:
-    """
-    A failing receiver is tried again after 5 s, 10 s, 20 s, and so on, with the same id and body, freshly signed.
+    """A failing receiver is tried again after 5 s, 10 s, 20 s, and so on, with the same id and body, freshly
+    signed.
     """
     webhook = post.subscribe()
     fail(post)
@@ -59,9 +49,7 @@ def test_the_delay_doubles(post: Post) -> None:
 
 
 def test_what_followed_comes_after(post: Post) -> None:
-    """
-    What happened while the receiver was down arrives afterwards, in order, and the webhook is sound again.
-    """
+    """What happened while the receiver was down arrives afterwards, in order, and the webhook is sound again."""
     webhook = post.subscribe()
     fail(post)
     expected = post.happen(3)
@@ -79,9 +67,7 @@ def test_what_followed_comes_after(post: Post) -> None:
 
 
 def test_disabled_after_three_days(post: Post) -> None:
-    """
-    When an event could not be delivered for three days, its webhook is disabled, and the feed says so.
-    """
+    """When an event could not be delivered for three days, its webhook is disabled, and the feed says so."""
     webhook = post.subscribe(types=["device.registered"])
     fail(post)
     [event] = post.happen()
@@ -103,9 +89,7 @@ def test_disabled_after_three_days(post: Post) -> None:
 
 
 def test_redelivery_goes_on_where_it_stopped(post: Post) -> None:
-    """
-    A webhook that was disabled is enabled by an operator, and has lost nothing.
-    """
+    """A webhook that was disabled is enabled by an operator, and has lost nothing."""
     webhook = post.subscribe(types=["device.registered"])
     fail(post)
     expected = post.happen(2)
@@ -120,9 +104,7 @@ def test_redelivery_goes_on_where_it_stopped(post: Post) -> None:
 
 
 def test_redelivery_from_earlier(post: Post) -> None:
-    """
-    An operator may have everything after an event delivered again.
-    """
+    """An operator may have everything after an event delivered again."""
     webhook = post.subscribe()
     expected = post.happen(4)
     post.run()
@@ -132,9 +114,7 @@ def test_redelivery_from_earlier(post: Post) -> None:
 
 
 def test_redelivery_outruns_what_was_on_its_way(post: Post) -> None:
-    """
-    A message that arrives just when an operator goes back does not undo that.
-    """
+    """A message that arrives just when an operator goes back does not undo that."""
     webhook = post.subscribe()
     expected = post.happen(3)
     post.run()
@@ -150,9 +130,7 @@ def test_redelivery_outruns_what_was_on_its_way(post: Post) -> None:
 
 
 def test_gone_is_gone(post: Post) -> None:
-    """
-    A receiver that answers 410 is asked no second time.
-    """
+    """A receiver that answers 410 is asked no second time."""
     webhook = post.subscribe()
     fail(post, 410)
     post.happen(2)
@@ -164,9 +142,7 @@ def test_gone_is_gone(post: Post) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308, 400, 404, 429, 500, 503])
 def test_all_else_is_tried_again(post: Post, status: int) -> None:
-    """
-    Whatever else is answered, a redirect among it, is a failure: nothing is sent to anywhere else.
-    """
+    """Whatever else is answered, a redirect among it, is a failure: nothing is sent to anywhere else."""
     webhook = post.subscribe()
     post.receiver.headers = {"Location": "https://elsewhere.example/"}
     post.receiver.body = b"try\nelsewhere"
@@ -183,9 +159,7 @@ def test_all_else_is_tried_again(post: Post, status: int) -> None:
 
 @pytest.mark.parametrize("status", [200, 201, 202, 299])
 def test_any_success_will_do(post: Post, status: int) -> None:
-    """
-    Any 2xx is a success.
-    """
+    """Any 2xx is a success."""
     webhook = post.subscribe()
     fail(post, status)
     post.happen(2)
@@ -194,9 +168,7 @@ def test_any_success_will_do(post: Post, status: int) -> None:
 
 
 def test_a_silent_receiver(post: Post) -> None:
-    """
-    A receiver has ten seconds to answer; the connection is closed then, and it is tried again.
-    """
+    """A receiver has ten seconds to answer; the connection is closed then, and it is tried again."""
     webhook = post.subscribe()
     post.receiver.answer = lambda _: HOLD
     post.happen()
@@ -211,9 +183,7 @@ def test_a_silent_receiver(post: Post) -> None:
 
 
 def test_an_endless_answer(post: Post) -> None:
-    """
-    Of what a receiver says, only the beginning is kept.
-    """
+    """Of what a receiver says, only the beginning is kept."""
     webhook = post.subscribe()
     post.receiver.body = b"x" * 200_000
     fail(post)
@@ -225,9 +195,7 @@ def test_an_endless_answer(post: Post) -> None:
 
 
 def test_an_answer_without_end(post: Post) -> None:
-    """
-    A receiver that does not stop to talk is hung up on, not listened to until the time is over.
-    """
+    """A receiver that does not stop to talk is hung up on, not listened to until the time is over."""
     webhook = post.subscribe()
 
     def talk(_: Message) -> int:
@@ -242,9 +210,7 @@ def test_an_answer_without_end(post: Post) -> None:
 
 
 def test_what_waits_is_bounded(post: Post) -> None:
-    """
-    While a receiver is down, memory holds a few hundred events, however many happen.
-    """
+    """While a receiver is down, memory holds a few hundred events, however many happen."""
     webhook = post.subscribe()
     fail(post)
     expected = post.happen(450)
@@ -260,9 +226,7 @@ def test_what_waits_is_bounded(post: Post) -> None:
 
 
 def test_the_receiver_may_ask_for_time(post: Post) -> None:
-    """
-    ``Retry-After`` is honoured, up to six hours.
-    """
+    """``Retry-After`` is honoured, up to six hours."""
     post.subscribe()
     post.receiver.headers = {"Retry-After": "100"}
     fail(post, 429)
@@ -276,9 +240,7 @@ def test_the_receiver_may_ask_for_time(post: Post) -> None:
 
 
 def test_one_bad_event_does_not_stop_the_others_of_a_parallel_webhook(post: Post) -> None:
-    """
-    A parallel webhook goes on around an event that fails; its cursor waits for that.
-    """
+    """A parallel webhook goes on around an event that fails; its cursor waits for that."""
     webhook = post.subscribe(parallel=2)
     bad = post.coming()
     post.receiver.answer = lambda message: 500 if message.id == bad else 204
@@ -292,9 +254,7 @@ def test_one_bad_event_does_not_stop_the_others_of_a_parallel_webhook(post: Post
 
 
 def test_a_store_that_does_not_answer_for_a_while(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    While nothing can be written nothing more is sent, and afterwards it goes on by itself.
-    """
+    """While nothing can be written nothing more is sent, and afterwards it goes on by itself."""
     webhook = post.subscribe()
     with monkeypatch.context() as broken:
         broken.setattr(type(post.house.store), "note_progress", lambda *_: defer.fail(Unavailable("not now")))
@@ -317,9 +277,7 @@ def test_a_store_that_does_not_answer_for_a_while(post: Post, monkeypatch: pytes
 
 
 def test_resting_is_not_being_stuck(post: Post) -> None:
-    """
-    A webhook whose receiver is down for long is not stuck, however much waits for it.
-    """
+    """A webhook whose receiver is down for long is not stuck, however much waits for it."""
     post.subscribe()
     fail(post)
     post.happen(450)
@@ -328,9 +286,7 @@ def test_resting_is_not_being_stuck(post: Post) -> None:
 
 
 def test_stopping_lets_what_is_on_its_way_arrive(post: Post) -> None:
-    """
-    When the server stops, a receiver that answers soon is heard; nothing further is begun.
-    """
+    """When the server stops, a receiver that answers soon is heard; nothing further is begun."""
     webhook = post.subscribe()
     post.receiver.answer = lambda _: HOLD
     post.happen(2)
@@ -344,9 +300,7 @@ def test_stopping_lets_what_is_on_its_way_arrive(post: Post) -> None:
 
 
 def test_stopping_does_not_wait_for_ever(post: Post) -> None:
-    """
-    What has not arrived after two seconds is given up, and no failure is noted for it.
-    """
+    """What has not arrived after two seconds is given up, and no failure is noted for it."""
     webhook = post.subscribe()
     post.receiver.answer = lambda _: HOLD
     post.happen(2)
@@ -357,9 +311,7 @@ def test_stopping_does_not_wait_for_ever(post: Post) -> None:
 
 
 def test_the_schedule_in_numbers() -> None:
-    """
-    The delay follows the time since the first failure, varies by a fifth, and is never longer than six hours.
-    """
+    """The delay follows the time since the first failure, varies by a fifth, and is never longer than six hours."""
     assert [backoff.delay(elapsed, None, 0.5) for elapsed in (0, 5, 15, 35)] == [5, 10, 20, 40]
     assert [round(backoff.delay(95, None, chance)) for chance in (0, 1)] == [80, 120]
     assert backoff.delay(DAY, None, 1) == backoff.delay(0, 1e9, 0) == 6 * 3600
@@ -381,7 +333,5 @@ def test_the_schedule_in_numbers() -> None:
     ],
 )
 def test_reading_retry_after(text: str | None, seconds: float | None) -> None:
-    """
-    ``Retry-After`` is a number of seconds or a date; anything else says nothing.
-    """
+    """``Retry-After`` is a number of seconds or a date; anything else says nothing."""
     assert backoff.read_retry_after(text, START) == seconds

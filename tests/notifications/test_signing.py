@@ -1,5 +1,5 @@
-"""
-Tests of :mod:`pushd.notifications.webhooks.signature`, against the reference library of the Standard Webhooks specification.
+"""Tests of :mod:`pushd.notifications.webhooks.signature`, against the reference library of the Standard Webhooks
+specification.
 """
 
 import time
@@ -17,9 +17,7 @@ EVENT = Event(
 
 
 def test_a_signature_that_others_publish() -> None:
-    """
-    A known message has the signature that the specification's libraries are tested with.
-    """
+    """A known message has the signature that the specification's libraries are tested with."""
     signature = sign(
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -30,9 +28,7 @@ def test_a_signature_that_others_publish() -> None:
 
 
 def test_the_reference_library_takes_our_messages() -> None:
-    """
-    A receiver that uses the specification's own library reads what we send.
-    """
+    """A receiver that uses the specification's own library reads what we send."""
     secret = make_signing_secret()
     body = write_message(EVENT)
     sent = headers([secret], message_id(EVENT), int(time.time()), body)
@@ -51,9 +47,7 @@ def test_the_reference_library_takes_our_messages() -> None:
 
 
 def test_any_of_several_secrets_verifies() -> None:
-    """
-    While secrets overlap, a receiver that knows either of them takes the message, and nobody else does.
-    """
+    """While secrets overlap, a receiver that knows either of them takes the message, and nobody else does."""
     old, new, other = make_signing_secret(), make_signing_secret(), make_signing_secret()
     body = write_message(EVENT)
     sent = dict(headers([new, old], message_id(EVENT), int(time.time()), body))
@@ -65,9 +59,7 @@ def test_any_of_several_secrets_verifies() -> None:
 
 @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp"])
 def test_what_is_signed_cannot_be_changed(name: str) -> None:
-    """
-    Neither the id nor the time of a message can be replaced by somebody on the way.
-    """
+    """Neither the id nor the time of a message can be replaced by somebody on the way."""
     secret = make_signing_secret()
     body = write_message(EVENT)
     sent = dict(headers([secret], message_id(EVENT), int(time.time()), body))
@@ -78,9 +70,7 @@ def test_what_is_signed_cannot_be_changed(name: str) -> None:
 
 
 def test_secrets_are_long_enough() -> None:
-    """
-    A secret is 192 random bits in base64, the least that the specification asks for.
-    """
+    """A secret is 192 random bits in base64, the least that the specification asks for."""
     secret = make_signing_secret()
     assert secret.startswith("whsec_")
     assert len(secret.removeprefix("whsec_")) == 32

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.notifications.mail.smtp`, against a real mail server.
-"""
+"""Tests of :mod:`pushd.notifications.mail.smtp`, against a real mail server."""
 
 import socket
 from collections.abc import Iterator
@@ -31,18 +29,14 @@ GOOD = Taken(refused={}, deferred={})
 def carrier(
     server: MailServer, tls: Tls = Tls.NONE, host: str = HOST, patience: float = 10, **login: str
 ) -> SmtpCarrier:
-    """
-    Who brings mails to a server.
-    """
+    """Who brings mails to a server."""
     from twisted.internet import reactor
 
     return SmtpCarrier(SmtpServer(host=host, port=server.port, tls=tls, **login), reactor, patience)
 
 
 async def refusal(by: SmtpCarrier) -> str:
-    """
-    Why the mail was not taken.
-    """
+    """Why the mail was not taken."""
     with pytest.raises(NotTaken) as refused:
         await by.send(EVERYBODY, MAIL)
     return str(refused.value)
@@ -50,9 +44,7 @@ async def refusal(by: SmtpCarrier) -> str:
 
 @pytest.fixture
 def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
-    """
-    An authority that this machine trusts.
-    """
+    """An authority that this machine trusts."""
     authority = Authority(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
     return authority
@@ -60,17 +52,13 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
 
 @pytest.fixture
 def server() -> Iterator[MailServer]:
-    """
-    A server without anything special.
-    """
+    """A server without anything special."""
     with MailServer().running() as server:
         yield server
 
 
 async def test_mail_arrives_as_it_is(server: MailServer) -> None:
-    """
-    A mail arrives once, byte for byte, at all of its recipients, lines that are dots included.
-    """
+    """A mail arrives once, byte for byte, at all of its recipients, lines that are dots included."""
     assert await carrier(server).send(EVERYBODY, MAIL) == GOOD
     (received,) = server.mails
     assert (received.sender, received.recipients) == (EVERYBODY.sender, (ANA, BOB))
@@ -79,9 +67,7 @@ async def test_mail_arrives_as_it_is(server: MailServer) -> None:
 
 @pytest.mark.parametrize("shift", range(-2, 3))
 async def test_dot_where_a_chunk_ends_is_not_lost(server: MailServer, shift: int) -> None:
-    """
-    A mail that is sent in pieces arrives whole, even if a line that begins with a dot begins a piece.
-    """
+    """A mail that is sent in pieces arrives whole, even if a line that begins with a dot begins a piece."""
     line = b"x" * 62 + b"\r\n"
     mail = line * 255 + b"x" * (62 + shift) + b"\r\n.dot\r\n"
     assert mail.index(b".") == 2**14 + shift
@@ -90,18 +76,14 @@ async def test_dot_where_a_chunk_ends_is_not_lost(server: MailServer, shift: int
 
 
 async def test_way_is_secured_by_starttls(authority: Authority) -> None:
-    """
-    With STARTTLS the mail goes over TLS, to a server whose certificate is for its name.
-    """
+    """With STARTTLS the mail goes over TLS, to a server whose certificate is for its name."""
     with MailServer().running(tls_context=authority.server("localhost"), require_starttls=True) as server:
         assert await carrier(server, Tls.STARTTLS, "localhost").send(EVERYBODY, MAIL) == GOOD
     assert len(server) == 1
 
 
 async def test_way_is_secured_from_the_start(authority: Authority) -> None:
-    """
-    With TLS from the start the mail goes to a server whose certificate is for its name.
-    """
+    """With TLS from the start the mail goes to a server whose certificate is for its name."""
     with MailServer().running(tls=authority.server("localhost")) as server:
         assert await carrier(server, Tls.TLS, "localhost").send(EVERYBODY, MAIL) == GOOD
     assert len(server) == 1
@@ -109,9 +91,7 @@ async def test_way_is_secured_from_the_start(authority: Authority) -> None:
 
 @pytest.mark.parametrize("tls", [Tls.STARTTLS, Tls.TLS])
 async def test_certificate_for_another_name_is_not_trusted(authority: Authority, tls: Tls) -> None:
-    """
-    A server that shows a certificate of somebody else is told nothing.
-    """
+    """A server that shows a certificate of somebody else is told nothing."""
     context = authority.server("elsewhere.test")
     options: dict[str, Any] = {"tls": context} if tls is Tls.TLS else {"tls_context": context}
     with MailServer(passwords={"us": "secret"}).running(**options) as server:
@@ -123,9 +103,7 @@ async def test_certificate_for_another_name_is_not_trusted(authority: Authority,
 
 @pytest.mark.parametrize("tls", [Tls.STARTTLS, Tls.TLS])
 async def test_certificate_of_nobody_known_is_not_trusted(tmp_path: Path, tls: Tls) -> None:
-    """
-    A server whose certificate is signed by nobody whom this machine trusts is told nothing.
-    """
+    """A server whose certificate is signed by nobody whom this machine trusts is told nothing."""
     context = Authority(tmp_path).server("localhost")
     options: dict[str, Any] = {"tls": context} if tls is Tls.TLS else {"tls_context": context}
     with MailServer().running(**options) as server:
@@ -134,17 +112,13 @@ async def test_certificate_of_nobody_known_is_not_trusted(tmp_path: Path, tls: T
 
 
 async def test_server_without_starttls_gets_no_mail(server: MailServer) -> None:
-    """
-    A server that does not offer STARTTLS, or from which somebody hid that it does, is told nothing.
-    """
+    """A server that does not offer STARTTLS, or from which somebody hid that it does, is told nothing."""
     assert "does not support secure communication" in await refusal(carrier(server, Tls.STARTTLS))
     assert not server.mails
 
 
 async def test_right_password_lets_us_in(authority: Authority) -> None:
-    """
-    A server that knows us by name and password takes our mails.
-    """
+    """A server that knows us by name and password takes our mails."""
     options = {"tls_context": authority.server("localhost"), "auth_required": True}
     with MailServer(passwords={"us": "sécret"}).running(**options) as server:
         assert (
@@ -154,9 +128,7 @@ async def test_right_password_lets_us_in(authority: Authority) -> None:
 
 
 async def test_wrong_password_is_told_and_not_shown(authority: Authority) -> None:
-    """
-    A wrong password is the server's to refuse, in words in which it does not stand.
-    """
+    """A wrong password is the server's to refuse, in words in which it does not stand."""
     with MailServer(passwords={"us": "secret"}).running(tls_context=authority.server("localhost")) as server:
         said = await refusal(carrier(server, Tls.STARTTLS, "localhost", user="us", password="wrong-one"))
     assert "535" in said
@@ -166,16 +138,12 @@ async def test_wrong_password_is_told_and_not_shown(authority: Authority) -> Non
 
 
 async def test_server_that_wants_no_password_is_suspicious(server: MailServer) -> None:
-    """
-    If we are to show who we are, and the server offers no way to, it gets no mail.
-    """
+    """If we are to show who we are, and the server offers no way to, it gets no mail."""
     assert "Authentication" in await refusal(carrier(server, user="us", password="secret"))
 
 
 async def test_recipients_are_refused_one_by_one(server: MailServer) -> None:
-    """
-    Who is refused, for good or for now, does not keep the mail from the others.
-    """
+    """Who is refused, for good or for now, does not keep the mail from the others."""
     server.answers = {ANA: ["550 no such user"], BOB: ["250 OK"]}
     assert await carrier(server).send(EVERYBODY, MAIL) == Taken(refused={ANA: "550 no such user"}, deferred={})
     server.answers = {ANA: ["250 OK"], BOB: ["451 try again"]}
@@ -184,9 +152,7 @@ async def test_recipients_are_refused_one_by_one(server: MailServer) -> None:
 
 
 async def test_nobody_may_have_it(server: MailServer) -> None:
-    """
-    A mail that all recipients refuse is not sent.
-    """
+    """A mail that all recipients refuse is not sent."""
     server.answers = {ANA: ["550 no"], BOB: ["450 later"]}
     assert await carrier(server).send(EVERYBODY, MAIL) == Taken(refused={ANA: "550 no"}, deferred={BOB: "450 later"})
     assert not server.mails
@@ -194,9 +160,7 @@ async def test_nobody_may_have_it(server: MailServer) -> None:
 
 @pytest.mark.parametrize(("answer", "kind"), [("554 spam", "refused"), ("452 full", "deferred")])
 async def test_content_is_refused(server: MailServer, answer: str, kind: str) -> None:
-    """
-    A mail whose content is refused is refused for all whom the server would have taken it for.
-    """
+    """A mail whose content is refused is refused for all whom the server would have taken it for."""
     server.answers = {"DATA": [answer], BOB: ["550 no"]}
     taken = await carrier(server).send(EVERYBODY, MAIL)
     assert getattr(taken, kind)[ANA] == answer
@@ -204,43 +168,33 @@ async def test_content_is_refused(server: MailServer, answer: str, kind: str) ->
 
 
 async def test_sender_is_refused(server: MailServer) -> None:
-    """
-    A server that does not take mails from us says nothing about the recipients.
-    """
+    """A server that does not take mails from us says nothing about the recipients."""
     server.answers = {"MAIL": ["553 not you"]}
     assert "takes no mail from pushd@example.org: 553 not you" in await refusal(carrier(server))
 
 
 async def test_server_is_away() -> None:
-    """
-    Where nobody listens, no mail is taken.
-    """
+    """Where nobody listens, no mail is taken."""
     with socket.create_server((HOST, 0)) as listening:
         away = MailServer(port=listening.getsockname()[1])
     assert f"{HOST}:{away.port} cannot be reached" in await refusal(carrier(away))
 
 
 async def test_silent_server_is_left(server: MailServer) -> None:
-    """
-    A server that has the mail and says nothing is left; whether it took it nobody knows.
-    """
+    """A server that has the mail and says nothing is left; whether it took it nobody knows."""
     server.hangs.set()
     assert "did not answer within 0.3 s" in await refusal(carrier(server, patience=0.3))
 
 
 async def test_server_that_never_greets_is_left() -> None:
-    """
-    A server that takes the connection and says nothing is left, too.
-    """
+    """A server that takes the connection and says nothing is left, too."""
     with socket.create_server((HOST, 0)) as listening:
         mute = MailServer(port=listening.getsockname()[1])
         assert "did not answer within 0.2 s" in await refusal(carrier(mute, patience=0.2))
 
 
 async def test_server_that_drips_is_left() -> None:
-    """
-    A server that goes on talking, and never comes to its point, is left as well.
-    """
+    """A server that goes on talking, and never comes to its point, is left as well."""
     from twisted.internet import reactor as installed
 
     reactor: Any = installed
@@ -252,35 +206,25 @@ async def test_server_that_drips_is_left() -> None:
 
 
 class Dripping(Protocol):
-    """
-    A greeting without an end.
-    """
+    """A greeting without an end."""
 
     def connectionMade(self) -> None:
-        """
-        Begin to talk.
-        """
+        """Begin to talk."""
         self.call = LoopingCall(self.talk)
         self.call.start(0.02)
 
     def talk(self) -> None:
-        """
-        Another line.
-        """
+        """Another line."""
         assert self.transport is not None
         self.transport.write(b"220-and\r\n")
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """
-        Be silent.
-        """
+        """Be silent."""
         self.call.stop()
 
 
 def test_words_in_the_clear_are_not_taken_for_secured_ones(clock: Clock) -> None:
-    """
-    What somebody on the way puts behind the server's permission to begin TLS is not read as said within it.
-    """
+    """What somebody on the way puts behind the server's permission to begin TLS is not read as said within it."""
     transport = Transport()
     server = SmtpServer(host="localhost", port=25, tls=Tls.STARTTLS)
     conversation = Conversation(server, EVERYBODY, MAIL, 30)
@@ -295,20 +239,14 @@ def test_words_in_the_clear_are_not_taken_for_secured_ones(clock: Clock) -> None
 
 
 class Transport(StringTransport):
-    """
-    A transport that can be secured.
-    """
+    """A transport that can be secured."""
 
     def startTLS(self, context: object) -> None:
-        """
-        See :class:`twisted.internet.interfaces.ITLSTransport`.
-        """
+        """See :class:`twisted.internet.interfaces.ITLSTransport`."""
 
 
 async def test_sending_can_be_cancelled(server: MailServer) -> None:
-    """
-    Who no longer wants to send hangs up at once.
-    """
+    """Who no longer wants to send hangs up at once."""
     server.hangs.set()
     by = carrier(server)
     sending = Deferred.fromCoroutine(by.send(EVERYBODY, MAIL))

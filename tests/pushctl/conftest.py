@@ -1,6 +1,4 @@
-"""
-A recorded server and a desk before it.
-"""
+"""A recorded server and a desk before it."""
 
 import pytest
 from twisted.internet.task import Clock
@@ -10,15 +8,11 @@ from tests.pushctl.recorded import Desk, RecordedServer
 
 @pytest.fixture
 def server(clock: Clock) -> RecordedServer:
-    """
-    A server that knows nothing yet.
-    """
+    """A server that knows nothing yet."""
     return RecordedServer(clock)
 
 
 @pytest.fixture
 def desk(server: RecordedServer, clock: Clock) -> Desk:
-    """
-    Where ``pushctl`` speaks to that server.
-    """
+    """Where ``pushctl`` speaks to that server."""
     return Desk(server, clock)

@@ -1,6 +1,4 @@
-"""
-A server that answers with what was recorded, and a desk at which ``pushctl`` is called.
-"""
+"""A server that answers with what was recorded, and a desk at which ``pushctl`` is called."""
 
 import json
 from typing import Any, cast
@@ -62,9 +60,7 @@ DEVICE: dict[str, Any] = {
 
 @frozen(kw_only=True)
 class Answer:
-    """
-    What the server says, and after how many seconds; a ``body`` of bytes goes as it is, anything else as JSON.
-    """
+    """What the server says, and after how many seconds; a ``body`` of bytes goes as it is, anything else as JSON."""
 
     body: Any = field(factory=dict)
     status: int = 200
@@ -77,9 +73,7 @@ class Answer:
 
 @frozen(kw_only=True)
 class Asked:
-    """
-    What the server was asked.
-    """
+    """What the server was asked."""
 
     query: dict[str, list[str]]
     headers: dict[str, str]
@@ -88,30 +82,22 @@ class Asked:
 
 @define(eq=False)
 class RecordedServer:
-    """
-    Answers each call with what was recorded for it, in order, and then with the last one again.
-    """
+    """Answers each call with what was recorded for it, in order, and then with the last one again."""
 
     clock: Clock
     answers: dict[str, list[Answer]] = Factory(dict)
     asked: list[tuple[str, Asked]] = Factory(list)
 
     def on(self, call: str, *answers: Answer) -> None:
-        """
-        Record answers for a call such as ``GET /v1/devices``.
-        """
+        """Record answers for a call such as ``GET /v1/devices``."""
         self.answers[call] = list(answers)
 
     def calls(self, call: str) -> list[Asked]:
-        """
-        How a call was made, each time.
-        """
+        """How a call was made, each time."""
         return [asked for name, asked in self.asked if name == call]
 
     def answer(self, request: Request) -> int:
-        """
-        Note what is asked, and answer it in time.
-        """
+        """Note what is asked, and answer it in time."""
         call = f"{request.method.decode()} {unquote(request.path.decode())}"
         self.asked.append((call, _read(request)))
         answers = self.answers.get(call) or [Answer(status=404, body={"title": f"nothing recorded for {call}"})]
@@ -126,9 +112,7 @@ class RecordedServer:
         return NOT_DONE_YET
 
     def http(self) -> HTTPClient:
-        """
-        What asks this server and no other.
-        """
+        """What asks this server and no other."""
         return cast(HTTPClient, StubTreq(_Everything(self)))
 
 
@@ -165,9 +149,7 @@ def _write(request: Request, answer: Answer) -> None:
 
 @define(eq=False)
 class Desk:
-    """
-    Where ``pushctl`` is called; its clock moves by itself as long as the call lasts.
-    """
+    """Where ``pushctl`` is called; its clock moves by itself as long as the call lasts."""
 
     server: RecordedServer
     clock: Clock
@@ -175,15 +157,11 @@ class Desk:
     """Press Ctrl-C after so many seconds."""
 
     def pushctl(self, *words: str, stdin: str | bytes | None = None) -> Result:
-        """
-        Call the program with these words.
-        """
+        """Call the program with these words."""
         return CliRunner().invoke(cli, ["--token", TOKEN, *words], obj=self.run, input=stdin)
 
     def run(self, program: Program) -> None:
-        """
-        Run the program until it ends, and end as it does.
-        """
+        """Run the program until it ends, and end as it does."""
         http = self.server.http()
         running = ensureDeferred(program(http, self.clock))
         interrupt = self.clock.callLater(self.interrupt_after, running.cancel)

@@ -1,6 +1,4 @@
-"""
-Tests of ``pushctl alerts`` and ``pushctl acknowledge``.
-"""
+"""Tests of ``pushctl alerts`` and ``pushctl acknowledge``."""
 
 import json
 from typing import Any
@@ -32,9 +30,7 @@ def _list(server: RecordedServer, *alerts: dict[str, Any]) -> None:
 
 
 def test_open_alerts_are_listed(server: RecordedServer, desk: Desk) -> None:
-    """
-    The table tells what each open alert is about, for how long, and who takes care of it.
-    """
+    """The table tells what each open alert is about, for how long, and who takes care of it."""
     _list(server, {**ALERT, "acknowledged_by": "ana"})
     result = desk.pushctl("alerts")
     assert result.exit_code == 0
@@ -45,9 +41,7 @@ def test_open_alerts_are_listed(server: RecordedServer, desk: Desk) -> None:
 
 
 def test_alerts_that_are_over_are_listed_on_demand(server: RecordedServer, desk: Desk) -> None:
-    """
-    With --all there are cleared ones too, with how long they lasted.
-    """
+    """With --all there are cleared ones too, with how long they lasted."""
     _list(server, ALERT, CLEARED)
     result = desk.pushctl("alerts", "--all")
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["id", "17", "16"]
@@ -68,17 +62,13 @@ def test_alerts_that_are_over_are_listed_on_demand(server: RecordedServer, desk:
     ],
 )
 def test_what_an_alert_is_about(server: RecordedServer, desk: Desk, fields: dict[str, Any], about: str) -> None:
-    """
-    Of a site a few devices are named, and how many more there are; of a webhook its id; all of it is only text.
-    """
+    """Of a site a few devices are named, and how many more there are; of a webhook its id; all of it is only text."""
     _list(server, {**ALERT, **fields})
     assert about in desk.pushctl("alerts").stdout
 
 
 def test_all_alerts_are_shown(server: RecordedServer, desk: Desk) -> None:
-    """
-    What does not fit on one page is read to its end.
-    """
+    """What does not fit on one page is read to its end."""
     server.on(
         "GET /v1/alerts",
         Answer(body={"items": [ALERT], "next": "17"}),
@@ -90,9 +80,7 @@ def test_all_alerts_are_shown(server: RecordedServer, desk: Desk) -> None:
 
 
 def test_acknowledge_says_who_takes_care(server: RecordedServer, desk: Desk) -> None:
-    """
-    Each alert that is named is acknowledged, and the name of the token is told.
-    """
+    """Each alert that is named is acknowledged, and the name of the token is told."""
     for alert in ("17", "18"):
         server.on(f"POST /v1/alerts/{alert}/acknowledge", Answer(body={**ALERT, "acknowledged_by": "ana"}))
     result = desk.pushctl("acknowledge", "17", "18")
@@ -100,8 +88,8 @@ def test_acknowledge_says_who_takes_care(server: RecordedServer, desk: Desk) -> 
 
 
 def test_acknowledge_goes_on_after_an_unknown_alert(server: RecordedServer, desk: Desk) -> None:
-    """
-    One id that the server does not know does not keep the others from being acknowledged, but shows in the exit code.
+    """One id that the server does not know does not keep the others from being acknowledged, but shows in the exit
+    code.
     """
     server.on("POST /v1/alerts/1/acknowledge", Answer(status=404, body={"title": "Not Found", "detail": "No such."}))
     server.on("POST /v1/alerts/2/acknowledge", Answer(body={**ALERT, "id": "2", "acknowledged_by": "ana"}))

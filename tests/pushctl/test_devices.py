@@ -1,6 +1,4 @@
-"""
-Tests of ``pushctl devices`` and ``pushctl approve``.
-"""
+"""Tests of ``pushctl devices`` and ``pushctl approve``."""
 
 import json
 
@@ -12,9 +10,7 @@ def _list(server: RecordedServer, *devices: dict[str, object]) -> None:
 
 
 def test_table_tells_how_a_device_does(server: RecordedServer, desk: Desk) -> None:
-    """
-    The table has a line per device with all that tells how it does.
-    """
+    """The table has a line per device with all that tells how it does."""
     _list(server, DEVICE)
     result = desk.pushctl("devices")
     assert result.exit_code == 0
@@ -25,9 +21,7 @@ def test_table_tells_how_a_device_does(server: RecordedServer, desk: Desk) -> No
 
 
 def test_device_without_proof_is_marked(server: RecordedServer, desk: Desk) -> None:
-    """
-    A device that anyone could be is marked, and the reason is given.
-    """
+    """A device that anyone could be is marked, and the reason is given."""
     _list(server, {**DEVICE, "proof": []})
     result = desk.pushctl("devices")
     assert "no proof" in result.stdout.splitlines()[1]
@@ -35,9 +29,7 @@ def test_device_without_proof_is_marked(server: RecordedServer, desk: Desk) -> N
 
 
 def test_all_pages_are_shown(server: RecordedServer, desk: Desk) -> None:
-    """
-    A fleet that does not fit on one page is listed whole.
-    """
+    """A fleet that does not fit on one page is listed whole."""
     server.on(
         "GET /v1/devices",
         Answer(body={"items": [DEVICE], "next": "page two"}),
@@ -49,9 +41,7 @@ def test_all_pages_are_shown(server: RecordedServer, desk: Desk) -> None:
 
 
 def test_filters_reach_the_server(server: RecordedServer, desk: Desk) -> None:
-    """
-    Each filter is the server's to apply; a tag may be given more than once.
-    """
+    """Each filter is the server's to apply; a tag may be given more than once."""
     _list(server)
     words = "--dialect servereye --presence online --admission pending --q door --tag a --tag b"
     assert desk.pushctl("devices", *words.split()).exit_code == 0
@@ -67,9 +57,7 @@ def test_filters_reach_the_server(server: RecordedServer, desk: Desk) -> None:
 
 
 def test_names_cannot_move_the_cursor(server: RecordedServer, desk: Desk) -> None:
-    """
-    A name with escape sequences is shown, not obeyed.
-    """
+    """A name with escape sequences is shown, not obeyed."""
     _list(server, {**DEVICE, "name": "\x1b[2Jgone\n"})
     result = desk.pushctl("devices")
     assert "\\x1b[2Jgone\\n" in result.stdout
@@ -77,9 +65,7 @@ def test_names_cannot_move_the_cursor(server: RecordedServer, desk: Desk) -> Non
 
 
 def test_token_goes_to_the_server_and_nowhere_else(server: RecordedServer, desk: Desk) -> None:
-    """
-    The token lets the operator in, and never shows on the screen.
-    """
+    """The token lets the operator in, and never shows on the screen."""
     server.on("GET /v1/devices", Answer(status=401, body={"title": "Unauthorized", "detail": "Who are you?"}))
     result = desk.pushctl("devices")
     assert server.calls("GET /v1/devices")[0].headers["authorization"] == f"Bearer {TOKEN}"
@@ -87,9 +73,7 @@ def test_token_goes_to_the_server_and_nowhere_else(server: RecordedServer, desk:
 
 
 def test_approve_lets_a_device_in(server: RecordedServer, desk: Desk) -> None:
-    """
-    Approving changes the admission of each device that is named.
-    """
+    """Approving changes the admission of each device that is named."""
     for device in ("controlid:1", "servereye:abc"):
         server.on(f"PATCH /v1/devices/{device}", Answer(body={**DEVICE, "id": device}))
     result = desk.pushctl("approve", "controlid:1", "servereye:abc")
@@ -98,9 +82,7 @@ def test_approve_lets_a_device_in(server: RecordedServer, desk: Desk) -> None:
 
 
 def test_approve_goes_on_after_an_unknown_device(server: RecordedServer, desk: Desk) -> None:
-    """
-    One id that the server does not know does not keep the others waiting, but shows in the exit code.
-    """
+    """One id that the server does not know does not keep the others waiting, but shows in the exit code."""
     server.on("PATCH /v1/devices/controlid:1", Answer(status=404, body={"title": "Not Found", "detail": "No such."}))
     server.on("PATCH /v1/devices/controlid:2", Answer(body={**DEVICE, "id": "controlid:2"}))
     result = desk.pushctl("approve", "controlid:1", "controlid:2", "--json")

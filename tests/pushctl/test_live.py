@@ -1,6 +1,4 @@
-"""
-Tests of ``pushctl`` and the demo against the real server and simulated devices, over real sockets.
-"""
+"""Tests of ``pushctl`` and the demo against the real server and simulated devices, over real sockets."""
 
 import json
 import os
@@ -33,9 +31,7 @@ _PAUSE = 0.1
 
 @frozen
 class World:
-    """
-    A running server with two devices that wait for approval.
-    """
+    """A running server with two devices that wait for approval."""
 
     server: "subprocess.Popen[Any]"
     url: str
@@ -43,15 +39,11 @@ class World:
 
     @property
     def environment(self) -> dict[str, str]:
-        """
-        What tells ``pushctl`` where the server is.
-        """
+        """What tells ``pushctl`` where the server is."""
         return {**_environment(), "PUSHD_URL": self.url, "PUSHD_DATA_DIR": str(self.data_dir)}
 
     def pushctl(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        """
-        Call the program as an operator does.
-        """
+        """Call the program as an operator does."""
         return subprocess.run(
             [*_PUSHCTL, *words],
             env=self.environment,
@@ -63,9 +55,7 @@ class World:
         )
 
     def until(self, seen: Callable[[], bool]) -> None:
-        """
-        Look again and again until something is seen; fail if it does not come, or the server ends.
-        """
+        """Look again and again until something is seen; fail if it does not come, or the server ends."""
         for _ in range(_LOOKS):
             if seen():
                 return
@@ -101,9 +91,7 @@ def _running(log: Path, words: Sequence[str]) -> Iterator["subprocess.Popen[Any]
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """
-    A server on ports of its own, and one device of each dialect.
-    """
+    """A server on ports of its own, and one device of each dialect."""
     place = tmp_path_factory.mktemp("world")
     devices, admin = free_ports(0, 0)
     ports = [f"--devices=tcp:{devices}:interface={HOST}", f"--admin=tcp:{admin}:interface={HOST}"]
@@ -142,9 +130,7 @@ def _sent(result: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
 
 
 def test_devices_are_listed(world: World) -> None:
-    """
-    The devices that have polled are there, and marked as proving nothing.
-    """
+    """The devices that have polled are there, and marked as proving nothing."""
     result = world.pushctl("devices", "--admission", "approved")
     assert (result.returncode, len(result.stdout.splitlines())) == (0, 3)
     assert result.stdout.count("no proof") == 2
@@ -152,9 +138,7 @@ def test_devices_are_listed(world: World) -> None:
 
 
 def test_reader_does_as_it_is_told(world: World) -> None:
-    """
-    A user that is created on a reader is there afterwards.
-    """
+    """A user that is created on a reader is there afterwards."""
     user = '{"object": "users", "values": [{"id": 9007199254740993, "name": "Zoë"}]}'
     assert world.pushctl("send", READER, "create_objects", user, "--wait", "10").returncode == 0
     result = world.pushctl("send", READER, "load_objects", '{"object": "users"}', "--json", "--wait", "10")
@@ -163,9 +147,7 @@ def test_reader_does_as_it_is_told(world: World) -> None:
 
 
 def test_container_does_as_it_is_told(world: World) -> None:
-    """
-    Data reaches a container unchanged, and what it says comes back.
-    """
+    """Data reaches a container unchanged, and what it says comes back."""
     words = ["send", CONTAINER, "REMOTE_ACTION", '{"action": "echo", "n": 1}', "--json", "--wait", "10"]
     result = world.pushctl(*words)
     assert result.returncode == 0
@@ -173,18 +155,14 @@ def test_container_does_as_it_is_told(world: World) -> None:
 
 
 def test_failure_has_its_exit_code(world: World) -> None:
-    """
-    A device that reports failure makes the exit code 3, and its words are shown.
-    """
+    """A device that reports failure makes the exit code 3, and its words are shown."""
     result = world.pushctl("send", CONTAINER, "REMOTE_ACTION", "--data", '{"fail": "no paper"}', "--wait", "10")
     assert result.returncode == 3
     assert "no paper" in result.stdout
 
 
 def test_command_that_waits_can_be_cancelled(world: World) -> None:
-    """
-    A command that is not due is still open when the wait ends; cancelled, it has another exit code.
-    """
+    """A command that is not due is still open when the wait ends; cancelled, it has another exit code."""
     later = ["--not-before", "2100-01-01T00:00:00Z"]
     result = world.pushctl("send", READER, "load_objects", *later, "--wait", "0.5", "--json")
     assert result.returncode == 7
@@ -194,9 +172,7 @@ def test_command_that_waits_can_be_cancelled(world: World) -> None:
 
 
 def test_refusals_are_one_line(world: World) -> None:
-    """
-    What the server refuses is one line that points at the field, or names what is not there.
-    """
+    """What the server refuses is one line that points at the field, or names what is not there."""
     result = world.pushctl("send", READER, "load_objects.fcgi")
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
     assert result.stderr.startswith("pushctl: refused (422): #/payload/endpoint ")
@@ -205,9 +181,7 @@ def test_refusals_are_one_line(world: World) -> None:
 
 
 def test_alerts_are_asked_for(world: World) -> None:
-    """
-    Where nobody is silent there are no alerts, and none can be acknowledged.
-    """
+    """Where nobody is silent there are no alerts, and none can be acknowledged."""
     assert world.pushctl("alerts", "--all", "--json").stdout == "[]\n"
     result = world.pushctl("acknowledge", "1")
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
@@ -215,18 +189,14 @@ def test_alerts_are_asked_for(world: World) -> None:
 
 
 def test_same_key_sends_once(world: World) -> None:
-    """
-    The same call with the same key gives the command that there is already.
-    """
+    """The same call with the same key gives the command that there is already."""
     words = ["send", READER, "get_configuration", "--idempotency-key", "once", "--json"]
     first, second = _sent(world.pushctl(*words)), _sent(world.pushctl(*words))
     assert first["id"] == second["id"]
 
 
 def test_watch_shows_what_happens_and_ends_cleanly(world: World) -> None:
-    """
-    Whoever watches sees what is sent meanwhile; a signal such as that of Ctrl-C ends it with exit code 0.
-    """
+    """Whoever watches sees what is sent meanwhile; a signal such as that of Ctrl-C ends it with exit code 0."""
     with _watching(world, "--json", "--device", READER) as watch:
         events = map(json.loads, watch.stdout or ())
         assert next(events)["device"] == READER
@@ -238,9 +208,7 @@ def test_watch_shows_what_happens_and_ends_cleanly(world: World) -> None:
 
 
 def test_watch_ends_when_nobody_reads_it(world: World) -> None:
-    """
-    In a pipe whose reader has seen enough, the watch ends without a complaint.
-    """
+    """In a pipe whose reader has seen enough, the watch ends without a complaint."""
     with _watching(world) as watch:
         assert watch.stdout is not None
         assert watch.stderr is not None
@@ -260,9 +228,7 @@ def _until_success(events: Iterator[dict[str, Any]], command: str) -> Iterator[d
 
 
 def test_demo_goes_well_twice(tmp_path: Path) -> None:
-    """
-    The demo ends with exit code 0, and so does a second one in the same directory, which has forgotten nothing.
-    """
+    """The demo ends with exit code 0, and so does a second one in the same directory, which has forgotten nothing."""
     words = "--once --controlid 1 --servereye 0 --devices-port 0 --admin-port 0".split()
     command = [sys.executable, "-m", "pushd.demo", *words, "--data-dir", str(tmp_path / "demo")]
     for _ in range(2):

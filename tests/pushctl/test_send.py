@@ -1,6 +1,4 @@
-"""
-Tests of ``pushctl send``.
-"""
+"""Tests of ``pushctl send``."""
 
 import json
 from pathlib import Path
@@ -15,9 +13,7 @@ LOOK = f"GET /v1/commands/{COMMAND['id']}"
 
 
 def test_accepted_command_shows_its_id(server: RecordedServer, desk: Desk) -> None:
-    """
-    Without --wait the command is accepted, its id is shown, and the exit code is 0.
-    """
+    """Without --wait the command is accepted, its id is shown, and the exit code is 0."""
     server.on(SEND, Answer(status=201, body=COMMAND))
     result = desk.pushctl("send", READER, "load_objects", '{"object": "users"}')
     assert result.exit_code == 0
@@ -28,9 +24,7 @@ def test_accepted_command_shows_its_id(server: RecordedServer, desk: Desk) -> No
 
 
 def test_terms_go_as_numbers(server: RecordedServer, desk: Desk) -> None:
-    """
-    The terms of delivery reach the server as what they are, and only those that were given.
-    """
+    """The terms of delivery reach the server as what they are, and only those that were given."""
     server.on(SEND, Answer(status=201, body=COMMAND))
     words = "--ttl 60 --lease 2.5 --priority 9 --delivery at_least_once --max-attempts 3 --deadline 90 --queue"
     desk.pushctl("send", READER, "get_configuration", *words.split(), "--not-before", "2030-01-02T03:04:05Z")
@@ -44,9 +38,7 @@ def test_terms_go_as_numbers(server: RecordedServer, desk: Desk) -> None:
 
 
 def test_each_call_has_its_own_key(server: RecordedServer, desk: Desk) -> None:
-    """
-    Each call carries a key of its own, or the one that the operator gives.
-    """
+    """Each call carries a key of its own, or the one that the operator gives."""
     server.on(SEND, Answer(status=201, body=COMMAND))
     for more in ([], [], ["--idempotency-key", "mine"]):
         desk.pushctl("send", READER, "get_configuration", *more)
@@ -60,9 +52,7 @@ def test_each_call_has_its_own_key(server: RecordedServer, desk: Desk) -> None:
     [("succeeded", 0), ("failed", 3), ("unknown", 4), ("expired", 5), ("cancelled", 6)],
 )
 def test_exit_code_tells_the_outcome(server: RecordedServer, desk: Desk, state: str, code: int) -> None:
-    """
-    With --wait the exit code says how the command ended.
-    """
+    """With --wait the exit code says how the command ended."""
     server.on(SEND, Answer(status=201, body=COMMAND))
     server.on(LOOK, Answer(body={**SENT, "state": state, "error": "as it were"}, takes=3))
     result = desk.pushctl("send", READER, "load_objects", "--wait")
@@ -71,9 +61,7 @@ def test_exit_code_tells_the_outcome(server: RecordedServer, desk: Desk, state: 
 
 
 def test_result_of_the_device_is_shown(server: RecordedServer, desk: Desk) -> None:
-    """
-    What the device answered is shown, for people or as one line for programs.
-    """
+    """What the device answered is shown, for people or as one line for programs."""
     server.on(SEND, Answer(status=201, body=COMMAND))
     server.on(LOOK, Answer(body=SUCCEEDED, takes=0.5))
     assert '"users": []' in desk.pushctl("send", READER, "load_objects", "--wait", "10").stdout
@@ -81,9 +69,7 @@ def test_result_of_the_device_is_shown(server: RecordedServer, desk: Desk) -> No
 
 
 def test_wait_goes_on_until_the_command_ends(server: RecordedServer, desk: Desk) -> None:
-    """
-    A command that takes longer than the server waits is asked for again and again.
-    """
+    """A command that takes longer than the server waits is asked for again and again."""
     server.on(SEND, Answer(status=201, body=COMMAND))
     server.on(LOOK, Answer(body=SENT, takes=60), Answer(body=SENT, takes=60), Answer(body=SUCCEEDED, takes=20))
     assert desk.pushctl("send", READER, "load_objects", "--wait").exit_code == 0
@@ -91,9 +77,7 @@ def test_wait_goes_on_until_the_command_ends(server: RecordedServer, desk: Desk)
 
 
 def test_wait_ends_when_the_operator_says(server: RecordedServer, desk: Desk) -> None:
-    """
-    A command that is still open when the wait ends has an exit code of its own.
-    """
+    """A command that is still open when the wait ends has an exit code of its own."""
     server.on(SEND, Answer(status=201, body=COMMAND))
     server.on(LOOK, Answer(body=SENT, takes=60), Answer(body=SENT, takes=30))
     result = desk.pushctl("send", READER, "load_objects", "--wait", "90")
@@ -102,9 +86,7 @@ def test_wait_ends_when_the_operator_says(server: RecordedServer, desk: Desk) ->
 
 
 def test_impatient_server_is_not_hammered(server: RecordedServer, desk: Desk) -> None:
-    """
-    A server that does not wait as it was asked to is asked once a second, no more.
-    """
+    """A server that does not wait as it was asked to is asked once a second, no more."""
     server.on(SEND, Answer(status=201, body=COMMAND))
     server.on(LOOK, Answer(body=SENT))
     assert desk.pushctl("send", READER, "load_objects", "--wait", "5").exit_code == 7
@@ -112,9 +94,7 @@ def test_impatient_server_is_not_hammered(server: RecordedServer, desk: Desk) ->
 
 
 def test_interrupted_wait_says_how_to_go_on(server: RecordedServer, desk: Desk) -> None:
-    """
-    Ctrl-C ends the wait, not the command, and the operator is told how to see it again.
-    """
+    """Ctrl-C ends the wait, not the command, and the operator is told how to see it again."""
     server.on(SEND, Answer(status=201, body=COMMAND))
     server.on(LOOK, Answer(body=SENT, takes=60))
     desk.interrupt_after = 10
@@ -124,9 +104,7 @@ def test_interrupted_wait_says_how_to_go_on(server: RecordedServer, desk: Desk) 
 
 
 def test_refusal_points_at_the_field(server: RecordedServer, desk: Desk) -> None:
-    """
-    A refused payload shows in one line which field is wrong, and why.
-    """
+    """A refused payload shows in one line which field is wrong, and why."""
     problem = {
         "title": "Invalid fields",
         "detail": "one field is wrong",
@@ -139,9 +117,7 @@ def test_refusal_points_at_the_field(server: RecordedServer, desk: Desk) -> None
 
 
 def test_lost_answer_names_the_key_that_asks_again(server: RecordedServer, desk: Desk) -> None:
-    """
-    If the answer is lost the command may have been accepted: the key that makes it safe to ask again is shown.
-    """
+    """If the answer is lost the command may have been accepted: the key that makes it safe to ask again is shown."""
     server.on(SEND, Answer(cut=True))
     result = desk.pushctl("send", READER, "load_objects")
     assert result.exit_code == 1
@@ -151,9 +127,7 @@ def test_lost_answer_names_the_key_that_asks_again(server: RecordedServer, desk:
 
 
 def test_interrupted_send_names_the_key_that_asks_again(server: RecordedServer, desk: Desk) -> None:
-    """
-    Ctrl-C before the answer leaves open whether the command was accepted, and the key is shown too.
-    """
+    """Ctrl-C before the answer leaves open whether the command was accepted, and the key is shown too."""
     server.on(SEND, Answer(takes=60))
     desk.interrupt_after = 1
     result = desk.pushctl("send", READER, "load_objects", "--idempotency-key", "mine")
@@ -162,9 +136,7 @@ def test_interrupted_send_names_the_key_that_asks_again(server: RecordedServer, 
 
 
 def test_photo_is_encoded_from_its_file(server: RecordedServer, desk: Desk, tmp_path: Path) -> None:
-    """
-    A file, or standard input, for an octet-stream body is sent in base64.
-    """
+    """A file, or standard input, for an octet-stream body is sent in base64."""
     photo = tmp_path / "face.jpg"
     photo.write_bytes(b"\xff\xd8\xff\x00")
     server.on(SEND, Answer(status=201, body=COMMAND))
@@ -181,9 +153,7 @@ def test_photo_is_encoded_from_its_file(server: RecordedServer, desk: Desk, tmp_
 
 
 def test_payload_comes_from_standard_input(server: RecordedServer, desk: Desk) -> None:
-    """
-    A whole payload can be piped in, and its big integers arrive unchanged.
-    """
+    """A whole payload can be piped in, and its big integers arrive unchanged."""
     payload = {"transactions": [{"endpoint": "get_configuration", "body": {"id": 9007199254740993}}]}
     server.on(SEND, Answer(status=201, body=COMMAND))
     assert desk.pushctl("send", READER, "--payload", "-", stdin=json.dumps(payload)).exit_code == 0
@@ -215,9 +185,7 @@ def test_payload_comes_from_standard_input(server: RecordedServer, desk: Desk) -
     ],
 )
 def test_wrong_call_sends_nothing(server: RecordedServer, desk: Desk, words: list[str], complaint: str) -> None:
-    """
-    A call that makes no sense is explained, has exit code 2, and asks the server nothing.
-    """
+    """A call that makes no sense is explained, has exit code 2, and asks the server nothing."""
     result = desk.pushctl("send", *words)
     assert result.exit_code == 2
     assert complaint in " ".join(result.stderr.split())
@@ -225,9 +193,7 @@ def test_wrong_call_sends_nothing(server: RecordedServer, desk: Desk, words: lis
 
 
 def test_help_teaches(desk: Desk) -> None:
-    """
-    The help text has an example for each dialect and the meaning of each exit code.
-    """
+    """The help text has an example for each dialect and the meaning of each exit code."""
     text = desk.pushctl("send", "--help").stdout
     assert "pushctl send controlid:" in text
     assert "pushctl send servereye:" in text

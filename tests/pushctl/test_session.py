@@ -1,6 +1,4 @@
-"""
-Tests of what every command does around its own work.
-"""
+"""Tests of what every command does around its own work."""
 
 from pathlib import Path
 
@@ -18,9 +16,7 @@ def _session(desk: Desk, tmp_path: Path) -> Session:
 
 
 def test_outcome_is_the_exit_code(desk: Desk, tmp_path: Path) -> None:
-    """
-    The program ends with the outcome of its work.
-    """
+    """The program ends with the outcome of its work."""
 
     async def work(client: AdminClient) -> Outcome:
         return Outcome.EXPIRED
@@ -31,9 +27,7 @@ def test_outcome_is_the_exit_code(desk: Desk, tmp_path: Path) -> None:
 
 
 def test_interrupt_is_no_error(desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """
-    Ctrl-C ends the program as it ends others, without a complaint.
-    """
+    """Ctrl-C ends the program as it ends others, without a complaint."""
 
     async def work(client: AdminClient) -> Outcome:
         await Deferred()
@@ -47,9 +41,7 @@ def test_interrupt_is_no_error(desk: Desk, tmp_path: Path, capsys: pytest.Captur
 
 
 def test_bug_is_not_dressed_up(desk: Desk, tmp_path: Path) -> None:
-    """
-    An error of our own is not shown as if it were the operator's.
-    """
+    """An error of our own is not shown as if it were the operator's."""
 
     async def work(client: AdminClient) -> Outcome:
         raise ZeroDivisionError
@@ -59,7 +51,5 @@ def test_bug_is_not_dressed_up(desk: Desk, tmp_path: Path) -> None:
 
 
 def test_token_does_not_show(desk: Desk, tmp_path: Path) -> None:
-    """
-    A session can be printed without giving its token away.
-    """
+    """A session can be printed without giving its token away."""
     assert TOKEN not in repr(_session(desk, tmp_path))

@@ -1,6 +1,4 @@
-"""
-Tests of reading server-sent events.
-"""
+"""Tests of reading server-sent events."""
 
 import pytest
 from hypothesis import given
@@ -15,9 +13,7 @@ TOLD = [Message(id="7", data=""), Message(id="8", data='{"a":\n1}'), Message(id=
 
 @given(st.lists(st.integers(1, 20), max_size=20))
 def test_cut_anywhere(cuts: list[int]) -> None:
-    """
-    Wherever the network cuts a stream, it tells the same; what is not complete was not told.
-    """
+    """Wherever the network cuts a stream, it tells the same; what is not complete was not told."""
     messages, rest, told = Messages(), STORY, []
     for cut in [*cuts, len(STORY)]:
         told += list(messages.feed(rest[:cut]))
@@ -27,9 +23,7 @@ def test_cut_anywhere(cuts: list[int]) -> None:
 
 @pytest.mark.parametrize("piece", [b"x" * 10, b"data: x\n"])
 def test_message_without_end(piece: bytes) -> None:
-    """
-    A line, or a message, that never ends is not read for ever.
-    """
+    """A line, or a message, that never ends is not read for ever."""
     messages = Messages(longest=100)
 
     def read() -> None:
@@ -41,9 +35,7 @@ def test_message_without_end(piece: bytes) -> None:
 
 
 def test_much_is_not_too_long() -> None:
-    """
-    Any number of messages may follow one another.
-    """
+    """Any number of messages may follow one another."""
     messages = Messages(longest=30)
     told = [message for _ in range(100) for message in messages.feed(b"id: 1\ndata: x\n\nid: 2\nda")]
     assert len(told) == 100

@@ -1,6 +1,4 @@
-"""
-Tests of text for people.
-"""
+"""Tests of text for people."""
 
 import json
 from typing import Any
@@ -20,9 +18,7 @@ JSON = st.recursive(
 
 @given(st.text(st.characters()))
 def test_nothing_unprintable_reaches_the_terminal(text: str) -> None:
-    """
-    Whatever a device says, the terminal gets printable text that can be encoded.
-    """
+    """Whatever a device says, the terminal gets printable text that can be encoded."""
     shown = printable(text)
     assert shown.isprintable()
     shown.encode("utf-8")
@@ -30,17 +26,13 @@ def test_nothing_unprintable_reaches_the_terminal(text: str) -> None:
 
 @given(JSON)
 def test_pretty_json_is_safe_line_by_line(value: Any) -> None:
-    """
-    JSON over several lines is as safe as one line.
-    """
+    """JSON over several lines is as safe as one line."""
     assert all(line.isprintable() for line in pretty(value).split("\n"))
 
 
 @given(JSON)
 def test_compact_json_is_the_same_value(value: Any) -> None:
-    """
-    JSON for programs is one line of ASCII with the same value.
-    """
+    """JSON for programs is one line of ASCII with the same value."""
     line = compact(value)
     assert line.isascii()
     assert "\n" not in line
@@ -49,9 +41,7 @@ def test_compact_json_is_the_same_value(value: Any) -> None:
 
 @given(st.text(st.characters()), st.integers(min_value=1, max_value=60))
 def test_shortened_text_fits(text: str, limit: int) -> None:
-    """
-    Shortened text fits, and is whole if it fitted before.
-    """
+    """Shortened text fits, and is whole if it fitted before."""
     short = shortened(text, limit)
     assert len(short) <= limit
     assert short == printable(text) or short.endswith("…")
@@ -62,9 +52,7 @@ def test_shortened_text_fits(text: str, limit: int) -> None:
     [(None, "-"), ("", "-"), ([], "-"), (0, "0"), (True, "yes"), (False, "no"), (["a", "b"], "a, b"), (300.0, "300")],
 )
 def test_words_for_a_field(value: object, shown: str) -> None:
-    """
-    Each kind of field has its words; nothing is a dash, and zero is not nothing.
-    """
+    """Each kind of field has its words; nothing is a dash, and zero is not nothing."""
     assert words(value) == shown
 
 
@@ -82,24 +70,18 @@ def test_words_for_a_field(value: object, shown: str) -> None:
     ],
 )
 def test_ago_has_one_unit(text: object, shown: str) -> None:
-    """
-    How long ago something was is told in its largest unit; a clock that runs ahead is not believed.
-    """
+    """How long ago something was is told in its largest unit; a clock that runs ahead is not believed."""
     assert ago(text, 1767323045.0) == shown
 
 
 def test_time_is_local_to_the_operator() -> None:
-    """
-    Times are shown to the millisecond without a zone, and none as a dash.
-    """
+    """Times are shown to the millisecond without a zone, and none as a dash."""
     assert local_time("2026-01-02T03:04:05.678Z")[-9:] == "04:05.678"
     assert local_time(None) == "-"
 
 
 def test_delivery_is_measured_from_acceptance_to_sending() -> None:
-    """
-    The delivery of a command took the milliseconds from its acceptance to its sending.
-    """
+    """The delivery of a command took the milliseconds from its acceptance to its sending."""
     command = {"created_at": "2026-01-02T03:04:05.990Z", "sent_at": "2026-01-02T03:04:06.002Z"}
     assert under_way_ms(command) == 12
     assert under_way_ms({**command, "sent_at": None}) is None

@@ -1,6 +1,4 @@
-"""
-Tests of ``pushctl watch``.
-"""
+"""Tests of ``pushctl watch``."""
 
 import json
 from typing import Any
@@ -32,9 +30,7 @@ def _told(*events: dict[str, Any], start: int = 40, held: bool = False) -> Answe
 
 @pytest.fixture
 def patient(desk: Desk) -> Desk:
-    """
-    An operator who presses Ctrl-C after some minutes.
-    """
+    """An operator who presses Ctrl-C after some minutes."""
     desk.interrupt_after = 300
     return desk
 
@@ -48,8 +44,8 @@ def _places(server: RecordedServer) -> list[str | None]:
 
 
 def test_watch_begins_now_and_misses_nothing(server: RecordedServer, patient: Desk) -> None:
-    """
-    From now on each event is shown once, until Ctrl-C ends it cleanly; a stream that ends is taken up where it was.
+    """From now on each event is shown once, until Ctrl-C ends it cleanly; a stream that ends is taken up where
+    it was.
     """
     patient.interrupt_after = 20
     server.on(STREAM, _told(_event("41"), _event("42")), _told(_event("43"), start=42, held=True))
@@ -61,9 +57,7 @@ def test_watch_begins_now_and_misses_nothing(server: RecordedServer, patient: De
 
 
 def test_watch_shows_an_event_in_a_line(server: RecordedServer, patient: Desk) -> None:
-    """
-    For people an event is one line: when, what, about what.
-    """
+    """For people an event is one line: when, what, about what."""
     server.on(STREAM, _told(_event("1")), HELD)
     result = patient.pushctl("watch", "--after", "0")
     assert result.stdout.splitlines()[0].endswith('command.sent  servereye:abc  c1  {"attempt":1}')
@@ -99,8 +93,8 @@ _SITE = {"alert": "17", "kind": "silence", "address": "192.0.2.1", "devices": [f
     ],
 )
 def test_watch_has_words(server: RecordedServer, patient: Desk, kind: str, fields: dict[str, Any], line: str) -> None:
-    """
-    Who comes and goes, and what somebody must be told of, reads well; a site of a thousand devices is one short line.
+    """Who comes and goes, and what somebody must be told of, reads well; a site of a thousand devices is one short
+    line.
     """
     server.on(STREAM, _told({**_event("1", kind), "command": None, **fields}), HELD)
     result = patient.pushctl("watch", "--after", "0")
@@ -108,9 +102,7 @@ def test_watch_has_words(server: RecordedServer, patient: Desk, kind: str, field
 
 
 def test_watch_asks_for_what_concerns_the_operator(server: RecordedServer, patient: Desk) -> None:
-    """
-    The server picks out the device and the type that were asked for.
-    """
+    """The server picks out the device and the type that were asked for."""
     server.on(STREAM, HELD)
     patient.pushctl(
         "watch", "--after", "1", "--device", "servereye:abc", "--type", "command.failed", "--type", "command.sent"
@@ -120,8 +112,8 @@ def test_watch_asks_for_what_concerns_the_operator(server: RecordedServer, patie
 
 
 def test_watch_outlives_a_restart_of_the_server(server: RecordedServer, patient: Desk) -> None:
-    """
-    A server that goes away is asked again from where the feed was left, less and less often; both ends are told once.
+    """A server that goes away is asked again from where the feed was left, less and less often; both ends are told
+    once.
     """
     patient.interrupt_after = 30
     away = [Answer(cut=True), Answer(status=503, body={"detail": "About to stop."}), Answer(cut=True)]
@@ -133,9 +125,7 @@ def test_watch_outlives_a_restart_of_the_server(server: RecordedServer, patient:
 
 
 def test_watch_notices_silence(server: RecordedServer, patient: Desk) -> None:
-    """
-    A connection that says nothing any more, not even that it is there, is lost.
-    """
+    """A connection that says nothing any more, not even that it is there, is lost."""
     patient.interrupt_after = 60
     server.on(STREAM, HELD, _told(_event("91"), start=90, held=True))
     result = patient.pushctl("watch", "--json")
@@ -144,9 +134,7 @@ def test_watch_notices_silence(server: RecordedServer, patient: Desk) -> None:
 
 
 def test_watch_where_no_server_is(server: RecordedServer, patient: Desk) -> None:
-    """
-    A server that is not there in the first place is likely to be somewhere else, and not waited for.
-    """
+    """A server that is not there in the first place is likely to be somewhere else, and not waited for."""
     server.on(STREAM, Answer(cut=True))
     result = patient.pushctl("watch")
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
@@ -155,9 +143,7 @@ def test_watch_where_no_server_is(server: RecordedServer, patient: Desk) -> None
 
 @pytest.mark.parametrize("data", ["[]", "x", "[" * 100_000])
 def test_watch_of_something_else(server: RecordedServer, patient: Desk, data: str) -> None:
-    """
-    What is no event is not shown.
-    """
+    """What is no event is not shown."""
     server.on(STREAM, Answer(body=f"id: 1\ndata: {data}\n\n".encode()))
     result = patient.pushctl("watch")
     assert (result.exit_code, result.stdout) == (1, "")
@@ -165,9 +151,7 @@ def test_watch_of_something_else(server: RecordedServer, patient: Desk, data: st
 
 
 def test_watch_says_when_the_past_is_gone(server: RecordedServer, patient: Desk) -> None:
-    """
-    An event that is no longer kept cannot be followed from, and the watch ends with the reason.
-    """
+    """An event that is no longer kept cannot be followed from, and the watch ends with the reason."""
     server.on(STREAM, Answer(status=410, body={"title": "Gone", "detail": "No longer kept.", "oldest": "7"}))
     result = patient.pushctl("watch", "--after", "1")
     assert (result.exit_code, result.stderr) == (1, "pushctl: refused (410): No longer kept. The oldest is 7.\n")

@@ -1,3 +1,1 @@
-"""
-Tests of :mod:`pushd.simulator`.
-"""
+"""Tests of :mod:`pushd.simulator`."""

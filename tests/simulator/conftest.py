@@ -1,6 +1,4 @@
-"""
-What the tests of the simulator share.
-"""
+"""What the tests of the simulator share."""
 
 import pytest
 from twisted.internet.task import Clock
@@ -10,7 +8,5 @@ from tests.simulator.counterpart import Counterpart
 
 @pytest.fixture
 def server(clock: Clock) -> Counterpart:
-    """
-    A server that a test answers for.
-    """
+    """A server that a test answers for."""
     return Counterpart(clock)

@@ -1,6 +1,4 @@
-"""
-The server in the tests of the simulator: it says nothing until a test says what, and speaks no codec of ours.
-"""
+"""The server in the tests of the simulator: it says nothing until a test says what, and speaks no codec of ours."""
 
 from typing import cast
 
@@ -18,9 +16,7 @@ from pushd.simulator.http import Line
 
 @define(eq=False)
 class Asked:
-    """
-    One request of a simulated device, held until the test answers it.
-    """
+    """One request of a simulated device, held until the test answers it."""
 
     method: str
     path: str
@@ -32,55 +28,41 @@ class Asked:
     _gone: bool = False
 
     def hung_up(self) -> bool:
-        """
-        Whether the device did.
-        """
+        """Whether the device did."""
         return self._gone
 
     def lose(self) -> None:
-        """
-        Close the connection on the device.
-        """
+        """Close the connection on the device."""
         self.request.loseConnection()
         self.flush()
 
     def answer(self, body: bytes = b"", code: int = 200) -> None:
-        """
-        Let the device have its answer.
-        """
+        """Let the device have its answer."""
         self.request.setResponseCode(code)
         self.request.write(body)
         self.request.finish()
         self.flush()
 
     def begin(self, part: bytes) -> None:
-        """
-        Let the device have the beginning of an answer.
-        """
+        """Let the device have the beginning of an answer."""
         self.request.write(part)
         self.flush()
 
 
 class Flush:
-    """
-    Moves what was written to where it is read.
-    """
+    """Moves what was written to where it is read."""
 
     def __init__(self) -> None:
         self.treq: StubTreq | None = None
 
     def __call__(self) -> None:
-        """
-        Move it.
-        """
+        """Move it."""
         assert self.treq is not None
         self.treq.flush()
 
 
 class Door(Resource):
-    """
-    Where every request of a device goes.
-    """
+    """Where every request of a device goes."""
 
     isLeaf = True  # noqa: N815  # Twisted's name
 
@@ -90,9 +72,7 @@ class Door(Resource):
         self._flush = flush
 
     def render(self, request: Request) -> int:
-        """
-        Hold it.
-        """
+        """Hold it."""
         asked = Asked(
             method=request.method.decode(),
             path=request.path.decode(),
@@ -114,9 +94,7 @@ def _body(request: Request) -> bytes:
 
 @define(eq=False)
 class Counterpart:
-    """
-    A clock, a server without a network, and lines to it.
-    """
+    """A clock, a server without a network, and lines to it."""
 
     clock: Clock
     door: Door = field(factory=lambda: Door(Flush()))
@@ -128,22 +106,16 @@ class Counterpart:
         self.treq = cast(HTTPClient, stub)
 
     def line(self, url: str = "http://pushd.example:8080") -> Line:
-        """
-        A device's line to this server.
-        """
+        """A device's line to this server."""
         return Line(treq=self.treq, clock=self.clock, root=DecodedURL.from_text(url))
 
     def advance(self, seconds: float) -> None:
-        """
-        Let time pass, and whatever it causes happen.
-        """
+        """Let time pass, and whatever it causes happen."""
         self.clock.advance(seconds)
         self.door._flush()
 
     def take(self, method: str, path: str) -> Asked:
-        """
-        The oldest request that waits for an answer, which must be this one.
-        """
+        """The oldest request that waits for an answer, which must be this one."""
         self.door._flush()
         waiting = [asked for asked in self.door.held if not asked.hung_up() and not asked.request.finished]
         found = [asked for asked in waiting if (asked.method, asked.path) == (method, path)]
@@ -152,8 +124,6 @@ class Counterpart:
         return found[0]
 
     def waiting(self) -> list[str]:
-        """
-        What is asked and not taken, as ``METHOD path``.
-        """
+        """What is asked and not taken, as ``METHOD path``."""
         self.door._flush()
         return [f"{asked.method} {asked.path}" for asked in self.door.held if not asked.hung_up()]

@@ -1,6 +1,4 @@
-"""
-Work that nobody waits for, and that may take its time.
-"""
+"""Work that nobody waits for, and that may take its time."""
 
 from typing import Any
 
@@ -11,9 +9,7 @@ from pushd.simulator.background import in_background, pause
 
 
 def test_bug_is_logged(no_logged_failure: list[Any]) -> None:
-    """
-    An exception that nobody expected is logged with its traceback.
-    """
+    """An exception that nobody expected is logged with its traceback."""
 
     async def stumble() -> None:
         raise KeyError("nobody expected this")
@@ -24,9 +20,7 @@ def test_bug_is_logged(no_logged_failure: list[Any]) -> None:
 
 
 def test_given_up() -> None:
-    """
-    Work may be given up while it waits.
-    """
+    """Work may be given up while it waits."""
     ended = []
 
     async def wait() -> None:
@@ -40,9 +34,7 @@ def test_given_up() -> None:
 
 
 def test_pause(clock: Clock) -> None:
-    """
-    A pause lasts as long as it was asked to; none at all does not even let anything else happen in between.
-    """
+    """A pause lasts as long as it was asked to; none at all does not even let anything else happen in between."""
     assert in_background(pause(clock, 0)).called
     waiting = in_background(pause(clock, 2))
     clock.advance(1.9)

@@ -1,6 +1,4 @@
-"""
-Who takes part in which mood.
-"""
+"""Who takes part in which mood."""
 
 from typing import Any
 
@@ -18,40 +16,30 @@ NEAR = DecodedURL.from_text("http://127.0.0.1:8080")
 
 
 def plan_of(*moods: str, seed: int = 0, **said: Any) -> Plan:
-    """
-    A plan of ten readers and ten containers in so many moods.
-    """
+    """A plan of ten readers and ten containers in so many moods."""
     ids = {"controlid": controlid_ids(0, 10), "servereye": servereye_ids(0, 10)}
     return Plan(server=NEAR, seed=seed, moods=[read_mood(mood) for mood in moods], **{**ids, **said})
 
 
 def chosen(plan: Plan) -> list[list[int]]:
-    """
-    The places of the devices in each mood, in order.
-    """
+    """The places of the devices in each mood, in order."""
     places = {str(device): place for place, device in enumerate(plan.devices, 1)}
     return [sorted(places[device] for device in part.lags) for part in cast(plan)]
 
 
 def test_rows_and_sites() -> None:
-    """
-    Devices in a row, and those behind one address, take part in the mood that names them.
-    """
+    """Devices in a row, and those behind one address, take part in the mood that names them."""
     assert chosen(plan_of("silent=2-4@1", "flap=site3@1+2/1", sites=4)) == [[2, 3, 4], [11, 12, 13, 14, 15]]
 
 
 def test_seed() -> None:
-    """
-    The same seed picks the same devices, another seed others.
-    """
+    """The same seed picks the same devices, another seed others."""
     assert chosen(plan_of("silent=6@1", seed=1)) == chosen(plan_of("silent=6@1", seed=1))
     assert chosen(plan_of("silent=6@1", seed=1)) != chosen(plan_of("silent=6@1", seed=2))
 
 
 def test_choice_is_stable() -> None:
-    """
-    Who is in a mood stays in it when another mood comes after it, or takes more devices with it.
-    """
+    """Who is in a mood stays in it when another mood comes after it, or takes more devices with it."""
     (alone,) = chosen(plan_of("silent=6@1"))
     assert chosen(plan_of("silent=6@1", "flap=6@1+2/1"))[0] == alone
     assert set(alone) < set(chosen(plan_of("silent=8@1"))[0])
@@ -59,9 +47,7 @@ def test_choice_is_stable() -> None:
 
 @given(integers(), integers(1, 9), integers(1, 10))
 def test_one_mood_each(seed: int, silent: int, signed_off: int) -> None:
-    """
-    Whatever the seed, each mood has as many devices as it asks for, and no device is in two.
-    """
+    """Whatever the seed, each mood has as many devices as it asks for, and no device is in two."""
     plan = plan_of(f"silent={silent}@1", f"signed-off={signed_off}@2", "flap=1@3+4/2", seed=seed)
     if silent + signed_off > 10:  # the silent ones may be containers, which cannot then sign off
         return
@@ -72,17 +58,13 @@ def test_one_mood_each(seed: int, silent: int, signed_off: int) -> None:
 
 
 def test_only_containers_sign_off() -> None:
-    """
-    Readers have no goodbye, so only containers are picked for one.
-    """
+    """Readers have no goodbye, so only containers are picked for one."""
     assert chosen(plan_of("signed-off=10@1")) == [list(range(11, 21))]
     assert chosen(plan_of("signed-off=9-12@1")) == [[11, 12]]
 
 
 def test_spread() -> None:
-    """
-    Who comes back over some seconds has a moment of its own within them, always the same.
-    """
+    """Who comes back over some seconds has a moment of its own within them, always the same."""
     (part,) = cast(plan_of("silent=20@1+2~5"))
     assert len(set(part.lags.values())) == 20
     assert all(0 <= lag < 5 for lag in part.lags.values())
@@ -104,18 +86,14 @@ def test_spread() -> None:
     ],
 )
 def test_bad_casting(moods: list[str], why: str) -> None:
-    """
-    Moods that cannot all be played are refused with the remedy.
-    """
+    """Moods that cannot all be played are refused with the remedy."""
     late = [mood.replace("@1", "@4") for mood in moods]
     with pytest.raises(ValueError, match=why):
         check_moods(plan_of(*late, sites=2, ramp=3.0))
 
 
 def test_programme() -> None:
-    """
-    What will become of each device can be told beforehand.
-    """
+    """What will become of each device can be told beforehand."""
     plan = plan_of("silent=1-1@3+4", "flap=2-2@3+4/2", controlid=["7", "8", "9"], servereye=["c1"], sites=2)
     assert next(programme(plan)) == {
         "device": "controlid:7",
@@ -136,8 +114,6 @@ def test_programme() -> None:
 
 
 def test_programme_without_sites() -> None:
-    """
-    Without sites it is for the system to say from where devices connect.
-    """
+    """Without sites it is for the system to say from where devices connect."""
     (line,) = programme(plan_of(controlid=["7"], servereye=[]))
     assert (line["site"], line["address"], line["mood"]) == (None, None, None)

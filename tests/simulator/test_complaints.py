@@ -1,6 +1,4 @@
-"""
-What simulated devices complain of.
-"""
+"""What simulated devices complain of."""
 
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
@@ -10,9 +8,7 @@ from pushd.simulator.log_throttle import Complaints
 
 
 def test_few_lines(clock: Clock) -> None:
-    """
-    However many devices complain, there is a line in five seconds, and it says how many there were.
-    """
+    """However many devices complain, there is a line in five seconds, and it says how many there were."""
     complaints = Complaints(clock=clock)
     with capturedLogs() as logged:
         for device in range(1000):
@@ -25,9 +21,7 @@ def test_few_lines(clock: Clock) -> None:
 
 
 def test_no_complaint(clock: Clock) -> None:
-    """
-    A device that hung up itself has nothing to complain of.
-    """
+    """A device that hung up itself has nothing to complain of."""
     with capturedLogs() as logged:
         Complaints(clock=clock).hear("controlid:0", "poll", HungUp("hung up"))
     assert logged == []

@@ -1,6 +1,4 @@
-"""
-A simulated Control iD device, over recorded bytes.
-"""
+"""A simulated Control iD device, over recorded bytes."""
 
 import json
 from collections.abc import Iterator
@@ -28,9 +26,7 @@ BATCH = (
 
 @contextmanager
 def running(server: Counterpart, *, base: str = "", **settings: Any) -> Iterator[ControlIdDevice]:
-    """
-    A device at work, switched off in the end.
-    """
+    """A device at work, switched off in the end."""
     pace: dict[str, Any] = {"work": 0.5, "period": 3.0}
     device = ControlIdDevice(
         number=NUMBER,
@@ -46,25 +42,19 @@ def running(server: Counterpart, *, base: str = "", **settings: Any) -> Iterator
 
 
 def hand(server: Counterpart, command: bytes) -> Asked:
-    """
-    Answer the poll with a command, let the device work, and take its result.
-    """
+    """Answer the poll with a command, let the device work, and take its result."""
     server.take("GET", "/push").answer(command)
     server.advance(0.5)
     return server.take("POST", "/result")
 
 
 def always(*faults: Fault) -> Faults:
-    """
-    Faults that strike each time.
-    """
+    """Faults that strike each time."""
     return Faults(odds=dict.fromkeys(faults, 1.0))
 
 
 def test_poll(server: Counterpart) -> None:
-    """
-    A device polls with its id, and with a uuid of its own making that is new each time.
-    """
+    """A device polls with its id, and with a uuid of its own making that is new each time."""
     with running(server):
         first = server.take("GET", "/push")
         first.answer()
@@ -75,9 +65,7 @@ def test_poll(server: Counterpart) -> None:
 
 
 def test_period(server: Counterpart) -> None:
-    """
-    After an idle answer a device is deaf for its period.
-    """
+    """After an idle answer a device is deaf for its period."""
     with running(server):
         server.take("GET", "/push").answer(b"")
         server.advance(2.9)
@@ -87,9 +75,7 @@ def test_period(server: Counterpart) -> None:
 
 
 def test_base(server: Counterpart) -> None:
-    """
-    A device appends to the path that it was given.
-    """
+    """A device appends to the path that it was given."""
     with running(server, base="/d/secret/controlid/push"):
         server.take("GET", "/d/secret/controlid/push/push").answer(DOOR)
         server.advance(0.5)
@@ -97,9 +83,7 @@ def test_base(server: Counterpart) -> None:
 
 
 def test_timeout(server: Counterpart) -> None:
-    """
-    A device hangs up on a poll that is held for longer than it waits, and polls again after its period.
-    """
+    """A device hangs up on a poll that is held for longer than it waits, and polls again after its period."""
     with running(server, patience=15.0):
         poll = server.take("GET", "/push")
         server.advance(14.9)
@@ -112,9 +96,7 @@ def test_timeout(server: Counterpart) -> None:
 
 @pytest.mark.parametrize(("code", "body"), [(503, b""), (200, b"<html>"), (200, b"[]"), (200, b"\xff")])
 def test_bad_answer(server: Counterpart, code: int, body: bytes) -> None:
-    """
-    An answer that is none is asked for again after the period.
-    """
+    """An answer that is none is asked for again after the period."""
     with running(server):
         server.take("GET", "/push").answer(body, code)
         assert server.waiting() == []
@@ -123,9 +105,7 @@ def test_bad_answer(server: Counterpart, code: int, body: bytes) -> None:
 
 
 def test_command(server: Counterpart) -> None:
-    """
-    A command is executed, reported under the poll's uuid with its endpoint, and then the device polls at once.
-    """
+    """A command is executed, reported under the poll's uuid with its endpoint, and then the device polls at once."""
     with running(server) as device:
         poll = server.take("GET", "/push")
         poll.answer(DOOR)
@@ -141,9 +121,7 @@ def test_command(server: Counterpart) -> None:
 
 
 def test_work_takes_time(server: Counterpart) -> None:
-    """
-    While it works a device neither polls nor reports.
-    """
+    """While it works a device neither polls nor reports."""
     with running(server, work=5.0):
         server.take("GET", "/push").answer(DOOR)
         server.advance(4.9)
@@ -153,9 +131,7 @@ def test_work_takes_time(server: Counterpart) -> None:
 
 
 def test_create_then_load(server: Counterpart) -> None:
-    """
-    A user who was created is there when the users are loaded.
-    """
+    """A user who was created is there when the users are loaded."""
     with running(server):
         created = hand(server, CREATE)
         assert json.loads(created.body) == {"response": {"ids": [1]}}
@@ -166,17 +142,13 @@ def test_create_then_load(server: Counterpart) -> None:
 
 @pytest.mark.parametrize("command", [b'{"endpoint":"open_sesame"}', b"{}", b'{"endpoint":["load_objects"]}'])
 def test_unknown_endpoint(server: Counterpart, command: bytes) -> None:
-    """
-    An endpoint that the device does not know fails with an error, and with no response.
-    """
+    """An endpoint that the device does not know fails with an error, and with no response."""
     with running(server):
         assert json.loads(hand(server, command).body) == {"error": ANY}
 
 
 def test_batch(server: Counterpart) -> None:
-    """
-    A batch is run in order, goes on after a failure, and its numbers come back as numbers.
-    """
+    """A batch is run in order, goes on after a failure, and its numbers come back as numbers."""
     with running(server):
         result = hand(server, BATCH)
         assert result.args == {"deviceId": NUMBER, "uuid": ANY}
@@ -190,8 +162,8 @@ def test_batch(server: Counterpart) -> None:
 
 
 def test_result_is_retried(server: Counterpart) -> None:
-    """
-    A result that is not answered with 200 is sent again after the period, until it is, and the command is run once.
+    """A result that is not answered with 200 is sent again after the period, until it is, and the command is run
+    once.
     """
     with running(server) as device:
         first = hand(server, DOOR)
@@ -211,9 +183,7 @@ def test_result_is_retried(server: Counterpart) -> None:
 
 
 def test_drop_answer(server: Counterpart) -> None:
-    """
-    A device whose connection is cut never reads the command, and polls again.
-    """
+    """A device whose connection is cut never reads the command, and polls again."""
     with running(server, faults=always(Fault.DROP_ANSWER)) as device:
         server.take("GET", "/push").answer(DOOR)
         server.advance(3)
@@ -222,9 +192,7 @@ def test_drop_answer(server: Counterpart) -> None:
 
 
 def test_lose_answer(server: Counterpart) -> None:
-    """
-    A device may lose a command that it has read; it never runs it, and polls again.
-    """
+    """A device may lose a command that it has read; it never runs it, and polls again."""
     with running(server, faults=always(Fault.LOSE_ANSWER)) as device:
         server.take("GET", "/push").answer(DOOR)
         server.advance(3)
@@ -233,9 +201,7 @@ def test_lose_answer(server: Counterpart) -> None:
 
 
 def test_slow_reader(server: Counterpart) -> None:
-    """
-    A slow reader runs a command only once it has read it.
-    """
+    """A slow reader runs a command only once it has read it."""
     with running(server, faults=always(Fault.SLOW_READER)) as device:
         server.take("GET", "/push").answer(DOOR)
         assert device.api.openings == 0
@@ -244,9 +210,7 @@ def test_slow_reader(server: Counterpart) -> None:
 
 
 def test_early_hangup(server: Counterpart) -> None:
-    """
-    A device that hangs up early does not wait half of its time.
-    """
+    """A device that hangs up early does not wait half of its time."""
     with running(server, faults=always(Fault.EARLY_HANGUP)):
         poll = server.take("GET", "/push")
         server.advance(7.5)
@@ -254,9 +218,7 @@ def test_early_hangup(server: Counterpart) -> None:
 
 
 def test_lose_result(server: Counterpart) -> None:
-    """
-    A result that is lost is never sent, though the door was opened.
-    """
+    """A result that is lost is never sent, though the door was opened."""
     with running(server, faults=always(Fault.LOSE_RESULT)) as device:
         server.take("GET", "/push").answer(DOOR)
         server.advance(0.5)
@@ -265,9 +227,7 @@ def test_lose_result(server: Counterpart) -> None:
 
 
 def test_late_result(server: Counterpart) -> None:
-    """
-    A device whose result is late goes on meanwhile, and sends it once.
-    """
+    """A device whose result is late goes on meanwhile, and sends it once."""
     with running(server, faults=always(Fault.LATE_RESULT)):
         first = server.take("GET", "/push")
         first.answer(DOOR)
@@ -282,9 +242,7 @@ def test_late_result(server: Counterpart) -> None:
 
 
 def test_late_result_is_forgotten(server: Counterpart) -> None:
-    """
-    A device that is switched off does not send a result that is late.
-    """
+    """A device that is switched off does not send a result that is late."""
     with running(server, faults=always(Fault.LATE_RESULT)):
         server.take("GET", "/push").answer(DOOR)
         server.advance(0.5)
@@ -293,9 +251,7 @@ def test_late_result_is_forgotten(server: Counterpart) -> None:
 
 
 def test_lose_receipt(server: Counterpart) -> None:
-    """
-    A device that hangs up before it read the answer to its result sends it again.
-    """
+    """A device that hangs up before it read the answer to its result sends it again."""
     with running(server, faults=always(Fault.LOSE_RECEIPT)):
         first = hand(server, DOOR)
         first.answer(b" ")
@@ -305,9 +261,7 @@ def test_lose_receipt(server: Counterpart) -> None:
 
 
 def test_repeat_result(server: Counterpart) -> None:
-    """
-    A result that is repeated is sent again though the server took it.
-    """
+    """A result that is repeated is sent again though the server took it."""
     with running(server, faults=always(Fault.REPEAT_RESULT)):
         first = hand(server, DOOR)
         first.answer()
@@ -317,9 +271,7 @@ def test_repeat_result(server: Counterpart) -> None:
 
 
 def test_die_working(server: Counterpart) -> None:
-    """
-    A device that dies while working opened the door, reports nothing, and polls after it restarted.
-    """
+    """A device that dies while working opened the door, reports nothing, and polls after it restarted."""
     with running(server, faults=always(Fault.DIE_WORKING)) as device:
         server.take("GET", "/push").answer(DOOR)
         server.advance(0.25)
@@ -330,9 +282,7 @@ def test_die_working(server: Counterpart) -> None:
 
 
 def test_slow(server: Counterpart) -> None:
-    """
-    A slow device reports some seconds later.
-    """
+    """A slow device reports some seconds later."""
     with running(server, faults=always(Fault.SLOW)):
         server.take("GET", "/push").answer(DOOR)
         server.advance(5)
@@ -342,9 +292,7 @@ def test_slow(server: Counterpart) -> None:
 
 
 def test_stop_while_polling(server: Counterpart) -> None:
-    """
-    A device that is switched off hangs up.
-    """
+    """A device that is switched off hangs up."""
     with running(server):
         poll = server.take("GET", "/push")
     server.advance(0)
@@ -352,9 +300,7 @@ def test_stop_while_polling(server: Counterpart) -> None:
 
 
 def test_stop_while_reporting(server: Counterpart) -> None:
-    """
-    A device that is switched off hangs up while it reports, too, and does not report again.
-    """
+    """A device that is switched off hangs up while it reports, too, and does not report again."""
     with running(server):
         result = hand(server, DOOR)
     server.advance(60)
@@ -364,9 +310,7 @@ def test_stop_while_reporting(server: Counterpart) -> None:
 
 @pytest.mark.parametrize("moment", ["working", "insisting", "resting"])
 def test_stop_while_waiting(server: Counterpart, moment: str) -> None:
-    """
-    A device that is switched off while it waits for anything does nothing more.
-    """
+    """A device that is switched off while it waits for anything does nothing more."""
     with running(server):
         server.take("GET", "/push").answer(b"" if moment == "resting" else DOOR)
         if moment == "insisting":
@@ -377,9 +321,7 @@ def test_stop_while_waiting(server: Counterpart, moment: str) -> None:
 
 
 def test_on_and_off(server: Counterpart) -> None:
-    """
-    A device may be switched off twice, and on again.
-    """
+    """A device may be switched off twice, and on again."""
     with running(server) as device:
         device.stop()
         device.stop()
@@ -388,9 +330,7 @@ def test_on_and_off(server: Counterpart) -> None:
 
 
 def test_strange_command(server: Counterpart) -> None:
-    """
-    What cannot be written back is reported as an error.
-    """
+    """What cannot be written back is reported as an error."""
     with running(server):
         hand(server, b'{"endpoint":"set_configuration","body":{"general":{"name":"\\ud800"}}}').answer()
         result = hand(server, b'{"endpoint":"get_configuration","body":{"general":[]}}')

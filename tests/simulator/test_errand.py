@@ -1,6 +1,4 @@
-"""
-One message in work at a simulated Server-Eye container.
-"""
+"""One message in work at a simulated Server-Eye container."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,9 +18,7 @@ RESULT = "/push/c1/result/m1"
 def received(
     server: Counterpart, seconds: float = 1.0, fault: Fault | None = None, die: Callable[[], None] | None = None
 ) -> Iterator[Errand]:
-    """
-    An errand whose message has just come, dropped in the end.
-    """
+    """An errand whose message has just come, dropped in the end."""
     errand = Errand(
         message_id="m1",
         service=PushService(line=server.line(), container="c1"),
@@ -40,9 +36,7 @@ def received(
 
 
 def acks(server: Counterpart) -> int:
-    """
-    How many acks came since the last time; they are answered.
-    """
+    """How many acks came since the last time; they are answered."""
     count = server.waiting().count(f"POST {ACK}")
     for _ in range(count):
         server.take("POST", ACK).answer(b'{"success":true,"message":"ok"}')
@@ -50,9 +44,7 @@ def acks(server: Counterpart) -> int:
 
 
 def test_acknowledge(server: Counterpart) -> None:
-    """
-    A message is acknowledged at once, and reported when the work is done.
-    """
+    """A message is acknowledged at once, and reported when the work is done."""
     with received(server):
         assert acks(server) == 1
         server.advance(1)
@@ -61,9 +53,7 @@ def test_acknowledge(server: Counterpart) -> None:
 
 
 def test_long_work_is_kept_alive(server: Counterpart) -> None:
-    """
-    Forty seconds of work are acknowledged at the start, after 15 and after 30 seconds, and not after that.
-    """
+    """Forty seconds of work are acknowledged at the start, after 15 and after 30 seconds, and not after that."""
     with received(server, seconds=40):
         heard = {}
         for second in range(60):
@@ -75,9 +65,7 @@ def test_long_work_is_kept_alive(server: Counterpart) -> None:
 
 
 def test_ack_may_arrive_last(server: Counterpart) -> None:
-    """
-    A result does not wait for the ack to be answered.
-    """
+    """A result does not wait for the ack to be answered."""
     with received(server):
         server.advance(1)
         assert server.waiting() == [f"POST {ACK}", f"POST {RESULT}"]
@@ -85,9 +73,7 @@ def test_ack_may_arrive_last(server: Counterpart) -> None:
 
 @pytest.mark.parametrize("code", [400, 503])
 def test_ack_fails(server: Counterpart, code: int) -> None:
-    """
-    An ack that is not taken does not end the work, and the next one is sent as usual.
-    """
+    """An ack that is not taken does not end the work, and the next one is sent as usual."""
     with received(server, seconds=40):
         server.take("POST", ACK).answer(code=code)
         server.advance(15)
@@ -95,9 +81,7 @@ def test_ack_fails(server: Counterpart, code: int) -> None:
 
 
 def test_result_is_retried(server: Counterpart) -> None:
-    """
-    A result that is not taken is sent again until it is, without working again.
-    """
+    """A result that is not taken is sent again until it is, without working again."""
     with received(server):
         assert acks(server) == 1
         server.advance(1)
@@ -113,9 +97,7 @@ def test_result_is_retried(server: Counterpart) -> None:
 
 
 def test_repeat_while_working(server: Counterpart) -> None:
-    """
-    A message that comes again while it is in work is acknowledged again, and reported once.
-    """
+    """A message that comes again while it is in work is acknowledged again, and reported once."""
     with received(server) as errand:
         assert acks(server) == 1
         errand.receive()
@@ -125,9 +107,7 @@ def test_repeat_while_working(server: Counterpart) -> None:
 
 
 def test_repeat_while_reporting(server: Counterpart) -> None:
-    """
-    A message that comes again while its result is on the way changes nothing.
-    """
+    """A message that comes again while its result is on the way changes nothing."""
     with received(server) as errand:
         assert acks(server) == 1
         server.advance(1)
@@ -142,9 +122,7 @@ def test_repeat_while_reporting(server: Counterpart) -> None:
 
 
 def test_repeat_when_done(server: Counterpart) -> None:
-    """
-    A message that comes again when its result was taken is not worked on again: the result is sent again.
-    """
+    """A message that comes again when its result was taken is not worked on again: the result is sent again."""
     with received(server, seconds=20) as errand:
         assert acks(server) == 1
         server.advance(20)
@@ -158,9 +136,7 @@ def test_repeat_when_done(server: Counterpart) -> None:
 
 
 def test_lose_result(server: Counterpart) -> None:
-    """
-    A result that is lost is never sent.
-    """
+    """A result that is lost is never sent."""
     with received(server, fault=Fault.LOSE_RESULT):
         assert acks(server) == 1
         server.advance(60)
@@ -168,9 +144,7 @@ def test_lose_result(server: Counterpart) -> None:
 
 
 def test_late_ack(server: Counterpart) -> None:
-    """
-    An ack that is late may come after the result.
-    """
+    """An ack that is late may come after the result."""
     with received(server, seconds=0.1, fault=Fault.LATE_ACK):
         server.advance(0.1)
         assert server.waiting() == [f"POST {RESULT}"]
@@ -179,9 +153,7 @@ def test_late_ack(server: Counterpart) -> None:
 
 
 def test_late_result(server: Counterpart) -> None:
-    """
-    A result that is late comes some time after the work was done.
-    """
+    """A result that is late comes some time after the work was done."""
     with received(server, fault=Fault.LATE_RESULT):
         assert acks(server) == 1
         server.advance(1)
@@ -192,9 +164,7 @@ def test_late_result(server: Counterpart) -> None:
 
 @pytest.mark.parametrize("fault", [Fault.LATE_ACK, Fault.LATE_RESULT])
 def test_drop_while_late(server: Counterpart, fault: Fault) -> None:
-    """
-    What is late when an errand is dropped is never sent.
-    """
+    """What is late when an errand is dropped is never sent."""
     with received(server, fault=fault):
         acks(server)
         if fault is Fault.LATE_RESULT:
@@ -204,9 +174,7 @@ def test_drop_while_late(server: Counterpart, fault: Fault) -> None:
 
 
 def test_lose_receipt(server: Counterpart) -> None:
-    """
-    A container that hangs up before it read the answer to its result sends it again.
-    """
+    """A container that hangs up before it read the answer to its result sends it again."""
     with received(server, fault=Fault.LOSE_RECEIPT):
         assert acks(server) == 1
         server.advance(1)
@@ -217,9 +185,7 @@ def test_lose_receipt(server: Counterpart) -> None:
 
 
 def test_repeat_result(server: Counterpart) -> None:
-    """
-    A result that is repeated is sent again though the server took it.
-    """
+    """A result that is repeated is sent again though the server took it."""
     with received(server, fault=Fault.REPEAT_RESULT):
         assert acks(server) == 1
         server.advance(1)
@@ -229,9 +195,7 @@ def test_repeat_result(server: Counterpart) -> None:
 
 
 def test_die(server: Counterpart) -> None:
-    """
-    An errand that the container does not survive ends halfway, without a result.
-    """
+    """An errand that the container does not survive ends halfway, without a result."""
     deaths: list[float] = []
     with received(server, seconds=40, die=lambda: deaths.append(server.clock.seconds())) as errand:
         begun = server.clock.seconds()
@@ -245,9 +209,7 @@ def test_die(server: Counterpart) -> None:
 
 @pytest.mark.parametrize("moment", ["working", "reporting", "insisting", "done"])
 def test_drop(server: Counterpart, moment: str) -> None:
-    """
-    An errand that is dropped hangs up, and is never heard of again.
-    """
+    """An errand that is dropped hangs up, and is never heard of again."""
     with received(server):
         if moment != "working":
             server.advance(1)

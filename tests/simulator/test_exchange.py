@@ -1,6 +1,4 @@
-"""
-The connections of simulated devices.
-"""
+"""The connections of simulated devices."""
 
 from typing import Any
 
@@ -16,23 +14,17 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 def line_of(reactor: MemoryReactorClock, url: str = "http://127.0.0.1:8080", source: str | None = None) -> Line:
-    """
-    A device's line.
-    """
+    """A device's line."""
     return Exchange(reactor).line(DecodedURL.from_text(url), source)
 
 
 def ask(line: Line) -> Deferred[bytes]:
-    """
-    Ask the server something.
-    """
+    """Ask the server something."""
     return Deferred.fromCoroutine(line.get("push", query={}, patience=15))
 
 
 def test_source() -> None:
-    """
-    A device of a site connects from its address, any other from whichever the system takes.
-    """
+    """A device of a site connects from its address, any other from whichever the system takes."""
     reactor = MemoryReactorClock()
     for source in ("127.0.0.3", None):
         asking = ask(line_of(reactor, source=source))
@@ -42,9 +34,7 @@ def test_source() -> None:
 
 
 def test_hang_up() -> None:
-    """
-    A connection that is kept for the next question is closed when the device falls silent.
-    """
+    """A connection that is kept for the next question is closed when the device falls silent."""
     reactor = MemoryReactorClock()
     line = line_of(reactor)
     asking = ask(line)
@@ -61,9 +51,7 @@ def test_hang_up() -> None:
 
 
 def test_tls_and_names() -> None:
-    """
-    A server may be given by name, and speak TLS.
-    """
+    """A server may be given by name, and speak TLS."""
     reactor = MemoryReactorClock()
     asking = ask(line_of(reactor, "https://pushd.example"))
     reactor.advance(0)
@@ -72,9 +60,7 @@ def test_tls_and_names() -> None:
 
 
 def test_connections_are_not_logged() -> None:
-    """
-    The log has no line for each connection.
-    """
+    """The log has no line for each connection."""
     reactor = MemoryReactorClock()
     with capturedLogs() as logged:
         asking = ask(line_of(reactor))

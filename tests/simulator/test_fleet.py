@@ -1,6 +1,4 @@
-"""
-The fleet of simulated devices.
-"""
+"""The fleet of simulated devices."""
 
 import json
 from pathlib import Path
@@ -26,34 +24,26 @@ REFRESH = f'{{"success":true,"message":"","data":{{{IDS},"messageId":"m1","contr
 
 
 def fleet_of(server: Counterpart, **plan: Any) -> Fleet:
-    """
-    The fleet of a plan, with lines to a server in a test.
-    """
+    """The fleet of a plan, with lines to a server in a test."""
     made = Plan(server=SERVER, **plan)
     journal = Journal(clock=server.clock, path=made.journal)
     return Workshop(plan=made, make_line=line_to(server), clock=server.clock, journal=journal).fleet()
 
 
 def line_to(server: Counterpart) -> MakeLine:
-    """
-    Makes lines to a server in a test.
-    """
+    """Makes lines to a server in a test."""
     return lambda root, source: Line(treq=server.treq, clock=server.clock, root=root)
 
 
 def stop(server: Counterpart, fleet: Fleet) -> None:
-    """
-    Stop a fleet whose server does not answer any more.
-    """
+    """Stop a fleet whose server does not answer any more."""
     stopping = fleet.stopService()
     server.advance(2)
     assert stopping.called
 
 
 def test_everybody_polls(server: Counterpart) -> None:
-    """
-    When the fleet starts, each of its devices polls under its own id.
-    """
+    """When the fleet starts, each of its devices polls under its own id."""
     fleet = fleet_of(server, controlid=["7", "8"], servereye=["c1"])
     assert [device.id for device in fleet.devices] == ["controlid:7", "controlid:8", "servereye:c1"]
     assert server.waiting() == []
@@ -64,9 +54,7 @@ def test_everybody_polls(server: Counterpart) -> None:
 
 
 def test_stop(server: Counterpart) -> None:
-    """
-    The fleet has stopped when the last device has signed off, and nothing is left to happen.
-    """
+    """The fleet has stopped when the last device has signed off, and nothing is left to happen."""
     fleet = fleet_of(server, controlid=["7"], servereye=["c1"])
     fleet.startService()
     gone: list[None] = []
@@ -79,9 +67,7 @@ def test_stop(server: Counterpart) -> None:
 
 
 def test_paths(server: Counterpart) -> None:
-    """
-    A secret stands in front of the base, of its own device only; the base is for Control iD alone.
-    """
+    """A secret stands in front of the base, of its own device only; the base is for Control iD alone."""
     secrets = {"controlid:7": "s/1", "servereye:c1": "s2"}
     fleet = fleet_of(server, controlid=["7", "8"], servereye=["c1"], base=["api", "x"], secrets=secrets)
     fleet.startService()
@@ -90,9 +76,7 @@ def test_paths(server: Counterpart) -> None:
 
 
 def test_settings(server: Counterpart) -> None:
-    """
-    What the plan says of keys, times and faults reaches the devices.
-    """
+    """What the plan says of keys, times and faults reaches the devices."""
     fleet = fleet_of(
         server,
         controlid=["7"],
@@ -117,9 +101,7 @@ def test_settings(server: Counterpart) -> None:
 
 
 def test_journal(server: Counterpart, tmp_path: Path) -> None:
-    """
-    Whatever a device runs is in the journal before it is reported, and so is what the server took.
-    """
+    """Whatever a device runs is in the journal before it is reported, and so is what the server took."""
 
     def told() -> list[dict[str, str]]:
         lines = (tmp_path / "journal").read_text().splitlines()
@@ -149,9 +131,7 @@ def test_journal(server: Counterpart, tmp_path: Path) -> None:
 
 
 def test_assemble() -> None:
-    """
-    A fleet connects to its server when it starts, not before, and leaves nothing behind when it stops.
-    """
+    """A fleet connects to its server when it starts, not before, and leaves nothing behind when it stops."""
     reactor = MemoryReactorClock()
     fleet = assemble(Plan(server=SERVER, controlid=["7"], servereye=["c1"]), reactor)
     assert reactor.tcpClients == []
@@ -165,9 +145,7 @@ def test_assemble() -> None:
 
 
 def test_fates_differ(clock: Clock) -> None:
-    """
-    Two devices of one seed do not meet the same faults at the same time, and each meets its own again.
-    """
+    """Two devices of one seed do not meet the same faults at the same time, and each meets its own again."""
     plan = Plan(server=SERVER, controlid=["7", "8"], odds={Fault.SLOW: 0.5})
 
     def fates() -> list[tuple[bool, ...]]:

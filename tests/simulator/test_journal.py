@@ -1,6 +1,4 @@
-"""
-The journal of the simulator.
-"""
+"""The journal of the simulator."""
 
 import json
 import os
@@ -13,9 +11,7 @@ from pushd.simulator.journal import Journal
 
 
 def test_record(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    Each deed is one line of JSON, on the disk before anything else happens.
-    """
+    """Each deed is one line of JSON, on the disk before anything else happens."""
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", lambda _: synced.append((tmp_path / "journal").stat().st_size))
     journal = Journal(clock=clock, path=tmp_path / "journal")
@@ -34,9 +30,7 @@ def test_record(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_append(clock: Clock, tmp_path: Path) -> None:
-    """
-    A journal goes on where an earlier one ended.
-    """
+    """A journal goes on where an earlier one ended."""
     for name in ("a", "b"):
         journal = Journal(clock=clock, path=tmp_path / "journal")
         journal.open()
@@ -46,9 +40,7 @@ def test_append(clock: Clock, tmp_path: Path) -> None:
 
 
 def test_note(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """
-    That a device came or went is written at once, and nobody waits for the disk.
-    """
+    """That a device came or went is written at once, and nobody waits for the disk."""
     monkeypatch.setattr(os, "fsync", lambda _: pytest.fail("somebody waits"))
     journal = Journal(clock=clock, path=tmp_path / "journal")
     journal.open()
@@ -59,9 +51,7 @@ def test_note(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_none(clock: Clock) -> None:
-    """
-    Without a file nothing is kept.
-    """
+    """Without a file nothing is kept."""
     journal = Journal(clock=clock)
     journal.open()
     journal.record("controlid:7", "ran")

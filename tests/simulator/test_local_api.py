@@ -1,6 +1,4 @@
-"""
-What a simulated Control iD device can do.
-"""
+"""What a simulated Control iD device can do."""
 
 from base64 import b64encode
 from typing import Any
@@ -15,18 +13,14 @@ PHOTO = b"\xff\xd8\xff\xe0 a photo"
 
 @pytest.fixture
 def api() -> LocalApi:
-    """
-    A device with one user.
-    """
+    """A device with one user."""
     api = LocalApi(serial="4408801109440101")
     call(api, "create_objects", {"object": "users", "values": [{"id": 7, "name": "Ana", "password": "x"}]})
     return api
 
 
 def call(api: LocalApi, endpoint: str, body: object = None, **fields: Any) -> dict[str, Any]:
-    """
-    Run a command with a body, or with none.
-    """
+    """Run a command with a body, or with none."""
     return api.call({"endpoint": endpoint, **({} if body is None else {"body": body}), **fields})
 
 
@@ -34,16 +28,12 @@ def call(api: LocalApi, endpoint: str, body: object = None, **fields: Any) -> di
     "body", [{"object": "users", "fields": ["id", "name"]}, '{"object":"users","fields":["id","name"]}']
 )
 def test_load(api: LocalApi, body: object) -> None:
-    """
-    A body may be an object or a string, and may ask for some fields only.
-    """
+    """A body may be an object or a string, and may ask for some fields only."""
     assert call(api, "load_objects", body) == {"users": [{"id": 7, "name": "Ana"}]}
 
 
 def test_modify_and_destroy(api: LocalApi) -> None:
-    """
-    Rows are changed and destroyed by where they are.
-    """
+    """Rows are changed and destroyed by where they are."""
     where = {"users": {"id": 7}}
     assert call(api, "modify_objects", {"object": "users", "values": {"name": "Bo"}, "where": where}) == {"changes": 1}
     assert call(api, "load_objects", {"object": "users"})["users"][0]["name"] == "Bo"
@@ -52,9 +42,7 @@ def test_modify_and_destroy(api: LocalApi) -> None:
 
 
 def test_configuration(api: LocalApi) -> None:
-    """
-    What was set is what is got, by name or all of a section.
-    """
+    """What was set is what is got, by name or all of a section."""
     assert call(api, "set_configuration", {"general": {"online": "1", "beep": "0"}, "push_server": {"a": "b"}}) == {}
     assert call(api, "set_configuration", {"general": {"beep": "1"}}) == {}
     got = call(api, "get_configuration", {"general": ["beep", "colour"], "push_server": [], "nothing": ["x"]})
@@ -62,9 +50,7 @@ def test_configuration(api: LocalApi) -> None:
 
 
 def test_door(api: LocalApi) -> None:
-    """
-    Each action opens the door once, and the device counts.
-    """
+    """Each action opens the door once, and the device counts."""
     door = {"action": "door", "parameters": "door=1"}
     assert call(api, "execute_actions", {"actions": [door, door]}) == {"openings": 2}
     assert call(api, "execute_actions", {"actions": [door]}) == {"openings": 3}
@@ -73,26 +59,20 @@ def test_door(api: LocalApi) -> None:
 
 @pytest.mark.parametrize("bad", [{"action": "dance"}, {"action": []}, "door"])
 def test_no_door(api: LocalApi, bad: object) -> None:
-    """
-    If one action cannot be done, no door opens.
-    """
+    """If one action cannot be done, no door opens."""
     with pytest.raises(Refused):
         call(api, "execute_actions", {"actions": [{"action": "door"}, bad]})
     assert api.openings == 0
 
 
 def test_system_information(api: LocalApi) -> None:
-    """
-    A device tells its serial number, and how many users it has.
-    """
+    """A device tells its serial number, and how many users it has."""
     told = call(api, "system_information")
     assert (told["serial"], told["users"]) == ("4408801109440101", 1)
 
 
 def test_photo(api: LocalApi) -> None:
-    """
-    A photo arrives byte for byte.
-    """
+    """A photo arrives byte for byte."""
     photo = {"contentType": "application/octet-stream", "queryString": "user_id=7&match=0&timestamp=1700000000"}
     told = call(api, "user_set_image", b64encode(PHOTO).decode(), **photo)
     assert told == {"user_id": 7, "size": len(PHOTO), "success": True}
@@ -113,26 +93,20 @@ def test_photo(api: LocalApi) -> None:
     ],
 )
 def test_bad_photo(api: LocalApi, body: object, query: str) -> None:
-    """
-    A photo of nobody, or one that is not base64, is refused.
-    """
+    """A photo of nobody, or one that is not base64, is refused."""
     with pytest.raises(Refused):
         call(api, "user_set_image", body, contentType="application/octet-stream", queryString=query)
     assert api.images == {}
 
 
 def test_screen(api: LocalApi) -> None:
-    """
-    A message is shown.
-    """
+    """A message is shown."""
     assert call(api, "message_to_screen", {"message": "Please wait", "timeout": 5000}) == {}
     assert api.screen == "Please wait"
 
 
 def test_enroll(api: LocalApi) -> None:
-    """
-    A user who is there can be enrolled.
-    """
+    """A user who is there can be enrolled."""
     enrolled = call(api, "remote_enroll", {"type": "card", "user_id": 7, "sync": True})
     assert enrolled == {"success": True, "type": "card", "user_id": 7}
 
@@ -161,17 +135,13 @@ def test_enroll(api: LocalApi) -> None:
     ],
 )
 def test_bad_body(api: LocalApi, endpoint: str, body: object) -> None:
-    """
-    A body that makes no sense is refused.
-    """
+    """A body that makes no sense is refused."""
     with pytest.raises(Refused):
         call(api, endpoint, body)
 
 
 @pytest.mark.parametrize("endpoint", ["", "open_sesame", "call", "load_objects.fcgi", "_user"])
 def test_unknown_endpoint(api: LocalApi, endpoint: str) -> None:
-    """
-    An endpoint that the device does not have is refused, by name.
-    """
+    """An endpoint that the device does not have is refused, by name."""
     with pytest.raises(Refused, match=f"'{endpoint}'"):
         call(api, endpoint)

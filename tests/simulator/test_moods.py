@@ -1,6 +1,4 @@
-"""
-Moods as the command line says them.
-"""
+"""Moods as the command line says them."""
 
 from contextlib import suppress
 
@@ -15,16 +13,12 @@ SECONDS = decimals(min_value="0.001", max_value=1000, places=3).map(float)
 
 
 def changes(words: str) -> list[tuple[float, Change]]:
-    """
-    What happens in a mood, and when.
-    """
+    """What happens in a mood, and when."""
     return [(phase.after, phase.change) for phase in read_mood(words).phases()]
 
 
 def test_silence() -> None:
-    """
-    Some devices vanish after a while, and come back after another.
-    """
+    """Some devices vanish after a while, and come back after another."""
     assert read_mood("silent=300@20+60~5") == Mood(
         text="silent=300@20+60~5", temper=Temper.SILENT, who=Some(300), start=20, length=60, spread=5
     )
@@ -32,33 +26,25 @@ def test_silence() -> None:
 
 
 def test_for_ever() -> None:
-    """
-    Without an end devices never come back.
-    """
+    """Without an end devices never come back."""
     assert changes("silent=1@2.5") == [(2.5, Change.SILENT)]
     assert changes("signed-off=1@2") == [(2, Change.SIGNED_OFF)]
 
 
 def test_sign_off() -> None:
-    """
-    Containers say goodbye, and come back.
-    """
+    """Containers say goodbye, and come back."""
     assert changes("signed-off=7@0+0.5") == [(0, Change.SIGNED_OFF), (0.5, Change.BACK)]
 
 
 def test_flap() -> None:
-    """
-    A flap is silent for the first half of each period, and there at the end.
-    """
+    """A flap is silent for the first half of each period, and there at the end."""
     away, back = Change.SILENT, Change.BACK
     assert changes("flap=2@10+20/10") == [(10, away), (15, back), (20, away), (25, back)]
     assert changes("flap=2@10+12/10") == [(10, away), (15, back), (20, away), (22, back)]
 
 
 def test_who() -> None:
-    """
-    A mood takes so many devices, those in a row, or those behind one address.
-    """
+    """A mood takes so many devices, those in a row, or those behind one address."""
     assert read_mood("silent=12@1").who == Some(12)
     assert read_mood("silent=3-12@1").who == Row(3, 12)
     assert read_mood("silent=site2@1").who == Site(2)
@@ -76,9 +62,7 @@ def test_who() -> None:
     SECONDS,
 )
 def test_read_any(temper: Temper, who: str, start: float, length: float | None, spread: float) -> None:
-    """
-    Any devices may be away at any time for any time, and come back as slowly as is said.
-    """
+    """Any devices may be away at any time for any time, and come back as slowly as is said."""
     mood = read_mood(f"{temper}={who}@{start}" + ("" if length is None else f"+{length}~{spread}"))
     assert (mood.temper, mood.start, mood.length) == (temper, start, length)
     assert mood.spread == (0 if length is None else spread)
@@ -89,9 +73,7 @@ def test_read_any(temper: Temper, who: str, start: float, length: float | None, 
 
 @given(COUNTS, SECONDS, integers(1, 1000), SECONDS)
 def test_flap_any(count: int, start: float, flaps: int, period: float) -> None:
-    """
-    However often a device flaps, it vanishes and comes back in turn, and is there when it is over.
-    """
+    """However often a device flaps, it vanishes and comes back in turn, and is there when it is over."""
     length = min(flaps * period, 600_000)
     mood = read_mood(f"flap={count}@{start}+{length:.6f}/{period}")
     phases = list(mood.phases())
@@ -104,9 +86,7 @@ def test_flap_any(count: int, start: float, flaps: int, period: float) -> None:
 
 @given(text(max_size=20) | text("silentflapsited=@+/~-0123456789.", max_size=30))
 def test_read_nonsense(words: str) -> None:
-    """
-    Whatever is said is a mood, or is refused in words.
-    """
+    """Whatever is said is a mood, or is refused in words."""
     with suppress(ValueError):
         assert read_mood(words).text == words
 
@@ -136,8 +116,6 @@ def test_read_nonsense(words: str) -> None:
     ],
 )
 def test_bad_mood(words: str, why: str) -> None:
-    """
-    What cannot be meant is refused with the remedy.
-    """
+    """What cannot be meant is refused with the remedy."""
     with pytest.raises(ValueError, match=why.replace("+", r"\+")):
         read_mood(words)

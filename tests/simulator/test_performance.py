@@ -1,6 +1,4 @@
-"""
-Simulated devices that fall silent, sign off and come back.
-"""
+"""Simulated devices that fall silent, sign off and come back."""
 
 import json
 from collections.abc import Iterable
@@ -25,24 +23,18 @@ CONTAINERS = ("c1", "c2")
 
 
 class Pool(HTTPConnectionPool):
-    """
-    A device's kept connections, which count how often they were closed.
-    """
+    """A device's kept connections, which count how often they were closed."""
 
     closed = 0
 
     def closeCachedConnections(self) -> Deferred[None]:
-        """
-        Count.
-        """
+        """Count."""
         self.closed += 1
         return succeed(None)
 
 
 def fleet_of(server: Counterpart, *moods: str, pools: Iterable[Pool] = (), **said: Any) -> Fleet:
-    """
-    A fleet that has started, with some of its devices in a mood.
-    """
+    """A fleet that has started, with some of its devices in a mood."""
     people = {"controlid": READERS, "servereye": CONTAINERS} | said
     plan = Plan(
         server=DecodedURL.from_text("http://pushd.example"), moods=[read_mood(mood) for mood in moods], **people
@@ -61,25 +53,19 @@ def fleet_of(server: Counterpart, *moods: str, pools: Iterable[Pool] = (), **sai
 
 
 def polling(server: Counterpart) -> list[str]:
-    """
-    Who holds a poll, in order of names.
-    """
+    """Who holds a poll, in order of names."""
     server.door._flush()
     held = [asked for asked in server.door.held if not asked.hung_up() and not asked.request.finished]
     return sorted(asked.args.get("deviceId") or asked.path.removeprefix("/push/") for asked in held)
 
 
 def deeds(path: Path) -> list[tuple[str, str]]:
-    """
-    What came and went by the journal.
-    """
+    """What came and went by the journal."""
     return [(line["device"], line["did"]) for line in map(json.loads, path.read_text().splitlines())]
 
 
 def stop(server: Counterpart, fleet: Fleet) -> None:
-    """
-    Stop a fleet whose server does not answer any more.
-    """
+    """Stop a fleet whose server does not answer any more."""
     stopping = fleet.stopService()
     server.advance(2)
     server.advance(2)
@@ -87,9 +73,7 @@ def stop(server: Counterpart, fleet: Fleet) -> None:
 
 
 def test_silence(server: Counterpart, tmp_path: Path) -> None:
-    """
-    Devices vanish without a word when it is time, others stay, and they come back together.
-    """
+    """Devices vanish without a word when it is time, others stay, and they come back together."""
     fleet = fleet_of(server, "silent=3-4@20+60", timeout=1000.0, journal=tmp_path / "journal")
     everybody = ["7", "8", "9", "c1", "c2"]
     server.advance(19.9)
@@ -100,9 +84,7 @@ def test_silence(server: Counterpart, tmp_path: Path) -> None:
 
 
 def test_nothing_is_kept_open(server: Counterpart) -> None:
-    """
-    A device that falls silent closes the connections that it kept for its next poll.
-    """
+    """A device that falls silent closes the connections that it kept for its next poll."""
     pools = [Pool(server.clock) for _ in range(5)]
     fleet = fleet_of(server, "silent=3-4@20+60", pools=pools, timeout=1000.0)
     server.advance(20)
@@ -112,9 +94,7 @@ def test_nothing_is_kept_open(server: Counterpart) -> None:
 
 
 def test_return(server: Counterpart, tmp_path: Path) -> None:
-    """
-    When the silence is over, all poll again at once, and the journal tells when each went and came.
-    """
+    """When the silence is over, all poll again at once, and the journal tells when each went and came."""
     fleet = fleet_of(server, "silent=2-4@20+30", timeout=1000.0, journal=tmp_path / "journal")
     server.advance(20)
     assert polling(server) == ["7", "c2"]
@@ -131,9 +111,7 @@ def test_return(server: Counterpart, tmp_path: Path) -> None:
 
 
 def test_nothing_while_silent(server: Counterpart) -> None:
-    """
-    A silent device says nothing of the work that it was doing, then or later.
-    """
+    """A silent device says nothing of the work that it was doing, then or later."""
     fleet = fleet_of(server, "silent=1-1@20+10", controlid=["7"], servereye=[], work=15.0, timeout=1000.0)
     poll = server.take("GET", "/push")
     server.advance(10)
@@ -148,9 +126,7 @@ def test_nothing_while_silent(server: Counterpart) -> None:
 
 
 def test_spread_return(server: Counterpart, tmp_path: Path) -> None:
-    """
-    A return that is spread brings the devices back one after the other.
-    """
+    """A return that is spread brings the devices back one after the other."""
     fleet = fleet_of(server, "silent=1-3@1+1~10", servereye=[], timeout=1000.0)
     counts = set()
     server.advance(2)
@@ -162,9 +138,7 @@ def test_spread_return(server: Counterpart, tmp_path: Path) -> None:
 
 
 def test_sign_off(server: Counterpart, tmp_path: Path) -> None:
-    """
-    A container says goodbye, is gone once that is answered, and comes back.
-    """
+    """A container says goodbye, is gone once that is answered, and comes back."""
     fleet = fleet_of(server, "signed-off=2@5+10", controlid=[], journal=tmp_path / "journal")
     server.advance(5)
     server.take("GET", "/push/c1/signoff").answer(b'{"success":true,"message":"bye"}')
@@ -185,9 +159,7 @@ def test_sign_off(server: Counterpart, tmp_path: Path) -> None:
 
 
 def test_sign_off_outlasts_absence(server: Counterpart) -> None:
-    """
-    A container that is still signing off when it should come back does so afterwards.
-    """
+    """A container that is still signing off when it should come back does so afterwards."""
     fleet = fleet_of(server, "signed-off=1@5+1", controlid=[], servereye=["c1"])
     server.advance(5)
     server.advance(1)
@@ -198,9 +170,7 @@ def test_sign_off_outlasts_absence(server: Counterpart) -> None:
 
 
 def test_flap(server: Counterpart) -> None:
-    """
-    A flapping device is gone and back again and again, and stays in the end.
-    """
+    """A flapping device is gone and back again and again, and stays in the end."""
     fleet = fleet_of(server, "flap=1-1@10+20/10", servereye=[], controlid=["7"], timeout=1000.0)
     seen = []
     for _ in range(9):
@@ -212,9 +182,7 @@ def test_flap(server: Counterpart) -> None:
 
 
 def test_stop_while_away(server: Counterpart) -> None:
-    """
-    A fleet that is stopped while some are silent leaves them silent, and nothing is left to happen.
-    """
+    """A fleet that is stopped while some are silent leaves them silent, and nothing is left to happen."""
     fleet = fleet_of(server, "silent=4-5@5+60", "flap=1@5+60/10", timeout=1000.0)
     server.advance(5)
     stopping = fleet.stopService()
@@ -224,9 +192,7 @@ def test_stop_while_away(server: Counterpart) -> None:
 
 
 def test_stop_while_signing_off(server: Counterpart) -> None:
-    """
-    A fleet that is stopped while a container signs off waits for that.
-    """
+    """A fleet that is stopped while a container signs off waits for that."""
     fleet = fleet_of(server, "signed-off=1@5+60", controlid=[], servereye=["c1"])
     server.advance(5)
     stopping = fleet.stopService()
@@ -237,9 +203,7 @@ def test_stop_while_signing_off(server: Counterpart) -> None:
 
 
 def test_ramp(server: Counterpart) -> None:
-    """
-    Devices start one after the other, and those that have not are not started by a fleet that stops.
-    """
+    """Devices start one after the other, and those that have not are not started by a fleet that stops."""
     fleet = fleet_of(server, ramp=10.0, timeout=1000.0)
     counts = []
     for _ in range(4):
@@ -252,9 +216,7 @@ def test_ramp(server: Counterpart) -> None:
 
 
 def test_one_line_per_phase(server: Counterpart) -> None:
-    """
-    The log has a line for all that vanish or come back together.
-    """
+    """The log has a line for all that vanish or come back together."""
     with capturedLogs() as logged:
         fleet = fleet_of(server, "silent=1-5@5+5", timeout=1000.0)
         server.advance(5)

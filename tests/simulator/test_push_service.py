@@ -1,6 +1,4 @@
-"""
-The calls of the Server-Eye push service.
-"""
+"""The calls of the Server-Eye push service."""
 
 from collections.abc import Awaitable, Callable
 
@@ -23,9 +21,7 @@ CALLS: list[tuple[Callable[[PushService], Awaitable[object]], str, str, bytes]] 
 def test_call(
     server: Counterpart, call: Callable[[PushService], Awaitable[object]], method: str, path: str, body: bytes
 ) -> None:
-    """
-    Each call asks what the service expects, and fails unless it is answered with 200.
-    """
+    """Each call asks what the service expects, and fails unless it is answered with 200."""
 
     async def ask() -> bool:
         try:

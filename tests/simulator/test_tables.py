@@ -1,6 +1,4 @@
-"""
-The tables of a simulated Control iD device.
-"""
+"""The tables of a simulated Control iD device."""
 
 from typing import Any
 
@@ -11,25 +9,19 @@ from pushd.simulator.controlid.tables import Refused, Tables
 
 @pytest.fixture
 def tables() -> Tables:
-    """
-    Three users, two of them in one department.
-    """
+    """Three users, two of them in one department."""
     tables = Tables()
     tables.create("users", [{"name": "Ana", "dept": 1}, {"name": "Bo", "dept": 2}, {"id": 9, "name": "Cy", "dept": 1}])
     return tables
 
 
 def names(tables: Tables, where: object = None) -> list[str]:
-    """
-    The names of the users that ``where`` picks.
-    """
+    """The names of the users that ``where`` picks."""
     return [row["name"] for row in tables.load("users", where)]
 
 
 def test_create(tables: Tables) -> None:
-    """
-    A row gets the next id, or keeps the one that it brings.
-    """
+    """A row gets the next id, or keeps the one that it brings."""
     assert [row["id"] for row in tables.load("users")] == [1, 2, 9]
     assert tables.create("users", [{}, {"id": 4}]) == [10, 4]
     assert tables.load("groups") == []
@@ -48,24 +40,18 @@ def test_create(tables: Tables) -> None:
     ],
 )
 def test_where(tables: Tables, where: object, found: list[str]) -> None:
-    """
-    Rows are picked by the values of their fields, all of which must fit.
-    """
+    """Rows are picked by the values of their fields, all of which must fit."""
     assert names(tables, where) == found
 
 
 def test_modify(tables: Tables) -> None:
-    """
-    Rows that are picked change, but never their ids.
-    """
+    """Rows that are picked change, but never their ids."""
     assert tables.modify("users", {"name": "Di", "id": 5}, {"users": {"dept": 1}}) == 2
     assert [(row["id"], row["name"]) for row in tables.load("users")] == [(1, "Di"), (2, "Bo"), (9, "Di")]
 
 
 def test_destroy(tables: Tables) -> None:
-    """
-    Rows that are picked go, and all of them if none is picked.
-    """
+    """Rows that are picked go, and all of them if none is picked."""
     assert tables.destroy("users", {"users": {"dept": 1}}) == 2
     assert names(tables) == ["Bo"]
     assert tables.destroy("users") == 1
@@ -73,9 +59,7 @@ def test_destroy(tables: Tables) -> None:
 
 
 def test_copies(tables: Tables) -> None:
-    """
-    What was loaded does not change afterwards.
-    """
+    """What was loaded does not change afterwards."""
     loaded = tables.load("users", {"users": {"id": 2}})
     tables.modify("users", {"name": "Di"})
     assert loaded[0]["name"] == "Bo"
@@ -83,9 +67,7 @@ def test_copies(tables: Tables) -> None:
 
 @pytest.mark.parametrize("row", [{"id": 9}, {"id": "10"}, {"id": True}, {"id": None}])
 def test_bad_id(tables: Tables, row: dict[str, Any]) -> None:
-    """
-    An id that is taken, or no integer, is refused, and none of the rows that came with it is added.
-    """
+    """An id that is taken, or no integer, is refused, and none of the rows that came with it is added."""
     with pytest.raises(Refused):
         tables.create("users", [{"name": "Di"}, row])
     assert names(tables) == ["Ana", "Bo", "Cy"]
@@ -93,18 +75,14 @@ def test_bad_id(tables: Tables, row: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("kind", ["unicorns", None, 7, [], {}])
 def test_no_such_object(tables: Tables, kind: object) -> None:
-    """
-    A kind of object that the device does not have is refused.
-    """
+    """A kind of object that the device does not have is refused."""
     with pytest.raises(Refused):
         tables.load(kind, {"users": {}})
 
 
 @pytest.mark.parametrize("where", [[], "id=1", {}, {"id": 1}, {"groups": {"id": 1}}, {"users": 1}])
 def test_bad_where(tables: Tables, where: object) -> None:
-    """
-    Conditions that are about nothing are refused, so that nobody destroys all users by mistake.
-    """
+    """Conditions that are about nothing are refused, so that nobody destroys all users by mistake."""
     with pytest.raises(Refused):
         tables.destroy("users", where)
     assert len(names(tables)) == 3

@@ -1,6 +1,4 @@
-"""
-The command line of the simulator.
-"""
+"""The command line of the simulator."""
 
 import json
 from pathlib import Path
@@ -17,18 +15,14 @@ from pushd.simulator.tap import Options, makeService
 
 
 def plan(*arguments: str) -> Plan:
-    """
-    What is meant by a command line.
-    """
+    """What is meant by a command line."""
     options = Options()
     options.parseOptions(arguments)
     return options.plan
 
 
 def test_defaults() -> None:
-    """
-    Without options there is one device of each dialect, and the server is the one that would be started here.
-    """
+    """Without options there is one device of each dialect, and the server is the one that would be started here."""
     assert plan() == Plan(
         server=DecodedURL.from_text("http://127.0.0.1:8080"),
         controlid=controlid_ids(0, 1),
@@ -37,9 +31,7 @@ def test_defaults() -> None:
 
 
 def test_everything(tmp_path: Path) -> None:
-    """
-    Every option finds its place in the plan.
-    """
+    """Every option finds its place in the plan."""
     numbers = ["--seed=3", "--controlid=2", "--servereye=0", "--timeout=4", "--period=60", "--retry=1", "--work=0"]
     names = ["--id=controlid=0077", "--secret=controlid:77=s", "--api-key=k", "--base=/controlid/push/"]
     crowd = ["--ramp=2", "--sites=2", "--mood=silent=1@20+60", "--mood=silent=site2@2"]
@@ -65,9 +57,7 @@ def test_everything(tmp_path: Path) -> None:
 
 
 def test_named_devices() -> None:
-    """
-    Devices that are named come instead of those that nobody asked for, and each only once.
-    """
+    """Devices that are named come instead of those that nobody asked for, and each only once."""
     named = plan("--id=servereye=a", "--id=servereye=b", "--id=servereye=a")
     assert (named.controlid, named.servereye) == ((), ("a", "b"))
     first = controlid_ids(0, 1)[0]
@@ -97,9 +87,7 @@ def test_named_devices() -> None:
     ],
 )
 def test_bad_option(argument: str, why: str) -> None:
-    """
-    What cannot be meant ends the process with exit code 1 and one line that says why.
-    """
+    """What cannot be meant ends the process with exit code 1 and one line that says why."""
     with pytest.raises(SystemExit) as ended:
         plan(argument)
     message = ended.value.code  # a text is printed, and the exit code is 1
@@ -109,17 +97,13 @@ def test_bad_option(argument: str, why: str) -> None:
 
 
 def test_sites_need_a_server_on_this_machine() -> None:
-    """
-    Devices that connect from loopback addresses can reach no other machine, and are told so.
-    """
+    """Devices that connect from loopback addresses can reach no other machine, and are told so."""
     with pytest.raises(SystemExit, match=r"--sites: the server must be on this machine, as in --server http://127"):
         plan("--sites=1", "--server=http://pushd.example")
 
 
 def test_plan(capsys: pytest.CaptureFixture[str]) -> None:
-    """
-    The plan is printed as a line of JSON for each device, and nothing is started.
-    """
+    """The plan is printed as a line of JSON for each device, and nothing is started."""
     with pytest.raises(SystemExit) as ended:
         plan("--controlid=2", "--servereye=1", "--mood=signed-off=1@5+10", "--plan")
     assert ended.value.code == 0
@@ -131,9 +115,7 @@ def test_plan(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
-    """
-    The help tells of every option in words.
-    """
+    """The help tells of every option in words."""
     with pytest.raises(SystemExit) as ended:
         plan("--help")
     assert not ended.value.code
@@ -145,9 +127,7 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_make_service() -> None:
-    """
-    The service is built, and nothing of it runs before it is started.
-    """
+    """The service is built, and nothing of it runs before it is started."""
     options = Options()
     options.parseOptions(["--controlid=2", "--servereye=3"])
     service = makeService(options)

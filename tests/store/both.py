@@ -1,6 +1,4 @@
-"""
-A store in a file beside a plain one, to do the same to both and compare them.
-"""
+"""A store in a file beside a plain one, to do the same to both and compare them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,9 +25,7 @@ ALL = 1_000_000
 
 
 def result_of(deferred: Deferred[T]) -> T:
-    """
-    What a verb gave, which a store without threads has done by now.
-    """
+    """What a verb gave, which a store without threads has done by now."""
     gave: list[T] = []
     failed: list[Failure] = []
     deferred.addCallbacks(gave.append, failed.append)
@@ -39,9 +35,7 @@ def result_of(deferred: Deferred[T]) -> T:
 
 
 def allowed(verb: Callable[[], Deferred[Any]]) -> bool:
-    """
-    Whether a verb was done, or refused as illegal.
-    """
+    """Whether a verb was done, or refused as illegal."""
     try:
         result_of(verb())
     except IllegalMove:
@@ -50,9 +44,7 @@ def allowed(verb: Callable[[], Deferred[Any]]) -> bool:
 
 
 class Both(RuleBasedStateMachine):
-    """
-    What the rules of a test work on.
-    """
+    """What the rules of a test work on."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,29 +54,21 @@ class Both(RuleBasedStateMachine):
         self.start()
 
     def start(self) -> None:
-        """
-        Open the store as a new process does.
-        """
+        """Open the store as a new process does."""
         self.store = SqliteStore(path=str(Path(self.folder.name) / "pushd.sqlite"))
         self.known = self.store.open(self.now)
 
     def teardown(self) -> None:
-        """
-        Leave nothing behind.
-        """
+        """Leave nothing behind."""
         result_of(self.store.close())
         self.folder.cleanup()
 
     def draft(self, **fields: Any) -> Draft:
-        """
-        The next command.
-        """
+        """The next command."""
         return draft(len(self.plain.commands) + 1, **fields)
 
     def add(self, sent: Draft) -> str:
-        """
-        Let the plain store know of a command that was sent; its id.
-        """
+        """Let the plain store know of a command that was sent; its id."""
         terms = sent.terms
         starts = max(self.now.wall, terms.not_before or 0)
         self.plain.commands[sent.id] = PlainCommand(
@@ -101,9 +85,7 @@ class Both(RuleBasedStateMachine):
         return sent.id
 
     def compare(self) -> None:
-        """
-        Find every command of the store as the plain one says it stands, to the last field.
-        """
+        """Find every command of the store as the plain one says it stands, to the last field."""
         listed = result_of(self.store.commands(CommandFilter(), None, ALL))
         assert [command.id for command in listed] == sorted(self.plain.commands, reverse=True)
         for command in listed:

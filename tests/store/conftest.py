@@ -1,6 +1,4 @@
-"""
-Stores of each kind; every test that takes ``store`` runs over all of them.
-"""
+"""Stores of each kind; every test that takes ``store`` runs over all of them."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,27 +39,21 @@ KINDS: dict[str, Callable[[Path], IStore]] = {
 
 @define(eq=False)
 class Shelf:
-    """
-    The place where a test's store is kept, from which it can be taken again after it was closed.
-    """
+    """The place where a test's store is kept, from which it can be taken again after it was closed."""
 
     make: Callable[[], IStore]
     store: IStore = field(init=False)
     _open: bool = field(default=False, init=False)
 
     def open(self, now: Now) -> Known:
-        """
-        Start.
-        """
+        """Start."""
         self.store = self.make()
         known: Known = self.store.open(now)
         self._open = True
         return known
 
     def close(self) -> Deferred[None]:
-        """
-        Stop, unless that was done.
-        """
+        """Stop, unless that was done."""
         if not self._open:
             return succeed(None)
         self._open = False
@@ -69,27 +61,21 @@ class Shelf:
         return closed
 
     async def restart(self, now: Now) -> Known:
-        """
-        Stop, and start again as a new process does.
-        """
+        """Stop, and start again as a new process does."""
         await self.close()
         return self.open(now)
 
 
 @pytest.fixture(params=list(KINDS))
 def kind(request: pytest.FixtureRequest) -> str:
-    """
-    The name of a kind of store.
-    """
+    """The name of a kind of store."""
     name: str = request.param
     return name
 
 
 @pytest.fixture
 def shelf(kind: str, tmp_path: Path) -> Iterator[Shelf]:
-    """
-    A place for a store; not opened yet.
-    """
+    """A place for a store; not opened yet."""
     shelf = Shelf(lambda: KINDS[kind](tmp_path))
     yield shelf
     pytest_twisted.blockon(shelf.close())
@@ -97,18 +83,14 @@ def shelf(kind: str, tmp_path: Path) -> Iterator[Shelf]:
 
 @pytest.fixture
 def empty(shelf: Shelf) -> IStore:
-    """
-    A store that knows nothing yet.
-    """
+    """A store that knows nothing yet."""
     shelf.open(at())
     return shelf.store
 
 
 @pytest.fixture
 def store(empty: IStore) -> IStore:
-    """
-    A store that knows two approved devices.
-    """
+    """A store that knows two approved devices."""
     for name in (DOOR, GATE):
         pytest_twisted.blockon(empty.add_device(device(name), False, at()))
     return empty
@@ -116,9 +98,7 @@ def store(empty: IStore) -> IStore:
 
 @pytest.fixture
 def events(store: IStore) -> list[Event]:
-    """
-    What the store has told since the test began.
-    """
+    """What the store has told since the test began."""
     events: list[Event] = []
     store.subscribe(events.append)
     return events

@@ -1,6 +1,4 @@
-"""
-A way to keep a lane busy, so that what is asked of it meanwhile comes together.
-"""
+"""A way to keep a lane busy, so that what is asked of it meanwhile comes together."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,26 +14,20 @@ PATIENCE = 30.0
 
 @define(eq=False)
 class Gate:
-    """
-    Keeps a lane busy until it is told to go on.
-    """
+    """Keeps a lane busy until it is told to go on."""
 
     _reached: Signal = field(factory=Signal, init=False)
     _opened: Signal = field(factory=Signal, init=False)
 
     def wait(self, tx: ITransaction) -> str:
-        """
-        The verb that waits.
-        """
+        """The verb that waits."""
         self._reached.set()
         assert self._opened.wait(PATIENCE)
         return "gate"
 
     @contextmanager
     def shut(self) -> Iterator[None]:
-        """
-        What is asked of the lane in here waits until the end.
-        """
+        """What is asked of the lane in here waits until the end."""
         assert self._reached.wait(PATIENCE)
         try:
             yield

@@ -1,6 +1,4 @@
-"""
-What becomes of commands, in plain Python: the promises without a database, to compare a store with.
-"""
+"""What becomes of commands, in plain Python: the promises without a database, to compare a store with."""
 
 from collections.abc import Iterator
 
@@ -17,9 +15,7 @@ RESOLUTIONS = {Move.RESOLVE_SUCCEEDED: State.SUCCEEDED, Move.RESOLVE_FAILED: Sta
 
 @define(kw_only=True)
 class PlainCommand:
-    """
-    A command; all times and durations in milliseconds.
-    """
+    """A command; all times and durations in milliseconds."""
 
     id: str
     delivery: Delivery
@@ -45,39 +41,29 @@ class PlainCommand:
     deadline_until: int | None = None
 
     def end(self, state: State, now: Now) -> None:
-        """
-        Bring it to an end.
-        """
+        """Bring it to an end."""
         assert state in ENDED
         self.state, self.finished_at = state, now.wall
         self.lease_until = self.deadline_until = None
 
     def wait(self) -> None:
-        """
-        Bring it back into the queue.
-        """
+        """Bring it back into the queue."""
         self.state = State.QUEUED
         self.lease_until = self.deadline_until = None
 
     def may_be_reported(self) -> bool:
-        """
-        Whether a device may speak of it.
-        """
+        """Whether a device may speak of it."""
         return self.state in OUT or (self.state in (State.UNKNOWN, State.QUEUED) and self.attempts > 0)
 
     def work_left(self, now: Now) -> int:
-        """
-        What is left of the time for the work of the latest attempt, or a whole lease.
-        """
+        """What is left of the time for the work of the latest attempt, or a whole lease."""
         assert self.sent_at is not None
         return now.steady + max(self.lease, self.deadline - (now.wall - self.sent_at))
 
 
 @define(kw_only=True)
 class PlainAttempt:
-    """
-    That a command was handed over.
-    """
+    """That a command was handed over."""
 
     command: PlainCommand
     number: int
@@ -87,17 +73,13 @@ class PlainAttempt:
 
 @define
 class PlainStore:
-    """
-    The commands of one device that takes several at a time.
-    """
+    """The commands of one device that takes several at a time."""
 
     commands: dict[str, PlainCommand] = field(factory=dict)
     attempts: list[PlainAttempt] = field(factory=list)
 
     def claim(self, uuid: str, now: Now) -> PlainCommand | None:
-        """
-        Hand over the best.
-        """
+        """Hand over the best."""
         ready = [each for each in self._in(State.QUEUED) if each.not_before <= now.wall < each.expires_at]
         if not ready:
             return None
@@ -110,9 +92,7 @@ class PlainStore:
         return best
 
     def unsend(self, command: PlainCommand, number: int, now: Now) -> None:
-        """
-        Take an attempt back, if it is the one that is out; one that was cancelled meanwhile is not sent again.
-        """
+        """Take an attempt back, if it is the one that is out; one that was cancelled meanwhile is not sent again."""
         if command.state is not State.SENT or command.attempts != number:
             return
         command.wait()
@@ -123,9 +103,7 @@ class PlainStore:
             self.cancel(command, now)
 
     def acknowledge(self, command: PlainCommand, now: Now) -> None:
-        """
-        Note the device's word that it has it.
-        """
+        """Note the device's word that it has it."""
         if not command.may_be_reported():
             return
         if command.deadline_until is None:
@@ -140,9 +118,7 @@ class PlainStore:
     def settle(
         self, command: PlainCommand, number: int, matched_by: str, verdict: Verdict, result: str, now: Now
     ) -> Settlement:
-        """
-        Note the device's word on how it went.
-        """
+        """Note the device's word on how it went."""
         end = VERDICTS[verdict.move]
         same = (command.state, command.evidence, command.error) == (end, "device", verdict.error)
         if same and (end is not State.UNKNOWN or command.result == result):
@@ -156,9 +132,7 @@ class PlainStore:
         return Settlement.SETTLED
 
     def lapse(self, now: Now) -> None:
-        """
-        Give up what has had its time.
-        """
+        """Give up what has had its time."""
         for command in self._in(*OUT):
             assert command.lease_until is not None
             if command.lease_until > now.steady:
@@ -172,18 +146,14 @@ class PlainStore:
                 command.error = "the lease ran out without a result"
 
     def expire(self, now: Now) -> None:
-        """
-        End what was not sent in time.
-        """
+        """End what was not sent in time."""
         for command in self._in(State.QUEUED):
             if command.expires_at <= now.wall:
                 command.end(State.UNKNOWN if command.attempts else State.EXPIRED, now)
                 command.error = "the time to live is over"
 
     def cancel(self, command: PlainCommand, now: Now) -> bool:
-        """
-        Take it back as far as can be; False if it cannot.
-        """
+        """Take it back as far as can be; False if it cannot."""
         if command.state is State.QUEUED and command.attempts == 0:
             command.end(State.CANCELLED, now)
             command.evidence, command.error = "operator", None
@@ -198,9 +168,7 @@ class PlainStore:
         return True
 
     def resolve(self, command: PlainCommand, move: Move, note: str, now: Now) -> bool:
-        """
-        Note the operator's word on how it went; False if it is not asked for.
-        """
+        """Note the operator's word on how it went; False if it is not asked for."""
         end = RESOLUTIONS[move]
         if command.state is not State.UNKNOWN:
             return command.state is end and command.evidence == "operator"
@@ -209,15 +177,11 @@ class PlainStore:
         return True
 
     def may_resend(self, command: PlainCommand) -> bool:
-        """
-        Whether another may take its place.
-        """
+        """Whether another may take its place."""
         return command.state in RESENDABLE and command.resent_as is None
 
     def restart(self, now: Now) -> None:
-        """
-        Give what is out its time again.
-        """
+        """Give what is out its time again."""
         for command in self._in(*OUT):
             command.lease_until = now.steady + command.lease
             command.deadline_until = command.work_left(now)

@@ -1,6 +1,4 @@
-"""
-The values that tests of a store are made of.
-"""
+"""The values that tests of a store are made of."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,31 +28,23 @@ GARBLED = Verdict(move=Move.GARBLE, error="unreadable result")
 
 
 def at(seconds: float = 0.0) -> Now:
-    """
-    An instant of a test, on both clocks.
-    """
+    """An instant of a test, on both clocks."""
     passed = round(seconds * 1000)
     return Now(wall=WALL + passed, steady=STEADY + passed)
 
 
 def wall(seconds: float = 0.0) -> int:
-    """
-    The same instant on the wall alone.
-    """
+    """The same instant on the wall alone."""
     return at(seconds).wall
 
 
 def ident(number: int) -> str:
-    """
-    The id of a test's command of this number; they ascend as ids do.
-    """
+    """The id of a test's command of this number; they ascend as ids do."""
     return f"019ab000-0000-7000-8000-{number:012d}"
 
 
 def device(name: str = DOOR, /, **fields: Any) -> Device:
-    """
-    An approved device.
-    """
+    """An approved device."""
     made: dict[str, Any] = {"dialect": name.partition(":")[0], "heartbeat_timeout": 120.0, "created_at": WALL}
     return Device(id=name, **(made | fields))
 
@@ -69,9 +59,7 @@ def draft(
     created_by: str = "admin",
     **terms: Any,
 ) -> Draft:
-    """
-    A command of this number for a device.
-    """
+    """A command of this number for a device."""
     return Draft(
         id=ident(number),
         device=name,
@@ -86,9 +74,7 @@ def draft(
 
 @frozen(kw_only=True)
 class Said:
-    """
-    A report of a device, as its dialect has read it.
-    """
+    """A report of a device, as its dialect has read it."""
 
     message: str | None = None
     uuid: str | None = None
@@ -101,33 +87,20 @@ class Said:
     """What it says of each of several commands, by place; None: the same of all."""
 
     def concerns(self, payload: Payload) -> bool:
-        """
-        See :meth:`Report.concerns`.
-        """
         return self.endpoint in (None, payload["endpoint"])
 
     def judge(self, payload: Payload) -> Verdict:
-        """
-        See :meth:`Report.judge`.
-        """
         return self.verdict
 
     def part(self, position: int) -> Report | None:
-        """
-        See :meth:`Report.part`.
-        """
         return self if self.parts is None else self.parts.get(position)
 
 
 def together(payload: Payload) -> bool:
-    """
-    Let any command travel with others.
-    """
+    """Let any command travel with others."""
     return True
 
 
 def by_message(number: int, verdict: Verdict = WORKED, result: str | None = '{"success":true}') -> Report:
-    """
-    A report on the command of this number, by its id.
-    """
+    """A report on the command of this number, by its id."""
     return Said(message=ident(number), verdict=verdict, result=result)

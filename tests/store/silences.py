@@ -1,6 +1,4 @@
-"""
-What tests of silence and alerts do again and again.
-"""
+"""What tests of silence and alerts do again and again."""
 
 from collections.abc import Sequence
 
@@ -14,34 +12,26 @@ SITE = [f"controlid:10{number}" for number in range(5)]
 
 
 async def come(store: IStore, *names: str, seconds: float = 0) -> None:
-    """
-    Devices that speak.
-    """
+    """Devices that speak."""
     for name in names:
         await store.note_presence(name, PresenceState.ONLINE, at(seconds))
 
 
 async def fall_silent(store: IStore, *names: str, seconds: float = 0, rules: AlertRules = RULES) -> None:
-    """
-    Devices that spoke, and are silent from now on.
-    """
+    """Devices that spoke, and are silent from now on."""
     await come(store, *names, seconds=seconds)
     await store.note_silent(names, rules, at(seconds))
 
 
 async def alerts(store: IStore, seconds: float, rules: AlertRules = RULES) -> Sequence[Alert]:
-    """
-    The open alerts once the clock has raised what is due.
-    """
+    """The open alerts once the clock has raised what is due."""
     await store.raise_alerts(rules, 100, at(seconds))
     found: Sequence[Alert] = await store.alerts(True, None, 100)
     return found
 
 
 async def move_in(store: IStore, names: Sequence[str], address: str = "198.51.100.7") -> None:
-    """
-    Devices that are behind one address.
-    """
+    """Devices that are behind one address."""
     for name in names:
         await store.add_device(device(name), False, at())
     await store.note_sightings(

@@ -1,6 +1,4 @@
-"""
-What tests of a store do again and again.
-"""
+"""What tests of a store do again and again."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,17 +16,13 @@ from tests.store.samples import DOOR, LIMIT, at, draft, ident
 
 
 async def put(store: IStore, *numbers: int, now: Now | None = None, **fields: Any) -> None:
-    """
-    Queue commands of these numbers.
-    """
+    """Queue commands of these numbers."""
     for number in numbers:
         await store.put(draft(number, **fields), False, LIMIT, now or at())
 
 
 async def claim(store: IStore, device: str = DOOR, uuid: str | None = None, now: Now | None = None) -> Handed | None:
-    """
-    What a device is handed, if anything.
-    """
+    """What a device is handed, if anything."""
     claimed = await store.claim(device, uuid, False, 1, now or at())
     return claimed.handed[0] if claimed.handed else None
 
@@ -36,9 +30,7 @@ async def claim(store: IStore, device: str = DOOR, uuid: str | None = None, now:
 async def send(
     store: IStore, number: int, name: str = DOOR, uuid: str | None = None, now: Now | None = None, **fields: Any
 ) -> Handed:
-    """
-    Queue a command of this number and hand it to its device.
-    """
+    """Queue a command of this number and hand it to its device."""
     await put(store, number, name=name, now=now, **fields)
     handed = await claim(store, name, uuid, now)
     assert handed is not None
@@ -47,48 +39,36 @@ async def send(
 
 
 async def state(store: IStore, number: int) -> State:
-    """
-    Where the command of this number stands.
-    """
+    """Where the command of this number stands."""
     return (await look(store, number)).state
 
 
 async def look(store: IStore, number: int) -> Command:
-    """
-    The command of this number.
-    """
+    """The command of this number."""
     command: Command = await store.command(ident(number))
     return command
 
 
 async def one(store: IStore, name: str) -> Device:
-    """
-    A device as it is kept.
-    """
+    """A device as it is kept."""
     found = [device for device, _ in await store.devices(DeviceFilter(q=name), None, 10) if device.id == name]
     assert len(found) == 1
     return found[0]
 
 
 async def feed(store: IStore) -> list[Event]:
-    """
-    Everything that the store has written into its feed.
-    """
+    """Everything that the store has written into its feed."""
     page = await store.events(EventFilter(), 0, 10_000)
     return list(page.items)
 
 
 def words(events: Iterable[Event]) -> list[str]:
-    """
-    The types of events, in order.
-    """
+    """The types of events, in order."""
     return [str(event.type) for event in events]
 
 
 async def tamper(store: IStore, sql: str, **values: Any) -> None:
-    """
-    Do to the database what no verb does.
-    """
+    """Do to the database what no verb does."""
     assert isinstance(store, Verbs)
 
     def verb(tx: ITransaction) -> None:
@@ -98,9 +78,7 @@ async def tamper(store: IStore, sql: str, **values: Any) -> None:
 
 
 async def count(store: IStore, table: str) -> int:
-    """
-    How many rows a table has.
-    """
+    """How many rows a table has."""
     assert isinstance(store, Verbs)
 
     def verb(tx: ITransaction) -> int:

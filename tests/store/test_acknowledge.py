@@ -1,6 +1,4 @@
-"""
-Tests of what a device's acknowledgement does.
-"""
+"""Tests of what a device's acknowledgement does."""
 
 import pytest
 
@@ -14,18 +12,14 @@ from tests.store.steps import claim, look, put, send, state, words
 
 
 async def runs_out(store: IStore, now: Now) -> bool:
-    """
-    Whether the lease of the one command has run out at a moment, to the millisecond.
-    """
+    """Whether the lease of the one command has run out at a moment, to the millisecond."""
     before = Now(wall=now.wall, steady=now.steady - 1)
     assert await store.lapse(10, before) == 0
     return bool(await store.lapse(10, now))
 
 
 async def test_an_acknowledgement_is_noted(store: IStore, events: list[Event]) -> None:
-    """
-    The command says that the device has it, since when, and whose word that is.
-    """
+    """The command says that the device has it, since when, and whose word that is."""
     await send(store, 1)
     await store.acknowledge(DOOR, ident(1), at(3))
     command = await look(store, 1)
@@ -36,9 +30,7 @@ async def test_an_acknowledgement_is_noted(store: IStore, events: list[Event]) -
 
 
 async def test_only_the_first_acknowledgement_is_told(store: IStore, events: list[Event]) -> None:
-    """
-    A device that keeps its command alive every few seconds does not fill the feed.
-    """
+    """A device that keeps its command alive every few seconds does not fill the feed."""
     await send(store, 1)
     for seconds in (3, 18, 33):
         await store.acknowledge(DOOR, ident(1), at(seconds))
@@ -47,17 +39,13 @@ async def test_only_the_first_acknowledgement_is_told(store: IStore, events: lis
 
 
 async def test_a_lease_begins_with_the_claim(store: IStore) -> None:
-    """
-    Without a word of the device its lease runs out on the millisecond.
-    """
+    """Without a word of the device its lease runs out on the millisecond."""
     await send(store, 1, lease=30.0)
     assert await runs_out(store, at(30))
 
 
 async def test_an_acknowledgement_renews_the_lease(store: IStore) -> None:
-    """
-    Each acknowledgement gives the device another whole lease.
-    """
+    """Each acknowledgement gives the device another whole lease."""
     await send(store, 1, lease=30.0)
     await store.acknowledge(DOOR, ident(1), at(20))
     await store.acknowledge(DOOR, ident(1), at(45))
@@ -65,9 +53,7 @@ async def test_an_acknowledgement_renews_the_lease(store: IStore) -> None:
 
 
 async def test_no_lease_goes_beyond_the_deadline(store: IStore) -> None:
-    """
-    A device that acknowledges for ever is given up when the work allowed for the attempt is over.
-    """
+    """A device that acknowledges for ever is given up when the work allowed for the attempt is over."""
     await send(store, 1, lease=30.0, deadline=100.0)
     for seconds in (25, 50, 75, 99):
         await store.acknowledge(DOOR, ident(1), at(seconds))
@@ -75,17 +61,13 @@ async def test_no_lease_goes_beyond_the_deadline(store: IStore) -> None:
 
 
 async def test_a_deadline_may_be_shorter_than_the_lease(store: IStore) -> None:
-    """
-    A command that may be worked on for ten seconds is given up after ten.
-    """
+    """A command that may be worked on for ten seconds is given up after ten."""
     await send(store, 1, lease=30.0, deadline=10.0)
     assert await runs_out(store, at(10))
 
 
 async def test_an_acknowledgement_after_the_deadline_saves_nothing(store: IStore) -> None:
-    """
-    Once the time for the work is over, a further sign of life does not make it longer.
-    """
+    """Once the time for the work is over, a further sign of life does not make it longer."""
     await send(store, 1, lease=30.0, deadline=10.0)
     await store.acknowledge(DOOR, ident(1), at(11))
     assert await store.lapse(10, at(11)) == 1
@@ -94,9 +76,7 @@ async def test_an_acknowledgement_after_the_deadline_saves_nothing(store: IStore
 async def test_an_acknowledgement_opens_the_lease_of_an_unknown_command_again(
     store: IStore, events: list[Event]
 ) -> None:
-    """
-    A device that speaks after it was given up has its command again: nobody wonders any longer.
-    """
+    """A device that speaks after it was given up has its command again: nobody wonders any longer."""
     await send(store, 1, lease=30.0)
     await store.lapse(10, at(30))
     await store.acknowledge(DOOR, ident(1), at(40))
@@ -107,9 +87,7 @@ async def test_an_acknowledgement_opens_the_lease_of_an_unknown_command_again(
 
 
 async def test_an_acknowledgement_takes_a_command_out_of_the_queue(store: IStore) -> None:
-    """
-    A command that waits for another attempt is not sent again when the device turns out to have it.
-    """
+    """A command that waits for another attempt is not sent again when the device turns out to have it."""
     await send(store, 1, delivery=AGAIN)
     await store.lapse(10, at(60))
     await store.acknowledge(DOOR, ident(1), at(61))
@@ -118,9 +96,7 @@ async def test_an_acknowledgement_takes_a_command_out_of_the_queue(store: IStore
 
 
 async def test_a_lease_that_opens_again_keeps_to_the_deadline(store: IStore) -> None:
-    """
-    What is left of the time for the work bounds a lease that was opened again, but one lease is always given.
-    """
+    """What is left of the time for the work bounds a lease that was opened again, but one lease is always given."""
     await send(store, 1, lease=30.0, deadline=100.0)
     await store.lapse(10, at(30))
     for seconds in (50, 75, 90):
@@ -131,9 +107,7 @@ async def test_a_lease_that_opens_again_keeps_to_the_deadline(store: IStore) -> 
 
 
 async def test_a_command_that_was_never_sent_cannot_be_acknowledged(store: IStore, events: list[Event]) -> None:
-    """
-    A device cannot have what it was never handed.
-    """
+    """A device cannot have what it was never handed."""
     await put(store, 1)
     await store.acknowledge(DOOR, ident(1), at(1))
     assert await state(store, 1) is State.QUEUED
@@ -141,9 +115,7 @@ async def test_a_command_that_was_never_sent_cannot_be_acknowledged(store: IStor
 
 
 async def test_a_device_acknowledges_its_own_commands_alone(store: IStore, events: list[Event]) -> None:
-    """
-    The word of another device, or of one about a command that is not known, changes nothing.
-    """
+    """The word of another device, or of one about a command that is not known, changes nothing."""
     await send(store, 1)
     told = list(events)
     await store.acknowledge(GATE, ident(1), at(1))
@@ -156,9 +128,7 @@ async def test_a_device_acknowledges_its_own_commands_alone(store: IStore, event
 async def test_an_acknowledgement_after_the_result_changes_nothing(
     store: IStore, events: list[Event], verdict: Verdict
 ) -> None:
-    """
-    Result and acknowledgement may come in either order.
-    """
+    """Result and acknowledgement may come in either order."""
     await send(store, 1)
     await store.settle(DOOR, by_message(1, verdict), at(1))
     settled, told = await look(store, 1), list(events)
@@ -168,9 +138,7 @@ async def test_an_acknowledgement_after_the_result_changes_nothing(
 
 
 async def test_a_cancelled_command_cannot_be_acknowledged(store: IStore) -> None:
-    """
-    What was taken back before it was sent stays taken back.
-    """
+    """What was taken back before it was sent stays taken back."""
     await put(store, 1)
     await store.cancel(ident(1), at(1))
     await store.acknowledge(DOOR, ident(1), at(2))

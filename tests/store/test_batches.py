@@ -1,6 +1,4 @@
-"""
-Tests of several commands that travel in one answer, and of the one report on them.
-"""
+"""Tests of several commands that travel in one answer, and of the one report on them."""
 
 from collections.abc import Mapping
 
@@ -20,9 +18,7 @@ ALONE = {"endpoint": "alone"}
 
 
 async def batch(store: IStore, *numbers: int, uuid: str | None = "u-1", second: float = 0.0) -> Claim:
-    """
-    Queue commands of these numbers and hand them over together.
-    """
+    """Queue commands of these numbers and hand them over together."""
     await put(store, *numbers, now=at(second))
     claimed: Claim = await store.claim(DOOR, uuid, True, len(numbers), at(second), together)
     assert [handed.command for handed in claimed.handed] == [ident(number) for number in numbers]
@@ -30,37 +26,27 @@ async def batch(store: IStore, *numbers: int, uuid: str | None = "u-1", second: 
 
 
 def entries(**said: Report) -> Mapping[int, Report]:
-    """
-    What a report says of each place: ``p1`` of the first.
-    """
+    """What a report says of each place: ``p1`` of the first."""
     return {int(place[1:]): report for place, report in said.items()}
 
 
 def entry(number: int, broke: bool = False) -> Said:
-    """
-    One entry of a report; its words tell whose it is.
-    """
+    """One entry of a report; its words tell whose it is."""
     return Said(verdict=BROKE if broke else WORKED, result=f'{{"transactionid":{number}}}')
 
 
 def report(parts: Mapping[int, Report], uuid: str | None = "u-1") -> Said:
-    """
-    A report on several.
-    """
+    """A report on several."""
     return Said(uuid=uuid, result='{"transactions_results":[]}', parts=parts)
 
 
 async def states(store: IStore, *numbers: int) -> list[State]:
-    """
-    Where commands stand.
-    """
+    """Where commands stand."""
     return [await state(store, number) for number in numbers]
 
 
 async def test_those_that_join_travel_together(store: IStore, events: list[Event]) -> None:
-    """
-    Up to so many as are asked for go in one answer, best first, each with an attempt of its own.
-    """
+    """Up to so many as are asked for go in one answer, best first, each with an attempt of its own."""
     await put(store, 1, 2, 3)
     await put(store, 4, priority=9)
     claimed = await store.claim(DOOR, "u", True, 3, at(1), together)
@@ -71,9 +57,7 @@ async def test_those_that_join_travel_together(store: IStore, events: list[Event
 
 
 async def test_one_that_does_not_join_travels_alone(store: IStore) -> None:
-    """
-    A command that must have an answer for itself ends the batch before it, and makes none with those behind it.
-    """
+    """A command that must have an answer for itself ends the batch before it, and makes none with those behind it."""
 
     def joins(payload: Mapping[str, object]) -> bool:
         return payload != ALONE
@@ -89,9 +73,7 @@ async def test_one_that_does_not_join_travels_alone(store: IStore) -> None:
 
 
 async def test_a_repeated_poll_gets_nothing_while_any_of_its_batch_is_out(store: IStore) -> None:
-    """
-    Only when all of them are settled has a repeated name another meaning.
-    """
+    """Only when all of them are settled has a repeated name another meaning."""
     await batch(store, 1, 2)
     await put(store, 3)
     await store.settle(DOOR, report(entries(p2=entry(2))), at(1))
@@ -99,9 +81,7 @@ async def test_a_repeated_poll_gets_nothing_while_any_of_its_batch_is_out(store:
 
 
 async def test_each_is_settled_by_its_own_entry(store: IStore, events: list[Event]) -> None:
-    """
-    One may work and another fail; each keeps its own words.
-    """
+    """One may work and another fail; each keeps its own words."""
     await batch(store, 1, 2, 3)
     said = report(entries(p1=entry(1), p2=entry(2, broke=True), p3=entry(3)))
     assert await store.settle(DOOR, said, at(5)) is SETTLED
@@ -115,9 +95,7 @@ async def test_each_is_settled_by_its_own_entry(store: IStore, events: list[Even
 
 
 async def test_one_without_an_entry_stays_out(store: IStore) -> None:
-    """
-    What the report leaves out is not known: it has its lease still, and can be reported on.
-    """
+    """What the report leaves out is not known: it has its lease still, and can be reported on."""
     await batch(store, 1, 2)
     assert await store.settle(DOOR, report(entries(p1=entry(1))), at(1)) is SETTLED
     assert await states(store, 1, 2) == [State.SUCCEEDED, State.SENT]
@@ -127,18 +105,14 @@ async def test_one_without_an_entry_stays_out(store: IStore) -> None:
 
 
 async def test_a_report_that_speaks_of_all_ends_all(store: IStore) -> None:
-    """
-    An error for the whole batch, or an answer that nobody can read, concerns each of them.
-    """
+    """An error for the whole batch, or an answer that nobody can read, concerns each of them."""
     await batch(store, 1, 2)
     assert await store.settle(DOOR, Said(uuid="u-1", verdict=GARBLED), at(1)) is SETTLED
     assert await states(store, 1, 2) == [State.UNKNOWN, State.UNKNOWN]
 
 
 async def test_a_report_that_speaks_of_none_changes_nothing(store: IStore) -> None:
-    """
-    Where no entry is for any of them, they stay out, and it is kept for an operator to see.
-    """
+    """Where no entry is for any of them, they stay out, and it is kept for an operator to see."""
     await batch(store, 1, 2)
     assert await store.settle(DOOR, report({}), at(1)) is ORPHANED
     assert await states(store, 1, 2) == [State.SENT, State.SENT]
@@ -146,9 +120,7 @@ async def test_a_report_that_speaks_of_none_changes_nothing(store: IStore) -> No
 
 @pytest.mark.parametrize("uuid", ["u-1", None])
 async def test_a_repeated_report_changes_nothing(store: IStore, events: list[Event], uuid: str | None) -> None:
-    """
-    Nor does it settle something older, of which nobody knows.
-    """
+    """Nor does it settle something older, of which nobody knows."""
     await send(store, 8, uuid=uuid and "u-0")
     await send(store, 9, uuid=uuid and "u-0")
     await store.lapse(10, at(60))
@@ -162,9 +134,7 @@ async def test_a_repeated_report_changes_nothing(store: IStore, events: list[Eve
 
 
 async def test_a_report_that_contradicts_for_one_is_kept(store: IStore) -> None:
-    """
-    What is new in it counts; that one entry says otherwise than before is an orphan.
-    """
+    """What is new in it counts; that one entry says otherwise than before is an orphan."""
     await batch(store, 1, 2)
     await store.settle(DOOR, report(entries(p1=entry(1))), at(1))
     said = report(entries(p1=entry(1, broke=True), p2=entry(2)))
@@ -174,9 +144,7 @@ async def test_a_report_that_contradicts_for_one_is_kept(store: IStore) -> None:
 
 
 async def test_a_batch_without_names_is_matched_by_order(store: IStore) -> None:
-    """
-    Old firmware that takes batches names no poll: its report is on the batch that is out.
-    """
+    """Old firmware that takes batches names no poll: its report is on the batch that is out."""
     await batch(store, 1, 2, uuid=None)
     assert await store.settle(DOOR, report(entries(p1=entry(1), p2=entry(2)), None), at(1)) is SETTLED
     assert await states(store, 1, 2) == [State.SUCCEEDED, State.SUCCEEDED]
@@ -184,9 +152,7 @@ async def test_a_batch_without_names_is_matched_by_order(store: IStore) -> None:
 
 
 async def test_the_rest_of_a_batch_without_names_is_matched_by_order(store: IStore) -> None:
-    """
-    A second report brings what the first one left out, whichever place that has.
-    """
+    """A second report brings what the first one left out, whichever place that has."""
     await batch(store, 1, 2, uuid=None)
     await store.settle(DOOR, report(entries(p2=entry(2)), None), at(1))
     assert await store.settle(DOOR, report(entries(p1=entry(1), p2=entry(2)), None), at(2)) is SETTLED
@@ -194,18 +160,14 @@ async def test_the_rest_of_a_batch_without_names_is_matched_by_order(store: ISto
 
 
 async def test_each_of_a_batch_has_its_own_lease(store: IStore) -> None:
-    """
-    What lapses of a batch is queued again, or unknown, as its sender wished.
-    """
+    """What lapses of a batch is queued again, or unknown, as its sender wished."""
     await two_of_two_kinds(store)
     await store.lapse(10, at(60))
     assert await states(store, 1, 2) == [State.QUEUED, State.UNKNOWN]
 
 
 async def two_of_two_kinds(store: IStore) -> None:
-    """
-    Hand over two commands together, of which the first may run again.
-    """
+    """Hand over two commands together, of which the first may run again."""
     await put(store, 1, delivery=AGAIN)
     await put(store, 2)
     claimed = await store.claim(DOOR, "u-1", True, 2, at(), together)
@@ -213,9 +175,7 @@ async def two_of_two_kinds(store: IStore) -> None:
 
 
 async def test_what_is_sent_again_travels_under_its_new_place(store: IStore) -> None:
-    """
-    A late report on the first batch settles what it was about, though that has another place by now.
-    """
+    """A late report on the first batch settles what it was about, though that has another place by now."""
     await two_of_two_kinds(store)
     await store.lapse(10, at(60))
     await put(store, 3, now=at(61), priority=9)

@@ -1,6 +1,4 @@
-"""
-Tests of one transaction for many verbs: what each of them is told, and what is there afterwards.
-"""
+"""Tests of one transaction for many verbs: what each of them is told, and what is there afterwards."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -34,9 +32,7 @@ Verb = Callable[[ITransaction], Any]
 
 @pytest.fixture
 def connection() -> Iterator[SqliteConnection]:
-    """
-    A connection to an empty database.
-    """
+    """A connection to an empty database."""
     with closing(connect(MEMORY)) as connection:
         migrate(connection, MEMORY)
         connection.executescript(FAMILY)
@@ -44,9 +40,7 @@ def connection() -> Iterator[SqliteConnection]:
 
 
 def adding(name: str) -> Verb:
-    """
-    A verb that writes a token and tells of it.
-    """
+    """A verb that writes a token and tells of it."""
 
     def verb(tx: ITransaction) -> str:
         tx.run(ADD, name=name)
@@ -57,47 +51,35 @@ def adding(name: str) -> Verb:
 
 
 def giving_up(tx: ITransaction) -> None:
-    """
-    A verb that writes, tells, and then finds that it must not.
-    """
+    """A verb that writes, tells, and then finds that it must not."""
     adding("half")(tx)
     raise UnknownDevice(DOOR)
 
 
 def run(connection: SqliteConnection, *verbs: Verb) -> list[Work]:
-    """
-    Run verbs in one transaction.
-    """
+    """Run verbs in one transaction."""
     group = [Work(verb) for verb in verbs]
     connection.run(group)
     return group
 
 
 def outcomes(group: list[Work]) -> list[object]:
-    """
-    What each verb gave, or the kind of error that it ended with.
-    """
+    """What each verb gave, or the kind of error that it ended with."""
     return [work.outcome.type if isinstance(work.outcome, Failure) else work.outcome for work in group]
 
 
 def tokens(connection: SqliteConnection) -> list[str]:
-    """
-    The names of the tokens that are there.
-    """
+    """The names of the tokens that are there."""
     return [row["name"] for row in connection.connection.execute("SELECT name FROM token ORDER BY name")]
 
 
 def told(group: list[Work]) -> list[str | None]:
-    """
-    Of what the group tells.
-    """
+    """Of what the group tells."""
     return [event.device for work in group for event in work.events]
 
 
 def test_many_verbs_share_one_commit(connection: SqliteConnection) -> None:
-    """
-    However many verbs come together, the disk is waited for once.
-    """
+    """However many verbs come together, the disk is waited for once."""
     statements: list[str] = []
     connection.connection.set_trace_callback(statements.append)
     group = run(connection, *(adding(name) for name in "abcde"))
@@ -106,9 +88,7 @@ def test_many_verbs_share_one_commit(connection: SqliteConnection) -> None:
 
 
 def test_a_verb_that_fails_takes_only_itself_down(connection: SqliteConnection) -> None:
-    """
-    Those before and after it are kept, with what they tell; of the one that failed nothing is.
-    """
+    """Those before and after it are kept, with what they tell; of the one that failed nothing is."""
     group = run(connection, adding("a"), giving_up, adding("b"))
     assert outcomes(group) == ["a", UnknownDevice, "b"]
     assert tokens(connection) == ["a", "b"]
@@ -117,9 +97,7 @@ def test_a_verb_that_fails_takes_only_itself_down(connection: SqliteConnection) 
 
 
 def test_a_statement_that_the_database_refuses_takes_only_its_verb_down(connection: SqliteConnection) -> None:
-    """
-    The error says what was tried, and the others are none the wiser.
-    """
+    """The error says what was tried, and the others are none the wiser."""
     group = run(connection, adding("a"), adding("a"), adding("b"))
     assert outcomes(group) == ["a", Unavailable, "b"]
     assert "Unable to add a token: UNIQUE" in group[1].outcome.getErrorMessage()
@@ -127,18 +105,14 @@ def test_a_statement_that_the_database_refuses_takes_only_its_verb_down(connecti
 
 
 def test_a_fault_of_ours_takes_only_its_verb_down(connection: SqliteConnection) -> None:
-    """
-    A bug in one verb does not lose the others.
-    """
+    """A bug in one verb does not lose the others."""
     group = run(connection, adding("a"), lambda tx: 1 / 0, adding("b"))
     assert outcomes(group) == ["a", ZeroDivisionError, "b"]
     assert tokens(connection) == ["a", "b"]
 
 
 def test_a_commit_that_fails_fails_all_of_its_group(connection: SqliteConnection) -> None:
-    """
-    Where nothing became durable everybody is told so, and nobody hears of changes that are not there.
-    """
+    """Where nothing became durable everybody is told so, and nobody hears of changes that are not there."""
     group = run(connection, adding("a"), giving_up, lambda tx: tx.run(PROMISE), adding("b"))
     assert outcomes(group) == [Unavailable] * 4
     assert "Unable to commit: FOREIGN KEY" in group[0].outcome.getErrorMessage()
@@ -146,9 +120,7 @@ def test_a_commit_that_fails_fails_all_of_its_group(connection: SqliteConnection
 
 
 def test_after_a_commit_that_failed_the_next_works(connection: SqliteConnection) -> None:
-    """
-    Nothing of the failed transaction is left in the way.
-    """
+    """Nothing of the failed transaction is left in the way."""
     run(connection, adding("a"), lambda tx: tx.run(PROMISE))
     assert not connection.connection.in_transaction
     assert outcomes(run(connection, adding("a"))) == ["a"]
@@ -156,9 +128,7 @@ def test_after_a_commit_that_failed_the_next_works(connection: SqliteConnection)
 
 
 def test_where_the_database_gives_up_the_whole_nobody_is_told_otherwise(connection: SqliteConnection) -> None:
-    """
-    If the database itself ends the transaction, as it may on a full disk, those that had run already fail too.
-    """
+    """If the database itself ends the transaction, as it may on a full disk, those that had run already fail too."""
     group = run(connection, adding("a"), adding("b"), lambda tx: tx.run(ADD_OR_END_ALL, name="a"), adding("c"))
     assert outcomes(group) == [Unavailable] * 4
     assert (tokens(connection), told(group)) == ([], [])
@@ -166,18 +136,14 @@ def test_where_the_database_gives_up_the_whole_nobody_is_told_otherwise(connecti
 
 
 def test_a_verb_sees_what_those_before_it_did(connection: SqliteConnection) -> None:
-    """
-    Verbs of one group run one after the other, as if each had been committed.
-    """
+    """Verbs of one group run one after the other, as if each had been committed."""
     count = Statement("count tokens", "SELECT COUNT(*) AS n FROM token")
     group = run(connection, adding("a"), giving_up, lambda tx: tx.rows(count)[0]["n"])
     assert outcomes(group)[2] == 1
 
 
 def test_a_closed_connection_says_so(connection: SqliteConnection) -> None:
-    """
-    What comes too late is told that nothing is durable.
-    """
+    """What comes too late is told that nothing is durable."""
     connection.close()
     group = run(connection, adding("a"))
     assert outcomes(group) == [Unavailable]

@@ -1,6 +1,4 @@
-"""
-Tests of devices: introduced, registered, changed, heard of, forgotten.
-"""
+"""Tests of devices: introduced, registered, changed, heard of, forgotten."""
 
 from typing import Any
 
@@ -36,9 +34,7 @@ FULL = Device(
 
 
 async def test_a_device_is_kept_as_it_is_given(store: IStore) -> None:
-    """
-    Every field of a device comes back.
-    """
+    """Every field of a device comes back."""
     assert await store.add_device(FULL, False, at()) == FULL
     assert await one(store, STRANGER) == FULL
 
@@ -52,9 +48,7 @@ async def test_a_device_is_kept_as_it_is_given(store: IStore) -> None:
     ],
 )
 async def test_a_new_device_is_told(store: IStore, events: list[Event], admission: Admission, told: str) -> None:
-    """
-    Whoever listens hears of a new device, and whether it waits for approval.
-    """
+    """Whoever listens hears of a new device, and whether it waits for approval."""
     await store.add_device(device(STRANGER, admission=admission), True, at(2))
     assert [(event.type, event.device, event.command, event.at) for event in events] == [
         (told, STRANGER, None, wall(2))
@@ -62,9 +56,7 @@ async def test_a_new_device_is_told(store: IStore, events: list[Event], admissio
 
 
 async def test_a_device_is_registered_once(store: IStore, events: list[Event]) -> None:
-    """
-    An operator who registers a known device is told that it is known.
-    """
+    """An operator who registers a known device is told that it is known."""
     with pytest.raises(DeviceKnown, match=DOOR):
         await store.add_device(device(DOOR, name="other"), False, at())
     assert (await one(store, DOOR)).name == ""
@@ -72,9 +64,7 @@ async def test_a_device_is_registered_once(store: IStore, events: list[Event]) -
 
 
 async def test_a_device_may_introduce_itself_again(store: IStore, events: list[Event]) -> None:
-    """
-    Two polls of a new device at once are no error: it is the one that is known.
-    """
+    """Two polls of a new device at once are no error: it is the one that is known."""
     known = await store.change_device(DOOR, {"name": "front"}, at())
     del events[:]
     assert await store.add_device(device(DOOR, admission=Admission.PENDING), True, at()) == known
@@ -97,9 +87,7 @@ async def test_a_device_may_introduce_itself_again(store: IStore, events: list[E
     ],
 )
 async def test_fields_can_be_changed(store: IStore, events: list[Event], changes: dict[str, Any]) -> None:
-    """
-    What was changed is changed, all else is as before, and it is told which fields.
-    """
+    """What was changed is changed, all else is as before, and it is told which fields."""
     await store.add_device(FULL, False, at())
     del events[:]
     after = await store.change_device(STRANGER, changes, at(1))
@@ -112,9 +100,7 @@ async def test_fields_can_be_changed(store: IStore, events: list[Event], changes
     [(Admission.APPROVED, ["device.approved"]), (Admission.BLOCKED, ["device.blocked"]), (Admission.PENDING, [])],
 )
 async def test_a_decision_is_told(store: IStore, events: list[Event], admission: Admission, told: list[str]) -> None:
-    """
-    Whoever listens hears that a device was approved or blocked, if it was not so before.
-    """
+    """Whoever listens hears that a device was approved or blocked, if it was not so before."""
     await store.add_device(FULL, False, at())
     del events[:]
     await store.change_device(STRANGER, {"admission": admission}, at())
@@ -122,9 +108,7 @@ async def test_a_decision_is_told(store: IStore, events: list[Event], admission:
 
 
 async def test_a_decision_may_come_with_other_changes(store: IStore, events: list[Event]) -> None:
-    """
-    A device that is approved and named at once is told of twice: as approved, and as changed.
-    """
+    """A device that is approved and named at once is told of twice: as approved, and as changed."""
     await store.add_device(FULL, False, at())
     del events[:]
     await store.change_device(STRANGER, {"admission": Admission.APPROVED, "name": "x"}, at())
@@ -132,17 +116,13 @@ async def test_a_decision_may_come_with_other_changes(store: IStore, events: lis
 
 
 async def test_no_change_is_no_change(store: IStore, events: list[Event]) -> None:
-    """
-    An empty change answers with the device and tells nobody.
-    """
+    """An empty change answers with the device and tells nobody."""
     assert await store.change_device(DOOR, {}, at()) == await one(store, DOOR)
     assert events == []
 
 
 async def test_an_unknown_device_cannot_be_changed_or_forgotten(store: IStore) -> None:
-    """
-    An id that is not known is told to be so.
-    """
+    """An id that is not known is told to be so."""
     with pytest.raises(UnknownDevice, match=STRANGER):
         await store.change_device(STRANGER, {"name": "x"}, at())
     with pytest.raises(UnknownDevice, match=STRANGER):
@@ -150,9 +130,7 @@ async def test_an_unknown_device_cannot_be_changed_or_forgotten(store: IStore) -
 
 
 async def test_forgetting_ends_what_was_open(store: IStore, events: list[Event]) -> None:
-    """
-    What a forgotten device was never sent is cancelled; what may have run is unknown; what had ended stays.
-    """
+    """What a forgotten device was never sent is cancelled; what may have run is unknown; what had ended stays."""
     await send(store, 1)
     await store.settle(DOOR, by_message(1), at())
     await send(store, 2)
@@ -175,9 +153,7 @@ async def test_forgetting_ends_what_was_open(store: IStore, events: list[Event])
 
 
 async def test_a_forgotten_device_is_gone(store: IStore) -> None:
-    """
-    It is listed no more, and when it polls again it is new.
-    """
+    """It is listed no more, and when it polls again it is new."""
     await store.forget_device(DOOR, at())
     assert [device.id for device, _ in await store.devices(DeviceFilter(), None, 10)] == [GATE]
     again = device(DOOR, admission=Admission.PENDING)
@@ -186,8 +162,6 @@ async def test_a_forgotten_device_is_gone(store: IStore) -> None:
 
 
 async def test_a_result_after_forgetting_is_not_kept(store: IStore) -> None:
-    """
-    A forgotten device that reports on nothing of its own leaves nothing behind.
-    """
+    """A forgotten device that reports on nothing of its own leaves nothing behind."""
     await store.forget_device(DOOR, at())
     assert await store.settle(DOOR, Said(uuid="u"), at(1)) is Settlement.DROPPED

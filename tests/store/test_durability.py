@@ -1,6 +1,4 @@
-"""
-Tests of what is there after the process was killed: everything that anybody was told of.
-"""
+"""Tests of what is there after the process was killed: everything that anybody was told of."""
 
 import random
 import subprocess
@@ -19,9 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def run_and_kill(path: Path, lines: int) -> dict[str, set[int]]:
-    """
-    Let another process write until it has said so many lines, and kill it at once; all that it said.
-    """
+    """Let another process write until it has said so many lines, and kill it at once; all that it said."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.store.writer", str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -42,9 +38,7 @@ def run_and_kill(path: Path, lines: int) -> dict[str, set[int]]:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_nothing_that_was_accepted_is_lost(tmp_path: Path, seed: int) -> None:
-    """
-    Killed at any moment, the process leaves every command that it has acknowledged, and every result.
-    """
+    """Killed at any moment, the process leaves every command that it has acknowledged, and every result."""
     path = tmp_path / "pushd.sqlite"
     told = run_and_kill(path, random.Random(seed).randrange(1, 150))
     assert told["put"]

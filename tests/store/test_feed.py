@@ -1,6 +1,4 @@
-"""
-Tests of the feed: every change, in order, with a cursor that misses nothing.
-"""
+"""Tests of the feed: every change, in order, with a cursor that misses nothing."""
 
 import pytest
 
@@ -18,25 +16,19 @@ PRESENCES = [PresenceState.ONLINE, PresenceState.SIGNED_OFF]
 
 
 async def happen(store: IStore, times: int, device: str = DOOR) -> None:
-    """
-    Let something change, again and again.
-    """
+    """Let something change, again and again."""
     for number in range(times):
         await store.note_presence(device, PRESENCES[number % 2], at(number))
 
 
 async def test_the_feed_is_empty_at_first(empty: IStore) -> None:
-    """
-    Where nothing happened there is nothing to read, and one reads on from the beginning.
-    """
+    """Where nothing happened there is nothing to read, and one reads on from the beginning."""
     assert await empty.events(ANY, 0, 10) == EventPage(items=(), next=0)
     assert await empty.last_event() == 0
 
 
 async def test_entries_ascend(store: IStore) -> None:
-    """
-    Each entry has a greater number than those before, and the newest is known.
-    """
+    """Each entry has a greater number than those before, and the newest is known."""
     await happen(store, 5)
     numbers = [event.seq for event in await feed(store)]
     assert numbers == sorted(set(numbers))
@@ -44,9 +36,7 @@ async def test_entries_ascend(store: IStore) -> None:
 
 
 async def test_an_entry_is_kept_whole(store: IStore) -> None:
-    """
-    An entry says what happened, when, to which device and command, and whatever else there is to say.
-    """
+    """An entry says what happened, when, to which device and command, and whatever else there is to say."""
     await send(store, 1, now=at(7))
     assert (await feed(store))[-1] == Event(
         seq=await store.last_event(),
@@ -59,9 +49,7 @@ async def test_an_entry_is_kept_whole(store: IStore) -> None:
 
 
 async def test_the_feed_is_read_page_by_page(store: IStore) -> None:
-    """
-    Whoever reads on after ``next`` misses nothing and reads nothing twice.
-    """
+    """Whoever reads on after ``next`` misses nothing and reads nothing twice."""
     await happen(store, 7)
     read: list[Event] = []
     after = 0
@@ -74,9 +62,7 @@ async def test_the_feed_is_read_page_by_page(store: IStore) -> None:
 
 
 async def test_entries_are_filtered(store: IStore) -> None:
-    """
-    By device, by type, by several types, and by both.
-    """
+    """By device, by type, by several types, and by both."""
     await put(store, 1)
     await put(store, 2, name=GATE)
     await store.cancel(ident(2), at())
@@ -93,17 +79,13 @@ async def test_entries_are_filtered(store: IStore) -> None:
 
 
 async def test_a_filter_does_not_read_the_same_again(store: IStore) -> None:
-    """
-    Behind entries that a filter leaves out, one reads on after them: the next look need not go over them.
-    """
+    """Behind entries that a filter leaves out, one reads on after them: the next look need not go over them."""
     await happen(store, 5)
     assert await store.events(EventFilter(device=GATE), 2, 10) == EventPage(items=(), next=await store.last_event())
 
 
 async def test_a_full_page_goes_on_after_its_last_entry(store: IStore) -> None:
-    """
-    Where more may follow, nothing between is skipped.
-    """
+    """Where more may follow, nothing between is skipped."""
     await happen(store, 1)
     await happen(store, 4, GATE)
     page = await store.events(EventFilter(device=GATE), 2, 2)
@@ -113,9 +95,7 @@ async def test_a_full_page_goes_on_after_its_last_entry(store: IStore) -> None:
 
 
 async def test_whoever_comes_too_late_is_told_where_the_feed_begins(store: IStore) -> None:
-    """
-    If entries after the cursor are gone, that is an error, and it says which is the oldest kept.
-    """
+    """If entries after the cursor are gone, that is an error, and it says which is the oldest kept."""
     await happen(store, 8)
     await tamper(store, "DELETE FROM event WHERE seq <= 5")
     with pytest.raises(EventsPurged) as caught:
@@ -124,27 +104,21 @@ async def test_whoever_comes_too_late_is_told_where_the_feed_begins(store: IStor
 
 
 async def test_whoever_has_read_all_that_is_gone_misses_nothing(store: IStore) -> None:
-    """
-    A cursor at the last purged entry is as good as any.
-    """
+    """A cursor at the last purged entry is as good as any."""
     await happen(store, 8)
     await tamper(store, "DELETE FROM event WHERE seq <= 5")
     assert (await store.events(ANY, 5, 10)).items[0].seq == 6
 
 
 async def test_without_a_cursor_the_feed_begins_with_the_oldest_kept(store: IStore) -> None:
-    """
-    Whoever has read nothing yet starts with what there is.
-    """
+    """Whoever has read nothing yet starts with what there is."""
     await happen(store, 8)
     await tamper(store, "DELETE FROM event WHERE seq <= 5")
     assert (await store.events(ANY, 0, 10)).items[0].seq == 6
 
 
 async def test_where_all_is_gone_the_feed_goes_on(store: IStore) -> None:
-    """
-    Numbers are not given again after everything was purged, and old cursors are told so.
-    """
+    """Numbers are not given again after everything was purged, and old cursors are told so."""
     await happen(store, 3)
     last = await store.last_event()
     await tamper(store, "DELETE FROM event")
@@ -158,9 +132,7 @@ async def test_where_all_is_gone_the_feed_goes_on(store: IStore) -> None:
 
 
 async def test_a_cursor_of_another_feed_is_refused(store: IStore) -> None:
-    """
-    A number that was never given cannot be read on after: entries would be missed without a word.
-    """
+    """A number that was never given cannot be read on after: entries would be missed without a word."""
     last = await store.last_event()
     with pytest.raises(InvalidQuery):
         await store.events(ANY, last + 1, 10)
@@ -168,9 +140,7 @@ async def test_a_cursor_of_another_feed_is_refused(store: IStore) -> None:
 
 @pytest.mark.parametrize("kind", ["file", "threads"])
 async def test_the_feed_goes_on_after_a_restart(shelf: Shelf, store: IStore) -> None:
-    """
-    Entries of before are there, and numbers go on, even where the newest were purged.
-    """
+    """Entries of before are there, and numbers go on, even where the newest were purged."""
     await happen(store, 3)
     before = await feed(store)
     await shelf.restart(at(9))

@@ -1,6 +1,4 @@
-"""
-Tests of the search for what is stored and cannot be.
-"""
+"""Tests of the search for what is stored and cannot be."""
 
 from pathlib import Path
 
@@ -76,8 +74,7 @@ OTHER_BREAKS = (
 
 
 async def some(store: IStore) -> dict[str, str]:
-    """
-    Have a command queued, one out and one that succeeded; a silence that waits, one that was told, and one that is
+    """Have a command queued, one out and one that succeeded; a silence that waits, one that was told, and one that is
     over; a webhook that nobody answers.
     """
     await miss(store)
@@ -89,9 +86,7 @@ async def some(store: IStore) -> dict[str, str]:
 
 
 async def miss(store: IStore) -> None:
-    """
-    Have a device waited for, one missed and one that is back; and a webhook disabled.
-    """
+    """Have a device waited for, one missed and one that is back; and a webhook disabled."""
     await move_in(store, SITE[:2])
     await fall_silent(store, *SITE[:2])
     await alerts(store, 30)
@@ -104,24 +99,18 @@ async def miss(store: IStore) -> None:
 
 
 async def found(store: IStore) -> list[str]:
-    """
-    What is wrong with the store, each kind once.
-    """
+    """What is wrong with the store, each kind once."""
     return sorted({flaw.what for flaw in await store.fsck(at(2))})
 
 
 def test_each_check_has_its_break() -> None:
-    """
-    No check stays untried.
-    """
+    """No check stays untried."""
     assert [check.description for check in CHECKS] == list(BREAKS)
 
 
 @pytest.mark.parametrize(("what", "damage"), [*BREAKS.items(), *OTHER_BREAKS])
 async def test_what_cannot_be_is_found(store: IStore, what: str, damage: str) -> None:
-    """
-    Whatever promise was broken by hand, it is found and named.
-    """
+    """Whatever promise was broken by hand, it is found and named."""
     values = await some(store)
     assert await found(store) == []
     asked = {name: value for name, value in values.items() if f":{name}" in damage}
@@ -130,9 +119,7 @@ async def test_what_cannot_be_is_found(store: IStore, what: str, damage: str) ->
 
 
 async def test_a_flaw_says_whom_it_concerns(store: IStore) -> None:
-    """
-    The device, the command, and what was found.
-    """
+    """The device, the command, and what was found."""
     await some(store)
     await tamper(store, "UPDATE command SET attempts = 2 WHERE id = :id", id=ident(1))
     [flaw] = await store.fsck(at(2))
@@ -140,9 +127,7 @@ async def test_a_flaw_says_whom_it_concerns(store: IStore) -> None:
 
 
 async def test_a_command_that_the_sweep_will_end_soon_is_no_flaw(store: IStore) -> None:
-    """
-    The sweep may be a little behind; if it is far behind, something is wrong.
-    """
+    """The sweep may be a little behind; if it is far behind, something is wrong."""
     await put(store, 1)
     assert await store.fsck(at(301)) == []
     assert [flaw.what for flaw in await store.fsck(at(400))] == ["its time to live is over, and nothing has ended it"]
@@ -150,9 +135,7 @@ async def test_a_command_that_the_sweep_will_end_soon_is_no_flaw(store: IStore) 
 
 @pytest.mark.parametrize("step", [-3600, 3600], ids=["back", "ahead"])
 async def test_a_clock_that_somebody_set_is_no_flaw(store: IStore, step: int) -> None:
-    """
-    Whichever way somebody sets the clock while a command lives, nothing is found.
-    """
+    """Whichever way somebody sets the clock while a command lives, nothing is found."""
     await send(store, 1, delivery=AGAIN, ttl=86400)
     await store.lapse(10, Now(at(step).wall, at(60).steady))
     handed = await claim(store, now=at(step))
@@ -166,9 +149,7 @@ async def test_a_clock_that_somebody_set_is_no_flaw(store: IStore, step: int) ->
 
 
 async def test_a_stopped_server_is_looked_at_as_of_its_last_word(tmp_path: Path) -> None:
-    """
-    What still waits in a file is no flaw, though the clock was ahead by a day before somebody set it right.
-    """
+    """What still waits in a file is no flaw, though the clock was ahead by a day before somebody set it right."""
     path = tmp_path / "pushd.sqlite"
     store = SqliteStore(str(path))
     store.open(at())
@@ -179,9 +160,7 @@ async def test_a_stopped_server_is_looked_at_as_of_its_last_word(tmp_path: Path)
 
 
 async def test_a_store_that_was_used_is_sound(store: IStore) -> None:
-    """
-    Whatever senders, devices, operators and the clock did, nothing is found.
-    """
+    """Whatever senders, devices, operators and the clock did, nothing is found."""
     for number, verdict in ((1, BROKE), (2, GARBLED)):
         await send(store, number)
         await store.settle(DOOR, by_message(number, verdict), at(1))

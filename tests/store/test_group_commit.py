@@ -1,6 +1,4 @@
-"""
-Tests of many senders at one time: they wait for the disk together, and each is told only what concerns it.
-"""
+"""Tests of many senders at one time: they wait for the disk together, and each is told only what concerns it."""
 
 import sqlite3
 from contextlib import closing
@@ -26,9 +24,7 @@ pytestmark = pytest.mark.parametrize("kind", ["threads"])
 
 
 async def test_senders_at_the_same_time_share_a_commit(shelf: Shelf, store: IStore) -> None:
-    """
-    A hundred commands that arrive in one turn of the reactor wait for the disk once.
-    """
+    """A hundred commands that arrive in one turn of the reactor wait for the disk once."""
     assert isinstance(store, SqliteStore)
     statements: list[str] = []
     connection: sqlite3.Connection = store._writer.connection.connection  # type: ignore[attr-defined]
@@ -40,9 +36,7 @@ async def test_senders_at_the_same_time_share_a_commit(shelf: Shelf, store: ISto
 
 
 async def test_the_reactor_does_not_wait_while_another_program_writes(store: IStore, tmp_path: Path) -> None:
-    """
-    A backup tool that locks the database keeps senders waiting, and nobody else.
-    """
+    """A backup tool that locks the database keeps senders waiting, and nobody else."""
     from twisted.internet import reactor
 
     with closing(sqlite3.connect(tmp_path / "pushd.sqlite", isolation_level=None)) as other:
@@ -57,8 +51,8 @@ async def test_the_reactor_does_not_wait_while_another_program_writes(store: ISt
 
 
 async def test_everybody_is_told_in_order_after_the_commit(store: IStore, tmp_path: Path) -> None:
-    """
-    When the first change of a group is told, the whole group is durable; each sender hears after the listeners did.
+    """When the first change of a group is told, the whole group is durable; each sender hears after the
+    listeners did.
     """
     assert isinstance(store, SqliteStore)
     order: list[str] = []
@@ -80,9 +74,7 @@ async def test_everybody_is_told_in_order_after_the_commit(store: IStore, tmp_pa
 
 
 async def test_one_refusal_in_a_group_is_only_its_senders(store: IStore) -> None:
-    """
-    A sender who is refused does not keep those from succeeding whose commands were written with it.
-    """
+    """A sender who is refused does not keep those from succeeding whose commands were written with it."""
     assert isinstance(store, SqliteStore)
     heard: list[Event] = []
     store.subscribe(heard.append)
@@ -98,8 +90,8 @@ async def test_one_refusal_in_a_group_is_only_its_senders(store: IStore) -> None
 
 @pytest.mark.parametrize("flushes", [False, True])
 async def test_one_that_fails_halfway_leaves_nothing_and_takes_nothing(store: IStore, flushes: bool) -> None:
-    """
-    A change that fails after it has written something leaves neither its rows nor its events, and all others theirs.
+    """A change that fails after it has written something leaves neither its rows nor its events, and all others
+    theirs.
     """
     assert isinstance(store, SqliteStore)
     told: list[Event] = []
@@ -126,9 +118,7 @@ async def test_one_that_fails_halfway_leaves_nothing_and_takes_nothing(store: IS
 
 
 async def test_an_event_that_cannot_be_written_fails_its_own_verb_alone(store: IStore) -> None:
-    """
-    A change whose event has no text in JSON is refused, with all that it wrote, and those beside it are made.
-    """
+    """A change whose event has no text in JSON is refused, with all that it wrote, and those beside it are made."""
     assert isinstance(store, SqliteStore)
     before = store.add_device(device("servereye:a"), False, at())
     broken = store.note_conflict(DOOR, {"takeovers": float("nan")}, at())

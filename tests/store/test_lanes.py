@@ -1,6 +1,4 @@
-"""
-Tests of how verbs reach a database: in order, many in one commit, told on the reactor's thread.
-"""
+"""Tests of how verbs reach a database: in order, many in one commit, told on the reactor's thread."""
 
 from collections.abc import Iterable, Sequence
 from threading import get_ident
@@ -29,9 +27,7 @@ from tests.store.gate import Gate
 
 @define(eq=False)
 class Recorder:
-    """
-    A connection that writes down which groups it was given.
-    """
+    """A connection that writes down which groups it was given."""
 
     groups: list[list[object]] = field(factory=list)
     threads: set[int] = field(factory=set)
@@ -43,16 +39,10 @@ class Recorder:
     _group: list[Work] = field(factory=list)
 
     def run(self, group: Iterable[Work]) -> Sequence[Work]:
-        """
-        See :meth:`IConnection.run`.
-        """
         self.execute(group, patient=True)
         return self.commit()
 
     def execute(self, group: Iterable[Work], patient: bool) -> bool:
-        """
-        See :meth:`ISplitConnection.execute`.
-        """
         self.threads.add(get_ident())
         self._group = []
         for work in group:
@@ -61,9 +51,6 @@ class Recorder:
         return True
 
     def commit(self) -> Sequence[Work]:
-        """
-        See :meth:`ISplitConnection.commit`.
-        """
         self.committing.add(get_ident())
         if self.gate is not None:
             self.gate.wait(None)  # type: ignore[arg-type]
@@ -71,33 +58,24 @@ class Recorder:
         return self._group
 
     def close(self) -> None:
-        """
-        See :meth:`IConnection.close`.
-        """
         self.closed = True
 
 
 def deliver(group: Sequence[Work]) -> None:
-    """
-    Tell only who waits.
-    """
+    """Tell only who waits."""
     for work in group:
         fire(work)
 
 
 @pytest.fixture
 def recorder() -> Recorder:
-    """
-    A connection to nothing.
-    """
+    """A connection to nothing."""
     return Recorder()
 
 
 @pytest.fixture
 def lane(recorder: Recorder) -> ThreadLane:
-    """
-    A lane with a thread.
-    """
+    """A lane with a thread."""
     from twisted.internet import reactor
 
     lane = ThreadLane(recorder, deliver, reactor, "test-lane")  # type: ignore[arg-type]
@@ -107,9 +85,7 @@ def lane(recorder: Recorder) -> ThreadLane:
 
 @pytest.fixture
 def shared(recorder: Recorder) -> ReactorLane:
-    """
-    A lane on the reactor, with a thread for the commits.
-    """
+    """A lane on the reactor, with a thread for the commits."""
     from twisted.internet import reactor
 
     lane = ReactorLane(recorder, deliver, reactor, "test-lane")  # type: ignore[arg-type]
@@ -118,9 +94,7 @@ def shared(recorder: Recorder) -> ReactorLane:
 
 
 def ask(lane: Lane, values: Sequence[object]) -> list[Deferred[object]]:
-    """
-    Submit verbs that give these values.
-    """
+    """Submit verbs that give these values."""
 
     def giving(value: object) -> Verb:
         return lambda tx: value
@@ -129,9 +103,7 @@ def ask(lane: Lane, values: Sequence[object]) -> list[Deferred[object]]:
 
 
 async def test_what_waits_while_a_commit_is_on_its_way_shares_the_next(recorder: Recorder, lane: ThreadLane) -> None:
-    """
-    Nobody waits for more than the commit that is on its way and their own.
-    """
+    """Nobody waits for more than the commit that is on its way and their own."""
     gate = Gate()
     first = lane.submit(gate.wait)
     with gate.shut():
@@ -142,9 +114,7 @@ async def test_what_waits_while_a_commit_is_on_its_way_shares_the_next(recorder:
 
 
 async def test_a_crowd_is_taken_in_groups(recorder: Recorder, lane: ThreadLane) -> None:
-    """
-    The first of very many need not wait for the last.
-    """
+    """The first of very many need not wait for the last."""
     gate = Gate()
     first = lane.submit(gate.wait)
     with gate.shut():
@@ -155,9 +125,7 @@ async def test_a_crowd_is_taken_in_groups(recorder: Recorder, lane: ThreadLane) 
 
 
 async def test_verbs_run_on_the_thread_of_the_lane_alone(recorder: Recorder, lane: ThreadLane) -> None:
-    """
-    The reactor never waits for a disk, and whoever asked is told on the reactor's thread.
-    """
+    """The reactor never waits for a disk, and whoever asked is told on the reactor's thread."""
     told_on: list[int] = []
     for _ in range(3):
         await lane.submit(lambda tx: None).addCallback(lambda _: told_on.append(get_ident()))
@@ -168,9 +136,7 @@ async def test_verbs_run_on_the_thread_of_the_lane_alone(recorder: Recorder, lan
 
 
 async def test_what_was_asked_for_is_done_before_the_end(recorder: Recorder, lane: ThreadLane) -> None:
-    """
-    A stop waits for all that was submitted, and takes nothing more.
-    """
+    """A stop waits for all that was submitted, and takes nothing more."""
     order: list[object] = []
     gate = Gate()
     waiting = [lane.submit(gate.wait)]
@@ -188,27 +154,21 @@ async def test_what_was_asked_for_is_done_before_the_end(recorder: Recorder, lan
 
 
 async def test_a_lane_without_work_ends_at_once(recorder: Recorder, lane: ThreadLane) -> None:
-    """
-    A stop needs no last verb.
-    """
+    """A stop needs no last verb."""
     await lane.close()
     assert recorder.closed
     assert recorder.groups == []
 
 
 async def test_what_comes_in_one_turn_of_the_reactor_shares_a_commit(recorder: Recorder, shared: ReactorLane) -> None:
-    """
-    Nobody's verb waits for the next turn.
-    """
+    """Nobody's verb waits for the next turn."""
     assert await gatherResults(ask(shared, [1, 2, 3])) == [1, 2, 3]
     assert recorder.groups == [[1, 2, 3]]
     await shared.close()
 
 
 async def test_what_comes_during_a_commit_shares_the_next(recorder: Recorder, shared: ReactorLane) -> None:
-    """
-    The reactor goes on while the disk is waited for, and nothing is added to what is on its way.
-    """
+    """The reactor goes on while the disk is waited for, and nothing is added to what is on its way."""
     gate = recorder.gate = Gate()
     rest: list[Deferred[object]] = []
     first = ask(shared, [1, 2])
@@ -223,9 +183,7 @@ async def test_what_comes_during_a_commit_shares_the_next(recorder: Recorder, sh
 
 
 async def test_long_work_is_done_in_pieces(recorder: Recorder, shared: ReactorLane) -> None:
-    """
-    Sockets are looked at in between, however much there is to write.
-    """
+    """Sockets are looked at in between, however much there is to write."""
     slow = [shared.submit(lambda tx: sleep(2 * TURN_SECONDS)) for _ in range(3)]
     await gatherResults(slow)
     assert recorder.groups == [[None]] * 3
@@ -233,9 +191,7 @@ async def test_long_work_is_done_in_pieces(recorder: Recorder, shared: ReactorLa
 
 
 async def test_only_the_commit_is_left_to_a_thread(recorder: Recorder, shared: ReactorLane) -> None:
-    """
-    Verbs run, and whoever asked is told, on the reactor's thread; what waits for the disk is elsewhere.
-    """
+    """Verbs run, and whoever asked is told, on the reactor's thread; what waits for the disk is elsewhere."""
     told_on: list[int] = []
     for _ in range(3):
         await shared.submit(lambda tx: None).addCallback(lambda _: told_on.append(get_ident()))
@@ -246,9 +202,7 @@ async def test_only_the_commit_is_left_to_a_thread(recorder: Recorder, shared: R
 
 
 async def test_a_lane_survives_whoever_is_told(recorder: Recorder, no_logged_failure: list[Failure]) -> None:
-    """
-    A fault of those who hear of a commit does not keep the next from coming.
-    """
+    """A fault of those who hear of a commit does not keep the next from coming."""
     from twisted.internet import reactor
 
     def fault(group: Sequence[Work]) -> None:
@@ -265,9 +219,7 @@ async def test_a_lane_survives_whoever_is_told(recorder: Recorder, no_logged_fai
 
 
 async def test_a_lane_on_the_reactor_ends_after_what_was_asked_for(recorder: Recorder, shared: ReactorLane) -> None:
-    """
-    A stop waits for all that was submitted, and takes nothing more.
-    """
+    """A stop waits for all that was submitted, and takes nothing more."""
     order: list[object] = []
     for each in ask(shared, [1, 2]):
         each.addCallback(order.append)
@@ -281,18 +233,14 @@ async def test_a_lane_on_the_reactor_ends_after_what_was_asked_for(recorder: Rec
 
 
 async def test_a_lane_on_the_reactor_without_work_ends_at_once(recorder: Recorder, shared: ReactorLane) -> None:
-    """
-    A stop needs no last verb.
-    """
+    """A stop needs no last verb."""
     await shared.close()
     assert recorder.closed
     assert recorder.groups == []
 
 
 async def turns(count: int) -> None:
-    """
-    Let the reactor turn.
-    """
+    """Let the reactor turn."""
     from twisted.internet import reactor
 
     for _ in range(count):
@@ -300,9 +248,7 @@ async def turns(count: int) -> None:
 
 
 def test_a_lane_without_a_thread_does_everything_at_once(recorder: Recorder) -> None:
-    """
-    For a database in memory each verb is done, and told, before the call returns.
-    """
+    """For a database in memory each verb is done, and told, before the call returns."""
     lane = InlineLane(recorder, deliver)
     fired: list[object] = []
     for each in ask(lane, [1, 2]):

@@ -1,6 +1,4 @@
-"""
-Tests of the lists of commands and devices.
-"""
+"""Tests of the lists of commands and devices."""
 
 from typing import Any
 
@@ -18,40 +16,30 @@ AGENT = "servereye:Abc"
 
 
 async def listed(store: IStore, **which: Any) -> list[int]:
-    """
-    The numbers of the commands that a filter lets through.
-    """
+    """The numbers of the commands that a filter lets through."""
     return [int(command.id[-12:]) for command in await store.commands(CommandFilter(**which), None, 100)]
 
 
 async def found(store: IStore, **which: Any) -> list[str]:
-    """
-    The ids of the devices that a filter lets through.
-    """
+    """The ids of the devices that a filter lets through."""
     return [device.id for device, _ in await store.devices(DeviceFilter(**which), None, 100)]
 
 
 async def test_a_command_that_does_not_exist_cannot_be_seen(store: IStore) -> None:
-    """
-    An id that is not known is told to be so.
-    """
+    """An id that is not known is told to be so."""
     with pytest.raises(UnknownCommand, match=ident(9)):
         await store.command(ident(9))
 
 
 async def test_commands_are_listed_newest_first(store: IStore) -> None:
-    """
-    Without a filter all commands of all devices are listed.
-    """
+    """Without a filter all commands of all devices are listed."""
     await put(store, 1, 2)
     await put(store, 3, name=GATE)
     assert await listed(store) == [3, 2, 1]
 
 
 async def test_lists_leave_out_what_may_be_large(store: IStore) -> None:
-    """
-    Payload and result are for the one command that is looked at; all else is in the list.
-    """
+    """Payload and result are for the one command that is looked at; all else is in the list."""
     await send(store, 1, payload={"endpoint": "x"})
     await store.settle(DOOR, by_message(1), at(1))
     whole = await look(store, 1)
@@ -62,9 +50,7 @@ async def test_lists_leave_out_what_may_be_large(store: IStore) -> None:
 
 
 async def test_commands_are_filtered(store: IStore) -> None:
-    """
-    By device, by state, by when they were created, and by all of these.
-    """
+    """By device, by state, by when they were created, and by all of these."""
     await send(store, 1, now=at(0))
     await put(store, 2, now=at(10))
     await put(store, 3, now=at(20), name=GATE)
@@ -78,9 +64,7 @@ async def test_commands_are_filtered(store: IStore) -> None:
 
 
 async def test_commands_are_listed_page_by_page(store: IStore) -> None:
-    """
-    Each page goes on where the one before ended, even if new commands were sent meanwhile.
-    """
+    """Each page goes on where the one before ended, even if new commands were sent meanwhile."""
     await put(store, 1, 2, 3, 4, 5)
     first = await store.commands(CommandFilter(device=DOOR), None, 2)
     await put(store, 6)
@@ -90,9 +74,7 @@ async def test_commands_are_listed_page_by_page(store: IStore) -> None:
 
 
 async def fleet(store: IStore) -> None:
-    """
-    Add devices of both dialects.
-    """
+    """Add devices of both dialects."""
     await store.change_device(DOOR, {"name": "Front door", "tags": ("north", "doors")}, at())
     await store.change_device(GATE, {"tags": ("doors",)}, at())
     await store.add_device(device(STRANGER, admission=Admission.PENDING), True, at())
@@ -122,17 +104,13 @@ async def fleet(store: IStore) -> None:
     ],
 )
 async def test_devices_are_filtered(store: IStore, which: dict[str, Any], expected: list[str]) -> None:
-    """
-    By dialect, presence, admission, tags (all must match), a part of id or name, and by all of these.
-    """
+    """By dialect, presence, admission, tags (all must match), a part of id or name, and by all of these."""
     await fleet(store)
     assert await found(store, **which) == expected
 
 
 async def test_devices_are_listed_page_by_page(store: IStore) -> None:
-    """
-    By id, each page going on after the last of the one before.
-    """
+    """By id, each page going on after the last of the one before."""
     await fleet(store)
     first = await store.devices(DeviceFilter(), None, 3)
     second = await store.devices(DeviceFilter(), first[-1][0].id, 3)
@@ -140,9 +118,7 @@ async def test_devices_are_listed_page_by_page(store: IStore) -> None:
 
 
 async def test_devices_are_listed_with_their_load(store: IStore) -> None:
-    """
-    The list says of each device how much waits for it and how much is out.
-    """
+    """The list says of each device how much waits for it and how much is out."""
     await send(store, 1)
     await put(store, 2, 3)
     await store.put(draft(4, GATE), False, LIMIT, at())

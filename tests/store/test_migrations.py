@@ -1,6 +1,4 @@
-"""
-Tests of how an older database becomes a newer one.
-"""
+"""Tests of how an older database becomes a newer one."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -38,17 +36,13 @@ TOKEN = "INSERT INTO token VALUES ('t', 'admin', 'admin', x'00', 0)"
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """
-    Where a database is, or will be.
-    """
+    """Where a database is, or will be."""
     return tmp_path / "pushd.sqlite"
 
 
 @pytest.fixture
 def old(path: Path) -> Iterator[sqlite3.Connection]:
-    """
-    A database of the first version with something in it.
-    """
+    """A database of the first version with something in it."""
     with closing(connect(str(path))) as connection:
         migrate(connection, str(path), {1: FIRST})
         connection.execute(TOKEN)
@@ -56,9 +50,7 @@ def old(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def shape(connection: sqlite3.Connection) -> set[tuple[str, ...]]:
-    """
-    All tables and indexes, with their columns.
-    """
+    """All tables and indexes, with their columns."""
     names = connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     columns = connection.execute(
         "SELECT m.name AS main, c.name, c.type, c.pk FROM sqlite_master AS m, pragma_table_info(m.name) AS c"
@@ -67,24 +59,18 @@ def shape(connection: sqlite3.Connection) -> set[tuple[str, ...]]:
 
 
 def version(connection: sqlite3.Connection) -> int:
-    """
-    The version that a database says it has.
-    """
+    """The version that a database says it has."""
     [row] = connection.execute("SELECT version FROM schema_version").fetchall()
     return int(row["version"])
 
 
 def backups(path: Path) -> list[str]:
-    """
-    The names of the copies beside a database.
-    """
+    """The names of the copies beside a database."""
     return sorted(each.name for each in path.parent.glob("*.backup-*"))
 
 
 def test_each_schema_says_which_version_it_makes() -> None:
-    """
-    Each step has its number, none is left out, and a database says of which step it is.
-    """
+    """Each step has its number, none is left out, and a database says of which step it is."""
     steps = _schemas()
     assert sorted(steps) == list(range(1, len(steps) + 1))
     for step in steps:
@@ -94,9 +80,7 @@ def test_each_schema_says_which_version_it_makes() -> None:
 
 
 def test_a_new_database_is_of_the_newest_version(path: Path) -> None:
-    """
-    Where nothing is, all steps are taken, and nothing is copied.
-    """
+    """Where nothing is, all steps are taken, and nothing is copied."""
     with closing(connect(str(path))) as connection:
         migrate(connection, str(path), {1: FIRST, 2: SECOND, 3: THIRD})
         assert version(connection) == 3
@@ -107,9 +91,7 @@ def test_a_new_database_is_of_the_newest_version(path: Path) -> None:
     "steps", [_schemas(), {1: FIRST, 2: SECOND}, {1: FIRST, 2: SECOND, 3: THIRD}], ids=["ours", "one", "two"]
 )
 def test_upgraded_is_as_fresh(old: sqlite3.Connection, path: Path, steps: dict[int, str]) -> None:
-    """
-    A database that was brought up to date cannot be told from one that was made new.
-    """
+    """A database that was brought up to date cannot be told from one that was made new."""
     migrate(old, str(path), steps)
     with closing(connect(MEMORY)) as fresh:
         migrate(fresh, MEMORY, steps)
@@ -118,18 +100,14 @@ def test_upgraded_is_as_fresh(old: sqlite3.Connection, path: Path, steps: dict[i
 
 
 def test_what_was_there_is_still_there(old: sqlite3.Connection, path: Path) -> None:
-    """
-    An upgrade loses nothing, and steps may use what is there.
-    """
+    """An upgrade loses nothing, and steps may use what is there."""
     migrate(old, str(path), {1: FIRST, 2: SECOND, 3: THIRD})
     assert [row["name"] for row in old.execute("SELECT name FROM token")] == ["admin"]
     assert [row["colour"] for row in old.execute("SELECT colour FROM palette")] == ["t"]
 
 
 def test_a_copy_is_kept_of_what_was(old: sqlite3.Connection, path: Path) -> None:
-    """
-    Before an upgrade the whole database is copied beside itself, as it was.
-    """
+    """Before an upgrade the whole database is copied beside itself, as it was."""
     before = shape(old)
     migrate(old, str(path), {1: FIRST, 2: SECOND, 3: THIRD})
     assert backups(path) == ["pushd.sqlite.backup-v1"]
@@ -140,9 +118,7 @@ def test_a_copy_is_kept_of_what_was(old: sqlite3.Connection, path: Path) -> None
 
 
 def test_an_older_copy_is_replaced(old: sqlite3.Connection, path: Path) -> None:
-    """
-    A copy that an upgrade left which was given up does not stand in the way of the next.
-    """
+    """A copy that an upgrade left which was given up does not stand in the way of the next."""
     Path(f"{path}.backup-v1").write_text("half of a copy")
     migrate(old, str(path), {1: FIRST, 2: SECOND})
     with closing(connect(f"{path}.backup-v1")) as copy:
@@ -150,9 +126,7 @@ def test_an_older_copy_is_replaced(old: sqlite3.Connection, path: Path) -> None:
 
 
 def test_the_same_version_is_left_alone(old: sqlite3.Connection, path: Path) -> None:
-    """
-    A database that is up to date is opened as it is.
-    """
+    """A database that is up to date is opened as it is."""
     before = shape(old)
     migrate(old, str(path), {1: FIRST})
     assert shape(old) == before
@@ -160,9 +134,7 @@ def test_the_same_version_is_left_alone(old: sqlite3.Connection, path: Path) -> 
 
 
 def test_a_step_that_fails_leaves_the_old_version(old: sqlite3.Connection, path: Path) -> None:
-    """
-    An upgrade that cannot be done is undone, and can be tried again.
-    """
+    """An upgrade that cannot be done is undone, and can be tried again."""
     before = shape(old)
     with pytest.raises(sqlite3.OperationalError, match="nothing"):
         migrate(old, str(path), {1: FIRST, 2: FAILING})
@@ -173,18 +145,14 @@ def test_a_step_that_fails_leaves_the_old_version(old: sqlite3.Connection, path:
 
 
 def test_steps_before_the_one_that_failed_are_kept(old: sqlite3.Connection, path: Path) -> None:
-    """
-    Each step is taken as a whole or not at all.
-    """
+    """Each step is taken as a whole or not at all."""
     with pytest.raises(sqlite3.OperationalError):
         migrate(old, str(path), {1: FIRST, 2: SECOND, 3: "INSERT INTO nothing VALUES (1)"})
     assert version(old) == 2
 
 
 def test_a_newer_database_is_not_made_older(old: sqlite3.Connection, path: Path) -> None:
-    """
-    There is no way back but the copy: an older program says which version is needed.
-    """
+    """There is no way back but the copy: an older program says which version is needed."""
     migrate(old, str(path), {1: FIRST, 2: SECOND})
     with pytest.raises(StoreRefused, match=r"newer pushd \(schema 2, this one knows 1\)"):
         migrate(old, str(path), {1: FIRST})
@@ -192,9 +160,7 @@ def test_a_newer_database_is_not_made_older(old: sqlite3.Connection, path: Path)
 
 
 def test_two_starts_make_one_database(path: Path) -> None:
-    """
-    Opening again changes nothing of the schema.
-    """
+    """Opening again changes nothing of the schema."""
     shapes = []
     for _ in range(2):
         store = SqliteStore(path=str(path))
@@ -206,8 +172,8 @@ def test_two_starts_make_one_database(path: Path) -> None:
 
 
 def test_commands_of_an_older_version_are_kept(path: Path) -> None:
-    """
-    What was sent before an upgrade is there after it, to the last field, and as well guarded as what is sent since.
+    """What was sent before an upgrade is there after it, to the last field, and as well guarded as what is sent
+    since.
     """
     before = {number: sql for number, sql in _schemas().items() if number <= 2}
     with closing(connect(str(path))) as connection:

@@ -1,6 +1,4 @@
-"""
-Tests of the lifecycle table as SQL: each statement makes the moves of the table, and no other.
-"""
+"""Tests of the lifecycle table as SQL: each statement makes the moves of the table, and no other."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -37,9 +35,7 @@ MAX_ATTEMPTS = 2
 
 @frozen(kw_only=True)
 class Circumstances:
-    """
-    What a guard, or a statement, may look at.
-    """
+    """What a guard, or a statement, may look at."""
 
     delivery: Delivery
     attempts: int
@@ -48,22 +44,16 @@ class Circumstances:
 
     @property
     def live(self) -> bool:
-        """
-        Whether the time to live is not over.
-        """
+        """Whether the time to live is not over."""
         return self.expires_in > 0
 
     @property
     def repeatable(self) -> bool:
-        """
-        Whether another attempt may be made.
-        """
+        """Whether another attempt may be made."""
         return self.delivery is Delivery.AT_LEAST_ONCE and self.attempts < MAX_ATTEMPTS and self.live
 
     def pass_guard(self, guard: Guard) -> bool:
-        """
-        The guard, read in Python.
-        """
+        """The guard, read in Python."""
         return {
             Guard.ALWAYS: True,
             Guard.LIVE: self.live,
@@ -75,9 +65,7 @@ class Circumstances:
         }[guard]
 
     def pass_statement(self, move: Move) -> bool:
-        """
-        What a statement asks for beside the table: attempts that are left, a time that has come.
-        """
+        """What a statement asks for beside the table: attempts that are left, a time that has come."""
         return {
             Move.SEND: self.attempts < MAX_ATTEMPTS,
             Move.UNSEND: self.attempts > 0,
@@ -95,9 +83,7 @@ UNSENT = frozenset({State.EXPIRED, State.CANCELLED})
 
 
 def possible(state: State) -> list[Circumstances]:
-    """
-    All circumstances but those that no command can be in: sent without an attempt, or cancelled after one.
-    """
+    """All circumstances but those that no command can be in: sent without an attempt, or cancelled after one."""
     if state is State.QUEUED:
         return ALL_CIRCUMSTANCES
     return [each for each in ALL_CIRCUMSTANCES if (each.attempts == 0) is (state in UNSENT)]
@@ -105,18 +91,14 @@ def possible(state: State) -> list[Circumstances]:
 
 @pytest.fixture
 def connection() -> Iterator[sqlite3.Connection]:
-    """
-    A database with nothing in it.
-    """
+    """A database with nothing in it."""
     with closing(connect(MEMORY)) as connection:
         migrate(connection, MEMORY)
         yield connection
 
 
 def insert(connection: sqlite3.Connection, state: State, circumstances: Circumstances) -> None:
-    """
-    Write a command that stands so, as no verb may have left it; its lease has just run out.
-    """
+    """Write a command that stands so, as no verb may have left it; its lease has just run out."""
     values = {
         "id": ident(1),
         "device": "controlid:1",
@@ -142,9 +124,7 @@ def insert(connection: sqlite3.Connection, state: State, circumstances: Circumst
 
 
 def make(connection: sqlite3.Connection, move: Move, circumstances: Circumstances) -> State | None:
-    """
-    Run the statement for a move; the state that it leads to, or None if it makes none.
-    """
+    """Run the statement for a move; the state that it leads to, or None if it makes none."""
     values: dict[str, Any] = {"id": ident(1), "now": WALL, "steady": STEADY, "attempt": circumstances.attempts}
     values |= {"result": None, "error": None, "late": 0, "matched_by": None}
     rows = connection.execute(STATEMENTS[move].sql, values).fetchall()
@@ -152,16 +132,12 @@ def make(connection: sqlite3.Connection, move: Move, circumstances: Circumstance
 
 
 def stored(connection: sqlite3.Connection) -> dict[str, Any]:
-    """
-    The one command, column by column.
-    """
+    """The one command, column by column."""
     return dict(connection.execute("SELECT * FROM command").fetchone())
 
 
 def tabled(state: State, move: Move, circumstances: Circumstances) -> State | None:
-    """
-    The state that the table, read in Python, leads to, or None if it allows no such move.
-    """
+    """The state that the table, read in Python, leads to, or None if it allows no such move."""
     if not circumstances.pass_statement(move):
         return None
     targets = [rule.target for rule in rules(move) if rule.source is state and circumstances.pass_guard(rule.guard)]
@@ -169,18 +145,14 @@ def tabled(state: State, move: Move, circumstances: Circumstances) -> State | No
 
 
 def test_each_move_has_its_statement() -> None:
-    """
-    Nothing in the table is left to a statement of its own.
-    """
+    """Nothing in the table is left to a statement of its own."""
     assert set(STATEMENTS) == set(Move)
 
 
 @pytest.mark.parametrize("move", Move)
 @pytest.mark.parametrize("state", State)
 def test_a_statement_makes_the_moves_of_the_table(connection: sqlite3.Connection, state: State, move: Move) -> None:
-    """
-    From each state, in all circumstances, the database does what the table says and nothing else.
-    """
+    """From each state, in all circumstances, the database does what the table says and nothing else."""
     made, expected = {}, {}
     for circumstances in possible(state):
         insert(connection, state, circumstances)
@@ -193,9 +165,7 @@ def test_a_statement_makes_the_moves_of_the_table(connection: sqlite3.Connection
 @pytest.mark.parametrize("move", Move)
 @pytest.mark.parametrize("state", State)
 def test_a_move_that_is_not_allowed_changes_nothing(connection: sqlite3.Connection, state: State, move: Move) -> None:
-    """
-    Where the table has no such move the command stays as it is, to the last field.
-    """
+    """Where the table has no such move the command stays as it is, to the last field."""
     for circumstances in possible(state):
         insert(connection, state, circumstances)
         before = stored(connection)
@@ -208,9 +178,7 @@ def test_a_move_that_is_not_allowed_changes_nothing(connection: sqlite3.Connecti
 def test_the_database_itself_refuses_what_no_rule_allows(
     connection: sqlite3.Connection, source: State, target: State
 ) -> None:
-    """
-    Even a statement that forgets its guard cannot bring a command where no line of the table leads.
-    """
+    """Even a statement that forgets its guard cannot bring a command where no line of the table leads."""
     circumstances = Circumstances(delivery=Delivery.AT_LEAST_ONCE, attempts=1, expires_in=1)
     insert(connection, source, circumstances)
     forced = (

@@ -1,6 +1,4 @@
-"""
-Tests of the operator's word on what is over: resolve, and send again.
-"""
+"""Tests of the operator's word on what is over: resolve, and send again."""
 
 import pytest
 from attrs import evolve
@@ -20,17 +18,13 @@ RESOLVES = pytest.mark.parametrize(("move", "end"), [(WORKED, State.SUCCEEDED), 
 
 
 async def lost(store: IStore, number: int = 1) -> None:
-    """
-    Send a command of which nobody then hears.
-    """
+    """Send a command of which nobody then hears."""
     await send(store, number, lease=60.0)
     await store.lapse(10, at(60))
 
 
 async def ended(store: IStore, end: State) -> None:
-    """
-    Bring the first command to an end.
-    """
+    """Bring the first command to an end."""
     if end is State.UNKNOWN:
         await lost(store)
     elif end is State.FAILED:
@@ -44,9 +38,7 @@ async def ended(store: IStore, end: State) -> None:
 
 @RESOLVES
 async def test_an_operator_may_say_how_it_ended(store: IStore, events: list[Event], move: Move, end: State) -> None:
-    """
-    A command of which nobody knows ends by a person's word, and says that it is a person's.
-    """
+    """A command of which nobody knows ends by a person's word, and says that it is a person's."""
     await lost(store)
     command = await store.resolve(ident(1), move, "I went to look", "ana", at(90))
     assert (command.state, command.evidence, command.finished_at) == (end, "operator", wall(90))
@@ -58,9 +50,7 @@ async def test_an_operator_may_say_how_it_ended(store: IStore, events: list[Even
 
 @RESOLVES
 async def test_saying_it_again_is_no_error(store: IStore, events: list[Event], move: Move, end: State) -> None:
-    """
-    The same word twice is answered twice and told once.
-    """
+    """The same word twice is answered twice and told once."""
     await lost(store)
     first = await store.resolve(ident(1), move, None, "ana", at(90))
     assert await store.resolve(ident(1), move, "really", "ben", at(95)) == first
@@ -68,9 +58,7 @@ async def test_saying_it_again_is_no_error(store: IStore, events: list[Event], m
 
 
 async def test_a_word_is_not_taken_back_by_another(store: IStore) -> None:
-    """
-    Once a person has said how it ended, another cannot say otherwise.
-    """
+    """Once a person has said how it ended, another cannot say otherwise."""
     await lost(store)
     await store.resolve(ident(1), WORKED, None, "ana", at(90))
     with pytest.raises(IllegalMove, match="succeeded"):
@@ -80,18 +68,14 @@ async def test_a_word_is_not_taken_back_by_another(store: IStore) -> None:
 @pytest.mark.parametrize("end", [State.FAILED, State.EXPIRED, State.CANCELLED])
 @pytest.mark.parametrize("move", [WORKED, FAILED])
 async def test_only_an_unknown_outcome_can_be_resolved(store: IStore, end: State, move: Move) -> None:
-    """
-    Where the device has spoken, or nothing was sent, there is nothing for a person to say.
-    """
+    """Where the device has spoken, or nothing was sent, there is nothing for a person to say."""
     await ended(store, end)
     with pytest.raises(IllegalMove, match=end):
         await store.resolve(ident(1), move, None, "ana", at(301))
 
 
 async def test_what_is_not_over_cannot_be_resolved(store: IStore) -> None:
-    """
-    A command that waits, or is at the device, has to run its course.
-    """
+    """A command that waits, or is at the device, has to run its course."""
     await send(store, 1)
     await put(store, 2)
     for number in (1, 2):
@@ -103,9 +87,7 @@ async def test_what_is_not_over_cannot_be_resolved(store: IStore) -> None:
 
 @RESOLVES
 async def test_a_device_does_not_contradict_a_person(store: IStore, move: Move, end: State) -> None:
-    """
-    A result that comes after a person's word is kept for them to see, and changes nothing.
-    """
+    """A result that comes after a person's word is kept for them to see, and changes nothing."""
     await lost(store)
     resolved = await store.resolve(ident(1), move, None, "ana", at(90))
     assert await store.settle(DOOR, by_message(1), at(95)) is Settlement.ORPHANED
@@ -115,9 +97,7 @@ async def test_a_device_does_not_contradict_a_person(store: IStore, move: Move, 
 
 @pytest.mark.parametrize("end", [State.UNKNOWN, State.FAILED, State.EXPIRED, State.CANCELLED])
 async def test_what_did_not_work_can_be_sent_again(store: IStore, events: list[Event], end: State) -> None:
-    """
-    A new command takes its place, and each of the two names the other.
-    """
+    """A new command takes its place, and each of the two names the other."""
     await ended(store, end)
     again, new = await store.resend(evolve(draft(2), resend_of=ident(1)), False, LIMIT, at(400))
     assert new
@@ -135,9 +115,7 @@ async def test_what_did_not_work_can_be_sent_again(store: IStore, events: list[E
 
 
 async def test_a_second_call_gives_the_same_one(store: IStore, events: list[Event]) -> None:
-    """
-    An operator who presses twice sends once.
-    """
+    """An operator who presses twice sends once."""
     await ended(store, State.FAILED)
     first, _ = await store.resend(evolve(draft(2), resend_of=ident(1)), False, LIMIT, at(2))
     told = list(events)
@@ -148,9 +126,7 @@ async def test_a_second_call_gives_the_same_one(store: IStore, events: list[Even
 
 
 async def test_it_is_sent_again_once_though_its_successor_is_forgotten(store: IStore) -> None:
-    """
-    If the new command ended long ago and is no longer kept, nothing is sent, and the operator is told why.
-    """
+    """If the new command ended long ago and is no longer kept, nothing is sent, and the operator is told why."""
     await lost(store)
     await store.resend(evolve(draft(2), resend_of=ident(1)), False, LIMIT, at(61))
     await claim(store, now=at(62))
@@ -164,9 +140,7 @@ async def test_it_is_sent_again_once_though_its_successor_is_forgotten(store: IS
 
 
 async def test_what_was_sent_again_can_be_sent_again(store: IStore) -> None:
-    """
-    If the second did not work either, there is a third.
-    """
+    """If the second did not work either, there is a third."""
     await ended(store, State.FAILED)
     await store.resend(evolve(draft(2), resend_of=ident(1)), False, LIMIT, at(2))
     await store.cancel(ident(2), at(3))
@@ -175,9 +149,7 @@ async def test_what_was_sent_again_can_be_sent_again(store: IStore) -> None:
 
 
 async def test_what_worked_or_is_not_over_is_not_sent_again(store: IStore) -> None:
-    """
-    A second door must not open because somebody could not wait.
-    """
+    """A second door must not open because somebody could not wait."""
     await send(store, 1)
     await store.settle(DOOR, by_message(1), at(1))
     await send(store, 2)
@@ -192,9 +164,7 @@ async def test_what_worked_or_is_not_over_is_not_sent_again(store: IStore) -> No
 
 
 async def test_sending_again_is_sending(store: IStore) -> None:
-    """
-    What would refuse a new command refuses this one, and the old one stays free to be sent again.
-    """
+    """What would refuse a new command refuses this one, and the old one stays free to be sent again."""
     await ended(store, State.FAILED)
     again = evolve(draft(2), resend_of=ident(1))
     with pytest.raises(QueueFull):
@@ -211,9 +181,7 @@ async def test_sending_again_is_sending(store: IStore) -> None:
 
 
 async def test_a_late_result_still_counts_for_what_was_sent_again(store: IStore) -> None:
-    """
-    A command that was given up and sent anew is settled all the same if its own result comes.
-    """
+    """A command that was given up and sent anew is settled all the same if its own result comes."""
     await send(store, 1, delivery=AGAIN, max_attempts=1)
     await store.lapse(10, at(60))
     await store.resend(evolve(draft(2), resend_of=ident(1)), False, LIMIT, at(61))

@@ -1,6 +1,4 @@
-"""
-Tests of results that settle nothing.
-"""
+"""Tests of results that settle nothing."""
 
 from typing import Any
 
@@ -19,9 +17,7 @@ ORPHANED, DROPPED = Settlement.ORPHANED, Settlement.DROPPED
 
 
 async def test_a_result_that_fits_nothing_is_kept(store: IStore, events: list[Event]) -> None:
-    """
-    An operator sees what came, when, for what it was meant to be, and why it settled nothing.
-    """
+    """An operator sees what came, when, for what it was meant to be, and why it settled nothing."""
     said = Said(uuid="u-9", raw=b"\xff\x00 anything", size=70_000)
     assert await store.settle(DOOR, said, at(4)) is ORPHANED
     [orphan] = await store.orphans(DOOR, None, 10)
@@ -44,17 +40,13 @@ async def test_a_result_that_fits_nothing_is_kept(store: IStore, events: list[Ev
     ("report", "reference"), [(by_message(7), ident(7)), (Said(uuid="u"), "u"), (Said(), None)], ids=range(3)
 )
 async def test_an_orphan_says_what_it_named(store: IStore, report: Said, reference: str | None) -> None:
-    """
-    A message, the name of a poll, or nothing.
-    """
+    """A message, the name of a poll, or nothing."""
     await store.settle(DOOR, report, at())
     assert [orphan.reference for orphan in await store.orphans(DOOR, None, 10)] == [reference]
 
 
 async def test_a_result_for_the_command_of_another_device_is_an_orphan(store: IStore) -> None:
-    """
-    Whatever a device knows of another's ids and names, it settles nothing of it.
-    """
+    """Whatever a device knows of another's ids and names, it settles nothing of it."""
     await send(store, 1, uuid="u-1")
     assert await store.settle(GATE, by_message(1), at(1)) is ORPHANED
     assert await store.settle(GATE, Said(uuid="u-1"), at(1)) is ORPHANED
@@ -68,9 +60,7 @@ async def test_a_result_for_the_command_of_another_device_is_an_orphan(store: IS
     [(WORKED, BROKE), (BROKE, WORKED), (WORKED, GARBLED), (BROKE, GARBLED)],
 )
 async def test_a_result_that_contradicts_is_an_orphan(store: IStore, first: Verdict, second: Verdict) -> None:
-    """
-    The first word of a device counts; another one changes nothing, and is kept.
-    """
+    """The first word of a device counts; another one changes nothing, and is kept."""
     await send(store, 1)
     await store.settle(DOOR, by_message(1, first), at(1))
     settled = await look(store, 1)
@@ -82,9 +72,7 @@ async def test_a_result_that_contradicts_is_an_orphan(store: IStore, first: Verd
 
 @pytest.mark.parametrize("verdict", [WORKED, BROKE])
 async def test_after_an_operators_word_every_result_contradicts(store: IStore, verdict: Verdict) -> None:
-    """
-    What a person has resolved is not overwritten by a device, not even by one that agrees.
-    """
+    """What a person has resolved is not overwritten by a device, not even by one that agrees."""
     await send(store, 1)
     await store.lapse(10, at(60))
     await tamper(store, "UPDATE command SET state = 'succeeded', evidence = 'operator'")
@@ -94,9 +82,7 @@ async def test_after_an_operators_word_every_result_contradicts(store: IStore, v
 
 @pytest.mark.parametrize("admission", [Admission.PENDING, Admission.BLOCKED])
 async def test_of_a_device_that_is_not_approved_nothing_is_kept(store: IStore, admission: Admission) -> None:
-    """
-    A device that nobody approved cannot fill our disk.
-    """
+    """A device that nobody approved cannot fill our disk."""
     await store.add_device(device(STRANGER, admission=admission), True, at())
     before = await feed(store)
     assert await store.settle(STRANGER, Said(), at()) is DROPPED
@@ -105,17 +91,13 @@ async def test_of_a_device_that_is_not_approved_nothing_is_kept(store: IStore, a
 
 
 async def test_of_an_unknown_device_nothing_is_kept(store: IStore) -> None:
-    """
-    Nor can one that we do not know.
-    """
+    """Nor can one that we do not know."""
     assert await store.settle(STRANGER, Said(), at()) is DROPPED
     assert await store.orphans(STRANGER, None, 10) == []
 
 
 async def test_only_the_newest_hundred_are_kept(store: IStore) -> None:
-    """
-    A device that sends nonsense for ever keeps its newest hundred, and nobody else's are dropped for it.
-    """
+    """A device that sends nonsense for ever keeps its newest hundred, and nobody else's are dropped for it."""
     await store.settle(GATE, Said(uuid="other"), at())
     for number in range(103):
         await store.settle(DOOR, Said(uuid=str(number)), at(number))
@@ -125,9 +107,7 @@ async def test_only_the_newest_hundred_are_kept(store: IStore) -> None:
 
 
 async def test_orphans_are_listed_page_by_page(store: IStore) -> None:
-    """
-    The newest first, then those before.
-    """
+    """The newest first, then those before."""
     for number in range(5):
         await store.settle(DOOR, Said(uuid=str(number)), at(number))
     listed: list[Any] = []

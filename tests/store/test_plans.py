@@ -1,6 +1,4 @@
-"""
-Tests of how the database finds what it is asked for: on the hot path nothing is ever searched row by row.
-"""
+"""Tests of how the database finds what it is asked for: on the hot path nothing is ever searched row by row."""
 
 import sqlite3
 from collections import defaultdict
@@ -86,27 +84,21 @@ A_PART_OF_ONE_DEVICE = {
 
 @pytest.fixture
 def connection() -> Iterator[sqlite3.Connection]:
-    """
-    A database with nothing in it.
-    """
+    """A database with nothing in it."""
     with closing(connect(MEMORY)) as connection:
         migrate(connection, MEMORY)
         yield connection
 
 
 def plan(connection: sqlite3.Connection, statement: Statement) -> list[str]:
-    """
-    What the database would do, step by step.
-    """
+    """What the database would do, step by step."""
     rows = connection.execute(f"EXPLAIN QUERY PLAN {statement.sql}", defaultdict(int)).fetchall()
     return [row["detail"] for row in rows]
 
 
 @pytest.mark.parametrize("name", HOT)
 def test_what_is_asked_often_is_found_by_an_index(connection: sqlite3.Connection, name: str) -> None:
-    """
-    However many commands are kept, finding the few that matter costs the same.
-    """
+    """However many commands are kept, finding the few that matter costs the same."""
     steps = plan(connection, HOT[name])
     assert steps
     assert not [step for step in steps if step.startswith("SCAN") and step.removeprefix("SCAN ") not in SMALL]
@@ -114,16 +106,14 @@ def test_what_is_asked_often_is_found_by_an_index(connection: sqlite3.Connection
 
 @pytest.mark.parametrize("name", SORTED)
 def test_what_is_asked_in_order_is_stored_in_order(connection: sqlite3.Connection, name: str) -> None:
-    """
-    The first of many is found without sorting the many.
-    """
+    """The first of many is found without sorting the many."""
     assert not [step for step in plan(connection, HOT[name]) if "TEMP B-TREE" in step]
 
 
 @pytest.mark.parametrize("name", OF_ONE_DEVICE)
 def test_a_device_does_not_pay_for_the_others(connection: sqlite3.Connection, name: str) -> None:
-    """
-    What concerns one device is found among what is open for it, not among all devices' commands or its whole history.
+    """What concerns one device is found among what is open for it, not among all devices' commands or its whole
+    history.
     """
     searched = [step for step in plan(connection, OF_ONE_DEVICE[name]) if "command" in step]
     assert searched
@@ -137,9 +127,7 @@ def test_a_device_does_not_pay_for_the_others(connection: sqlite3.Connection, na
 
 @pytest.mark.parametrize("name", A_PART_OF_ONE_DEVICE)
 def test_a_device_does_not_pay_for_its_history(connection: sqlite3.Connection, name: str) -> None:
-    """
-    However long a device has been there, what is asked of its past is found at once, and in order.
-    """
+    """However long a device has been there, what is asked of its past is found at once, and in order."""
     statement, found = A_PART_OF_ONE_DEVICE[name]
     first, *others = plan(connection, statement)
     assert first.endswith(found)
@@ -148,9 +136,7 @@ def test_a_device_does_not_pay_for_its_history(connection: sqlite3.Connection, n
 
 @pytest.mark.parametrize("statement", [queries._REPORTABLE, queries._QUEUED], ids=lambda one: str(one.description))
 def test_a_start_looks_only_at_what_is_open(connection: sqlite3.Connection, statement: Statement) -> None:
-    """
-    However many commands have ended, a server that starts reads those that have not, and those in doubt.
-    """
+    """However many commands have ended, a server that starts reads those that have not, and those in doubt."""
     looks = [step for step in plan(connection, statement) if "command" in step]
     assert looks
     for step in looks:

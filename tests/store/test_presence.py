@@ -1,6 +1,4 @@
-"""
-Tests of what is kept of a device's comings and goings, and of how much it has to do.
-"""
+"""Tests of what is kept of a device's comings and goings, and of how much it has to do."""
 
 from pushd.model.alert import AlertRules
 from pushd.model.device import Load, PresenceState, Sighting
@@ -11,9 +9,7 @@ from tests.store.steps import one, put, send, words
 
 
 async def test_presence_is_told_only_when_it_changes(store: IStore, events: list[Event]) -> None:
-    """
-    A device that is online for the hundredth time is no news.
-    """
+    """A device that is online for the hundredth time is no news."""
     for presence in ("online", "online", "signed_off", "signed_off", "online"):
         await store.note_presence(DOOR, PresenceState(presence), at())
     assert words(events) == ["device.online", "device.signed_off", "device.online"]
@@ -21,17 +17,13 @@ async def test_presence_is_told_only_when_it_changes(store: IStore, events: list
 
 
 async def test_presence_of_an_unknown_device_is_not_kept(store: IStore, events: list[Event]) -> None:
-    """
-    What is not known is neither there nor away.
-    """
+    """What is not known is neither there nor away."""
     await store.note_presence(STRANGER, PresenceState.ONLINE, at())
     assert events == []
 
 
 async def test_only_who_was_online_falls_silent(store: IStore, events: list[Event]) -> None:
-    """
-    Devices that are silent together are offline together; who was never here, or said goodbye, is not offline.
-    """
+    """Devices that are silent together are offline together; who was never here, or said goodbye, is not offline."""
     await store.note_presence(DOOR, PresenceState.ONLINE, at())
     for _ in range(2):
         await store.note_silent([DOOR, GATE, STRANGER], AlertRules(), at(5))
@@ -44,9 +36,7 @@ async def test_only_who_was_online_falls_silent(store: IStore, events: list[Even
 
 
 async def test_sightings_are_written_together(store: IStore, events: list[Event]) -> None:
-    """
-    When devices were last heard of, and from where, is kept without telling anybody.
-    """
+    """When devices were last heard of, and from where, is kept without telling anybody."""
     await store.note_sightings(
         [
             Sighting(device=DOOR, last_seen_at=wall(5), last_address="192.0.2.1", poll_gap=4.5),
@@ -61,18 +51,14 @@ async def test_sightings_are_written_together(store: IStore, events: list[Event]
 
 
 async def test_a_gap_that_was_not_measured_again_stays(store: IStore) -> None:
-    """
-    A sighting without a new measure keeps the last one.
-    """
+    """A sighting without a new measure keeps the last one."""
     await store.note_sightings([Sighting(device=DOOR, last_seen_at=1, last_address=None, poll_gap=4.5)])
     await store.note_sightings([Sighting(device=DOOR, last_seen_at=2, last_address=None, poll_gap=None)])
     assert (await one(store, DOOR)).poll_gap == 4.5
 
 
 async def test_a_conflict_is_told(store: IStore, events: list[Event]) -> None:
-    """
-    That two devices may share an id is an entry of the feed.
-    """
+    """That two devices may share an id is an entry of the feed."""
     await store.note_conflict(DOOR, {"takeovers": 3}, at(1))
     assert [(event.type, event.device, event.data) for event in events] == [
         ("device.conflict", DOOR, {"takeovers": 3})
@@ -80,9 +66,7 @@ async def test_a_conflict_is_told(store: IStore, events: list[Event]) -> None:
 
 
 async def test_the_load_counts_what_waits_and_what_is_out(store: IStore) -> None:
-    """
-    Ended commands, and those of other devices, are no load.
-    """
+    """Ended commands, and those of other devices, are no load."""
     assert await store.load(DOOR) == Load(queue=0, in_flight=0)
     await send(store, 1)
     await send(store, 2)

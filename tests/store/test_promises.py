@@ -1,6 +1,5 @@
-"""
-A test that lets senders, a device, an operator and the clock do as they like with a store, and compares what becomes
-of every command with what should.
+"""A test that lets senders, a device, an operator and the clock do as they like with a store, and compares what
+becomes of every command with what should.
 """
 
 from typing import Any
@@ -25,9 +24,7 @@ names = st.sampled_from(["u-1", "u-2", "u-3"])
 
 
 class Promises(Both):
-    """
-    Whatever may happen.
-    """
+    """Whatever may happen."""
 
     sent: Bundle[str] = Bundle("sent")
     handed: Bundle[Handed] = Bundle("handed")
@@ -39,9 +36,7 @@ class Promises(Both):
 
     @initialize()
     def approve(self) -> None:
-        """
-        There is one device.
-        """
+        """There is one device."""
         result_of(self.store.add_device(device(), False, self.now))
 
     @rule(
@@ -55,9 +50,7 @@ class Promises(Both):
         max_attempts=st.integers(1, 3),
     )
     def put(self, later: int | None, **terms: Any) -> str:
-        """
-        A sender sends.
-        """
+        """A sender sends."""
         not_before = None if later is None else self.now.wall + 1000 * later
         sent = self.draft(not_before=not_before, **terms)
         result_of(self.store.put(sent, False, LIMIT, self.now))
@@ -65,9 +58,7 @@ class Promises(Both):
 
     @rule(target=handed, uuid=names)
     def poll(self, uuid: str) -> Handed:
-        """
-        The device polls and is handed the best, or nothing.
-        """
+        """The device polls and is handed the best, or nothing."""
         claimed = result_of(self.store.claim(DOOR, uuid, False, 1, self.now)).handed
         expected = self.plain.claim(uuid, self.now)
         if expected is None:
@@ -79,9 +70,7 @@ class Promises(Both):
 
     @rule(one=handed)
     def hang_up(self, one: Handed) -> None:
-        """
-        We believe that the device had gone before a byte was written.
-        """
+        """We believe that the device had gone before a byte was written."""
         result_of(self.store.unsend([one], self.now))
         command = self.plain.commands.get(one.command)
         if command is not None and (command.state, command.attempts) == (State.SENT, one.attempt):
@@ -90,17 +79,13 @@ class Promises(Both):
 
     @rule(command=sent)
     def acknowledge(self, command: str) -> None:
-        """
-        The device says that it has one.
-        """
+        """The device says that it has one."""
         result_of(self.store.acknowledge(DOOR, command, self.now))
         self.plain.acknowledge(self.plain.commands[command], self.now)
 
     @rule(command=sent, verdict=verdicts, result=results)
     def report_by_message(self, command: str, verdict: Verdict, result: str) -> None:
-        """
-        The device says how one went.
-        """
+        """The device says how one went."""
         said = Said(message=command, verdict=verdict, result=result)
         settlement = result_of(self.store.settle(DOOR, said, self.now))
         found = self.plain.commands[command]
@@ -111,9 +96,7 @@ class Promises(Both):
 
     @rule(uuid=names, verdict=verdicts, result=results)
     def report_by_uuid(self, uuid: str, verdict: Verdict, result: str) -> None:
-        """
-        The device says how what it got with one of its polls went.
-        """
+        """The device says how what it got with one of its polls went."""
         settlement = result_of(self.store.settle(DOOR, Said(uuid=uuid, verdict=verdict, result=result), self.now))
         attempts = [each for each in self.plain.attempts if each.uuid == uuid]
         if not attempts:
@@ -124,25 +107,19 @@ class Promises(Both):
 
     @rule(command=sent)
     def cancel(self, command: str) -> None:
-        """
-        An operator takes one back.
-        """
+        """An operator takes one back."""
         expected = self.plain.cancel(self.plain.commands[command], self.now)
         assert allowed(lambda: self.store.cancel(command, self.now)) is expected
 
     @rule(command=sent, move=st.sampled_from([Move.RESOLVE_SUCCEEDED, Move.RESOLVE_FAILED]))
     def resolve(self, command: str, move: Move) -> None:
-        """
-        An operator says how one ended.
-        """
+        """An operator says how one ended."""
         expected = self.plain.resolve(self.plain.commands[command], move, "note", self.now)
         assert allowed(lambda: self.store.resolve(command, move, "note", "ana", self.now)) is expected
 
     @rule(target=sent, command=sent)
     def resend(self, command: str) -> str:
-        """
-        An operator sends one again.
-        """
+        """An operator sends one again."""
         again = evolve(self.draft(), resend_of=command)
         before = self.plain.commands[command]
         may = self.plain.may_resend(before)
@@ -154,16 +131,12 @@ class Promises(Both):
 
     @rule(passed=seconds)
     def wait(self, passed: int) -> None:
-        """
-        Time passes.
-        """
+        """Time passes."""
         self.now = Now(wall=self.now.wall + 1000 * passed, steady=self.now.steady + 1000 * passed)
 
     @rule()
     def sweep(self) -> None:
-        """
-        The clock's work is done.
-        """
+        """The clock's work is done."""
         result_of(self.store.lapse(ALL, self.now))
         self.plain.lapse(self.now)
         result_of(self.store.expire(ALL, self.now))
@@ -171,17 +144,13 @@ class Promises(Both):
 
     @rule(step=st.integers(-60, 60))
     def set_the_clock(self, step: int) -> None:
-        """
-        Somebody sets the clock on the wall.
-        """
+        """Somebody sets the clock on the wall."""
         self.stepped_back = self.stepped_back or step < 0
         self.now = Now(wall=self.now.wall + 1000 * step, steady=self.now.steady)
 
     @rule(away=seconds)
     def restart(self, away: int) -> None:
-        """
-        We stop, and start again a while later.
-        """
+        """We stop, and start again a while later."""
         result_of(self.store.close())
         self.now = Now(wall=self.now.wall + 1000 * away, steady=1)
         self.start()
@@ -192,24 +161,20 @@ class Promises(Both):
 
     @invariant()
     def all_is_as_it_should_be(self) -> None:
-        """
-        Every command stands as it should, to the last field.
-        """
+        """Every command stands as it should, to the last field."""
         self.compare()
 
     @invariant()
     def nothing_runs_twice_unless_its_sender_allowed_it(self) -> None:
-        """
-        One that may run once was handed over once at most, all that were taken back apart.
-        """
+        """One that may run once was handed over once at most, all that were taken back apart."""
         for name, runs in self.runs.items():
             command = self.plain.commands[name]
             assert runs <= (1 if command.delivery is Delivery.AT_MOST_ONCE else command.max_attempts)
 
     @invariant()
     def nothing_is_stored_that_cannot_be(self) -> None:
-        """
-        The store finds no flaw in itself, but that a sweep is due; times ascend only while nobody sets the clock back.
+        """The store finds no flaw in itself, but that a sweep is due; times ascend only while nobody sets the clock
+        back.
         """
         if not self.stepped_back:
             flaws = {flaw.what for flaw in result_of(self.store.fsck(self.now))}
@@ -217,9 +182,7 @@ class Promises(Both):
 
     @invariant()
     def the_load_is_counted(self) -> None:
-        """
-        What waits and what is out is what the device has to do.
-        """
+        """What waits and what is out is what the device has to do."""
         states = [command.state for command in self.plain.commands.values()]
         load = result_of(self.store.load(DOOR))
         assert load.queue == states.count(State.QUEUED)
@@ -227,9 +190,7 @@ class Promises(Both):
 
 
 def test_every_promise_is_kept_whatever_happens() -> None:
-    """
-    Through sends, polls, words of the device and the operator, hang-ups, clocks and restarts, in any order.
-    """
+    """Through sends, polls, words of the device and the operator, hang-ups, clocks and restarts, in any order."""
     run_state_machine_as_test(
         Promises,
         settings=settings(

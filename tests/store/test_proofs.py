@@ -1,6 +1,4 @@
-"""
-Tests of secrets, keys and tokens: how devices and people prove who they are.
-"""
+"""Tests of secrets, keys and tokens: how devices and people prove who they are."""
 
 import pytest
 
@@ -17,23 +15,17 @@ SECRET, API_KEY = ProofKind.SECRET, ProofKind.API_KEY
 
 
 def proof(digest: bytes, kind: ProofKind = SECRET, expires_at: int | None = None, device: str = DOOR) -> Proof:
-    """
-    A proof of a device.
-    """
+    """A proof of a device."""
     return Proof(digest=digest, device=device, kind=kind, expires_at=expires_at)
 
 
 def token(name: str, digest: bytes, role: Role = Role.ADMIN) -> Token:
-    """
-    A token whose id is made of its digest.
-    """
+    """A token whose id is made of its digest."""
     return Token(id=f"id-{digest.hex()}", name=name, role=role, digest=digest)
 
 
 async def test_a_secret_is_given(store: IStore, events: list[Event]) -> None:
-    """
-    The first secret of a device is its only one, and it is told that the device has changed, not how.
-    """
+    """The first secret of a device is its only one, and it is told that the device has changed, not how."""
     assert await store.add_proof(DOOR, SECRET, b"one", 0.0, at()) == [proof(b"one")]
     assert [(event.type, event.device, event.data) for event in events] == [
         ("device.changed", DOOR, {"fields": ["secret"]})
@@ -41,26 +33,20 @@ async def test_a_secret_is_given(store: IStore, events: list[Event]) -> None:
 
 
 async def test_a_new_secret_replaces_the_old(store: IStore) -> None:
-    """
-    Without an overlap the old secret is worth nothing from now on.
-    """
+    """Without an overlap the old secret is worth nothing from now on."""
     await store.add_proof(DOOR, SECRET, b"one", 0.0, at())
     assert await store.add_proof(DOOR, SECRET, b"two", 0.0, at(1)) == [proof(b"two")]
 
 
 async def test_an_old_secret_may_stay_for_a_while(store: IStore) -> None:
-    """
-    With an overlap both are good until it is over.
-    """
+    """With an overlap both are good until it is over."""
     await store.add_proof(DOOR, SECRET, b"one", 0.0, at())
     both = await store.add_proof(DOOR, SECRET, b"two", 60.0, at(1))
     assert set(both) == {proof(b"one", expires_at=wall(61)), proof(b"two")}
 
 
 async def test_an_overlap_is_not_made_longer_by_another(store: IStore) -> None:
-    """
-    A third secret gives the second an overlap, and leaves the first the end that it had.
-    """
+    """A third secret gives the second an overlap, and leaves the first the end that it had."""
     await store.add_proof(DOOR, SECRET, b"one", 0.0, at())
     await store.add_proof(DOOR, SECRET, b"two", 60.0, at())
     three = await store.add_proof(DOOR, SECRET, b"three", 90.0, at(30))
@@ -72,9 +58,7 @@ async def test_an_overlap_is_not_made_longer_by_another(store: IStore) -> None:
 
 
 async def test_what_is_over_is_dropped(store: IStore) -> None:
-    """
-    A secret whose overlap has passed is not kept.
-    """
+    """A secret whose overlap has passed is not kept."""
     await store.add_proof(DOOR, SECRET, b"one", 0.0, at())
     await store.add_proof(DOOR, SECRET, b"two", 60.0, at())
     later = await store.add_proof(DOOR, SECRET, b"three", 60.0, at(60))
@@ -82,9 +66,7 @@ async def test_what_is_over_is_dropped(store: IStore) -> None:
 
 
 async def test_a_key_and_a_secret_are_two_things(store: IStore) -> None:
-    """
-    A new key replaces the old key and no secret, and none of another device.
-    """
+    """A new key replaces the old key and no secret, and none of another device."""
     await store.add_proof(GATE, API_KEY, b"gate", 0.0, at())
     await store.add_proof(DOOR, SECRET, b"secret", 0.0, at())
     await store.add_proof(DOOR, API_KEY, b"key", 0.0, at())
@@ -95,18 +77,14 @@ async def test_a_key_and_a_secret_are_two_things(store: IStore) -> None:
 
 
 async def test_an_unknown_device_proves_nothing(store: IStore) -> None:
-    """
-    A device must be known before it is given a secret.
-    """
+    """A device must be known before it is given a secret."""
     with pytest.raises(UnknownDevice, match=STRANGER):
         await store.add_proof(STRANGER, SECRET, b"one", 0.0, at())
 
 
 @LASTING
 async def test_proofs_are_there_after_a_restart(shelf: Shelf, store: IStore) -> None:
-    """
-    Devices need no new secrets when we start again; those of forgotten devices are gone.
-    """
+    """Devices need no new secrets when we start again; those of forgotten devices are gone."""
     await store.add_proof(DOOR, SECRET, b"one", 0.0, at())
     await store.add_proof(DOOR, SECRET, b"two", 60.0, at())
     await store.add_proof(GATE, API_KEY, b"gate", 0.0, at())
@@ -117,9 +95,7 @@ async def test_proofs_are_there_after_a_restart(shelf: Shelf, store: IStore) -> 
 
 @LASTING
 async def test_tokens_are_there_after_a_restart(shelf: Shelf, store: IStore) -> None:
-    """
-    Whoever had a token has it still, with its role.
-    """
+    """Whoever had a token has it still, with its role."""
     tokens = {token("admin", b"a"), token("agents", b"b", Role.DEVICE), token("eyes", b"c", Role.VIEWER)}
     for each in tokens:
         await store.set_token(each, at())
@@ -128,9 +104,7 @@ async def test_tokens_are_there_after_a_restart(shelf: Shelf, store: IStore) -> 
 
 @LASTING
 async def test_a_new_token_revokes_the_one_of_its_name(shelf: Shelf, store: IStore) -> None:
-    """
-    After a new admin token was made, the old one opens nothing.
-    """
+    """After a new admin token was made, the old one opens nothing."""
     await store.set_token(token("admin", b"old"), at())
     await store.set_token(token("other", b"o"), at())
     await store.set_token(token("admin", b"new"), at(1))

@@ -1,6 +1,4 @@
-"""
-Tests of how a command gets into a queue.
-"""
+"""Tests of how a command gets into a queue."""
 
 from typing import Any
 
@@ -28,9 +26,7 @@ NESTED = {"endpoint": "create_objects", "body": {"n": 4408801109440198, "s": "Jo
 
 
 async def test_a_command_is_kept_as_it_was_sent(store: IStore) -> None:
-    """
-    Whoever looks up a queued command sees all that its sender asked for.
-    """
+    """Whoever looks up a queued command sees all that its sender asked for."""
     terms: dict[str, Any] = {"ttl": 90.5, "delivery": AGAIN, "priority": 9, "deadline": 600.0, "max_attempts": 3}
     command, new = await store.put(
         draft(1, payload=NESTED, lease=12.5, key="k", fingerprint=b"f", created_by="ops", **terms), False, LIMIT, at()
@@ -68,9 +64,7 @@ async def test_a_command_is_kept_as_it_was_sent(store: IStore) -> None:
 
 
 async def test_a_queued_command_is_told(store: IStore, events: list[Event]) -> None:
-    """
-    The feed says which command was queued for which device, and when.
-    """
+    """The feed says which command was queued for which device, and when."""
     await put(store, 1, now=at(3))
     assert [(event.type, event.device, event.command, event.at) for event in events] == [
         ("command.queued", DOOR, ident(1), wall(3))
@@ -85,17 +79,13 @@ async def test_a_queued_command_is_told(store: IStore, events: list[Event]) -> N
 async def test_the_time_to_live_begins_when_a_command_may_be_sent(
     store: IStore, not_before: int | None, expires_at: int
 ) -> None:
-    """
-    A command for later lives as long after its time as another does from now.
-    """
+    """A command for later lives as long after its time as another does from now."""
     command, _ = await store.put(draft(1, not_before=not_before), False, LIMIT, at())
     assert (command.not_before, command.expires_at) == (not_before, expires_at)
 
 
 async def test_nobody_sends_to_a_device_that_is_not_known(store: IStore, events: list[Event]) -> None:
-    """
-    A command for an unknown device is refused, and nothing of it is kept.
-    """
+    """A command for an unknown device is refused, and nothing of it is kept."""
     with pytest.raises(UnknownDevice, match=STRANGER):
         await store.put(draft(1, STRANGER), False, LIMIT, at())
     with pytest.raises(UnknownCommand):
@@ -104,27 +94,21 @@ async def test_nobody_sends_to_a_device_that_is_not_known(store: IStore, events:
 
 
 async def test_nobody_sends_to_a_blocked_device(store: IStore) -> None:
-    """
-    A blocked device is sent nothing, not even for later.
-    """
+    """A blocked device is sent nothing, not even for later."""
     await store.change_device(DOOR, {"admission": Admission.BLOCKED}, at())
     with pytest.raises(DeviceBlocked, match=DOOR):
         await store.put(draft(1), True, LIMIT, at())
 
 
 async def test_a_pending_device_can_be_sent_something(store: IStore) -> None:
-    """
-    A command for a device that waits for approval waits with it.
-    """
+    """A command for a device that waits for approval waits with it."""
     await store.add_device(device(STRANGER, admission=Admission.PENDING), True, at())
     await put(store, 1, name=STRANGER)
     assert (await store.load(STRANGER)).queue == 1
 
 
 async def test_a_signed_off_device_is_sent_something_only_on_purpose(store: IStore) -> None:
-    """
-    Whoever sends to a device that went away is told so, unless the command is meant for its return.
-    """
+    """Whoever sends to a device that went away is told so, unless the command is meant for its return."""
     await store.note_presence(DOOR, PresenceState.SIGNED_OFF, at())
     with pytest.raises(DeviceSignedOff, match="queue=1"):
         await store.put(draft(1), False, LIMIT, at())
@@ -133,9 +117,7 @@ async def test_a_signed_off_device_is_sent_something_only_on_purpose(store: ISto
 
 
 async def test_a_full_queue_takes_no_more(store: IStore, events: list[Event]) -> None:
-    """
-    When as many commands wait as may, the next is refused; those out do not count, nor do another device's.
-    """
+    """When as many commands wait as may, the next is refused; those out do not count, nor do another device's."""
     await send(store, 1)
     await put(store, 2, 3)
     await put(store, 4, name=GATE)
@@ -146,9 +128,7 @@ async def test_a_full_queue_takes_no_more(store: IStore, events: list[Event]) ->
 
 
 async def test_a_request_that_is_repeated_gives_the_first_command(store: IStore, events: list[Event]) -> None:
-    """
-    A sender who did not hear the answer can ask again with the same key: the command is queued once.
-    """
+    """A sender who did not hear the answer can ask again with the same key: the command is queued once."""
     first, _ = await store.put(draft(1, key="k", fingerprint=b"body"), False, LIMIT, at())
     again, new = await store.put(draft(2, key="k", fingerprint=b"body"), False, LIMIT, at(5))
     assert (again, new) == (first, False)
@@ -158,9 +138,7 @@ async def test_a_request_that_is_repeated_gives_the_first_command(store: IStore,
 
 
 async def test_a_repeat_tells_what_has_become_of_the_command(store: IStore) -> None:
-    """
-    The repeated request is answered with the command as it is now, even when no other would be taken.
-    """
+    """The repeated request is answered with the command as it is now, even when no other would be taken."""
     await send(store, 1, key="k", fingerprint=b"body")
     await store.change_device(DOOR, {"admission": Admission.BLOCKED}, at())
     again, new = await store.put(draft(2, key="k", fingerprint=b"body"), False, 0, at())
@@ -168,9 +146,7 @@ async def test_a_repeat_tells_what_has_become_of_the_command(store: IStore) -> N
 
 
 async def test_a_key_is_for_one_request(store: IStore) -> None:
-    """
-    The same key with another body is a mistake, and is told.
-    """
+    """The same key with another body is a mistake, and is told."""
     await store.put(draft(1, key="k", fingerprint=b"body"), False, LIMIT, at())
     with pytest.raises(KeyReused):
         await store.put(draft(2, key="k", fingerprint=b"other"), False, LIMIT, at())
@@ -178,18 +154,14 @@ async def test_a_key_is_for_one_request(store: IStore) -> None:
 
 @pytest.mark.parametrize("other", [{"name": GATE}, {"created_by": "another"}, {"key": "other"}, {"key": None}])
 async def test_a_key_counts_for_its_sender_and_device(store: IStore, other: dict[str, Any]) -> None:
-    """
-    Two senders, or two devices, may use the same key, and a command without one is always new.
-    """
+    """Two senders, or two devices, may use the same key, and a command without one is always new."""
     await store.put(draft(1, key="k", fingerprint=b"body"), False, LIMIT, at())
     _, new = await store.put(draft(2, **({"key": "k", "fingerprint": b"other"} | other)), False, LIMIT, at())
     assert new
 
 
 async def test_an_id_is_given_once(store: IStore) -> None:
-    """
-    A second command of the same id is an error, and the first stays as it was.
-    """
+    """A second command of the same id is an error, and the first stays as it was."""
     await put(store, 1, priority=7)
     with pytest.raises(Unavailable, match="Unable to queue a command"):
         await put(store, 1, priority=3)
@@ -197,9 +169,7 @@ async def test_an_id_is_given_once(store: IStore) -> None:
 
 
 async def test_what_was_refused_leaves_nothing_in_the_feed(store: IStore) -> None:
-    """
-    The feed tells of changes alone.
-    """
+    """The feed tells of changes alone."""
     before = await feed(store)
     for refused in (draft(1, STRANGER), draft(2)):
         with pytest.raises((UnknownDevice, QueueFull)):

@@ -1,6 +1,4 @@
-"""
-Tests of forgetting what is old.
-"""
+"""Tests of forgetting what is old."""
 
 from collections.abc import Awaitable, Callable
 
@@ -18,32 +16,24 @@ Ending = Callable[[IStore], Awaitable[object]]
 
 
 async def succeed(store: IStore, number: int, second: float) -> None:
-    """
-    Let a command run from its sending to its success, all in one second.
-    """
+    """Let a command run from its sending to its success, all in one second."""
     await send(store, number, now=at(second))
     await store.settle(DOOR, by_message(number), at(second))
 
 
 async def kept(store: IStore) -> list[int]:
-    """
-    The numbers of the commands that are there.
-    """
+    """The numbers of the commands that are there."""
     return sorted(int(command.id[-12:]) for command in await store.commands(CommandFilter(), None, 100))
 
 
 async def purge(store: IStore, before: float, limit: int = 100) -> int:
-    """
-    Forget what is older than a moment of the test.
-    """
+    """Forget what is older than a moment of the test."""
     forgotten: int = await store.purge(wall(before), limit)
     return forgotten
 
 
 async def test_what_ended_long_ago_is_forgotten(store: IStore) -> None:
-    """
-    Commands that ended before a moment go, those that ended at it or later stay.
-    """
+    """Commands that ended before a moment go, those that ended at it or later stay."""
     for number in (1, 2, 3):
         await succeed(store, number, 10.0 * number)
     assert await purge(store, 20) > 0
@@ -60,9 +50,7 @@ async def test_what_ended_long_ago_is_forgotten(store: IStore) -> None:
     ],
 )
 async def test_all_ends_are_forgotten_alike(store: IStore, end: State, verb: Ending) -> None:
-    """
-    However a command ended, it is kept as long as any.
-    """
+    """However a command ended, it is kept as long as any."""
     await send(store, 1)
     await verb(store)
     assert await state(store, 1) is end
@@ -71,9 +59,7 @@ async def test_all_ends_are_forgotten_alike(store: IStore, end: State, verb: End
 
 
 async def test_what_was_never_sent_is_forgotten_too(store: IStore) -> None:
-    """
-    Expired and cancelled commands are not kept for ever either.
-    """
+    """Expired and cancelled commands are not kept for ever either."""
     await put(store, 1)
     await store.cancel(ident(1), at(1))
     await put(store, 2)
@@ -83,9 +69,7 @@ async def test_what_was_never_sent_is_forgotten_too(store: IStore) -> None:
 
 
 async def test_what_is_open_is_never_forgotten(store: IStore) -> None:
-    """
-    A command that waits, or is out, stays however old it is.
-    """
+    """A command that waits, or is out, stays however old it is."""
     await send(store, 1)
     await send(store, 2)
     await store.acknowledge(DOOR, ident(2), at(1))
@@ -96,9 +80,7 @@ async def test_what_is_open_is_never_forgotten(store: IStore) -> None:
 
 
 async def test_a_result_for_what_was_forgotten_is_an_orphan(store: IStore) -> None:
-    """
-    With a command the names of its polls are forgotten.
-    """
+    """With a command the names of its polls are forgotten."""
     await send(store, 1, uuid="u-1")
     await store.settle(DOOR, Said(uuid="u-1"), at(1))
     await purge(store, 2)
@@ -107,9 +89,7 @@ async def test_a_result_for_what_was_forgotten_is_an_orphan(store: IStore) -> No
 
 
 async def test_a_key_is_held_as_long_as_its_command(store: IStore) -> None:
-    """
-    After the command was forgotten its key may be used for another.
-    """
+    """After the command was forgotten its key may be used for another."""
     await store.put(draft(1, key="k", fingerprint=b"f"), False, LIMIT, at())
     await store.cancel(ident(1), at(1))
     await purge(store, 1)
@@ -119,9 +99,7 @@ async def test_a_key_is_held_as_long_as_its_command(store: IStore) -> None:
 
 
 async def test_old_entries_of_the_feed_are_forgotten(store: IStore) -> None:
-    """
-    Entries from before a moment go, and whoever has not read them is told so.
-    """
+    """Entries from before a moment go, and whoever has not read them is told so."""
     await put(store, 1, now=at(10))
     await put(store, 2, now=at(20))
     await purge(store, 20)
@@ -131,9 +109,7 @@ async def test_old_entries_of_the_feed_are_forgotten(store: IStore) -> None:
 
 
 async def test_old_orphans_are_forgotten(store: IStore) -> None:
-    """
-    Results that settled nothing are kept no longer than those that did.
-    """
+    """Results that settled nothing are kept no longer than those that did."""
     await store.settle(DOOR, Said(uuid="old"), at(10))
     await store.settle(DOOR, Said(uuid="new"), at(20))
     await purge(store, 20)
@@ -141,9 +117,7 @@ async def test_old_orphans_are_forgotten(store: IStore) -> None:
 
 
 async def test_old_alerts_are_forgotten_with_whom_they_were_about(store: IStore) -> None:
-    """
-    Alerts that were cleared before a moment go, those that were cleared at it or later stay.
-    """
+    """Alerts that were cleared before a moment go, those that were cleared at it or later stay."""
     await fall_silent(store, DOOR, GATE)
     gone, stays = sorted(await alerts(store, 30), key=lambda alert: alert.devices)
     await come(store, DOOR, seconds=40)
@@ -156,9 +130,7 @@ async def test_old_alerts_are_forgotten_with_whom_they_were_about(store: IStore)
 
 
 async def test_an_open_alert_is_never_forgotten(store: IStore) -> None:
-    """
-    Whoever is missed for years is still missed, and so are those who fell silent with somebody who is back.
-    """
+    """Whoever is missed for years is still missed, and so are those who fell silent with somebody who is back."""
     await move_in(store, SITE)
     await fall_silent(store, *SITE)
     (raised,) = await alerts(store, 30)
@@ -168,9 +140,7 @@ async def test_an_open_alert_is_never_forgotten(store: IStore) -> None:
 
 
 async def test_a_large_alert_is_forgotten_piece_by_piece(store: IStore) -> None:
-    """
-    The alert of a large site goes a few devices at a time, and is there until the last of them.
-    """
+    """The alert of a large site goes a few devices at a time, and is there until the last of them."""
     await move_in(store, SITE)
     await fall_silent(store, *SITE)
     assert len(await alerts(store, 30)) == 1
@@ -183,9 +153,7 @@ async def test_a_large_alert_is_forgotten_piece_by_piece(store: IStore) -> None:
 
 
 async def test_only_a_little_is_forgotten_at_a_time(store: IStore) -> None:
-    """
-    Of each kind no more goes than is asked for, the oldest first, so that nobody waits for long.
-    """
+    """Of each kind no more goes than is asked for, the oldest first, so that nobody waits for long."""
     for number in (3, 1, 2):
         await succeed(store, number, 10.0 * number)
     entries = len(await feed(store))
@@ -199,9 +167,7 @@ async def test_only_a_little_is_forgotten_at_a_time(store: IStore) -> None:
 
 
 async def test_what_is_young_is_not_touched(store: IStore) -> None:
-    """
-    Where nothing is old enough nothing happens.
-    """
+    """Where nothing is old enough nothing happens."""
     await succeed(store, 1, 10.0)
     before = await look(store, 1), await feed(store)
     assert await purge(store, 0) == 0

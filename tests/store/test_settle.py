@@ -1,6 +1,4 @@
-"""
-Tests of how a report finds its command, and what it does to it.
-"""
+"""Tests of how a report finds its command, and what it does to it."""
 
 import pytest
 
@@ -23,9 +21,7 @@ SETTLED, REPEATED, ORPHANED = Settlement.SETTLED, Settlement.REPEATED, Settlemen
 async def test_a_report_ends_its_command(
     store: IStore, events: list[Event], verdict: Verdict, end: State, acknowledged: bool
 ) -> None:
-    """
-    The command ends as the device says, with its words untouched and its name for evidence.
-    """
+    """The command ends as the device says, with its words untouched and its name for evidence."""
     await send(store, 1)
     if acknowledged:
         await store.acknowledge(DOOR, ident(1), at(1))
@@ -39,9 +35,7 @@ async def test_a_report_ends_its_command(
 
 
 async def test_a_settled_command_is_out_no_longer(store: IStore) -> None:
-    """
-    With its result a command leaves the device: no lease of it can lapse.
-    """
+    """With its result a command leaves the device: no lease of it can lapse."""
     await send(store, 1)
     await store.settle(DOOR, by_message(1), at(1))
     assert (await store.load(DOOR)).in_flight == 0
@@ -49,9 +43,7 @@ async def test_a_settled_command_is_out_no_longer(store: IStore) -> None:
 
 
 async def test_a_report_is_matched_by_the_name_of_the_poll(store: IStore) -> None:
-    """
-    Of several commands that are out, a result settles the one that was handed to the poll that it names.
-    """
+    """Of several commands that are out, a result settles the one that was handed to the poll that it names."""
     await send(store, 1, uuid="u-1")
     await send(store, 2, uuid="u-2")
     assert await store.settle(DOOR, Said(uuid="u-1"), at(1)) is SETTLED
@@ -60,9 +52,7 @@ async def test_a_report_is_matched_by_the_name_of_the_poll(store: IStore) -> Non
 
 
 async def test_a_name_stands_for_its_newest_attempt(store: IStore) -> None:
-    """
-    Where a device uses a name again, a result that carries it is for what was handed over last.
-    """
+    """Where a device uses a name again, a result that carries it is for what was handed over last."""
     await send(store, 1, uuid="same")
     await send(store, 2, uuid="same")
     assert await store.settle(DOOR, Said(uuid="same"), at(1)) is SETTLED
@@ -70,9 +60,7 @@ async def test_a_name_stands_for_its_newest_attempt(store: IStore) -> None:
 
 
 async def test_a_report_without_a_name_is_for_the_one_out(store: IStore) -> None:
-    """
-    Old firmware names nothing: its result settles what it was handed last.
-    """
+    """Old firmware names nothing: its result settles what it was handed last."""
     await send(store, 1)
     await send(store, 2)
     assert await store.settle(DOOR, Said(), at(1)) is SETTLED
@@ -81,27 +69,21 @@ async def test_a_report_without_a_name_is_for_the_one_out(store: IStore) -> None
 
 
 async def test_a_report_with_a_name_may_be_for_a_poll_that_had_none(store: IStore) -> None:
-    """
-    A device that names its result but not its poll is understood.
-    """
+    """A device that names its result but not its poll is understood."""
     await send(store, 1)
     assert await store.settle(DOOR, Said(uuid="u-1"), at(1)) is SETTLED
     assert (await look(store, 1)).matched_by == "order"
 
 
 async def test_a_report_without_a_name_may_be_for_a_poll_that_had_one(store: IStore) -> None:
-    """
-    A device that names its poll but not its result is understood.
-    """
+    """A device that names its poll but not its result is understood."""
     await send(store, 1, uuid="u-1")
     assert await store.settle(DOOR, Said(), at(1)) is SETTLED
     assert (await look(store, 1)).matched_by == "order"
 
 
 async def test_a_foreign_name_settles_nothing(store: IStore) -> None:
-    """
-    A result that names another poll than the one out is not for it.
-    """
+    """A result that names another poll than the one out is not for it."""
     await send(store, 1, uuid="u-1")
     assert await store.settle(DOOR, Said(uuid="u-9"), at(1)) is ORPHANED
     assert await state(store, 1) is State.SENT
@@ -111,17 +93,13 @@ async def test_a_foreign_name_settles_nothing(store: IStore) -> None:
 async def test_a_report_without_a_name_must_be_of_the_same_kind(
     store: IStore, endpoint: str, settlement: Settlement
 ) -> None:
-    """
-    A result that says what it is the result of settles no command of another kind.
-    """
+    """A result that says what it is the result of settles no command of another kind."""
     await send(store, 1, payload={"endpoint": "reboot"})
     assert await store.settle(DOOR, Said(endpoint=endpoint), at(1)) is settlement
 
 
 async def test_a_report_without_a_name_is_else_for_the_latest_that_lapsed(store: IStore) -> None:
-    """
-    Where nothing is out, the result is for what was given up last; it counts, and is called late.
-    """
+    """Where nothing is out, the result is for what was given up last; it counts, and is called late."""
     await send(store, 1)
     await send(store, 2, now=at(1))
     await store.lapse(10, at(100))
@@ -131,9 +109,7 @@ async def test_a_report_without_a_name_is_else_for_the_latest_that_lapsed(store:
 
 
 async def test_the_repeat_of_a_report_without_a_name_settles_nothing_else(store: IStore) -> None:
-    """
-    A device that sends its result twice does not settle an older command, of which nobody knows, with it.
-    """
+    """A device that sends its result twice does not settle an older command, of which nobody knows, with it."""
     await send(store, 1)
     await store.lapse(10, at(60))
     await send(store, 2, now=at(61))
@@ -143,9 +119,7 @@ async def test_the_repeat_of_a_report_without_a_name_settles_nothing_else(store:
 
 
 async def test_another_report_without_a_name_is_for_what_lapsed_before(store: IStore) -> None:
-    """
-    After the newest command was settled, a different result belongs to the one that was given up.
-    """
+    """After the newest command was settled, a different result belongs to the one that was given up."""
     await send(store, 1)
     await store.lapse(10, at(60))
     await send(store, 2, now=at(61))
@@ -156,9 +130,7 @@ async def test_another_report_without_a_name_is_for_what_lapsed_before(store: IS
 
 @pytest.mark.parametrize("since", [LOOKED_BACK - 1, LOOKED_BACK])
 async def test_a_report_without_a_name_is_not_for_what_lapsed_long_ago(store: IStore, since: int) -> None:
-    """
-    After a thousand other attempts nobody would believe that a nameless result is for the one before them.
-    """
+    """After a thousand other attempts nobody would believe that a nameless result is for the one before them."""
     await send(store, 1)
     await store.lapse(10, at(60))
     await tamper(
@@ -177,9 +149,7 @@ async def test_a_report_without_a_name_is_not_for_what_lapsed_long_ago(store: IS
 
 @pytest.mark.parametrize("verdict", [WORKED, BROKE, GARBLED])
 async def test_a_late_report_counts(store: IStore, events: list[Event], verdict: Verdict) -> None:
-    """
-    The result of a command that was given up settles it, and the command says that it came late.
-    """
+    """The result of a command that was given up settles it, and the command says that it came late."""
     await send(store, 1)
     await store.lapse(10, at(60))
     assert await store.settle(DOOR, by_message(1, verdict), at(90)) is SETTLED
@@ -189,9 +159,7 @@ async def test_a_late_report_counts(store: IStore, events: list[Event], verdict:
 
 
 async def test_a_late_report_saves_another_attempt(store: IStore) -> None:
-    """
-    A command that waits to be sent again is settled by the result of the attempt before.
-    """
+    """A command that waits to be sent again is settled by the result of the attempt before."""
     await send(store, 1, delivery=AGAIN)
     await store.lapse(10, at(60))
     assert await store.settle(DOOR, by_message(1), at(61)) is SETTLED
@@ -200,9 +168,7 @@ async def test_a_late_report_saves_another_attempt(store: IStore) -> None:
 
 
 async def test_the_report_of_an_earlier_attempt_is_late(store: IStore) -> None:
-    """
-    What answers the first attempt settles the command while the second is out, and says that it was late.
-    """
+    """What answers the first attempt settles the command while the second is out, and says that it was late."""
     await send(store, 1, uuid="u-1", delivery=AGAIN)
     await store.lapse(10, at(60))
     await claim(store, uuid="u-2", now=at(61))
@@ -211,9 +177,7 @@ async def test_the_report_of_an_earlier_attempt_is_late(store: IStore) -> None:
 
 
 async def test_one_settled_by_its_first_attempt_is_only_repeated_by_its_second(store: IStore) -> None:
-    """
-    Where a command ran twice, as its sender allowed, the second result changes nothing.
-    """
+    """Where a command ran twice, as its sender allowed, the second result changes nothing."""
     await send(store, 1, uuid="u-1", delivery=AGAIN)
     await store.lapse(10, at(60))
     await claim(store, uuid="u-2", now=at(61))
@@ -224,9 +188,7 @@ async def test_one_settled_by_its_first_attempt_is_only_repeated_by_its_second(s
 
 @pytest.mark.parametrize("verdict", [WORKED, BROKE, GARBLED])
 async def test_a_repeated_report_changes_nothing(store: IStore, events: list[Event], verdict: Verdict) -> None:
-    """
-    A device that did not hear our answer sends its result again, and nothing happens twice.
-    """
+    """A device that did not hear our answer sends its result again, and nothing happens twice."""
     await send(store, 1)
     await store.settle(DOOR, by_message(1, verdict), at(1))
     settled, told = await look(store, 1), list(events)
@@ -237,9 +199,7 @@ async def test_a_repeated_report_changes_nothing(store: IStore, events: list[Eve
 
 @pytest.mark.parametrize("verdict", [WORKED, BROKE])
 async def test_a_readable_report_counts_after_an_unreadable_one(store: IStore, verdict: Verdict) -> None:
-    """
-    What could not be read left the command unknown; a result that can be read ends that.
-    """
+    """What could not be read left the command unknown; a result that can be read ends that."""
     await send(store, 1)
     await store.settle(DOOR, by_message(1, GARBLED, "{}"), at(1))
     assert await store.settle(DOOR, by_message(1, verdict), at(2)) is SETTLED
@@ -247,9 +207,7 @@ async def test_a_readable_report_counts_after_an_unreadable_one(store: IStore, v
 
 
 async def test_a_command_that_was_never_sent_cannot_be_reported_on(store: IStore) -> None:
-    """
-    A device cannot have done what it was never handed.
-    """
+    """A device cannot have done what it was never handed."""
     await put(store, 1)
     assert await store.settle(DOOR, by_message(1), at(1)) is ORPHANED
     assert await store.settle(DOOR, Said(), at(1)) is ORPHANED

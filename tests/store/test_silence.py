@@ -1,6 +1,4 @@
-"""
-Tests of how a silence becomes an alert, alone or with others, or does not.
-"""
+"""Tests of how a silence becomes an alert, alone or with others, or does not."""
 
 import pytest
 from attrs import evolve
@@ -17,9 +15,7 @@ from tests.store.steps import one, words
 
 
 async def test_a_silence_raises_one_alert_once_its_window_is_over(store: IStore, events: list[Event]) -> None:
-    """
-    A device that fell silent is offline at once, and somebody is told half a minute later, once.
-    """
+    """A device that fell silent is offline at once, and somebody is told half a minute later, once."""
     await fall_silent(store, DOOR)
     assert (await one(store, DOOR)).presence is PresenceState.OFFLINE
     assert await alerts(store, 29.9) == []
@@ -31,9 +27,7 @@ async def test_a_silence_raises_one_alert_once_its_window_is_over(store: IStore,
 
 
 async def test_a_device_that_comes_back_clears_its_alert(store: IStore, events: list[Event]) -> None:
-    """
-    The next word of a device ends its alert, which then tells how long it lasted.
-    """
+    """The next word of a device ends its alert, which then tells how long it lasted."""
     await fall_silent(store, DOOR)
     (raised,) = await alerts(store, 30)
     await come(store, DOOR, seconds=100)
@@ -45,9 +39,7 @@ async def test_a_device_that_comes_back_clears_its_alert(store: IStore, events: 
 
 
 async def test_a_device_that_comes_back_in_time_raises_nothing(store: IStore, events: list[Event]) -> None:
-    """
-    Nobody is called for a device that was back before the window was over.
-    """
+    """Nobody is called for a device that was back before the window was over."""
     await fall_silent(store, DOOR)
     await come(store, DOOR, seconds=29)
     assert await alerts(store, 100) == []
@@ -55,9 +47,7 @@ async def test_a_device_that_comes_back_in_time_raises_nothing(store: IStore, ev
 
 
 async def test_a_device_that_signs_off_clears_its_alert(store: IStore) -> None:
-    """
-    Whoever says goodbye after all is not missed any more.
-    """
+    """Whoever says goodbye after all is not missed any more."""
     await fall_silent(store, DOOR, GATE)
     assert len(await alerts(store, 30)) == 2
     await store.note_presence(DOOR, PresenceState.SIGNED_OFF, at(40))
@@ -65,9 +55,7 @@ async def test_a_device_that_signs_off_clears_its_alert(store: IStore) -> None:
 
 
 async def test_only_devices_that_were_there_fall_silent(store: IStore, events: list[Event]) -> None:
-    """
-    A device that never spoke, or signed off, or is not known, is not offline and raises nothing.
-    """
+    """A device that never spoke, or signed off, or is not known, is not offline and raises nothing."""
     await store.note_presence(GATE, PresenceState.SIGNED_OFF, at())
     await store.note_silent([DOOR, GATE, STRANGER], RULES, at())
     assert await alerts(store, 100) == []
@@ -76,9 +64,7 @@ async def test_only_devices_that_were_there_fall_silent(store: IStore, events: l
 
 @pytest.mark.parametrize("admission", [Admission.PENDING, Admission.BLOCKED])
 async def test_only_approved_devices_raise_alerts(store: IStore, admission: Admission) -> None:
-    """
-    A device that nobody approved may be silent as it likes.
-    """
+    """A device that nobody approved may be silent as it likes."""
     await store.change_device(DOOR, {"admission": admission}, at())
     await fall_silent(store, DOOR)
     assert (await one(store, DOOR)).presence is PresenceState.OFFLINE
@@ -87,9 +73,7 @@ async def test_only_approved_devices_raise_alerts(store: IStore, admission: Admi
 
 @pytest.mark.parametrize("told", [False, True])
 async def test_blocking_or_deleting_a_device_ends_the_wait_for_it(store: IStore, told: bool) -> None:
-    """
-    Nobody waits for a device that was blocked or deleted: its alert is cleared, or not raised.
-    """
+    """Nobody waits for a device that was blocked or deleted: its alert is cleared, or not raised."""
     await fall_silent(store, DOOR, GATE)
     assert len(await alerts(store, 30 if told else 10)) == (2 if told else 0)
     await store.change_device(DOOR, {"admission": Admission.BLOCKED}, at(31))
@@ -98,9 +82,7 @@ async def test_blocking_or_deleting_a_device_ends_the_wait_for_it(store: IStore,
 
 
 async def test_many_behind_one_address_are_one_alert(store: IStore, events: list[Event]) -> None:
-    """
-    A site that loses its line is one alert that lists all of its devices, and lasts until the last is back.
-    """
+    """A site that loses its line is one alert that lists all of its devices, and lasts until the last is back."""
     await move_in(store, SITE)
     for second, name in enumerate(SITE):
         await fall_silent(store, name, seconds=second)
@@ -116,18 +98,14 @@ async def test_many_behind_one_address_are_one_alert(store: IStore, events: list
 
 
 async def test_few_behind_one_address_are_alerts_of_their_own(store: IStore) -> None:
-    """
-    Four devices behind one address are four alerts.
-    """
+    """Four devices behind one address are four alerts."""
     await move_in(store, SITE[:4])
     await fall_silent(store, *SITE[:4])
     assert sorted(each.devices for each in await alerts(store, 30)) == [(name,) for name in SITE[:4]]
 
 
 async def test_those_who_fall_silent_later_do_not_join(store: IStore) -> None:
-    """
-    What falls silent after the window of an alert is another matter.
-    """
+    """What falls silent after the window of an alert is another matter."""
     await move_in(store, SITE)
     await fall_silent(store, *SITE[:4])
     await alerts(store, 30)
@@ -136,8 +114,8 @@ async def test_those_who_fall_silent_later_do_not_join(store: IStore) -> None:
 
 
 async def test_muted_devices_raise_nothing(store: IStore) -> None:
-    """
-    A muted device is offline when it is, and nobody is told; when it is no longer muted and still silent, they are.
+    """A muted device is offline when it is, and nobody is told; when it is no longer muted and still silent,
+    they are.
     """
     await store.change_device(DOOR, {"muted_until": wall(300)}, at())
     await fall_silent(store, DOOR)
@@ -148,9 +126,7 @@ async def test_muted_devices_raise_nothing(store: IStore) -> None:
 
 
 async def test_muted_devices_are_not_counted_with_their_neighbours(store: IStore) -> None:
-    """
-    Four loud devices and a muted one behind one address are no crowd.
-    """
+    """Four loud devices and a muted one behind one address are no crowd."""
     await move_in(store, SITE)
     await store.change_device(SITE[2], {"muted_until": wall(3000)}, at())
     await fall_silent(store, *SITE)
@@ -158,9 +134,7 @@ async def test_muted_devices_are_not_counted_with_their_neighbours(store: IStore
 
 
 async def test_a_mute_that_is_taken_back_counts_from_then_on(store: IStore) -> None:
-    """
-    A silence that lasts when the operator listens again waits out its window first.
-    """
+    """A silence that lasts when the operator listens again waits out its window first."""
     await store.change_device(DOOR, {"muted_until": wall(3000)}, at())
     await fall_silent(store, DOOR)
     assert await alerts(store, 100) == []
@@ -170,9 +144,7 @@ async def test_a_mute_that_is_taken_back_counts_from_then_on(store: IStore) -> N
 
 
 async def flap(store: IStore, times: int, start: float = 0, rules: AlertRules = RULES) -> float:
-    """
-    A device that falls silent so many times, 20 seconds apart, and is back in between; when it last fell silent.
-    """
+    """A device that falls silent so many times, 20 seconds apart, and is back in between; when it last fell silent."""
     for number in range(times):
         await fall_silent(store, DOOR, seconds=start + 20 * number, rules=rules)
         await alerts(store, start + 20 * number + 1, rules)
@@ -180,9 +152,7 @@ async def flap(store: IStore, times: int, start: float = 0, rules: AlertRules = 
 
 
 async def test_a_device_that_comes_and_goes_is_one_alert(store: IStore) -> None:
-    """
-    Five changes in ten minutes are one alert that says so, and no other as long as it is open.
-    """
+    """Five changes in ten minutes are one alert that says so, and no other as long as it is open."""
     await come(store, DOOR)
     assert await flap(store, 2) == 20
     assert await alerts(store, 25) == []
@@ -193,9 +163,7 @@ async def test_a_device_that_comes_and_goes_is_one_alert(store: IStore) -> None:
 
 
 async def test_a_device_that_has_calmed_down_flaps_no_more(store: IStore, events: list[Event]) -> None:
-    """
-    A device that stayed for long enough clears the alert that called it restless.
-    """
+    """A device that stayed for long enough clears the alert that called it restless."""
     await come(store, DOOR)
     last = await flap(store, 5)
     await come(store, DOOR, seconds=last + 5)
@@ -205,9 +173,7 @@ async def test_a_device_that_has_calmed_down_flaps_no_more(store: IStore, events
 
 
 async def test_a_device_that_flapped_and_is_gone_raises_an_alert_for_that(store: IStore) -> None:
-    """
-    When a restless device stays away for good, its silence is told once it no longer counts as restless.
-    """
+    """When a restless device stays away for good, its silence is told once it no longer counts as restless."""
     await come(store, DOOR)
     last = await flap(store, 5)
     seen: set[tuple[AlertKind, tuple[str, ...]]] = set()
@@ -219,9 +185,7 @@ async def test_a_device_that_flapped_and_is_gone_raises_an_alert_for_that(store:
 
 
 async def test_signing_off_and_on_is_not_flapping(store: IStore) -> None:
-    """
-    A container that is restarted again and again says goodbye each time, and is not called restless.
-    """
+    """A container that is restarted again and again says goodbye each time, and is not called restless."""
     for number in range(10):
         await come(store, DOOR, seconds=10 * number)
         await store.note_presence(DOOR, PresenceState.SIGNED_OFF, at(10 * number + 5))
@@ -230,9 +194,7 @@ async def test_signing_off_and_on_is_not_flapping(store: IStore) -> None:
 
 
 async def test_an_alert_is_acknowledged_once(store: IStore, events: list[Event]) -> None:
-    """
-    Whoever takes care of an alert first is remembered, and told to all.
-    """
+    """Whoever takes care of an alert first is remembered, and told to all."""
     await fall_silent(store, DOOR)
     (raised,) = await alerts(store, 30)
     taken = await store.acknowledge_alert(raised.id, "night shift", at(60))
@@ -242,17 +204,13 @@ async def test_an_alert_is_acknowledged_once(store: IStore, events: list[Event])
 
 
 async def test_an_unknown_alert_cannot_be_acknowledged(store: IStore) -> None:
-    """
-    What was never raised cannot be taken care of.
-    """
+    """What was never raised cannot be taken care of."""
     with pytest.raises(UnknownAlert):
         await store.acknowledge_alert(77, "night shift", at())
 
 
 async def test_alerts_are_listed_newest_first_in_pages(store: IStore) -> None:
-    """
-    A long night is read page by page.
-    """
+    """A long night is read page by page."""
     await move_in(store, SITE, address="")
     for second, name in enumerate(SITE):
         await fall_silent(store, name, seconds=second, rules=evolve(RULES, together=99))
@@ -266,9 +224,7 @@ async def test_alerts_are_listed_newest_first_in_pages(store: IStore) -> None:
 
 
 async def test_a_limit_bounds_what_is_told_at_once(store: IStore) -> None:
-    """
-    A thousand silences are told a few at a time, so that nobody waits for it.
-    """
+    """A thousand silences are told a few at a time, so that nobody waits for it."""
     await move_in(store, SITE, address="")
     await fall_silent(store, *SITE, rules=evolve(RULES, together=99))
     rules = evolve(RULES, together=99)
@@ -277,9 +233,7 @@ async def test_a_limit_bounds_what_is_told_at_once(store: IStore) -> None:
 
 @pytest.mark.parametrize("kind", ["file", "threads"])
 async def test_a_silence_survives_a_restart_and_waits_anew(shelf: Shelf) -> None:
-    """
-    A server that dies between a silence and its alert still tells it, once the device had the time to return.
-    """
+    """A server that dies between a silence and its alert still tells it, once the device had the time to return."""
     shelf.open(at())
     await shelf.store.add_device(device(DOOR), False, at())
     await fall_silent(shelf.store, DOOR)
@@ -289,9 +243,7 @@ async def test_a_silence_survives_a_restart_and_waits_anew(shelf: Shelf) -> None
 
 
 async def test_mails_are_due_once_and_again_until_somebody_cares(store: IStore) -> None:
-    """
-    An alert is mailed at once, and again each hour, until it is acknowledged.
-    """
+    """An alert is mailed at once, and again each hour, until it is acknowledged."""
     rules = evolve(RULES, mails=True, remind=3600.0)
     await fall_silent(store, DOOR, rules=rules)
     (raised,) = await alerts(store, 30, rules)
@@ -305,9 +257,7 @@ async def test_mails_are_due_once_and_again_until_somebody_cares(store: IStore) 
 
 
 async def test_an_alert_that_was_cleared_before_its_mail_is_mailed_all_the_same(store: IStore) -> None:
-    """
-    While the mail server was away an alert came and went: somebody is told once.
-    """
+    """While the mail server was away an alert came and went: somebody is told once."""
     rules = evolve(RULES, mails=True, remind=3600.0)
     await fall_silent(store, DOOR, rules=rules)
     (raised,) = await alerts(store, 30, rules)
@@ -319,9 +269,7 @@ async def test_an_alert_that_was_cleared_before_its_mail_is_mailed_all_the_same(
 
 
 async def test_without_mails_none_is_ever_due(store: IStore) -> None:
-    """
-    Whoever asks for mails tomorrow is not mailed of last year.
-    """
+    """Whoever asks for mails tomorrow is not mailed of last year."""
     await fall_silent(store, DOOR)
     await alerts(store, 30)
     assert await store.due_mails(10, at(99999)) == []

@@ -1,6 +1,4 @@
-"""
-Tests of what is peculiar to SQLite: which files we open and which we refuse, and what we ask of it.
-"""
+"""Tests of what is peculiar to SQLite: which files we open and which we refuse, and what we ask of it."""
 
 import sqlite3
 from contextlib import closing
@@ -20,9 +18,7 @@ IN_A_FILE = pytest.mark.parametrize("kind", ["file", "threads"])
 
 
 def refusal(path: Path) -> str:
-    """
-    What we say of a file that we do not open.
-    """
+    """What we say of a file that we do not open."""
     with pytest.raises(StoreRefused) as caught:
         SqliteStore(path=str(path)).open(at())
     message = str(caught.value)
@@ -32,18 +28,14 @@ def refusal(path: Path) -> str:
 
 
 def made(path: Path, script: str) -> Path:
-    """
-    A database of somebody else.
-    """
+    """A database of somebody else."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(script)
     return path
 
 
 def test_a_newer_database_is_refused(tmp_path: Path) -> None:
-    """
-    What a newer version wrote is not touched by an older one, and the operator is told what to install.
-    """
+    """What a newer version wrote is not touched by an older one, and the operator is told what to install."""
     path = tmp_path / "pushd.sqlite"
     store = SqliteStore(path=str(path))
     store.open(at())
@@ -54,9 +46,7 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -> None:
-    """
-    A wrong path does no harm to whatever is there.
-    """
+    """A wrong path does no harm to whatever is there."""
     path = made(tmp_path / "contacts.db", "CREATE TABLE contact (name TEXT); INSERT INTO contact VALUES ('Ana')")
     before = path.read_bytes()
     assert "not one of pushd" in refusal(path)
@@ -75,9 +65,7 @@ def test_the_database_of_another_program_is_refused_and_left_alone(tmp_path: Pat
     ids=["empty", "other columns", "a word", "no other tables"],
 )
 def test_another_program_that_counts_versions_is_refused(tmp_path: Path, script: str) -> None:
-    """
-    A table of the same name does not make a database ours.
-    """
+    """A table of the same name does not make a database ours."""
     path = made(tmp_path / "other.db", script)
     before = path.read_bytes()
     refusal(path)
@@ -86,9 +74,7 @@ def test_another_program_that_counts_versions_is_refused(tmp_path: Path, script:
 
 @pytest.mark.parametrize("content", [b"not a database, but long enough to look" * 50, b"\x00" * 8192])
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path, content: bytes) -> None:
-    """
-    A text file, or one full of zeros, is neither opened nor overwritten.
-    """
+    """A text file, or one full of zeros, is neither opened nor overwritten."""
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
     refusal(path)
@@ -96,9 +82,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path, content: bytes) -
 
 
 def test_a_damaged_database_is_refused(tmp_path: Path) -> None:
-    """
-    A file of which pages are lost is not worked with.
-    """
+    """A file of which pages are lost is not worked with."""
     path = tmp_path / "pushd.sqlite"
     store = SqliteStore(path=str(path))
     store.open(at())
@@ -110,16 +94,12 @@ def test_a_damaged_database_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [".", "missing/pushd.sqlite"])
 def test_a_place_that_cannot_hold_a_database_is_refused(tmp_path: Path, name: str) -> None:
-    """
-    A directory, or a path in one that does not exist, is named in the error.
-    """
+    """A directory, or a path in one that does not exist, is named in the error."""
     refusal(tmp_path / name)
 
 
 def test_an_empty_file_becomes_a_database(tmp_path: Path) -> None:
-    """
-    A file without content is as good as none.
-    """
+    """A file without content is as good as none."""
     path = tmp_path / "pushd.sqlite"
     path.touch()
     store = SqliteStore(path=str(path))
@@ -129,9 +109,7 @@ def test_an_empty_file_becomes_a_database(tmp_path: Path) -> None:
 
 @IN_A_FILE
 async def test_every_commit_is_synced(shelf: Shelf, store: IStore) -> None:
-    """
-    The database is asked to survive a loss of power: a write-ahead log, synced at each commit.
-    """
+    """The database is asked to survive a loss of power: a write-ahead log, synced at each commit."""
     writer, _ = connections(shelf)
     assert writer.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     assert writer.execute("PRAGMA synchronous").fetchone()[0] == 2
@@ -139,9 +117,7 @@ async def test_every_commit_is_synced(shelf: Shelf, store: IStore) -> None:
 
 @IN_A_FILE
 async def test_the_connection_that_reads_cannot_write(shelf: Shelf, store: IStore) -> None:
-    """
-    No list or look can change anything.
-    """
+    """No list or look can change anything."""
     _, reader = connections(shelf)
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         reader.execute("DELETE FROM device")
@@ -149,18 +125,14 @@ async def test_the_connection_that_reads_cannot_write(shelf: Shelf, store: IStor
 
 @IN_A_FILE
 async def test_an_orderly_end_leaves_one_file(shelf: Shelf, store: IStore, tmp_path: Path) -> None:
-    """
-    After a stop all is in the database itself, which can be copied.
-    """
+    """After a stop all is in the database itself, which can be copied."""
     await put(store, 1)
     await shelf.close()
     assert [path.name for path in tmp_path.iterdir()] == ["pushd.sqlite"]
 
 
 async def test_what_the_database_refuses_is_told_with_its_purpose(store: IStore) -> None:
-    """
-    An error of the database says what we were about to do.
-    """
+    """An error of the database says what we were about to do."""
     with pytest.raises(Unavailable, match=r"Unable to register a device: .*CHECK"):
         await store.add_device(device("controlid:3", admission="nonsense"), False, at())
     await store.check()
@@ -168,9 +140,7 @@ async def test_what_the_database_refuses_is_told_with_its_purpose(store: IStore)
 
 @IN_A_FILE
 async def test_another_program_may_hold_the_database_for_a_while(shelf: Shelf, store: IStore, tmp_path: Path) -> None:
-    """
-    While a backup tool, say, has it locked, a sender is told that it is not now; afterwards all goes on.
-    """
+    """While a backup tool, say, has it locked, a sender is told that it is not now; afterwards all goes on."""
     writer, _ = connections(shelf)
     writer.execute("PRAGMA busy_timeout = 0")
     with closing(sqlite3.connect(tmp_path / "pushd.sqlite", isolation_level=None)) as other:
@@ -185,9 +155,7 @@ async def test_another_program_may_hold_the_database_for_a_while(shelf: Shelf, s
 
 @IN_A_FILE
 async def test_a_full_disk_is_told_and_passes(shelf: Shelf, store: IStore) -> None:
-    """
-    What cannot be written is not accepted, nothing of it is there, and once there is room all goes on.
-    """
+    """What cannot be written is not accepted, nothing of it is there, and once there is room all goes on."""
     writer, _ = connections(shelf)
     pages = writer.execute("PRAGMA page_count").fetchone()[0]
     writer.execute(f"PRAGMA max_page_count = {pages + 2}")
@@ -200,9 +168,7 @@ async def test_a_full_disk_is_told_and_passes(shelf: Shelf, store: IStore) -> No
 
 
 def connections(shelf: Shelf) -> tuple[sqlite3.Connection, sqlite3.Connection]:
-    """
-    The connection that writes and the one that reads.
-    """
+    """The connection that writes and the one that reads."""
     store = shelf.store
     assert isinstance(store, SqliteStore)
     writer, reader = store._writer.connection, store._reader.connection  # type: ignore[attr-defined]
@@ -211,9 +177,7 @@ def connections(shelf: Shelf) -> tuple[sqlite3.Connection, sqlite3.Connection]:
 
 @IN_A_FILE
 async def test_only_its_owner_may_read_it(shelf: Shelf, store: IStore, tmp_path: Path) -> None:
-    """
-    Other users of the machine read neither the database nor what SQLite keeps beside it.
-    """
+    """Other users of the machine read neither the database nor what SQLite keeps beside it."""
     await put(store, 1)
     found = [file for file in tmp_path.iterdir() if file.name.startswith("pushd.sqlite")]
     assert len(found) > 1

@@ -1,6 +1,4 @@
-"""
-Tests of how a command stands: what is before it, and how long its device has.
-"""
+"""Tests of how a command stands: what is before it, and how long its device has."""
 
 import pytest
 
@@ -14,25 +12,19 @@ from tests.store.steps import put, send
 
 
 async def standing(store: IStore, number: int, now: Now | None = None) -> Standing:
-    """
-    How the command of this number stands.
-    """
+    """How the command of this number stands."""
     found: Standing = await store.standing(ident(number), now or at())
     return found
 
 
 async def test_what_does_not_exist_stands_nowhere(store: IStore) -> None:
-    """
-    An id that is not known is told to be so.
-    """
+    """An id that is not known is told to be so."""
     with pytest.raises(UnknownCommand, match=ident(9)):
         await store.standing(ident(9), at())
 
 
 async def test_the_only_one_is_next(store: IStore) -> None:
-    """
-    Nothing is before the only command of a device.
-    """
+    """Nothing is before the only command of a device."""
     await put(store, 1)
     await put(store, 2, name=GATE)
     found = await standing(store, 1)
@@ -41,9 +33,7 @@ async def test_the_only_one_is_next(store: IStore) -> None:
 
 
 async def test_what_goes_before_is_counted(store: IStore) -> None:
-    """
-    The more urgent and the older go before; the less urgent, the newer, and what is not due do not.
-    """
+    """The more urgent and the older go before; the less urgent, the newer, and what is not due do not."""
     await put(store, 1, 2)
     await put(store, 3)
     await put(store, 4, priority=9)
@@ -57,27 +47,21 @@ async def test_what_goes_before_is_counted(store: IStore) -> None:
 
 
 async def test_what_is_out_is_counted(store: IStore) -> None:
-    """
-    A device that has something in work may be the reason for waiting.
-    """
+    """A device that has something in work may be the reason for waiting."""
     await send(store, 1)
     await put(store, 2)
     assert (await standing(store, 2)).in_flight == 1
 
 
 async def test_the_lease_that_is_left_is_told(store: IStore) -> None:
-    """
-    In milliseconds, by the steady clock, and never less than nothing.
-    """
+    """In milliseconds, by the steady clock, and never less than nothing."""
     await send(store, 1, lease=60.0)
     assert (await standing(store, 1, at(12.5))).lease_left == 47_500
     assert (await standing(store, 1, Now(wall=wall(-9999), steady=STEADY + 70_000))).lease_left == 0
 
 
 async def test_what_has_ended_waits_for_nothing(store: IStore) -> None:
-    """
-    Nothing goes before it, and it has no lease.
-    """
+    """Nothing goes before it, and it has no lease."""
     await put(store, 1)
     await send(store, 2, priority=9)
     await store.settle(DOOR, by_message(2), at(1))

@@ -1,6 +1,4 @@
-"""
-Tests of what holds for a store as a whole.
-"""
+"""Tests of what holds for a store as a whole."""
 
 import pytest
 from zope.interface.verify import verifyObject
@@ -15,31 +13,23 @@ from tests.store.steps import claim, feed, put, words
 
 
 def test_it_offers_all_verbs(store: IStore) -> None:
-    """
-    Each kind of store can do everything that the others can.
-    """
+    """Each kind of store can do everything that the others can."""
     assert verifyObject(IStore, store)
 
 
 def test_a_new_store_knows_nothing(shelf: Shelf) -> None:
-    """
-    The first start begins with no devices, no tokens and no commands.
-    """
+    """The first start begins with no devices, no tokens and no commands."""
     assert shelf.open(at()) == Known()
 
 
 async def test_it_says_that_it_answers(store: IStore, events: list[Event]) -> None:
-    """
-    The check for readiness goes through the database and leaves nothing there.
-    """
+    """The check for readiness goes through the database and leaves nothing there."""
     await store.check()
     assert events == []
 
 
 async def test_whoever_listens_hears_of_a_change_before_its_verb_is_done(store: IStore) -> None:
-    """
-    When a sender is told that a command is queued, everybody who listens has been told already.
-    """
+    """When a sender is told that a command is queued, everybody who listens has been told already."""
     order: list[str] = []
     store.subscribe(lambda event: order.append(event.type))
     await store.put(draft(1), False, LIMIT, at())
@@ -48,9 +38,7 @@ async def test_whoever_listens_hears_of_a_change_before_its_verb_is_done(store: 
 
 
 async def test_who_asks_for_some_types_hears_of_no_others(store: IStore) -> None:
-    """
-    A part of the program that cares for few kinds of change is not called for the rest.
-    """
+    """A part of the program that cares for few kinds of change is not called for the rest."""
     heard: list[str] = []
     store.subscribe(lambda event: heard.append(event.type), EventType.COMMAND_SENT, EventType.COMMAND_CANCELLED)
     await put(store, 1, 2)
@@ -59,9 +47,7 @@ async def test_who_asks_for_some_types_hears_of_no_others(store: IStore) -> None
 
 
 async def test_listeners_hear_what_the_feed_keeps(store: IStore, events: list[Event]) -> None:
-    """
-    What is told at once and what can be read later are the same, entry by entry.
-    """
+    """What is told at once and what can be read later are the same, entry by entry."""
     before = len(await feed(store))
     await put(store, 1, 2)
     await claim(store)
@@ -72,9 +58,7 @@ async def test_listeners_hear_what_the_feed_keeps(store: IStore, events: list[Ev
 async def test_a_listener_that_fails_keeps_no_other_from_hearing(
     store: IStore, no_logged_failure: list[object]
 ) -> None:
-    """
-    A fault in one part of the program is logged, and the others, and the sender, go on.
-    """
+    """A fault in one part of the program is logged, and the others, and the sender, go on."""
 
     def fail(event: Event) -> None:
         raise RuntimeError("a bug")
@@ -89,9 +73,7 @@ async def test_a_listener_that_fails_keeps_no_other_from_hearing(
 
 
 async def test_a_change_asked_for_by_a_listener_is_told_after_what_it_heard(store: IStore) -> None:
-    """
-    Whoever listens hears changes in the order of their commits, even if another listener makes some.
-    """
+    """Whoever listens hears changes in the order of their commits, even if another listener makes some."""
 
     def approve_more(event: Event) -> None:
         if event.device == DOOR:
@@ -106,9 +88,7 @@ async def test_a_change_asked_for_by_a_listener_is_told_after_what_it_heard(stor
 
 
 async def test_whoever_stops_waiting_does_not_undo_a_change(store: IStore) -> None:
-    """
-    A sender who hangs up while a command is written has sent it all the same.
-    """
+    """A sender who hangs up while a command is written has sent it all the same."""
     putting = store.put(draft(1), False, LIMIT, at())
     putting.addErrback(lambda failure: None)
     putting.cancel()
@@ -117,9 +97,7 @@ async def test_whoever_stops_waiting_does_not_undo_a_change(store: IStore) -> No
 
 
 async def test_a_verb_after_the_end_is_told_that_nobody_answers(shelf: Shelf) -> None:
-    """
-    What comes after the store was closed fails with one clear error, and does not wait for ever.
-    """
+    """What comes after the store was closed fails with one clear error, and does not wait for ever."""
     shelf.open(at())
     await shelf.close()
     for verb in (shelf.store.check(), shelf.store.load(DOOR)):

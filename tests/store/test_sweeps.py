@@ -1,6 +1,4 @@
-"""
-Tests of what the clock does to commands.
-"""
+"""Tests of what the clock does to commands."""
 
 import pytest
 
@@ -13,9 +11,7 @@ from tests.store.steps import claim, look, put, send, state, words
 
 
 async def test_a_command_expires_when_its_time_is_over(store: IStore, events: list[Event]) -> None:
-    """
-    What was not sent within its time to live is ended, and says why.
-    """
+    """What was not sent within its time to live is ended, and says why."""
     await put(store, 1)
     assert await store.expire(10, at(299.999)) == 0
     assert await store.expire(10, at(300)) == 1
@@ -27,9 +23,7 @@ async def test_a_command_expires_when_its_time_is_over(store: IStore, events: li
 
 
 async def test_what_waits_for_another_attempt_becomes_unknown(store: IStore, events: list[Event]) -> None:
-    """
-    A command that may have run is not called expired.
-    """
+    """A command that may have run is not called expired."""
     await send(store, 1, delivery=AGAIN)
     await store.lapse(10, at(60))
     assert await store.expire(10, at(300)) == 1
@@ -38,26 +32,20 @@ async def test_what_waits_for_another_attempt_becomes_unknown(store: IStore, eve
 
 
 async def test_what_is_out_does_not_expire(store: IStore) -> None:
-    """
-    The time to live is for sending; the lease is for working.
-    """
+    """The time to live is for sending; the lease is for working."""
     await send(store, 1, lease=9999.0, deadline=9999.0)
     assert await store.expire(10, at(300)) == 0
 
 
 async def test_expiry_goes_by_what_people_read(store: IStore) -> None:
-    """
-    Times to live are wall time: where the wall clock steps, they are judged by what it shows.
-    """
+    """Times to live are wall time: where the wall clock steps, they are judged by what it shows."""
     await put(store, 1)
     assert await store.expire(10, Now(wall=WALL, steady=STEADY + 10_000_000)) == 0
     assert await store.expire(10, Now(wall=wall(300), steady=STEADY)) == 1
 
 
 async def test_the_longest_over_expire_first(store: IStore) -> None:
-    """
-    A sweep ends no more than it is told to, and begins with those whose time was over first.
-    """
+    """A sweep ends no more than it is told to, and begins with those whose time was over first."""
     for number, ttl in ((1, 30.0), (2, 10.0), (3, 20.0)):
         await put(store, number, ttl=ttl)
     assert await store.expire(2, at(60)) == 2
@@ -66,9 +54,7 @@ async def test_the_longest_over_expire_first(store: IStore) -> None:
 
 
 async def test_a_lapsed_command_is_unknown(store: IStore, events: list[Event]) -> None:
-    """
-    When the lease of a command that may run only once runs out, it is never sent again, and says so.
-    """
+    """When the lease of a command that may run only once runs out, it is never sent again, and says so."""
     await send(store, 1)
     assert await store.lapse(10, at(60)) == 1
     command = await look(store, 1)
@@ -83,9 +69,7 @@ async def test_a_lapsed_command_is_unknown(store: IStore, events: list[Event]) -
 async def test_a_command_that_may_run_again_is_queued_again(
     store: IStore, events: list[Event], acknowledged: bool
 ) -> None:
-    """
-    Whether or not the device had acknowledged it, an ``at_least_once`` command gets another attempt.
-    """
+    """Whether or not the device had acknowledged it, an ``at_least_once`` command gets another attempt."""
     await send(store, 1, delivery=AGAIN)
     if acknowledged:
         await store.acknowledge(DOOR, ident(1), at())
@@ -98,9 +82,7 @@ async def test_a_command_that_may_run_again_is_queued_again(
 
 
 async def test_attempts_are_bounded(store: IStore) -> None:
-    """
-    After its last attempt an ``at_least_once`` command is unknown too.
-    """
+    """After its last attempt an ``at_least_once`` command is unknown too."""
     await put(store, 1, delivery=AGAIN, max_attempts=3, ttl=9999.0)
     for attempt in (1, 2, 3):
         handed = await claim(store, now=at(100 * attempt))
@@ -112,27 +94,21 @@ async def test_attempts_are_bounded(store: IStore) -> None:
 
 @pytest.mark.parametrize(("moment", "then"), [(299.999, State.QUEUED), (300.0, State.UNKNOWN)])
 async def test_no_attempt_is_made_after_the_time_to_live(store: IStore, moment: float, then: State) -> None:
-    """
-    A command whose lease runs out when its time to live is over is not sent again.
-    """
+    """A command whose lease runs out when its time to live is over is not sent again."""
     await send(store, 1, delivery=AGAIN)
     await store.lapse(10, at(moment))
     assert await state(store, 1) is then
 
 
 async def test_leases_do_not_see_the_clock_on_the_wall(store: IStore) -> None:
-    """
-    Where somebody sets the clock forward, no lease lapses for it.
-    """
+    """Where somebody sets the clock forward, no lease lapses for it."""
     await send(store, 1)
     assert await store.lapse(10, Now(wall=wall(999_999), steady=STEADY + 59_999)) == 0
     assert await store.lapse(10, Now(wall=wall(-999_999), steady=STEADY + 60_000)) == 1
 
 
 async def test_the_longest_out_lapse_first(store: IStore) -> None:
-    """
-    A sweep ends no more leases than it is told to, and begins with those that ran out first.
-    """
+    """A sweep ends no more leases than it is told to, and begins with those that ran out first."""
     for number, lease in ((1, 30.0), (2, 10.0), (3, 20.0)):
         await send(store, number, lease=lease)
     assert await store.lapse(2, at(60)) == 2
@@ -141,9 +117,7 @@ async def test_the_longest_out_lapse_first(store: IStore) -> None:
 
 
 async def test_what_waits_or_has_ended_does_not_lapse(store: IStore) -> None:
-    """
-    Only commands that are out have a lease.
-    """
+    """Only commands that are out have a lease."""
     await send(store, 1)
     await store.settle(DOOR, by_message(1), at(1))
     await put(store, 2)
@@ -153,9 +127,7 @@ async def test_what_waits_or_has_ended_does_not_lapse(store: IStore) -> None:
 
 
 async def test_a_sweep_is_told_command_by_command(store: IStore, events: list[Event]) -> None:
-    """
-    The feed has an entry for each command that the clock ended.
-    """
+    """The feed has an entry for each command that the clock ended."""
     for number in (1, 2, 3):
         await store.put(draft(number), False, 10, at())
     await store.expire(10, at(300))

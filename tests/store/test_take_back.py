@@ -1,6 +1,4 @@
-"""
-Tests of commands that are taken back: by us, before a byte was written, or by an operator.
-"""
+"""Tests of commands that are taken back: by us, before a byte was written, or by an operator."""
 
 import pytest
 
@@ -16,9 +14,7 @@ from tests.store.steps import claim, look, put, send, state, words
 
 
 async def test_what_was_not_written_waits_again(store: IStore, events: list[Event]) -> None:
-    """
-    A command whose device had hung up before it was written is queued as if it had never been claimed.
-    """
+    """A command whose device had hung up before it was written is queued as if it had never been claimed."""
     before = (await store.put(draft(1), False, 10, at()))[0]
     handed = await claim(store, now=at(1))
     assert handed is not None
@@ -30,18 +26,14 @@ async def test_what_was_not_written_waits_again(store: IStore, events: list[Even
 
 
 async def test_what_was_not_written_is_handed_over_again(store: IStore) -> None:
-    """
-    The next poll gets the command, as the first attempt, though it may run only once.
-    """
+    """The next poll gets the command, as the first attempt, though it may run only once."""
     handed = await send(store, 1)
     await store.unsend([handed], at())
     assert await claim(store, now=at(1)) == handed
 
 
 async def test_several_are_taken_back_at_once(store: IStore) -> None:
-    """
-    All that one poll had claimed goes back.
-    """
+    """All that one poll had claimed goes back."""
     await put(store, 1, 2, 3)
     claimed = await store.claim(DOOR, None, True, 2, at(), together)
     assert len(claimed.handed) == 2
@@ -51,9 +43,7 @@ async def test_several_are_taken_back_at_once(store: IStore) -> None:
 
 
 async def test_the_attempt_before_is_the_latest_again(store: IStore) -> None:
-    """
-    If a further attempt was not written, the command shows when the one before was sent.
-    """
+    """If a further attempt was not written, the command shows when the one before was sent."""
     await send(store, 1, delivery=AGAIN)
     await store.lapse(10, at(60))
     second = await claim(store, now=at(61))
@@ -64,9 +54,7 @@ async def test_the_attempt_before_is_the_latest_again(store: IStore) -> None:
 
 
 async def test_the_name_of_a_poll_that_got_nothing_settles_nothing(store: IStore) -> None:
-    """
-    A result that names a poll whose command was taken back is not about that command.
-    """
+    """A result that names a poll whose command was taken back is not about that command."""
     handed = await send(store, 1, uuid="u-1")
     await store.unsend([handed], at())
     assert await store.settle(DOOR, Said(uuid="u-1"), at(1)) is Settlement.ORPHANED
@@ -74,9 +62,7 @@ async def test_the_name_of_a_poll_that_got_nothing_settles_nothing(store: IStore
 
 
 async def test_taking_back_comes_too_late_after_a_result(store: IStore, events: list[Event]) -> None:
-    """
-    A command whose result is there is not queued again, whatever we believed of its connection.
-    """
+    """A command whose result is there is not queued again, whatever we believed of its connection."""
     handed = await send(store, 1)
     await store.settle(DOOR, by_message(1), at(1))
     told = list(events)
@@ -87,9 +73,7 @@ async def test_taking_back_comes_too_late_after_a_result(store: IStore, events: 
 
 @pytest.mark.parametrize(("delivery", "then"), [("at_most_once", State.UNKNOWN), ("at_least_once", State.QUEUED)])
 async def test_taking_back_comes_too_late_after_a_lapse(store: IStore, delivery: str, then: State) -> None:
-    """
-    An attempt that was given up stays counted.
-    """
+    """An attempt that was given up stays counted."""
     handed = await send(store, 1, delivery=delivery)
     await store.lapse(10, at(60))
     await store.unsend([handed], at(61))
@@ -98,9 +82,7 @@ async def test_taking_back_comes_too_late_after_a_lapse(store: IStore, delivery:
 
 
 async def test_taking_back_an_old_attempt_leaves_the_new_one(store: IStore) -> None:
-    """
-    Only the attempt that was not written is taken back, not the one that came after it.
-    """
+    """Only the attempt that was not written is taken back, not the one that came after it."""
     first = await send(store, 1, delivery=AGAIN)
     await store.lapse(10, at(60))
     await claim(store, now=at(61))
@@ -110,9 +92,7 @@ async def test_taking_back_an_old_attempt_leaves_the_new_one(store: IStore) -> N
 
 
 async def test_an_acknowledged_command_is_not_taken_back(store: IStore) -> None:
-    """
-    If the device has acknowledged it, it was written after all.
-    """
+    """If the device has acknowledged it, it was written after all."""
     handed = await send(store, 1)
     await store.acknowledge(DOOR, ident(1), at(1))
     await store.unsend([handed], at(2))
@@ -120,17 +100,13 @@ async def test_an_acknowledged_command_is_not_taken_back(store: IStore) -> None:
 
 
 async def test_what_does_not_exist_cannot_be_taken_back(store: IStore, events: list[Event]) -> None:
-    """
-    A claim of a command that is not known changes nothing.
-    """
+    """A claim of a command that is not known changes nothing."""
     await store.unsend([Handed(command=ident(9), attempt=1, payload={})], at())
     assert events == []
 
 
 async def test_a_queued_command_can_be_cancelled(store: IStore, events: list[Event]) -> None:
-    """
-    What was never sent is cancelled on the operator's word, and never handed over.
-    """
+    """What was never sent is cancelled on the operator's word, and never handed over."""
     await put(store, 1)
     command = await store.cancel(ident(1), at(5))
     assert (command.state, command.finished_at, command.evidence) == (State.CANCELLED, wall(5), "operator")
@@ -141,9 +117,7 @@ async def test_a_queued_command_can_be_cancelled(store: IStore, events: list[Eve
 
 
 async def test_cancelling_again_is_no_error(store: IStore, events: list[Event]) -> None:
-    """
-    An operator who presses twice is answered twice, and it is told once.
-    """
+    """An operator who presses twice is answered twice, and it is told once."""
     await put(store, 1)
     first = await store.cancel(ident(1), at(5))
     assert await store.cancel(ident(1), at(9)) == first
@@ -151,9 +125,7 @@ async def test_cancelling_again_is_no_error(store: IStore, events: list[Event]) 
 
 
 async def test_a_command_that_may_have_run_is_not_called_cancelled(store: IStore, events: list[Event]) -> None:
-    """
-    One that waits for another attempt becomes unknown: no further attempt, but the first may have run.
-    """
+    """One that waits for another attempt becomes unknown: no further attempt, but the first may have run."""
     await send(store, 1, delivery=AGAIN)
     await store.lapse(10, at(60))
     command = await store.cancel(ident(1), at(61))
@@ -167,9 +139,7 @@ async def test_a_command_that_may_have_run_is_not_called_cancelled(store: IStore
 async def test_the_attempt_that_is_out_becomes_the_last(
     store: IStore, events: list[Event], acknowledged: bool
 ) -> None:
-    """
-    A command that is at the device cannot be called back, but it is not sent another time.
-    """
+    """A command that is at the device cannot be called back, but it is not sent another time."""
     await send(store, 1, delivery=AGAIN)
     if acknowledged:
         await store.acknowledge(DOOR, ident(1), at(1))
@@ -183,9 +153,7 @@ async def test_the_attempt_that_is_out_becomes_the_last(
 
 
 async def test_a_cancelled_attempt_can_still_report(store: IStore) -> None:
-    """
-    The result of an attempt that was out when its command was cancelled counts.
-    """
+    """The result of an attempt that was out when its command was cancelled counts."""
     await send(store, 1, delivery=AGAIN)
     await store.cancel(ident(1), at(2))
     assert await store.settle(DOOR, by_message(1), at(3)) is Settlement.SETTLED
@@ -193,9 +161,7 @@ async def test_a_cancelled_attempt_can_still_report(store: IStore) -> None:
 
 
 async def test_what_was_cancelled_and_not_written_is_not_sent_again(store: IStore, events: list[Event]) -> None:
-    """
-    An operator who was told that there is no further attempt is right, though the one that was out never left.
-    """
+    """An operator who was told that there is no further attempt is right, though the one that was out never left."""
     handed = await send(store, 1, delivery=AGAIN)
     assert (await store.cancel(ident(1), at(2))).error == "cancelled: there is no further attempt"
     await store.unsend([handed], at(3))
@@ -207,9 +173,7 @@ async def test_what_was_cancelled_and_not_written_is_not_sent_again(store: IStor
 
 
 async def test_an_attempt_before_the_cancelled_one_may_have_run(store: IStore, events: list[Event]) -> None:
-    """
-    If an earlier attempt was out, nobody knows what became of it, and none is made again.
-    """
+    """If an earlier attempt was out, nobody knows what became of it, and none is made again."""
     await send(store, 1, delivery=AGAIN)
     await store.lapse(10, at(60))
     second = await claim(store, now=at(61))
@@ -224,18 +188,14 @@ async def test_an_attempt_before_the_cancelled_one_may_have_run(store: IStore, e
 
 
 async def test_the_last_attempt_that_was_not_written_is_made_again(store: IStore) -> None:
-    """
-    That it is the last that a sender allowed does not make it cancelled.
-    """
+    """That it is the last that a sender allowed does not make it cancelled."""
     handed = await send(store, 1, delivery=AGAIN, max_attempts=1)
     await store.unsend([handed], at(3))
     assert await claim(store, now=at(4)) == handed
 
 
 async def test_that_it_was_cancelled_can_be_seen_until_it_ends(store: IStore) -> None:
-    """
-    The command says that there is no further attempt while it is out, and no longer once it has succeeded.
-    """
+    """The command says that there is no further attempt while it is out, and no longer once it has succeeded."""
     await send(store, 1, delivery=AGAIN)
     said = (await store.cancel(ident(1), at(2))).error
     await store.acknowledge(DOOR, ident(1), at(3))
@@ -245,9 +205,7 @@ async def test_that_it_was_cancelled_can_be_seen_until_it_ends(store: IStore) ->
 
 
 async def test_what_may_run_only_once_cannot_be_cancelled_once_it_is_out(store: IStore) -> None:
-    """
-    There is nothing to take back of a command that is at the device for its only time.
-    """
+    """There is nothing to take back of a command that is at the device for its only time."""
     await send(store, 1)
     with pytest.raises(IllegalMove, match="sent"):
         await store.cancel(ident(1), at(1))
@@ -258,9 +216,7 @@ async def test_what_may_run_only_once_cannot_be_cancelled_once_it_is_out(store: 
 
 @pytest.mark.parametrize(("verdict", "word"), [(WORKED, "succeeded"), (BROKE, "failed")])
 async def test_what_has_ended_cannot_be_cancelled(store: IStore, verdict: Verdict, word: str) -> None:
-    """
-    A command that was settled stays as it is, and the operator is told how it stands.
-    """
+    """A command that was settled stays as it is, and the operator is told how it stands."""
     await send(store, 1)
     await store.settle(DOOR, Said(message=ident(1), verdict=verdict), at(1))
     with pytest.raises(IllegalMove, match=word):
@@ -269,9 +225,7 @@ async def test_what_has_ended_cannot_be_cancelled(store: IStore, verdict: Verdic
 
 @pytest.mark.parametrize("sent", [False, True])
 async def test_what_the_clock_has_ended_cannot_be_cancelled(store: IStore, sent: bool) -> None:
-    """
-    An expired or unknown command is not cancelled afterwards.
-    """
+    """An expired or unknown command is not cancelled afterwards."""
     await put(store, 1)
     if sent:
         await claim(store)
@@ -282,8 +236,6 @@ async def test_what_the_clock_has_ended_cannot_be_cancelled(store: IStore, sent:
 
 
 async def test_what_does_not_exist_cannot_be_cancelled(store: IStore) -> None:
-    """
-    An id that is not known is told to be so.
-    """
+    """An id that is not known is told to be so."""
     with pytest.raises(UnknownCommand, match=ident(9)):
         await store.cancel(ident(9), at())

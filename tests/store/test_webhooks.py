@@ -1,6 +1,4 @@
-"""
-Tests of what is durable of webhooks.
-"""
+"""Tests of what is durable of webhooks."""
 
 import pytest
 
@@ -13,9 +11,7 @@ from tests.store.samples import WALL, at, ident, wall
 
 
 def webhook(number: int = 1) -> Webhook:
-    """
-    A webhook of a test.
-    """
+    """A webhook of a test."""
     return Webhook(
         id=ident(number),
         url=f"https://example.com/{number}",
@@ -27,16 +23,12 @@ def webhook(number: int = 1) -> Webhook:
 
 
 def progress(cursor: int = 2, revision: int = 0, failing: Failing | None = None) -> Progress:
-    """
-    How far a courier of the first webhook got.
-    """
+    """How far a courier of the first webhook got."""
     return Progress(webhook=ident(1), revision=revision, cursor=cursor, failing=failing)
 
 
 async def test_a_webhook_is_kept_as_it_is(store: IStore) -> None:
-    """
-    What was subscribed to is found again, and begins with the next event.
-    """
+    """What was subscribed to is found again, and begins with the next event."""
     added = await store.add_webhook(webhook(), "whsec_1")
     last = await store.last_event()
     assert added.webhook.cursor == last > 0
@@ -48,9 +40,7 @@ async def test_a_webhook_is_kept_as_it_is(store: IStore) -> None:
 
 
 async def test_there_are_only_so_many(store: IStore) -> None:
-    """
-    Beyond a number of webhooks no more are taken, until one is deleted.
-    """
+    """Beyond a number of webhooks no more are taken, until one is deleted."""
     for number in range(MAX_WEBHOOKS):
         await store.add_webhook(webhook(number), "whsec_1")
     with pytest.raises(TooManyWebhooks):
@@ -63,9 +53,7 @@ async def test_there_are_only_so_many(store: IStore) -> None:
 
 
 async def test_unknown_webhooks(store: IStore) -> None:
-    """
-    Nothing can be done with a webhook that there is not.
-    """
+    """Nothing can be done with a webhook that there is not."""
     for verb in (
         lambda: store.webhook("x"),
         lambda: store.change_webhook("x", {"parallel": 1}),
@@ -79,9 +67,7 @@ async def test_unknown_webhooks(store: IStore) -> None:
 
 
 async def test_a_courier_s_notes(store: IStore) -> None:
-    """
-    How far delivery got is kept, with each attempt.
-    """
+    """How far delivery got is kept, with each attempt."""
     await store.add_webhook(webhook(), "whsec_1")
     failing = Failing(seq=3, since=wall(1), next_attempt_at=wall(6))
     attempt = Attempt(seq=3, at=wall(1), duration=12, status=500, error="no")
@@ -95,9 +81,7 @@ async def test_a_courier_s_notes(store: IStore) -> None:
 
 
 async def test_a_courier_that_is_late_changes_nothing(store: IStore) -> None:
-    """
-    What a courier says after an operator has changed the webhook does not undo that.
-    """
+    """What a courier says after an operator has changed the webhook does not undo that."""
     await store.add_webhook(webhook(), "whsec_1")
     attempt = Attempt(seq=3, at=wall(1))
     changed = await store.redeliver(ident(1), 0, at())
@@ -110,9 +94,7 @@ async def test_a_courier_that_is_late_changes_nothing(store: IStore) -> None:
 
 
 async def test_disabling(store: IStore, events: list[Event]) -> None:
-    """
-    A webhook that is disabled tells of it, is not delivered to, and can be enabled.
-    """
+    """A webhook that is disabled tells of it, is not delivered to, and can be enabled."""
     await store.add_webhook(webhook(), "whsec_1")
     failing = Failing(seq=3, since=wall(1), next_attempt_at=wall(6))
     assert await store.disable_webhook(
@@ -131,9 +113,7 @@ async def test_disabling(store: IStore, events: list[Event]) -> None:
 
 
 async def test_secrets_overlap(store: IStore) -> None:
-    """
-    A replaced secret is kept until its overlap ends, and only so many are.
-    """
+    """A replaced secret is kept until its overlap ends, and only so many are."""
     await store.add_webhook(webhook(), "whsec_0")
     rotated = await store.rotate_secret(ident(1), "whsec_1", 60, at())
     assert rotated.secrets == (Secret(text="whsec_1"), Secret(text="whsec_0", expires_at=wall(60)))
@@ -145,9 +125,7 @@ async def test_secrets_overlap(store: IStore) -> None:
 
 
 async def test_the_log_is_bounded(store: IStore) -> None:
-    """
-    Of each webhook the newest entries are kept, and none that is older than all else that is kept.
-    """
+    """Of each webhook the newest entries are kept, and none that is older than all else that is kept."""
     await store.add_webhook(webhook(), "whsec_1")
     for number in range(MAX_DELIVERIES + 5):
         await store.note_progress(progress(), Attempt(seq=number, at=wall(number)))
@@ -161,9 +139,7 @@ async def test_the_log_is_bounded(store: IStore) -> None:
 
 
 async def test_nothing_of_a_deleted_webhook_is_left(store: IStore) -> None:
-    """
-    Deleting takes the secrets and the log along.
-    """
+    """Deleting takes the secrets and the log along."""
     await store.add_webhook(webhook(), "whsec_1")
     await store.note_progress(progress(), Attempt(seq=1, at=WALL))
     await store.delete_webhook(ident(1), at())

@@ -1,5 +1,4 @@
-"""
-A program that puts commands into a store, and says of each that it was accepted, until it is killed.
+"""A program that puts commands into a store, and says of each that it was accepted, until it is killed.
 
 ``python -m tests.store.writer PATH``
 """
@@ -20,16 +19,12 @@ AT_ONCE = 5
 
 
 def say(word: str, number: int) -> None:
-    """
-    Tell the test what it may rely on.
-    """
+    """Tell the test what it may rely on."""
     print(word, number, flush=True)  # noqa: T201
 
 
 async def write(store: SqliteStore) -> None:
-    """
-    Put, claim and settle commands for ever.
-    """
+    """Put, claim and settle commands for ever."""
     await store.add_device(device(), False, at())
     for first in count(step=AT_ONCE):
         numbers = range(first, first + AT_ONCE)
@@ -48,9 +43,7 @@ def _put(store: SqliteStore, number: int) -> Deferred[None]:
 
 
 async def main(reactor: Any, path: str) -> None:
-    """
-    Open the store as the server does, and write.
-    """
+    """Open the store as the server does, and write."""
     store = SqliteStore(path=path, reactor=reactor)
     store.open(at())
     await write(store)

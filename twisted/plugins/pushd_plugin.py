@@ -1,6 +1,4 @@
-"""
-Tells twistd what there is; imports nothing of ours, so that ``--reactor`` can still choose.
-"""
+"""Tells twistd what there is; imports nothing of ours, so that ``--reactor`` can still choose."""
 
 from twisted.application.service import ServiceMaker
 

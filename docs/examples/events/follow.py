@@ -1,6 +1,4 @@
-"""
-Print each command that did not go well, once, for as long as this runs and whenever it is started again.
-"""
+"""Print each command that did not go well, once, for as long as this runs and whenever it is started again."""
 
 import http.client
 import json
@@ -15,9 +13,7 @@ PLACE = Path("seen.seq")
 
 
 def follow(seq):
-    """
-    Print what a stream tells from behind an event, until it ends.
-    """
+    """Print what a stream tells from behind an event, until it ends."""
     request = urllib.request.Request(
         f"{API}/v1/events/stream?type=command.failed,command.expired,command.unknown",
         headers={"Authorization": f"Bearer {TOKEN}", "Last-Event-ID": seq},

@@ -1,6 +1,4 @@
-"""
-Receives webhooks on port 9000, and prints what is signed with the secret that it is started with.
-"""
+"""Receives webhooks on port 9000, and prints what is signed with the secret that it is started with."""
 
 import hashlib
 import hmac
@@ -16,9 +14,7 @@ seen = set()
 
 
 def verified(headers, body):
-    """
-    Whether one of the signatures is ours, and new enough.
-    """
+    """Whether one of the signatures is ours, and new enough."""
     message, moment = headers["webhook-id"], headers["webhook-timestamp"]
     if abs(time.time() - int(moment)) > TOLERANCE:
         return False  # somebody plays an old message again
@@ -29,14 +25,10 @@ def verified(headers, body):
 
 
 class Receiver(BaseHTTPRequestHandler):
-    """
-    Thanks for what is verified, and prints it.
-    """
+    """Thanks for what is verified, and prints it."""
 
     def do_POST(self):
-        """
-        A message.
-        """
+        """A message."""
         body = self.rfile.read(int(self.headers["content-length"]))
         if not verified(self.headers, body):
             return self.answer(401)
@@ -47,16 +39,12 @@ class Receiver(BaseHTTPRequestHandler):
         return self.answer(204)
 
     def answer(self, status):
-        """
-        An answer without a body.
-        """
+        """An answer without a body."""
         self.send_response(status)
         self.end_headers()
 
     def log_message(self, *_):
-        """
-        Print messages, and nothing else.
-        """
+        """Print messages, and nothing else."""
 
 
 HTTPServer(("127.0.0.1", 9000), Receiver).serve_forever()

@@ -1,3 +1,1 @@
-"""
-Commands: enqueue, dispatch, settle, explain.
-"""
+"""Commands: enqueue, dispatch, settle, explain."""

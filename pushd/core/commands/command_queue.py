@@ -1,6 +1,4 @@
-"""
-The outbox: commands on their way to devices, and what becomes of them.
-"""
+"""The outbox: commands on their way to devices, and what becomes of them."""
 
 from collections.abc import Iterable, Mapping
 
@@ -42,16 +40,12 @@ SWEEP_LIMIT = 100
 
 @define(eq=False)
 class Outage:
-    """
-    Notices, with each block that uses it, whether the store was away.
-    """
+    """Notices, with each block that uses it, whether the store was away."""
 
     noticed: bool = False
 
     def __enter__(self) -> None:
-        """
-        Nothing is known yet.
-        """
+        """Nothing is known yet."""
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         if isinstance(error, Unavailable):
@@ -60,9 +54,7 @@ class Outage:
 
 @define(eq=False)
 class Outbox:
-    """
-    Put, take, acknowledge, settle, cancel, sweep.
-    """
+    """Put, take, acknowledge, settle, cancel, sweep."""
 
     store: IStore
     clocks: Clocks
@@ -90,16 +82,13 @@ class Outbox:
         self.store.subscribe(self._dismiss, *_BARRING)
 
     async def put(self, draft: Draft, queue_signed_off: bool = False) -> tuple[Command, bool]:
-        """
-        Accept a command; False if it is the earlier one with the same idempotency key. See :meth:`IStore.put`.
-        """
+        """Accept a command; False if it is the earlier one with the same idempotency key. See :meth:`IStore.put`."""
         done = self.store.put(draft, queue_signed_off, MAX_QUEUED, self.clocks.now())
         self._expect(draft.device)
         return await done
 
     def take(self, device: str, hold: float, uuid: str | None = None, deaf: bool = False, batch: int = 1) -> Poll:
-        """
-        Wait up to ``hold`` seconds for something to hand over; cancel it if the device hangs up.
+        """Wait up to ``hold`` seconds for something to hand over; cancel it if the device hangs up.
 
         A ``deaf`` poll is held and handed nothing; others up to ``batch`` commands, where the dialect lets them join.
         """
@@ -111,9 +100,6 @@ class Outbox:
         return poll
 
     def look(self, poll: Poll) -> Deferred[Claim] | None:
-        """
-        See :meth:`ISource.look`.
-        """
         due = self.queued.due(poll.device)
         if poll.deaf or due is None:
             return None
@@ -136,58 +122,42 @@ class Outbox:
         return failure
 
     def due_in(self, device: str) -> float | None:
-        """
-        See :meth:`ISource.due_in`.
-        """
         due = self.queued.due(device)
         return max(due - self.clocks.wall_now(), 0) / 1000 if due else None
 
     def take_back(self, handed: Answer) -> None:
-        """
-        See :meth:`ISource.take_back`.
-        """
         done = self.store.unsend(handed, self.clocks.now())
         done.addErrback(self._not_written, "take back what a device did not wait for")
 
     def ended(self, poll: Poll, end: End) -> None:
-        """
-        See :meth:`ISource.ended`.
-        """
         self.wakeups.leave(poll)
         self.holds.ended(poll, end)
         if end is End.IDLE:
             self.presence.went_idle(poll.device)
 
     async def acknowledge(self, device: str, command: str) -> None:
-        """
-        The device says that it has the command.
-        """
+        """The device says that it has the command."""
         with self._outage:
             await self.store.acknowledge(device, command, self.clocks.now())
 
     async def settle(self, device: str, report: Report) -> Settlement:
-        """
-        The device says what became of a command.
-        """
+        """The device says what became of a command."""
         with self._outage:
             return await self.store.settle(device, report, self.clocks.now())
 
     async def cancel(self, command: str) -> Command:
-        """
-        The operator takes a command back; see :meth:`IStore.cancel`.
-        """
+        """The operator takes a command back; see :meth:`IStore.cancel`."""
         return await self.store.cancel(command, self.clocks.now())
 
     async def purge(self, before: int) -> None:
-        """
-        Forget what ended before ``before``, in wall milliseconds, a little at a time so that nobody waits for it.
+        """Forget what ended before ``before``, in wall milliseconds, a little at a time so that nobody waits for
+        it.
         """
         while await self.store.purge(before, PURGE_LIMIT) >= PURGE_LIMIT:
             await deferLater(self.clocks.clock, PURGE_PAUSE)
 
     async def wait(self, command: str, seconds: float) -> Command:
-        """
-        A command once it has ended, or as it stands after ``seconds``.
+        """A command once it has ended, or as it stands after ``seconds``.
 
         :raises UnknownCommand: if there is none.
         """
@@ -202,8 +172,7 @@ class Outbox:
         return found
 
     async def sweep(self) -> None:
-        """
-        End what the clock ends: leases that ran out, commands that are too old to be sent.
+        """End what the clock ends: leases that ran out, commands that are too old to be sent.
 
         What devices said while the store was away is lost: before a lease ends for that, it gets its time again.
         """
@@ -217,16 +186,14 @@ class Outbox:
                     pass
 
     def drain(self) -> None:
-        """
-        Answer every poll, and whoever waits for a command; hold none from now on.
-        """
+        """Answer every poll, and whoever waits for a command; hold none from now on."""
         self.draining = True
         self.wakeups.finish()
         self._ends.silence()
 
     def _expect(self, device: str) -> None:
-        """
-        Let a poll that waits look right behind a command that is about to be put, so that one commit is for both.
+        """Let a poll that waits look right behind a command that is about to be put, so that one commit is for
+        both.
         """
         if self.wakeups.polling(device):
             self.queued.expect(device)
@@ -267,7 +234,5 @@ _PROOFS = frozenset({"allow_from", *ProofKind})
 
 
 def _bars(event: Event) -> bool:
-    """
-    Whether who was let in before this, and polls now, might not be let in any more.
-    """
+    """Whether who was let in before this, and polls now, might not be let in any more."""
     return event.type is not EventType.DEVICE_CHANGED or not _PROOFS.isdisjoint(event.data.get("fields", ()))

@@ -1,6 +1,4 @@
-"""
-Drafts: what a sender asks for, checked, before it is accepted.
-"""
+"""Drafts: what a sender asks for, checked, before it is accepted."""
 
 from collections.abc import Mapping
 
@@ -13,16 +11,13 @@ from pushd.model.uuid7 import IdSource
 
 @define(eq=False)
 class Drafts:
-    """
-    Checks payloads and terms, and makes drafts of them.
-    """
+    """Checks payloads and terms, and makes drafts of them."""
 
     ids: IdSource
     dialects: Mapping[str, Dialect]
 
     def check(self, device: str, payload: Payload, terms: Terms) -> None:
-        """
-        Check what is to be sent; touches nothing, and may run on any thread.
+        """Check what is to be sent; touches nothing, and may run on any thread.
 
         :raises InvalidFields: naming each field that is wrong.
         """
@@ -40,9 +35,7 @@ class Drafts:
         idempotency_key: str | None = None,
         fingerprint: bytes | None = None,
     ) -> Draft:
-        """
-        A draft of something that was checked.
-        """
+        """A draft of something that was checked."""
         return Draft(
             id=self.ids.make(),
             device=device,
@@ -56,7 +49,5 @@ class Drafts:
         )
 
     def dialect(self, device: str) -> Dialect:
-        """
-        The dialect of a device, by its id.
-        """
+        """The dialect of a device, by its id."""
         return self.dialects[device.partition(":")[0]]

@@ -1,6 +1,4 @@
-"""
-Explanations: why a command has not run yet, or what is known of it, in data and in one English sentence.
-"""
+"""Explanations: why a command has not run yet, or what is known of it, in data and in one English sentence."""
 
 from attrs import frozen
 
@@ -12,8 +10,8 @@ from pushd.store.filters import Standing
 
 @frozen(kw_only=True)
 class Surroundings:
-    """
-    What memory knows of a command's device; ``now`` in wall milliseconds, ``hold`` and ``next_poll_in`` in seconds.
+    """What memory knows of a command's device; ``now`` in wall milliseconds, ``hold`` and ``next_poll_in`` in
+    seconds.
     """
 
     now: int
@@ -28,9 +26,7 @@ class Surroundings:
 
 @frozen(kw_only=True)
 class Explanation:
-    """
-    A word for programs, a sentence for people, and what it rests on; durations in seconds.
-    """
+    """A word for programs, a sentence for people, and what it rests on; durations in seconds."""
 
     command: str
     state: State
@@ -40,9 +36,7 @@ class Explanation:
 
 
 def explain(standing: Standing, around: Surroundings) -> Explanation:
-    """
-    How a command stands, and why.
-    """
+    """How a command stands, and why."""
     reason, sentence = _EXPLAIN[standing.command.state](standing, around)
     if not around.proven and standing.command.state not in ENDED and reason != "lacks-proof":
         sentence += " Nobody proves that it is this device: give it a secret, a key or an allow list."
@@ -66,9 +60,7 @@ def _explain_queued(standing: Standing, around: Surroundings) -> _Told:
 
 
 def _explain_barrier(standing: Standing, around: Surroundings) -> _Told | None:
-    """
-    Why it may not be handed over now, whether the device polls or not; None if it may.
-    """
+    """Why it may not be handed over now, whether the device polls or not; None if it may."""
     command, device = standing.command, around.device
     if device is None:
         return "device-unknown", "The device is no longer known; the command will expire."
@@ -206,9 +198,7 @@ def _at(moment: int | None) -> str:
 
 
 def _seconds(seconds: float) -> str:
-    """
-    A duration as people say it.
-    """
+    """A duration as people say it."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"

@@ -1,6 +1,4 @@
-"""
-The review: what an operator asks, and decides, about a command.
-"""
+"""The review: what an operator asks, and decides, about a command."""
 
 from attrs import define
 
@@ -19,9 +17,7 @@ from pushd.store.interface import IStore
 
 @define(eq=False)
 class Review:
-    """
-    Explain, resolve, resend.
-    """
+    """Explain, resolve, resend."""
 
     store: IStore
     clocks: Clocks
@@ -31,8 +27,7 @@ class Review:
     wakeups: Wakeups
 
     async def explain(self, command: str) -> Explanation:
-        """
-        Why a command has not run yet, or what is known of it.
+        """Why a command has not run yet, or what is known of it.
 
         :raises UnknownCommand: if there is none.
         """
@@ -54,14 +49,11 @@ class Review:
         )
 
     async def resolve(self, command: str, move: Move, note: str | None, by: str) -> Command:
-        """
-        Say what became of a command of which nobody knows; see :meth:`IStore.resolve`.
-        """
+        """Say what became of a command of which nobody knows; see :meth:`IStore.resolve`."""
         return await self.store.resolve(command, move, note, by, self.clocks.now())
 
     async def original(self, command: str) -> Command:
-        """
-        What is to be sent again.
+        """What is to be sent again.
 
         :raises UnknownCommand: if there is none.
         """
@@ -70,8 +62,7 @@ class Review:
     async def resend(
         self, original: Command, terms: Terms, by: str, queue_signed_off: bool = False
     ) -> tuple[Command, bool]:
-        """
-        Send the same again as a new command; False if that was done before. See :meth:`IStore.resend`.
+        """Send the same again as a new command; False if that was done before. See :meth:`IStore.resend`.
 
         :raises InvalidFields: if the terms are out of bounds.
         """

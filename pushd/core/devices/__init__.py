@@ -1,3 +1,1 @@
-"""
-Devices: admission, credentials, presence, offline detection.
-"""
+"""Devices: admission, credentials, presence, offline detection."""

@@ -1,6 +1,4 @@
-"""
-Admission: who is served, who waits for an approval, who is refused.
-"""
+"""Admission: who is served, who waits for an approval, who is refused."""
 
 from enum import Enum, StrEnum
 from functools import lru_cache
@@ -21,9 +19,7 @@ DEFAULT_MAX_PENDING = 1000
 
 
 class Mode(StrEnum):
-    """
-    What becomes of a device that nobody registered.
-    """
+    """What becomes of a device that nobody registered."""
 
     APPROVE = "approve"  # an operator approves it first
     OPEN = "open"  # approved at once
@@ -31,9 +27,7 @@ class Mode(StrEnum):
 
 
 class Access(Enum):
-    """
-    What a visitor gets.
-    """
+    """What a visitor gets."""
 
     SERVED = "served"
     HELD = "held"  # known, held like any other, handed nothing
@@ -43,9 +37,7 @@ class Access(Enum):
 
 @frozen(kw_only=True)
 class Visitor:
-    """
-    Who knocks at the device port: the id that it claims, and what it shows.
-    """
+    """Who knocks at the device port: the id that it claims, and what it shows."""
 
     device: str
     address: str | None = None
@@ -56,9 +48,7 @@ class Visitor:
 
 @define(eq=False)
 class Admissions:
-    """
-    Judges visitors by memory alone; a stranger's introduction is written behind its back.
-    """
+    """Judges visitors by memory alone; a stranger's introduction is written behind its back."""
 
     fleet: Fleet
     tokens: Tokens
@@ -70,9 +60,7 @@ class Admissions:
     _log = Logger()
 
     def admit(self, visitor: Visitor, polls: bool) -> Access:
-        """
-        What this visitor gets; a stranger that ``polls`` is introduced.
-        """
+        """What this visitor gets; a stranger that ``polls`` is introduced."""
         if visitor.owner not in (None, visitor.device):
             return Access.REFUSED
         device = self.fleet.get(visitor.device)
@@ -85,9 +73,7 @@ class Admissions:
         return Access.SERVED
 
     def lacks_proof(self, device: str) -> bool:
-        """
-        Whether a device is handed nothing, approved or not, because it has nothing to prove itself with.
-        """
+        """Whether a device is handed nothing, approved or not, because it has nothing to prove itself with."""
         if not self.require_proof:
             return False
         known = self.fleet.get(device)
@@ -110,9 +96,7 @@ class Admissions:
         self._log.error("{device} was not recorded: {error}", device=device, error=failure.getErrorMessage())
 
     def _proven(self, device: Device, visitor: Visitor) -> bool:
-        """
-        Whether a visitor shows all that its device has configured.
-        """
+        """Whether a visitor shows all that its device has configured."""
         asked = self.fleet.asked(device.id)
         return (
             (ProofKind.SECRET not in asked or visitor.owner == device.id)
@@ -146,8 +130,6 @@ def _within(address: str | None, cidrs: tuple[str, ...]) -> bool:
 
 
 def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """
-    An IPv4 address that arrived on an IPv6 socket, as itself.
-    """
+    """An IPv4 address that arrived on an IPv6 socket, as itself."""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address

@@ -1,6 +1,4 @@
-"""
-The reception: what a visitor at the device port may do, whatever its dialect.
-"""
+"""The reception: what a visitor at the device port may do, whatever its dialect."""
 
 from attrs import define
 from twisted.internet.task import deferLater
@@ -21,8 +19,7 @@ REFUSAL_DELAY = 5.0
 
 @define(eq=False)
 class Reception:
-    """
-    Admission, presence and outbox in the order in which a visitor meets them.
+    """Admission, presence and outbox in the order in which a visitor meets them.
 
     ``batch`` is how many commands a device takes at once, unless an operator says otherwise.
     """
@@ -36,8 +33,7 @@ class Reception:
     batch: int = 1
 
     async def poll(self, visitor: Visitor, uuid: str | None = None) -> Answer:
-        """
-        Hold a poll; what it is handed, or nothing.
+        """Hold a poll; what it is handed, or nothing.
 
         :raises NotPermitted: slowly.
         """
@@ -53,16 +49,14 @@ class Reception:
             return await self.outbox.take(visitor.device, hold, uuid, deaf, self._batch(visitor.device))
 
     def check(self, visitor: Visitor) -> None:
-        """
-        Judge who comes with a body, before any of it is parsed.
+        """Judge who comes with a body, before any of it is parsed.
 
         :raises NotPermitted: if this is not the device.
         """
         self._accepted(visitor)
 
     async def acknowledge(self, visitor: Visitor, command: str) -> None:
-        """
-        The device has a command.
+        """The device has a command.
 
         :raises NotPermitted: if this is not the device.
         """
@@ -71,8 +65,7 @@ class Reception:
             await self.outbox.acknowledge(visitor.device, command)
 
     async def settle(self, visitor: Visitor, report: Report | None) -> None:
-        """
-        The device says what became of a command; durable once this returns. None is a report too large to be read
+        """The device says what became of a command; durable once this returns. None is a report too large to be read
         when none was expected: a sign of life.
 
         :raises NotPermitted: if this is not the device.
@@ -83,8 +76,7 @@ class Reception:
                 await self.outbox.settle(visitor.device, report)
 
     async def sign_off(self, visitor: Visitor) -> None:
-        """
-        The device goes away on purpose; its poll ends in a moment.
+        """The device goes away on purpose; its poll ends in a moment.
 
         :raises NotPermitted: if this is not the device.
         """
@@ -93,9 +85,7 @@ class Reception:
             self.wakeups.sign_off(visitor.device)
 
     def expects(self, device: str) -> bool:
-        """
-        Whether a result of this device may be for a command.
-        """
+        """Whether a result of this device may be for a command."""
         return device in self.outbox.reportable
 
     def _batch(self, device: str) -> int:

@@ -1,6 +1,4 @@
-"""
-A life: what memory holds of a device's presence.
-"""
+"""A life: what memory holds of a device's presence."""
 
 from math import inf
 from statistics import median
@@ -16,9 +14,7 @@ GAPS_KEPT = 9
 
 @define(eq=False)
 class Life:
-    """
-    What memory holds of a device; ``last_seen_at`` in wall milliseconds, ``idle_since`` in the clock's seconds.
-    """
+    """What memory holds of a device; ``last_seen_at`` in wall milliseconds, ``idle_since`` in the clock's seconds."""
 
     device: str
     state: PresenceState = PresenceState.NEVER_SEEN
@@ -38,15 +34,11 @@ class Life:
 
     @property
     def poll_gap(self) -> float | None:
-        """
-        Median seconds from our idle answer to the next poll.
-        """
+        """Median seconds from our idle answer to the next poll."""
         return round(median(self.gaps), 3) if self.gaps else None
 
     def end_gap(self, now: float) -> None:
-        """
-        A poll has come: since the one before was answered idle, if it was, the device was deaf until ``now``.
-        """
+        """A poll has come: since the one before was answered idle, if it was, the device was deaf until ``now``."""
         if self.idle_since is not None:
             self.gaps = (*self.gaps, now - self.idle_since)[-GAPS_KEPT:]
             self.idle_since = None

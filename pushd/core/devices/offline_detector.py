@@ -1,6 +1,4 @@
-"""
-The watchdog: notices the devices that have fallen silent, at the cost of those whose time is up.
-"""
+"""The watchdog: notices the devices that have fallen silent, at the cost of those whose time is up."""
 
 from collections.abc import Iterable, Sequence
 
@@ -21,9 +19,7 @@ PIECE = 500
 
 @define(eq=False)
 class Watchdog:
-    """
-    Somebody calls :meth:`round` every second, after :meth:`pushd.core.clocks.Clocks.tick`.
-    """
+    """Somebody calls :meth:`round` every second, after :meth:`pushd.core.clocks.Clocks.tick`."""
 
     store: IStore
     clocks: Clocks
@@ -33,14 +29,11 @@ class Watchdog:
     """When the last round began, in steady seconds."""
 
     def start(self) -> None:
-        """
-        Now we begin to listen; before, not even the clock is the one to go by.
-        """
+        """Now we begin to listen; before, not even the clock is the one to go by."""
         self._rounded = self.clocks.steady()
 
     async def round(self) -> None:
-        """
-        Look at those whose time is up, a piece at a time; those who are silent are offline then, and told.
+        """Look at those whose time is up, a piece at a time; those who are silent are offline then, and told.
 
         :raises Unavailable: if the store does not answer; they will be told in a later round.
         """
@@ -55,16 +48,13 @@ class Watchdog:
                 await deferLater(self.clocks.clock, 0)  # others have their turn, too
 
     def _listened_until(self) -> float:
-        """
-        Until when we have heard what devices said: if this round is late, something may wait in the sockets.
-        """
+        """Until when we have heard what devices said: if this round is late, something may wait in the sockets."""
         now, due = self.clocks.steady(), self._rounded + self.clocks.interval
         self._rounded = now
         return min(now, due)
 
     def _look(self, slot: Slot[Life], lives: Iterable[Life], now: float) -> list[Life]:
-        """
-        Move on those who have spoken since, or whose poll is held; the silent ones leave the wheel.
+        """Move on those who have spoken since, or whose poll is held; the silent ones leave the wheel.
 
         A million devices pass here every minute or two.
         """

@@ -1,6 +1,4 @@
-"""
-Presence: who is here, since when, and for how long devices are deaf between polls.
-"""
+"""Presence: who is here, since when, and for how long devices are deaf between polls."""
 
 from collections.abc import Iterable
 from math import inf
@@ -27,8 +25,8 @@ RETURNS = 200
 
 @define(eq=False)
 class Here:
-    """
-    A poll of a device that is here for as long as the poll is held: a ``with`` block, which cannot forget to leave.
+    """A poll of a device that is here for as long as the poll is held: a ``with`` block, which cannot forget to
+    leave.
     """
 
     presence: "Presence"
@@ -44,9 +42,7 @@ class Here:
 
 @define(eq=False)
 class Presence:
-    """
-    Follows polls, acks, results and sign-offs; writes changes of state at once and sightings in batches.
-    """
+    """Follows polls, acks, results and sign-offs; writes changes of state at once and sightings in batches."""
 
     store: IStore
     clocks: Clocks
@@ -61,8 +57,7 @@ class Presence:
     _log = Logger()
 
     def recall(self, known: Known) -> None:
-        """
-        Start from what the store knows; silence counts from now on, for while we were away nobody could speak.
+        """Start from what the store knows; silence counts from now on, for while we were away nobody could speak.
 
         Each is first looked at somewhere within its time, so that not all of them come up at once.
         """
@@ -75,24 +70,17 @@ class Presence:
                 life.slot = self.wheel.put(life, now + life.timeout * number / len(known.devices))
 
     def expect(self, device: str, timeout: float) -> None:
-        """
-        Silence of a recorded device is normal for ``timeout`` seconds; that counts at once.
-        """
+        """Silence of a recorded device is normal for ``timeout`` seconds; that counts at once."""
         life = self._life(device)
         if life.timeout != timeout:
             life.timeout = self._shared(timeout)
             self._watch(life)
 
     def here(self, device: str, address: str | None) -> Here:
-        """
-        The device polls: ``with`` this, it is here for as long as the poll is held.
-        """
+        """The device polls: ``with`` this, it is here for as long as the poll is held."""
         return Here(self, self._life(device), address)
 
     def arrive(self, life: Life, address: str | None) -> None:
-        """
-        See :meth:`here`.
-        """
         life.end_gap(self.clocks.clock.seconds())
         life.polls += 1
         self._seen(life, address)
@@ -100,42 +88,31 @@ class Presence:
             self._become_online(life)
 
     def leave(self, life: Life, address: str | None) -> None:
-        """
-        See :meth:`here`.
-        """
         life.polls -= 1
         self._seen(life, address)
 
     def spoke(self, device: str, address: str | None) -> None:
-        """
-        The device acknowledged or reported: a sign of life, but one that signed off stays so until it polls.
-        """
+        """The device acknowledged or reported: a sign of life, but one that signed off stays so until it polls."""
         life = self._life(device)
         self._seen(life, address)
         if life.state is not PresenceState.SIGNED_OFF:
             self._become_online(life)
 
     async def sign_off(self, device: str, address: str | None) -> None:
-        """
-        The device goes away on purpose; done once that is durable.
-        """
+        """The device goes away on purpose; done once that is durable."""
         life = self._life(device)
         self._seen(life, address)
         life.state = PresenceState.SIGNED_OFF
         await self.store.note_presence(device, life.state, self.clocks.now())
 
     def went_idle(self, device: str) -> None:
-        """
-        A poll was answered idle: from now on the device is deaf until its next.
-        """
+        """A poll was answered idle: from now on the device is deaf until its next."""
         life = self._lives.get(device)
         if life is not None:
             life.idle_since = self.clocks.clock.seconds()
 
     def next_poll_in(self, device: str) -> float | None:
-        """
-        In how many seconds the next poll is expected of a device that is deaf now; None if nobody can tell.
-        """
+        """In how many seconds the next poll is expected of a device that is deaf now; None if nobody can tell."""
         life = self._lives.get(device)
         if life is None or life.polls or life.idle_since is None or life.poll_gap is None:
             return None
@@ -143,35 +120,27 @@ class Presence:
         return round(left, 3) if left >= 0 else None
 
     def forget(self, device: str) -> None:
-        """
-        The device is no longer known.
-        """
+        """The device is no longer known."""
         life = self._lives.pop(device, None)
         if life is not None:
             life.state = PresenceState.NEVER_SEEN  # so it leaves the wheel when it comes up
 
     def lost(self, silent: Iterable[Life]) -> None:
-        """
-        These are offline, and the store is about to be told.
-        """
+        """These are offline, and the store is about to be told."""
         for life in silent:
             if not life.written:
                 self._write_online(life)  # what the store was not told yet goes first
             life.state = PresenceState.OFFLINE
 
     def not_lost(self, silent: Iterable[Life]) -> None:
-        """
-        The store could not be told: those who have not spoken since are to be looked at again.
-        """
+        """The store could not be told: those who have not spoken since are to be looked at again."""
         for life in silent:
             if life.state is PresenceState.OFFLINE:
                 life.state = PresenceState.ONLINE
                 self._watch(life)
 
     def overlay(self, device: Device) -> Device:
-        """
-        A stored device with what memory knows better.
-        """
+        """A stored device with what memory knows better."""
         life = self._lives.get(device.id)
         if life is None:
             return device
@@ -186,8 +155,7 @@ class Presence:
         )
 
     async def flush(self) -> None:
-        """
-        Write down who was seen since the last time, and who could not be written as online; a crowd in pieces.
+        """Write down who was seen since the last time, and who could not be written as online; a crowd in pieces.
 
         :raises Unavailable: if the store does not answer; the next time is for those who are left, too.
         """
@@ -201,8 +169,7 @@ class Presence:
         await self.catch_up()
 
     async def catch_up(self) -> None:
-        """
-        Write who came online while the store was away, before somebody is told that they are missed.
+        """Write who came online while the store was away, before somebody is told that they are missed.
 
         :raises Unavailable: if the store is still away.
         """
@@ -220,9 +187,7 @@ class Presence:
         return Sighting(device=life.device, last_seen_at=seen, last_address=life.address, poll_gap=life.poll_gap)
 
     def _knows(self, life: Life) -> bool:
-        """
-        Whether the device was not forgotten since.
-        """
+        """Whether the device was not forgotten since."""
         return self._lives.get(life.device) is life
 
     def _life(self, device: str) -> Life:
@@ -241,9 +206,7 @@ class Presence:
         self._dirty.add(life)
 
     def _watch(self, life: Life) -> None:
-        """
-        Have the watchdog look at it when its time may be up, unless it does so before.
-        """
+        """Have the watchdog look at it when its time may be up, unless it does so before."""
         if life.state is not PresenceState.ONLINE or life.timeout == inf:
             return
         due = life.spoke_at + life.timeout
@@ -259,9 +222,7 @@ class Presence:
             self._write_online(life)
 
     def _write_online(self, life: Life) -> Deferred[None]:
-        """
-        Fires when that was tried.
-        """
+        """Fires when that was tried."""
         life.written = True
         done = self.store.note_presence(life.device, PresenceState.ONLINE, self.clocks.now())
         return done.addCallbacks(self._was_written, self._not_written, callbackArgs=(life,), errbackArgs=(life,))

@@ -1,6 +1,4 @@
-"""
-The fleet: the devices that are known, and what they prove themselves with, in memory for the polls.
-"""
+"""The fleet: the devices that are known, and what they prove themselves with, in memory for the polls."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,9 +17,7 @@ from pushd.store.interface import IStore
 
 @define(eq=False)
 class Fleet:
-    """
-    Register, change, forget; give secrets and keys.
-    """
+    """Register, change, forget; give secrets and keys."""
 
     store: IStore
     clocks: Clocks
@@ -33,23 +29,18 @@ class Fleet:
     _pending: set[str] = field(factory=set, init=False)
 
     def recall(self, known: Known) -> None:
-        """
-        Start from what the store knows.
-        """
+        """Start from what the store knows."""
         for device in known.devices:
             self._remember(device)
         for proof in known.proofs:
             self._remember_proof(proof)
 
     def get(self, device: str) -> Device | None:
-        """
-        A known device, as it is stored.
-        """
+        """A known device, as it is stored."""
         return self._devices.get(device)
 
     def known(self, device: str) -> Device:
-        """
-        A device.
+        """A device.
 
         :raises UnknownDevice: if there is none.
         """
@@ -59,22 +50,17 @@ class Fleet:
         return found
 
     def seen(self, device: str) -> Device | None:
-        """
-        A known device, with what memory knows better: when it was last seen, say.
-        """
+        """A known device, with what memory knows better: when it was last seen, say."""
         found = self._devices.get(device)
         return None if found is None else self.presence.overlay(found)
 
     @property
     def pending(self) -> int:
-        """
-        How many devices wait for an approval.
-        """
+        """How many devices wait for an approval."""
         return len(self._pending)
 
     def canonical(self, device: str) -> str:
-        """
-        A device's id in the one way that it is written.
+        """A device's id in the one way that it is written.
 
         :raises InvalidQuery: if it cannot be one of a dialect that we speak.
         :raises UnknownDevice: if there is no such dialect.
@@ -87,25 +73,20 @@ class Fleet:
         return dialect.device(dialect.canonical(local))
 
     def drafted(self, device: str, admission: Admission, **fields: Any) -> Device:
-        """
-        A new device with its dialect's defaults.
-        """
+        """A new device with its dialect's defaults."""
         dialect = self.dialects[device.partition(":")[0]]
         defaults = {"heartbeat_timeout": dialect.heartbeat, "created_at": self.clocks.wall_now()}
         return Device(id=device, dialect=dialect.name, admission=admission, **(defaults | fields))
 
     async def register(self, device: Device) -> Device:
-        """
-        Add a device by an operator's word.
+        """Add a device by an operator's word.
 
         :raises DeviceKnown: if it is known.
         """
         return self._remember(await self.store.add_device(device, False, self.clocks.now()))
 
     async def introduce(self, device: str, admission: Admission) -> Device:
-        """
-        Add a device that polled; it counts from now on, not only once it is stored.
-        """
+        """Add a device that polled; it counts from now on, not only once it is stored."""
         drafted = self.drafted(device, admission)
         self._note_pending(drafted)
         try:
@@ -116,17 +97,14 @@ class Fleet:
             raise
 
     async def change(self, device: str, changes: Mapping[str, Any]) -> Device:
-        """
-        Change fields of a device, by their names.
+        """Change fields of a device, by their names.
 
         :raises UnknownDevice: if there is none.
         """
         return self._remember(await self.store.change_device(device, changes, self.clocks.now()))
 
     async def forget(self, device: str) -> None:
-        """
-        Delete a device; see :meth:`IStore.forget_device`.
-        """
+        """Delete a device; see :meth:`IStore.forget_device`."""
         await self.store.forget_device(device, self.clocks.now())
         self._devices.pop(device, None)
         self._pending.discard(device)
@@ -135,8 +113,7 @@ class Fleet:
         self.presence.forget(device)
 
     async def give(self, device: str, kind: ProofKind, overlap: float) -> str:
-        """
-        Make a new secret or key for a device; the old one stays valid for ``overlap`` seconds. Shown only here.
+        """Make a new secret or key for a device; the old one stays valid for ``overlap`` seconds. Shown only here.
 
         :raises UnknownDevice: if there is none.
         """
@@ -149,9 +126,7 @@ class Fleet:
         return secret
 
     def owner(self, secret: str, kind: ProofKind) -> str | None:
-        """
-        The device that this secret or key is valid for now.
-        """
+        """The device that this secret or key is valid for now."""
         proof = self._proofs.get(digest(secret))
         if proof is None or proof.kind is not kind:
             return None
@@ -159,21 +134,15 @@ class Fleet:
         return None if expired else proof.device
 
     def owner_of_path(self, secret: str) -> str | None:
-        """
-        The device whose secret path this is.
-        """
+        """The device whose secret path this is."""
         return self.owner(secret, ProofKind.SECRET)
 
     def asked(self, device: str) -> frozenset[ProofKind]:
-        """
-        Which secrets a device must show.
-        """
+        """Which secrets a device must show."""
         return self._kinds.get(device, frozenset())
 
     def has_proof(self, device: Device) -> bool:
-        """
-        Whether anything is configured by which a device proves that it is itself.
-        """
+        """Whether anything is configured by which a device proves that it is itself."""
         return bool(self.asked(device.id) or device.allow_from)
 
     def _remember(self, device: Device) -> Device:

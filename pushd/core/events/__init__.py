@@ -1,3 +1,1 @@
-"""
-The event log: reading it, and pushing it to subscribers.
-"""
+"""The event log: reading it, and pushing it to subscribers."""

@@ -1,6 +1,4 @@
-"""
-The audience: everybody who follows the feed, told in rounds, so that many of them never keep a poll waiting.
-"""
+"""The audience: everybody who follows the feed, told in rounds, so that many of them never keep a poll waiting."""
 
 from collections import deque
 
@@ -28,9 +26,7 @@ LONGEST_DELAY = 1.0
 
 @define(eq=False)
 class Audience:
-    """
-    Visits each follower after each event, and every second.
-    """
+    """Visits each follower after each event, and every second."""
 
     store: IStore
     tail: Tail
@@ -46,9 +42,7 @@ class Audience:
     _closed: bool = field(default=False, init=False)
 
     def admit(self, which: EventFilter, after: int, reader: IReader) -> Follower:
-        """
-        Let somebody follow the feed from behind an event; it begins when it is resumed.
-        """
+        """Let somebody follow the feed from behind an event; it begins when it is resumed."""
         follower = Follower(which, after, reader, self)
         if self._closed:
             reader.end()
@@ -59,25 +53,18 @@ class Audience:
         return follower
 
     def dismiss(self, follower: Follower) -> None:
-        """
-        See :meth:`pushd.core.events.follower.IAudience.dismiss`.
-        """
         self._followers.pop(follower, None)
         if not self._followers:
             self._rest()
 
     def stir(self) -> None:
-        """
-        See :meth:`pushd.core.events.follower.IAudience.stir`.
-        """
         self._stirred = True
         if self._followers and self._round is None and not self._unvisited:
             self._round = self.clock.callLater(self._delay(), self._begin)
 
     async def read(self, which: EventFilter, after: int) -> EventPage:
-        """
-        See :meth:`pushd.core.events.follower.IAudience.read`; one after the other, so that many who are far behind are not
-        in memory with all that they have missed.
+        """See :meth:`pushd.core.events.follower.IAudience.read`; one after the other, so that many who are far behind
+        are not in memory with all that they have missed.
         """
         async with self._one_reads:
             page = await self.store.events(which, after, BATCH)
@@ -86,9 +73,7 @@ class Audience:
         return page
 
     def drain(self) -> None:
-        """
-        Let everybody go, now and from now on.
-        """
+        """Let everybody go, now and from now on."""
         self._closed = True
         for follower in list(self._followers):
             follower.end()

@@ -1,6 +1,4 @@
-"""
-The feed: what happened, in order, missing nothing.
-"""
+"""The feed: what happened, in order, missing nothing."""
 
 from attrs import define, field
 
@@ -16,9 +14,7 @@ from pushd.store.interface import IStore
 
 @define(eq=False)
 class Feed:
-    """
-    Reads the feed, waits for it to go on, and follows it.
-    """
+    """Reads the feed, waits for it to go on, and follows it."""
 
     store: IStore
     clocks: Clocks
@@ -32,8 +28,7 @@ class Feed:
         self.store.subscribe(self._heard)
 
     async def read(self, which: EventFilter, after: int, limit: int, seconds: float = 0) -> EventPage:
-        """
-        Up to ``limit`` events after the one with this ``seq``; waits up to ``seconds`` for the first of them.
+        """Up to ``limit`` events after the one with this ``seq``; waits up to ``seconds`` for the first of them.
 
         :raises EventsPurged: if some of those are no longer kept.
         """
@@ -53,16 +48,13 @@ class Feed:
                 grown.cancel()
 
     async def last(self) -> int:
-        """
-        The ``seq`` of the newest event.
-        """
+        """The ``seq`` of the newest event."""
         newest = await self.store.last_event()
         self._tail.learn(newest)
         return newest
 
     async def check(self, after: int) -> None:
-        """
-        Whether the feed can be followed from behind the event with this ``seq``.
+        """Whether the feed can be followed from behind the event with this ``seq``.
 
         :raises EventsPurged: if some of what follows is no longer kept.
         :raises InvalidQuery: if there is no such event yet.
@@ -70,15 +62,11 @@ class Feed:
         await self.store.events(EventFilter(), after, 1)
 
     def follow(self, which: EventFilter, after: int, reader: IReader) -> Follower:
-        """
-        Let somebody be told of all that comes after an event, from when it is first resumed until it leaves.
-        """
+        """Let somebody be told of all that comes after an event, from when it is first resumed until it leaves."""
         return self._audience.admit(which, after, reader)
 
     def drain(self) -> None:
-        """
-        Let everybody who waits or follows go.
-        """
+        """Let everybody who waits or follows go."""
         self._grown.silence()
         self._audience.drain()
 

@@ -1,6 +1,4 @@
-"""
-A follower: somebody who is told of everything as it happens, at its own pace.
-"""
+"""A follower: somebody who is told of everything as it happens, at its own pace."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -29,60 +27,40 @@ BATCH = 100
 
 
 class IReader(Protocol):
-    """
-    Whoever reads: what a follower is for those outside.
-    """
+    """Whoever reads: what a follower is for those outside."""
 
     def take(self, events: Sequence[Event]) -> None:
-        """
-        Be told of these, in order; call :meth:`Follower.pause` if that is enough for now.
-        """
+        """Be told of these, in order; call :meth:`Follower.pause` if that is enough for now."""
 
     def keep_alive(self, position: int) -> None:
-        """
-        Be told that we are here, and that up to the event with this ``seq`` there is nothing else to be told.
-        """
+        """Be told that we are here, and that up to the event with this ``seq`` there is nothing else to be told."""
 
     def end(self) -> None:
-        """
-        Be told nothing any more, after what was taken.
-        """
+        """Be told nothing any more, after what was taken."""
 
     def cut(self) -> None:
-        """
-        Be told nothing any more, not even what was taken and has not arrived.
-        """
+        """Be told nothing any more, not even what was taken and has not arrived."""
 
 
 class IAudience(Protocol):
-    """
-    All followers together: what one of them needs of it.
-    """
+    """All followers together: what one of them needs of it."""
 
     tail: Tail
     clock: IReactorTime
 
     async def read(self, which: EventFilter, after: int) -> EventPage:
-        """
-        What the store has of the feed after the event with this ``seq``: up to :data:`BATCH` events.
-        """
+        """What the store has of the feed after the event with this ``seq``: up to :data:`BATCH` events."""
 
     def stir(self) -> None:
-        """
-        Have everybody visited soon.
-        """
+        """Have everybody visited soon."""
 
     def dismiss(self, follower: "Follower") -> None:
-        """
-        Have one visited no more.
-        """
+        """Have one visited no more."""
 
 
 @define(eq=False)
 class Follower:
-    """
-    One reader, and how far it is. It is told nothing until it is resumed for the first time.
-    """
+    """One reader, and how far it is. It is told nothing until it is resumed for the first time."""
 
     which: EventFilter
     position: int
@@ -102,23 +80,17 @@ class Follower:
         self._since = self._audience.clock.seconds()
 
     def pause(self) -> None:
-        """
-        The reader can take no more for now.
-        """
+        """The reader can take no more for now."""
         if not self._paused:
             self._paused, self._since = True, self._audience.clock.seconds()
 
     def resume(self) -> None:
-        """
-        The reader can take more.
-        """
+        """The reader can take more."""
         self._paused, self._since = False, self._audience.clock.seconds()
         self._go_on()
 
     def visit(self) -> None:
-        """
-        Tell the reader what there is to tell; let it go if it is too slow.
-        """
+        """Tell the reader what there is to tell; let it go if it is too slow."""
         if self._paused:
             self._check_pace()
             return
@@ -128,9 +100,7 @@ class Follower:
             self._reader.keep_alive(self.position)
 
     def end(self) -> None:
-        """
-        Let the reader go; it may come back.
-        """
+        """Let the reader go; it may come back."""
         self.leave()
         if self._paused:
             self._reader.cut()
@@ -138,9 +108,7 @@ class Follower:
             self._reader.end()
 
     def leave(self) -> None:
-        """
-        The reader has gone.
-        """
+        """The reader has gone."""
         self._audience.dismiss(self)
         if self._catching_up and self._reading is not None:
             self._reading.cancel()
@@ -149,9 +117,7 @@ class Follower:
         return self._audience.clock.seconds() - self._since
 
     def _check_pace(self) -> None:
-        """
-        Nobody may be slow for ever, nor need the store again for what it was too slow to take from memory.
-        """
+        """Nobody may be slow for ever, nor need the store again for what it was too slow to take from memory."""
         if self._silent() >= PATIENCE or (self._joined and not self._audience.tail.reaches(self.position)):
             self.end()
 
@@ -191,9 +157,7 @@ class Follower:
         self.end()
 
     async def _read_up_to_tail(self) -> None:
-        """
-        Take page by page from the store; one that arrives while the reader is paused is read again later.
-        """
+        """Take page by page from the store; one that arrives while the reader is paused is read again later."""
         while not self._paused and not self._audience.tail.reaches(self.position):
             page = await self._audience.read(self.which, self.position)
             if not self._paused:

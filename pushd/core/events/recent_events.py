@@ -1,6 +1,4 @@
-"""
-The tail of the feed: its newest events, in memory.
-"""
+"""The tail of the feed: its newest events, in memory."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -16,9 +14,7 @@ TAIL_EVENTS = 1024
 
 @define(eq=False)
 class Tail:
-    """
-    What was heard last, in the order of commits, so that many can be told of it without asking the store.
-    """
+    """What was heard last, in the order of commits, so that many can be told of it without asking the store."""
 
     most: int = TAIL_EVENTS
     _events: deque[Event] = field(factory=deque, init=False)
@@ -26,9 +22,7 @@ class Tail:
     """All events after the one with this ``seq`` are here; None: that is not known yet."""
 
     def hear(self, event: Event) -> None:
-        """
-        Keep an event that was just committed, and let the oldest go.
-        """
+        """Keep an event that was just committed, and let the oldest go."""
         if self._floor is None:
             self._floor = event.seq - 1
         self._events.append(event)
@@ -36,22 +30,16 @@ class Tail:
             self._floor = self._events.popleft().seq
 
     def learn(self, newest: int) -> None:
-        """
-        Note which event was the newest by the store: whatever comes after it will be heard.
-        """
+        """Note which event was the newest by the store: whatever comes after it will be heard."""
         if self._floor is None:
             self._floor = newest
 
     def reaches(self, after: int) -> bool:
-        """
-        Whether all that came after the event with this ``seq`` is here.
-        """
+        """Whether all that came after the event with this ``seq`` is here."""
         return self._floor is not None and after >= self._floor
 
     def after(self, after: int) -> Sequence[Event]:
-        """
-        What is here and came after the event with this ``seq``.
-        """
+        """What is here and came after the event with this ``seq``."""
         found = []
         for event in reversed(self._events):
             if event.seq <= after:
@@ -62,7 +50,5 @@ class Tail:
 
 
 def passes(which: EventFilter, event: Event) -> bool:
-    """
-    Whether a filter lets an event through.
-    """
+    """Whether a filter lets an event through."""
     return which.device in (None, event.device) and (not which.types or event.type in which.types)

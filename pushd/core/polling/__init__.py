@@ -1,3 +1,1 @@
-"""
-Held long polls: registering, waking and ending them, and how long they are held.
-"""
+"""Held long polls: registering, waking and ending them, and how long they are held."""

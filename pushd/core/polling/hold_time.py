@@ -1,6 +1,4 @@
-"""
-Holds: for how long a poll is held, and what each device has taught us about it.
-"""
+"""Holds: for how long a poll is held, and what each device has taught us about it."""
 
 from collections.abc import Callable, Mapping
 
@@ -34,9 +32,8 @@ _UNANSWERED = frozenset({End.LEFT, End.REPLACED})
 
 @define(eq=False)
 class Pace:
-    """
-    How a device comes whose hang-ups are hidden by a proxy: ``interval`` is seconds from poll to poll while it hears
-    nothing.
+    """How a device comes whose hang-ups are hidden by a proxy: ``interval`` is seconds from poll to poll while it
+    hears nothing.
     """
 
     interval: float
@@ -45,9 +42,7 @@ class Pace:
     _unheard: int = field(default=0, init=False)
 
     def note(self, poll: Poll, end: End) -> bool:
-        """
-        Follow a poll that ended; whether the device has shown that it does not hear our idle answers.
-        """
+        """Follow a poll that ended; whether the device has shown that it does not hear our idle answers."""
         before, self._answered = self._answered, poll.began if end is End.IDLE else None
         after = None if before is None else poll.began - before
         same = after is not None and abs(after - self.interval) <= ALIKE_SECONDS
@@ -57,8 +52,7 @@ class Pace:
 
 @define(eq=False)
 class Holds:
-    """
-    The hold of each device: an operator's word, else what it taught us, else its dialect's.
+    """The hold of each device: an operator's word, else what it taught us, else its dialect's.
 
     ``defaults`` is seconds by dialect; ``random`` gives 0 to 1.
     """
@@ -73,16 +67,12 @@ class Holds:
     _log = Logger()
 
     def hold(self, device: str) -> float:
-        """
-        For how many seconds to hold a poll that comes now.
-        """
+        """For how many seconds to hold a poll that comes now."""
         hold = self.settled(device)
         return hold * (1 - JITTER * self.random()) if hold >= SHORTEST else 0
 
     def settled(self, device: str) -> float:
-        """
-        The hold of a device, before it is shortened at random.
-        """
+        """The hold of a device, before it is shortened at random."""
         known = self.fleet.get(device)
         if known is not None:
             for hold in (known.hold, known.learned_hold):
@@ -91,8 +81,7 @@ class Holds:
         return self.defaults[device.partition(":")[0]]
 
     def ended(self, poll: Poll, end: End) -> None:
-        """
-        Learn from how a poll ended.
+        """Learn from how a poll ended.
 
         One that was given up at once tells nothing of patience: a client that starts anew does so, and two devices
         with one id do it to each other.
@@ -105,9 +94,7 @@ class Holds:
         self._follow(poll, end)
 
     def _compare(self, poll: Poll, end: End) -> None:
-        """
-        Learn from two polls in a row that were given up after about the same time.
-        """
+        """Learn from two polls in a row that were given up after about the same time."""
         lasted = poll.ticks.clock.seconds() - poll.began
         before = self._unanswered.pop(poll.device, None)
         if end not in _UNANSWERED or lasted < AT_ONCE:
@@ -119,9 +106,8 @@ class Holds:
                 self._paces[poll.device] = Pace(lasted)
 
     def _follow(self, poll: Poll, end: End) -> None:
-        """
-        Learn from a device that polls anew only after its patience and a rest, of which we see but the sum: as long as
-        it comes no sooner for our idle answers, they are too late.
+        """Learn from a device that polls anew only after its patience and a rest, of which we see but the sum: as long
+        as it comes no sooner for our idle answers, they are too late.
         """
         pace = self._paces.get(poll.device)
         if pace is not None and pace.note(poll, end):

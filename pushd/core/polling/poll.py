@@ -1,6 +1,4 @@
-"""
-One held poll: a small machine that looks, waits, and ends exactly once.
-"""
+"""One held poll: a small machine that looks, waits, and ends exactly once."""
 
 from collections.abc import Callable, Generator
 from enum import Enum
@@ -20,9 +18,7 @@ Answer = tuple[Handed, ...]
 
 
 class End(Enum):
-    """
-    How a poll ended.
-    """
+    """How a poll ended."""
 
     HANDED = "handed"
     IDLE = "idle"
@@ -40,35 +36,26 @@ class _State(Enum):
 
 
 class ISource(Protocol):
-    """
-    Where a poll looks for commands.
-    """
+    """Where a poll looks for commands."""
 
     def look(self, poll: "Poll") -> Deferred[Claim] | None:
-        """
-        Claim what there is for a poll; None if memory knows that there is nothing.
-        """
+        """Claim what there is for a poll; None if memory knows that there is nothing."""
 
     def due_in(self, device: str) -> float | None:
-        """
-        Seconds until something that was not yet due may be had, 0 if it has come due since; None if there is nothing.
+        """Seconds until something that was not yet due may be had, 0 if it has come due since; None if there is
+        nothing.
         """
 
     def take_back(self, handed: Answer) -> None:
-        """
-        Return what was claimed for a poll that had gone before a byte was written.
-        """
+        """Return what was claimed for a poll that had gone before a byte was written."""
 
     def ended(self, poll: "Poll", end: End) -> None:
-        """
-        Told once, before the poll is answered.
-        """
+        """Told once, before the poll is answered."""
 
 
 @define(eq=False)
 class Poll:
-    """
-    A poll from its arrival to its answer; ``began`` and ``until`` are when its hold begins and ends, in the clock's
+    """A poll from its arrival to its answer; ``began`` and ``until`` are when its hold begins and ends, in the clock's
     seconds.
 
     The ticket is taken before each look: a ring that comes while a look is on its way makes it look again. To be
@@ -96,46 +83,34 @@ class Poll:
         return self  # type: ignore[return-value]  # as far as await is concerned
 
     def __next__(self) -> "Poll":
-        """
-        Wait, unless it is over.
-        """
+        """Wait, unless it is over."""
         if self._state is _State.OVER:
             raise StopIteration(self._answer)
         return self
 
     def addBoth(self, told: Callable[[object], object]) -> None:
-        """
-        Call ``told`` once it is over; with a failure if it was cancelled. As of a Deferred, but only once.
-        """
+        """Call ``told`` once it is over; with a failure if it was cancelled. As of a Deferred, but only once."""
         self._told = told
 
     def cancel(self) -> None:
-        """
-        The device hung up.
-        """
+        """The device hung up."""
         if self._state is not _State.OVER:
             self._close(End.LEFT)
             self._tell(Failure(CancelledError()))
 
     def begin(self) -> None:
-        """
-        Look, and wait if there is nothing; the source must already know where to ring.
-        """
+        """Look, and wait if there is nothing; the source must already know where to ring."""
         self._look()
 
     def ring(self) -> None:
-        """
-        There may be something now.
-        """
+        """There may be something now."""
         self._rung = True
         if self._state is _State.WAITING:
             self._stop_timer()
             self._look()
 
     def linger(self, delay: float, end: End) -> None:
-        """
-        Hear nothing any more, and answer idle after ``delay`` seconds.
-        """
+        """Hear nothing any more, and answer idle after ``delay`` seconds."""
         self._stop_timer()
         self._state = _State.LINGERING
         if delay > 0:
@@ -144,16 +119,12 @@ class Poll:
             self._end(end)
 
     def finish(self) -> None:
-        """
-        Answer idle now, unless it has ended.
-        """
+        """Answer idle now, unless it has ended."""
         if self._state is not _State.OVER:
             self._end(End.IDLE)
 
     def tick(self) -> None:
-        """
-        The hold may be over.
-        """
+        """The hold may be over."""
         self._tick = None
         self._wake()
 
@@ -175,9 +146,7 @@ class Poll:
             self._go_on(self._due_in())
 
     def _missed(self, _failure: Failure) -> None:
-        """
-        The store does not answer: the poll is held to its end, unless it was rung; the source has told the log.
-        """
+        """The store does not answer: the poll is held to its end, unless it was rung; the source has told the log."""
         if self._state is _State.LOOKING:
             self._go_on(None)
 

@@ -1,6 +1,4 @@
-"""
-Who polls now: where a command's arrival rings.
-"""
+"""Who polls now: where a command's arrival rings."""
 
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
@@ -23,9 +21,7 @@ DISMISSAL_DELAY = 0.1
 
 @define(eq=False)
 class Wakeups:
-    """
-    One live poll per device, the newest; older ones end.
-    """
+    """One live poll per device, the newest; older ones end."""
 
     clock: IReactorTime
     _live: dict[str, Poll] = field(factory=dict, init=False)
@@ -33,63 +29,47 @@ class Wakeups:
     _takeovers: dict[str, tuple[float, ...]] = field(factory=dict, init=False)
 
     def enter(self, poll: Poll) -> int:
-        """
-        Make ``poll`` the live one of its device, and begin it; which takeover in a row this is (0: none).
-        """
+        """Make ``poll`` the live one of its device, and begin it; which takeover in a row this is (0: none)."""
         older = self._live.get(poll.device)
         self._live[poll.device] = poll
         poll.begin()  # before the older one ends: whoever is answered may poll anew within that very call
         return 0 if older is None else self._take_over(older)
 
     def leave(self, poll: Poll) -> None:
-        """
-        Forget a poll that has ended.
-        """
+        """Forget a poll that has ended."""
         self._lingering.discard(poll)
         if self._live.get(poll.device) is poll:
             del self._live[poll.device]
 
     def ring(self, device: str) -> None:
-        """
-        Something may be there for this device.
-        """
+        """Something may be there for this device."""
         poll = self._live.get(device)
         if poll is not None:
             poll.ring()
 
     def polling(self, device: str) -> bool:
-        """
-        Whether a poll of this device is held now.
-        """
+        """Whether a poll of this device is held now."""
         return device in self._live
 
     def dismiss(self, device: str) -> None:
-        """
-        Hand nothing more to this device's poll, and end it: the device has to come again, and be judged anew.
-        """
+        """Hand nothing more to this device's poll, and end it: the device has to come again, and be judged anew."""
         poll = self._live.pop(device, None)
         if poll is not None:
             self._linger(poll, DISMISSAL_DELAY, End.IDLE)
 
     def sign_off(self, device: str) -> None:
-        """
-        Hand this device nothing more, and end its poll in a moment.
-        """
+        """Hand this device nothing more, and end its poll in a moment."""
         poll = self._live.pop(device, None)
         if poll is not None:
             self._linger(poll, SIGN_OFF_DELAY, End.SIGNED_OFF)
 
     def finish(self) -> None:
-        """
-        Answer every poll idle.
-        """
+        """Answer every poll idle."""
         for poll in [*self._live.values(), *self._lingering]:
             poll.finish()
 
     def forget_takeovers(self) -> None:
-        """
-        Drop takeovers too old to be part of a storm.
-        """
+        """Drop takeovers too old to be part of a storm."""
         since = self.clock.seconds() - STORM_SECONDS
         self._takeovers = {device: times for device, times in self._takeovers.items() if times[-1] > since}
 

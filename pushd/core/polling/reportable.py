@@ -1,6 +1,4 @@
-"""
-Which commands a result may still come for: what decides whether a large body is worth reading.
-"""
+"""Which commands a result may still come for: what decides whether a large body is worth reading."""
 
 from attrs import define, field
 
@@ -22,23 +20,17 @@ _CLOSING = frozenset(
 
 @define(eq=False)
 class Reportable:
-    """
-    The commands of each device that are out, in doubt, or were sent before and are queued again.
-    """
+    """The commands of each device that are out, in doubt, or were sent before and are queued again."""
 
     _commands: dict[str, set[str]] = field(factory=dict, init=False)
 
     def recall(self, known: Known) -> None:
-        """
-        Start from what the store knows.
-        """
+        """Start from what the store knows."""
         for device, command in known.reportable:
             self._commands.setdefault(device, set()).add(command)
 
     def follow(self, store: IStore) -> None:
-        """
-        Hear of what becomes of commands from now on.
-        """
+        """Hear of what becomes of commands from now on."""
         store.subscribe(self._heard, *_OPENING, *_CLOSING)
 
     def _heard(self, event: Event) -> None:

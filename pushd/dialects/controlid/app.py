@@ -1,5 +1,4 @@
-"""
-Control iD's door: ``GET /push`` and ``POST /result``, below each base.
+"""Control iD's door: ``GET /push`` and ``POST /result``, below each base.
 
 Firmware understands 200 and nothing else: a refusal is an empty 200 too, and only an id that cannot be read is a 400.
 """
@@ -32,9 +31,7 @@ PATHS = re.compile(rb"/(?:push|result)")
 
 @define(eq=False)
 class ControlIdApp:
-    """
-    Reads, asks the reception, writes.
-    """
+    """Reads, asks the reception, writes."""
 
     router = Router()
 
@@ -44,9 +41,7 @@ class ControlIdApp:
 
     @router.route("/push", methods=["GET"])
     async def push(self, request: HouseRequest) -> bytes:
-        """
-        A poll: one command or batch, or nothing.
-        """
+        """A poll: one command or batch, or nothing."""
         visit = wire.read_query(request.args)
         visitor = self._visitor(request, visit)
         request.forget_headers()
@@ -55,9 +50,7 @@ class ControlIdApp:
 
     @router.route("/result", methods=["POST"])
     async def result(self, request: HouseRequest) -> bytes:
-        """
-        What became of a command; empty once that is durable.
-        """
+        """What became of a command; empty once that is durable."""
         visit = wire.read_query(request.args)
         visitor = self._visitor(request, visit)
         self.reception.check(visitor)
@@ -66,23 +59,17 @@ class ControlIdApp:
 
     @router.handle_errors(NotPermitted)
     def refused(self, request: HouseRequest, _failure: Failure) -> bytes:
-        """
-        Who is not served hears nothing.
-        """
+        """Who is not served hears nothing."""
         return answer(request, wire.IDLE)
 
     @router.handle_errors(Exception)
     def failed(self, request: HouseRequest, failure: Failure) -> bytes:
-        """
-        Any other error is a status without a body.
-        """
+        """Any other error is a status without a body."""
         status(request, failure)
         return answer(request, b"")
 
     def limit(self, below: bytes, query: bytes) -> int:
-        """
-        How many bytes of a body to keep: much only of a result that may be for a command.
-        """
+        """How many bytes of a body to keep: much only of a result that may be for a command."""
         if below != b"/result":
             return SMALL
         try:
@@ -107,8 +94,6 @@ class ControlIdApp:
 
 
 def door(reception: Reception, in_thread: InThread[Any], trusted_proxies: Networks, bases: Sequence[bytes]) -> Door:
-    """
-    The place of this dialect on the device port: the root, and each configured base.
-    """
+    """The place of this dialect on the device port: the root, and each configured base."""
     app = ControlIdApp(reception, in_thread, trusted_proxies)
     return Door(prefixes=(b"", *bases), pattern=PATHS, app=app, limit=app.limit)

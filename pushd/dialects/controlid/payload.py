@@ -1,6 +1,4 @@
-"""
-What an operator may send to a Control iD device, checked before it is accepted.
-"""
+"""What an operator may send to a Control iD device, checked before it is accepted."""
 
 from binascii import a2b_base64
 from collections.abc import Iterator, Mapping
@@ -18,8 +16,7 @@ _OCTETS = "application/octet-stream"
 
 
 def check(payload: Payload) -> None:
-    """
-    Refuse what a device could not run.
+    """Refuse what a device could not run.
 
     :raises InvalidFields: with everything that is wrong.
     """

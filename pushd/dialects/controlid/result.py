@@ -1,6 +1,4 @@
-"""
-What a Control iD device says became of a command, and what that means.
-"""
+"""What a Control iD device says became of a command, and what that means."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
@@ -22,9 +20,7 @@ _LONGEST = 40
 
 @frozen(kw_only=True)
 class Answer:
-    """
-    What a result says about one command: an error, a response, or nothing that would tell.
-    """
+    """What a result says about one command: an error, a response, or nothing that would tell."""
 
     error: str | None = None
     answered: bool = False
@@ -35,9 +31,7 @@ _SILENCE = Answer()
 
 @frozen(kw_only=True)
 class ControlIdReport:
-    """
-    A device's result. See :class:`pushd.model.result.Report`.
-    """
+    """A device's result. See :class:`pushd.model.result.Report`."""
 
     message: str | None = field(default=None, init=False)
     uuid: str | None
@@ -53,18 +47,14 @@ class ControlIdReport:
     """About each entry of a batch, by :func:`reference`."""
 
     def concerns(self, payload: Payload) -> bool:
-        """
-        Whether the endpoint that the device names, if it names one, is one that ``payload`` asks for.
-        """
+        """Whether the endpoint that the device names, if it names one, is one that ``payload`` asks for."""
         if self.endpoint is None:
             return True
         commands = payload.get("transactions", [payload])
         return bare(self.endpoint) in (command["endpoint"] for command in commands)
 
     def judge(self, payload: Payload) -> Verdict:
-        """
-        An error fails the command; a response, or for a batch one to each entry that was sent, is success.
-        """
+        """An error fails the command; a response, or for a batch one to each entry that was sent, is success."""
         if self.unreadable is not None:
             return Verdict(move=Move.GARBLE, error=self.unreadable)
         if self.answer.error is not None:
@@ -79,9 +69,7 @@ class ControlIdReport:
         return Verdict(move=Move.GARBLE, error="the device answered a batch, but was sent a single command")
 
     def part(self, position: int) -> "ControlIdReport | None":
-        """
-        What the entry for this place says; an error, or what nobody can read, speaks of all that went together.
-        """
+        """What the entry for this place says; an error, or what nobody can read, speaks of all that went together."""
         if self.transactions is not None and self.answer.error is None:
             return self._entries.get(str(position))
         if self.answer.answered:
@@ -90,9 +78,7 @@ class ControlIdReport:
 
     @cached_property
     def _entries(self) -> "Mapping[str, ControlIdReport]":
-        """
-        Each entry as a report of its own; read anew, since few results are taken apart.
-        """
+        """Each entry as a report of its own; read anew, since few results are taken apart."""
         posted = strict_json.parse(self.result or "{}").get("transactions_results", [])
         entries = strict_json.parse(posted) if isinstance(posted, str) else posted
         told = {reference(entry.get("transactionid")): entry for entry in entries if isinstance(entry, dict)}
@@ -113,22 +99,21 @@ class ControlIdReport:
 
 
 def bare(endpoint: str) -> str:
-    """
-    An endpoint as it is written in a push; on a device's own network it has a slash before it and ``.fcgi`` after it.
+    """An endpoint as it is written in a push; on a device's own network it has a slash before it and ``.fcgi`` after
+    it.
     """
     return endpoint.lstrip("/").removesuffix(".fcgi")
 
 
 def numbered(transactions: Iterable[Payload]) -> list[dict[str, Any]]:
-    """
-    The entries of a batch, each with its ``transactionid``: its place, counted from one, where the operator gave none.
+    """The entries of a batch, each with its ``transactionid``: its place, counted from one, where the operator gave
+    none.
     """
     return [{"transactionid": str(place)} | dict(entry) for place, entry in enumerate(transactions, 1)]
 
 
 def reference(transactionid: object) -> str | None:
-    """
-    A transactionid in the form in which two are compared, by value; None if it is neither text nor number.
+    """A transactionid in the form in which two are compared, by value; None if it is neither text nor number.
 
     A device sends a number back where it was sent a string, so ``"1"``, ``"01"``, ``1`` and ``1.0`` are one.
     """
@@ -148,9 +133,7 @@ def reference(transactionid: object) -> str | None:
 
 
 def read_answer(fields: Mapping[str, object]) -> Answer:
-    """
-    What the fields of a result say: an error that is not empty, or a response, be it empty.
-    """
+    """What the fields of a result say: an error that is not empty, or a response, be it empty."""
     error = fields.get("error")
     if error.strip() if isinstance(error, str) else error:
         return Answer(error=strict_json.one_line(error) or _NO_REASON)
@@ -158,9 +141,7 @@ def read_answer(fields: Mapping[str, object]) -> Answer:
 
 
 def read_transactions(entries: Iterable[object]) -> dict[str, Answer]:
-    """
-    What the entries of ``transactions_results`` say; if two speak of one command, an error has the last word.
-    """
+    """What the entries of ``transactions_results`` say; if two speak of one command, an error has the last word."""
     told: dict[str, Answer] = {}
     for entry in entries:
         if not isinstance(entry, dict):

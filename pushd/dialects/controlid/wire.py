@@ -1,5 +1,4 @@
-"""
-Control iD's push on the wire: queries, commands and results; bytes to values and back.
+"""Control iD's push on the wire: queries, commands and results; bytes to values and back.
 
 The device polls ``GET {base}/push?deviceId=<int64>&uuid=<string>`` and reports to
 ``POST {base}/result?deviceId=<int64>&uuid=<string>&endpoint=<name>``; it makes the uuid, and repeats it.
@@ -53,9 +52,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 @frozen(kw_only=True)
 class Visit:
-    """
-    Who calls, about which transaction, and after which command, as far as the query says.
-    """
+    """Who calls, about which transaction, and after which command, as far as the query says."""
 
     device: str
     uuid: str | None
@@ -64,17 +61,14 @@ class Visit:
 
 @frozen(kw_only=True)
 class Outcome:
-    """
-    What became of a command on a device: an error, or else a response.
-    """
+    """What became of a command on a device: an error, or else a response."""
 
     response: object = ""
     error: str | None = None
 
 
 def canonical(text: str) -> str:
-    """
-    A deviceId as it is written in ids: a decimal int64 without leading zeros.
+    """A deviceId as it is written in ids: a decimal int64 without leading zeros.
 
     :raises InvalidQuery: if it is none.
     """
@@ -84,8 +78,7 @@ def canonical(text: str) -> str:
 
 
 def read_query(args: Mapping[bytes, Sequence[bytes]]) -> Visit:
-    """
-    The query of ``/push`` or ``/result``, as Twisted parses it.
+    """The query of ``/push`` or ``/result``, as Twisted parses it.
 
     A uuid and an endpoint are only ever compared: whatever they are, they are no reason to refuse a visit.
 
@@ -101,17 +94,15 @@ def read_query(args: Mapping[bytes, Sequence[bytes]]) -> Visit:
 
 
 def write_push(payload: Payload) -> bytes:
-    """
-    The answer to a poll that brings a command or a batch, with the fields that the operator gave and no others.
-    """
+    """The answer to a poll that brings a command or a batch, with the fields that the operator gave and no others."""
     if "transactions" in payload:
         payload = {**payload, "transactions": numbered(payload["transactions"])}
     return strict_json.write(payload).encode()
 
 
 def write_pushes(payloads: Sequence[Payload]) -> bytes:
-    """
-    The answer to a poll that brings as many commands as there are; several go as one batch, numbered by their places.
+    """The answer to a poll that brings as many commands as there are; several go as one batch, numbered by their
+    places.
     """
     if not payloads:
         return IDLE
@@ -119,8 +110,7 @@ def write_pushes(payloads: Sequence[Payload]) -> bytes:
 
 
 def read_push(body: bytes) -> Payload | None:
-    """
-    What a device reads in the answer to its poll; None if there is nothing to do.
+    """What a device reads in the answer to its poll; None if there is nothing to do.
 
     :raises UnreadableBody: if it is neither empty nor a JSON object.
     """
@@ -134,9 +124,7 @@ def read_push(body: bytes) -> Payload | None:
 
 
 def read_result(body: bytes, content_type: str | None, visit: Visit) -> ControlIdReport:
-    """
-    What a device posts, whatever content type it claims; what cannot be read becomes a report that says so.
-    """
+    """What a device posts, whatever content type it claims; what cannot be read becomes a report that says so."""
     try:
         text, fields = _read_fields(body, content_type)
         batch = _read_batch(fields)
@@ -147,24 +135,18 @@ def read_result(body: bytes, content_type: str | None, visit: Visit) -> ControlI
 
 
 def oversized(size: int, visit: Visit) -> ControlIdReport:
-    """
-    A result of ``size`` bytes that was too large to be kept.
-    """
+    """A result of ``size`` bytes that was too large to be kept."""
     why = f"the result was too large: {size} bytes"
     return ControlIdReport(uuid=visit.uuid, endpoint=visit.endpoint, result=None, raw=b"", size=size, unreadable=why)
 
 
 def write_result(outcome: Outcome) -> bytes:
-    """
-    The body in which a device reports what became of a command.
-    """
+    """The body in which a device reports what became of a command."""
     return strict_json.write(_told(outcome)).encode()
 
 
 def write_results(outcomes: Mapping[str, Outcome]) -> bytes:
-    """
-    The body in which a device reports what became of a batch, by transactionid; responses are JSON text there.
-    """
+    """The body in which a device reports what became of a batch, by transactionid; responses are JSON text there."""
     results = [_entry(name, outcome) for name, outcome in outcomes.items()]
     return strict_json.write({"transactions_results": results}).encode()
 
@@ -187,9 +169,7 @@ def _texts(args: Mapping[bytes, Sequence[bytes]], name: bytes) -> list[str]:
 
 
 def _comparable(uuid: str) -> str:
-    """
-    A uuid that every store can keep: none has a use for NUL, nor for one without end.
-    """
+    """A uuid that every store can keep: none has a use for NUL, nor for one without end."""
     return uuid[:_MAX_UUID].replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 

@@ -1,5 +1,5 @@
-"""
-Server-Eye's door: poll, acknowledge, result and sign-off below ``/push/{containerId}``, bare and below a version.
+"""Server-Eye's door: poll, acknowledge, result and sign-off below ``/push/{containerId}``, bare and below a
+version.
 """
 
 import re
@@ -38,9 +38,7 @@ _RESULT = re.compile(rb"/push/([^/]+)/result/[^/]+")
 
 @define(eq=False)
 class ServerEyeApp:
-    """
-    Reads, asks the reception, writes.
-    """
+    """Reads, asks the reception, writes."""
 
     router = Router()
 
@@ -50,9 +48,7 @@ class ServerEyeApp:
 
     @router.route("/push/<container>", methods=["GET"])
     async def poll(self, request: HouseRequest, container: str) -> bytes:
-        """
-        A poll: one message, or none.
-        """
+        """A poll: one message, or none."""
         visitor = self._visitor(request, container)
         request.forget_headers()
         handed = await self.reception.poll(visitor)
@@ -62,17 +58,13 @@ class ServerEyeApp:
 
     @router.route("/push/<container>/ack/<message>", methods=["POST", "GET"])
     async def acknowledge(self, request: HouseRequest, container: str, message: str) -> bytes:
-        """
-        The container has a message, or still works on it.
-        """
+        """The container has a message, or still works on it."""
         await self.reception.acknowledge(self._visitor(request, container), message)
         return answer(request, _ACKNOWLEDGED)
 
     @router.route("/push/<container>/result/<message>", methods=["POST"])
     async def result(self, request: HouseRequest, container: str, message: str) -> bytes:
-        """
-        What became of a message; answered once that is durable.
-        """
+        """What became of a message; answered once that is durable."""
         visitor = self._visitor(request, container)
         self.reception.check(visitor)
         await self.reception.settle(visitor, await self._report(request, message))
@@ -80,24 +72,18 @@ class ServerEyeApp:
 
     @router.route("/push/<container>/signoff", methods=["GET", "POST"])
     async def sign_off(self, request: HouseRequest, container: str) -> bytes:
-        """
-        The container goes away on purpose.
-        """
+        """The container goes away on purpose."""
         await self.reception.sign_off(self._visitor(request, container))
         return answer(request, _SIGNED_OFF)
 
     @router.handle_errors(Exception)
     def failed(self, request: HouseRequest, failure: Failure) -> bytes:
-        """
-        Errors carry the envelope too.
-        """
+        """Errors carry the envelope too."""
         status(request, failure)
         return answer(request, wire.write_answer(False, explain(failure)))
 
     def limit(self, below: bytes, _query: bytes) -> int:
-        """
-        How many bytes of a body to keep: much only of a result that may be for a command.
-        """
+        """How many bytes of a body to keep: much only of a result that may be for a command."""
         match = _RESULT.fullmatch(below)
         if match is None:
             return SMALL
@@ -122,17 +108,13 @@ class ServerEyeApp:
 
 
 def _api_key(request: HouseRequest) -> str | None:
-    """
-    The key, in any of the three places where clients put it.
-    """
+    """The key, in any of the three places where clients put it."""
     args = request.args
     shown = args.get(b"apiKey") or args.get(b"apikey") or request.requestHeaders.getRawHeaders(b"X-Api-Key")
     return shown[0].decode("utf-8", "surrogateescape") if shown else None
 
 
 def door(reception: Reception, in_thread: InThread[Any], trusted_proxies: Networks, _bases: Sequence[bytes]) -> Door:
-    """
-    The place of this dialect on the device port: bare, and below each version.
-    """
+    """The place of this dialect on the device port: bare, and below each version."""
     app = ServerEyeApp(reception, in_thread, trusted_proxies)
     return Door(prefixes=VERSIONS, pattern=PATHS, app=app, limit=app.limit)

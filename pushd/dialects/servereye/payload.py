@@ -1,6 +1,4 @@
-"""
-What an operator may send to a Server-Eye container, checked before it is accepted.
-"""
+"""What an operator may send to a Server-Eye container, checked before it is accepted."""
 
 from collections.abc import Iterator
 
@@ -13,8 +11,7 @@ _FIELDS = frozenset({"control", "message", "data"})
 
 
 def check(payload: Payload) -> None:
-    """
-    Refuse what a container could not read; ``data`` may be anything, as it travels as text.
+    """Refuse what a container could not read; ``data`` may be anything, as it travels as text.
 
     :raises InvalidFields: with everything that is wrong.
     """

@@ -1,5 +1,4 @@
-"""
-Server-Eye's push service on the wire: the envelope, messages and results; bytes to values and back.
+"""Server-Eye's push service on the wire: the envelope, messages and results; bytes to values and back.
 
 Every value below ``data`` of a message is a string: the vendor's C++ client reads each with a string getter, and ends
 its loop on anything else, as it does on a ``data`` key in an answer that brings nothing.
@@ -23,9 +22,7 @@ _NO_REASON = "the device gave no reason"
 
 @frozen(kw_only=True)
 class Message:
-    """
-    What a container receives: a word that tells what is asked, and text to go with it.
-    """
+    """What a container receives: a word that tells what is asked, and text to go with it."""
 
     container: str
     message_id: str
@@ -36,9 +33,7 @@ class Message:
 
 @frozen(kw_only=True)
 class ServerEyeReport:
-    """
-    A container's result. See :class:`pushd.model.result.Report`.
-    """
+    """A container's result. See :class:`pushd.model.result.Report`."""
 
     message: str
     uuid: str | None = field(default=None, init=False)
@@ -48,26 +43,19 @@ class ServerEyeReport:
     verdict: Verdict
 
     def concerns(self, payload: Payload) -> bool:  # noqa: ARG002
-        """
-        Always: a result names its message, so there is nothing to compare.
-        """
+        """Always: a result names its message, so there is nothing to compare."""
         return True
 
     def judge(self, payload: Payload) -> Verdict:  # noqa: ARG002
-        """
-        The container says itself whether it succeeded, whatever it was asked.
-        """
+        """The container says itself whether it succeeded, whatever it was asked."""
         return self.verdict
 
     def part(self, position: int) -> None:
-        """
-        None: each message travels alone.
-        """
+        """None: each message travels alone."""
 
 
 def canonical(text: str) -> str:
-    """
-    A containerId as it is written in ids: as given.
+    """A containerId as it is written in ids: as given.
 
     :raises InvalidQuery: if it is empty, too long, or has other characters than a path may show bare.
     """
@@ -81,9 +69,7 @@ def _encode(value: object) -> bytes:
 
 
 def write_answer(success: bool, message: str) -> bytes:
-    """
-    The envelope of every answer that brings no message; it has no ``data`` key.
-    """
+    """The envelope of every answer that brings no message; it has no ``data`` key."""
     return _encode({"success": success, "message": message})
 
 
@@ -92,17 +78,14 @@ IDLE = write_answer(False, "no message")
 
 
 def write_message(container: str, message_id: str, payload: Payload) -> bytes:
-    """
-    The answer to a poll that brings a command.
-    """
+    """The answer to a poll that brings a command."""
     ids = dict.fromkeys(("rootContainerId", "containerId", "senderId"), container)
     told = {"messageId": message_id, "control": payload["control"], "data": _text(payload)}
     return _encode({"success": True, "message": payload.get("message", "message"), "data": ids | told})
 
 
 def read_message(body: bytes) -> Message | None:
-    """
-    What a client reads in the answer to its poll; None if it brings nothing.
+    """What a client reads in the answer to its poll; None if it brings nothing.
 
     :raises UnreadableBody: if it is no envelope, or one that would end the vendor's clients.
     """
@@ -111,8 +94,7 @@ def read_message(body: bytes) -> Message | None:
 
 
 def read_result(body: bytes, message_id: str) -> ServerEyeReport:
-    """
-    What a container posts about a message, whatever content type it claims.
+    """What a container posts about a message, whatever content type it claims.
 
     :raises UnreadableBody: unless it is a JSON object with a boolean ``success``.
     """
@@ -127,17 +109,13 @@ def read_result(body: bytes, message_id: str) -> ServerEyeReport:
 
 
 def oversized(size: int, message_id: str) -> ServerEyeReport:
-    """
-    A result of ``size`` bytes that was too large to be kept.
-    """
+    """A result of ``size`` bytes that was too large to be kept."""
     verdict = Verdict(move=Move.GARBLE, error=f"the result was too large: {size} bytes")
     return ServerEyeReport(message=message_id, result=None, raw=b"", size=size, verdict=verdict)
 
 
 def write_result(success: bool, message: str = "", data: object = None) -> bytes:
-    """
-    The body in which a container reports; without ``data`` if there is none.
-    """
+    """The body in which a container reports; without ``data`` if there is none."""
     told = {} if data is None else {"data": data}
     return _encode({"success": success, "message": message} | told)
 

@@ -1,3 +1,1 @@
-"""
-Alert mails.
-"""
+"""Alert mails."""

@@ -1,5 +1,4 @@
-"""
-The mail about an alert: from values to the bytes of a message (RFC 5322), in plain text.
+"""The mail about an alert: from values to the bytes of a message (RFC 5322), in plain text.
 
 What devices and operators call things is hostile here: it may hold line breaks, or move the cursor.
 """
@@ -35,17 +34,14 @@ LookUp = Callable[[str], Device | None]
 
 @frozen(kw_only=True)
 class Envelope:
-    """
-    From whom a mail comes, and to whom it goes: plain addresses.
-    """
+    """From whom a mail comes, and to whom it goes: plain addresses."""
 
     sender: str
     recipients: tuple[str, ...]
 
 
 def write_mail(alert: Alert, look_up: LookUp, envelope: Envelope, now: int) -> bytes:
-    """
-    The mail about an alert, its lines ending as SMTP wants them; ``now`` is wall milliseconds.
+    """The mail about an alert, its lines ending as SMTP wants them; ``now`` is wall milliseconds.
 
     Its Message-ID is the same each time it is written, so that one that came twice can be known for one. Reminders
     name the first in In-Reply-To.
@@ -112,9 +108,7 @@ def _lines(alert: Alert, look_up: LookUp, now: int) -> Iterator[str]:
 
 
 def _standing(alert: Alert, now: int) -> Iterator[str]:
-    """
-    What goes before all else: it is over, somebody takes care of it, or it was told before.
-    """
+    """What goes before all else: it is over, somebody takes care of it, or it was told before."""
     if alert.cleared_at is not None:
         lasted = _duration(alert.cleared_at - alert.raised_at)
         yield f"This is over since {_time(alert.cleared_at)}, after {lasted}; no mail could be sent before."
@@ -136,9 +130,7 @@ def _line(device: str, found: Device | None, now: int) -> str:
 
 
 def _shown(text: str) -> str:
-    """
-    At most :data:`NAME` characters in one line, of those that show as themselves.
-    """
+    """At most :data:`NAME` characters in one line, of those that show as themselves."""
     shown = "".join(char if char.isprintable() else "?" for char in text[: NAME + 1])
     return shown if len(shown) <= NAME else f"{shown[: NAME - 3]}..."
 

@@ -1,6 +1,4 @@
-"""
-The postman: takes the mails that are due to the mail server, in order, until each has arrived.
-"""
+"""The postman: takes the mails that are due to the mail server, in order, until each has arrived."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -34,9 +32,7 @@ GIVE_UP = 5 * 86400.0
 
 @frozen
 class Partly:
-    """
-    A mail that some have, or can never have, since ``began`` (seconds of the clock); the others deferred it.
-    """
+    """A mail that some have, or can never have, since ``began`` (seconds of the clock); the others deferred it."""
 
     began: float
     settled: frozenset[str] = frozenset()
@@ -44,8 +40,8 @@ class Partly:
 
 @define(eq=False)
 class Postman(Service):
-    """
-    Sends one mail at a time; what he does not get rid of stays due in the store, so that a restart loses nothing.
+    """Sends one mail at a time; what he does not get rid of stays due in the store, so that a restart loses
+    nothing.
     """
 
     store: IStore
@@ -73,26 +69,20 @@ class Postman(Service):
         self.store.subscribe(self._heard, EventType.ALERT_RAISED)
 
     def startService(self) -> None:
-        """
-        Begin to look for mails.
-        """
+        """Begin to look for mails."""
         super().startService()
         self._moves(0)
         self._running = Deferred.fromCoroutine(self._run())
         self._running.addErrback(lambda failure: failure.trap(CancelledError) and None)
 
     def stopService(self) -> None:
-        """
-        Stop; a mail that is on its way is sent again after the next start.
-        """
+        """Stop; a mail that is on its way is sent again after the next start."""
         super().stopService()
         if self._running is not None:
             self._running.cancel()
 
     def stuck(self, seconds: float) -> bool:
-        """
-        Whether he should have looked for mails, or tried again to send some, and did not, for longer than that.
-        """
+        """Whether he should have looked for mails, or tried again to send some, and did not, for longer than that."""
         return self.clocks.clock.seconds() - self._expected > seconds
 
     async def _run(self) -> None:
@@ -128,9 +118,7 @@ class Postman(Service):
         return due
 
     async def _bring(self, alert: Alert) -> bool:
-        """
-        Bring a mail to those who have not had it and do not rest; whether it needs no further attention.
-        """
+        """Bring a mail to those who have not had it and do not rest; whether it needs no further attention."""
         self._moves(0)
         everybody = self.envelope.recipients
         partly = self._partly.get(alert.id) or Partly(self.clocks.clock.seconds())
@@ -146,8 +134,7 @@ class Postman(Service):
         return True
 
     async def _send(self, alert: Alert, recipients: tuple[str, ...]) -> frozenset[str]:
-        """
-        Those of the recipients who have the mail now, or can never have it.
+        """Those of the recipients who have the mail now, or can never have it.
 
         :raises NotTaken: if the server takes none.
         """

@@ -1,5 +1,5 @@
-"""
-SMTP (RFC 5321), the client's side: one mail in one connection, to whoever of its recipients the server takes it for.
+"""SMTP (RFC 5321), the client's side: one mail in one connection, to whoever of its recipients the server takes it
+for.
 """
 
 from collections.abc import Mapping
@@ -35,9 +35,7 @@ CONVERSATION = 90.0
 
 
 class Tls(StrEnum):
-    """
-    How the way to the server is secured.
-    """
+    """How the way to the server is secured."""
 
     STARTTLS = "starttls"
     TLS = "tls"
@@ -46,9 +44,7 @@ class Tls(StrEnum):
 
 @frozen(kw_only=True)
 class SmtpServer:
-    """
-    Who takes our mails; its certificate must be one for ``host``.
-    """
+    """Who takes our mails; its certificate must be one for ``host``."""
 
     host: str
     port: int
@@ -58,38 +54,29 @@ class SmtpServer:
 
 
 class NotTaken(Exception):
-    """
-    The server took no mail, whoever it was for: it is away, or cannot be trusted, or does not trust us.
-    """
+    """The server took no mail, whoever it was for: it is away, or cannot be trusted, or does not trust us."""
 
 
 @frozen(kw_only=True)
 class Taken:
-    """
-    For whom a mail was not taken, and why: for good, or for now.
-    """
+    """For whom a mail was not taken, and why: for good, or for now."""
 
     refused: Mapping[str, str]
     deferred: Mapping[str, str]
 
 
 class Carrier(Protocol):
-    """
-    Brings mails to a server.
-    """
+    """Brings mails to a server."""
 
     async def send(self, envelope: Envelope, mail: bytes) -> Taken:
-        """
-        Send a mail; done when the server has taken it, for those of the recipients that it takes mails for.
+        """Send a mail; done when the server has taken it, for those of the recipients that it takes mails for.
 
         :raises NotTaken: if it takes none.
         """
 
 
 class Conversation(ESMTPClient):
-    """
-    One connection, for one mail; ``taken`` fires when it is clear what became of that.
-    """
+    """One connection, for one mail; ``taken`` fires when it is clear what became of that."""
 
     debug = False  # else passwords would be kept in its log, and told with errors
 
@@ -107,62 +94,42 @@ class Conversation(ESMTPClient):
         self._mail = mail
 
     def getMailFrom(self) -> str:
-        """
-        See :class:`twisted.mail.smtp.SMTPClient`.
-        """
         return self._envelope.sender
 
     def getMailTo(self) -> list[bytes]:
-        """
-        See :class:`twisted.mail.smtp.SMTPClient`.
-        """
         return [recipient.encode("ascii") for recipient in self._envelope.recipients]
 
     def getMailData(self) -> BytesIO:
-        """
-        The mail, with each line that begins with a dot begun with two (RFC 5321 section 4.5.2).
-        """
+        """The mail, with each line that begins with a dot begun with two (RFC 5321 section 4.5.2)."""
         return BytesIO(self._mail.replace(b"\r\n.", b"\r\n.."))
 
     def transformChunk(self, chunk: bytes) -> bytes:
-        """
-        Nothing is left to be transformed; Twisted's own forgets dots where one chunk ends and the next begins.
-        """
+        """Nothing is left to be transformed; Twisted's own forgets dots where one chunk ends and the next begins."""
         self.resetTimeout()
         return chunk
 
     def esmtpState_starttls(self, code: int, resp: bytes) -> None:
-        """
-        Begin TLS; whatever came in the clear behind the permission is nobody's word.
-        """
+        """Begin TLS; whatever came in the clear behind the permission is nobody's word."""
         self.clearLineBuffer()
         super().esmtpState_starttls(code, resp)
 
     def smtpState_msgSent(self, code: int, resp: bytes | str) -> None:
-        """
-        The server has taken the mail for some, or for nobody; say goodbye.
-        """
+        """The server has taken the mail for some, or for nobody; say goodbye."""
         self._end(self._outcome(code, resp))
         self._disconnectFromServer()
 
     def sendError(self, exc: Exception) -> None:
-        """
-        Something that keeps the server from taking any mail.
-        """
+        """Something that keeps the server from taking any mail."""
         self._end(NotTaken(f"does not agree: {_printable(str(exc))}"))
         super().sendError(exc)
 
     def timeoutConnection(self) -> None:
-        """
-        The server is silent.
-        """
+        """The server is silent."""
         self._end(NotTaken(f"did not answer within {self.timeout:g} s"))
         self._hang_up()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """
-        The end, whoever wanted it.
-        """
+        """The end, whoever wanted it."""
         super().connectionLost(reason)
         self._end(NotTaken(f"hung up: {_printable(reason.getErrorMessage())}"))
 
@@ -198,9 +165,7 @@ def _printable(text: str) -> str:
 
 @define(eq=False)
 class SmtpCarrier:
-    """
-    See :class:`Carrier`.
-    """
+    """See :class:`Carrier`."""
 
     server: SmtpServer
     reactor: Any
@@ -208,9 +173,6 @@ class SmtpCarrier:
     conversation: float = CONVERSATION
 
     async def send(self, envelope: Envelope, mail: bytes) -> Taken:
-        """
-        See :meth:`Carrier.send`.
-        """
         try:
             conversation = Conversation(self.server, envelope, mail, self.patience)
             await connectProtocol(self._endpoint(), conversation)

@@ -1,5 +1,4 @@
-"""
-Bearing: parcels on their way, one try after the other.
+"""Bearing: parcels on their way, one try after the other.
 
 A bearer takes one parcel at a time, and stays with it until it is delivered: one keeps the order, several carry side
 by side.
@@ -32,8 +31,7 @@ _log = Logger()
 
 @define(eq=False, kw_only=True)
 class Bearers:
-    """
-    The bearers of one subscription; they call ``room`` when they could take more, and ``over`` when the webhook was
+    """The bearers of one subscription; they call ``room`` when they could take more, and ``over`` when the webhook was
     changed or disabled.
     """
 
@@ -52,48 +50,36 @@ class Bearers:
 
     @property
     def busy(self) -> bool:
-        """
-        Whether anything is being carried.
-        """
+        """Whether anything is being carried."""
         return bool(self._bearers)
 
     def hire(self) -> None:
-        """
-        As many bearers as may be, while there is something to carry.
-        """
+        """As many bearers as may be, while there is something to carry."""
         while not self._ended and self.parcels.waiting and len(self._bearers) < self.subscription.webhook.parallel:
             bearer = in_background(self._bear())
             self._bearers.add(bearer)
             bearer.addBoth(self._leave, bearer)
 
     def overdue(self) -> float:
-        """
-        For how many seconds a parcel has rested too long.
-        """
+        """For how many seconds a parcel has rested too long."""
         now = self.clocks.clock.seconds()
         return now - min(self._rests.values(), default=now)
 
     def end(self) -> None:
-        """
-        Begin nothing more; what is on its way may arrive.
-        """
+        """Begin nothing more; what is on its way may arrive."""
         self._ended = True
         for rest in tuple(self._rests):
             rest.cancel()
 
     def drop(self) -> None:
-        """
-        End at once; what is on its way may arrive, but we will not know.
-        """
+        """End at once; what is on its way may arrive, but we will not know."""
         self._dropped = True
         self.end()
         for bearer in tuple(self._bearers):
             bearer.cancel()
 
     async def finish(self, seconds: float) -> None:
-        """
-        End; what is on its way has so many seconds to arrive.
-        """
+        """End; what is on its way has so many seconds to arrive."""
         self.end()
         late = self.clocks.clock.callLater(seconds, self.drop)
         await DeferredList(tuple(self._bearers))
@@ -113,8 +99,7 @@ class Bearers:
                 self.room()
 
     async def _rest(self, parcel: Parcel) -> None:
-        """
-        Wait until a parcel is due.
+        """Wait until a parcel is due.
 
         :raises CancelledError: if we have ended.
         """
@@ -131,8 +116,7 @@ class Bearers:
             del self._rests[rest]
 
     async def _try(self, parcel: Parcel) -> bool:
-        """
-        Try once to deliver a parcel; whether it was.
+        """Try once to deliver a parcel; whether it was.
 
         :raises CancelledError: if we were dropped, or the webhook was changed or disabled.
         """
@@ -157,9 +141,7 @@ class Bearers:
         return await self.poster.post(self.subscription.webhook.url, headers, body)
 
     def _judge(self, parcel: Parcel, answer: Answer) -> str | None:
-        """
-        When a parcel that was not delivered is due again; or, in words, why its webhook is to be disabled.
-        """
+        """When a parcel that was not delivered is due again; or, in words, why its webhook is to be disabled."""
         now = self.clocks.wall_now()
         parcel.since = now if parcel.since is None else parcel.since
         last = parcel.since + milliseconds(backoff.PATIENCE)
@@ -171,8 +153,7 @@ class Bearers:
         return "an event could not be delivered for 3 days" if now >= last else None
 
     async def _note(self, attempt: Attempt, reason: str | None) -> None:
-        """
-        Write down what came of a try, however long the store takes; with a reason, disable the webhook.
+        """Write down what came of a try, however long the store takes; with a reason, disable the webhook.
 
         :raises CancelledError: if the webhook was changed or disabled.
         """

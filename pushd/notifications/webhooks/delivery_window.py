@@ -1,6 +1,4 @@
-"""
-Parcels: the events that a courier has in hand. Pure.
-"""
+"""Parcels: the events that a courier has in hand. Pure."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -16,9 +14,7 @@ ENOUGH = 200
 
 @define(eq=False)
 class Parcel:
-    """
-    An event to be delivered; if that has failed, since when, and when it is due again, in wall milliseconds.
-    """
+    """An event to be delivered; if that has failed, since when, and when it is due again, in wall milliseconds."""
 
     event: Event
     since: int | None = None
@@ -27,9 +23,7 @@ class Parcel:
 
 @define(eq=False)
 class Parcels:
-    """
-    Events in order; all up to ``top`` have been looked at.
-    """
+    """Events in order; all up to ``top`` have been looked at."""
 
     top: int
     known: Failing | None = None
@@ -39,16 +33,12 @@ class Parcels:
 
     @property
     def cursor(self) -> int:
-        """
-        The ``seq`` up to which all is delivered.
-        """
+        """The ``seq`` up to which all is delivered."""
         return next(iter(self._undelivered), self.top + 1) - 1
 
     @property
     def failing(self) -> Failing | None:
-        """
-        The event that has failed for longest.
-        """
+        """The event that has failed for longest."""
         failing = [
             Failing(seq=seq, since=parcel.since, next_attempt_at=parcel.due)
             for seq, parcel in self._undelivered.items()
@@ -58,22 +48,16 @@ class Parcels:
 
     @property
     def waiting(self) -> bool:
-        """
-        Whether there are some that nobody has begun to deliver.
-        """
+        """Whether there are some that nobody has begun to deliver."""
         return bool(self._unbegun)
 
     @property
     def full(self) -> bool:
-        """
-        Whether there are enough.
-        """
+        """Whether there are enough."""
         return len(self._undelivered) >= ENOUGH
 
     def add(self, events: Iterable[Event], top: int) -> None:
-        """
-        Take more in hand.
-        """
+        """Take more in hand."""
         for event in events:
             parcel = Parcel(event)
             if self.known is not None and self.known.seq == event.seq:
@@ -83,13 +67,9 @@ class Parcels:
         self.top = top
 
     def begin(self) -> Parcel | None:
-        """
-        The first that nobody has begun to deliver.
-        """
+        """The first that nobody has begun to deliver."""
         return self._unbegun.popleft() if self._unbegun else None
 
     def delivered(self, parcel: Parcel) -> None:
-        """
-        Let one go.
-        """
+        """Let one go."""
         del self._undelivered[parcel.event.seq]

@@ -1,6 +1,4 @@
-"""
-Webhooks: one courier for each subscription, for as long as the server runs.
-"""
+"""Webhooks: one courier for each subscription, for as long as the server runs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -41,9 +39,7 @@ _log = Logger()
 
 @define(eq=False)
 class Couriers(Service):
-    """
-    Sends out couriers, and calls back those whose subscription was changed.
-    """
+    """Sends out couriers, and calls back those whose subscription was changed."""
 
     webhooks: Webhooks
     wants: Wants
@@ -63,17 +59,13 @@ class Couriers(Service):
         self.webhooks.subscribe(self._changed)
 
     def startService(self) -> None:
-        """
-        Send out a courier for each subscription; the store must be open.
-        """
+        """Send out a courier for each subscription; the store must be open."""
         super().startService()
         self._waits_since = self._clocks.clock.seconds()
         self._recalling = in_background(self._recall())
 
     def stopService(self) -> Deferred[Any]:
-        """
-        Call all back; what is on its way has a little time to arrive.
-        """
+        """Call all back; what is on its way has a little time to arrive."""
         super().stopService()
         if self._recalling is not None:
             self._recalling.cancel()
@@ -81,17 +73,13 @@ class Couriers(Service):
         return DeferredList([Deferred.fromCoroutine(courier.finish(LAST_SECONDS)) for courier in couriers.values()])
 
     def stuck(self, seconds: float) -> bool:
-        """
-        Whether something has been due for longer than that, and was not even tried.
-        """
+        """Whether something has been due for longer than that, and was not even tried."""
         if self._waits_since is not None:
             return self._clocks.clock.seconds() - self._waits_since > seconds
         return any(courier.stuck(seconds) for courier in self._couriers.values())
 
     async def glance(self) -> None:
-        """
-        Now and then: pass over what was not wanted.
-        """
+        """Now and then: pass over what was not wanted."""
         for courier in tuple(self._couriers.values()):
             await courier.glance(self._last)
 
@@ -132,9 +120,7 @@ class Couriers(Service):
 
 
 def build_agent(reactor: Any, targets: Targets) -> IAgent:
-    """
-    What posts for real: pooled connections, to no address but those that webhooks may be sent to.
-    """
+    """What posts for real: pooled connections, to no address but those that webhooks may be sent to."""
     pool = HTTPConnectionPool(reactor)
     pool.maxPersistentPerHost = MAX_PARALLEL
     pool.cachedConnectionTimeout = CACHED_SECONDS  # type: ignore[assignment]  # it is any number of seconds

@@ -1,6 +1,4 @@
-"""
-Wants: which events a webhook is about.
-"""
+"""Wants: which events a webhook is about."""
 
 from collections.abc import Iterable
 
@@ -18,17 +16,13 @@ _RETAGS = (EventType.DEVICE_CHANGED, EventType.DEVICE_DELETED)
 
 @define(eq=False)
 class Wants:
-    """
-    Judges by the tags that devices have now; by the last that they had, if they were forgotten.
-    """
+    """Judges by the tags that devices have now; by the last that they had, if they were forgotten."""
 
     fleet: Fleet
     store: IStore
 
     def at_once(self, webhook: Webhook, event: Event) -> bool | None:
-        """
-        Whether an event that just happened is wanted; None if that must be looked up later.
-        """
+        """Whether an event that just happened is wanted; None if that must be looked up later."""
         if webhook.types and event.type not in webhook.types:
             return False
         if not webhook.tags:
@@ -39,9 +33,7 @@ class Wants:
         return any(set(webhook.tags) <= set(device.tags) for device in known if device is not None)
 
     async def __call__(self, webhook: Webhook, event: Event) -> bool:
-        """
-        Whether a device that an event, which is of a wanted type, is about has all tags that are wanted.
-        """
+        """Whether a device that an event, which is of a wanted type, is about has all tags that are wanted."""
         wanted = set(webhook.tags)
         if not wanted:
             return True
@@ -60,9 +52,7 @@ class Wants:
 
 
 def _devices(event: Event) -> list[str]:
-    """
-    The devices that an event is about.
-    """
+    """The devices that an event is about."""
     named = event.data.get("devices", ())
     devices = [event.device, *(named if isinstance(named, list | tuple) else ())]
     return [device for device in devices if device is not None]

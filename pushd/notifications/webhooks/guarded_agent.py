@@ -1,5 +1,4 @@
-"""
-Connecting: endpoints that reach no address but those that webhooks may be sent to.
+"""Connecting: endpoints that reach no address but those that webhooks may be sent to.
 
 A name is resolved once, and each address is judged where it is connected to: no later answer of the DNS matters.
 """
@@ -31,24 +30,19 @@ CONNECT_SECONDS = 10.0
 @implementer(IReactorPluggableNameResolver, IReactorTime)
 @define(eq=False)
 class GuardedReactor:
-    """
-    What an endpoint needs of a reactor, but for the addresses that ``targets`` refuses.
-    """
+    """What an endpoint needs of a reactor, but for the addresses that ``targets`` refuses."""
 
     reactor: Any
     targets: Targets
 
     @property
     def nameResolver(self) -> IHostnameResolver:
-        """
-        The reactor's own.
-        """
+        """The reactor's own."""
         resolver: IHostnameResolver = self.reactor.nameResolver
         return resolver
 
     def installNameResolver(self, resolver: IHostnameResolver) -> IHostnameResolver:  # noqa: ARG002
-        """
-        Nobody may: names are looked up as everywhere else.
+        """Nobody may: names are looked up as everywhere else.
 
         :raises RuntimeError: always.
         """
@@ -62,8 +56,7 @@ class GuardedReactor:
         timeout: float = 30,
         bindAddress: Any = None,  # noqa: N803
     ) -> IConnector:
-        """
-        Connect to an address, which is no name any more.
+        """Connect to an address, which is no name any more.
 
         :raises TargetRefused: if it may not be.
         """
@@ -72,23 +65,17 @@ class GuardedReactor:
         return connector
 
     def seconds(self) -> float:
-        """
-        The reactor's own.
-        """
+        """The reactor's own."""
         seconds: float = self.reactor.seconds()
         return seconds
 
     def callLater(self, delay: float, callable: Callable[..., Any], *args: object, **kwargs: object) -> IDelayedCall:  # noqa: A002
-        """
-        The reactor's own.
-        """
+        """The reactor's own."""
         call: IDelayedCall = self.reactor.callLater(delay, callable, *args, **kwargs)
         return call
 
     def getDelayedCalls(self) -> Sequence[IDelayedCall]:
-        """
-        The reactor's own.
-        """
+        """The reactor's own."""
         calls: Sequence[IDelayedCall] = self.reactor.getDelayedCalls()
         return calls
 
@@ -96,18 +83,13 @@ class GuardedReactor:
 @implementer(IAgentEndpointFactory)
 @define(eq=False)
 class GuardedEndpoints:
-    """
-    Endpoints for URLs: TCP, or TLS verified against the host's name.
-    """
+    """Endpoints for URLs: TCP, or TLS verified against the host's name."""
 
     reactor: Any
     targets: Targets
     policy: IPolicyForHTTPS = field(factory=BrowserLikePolicyForHTTPS)
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        """
-        See :meth:`IAgentEndpointFactory.endpointForURI`.
-        """
         reactor = GuardedReactor(self.reactor, self.targets)
         endpoint = HostnameEndpoint(reactor, uri.host.decode("ascii"), uri.port, CONNECT_SECONDS)
         if uri.scheme != b"https":

@@ -1,6 +1,4 @@
-"""
-Notes: what a courier writes down of its way.
-"""
+"""Notes: what a courier writes down of its way."""
 
 from attrs import define, field
 
@@ -13,8 +11,8 @@ from pushd.store.interface import IStore
 
 @define(eq=False)
 class Notes:
-    """
-    How far one subscription got; each verb is False if the webhook was changed meanwhile, and nothing was written.
+    """How far one subscription got; each verb is False if the webhook was changed meanwhile, and nothing was
+    written.
     """
 
     subscription: Subscription
@@ -28,21 +26,16 @@ class Notes:
 
     @property
     def webhook(self) -> str:
-        """
-        The id of the webhook.
-        """
+        """The id of the webhook."""
         return self.subscription.webhook.id
 
     @property
     def behind(self) -> bool:
-        """
-        Whether we got further than is written.
-        """
+        """Whether we got further than is written."""
         return self.parcels.cursor > self._cursor
 
     async def note(self, attempt: Attempt | None = None) -> bool:
-        """
-        Write how far we got, and the latest attempt.
+        """Write how far we got, and the latest attempt.
 
         :raises Unavailable: if that could not be done.
         """
@@ -52,8 +45,7 @@ class Notes:
         return noted
 
     async def disable(self, attempt: Attempt, reason: str, now: Now) -> bool:
-        """
-        The same, and disable the webhook.
+        """The same, and disable the webhook.
 
         :raises Unavailable: if that could not be done.
         """

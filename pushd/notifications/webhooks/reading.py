@@ -1,6 +1,4 @@
-"""
-Reading: when a courier looks for what to carry, and what it finds.
-"""
+"""Reading: when a courier looks for what to carry, and what it finds."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -38,51 +36,33 @@ _log = Logger()
 
 
 class Reading(Protocol):
-    """
-    What happens to a courier's reading.
-    """
+    """What happens to a courier's reading."""
 
     def ring(self) -> None:
-        """
-        There may be something to read.
-        """
+        """There may be something to read."""
 
     def woken(self) -> None:
-        """
-        It has paused for long enough.
-        """
+        """It has paused for long enough."""
 
     def caught_up(self) -> None:
-        """
-        All has been read.
-        """
+        """All has been read."""
 
     def goes_on(self) -> None:
-        """
-        There is more, or it could not be read.
-        """
+        """There is more, or it could not be read."""
 
     def filled(self) -> None:
-        """
-        There is enough in hand.
-        """
+        """There is enough in hand."""
 
     def room(self) -> None:
-        """
-        There is room for more.
-        """
+        """There is room for more."""
 
     def end(self) -> None:
-        """
-        Read no more.
-        """
+        """Read no more."""
 
 
 @define(eq=False, kw_only=True)
 class Reader:
-    """
-    Takes events of one subscription in hand, and calls ``arrived`` each time.
-    """
+    """Takes events of one subscription in hand, and calls ``arrived`` each time."""
 
     webhook: Webhook
     store: IStore
@@ -104,8 +84,7 @@ class Reader:
         self._reading = _machine(self)
 
     def hear(self, event: Event) -> None:
-        """
-        Take in hand what just happened, if all before it was; else look for it, soon, if it may be wanted.
+        """Take in hand what just happened, if all before it was; else look for it, soon, if it may be wanted.
 
         So who keeps up reads nothing, however many webhooks there are.
         """
@@ -120,45 +99,33 @@ class Reader:
             self.ring(event.seq)
 
     def ring(self, seq: int = 0) -> None:
-        """
-        Look, soon, for events up to this one, or for whatever there is.
-        """
+        """Look, soon, for events up to this one, or for whatever there is."""
         self._heard = max(self._heard, seq)
         if self._waits_since is None:
             self._waits_since = self.clock.seconds()
         self._reading.ring()
 
     def room(self) -> None:
-        """
-        Go on, if there was too much in hand.
-        """
+        """Go on, if there was too much in hand."""
         self._reading.room()
 
     def end(self) -> None:
-        """
-        Read no more.
-        """
+        """Read no more."""
         self._ended, self._waits_since = True, None
         self._reading.end()
 
     def waits(self) -> float:
-        """
-        For how many seconds something has waited to be read though there is room for it.
-        """
+        """For how many seconds something has waited to be read though there is room for it."""
         if self._waits_since is None or self.parcels.full:
             return 0.0
         return self.clock.seconds() - self._waits_since
 
     def delay(self) -> float:
-        """
-        Seconds until it may look again.
-        """
+        """Seconds until it may look again."""
         return max(self._not_before - self.clock.seconds(), 0.0)
 
     async def look(self) -> None:
-        """
-        Take the next events in hand, and tell the machine whether there are more.
-        """
+        """Take the next events in hand, and tell the machine whether there are more."""
         await deferLater(self.clock, 0)  # what the machine is told counts from its next state on
         try:
             more = await self._take()
@@ -178,9 +145,7 @@ class Reader:
             self._reading.caught_up()
 
     async def _take(self) -> bool:
-        """
-        Take a page in hand; whether there is more.
-        """
+        """Take a page in hand; whether there is more."""
         page = await self._page()
         whole = len(page.items) == PAGE
         self._not_before = self.clock.seconds() + (0 if whole else SELDOM)

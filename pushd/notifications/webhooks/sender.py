@@ -1,6 +1,4 @@
-"""
-Posting: one request to a receiver, one answer, and only so much patience.
-"""
+"""Posting: one request to a receiver, one answer, and only so much patience."""
 
 from collections.abc import Mapping
 from typing import NoReturn
@@ -49,9 +47,7 @@ _log = Logger()
 
 @frozen(kw_only=True)
 class Answer:
-    """
-    What became of one request: the status that was answered, or what went wrong.
-    """
+    """What became of one request: the status that was answered, or what went wrong."""
 
     status: int | None = None
     retry_after: str | None = None
@@ -59,25 +55,19 @@ class Answer:
 
     @property
     def delivered(self) -> bool:
-        """
-        Whether the receiver has it.
-        """
+        """Whether the receiver has it."""
         return self.status is not None and 200 <= self.status < 300
 
 
 @define(eq=False)
 class Poster:
-    """
-    Posts messages; follows no redirect, and keeps no cookie.
-    """
+    """Posts messages; follows no redirect, and keeps no cookie."""
 
     agent: IAgent
     clock: IReactorTime
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """
-        Send a message, and read what is answered within :data:`TIMEOUT` seconds; never fails, unless cancelled.
-        """
+        """Send a message, and read what is answered within :data:`TIMEOUT` seconds; never fails, unless cancelled."""
         until = self.clock.seconds() + TIMEOUT
         sent = Headers({name: [value] for name, value in headers.items()})
         asking = self.agent.request(b"POST", url.encode("ascii"), sent, _Whole(body))
@@ -94,9 +84,7 @@ class Poster:
         return await self._read(response, until)
 
     async def _read(self, response: IResponse, until: float) -> Answer:
-        """
-        The status counts, whatever becomes of the body; that is read so that the connection can be used again.
-        """
+        """The status counts, whatever becomes of the body; that is read so that the connection can be used again."""
         body = _Excerpt()
         response.deliverBody(body)
         body.done.addTimeout(max(until - self.clock.seconds(), 0), self.clock, onTimeoutCancel=lambda *_: None)
@@ -109,9 +97,7 @@ class Poster:
 @implementer(IBodyProducer)
 @define(eq=False)
 class _Whole:
-    """
-    A body that is small enough to be sent at once.
-    """
+    """A body that is small enough to be sent at once."""
 
     body: bytes
 
@@ -134,9 +120,7 @@ class _Whole:
 
 
 class _Excerpt(Protocol):
-    """
-    Reads a body to its end, keeping its beginning; ``done`` fires then, and cancelling it hangs up.
-    """
+    """Reads a body to its end, keeping its beginning; ``done`` fires then, and cancelling it hangs up."""
 
     def __init__(self) -> None:
         self.done: Deferred[None] = Deferred(self._hang_up)
@@ -145,9 +129,7 @@ class _Excerpt(Protocol):
 
     @property
     def text(self) -> str:
-        """
-        The beginning.
-        """
+        """The beginning."""
         return self._kept.decode("utf-8", "replace")
 
     def dataReceived(self, data: bytes) -> None:

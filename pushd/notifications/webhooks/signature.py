@@ -1,6 +1,4 @@
-"""
-Signing: messages and headers in the form of the Standard Webhooks specification, version 1.0.0. Pure.
-"""
+"""Signing: messages and headers in the form of the Standard Webhooks specification, version 1.0.0. Pure."""
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
@@ -14,33 +12,25 @@ from pushd.model.webhook import SECRET_PREFIX
 
 
 def write_message(event: Event) -> bytes:
-    """
-    The body of a message, section "Payload structure"; its ``data`` is the event as the feed shows it.
-    """
+    """The body of a message, section "Payload structure"; its ``data`` is the event as the feed shows it."""
     message = {"type": event.type, "timestamp": to_rfc3339(event.at), "data": told(event)}
     return strict_json.write(message).encode()
 
 
 def message_id(event: Event) -> str:
-    """
-    The same for each attempt, so that a receiver knows a repeat; no full stop is in it.
-    """
+    """The same for each attempt, so that a receiver knows a repeat; no full stop is in it."""
     return f"evt_{event.seq}"
 
 
 def sign(secret: str, message: str, seconds: int, body: bytes) -> str:
-    """
-    A signature, section "Signature scheme": ``v1,`` and HMAC-SHA256 of id, seconds since the epoch, and body.
-    """
+    """A signature, section "Signature scheme": ``v1,`` and HMAC-SHA256 of id, seconds since the epoch, and body."""
     key = b64decode(secret.removeprefix(SECRET_PREFIX))
     signed = f"{message}.{seconds}.".encode() + body
     return "v1," + b64encode(digest(key, signed, sha256)).decode("ascii")
 
 
 def headers(secrets: Iterable[str], message: str, seconds: int, body: bytes) -> Mapping[str, str]:
-    """
-    The headers of one attempt, section "Webhook headers"; any of the secrets verifies it.
-    """
+    """The headers of one attempt, section "Webhook headers"; any of the secrets verifies it."""
     return {
         "webhook-id": message,
         "webhook-timestamp": str(seconds),

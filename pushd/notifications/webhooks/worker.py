@@ -1,6 +1,4 @@
-"""
-A courier: takes the events of one webhook to its receiver.
-"""
+"""A courier: takes the events of one webhook to its receiver."""
 
 from collections.abc import Callable
 
@@ -21,9 +19,7 @@ from pushd.store.interface import IStore
 
 @define(eq=False)
 class Courier:
-    """
-    One subscription on its way: reads, carries, and notes how far it got.
-    """
+    """One subscription on its way: reads, carries, and notes how far it got."""
 
     subscription: Subscription
     store: IStore
@@ -62,20 +58,15 @@ class Courier:
         )
 
     def begin(self) -> None:
-        """
-        Look for what was not delivered yet.
-        """
+        """Look for what was not delivered yet."""
         self._reader.ring()
 
     def heard(self, event: Event) -> None:
-        """
-        Something happened, which may be wanted.
-        """
+        """Something happened, which may be wanted."""
         self._reader.hear(event)
 
     async def glance(self, last: int) -> None:
-        """
-        Pass over what was not wanted, up to the newest event, and write that down.
+        """Pass over what was not wanted, up to the newest event, and write that down.
 
         :raises Unavailable: if that could not be done.
         """
@@ -85,22 +76,16 @@ class Courier:
             self._end()
 
     def stuck(self, seconds: float) -> bool:
-        """
-        Whether something has been due for longer than that, and was not even tried.
-        """
+        """Whether something has been due for longer than that, and was not even tried."""
         return max(self._reader.waits(), self._bearers.overdue()) > seconds
 
     def drop(self) -> None:
-        """
-        End at once; what is on its way may arrive, and will be sent again.
-        """
+        """End at once; what is on its way may arrive, and will be sent again."""
         self._reader.end()
         self._bearers.drop()
 
     async def finish(self, seconds: float) -> None:
-        """
-        End; what is on its way has so many seconds to arrive.
-        """
+        """End; what is on its way has so many seconds to arrive."""
         self._reader.end()
         await self._bearers.finish(seconds)
 
@@ -113,9 +98,7 @@ class Courier:
 
 
 def _known(subscription: Subscription) -> Failing | None:
-    """
-    What had failed when somebody else carried.
-    """
+    """What had failed when somebody else carried."""
     webhook = subscription.webhook
     if subscription.failing is None or webhook.failing_since is None:
         return None

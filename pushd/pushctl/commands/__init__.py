@@ -1,3 +1,1 @@
-"""
-The commands of ``pushctl``.
-"""
+"""The commands of ``pushctl``."""

@@ -1,6 +1,4 @@
-"""
-``pushctl alerts`` and ``pushctl acknowledge``.
-"""
+"""``pushctl alerts`` and ``pushctl acknowledge``."""
 
 from collections.abc import Iterable, Iterator
 
@@ -23,8 +21,7 @@ from pushd.pushctl.text import ago, lasting, local_time, words
 @click.option("--json", "as_json", is_flag=True, help="One JSON array instead of a table.")
 @click.pass_obj
 def alerts(session: Session, /, *, cleared: bool, as_json: bool) -> None:
-    """
-    List what somebody must be told of, newest first.
+    """List what somebody must be told of, newest first.
 
     FOR is how long it has been open, or was; BY is who takes care of it.
     """
@@ -45,8 +42,7 @@ def alerts(session: Session, /, *, cleared: bool, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Each alert as a line of JSON.")
 @click.pass_obj
 def acknowledge(session: Session, /, *, alert_ids: tuple[str, ...], as_json: bool) -> None:
-    """
-    Say that you take care of alerts: nobody is reminded of them any more.
+    """Say that you take care of alerts: nobody is reminded of them any more.
 
     Each ALERT is an id as "pushctl alerts" shows it. The exit code is 0 if all of them are acknowledged now, else 1.
     """

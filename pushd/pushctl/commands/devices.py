@@ -1,6 +1,4 @@
-"""
-``pushctl devices`` and ``pushctl approve``.
-"""
+"""``pushctl devices`` and ``pushctl approve``."""
 
 import click
 
@@ -21,8 +19,7 @@ from pushd.pushctl.several import perform_each
 @click.option("--json", "as_json", is_flag=True, help="One JSON array instead of a table.")
 @click.pass_obj
 def devices(session: Session, /, *, as_json: bool, tags: tuple[str, ...], **filters: str | None) -> None:
-    """
-    List the devices of the server.
+    """List the devices of the server.
 
     POLLING says whether a poll is held right now: then a command arrives within milliseconds. POLL GAP is how long
     the device is deaf between two polls. A device marked "no proof" is known by its id alone: anyone who reaches the
@@ -47,8 +44,7 @@ def devices(session: Session, /, *, as_json: bool, tags: tuple[str, ...], **filt
 @click.option("--json", "as_json", is_flag=True, help="Each device as a line of JSON.")
 @click.pass_obj
 def approve(session: Session, /, *, device_ids: tuple[str, ...], as_json: bool) -> None:
-    """
-    Let devices that wait for it have their commands.
+    """Let devices that wait for it have their commands.
 
     Each DEVICE is an id as "pushctl devices" shows it. The exit code is 0 if all of them are approved now, else 1.
     """

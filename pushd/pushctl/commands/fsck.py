@@ -1,6 +1,4 @@
-"""
-``pushctl fsck``: looks for what is stored and cannot be.
-"""
+"""``pushctl fsck``: looks for what is stored and cannot be."""
 
 import json
 import subprocess
@@ -33,9 +31,8 @@ _COLUMNS = ("what", "device", "command", "detail")
 @click.option("--json", "as_json", is_flag=True, help="Each flaw as a line of JSON.")
 @click.pass_obj
 def fsck(session: Session, /, *, offline: bool, as_json: bool) -> None:
-    """
-    Look for what is stored and cannot be: a command without its evidence, a lease without an owner, a feed that tells
-    another story.
+    """Look for what is stored and cannot be: a command without its evidence, a lease without an owner, a feed that
+    tells another story.
 
     The server also looks whether its memory knows of every command that waits.
     """
@@ -63,9 +60,7 @@ def _tell(flaws: Sequence[Json], as_json: bool) -> Outcome:
 
 
 def _tell_offline(session: Session, as_json: bool) -> Outcome:
-    """
-    The store's own program looks: this one knows the server's API, and nothing of its inside.
-    """
+    """The store's own program looks: this one knows the server's API, and nothing of its inside."""
     database = session.data_dir / DATABASE
     looked = subprocess.run(  # noqa: S603 - our own interpreter and module
         [sys.executable, "-m", "pushd.fsck", str(database)], capture_output=True, text=True, check=False

@@ -1,6 +1,4 @@
-"""
-From the words of a command line to the payload of a command, per dialect.
-"""
+"""From the words of a command line to the payload of a command, per dialect."""
 
 import json
 import math
@@ -20,9 +18,7 @@ OCTETS = "application/octet-stream"
 
 @frozen(kw_only=True)
 class Words:
-    """
-    What the operator wrote about the command itself, as written.
-    """
+    """What the operator wrote about the command itself, as written."""
 
     what: str | None = None
     body: str | None = None
@@ -34,15 +30,12 @@ class Words:
     message: str | None = None
 
     def given(self, *names: str) -> list[str]:
-        """
-        Those of the fields that the operator used, as options are written.
-        """
+        """Those of the fields that the operator used, as options are written."""
         return [f"--{name.replace('_', '-')}" for name in names if getattr(self, name) is not None]
 
 
 def build_payload(device: str, words: Words) -> Payload:
-    """
-    The payload for a device, built the way its dialect wants it.
+    """The payload for a device, built the way its dialect wants it.
 
     :raises click.UsageError: if the words do not fit together.
     """
@@ -115,9 +108,7 @@ def _refuse(words: Words, *names: str, because: str) -> None:
 
 
 def read_text(source: str) -> str:
-    """
-    The text itself, ``@FILE`` for what a file holds, or ``-`` for standard input.
-    """
+    """The text itself, ``@FILE`` for what a file holds, or ``-`` for standard input."""
     if source != "-" and not source.startswith("@"):
         return source
     try:
@@ -127,9 +118,7 @@ def read_text(source: str) -> str:
 
 
 def read_bytes(source: str) -> bytes:
-    """
-    What ``@FILE`` or ``-`` (standard input) holds.
-    """
+    """What ``@FILE`` or ``-`` (standard input) holds."""
     if source == "-":
         return sys.stdin.buffer.read()
     try:
@@ -139,8 +128,7 @@ def read_bytes(source: str) -> bytes:
 
 
 def read_json(text: str, name: str) -> object:
-    """
-    The JSON value that a text holds; nothing that only Python takes for JSON.
+    """The JSON value that a text holds; nothing that only Python takes for JSON.
 
     :raises click.UsageError: if it holds none; ``name`` tells the operator where.
     """

@@ -1,5 +1,5 @@
-"""
-``pushctl explain``, ``pushctl resolve`` and ``pushctl resend``: what an operator asks and decides about a command.
+"""``pushctl explain``, ``pushctl resolve`` and ``pushctl resend``: what an operator asks and decides about a
+command.
 """
 
 from typing import Any
@@ -24,9 +24,7 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="The answer 
 @_json_option
 @click.pass_obj
 def explain(session: Session, /, *, command_id: str, as_json: bool) -> None:
-    """
-    Tell in one sentence why a command has not run yet, or what is known of it.
-    """
+    """Tell in one sentence why a command has not run yet, or what is known of it."""
 
     async def work(client: AdminClient) -> Outcome:
         explanation = await client.explain(command_id)
@@ -48,9 +46,7 @@ def explain(session: Session, /, *, command_id: str, as_json: bool) -> None:
 @_json_option
 @click.pass_obj
 def resolve(session: Session, /, *, command_id: str, state: str, note: str | None, as_json: bool) -> None:
-    """
-    Say what became of a command whose outcome is unknown; it is recorded as an operator's word.
-    """
+    """Say what became of a command whose outcome is unknown; it is recorded as an operator's word."""
 
     async def work(client: AdminClient) -> Outcome:
         command = await client.resolve(command_id, state, note)
@@ -75,8 +71,7 @@ def resolve(session: Session, /, *, command_id: str, state: str, note: str | Non
 def resend(
     session: Session, /, *, command_id: str, ttl: float | None, queue: bool, wait: float | None, as_json: bool
 ) -> None:
-    """
-    Send what failed, expired, was cancelled or has no known outcome again, as a new command.
+    """Send what failed, expired, was cancelled or has no known outcome again, as a new command.
 
     It is done once: a second call gives the command that the first one made.
     """

@@ -1,6 +1,4 @@
-"""
-``pushctl send``.
-"""
+"""``pushctl send``."""
 
 from typing import Any
 from uuid import uuid4
@@ -32,9 +30,7 @@ _TERMS = ("ttl", "priority", "delivery", "not_before", "lease", "deadline", "max
 
 @frozen(kw_only=True)
 class Order:
-    """
-    A command to be sent, and how.
-    """
+    """A command to be sent, and how."""
 
     device: str
     draft: Json
@@ -80,8 +76,7 @@ _term_options = several(
 @click.option("--json", "as_json", is_flag=True, help="The command as a line of JSON.")
 @click.pass_obj
 def send(session: Session, /, *, device: str, what: str | None, body: str | None, **options: Any) -> None:
-    """
-    Send a device a command.
+    """Send a device a command.
 
     A Control iD device takes an ENDPOINT of its own API, and a BODY: a JSON object. With --content-type
     application/octet-stream BODY is base64. A Server-Eye container takes a CONTROL, and --data.

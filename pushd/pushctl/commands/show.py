@@ -1,6 +1,4 @@
-"""
-``pushctl show`` and ``pushctl cancel``.
-"""
+"""``pushctl show`` and ``pushctl cancel``."""
 
 import click
 
@@ -25,9 +23,7 @@ EXAMPLE = "01890a5d-ac96-774b-bcce-b302099a8057"
 @click.option("--json", "as_json", is_flag=True, help="The command as a line of JSON.")
 @click.pass_obj
 def show(session: Session, /, *, command_id: str, wait: float | None, as_json: bool) -> None:
-    """
-    Show a command: what was sent, what became of it, and what the device said.
-    """
+    """Show a command: what was sent, what became of it, and what the device said."""
 
     async def work(client: AdminClient) -> Outcome:
         command = await client.command(command_id)
@@ -47,8 +43,7 @@ def show(session: Session, /, *, command_id: str, wait: float | None, as_json: b
 @click.option("--json", "as_json", is_flag=True, help="The command as a line of JSON.")
 @click.pass_obj
 def cancel(session: Session, /, *, command_id: str, as_json: bool) -> None:
-    """
-    Take a command back.
+    """Take a command back.
 
     One that was never sent is cancelled. One that is out cannot be taken back; if it is delivered at least once, there
     is no further attempt. The exit code is 0 if the server agreed, else 1; the state says what came of it.

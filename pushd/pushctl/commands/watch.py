@@ -1,6 +1,4 @@
-"""
-``pushctl watch``.
-"""
+"""``pushctl watch``."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -44,8 +42,7 @@ LONGEST_PAUSE = 30.0
 def watch(
     session: Session, /, *, device: str | None, kinds: tuple[str, ...], after: str | None, as_json: bool
 ) -> None:
-    """
-    Follow what happens, from now on, until Ctrl-C.
+    """Follow what happens, from now on, until Ctrl-C.
 
     Nothing is missed and nothing is repeated, even if the server is started anew meanwhile.
     """
@@ -64,9 +61,7 @@ def watch(
 
 @define(eq=False)
 class Watch:
-    """
-    Shows each event once, for ever; a server that goes away is waited for.
-    """
+    """Shows each event once, for ever; a server that goes away is waited for."""
 
     _client: AdminClient
     _query: Query
@@ -77,8 +72,7 @@ class Watch:
     _pause: float = field(default=PAUSE, init=False)
 
     async def run(self) -> None:
-        """
-        Watch until this is cancelled.
+        """Watch until this is cancelled.
 
         :raises ClientError: if the server refuses, or is not there in the first place.
         """
@@ -93,9 +87,7 @@ class Watch:
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
     async def _follow(self) -> ClientError:
-        """
-        Show what happens as long as the connection lasts; why it did not last.
-        """
+        """Show what happens as long as the connection lasts; why it did not last."""
         messages = Messages()
         try:
             await self._client.follow(self._query, self._place, lambda data: self._hear(messages.feed(data)))

@@ -1,3 +1,1 @@
-"""
-A simulated Control iD reader.
-"""
+"""A simulated Control iD reader."""

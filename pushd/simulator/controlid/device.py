@@ -1,6 +1,4 @@
-"""
-A simulated Control iD device: one poll, one command or batch, one result at a time, for ever.
-"""
+"""A simulated Control iD device: one poll, one command or batch, one result at a time, for ever."""
 
 from functools import partial
 from typing import Protocol
@@ -29,65 +27,42 @@ DIALECT = "controlid"
 
 
 class Cycle(Protocol):
-    """
-    What happens to a device.
-    """
+    """What happens to a device."""
 
     def start(self) -> None:
-        """
-        It is switched on.
-        """
+        """It is switched on."""
 
     def nothing(self) -> None:
-        """
-        The poll brought nothing, or failed.
-        """
+        """The poll brought nothing, or failed."""
 
     def handed(self, uuid: str, push: Push) -> None:
-        """
-        The poll brought a command or a batch.
-        """
+        """The poll brought a command or a batch."""
 
     def died(self) -> None:
-        """
-        It restarts, and has forgotten what it was doing.
-        """
+        """It restarts, and has forgotten what it was doing."""
 
     def finished(self, report: Report) -> None:
-        """
-        The work is done.
-        """
+        """The work is done."""
 
     def undelivered(self, report: Report) -> None:
-        """
-        The server did not take the result, as far as the device knows.
-        """
+        """The server did not take the result, as far as the device knows."""
 
     def again(self, report: Report) -> None:
-        """
-        It is time to send the result again.
-        """
+        """It is time to send the result again."""
 
     def delivered(self) -> None:
-        """
-        The server took the result.
-        """
+        """The server took the result."""
 
     def rested(self) -> None:
-        """
-        It is time to poll again.
-        """
+        """It is time to poll again."""
 
     def stop(self) -> None:
-        """
-        It is switched off.
-        """
+        """It is switched off."""
 
 
 @define(eq=False, kw_only=True)
 class ControlIdDevice:
-    """
-    One reader or turnstile; durations are in seconds.
+    """One reader or turnstile; durations are in seconds.
 
     ``patience`` is its ``push_request_timeout``, ``period`` its ``push_request_period``; ``work`` is how long it takes
     over a command or batch.
@@ -112,42 +87,30 @@ class ControlIdDevice:
 
     @property
     def id(self) -> str:
-        """
-        The device's id in the words of a fleet.
-        """
+        """The device's id in the words of a fleet."""
         return f"{DIALECT}:{self.number}"
 
     def start(self) -> None:
-        """
-        Switch it on: it polls.
-        """
+        """Switch it on: it polls."""
         self._cycle.start()
 
     def vanish(self) -> None:
-        """
-        Switch it off, whatever it is doing.
-        """
+        """Switch it off, whatever it is doing."""
         self.stop()
 
     def stop(self) -> Deferred[None]:
-        """
-        The same: this dialect has no goodbye. Fires when its connections are closed.
-        """
+        """The same: this dialect has no goodbye. Fires when its connections are closed."""
         self._cycle.stop()
         self.forget()
         return self.line.hang_up()
 
     def forget(self) -> None:
-        """
-        Know nothing of results that are late.
-        """
+        """Know nothing of results that are late."""
         for telling in tuple(self._overtaken):
             telling.cancel()
 
     async def poll(self, cycle: Cycle) -> None:
-        """
-        Ask for a command, and tell ``cycle`` what came.
-        """
+        """Ask for a command, and tell ``cycle`` what came."""
         # the connection pool repeats it where a kept connection turns out to be dead, as firmware does
         uuid = str(uuid4())
         try:
@@ -163,9 +126,7 @@ class ControlIdDevice:
             cycle.handed(uuid, push)
 
     async def report(self, cycle: Cycle, report: Report) -> None:
-        """
-        Tell the server what became of a command, and ``cycle`` whether the server knows.
-        """
+        """Tell the server what became of a command, and ``cycle`` whether the server knows."""
         try:
             known = self._is_late(report) or self.faults.strikes(Fault.LOSE_RESULT) or await self._tell(report)
         except NoAnswer as problem:
@@ -177,9 +138,7 @@ class ControlIdDevice:
             cycle.undelivered(report)
 
     def run(self, uuid: str, push: Push) -> Report:
-        """
-        Execute a command or batch, and keep in the journal that it was.
-        """
+        """Execute a command or batch, and keep in the journal that it was."""
         return carry_out(uuid, push, partial(self._execute, uuid))
 
     async def _ask(self, uuid: str) -> bytes:

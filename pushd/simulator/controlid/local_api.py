@@ -1,6 +1,4 @@
-"""
-What a simulated Control iD device can do: its API on the local network, against a small state of its own.
-"""
+"""What a simulated Control iD device can do: its API on the local network, against a small state of its own."""
 
 from base64 import b64decode
 from binascii import Error as NotBase64
@@ -22,9 +20,7 @@ _ENROLLABLE = ("biometry", "card", "face", "password", "pin")
 
 @frozen(kw_only=True)
 class Parameters:
-    """
-    What a command brings: the fields of its body, or its bytes, and the query.
-    """
+    """What a command brings: the fields of its body, or its bytes, and the query."""
 
     fields: Row = field(factory=dict)
     raw: bytes = b""
@@ -33,9 +29,7 @@ class Parameters:
 
 @define(eq=False, kw_only=True)
 class LocalApi:
-    """
-    One device's users, configuration, screen and door.
-    """
+    """One device's users, configuration, screen and door."""
 
     serial: str
     tables: Tables = field(factory=Tables, init=False)
@@ -46,8 +40,7 @@ class LocalApi:
     _configuration: dict[str, Row] = field(factory=dict, init=False)
 
     def call(self, command: Mapping[str, Any]) -> Row:
-        """
-        Run one command as it was pushed, and say what the device answers.
+        """Run one command as it was pushed, and say what the device answers.
 
         :raises Refused: if the device reports an error instead.
         """
@@ -59,41 +52,31 @@ class LocalApi:
         return _ENDPOINTS[endpoint](self, _parameters(command))
 
     def load_objects(self, given: Parameters) -> Row:
-        """
-        The rows that ``where`` picks, or just some ``fields`` of them.
-        """
+        """The rows that ``where`` picks, or just some ``fields`` of them."""
         kind, names = given.fields.get("object"), given.fields.get("fields")
         rows = self.tables.load(kind, given.fields.get("where"))
         return {str(kind): [_some(row, names) for row in rows]}
 
     def create_objects(self, given: Parameters) -> Row:
-        """
-        New rows; their ids.
-        """
+        """New rows; their ids."""
         values = given.fields.get("values")
         if not isinstance(values, list) or not all(isinstance(row, dict) for row in values):
             raise Refused("values must be a list of objects")
         return {"ids": self.tables.create(given.fields.get("object"), values)}
 
     def modify_objects(self, given: Parameters) -> Row:
-        """
-        Other values in the rows that ``where`` picks.
-        """
+        """Other values in the rows that ``where`` picks."""
         values = given.fields.get("values")
         if not isinstance(values, dict):
             raise Refused("values must be an object")
         return {"changes": self.tables.modify(given.fields.get("object"), values, given.fields.get("where"))}
 
     def destroy_objects(self, given: Parameters) -> Row:
-        """
-        No more of the rows that ``where`` picks.
-        """
+        """No more of the rows that ``where`` picks."""
         return {"changes": self.tables.destroy(given.fields.get("object"), given.fields.get("where"))}
 
     def set_configuration(self, given: Parameters) -> Row:
-        """
-        Settings, by section.
-        """
+        """Settings, by section."""
         if not all(isinstance(settings, dict) for settings in given.fields.values()):
             raise Refused("each section must be an object")
         for section, settings in given.fields.items():
@@ -101,15 +84,11 @@ class LocalApi:
         return {}
 
     def get_configuration(self, given: Parameters) -> Row:
-        """
-        The settings that are named, by section; of a section with no names, all.
-        """
+        """The settings that are named, by section; of a section with no names, all."""
         return {section: _some(self._configuration.get(section, {}), names) for section, names in given.fields.items()}
 
     def execute_actions(self, given: Parameters) -> Row:
-        """
-        Open the door, once per action.
-        """
+        """Open the door, once per action."""
         actions = given.fields.get("actions")
         if not isinstance(actions, list) or not actions:
             raise Refused("actions must be a list")
@@ -120,16 +99,12 @@ class LocalApi:
         return {"openings": self.openings}
 
     def system_information(self, given: Parameters) -> Row:  # noqa: ARG002
-        """
-        What this device is, and how it does.
-        """
+        """What this device is, and how it does."""
         users = len(self.tables.load("users"))
         return {"serial": self.serial, "version": "simulated", "users": users, "openings": self.openings}
 
     def user_set_image(self, given: Parameters) -> Row:
-        """
-        A photo of a user, who must exist.
-        """
+        """A photo of a user, who must exist."""
         user = self._user(given.query.get("user_id"))
         if not given.raw:
             raise Refused("the photo is missing")
@@ -137,9 +112,7 @@ class LocalApi:
         return {"user_id": user, "size": len(given.raw), "success": True}
 
     def message_to_screen(self, given: Parameters) -> Row:
-        """
-        A text for whoever stands before the device.
-        """
+        """A text for whoever stands before the device."""
         message = given.fields.get("message")
         if not isinstance(message, str):
             raise Refused("the message must be text")
@@ -147,9 +120,7 @@ class LocalApi:
         return {}
 
     def remote_enroll(self, given: Parameters) -> Row:
-        """
-        Take a card, face or finger of a user, who must exist, as if that person came at once.
-        """
+        """Take a card, face or finger of a user, who must exist, as if that person came at once."""
         kind = given.fields.get("type")
         if kind not in _ENROLLABLE:
             raise Refused(f"the type must be one of {', '.join(_ENROLLABLE)}")
@@ -181,9 +152,7 @@ _ENDPOINTS: Mapping[str, Callable[[LocalApi, Parameters], Row]] = {
 
 
 def _some(row: Row, names: object) -> Row:
-    """
-    The fields of ``row`` that are named; all, if none is.
-    """
+    """The fields of ``row`` that are named; all, if none is."""
     if not isinstance(names, list) or not names:
         return row
     return {name: row[name] for name in names if isinstance(name, str) and name in row}
@@ -199,9 +168,7 @@ def _parameters(command: Mapping[str, Any]) -> Parameters:
 
 
 def _fields(body: object) -> Row:
-    """
-    The vendor's text says that a body is a string, its example is an object, and firmware takes both.
-    """
+    """The vendor's text says that a body is a string, its example is an object, and firmware takes both."""
     try:
         fields = strict_json.parse(body) if isinstance(body, str) and body.strip() else body or {}
     except UnreadableBody:

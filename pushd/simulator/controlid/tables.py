@@ -1,6 +1,4 @@
-"""
-The tables of a simulated Control iD device: users, cards, groups and the other objects of its API.
-"""
+"""The tables of a simulated Control iD device: users, cards, groups and the other objects of its API."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,29 +24,21 @@ Row = dict[str, Any]
 
 
 class Refused(Exception):
-    """
-    The device will not do what it was asked; the message is what it reports as ``error``.
-    """
+    """The device will not do what it was asked; the message is what it reports as ``error``."""
 
 
 @define(eq=False)
 class Tables:
-    """
-    Rows of every kind, each with an ``id`` that the device gives where it was not told one.
-    """
+    """Rows of every kind, each with an ``id`` that the device gives where it was not told one."""
 
     _rows: dict[str, dict[int, Row]] = field(factory=lambda: {kind: {} for kind in KINDS}, init=False)
 
     def load(self, kind: object, where: object = None) -> list[Row]:
-        """
-        Copies of the rows of a kind that ``where`` picks; of all, if it is None.
-        """
+        """Copies of the rows of a kind that ``where`` picks; of all, if it is None."""
         return [dict(row) for row in self._pick(kind, where)]
 
     def create(self, kind: object, values: Sequence[Row]) -> list[int]:
-        """
-        Add rows, all or none; the ids that they have now.
-        """
+        """Add rows, all or none; the ids that they have now."""
         table = self._table(kind)
         grown = dict(table)
         ids = [_add(grown, row) for row in values]
@@ -56,18 +46,14 @@ class Tables:
         return ids
 
     def modify(self, kind: object, values: Row, where: object = None) -> int:
-        """
-        Change the rows that ``where`` picks, but never their ids; how many there were.
-        """
+        """Change the rows that ``where`` picks, but never their ids; how many there were."""
         rows = self._pick(kind, where)
         for row in rows:
             row.update({**values, "id": row["id"]})
         return len(rows)
 
     def destroy(self, kind: object, where: object = None) -> int:
-        """
-        Remove the rows that ``where`` picks; how many there were.
-        """
+        """Remove the rows that ``where`` picks; how many there were."""
         rows = self._pick(kind, where)
         for row in rows:
             del self._table(kind)[row["id"]]
@@ -95,9 +81,7 @@ def _add(table: dict[int, Row], row: Row) -> int:
 
 
 def _conditions(kind: object, where: object) -> Mapping[str, Any]:
-    """
-    The part of ``where`` that is about ``kind``: ``{"users": {"id": 7}}``, with a value or a list of them.
-    """
+    """The part of ``where`` that is about ``kind``: ``{"users": {"id": 7}}``, with a value or a list of them."""
     if where is None:
         return {}
     conditions = where.get(kind) if isinstance(where, dict) else None

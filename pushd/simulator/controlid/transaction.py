@@ -1,5 +1,5 @@
-"""
-One transaction of a simulated Control iD device: from the command or batch that it was handed to the result it tells.
+"""One transaction of a simulated Control iD device: from the command or batch that it was handed to the result it
+tells.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,9 +17,7 @@ _Told = TypeVar("_Told")
 
 @frozen(kw_only=True)
 class Report:
-    """
-    What the device tells of one transaction until the server takes it.
-    """
+    """What the device tells of one transaction until the server takes it."""
 
     uuid: str
     endpoint: str | None
@@ -27,9 +25,7 @@ class Report:
 
 
 def carry_out(uuid: str, push: Push, run: Callable[[Push], Outcome]) -> Report:
-    """
-    Have ``run`` execute a command, or those of a batch in order.
-    """
+    """Have ``run`` execute a command, or those of a batch in order."""
     if "transactions" in push:
         outcomes = {name: run(command) for name, command in _entries(push["transactions"])}
         return Report(uuid=uuid, endpoint=None, body=_written(write_results, outcomes))
@@ -37,17 +33,13 @@ def carry_out(uuid: str, push: Push, run: Callable[[Push], Outcome]) -> Report:
 
 
 def endpoint_of(command: Push) -> str | None:
-    """
-    What a command asks for, if that is text.
-    """
+    """What a command asks for, if that is text."""
     endpoint = command.get("endpoint")
     return endpoint if isinstance(endpoint, str) and endpoint.isprintable() else None
 
 
 def _entries(transactions: object) -> Iterator[tuple[str, Push]]:
-    """
-    The commands of a batch by transactionid; what is none becomes an empty one, which no device can run.
-    """
+    """The commands of a batch by transactionid; what is none becomes an empty one, which no device can run."""
     for place, entry in enumerate(transactions if isinstance(transactions, list) else [], 1):
         command = entry if isinstance(entry, dict) else {}
         name = command.get("transactionid")

@@ -1,3 +1,1 @@
-"""
-A simulated Server-Eye container.
-"""
+"""A simulated Server-Eye container."""

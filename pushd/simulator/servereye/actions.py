@@ -1,6 +1,4 @@
-"""
-What a simulated Server-Eye container can do: the work behind the words that it is sent.
-"""
+"""What a simulated Server-Eye container can do: the work behind the words that it is sent."""
 
 from collections.abc import Callable, Mapping
 from math import isfinite
@@ -17,8 +15,8 @@ _LONGEST = 3600.0
 
 @frozen(kw_only=True)
 class Outcome:
-    """
-    What the container will report, and after how many seconds of work; None for as long as it takes over anything.
+    """What the container will report, and after how many seconds of work; None for as long as it takes over
+    anything.
     """
 
     success: bool = True
@@ -29,29 +27,21 @@ class Outcome:
 
 @define(eq=False)
 class Agent:
-    """
-    One container's agents, and its answers to the words that it knows.
-    """
+    """One container's agents, and its answers to the words that it knows."""
 
     agents: set[str] = field(factory=set, init=False)
 
     def perform(self, control: str, data: str) -> Outcome | None:
-        """
-        What becomes of a message; None if the container does not know the word.
-        """
+        """What becomes of a message; None if the container does not know the word."""
         run = _CONTROLS.get(control)
         return None if run is None else run(self, data)
 
     def refresh(self, data: str) -> Outcome:  # noqa: ARG002
-        """
-        Look after the agents; this always works.
-        """
+        """Look after the agents; this always works."""
         return Outcome(message="refreshed", data={"agents": sorted(self.agents)})
 
     def add_or_update(self, data: str) -> Outcome:
-        """
-        Take in the agent that ``data`` names.
-        """
+        """Take in the agent that ``data`` names."""
         if not data:
             return _failure("no agent is named")
         message = "updated" if data in self.agents else "added"
@@ -59,17 +49,14 @@ class Agent:
         return Outcome(message=message)
 
     def delete(self, data: str) -> Outcome:
-        """
-        Let go of the agent that ``data`` names.
-        """
+        """Let go of the agent that ``data`` names."""
         if data not in self.agents:
             return _failure("there is no such agent")
         self.agents.remove(data)
         return Outcome(message="deleted")
 
     def act(self, data: str) -> Outcome:
-        """
-        Do what ``data`` says in JSON.
+        """Do what ``data`` says in JSON.
 
         ``{"action": "echo", ...}`` says all of it back, ``{"seconds": 40}`` takes that long, ``{"fail": "reason"}``
         fails; they may be put together.

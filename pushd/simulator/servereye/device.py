@@ -1,5 +1,5 @@
-"""
-A simulated Server-Eye container: polls for ever, has several messages in work at a time, and signs off when it goes.
+"""A simulated Server-Eye container: polls for ever, has several messages in work at a time, and signs off when it
+goes.
 """
 
 from functools import partial
@@ -29,8 +29,7 @@ _log = Logger()
 
 @define(eq=False, kw_only=True)
 class ServerEyeDevice:
-    """
-    One container; durations are in seconds.
+    """One container; durations are in seconds.
 
     ``retry`` is how long it waits after a failure, ``work`` how long it takes over anything that does not say;
     ``memory`` is how many messages it knows to have run.
@@ -57,20 +56,16 @@ class ServerEyeDevice:
 
     @property
     def id(self) -> str:
-        """
-        The device's id in the words of a fleet.
-        """
+        """The device's id in the words of a fleet."""
         return f"{DIALECT}:{self.service.container}"
 
     def start(self) -> None:
-        """
-        Start it: it polls.
-        """
+        """Start it: it polls."""
         self._life.start()
 
     def stop(self) -> Deferred[None]:
-        """
-        Stop it: what is in work is left, the sign-off gets two seconds to be answered, then the held poll is closed.
+        """Stop it: what is in work is left, the sign-off gets two seconds to be answered, then the held poll is
+        closed.
         """
         gone: Deferred[None] = Deferred()
         self._farewells.append(gone)
@@ -79,25 +74,19 @@ class ServerEyeDevice:
         return gone
 
     def vanish(self) -> None:
-        """
-        Cut it off, whatever it is doing: it signs off no more than anything else.
-        """
+        """Cut it off, whatever it is doing: it signs off no more than anything else."""
         self.forget()
         self._life.vanish()
         self.service.line.hang_up()
 
     def has_gone(self) -> None:
-        """
-        Close what is kept open, and tell those who wait for that.
-        """
+        """Close what is kept open, and tell those who wait for that."""
         farewells, self._farewells = self._farewells, []
         for gone in farewells:
             self.service.line.hang_up().chainDeferred(gone)
 
     async def poll(self, life: Life) -> None:
-        """
-        Wait for a message, and tell ``life`` what came.
-        """
+        """Wait for a message, and tell ``life`` what came."""
         patience = self.faults.patience(self.service.patience)
         reading = Reading(late=self.faults.delay(Fault.SLOW_READER), cut=self.faults.strikes(Fault.DROP_ANSWER))
         try:
@@ -111,9 +100,7 @@ class ServerEyeDevice:
             life.answered(message)
 
     async def sign_off(self, life: Life, poll: Deferred[None] | None) -> None:
-        """
-        Say goodbye, keep in the journal whether that was answered, and tell ``life`` when it is over.
-        """
+        """Say goodbye, keep in the journal whether that was answered, and tell ``life`` when it is over."""
         try:
             await self.goodbyes.run(self.service.sign_off)
         except NoAnswer as problem:
@@ -125,9 +112,7 @@ class ServerEyeDevice:
         life.signed_off(poll)
 
     def receive(self, message: Message) -> None:
-        """
-        Run a message; one that was run before is only reported again.
-        """
+        """Run a message; one that was run before is only reported again."""
         errand = self._errands.get(message.message_id) or self._begin(message)
         if errand is None:  # as the vendor's C++ client does: no ack, no result
             _log.warn("{device} does not know the control {control}", device=self.id, control=message.control)
@@ -135,9 +120,7 @@ class ServerEyeDevice:
             errand.receive()
 
     def forget(self) -> None:
-        """
-        Leave all work, and know nothing of it any more.
-        """
+        """Leave all work, and know nothing of it any more."""
         for errand in self._errands.values():
             errand.drop()
         self._errands.clear()

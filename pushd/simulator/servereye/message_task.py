@@ -1,5 +1,5 @@
-"""
-One message in work at a simulated Server-Eye container: acknowledged, kept alive, reported until the server has it.
+"""One message in work at a simulated Server-Eye container: acknowledged, kept alive, reported until the server
+has it.
 """
 
 from collections.abc import Callable
@@ -24,54 +24,36 @@ _log = Logger()
 
 
 class Progress(Protocol):
-    """
-    What happens to an errand.
-    """
+    """What happens to an errand."""
 
     def received(self) -> None:
-        """
-        The message came, for the first time or again.
-        """
+        """The message came, for the first time or again."""
 
     def finished(self) -> None:
-        """
-        The work is done.
-        """
+        """The work is done."""
 
     def undelivered(self) -> None:
-        """
-        The server did not take the result, as far as the container knows.
-        """
+        """The server did not take the result, as far as the container knows."""
 
     def again(self) -> None:
-        """
-        It is time to send the result again.
-        """
+        """It is time to send the result again."""
 
     def delivered(self) -> None:
-        """
-        The server took the result.
-        """
+        """The server took the result."""
 
     def dropped(self) -> None:
-        """
-        The container goes away, or has forgotten it.
-        """
+        """The container goes away, or has forgotten it."""
 
 
 @frozen
 class Labour:
-    """
-    Work going on: the acks that keep it alive, and what will end it.
-    """
+    """Work going on: the acks that keep it alive, and what will end it."""
 
     acks: LoopingCall
     end: IDelayedCall
 
     def cease(self) -> None:
-        """
-        Leave off both.
-        """
+        """Leave off both."""
         self.acks.stop()
         if self.end.active():  # else it is the end that calls us
             self.end.cancel()
@@ -79,8 +61,7 @@ class Labour:
 
 @define(eq=False, kw_only=True)
 class Errand:
-    """
-    A message that the container knows what to make of: ``body`` is reported after ``seconds`` of work.
+    """A message that the container knows what to make of: ``body`` is reported after ``seconds`` of work.
 
     Each time that the server takes the result, ``taken`` is called. With ``die`` it comes to nothing: that is called
     halfway, and has to drop whatever the container has in work.
@@ -102,31 +83,23 @@ class Errand:
         self._progress = _machine(self)
 
     def receive(self) -> None:
-        """
-        Begin; or, if the message came before, say again what is known.
-        """
+        """Begin; or, if the message came before, say again what is known."""
         self._progress.received()
 
     def drop(self) -> None:
-        """
-        Leave it, whatever is being done.
-        """
+        """Leave it, whatever is being done."""
         self._progress.dropped()
         for ack in tuple(self._acks):
             ack.cancel()
 
     def acknowledge(self) -> None:
-        """
-        Say once that the message is in work; a server that does not hear it hears the next, or the result.
-        """
+        """Say once that the message is in work; a server that does not hear it hears the next, or the result."""
         ack = in_background(self._acknowledge())
         self._acks.add(ack)
         ack.addCallback(lambda _: self._acks.discard(ack))
 
     async def report(self, progress: Progress) -> None:
-        """
-        Tell the server what became of the message, and ``progress`` whether the server knows.
-        """
+        """Tell the server what became of the message, and ``progress`` whether the server knows."""
         try:
             known = self.faults.strikes(Fault.LOSE_RESULT) or await self._tell()
         except (CancelledError, NoAnswer) as problem:

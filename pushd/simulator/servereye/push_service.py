@@ -1,6 +1,4 @@
-"""
-The calls of the Server-Eye push service, as a client makes them.
-"""
+"""The calls of the Server-Eye push service, as a client makes them."""
 
 from attrs import frozen
 
@@ -12,9 +10,7 @@ SIGN_OFF_PATIENCE = 2.0
 
 @frozen(kw_only=True)
 class PushService:
-    """
-    The push service as one container sees it; each call raises :exc:`NoAnswer` unless it is answered with 200.
-    """
+    """The push service as one container sees it; each call raises :exc:`NoAnswer` unless it is answered with 200."""
 
     line: Line
     container: str
@@ -22,29 +18,21 @@ class PushService:
     patience: float = 60.0
 
     async def poll(self, *, patience: float, reading: Reading = AT_ONCE) -> bytes:
-        """
-        Wait for a message.
-        """
+        """Wait for a message."""
         return await self.line.get("push", self.container, query=self._query, patience=patience, reading=reading)
 
     async def acknowledge(self, message_id: str) -> None:
-        """
-        Say that a message is in work.
-        """
+        """Say that a message is in work."""
         path = ("push", self.container, "ack", message_id)
         await self.line.post(*path, query=self._query, patience=self.patience)
 
     async def report(self, message_id: str, body: bytes, reading: Reading = AT_ONCE) -> None:
-        """
-        Say what became of a message.
-        """
+        """Say what became of a message."""
         path = ("push", self.container, "result", message_id)
         await self.line.post(*path, query=self._query, patience=self.patience, body=body, reading=reading)
 
     async def sign_off(self) -> None:
-        """
-        Say that the container goes away on purpose.
-        """
+        """Say that the container goes away on purpose."""
         path = ("push", self.container, "signoff")
         await self.line.get(*path, query=self._query, patience=min(self.patience, SIGN_OFF_PATIENCE))
 

@@ -1,3 +1,1 @@
-"""
-The store on SQLite: connection, schema and migrations.
-"""
+"""The store on SQLite: connection, schema and migrations."""

@@ -1,6 +1,4 @@
-"""
-A connection to SQLite: how it is opened, and how it runs a group of verbs in one transaction.
-"""
+"""A connection to SQLite: how it is opened, and how it runs a group of verbs in one transaction."""
 
 import os
 import sqlite3
@@ -35,9 +33,7 @@ _PRAGMAS = (
 
 @define(eq=False)
 class SqliteConnection:
-    """
-    See :class:`pushd.store.group_commit.ISplitConnection`.
-    """
+    """See :class:`pushd.store.group_commit.ISplitConnection`."""
 
     connection: sqlite3.Connection
     begin: str = "BEGIN IMMEDIATE"
@@ -47,16 +43,10 @@ class SqliteConnection:
     _patient: bool = field(default=True, init=False)
 
     def run(self, group: Iterable[Work]) -> Sequence[Work]:
-        """
-        See :meth:`IConnection.run`.
-        """
         self.execute(group, patient=True)
         return self.commit()
 
     def execute(self, group: Iterable[Work], patient: bool) -> bool:
-        """
-        See :meth:`ISplitConnection.execute`.
-        """
         self._group, self._error, coming = [], None, iter(group)
         try:
             if not self._begin(patient):
@@ -72,9 +62,6 @@ class SqliteConnection:
         return True
 
     def commit(self) -> Sequence[Work]:
-        """
-        See :meth:`ISplitConnection.commit`.
-        """
         group, self._group = self._group, []
         try:
             if self._error is not None:
@@ -85,15 +72,10 @@ class SqliteConnection:
         return group
 
     def close(self) -> None:
-        """
-        See :meth:`IConnection.close`.
-        """
         self.connection.close()
 
     def _begin(self, patient: bool) -> bool:
-        """
-        Begin a transaction; False if another program is writing, and we are not to wait for it.
-        """
+        """Begin a transaction; False if another program is writing, and we are not to wait for it."""
         if patient != self._patient:
             self.connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000 if patient else 0:.0f}")
             self._patient = patient
@@ -106,9 +88,7 @@ class SqliteConnection:
         return True
 
     def _run_all(self, group: Iterable[Work], run: Callable[[Work, SqliteTransaction], bool]) -> bool:
-        """
-        Run each verb, and write their events; False as soon as one must not be run like this.
-        """
+        """Run each verb, and write their events; False as soon as one must not be run like this."""
         feed = SqliteFeed(self.connection)
         for work in group:
             self._group.append(work)
@@ -120,8 +100,8 @@ class SqliteConnection:
         return True
 
     def _try_one(self, work: Work, tx: SqliteTransaction) -> bool:
-        """
-        Run a verb without a savepoint, which would cost two statements; False if it failed and left something behind.
+        """Run a verb without a savepoint, which would cost two statements; False if it failed and left something
+        behind.
 
         Most of those that fail have only read, to refuse what was asked for.
         """
@@ -136,9 +116,7 @@ class SqliteConnection:
         return True
 
     def _run_one(self, work: Work, tx: SqliteTransaction) -> bool:
-        """
-        Run a verb so that its failure takes nothing else down.
-        """
+        """Run a verb so that its failure takes nothing else down."""
         tx.feed.write()  # of the verbs before, lest this one's failure takes their events back
         self.connection.execute("SAVEPOINT verb")
         try:
@@ -151,9 +129,7 @@ class SqliteConnection:
         return True
 
     def _check_alive(self) -> None:
-        """
-        Raise what is being handled if the database itself has given up the whole, on a full disk say.
-        """
+        """Raise what is being handled if the database itself has given up the whole, on a full disk say."""
         if not self.connection.in_transaction:
             raise
 
@@ -164,9 +140,7 @@ class SqliteConnection:
         tx.events = []
 
     def _give_up(self, group: Sequence[Work], error: Exception) -> None:
-        """
-        Nothing of the group is durable: say so to each of them.
-        """
+        """Nothing of the group is durable: say so to each of them."""
         with suppress(sqlite3.Error):  # of a connection that was closed, or lost its disk
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
@@ -176,8 +150,7 @@ class SqliteConnection:
 
 
 def make_private(path: str) -> None:
-    """
-    Make an empty file that only its owner may read, unless there is one: secrets of webhooks are kept as they are.
+    """Make an empty file that only its owner may read, unless there is one: secrets of webhooks are kept as they are.
 
     What SQLite puts beside a database is as private as that is.
     """
@@ -186,8 +159,7 @@ def make_private(path: str) -> None:
 
 
 def connect(path: str) -> sqlite3.Connection:
-    """
-    Open a database, or make it.
+    """Open a database, or make it.
 
     :raises StoreRefused: if it is not a database, or cannot be written.
     """
@@ -202,8 +174,7 @@ def connect(path: str) -> sqlite3.Connection:
 
 
 def reading(path: str) -> SqliteConnection:
-    """
-    A connection that cannot write.
+    """A connection that cannot write.
 
     :raises StoreRefused: see :func:`connect`.
     """
@@ -213,9 +184,7 @@ def reading(path: str) -> SqliteConnection:
 
 
 def at_once(connection: SqliteConnection, verb: Callable[[ITransaction], T]) -> T:
-    """
-    Run one verb where no lane is open.
-    """
+    """Run one verb where no lane is open."""
     work = Work(verb)
     connection.run([work])
     if isinstance(work.outcome, Failure):
@@ -225,9 +194,7 @@ def at_once(connection: SqliteConnection, verb: Callable[[ITransaction], T]) -> 
 
 
 def integrity(connection: SqliteConnection) -> list[Flaw]:
-    """
-    What SQLite itself finds wrong with a file.
-    """
+    """What SQLite itself finds wrong with a file."""
     try:
         found = [row[0] for row in connection.connection.execute("PRAGMA integrity_check")]
     except sqlite3.DatabaseError as error:

@@ -1,6 +1,4 @@
-"""
-Migration: a database of an earlier version becomes one of ours.
-"""
+"""Migration: a database of an earlier version becomes one of ours."""
 
 import sqlite3
 from importlib.resources import files
@@ -16,8 +14,7 @@ def _schemas() -> dict[int, str]:
 
 
 def migrate(connection: sqlite3.Connection, path: str, schemas: dict[int, str] | None = None) -> None:
-    """
-    Bring a database to the newest schema, keeping a copy of an older one beside it first.
+    """Bring a database to the newest schema, keeping a copy of an older one beside it first.
 
     :raises StoreRefused: if it is newer than this program, or not ours.
     """
@@ -47,9 +44,7 @@ def _version(connection: sqlite3.Connection, path: str) -> int:
 
 
 def _apply(connection: sqlite3.Connection, script: str) -> None:
-    """
-    Run one step as a whole or not at all.
-    """
+    """Run one step as a whole or not at all."""
     try:
         connection.executescript(f"BEGIN IMMEDIATE;\n{script}\n;COMMIT;")
     except sqlite3.Error:

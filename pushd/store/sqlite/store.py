@@ -1,6 +1,4 @@
-"""
-SQLite: WAL, ``synchronous=FULL``, one connection that writes and one that reads.
-"""
+"""SQLite: WAL, ``synchronous=FULL``, one connection that writes and one that reads."""
 
 import os
 import sqlite3
@@ -29,8 +27,7 @@ MEMORY = ":memory:"
 @implementer(IStore)
 @define(eq=False)
 class SqliteStore(Verbs):
-    """
-    See :class:`pushd.store.interface.IStore`; ``path`` is a file, or :data:`MEMORY`.
+    """See :class:`pushd.store.interface.IStore`; ``path`` is a file, or :data:`MEMORY`.
 
     With a ``reactor``, verbs that write run on its thread, and one more thread commits, and one reads; without, all
     happens at once on the calling thread.
@@ -40,9 +37,6 @@ class SqliteStore(Verbs):
     reactor: ILaneReactor | None = None
 
     def open(self, now: Now) -> Known:
-        """
-        See :meth:`IStore.open`.
-        """
         if Path(self.path).is_file() and not os.access(self.path, os.W_OK):
             # SQLite would leave files beside it that may not be written either, not even when this one may be again
             raise StoreRefused(f"{self.path} cannot be opened: it may not be written.")
@@ -60,9 +54,6 @@ class SqliteStore(Verbs):
         return known
 
     def close(self) -> Deferred[None]:
-        """
-        See :meth:`IStore.close`.
-        """
         closed = self._writer.close()
         if self._reader is not self._writer:
             closed.addCallback(lambda _: self._reader.close())
@@ -78,9 +69,7 @@ class SqliteStore(Verbs):
 
 @contextmanager
 def _refusing(connection: sqlite3.Connection, path: str) -> Iterator[None]:
-    """
-    Close a database that turns out not to be ours, or cannot be worked with.
-    """
+    """Close a database that turns out not to be ours, or cannot be worked with."""
     try:
         yield
     except (StoreRefused, Unavailable, sqlite3.Error) as error:

@@ -1,6 +1,4 @@
-"""
-A transaction on SQLite, and the events that are written with it.
-"""
+"""A transaction on SQLite, and the events that are written with it."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -19,18 +17,14 @@ _RECORD = "INSERT INTO event (seq, type, at, device, command, data) VALUES (?, ?
 
 @define(eq=False)
 class SqliteFeed:
-    """
-    The events of one group, which are written together: nobody but us writes, so their numbers are known before.
-    """
+    """The events of one group, which are written together: nobody but us writes, so their numbers are known before."""
 
     connection: sqlite3.Connection
     _unwritten: list[tuple[Any, ...]] = field(factory=list, init=False)
     _next: int | None = field(default=None, init=False)
 
     def add(self, at: int, kind: EventType, device: str | None, command: str | None, data: Mapping[str, Any]) -> Event:
-        """
-        Add an event; its type is stored as plain text, for which Python's sqlite3 need not ask how that is done.
-        """
+        """Add an event; its type is stored as plain text, for which Python's sqlite3 need not ask how that is done."""
         if self._next is None:
             row = self.connection.execute(_LAST_EVENT).fetchone()
             self._next = 1 if row is None else row["seq"] + 1
@@ -41,17 +35,13 @@ class SqliteFeed:
         return event
 
     def take_back(self, events: Sequence[Event]) -> None:
-        """
-        Take back the latest entries, of a verb that failed, and of which nothing that it wrote is left.
-        """
+        """Take back the latest entries, of a verb that failed, and of which nothing that it wrote is left."""
         if events:
             first = self._next = events[0].seq
             self._unwritten = [entry for entry in self._unwritten if entry[0] < first]
 
     def write(self) -> None:
-        """
-        Write what was added.
-        """
+        """Write what was added."""
         if self._unwritten:
             unwritten, self._unwritten = self._unwritten, []
             self.connection.executemany(_RECORD, unwritten)
@@ -59,36 +49,25 @@ class SqliteFeed:
 
 @define(eq=False)
 class SqliteTransaction:
-    """
-    See :class:`pushd.store.transaction.ITransaction`.
-    """
+    """See :class:`pushd.store.transaction.ITransaction`."""
 
     connection: sqlite3.Connection
     feed: SqliteFeed
     events: list[Event] = field(factory=list)
 
     def rows(self, statement: Statement, **values: Any) -> Sequence[Row]:
-        """
-        See :meth:`ITransaction.rows`.
-        """
         try:
             return self.connection.execute(statement.sql, values).fetchall()
         except sqlite3.Error as error:
             raise _told(statement.description, error) from error
 
     def run(self, statement: Statement, **values: Any) -> int:
-        """
-        See :meth:`ITransaction.run`.
-        """
         try:
             return self.connection.execute(statement.sql, values).rowcount
         except sqlite3.Error as error:
             raise _told(statement.description, error) from error
 
     def run_all(self, statement: Statement, values: Sequence[Mapping[str, Any]]) -> None:
-        """
-        See :meth:`ITransaction.run_all`.
-        """
         try:
             self.connection.executemany(statement.sql, values)
         except sqlite3.Error as error:
@@ -97,9 +76,6 @@ class SqliteTransaction:
     def record(
         self, at: int, kind: EventType, device: str | None, command: str | None, data: Mapping[str, Any]
     ) -> None:
-        """
-        See :meth:`ITransaction.record`.
-        """
         try:
             event = self.feed.add(at, kind, device, command, data)
         except sqlite3.Error as error:
@@ -107,9 +83,6 @@ class SqliteTransaction:
         self.events.append(event)
 
     def flush(self) -> None:
-        """
-        See :meth:`ITransaction.flush`.
-        """
         try:
             self.feed.write()
         except sqlite3.Error as error:
@@ -117,7 +90,5 @@ class SqliteTransaction:
 
 
 def _told(description: str, error: sqlite3.Error) -> Unavailable:
-    """
-    An error of the database with what was to be done.
-    """
+    """An error of the database with what was to be done."""
     return Unavailable(f"Unable to {description}: {error}")

@@ -1,3 +1,1 @@
-"""
-The SQL of each operation, with the rules that must be atomic with it.
-"""
+"""The SQL of each operation, with the rules that must be atomic with it."""

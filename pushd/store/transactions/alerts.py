@@ -1,6 +1,4 @@
-"""
-Alerts as rows: raised once, cleared when the last whom they are about has spoken, acknowledged by somebody.
-"""
+"""Alerts as rows: raised once, cleared when the last whom they are about has spoken, acknowledged by somebody."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -36,9 +34,7 @@ def raise_alert(
     webhook: str | None = None,
     look_at: int | None = None,
 ) -> None:
-    """
-    Raise an alert about these devices, who have no open one of this kind, or about a webhook.
-    """
+    """Raise an alert about these devices, who have no open one of this kind, or about a webhook."""
     mail_at = now.wall if rules.mails else None
     row = tx.rows(
         _INSERT, kind=kind, address=address, webhook=webhook, now=now.wall, look_at=look_at, mail_at=mail_at
@@ -79,9 +75,7 @@ _DEVICES = Statement(
 
 
 def clear(tx: ITransaction, now: Now, device: str, kind: AlertKind) -> None:
-    """
-    Clear a device's part of an alert; and the alert, if that was the last.
-    """
+    """Clear a device's part of an alert; and the alert, if that was the last."""
     for row in tx.rows(_CONCERNING, device=device):
         if row["kind"] == kind:
             tx.run(_CLEAR_DEVICE, alert=row["alert"], device=device, now=now.wall)
@@ -99,9 +93,7 @@ def _clear(tx: ITransaction, alert: int, now: Now) -> None:
 
 
 def raise_webhook(tx: ITransaction, now: Now, webhook: str, rules: AlertRules) -> None:
-    """
-    A webhook was disabled; nothing new if there is an open alert that says so.
-    """
+    """A webhook was disabled; nothing new if there is an open alert that says so."""
     if first(tx, _OF_WEBHOOK, webhook=webhook) is None:
         raise_alert(tx, AlertKind.WEBHOOK, (), rules, now, webhook=webhook)
 
@@ -112,9 +104,7 @@ _OF_WEBHOOK = Statement(
 
 
 def clear_webhook(tx: ITransaction, now: Now, webhook: str) -> None:
-    """
-    A webhook is enabled again, or deleted.
-    """
+    """A webhook is enabled again, or deleted."""
     row = first(tx, _OF_WEBHOOK, webhook=webhook)
     if row is not None:
         _clear(tx, row["id"], now)
@@ -130,9 +120,7 @@ _ONE = Statement("look up an alert", f"SELECT {_COLUMNS} FROM alert WHERE id = :
 
 
 def acknowledge(tx: ITransaction, alert: int, by: str, now: Now) -> Alert:
-    """
-    See :meth:`IAlertStore.acknowledge_alert`.
-    """
+    """See :meth:`IAlertStore.acknowledge_alert`."""
     changed = tx.run(_ACKNOWLEDGE, id=alert, by=by, now=now.wall)
     row = first(tx, _ONE, id=alert)
     if row is None:
@@ -144,9 +132,7 @@ def acknowledge(tx: ITransaction, alert: int, by: str, now: Now) -> Alert:
 
 
 def to_alert(tx: ITransaction, row: Row) -> Alert:
-    """
-    An alert with its devices.
-    """
+    """An alert with its devices."""
     devices = tuple(each["device"] for each in tx.rows(_DEVICES, alert=row["id"]))
     return Alert(kind=AlertKind(row["kind"]), devices=devices, **{name: row[name] for name in _PLAIN})
 
@@ -165,8 +151,6 @@ _LISTS = {
 
 
 def listed(tx: ITransaction, is_open: bool | None, before: int | None, limit: int) -> list[Alert]:
-    """
-    See :meth:`IAlertStore.alerts`.
-    """
+    """See :meth:`IAlertStore.alerts`."""
     paging = {} if before is None else {"before": before}
     return [to_alert(tx, row) for row in tx.rows(_LISTS[is_open, before is not None], limit=limit, **paging)]

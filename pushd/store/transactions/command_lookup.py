@@ -1,6 +1,4 @@
-"""
-What is told of a command: its whole row to those who ask, and its new state to the feed.
-"""
+"""What is told of a command: its whole row to those who ask, and its new state to the feed."""
 
 from pushd.model.errors import UnknownCommand
 from pushd.model.event import EventType
@@ -13,8 +11,7 @@ _WHOLE = Statement("look up a command", f"SELECT {lifecycle_guards.WHOLE} FROM c
 
 
 def look_up(tx: ITransaction, command: str) -> Row:
-    """
-    The whole row of a command.
+    """The whole row of a command.
 
     :raises UnknownCommand: if there is none.
     """
@@ -37,9 +34,7 @@ _OF_STATE = {
 
 
 def record_state(tx: ITransaction, now: Now, row: Row, reason: str | None = None) -> None:
-    """
-    Tell the feed of the state that a command is in now.
-    """
+    """Tell the feed of the state that a command is in now."""
     record(
         tx,
         now,

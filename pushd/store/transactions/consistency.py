@@ -1,5 +1,4 @@
-"""
-The verb that doubts: what is stored and cannot be.
+"""The verb that doubts: what is stored and cannot be.
 
 Each check is one statement that gives the rows that break a promise; a sound database gives none.
 What came first is told by serials and by the feed's order: of two readings of a wall clock the later may be the
@@ -123,9 +122,7 @@ CHECKS: tuple[Statement, ...] = (
 
 
 def fsck(tx: ITransaction, now: Now) -> list[Flaw]:
-    """
-    See :meth:`IStore.fsck`.
-    """
+    """See :meth:`IStore.fsck`."""
     return [
         Flaw(what=check.description, device=row["device"], command=row["command"], detail=row["detail"])
         for check in CHECKS

@@ -1,6 +1,4 @@
-"""
-The verbs about devices and what they prove themselves with.
-"""
+"""The verbs about devices and what they prove themselves with."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -39,9 +37,7 @@ _OF_ADMISSION = {
 
 
 def add_device(tx: ITransaction, device: Device, introduced: bool, now: Now) -> Device:
-    """
-    See :meth:`IStore.add_device`.
-    """
+    """See :meth:`IStore.add_device`."""
     known = first(tx, _ONE, id=device.id)
     if known is not None:
         if introduced:
@@ -60,9 +56,7 @@ def _stored(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def change_device(tx: ITransaction, device: str, changes: Mapping[str, Any], now: Now) -> Device:
-    """
-    See :meth:`IStore.change_device`.
-    """
+    """See :meth:`IStore.change_device`."""
     before = _look_up(tx, device)
     if changes:
         sets = ", ".join(f"{name} = :{name}" for name in _COLUMNS if name in changes)
@@ -97,9 +91,7 @@ _DISPROVE = Statement("delete a device's proofs", "DELETE FROM proof WHERE devic
 
 
 def forget_device(tx: ITransaction, device: str, now: Now) -> None:
-    """
-    See :meth:`IStore.forget_device`.
-    """
+    """See :meth:`IStore.forget_device`."""
     tags = json.loads(_look_up(tx, device)["tags"])
     for row in tx.rows(_UNENDED, id=device):
         end = lifecycle_guards.FORGET if State(row["state"]) in OUT else lifecycle_guards.CANCEL
@@ -119,9 +111,7 @@ _OF_PRESENCE = {
 
 
 def note_presence(tx: ITransaction, device: str, presence: PresenceState, now: Now) -> None:
-    """
-    See :meth:`IStore.note_presence`.
-    """
+    """See :meth:`IStore.note_presence`."""
     before = first(tx, _BEFORE, id=device)
     if before is not None and before["presence"] != presence:
         tx.run(_PRESENCE, id=device, presence=presence)
@@ -137,16 +127,12 @@ _SIGHTING = Statement(
 
 
 def note_sightings(tx: ITransaction, sightings: Sequence[Sighting]) -> None:
-    """
-    See :meth:`IStore.note_sightings`.
-    """
+    """See :meth:`IStore.note_sightings`."""
     tx.run_all(_SIGHTING, [asdict(sighting, recurse=False) for sighting in sightings])
 
 
 def note_conflict(tx: ITransaction, device: str, data: Mapping[str, Any], now: Now) -> None:
-    """
-    See :meth:`IStore.note_conflict`.
-    """
+    """See :meth:`IStore.note_conflict`."""
     record(tx, now, EventType.DEVICE_CONFLICT, device, **data)
 
 
@@ -159,9 +145,7 @@ _LOAD = Statement(
 
 
 def load(tx: ITransaction, device: str) -> Load:
-    """
-    See :meth:`IStore.load`.
-    """
+    """See :meth:`IStore.load`."""
     row = tx.rows(_LOAD, id=device)[0]
     return Load(queue=row["queue"], in_flight=row["in_flight"])
 
@@ -181,9 +165,7 @@ _TAGGED = "EXISTS (SELECT 1 FROM json_each(tags) WHERE json_each.value = :tag{n}
 
 
 def devices(tx: ITransaction, which: DeviceFilter, after: str | None, limit: int) -> list[tuple[Device, Load]]:
-    """
-    See :meth:`IStore.devices`.
-    """
+    """See :meth:`IStore.devices`."""
     asked = {
         "after": after,
         "dialect": which.dialect,
@@ -213,9 +195,7 @@ _PROOFS = Statement(
 
 
 def add_proof(tx: ITransaction, device: str, kind: ProofKind, digest: bytes, overlap: float, now: Now) -> list[Proof]:
-    """
-    See :meth:`IStore.add_proof`.
-    """
+    """See :meth:`IStore.add_proof`."""
     _look_up(tx, device)
     tx.run(_RETIRE, device=device, kind=kind, until=now.wall + milliseconds(overlap))
     tx.run(_DROP_EXPIRED, device=device, now=now.wall)

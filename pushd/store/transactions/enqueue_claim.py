@@ -1,6 +1,4 @@
-"""
-The verbs that put a command into a queue and take it out, up to the device.
-"""
+"""The verbs that put a command into a queue and take it out, up to the device."""
 
 from collections.abc import Sequence
 from itertools import takewhile
@@ -47,9 +45,7 @@ _INSERT = Statement(
 
 
 def put(tx: ITransaction, draft: Draft, queue_signed_off: bool, limit: int, now: Now) -> tuple[Command, bool]:
-    """
-    See :meth:`IStore.put`.
-    """
+    """See :meth:`IStore.put`."""
     earlier = _earlier(tx, draft)
     if earlier is not None:
         return earlier, False
@@ -58,9 +54,7 @@ def put(tx: ITransaction, draft: Draft, queue_signed_off: bool, limit: int, now:
 
 
 def insert(tx: ITransaction, draft: Draft, now: Now) -> Command:
-    """
-    Queue a command that was checked.
-    """
+    """Queue a command that was checked."""
     fields = _fields(draft, now)
     tx.run(_INSERT, **fields, payload=compact(draft.payload), fingerprint=draft.fingerprint)
     record(tx, now, EventType.COMMAND_QUEUED, draft.device, draft.id, resend_of=draft.resend_of)
@@ -77,8 +71,7 @@ def _earlier(tx: ITransaction, draft: Draft) -> Command | None:
 
 
 def check_may_queue(tx: ITransaction, device: str, queue_signed_off: bool, limit: int) -> None:
-    """
-    Whether a device may be sent something.
+    """Whether a device may be sent something.
 
     :raises UnknownDevice: or what else :meth:`IStore.put` does.
     """
@@ -158,9 +151,7 @@ _ATTEMPT = Statement(
 def claim(
     tx: ITransaction, device: str, uuid: str | None, sequential: bool, limit: int, now: Now, joins: Joins = never
 ) -> Claim:
-    """
-    See :meth:`IStore.claim`.
-    """
+    """See :meth:`IStore.claim`."""
     if sequential and uuid is not None and tx.rows(_REPEATED, device=device, uuid=uuid):
         return Claim(due=0)
     candidates = tx.rows(_CANDIDATES, device=device, now=now.wall, limit=limit + 1)
@@ -177,9 +168,7 @@ def claim(
 
 
 def _due_at_all(tx: ITransaction, device: str, now: Now) -> int | None:
-    """
-    When something may next be had for a device that got nothing.
-    """
+    """When something may next be had for a device that got nothing."""
     row = first(tx, _ADMISSION, device=device)
     if row is None:
         return None
@@ -189,9 +178,7 @@ def _due_at_all(tx: ITransaction, device: str, now: Now) -> int | None:
 
 
 def _due(tx: ITransaction, device: str, now: Now) -> int | None:
-    """
-    When something may next be had for a device for which something waits that it cannot have right now.
-    """
+    """When something may next be had for a device for which something waits that it cannot have right now."""
     if first(tx, _NOT_SWEPT, device=device, now=now.wall) is not None:
         return 0  # the clock may be set back before an expired one is ended
     due: int | None = tx.rows(_NEXT_DUE, device=device, now=now.wall)[0]["due"]
@@ -202,9 +189,7 @@ _Candidates = Sequence[tuple[str, Payload]]
 
 
 def _together(candidates: _Candidates, joins: Joins) -> _Candidates:
-    """
-    The first, and with it those right behind it that may travel in one answer.
-    """
+    """The first, and with it those right behind it that may travel in one answer."""
     joining = list(takewhile(lambda candidate: joins(candidate[1]), candidates))
     return joining or candidates[:1]
 
@@ -232,9 +217,7 @@ _UNATTEMPT = Statement("take back an attempt", "DELETE FROM attempt WHERE comman
 
 
 def unsend(tx: ITransaction, handed: Sequence[Handed], now: Now) -> None:
-    """
-    See :meth:`IStore.unsend`.
-    """
+    """See :meth:`IStore.unsend`."""
     for one in handed:
         row = first(tx, lifecycle_guards.UNSEND, id=one.command, attempt=one.attempt, now=now.wall)
         if row is not None:

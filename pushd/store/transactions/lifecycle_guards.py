@@ -1,6 +1,4 @@
-"""
-The lifecycle table as SQL: guarded updates that cannot make an illegal move.
-"""
+"""The lifecycle table as SQL: guarded updates that cannot make an illegal move."""
 
 from pushd.model.lifecycle import Guard, Move, Rule, rules
 from pushd.store.transaction import Statement
@@ -47,8 +45,8 @@ def _target(move: Move) -> str:
 
 
 def moving(move: Move, description: str, sets: str, where: str = "TRUE", returning: str = OUTCOME) -> Statement:
-    """
-    The update that makes ``move`` of the command ``:id`` where the table and ``where`` allow it, and sets ``sets``.
+    """The update that makes ``move`` of the command ``:id`` where the table and ``where`` allow it, and sets
+    ``sets``.
     """
     return Statement(
         description,

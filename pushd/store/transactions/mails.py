@@ -1,6 +1,4 @@
-"""
-The verbs about mails that tell of alerts.
-"""
+"""The verbs about mails that tell of alerts."""
 
 from pushd.model.alert import Alert, AlertRules
 from pushd.model.timestamps import Now, milliseconds
@@ -18,15 +16,11 @@ _NOTE = Statement(
 
 
 def due(tx: ITransaction, limit: int, now: Now) -> list[Alert]:
-    """
-    See :meth:`IAlertStore.due_mails`.
-    """
+    """See :meth:`IAlertStore.due_mails`."""
     return [to_alert(tx, row) for row in tx.rows(_DUE, now=now.wall, limit=limit)]
 
 
 def note(tx: ITransaction, alert: int, rules: AlertRules, now: Now) -> None:
-    """
-    See :meth:`IAlertStore.note_mailed`.
-    """
+    """See :meth:`IAlertStore.note_mailed`."""
     remind_at = None if rules.remind is None else now.wall + milliseconds(rules.remind)
     tx.run(_NOTE, id=alert, now=now.wall, remind_at=remind_at)

@@ -1,5 +1,4 @@
-"""
-The verbs about silence: it waits out a window as a row, then somebody is told, of one device or of all that are
+"""The verbs about silence: it waits out a window as a row, then somebody is told, of one device or of all that are
 behind its address.
 """
 
@@ -28,9 +27,7 @@ _BEGIN = Statement(
 
 
 def note_silent(tx: ITransaction, devices: Sequence[str], rules: AlertRules, now: Now) -> None:
-    """
-    See :meth:`IAlertStore.note_silent`.
-    """
+    """See :meth:`IAlertStore.note_silent`."""
     for device in devices:
         row = first(tx, _FALL_SILENT, device=device)
         if row is not None:
@@ -58,9 +55,7 @@ _CHANGE = Statement(
 
 
 def _flaps_until(tx: ITransaction, device: str, rules: AlertRules, now: Now) -> int | None:
-    """
-    Until when, in wall milliseconds, a device is said to flap if it changes no more; None if it does not flap.
-    """
+    """Until when, in wall milliseconds, a device is said to flap if it changes no more; None if it does not flap."""
     tx.flush()
     change = first(tx, _CHANGE, device=device, nth=rules.changes - 1)
     if change is None or change["at"] + milliseconds(rules.within) <= now.wall:
@@ -94,9 +89,7 @@ _FLAPS = Statement(
 
 
 def raise_alerts(tx: ITransaction, rules: AlertRules, limit: int, now: Now) -> int:
-    """
-    See :meth:`IAlertStore.raise_alerts`.
-    """
+    """See :meth:`IAlertStore.raise_alerts`."""
     due = tx.rows(_QUIET, now=now.steady, limit=limit)
     told: set[str] = set()
     for row in due:
@@ -106,9 +99,7 @@ def raise_alerts(tx: ITransaction, rules: AlertRules, limit: int, now: Now) -> i
 
 
 def _tell(tx: ITransaction, row: Row, rules: AlertRules, now: Now) -> Sequence[str]:
-    """
-    Raise an alert for a silence and those that belong to it, unless it must not be told yet; who is in it.
-    """
+    """Raise an alert for a silence and those that belong to it, unless it must not be told yet; who is in it."""
     flaps = first(tx, _FLAPS, device=row["device"]) is not None
     if flaps or _is_muted(row, now):
         left = milliseconds(LOOK_AGAIN) if flaps else min(row["muted_until"] - now.wall, milliseconds(LOOK_AGAIN))
@@ -146,17 +137,13 @@ def _end_flapping(tx: ITransaction, rules: AlertRules, limit: int, now: Now) -> 
 
 
 def break_silence(tx: ITransaction, device: str, now: Now) -> None:
-    """
-    A device spoke: its silence is over.
-    """
+    """A device spoke: its silence is over."""
     tx.run(_TOLD, device=device)
     clear(tx, now, device, AlertKind.SILENCE)
 
 
 def dismiss(tx: ITransaction, device: str, now: Now) -> None:
-    """
-    A device is blocked, or no longer known: nobody waits for it.
-    """
+    """A device is blocked, or no longer known: nobody waits for it."""
     break_silence(tx, device, now)
     clear(tx, now, device, AlertKind.FLAPPING)
 
@@ -168,8 +155,8 @@ _WAIT_ANEW = Statement(
 
 
 def wait_anew(tx: ITransaction, device: str, now: Now) -> None:
-    """
-    If a device is silent and nobody was told, that waits out its window from now on: it was muted, say, until now.
+    """If a device is silent and nobody was told, that waits out its window from now on: it was muted, say, until
+    now.
     """
     tx.run(_WAIT_ANEW, device=device, now=now.steady)
 
@@ -178,7 +165,5 @@ _ALL_ANEW = Statement("let all silences wait anew", "UPDATE silence SET quiet_un
 
 
 def renew(tx: ITransaction, now: Now) -> None:
-    """
-    All silences of which nobody was told wait anew: we were away, and could not have heard that they are over.
-    """
+    """All silences of which nobody was told wait anew: we were away, and could not have heard that they are over."""
     tx.run(_ALL_ANEW, now=now.steady)

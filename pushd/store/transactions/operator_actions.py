@@ -1,6 +1,4 @@
-"""
-The verbs by which an operator decides about a command: cancel, resolve, resend.
-"""
+"""The verbs by which an operator decides about a command: cancel, resolve, resend."""
 
 from pushd.model.command import Command, Draft
 from pushd.model.errors import IllegalMove, UnknownCommand
@@ -15,9 +13,7 @@ from pushd.store.transactions.enqueue_claim import check_may_queue, insert
 
 
 def cancel(tx: ITransaction, command: str, now: Now) -> Command:
-    """
-    See :meth:`IStore.cancel`.
-    """
+    """See :meth:`IStore.cancel`."""
     before = look_up(tx, command)
     if before["state"] == State.CANCELLED:
         return to_command(before, whole=True)
@@ -33,9 +29,7 @@ _WHY_NOT = dict.fromkeys(OUT, "it may have run already, and would not be sent ag
 
 
 def resolve(tx: ITransaction, command: str, move: Move, note: str | None, by: str, now: Now) -> Command:
-    """
-    See :meth:`IStore.resolve`.
-    """
+    """See :meth:`IStore.resolve`."""
     before = look_up(tx, command)
     statement, target = lifecycle_guards.RESOLVES[move], rules(move)[0].target
     if before["state"] == target and before["evidence"] == "operator":
@@ -51,9 +45,7 @@ _RESENT = Statement("note a resend", "UPDATE command SET resent_as = :resent_as 
 
 
 def resend(tx: ITransaction, draft: Draft, queue_signed_off: bool, limit: int, now: Now) -> tuple[Command, bool]:
-    """
-    See :meth:`IStore.resend`.
-    """
+    """See :meth:`IStore.resend`."""
     before = look_up(tx, str(draft.resend_of))
     if before["resent_as"] is not None:
         return _successor(tx, before["resent_as"]), False

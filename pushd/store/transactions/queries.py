@@ -1,6 +1,4 @@
-"""
-The verbs that read: commands, orphans, the feed, and what memory starts from.
-"""
+"""The verbs that read: commands, orphans, the feed, and what memory starts from."""
 
 from typing import Any
 
@@ -19,16 +17,12 @@ from pushd.store.transactions.devices import load
 
 
 def command(tx: ITransaction, command: str) -> Command:
-    """
-    See :meth:`IStore.command`.
-    """
+    """See :meth:`IStore.command`."""
     return to_command(look_up(tx, command), whole=True)
 
 
 def _listing(description: str, sql: str, conditions: dict[str, str], asked: dict[str, Any]) -> tuple[Statement, Any]:
-    """
-    The statement that asks only for what is not None, and its values.
-    """
+    """The statement that asks only for what is not None, and its values."""
     values = {name: value for name, value in asked.items() if value is not None}
     where = " AND ".join(conditions[name] for name in values) or "TRUE"
     return Statement(description, sql.format(where=where)), values
@@ -45,17 +39,13 @@ _COMMAND_CONDITIONS = {
 
 
 def commands(tx: ITransaction, which: CommandFilter, before: str | None, limit: int) -> list[Command]:
-    """
-    See :meth:`IStore.commands`.
-    """
+    """See :meth:`IStore.commands`."""
     statement, values = listing(which, before)
     return [to_command(row, whole=False) for row in tx.rows(statement, limit=limit, **values)]
 
 
 def listing(which: CommandFilter, before: str | None) -> tuple[Statement, Any]:
-    """
-    The statement that lists commands, and its values but ``limit``.
-    """
+    """The statement that lists commands, and its values but ``limit``."""
     ended = True if which.state in ENDED else None
     asked = {"before": before, "device": which.device, "state": which.state, "ended": ended, "since": which.since}
     return _listing("list commands", _COMMANDS, _COMMAND_CONDITIONS, asked)
@@ -68,9 +58,7 @@ _ORPHAN_CONDITIONS = {"device": "device = :device", "before": "id < :before"}
 
 
 def orphans(tx: ITransaction, device: str, before: int | None, limit: int) -> list[Orphan]:
-    """
-    See :meth:`IStore.orphans`.
-    """
+    """See :meth:`IStore.orphans`."""
     asked = {"device": device, "before": before}
     statement, values = _listing("list orphan results", _ORPHANS, _ORPHAN_CONDITIONS, asked)
     return [to_orphan(row) for row in tx.rows(statement, limit=limit, **values)]
@@ -82,9 +70,7 @@ _LAST = Statement("look for the newest event", "SELECT seq AS last FROM sqlite_s
 
 
 def events(tx: ITransaction, which: EventFilter, after: int, limit: int) -> EventPage:
-    """
-    See :meth:`IStore.events`.
-    """
+    """See :meth:`IStore.events`."""
     last = last_event(tx)
     _check_kept(tx, after, last)
     conditions = ["seq > :after"]
@@ -111,9 +97,7 @@ def _check_kept(tx: ITransaction, after: int, last: int) -> None:
 
 
 def last_event(tx: ITransaction) -> int:
-    """
-    See :meth:`IStore.last_event`.
-    """
+    """See :meth:`IStore.last_event`."""
     rows = tx.rows(_LAST)
     return int(rows[0]["last"]) if rows else 0
 
@@ -132,9 +116,7 @@ _SIGNED_OFF = Statement(  # the newest events of a device that is not here are f
 
 
 def standing(tx: ITransaction, command: str, now: Now) -> Standing:
-    """
-    See :meth:`IStore.standing`.
-    """
+    """See :meth:`IStore.standing`."""
     found = to_command(look_up(tx, command), whole=False)
     ahead = tx.rows(_AHEAD, device=found.device, priority=found.priority, id=found.id, now=now.wall)[0]["ahead"]
     until = tx.rows(_LEASE, id=command)[0]["lease_until"]
@@ -156,9 +138,7 @@ _TOKEN = Statement(
 
 
 def set_token(tx: ITransaction, token: Token, now: Now) -> None:
-    """
-    See :meth:`IStore.set_token`.
-    """
+    """See :meth:`IStore.set_token`."""
     tx.run(_REVOKE, name=token.name)
     tx.run(_TOKEN, id=token.id, name=token.name, role=token.role, digest=token.digest, now=now.wall)
 
@@ -183,17 +163,13 @@ _LAST_COMMAND = Statement("read the greatest command id", "SELECT MAX(id) AS las
 
 
 def renew(tx: ITransaction, now: Now) -> None:
-    """
-    See :meth:`IStore.renew`.
-    """
+    """See :meth:`IStore.renew`."""
     tx.run(_REOPEN, now=now.wall, steady=now.steady)
     offline.renew(tx, now)
 
 
 def known(tx: ITransaction, now: Now) -> Known:
-    """
-    What memory starts from; leases get their time again, because we were away.
-    """
+    """What memory starts from; leases get their time again, because we were away."""
     renew(tx, now)
     return Known(
         devices=tuple(to_device(row) for row in tx.rows(_DEVICES)),

@@ -1,6 +1,4 @@
-"""
-The verbs that say what became of a command, from the device's word to the clock's.
-"""
+"""The verbs that say what became of a command, from the device's word to the clock's."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -25,9 +23,7 @@ _OWN = Statement(
 
 
 def acknowledge(tx: ITransaction, device: str, command: str, now: Now) -> None:
-    """
-    See :meth:`IStore.acknowledge`.
-    """
+    """See :meth:`IStore.acknowledge`."""
     before = first(tx, _OWN, id=command, device=device)
     if before is None:
         return
@@ -70,25 +66,19 @@ _LATEST_LAPSED = Statement(
 
 @frozen
 class _Match:
-    """
-    The command that a report is about, the attempt that it answers, and how we know.
-    """
+    """The command that a report is about, the attempt that it answers, and how we know."""
 
     row: Row
     matched_by: str
 
     @property
     def late(self) -> bool:
-        """
-        Whether no lease was open for the attempt that the report answers.
-        """
+        """Whether no lease was open for the attempt that the report answers."""
         return self.row["state"] not in OUT or self.row["number"] != self.row["attempts"]
 
 
 def settle(tx: ITransaction, device: str, report: Report, now: Now) -> Settlement:
-    """
-    See :meth:`IStore.settle`.
-    """
+    """See :meth:`IStore.settle`."""
     match = _match(tx, device, report)
     if match is None:
         return _orphan(tx, device, report, "it matches no command of this device", now)
@@ -107,16 +97,12 @@ _TOGETHER = Statement(
 
 
 def _together(tx: ITransaction, row: Row) -> Sequence[Row]:
-    """
-    What went in one answer with a command, itself among it.
-    """
+    """What went in one answer with a command, itself among it."""
     return [row] if row["position"] is None else tx.rows(_TOGETHER, handover=row["handover"])
 
 
 def _parts(tx: ITransaction, match: _Match, report: Report) -> Iterator[tuple[_Match, Report]]:
-    """
-    The commands that a report is about, each with what it says about it; one that it leaves out stays as it is.
-    """
+    """The commands that a report is about, each with what it says about it; one that it leaves out stays as it is."""
     for row in _together(tx, match.row):
         part = _part(row, report)
         if part is not None:
@@ -128,9 +114,7 @@ def _part(row: Row, report: Report) -> Report | None:
 
 
 def _apply(tx: ITransaction, match: _Match, report: Report, now: Now) -> Settlement | str:
-    """
-    End one command by what a report says; the reason, if it says otherwise than is known already.
-    """
+    """End one command by what a report says; the reason, if it says otherwise than is known already."""
     verdict = report.judge(to_payload(match.row))
     if _contradicts(match.row, verdict):
         return f"the command is {match.row['state']} already"
@@ -163,9 +147,7 @@ def _by_order(tx: ITransaction, device: str, report: Report) -> _Match | None:
 
 
 def _is_of_newest(together: Sequence[Row], report: Report) -> bool:
-    """
-    Whether a report can only be about what was handed over last: that is out, or was ended in the same words.
-    """
+    """Whether a report can only be about what was handed over last: that is out, or was ended in the same words."""
     if any(row["state"] in OUT for row in together):
         return True
     return _fits(together, report) and any(_repeats(row, report) for row in together)
@@ -177,9 +159,7 @@ def _fits(together: Sequence[Row], report: Report) -> bool:
 
 
 def _repeats(row: Row, report: Report) -> bool:
-    """
-    Without a uuid only its text tells the repeat of a result from one for an older command.
-    """
+    """Without a uuid only its text tells the repeat of a result from one for an older command."""
     part = _part(row, report)
     return part is not None and row["result"] is not None and row["result"] == part.result
 
@@ -192,9 +172,7 @@ def _contradicts(row: Row, verdict: Verdict) -> bool:
 
 
 def _is_known(row: Row, report: Report, verdict: Verdict) -> bool:
-    """
-    Whether the command says already what a report, that does not contradict it, says.
-    """
+    """Whether the command says already what a report, that does not contradict it, says."""
     if row["state"] == State.UNKNOWN:  # by an unreadable result, or a lapse, which leaves another error
         return verdict.move is Move.GARBLE and (row["result"], row["error"]) == (report.result, verdict.error)
     return row["state"] in (State.SUCCEEDED, State.FAILED)
@@ -252,17 +230,13 @@ _LAPSED = Statement(
 
 
 def expire(tx: ITransaction, limit: int, now: Now) -> int:
-    """
-    See :meth:`IStore.expire`.
-    """
+    """See :meth:`IStore.expire`."""
     due = tx.rows(_EXPIRED, now=now.wall, limit=limit)
     return _end_each(tx, due, lambda command: first(tx, lifecycle_guards.EXPIRE, id=command, now=now.wall), now)
 
 
 def lapse(tx: ITransaction, limit: int, now: Now) -> int:
-    """
-    See :meth:`IStore.lapse`.
-    """
+    """See :meth:`IStore.lapse`."""
     due = tx.rows(_LAPSED, steady=now.steady, limit=limit)
     values = {"now": now.wall, "steady": now.steady}
     return _end_each(tx, due, lambda command: first(tx, lifecycle_guards.LAPSE, id=command, **values), now)

@@ -1,6 +1,4 @@
-"""
-The verb that forgets: what is older than it must be kept, a little at a time.
-"""
+"""The verb that forgets: what is older than it must be kept, a little at a time."""
 
 from pushd.store.transaction import ITransaction, Statement
 
@@ -13,9 +11,7 @@ _COMMAND = Statement("forget a command", "DELETE FROM command WHERE id = :id")
 
 
 def _oldest(table: str, key: str) -> Statement:
-    """
-    Deletes what is old among the first by key: rows come in order of time, so what is kept is not looked at.
-    """
+    """Deletes what is old among the first by key: rows come in order of time, so what is kept is not looked at."""
     first = f"SELECT {key}, at FROM {table} ORDER BY {key} LIMIT :limit"
     return Statement(
         f"forget old entries of {table}",
@@ -41,9 +37,7 @@ _ALERTS = Statement(
 
 
 def purge(tx: ITransaction, before: int, limit: int) -> int:
-    """
-    See :meth:`IStore.purge`.
-    """
+    """See :meth:`IStore.purge`."""
     ended = tx.rows(_ENDED, before=before, limit=limit)
     for row in ended:
         tx.run(_ATTEMPTS, id=row["id"])

@@ -1,6 +1,4 @@
-"""
-The verbs about webhooks.
-"""
+"""The verbs about webhooks."""
 
 import json
 from collections.abc import Mapping
@@ -48,9 +46,7 @@ _INSERT = Statement(
 
 
 def add(tx: ITransaction, webhook: Webhook, secret: str) -> Subscription:
-    """
-    See :meth:`IWebhookStore.add_webhook`.
-    """
+    """See :meth:`IWebhookStore.add_webhook`."""
     if tx.rows(_COUNT)[0]["known"] >= MAX_WEBHOOKS:
         raise TooManyWebhooks(f"There are {MAX_WEBHOOKS} webhooks already; delete one that is no longer needed.")
     fields = ("id", "url", *_LISTS, "parallel", "created_at")
@@ -69,9 +65,7 @@ _NOT_FAILING = "failing = NULL, failing_since = NULL, next_attempt_at = NULL"
 
 
 def change(tx: ITransaction, webhook: str, changes: Mapping[str, Any]) -> Subscription:
-    """
-    See :meth:`IWebhookStore.change_webhook`.
-    """
+    """See :meth:`IWebhookStore.change_webhook`."""
     _look_up(tx, webhook)
     sets = [f"{name} = :{name}" for name in ("url", *_LISTS, "parallel") if name in changes]
     if "url" in changes:
@@ -92,9 +86,7 @@ _DELETES = tuple(
 
 
 def delete(tx: ITransaction, webhook: str, now: Now) -> None:
-    """
-    See :meth:`IWebhookStore.delete_webhook`.
-    """
+    """See :meth:`IWebhookStore.delete_webhook`."""
     _look_up(tx, webhook)
     for statement in _DELETES:
         tx.run(statement, id=webhook)
@@ -121,9 +113,7 @@ _TOUCH = Statement("change a webhook", "UPDATE webhook SET revision = revision +
 
 
 def rotate(tx: ITransaction, webhook: str, secret: str, overlap: float, now: Now) -> Subscription:
-    """
-    See :meth:`IWebhookStore.rotate_secret`.
-    """
+    """See :meth:`IWebhookStore.rotate_secret`."""
     _look_up(tx, webhook)
     tx.run(_RETIRE, webhook=webhook, until=now.wall + milliseconds(overlap))
     tx.run(_DROP_OLD, webhook=webhook, now=now.wall, most=MAX_OLD_SECRETS)
@@ -139,9 +129,7 @@ _REDELIVER = Statement(
 
 
 def redeliver(tx: ITransaction, webhook: str, after: int | None, now: Now) -> Subscription:
-    """
-    See :meth:`IWebhookStore.redeliver`.
-    """
+    """See :meth:`IWebhookStore.redeliver`."""
     row = _look_up(tx, webhook)
     if after is not None and after > last_event(tx):
         raise InvalidFields([FieldError("#/after", "No event has this seq yet.")])
@@ -168,9 +156,7 @@ _TRIM = Statement(
 
 
 def note_progress(tx: ITransaction, progress: Progress, attempt: Attempt | None) -> bool:
-    """
-    See :meth:`IWebhookStore.note_progress`.
-    """
+    """See :meth:`IWebhookStore.note_progress`."""
     failing = progress.failing
     written = tx.run(
         _PROGRESS,
@@ -195,9 +181,7 @@ _DISABLE = Statement(
 
 
 def disable(tx: ITransaction, progress: Progress, attempt: Attempt, reason: str, rules: AlertRules, now: Now) -> bool:
-    """
-    See :meth:`IWebhookStore.disable_webhook`.
-    """
+    """See :meth:`IWebhookStore.disable_webhook`."""
     if not note_progress(tx, progress, attempt):
         return False
     webhook = progress.webhook
@@ -208,23 +192,17 @@ def disable(tx: ITransaction, progress: Progress, attempt: Attempt, reason: str,
 
 
 def webhook(tx: ITransaction, webhook: str) -> Webhook:
-    """
-    See :meth:`IWebhookStore.webhook`.
-    """
+    """See :meth:`IWebhookStore.webhook`."""
     return _webhook(_look_up(tx, webhook))
 
 
 def webhooks(tx: ITransaction, after: str | None, limit: int) -> list[Webhook]:
-    """
-    See :meth:`IWebhookStore.webhooks`.
-    """
+    """See :meth:`IWebhookStore.webhooks`."""
     return [_webhook(row) for row in tx.rows(_PAGE, after=after, limit=limit)]
 
 
 def subscriptions(tx: ITransaction) -> list[Subscription]:
-    """
-    See :meth:`IWebhookStore.subscriptions`.
-    """
+    """See :meth:`IWebhookStore.subscriptions`."""
     return [_subscription(tx, row["id"]) for row in tx.rows(_ALL)]
 
 
@@ -236,9 +214,7 @@ _DELIVERIES = Statement(
 
 
 def deliveries(tx: ITransaction, webhook: str, before: int | None, limit: int) -> list[Delivery]:
-    """
-    See :meth:`IWebhookStore.deliveries`.
-    """
+    """See :meth:`IWebhookStore.deliveries`."""
     _look_up(tx, webhook)
     rows = tx.rows(_DELIVERIES, webhook=webhook, before=before, limit=limit)
     names = ("seq", "at", "duration", "status", "error")

@@ -1,3 +1,1 @@
-"""
-Tests of the Control iD dialect.
-"""
+"""Tests of the Control iD dialect."""

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.dialects.controlid.app`: polls, over bytes as devices send and read them.
-"""
+"""Tests of :mod:`pushd.dialects.controlid.app`: polls, over bytes as devices send and read them."""
 
 import json
 
@@ -15,9 +13,7 @@ NEXT = POLL.replace(b"0d9f4bd6", b"77aa01c2")
 
 
 def polled(house: House, data: bytes = POLL) -> bytes:
-    """
-    What a poll is answered with at once.
-    """
+    """What a poll is answered with at once."""
     answer = house.knock(data).answer()
     assert (answer.code, answer.headers["cache-control"]) == (200, "no-store")
     return answer.body
@@ -45,9 +41,7 @@ def polled(house: House, data: bytes = POLL) -> bytes:
     ],
 )
 def test_spellings_of_a_poll(house: House, query: str, device: str) -> None:
-    """
-    A device is known by each digit of its deviceId, however it spells its poll.
-    """
+    """A device is known by each digit of its deviceId, however it spells its poll."""
     house.knock(request(f"GET /push?{query}"))
     seen = house.seen(f"controlid:{device}")
     assert (seen["id"], seen["polling"], seen["presence"]) == (f"controlid:{device}", True, "online")
@@ -71,9 +65,7 @@ def test_spellings_of_a_poll(house: House, query: str, device: str) -> None:
     ],
 )
 def test_unusable_device_id(house: House, query: str) -> None:
-    """
-    Only a request that does not say which device it is from is a bad one.
-    """
+    """Only a request that does not say which device it is from is a bad one."""
     for line in ("GET /push", "POST /result"):
         answer = house.knock(request(line + query)).answer()
         assert (answer.code, answer.body, answer.headers["content-length"]) == (400, b"", "0")
@@ -97,9 +89,7 @@ COMMANDS = [
 
 @pytest.mark.parametrize("payload", COMMANDS, ids=lambda payload: str(payload["endpoint"]))
 def test_command_goes_as_it_was_given(house: House, payload: dict[str, object]) -> None:
-    """
-    A device gets the fields that the operator gave, as they were given, and no others.
-    """
+    """A device gets the fields that the operator gave, as they were given, and no others."""
     house.register(DEVICE)
     command = house.put(DEVICE, payload)
     body = polled(house)
@@ -109,9 +99,7 @@ def test_command_goes_as_it_was_given(house: House, payload: dict[str, object]) 
 
 
 def test_command_to_the_letter(house: House) -> None:
-    """
-    An object stays an object, text stays text, and each digit is kept.
-    """
+    """An object stays an object, text stays text, and each digit is kept."""
     house.register(DEVICE)
     house.put(DEVICE, {"endpoint": "load_objects", "body": {"user_id": 4408801109440198, "ratio": 1.0, "name": "Zoë"}})
     answer = house.knock(POLL).answer()
@@ -121,9 +109,7 @@ def test_command_to_the_letter(house: House) -> None:
 
 
 def test_batch(house: House) -> None:
-    """
-    A batch goes in order, each entry with a transactionid, which is a string.
-    """
+    """A batch goes in order, each entry with a transactionid, which is a string."""
     house.register(DEVICE)
     entries = [
         {"endpoint": "create_objects"},
@@ -141,9 +127,7 @@ def test_batch(house: House) -> None:
 
 
 def test_commands_that_are_joined(build_house: BuildHouse) -> None:
-    """
-    Where a device takes several at once, what is queued goes as one batch, and each has its own outcome.
-    """
+    """Where a device takes several at once, what is queued goes as one batch, and each has its own outcome."""
     house = build_house(batch=3)
     house.register(DEVICE)
     commands = [house.put(DEVICE, {"endpoint": name}) for name in ("a", "b")]
@@ -157,9 +141,7 @@ def test_commands_that_are_joined(build_house: BuildHouse) -> None:
 
 
 def test_command_for_a_held_poll(house: House) -> None:
-    """
-    A command that is sent while a poll is held is delivered at once.
-    """
+    """A command that is sent while a poll is held is delivered at once."""
     poll = house.knock(POLL)
     assert poll.answers() == []
     house.put(DEVICE, {"endpoint": "load_objects"})
@@ -167,9 +149,7 @@ def test_command_for_a_held_poll(house: House) -> None:
 
 
 def test_one_at_a_time(house: House) -> None:
-    """
-    A device gets one command; a poll with another uuid shows that it is done with it, and gets the next.
-    """
+    """A device gets one command; a poll with another uuid shows that it is done with it, and gets the next."""
     house.register(DEVICE)
     first = house.put(DEVICE, {"endpoint": "first"})
     second = house.put(DEVICE, {"endpoint": "second"})
@@ -180,8 +160,8 @@ def test_one_at_a_time(house: House) -> None:
 
 
 def test_poll_that_is_repeated(house: House) -> None:
-    """
-    A poll with the uuid of the command that is out is a retry of HTTP: it gets nothing until that one is settled.
+    """A poll with the uuid of the command that is out is a retry of HTTP: it gets nothing until that one is
+    settled.
     """
     house.register(DEVICE)
     for name in ("first", "second"):
@@ -194,9 +174,7 @@ def test_poll_that_is_repeated(house: House) -> None:
 
 
 def test_poll_without_uuid(house: House) -> None:
-    """
-    Old firmware, without uuids, shows by its next poll that it is done.
-    """
+    """Old firmware, without uuids, shows by its next poll that it is done."""
     house.register(DEVICE)
     for name in ("first", "second"):
         house.put(DEVICE, {"endpoint": name})
@@ -206,9 +184,7 @@ def test_poll_without_uuid(house: House) -> None:
 
 
 def test_poll_while_the_store_is_down(house: House) -> None:
-    """
-    While the store is down a poll is held as if there was nothing, and ends idle.
-    """
+    """While the store is down a poll is held as if there was nothing, and ends idle."""
     house.register(DEVICE)
     house.put(DEVICE, {"endpoint": "load_objects"})
     house.fail_store()

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.dialects.controlid.app`: results, over bytes as devices send them.
-"""
+"""Tests of :mod:`pushd.dialects.controlid.app`: results, over bytes as devices send them."""
 
 import base64
 import json
@@ -22,9 +20,7 @@ LOAD = {"endpoint": "load_objects", "body": {"object": "users"}}
 
 @pytest.fixture
 def command(house: House) -> str:
-    """
-    A command that the device has.
-    """
+    """A command that the device has."""
     house.register(DEVICE)
     sent = house.put(DEVICE, LOAD)
     assert house.knock(POLL).answer().body
@@ -32,9 +28,7 @@ def command(house: House) -> str:
 
 
 def report(house: House, body: bytes, *headers: str, line: str = RESULT) -> Answer:
-    """
-    Post a result; it is always answered 200, empty, and not to be cached.
-    """
+    """Post a result; it is always answered 200, empty, and not to be cached."""
     answer = house.knock(request(line, body, *headers)).answer()
     assert (answer.code, answer.body, answer.headers["content-length"]) == (200, b"", "0")
     assert "content-type" not in answer.headers
@@ -61,9 +55,7 @@ SUCCESSES = {
 
 @pytest.mark.parametrize("kind", SUCCESSES)
 def test_success(house: House, command: str, kind: str) -> None:
-    """
-    A response is a success, in whatever form a device sends it.
-    """
+    """A response is a success, in whatever form a device sends it."""
     body, headers = SUCCESSES[kind]
     report(house, body, *headers)
     found = house.command(command)
@@ -83,9 +75,7 @@ FAILURES = {
 
 @pytest.mark.parametrize("kind", FAILURES)
 def test_failure(house: House, command: str, kind: str) -> None:
-    """
-    An error is a failure, and an operator reads which.
-    """
+    """An error is a failure, and an operator reads which."""
     body, header, error = FAILURES[kind]
     report(house, body, header)
     found = house.command(command)
@@ -93,9 +83,7 @@ def test_failure(house: House, command: str, kind: str) -> None:
 
 
 def test_result_is_kept_to_the_letter(house: House, command: str) -> None:
-    """
-    What a device said is shown untouched: each digit, each blank, each key.
-    """
+    """What a device said is shown untouched: each digit, each blank, each key."""
     body = '{ "response" : {"id": 4408801109440198, "x": 1.10, "name": "Zoë \\u00e9"}, "more": null }'
     report(house, body.encode(), JSON)
     shown = house.ask(f"GET /v1/commands/{command}").body
@@ -119,9 +107,7 @@ def test_result_is_kept_to_the_letter(house: House, command: str) -> None:
     ],
 )
 def test_unreadable_result(house: House, command: str, body: bytes) -> None:
-    """
-    What cannot be read at all leaves a command unknown at once, with the bytes as they came.
-    """
+    """What cannot be read at all leaves a command unknown at once, with the bytes as they came."""
     report(house, body, JSON)
     found = house.command(command)
     assert (found["state"], found["error"]) == ("unknown", "unreadable result")
@@ -145,9 +131,7 @@ BATCH = {"transactions": [{"endpoint": "create_objects"}, {"endpoint": "load_obj
     ],
 )
 def test_batch_result(house: House, results: list[Any], state: str, error: str | None) -> None:
-    """
-    A batch succeeds when each entry did, though numbers come back for text; one that did not is named.
-    """
+    """A batch succeeds when each entry did, though numbers come back for text; one that did not is named."""
     house.register(DEVICE)
     command = house.put(DEVICE, BATCH)
     house.knock(POLL)
@@ -158,9 +142,7 @@ def test_batch_result(house: House, results: list[Any], state: str, error: str |
 
 
 def test_repeated_result(house: House, command: str) -> None:
-    """
-    A device that repeats a result is answered as the first time, and changes nothing.
-    """
+    """A device that repeats a result is answered as the first time, and changes nothing."""
     report(house, b'{"response": {"n": 1}}', JSON)
     before = house.command(command)
     house.clock.advance(3)
@@ -170,9 +152,7 @@ def test_repeated_result(house: House, command: str) -> None:
 
 
 def test_contradicting_result(house: House, command: str) -> None:
-    """
-    A result that contradicts a settled one changes nothing, and an operator can see it.
-    """
+    """A result that contradicts a settled one changes nothing, and an operator can see it."""
     report(house, b'{"response": {}}', JSON)
     before = house.command(command)
     report(house, b'{"error": "on second thought"}', JSON)
@@ -187,9 +167,7 @@ def test_contradicting_result(house: House, command: str) -> None:
     ["uuid=ffffffff", "uuid=ffffffff&endpoint=load_objects", "endpoint=reboot", "uuid=%ff%00", "uuid=" + "u" * 900],
 )
 def test_orphan_result(house: House, command: str, query: str) -> None:
-    """
-    A result that matches no command is answered like any other, changes nothing, and is kept for an operator.
-    """
+    """A result that matches no command is answered like any other, changes nothing, and is kept for an operator."""
     report(house, b'{"response": 1}', line=f"POST /result?deviceId=4408801109440198&{query}")
     assert house.command(command)["state"] == "sent"
     (orphan,) = house.orphans(DEVICE)
@@ -198,9 +176,7 @@ def test_orphan_result(house: House, command: str, query: str) -> None:
 
 
 def test_result_of_another_device(house: House, command: str) -> None:
-    """
-    A device settles only what was sent to itself.
-    """
+    """A device settles only what was sent to itself."""
     house.register("controlid:7")
     report(house, b'{"response": 1}', line="POST /result?deviceId=7&uuid=0d9f4bd6")
     assert house.command(command)["state"] == "sent"
@@ -209,18 +185,14 @@ def test_result_of_another_device(house: House, command: str) -> None:
 
 @pytest.mark.parametrize("query", ["", "&endpoint=load_objects", "&endpoint=/load_objects.fcgi", "&uuid="])
 def test_result_without_uuid(house: House, command: str, query: str) -> None:
-    """
-    A result without a uuid is for the command that is out.
-    """
+    """A result without a uuid is for the command that is out."""
     report(house, b'{"response": 1}', line=f"POST /result?deviceId=4408801109440198{query}")
     found = house.command(command)
     assert (found["state"], found["matched_by"]) == ("succeeded", "order")
 
 
 def test_late_result(house: House, command: str) -> None:
-    """
-    A result that comes after its lease ran out still settles its command.
-    """
+    """A result that comes after its lease ran out still settles its command."""
     house.tick(61)
     assert house.command(command)["state"] == "unknown"
     report(house, b'{"response": 1}', JSON)
@@ -229,9 +201,7 @@ def test_late_result(house: House, command: str) -> None:
 
 
 def test_result_while_the_store_is_down(house: House, command: str) -> None:
-    """
-    A result that cannot be made durable is not answered 200: the device keeps it.
-    """
+    """A result that cannot be made durable is not answered 200: the device keeps it."""
     house.fail_store()
     answer = house.knock(request(RESULT, b'{"response": 1}', JSON)).answer()
     assert (answer.code, answer.body, answer.headers["cache-control"]) == (503, b"", "no-store")

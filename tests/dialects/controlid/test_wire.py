@@ -1,6 +1,4 @@
-"""
-Tests of how :mod:`pushd.dialects.controlid.wire` reads ids and queries, over bytes as devices send them.
-"""
+"""Tests of how :mod:`pushd.dialects.controlid.wire` reads ids and queries, over bytes as devices send them."""
 
 import pytest
 from hypothesis import given
@@ -29,9 +27,7 @@ VISIT = wire.Visit(device=DEVICE, uuid="0d9f4bd6", endpoint="load_objects")
     ],
 )
 def test_canonical(text: str, written: str) -> None:
-    """
-    A deviceId has one spelling, and keeps each of its digits.
-    """
+    """A deviceId has one spelling, and keeps each of its digits."""
     assert wire.canonical(text) == written
 
 
@@ -57,26 +53,20 @@ def test_canonical(text: str, written: str) -> None:
     ],
 )
 def test_canonical_refuses(text: str) -> None:
-    """
-    What is no int64 in ASCII digits is no deviceId.
-    """
+    """What is no int64 in ASCII digits is no deviceId."""
     with pytest.raises(InvalidQuery):
         wire.canonical(text)
 
 
 @given(st.integers(-(2**63), 2**63 - 1))
 def test_canonical_every_int64(number: int) -> None:
-    """
-    Every int64 is a deviceId, and its canonical form is its own.
-    """
+    """Every int64 is a deviceId, and its canonical form is its own."""
     assert wire.canonical(str(number)) == str(number)
 
 
 @given(st.from_regex(r"-?[0-9]{1,19}", fullmatch=True))
 def test_canonical_is_idempotent(text: str) -> None:
-    """
-    A canonical deviceId stays as it is.
-    """
+    """A canonical deviceId stays as it is."""
     try:
         written = wire.canonical(text)
     except InvalidQuery:
@@ -89,51 +79,39 @@ def test_canonical_is_idempotent(text: str) -> None:
 
 
 def test_query() -> None:
-    """
-    A result names its device, its transaction and its command.
-    """
+    """A result names its device, its transaction and its command."""
     args = {b"deviceId": [b"4408801109440198"], b"uuid": [b"0d9f4bd6"], b"endpoint": [b"load_objects"]}
     assert wire.read_query(args) == VISIT
 
 
 @pytest.mark.parametrize("spelling", [b"deviceId", b"device_id", b"deviceid"])
 def test_query_spellings(spelling: bytes) -> None:
-    """
-    Middleboxes spell the deviceId in their own ways; old firmware sends nothing else.
-    """
+    """Middleboxes spell the deviceId in their own ways; old firmware sends nothing else."""
     assert wire.read_query({spelling: [b"04408801109440198"]}) == wire.Visit(device=DEVICE, uuid=None, endpoint=None)
 
 
 def test_query_of_another_spelling() -> None:
-    """
-    A spelling that no device uses is not a deviceId.
-    """
+    """A spelling that no device uses is not a deviceId."""
     with pytest.raises(InvalidQuery, match="missing"):
         wire.read_query({b"DEVICEID": [b"4408801109440198"]})
 
 
 @pytest.mark.parametrize("args", [{}, {b"deviceId": [b""]}, {b"deviceId": []}, {b"uuid": [b"0d9f4bd6"]}])
 def test_query_without_device(args: dict[bytes, list[bytes]]) -> None:
-    """
-    Who does not say who it is cannot be served.
-    """
+    """Who does not say who it is cannot be served."""
     with pytest.raises(InvalidQuery, match="missing"):
         wire.read_query(args)
 
 
 @pytest.mark.parametrize("device", [b"door", b"\xff", b"4408801109440198.0", b"4.408801109440198e15", b"1" * 5000])
 def test_query_with_unusable_device(device: bytes) -> None:
-    """
-    A deviceId that passed a double, or is none at all, is refused.
-    """
+    """A deviceId that passed a double, or is none at all, is refused."""
     with pytest.raises(InvalidQuery):
         wire.read_query({b"deviceId": [device]})
 
 
 def test_query_device_repeated() -> None:
-    """
-    A deviceId that is given twice, in whatever spelling, is fine.
-    """
+    """A deviceId that is given twice, in whatever spelling, is fine."""
     args = {b"deviceId": [b"4408801109440198", b""], b"device_id": [b"04408801109440198"]}
     assert wire.read_query(args).device == DEVICE
 
@@ -146,25 +124,19 @@ def test_query_device_repeated() -> None:
     ],
 )
 def test_query_contradicts_itself(args: dict[bytes, list[bytes]]) -> None:
-    """
-    A query that names two devices is refused.
-    """
+    """A query that names two devices is refused."""
     with pytest.raises(InvalidQuery, match="twice"):
         wire.read_query(args)
 
 
 def test_query_empty_uuid() -> None:
-    """
-    An empty uuid or endpoint is none.
-    """
+    """An empty uuid or endpoint is none."""
     visit = wire.read_query({b"deviceId": [b"7"], b"uuid": [b""], b"endpoint": [b""]})
     assert (visit.uuid, visit.endpoint) == (None, None)
 
 
 def test_query_longest_uuid() -> None:
-    """
-    A uuid is any text of up to 256 characters.
-    """
+    """A uuid is any text of up to 256 characters."""
     visit = wire.read_query({b"deviceId": [b"7"], b"uuid": ["ü".encode() * 256]})
     assert visit.uuid == "ü" * 256
 
@@ -180,25 +152,19 @@ def test_query_longest_uuid() -> None:
     ],
 )
 def test_query_odd_uuid(uuids: list[bytes], read: str) -> None:
-    """
-    A uuid that is too long, unreadable or given twice is no reason to refuse a device.
-    """
+    """A uuid that is too long, unreadable or given twice is no reason to refuse a device."""
     assert wire.read_query({b"deviceId": [b"7"], b"uuid": uuids}).uuid == read
 
 
 @given(st.lists(st.binary()), st.lists(st.binary()))
 def test_query_any_uuid(uuids: list[bytes], endpoints: list[bytes]) -> None:
-    """
-    Whatever stands in the place of a uuid and an endpoint, the device is told by its deviceId.
-    """
+    """Whatever stands in the place of a uuid and an endpoint, the device is told by its deviceId."""
     visit = wire.read_query({b"deviceId": [DEVICE.encode()], b"uuid": uuids, b"endpoint": endpoints})
     assert visit.device == DEVICE
     assert visit.uuid is None or (0 < len(visit.uuid) <= 256 and "\0" not in visit.uuid)
 
 
 def test_query_unusable_endpoint() -> None:
-    """
-    An endpoint that cannot be read is no reason to refuse a result; it matches no command.
-    """
+    """An endpoint that cannot be read is no reason to refuse a result; it matches no command."""
     visit = wire.read_query({b"deviceId": [b"7"], b"endpoint": [b"caf\xe9"]})
     assert visit.endpoint == "caf\N{REPLACEMENT CHARACTER}"

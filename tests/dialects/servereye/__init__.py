@@ -1,3 +1,1 @@
-"""
-Tests of the Server-Eye dialect.
-"""
+"""Tests of the Server-Eye dialect."""

@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.dialects.servereye.app`: polls and messages, over bytes as clients send and read them.
-"""
+"""Tests of :mod:`pushd.dialects.servereye.app`: polls and messages, over bytes as clients send and read them."""
 
 import json
 from typing import Any
@@ -17,9 +15,7 @@ REFRESH = {"control": "REFRESH_AGENT"}
 
 
 def polled(house: House, data: bytes = POLL) -> dict[str, Any]:
-    """
-    The envelope with which a poll is answered at once.
-    """
+    """The envelope with which a poll is answered at once."""
     answer = house.knock(data).answer()
     assert (answer.code, answer.headers["content-type"]) == (200, "application/json")
     assert answer.headers["cache-control"] == "no-store"
@@ -41,9 +37,7 @@ def polled(house: House, data: bytes = POLL) -> dict[str, Any]:
     ],
 )
 def test_spellings_of_a_poll(house: House, path: str) -> None:
-    """
-    A container may poll below a version or bare, with a key that nobody asked for.
-    """
+    """A container may poll below a version or bare, with a key that nobody asked for."""
     house.knock(request(f"GET {path}"))
     seen = house.seen("servereye:c")
     assert (seen["polling"], seen["presence"]) == (True, "online")
@@ -54,9 +48,7 @@ def test_spellings_of_a_poll(house: House, path: str) -> None:
     ["9e2f0b1c-4d5a-6978-8877-665544332211", "9e2f0b1c4d5a69788877665544332211", "A.b_c~d-1", "push", "7", "x" * 128],
 )
 def test_container_ids(house: House, container: str) -> None:
-    """
-    A container is known by its id, as it writes it.
-    """
+    """A container is known by its id, as it writes it."""
     house.knock(request(f"GET /push/{container}"))
     assert house.seen(f"servereye:{container}")["id"] == f"servereye:{container}"
 
@@ -66,9 +58,7 @@ CALLS = ["GET /push/{}", "POST /push/{}/ack/m", "GET /push/{}/ack/m", "POST /pus
 
 @pytest.mark.parametrize("container", ["x" * 129, *"a%20b a+b %C3%A9 %ff a:b a%2Fb a%00 a;b {a}".split()])
 def test_unusable_container_id(house: House, container: str) -> None:
-    """
-    An id with other characters, or too many, is a bad request, and says so in the envelope.
-    """
+    """An id with other characters, or too many, is a bad request, and says so in the envelope."""
     for call in CALLS:
         answer = house.knock(request(call.format(container), b'{"success":true}')).answer()
         assert (answer.code, set(answer.json)) == (400, {"success", "message"})
@@ -76,9 +66,7 @@ def test_unusable_container_id(house: House, container: str) -> None:
 
 
 def test_idle_answer_to_the_letter(house: House) -> None:
-    """
-    Nothing within the hold is an envelope without a data key: the vendor's client ends on one.
-    """
+    """Nothing within the hold is an envelope without a data key: the vendor's client ends on one."""
     poll = house.knock(POLL)
     house.clock.advance(45)
     answer = poll.answer()
@@ -100,9 +88,7 @@ PAYLOADS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("payload", "data"), PAYLOADS)
 def test_message(house: House, payload: dict[str, Any], data: str) -> None:
-    """
-    Every value of a message is a string; structured data travels as JSON text.
-    """
+    """Every value of a message is a string; structured data travels as JSON text."""
     house.register(DEVICE)
     command = house.put(DEVICE, payload)
     assert polled(house)["data"] == {
@@ -117,9 +103,7 @@ def test_message(house: House, payload: dict[str, Any], data: str) -> None:
 
 
 def test_words_of_a_message(house: House) -> None:
-    """
-    What an operator adds in words goes beside the data.
-    """
+    """What an operator adds in words goes beside the data."""
     house.register(DEVICE)
     house.put(DEVICE, REFRESH | {"message": "please"})
     envelope = polled(house)
@@ -127,9 +111,7 @@ def test_words_of_a_message(house: House) -> None:
 
 
 def test_several_are_out(house: House) -> None:
-    """
-    A container polls again at once while earlier messages are still in work, and gets the next.
-    """
+    """A container polls again at once while earlier messages are still in work, and gets the next."""
     house.register(DEVICE)
     sent = [house.put(DEVICE, REFRESH) for _ in range(3)]
     got = [polled(house)["data"]["messageId"] for _ in range(3)]
@@ -138,9 +120,7 @@ def test_several_are_out(house: House) -> None:
 
 
 def test_message_id_on_every_attempt(house: House) -> None:
-    """
-    A message that is sent again has the same id, so that a client can recognise it.
-    """
+    """A message that is sent again has the same id, so that a client can recognise it."""
     house.register(DEVICE)
     command = house.put(DEVICE, REFRESH, delivery="at_least_once")
     first = polled(house)
@@ -150,9 +130,7 @@ def test_message_id_on_every_attempt(house: House) -> None:
 
 
 def test_message_that_may_not_be_sent_again(house: House) -> None:
-    """
-    A message that may run only once is not sent again when nothing is heard of it.
-    """
+    """A message that may run only once is not sent again when nothing is heard of it."""
     house.register(DEVICE)
     command = house.put(DEVICE, REFRESH)
     polled(house)
@@ -173,9 +151,7 @@ def test_message_that_may_not_be_sent_again(house: House) -> None:
     ],
 )
 def test_wrong_method(house: House, line: str) -> None:
-    """
-    Another method is 405, in the envelope, and takes no message.
-    """
+    """Another method is 405, in the envelope, and takes no message."""
     house.register("servereye:c")
     command = house.put("servereye:c", REFRESH)
     answer = house.knock(request(line)).answer()
@@ -189,9 +165,7 @@ def test_wrong_method(house: House, line: str) -> None:
     "path", ["/push/c/x", "/push/c/ack", "/push/c/ack/", "/push/c/result/m/x", "/push/", "/2/push/c/x"]
 )
 def test_unknown_path(house: House, path: str) -> None:
-    """
-    Below /push, what is nowhere is 404, in the envelope.
-    """
+    """Below /push, what is nowhere is 404, in the envelope."""
     answer = house.knock(request(f"GET {path}")).answer()
     assert answer.code == 404
     assert answer.json == {"success": False, "message": "There is nothing at this path."}

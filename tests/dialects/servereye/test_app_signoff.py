@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.dialects.servereye.app`: sign-offs, over bytes.
-"""
+"""Tests of :mod:`pushd.dialects.servereye.app`: sign-offs, over bytes."""
 
 import pytest
 
@@ -13,18 +11,14 @@ REFRESH = {"control": "REFRESH_AGENT"}
 
 
 def sign_off(house: House, line: str = "GET /push/c/signoff") -> None:
-    """
-    Go away on purpose; that is answered at once, with success.
-    """
+    """Go away on purpose; that is answered at once, with success."""
     answer = house.knock(request(line)).answer()
     assert (answer.code, answer.json) == (200, {"success": True, "message": "signed off"})
 
 
 @pytest.mark.parametrize("line", ["GET /push/c/signoff", "POST /push/c/signoff", "GET /1/push/c/signoff?apiKey=k"])
 def test_sign_off(house: House, line: str) -> None:
-    """
-    A container that signs off is answered first; its held poll ends a second later, and brings nothing any more.
-    """
+    """A container that signs off is answered first; its held poll ends a second later, and brings nothing any more."""
     poll = house.knock(POLL)
     sign_off(house, line)
     seen = house.seen(DEVICE)
@@ -38,9 +32,7 @@ def test_sign_off(house: House, line: str) -> None:
 
 
 def test_client_that_closes_its_poll(house: House) -> None:
-    """
-    A client that closes its held poll itself when it signs off leaves nothing behind.
-    """
+    """A client that closes its held poll itself when it signs off leaves nothing behind."""
     poll = house.knock(POLL)
     sign_off(house)
     poll.hang_up()
@@ -48,9 +40,7 @@ def test_client_that_closes_its_poll(house: House) -> None:
 
 
 def test_sign_on(house: House) -> None:
-    """
-    A later poll signs the container on again, and gets what was queued meanwhile.
-    """
+    """A later poll signs the container on again, and gets what was queued meanwhile."""
     house.register(DEVICE)
     sign_off(house)
     house.ask(f"POST /v1/devices/{DEVICE}/commands?queue=1", {"payload": REFRESH})
@@ -61,9 +51,7 @@ def test_sign_on(house: House) -> None:
 
 @pytest.mark.parametrize(("call", "state"), [("ack", "acknowledged"), ("result", "succeeded")])
 def test_word_after_the_sign_off(house: House, call: str, state: str) -> None:
-    """
-    After the sign-off an ack or result still counts, but only a poll signs on.
-    """
+    """After the sign-off an ack or result still counts, but only a poll signs on."""
     house.register(DEVICE)
     command = house.put(DEVICE, REFRESH)
     house.knock(POLL)
@@ -74,9 +62,7 @@ def test_word_after_the_sign_off(house: House, call: str, state: str) -> None:
 
 
 def test_commands_outlive_a_sign_off(house: House) -> None:
-    """
-    What is queued for a container stays so when it signs off, for as long as its time to live runs.
-    """
+    """What is queued for a container stays so when it signs off, for as long as its time to live runs."""
     poll = house.knock(POLL)
     command = house.put(DEVICE, REFRESH, not_before="2027-01-15T08:00:05Z", ttl=5)
     sign_off(house)
@@ -88,9 +74,7 @@ def test_commands_outlive_a_sign_off(house: House) -> None:
 
 
 def test_silence_after_the_sign_off(house: House) -> None:
-    """
-    A container that signed off is not missed, however long it is silent; once it polls again, it is.
-    """
+    """A container that signed off is not missed, however long it is silent; once it polls again, it is."""
     house.register(DEVICE, heartbeat_timeout=5)
     poll = house.knock(POLL)
     sign_off(house)
@@ -105,9 +89,7 @@ def test_silence_after_the_sign_off(house: House) -> None:
 
 
 def test_an_acknowledgement_is_life(house: House) -> None:
-    """
-    A container that works for long, and says so now and then, is online.
-    """
+    """A container that works for long, and says so now and then, is online."""
     house.register(DEVICE, heartbeat_timeout=20)
     command = house.put(DEVICE, REFRESH)
     house.knock(POLL)

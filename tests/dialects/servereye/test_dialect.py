@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.dialects.servereye.dialect`.
-"""
+"""Tests of :mod:`pushd.dialects.servereye.dialect`."""
 
 import pytest
 
@@ -9,29 +7,21 @@ from pushd.model.errors import InvalidFields
 
 
 def test_durations() -> None:
-    """
-    A container has 30 s from one sign of work to the next, is held for 45 s, and may be silent for 20 minutes.
-    """
+    """A container has 30 s from one sign of work to the next, is held for 45 s, and may be silent for 20 minutes."""
     assert (SERVER_EYE.lease, SERVER_EYE.hold, SERVER_EYE.heartbeat) == (30.0, 45.0, 1200.0)
 
 
 def test_not_sequential() -> None:
-    """
-    A container may have several messages in work.
-    """
+    """A container may have several messages in work."""
     assert not SERVER_EYE.sequential
 
 
 def test_device() -> None:
-    """
-    A container's id keeps the case of its containerId.
-    """
+    """A container's id keeps the case of its containerId."""
     assert SERVER_EYE.device(SERVER_EYE.canonical("0AF3-x")) == "servereye:0AF3-x"
 
 
 def test_check() -> None:
-    """
-    A payload of the other dialect is refused.
-    """
+    """A payload of the other dialect is refused."""
     with pytest.raises(InvalidFields):
         SERVER_EYE.check({"endpoint": "load_objects"})

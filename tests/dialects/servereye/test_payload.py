@@ -1,6 +1,4 @@
-"""
-Tests of :mod:`pushd.dialects.servereye.payload`.
-"""
+"""Tests of :mod:`pushd.dialects.servereye.payload`."""
 
 from typing import Any
 
@@ -11,9 +9,7 @@ from pushd.model.errors import InvalidFields
 
 
 def pointers(payload: dict[str, Any]) -> list[str]:
-    """
-    Where ``payload`` is wrong.
-    """
+    """Where ``payload`` is wrong."""
     with pytest.raises(InvalidFields) as caught:
         check(payload)
     return sorted(error.pointer for error in caught.value.errors)
@@ -32,9 +28,7 @@ def pointers(payload: dict[str, Any]) -> list[str]:
     ],
 )
 def test_accepts(payload: dict[str, Any]) -> None:
-    """
-    A message needs its control word; the data may be anything.
-    """
+    """A message needs its control word; the data may be anything."""
     check(payload)
 
 
@@ -60,24 +54,18 @@ def test_accepts(payload: dict[str, Any]) -> None:
     ],
 )
 def test_refuses(payload: dict[str, Any], pointer: str) -> None:
-    """
-    An unknown field, or one that a container could not take, is pointed at, and no other.
-    """
+    """An unknown field, or one that a container could not take, is pointed at, and no other."""
     assert pointers(payload) == [f"#/payload/{pointer}"]
 
 
 def test_all_at_once() -> None:
-    """
-    Everything that is wrong is told at once.
-    """
+    """Everything that is wrong is told at once."""
     payload = {"message": 5, "when": "now", "data": {"x": "\ud800"}}
     assert pointers(payload) == ["#/payload/control", "#/payload/data/x", "#/payload/message", "#/payload/when"]
 
 
 def test_bottomless() -> None:
-    """
-    Data that is nested more deeply than we could write is refused.
-    """
+    """Data that is nested more deeply than we could write is refused."""
     data: list[Any] = []
     for _ in range(5000):
         data = [data]

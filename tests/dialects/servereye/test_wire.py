@@ -1,6 +1,4 @@
-"""
-Tests of how :mod:`pushd.dialects.servereye.wire` reads ids and writes messages, over bytes as clients take them.
-"""
+"""Tests of how :mod:`pushd.dialects.servereye.wire` reads ids and writes messages, over bytes as clients take them."""
 
 import json
 from typing import Any
@@ -29,26 +27,20 @@ containers = st.from_regex(r"[A-Za-z0-9._~-]{1,128}", fullmatch=True)
 
 @pytest.mark.parametrize("text", [CONTAINER, "0f8fad5bd9cb469fa16570867728950e", "ABC.def_~-9", "x", "x" * 128])
 def test_canonical(text: str) -> None:
-    """
-    A containerId is kept as given, its case too.
-    """
+    """A containerId is kept as given, its case too."""
     assert wire.canonical(text) == text
 
 
 @pytest.mark.parametrize("text", ["", "x" * 129, "a b", "a/b", "a\n", "a%20", "ü", "٣", "a:b", "\ud800"])
 def test_canonical_refuses(text: str) -> None:
-    """
-    A containerId that could not stand bare in a path is refused.
-    """
+    """A containerId that could not stand bare in a path is refused."""
     with pytest.raises(InvalidQuery):
         wire.canonical(text)
 
 
 @given(texts | containers)
 def test_canonical_is_idempotent(text: str) -> None:
-    """
-    A canonical containerId stays as it is.
-    """
+    """A canonical containerId stays as it is."""
     try:
         written = wire.canonical(text)
     except InvalidQuery:
@@ -60,16 +52,12 @@ def test_canonical_is_idempotent(text: str) -> None:
 
 
 def test_idle() -> None:
-    """
-    Nothing to do is an envelope without success and without data, which would end the C++ client.
-    """
+    """Nothing to do is an envelope without success and without data, which would end the C++ client."""
     assert wire.IDLE == b'{"success":false,"message":"no message"}'
 
 
 def test_write_answer() -> None:
-    """
-    An ack, a result or a sign-off is answered with the envelope alone.
-    """
+    """An ack, a result or a sign-off is answered with the envelope alone."""
     assert wire.write_answer(True, "grüezi") == b'{"success":true,"message":"gr\xc3\xbcezi"}'
 
 
@@ -88,9 +76,7 @@ def test_write_answer() -> None:
     ],
 )
 def test_write_message(payload: dict[str, Any], message: bytes, data: bytes) -> None:
-    """
-    A message names its container three times, and each value below its data is a string.
-    """
+    """A message names its container three times, and each value below its data is a string."""
     assert wire.write_message("c1", "m1", payload) == (
         b'{"success":true,"message":"' + message + b'","data":{"rootContainerId":"c1","containerId":"c1",'
         b'"senderId":"c1","messageId":"m1","control":"REFRESH_AGENT","data":' + data + b"}}"
@@ -99,9 +85,7 @@ def test_write_message(payload: dict[str, Any], message: bytes, data: bytes) -> 
 
 @given(st.fixed_dictionaries({"control": texts}, optional={"message": texts, "data": values}))
 def test_message_is_strings(payload: dict[str, Any]) -> None:
-    """
-    Whatever the operator sends, the C++ client finds strings only.
-    """
+    """Whatever the operator sends, the C++ client finds strings only."""
     envelope = json.loads(wire.write_message(CONTAINER, MESSAGE, payload))
     assert envelope["success"] is True
     assert {type(value) for value in [envelope["message"], *envelope["data"].values()]} == {str}
@@ -109,9 +93,7 @@ def test_message_is_strings(payload: dict[str, Any]) -> None:
 
 @given(containers, texts, st.fixed_dictionaries({"control": texts}, optional={"message": texts, "data": values}))
 def test_message_round_trip(container: str, message_id: str, payload: dict[str, Any]) -> None:
-    """
-    A client reads the message that was written, and its data as they were given.
-    """
+    """A client reads the message that was written, and its data as they were given."""
     read = wire.read_message(wire.write_message(container, message_id, payload))
     assert read is not None
     assert (read.container, read.message_id, read.control) == (container, message_id, payload["control"])
@@ -121,9 +103,7 @@ def test_message_round_trip(container: str, message_id: str, payload: dict[str, 
 
 
 def test_read_message_of_the_vendor() -> None:
-    """
-    A client reads what another server of this dialect sends.
-    """
+    """A client reads what another server of this dialect sends."""
     body = (
         b'{\n  "success" : true,\n  "data" : {\n'
         b'    "rootContainerId" : "c0", "containerId" : "c1", "senderId" : "c2",\n'
@@ -138,9 +118,7 @@ def test_read_message_of_the_vendor() -> None:
     "body", [wire.IDLE, b'{"success": false}', b'{"success": false, "message": "x", "data": null}']
 )
 def test_read_message_idle(body: bytes) -> None:
-    """
-    An envelope without success brings nothing.
-    """
+    """An envelope without success brings nothing."""
     assert wire.read_message(body) is None
 
 
@@ -165,8 +143,6 @@ def test_read_message_idle(body: bytes) -> None:
     ],
 )
 def test_read_message_unreadable(body: bytes) -> None:
-    """
-    An answer that would end the vendor's clients is not taken for a message.
-    """
+    """An answer that would end the vendor's clients is not taken for a message."""
     with pytest.raises(UnreadableBody):
         wire.read_message(body)

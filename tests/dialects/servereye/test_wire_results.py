@@ -1,6 +1,4 @@
-"""
-Tests of how :mod:`pushd.dialects.servereye.wire` reads and writes results, over bytes as clients send them.
-"""
+"""Tests of how :mod:`pushd.dialects.servereye.wire` reads and writes results, over bytes as clients send them."""
 
 import json
 from typing import Any
@@ -35,9 +33,7 @@ PAYLOAD = {"control": "REFRESH_AGENT"}
     ],
 )
 def test_result(body: bytes, verdict: Verdict) -> None:
-    """
-    The container says whether it succeeded, and if not, why; its result is kept to the letter.
-    """
+    """The container says whether it succeeded, and if not, why; its result is kept to the letter."""
     report = wire.read_result(body, MESSAGE)
     assert report.judge(PAYLOAD) == verdict
     assert report.result == body.decode("utf-8-sig")
@@ -45,9 +41,7 @@ def test_result(body: bytes, verdict: Verdict) -> None:
 
 
 def test_result_concerns() -> None:
-    """
-    A result is about the message that its path names, whatever was asked.
-    """
+    """A result is about the message that its path names, whatever was asked."""
     assert wire.read_result(b'{"success": true}', MESSAGE).concerns(PAYLOAD)
 
 
@@ -75,9 +69,7 @@ def test_result_concerns() -> None:
     ],
 )
 def test_result_unreadable(body: bytes) -> None:
-    """
-    A result that is no object with a boolean success is refused.
-    """
+    """A result that is no object with a boolean success is refused."""
     with pytest.raises(UnreadableBody):
         wire.read_result(body, MESSAGE)
 
@@ -87,9 +79,7 @@ def test_result_unreadable(body: bytes) -> None:
     | st.tuples(st.just(b'{"success":false,"message":'), st.binary(max_size=20), st.just(b"}")).map(b"".join)
 )
 def test_result_of_any_bytes(body: bytes) -> None:
-    """
-    No bytes of a container can make us stumble.
-    """
+    """No bytes of a container can make us stumble."""
     try:
         report = wire.read_result(body, MESSAGE)
     except UnreadableBody:
@@ -99,9 +89,7 @@ def test_result_of_any_bytes(body: bytes) -> None:
 
 @pytest.mark.parametrize("depth", [10, 300, 500, 700, 800, 850, 900, 950])
 def test_result_with_deep_message(depth: int) -> None:
-    """
-    A message that is nested as deeply as we can read still fails the command.
-    """
+    """A message that is nested as deeply as we can read still fails the command."""
     body = b'{"success": false, "message": ' + b"[" * depth + b"1" + b"]" * depth + b"}"
     try:
         report = wire.read_result(body, MESSAGE)
@@ -112,9 +100,7 @@ def test_result_with_deep_message(depth: int) -> None:
 
 
 def test_result_of_12_megabytes() -> None:
-    """
-    A large result is kept whole; an orphan would keep the first 64 KiB.
-    """
+    """A large result is kept whole; an orphan would keep the first 64 KiB."""
     body = b'{"success":true,"data":"' + b"x" * 12_000_000 + b'"}'
     report = wire.read_result(body, MESSAGE)
     assert report.result == body.decode()
@@ -122,9 +108,7 @@ def test_result_of_12_megabytes() -> None:
 
 
 def test_result_too_large() -> None:
-    """
-    A result that was too large to keep puts the command in doubt, and its size is told.
-    """
+    """A result that was too large to keep puts the command in doubt, and its size is told."""
     report = wire.oversized(20_000_000, MESSAGE)
     verdict = report.judge(PAYLOAD)
     assert verdict.move is Move.GARBLE
@@ -142,7 +126,5 @@ def test_result_too_large() -> None:
     ],
 )
 def test_write_result(told: tuple[Any, ...], body: bytes) -> None:
-    """
-    A client reports success, a message, and data if it has any.
-    """
+    """A client reports success, a message, and data if it has any."""
     assert wire.write_result(*told) == body
