@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from importlib import import_module
 from inspect import cleandoc
-from pkgutil import iter_modules
+from pkgutil import iter_modules, walk_packages
 from textwrap import indent
 from typing import ClassVar
 
@@ -70,7 +70,7 @@ class Modules(SphinxDirective):
         return self.parse_text_to_nodes(list_table(("module", "what it is"), *rows))
 
     def _name(self, module: str) -> str:
-        name = module.rpartition(".")[2]
+        name = module.removeprefix(f"{self.arguments[0]}.")
         return f"``{name}``" if "plain" in self.options else f":mod:`{name} <{module}>`"
 
 
@@ -86,7 +86,9 @@ class Api(SphinxDirective):
 
 
 def _modules(package: str) -> list[str]:
-    found = iter_modules(import_module(package).__path__, f"{package}.")
+    """The public modules of a package and of those in it; of ``pushd`` itself only the ones at the top."""
+    walk = iter_modules if package == "pushd" else walk_packages
+    found = walk(import_module(package).__path__, f"{package}.")
     return [module.name for module in found if not module.ispkg and not module.name.rpartition(".")[2].startswith("_")]
 
 

@@ -69,6 +69,7 @@ class Router(Klein):
         return self
 
     def route(self, url: str, *args: Any, **kwargs: Any) -> Callable[[F], F]:
+        """Declare a route, as :meth:`klein.Klein.route` does; GET alone unless ``methods`` says otherwise."""
         declare = super().route(url, *args, **kwargs)
 
         def declared(function: F) -> F:
