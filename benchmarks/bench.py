@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from attrs import define, field
 
 from benchmarks.book import FSYNC, Book
-from benchmarks.commands import Terms
+from benchmarks.commands import SendOptions
 from benchmarks.generator import Broken, Generator
 from benchmarks.lineup import Lineup
 from benchmarks.machine import fsync_seconds
@@ -58,12 +58,12 @@ class Bench:
             self.book.broken[self.part, server.name] = str(error)
             self.say(f"{self.part}: {server.name} broke: {error}")
 
-    def servers(self, names: Sequence[str], terms: Terms) -> Sequence[Server]:
+    def servers(self, names: Sequence[str], terms: SendOptions) -> Sequence[Server]:
         """Servers of those who are here, not yet started."""
         return [self.lineup.server(name, terms) for name in self.lineup.present(names)]
 
     @contextmanager
-    def standing(self, names: Sequence[str], terms: Terms) -> Iterator[Sequence[Server]]:
+    def standing(self, names: Sequence[str], terms: SendOptions) -> Iterator[Sequence[Server]]:
         """Servers of those who are here, started before the block and stopped after it."""
         servers = self.servers(names, terms)
         try:
@@ -78,7 +78,7 @@ class Bench:
         """The same as :meth:`in_turn`, but each is started anew for each run, and stopped after it."""
         self.in_turn(servers, lambda server: _start_and_measure(server, measure))
 
-    def anew(self, names: Sequence[str], terms: Terms, measure: Callable[[Server], None]) -> None:
+    def anew(self, names: Sequence[str], terms: SendOptions, measure: Callable[[Server], None]) -> None:
         """The same, and nothing is left of the run before: neither what was stored, nor that devices hung up, from
         which we would have learned to hold them for less long.
         """

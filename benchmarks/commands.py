@@ -19,7 +19,7 @@ NO_FSYNC = -1.0
 
 
 @frozen(kw_only=True)
-class Terms:
+class SendOptions:
     """How a server is wanted."""
 
     hold: float = 0
@@ -37,7 +37,7 @@ class Spot:
     place: Path
     port: int
     put_port: int
-    terms: Terms
+    terms: SendOptions
     generator: Path
     known: Path
 

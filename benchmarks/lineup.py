@@ -7,7 +7,7 @@ from tempfile import mkdtemp
 from attrs import evolve, field, frozen
 
 from benchmarks import install
-from benchmarks.commands import COMMANDS, Spot, Terms
+from benchmarks.commands import COMMANDS, SendOptions, Spot
 from benchmarks.machine import Cores
 from benchmarks.servers import Server
 from benchmarks.who import AIOHTTP, EXPRESS, NCHAN, REDIS_ALWAYS, STARLETTE, US
@@ -43,7 +43,7 @@ class Lineup:
         missing = self.missing()
         return [name for name in names if self._wanted(name) and name not in missing]
 
-    def server(self, name: str, terms: Terms) -> Server:
+    def server(self, name: str, terms: SendOptions) -> Server:
         """A server, not yet started."""
         place = Path(mkdtemp(prefix="server-", dir=self.place))
         port, put_port = free_ports(2)
@@ -56,7 +56,7 @@ class Lineup:
     def _wanted(self, name: str) -> bool:
         return not self.only or name in self.only
 
-    def _otherwise(self, terms: Terms) -> Mapping[str, str]:
+    def _otherwise(self, terms: SendOptions) -> Mapping[str, str]:
         if not terms.fsync_ms:
             return {}
         return {"LD_PRELOAD": str(self.other_fsync), "BENCH_FSYNC_MS": f"{terms.fsync_ms:g}"}

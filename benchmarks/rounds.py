@@ -16,11 +16,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from pushd.core.clocks import Clocks
-from pushd.core.devices.offline_detector import Watchdog
+from pushd.core.devices.offline_detector import OfflineDetector
 from pushd.core.devices.presence import Presence
 from pushd.model.alert import AlertRules
 from pushd.model.device import Device, PresenceState
-from pushd.store.filters import Known
+from pushd.store.filters import StartupSnapshot
 from pushd.store.interface import IStore
 
 TIMEOUTS = (120.0, 1200.0)
@@ -37,8 +37,8 @@ def measure(devices: int, rounds: int) -> dict[str, float]:
     clock = Clock()
     clocks = Clocks(clock, lambda: WALL + clock.seconds())
     presence = Presence(cast(IStore, None), clocks)
-    watchdog = Watchdog(cast(IStore, None), clocks, presence, AlertRules())
-    presence.recall(Known(devices=tuple(_device(number) for number in range(devices))))
+    watchdog = OfflineDetector(cast(IStore, None), clocks, presence, AlertRules())
+    presence.recall(StartupSnapshot(devices=tuple(_device(number) for number in range(devices))))
     watchdog.start()
     gc.collect()
     gc.freeze()
@@ -63,7 +63,7 @@ def _device(number: int) -> Device:
     )
 
 
-def _round(clock: Clock, watchdog: Watchdog) -> float:
+def _round(clock: Clock, watchdog: OfflineDetector) -> float:
     """The seconds of one round, all its pieces together."""
     ended: list[Any] = []
     began = perf_counter()

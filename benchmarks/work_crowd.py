@@ -4,7 +4,7 @@ waits.
 
 from benchmarks.bench import Bench
 from benchmarks.book import Quantity, milliseconds
-from benchmarks.commands import Terms
+from benchmarks.commands import SendOptions
 from benchmarks.generator import Broken
 from benchmarks.servers import Server
 from benchmarks.who import FLOOR, IN_MEMORY, US
@@ -26,7 +26,9 @@ def waits(count: int) -> str:
 
 def work(bench: Bench) -> None:
     """Everybody's crowd."""
-    bench.started(bench.servers((US, *IN_MEMORY, FLOOR), Terms(hold=HOLD)), lambda server: measure(bench, server))
+    bench.started(
+        bench.servers((US, *IN_MEMORY, FLOOR), SendOptions(hold=HOLD)), lambda server: measure(bench, server)
+    )
 
 
 def measure(bench: Bench, server: Server) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from benchmarks.bench import Bench
 from benchmarks.book import milliseconds, rate
-from benchmarks.commands import Terms
+from benchmarks.commands import SendOptions
 from benchmarks.servers import Server
 from benchmarks.speech import CONTROL_ID, SERVER_EYE
 from benchmarks.who import AIOHTTP, DURABLE, FLOOR, KLEIN_SQLITE, US
@@ -30,7 +30,7 @@ def on_slower_disk(bench: Bench) -> None:
 
 
 def _work(bench: Bench, names: Sequence[str], slower: float) -> None:
-    with bench.standing(names, Terms(hold=HOLD, fsync_ms=slower)) as servers:
+    with bench.standing(names, SendOptions(hold=HOLD, fsync_ms=slower)) as servers:
         bench.in_turn(servers, lambda server: _dialects(bench, server, slower))
 
 

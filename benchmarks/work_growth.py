@@ -10,7 +10,7 @@ from attrs import evolve
 
 from benchmarks import work_cycle, work_idle, work_memory, work_wake
 from benchmarks.bench import Bench
-from benchmarks.commands import Terms
+from benchmarks.commands import SendOptions
 from benchmarks.fill import fill
 from benchmarks.servers import Server
 from benchmarks.speech import CONTROL_ID, SERVER_EYE
@@ -55,7 +55,7 @@ def _measure(bench: Bench, data: Mapping[int, Path]) -> None:
 
 
 def _servers(bench: Bench, data: Mapping[int, Path], hold: float) -> Sequence[Server]:
-    made = {stored: bench.lineup.server(US, Terms(hold=hold, data=place)) for stored, place in data.items()}
+    made = {stored: bench.lineup.server(US, SendOptions(hold=hold, data=place)) for stored, place in data.items()}
     return [server if stored == max(data) else evolve(server, name=called(stored)) for stored, server in made.items()]
 
 

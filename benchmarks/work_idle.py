@@ -2,7 +2,7 @@
 
 from benchmarks.bench import Bench
 from benchmarks.book import rate
-from benchmarks.commands import Terms
+from benchmarks.commands import SendOptions
 from benchmarks.servers import Server
 from benchmarks.speech import fresh
 from benchmarks.who import FLOOR, IN_MEMORY, US
@@ -13,7 +13,7 @@ FRESH = "idle poll, new connection each"
 
 def work(bench: Bench) -> None:
     """Everybody's idle polls."""
-    with bench.standing((US, *IN_MEMORY, FLOOR), Terms(hold=0)) as servers:
+    with bench.standing((US, *IN_MEMORY, FLOOR), SendOptions(hold=0)) as servers:
         bench.in_turn(servers, lambda server: measure(bench, server, server.name))
 
 

@@ -5,7 +5,7 @@ import time
 
 from benchmarks.bench import Bench
 from benchmarks.book import Quantity
-from benchmarks.commands import Terms
+from benchmarks.commands import SendOptions
 from benchmarks.generator import Broken
 from benchmarks.machine import most_polls
 from benchmarks.servers import Server
@@ -23,7 +23,7 @@ def held(count: int) -> str:
 def work(bench: Bench) -> None:
     """Everybody's memory."""
     bench.started(
-        bench.servers((US, *IN_MEMORY), Terms(hold=HOLD)), lambda server: measure(bench, server, server.name)
+        bench.servers((US, *IN_MEMORY), SendOptions(hold=HOLD)), lambda server: measure(bench, server, server.name)
     )
 
 

@@ -4,7 +4,7 @@ import os
 
 from benchmarks.bench import Bench
 from benchmarks.book import Quantity, milliseconds
-from benchmarks.commands import Terms
+from benchmarks.commands import SendOptions
 from benchmarks.generator import Broken
 from benchmarks.servers import Server
 from benchmarks.speech import CONTROL_ID
@@ -17,7 +17,7 @@ KIB = 1024
 
 def work(bench: Bench) -> None:
     """Some of the fleet are sent commands, all of it holds polls that end and come anew."""
-    bench.started(bench.servers((US,), Terms(hold=HOLD)), lambda server: measure(bench, server))
+    bench.started(bench.servers((US,), SendOptions(hold=HOLD)), lambda server: measure(bench, server))
 
 
 def measure(bench: Bench, server: Server) -> None:

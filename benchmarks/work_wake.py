@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from benchmarks.bench import Bench
 from benchmarks.book import milliseconds, rate
-from benchmarks.commands import NO_FSYNC, Terms
+from benchmarks.commands import NO_FSYNC, SendOptions
 from benchmarks.servers import Server
 from benchmarks.who import DURABLE, FLOOR, IN_MEMORY, US
 
@@ -23,15 +23,15 @@ def named(what: str, hold: int, puts: float, durable: bool) -> str:
 
 def work(bench: Bench) -> None:
     """The wakes of those that keep what is put in memory, and ours where nothing waits for the disk."""
-    _work(bench, (US, *IN_MEMORY, FLOOR), Terms(hold=HOLD, fsync_ms=NO_FSYNC), False)
+    _work(bench, (US, *IN_MEMORY, FLOOR), SendOptions(hold=HOLD, fsync_ms=NO_FSYNC), False)
 
 
 def durable(bench: Bench) -> None:
     """The wakes of those that write what is put to the disk."""
-    _work(bench, (US, *DURABLE), Terms(hold=HOLD), True)
+    _work(bench, (US, *DURABLE), SendOptions(hold=HOLD), True)
 
 
-def _work(bench: Bench, names: Sequence[str], terms: Terms, durable: bool) -> None:
+def _work(bench: Bench, names: Sequence[str], terms: SendOptions, durable: bool) -> None:
     bench.anew(names, terms, lambda server: measure(bench, server, server.name, durable))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from pushd.core.devices.admission import DEFAULT_MAX_PENDING, Mode
+from pushd.core.devices.admission import DEFAULT_MAX_PENDING, AdmissionMode
 from pushd.http.client_address import Networks
 from pushd.model.alert import AlertRules
 from pushd.notifications import options
@@ -30,7 +30,7 @@ class Config:
     store: str | None = None
     devices: tuple[str, ...] = ("tcp:8080",)
     admin: tuple[str, ...] = ("tcp:8081:interface=127.0.0.1",)
-    admission: Mode = Mode.APPROVE
+    admission: AdmissionMode = AdmissionMode.APPROVE
     max_pending: int = DEFAULT_MAX_PENDING
     require_proof: bool = False
     bases: tuple[bytes, ...] = ()
@@ -94,10 +94,10 @@ def _store(value: object) -> str:
     return text.removeprefix("sqlite:///")
 
 
-def _mode(value: object) -> Mode:
-    if value not in list(Mode):
-        raise ConfigError(f"one of {', '.join(Mode)} is wanted")
-    return Mode(str(value))
+def _mode(value: object) -> AdmissionMode:
+    if value not in list(AdmissionMode):
+        raise ConfigError(f"one of {', '.join(AdmissionMode)} is wanted")
+    return AdmissionMode(str(value))
 
 
 def _count(value: object) -> int:

@@ -13,13 +13,13 @@ from attrs import asdict
 
 from pushd.model.errors import PushdError, StoreRefused
 from pushd.model.timestamps import Now
-from pushd.store.filters import Flaw
+from pushd.store.filters import Violation
 from pushd.store.sqlite.connection import at_once, integrity, reading
 from pushd.store.transaction import ITransaction, Statement, first
 from pushd.store.transactions.consistency import fsck
 
 
-def inspect(path: str) -> list[Flaw]:
+def inspect(path: str) -> list[Violation]:
     """What is stored and cannot be, in a SQLite file.
 
     :raises StoreRefused: if it cannot be read.
@@ -36,7 +36,7 @@ def inspect(path: str) -> list[Flaw]:
 _LAST = Statement("look for the last event", "SELECT at FROM event ORDER BY seq DESC LIMIT 1")
 
 
-def _doubt(tx: ITransaction) -> list[Flaw]:
+def _doubt(tx: ITransaction) -> list[Violation]:
     """Look as of the last thing that happened: while the server is down nobody ends what is over."""
     last = first(tx, _LAST)
     return fsck(tx, Now(0 if last is None else last["at"], 0))

@@ -10,13 +10,13 @@ from twisted.logger import Logger
 from pushd.config import Config, ConfigError
 from pushd.core.app import Core
 from pushd.notifications.mail.message import Envelope
-from pushd.notifications.mail.notifier import Postman
+from pushd.notifications.mail.notifier import MailNotifier
 from pushd.notifications.mail.smtp import SmtpCarrier, SmtpServer
 
 _log = Logger()
 
 
-def postmen(core: Core, config: Config, reactor: Any) -> Iterator[Postman]:
+def build_notifiers(core: Core, config: Config, reactor: Any) -> Iterator[MailNotifier]:
     """The postman, if somebody is to be mailed.
 
     :raises ConfigError: if the password cannot be read.
@@ -28,7 +28,7 @@ def postmen(core: Core, config: Config, reactor: Any) -> Iterator[Postman]:
     server = SmtpServer(host=host, port=port, tls=config.mail_tls, user=config.smtp_user, password=password)
     envelope = Envelope(sender=config.mail_from, recipients=config.mail_to)
     carrier = SmtpCarrier(server, reactor)
-    yield Postman(core.store, core.clocks, config.alert_rules, envelope, core.fleet.seen, carrier, random.random)
+    yield MailNotifier(core.store, core.clocks, config.alert_rules, envelope, core.fleet.seen, carrier, random.random)
 
 
 def read_password(path: Path) -> str:

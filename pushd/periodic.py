@@ -12,7 +12,7 @@ from pushd.model.errors import PushdError
 
 
 @define(eq=False)
-class Round(Service):
+class PeriodicTask(Service):
     """Calls ``work`` every ``interval`` seconds; a failure is logged, and does not end it as it would a bare
     LoopingCall.
     """

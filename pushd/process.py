@@ -30,7 +30,7 @@ class CannotStart(SystemExit, Exception):
         self.code = 1
 
 
-def end(reason: str) -> NoReturn:
+def exit_with_error(reason: str) -> NoReturn:
     """End the program because it cannot start: one line for whoever started it, and the same for the log.
 
     :raises CannotStart: always.
@@ -41,7 +41,7 @@ def end(reason: str) -> NoReturn:
     raise CannotStart(reason)
 
 
-def end_well(reactor: Any) -> None:
+def install_signal_handlers(reactor: Any) -> None:
     """Have SIGTERM and SIGINT end the program with exit code 0, once all is finished.
 
     Left alone, twistd would finish and then end by the signal itself, as if it had been killed.
@@ -63,14 +63,14 @@ def end_well(reactor: Any) -> None:
     reactor.callWhenRunning(replace)
 
 
-def share_fairly() -> None:
+def set_switch_interval() -> None:
     """Let the reactor's thread have Python's lock back soon when the one that writes has it: all others wait for
     it.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
 
 
-def freeze() -> None:
+def tune_gc() -> None:
     """What was made by now stays: spare the garbage collector from looking at all of it again and again.
 
     Nor is it to look at all held polls whenever a quarter of them is new, which takes a tenth of a second for ten

@@ -19,17 +19,17 @@ from pushd.core.clocks import Clocks
 from pushd.core.secrets import make_secret
 from pushd.data_dir import DataDir
 from pushd.http.bodies import Budget
-from pushd.http.site import HouseSite
+from pushd.http.site import HTTPFactory
 from pushd.listeners import Listener, listener
-from pushd.mailing import postmen
+from pushd.mailing import build_notifiers
 from pushd.model.errors import StoreRefused
 from pushd.model.token import Role
-from pushd.notifications.dead_mans_switch import INTERVAL, Pulse, Stuck
-from pushd.notifications.webhooks.dispatcher import GLANCE_SECONDS, Couriers, build_agent
-from pushd.periodic import Round
-from pushd.process import end, freeze, raise_file_limit, share_fairly
+from pushd.notifications.dead_mans_switch import INTERVAL, DeadMansSwitch, Stuck
+from pushd.notifications.webhooks.dispatcher import GLANCE_SECONDS, WebhookDispatcher, build_agent
+from pushd.periodic import PeriodicTask
+from pushd.process import exit_with_error, raise_file_limit, set_switch_interval, tune_gc
 from pushd.store.sqlite.store import SqliteStore
-from pushd.wiring import build_admin_port, build_core, build_couriers, build_device_port
+from pushd.wiring import build_admin_port, build_core, build_device_port, build_dispatcher
 
 FLUSH_SECONDS = 3.0
 """How late the last sighting of a device may be in the store."""
@@ -53,7 +53,7 @@ class PushdService(MultiService):
 
     core: Core
     data_dir: DataDir
-    sites: Sequence[HouseSite]
+    sites: Sequence[HTTPFactory]
     reactor: Any
     _log = Logger()
 
@@ -68,7 +68,7 @@ class PushdService(MultiService):
         try:
             super().privilegedStartService()
         except ConfigError as error:
-            end(str(error))
+            exit_with_error(str(error))
 
     def startService(self) -> None:
         """Hold the data directory and the store, open it, then serve; what cannot be ends the program with one line.
@@ -81,9 +81,9 @@ class PushdService(MultiService):
             super().startService()
             self._provide_token()
         except (StoreRefused, ConfigError) as error:
-            end(str(error))
-        share_fairly()
-        freeze()
+            exit_with_error(str(error))
+        set_switch_interval()
+        tune_gc()
         self._log.info("Up to {polls} polls can be held at once", polls=raise_file_limit() - RESERVED_FILES)
 
     def stopService(self) -> Deferred[None]:
@@ -139,16 +139,16 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
     def in_thread(work: Callable[[], Any]) -> Deferred[Any]:
         return deferToThreadPool(reactor, reactor.getThreadPool(), work)
 
-    devices = HouseSite(build_device_port(core, config, in_thread), budget, reactor)
-    operators = HouseSite(build_admin_port(core, in_thread), budget, reactor)
+    devices = HTTPFactory(build_device_port(core, config, in_thread), budget, reactor)
+    operators = HTTPFactory(build_admin_port(core, in_thread), budget, reactor)
     service = PushdService(core, data_dir, (devices, operators), reactor)
-    couriers = build_couriers(core, build_agent(reactor, core.webhooks.targets))
-    rounds, posts = tuple(_rounds(core, couriers, reactor)), tuple(postmen(core, config, reactor))
-    watched = {"webhooks": couriers.stuck}
+    dispatcher = build_dispatcher(core, build_agent(reactor, core.webhooks.targets))
+    rounds, posts = tuple(_rounds(core, dispatcher, reactor)), tuple(build_notifiers(core, config, reactor))
+    watched = {"webhooks": dispatcher.stuck}
     watched |= {each.title: each.stuck for each in rounds} | {each.title: each.stuck for each in posts}
     for part in (
         *rounds,
-        couriers,
+        dispatcher,
         *posts,
         *_pulses(config, watched, reactor),
         *_listeners("devices", config.devices, devices, reactor),
@@ -158,19 +158,19 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
     return service
 
 
-def _rounds(core: Core, couriers: Couriers, reactor: Any) -> Iterator[Round]:
-    yield Round("sweep", core.clocks.interval, core.sweep, reactor)
-    yield Round("watchdog", core.clocks.interval, core.watch, reactor)
-    yield Round("sightings", FLUSH_SECONDS, core.presence.flush, reactor)
-    yield Round("webhooks passed over", GLANCE_SECONDS, couriers.glance, reactor)
-    yield Round("retention", PURGE_SECONDS, core.purge, reactor)
+def _rounds(core: Core, dispatcher: WebhookDispatcher, reactor: Any) -> Iterator[PeriodicTask]:
+    yield PeriodicTask("sweep", core.clocks.interval, core.sweep, reactor)
+    yield PeriodicTask("watchdog", core.clocks.interval, core.watch, reactor)
+    yield PeriodicTask("sightings", FLUSH_SECONDS, core.presence.flush, reactor)
+    yield PeriodicTask("webhooks passed over", GLANCE_SECONDS, dispatcher.glance, reactor)
+    yield PeriodicTask("retention", PURGE_SECONDS, core.purge, reactor)
 
 
-def _pulses(config: Config, watched: Mapping[str, Stuck], reactor: Any) -> Iterator[Round]:
+def _pulses(config: Config, watched: Mapping[str, Stuck], reactor: Any) -> Iterator[PeriodicTask]:
     if config.pulse_url is not None:
-        pulse = Pulse(config.pulse_url, HTTPClient(Agent(reactor)), reactor, watched)
-        yield Round("pulse", INTERVAL, pulse.beat, reactor)
+        pulse = DeadMansSwitch(config.pulse_url, HTTPClient(Agent(reactor)), reactor, watched)
+        yield PeriodicTask("pulse", INTERVAL, pulse.beat, reactor)
 
 
-def _listeners(option: str, endpoints: Sequence[str], site: HouseSite, reactor: Any) -> Iterator[Listener]:
+def _listeners(option: str, endpoints: Sequence[str], site: HTTPFactory, reactor: Any) -> Iterator[Listener]:
     return (listener(option, endpoint, site, reactor) for endpoint in endpoints)

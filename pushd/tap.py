@@ -7,7 +7,7 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from pushd.config import Config, ConfigError, read_config
-from pushd.process import end, end_well
+from pushd.process import exit_with_error, install_signal_handlers
 from pushd.service import build_service
 from pushd.wiring import NAMES
 
@@ -17,7 +17,7 @@ class Options(usage.Options):
 
     synopsis = "[options]"
     longdesc = (
-        "Holds the polls of devices that phone home, and pushes commands to them. The first start writes an admin"
+        "HoldTimes the polls of devices that phone home, and pushes commands to them. The first start writes an admin"
         " token to DATA-DIR/admin.token; pushctl finds it there."
     )
 
@@ -134,7 +134,7 @@ class Options(usage.Options):
 
 
 def _refuse(error: Exception) -> NoReturn:
-    end(f"{error} (twistd pushd --help tells the options)")
+    exit_with_error(f"{error} (twistd pushd --help tells the options)")
 
 
 def makeService(options: Options) -> IService:
@@ -150,5 +150,5 @@ def makeService(options: Options) -> IService:
         _refuse(error)
     # Twisted's timers follow the wall clock, and would all fire, or none, when somebody sets it.
     vars(reactor)["seconds"] = time.monotonic
-    end_well(reactor)
+    install_signal_handlers(reactor)
     return service

@@ -18,34 +18,34 @@ from pushd.config import Config
 from pushd.core.alerts import Alerts
 from pushd.core.app import Core
 from pushd.core.clocks import Clocks
-from pushd.core.commands.command_queue import Outbox
+from pushd.core.commands.command_queue import CommandQueue
 from pushd.core.commands.drafts import Drafts
-from pushd.core.commands.operator import Review
+from pushd.core.commands.operator import OperatorActions
 from pushd.core.credentials import Tokens
-from pushd.core.devices.admission import Admissions
-from pushd.core.devices.device_service import Reception
-from pushd.core.devices.offline_detector import Watchdog
+from pushd.core.devices.admission import AdmissionPolicy
+from pushd.core.devices.device_service import DeviceService
+from pushd.core.devices.offline_detector import OfflineDetector
 from pushd.core.devices.presence import Presence
-from pushd.core.devices.registry import Fleet
-from pushd.core.egress_policy import Targets
+from pushd.core.devices.registry import DeviceRegistry
+from pushd.core.egress_policy import EgressPolicy
 from pushd.core.events.feed import Feed
-from pushd.core.health import Inspection
-from pushd.core.polling.command_index import Queued
-from pushd.core.polling.hold_time import Holds
-from pushd.core.polling.poll_registry import Wakeups
-from pushd.core.polling.reportable import Reportable
+from pushd.core.health import Health
+from pushd.core.polling.command_index import CommandIndex
+from pushd.core.polling.hold_time import HoldTimes
+from pushd.core.polling.poll_registry import PollRegistry
+from pushd.core.polling.result_index import ResultIndex
 from pushd.core.webhooks import Webhooks
 from pushd.dialects.controlid.app import door as controlid_door
 from pushd.dialects.controlid.dialect import CONTROL_ID
 from pushd.dialects.servereye.app import door as servereye_door
 from pushd.dialects.servereye.dialect import SERVER_EYE
 from pushd.http.bodies import InThread
-from pushd.http.device_port import DevicePort, Door
+from pushd.http.device_port import DevicePort, MountedApp
 from pushd.http.handlers import IApp
 from pushd.model.uuid7 import IdSource
-from pushd.notifications.webhooks.dispatcher import Couriers
-from pushd.notifications.webhooks.event_filter import Wants
-from pushd.notifications.webhooks.sender import Poster
+from pushd.notifications.webhooks.dispatcher import WebhookDispatcher
+from pushd.notifications.webhooks.event_filter import SubscriptionFilter
+from pushd.notifications.webhooks.sender import WebhookSender
 from pushd.store.interface import IStore
 
 DIALECTS = ((CONTROL_ID, controlid_door), (SERVER_EYE, servereye_door))
@@ -60,52 +60,56 @@ def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[],
     ids = IdSource(clocks.wall_now)
     drafts = Drafts(ids, dialects)
     presence = Presence(store, clocks)
-    fleet = Fleet(store, clocks, dialects, presence)
+    fleet = DeviceRegistry(store, clocks, dialects, presence)
     tokens = Tokens(store, clocks, ids)
-    wakeups = Wakeups(clocks.clock)
-    holds = Holds(fleet, {name: dialect.hold for name, dialect in dialects.items()} | dict(config.holds), rand)
-    outbox = Outbox(store, clocks, dialects, presence, holds, wakeups, Queued(), Reportable())
-    admissions = Admissions(fleet, tokens, config.admission, config.max_pending, config.require_proof)
+    poll_registry = PollRegistry(clocks.clock)
+    holds = HoldTimes(fleet, {name: dialect.hold for name, dialect in dialects.items()} | dict(config.holds), rand)
+    command_queue = CommandQueue(
+        store, clocks, dialects, presence, holds, poll_registry, CommandIndex(), ResultIndex()
+    )
+    admissions = AdmissionPolicy(fleet, tokens, config.admission, config.max_pending, config.require_proof)
     return Core(
         store=store,
         clocks=clocks,
         fleet=fleet,
         tokens=tokens,
         presence=presence,
-        watchdog=Watchdog(store, clocks, presence, config.alert_rules),
-        wakeups=wakeups,
+        watchdog=OfflineDetector(store, clocks, presence, config.alert_rules),
+        poll_registry=poll_registry,
         drafts=drafts,
-        outbox=outbox,
-        review=Review(store, clocks, drafts, admissions, holds, wakeups),
+        command_queue=command_queue,
+        review=OperatorActions(store, clocks, drafts, admissions, holds, poll_registry),
         feed=Feed(store, clocks),
         alerts=Alerts(store, clocks, config.alert_rules),
-        reception=Reception(admissions, presence, outbox, wakeups, clocks, holds, config.batch),
-        webhooks=Webhooks(store, clocks, ids, Targets(tuple(config.webhook_allow)), config.alert_rules),
+        device_service=DeviceService(admissions, presence, command_queue, poll_registry, clocks, holds, config.batch),
+        webhooks=Webhooks(store, clocks, ids, EgressPolicy(tuple(config.webhook_allow)), config.alert_rules),
         keep=config.keep,
     )
 
 
 def build_device_port(core: Core, config: Config, in_thread: InThread[Any]) -> DevicePort:
     """The device port."""
-    doors: Sequence[Door] = [
-        door(core.reception, in_thread, config.trusted_proxies, config.bases) for _, door in DIALECTS
+    doors: Sequence[MountedApp] = [
+        door(core.device_service, in_thread, config.trusted_proxies, config.bases) for _, door in DIALECTS
     ]
     return DevicePort(doors, core.fleet.owner_of_path)
 
 
 def build_admin_port(core: Core, in_thread: InThread[Any]) -> AdminPort:
     """The admin port."""
-    sender = Sender(core.drafts, core.outbox, in_thread)
+    sender = Sender(core.drafts, core.command_queue, in_thread)
     apps: dict[str, IApp] = {
-        "devices": DevicesApp(core.tokens, core.fleet, core.store, core.wakeups, sender),
-        "commands": CommandsApp(core.tokens, core.outbox, core.review, core.store),
+        "devices": DevicesApp(core.tokens, core.fleet, core.store, core.poll_registry, sender),
+        "commands": CommandsApp(core.tokens, core.command_queue, core.review, core.store),
         "alerts": AlertsApp(core.tokens, core.alerts),
         "events": FeedApp(core.tokens, core.feed),
         "webhooks": WebhooksApp(core.tokens, core.webhooks, core.store),
     }
-    return AdminPort(apps, HealthApp(core.tokens, Inspection(core.store, core.clocks, core.outbox)))
+    return AdminPort(apps, HealthApp(core.tokens, Health(core.store, core.clocks, core.command_queue)))
 
 
-def build_couriers(core: Core, agent: IAgent, rand: Callable[[], float] = random.random) -> Couriers:
+def build_dispatcher(core: Core, agent: IAgent, rand: Callable[[], float] = random.random) -> WebhookDispatcher:
     """Who brings events to the receivers of webhooks."""
-    return Couriers(core.webhooks, Wants(core.fleet, core.store), Poster(agent, core.clocks.clock), rand)
+    return WebhookDispatcher(
+        core.webhooks, SubscriptionFilter(core.fleet, core.store), WebhookSender(agent, core.clocks.clock), rand
+    )

@@ -17,9 +17,9 @@ from twisted.web.resource import Resource
 from pushd.config import Config
 from pushd.core.app import Core
 from pushd.core.clocks import Clocks
-from pushd.core.devices.admission import Mode
+from pushd.core.devices.admission import AdmissionMode
 from pushd.http.bodies import Budget
-from pushd.http.site import HouseSite
+from pushd.http.site import HTTPFactory
 from pushd.model.token import Role
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from pushd.wiring import build_admin_port, build_core, build_device_port
@@ -35,7 +35,7 @@ CLIENT = "192.0.2.1"
 
 
 @define(eq=False)
-class House:
+class InMemoryServer:
     """Both ports over one core."""
 
     clock: Clock
@@ -46,8 +46,8 @@ class House:
     core: Core = field(init=False)
     off_reactor: int = field(default=0, init=False)
     """How many bodies were parsed off the reactor."""
-    device_site: HouseSite = field(init=False)
-    admin_site: HouseSite = field(init=False)
+    device_site: HTTPFactory = field(init=False)
+    admin_site: HTTPFactory = field(init=False)
     _connections: list[Connection] = field(factory=list, init=False)
     _tokens: dict[Role, str] = field(factory=dict, init=False)
 
@@ -58,14 +58,14 @@ class House:
         self.core.recall()
         devices = build_device_port(self.core, self.config, self._in_thread)
         operators = build_admin_port(self.core, self._in_thread)
-        self.device_site = HouseSite(devices, self.budget, self.clock)
-        self.admin_site = HouseSite(operators, self.budget, self.clock)
+        self.device_site = HTTPFactory(devices, self.budget, self.clock)
+        self.admin_site = HTTPFactory(operators, self.budget, self.clock)
 
     def connect(self, peer: str = CLIENT, transport: StringTransport | None = None) -> Connection:
         """A new connection to the device port."""
         return self._connect(self.device_site, peer, transport)
 
-    def knock(self, data: bytes, peer: str = CLIENT) -> Connection:
+    def device_request(self, data: bytes, peer: str = CLIENT) -> Connection:
         """Send bytes to the device port, on a new connection."""
         connection = self.connect(peer)
         connection.send(data)
@@ -143,11 +143,11 @@ class House:
         """Let everybody hang up; nothing of them may be left."""
         for connection in self._connections:
             connection.hang_up()
-        assert len(self.core.wakeups) == 0, "a poll was left behind"
+        assert len(self.core.poll_registry) == 0, "a poll was left behind"
         assert self.budget.used == 0, "a body was left behind"
         now(self.store.close())
 
-    def _connect(self, site: HouseSite, peer: str, transport: StringTransport | None = None) -> Connection:
+    def _connect(self, site: HTTPFactory, peer: str, transport: StringTransport | None = None) -> Connection:
         address = IPv4Address("TCP", peer, 40000)
         protocol = site.buildProtocol(address)
         assert protocol is not None
@@ -173,25 +173,25 @@ def now(doing: Deferred[T] | Coroutine[Any, Any, T]) -> T:
     return result
 
 
-BuildHouse = Callable[..., House]
+BuildHouse = Callable[..., InMemoryServer]
 
 
 @pytest.fixture
 def build_house(clock: Clock) -> Iterator[BuildHouse]:
     """Makes a house over a store, with these options; open to any device unless they say otherwise."""
-    houses: list[House] = []
+    houses: list[InMemoryServer] = []
 
-    def build(store: SqliteStore | None = None, random: float = 0.0, **options: Any) -> House:
-        config = Config(**{"admission": Mode.OPEN, **options})
-        houses.append(House(clock, config, store or SqliteStore(MEMORY), random))
+    def build(store: SqliteStore | None = None, random: float = 0.0, **options: Any) -> InMemoryServer:
+        config = Config(**{"admission": AdmissionMode.OPEN, **options})
+        houses.append(InMemoryServer(clock, config, store or SqliteStore(MEMORY), random))
         return houses[-1]
 
     yield build
-    for house in houses:
-        house.close()
+    for server in houses:
+        server.close()
 
 
 @pytest.fixture
-def house(build_house: BuildHouse) -> House:
+def server(build_house: BuildHouse) -> InMemoryServer:
     """A house that is open to any device."""
     return build_house()

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from pushd.model.errors import Unavailable
-from pushd.store.group_commit import Deliver, IConnection, Lane, Verb, Work
+from pushd.store.group_commit import Deliver, Executor, IConnection, PendingTransaction, Verb
 from pushd.store.sqlite.connection import SqliteConnection
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 
@@ -18,16 +18,16 @@ ENOUGH = 10_000
 
 @define(eq=False)
 class SteppedLane:
-    """See :class:`pushd.store.group_commit.Lane`: in order, but when the test says so."""
+    """See :class:`pushd.store.group_commit.Executor`: in order, but when the test says so."""
 
     connection: IConnection
     deliver: Deliver
-    submitted: deque[Work] = field(factory=deque, init=False)
-    committed: deque[Work] = field(factory=deque, init=False)
+    submitted: deque[PendingTransaction] = field(factory=deque, init=False)
+    committed: deque[PendingTransaction] = field(factory=deque, init=False)
     """What is durable, while nobody knows it yet."""
 
     def submit(self, verb: Verb) -> Deferred[Any]:
-        work = Work(verb)
+        work = PendingTransaction(verb)
         self.submitted.append(work)
         return work.done
 
@@ -78,6 +78,6 @@ class SteppedStore(SqliteStore):
     path: str = MEMORY
     lane: SteppedLane = field(init=False)
 
-    def _lane(self, connection: SqliteConnection, kind: object, name: str) -> Lane:
+    def _lane(self, connection: SqliteConnection, kind: object, name: str) -> Executor:
         self.lane = SteppedLane(connection, self._deliver)
         return self.lane

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushd.config import Config, ConfigError, read_config
-from pushd.core.devices.admission import Mode
+from pushd.core.devices.admission import AdmissionMode
 from pushd.notifications.mail.smtp import Tls
 
 DIALECTS = ("controlid", "servereye")
@@ -33,7 +33,7 @@ def test_defaults() -> None:
     config = read()
     assert (config.devices, config.admin) == (("tcp:8080",), ("tcp:8081:interface=127.0.0.1",))
     assert (config.data_dir, config.store) == (Path("pushd-data"), None)
-    assert (config.admission, config.max_pending, config.require_proof) == (Mode.APPROVE, 1000, False)
+    assert (config.admission, config.max_pending, config.require_proof) == (AdmissionMode.APPROVE, 1000, False)
     assert (config.bases, config.holds, config.trusted_proxies) == ((), {}, ())
 
 
@@ -45,7 +45,7 @@ def test_defaults() -> None:
         ("store", "sqlite:////srv/other.sqlite", "store", "/srv/other.sqlite"),
         ("devices", ["tcp:80", "ssl:443"], "devices", ("tcp:80", "ssl:443")),
         ("admin", "tcp:81", "admin", ("tcp:81",)),
-        ("admission", "closed", "admission", Mode.CLOSED),
+        ("admission", "closed", "admission", AdmissionMode.CLOSED),
         ("max-pending", "0", "max_pending", 0),
         ("max-pending", 5, "max_pending", 5),
         ("require-proof", True, "require_proof", True),
@@ -181,7 +181,7 @@ def test_file_holds_the_same_options(tmp_path: Path) -> None:
     """The file knows the options by the names that they have on the command line."""
     text = 'admission = "open"\nmax-pending = 5\nrequire-proof = true\nbase = ["/api"]\n[hold]\nservereye = 30\n'
     config = read_file(tmp_path, text)
-    assert (config.admission, config.max_pending, config.require_proof) == (Mode.OPEN, 5, True)
+    assert (config.admission, config.max_pending, config.require_proof) == (AdmissionMode.OPEN, 5, True)
     assert (config.bases, config.holds) == ((b"/api",), {"servereye": 30})
 
 

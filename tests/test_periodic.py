@@ -6,7 +6,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
-from pushd.periodic import Round
+from pushd.periodic import PeriodicTask
 
 
 def test_round_comes_back(clock: Clock) -> None:
@@ -17,7 +17,7 @@ def test_round_comes_back(clock: Clock) -> None:
         done.append(clock.seconds())
 
     start = clock.seconds()
-    rounds = Round("work", 3, work, clock)
+    rounds = PeriodicTask("work", 3, work, clock)
     rounds.startService()
     clock.pump([1] * 7)
     assert done == [start + 3, start + 6]
@@ -34,7 +34,7 @@ def test_failure_does_not_end_the_rounds(clock: Clock, no_logged_failure: list[A
         calls.append(1)
         raise ZeroDivisionError
 
-    rounds = Round("work", 1, work, clock)
+    rounds = PeriodicTask("work", 1, work, clock)
     rounds.startService()
     clock.pump([1] * 3)
     rounds.stopService()
@@ -51,7 +51,7 @@ def test_slow_round_is_not_overtaken(clock: Clock) -> None:
         slow.append(Deferred())
         await slow[-1]
 
-    rounds = Round("work", 1, work, clock)
+    rounds = PeriodicTask("work", 1, work, clock)
     rounds.startService()
     clock.pump([1] * 5)
     assert len(slow) == 1
@@ -69,7 +69,7 @@ def test_work_that_makes_no_progress_is_noticed(clock: Clock, no_logged_failure:
     def work() -> Awaitable[object]:
         return works.pop()
 
-    rounds = Round("work", 10, work, clock)
+    rounds = PeriodicTask("work", 10, work, clock)
     rounds.startService()
     clock.advance(10)
     assert not rounds.stuck(0)
@@ -95,5 +95,5 @@ def test_round_that_was_not_started_stops(clock: Clock) -> None:
     async def work() -> None:
         raise AssertionError("nobody started it")
 
-    Round("work", 1, work, clock).stopService()
+    PeriodicTask("work", 1, work, clock).stopService()
     clock.advance(5)

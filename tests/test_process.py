@@ -9,7 +9,7 @@ from attrs import define, field
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import capturedLogs, formatEvent
 
-from pushd.process import CannotStart, end, end_well, raise_file_limit
+from pushd.process import CannotStart, exit_with_error, install_signal_handlers, raise_file_limit
 
 
 @define(eq=False)
@@ -61,7 +61,7 @@ def reactor() -> Iterator[Reactor]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_stops_the_reactor(reactor: Reactor, number: signal.Signals) -> None:
     """Either signal lets the program finish and end well; more of them change nothing."""
-    end_well(reactor)
+    install_signal_handlers(reactor)
     reactor.run()
     signal.raise_signal(number)
     assert reactor.stopped
@@ -71,7 +71,7 @@ def test_signal_stops_the_reactor(reactor: Reactor, number: signal.Signals) -> N
 def test_ignored_signal_stays_ignored(reactor: Reactor) -> None:
     """A program that was started in the background with SIGINT ignored goes on ignoring it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_well(reactor)
+    install_signal_handlers(reactor)
     reactor.run()
     signal.raise_signal(signal.SIGINT)
     assert not reactor.stopped
@@ -80,7 +80,7 @@ def test_ignored_signal_stays_ignored(reactor: Reactor) -> None:
 def test_end_says_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     """A program that cannot start says why in one line, to its terminal and to the log, and its exit code is 1."""
     with capturedLogs() as logged, pytest.raises(SystemExit) as ended:
-        end("The sun is down: {no field}.")
+        exit_with_error("The sun is down: {no field}.")
     assert ended.value.code == 1
     assert capfd.readouterr().err == "pushd: The sun is down: {no field}.\n"
     assert [formatEvent(event) for event in logged] == ["The sun is down: {no field}."]

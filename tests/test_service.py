@@ -6,9 +6,9 @@ from time import time
 from twisted.internet.testing import MemoryReactorClock
 
 from pushd.config import Config
-from pushd.notifications.dead_mans_switch import Pulse
-from pushd.notifications.mail.notifier import Postman
-from pushd.periodic import Round
+from pushd.notifications.dead_mans_switch import DeadMansSwitch
+from pushd.notifications.mail.notifier import MailNotifier
+from pushd.periodic import PeriodicTask
 from pushd.service import PushdService, build_service
 
 
@@ -20,8 +20,8 @@ def built(config: Config) -> PushdService:
 def test_nobody_is_told_who_need_not_be(tmp_path: Path) -> None:
     """Without options for them there are neither mails nor a pulse."""
     parts = list(built(Config(data_dir=tmp_path)))
-    assert not any(isinstance(part, Postman) for part in parts)
-    assert "pulse" not in {part.title for part in parts if isinstance(part, Round)}
+    assert not any(isinstance(part, MailNotifier) for part in parts)
+    assert "pulse" not in {part.title for part in parts if isinstance(part, PeriodicTask)}
 
 
 def test_pulse_is_withheld_when_any_round_or_the_postman_is_stuck(tmp_path: Path) -> None:
@@ -35,8 +35,8 @@ def test_pulse_is_withheld_when_any_round_or_the_postman_is_stuck(tmp_path: Path
         pulse_url="http://monitor.test/",
     )
     parts = list(built(config))
-    rounds = {part.title: part for part in parts if isinstance(part, Round)}
+    rounds = {part.title: part for part in parts if isinstance(part, PeriodicTask)}
     pulse = getattr(rounds.pop("pulse").work, "__self__", None)
-    assert isinstance(pulse, Pulse)
+    assert isinstance(pulse, DeadMansSwitch)
     assert pulse.parts.keys() == rounds.keys() | {"mails", "webhooks"}
-    assert any(isinstance(part, Postman) for part in parts)
+    assert any(isinstance(part, MailNotifier) for part in parts)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pushd.core.devices.admission import Mode
+from pushd.core.devices.admission import AdmissionMode
 from pushd.notifications.mail.smtp import Tls
 from pushd.tap import Options, makeService
 
@@ -47,7 +47,7 @@ def test_every_option(tmp_path: Path) -> None:
     assert (config.mail_to, config.mail_from, config.mail_remind) == (("a@b.org", "c@d.org"), "e@f.org", 0)
     assert (config.smtp, config.smtp_tls, config.smtp_user) == (("g.org", 587), Tls.TLS, "us")
     assert (config.smtp_password_file, config.pulse_url) == (Path("/h"), "https://i.org/j")
-    assert (config.data_dir, config.store, config.admission) == (Path("/srv"), "s.sqlite", Mode.OPEN)
+    assert (config.data_dir, config.store, config.admission) == (Path("/srv"), "s.sqlite", AdmissionMode.OPEN)
     assert (config.max_pending, config.require_proof, config.batch, config.keep) == (5, True, 3, 7)
     assert (config.devices, config.admin) == (("tcp:1", "tcp:2"), ("tcp:3", "tcp:4"))
     assert (config.bases, config.holds) == ((b"/a", b"/b"), {"servereye": 40, "controlid": 5})

@@ -12,7 +12,7 @@ from pushd.admin.query_params import Query
 from pushd.core.alerts import Alerts
 from pushd.core.credentials import Tokens
 from pushd.http.answers import answer
-from pushd.http.request import HouseRequest
+from pushd.http.request import Request
 from pushd.http.router import Router
 from pushd.model.errors import UnknownAlert
 from pushd.model.token import Role
@@ -31,7 +31,7 @@ class AlertsApp:
 
     @router.route("/v1/alerts", methods=["GET"])
     @demands(Role.VIEWER)
-    async def list(self, request: HouseRequest) -> bytes:
+    async def list(self, request: Request) -> bytes:
         """Alerts, newest first; ``open`` leaves out those that are cleared, or those that are not."""
         query = Query.of(request, "open", "limit", "cursor")
         limit = query.limit()
@@ -40,7 +40,7 @@ class AlertsApp:
 
     @router.route("/v1/alerts/<alert>/acknowledge", methods=["POST"])
     @demands(Role.OPERATOR)
-    async def acknowledge(self, request: HouseRequest, alert: str) -> bytes:
+    async def acknowledge(self, request: Request, alert: str) -> bytes:
         """Say that somebody takes care of an alert."""
         Query.of(request)
         if not _ID.fullmatch(alert):
@@ -49,6 +49,6 @@ class AlertsApp:
         return answer(request, json_views.json(json_views.alert(await self.alerts.acknowledge(int(alert), by))))
 
     @router.handle_errors(Exception)
-    def failed(self, request: HouseRequest, failure: Failure) -> bytes:
+    def failed(self, request: Request, failure: Failure) -> bytes:
         """Errors are problems."""
         return problem(request, failure)

@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Any
 
 from pushd.core.credentials import Tokens
-from pushd.http.request import HouseRequest
+from pushd.http.request import Request
 from pushd.model.errors import NotAuthenticated, NotPermitted
 from pushd.model.token import Role, Token
 
@@ -28,7 +28,7 @@ def demands(role: Role) -> Callable[[Route], Route]:
 
     def guard(route: Route) -> Route:
         @wraps(route)
-        async def guarded(app: Any, request: HouseRequest, **parts: str) -> bytes:
+        async def guarded(app: Any, request: Request, **parts: str) -> bytes:
             check(authenticate(app.tokens, request), role)
             return await route(app, request, **parts)
 
@@ -37,7 +37,7 @@ def demands(role: Role) -> Callable[[Route], Route]:
     return guard
 
 
-def authenticate(tokens: Tokens, request: HouseRequest) -> Token:
+def authenticate(tokens: Tokens, request: Request) -> Token:
     """The token that came with a request.
 
     :raises NotAuthenticated: if there is none, or it is not valid.

@@ -8,11 +8,11 @@ from pushd.admin.auth import authenticate, demands
 from pushd.admin.problem_details import problem
 from pushd.admin.query_params import Query
 from pushd.admin.sending import accepted
-from pushd.core.commands.command_queue import Outbox
-from pushd.core.commands.operator import Review
+from pushd.core.commands.command_queue import CommandQueue
+from pushd.core.commands.operator import OperatorActions
 from pushd.core.credentials import Tokens
 from pushd.http.answers import answer
-from pushd.http.request import HouseRequest
+from pushd.http.request import Request
 from pushd.http.router import Router
 from pushd.model.lifecycle import OUT, State
 from pushd.model.token import Role
@@ -27,13 +27,13 @@ class CommandsApp:
     router = Router()
 
     tokens: Tokens
-    outbox: Outbox
-    review: Review
+    command_queue: CommandQueue
+    review: OperatorActions
     store: IStore
 
     @router.route("/v1/commands", methods=["GET"])
     @demands(Role.VIEWER)
-    async def list(self, request: HouseRequest) -> bytes:
+    async def list(self, request: Request) -> bytes:
         """Commands, newest first, without payload and result."""
         query = Query.of(request, "device", "state", "since", "limit", "cursor")
         which = CommandFilter(
@@ -44,31 +44,31 @@ class CommandsApp:
 
     @router.route("/v1/commands/<command>", methods=["GET"])
     @demands(Role.VIEWER)
-    async def see(self, request: HouseRequest, command: str) -> bytes:
+    async def see(self, request: Request, command: str) -> bytes:
         """One command, whole; with ``wait`` once it has ended, or as it stands then."""
         wait = Query.of(request, "wait").seconds("wait")
-        found = await (self.outbox.wait(command, wait) if wait else self.store.command(command))
+        found = await (self.command_queue.wait(command, wait) if wait else self.store.command(command))
         return answer(request, json_views.command(found))
 
     @router.route("/v1/commands/<command>/cancel", methods=["POST"])
     @demands(Role.OPERATOR)
-    async def cancel(self, request: HouseRequest, command: str) -> bytes:
+    async def cancel(self, request: Request, command: str) -> bytes:
         """Take a command back; 202 if an attempt is out and only further ones are prevented."""
         Query.of(request)
-        found = await self.outbox.cancel(command)
+        found = await self.command_queue.cancel(command)
         request.setResponseCode(202 if found.state in OUT else 200)
         return answer(request, json_views.command(found))
 
     @router.route("/v1/commands/<command>/explain", methods=["GET"])
     @demands(Role.VIEWER)
-    async def explain(self, request: HouseRequest, command: str) -> bytes:
+    async def explain(self, request: Request, command: str) -> bytes:
         """Why a command has not run yet, or what is known of it."""
         Query.of(request)
         return answer(request, json_views.json(asdict(await self.review.explain(command))))
 
     @router.route("/v1/commands/<command>/resolve", methods=["POST"])
     @demands(Role.OPERATOR)
-    async def resolve(self, request: HouseRequest, command: str) -> bytes:
+    async def resolve(self, request: Request, command: str) -> bytes:
         """Say what became of a command of which nobody knows."""
         Query.of(request)
         move, note = request_bodies.read_resolution(request_bodies.read_object(request.body.content()))
@@ -77,7 +77,7 @@ class CommandsApp:
 
     @router.route("/v1/commands/<command>/resend", methods=["POST"])
     @demands(Role.OPERATOR)
-    async def resend(self, request: HouseRequest, command: str) -> bytes:
+    async def resend(self, request: Request, command: str) -> bytes:
         """Send the same again, as a new command; 200 with that command if it was done before."""
         queue = Query.of(request, "queue").flag("queue")
         original = await self.review.original(command)
@@ -87,6 +87,6 @@ class CommandsApp:
         return accepted(request, found, 201 if created else 200)
 
     @router.handle_errors(Exception)
-    def failed(self, request: HouseRequest, failure: Failure) -> bytes:
+    def failed(self, request: Request, failure: Failure) -> bytes:
         """Errors are problems."""
         return problem(request, failure)

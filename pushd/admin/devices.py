@@ -11,10 +11,10 @@ from pushd.admin.problem_details import problem
 from pushd.admin.query_params import Query
 from pushd.admin.sending import Sender
 from pushd.core.credentials import Tokens
-from pushd.core.devices.registry import Fleet
-from pushd.core.polling.poll_registry import Wakeups
+from pushd.core.devices.registry import DeviceRegistry
+from pushd.core.polling.poll_registry import PollRegistry
 from pushd.http.answers import answer
-from pushd.http.request import HouseRequest
+from pushd.http.request import Request
 from pushd.http.router import Router
 from pushd.model.device import Admission, Device, PresenceState, ProofKind
 from pushd.model.errors import InvalidQuery
@@ -36,14 +36,14 @@ class DevicesApp:
     router = Router()
 
     tokens: Tokens
-    fleet: Fleet
+    fleet: DeviceRegistry
     store: IStore
-    wakeups: Wakeups
+    poll_registry: PollRegistry
     sender: Sender
 
     @router.route("/v1/devices", methods=["GET"])
     @demands(Role.VIEWER)
-    async def list(self, request: HouseRequest) -> bytes:
+    async def list(self, request: Request) -> bytes:
         """Devices, by id."""
         query = Query.of(request, "dialect", "presence", "admission", "tag", "q", "limit", "cursor")
         which = DeviceFilter(
@@ -55,12 +55,12 @@ class DevicesApp:
         )
         limit = query.limit()
         found = await self.store.devices(which, query.cursor(), limit)
-        items = [json_views.device(device, load, self.fleet, self.wakeups) for device, load in found]
+        items = [json_views.device(device, load, self.fleet, self.poll_registry) for device, load in found]
         return answer(request, json_views.devices(items, limit))
 
     @router.route("/v1/devices", methods=["POST"])
     @demands(Role.ADMIN)
-    async def register(self, request: HouseRequest) -> bytes:
+    async def register(self, request: Request) -> bytes:
         """Add a device before it has polled."""
         Query.of(request)
         drafted = request_bodies.read_registration(request_bodies.read_object(request.body.content()), self.fleet)
@@ -71,14 +71,14 @@ class DevicesApp:
 
     @router.route("/v1/devices/<device>", methods=["GET"])
     @demands(Role.VIEWER)
-    async def see(self, request: HouseRequest, device: str) -> bytes:
+    async def see(self, request: Request, device: str) -> bytes:
         """One device."""
         Query.of(request)
         return await self._shown(request, self._known(device))
 
     @router.route("/v1/devices/<device>", methods=["PATCH"])
     @demands(Role.OPERATOR)
-    async def change(self, request: HouseRequest, device: str) -> bytes:
+    async def change(self, request: Request, device: str) -> bytes:
         """Change fields of a device."""
         Query.of(request)
         known = self._known(device)
@@ -91,7 +91,7 @@ class DevicesApp:
 
     @router.route("/v1/devices/<device>", methods=["DELETE"])
     @demands(Role.ADMIN)
-    async def forget(self, request: HouseRequest, device: str) -> bytes:
+    async def forget(self, request: Request, device: str) -> bytes:
         """Delete a device."""
         Query.of(request)
         await self.fleet.forget(self._known(device).id)
@@ -100,20 +100,20 @@ class DevicesApp:
 
     @router.route("/v1/devices/<device>/secret", methods=["POST"])
     @demands(Role.ADMIN)
-    async def give_secret(self, request: HouseRequest, device: str) -> bytes:
+    async def give_secret(self, request: Request, device: str) -> bytes:
         """A new secret path, shown once."""
         secret = await self._give(request, device, ProofKind.SECRET)
         return answer(request, json_views.json({"secret": secret, "path": f"/d/{secret}"}))
 
     @router.route("/v1/devices/<device>/api-key", methods=["POST"])
     @demands(Role.ADMIN)
-    async def give_key(self, request: HouseRequest, device: str) -> bytes:
+    async def give_key(self, request: Request, device: str) -> bytes:
         """A new API key, shown once."""
         return answer(request, json_views.json({"key": await self._give(request, device, ProofKind.API_KEY)}))
 
     @router.route("/v1/devices/<device>/orphans", methods=["GET"])
     @demands(Role.VIEWER)
-    async def orphans(self, request: HouseRequest, device: str) -> bytes:
+    async def orphans(self, request: Request, device: str) -> bytes:
         """Results of a device that settled nothing, newest first."""
         query = Query.of(request, "limit", "cursor")
         limit = query.limit()
@@ -122,20 +122,20 @@ class DevicesApp:
 
     @router.route("/v1/devices/<device>/commands", methods=["POST"])
     @demands(Role.OPERATOR)
-    async def send(self, request: HouseRequest, device: str) -> bytes:
+    async def send(self, request: Request, device: str) -> bytes:
         """Send a command, and maybe wait for its end."""
         token = authenticate(self.tokens, request)
         return await self.sender.send(request, self._known(device).id, token)
 
     @router.handle_errors(Exception)
-    def failed(self, request: HouseRequest, failure: Failure) -> bytes:
+    def failed(self, request: Request, failure: Failure) -> bytes:
         """Errors are problems."""
         return problem(request, failure)
 
     def _known(self, device: str) -> Device:
         return self.fleet.known(self.fleet.canonical(device))
 
-    async def _give(self, request: HouseRequest, device: str, kind: ProofKind) -> str:
+    async def _give(self, request: Request, device: str, kind: ProofKind) -> str:
         overlap = Query.of(request, "overlap").seconds("overlap", MAX_OVERLAP) or 0
         known = self._known(device)
         if kind is ProofKind.API_KEY and not self.fleet.dialects[known.dialect].keys:
@@ -144,7 +144,7 @@ class DevicesApp:
         request.setResponseCode(201)
         return secret
 
-    async def _shown(self, request: HouseRequest, device: Device) -> bytes:
+    async def _shown(self, request: Request, device: Device) -> bytes:
         load = await self.store.load(device.id)
-        shown: dict[str, Any] = json_views.device(device, load, self.fleet, self.wakeups)
+        shown: dict[str, Any] = json_views.device(device, load, self.fleet, self.poll_registry)
         return answer(request, json_views.json(shown))

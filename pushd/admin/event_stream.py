@@ -9,9 +9,9 @@ from zope.interface import implementer
 
 from pushd.admin import json_views
 from pushd.core.events.feed import Feed
-from pushd.core.events.follower import Follower
+from pushd.core.events.follower import Subscriber
 from pushd.core.events.recent_events import TAIL_EVENTS
-from pushd.http.request import HouseRequest
+from pushd.http.request import Request
 from pushd.model.event import Event
 from pushd.store.filters import EventFilter
 
@@ -55,10 +55,10 @@ def _place(position: int) -> bytes:
 class EventStream:
     """An answer that goes on until the client hangs up, is too slow, or we stop."""
 
-    _request: HouseRequest
+    _request: Request
     _rendered: Rendered
     _done: Deferred[None] = field(factory=Deferred, init=False)
-    _follower: Follower = field(init=False)
+    _follower: Subscriber = field(init=False)
     _told: int = field(default=0, init=False)
     """The last ``seq`` that the client was told."""
 

@@ -14,7 +14,7 @@ from pushd.admin.query_params import Query
 from pushd.core.credentials import Tokens
 from pushd.core.events.feed import Feed
 from pushd.http.answers import answer
-from pushd.http.request import HouseRequest
+from pushd.http.request import Request
 from pushd.http.router import Router
 from pushd.model.errors import InvalidQuery
 from pushd.model.event import EventType
@@ -39,7 +39,7 @@ class FeedApp:
 
     @router.route("/v1/events", methods=["GET"])
     @demands(Role.VIEWER)
-    async def events(self, request: HouseRequest) -> bytes:
+    async def events(self, request: Request) -> bytes:
         """The feed, in order; ``wait`` holds the answer until there is something."""
         query = Query.of(request, "after", "limit", "wait", "device", "type")
         which, wait = _which(query), query.seconds("wait") or 0
@@ -48,7 +48,7 @@ class FeedApp:
 
     @router.route("/v1/events/stream", methods=["GET"])
     @demands(Role.VIEWER)
-    async def stream(self, request: HouseRequest) -> bytes:
+    async def stream(self, request: Request) -> bytes:
         """The same as server-sent events, from now on or from behind an event."""
         query = Query.of(request, "after", "device", "type")
         which = _which(query)
@@ -59,7 +59,7 @@ class FeedApp:
         return await EventStream(request, self._rendered).run(self.feed, which, start)
 
     @router.handle_errors(Exception)
-    def failed(self, request: HouseRequest, failure: Failure) -> bytes:
+    def failed(self, request: Request, failure: Failure) -> bytes:
         """Errors are problems."""
         return problem(request, failure)
 

@@ -7,9 +7,9 @@ from pushd.admin import json_views
 from pushd.admin.auth import demands
 from pushd.admin.problem_details import problem
 from pushd.core.credentials import Tokens
-from pushd.core.health import Inspection
+from pushd.core.health import Health
 from pushd.http.answers import answer
-from pushd.http.request import HouseRequest
+from pushd.http.request import Request
 from pushd.http.router import Router
 from pushd.model.token import Role
 
@@ -21,27 +21,27 @@ class HealthApp:
     router = Router()
 
     tokens: Tokens
-    inspection: Inspection
+    health: Health
 
     @router.route("/healthz", methods=["GET"])
-    async def health(self, request: HouseRequest) -> bytes:
+    async def liveness(self, request: Request) -> bytes:
         """The process turns."""
         return answer(request, json_views.json({"status": "ok"}))
 
     @router.route("/readyz", methods=["GET"])
-    async def readiness(self, request: HouseRequest) -> bytes:
+    async def readiness(self, request: Request) -> bytes:
         """The store answers, and we are not about to stop."""
-        await self.inspection.check_ready()
+        await self.health.check_ready()
         return answer(request, json_views.json({"status": "ready"}))
 
     @router.route("/v1/fsck", methods=["GET"])
     @demands(Role.ADMIN)
-    async def fsck(self, request: HouseRequest) -> bytes:
+    async def fsck(self, request: Request) -> bytes:
         """What is stored and cannot be; a sound database gives an empty list."""
-        flaws = [asdict(flaw) for flaw in await self.inspection.fsck()]
+        flaws = [asdict(flaw) for flaw in await self.health.fsck()]
         return answer(request, json_views.json({"items": flaws}))
 
     @router.handle_errors(Exception)
-    def failed(self, request: HouseRequest, failure: Failure) -> bytes:
+    def failed(self, request: Request, failure: Failure) -> bytes:
         """Errors are problems."""
         return problem(request, failure)

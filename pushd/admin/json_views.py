@@ -9,12 +9,12 @@ from typing import Any
 from attrs import asdict, fields
 
 from pushd.admin.query_params import to_cursor
-from pushd.core.devices.registry import Fleet
-from pushd.core.polling.poll_registry import Wakeups
+from pushd.core.devices.registry import DeviceRegistry
+from pushd.core.polling.poll_registry import PollRegistry
 from pushd.lib import strict_json
 from pushd.model.alert import Alert
 from pushd.model.command import Command
-from pushd.model.device import Device, Load, Orphan
+from pushd.model.device import Device, Orphan, QueueDepth
 from pushd.model.event import Event, told
 from pushd.model.timestamps import to_rfc3339
 from pushd.model.webhook import Delivery, Webhook
@@ -56,11 +56,11 @@ def commands(found: Sequence[Command], limit: int) -> bytes:
     return _list([_told(one, *_LARGE) for one in found], found[-1].id if len(found) == limit else None)
 
 
-def device(found: Device, load: Load, fleet: Fleet, wakeups: Wakeups) -> dict[str, Any]:
+def device(found: Device, load: QueueDepth, fleet: DeviceRegistry, poll_registry: PollRegistry) -> dict[str, Any]:
     """A device, with what memory knows of it."""
     seen = _told(fleet.presence.overlay(found))
     proof = sorted(fleet.asked(found.id)) + (["allow_from"] if found.allow_from else [])
-    return seen | asdict(load) | {"polling": wakeups.polling(found.id), "proof": proof}
+    return seen | asdict(load) | {"polling": poll_registry.polling(found.id), "proof": proof}
 
 
 def devices(found: Sequence[dict[str, Any]], limit: int) -> bytes:

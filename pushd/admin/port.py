@@ -7,7 +7,7 @@ from attrs import define
 
 from pushd.http.bodies import LARGE, SMALL
 from pushd.http.handlers import IApp, serve
-from pushd.http.request import HouseRequest
+from pushd.http.request import Request
 from pushd.http.router import unquoted
 
 _SENDING = re.compile(rb"/v1/devices/[^/]+/commands")
@@ -22,7 +22,7 @@ class AdminPort:
     rest: IApp
     """Health, and whatever is not there."""
 
-    def serve(self, request: HouseRequest) -> None:
+    def serve(self, request: Request) -> None:
         """Hand a request to its app."""
         serve(self._app(unquoted(request.path)), request, request.path)
 

@@ -7,14 +7,14 @@ from twisted.python.failure import Failure
 
 from pushd.http.answers import answer
 from pushd.http.error_status import explain, status
-from pushd.http.request import HouseRequest
+from pushd.http.request import Request
 from pushd.lib import strict_json
 from pushd.model.errors import Conflict, EventsPurged, InvalidFields
 
 PROBLEM = b"application/problem+json"
 
 
-def problem(request: HouseRequest, failure: Failure) -> bytes:
+def problem(request: Request, failure: Failure) -> bytes:
     """The answer to a request that failed."""
     code = status(request, failure)
     if code == HTTPStatus.UNAUTHORIZED:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from attrs import define
 
-from pushd.http.request import HouseRequest
+from pushd.http.request import Request
 from pushd.model.errors import InvalidQuery
 from pushd.model.timestamps import from_rfc3339
 
@@ -32,7 +32,7 @@ class Query:
     _values: dict[str, list[str]]
 
     @classmethod
-    def of(cls, request: HouseRequest, *names: str) -> "Query":
+    def of(cls, request: Request, *names: str) -> "Query":
         """The query of a request that knows these names.
 
         :raises InvalidQuery: if there are others, for they are likely to be misspelled.

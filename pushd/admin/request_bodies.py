@@ -8,9 +8,9 @@ from typing import Any, NewType
 from attrs import frozen
 from cattrs import Converter
 
-from pushd.core.devices.registry import Fleet
+from pushd.core.devices.registry import DeviceRegistry
 from pushd.lib import strict_json
-from pushd.model.command import Command, Terms
+from pushd.model.command import Command, SendOptions
 from pushd.model.device import Admission, Device
 from pushd.model.errors import FieldError, InvalidFields, InvalidQuery, UnknownDevice
 from pushd.model.event import EventType
@@ -125,7 +125,7 @@ class Sending:
     """What a sender asks for."""
 
     payload: dict[str, Any]
-    terms: Terms
+    terms: SendOptions
 
 
 def read_object(content: bytes) -> dict[str, Any]:
@@ -150,17 +150,17 @@ def read_sending(body: Mapping[str, Any]) -> Sending:
     given = {name: value for name, value in body.items() if value is not None or name == "payload"}
     values = structure(given, _SEND)
     payload = values.pop("payload")
-    return Sending(payload=payload, terms=Terms(**values))
+    return Sending(payload=payload, terms=SendOptions(**values))
 
 
-def read_resending(body: Mapping[str, Any], original: Command) -> Terms:
+def read_resending(body: Mapping[str, Any], original: Command) -> SendOptions:
     """Terms on which a command is sent again: its own, but for what is said otherwise, and for when it is due.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
     own = {name: getattr(original, name) for name in _TERMS if name != "not_before"}
     given = structure({name: value for name, value in body.items() if value is not None}, _TERMS)
-    return Terms(**(own | given))
+    return SendOptions(**(own | given))
 
 
 def read_resolution(body: Mapping[str, Any]) -> tuple[Move, str | None]:
@@ -190,7 +190,7 @@ def read_changes(body: Mapping[str, Any], defaults: Device) -> dict[str, Any]:
     return values
 
 
-def read_registration(body: Mapping[str, Any], fleet: Fleet) -> Device:
+def read_registration(body: Mapping[str, Any], fleet: DeviceRegistry) -> Device:
     """A device that an operator registers.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
@@ -200,7 +200,7 @@ def read_registration(body: Mapping[str, Any], fleet: Fleet) -> Device:
     return fleet.drafted(plain.id, **({"admission": Admission.APPROVED} | changes))
 
 
-def _read_id(value: object, fleet: Fleet) -> str:
+def _read_id(value: object, fleet: DeviceRegistry) -> str:
     try:
         return fleet.canonical(value if isinstance(value, str) else "")
     except (InvalidQuery, UnknownDevice):

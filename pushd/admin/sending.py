@@ -9,11 +9,11 @@ from attrs import define
 
 from pushd.admin import json_views, request_bodies
 from pushd.admin.query_params import Query
-from pushd.core.commands.command_queue import Outbox
+from pushd.core.commands.command_queue import CommandQueue
 from pushd.core.commands.drafts import Drafts
 from pushd.http.answers import answer
 from pushd.http.bodies import InThread, parse
-from pushd.http.request import HouseRequest
+from pushd.http.request import Request
 from pushd.model.command import Command
 from pushd.model.errors import InvalidQuery
 from pushd.model.lifecycle import ENDED
@@ -32,10 +32,10 @@ class Sender:
     """Reads a command from a request, puts it, and waits for its end if asked to."""
 
     drafts: Drafts
-    outbox: Outbox
+    command_queue: CommandQueue
     in_thread: InThread[Asked]
 
-    async def send(self, request: HouseRequest, device: str, token: Token) -> bytes:
+    async def send(self, request: Request, device: str, token: Token) -> bytes:
         """201 once it is durable; with ``wait`` 200 when it has ended, 202 when not yet."""
         query = Query.of(request, "wait", "queue")
         wait, queue = query.seconds("wait"), query.flag("queue")
@@ -45,10 +45,10 @@ class Sender:
         draft = self.drafts.make(
             device, sending.payload, sending.terms, token.name, idempotency_key=key, fingerprint=fingerprint
         )
-        command, created = await self.outbox.put(draft, queue)
+        command, created = await self.command_queue.put(draft, queue)
         if wait is None:
             return accepted(request, command, 201 if created else 200)
-        command = await self.outbox.wait(command.id, wait)
+        command = await self.command_queue.wait(command.id, wait)
         return accepted(request, command, 200 if command.state in ENDED else 202)
 
     def _read(self, device: str, has_key: bool, content: bytes) -> Asked:
@@ -58,14 +58,14 @@ class Sender:
         return sending, _fingerprint(body) if has_key else None
 
 
-def accepted(request: HouseRequest, command: Command, code: int) -> bytes:
+def accepted(request: Request, command: Command, code: int) -> bytes:
     """The command that was asked for, and where it is."""
     request.setResponseCode(code)
     request.setHeader(b"Location", f"/v1/commands/{command.id}".encode())
     return answer(request, json_views.command(command))
 
 
-def _idempotency_key(request: HouseRequest) -> str | None:
+def _idempotency_key(request: Request) -> str | None:
     header = request.getHeader(b"Idempotency-Key")
     if header is None:
         return None

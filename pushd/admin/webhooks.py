@@ -11,7 +11,7 @@ from pushd.admin.query_params import Query
 from pushd.core.credentials import Tokens
 from pushd.core.webhooks import Webhooks
 from pushd.http.answers import answer
-from pushd.http.request import HouseRequest
+from pushd.http.request import Request
 from pushd.http.router import Router
 from pushd.model.token import Role
 from pushd.store.interface import IStore
@@ -29,7 +29,7 @@ class WebhooksApp:
 
     @router.route("/v1/webhooks", methods=["GET"])
     @demands(Role.VIEWER)
-    async def list(self, request: HouseRequest) -> bytes:
+    async def list(self, request: Request) -> bytes:
         """Webhooks, by id."""
         query = Query.of(request, "limit", "cursor")
         limit = query.limit()
@@ -37,7 +37,7 @@ class WebhooksApp:
 
     @router.route("/v1/webhooks", methods=["POST"])
     @demands(Role.ADMIN)
-    async def add(self, request: HouseRequest) -> bytes:
+    async def add(self, request: Request) -> bytes:
         """Subscribe; the secret is shown once."""
         Query.of(request)
         fields = webhook_bodies.read_subscription(request_bodies.read_object(request.body.content()))
@@ -48,14 +48,14 @@ class WebhooksApp:
 
     @router.route("/v1/webhooks/<webhook>", methods=["GET"])
     @demands(Role.VIEWER)
-    async def see(self, request: HouseRequest, webhook: str) -> bytes:
+    async def see(self, request: Request, webhook: str) -> bytes:
         """One webhook."""
         Query.of(request)
         return answer(request, json_views.json(json_views.webhook(await self.store.webhook(webhook))))
 
     @router.route("/v1/webhooks/<webhook>", methods=["PATCH"])
     @demands(Role.ADMIN)
-    async def change(self, request: HouseRequest, webhook: str) -> bytes:
+    async def change(self, request: Request, webhook: str) -> bytes:
         """Change fields of a webhook."""
         Query.of(request)
         changes = webhook_bodies.read_changes(request_bodies.read_object(request.body.content()))
@@ -63,7 +63,7 @@ class WebhooksApp:
 
     @router.route("/v1/webhooks/<webhook>", methods=["DELETE"])
     @demands(Role.ADMIN)
-    async def delete(self, request: HouseRequest, webhook: str) -> bytes:
+    async def delete(self, request: Request, webhook: str) -> bytes:
         """Tell it no more."""
         Query.of(request)
         await self.webhooks.delete(webhook)
@@ -72,7 +72,7 @@ class WebhooksApp:
 
     @router.route("/v1/webhooks/<webhook>/secret", methods=["POST"])
     @demands(Role.ADMIN)
-    async def rotate(self, request: HouseRequest, webhook: str) -> bytes:
+    async def rotate(self, request: Request, webhook: str) -> bytes:
         """A new secret, shown once."""
         overlap = Query.of(request, "overlap").seconds("overlap", MAX_OVERLAP) or 0
         secret = await self.webhooks.rotate(webhook, overlap)
@@ -81,7 +81,7 @@ class WebhooksApp:
 
     @router.route("/v1/webhooks/<webhook>/deliveries", methods=["GET"])
     @demands(Role.VIEWER)
-    async def deliveries(self, request: HouseRequest, webhook: str) -> bytes:
+    async def deliveries(self, request: Request, webhook: str) -> bytes:
         """What became of each attempt, newest first."""
         query = Query.of(request, "limit", "cursor")
         limit = query.limit()
@@ -90,13 +90,13 @@ class WebhooksApp:
 
     @router.route("/v1/webhooks/<webhook>/redeliver", methods=["POST"])
     @demands(Role.ADMIN)
-    async def redeliver(self, request: HouseRequest, webhook: str) -> bytes:
+    async def redeliver(self, request: Request, webhook: str) -> bytes:
         """Begin again after an event, or go on where it stopped."""
         Query.of(request)
         after = webhook_bodies.read_redelivery(request_bodies.read_object(request.body.content() or b"{}"))
         return answer(request, json_views.json(json_views.webhook(await self.webhooks.redeliver(webhook, after))))
 
     @router.handle_errors(Exception)
-    def failed(self, request: HouseRequest, failure: Failure) -> bytes:
+    def failed(self, request: Request, failure: Failure) -> bytes:
         """Errors are problems."""
         return problem(request, failure)

@@ -4,16 +4,16 @@ from attrs import define
 
 from pushd.core.alerts import Alerts
 from pushd.core.clocks import Clocks
-from pushd.core.commands.command_queue import Outbox
+from pushd.core.commands.command_queue import CommandQueue
 from pushd.core.commands.drafts import Drafts
-from pushd.core.commands.operator import Review
+from pushd.core.commands.operator import OperatorActions
 from pushd.core.credentials import Tokens
-from pushd.core.devices.device_service import Reception
-from pushd.core.devices.offline_detector import Watchdog
+from pushd.core.devices.device_service import DeviceService
+from pushd.core.devices.offline_detector import OfflineDetector
 from pushd.core.devices.presence import Presence
-from pushd.core.devices.registry import Fleet
+from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.events.feed import Feed
-from pushd.core.polling.poll_registry import Wakeups
+from pushd.core.polling.poll_registry import PollRegistry
 from pushd.core.webhooks import Webhooks
 from pushd.store.interface import IStore
 
@@ -27,17 +27,17 @@ class Core:
 
     store: IStore
     clocks: Clocks
-    fleet: Fleet
+    fleet: DeviceRegistry
     tokens: Tokens
     presence: Presence
-    watchdog: Watchdog
-    wakeups: Wakeups
+    watchdog: OfflineDetector
+    poll_registry: PollRegistry
     drafts: Drafts
-    outbox: Outbox
-    review: Review
+    command_queue: CommandQueue
+    review: OperatorActions
     feed: Feed
     alerts: Alerts
-    reception: Reception
+    device_service: DeviceService
     webhooks: Webhooks
     keep: int
     """Days."""
@@ -45,7 +45,13 @@ class Core:
     def recall(self) -> None:
         """Open the store, and let each room start from what it knows."""
         known = self.store.open(self.clocks.now())
-        for room in (self.presence, self.fleet, self.tokens, self.outbox.queued, self.outbox.reportable):
+        for room in (
+            self.presence,
+            self.fleet,
+            self.tokens,
+            self.command_queue.queued,
+            self.command_queue.result_index,
+        ):
             room.recall(known)
         self.drafts.ids.after(known.last_command)
         self.watchdog.start()
@@ -53,7 +59,7 @@ class Core:
     async def sweep(self) -> None:
         """The clock's part in commands, every second."""
         self.clocks.tick()
-        await self.outbox.sweep()
+        await self.command_queue.sweep()
         try:
             await self.presence.catch_up()  # who is back must not be missed
         finally:
@@ -66,9 +72,9 @@ class Core:
 
     async def purge(self) -> None:
         """Forget what was kept for long enough."""
-        await self.outbox.purge(self.clocks.wall_now() - self.keep * DAY)
+        await self.command_queue.purge(self.clocks.wall_now() - self.keep * DAY)
 
     def drain(self) -> None:
         """Let everybody who waits go."""
-        self.outbox.drain()
+        self.command_queue.drain()
         self.feed.drain()

@@ -6,7 +6,7 @@ from pushd.core.clocks import Clocks
 from pushd.core.secrets import digest, make_secret
 from pushd.model.token import Role, Token
 from pushd.model.uuid7 import IdSource
-from pushd.store.filters import Known
+from pushd.store.filters import StartupSnapshot
 from pushd.store.interface import IStore
 
 
@@ -19,7 +19,7 @@ class Tokens:
     ids: IdSource
     _tokens: dict[bytes, Token] = field(factory=dict, init=False)
 
-    def recall(self, known: Known) -> None:
+    def recall(self, known: StartupSnapshot) -> None:
         """Start from what the store knows."""
         self._tokens.update((token.digest, token) for token in known.tokens)
 

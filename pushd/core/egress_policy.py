@@ -26,12 +26,12 @@ _COMPATIBLE = ip_network("::/96")
 _NUMERIC = re.compile(r"[0-9a-fx.]+", re.IGNORECASE)
 
 
-class TargetRefused(Exception):
+class EgressRefused(Exception):
     """An address may not be connected to; the message is one sentence for a person."""
 
 
 @frozen
-class Targets:
+class EgressPolicy:
     """Public addresses, and those in the ``allowed`` networks."""
 
     allowed: tuple[Network, ...] = ()
@@ -43,7 +43,7 @@ class Targets:
         """
         address = ip_address(host)
         if not (_is_public(address) or any(self._allows(form) for form in _forms(address))):
-            raise TargetRefused(f"{host} is no public address; --webhook-allow can name it.")
+            raise EgressRefused(f"{host} is no public address; --webhook-allow can name it.")
 
     def check_url(self, url: str) -> str:
         """A URL that messages may be sent to, in ASCII; its host may still be a name of something that is refused.
@@ -55,7 +55,7 @@ class Targets:
             address = _literal(parsed.host)
             if address is not None:
                 self.check_address(address)
-        except (ValueError, TargetRefused) as error:
+        except (ValueError, EgressRefused) as error:
             raise InvalidFields([FieldError("#/url", str(error))]) from None
         return parsed.to_text()
 

@@ -10,7 +10,7 @@ GRAIN = 0.25
 """Seconds between two ticks: so much later, at most, something happens."""
 
 
-class ITicked(Protocol):
+class ICoarseTimed(Protocol):
     """What waits for a tick."""
 
     def tick(self) -> None:
@@ -18,31 +18,31 @@ class ITicked(Protocol):
 
 
 @define(eq=False)
-class Tick:
+class CoarseTimer:
     """A moment at which something is to happen, for all of these."""
 
-    waiting: set[ITicked]
+    waiting: set[ICoarseTimed]
     timer: IDelayedCall
 
 
 @define(eq=False)
-class Ticks:
+class CoarseTimers:
     """One timer for each tick that somebody waits for."""
 
     clock: IReactorTime
-    _ticks: dict[int, Tick] = field(factory=dict, init=False)
+    _ticks: dict[int, CoarseTimer] = field(factory=dict, init=False)
 
-    def put(self, thing: ITicked, moment: float) -> int:
+    def put(self, thing: ICoarseTimed, moment: float) -> int:
         """Have a thing ticked once at this moment of the clock, or a little later; by which tick."""
         number = ceil(moment / GRAIN)
         tick = self._ticks.get(number)
         if tick is None:
             left = max(number * GRAIN - self.clock.seconds(), 0)
-            tick = self._ticks[number] = Tick(set(), self.clock.callLater(left, self._ring, number))
+            tick = self._ticks[number] = CoarseTimer(set(), self.clock.callLater(left, self._ring, number))
         tick.waiting.add(thing)
         return number
 
-    def remove(self, thing: ITicked, number: int) -> None:
+    def remove(self, thing: ICoarseTimed, number: int) -> None:
         """Have a thing ticked no more."""
         tick = self._ticks.get(number)
         if tick is None:

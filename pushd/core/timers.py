@@ -17,7 +17,7 @@ class Slot(Generic[T]):
 
 
 @define(eq=False)
-class Wheel(Generic[T]):
+class TimingWheel(Generic[T]):
     """Slots of one second, of a clock that whoever turns the wheel reads; moments are its seconds, and not negative.
 
     It is lazy: nothing is ever taken out of a slot that is still to come. Who takes a thing looks whether it is due by

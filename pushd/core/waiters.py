@@ -15,7 +15,7 @@ def _stop(heard: Deferred[bool]) -> None:
 
 
 @define(eq=False)
-class Bells(Generic[K]):
+class Waiters(Generic[K]):
     """One bell per key, which exists only while somebody listens.
 
     Take a bell before looking whether to wait: what rings in between is then not missed.

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import define, evolve, field
 
 from pushd.core.clocks import Clocks
-from pushd.core.egress_policy import Targets
+from pushd.core.egress_policy import EgressPolicy
 from pushd.core.secrets import SECRET_BYTES
 from pushd.model.alert import AlertRules
 from pushd.model.uuid7 import IdSource
@@ -31,7 +31,7 @@ class Webhooks:
     store: IStore
     clocks: Clocks
     ids: IdSource
-    targets: Targets
+    targets: EgressPolicy
     rules: AlertRules
     _listeners: list[Listener] = field(factory=list, init=False)
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-from pushd.http.request import HouseRequest
+from pushd.http.request import Request
 
 Networks = Sequence[IPv4Network | IPv6Network]
 
 
-def client_address(request: HouseRequest, trusted: Networks) -> str | None:
+def client_address(request: Request, trusted: Networks) -> str | None:
     """The address of whoever connected; if that is a trusted proxy, the last one in ``X-Forwarded-For`` that is
     none.
     """

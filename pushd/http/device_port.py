@@ -7,14 +7,14 @@ from attrs import define, field, frozen
 
 from pushd.http.bodies import SMALL
 from pushd.http.handlers import IApp, serve
-from pushd.http.request import HouseRequest
+from pushd.http.request import Request
 
 _SLASHES = re.compile(rb"//+")
 _SECRET = re.compile(rb"/d/([^/]+)(/.*)")
 
 
 @frozen(kw_only=True)
-class Door:
+class MountedApp:
     """A dialect's place on the port: below which prefixes, for which paths."""
 
     prefixes: tuple[bytes, ...]
@@ -35,7 +35,7 @@ class Door:
 class DevicePort:
     """Finds the door: ``[/d/<secret>][prefix]<path>``, where repeated slashes count as one."""
 
-    doors: Sequence[Door]
+    doors: Sequence[MountedApp]
     owner: Callable[[str], str | None]
     """The device whose secret this is."""
     _paths: re.Pattern[bytes] = field(init=False)
@@ -45,7 +45,7 @@ class DevicePort:
     def _join(self) -> re.Pattern[bytes]:
         return re.compile(b"|".join(door.whole for door in self.doors))
 
-    def serve(self, request: HouseRequest) -> None:
+    def serve(self, request: Request) -> None:
         """Hand a request to its door; unknown paths and secrets are 404, and empty."""
         secret, path = _split(request.path)
         if secret is not None:
@@ -64,7 +64,7 @@ class DevicePort:
         found = self._find(_split(path)[1])
         return SMALL if found is None else found[0].limit(found[1], query)
 
-    def _find(self, path: bytes) -> tuple[Door, bytes] | None:
+    def _find(self, path: bytes) -> tuple[MountedApp, bytes] | None:
         match = self._paths.fullmatch(path)
         if match is None:
             return None

@@ -6,7 +6,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from pushd.http.request import HouseRequest
+from pushd.http.request import Request
 from pushd.model import errors
 
 STATUS: tuple[tuple[type[BaseException], int], ...] = (
@@ -35,7 +35,7 @@ _SECRET = re.compile(rb"(/d/+)[^/]+")
 _log = Logger()
 
 
-def status(request: HouseRequest, failure: Failure) -> int:
+def status(request: Request, failure: Failure) -> int:
     """Set the response code that a failure calls for; one that is a bug of ours goes to the log, and is a 500."""
     code = _code(failure.value)
     if code is None:

@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pushd.http.request import HouseRequest
+from pushd.http.request import Request
 from pushd.http.router import Router
 
 _log = Logger()
@@ -34,7 +34,7 @@ class IAwaited(Protocol):
         """Nobody waits any more."""
 
 
-def serve(app: IApp, request: HouseRequest, path: bytes) -> None:
+def serve(app: IApp, request: Request, path: bytes) -> None:
     """Let an app answer a request for a path."""
     try:
         route, parts = app.router.find(request.method, path)
@@ -54,7 +54,7 @@ class Answering:
     """A request whose route waits for something."""
 
     app: IApp
-    request: HouseRequest
+    request: Request
     _steps: Coroutine[IAwaited, None, bytes | None] | None
     _waiting: IAwaited | None = field(default=None, init=False)
 
@@ -88,13 +88,13 @@ class Answering:
         _answer(request, body)
 
 
-def _answer(request: HouseRequest, body: bytes | None) -> None:
+def _answer(request: Request, body: bytes | None) -> None:
     """Write the answer, if it is not written yet and somebody waits for it."""
     if body is not None and request.channel is not None:
         request.answer(body)
 
 
-def _rescued(app: IApp, request: HouseRequest, failure: Failure) -> bytes | None:
+def _rescued(app: IApp, request: Request, failure: Failure) -> bytes | None:
     """What to answer when a route failed; nothing, where nobody waits for it."""
     if not request.is_open:
         if not isinstance(failure.value, CancelledError):

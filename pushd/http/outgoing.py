@@ -20,7 +20,7 @@ class IOwing(Protocol):
 
 
 @define(eq=False)
-class Outgoing:
+class WriteCoalescer:
     """Connections that have something to send when this turn is over."""
 
     clock: IReactorTime

@@ -47,7 +47,7 @@ class ReadHeaders:
 
 
 @provider(INonQueuedRequestFactory)
-class HouseRequest:
+class Request:
     """A request, whose body is bounded while it arrives, and its answer, which is written in one piece, or
     streamed.
     """

@@ -11,11 +11,11 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, datetimeToString
 
+from pushd.http.accept_throttle import AcceptThrottle
 from pushd.http.bodies import Body, Budget
 from pushd.http.idle import Idle
-from pushd.http.outgoing import Outgoing
-from pushd.http.request import HouseRequest
-from pushd.http.turnstile import Turnstile
+from pushd.http.outgoing import WriteCoalescer
+from pushd.http.request import Request
 
 _SEPARATORS = re.compile(rb"[ ,]+")
 
@@ -30,18 +30,18 @@ IDLE_SECONDS = 60
 class IPort(Protocol):
     """What answers the requests of a port."""
 
-    def serve(self, request: HouseRequest) -> None:
+    def serve(self, request: Request) -> None:
         """Answer a request, now or later."""
 
     def limit(self, method: bytes, uri: bytes) -> int:
         """How many bytes of a body to keep."""
 
 
-class HouseChannel(HTTPChannel):
+class Channel(HTTPChannel):
     """A connection: Twisted's parser, with its limits, and one request at a time."""
 
-    requestFactory = HouseRequest  # type: ignore[assignment]  # noqa: N815 - Twisted's name
-    site: "HouseSite"
+    requestFactory = Request  # type: ignore[assignment]  # noqa: N815 - Twisted's name
+    site: "HTTPFactory"
     transport: Any
     peer: str | None = None
     """The address of whoever connected."""
@@ -57,7 +57,7 @@ class HouseChannel(HTTPChannel):
         super().connectionMade()
         if isinstance(self.transport, FileDescriptor):  # TLS is none, and would be passed by
             self._prompt = True
-            self.site.turnstile.enter(self.transport)
+            self.site.accept_throttle.enter(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
         """Something has arrived, and what it leads to comes after what was answered before."""
@@ -107,7 +107,7 @@ class HouseChannel(HTTPChannel):
         elif self._last:
             self.transport.connectionLost(connectionDone)  # as the reactor would, had it sent this
 
-    def checkPersistence(self, request: HouseRequest, version: bytes) -> bool:
+    def checkPersistence(self, request: Request, version: bytes) -> bool:
         """Whether the connection outlives the answer."""
         if version != b"HTTP/1.1":
             return False
@@ -128,29 +128,29 @@ class HouseChannel(HTTPChannel):
         return self.site.clock.callLater(delay, call, *args)
 
 
-class HouseSite(ServerFactory):
+class HTTPFactory(ServerFactory):
     """A site with one budget for all bodies. It speaks HTTP/1.1 alone, and writes no access log: the feed tells what
     happened, and paths may hold secrets.
     """
 
-    protocol = HouseChannel
+    protocol = Channel
     closing = False
     """Whether connections end with the answer that they wait for: clients would ask again at once."""
 
     def __init__(self, port: IPort, budget: Budget, clock: IReactorTime) -> None:
         self.clock = clock
         self.idle = Idle(clock, IDLE_SECONDS)
-        self.outgoing = Outgoing(clock)
-        self.turnstile = Turnstile(clock)
+        self.outgoing = WriteCoalescer(clock)
+        self.accept_throttle = AcceptThrottle(clock)
         self.serve = port.serve
         self._limit = port.limit
         self._budget = budget
         self._second = -1
         self._manners = b""
 
-    def buildProtocol(self, address: IAddress | None) -> HouseChannel:
+    def buildProtocol(self, address: IAddress | None) -> Channel:
         """The channel of a new connection."""
-        channel = HouseChannel()
+        channel = Channel()
         channel.site = channel.factory = self
         channel.timeOut = IDLE_SECONDS
         channel.peer = getattr(address, "host", None)

@@ -22,7 +22,7 @@ Payload = Mapping[str, Any]
 
 
 @frozen(kw_only=True)
-class Terms:
+class SendOptions:
     """What a sender may ask for beside the payload; durations in seconds, ``not_before`` in wall milliseconds."""
 
     ttl: float = DEFAULT_TTL
@@ -64,7 +64,7 @@ class Draft:
     id: str
     device: str
     payload: Payload
-    terms: Terms
+    terms: SendOptions
     lease: float
     created_by: str
     resend_of: str | None = None
@@ -107,7 +107,7 @@ class Command:
 
 
 @frozen(kw_only=True)
-class Handed:
+class Dispatched:
     """What a poll is answered with: a command, and which attempt at it this is."""
 
     command: str

@@ -62,7 +62,7 @@ class Proof:
 
 
 @frozen(kw_only=True)
-class Sighting:
+class LastSeen:
     """What a batch writes of a device that spoke; moments in wall milliseconds, ``poll_gap`` in seconds."""
 
     device: str
@@ -72,7 +72,7 @@ class Sighting:
 
 
 @frozen(kw_only=True)
-class Load:
+class QueueDepth:
     """How many commands of a device wait, and how many are out."""
 
     queue: int = 0

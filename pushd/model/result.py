@@ -19,7 +19,7 @@ class Verdict:
     error: str | None = None
 
 
-class Report(Protocol):
+class DeviceResult(Protocol):
     """A device's result, read by its dialect; the store asks it once it has found the command that it is about."""
 
     @property
@@ -48,7 +48,7 @@ class Report(Protocol):
     def judge(self, payload: Payload) -> Verdict:
         """What the report means for a command with this payload."""
 
-    def part(self, position: int) -> "Report | None":
+    def part(self, position: int) -> "DeviceResult | None":
         """What the report says about one of several commands that went in one answer, by its place from 1; None:
         nothing.
         """

@@ -34,7 +34,7 @@ class NoPulse(Exception):
 
 
 @define(eq=False)
-class Pulse:
+class DeadMansSwitch:
     """Fetches ``url``, which may be a secret, if all parts make progress."""
 
     url: str = field(repr=False)

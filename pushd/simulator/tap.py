@@ -9,7 +9,7 @@ from twisted.application.service import IService
 from twisted.internet.interfaces import IReactorTime
 from twisted.python import usage
 
-from pushd.process import end_well
+from pushd.process import install_signal_handlers
 from pushd.simulator import arguments
 from pushd.simulator.arguments import DeviceId
 from pushd.simulator.casting import check_moods, programme
@@ -140,7 +140,7 @@ def makeService(options: Options) -> IService:
     """Build the fleet; nothing is opened before it starts."""
     from twisted.internet import reactor
 
-    end_well(reactor)
+    install_signal_handlers(reactor)
     return assemble(options.plan, cast(IReactorTime, reactor))
 
 

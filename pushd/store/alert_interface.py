@@ -12,7 +12,7 @@ from pushd.model.timestamps import Now
 class IAlertStore(Interface):
     """Who fell silent, and what somebody must be told of. See :class:`pushd.store.interface.IStore`."""
 
-    def note_silent(devices: Sequence[str], rules: AlertRules, now: Now) -> Deferred[None]:
+    def mark_offline(devices: Sequence[str], rules: AlertRules, now: Now) -> Deferred[None]:
         """Those of these devices that were online are offline; the approved among them begin to wait for an alert."""
 
     def raise_alerts(rules: AlertRules, limit: int, now: Now) -> Deferred[int]:
@@ -32,5 +32,5 @@ class IAlertStore(Interface):
     def due_mails(limit: int, now: Now) -> Deferred[list[Alert]]:
         """Up to ``limit`` alerts of which a mail is due, oldest first."""
 
-    def note_mailed(alert: int, rules: AlertRules, now: Now) -> Deferred[None]:
+    def save_mailed(alert: int, rules: AlertRules, now: Now) -> Deferred[None]:
         """A mail about an alert was sent; the reminder is due when the rules say so, while the alert is open."""

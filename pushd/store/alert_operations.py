@@ -7,16 +7,16 @@ from twisted.internet.defer import Deferred
 
 from pushd.model.alert import Alert, AlertRules
 from pushd.model.timestamps import Now
-from pushd.store.operation_base import Bound
+from pushd.store.operation_base import OperationBase
 from pushd.store.transactions import alerts, mails, offline
 
 
 @define(eq=False)
-class AlertVerbs(Bound):
+class AlertOperations(OperationBase):
     """See :class:`pushd.store.alert_interface.IAlertStore` for each verb."""
 
-    def note_silent(self, devices: Sequence[str], rules: AlertRules, now: Now) -> Deferred[None]:
-        return self._write(offline.note_silent, devices, rules, now)
+    def mark_offline(self, devices: Sequence[str], rules: AlertRules, now: Now) -> Deferred[None]:
+        return self._write(offline.mark_offline, devices, rules, now)
 
     def raise_alerts(self, rules: AlertRules, limit: int, now: Now) -> Deferred[int]:
         return self._write(offline.raise_alerts, rules, limit, now)
@@ -30,5 +30,5 @@ class AlertVerbs(Bound):
     def due_mails(self, limit: int, now: Now) -> Deferred[list[Alert]]:
         return self._read(mails.due, limit, now)
 
-    def note_mailed(self, alert: int, rules: AlertRules, now: Now) -> Deferred[None]:
+    def save_mailed(self, alert: int, rules: AlertRules, now: Now) -> Deferred[None]:
         return self._write(mails.note, alert, rules, now)

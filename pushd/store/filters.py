@@ -4,7 +4,7 @@ from enum import Enum
 
 from attrs import field, frozen
 
-from pushd.model.command import Command, Handed
+from pushd.model.command import Command, Dispatched
 from pushd.model.device import Admission, Device, PresenceState, Proof
 from pushd.model.event import Event, EventType
 from pushd.model.lifecycle import State
@@ -19,7 +19,7 @@ class Claim:
     None if nothing waits; ``expires_at`` is when the first of what it is handed is too late to be sent.
     """
 
-    handed: tuple[Handed, ...] = ()
+    handed: tuple[Dispatched, ...] = ()
     due: int | None = None
     expires_at: int | None = None
 
@@ -62,7 +62,7 @@ class EventFilter:
 
 
 @frozen(kw_only=True)
-class Known:
+class StartupSnapshot:
     """What the memory of a process starts from: all that an idle poll must not ask the database for."""
 
     devices: tuple[Device, ...] = ()
@@ -70,14 +70,14 @@ class Known:
     tokens: tuple[Token, ...] = ()
     queued: frozenset[str] = field(default=frozenset())
     """Ids of the devices that have something queued."""
-    reportable: tuple[tuple[str, str], ...] = ()
+    result_index: tuple[tuple[str, str], ...] = ()
     """Device and command of each that was sent and is not settled: what a result may still be for."""
     last_command: str | None = None
     """The greatest command id ever made."""
 
 
 @frozen(kw_only=True)
-class Standing:
+class CommandContext:
     """How a command stands: what :func:`pushd.core.commands.explain.explain` makes words of.
 
     ``ahead`` is how many commands of the device go before it; ``lease_left`` is milliseconds, ``signed_off_at`` wall
@@ -92,7 +92,7 @@ class Standing:
 
 
 @frozen(kw_only=True)
-class Flaw:
+class Violation:
     """Something stored that cannot be: a name for what, and whom it concerns."""
 
     what: str

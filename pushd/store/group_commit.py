@@ -18,7 +18,7 @@ from pushd.store.transaction import ITransaction
 
 Verb = Callable[[ITransaction], Any]
 
-Errand = Callable[[], Sequence["Work"]]
+Batch = Callable[[], Sequence["PendingTransaction"]]
 
 MAX_GROUP = 512
 """Verbs in one commit, so that the first of them need not wait for a crowd."""
@@ -28,7 +28,7 @@ TURN_SECONDS = 0.01
 
 
 @define(eq=False)
-class Work:
+class PendingTransaction:
     """A verb on its way: once run it has an outcome, and once that is committed its Deferred fires."""
 
     verb: Verb
@@ -37,14 +37,14 @@ class Work:
     events: Sequence[Event] = ()
 
 
-class ILaneReactor(IReactorFromThreads, IReactorTime):
+class IExecutorReactor(IReactorFromThreads, IReactorTime):
     """What lanes need of a reactor."""
 
 
 class IConnection(Protocol):
     """A database connection that runs a group of verbs in one transaction."""
 
-    def run(self, group: Iterable[Work]) -> Sequence[Work]:
+    def run(self, group: Iterable[PendingTransaction]) -> Sequence[PendingTransaction]:
         """Run and commit; each work has its outcome then, a Failure where its verb, or the commit, failed."""
 
     def close(self) -> None:
@@ -54,19 +54,19 @@ class IConnection(Protocol):
 class ISplitConnection(IConnection, Protocol):
     """One that can do all but wait for the disk on one thread, and that on another."""
 
-    def execute(self, group: Iterable[Work], patient: bool) -> bool:
+    def execute(self, group: Iterable[PendingTransaction], patient: bool) -> bool:
         """Run verbs in a transaction that is not committed; False, and none of them, if another program has the
         database locked and we are not ``patient``.
         """
 
-    def commit(self) -> Sequence[Work]:
+    def commit(self) -> Sequence[PendingTransaction]:
         """Commit what was run; the works, each with its outcome."""
 
 
-Deliver = Callable[[Sequence[Work]], None]
+Deliver = Callable[[Sequence[PendingTransaction]], None]
 
 
-class Lane(Protocol):
+class Executor(Protocol):
     """Takes work to a connection, in order, and delivers it on the reactor's thread, in order."""
 
     def submit(self, verb: Verb) -> Deferred[Any]:
@@ -77,15 +77,15 @@ class Lane(Protocol):
 
 
 @define(eq=False)
-class InlineLane:
+class InlineExecutor:
     """Runs each verb at once on the calling thread: for a database in memory, and a Clock."""
 
     connection: IConnection
     deliver: Deliver
-    _undelivered: deque[Work] = field(factory=deque, init=False)
+    _undelivered: deque[PendingTransaction] = field(factory=deque, init=False)
 
     def submit(self, verb: Verb) -> Deferred[Any]:
-        work = Work(verb)
+        work = PendingTransaction(verb)
         self.connection.run([work])
         self._undelivered.append(work)
         if len(self._undelivered) == 1:  # else a listener asked for it: what it heard is told to the others first
@@ -105,14 +105,14 @@ class InlineLane:
 
 
 @define(eq=False)
-class ThreadLane:
+class ThreadExecutor:
     """One thread that runs whatever has arrived since its last commit as one group."""
 
     connection: IConnection
     deliver: Deliver
     reactor: IReactorFromThreads
     name: str
-    _waiting: "SimpleQueue[Work | None]" = field(factory=SimpleQueue, init=False)
+    _waiting: "SimpleQueue[PendingTransaction | None]" = field(factory=SimpleQueue, init=False)
     _closing: bool = field(default=False, init=False)
     _closed: Deferred[None] = field(factory=Deferred, init=False)
 
@@ -123,7 +123,7 @@ class ThreadLane:
     def submit(self, verb: Verb) -> Deferred[Any]:
         if self._closing:
             return fail(Unavailable("The store is closed."))
-        work = Work(verb)
+        work = PendingTransaction(verb)
         self._waiting.put(work)
         return work.done
 
@@ -139,7 +139,7 @@ class ThreadLane:
         self.connection.close()
         self.reactor.callFromThread(self._closed.callback, None)
 
-    def _next_group(self) -> list[Work] | None:
+    def _next_group(self) -> list[PendingTransaction] | None:
         first = self._waiting.get()
         if first is None:
             return None
@@ -154,17 +154,17 @@ class ThreadLane:
 
 
 @define(eq=False)
-class ReactorLane:
+class ReactorExecutor:
     """Runs verbs on the reactor's thread, those of one turn as one group, and only the commit, which waits for the
     disk, on a thread of its own: to hand each statement from thread to thread would cost more than to run it.
     """
 
     connection: ISplitConnection
     deliver: Deliver
-    reactor: ILaneReactor
+    reactor: IExecutorReactor
     name: str
-    _waiting: deque[Work] = field(factory=deque, init=False)
-    _errands: "SimpleQueue[Errand | None]" = field(factory=SimpleQueue, init=False)
+    _waiting: deque[PendingTransaction] = field(factory=deque, init=False)
+    _errands: "SimpleQueue[Batch | None]" = field(factory=SimpleQueue, init=False)
     """What the thread is to do."""
     _busy: bool = field(default=False, init=False)
     """A group is about to be run, or on its way."""
@@ -178,7 +178,7 @@ class ReactorLane:
     def submit(self, verb: Verb) -> Deferred[Any]:
         if self._closing:
             return fail(Unavailable("The store is closed."))
-        work = Work(verb)
+        work = PendingTransaction(verb)
         self._waiting.append(work)
         if not self._busy:
             self._busy = True
@@ -197,7 +197,7 @@ class ReactorLane:
         else:
             self._errands.put(partial(self.connection.run, list(self._next_group())))
 
-    def _next_group(self) -> Iterator[Work]:
+    def _next_group(self) -> Iterator[PendingTransaction]:
         """What waits, as much as may be run before others have their turn."""
         until = self.reactor.seconds() + TURN_SECONDS
         while self._waiting:
@@ -205,7 +205,7 @@ class ReactorLane:
             if self.reactor.seconds() > until:
                 return
 
-    def _committed(self, group: Sequence[Work]) -> None:
+    def _committed(self, group: Sequence[PendingTransaction]) -> None:
         try:
             self.deliver(group)
         finally:
@@ -226,7 +226,7 @@ class ReactorLane:
         self.reactor.callFromThread(self._closed.callback, None)
 
 
-def fire(work: Work) -> None:
+def resolve(work: PendingTransaction) -> None:
     """Tell whoever waits for it what became of a work."""
     if isinstance(work.outcome, Failure):
         work.done.errback(work.outcome)

@@ -5,25 +5,25 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from pushd.model.command import Command, Draft, Handed
-from pushd.model.device import Device, Load, Orphan, PresenceState, Proof, ProofKind, Sighting
+from pushd.model.command import Command, Dispatched, Draft
+from pushd.model.device import Device, LastSeen, Orphan, PresenceState, Proof, ProofKind, QueueDepth
 from pushd.model.dialect import Joins, never
 from pushd.model.event import Event, EventType
 from pushd.model.lifecycle import Move
-from pushd.model.result import Report
+from pushd.model.result import DeviceResult
 from pushd.model.timestamps import Now
 from pushd.model.token import Token
 from pushd.store.alert_interface import IAlertStore
 from pushd.store.filters import (
     Claim,
+    CommandContext,
     CommandFilter,
     DeviceFilter,
     EventFilter,
     EventPage,
-    Flaw,
-    Known,
     Settlement,
-    Standing,
+    StartupSnapshot,
+    Violation,
 )
 from pushd.store.webhook_interface import IWebhookStore
 
@@ -37,7 +37,7 @@ class IStore(IAlertStore, IWebhookStore):
     Verbs take ``now``; they never look at a clock.
     """
 
-    def open(now: Now) -> Known:
+    def open(now: Now) -> StartupSnapshot:
         """Open, or make, the database, blocking; give every open lease its whole time again.
 
         :raises StoreRefused: if the database is newer than this program, damaged, or not ours.
@@ -69,7 +69,7 @@ class IStore(IAlertStore, IWebhookStore):
         Where the device is ``sequential``, nothing is claimed for a poll that repeats the ``uuid`` of the one out.
         """
 
-    def unsend(handed: Sequence[Handed], now: Now) -> Deferred[None]:
+    def unsend(handed: Sequence[Dispatched], now: Now) -> Deferred[None]:
         """Take back commands that were claimed for a connection that had gone before a byte was written."""
 
     def acknowledge(device: str, command: str, now: Now) -> Deferred[None]:
@@ -77,7 +77,7 @@ class IStore(IAlertStore, IWebhookStore):
         acknowledge.
         """
 
-    def settle(device: str, report: Report, now: Now) -> Deferred[Settlement]:
+    def settle(device: str, report: DeviceResult, now: Now) -> Deferred[Settlement]:
         """Find the command that a report is about, and end it; a report that is about none is kept as an orphan."""
 
     def cancel(command: str, now: Now) -> Deferred[Command]:
@@ -103,13 +103,13 @@ class IStore(IAlertStore, IWebhookStore):
         alerts that were cleared, older than ``before``, in wall milliseconds; how many.
         """
 
-    def standing(command: str, now: Now) -> Deferred[Standing]:
+    def standing(command: str, now: Now) -> Deferred[CommandContext]:
         """How a command stands.
 
         :raises UnknownCommand: if there is none.
         """
 
-    def fsck(now: Now) -> Deferred[list[Flaw]]:
+    def fsck(now: Now) -> Deferred[list[Violation]]:
         """What is stored and cannot be."""
 
     def expire(limit: int, now: Now) -> Deferred[int]:
@@ -153,16 +153,16 @@ class IStore(IAlertStore, IWebhookStore):
     def note_presence(device: str, presence: PresenceState, now: Now) -> Deferred[None]:
         """A device is there, or signed off: what waited for a sign of its life does so no longer."""
 
-    def note_sightings(sightings: Sequence[Sighting]) -> Deferred[None]:
+    def save_last_seen(sightings: Sequence[LastSeen]) -> Deferred[None]:
         """Write down when devices were last heard of."""
 
-    def note_conflict(device: str, data: Mapping[str, Any], now: Now) -> Deferred[None]:
+    def save_conflict(device: str, data: Mapping[str, Any], now: Now) -> Deferred[None]:
         """Tell the feed that two devices may share one id."""
 
-    def devices(which: DeviceFilter, after: str | None, limit: int) -> Deferred[list[tuple[Device, Load]]]:
+    def devices(which: DeviceFilter, after: str | None, limit: int) -> Deferred[list[tuple[Device, QueueDepth]]]:
         """Devices with their load, by id, from the one after ``after`` on."""
 
-    def load(device: str) -> Deferred[Load]:
+    def load(device: str) -> Deferred[QueueDepth]:
         """How much waits for a device, and how much is out."""
 
     def orphans(device: str, before: int | None, limit: int) -> Deferred[list[Orphan]]:

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from pushd.model.event import Event, EventType
-from pushd.store.group_commit import Lane, Work, fire
+from pushd.store.group_commit import Executor, PendingTransaction, resolve
 from pushd.store.interface import Listener
 from pushd.store.transaction import ITransaction
 
@@ -17,13 +17,13 @@ T = TypeVar("T")
 
 
 @define(eq=False)
-class Bound:
+class OperationBase:
     """Submits verbs, and tells listeners and whoever asked what became of them."""
 
     _listeners: Mapping[EventType, list[Listener]] = field(init=False)
     """Whom to tell of an event of each type."""
-    _writer: Lane = field(init=False)
-    _reader: Lane = field(init=False)
+    _writer: Executor = field(init=False)
+    _reader: Executor = field(init=False)
     _log = Logger()
 
     @_listeners.default
@@ -34,11 +34,11 @@ class Bound:
         for kind in types or EventType:
             self._listeners[kind].append(listener)
 
-    def _deliver(self, group: Sequence[Work]) -> None:
+    def _deliver(self, group: Sequence[PendingTransaction]) -> None:
         for work in group:
             for event in work.events:
                 self._tell(event)
-            fire(work)
+            resolve(work)
 
     def _tell(self, event: Event) -> None:
         for listener in self._listeners[event.type]:

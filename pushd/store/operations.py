@@ -8,18 +8,27 @@ from typing import Any, TypeVar
 from attrs import define
 from twisted.internet.defer import Deferred
 
-from pushd.model.command import Command, Draft, Handed
-from pushd.model.device import Device, Load, Orphan, PresenceState, Proof, ProofKind, Sighting
+from pushd.model.command import Command, Dispatched, Draft
+from pushd.model.device import Device, LastSeen, Orphan, PresenceState, Proof, ProofKind, QueueDepth
 from pushd.model.dialect import Joins, never
 from pushd.model.lifecycle import Move
-from pushd.model.result import Report
+from pushd.model.result import DeviceResult
 from pushd.model.timestamps import Now
 from pushd.model.token import Token
-from pushd.store.alert_operations import AlertVerbs
-from pushd.store.filters import Claim, CommandFilter, DeviceFilter, EventFilter, EventPage, Flaw, Settlement, Standing
+from pushd.store.alert_operations import AlertOperations
+from pushd.store.filters import (
+    Claim,
+    CommandContext,
+    CommandFilter,
+    DeviceFilter,
+    EventFilter,
+    EventPage,
+    Settlement,
+    Violation,
+)
 from pushd.store.transaction import ITransaction, Statement
 from pushd.store.transactions import consistency, devices, enqueue_claim, operator_actions, queries, results, retention
-from pushd.store.webhook_operations import WebhookVerbs
+from pushd.store.webhook_operations import WebhookOperations
 
 T = TypeVar("T")
 
@@ -33,7 +42,7 @@ def _touch(tx: ITransaction) -> None:
 
 
 @define(eq=False)
-class Verbs(AlertVerbs, WebhookVerbs):
+class Operations(AlertOperations, WebhookOperations):
     """See :class:`pushd.store.interface.IStore` for each verb."""
 
     def check(self) -> Deferred[None]:
@@ -47,13 +56,13 @@ class Verbs(AlertVerbs, WebhookVerbs):
     ) -> Deferred[Claim]:
         return self._write(enqueue_claim.claim, device, uuid, sequential, limit, now, joins)
 
-    def unsend(self, handed: Sequence[Handed], now: Now) -> Deferred[None]:
+    def unsend(self, handed: Sequence[Dispatched], now: Now) -> Deferred[None]:
         return self._write(enqueue_claim.unsend, handed, now)
 
     def acknowledge(self, device: str, command: str, now: Now) -> Deferred[None]:
         return self._write(results.acknowledge, device, command, now)
 
-    def settle(self, device: str, report: Report, now: Now) -> Deferred[Settlement]:
+    def settle(self, device: str, report: DeviceResult, now: Now) -> Deferred[Settlement]:
         return self._write(results.settle, device, report, now)
 
     def cancel(self, command: str, now: Now) -> Deferred[Command]:
@@ -68,10 +77,10 @@ class Verbs(AlertVerbs, WebhookVerbs):
     def purge(self, before: int, limit: int) -> Deferred[int]:
         return self._write(retention.purge, before, limit)
 
-    def standing(self, command: str, now: Now) -> Deferred[Standing]:
+    def standing(self, command: str, now: Now) -> Deferred[CommandContext]:
         return self._read(queries.standing, command, now)
 
-    def fsck(self, now: Now) -> Deferred[list[Flaw]]:
+    def fsck(self, now: Now) -> Deferred[list[Violation]]:
         return self._read(consistency.fsck, now)
 
     def expire(self, limit: int, now: Now) -> Deferred[int]:
@@ -101,16 +110,16 @@ class Verbs(AlertVerbs, WebhookVerbs):
     def note_presence(self, device: str, presence: PresenceState, now: Now) -> Deferred[None]:
         return self._write(devices.note_presence, device, presence, now)
 
-    def note_sightings(self, sightings: Sequence[Sighting]) -> Deferred[None]:
-        return self._write(devices.note_sightings, sightings)
+    def save_last_seen(self, sightings: Sequence[LastSeen]) -> Deferred[None]:
+        return self._write(devices.save_last_seen, sightings)
 
-    def note_conflict(self, device: str, data: Mapping[str, Any], now: Now) -> Deferred[None]:
-        return self._write(devices.note_conflict, device, data, now)
+    def save_conflict(self, device: str, data: Mapping[str, Any], now: Now) -> Deferred[None]:
+        return self._write(devices.save_conflict, device, data, now)
 
-    def devices(self, which: DeviceFilter, after: str | None, limit: int) -> Deferred[list[tuple[Device, Load]]]:
+    def devices(self, which: DeviceFilter, after: str | None, limit: int) -> Deferred[list[tuple[Device, QueueDepth]]]:
         return self._read(devices.devices, which, after, limit)
 
-    def load(self, device: str) -> Deferred[Load]:
+    def load(self, device: str) -> Deferred[QueueDepth]:
         return self._read(devices.load, device)
 
     def orphans(self, device: str, before: int | None, limit: int) -> Deferred[list[Orphan]]:

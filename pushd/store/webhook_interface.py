@@ -45,7 +45,7 @@ class IWebhookStore(Interface):
         :raises InvalidFields: if ``after`` is beyond the newest event.
         """
 
-    def note_progress(progress: Progress, attempt: Attempt | None) -> Deferred[bool]:
+    def save_progress(progress: Progress, attempt: Attempt | None) -> Deferred[bool]:
         """Write how far a courier got, and its latest attempt; False if the webhook has changed since, and it
         was not.
         """

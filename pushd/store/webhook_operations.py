@@ -9,12 +9,12 @@ from twisted.internet.defer import Deferred
 from pushd.model.alert import AlertRules
 from pushd.model.timestamps import Now
 from pushd.model.webhook import Attempt, Delivery, Progress, Subscription, Webhook
-from pushd.store.operation_base import Bound
+from pushd.store.operation_base import OperationBase
 from pushd.store.transactions import webhooks
 
 
 @define(eq=False)
-class WebhookVerbs(Bound):
+class WebhookOperations(OperationBase):
     """See :class:`pushd.store.webhook_interface.IWebhookStore` for each verb."""
 
     def add_webhook(self, webhook: Webhook, secret: str) -> Deferred[Subscription]:
@@ -32,8 +32,8 @@ class WebhookVerbs(Bound):
     def redeliver(self, webhook: str, after: int | None, now: Now) -> Deferred[Subscription]:
         return self._write(webhooks.redeliver, webhook, after, now)
 
-    def note_progress(self, progress: Progress, attempt: Attempt | None) -> Deferred[bool]:
-        return self._write(webhooks.note_progress, progress, attempt)
+    def save_progress(self, progress: Progress, attempt: Attempt | None) -> Deferred[bool]:
+        return self._write(webhooks.save_progress, progress, attempt)
 
     def disable_webhook(
         self, progress: Progress, attempt: Attempt, reason: str, rules: AlertRules, now: Now

@@ -1,5 +1,5 @@
 """What the tests of the doors share."""
 
-from tests.in_memory_server import build_house, house
+from tests.in_memory_server import build_house, server
 
-__all__ = ["build_house", "house"]
+__all__ = ["build_house", "server"]

@@ -4,7 +4,7 @@ import pytest
 
 from pushd.model.token import Role
 from tests.connection import request
-from tests.in_memory_server import House, now
+from tests.in_memory_server import InMemoryServer, now
 
 DEVICE = "controlid:7"
 
@@ -35,10 +35,10 @@ MAY = {
 
 
 @pytest.mark.parametrize("role", Role)
-def test_roles(house: House, role: Role) -> None:
+def test_roles(server: InMemoryServer, role: Role) -> None:
     """A token may do what its role may, and nothing else."""
     for line, least in CALLS.items():
-        answer = house.ask(line, {}, role=role)
+        answer = server.ask(line, {}, role=role)
         if least in MAY[role]:
             assert answer.code not in (401, 403), line
         else:
@@ -46,51 +46,51 @@ def test_roles(house: House, role: Role) -> None:
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Basic YWRtaW46YWRtaW4=", "\xff", "Bearer \xff"])
-def test_no_valid_token(house: House, header: str) -> None:
+def test_no_valid_token(server: InMemoryServer, header: str) -> None:
     """Without a valid token nothing is shown and nothing is done; the answer says what is wanted."""
     headers = [f"Authorization: {header}"] if header else []
     for line in CALLS:
-        answer = house.call(request(line, b"{}", *headers)).answer()
+        answer = server.call(request(line, b"{}", *headers)).answer()
         answer.problem(401)
         assert answer.headers["www-authenticate"] == 'Bearer realm="pushd"'
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer "])
-def test_spellings_of_the_scheme(house: House, scheme: str) -> None:
+def test_spellings_of_the_scheme(server: InMemoryServer, scheme: str) -> None:
     """The word before a token may be spelled as one likes."""
-    header = f"Authorization: {scheme} {house.token_of(Role.VIEWER)}"
-    assert house.call(request("GET /v1/devices", b"", header)).answer().code == 200
+    header = f"Authorization: {scheme} {server.token_of(Role.VIEWER)}"
+    assert server.call(request("GET /v1/devices", b"", header)).answer().code == 200
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_health_needs_no_token(house: House, path: str) -> None:
+def test_health_needs_no_token(server: InMemoryServer, path: str) -> None:
     """Whoever watches over the process needs no token."""
-    assert house.call(request(f"GET {path}")).answer().code == 200
+    assert server.call(request(f"GET {path}")).answer().code == 200
 
 
 @pytest.mark.parametrize(
     ("changes", "code"),
     [({"admission": "approved"}, 200), ({"muted_until": None}, 200), ({"name": "door"}, 403), ({"hold": 3}, 403)],
 )
-def test_changes_of_an_operator(house: House, changes: dict[str, object], code: int) -> None:
+def test_changes_of_an_operator(server: InMemoryServer, changes: dict[str, object], code: int) -> None:
     """An operator approves, blocks and mutes; how a device is set up is an admin's."""
-    house.register(DEVICE)
-    assert house.ask(f"PATCH /v1/devices/{DEVICE}", changes, role=Role.OPERATOR).code == code
-    assert house.seen(DEVICE)["name"] == ""
+    server.register(DEVICE)
+    assert server.ask(f"PATCH /v1/devices/{DEVICE}", changes, role=Role.OPERATOR).code == code
+    assert server.seen(DEVICE)["name"] == ""
 
 
-def test_revoked_token(house: House) -> None:
+def test_revoked_token(server: InMemoryServer) -> None:
     """A token that was replaced by one of the same name is good for nothing."""
-    old = house.token_of(Role.VIEWER)
-    new = now(house.core.tokens.renew(Role.VIEWER, Role.VIEWER))
+    old = server.token_of(Role.VIEWER)
+    new = now(server.core.tokens.renew(Role.VIEWER, Role.VIEWER))
     for token, code in ((old, 401), (new, 200)):
-        answer = house.call(request("GET /v1/devices", b"", f"Authorization: Bearer {token}")).answer()
+        answer = server.call(request("GET /v1/devices", b"", f"Authorization: Bearer {token}")).answer()
         assert answer.code == code
 
 
-def test_no_admin_on_the_device_port(house: House) -> None:
+def test_no_admin_on_the_device_port(server: InMemoryServer) -> None:
     """What is for operators is not to be had where devices come."""
-    token = f"Authorization: Bearer {house.token_of(Role.ADMIN)}"
+    token = f"Authorization: Bearer {server.token_of(Role.ADMIN)}"
     for path in ("/v1/devices", "/healthz", "/readyz"):
-        assert house.knock(request(f"GET {path}", b"", token)).answer().code == 404
-    assert house.ask("GET /push?deviceId=7").code == 404
+        assert server.device_request(request(f"GET {path}", b"", token)).answer().code == 404
+    assert server.ask("GET /push?deviceId=7").code == 404

@@ -5,25 +5,25 @@ from typing import Any
 import pytest
 
 from tests.connection import request
-from tests.in_memory_server import House
+from tests.in_memory_server import InMemoryServer
 
 DEVICE = "controlid:7"
 POLL = request("GET /push?deviceId=7&uuid=a")
 
 
 @pytest.fixture
-def known(house: House) -> House:
+def known(server: InMemoryServer) -> InMemoryServer:
     """A house that knows a device about which much is set."""
     fields: dict[str, Any] = {"name": "Front door", "tags": ["lobby"], "heartbeat_timeout": 30, "hold": 3}
-    house.register(DEVICE, **fields, muted_until="2027-02-01T00:00:00Z", allow_from=["192.0.2.0/24"])
-    return house
+    server.register(DEVICE, **fields, muted_until="2027-02-01T00:00:00Z", allow_from=["192.0.2.0/24"])
+    return server
 
 
-def changed(house: House, body: object) -> dict[str, Any]:
+def changed(server: InMemoryServer, body: object) -> dict[str, Any]:
     """A device after a change."""
-    answer = house.ask(f"PATCH /v1/devices/{DEVICE}", body, "Content-Type: application/merge-patch+json")
+    answer = server.ask(f"PATCH /v1/devices/{DEVICE}", body, "Content-Type: application/merge-patch+json")
     assert answer.code == 200, answer.body
-    assert answer.json == house.seen(DEVICE)
+    assert answer.json == server.seen(DEVICE)
     seen: dict[str, Any] = answer.json
     return seen
 
@@ -47,7 +47,7 @@ def changed(house: House, body: object) -> dict[str, Any]:
         ({"name": "x", "hold": 1}, {"name": "x", "hold": 1.0}),
     ],
 )
-def test_change(known: House, change: object, shown: dict[str, Any]) -> None:
+def test_change(known: InMemoryServer, change: object, shown: dict[str, Any]) -> None:
     """What is named changes, and nothing else."""
     before = known.seen(DEVICE)
     assert changed(known, change) == before | shown
@@ -65,26 +65,26 @@ def test_change(known: House, change: object, shown: dict[str, Any]) -> None:
         ("admission", "approved"),
     ],
 )
-def test_null(known: House, name: str, default: object) -> None:
+def test_null(known: InMemoryServer, name: str, default: object) -> None:
     """Null puts a field back to where it began."""
     seen = changed(known, {name: None})
     assert seen[name] == default
     assert seen["proof"] == ([] if name == "allow_from" else ["allow_from"])
 
 
-def test_null_hold_forgets_what_was_learned(house: House) -> None:
+def test_null_hold_forgets_what_was_learned(server: InMemoryServer) -> None:
     """A hold of null forgets what a device has taught us, so that it is learned anew."""
-    house.register(DEVICE)
+    server.register(DEVICE)
     for _ in range(2):
-        poll = house.knock(POLL)
-        house.clock.advance(4)
+        poll = server.device_request(POLL)
+        server.clock.advance(4)
         poll.hang_up()
-    assert house.seen(DEVICE)["learned_hold"] == 3.2
-    assert changed(house, {"name": "x"})["learned_hold"] == 3.2
-    assert changed(house, {"hold": None})["learned_hold"] is None
+    assert server.seen(DEVICE)["learned_hold"] == 3.2
+    assert changed(server, {"name": "x"})["learned_hold"] == 3.2
+    assert changed(server, {"hold": None})["learned_hold"] is None
 
 
-def test_no_change(known: House) -> None:
+def test_no_change(known: InMemoryServer) -> None:
     """A change of nothing changes nothing, and is no event."""
     before = known.seen(DEVICE)
     assert changed(known, {}) == before
@@ -130,7 +130,7 @@ WRONG: list[tuple[object, str]] = [
 
 
 @pytest.mark.parametrize(("body", "pointer"), WRONG)
-def test_wrong_change(known: House, body: object, pointer: str) -> None:
+def test_wrong_change(known: InMemoryServer, body: object, pointer: str) -> None:
     """A change that cannot be is refused as a whole, and the answer points at the field."""
     before = known.seen(DEVICE)
     body = body | {"hold": 9} if isinstance(body, dict) and "hold" not in body else body
@@ -141,7 +141,7 @@ def test_wrong_change(known: House, body: object, pointer: str) -> None:
     assert known.seen(DEVICE) == before
 
 
-def test_all_that_is_wrong(known: House) -> None:
+def test_all_that_is_wrong(known: InMemoryServer) -> None:
     """Every field that is wrong is named at once."""
     answer = known.ask(f"PATCH /v1/devices/{DEVICE}", {"name": 5, "hold": "long", "tags": ["fine"]})
     assert [error["pointer"] for error in answer.json["errors"]] == ["#/name", "#/hold"]
@@ -155,45 +155,45 @@ def test_all_that_is_wrong(known: House) -> None:
         ({"name": "x"}, "device.changed"),
     ],
 )
-def test_events_of_a_change(known: House, change: object, event: str) -> None:
+def test_events_of_a_change(known: InMemoryServer, change: object, event: str) -> None:
     """The feed tells of each change."""
     changed(known, change)
     assert known.events(DEVICE)[-1] == event
 
 
-def test_forget(house: House) -> None:
+def test_forget(server: InMemoryServer) -> None:
     """A device that is forgotten is gone; what was queued is cancelled, what is out is unknown, and both stay to be
     seen.
     """
-    house.register(DEVICE)
-    out, queued = (house.put(DEVICE, {"endpoint": name}) for name in ("a", "b"))
-    house.knock(POLL)
-    answer = house.ask(f"DELETE /v1/devices/{DEVICE}")
+    server.register(DEVICE)
+    out, queued = (server.put(DEVICE, {"endpoint": name}) for name in ("a", "b"))
+    server.device_request(POLL)
+    answer = server.ask(f"DELETE /v1/devices/{DEVICE}")
     assert (answer.code, answer.body) == (204, b"")
     assert "content-length" not in answer.headers
-    assert house.ask(f"GET /v1/devices/{DEVICE}").code == 404
-    assert house.ask("GET /v1/devices").json["items"] == []
-    assert [house.command(command)["state"] for command in (out, queued)] == ["unknown", "cancelled"]
-    assert house.events(DEVICE)[-1] == "device.deleted"
+    assert server.ask(f"GET /v1/devices/{DEVICE}").code == 404
+    assert server.ask("GET /v1/devices").json["items"] == []
+    assert [server.command(command)["state"] for command in (out, queued)] == ["unknown", "cancelled"]
+    assert server.events(DEVICE)[-1] == "device.deleted"
 
 
-def test_forgotten_device_that_polls(house: House) -> None:
+def test_forgotten_device_that_polls(server: InMemoryServer) -> None:
     """A device that was forgotten is new when it polls again: its secret is gone, and nothing waits for it."""
-    house.register(DEVICE, name="old")
-    path = house.ask(f"POST /v1/devices/{DEVICE}/secret").json["path"]
-    house.ask(f"DELETE /v1/devices/{DEVICE}")
-    assert house.knock(POLL.replace(b"/push", f"{path}/push".encode())).answer().code == 404
-    poll = house.knock(POLL)
+    server.register(DEVICE, name="old")
+    path = server.ask(f"POST /v1/devices/{DEVICE}/secret").json["path"]
+    server.ask(f"DELETE /v1/devices/{DEVICE}")
+    assert server.device_request(POLL.replace(b"/push", f"{path}/push".encode())).answer().code == 404
+    poll = server.device_request(POLL)
     assert poll.answers() == []
-    seen = house.seen(DEVICE)
+    seen = server.seen(DEVICE)
     assert (seen["name"], seen["proof"], seen["queue"]) == ("", [], 0)
 
 
-def test_forget_while_it_polls(house: House) -> None:
+def test_forget_while_it_polls(server: InMemoryServer) -> None:
     """A device that is forgotten while its poll is held hears nothing more on it."""
-    poll = house.knock(POLL)
-    house.ask(f"DELETE /v1/devices/{DEVICE}")
-    house.register(DEVICE)
-    house.clock.advance(10)
+    poll = server.device_request(POLL)
+    server.ask(f"DELETE /v1/devices/{DEVICE}")
+    server.register(DEVICE)
+    server.clock.advance(10)
     assert poll.answer().body == b""
-    assert house.seen(DEVICE)["presence"] == "never_seen"
+    assert server.seen(DEVICE)["presence"] == "never_seen"

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.connection import request
-from tests.in_memory_server import House
+from tests.in_memory_server import InMemoryServer
 
 DEVICE = "controlid:7"
 POLL = request("GET /push?deviceId=7&uuid=a")
@@ -12,131 +12,131 @@ LOAD = {"endpoint": "load_objects"}
 
 
 @pytest.fixture
-def command(house: House) -> str:
+def command(server: InMemoryServer) -> str:
     """A command that is queued."""
-    house.register(DEVICE)
-    return house.put(DEVICE, LOAD)
+    server.register(DEVICE)
+    return server.put(DEVICE, LOAD)
 
 
 @pytest.fixture
-def repeatable(house: House) -> str:
+def repeatable(server: InMemoryServer) -> str:
     """A command that is queued, and may be sent more than once."""
-    house.register(DEVICE)
-    return house.put(DEVICE, LOAD, delivery="at_least_once")
+    server.register(DEVICE)
+    return server.put(DEVICE, LOAD, delivery="at_least_once")
 
 
-def test_see(house: House, command: str) -> None:
+def test_see(server: InMemoryServer, command: str) -> None:
     """A command is shown whole, with what the device said."""
-    house.knock(POLL)
-    house.clock.advance(1.5)
-    house.knock(RESULT)
-    found = house.command(command)
+    server.device_request(POLL)
+    server.clock.advance(1.5)
+    server.device_request(RESULT)
+    found = server.command(command)
     assert (found["payload"], found["result"]) == (LOAD, {"response": {}})
     assert (found["sent_at"], found["finished_at"]) == ("2027-01-15T08:00:00.000Z", "2027-01-15T08:00:01.500Z")
 
 
 @pytest.mark.parametrize("call", ["GET /v1/commands/{}", "GET /v1/commands/{}?wait=5", "POST /v1/commands/{}/cancel"])
 @pytest.mark.parametrize("name", ["x", "019ab000-0000-7000-8000-000000000001", "%ff", "a%2Fb", "%00"])
-def test_unknown_command(house: House, call: str, name: str) -> None:
+def test_unknown_command(server: InMemoryServer, call: str, name: str) -> None:
     """Of a command that nobody sent there is nothing to see."""
-    assert house.ask(call.format(name)).code == 404
+    assert server.ask(call.format(name)).code == 404
 
 
-def test_wait_for_the_end(house: House, command: str) -> None:
+def test_wait_for_the_end(server: InMemoryServer, command: str) -> None:
     """Who waits for a command is answered when it ends."""
-    waiting = house.begin(f"GET /v1/commands/{command}?wait=60")
-    house.knock(POLL)
+    waiting = server.begin(f"GET /v1/commands/{command}?wait=60")
+    server.device_request(POLL)
     assert waiting.answers() == []
-    house.knock(RESULT)
+    server.device_request(RESULT)
     assert waiting.answer().json["state"] == "succeeded"
-    assert house.ask(f"GET /v1/commands/{command}?wait=60").json["state"] == "succeeded"
+    assert server.ask(f"GET /v1/commands/{command}?wait=60").json["state"] == "succeeded"
 
 
-def test_wait_in_vain(house: House, command: str) -> None:
+def test_wait_in_vain(server: InMemoryServer, command: str) -> None:
     """Who waits in vain is shown the command as it stands by then."""
-    waiting = house.begin(f"GET /v1/commands/{command}?wait=2")
-    house.knock(POLL)
-    house.clock.advance(2)
+    waiting = server.begin(f"GET /v1/commands/{command}?wait=2")
+    server.device_request(POLL)
+    server.clock.advance(2)
     answer = waiting.answer()
     assert (answer.code, answer.json["state"]) == (200, "sent")
 
 
-def test_many_wait_for_one(house: House, command: str) -> None:
+def test_many_wait_for_one(server: InMemoryServer, command: str) -> None:
     """All who wait for a command are answered."""
-    waiting = [house.begin(f"GET /v1/commands/{command}?wait={seconds}") for seconds in (10, 20, 30)]
-    house.clock.advance(10)
-    house.ask(f"POST /v1/commands/{command}/cancel")
+    waiting = [server.begin(f"GET /v1/commands/{command}?wait={seconds}") for seconds in (10, 20, 30)]
+    server.clock.advance(10)
+    server.ask(f"POST /v1/commands/{command}/cancel")
     assert [each.answer().json["state"] for each in waiting] == ["queued", "cancelled", "cancelled"]
 
 
-def test_who_waits_when_we_stop(house: House, command: str) -> None:
+def test_who_waits_when_we_stop(server: InMemoryServer, command: str) -> None:
     """When we are about to stop, who waits is answered at once."""
-    waiting = house.begin(f"GET /v1/commands/{command}?wait=60")
-    house.core.drain()
+    waiting = server.begin(f"GET /v1/commands/{command}?wait=60")
+    server.core.drain()
     assert waiting.answer().json["state"] == "queued"
 
 
 @pytest.mark.parametrize("wait", ["-1", "60.1", "x", "", "nan", "1e1", "0x5", "1_0", "%C2%B2"])
-def test_unusable_wait(house: House, command: str, wait: str) -> None:
+def test_unusable_wait(server: InMemoryServer, command: str, wait: str) -> None:
     """A wait that is no number of seconds from 0 to 60 is a bad request."""
-    answer = house.ask(f"GET /v1/commands/{command}?wait={wait}")
+    answer = server.ask(f"GET /v1/commands/{command}?wait={wait}")
     assert (answer.code, answer.json["detail"]) == (400, "wait must be 0 to 60 seconds.")
 
 
-def test_cancel_what_is_queued(house: House, command: str) -> None:
+def test_cancel_what_is_queued(server: InMemoryServer, command: str) -> None:
     """A command that is queued is taken back, and a second time that is no error."""
     for _ in range(2):
-        answer = house.ask(f"POST /v1/commands/{command}/cancel")
+        answer = server.ask(f"POST /v1/commands/{command}/cancel")
         assert (answer.code, answer.json["state"], answer.json["evidence"]) == (200, "cancelled", "operator")
-    assert house.events(DEVICE).count("command.cancelled") == 1
-    assert house.knock(POLL).answers() == []
+    assert server.events(DEVICE).count("command.cancelled") == 1
+    assert server.device_request(POLL).answers() == []
 
 
-def test_cancel_what_is_out(house: House, command: str) -> None:
+def test_cancel_what_is_out(server: InMemoryServer, command: str) -> None:
     """A command that may have run already cannot be taken back."""
-    house.knock(POLL)
-    answer = house.ask(f"POST /v1/commands/{command}/cancel")
+    server.device_request(POLL)
+    answer = server.ask(f"POST /v1/commands/{command}/cancel")
     assert (answer.code, answer.json["type"]) == (409, "illegal-move")
-    assert house.command(command)["state"] == "sent"
+    assert server.command(command)["state"] == "sent"
 
 
-def test_cancel_what_has_ended(house: House, command: str) -> None:
+def test_cancel_what_has_ended(server: InMemoryServer, command: str) -> None:
     """A command that has ended cannot be taken back."""
-    house.knock(POLL)
-    house.knock(RESULT)
-    assert house.ask(f"POST /v1/commands/{command}/cancel").code == 409
-    assert house.command(command)["state"] == "succeeded"
+    server.device_request(POLL)
+    server.device_request(RESULT)
+    assert server.ask(f"POST /v1/commands/{command}/cancel").code == 409
+    assert server.command(command)["state"] == "succeeded"
 
 
-def test_cancel_further_attempts(house: House, repeatable: str) -> None:
+def test_cancel_further_attempts(server: InMemoryServer, repeatable: str) -> None:
     """Of a command that may be sent again, the attempt that is out is made the last."""
-    house.knock(POLL)
-    answer = house.ask(f"POST /v1/commands/{repeatable}/cancel")
+    server.device_request(POLL)
+    answer = server.ask(f"POST /v1/commands/{repeatable}/cancel")
     assert (answer.code, answer.json["state"], answer.json["max_attempts"]) == (202, "sent", 1)
-    house.tick(61)
-    assert house.command(repeatable)["state"] == "unknown"
+    server.tick(61)
+    assert server.command(repeatable)["state"] == "unknown"
 
 
-def test_cancel_between_attempts(house: House, repeatable: str) -> None:
+def test_cancel_between_attempts(server: InMemoryServer, repeatable: str) -> None:
     """A command that was tried before and waits for another attempt may have run: nobody knows."""
-    house.knock(POLL)
-    house.tick(61)
-    assert house.command(repeatable)["state"] == "queued"
-    answer = house.ask(f"POST /v1/commands/{repeatable}/cancel")
+    server.device_request(POLL)
+    server.tick(61)
+    assert server.command(repeatable)["state"] == "queued"
+    answer = server.ask(f"POST /v1/commands/{repeatable}/cancel")
     assert (answer.code, answer.json["state"]) == (200, "unknown")
 
 
 @pytest.fixture
-def history(house: House) -> list[str]:
+def history(server: InMemoryServer) -> list[str]:
     """Five commands, of which one was sent, one cancelled, and one is for another device."""
-    house.register(DEVICE)
-    house.register("controlid:8")
-    sent = [house.put(DEVICE, LOAD) for _ in range(3)]
-    house.clock.advance(10)
-    sent.append(house.put("controlid:8", LOAD))
-    sent.append(house.put(DEVICE, LOAD))
-    house.knock(POLL)
-    house.ask(f"POST /v1/commands/{sent[1]}/cancel")
+    server.register(DEVICE)
+    server.register("controlid:8")
+    sent = [server.put(DEVICE, LOAD) for _ in range(3)]
+    server.clock.advance(10)
+    sent.append(server.put("controlid:8", LOAD))
+    sent.append(server.put(DEVICE, LOAD))
+    server.device_request(POLL)
+    server.ask(f"POST /v1/commands/{sent[1]}/cancel")
     return sent
 
 
@@ -156,27 +156,27 @@ def history(house: House) -> list[str]:
         ("?device=controlid:7&state=queued&since=2027-01-15T08:00:10Z", "4"),
     ],
 )
-def test_filters(house: House, history: list[str], query: str, found: str) -> None:
+def test_filters(server: InMemoryServer, history: list[str], query: str, found: str) -> None:
     """A list, newest first, can be narrowed by device, state and age."""
-    items = house.ask(f"GET /v1/commands{query}").json["items"]
+    items = server.ask(f"GET /v1/commands{query}").json["items"]
     assert "".join(str(history.index(item["id"])) for item in items) == found
 
 
-def test_items_of_the_list(house: House, history: list[str]) -> None:
+def test_items_of_the_list(server: InMemoryServer, history: list[str]) -> None:
     """A list leaves out what may be large, and nothing else."""
-    for item in house.ask("GET /v1/commands").json["items"]:
-        whole = house.command(item["id"])
+    for item in server.ask("GET /v1/commands").json["items"]:
+        whole = server.command(item["id"])
         assert {name: value for name, value in whole.items() if name not in ("payload", "result")} == item
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5])
-def test_paging(house: House, history: list[str], limit: int) -> None:
+def test_paging(server: InMemoryServer, history: list[str], limit: int) -> None:
     """Pages together are the whole list, also when something is sent meanwhile."""
     found, query = [], f"?limit={limit}"
     for _ in range(6):
-        page = house.ask(f"GET /v1/commands{query}").json
+        page = server.ask(f"GET /v1/commands{query}").json
         found += [item["id"] for item in page["items"]]
-        house.put("controlid:8", LOAD)
+        server.put("controlid:8", LOAD)
         if page["next"] is None:
             break
         query = f"?limit={limit}&cursor={page['next']}"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.connection import request
-from tests.in_memory_server import House
+from tests.in_memory_server import InMemoryServer
 
 FRESH: dict[str, Any] = {
     "id": "controlid:7",
@@ -30,16 +30,16 @@ FRESH: dict[str, Any] = {
 }
 
 
-def test_register(house: House) -> None:
+def test_register(server: InMemoryServer) -> None:
     """A registered device has its dialect's defaults, is approved, and has an address of its own."""
-    answer = house.ask("POST /v1/devices", {"id": "controlid:7"})
+    answer = server.ask("POST /v1/devices", {"id": "controlid:7"})
     assert (answer.code, answer.headers["location"]) == (201, "/v1/devices/controlid:7")
     assert answer.json.items() >= FRESH.items()
-    assert house.ask("GET /v1/devices/controlid:7").json == answer.json
-    assert house.events("controlid:7") == ["device.registered"]
+    assert server.ask("GET /v1/devices/controlid:7").json == answer.json
+    assert server.events("controlid:7") == ["device.registered"]
 
 
-def test_register_with_everything(house: House) -> None:
+def test_register_with_everything(server: InMemoryServer) -> None:
     """Whatever a device can be changed to, it can be registered with."""
     fields = {
         "name": "Front door",
@@ -50,7 +50,7 @@ def test_register_with_everything(house: House) -> None:
         "muted_until": "2027-02-01T00:00:00.000Z",
         "allow_from": ["192.0.2.0/24", "2001:db8::/32"],
     }
-    answer = house.ask("POST /v1/devices", {"id": "servereye:c", **fields})
+    answer = server.ask("POST /v1/devices", {"id": "servereye:c", **fields})
     assert answer.code == 201
     assert answer.json.items() >= fields.items()
     assert answer.json["proof"] == ["allow_from"]
@@ -60,26 +60,26 @@ def test_register_with_everything(house: House) -> None:
     ("given", "canonical"),
     [("controlid:007", "controlid:7"), ("controlid:-0", "controlid:0"), ("servereye:A.b", "servereye:A.b")],
 )
-def test_register_in_another_spelling(house: House, given: str, canonical: str) -> None:
+def test_register_in_another_spelling(server: InMemoryServer, given: str, canonical: str) -> None:
     """A device has one id, however it was spelled."""
-    assert house.ask("POST /v1/devices", {"id": given}).json["id"] == canonical
-    assert house.ask(f"GET /v1/devices/{given}").json["id"] == canonical
+    assert server.ask("POST /v1/devices", {"id": given}).json["id"] == canonical
+    assert server.ask(f"GET /v1/devices/{given}").json["id"] == canonical
 
 
-def test_register_twice(house: House) -> None:
+def test_register_twice(server: InMemoryServer) -> None:
     """A device that is known cannot be registered again."""
-    house.register("controlid:7", name="old")
-    answer = house.ask("POST /v1/devices", {"id": "controlid:07", "name": "new"})
+    server.register("controlid:7", name="old")
+    answer = server.ask("POST /v1/devices", {"id": "controlid:07", "name": "new"})
     assert (answer.code, answer.json["type"]) == (409, "device-known")
-    assert house.seen("controlid:7")["name"] == "old"
+    assert server.seen("controlid:7")["name"] == "old"
 
 
 @pytest.mark.parametrize(
     "body", [{}, {"id": 7}, {"id": None}, {"id": "7"}, {"id": "x:7"}, {"id": "controlid:x"}, {"id": "\ud800:7"}]
 )
-def test_register_without_a_usable_id(house: House, body: object) -> None:
+def test_register_without_a_usable_id(server: InMemoryServer, body: object) -> None:
     """A device whose id no dialect has is not registered."""
-    answer = house.ask("POST /v1/devices", body)
+    answer = server.ask("POST /v1/devices", body)
     assert answer.code == 422
     assert answer.json["errors"][0]["pointer"] == "#/id"
 
@@ -87,49 +87,49 @@ def test_register_without_a_usable_id(house: House, body: object) -> None:
 @pytest.mark.parametrize(
     "call", ["GET {}", "PATCH {}", "DELETE {}", "POST {}/secret", "GET {}/orphans", "POST {}/commands"]
 )
-def test_unknown_device(house: House, call: str) -> None:
+def test_unknown_device(server: InMemoryServer, call: str) -> None:
     """Of a device that nobody knows there is nothing to see, to change or to send to."""
-    house.register("controlid:7")
+    server.register("controlid:7")
     method, _, rest = call.partition(" ")
     for device in ("controlid:8", "servereye:c", "x:7", "7", "%ff"):
-        house.ask(f"{method} /v1/devices/{rest.format(device)}", {}).problem(404)
+        server.ask(f"{method} /v1/devices/{rest.format(device)}", {}).problem(404)
 
 
 @pytest.mark.parametrize("device", ["controlid:door", "controlid:", "controlid", "servereye:a%2Fb", "servereye:a%20b"])
-def test_id_that_cannot_be(house: House, device: str) -> None:
+def test_id_that_cannot_be(server: InMemoryServer, device: str) -> None:
     """An id that no device of its dialect can have is a bad request."""
-    assert house.ask(f"GET /v1/devices/{device}").code == 400
+    assert server.ask(f"GET /v1/devices/{device}").code == 400
 
 
-def test_device_that_polls(house: House) -> None:
+def test_device_that_polls(server: InMemoryServer) -> None:
     """Of a device that polls an operator sees that it is there, since when and where, and what waits for it."""
-    house.knock(request("GET /push?deviceId=7"))
-    house.clock.advance(2)
-    seen = house.seen("controlid:7")
+    server.device_request(request("GET /push?deviceId=7"))
+    server.clock.advance(2)
+    seen = server.seen("controlid:7")
     assert (seen["presence"], seen["polling"], seen["last_address"]) == ("online", True, "192.0.2.1")
     assert seen["last_seen_at"] == "2027-01-15T08:00:02.000Z"
-    house.put("controlid:7", {"endpoint": "a"})
-    house.put("controlid:7", {"endpoint": "b"})
-    seen = house.seen("controlid:7")
+    server.put("controlid:7", {"endpoint": "a"})
+    server.put("controlid:7", {"endpoint": "b"})
+    seen = server.seen("controlid:7")
     assert (seen["in_flight"], seen["queue"], seen["polling"]) == (1, 1, False)
 
 
 @pytest.fixture
-def fleet(house: House) -> House:
+def fleet(server: InMemoryServer) -> InMemoryServer:
     """A house with some devices of each kind."""
-    house.register("controlid:1", name="Front door", tags=["lobby", "north"])
-    house.register("controlid:2", name="Back door", tags=["north"])
-    house.register("controlid:3", admission="pending")
-    house.register("servereye:a", tags=["lobby"], admission="blocked")
-    house.register("servereye:b", name="50%_off")
-    house.knock(request("GET /push?deviceId=1"))
-    house.knock(request("GET /push/b/signoff"))
-    return house
+    server.register("controlid:1", name="Front door", tags=["lobby", "north"])
+    server.register("controlid:2", name="Back door", tags=["north"])
+    server.register("controlid:3", admission="pending")
+    server.register("servereye:a", tags=["lobby"], admission="blocked")
+    server.register("servereye:b", name="50%_off")
+    server.device_request(request("GET /push?deviceId=1"))
+    server.device_request(request("GET /push/b/signoff"))
+    return server
 
 
-def listed(house: House, query: str) -> list[str]:
+def listed(server: InMemoryServer, query: str) -> list[str]:
     """The local ids that a list holds."""
-    answer = house.ask(f"GET /v1/devices{query}")
+    answer = server.ask(f"GET /v1/devices{query}")
     assert answer.code == 200, answer.body
     return [item["id"].partition(":")[2] for item in answer.json["items"]]
 
@@ -158,19 +158,19 @@ def listed(house: House, query: str) -> list[str]:
         ("?tag=north&q=back&dialect=controlid&admission=approved", "2"),
     ],
 )
-def test_filters(fleet: House, query: str, found: str) -> None:
+def test_filters(fleet: InMemoryServer, query: str, found: str) -> None:
     """A list can be narrowed by dialect, presence, admission, tags, and a part of the id or name."""
     assert "".join(listed(fleet, query)) == found
 
 
-def test_items_of_the_list(fleet: House) -> None:
+def test_items_of_the_list(fleet: InMemoryServer) -> None:
     """A list shows each device as it is shown alone."""
     items = fleet.ask("GET /v1/devices").json["items"]
     assert items == [fleet.seen(item["id"]) for item in items]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 500])
-def test_paging(fleet: House, limit: int) -> None:
+def test_paging(fleet: InMemoryServer, limit: int) -> None:
     """Pages together are the whole list, in order, with each device once."""
     found: list[str] = []
     query = f"?limit={limit}"
@@ -184,9 +184,9 @@ def test_paging(fleet: House, limit: int) -> None:
     assert found == ["controlid:1", "controlid:2", "controlid:3", "servereye:a", "servereye:b"]
 
 
-def test_usual_length_of_a_list(house: House) -> None:
+def test_usual_length_of_a_list(server: InMemoryServer) -> None:
     """A list has 50 entries unless somebody asks for more."""
     for number in range(51):
-        house.register(f"controlid:{number}")
-    assert len(listed(house, "")) == 50
-    assert len(listed(house, "?limit=51")) == 51
+        server.register(f"controlid:{number}")
+    assert len(listed(server, "")) == 50
+    assert len(listed(server, "?limit=51")) == 51

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.connection import request
-from tests.in_memory_server import House, now
+from tests.in_memory_server import InMemoryServer, now
 
 POLL = request("GET /push?deviceId=7&uuid=a")
 RESULT = request("POST /result?deviceId=7&uuid=a", b'{"response":{}}')
@@ -13,14 +13,14 @@ DAY = 86400
 
 
 @pytest.fixture
-def busy(house: House) -> House:
+def busy(server: InMemoryServer) -> InMemoryServer:
     """A house in which a command went all its way, and a second device was registered."""
-    house.register("controlid:7")
-    house.put("controlid:7", {"endpoint": "load_objects"})
-    house.knock(POLL)
-    house.knock(RESULT)
-    house.register("servereye:c")
-    return house
+    server.register("controlid:7")
+    server.put("controlid:7", {"endpoint": "load_objects"})
+    server.device_request(POLL)
+    server.device_request(RESULT)
+    server.register("servereye:c")
+    return server
 
 
 STORY = [
@@ -33,9 +33,9 @@ STORY = [
 ]
 
 
-def page(house: House, query: str = "") -> dict[str, Any]:
+def page(server: InMemoryServer, query: str = "") -> dict[str, Any]:
     """A piece of the feed."""
-    answer = house.ask(f"GET /v1/events{query}")
+    answer = server.ask(f"GET /v1/events{query}")
     assert answer.code == 200, answer.body
     found: dict[str, Any] = answer.json
     return found
@@ -46,7 +46,7 @@ def types(found: dict[str, Any]) -> list[str]:
     return [item["type"] for item in found["items"]]
 
 
-def test_story(busy: House) -> None:
+def test_story(busy: InMemoryServer) -> None:
     """The feed tells of every change, in order, from the oldest kept."""
     found = page(busy)
     assert types(found) == STORY
@@ -64,7 +64,7 @@ def test_story(busy: House) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 4, 6, 7])
-def test_paging(busy: House, limit: int) -> None:
+def test_paging(busy: InMemoryServer, limit: int) -> None:
     """Pieces together are the whole feed, and the last of them says where to go on."""
     found: list[str] = []
     query = f"?limit={limit}"
@@ -79,18 +79,18 @@ def test_paging(busy: House, limit: int) -> None:
     assert types(page(busy, query)) == ["device.registered"]
 
 
-def test_after_any_event(busy: House) -> None:
+def test_after_any_event(busy: InMemoryServer) -> None:
     """One may go on after any event."""
     seq = page(busy)["items"][2]["seq"]
     assert types(page(busy, f"?after={seq}")) == STORY[3:]
 
 
-def test_next_is_never_null(house: House) -> None:
+def test_next_is_never_null(server: InMemoryServer) -> None:
     """Where to go on is told even where nothing has happened yet."""
-    start = page(house)
+    start = page(server)
     assert start == {"items": [], "next": start["next"]}
-    house.register("controlid:7")
-    assert types(page(house, f"?after={start['next']}")) == ["device.registered"]
+    server.register("controlid:7")
+    assert types(page(server, f"?after={start['next']}")) == ["device.registered"]
 
 
 @pytest.mark.parametrize(
@@ -105,14 +105,14 @@ def test_next_is_never_null(house: House) -> None:
         ("?type=alert.raised", []),
     ],
 )
-def test_filters(busy: House, query: str, found: list[str]) -> None:
+def test_filters(busy: InMemoryServer, query: str, found: list[str]) -> None:
     """The feed can be narrowed by device and type; what is left out is passed over for good."""
     narrowed = page(busy, query)
     assert types(narrowed) == found
     assert narrowed["next"] == page(busy)["next"]
 
 
-def test_from_now_on(busy: House) -> None:
+def test_from_now_on(busy: InMemoryServer) -> None:
     """Who wants only what comes can begin there."""
     found = page(busy, "?after=now")
     assert found["items"] == []
@@ -120,7 +120,7 @@ def test_from_now_on(busy: House) -> None:
     assert types(page(busy, f"?after={found['next']}")) == ["device.registered"]
 
 
-def test_wait(busy: House) -> None:
+def test_wait(busy: InMemoryServer) -> None:
     """Who waits is answered with the first thing that happens."""
     waiting = busy.begin("GET /v1/events?after=now&wait=30")
     busy.clock.advance(29)
@@ -129,7 +129,7 @@ def test_wait(busy: House) -> None:
     assert types(waiting.answer().json) == ["device.registered"]
 
 
-def test_wait_for_one_thing(busy: House) -> None:
+def test_wait_for_one_thing(busy: InMemoryServer) -> None:
     """Who waits for one device is not disturbed by others."""
     waiting = busy.begin("GET /v1/events?after=now&wait=30&device=controlid:8")
     busy.register("controlid:9")
@@ -138,7 +138,7 @@ def test_wait_for_one_thing(busy: House) -> None:
     assert types(waiting.answer().json) == ["device.registered"]
 
 
-def test_wait_in_vain(busy: House) -> None:
+def test_wait_in_vain(busy: InMemoryServer) -> None:
     """Who waits in vain is told where to go on."""
     last = page(busy)["next"]
     waiting = busy.begin(f"GET /v1/events?after={last}&wait=3")
@@ -146,19 +146,19 @@ def test_wait_in_vain(busy: House) -> None:
     assert waiting.answer().json == {"items": [], "next": last}
 
 
-def test_wait_that_is_not_needed(busy: House) -> None:
+def test_wait_that_is_not_needed(busy: InMemoryServer) -> None:
     """Who waits for what has happened already is answered at once."""
     assert types(page(busy, "?wait=60")) == STORY
 
 
-def test_who_waits_may_leave(busy: House) -> None:
+def test_who_waits_may_leave(busy: InMemoryServer) -> None:
     """Who leaves while waiting leaves nothing behind."""
     timers = len(busy.clock.getDelayedCalls())
     busy.begin("GET /v1/events?after=now&wait=30").hang_up()
     assert len(busy.clock.getDelayedCalls()) == timers
 
 
-def test_who_waits_when_we_stop(busy: House) -> None:
+def test_who_waits_when_we_stop(busy: InMemoryServer) -> None:
     """When we are about to stop, who waits is answered at once."""
     waiting = busy.begin("GET /v1/events?after=now&wait=30")
     busy.core.drain()
@@ -172,12 +172,12 @@ UNUSABLE = [
 
 
 @pytest.mark.parametrize("query", UNUSABLE)
-def test_unusable_query(busy: House, query: str) -> None:
+def test_unusable_query(busy: InMemoryServer, query: str) -> None:
     """A query that the feed cannot follow is a bad request; so is a place that it has not reached."""
     assert busy.ask(f"GET /v1/events{query}").code == 400
 
 
-def test_purged(busy: House) -> None:
+def test_purged(busy: InMemoryServer) -> None:
     """Who asks for what is no longer kept is told so, and what the oldest is that is."""
     first = page(busy)["items"][0]["seq"]
     busy.clock.advance(31 * DAY)

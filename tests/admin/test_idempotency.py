@@ -6,7 +6,7 @@ import pytest
 
 from pushd.model.token import Role
 from tests.connection import Answer, request
-from tests.in_memory_server import House
+from tests.in_memory_server import InMemoryServer
 
 DEVICE = "controlid:7"
 SEND = f"POST /v1/devices/{DEVICE}/commands"
@@ -14,29 +14,31 @@ LOAD: dict[str, Any] = {"payload": {"endpoint": "load_objects", "body": {"a": 1,
 
 
 @pytest.fixture
-def known(house: House) -> House:
+def known(server: InMemoryServer) -> InMemoryServer:
     """A house that knows a device."""
-    house.register(DEVICE)
-    return house
+    server.register(DEVICE)
+    return server
 
 
-def send(house: House, body: object = LOAD, key: str = "k", query: str = "", role: Role = Role.ADMIN) -> Answer:
+def send(
+    server: InMemoryServer, body: object = LOAD, key: str = "k", query: str = "", role: Role = Role.ADMIN
+) -> Answer:
     """Send a command under a key."""
-    return house.ask(SEND + query, body, f"Idempotency-Key: {key}", role=role)
+    return server.ask(SEND + query, body, f"Idempotency-Key: {key}", role=role)
 
 
-def test_same_request(known: House) -> None:
+def test_same_request(known: InMemoryServer) -> None:
     """The same request under the same key gives the first command, as it is by now."""
     first = send(known)
     assert (first.code, first.json["idempotency_key"]) == (201, "k")
-    known.knock(request("GET /push?deviceId=7"))
+    known.device_request(request("GET /push?deviceId=7"))
     again = send(known)
     assert (again.code, again.json["id"], again.json["state"]) == (200, first.json["id"], "sent")
     assert again.headers["location"] == first.headers["location"]
     assert known.events(DEVICE).count("command.queued") == 1
 
 
-def test_same_request_that_waits(known: House) -> None:
+def test_same_request_that_waits(known: InMemoryServer) -> None:
     """Whether somebody waits is no part of a request: 202 while the command has not ended, 200 when it has."""
     first = send(known)
     waiting = known.begin(f"{SEND}?wait=5", LOAD, "Idempotency-Key: k")
@@ -55,7 +57,7 @@ def test_same_request_that_waits(known: House) -> None:
         {"payload": {"endpoint": "load_objects", "body": {"a": 1.0, "b": [True]}}, "ttl": 60.0},
     ],
 )
-def test_same_request_in_another_spelling(known: House, body: object) -> None:
+def test_same_request_in_another_spelling(known: InMemoryServer, body: object) -> None:
     """Bodies are compared by what they say: neither the order of keys nor the spelling of a number counts."""
     assert send(known, body).json["id"] == send(known).json["id"]
 
@@ -70,7 +72,7 @@ def test_same_request_in_another_spelling(known: House, body: object) -> None:
         {"payload": {"endpoint": "load_objects"}},
     ],
 )
-def test_other_request_under_the_same_key(known: House, body: object) -> None:
+def test_other_request_under_the_same_key(known: InMemoryServer, body: object) -> None:
     """Another body under the same key is refused, and the first command stays as it is."""
     first = send(known)
     answer = send(known, body)
@@ -80,21 +82,21 @@ def test_other_request_under_the_same_key(known: House, body: object) -> None:
     assert send(known).json["id"] == first.json["id"]
 
 
-def test_other_key(known: House) -> None:
+def test_other_key(known: InMemoryServer) -> None:
     """Another key, or none, is another command."""
     ids = {send(known).json["id"], send(known, key="K").json["id"]}
     ids |= {known.ask(SEND, LOAD).json["id"] for _ in range(2)}
     assert len(ids) == 4
 
 
-def test_key_of_another_token(known: House) -> None:
+def test_key_of_another_token(known: InMemoryServer) -> None:
     """A key belongs to its token."""
     first, second = (send(known, role=role) for role in (Role.ADMIN, Role.OPERATOR))
     assert (first.code, second.code) == (201, 201)
     assert first.json["id"] != second.json["id"]
 
 
-def test_key_for_another_device(known: House) -> None:
+def test_key_for_another_device(known: InMemoryServer) -> None:
     """A key belongs to its device."""
     known.register("controlid:8")
     send(known)
@@ -102,7 +104,7 @@ def test_key_for_another_device(known: House) -> None:
     assert answer.code == 201
 
 
-def test_refused_request_stores_nothing(known: House) -> None:
+def test_refused_request_stores_nothing(known: InMemoryServer) -> None:
     """A request that was refused has not used its key."""
     assert send(known, {"payload": {}}).code == 422
     known.ask(f"PATCH /v1/devices/{DEVICE}", {"admission": "blocked"})
@@ -111,7 +113,7 @@ def test_refused_request_stores_nothing(known: House) -> None:
     assert send(known, LOAD | {"ttl": 9}).code == 201
 
 
-def test_repeat_is_not_refused(known: House) -> None:
+def test_repeat_is_not_refused(known: InMemoryServer) -> None:
     """A repeat gives the first command even where a new one would be refused by now."""
     first = send(known)
     known.ask(f"PATCH /v1/devices/{DEVICE}", {"admission": "blocked"})
@@ -120,14 +122,14 @@ def test_repeat_is_not_refused(known: House) -> None:
 
 
 @pytest.mark.parametrize("key", ["k" * 255, "a b", "\xc3\xa9", "{}", "0"])
-def test_any_printable_key(known: House, key: str) -> None:
+def test_any_printable_key(known: InMemoryServer, key: str) -> None:
     """A key is any text of up to 255 characters."""
     assert send(known, key=key).code == 201
     assert send(known, key=key).code == 200
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256, "\xff", "a\tb", "a\x01b"])
-def test_unusable_key(known: House, key: str) -> None:
+def test_unusable_key(known: InMemoryServer, key: str) -> None:
     """A key that is empty, too long or cannot be shown is refused."""
     assert send(known, key=key).code == 400
     assert known.seen(DEVICE)["queue"] == 0

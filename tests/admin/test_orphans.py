@@ -5,21 +5,21 @@ from base64 import b64decode, urlsafe_b64encode
 import pytest
 
 from tests.connection import request
-from tests.in_memory_server import House
+from tests.in_memory_server import InMemoryServer
 
 DEVICE = "controlid:7"
 
 
 @pytest.fixture
-def reported(house: House) -> House:
+def reported(server: InMemoryServer) -> InMemoryServer:
     """A house to which a device has reported five times what nobody had asked for."""
-    house.register(DEVICE)
+    server.register(DEVICE)
     for number in range(5):
-        house.knock(request(f"POST /result?deviceId=7&uuid=u{number}", b'{"response":%d}' % number))
-    return house
+        server.device_request(request(f"POST /result?deviceId=7&uuid=u{number}", b'{"response":%d}' % number))
+    return server
 
 
-def test_orphan(reported: House) -> None:
+def test_orphan(reported: InMemoryServer) -> None:
     """An orphan result is shown as it came, with when, why, and what it named; the newest first."""
     newest = reported.orphans(DEVICE)[0]
     assert newest == {
@@ -35,7 +35,7 @@ def test_orphan(reported: House) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5])
-def test_paging(reported: House, limit: int) -> None:
+def test_paging(reported: InMemoryServer, limit: int) -> None:
     """Pages together are all orphan results, each once."""
     found, query = [], f"?limit={limit}"
     for _ in range(6):
@@ -48,20 +48,20 @@ def test_paging(reported: House, limit: int) -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"x", b"-1", b"1.0", b"9" * 30, b"9" * 5000, "٣".encode(), b"\xff"])
-def test_made_up_cursor(reported: House, text: bytes) -> None:
+def test_made_up_cursor(reported: InMemoryServer, text: bytes) -> None:
     """A cursor that no list gave is refused."""
     cursor = urlsafe_b64encode(text).decode()
     assert reported.ask(f"GET /v1/devices/{DEVICE}/orphans?cursor={cursor}").code == 400
 
 
-def test_only_so_many_are_kept(house: House) -> None:
+def test_only_so_many_are_kept(server: InMemoryServer) -> None:
     """The newest hundred of each device are kept."""
-    house.register(DEVICE)
-    house.register("controlid:8")
-    house.knock(request("POST /result?deviceId=8", b'{"response":0}'))
-    connection = house.connect()
+    server.register(DEVICE)
+    server.register("controlid:8")
+    server.device_request(request("POST /result?deviceId=8", b'{"response":0}'))
+    connection = server.connect()
     for number in range(103):
         connection.send(request(f"POST /result?deviceId=7&uuid=u{number}", b'{"response":0}'))
-    items = house.ask(f"GET /v1/devices/{DEVICE}/orphans?limit=500").json["items"]
+    items = server.ask(f"GET /v1/devices/{DEVICE}/orphans?limit=500").json["items"]
     assert [item["reference"] for item in items] == [f"u{number}" for number in range(102, 2, -1)]
-    assert len(house.orphans("controlid:8")) == 1
+    assert len(server.orphans("controlid:8")) == 1

@@ -5,22 +5,22 @@ import pytest
 from pushd.http.bodies import LARGE, SMALL
 from pushd.model.token import Role
 from tests.connection import Answer, request
-from tests.in_memory_server import House
+from tests.in_memory_server import InMemoryServer
 
 DEVICE = "controlid:7"
 SEND = f"POST /v1/devices/{DEVICE}/commands"
 
 
 @pytest.fixture
-def known(house: House) -> House:
+def known(server: InMemoryServer) -> InMemoryServer:
     """A house that knows a device."""
-    house.register(DEVICE)
-    return house
+    server.register(DEVICE)
+    return server
 
 
-def raw(house: House, line: str, body: bytes) -> Answer:
+def raw(server: InMemoryServer, line: str, body: bytes) -> Answer:
     """Make a call of the admin API with any bytes as its body."""
-    return house.call(request(line, body, f"Authorization: Bearer {house.token_of(Role.ADMIN)}")).answer()
+    return server.call(request(line, body, f"Authorization: Bearer {server.token_of(Role.ADMIN)}")).answer()
 
 
 NO_JSON = {
@@ -37,13 +37,13 @@ NO_JSON = {
 
 @pytest.mark.parametrize("kind", NO_JSON)
 @pytest.mark.parametrize("line", ["POST /v1/devices", f"PATCH /v1/devices/{DEVICE}", SEND])
-def test_not_json(known: House, line: str, kind: str) -> None:
+def test_not_json(known: InMemoryServer, line: str, kind: str) -> None:
     """A body that is not JSON is a bad request."""
     raw(known, line, NO_JSON[kind]).problem(400)
 
 
 @pytest.mark.parametrize("line", ["POST /v1/devices", f"PATCH /v1/devices/{DEVICE}", SEND])
-def test_content_type_does_not_matter(known: House, line: str) -> None:
+def test_content_type_does_not_matter(known: InMemoryServer, line: str) -> None:
     """JSON is JSON, whatever a client calls it."""
     headers = (f"Authorization: Bearer {known.token_of(Role.ADMIN)}", "Content-Type: text/plain")
     assert known.call(request(line, b"\xef\xbb\xbf[]", *headers)).answer().code == 422
@@ -52,28 +52,28 @@ def test_content_type_does_not_matter(known: House, line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "limit"), [("POST /v1/devices", SMALL), (f"PATCH /v1/devices/{DEVICE}", SMALL), (SEND, LARGE)]
 )
-def test_too_large(known: House, line: str, limit: int) -> None:
+def test_too_large(known: InMemoryServer, line: str, limit: int) -> None:
     """A body over its limit is refused, and nothing of it is kept; one at its limit is read."""
     refused = raw(known, line, b" " * (limit + 1)).problem(413)
     assert refused["detail"] == f"The body has {limit + 1} bytes; at most {limit} are taken here."
     assert raw(known, line, b" " * limit).problem(400)["detail"] == "The body is not JSON."
 
 
-def test_large_command(known: House) -> None:
+def test_large_command(known: InMemoryServer) -> None:
     """A command may be large: a photo, or a part of a firmware."""
     payload = {"endpoint": "user_set_image", "contentType": "application/octet-stream", "body": "A" * 12_000_000}
     command = known.put(DEVICE, payload)
     assert known.off_reactor == 1
     assert known.command(command)["payload"] == payload
-    assert known.knock(request("GET /push?deviceId=7")).answer().json == payload
+    assert known.device_request(request("GET /push?deviceId=7")).answer().json == payload
 
 
 @pytest.mark.parametrize(
     "path", ["/v1", "/v1/", "/v1/nothing", "/v2/devices", "/v1//devices", "/v1/devices/", "/v1/devices/a/b/c"]
 )
-def test_nothing_there(house: House, path: str) -> None:
+def test_nothing_there(server: InMemoryServer, path: str) -> None:
     """What is nowhere is 404."""
-    assert house.ask(f"GET {path}").problem(404)["detail"] == "There is nothing at this path."
+    assert server.ask(f"GET {path}").problem(404)["detail"] == "There is nothing at this path."
 
 
 @pytest.mark.parametrize(
@@ -88,20 +88,20 @@ def test_nothing_there(house: House, path: str) -> None:
         ("POST /healthz", "GET"),
     ],
 )
-def test_wrong_method(house: House, line: str, allow: str) -> None:
+def test_wrong_method(server: InMemoryServer, line: str, allow: str) -> None:
     """Another method is 405, and the answer says which are right."""
-    answer = house.ask(line)
+    answer = server.ask(line)
     answer.problem(405)
     assert answer.headers["allow"] == allow
 
 
-def test_head(house: House) -> None:
+def test_head(server: InMemoryServer) -> None:
     """A HEAD is answered without a body."""
-    answer = house.ask("HEAD /v1/devices")
+    answer = server.ask("HEAD /v1/devices")
     assert (answer.code, answer.body, answer.headers["allow"]) == (405, b"", "GET, POST")
 
 
-def test_fields_at_fault(known: House) -> None:
+def test_fields_at_fault(known: InMemoryServer) -> None:
     """Where fields are at fault, each is pointed at, with words for a person."""
     refused = known.ask(SEND, {"payload": {"endpoint": "a", "body": 1}, "ttl": 5}).problem(422)
     detail = "must be an object or a string"
@@ -132,7 +132,7 @@ BODIES = {"POST /v1/devices": {"id": "controlid:8"}, SEND: {"payload": {"endpoin
         "GET /v1/events/stream",
     ],
 )
-def test_store_is_down(known: House, line: str) -> None:
+def test_store_is_down(known: InMemoryServer, line: str) -> None:
     """While the store does not answer, every call says that it may be tried again."""
     known.fail_store()
     known.ask(line, BODIES.get(line, {})).problem(503)

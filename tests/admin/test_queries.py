@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pushd.admin.query_params import Query, to_cursor
 from pushd.model.errors import InvalidQuery
-from tests.in_memory_server import House
+from tests.in_memory_server import InMemoryServer
 
 DEVICE = "controlid:7"
 SEND = f"POST /v1/devices/{DEVICE}/commands"
@@ -22,31 +22,31 @@ BAD = [
 
 
 @pytest.mark.parametrize("query", BAD)
-def test_bad_query(house: House, query: str) -> None:
+def test_bad_query(server: InMemoryServer, query: str) -> None:
     """A query that cannot be read, or that is misspelled, is a bad request."""
-    house.ask(f"GET /v1/devices?{query}").problem(400)
+    server.ask(f"GET /v1/devices?{query}").problem(400)
 
 
 @pytest.mark.parametrize("query", ["state=lost", "since=yesterday", "since=2027-01-15", "limit=0", "wait=3"])
-def test_bad_query_of_commands(house: House, query: str) -> None:
+def test_bad_query_of_commands(server: InMemoryServer, query: str) -> None:
     """The list of commands is as strict."""
-    house.ask(f"GET /v1/commands?{query}").problem(400)
+    server.ask(f"GET /v1/commands?{query}").problem(400)
 
 
 @pytest.mark.parametrize("query", ["wait=61", "wait=x", "queue=yes", "queue=2", "key=1"])
-def test_bad_query_of_a_sender(house: House, query: str) -> None:
+def test_bad_query_of_a_sender(server: InMemoryServer, query: str) -> None:
     """A command with a query that cannot be read is not sent."""
-    house.register(DEVICE)
-    house.ask(f"{SEND}?{query}", {"payload": {"endpoint": "a"}}).problem(400)
-    assert house.seen(DEVICE)["queue"] == 0
+    server.register(DEVICE)
+    server.ask(f"{SEND}?{query}", {"payload": {"endpoint": "a"}}).problem(400)
+    assert server.seen(DEVICE)["queue"] == 0
 
 
 @pytest.mark.parametrize(
     "line", ["POST /v1/devices", "GET /v1/devices/x", "PATCH /v1/devices/x", "DELETE /v1/devices/x"]
 )
-def test_query_where_none_is_known(house: House, line: str) -> None:
+def test_query_where_none_is_known(server: InMemoryServer, line: str) -> None:
     """A call without parameters takes none."""
-    assert "those that there are: none" in house.ask(f"{line}?force=1", {}).problem(400)["detail"]
+    assert "those that there are: none" in server.ask(f"{line}?force=1", {}).problem(400)["detail"]
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("0", 0), ("5", 5), ("0.25", 0.25), ("007", 7), ("60", 60)])

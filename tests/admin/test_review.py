@@ -6,7 +6,7 @@ import pytest
 
 from pushd.model.token import Role
 from tests.connection import request
-from tests.in_memory_server import House
+from tests.in_memory_server import InMemoryServer
 
 DEVICE = "controlid:7"
 POLL = request("GET /push?deviceId=7&uuid=a")
@@ -15,33 +15,33 @@ LOAD = {"endpoint": "load_objects", "body": {"object": "users"}}
 
 
 @pytest.fixture
-def unknown(house: House) -> str:
+def unknown(server: InMemoryServer) -> str:
     """A command that may have run, and of which nobody knows."""
-    house.register(DEVICE)
-    command = house.put(DEVICE, LOAD, priority=7, ttl=60)
-    house.knock(POLL)
-    house.tick(61)
-    assert house.command(command)["state"] == "unknown"
+    server.register(DEVICE)
+    command = server.put(DEVICE, LOAD, priority=7, ttl=60)
+    server.device_request(POLL)
+    server.tick(61)
+    assert server.command(command)["state"] == "unknown"
     return command
 
 
 @pytest.mark.parametrize("state", ["succeeded", "failed"])
-def test_resolve(house: House, unknown: str, state: str) -> None:
+def test_resolve(server: InMemoryServer, unknown: str, state: str) -> None:
     """An operator who found out says what became of a command, and that word is recorded as such."""
     body = {"state": state, "note": "the door was seen open"}
-    answer = house.ask(f"POST /v1/commands/{unknown}/resolve", body, role=Role.OPERATOR)
+    answer = server.ask(f"POST /v1/commands/{unknown}/resolve", body, role=Role.OPERATOR)
     assert (answer.code, answer.json["state"], answer.json["evidence"]) == (200, state, "operator")
-    assert answer.json == house.command(unknown)
-    assert house.events(DEVICE)[-1] == "command.resolved"
+    assert answer.json == server.command(unknown)
+    assert server.events(DEVICE)[-1] == "command.resolved"
 
 
-def test_result_after_the_word(house: House, unknown: str) -> None:
+def test_result_after_the_word(server: InMemoryServer, unknown: str) -> None:
     """A result that comes after an operator's word changes nothing, and is kept as an orphan."""
-    house.ask(f"POST /v1/commands/{unknown}/resolve", {"state": "failed"})
-    before = house.command(unknown)
-    house.knock(RESULT)
-    assert house.command(unknown) == before
-    assert len(house.orphans(DEVICE)) == 1
+    server.ask(f"POST /v1/commands/{unknown}/resolve", {"state": "failed"})
+    before = server.command(unknown)
+    server.device_request(RESULT)
+    assert server.command(unknown) == before
+    assert len(server.orphans(DEVICE)) == 1
 
 
 @pytest.mark.parametrize(
@@ -55,40 +55,40 @@ def test_result_after_the_word(house: House, unknown: str) -> None:
         ({"state": "failed", "why": "x"}, "#/why"),
     ],
 )
-def test_resolve_in_other_words(house: House, unknown: str, body: object, pointer: str) -> None:
+def test_resolve_in_other_words(server: InMemoryServer, unknown: str, body: object, pointer: str) -> None:
     """A word that says neither is refused."""
-    refused = house.ask(f"POST /v1/commands/{unknown}/resolve", body).problem(422)
+    refused = server.ask(f"POST /v1/commands/{unknown}/resolve", body).problem(422)
     assert [error["pointer"] for error in refused["errors"]] == [pointer]
-    assert house.command(unknown)["state"] == "unknown"
+    assert server.command(unknown)["state"] == "unknown"
 
 
-def test_resolve_what_is_known(house: House) -> None:
+def test_resolve_what_is_known(server: InMemoryServer) -> None:
     """Nobody's word is needed for what a device has said."""
-    house.register(DEVICE)
-    command = house.put(DEVICE, LOAD)
-    house.knock(POLL)
+    server.register(DEVICE)
+    command = server.put(DEVICE, LOAD)
+    server.device_request(POLL)
     for _ in range(2):
-        refused = house.ask(f"POST /v1/commands/{command}/resolve", {"state": "failed"}).problem(409)
+        refused = server.ask(f"POST /v1/commands/{command}/resolve", {"state": "failed"}).problem(409)
         assert refused["type"] == "illegal-move"
-        house.knock(RESULT)
-    assert house.command(command)["state"] == "succeeded"
+        server.device_request(RESULT)
+    assert server.command(command)["state"] == "succeeded"
 
 
-def test_resend(house: House, unknown: str) -> None:
+def test_resend(server: InMemoryServer, unknown: str) -> None:
     """A command is sent again as a new one, on its own terms, and both say so; a second time gives the same one."""
-    answer = house.ask(f"POST /v1/commands/{unknown}/resend", {})
+    answer = server.ask(f"POST /v1/commands/{unknown}/resend", {})
     again: dict[str, Any] = answer.json
     assert (answer.code, answer.headers["location"]) == (201, f"/v1/commands/{again['id']}")
     assert (again["state"], again["payload"], again["resend_of"]) == ("queued", LOAD, unknown)
     assert (again["priority"], again["ttl"], again["attempts"]) == (7, 60.0, 0)
-    assert house.command(unknown)["resent_as"] == again["id"]
-    repeated = house.ask(f"POST /v1/commands/{unknown}/resend", {"ttl": 5})
+    assert server.command(unknown)["resent_as"] == again["id"]
+    repeated = server.ask(f"POST /v1/commands/{unknown}/resend", {"ttl": 5})
     assert (repeated.code, repeated.json) == (200, again)
 
 
-def test_resend_on_other_terms(house: House, unknown: str) -> None:
+def test_resend_on_other_terms(server: InMemoryServer, unknown: str) -> None:
     """What is sent again may be sent on other terms."""
-    again = house.ask(f"POST /v1/commands/{unknown}/resend", {"ttl": 5, "delivery": "at_least_once"}).json
+    again = server.ask(f"POST /v1/commands/{unknown}/resend", {"ttl": 5, "delivery": "at_least_once"}).json
     assert (again["ttl"], again["delivery"], again["priority"]) == (5.0, "at_least_once", 7)
 
 
@@ -96,24 +96,24 @@ def test_resend_on_other_terms(house: House, unknown: str) -> None:
     ("body", "pointer"),
     [({"ttl": 0}, "#/ttl"), ({"delivery": "twice"}, "#/delivery"), ({"payload": LOAD}, "#/payload")],
 )
-def test_resend_on_impossible_terms(house: House, unknown: str, body: object, pointer: str) -> None:
+def test_resend_on_impossible_terms(server: InMemoryServer, unknown: str, body: object, pointer: str) -> None:
     """Terms that cannot be are refused, and nothing is sent again."""
-    refused = house.ask(f"POST /v1/commands/{unknown}/resend", body).problem(422)
+    refused = server.ask(f"POST /v1/commands/{unknown}/resend", body).problem(422)
     assert [error["pointer"] for error in refused["errors"]] == [pointer]
-    assert house.command(unknown)["resent_as"] is None
+    assert server.command(unknown)["resent_as"] is None
 
 
-def test_resend_what_is_not_over(house: House) -> None:
+def test_resend_what_is_not_over(server: InMemoryServer) -> None:
     """What may still run, or has worked, is not sent again."""
-    house.register(DEVICE)
-    command = house.put(DEVICE, LOAD)
+    server.register(DEVICE)
+    command = server.put(DEVICE, LOAD)
     for step in (POLL, RESULT, b""):
-        house.ask(f"POST /v1/commands/{command}/resend", {}).problem(409)
-        house.knock(step)
+        server.ask(f"POST /v1/commands/{command}/resend", {}).problem(409)
+        server.device_request(step)
 
 
 @pytest.mark.parametrize("call", ["resolve", "resend"])
-def test_roles(house: House, unknown: str, call: str) -> None:
+def test_roles(server: InMemoryServer, unknown: str, call: str) -> None:
     """Who may only look decides nothing."""
-    house.ask(f"POST /v1/commands/{unknown}/{call}", {"state": "failed"}, role=Role.VIEWER).problem(403)
-    house.ask(f"POST /v1/commands/x/{call}", {"state": "failed"} if call == "resolve" else {}).problem(404)
+    server.ask(f"POST /v1/commands/{unknown}/{call}", {"state": "failed"}, role=Role.VIEWER).problem(403)
+    server.ask(f"POST /v1/commands/x/{call}", {"state": "failed"} if call == "resolve" else {}).problem(404)

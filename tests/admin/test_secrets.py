@@ -3,30 +3,30 @@
 import pytest
 
 from tests.connection import request
-from tests.in_memory_server import House
+from tests.in_memory_server import InMemoryServer
 
 READER = "controlid:7"
 CONTAINER = "servereye:c"
 
 
 @pytest.fixture
-def known(house: House) -> House:
+def known(server: InMemoryServer) -> InMemoryServer:
     """A house that knows a device of each dialect, and is not taught by polls that hang up."""
-    house.register(READER, hold=20)
-    house.register(CONTAINER, hold=20)
-    return house
+    server.register(READER, hold=20)
+    server.register(CONTAINER, hold=20)
+    return server
 
 
-def served(house: House, path: str) -> bool:
+def served(server: InMemoryServer, path: str) -> bool:
     """Whether a poll below this path is held as that of a known device is."""
-    poll = house.knock(request(f"GET {path}"))
-    house.clock.advance(5)
+    poll = server.device_request(request(f"GET {path}"))
+    server.clock.advance(5)
     held = poll.answers() == []
     poll.hang_up()
     return held
 
 
-def test_secret(known: House) -> None:
+def test_secret(known: InMemoryServer) -> None:
     """A secret is shown once, with the path that goes in front of the device's own."""
     answer = known.ask(f"POST /v1/devices/{READER}/secret")
     assert answer.code == 201
@@ -39,7 +39,7 @@ def test_secret(known: House) -> None:
     assert known.events(READER)[-1] == "device.changed"
 
 
-def test_key(known: House) -> None:
+def test_key(known: InMemoryServer) -> None:
     """A key is shown once."""
     answer = known.ask(f"POST /v1/devices/{CONTAINER}/api-key")
     assert (answer.code, list(answer.json)) == (201, ["key"])
@@ -48,7 +48,7 @@ def test_key(known: House) -> None:
     assert not served(known, "/push/c")
 
 
-def test_both(known: House) -> None:
+def test_both(known: InMemoryServer) -> None:
     """A container may have both, and must then show both."""
     path = known.ask(f"POST /v1/devices/{CONTAINER}/secret").json["path"]
     key = known.ask(f"POST /v1/devices/{CONTAINER}/api-key").json["key"]
@@ -58,13 +58,13 @@ def test_both(known: House) -> None:
     assert not served(known, f"/push/c?apiKey={key}")
 
 
-def test_key_for_a_device_that_cannot_show_it(known: House) -> None:
+def test_key_for_a_device_that_cannot_show_it(known: InMemoryServer) -> None:
     """A Control iD device cannot send a key, so it is given none."""
     assert known.ask(f"POST /v1/devices/{READER}/api-key").code == 400
     assert known.seen(READER)["proof"] == []
 
 
-def test_new_secret(known: House) -> None:
+def test_new_secret(known: InMemoryServer) -> None:
     """A new secret ends the old one at once."""
     old, new = (known.ask(f"POST /v1/devices/{READER}/secret").json["path"] for _ in range(2))
     assert old != new
@@ -73,7 +73,7 @@ def test_new_secret(known: House) -> None:
 
 
 @pytest.mark.parametrize("kind", ["secret", "api-key"])
-def test_overlap(known: House, kind: str) -> None:
+def test_overlap(known: InMemoryServer, kind: str) -> None:
     """With an overlap the old one stays valid for so long beside the new one, and no longer."""
     shown = [known.ask(f"POST /v1/devices/{CONTAINER}/{kind}?overlap=20").json for _ in range(2)]
     forms = {"secret": "{path}/push/c", "api-key": "/push/c?apiKey={key}"}
@@ -85,7 +85,7 @@ def test_overlap(known: House, kind: str) -> None:
     assert served(known, new)
 
 
-def test_third_secret(known: House) -> None:
+def test_third_secret(known: InMemoryServer) -> None:
     """Each old secret lives for its own overlap."""
     paths = [known.ask(f"POST /v1/devices/{READER}/secret?overlap={overlap}").json["path"] for overlap in (0, 60, 30)]
     assert [served(known, f"{path}/push?deviceId=7") for path in paths] == [True, True, True]
@@ -94,7 +94,7 @@ def test_third_secret(known: House) -> None:
 
 
 @pytest.mark.parametrize("overlap", ["-1", "x", "", "1e3", "nan", "inf", "2592001", "1_0", "%D9%A5"])
-def test_wrong_overlap(known: House, overlap: str) -> None:
+def test_wrong_overlap(known: InMemoryServer, overlap: str) -> None:
     """An overlap that is no sensible number of seconds is refused, and the old secret stays."""
     answer = known.ask(f"POST /v1/devices/{READER}/secret?overlap={overlap}")
     assert answer.code == 400

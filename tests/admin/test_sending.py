@@ -6,7 +6,7 @@ import pytest
 
 from pushd.core.commands import command_queue
 from tests.connection import request
-from tests.in_memory_server import House
+from tests.in_memory_server import InMemoryServer
 
 DEVICE = "controlid:7"
 SEND = f"POST /v1/devices/{DEVICE}/commands"
@@ -44,13 +44,13 @@ QUEUED: dict[str, Any] = {
 
 
 @pytest.fixture
-def known(house: House) -> House:
+def known(server: InMemoryServer) -> InMemoryServer:
     """A house that knows a device."""
-    house.register(DEVICE)
-    return house
+    server.register(DEVICE)
+    return server
 
 
-def test_send(known: House) -> None:
+def test_send(known: InMemoryServer) -> None:
     """A command that is accepted is shown whole, with its defaults, and has an address of its own."""
     answer = known.ask(SEND, LOAD)
     assert (answer.code, answer.headers["location"]) == (201, f"/v1/commands/{answer.json['id']}")
@@ -59,7 +59,7 @@ def test_send(known: House) -> None:
     assert known.events(DEVICE)[-1] == "command.queued"
 
 
-def test_send_with_all_terms(known: House) -> None:
+def test_send_with_all_terms(known: InMemoryServer) -> None:
     """A sender may say when, how often, how soon and how long."""
     terms = {
         "ttl": 60.5,
@@ -75,17 +75,17 @@ def test_send_with_all_terms(known: House) -> None:
     assert answer.json["expires_at"] == "2027-01-15T09:01:00.500Z"
 
 
-def test_null_terms(known: House) -> None:
+def test_null_terms(known: InMemoryServer) -> None:
     """A term that is null is one that was left out."""
     nothing = dict.fromkeys(("ttl", "delivery", "priority", "not_before", "lease", "deadline", "max_attempts"))
     answer = known.ask(SEND, LOAD | nothing)
     assert answer.json == QUEUED | {"id": answer.json["id"]}
 
 
-def test_default_lease_of_the_other_dialect(house: House) -> None:
+def test_default_lease_of_the_other_dialect(server: InMemoryServer) -> None:
     """A lease is as long as the dialect needs."""
-    house.register("servereye:c")
-    assert house.command(house.put("servereye:c", {"control": "X"}))["lease"] == 30.0
+    server.register("servereye:c")
+    assert server.command(server.put("servereye:c", {"control": "X"}))["lease"] == 30.0
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_default_lease_of_the_other_dialect(house: House) -> None:
         (LOAD | {"created_by": "me"}, "#/created_by"),
     ],
 )
-def test_refused(known: House, body: object, pointer: str) -> None:
+def test_refused(known: InMemoryServer, body: object, pointer: str) -> None:
     """What cannot be sent is refused, the answer points at the field, and nothing is queued."""
     answer = known.ask(SEND, body)
     assert answer.code == 422
@@ -131,29 +131,29 @@ def test_refused(known: House, body: object, pointer: str) -> None:
     assert known.events(DEVICE) == ["device.registered"]
 
 
-def test_refused_for_the_other_dialect(house: House) -> None:
+def test_refused_for_the_other_dialect(server: InMemoryServer) -> None:
     """Each dialect checks what is sent to its own devices."""
-    house.register("servereye:c")
-    answer = house.ask("POST /v1/devices/servereye:c/commands", LOAD)
+    server.register("servereye:c")
+    answer = server.ask("POST /v1/devices/servereye:c/commands", LOAD)
     assert {error["pointer"] for error in answer.json["errors"]} == {"#/payload/endpoint", "#/payload/control"}
 
 
-def test_wait_until_the_end(known: House) -> None:
+def test_wait_until_the_end(known: InMemoryServer) -> None:
     """Who waits is answered when the command ends, with its result."""
     waiting = known.begin(f"{SEND}?wait=30", LOAD)
-    known.knock(POLL)
+    known.device_request(POLL)
     known.clock.advance(3)
     assert waiting.answers() == []
-    known.knock(RESULT)
+    known.device_request(RESULT)
     answer = waiting.answer()
     assert (answer.code, answer.json["state"], answer.json["result"]) == (200, "succeeded", {"response": {"n": 1}})
     assert answer.headers["location"] == f"/v1/commands/{answer.json['id']}"
 
 
-def test_wait_in_vain(known: House) -> None:
+def test_wait_in_vain(known: InMemoryServer) -> None:
     """Who waits in vain is told how the command stands."""
     waiting = known.begin(f"{SEND}?wait=3", LOAD)
-    known.knock(POLL)
+    known.device_request(POLL)
     known.clock.advance(2.9)
     assert waiting.answers() == []
     known.clock.advance(0.1)
@@ -161,7 +161,7 @@ def test_wait_in_vain(known: House) -> None:
     assert (answer.code, answer.json["state"]) == (202, "sent")
 
 
-def test_who_waits_may_leave(known: House) -> None:
+def test_who_waits_may_leave(known: InMemoryServer) -> None:
     """Who leaves while waiting leaves nothing behind; the command stays."""
     timers = len(known.clock.getDelayedCalls())
     known.begin(f"{SEND}?wait=30", LOAD).hang_up()
@@ -169,26 +169,26 @@ def test_who_waits_may_leave(known: House) -> None:
     assert known.seen(DEVICE)["queue"] == 1
 
 
-def test_signed_off(house: House) -> None:
+def test_signed_off(server: InMemoryServer) -> None:
     """Who sends to a container that signed off is told so at once, unless it may be queued for its return."""
-    house.register("servereye:c")
-    house.knock(request("GET /push/c/signoff"))
+    server.register("servereye:c")
+    server.device_request(request("GET /push/c/signoff"))
     send, body = "POST /v1/devices/servereye:c/commands", {"payload": {"control": "X"}}
-    answer = house.ask(f"{send}?wait=60", body)
+    answer = server.ask(f"{send}?wait=60", body)
     assert (answer.code, answer.json["type"]) == (409, "device-signed-off")
-    assert house.ask(f"{send}?queue=0", body).code == 409
-    assert house.ask(f"{send}?queue=1", body).code == 201
-    assert house.seen("servereye:c")["queue"] == 1
+    assert server.ask(f"{send}?queue=0", body).code == 409
+    assert server.ask(f"{send}?queue=1", body).code == 201
+    assert server.seen("servereye:c")["queue"] == 1
 
 
-def test_blocked(house: House) -> None:
+def test_blocked(server: InMemoryServer) -> None:
     """A blocked device is sent nothing."""
-    house.register(DEVICE, admission="blocked")
-    answer = house.ask(SEND, LOAD)
+    server.register(DEVICE, admission="blocked")
+    answer = server.ask(SEND, LOAD)
     assert (answer.code, answer.json["type"]) == (409, "device-blocked")
 
 
-def test_queue_is_full(known: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_queue_is_full(known: InMemoryServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond a thousand commands for one device a sender is refused, until there is room again."""
     assert command_queue.MAX_QUEUED == 1000
     monkeypatch.setattr(command_queue, "MAX_QUEUED", 3)
@@ -197,5 +197,5 @@ def test_queue_is_full(known: House, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (answer.code, answer.json["type"]) == (409, "queue-full")
     known.register("controlid:8")
     assert known.ask("POST /v1/devices/controlid:8/commands", LOAD).code == 201
-    known.knock(POLL)
+    known.device_request(POLL)
     assert known.ask(SEND, LOAD).code == 201

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pushd.model.token import Role
-from tests.in_memory_server import House, now
+from tests.in_memory_server import InMemoryServer, now
 
 URL = "https://receiver.example/hook"
 
@@ -25,18 +25,20 @@ CALLS = (
 )
 
 
-def subscribe(house: House, **fields: Any) -> dict[str, Any]:
+def subscribe(server: InMemoryServer, **fields: Any) -> dict[str, Any]:
     """A new webhook."""
-    answer = house.ask("POST /v1/webhooks", {"url": URL, **fields})
+    answer = server.ask("POST /v1/webhooks", {"url": URL, **fields})
     assert answer.code == 201, answer.body
     found: dict[str, Any] = answer.json
     return found
 
 
-def test_subscribing(house: House) -> None:
+def test_subscribing(server: InMemoryServer) -> None:
     """A webhook is added with what it is to be told of, and its secret is shown then and never again."""
-    house.register("controlid:1")
-    answer = house.ask("POST /v1/webhooks", {"url": URL, "types": ["command.failed"], "tags": ["door"], "parallel": 4})
+    server.register("controlid:1")
+    answer = server.ask(
+        "POST /v1/webhooks", {"url": URL, "types": ["command.failed"], "tags": ["door"], "parallel": 4}
+    )
     assert answer.code == 201
     webhook = answer.json
     assert answer.headers["location"] == f"/v1/webhooks/{webhook['id']}"
@@ -50,63 +52,63 @@ def test_subscribing(house: House) -> None:
         "tags": ["door"],
         "parallel": 4,
         "created_at": "2027-01-15T08:00:00.000Z",
-        "cursor": str(now(house.store.last_event())),
+        "cursor": str(now(server.store.last_event())),
     }
-    assert house.ask(f"GET /v1/webhooks/{webhook['id']}").json == webhook
-    assert house.ask("GET /v1/webhooks").json == {"items": [webhook], "next": None}
+    assert server.ask(f"GET /v1/webhooks/{webhook['id']}").json == webhook
+    assert server.ask("GET /v1/webhooks").json == {"items": [webhook], "next": None}
 
 
-def test_defaults(house: House) -> None:
+def test_defaults(server: InMemoryServer) -> None:
     """Without more than a URL, everything is told, in order."""
-    webhook = subscribe(house, types=None)
+    webhook = subscribe(server, types=None)
     assert (webhook["types"], webhook["tags"], webhook["parallel"]) == ([], [], 1)
 
 
-def test_changing(house: House) -> None:
+def test_changing(server: InMemoryServer) -> None:
     """Fields are changed one by one; null puts them back."""
-    path = f"/v1/webhooks/{subscribe(house, tags=['door'], parallel=2)['id']}"
-    changed = house.ask(f"PATCH {path}", {"types": ["device.offline"], "url": "http://other.example/"}).json
+    path = f"/v1/webhooks/{subscribe(server, tags=['door'], parallel=2)['id']}"
+    changed = server.ask(f"PATCH {path}", {"types": ["device.offline"], "url": "http://other.example/"}).json
     assert (changed["types"], changed["url"], changed["tags"]) == (
         ["device.offline"],
         "http://other.example/",
         ["door"],
     )
-    changed = house.ask(f"PATCH {path}", {"types": None, "tags": None, "parallel": None}).json
+    changed = server.ask(f"PATCH {path}", {"types": None, "tags": None, "parallel": None}).json
     assert (changed["types"], changed["tags"], changed["parallel"]) == ([], [], 1)
-    assert house.ask(f"PATCH {path}", {}).json == changed
-    assert house.ask(f"GET {path}").json == changed
+    assert server.ask(f"PATCH {path}", {}).json == changed
+    assert server.ask(f"GET {path}").json == changed
 
 
-def test_deleting(house: House) -> None:
+def test_deleting(server: InMemoryServer) -> None:
     """A webhook that was deleted is gone."""
-    path = f"/v1/webhooks/{subscribe(house)['id']}"
-    assert house.ask(f"DELETE {path}").code == 204
-    house.ask(f"GET {path}").problem(404)
-    house.ask(f"DELETE {path}").problem(404)
+    path = f"/v1/webhooks/{subscribe(server)['id']}"
+    assert server.ask(f"DELETE {path}").code == 204
+    server.ask(f"GET {path}").problem(404)
+    server.ask(f"DELETE {path}").problem(404)
 
 
-def test_a_new_secret(house: House) -> None:
+def test_a_new_secret(server: InMemoryServer) -> None:
     """A secret is replaced, and shown once."""
-    webhook = subscribe(house)
-    answer = house.ask(f"POST /v1/webhooks/{webhook['id']}/secret?overlap=3600")
+    webhook = subscribe(server)
+    answer = server.ask(f"POST /v1/webhooks/{webhook['id']}/secret?overlap=3600")
     assert answer.code == 201
     assert answer.json["secret"].startswith("whsec_")
     assert answer.json["secret"] != webhook["secret"]
-    assert b"whsec_" not in house.ask(f"GET /v1/webhooks/{webhook['id']}").body
+    assert b"whsec_" not in server.ask(f"GET /v1/webhooks/{webhook['id']}").body
 
 
 @pytest.mark.parametrize("overlap", ["-1", "x", "2592001"])
-def test_a_bad_overlap(house: House, overlap: str) -> None:
+def test_a_bad_overlap(server: InMemoryServer, overlap: str) -> None:
     """An overlap is a number of seconds, up to 30 days."""
-    webhook = subscribe(house)
-    house.ask(f"POST /v1/webhooks/{webhook['id']}/secret?overlap={overlap}").problem(400)
+    webhook = subscribe(server)
+    server.ask(f"POST /v1/webhooks/{webhook['id']}/secret?overlap={overlap}").problem(400)
 
 
-def test_lists_go_on(house: House) -> None:
+def test_lists_go_on(server: InMemoryServer) -> None:
     """A list is read piece by piece."""
-    ids = [subscribe(house)["id"] for _ in range(5)]
-    first = house.ask("GET /v1/webhooks?limit=3").json
-    second = house.ask(f"GET /v1/webhooks?limit=3&cursor={first['next']}").json
+    ids = [subscribe(server)["id"] for _ in range(5)]
+    first = server.ask("GET /v1/webhooks?limit=3").json
+    second = server.ask(f"GET /v1/webhooks?limit=3&cursor={first['next']}").json
     assert [item["id"] for item in first["items"] + second["items"]] == ids
     assert second["next"] is None
 
@@ -132,11 +134,11 @@ def test_lists_go_on(house: House) -> None:
         ([], "#"),
     ],
 )
-def test_wrong_fields(house: House, body: Any, pointer: str) -> None:
+def test_wrong_fields(server: InMemoryServer, body: Any, pointer: str) -> None:
     """What is wrong is named, and nothing is subscribed."""
-    problem = house.ask("POST /v1/webhooks", body).problem(422)
+    problem = server.ask("POST /v1/webhooks", body).problem(422)
     assert [error["pointer"] for error in problem["errors"]] == [pointer]
-    assert house.ask("GET /v1/webhooks").json["items"] == []
+    assert server.ask("GET /v1/webhooks").json["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -150,56 +152,56 @@ def test_wrong_fields(house: House, body: Any, pointer: str) -> None:
         ({"colour": None}, "#/colour"),
     ],
 )
-def test_wrong_changes(house: House, body: Any, pointer: str) -> None:
+def test_wrong_changes(server: InMemoryServer, body: Any, pointer: str) -> None:
     """What cannot be changed is named, and nothing is."""
-    webhook = subscribe(house)
-    problem = house.ask(f"PATCH /v1/webhooks/{webhook['id']}", body).problem(422)
+    webhook = subscribe(server)
+    problem = server.ask(f"PATCH /v1/webhooks/{webhook['id']}", body).problem(422)
     assert [error["pointer"] for error in problem["errors"]] == [pointer]
     del webhook["secret"]
-    assert house.ask(f"GET /v1/webhooks/{webhook['id']}").json == webhook
+    assert server.ask(f"GET /v1/webhooks/{webhook['id']}").json == webhook
 
 
 @pytest.mark.parametrize("body", [{"after": 5}, {"after": "x"}, {"after": "-1"}, {"after": "99"}, {"from": "1"}])
-def test_a_wrong_redelivery(house: House, body: Any) -> None:
+def test_a_wrong_redelivery(server: InMemoryServer, body: Any) -> None:
     """An event after which to begin must be one that has happened."""
-    webhook = subscribe(house)
-    problem = house.ask(f"POST /v1/webhooks/{webhook['id']}/redeliver", body).problem(422)
+    webhook = subscribe(server)
+    problem = server.ask(f"POST /v1/webhooks/{webhook['id']}/redeliver", body).problem(422)
     assert problem["errors"][0]["pointer"] in ("#/after", "#/from")
 
 
-def test_redelivery_without_a_body(house: House) -> None:
+def test_redelivery_without_a_body(server: InMemoryServer) -> None:
     """Without a body it goes on where it stopped."""
-    webhook = subscribe(house)
-    assert house.ask(f"POST /v1/webhooks/{webhook['id']}/redeliver").json["cursor"] == webhook["cursor"]
+    webhook = subscribe(server)
+    assert server.ask(f"POST /v1/webhooks/{webhook['id']}/redeliver").json["cursor"] == webhook["cursor"]
 
 
-def test_too_many(house: House) -> None:
+def test_too_many(server: InMemoryServer) -> None:
     """There may be 64 webhooks."""
     for _ in range(64):
-        subscribe(house)
-    assert house.ask("POST /v1/webhooks", {"url": URL}).problem(409)["type"] == "too-many-webhooks"
+        subscribe(server)
+    assert server.ask("POST /v1/webhooks", {"url": URL}).problem(409)["type"] == "too-many-webhooks"
 
 
 @pytest.mark.parametrize("path", ["", "/secret", "/redeliver", "/deliveries"])
-def test_unknown(house: House, path: str) -> None:
+def test_unknown(server: InMemoryServer, path: str) -> None:
     """A webhook that there is not is a 404, whatever is asked of it."""
     method = "POST" if path in ("/secret", "/redeliver") else "GET"
-    house.ask(f"{method} /v1/webhooks/nobody{path}").problem(404)
+    server.ask(f"{method} /v1/webhooks/nobody{path}").problem(404)
 
 
 @pytest.mark.parametrize(("line", "role"), CALLS)
-def test_roles(house: House, line: str, role: Role) -> None:
+def test_roles(server: InMemoryServer, line: str, role: Role) -> None:
     """A viewer reads, and only an admin changes."""
-    call = line.format(id=subscribe(house)["id"])
+    call = line.format(id=subscribe(server)["id"])
     body = {"url": URL} if line.startswith(("POST /v1/webhooks", "PATCH")) and "{id}/" not in line else None
     for other in (Role.VIEWER, Role.OPERATOR):
-        answer = house.ask(call, body, role=other)
+        answer = server.ask(call, body, role=other)
         assert (answer.code == 403) == (role is Role.ADMIN), other
-    assert house.ask(call, body).code in (200, 201, 204)
+    assert server.ask(call, body).code in (200, 201, 204)
 
 
-def test_a_store_that_does_not_answer(house: House) -> None:
+def test_a_store_that_does_not_answer(server: InMemoryServer) -> None:
     """When nothing can be written, it is said so."""
-    house.token_of(Role.ADMIN)
-    house.fail_store()
-    house.ask("POST /v1/webhooks", {"url": URL}).problem(503)
+    server.token_of(Role.ADMIN)
+    server.fail_store()
+    server.ask("POST /v1/webhooks", {"url": URL}).problem(503)

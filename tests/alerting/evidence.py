@@ -10,7 +10,7 @@ from tests.crash.api import Json
 
 
 @frozen(kw_only=True)
-class Outage:
+class StoreOutage:
     """When the server was killed, started again, and ready, in wall milliseconds; and what the receiver waited for
     then.
     """
@@ -37,7 +37,7 @@ class Evidence:
     deliveries: Sequence[Delivery] = ()
     """What the receiver was sent, in order."""
     mails: Sequence[EmailMessage] = ()
-    outage: Outage | None = None
+    outage: StoreOutage | None = None
     flaws: Sequence[Json] = ()
     accidents: Sequence[str] = ()
     """What happened to the server that nobody did to it."""

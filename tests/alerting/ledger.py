@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from attrs import define, field, frozen
 
 from pushd.model.timestamps import from_rfc3339, milliseconds
-from tests.alerting.evidence import Outage
+from tests.alerting.evidence import StoreOutage
 from tests.alerting.setting import TOGETHER, Pace
 from tests.crash.api import Json
 
@@ -54,7 +54,7 @@ class Ledger:
     """The plan of each device."""
     pace: Pace
     slack: int
-    outage: Outage | None
+    outage: StoreOutage | None
     breaches: list[Breach] = field(factory=list, init=False)
     groups: int = field(default=0, init=False)
     """Alerts about several devices."""

@@ -13,7 +13,7 @@ from twisted.web.server import Site
 from pushd.demo.layout import HOST
 from pushd.model.timestamps import milliseconds, to_rfc3339
 from pushd.simulator.faults import dice
-from tests.alerting.evidence import Evidence, Outage
+from tests.alerting.evidence import Evidence, StoreOutage
 from tests.alerting.receiver import Receiver
 from tests.alerting.setting import Setting
 from tests.crash.api import Api, Json
@@ -55,7 +55,7 @@ class Night:
     _webhook: str = field(default="", init=False)
     _nudge: Any = field(default=None, init=False)
     _followed: list[Json] = field(factory=list, init=False)
-    _outage: Outage | None = field(default=None, init=False)
+    _outage: StoreOutage | None = field(default=None, init=False)
     _began: float = field(default=0.0, init=False)
     """When the simulator was started."""
 
@@ -140,7 +140,7 @@ class Night:
         started_at = self.reactor.seconds()
         self._server.start()
         await self._server.up()
-        self._outage = Outage(
+        self._outage = StoreOutage(
             killed_at=milliseconds(killed_at),
             started_at=milliseconds(started_at),
             ready_at=milliseconds(self.reactor.seconds()),

@@ -14,7 +14,7 @@ from pushd.config import Config
 from pushd.core.devices.presence import Presence
 from pushd.model.device import PresenceState
 from pushd.notifications.webhooks.sender import Answer
-from pushd.store.filters import Known
+from pushd.store.filters import StartupSnapshot
 from pushd.store.transaction import Statement
 from pushd.store.transactions import offline
 
@@ -23,7 +23,7 @@ def _blaming() -> None:
     """After a start, count everybody as silent since the last process ended, and longer."""
     recall = Presence.recall
 
-    def blame(self: Presence, known: Known) -> None:
+    def blame(self: Presence, known: StartupSnapshot) -> None:
         recall(self, known)
         for life in self._lives.values():
             if life.state is PresenceState.ONLINE:

@@ -7,7 +7,7 @@ from typing import Any
 from attrs import evolve
 
 from pushd.model.timestamps import from_rfc3339
-from tests.alerting.evidence import Evidence, Outage
+from tests.alerting.evidence import Evidence, StoreOutage
 from tests.alerting.receiver import Delivery, Fate
 from tests.alerting.setting import BRIEF, Setting
 from tests.crash.api import Json
@@ -106,7 +106,7 @@ JOURNAL = [
     deed(15, MUTED, "fell-silent"),
     deed(42, MUTED, "came-back"),
 ]
-OUTAGE = Outage(
+OUTAGE = StoreOutage(
     killed_at=from_rfc3339(moment(14)),
     started_at=from_rfc3339(moment(14.5)),
     ready_at=from_rfc3339(moment(16.5)),

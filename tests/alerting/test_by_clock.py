@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
-from pushd.core.devices.admission import Visitor
+from pushd.core.devices.admission import ClientIdentity
 from pushd.model.device import Admission
 from pushd.model.timestamps import milliseconds
 from pushd.store.sqlite.store import SqliteStore
@@ -129,7 +129,7 @@ def _play(watch: Watch, absences: Iterable[Absence], leaving: list[str]) -> None
         if watch.second == 15:
             watch.town.go(leaving)
             for name in leaving:
-                now(watch.core.reception.sign_off(Visitor(device=name, address=watch.addresses[name])))
+                now(watch.core.device_service.sign_off(ClientIdentity(device=name, address=watch.addresses[name])))
         watch.town.go(going[watch.second])
         watch.town.come(coming[watch.second])
         if watch.second == KILLED:

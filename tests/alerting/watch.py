@@ -12,11 +12,11 @@ from pushd.core.devices.offline_detector import PIECE
 from pushd.model.alert import Alert
 from pushd.model.timestamps import milliseconds
 from pushd.notifications.mail.message import Envelope
-from pushd.notifications.mail.notifier import Postman
-from pushd.notifications.mail.smtp import NotTaken, Taken
+from pushd.notifications.mail.notifier import MailNotifier
+from pushd.notifications.mail.smtp import SmtpError, SmtpResult
 from pushd.service import FLUSH_SECONDS
 from tests.alerting.town import Town
-from tests.in_memory_server import START, House, now
+from tests.in_memory_server import START, InMemoryServer, now
 from tests.notifications.receiver import Message, Post, Receiver
 
 Told = tuple[str, str | None, int, int, tuple[str, ...]]
@@ -30,11 +30,11 @@ class MailCarrier:
         self.chance = chance
         self.mails: list[str] = []
 
-    async def send(self, envelope: Envelope, mail: bytes) -> Taken:
+    async def send(self, envelope: Envelope, mail: bytes) -> SmtpResult:
         if self.chance.random() < 0.5:
-            raise NotTaken("it is busy")
+            raise SmtpError("it is busy")
         self.mails.append(mail.decode())
-        return Taken(refused={}, deferred={})
+        return SmtpResult(refused={}, deferred={})
 
     @property
     def alerts(self) -> list[int]:
@@ -47,13 +47,13 @@ class Watch:
     """A server over a file, started again when it is killed, with whom it tells; a town that polls there."""
 
     clock: Clock
-    build: Callable[[], House]
+    build: Callable[[], InMemoryServer]
     addresses: dict[str, str]
     receiver: Receiver = field(factory=Receiver)
     carrier: MailCarrier = field(factory=lambda: MailCarrier(Random(2)))
     town: Town = field(init=False)
     post: Post = field(init=False)
-    postman: Postman = field(init=False)
+    notifier: MailNotifier = field(init=False)
     second: int = field(default=0, init=False)
     failing: bool = field(default=False, init=False)
     """Whether the receiver failed the last time."""
@@ -66,18 +66,20 @@ class Watch:
     @property
     def core(self) -> Core:
         """The core that runs now."""
-        return self.post.house.core
+        return self.post.server.core
 
     def start(self) -> None:
         """Start the server, and whoever tells."""
         ahead = START - self.clock.seconds() + self.second
-        house = self.build()
-        house.core.clocks.wall = lambda: ahead + self.clock.seconds()  # which goes on over a restart
-        self.post = Post(house, self.receiver)
-        core, envelope = house.core, Envelope(sender="pushd@example.org", recipients=house.config.mail_to)
-        rules = house.config.alert_rules
-        self.postman = Postman(core.store, core.clocks, rules, envelope, core.fleet.seen, self.carrier, lambda: 0.0)
-        self.postman.startService()
+        server = self.build()
+        server.core.clocks.wall = lambda: ahead + self.clock.seconds()  # which goes on over a restart
+        self.post = Post(server, self.receiver)
+        core, envelope = server.core, Envelope(sender="pushd@example.org", recipients=server.config.mail_to)
+        rules = server.config.alert_rules
+        self.notifier = MailNotifier(
+            core.store, core.clocks, rules, envelope, core.fleet.seen, self.carrier, lambda: 0.0
+        )
+        self.notifier.startService()
 
     def subscribe(self) -> str:
         """Have the receiver told of alerts; its secret. A second passes."""
@@ -87,10 +89,10 @@ class Watch:
 
     def kill(self) -> None:
         """Let the server be gone without any notice."""
-        for courier in self.post.couriers._couriers.values():
-            courier.drop()
-        self.post.couriers._couriers.clear()
-        self.postman.stopService()
+        for worker in self.post.dispatcher._couriers.values():
+            worker.drop()
+        self.post.dispatcher._couriers.clear()
+        self.notifier.stopService()
         now(self.core.store.close())
 
     def restart(self, seconds: int) -> None:
@@ -112,7 +114,7 @@ class Watch:
             done = Deferred.fromCoroutine(round_)
             self.clock.pump([0] * (len(self.addresses) // PIECE + 1))
             now(done)
-        for webhook in tuple(self.post.couriers._couriers) if self.failing else ():
+        for webhook in tuple(self.post.dispatcher._couriers) if self.failing else ():
             now(self.core.webhooks.redeliver(webhook, None))
         self.post.turn()
         self.town.turn(self.second)

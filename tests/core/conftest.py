@@ -32,7 +32,7 @@ class Site:
         for rooms in self.built:
             rooms.core.drain()
             rooms.run()
-            assert len(rooms.core.wakeups) == 0
+            assert len(rooms.core.poll_registry) == 0
             rooms.result(rooms.core.store.close())
 
 

@@ -11,9 +11,9 @@ from twisted.python.failure import Failure
 from pushd.config import Config
 from pushd.core.app import Core
 from pushd.core.clocks import Clocks
-from pushd.core.devices.admission import Visitor
+from pushd.core.devices.admission import ClientIdentity
 from pushd.core.polling.poll import Answer
-from pushd.model.command import Command, Terms
+from pushd.model.command import Command, SendOptions
 from pushd.model.device import Admission, Device, ProofKind
 from pushd.model.event import Event
 from pushd.model.timestamps import milliseconds
@@ -135,8 +135,8 @@ class Rooms:
         self, device: str, queue_signed_off: bool = False, **terms: Any
     ) -> Coroutine[Deferred[Any], Any, tuple[Command, bool]]:
         """Begin to send a command."""
-        draft = self.core.drafts.make(device, PAYLOADS[device.partition(":")[0]], Terms(**terms), "a test")
-        return self.core.outbox.put(draft, queue_signed_off)
+        draft = self.core.drafts.make(device, PAYLOADS[device.partition(":")[0]], SendOptions(**terms), "a test")
+        return self.core.command_queue.put(draft, queue_signed_off)
 
     def send(self, device: str, **terms: Any) -> str:
         """Send a command, and let its device have it; its id."""
@@ -146,8 +146,8 @@ class Rooms:
 
     def poll(self, device: str, uuid: str | None = None, **shown: Any) -> HeldPoll:
         """Poll as a device does that comes in at the door."""
-        visitor = Visitor(device=device, **shown)
-        return HeldPoll(driven(self.core.reception.poll(visitor, uuid)))
+        client_identity = ClientIdentity(device=device, **shown)
+        return HeldPoll(driven(self.core.device_service.poll(client_identity, uuid)))
 
     def take(self, device: str, hold: float = 10.0, uuid: str | None = None) -> HeldPoll:
         """Poll behind the door, where nobody takes notes of who is here."""
@@ -155,16 +155,16 @@ class Rooms:
         async def taken() -> Answer:
             return await poll
 
-        poll = self.core.outbox.take(device, hold, uuid)
+        poll = self.core.command_queue.take(device, hold, uuid)
         return HeldPoll(driven(taken()))
 
     def report(self, device: str, **said: Any) -> Settlement:
         """Post a result, by ``uuid`` or by ``message``."""
-        return self.result(self.core.outbox.settle(device, Said(**said)))
+        return self.result(self.core.command_queue.settle(device, Said(**said)))
 
     def sign_off(self, device: str) -> None:
         """Sign off."""
-        self.result(self.core.reception.sign_off(Visitor(device=device)))
+        self.result(self.core.device_service.sign_off(ClientIdentity(device=device)))
 
     def in_wall_ms(self, seconds: float) -> int:
         """The moment that is so many seconds away, in wall milliseconds."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from attrs import Factory, define, field
 
-from pushd.core.events.follower import Follower
+from pushd.core.events.follower import Subscriber
 from pushd.model.event import Event
 from pushd.store.filters import EventFilter
 from tests.core.harness import Rooms
@@ -32,7 +32,7 @@ class Reader:
     places: list[int] = Factory(list)
     """Where it was told to be when nothing happened."""
     ends: list[str] = Factory(list)
-    follower: Follower = field(init=False)
+    follower: Subscriber = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.begin()

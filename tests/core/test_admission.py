@@ -5,7 +5,7 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.task import Clock
 
 from pushd.config import Config
-from pushd.core.devices.admission import Mode, Visitor
+from pushd.core.devices.admission import AdmissionMode, ClientIdentity
 from pushd.core.devices.device_service import REFUSAL_DELAY
 from pushd.model.device import Admission, PresenceState
 from pushd.model.errors import DeviceBlocked, NotPermitted
@@ -20,8 +20,8 @@ from tests.store.samples import Said
 NEW = "controlid:99"
 OTHER = "servereye:other"
 
-OPEN = Config(admission=Mode.OPEN)
-CLOSED = Config(admission=Mode.CLOSED)
+OPEN = Config(admission=AdmissionMode.OPEN)
+CLOSED = Config(admission=AdmissionMode.CLOSED)
 
 
 def known(rooms: Rooms) -> set[str]:
@@ -142,7 +142,7 @@ def test_beyond_the_limit_strangers_are_held_but_not_stored(site: Site, clock: C
     poll = rooms.poll(OTHER)
     assert poll.held
     assert OTHER not in known(rooms)
-    assert rooms.core.reception.admissions.turned_away == 1
+    assert rooms.core.device_service.admissions.turned_away == 1
     clock.advance(45)
     assert poll.idle
 
@@ -166,7 +166,7 @@ def test_the_limit_counts_those_who_are_not_yet_stored(site: Site, store: Steppe
         "controlid:100",
         "controlid:101",
     }
-    assert rooms.core.reception.admissions.turned_away == 3
+    assert rooms.core.device_service.admissions.turned_away == 3
 
 
 def test_a_stranger_that_cannot_be_stored_may_try_again(site: Site, store: SteppedStore) -> None:
@@ -191,13 +191,16 @@ def test_strangers_who_share_an_id_write_nothing(site: Site) -> None:
     assert rooms.words(NEW) == []
 
 
-@pytest.mark.parametrize("mode", list(Mode))
-def test_only_a_poll_introduces_a_device(site: Site, mode: Mode) -> None:
+@pytest.mark.parametrize("mode", list(AdmissionMode))
+def test_only_a_poll_introduces_a_device(site: Site, mode: AdmissionMode) -> None:
     """A result or a goodbye from somebody unknown does not make it known."""
     rooms = site.build(Config(admission=mode))
-    visitor = Visitor(device=NEW)
-    for visit in (rooms.core.reception.settle(visitor, Said(uuid="u1")), rooms.core.reception.sign_off(visitor)):
-        if mode is Mode.CLOSED:
+    client_identity = ClientIdentity(device=NEW)
+    for visit in (
+        rooms.core.device_service.settle(client_identity, Said(uuid="u1")),
+        rooms.core.device_service.sign_off(client_identity),
+    ):
+        if mode is AdmissionMode.CLOSED:
             with pytest.raises(NotPermitted):
                 rooms.result(visit)
         else:

@@ -4,15 +4,15 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from pushd.core.waiters import Bells
+from pushd.core.waiters import Waiters
 
 A, B = "a", "b"
 
 
 @pytest.fixture
-def bells(clock: Clock) -> Bells[str]:
+def waiters(clock: Clock) -> Waiters[str]:
     """Bells that nobody listens to yet."""
-    return Bells(clock)
+    return Waiters(clock)
 
 
 def hear(heard: Deferred[bool]) -> list[bool]:
@@ -22,82 +22,82 @@ def hear(heard: Deferred[bool]) -> list[bool]:
     return told
 
 
-def test_a_ring_is_heard_at_once(bells: Bells[str], clock: Clock) -> None:
+def test_a_ring_is_heard_at_once(waiters: Waiters[str], clock: Clock) -> None:
     """Who listens hears the bell, and nothing is left of the waiting."""
-    told = hear(bells.listen(A, 10))
-    bells.ring(A)
+    told = hear(waiters.listen(A, 10))
+    waiters.ring(A)
     assert told == [True]
-    assert len(bells) == 0
+    assert len(waiters) == 0
     assert not clock.getDelayedCalls()
 
 
-def test_all_who_listen_hear_it(bells: Bells[str]) -> None:
+def test_all_who_listen_hear_it(waiters: Waiters[str]) -> None:
     """A bell is not used up by the first of its listeners."""
-    told = [hear(bells.listen(A, seconds)) for seconds in (1, 10, 100)]
-    bells.ring(A)
+    told = [hear(waiters.listen(A, seconds)) for seconds in (1, 10, 100)]
+    waiters.ring(A)
     assert told == [[True]] * 3
 
 
-def test_each_key_has_its_own_bell(bells: Bells[str]) -> None:
+def test_each_key_has_its_own_bell(waiters: Waiters[str]) -> None:
     """A ring for one is silent for the other."""
-    first, second = hear(bells.listen(A, 10)), hear(bells.listen(B, 10))
-    bells.ring(A)
+    first, second = hear(waiters.listen(A, 10)), hear(waiters.listen(B, 10))
+    waiters.ring(A)
     assert (first, second) == ([True], [])
-    bells.ring(B)
+    waiters.ring(B)
     assert second == [True]
 
 
-def test_waiting_has_an_end(bells: Bells[str], clock: Clock) -> None:
+def test_waiting_has_an_end(waiters: Waiters[str], clock: Clock) -> None:
     """After its time a listener is told that nothing rang."""
-    told = hear(bells.listen(A, 10))
+    told = hear(waiters.listen(A, 10))
     clock.advance(9.999)
     assert told == []
     clock.advance(0.001)
     assert told == [False]
-    assert len(bells) == 0
+    assert len(waiters) == 0
 
 
-def test_a_ring_that_nobody_hears_is_gone(bells: Bells[str], clock: Clock) -> None:
+def test_a_ring_that_nobody_hears_is_gone(waiters: Waiters[str], clock: Clock) -> None:
     """A bell keeps nothing for those who come later."""
-    bells.ring(A)
-    told = hear(bells.listen(A, 1))
+    waiters.ring(A)
+    told = hear(waiters.listen(A, 1))
     clock.advance(1)
     assert told == [False]
 
 
-def test_who_leaves_hears_nothing(bells: Bells[str], clock: Clock) -> None:
+def test_who_leaves_hears_nothing(waiters: Waiters[str], clock: Clock) -> None:
     """A listener that goes takes its timer along, and leaves the others where they are."""
-    leaving, staying = bells.listen(A, 10), hear(bells.listen(A, 10))
+    leaving, staying = waiters.listen(A, 10), hear(waiters.listen(A, 10))
     told = hear(leaving)
     leaving.cancel()
-    assert (told, len(bells)) == ([False], 1)
-    bells.ring(A)
+    assert (told, len(waiters)) == ([False], 1)
+    waiters.ring(A)
     assert (told, staying) == ([False], [True])
     assert not clock.getDelayedCalls()
 
 
-def test_leaving_after_the_ring_is_no_harm(bells: Bells[str]) -> None:
+def test_leaving_after_the_ring_is_no_harm(waiters: Waiters[str]) -> None:
     """A listener may always clean up."""
-    heard = bells.listen(A, 10)
-    bells.ring(A)
+    heard = waiters.listen(A, 10)
+    waiters.ring(A)
     heard.cancel()
     assert hear(heard) == [True]
 
 
-def test_who_listens_again_hears_the_next_ring(bells: Bells[str]) -> None:
+def test_who_listens_again_hears_the_next_ring(waiters: Waiters[str]) -> None:
     """A listener that goes on listening as soon as it has heard is not rung twice by one ring."""
     again: list[list[bool]] = []
-    bells.listen(A, 10).addCallback(lambda _: again.append(hear(bells.listen(A, 10))))
-    bells.ring(A)
+    waiters.listen(A, 10).addCallback(lambda _: again.append(hear(waiters.listen(A, 10))))
+    waiters.ring(A)
     assert again == [[]]
-    bells.ring(A)
+    waiters.ring(A)
     assert again == [[True]]
 
 
-def test_silence_lets_everybody_go(bells: Bells[str], clock: Clock) -> None:
+def test_silence_lets_everybody_go(waiters: Waiters[str], clock: Clock) -> None:
     """All are told that nothing rang, whichever bell they listen to."""
-    told = [hear(bells.listen(key, 10)) for key in (A, A, B)]
-    bells.silence()
+    told = [hear(waiters.listen(key, 10)) for key in (A, A, B)]
+    waiters.silence()
     assert told == [[False]] * 3
-    assert len(bells) == 0
+    assert len(waiters) == 0
     assert not clock.getDelayedCalls()

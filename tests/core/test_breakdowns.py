@@ -51,7 +51,7 @@ def test_a_store_that_has_recovered_serves_a_held_poll(stepped: Rooms, lane: Ste
 
 def test_a_ring_during_a_look_that_failed(stepped: Rooms, lane: SteppedLane) -> None:
     """A command that is put while a look fails is not held back by that failure."""
-    stepped.result(stepped.core.outbox.cancel(stepped.put(READER)))
+    stepped.result(stepped.core.command_queue.cancel(stepped.put(READER)))
     stepped.start(stepped.putting(READER))
     poll = stepped.take(READER)
     lane.commit()

@@ -97,7 +97,7 @@ def test_a_reader_hears_what_it_asked_for_among_others(rooms: Rooms) -> None:
     reading = read(rooms, last(rooms), 60, ENDS)
     command = rooms.put(READER)
     rooms.put(CONTAINER)
-    rooms.result(rooms.core.outbox.cancel(command))
+    rooms.result(rooms.core.command_queue.cancel(command))
     assert words(result_of(reading).items) == ["command.cancelled"]
 
 

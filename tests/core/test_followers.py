@@ -16,7 +16,7 @@ from twisted.internet.task import Clock
 from pushd.config import Config
 from pushd.core.events.broadcaster import SLICE
 from pushd.core.events.follower import BATCH
-from pushd.core.events.recent_events import Tail, passes
+from pushd.core.events.recent_events import RecentEvents, passes
 from pushd.model.event import Event, EventType
 from pushd.store.filters import EventFilter
 from tests.core.conftest import Site
@@ -40,7 +40,7 @@ def seqs(rooms: Rooms, after: int = 0) -> list[int]:
 def forget(rooms: Rooms, most: int = 1024) -> None:
     """Have the feed remember nothing, as after a restart, and no more than so many events from now on."""
     feed = rooms.core.feed
-    feed._tail = feed._audience.tail = Tail(most)
+    feed._tail = feed._audience.tail = RecentEvents(most)
 
 
 def test_past_and_present(rooms: Rooms, clock: Clock) -> None:
@@ -257,7 +257,7 @@ def test_any_order_of_things(steps: list[str], most: int, after: int, early: int
 
 def test_tail_is_bounded() -> None:
     """Memory keeps the newest events, and knows from where on it has all of them."""
-    tail = Tail(most=2)
+    tail = RecentEvents(most=2)
     for seq in range(1, 5):
         tail.hear(Event(seq=seq, type=EventType.COMMAND_FAILED, at=0))
     assert [event.seq for event in tail.after(0)] == [3, 4]

@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from pushd.config import Config
-from pushd.core.devices.admission import Mode
+from pushd.core.devices.admission import AdmissionMode
 from pushd.core.ticks import GRAIN
 from tests.core.conftest import Site
 from tests.core.harness import CONTAINER, READER, HeldPoll, Rooms
@@ -57,7 +57,7 @@ def test_a_change_counts_from_the_next_poll_on(rooms: Rooms, clock: Clock) -> No
 
 def test_a_stranger_is_held_as_its_kind_is(site: Site, clock: Clock) -> None:
     """A device that nobody knows is not let hammer."""
-    rooms = site.build(Config(admission=Mode.APPROVE, max_pending=0))
+    rooms = site.build(Config(admission=AdmissionMode.APPROVE, max_pending=0))
     assert held_for(rooms.poll(NEW), clock, 10)
 
 

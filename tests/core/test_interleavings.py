@@ -20,7 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from pushd.config import Config
-from pushd.core.devices.admission import Visitor
+from pushd.core.devices.admission import ClientIdentity
 from pushd.model.device import Admission
 from pushd.model.errors import DeviceSignedOff, IllegalMove, Unavailable
 from pushd.model.lifecycle import Delivery
@@ -119,13 +119,17 @@ class Interleavings(RuleBasedStateMachine):
     def answer(self, place: int, word: str, pace: Pace) -> None:
         """The container speaks of something that was handed over, or the reader of one of its polls."""
         command = _pick(self.handed, place)[0]
-        reception, reader, container = self.rooms.core.reception, Visitor(device=READER), Visitor(device=CONTAINER)
+        device_service, reader, container = (
+            self.rooms.core.device_service,
+            ClientIdentity(device=READER),
+            ClientIdentity(device=CONTAINER),
+        )
         if word == "acknowledged":
-            self._begin(reception.acknowledge(container, command))
+            self._begin(device_service.acknowledge(container, command))
         elif word == "done":
-            self._begin(reception.settle(container, Said(message=command)))
+            self._begin(device_service.settle(container, Said(message=command)))
         else:
-            self._begin(reception.settle(reader, Said(uuid=word)))
+            self._begin(device_service.settle(reader, Said(uuid=word)))
         self.work(pace)
 
     @rule(device=devices, what=st.sampled_from([*Meddling]), place=places, pace=paces)
@@ -133,11 +137,11 @@ class Interleavings(RuleBasedStateMachine):
         """A device is approved, or no longer; or says goodbye; or an operator takes something back, if it can be."""
         core = self.rooms.core
         if what is Meddling.SIGN_OFF:
-            self._begin(core.reception.sign_off(Visitor(device=device)))
+            self._begin(core.device_service.sign_off(ClientIdentity(device=device)))
         elif what is not Meddling.CANCEL:
             self._begin(core.fleet.change(device, {"admission": Admission(what.value)}))
         elif self.accepted:
-            self._begin(core.outbox.cancel(_pick([*self.accepted], place)))
+            self._begin(core.command_queue.cancel(_pick([*self.accepted], place)))
         self.work(pace)
 
     @rule(pace=paces)
@@ -158,7 +162,7 @@ class Interleavings(RuleBasedStateMachine):
     def every_poll_ends_once(self) -> None:
         """Each is answered or has left, and each that is held has its place, and one timer at most."""
         assert all(len(poll.answers) + len(poll.failures) <= 1 for poll in self.polls)
-        assert len(self.rooms.core.wakeups) == len(self.held)
+        assert len(self.rooms.core.poll_registry) == len(self.held)
         assert len(self.clock.getDelayedCalls()) <= len(self.held)
 
     @invariant()
@@ -173,7 +177,7 @@ class Interleavings(RuleBasedStateMachine):
         """Once the store has done its work, no device waits for what it could have."""
         if self.lane.idle and self.reliable:
             for device in DEVICES:
-                assert not self.rooms.core.wakeups.polling(device) or not self._claimable(device)
+                assert not self.rooms.core.poll_registry.polling(device) or not self._claimable(device)
 
     @invariant()
     def what_is_sent_was_handed_over(self) -> None:

@@ -7,7 +7,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
 from pushd.core.commands.command_queue import MAX_QUEUED
-from pushd.core.devices.admission import Visitor
+from pushd.core.devices.admission import ClientIdentity
 from pushd.model.device import Admission
 from pushd.model.errors import IllegalMove, QueueFull, Unavailable, UnknownDevice
 from pushd.model.lifecycle import Delivery, State
@@ -83,14 +83,14 @@ def test_what_was_sent_once_cannot_be_taken_back(rooms: Rooms) -> None:
     """A command that may have run already, and would not be sent again, is out of our hands."""
     command = rooms.send(CONTAINER)
     with pytest.raises(IllegalMove):
-        rooms.result(rooms.core.outbox.cancel(command))
+        rooms.result(rooms.core.command_queue.cancel(command))
 
 
 def test_cancelling_ends_the_attempts(rooms: Rooms, clock: Clock) -> None:
     """A command that may run several times is not sent again once it was cancelled."""
     command = rooms.put(CONTAINER, delivery=Delivery.AT_LEAST_ONCE)
     rooms.poll(CONTAINER)
-    assert rooms.result(rooms.core.outbox.cancel(command)).state is State.SENT
+    assert rooms.result(rooms.core.command_queue.cancel(command)).state is State.SENT
     poll = rooms.poll(CONTAINER)
     clock.advance(30)
     rooms.sweep()
@@ -100,13 +100,13 @@ def test_cancelling_ends_the_attempts(rooms: Rooms, clock: Clock) -> None:
 
 def test_a_large_result_is_expected_of_who_has_something_out(rooms: Rooms) -> None:
     """A device is heard out while a command of its own is out or in doubt, and only then."""
-    expects = rooms.core.reception.expects
+    expects = rooms.core.device_service.expects
     command = rooms.put(CONTAINER)
     assert not expects(CONTAINER)
     rooms.poll(CONTAINER)
     assert expects(CONTAINER)
     assert not expects(READER)
-    rooms.result(rooms.core.reception.settle(Visitor(device=CONTAINER), Said(message=command)))
+    rooms.result(rooms.core.device_service.settle(ClientIdentity(device=CONTAINER), Said(message=command)))
     assert not expects(CONTAINER)
 
 
@@ -116,9 +116,9 @@ def test_a_result_is_still_expected_of_what_is_in_doubt(rooms: Rooms, clock: Clo
     clock.advance(30)
     rooms.sweep()
     assert rooms.command(command).state is State.UNKNOWN
-    assert rooms.core.reception.expects(CONTAINER)
+    assert rooms.core.device_service.expects(CONTAINER)
     rooms.report(CONTAINER, message=command)
-    assert not rooms.core.reception.expects(CONTAINER)
+    assert not rooms.core.device_service.expects(CONTAINER)
 
 
 def test_a_poll_that_waits_looks_right_behind_what_is_put(stepped: Rooms, lane: SteppedLane) -> None:

@@ -59,8 +59,8 @@ def test_a_device_that_leaves_while_it_waits_leaves_nothing(rooms: Rooms, clock:
     poll = rooms.poll(READER)
     poll.leave()
     assert [failure.type for failure in poll.failures] == [CancelledError]
-    assert len(rooms.core.wakeups) == 0
-    assert not rooms.core.wakeups.polling(READER)
+    assert len(rooms.core.poll_registry) == 0
+    assert not rooms.core.poll_registry.polling(READER)
     assert not clock.getDelayedCalls()
     command = rooms.put(READER)
     assert rooms.command(command).state is State.QUEUED
@@ -70,17 +70,17 @@ def test_nothing_is_left_of_a_poll_that_was_served(rooms: Rooms, clock: Clock) -
     """A poll that got a command leaves no timer and no entry."""
     rooms.poll(READER)
     rooms.put(READER)
-    assert len(rooms.core.wakeups) == 0
+    assert len(rooms.core.poll_registry) == 0
     assert not clock.getDelayedCalls()
 
 
 def test_a_poll_is_counted_while_it_is_held(rooms: Rooms) -> None:
     """An operator sees which devices hold a poll now."""
     poll = rooms.poll(READER)
-    assert rooms.core.wakeups.polling(READER)
-    assert not rooms.core.wakeups.polling(CONTAINER)
+    assert rooms.core.poll_registry.polling(READER)
+    assert not rooms.core.poll_registry.polling(CONTAINER)
     poll.leave()
-    assert not rooms.core.wakeups.polling(READER)
+    assert not rooms.core.poll_registry.polling(READER)
 
 
 def test_a_command_for_later_rings_when_it_is_due(rooms: Rooms, clock: Clock) -> None:
@@ -138,7 +138,7 @@ def test_a_command_that_is_taken_back_is_not_handed_over(rooms: Rooms, clock: Cl
     """What an operator or the clock has ended is not in the queue any longer."""
     command = rooms.put(READER, ttl=1)
     if cancelled:
-        rooms.result(rooms.core.outbox.cancel(command))
+        rooms.result(rooms.core.command_queue.cancel(command))
     else:
         clock.advance(1)
     poll = rooms.poll(READER)
@@ -162,7 +162,7 @@ def test_a_drained_core_ends_every_poll_idle(rooms: Rooms, clock: Clock) -> None
     polls = [rooms.poll(READER), rooms.poll(CONTAINER)]
     rooms.core.drain()
     assert all(poll.idle for poll in polls)
-    assert len(rooms.core.wakeups) == 0
+    assert len(rooms.core.poll_registry) == 0
     assert not clock.getDelayedCalls()
 
 

@@ -4,7 +4,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from pushd.core.devices.admission import Visitor
+from pushd.core.devices.admission import ClientIdentity
 from pushd.core.devices.presence import RETURNS
 from pushd.model.device import Admission, PresenceState
 from pushd.model.errors import Unavailable
@@ -26,7 +26,9 @@ def presence(rooms: Rooms, device: str = READER) -> PresenceState:
 
 def speak(rooms: Rooms, device: str = CONTAINER, address: str | None = None) -> None:
     """Acknowledge something, whatever it is."""
-    rooms.result(rooms.core.reception.acknowledge(Visitor(device=device, address=address), "no-such-command"))
+    rooms.result(
+        rooms.core.device_service.acknowledge(ClientIdentity(device=device, address=address), "no-such-command")
+    )
 
 
 def test_a_device_that_never_came_was_never_seen(rooms: Rooms) -> None:
@@ -46,10 +48,12 @@ def test_a_poll_makes_a_device_online(rooms: Rooms) -> None:
 @pytest.mark.parametrize("word", ["acknowledgement", "result"])
 def test_a_word_of_a_device_makes_it_online(rooms: Rooms, word: str) -> None:
     """Whoever acknowledges or reports is there, whatever it is about."""
-    visitor = Visitor(device=CONTAINER, address=HOME)
-    reception = rooms.core.reception
+    client_identity = ClientIdentity(device=CONTAINER, address=HOME)
+    device_service = rooms.core.device_service
     rooms.result(
-        reception.acknowledge(visitor, "m1") if word == "acknowledgement" else reception.settle(visitor, Said())
+        device_service.acknowledge(client_identity, "m1")
+        if word == "acknowledgement"
+        else device_service.settle(client_identity, Said())
     )
     device = rooms.device(CONTAINER)
     assert (device.presence, device.last_address) == (PresenceState.ONLINE, HOME)
@@ -59,7 +63,7 @@ def test_only_a_poll_signs_on(rooms: Rooms) -> None:
     """A device that said goodbye stays away though its last results still come."""
     rooms.sign_off(CONTAINER)
     speak(rooms)
-    rooms.result(rooms.core.reception.settle(Visitor(device=CONTAINER), Said(message="m1")))
+    rooms.result(rooms.core.device_service.settle(ClientIdentity(device=CONTAINER), Said(message="m1")))
     assert presence(rooms, CONTAINER) is PresenceState.SIGNED_OFF
     rooms.poll(CONTAINER)
     assert presence(rooms, CONTAINER) is PresenceState.ONLINE
@@ -85,7 +89,9 @@ def test_a_pending_device_may_sign_off(rooms: Rooms, clock: Clock) -> None:
 
 def test_a_sign_off_is_answered_when_it_is_durable(stepped: Rooms, lane: SteppedLane) -> None:
     """A goodbye that is on its way to the store has not been answered; one that cannot be written is refused."""
-    signing_off = [Deferred.fromCoroutine(stepped.core.reception.sign_off(Visitor(device=CONTAINER))) for _ in "ab"]
+    signing_off = [
+        Deferred.fromCoroutine(stepped.core.device_service.sign_off(ClientIdentity(device=CONTAINER))) for _ in "ab"
+    ]
     assert not any(one.called for one in signing_off)
     lane.lose()
     lane.commit()

@@ -4,7 +4,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from pushd.config import Config
-from pushd.core.devices.admission import Access, Visitor
+from pushd.core.devices.admission import Access, ClientIdentity
 from pushd.model.device import Admission, ProofKind
 from pushd.model.errors import NotPermitted
 from pushd.model.lifecycle import State
@@ -18,7 +18,7 @@ INSIDE, OUTSIDE = "10.1.2.3", "192.0.2.1"
 
 def access(rooms: Rooms, device: str = CONTAINER, **shown: str | None) -> Access:
     """What a visitor gets that shows this."""
-    return rooms.core.reception.admissions.admit(Visitor(device=device, **shown), polls=False)
+    return rooms.core.device_service.admissions.admit(ClientIdentity(device=device, **shown), polls=False)
 
 
 def served(rooms: Rooms, device: str = CONTAINER, **shown: str | None) -> bool:
@@ -146,11 +146,11 @@ def test_nothing_is_taken_from_who_proves_nothing(rooms: Rooms) -> None:
     command = rooms.put(CONTAINER)
     rooms.poll(CONTAINER)
     rooms.give(CONTAINER, ProofKind.API_KEY)
-    visitor, reception = Visitor(device=CONTAINER, address=OUTSIDE), rooms.core.reception
+    client_identity, device_service = ClientIdentity(device=CONTAINER, address=OUTSIDE), rooms.core.device_service
     for visit in (
-        reception.settle(visitor, Said(message=command)),
-        reception.acknowledge(visitor, command),
-        reception.sign_off(visitor),
+        device_service.settle(client_identity, Said(message=command)),
+        device_service.acknowledge(client_identity, command),
+        device_service.sign_off(client_identity),
     ):
         with pytest.raises(NotPermitted):
             rooms.result(visit)
@@ -165,7 +165,7 @@ def test_require_proof_hands_nothing_to_who_has_none(site: Site) -> None:
     rooms = site.build(Config(require_proof=True))
     command = rooms.put(CONTAINER)
     assert rooms.poll(CONTAINER).held
-    rooms.result(rooms.core.reception.settle(Visitor(device=CONTAINER), Said(message=command)))
+    rooms.result(rooms.core.device_service.settle(ClientIdentity(device=CONTAINER), Said(message=command)))
     assert rooms.command(command).state is State.QUEUED
 
 
@@ -239,6 +239,6 @@ def test_another_change_leaves_the_poll_alone(rooms: Rooms) -> None:
     """A new name, or a new hold, is no reason to come again."""
     poll = rooms.poll(CONTAINER)
     rooms.result(rooms.core.fleet.change(CONTAINER, {"name": "cellar", "hold": 20.0, "tags": ("north",)}))
-    assert rooms.core.wakeups.polling(CONTAINER)
+    assert rooms.core.poll_registry.polling(CONTAINER)
     command = rooms.put(CONTAINER)
     assert poll.commands == [command]

@@ -20,7 +20,7 @@ def empty_look(stepped: Rooms, lane: SteppedLane) -> HeldPoll:
     """A poll that looks, in vain: the command that is in memory's books was cancelled, which memory has not seen
     yet.
     """
-    stepped.result(stepped.core.outbox.cancel(stepped.put(READER)))
+    stepped.result(stepped.core.command_queue.cancel(stepped.put(READER)))
     poll = stepped.take(READER)
     assert len(lane.submitted) == 1
     return poll
@@ -132,7 +132,7 @@ def test_a_device_that_leaves_during_the_look(
     assert queued_as_new(stepped, command)
     assert stepped.told[-1].type is EventType.COMMAND_QUEUED
     assert stepped.told[-1].data == {"reason": "unsent"}
-    assert len(stepped.core.wakeups) == 0
+    assert len(stepped.core.poll_registry) == 0
     assert not clock.getDelayedCalls()
 
 

@@ -7,7 +7,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from pushd.config import Config
-from pushd.core.devices.admission import Access, Visitor
+from pushd.core.devices.admission import Access, ClientIdentity
 from pushd.model.device import Admission, PresenceState, ProofKind
 from pushd.model.lifecycle import State
 from pushd.model.token import Role
@@ -97,8 +97,8 @@ def test_large_results_are_still_expected(before: Rooms, restart: Start) -> None
     before.put(READER)
     before.poll(READER)
     after = restart()
-    assert after.core.reception.expects(READER)
-    assert not after.core.reception.expects(CONTAINER)
+    assert after.core.device_service.expects(READER)
+    assert not after.core.device_service.expects(CONTAINER)
 
 
 def test_who_signed_off_is_still_away(before: Rooms, restart: Start) -> None:
@@ -106,7 +106,7 @@ def test_who_signed_off_is_still_away(before: Rooms, restart: Start) -> None:
     before.poll(CONTAINER, address="192.0.2.1")
     before.sign_off(CONTAINER)
     after = restart()
-    after.result(after.core.reception.acknowledge(Visitor(device=CONTAINER), "m1"))
+    after.result(after.core.device_service.acknowledge(ClientIdentity(device=CONTAINER), "m1"))
     assert after.device(CONTAINER).presence is PresenceState.SIGNED_OFF
     after.poll(CONTAINER)
     assert after.device(CONTAINER).presence is PresenceState.ONLINE
@@ -180,7 +180,7 @@ def test_proofs_and_tokens_are_remembered(before: Rooms, restart: Start, clock: 
     core = restart().core
     assert core.tokens.find(token) is not None
     assert [core.fleet.owner_of_path(secret) for secret in (old, new)] == [READER, READER]
-    assert core.reception.admissions.admit(Visitor(device=READER), polls=False) is Access.REFUSED
+    assert core.device_service.admissions.admit(ClientIdentity(device=READER), polls=False) is Access.REFUSED
     clock.advance(60)
     assert [core.fleet.owner_of_path(secret) for secret in (old, new)] == [None, READER]
 

@@ -26,7 +26,7 @@ def test_nothing_is_handed_over_after_the_sign_off(rooms: Rooms, clock: Clock) -
     """
     poll = rooms.poll(CONTAINER)
     rooms.sign_off(CONTAINER)
-    assert not rooms.core.wakeups.polling(CONTAINER)
+    assert not rooms.core.poll_registry.polling(CONTAINER)
     command = rooms.put(CONTAINER, queue_signed_off=True)
     clock.advance(1)
     assert poll.idle
@@ -38,7 +38,7 @@ def test_a_poll_that_leaves_after_its_sign_off_leaves_nothing(rooms: Rooms, cloc
     poll = rooms.poll(CONTAINER)
     rooms.sign_off(CONTAINER)
     poll.leave()
-    assert len(rooms.core.wakeups) == 0
+    assert len(rooms.core.poll_registry) == 0
     assert not clock.getDelayedCalls()
 
 

@@ -34,7 +34,7 @@ def test_an_acknowledgement_keeps_work_alive(rooms: Rooms, clock: Clock) -> None
     command = rooms.send(CONTAINER)
     for _ in range(12):
         serve(rooms, clock, 15)
-        rooms.result(rooms.core.outbox.acknowledge(CONTAINER, command))
+        rooms.result(rooms.core.command_queue.acknowledge(CONTAINER, command))
     assert rooms.command(command).state is State.ACKNOWLEDGED
     serve(rooms, clock, 30)
     assert rooms.command(command).state is State.UNKNOWN
@@ -44,7 +44,7 @@ def test_no_work_outlives_its_deadline(rooms: Rooms, clock: Clock) -> None:
     """Not even acknowledgements keep an attempt alive for longer than was allowed."""
     command = rooms.send(CONTAINER, deadline=40)
     serve(rooms, clock, 20)
-    rooms.result(rooms.core.outbox.acknowledge(CONTAINER, command))
+    rooms.result(rooms.core.command_queue.acknowledge(CONTAINER, command))
     serve(rooms, clock, 20)
     assert rooms.command(command).state is State.UNKNOWN
 

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from pushd.core.egress_policy import TargetRefused, Targets
+from pushd.core.egress_policy import EgressPolicy, EgressRefused
 from pushd.model.errors import InvalidFields
 
 PUBLIC = ("93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946", "2002:5db8:d822::", "64:ff9b::5db8:d822")
@@ -46,14 +46,14 @@ INTERNAL = (
 @pytest.mark.parametrize("address", PUBLIC)
 def test_public_addresses(address: str) -> None:
     """Whatever everybody on the Internet can reach may be sent to."""
-    Targets().check_address(address)
+    EgressPolicy().check_address(address)
 
 
 @pytest.mark.parametrize("address", INTERNAL)
 def test_all_others(address: str) -> None:
     """What is ours, in whatever form it is written or wrapped, may not."""
-    with pytest.raises(TargetRefused, match="--webhook-allow"):
-        Targets().check_address(address)
+    with pytest.raises(EgressRefused, match="--webhook-allow"):
+        EgressPolicy().check_address(address)
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_all_others(address: str) -> None:
 )
 def test_an_operator_may_allow_more(network: str, address: str) -> None:
     """A network that was named may be sent to, and no other."""
-    targets = Targets((ip_network(network),))
+    targets = EgressPolicy((ip_network(network),))
     targets.check_address(address)
-    with pytest.raises(TargetRefused):
+    with pytest.raises(EgressRefused):
         targets.check_address("192.168.1.1")
 
 
@@ -87,7 +87,7 @@ def test_an_operator_may_allow_more(network: str, address: str) -> None:
 )
 def test_urls(url: str, expected: str) -> None:
     """A URL is taken in the form in which it will be asked for."""
-    assert Targets().check_url(url) == expected
+    assert EgressPolicy().check_url(url) == expected
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_urls(url: str, expected: str) -> None:
 def test_what_is_no_url(url: str) -> None:
     """Anything else is refused, in words that name the field."""
     with pytest.raises(InvalidFields) as caught:
-        Targets().check_url(url)
+        EgressPolicy().check_url(url)
     [error] = caught.value.errors
     assert error.pointer == "#/url"
     assert "https://example.com/hook" in error.detail
@@ -133,6 +133,6 @@ def test_what_is_no_url(url: str) -> None:
 def test_an_address_is_judged_at_once(host: str) -> None:
     """A URL with the address of something internal, in any form that a resolver would take, is refused."""
     with pytest.raises(InvalidFields, match="--webhook-allow"):
-        Targets().check_url(f"http://{host}:8080/hook")
-    allowed = Targets((ip_network("127.0.0.0/8"), ip_network("10.0.0.0/8"), ip_network("::1")))
+        EgressPolicy().check_url(f"http://{host}:8080/hook")
+    allowed = EgressPolicy((ip_network("127.0.0.0/8"), ip_network("10.0.0.0/8"), ip_network("::1")))
     assert allowed.check_url(f"http://{host}:8080/hook")

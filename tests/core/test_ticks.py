@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
-from pushd.core.ticks import GRAIN, Ticks
+from pushd.core.ticks import GRAIN, CoarseTimers
 
 
 @define(eq=False)
@@ -25,7 +25,7 @@ def test_each_is_told_once_and_in_time(moments: list[tuple[float, bool]], start:
     """Each is told no sooner than it asked for, and at most a tick later; who was removed is not told."""
     clock = Clock()
     clock.advance(start)
-    ticks = Ticks(clock)
+    ticks = CoarseTimers(clock)
     sleepers = [(Sleeper(clock), start + after, stays) for after, stays in moments]
     numbers = [ticks.put(sleeper, moment) for sleeper, moment, _ in sleepers]
     for (sleeper, _, stays), number in zip(sleepers, numbers, strict=True):
@@ -42,7 +42,7 @@ def test_each_is_told_once_and_in_time(moments: list[tuple[float, bool]], start:
 def test_ten_thousand_share_their_timers() -> None:
     """However many wait for about the same time, there are few timers."""
     clock = Clock()
-    ticks = Ticks(clock)
+    ticks = CoarseTimers(clock)
     for number in range(10_000):
         ticks.put(Sleeper(clock), 40 + number % 5)
     assert len(clock.getDelayedCalls()) == 5

@@ -15,7 +15,7 @@ from tests.store.samples import BROKE, GARBLED
 
 def waiting(rooms: Rooms, command: str, seconds: float = 60.0) -> Deferred[Command]:
     """Begin to wait for the end of a command."""
-    return Deferred.fromCoroutine(rooms.core.outbox.wait(command, seconds))
+    return Deferred.fromCoroutine(rooms.core.command_queue.wait(command, seconds))
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_whoever_waits_hears_of_a_cancellation(rooms: Rooms) -> None:
     """Somebody else may have taken the command back."""
     command = rooms.put(READER)
     wait = waiting(rooms, command)
-    rooms.result(rooms.core.outbox.cancel(command))
+    rooms.result(rooms.core.command_queue.cancel(command))
     assert result_of(wait).state is State.CANCELLED
 
 
@@ -52,7 +52,7 @@ def test_an_acknowledgement_is_not_the_end(rooms: Rooms) -> None:
     """That the device has it does not tell what becomes of it."""
     command = rooms.send(CONTAINER)
     wait = waiting(rooms, command)
-    rooms.result(rooms.core.outbox.acknowledge(CONTAINER, command))
+    rooms.result(rooms.core.command_queue.acknowledge(CONTAINER, command))
     assert not wait.called
     wait.cancel()
 
@@ -79,7 +79,7 @@ def test_an_end_while_the_waiter_looks_is_not_missed(stepped: Rooms, lane: Stepp
     command = stepped.put(READER)
     wait = waiting(stepped, command)
     lane.commit()
-    cancelling = Deferred.fromCoroutine(stepped.core.outbox.cancel(command))
+    cancelling = Deferred.fromCoroutine(stepped.core.command_queue.cancel(command))
     lane.commit()
     stepped.run()
     assert result_of(wait).state is result_of(cancelling).state is State.CANCELLED

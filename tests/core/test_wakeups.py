@@ -43,7 +43,7 @@ def test_an_older_poll_that_leaves_late_harms_nobody(rooms: Rooms) -> None:
     """The end of a poll that was taken over from does not touch the newer one."""
     older, newer = take_turns(rooms, 2)
     older.leave()
-    assert rooms.core.wakeups.polling(READER)
+    assert rooms.core.poll_registry.polling(READER)
     command = rooms.put(READER)
     assert newer.commands == [command]
 
@@ -103,7 +103,7 @@ def test_a_device_that_leaves_in_a_storm_leaves_nothing(rooms: Rooms, clock: Clo
     polls = take_turns(rooms, 4)
     polls[2].leave()
     polls[3].leave()
-    assert len(rooms.core.wakeups) == 0
+    assert len(rooms.core.poll_registry) == 0
     assert not clock.getDelayedCalls()
 
 
@@ -115,7 +115,7 @@ def test_takeovers_far_apart_are_no_storm(rooms: Rooms, clock: Clock) -> None:
         rooms.sweep()
         rooms.poll(READER)
     assert conflicts(rooms) == 0
-    assert len(rooms.core.wakeups) == 1
+    assert len(rooms.core.poll_registry) == 1
 
 
 def test_a_storm_passes(rooms: Rooms, clock: Clock) -> None:

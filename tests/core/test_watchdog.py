@@ -13,7 +13,7 @@ from pushd.core.clocks import Clocks
 from pushd.core.devices.offline_detector import PIECE
 from pushd.model.device import PresenceState
 from pushd.model.errors import Unavailable
-from pushd.periodic import Round
+from pushd.periodic import PeriodicTask
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from pushd.wiring import build_core
 from tests.core.conftest import Site
@@ -138,7 +138,7 @@ def test_a_failing_round_does_not_end_the_watchdog(stepped: Rooms, lane: Stepped
     """A round that meets a full disk is followed by another."""
     stepped.poll(READER).leave()
     stepped.run()
-    rounds = Round("watchdog", 1, stepped.core.watch, clock)
+    rounds = PeriodicTask("watchdog", 1, stepped.core.watch, clock)
     rounds.startService()
     clock.pump([1] * TIMEOUT)
     lane.lose()
@@ -153,7 +153,7 @@ def test_a_round_waits_for_the_one_before(stepped: Rooms, lane: SteppedLane, clo
     """A slow disk is not handed the same silence twice."""
     stepped.poll(READER).leave()
     stepped.run()
-    rounds = Round("watchdog", 1, stepped.core.watch, clock)
+    rounds = PeriodicTask("watchdog", 1, stepped.core.watch, clock)
     rounds.startService()
     clock.pump([1] * (TIMEOUT + 5))
     assert len(lane.submitted) == 1

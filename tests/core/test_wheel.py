@@ -4,7 +4,7 @@ from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushd.core.timers import Wheel
+from pushd.core.timers import TimingWheel
 
 START = 1000
 PIECES = 3
@@ -40,7 +40,7 @@ class Plain:
 @given(STEPS)
 def test_what_comes_up_is_what_would_without_slots(steps: list[tuple[str, float]]) -> None:
     """Whatever is put, however the wheel turns: each thing comes up once, in its second, the oldest second first."""
-    wheel: Wheel[int] = Wheel(START)
+    wheel: TimingWheel[int] = TimingWheel(START)
     plain = Plain()
     for thing, (step, value) in enumerate(steps):
         if step == "put":
@@ -60,7 +60,7 @@ def test_what_comes_up_is_what_would_without_slots(steps: list[tuple[str, float]
         assert wheel.turn == plain.turn
 
 
-def take(wheel: Wheel[int], limit: int) -> tuple[int, list[int]]:
+def take(wheel: TimingWheel[int], limit: int) -> tuple[int, list[int]]:
     """What was taken, and the second of its slot."""
     slot, taken = wheel.take(limit)
     return slot.second, taken
@@ -71,7 +71,7 @@ def test_nothing_waits_for_long() -> None:
     early.
     """
     for moment in (START + 1.0, START + 1.4, START + 1.9):
-        wheel: Wheel[str] = Wheel(START)
+        wheel: TimingWheel[str] = TimingWheel(START)
         wheel.put("thing", moment)
         at = START + 0.7
         while not wheel.waiting:
@@ -82,7 +82,7 @@ def test_nothing_waits_for_long() -> None:
 
 def test_a_turn_costs_by_what_comes_up() -> None:
     """A wheel that is full of things for later has nothing to take now, and keeps no slot that was emptied."""
-    wheel: Wheel[int] = Wheel(START)
+    wheel: TimingWheel[int] = TimingWheel(START)
     for thing in range(1000):
         wheel.put(thing, START + 100)
     wheel.turn_to(START + 99)

@@ -11,7 +11,7 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.scripts.twistd import run
 
-from pushd.store.operation_base import Bound
+from pushd.store.operation_base import OperationBase
 from pushd.store.transaction import ITransaction, Statement
 from pushd.store.transactions import enqueue_claim, lifecycle_guards, results
 
@@ -24,7 +24,7 @@ _UNDO = Statement("undo a rehearsal", "ROLLBACK TO rehearsal")
 
 def _hasty(hurried: Callable[..., Any]) -> None:
     """Answer one verb with what it would do, and do it a moment later."""
-    write = Bound._write
+    write = OperationBase._write
 
     def rehearse(tx: ITransaction, *args: Any) -> Any:
         tx.run(_REHEARSE)
@@ -33,7 +33,7 @@ def _hasty(hurried: Callable[..., Any]) -> None:
         tx.events.clear()
         return outcome
 
-    def hasty_write(self: Bound, verb: Callable[..., Any], *args: Any) -> Deferred[Any]:
+    def hasty_write(self: OperationBase, verb: Callable[..., Any], *args: Any) -> Deferred[Any]:
         from twisted.internet import reactor
 
         if verb is not hurried:
@@ -41,7 +41,7 @@ def _hasty(hurried: Callable[..., Any]) -> None:
         reactor.callLater(WRITE_BEHIND, lambda: write(self, verb, *args).addErrback(lambda _: None))
         return write(self, rehearse, *args)
 
-    Bound._write = hasty_write  # type: ignore[method-assign]
+    OperationBase._write = hasty_write  # type: ignore[method-assign]
 
 
 def _requeueing() -> None:

@@ -74,7 +74,7 @@ def test_programs_find_the_same_pushd(household: Household, processes: _Processe
     assert Path(command[0]).name == "twistd"
     assert command[1:] == ["--nodaemon", "--pidfile=", "pushd", "--admission=open"]
     first = processes.environments[0]["PYTHONPATH"].split(os.pathsep)[0]
-    assert (Path(first) / "pushd" / "client" / "demo.py").exists()
+    assert (Path(first) / "pushd" / "demo" / "__main__.py").exists()
 
 
 def test_programs_end_when_asked(household: Household, processes: _Processes) -> None:

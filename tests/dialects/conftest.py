@@ -3,9 +3,9 @@
 import pytest
 
 from tests.dialects.speakers import SPEAKERS, Speaker
-from tests.in_memory_server import build_house, house
+from tests.in_memory_server import build_house, server
 
-__all__ = ["build_house", "house", "speaker"]
+__all__ = ["build_house", "server", "speaker"]
 
 
 @pytest.fixture(params=SPEAKERS, ids=lambda speaker: speaker.device.partition(":")[0])

@@ -14,7 +14,7 @@ from tests.docs.pages import ROOT
 SCRIPTS = Path(sys.executable).parent
 
 _PROMPT = "---- ready, exit code"
-_STARTED = re.compile(r"HouseSite starting on (\d+)")
+_STARTED = re.compile(r"HTTPFactory starting on (\d+)")
 _READY = "The admin's token is in"
 
 # what `pip install` makes; where the tests run without it, it is missing

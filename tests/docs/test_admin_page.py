@@ -13,7 +13,7 @@ import pushd.admin
 from pushd.http.router import Router
 from pushd.model.alert import Alert
 from pushd.model.command import Command
-from pushd.model.device import Device, Load, Orphan
+from pushd.model.device import Device, Orphan, QueueDepth
 from pushd.model.webhook import Attempt, Webhook
 from tests.docs.pages import EXAMPLES, example, page
 from tests.docs.terminal import Desk, Shown, Terminal, free_port
@@ -170,7 +170,7 @@ def test_calls_are_listed() -> None:
     assert sorted(listed) == sorted(set(_routes()))
 
 
-@pytest.mark.parametrize("kind", [Alert, Attempt, Command, Device, Load, Orphan, Webhook])
+@pytest.mark.parametrize("kind", [Alert, Attempt, Command, Device, QueueDepth, Orphan, Webhook])
 def test_fields_are_listed(kind: type) -> None:
     """The page has a line for each field of what the API shows."""
     listed = set(re.findall(r"^   \* - ``(\w+)``", page("admin"), re.MULTILINE))

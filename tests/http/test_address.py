@@ -8,19 +8,19 @@ from hypothesis import strategies as st
 from twisted.internet.address import UNIXAddress
 
 from pushd.http.client_address import client_address
-from pushd.http.request import HouseRequest
-from pushd.http.site import HouseChannel
+from pushd.http.request import Request
+from pushd.http.site import Channel
 from tests.connection import request
-from tests.in_memory_server import BuildHouse, House
+from tests.in_memory_server import BuildHouse, InMemoryServer
 
 TRUSTED = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
 
-def asked(peer: str | None, *forwarded: bytes) -> HouseRequest:
+def asked(peer: str | None, *forwarded: bytes) -> Request:
     """A request from this peer, with these headers of proxies."""
-    channel = HouseChannel()
+    channel = Channel()
     channel.peer = peer
-    made = HouseRequest(channel)
+    made = Request(channel)
     for line in forwarded:
         made.requestHeaders.addRawHeader(b"X-Forwarded-For", line)
     return made
@@ -67,9 +67,9 @@ def test_nobody_is_trusted() -> None:
     assert client_address(asked("10.0.0.1", b"192.0.2.9"), ()) == "10.0.0.1"
 
 
-def test_peer_without_an_address(house: House) -> None:
+def test_peer_without_an_address(server: InMemoryServer) -> None:
     """Whoever comes through a socket in the file system has no address."""
-    channel = house.device_site.buildProtocol(UNIXAddress(b"/run/pushd.sock"))
+    channel = server.device_site.buildProtocol(UNIXAddress(b"/run/pushd.sock"))
     assert client_address(asked(channel.peer), TRUSTED) is None
 
 
@@ -82,7 +82,7 @@ def test_any_header(forwarded: list[bytes]) -> None:
 
 def test_address_is_shown(build_house: BuildHouse) -> None:
     """An operator sees where a device is, not where its proxy is."""
-    house = build_house(trusted_proxies=TRUSTED)
+    server = build_house(trusted_proxies=TRUSTED)
     poll = request("GET /push?deviceId=7", b"", "X-Forwarded-For: 203.0.113.5, 198.51.100.7")
-    house.knock(poll, peer="10.0.0.1")
-    assert house.seen("controlid:7")["last_address"] == "198.51.100.7"
+    server.device_request(poll, peer="10.0.0.1")
+    assert server.seen("controlid:7")["last_address"] == "198.51.100.7"

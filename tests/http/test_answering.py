@@ -12,9 +12,9 @@ from twisted.python.failure import Failure
 
 from pushd.http.bodies import SMALL, Budget
 from pushd.http.handlers import serve
-from pushd.http.request import HouseRequest
+from pushd.http.request import Request
 from pushd.http.router import Router
-from pushd.http.site import HouseChannel, HouseSite
+from pushd.http.site import Channel, HTTPFactory
 from tests.connection import Connection, request
 
 
@@ -27,21 +27,21 @@ class App:
     waits: Deferred[Any] = field(factory=Deferred)
 
     @router.route("/fails", methods=["GET"])
-    async def fails(self, _request: HouseRequest) -> bytes:
+    async def fails(self, _request: Request) -> bytes:
         """Fail in a way that nobody has words for."""
         raise LookupError("no words")
 
     @router.route("/waits", methods=["GET"])
-    async def wait(self, _request: HouseRequest) -> bytes:
+    async def wait(self, _request: Request) -> bytes:
         """Wait."""
         return bytes(await self.waits)
 
     @router.handle_errors(ValueError)
-    def worse(self, _request: HouseRequest, _failure: Failure) -> bytes:
+    def worse(self, _request: Request, _failure: Failure) -> bytes:
         """Fail again."""
         raise TypeError("worse")
 
-    def serve(self, request: HouseRequest) -> None:
+    def serve(self, request: Request) -> None:
         """Answer a request."""
         serve(self, request, request.path)
 
@@ -59,7 +59,7 @@ def app() -> App:
 def ask(app: App, clock: Clock, line: str) -> Connection:
     """Make a request."""
     address = IPv4Address("TCP", "192.0.2.1", 40000)
-    channel: HouseChannel = HouseSite(app, Budget(), clock).buildProtocol(address)
+    channel: Channel = HTTPFactory(app, Budget(), clock).buildProtocol(address)
     transport = StringTransport(peerAddress=address)
     channel.makeConnection(transport)
     connection = Connection(channel, transport)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pushd.model.token import Role
 from tests.connection import Connection, request
-from tests.in_memory_server import BuildHouse, House
+from tests.in_memory_server import BuildHouse, InMemoryServer
 
 METHODS = st.sampled_from(["GET", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS", "BREW"])
 TEXTS = st.text(max_size=8) | st.sampled_from(["7", "controlid:7", "servereye:c", "c", "x", "5", "now", "", "\0"])
@@ -73,20 +73,20 @@ ANYTHING = settings(suppress_health_check=[HealthCheck.function_scoped_fixture],
 
 
 @pytest.fixture
-def known(build_house: BuildHouse) -> House:
+def known(build_house: BuildHouse) -> InMemoryServer:
     """A house that knows a device of each dialect, each with a command that is out."""
-    house = build_house(bases=(b"/api",))
+    server = build_house(bases=(b"/api",))
     for device, payload in (("controlid:7", {"endpoint": "a"}), ("servereye:c", {"control": "a"})):
-        house.register(device)
-        house.put(device, payload, delivery="at_least_once", max_attempts=1000)
+        server.register(device)
+        server.put(device, payload, delivery="at_least_once", max_attempts=1000)
     for line in ("GET /push?deviceId=7&uuid=a", "GET /push/c"):
-        house.knock(request(line))
-    return house
+        server.device_request(request(line))
+    return server
 
 
-def answered(house: House, connection: Connection) -> Any:
+def answered(server: InMemoryServer, connection: Connection) -> Any:
     """The answer to a request, however long it is held; no bug of ours, and no cache may keep it."""
-    house.clock.advance(60)
+    server.clock.advance(60)
     (answer, *_) = connection.answers()
     connection.hang_up()
     assert answer.code < 500
@@ -96,15 +96,15 @@ def answered(house: House, connection: Connection) -> Any:
 
 @ANYTHING
 @given(DEVICE_LINES, BODIES, HEADERS)
-def test_any_request_of_a_device(known: House, line: str, body: bytes, headers: list[str]) -> None:
+def test_any_request_of_a_device(known: InMemoryServer, line: str, body: bytes, headers: list[str]) -> None:
     """Whatever a device sends, it is answered, and nothing of ours breaks."""
-    answer = answered(known, known.knock(request(line, body, *headers)))
+    answer = answered(known, known.device_request(request(line, body, *headers)))
     assert answer.code in (200, 400, 403, 404, 405)
 
 
 @ANYTHING
 @given(ADMIN_LINES, BODIES, HEADERS)
-def test_any_call_of_an_operator(known: House, line: str, body: bytes, headers: list[str]) -> None:
+def test_any_call_of_an_operator(known: InMemoryServer, line: str, body: bytes, headers: list[str]) -> None:
     """Whatever a program calls, it is answered in JSON, and errors are problems."""
     token = f"Authorization: Bearer {known.token_of(Role.ADMIN)}"
     answer = answered(known, known.call(request(line, body, *headers, token)))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pushd.http.bodies import LARGE, SMALL, Body, Budget
 from pushd.model.errors import BodyTooLarge, Unavailable
 from tests.connection import request
-from tests.in_memory_server import House
+from tests.in_memory_server import InMemoryServer
 
 CHUNKS = st.lists(st.binary(max_size=9), max_size=20)
 
@@ -71,54 +71,54 @@ def test_starved_content() -> None:
         second.content()
 
 
-def test_result_that_finds_no_room(house: House) -> None:
+def test_result_that_finds_no_room(server: InMemoryServer) -> None:
     """While too much is being read at once, a result is answered 503: the device keeps it, and nothing is settled."""
-    house.register(READER)
-    command = house.put(READER, {"endpoint": "load_objects"})
-    house.knock(POLL)
-    house.budget.limit = 4
-    answer = house.knock(request("POST /result?deviceId=7&uuid=a", b'{"response":{}}')).answer()
+    server.register(READER)
+    command = server.put(READER, {"endpoint": "load_objects"})
+    server.device_request(POLL)
+    server.budget.limit = 4
+    answer = server.device_request(request("POST /result?deviceId=7&uuid=a", b'{"response":{}}')).answer()
     assert (answer.code, answer.body) == (503, b"")
-    assert house.command(command)["state"] == "sent"
+    assert server.command(command)["state"] == "sent"
 
 
-def test_call_that_finds_no_room(house: House) -> None:
+def test_call_that_finds_no_room(server: InMemoryServer) -> None:
     """While too much is being read at once, a call of the admin API is answered 503."""
-    house.budget.limit = 4
-    answer = house.ask("POST /v1/devices", {"id": READER})
+    server.budget.limit = 4
+    answer = server.ask("POST /v1/devices", {"id": READER})
     assert (answer.code, answer.json["detail"]) == (503, "Too much is being read at once; try again.")
 
 
-def test_body_counts_until_it_is_answered(house: House) -> None:
+def test_body_counts_until_it_is_answered(server: InMemoryServer) -> None:
     """A body takes its part of the budget while its request waits, and gives it back with the answer."""
-    house.register(READER)
+    server.register(READER)
     body = {"payload": {"endpoint": "load_objects"}}
-    waiting = house.begin(f"POST /v1/devices/{READER}/commands?wait=5", body)
-    assert house.budget.used > 0
-    house.clock.advance(5)
+    waiting = server.begin(f"POST /v1/devices/{READER}/commands?wait=5", body)
+    assert server.budget.used > 0
+    server.clock.advance(5)
     assert waiting.answer().code == 202
-    assert house.budget.used == 0
+    assert server.budget.used == 0
 
 
 @pytest.mark.parametrize("sent", [10, 20])
-def test_client_that_leaves_its_body(house: House, sent: int) -> None:
+def test_client_that_leaves_its_body(server: InMemoryServer, sent: int) -> None:
     """A client that leaves, in the middle of its body or while it waits, gives back what it took."""
-    house.register(READER)
+    server.register(READER)
     data = request("GET /push?deviceId=7", b"x" * 20)
-    poll = house.knock(data[: len(data) - 20 + sent])
-    assert house.budget.used == sent
+    poll = server.device_request(data[: len(data) - 20 + sent])
+    assert server.budget.used == sent
     poll.hang_up()
-    assert house.budget.used == 0
+    assert server.budget.used == 0
 
 
 @pytest.mark.parametrize(("size", "threads"), [(SMALL, 0), (SMALL + 1, 1)])
-def test_large_bodies_are_parsed_off_the_reactor(house: House, size: int, threads: int) -> None:
+def test_large_bodies_are_parsed_off_the_reactor(server: InMemoryServer, size: int, threads: int) -> None:
     """A result over 64 KiB is parsed where it keeps nobody waiting."""
-    house.register(READER)
-    command = house.put(READER, {"endpoint": "load_objects"})
-    house.knock(POLL)
+    server.register(READER)
+    command = server.put(READER, {"endpoint": "load_objects"})
+    server.device_request(POLL)
     frame = len(b'{"response":""}')
     body = b'{"response":"%s"}' % (b"x" * (size - frame))
-    assert house.knock(request("POST /result?deviceId=7&uuid=a", body)).answer().code == 200
-    assert house.off_reactor == threads
-    assert house.command(command)["state"] == "succeeded"
+    assert server.device_request(request("POST /result?deviceId=7&uuid=a", body)).answer().code == 200
+    assert server.off_reactor == threads
+    assert server.command(command)["state"] == "succeeded"

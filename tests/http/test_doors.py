@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushd.http.bodies import SMALL
-from pushd.http.device_port import DevicePort, Door
+from pushd.http.device_port import DevicePort, MountedApp
 from pushd.http.handlers import IApp
 from pushd.http.router import unquoted
 from tests.connection import request
-from tests.in_memory_server import BuildHouse, House
+from tests.in_memory_server import BuildHouse, InMemoryServer
 
 NOWHERE = cast(IApp, None)
 LARGER = SMALL + 1
@@ -30,7 +30,7 @@ class Hall:
     def port(self) -> DevicePort:
         """The port."""
         pattern = re.compile(b"|".join(PATHS))
-        door = Door(prefixes=PREFIXES, pattern=pattern, app=NOWHERE, limit=self._limit)
+        door = MountedApp(prefixes=PREFIXES, pattern=pattern, app=NOWHERE, limit=self._limit)
         return DevicePort([door], lambda secret: None)
 
     def _limit(self, below: bytes, query: bytes) -> int:
@@ -79,34 +79,34 @@ def test_anything_unquoted(path: bytes) -> None:
     assert unquoted(path).count("/") == path.count(b"/")
 
 
-def test_quoted_slash_separates_nothing(house: House) -> None:
+def test_quoted_slash_separates_nothing(server: InMemoryServer) -> None:
     """A slash that was quoted is a part of a name: it does not lead to another call."""
-    house.register("servereye:c")
-    answer = house.knock(request("GET /push/c%2Fsignoff")).answer()
+    server.register("servereye:c")
+    answer = server.device_request(request("GET /push/c%2Fsignoff")).answer()
     assert answer.code == 400
-    assert house.seen("servereye:c")["presence"] == "never_seen"
+    assert server.seen("servereye:c")["presence"] == "never_seen"
 
 
-def test_quoted_letters(house: House) -> None:
+def test_quoted_letters(server: InMemoryServer) -> None:
     """A client may quote what need not be quoted."""
-    assert house.knock(request("GET /push/%63%7E1/signoff")).answer().code == 200
-    house.register("servereye:c~1")
-    house.knock(request("GET /push/%63%7E1"))
-    assert house.seen("servereye:c~1")["polling"] is True
+    assert server.device_request(request("GET /push/%63%7E1/signoff")).answer().code == 200
+    server.register("servereye:c~1")
+    server.device_request(request("GET /push/%63%7E1"))
+    assert server.seen("servereye:c~1")["polling"] is True
 
 
 @pytest.mark.parametrize("path", "/ // /pus /pushx /result/ /d /d/x /api/push /v1/devices /3/push/c".split())
-def test_unknown_path(house: House, path: str) -> None:
+def test_unknown_path(server: InMemoryServer, path: str) -> None:
     """What is nowhere is 404, and empty."""
-    answer = house.knock(request(f"GET {path}")).answer()
+    answer = server.device_request(request(f"GET {path}")).answer()
     assert (answer.code, answer.body) == (404, b"")
 
 
 def test_unknown_secret(build_house: BuildHouse) -> None:
     """Below a secret that is nobody's there is nothing, not even for a device that needs none."""
-    house = build_house(bases=(b"/controlid",))
-    house.register("controlid:7")
+    server = build_house(bases=(b"/controlid",))
+    server.register("controlid:7")
     for path in ("/push?deviceId=7", "/controlid/push?deviceId=7", "/push/c", "/1/push/c"):
-        answer = house.knock(request(f"GET /d/wrong{path}")).answer()
+        answer = server.device_request(request(f"GET /d/wrong{path}")).answer()
         assert (answer.code, answer.body) == (404, b"")
-    assert house.seen("controlid:7")["presence"] == "never_seen"
+    assert server.seen("controlid:7")["presence"] == "never_seen"

@@ -13,7 +13,7 @@ from pushd.http.error_status import explain, status
 from pushd.model import errors
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from tests.connection import request
-from tests.in_memory_server import BuildHouse, House
+from tests.in_memory_server import BuildHouse, InMemoryServer
 
 Logged = list[Any]
 
@@ -32,7 +32,7 @@ class BuggyStore(SqliteStore):
 
 
 @pytest.fixture
-def buggy(build_house: BuildHouse) -> House:
+def buggy(build_house: BuildHouse) -> InMemoryServer:
     """A house over a store with bugs."""
     return build_house(BuggyStore(MEMORY))
 
@@ -44,12 +44,12 @@ BUGS = {
 
 
 @pytest.mark.parametrize("dialect", BUGS)
-def test_bug_on_the_device_port(buggy: House, dialect: str, no_logged_failure: Logged) -> None:
+def test_bug_on_the_device_port(buggy: InMemoryServer, dialect: str, no_logged_failure: Logged) -> None:
     """A bug of ours is a 500 that tells a device nothing of our inside; the log tells us all."""
     sent, said = BUGS[dialect]
     for device in ("controlid:7", "servereye:c"):
         buggy.register(device)
-    answer = buggy.knock(sent).answer()
+    answer = buggy.device_request(sent).answer()
     assert answer.code == 500
     assert said in answer.body
     assert b"ZeroDivision" not in answer.body
@@ -59,7 +59,7 @@ def test_bug_on_the_device_port(buggy: House, dialect: str, no_logged_failure: L
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/v1/commands/x", "/v1/events?after=now"])
-def test_bug_on_the_admin_port(buggy: House, path: str, no_logged_failure: Logged) -> None:
+def test_bug_on_the_admin_port(buggy: InMemoryServer, path: str, no_logged_failure: Logged) -> None:
     """A bug of ours is a problem like others, without our inside."""
     answer = buggy.ask(f"GET {path}")
     assert answer.code == 500
@@ -94,12 +94,12 @@ def test_words_of_an_error() -> None:
 
 
 @pytest.mark.parametrize("slashes", ["/", "//"])
-def test_bug_does_not_log_a_secret(buggy: House, slashes: str, no_logged_failure: Logged) -> None:
+def test_bug_does_not_log_a_secret(buggy: InMemoryServer, slashes: str, no_logged_failure: Logged) -> None:
     """Whoever reads about a bug in the log learns no device's secret."""
     buggy.register("servereye:c")
     path = buggy.ask("POST /v1/devices/servereye:c/secret").json["path"].replace("/", slashes)
     with capturedLogs() as logged:
-        assert buggy.knock(request(f"POST {path}{slashes}push/c/ack/m")).answer().code == 500
+        assert buggy.device_request(request(f"POST {path}{slashes}push/c/ack/m")).answer().code == 500
     (line,) = map(formatEvent, logged)
     assert "push/c/ack/m" in line
     assert path.rpartition("/")[2] not in line

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from tests.connection import request
-from tests.in_memory_server import CLIENT, BuildHouse, House
+from tests.in_memory_server import CLIENT, BuildHouse, InMemoryServer
 
 MOST = 3 * 1024
 """Bytes that a held poll may take, its connection included, but for the transport."""
@@ -42,16 +42,16 @@ class CountingStore(SqliteStore):
 
 
 @pytest.fixture
-def house_without_holds(build_house: BuildHouse) -> House:
+def house_without_holds(build_house: BuildHouse) -> InMemoryServer:
     """A house that answers idle polls at once, and knows two devices."""
-    house = build_house(CountingStore(MEMORY), holds={"servereye": 0.0, "controlid": 0.0})
+    server = build_house(CountingStore(MEMORY), holds={"servereye": 0.0, "controlid": 0.0})
     for line in HOT[:2]:
-        house.knock(request(line))
-    return house
+        server.device_request(request(line))
+    return server
 
 
 @pytest.mark.parametrize("line", HOT)
-def test_a_hot_request_leaves_no_garbage(house_without_holds: House, line: str) -> None:
+def test_a_hot_request_leaves_no_garbage(house_without_holds: InMemoryServer, line: str) -> None:
     """However many polls, acknowledgements and results come, the garbage collector has nothing to do for them."""
     body = b'{"success":true,"response":"x"}' if line.startswith("POST") else b""
     connection = house_without_holds.connect()
@@ -68,7 +68,7 @@ def test_a_hot_request_leaves_no_garbage(house_without_holds: House, line: str) 
 
 
 @pytest.mark.parametrize("line", HOT[:2])
-def test_an_idle_poll_asks_the_database_for_nothing(house_without_holds: House, line: str) -> None:
+def test_an_idle_poll_asks_the_database_for_nothing(house_without_holds: InMemoryServer, line: str) -> None:
     """A device that polls for years, and has nothing to do, touches neither disk nor database."""
     store = house_without_holds.store
     assert isinstance(store, CountingStore)
@@ -81,11 +81,11 @@ def test_an_idle_poll_asks_the_database_for_nothing(house_without_holds: House, 
 
 
 @pytest.mark.parametrize("line", ["GET /push/c{}", "GET /push?deviceId={}&uuid=a"])
-def test_a_held_poll_is_small(house: House, line: str) -> None:
+def test_a_held_poll_is_small(server: InMemoryServer, line: str) -> None:
     """Ten thousand devices that wait fit into the memory of a small machine."""
     polls = [request(line.format(number), b"", "User-Agent: a device", "Accept: */*") for number in range(HELD)]
     for poll in polls:  # what is kept of a device for good is not counted
-        house.knock(poll).hang_up()
+        server.device_request(poll).hang_up()
     address = IPv4Address("TCP", CLIENT, 40000)
     transports = [StringTransport(peerAddress=address) for _ in polls]
     channels = []
@@ -93,7 +93,7 @@ def test_a_held_poll_is_small(house: House, line: str) -> None:
     tracemalloc.start()
     try:
         for transport, poll in zip(transports, polls, strict=True):
-            channel = house.device_site.buildProtocol(address)
+            channel = server.device_site.buildProtocol(address)
             channel.makeConnection(transport)
             channel.dataReceived(poll)
             channels.append(channel)
@@ -101,7 +101,7 @@ def test_a_held_poll_is_small(house: House, line: str) -> None:
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert len(house.core.wakeups) == HELD
+    assert len(server.core.poll_registry) == HELD
     assert taken / HELD <= MOST
     for channel in channels:
         channel.connectionLost(Failure(ConnectionDone()))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pushd.model.alert import AlertRules
-from pushd.model.device import Device, PresenceState, Sighting
+from pushd.model.device import Device, LastSeen, PresenceState
 from pushd.model.timestamps import Now
 from pushd.store.sqlite.store import SqliteStore
 from tests.in_memory_server import now
@@ -25,9 +25,9 @@ def fall_silent(database: Path, devices: Sequence[str]) -> None:
         known = Device(id=device, dialect="controlid", name="Gate", heartbeat_timeout=120.0, created_at=AT.wall)
         now(store.add_device(known, False, AT))
         now(store.note_presence(device, PresenceState.ONLINE, AT))
-    seen = [Sighting(device=one, last_seen_at=AT.wall, last_address=ADDRESS, poll_gap=None) for one in devices]
-    now(store.note_sightings(seen))
-    now(store.note_silent(devices, AlertRules(window=0), AT))
+    seen = [LastSeen(device=one, last_seen_at=AT.wall, last_address=ADDRESS, poll_gap=None) for one in devices]
+    now(store.save_last_seen(seen))
+    now(store.mark_offline(devices, AlertRules(window=0), AT))
     now(store.close())
 
 

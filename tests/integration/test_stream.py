@@ -130,5 +130,5 @@ def remember_much(data_dir: Path) -> None:
     moment = Now(0, 0)
     store.open(moment)
     for _ in range(MANY):
-        now(store.note_conflict("controlid:1", {"text": "x" * LONG}, moment))
+        now(store.save_conflict("controlid:1", {"text": "x" * LONG}, moment))
     now(store.close())

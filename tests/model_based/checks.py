@@ -3,7 +3,7 @@
 from typing import Any
 
 from pushd.model.command import Command
-from pushd.model.device import Load
+from pushd.model.device import QueueDepth
 from pushd.model.event import Event
 from pushd.model.lifecycle import State
 from pushd.model.timestamps import Now
@@ -52,7 +52,7 @@ def loads(pair: Pair) -> None:
     for name in DEVICES:
         fates = pair.model.of(name)
         waiting = sum(fate.state is State.QUEUED for fate in fates)
-        assert gave(pair.store.load(name)) == Load(queue=waiting, in_flight=sum(fate.is_out for fate in fates))
+        assert gave(pair.store.load(name)) == QueueDepth(queue=waiting, in_flight=sum(fate.is_out for fate in fates))
 
 
 def feed(pair: Pair) -> None:
@@ -89,7 +89,7 @@ def expected(pair: Pair) -> None:
     """Memory knows of each device for which a result may still come."""
     for fate in pair.model.fates.values():
         if fate.is_out or fate.is_in_doubt:
-            assert fate.draft.device in pair.reportable
+            assert fate.draft.device in pair.result_index
 
 
 def soundness(pair: Pair) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from pushd.model.result import Report
+from pushd.model.result import DeviceResult
 from tests.model_based.fate import Attempt, Fate
 from tests.store.samples import Said
 
@@ -23,7 +23,7 @@ class Match:
 
 
 def _part(attempt: Attempt, report: Said) -> Said | None:
-    part: Report | None = report if attempt.place is None else report.part(attempt.place)
+    part: DeviceResult | None = report if attempt.place is None else report.part(attempt.place)
     assert part is None or isinstance(part, Said)
     return part
 

@@ -10,16 +10,16 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from pushd.core.polling.command_index import Queued
-from pushd.core.polling.reportable import Reportable
-from pushd.model.command import Draft, Handed
+from pushd.core.polling.command_index import CommandIndex
+from pushd.core.polling.result_index import ResultIndex
+from pushd.model.command import Dispatched, Draft
 from pushd.model.device import Admission, PresenceState
 from pushd.model.dialect import never
 from pushd.model.errors import PushdError
 from pushd.model.event import Event
 from pushd.model.lifecycle import Move, State
 from pushd.model.timestamps import Now
-from pushd.store.filters import Known
+from pushd.store.filters import StartupSnapshot
 from pushd.store.sqlite.connection import at_once
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from pushd.store.transactions import queries
@@ -57,10 +57,10 @@ def outcome(verb: Callable[[], T]) -> T | type[PushdError]:
         return type(error)
 
 
-def handed(attempt: Attempt) -> Handed:
+def handed(attempt: Attempt) -> Dispatched:
     """What a device is handed with an attempt."""
     draft = attempt.fate.draft
-    return Handed(command=draft.id, attempt=attempt.number, payload=draft.payload)
+    return Dispatched(command=draft.id, attempt=attempt.number, payload=draft.payload)
 
 
 class Pair:
@@ -82,21 +82,21 @@ class Pair:
         """A store that is not open yet."""
         return SqliteStore(MEMORY)
 
-    def reopen(self) -> Known:
+    def reopen(self) -> StartupSnapshot:
         """What a new process does first; a database in memory would not outlive more."""
         connection = self.store._writer.connection  # type: ignore[attr-defined]
         for listeners in self.store._listeners.values():
             listeners.clear()
         return at_once(connection, partial(queries.known, now=self.now))
 
-    def begin(self, known: Known) -> None:
+    def begin(self, known: StartupSnapshot) -> None:
         """Let memory start from what the store knows, and follow it."""
-        self.queued, self.reportable = Queued(), Reportable()
+        self.queued, self.result_index = CommandIndex(), ResultIndex()
         self.store.subscribe(self.heard.append)
         self.queued.follow(self.store)
-        self.reportable.follow(self.store)
+        self.result_index.follow(self.store)
         self.queued.recall(known)
-        self.reportable.recall(known)
+        self.result_index.recall(known)
         fates = self.model.fates.values()
         assert known.queued == {fate.draft.device for fate in fates if fate.state is State.QUEUED}
         assert known.last_command == max(self.model.fates, default=None)
@@ -238,7 +238,7 @@ class PairInAFile(Pair):
         self.folder = TemporaryDirectory()
         return SqliteStore(str(Path(self.folder.name) / "pushd.sqlite"))
 
-    def reopen(self) -> Known:
+    def reopen(self) -> StartupSnapshot:
         """Stop, and start as a new process does."""
         gave(self.store.close())
         self.store = SqliteStore(self.store.path)

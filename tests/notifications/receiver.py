@@ -12,9 +12,9 @@ from twisted.internet.defer import Deferred
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from pushd.notifications.webhooks.dispatcher import Couriers
-from pushd.wiring import build_couriers
-from tests.in_memory_server import House, now
+from pushd.notifications.webhooks.dispatcher import WebhookDispatcher
+from pushd.wiring import build_dispatcher
+from tests.in_memory_server import InMemoryServer, now
 
 URL = "https://receiver.example/hook?key=1"
 
@@ -111,20 +111,20 @@ class Receiver(Resource):
 class Post:
     """A house whose webhooks go to a receiver."""
 
-    house: House
+    server: InMemoryServer
     receiver: Receiver = field(factory=Receiver)
-    couriers: Couriers = field(init=False)
+    dispatcher: WebhookDispatcher = field(init=False)
     _agent: RequestTraversalAgent = field(init=False)
     _devices: Iterator[int] = field(factory=lambda: iter(range(1, 10_000)), init=False)
 
     def __attrs_post_init__(self) -> None:
         self._agent = RequestTraversalAgent(self.receiver)
-        self.couriers = build_couriers(self.house.core, self._agent, lambda: 0.5)
-        self.couriers.startService()
+        self.dispatcher = build_dispatcher(self.server.core, self._agent, lambda: 0.5)
+        self.dispatcher.startService()
 
     def subscribe(self, **fields: Any) -> dict[str, Any]:
         """A new webhook, with its secret; it has looked for the first time."""
-        answer = self.house.ask("POST /v1/webhooks", {"url": URL, **fields})
+        answer = self.server.ask("POST /v1/webhooks", {"url": URL, **fields})
         assert answer.code == 201, answer.body
         self.run(1)
         found: dict[str, Any] = answer.json
@@ -132,40 +132,40 @@ class Post:
 
     def seen(self, webhook: Mapping[str, Any]) -> dict[str, Any]:
         """A webhook as an operator sees it."""
-        found: dict[str, Any] = self.house.ask(f"GET /v1/webhooks/{webhook['id']}").json
+        found: dict[str, Any] = self.server.ask(f"GET /v1/webhooks/{webhook['id']}").json
         return found
 
     def log(self, webhook: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Its delivery log, oldest first."""
-        found: list[dict[str, Any]] = self.house.ask(f"GET /v1/webhooks/{webhook['id']}/deliveries?limit=500").json[
+        found: list[dict[str, Any]] = self.server.ask(f"GET /v1/webhooks/{webhook['id']}/deliveries?limit=500").json[
             "items"
         ]
         return found[::-1]
 
     def redeliver(self, webhook: Mapping[str, Any], **body: Any) -> None:
         """Begin again."""
-        assert self.house.ask(f"POST /v1/webhooks/{webhook['id']}/redeliver", body).code == 200
+        assert self.server.ask(f"POST /v1/webhooks/{webhook['id']}/redeliver", body).code == 200
 
     def coming(self) -> str:
         """The id of the message about what happens next."""
-        return f"evt_{now(self.house.store.last_event()) + 1}"
+        return f"evt_{now(self.server.store.last_event()) + 1}"
 
     def happen(self, count: int = 1, **fields: Any) -> list[str]:
         """Let devices be registered; the ids of the messages that tell of it."""
-        before = now(self.house.store.last_event())
+        before = now(self.server.store.last_event())
         for _ in range(count):
-            self.house.register(f"controlid:{next(self._devices)}", **fields)
+            self.server.register(f"controlid:{next(self._devices)}", **fields)
         return [f"evt_{before + number}" for number in range(1, count + 1)]
 
     def turn(self) -> None:
         """Let all happen that needs no time."""
         for _ in range(TURNS):
-            self.house.clock.advance(0)
+            self.server.clock.advance(0)
             self._agent.flush()
 
     def run(self, seconds: float = 0.5) -> None:
         """Let time pass, from one thing that is due to the next."""
-        clock = self.house.clock
+        clock = self.server.clock
         until = clock.seconds() + seconds
         self.turn()
         while (due := min((call.getTime() for call in clock.getDelayedCalls()), default=until + 1)) <= until:
@@ -175,6 +175,6 @@ class Post:
 
     def stop(self, seconds: float = 0.0) -> None:
         """Stop sending; whatever is on its way has so long to arrive."""
-        stopped: Deferred[Any] = self.couriers.stopService()
+        stopped: Deferred[Any] = self.dispatcher.stopService()
         self.run(seconds)
         now(stopped)

@@ -14,7 +14,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.web.client import URI
 from zope.interface import implementer
 
-from pushd.core.egress_policy import TargetRefused, Targets
+from pushd.core.egress_policy import EgressPolicy, EgressRefused
 from pushd.notifications.webhooks.guarded_agent import GuardedEndpoints
 
 PUBLIC = "93.184.216.34"
@@ -51,7 +51,7 @@ class World:
     """A reactor that connects to nothing, and what is asked of it."""
 
     names: Names
-    targets: Targets = field(factory=Targets)
+    targets: EgressPolicy = field(factory=EgressPolicy)
     reactor: Any = field(factory=MemoryReactorClock)
 
     def connect(self, url: bytes) -> list[Any]:
@@ -85,7 +85,7 @@ def test_internal_addresses_are_not(scheme: bytes, address: str) -> None:
     """A name that leads to something internal is not connected to."""
     world = World(Names([[address]]))
     [error] = world.connect(scheme + b"://receiver.example/hook")
-    assert isinstance(error, TargetRefused)
+    assert isinstance(error, EgressRefused)
     assert world.connected == []
 
 
@@ -101,13 +101,13 @@ def test_a_name_cannot_be_bound_to_another_address_later() -> None:
     world = World(Names([[PUBLIC], ["127.0.0.1"]]))
     assert world.connect(b"http://receiver.example/hook") == []
     [error] = world.connect(b"http://receiver.example/hook")
-    assert isinstance(error, TargetRefused)
+    assert isinstance(error, EgressRefused)
     assert world.connected == [PUBLIC]
     assert len(world.names.asked) == 2  # once for each connection
 
 
 def test_what_an_operator_allows() -> None:
     """A network that --webhook-allow names is connected to."""
-    world = World(Names([["127.0.0.1"]]), Targets((ip_network("127.0.0.0/8"),)))
+    world = World(Names([["127.0.0.1"]]), EgressPolicy((ip_network("127.0.0.0/8"),)))
     assert world.connect(b"http://localhost:8000/") == []
     assert world.connected == ["127.0.0.1"]

@@ -25,7 +25,7 @@ def test_what_happens_is_told(post: Post) -> None:
     post.happen(name="Front door")
     post.run()
     [message] = post.receiver.messages
-    [event] = post.house.ask(f"GET /v1/events?after={webhook['cursor']}").json["items"]
+    [event] = post.server.ask(f"GET /v1/events?after={webhook['cursor']}").json["items"]
     assert (message.type, message.event) == ("device.registered", event)
     assert message.path == "/hook?key=1"
     assert message.headers["content-type"] == "application/json"
@@ -59,8 +59,8 @@ def test_types(post: Post) -> None:
     """A webhook is told of the types of events that it names, and of nothing else."""
     webhook = post.subscribe(types=["device.changed", "device.deleted"])
     post.happen()
-    post.house.ask("PATCH /v1/devices/controlid:1", {"name": "Front door"})
-    post.house.ask("DELETE /v1/devices/controlid:1")
+    post.server.ask("PATCH /v1/devices/controlid:1", {"name": "Front door"})
+    post.server.ask("DELETE /v1/devices/controlid:1")
     post.run()
     assert post.receiver.types == ["device.changed", "device.deleted"]
     assert post.seen(webhook)["types"] == ["device.changed", "device.deleted"]
@@ -80,8 +80,8 @@ def test_a_forgotten_device_keeps_its_tags_for_what_happened(post: Post) -> None
     """That a device was deleted is told to whoever asked for its tags, though it has none any more."""
     post.subscribe(tags=["berlin"])
     post.happen(2, tags=["berlin"])
-    post.house.put("controlid:1", {"endpoint": "load_objects"})
-    post.house.ask("DELETE /v1/devices/controlid:1")
+    post.server.put("controlid:1", {"endpoint": "load_objects"})
+    post.server.ask("DELETE /v1/devices/controlid:1")
     post.run()
     assert post.receiver.types == ["device.registered"] * 2 + ["command.queued", "command.cancelled", "device.deleted"]
 
@@ -95,7 +95,7 @@ def test_what_is_not_wanted_is_passed_over(post: Post) -> None:
     post.run()
     assert post.seen(webhook)["cursor"] == webhook["cursor"]
     for _ in range(2):  # one look, and one note of it
-        now(post.couriers.glance())
+        now(post.dispatcher.glance())
         post.run()
     assert int(post.seen(webhook)["cursor"]) == int(webhook["cursor"]) + 5
     assert post.receiver.messages == []
@@ -123,7 +123,7 @@ def test_several_at_once(post: Post) -> None:
 def test_secrets_overlap(post: Post) -> None:
     """After a rotation both secrets sign until the overlap is over, then only the new one."""
     webhook = post.subscribe()
-    new = post.house.ask(f"POST /v1/webhooks/{webhook['id']}/secret?overlap=60").json["secret"]
+    new = post.server.ask(f"POST /v1/webhooks/{webhook['id']}/secret?overlap=60").json["secret"]
     post.happen()
     post.run(61)
     post.happen()
@@ -136,7 +136,7 @@ def test_secrets_overlap(post: Post) -> None:
 def test_without_overlap_the_old_secret_ends_at_once(post: Post) -> None:
     """A secret that is replaced without an overlap signs nothing any more."""
     webhook = post.subscribe()
-    new = post.house.ask(f"POST /v1/webhooks/{webhook['id']}/secret").json["secret"]
+    new = post.server.ask(f"POST /v1/webhooks/{webhook['id']}/secret").json["secret"]
     post.happen()
     post.run()
     [message] = post.receiver.messages
@@ -149,7 +149,7 @@ def test_a_deleted_webhook_is_told_nothing(post: Post) -> None:
     post.receiver.answer = failing(1)
     post.happen()
     post.run()
-    assert post.house.ask(f"DELETE /v1/webhooks/{webhook['id']}").code == 204
+    assert post.server.ask(f"DELETE /v1/webhooks/{webhook['id']}").code == 204
     post.run(3600)
     assert len(post.receiver.messages) == 1
 
@@ -162,7 +162,7 @@ def test_another_url_is_tried_at_once(post: Post) -> None:
     post.run(600)
     count = len(post.receiver.messages)
     post.receiver.answer = lambda _: 204
-    changed = post.house.ask(f"PATCH /v1/webhooks/{webhook['id']}", {"url": "https://other.example/"}).json
+    changed = post.server.ask(f"PATCH /v1/webhooks/{webhook['id']}", {"url": "https://other.example/"}).json
     assert (changed["failing_since"], changed["next_attempt_at"]) == (None, None)
     post.run()
     assert [(message.id, message.path) for message in post.receiver.messages[count:]] == [(event, "/")]
@@ -209,7 +209,7 @@ def test_a_device_that_gets_the_tag_is_told_of(post: Post) -> None:
     post.subscribe(tags=["berlin"])
     changes: list[dict[str, Any]] = [{"name": "Door"}, {"tags": ["berlin"]}, {"name": "Front door"}, {"tags": []}]
     for fields in changes:
-        post.house.ask("PATCH /v1/devices/controlid:1", fields)
+        post.server.ask("PATCH /v1/devices/controlid:1", fields)
         post.run()
     assert [message.event["data"]["fields"] for message in post.receiver.messages] == [["tags"], ["name"]]
 
@@ -220,7 +220,7 @@ def test_what_happens_during_a_look_is_not_missed(post: Post, monkeypatch: pytes
 
     def slowly(*args: Any) -> Any:
         page = now(events(*args))
-        return deferLater(post.house.clock, 1, lambda: page)
+        return deferLater(post.server.clock, 1, lambda: page)
 
     webhook = post.subscribe()
     monkeypatch.setattr(SqliteStore, "events", slowly)
@@ -234,11 +234,11 @@ def test_what_happens_during_a_look_is_not_missed(post: Post, monkeypatch: pytes
 def test_what_was_read_already_is_not_sent_twice(post: Post) -> None:
     """An event that a look has found before it was told of is one event."""
     told: list[Event] = []
-    post.house.store.subscribe(told.append)
+    post.server.store.subscribe(told.append)
     post.subscribe()
     expected = post.happen(2)
     post.run()
     for event in told:
-        post.couriers._heard(event)
+        post.dispatcher._heard(event)
     post.run()
     assert post.receiver.ids == expected

@@ -12,7 +12,7 @@ from pushd.model.alert import AlertRules
 from pushd.model.device import PresenceState
 from pushd.model.timestamps import Now
 from pushd.notifications.mail.message import Envelope
-from pushd.notifications.mail.notifier import Postman
+from pushd.notifications.mail.notifier import MailNotifier
 from pushd.notifications.mail.smtp import SmtpCarrier, SmtpServer, Tls
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from tests.notifications.mailserver import HOST, MailServer
@@ -23,7 +23,7 @@ RULES = AlertRules(window=0, mails=True)
 
 
 @asynccontextmanager
-async def at_work(post: MailServer, patience: float = 10) -> AsyncIterator[Postman]:
+async def at_work(post: MailServer, patience: float = 10) -> AsyncIterator[MailNotifier]:
     """A postman of a mail server's, who has a mail to bring."""
     from twisted.internet import reactor
 
@@ -32,29 +32,29 @@ async def at_work(post: MailServer, patience: float = 10) -> AsyncIterator[Postm
     store.open(clocks.now())
     carrier = SmtpCarrier(SmtpServer(host=HOST, port=post.port, tls=Tls.NONE), reactor, patience)
     envelope = Envelope(sender="pushd@example.org", recipients=(ANA, BOB))
-    postman = Postman(store, clocks, RULES, envelope, lambda _: None, carrier, lambda: 1.0, look=0.05)
-    postman.startService()
+    notifier = MailNotifier(store, clocks, RULES, envelope, lambda _: None, carrier, lambda: 1.0, look=0.05)
+    notifier.startService()
     try:
         await _fall_silent(store, clocks.now())
-        yield postman
+        yield notifier
     finally:
-        postman.stopService()
+        notifier.stopService()
         await store.close()
 
 
 async def _fall_silent(store: SqliteStore, at: Now) -> None:
     await store.add_device(device(DOOR), False, at)
     await store.note_presence(DOOR, PresenceState.ONLINE, at)
-    await store.note_silent([DOOR], RULES, at)
+    await store.mark_offline([DOOR], RULES, at)
     await store.raise_alerts(RULES, 10, at)
 
 
-async def until(look: Callable[[], Any], postman: Postman) -> None:
+async def until(look: Callable[[], Any], notifier: MailNotifier) -> None:
     """Look again and again until something is seen."""
     for _ in range(500):
         if look():
             return
-        await deferLater(postman.clocks.clock, 0.02)
+        await deferLater(notifier.clocks.clock, 0.02)
     raise AssertionError("it did not come")
 
 
@@ -62,8 +62,8 @@ async def test_deferred_recipient_gets_the_mail_later() -> None:
     """A mailbox that is busy gets its mail when it is not; nobody gets one twice."""
     post = MailServer(answers={BOB: ["450 busy"]})
     with post.running():
-        async with at_work(post) as postman:
-            await until(lambda: len(post) == 2, postman)
+        async with at_work(post) as notifier:
+            await until(lambda: len(post) == 2, notifier)
     assert [mail.recipients for mail in post.mails] == [(ANA,), (BOB,)]
     assert post.mails[0].mail["Message-ID"] == post.mails[1].mail["Message-ID"]
 
@@ -73,12 +73,12 @@ async def test_server_that_returns_gets_the_mail() -> None:
     post = MailServer()
     with post.running():
         post.hangs.set()
-        async with at_work(post, patience=0.2) as postman:
-            await until(lambda: post.waiting, postman)
+        async with at_work(post, patience=0.2) as notifier:
+            await until(lambda: post.waiting, notifier)
             post.hangs.clear()
-            await until(lambda: post.mails, postman)
+            await until(lambda: post.mails, notifier)
     post.mails.clear()
-    async with at_work(post) as postman:
+    async with at_work(post) as notifier:
         with post.running():
-            await until(lambda: post.mails, postman)
+            await until(lambda: post.mails, notifier)
     assert len(post) == 1

@@ -15,9 +15,9 @@ from pushd.model.alert import AlertRules
 from pushd.model.device import PresenceState
 from pushd.model.errors import Unavailable
 from pushd.notifications.mail.message import Envelope
-from pushd.notifications.mail.notifier import GIVE_UP, LIMIT, LOOK, Postman
-from pushd.notifications.mail.smtp import NotTaken, Taken
-from tests.in_memory_server import BuildHouse, House, now
+from pushd.notifications.mail.notifier import GIVE_UP, LIMIT, LOOK, MailNotifier
+from pushd.notifications.mail.smtp import SmtpError, SmtpResult
+from tests.in_memory_server import BuildHouse, InMemoryServer, now
 
 ANA, BOB = "ana@example.org", "bob@example.org"
 HOUR = 3600.0
@@ -25,7 +25,7 @@ RULES = AlertRules(window=0, mails=True, remind=24 * HOUR)
 
 
 @define(eq=False)
-class Carrier:
+class MailTransport:
     """Notes what it is given, and has it taken as the test says."""
 
     brought: list[tuple[tuple[str, ...], str]] = field(factory=list)
@@ -36,14 +36,14 @@ class Carrier:
     deferred: dict[str, str] = field(factory=dict)
     stuck: "Deferred[None] | None" = None
 
-    async def send(self, envelope: Envelope, mail: bytes) -> Taken:
+    async def send(self, envelope: Envelope, mail: bytes) -> SmtpResult:
         self.tried += 1
         if self.stuck is not None:
             await self.stuck
         if self.away is not None:
-            raise NotTaken(self.away)
+            raise SmtpError(self.away)
         self.brought.append((envelope.recipients, mail.decode()))
-        return Taken(
+        return SmtpResult(
             refused={to: why for to, why in self.refused.items() if to in envelope.recipients},
             deferred={to: why for to, why in self.deferred.items() if to in envelope.recipients},
         )
@@ -58,46 +58,48 @@ class Carrier:
 class Office:
     """A house, and a postman who is employed there."""
 
-    house: House
-    carrier: Carrier
-    postman: Postman = field(init=False)
+    server: InMemoryServer
+    carrier: MailTransport
+    notifier: MailNotifier = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         envelope = Envelope(sender="pushd@example.org", recipients=(ANA, BOB))
-        core = self.house.core
-        self.postman = Postman(core.store, core.clocks, RULES, envelope, core.fleet.seen, self.carrier, lambda: 0.0)
+        core = self.server.core
+        self.notifier = MailNotifier(
+            core.store, core.clocks, RULES, envelope, core.fleet.seen, self.carrier, lambda: 0.0
+        )
 
     def silence(self, *devices: str) -> None:
         """Let devices fall silent, and tell of it."""
-        store, at = self.house.core.store, self.house.core.clocks.now
+        store, at = self.server.core.store, self.server.core.clocks.now
         for device in devices:
-            if self.house.core.fleet.get(device) is None:
-                self.house.register(device)
+            if self.server.core.fleet.get(device) is None:
+                self.server.register(device)
             now(store.note_presence(device, PresenceState.ONLINE, at()))
-        now(store.note_silent(devices, RULES, at()))
+        now(store.mark_offline(devices, RULES, at()))
         now(store.raise_alerts(RULES, 2000, at()))
 
     def speak(self, device: str) -> None:
         """Let a device speak."""
-        now(self.house.core.store.note_presence(device, PresenceState.ONLINE, self.house.core.clocks.now()))
+        now(self.server.core.store.note_presence(device, PresenceState.ONLINE, self.server.core.clocks.now()))
 
     def acknowledge(self, alert: int) -> None:
         """Let somebody take care of an alert."""
-        now(self.house.core.alerts.acknowledge(alert, "ana"))
+        now(self.server.core.alerts.acknowledge(alert, "ana"))
 
     def wait(self, seconds: float, steps: int = 1) -> None:
         """Let time pass."""
-        self.house.clock.pump([seconds / steps] * steps)
+        self.server.clock.pump([seconds / steps] * steps)
 
 
 @pytest.fixture
-def office(house: House) -> Iterator[Office]:
+def office(server: InMemoryServer) -> Iterator[Office]:
     """A postman at work."""
-    office = Office(house, Carrier())
-    office.postman.startService()
+    office = Office(server, MailTransport())
+    office.notifier.startService()
     yield office
-    if office.postman.running:
-        office.postman.stopService()
+    if office.notifier.running:
+        office.notifier.stopService()
 
 
 def test_alert_is_mailed_at_once_and_once(office: Office) -> None:
@@ -206,7 +208,7 @@ def test_recipient_who_is_always_deferred_is_given_up(office: Office) -> None:
     for number in range(LIMIT + 20):
         office.speak(f"controlid:{number}")
     office.wait(GIVE_UP + HOUR, 50)
-    assert len(now(office.house.core.store.due_mails(1000, office.house.core.clocks.now()))) == 0
+    assert len(now(office.server.core.store.due_mails(1000, office.server.core.clocks.now()))) == 0
 
 
 def test_store_that_cannot_be_written_ends_nothing(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +218,7 @@ def test_store_that_cannot_be_written_ends_nothing(office: Office, monkeypatch: 
         raise Unavailable("the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(office.house.store), "note_mailed", fail)
+        patch.setattr(type(office.server.store), "save_mailed", fail)
         office.silence("controlid:1")
         office.wait(HOUR, 100)
     office.wait(HOUR, 100)
@@ -226,11 +228,11 @@ def test_store_that_cannot_be_written_ends_nothing(office: Office, monkeypatch: 
 
 def test_flaw_of_ours_ends_nothing(office: Office, no_logged_failure: list[Any]) -> None:
     """A mail that could not even be written is logged, and tried again."""
-    office.postman.envelope = evolve(office.postman.envelope, sender="")
+    office.notifier.envelope = evolve(office.notifier.envelope, sender="")
     office.silence("controlid:1")
     assert len(no_logged_failure) == 1
     no_logged_failure.clear()
-    office.postman.envelope = evolve(office.postman.envelope, sender="pushd@example.org")
+    office.notifier.envelope = evolve(office.notifier.envelope, sender="pushd@example.org")
     office.wait(1)
     assert len(office.carrier.brought) == 1
 
@@ -240,41 +242,41 @@ def test_postman_who_does_not_move_is_noticed(office: Office) -> None:
     not.
     """
     office.wait(HOUR, 1000)
-    assert not office.postman.stuck(LOOK)
+    assert not office.notifier.stuck(LOOK)
     office.carrier.away = "nobody there"
     office.silence("controlid:1")
     office.wait(HOUR, 1000)
-    assert not office.postman.stuck(LOOK)
+    assert not office.notifier.stuck(LOOK)
     office.carrier.stuck = Deferred()
     office.wait(LONGEST)
     office.wait(30)
-    assert office.postman.stuck(29)
-    assert not office.postman.stuck(30)
+    assert office.notifier.stuck(29)
+    assert not office.notifier.stuck(30)
 
 
 def test_stop_leaves_the_mail_for_the_next_start(office: Office) -> None:
     """A mail that was on its way when the server was stopped is sent after the next start."""
     office.carrier.stuck = Deferred()
     office.silence("controlid:1")
-    office.postman.stopService()
+    office.notifier.stopService()
     assert office.carrier.tried == 1
     office.carrier.stuck = None
-    office.postman.startService()
+    office.notifier.startService()
     assert office.carrier.subjects == ["[pushd] controlid:1 is silent"]
 
 
 def test_nobody_is_mailed_of_what_was_raised_without_mails(build_house: BuildHouse) -> None:
     """Alerts that were raised before mails were wanted are not mailed later."""
-    office = Office(build_house(), Carrier())
-    store, at = office.house.core.store, office.house.core.clocks.now
-    office.house.register("controlid:1")
+    office = Office(build_house(), MailTransport())
+    store, at = office.server.core.store, office.server.core.clocks.now
+    office.server.register("controlid:1")
     office.speak("controlid:1")
     quiet = evolve(RULES, mails=False)
-    now(store.note_silent(["controlid:1"], quiet, at()))
+    now(store.mark_offline(["controlid:1"], quiet, at()))
     now(store.raise_alerts(quiet, 10, at()))
-    office.postman.startService()
+    office.notifier.startService()
     assert not office.carrier.tried
-    office.postman.stopService()
+    office.notifier.stopService()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from twisted.web.client import Agent
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
-from pushd.notifications.dead_mans_switch import PATIENCE, STUCK, Pulse
+from pushd.notifications.dead_mans_switch import PATIENCE, STUCK, DeadMansSwitch
 
 URL = "http://monitor.test/ping/s3cret?x=1"
 
@@ -29,13 +29,13 @@ class Monitor:
     heard: list[str] = field(factory=list)
     stuck: dict[str, float] = field(factory=dict)
     """For how many seconds each part has made no progress."""
-    pulse: Pulse = field(init=False)
+    pulse: DeadMansSwitch = field(init=False)
     _treq: Any = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._treq = StubTreq(_Heard(self))
         parts = {name: self._is_stuck(name) for name in ("sweep", "mails")}
-        self.pulse = Pulse(URL, cast(HTTPClient, self._treq), self.clock, parts)
+        self.pulse = DeadMansSwitch(URL, cast(HTTPClient, self._treq), self.clock, parts)
 
     def beat(self) -> None:
         """One beat, with as much patience as it has."""
@@ -133,7 +133,7 @@ async def test_pulse_over_a_real_socket(told: Sequence[LogEvent]) -> None:
     monitor = Monitor(Clock())
     listening = reactor.listenTCP(0, Site(_Heard(monitor)), interface="127.0.0.1")
     url = f"http://127.0.0.1:{listening.getHost().port}/ping"
-    pulse = Pulse(url, HTTPClient(Agent(reactor)), reactor, {})
+    pulse = DeadMansSwitch(url, HTTPClient(Agent(reactor)), reactor, {})
     await pulse.beat()
     assert monitor.heard == ["/ping"]
     await listening.stopListening()

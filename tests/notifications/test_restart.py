@@ -22,19 +22,19 @@ def start(build_house: BuildHouse, clock: Clock, tmp_path: Path) -> Start:
     ahead = START - clock.seconds()
 
     def start() -> Post:
-        house = build_house(SqliteStore(str(tmp_path / "pushd.sqlite")))
-        house.core.clocks.wall = lambda: ahead + clock.seconds()  # which goes on over a restart
-        return Post(house, receiver)
+        server = build_house(SqliteStore(str(tmp_path / "pushd.sqlite")))
+        server.core.clocks.wall = lambda: ahead + clock.seconds()  # which goes on over a restart
+        return Post(server, receiver)
 
     return start
 
 
 def end(post: Post) -> None:
     """Let the server be gone without any notice."""
-    for courier in post.couriers._couriers.values():
-        courier.drop()
-    post.couriers._couriers.clear()
-    now(post.house.store.close())
+    for worker in post.dispatcher._couriers.values():
+        worker.drop()
+    post.dispatcher._couriers.clear()
+    now(post.server.store.close())
 
 
 def test_a_restart_loses_nothing(start: Start) -> None:
@@ -49,7 +49,7 @@ def test_a_restart_loses_nothing(start: Start) -> None:
     end(post)
     post.receiver.answer = lambda _: 204
     post.receiver.messages.clear()
-    post.house.clock.advance(86400)
+    post.server.clock.advance(86400)
     again = start()
     again.run(20)
     assert again.receiver.ids == missed
@@ -89,10 +89,10 @@ def test_a_store_that_does_not_answer_at_the_start(start: Start, monkeypatch: py
         broken.setattr(SqliteStore, "subscriptions", lambda _: fail(Unavailable("not now")))
         again = start()
         again.run(60)
-        assert again.couriers.stuck(50)
+        assert again.dispatcher.stuck(50)
     expected = again.happen(2)
     again.run(5)
-    assert not again.couriers.stuck(5)
+    assert not again.dispatcher.stuck(5)
     assert again.receiver.ids == expected
     again.stop()
 
@@ -122,8 +122,8 @@ def test_what_was_forgotten_meanwhile(start: Start) -> None:
     post.happen(3)
     post.run()
     assert post.seen(webhook)["disabled_at"] is not None
-    post.house.clock.advance(40 * 86400)
-    now(post.house.core.purge())
+    post.server.clock.advance(40 * 86400)
+    now(post.server.core.purge())
     post.receiver.answer = lambda _: 204
     post.receiver.messages.clear()
     expected = post.happen(2)

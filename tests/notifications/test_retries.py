@@ -32,7 +32,7 @@ def work(post: Post) -> None:
 
 def failures(post: Post) -> list[dict[str, object]]:
     """What the feed tells of webhooks that failed."""
-    return [event["data"] for event in post.house.ask("GET /v1/events?type=webhook.failed").json["items"]]
+    return [event["data"] for event in post.server.ask("GET /v1/events?type=webhook.failed").json["items"]]
 
 
 def test_the_delay_doubles(post: Post) -> None:
@@ -199,7 +199,7 @@ def test_an_answer_without_end(post: Post) -> None:
     webhook = post.subscribe()
 
     def talk(_: Message) -> int:
-        post.house.clock.callLater(1, lambda: post.receiver.held[0].write(b"x" * 100_000))
+        post.server.clock.callLater(1, lambda: post.receiver.held[0].write(b"x" * 100_000))
         return HOLD
 
     post.receiver.answer = talk
@@ -217,7 +217,7 @@ def test_what_waits_is_bounded(post: Post) -> None:
     for _ in range(250):
         expected += post.happen()
         post.run(0.3)
-    in_hand = post.couriers._couriers[webhook["id"]]._parcels._undelivered
+    in_hand = post.dispatcher._couriers[webhook["id"]]._parcels._undelivered
     assert len(in_hand) <= 2 * ENOUGH
     work(post)
     post.receiver.messages.clear()
@@ -257,22 +257,22 @@ def test_a_store_that_does_not_answer_for_a_while(post: Post, monkeypatch: pytes
     """While nothing can be written nothing more is sent, and afterwards it goes on by itself."""
     webhook = post.subscribe()
     with monkeypatch.context() as broken:
-        broken.setattr(type(post.house.store), "note_progress", lambda *_: defer.fail(Unavailable("not now")))
+        broken.setattr(type(post.server.store), "save_progress", lambda *_: defer.fail(Unavailable("not now")))
         expected = post.happen(3)
         post.run(30)
         assert post.receiver.ids == expected[:1]
     post.run(2)
     assert post.receiver.ids == expected
     with monkeypatch.context() as broken:
-        broken.setattr(type(post.house.store), "events", lambda *_: defer.fail(Unavailable("not now")))
+        broken.setattr(type(post.server.store), "events", lambda *_: defer.fail(Unavailable("not now")))
         post.redeliver(webhook)
         expected += post.happen()
         post.run(30)
-        assert post.couriers.stuck(20)
-        assert not post.couriers.stuck(40)
+        assert post.dispatcher.stuck(20)
+        assert not post.dispatcher.stuck(40)
     post.run(2)
     assert post.receiver.ids == expected
-    assert not post.couriers.stuck(1)
+    assert not post.dispatcher.stuck(1)
     assert [entry["status"] for entry in post.log(webhook)] == [204] * 4
 
 
@@ -282,7 +282,7 @@ def test_resting_is_not_being_stuck(post: Post) -> None:
     fail(post)
     post.happen(450)
     post.run(DAY)
-    assert not post.couriers.stuck(60)
+    assert not post.dispatcher.stuck(60)
 
 
 def test_stopping_lets_what_is_on_its_way_arrive(post: Post) -> None:
@@ -291,7 +291,7 @@ def test_stopping_lets_what_is_on_its_way_arrive(post: Post) -> None:
     post.receiver.answer = lambda _: HOLD
     post.happen(2)
     post.run()
-    stopped = post.couriers.stopService()
+    stopped = post.dispatcher.stopService()
     post.receiver.release()
     post.run()
     now(stopped)

@@ -13,7 +13,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from pushd.notifications.mail.message import Envelope
-from pushd.notifications.mail.smtp import Conversation, NotTaken, SmtpCarrier, SmtpServer, Taken, Tls
+from pushd.notifications.mail.smtp import Conversation, SmtpCarrier, SmtpError, SmtpResult, SmtpServer, Tls
 from tests.notifications.certificates import Authority
 from tests.notifications.mailserver import HOST, MailServer
 
@@ -23,7 +23,7 @@ MAIL = (
     + b"a line that is sixty-two bytes long, and is repeated very often\r\n" * 600
 )
 EVERYBODY = Envelope(sender="pushd@example.org", recipients=(ANA, BOB))
-GOOD = Taken(refused={}, deferred={})
+GOOD = SmtpResult(refused={}, deferred={})
 
 
 def carrier(
@@ -37,7 +37,7 @@ def carrier(
 
 async def refusal(by: SmtpCarrier) -> str:
     """Why the mail was not taken."""
-    with pytest.raises(NotTaken) as refused:
+    with pytest.raises(SmtpError) as refused:
         await by.send(EVERYBODY, MAIL)
     return str(refused.value)
 
@@ -145,16 +145,18 @@ async def test_server_that_wants_no_password_is_suspicious(server: MailServer) -
 async def test_recipients_are_refused_one_by_one(server: MailServer) -> None:
     """Who is refused, for good or for now, does not keep the mail from the others."""
     server.answers = {ANA: ["550 no such user"], BOB: ["250 OK"]}
-    assert await carrier(server).send(EVERYBODY, MAIL) == Taken(refused={ANA: "550 no such user"}, deferred={})
+    assert await carrier(server).send(EVERYBODY, MAIL) == SmtpResult(refused={ANA: "550 no such user"}, deferred={})
     server.answers = {ANA: ["250 OK"], BOB: ["451 try again"]}
-    assert await carrier(server).send(EVERYBODY, MAIL) == Taken(refused={}, deferred={BOB: "451 try again"})
+    assert await carrier(server).send(EVERYBODY, MAIL) == SmtpResult(refused={}, deferred={BOB: "451 try again"})
     assert [mail.recipients for mail in server.mails] == [(BOB,), (ANA,)]
 
 
 async def test_nobody_may_have_it(server: MailServer) -> None:
     """A mail that all recipients refuse is not sent."""
     server.answers = {ANA: ["550 no"], BOB: ["450 later"]}
-    assert await carrier(server).send(EVERYBODY, MAIL) == Taken(refused={ANA: "550 no"}, deferred={BOB: "450 later"})
+    assert await carrier(server).send(EVERYBODY, MAIL) == SmtpResult(
+        refused={ANA: "550 no"}, deferred={BOB: "450 later"}
+    )
     assert not server.mails
 
 
@@ -235,7 +237,7 @@ def test_words_in_the_clear_are_not_taken_for_secured_ones(clock: Clock) -> None
     said = [line.split()[0] for line in transport.value().splitlines()]
     assert said == [b"EHLO", b"STARTTLS", b"EHLO"]
     conversation.connectionLost()
-    conversation.taken.addErrback(lambda failure: failure.trap(NotTaken))
+    conversation.taken.addErrback(lambda failure: failure.trap(SmtpError))
 
 
 class Transport(StringTransport):

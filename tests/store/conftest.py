@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from pushd.model.event import Event
 from pushd.model.timestamps import Now
-from pushd.store.filters import Known
+from pushd.store.filters import StartupSnapshot
 from pushd.store.interface import IStore
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from tests.store.samples import DOOR, GATE, at, device
@@ -45,10 +45,10 @@ class Shelf:
     store: IStore = field(init=False)
     _open: bool = field(default=False, init=False)
 
-    def open(self, now: Now) -> Known:
+    def open(self, now: Now) -> StartupSnapshot:
         """Start."""
         self.store = self.make()
-        known: Known = self.store.open(now)
+        known: StartupSnapshot = self.store.open(now)
         self._open = True
         return known
 
@@ -60,7 +60,7 @@ class Shelf:
         closed: Deferred[None] = self.store.close()
         return closed
 
-    async def restart(self, now: Now) -> Known:
+    async def restart(self, now: Now) -> StartupSnapshot:
         """Stop, and start again as a new process does."""
         await self.close()
         return self.open(now)

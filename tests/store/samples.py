@@ -5,10 +5,10 @@ from typing import Any
 
 from attrs import frozen
 
-from pushd.model.command import Draft, Payload, Terms
+from pushd.model.command import Draft, Payload, SendOptions
 from pushd.model.device import Device
 from pushd.model.lifecycle import Delivery, Move
-from pushd.model.result import Report, Verdict
+from pushd.model.result import DeviceResult, Verdict
 from pushd.model.timestamps import Now
 
 WALL = 1_800_000_000_000
@@ -64,7 +64,7 @@ def draft(
         id=ident(number),
         device=name,
         payload={"endpoint": "load_objects"} if payload is None else payload,
-        terms=Terms(**terms),
+        terms=SendOptions(**terms),
         lease=lease,
         created_by=created_by,
         idempotency_key=key,
@@ -83,7 +83,7 @@ class Said:
     result: str | None = '{"response":{}}'
     raw: bytes = b'{"response":{}}'
     size: int = 15
-    parts: Mapping[int, Report] | None = None
+    parts: Mapping[int, DeviceResult] | None = None
     """What it says of each of several commands, by place; None: the same of all."""
 
     def concerns(self, payload: Payload) -> bool:
@@ -92,7 +92,7 @@ class Said:
     def judge(self, payload: Payload) -> Verdict:
         return self.verdict
 
-    def part(self, position: int) -> Report | None:
+    def part(self, position: int) -> DeviceResult | None:
         return self if self.parts is None else self.parts.get(position)
 
 
@@ -101,6 +101,6 @@ def together(payload: Payload) -> bool:
     return True
 
 
-def by_message(number: int, verdict: Verdict = WORKED, result: str | None = '{"success":true}') -> Report:
+def by_message(number: int, verdict: Verdict = WORKED, result: str | None = '{"success":true}') -> DeviceResult:
     """A report on the command of this number, by its id."""
     return Said(message=ident(number), verdict=verdict, result=result)

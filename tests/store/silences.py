@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pushd.model.alert import Alert, AlertRules
-from pushd.model.device import PresenceState, Sighting
+from pushd.model.device import LastSeen, PresenceState
 from pushd.store.interface import IStore
 from tests.store.samples import at, device, wall
 
@@ -20,7 +20,7 @@ async def come(store: IStore, *names: str, seconds: float = 0) -> None:
 async def fall_silent(store: IStore, *names: str, seconds: float = 0, rules: AlertRules = RULES) -> None:
     """Devices that spoke, and are silent from now on."""
     await come(store, *names, seconds=seconds)
-    await store.note_silent(names, rules, at(seconds))
+    await store.mark_offline(names, rules, at(seconds))
 
 
 async def alerts(store: IStore, seconds: float, rules: AlertRules = RULES) -> Sequence[Alert]:
@@ -34,6 +34,6 @@ async def move_in(store: IStore, names: Sequence[str], address: str = "198.51.10
     """Devices that are behind one address."""
     for name in names:
         await store.add_device(device(name), False, at())
-    await store.note_sightings(
-        [Sighting(device=name, last_seen_at=wall(), last_address=address, poll_gap=None) for name in names]
+    await store.save_last_seen(
+        [LastSeen(device=name, last_seen_at=wall(), last_address=address, poll_gap=None) for name in names]
     )

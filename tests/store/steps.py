@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from typing import Any
 
-from pushd.model.command import Command, Handed
+from pushd.model.command import Command, Dispatched
 from pushd.model.device import Device
 from pushd.model.event import Event
 from pushd.model.lifecycle import State
 from pushd.model.timestamps import Now
 from pushd.store.filters import DeviceFilter, EventFilter
 from pushd.store.interface import IStore
-from pushd.store.operations import Verbs
+from pushd.store.operations import Operations
 from pushd.store.transaction import ITransaction, Statement
 from tests.store.samples import DOOR, LIMIT, at, draft, ident
 
@@ -21,7 +21,9 @@ async def put(store: IStore, *numbers: int, now: Now | None = None, **fields: An
         await store.put(draft(number, **fields), False, LIMIT, now or at())
 
 
-async def claim(store: IStore, device: str = DOOR, uuid: str | None = None, now: Now | None = None) -> Handed | None:
+async def claim(
+    store: IStore, device: str = DOOR, uuid: str | None = None, now: Now | None = None
+) -> Dispatched | None:
     """What a device is handed, if anything."""
     claimed = await store.claim(device, uuid, False, 1, now or at())
     return claimed.handed[0] if claimed.handed else None
@@ -29,7 +31,7 @@ async def claim(store: IStore, device: str = DOOR, uuid: str | None = None, now:
 
 async def send(
     store: IStore, number: int, name: str = DOOR, uuid: str | None = None, now: Now | None = None, **fields: Any
-) -> Handed:
+) -> Dispatched:
     """Queue a command of this number and hand it to its device."""
     await put(store, number, name=name, now=now, **fields)
     handed = await claim(store, name, uuid, now)
@@ -69,7 +71,7 @@ def words(events: Iterable[Event]) -> list[str]:
 
 async def tamper(store: IStore, sql: str, **values: Any) -> None:
     """Do to the database what no verb does."""
-    assert isinstance(store, Verbs)
+    assert isinstance(store, Operations)
 
     def verb(tx: ITransaction) -> None:
         tx.run(Statement("tamper", sql), **values)
@@ -79,7 +81,7 @@ async def tamper(store: IStore, sql: str, **values: Any) -> None:
 
 async def count(store: IStore, table: str) -> int:
     """How many rows a table has."""
-    assert isinstance(store, Verbs)
+    assert isinstance(store, Operations)
 
     def verb(tx: ITransaction) -> int:
         return len(tx.rows(Statement("count", f"SELECT 1 FROM {table}")))

@@ -6,7 +6,7 @@ import pytest
 
 from pushd.model.event import Event
 from pushd.model.lifecycle import State
-from pushd.model.result import Report
+from pushd.model.result import DeviceResult
 from pushd.store.filters import Claim, Settlement
 from pushd.store.interface import IStore
 from tests.store.samples import AGAIN, BROKE, DOOR, GARBLED, WORKED, Said, at, ident, together, wall
@@ -25,7 +25,7 @@ async def batch(store: IStore, *numbers: int, uuid: str | None = "u-1", second: 
     return claimed
 
 
-def entries(**said: Report) -> Mapping[int, Report]:
+def entries(**said: DeviceResult) -> Mapping[int, DeviceResult]:
     """What a report says of each place: ``p1`` of the first."""
     return {int(place[1:]): report for place, report in said.items()}
 
@@ -35,7 +35,7 @@ def entry(number: int, broke: bool = False) -> Said:
     return Said(verdict=BROKE if broke else WORKED, result=f'{{"transactionid":{number}}}')
 
 
-def report(parts: Mapping[int, Report], uuid: str | None = "u-1") -> Said:
+def report(parts: Mapping[int, DeviceResult], uuid: str | None = "u-1") -> Said:
     """A report on several."""
     return Said(uuid=uuid, result='{"transactions_results":[]}', parts=parts)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pushd.model.command import Handed
+from pushd.model.command import Dispatched
 from pushd.model.device import Admission
 from pushd.model.event import Event
 from pushd.model.lifecycle import State
@@ -21,7 +21,7 @@ async def test_a_poll_is_handed_the_command(store: IStore, events: list[Event]) 
     """The device gets the payload as it was sent, with the command's id and the number of the attempt."""
     await put(store, 1, payload={"endpoint": "reboot", "body": "text"})
     handed = await claim(store, now=at(2))
-    assert handed == Handed(command=ident(1), attempt=1, payload={"endpoint": "reboot", "body": "text"})
+    assert handed == Dispatched(command=ident(1), attempt=1, payload={"endpoint": "reboot", "body": "text"})
     assert words(events) == ["command.queued", "command.sent"]
     assert (events[1].device, events[1].command, events[1].at) == (DOOR, ident(1), wall(2))
     assert events[1].data == {"attempt": 1}
@@ -61,8 +61,8 @@ async def test_a_device_may_have_several_in_work(store: IStore) -> None:
     """A device that is not sequential gets the next command while the one before is out."""
     await put(store, 1, 2)
     assert [await claim(store), await claim(store)] == [
-        Handed(command=ident(1), attempt=1, payload={"endpoint": "load_objects"}),
-        Handed(command=ident(2), attempt=1, payload={"endpoint": "load_objects"}),
+        Dispatched(command=ident(1), attempt=1, payload={"endpoint": "load_objects"}),
+        Dispatched(command=ident(2), attempt=1, payload={"endpoint": "load_objects"}),
     ]
     assert (await store.load(DOOR)).in_flight == 2
 

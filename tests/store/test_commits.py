@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from pushd.model.errors import Unavailable, UnknownDevice
 from pushd.model.event import EventType
-from pushd.store.group_commit import Work
+from pushd.store.group_commit import PendingTransaction
 from pushd.store.sqlite.connection import SqliteConnection, connect
 from pushd.store.sqlite.migrations import migrate
 from pushd.store.sqlite.store import MEMORY
@@ -56,14 +56,14 @@ def giving_up(tx: ITransaction) -> None:
     raise UnknownDevice(DOOR)
 
 
-def run(connection: SqliteConnection, *verbs: Verb) -> list[Work]:
+def run(connection: SqliteConnection, *verbs: Verb) -> list[PendingTransaction]:
     """Run verbs in one transaction."""
-    group = [Work(verb) for verb in verbs]
+    group = [PendingTransaction(verb) for verb in verbs]
     connection.run(group)
     return group
 
 
-def outcomes(group: list[Work]) -> list[object]:
+def outcomes(group: list[PendingTransaction]) -> list[object]:
     """What each verb gave, or the kind of error that it ended with."""
     return [work.outcome.type if isinstance(work.outcome, Failure) else work.outcome for work in group]
 
@@ -73,7 +73,7 @@ def tokens(connection: SqliteConnection) -> list[str]:
     return [row["name"] for row in connection.connection.execute("SELECT name FROM token ORDER BY name")]
 
 
-def told(group: list[Work]) -> list[str | None]:
+def told(group: list[PendingTransaction]) -> list[str | None]:
     """Of what the group tells."""
     return [event.device for work in group for event in work.events]
 

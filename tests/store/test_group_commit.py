@@ -78,7 +78,7 @@ async def test_one_refusal_in_a_group_is_only_its_senders(store: IStore) -> None
     assert isinstance(store, SqliteStore)
     heard: list[Event] = []
     store.subscribe(heard.append)
-    before = store.note_conflict(DOOR, {}, at())
+    before = store.save_conflict(DOOR, {}, at())
     refused = store.add_device(device(GATE), False, at())
     after = store.put(draft(1), False, LIMIT, at())
     with pytest.raises(DeviceKnown):
@@ -121,7 +121,7 @@ async def test_an_event_that_cannot_be_written_fails_its_own_verb_alone(store: I
     """A change whose event has no text in JSON is refused, with all that it wrote, and those beside it are made."""
     assert isinstance(store, SqliteStore)
     before = store.add_device(device("servereye:a"), False, at())
-    broken = store.note_conflict(DOOR, {"takeovers": float("nan")}, at())
+    broken = store.save_conflict(DOOR, {"takeovers": float("nan")}, at())
     after = store.add_device(device("servereye:b"), False, at())
     with pytest.raises(ValueError, match="JSON"):
         await broken

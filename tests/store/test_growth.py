@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from benchmarks.fill import fill
 from pushd.model.timestamps import Now
-from pushd.store.group_commit import Work
+from pushd.store.group_commit import PendingTransaction
 from pushd.store.sqlite.connection import SqliteConnection, connect
 from pushd.store.transaction import ITransaction
 from pushd.store.transactions import enqueue_claim, results, retention
@@ -38,7 +38,7 @@ class Counter:
         self.steps, changes = 0, self.connection.total_changes
         self.connection.set_trace_callback(self.statements.append)
         self.connection.set_progress_handler(self._step, 1)
-        work = Work(verb)
+        work = PendingTransaction(verb)
         SqliteConnection(self.connection).run([work])
         self.connection.set_progress_handler(None, 1)
         self.connection.set_trace_callback(None)

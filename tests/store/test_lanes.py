@@ -14,13 +14,13 @@ from pushd.model.errors import Unavailable
 from pushd.store.group_commit import (
     MAX_GROUP,
     TURN_SECONDS,
-    InlineLane,
-    Lane,
-    ReactorLane,
-    ThreadLane,
+    Executor,
+    InlineExecutor,
+    PendingTransaction,
+    ReactorExecutor,
+    ThreadExecutor,
     Verb,
-    Work,
-    fire,
+    resolve,
 )
 from tests.store.gate import Gate
 
@@ -36,13 +36,13 @@ class Recorder:
     gate: Gate | None = None
     """Where each commit waits."""
     closed: bool = False
-    _group: list[Work] = field(factory=list)
+    _group: list[PendingTransaction] = field(factory=list)
 
-    def run(self, group: Iterable[Work]) -> Sequence[Work]:
+    def run(self, group: Iterable[PendingTransaction]) -> Sequence[PendingTransaction]:
         self.execute(group, patient=True)
         return self.commit()
 
-    def execute(self, group: Iterable[Work], patient: bool) -> bool:
+    def execute(self, group: Iterable[PendingTransaction], patient: bool) -> bool:
         self.threads.add(get_ident())
         self._group = []
         for work in group:
@@ -50,7 +50,7 @@ class Recorder:
             self._group.append(work)
         return True
 
-    def commit(self) -> Sequence[Work]:
+    def commit(self) -> Sequence[PendingTransaction]:
         self.committing.add(get_ident())
         if self.gate is not None:
             self.gate.wait(None)  # type: ignore[arg-type]
@@ -61,10 +61,10 @@ class Recorder:
         self.closed = True
 
 
-def deliver(group: Sequence[Work]) -> None:
+def deliver(group: Sequence[PendingTransaction]) -> None:
     """Tell only who waits."""
     for work in group:
-        fire(work)
+        resolve(work)
 
 
 @pytest.fixture
@@ -74,26 +74,26 @@ def recorder() -> Recorder:
 
 
 @pytest.fixture
-def lane(recorder: Recorder) -> ThreadLane:
+def lane(recorder: Recorder) -> ThreadExecutor:
     """A lane with a thread."""
     from twisted.internet import reactor
 
-    lane = ThreadLane(recorder, deliver, reactor, "test-lane")  # type: ignore[arg-type]
+    lane = ThreadExecutor(recorder, deliver, reactor, "test-lane")  # type: ignore[arg-type]
     lane.start()
     return lane
 
 
 @pytest.fixture
-def shared(recorder: Recorder) -> ReactorLane:
+def shared(recorder: Recorder) -> ReactorExecutor:
     """A lane on the reactor, with a thread for the commits."""
     from twisted.internet import reactor
 
-    lane = ReactorLane(recorder, deliver, reactor, "test-lane")  # type: ignore[arg-type]
+    lane = ReactorExecutor(recorder, deliver, reactor, "test-lane")  # type: ignore[arg-type]
     lane.start()
     return lane
 
 
-def ask(lane: Lane, values: Sequence[object]) -> list[Deferred[object]]:
+def ask(lane: Executor, values: Sequence[object]) -> list[Deferred[object]]:
     """Submit verbs that give these values."""
 
     def giving(value: object) -> Verb:
@@ -102,7 +102,9 @@ def ask(lane: Lane, values: Sequence[object]) -> list[Deferred[object]]:
     return [lane.submit(giving(value)) for value in values]
 
 
-async def test_what_waits_while_a_commit_is_on_its_way_shares_the_next(recorder: Recorder, lane: ThreadLane) -> None:
+async def test_what_waits_while_a_commit_is_on_its_way_shares_the_next(
+    recorder: Recorder, lane: ThreadExecutor
+) -> None:
     """Nobody waits for more than the commit that is on its way and their own."""
     gate = Gate()
     first = lane.submit(gate.wait)
@@ -113,7 +115,7 @@ async def test_what_waits_while_a_commit_is_on_its_way_shares_the_next(recorder:
     await lane.close()
 
 
-async def test_a_crowd_is_taken_in_groups(recorder: Recorder, lane: ThreadLane) -> None:
+async def test_a_crowd_is_taken_in_groups(recorder: Recorder, lane: ThreadExecutor) -> None:
     """The first of very many need not wait for the last."""
     gate = Gate()
     first = lane.submit(gate.wait)
@@ -124,7 +126,7 @@ async def test_a_crowd_is_taken_in_groups(recorder: Recorder, lane: ThreadLane) 
     await lane.close()
 
 
-async def test_verbs_run_on_the_thread_of_the_lane_alone(recorder: Recorder, lane: ThreadLane) -> None:
+async def test_verbs_run_on_the_thread_of_the_lane_alone(recorder: Recorder, lane: ThreadExecutor) -> None:
     """The reactor never waits for a disk, and whoever asked is told on the reactor's thread."""
     told_on: list[int] = []
     for _ in range(3):
@@ -135,7 +137,7 @@ async def test_verbs_run_on_the_thread_of_the_lane_alone(recorder: Recorder, lan
     await lane.close()
 
 
-async def test_what_was_asked_for_is_done_before_the_end(recorder: Recorder, lane: ThreadLane) -> None:
+async def test_what_was_asked_for_is_done_before_the_end(recorder: Recorder, lane: ThreadExecutor) -> None:
     """A stop waits for all that was submitted, and takes nothing more."""
     order: list[object] = []
     gate = Gate()
@@ -153,21 +155,23 @@ async def test_what_was_asked_for_is_done_before_the_end(recorder: Recorder, lan
         await late
 
 
-async def test_a_lane_without_work_ends_at_once(recorder: Recorder, lane: ThreadLane) -> None:
+async def test_a_lane_without_work_ends_at_once(recorder: Recorder, lane: ThreadExecutor) -> None:
     """A stop needs no last verb."""
     await lane.close()
     assert recorder.closed
     assert recorder.groups == []
 
 
-async def test_what_comes_in_one_turn_of_the_reactor_shares_a_commit(recorder: Recorder, shared: ReactorLane) -> None:
+async def test_what_comes_in_one_turn_of_the_reactor_shares_a_commit(
+    recorder: Recorder, shared: ReactorExecutor
+) -> None:
     """Nobody's verb waits for the next turn."""
     assert await gatherResults(ask(shared, [1, 2, 3])) == [1, 2, 3]
     assert recorder.groups == [[1, 2, 3]]
     await shared.close()
 
 
-async def test_what_comes_during_a_commit_shares_the_next(recorder: Recorder, shared: ReactorLane) -> None:
+async def test_what_comes_during_a_commit_shares_the_next(recorder: Recorder, shared: ReactorExecutor) -> None:
     """The reactor goes on while the disk is waited for, and nothing is added to what is on its way."""
     gate = recorder.gate = Gate()
     rest: list[Deferred[object]] = []
@@ -182,7 +186,7 @@ async def test_what_comes_during_a_commit_shares_the_next(recorder: Recorder, sh
     await shared.close()
 
 
-async def test_long_work_is_done_in_pieces(recorder: Recorder, shared: ReactorLane) -> None:
+async def test_long_work_is_done_in_pieces(recorder: Recorder, shared: ReactorExecutor) -> None:
     """Sockets are looked at in between, however much there is to write."""
     slow = [shared.submit(lambda tx: sleep(2 * TURN_SECONDS)) for _ in range(3)]
     await gatherResults(slow)
@@ -190,7 +194,7 @@ async def test_long_work_is_done_in_pieces(recorder: Recorder, shared: ReactorLa
     await shared.close()
 
 
-async def test_only_the_commit_is_left_to_a_thread(recorder: Recorder, shared: ReactorLane) -> None:
+async def test_only_the_commit_is_left_to_a_thread(recorder: Recorder, shared: ReactorExecutor) -> None:
     """Verbs run, and whoever asked is told, on the reactor's thread; what waits for the disk is elsewhere."""
     told_on: list[int] = []
     for _ in range(3):
@@ -205,11 +209,11 @@ async def test_a_lane_survives_whoever_is_told(recorder: Recorder, no_logged_fai
     """A fault of those who hear of a commit does not keep the next from coming."""
     from twisted.internet import reactor
 
-    def fault(group: Sequence[Work]) -> None:
+    def fault(group: Sequence[PendingTransaction]) -> None:
         deliver(group)
         raise RuntimeError("nobody expected this")
 
-    lane = ReactorLane(recorder, fault, reactor, "test-lane")  # type: ignore[arg-type]
+    lane = ReactorExecutor(recorder, fault, reactor, "test-lane")  # type: ignore[arg-type]
     lane.start()
     for value in (1, 2):
         assert await gatherResults(ask(lane, [value])) == [value]
@@ -218,7 +222,9 @@ async def test_a_lane_survives_whoever_is_told(recorder: Recorder, no_logged_fai
     no_logged_failure.clear()
 
 
-async def test_a_lane_on_the_reactor_ends_after_what_was_asked_for(recorder: Recorder, shared: ReactorLane) -> None:
+async def test_a_lane_on_the_reactor_ends_after_what_was_asked_for(
+    recorder: Recorder, shared: ReactorExecutor
+) -> None:
     """A stop waits for all that was submitted, and takes nothing more."""
     order: list[object] = []
     for each in ask(shared, [1, 2]):
@@ -232,7 +238,7 @@ async def test_a_lane_on_the_reactor_ends_after_what_was_asked_for(recorder: Rec
         await late
 
 
-async def test_a_lane_on_the_reactor_without_work_ends_at_once(recorder: Recorder, shared: ReactorLane) -> None:
+async def test_a_lane_on_the_reactor_without_work_ends_at_once(recorder: Recorder, shared: ReactorExecutor) -> None:
     """A stop needs no last verb."""
     await shared.close()
     assert recorder.closed
@@ -249,7 +255,7 @@ async def turns(count: int) -> None:
 
 def test_a_lane_without_a_thread_does_everything_at_once(recorder: Recorder) -> None:
     """For a database in memory each verb is done, and told, before the call returns."""
-    lane = InlineLane(recorder, deliver)
+    lane = InlineExecutor(recorder, deliver)
     fired: list[object] = []
     for each in ask(lane, [1, 2]):
         each.addCallback(fired.append)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pushd.model.device import Admission, Load, PresenceState
+from pushd.model.device import Admission, PresenceState, QueueDepth
 from pushd.model.errors import UnknownCommand
 from pushd.model.lifecycle import State
 from pushd.store.filters import CommandFilter, DeviceFilter
@@ -123,4 +123,4 @@ async def test_devices_are_listed_with_their_load(store: IStore) -> None:
     await put(store, 2, 3)
     await store.put(draft(4, GATE), False, LIMIT, at())
     loads = {device.id: load for device, load in await store.devices(DeviceFilter(), None, 10)}
-    assert loads == {DOOR: Load(queue=2, in_flight=1), GATE: Load(queue=1, in_flight=0)}
+    assert loads == {DOOR: QueueDepth(queue=2, in_flight=1), GATE: QueueDepth(queue=1, in_flight=0)}

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, invariant, rule, run_state_machine_as_test
 
-from pushd.model.command import Handed
+from pushd.model.command import Dispatched
 from pushd.model.lifecycle import OUT, Delivery, Move, State
 from pushd.model.result import Verdict
 from pushd.model.timestamps import Now
@@ -27,7 +27,7 @@ class Promises(Both):
     """Whatever may happen."""
 
     sent: Bundle[str] = Bundle("sent")
-    handed: Bundle[Handed] = Bundle("handed")
+    handed: Bundle[Dispatched] = Bundle("handed")
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,19 +57,19 @@ class Promises(Both):
         return self.add(sent)
 
     @rule(target=handed, uuid=names)
-    def poll(self, uuid: str) -> Handed:
+    def poll(self, uuid: str) -> Dispatched:
         """The device polls and is handed the best, or nothing."""
         claimed = result_of(self.store.claim(DOOR, uuid, False, 1, self.now)).handed
         expected = self.plain.claim(uuid, self.now)
         if expected is None:
             assert claimed == ()
-            return Handed(command=ident(0), attempt=1, payload={})
+            return Dispatched(command=ident(0), attempt=1, payload={})
         assert [(each.command, each.attempt) for each in claimed] == [(expected.id, expected.attempts)]
         self.runs[expected.id] = self.runs.get(expected.id, 0) + 1
         return claimed[0]
 
     @rule(one=handed)
-    def hang_up(self, one: Handed) -> None:
+    def hang_up(self, one: Dispatched) -> None:
         """We believe that the device had gone before a byte was written."""
         result_of(self.store.unsend([one], self.now))
         command = self.plain.commands.get(one.command)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pushd.model.device import Admission, PresenceState, Sighting
+from pushd.model.device import Admission, LastSeen, PresenceState
 from pushd.model.lifecycle import State
 from pushd.model.timestamps import Now
 from pushd.store.filters import CommandFilter, DeviceFilter, Settlement
@@ -54,7 +54,7 @@ async def busy(store: IStore) -> None:
     await put(store, 1)
     await store.settle(DOOR, Said(uuid="u-9"), at(2))
     await store.note_presence(GATE, PresenceState.ONLINE, at(2))
-    await store.note_sightings([Sighting(device=GATE, last_seen_at=wall(3), last_address="a", poll_gap=1.5)])
+    await store.save_last_seen([LastSeen(device=GATE, last_seen_at=wall(3), last_address="a", poll_gap=1.5)])
 
 
 async def everything(store: IStore) -> list[object]:
@@ -89,7 +89,7 @@ async def test_memory_starts_from_what_is_known(shelf: Shelf, store: IStore) -> 
         GATE: PresenceState.ONLINE,
     }
     assert known.queued == {DOOR}
-    assert set(known.reportable) == {(DOOR, ident(number)) for number in (2, 3, 8)}
+    assert set(known.result_index) == {(DOOR, ident(number)) for number in (2, 3, 8)}
     assert known.last_command == ident(9)
     assert (known.proofs, known.tokens) == ((), ())
 

@@ -57,7 +57,7 @@ async def test_a_device_that_signs_off_clears_its_alert(store: IStore) -> None:
 async def test_only_devices_that_were_there_fall_silent(store: IStore, events: list[Event]) -> None:
     """A device that never spoke, or signed off, or is not known, is not offline and raises nothing."""
     await store.note_presence(GATE, PresenceState.SIGNED_OFF, at())
-    await store.note_silent([DOOR, GATE, STRANGER], RULES, at())
+    await store.mark_offline([DOOR, GATE, STRANGER], RULES, at())
     assert await alerts(store, 100) == []
     assert words(events) == ["device.signed_off"]
 
@@ -248,10 +248,10 @@ async def test_mails_are_due_once_and_again_until_somebody_cares(store: IStore) 
     await fall_silent(store, DOOR, rules=rules)
     (raised,) = await alerts(store, 30, rules)
     assert await store.due_mails(10, at(30)) == [raised]
-    await store.note_mailed(raised.id, rules, at(31))
+    await store.save_mailed(raised.id, rules, at(31))
     assert await store.due_mails(10, at(3000)) == []
     assert await store.due_mails(10, at(3631)) == [evolve(raised, mailed_at=wall(31))]
-    await store.note_mailed(raised.id, rules, at(3632))
+    await store.save_mailed(raised.id, rules, at(3632))
     await store.acknowledge_alert(raised.id, "night shift", at(3640))
     assert await store.due_mails(10, at(99999)) == []
 
@@ -264,7 +264,7 @@ async def test_an_alert_that_was_cleared_before_its_mail_is_mailed_all_the_same(
     await come(store, DOOR, seconds=60)
     (late,) = await store.due_mails(10, at(100))
     assert late.cleared_at == wall(60)
-    await store.note_mailed(raised.id, rules, at(100))
+    await store.save_mailed(raised.id, rules, at(100))
     assert await store.due_mails(10, at(99999)) == []
 
 

@@ -5,15 +5,15 @@ import pytest
 from pushd.model.errors import UnknownCommand
 from pushd.model.lifecycle import State
 from pushd.model.timestamps import Now
-from pushd.store.filters import Standing
+from pushd.store.filters import CommandContext
 from pushd.store.interface import IStore
 from tests.store.samples import DOOR, GATE, STEADY, at, by_message, ident, wall
 from tests.store.steps import put, send
 
 
-async def standing(store: IStore, number: int, now: Now | None = None) -> Standing:
+async def standing(store: IStore, number: int, now: Now | None = None) -> CommandContext:
     """How the command of this number stands."""
-    found: Standing = await store.standing(ident(number), now or at())
+    found: CommandContext = await store.standing(ident(number), now or at())
     return found
 
 

@@ -5,7 +5,7 @@ from zope.interface.verify import verifyObject
 
 from pushd.model.errors import Unavailable
 from pushd.model.event import Event, EventType
-from pushd.store.filters import Known
+from pushd.store.filters import StartupSnapshot
 from pushd.store.interface import IStore
 from tests.store.conftest import Shelf
 from tests.store.samples import DOOR, LIMIT, at, device, draft
@@ -19,7 +19,7 @@ def test_it_offers_all_verbs(store: IStore) -> None:
 
 def test_a_new_store_knows_nothing(shelf: Shelf) -> None:
     """The first start begins with no devices, no tokens and no commands."""
-    assert shelf.open(at()) == Known()
+    assert shelf.open(at()) == StartupSnapshot()
 
 
 async def test_it_says_that_it_answers(store: IStore, events: list[Event]) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pushd.model.command import Handed
+from pushd.model.command import Dispatched
 from pushd.model.errors import IllegalMove, UnknownCommand
 from pushd.model.event import Event
 from pushd.model.lifecycle import State
@@ -101,7 +101,7 @@ async def test_an_acknowledged_command_is_not_taken_back(store: IStore) -> None:
 
 async def test_what_does_not_exist_cannot_be_taken_back(store: IStore, events: list[Event]) -> None:
     """A claim of a command that is not known changes nothing."""
-    await store.unsend([Handed(command=ident(9), attempt=1, payload={})], at())
+    await store.unsend([Dispatched(command=ident(9), attempt=1, payload={})], at())
     assert events == []
 
 

@@ -71,11 +71,11 @@ async def test_a_courier_s_notes(store: IStore) -> None:
     await store.add_webhook(webhook(), "whsec_1")
     failing = Failing(seq=3, since=wall(1), next_attempt_at=wall(6))
     attempt = Attempt(seq=3, at=wall(1), duration=12, status=500, error="no")
-    assert await store.note_progress(progress(2, failing=failing), attempt)
+    assert await store.save_progress(progress(2, failing=failing), attempt)
     [found] = await store.subscriptions()
     assert found.failing == 3
     assert (found.webhook.cursor, found.webhook.failing_since, found.webhook.next_attempt_at) == (2, wall(1), wall(6))
-    assert await store.note_progress(progress(3), None)
+    assert await store.save_progress(progress(3), None)
     assert [entry.attempt for entry in await store.deliveries(ident(1), None, 10)] == [attempt]
     assert (await store.webhook(ident(1))).failing_since is None
 
@@ -86,7 +86,7 @@ async def test_a_courier_that_is_late_changes_nothing(store: IStore) -> None:
     attempt = Attempt(seq=3, at=wall(1))
     changed = await store.redeliver(ident(1), 0, at())
     assert (changed.revision, changed.webhook.cursor) == (1, 0)
-    assert not await store.note_progress(progress(2), attempt)
+    assert not await store.save_progress(progress(2), attempt)
     assert not await store.disable_webhook(progress(2), attempt, "why", AlertRules(), at())
     found = await store.webhook(ident(1))
     assert (found.cursor, found.disabled_at) == (0, None)
@@ -105,7 +105,7 @@ async def test_disabling(store: IStore, events: list[Event]) -> None:
     event, alert = events
     assert (alert.type, alert.data["webhook"]) == (EventType.ALERT_RAISED, ident(1))
     assert (event.type, event.data) == (EventType.WEBHOOK_FAILED, {"webhook": ident(1), "reason": "why", "seq": "3"})
-    assert not await store.note_progress(progress(3, revision=1), None)
+    assert not await store.save_progress(progress(3, revision=1), None)
     enabled = await store.redeliver(ident(1), None, at(10))
     assert (enabled.webhook.disabled_at, enabled.webhook.cursor, enabled.failing) == (None, 2, None)
     with pytest.raises(InvalidFields, match="#/after"):
@@ -128,7 +128,7 @@ async def test_the_log_is_bounded(store: IStore) -> None:
     """Of each webhook the newest entries are kept, and none that is older than all else that is kept."""
     await store.add_webhook(webhook(), "whsec_1")
     for number in range(MAX_DELIVERIES + 5):
-        await store.note_progress(progress(), Attempt(seq=number, at=wall(number)))
+        await store.save_progress(progress(), Attempt(seq=number, at=wall(number)))
     found = await store.deliveries(ident(1), None, 2 * MAX_DELIVERIES)
     assert [entry.attempt.seq for entry in found] == list(range(MAX_DELIVERIES + 4, 4, -1))
     page = await store.deliveries(ident(1), found[9].id, 3)
@@ -141,7 +141,7 @@ async def test_the_log_is_bounded(store: IStore) -> None:
 async def test_nothing_of_a_deleted_webhook_is_left(store: IStore) -> None:
     """Deleting takes the secrets and the log along."""
     await store.add_webhook(webhook(), "whsec_1")
-    await store.note_progress(progress(), Attempt(seq=1, at=WALL))
+    await store.save_progress(progress(), Attempt(seq=1, at=WALL))
     await store.delete_webhook(ident(1), at())
     again = await store.add_webhook(webhook(), "whsec_2")
     assert [secret.text for secret in again.secrets] == ["whsec_2"]

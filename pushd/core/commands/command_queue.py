@@ -10,20 +10,20 @@ from twisted.python.failure import Failure
 
 from pushd.core.clocks import Clocks
 from pushd.core.devices.presence import Presence
-from pushd.core.polling.command_index import Queued
-from pushd.core.polling.hold_time import Holds
-from pushd.core.polling.poll import Answer, End, Poll
-from pushd.core.polling.poll_registry import STORM_COUNT, Wakeups
-from pushd.core.polling.reportable import Reportable
-from pushd.core.ticks import Ticks
-from pushd.core.waiters import Bells
+from pushd.core.polling.command_index import CommandIndex
+from pushd.core.polling.hold_time import HoldTimes
+from pushd.core.polling.poll import Answer, Poll, PollEnd
+from pushd.core.polling.poll_registry import STORM_COUNT, PollRegistry
+from pushd.core.polling.result_index import ResultIndex
+from pushd.core.ticks import CoarseTimers
+from pushd.core.waiters import Waiters
 from pushd.model.command import Command, Draft
 from pushd.model.device import ProofKind
 from pushd.model.dialect import Dialect
 from pushd.model.errors import Unavailable
 from pushd.model.event import Event, EventType
 from pushd.model.lifecycle import ENDED
-from pushd.model.result import Report
+from pushd.model.result import DeviceResult
 from pushd.store.filters import Claim, Settlement
 from pushd.store.interface import IStore
 
@@ -39,7 +39,7 @@ SWEEP_LIMIT = 100
 
 
 @define(eq=False)
-class Outage:
+class StoreOutage:
     """Notices, with each block that uses it, whether the store was away."""
 
     noticed: bool = False
@@ -53,30 +53,30 @@ class Outage:
 
 
 @define(eq=False)
-class Outbox:
+class CommandQueue:
     """Put, take, acknowledge, settle, cancel, sweep."""
 
     store: IStore
     clocks: Clocks
     dialects: Mapping[str, Dialect]
     presence: Presence
-    holds: Holds
-    wakeups: Wakeups
-    queued: Queued
-    reportable: Reportable
-    _ends: Bells[str] = field(init=False)
-    _ticks: Ticks = field(init=False)
+    holds: HoldTimes
+    poll_registry: PollRegistry
+    queued: CommandIndex
+    result_index: ResultIndex
+    _ends: Waiters[str] = field(init=False)
+    _ticks: CoarseTimers = field(init=False)
     draining: bool = field(default=False, init=False)
     """We are about to stop: no poll is held any more."""
-    _outage: Outage = field(factory=Outage, init=False)
+    _outage: StoreOutage = field(factory=StoreOutage, init=False)
     """May have kept us from hearing what devices said of their commands."""
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
-        self._ends = Bells(self.clocks.clock)
-        self._ticks = Ticks(self.clocks.clock)
+        self._ends = Waiters(self.clocks.clock)
+        self._ticks = CoarseTimers(self.clocks.clock)
         self.queued.follow(self.store)  # first: who is rung looks there
-        self.reportable.follow(self.store)
+        self.result_index.follow(self.store)
         self.store.subscribe(self._ended, *_ENDING)
         self.store.subscribe(self._wake, *_RINGING)
         self.store.subscribe(self._dismiss, *_BARRING)
@@ -94,12 +94,13 @@ class Outbox:
         """
         now = self.clocks.clock.seconds()
         poll = Poll(self, self._ticks, device, now, now if self.draining else now + hold, uuid, deaf, batch)
-        takeovers = self.wakeups.enter(poll)
+        takeovers = self.poll_registry.enter(poll)
         if takeovers == STORM_COUNT and not deaf:  # a stranger is not followed, and writes nothing
             self._tell_conflict(device)
         return poll
 
     def look(self, poll: Poll) -> Deferred[Claim] | None:
+        """Claim what there is for a poll; None if memory knows that there is nothing."""
         due = self.queued.due(poll.device)
         if poll.deaf or due is None:
             return None
@@ -126,13 +127,14 @@ class Outbox:
         return max(due - self.clocks.wall_now(), 0) / 1000 if due else None
 
     def take_back(self, handed: Answer) -> None:
+        """Return to the queue what was claimed for a poll that had gone before a byte was written."""
         done = self.store.unsend(handed, self.clocks.now())
         done.addErrback(self._not_written, "take back what a device did not wait for")
 
-    def ended(self, poll: Poll, end: End) -> None:
-        self.wakeups.leave(poll)
+    def ended(self, poll: Poll, end: PollEnd) -> None:
+        self.poll_registry.leave(poll)
         self.holds.ended(poll, end)
-        if end is End.IDLE:
+        if end is PollEnd.IDLE:
             self.presence.went_idle(poll.device)
 
     async def acknowledge(self, device: str, command: str) -> None:
@@ -140,7 +142,7 @@ class Outbox:
         with self._outage:
             await self.store.acknowledge(device, command, self.clocks.now())
 
-    async def settle(self, device: str, report: Report) -> Settlement:
+    async def settle(self, device: str, report: DeviceResult) -> Settlement:
         """The device says what became of a command."""
         with self._outage:
             return await self.store.settle(device, report, self.clocks.now())
@@ -176,7 +178,7 @@ class Outbox:
 
         What devices said while the store was away is lost: before a lease ends for that, it gets its time again.
         """
-        self.wakeups.forget_takeovers()
+        self.poll_registry.forget_takeovers()
         with self._outage:
             if self._outage.noticed:
                 self._outage.noticed = False  # first, for it may be away again before that is done
@@ -188,16 +190,16 @@ class Outbox:
     def drain(self) -> None:
         """Answer every poll, and whoever waits for a command; hold none from now on."""
         self.draining = True
-        self.wakeups.finish()
+        self.poll_registry.finish()
         self._ends.silence()
 
     def _expect(self, device: str) -> None:
         """Let a poll that waits look right behind a command that is about to be put, so that one commit is for
         both.
         """
-        if self.wakeups.polling(device):
+        if self.poll_registry.polling(device):
             self.queued.expect(device)
-            self.wakeups.ring(device)
+            self.poll_registry.ring(device)
 
     def _ended(self, event: Event) -> None:
         if event.command is not None:
@@ -205,15 +207,15 @@ class Outbox:
 
     def _wake(self, event: Event) -> None:
         if event.device is not None:
-            self.wakeups.ring(event.device)
+            self.poll_registry.ring(event.device)
 
     def _dismiss(self, event: Event) -> None:
         if event.device is not None and _bars(event):
-            self.wakeups.dismiss(event.device)
+            self.poll_registry.dismiss(event.device)
 
     def _tell_conflict(self, device: str) -> None:
         data = {"takeovers": STORM_COUNT}
-        done = self.store.note_conflict(device, data, self.clocks.now())
+        done = self.store.save_conflict(device, data, self.clocks.now())
         done.addErrback(self._not_written, "tell of two devices with one id")
 
     def _not_written(self, failure: Failure, what: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from attrs import define
 
-from pushd.model.command import Draft, Payload, Terms
+from pushd.model.command import Draft, Payload, SendOptions
 from pushd.model.dialect import Dialect
 from pushd.model.uuid7 import IdSource
 
@@ -16,7 +16,7 @@ class Drafts:
     ids: IdSource
     dialects: Mapping[str, Dialect]
 
-    def check(self, device: str, payload: Payload, terms: Terms) -> None:
+    def check(self, device: str, payload: Payload, terms: SendOptions) -> None:
         """Check what is to be sent; touches nothing, and may run on any thread.
 
         :raises InvalidFields: naming each field that is wrong.
@@ -28,7 +28,7 @@ class Drafts:
         self,
         device: str,
         payload: Payload,
-        terms: Terms,
+        terms: SendOptions,
         created_by: str,
         *,
         resend_of: str | None = None,

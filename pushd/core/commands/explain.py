@@ -5,11 +5,11 @@ from attrs import frozen
 from pushd.model.device import Admission, Device, PresenceState
 from pushd.model.lifecycle import ENDED, State
 from pushd.model.timestamps import to_rfc3339
-from pushd.store.filters import Standing
+from pushd.store.filters import CommandContext
 
 
 @frozen(kw_only=True)
-class Surroundings:
+class DeviceContext:
     """What memory knows of a command's device; ``now`` in wall milliseconds, ``hold`` and ``next_poll_in`` in
     seconds.
     """
@@ -35,7 +35,7 @@ class Explanation:
     facts: dict[str, object]
 
 
-def explain(standing: Standing, around: Surroundings) -> Explanation:
+def explain(standing: CommandContext, around: DeviceContext) -> Explanation:
     """How a command stands, and why."""
     reason, sentence = _EXPLAIN[standing.command.state](standing, around)
     if not around.proven and standing.command.state not in ENDED and reason != "lacks-proof":
@@ -52,14 +52,14 @@ def explain(standing: Standing, around: Surroundings) -> Explanation:
 _Told = tuple[str, str]
 
 
-def _explain_queued(standing: Standing, around: Surroundings) -> _Told:
+def _explain_queued(standing: CommandContext, around: DeviceContext) -> _Told:
     reason, sentence = _explain_barrier(standing, around) or _explain_turn(standing, around)
     times = standing.command.attempts
     tried = f" It was sent {_times(times)} before, and may have run." if times else ""
     return reason, f"{sentence}{tried}"
 
 
-def _explain_barrier(standing: Standing, around: Surroundings) -> _Told | None:
+def _explain_barrier(standing: CommandContext, around: DeviceContext) -> _Told | None:
     """Why it may not be handed over now, whether the device polls or not; None if it may."""
     command, device = standing.command, around.device
     if device is None:
@@ -78,7 +78,7 @@ def _explain_barrier(standing: Standing, around: Surroundings) -> _Told | None:
     return None
 
 
-def _explain_turn(standing: Standing, around: Surroundings) -> _Told:
+def _explain_turn(standing: CommandContext, around: DeviceContext) -> _Told:
     if not around.polling:
         reason, sentence = _explain_absence(around)
         ahead = f" {_commands(standing.ahead)} ahead of it." if standing.ahead else ""
@@ -90,7 +90,7 @@ def _explain_turn(standing: Standing, around: Surroundings) -> _Told:
     return "about-to-be-sent", "The device polls, and is about to be handed it."
 
 
-def _explain_absence(around: Surroundings) -> _Told:
+def _explain_absence(around: DeviceContext) -> _Told:
     device = around.device
     if device is None or device.last_seen_at is None:
         return "never-polled", "The device has never polled."
@@ -100,14 +100,14 @@ def _explain_absence(around: Surroundings) -> _Told:
     return "not-polling", f"The device does not poll; it was last heard of {ago} ago."
 
 
-def _deaf(gap: float, around: Surroundings) -> str:
+def _deaf(gap: float, around: DeviceContext) -> str:
     if gap < 1:
         return "is between two polls; its next is expected at any moment"
     due = f"its next poll is expected in {_seconds(around.next_poll_in or 0)}"
     return f"is deaf for {gap:.0f} of every {gap + around.hold:.0f} s; {due}"
 
 
-def _explain_sent(standing: Standing, _around: Surroundings) -> _Told:
+def _explain_sent(standing: CommandContext, _around: DeviceContext) -> _Told:
     lease = _seconds((standing.lease_left or 0) / 1000)
     cancelled = " An operator wants no further attempt." if standing.command.error else ""
     if standing.command.state is State.ACKNOWLEDGED:
@@ -116,7 +116,7 @@ def _explain_sent(standing: Standing, _around: Surroundings) -> _Told:
     return "no-result-yet", f"It was handed to the device and may have run; its lease ends in {lease}.{cancelled}"
 
 
-def _explain_reported(standing: Standing, _around: Surroundings) -> _Told:
+def _explain_reported(standing: CommandContext, _around: DeviceContext) -> _Told:
     command = standing.command
     how = "succeeded" if command.state is State.SUCCEEDED else "failed"
     if command.evidence == "operator":
@@ -126,7 +126,7 @@ def _explain_reported(standing: Standing, _around: Surroundings) -> _Told:
     return "reported", f"The device reported at {_at(command.finished_at)} that it {how}{late}{guess}."
 
 
-def _explain_expired(standing: Standing, around: Surroundings) -> _Told:
+def _explain_expired(standing: CommandContext, around: DeviceContext) -> _Told:
     seen = None if around.device is None else around.device.last_seen_at
     last = "it was never heard of" if seen is None else f"it was last heard of at {_at(seen)}"
     return (
@@ -135,11 +135,11 @@ def _explain_expired(standing: Standing, around: Surroundings) -> _Told:
     )
 
 
-def _explain_cancelled(standing: Standing, _around: Surroundings) -> _Told:
+def _explain_cancelled(standing: CommandContext, _around: DeviceContext) -> _Told:
     return "cancelled-unsent", f"It was taken back at {_at(standing.command.finished_at)}, before it was sent."
 
 
-def _explain_unknown(standing: Standing, _around: Surroundings) -> _Told:
+def _explain_unknown(standing: CommandContext, _around: DeviceContext) -> _Told:
     why = standing.command.error or "no result came"
     return "outcome-unknown", f"It may have run: {why}. Find out, then resolve it; or send it again."
 
@@ -156,7 +156,7 @@ _EXPLAIN = {
 }
 
 
-def _facts(standing: Standing, around: Surroundings) -> dict[str, object]:
+def _facts(standing: CommandContext, around: DeviceContext) -> dict[str, object]:
     command, device = standing.command, around.device
     facts: dict[str, object] = {
         "attempts": command.attempts,

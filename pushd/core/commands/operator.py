@@ -5,26 +5,26 @@ from attrs import define
 from pushd.core.clocks import Clocks
 from pushd.core.commands.command_queue import MAX_QUEUED
 from pushd.core.commands.drafts import Drafts
-from pushd.core.commands.explain import Explanation, Surroundings, explain
-from pushd.core.devices.admission import Admissions
-from pushd.core.polling.hold_time import Holds
-from pushd.core.polling.poll_registry import Wakeups
-from pushd.model.command import Command, Terms
+from pushd.core.commands.explain import DeviceContext, Explanation, explain
+from pushd.core.devices.admission import AdmissionPolicy
+from pushd.core.polling.hold_time import HoldTimes
+from pushd.core.polling.poll_registry import PollRegistry
+from pushd.model.command import Command, SendOptions
 from pushd.model.lifecycle import Move
 from pushd.model.timestamps import Now
 from pushd.store.interface import IStore
 
 
 @define(eq=False)
-class Review:
+class OperatorActions:
     """Explain, resolve, resend."""
 
     store: IStore
     clocks: Clocks
     drafts: Drafts
-    admissions: Admissions
-    holds: Holds
-    wakeups: Wakeups
+    admissions: AdmissionPolicy
+    holds: HoldTimes
+    poll_registry: PollRegistry
 
     async def explain(self, command: str) -> Explanation:
         """Why a command has not run yet, or what is known of it.
@@ -35,13 +35,13 @@ class Review:
         standing = await self.store.standing(command, now)
         return explain(standing, self._surroundings(standing.command.device, now))
 
-    def _surroundings(self, name: str, now: Now) -> Surroundings:
+    def _surroundings(self, name: str, now: Now) -> DeviceContext:
         fleet = self.admissions.fleet
         device = fleet.get(name)
-        return Surroundings(
+        return DeviceContext(
             now=now.wall,
             device=None if device is None else fleet.presence.overlay(device),
-            polling=self.wakeups.polling(name),
+            polling=self.poll_registry.polling(name),
             hold=self.holds.settled(name),
             proven=device is not None and fleet.has_proof(device),
             lacks_proof=self.admissions.lacks_proof(name),
@@ -60,7 +60,7 @@ class Review:
         return await self.store.command(command)
 
     async def resend(
-        self, original: Command, terms: Terms, by: str, queue_signed_off: bool = False
+        self, original: Command, terms: SendOptions, by: str, queue_signed_off: bool = False
     ) -> tuple[Command, bool]:
         """Send the same again as a new command; False if that was done before. See :meth:`IStore.resend`.
 

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pushd.core.credentials import Tokens
-from pushd.core.devices.registry import Fleet
+from pushd.core.devices.registry import DeviceRegistry
 from pushd.model.device import Admission, Device, ProofKind
 from pushd.model.token import Role
 
@@ -18,7 +18,7 @@ DEFAULT_MAX_PENDING = 1000
 """Devices that may wait for an approval; beyond, strangers are held and answered idle, but not stored."""
 
 
-class Mode(StrEnum):
+class AdmissionMode(StrEnum):
     """What becomes of a device that nobody registered."""
 
     APPROVE = "approve"  # an operator approves it first
@@ -36,7 +36,7 @@ class Access(Enum):
 
 
 @frozen(kw_only=True)
-class Visitor:
+class ClientIdentity:
     """Who knocks at the device port: the id that it claims, and what it shows."""
 
     device: str
@@ -47,26 +47,26 @@ class Visitor:
 
 
 @define(eq=False)
-class Admissions:
+class AdmissionPolicy:
     """Judges visitors by memory alone; a stranger's introduction is written behind its back."""
 
-    fleet: Fleet
+    fleet: DeviceRegistry
     tokens: Tokens
-    mode: Mode = Mode.APPROVE
+    mode: AdmissionMode = AdmissionMode.APPROVE
     max_pending: int = DEFAULT_MAX_PENDING
     require_proof: bool = False
     turned_away: int = field(default=0, init=False)
     """Polls of strangers beyond ``max_pending``."""
     _log = Logger()
 
-    def admit(self, visitor: Visitor, polls: bool) -> Access:
+    def admit(self, client_identity: ClientIdentity, polls: bool) -> Access:
         """What this visitor gets; a stranger that ``polls`` is introduced."""
-        if visitor.owner not in (None, visitor.device):
+        if client_identity.owner not in (None, client_identity.device):
             return Access.REFUSED
-        device = self.fleet.get(visitor.device)
+        device = self.fleet.get(client_identity.device)
         if device is None:
-            return self._receive_stranger(visitor, polls)
-        if device.admission is Admission.BLOCKED or not self._proven(device, visitor):
+            return self._receive_stranger(client_identity, polls)
+        if device.admission is Admission.BLOCKED or not self._proven(device, client_identity):
             return Access.REFUSED
         if device.admission is Admission.PENDING or self.lacks_proof(device.id):
             return Access.HELD
@@ -79,29 +79,29 @@ class Admissions:
         known = self.fleet.get(device)
         return known is None or not self.fleet.has_proof(known)
 
-    def _receive_stranger(self, visitor: Visitor, polls: bool) -> Access:
-        if self.mode is Mode.CLOSED:
+    def _receive_stranger(self, client_identity: ClientIdentity, polls: bool) -> Access:
+        if self.mode is AdmissionMode.CLOSED:
             return Access.REFUSED
         if not polls:
             return Access.STRANGER
-        if self.mode is Mode.APPROVE and self.fleet.pending >= self.max_pending:
+        if self.mode is AdmissionMode.APPROVE and self.fleet.pending >= self.max_pending:
             self.turned_away += 1
             return Access.STRANGER
-        admission = Admission.APPROVED if self.mode is Mode.OPEN else Admission.PENDING
-        introduced = Deferred.fromCoroutine(self.fleet.introduce(visitor.device, admission))
-        introduced.addErrback(self._not_introduced, visitor.device)
-        return Access.SERVED if self.mode is Mode.OPEN and not self.require_proof else Access.HELD
+        admission = Admission.APPROVED if self.mode is AdmissionMode.OPEN else Admission.PENDING
+        introduced = Deferred.fromCoroutine(self.fleet.introduce(client_identity.device, admission))
+        introduced.addErrback(self._not_introduced, client_identity.device)
+        return Access.SERVED if self.mode is AdmissionMode.OPEN and not self.require_proof else Access.HELD
 
     def _not_introduced(self, failure: Failure, device: str) -> None:
         self._log.error("{device} was not recorded: {error}", device=device, error=failure.getErrorMessage())
 
-    def _proven(self, device: Device, visitor: Visitor) -> bool:
+    def _proven(self, device: Device, client_identity: ClientIdentity) -> bool:
         """Whether a visitor shows all that its device has configured."""
         asked = self.fleet.asked(device.id)
         return (
-            (ProofKind.SECRET not in asked or visitor.owner == device.id)
-            and (ProofKind.API_KEY not in asked or self._has_key(device, visitor.api_key))
-            and (not device.allow_from or _within(visitor.address, device.allow_from))
+            (ProofKind.SECRET not in asked or client_identity.owner == device.id)
+            and (ProofKind.API_KEY not in asked or self._has_key(device, client_identity.api_key))
+            and (not device.allow_from or _within(client_identity.address, device.allow_from))
         )
 
     def _has_key(self, device: Device, api_key: str | None) -> bool:

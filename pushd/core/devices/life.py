@@ -13,7 +13,7 @@ GAPS_KEPT = 9
 
 
 @define(eq=False)
-class Life:
+class DevicePresence:
     """What memory holds of a device; ``last_seen_at`` in wall milliseconds, ``idle_since`` in the clock's seconds."""
 
     device: str
@@ -22,7 +22,9 @@ class Life:
     """When it last gave a sign of life, in steady seconds."""
     timeout: float = inf
     """For how many seconds its silence is normal; without end until it is recorded."""
-    slot: Slot["Life"] | None = field(default=None, repr=False)  # which names all others in it, and each of them it
+    slot: Slot["DevicePresence"] | None = field(
+        default=None, repr=False
+    )  # which names all others in it, and each of them it
     """Where the watchdog looks at it next; of those that came up before, it is the last."""
     polls: int = 0
     last_seen_at: int | None = None

@@ -6,7 +6,7 @@ from attrs import define, field
 from twisted.internet.task import deferLater
 
 from pushd.core.clocks import Clocks
-from pushd.core.devices.life import Life
+from pushd.core.devices.life import DevicePresence
 from pushd.core.devices.presence import Presence
 from pushd.core.timers import Slot
 from pushd.model.alert import AlertRules
@@ -18,7 +18,7 @@ PIECE = 500
 
 
 @define(eq=False)
-class Watchdog:
+class OfflineDetector:
     """Somebody calls :meth:`round` every second, after :meth:`pushd.core.clocks.Clocks.tick`."""
 
     store: IStore
@@ -53,7 +53,7 @@ class Watchdog:
         self._rounded = now
         return min(now, due)
 
-    def _look(self, slot: Slot[Life], lives: Iterable[Life], now: float) -> list[Life]:
+    def _look(self, slot: Slot[DevicePresence], lives: Iterable[DevicePresence], now: float) -> list[DevicePresence]:
         """Move on those who have spoken since, or whose poll is held; the silent ones leave the wheel.
 
         A million devices pass here every minute or two.
@@ -72,10 +72,10 @@ class Watchdog:
                     silent.append(life)
         return silent
 
-    async def _tell(self, silent: Sequence[Life]) -> None:
+    async def _tell(self, silent: Sequence[DevicePresence]) -> None:
         self.presence.lost(silent)  # first: who speaks from now on is written as online, after this
         try:
-            await self.store.note_silent([life.device for life in silent], self.rules, self.clocks.now())
+            await self.store.mark_offline([life.device for life in silent], self.rules, self.clocks.now())
         except BaseException:
             self.presence.not_lost(silent)
             raise

@@ -9,11 +9,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pushd.core.clocks import Clocks
-from pushd.core.devices.life import Life
-from pushd.core.timers import Wheel
-from pushd.model.device import Device, PresenceState, Sighting
+from pushd.core.devices.life import DevicePresence
+from pushd.core.timers import TimingWheel
+from pushd.model.device import Device, LastSeen, PresenceState
 from pushd.model.errors import Unavailable
-from pushd.store.filters import Known
+from pushd.store.filters import StartupSnapshot
 from pushd.store.interface import IStore
 
 SIGHTINGS = 50
@@ -30,7 +30,7 @@ class Here:
     """
 
     presence: "Presence"
-    life: Life
+    life: DevicePresence
     address: str | None
 
     def __enter__(self) -> None:
@@ -46,17 +46,17 @@ class Presence:
 
     store: IStore
     clocks: Clocks
-    wheel: Wheel[Life] = field(factory=Wheel, init=False)
+    wheel: TimingWheel[DevicePresence] = field(factory=TimingWheel, init=False)
     """Those who are online, each under a moment at which it cannot have been silent for too long before."""
-    _lives: dict[str, Life] = field(factory=dict, init=False)
-    _dirty: set[Life] = field(factory=set, init=False)
-    _unwritten: set[Life] = field(factory=set, init=False)
+    _lives: dict[str, DevicePresence] = field(factory=dict, init=False)
+    _dirty: set[DevicePresence] = field(factory=set, init=False)
+    _unwritten: set[DevicePresence] = field(factory=set, init=False)
     """Those who came online while the store was away."""
     _timeouts: dict[float, float] = field(factory=dict, init=False)
     """Each number once: were there a million of them, the watchdog would wait for each to come from memory."""
     _log = Logger()
 
-    def recall(self, known: Known) -> None:
+    def recall(self, known: StartupSnapshot) -> None:
         """Start from what the store knows; silence counts from now on, for while we were away nobody could speak.
 
         Each is first looked at somewhere within its time, so that not all of them come up at once.
@@ -64,7 +64,7 @@ class Presence:
         now = self.clocks.steady()
         self.wheel.turn = int(now)
         for number, device in enumerate(known.devices, 1):
-            life = Life(device.id, device.presence, now, self._shared(device.heartbeat_timeout))
+            life = DevicePresence(device.id, device.presence, now, self._shared(device.heartbeat_timeout))
             self._lives[device.id] = life
             if life.state is PresenceState.ONLINE:
                 life.slot = self.wheel.put(life, now + life.timeout * number / len(known.devices))
@@ -80,14 +80,14 @@ class Presence:
         """The device polls: ``with`` this, it is here for as long as the poll is held."""
         return Here(self, self._life(device), address)
 
-    def arrive(self, life: Life, address: str | None) -> None:
+    def arrive(self, life: DevicePresence, address: str | None) -> None:
         life.end_gap(self.clocks.clock.seconds())
         life.polls += 1
         self._seen(life, address)
         if life.state is not PresenceState.ONLINE or not life.written:
             self._become_online(life)
 
-    def leave(self, life: Life, address: str | None) -> None:
+    def leave(self, life: DevicePresence, address: str | None) -> None:
         life.polls -= 1
         self._seen(life, address)
 
@@ -125,14 +125,14 @@ class Presence:
         if life is not None:
             life.state = PresenceState.NEVER_SEEN  # so it leaves the wheel when it comes up
 
-    def lost(self, silent: Iterable[Life]) -> None:
+    def lost(self, silent: Iterable[DevicePresence]) -> None:
         """These are offline, and the store is about to be told."""
         for life in silent:
             if not life.written:
                 self._write_online(life)  # what the store was not told yet goes first
             life.state = PresenceState.OFFLINE
 
-    def not_lost(self, silent: Iterable[Life]) -> None:
+    def not_lost(self, silent: Iterable[DevicePresence]) -> None:
         """The store could not be told: those who have not spoken since are to be looked at again."""
         for life in silent:
             if life.state is PresenceState.OFFLINE:
@@ -162,7 +162,7 @@ class Presence:
         for _ in range(0, len(self._dirty), SIGHTINGS):
             seen = [self._dirty.pop() for _ in range(min(SIGHTINGS, len(self._dirty)))]
             try:
-                await self.store.note_sightings([self._sighting(life) for life in seen if self._knows(life)])
+                await self.store.save_last_seen([self._sighting(life) for life in seen if self._knows(life)])
             except BaseException:
                 self._dirty.update(seen)
                 raise
@@ -182,30 +182,30 @@ class Presence:
             if not self._unwritten.isdisjoint(piece):
                 raise Unavailable(f"Unable to write who is online; {len(self._unwritten)} left.")
 
-    def _sighting(self, life: Life) -> Sighting:
+    def _sighting(self, life: DevicePresence) -> LastSeen:
         seen = life.last_seen_at or self.clocks.wall_now()
-        return Sighting(device=life.device, last_seen_at=seen, last_address=life.address, poll_gap=life.poll_gap)
+        return LastSeen(device=life.device, last_seen_at=seen, last_address=life.address, poll_gap=life.poll_gap)
 
-    def _knows(self, life: Life) -> bool:
+    def _knows(self, life: DevicePresence) -> bool:
         """Whether the device was not forgotten since."""
         return self._lives.get(life.device) is life
 
-    def _life(self, device: str) -> Life:
+    def _life(self, device: str) -> DevicePresence:
         life = self._lives.get(device)
         if life is None:
-            life = self._lives[device] = Life(device)
+            life = self._lives[device] = DevicePresence(device)
         return life
 
     def _shared(self, timeout: float) -> float:
         return self._timeouts.setdefault(timeout, timeout)
 
-    def _seen(self, life: Life, address: str | None) -> None:
+    def _seen(self, life: DevicePresence, address: str | None) -> None:
         life.spoke_at = self.clocks.steady()
         life.last_seen_at = self.clocks.wall_now()
         life.address = address
         self._dirty.add(life)
 
-    def _watch(self, life: Life) -> None:
+    def _watch(self, life: DevicePresence) -> None:
         """Have the watchdog look at it when its time may be up, unless it does so before."""
         if life.state is not PresenceState.ONLINE or life.timeout == inf:
             return
@@ -213,7 +213,7 @@ class Presence:
         if life.slot is None or not self.wheel.turn < life.slot.second <= due:
             life.slot = self.wheel.put(life, due)
 
-    def _become_online(self, life: Life) -> None:
+    def _become_online(self, life: DevicePresence) -> None:
         if life.state is not PresenceState.ONLINE:
             life.state = PresenceState.ONLINE
             self._watch(life)
@@ -221,16 +221,16 @@ class Presence:
         elif not life.written:
             self._write_online(life)
 
-    def _write_online(self, life: Life) -> Deferred[None]:
+    def _write_online(self, life: DevicePresence) -> Deferred[None]:
         """Fires when that was tried."""
         life.written = True
         done = self.store.note_presence(life.device, PresenceState.ONLINE, self.clocks.now())
         return done.addCallbacks(self._was_written, self._not_written, callbackArgs=(life,), errbackArgs=(life,))
 
-    def _was_written(self, _: None, life: Life) -> None:
+    def _was_written(self, _: None, life: DevicePresence) -> None:
         self._unwritten.discard(life)
 
-    def _not_written(self, failure: Failure, life: Life) -> None:
+    def _not_written(self, failure: Failure, life: DevicePresence) -> None:
         life.written = False  # the device's next word tries again, if we have not by then
         if life not in self._unwritten:
             self._unwritten.add(life)

@@ -11,12 +11,12 @@ from pushd.core.secrets import digest, make_secret
 from pushd.model.device import Admission, Device, Proof, ProofKind
 from pushd.model.dialect import Dialect
 from pushd.model.errors import UnknownDevice
-from pushd.store.filters import Known
+from pushd.store.filters import StartupSnapshot
 from pushd.store.interface import IStore
 
 
 @define(eq=False)
-class Fleet:
+class DeviceRegistry:
     """Register, change, forget; give secrets and keys."""
 
     store: IStore
@@ -28,7 +28,7 @@ class Fleet:
     _kinds: dict[str, frozenset[ProofKind]] = field(factory=dict, init=False)
     _pending: set[str] = field(factory=set, init=False)
 
-    def recall(self, known: Known) -> None:
+    def recall(self, known: StartupSnapshot) -> None:
         """Start from what the store knows."""
         for device in known.devices:
             self._remember(device)

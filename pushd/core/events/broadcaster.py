@@ -6,8 +6,8 @@ from attrs import define, field
 from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from pushd.core.events.follower import BATCH, PULSE, Follower, IReader
-from pushd.core.events.recent_events import Tail
+from pushd.core.events.follower import BATCH, PULSE, IReader, Subscriber
+from pushd.core.events.recent_events import RecentEvents
 from pushd.store.filters import EventFilter, EventPage
 from pushd.store.interface import IStore
 
@@ -25,14 +25,14 @@ LONGEST_DELAY = 1.0
 
 
 @define(eq=False)
-class Audience:
+class Broadcaster:
     """Visits each follower after each event, and every second."""
 
     store: IStore
-    tail: Tail
+    tail: RecentEvents
     clock: IReactorTime
-    _followers: dict[Follower, None] = field(factory=dict, init=False)
-    _unvisited: deque[Follower] = field(factory=deque, init=False)
+    _followers: dict[Subscriber, None] = field(factory=dict, init=False)
+    _unvisited: deque[Subscriber] = field(factory=deque, init=False)
     _stirred: bool = field(default=False, init=False)
     """Whether something has happened since the last round began."""
     _round: IDelayedCall | None = field(default=None, init=False)
@@ -41,9 +41,9 @@ class Audience:
     _one_reads: DeferredLock = field(factory=DeferredLock, init=False)
     _closed: bool = field(default=False, init=False)
 
-    def admit(self, which: EventFilter, after: int, reader: IReader) -> Follower:
+    def admit(self, which: EventFilter, after: int, reader: IReader) -> Subscriber:
         """Let somebody follow the feed from behind an event; it begins when it is resumed."""
-        follower = Follower(which, after, reader, self)
+        follower = Subscriber(which, after, reader, self)
         if self._closed:
             reader.end()
             return follower
@@ -52,7 +52,7 @@ class Audience:
             self._pulse = self.clock.callLater(PULSE, self._beat)
         return follower
 
-    def dismiss(self, follower: Follower) -> None:
+    def dismiss(self, follower: Subscriber) -> None:
         self._followers.pop(follower, None)
         if not self._followers:
             self._rest()

@@ -3,10 +3,10 @@
 from attrs import define, field
 
 from pushd.core.clocks import Clocks
-from pushd.core.events.broadcaster import Audience
-from pushd.core.events.follower import Follower, IReader
-from pushd.core.events.recent_events import Tail, passes
-from pushd.core.waiters import Bells
+from pushd.core.events.broadcaster import Broadcaster
+from pushd.core.events.follower import IReader, Subscriber
+from pushd.core.events.recent_events import RecentEvents, passes
+from pushd.core.waiters import Waiters
 from pushd.model.event import Event
 from pushd.store.filters import EventFilter, EventPage
 from pushd.store.interface import IStore
@@ -18,13 +18,13 @@ class Feed:
 
     store: IStore
     clocks: Clocks
-    _grown: Bells[None] = field(init=False)
-    _tail: Tail = field(factory=Tail, init=False)
-    _audience: Audience = field(init=False)
+    _grown: Waiters[None] = field(init=False)
+    _tail: RecentEvents = field(factory=RecentEvents, init=False)
+    _audience: Broadcaster = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._grown = Bells(self.clocks.clock)
-        self._audience = Audience(self.store, self._tail, self.clocks.clock)
+        self._grown = Waiters(self.clocks.clock)
+        self._audience = Broadcaster(self.store, self._tail, self.clocks.clock)
         self.store.subscribe(self._heard)
 
     async def read(self, which: EventFilter, after: int, limit: int, seconds: float = 0) -> EventPage:
@@ -61,7 +61,7 @@ class Feed:
         """
         await self.store.events(EventFilter(), after, 1)
 
-    def follow(self, which: EventFilter, after: int, reader: IReader) -> Follower:
+    def follow(self, which: EventFilter, after: int, reader: IReader) -> Subscriber:
         """Let somebody be told of all that comes after an event, from when it is first resumed until it leaves."""
         return self._audience.admit(which, after, reader)
 

@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from pushd.core.events.recent_events import Tail, passes
+from pushd.core.events.recent_events import RecentEvents, passes
 from pushd.model.errors import PushdError
 from pushd.model.event import Event
 from pushd.store.filters import EventFilter, EventPage
@@ -30,7 +30,7 @@ class IReader(Protocol):
     """Whoever reads: what a follower is for those outside."""
 
     def take(self, events: Sequence[Event]) -> None:
-        """Be told of these, in order; call :meth:`Follower.pause` if that is enough for now."""
+        """Be told of these, in order; call :meth:`Subscriber.pause` if that is enough for now."""
 
     def keep_alive(self, position: int) -> None:
         """Be told that we are here, and that up to the event with this ``seq`` there is nothing else to be told."""
@@ -45,7 +45,7 @@ class IReader(Protocol):
 class IAudience(Protocol):
     """All followers together: what one of them needs of it."""
 
-    tail: Tail
+    tail: RecentEvents
     clock: IReactorTime
 
     async def read(self, which: EventFilter, after: int) -> EventPage:
@@ -54,12 +54,12 @@ class IAudience(Protocol):
     def stir(self) -> None:
         """Have everybody visited soon."""
 
-    def dismiss(self, follower: "Follower") -> None:
+    def dismiss(self, follower: "Subscriber") -> None:
         """Have one visited no more."""
 
 
 @define(eq=False)
-class Follower:
+class Subscriber:
     """One reader, and how far it is. It is told nothing until it is resumed for the first time."""
 
     which: EventFilter

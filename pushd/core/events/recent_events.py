@@ -13,7 +13,7 @@ TAIL_EVENTS = 1024
 
 
 @define(eq=False)
-class Tail:
+class RecentEvents:
     """What was heard last, in the order of commits, so that many can be told of it without asking the store."""
 
     most: int = TAIL_EVENTS

@@ -3,12 +3,12 @@
 from attrs import define, field
 
 from pushd.model.event import Event, EventType
-from pushd.store.filters import Claim, Known
+from pushd.store.filters import Claim, StartupSnapshot
 from pushd.store.interface import IStore
 
 
 @define(eq=False)
-class Queued:
+class CommandIndex:
     """For each device with something queued, the wall milliseconds from which it is worth looking; 0 is now.
 
     It may name a device that has nothing any more, until its next look; it never lacks one that has.
@@ -16,7 +16,7 @@ class Queued:
 
     _due: dict[str, int] = field(factory=dict, init=False)
 
-    def recall(self, known: Known) -> None:
+    def recall(self, known: StartupSnapshot) -> None:
         """Start from what the store knows."""
         self._due.update(dict.fromkeys(known.queued, 0))
 

@@ -7,8 +7,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pushd.core.devices.registry import Fleet
-from pushd.core.polling.poll import End, Poll
+from pushd.core.devices.registry import DeviceRegistry
+from pushd.core.polling.poll import Poll, PollEnd
 
 JITTER = 0.1
 """A hold is shortened by up to this part, so that a fleet does not come back in one wave."""
@@ -27,7 +27,7 @@ AT_ONCE = 0.5
 UNHEARD = 2
 """Idle answers in a row, none of which made the device come any sooner, teach that it does not hear them."""
 
-_UNANSWERED = frozenset({End.LEFT, End.REPLACED})
+_UNANSWERED = frozenset({PollEnd.LEFT, PollEnd.REPLACED})
 
 
 @define(eq=False)
@@ -41,9 +41,9 @@ class Pace:
     """When the latest poll began, if it was answered idle."""
     _unheard: int = field(default=0, init=False)
 
-    def note(self, poll: Poll, end: End) -> bool:
+    def note(self, poll: Poll, end: PollEnd) -> bool:
         """Follow a poll that ended; whether the device has shown that it does not hear our idle answers."""
-        before, self._answered = self._answered, poll.began if end is End.IDLE else None
+        before, self._answered = self._answered, poll.began if end is PollEnd.IDLE else None
         after = None if before is None else poll.began - before
         same = after is not None and abs(after - self.interval) <= ALIKE_SECONDS
         self._unheard = self._unheard + 1 if same else 0
@@ -51,13 +51,13 @@ class Pace:
 
 
 @define(eq=False)
-class Holds:
+class HoldTimes:
     """The hold of each device: an operator's word, else what it taught us, else its dialect's.
 
     ``defaults`` is seconds by dialect; ``random`` gives 0 to 1.
     """
 
-    fleet: Fleet
+    fleet: DeviceRegistry
     defaults: Mapping[str, float]
     random: Callable[[], float]
     _unanswered: dict[str, float] = field(factory=dict, init=False)
@@ -80,7 +80,7 @@ class Holds:
                     return hold
         return self.defaults[device.partition(":")[0]]
 
-    def ended(self, poll: Poll, end: End) -> None:
+    def ended(self, poll: Poll, end: PollEnd) -> None:
         """Learn from how a poll ended.
 
         One that was given up at once tells nothing of patience: a client that starts anew does so, and two devices
@@ -93,7 +93,7 @@ class Holds:
         self._compare(poll, end)
         self._follow(poll, end)
 
-    def _compare(self, poll: Poll, end: End) -> None:
+    def _compare(self, poll: Poll, end: PollEnd) -> None:
         """Learn from two polls in a row that were given up after about the same time."""
         lasted = poll.ticks.clock.seconds() - poll.began
         before = self._unanswered.pop(poll.device, None)
@@ -102,10 +102,10 @@ class Holds:
         self._unanswered[poll.device] = lasted
         if before is not None and abs(lasted - before) <= max(ALIKE * max(lasted, before), ALIKE_SECONDS):
             self._learn(poll.device, min(lasted, before))
-            if end is End.REPLACED:
+            if end is PollEnd.REPLACED:
                 self._paces[poll.device] = Pace(lasted)
 
-    def _follow(self, poll: Poll, end: End) -> None:
+    def _follow(self, poll: Poll, end: PollEnd) -> None:
         """Learn from a device that polls anew only after its patience and a rest, of which we see but the sum: as long
         as it comes no sooner for our idle answers, they are too late.
         """

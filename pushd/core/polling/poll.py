@@ -9,15 +9,15 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from pushd.core.ticks import Ticks
-from pushd.model.command import Handed
+from pushd.core.ticks import CoarseTimers
+from pushd.model.command import Dispatched
 from pushd.store.filters import Claim
 
-Answer = tuple[Handed, ...]
+Answer = tuple[Dispatched, ...]
 """What a poll is answered with; empty is the idle answer."""
 
 
-class End(Enum):
+class PollEnd(Enum):
     """How a poll ended."""
 
     HANDED = "handed"
@@ -49,7 +49,7 @@ class ISource(Protocol):
     def take_back(self, handed: Answer) -> None:
         """Return what was claimed for a poll that had gone before a byte was written."""
 
-    def ended(self, poll: "Poll", end: End) -> None:
+    def ended(self, poll: "Poll", end: PollEnd) -> None:
         """Told once, before the poll is answered."""
 
 
@@ -63,7 +63,7 @@ class Poll:
     """
 
     source: ISource
-    ticks: Ticks
+    ticks: CoarseTimers
     device: str
     began: float
     until: float
@@ -95,7 +95,7 @@ class Poll:
     def cancel(self) -> None:
         """The device hung up."""
         if self._state is not _State.OVER:
-            self._close(End.LEFT)
+            self._close(PollEnd.LEFT)
             self._tell(Failure(CancelledError()))
 
     def begin(self) -> None:
@@ -109,7 +109,7 @@ class Poll:
             self._stop_timer()
             self._look()
 
-    def linger(self, delay: float, end: End) -> None:
+    def linger(self, delay: float, end: PollEnd) -> None:
         """Hear nothing any more, and answer idle after ``delay`` seconds."""
         self._stop_timer()
         self._state = _State.LINGERING
@@ -121,7 +121,7 @@ class Poll:
     def finish(self) -> None:
         """Answer idle now, unless it has ended."""
         if self._state is not _State.OVER:
-            self._end(End.IDLE)
+            self._end(PollEnd.IDLE)
 
     def tick(self) -> None:
         """The hold may be over."""
@@ -141,7 +141,7 @@ class Poll:
             if claim.handed:
                 self.source.take_back(claim.handed)
         elif claim.handed:
-            self._end(End.HANDED, claim.handed)
+            self._end(PollEnd.HANDED, claim.handed)
         else:
             self._go_on(self._due_in())
 
@@ -162,7 +162,7 @@ class Poll:
     def _wait(self, due: float | None) -> None:
         left = self.until - self.ticks.clock.seconds()
         if left <= 0:
-            self._end(End.IDLE)
+            self._end(PollEnd.IDLE)
             return
         self._state = _State.WAITING
         if due is None or due >= left:
@@ -173,16 +173,16 @@ class Poll:
     def _wake(self) -> None:
         self._timer = None
         if self.ticks.clock.seconds() >= self.until:
-            self._end(End.IDLE)
+            self._end(PollEnd.IDLE)
         else:
             self._look()
 
-    def _end(self, end: End, handed: Answer = ()) -> None:
+    def _end(self, end: PollEnd, handed: Answer = ()) -> None:
         self._answer = handed
         self._close(end)
         self._tell(None)
 
-    def _close(self, end: End) -> None:
+    def _close(self, end: PollEnd) -> None:
         self._stop_timer()
         self._state = _State.OVER
         self.source.ended(self, end)

@@ -3,7 +3,7 @@
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
-from pushd.core.polling.poll import End, Poll
+from pushd.core.polling.poll import Poll, PollEnd
 
 STORM_SECONDS = 10.0
 """Takeovers of one device within this time are a storm from the third on: two devices may share one id."""
@@ -20,7 +20,7 @@ DISMISSAL_DELAY = 0.1
 
 
 @define(eq=False)
-class Wakeups:
+class PollRegistry:
     """One live poll per device, the newest; older ones end."""
 
     clock: IReactorTime
@@ -55,13 +55,13 @@ class Wakeups:
         """Hand nothing more to this device's poll, and end it: the device has to come again, and be judged anew."""
         poll = self._live.pop(device, None)
         if poll is not None:
-            self._linger(poll, DISMISSAL_DELAY, End.IDLE)
+            self._linger(poll, DISMISSAL_DELAY, PollEnd.IDLE)
 
     def sign_off(self, device: str) -> None:
         """Hand this device nothing more, and end its poll in a moment."""
         poll = self._live.pop(device, None)
         if poll is not None:
-            self._linger(poll, SIGN_OFF_DELAY, End.SIGNED_OFF)
+            self._linger(poll, SIGN_OFF_DELAY, PollEnd.SIGNED_OFF)
 
     def finish(self) -> None:
         """Answer every poll idle."""
@@ -82,11 +82,11 @@ class Wakeups:
         recent = tuple(time for time in times if time > now - STORM_SECONDS)
         self._takeovers[older.device] = recent[-STORM_COUNT:]
         if len(recent) >= STORM_COUNT:
-            self._linger(older, STORM_DELAY, End.CROWDED)
+            self._linger(older, STORM_DELAY, PollEnd.CROWDED)
         else:
-            self._linger(older, 0, End.REPLACED)
+            self._linger(older, 0, PollEnd.REPLACED)
         return len(recent)
 
-    def _linger(self, poll: Poll, delay: float, end: End) -> None:
+    def _linger(self, poll: Poll, delay: float, end: PollEnd) -> None:
         self._lingering.add(poll)
         poll.linger(delay, end)

@@ -12,16 +12,16 @@ from attrs import define
 from twisted.python.failure import Failure
 from twisted.web.http import parse_qs
 
-from pushd.core.devices.admission import Visitor
-from pushd.core.devices.device_service import Reception
+from pushd.core.devices.admission import ClientIdentity
+from pushd.core.devices.device_service import DeviceService
 from pushd.dialects.controlid import wire
 from pushd.dialects.controlid.dialect import CONTROL_ID
 from pushd.http.answers import answer
 from pushd.http.bodies import LARGE, SMALL, InThread, parse
 from pushd.http.client_address import Networks, client_address
-from pushd.http.device_port import Door
+from pushd.http.device_port import MountedApp
 from pushd.http.error_status import status
-from pushd.http.request import HouseRequest
+from pushd.http.request import Request
 from pushd.http.router import Router
 from pushd.model.errors import InvalidQuery, NotPermitted
 
@@ -35,35 +35,35 @@ class ControlIdApp:
 
     router = Router()
 
-    reception: Reception
-    in_thread: InThread[wire.ControlIdReport]
+    device_service: DeviceService
+    in_thread: InThread[wire.ControlIdResult]
     trusted_proxies: Networks = ()
 
     @router.route("/push", methods=["GET"])
-    async def push(self, request: HouseRequest) -> bytes:
+    async def push(self, request: Request) -> bytes:
         """A poll: one command or batch, or nothing."""
         visit = wire.read_query(request.args)
-        visitor = self._visitor(request, visit)
+        client_identity = self._visitor(request, visit)
         request.forget_headers()
-        handed = await self.reception.poll(visitor, visit.uuid)
+        handed = await self.device_service.poll(client_identity, visit.uuid)
         return answer(request, wire.write_pushes([one.payload for one in handed]))
 
     @router.route("/result", methods=["POST"])
-    async def result(self, request: HouseRequest) -> bytes:
+    async def result(self, request: Request) -> bytes:
         """What became of a command; empty once that is durable."""
         visit = wire.read_query(request.args)
-        visitor = self._visitor(request, visit)
-        self.reception.check(visitor)
-        await self.reception.settle(visitor, await self._report(request, visit))
+        client_identity = self._visitor(request, visit)
+        self.device_service.check(client_identity)
+        await self.device_service.settle(client_identity, await self._report(request, visit))
         return answer(request, wire.IDLE)
 
     @router.handle_errors(NotPermitted)
-    def refused(self, request: HouseRequest, _failure: Failure) -> bytes:
+    def refused(self, request: Request, _failure: Failure) -> bytes:
         """Who is not served hears nothing."""
         return answer(request, wire.IDLE)
 
     @router.handle_errors(Exception)
-    def failed(self, request: HouseRequest, failure: Failure) -> bytes:
+    def failed(self, request: Request, failure: Failure) -> bytes:
         """Any other error is a status without a body."""
         status(request, failure)
         return answer(request, b"")
@@ -76,24 +76,26 @@ class ControlIdApp:
             device = wire.read_query(parse_qs(query, True)).device
         except InvalidQuery:
             return SMALL
-        return LARGE if self.reception.expects(CONTROL_ID.device(device)) else SMALL
+        return LARGE if self.device_service.expects(CONTROL_ID.device(device)) else SMALL
 
-    async def _report(self, request: HouseRequest, visit: wire.Visit) -> wire.ControlIdReport | None:
+    async def _report(self, request: Request, visit: wire.Visit) -> wire.ControlIdResult | None:
         if request.body.oversized:
             return wire.oversized(request.body.size, visit) if request.body.limit == LARGE else None
         content_type = (request.getHeader(b"Content-Type") or b"").decode("utf-8", "replace")
         read = partial(wire.read_result, content_type=content_type, visit=visit)
         return await parse(request.body.content(), read, self.in_thread)
 
-    def _visitor(self, request: HouseRequest, visit: wire.Visit) -> Visitor:
-        return Visitor(
+    def _visitor(self, request: Request, visit: wire.Visit) -> ClientIdentity:
+        return ClientIdentity(
             device=CONTROL_ID.device(visit.device),
             address=client_address(request, self.trusted_proxies),
             owner=request.owner,
         )
 
 
-def door(reception: Reception, in_thread: InThread[Any], trusted_proxies: Networks, bases: Sequence[bytes]) -> Door:
+def door(
+    device_service: DeviceService, in_thread: InThread[Any], trusted_proxies: Networks, bases: Sequence[bytes]
+) -> MountedApp:
     """The place of this dialect on the device port: the root, and each configured base."""
-    app = ControlIdApp(reception, in_thread, trusted_proxies)
-    return Door(prefixes=(b"", *bases), pattern=PATHS, app=app, limit=app.limit)
+    app = ControlIdApp(device_service, in_thread, trusted_proxies)
+    return MountedApp(prefixes=(b"", *bases), pattern=PATHS, app=app, limit=app.limit)

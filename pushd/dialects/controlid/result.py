@@ -30,8 +30,8 @@ _SILENCE = Answer()
 
 
 @frozen(kw_only=True)
-class ControlIdReport:
-    """A device's result. See :class:`pushd.model.result.Report`."""
+class ControlIdResult:
+    """A device's result. See :class:`pushd.model.result.DeviceResult`."""
 
     message: str | None = field(default=None, init=False)
     uuid: str | None
@@ -68,7 +68,7 @@ class ControlIdReport:
         # transactions_results for a command that was no batch: whatever it is about, it is not an answer to this
         return Verdict(move=Move.GARBLE, error="the device answered a batch, but was sent a single command")
 
-    def part(self, position: int) -> "ControlIdReport | None":
+    def part(self, position: int) -> "ControlIdResult | None":
         """What the entry for this place says; an error, or what nobody can read, speaks of all that went together."""
         if self.transactions is not None and self.answer.error is None:
             return self._entries.get(str(position))
@@ -77,7 +77,7 @@ class ControlIdReport:
         return self
 
     @cached_property
-    def _entries(self) -> "Mapping[str, ControlIdReport]":
+    def _entries(self) -> "Mapping[str, ControlIdResult]":
         """Each entry as a report of its own; read anew, since few results are taken apart."""
         posted = strict_json.parse(self.result or "{}").get("transactions_results", [])
         entries = strict_json.parse(posted) if isinstance(posted, str) else posted

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from attrs import frozen
 
-from pushd.dialects.controlid.result import Answer, ControlIdReport, numbered, read_answer, read_transactions
+from pushd.dialects.controlid.result import Answer, ControlIdResult, numbered, read_answer, read_transactions
 from pushd.lib import strict_json
 from pushd.model.command import Payload
 from pushd.model.errors import InvalidQuery, UnreadableBody
@@ -21,7 +21,7 @@ from pushd.model.result import RAW_LIMIT
 
 __all__ = [
     "IDLE",
-    "ControlIdReport",
+    "ControlIdResult",
     "Outcome",
     "Visit",
     "canonical",
@@ -123,7 +123,7 @@ def read_push(body: bytes) -> Payload | None:
     return payload
 
 
-def read_result(body: bytes, content_type: str | None, visit: Visit) -> ControlIdReport:
+def read_result(body: bytes, content_type: str | None, visit: Visit) -> ControlIdResult:
     """What a device posts, whatever content type it claims; what cannot be read becomes a report that says so."""
     try:
         text, fields = _read_fields(body, content_type)
@@ -134,10 +134,10 @@ def read_result(body: bytes, content_type: str | None, visit: Visit) -> ControlI
     return _report(body, visit, result=text, answer=read_answer(fields), transactions=batch)
 
 
-def oversized(size: int, visit: Visit) -> ControlIdReport:
+def oversized(size: int, visit: Visit) -> ControlIdResult:
     """A result of ``size`` bytes that was too large to be kept."""
     why = f"the result was too large: {size} bytes"
-    return ControlIdReport(uuid=visit.uuid, endpoint=visit.endpoint, result=None, raw=b"", size=size, unreadable=why)
+    return ControlIdResult(uuid=visit.uuid, endpoint=visit.endpoint, result=None, raw=b"", size=size, unreadable=why)
 
 
 def write_result(outcome: Outcome) -> bytes:
@@ -173,8 +173,8 @@ def _comparable(uuid: str) -> str:
     return uuid[:_MAX_UUID].replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _report(body: bytes, visit: Visit, **read: Any) -> ControlIdReport:
-    return ControlIdReport(uuid=visit.uuid, endpoint=visit.endpoint, raw=body[:RAW_LIMIT], size=len(body), **read)
+def _report(body: bytes, visit: Visit, **read: Any) -> ControlIdResult:
+    return ControlIdResult(uuid=visit.uuid, endpoint=visit.endpoint, raw=body[:RAW_LIMIT], size=len(body), **read)
 
 
 def _read_fields(body: bytes, content_type: str | None) -> tuple[str, dict[str, Any]]:

@@ -11,16 +11,16 @@ from urllib.parse import unquote
 from attrs import define
 from twisted.python.failure import Failure
 
-from pushd.core.devices.admission import Visitor
-from pushd.core.devices.device_service import Reception
+from pushd.core.devices.admission import ClientIdentity
+from pushd.core.devices.device_service import DeviceService
 from pushd.dialects.servereye import wire
 from pushd.dialects.servereye.dialect import SERVER_EYE
 from pushd.http.answers import answer
 from pushd.http.bodies import LARGE, SMALL, InThread, parse
 from pushd.http.client_address import Networks, client_address
-from pushd.http.device_port import Door
+from pushd.http.device_port import MountedApp
 from pushd.http.error_status import explain, status
-from pushd.http.request import HouseRequest
+from pushd.http.request import Request
 from pushd.http.router import Router
 from pushd.model.errors import InvalidQuery
 
@@ -42,42 +42,42 @@ class ServerEyeApp:
 
     router = Router()
 
-    reception: Reception
-    in_thread: InThread[wire.ServerEyeReport]
+    device_service: DeviceService
+    in_thread: InThread[wire.ServerEyeResult]
     trusted_proxies: Networks = ()
 
     @router.route("/push/<container>", methods=["GET"])
-    async def poll(self, request: HouseRequest, container: str) -> bytes:
+    async def poll(self, request: Request, container: str) -> bytes:
         """A poll: one message, or none."""
-        visitor = self._visitor(request, container)
+        client_identity = self._visitor(request, container)
         request.forget_headers()
-        handed = await self.reception.poll(visitor)
+        handed = await self.device_service.poll(client_identity)
         if not handed:
             return answer(request, wire.IDLE)
         return answer(request, wire.write_message(container, handed[0].command, handed[0].payload))
 
     @router.route("/push/<container>/ack/<message>", methods=["POST", "GET"])
-    async def acknowledge(self, request: HouseRequest, container: str, message: str) -> bytes:
+    async def acknowledge(self, request: Request, container: str, message: str) -> bytes:
         """The container has a message, or still works on it."""
-        await self.reception.acknowledge(self._visitor(request, container), message)
+        await self.device_service.acknowledge(self._visitor(request, container), message)
         return answer(request, _ACKNOWLEDGED)
 
     @router.route("/push/<container>/result/<message>", methods=["POST"])
-    async def result(self, request: HouseRequest, container: str, message: str) -> bytes:
+    async def result(self, request: Request, container: str, message: str) -> bytes:
         """What became of a message; answered once that is durable."""
-        visitor = self._visitor(request, container)
-        self.reception.check(visitor)
-        await self.reception.settle(visitor, await self._report(request, message))
+        client_identity = self._visitor(request, container)
+        self.device_service.check(client_identity)
+        await self.device_service.settle(client_identity, await self._report(request, message))
         return answer(request, _TAKEN)
 
     @router.route("/push/<container>/signoff", methods=["GET", "POST"])
-    async def sign_off(self, request: HouseRequest, container: str) -> bytes:
+    async def sign_off(self, request: Request, container: str) -> bytes:
         """The container goes away on purpose."""
-        await self.reception.sign_off(self._visitor(request, container))
+        await self.device_service.sign_off(self._visitor(request, container))
         return answer(request, _SIGNED_OFF)
 
     @router.handle_errors(Exception)
-    def failed(self, request: HouseRequest, failure: Failure) -> bytes:
+    def failed(self, request: Request, failure: Failure) -> bytes:
         """Errors carry the envelope too."""
         status(request, failure)
         return answer(request, wire.write_answer(False, explain(failure)))
@@ -91,15 +91,15 @@ class ServerEyeApp:
             device = SERVER_EYE.device(wire.canonical(unquote(match[1].decode("ascii", "replace"))))
         except InvalidQuery:
             return SMALL
-        return LARGE if self.reception.expects(device) else SMALL
+        return LARGE if self.device_service.expects(device) else SMALL
 
-    async def _report(self, request: HouseRequest, message: str) -> wire.ServerEyeReport | None:
+    async def _report(self, request: Request, message: str) -> wire.ServerEyeResult | None:
         if request.body.oversized:
             return wire.oversized(request.body.size, message) if request.body.limit == LARGE else None
         return await parse(request.body.content(), partial(wire.read_result, message_id=message), self.in_thread)
 
-    def _visitor(self, request: HouseRequest, container: str) -> Visitor:
-        return Visitor(
+    def _visitor(self, request: Request, container: str) -> ClientIdentity:
+        return ClientIdentity(
             device=SERVER_EYE.device(wire.canonical(container)),
             address=client_address(request, self.trusted_proxies),
             owner=request.owner,
@@ -107,14 +107,16 @@ class ServerEyeApp:
         )
 
 
-def _api_key(request: HouseRequest) -> str | None:
+def _api_key(request: Request) -> str | None:
     """The key, in any of the three places where clients put it."""
     args = request.args
     shown = args.get(b"apiKey") or args.get(b"apikey") or request.requestHeaders.getRawHeaders(b"X-Api-Key")
     return shown[0].decode("utf-8", "surrogateescape") if shown else None
 
 
-def door(reception: Reception, in_thread: InThread[Any], trusted_proxies: Networks, _bases: Sequence[bytes]) -> Door:
+def door(
+    device_service: DeviceService, in_thread: InThread[Any], trusted_proxies: Networks, _bases: Sequence[bytes]
+) -> MountedApp:
     """The place of this dialect on the device port: bare, and below each version."""
-    app = ServerEyeApp(reception, in_thread, trusted_proxies)
-    return Door(prefixes=VERSIONS, pattern=PATHS, app=app, limit=app.limit)
+    app = ServerEyeApp(device_service, in_thread, trusted_proxies)
+    return MountedApp(prefixes=VERSIONS, pattern=PATHS, app=app, limit=app.limit)

@@ -32,8 +32,8 @@ class Message:
 
 
 @frozen(kw_only=True)
-class ServerEyeReport:
-    """A container's result. See :class:`pushd.model.result.Report`."""
+class ServerEyeResult:
+    """A container's result. See :class:`pushd.model.result.DeviceResult`."""
 
     message: str
     uuid: str | None = field(default=None, init=False)
@@ -93,13 +93,13 @@ def read_message(body: bytes) -> Message | None:
     return _message(envelope) if envelope["success"] else None
 
 
-def read_result(body: bytes, message_id: str) -> ServerEyeReport:
+def read_result(body: bytes, message_id: str) -> ServerEyeResult:
     """What a container posts about a message, whatever content type it claims.
 
     :raises UnreadableBody: unless it is a JSON object with a boolean ``success``.
     """
     envelope = _envelope(body)
-    return ServerEyeReport(
+    return ServerEyeResult(
         message=message_id,
         result=strict_json.decode(body),
         raw=body[:RAW_LIMIT],
@@ -108,10 +108,10 @@ def read_result(body: bytes, message_id: str) -> ServerEyeReport:
     )
 
 
-def oversized(size: int, message_id: str) -> ServerEyeReport:
+def oversized(size: int, message_id: str) -> ServerEyeResult:
     """A result of ``size`` bytes that was too large to be kept."""
     verdict = Verdict(move=Move.GARBLE, error=f"the result was too large: {size} bytes")
-    return ServerEyeReport(message=message_id, result=None, raw=b"", size=size, verdict=verdict)
+    return ServerEyeResult(message=message_id, result=None, raw=b"", size=size, verdict=verdict)
 
 
 def write_result(success: bool, message: str = "", data: object = None) -> bytes:

@@ -11,13 +11,13 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from pushd.core.clocks import Clocks
-from pushd.core.waiters import Bells
+from pushd.core.waiters import Waiters
 from pushd.lib.backoff_rest import Rest
 from pushd.model.alert import Alert, AlertRules
 from pushd.model.errors import PushdError
 from pushd.model.event import Event, EventType
 from pushd.notifications.mail.message import Envelope, LookUp, write_mail
-from pushd.notifications.mail.smtp import Carrier, NotTaken
+from pushd.notifications.mail.smtp import MailTransport, SmtpError
 from pushd.store.interface import IStore
 
 LOOK = 15.0
@@ -31,7 +31,7 @@ GIVE_UP = 5 * 86400.0
 
 
 @frozen
-class Partly:
+class PartialDelivery:
     """A mail that some have, or can never have, since ``began`` (seconds of the clock); the others deferred it."""
 
     began: float
@@ -39,7 +39,7 @@ class Partly:
 
 
 @define(eq=False)
-class Postman(Service):
+class MailNotifier(Service):
     """Sends one mail at a time; what he does not get rid of stays due in the store, so that a restart loses
     nothing.
     """
@@ -49,14 +49,14 @@ class Postman(Service):
     rules: AlertRules
     envelope: Envelope
     look_up: LookUp
-    carrier: Carrier
+    carrier: MailTransport
     rand: Callable[[], float]
     look: float = LOOK
     title: str = "mails"
-    _raised: Bells[None] = field(init=False)
+    _raised: Waiters[None] = field(init=False)
     _server: Rest = field(init=False)
     _recipients: dict[str, Rest] = field(init=False)
-    _partly: dict[int, Partly] = field(factory=dict, init=False)
+    _partly: dict[int, PartialDelivery] = field(factory=dict, init=False)
     _trouble: str | None = field(default=None, init=False)
     _expected: float = field(default=0.0, init=False)
     """When he moves next, at the latest, in seconds of the clock."""
@@ -65,7 +65,7 @@ class Postman(Service):
 
     def __attrs_post_init__(self) -> None:
         rest = partial(Rest, self.clocks.clock, self.rand)
-        self._raised, self._server, self._recipients = Bells(self.clocks.clock), rest(), defaultdict(rest)
+        self._raised, self._server, self._recipients = Waiters(self.clocks.clock), rest(), defaultdict(rest)
         self.store.subscribe(self._heard, EventType.ALERT_RAISED)
 
     def startService(self) -> None:
@@ -104,7 +104,7 @@ class Postman(Service):
                 pass
         except CancelledError:
             raise
-        except (NotTaken, PushdError) as error:
+        except (SmtpError, PushdError) as error:
             if self.running:
                 self._fails(str(error))
         except Exception as error:
@@ -121,7 +121,7 @@ class Postman(Service):
         """Bring a mail to those who have not had it and do not rest; whether it needs no further attention."""
         self._moves(0)
         everybody = self.envelope.recipients
-        partly = self._partly.get(alert.id) or Partly(self.clocks.clock.seconds())
+        partly = self._partly.get(alert.id) or PartialDelivery(self.clocks.clock.seconds())
         awake = tuple(to for to in everybody if to not in partly.settled and not self._recipients[to].left)
         if awake:
             partly = evolve(partly, settled=partly.settled | await self._send(alert, awake))
@@ -130,7 +130,7 @@ class Postman(Service):
         self._partly[alert.id] = partly
         if len(partly.settled) < len(everybody) and self.clocks.clock.seconds() < partly.began + GIVE_UP:
             return False
-        await self.store.note_mailed(alert.id, self.rules, self.clocks.now())
+        await self.store.save_mailed(alert.id, self.rules, self.clocks.now())
         return True
 
     async def _send(self, alert: Alert, recipients: tuple[str, ...]) -> frozenset[str]:

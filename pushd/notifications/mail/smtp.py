@@ -53,22 +53,22 @@ class SmtpServer:
     password: str = field(default="", repr=False)
 
 
-class NotTaken(Exception):
+class SmtpError(Exception):
     """The server took no mail, whoever it was for: it is away, or cannot be trusted, or does not trust us."""
 
 
 @frozen(kw_only=True)
-class Taken:
+class SmtpResult:
     """For whom a mail was not taken, and why: for good, or for now."""
 
     refused: Mapping[str, str]
     deferred: Mapping[str, str]
 
 
-class Carrier(Protocol):
+class MailTransport(Protocol):
     """Brings mails to a server."""
 
-    async def send(self, envelope: Envelope, mail: bytes) -> Taken:
+    async def send(self, envelope: Envelope, mail: bytes) -> SmtpResult:
         """Send a mail; done when the server has taken it, for those of the recipients that it takes mails for.
 
         :raises NotTaken: if it takes none.
@@ -89,7 +89,7 @@ class Conversation(ESMTPClient):
         if server.user is not None:
             for authenticator in (PLAINAuthenticator, LOGINAuthenticator, CramMD5ClientAuthenticator):
                 self.registerAuthenticator(authenticator(server.user.encode()))
-        self.taken: Deferred[Taken] = Deferred(lambda _: self._hang_up())
+        self.taken: Deferred[SmtpResult] = Deferred(lambda _: self._hang_up())
         self._envelope = envelope
         self._mail = mail
 
@@ -120,35 +120,35 @@ class Conversation(ESMTPClient):
 
     def sendError(self, exc: Exception) -> None:
         """Something that keeps the server from taking any mail."""
-        self._end(NotTaken(f"does not agree: {_printable(str(exc))}"))
+        self._end(SmtpError(f"does not agree: {_printable(str(exc))}"))
         super().sendError(exc)
 
     def timeoutConnection(self) -> None:
         """The server is silent."""
-        self._end(NotTaken(f"did not answer within {self.timeout:g} s"))
+        self._end(SmtpError(f"did not answer within {self.timeout:g} s"))
         self._hang_up()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The end, whoever wanted it."""
         super().connectionLost(reason)
-        self._end(NotTaken(f"hung up: {_printable(reason.getErrorMessage())}"))
+        self._end(SmtpError(f"hung up: {_printable(reason.getErrorMessage())}"))
 
     def _hang_up(self) -> None:
         assert ITCPTransport.providedBy(self.transport)
         self.transport.abortConnection()
 
-    def _outcome(self, code: int, resp: bytes | str) -> Taken | NotTaken:
+    def _outcome(self, code: int, resp: bytes | str) -> SmtpResult | SmtpError:
         if not self.toAddressesResult:
-            return NotTaken(f"takes no mail from {self._envelope.sender}: {_answer(code, resp)}")
+            return SmtpError(f"takes no mail from {self._envelope.sender}: {_answer(code, resp)}")
         answers = {to: (said, why) for to, said, why in self.toAddressesResult}
         answers |= dict.fromkeys(self.successAddresses, (code, resp))
         not_taken = {to.decode("ascii"): said for to, said in answers.items() if said[0] not in SUCCESS}
         refused = {to: _answer(*said) for to, said in not_taken.items() if said[0] >= 500}
-        return Taken(refused=refused, deferred={to: _answer(*not_taken[to]) for to in not_taken.keys() - refused})
+        return SmtpResult(refused=refused, deferred={to: _answer(*not_taken[to]) for to in not_taken.keys() - refused})
 
-    def _end(self, result: Taken | NotTaken) -> None:
+    def _end(self, result: SmtpResult | SmtpError) -> None:
         if not self.taken.called:
-            if isinstance(result, NotTaken):
+            if isinstance(result, SmtpError):
                 self.taken.errback(result)
             else:
                 self.taken.callback(result)
@@ -165,14 +165,14 @@ def _printable(text: str) -> str:
 
 @define(eq=False)
 class SmtpCarrier:
-    """See :class:`Carrier`."""
+    """See :class:`MailTransport`."""
 
     server: SmtpServer
     reactor: Any
     patience: float = PATIENCE
     conversation: float = CONVERSATION
 
-    async def send(self, envelope: Envelope, mail: bytes) -> Taken:
+    async def send(self, envelope: Envelope, mail: bytes) -> SmtpResult:
         try:
             conversation = Conversation(self.server, envelope, mail, self.patience)
             await connectProtocol(self._endpoint(), conversation)
@@ -182,10 +182,10 @@ class SmtpCarrier:
             self._refuse(error, "cannot be reached: ")
         try:
             return await conversation.taken.addTimeout(self.conversation, self.reactor)
-        except NotTaken as error:
+        except SmtpError as error:
             self._refuse(error)
         except defer.TimeoutError:
-            self._refuse(NotTaken(f"took longer than {self.conversation:g} s"))
+            self._refuse(SmtpError(f"took longer than {self.conversation:g} s"))
 
     def _endpoint(self) -> IStreamClientEndpoint:
         host, port = self.server.host, self.server.port
@@ -193,4 +193,4 @@ class SmtpCarrier:
         return wrapClientTLS(optionsForClientTLS(host), endpoint) if self.server.tls is Tls.TLS else endpoint
 
     def _refuse(self, error: Exception, how: str = "") -> NoReturn:
-        raise NotTaken(f"{self.server.host}:{self.server.port} {how}{_printable(str(error))}") from None
+        raise SmtpError(f"{self.server.host}:{self.server.port} {how}{_printable(str(error))}") from None

@@ -19,10 +19,10 @@ from pushd.model.errors import Unavailable
 from pushd.model.timestamps import milliseconds
 from pushd.model.webhook import Attempt, Subscription
 from pushd.notifications.webhooks import signature
-from pushd.notifications.webhooks.delivery_window import Parcel, Parcels
+from pushd.notifications.webhooks.delivery_window import DeliveryWindow, InFlight
 from pushd.notifications.webhooks.notes import Notes
 from pushd.notifications.webhooks.reading import AGAIN
-from pushd.notifications.webhooks.sender import GONE, Answer, Poster
+from pushd.notifications.webhooks.sender import GONE, Answer, WebhookSender
 
 USER_AGENT = "pushd"
 
@@ -37,8 +37,8 @@ class Bearers:
 
     subscription: Subscription
     clocks: Clocks
-    poster: Poster
-    parcels: Parcels
+    poster: WebhookSender
+    parcels: DeliveryWindow
     notes: Notes
     chance: Callable[[], float]
     room: Callable[[], None]
@@ -98,7 +98,7 @@ class Bearers:
             if not self.parcels.full:
                 self.room()
 
-    async def _rest(self, parcel: Parcel) -> None:
+    async def _rest(self, parcel: InFlight) -> None:
         """Wait until a parcel is due.
 
         :raises CancelledError: if we have ended.
@@ -115,7 +115,7 @@ class Bearers:
         finally:
             del self._rests[rest]
 
-    async def _try(self, parcel: Parcel) -> bool:
+    async def _try(self, parcel: InFlight) -> bool:
         """Try once to deliver a parcel; whether it was.
 
         :raises CancelledError: if we were dropped, or the webhook was changed or disabled.
@@ -133,14 +133,14 @@ class Bearers:
             await self._note(attempt, self._judge(parcel, answer))
         return answer.delivered
 
-    async def _post(self, parcel: Parcel, at: int) -> Answer:
+    async def _post(self, parcel: InFlight, at: int) -> Answer:
         secrets = [one.text for one in self.subscription.secrets if one.expires_at is None or one.expires_at > at]
         body = signature.write_message(parcel.event)
         signed = signature.headers(secrets, signature.message_id(parcel.event), at // 1000, body)
         headers = {"content-type": "application/json", "user-agent": USER_AGENT, **signed}
         return await self.poster.post(self.subscription.webhook.url, headers, body)
 
-    def _judge(self, parcel: Parcel, answer: Answer) -> str | None:
+    def _judge(self, parcel: InFlight, answer: Answer) -> str | None:
         """When a parcel that was not delivered is due again; or, in words, why its webhook is to be disabled."""
         now = self.clocks.wall_now()
         parcel.since = now if parcel.since is None else parcel.since

@@ -13,7 +13,7 @@ ENOUGH = 200
 
 
 @define(eq=False)
-class Parcel:
+class InFlight:
     """An event to be delivered; if that has failed, since when, and when it is due again, in wall milliseconds."""
 
     event: Event
@@ -22,14 +22,14 @@ class Parcel:
 
 
 @define(eq=False)
-class Parcels:
+class DeliveryWindow:
     """Events in order; all up to ``top`` have been looked at."""
 
     top: int
     known: Failing | None = None
     """What had failed before we began."""
-    _undelivered: dict[int, Parcel] = field(factory=dict, init=False)
-    _unbegun: deque[Parcel] = field(factory=deque, init=False)
+    _undelivered: dict[int, InFlight] = field(factory=dict, init=False)
+    _unbegun: deque[InFlight] = field(factory=deque, init=False)
 
     @property
     def cursor(self) -> int:
@@ -59,17 +59,17 @@ class Parcels:
     def add(self, events: Iterable[Event], top: int) -> None:
         """Take more in hand."""
         for event in events:
-            parcel = Parcel(event)
+            parcel = InFlight(event)
             if self.known is not None and self.known.seq == event.seq:
                 parcel.since, parcel.due = self.known.since, self.known.next_attempt_at
             self._undelivered[event.seq] = parcel
             self._unbegun.append(parcel)
         self.top = top
 
-    def begin(self) -> Parcel | None:
+    def begin(self) -> InFlight | None:
         """The first that nobody has begun to deliver."""
         return self._unbegun.popleft() if self._unbegun else None
 
-    def delivered(self, parcel: Parcel) -> None:
+    def delivered(self, parcel: InFlight) -> None:
         """Let one go."""
         del self._undelivered[parcel.event.seq]

@@ -12,17 +12,17 @@ from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.iweb import IAgent
 
 from pushd.core.clocks import Clocks
-from pushd.core.egress_policy import Targets
+from pushd.core.egress_policy import EgressPolicy
 from pushd.core.webhooks import Webhooks
 from pushd.lib.background import in_background
 from pushd.model.errors import Unavailable
 from pushd.model.event import Event
 from pushd.model.webhook import MAX_PARALLEL, Subscription
-from pushd.notifications.webhooks.event_filter import Wants
+from pushd.notifications.webhooks.event_filter import SubscriptionFilter
 from pushd.notifications.webhooks.guarded_agent import GuardedEndpoints
 from pushd.notifications.webhooks.reading import AGAIN
-from pushd.notifications.webhooks.sender import Poster
-from pushd.notifications.webhooks.worker import Courier
+from pushd.notifications.webhooks.sender import WebhookSender
+from pushd.notifications.webhooks.worker import WebhookWorker
 from pushd.store.interface import IStore
 
 GLANCE_SECONDS = 30.0
@@ -38,16 +38,16 @@ _log = Logger()
 
 
 @define(eq=False)
-class Couriers(Service):
+class WebhookDispatcher(Service):
     """Sends out couriers, and calls back those whose subscription was changed."""
 
     webhooks: Webhooks
-    wants: Wants
-    poster: Poster
+    wants: SubscriptionFilter
+    poster: WebhookSender
     chance: Callable[[], float]
     _store: IStore = field(init=False)
     _clocks: Clocks = field(init=False)
-    _couriers: dict[str, Courier] = field(factory=dict, init=False)
+    _couriers: dict[str, WebhookWorker] = field(factory=dict, init=False)
     _last: int = field(default=0, init=False)
     _recalling: Deferred[None] | None = field(default=None, init=False)
     _waits_since: float | None = field(default=None, init=False)
@@ -69,19 +69,19 @@ class Couriers(Service):
         super().stopService()
         if self._recalling is not None:
             self._recalling.cancel()
-        couriers, self._couriers = self._couriers, {}
-        return DeferredList([Deferred.fromCoroutine(courier.finish(LAST_SECONDS)) for courier in couriers.values()])
+        dispatcher, self._couriers = self._couriers, {}
+        return DeferredList([Deferred.fromCoroutine(worker.finish(LAST_SECONDS)) for worker in dispatcher.values()])
 
     def stuck(self, seconds: float) -> bool:
         """Whether something has been due for longer than that, and was not even tried."""
         if self._waits_since is not None:
             return self._clocks.clock.seconds() - self._waits_since > seconds
-        return any(courier.stuck(seconds) for courier in self._couriers.values())
+        return any(worker.stuck(seconds) for worker in self._couriers.values())
 
     async def glance(self) -> None:
         """Now and then: pass over what was not wanted."""
-        for courier in tuple(self._couriers.values()):
-            await courier.glance(self._last)
+        for worker in tuple(self._couriers.values()):
+            await worker.glance(self._last)
 
     async def _recall(self) -> None:
         while True:
@@ -100,26 +100,26 @@ class Couriers(Service):
     def _send_out(self, subscription: Subscription) -> None:
         if subscription.webhook.disabled_at is not None or not self.running:
             return
-        courier = Courier(
+        worker = WebhookWorker(
             subscription, self._store, self._clocks, self.poster, self.wants, self.chance, self.webhooks.rules
         )
-        self._couriers[subscription.webhook.id] = courier
-        courier.begin()
+        self._couriers[subscription.webhook.id] = worker
+        worker.begin()
 
     def _changed(self, webhook: str, subscription: Subscription | None) -> None:
-        courier = self._couriers.pop(webhook, None)
-        if courier is not None:
-            courier.drop()
+        worker = self._couriers.pop(webhook, None)
+        if worker is not None:
+            worker.drop()
         if subscription is not None:
             self._send_out(subscription)
 
     def _heard(self, event: Event) -> None:
         self._last = event.seq
-        for courier in self._couriers.values():
-            courier.heard(event)
+        for worker in self._couriers.values():
+            worker.heard(event)
 
 
-def build_agent(reactor: Any, targets: Targets) -> IAgent:
+def build_agent(reactor: Any, targets: EgressPolicy) -> IAgent:
     """What posts for real: pooled connections, to no address but those that webhooks may be sent to."""
     pool = HTTPConnectionPool(reactor)
     pool.maxPersistentPerHost = MAX_PARALLEL

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from attrs import define
 
-from pushd.core.devices.registry import Fleet
+from pushd.core.devices.registry import DeviceRegistry
 from pushd.model.event import Event, EventType
 from pushd.model.webhook import Webhook
 from pushd.store.filters import EventFilter, EventPage
@@ -15,10 +15,10 @@ _RETAGS = (EventType.DEVICE_CHANGED, EventType.DEVICE_DELETED)
 
 
 @define(eq=False)
-class Wants:
+class SubscriptionFilter:
     """Judges by the tags that devices have now; by the last that they had, if they were forgotten."""
 
-    fleet: Fleet
+    fleet: DeviceRegistry
     store: IStore
 
     def at_once(self, webhook: Webhook, event: Event) -> bool | None:

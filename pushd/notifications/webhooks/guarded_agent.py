@@ -21,7 +21,7 @@ from twisted.web.client import URI, BrowserLikePolicyForHTTPS
 from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS
 from zope.interface import implementer
 
-from pushd.core.egress_policy import Targets
+from pushd.core.egress_policy import EgressPolicy
 
 CONNECT_SECONDS = 10.0
 """For one address."""
@@ -33,7 +33,7 @@ class GuardedReactor:
     """What an endpoint needs of a reactor, but for the addresses that ``targets`` refuses."""
 
     reactor: Any
-    targets: Targets
+    targets: EgressPolicy
 
     @property
     def nameResolver(self) -> IHostnameResolver:
@@ -86,7 +86,7 @@ class GuardedEndpoints:
     """Endpoints for URLs: TCP, or TLS verified against the host's name."""
 
     reactor: Any
-    targets: Targets
+    targets: EgressPolicy
     policy: IPolicyForHTTPS = field(factory=BrowserLikePolicyForHTTPS)
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:

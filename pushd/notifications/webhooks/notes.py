@@ -5,7 +5,7 @@ from attrs import define, field
 from pushd.model.alert import AlertRules
 from pushd.model.timestamps import Now
 from pushd.model.webhook import Attempt, Progress, Subscription
-from pushd.notifications.webhooks.delivery_window import Parcels
+from pushd.notifications.webhooks.delivery_window import DeliveryWindow
 from pushd.store.interface import IStore
 
 
@@ -17,7 +17,7 @@ class Notes:
 
     subscription: Subscription
     store: IStore
-    parcels: Parcels
+    parcels: DeliveryWindow
     rules: AlertRules
     _cursor: int = field(init=False)
 
@@ -40,7 +40,7 @@ class Notes:
         :raises Unavailable: if that could not be done.
         """
         progress = self._progress()
-        noted: bool = await self.store.note_progress(progress, attempt)
+        noted: bool = await self.store.save_progress(progress, attempt)
         self._cursor = progress.cursor
         return noted
 

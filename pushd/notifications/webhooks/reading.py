@@ -15,8 +15,8 @@ from pushd.lib.background import in_background
 from pushd.model.errors import EventsPurged, PushdError
 from pushd.model.event import Event
 from pushd.model.webhook import Attempt, Webhook
-from pushd.notifications.webhooks.delivery_window import Parcels
-from pushd.notifications.webhooks.event_filter import Wants
+from pushd.notifications.webhooks.delivery_window import DeliveryWindow
+from pushd.notifications.webhooks.event_filter import SubscriptionFilter
 from pushd.notifications.webhooks.notes import Notes
 from pushd.store.filters import EventFilter, EventPage
 from pushd.store.interface import IStore
@@ -67,8 +67,8 @@ class Reader:
     webhook: Webhook
     store: IStore
     clocks: Clocks
-    wants: Wants
-    parcels: Parcels
+    wants: SubscriptionFilter
+    parcels: DeliveryWindow
     notes: Notes
     arrived: Callable[[], None]
     clock: IReactorTime = field(init=False)

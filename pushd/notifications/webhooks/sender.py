@@ -15,7 +15,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
-from pushd.core.egress_policy import TargetRefused
+from pushd.core.egress_policy import EgressRefused
 from pushd.lib import strict_json
 from pushd.lib.http_client import cause_of
 
@@ -37,7 +37,7 @@ _BROKEN = (
     RequestGenerationFailed,
     RequestTransmissionFailed,
     ResponseFailed,
-    TargetRefused,
+    EgressRefused,
     TimeoutError,
 )
 """What Agent raises when a request goes wrong on its way, and so no bug of ours."""
@@ -60,7 +60,7 @@ class Answer:
 
 
 @define(eq=False)
-class Poster:
+class WebhookSender:
     """Posts messages; follows no redirect, and keeps no cookie."""
 
     agent: IAgent

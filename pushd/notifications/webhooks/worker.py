@@ -9,33 +9,33 @@ from pushd.model.alert import AlertRules
 from pushd.model.event import Event
 from pushd.model.webhook import Failing, Subscription
 from pushd.notifications.webhooks.bearing import Bearers
-from pushd.notifications.webhooks.delivery_window import Parcels
-from pushd.notifications.webhooks.event_filter import Wants
+from pushd.notifications.webhooks.delivery_window import DeliveryWindow
+from pushd.notifications.webhooks.event_filter import SubscriptionFilter
 from pushd.notifications.webhooks.notes import Notes
 from pushd.notifications.webhooks.reading import Reader
-from pushd.notifications.webhooks.sender import Poster
+from pushd.notifications.webhooks.sender import WebhookSender
 from pushd.store.interface import IStore
 
 
 @define(eq=False)
-class Courier:
+class WebhookWorker:
     """One subscription on its way: reads, carries, and notes how far it got."""
 
     subscription: Subscription
     store: IStore
     clocks: Clocks
-    poster: Poster
-    wants: Wants
+    poster: WebhookSender
+    wants: SubscriptionFilter
     chance: Callable[[], float]
     rules: AlertRules
-    _parcels: Parcels = field(init=False)
+    _parcels: DeliveryWindow = field(init=False)
     _notes: Notes = field(init=False)
     _reader: Reader = field(init=False)
     _bearers: Bearers = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         webhook = self.subscription.webhook
-        self._parcels = Parcels(webhook.cursor, _known(self.subscription))
+        self._parcels = DeliveryWindow(webhook.cursor, _known(self.subscription))
         self._notes = Notes(self.subscription, self.store, self._parcels, self.rules)
         self._bearers = Bearers(
             subscription=self.subscription,

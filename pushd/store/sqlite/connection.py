@@ -11,8 +11,8 @@ from attrs import define, field
 from twisted.python.failure import Failure
 
 from pushd.model.errors import StoreRefused, Unavailable
-from pushd.store.filters import Flaw
-from pushd.store.group_commit import Work
+from pushd.store.filters import Violation
+from pushd.store.group_commit import PendingTransaction
 from pushd.store.sqlite.transaction import SqliteFeed, SqliteTransaction
 from pushd.store.transaction import ITransaction
 
@@ -37,16 +37,16 @@ class SqliteConnection:
 
     connection: sqlite3.Connection
     begin: str = "BEGIN IMMEDIATE"
-    _group: list[Work] = field(factory=list, init=False)
+    _group: list[PendingTransaction] = field(factory=list, init=False)
     _error: Exception | None = field(default=None, init=False)
     """Why nothing of the group can be committed."""
     _patient: bool = field(default=True, init=False)
 
-    def run(self, group: Iterable[Work]) -> Sequence[Work]:
+    def run(self, group: Iterable[PendingTransaction]) -> Sequence[PendingTransaction]:
         self.execute(group, patient=True)
         return self.commit()
 
-    def execute(self, group: Iterable[Work], patient: bool) -> bool:
+    def execute(self, group: Iterable[PendingTransaction], patient: bool) -> bool:
         self._group, self._error, coming = [], None, iter(group)
         try:
             if not self._begin(patient):
@@ -61,7 +61,7 @@ class SqliteConnection:
             self._group.extend(coming)
         return True
 
-    def commit(self) -> Sequence[Work]:
+    def commit(self) -> Sequence[PendingTransaction]:
         group, self._group = self._group, []
         try:
             if self._error is not None:
@@ -87,7 +87,9 @@ class SqliteConnection:
             return False
         return True
 
-    def _run_all(self, group: Iterable[Work], run: Callable[[Work, SqliteTransaction], bool]) -> bool:
+    def _run_all(
+        self, group: Iterable[PendingTransaction], run: Callable[[PendingTransaction, SqliteTransaction], bool]
+    ) -> bool:
         """Run each verb, and write their events; False as soon as one must not be run like this."""
         feed = SqliteFeed(self.connection)
         for work in group:
@@ -99,7 +101,7 @@ class SqliteConnection:
         feed.write()
         return True
 
-    def _try_one(self, work: Work, tx: SqliteTransaction) -> bool:
+    def _try_one(self, work: PendingTransaction, tx: SqliteTransaction) -> bool:
         """Run a verb without a savepoint, which would cost two statements; False if it failed and left something
         behind.
 
@@ -115,7 +117,7 @@ class SqliteConnection:
             self._fail(work, tx)
         return True
 
-    def _run_one(self, work: Work, tx: SqliteTransaction) -> bool:
+    def _run_one(self, work: PendingTransaction, tx: SqliteTransaction) -> bool:
         """Run a verb so that its failure takes nothing else down."""
         tx.feed.write()  # of the verbs before, lest this one's failure takes their events back
         self.connection.execute("SAVEPOINT verb")
@@ -134,12 +136,12 @@ class SqliteConnection:
             raise
 
     @staticmethod
-    def _fail(work: Work, tx: SqliteTransaction) -> None:
+    def _fail(work: PendingTransaction, tx: SqliteTransaction) -> None:
         work.outcome = Failure()
         tx.feed.take_back(tx.events)
         tx.events = []
 
-    def _give_up(self, group: Sequence[Work], error: Exception) -> None:
+    def _give_up(self, group: Sequence[PendingTransaction], error: Exception) -> None:
         """Nothing of the group is durable: say so to each of them."""
         with suppress(sqlite3.Error):  # of a connection that was closed, or lost its disk
             if self.connection.in_transaction:
@@ -185,7 +187,7 @@ def reading(path: str) -> SqliteConnection:
 
 def at_once(connection: SqliteConnection, verb: Callable[[ITransaction], T]) -> T:
     """Run one verb where no lane is open."""
-    work = Work(verb)
+    work = PendingTransaction(verb)
     connection.run([work])
     if isinstance(work.outcome, Failure):
         work.outcome.raiseException()
@@ -193,7 +195,7 @@ def at_once(connection: SqliteConnection, verb: Callable[[ITransaction], T]) -> 
     return outcome
 
 
-def integrity(connection: SqliteConnection) -> list[Flaw]:
+def integrity(connection: SqliteConnection) -> list[Violation]:
     """What SQLite itself finds wrong with a file."""
     try:
         found = [row[0] for row in connection.connection.execute("PRAGMA integrity_check")]
@@ -201,4 +203,4 @@ def integrity(connection: SqliteConnection) -> list[Flaw]:
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
             raise
         found = [str(error)]  # too much so even to be looked at as a whole
-    return [Flaw(what="the file is damaged", detail=line) for line in found if line != "ok"]
+    return [Violation(what="the file is damaged", detail=line) for line in found if line != "ok"]

@@ -13,10 +13,10 @@ from zope.interface import implementer
 
 from pushd.model.errors import StoreRefused, Unavailable
 from pushd.model.timestamps import Now
-from pushd.store.filters import Known
-from pushd.store.group_commit import ILaneReactor, InlineLane, Lane, ReactorLane, ThreadLane
+from pushd.store.filters import StartupSnapshot
+from pushd.store.group_commit import Executor, IExecutorReactor, InlineExecutor, ReactorExecutor, ThreadExecutor
 from pushd.store.interface import IStore
-from pushd.store.operations import Verbs
+from pushd.store.operations import Operations
 from pushd.store.sqlite.connection import SqliteConnection, at_once, connect, make_private, reading
 from pushd.store.sqlite.migrations import migrate
 from pushd.store.transactions import queries
@@ -26,7 +26,7 @@ MEMORY = ":memory:"
 
 @implementer(IStore)
 @define(eq=False)
-class SqliteStore(Verbs):
+class SqliteStore(Operations):
     """See :class:`pushd.store.interface.IStore`; ``path`` is a file, or :data:`MEMORY`.
 
     With a ``reactor``, verbs that write run on its thread, and one more thread commits, and one reads; without, all
@@ -34,9 +34,9 @@ class SqliteStore(Verbs):
     """
 
     path: str
-    reactor: ILaneReactor | None = None
+    reactor: IExecutorReactor | None = None
 
-    def open(self, now: Now) -> Known:
+    def open(self, now: Now) -> StartupSnapshot:
         if Path(self.path).is_file() and not os.access(self.path, os.W_OK):
             # SQLite would leave files beside it that may not be written either, not even when this one may be again
             raise StoreRefused(f"{self.path} cannot be opened: it may not be written.")
@@ -47,9 +47,9 @@ class SqliteStore(Verbs):
             migrate(writer, self.path)
             writer.execute("PRAGMA journal_mode = WAL")  # stays with the file: not before we know that it is ours
             known = at_once(SqliteConnection(writer), partial(queries.known, now=now))
-        self._writer = self._lane(SqliteConnection(writer), ReactorLane, "store-writer")
+        self._writer = self._lane(SqliteConnection(writer), ReactorExecutor, "store-writer")
         self._reader = (
-            self._writer if self.path == MEMORY else self._lane(reading(self.path), ThreadLane, "store-reader")
+            self._writer if self.path == MEMORY else self._lane(reading(self.path), ThreadExecutor, "store-reader")
         )
         return known
 
@@ -59,9 +59,9 @@ class SqliteStore(Verbs):
             closed.addCallback(lambda _: self._reader.close())
         return closed
 
-    def _lane(self, connection: SqliteConnection, kind: type[ReactorLane | ThreadLane], name: str) -> Lane:
+    def _lane(self, connection: SqliteConnection, kind: type[ReactorExecutor | ThreadExecutor], name: str) -> Executor:
         if self.reactor is None:
-            return InlineLane(connection, self._deliver)
+            return InlineExecutor(connection, self._deliver)
         lane = kind(connection, self._deliver, self.reactor, name)
         lane.start()
         return lane

@@ -6,7 +6,7 @@ smaller, since people set clocks, so no check demands that times ascend.
 """
 
 from pushd.model.timestamps import Now
-from pushd.store.filters import Flaw
+from pushd.store.filters import Violation
 from pushd.store.transaction import ITransaction, Statement
 
 GRACE = 60_000
@@ -121,10 +121,10 @@ CHECKS: tuple[Statement, ...] = (
 )
 
 
-def fsck(tx: ITransaction, now: Now) -> list[Flaw]:
+def fsck(tx: ITransaction, now: Now) -> list[Violation]:
     """See :meth:`IStore.fsck`."""
     return [
-        Flaw(what=check.description, device=row["device"], command=row["command"], detail=row["detail"])
+        Violation(what=check.description, device=row["device"], command=row["command"], detail=row["detail"])
         for check in CHECKS
         for row in tx.rows(check, now=now.wall, grace=GRACE)
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import asdict
 
-from pushd.model.device import Admission, Device, Load, PresenceState, Proof, ProofKind, Sighting
+from pushd.model.device import Admission, Device, LastSeen, PresenceState, Proof, ProofKind, QueueDepth
 from pushd.model.errors import DeviceKnown, UnknownDevice
 from pushd.model.event import EventType
 from pushd.model.lifecycle import OUT, State
@@ -116,7 +116,7 @@ def note_presence(tx: ITransaction, device: str, presence: PresenceState, now: N
     if before is not None and before["presence"] != presence:
         tx.run(_PRESENCE, id=device, presence=presence)
         record(tx, now, _OF_PRESENCE[presence], device, after=before["presence"])
-        offline.break_silence(tx, device, now)
+        offline.on_device_seen(tx, device, now)
 
 
 _SIGHTING = Statement(
@@ -126,13 +126,13 @@ _SIGHTING = Statement(
 )
 
 
-def note_sightings(tx: ITransaction, sightings: Sequence[Sighting]) -> None:
-    """See :meth:`IStore.note_sightings`."""
+def save_last_seen(tx: ITransaction, sightings: Sequence[LastSeen]) -> None:
+    """See :meth:`IStore.save_last_seen`."""
     tx.run_all(_SIGHTING, [asdict(sighting, recurse=False) for sighting in sightings])
 
 
-def note_conflict(tx: ITransaction, device: str, data: Mapping[str, Any], now: Now) -> None:
-    """See :meth:`IStore.note_conflict`."""
+def save_conflict(tx: ITransaction, device: str, data: Mapping[str, Any], now: Now) -> None:
+    """See :meth:`IStore.save_conflict`."""
     record(tx, now, EventType.DEVICE_CONFLICT, device, **data)
 
 
@@ -144,10 +144,10 @@ _LOAD = Statement(
 )
 
 
-def load(tx: ITransaction, device: str) -> Load:
+def load(tx: ITransaction, device: str) -> QueueDepth:
     """See :meth:`IStore.load`."""
     row = tx.rows(_LOAD, id=device)[0]
-    return Load(queue=row["queue"], in_flight=row["in_flight"])
+    return QueueDepth(queue=row["queue"], in_flight=row["in_flight"])
 
 
 _LIST = (
@@ -164,7 +164,7 @@ _CONDITIONS = {
 _TAGGED = "EXISTS (SELECT 1 FROM json_each(tags) WHERE json_each.value = :tag{n})"
 
 
-def devices(tx: ITransaction, which: DeviceFilter, after: str | None, limit: int) -> list[tuple[Device, Load]]:
+def devices(tx: ITransaction, which: DeviceFilter, after: str | None, limit: int) -> list[tuple[Device, QueueDepth]]:
     """See :meth:`IStore.devices`."""
     asked = {
         "after": after,
@@ -180,7 +180,7 @@ def devices(tx: ITransaction, which: DeviceFilter, after: str | None, limit: int
         values[f"tag{n}"] = tag
     statement = Statement("list devices", _LIST.format(where=" AND ".join(conditions) or "TRUE"))
     rows = tx.rows(statement, limit=limit, **values)
-    return [(to_device(row), Load(queue=row["queue"], in_flight=row["in_flight"])) for row in rows]
+    return [(to_device(row), QueueDepth(queue=row["queue"], in_flight=row["in_flight"])) for row in rows]
 
 
 _RETIRE = Statement(

@@ -5,7 +5,7 @@ from itertools import takewhile
 from typing import Any
 
 from pushd.lib.strict_json import compact
-from pushd.model.command import Command, Draft, Handed, Payload
+from pushd.model.command import Command, Dispatched, Draft, Payload
 from pushd.model.device import Admission, PresenceState
 from pushd.model.dialect import Joins, never
 from pushd.model.errors import (
@@ -194,11 +194,11 @@ def _together(candidates: _Candidates, joins: Joins) -> _Candidates:
     return joining or candidates[:1]
 
 
-def _send(tx: ITransaction, together: _Candidates, device: str, uuid: str | None, now: Now) -> tuple[Handed, ...]:
-    handed: list[Handed] = []
+def _send(tx: ITransaction, together: _Candidates, device: str, uuid: str | None, now: Now) -> tuple[Dispatched, ...]:
+    handed: list[Dispatched] = []
     for command, payload in together:
         row = tx.rows(lifecycle_guards.SEND, id=command, now=now.wall, steady=now.steady)[0]
-        handed.append(Handed(command=command, attempt=row["attempts"], payload=payload))
+        handed.append(Dispatched(command=command, attempt=row["attempts"], payload=payload))
         tx.run(
             _ATTEMPT,
             id=command,
@@ -216,7 +216,7 @@ def _send(tx: ITransaction, together: _Candidates, device: str, uuid: str | None
 _UNATTEMPT = Statement("take back an attempt", "DELETE FROM attempt WHERE command = :id AND number = :attempt")
 
 
-def unsend(tx: ITransaction, handed: Sequence[Handed], now: Now) -> None:
+def unsend(tx: ITransaction, handed: Sequence[Dispatched], now: Now) -> None:
     """See :meth:`IStore.unsend`."""
     for one in handed:
         row = first(tx, lifecycle_guards.UNSEND, id=one.command, attempt=one.attempt, now=now.wall)

@@ -21,6 +21,6 @@ def due(tx: ITransaction, limit: int, now: Now) -> list[Alert]:
 
 
 def note(tx: ITransaction, alert: int, rules: AlertRules, now: Now) -> None:
-    """See :meth:`IAlertStore.note_mailed`."""
+    """See :meth:`IAlertStore.save_mailed`."""
     remind_at = None if rules.remind is None else now.wall + milliseconds(rules.remind)
     tx.run(_NOTE, id=alert, now=now.wall, remind_at=remind_at)

@@ -26,8 +26,8 @@ _BEGIN = Statement(
 )
 
 
-def note_silent(tx: ITransaction, devices: Sequence[str], rules: AlertRules, now: Now) -> None:
-    """See :meth:`IAlertStore.note_silent`."""
+def mark_offline(tx: ITransaction, devices: Sequence[str], rules: AlertRules, now: Now) -> None:
+    """See :meth:`IAlertStore.mark_offline`."""
     for device in devices:
         row = first(tx, _FALL_SILENT, device=device)
         if row is not None:
@@ -136,7 +136,7 @@ def _end_flapping(tx: ITransaction, rules: AlertRules, limit: int, now: Now) -> 
     return len(rows)
 
 
-def break_silence(tx: ITransaction, device: str, now: Now) -> None:
+def on_device_seen(tx: ITransaction, device: str, now: Now) -> None:
     """A device spoke: its silence is over."""
     tx.run(_TOLD, device=device)
     clear(tx, now, device, AlertKind.SILENCE)
@@ -144,7 +144,7 @@ def break_silence(tx: ITransaction, device: str, now: Now) -> None:
 
 def dismiss(tx: ITransaction, device: str, now: Now) -> None:
     """A device is blocked, or no longer known: nobody waits for it."""
-    break_silence(tx, device, now)
+    on_device_seen(tx, device, now)
     clear(tx, now, device, AlertKind.FLAPPING)
 
 

@@ -8,7 +8,7 @@ from pushd.model.errors import EventsPurged, InvalidQuery
 from pushd.model.lifecycle import ENDED, State
 from pushd.model.timestamps import Now
 from pushd.model.token import Token
-from pushd.store.filters import CommandFilter, EventFilter, EventPage, Known, Standing
+from pushd.store.filters import CommandContext, CommandFilter, EventFilter, EventPage, StartupSnapshot
 from pushd.store.rows import to_command, to_device, to_event, to_orphan, to_proof, to_token
 from pushd.store.transaction import ITransaction, Statement, first
 from pushd.store.transactions import lifecycle_guards, offline
@@ -115,13 +115,13 @@ _SIGNED_OFF = Statement(  # the newest events of a device that is not here are f
 )
 
 
-def standing(tx: ITransaction, command: str, now: Now) -> Standing:
+def standing(tx: ITransaction, command: str, now: Now) -> CommandContext:
     """See :meth:`IStore.standing`."""
     found = to_command(look_up(tx, command), whole=False)
     ahead = tx.rows(_AHEAD, device=found.device, priority=found.priority, id=found.id, now=now.wall)[0]["ahead"]
     until = tx.rows(_LEASE, id=command)[0]["lease_until"]
     signed_off = first(tx, _SIGNED_OFF, device=found.device)
-    return Standing(
+    return CommandContext(
         command=found,
         ahead=ahead if found.state is State.QUEUED else 0,
         in_flight=load(tx, found.device).in_flight,
@@ -168,14 +168,14 @@ def renew(tx: ITransaction, now: Now) -> None:
     offline.renew(tx, now)
 
 
-def known(tx: ITransaction, now: Now) -> Known:
+def known(tx: ITransaction, now: Now) -> StartupSnapshot:
     """What memory starts from; leases get their time again, because we were away."""
     renew(tx, now)
-    return Known(
+    return StartupSnapshot(
         devices=tuple(to_device(row) for row in tx.rows(_DEVICES)),
         proofs=tuple(to_proof(row) for row in tx.rows(_PROOFS)),
         tokens=tuple(to_token(row) for row in tx.rows(_TOKENS)),
         queued=frozenset(row["device"] for row in tx.rows(_QUEUED)),
-        reportable=tuple((row["device"], row["id"]) for row in tx.rows(_REPORTABLE)),
+        result_index=tuple((row["device"], row["id"]) for row in tx.rows(_REPORTABLE)),
         last_command=tx.rows(_LAST_COMMAND)[0]["last"],
     )

@@ -7,7 +7,7 @@ from attrs import frozen
 from pushd.model.device import Admission
 from pushd.model.event import EventType
 from pushd.model.lifecycle import OUT, Move, State
-from pushd.model.result import Report, Verdict
+from pushd.model.result import DeviceResult, Verdict
 from pushd.model.timestamps import Now
 from pushd.store.filters import Settlement
 from pushd.store.rows import to_payload
@@ -77,7 +77,7 @@ class _Match:
         return self.row["state"] not in OUT or self.row["number"] != self.row["attempts"]
 
 
-def settle(tx: ITransaction, device: str, report: Report, now: Now) -> Settlement:
+def settle(tx: ITransaction, device: str, report: DeviceResult, now: Now) -> Settlement:
     """See :meth:`IStore.settle`."""
     match = _match(tx, device, report)
     if match is None:
@@ -101,7 +101,7 @@ def _together(tx: ITransaction, row: Row) -> Sequence[Row]:
     return [row] if row["position"] is None else tx.rows(_TOGETHER, handover=row["handover"])
 
 
-def _parts(tx: ITransaction, match: _Match, report: Report) -> Iterator[tuple[_Match, Report]]:
+def _parts(tx: ITransaction, match: _Match, report: DeviceResult) -> Iterator[tuple[_Match, DeviceResult]]:
     """The commands that a report is about, each with what it says about it; one that it leaves out stays as it is."""
     for row in _together(tx, match.row):
         part = _part(row, report)
@@ -109,11 +109,11 @@ def _parts(tx: ITransaction, match: _Match, report: Report) -> Iterator[tuple[_M
             yield _Match(row, match.matched_by), part
 
 
-def _part(row: Row, report: Report) -> Report | None:
+def _part(row: Row, report: DeviceResult) -> DeviceResult | None:
     return report if row["position"] is None else report.part(row["position"])
 
 
-def _apply(tx: ITransaction, match: _Match, report: Report, now: Now) -> Settlement | str:
+def _apply(tx: ITransaction, match: _Match, report: DeviceResult, now: Now) -> Settlement | str:
     """End one command by what a report says; the reason, if it says otherwise than is known already."""
     verdict = report.judge(to_payload(match.row))
     if _contradicts(match.row, verdict):
@@ -123,7 +123,7 @@ def _apply(tx: ITransaction, match: _Match, report: Report, now: Now) -> Settlem
     return _end(tx, match, report, verdict, now)
 
 
-def _match(tx: ITransaction, device: str, report: Report) -> _Match | None:
+def _match(tx: ITransaction, device: str, report: DeviceResult) -> _Match | None:
     if report.message is not None:
         return _found(first(tx, _BY_MESSAGE, message=report.message, device=device), "message")
     if report.uuid is not None:
@@ -137,7 +137,7 @@ def _found(row: Row | None, matched_by: str) -> _Match | None:
     return None if row is None else _Match(row, matched_by)
 
 
-def _by_order(tx: ITransaction, device: str, report: Report) -> _Match | None:
+def _by_order(tx: ITransaction, device: str, report: DeviceResult) -> _Match | None:
     newest = first(tx, _NEWEST, device=device)
     if newest is None or _is_of_newest(_together(tx, newest), report):
         row = newest
@@ -146,19 +146,19 @@ def _by_order(tx: ITransaction, device: str, report: Report) -> _Match | None:
     return _found(row if row is not None and _fits(_together(tx, row), report) else None, "order")
 
 
-def _is_of_newest(together: Sequence[Row], report: Report) -> bool:
+def _is_of_newest(together: Sequence[Row], report: DeviceResult) -> bool:
     """Whether a report can only be about what was handed over last: that is out, or was ended in the same words."""
     if any(row["state"] in OUT for row in together):
         return True
     return _fits(together, report) and any(_repeats(row, report) for row in together)
 
 
-def _fits(together: Sequence[Row], report: Report) -> bool:
+def _fits(together: Sequence[Row], report: DeviceResult) -> bool:
     nameless = report.uuid is None or together[0]["uuid"] is None
     return nameless and any(report.concerns(to_payload(row)) for row in together)
 
 
-def _repeats(row: Row, report: Report) -> bool:
+def _repeats(row: Row, report: DeviceResult) -> bool:
     """Without a uuid only its text tells the repeat of a result from one for an older command."""
     part = _part(row, report)
     return part is not None and row["result"] is not None and row["result"] == part.result
@@ -171,14 +171,14 @@ def _contradicts(row: Row, verdict: Verdict) -> bool:
     return row["state"] in (State.EXPIRED, State.CANCELLED)
 
 
-def _is_known(row: Row, report: Report, verdict: Verdict) -> bool:
+def _is_known(row: Row, report: DeviceResult, verdict: Verdict) -> bool:
     """Whether the command says already what a report, that does not contradict it, says."""
     if row["state"] == State.UNKNOWN:  # by an unreadable result, or a lapse, which leaves another error
         return verdict.move is Move.GARBLE and (row["result"], row["error"]) == (report.result, verdict.error)
     return row["state"] in (State.SUCCEEDED, State.FAILED)
 
 
-def _end(tx: ITransaction, match: _Match, report: Report, verdict: Verdict, now: Now) -> Settlement:
+def _end(tx: ITransaction, match: _Match, report: DeviceResult, verdict: Verdict, now: Now) -> Settlement:
     after = tx.rows(
         lifecycle_guards.REPORTS[verdict.move],
         id=match.row["id"],
@@ -208,7 +208,7 @@ ORPHANS_KEPT = 100
 """Orphan results kept for each device."""
 
 
-def _orphan(tx: ITransaction, device: str, report: Report, reason: str, now: Now) -> Settlement:
+def _orphan(tx: ITransaction, device: str, report: DeviceResult, reason: str, now: Now) -> Settlement:
     row = first(tx, _APPROVED, device=device)
     if row is None or row["admission"] != Admission.APPROVED:
         return Settlement.DROPPED

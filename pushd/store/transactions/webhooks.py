@@ -155,8 +155,8 @@ _TRIM = Statement(
 )
 
 
-def note_progress(tx: ITransaction, progress: Progress, attempt: Attempt | None) -> bool:
-    """See :meth:`IWebhookStore.note_progress`."""
+def save_progress(tx: ITransaction, progress: Progress, attempt: Attempt | None) -> bool:
+    """See :meth:`IWebhookStore.save_progress`."""
     failing = progress.failing
     written = tx.run(
         _PROGRESS,
@@ -182,7 +182,7 @@ _DISABLE = Statement(
 
 def disable(tx: ITransaction, progress: Progress, attempt: Attempt, reason: str, rules: AlertRules, now: Now) -> bool:
     """See :meth:`IWebhookStore.disable_webhook`."""
-    if not note_progress(tx, progress, attempt):
+    if not save_progress(tx, progress, attempt):
         return False
     webhook = progress.webhook
     tx.run(_DISABLE, id=webhook, now=now.wall, reason=reason)

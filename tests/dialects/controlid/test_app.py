@@ -5,16 +5,16 @@ import json
 import pytest
 
 from tests.connection import request
-from tests.in_memory_server import BuildHouse, House
+from tests.in_memory_server import BuildHouse, InMemoryServer
 
 DEVICE = "controlid:4408801109440198"
 POLL = b"GET /push?deviceId=4408801109440198&uuid=0d9f4bd6 HTTP/1.1\r\nHost: 10.1.1.5:8080\r\nAccept: */*\r\n\r\n"
 NEXT = POLL.replace(b"0d9f4bd6", b"77aa01c2")
 
 
-def polled(house: House, data: bytes = POLL) -> bytes:
+def polled(server: InMemoryServer, data: bytes = POLL) -> bytes:
     """What a poll is answered with at once."""
-    answer = house.knock(data).answer()
+    answer = server.device_request(data).answer()
     assert (answer.code, answer.headers["cache-control"]) == (200, "no-store")
     return answer.body
 
@@ -40,10 +40,10 @@ def polled(house: House, data: bytes = POLL) -> bytes:
         ("deviceId=7&firmware=8.1&deviceId=", "7"),
     ],
 )
-def test_spellings_of_a_poll(house: House, query: str, device: str) -> None:
+def test_spellings_of_a_poll(server: InMemoryServer, query: str, device: str) -> None:
     """A device is known by each digit of its deviceId, however it spells its poll."""
-    house.knock(request(f"GET /push?{query}"))
-    seen = house.seen(f"controlid:{device}")
+    server.device_request(request(f"GET /push?{query}"))
+    seen = server.seen(f"controlid:{device}")
     assert (seen["id"], seen["polling"], seen["presence"]) == (f"controlid:{device}", True, "online")
 
 
@@ -64,10 +64,10 @@ def test_spellings_of_a_poll(house: House, query: str, device: str) -> None:
         "?DeviceID=7",
     ],
 )
-def test_unusable_device_id(house: House, query: str) -> None:
+def test_unusable_device_id(server: InMemoryServer, query: str) -> None:
     """Only a request that does not say which device it is from is a bad one."""
     for line in ("GET /push", "POST /result"):
-        answer = house.knock(request(line + query)).answer()
+        answer = server.device_request(request(line + query)).answer()
         assert (answer.code, answer.body, answer.headers["content-length"]) == (400, b"", "0")
 
 
@@ -88,36 +88,38 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("payload", COMMANDS, ids=lambda payload: str(payload["endpoint"]))
-def test_command_goes_as_it_was_given(house: House, payload: dict[str, object]) -> None:
+def test_command_goes_as_it_was_given(server: InMemoryServer, payload: dict[str, object]) -> None:
     """A device gets the fields that the operator gave, as they were given, and no others."""
-    house.register(DEVICE)
-    command = house.put(DEVICE, payload)
-    body = polled(house)
+    server.register(DEVICE)
+    command = server.put(DEVICE, payload)
+    body = polled(server)
     assert json.loads(body) == payload
     assert list(json.loads(body)) == list(payload)
-    assert house.command(command)["state"] == "sent"
+    assert server.command(command)["state"] == "sent"
 
 
-def test_command_to_the_letter(house: House) -> None:
+def test_command_to_the_letter(server: InMemoryServer) -> None:
     """An object stays an object, text stays text, and each digit is kept."""
-    house.register(DEVICE)
-    house.put(DEVICE, {"endpoint": "load_objects", "body": {"user_id": 4408801109440198, "ratio": 1.0, "name": "Zoë"}})
-    answer = house.knock(POLL).answer()
+    server.register(DEVICE)
+    server.put(
+        DEVICE, {"endpoint": "load_objects", "body": {"user_id": 4408801109440198, "ratio": 1.0, "name": "Zoë"}}
+    )
+    answer = server.device_request(POLL).answer()
     assert answer.headers["content-type"] == "application/json"
     body = '{"endpoint":"load_objects","body":{"user_id":4408801109440198,"ratio":1.0,"name":"Zoë"}}'
     assert answer.body == body.encode()
 
 
-def test_batch(house: House) -> None:
+def test_batch(server: InMemoryServer) -> None:
     """A batch goes in order, each entry with a transactionid, which is a string."""
-    house.register(DEVICE)
+    server.register(DEVICE)
     entries = [
         {"endpoint": "create_objects"},
         {"endpoint": "load_objects", "transactionid": "x"},
         {"endpoint": "reboot"},
     ]
-    house.put(DEVICE, {"transactions": entries})
-    told = json.loads(polled(house))
+    server.put(DEVICE, {"transactions": entries})
+    told = json.loads(polled(server))
     assert [(entry["transactionid"], entry["endpoint"]) for entry in told["transactions"]] == [
         ("1", "create_objects"),
         ("x", "load_objects"),
@@ -128,69 +130,69 @@ def test_batch(house: House) -> None:
 
 def test_commands_that_are_joined(build_house: BuildHouse) -> None:
     """Where a device takes several at once, what is queued goes as one batch, and each has its own outcome."""
-    house = build_house(batch=3)
-    house.register(DEVICE)
-    commands = [house.put(DEVICE, {"endpoint": name}) for name in ("a", "b")]
-    assert json.loads(polled(house)) == {
+    server = build_house(batch=3)
+    server.register(DEVICE)
+    commands = [server.put(DEVICE, {"endpoint": name}) for name in ("a", "b")]
+    assert json.loads(polled(server)) == {
         "transactions": [{"transactionid": "1", "endpoint": "a"}, {"transactionid": "2", "endpoint": "b"}]
     }
     results = [{"transactionid": 2, "success": False, "error": "no"}, {"transactionid": 1, "success": True}]
     body = json.dumps({"transactions_results": results}).encode()
-    house.knock(request("POST /result?deviceId=4408801109440198&uuid=0d9f4bd6", body))
-    assert [house.command(command)["state"] for command in commands] == ["succeeded", "failed"]
+    server.device_request(request("POST /result?deviceId=4408801109440198&uuid=0d9f4bd6", body))
+    assert [server.command(command)["state"] for command in commands] == ["succeeded", "failed"]
 
 
-def test_command_for_a_held_poll(house: House) -> None:
+def test_command_for_a_held_poll(server: InMemoryServer) -> None:
     """A command that is sent while a poll is held is delivered at once."""
-    poll = house.knock(POLL)
+    poll = server.device_request(POLL)
     assert poll.answers() == []
-    house.put(DEVICE, {"endpoint": "load_objects"})
+    server.put(DEVICE, {"endpoint": "load_objects"})
     assert poll.answer().json == {"endpoint": "load_objects"}
 
 
-def test_one_at_a_time(house: House) -> None:
+def test_one_at_a_time(server: InMemoryServer) -> None:
     """A device gets one command; a poll with another uuid shows that it is done with it, and gets the next."""
-    house.register(DEVICE)
-    first = house.put(DEVICE, {"endpoint": "first"})
-    second = house.put(DEVICE, {"endpoint": "second"})
-    assert json.loads(polled(house)) == {"endpoint": "first"}
-    assert house.command(second)["state"] == "queued"
-    assert json.loads(polled(house, NEXT)) == {"endpoint": "second"}
-    assert [house.command(command)["state"] for command in (first, second)] == ["sent", "sent"]
+    server.register(DEVICE)
+    first = server.put(DEVICE, {"endpoint": "first"})
+    second = server.put(DEVICE, {"endpoint": "second"})
+    assert json.loads(polled(server)) == {"endpoint": "first"}
+    assert server.command(second)["state"] == "queued"
+    assert json.loads(polled(server, NEXT)) == {"endpoint": "second"}
+    assert [server.command(command)["state"] for command in (first, second)] == ["sent", "sent"]
 
 
-def test_poll_that_is_repeated(house: House) -> None:
+def test_poll_that_is_repeated(server: InMemoryServer) -> None:
     """A poll with the uuid of the command that is out is a retry of HTTP: it gets nothing until that one is
     settled.
     """
-    house.register(DEVICE)
+    server.register(DEVICE)
     for name in ("first", "second"):
-        house.put(DEVICE, {"endpoint": name})
-    polled(house)
-    retry = house.knock(POLL)
+        server.put(DEVICE, {"endpoint": name})
+    polled(server)
+    retry = server.device_request(POLL)
     assert retry.answers() == []
-    house.knock(request("POST /result?deviceId=4408801109440198&uuid=0d9f4bd6", b'{"response":{}}'))
+    server.device_request(request("POST /result?deviceId=4408801109440198&uuid=0d9f4bd6", b'{"response":{}}'))
     assert retry.answer().json == {"endpoint": "second"}
 
 
-def test_poll_without_uuid(house: House) -> None:
+def test_poll_without_uuid(server: InMemoryServer) -> None:
     """Old firmware, without uuids, shows by its next poll that it is done."""
-    house.register(DEVICE)
+    server.register(DEVICE)
     for name in ("first", "second"):
-        house.put(DEVICE, {"endpoint": name})
+        server.put(DEVICE, {"endpoint": name})
     bare = request("GET /push?deviceId=4408801109440198")
-    assert json.loads(polled(house, bare)) == {"endpoint": "first"}
-    assert json.loads(polled(house, bare)) == {"endpoint": "second"}
+    assert json.loads(polled(server, bare)) == {"endpoint": "first"}
+    assert json.loads(polled(server, bare)) == {"endpoint": "second"}
 
 
-def test_poll_while_the_store_is_down(house: House) -> None:
+def test_poll_while_the_store_is_down(server: InMemoryServer) -> None:
     """While the store is down a poll is held as if there was nothing, and ends idle."""
-    house.register(DEVICE)
-    house.put(DEVICE, {"endpoint": "load_objects"})
-    house.fail_store()
-    poll = house.knock(POLL)
-    house.clock.advance(9.9)
+    server.register(DEVICE)
+    server.put(DEVICE, {"endpoint": "load_objects"})
+    server.fail_store()
+    poll = server.device_request(POLL)
+    server.clock.advance(9.9)
     assert poll.answers() == []
-    house.clock.advance(0.1)
+    server.clock.advance(0.1)
     answer = poll.answer()
     assert (answer.code, answer.body) == (200, b"")

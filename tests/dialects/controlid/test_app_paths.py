@@ -3,7 +3,7 @@
 import pytest
 
 from tests.connection import request
-from tests.in_memory_server import BuildHouse, House
+from tests.in_memory_server import BuildHouse, InMemoryServer
 
 DEVICE = "controlid:4408801109440198"
 
@@ -11,14 +11,14 @@ DEVICE = "controlid:4408801109440198"
 @pytest.mark.parametrize(
     "line", ["POST /push", "PUT /push", "HEAD /push", "GET /result", "HEAD /result", "OPTIONS /push"]
 )
-def test_wrong_method(house: House, line: str) -> None:
+def test_wrong_method(server: InMemoryServer, line: str) -> None:
     """Another method is 405 and says which is right; a HEAD takes no command."""
-    house.register(DEVICE)
-    command = house.put(DEVICE, {"endpoint": "load_objects"})
-    answer = house.knock(request(f"{line}?deviceId=4408801109440198")).answer()
+    server.register(DEVICE)
+    command = server.put(DEVICE, {"endpoint": "load_objects"})
+    answer = server.device_request(request(f"{line}?deviceId=4408801109440198")).answer()
     assert (answer.code, answer.body) == (405, b"")
     assert answer.headers["allow"] == ("GET" if "push" in line else "POST")
-    assert house.command(command)["state"] == "queued"
+    assert server.command(command)["state"] == "queued"
 
 
 BASES = (b"/api", b"/controlid", b"/controlid/push")
@@ -38,40 +38,42 @@ BASES = (b"/api", b"/controlid", b"/controlid/push")
 )
 def test_bases(build_house: BuildHouse, path: str) -> None:
     """A device is served below each base that it may have been given, and slashes may be repeated."""
-    house = build_house(bases=BASES)
-    house.register(DEVICE)
-    command = house.put(DEVICE, {"endpoint": "load_objects"})
-    assert house.knock(request(f"GET {path}?deviceId=4408801109440198&uuid=a")).answer().body
+    server = build_house(bases=BASES)
+    server.register(DEVICE)
+    command = server.put(DEVICE, {"endpoint": "load_objects"})
+    assert server.device_request(request(f"GET {path}?deviceId=4408801109440198&uuid=a")).answer().body
     result = path.removesuffix("push") + "result"
-    answer = house.knock(request(f"POST {result}?deviceId=4408801109440198&uuid=a", b'{"response":""}')).answer()
+    answer = server.device_request(
+        request(f"POST {result}?deviceId=4408801109440198&uuid=a", b'{"response":""}')
+    ).answer()
     assert (answer.code, answer.body) == (200, b"")
-    assert house.command(command)["state"] == "succeeded"
+    assert server.command(command)["state"] == "succeeded"
 
 
-def test_base_that_is_not_configured(house: House) -> None:
+def test_base_that_is_not_configured(server: InMemoryServer) -> None:
     """Below a base that nobody configured there is nothing."""
-    answer = house.knock(request("GET /controlid/push?deviceId=4408801109440198")).answer()
+    answer = server.device_request(request("GET /controlid/push?deviceId=4408801109440198")).answer()
     assert (answer.code, answer.body) == (404, b"")
 
 
 @pytest.mark.parametrize("before", ["/d/{}", "//d//{}/", "/d/{}/api", "/d/{}/controlid/push"])
 def test_base_below_a_secret(build_house: BuildHouse, before: str) -> None:
     """A device's address may be its secret path, with or without a base behind it."""
-    house = build_house(bases=BASES)
-    house.register(DEVICE)
-    secret = house.ask(f"POST /v1/devices/{DEVICE}/secret").json["secret"]
-    command = house.put(DEVICE, {"endpoint": "load_objects"})
+    server = build_house(bases=BASES)
+    server.register(DEVICE)
+    secret = server.ask(f"POST /v1/devices/{DEVICE}/secret").json["secret"]
+    command = server.put(DEVICE, {"endpoint": "load_objects"})
     base = before.format(secret)
-    assert house.knock(request(f"GET {base}/push?deviceId=4408801109440198&uuid=a")).answer().body
-    house.knock(request(f"POST {base}/result?deviceId=4408801109440198&uuid=a", b'{"response":""}'))
-    assert house.command(command)["state"] == "succeeded"
+    assert server.device_request(request(f"GET {base}/push?deviceId=4408801109440198&uuid=a")).answer().body
+    server.device_request(request(f"POST {base}/result?deviceId=4408801109440198&uuid=a", b'{"response":""}'))
+    assert server.command(command)["state"] == "succeeded"
 
 
 @pytest.mark.parametrize("path", ["/api/d/{}/push", "/d/{}/d/{}/push", "/d/{}", "/d/{}/", "/D/{}/push"])
 def test_secret_in_another_place(build_house: BuildHouse, path: str) -> None:
     """A secret is the first thing in a path, and only there."""
-    house = build_house(bases=BASES)
-    house.register(DEVICE)
-    secret = house.ask(f"POST /v1/devices/{DEVICE}/secret").json["secret"]
-    answer = house.knock(request(f"GET {path.format(secret, secret)}?deviceId=4408801109440198")).answer()
+    server = build_house(bases=BASES)
+    server.register(DEVICE)
+    secret = server.ask(f"POST /v1/devices/{DEVICE}/secret").json["secret"]
+    answer = server.device_request(request(f"GET {path.format(secret, secret)}?deviceId=4408801109440198")).answer()
     assert (answer.code, answer.body) == (404, b"")

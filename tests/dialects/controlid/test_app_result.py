@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.connection import Answer, request
-from tests.in_memory_server import House
+from tests.in_memory_server import InMemoryServer
 
 DEVICE = "controlid:4408801109440198"
 POLL = request("GET /push?deviceId=4408801109440198&uuid=0d9f4bd6")
@@ -19,17 +19,17 @@ LOAD = {"endpoint": "load_objects", "body": {"object": "users"}}
 
 
 @pytest.fixture
-def command(house: House) -> str:
+def command(server: InMemoryServer) -> str:
     """A command that the device has."""
-    house.register(DEVICE)
-    sent = house.put(DEVICE, LOAD)
-    assert house.knock(POLL).answer().body
+    server.register(DEVICE)
+    sent = server.put(DEVICE, LOAD)
+    assert server.device_request(POLL).answer().body
     return sent
 
 
-def report(house: House, body: bytes, *headers: str, line: str = RESULT) -> Answer:
+def report(server: InMemoryServer, body: bytes, *headers: str, line: str = RESULT) -> Answer:
     """Post a result; it is always answered 200, empty, and not to be cached."""
-    answer = house.knock(request(line, body, *headers)).answer()
+    answer = server.device_request(request(line, body, *headers)).answer()
     assert (answer.code, answer.body, answer.headers["content-length"]) == (200, b"", "0")
     assert "content-type" not in answer.headers
     assert answer.headers["cache-control"] == "no-store"
@@ -54,11 +54,11 @@ SUCCESSES = {
 
 
 @pytest.mark.parametrize("kind", SUCCESSES)
-def test_success(house: House, command: str, kind: str) -> None:
+def test_success(server: InMemoryServer, command: str, kind: str) -> None:
     """A response is a success, in whatever form a device sends it."""
     body, headers = SUCCESSES[kind]
-    report(house, body, *headers)
-    found = house.command(command)
+    report(server, body, *headers)
+    found = server.command(command)
     assert (found["state"], found["evidence"], found["matched_by"]) == ("succeeded", "device", "uuid")
     assert "response" in found["result"]
     assert found["error"] is None
@@ -74,19 +74,19 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("kind", FAILURES)
-def test_failure(house: House, command: str, kind: str) -> None:
+def test_failure(server: InMemoryServer, command: str, kind: str) -> None:
     """An error is a failure, and an operator reads which."""
     body, header, error = FAILURES[kind]
-    report(house, body, header)
-    found = house.command(command)
+    report(server, body, header)
+    found = server.command(command)
     assert (found["state"], found["error"]) == ("failed", error)
 
 
-def test_result_is_kept_to_the_letter(house: House, command: str) -> None:
+def test_result_is_kept_to_the_letter(server: InMemoryServer, command: str) -> None:
     """What a device said is shown untouched: each digit, each blank, each key."""
     body = '{ "response" : {"id": 4408801109440198, "x": 1.10, "name": "Zoë \\u00e9"}, "more": null }'
-    report(house, body.encode(), JSON)
-    shown = house.ask(f"GET /v1/commands/{command}").body
+    report(server, body.encode(), JSON)
+    shown = server.ask(f"GET /v1/commands/{command}").body
     assert f'"result":{body}}}'.encode() in shown
 
 
@@ -106,10 +106,10 @@ def test_result_is_kept_to_the_letter(house: House, command: str) -> None:
         b"[" * 5000,
     ],
 )
-def test_unreadable_result(house: House, command: str, body: bytes) -> None:
+def test_unreadable_result(server: InMemoryServer, command: str, body: bytes) -> None:
     """What cannot be read at all leaves a command unknown at once, with the bytes as they came."""
-    report(house, body, JSON)
-    found = house.command(command)
+    report(server, body, JSON)
+    found = server.command(command)
     assert (found["state"], found["error"]) == ("unknown", "unreadable result")
     assert base64.b64decode(found["result"]["raw"]) == body
 
@@ -130,34 +130,34 @@ BATCH = {"transactions": [{"endpoint": "create_objects"}, {"endpoint": "load_obj
         ([{"transactionid": 2, "success": True}], "failed", "transaction 1: no answer"),
     ],
 )
-def test_batch_result(house: House, results: list[Any], state: str, error: str | None) -> None:
+def test_batch_result(server: InMemoryServer, results: list[Any], state: str, error: str | None) -> None:
     """A batch succeeds when each entry did, though numbers come back for text; one that did not is named."""
-    house.register(DEVICE)
-    command = house.put(DEVICE, BATCH)
-    house.knock(POLL)
-    report(house, json.dumps({"transactions_results": results}).encode(), JSON)
-    found = house.command(command)
+    server.register(DEVICE)
+    command = server.put(DEVICE, BATCH)
+    server.device_request(POLL)
+    report(server, json.dumps({"transactions_results": results}).encode(), JSON)
+    found = server.command(command)
     assert (found["state"], found["error"]) == (state, error)
     assert found["result"] == {"transactions_results": results}
 
 
-def test_repeated_result(house: House, command: str) -> None:
+def test_repeated_result(server: InMemoryServer, command: str) -> None:
     """A device that repeats a result is answered as the first time, and changes nothing."""
-    report(house, b'{"response": {"n": 1}}', JSON)
-    before = house.command(command)
-    house.clock.advance(3)
-    report(house, b'{"response": {"n": 1}}', JSON)
-    assert house.command(command) == before
-    assert house.orphans(DEVICE) == []
+    report(server, b'{"response": {"n": 1}}', JSON)
+    before = server.command(command)
+    server.clock.advance(3)
+    report(server, b'{"response": {"n": 1}}', JSON)
+    assert server.command(command) == before
+    assert server.orphans(DEVICE) == []
 
 
-def test_contradicting_result(house: House, command: str) -> None:
+def test_contradicting_result(server: InMemoryServer, command: str) -> None:
     """A result that contradicts a settled one changes nothing, and an operator can see it."""
-    report(house, b'{"response": {}}', JSON)
-    before = house.command(command)
-    report(house, b'{"error": "on second thought"}', JSON)
-    assert house.command(command) == before
-    (orphan,) = house.orphans(DEVICE)
+    report(server, b'{"response": {}}', JSON)
+    before = server.command(command)
+    report(server, b'{"error": "on second thought"}', JSON)
+    assert server.command(command) == before
+    (orphan,) = server.orphans(DEVICE)
     assert base64.b64decode(orphan["raw"]) == b'{"error": "on second thought"}'
     assert (orphan["reference"], orphan["reason"]) == ("0d9f4bd6", "the command is succeeded already")
 
@@ -166,42 +166,42 @@ def test_contradicting_result(house: House, command: str) -> None:
     "query",
     ["uuid=ffffffff", "uuid=ffffffff&endpoint=load_objects", "endpoint=reboot", "uuid=%ff%00", "uuid=" + "u" * 900],
 )
-def test_orphan_result(house: House, command: str, query: str) -> None:
+def test_orphan_result(server: InMemoryServer, command: str, query: str) -> None:
     """A result that matches no command is answered like any other, changes nothing, and is kept for an operator."""
-    report(house, b'{"response": 1}', line=f"POST /result?deviceId=4408801109440198&{query}")
-    assert house.command(command)["state"] == "sent"
-    (orphan,) = house.orphans(DEVICE)
+    report(server, b'{"response": 1}', line=f"POST /result?deviceId=4408801109440198&{query}")
+    assert server.command(command)["state"] == "sent"
+    (orphan,) = server.orphans(DEVICE)
     assert (base64.b64decode(orphan["raw"]), orphan["size"]) == (b'{"response": 1}', 15)
-    assert house.events(DEVICE)[-1] == "result.orphaned"
+    assert server.events(DEVICE)[-1] == "result.orphaned"
 
 
-def test_result_of_another_device(house: House, command: str) -> None:
+def test_result_of_another_device(server: InMemoryServer, command: str) -> None:
     """A device settles only what was sent to itself."""
-    house.register("controlid:7")
-    report(house, b'{"response": 1}', line="POST /result?deviceId=7&uuid=0d9f4bd6")
-    assert house.command(command)["state"] == "sent"
-    assert len(house.orphans("controlid:7")) == 1
+    server.register("controlid:7")
+    report(server, b'{"response": 1}', line="POST /result?deviceId=7&uuid=0d9f4bd6")
+    assert server.command(command)["state"] == "sent"
+    assert len(server.orphans("controlid:7")) == 1
 
 
 @pytest.mark.parametrize("query", ["", "&endpoint=load_objects", "&endpoint=/load_objects.fcgi", "&uuid="])
-def test_result_without_uuid(house: House, command: str, query: str) -> None:
+def test_result_without_uuid(server: InMemoryServer, command: str, query: str) -> None:
     """A result without a uuid is for the command that is out."""
-    report(house, b'{"response": 1}', line=f"POST /result?deviceId=4408801109440198{query}")
-    found = house.command(command)
+    report(server, b'{"response": 1}', line=f"POST /result?deviceId=4408801109440198{query}")
+    found = server.command(command)
     assert (found["state"], found["matched_by"]) == ("succeeded", "order")
 
 
-def test_late_result(house: House, command: str) -> None:
+def test_late_result(server: InMemoryServer, command: str) -> None:
     """A result that comes after its lease ran out still settles its command."""
-    house.tick(61)
-    assert house.command(command)["state"] == "unknown"
-    report(house, b'{"response": 1}', JSON)
-    found = house.command(command)
+    server.tick(61)
+    assert server.command(command)["state"] == "unknown"
+    report(server, b'{"response": 1}', JSON)
+    found = server.command(command)
     assert (found["state"], found["late"]) == ("succeeded", True)
 
 
-def test_result_while_the_store_is_down(house: House, command: str) -> None:
+def test_result_while_the_store_is_down(server: InMemoryServer, command: str) -> None:
     """A result that cannot be made durable is not answered 200: the device keeps it."""
-    house.fail_store()
-    answer = house.knock(request(RESULT, b'{"response": 1}', JSON)).answer()
+    server.fail_store()
+    answer = server.device_request(request(RESULT, b'{"response": 1}', JSON)).answer()
     assert (answer.code, answer.body, answer.headers["cache-control"]) == (503, b"", "no-store")

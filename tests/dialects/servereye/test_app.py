@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.connection import request
-from tests.in_memory_server import House
+from tests.in_memory_server import InMemoryServer
 
 CONTAINER = "9e2f0b1c4d5a6978"
 DEVICE = f"servereye:{CONTAINER}"
@@ -14,9 +14,9 @@ POLL = b"GET /2/push/9e2f0b1c4d5a6978?apiKey=k HTTP/1.1\r\nHost: push.example:80
 REFRESH = {"control": "REFRESH_AGENT"}
 
 
-def polled(house: House, data: bytes = POLL) -> dict[str, Any]:
+def polled(server: InMemoryServer, data: bytes = POLL) -> dict[str, Any]:
     """The envelope with which a poll is answered at once."""
-    answer = house.knock(data).answer()
+    answer = server.device_request(data).answer()
     assert (answer.code, answer.headers["content-type"]) == (200, "application/json")
     assert answer.headers["cache-control"] == "no-store"
     envelope: dict[str, Any] = answer.json
@@ -36,10 +36,10 @@ def polled(house: House, data: bytes = POLL) -> dict[str, Any]:
         "/push/c?other=1",
     ],
 )
-def test_spellings_of_a_poll(house: House, path: str) -> None:
+def test_spellings_of_a_poll(server: InMemoryServer, path: str) -> None:
     """A container may poll below a version or bare, with a key that nobody asked for."""
-    house.knock(request(f"GET {path}"))
-    seen = house.seen("servereye:c")
+    server.device_request(request(f"GET {path}"))
+    seen = server.seen("servereye:c")
     assert (seen["polling"], seen["presence"]) == (True, "online")
 
 
@@ -47,28 +47,28 @@ def test_spellings_of_a_poll(house: House, path: str) -> None:
     "container",
     ["9e2f0b1c-4d5a-6978-8877-665544332211", "9e2f0b1c4d5a69788877665544332211", "A.b_c~d-1", "push", "7", "x" * 128],
 )
-def test_container_ids(house: House, container: str) -> None:
+def test_container_ids(server: InMemoryServer, container: str) -> None:
     """A container is known by its id, as it writes it."""
-    house.knock(request(f"GET /push/{container}"))
-    assert house.seen(f"servereye:{container}")["id"] == f"servereye:{container}"
+    server.device_request(request(f"GET /push/{container}"))
+    assert server.seen(f"servereye:{container}")["id"] == f"servereye:{container}"
 
 
 CALLS = ["GET /push/{}", "POST /push/{}/ack/m", "GET /push/{}/ack/m", "POST /push/{}/result/m", "GET /push/{}/signoff"]
 
 
 @pytest.mark.parametrize("container", ["x" * 129, *"a%20b a+b %C3%A9 %ff a:b a%2Fb a%00 a;b {a}".split()])
-def test_unusable_container_id(house: House, container: str) -> None:
+def test_unusable_container_id(server: InMemoryServer, container: str) -> None:
     """An id with other characters, or too many, is a bad request, and says so in the envelope."""
     for call in CALLS:
-        answer = house.knock(request(call.format(container), b'{"success":true}')).answer()
+        answer = server.device_request(request(call.format(container), b'{"success":true}')).answer()
         assert (answer.code, set(answer.json)) == (400, {"success", "message"})
         assert answer.json["success"] is False
 
 
-def test_idle_answer_to_the_letter(house: House) -> None:
+def test_idle_answer_to_the_letter(server: InMemoryServer) -> None:
     """Nothing within the hold is an envelope without a data key: the vendor's client ends on one."""
-    poll = house.knock(POLL)
-    house.clock.advance(45)
+    poll = server.device_request(POLL)
+    server.clock.advance(45)
     answer = poll.answer()
     assert (answer.code, answer.body) == (200, b'{"success":false,"message":"no message"}')
     assert answer.headers["content-type"] == "application/json"
@@ -87,11 +87,11 @@ PAYLOADS: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("payload", "data"), PAYLOADS)
-def test_message(house: House, payload: dict[str, Any], data: str) -> None:
+def test_message(server: InMemoryServer, payload: dict[str, Any], data: str) -> None:
     """Every value of a message is a string; structured data travels as JSON text."""
-    house.register(DEVICE)
-    command = house.put(DEVICE, payload)
-    assert polled(house)["data"] == {
+    server.register(DEVICE)
+    command = server.put(DEVICE, payload)
+    assert polled(server)["data"] == {
         "rootContainerId": CONTAINER,
         "containerId": CONTAINER,
         "senderId": CONTAINER,
@@ -99,44 +99,44 @@ def test_message(house: House, payload: dict[str, Any], data: str) -> None:
         "control": payload["control"],
         "data": data,
     }
-    assert house.command(command)["state"] == "sent"
+    assert server.command(command)["state"] == "sent"
 
 
-def test_words_of_a_message(house: House) -> None:
+def test_words_of_a_message(server: InMemoryServer) -> None:
     """What an operator adds in words goes beside the data."""
-    house.register(DEVICE)
-    house.put(DEVICE, REFRESH | {"message": "please"})
-    envelope = polled(house)
+    server.register(DEVICE)
+    server.put(DEVICE, REFRESH | {"message": "please"})
+    envelope = polled(server)
     assert (envelope["success"], envelope["message"]) == (True, "please")
 
 
-def test_several_are_out(house: House) -> None:
+def test_several_are_out(server: InMemoryServer) -> None:
     """A container polls again at once while earlier messages are still in work, and gets the next."""
-    house.register(DEVICE)
-    sent = [house.put(DEVICE, REFRESH) for _ in range(3)]
-    got = [polled(house)["data"]["messageId"] for _ in range(3)]
+    server.register(DEVICE)
+    sent = [server.put(DEVICE, REFRESH) for _ in range(3)]
+    got = [polled(server)["data"]["messageId"] for _ in range(3)]
     assert got == sent
-    assert house.seen(DEVICE)["in_flight"] == 3
+    assert server.seen(DEVICE)["in_flight"] == 3
 
 
-def test_message_id_on_every_attempt(house: House) -> None:
+def test_message_id_on_every_attempt(server: InMemoryServer) -> None:
     """A message that is sent again has the same id, so that a client can recognise it."""
-    house.register(DEVICE)
-    command = house.put(DEVICE, REFRESH, delivery="at_least_once")
-    first = polled(house)
-    house.tick(31)
-    assert polled(house) == first
-    assert house.command(command)["attempts"] == 2
+    server.register(DEVICE)
+    command = server.put(DEVICE, REFRESH, delivery="at_least_once")
+    first = polled(server)
+    server.tick(31)
+    assert polled(server) == first
+    assert server.command(command)["attempts"] == 2
 
 
-def test_message_that_may_not_be_sent_again(house: House) -> None:
+def test_message_that_may_not_be_sent_again(server: InMemoryServer) -> None:
     """A message that may run only once is not sent again when nothing is heard of it."""
-    house.register(DEVICE)
-    command = house.put(DEVICE, REFRESH)
-    polled(house)
-    house.tick(31)
-    assert house.knock(POLL).answers() == []
-    assert house.command(command)["state"] == "unknown"
+    server.register(DEVICE)
+    command = server.put(DEVICE, REFRESH)
+    polled(server)
+    server.tick(31)
+    assert server.device_request(POLL).answers() == []
+    assert server.command(command)["state"] == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -150,22 +150,22 @@ def test_message_that_may_not_be_sent_again(house: House) -> None:
         "DELETE /push/c/signoff",
     ],
 )
-def test_wrong_method(house: House, line: str) -> None:
+def test_wrong_method(server: InMemoryServer, line: str) -> None:
     """Another method is 405, in the envelope, and takes no message."""
-    house.register("servereye:c")
-    command = house.put("servereye:c", REFRESH)
-    answer = house.knock(request(line)).answer()
+    server.register("servereye:c")
+    command = server.put("servereye:c", REFRESH)
+    answer = server.device_request(request(line)).answer()
     assert answer.code == 405
     assert answer.headers["allow"]
     assert line.startswith("HEAD") or json.loads(answer.body)["success"] is False
-    assert house.command(command)["state"] == "queued"
+    assert server.command(command)["state"] == "queued"
 
 
 @pytest.mark.parametrize(
     "path", ["/push/c/x", "/push/c/ack", "/push/c/ack/", "/push/c/result/m/x", "/push/", "/2/push/c/x"]
 )
-def test_unknown_path(house: House, path: str) -> None:
+def test_unknown_path(server: InMemoryServer, path: str) -> None:
     """Below /push, what is nowhere is 404, in the envelope."""
-    answer = house.knock(request(f"GET {path}")).answer()
+    answer = server.device_request(request(f"GET {path}")).answer()
     assert answer.code == 404
     assert answer.json == {"success": False, "message": "There is nothing at this path."}

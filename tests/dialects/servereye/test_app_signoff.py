@@ -3,99 +3,99 @@
 import pytest
 
 from tests.connection import request
-from tests.in_memory_server import House
+from tests.in_memory_server import InMemoryServer
 
 DEVICE = "servereye:c"
 POLL = request("GET /push/c")
 REFRESH = {"control": "REFRESH_AGENT"}
 
 
-def sign_off(house: House, line: str = "GET /push/c/signoff") -> None:
+def sign_off(server: InMemoryServer, line: str = "GET /push/c/signoff") -> None:
     """Go away on purpose; that is answered at once, with success."""
-    answer = house.knock(request(line)).answer()
+    answer = server.device_request(request(line)).answer()
     assert (answer.code, answer.json) == (200, {"success": True, "message": "signed off"})
 
 
 @pytest.mark.parametrize("line", ["GET /push/c/signoff", "POST /push/c/signoff", "GET /1/push/c/signoff?apiKey=k"])
-def test_sign_off(house: House, line: str) -> None:
+def test_sign_off(server: InMemoryServer, line: str) -> None:
     """A container that signs off is answered first; its held poll ends a second later, and brings nothing any more."""
-    poll = house.knock(POLL)
-    sign_off(house, line)
-    seen = house.seen(DEVICE)
+    poll = server.device_request(POLL)
+    sign_off(server, line)
+    seen = server.seen(DEVICE)
     assert (seen["presence"], seen["polling"]) == ("signed_off", False)
-    house.ask(f"POST /v1/devices/{DEVICE}/commands?queue=1", {"payload": REFRESH})
-    house.clock.advance(0.9)
+    server.ask(f"POST /v1/devices/{DEVICE}/commands?queue=1", {"payload": REFRESH})
+    server.clock.advance(0.9)
     assert poll.answers() == []
-    house.clock.advance(0.1)
+    server.clock.advance(0.1)
     assert poll.answer().json == {"success": False, "message": "no message"}
-    assert house.seen(DEVICE)["presence"] == "signed_off"
+    assert server.seen(DEVICE)["presence"] == "signed_off"
 
 
-def test_client_that_closes_its_poll(house: House) -> None:
+def test_client_that_closes_its_poll(server: InMemoryServer) -> None:
     """A client that closes its held poll itself when it signs off leaves nothing behind."""
-    poll = house.knock(POLL)
-    sign_off(house)
+    poll = server.device_request(POLL)
+    sign_off(server)
     poll.hang_up()
-    assert len(house.core.wakeups) == 0
+    assert len(server.core.poll_registry) == 0
 
 
-def test_sign_on(house: House) -> None:
+def test_sign_on(server: InMemoryServer) -> None:
     """A later poll signs the container on again, and gets what was queued meanwhile."""
-    house.register(DEVICE)
-    sign_off(house)
-    house.ask(f"POST /v1/devices/{DEVICE}/commands?queue=1", {"payload": REFRESH})
-    assert house.knock(POLL).answer().json["success"] is True
-    assert house.seen(DEVICE)["presence"] == "online"
-    assert house.events(DEVICE)[-1] == "command.sent"
+    server.register(DEVICE)
+    sign_off(server)
+    server.ask(f"POST /v1/devices/{DEVICE}/commands?queue=1", {"payload": REFRESH})
+    assert server.device_request(POLL).answer().json["success"] is True
+    assert server.seen(DEVICE)["presence"] == "online"
+    assert server.events(DEVICE)[-1] == "command.sent"
 
 
 @pytest.mark.parametrize(("call", "state"), [("ack", "acknowledged"), ("result", "succeeded")])
-def test_word_after_the_sign_off(house: House, call: str, state: str) -> None:
+def test_word_after_the_sign_off(server: InMemoryServer, call: str, state: str) -> None:
     """After the sign-off an ack or result still counts, but only a poll signs on."""
-    house.register(DEVICE)
-    command = house.put(DEVICE, REFRESH)
-    house.knock(POLL)
-    sign_off(house)
-    house.knock(request(f"POST /push/c/{call}/{command}", b'{"success":true}'))
-    assert house.command(command)["state"] == state
-    assert house.seen(DEVICE)["presence"] == "signed_off"
+    server.register(DEVICE)
+    command = server.put(DEVICE, REFRESH)
+    server.device_request(POLL)
+    sign_off(server)
+    server.device_request(request(f"POST /push/c/{call}/{command}", b'{"success":true}'))
+    assert server.command(command)["state"] == state
+    assert server.seen(DEVICE)["presence"] == "signed_off"
 
 
-def test_commands_outlive_a_sign_off(house: House) -> None:
+def test_commands_outlive_a_sign_off(server: InMemoryServer) -> None:
     """What is queued for a container stays so when it signs off, for as long as its time to live runs."""
-    poll = house.knock(POLL)
-    command = house.put(DEVICE, REFRESH, not_before="2027-01-15T08:00:05Z", ttl=5)
-    sign_off(house)
+    poll = server.device_request(POLL)
+    command = server.put(DEVICE, REFRESH, not_before="2027-01-15T08:00:05Z", ttl=5)
+    sign_off(server)
     poll.hang_up()
-    house.tick(9)
-    assert house.command(command)["state"] == "queued"
-    house.tick(1)
-    assert house.command(command)["state"] == "expired"
+    server.tick(9)
+    assert server.command(command)["state"] == "queued"
+    server.tick(1)
+    assert server.command(command)["state"] == "expired"
 
 
-def test_silence_after_the_sign_off(house: House) -> None:
+def test_silence_after_the_sign_off(server: InMemoryServer) -> None:
     """A container that signed off is not missed, however long it is silent; once it polls again, it is."""
-    house.register(DEVICE, heartbeat_timeout=5)
-    poll = house.knock(POLL)
-    sign_off(house)
-    house.tick(3600)
+    server.register(DEVICE, heartbeat_timeout=5)
+    poll = server.device_request(POLL)
+    sign_off(server)
+    server.tick(3600)
     assert poll.answer().json["success"] is False
-    assert house.seen(DEVICE)["presence"] == "signed_off"
-    house.knock(POLL).hang_up()
-    house.tick(4)
-    assert house.seen(DEVICE)["presence"] == "online"
-    house.tick(1)
-    assert house.events(DEVICE)[1:] == ["device.online", "device.signed_off", "device.online", "device.offline"]
+    assert server.seen(DEVICE)["presence"] == "signed_off"
+    server.device_request(POLL).hang_up()
+    server.tick(4)
+    assert server.seen(DEVICE)["presence"] == "online"
+    server.tick(1)
+    assert server.events(DEVICE)[1:] == ["device.online", "device.signed_off", "device.online", "device.offline"]
 
 
-def test_an_acknowledgement_is_life(house: House) -> None:
+def test_an_acknowledgement_is_life(server: InMemoryServer) -> None:
     """A container that works for long, and says so now and then, is online."""
-    house.register(DEVICE, heartbeat_timeout=20)
-    command = house.put(DEVICE, REFRESH)
-    house.knock(POLL)
+    server.register(DEVICE, heartbeat_timeout=20)
+    command = server.put(DEVICE, REFRESH)
+    server.device_request(POLL)
     for _ in range(6):
-        house.tick(15)
-        house.knock(request(f"POST /push/c/ack/{command}"))
-    assert house.seen(DEVICE)["presence"] == "online"
-    house.tick(20)
-    assert house.seen(DEVICE)["presence"] == "offline"
+        server.tick(15)
+        server.device_request(request(f"POST /push/c/ack/{command}"))
+    assert server.seen(DEVICE)["presence"] == "online"
+    server.tick(20)
+    assert server.seen(DEVICE)["presence"] == "offline"

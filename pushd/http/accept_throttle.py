@@ -26,7 +26,7 @@ class IArrival(Protocol):
 
 
 @define(eq=False)
-class Turnstile:
+class AcceptThrottle:
     """Connections that are not listened to yet, in the order in which they came."""
 
     clock: IReactorTime

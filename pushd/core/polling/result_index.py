@@ -3,7 +3,7 @@
 from attrs import define, field
 
 from pushd.model.event import Event, EventType
-from pushd.store.filters import Known
+from pushd.store.filters import StartupSnapshot
 from pushd.store.interface import IStore
 
 _OPENING = frozenset({EventType.COMMAND_SENT, EventType.COMMAND_ACKNOWLEDGED, EventType.COMMAND_UNKNOWN})
@@ -19,14 +19,14 @@ _CLOSING = frozenset(
 
 
 @define(eq=False)
-class Reportable:
+class ResultIndex:
     """The commands of each device that are out, in doubt, or were sent before and are queued again."""
 
     _commands: dict[str, set[str]] = field(factory=dict, init=False)
 
-    def recall(self, known: Known) -> None:
+    def recall(self, known: StartupSnapshot) -> None:
         """Start from what the store knows."""
-        for device, command in known.reportable:
+        for device, command in known.result_index:
             self._commands.setdefault(device, set()).add(command)
 
     def follow(self, store: IStore) -> None:

@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.http.turnstile`: of a crowd that connects at once, all are listened to, and nobody else
+"""Tests of :mod:`pushd.http.accept_throttle`: of a crowd that connects at once, all are listened to, and nobody else
 waits.
 """
 
@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.interfaces import IReactorTime
 
-from pushd.http.turnstile import SLICE, Turnstile
+from pushd.http.accept_throttle import SLICE, AcceptThrottle
 from tests.connection import request
 from tests.http.test_outgoing import connect
-from tests.in_memory_server import House
+from tests.in_memory_server import InMemoryServer
 
 
 @define(eq=False)
@@ -56,7 +56,7 @@ def test_so_many_in_each_turn(crowds: list[int]) -> None:
     order.
     """
     turns = Turns()
-    turnstile = Turnstile(cast(IReactorTime, turns))
+    accept_throttle = AcceptThrottle(cast(IReactorTime, turns))
     arrivals: list[Arrival] = []
     heard = 0
 
@@ -71,7 +71,7 @@ def test_so_many_in_each_turn(crowds: list[int]) -> None:
         turns.turn()
         for _ in range(crowd):
             arrivals.append(Arrival())
-            turnstile.enter(arrivals[-1])
+            accept_throttle.enter(arrivals[-1])
         look()
     while turns.due:
         turns.turn()
@@ -79,13 +79,13 @@ def test_so_many_in_each_turn(crowds: list[int]) -> None:
     assert heard == sum(crowds)
 
 
-def test_a_crowd_is_answered(house: House) -> None:
+def test_a_crowd_is_answered(server: InMemoryServer) -> None:
     """Devices that come back all at once are served as any other, also those that wait at the turnstile."""
-    crowd = [connect(house) for _ in range(SLICE + 10)]
+    crowd = [connect(server) for _ in range(SLICE + 10)]
     assert [socket.producerState for _, socket in crowd].count("paused") == 10
-    house.clock.advance(0)
+    server.clock.advance(0)
     assert {socket.producerState for _, socket in crowd} == {"producing"}
     for connection, _ in crowd:
         connection.send(request("GET /push/c/signoff"))
-    house.clock.advance(0)
+    server.clock.advance(0)
     assert {connection.answer().code for connection, _ in crowd} == {200}
