@@ -8,16 +8,18 @@ PACKAGING = setup.cfg pyproject.toml
 # the drop-in below twisted/plugins is found from an editable install only in this mode
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat -e
 
-.PHONY: help demo test torture vigil bench check lint types rooms docs news package clean
+.PHONY: help demo test test-crash test-alerting bench check lint types imports docs news package clean \
+    torture vigil rooms
 
 help:
-	@echo "make demo          start the server and ten simulated devices, send them commands, leave it running"
-	@echo "make demo ONCE=1   the same, and end; the exit code tells whether every outcome was the expected one"
-	@echo "make test          run all tests"
-	@echo "make torture       kill the server again and again, and see whether it keeps its promises; two minutes"
-	@echo "make bench         measure the server beside what else people use; ten minutes"
-	@echo "make vigil         let some of 2000 devices fall silent, and see whether exactly that is told; two minutes"
-	@echo "make check         lint, types, rooms, docs, package"
+	@echo "make demo            start a server and ten simulated devices, send commands, keep running until Ctrl-C"
+	@echo "make demo ONCE=1     the same, but stop when the commands are done; exits 0 if all outcomes are as expected"
+	@echo "make test            run all tests; TESTS=tests/core runs those of one folder"
+	@echo "make test-crash      kill the server again and again under load and check its promises; two minutes"
+	@echo "make test-alerting   let simulated devices go offline and check every alert; two minutes"
+	@echo "make bench           measure the server and compare it with other servers; ten minutes"
+	@echo "make check           run lint, types, imports, docs, news and package"
+	@echo "make clean           delete the virtual environment and everything that was built"
 
 $(VENV)/pyvenv.cfg:
 	$(PYTHON) -m venv $(VENV)
@@ -40,16 +42,16 @@ demo: $(VENV)/.for-demo
 test: $(VENV)/.for-test
 	$(BIN)/python -m pytest -n auto $(TESTS)
 
-torture: $(VENV)/.for-test
-	$(BIN)/python -m tests.crash $(TORTURE)
+test-crash: $(VENV)/.for-test
+	$(BIN)/python -m tests.crash $(CRASH)
 
 bench: $(VENV)/.for-test
 	$(BIN)/python -m benchmarks $(BENCH)
 
-vigil: $(VENV)/.for-test
-	$(BIN)/python -m tests.alerting $(VIGIL)
+test-alerting: $(VENV)/.for-test
+	$(BIN)/python -m tests.alerting $(ALERTING)
 
-check: lint types rooms docs news package
+check: lint types imports docs news package
 
 lint: $(VENV)/.for-check
 	$(BIN)/ruff check .
@@ -58,7 +60,7 @@ lint: $(VENV)/.for-check
 types: $(VENV)/.for-check
 	$(BIN)/mypy
 
-rooms: $(VENV)/.for-check
+imports: $(VENV)/.for-check
 	$(BIN)/lint-imports
 
 docs: $(VENV)/.for-check
@@ -74,3 +76,13 @@ package: $(VENV)/.for-check
 
 clean:
 	rm -rf $(VENV) .venv-bench build dist docs/_build *.egg-info
+
+# Former names of targets.
+torture:
+	@echo "make torture is now make test-crash (its options: CRASH=...)"; exit 1
+
+vigil:
+	@echo "make vigil is now make test-alerting (its options: ALERTING=...)"; exit 1
+
+rooms:
+	@echo "make rooms is now make imports"; exit 1
