@@ -21,7 +21,6 @@ from pushd.data_dir import DataDir
 from pushd.http.bodies import Budget
 from pushd.http.site import HTTPFactory
 from pushd.listeners import Listener, listener
-from pushd.mailing import build_notifiers
 from pushd.model.errors import StoreRefused
 from pushd.model.token import Role
 from pushd.notifications.dead_mans_switch import INTERVAL, DeadMansSwitch, Stuck
@@ -29,7 +28,7 @@ from pushd.notifications.webhooks.dispatcher import GLANCE_SECONDS, WebhookDispa
 from pushd.periodic import PeriodicTask
 from pushd.process import exit_with_error, raise_file_limit, set_switch_interval, tune_gc
 from pushd.store.sqlite.store import SqliteStore
-from pushd.wiring import build_admin_port, build_core, build_device_port, build_dispatcher
+from pushd.wiring import build_admin_port, build_core, build_device_port, build_dispatcher, build_notifiers
 
 FLUSH_SECONDS = 3.0
 """How late the last sighting of a device may be in the store."""

@@ -1,9 +1,11 @@
 """The assembly: builds each room once, over any store, from the bottom up."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+from twisted.logger import Logger
 from twisted.web.iweb import IAgent
 
 from pushd.admin.alerts import AlertsApp
@@ -14,7 +16,7 @@ from pushd.admin.health import HealthApp
 from pushd.admin.port import AdminPort
 from pushd.admin.sending import Sender
 from pushd.admin.webhooks import WebhooksApp
-from pushd.config import Config
+from pushd.config import Config, ConfigError
 from pushd.core.alerts import Alerts
 from pushd.core.app import Core
 from pushd.core.clocks import Clocks
@@ -43,6 +45,9 @@ from pushd.http.bodies import InThread
 from pushd.http.device_port import DevicePort, MountedApp
 from pushd.http.handlers import IApp
 from pushd.model.uuid7 import IdSource
+from pushd.notifications.mail.message import Envelope
+from pushd.notifications.mail.notifier import MailNotifier
+from pushd.notifications.mail.smtp import SmtpCarrier, SmtpServer
 from pushd.notifications.webhooks.dispatcher import WebhookDispatcher
 from pushd.notifications.webhooks.event_filter import SubscriptionFilter
 from pushd.notifications.webhooks.sender import WebhookSender
@@ -52,6 +57,8 @@ DIALECTS = ((CONTROL_ID, controlid_door), (SERVER_EYE, servereye_door))
 """A dialect is a folder, and a line here."""
 
 NAMES = tuple(dialect.name for dialect, _ in DIALECTS)
+
+_log = Logger()
 
 
 def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[], float] = random.random) -> Core:
@@ -113,3 +120,36 @@ def build_dispatcher(core: Core, agent: IAgent, rand: Callable[[], float] = rand
     return WebhookDispatcher(
         core.webhooks, SubscriptionFilter(core.fleet, core.store), WebhookSender(agent, core.clocks.clock), rand
     )
+
+
+def build_notifiers(core: Core, config: Config, reactor: Any) -> Iterator[MailNotifier]:
+    """The service that mails alerts, if mail is configured.
+
+    :raises ConfigError: if the password cannot be read.
+    """
+    if config.mail_from is None:
+        return
+    host, port = config.smtp
+    password = "" if config.smtp_password_file is None else read_password(config.smtp_password_file)
+    server = SmtpServer(host=host, port=port, tls=config.mail_tls, user=config.smtp_user, password=password)
+    envelope = Envelope(sender=config.mail_from, recipients=config.mail_to)
+    carrier = SmtpCarrier(server, reactor)
+    yield MailNotifier(core.store, core.clocks, config.alert_rules, envelope, core.fleet.seen, carrier, random.random)
+
+
+def read_password(path: Path) -> str:
+    """Read the SMTP password from the first line of a file; warn if other users can read the file.
+
+    :raises ConfigError: if the file cannot be read, is not text or is empty.
+    """
+    try:
+        if path.stat().st_mode & 0o077:
+            _log.warn("--smtp-password-file: others can read {path}; chmod 600 keeps it from them", path=str(path))
+        password = path.read_text("utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise ConfigError(f"--smtp-password-file: {path} cannot be read: {error.strerror}.") from None
+    except ValueError:
+        raise ConfigError(f"--smtp-password-file: {path} is no text.") from None
+    if not password:
+        raise ConfigError(f"--smtp-password-file: {path} is empty.")
+    return password

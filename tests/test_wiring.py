@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.mailing`: what becomes of the options about mails."""
+"""Tests of :mod:`pushd.wiring`: reading the SMTP password."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from twisted.logger import capturedLogs, formatEvent
 
 from pushd.config import ConfigError
-from pushd.mailing import read_password
+from pushd.wiring import read_password
 
 
 def test_password_is_read_from_its_file(tmp_path: Path) -> None:
