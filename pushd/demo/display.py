@@ -11,9 +11,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from pushd.lib.text import printable, shortened
 from pushd.pushctl.connection import Json
 from pushd.pushctl.output import styled
-from pushd.pushctl.text import compact, printable, shortened, under_way_ms
+from pushd.pushctl.text import compact, under_way_ms
 
 _DEVICE_WIDTH = 47
 _TITLE_WIDTH = 25

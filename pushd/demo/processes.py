@@ -15,8 +15,8 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
+from pushd.lib.text import printable
 from pushd.pushctl.errors import Unreachable
-from pushd.pushctl.text import printable
 
 GRACE = 10.0
 """Seconds between the request to end and the end by force; the server promises to need no more than 5."""

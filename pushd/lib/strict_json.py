@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any, NoReturn
 from urllib.parse import quote
 
+from pushd.lib.text import one_line as text_line
 from pushd.model.errors import FieldError, UnreadableBody
 
 MAX_DEPTH = 100
@@ -46,10 +47,7 @@ def write(value: object) -> str:
 
 def one_line(value: object) -> str:
     """A device's words as one line that any store and any screen can take, cut where it is too long."""
-    text = value if isinstance(value, str) else _outline(value)
-    clean = text[: 2 * MAX_LINE].encode("utf-8", "replace").decode("utf-8")
-    line = " ".join("".join(char if char.isprintable() else " " for char in clean).split())
-    return line if len(line) <= MAX_LINE else line[: MAX_LINE - 1] + "…"
+    return text_line(value if isinstance(value, str) else _outline(value), MAX_LINE)
 
 
 def below(pointer: str, *keys: str | int) -> str:

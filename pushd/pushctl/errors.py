@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pushd.pushctl.text import printable
+from pushd.lib.text import printable
 
 
 class ClientError(Exception):

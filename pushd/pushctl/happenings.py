@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
+from pushd.lib.text import printable
 from pushd.pushctl.connection import Json
-from pushd.pushctl.text import compact, lasting, printable, words
+from pushd.pushctl.text import compact, lasting, words
 
 SHOWN = 3
 """Devices that are named; there may be a thousand."""

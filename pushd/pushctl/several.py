@@ -6,13 +6,13 @@ from typing import Any
 import click
 from twisted.internet.defer import Deferred
 
+from pushd.lib.text import printable
 from pushd.pushctl.api import AdminClient
 from pushd.pushctl.connection import Json
 from pushd.pushctl.errors import Refused
 from pushd.pushctl.exit_codes import Outcome
 from pushd.pushctl.output import tell_json
 from pushd.pushctl.session import Session, complain
-from pushd.pushctl.text import printable
 
 Ask = Callable[[AdminClient, str], Coroutine[Deferred[Any], Any, Json]]
 """Asks for one thing by its id, and gives it as it is then."""

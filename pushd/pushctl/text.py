@@ -5,16 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-
-def printable(text: str) -> str:
-    """The text with everything that could move a cursor, or cannot be encoded, escaped."""
-    if text.isprintable():
-        return text
-    return "".join(character if character.isprintable() else _escaped(character) for character in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+from pushd.lib.text import duration, printable
 
 
 def words(value: object) -> str:
@@ -39,12 +30,6 @@ def pretty(value: object) -> str:
     return "\n".join(map(printable, lines))
 
 
-def shortened(text: str, limit: int) -> str:
-    """At most ``limit`` characters in one line, the last one an ellipsis if anything was cut."""
-    line = printable(text[: limit + 1])
-    return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
 def moment(text: object) -> datetime | None:
     """A time of the API; None if there is none."""
     try:
@@ -60,21 +45,16 @@ def local_time(text: object) -> str:
 
 
 def ago(text: object, now: float) -> str:
-    """How long ago a time of the API was, in its largest unit; ``now`` is seconds since the epoch."""
+    """How long ago a time of the API was, ``now`` is seconds since the epoch."""
     stamp = moment(text)
     if stamp is None:
         return "-"
-    return lasting(max(now - stamp.timestamp(), 0))
+    return duration(now - stamp.timestamp())
 
 
 def lasting(seconds: object) -> str:
-    """A duration of the API in its largest unit."""
-    if not isinstance(seconds, int | float):
-        return "-"
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds // size:.0f} {unit}"
-    return f"{seconds:.0f} s"
+    """A duration of the API; what is none shows as a dash."""
+    return duration(seconds) if isinstance(seconds, int | float) else "-"
 
 
 def under_way_ms(command: Mapping[str, Any]) -> int | None:

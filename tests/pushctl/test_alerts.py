@@ -45,7 +45,7 @@ def test_alerts_that_are_over_are_listed_on_demand(server: RecordedServer, desk:
     _list(server, ALERT, CLEARED)
     result = desk.pushctl("alerts", "--all")
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["id", "17", "16"]
-    assert "1 min  cleared" in result.stdout.splitlines()[2]
+    assert "90 s   cleared" in result.stdout.splitlines()[2]
     assert server.calls("GET /v1/alerts")[0].query == {"limit": ["500"]}
 
 

@@ -2,6 +2,7 @@
 
 from attrs import frozen
 
+from pushd.lib.text import duration
 from pushd.model.device import Admission, Device, PresenceState
 from pushd.model.lifecycle import ENDED, State
 from pushd.model.timestamps import to_rfc3339
@@ -96,19 +97,19 @@ def _explain_absence(around: DeviceContext) -> _Told:
         return "never-polled", "The device has never polled."
     if around.next_poll_in is not None and device.poll_gap is not None:
         return "deaf", f"The device {_deaf(device.poll_gap, around)}."
-    ago = _seconds((around.now - device.last_seen_at) / 1000)
+    ago = duration((around.now - device.last_seen_at) / 1000)
     return "not-polling", f"The device does not poll; it was last heard of {ago} ago."
 
 
 def _deaf(gap: float, around: DeviceContext) -> str:
     if gap < 1:
         return "is between two polls; its next is expected at any moment"
-    due = f"its next poll is expected in {_seconds(around.next_poll_in or 0)}"
+    due = f"its next poll is expected in {duration(around.next_poll_in or 0)}"
     return f"is deaf for {gap:.0f} of every {gap + around.hold:.0f} s; {due}"
 
 
 def _explain_sent(standing: CommandContext, _around: DeviceContext) -> _Told:
-    lease = _seconds((standing.lease_left or 0) / 1000)
+    lease = duration((standing.lease_left or 0) / 1000)
     cancelled = " An operator wants no further attempt." if standing.command.error else ""
     if standing.command.state is State.ACKNOWLEDGED:
         has = "The device has said that it has it"
@@ -195,11 +196,3 @@ def _commands(count: int) -> str:
 
 def _at(moment: int | None) -> str:
     return _moment(moment) or "an unknown time"
-
-
-def _seconds(seconds: float) -> str:
-    """A duration as people say it."""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"

@@ -12,6 +12,7 @@ from typing import cast
 
 from attrs import frozen
 
+from pushd.lib.text import duration, one_line
 from pushd.model.alert import Alert, AlertKind
 from pushd.model.device import Device
 
@@ -110,10 +111,10 @@ def _lines(alert: Alert, look_up: LookUp, now: int) -> Iterator[str]:
 def _standing(alert: Alert, now: int) -> Iterator[str]:
     """What goes before all else: it is over, somebody takes care of it, or it was told before."""
     if alert.cleared_at is not None:
-        lasted = _duration(alert.cleared_at - alert.raised_at)
+        lasted = duration((alert.cleared_at - alert.raised_at) / 1000)
         yield f"This is over since {_time(alert.cleared_at)}, after {lasted}; no mail could be sent before."
     elif alert.mailed_at is not None:
-        yield f"A reminder: this has been open for {_duration(now - alert.raised_at)}."
+        yield f"A reminder: this has been open for {duration((now - alert.raised_at) / 1000)}."
     if alert.acknowledged_at is not None:
         yield f"{_shown(alert.acknowledged_by or '')} takes care of it since {_time(alert.acknowledged_at)}."
 
@@ -125,14 +126,13 @@ def _line(device: str, found: Device | None, now: int) -> str:
     if found.last_seen_at is None:
         return f"  {device}{name}  never seen"
     address = "" if found.last_address is None else f" from {_shown(found.last_address)}"
-    silent = _duration(max(now - found.last_seen_at, 0))
+    silent = duration((now - found.last_seen_at) / 1000)
     return f"  {device}{name}  last seen on {_time(found.last_seen_at)}{address}, {silent} ago"
 
 
 def _shown(text: str) -> str:
     """At most :data:`NAME` characters in one line, of those that show as themselves."""
-    shown = "".join(char if char.isprintable() else "?" for char in text[: NAME + 1])
-    return shown if len(shown) <= NAME else f"{shown[: NAME - 3]}..."
+    return one_line(text, NAME, placeholder="?", ellipsis="...")
 
 
 def _moment(wall: int) -> datetime:
@@ -141,10 +141,3 @@ def _moment(wall: int) -> datetime:
 
 def _time(wall: int) -> str:
     return f"{_moment(wall):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _duration(milliseconds: int) -> str:
-    for unit, size in (("days", 2 * 86_400_000), ("h", 2 * 3_600_000), ("min", 2 * 60_000)):
-        if milliseconds >= size:
-            return f"{2 * milliseconds // size} {unit}"
-    return f"{milliseconds // 1000} s"

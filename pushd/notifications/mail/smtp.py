@@ -25,7 +25,11 @@ from twisted.mail.smtp import (
 )
 from twisted.python.failure import Failure
 
+from pushd.lib.text import one_line
 from pushd.notifications.mail.message import Envelope
+
+MAX_LINE = 500
+"""Characters that are kept of what a mail server says."""
 
 PATIENCE = 30.0
 """Seconds that a connection, or one answer of the server, may take."""
@@ -120,7 +124,7 @@ class Conversation(ESMTPClient):
 
     def sendError(self, exc: Exception) -> None:
         """Something that keeps the server from taking any mail."""
-        self._end(SmtpError(f"does not agree: {_printable(str(exc))}"))
+        self._end(SmtpError(f"does not agree: {one_line(str(exc), MAX_LINE)}"))
         super().sendError(exc)
 
     def timeoutConnection(self) -> None:
@@ -131,7 +135,7 @@ class Conversation(ESMTPClient):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The end, whoever wanted it."""
         super().connectionLost(reason)
-        self._end(SmtpError(f"hung up: {_printable(reason.getErrorMessage())}"))
+        self._end(SmtpError(f"hung up: {one_line(reason.getErrorMessage(), MAX_LINE)}"))
 
     def _hang_up(self) -> None:
         assert ITCPTransport.providedBy(self.transport)
@@ -156,11 +160,7 @@ class Conversation(ESMTPClient):
 
 def _answer(code: int, text: bytes | str) -> str:
     said = text if isinstance(text, str) else text.decode("ascii", "replace")
-    return f"{code} {_printable(said)}"
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in text)[:500]
+    return f"{code} {one_line(said, MAX_LINE)}"
 
 
 @define(eq=False)
@@ -193,4 +193,4 @@ class SmtpCarrier:
         return wrapClientTLS(optionsForClientTLS(host), endpoint) if self.server.tls is Tls.TLS else endpoint
 
     def _refuse(self, error: Exception, how: str = "") -> NoReturn:
-        raise SmtpError(f"{self.server.host}:{self.server.port} {how}{_printable(str(error))}") from None
+        raise SmtpError(f"{self.server.host}:{self.server.port} {how}{one_line(str(error), MAX_LINE)}") from None

@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
+from pushd.lib.text import printable
 from pushd.pushctl.api import AdminClient
 from pushd.pushctl.exit_codes import Outcome, explained
 from pushd.pushctl.following import settle
 from pushd.pushctl.options import seconds, verbatim, wait_option
 from pushd.pushctl.output import tell_json, tell_outcome
 from pushd.pushctl.session import Session
-from pushd.pushctl.text import printable
 
 EXAMPLE = "01890a5d-ac96-774b-bcce-b302099a8057"
 

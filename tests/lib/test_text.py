@@ -1,0 +1,68 @@
+"""Tests of text for people."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pushd.lib.text import duration, one_line, printable, shortened
+
+TEXT = st.text(st.characters())
+
+
+@given(TEXT)
+def test_nothing_unprintable_reaches_a_terminal(text: str) -> None:
+    """Whatever a device sends, the terminal gets printable text that can be encoded."""
+    shown = printable(text)
+    assert shown.isprintable()
+    shown.encode("utf-8")
+
+
+def test_escapes_show_what_was_there() -> None:
+    """An escaped character can still be recognised, and printable text is left as it is."""
+    assert printable("\x1b[2J\n") == "\\x1b[2J\\n"
+    assert printable("Zoë, 門") == "Zoë, 門"
+
+
+@given(TEXT, st.integers(min_value=1, max_value=60))
+def test_shortened_text_fits(text: str, limit: int) -> None:
+    """Shortened text fits, and is whole if it fitted before."""
+    short = shortened(text, limit)
+    assert len(short) <= limit
+    assert short == printable(text) or short.endswith("…")
+
+
+@given(TEXT, st.sampled_from(["?", " ", ""]), st.integers(min_value=3, max_value=60))
+def test_one_line_is_safe_and_fits(text: str, placeholder: str, limit: int) -> None:
+    """One line never breaks a line, a screen or an encoder, and is no longer than asked for."""
+    line = one_line(text, limit, placeholder=placeholder, ellipsis="...")
+    assert line.encode().decode() == line
+    assert line.isprintable()
+    assert len(line) <= limit
+
+
+def test_one_line_replaces_what_is_not_printable() -> None:
+    """Spaces are single, and the placeholder stands for what cannot be shown; what is cut ends with the ellipsis."""
+    assert one_line("  a\r\nb\tc  ", 60) == "a b c"
+    assert one_line("a\r\nb", 60, placeholder="?") == "a??b"
+    assert one_line("x" * 61, 60) == "x" * 59 + "…"
+    assert one_line("x" * 61, 60, ellipsis="...") == "x" * 57 + "..."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (-1, "0 s"),
+        (0.9, "0 s"),
+        (119.9, "119 s"),
+        (120, "2 min"),
+        (300.5, "5 min"),
+        (7199, "119 min"),
+        (7200, "2 h"),
+        (172_799, "47 h"),
+        (172_800, "2 days"),
+        (86_400 * 3.9, "3 days"),
+    ],
+)
+def test_duration_has_one_unit(seconds: float, shown: str) -> None:
+    """A duration is told in its largest unit, rounded down; below two of a unit the smaller one says more."""
+    assert duration(seconds) == shown
