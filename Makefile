@@ -1,7 +1,8 @@
 # Two commands are enough: `make demo` and `make test`. All else is for those who change pushd.
 # They need Python 3.11 or later with venv, and nothing more.
 
-PYTHON ?= python3.11
+# PYTHON=... makes the virtual environment; without it, python3 if it is new enough, else python3.13, 3.12 or 3.11
+PYTHON ?=
 VENV ?= .venv
 BIN = $(VENV)/bin
 PACKAGING = setup.cfg pyproject.toml
@@ -22,7 +23,7 @@ help:
 	@echo "make clean           delete the virtual environment and everything that was built"
 
 $(VENV)/pyvenv.cfg:
-	$(PYTHON) -m venv $(VENV)
+	@python=$$(sh tools/find_python.sh $(PYTHON)) && $$python -m venv $(VENV) || { rm -f $@; exit 1; }
 
 $(VENV)/.for-demo: $(VENV)/pyvenv.cfg $(PACKAGING)
 	$(INSTALL) .
