@@ -6,11 +6,10 @@ from attrs import define, field
 from treq.client import HTTPClient
 from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from pushd.lib.http_client import cause_of
+from pushd.lib.http_client import CANCELLED, BodyReader, cause_of, describe
 
 INTERVAL = 60.0
 """Seconds from one beat to the next."""
@@ -22,8 +21,8 @@ STUCK = 180.0
 """Seconds without progress after which a part counts as dead; longer than any conversation with a mail server."""
 
 
-_LATE = (defer.TimeoutError, CancelledError, ConnectingCancelledError)
-
+MAX_READ = 64 * 1024
+"""Bytes of a response's body after which the connection is closed."""
 
 Stuck = Callable[[float], bool]
 """Whether a part made no progress for longer than so many seconds."""
@@ -61,8 +60,10 @@ class DeadMansSwitch:
             self._note(None)
 
     async def _fetch(self) -> None:
-        response = await self.http.get(self.url)
-        await response.collect(_forget)
+        response = await self.http.get(self.url, unbuffered=True)
+        reader = BodyReader(keep=0, limit=MAX_READ)
+        response.deliverBody(reader)
+        await reader.done
         if not 200 <= response.code < 300:
             raise NoPulse(f"the answer was {response.code}")
 
@@ -74,10 +75,7 @@ class DeadMansSwitch:
         self._trouble = trouble
 
 
-def _forget(_chunk: bytes) -> None:
-    pass
-
-
 def _reason(error: Exception) -> str:
-    cause = cause_of(error)
-    return f"no answer within {PATIENCE:g} s" if isinstance(cause, _LATE) else str(cause)
+    if isinstance(cause_of(error), (*CANCELLED, defer.TimeoutError)):
+        return f"no answer within {PATIENCE:g} s"
+    return describe(error)

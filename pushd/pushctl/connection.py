@@ -10,12 +10,10 @@ from hyperlink import DecodedURL
 from treq.client import HTTPClient
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed, DNSLookupError
 from twisted.internet.interfaces import IReactorTime
-from twisted.python.failure import Failure
-from twisted.web.client import RequestGenerationFailed, RequestTransmissionFailed, ResponseFailed
 from twisted.web.http_headers import Headers
 
+from pushd.lib.http_client import CONNECTION_LOST, NEVER_SENT, describe, unwrap_cancellation
 from pushd.pushctl.errors import Unintelligible, Unreachable, refusal
 from pushd.pushctl.sse import SILENCE, deliver
 
@@ -25,9 +23,6 @@ Query = Sequence[tuple[str, str]]
 
 PATIENCE = 30.0
 """Seconds that an answer may take, beyond what the server was asked to wait."""
-
-_NEVER_SENT = (ConnectError, DNSLookupError)
-_LOST = (ResponseFailed, RequestGenerationFailed, RequestTransmissionFailed, ConnectionClosed)
 
 
 @frozen(kw_only=True)
@@ -80,11 +75,11 @@ class Connection:
         if response.code >= 400:
             raise refusal(response.code, _object(await self._patiently(response.content(), call.patience)) or {})
         with self._telling(SILENCE):
-            await deliver(response, receive, self.clock).addErrback(_unwrap)
+            await deliver(response, receive, self.clock).addErrback(unwrap_cancellation)
 
     async def _patiently(self, talk: Coroutine[Deferred[Any], Any, T] | Deferred[T], patience: float) -> T:
         with self._telling(patience):
-            return await defer.ensureDeferred(talk).addErrback(_unwrap).addTimeout(patience, self.clock)
+            return await defer.ensureDeferred(talk).addErrback(unwrap_cancellation).addTimeout(patience, self.clock)
 
     @contextmanager
     def _telling(self, patience: float) -> Iterator[None]:
@@ -94,10 +89,10 @@ class Connection:
             yield
         except defer.TimeoutError:
             raise Unreachable(f"{where} did not answer within {patience:g} s") from None
-        except _NEVER_SENT as error:
+        except NEVER_SENT as error:
             raise Unreachable(f"cannot connect to {where} (does pushd run there?): {error}", never_sent=True) from None
-        except _LOST as error:
-            raise Unreachable(f"{where} hung up without an answer: {_reason(error)}") from None
+        except CONNECTION_LOST as error:
+            raise Unreachable(f"{where} hung up without an answer: {describe(error)}") from None
 
     async def _talk(self, call: Call) -> tuple[int, bytes]:
         response = await self._request(call)
@@ -115,19 +110,6 @@ class Connection:
         return await self._treq.request(
             call.method, url, headers=headers, data=data, allow_redirects=False, unbuffered=True
         )
-
-
-def _unwrap(failure: Failure) -> Failure:
-    """A request that was cancelled says so in its own words; say it in everybody's."""
-    reasons = getattr(failure.value, "reasons", None) or [failure]
-    if reasons[0].check(defer.CancelledError, ConnectingCancelledError):
-        raise defer.CancelledError
-    return failure
-
-
-def _reason(error: Exception) -> str:
-    reasons = getattr(error, "reasons", None)
-    return str(reasons[0].getErrorMessage() if reasons else error)
 
 
 def _object(body: bytes) -> Json | None:

@@ -8,8 +8,8 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from pushd.lib.background import in_background, pause
 from pushd.process import raise_file_limit
-from pushd.simulator.background import in_background, pause
 from pushd.simulator.device import Device
 from pushd.simulator.journal import Journal
 from pushd.simulator.performance import Performance

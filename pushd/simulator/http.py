@@ -7,33 +7,13 @@ from attrs import frozen
 from hyperlink import DecodedURL
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed, DNSLookupError
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import deferLater
-from twisted.python.failure import Failure
-from twisted.web.client import (
-    HTTPConnectionPool,
-    RequestGenerationFailed,
-    RequestTransmissionFailed,
-    ResponseDone,
-    ResponseFailed,
-)
-from twisted.web.http import PotentialDataLoss
+from twisted.web.client import HTTPConnectionPool
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
-_BROKEN = (
-    CancelledError,
-    ConnectError,
-    ConnectingCancelledError,
-    ConnectionClosed,
-    DNSLookupError,
-    RequestGenerationFailed,
-    RequestTransmissionFailed,
-    ResponseFailed,
-)
-"""What Agent raises when a request goes wrong on its way, and so no bug of ours."""
+from pushd.lib.http_client import CANCELLED, CONNECTION_LOST, NEVER_SENT, cause_of, close, describe, read_body
 
 _JSON = Headers({"Content-Type": ["application/json"]})
 
@@ -105,7 +85,7 @@ class Line:
         asking.addTimeout(patience, self.clock, onTimeoutCancel=_gave_up)
         try:
             return await asking
-        except _BROKEN as error:
+        except (*CANCELLED, *NEVER_SENT, *CONNECTION_LOST) as error:
             raise _no_answer(error) from error
 
     async def _exchange(self, method: str, url: DecodedURL, body: bytes | None, reading: Reading) -> bytes:
@@ -113,11 +93,11 @@ class Line:
             method, url, data=body, headers=_JSON if body else None, allow_redirects=False, unbuffered=True
         )
         if reading.cut:
-            _hang_up(response)
+            close(response)
             raise NoAnswer("the connection was cut")
         if reading.late:
             await self._leave_unread(response, reading.late)
-        answer = await _read(response)
+        answer = await read_body(response)
         if response.code != 200:
             raise NoAnswer(f"HTTP {response.code}")
         return answer
@@ -126,43 +106,8 @@ class Line:
         try:
             await deferLater(self.clock, seconds)
         except CancelledError:
-            _hang_up(response)
+            close(response)
             raise
-
-
-class _Body(Protocol):
-    """Collects the body of an answer; cancelling ``whole`` closes the connection, which Agent's own reader
-    cannot do.
-    """
-
-    def __init__(self) -> None:
-        self.whole: Deferred[bytes] = Deferred(self._hang_up)
-        self._parts: list[bytes] = []
-
-    def dataReceived(self, data: bytes) -> None:
-        self._parts.append(data)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self.whole.called:  # we hung up ourselves
-            return
-        if reason.check(ResponseDone, PotentialDataLoss):
-            self.whole.callback(b"".join(self._parts))
-        else:
-            self.whole.errback(reason)
-
-    def _hang_up(self, _whole: Deferred[bytes]) -> None:
-        assert self.transport is not None
-        self.transport.loseConnection()
-
-
-def _read(response: IResponse) -> Deferred[bytes]:
-    body = _Body()
-    response.deliverBody(body)
-    return body.whole
-
-
-def _hang_up(response: IResponse) -> None:
-    _read(response).addErrback(lambda _: b"").cancel()
 
 
 def _gave_up(_outcome: object, patience: float) -> NoReturn:
@@ -170,7 +115,4 @@ def _gave_up(_outcome: object, patience: float) -> NoReturn:
 
 
 def _no_answer(error: Exception) -> NoAnswer:
-    """The first of the failures that Agent collects, in its own words."""
-    reasons = getattr(error, "reasons", None)
-    cause = reasons[0].value if reasons else error
-    return HungUp("hung up") if isinstance(cause, CancelledError) else NoAnswer(str(cause) or type(cause).__name__)
+    return HungUp("hung up") if isinstance(cause_of(error), CancelledError) else NoAnswer(describe(error))

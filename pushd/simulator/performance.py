@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from pushd.simulator.background import in_background, pause
+from pushd.lib.background import in_background, pause
 from pushd.simulator.casting import Part
 from pushd.simulator.device import Device
 from pushd.simulator.journal import Journal

@@ -13,7 +13,7 @@ from twisted.scripts.twistd import run
 from pushd.config import Config
 from pushd.core.devices.presence import Presence
 from pushd.model.device import PresenceState
-from pushd.notifications.webhooks.sender import Answer
+from pushd.notifications.webhooks.sender import PostOutcome
 from pushd.store.filters import StartupSnapshot
 from pushd.store.transaction import Statement
 from pushd.store.transactions import offline
@@ -54,7 +54,7 @@ def _loud() -> None:
 
 def _credulous() -> None:
     """Take every answer of a receiver for thanks, whatever it says."""
-    Answer.delivered = property(lambda self: True)  # type: ignore[assignment, method-assign]
+    PostOutcome.delivered = property(lambda self: True)  # type: ignore[assignment, method-assign]
 
 
 BUGS: Mapping[str, Callable[[], None]] = {

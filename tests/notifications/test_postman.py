@@ -10,7 +10,7 @@ from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 from twisted.logger import formatEvent, globalLogPublisher
 
-from pushd.lib.backoff_rest import LONGEST
+from pushd.lib.backoff import MAX_BACKOFF
 from pushd.model.alert import AlertRules
 from pushd.model.device import PresenceState
 from pushd.model.errors import Unavailable
@@ -140,7 +140,7 @@ def test_nothing_is_lost_while_the_server_is_away(office: Office) -> None:
     office.wait(HOUR, 3600)
     assert office.carrier.tried < 25
     office.carrier.away = None
-    office.wait(LONGEST)
+    office.wait(MAX_BACKOFF)
     assert office.carrier.subjects == [f"[pushd] controlid:{number} is silent" for number in range(1, 20)]
 
 
@@ -194,7 +194,7 @@ def test_everybody_is_deferred(office: Office) -> None:
     office.wait(6 * 86400, 200)
     office.carrier.brought.clear()
     office.carrier.deferred = {}
-    office.wait(LONGEST + LOOK, 40)
+    office.wait(MAX_BACKOFF + LOOK, 40)
     assert [to for to, _ in office.carrier.brought] == [(ANA, BOB)]
 
 
@@ -248,7 +248,7 @@ def test_postman_who_does_not_move_is_noticed(office: Office) -> None:
     office.wait(HOUR, 1000)
     assert not office.notifier.stuck(LOOK)
     office.carrier.stuck = Deferred()
-    office.wait(LONGEST)
+    office.wait(MAX_BACKOFF)
     office.wait(30)
     assert office.notifier.stuck(29)
     assert not office.notifier.stuck(30)

@@ -5,10 +5,9 @@ from itertools import pairwise
 import pytest
 from twisted.internet import defer
 
-from pushd.lib import backoff
 from pushd.model.errors import Unavailable
 from pushd.notifications.webhooks.delivery_window import ENOUGH
-from tests.in_memory_server import START, now
+from tests.in_memory_server import now
 from tests.notifications.receiver import HOLD, Message, Post
 
 DAY = 86400.0
@@ -308,30 +307,3 @@ def test_stopping_does_not_wait_for_ever(post: Post) -> None:
     post.stop(2.1)
     assert post.log(webhook) == []
     assert post.seen(webhook)["failing_since"] is None
-
-
-def test_the_schedule_in_numbers() -> None:
-    """The delay follows the time since the first failure, varies by a fifth, and is never longer than six hours."""
-    assert [backoff.delay(elapsed, None, 0.5) for elapsed in (0, 5, 15, 35)] == [5, 10, 20, 40]
-    assert [round(backoff.delay(95, None, chance)) for chance in (0, 1)] == [80, 120]
-    assert backoff.delay(DAY, None, 1) == backoff.delay(0, 1e9, 0) == 6 * 3600
-    assert backoff.delay(-1e9, None, 0.5) == 5
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        (None, None),
-        ("120", 120),
-        ("Fri, 15 Jan 2027 08:01:00 GMT", 60),
-        ("Fri, 15 Jan 2027 07:00:00 GMT", 0),
-        ("-5", None),
-        ("soon", None),
-        ("9" * 5000, None),
-        ("", None),
-        ("Fri, 99 Jan 99999 08:01:00 GMT", None),
-    ],
-)
-def test_reading_retry_after(text: str | None, seconds: float | None) -> None:
-    """``Retry-After`` is a number of seconds or a date; anything else says nothing."""
-    assert backoff.read_retry_after(text, START) == seconds

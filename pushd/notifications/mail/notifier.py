@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from pushd.core.clocks import Clocks
 from pushd.core.waiters import Waiters
-from pushd.lib.backoff_rest import Rest
+from pushd.lib.backoff import Backoff
 from pushd.model.alert import Alert, AlertRules
 from pushd.model.errors import PushdError
 from pushd.model.event import Event, EventType
@@ -54,8 +54,8 @@ class MailNotifier(Service):
     look: float = LOOK
     title: str = "mails"
     _raised: Waiters[None] = field(init=False)
-    _server: Rest = field(init=False)
-    _recipients: dict[str, Rest] = field(init=False)
+    _server: Backoff = field(init=False)
+    _recipients: dict[str, Backoff] = field(init=False)
     _partly: dict[int, PartialDelivery] = field(factory=dict, init=False)
     _trouble: str | None = field(default=None, init=False)
     _expected: float = field(default=0.0, init=False)
@@ -64,7 +64,7 @@ class MailNotifier(Service):
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
-        rest = partial(Rest, self.clocks.clock, self.rand)
+        rest = partial(Backoff, self.clocks.clock, self.rand)
         self._raised, self._server, self._recipients = Waiters(self.clocks.clock), rest(), defaultdict(rest)
         self.store.subscribe(self._heard, EventType.ALERT_RAISED)
 
@@ -92,7 +92,7 @@ class MailNotifier(Service):
                 await self._round()
                 if not self.running:
                     return
-                rest = self._server.left
+                rest = self._server.remaining
                 self._moves(rest or self.look)
                 await (deferLater(self.clocks.clock, rest) if rest else raised)
             finally:
@@ -122,7 +122,7 @@ class MailNotifier(Service):
         self._moves(0)
         everybody = self.envelope.recipients
         partly = self._partly.get(alert.id) or PartialDelivery(self.clocks.clock.seconds())
-        awake = tuple(to for to in everybody if to not in partly.settled and not self._recipients[to].left)
+        awake = tuple(to for to in everybody if to not in partly.settled and not self._recipients[to].remaining)
         if awake:
             partly = evolve(partly, settled=partly.settled | await self._send(alert, awake))
         if not partly.settled:
@@ -143,9 +143,9 @@ class MailNotifier(Service):
         self._works()
         for to in recipients:
             if to in taken.deferred:
-                self._recipients[to].failed()
+                self._recipients[to].record_failure()
             else:
-                self._recipients[to].worked()
+                self._recipients[to].reset()
         for to, why in taken.refused.items():
             self._log.error("The mail about alert {alert} was refused for {to}: {why}", alert=alert.id, to=to, why=why)
         for to, why in taken.deferred.items():
@@ -159,13 +159,13 @@ class MailNotifier(Service):
         self._expected = self.clocks.clock.seconds() + seconds
 
     def _fails(self, why: str) -> None:
-        self._server.failed()
+        self._server.record_failure()
         if why != self._trouble:
             self._log.error("Mails cannot be sent, and wait: {why}", why=why)
         self._trouble = why
 
     def _works(self) -> None:
-        self._server.worked()
+        self._server.reset()
         if self._trouble is not None:
             self._log.info("Mails are sent again")
         self._trouble = None

@@ -22,9 +22,12 @@ from pushd.notifications.webhooks import signature
 from pushd.notifications.webhooks.delivery_window import DeliveryWindow, InFlight
 from pushd.notifications.webhooks.notes import Notes
 from pushd.notifications.webhooks.reading import AGAIN
-from pushd.notifications.webhooks.sender import GONE, Answer, WebhookSender
+from pushd.notifications.webhooks.sender import GONE, PostOutcome, WebhookSender
 
 USER_AGENT = "pushd"
+
+PATIENCE = 3 * 86400.0
+"""Seconds after the first failure of an event, after which its webhook is disabled."""
 
 _log = Logger()
 
@@ -105,7 +108,7 @@ class Bearers:
         """
         if self._ended:
             raise CancelledError
-        seconds = min((parcel.due - self.clocks.wall_now()) / 1000, backoff.LONGEST)
+        seconds = min((parcel.due - self.clocks.wall_now()) / 1000, backoff.MAX_RETRY_DELAY)
         if seconds <= 0:
             return
         rest: Deferred[Any] = deferLater(self.clocks.clock, seconds)
@@ -133,20 +136,20 @@ class Bearers:
             await self._note(attempt, self._judge(parcel, answer))
         return answer.delivered
 
-    async def _post(self, parcel: InFlight, at: int) -> Answer:
+    async def _post(self, parcel: InFlight, at: int) -> PostOutcome:
         secrets = [one.text for one in self.subscription.secrets if one.expires_at is None or one.expires_at > at]
         body = signature.write_message(parcel.event)
         signed = signature.headers(secrets, signature.message_id(parcel.event), at // 1000, body)
         headers = {"content-type": "application/json", "user-agent": USER_AGENT, **signed}
         return await self.poster.post(self.subscription.webhook.url, headers, body)
 
-    def _judge(self, parcel: InFlight, answer: Answer) -> str | None:
+    def _judge(self, parcel: InFlight, answer: PostOutcome) -> str | None:
         """When a parcel that was not delivered is due again; or, in words, why its webhook is to be disabled."""
         now = self.clocks.wall_now()
         parcel.since = now if parcel.since is None else parcel.since
-        last = parcel.since + milliseconds(backoff.PATIENCE)
+        last = parcel.since + milliseconds(PATIENCE)
         asked = backoff.read_retry_after(answer.retry_after, now / 1000)
-        delay = backoff.delay((now - parcel.since) / 1000, asked, self.chance())
+        delay = backoff.retry_delay((now - parcel.since) / 1000, asked, self.chance())
         parcel.due = min(now + milliseconds(delay), last)
         if answer.status == GONE:
             return "the receiver wants no more: 410 Gone"

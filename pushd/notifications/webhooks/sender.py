@@ -1,53 +1,43 @@
-"""Posting: one request to a receiver, one answer, and only so much patience."""
+"""Sends one webhook message: one POST, one outcome, within a time limit.
+
+It uses Twisted's Agent itself, not treq: receivers are not trusted, and treq would decompress whatever they answer,
+without a limit, and keep their cookies.
+"""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NoReturn
 
 from attrs import define, evolve, frozen
+from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
 from twisted.internet.interfaces import IConsumer, IReactorTime
-from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
-from twisted.python.failure import Failure
-from twisted.web.client import RequestGenerationFailed, RequestTransmissionFailed, ResponseFailed
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from pushd.core.egress_policy import EgressRefused
 from pushd.lib import strict_json
-from pushd.lib.http_client import cause_of
+from pushd.lib.http_client import CONNECTION_LOST, NEVER_SENT, BodyReader, describe
 
 TIMEOUT = 10.0
-"""Seconds from the attempt's beginning to the answer's end."""
+"""Seconds from the start of an attempt to the end of the response."""
 
 MAX_READ = 64 * 1024
-"""Bytes of an answer's body after which we hang up."""
+"""Bytes of a response's body after which the connection is closed."""
 
 MAX_KEPT = 1024
-"""Bytes of an answer's body that are kept for the log."""
+"""Bytes of a response's body that are kept for the delivery log."""
 
 GONE = 410
-
-_BROKEN = (
-    ConnectError,
-    ConnectionClosed,
-    DNSLookupError,
-    RequestGenerationFailed,
-    RequestTransmissionFailed,
-    ResponseFailed,
-    EgressRefused,
-    TimeoutError,
-)
-"""What Agent raises when a request goes wrong on its way, and so no bug of ours."""
 
 _log = Logger()
 
 
 @frozen(kw_only=True)
-class Answer:
-    """What became of one request: the status that was answered, or what went wrong."""
+class PostOutcome:
+    """What became of one request: the response's status, or what went wrong."""
 
     status: int | None = None
     retry_after: str | None = None
@@ -55,49 +45,52 @@ class Answer:
 
     @property
     def delivered(self) -> bool:
-        """Whether the receiver has it."""
+        """Whether the receiver has taken the message."""
         return self.status is not None and 200 <= self.status < 300
 
 
 @define(eq=False)
 class WebhookSender:
-    """Posts messages; follows no redirect, and keeps no cookie."""
+    """Posts messages; follows no redirects and keeps no cookies."""
 
     agent: IAgent
     clock: IReactorTime
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Send a message, and read what is answered within :data:`TIMEOUT` seconds; never fails, unless cancelled."""
-        until = self.clock.seconds() + TIMEOUT
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> PostOutcome:
+        """Send a message and read the response, within :data:`TIMEOUT` seconds; raises nothing but CancelledError."""
+        deadline = self.clock.seconds() + TIMEOUT
         sent = Headers({name: [value] for name, value in headers.items()})
-        asking = self.agent.request(b"POST", url.encode("ascii"), sent, _Whole(body))
-        asking.addTimeout(TIMEOUT, self.clock, onTimeoutCancel=_gave_up)
+        request = self.agent.request(b"POST", url.encode("ascii"), sent, _BytesProducer(body))
+        request.addTimeout(TIMEOUT, self.clock, onTimeoutCancel=_raise_timeout)
         try:
-            response = await asking
+            response = await request
         except CancelledError:
             raise
-        except _BROKEN as error:
-            return Answer(error=strict_json.one_line(_reason(error)))
+        except (*NEVER_SENT, *CONNECTION_LOST, EgressRefused, TimeoutError) as error:
+            return PostOutcome(error=strict_json.one_line(describe(error)))
         except Exception as error:
-            _log.failure("A webhook's message could not be sent")
-            return Answer(error=type(error).__name__)
-        return await self._read(response, until)
+            _log.failure("Unexpected error while a webhook message was sent")
+            return PostOutcome(error=type(error).__name__)
+        return await self._read(response, deadline)
 
-    async def _read(self, response: IResponse, until: float) -> Answer:
-        """The status counts, whatever becomes of the body; that is read so that the connection can be used again."""
-        body = _Excerpt()
-        response.deliverBody(body)
-        body.done.addTimeout(max(until - self.clock.seconds(), 0), self.clock, onTimeoutCancel=lambda *_: None)
-        await body.done
-        (after, *_) = response.headers.getRawHeaders("retry-after") or [None]
-        answer = Answer(status=response.code, retry_after=after)
-        return answer if answer.delivered else evolve(answer, error=strict_json.one_line(body.text) or None)
+    async def _read(self, response: IResponse, deadline: float) -> PostOutcome:
+        """Read the body, so that the connection can be used again; the status counts, however the body ends."""
+        reader = BodyReader(keep=MAX_KEPT, limit=MAX_READ)
+        response.deliverBody(reader)
+        reader.done.addTimeout(max(deadline - self.clock.seconds(), 0), self.clock)
+        with suppress(*CONNECTION_LOST, defer.TimeoutError):
+            await reader.done
+        (retry_after, *_) = response.headers.getRawHeaders("retry-after") or [None]
+        outcome = PostOutcome(status=response.code, retry_after=retry_after)
+        if outcome.delivered:
+            return outcome
+        return evolve(outcome, error=strict_json.one_line(reader.body.decode("utf-8", "replace")) or None)
 
 
 @implementer(IBodyProducer)
 @define(eq=False)
-class _Whole:
-    """A body that is small enough to be sent at once."""
+class _BytesProducer:
+    """A request body that is small enough to be written at once."""
 
     body: bytes
 
@@ -119,42 +112,5 @@ class _Whole:
         pass
 
 
-class _Excerpt(Protocol):
-    """Reads a body to its end, keeping its beginning; ``done`` fires then, and cancelling it hangs up."""
-
-    def __init__(self) -> None:
-        self.done: Deferred[None] = Deferred(self._hang_up)
-        self._kept = b""
-        self._read = 0
-
-    @property
-    def text(self) -> str:
-        """The beginning."""
-        return self._kept.decode("utf-8", "replace")
-
-    def dataReceived(self, data: bytes) -> None:
-        self._kept += data[: MAX_KEPT - len(self._kept)]
-        self._read += len(data)
-        if self._read > MAX_READ:
-            self._hang_up(self.done)
-            self._end()
-
-    def connectionLost(self, _reason: Failure = connectionDone) -> None:
-        self._end()
-
-    def _end(self) -> None:
-        if not self.done.called:
-            self.done.callback(None)
-
-    def _hang_up(self, _done: Deferred[None]) -> None:
-        assert self.transport is not None
-        self.transport.loseConnection()
-
-
-def _gave_up(_outcome: object, seconds: float) -> NoReturn:
+def _raise_timeout(_outcome: object, seconds: float) -> NoReturn:
     raise TimeoutError(f"no answer within {seconds:g} s")
-
-
-def _reason(error: Exception) -> str:
-    cause = cause_of(error)
-    return str(cause) or type(cause).__name__

@@ -9,6 +9,7 @@ from attrs import define, field
 from twisted.internet.defer import CancelledError
 from twisted.internet.task import deferLater
 
+from pushd.lib.backoff import Backoff
 from pushd.pushctl.api import AdminClient
 from pushd.pushctl.connection import Json, Query
 from pushd.pushctl.errors import ClientError, Refused, Unintelligible, Unreachable
@@ -18,11 +19,8 @@ from pushd.pushctl.output import tell_event, tell_json
 from pushd.pushctl.session import Session, complain
 from pushd.pushctl.sse import Message, Messages
 
-PAUSE = 1.0
-"""Seconds before we connect again; twice as long each time that it fails."""
-
-LONGEST_PAUSE = 30.0
-"""Seconds."""
+MAX_BACKOFF = 30.0
+"""Seconds between two attempts to connect again at most."""
 
 
 @click.command(
@@ -69,7 +67,10 @@ class Watch:
     _place: str | None = field(default=None, init=False)
     """The last id that we were told; None until we were connected for the first time."""
     _lost: bool = field(default=False, init=False)
-    _pause: float = field(default=PAUSE, init=False)
+    _backoff: Backoff = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._backoff = Backoff(self._client.clock, lambda: 0.0, MAX_BACKOFF)
 
     async def run(self) -> None:
         """Watch until this is cancelled.
@@ -83,8 +84,8 @@ class Watch:
             if not self._lost:
                 complain(f"{problem}; trying again")
             self._lost = True
-            await deferLater(self._client.clock, self._pause)
-            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+            self._backoff.record_failure()
+            await deferLater(self._client.clock, self._backoff.remaining)
 
     async def _follow(self) -> ClientError:
         """Show what happens as long as the connection lasts; why it did not last."""
@@ -103,7 +104,8 @@ class Watch:
         for message in messages:
             if self._lost:
                 complain("connected again")
-            self._lost, self._pause = False, PAUSE
+            self._lost = False
+            self._backoff.reset()
             self._place = message.id
             if message.data:
                 self._show(_event(message.data))

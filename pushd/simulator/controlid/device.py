@@ -11,8 +11,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from pushd.dialects.controlid.wire import Outcome, read_push
+from pushd.lib.background import in_background, pause
 from pushd.model.errors import UnreadableBody
-from pushd.simulator.background import in_background, pause
 from pushd.simulator.controlid.local_api import LocalApi
 from pushd.simulator.controlid.tables import Refused
 from pushd.simulator.controlid.transaction import Push, Report, carry_out, endpoint_of

@@ -11,8 +11,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from pushd.dialects.servereye.wire import Message, read_message, write_result
+from pushd.lib.background import in_background
 from pushd.model.errors import UnreadableBody
-from pushd.simulator.background import in_background
 from pushd.simulator.faults import Fault, Faults
 from pushd.simulator.http import NoAnswer, Reading
 from pushd.simulator.journal import Journal

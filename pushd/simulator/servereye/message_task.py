@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from pushd.simulator.background import in_background, pause
+from pushd.lib.background import in_background, pause
 from pushd.simulator.faults import Fault, Faults
 from pushd.simulator.http import NoAnswer, Reading
 from pushd.simulator.servereye.push_service import PushService

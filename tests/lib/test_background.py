@@ -5,7 +5,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
-from pushd.simulator.background import in_background, pause
+from pushd.lib.background import in_background, pause
 
 
 def test_bug_is_logged(no_logged_failure: list[Any]) -> None:
