@@ -58,7 +58,7 @@ def programme(plan: Plan) -> Iterator[dict[str, Any]]:
             "place": place,
             "site": site,
             "address": None if site is None else sites.address(site),
-            "mood": None if part is None else part.mood.text,
+            "outage": None if part is None else part.mood.text,
             "changes": [] if part is None else list(_changes(part, device)),
         }
 
@@ -79,21 +79,23 @@ class _Casting:
     def _named(self, mood: Mood, who: Row | Site) -> list[DeviceId]:
         fit = _fit(mood, self._row(mood, who) if isinstance(who, Row) else self._site(mood, who))
         if not fit:
-            raise ValueError(f"{mood.text} names no container, and a reader cannot sign off: say silent")
+            raise ValueError(
+                f"{mood.text} names no container, and Control iD devices cannot sign off; use offline instead"
+            )
         for device in fit:
             if device in self._taken:
                 other = self._taken[device].text
-                raise ValueError(f"{mood.text} and {other} both take {device}: a device has one mood")
+                raise ValueError(f"{mood.text} and {other} both take {device}: a device can have only one outage")
         return fit
 
     def _any(self, place: int, mood: Mood, count: int) -> list[DeviceId]:
         fit = _fit(mood, self.devices)
-        dice(self.seed, f"mood {place}").shuffle(fit)
+        dice(self.seed, f"outage {place}").shuffle(fit)
         free = [device for device in fit if device not in self._taken]
         if len(free) < count:
             whom = "containers" if mood.temper is Temper.SIGNED_OFF else "devices"
             raise ValueError(
-                f"{mood.text} takes {count} {whom}, and {len(free)} of {len(fit)} are in no other mood:"
+                f"{mood.text} takes {count} {whom}, and {len(free)} of {len(fit)} are in no other outage:"
                 f" take fewer, or raise --{'servereye' if whom == 'containers' else 'controlid or --servereye'}"
             )
         return free[:count]

@@ -1,4 +1,4 @@
-"""Moods: for how long and when devices are away, as one option says it: ``silent=300@20+60``."""
+"""Outages: which devices go offline, when and for how long, as one option says it: ``offline=300@20+60``."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from math import ceil
 
 from attrs import frozen
 
-SHAPE = "MOOD=WHO@START+SECONDS, as in silent=300@20+60"
+SHAPE = "KIND=DEVICES@START+SECONDS, as in offline=300@20+60"
 """What an option that cannot be read should have looked like."""
 
 _LONGEST = 604_800.0
@@ -30,15 +30,19 @@ _WHO = re.compile(
 class Temper(StrEnum):
     """A way to be away."""
 
-    SILENT = "silent"  # gone without a word, and back later
+    OFFLINE = "offline"  # gone without a word, and back later
     SIGNED_OFF = "signed-off"  # the same, with a goodbye; only a container can
-    FLAP = "flap"  # gone without a word and back, again and again
+    FLAPPING = "flapping"  # gone without a word and back, again and again
+
+
+_RENAMED = {"silent": Temper.OFFLINE, "flap": Temper.FLAPPING}
+"""Former names of outages, which are refused with the present one."""
 
 
 class Change(StrEnum):
     """What becomes of a device, in the words of the journal."""
 
-    SILENT = "fell-silent"
+    OFFLINE = "went-offline"
     SIGNED_OFF = "signed-off"
     BACK = "came-back"
 
@@ -105,7 +109,7 @@ class Mood:
             yield Phase(after=min(start + period / 2, end), change=Change.BACK)
 
     def _leave(self, after: float) -> Phase:
-        return Phase(after=after, change=Change.SIGNED_OFF if self.temper is Temper.SIGNED_OFF else Change.SILENT)
+        return Phase(after=after, change=Change.SIGNED_OFF if self.temper is Temper.SIGNED_OFF else Change.OFFLINE)
 
 
 def read_mood(text: str) -> Mood:
@@ -133,10 +137,12 @@ def read_mood(text: str) -> Mood:
 
 
 def _temper(text: str) -> Temper:
+    if text in _RENAMED:
+        raise ValueError(f"{text} is now {_RENAMED[text]}")
     try:
         return Temper(text)
     except ValueError:
-        raise ValueError(f"there is no mood {text!r}; there are {', '.join(Temper)}") from None
+        raise ValueError(f"unknown outage {text!r}; must be one of {', '.join(Temper)}") from None
 
 
 def _who(text: str) -> Who:
@@ -166,7 +172,7 @@ def _wrong(mood: Mood) -> str | None:
         return "+SECONDS must be more than 0; leave it out for devices that never come back"
     if mood.spread and mood.length is None:
         return "~SECONDS spreads the return, so say when that is, with +SECONDS"
-    return _wrong_flap(mood) if mood.temper is Temper.FLAP else _wrong_absence(mood)
+    return _wrong_flap(mood) if mood.temper is Temper.FLAPPING else _wrong_absence(mood)
 
 
 def _flaps(length: float, period: float) -> int:
@@ -175,16 +181,18 @@ def _flaps(length: float, period: float) -> int:
 
 
 def _wrong_absence(mood: Mood) -> str | None:
-    return None if mood.period is None else f"only a flap has a /PERIOD; {mood.temper} devices come back once"
+    return (
+        None if mood.period is None else f"only a flapping outage has a /PERIOD; {mood.temper} devices come back once"
+    )
 
 
 def _wrong_flap(mood: Mood) -> str | None:
     if mood.length is None or mood.period is None:
-        return "a flap needs its length and its period, as in flap=20@30+60/10"
+        return "a flapping outage needs +SECONDS and /PERIOD, as in flapping=20@30+60/10"
     if not 0 < mood.period <= mood.length:
-        return "the /PERIOD of a flap must be more than 0 and no more than its +SECONDS"
+        return "the /PERIOD of a flapping outage must be more than 0 and no more than its +SECONDS"
     if _flaps(mood.length, mood.period) > _MOST_FLAPS:
-        return f"no more than {_MOST_FLAPS} flaps: choose a longer /PERIOD"
+        return f"a device must not flap more than {_MOST_FLAPS} times: choose a longer /PERIOD"
     if mood.spread > mood.period / 2:
-        return "the ~SECONDS of a flap must be no more than half its /PERIOD"
+        return "the ~SECONDS of a flapping outage must be no more than half its /PERIOD"
     return None

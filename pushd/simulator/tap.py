@@ -21,75 +21,103 @@ from pushd.simulator.workshop import assemble
 
 _Value = TypeVar("_Value")
 
+_RENAMED = {"mood": "outage", "plan": "dry-run", "retry": "retry-delay", "work": "command-duration"}
+"""Former names of options, which are refused with the present one."""
+
+
+_OUTAGES = """
+Outages:
+  offline=300@20+60      300 devices, chosen by the seed, disconnect 20 s after
+                         the start and return together 60 s later.
+  offline=300@20+60~5    The same, but the return is spread over 5 s.
+  offline=300@20         The same, but the devices never return.
+  offline=1-300@20+60    Devices 1 to 300, in the order of --dry-run.
+  offline=site2@20+60    The devices of the second source address of --sites.
+  signed-off=50@30+60    50 containers sign off, and return 60 s later.
+  flapping=20@30+60/10   20 devices are offline for 5 s in every 10 s, for 60 s.
+"""
+
 
 class Options(usage.Options):
-    """What may be said on the command line; ``plan`` is what was meant."""
+    """The command line; ``plan`` has the parsed options."""
 
     synopsis = "[options]"
-    longdesc = "Simulates devices that phone home, Control iD readers and Server-Eye containers, against any server."
+    longdesc = (
+        "Simulates Control iD devices and Server-Eye containers that poll a server, execute its commands and report"
+        " the results; --outage and --faults make them fail as real devices do."
+    )
     plan: Plan
 
-    optParameters = [  # noqa: N815, RUF012  # twisted.python.usage wants that name, and a list
+    optParameters = [  # noqa: N815, RUF012  # Twisted requires that name, and a list
         ["server", None, "http://127.0.0.1:8080", "URL of the server's device port."],
-        ["controlid", None, None, "How many Control iD devices; 1, or beside --id none."],
-        ["servereye", None, None, "How many Server-Eye containers; 1, or beside --id none."],
-        ["seed", None, "0", "Whole number that makes the ids, the faults and who has which mood: the same."],
-        ["base", None, "/", "Path that Control iD devices put before /push and /result."],
+        ["controlid", None, None, "Number of Control iD devices; the default is 1, or 0 with --id."],
+        ["servereye", None, None, "Number of Server-Eye containers; the default is 1, or 0 with --id."],
+        ["seed", None, "0", "Integer from which ids, faults and outages are derived; the same seed repeats them."],
+        ["base", None, "/", "URL prefix for Control iD, in front of /push and /result."],
         ["api-key", None, None, "API key that Server-Eye containers send."],
-        ["timeout", None, "15", "Seconds that a Control iD device waits for an answer: its push_request_timeout."],
+        ["timeout", None, "15", "Request timeout of a Control iD device in seconds (its push_request_timeout)."],
         [
             "period",
             None,
             "1",
-            "Seconds between polls of a Control iD device: its push_request_period; really 5 to 60.",
+            "Seconds between two polls of a Control iD device (its push_request_period); real devices use 5 to 60.",
         ],
-        ["retry", None, "10", "Seconds that a Server-Eye container waits after a failure."],
-        ["work", None, "0.2", "Seconds that a command takes, unless it says so itself."],
-        ["ramp", None, "0", "Seconds over which the devices start; 0 is all at once."],
+        ["retry-delay", None, "10", "Seconds that a Server-Eye container waits after a failed request."],
+        ["command-duration", None, "0.2", "Seconds that a command takes to execute, unless it sets its own duration."],
+        ["ramp", None, "0", "Seconds over which the start of the devices is spread; 0 starts all at once."],
         [
             "sites",
             None,
             "0",
-            "Addresses that the devices connect from: 127.0.0.2 and so on; 0 leaves it to the system.",
+            "Number of source addresses, 127.0.0.2 and up, that the devices share; 0 lets the system choose.",
         ],
-        ["faults", None, "", f"Comma list of NAME or NAME=PROBABILITY, which is {DEFAULT_ODDS}: {', '.join(Fault)}."],
-        ["journal", None, None, "File that gets one JSON line for every deed: commands, silences, returns."],
+        [
+            "faults",
+            None,
+            "",
+            f"Comma-separated faults as NAME or NAME=PROBABILITY (default {DEFAULT_ODDS}): {', '.join(Fault)}.",
+        ],
+        ["journal", None, None, "File to append one JSON line to for each command, result and outage of a device."],
     ]
     optFlags = [  # noqa: N815, RUF012  # the same
-        ["plan", None, "Print what will become of each device, one JSON line each, and end."]
+        ["dry-run", None, "Print the outages of each device as one JSON line, and exit."]
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._ids: list[str] = []
         self._secrets: list[str] = []
-        self._moods: list[str] = []
+        self._outages: list[str] = []
 
     def opt_id(self, device: str) -> None:
-        """One particular device, as DIALECT=ID: controlid=4408801109440101. May be repeated."""
+        """Add a device, as DIALECT=ID: controlid=4408801109440101. May be repeated."""
         self._ids.append(device)
 
     def opt_secret(self, secret: str) -> None:
-        """Secret of a device, as DIALECT:ID=SECRET; it then calls below /d/SECRET. May be repeated."""
+        """Secret of a device for its secret path /d/SECRET, as DIALECT:ID=SECRET. May be repeated."""
         self._secrets.append(secret)
 
-    def opt_mood(self, mood: str) -> None:
-        """Devices that are away for a time, as MOOD=WHO@START+SECONDS. silent=300@20+60: 300 devices that the seed
-        picks vanish without a word 20 s after the start, and come back 60 s later, all at once; with ~5 at the end
-        over 5 s, without +60 never. signed-off=300@20+60: containers that say goodbye. flap=300@20+60/10: silent and
-        back every 10 s, for 60 s. Instead of 300 also 1-300, the first in a row, or site2. May be repeated.
-        """
-        self._moods.append(mood)
+    def opt_outage(self, outage: str) -> None:
+        """Take devices offline for a time, as KIND=DEVICES@START+SECONDS (see below). May be repeated."""
+        self._outages.append(outage)
+
+    def getUsage(self, width: int | None = None) -> str:
+        """The help: options, and how outages are written."""
+        return f"{super().getUsage(width)}{_OUTAGES}"
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Read the command line; what is wrong with it ends the process with one line and exit code 1."""
+        """Parse the command line; an invalid one ends the process with one line and exit code 1."""
+        given = sys.argv[1:] if options is None else options
+        for name in (argument.removeprefix("--").partition("=")[0] for argument in given if argument[:2] == "--"):
+            if name in _RENAMED:
+                raise SystemExit(f"pushd-simulate: --{name} is now --{_RENAMED[name]}")
         try:
-            super().parseOptions(options)
+            super().parseOptions(given)
         except usage.UsageError as error:
             raise SystemExit(f"pushd-simulate: {error}") from None
 
     def postOptions(self) -> None:
-        """Make a plan of what was said."""
+        """Convert the options to a plan."""
         devices = self._devices()
         self.plan = Plan(
             server=self._read("server", arguments.read_url),
@@ -102,16 +130,16 @@ class Options(usage.Options):
             odds=self._read("faults", read_odds),
             timeout=self._read("timeout", arguments.read_pause),
             period=self._read("period", arguments.read_pause),
-            retry=self._read("retry", arguments.read_pause),
-            work=self._read("work", arguments.read_seconds),
+            retry=self._read("retry-delay", arguments.read_pause),
+            work=self._read("command-duration", arguments.read_seconds),
             ramp=self._read("ramp", arguments.read_seconds),
             sites=self._read("sites", arguments.read_number),
-            moods=tuple(_read("mood", text, read_mood) for text in self._moods),
+            moods=tuple(_read("outage", text, read_mood) for text in self._outages),
             journal=None if self["journal"] is None else self._read("journal", arguments.read_writable),
         )
         _read("sites", self.plan, check_sites)
-        _read("mood", self.plan, check_moods)
-        if self["plan"]:
+        _read("outage", self.plan, check_moods)
+        if self["dry-run"]:
             self._show()
 
     def _show(self) -> NoReturn:

@@ -210,7 +210,7 @@ def absences(journal: Iterable[Json]) -> Iterator[tuple[str, Span]]:
     gone: dict[str, int] = {}
     for line in journal:
         at = from_rfc3339(line["time"])
-        if line["did"] == "fell-silent":
+        if line["did"] == "went-offline":
             gone[line["device"]] = at
         elif line["did"] == "came-back" and line["device"] in gone:
             yield line["device"], Span(gone.pop(line["device"]), at)

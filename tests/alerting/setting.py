@@ -162,23 +162,23 @@ class Setting:
         options = Options()
         options.parseOptions(self._fleet())
         roles = self.roles()
-        return [{**line, "role": roles.get(line["mood"], BLAMELESS)} for line in programme(options.plan)]
+        return [{**line, "role": roles.get(line["outage"], BLAMELESS)} for line in programme(options.plan)]
 
     def roles(self) -> Mapping[str, str]:
-        """What the devices of each mood are."""
+        """What the devices of each outage are."""
         pace = self.pace
         later = self.lost // LEAST_LOST
         start, length, period = pace.flap
-        moods = {
-            f"silent=site1@{pace.site:g}": "site",
-            f"silent={self.lost - 2 * later}@{pace.most:g}": "lost",
-            f"silent={later}@{pace.some:g}": "lost",
-            f"silent={later}@{pace.rest_of_them:g}": "lost",
-            f"silent={self.muted}@{pace.most + 1:g}": "muted",
+        outages = {
+            f"offline=site1@{pace.site:g}": "site",
+            f"offline={self.lost - 2 * later}@{pace.most:g}": "lost",
+            f"offline={later}@{pace.some:g}": "lost",
+            f"offline={later}@{pace.rest_of_them:g}": "lost",
+            f"offline={self.muted}@{pace.most + 1:g}": "muted",
             f"signed-off={self.signed_off}@{pace.signed_off:g}": "signed-off",
         }
-        absent = {f"{mood}+{pace.back - float(mood.partition('@')[2]):g}": role for mood, role in moods.items()}
-        return absent | {f"flap={self.flapping}@{start:g}+{length:g}/{period:g}": "flapping"}
+        absent = {f"{spec}+{pace.back - float(spec.partition('@')[2]):g}": role for spec, role in outages.items()}
+        return absent | {f"flapping={self.flapping}@{start:g}+{length:g}/{period:g}": "flapping"}
 
     def is_waited_for(self, device: dict[str, Any]) -> bool:
         """Whether a device is one of those that should wait out their window while the server is killed."""
@@ -199,7 +199,7 @@ class Setting:
             f"--seed={self.seed}",
             f"--ramp={self.pace.ramp:g}",
             f"--period={self.pace.rest:g}",
-            f"--retry={self.pace.rest:g}",
+            f"--retry-delay={self.pace.rest:g}",
             f"--journal={self.journal}",
-            *(f"--mood={mood}" for mood in self.roles()),
+            *(f"--outage={spec}" for spec in self.roles()),
         ]

@@ -97,13 +97,13 @@ FEED = [
 ]
 
 JOURNAL = [
-    *(deed(second, FLAPS, "fell-silent") for second in (3, 11)),
+    *(deed(second, FLAPS, "went-offline") for second in (3, 11)),
     *(deed(second, FLAPS, "came-back") for second in (7, 15)),
-    *(deed(5, device, "fell-silent") for device in SITE),
+    *(deed(5, device, "went-offline") for device in SITE),
     *(deed(40, device, "came-back") for device in SITE),
-    deed(14.9, LOST, "fell-silent"),
+    deed(14.9, LOST, "went-offline"),
     deed(41, LOST, "came-back"),
-    deed(15, MUTED, "fell-silent"),
+    deed(15, MUTED, "went-offline"),
     deed(42, MUTED, "came-back"),
 ]
 OUTAGE = StoreOutage(

@@ -44,9 +44,9 @@ def test_note(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(os, "fsync", lambda _: pytest.fail("somebody waits"))
     journal = Journal(clock=clock, path=tmp_path / "journal")
     journal.open()
-    journal.note("controlid:7", "fell-silent")
+    journal.note("controlid:7", "went-offline")
     (line,) = map(json.loads, (tmp_path / "journal").read_text().splitlines())
-    assert line == {"time": "1970-01-12T13:46:40.000+00:00", "device": "controlid:7", "did": "fell-silent"}
+    assert line == {"time": "1970-01-12T13:46:40.000+00:00", "device": "controlid:7", "did": "went-offline"}
     journal.close()
 
 

@@ -19,15 +19,15 @@ def changes(words: str) -> list[tuple[float, Change]]:
 
 def test_silence() -> None:
     """Some devices vanish after a while, and come back after another."""
-    assert read_mood("silent=300@20+60~5") == Mood(
-        text="silent=300@20+60~5", temper=Temper.SILENT, who=Some(300), start=20, length=60, spread=5
+    assert read_mood("offline=300@20+60~5") == Mood(
+        text="offline=300@20+60~5", temper=Temper.OFFLINE, who=Some(300), start=20, length=60, spread=5
     )
-    assert changes("silent=300@20+60~5") == [(20, Change.SILENT), (80, Change.BACK)]
+    assert changes("offline=300@20+60~5") == [(20, Change.OFFLINE), (80, Change.BACK)]
 
 
 def test_for_ever() -> None:
     """Without an end devices never come back."""
-    assert changes("silent=1@2.5") == [(2.5, Change.SILENT)]
+    assert changes("offline=1@2.5") == [(2.5, Change.OFFLINE)]
     assert changes("signed-off=1@2") == [(2, Change.SIGNED_OFF)]
 
 
@@ -38,20 +38,20 @@ def test_sign_off() -> None:
 
 def test_flap() -> None:
     """A flap is silent for the first half of each period, and there at the end."""
-    away, back = Change.SILENT, Change.BACK
-    assert changes("flap=2@10+20/10") == [(10, away), (15, back), (20, away), (25, back)]
-    assert changes("flap=2@10+12/10") == [(10, away), (15, back), (20, away), (22, back)]
+    away, back = Change.OFFLINE, Change.BACK
+    assert changes("flapping=2@10+20/10") == [(10, away), (15, back), (20, away), (25, back)]
+    assert changes("flapping=2@10+12/10") == [(10, away), (15, back), (20, away), (22, back)]
 
 
 def test_who() -> None:
     """A mood takes so many devices, those in a row, or those behind one address."""
-    assert read_mood("silent=12@1").who == Some(12)
-    assert read_mood("silent=3-12@1").who == Row(3, 12)
-    assert read_mood("silent=site2@1").who == Site(2)
+    assert read_mood("offline=12@1").who == Some(12)
+    assert read_mood("offline=3-12@1").who == Row(3, 12)
+    assert read_mood("offline=site2@1").who == Site(2)
 
 
 @given(
-    sampled_from((Temper.SILENT, Temper.SIGNED_OFF)),
+    sampled_from((Temper.OFFLINE, Temper.SIGNED_OFF)),
     one_of(
         COUNTS.map(str),
         builds("site{}".format, COUNTS),
@@ -75,16 +75,16 @@ def test_read_any(temper: Temper, who: str, start: float, length: float | None, 
 def test_flap_any(count: int, start: float, flaps: int, period: float) -> None:
     """However often a device flaps, it vanishes and comes back in turn, and is there when it is over."""
     length = min(flaps * period, 600_000)
-    mood = read_mood(f"flap={count}@{start}+{length:.6f}/{period}")
+    mood = read_mood(f"flapping={count}@{start}+{length:.6f}/{period}")
     phases = list(mood.phases())
-    assert [phase.change for phase in phases] == [Change.SILENT, Change.BACK] * (len(phases) // 2)
+    assert [phase.change for phase in phases] == [Change.OFFLINE, Change.BACK] * (len(phases) // 2)
     assert abs(len(phases) / 2 - length / period) < 1
     moments = [phase.after for phase in phases]
     assert moments == sorted(moments)
     assert start <= moments[0] <= moments[-1] <= start + length + 1e-6
 
 
-@given(text(max_size=20) | text("silentflapsited=@+/~-0123456789.", max_size=30))
+@given(text(max_size=20) | text("offlineflappingsited=@+/~-0123456789.", max_size=30))
 def test_read_nonsense(words: str) -> None:
     """Whatever is said is a mood, or is refused in words."""
     with suppress(ValueError):
@@ -94,25 +94,27 @@ def test_read_nonsense(words: str) -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ("", "'' is not MOOD=WHO@START"),
-        ("silent=3", "as in silent=300@20"),
-        ("silent=3@-1", "is not MOOD"),
-        ("silent=3@1e3", "is not MOOD"),
-        ("silent=٣@1", "names no devices"),
-        ("silent=0@1", "names no devices: say how many"),
-        ("nap=3@1", "there is no mood 'nap'; there are silent, signed-off, flap"),
-        ("silent=9-3@1", "say 3-9"),
-        ("silent=3@1+0", "more than 0"),
-        ("silent=3@700000", "a week"),
-        ("silent=3@1+700000", "a week"),
-        ("silent=3@1~4", "say when that is"),
-        ("silent=3@1+4/2", "only a flap has a /PERIOD"),
-        ("flap=3@1", "as in flap="),
-        ("flap=3@1+5", "as in flap="),
-        ("flap=3@1+5/6", "no more than its"),
-        ("flap=3@1+5/0", "more than 0"),
-        ("flap=3@1+5000/1", "no more than 1000 flaps"),
-        ("flap=3@1+50/10~6", "half its /PERIOD"),
+        ("", "'' is not KIND=DEVICES@START"),
+        ("offline=3", "as in offline=300@20"),
+        ("offline=3@-1", "is not KIND"),
+        ("offline=3@1e3", "is not KIND"),
+        ("offline=٣@1", "names no devices"),
+        ("offline=0@1", "names no devices: say how many"),
+        ("nap=3@1", "unknown outage 'nap'; must be one of offline, signed-off, flapping"),
+        ("silent=3@1", "silent is now offline"),
+        ("flap=3@1+4/2", "flap is now flapping"),
+        ("offline=9-3@1", "say 3-9"),
+        ("offline=3@1+0", "more than 0"),
+        ("offline=3@700000", "a week"),
+        ("offline=3@1+700000", "a week"),
+        ("offline=3@1~4", "say when that is"),
+        ("offline=3@1+4/2", "only a flapping outage has a /PERIOD"),
+        ("flapping=3@1", "as in flapping="),
+        ("flapping=3@1+5", "as in flapping="),
+        ("flapping=3@1+5/6", "no more than its"),
+        ("flapping=3@1+5/0", "more than 0"),
+        ("flapping=3@1+5000/1", "flap more than 1000 times"),
+        ("flapping=3@1+50/10~6", "half its /PERIOD"),
     ],
 )
 def test_bad_mood(words: str, why: str) -> None:

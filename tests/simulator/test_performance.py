@@ -74,7 +74,7 @@ def stop(server: Counterpart, fleet: Fleet) -> None:
 
 def test_silence(server: Counterpart, tmp_path: Path) -> None:
     """Devices vanish without a word when it is time, others stay, and they come back together."""
-    fleet = fleet_of(server, "silent=3-4@20+60", timeout=1000.0, journal=tmp_path / "journal")
+    fleet = fleet_of(server, "offline=3-4@20+60", timeout=1000.0, journal=tmp_path / "journal")
     everybody = ["7", "8", "9", "c1", "c2"]
     server.advance(19.9)
     assert polling(server) == everybody
@@ -86,7 +86,7 @@ def test_silence(server: Counterpart, tmp_path: Path) -> None:
 def test_nothing_is_kept_open(server: Counterpart) -> None:
     """A device that falls silent closes the connections that it kept for its next poll."""
     pools = [Pool(server.clock) for _ in range(5)]
-    fleet = fleet_of(server, "silent=3-4@20+60", pools=pools, timeout=1000.0)
+    fleet = fleet_of(server, "offline=3-4@20+60", pools=pools, timeout=1000.0)
     server.advance(20)
     assert [pool.closed for pool in pools] == [0, 0, 1, 1, 0]
     stop(server, fleet)
@@ -95,7 +95,7 @@ def test_nothing_is_kept_open(server: Counterpart) -> None:
 
 def test_return(server: Counterpart, tmp_path: Path) -> None:
     """When the silence is over, all poll again at once, and the journal tells when each went and came."""
-    fleet = fleet_of(server, "silent=2-4@20+30", timeout=1000.0, journal=tmp_path / "journal")
+    fleet = fleet_of(server, "offline=2-4@20+30", timeout=1000.0, journal=tmp_path / "journal")
     server.advance(20)
     assert polling(server) == ["7", "c2"]
     server.advance(29.9)
@@ -104,7 +104,7 @@ def test_return(server: Counterpart, tmp_path: Path) -> None:
     assert polling(server) == ["7", "8", "9", "c1", "c2"]
     affected = ["controlid:8", "controlid:9", "servereye:c1"]
     assert deeds(tmp_path / "journal")[5:] == [
-        *((device, "fell-silent") for device in affected),
+        *((device, "went-offline") for device in affected),
         *((device, "came-back") for device in affected),
     ]
     stop(server, fleet)
@@ -112,7 +112,7 @@ def test_return(server: Counterpart, tmp_path: Path) -> None:
 
 def test_nothing_while_silent(server: Counterpart) -> None:
     """A silent device says nothing of the work that it was doing, then or later."""
-    fleet = fleet_of(server, "silent=1-1@20+10", controlid=["7"], servereye=[], work=15.0, timeout=1000.0)
+    fleet = fleet_of(server, "offline=1-1@20+10", controlid=["7"], servereye=[], work=15.0, timeout=1000.0)
     poll = server.take("GET", "/push")
     server.advance(10)
     poll.answer(b'{"endpoint":"system_information"}')
@@ -127,7 +127,7 @@ def test_nothing_while_silent(server: Counterpart) -> None:
 
 def test_spread_return(server: Counterpart, tmp_path: Path) -> None:
     """A return that is spread brings the devices back one after the other."""
-    fleet = fleet_of(server, "silent=1-3@1+1~10", servereye=[], timeout=1000.0)
+    fleet = fleet_of(server, "offline=1-3@1+1~10", servereye=[], timeout=1000.0)
     counts = set()
     server.advance(2)
     for _ in range(100):
@@ -171,7 +171,7 @@ def test_sign_off_outlasts_absence(server: Counterpart) -> None:
 
 def test_flap(server: Counterpart) -> None:
     """A flapping device is gone and back again and again, and stays in the end."""
-    fleet = fleet_of(server, "flap=1-1@10+20/10", servereye=[], controlid=["7"], timeout=1000.0)
+    fleet = fleet_of(server, "flapping=1-1@10+20/10", servereye=[], controlid=["7"], timeout=1000.0)
     seen = []
     for _ in range(9):
         server.advance(4.9)
@@ -183,7 +183,7 @@ def test_flap(server: Counterpart) -> None:
 
 def test_stop_while_away(server: Counterpart) -> None:
     """A fleet that is stopped while some are silent leaves them silent, and nothing is left to happen."""
-    fleet = fleet_of(server, "silent=4-5@5+60", "flap=1@5+60/10", timeout=1000.0)
+    fleet = fleet_of(server, "offline=4-5@5+60", "flapping=1@5+60/10", timeout=1000.0)
     server.advance(5)
     stopping = fleet.stopService()
     server.advance(0)
@@ -218,12 +218,12 @@ def test_ramp(server: Counterpart) -> None:
 def test_one_line_per_phase(server: Counterpart) -> None:
     """The log has a line for all that vanish or come back together."""
     with capturedLogs() as logged:
-        fleet = fleet_of(server, "silent=1-5@5+5", timeout=1000.0)
+        fleet = fleet_of(server, "offline=1-5@5+5", timeout=1000.0)
         server.advance(5)
         server.advance(5)
     assert list(map(formatEvent, logged)) == [
         "5 devices start within 0.0 s",
-        "silent=1-5@5+5: 5 devices fell silent",
-        "silent=1-5@5+5: 5 devices came back",
+        "offline=1-5@5+5: 5 devices went offline",
+        "offline=1-5@5+5: 5 devices came back",
     ]
     stop(server, fleet)

@@ -32,9 +32,17 @@ def test_defaults() -> None:
 
 def test_everything(tmp_path: Path) -> None:
     """Every option finds its place in the plan."""
-    numbers = ["--seed=3", "--controlid=2", "--servereye=0", "--timeout=4", "--period=60", "--retry=1", "--work=0"]
+    numbers = [
+        "--seed=3",
+        "--controlid=2",
+        "--servereye=0",
+        "--timeout=4",
+        "--period=60",
+        "--retry-delay=1",
+        "--command-duration=0",
+    ]
     names = ["--id=controlid=0077", "--secret=controlid:77=s", "--api-key=k", "--base=/controlid/push/"]
-    crowd = ["--ramp=2", "--sites=2", "--mood=silent=1@20+60", "--mood=silent=site2@2"]
+    crowd = ["--ramp=2", "--sites=2", "--outage=offline=1@20+60", "--outage=offline=site2@2"]
     rest = ["--server=http://127.0.0.1/x", "--faults=slow=1,lose-result", f"--journal={tmp_path / 'journal'}"]
     assert plan(*numbers, *names, *crowd, *rest) == Plan(
         server=DecodedURL.from_text("http://127.0.0.1/x"),
@@ -51,7 +59,7 @@ def test_everything(tmp_path: Path) -> None:
         work=0.0,
         ramp=2.0,
         sites=2,
-        moods=(read_mood("silent=1@20+60"), read_mood("silent=site2@2")),
+        moods=(read_mood("offline=1@20+60"), read_mood("offline=site2@2")),
         journal=tmp_path / "journal",
     )
 
@@ -75,13 +83,18 @@ def test_named_devices() -> None:
         ("--id=controlid=7.5", "--id: A deviceId is"),
         ("--secret=controlid:7=s", "--secret: there is no device controlid:7"),
         ("--faults=flap", "--faults: there is no fault 'flap'"),
-        ("--mood=silent", "--mood: 'silent' is not MOOD=WHO@START+SECONDS, as in"),
-        ("--mood=silent=3@1", "--mood: silent=3@1 takes 3 devices, and 2 of 2 are"),
+        ("--outage=offline", "--outage: 'offline' is not KIND=DEVICES@START+SECONDS, as in"),
+        ("--outage=offline=3@1", "--outage: offline=3@1 takes 3 devices, and 2 of 2 are"),
         ("--ramp=x", "--ramp: 'x' is no number"),
         ("--sites=3", "--sites: 3 sites for 2 devices: take fewer"),
         ("--period=0", "--period: must be more than 0"),
-        ("--work=-1", "--work: '-1' is no number"),
+        ("--command-duration=-1", "--command-duration: '-1' is no number"),
         ("--journal=/no/such/folder/journal", "--journal: cannot write to"),
+        ("--mood=silent=1@20", "--mood is now --outage"),
+        ("--plan", "--plan is now --dry-run"),
+        ("--work=1", "--work is now --command-duration"),
+        ("--retry=1", "--retry is now --retry-delay"),
+        ("--outage=silent=1@20", "--outage: silent is now offline"),
         ("--unheard-of", "option --unheard-of not recognized"),
         ("extra", "Wrong number of arguments"),
     ],
@@ -105,13 +118,13 @@ def test_sites_need_a_server_on_this_machine() -> None:
 def test_plan(capsys: pytest.CaptureFixture[str]) -> None:
     """The plan is printed as a line of JSON for each device, and nothing is started."""
     with pytest.raises(SystemExit) as ended:
-        plan("--controlid=2", "--servereye=1", "--mood=signed-off=1@5+10", "--plan")
+        plan("--controlid=2", "--servereye=1", "--outage=signed-off=1@5+10", "--dry-run")
     assert ended.value.code == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["device"] for line in lines] == [f"controlid:{number}" for number in controlid_ids(0, 2)] + [
         f"servereye:{servereye_ids(0, 1)[0]}"
     ]
-    assert [line["mood"] for line in lines] == [None, None, "signed-off=1@5+10"]
+    assert [line["outage"] for line in lines] == [None, None, "signed-off=1@5+10"]
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,7 +135,7 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     described = [line for line in shown.splitlines() if line.strip().startswith("--")]
     assert all(len(line.split(None, 1)) == 2 for line in described)
-    assert {"--server=", "--id=", "--secret=", "--faults=", "--mood="} <= {line.split()[0] for line in described}
+    assert {"--server=", "--id=", "--secret=", "--faults=", "--outage="} <= {line.split()[0] for line in described}
     assert all(fault in shown.replace("-\n", "-").replace(" ", "") for fault in ("early-hangup", "slow"))
 
 

@@ -1,4 +1,4 @@
-"""What a server sees of simulated devices that fall silent, sign off and come back."""
+"""What a server sees of simulated devices that go offline, sign off and come back."""
 
 import json
 import signal
@@ -57,10 +57,10 @@ def addresses(server: Server) -> list[Any]:
 def test_away_and_back(server: Server, tmp_path: Path) -> None:
     """A site vanishes and comes back, a container says goodbye, the others stay; the server and the journal agree."""
     journal, (gone, stays) = tmp_path / "journal", (CONTAINERS[0], CONTAINERS[1])
-    with simulated(server, journal, "--mood=silent=site1@2+4", "--mood=signed-off=4-4@2") as process:
+    with simulated(server, journal, "--outage=offline=site1@2+4", "--outage=signed-off=4-4@2") as process:
         until(lambda: addresses(server) == ADDRESSES, "six devices from three addresses")
         until(lambda: not any(map(server.holds, READERS[:2])), "a site that holds no poll")
-        assert {(device, "fell-silent") for device in READERS[:2]} <= set(deeds(journal))
+        assert {(device, "went-offline") for device in READERS[:2]} <= set(deeds(journal))
         until(lambda: seen(server, gone)["presence"] == "signed_off", "a goodbye")
         assert server.holds(stays)
         until(lambda: all(map(server.holds, READERS[:2])), "a site that is back")
