@@ -3,7 +3,6 @@
 import re
 
 from attrs import define
-from twisted.python.failure import Failure
 
 from pushd.admin import json_views
 from pushd.admin.auth import authenticate, demands
@@ -11,7 +10,6 @@ from pushd.admin.problem_details import problem
 from pushd.admin.query_params import Query
 from pushd.core.alerts import Alerts
 from pushd.core.credentials import Tokens
-from pushd.http.answers import answer
 from pushd.http.request import Request
 from pushd.http.router import Router
 from pushd.model.errors import UnknownAlert
@@ -24,7 +22,7 @@ _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 class AlertsApp:
     """List and acknowledge."""
 
-    router = Router()
+    router = Router(problem)
 
     tokens: Tokens
     alerts: Alerts
@@ -36,7 +34,7 @@ class AlertsApp:
         query = Query.of(request, "open", "limit", "cursor")
         limit = query.limit()
         found = await self.alerts.listed(query.either("open"), query.numeric_cursor(), limit)
-        return answer(request, json_views.alerts(found, limit))
+        return json_views.alerts(found, limit)
 
     @router.route("/v1/alerts/<alert>/acknowledge", methods=["POST"])
     @demands(Role.OPERATOR)
@@ -46,9 +44,4 @@ class AlertsApp:
         if not _ID.fullmatch(alert):
             raise UnknownAlert(f"{alert} is no alert's id.")
         by = authenticate(self.tokens, request).name
-        return answer(request, json_views.json(json_views.alert(await self.alerts.acknowledge(int(alert), by))))
-
-    @router.handle_errors(Exception)
-    def failed(self, request: Request, failure: Failure) -> bytes:
-        """Errors are problems."""
-        return problem(request, failure)
+        return json_views.json(json_views.alert(await self.alerts.acknowledge(int(alert), by)))

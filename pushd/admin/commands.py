@@ -1,7 +1,6 @@
 """``/v1/commands``: what was sent, and what became of it."""
 
 from attrs import asdict, define
-from twisted.python.failure import Failure
 
 from pushd.admin import json_views, request_bodies
 from pushd.admin.auth import authenticate, demands
@@ -11,7 +10,6 @@ from pushd.admin.sending import accepted
 from pushd.core.commands.command_queue import CommandQueue
 from pushd.core.commands.operator import OperatorActions
 from pushd.core.credentials import Tokens
-from pushd.http.answers import answer
 from pushd.http.request import Request
 from pushd.http.router import Router
 from pushd.model.lifecycle import OUT, State
@@ -24,7 +22,7 @@ from pushd.store.interface import IStore
 class CommandsApp:
     """List, see, wait for, explain, cancel, resolve, resend."""
 
-    router = Router()
+    router = Router(problem)
 
     tokens: Tokens
     command_queue: CommandQueue
@@ -40,7 +38,7 @@ class CommandsApp:
             device=query.text("device"), state=query.one_of("state", State), since=query.moment("since")
         )
         limit = query.limit()
-        return answer(request, json_views.commands(await self.store.commands(which, query.cursor(), limit), limit))
+        return json_views.commands(await self.store.commands(which, query.cursor(), limit), limit)
 
     @router.route("/v1/commands/<command>", methods=["GET"])
     @demands(Role.VIEWER)
@@ -48,7 +46,7 @@ class CommandsApp:
         """One command, whole; with ``wait`` once it has ended, or as it stands then."""
         wait = Query.of(request, "wait").seconds("wait")
         found = await (self.command_queue.wait(command, wait) if wait else self.store.command(command))
-        return answer(request, json_views.command(found))
+        return json_views.command(found)
 
     @router.route("/v1/commands/<command>/cancel", methods=["POST"])
     @demands(Role.OPERATOR)
@@ -57,14 +55,14 @@ class CommandsApp:
         Query.of(request)
         found = await self.command_queue.cancel(command)
         request.setResponseCode(202 if found.state in OUT else 200)
-        return answer(request, json_views.command(found))
+        return json_views.command(found)
 
     @router.route("/v1/commands/<command>/explain", methods=["GET"])
     @demands(Role.VIEWER)
     async def explain(self, request: Request, command: str) -> bytes:
         """Why a command has not run yet, or what is known of it."""
         Query.of(request)
-        return answer(request, json_views.json(asdict(await self.review.explain(command))))
+        return json_views.json(asdict(await self.review.explain(command)))
 
     @router.route("/v1/commands/<command>/resolve", methods=["POST"])
     @demands(Role.OPERATOR)
@@ -73,7 +71,7 @@ class CommandsApp:
         Query.of(request)
         move, note = request_bodies.read_resolution(request_bodies.read_object(request.body.content()))
         by = authenticate(self.tokens, request).name
-        return answer(request, json_views.command(await self.review.resolve(command, move, note, by)))
+        return json_views.command(await self.review.resolve(command, move, note, by))
 
     @router.route("/v1/commands/<command>/resend", methods=["POST"])
     @demands(Role.OPERATOR)
@@ -85,8 +83,3 @@ class CommandsApp:
         by = authenticate(self.tokens, request).name
         found, created = await self.review.resend(original, terms, by, queue)
         return accepted(request, found, 201 if created else 200)
-
-    @router.handle_errors(Exception)
-    def failed(self, request: Request, failure: Failure) -> bytes:
-        """Errors are problems."""
-        return problem(request, failure)

@@ -3,7 +3,6 @@
 from typing import Any
 
 from attrs import define
-from twisted.python.failure import Failure
 
 from pushd.admin import json_views, request_bodies
 from pushd.admin.auth import authenticate, check, demands
@@ -13,7 +12,6 @@ from pushd.admin.sending import Sender
 from pushd.core.credentials import Tokens
 from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.polling.poll_registry import PollRegistry
-from pushd.http.answers import answer
 from pushd.http.request import Request
 from pushd.http.router import Router
 from pushd.model.device import Admission, Device, PresenceState, ProofKind
@@ -33,7 +31,7 @@ OPERATORS_MAY = frozenset({"admission", "muted_until"})
 class DevicesApp:
     """List, register, see, change, forget; secrets; send."""
 
-    router = Router()
+    router = Router(problem)
 
     tokens: Tokens
     fleet: DeviceRegistry
@@ -56,7 +54,7 @@ class DevicesApp:
         limit = query.limit()
         found = await self.store.devices(which, query.cursor(), limit)
         items = [json_views.device(device, load, self.fleet, self.poll_registry) for device, load in found]
-        return answer(request, json_views.devices(items, limit))
+        return json_views.devices(items, limit)
 
     @router.route("/v1/devices", methods=["POST"])
     @demands(Role.ADMIN)
@@ -67,14 +65,14 @@ class DevicesApp:
         device = await self.fleet.register(drafted)
         request.setResponseCode(201)
         request.setHeader(b"Location", f"/v1/devices/{device.id}".encode())
-        return await self._shown(request, device)
+        return await self._shown(device)
 
     @router.route("/v1/devices/<device>", methods=["GET"])
     @demands(Role.VIEWER)
     async def see(self, request: Request, device: str) -> bytes:
         """One device."""
         Query.of(request)
-        return await self._shown(request, self._known(device))
+        return await self._shown(self._known(device))
 
     @router.route("/v1/devices/<device>", methods=["PATCH"])
     @demands(Role.OPERATOR)
@@ -87,7 +85,7 @@ class DevicesApp:
         changes = request_bodies.read_changes(body, defaults)
         if not set(body) <= OPERATORS_MAY:
             check(authenticate(self.tokens, request), Role.ADMIN)
-        return await self._shown(request, await self.fleet.change(known.id, changes))
+        return await self._shown(await self.fleet.change(known.id, changes))
 
     @router.route("/v1/devices/<device>", methods=["DELETE"])
     @demands(Role.ADMIN)
@@ -96,20 +94,20 @@ class DevicesApp:
         Query.of(request)
         await self.fleet.forget(self._known(device).id)
         request.setResponseCode(204)
-        return answer(request, b"")
+        return b""
 
     @router.route("/v1/devices/<device>/secret", methods=["POST"])
     @demands(Role.ADMIN)
     async def give_secret(self, request: Request, device: str) -> bytes:
         """A new secret path, shown once."""
         secret = await self._give(request, device, ProofKind.SECRET)
-        return answer(request, json_views.json({"secret": secret, "path": f"/d/{secret}"}))
+        return json_views.json({"secret": secret, "path": f"/d/{secret}"})
 
     @router.route("/v1/devices/<device>/api-key", methods=["POST"])
     @demands(Role.ADMIN)
     async def give_key(self, request: Request, device: str) -> bytes:
         """A new API key, shown once."""
-        return answer(request, json_views.json({"key": await self._give(request, device, ProofKind.API_KEY)}))
+        return json_views.json({"key": await self._give(request, device, ProofKind.API_KEY)})
 
     @router.route("/v1/devices/<device>/orphans", methods=["GET"])
     @demands(Role.VIEWER)
@@ -118,7 +116,7 @@ class DevicesApp:
         query = Query.of(request, "limit", "cursor")
         limit = query.limit()
         found = await self.store.orphans(self._known(device).id, query.numeric_cursor(), limit)
-        return answer(request, json_views.orphans(found, limit))
+        return json_views.orphans(found, limit)
 
     @router.route("/v1/devices/<device>/commands", methods=["POST"])
     @demands(Role.OPERATOR)
@@ -126,11 +124,6 @@ class DevicesApp:
         """Send a command, and maybe wait for its end."""
         token = authenticate(self.tokens, request)
         return await self.sender.send(request, self._known(device).id, token)
-
-    @router.handle_errors(Exception)
-    def failed(self, request: Request, failure: Failure) -> bytes:
-        """Errors are problems."""
-        return problem(request, failure)
 
     def _known(self, device: str) -> Device:
         return self.fleet.known(self.fleet.canonical(device))
@@ -144,7 +137,7 @@ class DevicesApp:
         request.setResponseCode(201)
         return secret
 
-    async def _shown(self, request: Request, device: Device) -> bytes:
+    async def _shown(self, device: Device) -> bytes:
         load = await self.store.load(device.id)
         shown: dict[str, Any] = json_views.device(device, load, self.fleet, self.poll_registry)
-        return answer(request, json_views.json(shown))
+        return json_views.json(shown)

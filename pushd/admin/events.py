@@ -4,7 +4,6 @@ import re
 from typing import Any
 
 from attrs import define, field
-from twisted.python.failure import Failure
 
 from pushd.admin import json_views
 from pushd.admin.auth import demands
@@ -13,7 +12,6 @@ from pushd.admin.problem_details import problem
 from pushd.admin.query_params import Query
 from pushd.core.credentials import Tokens
 from pushd.core.events.feed import Feed
-from pushd.http.answers import answer
 from pushd.http.request import Request
 from pushd.http.router import Router
 from pushd.model.errors import InvalidQuery
@@ -31,7 +29,7 @@ NOW = "now"
 class FeedApp:
     """The feed."""
 
-    router = Router()
+    router = Router(problem)
 
     tokens: Tokens
     feed: Feed
@@ -44,7 +42,7 @@ class FeedApp:
         query = Query.of(request, "after", "limit", "wait", "device", "type")
         which, wait = _which(query), query.seconds("wait") or 0
         start = await self._start("after", query.text("after"), "0")
-        return answer(request, json_views.events(await self.feed.read(which, start, query.limit(), wait)))
+        return json_views.events(await self.feed.read(which, start, query.limit(), wait))
 
     @router.route("/v1/events/stream", methods=["GET"])
     @demands(Role.VIEWER)
@@ -57,11 +55,6 @@ class FeedApp:
         start = await self._start(*told, NOW)
         await self.feed.check(start)
         return await EventStream(request, self._rendered).run(self.feed, which, start)
-
-    @router.handle_errors(Exception)
-    def failed(self, request: Request, failure: Failure) -> bytes:
-        """Errors are problems."""
-        return problem(request, failure)
 
     async def _start(self, name: str, told: str | None, default: str) -> int:
         after = default if told is None else told

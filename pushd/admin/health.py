@@ -1,14 +1,12 @@
 """Health: whether the process turns, whether the store answers, and whether what is stored can be."""
 
 from attrs import asdict, define
-from twisted.python.failure import Failure
 
 from pushd.admin import json_views
 from pushd.admin.auth import demands
 from pushd.admin.problem_details import problem
 from pushd.core.credentials import Tokens
 from pushd.core.health import Health
-from pushd.http.answers import answer
 from pushd.http.request import Request
 from pushd.http.router import Router
 from pushd.model.token import Role
@@ -18,30 +16,25 @@ from pushd.model.token import Role
 class HealthApp:
     """The first two need no token."""
 
-    router = Router()
+    router = Router(problem)
 
     tokens: Tokens
     health: Health
 
     @router.route("/healthz", methods=["GET"])
-    async def liveness(self, request: Request) -> bytes:
+    async def liveness(self, _request: Request) -> bytes:
         """The process turns."""
-        return answer(request, json_views.json({"status": "ok"}))
+        return json_views.json({"status": "ok"})
 
     @router.route("/readyz", methods=["GET"])
-    async def readiness(self, request: Request) -> bytes:
+    async def readiness(self, _request: Request) -> bytes:
         """The store answers, and we are not about to stop."""
         await self.health.check_ready()
-        return answer(request, json_views.json({"status": "ready"}))
+        return json_views.json({"status": "ready"})
 
     @router.route("/v1/fsck", methods=["GET"])
     @demands(Role.ADMIN)
-    async def fsck(self, request: Request) -> bytes:
+    async def fsck(self, _request: Request) -> bytes:
         """What is stored and cannot be; a sound database gives an empty list."""
         flaws = [asdict(flaw) for flaw in await self.health.fsck()]
-        return answer(request, json_views.json({"items": flaws}))
-
-    @router.handle_errors(Exception)
-    def failed(self, request: Request, failure: Failure) -> bytes:
-        """Errors are problems."""
-        return problem(request, failure)
+        return json_views.json({"items": flaws})

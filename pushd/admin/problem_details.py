@@ -5,7 +5,6 @@ from typing import Any
 
 from twisted.python.failure import Failure
 
-from pushd.http.answers import answer
 from pushd.http.error_status import explain, status
 from pushd.http.request import Request
 from pushd.lib import strict_json
@@ -25,7 +24,8 @@ def problem(request: Request, failure: Failure) -> bytes:
         body["errors"] = [{"pointer": error.pointer, "detail": error.detail} for error in failure.value.errors]
     if isinstance(failure.value, EventsPurged):
         body["oldest"] = str(failure.value.oldest)
-    return answer(request, strict_json.write(body).encode(), PROBLEM)
+    request.content_type = PROBLEM
+    return strict_json.write(body).encode()
 
 
 def _kind(error: BaseException | None) -> str:

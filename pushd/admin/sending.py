@@ -11,7 +11,6 @@ from pushd.admin import json_views, request_bodies
 from pushd.admin.query_params import Query
 from pushd.core.commands.command_queue import CommandQueue
 from pushd.core.commands.drafts import Drafts
-from pushd.http.answers import answer
 from pushd.http.bodies import InThread, parse
 from pushd.http.request import Request
 from pushd.model.command import Command
@@ -62,7 +61,7 @@ def accepted(request: Request, command: Command, code: int) -> bytes:
     """The command that was asked for, and where it is."""
     request.setResponseCode(code)
     request.setHeader(b"Location", f"/v1/commands/{command.id}".encode())
-    return answer(request, json_views.command(command))
+    return json_views.command(command)
 
 
 def _idempotency_key(request: Request) -> str | None:

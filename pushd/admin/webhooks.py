@@ -1,7 +1,6 @@
 """``/v1/webhooks``: who is told of what happens."""
 
 from attrs import define
-from twisted.python.failure import Failure
 
 from pushd.admin import json_views, request_bodies, webhook_bodies
 from pushd.admin.auth import demands
@@ -10,7 +9,6 @@ from pushd.admin.problem_details import problem
 from pushd.admin.query_params import Query
 from pushd.core.credentials import Tokens
 from pushd.core.webhooks import Webhooks
-from pushd.http.answers import answer
 from pushd.http.request import Request
 from pushd.http.router import Router
 from pushd.model.token import Role
@@ -21,7 +19,7 @@ from pushd.store.interface import IStore
 class WebhooksApp:
     """List, subscribe, see, change, delete; secrets; the log; deliver again."""
 
-    router = Router()
+    router = Router(problem)
 
     tokens: Tokens
     webhooks: Webhooks
@@ -33,7 +31,7 @@ class WebhooksApp:
         """Webhooks, by id."""
         query = Query.of(request, "limit", "cursor")
         limit = query.limit()
-        return answer(request, json_views.webhooks(await self.store.webhooks(query.cursor(), limit), limit))
+        return json_views.webhooks(await self.store.webhooks(query.cursor(), limit), limit)
 
     @router.route("/v1/webhooks", methods=["POST"])
     @demands(Role.ADMIN)
@@ -44,14 +42,14 @@ class WebhooksApp:
         webhook, secret = await self.webhooks.add(self.webhooks.drafted(**fields))
         request.setResponseCode(201)
         request.setHeader(b"Location", f"/v1/webhooks/{webhook.id}".encode())
-        return answer(request, json_views.json(json_views.webhook(webhook) | {"secret": secret}))
+        return json_views.json(json_views.webhook(webhook) | {"secret": secret})
 
     @router.route("/v1/webhooks/<webhook>", methods=["GET"])
     @demands(Role.VIEWER)
     async def see(self, request: Request, webhook: str) -> bytes:
         """One webhook."""
         Query.of(request)
-        return answer(request, json_views.json(json_views.webhook(await self.store.webhook(webhook))))
+        return json_views.json(json_views.webhook(await self.store.webhook(webhook)))
 
     @router.route("/v1/webhooks/<webhook>", methods=["PATCH"])
     @demands(Role.ADMIN)
@@ -59,7 +57,7 @@ class WebhooksApp:
         """Change fields of a webhook."""
         Query.of(request)
         changes = webhook_bodies.read_changes(request_bodies.read_object(request.body.content()))
-        return answer(request, json_views.json(json_views.webhook(await self.webhooks.change(webhook, changes))))
+        return json_views.json(json_views.webhook(await self.webhooks.change(webhook, changes)))
 
     @router.route("/v1/webhooks/<webhook>", methods=["DELETE"])
     @demands(Role.ADMIN)
@@ -68,7 +66,7 @@ class WebhooksApp:
         Query.of(request)
         await self.webhooks.delete(webhook)
         request.setResponseCode(204)
-        return answer(request, b"")
+        return b""
 
     @router.route("/v1/webhooks/<webhook>/secret", methods=["POST"])
     @demands(Role.ADMIN)
@@ -77,7 +75,7 @@ class WebhooksApp:
         overlap = Query.of(request, "overlap").seconds("overlap", MAX_OVERLAP) or 0
         secret = await self.webhooks.rotate(webhook, overlap)
         request.setResponseCode(201)
-        return answer(request, json_views.json({"secret": secret}))
+        return json_views.json({"secret": secret})
 
     @router.route("/v1/webhooks/<webhook>/deliveries", methods=["GET"])
     @demands(Role.VIEWER)
@@ -86,7 +84,7 @@ class WebhooksApp:
         query = Query.of(request, "limit", "cursor")
         limit = query.limit()
         found = await self.store.deliveries(webhook, query.numeric_cursor(), limit)
-        return answer(request, json_views.deliveries(found, limit))
+        return json_views.deliveries(found, limit)
 
     @router.route("/v1/webhooks/<webhook>/redeliver", methods=["POST"])
     @demands(Role.ADMIN)
@@ -94,9 +92,4 @@ class WebhooksApp:
         """Begin again after an event, or go on where it stopped."""
         Query.of(request)
         after = webhook_bodies.read_redelivery(request_bodies.read_object(request.body.content() or b"{}"))
-        return answer(request, json_views.json(json_views.webhook(await self.webhooks.redeliver(webhook, after))))
-
-    @router.handle_errors(Exception)
-    def failed(self, request: Request, failure: Failure) -> bytes:
-        """Errors are problems."""
-        return problem(request, failure)
+        return json_views.json(json_views.webhook(await self.webhooks.redeliver(webhook, after)))

@@ -98,14 +98,16 @@ def _rescued(app: IApp, request: Request, failure: Failure) -> bytes | None:
     """What to answer when a route failed; nothing, where nobody waits for it."""
     if not request.is_open:
         if not isinstance(failure.value, CancelledError):
-            _log.failure("A request failed whose client had gone", failure)
+            _log.failure("A request failed after its client had disconnected", failure)
         return None
     try:
         for kinds, rescue in app.router.rescues:
             if isinstance(failure.value, kinds):
                 return rescue(app, request, failure)
+        if app.router.render_error is not None:
+            return app.router.render_error(request, failure)
     except Exception:
         failure = Failure()
-    _log.failure("A request failed, and nobody has words for it", failure)
+    _log.failure("Unhandled error while rendering an error response", failure)
     request.setResponseCode(500)
     return b""

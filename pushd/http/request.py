@@ -16,6 +16,8 @@ from zope.interface import provider
 from pushd.http.bodies import Body, Budget
 from pushd.model.token import Token
 
+JSON = b"application/json"
+
 NO_BODY = Body(limit=0, budget=Budget(limit=0))
 """The body of a request that has none."""
 
@@ -75,7 +77,8 @@ class Request:
         self.requestHeaders = ReadHeaders()
         self.body = NO_BODY
         self.code = 200
-        self.content_type: bytes | None = None
+        self.content_type = JSON
+        """Of the response, if it has a body."""
         self.owner: str | None = None
         """The device whose secret path was used, on the device port."""
         self.token: Token | None = None
@@ -167,14 +170,16 @@ class Request:
             self.finish()
             return
         length = b"" if self.code in NO_BODY_CODES else b"Content-Length: %d\r\n" % len(body)
-        self.channel.answer(self._head(length) + (b"" if self.method == b"HEAD" else body))
+        head = self._head(length, self.content_type if body else b"")
+        self.channel.answer(head + (b"" if self.method == b"HEAD" else body))
         self._done()
 
     def write(self, data: bytes) -> None:
         """Stream a piece of the body; to clients that know chunks, in one of its own."""
         if not self._streaming:
             self._streaming = True
-            self.channel.write(self._head(b"Transfer-Encoding: chunked\r\n" if self._chunked else b""))
+            length = b"Transfer-Encoding: chunked\r\n" if self._chunked else b""
+            self.channel.write(self._head(length, self.content_type))
         if data:
             self.channel.writeSequence(toChunk(data) if self._chunked else [data])
 
@@ -198,11 +203,11 @@ class Request:
         self._producing = False
         self.channel.unregisterProducer()
 
-    def _head(self, length: bytes) -> bytes:
+    def _head(self, length: bytes, content_type: bytes) -> bytes:
         channel = self.channel
         if channel.site.closing:
             channel.persistent = False
-        kind = b"" if self.content_type is None else b"Content-Type: %b\r\n" % self.content_type
+        kind = b"Content-Type: %b\r\n" % content_type if content_type else b""
         last = b"" if channel.persistent else b"Connection: close\r\n"
         return b"".join((_STATUS[self.code], channel.site.manners(), self._extra, kind, length, last, b"\r\n"))
 

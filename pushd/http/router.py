@@ -56,9 +56,11 @@ class _Table:
 class Router(Klein):
     """Routes of one door, declared on its class, where ``GET`` does not mean ``HEAD``."""
 
-    def __init__(self) -> None:
+    def __init__(self, render_error: Callable[[Any, Failure], bytes] | None = None) -> None:
+        """``render_error`` gives the response to a request and its failure, where no other handler is declared."""
         super().__init__()
         self.url_map.merge_slashes = False  # werkzeug would redirect, and no device follows
+        self.render_error = render_error
         self.rescues: list[tuple[tuple[type[BaseException], ...], Rescue]] = []
         """What answers for which errors; the first that fits does."""
         self._routes: dict[str, Route] = {}

@@ -16,7 +16,6 @@ from pushd.core.devices.admission import ClientIdentity
 from pushd.core.devices.device_service import DeviceService
 from pushd.dialects.controlid import wire
 from pushd.dialects.controlid.dialect import CONTROL_ID
-from pushd.http.answers import answer
 from pushd.http.bodies import LARGE, SMALL, InThread, parse
 from pushd.http.client_address import Networks, client_address
 from pushd.http.device_port import MountedApp
@@ -46,7 +45,7 @@ class ControlIdApp:
         client_identity = self._visitor(request, visit)
         request.forget_headers()
         handed = await self.device_service.poll(client_identity, visit.uuid)
-        return answer(request, wire.write_pushes([one.payload for one in handed]))
+        return wire.write_pushes([one.payload for one in handed])
 
     @router.route("/result", methods=["POST"])
     async def result(self, request: Request) -> bytes:
@@ -55,18 +54,18 @@ class ControlIdApp:
         client_identity = self._visitor(request, visit)
         self.device_service.check(client_identity)
         await self.device_service.settle(client_identity, await self._report(request, visit))
-        return answer(request, wire.IDLE)
+        return wire.IDLE
 
     @router.handle_errors(NotPermitted)
-    def refused(self, request: Request, _failure: Failure) -> bytes:
+    def refused(self, _request: Request, _failure: Failure) -> bytes:
         """Who is not served hears nothing."""
-        return answer(request, wire.IDLE)
+        return wire.IDLE
 
     @router.handle_errors(Exception)
     def failed(self, request: Request, failure: Failure) -> bytes:
         """Any other error is a status without a body."""
         status(request, failure)
-        return answer(request, b"")
+        return b""
 
     def limit(self, below: bytes, query: bytes) -> int:
         """How many bytes of a body to keep: much only of a result that may be for a command."""

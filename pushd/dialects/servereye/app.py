@@ -15,7 +15,6 @@ from pushd.core.devices.admission import ClientIdentity
 from pushd.core.devices.device_service import DeviceService
 from pushd.dialects.servereye import wire
 from pushd.dialects.servereye.dialect import SERVER_EYE
-from pushd.http.answers import answer
 from pushd.http.bodies import LARGE, SMALL, InThread, parse
 from pushd.http.client_address import Networks, client_address
 from pushd.http.device_port import MountedApp
@@ -53,14 +52,14 @@ class ServerEyeApp:
         request.forget_headers()
         handed = await self.device_service.poll(client_identity)
         if not handed:
-            return answer(request, wire.IDLE)
-        return answer(request, wire.write_message(container, handed[0].command, handed[0].payload))
+            return wire.IDLE
+        return wire.write_message(container, handed[0].command, handed[0].payload)
 
     @router.route("/push/<container>/ack/<message>", methods=["POST", "GET"])
     async def acknowledge(self, request: Request, container: str, message: str) -> bytes:
         """The container has a message, or still works on it."""
         await self.device_service.acknowledge(self._visitor(request, container), message)
-        return answer(request, _ACKNOWLEDGED)
+        return _ACKNOWLEDGED
 
     @router.route("/push/<container>/result/<message>", methods=["POST"])
     async def result(self, request: Request, container: str, message: str) -> bytes:
@@ -68,19 +67,19 @@ class ServerEyeApp:
         client_identity = self._visitor(request, container)
         self.device_service.check(client_identity)
         await self.device_service.settle(client_identity, await self._report(request, message))
-        return answer(request, _TAKEN)
+        return _TAKEN
 
     @router.route("/push/<container>/signoff", methods=["GET", "POST"])
     async def sign_off(self, request: Request, container: str) -> bytes:
         """The container goes away on purpose."""
         await self.device_service.sign_off(self._visitor(request, container))
-        return answer(request, _SIGNED_OFF)
+        return _SIGNED_OFF
 
     @router.handle_errors(Exception)
     def failed(self, request: Request, failure: Failure) -> bytes:
         """Errors carry the envelope too."""
         status(request, failure)
-        return answer(request, wire.write_answer(False, explain(failure)))
+        return wire.write_answer(False, explain(failure))
 
     def limit(self, below: bytes, _query: bytes) -> int:
         """How many bytes of a body to keep: much only of a result that may be for a command."""
