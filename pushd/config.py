@@ -2,14 +2,13 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 from attrs import field, frozen
 
 from pushd.core.devices.admission import DEFAULT_MAX_PENDING, AdmissionMode
-from pushd.http.client_address import Networks
+from pushd.lib.ip_networks import Networks, parse_network
 from pushd.model.alert import AlertRules
 from pushd.notifications import options
 from pushd.notifications.mail.smtp import Tls
@@ -170,7 +169,7 @@ def _flapping(value: object) -> tuple[int, float]:
 
 def _networks(value: object) -> Networks:
     try:
-        return tuple(ip_network(text) for text in _texts(value))
+        return tuple(parse_network(text) for text in _texts(value))
     except ValueError as error:
         raise ConfigError(f"a network such as 10.0.0.0/8 is wanted: {error}") from None
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from ipaddress import ip_network
 from typing import Any, NewType
 
 from attrs import frozen
@@ -10,6 +9,7 @@ from cattrs import Converter
 
 from pushd.core.devices.registry import DeviceRegistry
 from pushd.lib import strict_json
+from pushd.lib.ip_networks import parse_network
 from pushd.model.command import Command, SendOptions
 from pushd.model.device import Admission, Device
 from pushd.model.errors import FieldError, InvalidFields, InvalidQuery, UnknownDevice
@@ -70,7 +70,7 @@ def _read_moment(value: object, _: object) -> int:
 def _read_cidr(value: object, _: object) -> str:
     if not isinstance(value, str):
         raise ValueError("a network such as 192.0.2.0/24 is wanted")
-    return str(ip_network(value))
+    return str(parse_network(value))
 
 
 def _read_enum(value: object, kind: type[StrEnum]) -> StrEnum:

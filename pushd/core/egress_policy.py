@@ -2,25 +2,23 @@
 
 import re
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from socket import inet_aton
 
 from attrs import frozen
 from hyperlink import URL
 
+from pushd.lib.ip_networks import Address, Networks, contains, parse_network
 from pushd.model.errors import FieldError, InvalidFields
-
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 
 MAX_URL = 2048
 """Characters."""
 
-_GLOBAL_UNICAST = ip_network("2000::/3")
-_NAT64 = ip_network("64:ff9b::/96")
+_GLOBAL_UNICAST = parse_network("2000::/3")
+_NAT64 = parse_network("64:ff9b::/96")
 """RFC 6052: the last 32 bits are an address of IPv4."""
 
-_COMPATIBLE = ip_network("::/96")
+_COMPATIBLE = parse_network("::/96")
 """RFC 4291 section 2.5.5.1: the same, long out of use."""
 
 _NUMERIC = re.compile(r"[0-9a-fx.]+", re.IGNORECASE)
@@ -34,7 +32,7 @@ class EgressRefused(Exception):
 class EgressPolicy:
     """Public addresses, and those in the ``allowed`` networks."""
 
-    allowed: tuple[Network, ...] = ()
+    allowed: Networks = ()
 
     def check_address(self, host: str) -> None:
         """Whether an address, as text, may be connected to.
@@ -42,7 +40,7 @@ class EgressPolicy:
         :raises TargetRefused: if not.
         """
         address = ip_address(host)
-        if not (_is_public(address) or any(self._allows(form) for form in _forms(address))):
+        if not (_is_public(address) or any(contains(self.allowed, form) for form in _forms(address))):
             raise EgressRefused(f"{host} is no public address; --webhook-allow can name it.")
 
     def check_url(self, url: str) -> str:
@@ -58,9 +56,6 @@ class EgressPolicy:
         except (ValueError, EgressRefused) as error:
             raise InvalidFields([FieldError("#/url", str(error))]) from None
         return parsed.to_text()
-
-    def _allows(self, address: Address) -> bool:
-        return any(address.version == net.version and address in net for net in self.allowed)
 
 
 def _parse(text: str) -> URL:

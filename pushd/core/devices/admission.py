@@ -1,8 +1,6 @@
 """Admission: who is served, who waits for an approval, who is refused."""
 
 from enum import Enum, StrEnum
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
@@ -11,6 +9,7 @@ from twisted.python.failure import Failure
 
 from pushd.core.credentials import Tokens
 from pushd.core.devices.registry import DeviceRegistry
+from pushd.lib.ip_networks import contains, parse_address, parse_network
 from pushd.model.device import Admission, Device, ProofKind
 from pushd.model.token import Role
 
@@ -101,7 +100,7 @@ class AdmissionPolicy:
         return (
             (ProofKind.SECRET not in asked or client_identity.owner == device.id)
             and (ProofKind.API_KEY not in asked or self._has_key(device, client_identity.api_key))
-            and (not device.allow_from or _within(client_identity.address, device.allow_from))
+            and (not device.allow_from or _is_allowed(client_identity.address, device.allow_from))
         )
 
     def _has_key(self, device: Device, api_key: str | None) -> bool:
@@ -113,23 +112,5 @@ class AdmissionPolicy:
         return token is not None and token.role is Role.DEVICE
 
 
-_Network = IPv4Network | IPv6Network
-
-
-@lru_cache(maxsize=4096)
-def _network(cidr: str) -> _Network:
-    return ip_network(cidr, strict=False)
-
-
-def _within(address: str | None, cidrs: tuple[str, ...]) -> bool:
-    try:
-        found = _unmapped(ip_address(address or ""))
-    except ValueError:
-        return False
-    return any(found.version == _network(cidr).version and found in _network(cidr) for cidr in cidrs)
-
-
-def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """An IPv4 address that arrived on an IPv6 socket, as itself."""
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address
+def _is_allowed(address: str | None, allow_from: tuple[str, ...]) -> bool:
+    return contains(map(parse_network, allow_from), parse_address(address or ""))

@@ -17,11 +17,12 @@ from pushd.core.devices.device_service import DeviceService
 from pushd.dialects.controlid import wire
 from pushd.dialects.controlid.dialect import CONTROL_ID
 from pushd.http.bodies import LARGE, SMALL, InThread, parse
-from pushd.http.client_address import Networks, client_address
+from pushd.http.client_address import client_address
 from pushd.http.device_port import MountedApp
 from pushd.http.error_status import status
 from pushd.http.request import Request
 from pushd.http.router import Router
+from pushd.lib.ip_networks import Networks
 from pushd.model.errors import InvalidQuery, NotPermitted
 
 PATHS = re.compile(rb"/(?:push|result)")

@@ -16,11 +16,12 @@ from pushd.core.devices.device_service import DeviceService
 from pushd.dialects.servereye import wire
 from pushd.dialects.servereye.dialect import SERVER_EYE
 from pushd.http.bodies import LARGE, SMALL, InThread, parse
-from pushd.http.client_address import Networks, client_address
+from pushd.http.client_address import client_address
 from pushd.http.device_port import MountedApp
 from pushd.http.error_status import explain, status
 from pushd.http.request import Request
 from pushd.http.router import Router
+from pushd.lib.ip_networks import Networks
 from pushd.model.errors import InvalidQuery
 
 VERSIONS = (b"", b"/1", b"/2")
