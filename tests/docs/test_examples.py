@@ -65,6 +65,16 @@ def test_server_eye_by_curl(desk: Desk) -> None:
     assert command["acknowledged_at"] is not None
 
 
+def test_open_door(desk: Desk) -> None:
+    """The first example of the README opens the door of a simulated reader, and returns the outcome."""
+    desk.start(example("start.sh"))
+    operator = desk.terminal()
+    desk.run_beside("twistd -n --pidfile= pushd-simulate --id controlid=4408801109440198")
+    _wait_for(desk, operator, "device.online", READER)
+    command = json.loads(operator.run(desk.here(example("open-door.sh"))).text)
+    assert (command["state"], command["evidence"], command["idempotency_key"]) == ("succeeded", "device", "ticket-4711")
+
+
 def test_approval(desk: Desk) -> None:
     """A device that waits for its approval is handed what it is sent once it has it, and pushctl tells the outcome."""
     desk.start(example("quickstart/start.sh"))

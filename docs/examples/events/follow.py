@@ -1,4 +1,4 @@
-"""Print each command that did not go well, once, for as long as this runs and whenever it is started again."""
+"""Print each command that did not succeed, once, also over restarts of this program."""
 
 import http.client
 import json
@@ -9,11 +9,11 @@ import urllib.request
 from pathlib import Path
 
 API, TOKEN = os.environ["API"], os.environ["TOKEN"]
-PLACE = Path("seen.seq")
+POSITION = Path("seen.seq")
 
 
 def follow(seq):
-    """Print what a stream tells from behind an event, until it ends."""
+    """Print the events of a stream after the given one, until the stream ends."""
     request = urllib.request.Request(
         f"{API}/v1/events/stream?type=command.failed,command.expired,command.unknown",
         headers={"Authorization": f"Bearer {TOKEN}", "Last-Event-ID": seq},
@@ -26,19 +26,19 @@ def follow(seq):
             elif name == "data":
                 event = json.loads(value)
                 print(event["at"], event["type"], event["command"], flush=True)
-            elif not name:  # an empty line: that was all of it
-                PLACE.write_text(seq)
+            elif not name:  # an empty line ends the event
+                POSITION.write_text(seq)
 
 
 pause = 1
 while True:
     try:
-        follow(PLACE.read_text() if PLACE.exists() else "0")
+        follow(POSITION.read_text() if POSITION.exists() else "0")
         pause = 1
     except urllib.error.HTTPError as refusal:
         if refusal.code < 500:
-            raise  # 410: events were missed, begin anew
+            raise  # 410: events were missed, start again
     except (OSError, http.client.HTTPException):
-        pass  # the server is away
+        pass  # the server is down
     time.sleep(pause)
     pause = min(2 * pause, 30)

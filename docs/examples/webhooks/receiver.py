@@ -14,18 +14,18 @@ seen = set()
 
 
 def verified(headers, body):
-    """Whether one of the signatures is ours, and new enough."""
+    """Whether one of the signatures is valid, and recent."""
     message, moment = headers["webhook-id"], headers["webhook-timestamp"]
     if abs(time.time() - int(moment)) > TOLERANCE:
-        return False  # somebody plays an old message again
-    signed = f"{message}.{moment}.".encode() + body  # the bytes as they came, not parsed and written again
+        return False  # an old message is being replayed
+    signed = f"{message}.{moment}.".encode() + body  # the bytes as they arrived, not parsed and serialized again
     expected = b"v1," + b64encode(hmac.digest(KEY, signed, hashlib.sha256))
     signatures = headers["webhook-signature"].encode().split(b" ")  # two while secrets overlap
     return any(hmac.compare_digest(expected, signature) for signature in signatures)
 
 
 class Receiver(BaseHTTPRequestHandler):
-    """Thanks for what is verified, and prints it."""
+    """Accepts verified messages, and prints them."""
 
     def do_POST(self):
         """A message."""
