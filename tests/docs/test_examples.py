@@ -72,7 +72,11 @@ def test_open_door(desk: Desk) -> None:
     desk.run_beside("twistd -n --pidfile= pushd-simulate --id controlid=4408801109440198")
     _wait_for(desk, operator, "device.online", READER)
     command = json.loads(operator.run(desk.here(example("open-door.sh"))).text)
-    assert (command["state"], command["evidence"], command["idempotency_key"]) == ("succeeded", "device", "ticket-4711")
+    assert (command["state"], command["evidence"], command["idempotency_key"]) == (
+        "succeeded",
+        "device",
+        "ticket-4711",
+    )
 
 
 def test_approval(desk: Desk) -> None:
