@@ -38,7 +38,7 @@ def measure(devices: int, rounds: int) -> dict[str, float]:
     clocks = Clocks(clock, lambda: WALL + clock.seconds())
     presence = Presence(cast(IStore, None), clocks)
     watchdog = OfflineDetector(cast(IStore, None), clocks, presence, AlertRules())
-    presence.recall(StartupSnapshot(devices=tuple(_device(number) for number in range(devices))))
+    presence.load(StartupSnapshot(devices=tuple(_device(number) for number in range(devices))))
     watchdog.start()
     gc.collect()
     gc.freeze()
@@ -67,7 +67,7 @@ def _round(clock: Clock, watchdog: OfflineDetector) -> float:
     """The seconds of one round, all its pieces together."""
     ended: list[Any] = []
     began = perf_counter()
-    Deferred.fromCoroutine(watchdog.round()).addBoth(ended.append)
+    Deferred.fromCoroutine(watchdog.check()).addBoth(ended.append)
     while not ended:
         clock.advance(0)
     passed = perf_counter() - began

@@ -76,7 +76,7 @@ class PushdService(MultiService):
         """
         try:
             self.data_dir.hold()
-            self.core.recall()
+            self.core.start()
             super().startService()
             self._provide_token()
         except (StoreRefused, ConfigError) as error:
@@ -141,7 +141,7 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
     devices = HTTPFactory(build_device_port(core, config, in_thread), budget, reactor)
     operators = HTTPFactory(build_admin_port(core, in_thread), budget, reactor)
     service = PushdService(core, data_dir, (devices, operators), reactor)
-    dispatcher = build_dispatcher(core, build_agent(reactor, core.webhooks.targets))
+    dispatcher = build_dispatcher(core, build_agent(reactor, core.webhooks.egress_policy))
     rounds, posts = tuple(_rounds(core, dispatcher, reactor)), tuple(build_notifiers(core, config, reactor))
     watched = {"webhooks": dispatcher.stuck}
     watched |= {each.title: each.stuck for each in rounds} | {each.title: each.stuck for each in posts}
@@ -159,7 +159,7 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
 
 def _rounds(core: Core, dispatcher: WebhookDispatcher, reactor: Any) -> Iterator[PeriodicTask]:
     yield PeriodicTask("sweep", core.clocks.interval, core.sweep, reactor)
-    yield PeriodicTask("watchdog", core.clocks.interval, core.watch, reactor)
+    yield PeriodicTask("watchdog", core.clocks.interval, core.detect_offline, reactor)
     yield PeriodicTask("sightings", FLUSH_SECONDS, core.presence.flush, reactor)
     yield PeriodicTask("webhooks passed over", GLANCE_SECONDS, dispatcher.glance, reactor)
     yield PeriodicTask("retention", PURGE_SECONDS, core.purge, reactor)

@@ -67,28 +67,30 @@ def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[],
     ids = IdSource(clocks.wall_now)
     drafts = Drafts(ids, dialects)
     presence = Presence(store, clocks)
-    fleet = DeviceRegistry(store, clocks, dialects, presence)
+    registry = DeviceRegistry(store, clocks, dialects, presence)
     tokens = Tokens(store, clocks, ids)
     poll_registry = PollRegistry(clocks.clock)
-    holds = HoldTimes(fleet, {name: dialect.hold for name, dialect in dialects.items()} | dict(config.holds), rand)
+    holds = HoldTimes(registry, {name: dialect.hold for name, dialect in dialects.items()} | dict(config.holds), rand)
     command_queue = CommandQueue(
         store, clocks, dialects, presence, holds, poll_registry, CommandIndex(), ResultIndex()
     )
-    admissions = AdmissionPolicy(fleet, tokens, config.admission, config.max_pending, config.require_proof)
+    admission_policy = AdmissionPolicy(registry, tokens, config.admission, config.max_pending, config.require_proof)
     return Core(
         store=store,
         clocks=clocks,
-        fleet=fleet,
+        registry=registry,
         tokens=tokens,
         presence=presence,
-        watchdog=OfflineDetector(store, clocks, presence, config.alert_rules),
+        offline_detector=OfflineDetector(store, clocks, presence, config.alert_rules),
         poll_registry=poll_registry,
         drafts=drafts,
         command_queue=command_queue,
-        review=OperatorActions(store, clocks, drafts, admissions, holds, poll_registry),
+        operator_actions=OperatorActions(store, clocks, drafts, admission_policy, holds, poll_registry),
         feed=Feed(store, clocks),
         alerts=Alerts(store, clocks, config.alert_rules),
-        device_service=DeviceService(admissions, presence, command_queue, poll_registry, clocks, holds, config.batch),
+        device_service=DeviceService(
+            admission_policy, presence, command_queue, poll_registry, clocks, holds, config.batch
+        ),
         webhooks=Webhooks(store, clocks, ids, EgressPolicy(tuple(config.webhook_allow)), config.alert_rules),
         keep=config.keep,
     )
@@ -99,15 +101,15 @@ def build_device_port(core: Core, config: Config, in_thread: InThread[Any]) -> D
     doors: Sequence[MountedApp] = [
         door(core.device_service, in_thread, config.trusted_proxies, config.bases) for _, door in DIALECTS
     ]
-    return DevicePort(doors, core.fleet.owner_of_path)
+    return DevicePort(doors, core.registry.owner_of_path)
 
 
 def build_admin_port(core: Core, in_thread: InThread[Any]) -> AdminPort:
     """The admin port."""
     sender = Sender(core.drafts, core.command_queue, in_thread)
     apps: dict[str, IApp] = {
-        "devices": DevicesApp(core.tokens, core.fleet, core.store, core.poll_registry, sender),
-        "commands": CommandsApp(core.tokens, core.command_queue, core.review, core.store),
+        "devices": DevicesApp(core.tokens, core.registry, core.store, core.poll_registry, sender),
+        "commands": CommandsApp(core.tokens, core.command_queue, core.operator_actions, core.store),
         "alerts": AlertsApp(core.tokens, core.alerts),
         "events": FeedApp(core.tokens, core.feed),
         "webhooks": WebhooksApp(core.tokens, core.webhooks, core.store),
@@ -118,7 +120,7 @@ def build_admin_port(core: Core, in_thread: InThread[Any]) -> AdminPort:
 def build_dispatcher(core: Core, agent: IAgent, rand: Callable[[], float] = random.random) -> WebhookDispatcher:
     """Who brings events to the receivers of webhooks."""
     return WebhookDispatcher(
-        core.webhooks, SubscriptionFilter(core.fleet, core.store), WebhookSender(agent, core.clocks.clock), rand
+        core.webhooks, SubscriptionFilter(core.registry, core.store), WebhookSender(agent, core.clocks.clock), rand
     )
 
 
@@ -134,7 +136,9 @@ def build_notifiers(core: Core, config: Config, reactor: Any) -> Iterator[MailNo
     server = SmtpServer(host=host, port=port, tls=config.mail_tls, user=config.smtp_user, password=password)
     envelope = Envelope(sender=config.mail_from, recipients=config.mail_to)
     carrier = SmtpCarrier(server, reactor)
-    yield MailNotifier(core.store, core.clocks, config.alert_rules, envelope, core.fleet.seen, carrier, random.random)
+    yield MailNotifier(
+        core.store, core.clocks, config.alert_rules, envelope, core.registry.get_with_presence, carrier, random.random
+    )
 
 
 def read_password(path: Path) -> str:

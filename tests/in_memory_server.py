@@ -55,7 +55,7 @@ class InMemoryServer:
         ahead = START - self.clock.seconds()
         clocks = Clocks(self.clock, lambda: ahead + self.clock.seconds())
         self.core = build_core(self.store, clocks, self.config, lambda: self.random)
-        self.core.recall()
+        self.core.start()
         devices = build_device_port(self.core, self.config, self._in_thread)
         operators = build_admin_port(self.core, self._in_thread)
         self.device_site = HTTPFactory(devices, self.budget, self.clock)
@@ -127,7 +127,7 @@ class InMemoryServer:
         for _ in range(seconds):
             self.clock.advance(1)
             now(self.core.sweep())
-            now(self.core.watch())
+            now(self.core.detect_offline())
 
     def fail_store(self) -> None:
         """From now on, nothing can be made durable."""
@@ -136,7 +136,7 @@ class InMemoryServer:
     def token_of(self, role: Role) -> str:
         """A token with a role."""
         if role not in self._tokens:
-            self._tokens[role] = now(self.core.tokens.renew(role, role))
+            self._tokens[role] = now(self.core.tokens.issue(role, role))
         return self._tokens[role]
 
     def close(self) -> None:

@@ -33,7 +33,7 @@ class AlertsApp:
         """Alerts, newest first; ``open`` leaves out those that are cleared, or those that are not."""
         query = Query.of(request, "open", "limit", "cursor")
         limit = query.limit()
-        found = await self.alerts.listed(query.either("open"), query.numeric_cursor(), limit)
+        found = await self.alerts.list_alerts(query.either("open"), query.numeric_cursor(), limit)
         return json_views.alerts(found, limit)
 
     @router.route("/v1/alerts/<alert>/acknowledge", methods=["POST"])

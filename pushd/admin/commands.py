@@ -26,7 +26,7 @@ class CommandsApp:
 
     tokens: Tokens
     command_queue: CommandQueue
-    review: OperatorActions
+    operator_actions: OperatorActions
     store: IStore
 
     @router.route("/v1/commands", methods=["GET"])
@@ -62,7 +62,7 @@ class CommandsApp:
     async def explain(self, request: Request, command: str) -> bytes:
         """Why a command has not run yet, or what is known of it."""
         Query.of(request)
-        return json_views.json(asdict(await self.review.explain(command)))
+        return json_views.json(asdict(await self.operator_actions.explain(command)))
 
     @router.route("/v1/commands/<command>/resolve", methods=["POST"])
     @demands(Role.OPERATOR)
@@ -71,15 +71,15 @@ class CommandsApp:
         Query.of(request)
         move, note = request_bodies.read_resolution(request_bodies.read_object(request.body.content()))
         by = authenticate(self.tokens, request).name
-        return json_views.command(await self.review.resolve(command, move, note, by))
+        return json_views.command(await self.operator_actions.resolve(command, move, note, by))
 
     @router.route("/v1/commands/<command>/resend", methods=["POST"])
     @demands(Role.OPERATOR)
     async def resend(self, request: Request, command: str) -> bytes:
         """Send the same again, as a new command; 200 with that command if it was done before."""
         queue = Query.of(request, "queue").flag("queue")
-        original = await self.review.original(command)
+        original = await self.operator_actions.original(command)
         terms = request_bodies.read_resending(request_bodies.read_object(request.body.content() or b"{}"), original)
         by = authenticate(self.tokens, request).name
-        found, created = await self.review.resend(original, terms, by, queue)
+        found, created = await self.operator_actions.resend(original, terms, by, queue)
         return accepted(request, found, 201 if created else 200)

@@ -1,4 +1,4 @@
-"""``/v1/devices``: the fleet, and what is sent to it."""
+"""``/v1/devices``: registered devices, and what is sent to it."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ class DevicesApp:
     router = Router(problem)
 
     tokens: Tokens
-    fleet: DeviceRegistry
+    registry: DeviceRegistry
     store: IStore
     poll_registry: PollRegistry
     sender: Sender
@@ -53,7 +53,7 @@ class DevicesApp:
         )
         limit = query.limit()
         found = await self.store.devices(which, query.cursor(), limit)
-        items = [json_views.device(device, load, self.fleet, self.poll_registry) for device, load in found]
+        items = [json_views.device(device, load, self.registry, self.poll_registry) for device, load in found]
         return json_views.devices(items, limit)
 
     @router.route("/v1/devices", methods=["POST"])
@@ -61,8 +61,8 @@ class DevicesApp:
     async def register(self, request: Request) -> bytes:
         """Add a device before it has polled."""
         Query.of(request)
-        drafted = request_bodies.read_registration(request_bodies.read_object(request.body.content()), self.fleet)
-        device = await self.fleet.register(drafted)
+        drafted = request_bodies.read_registration(request_bodies.read_object(request.body.content()), self.registry)
+        device = await self.registry.register(drafted)
         request.setResponseCode(201)
         request.setHeader(b"Location", f"/v1/devices/{device.id}".encode())
         return await self._shown(device)
@@ -80,19 +80,19 @@ class DevicesApp:
         """Change fields of a device."""
         Query.of(request)
         known = self._known(device)
-        defaults = self.fleet.drafted(known.id, known.admission)
+        defaults = self.registry.new_device(known.id, known.admission)
         body = request_bodies.read_object(request.body.content())
         changes = request_bodies.read_changes(body, defaults)
         if not set(body) <= OPERATORS_MAY:
             check(authenticate(self.tokens, request), Role.ADMIN)
-        return await self._shown(await self.fleet.change(known.id, changes))
+        return await self._shown(await self.registry.change(known.id, changes))
 
     @router.route("/v1/devices/<device>", methods=["DELETE"])
     @demands(Role.ADMIN)
     async def forget(self, request: Request, device: str) -> bytes:
         """Delete a device."""
         Query.of(request)
-        await self.fleet.forget(self._known(device).id)
+        await self.registry.delete(self._known(device).id)
         request.setResponseCode(204)
         return b""
 
@@ -126,18 +126,18 @@ class DevicesApp:
         return await self.sender.send(request, self._known(device).id, token)
 
     def _known(self, device: str) -> Device:
-        return self.fleet.known(self.fleet.canonical(device))
+        return self.registry.get_or_raise(self.registry.canonical_id(device))
 
     async def _give(self, request: Request, device: str, kind: ProofKind) -> str:
         overlap = Query.of(request, "overlap").seconds("overlap", MAX_OVERLAP) or 0
         known = self._known(device)
-        if kind is ProofKind.API_KEY and not self.fleet.dialects[known.dialect].keys:
+        if kind is ProofKind.API_KEY and not self.registry.dialects[known.dialect].keys:
             raise InvalidQuery(f"A {known.dialect} device cannot send a key; give it a secret path.")
-        secret = await self.fleet.give(known.id, kind, overlap)
+        secret = await self.registry.issue_credential(known.id, kind, overlap)
         request.setResponseCode(201)
         return secret
 
     async def _shown(self, device: Device) -> bytes:
         load = await self.store.load(device.id)
-        shown: dict[str, Any] = json_views.device(device, load, self.fleet, self.poll_registry)
+        shown: dict[str, Any] = json_views.device(device, load, self.registry, self.poll_registry)
         return json_views.json(shown)

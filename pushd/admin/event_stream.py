@@ -10,7 +10,7 @@ from zope.interface import implementer
 from pushd.admin import json_views
 from pushd.core.events.feed import Feed
 from pushd.core.events.follower import Subscriber
-from pushd.core.events.recent_events import TAIL_EVENTS
+from pushd.core.events.recent_events import MAX_RECENT_EVENTS
 from pushd.http.request import Request
 from pushd.model.event import Event
 from pushd.store.filters import EventFilter
@@ -23,7 +23,7 @@ RETRY = 1000
 class Rendered:
     """Events as they go over the wire, each made once for all streams."""
 
-    most: int = TAIL_EVENTS
+    most: int = MAX_RECENT_EVENTS
     _made: dict[int, bytes] = field(factory=dict, init=False)
 
     def of(self, event: Event) -> bytes:

@@ -53,13 +53,13 @@ class FeedApp:
         last = (request.getHeader(b"Last-Event-ID") or b"").decode("utf-8", "replace")
         told = ("Last-Event-ID", last) if last else ("after", query.text("after"))
         start = await self._start(*told, NOW)
-        await self.feed.check(start)
+        await self.feed.check_position(start)
         return await EventStream(request, self._rendered).run(self.feed, which, start)
 
     async def _start(self, name: str, told: str | None, default: str) -> int:
         after = default if told is None else told
         if after == NOW:
-            return await self.feed.last()
+            return await self.feed.last_seq()
         if not _SEQ.fullmatch(after):
             raise InvalidQuery(f"{name} must be the seq of an event, the next of a list of events, or {NOW}.")
         return int(after)

@@ -56,11 +56,11 @@ def commands(found: Sequence[Command], limit: int) -> bytes:
     return _list([_told(one, *_LARGE) for one in found], found[-1].id if len(found) == limit else None)
 
 
-def device(found: Device, load: QueueDepth, fleet: DeviceRegistry, poll_registry: PollRegistry) -> dict[str, Any]:
+def device(found: Device, load: QueueDepth, registry: DeviceRegistry, poll_registry: PollRegistry) -> dict[str, Any]:
     """A device, with what memory knows of it."""
-    seen = _told(fleet.presence.overlay(found))
-    proof = sorted(fleet.asked(found.id)) + (["allow_from"] if found.allow_from else [])
-    return seen | asdict(load) | {"polling": poll_registry.polling(found.id), "proof": proof}
+    seen = _told(registry.presence.merge_live_state(found))
+    proof = sorted(registry.required_credentials(found.id)) + (["allow_from"] if found.allow_from else [])
+    return seen | asdict(load) | {"polling": poll_registry.is_polling(found.id), "proof": proof}
 
 
 def devices(found: Sequence[dict[str, Any]], limit: int) -> bytes:

@@ -190,19 +190,19 @@ def read_changes(body: Mapping[str, Any], defaults: Device) -> dict[str, Any]:
     return values
 
 
-def read_registration(body: Mapping[str, Any], fleet: DeviceRegistry) -> Device:
+def read_registration(body: Mapping[str, Any], registry: DeviceRegistry) -> Device:
     """A device that an operator registers.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
-    plain = fleet.drafted(_read_id(body.get("id"), fleet), Admission.APPROVED)
+    plain = registry.new_device(_read_id(body.get("id"), registry), Admission.APPROVED)
     changes = read_changes({name: value for name, value in body.items() if name != "id"}, plain)
-    return fleet.drafted(plain.id, **({"admission": Admission.APPROVED} | changes))
+    return registry.new_device(plain.id, **({"admission": Admission.APPROVED} | changes))
 
 
-def _read_id(value: object, fleet: DeviceRegistry) -> str:
+def _read_id(value: object, registry: DeviceRegistry) -> str:
     try:
-        return fleet.canonical(value if isinstance(value, str) else "")
+        return registry.canonical_id(value if isinstance(value, str) else "")
     except (InvalidQuery, UnknownDevice):
         raise InvalidFields([FieldError("#/id", "An id is needed, such as controlid:4408801109440198.")]) from None
 

@@ -39,7 +39,7 @@ class WebhooksApp:
         """Subscribe; the secret is shown once."""
         Query.of(request)
         fields = webhook_bodies.read_subscription(request_bodies.read_object(request.body.content()))
-        webhook, secret = await self.webhooks.add(self.webhooks.drafted(**fields))
+        webhook, secret = await self.webhooks.add(self.webhooks.new_webhook(**fields))
         request.setResponseCode(201)
         request.setHeader(b"Location", f"/v1/webhooks/{webhook.id}".encode())
         return json_views.json(json_views.webhook(webhook) | {"secret": secret})

@@ -23,7 +23,7 @@ class Alerts:
         while await self.store.raise_alerts(self.rules, SWEEP_LIMIT, self.clocks.now()) >= SWEEP_LIMIT:
             pass
 
-    async def listed(self, is_open: bool | None, before: int | None, limit: int) -> list[Alert]:
+    async def list_alerts(self, is_open: bool | None, before: int | None, limit: int) -> list[Alert]:
         """Alerts, newest first; see :meth:`IAlertStore.alerts`."""
         return await self.store.alerts(is_open, before, limit)
 

@@ -27,14 +27,14 @@ class Core:
 
     store: IStore
     clocks: Clocks
-    fleet: DeviceRegistry
+    registry: DeviceRegistry
     tokens: Tokens
     presence: Presence
-    watchdog: OfflineDetector
+    offline_detector: OfflineDetector
     poll_registry: PollRegistry
     drafts: Drafts
     command_queue: CommandQueue
-    review: OperatorActions
+    operator_actions: OperatorActions
     feed: Feed
     alerts: Alerts
     device_service: DeviceService
@@ -42,19 +42,19 @@ class Core:
     keep: int
     """Days."""
 
-    def recall(self) -> None:
+    def start(self) -> None:
         """Open the store, and let each room start from what it knows."""
         known = self.store.open(self.clocks.now())
         for room in (
             self.presence,
-            self.fleet,
+            self.registry,
             self.tokens,
             self.command_queue.queued,
             self.command_queue.result_index,
         ):
-            room.recall(known)
+            room.load(known)
         self.drafts.ids.after(known.last_command)
-        self.watchdog.start()
+        self.offline_detector.start()
 
     async def sweep(self) -> None:
         """The clock's part in commands, every second."""
@@ -65,10 +65,10 @@ class Core:
         finally:
             await self.alerts.sweep()
 
-    async def watch(self) -> None:
+    async def detect_offline(self) -> None:
         """The clock's part in presence, every second; neither of the two waits for the other."""
         self.clocks.tick()  # a stall of ours is given back before silence is judged
-        await self.watchdog.round()
+        await self.offline_detector.check()
 
     async def purge(self) -> None:
         """Forget what was kept for long enough."""

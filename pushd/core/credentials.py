@@ -19,7 +19,7 @@ class Tokens:
     ids: IdSource
     _tokens: dict[bytes, Token] = field(factory=dict, init=False)
 
-    def recall(self, known: StartupSnapshot) -> None:
+    def load(self, known: StartupSnapshot) -> None:
         """Start from what the store knows."""
         self._tokens.update((token.digest, token) for token in known.tokens)
 
@@ -27,7 +27,7 @@ class Tokens:
         """The token with this secret, looked up by its hash."""
         return self._tokens.get(digest(secret))
 
-    async def renew(self, name: str, role: Role) -> str:
+    async def issue(self, name: str, role: Role) -> str:
         """Make a token, and revoke the one of the same name; the secret is shown only here."""
         secret = make_secret()
         await self.set(name, role, secret)

@@ -31,7 +31,7 @@ class Webhooks:
     store: IStore
     clocks: Clocks
     ids: IdSource
-    targets: EgressPolicy
+    egress_policy: EgressPolicy
     rules: AlertRules
     _listeners: list[Listener] = field(factory=list, init=False)
 
@@ -39,7 +39,7 @@ class Webhooks:
         """Call ``listener`` after each change is durable, and before its verb returns."""
         self._listeners.append(listener)
 
-    def drafted(self, **fields: Any) -> Webhook:
+    def new_webhook(self, **fields: Any) -> Webhook:
         """A new webhook with defaults for what is not said."""
         return Webhook(id=self.ids.make(), created_at=self.clocks.wall_now(), **fields)
 
@@ -50,7 +50,7 @@ class Webhooks:
         :raises TooManyWebhooks: if there are too many.
         """
         secret = make_signing_secret()
-        checked = evolve(webhook, url=self.targets.check_url(webhook.url))
+        checked = evolve(webhook, url=self.egress_policy.check_url(webhook.url))
         return self._changed(await self.store.add_webhook(checked, secret)), secret
 
     async def change(self, webhook: str, changes: Mapping[str, Any]) -> Webhook:
@@ -61,7 +61,7 @@ class Webhooks:
         """
         checked = dict(changes)
         if "url" in checked:
-            checked["url"] = self.targets.check_url(checked["url"])
+            checked["url"] = self.egress_policy.check_url(checked["url"])
         return self._changed(await self.store.change_webhook(webhook, checked))
 
     async def delete(self, webhook: str) -> None:

@@ -6,7 +6,7 @@ from attrs import frozen
 
 from pushd.model.command import Payload
 
-Joins = Callable[[Payload], bool]
+Batchable = Callable[[Payload], bool]
 """Whether a payload may travel with others in one answer."""
 
 
@@ -30,7 +30,7 @@ class Dialect:
     """How long a poll is held before its device has taught us better."""
     heartbeat: float
     """How long a device may be silent, unless an operator says otherwise."""
-    sequential: bool
+    one_at_a_time: bool
     """Whether one command at a time is handed over."""
     keys: bool
     """Whether its devices can show an API key."""
@@ -39,7 +39,7 @@ class Dialect:
     check: Callable[[Payload], None]
     """Raises :exc:`InvalidFields`, with pointers below ``#/payload``, if a payload cannot be sent."""
 
-    joins: Joins = never
+    batchable: Batchable = never
     """Whether a payload may travel with others, where batches are allowed."""
 
     def device(self, local: str) -> str:

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 
 from pushd.model.command import Command, Dispatched, Draft
 from pushd.model.device import Device, LastSeen, Orphan, PresenceState, Proof, ProofKind, QueueDepth
-from pushd.model.dialect import Joins, never
+from pushd.model.dialect import Batchable, never
 from pushd.model.event import Event, EventType
 from pushd.model.lifecycle import Move
 from pushd.model.result import DeviceResult
@@ -62,11 +62,11 @@ class IStore(IAlertStore, IWebhookStore):
         """
 
     def claim(
-        device: str, uuid: str | None, sequential: bool, limit: int, now: Now, joins: Joins = never
+        device: str, uuid: str | None, one_at_a_time: bool, limit: int, now: Now, batchable: Batchable = never
     ) -> Deferred[Claim]:
         """Move the best queued command of an approved device to ``sent``; with it, up to ``limit`` of those that join.
 
-        Where the device is ``sequential``, nothing is claimed for a poll that repeats the ``uuid`` of the one out.
+        Where the device is ``one_at_a_time``, nothing is claimed for a poll that repeats the ``uuid`` of the one out.
         """
 
     def unsend(handed: Sequence[Dispatched], now: Now) -> Deferred[None]:

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from pushd.model.command import Command, Dispatched, Draft
 from pushd.model.device import Device, LastSeen, Orphan, PresenceState, Proof, ProofKind, QueueDepth
-from pushd.model.dialect import Joins, never
+from pushd.model.dialect import Batchable, never
 from pushd.model.lifecycle import Move
 from pushd.model.result import DeviceResult
 from pushd.model.timestamps import Now
@@ -52,9 +52,9 @@ class Operations(AlertOperations, WebhookOperations):
         return self._write(enqueue_claim.put, draft, queue_signed_off, limit, now)
 
     def claim(
-        self, device: str, uuid: str | None, sequential: bool, limit: int, now: Now, joins: Joins = never
+        self, device: str, uuid: str | None, one_at_a_time: bool, limit: int, now: Now, batchable: Batchable = never
     ) -> Deferred[Claim]:
-        return self._write(enqueue_claim.claim, device, uuid, sequential, limit, now, joins)
+        return self._write(enqueue_claim.claim, device, uuid, one_at_a_time, limit, now, batchable)
 
     def unsend(self, handed: Sequence[Dispatched], now: Now) -> Deferred[None]:
         return self._write(enqueue_claim.unsend, handed, now)

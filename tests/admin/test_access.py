@@ -82,7 +82,7 @@ def test_changes_of_an_operator(server: InMemoryServer, changes: dict[str, objec
 def test_revoked_token(server: InMemoryServer) -> None:
     """A token that was replaced by one of the same name is good for nothing."""
     old = server.token_of(Role.VIEWER)
-    new = now(server.core.tokens.renew(Role.VIEWER, Role.VIEWER))
+    new = now(server.core.tokens.issue(Role.VIEWER, Role.VIEWER))
     for token, code in ((old, 401), (new, 200)):
         answer = server.call(request("GET /v1/devices", b"", f"Authorization: Bearer {token}")).answer()
         assert answer.code == code

@@ -253,7 +253,7 @@ def test_reader_that_is_too_far_behind(server: InMemoryServer) -> None:
     stream = follow(server)
     stream.pause()
     for number in range(1025):
-        now(server.core.fleet.change("controlid:7", {"name": str(number)}))
+        now(server.core.registry.change("controlid:7", {"name": str(number)}))
     server.clock.advance(1)
     assert stream.was_cut()
     stream.read()

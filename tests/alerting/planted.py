@@ -21,16 +21,16 @@ from pushd.store.transactions import offline
 
 def _blaming() -> None:
     """After a start, count everybody as silent since the last process ended, and longer."""
-    recall = Presence.recall
+    load = Presence.load
 
     def blame(self: Presence, known: StartupSnapshot) -> None:
-        recall(self, known)
+        load(self, known)
         for life in self._lives.values():
             if life.state is PresenceState.ONLINE:
                 life.spoke_at -= life.timeout
                 life.slot = self.wheel.put(life, life.spoke_at + life.timeout)
 
-    Presence.recall = blame  # type: ignore[method-assign]
+    Presence.load = blame  # type: ignore[method-assign]
 
 
 def _forgetful() -> None:

@@ -111,12 +111,12 @@ def _away(names: Iterable[str], gone: int) -> list[Absence]:
 
 
 def _register(watch: Watch, flapping: Iterable[str], muted: Iterable[str]) -> None:
-    fleet, until = watch.core.fleet, milliseconds(START + 86_400)
+    registry, until = watch.core.registry, milliseconds(START + 86_400)
     for name in watch.addresses:
         timeout = SHORT if name in flapping else TIMEOUT
         muted_until = until if name in muted else None
         fields = {"heartbeat_timeout": float(timeout), "muted_until": muted_until}
-        now(fleet.register(fleet.drafted(name, Admission.APPROVED, **fields)))
+        now(registry.register(registry.new_device(name, Admission.APPROVED, **fields)))
 
 
 def _play(watch: Watch, absences: Iterable[Absence], leaving: list[str]) -> None:
@@ -140,7 +140,7 @@ def _play(watch: Watch, absences: Iterable[Absence], leaving: list[str]) -> None
 
 def _all_arrived(watch: Watch, secret: str) -> None:
     """Each alert was brought when it was raised and when it was cleared, in order, and mailed once."""
-    ids = sorted(alert.id for alert in now(watch.core.alerts.listed(None, None, DEVICES)))
+    ids = sorted(alert.id for alert in now(watch.core.alerts.list_alerts(None, None, DEVICES)))
     firsts = {message.id: message for message in watch.receiver.messages}
     assert [int(seq.removeprefix("evt_")) for seq in firsts] == sorted(int(seq.removeprefix("evt_")) for seq in firsts)
     for kind in ("alert.raised", "alert.cleared"):

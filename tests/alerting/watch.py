@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from pushd.core.app import Core
-from pushd.core.devices.offline_detector import PIECE
+from pushd.core.devices.offline_detector import BATCH_SIZE
 from pushd.model.alert import Alert
 from pushd.model.timestamps import milliseconds
 from pushd.notifications.mail.message import Envelope
@@ -77,7 +77,7 @@ class Watch:
         core, envelope = server.core, Envelope(sender="pushd@example.org", recipients=server.config.mail_to)
         rules = server.config.alert_rules
         self.notifier = MailNotifier(
-            core.store, core.clocks, rules, envelope, core.fleet.seen, self.carrier, lambda: 0.0
+            core.store, core.clocks, rules, envelope, core.registry.get_with_presence, self.carrier, lambda: 0.0
         )
         self.notifier.startService()
 
@@ -107,12 +107,12 @@ class Watch:
         """Let a second pass; the receiver works again, and says so, if it failed."""
         self.clock.advance(1)
         self.second += 1
-        rounds = [self.core.sweep(), self.core.watch()]
+        rounds = [self.core.sweep(), self.core.detect_offline()]
         if self.second % FLUSH_SECONDS == 0:
             rounds.append(self.core.presence.flush())
         for round_ in rounds:
             done = Deferred.fromCoroutine(round_)
-            self.clock.pump([0] * (len(self.addresses) // PIECE + 1))
+            self.clock.pump([0] * (len(self.addresses) // BATCH_SIZE + 1))
             now(done)
         for webhook in tuple(self.post.dispatcher._couriers) if self.failing else ():
             now(self.core.webhooks.redeliver(webhook, None))
@@ -121,7 +121,7 @@ class Watch:
 
     def told(self) -> list[Told]:
         """All alerts, in no order."""
-        return [_told(alert) for alert in now(self.core.alerts.listed(None, None, len(self.addresses)))]
+        return [_told(alert) for alert in now(self.core.alerts.list_alerts(None, None, len(self.addresses)))]
 
     def _answer(self, message: Message) -> int:
         self.failing = self.carrier.chance.random() < 0.5

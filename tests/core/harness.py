@@ -121,7 +121,7 @@ class Rooms:
 
     def register(self, device: str, admission: Admission = Admission.APPROVED, **fields: Any) -> Device:
         """Make a device known."""
-        return self.result(self.core.fleet.register(self.core.fleet.drafted(device, admission, **fields)))
+        return self.result(self.core.registry.register(self.core.registry.new_device(device, admission, **fields)))
 
     def put(self, device: str, queue_signed_off: bool = False, **terms: Any) -> str:
         """Send a command; its id."""
@@ -129,7 +129,7 @@ class Rooms:
 
     def give(self, device: str, kind: ProofKind, overlap: float = 0.0) -> str:
         """Give a device a new secret or key."""
-        return self.result(self.core.fleet.give(device, kind, overlap))
+        return self.result(self.core.registry.issue_credential(device, kind, overlap))
 
     def putting(
         self, device: str, queue_signed_off: bool = False, **terms: Any
@@ -178,7 +178,7 @@ class Rooms:
         """Let time pass as it does while all is well: the watchdog looks each second."""
         for _ in range(seconds):
             self.clock.advance(1)
-            self.result(self.core.watch())
+            self.result(self.core.detect_offline())
 
     def command(self, command: str) -> Command:
         """A command as it is stored."""
@@ -187,7 +187,7 @@ class Rooms:
 
     def device(self, device: str) -> Device:
         """A device as an operator sees it."""
-        return self.core.presence.overlay(self.stored(device))
+        return self.core.presence.merge_live_state(self.stored(device))
 
     def stored(self, device: str) -> Device:
         """A device as it is stored."""
@@ -216,7 +216,7 @@ def build_rooms(clock: Clock, config: Config, jitter: float, store: SqliteStore)
     """
     wall = Wall(clock)
     core = build_core(store, Clocks(clock, wall), config, lambda: jitter)
-    core.recall()
+    core.start()
     rooms = Rooms(core, clock, wall, store.lane.run if isinstance(store, SteppedStore) else _nothing)
     store.subscribe(rooms.told.append)
     return rooms

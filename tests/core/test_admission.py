@@ -61,7 +61,7 @@ def test_an_approval_lets_the_held_poll_have_the_queue(rooms: Rooms) -> None:
     """The device need not poll again to get what waits for it."""
     poll = rooms.poll(NEW)
     command = rooms.put(NEW)
-    rooms.result(rooms.core.fleet.change(NEW, {"admission": Admission.APPROVED}))
+    rooms.result(rooms.core.registry.change(NEW, {"admission": Admission.APPROVED}))
     assert poll.commands == [command]
 
 
@@ -69,7 +69,7 @@ def test_a_device_is_recorded_once(stepped: Rooms, store: SteppedStore) -> None:
     """A device that polls again before it is recorded is no second one."""
     stepped.poll(NEW)
     newer = stepped.poll(NEW)
-    assert stepped.core.fleet.pending == 1
+    assert stepped.core.registry.pending_count == 1
     stepped.run()
     assert stepped.words(NEW).count(EventType.DEVICE_PENDING) == 1
     assert newer.held
@@ -110,7 +110,7 @@ def test_a_refused_client_that_leaves_leaves_nothing(site: Site, clock: Clock) -
 
 def test_a_refused_poll_takes_over_from_nobody(rooms: Rooms, clock: Clock) -> None:
     """A device that polls keeps its poll, whoever else claims to be it and cannot prove that."""
-    rooms.result(rooms.core.fleet.change(READER, {"allow_from": ("10.0.0.0/8",)}))
+    rooms.result(rooms.core.registry.change(READER, {"allow_from": ("10.0.0.0/8",)}))
     poll = rooms.poll(READER, address="10.1.2.3")
     assert refused_slowly(rooms.poll(READER, address="192.0.2.1"), clock)
     assert poll.held
@@ -118,7 +118,7 @@ def test_a_refused_poll_takes_over_from_nobody(rooms: Rooms, clock: Clock) -> No
 
 def test_a_blocked_device_is_refused(rooms: Rooms, clock: Clock) -> None:
     """A blocked device is refused as slowly as a stranger at a closed door, and nothing can be sent to it."""
-    rooms.result(rooms.core.fleet.change(READER, {"admission": Admission.BLOCKED}))
+    rooms.result(rooms.core.registry.change(READER, {"admission": Admission.BLOCKED}))
     assert refused_slowly(rooms.poll(READER), clock)
     with pytest.raises(DeviceBlocked):
         rooms.put(READER)
@@ -129,7 +129,7 @@ def test_a_held_poll_of_a_device_that_is_blocked_is_handed_nothing(rooms: Rooms)
     """Blocking counts from that moment on, not only from the next poll."""
     command = rooms.put(READER, not_before=rooms.in_wall_ms(2))
     poll = rooms.poll(READER)
-    rooms.result(rooms.core.fleet.change(READER, {"admission": Admission.BLOCKED}))
+    rooms.result(rooms.core.registry.change(READER, {"admission": Admission.BLOCKED}))
     rooms.clock.advance(2)
     assert poll.idle
     assert rooms.command(command).state is State.QUEUED
@@ -142,7 +142,7 @@ def test_beyond_the_limit_strangers_are_held_but_not_stored(site: Site, clock: C
     poll = rooms.poll(OTHER)
     assert poll.held
     assert OTHER not in known(rooms)
-    assert rooms.core.device_service.admissions.turned_away == 1
+    assert rooms.core.device_service.admission_policy.polls_over_limit == 1
     clock.advance(45)
     assert poll.idle
 
@@ -151,7 +151,7 @@ def test_an_approval_makes_room_for_a_stranger(site: Site) -> None:
     """The limit counts those who wait now."""
     rooms = site.build(Config(max_pending=1))
     rooms.poll(NEW)
-    rooms.result(rooms.core.fleet.change(NEW, {"admission": Admission.APPROVED}))
+    rooms.result(rooms.core.registry.change(NEW, {"admission": Admission.APPROVED}))
     rooms.poll(OTHER)
     assert rooms.device(OTHER).admission is Admission.PENDING
 
@@ -166,7 +166,7 @@ def test_the_limit_counts_those_who_are_not_yet_stored(site: Site, store: Steppe
         "controlid:100",
         "controlid:101",
     }
-    assert rooms.core.device_service.admissions.turned_away == 3
+    assert rooms.core.device_service.admission_policy.polls_over_limit == 3
 
 
 def test_a_stranger_that_cannot_be_stored_may_try_again(site: Site, store: SteppedStore) -> None:
@@ -176,7 +176,7 @@ def test_a_stranger_that_cannot_be_stored_may_try_again(site: Site, store: Stepp
     store.lane.lose()
     rooms.run()
     assert first.held
-    assert rooms.core.fleet.pending == 0
+    assert rooms.core.registry.pending_count == 0
     rooms.poll(NEW)
     rooms.run()
     assert rooms.stored(NEW).admission is Admission.PENDING
@@ -212,7 +212,7 @@ def test_only_a_poll_introduces_a_device(site: Site, mode: AdmissionMode) -> Non
 def test_a_forgotten_device_is_new_when_it_polls_again(rooms: Rooms) -> None:
     """A device that an operator deleted waits for an approval like any other."""
     rooms.poll(READER).leave()
-    rooms.result(rooms.core.fleet.forget(READER))
+    rooms.result(rooms.core.registry.delete(READER))
     poll = rooms.poll(READER)
     assert poll.held
     assert rooms.device(READER).admission is Admission.PENDING

@@ -26,7 +26,7 @@ def read(
 
 def last(rooms: Rooms) -> int:
     """Where the feed ends now."""
-    return rooms.result(rooms.core.feed.last())
+    return rooms.result(rooms.core.feed.last_seq())
 
 
 def words(items: Iterable[Event]) -> list[str]:

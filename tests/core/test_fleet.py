@@ -26,7 +26,7 @@ def test_what_an_operator_chooses_wins(rooms: Rooms) -> None:
     """A device may be registered with any of its fields."""
     device = rooms.register(NEW, heartbeat_timeout=7.0, name="front door", tags=("a", "b"))
     assert (device.heartbeat_timeout, device.name, device.tags) == (7.0, "front door", ("a", "b"))
-    assert rooms.stored(NEW) == device == rooms.core.fleet.known(NEW)
+    assert rooms.stored(NEW) == device == rooms.core.registry.get_or_raise(NEW)
 
 
 def test_no_device_is_registered_twice(rooms: Rooms) -> None:
@@ -34,38 +34,38 @@ def test_no_device_is_registered_twice(rooms: Rooms) -> None:
     before = rooms.stored(READER)
     with pytest.raises(DeviceKnown):
         rooms.register(READER, name="other")
-    assert rooms.stored(READER) == before == rooms.core.fleet.known(READER)
+    assert rooms.stored(READER) == before == rooms.core.registry.get_or_raise(READER)
 
 
 def test_an_unknown_device_is_an_error(rooms: Rooms) -> None:
     """There is nothing to change, to forget, or to give a secret to."""
-    fleet = rooms.core.fleet
-    assert fleet.get(NEW) is None
+    registry = rooms.core.registry
+    assert registry.get(NEW) is None
     with pytest.raises(UnknownDevice):
-        fleet.known(NEW)
-    for wanted in (fleet.change(NEW, {"name": "x"}), fleet.forget(NEW)):
+        registry.get_or_raise(NEW)
+    for wanted in (registry.change(NEW, {"name": "x"}), registry.delete(NEW)):
         with pytest.raises(UnknownDevice):
             rooms.result(wanted)
     with pytest.raises(UnknownDevice):
-        rooms.result(fleet.give(NEW, ProofKind.SECRET, 0))
+        rooms.result(registry.issue_credential(NEW, ProofKind.SECRET, 0))
 
 
 def test_a_change_is_known_at_once(rooms: Rooms) -> None:
     """Memory and store agree, and the feed tells which fields it was."""
-    device = rooms.result(rooms.core.fleet.change(READER, {"name": "gate", "tags": ("x",)}))
-    assert device == rooms.core.fleet.known(READER) == rooms.stored(READER)
+    device = rooms.result(rooms.core.registry.change(READER, {"name": "gate", "tags": ("x",)}))
+    assert device == rooms.core.registry.get_or_raise(READER) == rooms.stored(READER)
     assert rooms.told[-1].type is EventType.DEVICE_CHANGED
     assert rooms.told[-1].data == {"fields": ["name", "tags"]}
 
 
 def test_a_change_counts_when_it_is_durable(stepped: Rooms, store: SteppedStore) -> None:
     """A change that cannot be written has not happened."""
-    change = stepped.start(stepped.core.fleet.change(READER, {"admission": Admission.BLOCKED}))
+    change = stepped.start(stepped.core.registry.change(READER, {"admission": Admission.BLOCKED}))
     store.lane.lose()
     stepped.run()
     assert change.called
     change.addErrback(lambda _: None)
-    assert stepped.core.fleet.known(READER).admission is Admission.APPROVED
+    assert stepped.core.registry.get_or_raise(READER).admission is Admission.APPROVED
 
 
 @pytest.mark.parametrize(
@@ -79,40 +79,40 @@ def test_a_change_counts_when_it_is_durable(stepped: Rooms, store: SteppedStore)
 )
 def test_an_id_is_written_in_one_way(rooms: Rooms, given: str, canonical: str) -> None:
     """Whatever spelling an operator uses, it is the device that polls."""
-    assert rooms.core.fleet.canonical(given) == canonical
+    assert rooms.core.registry.canonical_id(given) == canonical
 
 
 @pytest.mark.parametrize("given", ["controlid:x", "controlid:", "controlid:9223372036854775808", "servereye:a/b"])
 def test_what_its_dialect_cannot_read_is_no_id(rooms: Rooms, given: str) -> None:
     """Such a device could never poll."""
     with pytest.raises(InvalidQuery):
-        rooms.core.fleet.canonical(given)
+        rooms.core.registry.canonical_id(given)
 
 
 @pytest.mark.parametrize("given", ["", "7", "telnet:7", "CONTROLID:7"])
 def test_what_has_no_dialect_is_no_id(rooms: Rooms, given: str) -> None:
     """The error says what ids look like."""
     with pytest.raises(UnknownDevice, match=r"controlid:\.\.\., servereye:\.\.\."):
-        rooms.core.fleet.canonical(given)
+        rooms.core.registry.canonical_id(given)
 
 
 def test_pending_devices_are_counted(rooms: Rooms) -> None:
     """Each counts until somebody decides about it, or forgets it."""
-    fleet = rooms.core.fleet
+    registry = rooms.core.registry
     for number in (1, 2, 3):
         rooms.register(f"controlid:10{number}", Admission.PENDING)
-    assert fleet.pending == 3
-    rooms.result(fleet.change("controlid:101", {"admission": Admission.APPROVED}))
-    rooms.result(fleet.change("controlid:102", {"admission": Admission.BLOCKED}))
-    rooms.result(fleet.forget("controlid:103"))
-    assert fleet.pending == 0
+    assert registry.pending_count == 3
+    rooms.result(registry.change("controlid:101", {"admission": Admission.APPROVED}))
+    rooms.result(registry.change("controlid:102", {"admission": Admission.BLOCKED}))
+    rooms.result(registry.delete("controlid:103"))
+    assert registry.pending_count == 0
 
 
 def test_forgetting_ends_what_is_open(rooms: Rooms) -> None:
     """What was queued is cancelled, what is out is in doubt, and the history stays."""
     out, queued = rooms.put(READER), rooms.put(READER)
     rooms.poll(READER)
-    rooms.result(rooms.core.fleet.forget(READER))
+    rooms.result(rooms.core.registry.delete(READER))
     assert [rooms.command(command).state for command in (out, queued)] == [State.UNKNOWN, State.CANCELLED]
     assert rooms.words(READER)[-1] == EventType.DEVICE_DELETED
     with pytest.raises(UnknownDevice):
@@ -124,7 +124,7 @@ def test_a_poll_of_a_forgotten_device_is_handed_nothing(rooms: Rooms) -> None:
     device.
     """
     poll = rooms.poll(READER)
-    rooms.result(rooms.core.fleet.forget(READER))
+    rooms.result(rooms.core.registry.delete(READER))
     rooms.register(READER)
     command = rooms.put(READER)
     rooms.clock.advance(0.1)
@@ -136,31 +136,31 @@ def test_forgetting_leaves_nothing_to_look_for(rooms: Rooms) -> None:
     """Nobody looks into the store for a device whose commands are gone."""
     poll = rooms.poll(READER)
     rooms.put(READER, not_before=rooms.in_wall_ms(5))
-    rooms.result(rooms.core.fleet.forget(READER))
+    rooms.result(rooms.core.registry.delete(READER))
     assert poll.held
     assert rooms.core.command_queue.queued.due(READER) is None
 
 
 def test_what_a_forgotten_device_reports_is_no_orphan(rooms: Rooms) -> None:
     """Results are kept for approved devices only."""
-    rooms.result(rooms.core.fleet.forget(READER))
+    rooms.result(rooms.core.registry.delete(READER))
     assert rooms.report(READER, uuid="u1") is Settlement.DROPPED
 
 
 def test_who_has_something_to_prove_itself_with(rooms: Rooms) -> None:
     """An operator sees which devices anybody could be."""
-    fleet = rooms.core.fleet
-    assert not fleet.has_proof(fleet.known(READER))
-    assert fleet.has_proof(rooms.register(NEW, allow_from=("10.0.0.0/8",)))
-    rooms.result(fleet.give(READER, ProofKind.SECRET, 0))
-    assert fleet.has_proof(fleet.known(READER))
-    assert fleet.asked(READER) == {ProofKind.SECRET}
+    registry = rooms.core.registry
+    assert not registry.has_proof(registry.get_or_raise(READER))
+    assert registry.has_proof(rooms.register(NEW, allow_from=("10.0.0.0/8",)))
+    rooms.result(registry.issue_credential(READER, ProofKind.SECRET, 0))
+    assert registry.has_proof(registry.get_or_raise(READER))
+    assert registry.required_credentials(READER) == {ProofKind.SECRET}
     assert rooms.told[-1].data == {"fields": ["secret"]}
 
 
 def test_a_device_that_is_registered_again_is_new(rooms: Rooms) -> None:
     """It has forgotten who it was."""
     rooms.poll(READER).leave()
-    rooms.result(rooms.core.fleet.forget(READER))
+    rooms.result(rooms.core.registry.delete(READER))
     rooms.register(READER)
     assert rooms.device(READER).presence is PresenceState.NEVER_SEEN

@@ -29,7 +29,7 @@ OF_CONTAINER = EventFilter(device=CONTAINER)
 
 def newest(rooms: Rooms) -> int:
     """Where the feed ends."""
-    return rooms.result(rooms.core.feed.last())
+    return rooms.result(rooms.core.feed.last_seq())
 
 
 def seqs(rooms: Rooms, after: int = 0) -> list[int]:

@@ -49,9 +49,9 @@ def test_an_operators_hold_wins(rooms: Rooms, clock: Clock) -> None:
 
 def test_a_change_counts_from_the_next_poll_on(rooms: Rooms, clock: Clock) -> None:
     """Setting and forgetting a hold needs no restart."""
-    rooms.result(rooms.core.fleet.change(READER, {"hold": 3.0}))
+    rooms.result(rooms.core.registry.change(READER, {"hold": 3.0}))
     assert held_for(rooms.poll(READER), clock, 3)
-    rooms.result(rooms.core.fleet.change(READER, {"hold": None}))
+    rooms.result(rooms.core.registry.change(READER, {"hold": None}))
     assert held_for(rooms.poll(READER), clock, 10)
 
 

@@ -139,7 +139,7 @@ class Interleavings(RuleBasedStateMachine):
         if what is Meddling.SIGN_OFF:
             self._begin(core.device_service.sign_off(ClientIdentity(device=device)))
         elif what is not Meddling.CANCEL:
-            self._begin(core.fleet.change(device, {"admission": Admission(what.value)}))
+            self._begin(core.registry.change(device, {"admission": Admission(what.value)}))
         elif self.accepted:
             self._begin(core.command_queue.cancel(_pick([*self.accepted], place)))
         self.work(pace)
@@ -177,7 +177,7 @@ class Interleavings(RuleBasedStateMachine):
         """Once the store has done its work, no device waits for what it could have."""
         if self.lane.idle and self.reliable:
             for device in DEVICES:
-                assert not self.rooms.core.poll_registry.polling(device) or not self._claimable(device)
+                assert not self.rooms.core.poll_registry.is_polling(device) or not self._claimable(device)
 
     @invariant()
     def what_is_sent_was_handed_over(self) -> None:
@@ -189,7 +189,7 @@ class Interleavings(RuleBasedStateMachine):
         """In the end each device gets all that is still to be had, and nothing is left."""
         self.clock.advance(LONG)
         for device in DEVICES:
-            self.rooms.result(self.rooms.core.fleet.change(device, {"admission": APPROVED}))
+            self.rooms.result(self.rooms.core.registry.change(device, {"admission": APPROVED}))
             self._fetch_all(device)
             assert not self._claimable(device)
         self._check_all()

@@ -100,7 +100,7 @@ def test_cancelling_ends_the_attempts(rooms: Rooms, clock: Clock) -> None:
 
 def test_a_large_result_is_expected_of_who_has_something_out(rooms: Rooms) -> None:
     """A device is heard out while a command of its own is out or in doubt, and only then."""
-    expects = rooms.core.device_service.expects
+    expects = rooms.core.device_service.expects_result
     command = rooms.put(CONTAINER)
     assert not expects(CONTAINER)
     rooms.poll(CONTAINER)
@@ -116,9 +116,9 @@ def test_a_result_is_still_expected_of_what_is_in_doubt(rooms: Rooms, clock: Clo
     clock.advance(30)
     rooms.sweep()
     assert rooms.command(command).state is State.UNKNOWN
-    assert rooms.core.device_service.expects(CONTAINER)
+    assert rooms.core.device_service.expects_result(CONTAINER)
     rooms.report(CONTAINER, message=command)
-    assert not rooms.core.device_service.expects(CONTAINER)
+    assert not rooms.core.device_service.expects_result(CONTAINER)
 
 
 def test_a_poll_that_waits_looks_right_behind_what_is_put(stepped: Rooms, lane: SteppedLane) -> None:

@@ -12,7 +12,7 @@ def test_an_old_proof_ends_with_its_overlap(rooms: Rooms, clock: Clock, kind: Pr
     """The old secret or key is good beside the new one for as long as was asked for, and no longer."""
     old = rooms.give(CONTAINER, kind)
     new = rooms.give(CONTAINER, kind, overlap=60)
-    owner = rooms.core.fleet.owner
+    owner = rooms.core.registry.owner
     clock.advance(59.999)
     assert (owner(old, kind), owner(new, kind)) == (CONTAINER, CONTAINER)
     clock.advance(0.001)
@@ -24,7 +24,7 @@ def test_without_an_overlap_the_old_proof_ends_at_once(rooms: Rooms, kind: Proof
     """A secret that leaked is worth nothing once it is replaced."""
     old = rooms.give(CONTAINER, kind)
     rooms.give(CONTAINER, kind)
-    assert rooms.core.fleet.owner(old, kind) is None
+    assert rooms.core.registry.owner(old, kind) is None
 
 
 def test_an_overlap_is_not_prolonged(rooms: Rooms, clock: Clock) -> None:
@@ -33,21 +33,21 @@ def test_an_overlap_is_not_prolonged(rooms: Rooms, clock: Clock) -> None:
     rooms.give(CONTAINER, ProofKind.API_KEY, overlap=10)
     rooms.give(CONTAINER, ProofKind.API_KEY, overlap=1000)
     clock.advance(10)
-    assert rooms.core.fleet.owner(oldest, ProofKind.API_KEY) is None
+    assert rooms.core.registry.owner(oldest, ProofKind.API_KEY) is None
 
 
 def test_a_new_proof_of_one_kind_leaves_the_other(rooms: Rooms) -> None:
     """Key and secret are replaced each by itself."""
     secret = rooms.give(CONTAINER, ProofKind.SECRET)
     rooms.give(CONTAINER, ProofKind.API_KEY)
-    assert rooms.core.fleet.owner_of_path(secret) == CONTAINER
+    assert rooms.core.registry.owner_of_path(secret) == CONTAINER
 
 
 def test_a_forgotten_device_takes_its_proofs_along(rooms: Rooms) -> None:
     """A secret of a device that was deleted opens nothing, not even for a new one with the same id."""
     secret, key = rooms.give(CONTAINER, ProofKind.SECRET), rooms.give(CONTAINER, ProofKind.API_KEY)
-    rooms.result(rooms.core.fleet.forget(CONTAINER))
+    rooms.result(rooms.core.registry.delete(CONTAINER))
     rooms.register(CONTAINER)
-    assert rooms.core.fleet.owner_of_path(secret) is None
-    assert rooms.core.fleet.owner(key, ProofKind.API_KEY) is None
-    assert rooms.core.fleet.asked(CONTAINER) == frozenset()
+    assert rooms.core.registry.owner_of_path(secret) is None
+    assert rooms.core.registry.owner(key, ProofKind.API_KEY) is None
+    assert rooms.core.registry.required_credentials(CONTAINER) == frozenset()

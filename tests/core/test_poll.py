@@ -60,7 +60,7 @@ def test_a_device_that_leaves_while_it_waits_leaves_nothing(rooms: Rooms, clock:
     poll.leave()
     assert [failure.type for failure in poll.failures] == [CancelledError]
     assert len(rooms.core.poll_registry) == 0
-    assert not rooms.core.poll_registry.polling(READER)
+    assert not rooms.core.poll_registry.is_polling(READER)
     assert not clock.getDelayedCalls()
     command = rooms.put(READER)
     assert rooms.command(command).state is State.QUEUED
@@ -77,10 +77,10 @@ def test_nothing_is_left_of_a_poll_that_was_served(rooms: Rooms, clock: Clock) -
 def test_a_poll_is_counted_while_it_is_held(rooms: Rooms) -> None:
     """An operator sees which devices hold a poll now."""
     poll = rooms.poll(READER)
-    assert rooms.core.poll_registry.polling(READER)
-    assert not rooms.core.poll_registry.polling(CONTAINER)
+    assert rooms.core.poll_registry.is_polling(READER)
+    assert not rooms.core.poll_registry.is_polling(CONTAINER)
     poll.leave()
-    assert not rooms.core.poll_registry.polling(READER)
+    assert not rooms.core.poll_registry.is_polling(READER)
 
 
 def test_a_command_for_later_rings_when_it_is_due(rooms: Rooms, clock: Clock) -> None:
@@ -129,7 +129,7 @@ def test_an_approval_rings_a_held_poll(rooms: Rooms) -> None:
     poll = rooms.poll("controlid:8")
     command = rooms.put("controlid:8")
     assert poll.held
-    rooms.result(rooms.core.fleet.change("controlid:8", {"admission": Admission.APPROVED}))
+    rooms.result(rooms.core.registry.change("controlid:8", {"admission": Admission.APPROVED}))
     assert poll.commands == [command]
 
 

@@ -219,10 +219,10 @@ def test_nobody_seen_is_not_written(stepped: Rooms, lane: SteppedLane) -> None:
 def test_a_forgotten_device_leaves_no_trace(rooms: Rooms, clock: Clock) -> None:
     """The poll that it still holds, and the sightings that were not yet written, do not bring it back."""
     poll = rooms.poll(READER)
-    rooms.result(rooms.core.fleet.forget(READER))
+    rooms.result(rooms.core.registry.delete(READER))
     clock.advance(HOLD)
     assert poll.idle
-    assert rooms.core.fleet.get(READER) is None
+    assert rooms.core.registry.get(READER) is None
     rooms.register(READER)
     rooms.result(rooms.core.presence.flush())
     assert rooms.device(READER).presence is PresenceState.NEVER_SEEN

@@ -18,7 +18,7 @@ INSIDE, OUTSIDE = "10.1.2.3", "192.0.2.1"
 
 def access(rooms: Rooms, device: str = CONTAINER, **shown: str | None) -> Access:
     """What a visitor gets that shows this."""
-    return rooms.core.device_service.admissions.admit(ClientIdentity(device=device, **shown), polls=False)
+    return rooms.core.device_service.admission_policy.admit(ClientIdentity(device=device, **shown), polls=False)
 
 
 def served(rooms: Rooms, device: str = CONTAINER, **shown: str | None) -> bool:
@@ -30,12 +30,12 @@ def served(rooms: Rooms, device: str = CONTAINER, **shown: str | None) -> bool:
 
 def allow(rooms: Rooms, *cidrs: str) -> None:
     """Serve the container from these networks alone."""
-    rooms.result(rooms.core.fleet.change(CONTAINER, {"allow_from": cidrs}))
+    rooms.result(rooms.core.registry.change(CONTAINER, {"allow_from": cidrs}))
 
 
 def path_of(rooms: Rooms, secret: str) -> str | None:
     """Whose path it is, as the door looks it up."""
-    return rooms.core.fleet.owner_of_path(secret)
+    return rooms.core.registry.owner_of_path(secret)
 
 
 def test_without_a_proof_anybody_can_be_the_device(rooms: Rooms) -> None:
@@ -62,7 +62,7 @@ def test_below_a_secret_path_only_its_device_is_served(rooms: Rooms) -> None:
 def test_a_stranger_below_a_secret_path_is_refused(rooms: Rooms) -> None:
     """Nobody is introduced below the path of somebody else."""
     assert access(rooms, "servereye:new", owner=CONTAINER) is Access.REFUSED
-    assert rooms.core.fleet.pending == 0
+    assert rooms.core.registry.pending_count == 0
 
 
 def test_an_unknown_secret_is_nobodys_path(rooms: Rooms) -> None:
@@ -90,14 +90,14 @@ def test_the_key_of_another_device_is_no_key(rooms: Rooms) -> None:
 def test_a_device_token_is_the_key_of_many(rooms: Rooms, role: Role) -> None:
     """One token with the role device proves any device that asks for a key; tokens of other roles prove none."""
     rooms.give(CONTAINER, ProofKind.API_KEY)
-    token = rooms.result(rooms.core.tokens.renew("fleet", role))
+    token = rooms.result(rooms.core.tokens.issue("fleet", role))
     assert served(rooms, api_key=token) is (role is Role.DEVICE)
 
 
 def test_a_device_token_replaces_no_secret(rooms: Rooms) -> None:
     """It stands for the key alone."""
     rooms.give(CONTAINER, ProofKind.SECRET)
-    token = rooms.result(rooms.core.tokens.renew("fleet", Role.DEVICE))
+    token = rooms.result(rooms.core.tokens.issue("fleet", Role.DEVICE))
     assert not served(rooms, api_key=token)
 
 
@@ -199,7 +199,7 @@ def test_require_proof_lets_an_approval_ring(site: Site) -> None:
     rooms.register("servereye:new", Admission.PENDING, allow_from=("10.0.0.0/8",))
     poll = rooms.poll("servereye:new", address=INSIDE)
     command = rooms.put("servereye:new")
-    rooms.result(rooms.core.fleet.change("servereye:new", {"admission": Admission.APPROVED}))
+    rooms.result(rooms.core.registry.change("servereye:new", {"admission": Admission.APPROVED}))
     assert poll.commands == [command]
 
 
@@ -212,8 +212,8 @@ def test_a_poll_that_was_let_in_before_is_handed_nothing(rooms: Rooms, clock: Cl
     if kind in list(ProofKind):
         rooms.give(CONTAINER, ProofKind(kind))
     elif kind == "blocked":
-        rooms.result(rooms.core.fleet.change(CONTAINER, {"admission": Admission.BLOCKED}))
-        rooms.result(rooms.core.fleet.change(CONTAINER, {"admission": Admission.APPROVED}))
+        rooms.result(rooms.core.registry.change(CONTAINER, {"admission": Admission.BLOCKED}))
+        rooms.result(rooms.core.registry.change(CONTAINER, {"admission": Admission.APPROVED}))
     else:
         allow(rooms, "10.0.0.0/8")
     command = rooms.put(CONTAINER)
@@ -238,7 +238,7 @@ def test_a_poll_that_waits_for_its_first_proof_comes_again(site: Site, clock: Cl
 def test_another_change_leaves_the_poll_alone(rooms: Rooms) -> None:
     """A new name, or a new hold, is no reason to come again."""
     poll = rooms.poll(CONTAINER)
-    rooms.result(rooms.core.fleet.change(CONTAINER, {"name": "cellar", "hold": 20.0, "tags": ("north",)}))
-    assert rooms.core.poll_registry.polling(CONTAINER)
+    rooms.result(rooms.core.registry.change(CONTAINER, {"name": "cellar", "hold": 20.0, "tags": ("north",)}))
+    assert rooms.core.poll_registry.is_polling(CONTAINER)
     command = rooms.put(CONTAINER)
     assert poll.commands == [command]

@@ -97,8 +97,8 @@ def test_large_results_are_still_expected(before: Rooms, restart: Start) -> None
     before.put(READER)
     before.poll(READER)
     after = restart()
-    assert after.core.device_service.expects(READER)
-    assert not after.core.device_service.expects(CONTAINER)
+    assert after.core.device_service.expects_result(READER)
+    assert not after.core.device_service.expects_result(CONTAINER)
 
 
 def test_who_signed_off_is_still_away(before: Rooms, restart: Start) -> None:
@@ -146,7 +146,7 @@ def test_who_did_not_come_back_is_explained(before: Rooms, restart: Start) -> No
     before.poll(READER).leave()
     after = restart()
     after.watch(120)
-    explanation = after.result(after.core.review.explain(after.put(READER)))
+    explanation = after.result(after.core.operator_actions.explain(after.put(READER)))
     assert explanation.facts["presence"] == "offline"
 
 
@@ -176,21 +176,21 @@ def test_proofs_and_tokens_are_remembered(before: Rooms, restart: Start, clock: 
     """A secret that was given away opens the same doors, for as long as it would have."""
     old = before.give(READER, ProofKind.SECRET)
     new = before.give(READER, ProofKind.SECRET, 60)
-    token = before.result(before.core.tokens.renew("admin", Role.ADMIN))
+    token = before.result(before.core.tokens.issue("admin", Role.ADMIN))
     core = restart().core
     assert core.tokens.find(token) is not None
-    assert [core.fleet.owner_of_path(secret) for secret in (old, new)] == [READER, READER]
-    assert core.device_service.admissions.admit(ClientIdentity(device=READER), polls=False) is Access.REFUSED
+    assert [core.registry.owner_of_path(secret) for secret in (old, new)] == [READER, READER]
+    assert core.device_service.admission_policy.admit(ClientIdentity(device=READER), polls=False) is Access.REFUSED
     clock.advance(60)
-    assert [core.fleet.owner_of_path(secret) for secret in (old, new)] == [None, READER]
+    assert [core.registry.owner_of_path(secret) for secret in (old, new)] == [None, READER]
 
 
 def test_who_waits_for_an_approval_still_counts(before: Rooms, restart: Start) -> None:
     """A restart makes no room for strangers."""
     before.poll("controlid:99")
     after = restart()
-    assert after.core.fleet.pending == 1
-    assert after.core.fleet.known("controlid:99").admission is Admission.PENDING
+    assert after.core.registry.pending_count == 1
+    assert after.core.registry.get_or_raise("controlid:99").admission is Admission.PENDING
 
 
 def test_ids_ascend_over_a_restart(before: Rooms, restart: Start) -> None:

@@ -26,7 +26,7 @@ def test_nothing_is_handed_over_after_the_sign_off(rooms: Rooms, clock: Clock) -
     """
     poll = rooms.poll(CONTAINER)
     rooms.sign_off(CONTAINER)
-    assert not rooms.core.poll_registry.polling(CONTAINER)
+    assert not rooms.core.poll_registry.is_polling(CONTAINER)
     command = rooms.put(CONTAINER, queue_signed_off=True)
     clock.advance(1)
     assert poll.idle

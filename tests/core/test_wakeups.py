@@ -43,7 +43,7 @@ def test_an_older_poll_that_leaves_late_harms_nobody(rooms: Rooms) -> None:
     """The end of a poll that was taken over from does not touch the newer one."""
     older, newer = take_turns(rooms, 2)
     older.leave()
-    assert rooms.core.poll_registry.polling(READER)
+    assert rooms.core.poll_registry.is_polling(READER)
     command = rooms.put(READER)
     assert newer.commands == [command]
 

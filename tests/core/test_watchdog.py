@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from pushd.config import Config
 from pushd.core.clocks import Clocks
-from pushd.core.devices.offline_detector import PIECE
+from pushd.core.devices.offline_detector import BATCH_SIZE
 from pushd.model.device import PresenceState
 from pushd.model.errors import Unavailable
 from pushd.periodic import PeriodicTask
@@ -32,7 +32,7 @@ def fall_silent(stepped: Rooms) -> "Deferred[None]":
     stepped.run()
     stepped.watch(TIMEOUT - 1)
     stepped.clock.advance(1)
-    return stepped.start(stepped.core.watch())
+    return stepped.start(stepped.core.detect_offline())
 
 
 def comings(rooms: Rooms) -> list[str]:
@@ -42,7 +42,7 @@ def comings(rooms: Rooms) -> list[str]:
 
 def others_see(rooms: Rooms, look: Callable[[], T]) -> list[T]:
     """What others find whenever it is their turn, during a round and after it."""
-    round_ = rooms.start(rooms.core.watch())
+    round_ = rooms.start(rooms.core.detect_offline())
     found: list[T] = []
 
     def have_turn() -> None:
@@ -62,7 +62,7 @@ def watched(rooms: Rooms, seconds: int) -> list[str]:
     wheel.turn_to(rooms.core.clocks.steady() + seconds)
     found: list[str] = []
     while wheel.waiting:
-        found += [life.device for life in wheel.take(PIECE)[1]]
+        found += [life.device for life in wheel.take(BATCH_SIZE)[1]]
     return found
 
 
@@ -90,7 +90,7 @@ def test_who_came_back_at_that_moment_is_watched_again(stepped: Rooms, lane: Ste
 def test_silence_while_the_store_is_away_is_told_later(stepped: Rooms, lane: SteppedLane) -> None:
     """A full disk keeps nobody from being missed for longer than it is full; and it is told once."""
     for _ in range(3):
-        round_ = fall_silent(stepped) if not comings(stepped) else stepped.start(stepped.core.watch())
+        round_ = fall_silent(stepped) if not comings(stepped) else stepped.start(stepped.core.detect_offline())
         lane.lose()
         with pytest.raises(Unavailable):
             stepped.result(round_)
@@ -138,7 +138,7 @@ def test_a_failing_round_does_not_end_the_watchdog(stepped: Rooms, lane: Stepped
     """A round that meets a full disk is followed by another."""
     stepped.poll(READER).leave()
     stepped.run()
-    rounds = PeriodicTask("watchdog", 1, stepped.core.watch, clock)
+    rounds = PeriodicTask("watchdog", 1, stepped.core.detect_offline, clock)
     rounds.startService()
     clock.pump([1] * TIMEOUT)
     lane.lose()
@@ -153,7 +153,7 @@ def test_a_round_waits_for_the_one_before(stepped: Rooms, lane: SteppedLane, clo
     """A slow disk is not handed the same silence twice."""
     stepped.poll(READER).leave()
     stepped.run()
-    rounds = PeriodicTask("watchdog", 1, stepped.core.watch, clock)
+    rounds = PeriodicTask("watchdog", 1, stepped.core.detect_offline, clock)
     rounds.startService()
     clock.pump([1] * (TIMEOUT + 5))
     assert len(lane.submitted) == 1
@@ -171,7 +171,7 @@ def test_a_late_round_does_not_judge_what_it_has_not_heard(rooms: Rooms, clock: 
     clock.advance(0.5)
     rooms.poll("controlid:8").leave()
     clock.advance(0.5 + late)
-    rooms.result(rooms.core.watch())
+    rooms.result(rooms.core.detect_offline())
     rooms.poll("controlid:8").leave()
     assert rooms.words("controlid:8")[1:] == ["device.online"]
     rooms.watch(2)
@@ -186,7 +186,7 @@ def test_a_clock_that_is_another_at_the_start(clock: Clock) -> None:
     clock.rightNow = EPOCH
     core = build_core(SqliteStore(MEMORY), Clocks(clock, wall), Config())
     clock.rightNow = started
-    core.recall()
+    core.start()
     rooms = Rooms(core, clock, wall, lambda: None)
     rooms.register(READER)
     rooms.poll(READER).leave()
@@ -202,7 +202,7 @@ def test_many_changes_of_a_timeout_are_one_watch(rooms: Rooms) -> None:
     rooms.poll(READER).leave()
     for _ in range(20):
         for timeout in (600, 30, 60.0):
-            rooms.result(rooms.core.fleet.change(READER, {"heartbeat_timeout": timeout}))
+            rooms.result(rooms.core.registry.change(READER, {"heartbeat_timeout": timeout}))
     for _ in range(12):
         rooms.watch(50)
         rooms.poll(READER).leave()
@@ -238,7 +238,7 @@ def test_a_crowd_is_dealt_with_in_pieces(site: Site, clock: Clock) -> None:
     rooms.told.clear()
     clock.advance(1)
     told = [0, *others_see(rooms, lambda: len(rooms.told))]
-    assert max(after - before for before, after in pairwise(told)) == PIECE
+    assert max(after - before for before, after in pairwise(told)) == BATCH_SIZE
     assert sorted(event.device or "" for event in rooms.told) == sorted(devices)
     assert {str(event.type) for event in rooms.told} == {"device.offline"}
 
@@ -247,7 +247,7 @@ def test_a_crowd_that_listens_is_dealt_with_in_pieces(
     site: Site, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those who are only moved on are so a few at a time, too, and none of them is told."""
-    monkeypatch.setattr("pushd.core.devices.offline_detector.PIECE", 2)
+    monkeypatch.setattr("pushd.core.devices.offline_detector.BATCH_SIZE", 2)
     rooms = site.build()
     for number in range(100, 105):
         rooms.poll(rooms.register(f"controlid:{number}", heartbeat_timeout=3, hold=50).id)

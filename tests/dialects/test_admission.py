@@ -75,7 +75,7 @@ def test_too_many_strangers(approving: InMemoryServer, speaker: Speaker) -> None
     assert poll.answers() == []
     approving.clock.advance(0.1)
     assert is_idle(poll, speaker)
-    assert approving.core.device_service.admissions.turned_away == 1
+    assert approving.core.device_service.admission_policy.polls_over_limit == 1
 
 
 def test_approval_makes_room(approving: InMemoryServer, speaker: Speaker) -> None:

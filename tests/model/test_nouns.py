@@ -21,7 +21,7 @@ def dialect(name: str) -> Dialect:
         lease=30,
         hold=45,
         heartbeat=120,
-        sequential=False,
+        one_at_a_time=False,
         keys=True,
         canonical=str,
         check=lambda payload: None,
@@ -36,7 +36,7 @@ def test_a_device_is_named_by_its_dialect_and_its_own_id() -> None:
 
 def test_commands_travel_alone_unless_a_dialect_says_otherwise() -> None:
     """A dialect that does not speak of batches has none."""
-    assert not dialect("servereye").joins({"control": "REFRESH_AGENT"})
+    assert not dialect("servereye").batchable({"control": "REFRESH_AGENT"})
 
 
 def test_the_feed_speaks_the_promised_words() -> None:

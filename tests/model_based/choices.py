@@ -30,7 +30,7 @@ terms = st.fixed_dictionaries(
     {
         "name": devices,
         "endpoint": endpoints,
-        "joins": st.booleans(),
+        "batchable": st.booleans(),
         "later": st.sampled_from([None, None, None, None, 5, 30]),
         "lease": st.sampled_from([5.0, 30.0]),
         "delivery": st.sampled_from([Delivery.AT_LEAST_ONCE, Delivery.AT_MOST_ONCE, Delivery.AT_LEAST_ONCE]),
@@ -60,6 +60,6 @@ said_of_batches = st.builds(
 )
 
 
-def joins(payload: Payload) -> bool:
+def batchable(payload: Payload) -> bool:
     """Which commands may travel with others: the payload says so."""
-    return bool(payload["joins"])
+    return bool(payload["batchable"])

@@ -227,5 +227,5 @@ class Model:
 
 def _together(ready: Sequence[Fate], poll: Poll) -> list[Fate]:
     """The first, and right behind it, up to the limit, those that join it."""
-    joining = list(takewhile(lambda fate: poll.joins(fate.draft.payload), ready[: poll.limit]))
+    joining = list(takewhile(lambda fate: poll.batchable(fate.draft.payload), ready[: poll.limit]))
     return joining or list(ready[:1])

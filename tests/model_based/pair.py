@@ -23,7 +23,7 @@ from pushd.store.filters import StartupSnapshot
 from pushd.store.sqlite.connection import at_once
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from pushd.store.transactions import queries
-from tests.model_based.choices import DEVICES, READERS, joins
+from tests.model_based.choices import DEVICES, READERS, batchable
 from tests.model_based.fate import Attempt, Fate
 from tests.model_based.model import Model
 from tests.model_based.party import Poll
@@ -95,8 +95,8 @@ class Pair:
         self.store.subscribe(self.heard.append)
         self.queued.follow(self.store)
         self.result_index.follow(self.store)
-        self.queued.recall(known)
-        self.result_index.recall(known)
+        self.queued.load(known)
+        self.result_index.load(known)
         fates = self.model.fates.values()
         assert known.queued == {fate.draft.device for fate in fates if fate.state is State.QUEUED}
         assert known.last_command == max(self.model.fates, default=None)
@@ -105,10 +105,10 @@ class Pair:
         """Leave nothing behind."""
         gave(self.store.close())
 
-    def put(self, name: str, endpoint: str, joins: bool, later: int | None, **fields: Any) -> str | None:
+    def put(self, name: str, endpoint: str, batchable: bool, later: int | None, **fields: Any) -> str | None:
         """A sender sends, or repeats a request; the id of the command, if there is one now."""
         not_before = None if later is None else self.now.wall + 1000 * later
-        payload = {"endpoint": endpoint, "joins": joins}
+        payload = {"endpoint": endpoint, "batchable": batchable}
         wanted = draft(self._next(), name, payload, not_before=not_before, **fields)
         return self._queued(wanted, self.store.put, self.model.put)
 
@@ -137,14 +137,14 @@ class Pair:
         """A device polls, as its dialect does, and gets what memory and the store give it."""
         due = self.queued.due(name)
         if name in READERS:
-            asked = Poll(name, uuid, True, batch, joins if batch > 1 else never)
+            asked = Poll(name, uuid, True, batch, batchable if batch > 1 else never)
         else:
             asked = Poll(name, None, False, 1, never)
         expected = self.model.claim(asked, self.now)
         if due is None or due > self.now.wall:
             assert not expected, "memory says that there is nothing"
             return
-        claim = gave(self.store.claim(name, asked.uuid, asked.sequential, asked.limit, self.now, asked.joins))
+        claim = gave(self.store.claim(name, asked.uuid, asked.one_at_a_time, asked.limit, self.now, asked.batchable))
         self.queued.looked(name, claim)
         assert claim.handed == tuple(handed(fate.attempts[-1]) for fate in expected)
 

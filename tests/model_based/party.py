@@ -3,7 +3,7 @@
 from attrs import define, field, frozen
 
 from pushd.model.device import Admission, PresenceState
-from pushd.model.dialect import Joins
+from pushd.model.dialect import Batchable
 from tests.model_based.fate import Attempt
 
 
@@ -24,10 +24,10 @@ class Poll:
 
     device: str
     uuid: str | None
-    sequential: bool
+    one_at_a_time: bool
     """Whether it takes one answer after the other, and repeats polls under one name."""
     limit: int
-    joins: Joins
+    batchable: Batchable
 
 
 @define(eq=False)
@@ -42,7 +42,7 @@ class Party:
 
     def repeats(self, poll: Poll) -> bool:
         """Whether a poll has the name of the one whose answer is out."""
-        if not poll.sequential or poll.uuid is None or not self.attempts:
+        if not poll.one_at_a_time or poll.uuid is None or not self.attempts:
             return False
         newest = self.attempts[-1]
         return newest.uuid == poll.uuid and any(attempt.is_out for attempt in newest.together)

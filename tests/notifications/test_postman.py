@@ -66,14 +66,14 @@ class Office:
         envelope = Envelope(sender="pushd@example.org", recipients=(ANA, BOB))
         core = self.server.core
         self.notifier = MailNotifier(
-            core.store, core.clocks, RULES, envelope, core.fleet.seen, self.carrier, lambda: 0.0
+            core.store, core.clocks, RULES, envelope, core.registry.get_with_presence, self.carrier, lambda: 0.0
         )
 
     def silence(self, *devices: str) -> None:
         """Let devices fall silent, and tell of it."""
         store, at = self.server.core.store, self.server.core.clocks.now
         for device in devices:
-            if self.server.core.fleet.get(device) is None:
+            if self.server.core.registry.get(device) is None:
                 self.server.register(device)
             now(store.note_presence(device, PresenceState.ONLINE, at()))
         now(store.mark_offline(devices, RULES, at()))

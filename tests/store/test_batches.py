@@ -59,7 +59,7 @@ async def test_those_that_join_travel_together(store: IStore, events: list[Event
 async def test_one_that_does_not_join_travels_alone(store: IStore) -> None:
     """A command that must have an answer for itself ends the batch before it, and makes none with those behind it."""
 
-    def joins(payload: Mapping[str, object]) -> bool:
+    def batchable(payload: Mapping[str, object]) -> bool:
         return payload != ALONE
 
     await put(store, 1, 2)
@@ -67,7 +67,7 @@ async def test_one_that_does_not_join_travels_alone(store: IStore) -> None:
     await put(store, 4, 5)
     handed = []
     for second in range(3):
-        claimed = await store.claim(DOOR, f"u-{second}", True, 10, at(second), joins)
+        claimed = await store.claim(DOOR, f"u-{second}", True, 10, at(second), batchable)
         handed.append([int(each.command[-12:]) for each in claimed.handed])
     assert handed == [[1, 2], [3], [4, 5]]
 

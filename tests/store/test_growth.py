@@ -71,7 +71,7 @@ def cycle(place: Path, commands: int) -> Iterator[tuple[str, tuple[list[str], in
             put = partial(enqueue_claim.put, draft=sent, queue_signed_off=False, limit=LIMIT, now=moment)
             yield f"put {device}", counter.cost(put)
             claim = partial(
-                enqueue_claim.claim, device=device, uuid=uuid, sequential=uuid is not None, limit=1, now=moment
+                enqueue_claim.claim, device=device, uuid=uuid, one_at_a_time=uuid is not None, limit=1, now=moment
             )
             yield f"claim {device}", counter.cost(claim)
             yield f"idle claim {device}", counter.cost(claim)

@@ -108,7 +108,7 @@ class CommandQueue:
         if due > now.wall:
             return None
         dialect = self.dialects[poll.device.partition(":")[0]]
-        looked = self.store.claim(poll.device, poll.uuid, dialect.sequential, poll.batch, now, dialect.joins)
+        looked = self.store.claim(poll.device, poll.uuid, dialect.one_at_a_time, poll.batch, now, dialect.batchable)
         return looked.addCallbacks(self._looked, self._look_failed, callbackArgs=(poll.device,))
 
     def _looked(self, claim: Claim, device: str) -> Claim:
@@ -197,7 +197,7 @@ class CommandQueue:
         """Let a poll that waits look right behind a command that is about to be put, so that one commit is for
         both.
         """
-        if self.poll_registry.polling(device):
+        if self.poll_registry.is_polling(device):
             self.queued.expect(device)
             self.poll_registry.ring(device)
 

@@ -22,7 +22,7 @@ class OperatorActions:
     store: IStore
     clocks: Clocks
     drafts: Drafts
-    admissions: AdmissionPolicy
+    admission_policy: AdmissionPolicy
     holds: HoldTimes
     poll_registry: PollRegistry
 
@@ -36,16 +36,16 @@ class OperatorActions:
         return explain(standing, self._surroundings(standing.command.device, now))
 
     def _surroundings(self, name: str, now: Now) -> DeviceContext:
-        fleet = self.admissions.fleet
-        device = fleet.get(name)
+        registry = self.admission_policy.registry
+        device = registry.get(name)
         return DeviceContext(
             now=now.wall,
-            device=None if device is None else fleet.presence.overlay(device),
-            polling=self.poll_registry.polling(name),
+            device=None if device is None else registry.presence.merge_live_state(device),
+            polling=self.poll_registry.is_polling(name),
             hold=self.holds.settled(name),
-            proven=device is not None and fleet.has_proof(device),
-            lacks_proof=self.admissions.lacks_proof(name),
-            next_poll_in=fleet.presence.next_poll_in(name),
+            proven=device is not None and registry.has_proof(device),
+            lacks_proof=self.admission_policy.lacks_proof(name),
+            next_poll_in=registry.presence.next_poll_in(name),
         )
 
     async def resolve(self, command: str, move: Move, note: str | None, by: str) -> Command:

@@ -30,7 +30,7 @@ class Access(Enum):
 
     SERVED = "served"
     HELD = "held"  # known, held like any other, handed nothing
-    STRANGER = "stranger"  # not known; held if it polls, handed nothing, not followed
+    UNKNOWN = "unknown"  # not known; held if it polls, handed nothing, not followed
     REFUSED = "refused"
 
 
@@ -49,12 +49,12 @@ class ClientIdentity:
 class AdmissionPolicy:
     """Judges visitors by memory alone; a stranger's introduction is written behind its back."""
 
-    fleet: DeviceRegistry
+    registry: DeviceRegistry
     tokens: Tokens
     mode: AdmissionMode = AdmissionMode.APPROVE
     max_pending: int = DEFAULT_MAX_PENDING
     require_proof: bool = False
-    turned_away: int = field(default=0, init=False)
+    polls_over_limit: int = field(default=0, init=False)
     """Polls of strangers beyond ``max_pending``."""
     _log = Logger()
 
@@ -62,7 +62,7 @@ class AdmissionPolicy:
         """What this visitor gets; a stranger that ``polls`` is introduced."""
         if client_identity.owner not in (None, client_identity.device):
             return Access.REFUSED
-        device = self.fleet.get(client_identity.device)
+        device = self.registry.get(client_identity.device)
         if device is None:
             return self._receive_stranger(client_identity, polls)
         if device.admission is Admission.BLOCKED or not self._proven(device, client_identity):
@@ -75,19 +75,19 @@ class AdmissionPolicy:
         """Whether a device is handed nothing, approved or not, because it has nothing to prove itself with."""
         if not self.require_proof:
             return False
-        known = self.fleet.get(device)
-        return known is None or not self.fleet.has_proof(known)
+        known = self.registry.get(device)
+        return known is None or not self.registry.has_proof(known)
 
     def _receive_stranger(self, client_identity: ClientIdentity, polls: bool) -> Access:
         if self.mode is AdmissionMode.CLOSED:
             return Access.REFUSED
         if not polls:
-            return Access.STRANGER
-        if self.mode is AdmissionMode.APPROVE and self.fleet.pending >= self.max_pending:
-            self.turned_away += 1
-            return Access.STRANGER
+            return Access.UNKNOWN
+        if self.mode is AdmissionMode.APPROVE and self.registry.pending_count >= self.max_pending:
+            self.polls_over_limit += 1
+            return Access.UNKNOWN
         admission = Admission.APPROVED if self.mode is AdmissionMode.OPEN else Admission.PENDING
-        introduced = Deferred.fromCoroutine(self.fleet.introduce(client_identity.device, admission))
+        introduced = Deferred.fromCoroutine(self.registry.auto_register(client_identity.device, admission))
         introduced.addErrback(self._not_introduced, client_identity.device)
         return Access.SERVED if self.mode is AdmissionMode.OPEN and not self.require_proof else Access.HELD
 
@@ -96,7 +96,7 @@ class AdmissionPolicy:
 
     def _proven(self, device: Device, client_identity: ClientIdentity) -> bool:
         """Whether a visitor shows all that its device has configured."""
-        asked = self.fleet.asked(device.id)
+        asked = self.registry.required_credentials(device.id)
         return (
             (ProofKind.SECRET not in asked or client_identity.owner == device.id)
             and (ProofKind.API_KEY not in asked or self._has_key(device, client_identity.api_key))
@@ -106,7 +106,7 @@ class AdmissionPolicy:
     def _has_key(self, device: Device, api_key: str | None) -> bool:
         if api_key is None:
             return False
-        if self.fleet.owner(api_key, ProofKind.API_KEY) == device.id:
+        if self.registry.owner(api_key, ProofKind.API_KEY) == device.id:
             return True
         token = self.tokens.find(api_key)
         return token is not None and token.role is Role.DEVICE

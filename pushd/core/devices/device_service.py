@@ -24,7 +24,7 @@ class DeviceService:
     ``batch`` is how many commands a device takes at once, unless an operator says otherwise.
     """
 
-    admissions: AdmissionPolicy
+    admission_policy: AdmissionPolicy
     presence: Presence
     command_queue: CommandQueue
     poll_registry: PollRegistry
@@ -37,20 +37,20 @@ class DeviceService:
 
         :raises NotPermitted: slowly.
         """
-        access = self.admissions.admit(client_identity, polls=True)
+        access = self.admission_policy.admit(client_identity, polls=True)
         if access is Access.REFUSED:
             await deferLater(self.clocks.clock, REFUSAL_DELAY)
             raise NotPermitted("This device is not served here.")
         hold = self.holds.hold(client_identity.device)
-        if access is Access.STRANGER:
+        if access is Access.UNKNOWN:
             return await self.command_queue.take(client_identity.device, hold, uuid, deaf=True)
         with self.presence.here(client_identity.device, client_identity.address):
-            deaf = self.admissions.lacks_proof(client_identity.device)  # one that is to be approved listens for it
+            deaf = self.admission_policy.lacks_proof(client_identity.device)  # a pending device waits for its approval
             return await self.command_queue.take(
                 client_identity.device, hold, uuid, deaf, self._batch(client_identity.device)
             )
 
-    def check(self, client_identity: ClientIdentity) -> None:
+    def check_access(self, client_identity: ClientIdentity) -> None:
         """Judge who comes with a body, before any of it is parsed.
 
         :raises NotPermitted: if this is not the device.
@@ -82,23 +82,23 @@ class DeviceService:
 
         :raises NotPermitted: if this is not the device.
         """
-        if self._accepted(client_identity) is not Access.STRANGER:
+        if self._accepted(client_identity) is not Access.UNKNOWN:
             await self.presence.sign_off(client_identity.device, client_identity.address)
             self.poll_registry.sign_off(client_identity.device)
 
-    def expects(self, device: str) -> bool:
+    def expects_result(self, device: str) -> bool:
         """Whether a result of this device may be for a command."""
         return device in self.command_queue.result_index
 
     def _batch(self, device: str) -> int:
-        known = self.admissions.fleet.get(device)
+        known = self.admission_policy.registry.get(device)
         return self.batch if known is None or known.batch is None else known.batch
 
     def _served(self, client_identity: ClientIdentity) -> bool:
         return self._accepted(client_identity) is Access.SERVED
 
     def _accepted(self, client_identity: ClientIdentity) -> Access:
-        access = self.admissions.admit(client_identity, polls=False)
+        access = self.admission_policy.admit(client_identity, polls=False)
         if access is Access.REFUSED:
             raise NotPermitted("This device is not served here.")
         return access

@@ -13,13 +13,13 @@ from pushd.model.alert import AlertRules
 from pushd.model.device import PresenceState
 from pushd.store.interface import IStore
 
-PIECE = 500
+BATCH_SIZE = 500
 """Devices that are looked at in one turn of the reactor, and told to the store in one verb."""
 
 
 @define(eq=False)
 class OfflineDetector:
-    """Somebody calls :meth:`round` every second, after :meth:`pushd.core.clocks.Clocks.tick`."""
+    """Somebody calls :meth:`check` every second, after :meth:`pushd.core.clocks.Clocks.tick`."""
 
     store: IStore
     clocks: Clocks
@@ -32,7 +32,7 @@ class OfflineDetector:
         """Now we begin to listen; before, not even the clock is the one to go by."""
         self._rounded = self.clocks.steady()
 
-    async def round(self) -> None:
+    async def check(self) -> None:
         """Look at those whose time is up, a piece at a time; those who are silent are offline then, and told.
 
         :raises Unavailable: if the store does not answer; they will be told in a later round.
@@ -41,7 +41,7 @@ class OfflineDetector:
         wheel = self.presence.wheel
         wheel.turn_to(now)
         while wheel.waiting:
-            silent = self._look(*wheel.take(PIECE), now)
+            silent = self._look(*wheel.take(BATCH_SIZE), now)
             if silent:
                 await self._tell(silent)
             if wheel.waiting:

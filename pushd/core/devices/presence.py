@@ -56,7 +56,7 @@ class Presence:
     """Each number once: were there a million of them, the watchdog would wait for each to come from memory."""
     _log = Logger()
 
-    def recall(self, known: StartupSnapshot) -> None:
+    def load(self, known: StartupSnapshot) -> None:
         """Start from what the store knows; silence counts from now on, for while we were away nobody could speak.
 
         Each is first looked at somewhere within its time, so that not all of them come up at once.
@@ -139,7 +139,7 @@ class Presence:
                 life.state = PresenceState.ONLINE
                 self._watch(life)
 
-    def overlay(self, device: Device) -> Device:
+    def merge_live_state(self, device: Device) -> Device:
         """A stored device with what memory knows better."""
         life = self._lives.get(device.id)
         if life is None:

@@ -28,7 +28,7 @@ class DeviceRegistry:
     _kinds: dict[str, frozenset[ProofKind]] = field(factory=dict, init=False)
     _pending: set[str] = field(factory=set, init=False)
 
-    def recall(self, known: StartupSnapshot) -> None:
+    def load(self, known: StartupSnapshot) -> None:
         """Start from what the store knows."""
         for device in known.devices:
             self._remember(device)
@@ -39,7 +39,7 @@ class DeviceRegistry:
         """A known device, as it is stored."""
         return self._devices.get(device)
 
-    def known(self, device: str) -> Device:
+    def get_or_raise(self, device: str) -> Device:
         """A device.
 
         :raises UnknownDevice: if there is none.
@@ -49,17 +49,17 @@ class DeviceRegistry:
             raise UnknownDevice(f"No device {device} is known; it must have polled, or be registered.")
         return found
 
-    def seen(self, device: str) -> Device | None:
+    def get_with_presence(self, device: str) -> Device | None:
         """A known device, with what memory knows better: when it was last seen, say."""
         found = self._devices.get(device)
-        return None if found is None else self.presence.overlay(found)
+        return None if found is None else self.presence.merge_live_state(found)
 
     @property
-    def pending(self) -> int:
+    def pending_count(self) -> int:
         """How many devices wait for an approval."""
         return len(self._pending)
 
-    def canonical(self, device: str) -> str:
+    def canonical_id(self, device: str) -> str:
         """A device's id in the one way that it is written.
 
         :raises InvalidQuery: if it cannot be one of a dialect that we speak.
@@ -72,7 +72,7 @@ class DeviceRegistry:
             raise UnknownDevice(f"{device} is no device's id; ids are {dialects}.")
         return dialect.device(dialect.canonical(local))
 
-    def drafted(self, device: str, admission: Admission, **fields: Any) -> Device:
+    def new_device(self, device: str, admission: Admission, **fields: Any) -> Device:
         """A new device with its dialect's defaults."""
         dialect = self.dialects[device.partition(":")[0]]
         defaults = {"heartbeat_timeout": dialect.heartbeat, "created_at": self.clocks.wall_now()}
@@ -85,9 +85,9 @@ class DeviceRegistry:
         """
         return self._remember(await self.store.add_device(device, False, self.clocks.now()))
 
-    async def introduce(self, device: str, admission: Admission) -> Device:
+    async def auto_register(self, device: str, admission: Admission) -> Device:
         """Add a device that polled; it counts from now on, not only once it is stored."""
-        drafted = self.drafted(device, admission)
+        drafted = self.new_device(device, admission)
         self._note_pending(drafted)
         try:
             return self._remember(await self.store.add_device(drafted, True, self.clocks.now()))
@@ -103,7 +103,7 @@ class DeviceRegistry:
         """
         return self._remember(await self.store.change_device(device, changes, self.clocks.now()))
 
-    async def forget(self, device: str) -> None:
+    async def delete(self, device: str) -> None:
         """Delete a device; see :meth:`IStore.forget_device`."""
         await self.store.forget_device(device, self.clocks.now())
         self._devices.pop(device, None)
@@ -112,7 +112,7 @@ class DeviceRegistry:
         self._proofs = {hashed: proof for hashed, proof in self._proofs.items() if proof.device != device}
         self.presence.forget(device)
 
-    async def give(self, device: str, kind: ProofKind, overlap: float) -> str:
+    async def issue_credential(self, device: str, kind: ProofKind, overlap: float) -> str:
         """Make a new secret or key for a device; the old one stays valid for ``overlap`` seconds. Shown only here.
 
         :raises UnknownDevice: if there is none.
@@ -137,13 +137,13 @@ class DeviceRegistry:
         """The device whose secret path this is."""
         return self.owner(secret, ProofKind.SECRET)
 
-    def asked(self, device: str) -> frozenset[ProofKind]:
+    def required_credentials(self, device: str) -> frozenset[ProofKind]:
         """Which secrets a device must show."""
         return self._kinds.get(device, frozenset())
 
     def has_proof(self, device: Device) -> bool:
         """Whether anything is configured by which a device proves that it is itself."""
-        return bool(self.asked(device.id) or device.allow_from)
+        return bool(self.required_credentials(device.id) or device.allow_from)
 
     def _remember(self, device: Device) -> Device:
         self._devices[device.id] = device
@@ -159,4 +159,4 @@ class DeviceRegistry:
 
     def _remember_proof(self, proof: Proof) -> None:
         self._proofs[proof.digest] = proof
-        self._kinds[proof.device] = self.asked(proof.device) | {proof.kind}
+        self._kinds[proof.device] = self.required_credentials(proof.device) | {proof.kind}

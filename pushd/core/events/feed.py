@@ -47,13 +47,13 @@ class Feed:
             finally:
                 grown.cancel()
 
-    async def last(self) -> int:
+    async def last_seq(self) -> int:
         """The ``seq`` of the newest event."""
         newest = await self.store.last_event()
         self._tail.learn(newest)
         return newest
 
-    async def check(self, after: int) -> None:
+    async def check_position(self, after: int) -> None:
         """Whether the feed can be followed from behind the event with this ``seq``.
 
         :raises EventsPurged: if some of what follows is no longer kept.

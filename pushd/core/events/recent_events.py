@@ -8,7 +8,7 @@ from attrs import define, field
 from pushd.model.event import Event
 from pushd.store.filters import EventFilter
 
-TAIL_EVENTS = 1024
+MAX_RECENT_EVENTS = 1024
 """An event is some hundred bytes, and has at most some thousand: what devices say is cut before it becomes one."""
 
 
@@ -16,7 +16,7 @@ TAIL_EVENTS = 1024
 class RecentEvents:
     """What was heard last, in the order of commits, so that many can be told of it without asking the store."""
 
-    most: int = TAIL_EVENTS
+    most: int = MAX_RECENT_EVENTS
     _events: deque[Event] = field(factory=deque, init=False)
     _floor: int | None = field(default=None, init=False)
     """All events after the one with this ``seq`` are here; None: that is not known yet."""

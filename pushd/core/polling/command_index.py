@@ -16,7 +16,7 @@ class CommandIndex:
 
     _due: dict[str, int] = field(factory=dict, init=False)
 
-    def recall(self, known: StartupSnapshot) -> None:
+    def load(self, known: StartupSnapshot) -> None:
         """Start from what the store knows."""
         self._due.update(dict.fromkeys(known.queued, 0))
 

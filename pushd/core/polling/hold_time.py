@@ -57,7 +57,7 @@ class HoldTimes:
     ``defaults`` is seconds by dialect; ``random`` gives 0 to 1.
     """
 
-    fleet: DeviceRegistry
+    registry: DeviceRegistry
     defaults: Mapping[str, float]
     random: Callable[[], float]
     _unanswered: dict[str, float] = field(factory=dict, init=False)
@@ -73,7 +73,7 @@ class HoldTimes:
 
     def settled(self, device: str) -> float:
         """The hold of a device, before it is shortened at random."""
-        known = self.fleet.get(device)
+        known = self.registry.get(device)
         if known is not None:
             for hold in (known.hold, known.learned_hold):
                 if hold is not None:
@@ -86,7 +86,7 @@ class HoldTimes:
         One that was given up at once tells nothing of patience: a client that starts anew does so, and two devices
         with one id do it to each other.
         """
-        if self.fleet.get(poll.device) is None:
+        if self.registry.get(poll.device) is None:
             self._unanswered.pop(poll.device, None)
             self._paces.pop(poll.device, None)
             return
@@ -115,13 +115,13 @@ class HoldTimes:
             self._learn(poll.device, self.settled(poll.device))
 
     def _learn(self, device: str, patience: float) -> None:
-        known = self.fleet.get(device)
+        known = self.registry.get(device)
         hold = round(min(0.8 * patience, patience - 0.5), 3)
         hold = hold if hold >= SHORTEST else 0.0
         current = None if known is None else known.learned_hold
         if known is None or hold >= (self.defaults[known.dialect] if current is None else current):
             return
-        learned = Deferred.fromCoroutine(self.fleet.change(device, {"learned_hold": hold}))
+        learned = Deferred.fromCoroutine(self.registry.change(device, {"learned_hold": hold}))
         learned.addErrback(self._not_learned, device)
 
     def _not_learned(self, failure: Failure, device: str) -> None:

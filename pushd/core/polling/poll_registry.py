@@ -47,7 +47,7 @@ class PollRegistry:
         if poll is not None:
             poll.ring()
 
-    def polling(self, device: str) -> bool:
+    def is_polling(self, device: str) -> bool:
         """Whether a poll of this device is held now."""
         return device in self._live
 

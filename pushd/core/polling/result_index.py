@@ -24,7 +24,7 @@ class ResultIndex:
 
     _commands: dict[str, set[str]] = field(factory=dict, init=False)
 
-    def recall(self, known: StartupSnapshot) -> None:
+    def load(self, known: StartupSnapshot) -> None:
         """Start from what the store knows."""
         for device, command in known.result_index:
             self._commands.setdefault(device, set()).add(command)

@@ -53,7 +53,7 @@ class ControlIdApp:
         """What became of a command; empty once that is durable."""
         visit = wire.read_query(request.args)
         client_identity = self._visitor(request, visit)
-        self.device_service.check(client_identity)
+        self.device_service.check_access(client_identity)
         await self.device_service.settle(client_identity, await self._report(request, visit))
         return wire.IDLE
 
@@ -76,7 +76,7 @@ class ControlIdApp:
             device = wire.read_query(parse_qs(query, True)).device
         except InvalidQuery:
             return SMALL
-        return LARGE if self.device_service.expects(CONTROL_ID.device(device)) else SMALL
+        return LARGE if self.device_service.expects_result(CONTROL_ID.device(device)) else SMALL
 
     async def _report(self, request: Request, visit: wire.Visit) -> wire.ControlIdResult | None:
         if request.body.oversized:

@@ -9,9 +9,9 @@ CONTROL_ID = Dialect(
     lease=60.0,  # no acknowledgement exists: it must cover the work, too
     hold=10.0,  # below the 15 s after which a device gives up unless it was set otherwise
     heartbeat=120.0,  # two of the 60 s that a device rests unless it was set otherwise
-    sequential=True,
+    one_at_a_time=True,
     keys=False,
     canonical=canonical,
     check=check,
-    joins=lambda payload: "transactions" not in payload,
+    batchable=lambda payload: "transactions" not in payload,
 )

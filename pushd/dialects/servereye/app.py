@@ -66,7 +66,7 @@ class ServerEyeApp:
     async def result(self, request: Request, container: str, message: str) -> bytes:
         """What became of a message; answered once that is durable."""
         client_identity = self._visitor(request, container)
-        self.device_service.check(client_identity)
+        self.device_service.check_access(client_identity)
         await self.device_service.settle(client_identity, await self._report(request, message))
         return _TAKEN
 
@@ -91,7 +91,7 @@ class ServerEyeApp:
             device = SERVER_EYE.device(wire.canonical(unquote(match[1].decode("ascii", "replace"))))
         except InvalidQuery:
             return SMALL
-        return LARGE if self.device_service.expects(device) else SMALL
+        return LARGE if self.device_service.expects_result(device) else SMALL
 
     async def _report(self, request: Request, message: str) -> wire.ServerEyeResult | None:
         if request.body.oversized:

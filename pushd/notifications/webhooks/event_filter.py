@@ -18,7 +18,7 @@ _RETAGS = (EventType.DEVICE_CHANGED, EventType.DEVICE_DELETED)
 class SubscriptionFilter:
     """Judges by the tags that devices have now; by the last that they had, if they were forgotten."""
 
-    fleet: DeviceRegistry
+    registry: DeviceRegistry
     store: IStore
 
     def at_once(self, webhook: Webhook, event: Event) -> bool | None:
@@ -27,7 +27,7 @@ class SubscriptionFilter:
             return False
         if not webhook.tags:
             return True
-        known = [self.fleet.get(device) for device in _devices(event)]
+        known = [self.registry.get(device) for device in _devices(event)]
         if event.type in _RETAGS or None in known:
             return None
         return any(set(webhook.tags) <= set(device.tags) for device in known if device is not None)
@@ -43,7 +43,7 @@ class SubscriptionFilter:
         return False
 
     async def _tags(self, device: str, seq: int) -> Iterable[str]:
-        known = self.fleet.get(device)
+        known = self.registry.get(device)
         if known is not None:
             return known.tags
         which = EventFilter(device=device, types=(EventType.DEVICE_DELETED,))

@@ -7,7 +7,7 @@ from typing import Any
 from pushd.lib.strict_json import compact
 from pushd.model.command import Command, Dispatched, Draft, Payload
 from pushd.model.device import Admission, PresenceState
-from pushd.model.dialect import Joins, never
+from pushd.model.dialect import Batchable, never
 from pushd.model.errors import (
     DeviceBlocked,
     DeviceSignedOff,
@@ -149,15 +149,21 @@ _ATTEMPT = Statement(
 
 
 def claim(
-    tx: ITransaction, device: str, uuid: str | None, sequential: bool, limit: int, now: Now, joins: Joins = never
+    tx: ITransaction,
+    device: str,
+    uuid: str | None,
+    one_at_a_time: bool,
+    limit: int,
+    now: Now,
+    batchable: Batchable = never,
 ) -> Claim:
     """See :meth:`IStore.claim`."""
-    if sequential and uuid is not None and tx.rows(_REPEATED, device=device, uuid=uuid):
+    if one_at_a_time and uuid is not None and tx.rows(_REPEATED, device=device, uuid=uuid):
         return Claim(due=0)
     candidates = tx.rows(_CANDIDATES, device=device, now=now.wall, limit=limit + 1)
     if not candidates:
         return Claim(due=_due_at_all(tx, device, now))
-    together = _together([(row["id"], to_payload(row)) for row in candidates[:limit]], joins)
+    together = _together([(row["id"], to_payload(row)) for row in candidates[:limit]], batchable)
     handed = _send(tx, together, device, uuid, now)
     expires_at = min(row["expires_at"] for row in candidates[: len(handed)])
     if len(candidates) > len(handed):
@@ -188,9 +194,9 @@ def _due(tx: ITransaction, device: str, now: Now) -> int | None:
 _Candidates = Sequence[tuple[str, Payload]]
 
 
-def _together(candidates: _Candidates, joins: Joins) -> _Candidates:
+def _together(candidates: _Candidates, batchable: Batchable) -> _Candidates:
     """The first, and with it those right behind it that may travel in one answer."""
-    joining = list(takewhile(lambda candidate: joins(candidate[1]), candidates))
+    joining = list(takewhile(lambda candidate: batchable(candidate[1]), candidates))
     return joining or candidates[:1]
 
 

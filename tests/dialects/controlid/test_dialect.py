@@ -13,7 +13,7 @@ def test_durations() -> None:
 
 def test_sequential() -> None:
     """A Control iD device runs one command at a time."""
-    assert CONTROL_ID.sequential
+    assert CONTROL_ID.one_at_a_time
 
 
 def test_device() -> None:

@@ -13,7 +13,7 @@ def test_durations() -> None:
 
 def test_not_sequential() -> None:
     """A container may have several messages in work."""
-    assert not SERVER_EYE.sequential
+    assert not SERVER_EYE.one_at_a_time
 
 
 def test_device() -> None:
