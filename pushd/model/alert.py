@@ -1,4 +1,4 @@
-"""Alerts: what somebody must be told of, once."""
+"""Alerts: conditions that need an operator's attention, and the rules by which they are raised."""
 
 from enum import StrEnum
 
@@ -8,10 +8,12 @@ from attrs import frozen
 class AlertKind(StrEnum):
     """What an alert is about."""
 
-    SILENCE = "silence"
-    """One or more devices fell silent."""
+    OFFLINE = "offline"
+    """One device is offline."""
+    SITE_OFFLINE = "site_offline"
+    """All devices behind one address are offline."""
     FLAPPING = "flapping"
-    """A device comes and goes; while this is open, its silences raise no alert of their own."""
+    """A device goes offline and returns too often; while this is open, it raises no ``offline`` alert."""
     WEBHOOK = "webhook"
     """A webhook could not be delivered for so long that it was disabled."""
 
@@ -21,28 +23,28 @@ class AlertRules:
     """When an alert is raised; durations in seconds."""
 
     window: float = 30.0
-    """For how long a silence waits for others, or for its own end, before it is told."""
+    """Grace period after a device went offline: it may return, or others behind its address may go offline too."""
     together: int = 5
-    """So many devices that fell silent behind one address are one alert."""
+    """This many offline devices behind one address are one ``site_offline`` alert."""
     changes: int = 5
-    """So many times a device goes or comes back, ..."""
+    """A device flaps after this many changes between online and offline ..."""
     within: float = 600.0
-    """... in so many seconds, before it is said to flap."""
+    """... within this many seconds."""
     mails: bool = False
-    """Whether mails are sent at all; alerts that were raised before nobody is to be mailed later."""
+    """Whether alerts are mailed; those raised while this is False are never mailed."""
     remind: float | None = None
-    """After so long an alert that is open, and that nobody acknowledged, is mailed again; None: never."""
+    """An open alert that was not acknowledged is mailed again after this many seconds; None: never."""
 
 
 @frozen(kw_only=True)
 class Alert:
-    """Something that somebody must be told of; moments in wall milliseconds."""
+    """A stored alert; timestamps are wall milliseconds."""
 
     id: int
     kind: AlertKind
     devices: tuple[str, ...] = ()
     address: str | None = None
-    """The address behind which all of its devices fell silent, if there are several."""
+    """Of a ``site_offline`` alert: the address that its devices share."""
     webhook: str | None = None
     raised_at: int
     cleared_at: int | None = None

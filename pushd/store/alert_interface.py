@@ -1,4 +1,4 @@
-"""The part of the seam that is about silence and alerts."""
+"""The part of the store's interface about offline devices and alerts."""
 
 from collections.abc import Sequence
 
@@ -10,27 +10,27 @@ from pushd.model.timestamps import Now
 
 
 class IAlertStore(Interface):
-    """Who fell silent, and what somebody must be told of. See :class:`pushd.store.interface.IStore`."""
+    """Offline devices and alerts; :class:`pushd.store.interface.IStore` says what holds of each operation."""
 
     def mark_offline(devices: Sequence[str], rules: AlertRules, now: Now) -> Deferred[None]:
-        """Those of these devices that were online are offline; the approved among them begin to wait for an alert."""
+        """Mark these devices offline, but for those that are not online; start the grace period of approved ones."""
 
     def raise_alerts(rules: AlertRules, limit: int, now: Now) -> Deferred[int]:
-        """Raise the alerts of up to ``limit`` silences that waited for long enough, and clear up to ``limit`` alerts
-        of devices that no longer flap; how many of the more numerous.
+        """Raise the alerts of up to ``limit`` devices whose grace period is over, and clear up to ``limit`` alerts of
+        devices that no longer flap; the greater of both counts: if it is ``limit``, more may be due.
         """
 
     def acknowledge_alert(alert: int, by: str, now: Now) -> Deferred[Alert]:
-        """Somebody takes care of an alert.
+        """Record who takes care of an alert; an alert that was acknowledged before stays as it is.
 
         :raises UnknownAlert: if there is none.
         """
 
     def alerts(is_open: bool | None, before: int | None, limit: int) -> Deferred[list[Alert]]:
-        """Alerts, newest first, from the one before ``before`` on; None is both, open or not."""
+        """Alerts, newest first, from the one before the id ``before`` on; ``is_open`` None: open and cleared ones."""
 
     def due_mails(limit: int, now: Now) -> Deferred[list[Alert]]:
-        """Up to ``limit`` alerts of which a mail is due, oldest first."""
+        """Up to ``limit`` alerts about which a mail is due, oldest first."""
 
     def save_mailed(alert: int, rules: AlertRules, now: Now) -> Deferred[None]:
-        """A mail about an alert was sent; the reminder is due when the rules say so, while the alert is open."""
+        """Save that a mail about an alert was sent, and when the next one is due, if ever."""

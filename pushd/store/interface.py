@@ -119,8 +119,8 @@ class IStore(IAlertStore, IWebhookStore):
         """End, or queue again, up to ``limit`` commands whose lease ran out; how many."""
 
     def renew(now: Now) -> Deferred[None]:
-        """Give every open lease, and every silence of which nobody was told, its whole time again: we could not hear
-        what the devices said.
+        """Give every open lease, and every grace period of an offline device, its whole time again: the server could
+        not receive what devices sent.
         """
 
     def command(command: str) -> Deferred[Command]:

@@ -117,11 +117,16 @@ class Ledger:
         data = event["data"]
         if data["kind"] == "flapping":
             self._raised_flapping(event["device"], data["alert"], at)
-        elif data["kind"] == "silence":
-            self._raised_silence(data["devices"], data.get("address"), at)
+        elif data["kind"] in ("offline", "site_offline"):
+            self._check_kind(data)
+            self._raised_offline(data["devices"], data.get("address"), at)
             self._open[data["alert"]] = _Open(silent=set(data["devices"]), raised_at=at)
 
-    def _raised_silence(self, devices: list[str], address: str | None, at: int) -> None:
+    def _check_kind(self, data: Json) -> None:
+        if (data["kind"] == "site_offline") != (data.get("address") is not None):
+            self._broken(BEHIND, f"an alert of kind {data['kind']} has the address {data.get('address')}")
+
+    def _raised_offline(self, devices: list[str], address: str | None, at: int) -> None:
         for device in devices:
             if device not in self._waiting or device in self._flapping:
                 self._broken(WINDOW, "an alert says that it is silent, which does not wait to be told", device)

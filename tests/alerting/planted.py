@@ -34,8 +34,8 @@ def _blaming() -> None:
 
 
 def _forgetful() -> None:
-    """Forget, over a restart, the silences that wait to be told."""
-    offline._ALL_ANEW = Statement("forget all silences", "DELETE FROM silence WHERE :now > 0")
+    """Forget, over a restart, the offline devices whose grace period is not over."""
+    offline._RESTART_ALL = Statement("forget all grace periods", "DELETE FROM pending_outage WHERE :now > 0")
 
 
 def _splitting() -> None:

@@ -100,7 +100,7 @@ def _concerned(case: Case) -> Iterator[Breach]:
             yield Breach(NOBODY_ELSE, f"alert {alert['id']} is about the webhook")
     for device in case.evidence.plan:
         kinds, role = told[device["device"]], device["role"]
-        if role in ("lost", "site") and kinds != ["silence"]:
+        if role in ("lost", "site") and kinds not in (["offline"], ["site_offline"]):
             yield Breach(ONE, f"its alerts are {kinds}", device["device"])
         if role == "flapping" and kinds != ["flapping"] and not (set(kinds) == {"flapping"} and slow):
             yield Breach(FLAPS, f"its alerts are {kinds}", device["device"])

@@ -62,8 +62,8 @@ def cleared(second: float, begun: Json) -> Json:
     return event(second, "alert.cleared", begun["device"], **begun["data"], duration=duration)
 
 
-GROUP = raised(20.5, "1", "silence", SITE, HERE)
-ALONE = raised(25, "2", "silence", [LOST])
+GROUP = raised(20.5, "1", "site_offline", SITE, HERE)
+ALONE = raised(25, "2", "offline", [LOST])
 FLAPPING = raised(13, "3", "flapping", [FLAPS])
 
 
@@ -124,8 +124,8 @@ def mail(alert: str, subject: str) -> EmailMessage:
 
 MAILS = [
     mail("3", f"[pushd] {FLAPS} comes and goes"),
-    mail("1", f"[pushd] 5 devices behind {HERE} are silent"),
-    mail("2", f"[pushd] {LOST} is silent"),
+    mail("1", f"[pushd] 5 devices behind {HERE} are offline"),
+    mail("2", f"[pushd] {LOST} is offline"),
 ]
 
 

@@ -46,7 +46,8 @@ def expected(silences: Iterable[Absence], addresses: dict[str, str]) -> Iterator
             is_site = len(together) >= TOGETHER
             told = together if is_site else [first]
             devices = tuple(sorted(one.device for one in told))
-            yield "silence", address if is_site else None, _due(first), max(one.back for one in told), devices
+            kind, where = ("site_offline", address) if is_site else ("offline", None)
+            yield kind, where, _due(first), max(one.back for one in told), devices
             waiting = [one for one in waiting if one not in told]
 
 

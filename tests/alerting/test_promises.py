@@ -16,6 +16,7 @@ from tests.alerting.story import (
     GOOD,
     GROUP,
     HERE,
+    LOST,
     MAILS,
     MUTED,
     SETTING,
@@ -32,8 +33,8 @@ from tests.alerting.story import (
 )
 from tests.crash.api import Json
 
-SPLIT = [raised(20.5, str(10 + place), "silence", [device]) for place, device in enumerate(SITE)]
-TOLD_MUTED = raised(27, "4", "silence", [MUTED])
+SPLIT = [raised(20.5, str(10 + place), "offline", [device]) for place, device in enumerate(SITE)]
+TOLD_MUTED = raised(27, "4", "offline", [MUTED])
 
 BAD: list[tuple[str, Evidence]] = [
     (promises.ONE, story(without(ALONE, cleared(41, ALONE)))),
@@ -48,12 +49,14 @@ BAD: list[tuple[str, Evidence]] = [
     (promises.OURS, story(instead(offline(22.5, MUTED), offline(17, MUTED)))),
     (
         ledger.WINDOW,
-        story(instead(GROUP, raised(18, "1", "silence", SITE, HERE))),
+        story(instead(GROUP, raised(18, "1", "site_offline", SITE, HERE))),
     ),
     (
         ledger.WINDOW,
-        story(instead(GROUP, raised(24, "1", "silence", SITE, HERE))),
+        story(instead(GROUP, raised(24, "1", "site_offline", SITE, HERE))),
     ),
+    (ledger.BEHIND, story(instead(GROUP, raised(20.5, "1", "offline", SITE, HERE)))),
+    (ledger.BEHIND, story(instead(ALONE, raised(25, "2", "site_offline", [LOST])))),
     (ledger.OVER, story(without(cleared(40, GROUP)))),
     (
         ledger.OVER,

@@ -66,7 +66,7 @@ def test_site_that_fell_silent_is_one_mail_through_a_kill(make_server: MakeServe
         assert server.stop() == 0
     (received,) = post.mails
     assert (received.sender, received.recipients) == ("pushd@example.org", ("ops@example.org",))
-    assert received.mail["Subject"] == f"[pushd] 6 devices behind {ADDRESS} are silent"
+    assert received.mail["Subject"] == f"[pushd] 6 devices behind {ADDRESS} are offline"
     text = str(received.mail.get_content())
     assert all(f"  {device}  Gate  last seen on " in text for device in SITE)
 

@@ -17,10 +17,10 @@ from tests.store.samples import DOOR, device, wall
 
 ENVELOPE = Envelope(sender="pushd@example.org", recipients=("ana@example.org", "bob@example.org"))
 FRONT = device(DOOR, name="Front door", last_seen_at=wall(-150), last_address="192.0.2.1")
-SILENCE = Alert(id=7, kind=AlertKind.SILENCE, devices=(DOOR,), raised_at=wall())
+OFFLINE = Alert(id=7, kind=AlertKind.OFFLINE, devices=(DOOR,), raised_at=wall())
 
 
-def written(alert: Alert = SILENCE, *devices: Device, now: float = 1, envelope: Envelope = ENVELOPE) -> EmailMessage:
+def written(alert: Alert = OFFLINE, *devices: Device, now: float = 1, envelope: Envelope = ENVELOPE) -> EmailMessage:
     """A mail as its reader's program reads it, when these devices are known."""
     known = {each.id: each for each in devices}
     content = write_mail(alert, known.get, envelope, wall(now))
@@ -36,12 +36,12 @@ def body(mail: EmailMessage) -> str:
 
 def test_mail_tells_who_is_silent_since_when() -> None:
     """A mail names the device, tells when and from where it was last heard of, and what to do."""
-    mail = written(SILENCE, FRONT)
-    assert mail["Subject"] == f"[pushd] Front door ({DOOR}) is silent"
+    mail = written(OFFLINE, FRONT)
+    assert mail["Subject"] == f"[pushd] Front door ({DOOR}) is offline"
     assert (mail["From"], mail["To"]) == ("pushd@example.org", "ana@example.org, bob@example.org")
     assert (mail["Auto-Submitted"], mail["Date"]) == ("auto-generated", "Fri, 15 Jan 2027 08:00:01 +0000")
     assert body(mail) == (
-        f"Front door ({DOOR}) is silent:\n\n"
+        f"Front door ({DOOR}) is offline:\n\n"
         f"  {DOOR}  Front door  last seen on 2027-01-15 07:57:30 UTC from 192.0.2.1, 2 min ago\n\n"
         "This is alert 7, raised on 2027-01-15 08:00:00 UTC.\n"
         'To say that you take care of it, and to be reminded no more: "pushctl acknowledge 7".\n'
@@ -51,7 +51,7 @@ def test_mail_tells_who_is_silent_since_when() -> None:
 def test_reminders_thread_with_the_first_mail() -> None:
     """A mail program shows reminders below the first mail, and each mail once though it came twice."""
     first, again = written(), written()
-    reminder, second = (written(evolve(SILENCE, mailed_at=wall(at)), now=at + 86400) for at in (5, 9))
+    reminder, second = (written(evolve(OFFLINE, mailed_at=wall(at)), now=at + 86400) for at in (5, 9))
     assert first["Message-ID"] == again["Message-ID"] == f"<alert-7.{wall()}@example.org>"
     assert reminder["In-Reply-To"] == reminder["References"] == first["Message-ID"]
     assert len({mail["Message-ID"] for mail in (first, reminder, second)}) == 3
@@ -62,21 +62,21 @@ def test_reminders_thread_with_the_first_mail() -> None:
 def test_ids_stay_whole_however_long_the_domain_is() -> None:
     """References are not folded or encoded: mail programs would not find the first mail by them."""
     sender = f"pushd@{'x' * 60}.{'y' * 60}.example.org"
-    mail = written(evolve(SILENCE, mailed_at=wall()), envelope=evolve(ENVELOPE, sender=sender))
+    mail = written(evolve(OFFLINE, mailed_at=wall()), envelope=evolve(ENVELOPE, sender=sender))
     assert mail["In-Reply-To"] == f"<alert-7.{wall()}@{sender.partition('@')[2]}>"
 
 
 def test_what_is_over_says_so() -> None:
     """An alert that was cleared before its mail could be sent is told all the same, as over."""
-    mail = written(evolve(SILENCE, cleared_at=wall(300)), FRONT)
-    assert mail["Subject"].endswith(" is silent (over)")
+    mail = written(evolve(OFFLINE, cleared_at=wall(300)), FRONT)
+    assert mail["Subject"].endswith(" is offline (over)")
     assert body(mail).startswith("This is over since 2027-01-15 08:05:00 UTC, after 5 min; no mail could be sent")
     assert "pushctl" not in body(mail)
 
 
 def test_who_takes_care_of_it_is_named() -> None:
     """An alert that was acknowledged before its mail could be sent names who takes care of it."""
-    mail = written(evolve(SILENCE, acknowledged_at=wall(60), acknowledged_by="ana"))
+    mail = written(evolve(OFFLINE, acknowledged_at=wall(60), acknowledged_by="ana"))
     assert body(mail).startswith("ana takes care of it since 2027-01-15 08:01:00 UTC.\n\n")
     assert "pushctl" not in body(mail)
 
@@ -84,8 +84,10 @@ def test_who_takes_care_of_it_is_named() -> None:
 def test_site_is_one_mail_of_bounded_length() -> None:
     """A mail about a thousand devices lists the first hundred, and tells how many there are."""
     names = tuple(f"controlid:{number}" for number in range(1000))
-    mail = written(evolve(SILENCE, devices=names, address="198.51.100.7"), device(names[0]))
-    assert mail["Subject"] == "[pushd] 1000 devices behind 198.51.100.7 are silent"
+    mail = written(
+        evolve(OFFLINE, kind=AlertKind.SITE_OFFLINE, devices=names, address="198.51.100.7"), device(names[0])
+    )
+    assert mail["Subject"] == "[pushd] 1000 devices behind 198.51.100.7 are offline"
     lines = [line for line in body(mail).splitlines() if line.startswith("  ")]
     assert len(lines) == LISTED + 1
     assert lines[:2] == ["  controlid:0  never seen", "  controlid:1  no longer known"]
@@ -94,7 +96,7 @@ def test_site_is_one_mail_of_bounded_length() -> None:
 
 def test_other_kinds() -> None:
     """A device that comes and goes, and a webhook that was disabled, are called by their names."""
-    flapping = written(evolve(SILENCE, kind=AlertKind.FLAPPING), FRONT)
+    flapping = written(evolve(OFFLINE, kind=AlertKind.FLAPPING), FRONT)
     assert flapping["Subject"] == f"[pushd] Front door ({DOOR}) comes and goes"
     webhook = written(Alert(id=8, kind=AlertKind.WEBHOOK, webhook="wh_1", raised_at=wall()))
     assert webhook["Subject"] == "[pushd] webhook wh_1 was disabled"
@@ -114,8 +116,8 @@ def test_names_are_only_names(name: str, shown: str) -> None:
     """Whatever a device is called, it adds no header, no line and no control character, and does not go on for
     ever.
     """
-    mail = written(SILENCE, evolve(FRONT, name=name))
-    assert mail["Subject"] == f"[pushd] {shown} ({DOOR}) is silent"
+    mail = written(OFFLINE, evolve(FRONT, name=name))
+    assert mail["Subject"] == f"[pushd] {shown} ({DOOR}) is offline"
     assert mail["Bcc"] is None
     assert f"\n  {DOOR}  {shown}  last seen" in body(mail)
     assert len(body(mail).splitlines()) == 6
@@ -128,7 +130,7 @@ _TEXT: Any = st.text(max_size=300)
 def test_any_mail_can_be_written(name: str, address: str, by: str, kind: AlertKind, later: int | None) -> None:
     """No words of anybody keep a mail from being written, or change what it is."""
     alert = evolve(
-        SILENCE,
+        OFFLINE,
         kind=kind,
         devices=(DOOR, "controlid:2"),
         address=address,

@@ -105,7 +105,7 @@ def office(server: InMemoryServer) -> Iterator[Office]:
 def test_alert_is_mailed_at_once_and_once(office: Office) -> None:
     """Whoever is to be told of an alert is told when it is raised, by one mail."""
     office.silence("controlid:1")
-    assert office.carrier.subjects == ["[pushd] controlid:1 is silent"]
+    assert office.carrier.subjects == ["[pushd] controlid:1 is offline"]
     office.wait(HOUR, 100)
     assert len(office.carrier.brought) == 1
     assert office.carrier.brought[0][0] == (ANA, BOB)
@@ -141,7 +141,7 @@ def test_nothing_is_lost_while_the_server_is_away(office: Office) -> None:
     assert office.carrier.tried < 25
     office.carrier.away = None
     office.wait(MAX_BACKOFF)
-    assert office.carrier.subjects == [f"[pushd] controlid:{number} is silent" for number in range(1, 20)]
+    assert office.carrier.subjects == [f"[pushd] controlid:{number} is offline" for number in range(1, 20)]
 
 
 def test_silence_that_is_over_before_its_mail_is_told(office: Office) -> None:
@@ -153,7 +153,7 @@ def test_silence_that_is_over_before_its_mail_is_told(office: Office) -> None:
     office.speak("controlid:1")
     office.carrier.away = None
     office.wait(1)
-    assert office.carrier.subjects == ["[pushd] controlid:1 is silent (over)"]
+    assert office.carrier.subjects == ["[pushd] controlid:1 is offline (over)"]
 
 
 def test_trouble_is_logged_once(office: Office, told: list[str]) -> None:
@@ -223,7 +223,7 @@ def test_store_that_cannot_be_written_ends_nothing(office: Office, monkeypatch: 
         office.wait(HOUR, 100)
     office.wait(HOUR, 100)
     office.silence("controlid:2")
-    assert office.carrier.subjects == ["[pushd] controlid:1 is silent", "[pushd] controlid:2 is silent"]
+    assert office.carrier.subjects == ["[pushd] controlid:1 is offline", "[pushd] controlid:2 is offline"]
 
 
 def test_flaw_of_ours_ends_nothing(office: Office, no_logged_failure: list[Any]) -> None:
@@ -262,7 +262,7 @@ def test_stop_leaves_the_mail_for_the_next_start(office: Office) -> None:
     assert office.carrier.tried == 1
     office.carrier.stuck = None
     office.notifier.startService()
-    assert office.carrier.subjects == ["[pushd] controlid:1 is silent"]
+    assert office.carrier.subjects == ["[pushd] controlid:1 is offline"]
 
 
 def test_nobody_is_mailed_of_what_was_raised_without_mails(build_house: BuildHouse) -> None:

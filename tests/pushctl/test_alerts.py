@@ -9,7 +9,7 @@ from tests.pushctl.recorded import Answer, Desk, RecordedServer
 
 ALERT: dict[str, Any] = {
     "id": "17",
-    "kind": "silence",
+    "kind": "offline",
     "devices": ["controlid:4408801109440198"],
     "address": None,
     "webhook": None,
@@ -35,7 +35,7 @@ def test_open_alerts_are_listed(server: RecordedServer, desk: Desk) -> None:
     result = desk.pushctl("alerts")
     assert result.exit_code == 0
     row = result.stdout.splitlines()[1]
-    for cell in ("17", "silence", "controlid:4408801109440198", "5 min", "open", "ana"):
+    for cell in ("17", "offline", "controlid:4408801109440198", "5 min", "open", "ana"):
         assert cell in row
     assert server.calls("GET /v1/alerts")[0].query == {"open": ["1"], "limit": ["500"]}
 
@@ -53,7 +53,7 @@ def test_alerts_that_are_over_are_listed_on_demand(server: RecordedServer, desk:
     ("fields", "about"),
     [
         (
-            {"devices": [f"controlid:{n}" for n in range(41)], "address": "192.0.2.1"},
+            {"kind": "site_offline", "devices": [f"controlid:{n}" for n in range(41)], "address": "192.0.2.1"},
             "controlid:0, controlid:1, controlid:2 and 38 more behind 192.0.2.1",
         ),
         ({"devices": ["controlid:0", "controlid:1", "controlid:2"]}, "controlid:0, controlid:1, controlid:2  "),

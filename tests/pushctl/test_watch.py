@@ -64,7 +64,12 @@ def test_watch_shows_an_event_in_a_line(server: RecordedServer, patient: Desk) -
     assert server.calls(STREAM)[0].query["after"] == ["0"]
 
 
-_SITE = {"alert": "17", "kind": "silence", "address": "192.0.2.1", "devices": [f"controlid:{n}" for n in range(40)]}
+_SITE = {
+    "alert": "17",
+    "kind": "site_offline",
+    "address": "192.0.2.1",
+    "devices": [f"controlid:{n}" for n in range(40)],
+}
 
 
 @pytest.mark.parametrize(
@@ -73,7 +78,7 @@ _SITE = {"alert": "17", "kind": "silence", "address": "192.0.2.1", "devices": [f
         (
             "alert.raised",
             {"device": None, "data": {**_SITE, "count": 1041}},
-            "17  silence  controlid:0, controlid:1, controlid:2 and 1038 more behind 192.0.2.1",
+            "17  site_offline  controlid:0, controlid:1, controlid:2 and 1038 more behind 192.0.2.1",
         ),
         (
             "alert.cleared",

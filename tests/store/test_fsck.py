@@ -12,8 +12,8 @@ from pushd.model.webhook import Attempt, Progress, Webhook
 from pushd.store.interface import IStore
 from pushd.store.sqlite.store import SqliteStore
 from pushd.store.transactions.consistency import CHECKS
+from tests.store.outages import RULES, SITE, add_site, alerts, come_online, go_offline
 from tests.store.samples import AGAIN, BROKE, DOOR, GARBLED, GATE, LIMIT, Said, at, by_message, device, draft, ident
-from tests.store.silences import RULES, SITE, alerts, come, fall_silent, move_in
 from tests.store.steps import claim, put, send, tamper
 
 BREAKS = {
@@ -41,8 +41,8 @@ BREAKS = {
     "the feed tells another state": "DELETE FROM event WHERE command = :sent AND type = 'command.sent'",
     "the feed does not tell of it": "DELETE FROM event WHERE command = :queued",
     "a proof belongs to no device": "INSERT INTO proof (digest, device, kind) VALUES (x'00', 'gone', 'secret')",
-    "a silence waits for a device that nobody waits for": "DELETE FROM device WHERE id = :waiting",
-    "an open alert misses a device that nobody waits for": "DELETE FROM device WHERE id = :missed",
+    "a grace period runs for a device that is not approved and offline": "DELETE FROM device WHERE id = :waiting",
+    "an alert is open about a device that is not approved and offline": "DELETE FROM device WHERE id = :missed",
     "an alert is open without a device, or cleared with one": (
         "UPDATE alert_device SET cleared_at = 0 WHERE device = :missed"
     ),
@@ -53,15 +53,15 @@ BREAKS = {
 
 OTHER_BREAKS = (
     (
-        "a silence waits for a device that nobody waits for",
+        "a grace period runs for a device that is not approved and offline",
         "UPDATE device SET admission = 'blocked' WHERE id = :waiting",
     ),
     (
-        "a silence waits for a device that nobody waits for",
+        "a grace period runs for a device that is not approved and offline",
         "UPDATE device SET presence = 'online' WHERE id = :waiting",
     ),
     (
-        "an open alert misses a device that nobody waits for",
+        "an alert is open about a device that is not approved and offline",
         "UPDATE device SET presence = 'online' WHERE id = :missed",
     ),
     ("an alert is open without a device, or cleared with one", "UPDATE alert SET cleared_at = 0"),
@@ -74,8 +74,8 @@ OTHER_BREAKS = (
 
 
 async def some(store: IStore) -> dict[str, str]:
-    """Have a command queued, one out and one that succeeded; a silence that waits, one that was told, and one that is
-    over; a webhook that nobody answers.
+    """Have a command queued, one out and one that succeeded; an offline device in its grace period, one with an alert,
+    and one that returned; a disabled webhook.
     """
     await miss(store)
     await send(store, 1)
@@ -86,12 +86,12 @@ async def some(store: IStore) -> dict[str, str]:
 
 
 async def miss(store: IStore) -> None:
-    """Have a device waited for, one missed and one that is back; and a webhook disabled."""
-    await move_in(store, SITE[:2])
-    await fall_silent(store, *SITE[:2])
+    """Have a device in its grace period, one with an alert and one that returned; and a disabled webhook."""
+    await add_site(store, SITE[:2])
+    await go_offline(store, *SITE[:2])
     await alerts(store, 30)
-    await come(store, SITE[1], seconds=31)
-    await fall_silent(store, GATE, seconds=31)
+    await come_online(store, SITE[1], seconds=31)
+    await go_offline(store, GATE, seconds=31)
     await store.add_webhook(Webhook(id=ident(9), url="https://example.com", created_at=0), "whsec_1")
     progress = Progress(webhook=ident(9), revision=0, cursor=0)
     attempt = Attempt(seq=1, at=0, duration=1, status=410)

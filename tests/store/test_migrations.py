@@ -1,5 +1,6 @@
 """Tests of how an older database becomes a newer one."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -191,3 +192,113 @@ def test_commands_of_an_older_version_are_kept(path: Path) -> None:
         for change in (sent, "matched_by = 'guess'", "lease_until = 1"):
             with pytest.raises(sqlite3.IntegrityError):
                 connection.execute(f"UPDATE command SET {change}")
+
+
+ALERTS = """
+INSERT INTO silence VALUES
+    ('controlid:1', NULL, 100, 30.0, 5), ('controlid:2', '192.0.2.1', 200, 60.5, 6);
+INSERT INTO alert (id, kind, address, webhook, raised_at, cleared_at, acknowledged_at, acknowledged_by, look_at,
+                   mail_at, mailed_at) VALUES
+    (1, 'silence', NULL, NULL, 10, NULL, NULL, NULL, NULL, NULL, NULL),
+    (2, 'silence', '192.0.2.1', NULL, 11, NULL, 12, 'ana', NULL, 99, 13),
+    (3, 'silence', NULL, NULL, 12, 20, NULL, NULL, NULL, 98, NULL),
+    (4, 'silence', '192.0.2.2', NULL, 13, 21, 14, 'bob', NULL, NULL, 15),
+    (5, 'flapping', NULL, NULL, 14, NULL, NULL, NULL, 50, NULL, NULL),
+    (6, 'webhook', NULL, 'wh', 15, NULL, NULL, NULL, NULL, NULL, NULL),
+    (9, 'flapping', NULL, NULL, 16, 17, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO alert_device VALUES
+    (1, 'controlid:3', 'silence', NULL), (2, 'controlid:4', 'silence', NULL), (2, 'controlid:5', 'silence', 19),
+    (3, 'controlid:3', 'silence', 20), (4, 'controlid:4', 'silence', 21), (5, 'controlid:3', 'flapping', NULL),
+    (9, 'controlid:5', 'flapping', 17);
+INSERT INTO event (type, at, device, data) VALUES
+    ('alert.raised', 10, 'controlid:3', '{"alert":"1","kind":"silence","devices":["controlid:3"],"count":1}'),
+    ('alert.raised', 11, NULL, '{"alert":"2","kind":"silence","devices":["\u00e9","b"],"count":2,"address":"::1"}'),
+    ('alert.acknowledged', 12, NULL, '{"alert":"4","kind":"silence","devices":["a"],"count":1,"by":"bob"}'),
+    ('alert.acknowledged', 12, NULL, '{"alert":"7","kind":"silence","devices":["a","b"],"count":2,"by":"bob"}'),
+    ('alert.cleared', 20, 'a', '{"alert":"3","kind":"silence","devices":["a"],"count":1,"duration":0.01}'),
+    ('alert.raised', 14, 'a', '{"alert":"5","kind":"flapping","devices":["a"],"count":1}'),
+    ('alert.raised', 15, NULL, '{"alert":"6","kind":"webhook","webhook":"wh"}'),
+    ('command.cancelled', 16, 'a', '{"kind":"silence"}');
+DELETE FROM alert WHERE id = 9;
+"""
+"""Alerts of each kind as an earlier version kept them: open, acknowledged, cleared, and one that was purged; devices
+that wait out the time before their alert; and the events.
+"""
+
+NEW_KINDS = {1: "offline", 2: "site_offline", 3: "offline", 4: "site_offline", 5: "flapping", 6: "webhook"}
+
+
+@pytest.fixture(params=[number for number in _schemas() if 1 < number < 4])
+def alerted(request: pytest.FixtureRequest, path: Path) -> Iterator[sqlite3.Connection]:
+    """A database of a version that had alerts of the kind ``silence``, brought up to date."""
+    before = {number: sql for number, sql in _schemas().items() if number <= request.param}
+    with closing(connect(str(path))) as connection:
+        migrate(connection, str(path), before)
+        connection.executescript(ALERTS)
+        migrate(connection, str(path))
+        yield connection
+
+
+def test_alerts_of_kind_silence_are_of_kind_offline_or_site_offline(alerted: sqlite3.Connection) -> None:
+    """An alert with an address was about a site, one without about a device; all else of it stays as it was."""
+    alerts = alerted.execute(
+        "SELECT id, kind, address, webhook, raised_at, cleared_at, acknowledged_at, acknowledged_by, recheck_at,"
+        " mail_at, mailed_at FROM alert ORDER BY id"
+    ).fetchall()
+    assert {row["id"]: row["kind"] for row in alerts} == NEW_KINDS
+    assert [tuple(row)[2:] for row in alerts] == [
+        (None, None, 10, None, None, None, None, None, None),
+        ("192.0.2.1", None, 11, None, 12, "ana", None, 99, 13),
+        (None, None, 12, 20, None, None, None, 98, None),
+        ("192.0.2.2", None, 13, 21, 14, "bob", None, None, 15),
+        (None, None, 14, None, None, None, 50, None, None),
+        (None, "wh", 15, None, None, None, None, None, None),
+    ]
+    devices = alerted.execute("SELECT alert, kind FROM alert_device WHERE alert <> 9").fetchall()
+    assert [tuple(row) for row in devices if row["kind"] != NEW_KINDS[row["alert"]]] == []
+    assert len(devices) == 6
+
+
+def test_grace_periods_run_on_after_an_upgrade(alerted: sqlite3.Connection) -> None:
+    """Offline devices whose alert was not raised yet wait for it as before."""
+    pending = alerted.execute("SELECT device, address, offline_at, grace, grace_until FROM pending_outage").fetchall()
+    assert [tuple(row) for row in pending] == [
+        ("controlid:1", None, 100, 30.0, 5),
+        ("controlid:2", "192.0.2.1", 200, 60.5, 6),
+    ]
+
+
+def test_events_about_alerts_name_the_new_kinds(alerted: sqlite3.Connection) -> None:
+    """Consumers that read the feed again find the same kind in an event as in its alert, and nothing else changed."""
+    old = [
+        json.loads(line[line.index("'{") + 1 : line.rindex("}'") + 1]) for line in ALERTS.splitlines() if "'{" in line
+    ]
+    new = [json.loads(row["data"]) for row in alerted.execute("SELECT data FROM event ORDER BY seq")]
+    kinds = ["offline", "site_offline", "site_offline", "site_offline", "offline", "flapping", "webhook", "silence"]
+    assert new == [data | {"kind": kind} for data, kind in zip(old, kinds, strict=True)]
+
+
+def test_ids_of_purged_alerts_are_not_given_again(alerted: sqlite3.Connection) -> None:
+    """A new alert has a greater id than any before, though the newest was purged before the upgrade."""
+    insert = "INSERT INTO alert (kind, raised_at) VALUES ('flapping', 30) RETURNING id"
+    assert alerted.execute(insert).fetchone()["id"] == 10
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "INSERT INTO alert (kind, raised_at) VALUES ('silence', 0)",
+        "INSERT INTO alert (kind, raised_at) VALUES ('site_offline', 0)",
+        "INSERT INTO alert (kind, address, raised_at) VALUES ('offline', '192.0.2.1', 0)",
+        "INSERT INTO alert (kind, webhook, raised_at) VALUES ('webhook', 'wh', 0)",
+        "INSERT INTO alert_device VALUES (8, 'controlid:4', 'offline', NULL)",
+        "INSERT INTO alert_device VALUES (8, 'controlid:3', 'site_offline', NULL)",
+        "INSERT INTO alert_device VALUES (8, 'controlid:3', 'flapping', NULL)",
+    ],
+)
+def test_guards_of_alerts_hold_after_an_upgrade(alerted: sqlite3.Connection, change: str) -> None:
+    """No alert has an old kind, or an address that does not fit its kind; no device is in two open ones as offline."""
+    with pytest.raises(sqlite3.IntegrityError):
+        alerted.execute(change)
+    alerted.execute("INSERT INTO alert_device VALUES (8, 'controlid:4', 'flapping', NULL)")
+    alerted.execute("INSERT INTO alert_device VALUES (8, 'controlid:5', 'offline', NULL)")

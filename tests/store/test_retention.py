@@ -8,8 +8,8 @@ from pushd.model.errors import EventsPurged, UnknownAlert, UnknownCommand
 from pushd.model.lifecycle import State
 from pushd.store.filters import CommandFilter, EventFilter, Settlement
 from pushd.store.interface import IStore
+from tests.store.outages import SITE, add_site, alerts, come_online, go_offline
 from tests.store.samples import BROKE, DOOR, GATE, LIMIT, Said, at, by_message, draft, ident, wall
-from tests.store.silences import SITE, alerts, come, fall_silent, move_in
 from tests.store.steps import count, feed, look, put, send, state
 
 Ending = Callable[[IStore], Awaitable[object]]
@@ -118,10 +118,10 @@ async def test_old_orphans_are_forgotten(store: IStore) -> None:
 
 async def test_old_alerts_are_forgotten_with_whom_they_were_about(store: IStore) -> None:
     """Alerts that were cleared before a moment go, those that were cleared at it or later stay."""
-    await fall_silent(store, DOOR, GATE)
+    await go_offline(store, DOOR, GATE)
     gone, stays = sorted(await alerts(store, 30), key=lambda alert: alert.devices)
-    await come(store, DOOR, seconds=40)
-    await come(store, GATE, seconds=50)
+    await come_online(store, DOOR, seconds=40)
+    await come_online(store, GATE, seconds=50)
     await purge(store, 50)
     assert [each.id for each in await store.alerts(None, None, 10)] == [stays.id]
     assert await count(store, "alert_device") == 1
@@ -131,20 +131,20 @@ async def test_old_alerts_are_forgotten_with_whom_they_were_about(store: IStore)
 
 async def test_an_open_alert_is_never_forgotten(store: IStore) -> None:
     """Whoever is missed for years is still missed, and so are those who fell silent with somebody who is back."""
-    await move_in(store, SITE)
-    await fall_silent(store, *SITE)
+    await add_site(store, SITE)
+    await go_offline(store, *SITE)
     (raised,) = await alerts(store, 30)
-    await come(store, SITE[0], seconds=40)
+    await come_online(store, SITE[0], seconds=40)
     await purge(store, 1_000_000)
     assert await store.alerts(True, None, 10) == [raised]
 
 
 async def test_a_large_alert_is_forgotten_piece_by_piece(store: IStore) -> None:
     """The alert of a large site goes a few devices at a time, and is there until the last of them."""
-    await move_in(store, SITE)
-    await fall_silent(store, *SITE)
+    await add_site(store, SITE)
+    await go_offline(store, *SITE)
     assert len(await alerts(store, 30)) == 1
-    await come(store, *SITE, seconds=40)
+    await come_online(store, *SITE, seconds=40)
     left = []
     while await store.alerts(None, None, 10):
         await purge(store, 50, limit=2)

@@ -85,9 +85,9 @@ def _what(alert: Alert, look_up: LookUp) -> str:
         device = alert.devices[0]
         found = look_up(device)
         name = f"{_shown(found.name)} ({device})" if found is not None and found.name else device
-        return f"{name} {'comes and goes' if alert.kind is AlertKind.FLAPPING else 'is silent'}"
+        return f"{name} {'comes and goes' if alert.kind is AlertKind.FLAPPING else 'is offline'}"
     behind = "" if alert.address is None else f" behind {_shown(alert.address)}"
-    return f"{len(alert.devices)} devices{behind} are silent"
+    return f"{len(alert.devices)} devices{behind} are offline"
 
 
 def _lines(alert: Alert, look_up: LookUp, now: int) -> Iterator[str]:

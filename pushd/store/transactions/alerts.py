@@ -14,8 +14,8 @@ TOLD = 1000
 
 _INSERT = Statement(
     "raise an alert",
-    "INSERT INTO alert (kind, address, webhook, raised_at, look_at, mail_at)"
-    " VALUES (:kind, :address, :webhook, :now, :look_at, :mail_at) RETURNING id",
+    "INSERT INTO alert (kind, address, webhook, raised_at, recheck_at, mail_at)"
+    " VALUES (:kind, :address, :webhook, :now, :recheck_at, :mail_at) RETURNING id",
 )
 _CONCERN = Statement(
     "write whom an alert is about",
@@ -32,12 +32,14 @@ def raise_alert(
     *,
     address: str | None = None,
     webhook: str | None = None,
-    look_at: int | None = None,
+    recheck_at: int | None = None,
 ) -> None:
-    """Raise an alert about these devices, who have no open one of this kind, or about a webhook."""
+    """Raise an alert about these devices, which have no open one of this kind, or about a webhook; ``recheck_at`` is
+    when, in wall milliseconds, an alert of kind ``flapping`` may be over.
+    """
     mail_at = now.wall if rules.mails else None
     row = tx.rows(
-        _INSERT, kind=kind, address=address, webhook=webhook, now=now.wall, look_at=look_at, mail_at=mail_at
+        _INSERT, kind=kind, address=address, webhook=webhook, now=now.wall, recheck_at=recheck_at, mail_at=mail_at
     )[0]
     for device in devices:
         tx.run(_CONCERN, alert=row["id"], device=device, kind=kind)
@@ -66,7 +68,7 @@ _STILL = Statement(
 )
 _CLEAR = Statement(
     "clear an alert",
-    "UPDATE alert SET cleared_at = :now, look_at = NULL, mail_at = CASE WHEN mailed_at IS NULL THEN mail_at END"
+    "UPDATE alert SET cleared_at = :now, recheck_at = NULL, mail_at = CASE WHEN mailed_at IS NULL THEN mail_at END"
     " WHERE id = :alert AND cleared_at IS NULL RETURNING kind, address, webhook, raised_at",
 )
 _DEVICES = Statement(
@@ -74,10 +76,10 @@ _DEVICES = Statement(
 )
 
 
-def clear(tx: ITransaction, now: Now, device: str, kind: AlertKind) -> None:
-    """Clear a device's part of an alert; and the alert, if that was the last."""
+def clear(tx: ITransaction, now: Now, device: str, *kinds: AlertKind) -> None:
+    """Clear a device's part of its open alerts of these kinds; and the alert, if no other device is left in it."""
     for row in tx.rows(_CONCERNING, device=device):
-        if row["kind"] == kind:
+        if row["kind"] in kinds:
             tx.run(_CLEAR_DEVICE, alert=row["alert"], device=device, now=now.wall)
             if first(tx, _STILL, alert=row["alert"]) is None:
                 _clear(tx, row["alert"], now)

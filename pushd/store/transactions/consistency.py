@@ -91,15 +91,15 @@ CHECKS: tuple[Statement, ...] = (
         " LEFT JOIN device ON device.id = proof.device WHERE device.id IS NULL",
     ),
     Statement(
-        "a silence waits for a device that nobody waits for",
-        f"SELECT silence.device AS device, NULL AS command, {_STANDS} AS detail FROM silence"
-        f" LEFT JOIN device ON device.id = silence.device WHERE NOT {_IS_MISSED}",
+        "a grace period runs for a device that is not approved and offline",
+        f"SELECT pending_outage.device AS device, NULL AS command, {_STANDS} AS detail FROM pending_outage"
+        f" LEFT JOIN device ON device.id = pending_outage.device WHERE NOT {_IS_MISSED}",
     ),
     Statement(
-        "an open alert misses a device that nobody waits for",
+        "an alert is open about a device that is not approved and offline",
         f"SELECT alert_device.device AS device, NULL AS command, 'alert ' || alert || ', ' || {_STANDS} AS detail"
         " FROM alert_device LEFT JOIN device ON device.id = alert_device.device"
-        f" WHERE kind = 'silence' AND cleared_at IS NULL AND NOT {_IS_MISSED}",
+        f" WHERE kind IN ('offline', 'site_offline') AND cleared_at IS NULL AND NOT {_IS_MISSED}",
     ),
     Statement(
         "an alert is open without a device, or cleared with one",

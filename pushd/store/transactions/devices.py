@@ -66,9 +66,9 @@ def change_device(tx: ITransaction, device: str, changes: Mapping[str, Any], now
     if after.admission != before["admission"]:
         record(tx, now, _OF_ADMISSION[after.admission], device)
     if after.admission is not Admission.APPROVED:
-        offline.dismiss(tx, device, now)
+        offline.drop_alerts(tx, device, now)
     elif "muted_until" in changes:
-        offline.wait_anew(tx, device, now)
+        offline.restart_grace(tx, device, now)
     if set(changes) - {"admission"}:
         record(tx, now, EventType.DEVICE_CHANGED, device, fields=sorted(changes))
     return after
@@ -96,7 +96,7 @@ def forget_device(tx: ITransaction, device: str, now: Now) -> None:
     for row in tx.rows(_UNENDED, id=device):
         end = lifecycle_guards.FORGET if State(row["state"]) in OUT else lifecycle_guards.CANCEL
         record_state(tx, now, tx.rows(end, id=row["id"], now=now.wall)[0])
-    offline.dismiss(tx, device, now)
+    offline.drop_alerts(tx, device, now)
     tx.run(_DISPROVE, id=device)
     tx.run(_DELETE, id=device)
     record(tx, now, EventType.DEVICE_DELETED, device, tags=tags or None)

@@ -165,7 +165,7 @@ _LAST_COMMAND = Statement("read the greatest command id", "SELECT MAX(id) AS las
 def renew(tx: ITransaction, now: Now) -> None:
     """See :meth:`IStore.renew`."""
     tx.run(_REOPEN, now=now.wall, steady=now.steady)
-    offline.renew(tx, now)
+    offline.restart_all(tx, now)
 
 
 def known(tx: ITransaction, now: Now) -> StartupSnapshot:
