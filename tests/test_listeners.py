@@ -12,14 +12,14 @@ from twisted.internet.tcp import Port, Server
 from twisted.internet.testing import MemoryReactorClock
 
 from pushd.config import ConfigError
-from pushd.listeners import listener
+from pushd.listeners import BACKLOG, listener
 
 CROWD = 300
-"""More than Twisted's own port accepts in its first turn."""
+"""More connections than Twisted's own backlog of 50 holds."""
 
 
 class BusyReactor(MemoryReactorClock):
-    """A reactor on whose machine ports cannot be had, for one reason or another."""
+    """A reactor that cannot open ports, for the given reason."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ IN_USE = CannotListenError("10.0.0.1", 80, OSError(EADDRINUSE, "Address already 
 
 
 def test_listens_once() -> None:
-    """A port is opened while the program still may open it, and only once."""
+    """A port is opened while the process still has its privileges, and only once."""
     reactor = MemoryReactorClock()
     service = listener("devices", "tcp:80:interface=10.0.0.1", Factory(), reactor)
     assert reactor.tcpServers == []
@@ -45,35 +45,49 @@ def test_listens_once() -> None:
 
 
 def test_listens_without_privileges() -> None:
-    """A program that never was privileged opens the port when it starts."""
+    """A process without privileges opens the port when it starts."""
     reactor = MemoryReactorClock()
     listener("devices", "tcp:8080", Factory(), reactor).startService()
     assert len(reactor.tcpServers) == 1
 
 
-async def test_a_crowd_is_accepted_in_one_turn() -> None:
-    """Devices that come back all at once are taken out of the system's queue before it overflows."""
+@pytest.mark.parametrize(
+    ("endpoint", "backlog"),
+    [("tcp:8080", BACKLOG), ("tcp:8080:interface=10.0.0.1", BACKLOG), ("tcp:8080:backlog=7", 7)],
+)
+def test_backlog(endpoint: str, backlog: int) -> None:
+    """A port has a backlog for a whole fleet, unless the operator gives another."""
+    reactor = MemoryReactorClock()
+    listener("devices", endpoint, Factory(), reactor).startService()
+    assert [given for _, _, given, _ in reactor.tcpServers] == [backlog]
+
+
+async def test_reconnect_storm_is_accepted() -> None:
+    """Devices that connect all at once, while the server is busy, are all accepted: the backlog holds them."""
     from twisted.internet import reactor
 
     factory = Factory.forProtocol(Protocol)
     service = listener("devices", "tcp:0:interface=127.0.0.1", factory, reactor)
     service.startService()
     readers = cast(PosixReactorBase, reactor).getReaders
-    (port,) = [one for one in readers() if isinstance(one, Port) and one.factory is factory]
-    crowd = [socket.create_connection(("127.0.0.1", port.getHost().port)) for _ in range(CROWD)]
-    port.doRead()
-    served = [one for one in readers() if isinstance(one, Server) and one.server is port]
-    for one in served:
-        one.abortConnection()
-    for client in crowd:
+    (port,) = [reader for reader in readers() if isinstance(reader, Port) and reader.factory is factory]
+    address = ("127.0.0.1", port.getHost().port)
+    clients = [socket.create_connection(address, timeout=0.5) for _ in range(CROWD)]  # the reactor does not turn
+    accepted: list[Server] = []
+    while len(accepted) < CROWD:
+        port.doRead()
+        before, accepted = accepted, [end for end in readers() if isinstance(end, Server) and end.server is port]
+        assert len(accepted) > len(before)
+    for connection in accepted:
+        connection.abortConnection()
+    for client in clients:
         client.close()
     await service.stopService()
-    assert len(served) == CROWD
 
 
 @pytest.mark.parametrize("start", ["privilegedStartService", "startService"])
 @pytest.mark.parametrize(
-    ("error", "words"),
+    ("error", "reason"),
     [
         (IN_USE, "Couldn't listen on 10.0.0.1:80: Address already in use"),
         (CannotListenError("", 80, OSError("no reason")), "Couldn't listen on any:80: no reason"),
@@ -81,16 +95,16 @@ async def test_a_crowd_is_accepted_in_one_turn() -> None:
         (PermissionError(13, "Permission denied"), "Couldn't listen: Permission denied"),
     ],
 )
-def test_port_that_cannot_be_had(error: Exception, words: str, start: str) -> None:
-    """Option, endpoint and reason are in one line."""
+def test_port_that_cannot_be_opened(error: Exception, reason: str, start: str) -> None:
+    """The error names the option, the endpoint and the reason in one line."""
     service = listener("devices", "tcp:80", Factory(), BusyReactor(error))
     with pytest.raises(ConfigError) as refused:
         getattr(service, start)()
-    assert str(refused.value) == f"{words} (--devices tcp:80)."
+    assert str(refused.value) == f"{reason} (--devices tcp:80)."
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "words"),
+    ("endpoint", "reason"),
     [
         ("smoke", "Unknown endpoint type: 'smoke'"),
         ("tcp:http", "invalid literal for int()"),
@@ -101,11 +115,11 @@ def test_port_that_cannot_be_had(error: Exception, words: str, start: str) -> No
         ("systemd:domain=INET:index=0", "out of range"),
     ],
 )
-def test_text_that_is_no_endpoint(endpoint: str, words: str) -> None:
-    """What cannot be understood as an endpoint is refused before anything is opened."""
+def test_invalid_endpoint(endpoint: str, reason: str) -> None:
+    """An invalid endpoint is refused in one line, before anything is opened."""
     with pytest.raises(ConfigError) as refused:
         listener("admin", endpoint, Factory(), MemoryReactorClock())
     line = str(refused.value)
-    assert line.startswith(f"--admin: {endpoint} is no endpoint such as tcp:8080")
-    assert words in line
+    assert line.startswith(f"--admin: {endpoint} is not a valid endpoint such as tcp:8080")
+    assert reason in line
     assert "\n" not in line

@@ -70,8 +70,8 @@ def test_zero_is_a_value(tmp_path: Path) -> None:
         (["--admission=maybe"], "--admission: one of approve, open, closed is wanted"),
         (["--max-pending="], "--max-pending: a whole number is wanted"),
         (["--hold=servereye"], "--hold: servereye=SECONDS is wanted"),
-        (["--devices=smoke"], "--devices: smoke is no endpoint"),
-        (["--admin=tcp:http"], "--admin: tcp:http is no endpoint"),
+        (["--devices=smoke"], "--devices: smoke is not a valid endpoint"),
+        (["--admin=tcp:http"], "--admin: tcp:http is not a valid endpoint"),
         (["--mail-to=ops@example.org"], "--mail-to: --mail-from is missing"),
         (
             "--mail-to=a@b.c --mail-from=d@e.f --smtp-user=us --smtp-password-file=/nowhere/password".split(),
