@@ -1,254 +1,379 @@
-"""The configuration: what the command line and ``pushd.toml`` say, checked."""
+"""Every option of the server once: its name, how its value is read, its default and its help.
 
+The command line, the environment variables, ``pushd.toml`` and the list of options in the documentation are made from
+the fields of :class:`Config`.
+"""
+
+# ruff: noqa: RUF009 - each call of _option makes a field of attrs
+
+import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 from pushd.core.devices.admission import DEFAULT_MAX_PENDING, AdmissionMode
-from pushd.lib.ip_networks import Networks, parse_network
+from pushd.core.polling.hold_time import MAX_HOLD
+from pushd.lib.ip_networks import Networks
 from pushd.model.alert import AlertRules
-from pushd.notifications import options
 from pushd.notifications.mail.smtp import Tls
+from pushd.option_values import (
+    DIALECTS,
+    Reader,
+    is_local,
+    list_of,
+    one_of,
+    read_base,
+    read_count,
+    read_endpoints,
+    read_flag,
+    read_flapping,
+    read_holds,
+    read_hours,
+    read_mail_address,
+    read_network,
+    read_path,
+    read_positive,
+    read_recipients,
+    read_seconds,
+    read_server,
+    read_store,
+    read_text,
+    read_url,
+)
 
-MAX_HOLD = 55.0
-"""Seconds; proxies commonly cut a silent connection after 60."""
+RENAMED = {"pulse-url": "heartbeat-url", "mail-remind": "mail-reminder-hours"}
+"""Options of earlier versions and their new names."""
 
 
 class ConfigError(Exception):
-    """An option is wrong; the message is one line that names it."""
+    """An option is wrong; the message is one line that names the option and where it was given."""
+
+
+@frozen(kw_only=True)
+class Option:
+    """One option, as the command line, the environment, the file and the documentation know it."""
+
+    name: str
+    """As on the command line, without the dashes."""
+    field: str
+    """The field of :class:`Config` that holds the value."""
+    read: Reader[Any]
+    metavar: str
+    """What stands for the value in the help; empty for a flag, which takes none."""
+    repeatable: bool
+    default: str
+    """As text for the help; empty if there is none."""
+    help: str
+
+    @property
+    def variable(self) -> str:
+        """The name of the environment variable."""
+        return variable(self.name)
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether the option takes no value on the command line."""
+        return not self.metavar
+
+
+def variable(name: str) -> str:
+    """The environment variable of an option."""
+    return "PUSHD_" + name.upper().replace("-", "_")
+
+
+def _option(
+    read: Reader[Any],
+    metavar: str,
+    help: str,  # noqa: A002 - as everywhere
+    *,
+    default: object = None,
+    shown: str | None = None,
+    name: str | None = None,
+    repeatable: bool = False,
+    repr: bool = True,  # noqa: A002 - as in attrs
+) -> Any:
+    """A field of :class:`Config` that an option sets.
+
+    ``default`` is a value as it would be given; ``shown`` is its text where it is not the value's own. The name is
+    the field's unless another is given.
+    """
+    if shown is None:
+        shown = ", ".join(default) if isinstance(default, list) else str(default or "")
+    about = {"name": name, "read": read, "metavar": metavar, "help": help, "repeatable": repeatable, "default": shown}
+    if default is None:
+        return field(default=None, metadata=about, repr=repr)
+    return field(factory=partial(read, default), metadata=about, repr=repr)
+
+
+_RULES = AlertRules()
 
 
 @frozen(kw_only=True)
 class Config:
-    """Checked options; durations in seconds."""
+    """The checked options; durations are in seconds."""
 
-    data_dir: Path = Path("pushd-data")
-    store: str | None = None
-    devices: tuple[str, ...] = ("tcp:8080",)
-    admin: tuple[str, ...] = ("tcp:8081:interface=127.0.0.1",)
-    admission: AdmissionMode = AdmissionMode.APPROVE
-    max_pending: int = DEFAULT_MAX_PENDING
-    require_proof: bool = False
-    bases: tuple[bytes, ...] = ()
-    holds: Mapping[str, float] = field(factory=dict)
-    batch: int = 1
-    keep: int = 30
-    trusted_proxies: Networks = ()
-    alert_window: float = 30.0
-    flapping: tuple[int, float] = (5, 600.0)
-    webhook_allow: Networks = ()
-    mail_to: tuple[str, ...] = ()
-    mail_from: str | None = None
-    mail_remind: float = 24.0
-    """Hours."""
-    smtp: tuple[str, int] = ("localhost", 25)
-    smtp_tls: Tls | None = None
-    smtp_user: str | None = None
-    smtp_password_file: Path | None = None
-    pulse_url: str | None = field(default=None, repr=False)
+    data_dir: Path = _option(read_path, "DIR", "Directory that holds all state.", default="./pushd-data")
+    store: str | None = _option(read_store, "FILE", "SQLite file, also as sqlite:///PATH.", shown="DIR/pushd.sqlite")
+    devices: tuple[str, ...] = _option(
+        read_endpoints,
+        "ENDPOINT",
+        "Twisted endpoint of the device port, TCP or TLS.",
+        default=["tcp:8080"],
+        repeatable=True,
+    )
+    admin: tuple[str, ...] = _option(
+        read_endpoints,
+        "ENDPOINT",
+        "Twisted endpoint of the admin API.",
+        default=["tcp:8081:interface=127.0.0.1"],
+        repeatable=True,
+    )
+    admission: AdmissionMode = _option(
+        one_of(AdmissionMode),
+        "MODE",
+        "Admission of unknown devices: approve (pending until an operator approves them), open (approved at once) or"
+        " closed (refused, not recorded).",
+        default="approve",
+    )
+    max_pending: int = _option(
+        read_count,
+        "N",
+        "Maximum number of pending devices; further ones are answered idle, but not recorded.",
+        default=str(DEFAULT_MAX_PENDING),
+    )
+    require_proof: bool = _option(
+        read_flag,
+        "",
+        "Send commands only to devices with authentication: a secret path, an API key or an allow list.",
+        default=False,
+    )
+    bases: tuple[bytes, ...] = _option(
+        list_of(read_base),
+        "PATH",
+        "URL prefix for Control iD, such as /controlid, below which /push and /result are served too.",
+        default=[],
+        name="base",
+        repeatable=True,
+    )
+    holds: Mapping[str, float] = _option(
+        read_holds,
+        "DIALECT=SECONDS",
+        f"Long-poll timeout of a dialect, 0 to {MAX_HOLD:g} seconds, until the server has learned that of the device.",
+        default=[],
+        shown=", ".join(f"{dialect.name}={dialect.hold:g}" for dialect in DIALECTS),
+        name="hold",
+        repeatable=True,
+    )
+    batch: int = _option(
+        read_positive,
+        "N",
+        "Number of commands that are sent to a Control iD device in one batch; old firmware supports only 1. The batch"
+        " of a device takes precedence.",
+        default="1",
+    )
+    keep: int = _option(
+        read_positive,
+        "DAYS",
+        "Retention in days of finished commands, cleared alerts, events and orphan results.",
+        default="30",
+    )
+    trusted_proxies: Networks = _option(
+        list_of(read_network),
+        "CIDR",
+        "Network of reverse proxies whose X-Forwarded-For is trusted.",
+        default=[],
+        name="trusted-proxy",
+        repeatable=True,
+    )
+    alert_window: float = _option(
+        read_seconds,
+        "SECONDS",
+        "Grace period and grouping window of alerts: how long an offline device may still return, and others behind"
+        " its address join the alert.",
+        default=f"{_RULES.window:g}",
+    )
+    flapping: tuple[int, float] = _option(
+        read_flapping,
+        "CHANGES/SECONDS",
+        "Flap detection: a device that goes offline and online this often is one alert, not one per outage.",
+        default=f"{_RULES.changes}/{_RULES.within:g}",
+    )
+    webhook_allow: Networks = _option(
+        list_of(read_network),
+        "CIDR",
+        "Private networks webhooks may reach (SSRF guard), such as 10.20.0.0/16; without it only public addresses.",
+        default=[],
+        repeatable=True,
+    )
+    mail_to: tuple[str, ...] = _option(
+        read_recipients,
+        "ADDRESS",
+        "Recipient of alert mails; without one no mails are sent.",
+        default=[],
+        repeatable=True,
+    )
+    mail_from: str | None = _option(
+        read_mail_address, "ADDRESS", "Sender of alert mails; required if there are recipients."
+    )
+    mail_reminder_hours: float = _option(
+        read_hours,
+        "HOURS",
+        "Hours until the next reminder of an alert that is open and not acknowledged; 0 turns reminders off.",
+        default="24",
+    )
+    smtp: tuple[str, int] = _option(
+        read_server, "HOST:PORT", "SMTP server; an IPv6 address in brackets.", default="localhost:25"
+    )
+    smtp_tls: Tls | None = _option(
+        one_of(Tls),
+        "MODE",
+        "Encryption of SMTP: starttls (mandatory STARTTLS), tls (from the first byte, as on port 465) or none.",
+        shown="starttls; none for a server on this machine",
+    )
+    smtp_user: str | None = _option(read_text, "NAME", "SMTP user name; without it there is no authentication.")
+    smtp_password_file: Path | None = _option(
+        read_path, "FILE", "File with the SMTP password in its only line, read at the start; use chmod 600."
+    )
+    heartbeat_url: str | None = _option(
+        read_url,
+        "URL",
+        "URL to request every minute while all tasks make progress (dead man's switch); it is never logged.",
+        repr=False,
+    )
+    config: Path | None = _option(
+        read_path,
+        "FILE",
+        "TOML file of options by these names; environment variables and the command line take precedence.",
+    )
+
+    sources: Mapping[str, str] = field(factory=dict, eq=False, repr=False)
+    """Where options were given, by their names: ``--keep``, ``PUSHD_KEEP`` or ``/etc/pushd.toml: keep``."""
+
+    def source(self, name: str) -> str:
+        """How an error message calls an option: as it was given."""
+        return self.sources.get(name, f"--{name}")
 
     @property
     def alert_rules(self) -> AlertRules:
-        """When an alert is raised."""
+        """When an alert is raised, and when it is mailed again."""
         changes, within = self.flapping
-        remind = self.mail_remind * 3600 or None
         return AlertRules(
-            window=self.alert_window, changes=changes, within=within, mails=bool(self.mail_to), remind=remind
+            window=self.alert_window,
+            changes=changes,
+            within=within,
+            mails=bool(self.mail_to),
+            remind=self.mail_reminder_hours * 3600 or None,
         )
 
     @property
     def mail_tls(self) -> Tls:
-        """How the way to the mail server is secured: unless somebody said so, it must be if it leaves this machine."""
-        return self.smtp_tls or (Tls.NONE if options.is_local(self.smtp[0]) else Tls.STARTTLS)
+        """Encryption of SMTP: the option, or else STARTTLS for a server on another machine."""
+        return self.smtp_tls or (Tls.NONE if is_local(self.smtp[0]) else Tls.STARTTLS)
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ConfigError("text is wanted")
-    return value
-
-
-def _path(value: object) -> Path:
-    return Path(_text(value))
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(_text(one) for one in (value if isinstance(value, list) else [value]))
-
-
-def _endpoints(value: object) -> tuple[str, ...]:
-    endpoints = _texts(value)
-    if not endpoints:
-        raise ConfigError("at least one endpoint is wanted")
-    return endpoints
-
-
-def _store(value: object) -> str:
-    text = _text(value)
-    if "://" in text and not text.startswith("sqlite:///"):
-        raise ConfigError(f"{text.partition(':')[0]} is no store of this version; leave it out for SQLite")
-    return text.removeprefix("sqlite:///")
-
-
-def _mode(value: object) -> AdmissionMode:
-    if value not in list(AdmissionMode):
-        raise ConfigError(f"one of {', '.join(AdmissionMode)} is wanted")
-    return AdmissionMode(str(value))
-
-
-def _count(value: object) -> int:
-    text = str(value)
-    if isinstance(value, bool) or not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise ConfigError("a whole number is wanted")
-    return int(text)
-
-
-def _positive(value: object) -> int:
-    count = _count(value)
-    if count < 1:
-        raise ConfigError("at least 1 is wanted")
-    return count
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ConfigError("true or false is wanted")
-    return value
-
-
-def _bases(value: object) -> tuple[bytes, ...]:
-    return tuple(_base(text) for text in _texts(value))
-
-
-def _base(text: str) -> bytes:
-    """A base without the slash at its end; the root needs none."""
-    base = "/" + text.strip("/")
-    parts = base[1:].split("/")
-    if not text.startswith("/") or "" in parts or not text.isascii() or any(char in text for char in "?#% "):
-        raise ConfigError(f"{text} is no path such as /controlid")
-    if parts[0] in ("push", "d") or (parts[0] in ("1", "2") and parts[1:2] == ["push"]):
-        raise ConfigError(f"{text} is where other paths of the device port are")
-    return base.encode("ascii")
-
-
-def _holds(value: object) -> dict[str, float]:
-    pairs = value.items() if isinstance(value, dict) else [text.partition("=")[::2] for text in _texts(value)]
-    return {dialect: _hold(dialect, seconds) for dialect, seconds in pairs}
-
-
-def _hold(dialect: str, seconds: object) -> float:
-    try:
-        hold = float(str(seconds))
-    except ValueError:
-        hold = -1
-    if not 0 <= hold <= MAX_HOLD:
-        raise ConfigError(f"{dialect}=SECONDS is wanted, 0 to {MAX_HOLD:g}")
-    return hold
-
-
-def _seconds(value: object, most: float = 86400) -> float:
-    try:
-        seconds = float(str(value))
-    except ValueError:
-        seconds = -1
-    if isinstance(value, bool) or not 0 <= seconds <= most:
-        raise ConfigError(f"seconds are wanted, 0 to {most:g}")
-    return seconds
-
-
-def _flapping(value: object) -> tuple[int, float]:
-    changes, _, within = _text(value).partition("/")
-    try:
-        return _positive(changes), _seconds(within)
-    except ConfigError:
-        raise ConfigError("CHANGES/SECONDS is wanted, 5/600 say") from None
-
-
-def _networks(value: object) -> Networks:
-    try:
-        return tuple(parse_network(text) for text in _texts(value))
-    except ValueError as error:
-        raise ConfigError(f"a network such as 10.0.0.0/8 is wanted: {error}") from None
-
-
-def _addresses(value: object) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(options.read_address(text) for text in _texts(value)))
-
-
-_OPTIONS: Mapping[str, tuple[str, Any]] = {
-    "data-dir": ("data_dir", _path),
-    "store": ("store", _store),
-    "devices": ("devices", _endpoints),
-    "admin": ("admin", _endpoints),
-    "admission": ("admission", _mode),
-    "max-pending": ("max_pending", _count),
-    "require-proof": ("require_proof", _flag),
-    "base": ("bases", _bases),
-    "hold": ("holds", _holds),
-    "batch": ("batch", _positive),
-    "keep": ("keep", _positive),
-    "trusted-proxy": ("trusted_proxies", _networks),
-    "alert-window": ("alert_window", _seconds),
-    "flapping": ("flapping", _flapping),
-    "webhook-allow": ("webhook_allow", _networks),
-    "mail-to": ("mail_to", _addresses),
-    "mail-from": ("mail_from", lambda value: options.read_address(_text(value))),
-    "mail-remind": ("mail_remind", options.read_remind),
-    "smtp": ("smtp", lambda value: options.read_server(_text(value))),
-    "smtp-tls": ("smtp_tls", options.read_tls),
-    "smtp-user": ("smtp_user", _text),
-    "smtp-password-file": ("smtp_password_file", _path),
-    "pulse-url": ("pulse_url", lambda value: options.read_url(_text(value))),
+OPTIONS: Mapping[str, Option] = {
+    option.name: option
+    for option in (
+        Option(field=each.name, **each.metadata | {"name": each.metadata["name"] or each.name.replace("_", "-")})
+        for each in fields(Config)
+        if each.metadata
+    )
 }
-"""Each option by its name, on the command line and in the file: which field it is, and how it is read."""
+"""All options by their names."""
 
 
-def read_config(given: Mapping[str, object], file: str | None, dialects: Sequence[str]) -> Config:
-    """What the file says, and over it what was given on the command line.
+Given = Mapping[str, tuple[str, object]]
+"""By the option's name: how an error message calls it, and its value."""
+
+
+def read_config(arguments: Mapping[str, object], environ: Mapping[str, str]) -> Config:
+    """The options of the command line, the environment and the file, in this order of precedence.
+
+    A list that is given in one of them replaces that of another.
 
     :raises ConfigError: naming the option that is wrong.
     """
-    said = ({} if file is None else _read_file(Path(file))) | dict(given)
-    fields: dict[str, Any] = dict(_read_option(name, value) for name, value in said.items())
-    config = Config(**fields)
-    unknown = sorted(set(config.holds) - set(dialects))
-    if unknown:
-        raise ConfigError(f"--hold: {unknown[0]} is no dialect; those that there are: {', '.join(dialects)}.")
+    given = {**_from_environment(environ), **_from_command_line(arguments)}
+    if "config" in given:
+        source, path = given["config"]
+        given = {**_from_file(source, _read("config", source, path)), **given}
+    values = {OPTIONS[name].field: _read(name, source, value) for name, (source, value) in given.items()}
+    config = Config(**values, sources={name: source for name, (source, _) in given.items()})
     _check_mails(config)
     return config
 
 
-def _check_mails(config: Config) -> None:
-    """:raises ConfigError: if options do not go together."""
-    if config.mail_to and config.mail_from is None:
-        raise ConfigError("--mail-to: --mail-from is missing, the address that the mails come from.")
-    if config.mail_from is not None and not config.mail_to:
-        raise ConfigError("--mail-from: --mail-to is missing, the address that the mails go to.")
-    if config.smtp_user is not None and config.smtp_password_file is None:
-        raise ConfigError("--smtp-user: --smtp-password-file is missing, a file that holds the password.")
-    if config.smtp_password_file is not None and config.smtp_user is None:
-        raise ConfigError("--smtp-password-file: --smtp-user is missing, the name that the password belongs to.")
-    if config.smtp_user is not None and config.mail_tls is Tls.NONE and not options.is_local(config.smtp[0]):
-        raise ConfigError("--smtp-tls: none would show the password to the network; starttls or tls is wanted.")
+def renamed(old: str, new: str) -> ConfigError:
+    """The error about an option that is given by a name of an earlier version."""
+    return ConfigError(f"{old} was renamed; use {new}.")
 
 
-def _read_file(path: Path) -> dict[str, object]:
+def _read(name: str, source: str, value: object) -> Any:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"--config: {path} cannot be read: {error.strerror}.") from None
+        return OPTIONS[name].read(value)
     except ValueError as error:
-        raise ConfigError(f"--config: {path} is no TOML: {error}.") from None
+        raise ConfigError(f"{source}: {error}.") from None
 
 
-def _read_option(name: str, value: object) -> tuple[str, object]:
-    if name not in _OPTIONS:
-        raise ConfigError(f"{name} is no option; those that there are: {', '.join(_OPTIONS)}.")
-    field_name, read = _OPTIONS[name]
+def _from_command_line(arguments: Mapping[str, object]) -> Given:
+    return {name: (f"--{name}", value) for name, value in arguments.items()}
+
+
+def _from_environment(environ: Mapping[str, str]) -> Given:
+    """Options from ``PUSHD_*``; an empty variable counts as unset, an unknown one is ignored."""
+    for old, new in RENAMED.items():
+        if environ.get(variable(old)):
+            raise renamed(variable(old), variable(new))
+    found = ((option, environ.get(option.variable)) for option in OPTIONS.values())
+    return {option.name: (option.variable, _from_variable(option, text)) for option, text in found if text}
+
+
+def _from_variable(option: Option, text: str) -> object:
+    """The value of a variable as TOML would have it."""
+    if option.is_flag:
+        if text not in ("0", "1"):
+            raise ConfigError(f"{option.variable}: must be 1 or 0.")
+        return text == "1"
+    if not option.repeatable:
+        return text
+    if not text.startswith("["):
+        return [part.strip() for part in text.split(",")]
     try:
-        return field_name, read(value)
-    except (ConfigError, ValueError) as error:
-        raise ConfigError(f"--{name}: {error}.") from None
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise ConfigError(f"{option.variable}: must be a JSON array, or values separated by commas.") from None
+
+
+def _from_file(source: str, path: Path) -> Given:
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{source}: {path} cannot be read: {error.strerror}.") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{source}: {path} is not valid TOML: {error}.") from None
+    for name in content:
+        if name in RENAMED:
+            raise renamed(f"{path}: {name}", RENAMED[name])
+        if name not in OPTIONS or name == "config":
+            known = ", ".join(option for option in OPTIONS if option != "config")
+            raise ConfigError(f"{path}: {name} is not an option of this file; the options are {known}.")
+    return {name: (f"{path}: {name}", value) for name, value in content.items()}
+
+
+def _check_mails(config: Config) -> None:
+    """:raises ConfigError: if options about mails do not go together."""
+    for name, needed in (
+        ("mail-to", "mail-from"),
+        ("mail-from", "mail-to"),
+        ("smtp-user", "smtp-password-file"),
+        ("smtp-password-file", "smtp-user"),
+    ):
+        if getattr(config, OPTIONS[name].field) and not getattr(config, OPTIONS[needed].field):
+            raise ConfigError(f"{config.source(name)}: --{needed} is missing; give both or neither.")
+    if config.smtp_user is not None and config.mail_tls is Tls.NONE and not is_local(config.smtp[0]):
+        why = "none would send the password in clear text; must be starttls or tls"
+        raise ConfigError(f"{config.source('smtp-tls')}: {why}.")

@@ -166,8 +166,8 @@ def _rounds(core: Core, dispatcher: WebhookDispatcher, reactor: Any) -> Iterator
 
 
 def _pulses(config: Config, watched: Mapping[str, Stuck], reactor: Any) -> Iterator[PeriodicTask]:
-    if config.pulse_url is not None:
-        pulse = DeadMansSwitch(config.pulse_url, HTTPClient(Agent(reactor)), reactor, watched)
+    if config.heartbeat_url is not None:
+        pulse = DeadMansSwitch(config.heartbeat_url, HTTPClient(Agent(reactor)), reactor, watched)
         yield PeriodicTask("pulse", INTERVAL, pulse.beat, reactor)
 
 

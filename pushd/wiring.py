@@ -38,9 +38,7 @@ from pushd.core.polling.poll_registry import PollRegistry
 from pushd.core.polling.result_index import ResultIndex
 from pushd.core.webhooks import Webhooks
 from pushd.dialects.controlid.app import door as controlid_door
-from pushd.dialects.controlid.dialect import CONTROL_ID
 from pushd.dialects.servereye.app import door as servereye_door
-from pushd.dialects.servereye.dialect import SERVER_EYE
 from pushd.http.bodies import InThread
 from pushd.http.device_port import DevicePort, MountedApp
 from pushd.http.handlers import IApp
@@ -51,19 +49,18 @@ from pushd.notifications.mail.smtp import SmtpCarrier, SmtpServer
 from pushd.notifications.webhooks.dispatcher import WebhookDispatcher
 from pushd.notifications.webhooks.event_filter import SubscriptionFilter
 from pushd.notifications.webhooks.sender import WebhookSender
+from pushd.option_values import DIALECTS
 from pushd.store.interface import IStore
 
-DIALECTS = ((CONTROL_ID, controlid_door), (SERVER_EYE, servereye_door))
-"""A dialect is a folder, and a line here."""
-
-NAMES = tuple(dialect.name for dialect, _ in DIALECTS)
+DEVICE_APPS = (controlid_door, servereye_door)
+"""Builds the app on the device port of each of :data:`pushd.option_values.DIALECTS`."""
 
 _log = Logger()
 
 
 def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[], float] = random.random) -> Core:
     """Build the core's rooms, from the bottom up."""
-    dialects = {dialect.name: dialect for dialect, _ in DIALECTS}
+    dialects = {dialect.name: dialect for dialect in DIALECTS}
     ids = IdSource(clocks.wall_now)
     drafts = Drafts(ids, dialects)
     presence = Presence(store, clocks)
@@ -99,7 +96,7 @@ def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[],
 def build_device_port(core: Core, config: Config, in_thread: InThread[Any]) -> DevicePort:
     """The device port."""
     doors: Sequence[MountedApp] = [
-        door(core.device_service, in_thread, config.trusted_proxies, config.bases) for _, door in DIALECTS
+        door(core.device_service, in_thread, config.trusted_proxies, config.bases) for door in DEVICE_APPS
     ]
     return DevicePort(doors, core.registry.owner_of_path)
 

@@ -32,7 +32,7 @@ def test_pulse_is_withheld_when_any_round_or_the_postman_is_stuck(tmp_path: Path
         data_dir=tmp_path,
         mail_to=("ops@example.org",),
         mail_from="pushd@example.org",
-        pulse_url="http://monitor.test/",
+        heartbeat_url="http://monitor.test/",
     )
     parts = list(built(config))
     rounds = {part.title: part for part in parts if isinstance(part, PeriodicTask)}

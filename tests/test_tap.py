@@ -1,9 +1,11 @@
 """Tests of :mod:`pushd.tap`: the command line of the server."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from pushd.config import OPTIONS
 from pushd.core.devices.admission import AdmissionMode
 from pushd.notifications.mail.smtp import Tls
 from pushd.tap import Options, makeService
@@ -17,7 +19,7 @@ def parse(*words: str) -> Options:
 
 
 def refusal(capfd: pytest.CaptureFixture[str], *words: str) -> str:
-    """What is said of a command line that is refused: one line."""
+    """The one line about a command line that is refused."""
     with pytest.raises(SystemExit) as ended:
         makeService(parse(*words))
     assert ended.value.code == 1
@@ -28,25 +30,23 @@ def refusal(capfd: pytest.CaptureFixture[str], *words: str) -> str:
 
 def test_command_line_without_options() -> None:
     """The server starts without any option."""
-    assert parse().config().data_dir == Path("pushd-data")
+    assert parse().config({}).data_dir == Path("pushd-data")
 
 
 def test_every_option(tmp_path: Path) -> None:
-    """Each option of the command line finds its way into the configuration, those that may be repeated as often as
-    said.
-    """
+    """Each option of the command line gets into the configuration; a repeatable one with all of its values."""
     words = """
         --data-dir /srv --store s.sqlite --admission open --max-pending 5 --require-proof --batch 3 --keep 7
         --devices tcp:1 --devices tcp:2 --admin tcp:3 --admin tcp:4 --base /a --base /b
         --hold servereye=40 --hold controlid=5 --trusted-proxy 10.0.0.0/8 --trusted-proxy ::1
         --webhook-allow 127.0.0.0/8 --webhook-allow ::1
-        --mail-to a@b.org --mail-to c@d.org --mail-from e@f.org --mail-remind 0 --smtp g.org:587 --smtp-tls tls
-        --smtp-user us --smtp-password-file /h --pulse-url https://i.org/j
+        --mail-to a@b.org --mail-to c@d.org --mail-from e@f.org --mail-reminder-hours 0 --smtp g.org:587 --smtp-tls tls
+        --smtp-user us --smtp-password-file /h --heartbeat-url https://i.org/j
     """
-    config = parse(*words.split()).config()
-    assert (config.mail_to, config.mail_from, config.mail_remind) == (("a@b.org", "c@d.org"), "e@f.org", 0)
+    config = parse(*words.split()).config({})
+    assert (config.mail_to, config.mail_from, config.mail_reminder_hours) == (("a@b.org", "c@d.org"), "e@f.org", 0)
     assert (config.smtp, config.smtp_tls, config.smtp_user) == (("g.org", 587), Tls.TLS, "us")
-    assert (config.smtp_password_file, config.pulse_url) == (Path("/h"), "https://i.org/j")
+    assert (config.smtp_password_file, config.heartbeat_url) == (Path("/h"), "https://i.org/j")
     assert (config.data_dir, config.store, config.admission) == (Path("/srv"), "s.sqlite", AdmissionMode.OPEN)
     assert (config.max_pending, config.require_proof, config.batch, config.keep) == (5, True, 3, 7)
     assert (config.devices, config.admin) == (("tcp:1", "tcp:2"), ("tcp:3", "tcp:4"))
@@ -55,9 +55,9 @@ def test_every_option(tmp_path: Path) -> None:
 
 
 def test_zero_is_a_value(tmp_path: Path) -> None:
-    """Nobody may wait for an approval if that is what the operator says, whatever the file says."""
+    """A zero of the command line takes precedence over the file; a flag of the file stays set."""
     (tmp_path / "pushd.toml").write_text("max-pending = 9\nrequire-proof = true")
-    config = parse("--max-pending", "0", "--config", str(tmp_path / "pushd.toml")).config()
+    config = parse("--max-pending", "0", "--config", str(tmp_path / "pushd.toml")).config({})
     assert (config.max_pending, config.require_proof) == (0, True)
 
 
@@ -65,11 +65,13 @@ def test_zero_is_a_value(tmp_path: Path) -> None:
     ("words", "said"),
     [
         (["--nonsense"], "option --nonsense not recognized"),
+        (["--pulse-url", "http://a"], "--pulse-url was renamed; use --heartbeat-url."),
+        (["--mail-remind=5"], "--mail-remind was renamed; use --mail-reminder-hours."),
         (["stray"], "Wrong number of arguments"),
         (["--data-dir"], "option --data-dir requires argument"),
-        (["--admission=maybe"], "--admission: one of approve, open, closed is wanted"),
-        (["--max-pending="], "--max-pending: a whole number is wanted"),
-        (["--hold=servereye"], "--hold: servereye=SECONDS is wanted"),
+        (["--admission=maybe"], "--admission: must be one of approve, open, closed."),
+        (["--max-pending="], "--max-pending: must be a whole number, at least 0."),
+        (["--hold=servereye"], "--hold: must be servereye=SECONDS"),
         (["--devices=smoke"], "--devices: smoke is not a valid endpoint"),
         (["--admin=tcp:http"], "--admin: tcp:http is not a valid endpoint"),
         (["--mail-to=ops@example.org"], "--mail-to: --mail-from is missing"),
@@ -81,15 +83,25 @@ def test_zero_is_a_value(tmp_path: Path) -> None:
     ],
 )
 def test_command_line_that_is_refused(capfd: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
-    """One line names the option that is wrong, and tells where to read on."""
+    """One line names the option that is wrong, and the command that lists the options."""
     line = refusal(capfd, *words)
     assert said in line
     assert "twistd pushd --help" in line
 
 
-def test_help_tells_every_option() -> None:
-    """Who asks for help is told of every option that the file may hold too."""
-    told = str(parse())
-    for name in "data-dir store devices admin admission max-pending require-proof base hold batch keep config".split():
-        assert f"--{name}" in told
-    assert "--trusted-proxy" in told
+def test_wrong_variable_is_refused(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server reads the environment, too, and refuses a wrong variable as it does an option."""
+    monkeypatch.setenv("PUSHD_KEEP", "forever")
+    assert refusal(capfd) == "pushd: PUSHD_KEEP: must be a whole number, at least 1. (see twistd pushd --help)"
+
+
+def test_help_describes_every_option() -> None:
+    """The help has each option, what its value is, and its default."""
+    words = " ".join(str(parse()).split())
+    for option in OPTIONS.values():
+        text = (
+            f"--{option.name}= {option.metavar}: {option.help}" if option.metavar else f"--{option.name} {option.help}"
+        )
+        assert re.sub(r"\s", "", text) in words.replace(" ", "")
+    assert "[default: tcp:8081:interface=127.0.0.1]" in words
+    assert "[default: controlid=10, servereye=45]" in words

@@ -14,6 +14,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 from zope.interface.interface import InterfaceClass, Method
 
+from pushd.config import OPTIONS, Option
 from pushd.model.lifecycle import LIFECYCLE, Guard
 from pushd.pushctl.exit_codes import Outcome
 
@@ -54,6 +55,21 @@ class ExitCodes(SphinxDirective):
         return self.parse_text_to_nodes(
             list_table(("code", "meaning"), *((str(code.value), code.meaning) for code in Outcome))
         )
+
+
+class ServerOptions(SphinxDirective):
+    """``.. server-options::``, the options of ``twistd pushd``."""
+
+    def run(self) -> list[Node]:
+        """One description for each option."""
+        return self.parse_text_to_nodes("\n".join(map(_option, OPTIONS.values())))
+
+
+def _option(option: Option) -> str:
+    facts = [f"Default: ``{option.default}``."] if option.default else []
+    facts += ["May be repeated."] if option.repeatable else []
+    facts += [f"Environment: ``{option.variable}``."]
+    return f".. option:: --{option.name} {option.metavar}\n\n   {option.help}\n\n   {' '.join(facts)}\n"
 
 
 class Modules(SphinxDirective):
@@ -122,6 +138,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Tell Sphinx of the directives."""
     app.add_directive("lifecycle", Lifecycle)
     app.add_directive("exit-codes", ExitCodes)
+    app.add_directive("server-options", ServerOptions)
     app.add_directive("modules", Modules)
     app.add_directive("api", Api)
     app.add_directive("interface", Interface)

@@ -8,6 +8,7 @@ from attrs import frozen
 from cattrs import Converter
 
 from pushd.core.devices.registry import DeviceRegistry
+from pushd.core.polling.hold_time import MAX_HOLD
 from pushd.lib import strict_json
 from pushd.lib.ip_networks import parse_network
 from pushd.model.command import Command, SendOptions
@@ -30,7 +31,6 @@ MAX_LIST = 64
 _LARGEST = 1e15
 """Beyond, no duration makes sense, and whole numbers may not fit a float."""
 
-MAX_HOLD = 55.0
 MAX_BATCH = 100
 MAX_HEARTBEAT = 30 * 86400.0
 

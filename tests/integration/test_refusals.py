@@ -39,7 +39,7 @@ def test_wrong_option(make_server: MakeServer, option: str, words: str) -> None:
 def test_wrong_key_in_the_file(make_server: MakeServer, tmp_path: Path) -> None:
     """So is one in the file of options."""
     (tmp_path / "pushd.toml").write_text('admision = "open"\n')
-    assert "pushd: admision is no option; those that there are: data-dir, " in refusal(
+    assert "pushd: pushd.toml: admision is not an option of this file; the options are data-dir, " in refusal(
         make_server("--config=pushd.toml")
     )
 

@@ -13,6 +13,9 @@ from pushd.core.polling.poll import Poll, PollEnd
 JITTER = 0.1
 """A hold is shortened by up to this part, so that a fleet does not come back in one wave."""
 
+MAX_HOLD = 55.0
+"""Seconds that a hold may be set to; proxies commonly cut a silent connection after 60."""
+
 SHORTEST = 1.0
 """Seconds; a device that waits for less is answered at once."""
 

@@ -1,0 +1,209 @@
+"""Values of options: each function checks one, as text or as TOML has it, and converts it.
+
+A wrong value raises :exc:`ValueError` with words that continue the option's name: "must be ...".
+"""
+
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hyperlink import URL
+
+from pushd.core.polling.hold_time import MAX_HOLD
+from pushd.dialects.controlid.dialect import CONTROL_ID
+from pushd.dialects.servereye.dialect import SERVER_EYE
+from pushd.lib.ip_networks import Network, parse_address, parse_network
+
+DIALECTS = (CONTROL_ID, SERVER_EYE)
+"""The app of each one on the device port is in :data:`pushd.wiring.DEVICE_APPS`."""
+
+MIN_REMINDER = 0.1
+MAX_REMINDER = 8760.0
+"""Hours: six minutes, so that reminders do not flood a mailbox, to a year."""
+
+_ADDRESS = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[a-z0-9-]+(\.[a-z0-9-]+)*", re.I)
+_SERVER = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+)):([0-9]{1,5})", re.I | re.A)
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
+Reader = Callable[[Any], T]
+
+
+def read_text(value: object) -> str:
+    """A string."""
+    if not isinstance(value, str) or not value:
+        raise ValueError("must be a string that is not empty")
+    return value
+
+
+def read_path(value: object) -> Path:
+    """A path of a file or directory."""
+    return Path(read_text(value))
+
+
+def read_flag(value: object) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
+def read_count(value: object, least: int = 0) -> int:
+    """A whole number; ``least`` is the smallest that is allowed."""
+    text = str(value)
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit() and len(text) < 10) or int(text) < least:
+        raise ValueError(f"must be a whole number, at least {least}")
+    return int(text)
+
+
+def read_positive(value: object) -> int:
+    """A whole number, at least 1."""
+    return read_count(value, 1)
+
+
+def _decimal(value: object) -> float:
+    """A number; NaN, which no range contains, for anything else."""
+    try:
+        return float("nan") if isinstance(value, bool) else float(str(value))
+    except ValueError:
+        return float("nan")
+
+
+def read_seconds(value: object) -> float:
+    """A duration of at most a day."""
+    seconds = _decimal(value)
+    if not 0 <= seconds <= 86400:
+        raise ValueError("must be a number of seconds, 0 to 86400")
+    return seconds
+
+
+def list_of(read: Reader[T]) -> Reader[tuple[T, ...]]:
+    """A reader of one value or a list of them."""
+
+    def read_all(value: object) -> tuple[T, ...]:
+        return tuple(read(item) for item in (value if isinstance(value, list) else [value]))
+
+    return read_all
+
+
+def read_endpoints(value: object) -> tuple[str, ...]:
+    """One or more endpoint strings of Twisted; whether they can be understood shows when they are opened."""
+    endpoints = list_of(read_text)(value)
+    if not endpoints:
+        raise ValueError("must be at least one endpoint, such as tcp:8080")
+    return endpoints
+
+
+def read_store(value: object) -> str:
+    """The path of a SQLite file."""
+    text = read_text(value)
+    if "://" in text and not text.startswith("sqlite:///"):
+        raise ValueError(f"must be a SQLite file; this version does not support {text.partition(':')[0]!a}")
+    return text.removeprefix("sqlite:///")
+
+
+def one_of(kind: type[E]) -> Reader[E]:
+    """A reader of the values of an enum."""
+
+    def read(value: object) -> E:
+        if value not in list(kind):
+            raise ValueError(f"must be one of {', '.join(kind)}")
+        return kind(str(value))
+
+    return read
+
+
+def read_base(value: object) -> bytes:
+    """A URL prefix without the slash at its end; the root needs none."""
+    text = read_text(value)
+    base = "/" + text.strip("/")
+    parts = base[1:].split("/")
+    if not text.startswith("/") or "" in parts or not text.isascii() or any(char in text for char in "?#% "):
+        raise ValueError(f"must be a path such as /controlid, not {text!a}")
+    if parts[0] in ("push", "d") or (parts[0] in ("1", "2") and parts[1:2] == ["push"]):
+        raise ValueError(f"{text!a} conflicts with a reserved path of the device port; choose another prefix")
+    return base.encode("ascii")
+
+
+def read_holds(value: object) -> dict[str, float]:
+    """Long-poll timeouts by dialect: a table, or texts such as ``servereye=45``."""
+    if not isinstance(value, dict):
+        value = dict(text.partition("=")[::2] for text in list_of(read_text)(value))
+    return {dialect: _hold(dialect, seconds) for dialect, seconds in value.items()}
+
+
+def _hold(dialect: str, value: object) -> float:
+    names = [known.name for known in DIALECTS]
+    if dialect not in names:
+        raise ValueError(f"unknown dialect {dialect!a}; must be one of {', '.join(names)}")
+    seconds = _decimal(value)
+    if not 0 <= seconds <= MAX_HOLD:
+        raise ValueError(f"must be {dialect}=SECONDS, 0 to {MAX_HOLD:g}")
+    return seconds
+
+
+def read_flapping(value: object) -> tuple[int, float]:
+    """How many changes in how many seconds are flapping."""
+    changes, _, within = read_text(value).partition("/")
+    try:
+        return read_positive(changes), read_seconds(within)
+    except ValueError:
+        raise ValueError("must be CHANGES/SECONDS, such as 5/600") from None
+
+
+def read_network(value: object) -> Network:
+    """A network in CIDR notation, or a single address."""
+    try:
+        return parse_network(read_text(value))
+    except ValueError as error:
+        raise ValueError(f"must be a network such as 10.0.0.0/8: {error}") from None
+
+
+def read_mail_address(value: object) -> str:
+    """The address of a mailbox, without a name."""
+    text = read_text(value)
+    if not text.isascii() or len(text) > 254 or not _ADDRESS.fullmatch(text):
+        raise ValueError(f"must be a plain address such as ops@example.org, not {text[:80]!a}")
+    return text
+
+
+def read_recipients(value: object) -> tuple[str, ...]:
+    """Addresses of mailboxes, each once."""
+    return tuple(dict.fromkeys(list_of(read_mail_address)(value)))
+
+
+def read_hours(value: object) -> float:
+    """Hours between reminders; 0 turns them off."""
+    hours = _decimal(value)
+    if not (hours == 0 or MIN_REMINDER <= hours <= MAX_REMINDER):
+        raise ValueError(f"must be a number of hours, {MIN_REMINDER:g} to {MAX_REMINDER:g}, or 0 for no reminders")
+    return hours
+
+
+def read_server(value: object) -> tuple[str, int]:
+    """A host name or address, and a port."""
+    found = _SERVER.fullmatch(read_text(value))
+    if found is None or not 0 < int(found[3]) < 65536:
+        raise ValueError("must be HOST:PORT, such as mail.example.org:587; an IPv6 address in brackets")
+    return found[1] or found[2], int(found[3])
+
+
+def read_url(value: object) -> str:
+    """A URL that can be requested; it may be a secret, so no message repeats it."""
+    text = read_text(value)
+    try:
+        url = URL.from_text(text)
+        good = url.scheme in ("http", "https") and bool(url.host)
+    except ValueError:
+        good = False
+    if not good or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("must be a URL, such as https://example.org/ping/1234")
+    return text
+
+
+def is_local(host: str) -> bool:
+    """Whether connections to a host stay on this machine."""
+    address = parse_address(host)
+    return host == "localhost" if address is None else address.is_loopback
