@@ -7,13 +7,14 @@ from twisted.python.failure import Failure
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from pushd.http.request import Request
+from pushd.lib.strict_json import UnreadableBody
 from pushd.model import errors
 
 STATUS: tuple[tuple[type[BaseException], int], ...] = (
     (errors.InvalidFields, 422),
     (errors.KeyReused, 422),
     (errors.InvalidQuery, 400),
-    (errors.UnreadableBody, 400),
+    (UnreadableBody, 400),
     (errors.BodyTooLarge, 413),
     (errors.NotAuthenticated, 401),
     (errors.NotPermitted, 403),
@@ -60,7 +61,7 @@ def _code(error: BaseException | None) -> int | None:
 def explain(failure: Failure) -> str:
     """One sentence for a person; nothing of our inside."""
     error = failure.value
-    if isinstance(error, errors.PushdError):
+    if isinstance(error, errors.PushdError | UnreadableBody):
         return str(error)
     if isinstance(error, HTTPException):
         return _WORDS.get(error.code or 0, error.name)

@@ -1,6 +1,4 @@
-"""JSON as it comes and goes over the wire: stricter than Python's own reader, and with one error for all that is
-wrong.
-"""
+"""JSON on the wire (RFC 8259): a reader that is stricter than Python's, with one error for all, and a fast writer."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -9,17 +7,20 @@ from typing import Any, NoReturn
 from urllib.parse import quote
 
 from pushd.lib.text import one_line as text_line
-from pushd.model.errors import FieldError, UnreadableBody
 
 MAX_DEPTH = 100
-"""Levels of nesting that we hand on; Python's encoder gives up somewhere below a thousand."""
+"""Levels of nesting that a payload may have; Python's encoder gives up somewhere below a thousand."""
 
 MAX_LINE = 1000
-"""Characters of an error that we keep in one line; the whole of it is in the result."""
+"""Characters to which a device's error is cut; the whole of it is in the result."""
+
+
+class UnreadableBody(Exception):
+    """A body is not what its content type, or the call, promises; the message is one sentence for a person."""
 
 
 def decode(body: bytes) -> str:
-    """The text of a body in UTF-8, without the mark that some clients put in front.
+    """The text of a body in UTF-8, without the byte order mark that some clients put in front.
 
     :raises UnreadableBody: if it is not UTF-8.
     """
@@ -30,7 +31,7 @@ def decode(body: bytes) -> str:
 
 
 def parse(text: str) -> Any:
-    """The value of a JSON text (RFC 8259): no NaN, no number that is too large, no bottomless nesting.
+    """The value of a JSON text: no NaN, no float that overflows, no nesting too deep for Python; integers stay exact.
 
     :raises UnreadableBody: if it is not JSON.
     """
@@ -46,33 +47,33 @@ def write(value: object) -> str:
 
 
 def one_line(value: object) -> str:
-    """A device's words as one line that any store and any screen can take, cut where it is too long."""
+    """A device's error, whatever JSON value it is, as one printable line of at most :data:`MAX_LINE` characters."""
     return text_line(value if isinstance(value, str) else _outline(value), MAX_LINE)
 
 
 def below(pointer: str, *keys: str | int) -> str:
-    """The JSON pointer, in its form for a URI fragment, to what ``pointer`` holds at ``keys``, one below the other."""
+    """The JSON pointer, as a URI fragment, to what is found at ``pointer`` by these keys, one below the other."""
     tokens = (str(key).replace("~", "~0").replace("/", "~1") for key in keys)
     return "/".join([pointer, *(quote(token, safe="~", errors="replace") for token in tokens)])
 
 
-def flaws(value: object, pointer: str) -> Iterator[FieldError]:
-    """What in ``value``, found at ``pointer``, could not be written as JSON in UTF-8."""
-    if _is_sound(value):
+def find_unwritable(value: object, pointer: str) -> Iterator[tuple[str, str]]:
+    """What in ``value``, found at ``pointer``, cannot be written as JSON in UTF-8: pointers, each with the reason."""
+    if _is_writable(value):
         return
     todo: list[tuple[object, tuple[str | int, ...]]] = [(value, ())]
     while todo:
         value, keys = todo.pop()
         if problem := _problem(value, len(keys)):
-            yield FieldError(below(pointer, *keys), problem)
+            yield below(pointer, *keys), problem
         elif isinstance(value, dict):
             todo.extend((item, (*keys, key)) for key, item in value.items())
         elif isinstance(value, list):
             todo.extend((item, (*keys, index)) for index, item in enumerate(value))
 
 
-def _is_sound(value: object) -> bool:
-    """Whether there is surely nothing wrong; it costs less to write a value than to look at all that is in it."""
+def _is_writable(value: object) -> bool:
+    """Whether there is surely nothing wrong: to write a value costs less than to check each of its parts."""
     try:
         text = write(value)
         text.encode()
@@ -109,8 +110,8 @@ def _encodable(text: str) -> bool:
 
 
 def _writer(ensure_ascii: bool) -> Callable[[object], str]:
-    """What :meth:`json.JSONEncoder.encode` does, with one encoder for all values: it makes one for each, which takes
-    longer than most values do.
+    """:meth:`json.JSONEncoder.encode` with one C encoder for all values; the original makes one per call, which takes
+    longer than to write most values.
     """
     whole = json.JSONEncoder(ensure_ascii=ensure_ascii, allow_nan=False, separators=(",", ":"))
     make = getattr(json.encoder, "c_make_encoder", None)
@@ -134,5 +135,5 @@ def _refuse(constant: str) -> NoReturn:
 
 _READER = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse)
 _write = _writer(ensure_ascii=False)
-compact = _writer(ensure_ascii=True)
-"""The shortest JSON text of a value, in ASCII, as it is stored."""
+write_ascii = _writer(ensure_ascii=True)
+"""The shortest JSON text of a value, in ASCII."""

@@ -29,10 +29,6 @@ class InvalidQuery(PushdError):
     """The query of a request, or its path, cannot be read."""
 
 
-class UnreadableBody(PushdError):
-    """A body is not what its content type, or the call, promises."""
-
-
 class BodyTooLarge(PushdError):
     """A body exceeds its limit."""
 

@@ -10,6 +10,7 @@ from twisted.web.test.requesthelper import DummyRequest
 from werkzeug.exceptions import NotFound
 
 from pushd.http.error_status import explain, status
+from pushd.lib.strict_json import UnreadableBody
 from pushd.model import errors
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from tests.connection import request
@@ -75,11 +76,11 @@ def test_bug_on_the_admin_port(buggy: InMemoryServer, path: str, no_logged_failu
 
 
 OURS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.PushdError)]
-ANSWERED = [kind for kind in OURS if kind not in (errors.PushdError, errors.StoreRefused)]
+ANSWERED = [UnreadableBody, *(kind for kind in OURS if kind not in (errors.PushdError, errors.StoreRefused))]
 
 
 @pytest.mark.parametrize("kind", ANSWERED, ids=lambda kind: kind.__name__)
-def test_every_error_of_ours_has_a_status(kind: type[errors.PushdError]) -> None:
+def test_every_error_of_ours_has_a_status(kind: type[Exception]) -> None:
     """Whatever we refuse is the client's to understand, or says that it may try again; it is no bug."""
     made: Any = DummyRequest([])
     code = status(made, Failure(kind.__new__(kind)))
@@ -90,6 +91,7 @@ def test_every_error_of_ours_has_a_status(kind: type[errors.PushdError]) -> None
 def test_words_of_an_error() -> None:
     """An error of ours is told in its own words, and one of the routing in a sentence."""
     assert explain(Failure(errors.UnknownDevice("No device x is known."))) == "No device x is known."
+    assert explain(Failure(UnreadableBody("The body is not JSON."))) == "The body is not JSON."
     assert explain(Failure(NotFound())) == "There is nothing at this path."
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pushd.dialects.controlid.result import bare, numbered, reference
-from pushd.lib.strict_json import below, flaws
+from pushd.lib.strict_json import below, find_unwritable
 from pushd.model.command import Payload
 from pushd.model.errors import FieldError, InvalidFields
 
@@ -21,7 +21,7 @@ def check(payload: Payload) -> None:
     :raises InvalidFields: with everything that is wrong.
     """
     errors = [*(_batch(payload) if "transactions" in payload else _command(payload, _ROOT, _FIELDS))]
-    errors.extend(flaws(payload, _ROOT))
+    errors.extend(FieldError(*found) for found in find_unwritable(payload, _ROOT))
     if errors:
         raise InvalidFields(errors)
 

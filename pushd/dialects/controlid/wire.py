@@ -15,8 +15,9 @@ from attrs import frozen
 
 from pushd.dialects.controlid.result import Answer, ControlIdResult, numbered, read_answer, read_transactions
 from pushd.lib import strict_json
+from pushd.lib.strict_json import UnreadableBody
 from pushd.model.command import Payload
-from pushd.model.errors import InvalidQuery, UnreadableBody
+from pushd.model.errors import InvalidQuery
 from pushd.model.result import RAW_LIMIT
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pushd.lib.strict_json import below, flaws
+from pushd.lib.strict_json import below, find_unwritable
 from pushd.model.command import Payload
 from pushd.model.errors import FieldError, InvalidFields
 
@@ -15,7 +15,8 @@ def check(payload: Payload) -> None:
 
     :raises InvalidFields: with everything that is wrong.
     """
-    if errors := [*_fields(payload), *flaws(payload, _ROOT)]:
+    unwritable = (FieldError(*found) for found in find_unwritable(payload, _ROOT))
+    if errors := [*_fields(payload), *unwritable]:
         raise InvalidFields(errors)
 
 

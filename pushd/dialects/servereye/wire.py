@@ -10,8 +10,9 @@ from typing import Any
 from attrs import field, frozen
 
 from pushd.lib import strict_json
+from pushd.lib.strict_json import UnreadableBody
 from pushd.model.command import Payload
-from pushd.model.errors import InvalidQuery, UnreadableBody
+from pushd.model.errors import InvalidQuery
 from pushd.model.lifecycle import Move
 from pushd.model.result import RAW_LIMIT, Verdict
 

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from pushd.dialects.controlid.wire import Outcome, read_push
 from pushd.lib.background import in_background, pause
-from pushd.model.errors import UnreadableBody
+from pushd.lib.strict_json import UnreadableBody
 from pushd.simulator.controlid.local_api import LocalApi
 from pushd.simulator.controlid.tables import Refused
 from pushd.simulator.controlid.transaction import Push, Report, carry_out, endpoint_of

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from attrs import define, field, frozen
 
 from pushd.lib import strict_json
-from pushd.model.errors import UnreadableBody
+from pushd.lib.strict_json import UnreadableBody
 from pushd.simulator.controlid.tables import Refused, Row, Tables
 
 _OPENERS = ("catra", "door", "open_collector", "sec_box")

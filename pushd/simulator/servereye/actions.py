@@ -7,7 +7,7 @@ from typing import Any
 from attrs import define, field, frozen
 
 from pushd.lib import strict_json
-from pushd.model.errors import UnreadableBody
+from pushd.lib.strict_json import UnreadableBody
 
 _LONGEST = 3600.0
 """Seconds of work that a remote action may ask for."""

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from pushd.dialects.servereye.wire import Message, read_message, write_result
 from pushd.lib.background import in_background
-from pushd.model.errors import UnreadableBody
+from pushd.lib.strict_json import UnreadableBody
 from pushd.simulator.faults import Fault, Faults
 from pushd.simulator.http import NoAnswer, Reading
 from pushd.simulator.journal import Journal

@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import define, field
 
-from pushd.lib.strict_json import compact
+from pushd.lib.strict_json import write_ascii
 from pushd.model.errors import Unavailable
 from pushd.model.event import Event, EventType
 from pushd.store.transaction import Row, Statement
@@ -29,7 +29,7 @@ class SqliteFeed:
             row = self.connection.execute(_LAST_EVENT).fetchone()
             self._next = 1 if row is None else row["seq"] + 1
         event = Event(seq=self._next, type=kind, at=at, device=device, command=command, data=data)
-        text = compact(data) if data else "{}"
+        text = write_ascii(data) if data else "{}"
         self._unwritten.append((self._next, kind.value, at, device, command, text))
         self._next += 1
         return event

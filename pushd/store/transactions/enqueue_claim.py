@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
 
-from pushd.lib.strict_json import compact
+from pushd.lib.strict_json import write_ascii
 from pushd.model.command import Command, Dispatched, Draft, Payload
 from pushd.model.device import Admission, PresenceState
 from pushd.model.dialect import Batchable, never
@@ -56,7 +56,7 @@ def put(tx: ITransaction, draft: Draft, queue_signed_off: bool, limit: int, now:
 def insert(tx: ITransaction, draft: Draft, now: Now) -> Command:
     """Queue a command that was checked."""
     fields = _fields(draft, now)
-    tx.run(_INSERT, **fields, payload=compact(draft.payload), fingerprint=draft.fingerprint)
+    tx.run(_INSERT, **fields, payload=write_ascii(draft.payload), fingerprint=draft.fingerprint)
     record(tx, now, EventType.COMMAND_QUEUED, draft.device, draft.id, resend_of=draft.resend_of)
     return Command(**_NEW, **fields, payload=draft.payload)
 

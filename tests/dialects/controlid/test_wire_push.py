@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushd.dialects.controlid import wire
-from pushd.model.errors import UnreadableBody
+from pushd.lib.strict_json import UnreadableBody
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 values = st.recursive(

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushd.dialects.servereye import wire
-from pushd.model.errors import InvalidQuery, UnreadableBody
+from pushd.lib.strict_json import UnreadableBody
+from pushd.model.errors import InvalidQuery
 
 CONTAINER = "0f8fad5b-d9cb-469f-a165-70867728950e"
 MESSAGE = "01928f6e-7c5b-7aaa-8bbb-123456789abc"

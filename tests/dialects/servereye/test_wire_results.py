@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushd.dialects.servereye import wire
-from pushd.model.errors import UnreadableBody
+from pushd.lib.strict_json import UnreadableBody
 from pushd.model.lifecycle import Move
 from pushd.model.result import Verdict
 

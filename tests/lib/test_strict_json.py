@@ -1,4 +1,4 @@
-"""Tests of JSON as it comes and goes over the wire."""
+"""Tests of the strict reader and the fast writer of JSON."""
 
 import json
 
@@ -6,8 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushd.lib.strict_json import MAX_DEPTH, MAX_LINE, below, compact, decode, flaws, one_line, parse, write
-from pushd.model.errors import UnreadableBody
+from pushd.lib.strict_json import (
+    MAX_DEPTH,
+    MAX_LINE,
+    UnreadableBody,
+    below,
+    decode,
+    find_unwritable,
+    one_line,
+    parse,
+    write,
+    write_ascii,
+)
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -25,33 +35,33 @@ def nested(depth: int) -> object:
 
 
 @given(values)
-def test_what_is_written_is_read_as_the_same(value: object) -> None:
+def test_a_value_survives_writing_and_reading(value: object) -> None:
     """A value comes back from its text as it went in."""
     assert parse(write(value)) == value
-    assert list(flaws(value, "#")) == []
+    assert list(find_unwritable(value, "#")) == []
 
 
 @given(values)
-def test_what_is_written_is_what_python_writes(value: object) -> None:
-    """Whatever is done for speed, texts are to the letter those of Python's own encoder."""
+def test_the_fast_writer_writes_what_the_standard_library_writes(value: object) -> None:
+    """Both writers give, to the letter, what Python's own encoder gives."""
     assert write(value) == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    assert compact(value) == json.dumps(value, separators=(",", ":"))
+    assert write_ascii(value) == json.dumps(value, separators=(",", ":"))
 
 
 @pytest.mark.parametrize("value", [float("nan"), {"a": [float("inf")]}, {1, 2}])
-def test_what_is_no_json_is_not_written(value: object) -> None:
-    """A value for which JSON has no text is refused, also behind others."""
+def test_a_value_without_a_json_text_is_refused(value: object) -> None:
+    """NaN, infinity and values of other types are refused, also inside of a list."""
     with pytest.raises((ValueError, TypeError)):
         write(value)
 
 
 def test_texts_are_short_and_keep_their_characters() -> None:
-    """No spaces, and letters of any language as themselves."""
+    """There are no spaces, and letters of any language are not escaped."""
     assert write({"nome": "João", "n": [1, 2]}) == '{"nome":"João","n":[1,2]}'
 
 
 def test_sixteen_digits_stay_exact() -> None:
-    """A device id never passes a float."""
+    """A device id is an integer that a float could not hold."""
     assert parse("4408801109440198") == 4408801109440198
     assert parse("9007199254740993") == 9007199254740993
 
@@ -76,18 +86,18 @@ def test_sixteen_digits_stay_exact() -> None:
     ],
     ids=lambda text: text[:20] or "nothing at all",
 )
-def test_what_is_not_json_is_unreadable(text: str) -> None:
-    """Text that other readers would refuse, or choke on, is refused with one kind of error."""
+def test_text_that_is_not_json_is_refused(text: str) -> None:
+    """Text that RFC 8259 does not allow, or that would overflow a reader, is refused with one kind of error."""
     with pytest.raises(UnreadableBody):
         parse(text)
 
 
-def test_of_a_key_that_comes_twice_the_last_counts() -> None:
+def test_the_last_of_duplicate_keys_counts() -> None:
     """Duplicate keys are no error."""
     assert parse('{"a":1,"a":2}') == {"a": 2}
 
 
-def test_the_mark_of_some_clients_is_skipped() -> None:
+def test_a_byte_order_mark_is_skipped() -> None:
     """A byte order mark in front of a body does not make it unreadable."""
     assert decode(b'\xef\xbb\xbf{"a":1}') == '{"a":1}'
 
@@ -113,7 +123,7 @@ def test_bytes_that_are_not_utf_8_are_unreadable() -> None:
     ids=range(8),
 )
 def test_an_error_becomes_one_line(value: object, line: str) -> None:
-    """Whatever a device gives as its error fits into a line of a table or a log."""
+    """Any JSON value that a device gives as its error fits into one line of a table or a log."""
     assert one_line(value) == line
 
 
@@ -124,7 +134,7 @@ def test_a_long_error_is_cut() -> None:
 
 
 @given(st.text(alphabet=st.characters()))
-def test_any_error_can_be_stored_and_shown(text: str) -> None:
+def test_one_line_is_printable_and_encodable(text: str) -> None:
     """One line never breaks a line, a screen or an encoder."""
     line = one_line(text)
     assert line.encode().decode() == line
@@ -158,18 +168,18 @@ def test_a_pointer_names_any_key(key: str | int, pointer: str) -> None:
         (r'["\ud800", "\ud801"]', ["#/payload/0", "#/payload/1"]),
     ],
 )
-def test_half_a_character_is_found(text: str, pointers: list[str]) -> None:
+def test_a_lone_surrogate_is_found(text: str, pointers: list[str]) -> None:
     """A string that could not be sent in UTF-8 is pointed at."""
-    assert sorted(flaw.pointer for flaw in flaws(json.loads(text), "#/payload")) == pointers
+    assert sorted(pointer for pointer, _ in find_unwritable(json.loads(text), "#/payload")) == pointers
 
 
-def test_an_endless_number_is_found() -> None:
-    """A value that JSON cannot write is pointed at."""
-    assert [flaw.pointer for flaw in flaws({"ttl": float("inf"), "n": 1.5}, "#")] == ["#/ttl"]
+def test_an_infinite_number_is_found() -> None:
+    """A number that JSON cannot write is pointed at."""
+    assert [pointer for pointer, _ in find_unwritable({"ttl": float("inf"), "n": 1.5}, "#")] == ["#/ttl"]
 
 
-def test_a_value_may_be_nested_so_deep_and_no_deeper() -> None:
-    """What is nested deeper than we hand on is found, however deep it is."""
-    assert not list(flaws(nested(MAX_DEPTH), "#"))
-    assert len(list(flaws(nested(MAX_DEPTH + 1), "#"))) == 1
-    assert len(list(flaws(nested(100_000), "#"))) == 1
+def test_nesting_beyond_the_limit_is_found() -> None:
+    """A value that is nested deeper than the limit is found, however deep it is."""
+    assert not list(find_unwritable(nested(MAX_DEPTH), "#"))
+    assert len(list(find_unwritable(nested(MAX_DEPTH + 1), "#"))) == 1
+    assert len(list(find_unwritable(nested(100_000), "#"))) == 1
