@@ -15,7 +15,7 @@ from pushd.lib import strict_json
 from pushd.model.alert import Alert
 from pushd.model.command import Command
 from pushd.model.device import Device, Orphan, QueueDepth
-from pushd.model.event import Event, told
+from pushd.model.event import Event, to_json
 from pushd.model.timestamps import to_rfc3339
 from pushd.model.webhook import Delivery, Webhook
 from pushd.store.filters import EventPage
@@ -92,7 +92,7 @@ def alerts(found: Sequence[Alert], limit: int) -> bytes:
 
 def event(found: Event) -> dict[str, Any]:
     """An entry of the feed; its ``seq`` is opaque."""
-    return told(found)
+    return to_json(found)
 
 
 def webhook(found: Webhook) -> dict[str, Any]:

@@ -53,6 +53,6 @@ class Event:
     data: Mapping[str, Any] = field(factory=dict)
 
 
-def told(event: Event) -> dict[str, Any]:
-    """An event as it is shown, wherever it is; its ``seq`` is opaque."""
+def to_json(event: Event) -> dict[str, Any]:
+    """The fields of an event as the API, webhooks and streams show them; ``seq`` is a string, and opaque."""
     return asdict(event, recurse=False) | {"seq": str(event.seq), "at": to_rfc3339(event.at)}

@@ -6,14 +6,14 @@ from hashlib import sha256
 from hmac import digest
 
 from pushd.lib import strict_json
-from pushd.model.event import Event, told
+from pushd.model.event import Event, to_json
 from pushd.model.timestamps import to_rfc3339
 from pushd.model.webhook import SECRET_PREFIX
 
 
 def write_message(event: Event) -> bytes:
     """The body of a message, section "Payload structure"; its ``data`` is the event as the feed shows it."""
-    message = {"type": event.type, "timestamp": to_rfc3339(event.at), "data": told(event)}
+    message = {"type": event.type, "timestamp": to_rfc3339(event.at), "data": to_json(event)}
     return strict_json.write(message).encode()
 
 
