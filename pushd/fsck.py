@@ -14,7 +14,7 @@ from attrs import asdict
 from pushd.model.errors import PushdError, StoreRefused
 from pushd.model.timestamps import Now
 from pushd.store.filters import Violation
-from pushd.store.sqlite.connection import at_once, integrity, reading
+from pushd.store.sqlite.connection import check_integrity, open_reader, run_once
 from pushd.store.transaction import ITransaction, Statement, first
 from pushd.store.transactions.consistency import fsck
 
@@ -26,9 +26,9 @@ def inspect(path: str) -> list[Violation]:
     """
     if not Path(path).is_file():
         raise StoreRefused(f"There is no database {path}.")
-    connection = reading(path)
+    connection = open_reader(path)
     try:
-        return integrity(connection) or at_once(connection, _doubt)
+        return check_integrity(connection) or run_once(connection, _doubt)
     finally:
         connection.close()
 

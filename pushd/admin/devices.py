@@ -138,6 +138,6 @@ class DevicesApp:
         return secret
 
     async def _shown(self, device: Device) -> bytes:
-        load = await self.store.load(device.id)
+        load = await self.store.queue_depth(device.id)
         shown: dict[str, Any] = json_views.device(device, load, self.registry, self.poll_registry)
         return json_views.json(shown)

@@ -103,7 +103,7 @@ class IStore(IAlertStore, IWebhookStore):
         alerts that were cleared, older than ``before``, in wall milliseconds; how many.
         """
 
-    def standing(command: str, now: Now) -> Deferred[CommandContext]:
+    def command_context(command: str, now: Now) -> Deferred[CommandContext]:
         """How a command stands.
 
         :raises UnknownCommand: if there is none.
@@ -150,7 +150,7 @@ class IStore(IAlertStore, IWebhookStore):
         :raises UnknownDevice: if there is none.
         """
 
-    def note_presence(device: str, presence: PresenceState, now: Now) -> Deferred[None]:
+    def set_presence(device: str, presence: PresenceState, now: Now) -> Deferred[None]:
         """A device is there, or signed off: what waited for a sign of its life does so no longer."""
 
     def save_last_seen(sightings: Sequence[LastSeen]) -> Deferred[None]:
@@ -162,7 +162,7 @@ class IStore(IAlertStore, IWebhookStore):
     def devices(which: DeviceFilter, after: str | None, limit: int) -> Deferred[list[tuple[Device, QueueDepth]]]:
         """Devices with their load, by id, from the one after ``after`` on."""
 
-    def load(device: str) -> Deferred[QueueDepth]:
+    def queue_depth(device: str) -> Deferred[QueueDepth]:
         """How much waits for a device, and how much is out."""
 
     def orphans(device: str, before: int | None, limit: int) -> Deferred[list[Orphan]]:

@@ -77,8 +77,8 @@ class Operations(AlertOperations, WebhookOperations):
     def purge(self, before: int, limit: int) -> Deferred[int]:
         return self._write(retention.purge, before, limit)
 
-    def standing(self, command: str, now: Now) -> Deferred[CommandContext]:
-        return self._read(queries.standing, command, now)
+    def command_context(self, command: str, now: Now) -> Deferred[CommandContext]:
+        return self._read(queries.command_context, command, now)
 
     def fsck(self, now: Now) -> Deferred[list[Violation]]:
         return self._read(consistency.fsck, now)
@@ -107,8 +107,8 @@ class Operations(AlertOperations, WebhookOperations):
     def forget_device(self, device: str, now: Now) -> Deferred[None]:
         return self._write(devices.forget_device, device, now)
 
-    def note_presence(self, device: str, presence: PresenceState, now: Now) -> Deferred[None]:
-        return self._write(devices.note_presence, device, presence, now)
+    def set_presence(self, device: str, presence: PresenceState, now: Now) -> Deferred[None]:
+        return self._write(devices.set_presence, device, presence, now)
 
     def save_last_seen(self, sightings: Sequence[LastSeen]) -> Deferred[None]:
         return self._write(devices.save_last_seen, sightings)
@@ -119,8 +119,8 @@ class Operations(AlertOperations, WebhookOperations):
     def devices(self, which: DeviceFilter, after: str | None, limit: int) -> Deferred[list[tuple[Device, QueueDepth]]]:
         return self._read(devices.devices, which, after, limit)
 
-    def load(self, device: str) -> Deferred[QueueDepth]:
-        return self._read(devices.load, device)
+    def queue_depth(self, device: str) -> Deferred[QueueDepth]:
+        return self._read(devices.queue_depth, device)
 
     def orphans(self, device: str, before: int | None, limit: int) -> Deferred[list[Orphan]]:
         return self._read(queries.orphans, device, before, limit)

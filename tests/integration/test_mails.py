@@ -24,7 +24,7 @@ def fall_silent(database: Path, devices: Sequence[str]) -> None:
     for device in devices:
         known = Device(id=device, dialect="controlid", name="Gate", heartbeat_timeout=120.0, created_at=AT.wall)
         now(store.add_device(known, False, AT))
-        now(store.note_presence(device, PresenceState.ONLINE, AT))
+        now(store.set_presence(device, PresenceState.ONLINE, AT))
     seen = [LastSeen(device=one, last_seen_at=AT.wall, last_address=ADDRESS, poll_gap=None) for one in devices]
     now(store.save_last_seen(seen))
     now(store.mark_offline(devices, AlertRules(window=0), AT))

@@ -44,7 +44,7 @@ def leases(pair: Pair) -> None:
     for name, fate in pair.model.fates.items():
         if fate.lease_until is not None:
             left = max(fate.lease_until - pair.now.steady, 0)
-            assert gave(pair.store.standing(name, pair.now)).lease_left == left, name
+            assert gave(pair.store.command_context(name, pair.now)).lease_left == left, name
 
 
 def loads(pair: Pair) -> None:
@@ -52,7 +52,9 @@ def loads(pair: Pair) -> None:
     for name in DEVICES:
         fates = pair.model.of(name)
         waiting = sum(fate.state is State.QUEUED for fate in fates)
-        assert gave(pair.store.load(name)) == QueueDepth(queue=waiting, in_flight=sum(fate.is_out for fate in fates))
+        assert gave(pair.store.queue_depth(name)) == QueueDepth(
+            queue=waiting, in_flight=sum(fate.is_out for fate in fates)
+        )
 
 
 def feed(pair: Pair) -> None:

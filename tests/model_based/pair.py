@@ -20,7 +20,7 @@ from pushd.model.event import Event
 from pushd.model.lifecycle import Move, State
 from pushd.model.timestamps import Now
 from pushd.store.filters import StartupSnapshot
-from pushd.store.sqlite.connection import at_once
+from pushd.store.sqlite.connection import run_once
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from pushd.store.transactions import queries
 from tests.model_based.choices import DEVICES, READERS, batchable
@@ -87,7 +87,7 @@ class Pair:
         connection = self.store._writer.connection  # type: ignore[attr-defined]
         for listeners in self.store._listeners.values():
             listeners.clear()
-        return at_once(connection, partial(queries.known, now=self.now))
+        return run_once(connection, partial(queries.known, now=self.now))
 
     def begin(self, known: StartupSnapshot) -> None:
         """Let memory start from what the store knows, and follow it."""
@@ -199,7 +199,7 @@ class Pair:
     def sign(self, name: str, presence: PresenceState) -> None:
         """A device goes away on purpose, or returns."""
         if self.model.parties[name].admission is not None:
-            gave(self.store.note_presence(name, presence, self.now))
+            gave(self.store.set_presence(name, presence, self.now))
             self.model.sign(name, presence, self.now)
 
     def forget(self, name: str) -> None:

@@ -44,7 +44,7 @@ async def at_work(post: MailServer, patience: float = 10) -> AsyncIterator[MailN
 
 async def _fall_silent(store: SqliteStore, at: Now) -> None:
     await store.add_device(device(DOOR), False, at)
-    await store.note_presence(DOOR, PresenceState.ONLINE, at)
+    await store.set_presence(DOOR, PresenceState.ONLINE, at)
     await store.mark_offline([DOOR], RULES, at)
     await store.raise_alerts(RULES, 10, at)
 

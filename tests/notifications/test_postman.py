@@ -75,13 +75,13 @@ class Office:
         for device in devices:
             if self.server.core.registry.get(device) is None:
                 self.server.register(device)
-            now(store.note_presence(device, PresenceState.ONLINE, at()))
+            now(store.set_presence(device, PresenceState.ONLINE, at()))
         now(store.mark_offline(devices, RULES, at()))
         now(store.raise_alerts(RULES, 2000, at()))
 
     def speak(self, device: str) -> None:
         """Let a device speak."""
-        now(self.server.core.store.note_presence(device, PresenceState.ONLINE, self.server.core.clocks.now()))
+        now(self.server.core.store.set_presence(device, PresenceState.ONLINE, self.server.core.clocks.now()))
 
     def acknowledge(self, alert: int) -> None:
         """Let somebody take care of an alert."""

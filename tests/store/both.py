@@ -91,7 +91,7 @@ class Both(RuleBasedStateMachine):
         for command in listed:
             expected = self.plain.commands[command.id]
             assert _shown(result_of(self.store.command(command.id))) == _shown(expected)
-            left = result_of(self.store.standing(command.id, self.now)).lease_left
+            left = result_of(self.store.command_context(command.id, self.now)).lease_left
             until = expected.lease_until
             assert left == (None if until is None else max(until - self.now.steady, 0))
 

@@ -14,7 +14,7 @@ SITE = [f"controlid:10{number}" for number in range(5)]
 async def come_online(store: IStore, *names: str, seconds: float = 0) -> None:
     """Devices that are seen."""
     for name in names:
-        await store.note_presence(name, PresenceState.ONLINE, at(seconds))
+        await store.set_presence(name, PresenceState.ONLINE, at(seconds))
 
 
 async def go_offline(store: IStore, *names: str, seconds: float = 0, rules: AlertRules = RULES) -> None:

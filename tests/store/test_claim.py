@@ -64,7 +64,7 @@ async def test_a_device_may_have_several_in_work(store: IStore) -> None:
         Dispatched(command=ident(1), attempt=1, payload={"endpoint": "load_objects"}),
         Dispatched(command=ident(2), attempt=1, payload={"endpoint": "load_objects"}),
     ]
-    assert (await store.load(DOOR)).in_flight == 2
+    assert (await store.queue_depth(DOOR)).in_flight == 2
 
 
 async def test_a_command_for_later_waits_for_its_time(store: IStore) -> None:

@@ -18,7 +18,7 @@ PRESENCES = [PresenceState.ONLINE, PresenceState.SIGNED_OFF]
 async def happen(store: IStore, times: int, device: str = DOOR) -> None:
     """Let something change, again and again."""
     for number in range(times):
-        await store.note_presence(device, PRESENCES[number % 2], at(number))
+        await store.set_presence(device, PRESENCES[number % 2], at(number))
 
 
 async def test_the_feed_is_empty_at_first(empty: IStore) -> None:

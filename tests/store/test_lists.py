@@ -79,7 +79,7 @@ async def fleet(store: IStore) -> None:
     await store.change_device(GATE, {"tags": ("doors",)}, at())
     await store.add_device(device(STRANGER, admission=Admission.PENDING), True, at())
     await store.add_device(device(AGENT, name="100% sure_"), False, at())
-    await store.note_presence(AGENT, PresenceState.ONLINE, at())
+    await store.set_presence(AGENT, PresenceState.ONLINE, at())
 
 
 @pytest.mark.parametrize(

@@ -50,13 +50,13 @@ async def test_a_device_that_signs_off_clears_its_alert(store: IStore) -> None:
     """Whoever says goodbye after all is not missed any more."""
     await go_offline(store, DOOR, GATE)
     assert len(await alerts(store, 30)) == 2
-    await store.note_presence(DOOR, PresenceState.SIGNED_OFF, at(40))
+    await store.set_presence(DOOR, PresenceState.SIGNED_OFF, at(40))
     assert [each.devices for each in await alerts(store, 50)] == [(GATE,)]
 
 
 async def test_only_devices_that_were_there_go_offline(store: IStore, events: list[Event]) -> None:
     """A device that never spoke, or signed off, or is not known, is not offline and raises nothing."""
-    await store.note_presence(GATE, PresenceState.SIGNED_OFF, at())
+    await store.set_presence(GATE, PresenceState.SIGNED_OFF, at())
     await store.mark_offline([DOOR, GATE, STRANGER], RULES, at())
     assert await alerts(store, 100) == []
     assert words(events) == ["device.signed_off"]
@@ -188,7 +188,7 @@ async def test_signing_off_and_on_is_not_flapping(store: IStore) -> None:
     """A container that is restarted again and again says goodbye each time, and is not called restless."""
     for number in range(10):
         await come_online(store, DOOR, seconds=10 * number)
-        await store.note_presence(DOOR, PresenceState.SIGNED_OFF, at(10 * number + 5))
+        await store.set_presence(DOOR, PresenceState.SIGNED_OFF, at(10 * number + 5))
     await go_offline(store, DOOR, seconds=101)
     assert await alerts(store, 102) == []
 

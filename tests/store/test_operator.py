@@ -169,7 +169,7 @@ async def test_sending_again_is_sending(store: IStore) -> None:
     again = evolve(draft(2), resend_of=ident(1))
     with pytest.raises(QueueFull):
         await store.resend(again, False, 0, at(2))
-    await store.note_presence(DOOR, PresenceState.SIGNED_OFF, at(2))
+    await store.set_presence(DOOR, PresenceState.SIGNED_OFF, at(2))
     with pytest.raises(DeviceSignedOff):
         await store.resend(again, False, LIMIT, at(2))
     await store.change_device(DOOR, {"admission": Admission.BLOCKED}, at(2))

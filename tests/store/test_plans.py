@@ -34,7 +34,7 @@ HOT = {
     "trim of orphans": results._TRIM,
     "what expires": results._EXPIRED,
     "what lapses": results._LAPSED,
-    "load of a device": devices._LOAD,
+    "load of a device": devices._QUEUE_DEPTH,
     "open commands of a device": devices._UNENDED,
     "sign-off of a device": queries._SIGNED_OFF,
     "last event": queries._LAST,
@@ -57,7 +57,7 @@ OF_ONE_DEVICE = {
     "more queued": enqueue_claim._MORE,
     "next due": enqueue_claim._NEXT_DUE,
     "what goes before": queries._AHEAD,
-    "load of a device": devices._LOAD,
+    "load of a device": devices._QUEUE_DEPTH,
     "open commands of a device": devices._UNENDED,
 }
 

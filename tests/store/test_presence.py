@@ -11,26 +11,26 @@ from tests.store.steps import one, put, send, words
 async def test_presence_is_told_only_when_it_changes(store: IStore, events: list[Event]) -> None:
     """A device that is online for the hundredth time is no news."""
     for presence in ("online", "online", "signed_off", "signed_off", "online"):
-        await store.note_presence(DOOR, PresenceState(presence), at())
+        await store.set_presence(DOOR, PresenceState(presence), at())
     assert words(events) == ["device.online", "device.signed_off", "device.online"]
     assert (await one(store, DOOR)).presence is PresenceState.ONLINE
 
 
 async def test_presence_of_an_unknown_device_is_not_kept(store: IStore, events: list[Event]) -> None:
     """What is not known is neither there nor away."""
-    await store.note_presence(STRANGER, PresenceState.ONLINE, at())
+    await store.set_presence(STRANGER, PresenceState.ONLINE, at())
     assert events == []
 
 
 async def test_only_who_was_online_falls_silent(store: IStore, events: list[Event]) -> None:
     """Devices that are silent together are offline together; who was never here, or said goodbye, is not offline."""
-    await store.note_presence(DOOR, PresenceState.ONLINE, at())
+    await store.set_presence(DOOR, PresenceState.ONLINE, at())
     for _ in range(2):
         await store.mark_offline([DOOR, GATE, STRANGER], AlertRules(), at(5))
     assert [(event.type, event.device, event.at) for event in events[1:]] == [("device.offline", DOOR, wall(5))]
     assert (await one(store, DOOR)).presence is PresenceState.OFFLINE
     assert (await one(store, GATE)).presence is PresenceState.NEVER_SEEN
-    await store.note_presence(GATE, PresenceState.SIGNED_OFF, at())
+    await store.set_presence(GATE, PresenceState.SIGNED_OFF, at())
     await store.mark_offline([GATE], AlertRules(), at(5))
     assert (await one(store, GATE)).presence is PresenceState.SIGNED_OFF
 
@@ -67,7 +67,7 @@ async def test_a_conflict_is_told(store: IStore, events: list[Event]) -> None:
 
 async def test_the_load_counts_what_waits_and_what_is_out(store: IStore) -> None:
     """Ended commands, and those of other devices, are no load."""
-    assert await store.load(DOOR) == QueueDepth(queue=0, in_flight=0)
+    assert await store.queue_depth(DOOR) == QueueDepth(queue=0, in_flight=0)
     await send(store, 1)
     await send(store, 2)
     await store.acknowledge(DOOR, ident(2), at())
@@ -75,4 +75,4 @@ async def test_the_load_counts_what_waits_and_what_is_out(store: IStore) -> None
     await store.settle(DOOR, by_message(3), at())
     await put(store, 4, 5, 6)
     await put(store, 7, name=GATE)
-    assert await store.load(DOOR) == QueueDepth(queue=3, in_flight=2)
+    assert await store.queue_depth(DOOR) == QueueDepth(queue=3, in_flight=2)

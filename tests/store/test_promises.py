@@ -184,7 +184,7 @@ class Promises(Both):
     def the_load_is_counted(self) -> None:
         """What waits and what is out is what the device has to do."""
         states = [command.state for command in self.plain.commands.values()]
-        load = result_of(self.store.load(DOOR))
+        load = result_of(self.store.queue_depth(DOOR))
         assert load.queue == states.count(State.QUEUED)
         assert load.in_flight == sum(state in OUT for state in states)
 

@@ -104,12 +104,12 @@ async def test_a_pending_device_can_be_sent_something(store: IStore) -> None:
     """A command for a device that waits for approval waits with it."""
     await store.add_device(device(STRANGER, admission=Admission.PENDING), True, at())
     await put(store, 1, name=STRANGER)
-    assert (await store.load(STRANGER)).queue == 1
+    assert (await store.queue_depth(STRANGER)).queue == 1
 
 
 async def test_a_signed_off_device_is_sent_something_only_on_purpose(store: IStore) -> None:
     """Whoever sends to a device that went away is told so, unless the command is meant for its return."""
-    await store.note_presence(DOOR, PresenceState.SIGNED_OFF, at())
+    await store.set_presence(DOOR, PresenceState.SIGNED_OFF, at())
     with pytest.raises(DeviceSignedOff, match="queue=1"):
         await store.put(draft(1), False, LIMIT, at())
     _, new = await store.put(draft(2), True, LIMIT, at())

@@ -53,7 +53,7 @@ async def busy(store: IStore) -> None:
     await store.lapse(10, at(1))
     await put(store, 1)
     await store.settle(DOOR, Said(uuid="u-9"), at(2))
-    await store.note_presence(GATE, PresenceState.ONLINE, at(2))
+    await store.set_presence(GATE, PresenceState.ONLINE, at(2))
     await store.save_last_seen([LastSeen(device=GATE, last_seen_at=wall(3), last_address="a", poll_gap=1.5)])
 
 

@@ -38,7 +38,7 @@ async def test_a_settled_command_is_out_no_longer(store: IStore) -> None:
     """With its result a command leaves the device: no lease of it can lapse."""
     await send(store, 1)
     await store.settle(DOOR, by_message(1), at(1))
-    assert (await store.load(DOOR)).in_flight == 0
+    assert (await store.queue_depth(DOOR)).in_flight == 0
     assert await store.lapse(10, at(9999)) == 0
 
 

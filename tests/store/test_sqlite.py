@@ -147,7 +147,7 @@ async def test_another_program_may_hold_the_database_for_a_while(shelf: Shelf, s
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Unavailable, match="locked"):
             await store.put(draft(1), False, LIMIT, at())
-        assert (await store.load(DOOR)).queue == 0
+        assert (await store.queue_depth(DOOR)).queue == 0
         other.execute("ROLLBACK")
     await put(store, 2)
     assert await state(store, 2) is State.QUEUED
@@ -161,10 +161,10 @@ async def test_a_full_disk_is_told_and_passes(shelf: Shelf, store: IStore) -> No
     writer.execute(f"PRAGMA max_page_count = {pages + 2}")
     with pytest.raises(Unavailable, match="full"):
         await store.put(draft(1, payload={"body": "x" * 100_000}), False, LIMIT, at())
-    assert (await store.load(DOOR)).queue == 0
+    assert (await store.queue_depth(DOOR)).queue == 0
     writer.execute("PRAGMA max_page_count = 1000000")
     await put(store, 2)
-    assert (await store.load(DOOR)).queue == 1
+    assert (await store.queue_depth(DOOR)).queue == 1
 
 
 def connections(shelf: Shelf) -> tuple[sqlite3.Connection, sqlite3.Connection]:

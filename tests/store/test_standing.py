@@ -13,14 +13,14 @@ from tests.store.steps import put, send
 
 async def standing(store: IStore, number: int, now: Now | None = None) -> CommandContext:
     """How the command of this number stands."""
-    found: CommandContext = await store.standing(ident(number), now or at())
+    found: CommandContext = await store.command_context(ident(number), now or at())
     return found
 
 
 async def test_what_does_not_exist_stands_nowhere(store: IStore) -> None:
     """An id that is not known is told to be so."""
     with pytest.raises(UnknownCommand, match=ident(9)):
-        await store.standing(ident(9), at())
+        await store.command_context(ident(9), at())
 
 
 async def test_the_only_one_is_next(store: IStore) -> None:

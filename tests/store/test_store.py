@@ -93,13 +93,13 @@ async def test_whoever_stops_waiting_does_not_undo_a_change(store: IStore) -> No
     putting.addErrback(lambda failure: None)
     putting.cancel()
     await store.check()
-    assert (await store.load(DOOR)).queue == 1
+    assert (await store.queue_depth(DOOR)).queue == 1
 
 
 async def test_a_verb_after_the_end_is_told_that_nobody_answers(shelf: Shelf) -> None:
     """What comes after the store was closed fails with one clear error, and does not wait for ever."""
     shelf.open(at())
     await shelf.close()
-    for verb in (shelf.store.check(), shelf.store.load(DOOR)):
+    for verb in (shelf.store.check(), shelf.store.queue_depth(DOOR)):
         with pytest.raises(Unavailable):
             await verb

@@ -22,7 +22,7 @@ async def test_what_was_not_written_waits_again(store: IStore, events: list[Even
     assert await look(store, 1) == before
     assert words(events) == ["command.queued", "command.sent", "command.queued"]
     assert events[2].data == {"reason": "unsent"}
-    assert (await store.load(DOOR)).in_flight == 0
+    assert (await store.queue_depth(DOOR)).in_flight == 0
 
 
 async def test_what_was_not_written_is_handed_over_again(store: IStore) -> None:

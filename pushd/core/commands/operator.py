@@ -32,7 +32,7 @@ class OperatorActions:
         :raises UnknownCommand: if there is none.
         """
         now = self.clocks.now()
-        standing = await self.store.standing(command, now)
+        standing = await self.store.command_context(command, now)
         return explain(standing, self._surroundings(standing.command.device, now))
 
     def _surroundings(self, name: str, now: Now) -> DeviceContext:

@@ -103,7 +103,7 @@ class Presence:
         life = self._life(device)
         self._seen(life, address)
         life.state = PresenceState.SIGNED_OFF
-        await self.store.note_presence(device, life.state, self.clocks.now())
+        await self.store.set_presence(device, life.state, self.clocks.now())
 
     def went_idle(self, device: str) -> None:
         """A poll was answered idle: from now on the device is deaf until its next."""
@@ -224,7 +224,7 @@ class Presence:
     def _write_online(self, life: DevicePresence) -> Deferred[None]:
         """Fires when that was tried."""
         life.written = True
-        done = self.store.note_presence(life.device, PresenceState.ONLINE, self.clocks.now())
+        done = self.store.set_presence(life.device, PresenceState.ONLINE, self.clocks.now())
         return done.addCallbacks(self._was_written, self._not_written, callbackArgs=(life,), errbackArgs=(life,))
 
     def _was_written(self, _: None, life: DevicePresence) -> None:

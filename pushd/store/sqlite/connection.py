@@ -175,7 +175,7 @@ def connect(path: str) -> sqlite3.Connection:
     return connection
 
 
-def reading(path: str) -> SqliteConnection:
+def open_reader(path: str) -> SqliteConnection:
     """A connection that cannot write.
 
     :raises StoreRefused: see :func:`connect`.
@@ -185,7 +185,7 @@ def reading(path: str) -> SqliteConnection:
     return SqliteConnection(connection, "BEGIN")
 
 
-def at_once(connection: SqliteConnection, verb: Callable[[ITransaction], T]) -> T:
+def run_once(connection: SqliteConnection, verb: Callable[[ITransaction], T]) -> T:
     """Run one verb where no lane is open."""
     work = PendingTransaction(verb)
     connection.run([work])
@@ -195,7 +195,7 @@ def at_once(connection: SqliteConnection, verb: Callable[[ITransaction], T]) -> 
     return outcome
 
 
-def integrity(connection: SqliteConnection) -> list[Violation]:
+def check_integrity(connection: SqliteConnection) -> list[Violation]:
     """What SQLite itself finds wrong with a file."""
     try:
         found = [row[0] for row in connection.connection.execute("PRAGMA integrity_check")]

@@ -17,7 +17,7 @@ from pushd.store.filters import StartupSnapshot
 from pushd.store.group_commit import Executor, IExecutorReactor, InlineExecutor, ReactorExecutor, ThreadExecutor
 from pushd.store.interface import IStore
 from pushd.store.operations import Operations
-from pushd.store.sqlite.connection import SqliteConnection, at_once, connect, make_private, reading
+from pushd.store.sqlite.connection import SqliteConnection, connect, make_private, open_reader, run_once
 from pushd.store.sqlite.migrations import migrate
 from pushd.store.transactions import queries
 
@@ -46,10 +46,10 @@ class SqliteStore(Operations):
         with _refusing(writer, self.path):
             migrate(writer, self.path)
             writer.execute("PRAGMA journal_mode = WAL")  # stays with the file: not before we know that it is ours
-            known = at_once(SqliteConnection(writer), partial(queries.known, now=now))
+            known = run_once(SqliteConnection(writer), partial(queries.known, now=now))
         self._writer = self._lane(SqliteConnection(writer), ReactorExecutor, "store-writer")
         self._reader = (
-            self._writer if self.path == MEMORY else self._lane(reading(self.path), ThreadExecutor, "store-reader")
+            self._writer if self.path == MEMORY else self._lane(open_reader(self.path), ThreadExecutor, "store-reader")
         )
         return known
 

@@ -110,8 +110,8 @@ _OF_PRESENCE = {
 }
 
 
-def note_presence(tx: ITransaction, device: str, presence: PresenceState, now: Now) -> None:
-    """See :meth:`IStore.note_presence`."""
+def set_presence(tx: ITransaction, device: str, presence: PresenceState, now: Now) -> None:
+    """See :meth:`IStore.set_presence`."""
     before = first(tx, _BEFORE, id=device)
     if before is not None and before["presence"] != presence:
         tx.run(_PRESENCE, id=device, presence=presence)
@@ -138,15 +138,15 @@ def save_conflict(tx: ITransaction, device: str, data: Mapping[str, Any], now: N
 
 _QUEUE = "(SELECT COUNT(*) FROM command WHERE device = {id} AND state = 'queued')"
 _IN_FLIGHT = "(SELECT COUNT(*) FROM command WHERE device = {id} AND lease_until IS NOT NULL)"
-_LOAD = Statement(
+_QUEUE_DEPTH = Statement(
     "count a device's commands",
     f"SELECT {_QUEUE.format(id=':id')} AS queue, {_IN_FLIGHT.format(id=':id')} AS in_flight",
 )
 
 
-def load(tx: ITransaction, device: str) -> QueueDepth:
-    """See :meth:`IStore.load`."""
-    row = tx.rows(_LOAD, id=device)[0]
+def queue_depth(tx: ITransaction, device: str) -> QueueDepth:
+    """See :meth:`IStore.queue_depth`."""
+    row = tx.rows(_QUEUE_DEPTH, id=device)[0]
     return QueueDepth(queue=row["queue"], in_flight=row["in_flight"])
 
 

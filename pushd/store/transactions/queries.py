@@ -13,7 +13,7 @@ from pushd.store.rows import to_command, to_device, to_event, to_orphan, to_proo
 from pushd.store.transaction import ITransaction, Statement, first
 from pushd.store.transactions import lifecycle_guards, offline
 from pushd.store.transactions.command_lookup import look_up
-from pushd.store.transactions.devices import load
+from pushd.store.transactions.devices import queue_depth
 
 
 def command(tx: ITransaction, command: str) -> Command:
@@ -115,8 +115,8 @@ _SIGNED_OFF = Statement(  # the newest events of a device that is not here are f
 )
 
 
-def standing(tx: ITransaction, command: str, now: Now) -> CommandContext:
-    """See :meth:`IStore.standing`."""
+def command_context(tx: ITransaction, command: str, now: Now) -> CommandContext:
+    """See :meth:`IStore.command_context`."""
     found = to_command(look_up(tx, command), whole=False)
     ahead = tx.rows(_AHEAD, device=found.device, priority=found.priority, id=found.id, now=now.wall)[0]["ahead"]
     until = tx.rows(_LEASE, id=command)[0]["lease_until"]
@@ -124,7 +124,7 @@ def standing(tx: ITransaction, command: str, now: Now) -> CommandContext:
     return CommandContext(
         command=found,
         ahead=ahead if found.state is State.QUEUED else 0,
-        in_flight=load(tx, found.device).in_flight,
+        in_flight=queue_depth(tx, found.device).in_flight,
         lease_left=None if until is None else max(round(until) - now.steady, 0),
         signed_off_at=None if signed_off is None else signed_off["at"],
     )
