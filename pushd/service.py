@@ -24,7 +24,8 @@ from pushd.listeners import Listener, listener
 from pushd.model.errors import StoreRefused
 from pushd.model.token import Role
 from pushd.notifications.dead_mans_switch import INTERVAL, DeadMansSwitch, Stuck
-from pushd.notifications.webhooks.dispatcher import GLANCE_SECONDS, WebhookDispatcher, build_agent
+from pushd.notifications.webhooks.dispatcher import CHECKPOINT_SECONDS, WebhookDispatcher
+from pushd.notifications.webhooks.guarded_agent import build_agent
 from pushd.periodic import PeriodicTask
 from pushd.process import exit_with_error, raise_file_limit, set_switch_interval, tune_gc
 from pushd.store.sqlite.store import SqliteStore
@@ -161,7 +162,7 @@ def _rounds(core: Core, dispatcher: WebhookDispatcher, reactor: Any) -> Iterator
     yield PeriodicTask("sweep", core.clocks.interval, core.sweep, reactor)
     yield PeriodicTask("watchdog", core.clocks.interval, core.detect_offline, reactor)
     yield PeriodicTask("sightings", FLUSH_SECONDS, core.presence.flush, reactor)
-    yield PeriodicTask("webhooks passed over", GLANCE_SECONDS, dispatcher.glance, reactor)
+    yield PeriodicTask("webhook checkpoints", CHECKPOINT_SECONDS, dispatcher.checkpoint, reactor)
     yield PeriodicTask("retention", PURGE_SECONDS, core.purge, reactor)
 
 

@@ -89,9 +89,9 @@ class Watch:
 
     def kill(self) -> None:
         """Let the server be gone without any notice."""
-        for worker in self.post.dispatcher._couriers.values():
-            worker.drop()
-        self.post.dispatcher._couriers.clear()
+        for worker in self.post.dispatcher._workers.values():
+            worker.abort()
+        self.post.dispatcher._workers.clear()
         self.notifier.stopService()
         now(self.core.store.close())
 
@@ -114,7 +114,7 @@ class Watch:
             done = Deferred.fromCoroutine(round_)
             self.clock.pump([0] * (len(self.addresses) // BATCH_SIZE + 1))
             now(done)
-        for webhook in tuple(self.post.dispatcher._couriers) if self.failing else ():
+        for webhook in tuple(self.post.dispatcher._workers) if self.failing else ():
             now(self.core.webhooks.redeliver(webhook, None))
         self.post.turn()
         self.town.turn(self.second)

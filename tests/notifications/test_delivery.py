@@ -95,7 +95,7 @@ def test_what_is_not_wanted_is_passed_over(post: Post) -> None:
     post.run()
     assert post.seen(webhook)["cursor"] == webhook["cursor"]
     for _ in range(2):  # one look, and one note of it
-        now(post.dispatcher.glance())
+        now(post.dispatcher.checkpoint())
         post.run()
     assert int(post.seen(webhook)["cursor"]) == int(webhook["cursor"]) + 5
     assert post.receiver.messages == []
@@ -239,6 +239,6 @@ def test_what_was_read_already_is_not_sent_twice(post: Post) -> None:
     expected = post.happen(2)
     post.run()
     for event in told:
-        post.dispatcher._heard(event)
+        post.dispatcher._handle(event)
     post.run()
     assert post.receiver.ids == expected

@@ -31,9 +31,9 @@ def start(build_house: BuildHouse, clock: Clock, tmp_path: Path) -> Start:
 
 def end(post: Post) -> None:
     """Let the server be gone without any notice."""
-    for worker in post.dispatcher._couriers.values():
-        worker.drop()
-    post.dispatcher._couriers.clear()
+    for worker in post.dispatcher._workers.values():
+        worker.abort()
+    post.dispatcher._workers.clear()
     now(post.server.store.close())
 
 

@@ -1,12 +1,15 @@
 """Tests of what happens when a receiver does not take what it is sent."""
 
 from itertools import pairwise
+from typing import Any, NoReturn
 
 import pytest
 from twisted.internet import defer
+from twisted.logger import capturedLogs, formatEvent
 
 from pushd.model.errors import Unavailable
-from pushd.notifications.webhooks.delivery_window import ENOUGH
+from pushd.notifications.webhooks import signature
+from pushd.notifications.webhooks.delivery_window import CAPACITY
 from tests.in_memory_server import now
 from tests.notifications.receiver import HOLD, Message, Post
 
@@ -216,8 +219,8 @@ def test_what_waits_is_bounded(post: Post) -> None:
     for _ in range(250):
         expected += post.happen()
         post.run(0.3)
-    in_hand = post.dispatcher._couriers[webhook["id"]]._parcels._undelivered
-    assert len(in_hand) <= 2 * ENOUGH
+    in_hand = post.dispatcher._workers[webhook["id"]]._window
+    assert len(in_hand) <= 2 * CAPACITY
     work(post)
     post.receiver.messages.clear()
     post.run(120)
@@ -307,3 +310,76 @@ def test_stopping_does_not_wait_for_ever(post: Post) -> None:
     post.stop(2.1)
     assert post.log(webhook) == []
     assert post.seen(webhook)["failing_since"] is None
+
+
+def test_an_unexpected_error_is_a_failed_attempt(
+    post: Post, monkeypatch: pytest.MonkeyPatch, no_logged_failure: list[Any]
+) -> None:
+    """A message that cannot even be built is logged, stands in the delivery log, and is tried again."""
+    webhook = post.subscribe()
+
+    def fail(*_: object) -> NoReturn:
+        raise KeyError("bug")
+
+    with monkeypatch.context() as broken, capturedLogs() as logged:
+        broken.setattr(signature, "write_message", fail)
+        [event] = post.happen()
+        post.run(1)
+    [entry] = [entry for entry in logged if "webhook_id" in entry]
+    assert entry["webhook_id"] == webhook["id"]
+    assert "cannot send event" in formatEvent(entry)
+    assert [failure.type for failure in no_logged_failure] == [KeyError]
+    no_logged_failure.clear()
+    post.run(10)
+    assert post.receiver.ids == [event]
+    assert [(entry["status"], entry["error"]) for entry in post.log(webhook)] == [(None, "KeyError"), (204, None)]
+
+
+@pytest.mark.parametrize("operation", ["events", "save_progress"])
+def test_an_unexpected_error_of_the_store_ends_no_worker(
+    post: Post, monkeypatch: pytest.MonkeyPatch, no_logged_failure: list[Any], operation: str
+) -> None:
+    """An error of the store that nothing foresees is logged, and delivery goes on a second later."""
+    webhook = post.subscribe()
+    with monkeypatch.context() as broken:
+        broken.setattr(type(post.server.store), operation, lambda *_: defer.fail(KeyError("bug")))
+        post.redeliver(webhook)
+        expected = post.happen(2)
+        post.run(3)
+    assert {failure.type for failure in no_logged_failure} == {KeyError}
+    no_logged_failure.clear()
+    post.run(2)
+    assert post.receiver.ids == expected
+    assert [entry["status"] for entry in post.log(webhook)] == [204, 204]
+
+
+def test_an_attempt_that_cannot_be_saved_is_stuck(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that cannot save what it has delivered makes no progress, and this shows."""
+    post.subscribe()
+    with monkeypatch.context() as broken:
+        broken.setattr(type(post.server.store), "save_progress", lambda *_: defer.Deferred())
+        post.happen()
+        post.run(30)
+    assert post.dispatcher.stuck(20)
+    assert not post.dispatcher.stuck(40)
+
+
+def test_a_worker_whose_window_was_full_is_not_stuck(post: Post) -> None:
+    """The moment in which a receiver takes events again after a long outage, reading begins and is not late."""
+    post.subscribe()
+    post.receiver.answer = lambda _: HOLD
+    post.happen(450)
+    post.run(5)
+    fail(post)
+    post.receiver.release(500)
+    post.run(3600)
+    stuck = []
+
+    def answer(_: Message) -> int:
+        stuck.append(post.dispatcher.stuck(5))
+        return 204
+
+    post.receiver.answer = answer
+    post.run(2 * 3600)
+    assert not any(stuck)
+    assert len(set(post.receiver.ids)) == 450

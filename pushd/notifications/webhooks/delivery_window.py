@@ -1,4 +1,4 @@
-"""Parcels: the events that a courier has in hand. Pure."""
+"""The events of one webhook that are being delivered, and how far delivery has come. Pure."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -6,70 +6,96 @@ from collections.abc import Iterable
 from attrs import define, field
 
 from pushd.model.event import Event
-from pushd.model.webhook import Failing
+from pushd.model.webhook import Failing, Progress, Subscription
 
-ENOUGH = 200
-"""Parcels in hand beyond which no more are read."""
+CAPACITY = 200
+"""Undelivered events in memory beyond which no further page is read; a page may add as many again."""
 
 
 @define(eq=False)
 class InFlight:
-    """An event to be delivered; if that has failed, since when, and when it is due again, in wall milliseconds."""
+    """An event to deliver: since when it has failed, if it has, and when it is due, in wall milliseconds."""
 
     event: Event
-    since: int | None = None
+    failing_since: int | None = None
     due: int = 0
 
 
 @define(eq=False)
 class DeliveryWindow:
-    """Events in order; all up to ``top`` have been looked at."""
+    """The undelivered events of one subscription, in order; every event up to ``top`` has been read."""
 
-    top: int
-    known: Failing | None = None
-    """What had failed before we began."""
+    subscription: Subscription
+    top: int = field(init=False)
+    _saved_cursor: int = field(init=False)
     _undelivered: dict[int, InFlight] = field(factory=dict, init=False)
-    _unbegun: deque[InFlight] = field(factory=deque, init=False)
+    """By ``seq``, in ascending order."""
+    _not_started: deque[InFlight] = field(factory=deque, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.top = self._saved_cursor = self.subscription.webhook.cursor
 
     @property
     def cursor(self) -> int:
-        """The ``seq`` up to which all is delivered."""
+        """The ``seq`` up to which everything is delivered."""
         return next(iter(self._undelivered), self.top + 1) - 1
 
     @property
     def failing(self) -> Failing | None:
         """The event that has failed for longest."""
         failing = [
-            Failing(seq=seq, since=parcel.since, next_attempt_at=parcel.due)
-            for seq, parcel in self._undelivered.items()
-            if parcel.since is not None
+            Failing(seq=seq, since=in_flight.failing_since, next_attempt_at=in_flight.due)
+            for seq, in_flight in self._undelivered.items()
+            if in_flight.failing_since is not None
         ]
-        return min(failing, key=lambda one: one.since, default=None)
+        return min(failing, key=lambda failure: failure.since, default=None)
 
     @property
-    def waiting(self) -> bool:
-        """Whether there are some that nobody has begun to deliver."""
-        return bool(self._unbegun)
+    def progress(self) -> Progress:
+        """What to save."""
+        webhook, revision = self.subscription.webhook.id, self.subscription.revision
+        return Progress(webhook=webhook, revision=revision, cursor=self.cursor, failing=self.failing)
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether the cursor has moved since it was saved."""
+        return self.cursor > self._saved_cursor
+
+    @property
+    def has_next(self) -> bool:
+        """Whether there is an event whose delivery was not started."""
+        return bool(self._not_started)
 
     @property
     def full(self) -> bool:
-        """Whether there are enough."""
-        return len(self._undelivered) >= ENOUGH
+        """Whether no further page should be read."""
+        return len(self._undelivered) >= CAPACITY
+
+    def __len__(self) -> int:
+        return len(self._undelivered)
 
     def add(self, events: Iterable[Event], top: int) -> None:
-        """Take more in hand."""
+        """Add the events to deliver among those up to ``top``.
+
+        The event that was failing when the subscription was read goes on with its retry schedule.
+        """
+        webhook = self.subscription.webhook
         for event in events:
-            parcel = InFlight(event)
-            if self.known is not None and self.known.seq == event.seq:
-                parcel.since, parcel.due = self.known.since, self.known.next_attempt_at
-            self._undelivered[event.seq] = parcel
-            self._unbegun.append(parcel)
+            in_flight = InFlight(event)
+            if event.seq == self.subscription.failing and webhook.failing_since is not None:
+                in_flight.failing_since, in_flight.due = webhook.failing_since, webhook.next_attempt_at or 0
+            self._undelivered[event.seq] = in_flight
+            self._not_started.append(in_flight)
         self.top = top
 
-    def begin(self) -> InFlight | None:
-        """The first that nobody has begun to deliver."""
-        return self._unbegun.popleft() if self._unbegun else None
+    def take(self) -> InFlight | None:
+        """The first event whose delivery was not started; from now on it has."""
+        return self._not_started.popleft() if self._not_started else None
 
-    def delivered(self, parcel: InFlight) -> None:
-        """Let one go."""
-        del self._undelivered[parcel.event.seq]
+    def remove(self, delivered: InFlight) -> None:
+        """Drop an event that has been delivered."""
+        del self._undelivered[delivered.event.seq]
+
+    def saved(self, progress: Progress) -> None:
+        """The progress is in the store."""
+        self._saved_cursor = max(self._saved_cursor, progress.cursor)

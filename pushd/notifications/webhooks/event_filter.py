@@ -1,4 +1,4 @@
-"""Wants: which events a webhook is about."""
+"""Which events a webhook subscribes to."""
 
 from collections.abc import Iterable
 
@@ -10,35 +10,35 @@ from pushd.model.webhook import Webhook
 from pushd.store.filters import EventFilter, EventPage
 from pushd.store.interface import IStore
 
-_RETAGS = (EventType.DEVICE_CHANGED, EventType.DEVICE_DELETED)
-"""What is heard of before memory knows the device as it is then."""
+_TAGS_MAY_CHANGE = (EventType.DEVICE_CHANGED, EventType.DEVICE_DELETED)
+"""Events that are published before the registry holds the device's new tags."""
 
 
 @define(eq=False)
 class SubscriptionFilter:
-    """Judges by the tags that devices have now; by the last that they had, if they were forgotten."""
+    """Matches events by type and by tags: a device's current tags, or for a deleted device its last ones."""
 
     registry: DeviceRegistry
     store: IStore
 
-    def at_once(self, webhook: Webhook, event: Event) -> bool | None:
-        """Whether an event that just happened is wanted; None if that must be looked up later."""
+    def match_now(self, webhook: Webhook, event: Event) -> bool | None:
+        """Whether an event that was just published matches; None if only :meth:`match` can tell, later."""
         if webhook.types and event.type not in webhook.types:
             return False
         if not webhook.tags:
             return True
-        known = [self.registry.get(device) for device in _devices(event)]
-        if event.type in _RETAGS or None in known:
+        devices = [self.registry.get(device) for device in _devices(event)]
+        if event.type in _TAGS_MAY_CHANGE or None in devices:
             return None
-        return any(set(webhook.tags) <= set(device.tags) for device in known if device is not None)
+        return any(set(webhook.tags) <= set(device.tags) for device in devices if device is not None)
 
-    async def __call__(self, webhook: Webhook, event: Event) -> bool:
-        """Whether a device that an event, which is of a wanted type, is about has all tags that are wanted."""
-        wanted = set(webhook.tags)
-        if not wanted:
+    async def match(self, webhook: Webhook, event: Event) -> bool:
+        """Whether an event, whose type matches, is about a device with all of the webhook's tags."""
+        required = set(webhook.tags)
+        if not required:
             return True
         for device in _devices(event):
-            if wanted <= set(await self._tags(device, event.seq)):
+            if required <= set(await self._tags(device, event.seq)):
                 return True
         return False
 
@@ -46,13 +46,13 @@ class SubscriptionFilter:
         known = self.registry.get(device)
         if known is not None:
             return known.tags
-        which = EventFilter(device=device, types=(EventType.DEVICE_DELETED,))
-        page: EventPage = await self.store.events(which, seq - 1, 1)
+        deletions = EventFilter(device=device, types=(EventType.DEVICE_DELETED,))
+        page: EventPage = await self.store.events(deletions, seq - 1, 1)
         return [tag for event in page.items for tag in event.data.get("tags", ())]
 
 
 def _devices(event: Event) -> list[str]:
     """The devices that an event is about."""
-    named = event.data.get("devices", ())
-    devices = [event.device, *(named if isinstance(named, list | tuple) else ())]
+    listed = event.data.get("devices", ())
+    devices = [event.device, *(listed if isinstance(listed, list | tuple) else ())]
     return [device for device in devices if device is not None]

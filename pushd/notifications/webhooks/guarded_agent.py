@@ -1,6 +1,7 @@
-"""Connecting: endpoints that reach no address but those that webhooks may be sent to.
+"""SSRF guard: an HTTP agent that connects only to addresses that the egress policy allows.
 
-A name is resolved once, and each address is judged where it is connected to: no later answer of the DNS matters.
+A name is resolved once per connection, and each address is checked where it is connected to: DNS rebinding gains
+nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,36 +18,39 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
 )
 from twisted.internet.protocol import ClientFactory
-from twisted.web.client import URI, BrowserLikePolicyForHTTPS
-from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS
+from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
+from twisted.web.iweb import IAgent, IAgentEndpointFactory, IPolicyForHTTPS
 from zope.interface import implementer
 
 from pushd.core.egress_policy import EgressPolicy
+from pushd.model.webhook import MAX_PARALLEL
 
 CONNECT_SECONDS = 10.0
-"""For one address."""
+"""Seconds to connect to one address."""
+
+IDLE_SECONDS = 4.0
+"""Seconds for which an idle connection is kept: less than most servers do, so that they do not close it first."""
 
 
 @implementer(IReactorPluggableNameResolver, IReactorTime)
 @define(eq=False)
 class GuardedReactor:
-    """What an endpoint needs of a reactor, but for the addresses that ``targets`` refuses."""
+    """What an endpoint needs of a reactor; refuses to connect to addresses that the egress policy does not allow."""
 
     reactor: Any
-    targets: EgressPolicy
+    egress_policy: EgressPolicy
 
     @property
     def nameResolver(self) -> IHostnameResolver:
-        """The reactor's own."""
         resolver: IHostnameResolver = self.reactor.nameResolver
         return resolver
 
     def installNameResolver(self, resolver: IHostnameResolver) -> IHostnameResolver:  # noqa: ARG002
-        """Nobody may: names are looked up as everywhere else.
+        """Not supported.
 
         :raises RuntimeError: always.
         """
-        raise RuntimeError("the reactor's own resolver is the one to change")
+        raise RuntimeError("install the name resolver on the reactor itself")
 
     def connectTCP(
         self,
@@ -56,26 +60,23 @@ class GuardedReactor:
         timeout: float = 30,
         bindAddress: Any = None,  # noqa: N803
     ) -> IConnector:
-        """Connect to an address, which is no name any more.
+        """Connect to an IP address; names are resolved already.
 
-        :raises TargetRefused: if it may not be.
+        :raises EgressRefused: if the egress policy does not allow the address.
         """
-        self.targets.check_address(host)
+        self.egress_policy.check_address(host)
         connector: IConnector = self.reactor.connectTCP(host, port, factory, timeout, bindAddress)
         return connector
 
     def seconds(self) -> float:
-        """The reactor's own."""
         seconds: float = self.reactor.seconds()
         return seconds
 
     def callLater(self, delay: float, callable: Callable[..., Any], *args: object, **kwargs: object) -> IDelayedCall:  # noqa: A002
-        """The reactor's own."""
         call: IDelayedCall = self.reactor.callLater(delay, callable, *args, **kwargs)
         return call
 
     def getDelayedCalls(self) -> Sequence[IDelayedCall]:
-        """The reactor's own."""
         calls: Sequence[IDelayedCall] = self.reactor.getDelayedCalls()
         return calls
 
@@ -83,16 +84,25 @@ class GuardedReactor:
 @implementer(IAgentEndpointFactory)
 @define(eq=False)
 class GuardedEndpoints:
-    """Endpoints for URLs: TCP, or TLS verified against the host's name."""
+    """Guarded endpoints for URLs: TCP, or TLS with a certificate for the URL's host."""
 
     reactor: Any
-    targets: EgressPolicy
-    policy: IPolicyForHTTPS = field(factory=BrowserLikePolicyForHTTPS)
+    egress_policy: EgressPolicy
+    tls_policy: IPolicyForHTTPS = field(factory=BrowserLikePolicyForHTTPS)
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        reactor = GuardedReactor(self.reactor, self.targets)
+        reactor = GuardedReactor(self.reactor, self.egress_policy)
         endpoint = HostnameEndpoint(reactor, uri.host.decode("ascii"), uri.port, CONNECT_SECONDS)
         if uri.scheme != b"https":
             return endpoint
-        secured: IStreamClientEndpoint = wrapClientTLS(self.policy.creatorForNetloc(uri.host, uri.port), endpoint)
-        return secured
+        tls: IStreamClientEndpoint = wrapClientTLS(self.tls_policy.creatorForNetloc(uri.host, uri.port), endpoint)
+        return tls
+
+
+def build_agent(reactor: Any, egress_policy: EgressPolicy) -> IAgent:
+    """An agent with pooled connections that reaches only addresses that the egress policy allows."""
+    pool = HTTPConnectionPool(reactor)
+    pool.maxPersistentPerHost = MAX_PARALLEL
+    pool.cachedConnectionTimeout = IDLE_SECONDS  # type: ignore[assignment]  # it is any number of seconds
+    agent: IAgent = Agent.usingEndpointFactory(reactor, GuardedEndpoints(reactor, egress_policy), pool)
+    return agent

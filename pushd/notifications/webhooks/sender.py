@@ -12,14 +12,13 @@ from attrs import define, evolve, frozen
 from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IConsumer, IReactorTime
-from twisted.logger import Logger
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from pushd.core.egress_policy import EgressRefused
 from pushd.lib import strict_json
-from pushd.lib.http_client import CONNECTION_LOST, NEVER_SENT, BodyReader, describe
+from pushd.lib.http_client import CANCELLED, CONNECTION_LOST, NEVER_SENT, BodyReader, cause_of, describe
 
 TIMEOUT = 10.0
 """Seconds from the start of an attempt to the end of the response."""
@@ -31,8 +30,6 @@ MAX_KEPT = 1024
 """Bytes of a response's body that are kept for the delivery log."""
 
 GONE = 410
-
-_log = Logger()
 
 
 @frozen(kw_only=True)
@@ -57,20 +54,17 @@ class WebhookSender:
     clock: IReactorTime
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> PostOutcome:
-        """Send a message and read the response, within :data:`TIMEOUT` seconds; raises nothing but CancelledError."""
+        """Send a message and read the response, within :data:`TIMEOUT` seconds; errors of the network are outcomes."""
         deadline = self.clock.seconds() + TIMEOUT
         sent = Headers({name: [value] for name, value in headers.items()})
         request = self.agent.request(b"POST", url.encode("ascii"), sent, _BytesProducer(body))
         request.addTimeout(TIMEOUT, self.clock, onTimeoutCancel=_raise_timeout)
         try:
             response = await request
-        except CancelledError:
-            raise
         except (*NEVER_SENT, *CONNECTION_LOST, EgressRefused, TimeoutError) as error:
+            if isinstance(cause_of(error), CANCELLED):
+                raise CancelledError from error
             return PostOutcome(error=strict_json.one_line(describe(error)))
-        except Exception as error:
-            _log.failure("Unexpected error while a webhook message was sent")
-            return PostOutcome(error=type(error).__name__)
         return await self._read(response, deadline)
 
     async def _read(self, response: IResponse, deadline: float) -> PostOutcome:

@@ -1,105 +1,343 @@
-"""A courier: takes the events of one webhook to its receiver."""
+"""Delivers the events of one webhook: reads, sends, retries and saves progress."""
 
 from collections.abc import Callable
 
 from attrs import define, field
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
 
 from pushd.core.clocks import Clocks
+from pushd.lib.background import in_background
+from pushd.lib.backoff import MAX_RETRY_DELAY, read_retry_after, retry_delay
 from pushd.model.alert import AlertRules
+from pushd.model.errors import EventsPurged, PushdError
 from pushd.model.event import Event
-from pushd.model.webhook import Failing, Subscription
-from pushd.notifications.webhooks.bearing import Bearers
-from pushd.notifications.webhooks.delivery_window import DeliveryWindow
+from pushd.model.timestamps import milliseconds
+from pushd.model.webhook import Attempt, Subscription
+from pushd.notifications.webhooks import signature
+from pushd.notifications.webhooks.delivery_window import DeliveryWindow, InFlight
 from pushd.notifications.webhooks.event_filter import SubscriptionFilter
-from pushd.notifications.webhooks.notes import Notes
-from pushd.notifications.webhooks.reading import Reader
-from pushd.notifications.webhooks.sender import WebhookSender
+from pushd.notifications.webhooks.sender import GONE, PostOutcome, WebhookSender
+from pushd.store.filters import EventFilter, EventPage
 from pushd.store.interface import IStore
 
+PAGE = 200
+"""Events that are read at once."""
 
-@define(eq=False)
+READ_INTERVAL = 0.1
+"""Seconds between two reads while events keep coming."""
+
+RETRY_STORE = 1.0
+"""Seconds after which an operation of the store that failed is tried again."""
+
+DISABLE_AFTER = 3 * 86400.0
+"""Seconds after the first failure of an event, after which its webhook is disabled."""
+
+USER_AGENT = "pushd"
+
+_PURGED = "Events before this one are no longer kept, and were not delivered."
+
+_log = Logger()
+
+
+@define(eq=False, kw_only=True)
 class WebhookWorker:
-    """One subscription on its way: reads, carries, and notes how far it got."""
+    """Delivers one subscription's events, at least once each, up to ``parallel`` at the same time.
+
+    :meth:`_run` reads events into the window, from where the deliveries take them. A delivery keeps an event until it
+    has arrived, so with one delivery at a time events arrive in order. A worker that finds its subscription changed or
+    disabled stops; the dispatcher starts another one.
+    """
 
     subscription: Subscription
     store: IStore
     clocks: Clocks
-    poster: WebhookSender
-    wants: SubscriptionFilter
-    chance: Callable[[], float]
+    sender: WebhookSender
+    event_filter: SubscriptionFilter
+    rand: Callable[[], float]
     rules: AlertRules
-    _parcels: DeliveryWindow = field(init=False)
-    _notes: Notes = field(init=False)
-    _reader: Reader = field(init=False)
-    _bearers: Bearers = field(init=False)
+    _window: DeliveryWindow = field(init=False)
+    _reading: Deferred[None] | None = field(default=None, init=False)
+    _change: Deferred[None] | None = field(default=None, init=False)
+    """Fires when there is something to read again; None while nothing waits for that."""
+    _newest: int = field(default=0, init=False)
+    """The highest ``seq`` that is known to exist."""
+    _behind_since: float | None = field(init=False)
+    """Since when, in seconds of the clock, events may wait to be read; None if all are read."""
+    _next_read_at: float = field(default=0.0, init=False)
+    _deliveries: set[Deferred[None]] = field(factory=set, init=False)
+    _attempts: dict[InFlight, float] = field(factory=dict, init=False)
+    """The attempts that are being made, and when they began, in seconds of the clock."""
+    _sleeps: set[Deferred[None]] = field(factory=set, init=False)
+    _stopped: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        webhook = self.subscription.webhook
-        self._parcels = DeliveryWindow(webhook.cursor, _known(self.subscription))
-        self._notes = Notes(self.subscription, self.store, self._parcels, self.rules)
-        self._bearers = Bearers(
-            subscription=self.subscription,
-            clocks=self.clocks,
-            poster=self.poster,
-            parcels=self._parcels,
-            notes=self._notes,
-            chance=self.chance,
-            room=self._room,
-            over=self._end,
-        )
-        self._reader = Reader(
-            webhook=webhook,
-            store=self.store,
-            clocks=self.clocks,
-            wants=self.wants,
-            parcels=self._parcels,
-            notes=self._notes,
-            arrived=self._bearers.hire,
-        )
+        self._window = DeliveryWindow(self.subscription)
+        self._behind_since = self._now()
 
-    def begin(self) -> None:
-        """Look for what was not delivered yet."""
-        self._reader.ring()
+    def start(self) -> None:
+        """Start reading and delivering."""
+        self._reading = in_background(self._run())
 
-    def heard(self, event: Event) -> None:
-        """Something happened, which may be wanted."""
-        self._reader.hear(event)
+    def handle(self, event: Event) -> None:
+        """Deliver an event that was just published.
 
-    async def glance(self, last: int) -> None:
-        """Pass over what was not wanted, up to the newest event, and write that down.
-
-        :raises Unavailable: if that could not be done.
+        A worker that keeps up takes it as it is, without reading the store; else the event is read in its turn.
         """
-        if last > self._parcels.top:
-            self._reader.ring(last)
-        if self._notes.behind and not self._bearers.busy and not await self._notes.note():
-            self._end()
+        if self._stopped or event.seq <= self._window.top:  # a page may contain events before they are published
+            return
+        matches = self.event_filter.match_now(self.subscription.webhook, event)
+        keeps_up = self._behind_since is None and event.seq == self._window.top + 1 and not self._window.full
+        if keeps_up and matches is not None:
+            self._window.add((event,) if matches else (), event.seq)
+            self._start_deliveries()
+        elif matches is not False:
+            self._read_up_to(event.seq)
+
+    async def checkpoint(self, newest: int) -> None:
+        """Advance past events that do not match, up to ``newest``, and save the cursor if no delivery will.
+
+        :raises Unavailable: if it cannot be saved.
+        """
+        if self._stopped:
+            return
+        if newest > self._window.top:
+            self._read_up_to(newest)
+        if self._window.unsaved and not self._deliveries and not await self._save(None):
+            self._stop()
 
     def stuck(self, seconds: float) -> bool:
-        """Whether something has been due for longer than that, and was not even tried."""
-        return max(self._reader.waits(), self._bearers.overdue()) > seconds
+        """Whether reading, or an attempt, has made no progress for longer than ``seconds``; a retry that is not due
+        yet is no attempt.
+        """
+        since = list(self._attempts.values())
+        if self._behind_since is not None and not self._window.full and not self._stopped:
+            since.append(self._behind_since)
+        return self._now() - min(since, default=self._now()) > seconds
 
-    def drop(self) -> None:
-        """End at once; what is on its way may arrive, and will be sent again."""
-        self._reader.end()
-        self._bearers.drop()
+    def abort(self) -> None:
+        """Stop at once. Attempts that are being made are abandoned: they may arrive, and will be made again."""
+        self._stop()
+        if self._reading is not None:
+            self._reading.cancel()
+        for delivery in tuple(self._deliveries):
+            delivery.cancel()
 
     async def finish(self, seconds: float) -> None:
-        """End; what is on its way has so many seconds to arrive."""
-        self._reader.end()
-        await self._bearers.finish(seconds)
+        """Start nothing more; abort attempts that are still being made after so many seconds."""
+        self._stop()
+        if self._reading is not None:
+            self._reading.cancel()
+        timeout = self.clocks.clock.callLater(seconds, self.abort)
+        try:
+            await DeferredList(tuple(self._deliveries))
+        finally:
+            if timeout.active():
+                timeout.cancel()
 
-    def _room(self) -> None:
-        self._reader.room()
+    def _now(self) -> float:
+        return self.clocks.clock.seconds()
 
-    def _end(self) -> None:
-        self._reader.end()
-        self._bearers.end()
+    def _stop(self) -> None:
+        """Start no more reads and no more attempts."""
+        self._stopped = True
+        self._changed()
+        for sleep in tuple(self._sleeps):
+            sleep.cancel()
 
+    async def _sleep(self, seconds: float) -> None:
+        """Wait; raises CancelledError if the worker stops meanwhile."""
+        sleep: Deferred[None] = deferLater(self.clocks.clock, seconds)
+        self._sleeps.add(sleep)
+        try:
+            await sleep
+        finally:
+            self._sleeps.discard(sleep)
 
-def _known(subscription: Subscription) -> Failing | None:
-    """What had failed when somebody else carried."""
-    webhook = subscription.webhook
-    if subscription.failing is None or webhook.failing_since is None:
-        return None
-    return Failing(seq=subscription.failing, since=webhook.failing_since, next_attempt_at=webhook.next_attempt_at or 0)
+    # Reading
+
+    async def _run(self) -> None:
+        """Read events until the worker stops, whatever goes wrong."""
+        while not self._stopped:
+            if self._behind_since is None or self._window.full:
+                await self._wait_for_change()
+                continue
+            await self._sleep(max(self._next_read_at - self._now(), 0))
+            try:
+                more = await self._read_page()
+            except CancelledError:
+                raise
+            except Exception as error:
+                self._log_error("cannot read events", error)
+                self._next_read_at = self._now() + RETRY_STORE
+            else:
+                self._behind_since = self._now() if more or self._window.full else None
+                self._start_deliveries()
+
+    async def _wait_for_change(self) -> None:
+        full = self._window.full
+        self._change = Deferred()
+        try:
+            await self._change
+        finally:
+            self._change = None
+        if full:
+            self._behind_since = self._now()
+
+    def _changed(self) -> None:
+        if self._change is not None:
+            self._change.callback(None)
+
+    def _read_up_to(self, seq: int) -> None:
+        self._newest = max(self._newest, seq)
+        if self._behind_since is None:
+            self._behind_since = self._now()
+        self._changed()
+
+    async def _read_page(self) -> bool:
+        """Add the next page's events to the window; whether there are more to read."""
+        page = await self._next_page()
+        last = len(page.items) < PAGE
+        self._next_read_at = self._now() + (READ_INTERVAL if last else 0)
+        webhook = self.subscription.webhook
+        matching = [event for event in page.items if await self.event_filter.match(webhook, event)]
+        self._window.add(matching, page.next)
+        return not last or page.next < self._newest
+
+    async def _next_page(self) -> EventPage:
+        which = EventFilter(types=self.subscription.webhook.types)
+        try:
+            page: EventPage = await self.store.events(which, self._window.top, PAGE)
+        except EventsPurged as purged:
+            oldest = purged.oldest or self._window.top + 1
+            self._window.add((), oldest - 1)
+            await self._save_surely(Attempt(seq=oldest, at=self.clocks.wall_now(), error=_PURGED))
+            page = await self.store.events(which, self._window.top, PAGE)
+        return page
+
+    # Delivering
+
+    def _start_deliveries(self) -> None:
+        parallel = self.subscription.webhook.parallel
+        while not self._stopped and self._window.has_next and len(self._deliveries) < parallel:
+            delivery = in_background(self._deliver_next())
+            self._deliveries.add(delivery)
+            delivery.addBoth(self._delivery_ended, delivery)
+
+    def _delivery_ended(self, _result: None, delivery: Deferred[None]) -> None:
+        self._deliveries.discard(delivery)
+
+    async def _deliver_next(self) -> None:
+        """Deliver one event after the other while there are any."""
+        await deferLater(self.clocks.clock, 0)  # the caller may be in the middle of publishing events
+        while not self._stopped and (in_flight := self._window.take()) is not None:
+            await self._deliver(in_flight)
+
+    async def _deliver(self, in_flight: InFlight) -> None:
+        """Send an event when it is due, again and again until it is delivered or the worker stops."""
+        delivered = False
+        while not delivered:
+            await self._sleep_until(in_flight.due)
+            self._attempts[in_flight] = self._now()
+            try:
+                delivered = await self._attempt(in_flight)
+            finally:
+                del self._attempts[in_flight]
+
+    async def _sleep_until(self, due: int) -> None:
+        """Wait until a moment in wall milliseconds.
+
+        :raises CancelledError: if the worker has stopped.
+        """
+        if self._stopped:
+            raise CancelledError
+        seconds = min((due - self.clocks.wall_now()) / 1000, MAX_RETRY_DELAY)
+        if seconds > 0:
+            await self._sleep(seconds)
+
+    async def _attempt(self, in_flight: InFlight) -> bool:
+        """Send an event once, and save what became of it; whether it was delivered."""
+        at, began = self.clocks.wall_now(), self._now()
+        try:
+            outcome = await self._post(in_flight.event, at)
+        except CancelledError:
+            raise
+        except Exception as error:
+            self._log_error(f"cannot send event {in_flight.event.seq}", error)
+            outcome = PostOutcome(error=type(error).__name__)
+        duration = milliseconds(self._now() - began)
+        attempt = Attempt(
+            seq=in_flight.event.seq, at=at, duration=duration, status=outcome.status, error=outcome.error
+        )
+        if outcome.delivered:
+            self._window.remove(in_flight)
+            self._changed()
+            await self._save_surely(attempt)
+        else:
+            await self._save_surely(attempt, self._schedule_retry(in_flight, outcome))
+        return outcome.delivered
+
+    async def _post(self, event: Event, at: int) -> PostOutcome:
+        secrets = [
+            secret.text for secret in self.subscription.secrets if secret.expires_at is None or secret.expires_at > at
+        ]
+        body = signature.write_message(event)
+        signed = signature.headers(secrets, signature.message_id(event), at // 1000, body)
+        headers = {"content-type": "application/json", "user-agent": USER_AGENT, **signed}
+        return await self.sender.post(self.subscription.webhook.url, headers, body)
+
+    def _schedule_retry(self, in_flight: InFlight, outcome: PostOutcome) -> str | None:
+        """Set when a failed event is due again; returns why the webhook must be disabled, if it must."""
+        now = self.clocks.wall_now()
+        since = in_flight.failing_since = now if in_flight.failing_since is None else in_flight.failing_since
+        deadline = since + milliseconds(DISABLE_AFTER)
+        retry_after = read_retry_after(outcome.retry_after, now / 1000)
+        delay = retry_delay((now - since) / 1000, retry_after, self.rand())
+        in_flight.due = min(now + milliseconds(delay), deadline)
+        if outcome.status == GONE:
+            return "the receiver answered 410 Gone"
+        return "an event could not be delivered for 3 days" if now >= deadline else None
+
+    # Saving
+
+    async def _save_surely(self, attempt: Attempt, disable: str | None = None) -> None:
+        """Save an attempt, trying again as long as the store fails; ``disable`` says why to disable the webhook.
+
+        :raises CancelledError: if the worker has stopped.
+        """
+        while True:
+            try:
+                valid = await self._save(attempt, disable)
+                break
+            except CancelledError:
+                raise
+            except Exception as error:
+                self._log_error("cannot save progress", error)
+            if self._stopped:
+                raise CancelledError
+            await deferLater(self.clocks.clock, RETRY_STORE)
+        if not valid:
+            self._stop()
+            raise CancelledError
+
+    async def _save(self, attempt: Attempt | None, disable: str | None = None) -> bool:
+        """Save the progress; False if the webhook was changed, or is disabled now, and this worker must stop."""
+        progress = self._window.progress
+        if disable is not None:
+            assert attempt is not None
+            await self.store.disable_webhook(progress, attempt, disable, self.rules, self.clocks.now())
+            _log.warn("Webhook {webhook_id} is disabled: {reason}", webhook_id=progress.webhook, reason=disable)
+            return False
+        valid: bool = await self.store.save_progress(progress, attempt)
+        self._window.saved(progress)
+        return valid
+
+    def _log_error(self, problem: str, error: Exception) -> None:
+        """Log an exception that is being handled; with its traceback if nothing should have raised it."""
+        text = "Webhook {webhook_id}: {problem}, retrying: {error}"
+        webhook = self.subscription.webhook.id
+        if isinstance(error, PushdError):
+            _log.warn(text, webhook_id=webhook, problem=problem, error=str(error))
+        else:
+            _log.failure(text, webhook_id=webhook, problem=problem, error=repr(error))
