@@ -1,8 +1,9 @@
 """A self-hosted command-push server for devices that phone home.
 
-The rooms, from the top of the house to the bottom: :mod:`pushd.tap`, :mod:`pushd.service` and :mod:`pushd.wiring`
-(options, start and stop, assembly), :mod:`pushd.dialects` and :mod:`pushd.admin` (the doors), :mod:`pushd.http` (HTTP
-manners), :mod:`pushd.core` (the verbs), :mod:`pushd.store` (what is durable), :mod:`pushd.model` (the nouns).
+From the top layer to the bottom: :mod:`pushd.tap`, :mod:`pushd.service` and :mod:`pushd.wiring` (options, start and
+stop, building the objects), :mod:`pushd.dialects`, :mod:`pushd.admin` and :mod:`pushd.notifications` (device
+protocols, the admin API, webhooks and mails), :mod:`pushd.http` (the HTTP layer), :mod:`pushd.core` (what the server
+does), :mod:`pushd.store` (what is durable) and :mod:`pushd.model` (values).
 """
 
 from pushd._version import __version__ as _version

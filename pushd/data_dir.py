@@ -1,4 +1,4 @@
-"""The data directory: everything that one process keeps, and nobody else touches meanwhile."""
+"""The data directory: its lock, the lock of the database, and the file of the admin token."""
 
 import fcntl
 import os
@@ -13,16 +13,16 @@ from pushd.store.sqlite.store import MEMORY
 
 @define(eq=False)
 class Lock:
-    """A file that one process holds at a time, for ``what`` as people call it."""
+    """A lock file that one process holds at a time; ``what`` names the locked thing in error messages."""
 
     path: Path
     what: str
     _file: TextIOWrapper | None = field(default=None, init=False)
 
     def hold(self) -> None:
-        """Hold it until :meth:`release`, or the end of the process.
+        """Lock the file until :meth:`release`, or until the process ends.
 
-        :raises StoreRefused: if another process holds it, or it cannot be held.
+        :raises StoreRefused: if another process holds the lock, or the file cannot be locked.
         """
         try:
             file = self.path.open("w", encoding="ascii")
@@ -38,7 +38,7 @@ class Lock:
         self._file = file
 
     def release(self) -> None:
-        """Let another process have it."""
+        """Unlock the file."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -46,17 +46,18 @@ class Lock:
 
 @define(eq=False)
 class DataDir:
-    """A directory that one process holds at a time, and with it the database, which may be elsewhere: ``store``."""
+    """The data directory and its database, which is elsewhere if ``store`` is given; one process holds both."""
 
     path: Path
     store: str | None = None
     _locks: list[Lock] = field(factory=list, init=False)
 
     def hold(self) -> None:
-        """Make the directory if it is not there, and hold it and the database until :meth:`release`, or the end of the
-        process.
+        """Lock the directory, which is created if it is missing, and the database.
 
-        :raises StoreRefused: if another process holds one of them, or it cannot be written.
+        Both stay locked until :meth:`release`, or until the process ends.
+
+        :raises StoreRefused: if another process holds one of them, or the directory cannot be created or written.
         """
         what = f"The data directory {self.path}"
         try:
@@ -66,17 +67,17 @@ class DataDir:
         self._hold(Lock(self.path / "pushd.lock", what))
         if self.database == MEMORY:
             return
-        # beside the file itself, whatever link leads to it: others may name it as their --store
+        # beside the real file: another process may name it by another path
         self._hold(Lock(Path(f"{os.path.realpath(self.database)}.lock"), f"The store {self.database}"))
 
     def release(self) -> None:
-        """Let another process have them."""
+        """Unlock both."""
         while self._locks:
             self._locks.pop().release()
 
     @property
     def database(self) -> str:
-        """Where SQLite keeps the state."""
+        """The path of the SQLite file."""
         return self.store or str(self.path / "pushd.sqlite")
 
     def _hold(self, lock: Lock) -> None:
@@ -88,14 +89,14 @@ class DataDir:
         self._locks.append(lock)
 
     def read_token(self) -> str | None:
-        """The admin's token, if there is one."""
+        """The admin token in the file; None if there is no such file, or no token in it."""
         try:
             return self._token.read_text("ascii").strip() or None
         except (OSError, ValueError):
             return None
 
     def write_token(self, secret: str) -> Path:
-        """Keep the admin's token where only its owner can read it; written as a whole or not at all.
+        """Write the admin token to a file that only its owner can read, atomically; return its path.
 
         :raises StoreRefused: if it cannot be written.
         """

@@ -1,7 +1,7 @@
-"""``python -m pushd.fsck DATABASE``: looks for what is stored and cannot be, whether the server runs or not.
+"""``python -m pushd.fsck DATABASE``: checks a SQLite file for inconsistencies, whether the server runs or not.
 
-Prints one JSON object per flaw; exits 0 if there is none, 1 if there are some, 2 if it
-cannot look.
+Prints one JSON object per violation. Exits with 0 if there are none, 1 if there are some, and 2 if the file cannot be
+checked.
 """
 
 import json
@@ -20,15 +20,15 @@ from pushd.store.transactions.consistency import fsck
 
 
 def inspect(path: str) -> list[Violation]:
-    """What is stored and cannot be, in a SQLite file.
+    """The violations in a SQLite file; only those of the file format, if there are any.
 
-    :raises StoreRefused: if it cannot be read.
+    :raises StoreRefused: if the file cannot be read.
     """
     if not Path(path).is_file():
         raise StoreRefused(f"There is no database {path}.")
     connection = open_reader(path)
     try:
-        return check_integrity(connection) or run_once(connection, _doubt)
+        return check_integrity(connection) or run_once(connection, _check)
     finally:
         connection.close()
 
@@ -36,25 +36,25 @@ def inspect(path: str) -> list[Violation]:
 _LAST = Statement("look for the last event", "SELECT at FROM event ORDER BY seq DESC LIMIT 1")
 
 
-def _doubt(tx: ITransaction) -> list[Violation]:
-    """Look as of the last thing that happened: while the server is down nobody ends what is over."""
+def _check(tx: ITransaction) -> list[Violation]:
+    """Check as of the time of the last event: nothing expires while the server is down."""
     last = first(tx, _LAST)
     return fsck(tx, Now(0 if last is None else last["at"], 0))
 
 
 def main(arguments: list[str]) -> int:
-    """Look, print, and tell by the exit code."""
+    """Check the file and print the violations; returns the exit code."""
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m pushd.fsck DATABASE\n")
         return 2
     try:
-        flaws = inspect(arguments[0])
+        violations = inspect(arguments[0])
     except (PushdError, sqlite3.Error) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    for flaw in flaws:
-        sys.stdout.write(json.dumps(asdict(flaw)) + "\n")
-    return 1 if flaws else 0
+    for violation in violations:
+        sys.stdout.write(json.dumps(asdict(violation)) + "\n")
+    return 1 if violations else 0
 
 
 if __name__ == "__main__":

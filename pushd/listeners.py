@@ -20,9 +20,10 @@ _KINDS_WITH_BACKLOG = frozenset({"tcp", "tcp6", "ssl", "unix"})
 
 @define(eq=False)
 class Listener(Service):
-    """Listens at one endpoint, ``endpoint`` being the text that the option gave."""
+    """Listens at one endpoint; error messages name it as the option gave it."""
 
     option: str
+    """As given: ``--devices``, or ``PUSHD_DEVICES``."""
     endpoint: str
     _service: StreamServerEndpointService
 
@@ -58,7 +59,7 @@ class Listener(Service):
             raise self._refused(f"Couldn't listen: {_reason(error)}") from error
 
     def _refused(self, why: str) -> ConfigError:
-        return ConfigError(f"{why} (--{self.option} {self.endpoint}).")
+        return ConfigError(f"{why} ({self.option} {self.endpoint}).")
 
 
 def listener(option: str, endpoint: str, factory: IProtocolFactory, reactor: IReactorCore) -> Listener:
@@ -83,7 +84,7 @@ def _with_backlog(endpoint: str) -> str:
 
 
 def _invalid(option: str, endpoint: str, why: str) -> ConfigError:
-    return ConfigError(f"--{option}: {endpoint} is not a valid endpoint such as tcp:8080: {why}.")
+    return ConfigError(f"{option}: {endpoint} is not a valid endpoint such as tcp:8080: {why}.")
 
 
 def _reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Rounds: work that comes back every few seconds, whatever happens."""
+"""Periodic tasks: work that is repeated every few seconds, also after a failure."""
 
 from collections.abc import Awaitable, Callable
 
@@ -13,42 +13,40 @@ from pushd.model.errors import PushdError
 
 @define(eq=False)
 class PeriodicTask(Service):
-    """Calls ``work`` every ``interval`` seconds; a failure is logged, and does not end it as it would a bare
-    LoopingCall.
-    """
+    """Calls ``work`` every ``interval`` seconds; unlike a bare LoopingCall, it logs a failure and goes on."""
 
     title: str
     interval: float
     work: Callable[[], Awaitable[object]]
     clock: IReactorTime
     done_at: float = field(default=0.0, init=False)
-    """When a round last ended well, or the first could begin, in seconds of the clock."""
+    """When a run last succeeded, or when the service started, in seconds of the clock."""
     _call: LoopingCall | None = field(default=None, init=False)
     _log = Logger()
 
     def startService(self) -> None:
-        """Start; the first round comes after one interval."""
+        """Start; the first run comes after one interval."""
         super().startService()
         self.done_at = self.clock.seconds()
-        self._call = LoopingCall(self._go_round)
+        self._call = LoopingCall(self._run)
         self._call.clock = self.clock
         self._call.start(self.interval, now=False)
 
     def stopService(self) -> None:
-        """Stop."""
+        """Stop; a run that is in progress goes on to its end."""
         super().stopService()
         if self._call is not None and self._call.running:
             self._call.stop()
 
     def stuck(self, seconds: float) -> bool:
-        """Whether no round ended well for longer than that, beyond the interval."""
+        """Whether the last successful run is more than an interval and this many seconds ago."""
         return self.clock.seconds() - self.done_at - self.interval > seconds
 
-    async def _go_round(self) -> None:
+    async def _run(self) -> None:
         try:
             await self.work()
             self.done_at = self.clock.seconds()
-        except PushdError as error:  # the store does not answer, say: the next round tries again
-            self._log.error("The round could not be finished: {title}: {error}", title=self.title, error=str(error))
+        except PushdError as error:  # for example, the store is unavailable
+            self._log.error("Periodic task {title} failed, will retry: {error}", title=self.title, error=str(error))
         except Exception:
-            self._log.failure("The round failed: {title}", title=self.title)
+            self._log.failure("Unhandled exception in periodic task {title}, will retry", title=self.title)

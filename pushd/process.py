@@ -1,4 +1,4 @@
-"""The process: how it ends, and how many files it may open."""
+"""The process: exit codes, signals, open files, and tuning of the interpreter."""
 
 import gc
 import resource
@@ -12,17 +12,18 @@ from twisted.logger import Logger
 
 _log = Logger()
 
-FULL_LOOKS = 1000
-"""Garbage collections of what is young until one of everything; Python's own choice is a hundredth of that."""
+FULL_COLLECTION_THRESHOLD = 1000
+"""Garbage collections of the middle generation until a full one; Python's default is 10."""
 
 SWITCH_SECONDS = 0.0005
-"""For how long a thread may keep Python's lock while another waits for it; Python's own choice is ten times that."""
+"""How long a thread may keep the GIL while another one waits for it; Python's default is ten times as much."""
 
 
 class CannotStart(SystemExit, Exception):
     """Ends the program with exit code 1.
 
-    An ``Exception`` too: only of those does twistd tell the parent of a daemon, and remove its pidfile.
+    It is an ``Exception`` as well because twistd reports only those to the parent of a daemon, and removes the pidfile
+    only for those.
     """
 
     def __init__(self, reason: str) -> None:
@@ -31,24 +32,24 @@ class CannotStart(SystemExit, Exception):
 
 
 def exit_with_error(reason: str) -> NoReturn:
-    """End the program because it cannot start: one line for whoever started it, and the same for the log.
+    """End the program because it cannot start: write one line to standard error and the same to the log.
 
     :raises CannotStart: always.
     """
-    if sys.__stderr__ is not None:  # twistd has made sys.stderr a part of the log
+    if sys.__stderr__ is not None:  # sys.stderr goes to the log under twistd
         sys.__stderr__.write(f"pushd: {reason}\n")
     _log.error("{reason}", reason=reason)
     raise CannotStart(reason)
 
 
 def install_signal_handlers(reactor: Any) -> None:
-    """Have SIGTERM and SIGINT end the program with exit code 0, once all is finished.
+    """Make SIGTERM and SIGINT stop the reactor, so that the program ends with exit code 0.
 
-    Left alone, twistd would finish and then end by the signal itself, as if it had been killed.
+    By default twistd also stops the reactor, but then kills its own process with the same signal.
     """
 
     def stop() -> None:
-        with suppress(ReactorNotRunning):  # somebody is impatient, and signals again
+        with suppress(ReactorNotRunning):  # a second signal during the shutdown
             reactor.stop()
 
     def signalled(number: int, _frame: object) -> None:
@@ -56,34 +57,33 @@ def install_signal_handlers(reactor: Any) -> None:
         reactor.callFromThread(stop)
 
     def replace() -> None:
-        for number, twisteds in ((signal.SIGTERM, reactor.sigTerm), (signal.SIGINT, reactor.sigInt)):
-            if signal.getsignal(number) == twisteds:  # and not a debugger's, or ignored
+        for number, default in ((signal.SIGTERM, reactor.sigTerm), (signal.SIGINT, reactor.sigInt)):
+            if signal.getsignal(number) == default:  # not a debugger's handler, and not ignored
                 signal.signal(number, signalled)
 
     reactor.callWhenRunning(replace)
 
 
 def set_switch_interval() -> None:
-    """Let the reactor's thread have Python's lock back soon when the one that writes has it: all others wait for
-    it.
-    """
+    """Shorten the time that the reactor's thread waits for the GIL while the thread that commits holds it."""
     sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def tune_gc() -> None:
-    """What was made by now stays: spare the garbage collector from looking at all of it again and again.
+    """Make pauses for garbage collection rare.
 
-    Nor is it to look at all held polls whenever a quarter of them is new, which takes a tenth of a second for ten
-    thousand: what a request leaves is found while it is young.
+    The objects that exist at the start are never collected, so the collector need not visit them. A full collection
+    visits all held polls, a tenth of a second for ten thousand of them; it is rare because the garbage of a request is
+    found in the younger generations.
     """
     gc.collect()
     gc.freeze()
     young, middle, _ = gc.get_threshold()
-    gc.set_threshold(young, middle, FULL_LOOKS)
+    gc.set_threshold(young, middle, FULL_COLLECTION_THRESHOLD)
 
 
 def raise_file_limit() -> int:
-    """Raise the soft limit of open files to the hard one, where the system allows it; what it is now."""
+    """Raise the soft limit of open files to the hard limit, if the system allows it; return the limit in force."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,4 +1,4 @@
-"""The service: all of it as twistd has it, started from the bottom up and stopped from the top down."""
+"""The service that twistd runs: starts, stops and drains the whole server."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ from pushd.core.secrets import make_secret
 from pushd.data_dir import DataDir
 from pushd.http.bodies import Budget
 from pushd.http.site import HTTPFactory
-from pushd.listeners import Listener, listener
+from pushd.listeners import listener
 from pushd.model.errors import StoreRefused
 from pushd.model.token import Role
 from pushd.notifications.dead_mans_switch import INTERVAL, DeadMansSwitch, Stuck
@@ -32,24 +32,24 @@ from pushd.store.sqlite.store import SqliteStore
 from pushd.wiring import build_admin_port, build_core, build_device_port, build_dispatcher, build_notifiers
 
 FLUSH_SECONDS = 3.0
-"""How late the last sighting of a device may be in the store."""
+"""How often the devices' last-seen times are written to the store."""
 
 PURGE_SECONDS = 60.0
-"""How often we look for what was kept for long enough."""
+"""How often data beyond the retention is deleted."""
 
 STOP_SECONDS = 3.0
-"""How long we wait for the store to finish when asked to stop."""
+"""How long a stop waits for the store and for answers that are being sent."""
 
-SENT_AGAIN = 0.02
-"""Seconds between two looks at whether all answers have left."""
+UNSENT_POLL_SECONDS = 0.02
+"""How often a stop checks whether all answers have been sent."""
 
 RESERVED_FILES = 64
-"""File descriptors that are not polls: listeners, the database, the log."""
+"""File descriptors that are not for polls: listeners, the database, the log."""
 
 
 @define(eq=False)
 class PushdService(MultiService):
-    """All of it: started by twistd, stopped by a signal."""
+    """The whole server: twistd starts it, a signal stops it."""
 
     core: Core
     data_dir: DataDir
@@ -61,9 +61,9 @@ class PushdService(MultiService):
         super().__init__()
 
     def privilegedStartService(self) -> None:
-        """Listen; what cannot be ends the program with one line. Nobody is served before the reactor turns.
+        """Start to listen; connections are accepted once the reactor runs.
 
-        :raises CannotStart: with that line.
+        :raises CannotStart: if an endpoint cannot be opened.
         """
         try:
             super().privilegedStartService()
@@ -71,9 +71,9 @@ class PushdService(MultiService):
             exit_with_error(str(error))
 
     def startService(self) -> None:
-        """Hold the data directory and the store, open it, then serve; what cannot be ends the program with one line.
+        """Lock the data directory, open the store and start all parts.
 
-        :raises CannotStart: with that line.
+        :raises CannotStart: if the directory, the store or an endpoint cannot be used.
         """
         try:
             self.data_dir.hold()
@@ -87,7 +87,7 @@ class PushdService(MultiService):
         self._log.info("Up to {polls} polls can be held at once", polls=raise_file_limit() - RESERVED_FILES)
 
     def stopService(self) -> Deferred[None]:
-        """Answer every held poll, stop listening, finish what is on its way to the store and to clients."""
+        """Answer every held poll, stop listening, then finish writing to the store and to clients."""
         for site in self.sites:
             site.closing = True
         self.core.drain()
@@ -95,18 +95,18 @@ class PushdService(MultiService):
         return stopped.addTimeout(STOP_SECONDS, self.core.clocks.clock).addErrback(self._not_stopped)
 
     def _provide_token(self) -> None:
-        """Unless the admin's token lies in the data directory: make one, which revokes the earlier one.
+        """Make an admin token, unless the data directory has a valid one; it revokes the earlier one.
 
-        Were we to end before the store has it, the next start would make another.
+        If the process ends before the store has the token, the next start makes another.
         """
         secret = self.data_dir.read_token()
         if secret is not None and self.core.tokens.find(secret) is not None:
             return
         secret = make_secret()
         path = self.data_dir.write_token(secret)
-        kept = Deferred.fromCoroutine(self.core.tokens.set("admin", Role.ADMIN, secret))
-        kept.addErrback(self._token_not_kept)
-        self._log.info("The admin's token is in {path}", path=str(path))
+        saved = Deferred.fromCoroutine(self.core.tokens.set("admin", Role.ADMIN, secret))
+        saved.addErrback(self._token_not_saved)
+        self._log.info("The admin token is in {path}", path=str(path))
 
     async def _stop(self, children: Deferred[None]) -> None:
         await children
@@ -115,22 +115,23 @@ class PushdService(MultiService):
         finally:
             await self.core.store.close()
             self.data_dir.release()
-        while self.reactor.getWriters():  # the reactor does not wait for what it has not sent yet
-            await deferLater(self.reactor, SENT_AGAIN)
+        while self.reactor.getWriters():  # a reactor that stops drops what it has not sent yet
+            await deferLater(self.reactor, UNSENT_POLL_SECONDS)
 
-    def _token_not_kept(self, failure: Failure) -> None:
-        self._log.error("The admin's token ends with this process: {error}", error=failure.getErrorMessage())
+    def _token_not_saved(self, failure: Failure) -> None:
+        why = failure.getErrorMessage()
+        self._log.error("Could not save the admin token; it is valid until the server stops: {error}", error=why)
 
     def _not_stopped(self, failure: Failure) -> None:
-        self._log.error("Not all was finished: {error}", error=failure.getErrorMessage())
+        self._log.error("Shutdown incomplete, stopping anyway: {error}", error=failure.getErrorMessage())
 
 
 def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> PushdService:
-    """Build everything; open nothing, for twistd may still become a daemon.
+    """Build the whole server; nothing is opened, because twistd may still fork to become a daemon.
 
     ``reactor`` counts monotonic seconds; ``wall`` gives seconds since the epoch.
 
-    :raises ConfigError: if an endpoint cannot be understood.
+    :raises ConfigError: if an endpoint is not valid, or a file that an option names cannot be read.
     """
     data_dir = DataDir(config.data_dir, config.store)
     core = build_core(SqliteStore(data_dir.database, reactor), Clocks(reactor, wall), config)
@@ -140,37 +141,35 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
         return deferToThreadPool(reactor, reactor.getThreadPool(), work)
 
     devices = HTTPFactory(build_device_port(core, config, in_thread), budget, reactor)
-    operators = HTTPFactory(build_admin_port(core, in_thread), budget, reactor)
-    service = PushdService(core, data_dir, (devices, operators), reactor)
+    admin = HTTPFactory(build_admin_port(core, in_thread), budget, reactor)
+    service = PushdService(core, data_dir, (devices, admin), reactor)
     dispatcher = build_dispatcher(core, build_agent(reactor, core.webhooks.egress_policy))
-    rounds, posts = tuple(_rounds(core, dispatcher, reactor)), tuple(build_notifiers(core, config, reactor))
+    periodic = tuple(_periodic_tasks(core, dispatcher, reactor))
+    notifiers = tuple(build_notifiers(core, config, reactor))
     watched = {"webhooks": dispatcher.stuck}
-    watched |= {each.title: each.stuck for each in rounds} | {each.title: each.stuck for each in posts}
+    watched |= {task.title: task.stuck for task in periodic} | {each.title: each.stuck for each in notifiers}
     for part in (
-        *rounds,
+        *periodic,
         dispatcher,
-        *posts,
-        *_pulses(config, watched, reactor),
-        *_listeners("devices", config.devices, devices, reactor),
-        *_listeners("admin", config.admin, operators, reactor),
+        *notifiers,
+        *_heartbeats(config, watched, reactor),
+        *(listener(config.source("devices"), endpoint, devices, reactor) for endpoint in config.devices),
+        *(listener(config.source("admin"), endpoint, admin, reactor) for endpoint in config.admin),
     ):
         part.setServiceParent(service)
     return service
 
 
-def _rounds(core: Core, dispatcher: WebhookDispatcher, reactor: Any) -> Iterator[PeriodicTask]:
+def _periodic_tasks(core: Core, dispatcher: WebhookDispatcher, reactor: Any) -> Iterator[PeriodicTask]:
     yield PeriodicTask("sweep", core.clocks.interval, core.sweep, reactor)
-    yield PeriodicTask("watchdog", core.clocks.interval, core.detect_offline, reactor)
-    yield PeriodicTask("sightings", FLUSH_SECONDS, core.presence.flush, reactor)
+    yield PeriodicTask("offline detection", core.clocks.interval, core.detect_offline, reactor)
+    yield PeriodicTask("last-seen times", FLUSH_SECONDS, core.presence.flush, reactor)
     yield PeriodicTask("webhook checkpoints", CHECKPOINT_SECONDS, dispatcher.checkpoint, reactor)
     yield PeriodicTask("retention", PURGE_SECONDS, core.purge, reactor)
 
 
-def _pulses(config: Config, watched: Mapping[str, Stuck], reactor: Any) -> Iterator[PeriodicTask]:
+def _heartbeats(config: Config, watched: Mapping[str, Stuck], reactor: Any) -> Iterator[PeriodicTask]:
+    """The task that requests ``--heartbeat-url``, if it is set, while all ``watched`` parts make progress."""
     if config.heartbeat_url is not None:
-        pulse = DeadMansSwitch(config.heartbeat_url, HTTPClient(Agent(reactor)), reactor, watched)
-        yield PeriodicTask("pulse", INTERVAL, pulse.beat, reactor)
-
-
-def _listeners(option: str, endpoints: Sequence[str], site: HTTPFactory, reactor: Any) -> Iterator[Listener]:
-    return (listener(option, endpoint, site, reactor) for endpoint in endpoints)
+        switch = DeadMansSwitch(config.heartbeat_url, HTTPClient(Agent(reactor)), reactor, watched)
+        yield PeriodicTask("heartbeat", INTERVAL, switch.beat, reactor)

@@ -1,4 +1,4 @@
-"""The assembly: builds each room once, over any store, from the bottom up."""
+"""Wiring: builds every object of the server once, over any store."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -59,7 +59,7 @@ _log = Logger()
 
 
 def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[], float] = random.random) -> Core:
-    """Build the core's rooms, from the bottom up."""
+    """Build the core; ``rand`` gives random numbers from 0 to 1."""
     dialects = {dialect.name: dialect for dialect in DIALECTS}
     ids = IdSource(clocks.wall_now)
     drafts = Drafts(ids, dialects)
@@ -94,15 +94,15 @@ def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[],
 
 
 def build_device_port(core: Core, config: Config, in_thread: InThread[Any]) -> DevicePort:
-    """The device port."""
-    doors: Sequence[MountedApp] = [
-        door(core.device_service, in_thread, config.trusted_proxies, config.bases) for door in DEVICE_APPS
+    """Build the device port."""
+    apps: Sequence[MountedApp] = [
+        build_app(core.device_service, in_thread, config.trusted_proxies, config.bases) for build_app in DEVICE_APPS
     ]
-    return DevicePort(doors, core.registry.owner_of_path)
+    return DevicePort(apps, core.registry.owner_of_path)
 
 
 def build_admin_port(core: Core, in_thread: InThread[Any]) -> AdminPort:
-    """The admin port."""
+    """Build the admin port."""
     sender = Sender(core.drafts, core.command_queue, in_thread)
     apps: dict[str, IApp] = {
         "devices": DevicesApp(core.tokens, core.registry, core.store, core.poll_registry, sender),
@@ -115,21 +115,25 @@ def build_admin_port(core: Core, in_thread: InThread[Any]) -> AdminPort:
 
 
 def build_dispatcher(core: Core, agent: IAgent, rand: Callable[[], float] = random.random) -> WebhookDispatcher:
-    """Who brings events to the receivers of webhooks."""
+    """Build the service that delivers webhooks; ``agent`` sends the requests."""
     return WebhookDispatcher(
         core.webhooks, SubscriptionFilter(core.registry, core.store), WebhookSender(agent, core.clocks.clock), rand
     )
 
 
 def build_notifiers(core: Core, config: Config, reactor: Any) -> Iterator[MailNotifier]:
-    """The service that mails alerts, if mail is configured.
+    """Build the service that mails alerts, if mail is configured.
 
     :raises ConfigError: if the password cannot be read.
     """
     if config.mail_from is None:
         return
     host, port = config.smtp
-    password = "" if config.smtp_password_file is None else read_password(config.smtp_password_file)
+    password = (
+        ""
+        if config.smtp_password_file is None
+        else read_password(config.smtp_password_file, config.source("smtp-password-file"))
+    )
     server = SmtpServer(host=host, port=port, tls=config.mail_tls, user=config.smtp_user, password=password)
     envelope = Envelope(sender=config.mail_from, recipients=config.mail_to)
     carrier = SmtpCarrier(server, reactor)
@@ -138,19 +142,21 @@ def build_notifiers(core: Core, config: Config, reactor: Any) -> Iterator[MailNo
     )
 
 
-def read_password(path: Path) -> str:
-    """Read the SMTP password from the first line of a file; warn if other users can read the file.
+def read_password(path: Path, option: str) -> str:
+    """Read the SMTP password from the only line of a file; warn if other users can read the file.
+
+    ``option`` names the option in messages.
 
     :raises ConfigError: if the file cannot be read, is not text or is empty.
     """
     try:
         if path.stat().st_mode & 0o077:
-            _log.warn("--smtp-password-file: others can read {path}; chmod 600 keeps it from them", path=str(path))
+            _log.warn("{option}: other users can read {path}; run chmod 600 on it", option=option, path=str(path))
         password = path.read_text("utf-8").rstrip("\r\n")
     except OSError as error:
-        raise ConfigError(f"--smtp-password-file: {path} cannot be read: {error.strerror}.") from None
+        raise ConfigError(f"{option}: {path} cannot be read: {error.strerror}.") from None
     except ValueError:
-        raise ConfigError(f"--smtp-password-file: {path} is no text.") from None
+        raise ConfigError(f"{option}: {path} must be a text file in UTF-8.") from None
     if not password:
-        raise ConfigError(f"--smtp-password-file: {path} is empty.")
+        raise ConfigError(f"{option}: {path} must not be empty.")
     return password

@@ -10,8 +10,8 @@ from pushd.data_dir import DataDir
 from pushd.model.errors import StoreRefused
 
 
-def test_directory_is_made_for_its_owner_alone(tmp_path: Path) -> None:
-    """The first start makes the directory, and those above it; only its owner can look into it."""
+def test_directory_is_created_for_its_owner_only(tmp_path: Path) -> None:
+    """The first start creates the directory, and those above it, with access for its owner only."""
     data_dir = DataDir(tmp_path / "var" / "pushd")
     data_dir.hold()
     assert S_IMODE(data_dir.path.stat().st_mode) == 0o700
@@ -19,8 +19,8 @@ def test_directory_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     data_dir.release()
 
 
-def test_directory_is_held_by_one_at_a_time(tmp_path: Path) -> None:
-    """A second one is refused until the first has let go."""
+def test_one_process_holds_the_directory(tmp_path: Path) -> None:
+    """A second process is refused until the first has released the directory."""
     first, second = DataDir(tmp_path), DataDir(tmp_path)
     first.hold()
     with pytest.raises(StoreRefused, match=re.escape(f"{tmp_path} is held by another process.")):
@@ -31,15 +31,15 @@ def test_directory_is_held_by_one_at_a_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["pushd.sqlite", "link.sqlite"])
-def test_store_is_held_by_one_at_a_time(tmp_path: Path, name: str) -> None:
-    """Whoever has another data directory, and names a store that is held, is refused, by whatever name."""
+def test_one_process_holds_the_store(tmp_path: Path, name: str) -> None:
+    """A process with another data directory that names a held store is refused, also if it names it by a link."""
     first, second = DataDir(tmp_path / "a"), DataDir(tmp_path / "b", str(tmp_path / "a" / name))
     first.hold()
     (tmp_path / "a" / "link.sqlite").symlink_to("pushd.sqlite")
     with pytest.raises(StoreRefused, match=re.escape(f"The store {second.database} is held by another process.")):
         second.hold()
     other = DataDir(tmp_path / "b")
-    other.hold()  # which the one that was refused does not hold any more
+    other.hold()  # which the refused one has released
     other.release()
     first.release()
     second.hold()
@@ -47,19 +47,19 @@ def test_store_is_held_by_one_at_a_time(tmp_path: Path, name: str) -> None:
 
 
 def test_directory_that_was_not_held_can_be_released(tmp_path: Path) -> None:
-    """A server that never came up stops like any other."""
+    """A server that failed to start can still be stopped."""
     DataDir(tmp_path).release()
 
 
-def test_file_is_no_directory(tmp_path: Path) -> None:
-    """What cannot be a directory is named."""
+def test_file_in_place_of_the_directory(tmp_path: Path) -> None:
+    """A path that cannot be a directory is named."""
     (tmp_path / "file").touch()
     with pytest.raises(StoreRefused, match=re.escape(f"{tmp_path / 'file'} cannot be used: File exists.")):
         DataDir(tmp_path / "file").hold()
 
 
 def test_directory_that_cannot_be_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system without locks is not taken for another process."""
+    """A file system without locks is reported as such, not as another process."""
 
     def no_locks(_file: object, _how: int) -> None:
         raise OSError(37, "No locks available")
@@ -70,7 +70,7 @@ def test_directory_that_cannot_be_locked(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_token_is_read_as_it_was_written(tmp_path: Path) -> None:
-    """The token's file is for its owner alone, and a later one takes its place."""
+    """The token file is for its owner only, and a later token replaces it."""
     data_dir = DataDir(tmp_path)
     assert data_dir.read_token() is None
     for token in ("first", "second"):
@@ -81,14 +81,14 @@ def test_token_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b" \n", b"\xff"])
-def test_file_without_a_token_is_none(tmp_path: Path, content: bytes) -> None:
-    """A file that holds no token is as good as missing."""
+def test_file_without_a_token_counts_as_missing(tmp_path: Path, content: bytes) -> None:
+    """A file that holds no token counts as a missing file."""
     (tmp_path / "admin.token").write_bytes(content)
     assert DataDir(tmp_path).read_token() is None
 
 
 def test_token_that_cannot_be_written(tmp_path: Path) -> None:
-    """A token that cannot be written is a reason not to start: nobody could get in."""
+    """If the token cannot be written, the server does not start."""
     (tmp_path / "admin.token").mkdir()
     with pytest.raises(StoreRefused, match=r"admin\.token cannot be written: Is a directory\."):
         DataDir(tmp_path).write_token("secret")

@@ -36,7 +36,7 @@ IN_USE = CannotListenError("10.0.0.1", 80, OSError(EADDRINUSE, "Address already 
 def test_listens_once() -> None:
     """A port is opened while the process still has its privileges, and only once."""
     reactor = MemoryReactorClock()
-    service = listener("devices", "tcp:80:interface=10.0.0.1", Factory(), reactor)
+    service = listener("--devices", "tcp:80:interface=10.0.0.1", Factory(), reactor)
     assert reactor.tcpServers == []
     service.privilegedStartService()
     service.startService()
@@ -47,7 +47,7 @@ def test_listens_once() -> None:
 def test_listens_without_privileges() -> None:
     """A process without privileges opens the port when it starts."""
     reactor = MemoryReactorClock()
-    listener("devices", "tcp:8080", Factory(), reactor).startService()
+    listener("--devices", "tcp:8080", Factory(), reactor).startService()
     assert len(reactor.tcpServers) == 1
 
 
@@ -58,7 +58,7 @@ def test_listens_without_privileges() -> None:
 def test_backlog(endpoint: str, backlog: int) -> None:
     """A port has a backlog for a whole fleet, unless the operator gives another."""
     reactor = MemoryReactorClock()
-    listener("devices", endpoint, Factory(), reactor).startService()
+    listener("--devices", endpoint, Factory(), reactor).startService()
     assert [given for _, _, given, _ in reactor.tcpServers] == [backlog]
 
 
@@ -67,7 +67,7 @@ async def test_reconnect_storm_is_accepted() -> None:
     from twisted.internet import reactor
 
     factory = Factory.forProtocol(Protocol)
-    service = listener("devices", "tcp:0:interface=127.0.0.1", factory, reactor)
+    service = listener("--devices", "tcp:0:interface=127.0.0.1", factory, reactor)
     service.startService()
     readers = cast(PosixReactorBase, reactor).getReaders
     (port,) = [reader for reader in readers() if isinstance(reader, Port) and reader.factory is factory]
@@ -97,7 +97,7 @@ async def test_reconnect_storm_is_accepted() -> None:
 )
 def test_port_that_cannot_be_opened(error: Exception, reason: str, start: str) -> None:
     """The error names the option, the endpoint and the reason in one line."""
-    service = listener("devices", "tcp:80", Factory(), BusyReactor(error))
+    service = listener("--devices", "tcp:80", Factory(), BusyReactor(error))
     with pytest.raises(ConfigError) as refused:
         getattr(service, start)()
     assert str(refused.value) == f"{reason} (--devices tcp:80)."
@@ -118,7 +118,7 @@ def test_port_that_cannot_be_opened(error: Exception, reason: str, start: str) -
 def test_invalid_endpoint(endpoint: str, reason: str) -> None:
     """An invalid endpoint is refused in one line, before anything is opened."""
     with pytest.raises(ConfigError) as refused:
-        listener("admin", endpoint, Factory(), MemoryReactorClock())
+        listener("--admin", endpoint, Factory(), MemoryReactorClock())
     line = str(refused.value)
     assert line.startswith(f"--admin: {endpoint} is not a valid endpoint such as tcp:8080")
     assert reason in line

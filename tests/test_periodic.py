@@ -9,91 +9,91 @@ from twisted.internet.task import Clock
 from pushd.periodic import PeriodicTask
 
 
-def test_round_comes_back(clock: Clock) -> None:
-    """The work is done every few seconds, from the first interval on until the service stops."""
+def test_task_is_repeated(clock: Clock) -> None:
+    """The work is done at the end of each interval until the service stops."""
     done: list[float] = []
 
     async def work() -> None:
         done.append(clock.seconds())
 
     start = clock.seconds()
-    rounds = PeriodicTask("work", 3, work, clock)
-    rounds.startService()
+    task = PeriodicTask("work", 3, work, clock)
+    task.startService()
     clock.pump([1] * 7)
     assert done == [start + 3, start + 6]
-    rounds.stopService()
+    task.stopService()
     clock.advance(10)
     assert len(done) == 2
 
 
-def test_failure_does_not_end_the_rounds(clock: Clock, no_logged_failure: list[Any]) -> None:
-    """A round that fails is logged, and the next one comes."""
+def test_failure_does_not_end_the_task(clock: Clock, no_logged_failure: list[Any]) -> None:
+    """A failure is logged, and the work is done again after the interval."""
     calls: list[int] = []
 
     async def work() -> None:
         calls.append(1)
         raise ZeroDivisionError
 
-    rounds = PeriodicTask("work", 1, work, clock)
-    rounds.startService()
+    task = PeriodicTask("work", 1, work, clock)
+    task.startService()
     clock.pump([1] * 3)
-    rounds.stopService()
+    task.stopService()
     assert len(calls) == 3
     assert [failure.type for failure in no_logged_failure] == [ZeroDivisionError] * 3
     no_logged_failure.clear()
 
 
-def test_slow_round_is_not_overtaken(clock: Clock) -> None:
-    """A round that takes longer than the interval is waited for."""
+def test_runs_do_not_overlap(clock: Clock) -> None:
+    """Work that takes longer than the interval is not started again before it ends."""
     slow: list[Deferred[None]] = []
 
     async def work() -> None:
         slow.append(Deferred())
         await slow[-1]
 
-    rounds = PeriodicTask("work", 1, work, clock)
-    rounds.startService()
+    task = PeriodicTask("work", 1, work, clock)
+    task.startService()
     clock.pump([1] * 5)
     assert len(slow) == 1
     slow[0].callback(None)
     clock.advance(1)
     assert len(slow) == 2
-    rounds.stopService()
+    task.stopService()
     slow[1].callback(None)
 
 
-def test_work_that_makes_no_progress_is_noticed(clock: Clock, no_logged_failure: list[Any]) -> None:
-    """Whether rounds end well can be asked: one that hangs does not, nor one that fails each time."""
+def test_task_that_makes_no_progress_is_stuck(clock: Clock, no_logged_failure: list[Any]) -> None:
+    """A task is stuck if no run has succeeded for long enough: if one hangs, or each one fails."""
     works: list[Awaitable[object]] = []
 
     def work() -> Awaitable[object]:
         return works.pop()
 
-    rounds = PeriodicTask("work", 10, work, clock)
-    rounds.startService()
+    task = PeriodicTask("work", 10, work, clock)
+    task.startService()
     clock.advance(10)
-    assert not rounds.stuck(0)
+    assert not task.stuck(0)
     clock.pump([10] * 3)
-    assert rounds.stuck(29)
-    assert not rounds.stuck(30)
+    assert task.stuck(29)
+    assert not task.stuck(30)
     no_logged_failure.clear()
     works.append(succeed(None))
     clock.advance(10)
-    assert not rounds.stuck(0)
+    assert not task.stuck(0)
     hanging: Deferred[None] = Deferred()
     works.append(hanging)
     clock.pump([10] * 4)
-    assert rounds.stuck(29)
+    assert task.stuck(29)
     hanging.callback(None)
-    assert not rounds.stuck(0)
-    rounds.stopService()
+    assert not task.stuck(0)
+    task.stopService()
 
 
-def test_round_that_was_not_started_stops(clock: Clock) -> None:
-    """Stopping before the start does nothing."""
+def test_task_that_was_not_started_can_be_stopped(clock: Clock) -> None:
+    """A stop before the start does nothing."""
 
     async def work() -> None:
-        raise AssertionError("nobody started it")
+        raise AssertionError("the task was not started")
 
     PeriodicTask("work", 1, work, clock).stopService()
     clock.advance(5)

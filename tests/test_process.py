@@ -14,17 +14,17 @@ from pushd.process import CannotStart, exit_with_error, install_signal_handlers,
 
 @define(eq=False)
 class Reactor:
-    """What of a reactor signals have to do with."""
+    """The part of a reactor that deals with signals."""
 
     stopped: bool = False
     _started: list[Callable[[], None]] = field(factory=list, init=False)
 
     def callWhenRunning(self, call: Callable[[], None]) -> None:
-        """Keep for the start."""
+        """Keep the call for :meth:`run`."""
         self._started.append(call)
 
     def run(self) -> None:
-        """Take the signals, then do what waits for that."""
+        """Install the handlers of Twisted, then make the calls that were kept."""
         signal.signal(signal.SIGTERM, self.sigTerm)
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, self.sigInt)
@@ -32,25 +32,25 @@ class Reactor:
             call()
 
     def callFromThread(self, call: Callable[[], None]) -> None:
-        """Call it."""
+        """Call it now."""
         call()
 
     def stop(self) -> None:
-        """Stop; once."""
+        """Stop; a second time is an error, as in Twisted."""
         if self.stopped:
             raise ReactorNotRunning
         self.stopped = True
 
     def sigTerm(self, number: int, frame: object) -> None:
-        """Twisted's way: ends by the signal."""
-        raise AssertionError("twistd would end by the signal")
+        """Twisted's own handler, after which twistd kills itself with the signal."""
+        raise AssertionError("twistd would kill itself with the signal")
 
     sigInt = sigTerm  # noqa: N815 - Twisted's name
 
 
 @pytest.fixture
 def reactor() -> Iterator[Reactor]:
-    """A reactor that is about to run, as far as signals go."""
+    """A reactor that is about to run; the handlers of the test process are restored."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(signal.SIGINT, signal.default_int_handler)
     yield Reactor()
@@ -60,7 +60,7 @@ def reactor() -> Iterator[Reactor]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_stops_the_reactor(reactor: Reactor, number: signal.Signals) -> None:
-    """Either signal lets the program finish and end well; more of them change nothing."""
+    """Either signal stops the reactor; further signals change nothing."""
     install_signal_handlers(reactor)
     reactor.run()
     signal.raise_signal(number)
@@ -69,7 +69,7 @@ def test_signal_stops_the_reactor(reactor: Reactor, number: signal.Signals) -> N
 
 
 def test_ignored_signal_stays_ignored(reactor: Reactor) -> None:
-    """A program that was started in the background with SIGINT ignored goes on ignoring it."""
+    """A program that was started in the background with SIGINT ignored continues to ignore it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     install_signal_handlers(reactor)
     reactor.run()
@@ -77,25 +77,25 @@ def test_ignored_signal_stays_ignored(reactor: Reactor) -> None:
     assert not reactor.stopped
 
 
-def test_end_says_one_line(capfd: pytest.CaptureFixture[str]) -> None:
-    """A program that cannot start says why in one line, to its terminal and to the log, and its exit code is 1."""
+def test_error_at_the_start_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    """A program that cannot start writes one line to standard error and to the log, and exits with 1."""
     with capturedLogs() as logged, pytest.raises(SystemExit) as ended:
-        exit_with_error("The sun is down: {no field}.")
+        exit_with_error("The disk is full: {no field}.")
     assert ended.value.code == 1
-    assert capfd.readouterr().err == "pushd: The sun is down: {no field}.\n"
-    assert [formatEvent(event) for event in logged] == ["The sun is down: {no field}."]
+    assert capfd.readouterr().err == "pushd: The disk is full: {no field}.\n"
+    assert [formatEvent(event) for event in logged] == ["The disk is full: {no field}."]
 
 
-def test_twistd_can_tell_a_daemons_parent() -> None:
-    """Twistd reports only exceptions that are an Exception, and ends without a traceback only on a SystemExit."""
-    reason = CannotStart("The sun is down.")
+def test_parent_of_a_daemon_gets_the_error() -> None:
+    """Twistd reports to the parent only an Exception, and prints no traceback only for a SystemExit."""
+    reason = CannotStart("The disk is full.")
     assert isinstance(reason, Exception)
     assert isinstance(reason, SystemExit)
-    assert str(reason) == "The sun is down."
+    assert str(reason) == "The disk is full."
 
 
 def test_file_limit_is_raised() -> None:
-    """As many files may be open as the system allows."""
+    """The process may open as many files as the hard limit allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard // 2, hard))
     try:
@@ -105,7 +105,7 @@ def test_file_limit_is_raised() -> None:
 
 
 def test_file_limit_that_cannot_be_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the system does not let us, we live with what there is."""
+    """If the system refuses, the limit stays as it is."""
 
     def refuse(_which: int, _limits: tuple[int, int]) -> None:
         raise ValueError("not allowed to raise maximum limit")

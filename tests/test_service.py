@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.service`: what the server is made of."""
+"""Tests of :mod:`pushd.service`: the parts of the server."""
 
 from pathlib import Path
 from time import time
@@ -13,21 +13,19 @@ from pushd.service import PushdService, build_service
 
 
 def built(config: Config) -> PushdService:
-    """A server that was built, and has not begun."""
+    """A server that was built, but not started."""
     return build_service(config, MemoryReactorClock(), time)
 
 
-def test_nobody_is_told_who_need_not_be(tmp_path: Path) -> None:
-    """Without options for them there are neither mails nor a pulse."""
+def test_mails_and_heartbeats_need_options(tmp_path: Path) -> None:
+    """Without their options, the server sends neither mails nor heartbeats."""
     parts = list(built(Config(data_dir=tmp_path)))
     assert not any(isinstance(part, MailNotifier) for part in parts)
-    assert "pulse" not in {part.title for part in parts if isinstance(part, PeriodicTask)}
+    assert "heartbeat" not in {part.title for part in parts if isinstance(part, PeriodicTask)}
 
 
-def test_pulse_is_withheld_when_any_round_or_the_postman_is_stuck(tmp_path: Path) -> None:
-    """Whatever must make progress, so that somebody is told of a silence, keeps the pulse going; the pulse does
-    not.
-    """
+def test_heartbeat_watches_every_task_that_alerts_need(tmp_path: Path) -> None:
+    """The heartbeat depends on the progress of mails, webhooks and each periodic task but its own."""
     config = Config(
         data_dir=tmp_path,
         mail_to=("ops@example.org",),
@@ -35,8 +33,8 @@ def test_pulse_is_withheld_when_any_round_or_the_postman_is_stuck(tmp_path: Path
         heartbeat_url="http://monitor.test/",
     )
     parts = list(built(config))
-    rounds = {part.title: part for part in parts if isinstance(part, PeriodicTask)}
-    pulse = getattr(rounds.pop("pulse").work, "__self__", None)
-    assert isinstance(pulse, DeadMansSwitch)
-    assert pulse.parts.keys() == rounds.keys() | {"mails", "webhooks"}
+    periodic = {part.title: part for part in parts if isinstance(part, PeriodicTask)}
+    switch = getattr(periodic.pop("heartbeat").work, "__self__", None)
+    assert isinstance(switch, DeadMansSwitch)
+    assert switch.parts.keys() == periodic.keys() | {"mails", "webhooks"}
     assert any(isinstance(part, MailNotifier) for part in parts)

@@ -15,7 +15,7 @@ SCRIPTS = Path(sys.executable).parent
 
 _PROMPT = "---- ready, exit code"
 _STARTED = re.compile(r"HTTPFactory starting on (\d+)")
-_READY = "The admin's token is in"
+_READY = "The admin token is in"
 
 # what `pip install` makes; where the tests run without it, it is missing
 _PUSHCTL = f"#!/bin/sh\nexec {sys.executable} -c 'from pushd.pushctl.main import main; main()' \"$@\"\n"

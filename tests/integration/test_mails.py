@@ -81,7 +81,7 @@ def test_stop_does_not_wait_for_a_slow_mail_server(make_server: MakeServer) -> N
         server = silent_site(make_server, post).start()
         until(lambda: post.waiting, "a mail that is on its way")
         assert server.stop() == 0
-        assert "Not all was finished" not in server.log.read_text()
+        assert "Shutdown incomplete" not in server.log.read_text()
         assert "Traceback" not in server.log.read_text()
     post.mails.clear()
     with post.running():

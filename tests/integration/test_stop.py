@@ -85,4 +85,4 @@ def test_client_that_does_not_read(server: Server) -> None:
         client.sendall(head.encode())
         assert client.recv(1) == b"H"
         stop(server)
-    assert "Not all was finished" in server.log.read_text()
+    assert "Shutdown incomplete" in server.log.read_text()

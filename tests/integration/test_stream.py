@@ -120,7 +120,7 @@ def test_client_that_takes_nothing(make_server: MakeServer) -> None:
         following.read(lambda: len(following.told) == MANY)
         assert following.seqs == everything(server)
         assert server.stop() == 0
-        assert "Not all was finished" not in server.log.read_text()
+        assert "Shutdown incomplete" not in server.log.read_text()
 
 
 def remember_much(data_dir: Path) -> None:
