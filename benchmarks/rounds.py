@@ -47,8 +47,8 @@ def measure(devices: int, rounds: int) -> dict[str, float]:
     for _ in range(rounds):
         clock.advance(1)
         slot = presence.wheel._slots.get(int(clock.seconds()))
-        for life in slot.things if slot is not None else ():
-            life.spoke_at = clock.seconds() - dice.uniform(0, LATEST)
+        for entry in slot.entries if slot is not None else ():
+            entry.active_at = clock.seconds() - dice.uniform(0, LATEST)
         taken.append(_round(clock, watchdog))
     return {"mean": 1000 * fmean(taken), "worst": 1000 * max(taken)}
 

@@ -16,7 +16,7 @@ from twisted.web.client import Agent
 from pushd.config import Config, ConfigError
 from pushd.core.app import Core
 from pushd.core.clocks import Clocks
-from pushd.core.secrets import make_secret
+from pushd.core.credentials import make_secret
 from pushd.data_dir import DataDir
 from pushd.http.bodies import Budget
 from pushd.http.site import HTTPFactory

@@ -32,10 +32,9 @@ from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.egress_policy import EgressPolicy
 from pushd.core.events.feed import Feed
 from pushd.core.health import Health
-from pushd.core.polling.command_index import CommandIndex
+from pushd.core.polling.command_index import CommandIndex, ResultIndex
 from pushd.core.polling.hold_time import HoldTimes
 from pushd.core.polling.poll_registry import PollRegistry
-from pushd.core.polling.result_index import ResultIndex
 from pushd.core.webhooks import Webhooks
 from pushd.dialects.controlid.app import door as controlid_door
 from pushd.dialects.servereye.app import door as servereye_door

@@ -8,8 +8,8 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from pushd.admin import json_views
+from pushd.core.events.broadcaster import Subscriber
 from pushd.core.events.feed import Feed
-from pushd.core.events.follower import Subscriber
 from pushd.core.events.recent_events import MAX_RECENT_EVENTS
 from pushd.http.request import Request
 from pushd.model.event import Event
@@ -45,66 +45,69 @@ def _render(event: Event) -> bytes:
     )
 
 
-def _place(position: int) -> bytes:
-    """Tell a client from where to go on, without an event."""
+def _last_event_id(position: int) -> bytes:
+    """Sets the client's last event id without an event."""
     return b"id: %d\n\n" % position
 
 
 @implementer(IPushProducer)
 @define(eq=False)
 class EventStream:
-    """An answer that goes on until the client hangs up, is too slow, or we stop."""
+    """A response that lasts until the client disconnects, the client is too slow, or the server stops."""
 
     _request: Request
     _rendered: Rendered
     _done: Deferred[None] = field(factory=Deferred, init=False)
-    _follower: Subscriber = field(init=False)
-    _told: int = field(default=0, init=False)
-    """The last ``seq`` that the client was told."""
+    _subscriber: Subscriber = field(init=False)
+    _sent: int = field(default=0, init=False)
+    """The last ``seq`` that was sent to the client."""
 
-    async def run(self, feed: Feed, which: EventFilter, after: int) -> bytes:
-        """Answer with all that comes after an event; what is left to write at the end."""
+    async def run(self, feed: Feed, event_filter: EventFilter, after: int) -> bytes:
+        """Send all events that follow ``after``; returns the end of the body."""
         self._request.content_type = b"text/event-stream"
-        self._request.setHeader(b"X-Accel-Buffering", b"no")  # nginx would wait for more
-        self._told = after
-        self._request.write(b"retry: %d\n%s" % (RETRY, _place(after)))
-        self._follower = feed.follow(which, after, self)
+        self._request.setHeader(b"X-Accel-Buffering", b"no")  # nginx would buffer the response otherwise
+        self._sent = after
+        self._request.write(b"retry: %d\n%s" % (RETRY, _last_event_id(after)))
+        self._subscriber = feed.subscribe(
+            event_filter,
+            after,
+            on_events=self._send,
+            on_keep_alive=self._keep_alive,
+            on_end=self._end,
+            on_abort=self._request.abort,
+        )
         try:
             self._request.registerProducer(self, True)
-            self._follower.resume()
+            self._subscriber.resume()
             await self._done
         finally:
-            self._follower.leave()
+            self._subscriber.unsubscribe()
         self._request.unregisterProducer()
         return b""
 
-    def take(self, events: Sequence[Event]) -> None:
-        self._told = events[-1].seq
+    def _send(self, events: Sequence[Event]) -> None:
+        self._sent = events[-1].seq
         self._request.write(b"".join(map(self._rendered.of, events)))
 
-    def keep_alive(self, position: int) -> None:
-        """A comment; with it, from where to go on, for a client that asked for little would come back from far
+    def _keep_alive(self, position: int) -> None:
+        """Send a comment; and the position, if it has moved, or a client with a narrow filter would reconnect from far
         behind.
         """
-        moved = position != self._told
-        self._told = position
-        self._request.write(b":\n" + (_place(position) if moved else b"\n"))
+        moved = position != self._sent
+        self._sent = position
+        self._request.write(b":\n" + (_last_event_id(position) if moved else b"\n"))
 
-    def end(self) -> None:
+    def _end(self) -> None:
         if not self._done.called:
             self._done.callback(None)
 
-    def cut(self) -> None:
-        """See :meth:`pushd.core.events.follower.IReader.cut`. An end of the usual kind would wait for the client."""
-        self._request.abort()
-
     def pauseProducing(self) -> None:
-        """What was written has not left yet."""
-        self._follower.pause()
+        """The transport's buffer is full."""
+        self._subscriber.pause()
 
     def resumeProducing(self) -> None:
-        """It has."""
-        self._follower.resume()
+        """The transport's buffer is empty again."""
+        self._subscriber.resume()
 
     def stopProducing(self) -> None:
-        """The connection is gone, which cancels :meth:`run`."""
+        """The connection is lost, which cancels :meth:`run`."""

@@ -49,7 +49,7 @@ class Core:
             self.presence,
             self.registry,
             self.tokens,
-            self.command_queue.queued,
+            self.command_queue.command_index,
             self.command_queue.result_index,
         ):
             room.load(known)
@@ -61,7 +61,7 @@ class Core:
         self.clocks.tick()
         await self.command_queue.sweep()
         try:
-            await self.presence.catch_up()  # who is back must not be missed
+            await self.presence.save_returned()  # who is back must not be missed
         finally:
             await self.alerts.sweep()
 

@@ -41,7 +41,7 @@ class Health:
             flaws += [
                 Violation(what="it is queued, and no poll would look for it", device=one.device, command=one.id)
                 for one in page
-                if self.command_queue.queued.due(one.device) is None
+                if self.command_queue.command_index.due(one.device) is None
             ]
             page = await self.store.commands(queued, page[-1].id, _PAGE)
         return flaws

@@ -1,4 +1,4 @@
-"""Bells: wait until something rings, or for so long."""
+"""Wait for a key until it is notified, or until a timeout."""
 
 from collections.abc import Hashable
 from typing import Generic, TypeVar
@@ -10,53 +10,53 @@ from twisted.internet.interfaces import IReactorTime
 K = TypeVar("K", bound=Hashable)
 
 
-def _stop(heard: Deferred[bool]) -> None:
-    heard.callback(False)
+def _cancelled(waiter: Deferred[bool]) -> None:
+    waiter.callback(False)
 
 
 @define(eq=False)
 class Waiters(Generic[K]):
-    """One bell per key, which exists only while somebody listens.
+    """The waiters of each key.
 
-    Take a bell before looking whether to wait: what rings in between is then not missed.
+    Call :meth:`wait` before checking whether there is a reason to wait: a notification in between is then not missed.
     """
 
     clock: IReactorTime
-    _listening: dict[K, set[Deferred[bool]]] = field(factory=dict, init=False)
-    _silent: bool = field(default=False, init=False)
+    _waiting: dict[K, set[Deferred[bool]]] = field(factory=dict, init=False)
+    _closed: bool = field(default=False, init=False)
 
-    def listen(self, key: K, seconds: float) -> Deferred[bool]:
-        """Fires with True when the key's bell rings, with False after ``seconds`` or when it is cancelled."""
-        heard: Deferred[bool] = Deferred(_stop)
-        late = self.clock.callLater(0 if self._silent else seconds, heard.callback, False)
-        self._listening.setdefault(key, set()).add(heard)
+    def wait(self, key: K, seconds: float) -> Deferred[bool]:
+        """Fires with True when the key is notified, with False after ``seconds`` or when it is cancelled."""
+        waiter: Deferred[bool] = Deferred(_cancelled)
+        timeout = self.clock.callLater(0 if self._closed else seconds, waiter.callback, False)
+        self._waiting.setdefault(key, set()).add(waiter)
 
-        def forget(result: object) -> object:
-            if late.active():
-                late.cancel()
-            self._forget(key, heard)
+        def clean_up(result: object) -> object:
+            if timeout.active():
+                timeout.cancel()
+            self._discard(key, waiter)
             return result
 
-        return heard.addBoth(forget)
+        return waiter.addBoth(clean_up)
 
-    def ring(self, key: K) -> None:
-        """Wake all who listen to this key."""
-        for heard in self._listening.pop(key, ()):
-            heard.callback(True)
+    def notify(self, key: K) -> None:
+        """Wake all waiters of this key."""
+        for waiter in self._waiting.pop(key, ()):
+            waiter.callback(True)
 
-    def silence(self) -> None:
-        """Let everybody who listens go, as if their time were over, and nobody listen for long from now on."""
-        self._silent = True
-        for key in list(self._listening):
-            for heard in self._listening.pop(key):
-                heard.callback(False)
+    def close(self) -> None:
+        """End all waits with False, as a timeout does; later ones end at once."""
+        self._closed = True
+        for key in list(self._waiting):
+            for waiter in self._waiting.pop(key):
+                waiter.callback(False)
 
     def __len__(self) -> int:
-        return sum(map(len, self._listening.values()))
+        return sum(map(len, self._waiting.values()))
 
-    def _forget(self, key: K, heard: "Deferred[bool]") -> None:
-        others = self._listening.get(key)
-        if others is not None:
-            others.discard(heard)
-            if not others:
-                del self._listening[key]
+    def _discard(self, key: K, waiter: "Deferred[bool]") -> None:
+        waiters = self._waiting.get(key)
+        if waiters is not None:
+            waiters.discard(waiter)
+            if not waiters:
+                del self._waiting[key]

@@ -8,8 +8,8 @@ from typing import Any
 from attrs import define, evolve, field
 
 from pushd.core.clocks import Clocks
+from pushd.core.credentials import SECRET_BYTES
 from pushd.core.egress_policy import EgressPolicy
-from pushd.core.secrets import SECRET_BYTES
 from pushd.model.alert import AlertRules
 from pushd.model.uuid7 import IdSource
 from pushd.model.webhook import SECRET_PREFIX, Subscription, Webhook

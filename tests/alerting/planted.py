@@ -23,12 +23,12 @@ def _blaming() -> None:
     """After a start, count everybody as silent since the last process ended, and longer."""
     load = Presence.load
 
-    def blame(self: Presence, known: StartupSnapshot) -> None:
-        load(self, known)
-        for life in self._lives.values():
-            if life.state is PresenceState.ONLINE:
-                life.spoke_at -= life.timeout
-                life.slot = self.wheel.put(life, life.spoke_at + life.timeout)
+    def blame(self: Presence, snapshot: StartupSnapshot) -> None:
+        load(self, snapshot)
+        for entry in self._entries.values():
+            if entry.state is PresenceState.ONLINE:
+                entry.active_at -= entry.timeout
+                entry.slot = self.wheel.put(entry, entry.active_at + entry.timeout)
 
     Presence.load = blame  # type: ignore[method-assign]
 

@@ -24,8 +24,8 @@ def hear(heard: Deferred[bool]) -> list[bool]:
 
 def test_a_ring_is_heard_at_once(waiters: Waiters[str], clock: Clock) -> None:
     """Who listens hears the bell, and nothing is left of the waiting."""
-    told = hear(waiters.listen(A, 10))
-    waiters.ring(A)
+    told = hear(waiters.wait(A, 10))
+    waiters.notify(A)
     assert told == [True]
     assert len(waiters) == 0
     assert not clock.getDelayedCalls()
@@ -33,23 +33,23 @@ def test_a_ring_is_heard_at_once(waiters: Waiters[str], clock: Clock) -> None:
 
 def test_all_who_listen_hear_it(waiters: Waiters[str]) -> None:
     """A bell is not used up by the first of its listeners."""
-    told = [hear(waiters.listen(A, seconds)) for seconds in (1, 10, 100)]
-    waiters.ring(A)
+    told = [hear(waiters.wait(A, seconds)) for seconds in (1, 10, 100)]
+    waiters.notify(A)
     assert told == [[True]] * 3
 
 
 def test_each_key_has_its_own_bell(waiters: Waiters[str]) -> None:
     """A ring for one is silent for the other."""
-    first, second = hear(waiters.listen(A, 10)), hear(waiters.listen(B, 10))
-    waiters.ring(A)
+    first, second = hear(waiters.wait(A, 10)), hear(waiters.wait(B, 10))
+    waiters.notify(A)
     assert (first, second) == ([True], [])
-    waiters.ring(B)
+    waiters.notify(B)
     assert second == [True]
 
 
 def test_waiting_has_an_end(waiters: Waiters[str], clock: Clock) -> None:
     """After its time a listener is told that nothing rang."""
-    told = hear(waiters.listen(A, 10))
+    told = hear(waiters.wait(A, 10))
     clock.advance(9.999)
     assert told == []
     clock.advance(0.001)
@@ -59,27 +59,27 @@ def test_waiting_has_an_end(waiters: Waiters[str], clock: Clock) -> None:
 
 def test_a_ring_that_nobody_hears_is_gone(waiters: Waiters[str], clock: Clock) -> None:
     """A bell keeps nothing for those who come later."""
-    waiters.ring(A)
-    told = hear(waiters.listen(A, 1))
+    waiters.notify(A)
+    told = hear(waiters.wait(A, 1))
     clock.advance(1)
     assert told == [False]
 
 
 def test_who_leaves_hears_nothing(waiters: Waiters[str], clock: Clock) -> None:
     """A listener that goes takes its timer along, and leaves the others where they are."""
-    leaving, staying = waiters.listen(A, 10), hear(waiters.listen(A, 10))
+    leaving, staying = waiters.wait(A, 10), hear(waiters.wait(A, 10))
     told = hear(leaving)
     leaving.cancel()
     assert (told, len(waiters)) == ([False], 1)
-    waiters.ring(A)
+    waiters.notify(A)
     assert (told, staying) == ([False], [True])
     assert not clock.getDelayedCalls()
 
 
 def test_leaving_after_the_ring_is_no_harm(waiters: Waiters[str]) -> None:
     """A listener may always clean up."""
-    heard = waiters.listen(A, 10)
-    waiters.ring(A)
+    heard = waiters.wait(A, 10)
+    waiters.notify(A)
     heard.cancel()
     assert hear(heard) == [True]
 
@@ -87,17 +87,17 @@ def test_leaving_after_the_ring_is_no_harm(waiters: Waiters[str]) -> None:
 def test_who_listens_again_hears_the_next_ring(waiters: Waiters[str]) -> None:
     """A listener that goes on listening as soon as it has heard is not rung twice by one ring."""
     again: list[list[bool]] = []
-    waiters.listen(A, 10).addCallback(lambda _: again.append(hear(waiters.listen(A, 10))))
-    waiters.ring(A)
+    waiters.wait(A, 10).addCallback(lambda _: again.append(hear(waiters.wait(A, 10))))
+    waiters.notify(A)
     assert again == [[]]
-    waiters.ring(A)
+    waiters.notify(A)
     assert again == [[True]]
 
 
 def test_silence_lets_everybody_go(waiters: Waiters[str], clock: Clock) -> None:
     """All are told that nothing rang, whichever bell they listen to."""
-    told = [hear(waiters.listen(key, 10)) for key in (A, A, B)]
-    waiters.silence()
+    told = [hear(waiters.wait(key, 10)) for key in (A, A, B)]
+    waiters.close()
     assert told == [[False]] * 3
     assert len(waiters) == 0
     assert not clock.getDelayedCalls()

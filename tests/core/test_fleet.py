@@ -138,7 +138,7 @@ def test_forgetting_leaves_nothing_to_look_for(rooms: Rooms) -> None:
     rooms.put(READER, not_before=rooms.in_wall_ms(5))
     rooms.result(rooms.core.registry.delete(READER))
     assert poll.held
-    assert rooms.core.command_queue.queued.due(READER) is None
+    assert rooms.core.command_queue.command_index.due(READER) is None
 
 
 def test_what_a_forgotten_device_reports_is_no_orphan(rooms: Rooms) -> None:

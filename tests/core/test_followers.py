@@ -14,14 +14,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from pushd.config import Config
-from pushd.core.events.broadcaster import SLICE
-from pushd.core.events.follower import BATCH
-from pushd.core.events.recent_events import RecentEvents, passes
+from pushd.core.events.broadcaster import BATCH_SIZE, SLICE_SIZE
+from pushd.core.events.recent_events import RecentEvents, matches
 from pushd.model.event import Event, EventType
 from pushd.store.filters import EventFilter
 from tests.core.conftest import Site
+from tests.core.event_client import EventClient
 from tests.core.harness import CONTAINER, READER, Rooms
-from tests.core.readers import Reader
 from tests.stepped import SteppedLane, SteppedStore
 
 OF_CONTAINER = EventFilter(device=CONTAINER)
@@ -40,67 +39,67 @@ def seqs(rooms: Rooms, after: int = 0) -> list[int]:
 def forget(rooms: Rooms, most: int = 1024) -> None:
     """Have the feed remember nothing, as after a restart, and no more than so many events from now on."""
     feed = rooms.core.feed
-    feed._tail = feed._audience.tail = RecentEvents(most)
+    feed._recent = feed._broadcaster.recent = RecentEvents(most)
 
 
 def test_past_and_present(rooms: Rooms, clock: Clock) -> None:
     """Who begins in the past is told of it, and then of what happens."""
-    for _ in range(2 * BATCH):
+    for _ in range(2 * BATCH_SIZE):
         rooms.put(READER)
     forget(rooms)
-    reader = Reader(rooms, 0)
+    reader = EventClient(rooms, 0)
     rooms.put(CONTAINER)
     clock.advance(0)
     assert reader.seqs == seqs(rooms)
-    assert max(reader.batches) == BATCH
-    reader.leave()
+    assert max(reader.batches) == BATCH_SIZE
+    reader.disconnect()
 
 
 def test_only_what_was_asked_for(rooms: Rooms, clock: Clock) -> None:
     """A filter leaves out the same in the past and in the present."""
     rooms.put(READER)
     rooms.put(CONTAINER)
-    reader = Reader(rooms, 0, OF_CONTAINER)
+    reader = EventClient(rooms, 0, OF_CONTAINER)
     rooms.put(READER)
     rooms.put(CONTAINER)
     clock.advance(0)
     assert reader.seqs == [event.seq for event in rooms.told if event.device == CONTAINER]
-    reader.leave()
+    reader.disconnect()
 
 
 def test_much_at_once(rooms: Rooms, clock: Clock) -> None:
     """What happens between two rounds comes in batches that a connection can take."""
-    reader = Reader(rooms, newest(rooms))
-    for _ in range(2 * BATCH + 1):
+    reader = EventClient(rooms, newest(rooms))
+    for _ in range(2 * BATCH_SIZE + 1):
         rooms.put(READER)
     clock.advance(0)
-    assert reader.batches == [BATCH, BATCH, 1]
-    reader.leave()
+    assert reader.batches == [BATCH_SIZE, BATCH_SIZE, 1]
+    reader.disconnect()
 
 
 def test_nothing_is_left_of_those_who_left(rooms: Rooms, clock: Clock) -> None:
     """Without a follower there is no timer."""
-    readers = [Reader(rooms, 0) for _ in range(3)]
+    readers = [EventClient(rooms, 0) for _ in range(3)]
     rooms.put(READER)
     for reader in readers:
-        reader.leave()
+        reader.disconnect()
     assert not clock.getDelayedCalls()
 
 
 def test_who_leaves_while_it_catches_up(stepped: Rooms, clock: Clock) -> None:
     """Who leaves while the store reads for it is told nothing, and leaves nothing."""
     forget(stepped)
-    reader = Reader(stepped, 0)
-    reader.leave()
+    reader = EventClient(stepped, 0)
+    reader.disconnect()
     stepped.run()
-    assert (reader.told, reader.ends) == ([], [])
+    assert (reader.received, reader.ends) == ([], [])
     assert not clock.getDelayedCalls()
 
 
 def test_store_that_is_away(stepped: Rooms, lane: SteppedLane, clock: Clock) -> None:
     """Who cannot be told of the past is let go, to come back."""
     forget(stepped)
-    reader = Reader(stepped, 0)
+    reader = EventClient(stepped, 0)
     lane.lose()
     lane.tell()
     assert reader.ends == ["end"]
@@ -109,26 +108,26 @@ def test_store_that_is_away(stepped: Rooms, lane: SteppedLane, clock: Clock) -> 
 
 def test_stop(rooms: Rooms, clock: Clock) -> None:
     """When we stop everybody is let go; whoever is stuck is cut off."""
-    ready, stuck = Reader(rooms, 0), Reader(rooms, 0)
-    stuck.follower.pause()
+    ready, stuck = EventClient(rooms, 0), EventClient(rooms, 0)
+    stuck.subscriber.pause()
     rooms.core.drain()
-    late = Reader(rooms, 0)
-    assert (ready.ends, stuck.ends, late.ends) == (["end"], ["cut"], ["end"])
+    late = EventClient(rooms, 0)
+    assert (ready.ends, stuck.ends, late.ends) == (["end"], ["abort"], ["end"])
     assert not clock.getDelayedCalls()
 
 
 def test_slow_reader_of_the_past(rooms: Rooms, clock: Clock) -> None:
     """Who reads the past slowly is not cut off for being far behind, and is told all of it."""
     forget(rooms, 10)
-    for _ in range(3 * BATCH):
+    for _ in range(3 * BATCH_SIZE):
         rooms.put(READER)
-    reader = Reader(rooms, 0, full_after=BATCH)
+    reader = EventClient(rooms, 0, pause_after=BATCH_SIZE)
     for _ in range(4):
         clock.advance(29)
-        reader.follower.resume()
+        reader.subscriber.resume()
     assert reader.seqs == seqs(rooms)
     assert reader.ends == []
-    reader.leave()
+    reader.disconnect()
 
 
 @define(eq=False)
@@ -158,18 +157,18 @@ class Crowd:
     rooms: Rooms
     turns: Turns
     busy: Counter[int] = field(factory=Counter)
-    readers: list[Reader] = field(init=False)
+    readers: list[EventClient] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         after = newest(self.rooms)
-        self.readers = [Reader(self.rooms, after, note=self._note) for _ in range(1000)]
+        self.readers = [EventClient(self.rooms, after, on_receive=self._count) for _ in range(1000)]
 
     def told(self) -> list[int]:
         """What all of them were told alike."""
         (alike,) = {tuple(reader.seqs) for reader in self.readers}
         return list(alike)
 
-    def _note(self) -> None:
+    def _count(self) -> None:
         self.busy[self.turns.now] += 1
 
 
@@ -179,7 +178,7 @@ def crowd(rooms: Rooms, clock: Clock) -> Iterator[Crowd]:
     crowd = Crowd(rooms, Turns(clock))
     yield crowd
     for reader in crowd.readers:
-        reader.leave()
+        reader.disconnect()
 
 
 def test_many_are_told_in_slices(rooms: Rooms, clock: Clock, crowd: Crowd) -> None:
@@ -187,7 +186,7 @@ def test_many_are_told_in_slices(rooms: Rooms, clock: Clock, crowd: Crowd) -> No
     rooms.put(READER)
     clock.advance(0.2)
     assert crowd.told() == [newest(rooms)]
-    assert max(crowd.busy.values()) == SLICE
+    assert max(crowd.busy.values()) == SLICE_SIZE
     clock.advance(5)
     assert sum(crowd.busy.values()) == 1000
 
@@ -224,7 +223,7 @@ def test_any_order_of_things(steps: list[str], most: int, after: int, early: int
     forget(rooms, most)
     for _ in range(early):
         rooms.put(CONTAINER)
-    reader = Reader(rooms, after, which)
+    reader = EventClient(rooms, after, which)
     for number, step in enumerate(steps):
         if step == "put":
             Deferred.fromCoroutine(rooms.putting((READER, CONTAINER)[number % 2]))
@@ -233,32 +232,32 @@ def test_any_order_of_things(steps: list[str], most: int, after: int, early: int
         elif step == "tell" and lane.committed:
             lane.tell()
         elif step == "pause":
-            reader.follower.pause()
+            reader.subscriber.pause()
         elif step == "resume" and not reader.ends:
-            reader.follower.resume()
+            reader.subscriber.resume()
         elif step == "wait":
             clock.advance(10)
         elif step == "break":
-            reader.leave()
-            reader.begin()
+            reader.disconnect()
+            reader.connect()
         if reader.ends:
             reader.ends.clear()
-            reader.begin()
-    reader.follower.resume()
+            reader.connect()
+    reader.subscriber.resume()
     rooms.run()
     clock.advance(1)
     rooms.run()
-    expected = [event.seq for event in rooms.told if event.seq > after and passes(which, event)]
+    expected = [event.seq for event in rooms.told if event.seq > after and matches(which, event)]
     assert reader.seqs == expected
-    reader.leave()
+    reader.disconnect()
     site.clear()
     assert not clock.getDelayedCalls()
 
 
 def test_tail_is_bounded() -> None:
     """Memory keeps the newest events, and knows from where on it has all of them."""
-    tail = RecentEvents(most=2)
+    tail = RecentEvents(capacity=2)
     for seq in range(1, 5):
-        tail.hear(Event(seq=seq, type=EventType.COMMAND_FAILED, at=0))
+        tail.append(Event(seq=seq, type=EventType.COMMAND_FAILED, at=0))
     assert [event.seq for event in tail.after(0)] == [3, 4]
-    assert (tail.reaches(1), tail.reaches(2)) == (False, True)
+    assert (tail.covers(1), tail.covers(2)) == (False, True)

@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 
 from pushd.config import Config
 from pushd.core.devices.admission import AdmissionMode
-from pushd.core.ticks import GRAIN
+from pushd.core.timers import GRANULARITY
 from tests.core.conftest import Site
 from tests.core.harness import CONTAINER, READER, HeldPoll, Rooms
 
@@ -18,7 +18,7 @@ def held_for(poll: HeldPoll, clock: Clock, seconds: float) -> bool:
     """Whether a poll ends idle after so many seconds, or by the next tick, and not before."""
     clock.advance(seconds - 0.001)
     before = poll.held
-    clock.advance(0.001 + GRAIN)
+    clock.advance(0.001 + GRANULARITY)
     return before and poll.idle
 
 

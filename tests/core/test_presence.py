@@ -5,7 +5,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from pushd.core.devices.admission import ClientIdentity
-from pushd.core.devices.presence import RETURNS
+from pushd.core.devices.presence import ONLINE_BATCH
 from pushd.model.device import Admission, PresenceState
 from pushd.model.errors import Unavailable
 from pushd.model.event import EventType
@@ -175,7 +175,7 @@ def test_a_sighting_that_was_written_is_not_written_again(rooms: Rooms, clock: C
 
 def test_a_crowd_is_written_in_pieces(stepped: Rooms, lane: SteppedLane, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many devices were seen, no other verb waits for all of them to be written."""
-    monkeypatch.setattr("pushd.core.devices.presence.SIGHTINGS", 2)
+    monkeypatch.setattr("pushd.core.devices.presence.LAST_SEEN_BATCH", 2)
     devices = [READER, CONTAINER, *(stepped.register(f"controlid:{number}").id for number in range(100, 103))]
     for device in devices:
         stepped.poll(device).leave()
@@ -193,7 +193,7 @@ def test_a_sighting_that_could_not_be_written_is_not_lost(
     stepped: Rooms, lane: SteppedLane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a full disk did not take is written when there is room again."""
-    monkeypatch.setattr("pushd.core.devices.presence.SIGHTINGS", 1)
+    monkeypatch.setattr("pushd.core.devices.presence.LAST_SEEN_BATCH", 1)
     for device in (READER, CONTAINER):
         stepped.poll(device, address=HOME).leave()
     stepped.run()
@@ -276,16 +276,16 @@ def test_a_store_that_stays_away_is_not_stormed(stepped: Rooms, lane: SteppedLan
     """However many are back, a few are tried at a time; while those cannot be written the others wait, and none is
     lost.
     """
-    crowd = [stepped.register(f"controlid:{number}").id for number in range(100, 100 + RETURNS + 1)]
+    crowd = [stepped.register(f"controlid:{number}").id for number in range(100, 100 + ONLINE_BATCH + 1)]
     come_in_vain(stepped, lane, *crowd)
-    caught_up = stepped.start(stepped.core.presence.catch_up())
-    assert len(lane.submitted) == RETURNS
+    caught_up = stepped.start(stepped.core.presence.save_returned())
+    assert len(lane.submitted) == ONLINE_BATCH
     lane.lose()
     with pytest.raises(Unavailable):
         stepped.result(caught_up)
     written = stepped.words().count(EventType.DEVICE_ONLINE)
-    assert written == RETURNS - 1
-    stepped.result(stepped.core.presence.catch_up())
+    assert written == ONLINE_BATCH - 1
+    stepped.result(stepped.core.presence.save_returned())
     assert stepped.words().count(EventType.DEVICE_ONLINE) == len(crowd)
 
 
@@ -293,7 +293,7 @@ def test_a_device_that_came_and_went_while_the_store_was_away(stepped: Rooms, la
     """A container that said goodbye after all is not written as online."""
     come_in_vain(stepped, lane, CONTAINER)
     stepped.sign_off(CONTAINER)
-    stepped.result(stepped.core.presence.catch_up())
+    stepped.result(stepped.core.presence.save_returned())
     assert presence(stepped, CONTAINER) is PresenceState.SIGNED_OFF
 
 
@@ -304,4 +304,4 @@ def test_a_crowd_can_be_shown(rooms: Rooms) -> None:
     for number in range(100, 200):
         rooms.register(f"controlid:{number}")
         rooms.poll(f"controlid:{number}")
-    assert len(repr(rooms.core.presence._lives)) < 100_000
+    assert len(repr(rooms.core.presence._entries)) < 100_000

@@ -1,11 +1,11 @@
-"""Tests of :mod:`pushd.core.ticks`: what waits for a moment is told once, at that moment or a little later."""
+"""Tests of :mod:`pushd.core.timers`: what waits for a moment is told once, at that moment or a little later."""
 
 from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
-from pushd.core.ticks import GRAIN, CoarseTimers
+from pushd.core.timers import GRANULARITY, CoarseTimers
 
 
 @define(eq=False)
@@ -15,7 +15,7 @@ class Sleeper:
     clock: Clock
     told: list[float] = field(factory=list)
 
-    def tick(self) -> None:
+    def on_timer(self) -> None:
         """Note it."""
         self.told.append(self.clock.seconds())
 
@@ -35,7 +35,7 @@ def test_each_is_told_once_and_in_time(moments: list[tuple[float, bool]], start:
     for sleeper, moment, stays in sleepers:
         assert len(sleeper.told) == (1 if stays else 0)
         for told in sleeper.told:
-            assert moment - 1e-9 <= told <= moment + GRAIN + 0.05 + 1e-9
+            assert moment - 1e-9 <= told <= moment + GRANULARITY + 0.05 + 1e-9
     assert clock.getDelayedCalls() == []
 
 

@@ -1,6 +1,6 @@
 """Tests of tokens, and of the secrets that they and devices are made of."""
 
-from pushd.core.secrets import digest, make_secret
+from pushd.core.credentials import digest, make_secret
 from pushd.model.token import Role
 from tests.core.harness import Rooms
 

@@ -61,8 +61,8 @@ def watched(rooms: Rooms, seconds: int) -> list[str]:
     wheel = rooms.core.presence.wheel
     wheel.turn_to(rooms.core.clocks.steady() + seconds)
     found: list[str] = []
-    while wheel.waiting:
-        found += [life.device for life in wheel.take(BATCH_SIZE)[1]]
+    while wheel.has_expired:
+        found += [entry.device for entry in wheel.take(BATCH_SIZE)[1]]
     return found
 
 
@@ -233,7 +233,7 @@ def test_a_crowd_is_dealt_with_in_pieces(site: Site, clock: Clock) -> None:
     rooms = site.build()
     devices = [rooms.register(f"controlid:{number}").id for number in range(100, 100 + CROWD)]
     for device in devices:
-        rooms.core.presence.spoke(device, None)
+        rooms.core.presence.record_activity(device, None)
     rooms.watch(TIMEOUT - 1)
     rooms.told.clear()
     clock.advance(1)
@@ -255,5 +255,5 @@ def test_a_crowd_that_listens_is_dealt_with_in_pieces(
     rooms.watch(2)
     clock.advance(1)
     wheel = rooms.core.presence.wheel
-    assert others_see(rooms, lambda: wheel.waiting) == [True, True, False]
+    assert others_see(rooms, lambda: wheel.has_expired) == [True, True, False]
     assert rooms.told == []

@@ -50,13 +50,13 @@ def test_what_comes_up_is_what_would_without_slots(steps: list[tuple[str, float]
         elif step == "turn":
             wheel.turn_to(wheel.turn + value)
             plain.turn_to(plain.turn + value)
-        elif wheel.waiting:
+        elif wheel.has_expired:
             second, taken = take(wheel, int(value))
             assert second == min(plain.up)[0]
             assert 1 <= len(taken) <= value
             for each in taken:
                 plain.up.remove((second, each))
-        assert wheel.waiting == bool(plain.up)
+        assert wheel.has_expired == bool(plain.up)
         assert wheel.turn == plain.turn
 
 
@@ -74,7 +74,7 @@ def test_nothing_waits_for_long() -> None:
         wheel: TimingWheel[str] = TimingWheel(START)
         wheel.put("thing", moment)
         at = START + 0.7
-        while not wheel.waiting:
+        while not wheel.has_expired:
             at += 1
             wheel.turn_to(at)
         assert moment - 1 < at < moment + 1
@@ -86,7 +86,7 @@ def test_a_turn_costs_by_what_comes_up() -> None:
     for thing in range(1000):
         wheel.put(thing, START + 100)
     wheel.turn_to(START + 99)
-    assert not wheel.waiting
+    assert not wheel.has_expired
     wheel.turn_to(START + 100)
     assert sum(len(wheel.take(300)[1]) for _ in range(4)) == 1000
-    assert not wheel.waiting
+    assert not wheel.has_expired

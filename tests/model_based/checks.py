@@ -82,7 +82,7 @@ def reachable(pair: Pair) -> None:
     for name in DEVICES:
         waiting = [fate for fate in pair.model.of(name) if fate.is_waiting(pair.now)]
         if waiting:
-            due = pair.queued.due(name)
+            due = pair.command_index.due(name)
             assert due is not None, name
             assert due <= max(pair.now.wall, min(fate.draft.terms.not_before or 0 for fate in waiting)), name
 

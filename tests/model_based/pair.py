@@ -10,8 +10,7 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from pushd.core.polling.command_index import CommandIndex
-from pushd.core.polling.result_index import ResultIndex
+from pushd.core.polling.command_index import CommandIndex, ResultIndex
 from pushd.model.command import Dispatched, Draft
 from pushd.model.device import Admission, PresenceState
 from pushd.model.dialect import never
@@ -91,11 +90,11 @@ class Pair:
 
     def begin(self, known: StartupSnapshot) -> None:
         """Let memory start from what the store knows, and follow it."""
-        self.queued, self.result_index = CommandIndex(), ResultIndex()
+        self.command_index, self.result_index = CommandIndex(), ResultIndex()
         self.store.subscribe(self.heard.append)
-        self.queued.follow(self.store)
-        self.result_index.follow(self.store)
-        self.queued.load(known)
+        self.command_index.subscribe(self.store)
+        self.result_index.subscribe(self.store)
+        self.command_index.load(known)
         self.result_index.load(known)
         fates = self.model.fates.values()
         assert known.queued == {fate.draft.device for fate in fates if fate.state is State.QUEUED}
@@ -135,7 +134,7 @@ class Pair:
 
     def poll(self, name: str, uuid: str | None, batch: int) -> None:
         """A device polls, as its dialect does, and gets what memory and the store give it."""
-        due = self.queued.due(name)
+        due = self.command_index.due(name)
         if name in READERS:
             asked = Poll(name, uuid, True, batch, batchable if batch > 1 else never)
         else:
@@ -145,7 +144,7 @@ class Pair:
             assert not expected, "memory says that there is nothing"
             return
         claim = gave(self.store.claim(name, asked.uuid, asked.one_at_a_time, asked.limit, self.now, asked.batchable))
-        self.queued.looked(name, claim)
+        self.command_index.update(name, claim)
         assert claim.handed == tuple(handed(fate.attempts[-1]) for fate in expected)
 
     def unsend(self, command: str, older: bool) -> None:

@@ -10,12 +10,11 @@ from twisted.python.failure import Failure
 
 from pushd.core.clocks import Clocks
 from pushd.core.devices.presence import Presence
-from pushd.core.polling.command_index import CommandIndex
+from pushd.core.polling.command_index import CommandIndex, ResultIndex
 from pushd.core.polling.hold_time import HoldTimes
 from pushd.core.polling.poll import Answer, Poll, PollEnd
 from pushd.core.polling.poll_registry import STORM_COUNT, PollRegistry
-from pushd.core.polling.result_index import ResultIndex
-from pushd.core.ticks import CoarseTimers
+from pushd.core.timers import CoarseTimers
 from pushd.core.waiters import Waiters
 from pushd.model.command import Command, Draft
 from pushd.model.device import ProofKind
@@ -62,9 +61,9 @@ class CommandQueue:
     presence: Presence
     holds: HoldTimes
     poll_registry: PollRegistry
-    queued: CommandIndex
+    command_index: CommandIndex
     result_index: ResultIndex
-    _ends: Waiters[str] = field(init=False)
+    _ended_waiters: Waiters[str] = field(init=False)
     _ticks: CoarseTimers = field(init=False)
     draining: bool = field(default=False, init=False)
     """We are about to stop: no poll is held any more."""
@@ -73,10 +72,10 @@ class CommandQueue:
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
-        self._ends = Waiters(self.clocks.clock)
+        self._ended_waiters = Waiters(self.clocks.clock)
         self._ticks = CoarseTimers(self.clocks.clock)
-        self.queued.follow(self.store)  # first: who is rung looks there
-        self.result_index.follow(self.store)
+        self.command_index.subscribe(self.store)  # first: who is rung looks there
+        self.result_index.subscribe(self.store)
         self.store.subscribe(self._ended, *_ENDING)
         self.store.subscribe(self._wake, *_RINGING)
         self.store.subscribe(self._dismiss, *_BARRING)
@@ -101,7 +100,7 @@ class CommandQueue:
 
     def look(self, poll: Poll) -> Deferred[Claim] | None:
         """Claim what there is for a poll; None if memory knows that there is nothing."""
-        due = self.queued.due(poll.device)
+        due = self.command_index.due(poll.device)
         if poll.deaf or due is None:
             return None
         now = self.clocks.now()
@@ -112,7 +111,7 @@ class CommandQueue:
         return looked.addCallbacks(self._looked, self._look_failed, callbackArgs=(poll.device,))
 
     def _looked(self, claim: Claim, device: str) -> Claim:
-        self.queued.looked(device, claim)
+        self.command_index.update(device, claim)
         if claim.expires_at is not None and claim.expires_at <= self.clocks.wall_now():
             self.take_back(claim.handed)  # the store was busy until it was too late to send them
             return Claim(due=claim.due)
@@ -123,7 +122,7 @@ class CommandQueue:
         return failure
 
     def due_in(self, device: str) -> float | None:
-        due = self.queued.due(device)
+        due = self.command_index.due(device)
         return max(due - self.clocks.wall_now(), 0) / 1000 if due else None
 
     def take_back(self, handed: Answer) -> None:
@@ -135,7 +134,7 @@ class CommandQueue:
         self.poll_registry.leave(poll)
         self.holds.ended(poll, end)
         if end is PollEnd.IDLE:
-            self.presence.went_idle(poll.device)
+            self.presence.begin_gap(poll.device)
 
     async def acknowledge(self, device: str, command: str) -> None:
         """The device says that it has the command."""
@@ -163,7 +162,7 @@ class CommandQueue:
 
         :raises UnknownCommand: if there is none.
         """
-        ended = self._ends.listen(command, seconds)
+        ended = self._ended_waiters.wait(command, seconds)
         try:
             found = await self.store.command(command)
             if found.state not in ENDED:
@@ -191,19 +190,19 @@ class CommandQueue:
         """Answer every poll, and whoever waits for a command; hold none from now on."""
         self.draining = True
         self.poll_registry.finish()
-        self._ends.silence()
+        self._ended_waiters.close()
 
     def _expect(self, device: str) -> None:
         """Let a poll that waits look right behind a command that is about to be put, so that one commit is for
         both.
         """
         if self.poll_registry.is_polling(device):
-            self.queued.expect(device)
+            self.command_index.add(device)
             self.poll_registry.ring(device)
 
     def _ended(self, event: Event) -> None:
         if event.command is not None:
-            self._ends.ring(event.command)
+            self._ended_waiters.notify(event.command)
 
     def _wake(self, event: Event) -> None:
         if event.device is not None:

@@ -63,7 +63,7 @@ class DeviceService:
         :raises NotPermitted: if this is not the device.
         """
         if self._served(client_identity):
-            self.presence.spoke(client_identity.device, client_identity.address)
+            self.presence.record_activity(client_identity.device, client_identity.address)
             await self.command_queue.acknowledge(client_identity.device, command)
 
     async def settle(self, client_identity: ClientIdentity, report: DeviceResult | None) -> None:
@@ -73,7 +73,7 @@ class DeviceService:
         :raises NotPermitted: if this is not the device.
         """
         if self._served(client_identity):
-            self.presence.spoke(client_identity.device, client_identity.address)
+            self.presence.record_activity(client_identity.device, client_identity.address)
             if report is not None:
                 await self.command_queue.settle(client_identity.device, report)
 

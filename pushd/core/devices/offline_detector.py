@@ -1,4 +1,4 @@
-"""The watchdog: notices the devices that have fallen silent, at the cost of those whose time is up."""
+"""Heartbeat timeouts: find the devices that have stopped reporting, at a cost proportional to those that are due."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,76 +6,79 @@ from attrs import define, field
 from twisted.internet.task import deferLater
 
 from pushd.core.clocks import Clocks
-from pushd.core.devices.life import DevicePresence
-from pushd.core.devices.presence import Presence
+from pushd.core.devices.presence import DevicePresence, Presence
 from pushd.core.timers import Slot
 from pushd.model.alert import AlertRules
 from pushd.model.device import PresenceState
 from pushd.store.interface import IStore
 
 BATCH_SIZE = 500
-"""Devices that are looked at in one turn of the reactor, and told to the store in one verb."""
+"""Devices that are checked in one reactor turn, and marked offline in one transaction."""
 
 
 @define(eq=False)
 class OfflineDetector:
-    """Somebody calls :meth:`check` every second, after :meth:`pushd.core.clocks.Clocks.tick`."""
+    """Marks devices offline; :meth:`check` is to run every second, after :meth:`pushd.core.clocks.Clocks.tick`."""
 
     store: IStore
     clocks: Clocks
     presence: Presence
     rules: AlertRules
-    _rounded: float = field(default=0.0, init=False)
-    """When the last round began, in steady seconds."""
+    _checked_at: float = field(default=0.0, init=False)
+    """When the last check began, in steady seconds."""
 
     def start(self) -> None:
-        """Now we begin to listen; before, not even the clock is the one to go by."""
-        self._rounded = self.clocks.steady()
+        """Start counting from now; the reactor's clock is replaced before this is called."""
+        self._checked_at = self.clocks.steady()
 
     async def check(self) -> None:
-        """Look at those whose time is up, a piece at a time; those who are silent are offline then, and told.
+        """Check the devices whose timeout may have passed, in batches, and mark the silent ones offline.
 
-        :raises Unavailable: if the store does not answer; they will be told in a later round.
+        :raises Unavailable: if that cannot be saved; a later check finds these devices again.
         """
-        now = self._listened_until()
+        now = self._read_until()
         wheel = self.presence.wheel
         wheel.turn_to(now)
-        while wheel.waiting:
-            silent = self._look(*wheel.take(BATCH_SIZE), now)
+        while wheel.has_expired:
+            silent = self._find_silent(*wheel.take(BATCH_SIZE), now)
             if silent:
-                await self._tell(silent)
-            if wheel.waiting:
-                await deferLater(self.clocks.clock, 0)  # others have their turn, too
+                await self._mark_offline(silent)
+            if wheel.has_expired:
+                await deferLater(self.clocks.clock, 0)  # let other work run
 
-    def _listened_until(self) -> float:
-        """Until when we have heard what devices said: if this round is late, something may wait in the sockets."""
-        now, due = self.clocks.steady(), self._rounded + self.clocks.interval
-        self._rounded = now
+    def _read_until(self) -> float:
+        """Up to when the server has read what devices sent: if this check is late, requests may wait in the sockets,
+        so silence counts only up to the time at which the check was due.
+        """
+        now, due = self.clocks.steady(), self._checked_at + self.clocks.interval
+        self._checked_at = now
         return min(now, due)
 
-    def _look(self, slot: Slot[DevicePresence], lives: Iterable[DevicePresence], now: float) -> list[DevicePresence]:
-        """Move on those who have spoken since, or whose poll is held; the silent ones leave the wheel.
+    def _find_silent(
+        self, slot: Slot[DevicePresence], entries: Iterable[DevicePresence], now: float
+    ) -> list[DevicePresence]:
+        """The devices whose timeout has passed. They leave the wheel; those that reported, or hold a poll, stay in it.
 
-        A million devices pass here every minute or two.
+        With a million devices, all of them pass here every minute or two.
         """
         silent = []
         put, online = self.presence.wheel.put, PresenceState.ONLINE
-        for life in lives:
-            if life.slot is slot and life.state is online:
-                due = life.spoke_at + life.timeout
+        for entry in entries:
+            if entry.slot is slot and entry.state is online:
+                due = entry.active_at + entry.timeout
                 if due > now:
-                    life.slot = put(life, due)
-                elif life.polls:
-                    life.slot = put(life, now + life.timeout)
+                    entry.slot = put(entry, due)
+                elif entry.held_polls:
+                    entry.slot = put(entry, now + entry.timeout)
                 else:
-                    life.slot = None
-                    silent.append(life)
+                    entry.slot = None
+                    silent.append(entry)
         return silent
 
-    async def _tell(self, silent: Sequence[DevicePresence]) -> None:
-        self.presence.lost(silent)  # first: who speaks from now on is written as online, after this
+    async def _mark_offline(self, silent: Sequence[DevicePresence]) -> None:
+        self.presence.mark_offline(silent)  # first: a device that reports from now on is saved as online after this
         try:
-            await self.store.mark_offline([life.device for life in silent], self.rules, self.clocks.now())
+            await self.store.mark_offline([entry.device for entry in silent], self.rules, self.clocks.now())
         except BaseException:
-            self.presence.not_lost(silent)
+            self.presence.revert_offline(silent)
             raise

@@ -1,7 +1,8 @@
-"""Presence: who is here, since when, and for how long devices are deaf between polls."""
+"""Presence of devices: online, offline or signed off, when last seen, and how long they pause between two polls."""
 
 from collections.abc import Iterable
 from math import inf
+from statistics import median
 
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
@@ -9,231 +10,269 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pushd.core.clocks import Clocks
-from pushd.core.devices.life import DevicePresence
-from pushd.core.timers import TimingWheel
+from pushd.core.timers import Slot, TimingWheel
 from pushd.model.device import Device, LastSeen, PresenceState
 from pushd.model.errors import Unavailable
 from pushd.store.filters import StartupSnapshot
 from pushd.store.interface import IStore
 
-SIGHTINGS = 50
-"""Devices whose sighting is written in one verb, so that no other waits for a crowd."""
+LAST_SEEN_BATCH = 50
+"""Devices whose last-seen time is saved in one transaction, so that no other transaction waits for long."""
 
-RETURNS = 200
-"""Devices that are written as online at once when the store is back."""
+ONLINE_BATCH = 200
+"""Devices that are saved as online at once when the store is available again."""
+
+GAPS_KEPT = 9
+"""Poll gaps that the median is made of."""
 
 
 @define(eq=False)
-class Here:
-    """A poll of a device that is here for as long as the poll is held: a ``with`` block, which cannot forget to
-    leave.
-    """
+class DevicePresence:
+    """What memory holds of the presence of one device."""
+
+    device: str
+    state: PresenceState = PresenceState.NEVER_SEEN
+    active_at: float = 0.0
+    """When the device last gave a sign of life, in steady seconds."""
+    timeout: float = inf
+    """Seconds without a sign of life after which the device is offline; infinite until the device is stored."""
+    slot: Slot["DevicePresence"] | None = field(default=None, repr=False)  # its repr would show all others in the slot
+    """The latest slot of the timing wheel that has the device; entries in older slots are ignored."""
+    held_polls: int = 0
+    last_seen_at: int | None = None
+    """Wall milliseconds; None until the device is seen for the first time since the start."""
+    address: str | None = None
+    idle_answer_at: float | None = None
+    """When a poll was answered idle, in the clock's seconds, if no poll came since."""
+    gaps: tuple[float, ...] = ()
+    saved: bool = True
+    """Whether the state is stored, or about to be."""
+
+    @property
+    def poll_gap(self) -> float | None:
+        """Median seconds from an idle answer to the next poll: how long the device is not connected."""
+        return round(median(self.gaps), 3) if self.gaps else None
+
+    def end_gap(self, now: float) -> None:
+        """A poll has come, and ends the gap that the idle answer began, if the poll before ended with one."""
+        if self.idle_answer_at is not None:
+            self.gaps = (*self.gaps, now - self.idle_answer_at)[-GAPS_KEPT:]
+            self.idle_answer_at = None
+
+
+@define(eq=False)
+class PollPresence:
+    """Context manager: while its block runs, a poll of the device is held."""
 
     presence: "Presence"
-    life: DevicePresence
+    entry: DevicePresence
     address: str | None
 
     def __enter__(self) -> None:
-        self.presence.arrive(self.life, self.address)
+        self.presence.begin_poll(self.entry, self.address)
 
     def __exit__(self, *_: object) -> None:
-        self.presence.leave(self.life, self.address)
+        self.presence.end_poll(self.entry, self.address)
 
 
 @define(eq=False)
 class Presence:
-    """Follows polls, acks, results and sign-offs; writes changes of state at once and sightings in batches."""
+    """Follows polls, acknowledgements, results and sign-offs; saves changes of state at once, last-seen in batches."""
 
     store: IStore
     clocks: Clocks
     wheel: TimingWheel[DevicePresence] = field(factory=TimingWheel, init=False)
-    """Those who are online, each under a moment at which it cannot have been silent for too long before."""
-    _lives: dict[str, DevicePresence] = field(factory=dict, init=False)
+    """The online devices; each expires no later than its heartbeat timeout does."""
+    _entries: dict[str, DevicePresence] = field(factory=dict, init=False)
     _dirty: set[DevicePresence] = field(factory=set, init=False)
-    _unwritten: set[DevicePresence] = field(factory=set, init=False)
-    """Those who came online while the store was away."""
+    """Devices that were seen since the last flush."""
+    _unsaved: set[DevicePresence] = field(factory=set, init=False)
+    """Devices that came online while the store was unavailable."""
     _timeouts: dict[float, float] = field(factory=dict, init=False)
-    """Each number once: were there a million of them, the watchdog would wait for each to come from memory."""
+    """Interned timeouts: one float object shared by all devices keeps the scan of a million devices in the cache."""
     _log = Logger()
 
-    def load(self, known: StartupSnapshot) -> None:
-        """Start from what the store knows; silence counts from now on, for while we were away nobody could speak.
-
-        Each is first looked at somewhere within its time, so that not all of them come up at once.
+    def load(self, snapshot: StartupSnapshot) -> None:
+        """Start with the stored devices. Timeouts count from now, since no device could report while the server was
+        down; the first checks are spread over each timeout, so that they do not all come at once.
         """
         now = self.clocks.steady()
         self.wheel.turn = int(now)
-        for number, device in enumerate(known.devices, 1):
-            life = DevicePresence(device.id, device.presence, now, self._shared(device.heartbeat_timeout))
-            self._lives[device.id] = life
-            if life.state is PresenceState.ONLINE:
-                life.slot = self.wheel.put(life, now + life.timeout * number / len(known.devices))
+        for number, device in enumerate(snapshot.devices, 1):
+            entry = DevicePresence(device.id, device.presence, now, self._intern(device.heartbeat_timeout))
+            self._entries[device.id] = entry
+            if entry.state is PresenceState.ONLINE:
+                entry.slot = self.wheel.put(entry, now + entry.timeout * number / len(snapshot.devices))
 
-    def expect(self, device: str, timeout: float) -> None:
-        """Silence of a recorded device is normal for ``timeout`` seconds; that counts at once."""
-        life = self._life(device)
-        if life.timeout != timeout:
-            life.timeout = self._shared(timeout)
-            self._watch(life)
+    def set_timeout(self, device: str, timeout: float) -> None:
+        """Set the heartbeat timeout of a stored device, in seconds; it counts at once."""
+        entry = self._entry(device)
+        if entry.timeout != timeout:
+            entry.timeout = self._intern(timeout)
+            self._schedule_check(entry)
 
-    def here(self, device: str, address: str | None) -> Here:
-        """The device polls: ``with`` this, it is here for as long as the poll is held."""
-        return Here(self, self._life(device), address)
+    def here(self, device: str, address: str | None) -> PollPresence:
+        """A context manager for the time in which a poll of the device is held."""
+        return PollPresence(self, self._entry(device), address)
 
-    def arrive(self, life: DevicePresence, address: str | None) -> None:
-        life.end_gap(self.clocks.clock.seconds())
-        life.polls += 1
-        self._seen(life, address)
-        if life.state is not PresenceState.ONLINE or not life.written:
-            self._become_online(life)
+    def begin_poll(self, entry: DevicePresence, address: str | None) -> None:
+        """A poll has begun: the device is online, even if it had signed off."""
+        entry.end_gap(self.clocks.clock.seconds())
+        entry.held_polls += 1
+        self._saw(entry, address)
+        if entry.state is not PresenceState.ONLINE or not entry.saved:
+            self._become_online(entry)
 
-    def leave(self, life: DevicePresence, address: str | None) -> None:
-        life.polls -= 1
-        self._seen(life, address)
+    def end_poll(self, entry: DevicePresence, address: str | None) -> None:
+        """A poll has ended."""
+        entry.held_polls -= 1
+        self._saw(entry, address)
 
-    def spoke(self, device: str, address: str | None) -> None:
-        """The device acknowledged or reported: a sign of life, but one that signed off stays so until it polls."""
-        life = self._life(device)
-        self._seen(life, address)
-        if life.state is not PresenceState.SIGNED_OFF:
-            self._become_online(life)
+    def record_activity(self, device: str, address: str | None) -> None:
+        """The device acknowledged or reported: it is online, unless it signed off; only a poll ends that."""
+        entry = self._entry(device)
+        self._saw(entry, address)
+        if entry.state is not PresenceState.SIGNED_OFF:
+            self._become_online(entry)
 
     async def sign_off(self, device: str, address: str | None) -> None:
-        """The device goes away on purpose; done once that is durable."""
-        life = self._life(device)
-        self._seen(life, address)
-        life.state = PresenceState.SIGNED_OFF
-        await self.store.set_presence(device, life.state, self.clocks.now())
+        """The device signs off; durable when this returns."""
+        entry = self._entry(device)
+        self._saw(entry, address)
+        entry.state = PresenceState.SIGNED_OFF
+        await self.store.set_presence(device, entry.state, self.clocks.now())
 
-    def went_idle(self, device: str) -> None:
-        """A poll was answered idle: from now on the device is deaf until its next."""
-        life = self._lives.get(device)
-        if life is not None:
-            life.idle_since = self.clocks.clock.seconds()
+    def begin_gap(self, device: str) -> None:
+        """A poll was answered idle: the device is not connected until its next poll."""
+        entry = self._entries.get(device)
+        if entry is not None:
+            entry.idle_answer_at = self.clocks.clock.seconds()
 
     def next_poll_in(self, device: str) -> float | None:
-        """In how many seconds the next poll is expected of a device that is deaf now; None if nobody can tell."""
-        life = self._lives.get(device)
-        if life is None or life.polls or life.idle_since is None or life.poll_gap is None:
+        """Seconds until the next poll is expected of a device between two polls; None if that cannot be predicted."""
+        entry = self._entries.get(device)
+        if entry is None or entry.held_polls or entry.idle_answer_at is None or entry.poll_gap is None:
             return None
-        left = life.poll_gap - (self.clocks.clock.seconds() - life.idle_since)
+        left = entry.poll_gap - (self.clocks.clock.seconds() - entry.idle_answer_at)
         return round(left, 3) if left >= 0 else None
 
     def forget(self, device: str) -> None:
-        """The device is no longer known."""
-        life = self._lives.pop(device, None)
-        if life is not None:
-            life.state = PresenceState.NEVER_SEEN  # so it leaves the wheel when it comes up
+        """The device was deleted."""
+        entry = self._entries.pop(device, None)
+        if entry is not None:
+            entry.state = PresenceState.NEVER_SEEN  # so it leaves the timing wheel when its slot expires
 
-    def lost(self, silent: Iterable[DevicePresence]) -> None:
-        """These are offline, and the store is about to be told."""
-        for life in silent:
-            if not life.written:
-                self._write_online(life)  # what the store was not told yet goes first
-            life.state = PresenceState.OFFLINE
+    def mark_offline(self, entries: Iterable[DevicePresence]) -> None:
+        """These devices are offline; the caller saves that."""
+        for entry in entries:
+            if not entry.saved:
+                self._save_online(entry)  # the store must get the events in their order
+            entry.state = PresenceState.OFFLINE
 
-    def not_lost(self, silent: Iterable[DevicePresence]) -> None:
-        """The store could not be told: those who have not spoken since are to be looked at again."""
-        for life in silent:
-            if life.state is PresenceState.OFFLINE:
-                life.state = PresenceState.ONLINE
-                self._watch(life)
+    def revert_offline(self, entries: Iterable[DevicePresence]) -> None:
+        """Saving that these are offline has failed: those that have not polled since are to be checked again."""
+        for entry in entries:
+            if entry.state is PresenceState.OFFLINE:
+                entry.state = PresenceState.ONLINE
+                self._schedule_check(entry)
 
     def merge_live_state(self, device: Device) -> Device:
-        """A stored device with what memory knows better."""
-        life = self._lives.get(device.id)
-        if life is None:
+        """A stored device with the presence that memory knows, which is newer."""
+        entry = self._entries.get(device.id)
+        if entry is None:
             return device
-        if life.last_seen_at is None:  # not since we started
-            return evolve(device, presence=life.state)
+        if entry.last_seen_at is None:  # not seen since the start
+            return evolve(device, presence=entry.state)
         return evolve(
             device,
-            presence=life.state,
-            last_seen_at=self.clocks.wall_now() if life.polls else life.last_seen_at,
-            last_address=life.address,
-            poll_gap=device.poll_gap if life.poll_gap is None else life.poll_gap,
+            presence=entry.state,
+            last_seen_at=self.clocks.wall_now() if entry.held_polls else entry.last_seen_at,
+            last_address=entry.address,
+            poll_gap=device.poll_gap if entry.poll_gap is None else entry.poll_gap,
         )
 
     async def flush(self) -> None:
-        """Write down who was seen since the last time, and who could not be written as online; a crowd in pieces.
+        """Save the last-seen times since the last flush, in batches, and then all online states that are not saved.
 
-        :raises Unavailable: if the store does not answer; the next time is for those who are left, too.
+        :raises Unavailable: if the store is not available; the next call tries the rest again.
         """
-        for _ in range(0, len(self._dirty), SIGHTINGS):
-            seen = [self._dirty.pop() for _ in range(min(SIGHTINGS, len(self._dirty)))]
+        for _ in range(0, len(self._dirty), LAST_SEEN_BATCH):
+            batch = [self._dirty.pop() for _ in range(min(LAST_SEEN_BATCH, len(self._dirty)))]
             try:
-                await self.store.save_last_seen([self._sighting(life) for life in seen if self._knows(life)])
+                await self.store.save_last_seen([self._last_seen(entry) for entry in batch if self._is_known(entry)])
             except BaseException:
-                self._dirty.update(seen)
+                self._dirty.update(batch)
                 raise
-        await self.catch_up()
+        await self.save_returned()
 
-    async def catch_up(self) -> None:
-        """Write who came online while the store was away, before somebody is told that they are missed.
+    async def save_returned(self) -> None:
+        """Save the devices that came online while the store was unavailable. To be called before alerts are raised.
 
-        :raises Unavailable: if the store is still away.
+        :raises Unavailable: if the store is still unavailable.
         """
-        behind = list(self._unwritten)
-        for start in range(0, len(behind), RETURNS):
-            piece = behind[start : start + RETURNS]
-            self._unwritten.difference_update(life for life in piece if life.state is not PresenceState.ONLINE)
-            for done in [self._write_online(life) for life in piece if life in self._unwritten]:
+        unsaved = list(self._unsaved)
+        for start in range(0, len(unsaved), ONLINE_BATCH):
+            batch = unsaved[start : start + ONLINE_BATCH]
+            self._unsaved.difference_update(entry for entry in batch if entry.state is not PresenceState.ONLINE)
+            for done in [self._save_online(entry) for entry in batch if entry in self._unsaved]:
                 await done
-            if not self._unwritten.isdisjoint(piece):
-                raise Unavailable(f"Unable to write who is online; {len(self._unwritten)} left.")
+            if not self._unsaved.isdisjoint(batch):
+                raise Unavailable(f"Unable to save which devices are online; {len(self._unsaved)} left.")
 
-    def _sighting(self, life: DevicePresence) -> LastSeen:
-        seen = life.last_seen_at or self.clocks.wall_now()
-        return LastSeen(device=life.device, last_seen_at=seen, last_address=life.address, poll_gap=life.poll_gap)
+    def _last_seen(self, entry: DevicePresence) -> LastSeen:
+        seen = entry.last_seen_at or self.clocks.wall_now()
+        return LastSeen(device=entry.device, last_seen_at=seen, last_address=entry.address, poll_gap=entry.poll_gap)
 
-    def _knows(self, life: DevicePresence) -> bool:
-        """Whether the device was not forgotten since."""
-        return self._lives.get(life.device) is life
+    def _is_known(self, entry: DevicePresence) -> bool:
+        """Whether the device has not been deleted meanwhile."""
+        return self._entries.get(entry.device) is entry
 
-    def _life(self, device: str) -> DevicePresence:
-        life = self._lives.get(device)
-        if life is None:
-            life = self._lives[device] = DevicePresence(device)
-        return life
+    def _entry(self, device: str) -> DevicePresence:
+        entry = self._entries.get(device)
+        if entry is None:
+            entry = self._entries[device] = DevicePresence(device)
+        return entry
 
-    def _shared(self, timeout: float) -> float:
+    def _intern(self, timeout: float) -> float:
         return self._timeouts.setdefault(timeout, timeout)
 
-    def _seen(self, life: DevicePresence, address: str | None) -> None:
-        life.spoke_at = self.clocks.steady()
-        life.last_seen_at = self.clocks.wall_now()
-        life.address = address
-        self._dirty.add(life)
+    def _saw(self, entry: DevicePresence, address: str | None) -> None:
+        entry.active_at = self.clocks.steady()
+        entry.last_seen_at = self.clocks.wall_now()
+        entry.address = address
+        self._dirty.add(entry)
 
-    def _watch(self, life: DevicePresence) -> None:
-        """Have the watchdog look at it when its time may be up, unless it does so before."""
-        if life.state is not PresenceState.ONLINE or life.timeout == inf:
+    def _schedule_check(self, entry: DevicePresence) -> None:
+        """Put an online device into the timing wheel, unless it is there with a slot that expires early enough."""
+        if entry.state is not PresenceState.ONLINE or entry.timeout == inf:
             return
-        due = life.spoke_at + life.timeout
-        if life.slot is None or not self.wheel.turn < life.slot.second <= due:
-            life.slot = self.wheel.put(life, due)
+        due = entry.active_at + entry.timeout
+        if entry.slot is None or not self.wheel.turn < entry.slot.second <= due:
+            entry.slot = self.wheel.put(entry, due)
 
-    def _become_online(self, life: DevicePresence) -> None:
-        if life.state is not PresenceState.ONLINE:
-            life.state = PresenceState.ONLINE
-            self._watch(life)
-            self._write_online(life)
-        elif not life.written:
-            self._write_online(life)
+    def _become_online(self, entry: DevicePresence) -> None:
+        if entry.state is not PresenceState.ONLINE:
+            entry.state = PresenceState.ONLINE
+            self._schedule_check(entry)
+            self._save_online(entry)
+        elif not entry.saved:
+            self._save_online(entry)
 
-    def _write_online(self, life: DevicePresence) -> Deferred[None]:
-        """Fires when that was tried."""
-        life.written = True
-        done = self.store.set_presence(life.device, PresenceState.ONLINE, self.clocks.now())
-        return done.addCallbacks(self._was_written, self._not_written, callbackArgs=(life,), errbackArgs=(life,))
+    def _save_online(self, entry: DevicePresence) -> Deferred[None]:
+        """Fires when the store has answered, also if it failed."""
+        entry.saved = True
+        done = self.store.set_presence(entry.device, PresenceState.ONLINE, self.clocks.now())
+        return done.addCallbacks(self._on_saved, self._on_save_failed, callbackArgs=(entry,), errbackArgs=(entry,))
 
-    def _was_written(self, _: None, life: DevicePresence) -> None:
-        self._unwritten.discard(life)
+    def _on_saved(self, _: None, entry: DevicePresence) -> None:
+        self._unsaved.discard(entry)
 
-    def _not_written(self, failure: Failure, life: DevicePresence) -> None:
-        life.written = False  # the device's next word tries again, if we have not by then
-        if life not in self._unwritten:
-            self._unwritten.add(life)
+    def _on_save_failed(self, failure: Failure, entry: DevicePresence) -> None:
+        entry.saved = False  # the device's next sign of life tries again, or save_returned does
+        if entry not in self._unsaved:
+            self._unsaved.add(entry)
             self._log.error(
-                "{device}'s presence was not written: {error}", device=life.device, error=failure.getErrorMessage()
+                "Could not save that {device_id} is online, retrying: {error}",
+                device_id=entry.device,
+                error=failure.getErrorMessage(),
             )

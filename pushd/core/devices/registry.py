@@ -6,8 +6,8 @@ from typing import Any
 from attrs import define, field
 
 from pushd.core.clocks import Clocks
+from pushd.core.credentials import digest, make_secret
 from pushd.core.devices.presence import Presence
-from pushd.core.secrets import digest, make_secret
 from pushd.model.device import Admission, Device, Proof, ProofKind
 from pushd.model.dialect import Dialect
 from pushd.model.errors import UnknownDevice
@@ -147,7 +147,7 @@ class DeviceRegistry:
 
     def _remember(self, device: Device) -> Device:
         self._devices[device.id] = device
-        self.presence.expect(device.id, device.heartbeat_timeout)
+        self.presence.set_timeout(device.id, device.heartbeat_timeout)
         self._note_pending(device)
         return device
 

@@ -1,11 +1,12 @@
-"""The feed: what happened, in order, missing nothing."""
+"""The event log: read it from any position, wait for the next events, or subscribe to it."""
+
+from collections.abc import Callable, Sequence
 
 from attrs import define, field
 
 from pushd.core.clocks import Clocks
-from pushd.core.events.broadcaster import Broadcaster
-from pushd.core.events.follower import IReader, Subscriber
-from pushd.core.events.recent_events import RecentEvents, passes
+from pushd.core.events.broadcaster import Broadcaster, Subscriber
+from pushd.core.events.recent_events import RecentEvents, matches
 from pushd.core.waiters import Waiters
 from pushd.model.event import Event
 from pushd.store.filters import EventFilter, EventPage
@@ -14,69 +15,88 @@ from pushd.store.interface import IStore
 
 @define(eq=False)
 class Feed:
-    """Reads the feed, waits for it to go on, and follows it."""
+    """All events in the order of their commits, without gaps."""
 
     store: IStore
     clocks: Clocks
-    _grown: Waiters[None] = field(init=False)
-    _tail: RecentEvents = field(factory=RecentEvents, init=False)
-    _audience: Broadcaster = field(init=False)
+    _waiters: Waiters[None] = field(init=False)
+    _recent: RecentEvents = field(factory=RecentEvents, init=False)
+    _broadcaster: Broadcaster = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._grown = Waiters(self.clocks.clock)
-        self._audience = Broadcaster(self.store, self._tail, self.clocks.clock)
-        self.store.subscribe(self._heard)
+        self._waiters = Waiters(self.clocks.clock)
+        self._broadcaster = Broadcaster(self.store, self._recent, self.clocks.clock)
+        self.store.subscribe(self._on_event)
 
-    async def read(self, which: EventFilter, after: int, limit: int, seconds: float = 0) -> EventPage:
+    async def read(self, event_filter: EventFilter, after: int, limit: int, seconds: float = 0) -> EventPage:
         """Up to ``limit`` events after the one with this ``seq``; waits up to ``seconds`` for the first of them.
 
-        :raises EventsPurged: if some of those are no longer kept.
+        :raises EventsPurged: if some of them are no longer kept.
         """
         clock = self.clocks.clock
         until = clock.seconds() + seconds
         page = None
         while True:
-            grown = self._grown.listen(None, max(until - clock.seconds(), 0))
+            changed = self._waiters.wait(None, max(until - clock.seconds(), 0))
             try:
-                if page is None or not self._tail.reaches(page.next):
-                    page = await self.store.events(which, page.next if page else after, limit)
+                if page is None or not self._recent.covers(page.next):
+                    page = await self.store.events(event_filter, page.next if page else after, limit)
                 else:
-                    page = self._from_tail(which, page.next, limit)
-                if page.items or not await grown:
+                    page = self._recent_page(event_filter, page.next, limit)
+                if page.items or not await changed:
                     return page
             finally:
-                grown.cancel()
+                changed.cancel()
 
     async def last_seq(self) -> int:
         """The ``seq`` of the newest event."""
         newest = await self.store.last_event()
-        self._tail.learn(newest)
+        self._recent.set_newest(newest)
         return newest
 
     async def check_position(self, after: int) -> None:
-        """Whether the feed can be followed from behind the event with this ``seq``.
+        """Check that events can be read from behind the one with this ``seq``.
 
-        :raises EventsPurged: if some of what follows is no longer kept.
+        :raises EventsPurged: if some of the events that follow are no longer kept.
         :raises InvalidQuery: if there is no such event yet.
         """
         await self.store.events(EventFilter(), after, 1)
 
-    def follow(self, which: EventFilter, after: int, reader: IReader) -> Subscriber:
-        """Let somebody be told of all that comes after an event, from when it is first resumed until it leaves."""
-        return self._audience.admit(which, after, reader)
+    def subscribe(
+        self,
+        event_filter: EventFilter,
+        after: int,
+        *,
+        on_events: Callable[[Sequence[Event]], None],
+        on_keep_alive: Callable[[int], None],
+        on_end: Callable[[], None],
+        on_abort: Callable[[], None],
+    ) -> Subscriber:
+        """Push all events after the one with this ``seq``, from the first :meth:`Subscriber.resume` on."""
+        subscriber = Subscriber(
+            event_filter=event_filter,
+            position=after,
+            on_events=on_events,
+            on_keep_alive=on_keep_alive,
+            on_end=on_end,
+            on_abort=on_abort,
+            broadcaster=self._broadcaster,
+        )
+        self._broadcaster.add(subscriber)
+        return subscriber
 
     def drain(self) -> None:
-        """Let everybody who waits or follows go."""
-        self._grown.silence()
-        self._audience.drain()
+        """End all waits and subscriptions."""
+        self._waiters.close()
+        self._broadcaster.drain()
 
-    def _from_tail(self, which: EventFilter, after: int, limit: int) -> EventPage:
-        new = self._tail.after(after)
-        items = tuple(event for event in new if passes(which, event))[:limit]
+    def _recent_page(self, event_filter: EventFilter, after: int, limit: int) -> EventPage:
+        new = self._recent.after(after)
+        items = tuple(event for event in new if matches(event_filter, event))[:limit]
         newest = new[-1].seq if new else after
         return EventPage(items=items, next=items[-1].seq if len(items) == limit else newest)
 
-    def _heard(self, event: Event) -> None:
-        self._tail.hear(event)
-        self._audience.stir()
-        self._grown.ring(None)
+    def _on_event(self, event: Event) -> None:
+        self._recent.append(event)
+        self._broadcaster.schedule_flush()
+        self._waiters.notify(None)

@@ -1,4 +1,4 @@
-"""The tail of the feed: its newest events, in memory."""
+"""A ring buffer of the newest events, so that many subscribers can be served without asking the store."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -9,37 +9,37 @@ from pushd.model.event import Event
 from pushd.store.filters import EventFilter
 
 MAX_RECENT_EVENTS = 1024
-"""An event is some hundred bytes, and has at most some thousand: what devices say is cut before it becomes one."""
+"""An event is some hundred bytes, and at most some thousand: what devices send is cut before it becomes an event."""
 
 
 @define(eq=False)
 class RecentEvents:
-    """What was heard last, in the order of commits, so that many can be told of it without asking the store."""
+    """The newest events, in the order of their commits."""
 
-    most: int = MAX_RECENT_EVENTS
+    capacity: int = MAX_RECENT_EVENTS
     _events: deque[Event] = field(factory=deque, init=False)
     _floor: int | None = field(default=None, init=False)
-    """All events after the one with this ``seq`` are here; None: that is not known yet."""
+    """All events after the one with this ``seq`` are here; None: not known yet."""
 
-    def hear(self, event: Event) -> None:
-        """Keep an event that was just committed, and let the oldest go."""
+    def append(self, event: Event) -> None:
+        """Add an event that was just committed, and drop the oldest if there are too many."""
         if self._floor is None:
             self._floor = event.seq - 1
         self._events.append(event)
-        while len(self._events) > self.most:
+        while len(self._events) > self.capacity:
             self._floor = self._events.popleft().seq
 
-    def learn(self, newest: int) -> None:
-        """Note which event was the newest by the store: whatever comes after it will be heard."""
+    def set_newest(self, seq: int) -> None:
+        """The store says that its newest event is ``seq``: all later ones will be appended."""
         if self._floor is None:
-            self._floor = newest
+            self._floor = seq
 
-    def reaches(self, after: int) -> bool:
-        """Whether all that came after the event with this ``seq`` is here."""
+    def covers(self, after: int) -> bool:
+        """Whether all events after the one with this ``seq`` are here."""
         return self._floor is not None and after >= self._floor
 
     def after(self, after: int) -> Sequence[Event]:
-        """What is here and came after the event with this ``seq``."""
+        """The events after the one with this ``seq``, as far as they are here."""
         found = []
         for event in reversed(self._events):
             if event.seq <= after:
@@ -49,6 +49,6 @@ class RecentEvents:
         return found
 
 
-def passes(which: EventFilter, event: Event) -> bool:
-    """Whether a filter lets an event through."""
-    return which.device in (None, event.device) and (not which.types or event.type in which.types)
+def matches(event_filter: EventFilter, event: Event) -> bool:
+    """Whether an event passes a filter."""
+    return event_filter.device in (None, event.device) and (not event_filter.types or event.type in event_filter.types)

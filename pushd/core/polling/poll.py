@@ -9,7 +9,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from pushd.core.ticks import CoarseTimers
+from pushd.core.timers import CoarseTimers
 from pushd.model.command import Dispatched
 from pushd.store.filters import Claim
 
@@ -123,7 +123,7 @@ class Poll:
         if self._state is not _State.OVER:
             self._end(PollEnd.IDLE)
 
-    def tick(self) -> None:
+    def on_timer(self) -> None:
         """The hold may be over."""
         self._tick = None
         self._wake()

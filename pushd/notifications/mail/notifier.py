@@ -87,7 +87,7 @@ class MailNotifier(Service):
 
     async def _run(self) -> None:
         while self.running:
-            raised = self._raised.listen(None, self.look)  # before he looks: what is raised meanwhile is not missed
+            raised = self._raised.wait(None, self.look)  # before he looks: what is raised meanwhile is not missed
             try:
                 await self._round()
                 if not self.running:
@@ -153,7 +153,7 @@ class MailNotifier(Service):
         return frozenset(recipients) - taken.deferred.keys()
 
     def _heard(self, _event: Event) -> None:
-        self._raised.ring(None)
+        self._raised.notify(None)
 
     def _moves(self, seconds: float) -> None:
         self._expected = self.clocks.clock.seconds() + seconds
