@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
+from pushd.lib.twisted_patches import CannotStart, signal_handlers
+
 _log = Logger()
 
 FULL_COLLECTION_THRESHOLD = 1000
@@ -17,18 +19,6 @@ FULL_COLLECTION_THRESHOLD = 1000
 
 SWITCH_SECONDS = 0.0005
 """How long a thread may keep the GIL while another one waits for it; Python's default is ten times as much."""
-
-
-class CannotStart(SystemExit, Exception):
-    """Ends the program with exit code 1.
-
-    It is an ``Exception`` as well because twistd reports only those to the parent of a daemon, and removes the pidfile
-    only for those.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.code = 1
 
 
 def exit_with_error(reason: str) -> NoReturn:
@@ -57,8 +47,8 @@ def install_signal_handlers(reactor: Any) -> None:
         reactor.callFromThread(stop)
 
     def replace() -> None:
-        for number, default in ((signal.SIGTERM, reactor.sigTerm), (signal.SIGINT, reactor.sigInt)):
-            if signal.getsignal(number) == default:  # not a debugger's handler, and not ignored
+        for number, handler in signal_handlers(reactor).items():
+            if signal.getsignal(number) == handler:  # not a debugger's handler, and not ignored
                 signal.signal(number, signalled)
 
     reactor.callWhenRunning(replace)

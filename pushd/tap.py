@@ -9,6 +9,7 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from pushd.config import OPTIONS, RENAMED, Config, ConfigError, Option, read_config, renamed
+from pushd.lib.twisted_patches import use_monotonic_clock
 from pushd.process import exit_with_error, install_signal_handlers
 from pushd.service import build_service
 
@@ -101,7 +102,6 @@ def makeService(options: Options) -> IService:
         service = build_service(options.config(os.environ), reactor, time.time)
     except ConfigError as error:
         _refuse(error)
-    # Twisted's timers follow the wall clock, and would all fire, or none, when somebody sets it.
-    vars(reactor)["seconds"] = time.monotonic
+    use_monotonic_clock(reactor)
     install_signal_handlers(reactor)
     return service

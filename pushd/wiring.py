@@ -36,8 +36,8 @@ from pushd.core.polling.command_index import CommandIndex, ResultIndex
 from pushd.core.polling.hold_time import HoldTimes
 from pushd.core.polling.poll_registry import PollRegistry
 from pushd.core.webhooks import Webhooks
-from pushd.dialects.controlid.app import door as controlid_door
-from pushd.dialects.servereye.app import door as servereye_door
+from pushd.dialects.controlid.app import mounted_app as controlid_app
+from pushd.dialects.servereye.app import mounted_app as servereye_app
 from pushd.http.bodies import InThread
 from pushd.http.device_port import DevicePort, MountedApp
 from pushd.http.handlers import IApp
@@ -51,7 +51,7 @@ from pushd.notifications.webhooks.sender import WebhookSender
 from pushd.option_values import DIALECTS
 from pushd.store.interface import IStore
 
-DEVICE_APPS = (controlid_door, servereye_door)
+DEVICE_APPS = (controlid_app, servereye_app)
 """Builds the app on the device port of each of :data:`pushd.option_values.DIALECTS`."""
 
 _log = Logger()

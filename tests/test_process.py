@@ -9,7 +9,7 @@ from attrs import define, field
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import capturedLogs, formatEvent
 
-from pushd.process import CannotStart, exit_with_error, install_signal_handlers, raise_file_limit
+from pushd.process import exit_with_error, install_signal_handlers, raise_file_limit
 
 
 @define(eq=False)
@@ -84,14 +84,6 @@ def test_error_at_the_start_is_one_line(capfd: pytest.CaptureFixture[str]) -> No
     assert ended.value.code == 1
     assert capfd.readouterr().err == "pushd: The disk is full: {no field}.\n"
     assert [formatEvent(event) for event in logged] == ["The disk is full: {no field}."]
-
-
-def test_parent_of_a_daemon_gets_the_error() -> None:
-    """Twistd reports to the parent only an Exception, and prints no traceback only for a SystemExit."""
-    reason = CannotStart("The disk is full.")
-    assert isinstance(reason, Exception)
-    assert isinstance(reason, SystemExit)
-    assert str(reason) == "The disk is full."
 
 
 def test_file_limit_is_raised() -> None:

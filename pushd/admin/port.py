@@ -26,9 +26,9 @@ class AdminPort:
         """Hand a request to its app."""
         serve(self._app(unquoted(request.path)), request, request.path)
 
-    def limit(self, _method: bytes, uri: bytes) -> int:
+    def body_limit(self, _method: bytes, target: bytes) -> int:
         """How many bytes of a body to keep: much only of a command."""
-        return LARGE if _SENDING.fullmatch(uri.partition(b"?")[0]) else SMALL
+        return LARGE if _SENDING.fullmatch(target.partition(b"?")[0]) else SMALL
 
     def _app(self, path: str) -> IApp:
         _, version, name = (*path.split("/"), "", "")[:3]

@@ -5,7 +5,7 @@ from typing import Any
 
 from twisted.python.failure import Failure
 
-from pushd.http.error_status import explain, status
+from pushd.http.error_status import error_detail, set_error_status
 from pushd.http.request import Request
 from pushd.lib import strict_json
 from pushd.model.errors import Conflict, EventsPurged, InvalidFields
@@ -15,11 +15,11 @@ PROBLEM = b"application/problem+json"
 
 def problem(request: Request, failure: Failure) -> bytes:
     """The answer to a request that failed."""
-    code = status(request, failure)
+    code = set_error_status(request, failure)
     if code == HTTPStatus.UNAUTHORIZED:
         request.setHeader(b"WWW-Authenticate", b'Bearer realm="pushd"')
     body: dict[str, Any] = {"type": _kind(failure.value), "title": HTTPStatus(code).phrase, "status": code}
-    body["detail"] = explain(failure)
+    body["detail"] = error_detail(failure)
     if isinstance(failure.value, InvalidFields):
         body["errors"] = [{"pointer": error.pointer, "detail": error.detail} for error in failure.value.errors]
     if isinstance(failure.value, EventsPurged):

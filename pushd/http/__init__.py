@@ -1,4 +1,4 @@
-"""The house manners of HTTP: bounded bodies, paths, the error table, the site.
+"""The HTTP layer: connections, requests with bounded bodies, routes, and the status code of each error.
 
-This room knows no dialect and no business; it imports the core's errors and the model.
+It knows neither dialects nor the admin API; it imports the model, and no package above.
 """

@@ -1,4 +1,4 @@
-"""The device port: one listener, a door for each dialect."""
+"""The device port: mounts the apps of all dialects on one listener, below their prefixes and below secret paths."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -9,75 +9,76 @@ from pushd.http.bodies import SMALL
 from pushd.http.handlers import IApp, serve
 from pushd.http.request import Request
 
-_SLASHES = re.compile(rb"//+")
-_SECRET = re.compile(rb"/d/([^/]+)(/.*)")
+_REPEATED_SLASHES = re.compile(rb"//+")
+_SECRET_PATH = re.compile(rb"/d/([^/]+)(/.*)")
 
 
 @frozen(kw_only=True)
 class MountedApp:
-    """A dialect's place on the port: below which prefixes, for which paths."""
+    """An app, and the paths for which it is mounted."""
 
     prefixes: tuple[bytes, ...]
-    """Each begins with a slash and ends without one; the empty one is the root."""
+    """Each begins with a slash and ends without one; the empty prefix is the root."""
     pattern: re.Pattern[bytes]
-    """Of the whole paths, below a prefix, that are for this dialect; it has no groups."""
+    """Matches whole paths, without prefix, that are for this app; it has no groups."""
     app: IApp
-    limit: Callable[[bytes, bytes], int]
-    """How many bytes of a body to keep, by path below the prefix and query."""
+    body_limit: Callable[[bytes, bytes], int]
+    """How many bytes of a body to keep, by path (without prefix) and query."""
 
     @property
-    def whole(self) -> bytes:
-        """The pattern of the whole paths, with what is below the prefix as its one group."""
+    def full_pattern(self) -> bytes:
+        """The pattern of whole paths; its only group is the path without prefix."""
         return b"(?:%b)(%b)" % (b"|".join(map(re.escape, self.prefixes)), self.pattern.pattern)
 
 
 @define(eq=False)
 class DevicePort:
-    """Finds the door: ``[/d/<secret>][prefix]<path>``, where repeated slashes count as one."""
+    """Finds the app for a path ``[/d/<secret>][prefix]<path>``, where repeated slashes count as one."""
 
-    doors: Sequence[MountedApp]
-    owner: Callable[[str], str | None]
-    """The device whose secret this is."""
-    _paths: re.Pattern[bytes] = field(init=False)
-    """One group for each door."""
+    apps: Sequence[MountedApp]
+    owner_of_path: Callable[[str], str | None]
+    """The device that a secret belongs to, None if there is none."""
+    _pattern: re.Pattern[bytes] = field(init=False)
+    """One group for each app."""
 
-    @_paths.default
+    @_pattern.default
     def _join(self) -> re.Pattern[bytes]:
-        return re.compile(b"|".join(door.whole for door in self.doors))
+        return re.compile(b"|".join(mounted.full_pattern for mounted in self.apps))
 
     def serve(self, request: Request) -> None:
-        """Hand a request to its door; unknown paths and secrets are 404, and empty."""
+        """Pass a request to its app; unknown paths and secrets are an empty 404."""
         secret, path = _split(request.path)
         if secret is not None:
-            request.owner = self.owner(secret)
+            request.owner = self.owner_of_path(secret)
         found = None if secret is not None and request.owner is None else self._find(path)
         if found is None:
             request.setResponseCode(404)
-            request.answer(b"")
+            request.respond(b"")
         else:
-            door, below = found
-            serve(door.app, request, below)
+            mounted, below = found
+            serve(mounted.app, request, below)
 
-    def limit(self, _method: bytes, uri: bytes) -> int:
+    def body_limit(self, _method: bytes, target: bytes) -> int:
         """How many bytes of a body to keep."""
-        path, _, query = uri.partition(b"?")
+        path, _, query = target.partition(b"?")
         found = self._find(_split(path)[1])
-        return SMALL if found is None else found[0].limit(found[1], query)
+        return SMALL if found is None else found[0].body_limit(found[1], query)
 
     def _find(self, path: bytes) -> tuple[MountedApp, bytes] | None:
-        match = self._paths.fullmatch(path)
+        """The app for a path, and the path without prefix."""
+        match = self._pattern.fullmatch(path)
         if match is None:
             return None
-        number = match.lastindex
-        assert number is not None, "each alternative has a group"
-        return self.doors[number - 1], match[number]
+        group = match.lastindex
+        assert group is not None, "each alternative has a group"
+        return self.apps[group - 1], match[group]
 
 
 def _split(path: bytes) -> tuple[str | None, bytes]:
-    """The secret in a path, if there is one, and the rest."""
+    """The secret in a path, None if there is none, and the rest of the path."""
     if b"//" in path:
-        path = _SLASHES.sub(b"/", path)
-    match = _SECRET.fullmatch(path) if path.startswith(b"/d/") else None
+        path = _REPEATED_SLASHES.sub(b"/", path)
+    match = _SECRET_PATH.fullmatch(path) if path.startswith(b"/d/") else None
     if match is None:
         return None, path
     return match[1].decode("ascii", "replace"), match[2]

@@ -1,4 +1,4 @@
-"""The error table: what each of our errors is in HTTP."""
+"""Errors in HTTP: the status code and the text of each."""
 
 import re
 
@@ -26,25 +26,27 @@ STATUS: tuple[tuple[type[BaseException], int], ...] = (
     (errors.Conflict, 409),
     (errors.Unavailable, 503),
 )
-"""Specific first."""
+"""A subclass stands before its base class."""
 
 SERVICE_UNAVAILABLE = 503
 
 _SECRET = re.compile(rb"(/d/+)[^/]+")
 """The secret in a path of the device port."""
 
+_DETAILS = {404: "There is nothing at this path.", 405: "This method is not allowed here."}
+
 _log = Logger()
 
 
-def status(request: Request, failure: Failure) -> int:
-    """Set the response code that a failure calls for; one that is a bug of ours goes to the log, and is a 500."""
+def set_error_status(request: Request, failure: Failure) -> int:
+    """Set the status code for a failure, and return it; an unexpected one is a 500 and logged with its traceback."""
     code = _code(failure.value)
     if code is None:
         path = _SECRET.sub(rb"\1...", request.path)
-        _log.failure("A request failed: {method} {path}", failure, method=request.method, path=path)
+        _log.failure("Unexpected error in a request: {method} {path}", failure, method=request.method, path=path)
         code = 500
     if code == SERVICE_UNAVAILABLE:
-        _log.error("A request could not be served: {error}", error=failure.getErrorMessage())
+        _log.error("Request answered with 503: {error}", error=failure.getErrorMessage())
     if isinstance(failure.value, MethodNotAllowed) and failure.value.valid_methods:
         allowed = sorted(set(failure.value.valid_methods) - {"HEAD"})
         request.setHeader(b"Allow", ", ".join(allowed).encode("ascii"))
@@ -58,14 +60,11 @@ def _code(error: BaseException | None) -> int | None:
     return next((code for kind, code in STATUS if isinstance(error, kind)), None)
 
 
-def explain(failure: Failure) -> str:
-    """One sentence for a person; nothing of our inside."""
+def error_detail(failure: Failure) -> str:
+    """One sentence for the client; it tells nothing of the server's internals."""
     error = failure.value
     if isinstance(error, errors.PushdError | UnreadableBody):
         return str(error)
     if isinstance(error, HTTPException):
-        return _WORDS.get(error.code or 0, error.name)
-    return "Something went wrong here; the server's log tells more."
-
-
-_WORDS = {404: "There is nothing at this path.", 405: "This method is not allowed here."}
+        return _DETAILS.get(error.code or 0, error.name)
+    return "Internal server error; the server's log has the details."

@@ -1,7 +1,7 @@
-"""Answering: a route's coroutine, from the request to its last byte.
+"""Handlers: run the coroutine of a route, from the request to its response, and map its errors.
 
-A coroutine that needs to wait for nothing runs to its end within the call that brought the request; one that waits is
-parked as itself and the one Deferred that it waits for, with nothing behind it, and is in no cycle once it is done.
+A coroutine that waits for nothing runs to its end within the call that delivered the request. One that waits is kept
+with the one Deferred that it waits for and nothing else, and is in no reference cycle once it is done.
 """
 
 from collections.abc import Callable, Coroutine
@@ -19,91 +19,93 @@ _log = Logger()
 
 
 class IApp(Protocol):
-    """What has routes."""
+    """An object whose methods are routes."""
 
     router: Router
 
 
 class IAwaited(Protocol):
-    """What a coroutine may wait for: a Deferred, or less, as long as it can be told of its end, and cancelled."""
+    """What a coroutine may wait for: a Deferred, or an object with these two methods of one."""
 
-    def addBoth(self, told: Callable[[object], object]) -> object:
-        """Call ``told`` once it is over, with a failure if it failed."""
+    def addBoth(self, callback: Callable[[object], object]) -> object:
+        """Call ``callback`` with the result, or with a failure."""
 
     def cancel(self) -> None:
-        """Nobody waits any more."""
+        """Stop: the result is no longer needed."""
 
 
 def serve(app: IApp, request: Request, path: bytes) -> None:
-    """Let an app answer a request for a path."""
+    """Have an app respond to a request; ``path`` is the one that its routes know."""
     try:
-        route, parts = app.router.find(request.method, path)
-        steps = route(app, request, **parts)
-        waiting = steps.send(None)
+        route, parameters = app.router.find(request.method, path)
+        coroutine = route(app, request, **parameters)
+        awaited = coroutine.send(None)
     except StopIteration as end:
-        _answer(request, end.value)
+        _respond(request, end.value)
     except Exception:
-        _answer(request, _rescued(app, request, Failure()))
+        _respond(request, _render_error(app, request, Failure()))
     else:
-        request.answering = answering = Answering(app, request, steps)
-        answering.wait(waiting)
+        request.pending = pending = PendingResponse(app, request, coroutine)
+        pending.wait(awaited)
 
 
 @define(eq=False)
-class Answering:
-    """A request whose route waits for something."""
+class PendingResponse:
+    """A request whose coroutine waits for something."""
 
     app: IApp
     request: Request
-    _steps: Coroutine[IAwaited, None, bytes | None] | None
-    _waiting: IAwaited | None = field(default=None, init=False)
+    _coroutine: Coroutine[IAwaited, None, bytes | None] | None
+    _awaited: IAwaited | None = field(default=None, init=False)
 
-    def wait(self, waiting: IAwaited) -> None:
-        """Go on when that is over."""
-        self._waiting = waiting
-        waiting.addBoth(self._go_on)
+    def wait(self, awaited: IAwaited) -> None:
+        """Resume the coroutine once there is a result."""
+        self._awaited = awaited
+        awaited.addBoth(self._resume)
 
     def cancel(self) -> None:
-        """Nobody waits for the answer any more."""
-        if self._waiting is not None:
-            self._waiting.cancel()
+        """Stop: the client has disconnected."""
+        if self._awaited is not None:
+            self._awaited.cancel()
 
-    def _go_on(self, result: object) -> None:
-        steps = self._steps
-        assert steps is not None, "it has ended"
-        self._waiting = None
+    def _resume(self, result: object) -> None:
+        coroutine = self._coroutine
+        assert coroutine is not None, "it has ended"
+        self._awaited = None
         try:
-            # what it awaits has the result, but a Deferred keeps a failure to itself until its callbacks are done
-            waiting = result.throwExceptionIntoGenerator(steps) if isinstance(result, Failure) else steps.send(None)
+            # what is awaited hands over a result itself, but a Deferred keeps a failure until its callbacks are done
+            awaited = (
+                result.throwExceptionIntoGenerator(coroutine) if isinstance(result, Failure) else coroutine.send(None)
+            )
         except StopIteration as end:
             self._end(end.value)
         except Exception:
-            self._end(_rescued(self.app, self.request, Failure()))
+            self._end(_render_error(self.app, self.request, Failure()))
         else:
-            self.wait(waiting)
+            self.wait(awaited)
 
     def _end(self, body: bytes | None) -> None:
-        request, self._steps = self.request, None
-        request.answering = None
-        _answer(request, body)
+        request, self._coroutine = self.request, None
+        request.pending = None
+        _respond(request, body)
 
 
-def _answer(request: Request, body: bytes | None) -> None:
-    """Write the answer, if it is not written yet and somebody waits for it."""
+def _respond(request: Request, body: bytes | None) -> None:
+    """Write the response, unless the route has written it (None), or the client has disconnected."""
     if body is not None and request.channel is not None:
-        request.answer(body)
+        request.respond(body)
 
 
-def _rescued(app: IApp, request: Request, failure: Failure) -> bytes | None:
-    """What to answer when a route failed; nothing, where nobody waits for it."""
+def _render_error(app: IApp, request: Request, failure: Failure) -> bytes | None:
+    """The body of the response to a request whose route failed; None if the client has disconnected."""
     if not request.is_open:
         if not isinstance(failure.value, CancelledError):
-            _log.failure("A request failed after its client had disconnected", failure)
+            _log.failure("Request failed after its client had disconnected", failure)
         return None
     try:
-        for kinds, rescue in app.router.rescues:
+        for kinds, handler in app.router.error_handlers:
             if isinstance(failure.value, kinds):
-                return rescue(app, request, failure)
+                return handler(app, request, failure)
         if app.router.render_error is not None:
             return app.router.render_error(request, failure)
     except Exception:

@@ -1,7 +1,6 @@
-"""A request: what :class:`twisted.web.http.HTTPChannel` tells of one, and the answer to it.
+"""Requests and their responses, over Twisted's HTTP channel.
 
-It is not Twisted's own request, which makes objects for headers, addresses and notifications, and asks the socket for
-its name, before anybody wants them. Left out is what no door of ours uses: cookies, forms, sessions, redirects, ETags.
+Left out of what Twisted's own request offers is what no route uses: cookies, forms, sessions, redirects, ETags.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from twisted.web.iweb import INonQueuedRequestFactory
 from zope.interface import provider
 
 from pushd.http.bodies import Body, Budget
+from pushd.lib.twisted_patches import ChannelRequest, request_line
 from pushd.model.token import Token
 
 JSON = b"application/json"
@@ -21,18 +21,20 @@ JSON = b"application/json"
 NO_BODY = Body(limit=0, budget=Budget(limit=0))
 """The body of a request that has none."""
 
-_STATUS = {status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode("ascii")) for status in HTTPStatus}
+_STATUS_LINES = {
+    status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode("ascii")) for status in HTTPStatus
+}
 
 
-class IAnswering(Protocol):
-    """Who works on the answer to a request."""
+class ICancellable(Protocol):
+    """A response that is being worked on."""
 
     def cancel(self) -> None:
-        """Nobody waits for it any more."""
+        """Stop: the client has disconnected."""
 
 
-class ReadHeaders:
-    """The headers of a request, as they came; their names as :class:`twisted.web.http_headers.Headers` spells them."""
+class RequestHeaders:
+    """The headers of a request; names are spelled as :class:`twisted.web.http_headers.Headers` spells them."""
 
     __slots__ = ("_values",)
 
@@ -40,26 +42,23 @@ class ReadHeaders:
         self._values: dict[bytes, list[bytes]] = {}
 
     def addRawHeader(self, name: bytes, value: bytes) -> None:
-        """The channel has read a header."""
+        """Add a header that the channel has read."""
         self._values.setdefault(name, []).append(value)
 
     def getRawHeaders(self, name: bytes) -> list[bytes] | None:
-        """The values of a header in the order in which they came, None if it did not."""
+        """The values of a header in the order of their arrival, None if there is none."""
         return self._values.get(name)
 
 
 @provider(INonQueuedRequestFactory)
-class Request:
-    """A request, whose body is bounded while it arrives, and its answer, which is written in one piece, or
-    streamed.
-    """
+class Request(ChannelRequest):
+    """A request, whose body is bounded while it arrives, and its response, which is written whole or streamed."""
 
     __slots__ = (
         "_chunked",
-        "_extra",
-        "_producing",
+        "_extra_headers",
+        "_has_producer",
         "_streaming",
-        "answering",
         "body",
         "channel",
         "code",
@@ -67,6 +66,7 @@ class Request:
         "method",
         "owner",
         "path",
+        "pending",
         "query",
         "requestHeaders",
         "token",
@@ -74,54 +74,48 @@ class Request:
 
     def __init__(self, channel: Any) -> None:
         self.channel = channel
-        self.requestHeaders = ReadHeaders()
+        """None once the response is complete, or the client has disconnected."""
+        self.requestHeaders = RequestHeaders()
         self.body = NO_BODY
         self.code = 200
         self.content_type = JSON
         """Of the response, if it has a body."""
         self.owner: str | None = None
-        """The device whose secret path was used, on the device port."""
+        """On the device port: the device whose secret path was used."""
         self.token: Token | None = None
-        """Who asks, on the admin port."""
-        self.answering: IAnswering | None = None
-        self._extra = b""
-        """Headers of the answer beside those that every answer has."""
+        """On the admin port: the token that authenticated the request."""
+        self.pending: ICancellable | None = None
+        """Cancelled if the client disconnects."""
+        self._extra_headers = b""
         self._streaming = False
-        self._producing = False
+        self._has_producer = False
 
-    # What the channel tells.
-
-    def parseCookies(self) -> None:
-        """There are none."""
+    # Called by the channel.
 
     def gotLength(self, length: int | None) -> None:
-        """The headers are here: choose how much of the body to keep.
-
-        A request learns its method and path only once the whole body is here; the channel knows them now.
-        """
+        """The headers are complete: choose how much of the body to keep."""
         if length != 0:
-            channel = self.channel
-            self.body = channel.site.body(channel._command, channel._path)
+            self.body = self.channel.site.body(*request_line(self.channel))
 
     def handleContentChunk(self, data: bytes) -> None:
-        """A piece of the body is here."""
+        """A piece of the body has arrived."""
         self.body.feed(data)
 
     def requestReceived(self, method: bytes, target: bytes, version: bytes) -> None:
-        """All of it is here."""
+        """The whole request has arrived."""
         self.method = method
         self._chunked = version == b"HTTP/1.1"
         self.path, _, self.query = target.partition(b"?")
         self.channel.site.serve(self)
 
     def connectionLost(self, _reason: Any) -> None:
-        """The client is gone."""
+        """The client has disconnected before the response was complete."""
         self.channel = None
         self.body.release()
-        if self.answering is not None:
-            self.answering.cancel()
+        if self.pending is not None:
+            self.pending.cancel()
 
-    # What a door reads.
+    # Read by apps.
 
     @property
     def args(self) -> Mapping[bytes, Sequence[bytes]]:
@@ -129,53 +123,53 @@ class Request:
         return parse_qs(self.query, True) if self.query else _NO_ARGS
 
     def getHeader(self, name: bytes) -> bytes | None:
-        """The value of a header, the last one if it came more than once."""
+        """The value of a header, the last one if there are several."""
         values = self.requestHeaders.getRawHeaders(name.title())
         return values[-1] if values else None
 
-    def forget_headers(self) -> None:
-        """Let go of what is no longer needed, of a request that may wait for long."""
-        self.requestHeaders = _NONE_LEFT
+    def drop_headers(self) -> None:
+        """Free the memory of the headers, of a request that may be held for long."""
+        self.requestHeaders = _NO_HEADERS
 
     @property
     def peer(self) -> str | None:
-        """The address of whoever connected."""
+        """The IP address that connected; None on a Unix socket."""
         peer: str | None = self.channel.peer
         return peer
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody still waits for the answer."""
+        """Whether the client still waits for the response."""
         return self.channel is not None
 
-    # What a door writes.
+    # The response.
 
     def setResponseCode(self, code: int) -> None:
-        """Choose the status."""
+        """Set the status code."""
         self.code = code
 
     def setHeader(self, name: bytes, value: bytes) -> None:
-        """Add a header to the answer.
+        """Add a header to the response.
 
-        :raises ValueError: if it would be more than one line.
+        :raises ValueError: if the value has line breaks.
         """
         if b"\r" in value or b"\n" in value:
-            raise ValueError("a header is one line")
-        self._extra += b"%b: %b\r\n" % (name, value)
+            raise ValueError("a header must be one line")
+        self._extra_headers += b"%b: %b\r\n" % (name, value)
 
-    def answer(self, body: bytes) -> None:
-        """Answer with a whole body; or end a stream with it."""
+    def respond(self, body: bytes) -> None:
+        """Write the whole response; if it is being streamed, its last piece."""
         if self._streaming:
             self.write(body)
             self.finish()
             return
         length = b"" if self.code in NO_BODY_CODES else b"Content-Length: %d\r\n" % len(body)
         head = self._head(length, self.content_type if body else b"")
-        self.channel.answer(head + (b"" if self.method == b"HEAD" else body))
+        self.channel.write_response(head + (b"" if self.method == b"HEAD" else body))
         self._done()
 
     def write(self, data: bytes) -> None:
-        """Stream a piece of the body; to clients that know chunks, in one of its own."""
+        """Stream a piece of the body: a chunk, if the client knows chunked transfer encoding."""
         if not self._streaming:
             self._streaming = True
             length = b"Transfer-Encoding: chunked\r\n" if self._chunked else b""
@@ -184,40 +178,51 @@ class Request:
             self.channel.writeSequence(toChunk(data) if self._chunked else [data])
 
     def finish(self) -> None:
-        """End a stream."""
+        """End a streamed response."""
         if self._chunked:
             self.channel.write(b"0\r\n\r\n")
         self._done()
 
     def abort(self) -> None:
-        """Drop the connection, with whatever was not sent yet."""
+        """Close the connection at once, without sending what is unsent."""
         self.channel.forceAbortClient()
 
     def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
-        """Let a producer know how fast the client reads."""
-        self._producing = True
+        """Pause and resume a producer as fast as the client reads."""
+        self._has_producer = True
         self.channel.registerProducer(producer, streaming)
 
     def unregisterProducer(self) -> None:
         """The producer has ended."""
-        self._producing = False
+        self._has_producer = False
         self.channel.unregisterProducer()
 
     def _head(self, length: bytes, content_type: bytes) -> bytes:
+        """Status line and headers; ``length`` is the header that says how long the body is."""
         channel = self.channel
         if channel.site.closing:
             channel.persistent = False
         kind = b"Content-Type: %b\r\n" % content_type if content_type else b""
-        last = b"" if channel.persistent else b"Connection: close\r\n"
-        return b"".join((_STATUS[self.code], channel.site.manners(), self._extra, kind, length, last, b"\r\n"))
+        close = b"" if channel.persistent else b"Connection: close\r\n"
+        return b"".join(
+            (
+                _STATUS_LINES[self.code],
+                channel.site.common_headers(),
+                self._extra_headers,
+                kind,
+                length,
+                close,
+                b"\r\n",
+            )
+        )
 
     def _done(self) -> None:
-        if self._producing:
+        if self._has_producer:
             self.unregisterProducer()
         channel, self.channel = self.channel, None
         self.body.release()
         channel.requestDone(self)
 
 
-_NONE_LEFT = ReadHeaders()
+_NO_HEADERS = RequestHeaders()
 _NO_ARGS: Mapping[bytes, Sequence[bytes]] = {}

@@ -1,8 +1,8 @@
-"""The router: routes are declared as Klein's; which one answers a request is looked up in tables made from them.
+"""The router: routes are declared on Klein, and looked up in tables made from its URL map.
 
-What is skipped for each request is Klein's own way to a route (binding a URL map, chaining Deferreds), which costs
-more than the answer. That is safe: the tables are made from Klein's URL map and hold nothing that it does not say, and
-what they do not know is put to that map, which then says why: no such path, or no such method.
+Klein's own dispatch (binding the URL map, chaining Deferreds) costs more than a response, so each request skips it.
+The tables hold only what Klein's URL map holds; a request that is not in them goes to that map, which raises the right
+error: no such path, or method not allowed.
 """
 
 import re
@@ -17,10 +17,10 @@ from twisted.python.failure import Failure
 F = TypeVar("F", bound=Callable[..., Any])
 
 Route = Callable[..., Coroutine[Any, None, bytes | None]]
-"""Of an app, a request, and the parts of its path; its body, or None if it was answered piece by piece."""
+"""Takes an app, a request and the parameters of the path; returns the body, or None if it was streamed."""
 
-Rescue = Callable[[Any, Any, Failure], bytes]
-"""Of an app, a request and a failure: what to answer instead."""
+ErrorHandler = Callable[[Any, Any, Failure], bytes]
+"""Takes an app, a request and a failure; returns the body of the error response."""
 
 _PARAMETER = re.compile(r"<(\w+)>")
 
@@ -29,22 +29,23 @@ _PARAMETER = re.compile(r"<(\w+)>")
 class _Table:
     """Routes by path and method."""
 
-    plain: dict[str, dict[bytes, Route]] = field(factory=dict)
+    fixed: dict[str, dict[bytes, Route]] = field(factory=dict)
+    """Routes of paths without parameters."""
     patterns: dict[int, list[tuple[re.Pattern[str], dict[bytes, Route]]]] = field(factory=dict)
-    """By how many slashes there are in a path; there is none in a parameter."""
+    """Routes of paths with parameters, by the number of slashes; a parameter contains none."""
 
     def add(self, path: str, methods: Mapping[bytes, Route]) -> None:
-        """Add a route; its parameters are parts of a path, whole and not empty, as they are to werkzeug."""
+        """Add the routes of a path; a parameter matches one non-empty segment, as in werkzeug."""
         if "<" not in path:
-            self.plain.setdefault(path, {}).update(methods)
+            self.fixed.setdefault(path, {}).update(methods)
             return
-        names = _PARAMETER.split(path)
-        text = "".join(f"(?P<{part}>[^/]+)" if n % 2 else re.escape(part) for n, part in enumerate(names))
+        parts = _PARAMETER.split(path)
+        text = "".join(f"(?P<{part}>[^/]+)" if n % 2 else re.escape(part) for n, part in enumerate(parts))
         self.patterns.setdefault(path.count("/"), []).append((re.compile(text), dict(methods)))
 
     def find(self, method: bytes, path: str) -> tuple[Route, Mapping[str, str]] | None:
-        """The route of a request, and its parameters."""
-        methods = self.plain.get(path)
+        """The route for a request, and the parameters of its path."""
+        methods = self.fixed.get(path)
         if methods is not None and method in methods:
             return methods[method], {}
         for pattern, methods in self.patterns.get(path.count("/"), ()):
@@ -54,62 +55,64 @@ class _Table:
 
 
 class Router(Klein):
-    """Routes of one door, declared on its class, where ``GET`` does not mean ``HEAD``."""
+    """The routes of an app, declared on its class; a route for ``GET`` does not answer ``HEAD``.
+
+    ``render_error`` renders the failures for which :meth:`handle_errors` declares no handler.
+    """
 
     def __init__(self, render_error: Callable[[Any, Failure], bytes] | None = None) -> None:
-        """``render_error`` gives the response to a request and its failure, where no other handler is declared."""
         super().__init__()
-        self.url_map.merge_slashes = False  # werkzeug would redirect, and no device follows
+        self.url_map.merge_slashes = False  # werkzeug would redirect, and devices follow no redirects
         self.render_error = render_error
-        self.rescues: list[tuple[tuple[type[BaseException], ...], Rescue]] = []
-        """What answers for which errors; the first that fits does."""
+        self.error_handlers: list[tuple[tuple[type[BaseException], ...], ErrorHandler]] = []
+        """The first handler that fits a failure is called."""
         self._routes: dict[str, Route] = {}
         self._table: _Table | None = None
 
     def __get__(self, _app: object, _kind: object) -> "Router":
-        """The same for all instances of an app: routes are given theirs."""
+        """Return the router itself: Klein would copy it for each instance of an app."""
         return self
 
     def route(self, url: str, *args: Any, **kwargs: Any) -> Callable[[F], F]:
-        """Declare a route, as :meth:`klein.Klein.route` does; GET alone unless ``methods`` says otherwise."""
+        """Declare a route, as :meth:`klein.Klein.route` does; for GET only, unless ``methods`` are given."""
         declare = super().route(url, *args, **kwargs)
 
         def declared(function: F) -> F:
             declare(function)
             self._routes[function.__name__] = function
             for rule in self.url_map.iter_rules():
-                # werkzeug lets HEAD in wherever GET is, but one of a poll would take a command and show it to nobody
+                # werkzeug adds HEAD to GET, but a HEAD of a poll would take a command that no device receives
                 (rule.methods or set()).discard("HEAD")
             return function
 
         return declared
 
     def handle_errors(self, *kinds: Any) -> Callable[[F], F]:
-        """See :meth:`klein.Klein.handle_errors`; each app needs its own."""
+        """Declare what renders failures of these kinds, as :meth:`klein.Klein.handle_errors` does."""
 
         def declared(function: F) -> F:
-            self.rescues.append((kinds, function))
+            self.error_handlers.append((kinds, function))
             return function
 
         return declared
 
     def find(self, method: bytes, path: bytes) -> tuple[Route, Mapping[str, str]]:
-        """The route that answers a request, and its parameters.
+        """The route for a request, and the parameters of its path.
 
         :raises werkzeug.exceptions.NotFound: or :exc:`~werkzeug.exceptions.MethodNotAllowed`, if there is none.
         """
-        table, text = self._table or self._tabulate(), unquoted(path)
+        table, text = self._table or self._make_table(), unquoted(path)
         found = table.find(method, text)
         if found is None and text.startswith("//"):
-            text = "/" + text.lstrip("/")  # as the map has it
+            text = "/" + text.lstrip("/")  # as the URL map does
             found = table.find(method, text)
         if found is None:
             self.url_map.bind("localhost").match(text, method.decode("latin-1"))
-            raise LookupError(f"{text} has a route that is in no table")
+            raise LookupError(f"{text} is in the URL map but in no table")
         return found
 
-    def _tabulate(self) -> _Table:
-        """Make the tables of what is declared by now."""
+    def _make_table(self) -> _Table:
+        """Make the table of all routes that are declared by now."""
         table = self._table = _Table()
         for rule in self.url_map.iter_rules():
             route = self._routes[rule.endpoint]
@@ -118,8 +121,8 @@ class Router(Klein):
 
 
 def unquoted(path: bytes) -> str:
-    """A path as text; a slash that was quoted stays so, for it separates nothing."""
+    """A path as text, with percent-encoding decoded but for ``%2F``: that slash separates no segments."""
     if b"%" not in path:
         return path.decode("utf-8", "replace")
-    texts = (unquote_to_bytes(part).decode("utf-8", "replace") for part in path.split(b"/"))
-    return "/".join(text.replace("/", "%2F") for text in texts)
+    segments = (unquote_to_bytes(segment).decode("utf-8", "replace") for segment in path.split(b"/"))
+    return "/".join(segment.replace("/", "%2F") for segment in segments)

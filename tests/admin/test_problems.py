@@ -55,7 +55,7 @@ def test_content_type_does_not_matter(known: InMemoryServer, line: str) -> None:
 def test_too_large(known: InMemoryServer, line: str, limit: int) -> None:
     """A body over its limit is refused, and nothing of it is kept; one at its limit is read."""
     refused = raw(known, line, b" " * (limit + 1)).problem(413)
-    assert refused["detail"] == f"The body has {limit + 1} bytes; at most {limit} are taken here."
+    assert refused["detail"] == f"The body has {limit + 1} bytes; the limit is {limit}."
     assert raw(known, line, b" " * limit).problem(400)["detail"] == "The body is not JSON."
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the doors share."""
+"""Fixtures of the HTTP tests."""
 
 from tests.in_memory_server import build_house, server
 

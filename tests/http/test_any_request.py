@@ -1,4 +1,4 @@
-"""Tests of both ports with requests that nobody would think of."""
+"""Fuzz tests of both ports: requests made of known and of arbitrary parts."""
 
 import json
 from typing import Any
@@ -18,16 +18,16 @@ ODD = st.binary(max_size=6)
 
 
 def spelled(known: list[str]) -> st.SearchStrategy[str]:
-    """A word that is known, or any other, as it stands in a path or a query."""
+    """A known value or any other, percent-encoded for a path or a query."""
     other = st.one_of(TEXTS.map(lambda text: text.encode("utf-8", "replace")), ODD)
-    return st.sampled_from(known) | other.map(lambda word: quote(word, safe=""))
+    return st.sampled_from(known) | other.map(lambda value: quote(value, safe=""))
 
 
 def lines(templates: list[str], segments: list[str], names: list[str]) -> st.SearchStrategy[str]:
-    """Request lines of these paths, with these words in them, and of any others."""
-    word = spelled(segments)
-    filled = st.builds(str.format, st.sampled_from(templates), word, word)
-    path = filled | st.lists(word, max_size=6).map(lambda parts: "/" + "/".join(parts))
+    """Request lines of these paths with these segments and parameters, and of any others."""
+    segment = spelled(segments)
+    filled = st.builds(str.format, st.sampled_from(templates), segment, segment)
+    path = filled | st.lists(segment, max_size=6).map(lambda parts: "/" + "/".join(parts))
     pairs = st.lists(st.tuples(spelled(names), spelled(["7", "1", "a", "controlid:7"])).map("=".join), max_size=4)
     return st.builds("{} {}?{}".format, METHODS, path, pairs.map("&".join))
 
@@ -65,7 +65,7 @@ HEADERS = st.lists(
         st.sampled_from(
             ["Content-Type", "X-Forwarded-For", "Idempotency-Key", "X-Api-Key", "Authorization", "Cookie"]
         ),
-        ODD.map(lambda word: word.translate(None, b"\r\n\0").decode("latin-1")),
+        ODD.map(lambda value: value.translate(None, b"\r\n\0").decode("latin-1")),
     ),
     max_size=2,
 )
@@ -74,7 +74,7 @@ ANYTHING = settings(suppress_health_check=[HealthCheck.function_scoped_fixture],
 
 @pytest.fixture
 def known(build_house: BuildHouse) -> InMemoryServer:
-    """A house that knows a device of each dialect, each with a command that is out."""
+    """A server with a device of each dialect, each with a command that was sent."""
     server = build_house(bases=(b"/api",))
     for device, payload in (("controlid:7", {"endpoint": "a"}), ("servereye:c", {"control": "a"})):
         server.register(device)
@@ -85,7 +85,7 @@ def known(build_house: BuildHouse) -> InMemoryServer:
 
 
 def answered(server: InMemoryServer, connection: Connection) -> Any:
-    """The answer to a request, however long it is held; no bug of ours, and no cache may keep it."""
+    """The response to a request, however long it is held; it is no server error, and forbids caching."""
     server.clock.advance(60)
     (answer, *_) = connection.answers()
     connection.hang_up()
@@ -97,7 +97,7 @@ def answered(server: InMemoryServer, connection: Connection) -> Any:
 @ANYTHING
 @given(DEVICE_LINES, BODIES, HEADERS)
 def test_any_request_of_a_device(known: InMemoryServer, line: str, body: bytes, headers: list[str]) -> None:
-    """Whatever a device sends, it is answered, and nothing of ours breaks."""
+    """Whatever a device sends, the response is a success or a client error."""
     answer = answered(known, known.device_request(request(line, body, *headers)))
     assert answer.code in (200, 400, 403, 404, 405)
 
@@ -105,7 +105,7 @@ def test_any_request_of_a_device(known: InMemoryServer, line: str, body: bytes, 
 @ANYTHING
 @given(ADMIN_LINES, BODIES, HEADERS)
 def test_any_call_of_an_operator(known: InMemoryServer, line: str, body: bytes, headers: list[str]) -> None:
-    """Whatever a program calls, it is answered in JSON, and errors are problems."""
+    """Whatever an API client sends, the response is JSON, and an error is a problem."""
     token = f"Authorization: Bearer {known.token_of(Role.ADMIN)}"
     answer = answered(known, known.call(request(line, body, *headers, token)))
     if answer.code >= 400 and answer.body:

@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.http.bodies`."""
+"""Tests of :mod:`pushd.http.bodies`: size limits of request bodies, and the common budget."""
 
 import pytest
 from hypothesis import given
@@ -26,7 +26,7 @@ def test_body_is_what_arrived(chunks: list[bytes]) -> None:
 
 @given(st.integers(0, 60), CHUNKS)
 def test_body_over_its_limit(limit: int, chunks: list[bytes]) -> None:
-    """A body over its limit is counted to its end, and kept nowhere."""
+    """A body over its limit is counted to its end, and nothing of it is kept."""
     budget = Budget()
     body = Body(limit=limit, budget=budget)
     for chunk in chunks:
@@ -37,16 +37,16 @@ def test_body_over_its_limit(limit: int, chunks: list[bytes]) -> None:
 
 
 def test_oversized_content() -> None:
-    """A body over its limit says how large it was."""
+    """The error for a body over its limit says how large it was, and the limit."""
     body = Body(limit=3, budget=Budget())
     body.feed(b"four")
-    with pytest.raises(BodyTooLarge, match=r"4 bytes; at most 3"):
+    with pytest.raises(BodyTooLarge, match=r"4 bytes; the limit is 3"):
         body.content()
 
 
 @given(st.integers(0, 100), st.lists(st.tuples(st.integers(0, 3), st.binary(max_size=30))))
 def test_budget_is_never_exceeded(limit: int, arrivals: list[tuple[int, bytes]]) -> None:
-    """All bodies together never take more than their budget, and give all of it back."""
+    """All bodies together never use more than the budget, and all of it is returned."""
     budget = Budget(limit=limit)
     bodies = [Body(limit=LARGE, budget=budget) for _ in range(4)]
     for which, chunk in arrivals:
@@ -58,8 +58,8 @@ def test_budget_is_never_exceeded(limit: int, arrivals: list[tuple[int, bytes]])
     assert budget.used == 0
 
 
-def test_starved_content() -> None:
-    """A body that found no room is unavailable, even if there is room again."""
+def test_body_over_the_budget() -> None:
+    """A body that exceeded the budget is unavailable, even if the budget has room again."""
     budget = Budget(limit=5)
     first, second = Body(limit=9, budget=budget), Body(limit=9, budget=budget)
     first.feed(b"123")
@@ -71,8 +71,8 @@ def test_starved_content() -> None:
         second.content()
 
 
-def test_result_that_finds_no_room(server: InMemoryServer) -> None:
-    """While too much is being read at once, a result is answered 503: the device keeps it, and nothing is settled."""
+def test_result_over_the_budget(server: InMemoryServer) -> None:
+    """While the budget is used up, a result is answered with 503: the device keeps it, and nothing is settled."""
     server.register(READER)
     command = server.put(READER, {"endpoint": "load_objects"})
     server.device_request(POLL)
@@ -82,15 +82,15 @@ def test_result_that_finds_no_room(server: InMemoryServer) -> None:
     assert server.command(command)["state"] == "sent"
 
 
-def test_call_that_finds_no_room(server: InMemoryServer) -> None:
-    """While too much is being read at once, a call of the admin API is answered 503."""
+def test_admin_call_over_the_budget(server: InMemoryServer) -> None:
+    """While the budget is used up, a call of the admin API is answered with 503."""
     server.budget.limit = 4
     answer = server.ask("POST /v1/devices", {"id": READER})
-    assert (answer.code, answer.json["detail"]) == (503, "Too much is being read at once; try again.")
+    assert (answer.code, answer.json["detail"]) == (503, "Too many request bodies are in memory at once; try again.")
 
 
 def test_body_counts_until_it_is_answered(server: InMemoryServer) -> None:
-    """A body takes its part of the budget while its request waits, and gives it back with the answer."""
+    """A body uses the budget until its request is answered."""
     server.register(READER)
     body = {"payload": {"endpoint": "load_objects"}}
     waiting = server.begin(f"POST /v1/devices/{READER}/commands?wait=5", body)
@@ -101,8 +101,8 @@ def test_body_counts_until_it_is_answered(server: InMemoryServer) -> None:
 
 
 @pytest.mark.parametrize("sent", [10, 20])
-def test_client_that_leaves_its_body(server: InMemoryServer, sent: int) -> None:
-    """A client that leaves, in the middle of its body or while it waits, gives back what it took."""
+def test_client_that_disconnects_in_its_body(server: InMemoryServer, sent: int) -> None:
+    """If a client disconnects, in the middle of its body or while it waits, the budget gets the bytes back."""
     server.register(READER)
     data = request("GET /push?deviceId=7", b"x" * 20)
     poll = server.device_request(data[: len(data) - 20 + sent])
@@ -112,8 +112,8 @@ def test_client_that_leaves_its_body(server: InMemoryServer, sent: int) -> None:
 
 
 @pytest.mark.parametrize(("size", "threads"), [(SMALL, 0), (SMALL + 1, 1)])
-def test_large_bodies_are_parsed_off_the_reactor(server: InMemoryServer, size: int, threads: int) -> None:
-    """A result over 64 KiB is parsed where it keeps nobody waiting."""
+def test_large_bodies_are_parsed_in_a_thread(server: InMemoryServer, size: int, threads: int) -> None:
+    """A result over 64 KiB is parsed in a thread, so that no other request waits for it."""
     server.register(READER)
     command = server.put(READER, {"endpoint": "load_objects"})
     server.device_request(POLL)

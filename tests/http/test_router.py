@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.http.router`: its tables know what Klein's URL map knows, and nothing else."""
+"""Tests of :mod:`pushd.http.router`: its tables hold what Klein's URL map holds, and nothing else."""
 
 from typing import Any
 
@@ -22,8 +22,8 @@ part = st.sampled_from("v1 devices commands push ack result signoff cancel secre
 path = st.lists(part, max_size=6).map(lambda parts: "/" + "/".join(parts))
 
 
-def judged(router: Router, method: bytes, text: str) -> Any:
-    """What the URL map says of a request: a route and its parameters, or an error."""
+def match(router: Router, method: bytes, text: str) -> Any:
+    """What the URL map finds for a request: a route and its parameters, or an error."""
     try:
         endpoint, parts = router.url_map.bind("localhost").match(text, method.decode())
     except HTTPException as error:
@@ -34,9 +34,9 @@ def judged(router: Router, method: bytes, text: str) -> Any:
 @example(app=ControlIdApp, method=b"GET", text="//push")
 @given(app=st.sampled_from(APPS), method=st.sampled_from(METHODS), text=path)
 def test_tables_agree_with_the_map(app: Any, method: bytes, text: str) -> None:
-    """Whatever is asked for, it is answered by the route that was declared for it, or by none."""
+    """For any request, the tables find the route that the URL map finds, or raise its error."""
     router: Router = app.router
-    expected = judged(router, method, text)
+    expected = match(router, method, text)
     try:
         route, parts = router.find(method, text.encode())
         found: Any = (route.__name__, dict(parts))
@@ -47,7 +47,7 @@ def test_tables_agree_with_the_map(app: Any, method: bytes, text: str) -> None:
 
 @pytest.mark.parametrize("app", APPS)
 def test_each_route_is_found(app: Any) -> None:
-    """Each route answers at its path, with the parts of that path, and a HEAD never reaches one."""
+    """Each route is found by its path, with its parameters; HEAD is not allowed for any."""
     router: Router = app.router
     for rule in router.url_map.iter_rules():
         parts = {name: f"a {name}" for name in rule.arguments}
@@ -61,7 +61,7 @@ def test_each_route_is_found(app: Any) -> None:
             router.find(b"HEAD", filled.encode())
 
 
-def test_no_path_of_ours() -> None:
-    """What nobody declared is not found."""
+def test_unknown_path() -> None:
+    """A path that no route declares is not found."""
     with pytest.raises(NotFound):
         ServerEyeApp.router.find(b"GET", b"/push")

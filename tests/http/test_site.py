@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.http.site`: the manners of a connection, over bytes."""
+"""Tests of :mod:`pushd.http.site`: HTTP/1.1 connections, byte by byte."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,8 +12,8 @@ POLL = request("GET /push?deviceId=7")
 SIGN_OFF = request("GET /push/c/signoff")
 
 
-def test_idle_poll_to_the_letter(server: InMemoryServer) -> None:
-    """An idle answer has no body, says so, is not chunked, and no cache may keep it."""
+def test_bytes_of_an_idle_response(server: InMemoryServer) -> None:
+    """The response to an idle poll has an empty body with its length, is not chunked, and must not be cached."""
     connection = server.device_request(b"GET /push?deviceId=4408801109440198 HTTP/1.1\r\nHost: 10.1.1.5:8080\r\n\r\n")
     server.clock.advance(10)
     head, _, body = connection.transport.value().partition(b"\r\n\r\n")
@@ -28,7 +28,7 @@ def test_idle_poll_to_the_letter(server: InMemoryServer) -> None:
 
 
 def test_connection_is_kept(server: InMemoryServer) -> None:
-    """A device polls again on the connection on which it was answered."""
+    """A device can send its next poll on the same connection."""
     connection = server.device_request(POLL)
     server.clock.advance(10)
     assert connection.answer().code == 200
@@ -47,8 +47,8 @@ def test_connection_is_kept(server: InMemoryServer) -> None:
         b"GET /push?deviceId=7 HTTP/1.1\r\nHost: a\r\nConnection: TE\r\nConnection: close\r\n\r\n",
     ],
 )
-def test_connection_is_closed_after_its_last_answer(server: InMemoryServer, data: bytes) -> None:
-    """A client that keeps no connections is answered, and let go."""
+def test_connection_close(server: InMemoryServer, data: bytes) -> None:
+    """If the client does not keep connections, the server closes it after the response."""
     connection = server.device_request(data)
     server.clock.advance(10)
     assert connection.answer().code == 200
@@ -56,7 +56,7 @@ def test_connection_is_closed_after_its_last_answer(server: InMemoryServer, data
 
 
 def test_pipelined_requests_are_answered_in_order(server: InMemoryServer) -> None:
-    """Requests that arrive together are answered one by one, a held poll first."""
+    """Pipelined requests are answered in order: the first, a held poll, delays the second."""
     connection = server.device_request(POLL + SIGN_OFF)
     assert connection.answers() == []
     server.clock.advance(10)
@@ -66,7 +66,7 @@ def test_pipelined_requests_are_answered_in_order(server: InMemoryServer) -> Non
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(1, 40), max_size=10))
 def test_request_may_arrive_in_pieces(server: InMemoryServer, cuts: list[int]) -> None:
-    """Wherever the network cuts a request, it is the same request."""
+    """A request may arrive in pieces of any size."""
     data = request("POST /push/c/result/m", b'{"success":true}', "Content-Type: application/json")
     connection = server.connect()
     for cut in cuts:
@@ -78,14 +78,14 @@ def test_request_may_arrive_in_pieces(server: InMemoryServer, cuts: list[int]) -
 
 
 def test_chunked_body(server: InMemoryServer) -> None:
-    """A client may send its body in chunks, without saying how long it is."""
+    """A client may send its body in chunks, without a Content-Length."""
     head = request("POST /push/c/result/m", b"", "Transfer-Encoding: chunked")
     connection = server.device_request(head + b'9\r\n{"success\r\n7\r\n":true}\r\n0\r\n\r\n')
     assert connection.answer().code == 200
 
 
-def test_client_that_asks_before_it_sends(server: InMemoryServer) -> None:
-    """A client that asks whether it may send its body is told to go on."""
+def test_expect_100_continue(server: InMemoryServer) -> None:
+    """A client that sends ``Expect: 100-continue`` gets a 100 before its body, and then the response."""
     data = request("POST /push/c/result/m", b'{"success":true}', "Expect: 100-continue")
     head, _, body = data.partition(b"\r\n\r\n")
     connection = server.device_request(head + b"\r\n\r\n")
@@ -107,8 +107,8 @@ def test_client_that_asks_before_it_sends(server: InMemoryServer) -> None:
         POLL + POLL,
     ],
 )
-def test_client_that_leaves(server: InMemoryServer, data: bytes) -> None:
-    """A client that leaves, wherever it was, leaves nothing behind: no poll, no body, no timer, no line in the log."""
+def test_client_that_disconnects(server: InMemoryServer, data: bytes) -> None:
+    """A client may disconnect at any point: no poll, no body, no timer and no log line is left of it."""
     server.device_request(data).hang_up()
     assert len(server.core.poll_registry) == 0
     assert server.clock.getDelayedCalls() == []
@@ -116,45 +116,45 @@ def test_client_that_leaves(server: InMemoryServer, data: bytes) -> None:
 
 @pytest.mark.parametrize("host", [b"a..b", b"x" * 70, b"\xff", b"[::1", b"", b"10.1.1.5:99999", b"a b"])
 def test_any_host(server: InMemoryServer, host: bytes) -> None:
-    """A device is answered whatever it calls us by."""
+    """A device is served whatever its Host header is."""
     connection = server.device_request(b"GET /push?deviceId=7 HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
     server.clock.advance(10)
     assert connection.answer().code == 200
 
 
 def test_request_without_host(server: InMemoryServer) -> None:
-    """A device that calls us by no name at all is answered."""
+    """A device is served without a Host header."""
     connection = server.device_request(b"GET /push?deviceId=7 HTTP/1.1\r\n\r\n")
     server.clock.advance(10)
     assert connection.answer().code == 200
 
 
 @pytest.mark.parametrize("line", ["GET *", "GET /%ff", "GET /push/%ff", "BREW /push/c", "GET push/c", "OPTIONS *"])
-def test_no_answer_may_be_cached(server: InMemoryServer, line: str) -> None:
-    """Every answer says that no cache may keep it, also where a request is none of ours."""
+def test_no_response_may_be_cached(server: InMemoryServer, line: str) -> None:
+    """Every response forbids caching, also an error response to an invalid request."""
     assert server.device_request(request(line)).answer().headers["cache-control"] == "no-store"
 
 
-def test_silent_connection_is_closed(server: InMemoryServer) -> None:
-    """A connection on which nothing was asked or answered for a minute is closed."""
-    silent, poll = server.connect(), server.device_request(request("GET /push/c"))
+def test_idle_connection_is_closed(server: InMemoryServer) -> None:
+    """A connection without request and response for a minute is closed."""
+    idle, poll = server.connect(), server.device_request(request("GET /push/c"))
     server.clock.advance(45)
     assert poll.answer().code == 200
     server.clock.advance(16)
-    assert silent.closed_by_server
+    assert idle.closed_by_server
     assert not poll.closed_by_server
 
 
 def test_only_http_1(server: InMemoryServer) -> None:
-    """Over TLS we speak HTTP/1.1 alone, whatever is installed: no other protocol is ever negotiated."""
+    """Over TLS only HTTP/1.1 is offered, whatever is installed: no other protocol is negotiated."""
     assert not IProtocolNegotiationFactory.providedBy(server.device_site)
 
 
-def test_connection_ends_with_its_answer_while_we_stop(server: InMemoryServer) -> None:
-    """While the server stops, a connection ends with the answer that it waits for: its device must go elsewhere."""
+def test_connections_are_closed_during_shutdown(server: InMemoryServer) -> None:
+    """While the server shuts down, each connection is closed after its response: its device must reconnect."""
     server.register("servereye:c")
-    stays = server.device_request(request("GET /push/c"))
+    poll = server.device_request(request("GET /push/c"))
     server.device_site.closing = True
     server.core.drain()
-    assert stays.answer().code == 200
-    assert stays.closed_by_server
+    assert poll.answer().code == 200
+    assert poll.closed_by_server

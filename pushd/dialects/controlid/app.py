@@ -19,7 +19,7 @@ from pushd.dialects.controlid.dialect import CONTROL_ID
 from pushd.http.bodies import LARGE, SMALL, InThread, parse
 from pushd.http.client_address import client_address
 from pushd.http.device_port import MountedApp
-from pushd.http.error_status import status
+from pushd.http.error_status import set_error_status
 from pushd.http.request import Request
 from pushd.http.router import Router
 from pushd.lib.ip_networks import Networks
@@ -44,7 +44,7 @@ class ControlIdApp:
         """A poll: one command or batch, or nothing."""
         visit = wire.read_query(request.args)
         client_identity = self._visitor(request, visit)
-        request.forget_headers()
+        request.drop_headers()
         handed = await self.device_service.poll(client_identity, visit.uuid)
         return wire.write_pushes([one.payload for one in handed])
 
@@ -65,10 +65,10 @@ class ControlIdApp:
     @router.handle_errors(Exception)
     def failed(self, request: Request, failure: Failure) -> bytes:
         """Any other error is a status without a body."""
-        status(request, failure)
+        set_error_status(request, failure)
         return b""
 
-    def limit(self, below: bytes, query: bytes) -> int:
+    def body_limit(self, below: bytes, query: bytes) -> int:
         """How many bytes of a body to keep: much only of a result that may be for a command."""
         if below != b"/result":
             return SMALL
@@ -93,9 +93,9 @@ class ControlIdApp:
         )
 
 
-def door(
+def mounted_app(
     device_service: DeviceService, in_thread: InThread[Any], trusted_proxies: Networks, bases: Sequence[bytes]
 ) -> MountedApp:
     """The place of this dialect on the device port: the root, and each configured base."""
     app = ControlIdApp(device_service, in_thread, trusted_proxies)
-    return MountedApp(prefixes=(b"", *bases), pattern=PATHS, app=app, limit=app.limit)
+    return MountedApp(prefixes=(b"", *bases), pattern=PATHS, app=app, body_limit=app.body_limit)

@@ -18,7 +18,7 @@ from pushd.dialects.servereye.dialect import SERVER_EYE
 from pushd.http.bodies import LARGE, SMALL, InThread, parse
 from pushd.http.client_address import client_address
 from pushd.http.device_port import MountedApp
-from pushd.http.error_status import explain, status
+from pushd.http.error_status import error_detail, set_error_status
 from pushd.http.request import Request
 from pushd.http.router import Router
 from pushd.lib.ip_networks import Networks
@@ -50,7 +50,7 @@ class ServerEyeApp:
     async def poll(self, request: Request, container: str) -> bytes:
         """A poll: one message, or none."""
         client_identity = self._visitor(request, container)
-        request.forget_headers()
+        request.drop_headers()
         handed = await self.device_service.poll(client_identity)
         if not handed:
             return wire.IDLE
@@ -79,10 +79,10 @@ class ServerEyeApp:
     @router.handle_errors(Exception)
     def failed(self, request: Request, failure: Failure) -> bytes:
         """Errors carry the envelope too."""
-        status(request, failure)
-        return wire.write_answer(False, explain(failure))
+        set_error_status(request, failure)
+        return wire.write_answer(False, error_detail(failure))
 
-    def limit(self, below: bytes, _query: bytes) -> int:
+    def body_limit(self, below: bytes, _query: bytes) -> int:
         """How many bytes of a body to keep: much only of a result that may be for a command."""
         match = _RESULT.fullmatch(below)
         if match is None:
@@ -114,9 +114,9 @@ def _api_key(request: Request) -> str | None:
     return shown[0].decode("utf-8", "surrogateescape") if shown else None
 
 
-def door(
+def mounted_app(
     device_service: DeviceService, in_thread: InThread[Any], trusted_proxies: Networks, _bases: Sequence[bytes]
 ) -> MountedApp:
     """The place of this dialect on the device port: bare, and below each version."""
     app = ServerEyeApp(device_service, in_thread, trusted_proxies)
-    return MountedApp(prefixes=VERSIONS, pattern=PATHS, app=app, limit=app.limit)
+    return MountedApp(prefixes=VERSIONS, pattern=PATHS, app=app, body_limit=app.body_limit)

@@ -1,4 +1,4 @@
-"""Tests of what a request costs, where that can be counted: objects, bytes, queries, commits."""
+"""Tests of what a request costs: objects, bytes of memory, and store operations."""
 
 import gc
 import tracemalloc
@@ -13,8 +13,8 @@ from pushd.store.sqlite.store import MEMORY, SqliteStore
 from tests.connection import request
 from tests.in_memory_server import CLIENT, BuildHouse, InMemoryServer
 
-MOST = 3 * 1024
-"""Bytes that a held poll may take, its connection included, but for the transport."""
+MAX_BYTES = 3 * 1024
+"""The memory that a held poll may use, with its connection but without the transport."""
 
 HELD = 300
 
@@ -28,22 +28,22 @@ HOT = [
 
 
 class CountingStore(SqliteStore):
-    """A store that counts what is asked of it."""
+    """A store that counts its operations."""
 
-    asked = 0
+    operations = 0
 
     def _write(self, verb: object, *args: object) -> object:  # type: ignore[override]
-        self.asked += 1
+        self.operations += 1
         return super()._write(verb, *args)  # type: ignore[arg-type]
 
     def _read(self, verb: object, *args: object) -> object:  # type: ignore[override]
-        self.asked += 1
+        self.operations += 1
         return super()._read(verb, *args)  # type: ignore[arg-type]
 
 
 @pytest.fixture
-def house_without_holds(build_house: BuildHouse) -> InMemoryServer:
-    """A house that answers idle polls at once, and knows two devices."""
+def server_without_holds(build_house: BuildHouse) -> InMemoryServer:
+    """A server that answers idle polls at once, and knows two devices."""
     server = build_house(CountingStore(MEMORY), holds={"servereye": 0.0, "controlid": 0.0})
     for line in HOT[:2]:
         server.device_request(request(line))
@@ -51,10 +51,10 @@ def house_without_holds(build_house: BuildHouse) -> InMemoryServer:
 
 
 @pytest.mark.parametrize("line", HOT)
-def test_a_hot_request_leaves_no_garbage(house_without_holds: InMemoryServer, line: str) -> None:
-    """However many polls, acknowledgements and results come, the garbage collector has nothing to do for them."""
+def test_request_leaves_no_garbage(server_without_holds: InMemoryServer, line: str) -> None:
+    """Polls, acknowledgements and results leave no reference cycles for the garbage collector."""
     body = b'{"success":true,"response":"x"}' if line.startswith("POST") else b""
-    connection = house_without_holds.connect()
+    connection = server_without_holds.connect()
     connection.send(request(line, body))
     gc.collect()
     gc.disable()
@@ -68,23 +68,23 @@ def test_a_hot_request_leaves_no_garbage(house_without_holds: InMemoryServer, li
 
 
 @pytest.mark.parametrize("line", HOT[:2])
-def test_an_idle_poll_asks_the_database_for_nothing(house_without_holds: InMemoryServer, line: str) -> None:
-    """A device that polls for years, and has nothing to do, touches neither disk nor database."""
-    store = house_without_holds.store
+def test_idle_poll_needs_no_store_operation(server_without_holds: InMemoryServer, line: str) -> None:
+    """Idle polls of a known device cause no store operation."""
+    store = server_without_holds.store
     assert isinstance(store, CountingStore)
-    connection = house_without_holds.connect()
-    before = store.asked
+    connection = server_without_holds.connect()
+    before = store.operations
     for _ in range(50):
         connection.send(request(line))
-    assert store.asked == before
+    assert store.operations == before
     assert len(connection.answers()) == 50
 
 
 @pytest.mark.parametrize("line", ["GET /push/c{}", "GET /push?deviceId={}&uuid=a"])
-def test_a_held_poll_is_small(server: InMemoryServer, line: str) -> None:
-    """Ten thousand devices that wait fit into the memory of a small machine."""
+def test_held_poll_is_small(server: InMemoryServer, line: str) -> None:
+    """A held poll uses so little memory that ten thousand fit into a small machine."""
     polls = [request(line.format(number), b"", "User-Agent: a device", "Accept: */*") for number in range(HELD)]
-    for poll in polls:  # what is kept of a device for good is not counted
+    for poll in polls:  # what is kept for each device is not counted
         server.device_request(poll).hang_up()
     address = IPv4Address("TCP", CLIENT, 40000)
     transports = [StringTransport(peerAddress=address) for _ in polls]
@@ -102,6 +102,6 @@ def test_a_held_poll_is_small(server: InMemoryServer, line: str) -> None:
     finally:
         tracemalloc.stop()
     assert len(server.core.poll_registry) == HELD
-    assert taken / HELD <= MOST
+    assert taken / HELD <= MAX_BYTES
     for channel in channels:
         channel.connectionLost(Failure(ConnectionDone()))

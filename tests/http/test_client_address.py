@@ -1,6 +1,4 @@
-"""Tests of :mod:`pushd.http.client_address`: whose address a request comes from."""
-
-from ipaddress import ip_network
+"""Tests of :mod:`pushd.http.client_address`: the address of the client, also behind reverse proxies."""
 
 import pytest
 from hypothesis import given
@@ -10,14 +8,15 @@ from twisted.internet.address import UNIXAddress
 from pushd.http.client_address import client_address
 from pushd.http.request import Request
 from pushd.http.site import Channel
+from pushd.lib.ip_networks import parse_network
 from tests.connection import request
 from tests.in_memory_server import BuildHouse, InMemoryServer
 
-TRUSTED = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
+TRUSTED = (parse_network("10.0.0.0/8"), parse_network("fd00::/8"))
 
 
-def asked(peer: str | None, *forwarded: bytes) -> Request:
-    """A request from this peer, with these headers of proxies."""
+def request_from(peer: str | None, *forwarded: bytes) -> Request:
+    """A request from this address, with these ``X-Forwarded-For`` headers."""
     channel = Channel()
     channel.peer = peer
     made = Request(channel)
@@ -41,8 +40,8 @@ def asked(peer: str | None, *forwarded: bytes) -> Request:
     ],
 )
 def test_address(peer: str, forwarded: list[bytes], address: str) -> None:
-    """Behind proxies that we trust, the address is the last one that is not theirs."""
-    assert client_address(asked(peer, *forwarded), TRUSTED) == address
+    """Behind trusted proxies, the client's address is the last one that is not of a trusted proxy."""
+    assert client_address(request_from(peer, *forwarded), TRUSTED) == address
 
 
 @pytest.mark.parametrize(
@@ -58,30 +57,30 @@ def test_address(peer: str, forwarded: list[bytes], address: str) -> None:
     ],
 )
 def test_spoofed_address(peer: str, forwarded: list[bytes], address: str) -> None:
-    """What a client itself wrote into the header counts for nothing."""
-    assert client_address(asked(peer, *forwarded), TRUSTED) == address
+    """A client cannot choose its address by writing the header itself."""
+    assert client_address(request_from(peer, *forwarded), TRUSTED) == address
 
 
-def test_nobody_is_trusted() -> None:
-    """Without a trusted proxy, the address is that of whoever connected."""
-    assert client_address(asked("10.0.0.1", b"192.0.2.9"), ()) == "10.0.0.1"
+def test_no_trusted_proxy() -> None:
+    """Without trusted proxies the header is ignored: the address is the one that connected."""
+    assert client_address(request_from("10.0.0.1", b"192.0.2.9"), ()) == "10.0.0.1"
 
 
 def test_peer_without_an_address(server: InMemoryServer) -> None:
-    """Whoever comes through a socket in the file system has no address."""
+    """A client that connects to a Unix socket has no address."""
     channel = server.device_site.buildProtocol(UNIXAddress(b"/run/pushd.sock"))
-    assert client_address(asked(channel.peer), TRUSTED) is None
+    assert client_address(request_from(channel.peer), TRUSTED) is None
 
 
 @given(st.lists(st.binary(max_size=30), max_size=4))
 def test_any_header(forwarded: list[bytes]) -> None:
-    """Whatever a proxy passes on, there is an address."""
+    """Whatever the header contains, there is an address."""
     lines = [line.replace(b"\r", b"").replace(b"\n", b"").replace(b"\0", b"") for line in forwarded]
-    assert client_address(asked("10.0.0.1", *lines), TRUSTED)
+    assert client_address(request_from("10.0.0.1", *lines), TRUSTED)
 
 
 def test_address_is_shown(build_house: BuildHouse) -> None:
-    """An operator sees where a device is, not where its proxy is."""
+    """An operator sees the address of the device, not that of its proxy."""
     server = build_house(trusted_proxies=TRUSTED)
     poll = request("GET /push?deviceId=7", b"", "X-Forwarded-For: 203.0.113.5, 198.51.100.7")
     server.device_request(poll, peer="10.0.0.1")

@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.http.error_status`: what each error is in HTTP, and what a bug of ours is."""
+"""Tests of :mod:`pushd.http.error_status`: the status code of each error, and of unexpected ones."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 from twisted.web.test.requesthelper import DummyRequest
 from werkzeug.exceptions import NotFound
 
-from pushd.http.error_status import explain, status
+from pushd.http.error_status import error_detail, set_error_status
 from pushd.lib.strict_json import UnreadableBody
 from pushd.model import errors
 from pushd.store.sqlite.store import MEMORY, SqliteStore
@@ -27,32 +27,32 @@ _bug: Any = _fails
 
 
 class BuggyStore(SqliteStore):
-    """A store with a bug in some of its verbs."""
+    """A store some of whose operations fail with an unexpected error."""
 
     check = settle = acknowledge = command = last_event = _bug
 
 
 @pytest.fixture
 def buggy(build_house: BuildHouse) -> InMemoryServer:
-    """A house over a store with bugs."""
+    """A server over a store with bugs."""
     return build_house(BuggyStore(MEMORY))
 
 
 BUGS = {
     "control-id": (request("POST /result?deviceId=7", b'{"response":""}'), b""),
-    "server-eye": (request("POST /push/c/ack/m"), b"Something went wrong here; the server's log tells more."),
+    "server-eye": (request("POST /push/c/ack/m"), b"Internal server error; the server's log has the details."),
 }
 
 
 @pytest.mark.parametrize("dialect", BUGS)
 def test_bug_on_the_device_port(buggy: InMemoryServer, dialect: str, no_logged_failure: Logged) -> None:
-    """A bug of ours is a 500 that tells a device nothing of our inside; the log tells us all."""
-    sent, said = BUGS[dialect]
+    """An unexpected error is a 500 that tells a device nothing internal; the log has the traceback."""
+    sent, body = BUGS[dialect]
     for device in ("controlid:7", "servereye:c"):
         buggy.register(device)
     answer = buggy.device_request(sent).answer()
     assert answer.code == 500
-    assert said in answer.body
+    assert body in answer.body
     assert b"ZeroDivision" not in answer.body
     assert b"/srv" not in answer.body
     assert [failure.type for failure in no_logged_failure] == [ZeroDivisionError]
@@ -61,7 +61,7 @@ def test_bug_on_the_device_port(buggy: InMemoryServer, dialect: str, no_logged_f
 
 @pytest.mark.parametrize("path", ["/readyz", "/v1/commands/x", "/v1/events?after=now"])
 def test_bug_on_the_admin_port(buggy: InMemoryServer, path: str, no_logged_failure: Logged) -> None:
-    """A bug of ours is a problem like others, without our inside."""
+    """An unexpected error is a problem like others, and tells nothing of the server's internals."""
     answer = buggy.ask(f"GET {path}")
     assert answer.code == 500
     assert answer.headers["content-type"] == "application/problem+json"
@@ -69,35 +69,35 @@ def test_bug_on_the_admin_port(buggy: InMemoryServer, path: str, no_logged_failu
         "type": "about:blank",
         "title": "Internal Server Error",
         "status": 500,
-        "detail": "Something went wrong here; the server's log tells more.",
+        "detail": "Internal server error; the server's log has the details.",
     }
     assert [failure.type for failure in no_logged_failure] == [ZeroDivisionError]
     no_logged_failure.clear()
 
 
-OURS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.PushdError)]
-ANSWERED = [UnreadableBody, *(kind for kind in OURS if kind not in (errors.PushdError, errors.StoreRefused))]
+DECLARED = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.PushdError)]
+SHOWN = [UnreadableBody, *(kind for kind in DECLARED if kind not in (errors.PushdError, errors.StoreRefused))]
 
 
-@pytest.mark.parametrize("kind", ANSWERED, ids=lambda kind: kind.__name__)
-def test_every_error_of_ours_has_a_status(kind: type[Exception]) -> None:
-    """Whatever we refuse is the client's to understand, or says that it may try again; it is no bug."""
+@pytest.mark.parametrize("kind", SHOWN, ids=lambda kind: kind.__name__)
+def test_every_error_has_a_status(kind: type[Exception]) -> None:
+    """Each declared error has a status of its own: one of the client, or 503 if the client may try again."""
     made: Any = DummyRequest([])
-    code = status(made, Failure(kind.__new__(kind)))
+    code = set_error_status(made, Failure(kind.__new__(kind)))
     assert 400 <= code <= 422 or code == 503
     assert made.responseCode == code
 
 
-def test_words_of_an_error() -> None:
-    """An error of ours is told in its own words, and one of the routing in a sentence."""
-    assert explain(Failure(errors.UnknownDevice("No device x is known."))) == "No device x is known."
-    assert explain(Failure(UnreadableBody("The body is not JSON."))) == "The body is not JSON."
-    assert explain(Failure(NotFound())) == "There is nothing at this path."
+def test_detail_of_an_error() -> None:
+    """A declared error is shown by its own message, an error of routing by a sentence."""
+    assert error_detail(Failure(errors.UnknownDevice("No device x is known."))) == "No device x is known."
+    assert error_detail(Failure(UnreadableBody("The body is not JSON."))) == "The body is not JSON."
+    assert error_detail(Failure(NotFound())) == "There is nothing at this path."
 
 
 @pytest.mark.parametrize("slashes", ["/", "//"])
 def test_bug_does_not_log_a_secret(buggy: InMemoryServer, slashes: str, no_logged_failure: Logged) -> None:
-    """Whoever reads about a bug in the log learns no device's secret."""
+    """The log line of an unexpected error does not contain the secret of the path."""
     buggy.register("servereye:c")
     path = buggy.ask("POST /v1/devices/servereye:c/secret").json["path"].replace("/", slashes)
     with capturedLogs() as logged:

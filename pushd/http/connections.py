@@ -1,0 +1,113 @@
+"""Connections: the idle timeout, the throttling of new connections, and the coalescing of writes."""
+
+from collections import deque
+
+from attrs import define, field
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
+from twisted.logger import Logger
+from twisted.protocols.policies import TimeoutMixin
+
+from pushd.lib.twisted_patches import DirectChannel
+
+READS_PER_TURN = 250
+"""New connections that are first read in one turn of the reactor; they take about ten milliseconds."""
+
+
+@define(eq=False)
+class IdleTimeout:
+    """Closes connections that have waited for ``seconds`` for a request, or for the rest of one.
+
+    Twisted makes and cancels a timer twice for each request. All connections have the same timeout here, so one timer
+    is enough: the connection that became idle first expires first.
+    """
+
+    clock: IReactorTime
+    seconds: float
+    _idle_since: dict[TimeoutMixin, float] = field(factory=dict, init=False)
+    """The connection that became idle first is the first."""
+    _timer: IDelayedCall | None = field(default=None, init=False)
+
+    def start(self, connection: TimeoutMixin) -> None:
+        """Start the timeout of a connection, or restart it."""
+        self._idle_since.pop(connection, None)
+        self._idle_since[connection] = self.clock.seconds()
+        if self._timer is None:
+            self._timer = self.clock.callLater(self.seconds, self._expire)
+
+    def stop(self, connection: TimeoutMixin) -> None:
+        """Stop the timeout: a request of the connection is being answered."""
+        self._idle_since.pop(connection, None)
+
+    def forget(self, connection: TimeoutMixin) -> None:
+        """Stop the timeout: the connection is closed."""
+        self._idle_since.pop(connection, None)
+        if self._timer is not None and not self._idle_since:
+            self._timer.cancel()
+            self._timer = None
+
+    def _expire(self) -> None:
+        self._timer = None
+        expired = self.clock.seconds() - self.seconds
+        for connection, since in list(self._idle_since.items()):
+            if since > expired:
+                self._timer = self.clock.callLater(since - expired, self._expire)
+                break
+            del self._idle_since[connection]
+            connection.timeoutConnection()
+
+
+@define(eq=False)
+class AcceptThrottle:
+    """Limits how many new connections are first read in each turn of the reactor, in the order of their arrival.
+
+    After a restart all devices connect at once. All are accepted at once, since a client that does not fit into the
+    system's queue tries again only after a second or more; but reading all of them in one turn would make every other
+    request wait.
+    """
+
+    clock: IReactorTime
+    _reads: int = field(default=0, init=False)
+    """New connections that are read in this turn."""
+    _paused: deque[IPushProducer] = field(factory=deque, init=False)
+
+    def add(self, transport: IPushProducer) -> None:
+        """Read a new connection in this turn or a later one."""
+        if not self._reads:
+            self.clock.callLater(0, self._turn)
+        self._reads += 1
+        if self._reads > READS_PER_TURN:
+            transport.pauseProducing()
+            self._paused.append(transport)
+
+    def _turn(self) -> None:
+        self._reads = min(READS_PER_TURN, len(self._paused))
+        for _ in range(self._reads):
+            self._paused.popleft().resumeProducing()
+        if self._reads:
+            self.clock.callLater(0, self._turn)
+
+
+@define(eq=False)
+class WriteCoalescer:
+    """Sends the responses of one turn of the reactor together, at its end.
+
+    Sent one by one, each would wake its client, which would compete with the server for the processor.
+    """
+
+    clock: IReactorTime
+    _channels: list[DirectChannel] = field(factory=list, init=False)
+    _log = Logger()
+
+    def add(self, channel: DirectChannel) -> None:
+        """Have a channel send its response at the end of this turn."""
+        if not self._channels:
+            self.clock.callLater(0, self._send)
+        self._channels.append(channel)
+
+    def _send(self) -> None:
+        channels, self._channels = self._channels, []
+        for channel in channels:
+            try:
+                channel.send()
+            except Exception:  # an error on one connection must not keep the others from being sent
+                self._log.failure("Could not send a response; the connection is left as it is")

@@ -1,0 +1,128 @@
+"""All that relies on how Twisted works inside, each with why it is done, and on what it relies.
+
+Nothing here is promised by Twisted's documentation. It holds for Twisted 25.5 to 26.10, and
+``tests/lib/test_twisted_patches.py`` fails when a version of Twisted no longer does what one of these relies on.
+"""
+
+import signal
+import time
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+from twisted.internet.protocol import connectionDone
+from twisted.protocols.basic import LineReceiver
+from twisted.web.http import HTTPChannel
+
+parse_lines = LineReceiver.dataReceived
+"""Parse what a channel has received, without HTTPChannel's own ``dataReceived``: that resets a timer for each piece of
+data. It relies on that method doing nothing else.
+"""
+
+unparsed: Callable[[HTTPChannel], bytes] = attrgetter("_buffer")
+"""The bytes that a channel has received but not parsed: with any, more responses of this turn may follow on the same
+connection, and an idle timeout is for the rest of a request. It relies on the name of the attribute.
+"""
+
+request_line: Callable[[HTTPChannel], tuple[bytes, bytes]] = attrgetter("_command", "_path")
+"""The method and target of the request that a channel is reading: a request learns them only when its body is there,
+and needs them before, to choose how large it may be. It relies on the names, and on both being set when
+:meth:`ChannelRequest.gotLength` is called.
+"""
+
+
+class ChannelRequest:
+    """What HTTPChannel calls on a request, and no more; Twisted's own request makes objects for headers, addresses and
+    notifications before any of them is used.
+
+    It relies on HTTPChannel calling these methods alone, on ``requestHeaders.addRawHeader`` being given names in the
+    spelling of :class:`twisted.web.http_headers.Headers`, and on ``requestDone`` being all that a response must call.
+    """
+
+    __slots__ = ()
+
+    def parseCookies(self) -> None:
+        """The headers are complete; cookies are not used."""
+
+    def gotLength(self, length: int | None) -> None:
+        """The headers are complete; ``length`` is that of the body, None if it is chunked."""
+        raise NotImplementedError
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """A piece of the body has arrived."""
+        raise NotImplementedError
+
+    def requestReceived(self, method: bytes, target: bytes, version: bytes) -> None:
+        """The whole request has arrived."""
+        raise NotImplementedError
+
+    def connectionLost(self, reason: Any) -> None:
+        """The client has disconnected before the response was complete."""
+        raise NotImplementedError
+
+
+class DirectChannel(HTTPChannel):
+    """A channel that keeps a whole response until :meth:`send`, and then writes it straight to the socket: Twisted
+    would have the reactor watch the socket until it may be written to, two system calls and a turn for each response.
+
+    It relies on two methods of a socket's transport: ``writeSomeData`` sends at once, and returns the number of bytes
+    sent, or an error; ``connectionLost``, which the reactor calls after the last byte, closes the socket.
+    """
+
+    transport: Any
+    is_direct: bool = False
+    """Whether the transport is a socket that has taken all that was written so far."""
+    unsent: bytes = b""
+    """The response that the next :meth:`send` writes."""
+    _closes: bool = False
+    """Whether the connection is closed after it."""
+
+    def loseConnection(self) -> None:
+        """Close the connection, once all is sent."""
+        if self.unsent:
+            self._closes = True
+        else:
+            super().loseConnection()
+
+    def send(self) -> None:
+        """Write what is unsent; what the socket does not take is left to the reactor, and so is all that follows."""
+        data, self.unsent = self.unsent, b""
+        if not data:
+            return
+        sent = self.transport.writeSomeData(data)
+        if sent != len(data):
+            self.is_direct = False
+            self.transport.write(data[sent:] if isinstance(sent, int) else data)
+            if self._closes:
+                super().loseConnection()
+        elif self._closes:
+            self.transport.connectionLost(connectionDone)
+
+
+def use_monotonic_clock(reactor: Any) -> None:
+    """Have the reactor's timers follow the monotonic clock: Twisted's follow the wall clock, and would all fire, or
+    none would, when the wall clock is set.
+
+    It relies on the reactor reading time through its attribute ``seconds`` alone.
+    """
+    vars(reactor)["seconds"] = time.monotonic
+
+
+def signal_handlers(reactor: Any) -> dict[signal.Signals, Any]:
+    """The handlers that a reactor installs for SIGTERM and SIGINT when it runs, to tell them from a debugger's.
+
+    It relies on their names.
+    """
+    return {signal.SIGTERM: reactor.sigTerm, signal.SIGINT: reactor.sigInt}
+
+
+class CannotStart(SystemExit, Exception):
+    """Ends the program with exit code 1, without a traceback.
+
+    It relies on twistd telling the parent of a daemon, and removing the pidfile, for each ``Exception`` that is raised
+    while services start, and for no other: a ``SystemExit`` alone would leave both undone.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.code = 1

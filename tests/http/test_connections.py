@@ -1,0 +1,267 @@
+"""Tests of :mod:`pushd.http.connections`: idle timeouts, reconnect storms, and responses that leave together."""
+
+from collections.abc import Callable
+from typing import cast
+
+import pytest
+from attrs import define, field
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.main import CONNECTION_LOST
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.protocols.policies import TimeoutMixin
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from pushd.http.connections import READS_PER_TURN, AcceptThrottle, IdleTimeout
+from tests.connection import Connection, request
+from tests.in_memory_server import InMemoryServer
+
+TIMEOUT = 10
+
+SIGN_OFF = request("GET /push/c/signoff")
+LAST = request("GET /push?deviceId=7", b"", "Connection: close")
+
+
+@define(eq=False)
+class TimedConnection(TimeoutMixin):
+    """A connection that records when it was closed for being idle."""
+
+    clock: Clock
+    closed: list[float] = field(factory=list)
+
+    def timeoutConnection(self) -> None:
+        """Record it."""
+        self.closed.append(self.clock.seconds())
+
+
+steps = st.lists(
+    st.tuples(st.integers(0, 4), st.integers(0, 3), st.sampled_from(["start", "stop", "forget"])), max_size=40
+)
+
+
+@given(steps)
+def test_idle_connections_are_closed(steps: list[tuple[int, int, str]]) -> None:
+    """Whatever connections do, each is closed when it has been idle for the timeout: not before, and not twice."""
+    clock = Clock()
+    idle_timeout = IdleTimeout(clock, TIMEOUT)
+    connections = [TimedConnection(clock) for _ in range(4)]
+    since: dict[int, float] = {}
+    closed: dict[int, list[float]] = {number: [] for number in range(4)}
+
+    def pass_to(moment: float) -> None:
+        for number, started in sorted(since.items()):
+            if started + TIMEOUT <= moment:
+                closed[number].append(started + TIMEOUT)
+                del since[number]
+
+    for wait, number, step in steps:
+        clock.pump([1] * wait)
+        pass_to(clock.seconds())
+        if step == "start":
+            idle_timeout.start(connections[number])
+            since[number] = clock.seconds()
+        else:
+            (idle_timeout.stop if step == "stop" else idle_timeout.forget)(connections[number])
+            since.pop(number, None)
+    clock.pump([1] * (TIMEOUT + 1))
+    pass_to(clock.seconds())
+    assert [connection.closed for connection in connections] == [closed[number] for number in range(4)]
+    assert clock.getDelayedCalls() == []
+
+
+@define(eq=False)
+class Turns:
+    """A clock whose reactor turns one turn at a time."""
+
+    due: list[Callable[[], object]] = field(factory=list)
+
+    def callLater(self, delay: float, call: Callable[[], object]) -> None:
+        """Call something in the next turn."""
+        assert delay == 0
+        self.due.append(call)
+
+    def turn(self) -> None:
+        """One turn."""
+        due, self.due = self.due, []
+        for call in due:
+            call()
+
+
+@implementer(IPushProducer)
+@define(eq=False)
+class Transport:
+    """A new connection's transport, which records whether it is being read."""
+
+    is_read: bool = True
+
+    def pauseProducing(self) -> None:
+        """Record it."""
+        self.is_read = False
+
+    def resumeProducing(self) -> None:
+        """Record it."""
+        assert not self.is_read
+        self.is_read = True
+
+    def stopProducing(self) -> None:
+        """Never called."""
+        raise AssertionError
+
+
+@given(st.lists(st.integers(0, 3 * READS_PER_TURN), max_size=6))
+def test_new_connections_are_read_in_slices(arrivals: list[int]) -> None:
+    """However many connect in each turn, only a slice of them is first read in it, and all in their order."""
+    turns = Turns()
+    accept_throttle = AcceptThrottle(cast(IReactorTime, turns))
+    transports: list[Transport] = []
+    read = 0
+
+    def check() -> None:
+        nonlocal read
+        now = sum(transport.is_read for transport in transports)
+        assert now - read <= READS_PER_TURN
+        assert all(transport.is_read for transport in transports[:now])
+        read = now
+
+    for count in arrivals:
+        turns.turn()
+        for _ in range(count):
+            transports.append(Transport())
+            accept_throttle.add(transports[-1])
+        check()
+    while turns.due:
+        turns.turn()
+        check()
+    assert read == sum(arrivals)
+
+
+def test_reconnect_storm_is_served(server: InMemoryServer) -> None:
+    """Devices that all reconnect at once are all served, also those that are read only in the next turn."""
+    ends = [connect(server) for _ in range(READS_PER_TURN + 10)]
+    assert [socket.producerState for _, socket in ends].count("paused") == 10
+    server.clock.advance(0)
+    assert {socket.producerState for _, socket in ends} == {"producing"}
+    for connection, _ in ends:
+        connection.send(SIGN_OFF)
+    server.clock.advance(0)
+    assert {connection.answer().code for connection, _ in ends} == {200}
+
+
+class Socket(StringTransport, FileDescriptor):  # type: ignore[misc]  # the attributes of both are the former's
+    """A transport whose socket accepts ``takes`` bytes at once; with None it is broken."""
+
+    def __init__(self, takes: int | None) -> None:
+        StringTransport.__init__(self)
+        self.takes = takes
+        self.taken: list[bytes] = []
+        """What was written directly to the socket, not through the reactor."""
+
+    def connectionLost(self, reason: Failure) -> None:
+        self.disconnecting = True
+
+    def writeSomeData(self, data: bytes) -> int | ConnectionLost:
+        if self.takes is None:
+            return CONNECTION_LOST
+        sent = data[: self.takes]
+        self.taken.append(sent)
+        self.write(sent)
+        return len(sent)
+
+
+def connect(server: InMemoryServer, takes: int | None = 1 << 20) -> tuple[Connection, Socket]:
+    """A connection over such a socket, and the socket."""
+    socket = Socket(takes)
+    return server.connect(transport=socket), socket
+
+
+def test_responses_of_a_turn_are_sent_at_its_end(server: InMemoryServer) -> None:
+    """The responses of one turn of the reactor are sent together at its end; none waits for another turn."""
+    ends = [connect(server), connect(server)]
+    for connection, _ in ends:
+        connection.send(SIGN_OFF)
+    assert [socket.value() for _, socket in ends] == [b"", b""]
+    server.clock.advance(0)
+    assert [connection.answer().code for connection, _ in ends] == [200, 200]
+
+
+@pytest.mark.parametrize("takes", [0, 1, 50, 1 << 20])
+def test_slow_reader_gets_everything(server: InMemoryServer, takes: int) -> None:
+    """However few bytes a client's socket accepts at once, it gets the whole response, and all that follow."""
+    connection, _ = connect(server, takes)
+    for _ in range(3):
+        connection.send(SIGN_OFF)
+        server.clock.advance(0)
+        assert connection.answer().json == {"success": True, "message": "signed off"}
+
+
+def test_broken_connection_is_left_to_the_reactor(server: InMemoryServer) -> None:
+    """A response to a broken connection goes to the reactor, which finds the error and closes the connection."""
+    connection, socket = connect(server, None)
+    connection.send(SIGN_OFF)
+    server.clock.advance(0)
+    assert socket.value().startswith(b"HTTP/1.1 200 OK")
+
+
+def test_client_that_disconnects_in_the_same_turn(server: InMemoryServer) -> None:
+    """A client that disconnects between its response and the end of the turn is sent nothing."""
+    connection, socket = connect(server)
+    connection.send(SIGN_OFF)
+    connection.hang_up()
+    server.clock.advance(0)
+    assert socket.taken == []
+
+
+def test_error_on_one_connection_affects_no_other(
+    server: InMemoryServer, monkeypatch: pytest.MonkeyPatch, no_logged_failure: list[Failure]
+) -> None:
+    """If sending one response fails with an unexpected error, the responses after it are sent."""
+    (broken, socket), (intact, _) = connect(server), connect(server)
+    monkeypatch.setattr(socket, "writeSomeData", lambda data: 1 / 0)
+    for connection in (broken, intact):
+        connection.send(SIGN_OFF)
+    server.clock.advance(0)
+    assert intact.answer().code == 200
+    assert [failure.type for failure in no_logged_failure] == [ZeroDivisionError]
+    no_logged_failure.clear()
+
+
+@pytest.mark.parametrize("cut", [None, len(SIGN_OFF), len(SIGN_OFF) + 5])
+@pytest.mark.parametrize("second", [SIGN_OFF, LAST, b"GET\r\n\r\n", b"x" * 20000, b"GET /v1/unknown HTTP/1.1\r\n\r\n"])
+def test_responses_are_sent_in_order(server: InMemoryServer, second: bytes, cut: int | None) -> None:
+    """Whatever follows a request in the same turn, its own response is sent first."""
+    connection, socket = connect(server)
+    data = SIGN_OFF + second
+    for piece in (data,) if cut is None else (data[:cut], data[cut:]):
+        if not connection.closed_by_server:
+            connection.protocol.dataReceived(piece)
+    server.clock.advance(10)
+    first, *rest = socket.value().split(b"HTTP/1.1 ")[1:]
+    assert first.startswith(b"200 OK")
+    assert first.endswith(b'{"success":true,"message":"signed off"}')
+    assert len(rest) == (0 if second.startswith(b"x") else 1)
+
+
+@pytest.mark.parametrize("takes", [0, 50, 1 << 20])
+def test_connection_is_closed_after_its_last_response(server: InMemoryServer, takes: int) -> None:
+    """The connection is closed, but not before the whole response is sent."""
+    connection, _ = connect(server, takes)
+    connection.send(LAST)
+    server.clock.advance(10)
+    assert connection.answer().code == 200
+    assert connection.closed_by_server
+
+
+def test_closing_a_connection_sends_its_response_first(server: InMemoryServer) -> None:
+    """A connection that the server closes between a response and the end of the turn is closed after the response."""
+    connection, _ = connect(server)
+    connection.send(SIGN_OFF)
+    connection.protocol.loseConnection()  # type: ignore[attr-defined]
+    assert not connection.closed_by_server
+    server.clock.advance(0)
+    assert connection.answer().code == 200
+    assert connection.closed_by_server

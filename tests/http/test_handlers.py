@@ -1,0 +1,98 @@
+"""Tests of :mod:`pushd.http.handlers`: each request is answered, whatever goes wrong in its route."""
+
+from typing import Any
+
+import pytest
+from attrs import define, field
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+
+from pushd.http.bodies import SMALL, Budget
+from pushd.http.handlers import serve
+from pushd.http.request import Request
+from pushd.http.router import Router
+from pushd.http.site import Channel, HTTPFactory
+from tests.connection import Connection, request
+
+
+@define(eq=False)
+class App:
+    """An app whose routes fail, or wait for ``awaited``."""
+
+    router = Router()
+
+    awaited: Deferred[Any] = field(factory=Deferred)
+
+    @router.route("/fails", methods=["GET"])
+    async def fails(self, _request: Request) -> bytes:
+        """Fail with an error for which there is no handler."""
+        raise LookupError("no handler")
+
+    @router.route("/waits", methods=["GET"])
+    async def wait(self, _request: Request) -> bytes:
+        """Wait, and respond with the result."""
+        return bytes(await self.awaited)
+
+    @router.handle_errors(ValueError)
+    def fail_again(self, _request: Request, _failure: Failure) -> bytes:
+        """Fail in the error handler."""
+        raise TypeError("in the handler")
+
+    def serve(self, request: Request) -> None:
+        """Respond to a request."""
+        serve(self, request, request.path)
+
+    def body_limit(self, _method: bytes, _target: bytes) -> int:
+        """How many bytes of a body to keep."""
+        return SMALL
+
+
+@pytest.fixture
+def app() -> App:
+    """An app of its own for each test."""
+    return App()
+
+
+def connect(app: App, clock: Clock, line: str) -> Connection:
+    """A connection to the app that has sent one request."""
+    address = IPv4Address("TCP", "192.0.2.1", 40000)
+    channel: Channel = HTTPFactory(app, Budget(), clock).buildProtocol(address)
+    transport = StringTransport(peerAddress=address)
+    channel.makeConnection(transport)
+    connection = Connection(channel, transport)
+    connection.send(request(line))
+    return connection
+
+
+@pytest.mark.parametrize("line", ["GET /fails", "GET /waits"])
+def test_unexpected_error_is_a_500(app: App, clock: Clock, line: str, no_logged_failure: list[Failure]) -> None:
+    """An unexpected error in a route, or in its error handler, is an empty 500; the client is not left waiting."""
+    connection = connect(app, clock, line)
+    if line == "GET /waits":
+        app.awaited.errback(ValueError("bad"))
+    answer = connection.answer()
+    assert (answer.code, answer.body) == (500, b"")
+    assert len(no_logged_failure) == 1
+    no_logged_failure.clear()
+    connection.hang_up()
+
+
+def test_response_that_comes_later(app: App, clock: Clock) -> None:
+    """A route that waits is resumed with the result, and then the response is written."""
+    connection = connect(app, clock, "GET /waits")
+    assert connection.answers() == []
+    app.awaited.callback(b"result")
+    assert connection.answer().body == b"result"
+    connection.hang_up()
+
+
+def test_client_that_disconnects(app: App, clock: Clock) -> None:
+    """What a route waits for is cancelled when its client disconnects."""
+    cancelled: list[Deferred[Any]] = []
+    app.awaited = Deferred(cancelled.append)
+    connection = connect(app, clock, "GET /waits")
+    connection.hang_up()
+    assert cancelled == [app.awaited]

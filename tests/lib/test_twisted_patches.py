@@ -1,0 +1,225 @@
+"""Tests of :mod:`pushd.lib.twisted_patches`: what each part relies on holds for the installed version of Twisted."""
+
+import ast
+import inspect
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import define, field
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.main import CONNECTION_LOST
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.selectreactor import SelectReactor
+from twisted.internet.tcp import Connection
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.scripts._twistd_unix import UnixApplicationRunner
+from twisted.web.http import HTTPChannel
+from twisted.web.iweb import INonQueuedRequestFactory
+from zope.interface import directlyProvides
+
+from pushd.lib.twisted_patches import (
+    CannotStart,
+    ChannelRequest,
+    parse_lines,
+    request_line,
+    unparsed,
+    use_monotonic_clock,
+)
+
+CHANNEL = ast.parse(textwrap.dedent(inspect.getsource(HTTPChannel)))
+REQUEST_ATTRIBUTES = {name for name in vars(ChannelRequest) if not name.startswith("_")} | {"requestHeaders"}
+
+
+@define(eq=False)
+class SeenRequest(ChannelRequest):
+    """A request that records what its channel knows once the headers are complete."""
+
+    channel: HTTPChannel
+    headers: list[tuple[bytes, bytes]] = field(factory=list)
+    line: tuple[bytes, bytes] | None = None
+
+    @property
+    def requestHeaders(self) -> Any:
+        """Where the channel adds headers."""
+        return self
+
+    def addRawHeader(self, name: bytes, value: bytes) -> None:
+        """Record a header."""
+        self.headers.append((name, value))
+
+    def getRawHeaders(self, name: bytes) -> None:
+        """None: the channel looks for ``Expect``."""
+
+    def gotLength(self, length: int | None) -> None:
+        """Record the request line."""
+        self.line = request_line(self.channel)
+
+
+directlyProvides(SeenRequest, INonQueuedRequestFactory)
+
+
+@pytest.fixture
+def channel() -> HTTPChannel:
+    """Twisted's own channel, with a request that has no more than a channel calls."""
+    made = HTTPChannel()
+    made.requestFactory = SeenRequest  # type: ignore[assignment]
+    made.makeConnection(StringTransport())
+    return made
+
+
+def test_data_received_only_resets_a_timer() -> None:
+    """HTTPChannel's dataReceived does nothing beside parsing but reset the timeout, so it can be passed by."""
+    assert HTTPChannel.dataReceived.__code__.co_names == ("resetTimeout", "basic", "LineReceiver", "dataReceived")
+
+
+def test_unparsed_bytes(channel: HTTPChannel) -> None:
+    """What a channel has received beyond the last whole line is unparsed."""
+    parse_lines(channel, b"GET / HTTP/1.1\r\nHost: a")
+    assert unparsed(channel) == b"Host: a"
+    parse_lines(channel, b"\r\n")
+    assert unparsed(channel) == b""
+
+
+def test_request_line_is_known_with_the_headers(channel: HTTPChannel) -> None:
+    """Before the body is there, the channel knows method and target, and headers came in their usual spelling."""
+    parse_lines(channel, b"POST /a?b HTTP/1.1\r\nx-forwarded-FOR: c\r\ncontent-length: 3\r\n\r\n")
+    (request,) = channel.requests
+    assert isinstance(request, SeenRequest)
+    assert request.line == (b"POST", b"/a?b")
+    assert (b"X-Forwarded-For", b"c") in request.headers
+
+
+def _attributes_of_requests(tree: ast.AST) -> Iterator[str]:
+    """The attributes of requests that some code uses."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            owner = ast.unparse(node.value)
+            if owner in ("request", "req", "self.requests[0]", "self.requests[-1]"):
+                yield node.attr
+
+
+def test_channel_calls_no_more_of_a_request() -> None:
+    """Outside of checkPersistence, which is overridden, HTTPChannel uses no more than ChannelRequest has."""
+    (body,) = [node for node in CHANNEL.body if isinstance(node, ast.ClassDef)]
+    methods = [node for node in body.body if isinstance(node, ast.FunctionDef) and node.name != "checkPersistence"]
+    assert {name for method in methods for name in _attributes_of_requests(method)} == REQUEST_ATTRIBUTES
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Connection, socket.socket]]:
+    """A transport over a socket, and the other end of that; its reactor does nothing."""
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    transport = Connection(near, Protocol(), MemoryReactorClock())
+    yield transport, far
+    near.close()
+    far.close()
+
+
+def test_some_data_is_written_at_once(ends: tuple[Connection, socket.socket]) -> None:
+    """A transport writes directly to its socket, without a turn of the reactor, and says how much that took."""
+    transport, far = ends
+    assert transport.writeSomeData(b"response") == len(b"response")
+    assert far.recv(100) == b"response"
+
+
+def test_socket_that_takes_no_more(ends: tuple[Connection, socket.socket]) -> None:
+    """What does not fit is not taken, and is no error."""
+    transport, _ = ends
+    while sent := transport.writeSomeData(b"x" * 65536):
+        assert isinstance(sent, int)
+    assert sent == 0
+
+
+def test_broken_socket(ends: tuple[Connection, socket.socket]) -> None:
+    """A broken connection is returned as an error, not raised."""
+    transport, far = ends
+    far.close()
+    assert transport.writeSomeData(b"response") is CONNECTION_LOST
+
+
+def test_connection_lost_closes_the_socket(ends: tuple[Connection, socket.socket]) -> None:
+    """The other end sees the connection closed at once, after all that was written."""
+    transport, far = ends
+    transport.writeSomeData(b"response")
+    transport.connectionLost(connectionDone)
+    assert far.recv(100) == b"response"
+    assert far.recv(100) == b""
+
+
+def test_tls_is_no_file_descriptor() -> None:
+    """A channel over TLS cannot be taken for one over a bare socket, to which it would write in clear text."""
+    assert not issubclass(TLSMemoryBIOProtocol, FileDescriptor)
+
+
+def test_timers_follow_the_monotonic_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A timer fires when the monotonic clock says so, and the wall clock has no say."""
+    seconds = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: seconds)
+    reactor = SelectReactor()
+    use_monotonic_clock(reactor)
+    fired: list[float] = []
+    reactor.callLater(5, lambda: fired.append(reactor.seconds()))
+    reactor.runUntilCurrent()
+    assert (fired, reactor.timeout()) == ([], 5)
+    seconds += 5
+    reactor.runUntilCurrent()
+    assert fired == [1005.0]
+
+
+RUNNING = """
+import signal
+from twisted.internet import reactor
+from pushd.lib.twisted_patches import signal_handlers
+def compare():
+    print([number.name for number, handler in signal_handlers(reactor).items() if signal.getsignal(number) == handler])
+    reactor.stop()
+reactor.callWhenRunning(compare)
+reactor.run()
+"""
+
+
+def test_signal_handlers_are_those_of_a_running_reactor() -> None:
+    """A reactor that runs has installed these handlers."""
+    done = subprocess.run([sys.executable, "-c", RUNNING], capture_output=True, text=True, check=True)
+    assert done.stdout == "['SIGTERM', 'SIGINT']\n"
+
+
+class FailingRunner(UnixApplicationRunner):
+    """twistd, whose application cannot start."""
+
+    def __init__(self, config: dict[str, Any], error: BaseException) -> None:
+        self.config = config
+        self.application = None
+        self.error = error
+
+    def startApplication(self, application: object) -> None:
+        """Fail."""
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "reported"),
+    [(CannotStart("no port"), "1 pushd.lib.twisted_patches.CannotStart: no port"), (SystemExit(1), "")],
+)
+def test_twistd_reports_that_a_daemon_cannot_start(tmp_path: Path, error: SystemExit, reported: str) -> None:
+    """Twistd tells the parent of a daemon why it cannot start and removes the pidfile: for an Exception alone."""
+    pidfile = tmp_path / "twistd.pid"
+    pidfile.write_text("1")
+    reading, writing = os.pipe()
+    with pytest.raises(SystemExit) as ended:
+        FailingRunner({"statusPipe": writing, "pidfile": str(pidfile)}, error).postApplication()
+    if not reported:
+        os.close(writing)
+    assert ended.value.code == 1
+    assert os.read(reading, 100).decode() == reported
+    assert pidfile.exists() == (not reported)
+    os.close(reading)
