@@ -2,13 +2,15 @@
 
 import json
 import re
-import shutil
 
 import pytest
 
 from pushd.simulator.names import controlid_ids, servereye_ids
 from tests.docs.pages import DOCS, EXAMPLES, ROOT, bash_blocks, example
 from tests.docs.terminal import Desk, Terminal
+from tests.programs import needs_program
+
+pytestmark = pytest.mark.slow
 
 READER = "controlid:4408801109440198"
 
@@ -169,8 +171,7 @@ def test_secret_path(desk: Desk) -> None:
 
 def test_backup(desk: Desk) -> None:
     """A backup can be made while the server runs."""
-    if shutil.which("sqlite3") is None:
-        pytest.skip("the example needs sqlite3, the command, which is not installed here")
+    needs_program("sqlite3")
     desk.start(example("start.sh"))
     assert desk.terminal().run(example("operating/backup.sh")).code == 0
     assert (desk.home / "backup.sqlite").stat().st_size > 0

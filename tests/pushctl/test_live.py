@@ -21,6 +21,8 @@ from attrs import frozen
 from pushd.demo.layout import HOST, free_ports
 from pushd.demo.processes import twistd
 
+pytestmark = pytest.mark.slow
+
 HOME = Path(__file__).parents[2]
 READER = "controlid:4408801109440198"
 CONTAINER = "servereye:6f1c2d3e"
