@@ -1,1 +1,1 @@
-"""Simulated devices of both dialects: a program of its own, against this or any other server that speaks them."""
+"""Simulated devices of both dialects: a program of its own, against any server that speaks these dialects."""

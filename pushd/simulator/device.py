@@ -1,22 +1,34 @@
-"""What every simulated device can do, whatever it speaks."""
+"""Simulated devices of any dialect: their ids, and what a fleet does with them."""
 
 from typing import Protocol
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
 
 
+@frozen
+class DeviceId:
+    """The id of a device: its dialect, and its id in that dialect."""
+
+    dialect: str
+    local: str
+
+    def __str__(self) -> str:
+        return f"{self.dialect}:{self.local}"
+
+
 class Device(Protocol):
-    """A simulated device; it may start and go again and again."""
+    """A simulated device; it may be started and stopped repeatedly."""
 
     @property
     def id(self) -> str:
-        """Its id in the words of a fleet: ``<dialect>:<its own id>``."""
+        """``<dialect>:<id in that dialect>``."""
 
     def start(self) -> None:
-        """Let it poll."""
+        """Start polling."""
 
-    def vanish(self) -> None:
-        """Let it fall silent at once, whatever it is doing: it says nothing, and holds nothing open."""
+    def go_offline(self) -> None:
+        """Close all connections at once and send nothing more, whatever is in progress."""
 
     def stop(self) -> Deferred[None]:
-        """Let it go, with a goodbye if its dialect has one; fires when it has gone."""
+        """Stop, with a sign-off if the dialect has one; fires when all connections are closed."""

@@ -1,108 +1,118 @@
-"""A simulated device's own line to the server: one question, one answer, and only so much patience."""
+"""HTTP clients of simulated devices: one for each, with connections of its own."""
 
 from collections.abc import Mapping
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from attrs import frozen
+from attrs import field, frozen
 from hyperlink import DecodedURL
 from treq.client import HTTPClient
+from twisted.internet.abstract import isIPAddress
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IProtocol, IProtocolFactory, IReactorTime, IStreamClientEndpoint
 from twisted.internet.task import deferLater
-from twisted.web.client import HTTPConnectionPool
+from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IResponse
+from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS, IResponse
+from zope.interface import implementer
 
 from pushd.lib.http_client import CANCELLED, CONNECTION_LOST, NEVER_SENT, cause_of, close, describe, read_body
 
 _JSON = Headers({"Content-Type": ["application/json"]})
 
+_KEEP_ALIVE = 30
+"""Seconds that an idle connection is kept for the next request: less than servers keep it."""
 
-class NoAnswer(Exception):
-    """The server did not answer, or not with 200; the message says why in a few words."""
+_MAX_CONNECTIONS = 4
+"""Connections that one device keeps: for its poll, and for acks and results at the same time."""
 
 
-class HungUp(NoAnswer):
-    """We did not wait for the answer: whoever asked knows why."""
+class RequestFailed(Exception):
+    """A request was not answered with 200 in time; the message says why."""
 
 
 @frozen(kw_only=True)
-class Reading:
-    """How an answer is read: not before ``late`` seconds after it began, or not at all where the connection is
-    ``cut``.
-    """
+class ReadFaults:
+    """Faults while a response is read: reading begins ``delay`` seconds late, or ``cut`` closes the connection."""
 
-    late: float = 0.0
+    delay: float = 0.0
     cut: bool = False
 
 
-AT_ONCE = Reading()
+NO_READ_FAULTS = ReadFaults()
 
 
 @frozen(kw_only=True)
-class Line:
-    """What asks the server at ``root`` on behalf of one device."""
+class DeviceClient:
+    """Sends the requests of one device to the server at ``root``."""
 
     treq: HTTPClient
     clock: IReactorTime
     root: DecodedURL
-    kept: HTTPConnectionPool | None = None
-    """The connections that are kept between questions."""
+    pool: HTTPConnectionPool | None = None
+    """The idle connections of the device."""
 
-    def hang_up(self) -> Deferred[None]:
-        """Close what is kept open; fires when it is closed. A question that is asked right now is its asker's to
-        cancel.
+    def disconnect(self) -> Deferred[None]:
+        """Close idle connections; fires when they are closed. Requests in progress are for their callers to cancel."""
+        return succeed(None) if self.pool is None else self.pool.closeCachedConnections()
+
+    async def get(
+        self, *path: str, query: Mapping[str, str], timeout: float, faults: ReadFaults = NO_READ_FAULTS
+    ) -> bytes:
+        """The body of the response, if its status is 200; ``timeout`` is in seconds.
+
+        :raises RequestFailed: for any other status, a timeout, a lost connection, or a fault.
         """
-        return succeed(None) if self.kept is None else self.kept.closeCachedConnections()
-
-    async def get(self, *path: str, query: Mapping[str, str], patience: float, reading: Reading = AT_ONCE) -> bytes:
-        """What the server answers with 200 within ``patience`` seconds.
-
-        :raises NoAnswer: if it does not, or we do not read it.
-        """
-        return await self._ask("GET", path, query, None, patience, reading)
+        return await self._request("GET", path, query, None, timeout, faults)
 
     async def post(
-        self, *path: str, query: Mapping[str, str], patience: float, body: bytes = b"", reading: Reading = AT_ONCE
+        self,
+        *path: str,
+        query: Mapping[str, str],
+        timeout: float,
+        body: bytes = b"",
+        faults: ReadFaults = NO_READ_FAULTS,
     ) -> bytes:
-        """The same, having told the server ``body``, which is JSON or empty.
+        """The same for a POST request; ``body`` is JSON or empty.
 
-        :raises NoAnswer: if it does not, or we do not read it.
+        :raises RequestFailed: for any other status, a timeout, a lost connection, or a fault.
         """
-        return await self._ask("POST", path, query, body, patience, reading)
+        return await self._request("POST", path, query, body, timeout, faults)
 
-    async def _ask(
+    async def _request(
         self,
         method: str,
         path: tuple[str, ...],
         query: Mapping[str, str],
         body: bytes | None,
-        patience: float,
-        reading: Reading,
+        timeout: float,
+        faults: ReadFaults,
     ) -> bytes:
         url = self.root.child(*path).replace(query=tuple(query.items()))
-        asking = Deferred.fromCoroutine(self._exchange(method, url, body, reading))
-        asking.addTimeout(patience, self.clock, onTimeoutCancel=_gave_up)
+        response = Deferred.fromCoroutine(self._exchange(method, url, body, faults))
+        response.addTimeout(timeout, self.clock, onTimeoutCancel=_time_out)
         try:
-            return await asking
+            return await response
         except (*CANCELLED, *NEVER_SENT, *CONNECTION_LOST) as error:
-            raise _no_answer(error) from error
+            if isinstance(cause_of(error), CANCELLED):
+                raise CancelledError from error
+            raise RequestFailed(describe(error)) from error
 
-    async def _exchange(self, method: str, url: DecodedURL, body: bytes | None, reading: Reading) -> bytes:
+    async def _exchange(self, method: str, url: DecodedURL, body: bytes | None, faults: ReadFaults) -> bytes:
         response = await self.treq.request(
             method, url, data=body, headers=_JSON if body else None, allow_redirects=False, unbuffered=True
         )
-        if reading.cut:
+        if faults.cut:
             close(response)
-            raise NoAnswer("the connection was cut")
-        if reading.late:
-            await self._leave_unread(response, reading.late)
-        answer = await read_body(response)
+            raise RequestFailed("the simulated device closed the connection (fault)")
+        if faults.delay:
+            await self._delay_reading(response, faults.delay)
+        content = await read_body(response)
         if response.code != 200:
-            raise NoAnswer(f"HTTP {response.code}")
-        return answer
+            raise RequestFailed(f"HTTP {response.code}")
+        return content
 
-    async def _leave_unread(self, response: IResponse, seconds: float) -> None:
+    async def _delay_reading(self, response: IResponse, seconds: float) -> None:
         try:
             await deferLater(self.clock, seconds)
         except CancelledError:
@@ -110,9 +120,54 @@ class Line:
             raise
 
 
-def _gave_up(_outcome: object, patience: float) -> NoReturn:
-    raise NoAnswer(f"no answer within {patience:g} s")
+def _time_out(_outcome: object, timeout: float) -> NoReturn:
+    raise RequestFailed(f"no response within {timeout:g} s")
 
 
-def _no_answer(error: Exception) -> NoAnswer:
-    return HungUp("hung up") if isinstance(cause_of(error), CancelledError) else NoAnswer(describe(error))
+@frozen
+class DeviceClientFactory:
+    """Creates a client for each device; ``reactor`` must also be able to connect."""
+
+    reactor: Any
+    _tls: IPolicyForHTTPS = field(factory=BrowserLikePolicyForHTTPS, init=False)
+
+    def create(self, root: DecodedURL, source: str | None) -> DeviceClient:
+        """A client of the server at ``root``, which connects from the address ``source``; None leaves it to the OS."""
+        pool = HTTPConnectionPool(self.reactor)
+        pool.maxPersistentPerHost = _MAX_CONNECTIONS
+        pool.cachedConnectionTimeout = _KEEP_ALIVE
+        agent = Agent.usingEndpointFactory(self.reactor, _EndpointFactory(self.reactor, self._tls, source), pool)
+        return DeviceClient(treq=HTTPClient(agent), clock=self.reactor, root=root, pool=pool)
+
+
+@implementer(IAgentEndpointFactory)
+@frozen
+class _EndpointFactory:
+    """Endpoints that connect from the address ``source``."""
+
+    reactor: Any
+    tls: IPolicyForHTTPS
+    source: str | None
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        endpoint = _QuietEndpoint(self._endpoint(uri.host.decode("ascii"), uri.port))
+        if uri.scheme == b"https":
+            return wrapClientTLS(self.tls.creatorForNetloc(uri.host, uri.port), endpoint)
+        return endpoint
+
+    def _endpoint(self, host: str, port: int) -> IStreamClientEndpoint:
+        if isIPAddress(host):  # without the resolver, which needs a thread for each of many connections
+            return TCP4ClientEndpoint(self.reactor, host, port, bindAddress=self.source and (self.source, 0))
+        return HostnameEndpoint(self.reactor, host, port)
+
+
+@implementer(IStreamClientEndpoint)
+@frozen
+class _QuietEndpoint:
+    """Connects without a log line for each connection."""
+
+    endpoint: IStreamClientEndpoint
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803  # Twisted's name
+        vars(protocolFactory)["noisy"] = False
+        return self.endpoint.connect(protocolFactory)

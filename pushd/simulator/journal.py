@@ -1,6 +1,4 @@
-"""The journal: what the simulated devices really did, durable before they go on, as evidence against any server's
-word.
-"""
+"""The journal: what the simulated devices really did, to compare a server's records with."""
 
 import json
 import os
@@ -14,33 +12,31 @@ from twisted.internet.interfaces import IReactorTime
 
 @define(eq=False, kw_only=True)
 class Journal:
-    """One JSON line per deed, appended to a file; without a path nothing is kept."""
+    """Appends one JSON line per action of a device to a file; without ``path`` it records nothing."""
 
     clock: IReactorTime
     path: Path | None = None
     _file: TextIO | None = field(default=None, init=False)
 
     def open(self) -> None:
-        """Open the file, and make it if need be."""
+        """Open the file; it is created if it does not exist."""
         if self.path is not None:
             self._file = self.path.open("a", encoding="utf-8")
 
     def close(self) -> None:
-        """Close the file; nothing is kept from now on."""
+        """Close the file; nothing is recorded from now on."""
         if self._file is not None:
             self._file.close()
             self._file = None
 
     def record(self, device: str, did: str, **facts: object) -> None:
-        """Keep that ``device`` did this at this moment: ``ran`` a command, or ``reported`` one and was answered with
-        200.
-        """
-        self.note(device, did, **facts)
+        """Record that a device ``ran`` a command or ``reported`` a result, and sync the file before returning."""
+        self.record_presence(device, did, **facts)
         if self._file is not None:
             os.fsync(self._file.fileno())
 
-    def note(self, device: str, did: str, **facts: object) -> None:
-        """The same, of no command: thousands may fall silent at once, and none waits for the disk."""
+    def record_presence(self, device: str, did: str, **facts: object) -> None:
+        """Record that a device started, went offline or came back; without a sync, as thousands may do so at once."""
         if self._file is None:
             return
         moment = datetime.fromtimestamp(self.clock.seconds(), UTC).isoformat(timespec="milliseconds")

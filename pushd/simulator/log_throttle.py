@@ -1,40 +1,32 @@
-"""What devices complain of: a line now and then, however many complain at once."""
+"""Log lines about failed requests, at a limited rate however many devices fail."""
 
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from pushd.simulator.http import HungUp
-
 _log = Logger()
 
 
 @define(eq=False, kw_only=True)
-class Complaints:
-    """Logs the first complaint, then one in ``every`` so many seconds, with the number of those that were not
-    logged.
-    """
+class LogThrottle:
+    """Logs the first failed request, then at most one per ``interval`` seconds, with the number of those between."""
 
     clock: IReactorTime
-    every: float = 5.0
-    _silent_until: float = field(default=0.0, init=False)
-    _others: int = field(default=0, init=False)
+    interval: float = 5.0
+    _next_at: float = field(default=0.0, init=False)
+    _suppressed: int = field(default=0, init=False)
 
-    def hear(self, device: str, what: str, problem: Exception) -> None:
-        """Log, or count, that a device had no answer to its poll or the like; that we hung up ourselves is no
-        complaint.
-        """
-        if isinstance(problem, HungUp):
-            return
+    def warn(self, device_id: str, problem: str, error: Exception) -> None:
+        """Log or count a failed request; ``problem`` says which and what follows, as in "poll failed, will retry"."""
         now = self.clock.seconds()
-        if now < self._silent_until:
-            self._others += 1
+        if now < self._next_at:
+            self._suppressed += 1
             return
         _log.warn(
-            "{device} had no answer to its {what}: {problem} (and {others} such since the last of these lines)",
-            device=device,
-            what=what,
+            "{device_id}: {problem}: {error} ({suppressed} more failed requests since the last such line)",
+            device_id=device_id,
             problem=problem,
-            others=self._others,
+            error=error,
+            suppressed=self._suppressed,
         )
-        self._silent_until, self._others = now + self.every, 0
+        self._next_at, self._suppressed = now + self.interval, 0

@@ -10,14 +10,27 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python import usage
 
 from pushd.process import install_signal_handlers
-from pushd.simulator import arguments
-from pushd.simulator.arguments import DeviceId
-from pushd.simulator.casting import check_moods, programme
-from pushd.simulator.faults import DEFAULT_ODDS, Fault, read_odds
-from pushd.simulator.names import controlid_ids, servereye_ids
-from pushd.simulator.options import Plan, check_sites
-from pushd.simulator.scenarios import read_mood
-from pushd.simulator.workshop import assemble
+from pushd.simulator.controlid.device import DIALECT as CONTROLID
+from pushd.simulator.device import DeviceId
+from pushd.simulator.faults import DEFAULT_PROBABILITY, Fault, parse_faults
+from pushd.simulator.fleet import build_fleet, controlid_ids, servereye_ids
+from pushd.simulator.http import DeviceClientFactory
+from pushd.simulator.options import (
+    FleetOptions,
+    check_outages,
+    check_sites,
+    parse_count,
+    parse_delay,
+    parse_device,
+    parse_path,
+    parse_seconds,
+    parse_secrets,
+    parse_seed,
+    parse_url,
+    parse_writable,
+)
+from pushd.simulator.scenarios import parse_outage
+from pushd.simulator.servereye.device import DIALECT as SERVEREYE
 
 _Value = TypeVar("_Value")
 
@@ -39,14 +52,14 @@ Outages:
 
 
 class Options(usage.Options):
-    """The command line; ``plan`` has the parsed options."""
+    """The command line; ``fleet`` has the parsed options."""
 
     synopsis = "[options]"
     longdesc = (
         "Simulates Control iD devices and Server-Eye containers that poll a server, execute its commands and report"
         " the results; --outage and --faults make them fail as real devices do."
     )
-    plan: Plan
+    fleet: FleetOptions
 
     optParameters = [  # noqa: N815, RUF012  # Twisted requires that name, and a list
         ["server", None, "http://127.0.0.1:8080", "URL of the server's device port."],
@@ -75,7 +88,7 @@ class Options(usage.Options):
             "faults",
             None,
             "",
-            f"Comma-separated faults as NAME or NAME=PROBABILITY (default {DEFAULT_ODDS}): {', '.join(Fault)}.",
+            f"Comma-separated faults as NAME or NAME=PROBABILITY (default {DEFAULT_PROBABILITY}): {', '.join(Fault)}.",
         ],
         ["journal", None, None, "File to append one JSON line to for each command, result and outage of a device."],
     ]
@@ -117,51 +130,51 @@ class Options(usage.Options):
             raise SystemExit(f"pushd-simulate: {error}") from None
 
     def postOptions(self) -> None:
-        """Convert the options to a plan."""
+        """Parse the values of the options."""
         devices = self._devices()
-        self.plan = Plan(
-            server=self._read("server", arguments.read_url),
-            controlid=_of("controlid", devices),
-            servereye=_of("servereye", devices),
-            base=arguments.read_path(self["base"]),
+        self.fleet = FleetOptions(
+            server=self._parse("server", parse_url),
+            controlid=_of_dialect(CONTROLID, devices),
+            servereye=_of_dialect(SERVEREYE, devices),
+            base=parse_path(self["base"]),
             api_key=self["api-key"],
-            secrets=_read("secret", self._secrets, lambda texts: arguments.read_secrets(texts, devices)),
-            seed=self._read("seed", arguments.read_seed),
-            odds=self._read("faults", read_odds),
-            timeout=self._read("timeout", arguments.read_pause),
-            period=self._read("period", arguments.read_pause),
-            retry=self._read("retry-delay", arguments.read_pause),
-            work=self._read("command-duration", arguments.read_seconds),
-            ramp=self._read("ramp", arguments.read_seconds),
-            sites=self._read("sites", arguments.read_number),
-            moods=tuple(_read("outage", text, read_mood) for text in self._outages),
-            journal=None if self["journal"] is None else self._read("journal", arguments.read_writable),
+            secrets=_parse("secret", self._secrets, lambda texts: parse_secrets(texts, devices)),
+            seed=self._parse("seed", parse_seed),
+            faults=self._parse("faults", parse_faults),
+            timeout=self._parse("timeout", parse_delay),
+            period=self._parse("period", parse_delay),
+            retry_delay=self._parse("retry-delay", parse_delay),
+            command_duration=self._parse("command-duration", parse_seconds),
+            ramp=self._parse("ramp", parse_seconds),
+            sites=self._parse("sites", parse_count),
+            outages=tuple(_parse("outage", spec, parse_outage) for spec in self._outages),
+            journal=None if self["journal"] is None else self._parse("journal", parse_writable),
         )
-        _read("sites", self.plan, check_sites)
-        _read("outage", self.plan, check_moods)
+        _parse("sites", self.fleet, check_sites)
+        _parse("outage", self.fleet, check_outages)
         if self["dry-run"]:
-            self._show()
+            self._print_schedule()
 
-    def _show(self) -> NoReturn:
-        for line in programme(self.plan):
+    def _print_schedule(self) -> NoReturn:
+        for line in self.fleet.scenario.schedule():
             sys.stdout.write(json.dumps(line) + "\n")
         raise SystemExit(0)
 
     def _devices(self) -> list[DeviceId]:
-        """Those that were named, then those that the seed makes; each once."""
-        seed = self._read("seed", arguments.read_seed)
-        devices = [_read("id", text, lambda text: arguments.read_device(text, "=")) for text in self._ids]
-        devices += [DeviceId("controlid", number) for number in controlid_ids(seed, self._count("controlid"))]
-        devices += [DeviceId("servereye", container) for container in servereye_ids(seed, self._count("servereye"))]
+        """The devices of --id, then those whose ids the seed makes; each once."""
+        seed = self._parse("seed", parse_seed)
+        devices = [_parse("id", text, lambda text: parse_device(text, "=")) for text in self._ids]
+        devices += [DeviceId(CONTROLID, number) for number in controlid_ids(seed, self._count(CONTROLID))]
+        devices += [DeviceId(SERVEREYE, container) for container in servereye_ids(seed, self._count(SERVEREYE))]
         return list(dict.fromkeys(devices))
 
     def _count(self, dialect: str) -> int:
         if self[dialect] is None:
             return 0 if self._ids else 1
-        return self._read(dialect, arguments.read_number)
+        return self._parse(dialect, parse_count)
 
-    def _read(self, name: str, read: Callable[[str], _Value]) -> _Value:
-        return _read(name, cast(str, self[name]), read)
+    def _parse(self, option: str, parse: Callable[[str], _Value]) -> _Value:
+        return _parse(option, cast(str, self[option]), parse)
 
 
 def makeService(options: Options) -> IService:
@@ -169,18 +182,18 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     install_signal_handlers(reactor)
-    return assemble(options.plan, cast(IReactorTime, reactor))
+    return build_fleet(options.fleet, cast(IReactorTime, reactor), DeviceClientFactory(reactor).create)
 
 
 _Given = TypeVar("_Given")
 
 
-def _read(name: str, given: _Given, read: Callable[[_Given], _Value]) -> _Value:
+def _parse(option: str, given: _Given, parse: Callable[[_Given], _Value]) -> _Value:
     try:
-        return read(given)
+        return parse(given)
     except ValueError as error:
-        raise usage.UsageError(f"--{name}: {error}") from None
+        raise usage.UsageError(f"--{option}: {error}") from None
 
 
-def _of(dialect: str, devices: Iterable[DeviceId]) -> tuple[str, ...]:
+def _of_dialect(dialect: str, devices: Iterable[DeviceId]) -> tuple[str, ...]:
     return tuple(device.local for device in devices if device.dialect == dialect)

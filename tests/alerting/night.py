@@ -12,7 +12,7 @@ from twisted.web.server import Site
 
 from pushd.demo.layout import HOST
 from pushd.model.timestamps import milliseconds, to_rfc3339
-from pushd.simulator.faults import dice
+from pushd.simulator.faults import seeded_random
 from tests.alerting.evidence import Evidence, StoreOutage
 from tests.alerting.receiver import Receiver
 from tests.alerting.setting import Setting
@@ -62,7 +62,7 @@ class Night:
     def __attrs_post_init__(self) -> None:
         self.plan = self.setting.plan()
         self._server = Server(self.setting, self.reactor)
-        chance = dice(self.setting.seed, "receiver")
+        chance = seeded_random(self.setting.seed, "receiver")
         self._receiver = Receiver(clock=self.reactor, chance=chance, failed=self._failed)
         self._post = MailServer(port=self.setting.smtp_port)
 
@@ -130,7 +130,7 @@ class Night:
     async def _kill(self, fleet: Process) -> None:
         """Kill the server, and start it again, when silences wait and alerts are on their way to the receiver."""
         waited_for = {device["device"] for device in self.plan if self.setting.is_waited_for(device)}
-        chance = dice(self.setting.seed, "kill")
+        chance = seeded_random(self.setting.seed, "kill")
         while not (self._are_offline(waited_for) and self._on_the_way()) and self._clock() < self.setting.pace.back:
             await self._look(fleet)
         await deferLater(self.reactor, chance.random() * self.setting.pace.window / 4)

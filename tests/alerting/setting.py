@@ -9,7 +9,6 @@ from attrs import frozen
 
 from pushd.demo.layout import HOST
 from pushd.demo.processes import twistd
-from pushd.simulator.casting import programme
 from pushd.simulator.tap import Options
 
 TOGETHER = 5
@@ -162,7 +161,7 @@ class Setting:
         options = Options()
         options.parseOptions(self._fleet())
         roles = self.roles()
-        return [{**line, "role": roles.get(line["outage"], BLAMELESS)} for line in programme(options.plan)]
+        return [{**line, "role": roles.get(line["outage"], BLAMELESS)} for line in options.fleet.scenario.schedule()]
 
     def roles(self) -> Mapping[str, str]:
         """What the devices of each outage are."""

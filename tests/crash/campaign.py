@@ -10,7 +10,7 @@ from twisted.internet.task import deferLater
 from twisted.web.client import HTTPConnectionPool
 
 from pushd.demo.layout import HOST
-from pushd.simulator.faults import dice
+from pushd.simulator.faults import seeded_random
 from pushd.simulator.journal import Journal
 from tests.crash.api import Api, Json
 from tests.crash.books import Books
@@ -174,4 +174,4 @@ class Campaign:
         )
 
     def _chance(self, what: str) -> Random:
-        return dice(self.setting.seed, what)
+        return seeded_random(self.setting.seed, what)

@@ -13,13 +13,12 @@ from pushd.demo.layout import HOST
 from pushd.simulator.controlid.device import ControlIdDevice
 from pushd.simulator.controlid.local_api import LocalApi
 from pushd.simulator.device import Device
-from pushd.simulator.faults import Fault, Faults, dice
-from pushd.simulator.fleet import Fleet
-from pushd.simulator.http import Line
+from pushd.simulator.faults import Fault, Faults, seeded_random
+from pushd.simulator.fleet import Fleet, controlid_ids, servereye_ids
+from pushd.simulator.http import DeviceClient
 from pushd.simulator.journal import Journal
-from pushd.simulator.names import controlid_ids, servereye_ids
+from pushd.simulator.servereye.client import ServerEyeClient
 from pushd.simulator.servereye.device import ServerEyeDevice
-from pushd.simulator.servereye.push_service import PushService
 from tests.crash.killer import Occasion
 from tests.crash.lines import lines
 from tests.crash.setting import HOLD, Setting
@@ -64,10 +63,10 @@ class WatchedJournal(Journal):
         super().record(device, did, **facts)
         self.saw(_OCCASIONS[did])
 
-    def note(self, device: str, did: str, **facts: object) -> None:
-        """See :meth:`Journal.note`: only what devices do with orders is evidence here."""
+    def record_presence(self, device: str, did: str, **facts: object) -> None:
+        """Record only what devices do with orders; changes of presence are no evidence here."""
         if did in _OCCASIONS:
-            super().note(device, did, **facts)
+            super().record_presence(device, did, **facts)
 
 
 @frozen(kw_only=True)
@@ -76,10 +75,10 @@ class CountedFaults(Faults):
 
     struck: Counter[Fault]
 
-    def strikes(self, fault: Fault) -> bool:
-        strikes = super().strikes(fault)
-        self.struck[fault] += strikes
-        return strikes
+    def occurs(self, fault: Fault) -> bool:
+        occurs = super().occurs(fault)
+        self.struck[fault] += occurs
+        return occurs
 
 
 @define(eq=False)
@@ -99,43 +98,43 @@ class Workshop:
         pool.maxPersistentPerHost = 2 * self.setting.devices
         treq = lines(self.reactor, pool)
         journal = WatchedJournal(clock=self.reactor, path=self.setting.devices_journal, saw=self.saw)
-        devices = tuple(self._devices(Line(treq=treq, clock=self.reactor, root=root, kept=pool), journal))
+        devices = tuple(self._devices(DeviceClient(treq=treq, clock=self.reactor, root=root, pool=pool), journal))
         return Fleet(devices=devices, journal=journal, clock=self.reactor)
 
     def calm(self) -> None:
         """No fault strikes any more."""
         self._odds.clear()  # which all devices share
 
-    def _devices(self, line: Line, journal: Journal) -> Iterator[Device]:
+    def _devices(self, client: DeviceClient, journal: Journal) -> Iterator[Device]:
         half = self.setting.devices // 2
         for number in controlid_ids(self.setting.seed, half):
-            yield self._reader(number, line, journal)
+            yield self._reader(number, client, journal)
         for container in servereye_ids(self.setting.seed, self.setting.devices - half):
-            yield self._container(container, line, journal)
+            yield self._container(container, client, journal)
 
-    def _reader(self, number: str, line: Line, journal: Journal) -> ControlIdDevice:
+    def _reader(self, number: str, client: DeviceClient, journal: Journal) -> ControlIdDevice:
         return ControlIdDevice(
             number=number,
-            line=line,
+            client=client,
             clock=self.reactor,
             journal=journal,
             api=LocalApi(serial=number),
             faults=self._faults(number),
-            patience=_CONTROLID_PATIENCE,
+            timeout=_CONTROLID_PATIENCE,
             period=_PAUSE,
-            work=_WORK,
+            command_duration=_WORK,
         )
 
-    def _container(self, container: str, line: Line, journal: Journal) -> ServerEyeDevice:
+    def _container(self, container: str, client: DeviceClient, journal: Journal) -> ServerEyeDevice:
         return ServerEyeDevice(
-            service=PushService(line=line, container=container, patience=_SERVEREYE_PATIENCE),
+            client=ServerEyeClient(http=client, container=container, timeout=_SERVEREYE_PATIENCE),
             clock=self.reactor,
             journal=journal,
             faults=self._faults(container),
-            retry=_PAUSE,
-            work=_WORK,
+            retry_delay=_PAUSE,
+            command_duration=_WORK,
         )
 
     def _faults(self, name: str) -> CountedFaults:
-        chance: Random = dice(self.setting.seed, name)
-        return CountedFaults(odds=self._odds, chance=chance, slowness=_SLOWNESS, struck=self.struck)
+        chance: Random = seeded_random(self.setting.seed, name)
+        return CountedFaults(probabilities=self._odds, random=chance, slow_by=_SLOWNESS, struck=self.struck)

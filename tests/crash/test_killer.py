@@ -9,7 +9,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from pushd.simulator.faults import dice
+from pushd.simulator.faults import seeded_random
 from tests.crash.killer import Killer, Occasion
 from tests.crash.server import Fallen, Server
 
@@ -47,7 +47,7 @@ class Victim:
 @contextmanager
 def raging(clock: Clock, kills: int, seconds: float, victim: Victim) -> Iterator[tuple[Killer, list[Any]]]:
     """A killer at work, and what became of it."""
-    killer = Killer(cast(Server, victim), clock, dice(1, "killer"))
+    killer = Killer(cast(Server, victim), clock, seeded_random(1, "killer"))
     ended: list[Any] = []
     rage = Deferred.fromCoroutine(killer.rage(kills, clock.seconds() + seconds))
     rage.addBoth(ended.append)

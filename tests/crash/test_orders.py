@@ -4,7 +4,7 @@ from itertools import islice
 
 from pushd.dialects.controlid.dialect import CONTROL_ID
 from pushd.dialects.servereye.dialect import SERVER_EYE
-from pushd.simulator.faults import dice
+from pushd.simulator.faults import seeded_random
 from tests.crash.orders import Order, OrderBook
 
 DEVICES = ("controlid:7", "servereye:c1")
@@ -12,7 +12,7 @@ DEVICES = ("controlid:7", "servereye:c1")
 
 def orders(seed: int, count: int = 400) -> list[Order]:
     """So many orders."""
-    book = OrderBook(DEVICES, dice(seed, "orders"), lambda: 1_767_225_600.0)
+    book = OrderBook(DEVICES, seeded_random(seed, "orders"), lambda: 1_767_225_600.0)
     return list(islice(iter(book.next, None), count))
 
 

@@ -12,10 +12,10 @@ from treq.testing import StubTreq
 
 from pushd.simulator.controlid.device import ControlIdDevice
 from pushd.simulator.controlid.local_api import LocalApi
-from pushd.simulator.http import Line
+from pushd.simulator.http import DeviceClient
 from pushd.simulator.journal import Journal
+from pushd.simulator.servereye.client import ServerEyeClient
 from pushd.simulator.servereye.device import ServerEyeDevice
-from pushd.simulator.servereye.push_service import PushService
 from pushd.store.sqlite.store import SqliteStore
 from tests.connection import request
 from tests.dialects.proxies import Cut, Proxy, both_sides, with_504, with_504_dangling
@@ -31,7 +31,7 @@ STEP = 0.05
 
 
 @contextmanager
-def beside(server: InMemoryServer) -> Iterator[Line]:
+def beside(server: InMemoryServer) -> Iterator[DeviceClient]:
     """A line from a device to a server, both on the server's clock."""
     yield line_over(server, server.stub())
 
@@ -39,21 +39,21 @@ def beside(server: InMemoryServer) -> Iterator[Line]:
 @contextmanager
 def behind(
     server: InMemoryServer, patience: float | None = None, cut: Cut | None = None
-) -> Iterator[tuple[Line, Proxy]]:
+) -> Iterator[tuple[DeviceClient, Proxy]]:
     """A line that goes by a proxy, which hides hang-ups, and may have a patience of its own."""
     proxy = Proxy(server.stub(), server.clock, patience, cut)
     yield line_over(server, proxy), proxy
     proxy.close()
 
 
-def line_over(server: InMemoryServer, treq: object) -> Line:
+def line_over(server: InMemoryServer, treq: object) -> DeviceClient:
     """A line over something that asks as treq does."""
-    return Line(
+    return DeviceClient(
         treq=cast(HTTPClient, treq), clock=server.clock, root=DecodedURL.from_text("http://pushd.example:8080")
     )
 
 
-def live(server: InMemoryServer, line: Line, seconds: float) -> None:
+def live(server: InMemoryServer, line: DeviceClient, seconds: float) -> None:
     """Let time pass for both, and what they say reach each other."""
     stub = cast(StubTreq, line.treq)
     for _ in range(round(seconds / STEP)):
@@ -61,23 +61,23 @@ def live(server: InMemoryServer, line: Line, seconds: float) -> None:
         stub.flush()
 
 
-def reader(server: InMemoryServer, line: Line, patience: float, period: float = 1.0) -> ControlIdDevice:
+def reader(server: InMemoryServer, line: DeviceClient, patience: float, period: float = 1.0) -> ControlIdDevice:
     """A reader that gives up a poll after so many seconds, and polls again after its period."""
     return ControlIdDevice(
         number=NUMBER,
-        line=line,
+        client=line,
         clock=server.clock,
         journal=Journal(clock=server.clock),
         api=LocalApi(serial=NUMBER),
-        patience=patience,
+        timeout=patience,
         period=period,
     )
 
 
-def container(server: InMemoryServer, line: Line, patience: float, retry: float = 10.0) -> ServerEyeDevice:
+def container(server: InMemoryServer, line: DeviceClient, patience: float, retry: float = 10.0) -> ServerEyeDevice:
     """A container that gives up a poll after so many seconds, and polls again a while later."""
-    service = PushService(line=line, container=CONTAINER.partition(":")[2], patience=patience)
-    return ServerEyeDevice(service=service, clock=server.clock, journal=Journal(clock=server.clock), retry=retry)
+    client = ServerEyeClient(http=line, container=CONTAINER.partition(":")[2], timeout=patience)
+    return ServerEyeDevice(client=client, clock=server.clock, journal=Journal(clock=server.clock), retry_delay=retry)
 
 
 def learned(server: InMemoryServer, device: str) -> float | None:
@@ -111,7 +111,7 @@ def test_a_reader_whose_patience_varies_a_little_is_learned_too(build_house: Bui
         device = reader(server, line, 4.4)
         device.start()
         for patience in (4.0, 4.4, 4.1, 4.3):
-            device.patience = patience
+            device.timeout = patience
             live(server, line, patience + 1)
         device.stop()
         live(server, line, 1)
@@ -125,9 +125,9 @@ def test_a_network_that_drops_once_teaches_nothing(build_house: BuildHouse) -> N
         device = reader(server, line, 15)
         device.start()
         live(server, line, 7)
-        device.patience = 2
+        device.timeout = 2
         live(server, line, 7)
-        device.patience = 15
+        device.timeout = 15
         live(server, line, 30)
         assert learned(server, READER) is None
         device.stop()

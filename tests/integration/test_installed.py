@@ -9,8 +9,6 @@ import pytest
 
 from tests.integration.server import TWISTD
 
-pytestmark = pytest.mark.slow
-
 
 def _is_installed() -> bool:
     try:

@@ -1,1 +1,1 @@
-"""Tests of pushctl."""
+"""Tests of pushd."""

@@ -1,18 +1,18 @@
-"""A fake server, and ``pushctl`` as its client."""
+"""A recorded server and a desk before it."""
 
 import pytest
 from twisted.internet.task import Clock
 
-from tests.pushctl.fake_server import FakeServer, Pushctl
+from tests.pushctl.recorded import Desk, RecordedServer
 
 
 @pytest.fixture
-def server(clock: Clock) -> FakeServer:
-    """A server that has no answers yet."""
-    return FakeServer(clock)
+def server(clock: Clock) -> RecordedServer:
+    """A server that knows nothing yet."""
+    return RecordedServer(clock)
 
 
 @pytest.fixture
-def pushctl(server: FakeServer, clock: Clock) -> Pushctl:
-    """Runs ``pushctl`` against that server."""
-    return Pushctl(server, clock)
+def desk(server: RecordedServer, clock: Clock) -> Desk:
+    """Where ``pushctl`` speaks to that server."""
+    return Desk(server, clock)

@@ -1,12 +1,12 @@
-"""What the tests of the simulator share."""
+"""Fixtures of the tests of the simulator."""
 
 import pytest
 from twisted.internet.task import Clock
 
-from tests.simulator.counterpart import Counterpart
+from tests.simulator.fake_server import FakeServer
 
 
 @pytest.fixture
-def server(clock: Clock) -> Counterpart:
-    """A server that a test answers for."""
-    return Counterpart(clock)
+def server(clock: Clock) -> FakeServer:
+    """A server whose responses the test sends."""
+    return FakeServer(clock)

@@ -11,7 +11,7 @@ from pushd.simulator.journal import Journal
 
 
 def test_record(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each deed is one line of JSON, on the disk before anything else happens."""
+    """Each action is one JSON line, and is synced before anything else happens."""
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", lambda _: synced.append((tmp_path / "journal").stat().st_size))
     journal = Journal(clock=clock, path=tmp_path / "journal")
@@ -30,7 +30,7 @@ def test_record(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_append(clock: Clock, tmp_path: Path) -> None:
-    """A journal goes on where an earlier one ended."""
+    """A journal is appended to."""
     for name in ("a", "b"):
         journal = Journal(clock=clock, path=tmp_path / "journal")
         journal.open()
@@ -39,19 +39,19 @@ def test_append(clock: Clock, tmp_path: Path) -> None:
     assert [json.loads(line)["device"] for line in (tmp_path / "journal").read_text().splitlines()] == ["a", "b"]
 
 
-def test_note(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """That a device came or went is written at once, and nobody waits for the disk."""
-    monkeypatch.setattr(os, "fsync", lambda _: pytest.fail("somebody waits"))
+def test_presence(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change of presence is written at once, but not synced."""
+    monkeypatch.setattr(os, "fsync", lambda _: pytest.fail("must not sync"))
     journal = Journal(clock=clock, path=tmp_path / "journal")
     journal.open()
-    journal.note("controlid:7", "went-offline")
+    journal.record_presence("controlid:7", "went-offline")
     (line,) = map(json.loads, (tmp_path / "journal").read_text().splitlines())
     assert line == {"time": "1970-01-12T13:46:40.000+00:00", "device": "controlid:7", "did": "went-offline"}
     journal.close()
 
 
-def test_none(clock: Clock) -> None:
-    """Without a file nothing is kept."""
+def test_no_file(clock: Clock) -> None:
+    """Without a file nothing is recorded."""
     journal = Journal(clock=clock)
     journal.open()
     journal.record("controlid:7", "ran")

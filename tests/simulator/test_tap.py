@@ -7,23 +7,22 @@ import pytest
 from hyperlink import DecodedURL
 
 from pushd.simulator.faults import Fault
-from pushd.simulator.fleet import Fleet
-from pushd.simulator.names import controlid_ids, servereye_ids
-from pushd.simulator.options import Plan
-from pushd.simulator.scenarios import read_mood
+from pushd.simulator.fleet import Fleet, controlid_ids, servereye_ids
+from pushd.simulator.options import FleetOptions
+from pushd.simulator.scenarios import parse_outage
 from pushd.simulator.tap import Options, makeService
 
 
-def plan(*arguments: str) -> Plan:
-    """What is meant by a command line."""
+def parse(*arguments: str) -> FleetOptions:
+    """The options of a command line."""
     options = Options()
     options.parseOptions(arguments)
-    return options.plan
+    return options.fleet
 
 
 def test_defaults() -> None:
-    """Without options there is one device of each dialect, and the server is the one that would be started here."""
-    assert plan() == Plan(
+    """Without options there is one device of each dialect, and the server is the local one."""
+    assert parse() == FleetOptions(
         server=DecodedURL.from_text("http://127.0.0.1:8080"),
         controlid=controlid_ids(0, 1),
         servereye=servereye_ids(0, 1),
@@ -31,7 +30,7 @@ def test_defaults() -> None:
 
 
 def test_everything(tmp_path: Path) -> None:
-    """Every option finds its place in the plan."""
+    """Every option is parsed."""
     numbers = [
         "--seed=3",
         "--controlid=2",
@@ -42,9 +41,9 @@ def test_everything(tmp_path: Path) -> None:
         "--command-duration=0",
     ]
     names = ["--id=controlid=0077", "--secret=controlid:77=s", "--api-key=k", "--base=/controlid/push/"]
-    crowd = ["--ramp=2", "--sites=2", "--outage=offline=1@20+60", "--outage=offline=site2@2"]
+    outages = ["--ramp=2", "--sites=2", "--outage=offline=1@20+60", "--outage=offline=site2@2"]
     rest = ["--server=http://127.0.0.1/x", "--faults=slow=1,lose-result", f"--journal={tmp_path / 'journal'}"]
-    assert plan(*numbers, *names, *crowd, *rest) == Plan(
+    assert parse(*numbers, *names, *outages, *rest) == FleetOptions(
         server=DecodedURL.from_text("http://127.0.0.1/x"),
         controlid=("77", *controlid_ids(3, 2)),
         servereye=(),
@@ -52,43 +51,43 @@ def test_everything(tmp_path: Path) -> None:
         api_key="k",
         secrets={"controlid:77": "s"},
         seed=3,
-        odds={Fault.SLOW: 1.0, Fault.LOSE_RESULT: 0.1},
+        faults={Fault.SLOW: 1.0, Fault.LOSE_RESULT: 0.1},
         timeout=4.0,
         period=60.0,
-        retry=1.0,
-        work=0.0,
+        retry_delay=1.0,
+        command_duration=0.0,
         ramp=2.0,
         sites=2,
-        moods=(read_mood("offline=1@20+60"), read_mood("offline=site2@2")),
+        outages=(parse_outage("offline=1@20+60"), parse_outage("offline=site2@2")),
         journal=tmp_path / "journal",
     )
 
 
 def test_named_devices() -> None:
-    """Devices that are named come instead of those that nobody asked for, and each only once."""
-    named = plan("--id=servereye=a", "--id=servereye=b", "--id=servereye=a")
+    """Devices that are named replace the default ones, and each is there only once."""
+    named = parse("--id=servereye=a", "--id=servereye=b", "--id=servereye=a")
     assert (named.controlid, named.servereye) == ((), ("a", "b"))
     first = controlid_ids(0, 1)[0]
-    assert plan(f"--id=controlid={first}", "--controlid=2").controlid == controlid_ids(0, 2)
+    assert parse(f"--id=controlid={first}", "--controlid=2").controlid == controlid_ids(0, 2)
 
 
 @pytest.mark.parametrize(
     ("argument", "why"),
     [
-        ("--server=h", "--server: 'h' is no"),
-        ("--controlid=many", "--controlid: 'many' is no whole number"),
-        ("--servereye=-1", "--servereye: '-1' is no whole number"),
-        ("--seed=x", "--seed: 'x' is no whole number"),
-        ("--id=7", "--id: '7' does not begin with controlid= or servereye="),
+        ("--server=h", "--server: must be an http or https URL, not 'h'"),
+        ("--controlid=many", "--controlid: must be a whole number from 0 to 100000, not 'many'"),
+        ("--servereye=-1", "--servereye: must be a whole number from 0 to 100000, not '-1'"),
+        ("--seed=x", "--seed: must be a whole number, not 'x'"),
+        ("--id=7", "--id: must begin with controlid= or servereye=, not '7'"),
         ("--id=controlid=7.5", "--id: A deviceId is"),
-        ("--secret=controlid:7=s", "--secret: there is no device controlid:7"),
-        ("--faults=flap", "--faults: there is no fault 'flap'"),
-        ("--outage=offline", "--outage: 'offline' is not KIND=DEVICES@START+SECONDS, as in"),
-        ("--outage=offline=3@1", "--outage: offline=3@1 takes 3 devices, and 2 of 2 are"),
-        ("--ramp=x", "--ramp: 'x' is no number"),
-        ("--sites=3", "--sites: 3 sites for 2 devices: take fewer"),
+        ("--secret=controlid:7=s", "--secret: controlid:7 is not one of the simulated devices"),
+        ("--faults=flap", "--faults: unknown fault 'flap'; must be one of drop-answer"),
+        ("--outage=offline", "--outage: must be KIND=DEVICES@START+SECONDS, as in offline=300@20+60, not 'offline'"),
+        ("--outage=offline=3@1", "--outage: offline=3@1 needs 3 devices, but only 2 of 2 are not in another outage"),
+        ("--ramp=x", "--ramp: must be a number of seconds, not 'x'"),
+        ("--sites=3", "--sites: must be at most the number of devices, 2, not 3"),
         ("--period=0", "--period: must be more than 0"),
-        ("--command-duration=-1", "--command-duration: '-1' is no number"),
+        ("--command-duration=-1", "--command-duration: must be a number of seconds, not '-1'"),
         ("--journal=/no/such/folder/journal", "--journal: cannot write to"),
         ("--mood=silent=1@20", "--mood is now --outage"),
         ("--plan", "--plan is now --dry-run"),
@@ -100,25 +99,35 @@ def test_named_devices() -> None:
     ],
 )
 def test_bad_option(argument: str, why: str) -> None:
-    """What cannot be meant ends the process with exit code 1 and one line that says why."""
+    """An invalid or renamed option ends the process with exit code 1 and one line that says why."""
     with pytest.raises(SystemExit) as ended:
-        plan(argument)
-    message = ended.value.code  # a text is printed, and the exit code is 1
+        parse(argument)
+    message = ended.value.code  # text is printed, and makes the exit code 1
     assert isinstance(message, str)
     assert message.startswith(f"pushd-simulate: {why}")
     assert "\n" not in message
 
 
-def test_sites_need_a_server_on_this_machine() -> None:
-    """Devices that connect from loopback addresses can reach no other machine, and are told so."""
-    with pytest.raises(SystemExit, match=r"--sites: the server must be on this machine, as in --server http://127"):
-        plan("--sites=1", "--server=http://pushd.example")
+def test_outage_during_ramp() -> None:
+    """An outage must not start before all devices have started."""
+    with pytest.raises(
+        SystemExit, match=r"--outage: offline=1@2 must not start before all devices have started, at @3"
+    ):
+        parse("--ramp=3", "--outage=offline=1@2")
 
 
-def test_plan(capsys: pytest.CaptureFixture[str]) -> None:
-    """The plan is printed as a line of JSON for each device, and nothing is started."""
+def test_sites_need_a_loopback_server() -> None:
+    """Devices that connect from loopback addresses can reach no server on another machine."""
+    with pytest.raises(
+        SystemExit, match=r"--sites: the server must have a loopback address, as in --server http://127"
+    ):
+        parse("--sites=1", "--server=http://pushd.example")
+
+
+def test_dry_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """A dry run prints one JSON line for each device, and starts nothing."""
     with pytest.raises(SystemExit) as ended:
-        plan("--controlid=2", "--servereye=1", "--outage=signed-off=1@5+10", "--dry-run")
+        parse("--controlid=2", "--servereye=1", "--outage=signed-off=1@5+10", "--dry-run")
     assert ended.value.code == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["device"] for line in lines] == [f"controlid:{number}" for number in controlid_ids(0, 2)] + [
@@ -128,9 +137,9 @@ def test_plan(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
-    """The help tells of every option in words."""
+    """The help has a sentence for every option, and explains faults and outages."""
     with pytest.raises(SystemExit) as ended:
-        plan("--help")
+        parse("--help")
     assert not ended.value.code
     shown = capsys.readouterr().out
     described = [line for line in shown.splitlines() if line.strip().startswith("--")]

@@ -1,178 +1,124 @@
-"""A simulated Control iD device: one poll, one command or batch, one result at a time, for ever."""
+"""A simulated Control iD device: one poll, one command or batch, and one result at a time."""
 
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Protocol
+from typing import Any, TypeVar
 from uuid import uuid4
 
-from attrs import Factory, define, field
-from automat import TypeMachine, TypeMachineBuilder
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from attrs import Factory, define, field, frozen
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from pushd.dialects.controlid.wire import Outcome, read_push
-from pushd.lib.background import in_background, pause
+from pushd.dialects.controlid.wire import Outcome, read_push, write_result, write_results
+from pushd.lib.background import in_background
 from pushd.lib.strict_json import UnreadableBody
 from pushd.simulator.controlid.local_api import LocalApi
-from pushd.simulator.controlid.tables import Refused
-from pushd.simulator.controlid.transaction import Push, Report, carry_out, endpoint_of
+from pushd.simulator.controlid.tables import LocalApiError
 from pushd.simulator.faults import Fault, Faults
-from pushd.simulator.http import Line, NoAnswer, Reading
+from pushd.simulator.http import DeviceClient, ReadFaults, RequestFailed
 from pushd.simulator.journal import Journal
-from pushd.simulator.log_throttle import Complaints
+from pushd.simulator.log_throttle import LogThrottle
 
 _log = Logger()
 
 DIALECT = "controlid"
 
+Push = Mapping[str, Any]
+"""A command or a batch as the server sent it; any JSON object, as the server need not be pushd."""
 
-class Cycle(Protocol):
-    """What happens to a device."""
+_Written = TypeVar("_Written")
 
-    def start(self) -> None:
-        """It is switched on."""
 
-    def nothing(self) -> None:
-        """The poll brought nothing, or failed."""
+@frozen(kw_only=True)
+class TransactionResult:
+    """The result of one command or batch, which is sent until the server accepts it."""
 
-    def handed(self, uuid: str, push: Push) -> None:
-        """The poll brought a command or a batch."""
-
-    def died(self) -> None:
-        """It restarts, and has forgotten what it was doing."""
-
-    def finished(self, report: Report) -> None:
-        """The work is done."""
-
-    def undelivered(self, report: Report) -> None:
-        """The server did not take the result, as far as the device knows."""
-
-    def again(self, report: Report) -> None:
-        """It is time to send the result again."""
-
-    def delivered(self) -> None:
-        """The server took the result."""
-
-    def rested(self) -> None:
-        """It is time to poll again."""
-
-    def stop(self) -> None:
-        """It is switched off."""
+    uuid: str
+    endpoint: str | None
+    body: bytes
 
 
 @define(eq=False, kw_only=True)
 class ControlIdDevice:
-    """One reader or turnstile; durations are in seconds.
-
-    ``patience`` is its ``push_request_timeout``, ``period`` its ``push_request_period``; ``work`` is how long it takes
-    over a command or batch.
-    """
+    """One reader or turnstile; durations are in seconds."""
 
     number: str
-    line: Line
+    """Its deviceId."""
+    client: DeviceClient
     clock: IReactorTime
     journal: Journal
     api: LocalApi
     faults: Faults = field(factory=Faults)
-    complaints: Complaints = field(default=Factory(lambda self: Complaints(clock=self.clock), takes_self=True))
-    patience: float = 15.0
+    log_throttle: LogThrottle = field(default=Factory(lambda self: LogThrottle(clock=self.clock), takes_self=True))
+    timeout: float = 15.0
+    """Its ``push_request_timeout``."""
     period: float = 1.0
-    work: float = 0.2
-    _overtaken: set[Deferred[None]] = field(factory=set, init=False)
-    """Results that are late, while the device goes on."""
-    _cycle: Cycle = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._cycle = _machine(self)
+    """Its ``push_request_period``."""
+    command_duration: float = 0.2
+    """Time that a command or batch takes."""
+    _running: Deferred[None] = field(factory=lambda: succeed(None), init=False)
+    _late_results: set[Deferred[None]] = field(factory=set, init=False)
+    """Results that are sent late, while the device continues."""
 
     @property
     def id(self) -> str:
-        """The device's id in the words of a fleet."""
+        """``controlid:<deviceId>``."""
         return f"{DIALECT}:{self.number}"
 
     def start(self) -> None:
-        """Switch it on: it polls."""
-        self._cycle.start()
+        """Start polling."""
+        self._running = in_background(self._run())
 
-    def vanish(self) -> None:
-        """Switch it off, whatever it is doing."""
+    def go_offline(self) -> None:
+        """Close all connections at once and send nothing more."""
         self.stop()
 
     def stop(self) -> Deferred[None]:
-        """The same: this dialect has no goodbye. Fires when its connections are closed."""
-        self._cycle.stop()
-        self.forget()
-        return self.line.hang_up()
+        """The same, as this dialect has no sign-off; fires when all connections are closed."""
+        self._running.cancel()
+        self._forget_late_results()
+        return self.client.disconnect()
 
-    def forget(self) -> None:
-        """Know nothing of results that are late."""
-        for telling in tuple(self._overtaken):
-            telling.cancel()
+    async def _run(self) -> None:
+        while True:
+            # the connection pool repeats the request with this uuid if a kept connection is dead, as firmware does
+            uuid = str(uuid4())
+            push = await self._poll(uuid)
+            result = None if push is None else await self._execute(uuid, push)
+            if result is None:
+                await deferLater(self.clock, self.period)
+                continue
+            while not await self._report(result):
+                await deferLater(self.clock, self.period)
 
-    async def poll(self, cycle: Cycle) -> None:
-        """Ask for a command, and tell ``cycle`` what came."""
-        # the connection pool repeats it where a kept connection turns out to be dead, as firmware does
-        uuid = str(uuid4())
+    async def _poll(self, uuid: str) -> Push | None:
+        """A command or batch, or None if there is none or the poll failed."""
+        timeout = self.faults.timeout(self.timeout)
+        faults = ReadFaults(delay=self.faults.delay(Fault.SLOW_READER), cut=self.faults.occurs(Fault.DROP_ANSWER))
+        query = {"deviceId": self.number, "uuid": uuid}
         try:
-            push = read_push(await self._ask(uuid))
-            if push is not None and self.faults.strikes(Fault.LOSE_ANSWER):
-                raise NoAnswer("it was lost")
-        except (NoAnswer, UnreadableBody) as problem:
-            self.complaints.hear(self.id, "poll", problem)
-            push = None
-        if push is None:
-            cycle.nothing()
-        else:
-            cycle.handed(uuid, push)
+            push = read_push(await self.client.get("push", query=query, timeout=timeout, faults=faults))
+            if push is not None and self.faults.occurs(Fault.LOSE_ANSWER):
+                raise RequestFailed("the simulated device lost the response (fault)")
+        except (RequestFailed, UnreadableBody) as error:
+            self.log_throttle.warn(self.id, "poll failed, will retry", error)
+            return None
+        return push
 
-    async def report(self, cycle: Cycle, report: Report) -> None:
-        """Tell the server what became of a command, and ``cycle`` whether the server knows."""
-        try:
-            known = self._is_late(report) or self.faults.strikes(Fault.LOSE_RESULT) or await self._tell(report)
-        except NoAnswer as problem:
-            self.complaints.hear(self.id, "result", problem)
-            known = False
-        if known:
-            cycle.delivered()
-        else:
-            cycle.undelivered(report)
+    async def _execute(self, uuid: str, push: Push) -> TransactionResult | None:
+        """Execute a command or batch; None if the device restarts meanwhile and forgets it."""
+        result = execute(uuid, push, partial(self._call_api, uuid))
+        duration = self.faults.duration(self.command_duration)
+        if self.faults.occurs(Fault.DIE_WORKING):
+            await deferLater(self.clock, duration / 2)
+            self._forget_late_results()
+            return None
+        await deferLater(self.clock, duration)
+        return result
 
-    def run(self, uuid: str, push: Push) -> Report:
-        """Execute a command or batch, and keep in the journal that it was."""
-        return carry_out(uuid, push, partial(self._execute, uuid))
-
-    async def _ask(self, uuid: str) -> bytes:
-        return await self.line.get(
-            "push",
-            query={"deviceId": self.number, "uuid": uuid},
-            patience=self.faults.patience(self.patience),
-            reading=Reading(late=self.faults.delay(Fault.SLOW_READER), cut=self.faults.strikes(Fault.DROP_ANSWER)),
-        )
-
-    async def _tell(self, report: Report) -> bool:
-        endpoint = {} if report.endpoint is None else {"endpoint": report.endpoint}
-        query = {"deviceId": self.number, "uuid": report.uuid, **endpoint}
-        reading = Reading(cut=self.faults.strikes(Fault.LOSE_RECEIPT))
-        await self.line.post("result", query=query, patience=self.patience, body=report.body, reading=reading)
-        self.journal.record(self.id, "reported", uuid=report.uuid)
-        return not self.faults.strikes(Fault.REPEAT_RESULT)
-
-    def _is_late(self, report: Report) -> bool:
-        delay = self.faults.delay(Fault.LATE_RESULT)
-        if delay:
-            telling = in_background(self._tell_late(report, delay))
-            self._overtaken.add(telling)
-            telling.addCallback(lambda _: self._overtaken.discard(telling))
-        return delay > 0
-
-    async def _tell_late(self, report: Report, delay: float) -> None:
-        try:
-            await pause(self.clock, delay)
-            await self._tell(report)
-        except (CancelledError, NoAnswer) as problem:
-            _log.warn("A late result of {device} is lost: {problem}", device=self.id, problem=problem)
-
-    def _execute(self, uuid: str, command: Push) -> Outcome:
+    def _call_api(self, uuid: str, command: Push) -> Outcome:
         endpoint = endpoint_of(command)
         query = command.get("queryString")
         self.journal.record(
@@ -180,74 +126,83 @@ class ControlIdDevice:
         )
         try:
             outcome = Outcome(response=self.api.call(command))
-        except Refused as refusal:
-            outcome = Outcome(error=str(refusal))
-        _log.info("{device} ran {endpoint}: {said}", device=self.id, endpoint=endpoint, said=outcome.error or "done")
+        except LocalApiError as error:
+            outcome = Outcome(error=str(error))
+        _log.info(
+            "{device_id} executed {endpoint}: {outcome}",
+            device_id=self.id,
+            endpoint=endpoint,
+            outcome=outcome.error or "succeeded",
+        )
         return outcome
 
+    async def _report(self, result: TransactionResult) -> bool:
+        """Send a result; False if it has to be sent again."""
+        delay = self.faults.delay(Fault.LATE_RESULT)
+        if delay:
+            self._send_later(result, delay)
+            return True
+        if self.faults.occurs(Fault.LOSE_RESULT):
+            return True
+        try:
+            await self._send(result)
+        except RequestFailed as error:
+            self.log_throttle.warn(self.id, "result not accepted, will retry", error)
+            return False
+        return not self.faults.occurs(Fault.REPEAT_RESULT)
 
-def _polling(cycle: Cycle, device: ControlIdDevice) -> Deferred[None]:
-    return in_background(device.poll(cycle))
+    async def _send(self, result: TransactionResult) -> None:
+        endpoint = {} if result.endpoint is None else {"endpoint": result.endpoint}
+        query = {"deviceId": self.number, "uuid": result.uuid, **endpoint}
+        faults = ReadFaults(cut=self.faults.occurs(Fault.LOSE_RECEIPT))
+        await self.client.post("result", query=query, timeout=self.timeout, body=result.body, faults=faults)
+        self.journal.record(self.id, "reported", uuid=result.uuid)
 
+    def _send_later(self, result: TransactionResult, delay: float) -> None:
+        sending = in_background(self._send_once(result, delay))
+        self._late_results.add(sending)
+        sending.addCallback(lambda _: self._late_results.discard(sending))
 
-def _working(cycle: Cycle, device: ControlIdDevice, uuid: str, push: Push) -> IDelayedCall:
-    report = device.run(uuid, push)
-    duration = device.faults.duration(device.work)
-    if device.faults.strikes(Fault.DIE_WORKING):
-        return device.clock.callLater(duration / 2, cycle.died)
-    return device.clock.callLater(duration, cycle.finished, report)
+    async def _send_once(self, result: TransactionResult, delay: float) -> None:
+        try:
+            await deferLater(self.clock, delay)
+            await self._send(result)
+        except (CancelledError, RequestFailed) as error:
+            _log.warn(
+                "{device_id}: late result not accepted, will not retry: {error}",
+                device_id=self.id,
+                error=str(error) or "the device stopped or restarted",
+            )
 
-
-def _reporting(cycle: Cycle, device: ControlIdDevice, report: Report) -> Deferred[None]:
-    return in_background(device.report(cycle, report))
-
-
-def _insisting(cycle: Cycle, device: ControlIdDevice, report: Report) -> IDelayedCall:
-    return device.clock.callLater(device.period, cycle.again, report)
-
-
-def _resting(cycle: Cycle, device: ControlIdDevice) -> IDelayedCall:
-    return device.clock.callLater(device.period, cycle.rested)
-
-
-def _build() -> TypeMachine[Cycle, ControlIdDevice]:
-    machine = TypeMachineBuilder(Cycle, ControlIdDevice)
-    off = machine.state("off")
-    polling = machine.state("polling", _polling)
-    working = machine.state("working", _working)
-    reporting = machine.state("reporting", _reporting)
-    insisting = machine.state("insisting", _insisting)
-    resting = machine.state("resting", _resting)
-
-    off.upon(Cycle.start).to(polling).returns(None)
-    polling.upon(Cycle.nothing).to(resting).returns(None)
-    polling.upon(Cycle.handed).to(working).returns(None)
-    working.upon(Cycle.finished).to(reporting).returns(None)
-    reporting.upon(Cycle.undelivered).to(insisting).returns(None)
-    insisting.upon(Cycle.again).to(reporting).returns(None)
-    reporting.upon(Cycle.delivered).to(polling).returns(None)
-    resting.upon(Cycle.rested).to(polling).returns(None)
-
-    @polling.upon(Cycle.stop).to(off)
-    @reporting.upon(Cycle.stop).to(off)
-    def hang_up(_cycle: Cycle, _device: ControlIdDevice, asking: Deferred[None]) -> None:
-        asking.cancel()
-
-    @working.upon(Cycle.died).to(resting)
-    def die(_cycle: Cycle, device: ControlIdDevice, _waiting: IDelayedCall) -> None:
-        device.forget()
-
-    @working.upon(Cycle.stop).to(off)
-    @insisting.upon(Cycle.stop).to(off)
-    @resting.upon(Cycle.stop).to(off)
-    def forget(_cycle: Cycle, _device: ControlIdDevice, waiting: IDelayedCall) -> None:
-        waiting.cancel()
-
-    # what was hung up says so once more
-    off.upon(Cycle.nothing).loop().returns(None)
-    off.upon(Cycle.undelivered).loop().returns(None)
-    off.upon(Cycle.stop).loop().returns(None)
-    return machine.build()
+    def _forget_late_results(self) -> None:
+        for sending in tuple(self._late_results):
+            sending.cancel()
 
 
-_machine = _build()
+def execute(uuid: str, push: Push, run: Callable[[Push], Outcome]) -> TransactionResult:
+    """Have ``run`` execute a command, or the commands of a batch in order."""
+    if "transactions" in push:
+        outcomes = {transaction: run(command) for transaction, command in _commands(push["transactions"])}
+        return TransactionResult(uuid=uuid, endpoint=None, body=_write(write_results, outcomes))
+    return TransactionResult(uuid=uuid, endpoint=endpoint_of(push), body=_write(write_result, run(push)))
+
+
+def endpoint_of(command: Push) -> str | None:
+    """The endpoint of a command; None if it is missing or not printable text."""
+    endpoint = command.get("endpoint")
+    return endpoint if isinstance(endpoint, str) and endpoint.isprintable() else None
+
+
+def _commands(transactions: object) -> Iterator[tuple[str, Push]]:
+    """The commands of a batch by transactionid; an entry that is not an object becomes {}, which fails."""
+    for position, entry in enumerate(transactions if isinstance(transactions, list) else [], 1):
+        command = entry if isinstance(entry, dict) else {}
+        transaction = command.get("transactionid")
+        yield str(transaction if isinstance(transaction, str | int) else position), command
+
+
+def _write(write: Callable[[_Written], bytes], outcome: _Written) -> bytes:
+    try:
+        return write(outcome)
+    except (ValueError, RecursionError):  # a lone surrogate or too deep nesting, which the server sent to be stored
+        return write_result(Outcome(error="the response cannot be written"))

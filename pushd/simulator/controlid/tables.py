@@ -18,80 +18,80 @@ KINDS = (
     "time_spans",
     "access_logs",
 )
-"""The objects that a device knows; it refuses any other."""
+"""The kinds of object that a device has; it rejects any other."""
 
-Row = dict[str, Any]
+Record = dict[str, Any]
 
 
-class Refused(Exception):
-    """The device will not do what it was asked; the message is what it reports as ``error``."""
+class LocalApiError(Exception):
+    """The device rejects a command; the message is what it reports as ``error``."""
 
 
 @define(eq=False)
 class Tables:
-    """Rows of every kind, each with an ``id`` that the device gives where it was not told one."""
+    """Objects of every kind by ``id``; the device assigns an id to an object that has none."""
 
-    _rows: dict[str, dict[int, Row]] = field(factory=lambda: {kind: {} for kind in KINDS}, init=False)
+    _records: dict[str, dict[int, Record]] = field(factory=lambda: {kind: {} for kind in KINDS}, init=False)
 
-    def load(self, kind: object, where: object = None) -> list[Row]:
-        """Copies of the rows of a kind that ``where`` picks; of all, if it is None."""
-        return [dict(row) for row in self._pick(kind, where)]
+    def load(self, kind: object, where: object = None) -> list[Record]:
+        """Copies of the objects of a kind that match ``where``; of all, if it is None."""
+        return [dict(record) for record in self._select(kind, where)]
 
-    def create(self, kind: object, values: Sequence[Row]) -> list[int]:
-        """Add rows, all or none; the ids that they have now."""
+    def create(self, kind: object, values: Sequence[Record]) -> list[int]:
+        """Add objects, all or none; returns their ids."""
         table = self._table(kind)
-        grown = dict(table)
-        ids = [_add(grown, row) for row in values]
-        table.update(grown)
+        updated = dict(table)
+        ids = [_add(updated, record) for record in values]
+        table.update(updated)
         return ids
 
-    def modify(self, kind: object, values: Row, where: object = None) -> int:
-        """Change the rows that ``where`` picks, but never their ids; how many there were."""
-        rows = self._pick(kind, where)
-        for row in rows:
-            row.update({**values, "id": row["id"]})
-        return len(rows)
+    def modify(self, kind: object, values: Record, where: object = None) -> int:
+        """Change the objects that match ``where``, but not their ids; returns how many there were."""
+        records = self._select(kind, where)
+        for record in records:
+            record.update({**values, "id": record["id"]})
+        return len(records)
 
     def destroy(self, kind: object, where: object = None) -> int:
-        """Remove the rows that ``where`` picks; how many there were."""
-        rows = self._pick(kind, where)
-        for row in rows:
-            del self._table(kind)[row["id"]]
-        return len(rows)
+        """Remove the objects that match ``where``; returns how many there were."""
+        records = self._select(kind, where)
+        for record in records:
+            del self._table(kind)[record["id"]]
+        return len(records)
 
-    def _pick(self, kind: object, where: object) -> list[Row]:
-        rows = self._table(kind).values()
+    def _select(self, kind: object, where: object) -> list[Record]:
+        records = self._table(kind).values()
         conditions = _conditions(kind, where)
-        return [row for row in rows if _meets(row, conditions)]
+        return [record for record in records if _matches(record, conditions)]
 
-    def _table(self, kind: object) -> dict[int, Row]:
-        if not isinstance(kind, str) or kind not in self._rows:
-            raise Refused("there is no such object")
-        return self._rows[kind]
+    def _table(self, kind: object) -> dict[int, Record]:
+        if not isinstance(kind, str) or kind not in self._records:
+            raise LocalApiError("unknown kind of object")
+        return self._records[kind]
 
 
-def _add(table: dict[int, Row], row: Row) -> int:
-    name = row.get("id", max(table, default=0) + 1)
-    if not isinstance(name, int) or isinstance(name, bool):
-        raise Refused("an id must be an integer")
-    if name in table:
-        raise Refused(f"the id {name} is taken")
-    table[name] = {"id": name} | row
-    return name
+def _add(table: dict[int, Record], record: Record) -> int:
+    record_id = record.get("id", max(table, default=0) + 1)
+    if not isinstance(record_id, int) or isinstance(record_id, bool):
+        raise LocalApiError("an id must be an integer")
+    if record_id in table:
+        raise LocalApiError(f"the id {record_id} is taken")
+    table[record_id] = {"id": record_id} | record
+    return record_id
 
 
 def _conditions(kind: object, where: object) -> Mapping[str, Any]:
-    """The part of ``where`` that is about ``kind``: ``{"users": {"id": 7}}``, with a value or a list of them."""
+    """The fields that ``where`` requires of ``kind``: ``{"users": {"id": 7}}``, with a value or a list of values."""
     if where is None:
         return {}
     conditions = where.get(kind) if isinstance(where, dict) else None
     if not isinstance(conditions, dict):
-        raise Refused("where must name the object and its fields")
+        raise LocalApiError("where must name the object and its fields")
     return conditions
 
 
-def _meets(row: Row, conditions: Mapping[str, Any]) -> bool:
+def _matches(record: Record, conditions: Mapping[str, Any]) -> bool:
     return all(
-        row.get(name) in wanted if isinstance(wanted, list) else row.get(name) == wanted
-        for name, wanted in conditions.items()
+        record.get(name) in required if isinstance(required, list) else record.get(name) == required
+        for name, required in conditions.items()
     )

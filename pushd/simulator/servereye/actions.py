@@ -1,4 +1,4 @@
-"""What a simulated Server-Eye container can do: the work behind the words that it is sent."""
+"""The actions of a simulated Server-Eye container: what it does for each ``control`` of a message."""
 
 from collections.abc import Callable, Mapping
 from math import isfinite
@@ -9,93 +9,95 @@ from attrs import define, field, frozen
 from pushd.lib import strict_json
 from pushd.lib.strict_json import UnreadableBody
 
-_LONGEST = 3600.0
-"""Seconds of work that a remote action may ask for."""
+_MAX_SECONDS = 3600.0
+"""Longest duration that a remote action may ask for."""
 
 
 @frozen(kw_only=True)
-class Outcome:
-    """What the container will report, and after how many seconds of work; None for as long as it takes over
-    anything.
-    """
+class ActionResult:
+    """The result that the container will report."""
 
     success: bool = True
     message: str = ""
     data: object = None
     seconds: float | None = None
+    """How long the action takes; None for the container's usual duration."""
 
 
 @define(eq=False)
-class Agent:
-    """One container's agents, and its answers to the words that it knows."""
+class ContainerActions:
+    """The agents of one container, and the actions that it can perform."""
 
     agents: set[str] = field(factory=set, init=False)
 
-    def perform(self, control: str, data: str) -> Outcome | None:
-        """What becomes of a message; None if the container does not know the word."""
-        run = _CONTROLS.get(control)
-        return None if run is None else run(self, data)
+    def perform(self, control: str, data: str) -> ActionResult | None:
+        """The result of a message; None if the container does not know the control."""
+        action = _ACTIONS.get(control)
+        return None if action is None else action(self, data)
 
-    def refresh(self, data: str) -> Outcome:  # noqa: ARG002
-        """Look after the agents; this always works."""
-        return Outcome(message="refreshed", data={"agents": sorted(self.agents)})
+    def refresh_agent(self, data: str) -> ActionResult:  # noqa: ARG002
+        """List the agents; this always succeeds."""
+        return ActionResult(message="refreshed", data={"agents": sorted(self.agents)})
 
-    def add_or_update(self, data: str) -> Outcome:
-        """Take in the agent that ``data`` names."""
+    def add_or_update_agent(self, data: str) -> ActionResult:
+        """Add the agent whose name is ``data``."""
         if not data:
-            return _failure("no agent is named")
+            return _failure("the name of the agent is missing")
         message = "updated" if data in self.agents else "added"
         self.agents.add(data)
-        return Outcome(message=message)
+        return ActionResult(message=message)
 
-    def delete(self, data: str) -> Outcome:
-        """Let go of the agent that ``data`` names."""
+    def delete_agent(self, data: str) -> ActionResult:
+        """Delete the agent whose name is ``data``."""
         if data not in self.agents:
-            return _failure("there is no such agent")
+            return _failure("unknown agent")
         self.agents.remove(data)
-        return Outcome(message="deleted")
+        return ActionResult(message="deleted")
 
-    def act(self, data: str) -> Outcome:
-        """Do what ``data`` says in JSON.
+    def remote_action(self, data: str) -> ActionResult:
+        """Perform the action that ``data`` describes in JSON.
 
-        ``{"action": "echo", ...}`` says all of it back, ``{"seconds": 40}`` takes that long, ``{"fail": "reason"}``
-        fails; they may be put together.
+        ``{"action": "echo", ...}`` returns the object, ``{"seconds": 40}`` takes that long, ``{"fail": "reason"}``
+        fails; they can be combined.
         """
         try:
             order = strict_json.parse(data)
         except UnreadableBody:
             return _failure("the data is not JSON")
         if not isinstance(order, dict):
-            return _failure("the data is not an object")
-        return _act(order)
+            return _failure("the data must be an object")
+        return _remote_action(order)
 
 
-_CONTROLS: Mapping[str, Callable[[Agent, str], Outcome]] = {
-    "REFRESH_AGENT": Agent.refresh,
-    "ADD_OR_UPDATE_AGENT": Agent.add_or_update,
-    "DELETE_AGENT": Agent.delete,
-    "REMOTE_ACTION": Agent.act,
+_ACTIONS: Mapping[str, Callable[[ContainerActions, str], ActionResult]] = {
+    "REFRESH_AGENT": ContainerActions.refresh_agent,
+    "ADD_OR_UPDATE_AGENT": ContainerActions.add_or_update_agent,
+    "DELETE_AGENT": ContainerActions.delete_agent,
+    "REMOTE_ACTION": ContainerActions.remote_action,
 }
 
 
-def _act(order: Mapping[str, Any]) -> Outcome:
+def _remote_action(order: Mapping[str, Any]) -> ActionResult:
     action, seconds = order.get("action", "wait"), order.get("seconds")
     if action not in ("echo", "wait"):
-        return _failure("there is no such action")
+        return _failure("the action must be echo or wait")
     if seconds is not None and not _is_duration(seconds):
-        return _failure(f"the seconds must be a number from 0 to {_LONGEST:g}")
+        return _failure(f"seconds must be a number from 0 to {_MAX_SECONDS:g}")
     if not isinstance(order.get("fail", ""), str):
-        return _failure("the reason to fail must be text")
+        return _failure("fail must be text")
     if "fail" in order:
-        return Outcome(success=False, message=order["fail"], seconds=seconds)
-    return Outcome(message="done", data=order if action == "echo" else None, seconds=seconds)
+        return ActionResult(success=False, message=order["fail"], seconds=seconds)
+    return ActionResult(message="done", data=order if action == "echo" else None, seconds=seconds)
 
 
 def _is_duration(value: object) -> bool:
     return (
-        isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and 0 <= value <= _LONGEST
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and isfinite(value)
+        and 0 <= value <= _MAX_SECONDS
     )
 
 
-def _failure(reason: str) -> Outcome:
-    return Outcome(success=False, message=reason)
+def _failure(reason: str) -> ActionResult:
+    return ActionResult(success=False, message=reason)

@@ -1,26 +1,23 @@
-"""A simulated Server-Eye container: polls for ever, has several messages in work at a time, and signs off when it
-goes.
-"""
+"""A simulated Server-Eye container: polls, processes several messages at a time, and signs off when it stops."""
 
 from functools import partial
 
 from attrs import Factory, define, field
-from automat import TypeMachine, TypeMachineBuilder
-from twisted.internet.defer import Deferred, DeferredSemaphore
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.defer import Deferred, DeferredLock, DeferredSemaphore, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from pushd.dialects.servereye.wire import Message, read_message, write_result
-from pushd.lib.background import in_background
+from pushd.lib.background import in_background, pause
 from pushd.lib.strict_json import UnreadableBody
 from pushd.simulator.faults import Fault, Faults
-from pushd.simulator.http import NoAnswer, Reading
+from pushd.simulator.http import ReadFaults, RequestFailed
 from pushd.simulator.journal import Journal
-from pushd.simulator.log_throttle import Complaints
-from pushd.simulator.servereye.actions import Agent, Outcome
-from pushd.simulator.servereye.life import Life
-from pushd.simulator.servereye.message_task import Errand
-from pushd.simulator.servereye.push_service import PushService
+from pushd.simulator.log_throttle import LogThrottle
+from pushd.simulator.servereye.actions import ActionResult, ContainerActions
+from pushd.simulator.servereye.client import ServerEyeClient
+from pushd.simulator.servereye.message_task import MessageTask
 
 DIALECT = "servereye"
 
@@ -29,218 +26,137 @@ _log = Logger()
 
 @define(eq=False, kw_only=True)
 class ServerEyeDevice:
-    """One container; durations are in seconds.
+    """One container; durations are in seconds."""
 
-    ``retry`` is how long it waits after a failure, ``work`` how long it takes over anything that does not say;
-    ``memory`` is how many messages it knows to have run.
-    """
-
-    service: PushService
+    client: ServerEyeClient
     clock: IReactorTime
     journal: Journal
-    agent: Agent = field(factory=Agent)
+    actions: ContainerActions = field(factory=ContainerActions)
     faults: Faults = field(factory=Faults)
-    complaints: Complaints = field(default=Factory(lambda self: Complaints(clock=self.clock), takes_self=True))
-    goodbyes: DeferredSemaphore = field(factory=lambda: DeferredSemaphore(1))
-    """Held while it signs off, for a process that lets thousands go cannot give all at once their two seconds."""
-    retry: float = 10.0
-    work: float = 0.2
+    log_throttle: LogThrottle = field(default=Factory(lambda self: LogThrottle(clock=self.clock), takes_self=True))
+    sign_offs: DeferredSemaphore = field(factory=lambda: DeferredSemaphore(1))
+    """Limits how many containers of a fleet sign off at the same time."""
+    retry_delay: float = 10.0
+    """Time between a failed request, or a crash, and the next attempt."""
+    command_duration: float = 0.2
+    """Time that a message takes, unless it sets its own duration."""
     memory: int = 1000
-    _errands: dict[str, Errand] = field(factory=dict, init=False)
-    _farewells: list[Deferred[None]] = field(factory=list, init=False)
-    """Of those who wait for it to be gone."""
-    _life: Life = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._life = _machine(self)
+    """Number of messages that the container remembers, to report their results again."""
+    _polling: Deferred[None] = field(factory=lambda: succeed(None), init=False)
+    _tasks: dict[str, MessageTask] = field(factory=dict, init=False)
+    _signing_off: DeferredLock = field(factory=DeferredLock, init=False)
 
     @property
     def id(self) -> str:
-        """The device's id in the words of a fleet."""
-        return f"{DIALECT}:{self.service.container}"
+        """``servereye:<containerId>``."""
+        return f"{DIALECT}:{self.client.container}"
 
     def start(self) -> None:
-        """Start it: it polls."""
-        self._life.start()
+        """Start polling."""
+        self._polling = in_background(self._poll_forever())
 
     def stop(self) -> Deferred[None]:
-        """Stop it: what is in work is left, the sign-off gets two seconds to be answered, then the held poll is
-        closed.
-        """
-        gone: Deferred[None] = Deferred()
-        self._farewells.append(gone)
-        self.forget()
-        self._life.stop()
-        return gone
+        """Stop all tasks, sign off, then close the poll; fires when all connections are closed."""
+        stopped: Deferred[None] = Deferred()
+        in_background(self._stop()).chainDeferred(stopped)
+        return stopped
 
-    def vanish(self) -> None:
-        """Cut it off, whatever it is doing: it signs off no more than anything else."""
-        self.forget()
-        self._life.vanish()
-        self.service.line.hang_up()
+    def go_offline(self) -> None:
+        """Close all connections at once, without a sign-off."""
+        self._stop_tasks()
+        self._polling.cancel()
+        self.client.http.disconnect()
 
-    def has_gone(self) -> None:
-        """Close what is kept open, and tell those who wait for that."""
-        farewells, self._farewells = self._farewells, []
-        for gone in farewells:
-            self.service.line.hang_up().chainDeferred(gone)
+    async def _stop(self) -> None:
+        self._stop_tasks()
+        async with self._signing_off:  # a second call waits here until the container has signed off
+            if not self._polling.called:
+                await self._sign_off()
+                self._polling.cancel()
+            await self.client.http.disconnect()
 
-    async def poll(self, life: Life) -> None:
-        """Wait for a message, and tell ``life`` what came."""
-        patience = self.faults.patience(self.service.patience)
-        reading = Reading(late=self.faults.delay(Fault.SLOW_READER), cut=self.faults.strikes(Fault.DROP_ANSWER))
+    async def _sign_off(self) -> None:
         try:
-            message = read_message(await self.service.poll(patience=patience, reading=reading))
-            if message is not None and self.faults.strikes(Fault.LOSE_ANSWER):
-                raise NoAnswer("it was lost")
-        except (NoAnswer, UnreadableBody) as problem:
-            self.complaints.hear(self.id, "poll", problem)
-            life.failed()
-        else:
-            life.answered(message)
-
-    async def sign_off(self, life: Life, poll: Deferred[None] | None) -> None:
-        """Say goodbye, keep in the journal whether that was answered, and tell ``life`` when it is over."""
-        try:
-            await self.goodbyes.run(self.service.sign_off)
-        except NoAnswer as problem:
-            self.complaints.hear(self.id, "sign-off", problem)
+            await self.sign_offs.run(self.client.sign_off)
+        except RequestFailed as error:
+            self.log_throttle.warn(self.id, "sign-off failed, stopping without it", error)
             answered = False
         else:
             answered = True
-        self.journal.note(self.id, "signed-off", answered=answered)
-        life.signed_off(poll)
+        self.journal.record_presence(self.id, "signed-off", answered=answered)
 
-    def receive(self, message: Message) -> None:
-        """Run a message; one that was run before is only reported again."""
-        errand = self._errands.get(message.message_id) or self._begin(message)
-        if errand is None:  # as the vendor's C++ client does: no ack, no result
-            _log.warn("{device} does not know the control {control}", device=self.id, control=message.control)
+    async def _poll_forever(self, delay: float = 0.0) -> None:
+        await pause(self.clock, delay)
+        while not self._signing_off.locked:
+            try:
+                message = await self._poll()
+            except (RequestFailed, UnreadableBody) as error:
+                self.log_throttle.warn(self.id, "poll failed, will retry", error)
+                await deferLater(self.clock, self.retry_delay)
+                continue
+            if message is not None and not self._signing_off.locked:
+                self._receive(message)
+
+    async def _poll(self) -> Message | None:
+        timeout = self.faults.timeout(self.client.timeout)
+        faults = ReadFaults(delay=self.faults.delay(Fault.SLOW_READER), cut=self.faults.occurs(Fault.DROP_ANSWER))
+        message = read_message(await self.client.poll(timeout=timeout, faults=faults))
+        if message is not None and self.faults.occurs(Fault.LOSE_ANSWER):
+            raise RequestFailed("the simulated device lost the response (fault)")
+        return message
+
+    def _receive(self, message: Message) -> None:
+        """Process a message; one that was processed before is only reported again."""
+        task = self._tasks.get(message.message_id) or self._create_task(message)
+        if task is None:  # like the vendor's C++ client: no ack, no result
+            _log.warn(
+                "{device_id}: unknown control {control}, message {command_id} ignored",
+                device_id=self.id,
+                control=message.control,
+                command_id=message.message_id,
+            )
         else:
-            errand.receive()
+            task.receive()
 
-    def forget(self) -> None:
-        """Leave all work, and know nothing of it any more."""
-        for errand in self._errands.values():
-            errand.drop()
-        self._errands.clear()
-
-    def _begin(self, message: Message) -> Errand | None:
-        outcome = self.agent.perform(message.control, message.data)
-        if outcome is None:
+    def _create_task(self, message: Message) -> MessageTask | None:
+        result = self.actions.perform(message.control, message.data)
+        if result is None:
             return None
         self.journal.record(self.id, "ran", command=message.message_id, control=message.control)
-        _log.info("{device} runs {control}", device=self.id, control=message.control)
-        return self._remember(self._errand(message.message_id, outcome))
-
-    def _errand(self, message_id: str, outcome: Outcome) -> Errand:
-        return Errand(
-            message_id=message_id,
-            service=self.service,
+        _log.info("{device_id} executes {control}", device_id=self.id, control=message.control)
+        task = MessageTask(
+            message_id=message.message_id,
+            client=self.client,
             clock=self.clock,
             faults=self.faults,
-            seconds=self.faults.duration(self.work if outcome.seconds is None else outcome.seconds),
-            body=_written(outcome),
-            retry=self.retry,
-            taken=partial(self.journal.record, self.id, "reported", command=message_id),
-            die=self._life.died if self.faults.strikes(Fault.DIE_WORKING) else None,
+            seconds=self.faults.duration(self.command_duration if result.seconds is None else result.seconds),
+            body=_write(result),
+            retry_delay=self.retry_delay,
+            on_accepted=partial(self.journal.record, self.id, "reported", command=message.message_id),
+            crash=self._crash if self.faults.occurs(Fault.DIE_WORKING) else None,
         )
+        self._remember(task)
+        return task
 
-    def _remember(self, errand: Errand) -> Errand:
-        self._errands[errand.message_id] = errand
-        if len(self._errands) > self.memory:
-            self._errands.pop(next(iter(self._errands))).drop()
-        return errand
+    def _remember(self, task: MessageTask) -> None:
+        self._tasks[task.message_id] = task
+        if len(self._tasks) > self.memory:
+            self._tasks.pop(next(iter(self._tasks))).stop()
+
+    def _crash(self) -> None:
+        """Forget everything, and poll again when the program has been restarted."""
+        self._stop_tasks()
+        self._polling.cancel()
+        self._polling = in_background(self._poll_forever(self.retry_delay))
+
+    def _stop_tasks(self) -> None:
+        for task in self._tasks.values():
+            task.stop()
+        self._tasks.clear()
 
 
-def _written(outcome: Outcome) -> bytes:
+def _write(result: ActionResult) -> bytes:
     try:
-        return write_result(outcome.success, outcome.message, outcome.data)
-    except (ValueError, RecursionError):  # half a surrogate pair, or endless nesting, that we were told to echo
+        return write_result(result.success, result.message, result.data)
+    except (ValueError, RecursionError):  # a lone surrogate or too deep nesting, which the server sent to be echoed
         return write_result(False, "the result cannot be written")
-
-
-def _polling(life: Life, device: ServerEyeDevice) -> Deferred[None]:
-    return in_background(device.poll(life))
-
-
-def _resting(life: Life, device: ServerEyeDevice) -> IDelayedCall:
-    return device.clock.callLater(device.retry, life.rested)
-
-
-def _receive(life: Life, device: ServerEyeDevice, _poll: Deferred[None], message: Message | None) -> None:
-    life.polled()  # takes effect after this: the next poll does not wait for the work
-    if message is not None:
-        device.receive(message)
-
-
-def _die(_life: Life, device: ServerEyeDevice, poll: Deferred[None]) -> None:
-    poll.cancel()
-    device.forget()
-
-
-def _die_resting(_life: Life, device: ServerEyeDevice) -> None:
-    device.forget()
-
-
-def _say_goodbye(life: Life, device: ServerEyeDevice, poll: Deferred[None]) -> None:
-    in_background(device.sign_off(life, poll))
-
-
-def _say_goodbye_resting(life: Life, device: ServerEyeDevice, waiting: IDelayedCall) -> None:
-    waiting.cancel()
-    in_background(device.sign_off(life, None))
-
-
-def _leave(_life: Life, device: ServerEyeDevice, poll: Deferred[None] | None) -> None:
-    if poll is not None:
-        poll.cancel()
-    device.has_gone()
-
-
-def _hang_up(_life: Life, _device: ServerEyeDevice, poll: Deferred[None]) -> None:
-    poll.cancel()
-
-
-def _wait_no_more(_life: Life, _device: ServerEyeDevice, waiting: IDelayedCall) -> None:
-    waiting.cancel()
-
-
-def _be_gone(_life: Life, device: ServerEyeDevice) -> None:
-    device.has_gone()
-
-
-def _build() -> TypeMachine[Life, ServerEyeDevice]:
-    machine = TypeMachineBuilder(Life, ServerEyeDevice)
-    off = machine.state("off")
-    polling = machine.state("polling", _polling)
-    receiving = machine.state("receiving")
-    resting = machine.state("resting", _resting)
-    leaving = machine.state("leaving")
-
-    off.upon(Life.start).to(polling).returns(None)
-    polling.upon(Life.answered).to(receiving)(_receive)
-    receiving.upon(Life.polled).to(polling).returns(None)
-    polling.upon(Life.failed).to(resting).returns(None)
-    resting.upon(Life.rested).to(polling).returns(None)
-
-    polling.upon(Life.died).to(resting)(_die)
-    resting.upon(Life.died, nodata=True).loop()(_die_resting)
-    polling.upon(Life.vanish).to(off)(_hang_up)
-    resting.upon(Life.vanish).to(off)(_wait_no_more)
-    off.upon(Life.vanish).loop().returns(None)
-
-    polling.upon(Life.stop).to(leaving)(_say_goodbye)
-    resting.upon(Life.stop).to(leaving)(_say_goodbye_resting)
-    leaving.upon(Life.stop).loop().returns(None)
-    leaving.upon(Life.signed_off).to(off)(_leave)
-    off.upon(Life.stop).loop()(_be_gone)
-
-    # a poll that was closed says so once more; one that is answered while we leave comes too late
-    for state in (off, resting, leaving):
-        state.upon(Life.failed).loop().returns(None)
-    leaving.upon(Life.answered).loop().returns(None)
-    return machine.build()
-
-
-_machine = _build()

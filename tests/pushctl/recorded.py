@@ -1,0 +1,175 @@
+"""A server that answers with what was recorded, and a desk at which ``pushctl`` is called."""
+
+import json
+from typing import Any, cast
+from urllib.parse import unquote
+
+from attrs import Factory, define, field, frozen
+from click.testing import CliRunner, Result
+from treq.client import HTTPClient
+from treq.testing import StubTreq
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.task import Clock
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request
+
+from pushd.pushctl.main import cli
+from pushd.pushctl.session import Program
+
+TOKEN = "the-token-nobody-may-see"
+
+COMMAND: dict[str, Any] = {
+    "id": "01890a5d-ac96-774b-bcce-b302099a8057",
+    "device": "controlid:4408801109440198",
+    "state": "queued",
+    "payload": {"endpoint": "load_objects", "body": {"object": "users"}},
+    "delivery": "at_most_once",
+    "priority": 5,
+    "ttl": 300.0,
+    "not_before": None,
+    "created_at": "2026-01-02T03:04:05.000Z",
+    "expires_at": "2026-01-02T03:09:05.000Z",
+    "attempts": 0,
+    "sent_at": None,
+    "finished_at": None,
+    "result": None,
+    "error": None,
+    "late": False,
+}
+"""A command as the server tells of it when it has just been accepted."""
+
+SENT = {**COMMAND, "state": "sent", "attempts": 1, "sent_at": "2026-01-02T03:04:05.012Z"}
+SUCCEEDED = {**SENT, "state": "succeeded", "result": {"response": {"users": []}}}
+
+DEVICE: dict[str, Any] = {
+    "id": "controlid:4408801109440198",
+    "dialect": "controlid",
+    "name": "Front door",
+    "tags": ["lobby"],
+    "admission": "approved",
+    "presence": "online",
+    "last_seen_at": "1970-01-12T13:46:00.000Z",
+    "polling": True,
+    "poll_gap": 0.25,
+    "proof": ["secret"],
+    "queue": 2,
+    "in_flight": 1,
+}
+"""A device as the server tells of it; last seen forty seconds before the tests' clock begins."""
+
+
+@frozen(kw_only=True)
+class Answer:
+    """What the server says, and after how many seconds; a ``body`` of bytes goes as it is, anything else as JSON."""
+
+    body: Any = field(factory=dict)
+    status: int = 200
+    takes: float = 0.0
+    cut: bool = False
+    """Hang up instead of answering."""
+    held: bool = False
+    """Say that, and no more; the answer has no end."""
+
+
+@frozen(kw_only=True)
+class Asked:
+    """What the server was asked."""
+
+    query: dict[str, list[str]]
+    headers: dict[str, str]
+    body: Any
+
+
+@define(eq=False)
+class RecordedServer:
+    """Answers each call with what was recorded for it, in order, and then with the last one again."""
+
+    clock: Clock
+    answers: dict[str, list[Answer]] = Factory(dict)
+    asked: list[tuple[str, Asked]] = Factory(list)
+
+    def on(self, call: str, *answers: Answer) -> None:
+        """Record answers for a call such as ``GET /v1/devices``."""
+        self.answers[call] = list(answers)
+
+    def calls(self, call: str) -> list[Asked]:
+        """How a call was made, each time."""
+        return [asked for name, asked in self.asked if name == call]
+
+    def answer(self, request: Request) -> int:
+        """Note what is asked, and answer it in time."""
+        call = f"{request.method.decode()} {unquote(request.path.decode())}"
+        self.asked.append((call, _read(request)))
+        answers = self.answers.get(call) or [Answer(status=404, body={"title": f"nothing recorded for {call}"})]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        later = self.clock.callLater(answer.takes, _write, request, answer)
+
+        def forget(_: object) -> None:
+            if later.active():
+                later.cancel()
+
+        request.notifyFinish().addErrback(forget)
+        return NOT_DONE_YET
+
+    def http(self) -> HTTPClient:
+        """What asks this server and no other."""
+        return cast(HTTPClient, StubTreq(_Everything(self)))
+
+
+class _Everything(Resource):
+    isLeaf = True  # noqa: N815  # the name is Twisted's
+
+    def __init__(self, server: RecordedServer) -> None:
+        super().__init__()
+        self._server = server
+
+    def render(self, request: Request) -> int:
+        return self._server.answer(request)
+
+
+def _read(request: Request) -> Asked:
+    content = request.content.read() if request.content else b""
+    headers = request.requestHeaders.getAllRawHeaders()
+    return Asked(
+        query={name.decode(): [value.decode() for value in values] for name, values in request.args.items()},
+        headers={name.decode().lower(): values[0].decode() for name, values in headers},
+        body=json.loads(content) if content else None,
+    )
+
+
+def _write(request: Request, answer: Answer) -> None:
+    if answer.cut:
+        request.loseConnection()
+    else:
+        request.setResponseCode(answer.status)
+        request.write(answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode())
+        if not answer.held:
+            request.finish()
+
+
+@define(eq=False)
+class Desk:
+    """Where ``pushctl`` is called; its clock moves by itself as long as the call lasts."""
+
+    server: RecordedServer
+    clock: Clock
+    interrupt_after: float = 3600.0
+    """Press Ctrl-C after so many seconds."""
+
+    def pushctl(self, *words: str, stdin: str | bytes | None = None) -> Result:
+        """Call the program with these words."""
+        return CliRunner().invoke(cli, ["--token", TOKEN, *words], obj=self.run, input=stdin)
+
+    def run(self, program: Program) -> None:
+        """Run the program until it ends, and end as it does."""
+        http = self.server.http()
+        running = ensureDeferred(program(http, self.clock))
+        interrupt = self.clock.callLater(self.interrupt_after, running.cancel)
+        ended: list[Any] = []
+        running.addBoth(ended.append)
+        while not ended:
+            self.clock.advance(0.25)
+            http.flush()  # type: ignore[attr-defined]
+        if interrupt.active():
+            interrupt.cancel()
+        ended[0].raiseException()

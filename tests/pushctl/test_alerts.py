@@ -1,0 +1,99 @@
+"""Tests of ``pushctl alerts`` and ``pushctl acknowledge``."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.pushctl.recorded import Answer, Desk, RecordedServer
+
+ALERT: dict[str, Any] = {
+    "id": "17",
+    "kind": "offline",
+    "devices": ["controlid:4408801109440198"],
+    "address": None,
+    "webhook": None,
+    "raised_at": "1970-01-12T13:41:40.000Z",
+    "cleared_at": None,
+    "duration": None,
+    "acknowledged_at": None,
+    "acknowledged_by": None,
+    "mailed_at": None,
+}
+"""An alert as the server tells of it; raised five minutes before the tests' clock begins."""
+
+CLEARED = {**ALERT, "id": "16", "cleared_at": "1970-01-12T13:43:10.000Z", "duration": 90.0}
+
+
+def _list(server: RecordedServer, *alerts: dict[str, Any]) -> None:
+    server.on("GET /v1/alerts", Answer(body={"items": list(alerts), "next": None}))
+
+
+def test_open_alerts_are_listed(server: RecordedServer, desk: Desk) -> None:
+    """The table tells what each open alert is about, for how long, and who takes care of it."""
+    _list(server, {**ALERT, "acknowledged_by": "ana"})
+    result = desk.pushctl("alerts")
+    assert result.exit_code == 0
+    row = result.stdout.splitlines()[1]
+    for cell in ("17", "offline", "controlid:4408801109440198", "5 min", "open", "ana"):
+        assert cell in row
+    assert server.calls("GET /v1/alerts")[0].query == {"open": ["1"], "limit": ["500"]}
+
+
+def test_alerts_that_are_over_are_listed_on_demand(server: RecordedServer, desk: Desk) -> None:
+    """With --all there are cleared ones too, with how long they lasted."""
+    _list(server, ALERT, CLEARED)
+    result = desk.pushctl("alerts", "--all")
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["id", "17", "16"]
+    assert "90 s   cleared" in result.stdout.splitlines()[2]
+    assert server.calls("GET /v1/alerts")[0].query == {"limit": ["500"]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "about"),
+    [
+        (
+            {"kind": "site_offline", "devices": [f"controlid:{n}" for n in range(41)], "address": "192.0.2.1"},
+            "controlid:0, controlid:1, controlid:2 and 38 more behind 192.0.2.1",
+        ),
+        ({"devices": ["controlid:0", "controlid:1", "controlid:2"]}, "controlid:0, controlid:1, controlid:2  "),
+        ({"kind": "webhook", "devices": [], "webhook": "wh_1"}, "wh_1"),
+        ({"address": "\x1b[2J"}, "\\x1b[2J"),
+    ],
+)
+def test_what_an_alert_is_about(server: RecordedServer, desk: Desk, fields: dict[str, Any], about: str) -> None:
+    """Of a site a few devices are named, and how many more there are; of a webhook its id; all of it is only text."""
+    _list(server, {**ALERT, **fields})
+    assert about in desk.pushctl("alerts").stdout
+
+
+def test_all_alerts_are_shown(server: RecordedServer, desk: Desk) -> None:
+    """What does not fit on one page is read to its end."""
+    server.on(
+        "GET /v1/alerts",
+        Answer(body={"items": [ALERT], "next": "17"}),
+        Answer(body={"items": [CLEARED], "next": None}),
+    )
+    found = json.loads(desk.pushctl("alerts", "--all", "--json").stdout)
+    assert [alert["id"] for alert in found] == ["17", "16"]
+    assert server.calls("GET /v1/alerts")[1].query["cursor"] == ["17"]
+
+
+def test_acknowledge_says_who_takes_care(server: RecordedServer, desk: Desk) -> None:
+    """Each alert that is named is acknowledged, and the name of the token is told."""
+    for alert in ("17", "18"):
+        server.on(f"POST /v1/alerts/{alert}/acknowledge", Answer(body={**ALERT, "acknowledged_by": "ana"}))
+    result = desk.pushctl("acknowledge", "17", "18")
+    assert (result.exit_code, result.stdout) == (0, "17 acknowledged by ana\n18 acknowledged by ana\n")
+
+
+def test_acknowledge_goes_on_after_an_unknown_alert(server: RecordedServer, desk: Desk) -> None:
+    """One id that the server does not know does not keep the others from being acknowledged, but shows in the exit
+    code.
+    """
+    server.on("POST /v1/alerts/1/acknowledge", Answer(status=404, body={"title": "Not Found", "detail": "No such."}))
+    server.on("POST /v1/alerts/2/acknowledge", Answer(body={**ALERT, "id": "2", "acknowledged_by": "ana"}))
+    result = desk.pushctl("acknowledge", "1", "2", "--json")
+    assert result.exit_code == 1
+    assert result.stderr == "pushctl: 1: refused (404): No such.\n"
+    assert json.loads(result.stdout)["id"] == "2"
