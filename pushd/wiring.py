@@ -32,7 +32,6 @@ from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.egress_policy import EgressPolicy
 from pushd.core.events.feed import Feed
 from pushd.core.health import Health
-from pushd.core.polling.command_index import CommandIndex, ResultIndex
 from pushd.core.polling.hold_time import HoldTimes
 from pushd.core.polling.poll_registry import PollRegistry
 from pushd.core.webhooks import Webhooks
@@ -66,9 +65,15 @@ def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[],
     registry = DeviceRegistry(store, clocks, dialects, presence)
     tokens = Tokens(store, clocks, ids)
     poll_registry = PollRegistry(clocks.clock)
-    holds = HoldTimes(registry, {name: dialect.hold for name, dialect in dialects.items()} | dict(config.holds), rand)
+    holds = {name: dialect.hold for name, dialect in dialects.items()} | dict(config.holds)
+    hold_times = HoldTimes(registry, holds, rand)
     command_queue = CommandQueue(
-        store, clocks, dialects, presence, holds, poll_registry, CommandIndex(), ResultIndex()
+        store=store,
+        clocks=clocks,
+        dialects=dialects,
+        presence=presence,
+        hold_times=hold_times,
+        poll_registry=poll_registry,
     )
     admission_policy = AdmissionPolicy(registry, tokens, config.admission, config.max_pending, config.require_proof)
     return Core(
@@ -81,14 +86,29 @@ def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[],
         poll_registry=poll_registry,
         drafts=drafts,
         command_queue=command_queue,
-        operator_actions=OperatorActions(store, clocks, drafts, admission_policy, holds, poll_registry),
+        operator_actions=OperatorActions(
+            store=store,
+            clocks=clocks,
+            drafts=drafts,
+            registry=registry,
+            admission_policy=admission_policy,
+            hold_times=hold_times,
+            poll_registry=poll_registry,
+        ),
         feed=Feed(store, clocks),
         alerts=Alerts(store, clocks, config.alert_rules),
         device_service=DeviceService(
-            admission_policy, presence, command_queue, poll_registry, clocks, holds, config.batch
+            clocks=clocks,
+            registry=registry,
+            admission_policy=admission_policy,
+            presence=presence,
+            hold_times=hold_times,
+            poll_registry=poll_registry,
+            command_queue=command_queue,
+            batch=config.batch,
         ),
         webhooks=Webhooks(store, clocks, ids, EgressPolicy(tuple(config.webhook_allow)), config.alert_rules),
-        keep=config.keep,
+        retention_days=config.keep,
     )
 
 

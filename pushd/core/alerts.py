@@ -1,4 +1,4 @@
-"""Alerts: silences that waited for long enough are told."""
+"""Raise the alerts that are due; list and acknowledge alerts."""
 
 from attrs import define
 
@@ -7,12 +7,12 @@ from pushd.model.alert import Alert, AlertRules
 from pushd.store.interface import IStore
 
 SWEEP_LIMIT = 200
-"""Silences told in one transaction, so that others need not wait for long."""
+"""Offline devices that one transaction raises alerts for, so that other transactions need not wait for long."""
 
 
 @define(eq=False)
 class Alerts:
-    """Raises what is due, by the rules; lists and acknowledges."""
+    """Alerts of offline and flapping devices, by the ``rules``."""
 
     store: IStore
     clocks: Clocks
@@ -28,7 +28,7 @@ class Alerts:
         return await self.store.alerts(is_open, before, limit)
 
     async def acknowledge(self, alert: int, by: str) -> Alert:
-        """Somebody takes care of an alert.
+        """Acknowledge an alert, which stops its reminders.
 
         :raises UnknownAlert: if there is none.
         """

@@ -1,4 +1,4 @@
-"""All rooms of the core together: what a server is, without its doors."""
+"""The server without its ports: startup, periodic work, shutdown."""
 
 from attrs import define
 
@@ -21,9 +21,9 @@ DAY = 86_400_000
 """Milliseconds."""
 
 
-@define(eq=False)
+@define(eq=False, kw_only=True)
 class Core:
-    """The rooms of the core, built over one store."""
+    """All objects of the core, over one store."""
 
     store: IStore
     clocks: Clocks
@@ -39,42 +39,36 @@ class Core:
     alerts: Alerts
     device_service: DeviceService
     webhooks: Webhooks
-    keep: int
-    """Days."""
+    retention_days: int
 
     def start(self) -> None:
-        """Open the store, and let each room start from what it knows."""
-        known = self.store.open(self.clocks.now())
-        for room in (
-            self.presence,
-            self.registry,
-            self.tokens,
-            self.command_queue.command_index,
-            self.command_queue.result_index,
-        ):
-            room.load(known)
-        self.drafts.ids.after(known.last_command)
+        """Open the store, and load what it holds into memory."""
+        snapshot = self.store.open(self.clocks.now())
+        queue = self.command_queue
+        for part in (self.presence, self.registry, self.tokens, queue.command_index, queue.result_index):
+            part.load(snapshot)
+        self.drafts.ids.after(snapshot.last_command)
         self.offline_detector.start()
 
     async def sweep(self) -> None:
-        """The clock's part in commands, every second."""
+        """Apply what time does to commands and alerts; to be called every second."""
         self.clocks.tick()
         await self.command_queue.sweep()
         try:
-            await self.presence.save_returned()  # who is back must not be missed
+            await self.presence.save_returned()  # before alerts are raised for devices that are back
         finally:
             await self.alerts.sweep()
 
     async def detect_offline(self) -> None:
-        """The clock's part in presence, every second; neither of the two waits for the other."""
-        self.clocks.tick()  # a stall of ours is given back before silence is judged
+        """Mark devices offline; to be called every second, apart from :meth:`sweep`, so that neither waits."""
+        self.clocks.tick()  # a stall of the server must not count as silence of the devices
         await self.offline_detector.check()
 
     async def purge(self) -> None:
-        """Forget what was kept for long enough."""
-        await self.command_queue.purge(self.clocks.wall_now() - self.keep * DAY)
+        """Delete what is older than ``retention_days``."""
+        await self.command_queue.purge(self.clocks.wall_now() - self.retention_days * DAY)
 
     def drain(self) -> None:
-        """Let everybody who waits go."""
+        """Answer all held polls and waiting requests, and hold none from now on."""
         self.command_queue.drain()
         self.feed.drain()

@@ -1,4 +1,4 @@
-"""The clocks that the core lives by."""
+"""Wall time, and a steady time that leaves out stalls of the server."""
 
 from collections.abc import Callable
 
@@ -8,24 +8,25 @@ from twisted.internet.interfaces import IReactorTime
 from pushd.model.timestamps import Now
 
 STALL = 2.0
-"""Seconds without a tick, beyond the interval, after which the time counts as lost by us."""
+"""Seconds that a tick may be late; if it is later, the server has stalled."""
 
 
 @define(eq=False)
 class Clocks:
-    """Wall time, and steady time: seconds of ``clock``, a monotonic one, less those in which we were stalled.
+    """Wall time, and steady time: the seconds of the monotonic ``clock``, less those in which the server was stalled.
 
-    ``wall`` gives seconds since the epoch. Somebody calls :meth:`tick` every ``interval`` seconds.
+    ``wall`` gives seconds since the epoch. :meth:`tick` must be called every ``interval`` seconds.
     """
 
     clock: IReactorTime
     wall: Callable[[], float]
     interval: float = 1.0
-    _lost: float = field(default=0.0, init=False)
-    _ticked: float | None = field(default=None, init=False)
+    _stalled: float = field(default=0.0, init=False)
+    """Seconds of all stalls so far."""
+    _ticked_at: float | None = field(default=None, init=False)
 
     def now(self) -> Now:
-        """The instant that it is."""
+        """The current moment on both clocks."""
         return Now(self.wall_now(), round(self.steady() * 1000))
 
     def wall_now(self) -> int:
@@ -33,15 +34,15 @@ class Clocks:
         return round(self.wall() * 1000)
 
     def steady(self) -> float:
-        """Seconds in which we served."""
-        return self.clock.seconds() - self._lost
+        """Seconds in which the server was running."""
+        return self.clock.seconds() - self._stalled
 
     def tick(self) -> float:
-        """Notice a stall of ours, and take it out of steady time; how many seconds it was."""
-        now, before = self.clock.seconds(), self._ticked
-        self._ticked = now
+        """Detect a stall since the last tick, and leave it out of steady time; returns its seconds."""
+        now, before = self.clock.seconds(), self._ticked_at
+        self._ticked_at = now
         if before is None or now - before <= self.interval + STALL:
             return 0.0
-        stalled = now - before - self.interval
-        self._lost += stalled
-        return stalled
+        stall = now - before - self.interval
+        self._stalled += stall
+        return stall

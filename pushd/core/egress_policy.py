@@ -1,4 +1,7 @@
-"""Targets: where webhooks may be sent. Pure; whoever connects asks again, with the address that it connects to."""
+"""Where webhooks may be sent: the guard against server-side request forgery (SSRF).
+
+A URL is checked when a webhook is configured, and each address again when a connection is made.
+"""
 
 import re
 from collections.abc import Iterator
@@ -16,37 +19,37 @@ MAX_URL = 2048
 
 _GLOBAL_UNICAST = parse_network("2000::/3")
 _NAT64 = parse_network("64:ff9b::/96")
-"""RFC 6052: the last 32 bits are an address of IPv4."""
+"""RFC 6052: the last 32 bits are an IPv4 address."""
 
 _COMPATIBLE = parse_network("::/96")
-"""RFC 4291 section 2.5.5.1: the same, long out of use."""
+"""RFC 4291 section 2.5.5.1: the same, deprecated."""
 
 _NUMERIC = re.compile(r"[0-9a-fx.]+", re.IGNORECASE)
 
 
 class EgressRefused(Exception):
-    """An address may not be connected to; the message is one sentence for a person."""
+    """Connecting to an address is not permitted; the message is one sentence for people."""
 
 
 @frozen
 class EgressPolicy:
-    """Public addresses, and those in the ``allowed`` networks."""
+    """Permits public addresses, and those in the ``allowed`` networks."""
 
     allowed: Networks = ()
 
     def check_address(self, host: str) -> None:
-        """Whether an address, as text, may be connected to.
+        """Check that connecting to an address, given as text, is permitted.
 
-        :raises TargetRefused: if not.
+        :raises EgressRefused: if not.
         """
         address = ip_address(host)
         if not (_is_public(address) or any(contains(self.allowed, form) for form in _forms(address))):
-            raise EgressRefused(f"{host} is no public address; --webhook-allow can name it.")
+            raise EgressRefused(f"{host} is not a public address; --webhook-allow can permit it.")
 
     def check_url(self, url: str) -> str:
-        """A URL that messages may be sent to, in ASCII; its host may still be a name of something that is refused.
+        """The URL in ASCII, if its form and address are permitted. A host name may still resolve to other addresses.
 
-        :raises InvalidFields: if not.
+        :raises InvalidFields: if it is not permitted.
         """
         try:
             parsed = _parse(url)
@@ -59,28 +62,28 @@ class EgressPolicy:
 
 
 def _parse(text: str) -> URL:
-    """:raises ValueError: with one sentence for a person."""
-    wanted = "A URL such as https://example.com/hook is wanted"
+    """:raises ValueError: with one sentence for people."""
+    must = "must be a URL such as https://example.com/hook"
     if len(text) > MAX_URL or not text.isprintable() or " " in text or "\\" in text:
-        raise ValueError(f"{wanted}: at most {MAX_URL} characters, without spaces.")
+        raise ValueError(f"{must}: at most {MAX_URL} characters, without spaces.")
     try:
         given = URL.from_text(text)
-        # hyperlink would take an address of IPv6 for a name, and refuse it
+        # hyperlink takes an IPv6 address for a host name, and refuses it
         url = given.replace(host="x").to_uri().replace(host=given.host) if ":" in given.host else given.to_uri()
         url.to_text().encode("ascii")
     except ValueError as error:
-        raise ValueError(f"{wanted}: {error}.") from None
+        raise ValueError(f"{must}: {error}.") from None
     if url.scheme not in ("http", "https") or not url.host or not 0 < (url.port or 0) < 65536:
-        raise ValueError(f"{wanted}: http or https, a host, and maybe a port.")
+        raise ValueError(f"{must}: http or https, a host, and optionally a port.")
     if url.userinfo or "@" in text.partition("://")[2].partition("/")[0]:
-        raise ValueError(f"{wanted}, without user and password: the signature proves who sends.")
+        raise ValueError(f"{must}, without user and password: the signature authenticates the sender.")
     if "#" in text:
-        raise ValueError(f"{wanted}, without a fragment: it would not be sent.")
+        raise ValueError(f"{must}, without a fragment: it would not be sent.")
     return url
 
 
 def _literal(host: str) -> str | None:
-    """The address that a host is, in any of the forms that resolvers take for one: 127.1, 0x7f000001."""
+    """The address that a host stands for, in any form that resolvers accept: 127.1, 0x7f000001; None for a name."""
     try:
         return str(ip_address(host))
     except ValueError:
@@ -92,24 +95,24 @@ def _literal(host: str) -> str | None:
 
 
 def _is_public(address: Address) -> bool:
-    """Whether everybody on the Internet means the same by it: of wrapped ones, what they wrap counts."""
+    """Whether an address is globally routable; of an IPv6 address that embeds an IPv4 address, that one counts."""
     if isinstance(address, IPv4Address):
         return address.is_global and not address.is_multicast
-    wrapped = _wrapped(address)
-    if wrapped is not None:
-        return _is_public(wrapped)
+    embedded = _embedded(address)
+    if embedded is not None:
+        return _is_public(embedded)
     return address.scope_id is None and address.is_global and address in _GLOBAL_UNICAST
 
 
 def _forms(address: Address) -> Iterator[Address]:
-    """An address, and the one that it wraps."""
+    """An address, and the IPv4 address that it embeds, if any."""
     yield address
-    wrapped = _wrapped(address) if isinstance(address, IPv6Address) else None
-    if wrapped is not None:
-        yield wrapped
+    embedded = _embedded(address) if isinstance(address, IPv6Address) else None
+    if embedded is not None:
+        yield embedded
 
 
-def _wrapped(address: IPv6Address) -> IPv4Address | None:
+def _embedded(address: IPv6Address) -> IPv4Address | None:
     if address in _NAT64 or (address in _COMPATIBLE and int(address) > 1):
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)

@@ -1,4 +1,4 @@
-"""Inspection: whether we can serve, and whether what we keep can be."""
+"""Readiness and consistency of the server."""
 
 from attrs import define
 
@@ -14,14 +14,14 @@ _PAGE = 500
 
 @define(eq=False)
 class Health:
-    """Looks at the store, and at what memory makes of it."""
+    """Checks the store, and whether memory agrees with it."""
 
     store: IStore
     clocks: Clocks
     command_queue: CommandQueue
 
     async def check_ready(self) -> None:
-        """Check that the store commits, and that we are not about to stop.
+        """Check that the store commits, and that the server is not about to stop.
 
         :raises Unavailable: if not.
         """
@@ -30,18 +30,20 @@ class Health:
         await self.store.check()
 
     async def fsck(self) -> list[Violation]:
-        """What is stored and cannot be, and what is queued where no poll would look for it."""
-        return await self.store.fsck(self.clocks.now()) + await self._unreachable()
+        """Inconsistencies in the store, and queued commands that no poll would claim."""
+        return await self.store.fsck(self.clocks.now()) + await self._unindexed()
 
-    async def _unreachable(self) -> list[Violation]:
+    async def _unindexed(self) -> list[Violation]:
         queued = CommandFilter(state=State.QUEUED)
-        flaws: list[Violation] = []
+        violations: list[Violation] = []
         page = await self.store.commands(queued, None, _PAGE)
         while page:
-            flaws += [
-                Violation(what="it is queued, and no poll would look for it", device=one.device, command=one.id)
-                for one in page
-                if self.command_queue.command_index.due(one.device) is None
+            violations += [
+                Violation(
+                    what="it is queued, but missing in the command index", device=command.device, command=command.id
+                )
+                for command in page
+                if self.command_queue.command_index.due(command.device) is None
             ]
             page = await self.store.commands(queued, page[-1].id, _PAGE)
-        return flaws
+        return violations

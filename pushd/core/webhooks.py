@@ -1,4 +1,4 @@
-"""Webhooks: an operator's verbs on them, and who is told of each change."""
+"""Manage webhooks, and notify subscribers of each change."""
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from pushd.model.webhook import SECRET_PREFIX, Subscription, Webhook
 from pushd.store.interface import IStore
 
 Listener = Callable[[str, Subscription | None], None]
-"""Called with the id of a webhook that was changed, and what it is now, or None if it was deleted."""
+"""Called with the id of a webhook that was changed, and its new state, or None if it was deleted."""
 
 
 def make_signing_secret() -> str:
@@ -26,7 +26,7 @@ def make_signing_secret() -> str:
 
 @define(eq=False)
 class Webhooks:
-    """Subscribe, change, delete, redeliver; rotate secrets."""
+    """Add, change and delete webhooks, rotate their secrets, redeliver events."""
 
     store: IStore
     clocks: Clocks
@@ -36,17 +36,17 @@ class Webhooks:
     _listeners: list[Listener] = field(factory=list, init=False)
 
     def subscribe(self, listener: Listener) -> None:
-        """Call ``listener`` after each change is durable, and before its verb returns."""
+        """Call ``listener`` after each change is durable, and before the method that made it returns."""
         self._listeners.append(listener)
 
     def new_webhook(self, **fields: Any) -> Webhook:
-        """A new webhook with defaults for what is not said."""
+        """A webhook with these fields and defaults for the others; it is not added yet."""
         return Webhook(id=self.ids.make(), created_at=self.clocks.wall_now(), **fields)
 
     async def add(self, webhook: Webhook) -> tuple[Webhook, str]:
-        """Subscribe from the next event on; the secret is shown only here.
+        """Deliver all events from the next one on; returns the webhook and its secret, which is not shown again.
 
-        :raises InvalidFields: if the URL is none that we may send to.
+        :raises InvalidFields: if the egress policy does not permit the URL.
         :raises TooManyWebhooks: if there are too many.
         """
         secret = make_signing_secret()
@@ -56,7 +56,7 @@ class Webhooks:
     async def change(self, webhook: str, changes: Mapping[str, Any]) -> Webhook:
         """Change fields of a webhook.
 
-        :raises InvalidFields: if the URL is none that we may send to.
+        :raises InvalidFields: if the egress policy does not permit the URL.
         :raises UnknownWebhook: if there is none.
         """
         checked = dict(changes)
@@ -65,15 +65,15 @@ class Webhooks:
         return self._changed(await self.store.change_webhook(webhook, checked))
 
     async def delete(self, webhook: str) -> None:
-        """Forget a webhook.
+        """Delete a webhook.
 
         :raises UnknownWebhook: if there is none.
         """
         await self.store.delete_webhook(webhook, self.clocks.now())
-        self._tell(webhook, None)
+        self._notify(webhook, None)
 
     async def rotate(self, webhook: str, overlap: float) -> str:
-        """Give a webhook a new secret, shown only here; the old one signs along for ``overlap`` seconds.
+        """Make a new secret for a webhook, and return it; the old one signs as well for ``overlap`` seconds.
 
         :raises UnknownWebhook: if there is none.
         """
@@ -82,7 +82,7 @@ class Webhooks:
         return secret
 
     async def redeliver(self, webhook: str, after: int | None) -> Webhook:
-        """Deliver again what comes after an event, or go on where it stopped.
+        """Deliver again all events after the one with this ``seq``; if it is None, continue where delivery stopped.
 
         :raises UnknownWebhook: if there is none.
         :raises InvalidFields: if there is no such event yet.
@@ -90,9 +90,9 @@ class Webhooks:
         return self._changed(await self.store.redeliver(webhook, after, self.clocks.now()))
 
     def _changed(self, subscription: Subscription) -> Webhook:
-        self._tell(subscription.webhook.id, subscription)
+        self._notify(subscription.webhook.id, subscription)
         return subscription.webhook
 
-    def _tell(self, webhook: str, subscription: Subscription | None) -> None:
+    def _notify(self, webhook: str, subscription: Subscription | None) -> None:
         for listener in self._listeners:
             listener(webhook, subscription)

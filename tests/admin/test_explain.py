@@ -98,9 +98,9 @@ def test_nobody_proves_it(server: InMemoryServer) -> None:
     """An operator is told where anybody could be the device."""
     server.register(DEVICE)
     command = server.put(DEVICE, PAYLOAD)
-    assert "Nobody proves" in explained(server, command)["sentence"]
+    assert "not authenticated" in explained(server, command)["sentence"]
     server.ask(f"POST /v1/devices/{DEVICE}/api-key")
-    assert "Nobody proves" not in explained(server, command)["sentence"]
+    assert "not authenticated" not in explained(server, command)["sentence"]
 
 
 def test_unknown_command(server: InMemoryServer) -> None:

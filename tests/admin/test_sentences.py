@@ -13,7 +13,7 @@ DOOR = {"endpoint": "load_objects"}
 REFRESH = {"control": "REFRESH_AGENT"}
 POLL_READER = request("GET /push?deviceId=7&uuid=a")
 POLL = request("GET /push/c")
-NOBODY = " Nobody proves that it is this device: give it a secret, a key or an allow list."
+UNAUTHENTICATED = " The device is not authenticated: give it a secret, an API key or an allow list."
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_device_that_went_away(server: InMemoryServer) -> None:
     server.clock.advance(3 * 3600)
     command = server.put(CONTAINER, REFRESH)
     assert told(server, command, "polling", "last_seen_at") == (
-        "The device does not poll; it was last heard of 3 h ago.",
+        "The device does not poll; it was last seen 3 h ago.",
         (False, "2027-01-15T08:00:00.000Z"),
     )
 
@@ -58,11 +58,11 @@ def test_a_device_that_never_came(server: InMemoryServer) -> None:
 def test_commands_ahead(server: InMemoryServer) -> None:
     """Two commands are ahead of it, whether the device is there or not."""
     *_, last = (server.put(READER, DOOR) for _ in range(3))
-    assert told(server, last, "ahead") == ("The device has never polled. 2 commands are ahead of it.", (2,))
+    assert told(server, last, "ahead") == ("The device has never polled. 2 commands are ahead of this one.", (2,))
     server.device_request(POLL_READER)
     server.device_request(POLL_READER)
     assert told(server, last, "ahead", "in_flight", "polling") == (
-        "1 command is ahead of it, and the device takes one after the other.",
+        "1 command is ahead of this one, and the device takes one at a time.",
         (1, 1, True),
     )
 
@@ -74,7 +74,7 @@ def test_a_device_that_is_busy(server: InMemoryServer) -> None:
     server.device_request(POLL_READER)
     command = server.put(READER, DOOR)
     assert told(server, command, "ahead", "in_flight") == (
-        "The device polls, and still has the one before: it is next once that ends.",
+        "The device is busy with the previous command; this one is sent when that one ends.",
         (0, 1),
     )
 
@@ -85,13 +85,13 @@ def test_a_lease(server: InMemoryServer) -> None:
     server.device_request(POLL)
     server.clock.advance(18)
     assert told(server, command, "lease_left", "attempts") == (
-        "It was handed to the device and may have run; its lease ends in 12 s.",
+        "The command was sent and may have run; its lease ends in 12 s.",
         (12, 1),
     )
     server.device_request(request(f"POST /push/c/ack/{command}"))
     server.clock.advance(18)
     assert told(server, command, "lease_left") == (
-        "The device has said that it has it; unless it says more, its lease ends in 12 s.",
+        "The device has acknowledged the command; unless it reports again, the lease ends in 12 s.",
         (12,),
     )
 
@@ -106,7 +106,7 @@ def test_a_sign_off(server: InMemoryServer) -> None:
     server.device_request(request(f"POST /push/c/result/{early}", b'{"success":true}'))
     sent = server.ask(f"POST /v1/devices/{CONTAINER}/commands?queue=1", {"payload": REFRESH})
     assert told(server, sent.json["id"], "presence", "signed_off_at") == (
-        "The device signed off at 2027-01-15T10:02:00.000Z, and is sent it when it returns.",
+        "The device signed off at 2027-01-15T10:02:00.000Z; the command is sent when it returns.",
         ("signed_off", "2027-01-15T10:02:00.000Z"),
     )
 
@@ -117,7 +117,7 @@ def test_an_approval(server: InMemoryServer) -> None:
     command = server.put(CONTAINER, REFRESH)
     server.device_request(POLL)
     assert told(server, command, "admission", "polling") == (
-        "The device waits for an operator's approval before it is handed anything.",
+        "The device gets no commands until an operator approves it.",
         ("pending", True),
     )
 
@@ -130,8 +130,8 @@ def test_an_expiry(server: InMemoryServer) -> None:
     server.tick(61)
     assert told(server, command, "attempts", "expires_in") == (
         (
-            "It was never sent: the device did not take it before 2027-01-15T08:01:00.000Z"
-            " (it was last heard of at 2027-01-15T08:00:00.000Z)."
+            "The command was never sent, and expired at 2027-01-15T08:01:00.000Z;"
+            " the device was last seen at 2027-01-15T08:00:00.000Z."
         ),
         (0, None),
     )
@@ -144,7 +144,7 @@ def test_a_device_that_is_deaf_most_of_the_time(server: InMemoryServer) -> None:
     rest(server, 19)
     command = server.put(READER, DOOR)
     assert told(server, command, "poll_gap", "hold", "next_poll_in") == (
-        "The device is deaf for 50 of every 60 s; its next poll is expected in 31 s.",
+        "The device is not connected for 50 of every 60 s; its next poll is expected in 31 s.",
         (50, 10, 31),
     )
 
@@ -158,7 +158,7 @@ def test_a_device_that_is_about_to_poll(server: InMemoryServer) -> None:
     server.device_request(POLL)
     server.clock.advance(45)
     command = server.put(CONTAINER, REFRESH)
-    assert told(server, command)[0] == "The device is between two polls; its next is expected at any moment."
+    assert told(server, command)[0] == "The device is between two polls; the next one is expected at any moment."
 
 
 def test_another_attempt(server: InMemoryServer) -> None:
@@ -167,7 +167,7 @@ def test_another_attempt(server: InMemoryServer) -> None:
     server.device_request(POLL)
     server.tick(31)
     assert told(server, command, "attempts") == (
-        "The device does not poll; it was last heard of 31 s ago. It was sent once before, and may have run.",
+        "The device does not poll; it was last seen 31 s ago. It was sent once before, and may have run.",
         (1,),
     )
 
@@ -176,10 +176,10 @@ def test_a_device_that_anybody_could_be(server: InMemoryServer) -> None:
     """Nobody proves that it is this device, as long as nothing is configured by which it could."""
     server.ask(f"PATCH /v1/devices/{CONTAINER}", {"allow_from": []})
     command = server.put(CONTAINER, REFRESH)
-    assert told(server, command, "proven") == (f"The device has never polled.{NOBODY}", (False,))
+    assert told(server, command, "proven") == (f"The device has never polled.{UNAUTHENTICATED}", (False,))
     server.device_request(POLL)
     sentence, facts = told(server, command, "proven")
-    assert (sentence.endswith(NOBODY), facts) == (True, (False,))
+    assert (sentence.endswith(UNAUTHENTICATED), facts) == (True, (False,))
 
 
 def test_a_device_that_has_nothing_to_prove_itself_with(build_house: BuildHouse) -> None:
@@ -189,6 +189,6 @@ def test_a_device_that_has_nothing_to_prove_itself_with(build_house: BuildHouse)
     command = server.put(CONTAINER, REFRESH)
     server.device_request(POLL)
     assert told(server, command, "polling", "lacks_proof") == (
-        "The device is handed nothing before it has a secret, a key or an allow list.",
+        "The device gets no commands until it has a secret, an API key or an allow list.",
         (True, True),
     )

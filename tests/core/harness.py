@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from pushd.config import Config
 from pushd.core.app import Core
 from pushd.core.clocks import Clocks
-from pushd.core.devices.admission import ClientIdentity
+from pushd.core.devices.admission import Access, ClientIdentity
 from pushd.core.polling.poll import Answer
 from pushd.model.command import Command, SendOptions
 from pushd.model.device import Admission, Device, ProofKind
@@ -161,6 +161,12 @@ class Rooms:
     def report(self, device: str, **said: Any) -> Settlement:
         """Post a result, by ``uuid`` or by ``message``."""
         return self.result(self.core.command_queue.settle(device, Said(**said)))
+
+    def access(self, device: str, **proof: Any) -> Access:
+        """What a client gets that sends this proof, if it does not poll."""
+        client_identity = ClientIdentity(device=device, **proof)
+        policy = self.core.device_service.admission_policy
+        return policy.admit(client_identity, self.core.registry.get(device), is_poll=False)
 
     def sign_off(self, device: str) -> None:
         """Sign off."""

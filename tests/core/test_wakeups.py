@@ -2,7 +2,7 @@
 
 from twisted.internet.task import Clock
 
-from pushd.core.polling.poll_registry import STORM_DELAY, STORM_SECONDS
+from pushd.core.polling.poll_registry import CONFLICT_DELAY, CONFLICT_WINDOW
 from pushd.model.event import EventType
 from tests.core.harness import CONTAINER, READER, HeldPoll, Rooms
 
@@ -75,7 +75,7 @@ def test_the_third_takeover_within_ten_seconds_is_a_storm(rooms: Rooms, clock: C
     """
     polls = take_turns(rooms, 4)
     assert [poll.held for poll in polls] == [False, False, True, True]
-    clock.advance(STORM_DELAY - 0.001)
+    clock.advance(CONFLICT_DELAY - 0.001)
     assert polls[2].held
     clock.advance(0.001)
     assert polls[2].idle
@@ -111,7 +111,7 @@ def test_takeovers_far_apart_are_no_storm(rooms: Rooms, clock: Clock) -> None:
     """A device that now and then loses its connection may come back as often as it likes."""
     rooms.poll(READER)
     for _ in range(6):
-        clock.advance(STORM_SECONDS / 2)
+        clock.advance(CONFLICT_WINDOW / 2)
         rooms.sweep()
         rooms.poll(READER)
     assert conflicts(rooms) == 0
@@ -121,7 +121,7 @@ def test_takeovers_far_apart_are_no_storm(rooms: Rooms, clock: Clock) -> None:
 def test_a_storm_passes(rooms: Rooms, clock: Clock) -> None:
     """After ten quiet seconds a takeover is an ordinary one again, and another storm is told again."""
     take_turns(rooms, 4)
-    clock.advance(STORM_SECONDS)
+    clock.advance(CONFLICT_WINDOW)
     rooms.sweep()
     older, _newer = take_turns(rooms, 2)
     assert older.idle

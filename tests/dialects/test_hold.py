@@ -120,8 +120,8 @@ class SlowStore(SqliteStore):
 
     claimed: Deferred[Claim]
 
-    def claim(self, *args: Any) -> Deferred[Claim]:
-        self.claimed = super().claim(*args)
+    def claim(self, *args: Any, **options: Any) -> Deferred[Claim]:
+        self.claimed = super().claim(*args, **options)
         self.claimed.pause()
         return self.claimed
 

@@ -112,7 +112,7 @@ def test_doubt(desk: Desk) -> None:
     assert told is not None
     decided = operator.run(f"COMMAND={told[1]}\n" + example("quickstart/decide.sh"))
     assert decided.code == 0
-    assert decided.text.startswith("It may have run: ")
+    assert decided.text.startswith("The command may have run: ")
     assert f"\n{told[1]} succeeded" in decided.text
 
 

@@ -1,4 +1,4 @@
-"""Drafts: what a sender asks for, checked, before it is accepted."""
+"""Validate and build a command before it is stored."""
 
 from collections.abc import Mapping
 
@@ -11,13 +11,13 @@ from pushd.model.uuid7 import IdSource
 
 @define(eq=False)
 class Drafts:
-    """Checks payloads and terms, and makes drafts of them."""
+    """Checks payloads and send options, and makes drafts of them."""
 
     ids: IdSource
     dialects: Mapping[str, Dialect]
 
     def check(self, device: str, payload: Payload, terms: SendOptions) -> None:
-        """Check what is to be sent; touches nothing, and may run on any thread.
+        """Check a payload and its options; pure, so it may run on any thread.
 
         :raises InvalidFields: naming each field that is wrong.
         """
@@ -35,7 +35,7 @@ class Drafts:
         idempotency_key: str | None = None,
         fingerprint: bytes | None = None,
     ) -> Draft:
-        """A draft of something that was checked."""
+        """A draft of a payload that was checked."""
         return Draft(
             id=self.ids.make(),
             device=device,

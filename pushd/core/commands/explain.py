@@ -1,4 +1,4 @@
-"""Explanations: why a command has not run yet, or what is known of it, in data and in one English sentence."""
+"""Why a command has not run yet, or what is known of its result: a code, facts, and one English sentence."""
 
 from attrs import frozen
 
@@ -11,8 +11,9 @@ from pushd.store.filters import CommandContext
 
 @frozen(kw_only=True)
 class DeviceContext:
-    """What memory knows of a command's device; ``now`` in wall milliseconds, ``hold`` and ``next_poll_in`` in
-    seconds.
+    """What memory knows of a command's device.
+
+    ``now`` is in wall milliseconds, ``hold`` and ``next_poll_in`` in seconds.
     """
 
     now: int
@@ -21,13 +22,13 @@ class DeviceContext:
     hold: float
     proven: bool
     lacks_proof: bool
-    """Whether it is handed nothing for having nothing to prove itself with."""
+    """Whether the device gets no commands because it has no proof configured."""
     next_poll_in: float | None
 
 
 @frozen(kw_only=True)
 class Explanation:
-    """A word for programs, a sentence for people, and what it rests on; durations in seconds."""
+    """A code for programs, a sentence for people, and the facts behind them; durations in seconds."""
 
     command: str
     state: State
@@ -36,113 +37,112 @@ class Explanation:
     facts: dict[str, object]
 
 
-def explain(standing: CommandContext, around: DeviceContext) -> Explanation:
-    """How a command stands, and why."""
-    reason, sentence = _EXPLAIN[standing.command.state](standing, around)
-    if not around.proven and standing.command.state not in ENDED and reason != "lacks-proof":
-        sentence += " Nobody proves that it is this device: give it a secret, a key or an allow list."
+def explain(context: CommandContext, around: DeviceContext) -> Explanation:
+    """Why a command is in its state."""
+    reason, sentence = _EXPLAIN[context.command.state](context, around)
+    if not around.proven and context.command.state not in ENDED and reason != "lacks-proof":
+        sentence += " The device is not authenticated: give it a secret, an API key or an allow list."
     return Explanation(
-        command=standing.command.id,
-        state=standing.command.state,
+        command=context.command.id,
+        state=context.command.state,
         reason=reason,
         sentence=sentence,
-        facts=_facts(standing, around),
+        facts=_facts(context, around),
     )
 
 
-_Told = tuple[str, str]
+_Reason = tuple[str, str]
+"""A code for programs and a sentence for people."""
 
 
-def _explain_queued(standing: CommandContext, around: DeviceContext) -> _Told:
-    reason, sentence = _explain_barrier(standing, around) or _explain_turn(standing, around)
-    times = standing.command.attempts
+def _explain_queued(context: CommandContext, around: DeviceContext) -> _Reason:
+    reason, sentence = _explain_obstacle(context, around) or _explain_turn(context, around)
+    times = context.command.attempts
     tried = f" It was sent {_times(times)} before, and may have run." if times else ""
     return reason, f"{sentence}{tried}"
 
 
-def _explain_barrier(standing: CommandContext, around: DeviceContext) -> _Told | None:
-    """Why it may not be handed over now, whether the device polls or not; None if it may."""
-    command, device = standing.command, around.device
+def _explain_obstacle(context: CommandContext, around: DeviceContext) -> _Reason | None:
+    """Why the command must not be sent now, whether the device polls or not; None if it may be sent."""
+    command, device = context.command, around.device
     if device is None:
         return "device-unknown", "The device is no longer known; the command will expire."
     if device.admission is Admission.PENDING:
-        return "waits-for-approval", "The device waits for an operator's approval before it is handed anything."
+        return "waits-for-approval", "The device gets no commands until an operator approves it."
     if device.admission is Admission.BLOCKED:
-        return "device-blocked", "The device is blocked, and is handed nothing."
+        return "device-blocked", "The device is blocked, and gets no commands."
     if around.lacks_proof:
-        return "lacks-proof", "The device is handed nothing before it has a secret, a key or an allow list."
+        return "lacks-proof", "The device gets no commands until it has a secret, an API key or an allow list."
     if command.not_before is not None and command.not_before > around.now:
-        return "not-yet-due", f"It is not to be sent before {to_rfc3339(command.not_before)}."
+        return "not-yet-due", f"The command is not to be sent before {to_rfc3339(command.not_before)}."
     if device.presence is PresenceState.SIGNED_OFF:
-        since = _at(standing.signed_off_at or device.last_seen_at)
-        return "signed-off", f"The device signed off at {since}, and is sent it when it returns."
+        since = _at(context.signed_off_at or device.last_seen_at)
+        return "signed-off", f"The device signed off at {since}; the command is sent when it returns."
     return None
 
 
-def _explain_turn(standing: CommandContext, around: DeviceContext) -> _Told:
+def _explain_turn(context: CommandContext, around: DeviceContext) -> _Reason:
     if not around.polling:
         reason, sentence = _explain_absence(around)
-        ahead = f" {_commands(standing.ahead)} ahead of it." if standing.ahead else ""
+        ahead = f" {_commands(context.ahead)} ahead of this one." if context.ahead else ""
         return reason, f"{sentence}{ahead}"
-    if standing.ahead:
-        return "others-ahead", f"{_commands(standing.ahead)} ahead of it, and the device takes one after the other."
-    if standing.in_flight:
-        return "device-busy", "The device polls, and still has the one before: it is next once that ends."
-    return "about-to-be-sent", "The device polls, and is about to be handed it."
+    if context.ahead:
+        return "others-ahead", f"{_commands(context.ahead)} ahead of this one, and the device takes one at a time."
+    if context.in_flight:
+        return "device-busy", "The device is busy with the previous command; this one is sent when that one ends."
+    return "about-to-be-sent", "The device polls, and the command is about to be sent."
 
 
-def _explain_absence(around: DeviceContext) -> _Told:
+def _explain_absence(around: DeviceContext) -> _Reason:
     device = around.device
     if device is None or device.last_seen_at is None:
         return "never-polled", "The device has never polled."
     if around.next_poll_in is not None and device.poll_gap is not None:
-        return "deaf", f"The device {_deaf(device.poll_gap, around)}."
+        return "deaf", f"The device {_poll_gap(device.poll_gap, around)}."
     ago = duration((around.now - device.last_seen_at) / 1000)
-    return "not-polling", f"The device does not poll; it was last heard of {ago} ago."
+    return "not-polling", f"The device does not poll; it was last seen {ago} ago."
 
 
-def _deaf(gap: float, around: DeviceContext) -> str:
+def _poll_gap(gap: float, around: DeviceContext) -> str:
     if gap < 1:
-        return "is between two polls; its next is expected at any moment"
+        return "is between two polls; the next one is expected at any moment"
     due = f"its next poll is expected in {duration(around.next_poll_in or 0)}"
-    return f"is deaf for {gap:.0f} of every {gap + around.hold:.0f} s; {due}"
+    return f"is not connected for {gap:.0f} of every {gap + around.hold:.0f} s; {due}"
 
 
-def _explain_sent(standing: CommandContext, _around: DeviceContext) -> _Told:
-    lease = duration((standing.lease_left or 0) / 1000)
-    cancelled = " An operator wants no further attempt." if standing.command.error else ""
-    if standing.command.state is State.ACKNOWLEDGED:
-        has = "The device has said that it has it"
-        return "at-work", f"{has}; unless it says more, its lease ends in {lease}.{cancelled}"
-    return "no-result-yet", f"It was handed to the device and may have run; its lease ends in {lease}.{cancelled}"
+def _explain_sent(context: CommandContext, _around: DeviceContext) -> _Reason:
+    lease = duration((context.lease_left or 0) / 1000)
+    cancelled = " An operator has cancelled further attempts." if context.command.error else ""
+    if context.command.state is State.ACKNOWLEDGED:
+        acknowledged = "The device has acknowledged the command"
+        return "at-work", f"{acknowledged}; unless it reports again, the lease ends in {lease}.{cancelled}"
+    return "no-result-yet", f"The command was sent and may have run; its lease ends in {lease}.{cancelled}"
 
 
-def _explain_reported(standing: CommandContext, _around: DeviceContext) -> _Told:
-    command = standing.command
+def _explain_reported(context: CommandContext, _around: DeviceContext) -> _Reason:
+    command = context.command
     how = "succeeded" if command.state is State.SUCCEEDED else "failed"
     if command.evidence == "operator":
-        return "resolved", f"An operator said at {_at(command.finished_at)} that it {how}."
-    late = ", after its lease was over" if command.late else ""
+        return "resolved", f"An operator resolved the command at {_at(command.finished_at)}: it {how}."
+    late = ", after the lease had ended" if command.late else ""
     guess = "; the result named no transaction and was matched by order" if command.matched_by == "order" else ""
-    return "reported", f"The device reported at {_at(command.finished_at)} that it {how}{late}{guess}."
+    return "reported", f"The device reported at {_at(command.finished_at)} that the command {how}{late}{guess}."
 
 
-def _explain_expired(standing: CommandContext, around: DeviceContext) -> _Told:
+def _explain_expired(context: CommandContext, around: DeviceContext) -> _Reason:
     seen = None if around.device is None else around.device.last_seen_at
-    last = "it was never heard of" if seen is None else f"it was last heard of at {_at(seen)}"
-    return (
-        "expired-unsent",
-        f"It was never sent: the device did not take it before {_at(standing.command.expires_at)} ({last}).",
-    )
+    last = "the device was never seen" if seen is None else f"the device was last seen at {_at(seen)}"
+    expired = f"The command was never sent, and expired at {_at(context.command.expires_at)}"
+    return "expired-unsent", f"{expired}; {last}."
 
 
-def _explain_cancelled(standing: CommandContext, _around: DeviceContext) -> _Told:
-    return "cancelled-unsent", f"It was taken back at {_at(standing.command.finished_at)}, before it was sent."
+def _explain_cancelled(context: CommandContext, _around: DeviceContext) -> _Reason:
+    return "cancelled-unsent", f"The command was cancelled at {_at(context.command.finished_at)}, before it was sent."
 
 
-def _explain_unknown(standing: CommandContext, _around: DeviceContext) -> _Told:
-    why = standing.command.error or "no result came"
-    return "outcome-unknown", f"It may have run: {why}. Find out, then resolve it; or send it again."
+def _explain_unknown(context: CommandContext, _around: DeviceContext) -> _Reason:
+    why = context.command.error or "no result arrived"
+    return "outcome-unknown", f"The command may have run: {why}. Check the device, then resolve or resend the command."
 
 
 _EXPLAIN = {
@@ -157,18 +157,18 @@ _EXPLAIN = {
 }
 
 
-def _facts(standing: CommandContext, around: DeviceContext) -> dict[str, object]:
-    command, device = standing.command, around.device
+def _facts(context: CommandContext, around: DeviceContext) -> dict[str, object]:
+    command, device = context.command, around.device
     facts: dict[str, object] = {
         "attempts": command.attempts,
-        "ahead": standing.ahead,
-        "in_flight": standing.in_flight,
+        "ahead": context.ahead,
+        "in_flight": context.in_flight,
         "polling": around.polling,
         "hold": around.hold,
         "proven": around.proven,
         "lacks_proof": around.lacks_proof,
         "expires_in": (command.expires_at - around.now) / 1000 if command.state is State.QUEUED else None,
-        "lease_left": None if standing.lease_left is None else standing.lease_left / 1000,
+        "lease_left": None if context.lease_left is None else context.lease_left / 1000,
         "next_poll_in": around.next_poll_in,
     }
     if device is not None:
@@ -176,13 +176,13 @@ def _facts(standing: CommandContext, around: DeviceContext) -> dict[str, object]
             "admission": device.admission,
             "presence": device.presence,
             "poll_gap": device.poll_gap,
-            "last_seen_at": _moment(device.last_seen_at),
-            "signed_off_at": _moment(standing.signed_off_at),
+            "last_seen_at": _timestamp(device.last_seen_at),
+            "signed_off_at": _timestamp(context.signed_off_at),
         }
     return facts
 
 
-def _moment(moment: int | None) -> str | None:
+def _timestamp(moment: int | None) -> str | None:
     return None if moment is None else to_rfc3339(moment)
 
 
@@ -195,4 +195,4 @@ def _commands(count: int) -> str:
 
 
 def _at(moment: int | None) -> str:
-    return _moment(moment) or "an unknown time"
+    return _timestamp(moment) or "an unknown time"

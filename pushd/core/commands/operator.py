@@ -1,4 +1,4 @@
-"""The review: what an operator asks, and decides, about a command."""
+"""What an operator does with a command: explain, resolve, resend."""
 
 from attrs import define
 
@@ -7,6 +7,7 @@ from pushd.core.commands.command_queue import MAX_QUEUED
 from pushd.core.commands.drafts import Drafts
 from pushd.core.commands.explain import DeviceContext, Explanation, explain
 from pushd.core.devices.admission import AdmissionPolicy
+from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.polling.hold_time import HoldTimes
 from pushd.core.polling.poll_registry import PollRegistry
 from pushd.model.command import Command, SendOptions
@@ -15,45 +16,46 @@ from pushd.model.timestamps import Now
 from pushd.store.interface import IStore
 
 
-@define(eq=False)
+@define(eq=False, kw_only=True)
 class OperatorActions:
     """Explain, resolve, resend."""
 
     store: IStore
     clocks: Clocks
     drafts: Drafts
+    registry: DeviceRegistry
     admission_policy: AdmissionPolicy
-    holds: HoldTimes
+    hold_times: HoldTimes
     poll_registry: PollRegistry
 
     async def explain(self, command: str) -> Explanation:
-        """Why a command has not run yet, or what is known of it.
+        """Why a command has not run yet, or what is known of its result.
 
         :raises UnknownCommand: if there is none.
         """
         now = self.clocks.now()
-        standing = await self.store.command_context(command, now)
-        return explain(standing, self._surroundings(standing.command.device, now))
+        context = await self.store.command_context(command, now)
+        return explain(context, self._device_context(context.command.device, now))
 
-    def _surroundings(self, name: str, now: Now) -> DeviceContext:
-        registry = self.admission_policy.registry
-        device = registry.get(name)
+    def _device_context(self, device_id: str, now: Now) -> DeviceContext:
+        device = self.registry.get(device_id)
+        presence = self.registry.presence
         return DeviceContext(
             now=now.wall,
-            device=None if device is None else registry.presence.merge_live_state(device),
-            polling=self.poll_registry.is_polling(name),
-            hold=self.holds.settled(name),
-            proven=device is not None and registry.has_proof(device),
-            lacks_proof=self.admission_policy.lacks_proof(name),
-            next_poll_in=registry.presence.next_poll_in(name),
+            device=None if device is None else presence.merge_live_state(device),
+            polling=self.poll_registry.is_polling(device_id),
+            hold=self.hold_times.base_hold(device_id, device),
+            proven=device is not None and self.registry.has_proof(device),
+            lacks_proof=self.admission_policy.lacks_proof(device),
+            next_poll_in=presence.next_poll_in(device_id),
         )
 
     async def resolve(self, command: str, move: Move, note: str | None, by: str) -> Command:
-        """Say what became of a command of which nobody knows; see :meth:`IStore.resolve`."""
+        """Set the result of a command whose result is unknown. See :meth:`IStore.resolve`."""
         return await self.store.resolve(command, move, note, by, self.clocks.now())
 
     async def original(self, command: str) -> Command:
-        """What is to be sent again.
+        """The command that is to be sent again.
 
         :raises UnknownCommand: if there is none.
         """
@@ -62,9 +64,9 @@ class OperatorActions:
     async def resend(
         self, original: Command, terms: SendOptions, by: str, queue_signed_off: bool = False
     ) -> tuple[Command, bool]:
-        """Send the same again as a new command; False if that was done before. See :meth:`IStore.resend`.
+        """Send the same as a new command; False if that was done before. See :meth:`IStore.resend`.
 
-        :raises InvalidFields: if the terms are out of bounds.
+        :raises InvalidFields: if the options are out of bounds.
         """
         terms.check()
         draft = self.drafts.make(original.device, original.payload, terms, by, resend_of=original.id)

@@ -1,4 +1,4 @@
-"""Admission: who is served, who waits for an approval, who is refused."""
+"""Admission policy: which device clients are served, wait for an approval, or are refused."""
 
 from enum import Enum, StrEnum
 
@@ -14,29 +14,30 @@ from pushd.model.device import Admission, Device, ProofKind
 from pushd.model.token import Role
 
 DEFAULT_MAX_PENDING = 1000
-"""Devices that may wait for an approval; beyond, strangers are held and answered idle, but not stored."""
+"""Devices that may wait for an approval; beyond, unknown devices are held and answered idle, but not stored."""
 
 
 class AdmissionMode(StrEnum):
-    """What becomes of a device that nobody registered."""
+    """What happens when an unknown device polls."""
 
-    APPROVE = "approve"  # an operator approves it first
-    OPEN = "open"  # approved at once
-    CLOSED = "closed"  # refused
+    APPROVE = "approve"  # it is pending until an operator approves it
+    OPEN = "open"  # it is approved at once
+    CLOSED = "closed"  # it is refused
 
 
 class Access(Enum):
-    """What a visitor gets."""
+    """What a client gets."""
 
     SERVED = "served"
-    HELD = "held"  # known, held like any other, handed nothing
-    UNKNOWN = "unknown"  # not known; held if it polls, handed nothing, not followed
+    PENDING = "pending"  # its poll is held, and gets commands as soon as the device is approved
+    UNPROVEN = "unproven"  # its poll is held, and gets nothing: proofs are required, and the device has none
+    UNKNOWN = "unknown"  # like UNPROVEN, but the device is not stored and has no presence
     REFUSED = "refused"
 
 
 @frozen(kw_only=True)
 class ClientIdentity:
-    """Who knocks at the device port: the id that it claims, and what it shows."""
+    """The device id that a client claims, and the proof that it sends."""
 
     device: str
     address: str | None = None
@@ -47,7 +48,7 @@ class ClientIdentity:
 
 @define(eq=False)
 class AdmissionPolicy:
-    """Judges visitors by memory alone; a stranger's introduction is written behind its back."""
+    """Decides from memory alone; an unknown device that polls is stored in the background."""
 
     registry: DeviceRegistry
     tokens: Tokens
@@ -55,55 +56,58 @@ class AdmissionPolicy:
     max_pending: int = DEFAULT_MAX_PENDING
     require_proof: bool = False
     polls_over_limit: int = field(default=0, init=False)
-    """Polls of strangers beyond ``max_pending``."""
+    """Polls of unknown devices that were not stored because of ``max_pending``."""
     _log = Logger()
 
-    def admit(self, client_identity: ClientIdentity, polls: bool) -> Access:
-        """What this visitor gets; a stranger that ``polls`` is introduced."""
+    def admit(self, client_identity: ClientIdentity, device: Device | None, *, is_poll: bool) -> Access:
+        """What a client gets; ``device`` is the stored device with its id. An unknown device is stored if it polls."""
         if client_identity.owner not in (None, client_identity.device):
             return Access.REFUSED
-        device = self.registry.get(client_identity.device)
         if device is None:
-            return self._receive_stranger(client_identity, polls)
-        if device.admission is Admission.BLOCKED or not self._proven(device, client_identity):
+            return self._admit_unknown(client_identity, is_poll)
+        if device.admission is Admission.BLOCKED or not self._is_authentic(device, client_identity):
             return Access.REFUSED
-        if device.admission is Admission.PENDING or self.lacks_proof(device.id):
-            return Access.HELD
-        return Access.SERVED
+        if self.lacks_proof(device):
+            return Access.UNPROVEN
+        return Access.PENDING if device.admission is Admission.PENDING else Access.SERVED
 
-    def lacks_proof(self, device: str) -> bool:
-        """Whether a device is handed nothing, approved or not, because it has nothing to prove itself with."""
-        if not self.require_proof:
-            return False
-        known = self.registry.get(device)
-        return known is None or not self.registry.has_proof(known)
+    def lacks_proof(self, device: Device | None) -> bool:
+        """Whether a device gets no commands, approved or not, because it has no proof configured."""
+        return self.require_proof and (device is None or not self.registry.has_proof(device))
 
-    def _receive_stranger(self, client_identity: ClientIdentity, polls: bool) -> Access:
+    def _admit_unknown(self, client_identity: ClientIdentity, is_poll: bool) -> Access:
         if self.mode is AdmissionMode.CLOSED:
             return Access.REFUSED
-        if not polls:
+        if not is_poll:
             return Access.UNKNOWN
         if self.mode is AdmissionMode.APPROVE and self.registry.pending_count >= self.max_pending:
             self.polls_over_limit += 1
             return Access.UNKNOWN
-        admission = Admission.APPROVED if self.mode is AdmissionMode.OPEN else Admission.PENDING
-        introduced = Deferred.fromCoroutine(self.registry.auto_register(client_identity.device, admission))
-        introduced.addErrback(self._not_introduced, client_identity.device)
-        return Access.SERVED if self.mode is AdmissionMode.OPEN and not self.require_proof else Access.HELD
+        is_open = self.mode is AdmissionMode.OPEN
+        admission = Admission.APPROVED if is_open else Admission.PENDING
+        saving = Deferred.fromCoroutine(self.registry.auto_register(client_identity.device, admission))
+        saving.addErrback(self._on_save_failed, client_identity.device)
+        if self.require_proof:
+            return Access.UNPROVEN
+        return Access.SERVED if is_open else Access.PENDING
 
-    def _not_introduced(self, failure: Failure, device: str) -> None:
-        self._log.error("{device} was not recorded: {error}", device=device, error=failure.getErrorMessage())
+    def _on_save_failed(self, failure: Failure, device_id: str) -> None:
+        self._log.error(
+            "Could not store new device {device_id}, its next poll tries again: {error}",
+            device_id=device_id,
+            error=failure.getErrorMessage(),
+        )
 
-    def _proven(self, device: Device, client_identity: ClientIdentity) -> bool:
-        """Whether a visitor shows all that its device has configured."""
-        asked = self.registry.required_credentials(device.id)
+    def _is_authentic(self, device: Device, client_identity: ClientIdentity) -> bool:
+        """Whether a client sends all proofs that are configured for its device."""
+        required = self.registry.required_credentials(device.id)
         return (
-            (ProofKind.SECRET not in asked or client_identity.owner == device.id)
-            and (ProofKind.API_KEY not in asked or self._has_key(device, client_identity.api_key))
+            (ProofKind.SECRET not in required or client_identity.owner == device.id)
+            and (ProofKind.API_KEY not in required or self._is_key_of(device, client_identity.api_key))
             and (not device.allow_from or _is_allowed(client_identity.address, device.allow_from))
         )
 
-    def _has_key(self, device: Device, api_key: str | None) -> bool:
+    def _is_key_of(self, device: Device, api_key: str | None) -> bool:
         if api_key is None:
             return False
         if self.registry.owner(api_key, ProofKind.API_KEY) == device.id:

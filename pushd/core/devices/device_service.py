@@ -1,4 +1,4 @@
-"""The reception: what a visitor at the device port may do, whatever its dialect."""
+"""What a device can do, in any dialect: poll, acknowledge, report a result, sign off."""
 
 from attrs import define
 from twisted.internet.task import deferLater
@@ -7,6 +7,7 @@ from pushd.core.clocks import Clocks
 from pushd.core.commands.command_queue import CommandQueue
 from pushd.core.devices.admission import Access, AdmissionPolicy, ClientIdentity
 from pushd.core.devices.presence import Presence
+from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.polling.hold_time import HoldTimes
 from pushd.core.polling.poll import Answer
 from pushd.core.polling.poll_registry import PollRegistry
@@ -17,88 +18,85 @@ REFUSAL_DELAY = 5.0
 """Seconds before a poll is refused: clients poll again at once, whatever the answer."""
 
 
-@define(eq=False)
+@define(eq=False, kw_only=True)
 class DeviceService:
-    """Admission, presence and outbox in the order in which a visitor meets them.
+    """Applies admission and presence to each request of a device, then passes it to the command queue.
 
-    ``batch`` is how many commands a device takes at once, unless an operator says otherwise.
+    ``batch`` is how many commands a device gets at once, unless it is configured for the device.
     """
 
+    clocks: Clocks
+    registry: DeviceRegistry
     admission_policy: AdmissionPolicy
     presence: Presence
-    command_queue: CommandQueue
+    hold_times: HoldTimes
     poll_registry: PollRegistry
-    clocks: Clocks
-    holds: HoldTimes
+    command_queue: CommandQueue
     batch: int = 1
 
     async def poll(self, client_identity: ClientIdentity, uuid: str | None = None) -> Answer:
-        """Hold a poll; what it is handed, or nothing.
+        """Hold a poll; returns the commands to answer with, or none.
 
-        :raises NotPermitted: slowly.
+        :raises NotPermitted: after :data:`REFUSAL_DELAY`.
         """
-        access = self.admission_policy.admit(client_identity, polls=True)
+        device_id = client_identity.device
+        device = self.registry.get(device_id)
+        access = self.admission_policy.admit(client_identity, device, is_poll=True)
         if access is Access.REFUSED:
             await deferLater(self.clocks.clock, REFUSAL_DELAY)
             raise NotPermitted("This device is not served here.")
-        hold = self.holds.hold(client_identity.device)
+        hold = self.hold_times.hold(device_id, device)
         if access is Access.UNKNOWN:
-            return await self.command_queue.take(client_identity.device, hold, uuid, deaf=True)
-        with self.presence.here(client_identity.device, client_identity.address):
-            deaf = self.admission_policy.lacks_proof(client_identity.device)  # a pending device waits for its approval
-            return await self.command_queue.take(
-                client_identity.device, hold, uuid, deaf, self._batch(client_identity.device)
-            )
+            return await self.command_queue.take(device_id, hold, uuid, may_receive=False)
+        may_receive = access is not Access.UNPROVEN
+        batch = self.batch if device is None or device.batch is None else device.batch
+        with self.presence.here(device_id, client_identity.address):
+            return await self.command_queue.take(device_id, hold, uuid, may_receive=may_receive, batch=batch)
 
     def check_access(self, client_identity: ClientIdentity) -> None:
-        """Judge who comes with a body, before any of it is parsed.
+        """Refuse a client before any of its body is parsed.
 
-        :raises NotPermitted: if this is not the device.
+        :raises NotPermitted: if the device is not served, or this is not the device.
         """
-        self._accepted(client_identity)
+        self._admit(client_identity)
 
     async def acknowledge(self, client_identity: ClientIdentity, command: str) -> None:
-        """The device has a command.
+        """The device has received a command.
 
-        :raises NotPermitted: if this is not the device.
+        :raises NotPermitted: if the device is not served, or this is not the device.
         """
-        if self._served(client_identity):
+        if self._admit(client_identity) is Access.SERVED:
             self.presence.record_activity(client_identity.device, client_identity.address)
             await self.command_queue.acknowledge(client_identity.device, command)
 
-    async def settle(self, client_identity: ClientIdentity, report: DeviceResult | None) -> None:
-        """The device says what became of a command; durable once this returns. None is a report too large to be read
-        when none was expected: a sign of life.
+    async def settle(self, client_identity: ClientIdentity, result: DeviceResult | None) -> None:
+        """The device reports a result, which is durable when this returns.
 
-        :raises NotPermitted: if this is not the device.
+        None stands for a body that was not read, because it was large and no result was expected: a sign of life only.
+
+        :raises NotPermitted: if the device is not served, or this is not the device.
         """
-        if self._served(client_identity):
+        if self._admit(client_identity) is Access.SERVED:  # again: reading the body may have taken a while
             self.presence.record_activity(client_identity.device, client_identity.address)
-            if report is not None:
-                await self.command_queue.settle(client_identity.device, report)
+            if result is not None:
+                await self.command_queue.settle(client_identity.device, result)
 
     async def sign_off(self, client_identity: ClientIdentity) -> None:
-        """The device goes away on purpose; its poll ends in a moment.
+        """The device signs off; its poll ends in a moment.
 
-        :raises NotPermitted: if this is not the device.
+        :raises NotPermitted: if the device is not served, or this is not the device.
         """
-        if self._accepted(client_identity) is not Access.UNKNOWN:
+        if self._admit(client_identity) is not Access.UNKNOWN:
             await self.presence.sign_off(client_identity.device, client_identity.address)
             self.poll_registry.sign_off(client_identity.device)
 
     def expects_result(self, device: str) -> bool:
-        """Whether a result of this device may be for a command."""
+        """Whether a result of this device may belong to a command."""
         return device in self.command_queue.result_index
 
-    def _batch(self, device: str) -> int:
-        known = self.admission_policy.registry.get(device)
-        return self.batch if known is None or known.batch is None else known.batch
-
-    def _served(self, client_identity: ClientIdentity) -> bool:
-        return self._accepted(client_identity) is Access.SERVED
-
-    def _accepted(self, client_identity: ClientIdentity) -> Access:
-        access = self.admission_policy.admit(client_identity, polls=False)
+    def _admit(self, client_identity: ClientIdentity) -> Access:
+        device = self.registry.get(client_identity.device)
+        access = self.admission_policy.admit(client_identity, device, is_poll=False)
         if access is Access.REFUSED:
             raise NotPermitted("This device is not served here.")
         return access

@@ -1,4 +1,4 @@
-"""The fleet: the devices that are known, and what they prove themselves with, in memory for the polls."""
+"""The device registry: all known devices and their credentials, in memory and in the store."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ from pushd.store.interface import IStore
 
 @define(eq=False)
 class DeviceRegistry:
-    """Register, change, forget; give secrets and keys."""
+    """Register, change and delete devices; issue their secrets and API keys."""
 
     store: IStore
     clocks: Clocks
@@ -26,31 +26,33 @@ class DeviceRegistry:
     _devices: dict[str, Device] = field(factory=dict, init=False)
     _proofs: dict[bytes, Proof] = field(factory=dict, init=False)
     _kinds: dict[str, frozenset[ProofKind]] = field(factory=dict, init=False)
+    """The kinds of the proofs of each device; each poll asks for them."""
     _pending: set[str] = field(factory=set, init=False)
+    """Devices that wait for an approval, also those that are not stored yet."""
 
-    def load(self, known: StartupSnapshot) -> None:
-        """Start from what the store knows."""
-        for device in known.devices:
-            self._remember(device)
-        for proof in known.proofs:
-            self._remember_proof(proof)
+    def load(self, snapshot: StartupSnapshot) -> None:
+        """Start with the stored devices and proofs."""
+        for device in snapshot.devices:
+            self._keep(device)
+        for proof in snapshot.proofs:
+            self._keep_proof(proof)
 
     def get(self, device: str) -> Device | None:
-        """A known device, as it is stored."""
+        """A device as it is stored, or None."""
         return self._devices.get(device)
 
     def get_or_raise(self, device: str) -> Device:
-        """A device.
+        """A device as it is stored.
 
         :raises UnknownDevice: if there is none.
         """
         found = self._devices.get(device)
         if found is None:
-            raise UnknownDevice(f"No device {device} is known; it must have polled, or be registered.")
+            raise UnknownDevice(f"Device {device} is unknown: it must poll or be registered first.")
         return found
 
     def get_with_presence(self, device: str) -> Device | None:
-        """A known device, with what memory knows better: when it was last seen, say."""
+        """A device with its live presence, which may be newer than the stored one."""
         found = self._devices.get(device)
         return None if found is None else self.presence.merge_live_state(found)
 
@@ -60,37 +62,37 @@ class DeviceRegistry:
         return len(self._pending)
 
     def canonical_id(self, device: str) -> str:
-        """A device's id in the one way that it is written.
+        """A device id in its canonical spelling.
 
-        :raises InvalidQuery: if it cannot be one of a dialect that we speak.
+        :raises InvalidQuery: if it is not an id of its dialect.
         :raises UnknownDevice: if there is no such dialect.
         """
         name, _, local = device.partition(":")
         dialect = self.dialects.get(name)
         if dialect is None:
             dialects = ", ".join(f"{name}:..." for name in self.dialects)
-            raise UnknownDevice(f"{device} is no device's id; ids are {dialects}.")
+            raise UnknownDevice(f"{device} is not a device id; ids are {dialects}.")
         return dialect.device(dialect.canonical(local))
 
     def new_device(self, device: str, admission: Admission, **fields: Any) -> Device:
-        """A new device with its dialect's defaults."""
+        """A device with the defaults of its dialect; it is not registered yet."""
         dialect = self.dialects[device.partition(":")[0]]
         defaults = {"heartbeat_timeout": dialect.heartbeat, "created_at": self.clocks.wall_now()}
         return Device(id=device, dialect=dialect.name, admission=admission, **(defaults | fields))
 
     async def register(self, device: Device) -> Device:
-        """Add a device by an operator's word.
+        """Add a device for an operator.
 
         :raises DeviceKnown: if it is known.
         """
-        return self._remember(await self.store.add_device(device, False, self.clocks.now()))
+        return self._keep(await self.store.add_device(device, False, self.clocks.now()))
 
     async def auto_register(self, device: str, admission: Admission) -> Device:
-        """Add a device that polled; it counts from now on, not only once it is stored."""
-        drafted = self.new_device(device, admission)
-        self._note_pending(drafted)
+        """Add a device that polled; it counts as pending from now on, before it is stored."""
+        new = self.new_device(device, admission)
+        self._count_pending(new)
         try:
-            return self._remember(await self.store.add_device(drafted, True, self.clocks.now()))
+            return self._keep(await self.store.add_device(new, True, self.clocks.now()))
         except BaseException:
             self._pending.discard(device)
             self.presence.forget(device)
@@ -101,10 +103,10 @@ class DeviceRegistry:
 
         :raises UnknownDevice: if there is none.
         """
-        return self._remember(await self.store.change_device(device, changes, self.clocks.now()))
+        return self._keep(await self.store.change_device(device, changes, self.clocks.now()))
 
     async def delete(self, device: str) -> None:
-        """Delete a device; see :meth:`IStore.forget_device`."""
+        """Delete a device and its credentials. See :meth:`IStore.forget_device`."""
         await self.store.forget_device(device, self.clocks.now())
         self._devices.pop(device, None)
         self._pending.discard(device)
@@ -113,7 +115,9 @@ class DeviceRegistry:
         self.presence.forget(device)
 
     async def issue_credential(self, device: str, kind: ProofKind, overlap: float) -> str:
-        """Make a new secret or key for a device; the old one stays valid for ``overlap`` seconds. Shown only here.
+        """Make a new secret or API key for a device, and return it; it is stored only as a hash.
+
+        The old one stays valid for ``overlap`` seconds.
 
         :raises UnknownDevice: if there is none.
         """
@@ -122,11 +126,11 @@ class DeviceRegistry:
         for hashed in [hashed for hashed, proof in self._proofs.items() if proof.device == device]:
             del self._proofs[hashed]
         for proof in proofs:
-            self._remember_proof(proof)
+            self._keep_proof(proof)
         return secret
 
     def owner(self, secret: str, kind: ProofKind) -> str | None:
-        """The device that this secret or key is valid for now."""
+        """The device for which this secret or key is valid now."""
         proof = self._proofs.get(digest(secret))
         if proof is None or proof.kind is not kind:
             return None
@@ -134,29 +138,29 @@ class DeviceRegistry:
         return None if expired else proof.device
 
     def owner_of_path(self, secret: str) -> str | None:
-        """The device whose secret path this is."""
+        """The device that has this secret path."""
         return self.owner(secret, ProofKind.SECRET)
 
     def required_credentials(self, device: str) -> frozenset[ProofKind]:
-        """Which secrets a device must show."""
+        """The kinds of secrets that a client must send to be this device."""
         return self._kinds.get(device, frozenset())
 
     def has_proof(self, device: Device) -> bool:
-        """Whether anything is configured by which a device proves that it is itself."""
+        """Whether a secret, an API key or an allow list is configured for the device."""
         return bool(self.required_credentials(device.id) or device.allow_from)
 
-    def _remember(self, device: Device) -> Device:
+    def _keep(self, device: Device) -> Device:
         self._devices[device.id] = device
         self.presence.set_timeout(device.id, device.heartbeat_timeout)
-        self._note_pending(device)
+        self._count_pending(device)
         return device
 
-    def _note_pending(self, device: Device) -> None:
+    def _count_pending(self, device: Device) -> None:
         if device.admission is Admission.PENDING:
             self._pending.add(device.id)
         else:
             self._pending.discard(device.id)
 
-    def _remember_proof(self, proof: Proof) -> None:
+    def _keep_proof(self, proof: Proof) -> None:
         self._proofs[proof.digest] = proof
         self._kinds[proof.device] = self.required_credentials(proof.device) | {proof.kind}

@@ -1,4 +1,4 @@
-"""Holds: for how long a poll is held, and what each device has taught us about it."""
+"""How long to hold a poll: as configured, as learned by watching the device, or as its dialect says."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,123 +9,126 @@ from twisted.python.failure import Failure
 
 from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.polling.poll import Poll, PollEnd
+from pushd.model.device import Device
 
 JITTER = 0.1
-"""A hold is shortened by up to this part, so that a fleet does not come back in one wave."""
+"""A hold is shortened at random by up to this part, so that devices do not come back all at once."""
 
 MAX_HOLD = 55.0
 """Seconds that a hold may be set to; proxies commonly cut a silent connection after 60."""
 
-SHORTEST = 1.0
-"""Seconds; a device that waits for less is answered at once."""
+MIN_HOLD = 1.0
+"""Seconds; a device with a shorter timeout is answered at once."""
 
-ALIKE = 0.2
-"""Two times within this part of each other, or within :data:`ALIKE_SECONDS`, teach that a device's patience ends."""
+SIMILAR = 0.2
+"""Two durations are similar if they differ by at most this part, or by :data:`SIMILAR_SECONDS`."""
 
-ALIKE_SECONDS = 0.5
+SIMILAR_SECONDS = 0.5
 
-AT_ONCE = 0.5
-"""Seconds; a poll that was given up within them tells nothing of patience."""
+TOO_SHORT = 0.5
+"""Seconds; a poll that was given up within them says nothing about the device's timeout."""
 
-UNHEARD = 2
-"""Idle answers in a row, none of which made the device come any sooner, teach that it does not hear them."""
+IGNORED_ANSWERS = 2
+"""So many idle answers in a row that did not make the device poll any sooner show that it does not receive them."""
 
-_UNANSWERED = frozenset({PollEnd.LEFT, PollEnd.REPLACED})
+_GIVEN_UP = frozenset({PollEnd.DISCONNECTED, PollEnd.REPLACED})
 
 
 @define(eq=False)
-class Pace:
-    """How a device comes whose hang-ups are hidden by a proxy: ``interval`` is seconds from poll to poll while it
-    hears nothing.
+class PollInterval:
+    """The interval of a device whose disconnects are hidden by a proxy.
+
+    ``interval`` is the seconds from poll to poll while the device receives nothing.
     """
 
     interval: float
     _answered: float | None = field(default=None, init=False)
     """When the latest poll began, if it was answered idle."""
-    _unheard: int = field(default=0, init=False)
+    _ignored: int = field(default=0, init=False)
 
-    def note(self, poll: Poll, end: PollEnd) -> bool:
-        """Follow a poll that ended; whether the device has shown that it does not hear our idle answers."""
-        before, self._answered = self._answered, poll.began if end is PollEnd.IDLE else None
-        after = None if before is None else poll.began - before
-        same = after is not None and abs(after - self.interval) <= ALIKE_SECONDS
-        self._unheard = self._unheard + 1 if same else 0
-        return self._unheard >= UNHEARD
+    def ignores_answers(self, poll: Poll, end: PollEnd) -> bool:
+        """Record how a poll ended; returns whether the device has shown that it does not receive idle answers."""
+        before, self._answered = self._answered, poll.started_at if end is PollEnd.IDLE else None
+        after = None if before is None else poll.started_at - before
+        same = after is not None and abs(after - self.interval) <= SIMILAR_SECONDS
+        self._ignored = self._ignored + 1 if same else 0
+        return self._ignored >= IGNORED_ANSWERS
 
 
 @define(eq=False)
 class HoldTimes:
-    """The hold of each device: an operator's word, else what it taught us, else its dialect's.
-
-    ``defaults`` is seconds by dialect; ``random`` gives 0 to 1.
-    """
+    """The hold of each device. ``defaults`` is seconds by dialect; ``random`` gives numbers from 0 to 1."""
 
     registry: DeviceRegistry
     defaults: Mapping[str, float]
     random: Callable[[], float]
-    _unanswered: dict[str, float] = field(factory=dict, init=False)
-    """How long the latest poll of a device lasted, if it ended without an answer."""
-    _paces: dict[str, Pace] = field(factory=dict, init=False)
-    """Of devices that were seen to poll anew rather than to hang up."""
+    _given_up_after: dict[str, float] = field(factory=dict, init=False)
+    """Seconds that the latest poll of a device lasted, if the device gave it up."""
+    _intervals: dict[str, PollInterval] = field(factory=dict, init=False)
+    """For devices that were seen to poll again rather than to disconnect."""
     _log = Logger()
 
-    def hold(self, device: str) -> float:
-        """For how many seconds to hold a poll that comes now."""
-        hold = self.settled(device)
-        return hold * (1 - JITTER * self.random()) if hold >= SHORTEST else 0
+    def hold(self, device_id: str, device: Device | None) -> float:
+        """Seconds for which to hold a poll that arrives now; ``device`` is None if it is not stored."""
+        hold = self.base_hold(device_id, device)
+        return hold * (1 - JITTER * self.random()) if hold >= MIN_HOLD else 0
 
-    def settled(self, device: str) -> float:
+    def base_hold(self, device_id: str, device: Device | None) -> float:
         """The hold of a device, before it is shortened at random."""
-        known = self.registry.get(device)
-        if known is not None:
-            for hold in (known.hold, known.learned_hold):
-                if hold is not None:
-                    return hold
-        return self.defaults[device.partition(":")[0]]
+        if device is not None:
+            if device.hold is not None:
+                return device.hold
+            if device.learned_hold is not None:
+                return device.learned_hold
+        return self.defaults[device_id.partition(":")[0]]
 
-    def ended(self, poll: Poll, end: PollEnd) -> None:
+    def on_poll_end(self, poll: Poll, end: PollEnd) -> None:
         """Learn from how a poll ended.
 
-        One that was given up at once tells nothing of patience: a client that starts anew does so, and two devices
-        with one id do it to each other.
+        A poll that was given up at once says nothing about the device's timeout: that happens when a client restarts,
+        or when two devices share one id.
         """
-        if self.registry.get(poll.device) is None:
-            self._unanswered.pop(poll.device, None)
-            self._paces.pop(poll.device, None)
+        device = self.registry.get(poll.device)
+        if device is None:
+            self._given_up_after.pop(poll.device, None)
+            self._intervals.pop(poll.device, None)
             return
-        self._compare(poll, end)
-        self._follow(poll, end)
+        self._compare_durations(device, poll, end)
+        self._check_answers(device, poll, end)
 
-    def _compare(self, poll: Poll, end: PollEnd) -> None:
-        """Learn from two polls in a row that were given up after about the same time."""
-        lasted = poll.ticks.clock.seconds() - poll.began
-        before = self._unanswered.pop(poll.device, None)
-        if end not in _UNANSWERED or lasted < AT_ONCE:
+    def _compare_durations(self, device: Device, poll: Poll, end: PollEnd) -> None:
+        """Learn from two polls in a row that the device gave up after a similar time."""
+        lasted = poll.timers.clock.seconds() - poll.started_at
+        before = self._given_up_after.pop(device.id, None)
+        if end not in _GIVEN_UP or lasted < TOO_SHORT:
             return
-        self._unanswered[poll.device] = lasted
-        if before is not None and abs(lasted - before) <= max(ALIKE * max(lasted, before), ALIKE_SECONDS):
-            self._learn(poll.device, min(lasted, before))
+        self._given_up_after[device.id] = lasted
+        if before is not None and abs(lasted - before) <= max(SIMILAR * max(lasted, before), SIMILAR_SECONDS):
+            self._learn(device, min(lasted, before))
             if end is PollEnd.REPLACED:
-                self._paces[poll.device] = Pace(lasted)
+                self._intervals[device.id] = PollInterval(lasted)
 
-    def _follow(self, poll: Poll, end: PollEnd) -> None:
-        """Learn from a device that polls anew only after its patience and a rest, of which we see but the sum: as long
-        as it comes no sooner for our idle answers, they are too late.
+    def _check_answers(self, device: Device, poll: Poll, end: PollEnd) -> None:
+        """Behind a proxy that hides disconnects, only the sum of the device's timeout and its pause is known. While
+        idle answers do not make the device poll any sooner, they arrive after its timeout: shorten the hold.
         """
-        pace = self._paces.get(poll.device)
-        if pace is not None and pace.note(poll, end):
-            self._paces[poll.device] = Pace(pace.interval)
-            self._learn(poll.device, self.settled(poll.device))
+        interval = self._intervals.get(device.id)
+        if interval is not None and interval.ignores_answers(poll, end):
+            self._intervals[device.id] = PollInterval(interval.interval)
+            self._learn(device, self.base_hold(device.id, device))
 
-    def _learn(self, device: str, patience: float) -> None:
-        known = self.registry.get(device)
-        hold = round(min(0.8 * patience, patience - 0.5), 3)
-        hold = hold if hold >= SHORTEST else 0.0
-        current = None if known is None else known.learned_hold
-        if known is None or hold >= (self.defaults[known.dialect] if current is None else current):
+    def _learn(self, device: Device, timeout: float) -> None:
+        """Shorten the learned hold to less than the device's ``timeout``; it never grows."""
+        hold = round(min(0.8 * timeout, timeout - 0.5), 3)
+        hold = hold if hold >= MIN_HOLD else 0.0
+        if hold >= (self.defaults[device.dialect] if device.learned_hold is None else device.learned_hold):
             return
-        learned = Deferred.fromCoroutine(self.registry.change(device, {"learned_hold": hold}))
-        learned.addErrback(self._not_learned, device)
+        saving = Deferred.fromCoroutine(self.registry.change(device.id, {"learned_hold": hold}))
+        saving.addErrback(self._on_save_failed, device.id)
 
-    def _not_learned(self, failure: Failure, device: str) -> None:
-        self._log.error("{device}'s hold was not written: {error}", device=device, error=failure.getErrorMessage())
+    def _on_save_failed(self, failure: Failure, device_id: str) -> None:
+        self._log.error(
+            "Could not save learned hold of {device_id}: {error}",
+            device_id=device_id,
+            error=failure.getErrorMessage(),
+        )

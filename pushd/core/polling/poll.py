@@ -1,11 +1,11 @@
-"""One held poll: a small machine that looks, waits, and ends exactly once."""
+"""One held long poll: it claims commands, waits while there are none, and ends exactly once."""
 
 from collections.abc import Callable, Generator
 from enum import Enum
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from attrs import define, field
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
@@ -13,189 +13,177 @@ from pushd.core.timers import CoarseTimers
 from pushd.model.command import Dispatched
 from pushd.store.filters import Claim
 
+if TYPE_CHECKING:
+    from pushd.core.commands.command_queue import CommandQueue
+
 Answer = tuple[Dispatched, ...]
-"""What a poll is answered with; empty is the idle answer."""
+"""The commands that a poll is answered with; empty is the idle answer."""
 
 
 class PollEnd(Enum):
     """How a poll ended."""
 
-    HANDED = "handed"
+    DISPATCHED = "dispatched"  # answered with commands
     IDLE = "idle"
-    REPLACED = "replaced"  # answered idle, because the device polls anew
-    CROWDED = "crowded"  # the same, but late, because two devices seem to share one id
+    REPLACED = "replaced"  # answered idle, because the device polls again
+    CONFLICT = "conflict"  # the same, but later, because two devices seem to share one id
     SIGNED_OFF = "signed_off"  # answered idle, a moment after the device signed off
-    LEFT = "left"  # the device hung up
+    DISCONNECTED = "disconnected"
 
 
 class _State(Enum):
-    LOOKING = "looking"
+    CLAIMING = "claiming"
     WAITING = "waiting"
-    LINGERING = "lingering"  # to be answered idle in a while; hears nothing any more
-    OVER = "over"
-
-
-class ISource(Protocol):
-    """Where a poll looks for commands."""
-
-    def look(self, poll: "Poll") -> Deferred[Claim] | None:
-        """Claim what there is for a poll; None if memory knows that there is nothing."""
-
-    def due_in(self, device: str) -> float | None:
-        """Seconds until something that was not yet due may be had, 0 if it has come due since; None if there is
-        nothing.
-        """
-
-    def take_back(self, handed: Answer) -> None:
-        """Return what was claimed for a poll that had gone before a byte was written."""
-
-    def ended(self, poll: "Poll", end: PollEnd) -> None:
-        """Told once, before the poll is answered."""
+    ENDING = "ending"  # will be answered idle after a delay, and gets nothing any more
+    ENDED = "ended"
 
 
 @define(eq=False)
 class Poll:
-    """A poll from its arrival to its answer; ``began`` and ``until`` are when its hold begins and ends, in the clock's
-    seconds.
+    """A poll from its arrival to its answer; ``started_at`` and ``hold_until`` in the clock's seconds.
 
-    The ticket is taken before each look: a ring that comes while a look is on its way makes it look again. To be
-    awaited by one coroutine, which it resumes itself: as there are so many of them, it does without a Deferred.
+    A wake-up that arrives while a claim is in progress triggers another claim, so it cannot be lost.
+    One coroutine awaits the poll, which resumes it without a Deferred: ten thousand polls are held at once.
     """
 
-    source: ISource
-    ticks: CoarseTimers
+    queue: "CommandQueue"
+    timers: CoarseTimers
     device: str
-    began: float
-    until: float
+    started_at: float
+    hold_until: float
     uuid: str | None = None
-    deaf: bool = False
-    """Held like any other, but handed nothing."""
+    may_receive: bool = True
+    """If False, the poll is held like any other, but gets no commands."""
     batch: int = 1
-    """How many commands it takes at once."""
-    _state: _State = field(default=_State.LOOKING, init=False)
-    _rung: bool = field(default=False, init=False)
-    _tick: int | None = field(default=None, init=False)
+    """The most commands that it may be answered with."""
+    _state: _State = field(default=_State.CLAIMING, init=False)
+    _notified: bool = field(default=False, init=False)
+    """Whether a wake-up has arrived since the last claim began."""
+    _shared_timer: int | None = field(default=None, init=False)
     _timer: IDelayedCall | None = field(default=None, init=False)
     _answer: Answer = field(default=(), init=False)
-    _told: Callable[[object], object] | None = field(default=None, init=False)
+    _callback: Callable[[object], object] | None = field(default=None, init=False)
 
     def __await__(self) -> Generator["Poll", None, Answer]:
-        return self  # type: ignore[return-value]  # as far as await is concerned
+        return self  # type: ignore[return-value]  # it is its own iterator
 
     def __next__(self) -> "Poll":
-        """Wait, unless it is over."""
-        if self._state is _State.OVER:
+        """Wait, unless the poll has ended."""
+        if self._state is _State.ENDED:
             raise StopIteration(self._answer)
         return self
 
-    def addBoth(self, told: Callable[[object], object]) -> None:
-        """Call ``told`` once it is over; with a failure if it was cancelled. As of a Deferred, but only once."""
-        self._told = told
+    def addBoth(self, callback: Callable[[object], object]) -> None:
+        """Call ``callback`` when the poll has ended, with a failure if it was cancelled. Like a Deferred's, but to be
+        called only once.
+        """
+        self._callback = callback
 
     def cancel(self) -> None:
-        """The device hung up."""
-        if self._state is not _State.OVER:
-            self._close(PollEnd.LEFT)
-            self._tell(Failure(CancelledError()))
+        """The device has disconnected."""
+        if self._state is not _State.ENDED:
+            self._close(PollEnd.DISCONNECTED)
+            self._resume(Failure(CancelledError()))
 
-    def begin(self) -> None:
-        """Look, and wait if there is nothing; the source must already know where to ring."""
-        self._look()
+    def start(self) -> None:
+        """Claim commands, and wait if there are none; the poll must be registered before, to be notified."""
+        self._claim()
 
-    def ring(self) -> None:
-        """There may be something now."""
-        self._rung = True
+    def notify(self) -> None:
+        """A claim may succeed now."""
+        self._notified = True
         if self._state is _State.WAITING:
             self._stop_timer()
-            self._look()
+            self._claim()
 
-    def linger(self, delay: float, end: PollEnd) -> None:
-        """Hear nothing any more, and answer idle after ``delay`` seconds."""
+    def end_after(self, delay: float, end: PollEnd) -> None:
+        """Receive nothing any more, and answer idle after ``delay`` seconds."""
         self._stop_timer()
-        self._state = _State.LINGERING
+        self._state = _State.ENDING
         if delay > 0:
-            self._timer = self.ticks.clock.callLater(delay, self._end, end)
+            self._timer = self.timers.clock.callLater(delay, self._end, end)
         else:
             self._end(end)
 
-    def finish(self) -> None:
-        """Answer idle now, unless it has ended."""
-        if self._state is not _State.OVER:
+    def end_idle(self) -> None:
+        """Answer idle now, unless the poll has ended."""
+        if self._state is not _State.ENDED:
             self._end(PollEnd.IDLE)
 
     def on_timer(self) -> None:
         """The hold may be over."""
-        self._tick = None
-        self._wake()
+        self._shared_timer = None
+        self._on_timeout()
 
-    def _look(self) -> None:
-        self._state, self._rung = _State.LOOKING, False
-        looked = self.source.look(self)
-        if looked is None:
+    def _claim(self) -> None:
+        self._state, self._notified = _State.CLAIMING, False
+        claiming = self.queue.claim(self)
+        if claiming is None:
             self._wait(self._due_in())
         else:
-            looked.addCallbacks(self._found, self._missed)
+            claiming.addCallbacks(self._on_claim, self._on_claim_failed)
 
-    def _found(self, claim: Claim) -> None:
-        if self._state is not _State.LOOKING:
+    def _on_claim(self, claim: Claim) -> None:
+        if self._state is not _State.CLAIMING:
             if claim.handed:
-                self.source.take_back(claim.handed)
+                self.queue.take_back(claim.handed)
         elif claim.handed:
-            self._end(PollEnd.HANDED, claim.handed)
+            self._end(PollEnd.DISPATCHED, claim.handed)
         else:
-            self._go_on(self._due_in())
+            self._continue(self._due_in())
 
-    def _missed(self, _failure: Failure) -> None:
-        """The store does not answer: the poll is held to its end, unless it was rung; the source has told the log."""
-        if self._state is _State.LOOKING:
-            self._go_on(None)
+    def _on_claim_failed(self, _failure: Failure) -> None:
+        """The store is unavailable, as the queue has logged: hold the poll to its end, unless it was notified."""
+        if self._state is _State.CLAIMING:
+            self._continue(None)
 
-    def _go_on(self, due: float | None) -> None:
-        if self._rung:
-            self._look()
+    def _continue(self, due: float | None) -> None:
+        if self._notified:
+            self._claim()
         else:
             self._wait(due)
 
     def _due_in(self) -> float | None:
-        return None if self.deaf else self.source.due_in(self.device)
+        return self.queue.due_in(self.device) if self.may_receive else None
 
     def _wait(self, due: float | None) -> None:
-        left = self.until - self.ticks.clock.seconds()
+        """Wait until a command is due, in seconds, or else until the hold is over."""
+        left = self.hold_until - self.timers.clock.seconds()
         if left <= 0:
             self._end(PollEnd.IDLE)
             return
         self._state = _State.WAITING
         if due is None or due >= left:
-            self._tick = self.ticks.put(self, self.until)
+            self._shared_timer = self.timers.put(self, self.hold_until)
         else:
-            self._timer = self.ticks.clock.callLater(due, self._wake)
+            self._timer = self.timers.clock.callLater(due, self._on_timeout)
 
-    def _wake(self) -> None:
+    def _on_timeout(self) -> None:
         self._timer = None
-        if self.ticks.clock.seconds() >= self.until:
+        if self.timers.clock.seconds() >= self.hold_until:
             self._end(PollEnd.IDLE)
         else:
-            self._look()
+            self._claim()
 
-    def _end(self, end: PollEnd, handed: Answer = ()) -> None:
-        self._answer = handed
+    def _end(self, end: PollEnd, answer: Answer = ()) -> None:
+        self._answer = answer
         self._close(end)
-        self._tell(None)
+        self._resume(None)
 
     def _close(self, end: PollEnd) -> None:
         self._stop_timer()
-        self._state = _State.OVER
-        self.source.ended(self, end)
+        self._state = _State.ENDED
+        self.queue.on_poll_end(self, end)
 
-    def _tell(self, result: object) -> None:
-        told, self._told = self._told, None
-        if told is not None:
-            told(result)
+    def _resume(self, result: object) -> None:
+        callback, self._callback = self._callback, None
+        if callback is not None:
+            callback(result)
 
     def _stop_timer(self) -> None:
-        if self._tick is not None:
-            self.ticks.remove(self, self._tick)
-            self._tick = None
+        if self._shared_timer is not None:
+            self.timers.remove(self, self._shared_timer)
+            self._shared_timer = None
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
