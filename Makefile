@@ -5,17 +5,19 @@
 PYTHON ?=
 VENV ?= .venv
 BIN = $(VENV)/bin
+PARALLEL = -n auto --dist worksteal
 PACKAGING = setup.cfg pyproject.toml
 # the drop-in below twisted/plugins is found from an editable install only in this mode
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat -e
 
-.PHONY: help demo test test-crash test-alerting bench check lint types imports docs news package clean \
+.PHONY: help demo test quick test-crash test-alerting bench check lint types imports docs news package clean \
     torture vigil rooms
 
 help:
 	@echo "make demo            start a server and ten simulated devices, send commands, keep running until Ctrl-C"
 	@echo "make demo ONCE=1     the same, but stop when the commands are done; exits 0 if all outcomes are as expected"
 	@echo "make test            run all tests; TESTS=tests/core runs those of one folder"
+	@echo "make quick           run the tests that need neither seconds nor processes; a minute"
 	@echo "make test-crash      kill the server again and again under load and check its promises; two minutes"
 	@echo "make test-alerting   let simulated devices go offline and check every alert; two minutes"
 	@echo "make bench           measure the server and compare it with other servers; ten minutes"
@@ -41,7 +43,10 @@ demo: $(VENV)/.for-demo
 	$(BIN)/python -m pushd.demo $(if $(ONCE),--once) $(DEMO)
 
 test: $(VENV)/.for-test
-	$(BIN)/python -m pytest -n auto $(TESTS)
+	$(BIN)/python -m pytest $(PARALLEL) $(TESTS)
+
+quick: $(VENV)/.for-test
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" --hypothesis-profile=quick $(TESTS)
 
 test-crash: $(VENV)/.for-test
 	$(BIN)/python -m tests.crash $(CRASH)

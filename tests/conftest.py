@@ -1,4 +1,4 @@
-"""What holds for every test: nothing fails in silence, and nothing is left behind."""
+"""What holds for all tests: a logged failure fails the test, nothing is left behind, and long tests start first."""
 
 import gc
 import inspect
@@ -7,47 +7,85 @@ from typing import Any
 
 import pytest
 import pytest_twisted  # type: ignore[import-untyped]
+from hypothesis import HealthCheck, settings
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, globalLogPublisher
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
+# A machine that is busy must not fail a test: no time limit for an example.
+settings.register_profile("usual", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("usual"), max_examples=20)
+settings.load_profile("usual")
 
-def pytest_collection_finish() -> None:
-    """All is imported now, and no garbage: the collections below look at a test's own objects only."""
-    gc.collect()
-    gc.freeze()
+SLOW_SECONDS = 5.0
+"""How long a test takes that is marked as slow without a figure."""
+
+_failures: list[Failure] = []
+"""Logged, and no test's yet."""
+
+
+@implementer(ILogObserver)
+def _observe(event: dict[str, Any]) -> None:
+    if event.get("log_failure") is not None:
+        _failures.append(event["log_failure"])
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tests that are coroutines run on the reactor."""
+    """Run tests that are coroutines on the reactor."""
     if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function):
         pytest_twisted.ensureDeferred(item.function)
 
 
-@pytest.fixture(autouse=True)
-def no_logged_failure() -> Iterator[list[Any]]:
-    """Fail a test during which a failure was logged, or a Deferred lost one; a test that expects one clears the
-    list.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the longest tests first, so that parallel workers end together."""
+    items.sort(key=_seconds, reverse=True)
+
+
+def _seconds(item: pytest.Item) -> float:
+    marker = item.get_closest_marker("slow")
+    return 0.0 if marker is None else float(marker.kwargs.get("seconds", SLOW_SECONDS))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Exempt all objects that exist before the test from the collection after it, which would take a hundred times as
+    long otherwise.
     """
-    failures: list[Any] = []
+    gc.collect()
+    gc.freeze()
 
-    @implementer(ILogObserver)
-    def observe(event: dict[str, Any]) -> None:
-        if event.get("log_failure") is not None:
-            failures.append(event["log_failure"])
 
-    globalLogPublisher.addObserver(observe)
-    try:
-        yield failures
-        gc.collect()
-    finally:
-        globalLogPublisher.removeObserver(observe)
-    assert not failures, "\n".join(failure.getTraceback() for failure in failures)
+@pytest.fixture(scope="session", autouse=True)
+def _observed() -> Iterator[None]:
+    """Observe the log, and at the end collect also those objects that outlived the test that made them."""
+    globalLogPublisher.addObserver(_observe)
+    yield
+    gc.unfreeze()
+    gc.collect()
+    globalLogPublisher.removeObserver(_observe)
+    _raise_failures()
+
+
+@pytest.fixture(autouse=True)
+def no_logged_failure() -> Iterator[list[Failure]]:
+    """Fail a test during which a failure was logged, or a Deferred with a failure was dropped; a test that expects
+    one clears the list.
+    """
+    yield _failures
+    gc.collect()
+    _raise_failures()
+
+
+def _raise_failures() -> None:
+    found = [failure.getTraceback() for failure in _failures]
+    _failures.clear()
+    assert not found, "\n".join(found)
 
 
 @pytest.fixture
 def clock() -> Iterator[Clock]:
-    """A clock that moves when it is told to, and must be empty at the end."""
+    """A clock that only :meth:`~Clock.advance` moves; no delayed call may be left at the end."""
     clock = Clock()
     clock.advance(1_000_000)
     yield clock

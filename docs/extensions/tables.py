@@ -16,7 +16,7 @@ from zope.interface.interface import InterfaceClass, Method
 
 from pushd.config import OPTIONS, Option
 from pushd.model.lifecycle import LIFECYCLE, Guard
-from pushd.pushctl.exit_codes import Outcome
+from pushd.pushctl.exit_codes import ExitCode
 
 
 def list_table(*rows: tuple[str, ...]) -> str:
@@ -53,7 +53,7 @@ class ExitCodes(SphinxDirective):
     def run(self) -> list[Node]:
         """One line for each code."""
         return self.parse_text_to_nodes(
-            list_table(("code", "meaning"), *((str(code.value), code.meaning) for code in Outcome))
+            list_table(("code", "meaning"), *((str(code.value), code.meaning) for code in ExitCode))
         )
 
 

@@ -13,8 +13,7 @@ from rich.text import Text
 
 from pushd.lib.text import printable, shortened
 from pushd.pushctl.connection import Json
-from pushd.pushctl.output import styled
-from pushd.pushctl.text import compact, under_way_ms
+from pushd.pushctl.output import compact, sent_after_ms, styled
 
 _DEVICE_WIDTH = 47
 _TITLE_WIDTH = 25
@@ -37,7 +36,7 @@ class Row:
     def cells(self) -> tuple[Text, ...]:
         """Device, command, state, on its way after ms, result."""
         command = self.command or {"state": "new"}
-        under_way = under_way_ms(command)
+        under_way = sent_after_ms(command)
         said = Text(f"✗ {printable(self.fault)}", style="bold red") if self.fault else Text(result_in_short(command))
         return (
             Text(self.device),
@@ -115,7 +114,7 @@ class Board:
         states = Counter(row.command["state"] for row in self.rows if row.command is not None)
         counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
         unexpected = len(self.unexpected())
-        times = [ms for row in self.rows if row.command and (ms := under_way_ms(row.command)) is not None]
+        times = [ms for row in self.rows if row.command and (ms := sent_after_ms(row.command)) is not None]
         middle = f"{median(times):g} ms at the median" if times else "an unknown time"
         return (
             f"{len(self.rows)} commands: {counts}; {len(self.rows) - unexpected} as expected, {unexpected} not;"

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from pushd.pushctl.connection import Json
-from pushd.pushctl.text import moment, words
+from pushd.pushctl.output import field_text, parse_time
 
 LONG_WORK = 40
 """Seconds of work that outlast a container's lease of 30 s: only its acks keep the command alive."""
@@ -39,7 +39,7 @@ class Step:
 def judge(step: Step, command: Json) -> str | None:
     """What is wrong with how a command ended; None if it is as expected."""
     if command["state"] != step.expected:
-        return f"{step.expected} was expected, not {command['state']}: {words(command.get('error'))}"
+        return f"{step.expected} was expected, not {command['state']}: {field_text(command.get('error'))}"
     return step.check(command)
 
 
@@ -152,7 +152,7 @@ def _has_results(count: int) -> Check:
 
 def _outlived(seconds: float) -> Check:
     def check(command: Json) -> str | None:
-        sent, finished = moment(command.get("sent_at")), moment(command.get("finished_at"))
+        sent, finished = parse_time(command.get("sent_at")), parse_time(command.get("finished_at"))
         if command.get("attempts") != 1 or not command.get("acknowledged_at"):
             return "it was not one attempt that lived by its acks"
         if sent is None or finished is None or finished - sent < timedelta(seconds=seconds):

@@ -17,8 +17,8 @@ from pushd.demo.scenario import Step, judge, programme
 from pushd.pushctl.api import AdminClient
 from pushd.pushctl.connection import Connection, Json
 from pushd.pushctl.errors import Misconfigured
-from pushd.pushctl.server_address import find_target
-from pushd.pushctl.wait import until_ended
+from pushd.pushctl.server_address import find_server
+from pushd.pushctl.wait import wait_until_ended
 
 LOOK_AGAIN = 0.2
 """Seconds between two looks at what takes its time to come up."""
@@ -48,9 +48,9 @@ async def reach(url: str, data_dir: Path, http: HTTPClient, clock: IReactorTime)
     until = clock.seconds() + READY_WITHIN
     while clock.seconds() < until:
         with suppress(Misconfigured):
-            target = find_target(url, None, data_dir)
-            client = AdminClient(Connection(treq=http, base=target.url, token=target.token, clock=clock))
-            if await client.ready():
+            server = find_server(url, None, data_dir)
+            client = AdminClient(Connection(treq=http, base=server.url, token=server.token, clock=clock))
+            if await client.is_ready():
                 return client
         await deferLater(clock, LOOK_AGAIN)
     raise NotInTime(f"The server is not ready after {READY_WITHIN:g} s.")
@@ -101,7 +101,7 @@ class Play:
         row = self._board.add(device, step.title)
         command = await self._client.send(device, {"payload": step.payload}, key=str(uuid4()))
         self._board.note(row, command)
-        command = await until_ended(
+        command = await wait_until_ended(
             self._client, command, END_WITHIN, lambda seen: self._board.note(row, seen), LIVELY_ROUND
         )
         self._board.settle(row, command, judge(step, command))

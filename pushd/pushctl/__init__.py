@@ -1,1 +1,1 @@
-"""``pushctl``, the operator's command line: a program of its own that speaks the admin API."""
+"""``pushctl``, the operator's command line: a client of the admin API."""

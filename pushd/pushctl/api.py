@@ -1,4 +1,4 @@
-"""The admin API, as far as an operator's programs need it."""
+"""The calls of the admin API that ``pushctl`` and the demo use."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,16 +6,16 @@ from typing import Any
 from attrs import define, frozen
 from twisted.internet.interfaces import IReactorTime
 
-from pushd.pushctl.connection import PATIENCE, Call, Connection, Json, Query
-from pushd.pushctl.errors import Unintelligible, Unreachable
+from pushd.pushctl.connection import REQUEST_TIMEOUT, Connection, Json, Query, Request
+from pushd.pushctl.errors import UnexpectedResponse, Unreachable
 
-PAGE = 500
-"""As many items as the server gives at a time."""
+PAGE_SIZE = 500
+"""The most items that the server gives at a time."""
 
 
 @frozen(kw_only=True)
 class Page:
-    """Some items of a list, and the cursor of what follows if anything does."""
+    """Some items of a list, and the cursor of the next page if there is one."""
 
     items: list[Json]
     next: str | None
@@ -23,115 +23,114 @@ class Page:
 
 @define(eq=False)
 class AdminClient:
-    """What an operator can ask of the server.
-
-    Everything here raises :exc:`pushd.pushctl.errors.ClientError` if it does not get what it asks for.
-    """
+    """A client of the admin API; every method raises :exc:`pushd.pushctl.errors.ClientError` if its call fails."""
 
     _connection: Connection
 
     @property
     def clock(self) -> IReactorTime:
-        """The time by which answers are waited for."""
+        """The clock of the timeouts."""
         return self._connection.clock
 
-    async def ready(self) -> bool:
-        """Whether the server is there and can do its work."""
+    async def is_ready(self) -> bool:
+        """Whether the server can be reached and is ready to serve; false instead of an error."""
         try:
-            status, _ = await self._connection.exchange(Call(path=["readyz"]))
+            status, _ = await self._connection.fetch(Request(path=["readyz"]))
         except Unreachable:
             return False
         return status == 200
 
     async def devices(self, query: Query = ()) -> list[Json]:
-        """All devices that match: as many pages as there are."""
+        """All devices that match, from all pages."""
         return await self._all("devices", query)
 
     async def alerts(self, query: Query = ()) -> list[Json]:
-        """All alerts that match, newest first: as many pages as there are."""
+        """All alerts that match, from all pages, newest first."""
         return await self._all("alerts", query)
 
     async def acknowledge(self, alert: str) -> Json:
-        """Say that somebody takes care of an alert."""
-        return await self._connection.ask(Call(method="POST", path=["v1", "alerts", alert, "acknowledge"]))
+        """Acknowledge an alert, which stops its reminders."""
+        return await self._connection.fetch_json(Request(method="POST", path=["v1", "alerts", alert, "acknowledge"]))
 
     async def device(self, device: str) -> Json:
         """One device."""
-        return await self._connection.ask(Call(path=["v1", "devices", device]))
+        return await self._connection.fetch_json(Request(path=["v1", "devices", device]))
 
     async def approve(self, device: str) -> Json:
-        """Let a device that waits for it have its commands."""
-        return await self._connection.ask(
-            Call(method="PATCH", path=["v1", "devices", device], body={"admission": "approved"})
+        """Approve a pending device, so that it is sent its commands."""
+        return await self._connection.fetch_json(
+            Request(method="PATCH", path=["v1", "devices", device], body={"admission": "approved"})
         )
 
     async def send(self, device: str, draft: Mapping[str, Any], *, key: str, queue: bool = False) -> Json:
-        """Have a command accepted; the same ``key`` and draft again give the first command again."""
+        """Queue a command. ``key`` is the idempotency key; ``queue``: also for a device that has signed off."""
         return await self._command(
-            Call(
+            Request(
                 method="POST",
                 path=["v1", "devices", device, "commands"],
-                query=[("queue", "1")] if queue else [],
+                query=_queue(queue),
                 body=draft,
                 headers={"Idempotency-Key": key},
             )
         )
 
     async def command(self, command: str, *, wait: float = 0) -> Json:
-        """One command, once it has ended or ``wait`` seconds (60 at most) have passed."""
+        """One command, as soon as it has ended or ``wait`` seconds (60 at most) have passed."""
+        query = [("wait", f"{round(wait, 3):g}")] if wait else []
         return await self._command(
-            Call(path=["v1", "commands", command], query=_waiting(wait), patience=PATIENCE + wait)
+            Request(path=["v1", "commands", command], query=query, timeout=REQUEST_TIMEOUT + wait)
         )
 
     async def cancel(self, command: str) -> Json:
-        """Take a command back, as far as that is still possible."""
-        return await self._command(Call(method="POST", path=["v1", "commands", command, "cancel"], body={}))
+        """Cancel a command if it was not sent yet, or its further attempts."""
+        return await self._command(Request(method="POST", path=["v1", "commands", command, "cancel"], body={}))
 
     async def explain(self, command: str) -> Json:
-        """Why a command has not run yet, or what is known of it."""
-        return await self._connection.ask(Call(path=["v1", "commands", command, "explain"]))
+        """Why a command has not run yet, or how it ended."""
+        return await self._connection.fetch_json(Request(path=["v1", "commands", command, "explain"]))
 
     async def resolve(self, command: str, state: str, note: str | None) -> Json:
-        """Say what became of a command of which nobody knows."""
+        """Record the outcome of a command in state ``unknown``."""
         body = {"state": state} | ({} if note is None else {"note": note})
-        return await self._command(Call(method="POST", path=["v1", "commands", command, "resolve"], body=body))
+        return await self._command(Request(method="POST", path=["v1", "commands", command, "resolve"], body=body))
 
-    async def resend(self, command: str, terms: Mapping[str, Any], *, queue: bool = False) -> Json:
-        """Send the same again, as a new command; that one again if it was done before."""
-        path, query = ["v1", "commands", command, "resend"], [("queue", "1")] if queue else []
-        return await self._command(Call(method="POST", path=path, query=query, body=terms))
+    async def resend(self, command: str, options: Mapping[str, Any], *, queue: bool = False) -> Json:
+        """Send the same payload as a new command; a second call returns the same new command."""
+        path = ["v1", "commands", command, "resend"]
+        return await self._command(Request(method="POST", path=path, query=_queue(queue), body=options))
 
     async def fsck(self) -> list[Json]:
-        """What is stored and cannot be."""
-        return (await self._page("fsck", (), limited=False)).items
+        """The inconsistencies that the server finds in its database and memory."""
+        return (await self._page("fsck", ())).items
 
-    async def follow(self, query: Query, last: str | None, receive: Callable[[bytes], None]) -> None:
-        """Hand on the stream of what happens, as the query has it or from behind the event ``last``, until it ends."""
-        headers = {} if last is None else {"Last-Event-ID": last}
-        await self._connection.stream(Call(path=["v1", "events", "stream"], query=query, headers=headers), receive)
+    async def stream_events(self, query: Query, last_id: str | None, receive: Callable[[bytes], None]) -> None:
+        """Pass the event stream to ``receive`` until it ends; ``last_id`` resumes after an event."""
+        headers = {} if last_id is None else {"Last-Event-ID": last_id}
+        request = Request(path=["v1", "events", "stream"], query=query, headers=headers)
+        await self._connection.stream(request, receive)
 
-    async def _command(self, call: Call) -> Json:
-        command = await self._connection.ask(call)
+    async def _command(self, request: Request) -> Json:
+        command = await self._connection.fetch_json(request)
         if not isinstance(command.get("id"), str) or not isinstance(command.get("state"), str):
-            raise Unintelligible("the answer is not a command: is this the admin port of pushd?")
+            raise UnexpectedResponse("the answer is not a command: is this the admin port of pushd?")
         return command
 
     async def _all(self, name: str, query: Query) -> list[Json]:
+        query = [*query, ("limit", str(PAGE_SIZE))]
         page = await self._page(name, query)
-        found = page.items
+        items = page.items
         while page.next is not None:
             page = await self._page(name, [*query, ("cursor", page.next)])
-            found += page.items
-        return found
+            items += page.items
+        return items
 
-    async def _page(self, name: str, query: Query, *, limited: bool = True) -> Page:
-        limit = [("limit", str(PAGE))] if limited else []
-        answer = await self._connection.ask(Call(path=["v1", name], query=[*query, *limit]))
+    async def _page(self, name: str, query: Query) -> Page:
+        answer = await self._connection.fetch_json(Request(path=["v1", name], query=query))
         items, cursor = answer.get("items"), answer.get("next")
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise Unintelligible("the answer has no list of items: is this the admin port of pushd?")
+            raise UnexpectedResponse("the answer has no list of items: is this the admin port of pushd?")
         return Page(items=items, next=None if cursor is None else str(cursor))
 
 
-def _waiting(wait: float) -> Query:
-    return [("wait", f"{round(wait, 3):g}")] if wait else []
+def _queue(queue: bool) -> Query:
+    return [("queue", "1")] if queue else []

@@ -1,4 +1,4 @@
-"""One request to the server and its answer, whatever may happen on the way."""
+"""One HTTP request to the server, and every way in which it can fail."""
 
 import json
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -14,101 +14,104 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
 
 from pushd.lib.http_client import CONNECTION_LOST, NEVER_SENT, describe, unwrap_cancellation
-from pushd.pushctl.errors import Unintelligible, Unreachable, refusal
-from pushd.pushctl.sse import SILENCE, deliver
+from pushd.pushctl.errors import UnexpectedResponse, Unreachable, refused
+from pushd.pushctl.sse import READ_TIMEOUT, read_stream
 
 T = TypeVar("T")
 Json = dict[str, Any]
 Query = Sequence[tuple[str, str]]
 
-PATIENCE = 30.0
-"""Seconds that an answer may take, beyond what the server was asked to wait."""
+REQUEST_TIMEOUT = 30.0
+"""Seconds that a response may take, beyond those that the server was asked to wait."""
 
 
 @frozen(kw_only=True)
-class Call:
-    """What is asked: a path below the server's URL, and how long the answer may take."""
+class Request:
+    """A request to the admin API; ``path`` is below the server's URL, ``timeout`` is in seconds."""
 
     method: str = "GET"
     path: Sequence[str]
     query: Query = ()
     body: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(factory=dict)
-    patience: float = PATIENCE
+    timeout: float = REQUEST_TIMEOUT
 
 
 @define(eq=False)
 class Connection:
-    """Asks one server, by one token."""
+    """Sends requests to one server, with one token."""
 
     _treq: HTTPClient
     _base: DecodedURL
     _token: str = field(repr=False)
     clock: IReactorTime
 
-    async def ask(self, call: Call) -> Json:
-        """The JSON object that the server answers with.
+    async def fetch_json(self, request: Request) -> Json:
+        """The JSON object in the response.
 
-        :raises ClientError: if there is none, or the server refuses.
+        :raises ClientError: if there is none, or its status is an error.
         """
-        status, body = await self.exchange(call)
+        status, body = await self.fetch(request)
         answer = _object(body)
         if status >= 400:
-            raise refusal(status, answer or {})
+            raise refused(status, answer or {})
         if answer is None:
-            raise Unintelligible(f"the answer ({status}) is not a JSON object: is this the admin port of pushd?")
+            raise UnexpectedResponse(f"the answer ({status}) is not a JSON object: is this the admin port of pushd?")
         return answer
 
-    async def exchange(self, call: Call) -> tuple[int, bytes]:
-        """The status and the body of the answer, whatever they are.
+    async def fetch(self, request: Request) -> tuple[int, bytes]:
+        """The status and the body of the response, whatever they are.
 
-        :raises Unreachable: if there is no answer.
+        :raises Unreachable: if there is no response.
         """
-        return await self._patiently(self._talk(call), call.patience)
+        return await self._with_timeout(self._status_and_body(request), request.timeout)
 
-    async def stream(self, call: Call, receive: Callable[[bytes], None]) -> None:
-        """Hand on what the server answers with, piece by piece, until its end.
+    async def stream(self, request: Request, receive: Callable[[bytes], None]) -> None:
+        """Pass each piece of the response body to ``receive``, until its end.
 
-        :raises ClientError: if there is no answer, it breaks off or falls silent, or the server refuses.
+        :raises ClientError: if there is no response, its status is an error, or the connection is lost.
         """
-        response = await self._patiently(self._request(call), call.patience)
+        response = await self._with_timeout(self._send(request), request.timeout)
         if response.code >= 400:
-            raise refusal(response.code, _object(await self._patiently(response.content(), call.patience)) or {})
-        with self._telling(SILENCE):
-            await deliver(response, receive, self.clock).addErrback(unwrap_cancellation)
+            body = await self._with_timeout(response.content(), request.timeout)
+            raise refused(response.code, _object(body) or {})
+        with self._client_errors(READ_TIMEOUT):
+            await read_stream(response, receive, self.clock).addErrback(unwrap_cancellation)
 
-    async def _patiently(self, talk: Coroutine[Deferred[Any], Any, T] | Deferred[T], patience: float) -> T:
-        with self._telling(patience):
-            return await defer.ensureDeferred(talk).addErrback(unwrap_cancellation).addTimeout(patience, self.clock)
+    async def _with_timeout(self, work: Coroutine[Deferred[Any], Any, T] | Deferred[T], timeout: float) -> T:
+        with self._client_errors(timeout):
+            return await defer.ensureDeferred(work).addErrback(unwrap_cancellation).addTimeout(timeout, self.clock)
 
     @contextmanager
-    def _telling(self, patience: float) -> Iterator[None]:
-        """Say in the operator's words why there is no answer."""
+    def _client_errors(self, timeout: float) -> Iterator[None]:
+        """Turn the errors of Twisted's HTTP client into :exc:`Unreachable`."""
         where = f"{self._base.host}:{self._base.port}"
         try:
             yield
         except defer.TimeoutError:
-            raise Unreachable(f"{where} did not answer within {patience:g} s") from None
+            raise Unreachable(f"{where} did not answer within {timeout:g} s") from None
         except NEVER_SENT as error:
-            raise Unreachable(f"cannot connect to {where} (does pushd run there?): {error}", never_sent=True) from None
+            raise Unreachable(
+                f"cannot connect to {where} (is pushd running there?): {error}", never_sent=True
+            ) from None
         except CONNECTION_LOST as error:
-            raise Unreachable(f"{where} hung up without an answer: {describe(error)}") from None
+            raise Unreachable(f"{where} closed the connection without an answer: {describe(error)}") from None
 
-    async def _talk(self, call: Call) -> tuple[int, bytes]:
-        response = await self._request(call)
+    async def _status_and_body(self, request: Request) -> tuple[int, bytes]:
+        response = await self._send(request)
         return response.code, await response.content()
 
-    async def _request(self, call: Call) -> Any:
-        headers = Headers({name: [value] for name, value in call.headers.items()})
+    async def _send(self, request: Request) -> Any:
+        headers = Headers({name: [value] for name, value in request.headers.items()})
         headers.setRawHeaders("Authorization", [f"Bearer {self._token}"])
         data = None
-        if call.body is not None:
+        if request.body is not None:
             headers.setRawHeaders("Content-Type", ["application/json"])
-            data = json.dumps(call.body, allow_nan=False).encode("ascii")
-        url = self._base.child(*call.path).replace(query=call.query)
-        # a redirect would carry the token to wherever it points, and a buffer would keep all that a stream ever told
+            data = json.dumps(request.body, allow_nan=False).encode("ascii")
+        url = self._base.child(*request.path).replace(query=request.query)
+        # a redirect would send the token to another server; a buffer would keep all events of a stream
         return await self._treq.request(
-            call.method, url, headers=headers, data=data, allow_redirects=False, unbuffered=True
+            request.method, url, headers=headers, data=data, allow_redirects=False, unbuffered=True
         )
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong between an operator and the server; every message is one line for a person."""
+"""What can go wrong between ``pushctl`` and the server; every message is one line for the operator."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,38 +7,38 @@ from pushd.lib.text import printable
 
 
 class ClientError(Exception):
-    """Something that the operator can understand and act on."""
+    """An error that the operator can understand and act on."""
 
     def __str__(self) -> str:
         return printable(super().__str__())
 
 
 class Misconfigured(ClientError):
-    """The URL or the token that was given, or found, cannot be used."""
+    """The URL or the token, given or found, cannot be used."""
 
 
 class Unreachable(ClientError):
-    """No answer came; unless it was ``never_sent``, the request may have arrived nevertheless."""
+    """There was no answer. Unless ``never_sent`` is true, the server may have received the request nevertheless."""
 
     def __init__(self, message: str, *, never_sent: bool = False) -> None:
         self.never_sent = never_sent
         super().__init__(message)
 
 
-class Unintelligible(ClientError):
-    """What answered does not speak the admin API."""
+class UnexpectedResponse(ClientError):
+    """The response is not one of the admin API: another program listens there."""
 
 
 class Refused(ClientError):
-    """The server understood the request and refuses it."""
+    """The server answered with an error status."""
 
     def __init__(self, status: int, message: str) -> None:
         self.status = status
         super().__init__(f"refused ({status}): {message}")
 
 
-def refusal(status: int, problem: Mapping[str, Any]) -> Refused:
-    """A problem (RFC 9457) as an error that names each field at fault by its pointer."""
+def refused(status: int, problem: Mapping[str, Any]) -> Refused:
+    """The error for a problem document (RFC 9457); it names each invalid field by its JSON pointer."""
     fields = list(_fields(problem.get("errors")))
     if fields:
         return Refused(status, "; ".join(fields))

@@ -1,11 +1,11 @@
-"""What became of a call of ``pushctl``, as the exit code tells it."""
+"""The exit codes of ``pushctl``."""
 
 from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any
 
 
-class Outcome(IntEnum):
+class ExitCode(IntEnum):
     """The exit codes; 2 and 130 mean what they mean for other programs of the shell."""
 
     SUCCEEDED = 0
@@ -25,31 +25,31 @@ class Outcome(IntEnum):
 
 
 _MEANINGS = {
-    Outcome.SUCCEEDED: "the command succeeded; without --wait: it was accepted",
-    Outcome.REFUSED: "the server refused, or could not be reached; the line on stderr says which",
-    Outcome.MISUSED: "the call itself is wrong",
-    Outcome.FAILED: "the device reported failure",
-    Outcome.UNKNOWN: "it may have run, and nobody said so",
-    Outcome.EXPIRED: "its time to live ended before it could be sent",
-    Outcome.CANCELLED: "it was cancelled before it was sent",
-    Outcome.OPEN: "it was still open when the wait ended, by itself or by Ctrl-C",
-    Outcome.INTERRUPTED: "Ctrl-C ended the call before there was an answer",
+    ExitCode.SUCCEEDED: "the command succeeded; without --wait: it was accepted",
+    ExitCode.REFUSED: "the server refused the request or could not be reached; see the message on stderr",
+    ExitCode.MISUSED: "wrong arguments or options",
+    ExitCode.FAILED: "the device reported a failure",
+    ExitCode.UNKNOWN: "the command may have run, but no result came",
+    ExitCode.EXPIRED: "its time to live ended before it was sent",
+    ExitCode.CANCELLED: "it was cancelled before it was sent",
+    ExitCode.OPEN: "it had not ended yet when the wait was over, or was stopped by Ctrl-C",
+    ExitCode.INTERRUPTED: "Ctrl-C stopped pushctl before there was an answer",
 }
 
 _ENDED = {
-    "succeeded": Outcome.SUCCEEDED,
-    "failed": Outcome.FAILED,
-    "unknown": Outcome.UNKNOWN,
-    "expired": Outcome.EXPIRED,
-    "cancelled": Outcome.CANCELLED,
+    "succeeded": ExitCode.SUCCEEDED,
+    "failed": ExitCode.FAILED,
+    "unknown": ExitCode.UNKNOWN,
+    "expired": ExitCode.EXPIRED,
+    "cancelled": ExitCode.CANCELLED,
 }
 
 
-def outcome(command: Mapping[str, Any]) -> Outcome:
-    """What the state of a command means for whoever waited for it."""
-    return _ENDED.get(str(command.get("state")), Outcome.OPEN)
+def exit_code(command: Mapping[str, Any]) -> ExitCode:
+    """The exit code of a call that waited for this command."""
+    return _ENDED.get(str(command.get("state")), ExitCode.OPEN)
 
 
-def explained() -> str:
+def exit_code_help() -> str:
     """The exit codes as lines of a help text."""
-    return "\n".join(f"  {code.value:<3}  {code.meaning}" for code in Outcome)
+    return "\n".join(f"  {code.value:<3}  {code.meaning}" for code in ExitCode)

@@ -17,18 +17,18 @@ from pushd.pushctl.server_address import DEFAULT_DATA_DIR, DEFAULT_URL
 from pushd.pushctl.session import Session, run_on_reactor
 
 _EXAMPLES = """\
-Example, beside a server that was started in this directory:
+Examples, for a server that was started in this directory:
   pushctl devices
   pushctl send controlid:4408801109440198 load_objects '{"object": "users"}' --wait
   pushctl watch"""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=verbatim(_EXAMPLES))
-@click.option("--url", envvar="PUSHD_URL", default=DEFAULT_URL, show_default=True, help="The admin port of pushd.")
+@click.option("--url", envvar="PUSHD_URL", default=DEFAULT_URL, show_default=True, help="URL of the admin API.")
 @click.option(
     "--token",
     envvar="PUSHD_TOKEN",
-    help="A token of that server. Others can see a command line: better set PUSHD_TOKEN, or use --data-dir.",
+    help="API token. Other users can see command lines: prefer PUSHD_TOKEN or --data-dir.",
 )
 @click.option(
     "--data-dir",
@@ -36,14 +36,14 @@ Example, beside a server that was started in this directory:
     type=click.Path(path_type=Path, file_okay=False),
     default=DEFAULT_DATA_DIR,
     show_default=True,
-    help="The data directory of a server on this machine; its admin.token is used if no token is given.",
+    help="Data directory of a server on this machine; without a token, its admin.token is used.",
 )
 @click.version_option(__version__, prog_name="pushctl")
 @click.pass_context
 def cli(context: click.Context, url: str, token: str | None, data_dir: Path) -> None:
-    """See, approve and command the devices of a pushd server.
+    """List and approve the devices of a pushd server, and send them commands.
 
-    The options of this page also come from the environment: PUSHD_URL, PUSHD_TOKEN, PUSHD_DATA_DIR.
+    The environment variables PUSHD_URL, PUSHD_TOKEN and PUSHD_DATA_DIR set the options below.
     """
     run = context.obj or run_on_reactor
     context.obj = Session(url=url, token=token, data_dir=data_dir, run=run)

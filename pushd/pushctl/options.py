@@ -1,4 +1,4 @@
-"""Kinds of words that options of several commands take."""
+"""Option types and options that several commands share, and helpers for help texts."""
 
 import math
 from collections.abc import Callable
@@ -10,11 +10,14 @@ from pushd.pushctl.wait import FOREVER
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+EXAMPLE_COMMAND = "01890a5d-ac96-774b-bcce-b302099a8057"
+"""The command id in the examples of help texts."""
+
 _UNTIL_ENDED = "until it ends"
 
 
 def seconds(text: str) -> float:
-    """A duration as the operator wrote it; whole seconds stay whole."""
+    """A duration in seconds; whole seconds stay integers."""
     try:
         number = float(text)
     except ValueError:
@@ -36,17 +39,22 @@ def wait_option(command: _Command) -> _Command:
         metavar="[SECONDS]",
         is_flag=False,
         flag_value=_UNTIL_ENDED,
-        help="Wait so long for the command to end; without a number, until it ends. Put it last.",
+        help="Wait until the command ends, at most SECONDS if given. Put this option last.",
     )(command)
 
 
+def json_option(help_text: str) -> Callable[[_Command], _Command]:
+    """``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help=help_text)
+
+
 def verbatim(*paragraphs: str) -> str:
-    """Paragraphs of a help text whose lines stay as they are."""
+    """Paragraphs of a help text whose lines are not wrapped."""
     return "\n\n".join(f"\b\n{paragraph}" for paragraph in paragraphs)
 
 
-def several(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
-    """Some options under one name; they are listed in this order."""
+def option_group(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
+    """One decorator of several options; the help text lists them in this order."""
 
     def decorate(command: _Command) -> _Command:
         for option in reversed(options):

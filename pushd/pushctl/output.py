@@ -1,21 +1,32 @@
-"""What an operator sees: tables, one command, one event, and the progress of a wait."""
+"""How ``pushctl`` shows devices, commands, events and alerts, to people and as JSON."""
 
-import sys
-from collections.abc import Callable, Iterable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
 
 import click
+from attrs import define, field
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
+from pushd.lib.text import duration, printable
+from pushd.pushctl import terminal
 from pushd.pushctl.connection import Json
-from pushd.pushctl.happenings import saying
-from pushd.pushctl.text import ago, compact, local_time, pretty, under_way_ms, words
+from pushd.pushctl.terminal import Column, Fit
 
-_WIDE = 10_000
-"""Columns where there is no terminal: whatever reads the text must not find it cut."""
+NAMED_DEVICES = 3
+"""Devices of an alert that are named; there may be a thousand."""
+
+FULL_TIMES_FROM = 120
+"""Columns of a terminal from which on every event has its date; in a narrower one, each day begins with it."""
+
+UNAUTHENTICATED = (
+    "unauthenticated: anyone who can reach the device port can pose as this device;"
+    " give it a secret, an API key or allow_from"
+)
 
 _STYLES = {
     "online": "green",
@@ -30,109 +41,246 @@ _STYLES = {
     "expired": "yellow",
     "cancelled": "yellow",
     "open": "red",
+    "unauthenticated": "yellow",
 }
 
-UNPROVEN = "no proof: whoever reaches the device port can be this device; give it a secret, an API key or allow_from"
+_DEVICE_COLUMNS = (
+    Column("id"),
+    Column("name", 5, Fit.CUT),
+    Column("admission", 3),
+    Column("presence", 1),
+    Column("polling", 2),
+    Column("offline between polls", 9),
+    Column("queue", 6),
+    Column("in flight", 8),
+    Column("last seen", 4),
+    Column("authentication", 7),
+)
 
-_FIELDS = (
+_COMMAND_FIELDS = (
     "id device state error evidence late attempts max_attempts delivery priority matched_by created_by created_at"
     " not_before expires_at sent_at acknowledged_at finished_at ttl lease deadline resend_of resent_as idempotency_key"
 ).split()
 
-_TIMES = "created_at not_before expires_at sent_at acknowledged_at finished_at".split()
+_TIME_FIELDS = "created_at not_before expires_at sent_at acknowledged_at finished_at".split()
+
+
+# single values
+
+
+def field_text(value: object) -> str:
+    """A field of the API in one line; a missing or empty one is a dash."""
+    if value is None or value in ("", []):
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return printable(", ".join(map(str, value)))
+    return printable(f"{value:g}" if isinstance(value, float) else str(value))
 
 
 def styled(value: object) -> Text:
     """A field in the colour that its value has everywhere."""
-    return Text(words(value), style=_STYLES.get(str(value), ""))
+    return Text(field_text(value), style=_STYLES.get(str(value), ""))
 
 
-def plain_table(*columns: str) -> Table:
-    """A table without lines, so that it can be cut and searched by other programs."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for index, column in enumerate(columns):
-        table.add_column(column, no_wrap=index == 0, overflow="fold")
-    return table
+def compact(value: object) -> str:
+    """JSON in one line of ASCII."""
+    return json.dumps(value, separators=(",", ":"))
 
 
-def draw(table: Table) -> None:
-    """Show a table on standard output."""
-    Console(width=None if sys.stdout.isatty() else _WIDE).print(table)
+def pretty(value: object) -> str:
+    """JSON over several lines, for people."""
+    lines = json.dumps(value, indent=2, ensure_ascii=False).splitlines()
+    return "\n".join(map(printable, lines))
 
 
-def draw_devices(devices: Iterable[Json], now: float) -> None:
-    """Show devices, one in a line; ``now`` is seconds since the epoch."""
-    table = plain_table(
-        "id", "name", "admission", "presence", "polling", "poll gap", "queue", "in flight", "last seen", "proof"
-    )
-    unproven = False
-    for device in devices:
-        unproven = unproven or not device.get("proof")
-        table.add_row(*_device_row(device, now))
-    draw(table)
-    if unproven:
-        click.echo(UNPROVEN, err=True)
+def parse_time(text: object) -> datetime | None:
+    """A time of the API; None if there is none."""
+    try:
+        return datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def local_time(text: object) -> str:
+    """A time of the API in the local time zone."""
+    time = parse_time(text)
+    return "-" if time is None else time.astimezone().replace(tzinfo=None).isoformat(" ", "milliseconds")
+
+
+def age(text: object, now: float) -> str:
+    """How long ago a time of the API was; ``now`` is in seconds since the epoch."""
+    time = parse_time(text)
+    return "-" if time is None else duration(now - time.timestamp())
+
+
+def duration_text(seconds: object) -> str:
+    """A duration of the API; a missing one is a dash."""
+    return duration(seconds) if isinstance(seconds, int | float) else "-"
+
+
+def sent_after_ms(command: Mapping[str, Any]) -> int | None:
+    """Milliseconds from when a command was accepted until it was last sent; None if it was not sent."""
+    created, sent = parse_time(command.get("created_at")), parse_time(command.get("sent_at"))
+    if created is None or sent is None:
+        return None
+    return round((sent - created) / timedelta(milliseconds=1))
+
+
+def print_json(value: object) -> None:
+    """Print JSON in one line."""
+    click.echo(compact(value))
+
+
+# devices
+
+
+def print_devices(devices: Sequence[Json], now: float) -> None:
+    """Print a table of devices; ``now`` is in seconds since the epoch."""
+    terminal.print_table(_DEVICE_COLUMNS, [list(_device_row(device, now)) for device in devices])
+    if not all(device.get("proof") for device in devices):
+        terminal.echo(UNAUTHENTICATED, err=True)
 
 
 def _device_row(device: Json, now: float) -> Iterator[Text]:
     gap = device.get("poll_gap")
-    yield Text(words(device.get("id")))
-    yield Text(words(device.get("name")))
+    yield styled(device.get("id"))
+    yield styled(device.get("name"))
     yield styled(device.get("admission"))
     yield styled(device.get("presence"))
-    yield Text(words(device.get("polling")))
+    yield styled(device.get("polling"))
     yield Text("-" if gap is None else f"{gap:.3g} s")
-    yield Text(words(device.get("queue")))
-    yield Text(words(device.get("in_flight")))
-    yield Text(ago(device.get("last_seen_at"), now))
-    yield Text(words(device["proof"])) if device.get("proof") else Text("no proof", style="yellow")
+    yield styled(device.get("queue"))
+    yield styled(device.get("in_flight"))
+    yield Text(age(device.get("last_seen_at"), now))
+    yield styled(device.get("proof") or "unauthenticated")
 
 
-def draw_command(command: Json) -> None:
-    """Show everything about one command."""
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name in _FIELDS:
-        if command.get(name) not in (None, ""):
-            value = local_time(command[name]) if name in _TIMES else command[name]
-            table.add_row(name, styled(value))
-    draw(table)
+# commands
+
+
+def print_command(command: Json) -> None:
+    """Print everything about one command."""
+    screen = terminal.console()
+    names = [name for name in _COMMAND_FIELDS if command.get(name) not in (None, "")]
+    label_width = max(map(len, names), default=0) + terminal.GAP
+    for name in names:
+        value = styled(local_time(command[name]) if name in _TIME_FIELDS else command[name])
+        for line in _labelled(name, value, label_width, screen.width):
+            screen.print(line, soft_wrap=True)
     for name in ("payload", "result"):
         if command.get(name) is not None:
             click.echo(f"{name}\n{pretty(command[name])}")
 
 
-def tell_accepted(command: Json) -> None:
-    """Say that a command was accepted and nothing more."""
+def _labelled(name: str, value: Text, label_width: int, width: int) -> Iterator[Text]:
+    """A field beside its name, or below it if one of its words has no room beside it."""
+    longest = max((Text(word).cell_len for word in value.plain.split()), default=0)
+    label = Text(name, style="bold")
+    if label_width + longest <= width:
+        label.pad_right(label_width - len(name))
+        yield from terminal.broken(label + value, width, label_width)
+    else:
+        yield label
+        yield from terminal.broken(Text(" " * terminal.GAP) + value, width, terminal.GAP)
+
+
+def print_accepted(command: Json) -> None:
+    """Print that a command was accepted."""
     expires = local_time(command.get("expires_at"))
-    click.echo(f"{words(command['id'])} {words(command['state'])}; if it is not sent by {expires}, it never is")
+    terminal.echo(f"{field_text(command['id'])} {field_text(command['state'])}; expires if not sent by {expires}")
 
 
-def tell_outcome(command: Json) -> None:
-    """Say what became of a command, and what the device said."""
-    under_way = under_way_ms(command)
-    sent = "" if under_way is None else f", on its way after {under_way} ms"
-    error = f": {words(command['error'])}" if command.get("error") else ""
-    click.echo(f"{words(command['id'])} {words(command['state'])}{sent}{error}")
+def print_outcome(command: Json) -> None:
+    """Print the state of a command, and the device's result."""
+    milliseconds = sent_after_ms(command)
+    sent = "" if milliseconds is None else f", sent after {milliseconds} ms"
+    error = f": {field_text(command['error'])}" if command.get("error") else ""
+    terminal.echo(f"{field_text(command['id'])} {field_text(command['state'])}{sent}{error}")
     if command.get("result") is not None:
         click.echo(pretty(command["result"]))
 
 
-def tell_event(event: Json) -> None:
-    """Show one entry of the feed in a line."""
-    click.echo("  ".join([local_time(event.get("at")), words(event.get("type")), *saying(event)]))
-
-
-def tell_json(value: object) -> None:
-    """Show JSON in one line, for programs."""
-    click.echo(compact(value))
-
-
 @contextmanager
-def progress(*, seen: bool) -> Iterator[Callable[[Json], None]]:
-    """While a wait lasts, something to tell how the command stands; nothing shows if nobody would see it."""
+def progress(*, visible: bool) -> Iterator[Callable[[Json], None]]:
+    """Gives a function that shows the state of a command while it is waited for; if ``visible``, on stderr."""
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not seen) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not visible) as bar:
         task = bar.add_task("waiting", total=None)
-        yield lambda command: bar.update(task, description=f"{words(command['id'])} {words(command['state'])}")
+        yield lambda command: bar.update(
+            task, description=f"{field_text(command['id'])} {field_text(command['state'])}"
+        )
+
+
+# alerts and events
+
+
+def alert_subject(alert: Json) -> str:
+    """What an alert is about: the first few devices and the number of the others, or a webhook."""
+    devices = alert.get("devices") or []
+    named = ", ".join(map(str, devices[:NAMED_DEVICES])) or field_text(alert.get("webhook"))
+    count = alert.get("count") or len(devices)
+    more = f" and {count - NAMED_DEVICES} more" if count > NAMED_DEVICES else ""
+    behind = f" behind {alert['address']}" if alert.get("address") else ""
+    return printable(f"{named}{more}{behind}")
+
+
+@define(eq=False)
+class EventPrinter:
+    """Prints events, each in one line, or in several if the terminal is too narrow for it."""
+
+    _day: str = field(default="", init=False)
+
+    def print(self, event: Json) -> None:
+        """Print one event."""
+        width = terminal.console().width
+        time = local_time(event.get("at"))
+        if width < FULL_TIMES_FROM:
+            day, _, time = time.rpartition(" ")
+            if day and day != self._day:
+                click.echo(day)
+            self._day = day
+        for line in terminal.joined([time, field_text(event.get("type")), *_event_details(event)], width):
+            click.echo(line)
+
+
+def _event_details(event: Json) -> list[str]:
+    """The device and the command of an event, and its data: in words for the types in :data:`_WORDS`, else as JSON."""
+    kind, data = str(event.get("type")), event.get("data")
+    if not isinstance(data, dict):
+        data = {}
+    if kind.startswith("alert."):
+        return _alert_details(data)
+    ids = [field_text(event[name]) for name in ("device", "command") if event.get(name)]
+    words = printable(_WORDS.get(kind, _json_words)(data)) if data else ""
+    return [*ids, words] if words else ids
+
+
+def _alert_details(alert: Json) -> list[str]:
+    details = [field_text(alert.get("alert")), field_text(alert.get("kind")), alert_subject(alert)]
+    if "duration" in alert:
+        details.append(f"after {duration_text(alert['duration'])}")
+    if "by" in alert:
+        details.append(f"by {field_text(alert['by'])}")
+    return details
+
+
+def _json_words(data: Json) -> str:
+    """JSON that can be broken into lines after its commas."""
+    return json.dumps(data, separators=(", ", ":"))
+
+
+def _was(data: Json) -> str:
+    return f"was {field_text(data.get('after'))}"
+
+
+def _no_report(data: Json) -> str:
+    return f"no report for more than {duration_text(data.get('heartbeat_timeout'))}"
+
+
+_WORDS: Mapping[str, Callable[[Json], str]] = {
+    "device.online": _was,
+    "device.offline": _no_report,
+    "device.signed_off": _was,
+}

@@ -1,41 +1,71 @@
-"""Waiting for a command to end."""
+"""Waiting until a command ends."""
 
 import math
+import sys
 from collections.abc import Callable
 
+from twisted.internet.defer import CancelledError
 from twisted.internet.task import deferLater
 
 from pushd.pushctl.api import AdminClient
 from pushd.pushctl.connection import Json
-from pushd.pushctl.exit_codes import Outcome, outcome
+from pushd.pushctl.exit_codes import ExitCode, exit_code
+from pushd.pushctl.output import print_json, print_outcome, progress
+from pushd.pushctl.session import print_error
 
 FOREVER = math.inf
 
-ROUND = 60.0
-"""Seconds that the server may be asked to wait at a time; it takes no more."""
+MAX_WAIT = 60.0
+"""Seconds that the server waits at most in one request."""
 
-PAUSE = 1.0
-"""Seconds between two questions, should the server not wait as it was asked to."""
+PROGRESS_INTERVAL = 5.0
+"""Seconds between two requests while the progress is shown."""
+
+MIN_INTERVAL = 1.0
+"""Seconds between two requests if the server does not wait as it was asked to."""
 
 
-async def until_ended(
+async def wait_until_ended(
     client: AdminClient,
     command: Json,
     limit: float,
-    tell: Callable[[Json], None],
-    round_length: float = ROUND,
+    on_update: Callable[[Json], None],
+    interval: float = MAX_WAIT,
 ) -> Json:
-    """The command once it has ended, or as it stands after ``limit`` seconds.
+    """The command once it has ended, or as it is after ``limit`` seconds.
 
-    ``tell`` is told how it stands after each round, of ``round_length`` seconds.
+    It is requested again at least every ``interval`` seconds, and each time passed to ``on_update``.
     """
     clock = client.clock
     until = clock.seconds() + limit
-    while outcome(command) is Outcome.OPEN and (left := until - clock.seconds()) > 0:
+    while exit_code(command) is ExitCode.OPEN and (left := until - clock.seconds()) > 0:
         began = clock.seconds()
-        command = await client.command(command["id"], wait=min(left, round_length))
-        tell(command)
-        pause = min(PAUSE, left)
-        if outcome(command) is Outcome.OPEN and clock.seconds() - began < pause:
+        command = await client.command(command["id"], wait=min(left, interval))
+        on_update(command)
+        pause = min(MIN_INTERVAL, left)
+        if exit_code(command) is ExitCode.OPEN and clock.seconds() - began < pause:
             await deferLater(clock, pause)
     return command
+
+
+async def wait_and_print(client: AdminClient, command: Json, limit: float, *, as_json: bool) -> ExitCode:
+    """Wait ``limit`` seconds at most for a command to end, print it, and return its exit code.
+
+    Ctrl-C ends the wait; the command is printed as it was last seen.
+    """
+    latest = command
+    visible = sys.stderr.isatty() and not as_json
+
+    def update(now: Json) -> None:
+        nonlocal latest
+        latest = now
+        show(now)
+
+    with progress(visible=visible) as show:
+        show(command)
+        try:
+            await wait_until_ended(client, command, limit, update, PROGRESS_INTERVAL if visible else MAX_WAIT)
+        except CancelledError:
+            print_error(f"stopped waiting; the command goes on. To wait again: pushctl show {command['id']} --wait")
+    (print_json if as_json else print_outcome)(latest)
+    return exit_code(latest)

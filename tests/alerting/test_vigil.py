@@ -24,6 +24,7 @@ def vigil(place: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=HOME, env=told, capture_output=True, text=True, timeout=_PATIENCE, check=False)
 
 
+@pytest.mark.slow(seconds=45)
 @pytest.mark.timeout(_PATIENCE + 10)
 def test_silence_is_noticed(tmp_path: Path) -> None:
     """Through a kill of the server, exactly the alerts that the design asks for arrive, and nothing is left of the
@@ -35,6 +36,7 @@ def test_silence_is_noticed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow(seconds=45)
 def test_planted_bug_is_found(tmp_path: Path) -> None:
     """A server that blames the devices for its own absence is convicted, and the evidence is kept."""
     run = vigil(tmp_path, "--plant=restart-blames")

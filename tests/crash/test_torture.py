@@ -21,6 +21,7 @@ def torture(place: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=HOME, env=told, capture_output=True, text=True, timeout=_PATIENCE, check=False)
 
 
+@pytest.mark.slow(seconds=20)
 def test_promises_are_kept(tmp_path: Path) -> None:
     """A server that is killed three times under ten devices keeps every promise, and nothing is left of the run."""
     run = torture(tmp_path)
@@ -29,6 +30,7 @@ def test_promises_are_kept(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow(seconds=20)
 def test_planted_bug_is_found(tmp_path: Path) -> None:
     """A server that sends a command again though its sender did not allow it is convicted, and the evidence is
     kept.

@@ -1,5 +1,5 @@
 """A recorded server and ``pushctl`` before it."""
 
-from tests.pushctl.conftest import desk, server
+from tests.pushctl.conftest import pushctl, server
 
-__all__ = ["desk", "server"]
+__all__ = ["pushctl", "server"]

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from pushd.demo.display import Board, result_in_short
-from tests.pushctl.recorded import SENT, SUCCEEDED
+from tests.pushctl.fake_server import SENT, SUCCEEDED
 
 
 def _board(*, terminal: bool) -> tuple[Board, StringIO]:

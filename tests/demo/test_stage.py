@@ -18,7 +18,7 @@ from pushd.demo.stage import NotInTime, Play, gather, reach
 from pushd.pushctl.api import AdminClient
 from pushd.pushctl.connection import Connection
 from pushd.pushctl.errors import Refused
-from tests.pushctl.recorded import COMMAND, DEVICE, SENT, Answer, RecordedServer
+from tests.pushctl.fake_server import COMMAND, DEVICE, SENT, Answer, FakeServer
 
 URL = "http://127.0.0.1:8081"
 
@@ -42,7 +42,7 @@ def board() -> Board:
     return Board(Console(file=StringIO(), force_terminal=False))
 
 
-def test_server_is_reached_when_it_is_ready(server: RecordedServer, clock: Clock, tmp_path: Path) -> None:
+def test_server_is_reached_when_it_is_ready(server: FakeServer, clock: Clock, tmp_path: Path) -> None:
     """The demo waits for the token and for the server's word that it is ready."""
     server.on("GET /readyz", Answer(cut=True), Answer(status=503), Answer())
     clock.callLater(1, (tmp_path / "admin.token").write_text, "the-token")
@@ -51,13 +51,13 @@ def test_server_is_reached_when_it_is_ready(server: RecordedServer, clock: Clock
     assert len(server.calls("GET /readyz")) == 3
 
 
-def test_server_that_does_not_come_up_is_given_up(server: RecordedServer, clock: Clock, tmp_path: Path) -> None:
+def test_server_that_does_not_come_up_is_given_up(server: FakeServer, clock: Clock, tmp_path: Path) -> None:
     """A server that is never ready is not waited for without end."""
     http = server.http()
     assert isinstance(_run(http, clock, reach(URL, tmp_path, http, clock)), NotInTime)
 
 
-def test_devices_of_an_earlier_start_take_no_part(server: RecordedServer, clock: Clock) -> None:
+def test_devices_of_an_earlier_start_take_no_part(server: FakeServer, clock: Clock) -> None:
     """Only devices that poll now take part, even if they do not all poll in the same moment."""
 
     def page(*polling: str) -> Answer:
@@ -70,7 +70,7 @@ def test_devices_of_an_earlier_start_take_no_part(server: RecordedServer, clock:
     assert [device["id"] for device in devices] == ["a", "b"]
 
 
-def test_missing_devices_are_counted(server: RecordedServer, clock: Clock) -> None:
+def test_missing_devices_are_counted(server: FakeServer, clock: Clock) -> None:
     """If devices stay away the demo says how many came."""
     server.on("GET /v1/devices", Answer(body={"items": [DEVICE], "next": None}))
     http = server.http()
@@ -78,7 +78,7 @@ def test_missing_devices_are_counted(server: RecordedServer, clock: Clock) -> No
     assert str(problem) == "Only 1 of 2 devices are online after 60 s."
 
 
-def test_every_step_is_carried_out_and_judged(server: RecordedServer, clock: Clock, board: Board) -> None:
+def test_every_step_is_carried_out_and_judged(server: FakeServer, clock: Clock, board: Board) -> None:
     """Each command is sent once the one before has ended, followed to its end, and judged."""
     server.on("POST /v1/devices/controlid:1/commands", Answer(status=201, body=COMMAND))
     server.on(
@@ -93,7 +93,7 @@ def test_every_step_is_carried_out_and_judged(server: RecordedServer, clock: Clo
     assert len(board.unexpected()) == 8
 
 
-def test_container_works_on_several_at_a_time(server: RecordedServer, clock: Clock, board: Board) -> None:
+def test_container_works_on_several_at_a_time(server: FakeServer, clock: Clock, board: Board) -> None:
     """The long work of a container does not hold up the rest of its programme."""
     commands = "POST /v1/devices/servereye:a/commands"
     slow, quick = {**COMMAND, "id": "slow"}, {**COMMAND, "id": "quick"}
@@ -108,7 +108,7 @@ def test_container_works_on_several_at_a_time(server: RecordedServer, clock: Clo
     assert [row.command["id"] for row in board.rows if row.command] == ["slow", "quick", "quick", "quick"]
 
 
-def test_refusal_ends_the_play(server: RecordedServer, clock: Clock, board: Board) -> None:
+def test_refusal_ends_the_play(server: FakeServer, clock: Clock, board: Board) -> None:
     """A server that refuses a command of the demo ends it with its reason, and nothing goes on behind."""
     server.on("POST /v1/devices/servereye:a/commands", Answer(status=422, body={"detail": "No such control."}))
     http = server.http()

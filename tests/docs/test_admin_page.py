@@ -141,6 +141,7 @@ def story(desk: Desk) -> Story:
     return Story(desk, desk.terminal(), desk.terminal())
 
 
+@pytest.mark.slow
 def test_answers(story: Story) -> None:
     """Each example of the page is answered as the page shows."""
     told = {}

@@ -3,6 +3,8 @@
 import re
 import sys
 
+import pytest
+
 from pushd.model.event import EventType
 from tests.docs.pages import example, page
 from tests.docs.terminal import Desk
@@ -22,6 +24,7 @@ kill $!
 cat shown"""
 
 
+@pytest.mark.slow
 def test_consumer(desk: Desk) -> None:
     """The consumer prints what went wrong before it was started, and after it was started again goes on behind
     that.

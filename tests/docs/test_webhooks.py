@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.docs.pages import EXAMPLES, example
 from tests.docs.terminal import Desk, free_port
 
@@ -9,6 +11,7 @@ PORT = "9000"
 """The receiver's in the examples; here it is whatever was free."""
 
 
+@pytest.mark.slow(seconds=20)
 def test_receiver(desk: Desk) -> None:
     """The page's receiver verifies and prints what it is sent, and what it missed is delivered again."""
     port = free_port()

@@ -7,6 +7,8 @@ import pytest
 
 from tests.integration.server import Server, until
 
+pytestmark = pytest.mark.slow
+
 OPEN_DOOR = {"endpoint": "execute_actions", "body": {"actions": [{"action": "door", "parameters": "door=1"}]}}
 REFRESH = {"control": "REFRESH_AGENT"}
 

@@ -14,6 +14,8 @@ from attrs import define
 from tests.integration.calls import HOST, PATIENCE, Port
 from tests.integration.server import ANY_PORT, TWISTD, environment, ports_in, until
 
+pytestmark = pytest.mark.slow
+
 
 @define(eq=False)
 class Daemon:

@@ -7,7 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from resource import RLIM_INFINITY, RLIMIT_FSIZE, prlimit
 
+import pytest
+
 from tests.integration.server import HOME, OPEN, Server, environment, until
+
+pytestmark = pytest.mark.slow
 
 READER = "controlid:1"
 CONTAINER = "servereye:one"

@@ -9,6 +9,8 @@ import pytest
 
 from tests.integration.server import TWISTD
 
+pytestmark = pytest.mark.slow
+
 
 def _is_installed() -> bool:
     try:

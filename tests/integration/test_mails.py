@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from pushd.model.alert import AlertRules
 from pushd.model.device import Device, LastSeen, PresenceState
 from pushd.model.timestamps import Now
@@ -11,6 +13,8 @@ from tests.in_memory_server import now
 from tests.integration.conftest import MakeServer
 from tests.integration.server import Server, until
 from tests.notifications.mailserver import HOST, MailServer
+
+pytestmark = pytest.mark.slow
 
 SITE = [f"controlid:{number}" for number in range(1, 7)]
 ADDRESS = "198.51.100.7"

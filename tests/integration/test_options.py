@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.integration.conftest import MakeServer
 from tests.integration.server import ANY_PORT, until
+
+pytestmark = pytest.mark.slow
 
 FILE = f"""
 devices = ["{ANY_PORT}", "{ANY_PORT}"]

@@ -8,9 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pushd.simulator.fleet import controlid_ids, servereye_ids
 from tests.integration.calls import HOST
 from tests.integration.server import TWISTD, Server, environment, until
+
+pytestmark = pytest.mark.slow
 
 READERS = [f"controlid:{number}" for number in controlid_ids(0, 3)]
 CONTAINERS = [f"servereye:{container}" for container in servereye_ids(0, 3)]

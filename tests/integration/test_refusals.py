@@ -13,6 +13,8 @@ from tests.integration.calls import HOST
 from tests.integration.conftest import MakeServer
 from tests.integration.server import Server
 
+pytestmark = pytest.mark.slow
+
 
 def refusal(server: Server) -> str:
     """Start a server that cannot; the one line that it says."""

@@ -1,6 +1,10 @@
 """Tests of a device that falls silent, on the clock that the server really lives by."""
 
+import pytest
+
 from tests.integration.server import Server
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_silent_device_is_offline(shared: Server) -> None:

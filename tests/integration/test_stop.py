@@ -9,6 +9,8 @@ import pytest
 from tests.integration.conftest import MakeServer
 from tests.integration.server import Server, until
 
+pytestmark = pytest.mark.slow
+
 STOPS_WITHIN = 5.0
 """Seconds."""
 

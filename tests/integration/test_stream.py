@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 from time import monotonic
 
+import pytest
 from attrs import define, field
 
 from pushd.model.timestamps import Now
@@ -17,6 +18,8 @@ from tests.integration.calls import HOST, PATIENCE
 from tests.integration.conftest import MakeServer
 from tests.integration.server import Server, until
 from tests.sse import Message, Parser
+
+pytestmark = pytest.mark.slow
 
 KILLS = 3
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -12,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.integration.calls import HOST, Port
 from tests.integration.conftest import MakeServer
 from tests.integration.server import until
+
+pytestmark = pytest.mark.slow
 
 
 def make_certificate(folder: Path, *names: str) -> Path:

@@ -2,7 +2,11 @@
 
 from stat import S_IMODE
 
+import pytest
+
 from tests.integration.server import Server
+
+pytestmark = pytest.mark.slow
 
 
 def test_token_is_for_its_owner_alone(shared: Server) -> None:

@@ -16,6 +16,8 @@ from tests.integration.conftest import MakeServer
 from tests.integration.server import Server, until
 from tests.integration.test_tls import make_certificate
 
+pytestmark = pytest.mark.slow
+
 ALLOWED = "--webhook-allow=127.0.0.0/8"
 DEVICES = 12
 

@@ -21,6 +21,8 @@ from tests.integration.server import HOME, Server, environment
 from tests.model_based.pair import gave
 from tests.store.samples import DOOR, GATE, LIMIT, Said, at, device, draft
 
+pytestmark = pytest.mark.slow
+
 PAGE = 4096
 RUBBISH = {"rubbish": b"\xa5" * PAGE, "nothing": bytes(PAGE)}
 """What a page may hold after it was lost."""

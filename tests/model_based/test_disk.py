@@ -11,6 +11,8 @@ import pytest
 from tests.integration.server import Server, ports_in, until
 from tests.model_based.disks import HOLD, KINDS, Disk, NotPermitted, mounted
 
+pytestmark = pytest.mark.slow
+
 LOAD = {"endpoint": "load_objects"}
 REFRESH = {"control": "REFRESH_AGENT"}
 PROBLEM = "application/problem+json"

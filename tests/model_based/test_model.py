@@ -7,6 +7,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.model_based.conftest import THOROUGH
 from tests.model_based.machine import Machine, MachineInAFile
 
+pytestmark = pytest.mark.slow(seconds=10)
+
 BOUNDED = pytest.mark.timeout(0)
 """By its budget; a failure takes some minutes more, until it is told in few steps."""
 

@@ -13,6 +13,8 @@ import pytest
 from tests.integration.conftest import MakeServer
 from tests.integration.server import Server
 
+pytestmark = pytest.mark.slow
+
 DEVICE = "controlid:1"
 LOAD = {"endpoint": "load_objects"}
 

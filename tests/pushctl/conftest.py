@@ -1,18 +1,18 @@
-"""A recorded server and a desk before it."""
+"""A fake server, and ``pushctl`` as its client."""
 
 import pytest
 from twisted.internet.task import Clock
 
-from tests.pushctl.recorded import Desk, RecordedServer
+from tests.pushctl.fake_server import FakeServer, Pushctl
 
 
 @pytest.fixture
-def server(clock: Clock) -> RecordedServer:
-    """A server that knows nothing yet."""
-    return RecordedServer(clock)
+def server(clock: Clock) -> FakeServer:
+    """A server that has no answers yet."""
+    return FakeServer(clock)
 
 
 @pytest.fixture
-def desk(server: RecordedServer, clock: Clock) -> Desk:
-    """Where ``pushctl`` speaks to that server."""
-    return Desk(server, clock)
+def pushctl(server: FakeServer, clock: Clock) -> Pushctl:
+    """Runs ``pushctl`` against that server."""
+    return Pushctl(server, clock)

@@ -1,4 +1,4 @@
-"""Tests of one request and its answer."""
+"""Tests of one request and the ways in which it can fail."""
 
 from collections.abc import Callable
 
@@ -12,37 +12,37 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IAgent, IResponse
 from zope.interface import implementer
 
-from pushd.pushctl.connection import PATIENCE, Call, Connection, Json
-from pushd.pushctl.errors import ClientError, Refused, Unintelligible, Unreachable
-from tests.pushctl.recorded import Answer, RecordedServer
+from pushd.pushctl.connection import REQUEST_TIMEOUT, Connection, Json, Request
+from pushd.pushctl.errors import ClientError, Refused, UnexpectedResponse, Unreachable
+from tests.pushctl.fake_server import Answer, FakeServer
 
 URL = DecodedURL.from_text("http://127.0.0.1:8081")
-CALL = Call(path=["v1", "devices"])
+REQUEST = Request(path=["v1", "devices"])
 
 
-def _ask(server: RecordedServer, clock: Clock, call: Call = CALL, seconds: float = 0) -> Deferred[Json]:
+def _fetch(server: FakeServer, clock: Clock, request: Request = REQUEST, seconds: float = 0) -> Deferred[Json]:
     http = server.http()
-    asked = ensureDeferred(Connection(treq=http, base=URL, token="mine", clock=clock).ask(call))
+    fetched = ensureDeferred(Connection(treq=http, base=URL, token="mine", clock=clock).fetch_json(request))
     for _ in range(2):
         http.flush()  # type: ignore[attr-defined]
         clock.advance(seconds / 2)
     http.flush()  # type: ignore[attr-defined]
-    return asked
+    return fetched
 
 
-def _result(asked: Deferred[Json]) -> Json | BaseException | None:
+def _result(fetched: Deferred[Json]) -> Json | BaseException | None:
     ended: list[Json | Failure] = []
-    asked.addBoth(ended.append)
+    fetched.addBoth(ended.append)
     (result,) = ended
     return result.value if isinstance(result, Failure) else result
 
 
 @implementer(IAgent)
 class _Agent:
-    """An agent for which every request goes the same way."""
+    """An agent with one result for every request."""
 
-    def __init__(self, way: Callable[[], Deferred[IResponse]]) -> None:
-        self._way = way
+    def __init__(self, result: Callable[[], Deferred[IResponse]]) -> None:
+        self._result = result
 
     def request(
         self,
@@ -51,98 +51,98 @@ class _Agent:
         headers: object = None,
         bodyProducer: object = None,  # noqa: N803  # the name is Twisted's
     ) -> Deferred[IResponse]:
-        return self._way()
+        return self._result()
 
 
-def _connection(clock: Clock, way: Callable[[], Deferred[IResponse]]) -> Connection:
-    return Connection(treq=HTTPClient(_Agent(way)), base=URL, token="mine", clock=clock)
+def _connection(clock: Clock, result: Callable[[], Deferred[IResponse]]) -> Connection:
+    return Connection(treq=HTTPClient(_Agent(result)), base=URL, token="mine", clock=clock)
 
 
-def test_answer_is_a_json_object(server: RecordedServer, clock: Clock) -> None:
-    """The object that the server answers with is handed on."""
+def test_answer_is_a_json_object(server: FakeServer, clock: Clock) -> None:
+    """The JSON object of the response is returned; large integers are not rounded."""
     server.on("GET /v1/devices", Answer(body={"id": 9007199254740993}))
-    assert _result(_ask(server, clock)) == {"id": 9007199254740993}
+    assert _result(_fetch(server, clock)) == {"id": 9007199254740993}
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"", b'{"a":', b"[" * 100_000, b"\xff"])
-def test_answer_that_is_no_object_is_not_ours(server: RecordedServer, clock: Clock, body: bytes) -> None:
-    """Some other server on that port is recognised as such."""
+def test_answer_that_is_not_an_object_is_unexpected(server: FakeServer, clock: Clock, body: bytes) -> None:
+    """Another server on that port is recognised as such."""
     server.on("GET /v1/devices", Answer(body=body))
-    error = _result(_ask(server, clock))
-    assert isinstance(error, Unintelligible)
+    error = _result(_fetch(server, clock))
+    assert isinstance(error, UnexpectedResponse)
     assert "is this the admin port of pushd?" in str(error)
 
 
-def test_redirect_is_not_followed(server: RecordedServer, clock: Clock) -> None:
-    """A redirect is not obeyed: the token would go along."""
+def test_redirect_is_not_followed(server: FakeServer, clock: Clock) -> None:
+    """A redirect is not followed: it would send the token to another server."""
     server.on("GET /v1/devices", Answer(status=302, body=b""))
-    assert isinstance(_result(_ask(server, clock)), Unintelligible)
-    assert len(server.asked) == 1
+    assert isinstance(_result(_fetch(server, clock)), UnexpectedResponse)
+    assert len(server.received) == 1
 
 
-def test_refusal_without_a_problem_is_a_refusal(server: RecordedServer, clock: Clock) -> None:
-    """An error that some proxy made up is still an error with its status."""
+def test_error_without_a_problem_document(server: FakeServer, clock: Clock) -> None:
+    """An error of a proxy, without a problem document, is reported with its status."""
     server.on("GET /v1/devices", Answer(status=502, body=b"<html>Bad Gateway"))
-    error = _result(_ask(server, clock))
+    error = _result(_fetch(server, clock))
     assert isinstance(error, Refused)
     assert (error.status, str(error)) == (502, "refused (502): no reason given")
 
 
-def test_refusal_cannot_move_the_cursor(server: RecordedServer, clock: Clock) -> None:
-    """What a server says in an error is shown, not obeyed."""
+def test_error_cannot_move_the_cursor(server: FakeServer, clock: Clock) -> None:
+    """Escape sequences in an error are shown, not sent to the terminal."""
     server.on("GET /v1/devices", Answer(status=409, body={"title": "no\x1b[2J\nway"}))
-    assert str(_result(_ask(server, clock))) == "refused (409): no\\x1b[2J\\nway"
+    assert str(_result(_fetch(server, clock))) == "refused (409): no\\x1b[2J\\nway"
 
 
-def test_silence_ends(server: RecordedServer, clock: Clock) -> None:
-    """A server that never answers is given up in time, and nothing is left behind."""
+def test_timeout(server: FakeServer, clock: Clock) -> None:
+    """A request that is never answered fails after its timeout."""
     server.on("GET /v1/devices", Answer(takes=1000))
-    error = _result(_ask(server, clock, seconds=2 * PATIENCE))
+    error = _result(_fetch(server, clock, seconds=2 * REQUEST_TIMEOUT))
     assert isinstance(error, Unreachable)
     assert (error.never_sent, str(error)) == (False, "127.0.0.1:8081 did not answer within 30 s")
 
 
-def test_hang_up_may_have_been_heard(server: RecordedServer, clock: Clock) -> None:
-    """A connection that ends without an answer leaves open whether the request arrived."""
+def test_closed_connection(server: FakeServer, clock: Clock) -> None:
+    """If the connection is closed without an answer, the server may have received the request."""
     server.on("GET /v1/devices", Answer(cut=True))
-    error = _result(_ask(server, clock))
+    error = _result(_fetch(server, clock))
     assert isinstance(error, Unreachable)
     assert not error.never_sent
 
 
 @pytest.mark.parametrize("cause", [ConnectError(string="refused"), DNSLookupError("no such host")])
-def test_no_connection_no_request(clock: Clock, cause: Exception) -> None:
-    """Where no connection came about nothing was asked, and the operator is told so."""
-    error = _result(ensureDeferred(_connection(clock, lambda: fail(cause)).ask(CALL)))
+def test_failed_connection(clock: Clock, cause: Exception) -> None:
+    """If no connection could be made, the error says that the request was never sent."""
+    error = _result(ensureDeferred(_connection(clock, lambda: fail(cause)).fetch_json(REQUEST)))
     assert isinstance(error, Unreachable)
     assert error.never_sent
-    assert str(error).startswith("cannot connect to 127.0.0.1:8081 (does pushd run there?)")
+    assert str(error).startswith("cannot connect to 127.0.0.1:8081 (is pushd running there?)")
 
 
-def test_interrupt_while_connecting_is_an_interrupt(clock: Clock) -> None:
-    """Ctrl-C is no connection trouble, even before there is a connection."""
+def test_interrupt_while_connecting(clock: Clock) -> None:
+    """Ctrl-C while connecting is not reported as a connection error."""
     cause = ConnectingCancelledError(None)
     connecting: Deferred[IResponse] = Deferred(lambda waiting: waiting.errback(cause))
-    asked = ensureDeferred(_connection(clock, lambda: connecting).ask(CALL))
-    asked.cancel()
-    assert isinstance(_result(asked), CancelledError)
+    fetched = ensureDeferred(_connection(clock, lambda: connecting).fetch_json(REQUEST))
+    fetched.cancel()
+    assert isinstance(_result(fetched), CancelledError)
 
 
-def test_interrupt_while_waiting_is_an_interrupt(server: RecordedServer, clock: Clock) -> None:
-    """Ctrl-C is no connection trouble either while an answer is waited for."""
+def test_interrupt_while_waiting(server: FakeServer, clock: Clock) -> None:
+    """Ctrl-C while waiting for an answer is not reported as a connection error."""
     server.on("GET /v1/devices", Answer(takes=1000))
     http = server.http()
-    asked = ensureDeferred(Connection(treq=http, base=URL, token="mine", clock=clock).ask(CALL))
-    asked.cancel()
+    fetched = ensureDeferred(Connection(treq=http, base=URL, token="mine", clock=clock).fetch_json(REQUEST))
+    fetched.cancel()
     http.flush()  # type: ignore[attr-defined]
-    assert isinstance(_result(asked), CancelledError)
+    assert isinstance(_result(fetched), CancelledError)
 
 
-def test_token_does_not_show(server: RecordedServer, clock: Clock) -> None:
-    """A connection can be printed without giving its token away."""
+def test_repr_has_no_token(server: FakeServer, clock: Clock) -> None:
+    """The repr of a connection does not show the token."""
     assert "mine" not in repr(Connection(treq=server.http(), base=URL, token="mine", clock=clock))
 
 
-def test_errors_are_the_clients() -> None:
-    """Whoever catches the client's own error catches all of them."""
-    assert all(issubclass(error, ClientError) for error in (Refused, Unintelligible, Unreachable))
+def test_errors_have_one_base_class() -> None:
+    """All errors can be caught as ClientError."""
+    assert all(issubclass(error, ClientError) for error in (Refused, UnexpectedResponse, Unreachable))

@@ -1,10 +1,15 @@
-"""Tests of ``pushctl`` and the demo against the real server and simulated devices, over real sockets."""
+"""Tests of ``pushctl`` as a process, with the real server and simulated devices."""
 
+import fcntl
 import json
 import os
+import pty
+import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,22 +21,24 @@ from attrs import frozen
 from pushd.demo.layout import HOST, free_ports
 from pushd.demo.processes import twistd
 
+pytestmark = pytest.mark.slow
+
 HOME = Path(__file__).parents[2]
 READER = "controlid:4408801109440198"
 CONTAINER = "servereye:6f1c2d3e"
 
 _PUSHCTL = [sys.executable, "-c", "from pushd.pushctl.main import main; main()"]
-_PATIENCE = 20.0
-"""Seconds in which a call of these tests should be over."""
+_TIMEOUT = 20.0
+"""Seconds that a call of these tests may take."""
 
-_LOOKS = 100
-_PAUSE = 0.1
-"""How often, and after how many seconds, to look again at what takes its time."""
+_TRIES = 100
+_INTERVAL = 0.1
+"""How often, and after how many seconds, a condition is checked again."""
 
 
 @frozen
-class World:
-    """A running server with two devices that wait for approval."""
+class Setup:
+    """A running server with two approved devices."""
 
     server: "subprocess.Popen[Any]"
     url: str
@@ -39,32 +46,54 @@ class World:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What tells ``pushctl`` where the server is."""
+        """Environment variables with the server's address."""
         return {**_environment(), "PUSHD_URL": self.url, "PUSHD_DATA_DIR": str(self.data_dir)}
 
-    def pushctl(self, *words: str) -> "subprocess.CompletedProcess[str]":
+    def pushctl(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Call the program as an operator does."""
         return subprocess.run(
-            [*_PUSHCTL, *words],
+            [*_PUSHCTL, *arguments],
             env=self.environment,
             cwd=self.data_dir,
             capture_output=True,
             text=True,
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT,
             check=False,
         )
 
-    def until(self, seen: Callable[[], bool]) -> None:
-        """Look again and again until something is seen; fail if it does not come, or the server ends."""
-        for _ in range(_LOOKS):
-            if seen():
+    def terminal(self, width: int, *arguments: str) -> str:
+        """Call the program in a terminal of this width; returns what the terminal shows."""
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+        environment = {**self.environment, "TERM": "xterm"}
+        environment.pop("COLUMNS", None)
+        with subprocess.Popen(
+            [*_PUSHCTL, *arguments], env=environment, cwd=self.data_dir, stdin=theirs, stdout=theirs, stderr=theirs
+        ) as process:
+            os.close(theirs)
+            shown = b"".join(iter(lambda: _read_terminal(ours), b""))
+            os.close(ours)
+            assert process.wait(_TIMEOUT) == 0
+        return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode())
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Check a condition until it is true; fail if it does not become true, or the server ends."""
+        for _ in range(_TRIES):
+            if condition():
                 return
             try:
-                self.server.wait(_PAUSE)
+                self.server.wait(_INTERVAL)
             except subprocess.TimeoutExpired:
                 continue
             break
         raise AssertionError((self.data_dir / "server.log").read_text())
+
+
+def _read_terminal(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 4096)
+    except OSError:  # Linux: the other side was closed
+        return b""
 
 
 def _environment() -> dict[str, str]:
@@ -72,7 +101,7 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def _ending(process: "subprocess.Popen[Any]") -> Iterator["subprocess.Popen[Any]"]:
+def _terminating(process: "subprocess.Popen[Any]") -> Iterator["subprocess.Popen[Any]"]:
     with process:
         try:
             yield process
@@ -81,42 +110,44 @@ def _ending(process: "subprocess.Popen[Any]") -> Iterator["subprocess.Popen[Any]
 
 
 @contextmanager
-def _running(log: Path, words: Sequence[str]) -> Iterator["subprocess.Popen[Any]"]:
-    command = [twistd(), "--nodaemon", "--pidfile=", *words]
+def _running(log: Path, arguments: Sequence[str]) -> Iterator["subprocess.Popen[Any]"]:
+    command = [twistd(), "--nodaemon", "--pidfile=", *arguments]
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=_environment(), cwd=log.parent, stdout=output, stderr=output)
-        with _ending(process):
+        with _terminating(process):
             yield process
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A server on ports of its own, and one device of each dialect."""
-    place = tmp_path_factory.mktemp("world")
+def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
+    """A server on free ports, and one device of each dialect."""
+    directory = tmp_path_factory.mktemp("setup")
     devices, admin = free_ports(0, 0)
     ports = [f"--devices=tcp:{devices}:interface={HOST}", f"--admin=tcp:{admin}:interface={HOST}"]
-    ids = [word for device in (READER, CONTAINER) for word in ("--id", device.replace(":", "="))]
+    ids = [argument for device in (READER, CONTAINER) for argument in ("--id", device.replace(":", "="))]
     with ExitStack() as running:
-        server = running.enter_context(_running(place / "server.log", ["pushd", f"--data-dir={place}", *ports]))
-        world = World(server, f"http://{HOST}:{admin}", place)
-        world.until(lambda: world.pushctl("devices").returncode == 0)
+        server = running.enter_context(
+            _running(directory / "server.log", ["pushd", f"--data-dir={directory}", *ports])
+        )
+        setup = Setup(server, f"http://{HOST}:{admin}", directory)
+        setup.wait_until(lambda: setup.pushctl("devices").returncode == 0)
         simulate = ["pushd-simulate", f"--server=http://{HOST}:{devices}", *ids]
-        running.enter_context(_running(place / "simulator.log", simulate))
-        world.until(lambda: _ids(world.pushctl("devices", "--json").stdout) == {READER, CONTAINER})
-        assert world.pushctl("approve", READER, CONTAINER).returncode == 0
-        yield world
+        running.enter_context(_running(directory / "simulator.log", simulate))
+        setup.wait_until(lambda: _ids(setup.pushctl("devices", "--json").stdout) == {READER, CONTAINER})
+        assert setup.pushctl("approve", READER, CONTAINER).returncode == 0
+        yield setup
 
 
 @contextmanager
-def _watching(world: World, *words: str) -> Iterator["subprocess.Popen[Any]"]:
+def _watching(setup: Setup, *options: str) -> Iterator["subprocess.Popen[Any]"]:
     watch = subprocess.Popen(
-        [*_PUSHCTL, "watch", "--after", "0", *words],
-        env=world.environment,
+        [*_PUSHCTL, "watch", "--after", "0", *options],
+        env=setup.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    with _ending(watch):
+    with _terminating(watch):
         yield watch
 
 
@@ -129,93 +160,102 @@ def _sent(result: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
     return command
 
 
-def test_devices_are_listed(world: World) -> None:
-    """The devices that have polled are there, and marked as proving nothing."""
-    result = world.pushctl("devices", "--admission", "approved")
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_terminal_has_whole_lines(setup: Setup, width: int) -> None:
+    """In a terminal of any width no line is too long and no id is broken, and a wide one shows all columns."""
+    lines = setup.terminal(width, "devices").splitlines()
+    assert max(map(len, lines)) <= width
+    assert READER in lines[1].split()
+    assert ("authentication" in lines[0]) == (width == 200)
+
+
+def test_devices_are_listed(setup: Setup) -> None:
+    """The devices that have polled are listed, and marked as unauthenticated."""
+    result = setup.pushctl("devices", "--admission", "approved")
     assert (result.returncode, len(result.stdout.splitlines())) == (0, 3)
-    assert result.stdout.count("no proof") == 2
-    assert world.pushctl("devices", "--dialect", "servereye", "--json").stdout.startswith(f'[{{"id":"{CONTAINER}"')
+    assert result.stdout.count("unauthenticated") == 2
+    assert setup.pushctl("devices", "--dialect", "servereye", "--json").stdout.startswith(f'[{{"id":"{CONTAINER}"')
 
 
-def test_reader_does_as_it_is_told(world: World) -> None:
-    """A user that is created on a reader is there afterwards."""
+def test_command_for_controlid(setup: Setup) -> None:
+    """A user that is created on a reader is in its list of users afterwards."""
     user = '{"object": "users", "values": [{"id": 9007199254740993, "name": "Zoë"}]}'
-    assert world.pushctl("send", READER, "create_objects", user, "--wait", "10").returncode == 0
-    result = world.pushctl("send", READER, "load_objects", '{"object": "users"}', "--json", "--wait", "10")
+    assert setup.pushctl("send", READER, "create_objects", user, "--wait", "10").returncode == 0
+    result = setup.pushctl("send", READER, "load_objects", '{"object": "users"}', "--json", "--wait", "10")
     assert result.returncode == 0
     assert _sent(result)["result"]["response"]["users"][0]["id"] == 9007199254740993
 
 
-def test_container_does_as_it_is_told(world: World) -> None:
-    """Data reaches a container unchanged, and what it says comes back."""
-    words = ["send", CONTAINER, "REMOTE_ACTION", '{"action": "echo", "n": 1}', "--json", "--wait", "10"]
-    result = world.pushctl(*words)
+def test_command_for_servereye(setup: Setup) -> None:
+    """Data reaches a container unchanged, and its result comes back."""
+    echo = '{"action": "echo", "n": 1}'
+    result = setup.pushctl("send", CONTAINER, "REMOTE_ACTION", echo, "--json", "--wait", "10")
     assert result.returncode == 0
     assert _sent(result)["result"]["data"] == {"action": "echo", "n": 1}
 
 
-def test_failure_has_its_exit_code(world: World) -> None:
-    """A device that reports failure makes the exit code 3, and its words are shown."""
-    result = world.pushctl("send", CONTAINER, "REMOTE_ACTION", "--data", '{"fail": "no paper"}', "--wait", "10")
+def test_failed_command(setup: Setup) -> None:
+    """If the device reports a failure, the exit code is 3, and its message is shown."""
+    result = setup.pushctl("send", CONTAINER, "REMOTE_ACTION", "--data", '{"fail": "no paper"}', "--wait", "10")
     assert result.returncode == 3
     assert "no paper" in result.stdout
 
 
-def test_command_that_waits_can_be_cancelled(world: World) -> None:
-    """A command that is not due is still open when the wait ends; cancelled, it has another exit code."""
+def test_queued_command_can_be_cancelled(setup: Setup) -> None:
+    """A command that is not due yet is open when the wait ends: exit code 7; once cancelled: exit code 6."""
     later = ["--not-before", "2100-01-01T00:00:00Z"]
-    result = world.pushctl("send", READER, "load_objects", *later, "--wait", "0.5", "--json")
+    result = setup.pushctl("send", READER, "load_objects", *later, "--wait", "0.5", "--json")
     assert result.returncode == 7
     command = _sent(result)["id"]
-    assert world.pushctl("cancel", command).returncode == 0
-    assert world.pushctl("show", command, "--wait").returncode == 6
+    assert setup.pushctl("cancel", command).returncode == 0
+    assert setup.pushctl("show", command, "--wait").returncode == 6
 
 
-def test_refusals_are_one_line(world: World) -> None:
-    """What the server refuses is one line that points at the field, or names what is not there."""
-    result = world.pushctl("send", READER, "load_objects.fcgi")
+def test_errors_are_one_line(setup: Setup) -> None:
+    """An error of the server is one line that names the invalid field, or what does not exist."""
+    result = setup.pushctl("send", READER, "load_objects.fcgi")
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
     assert result.stderr.startswith("pushctl: refused (422): #/payload/endpoint ")
-    result = world.pushctl("send", "controlid:1", "load_objects")
+    result = setup.pushctl("send", "controlid:1", "load_objects")
     assert result.stderr.startswith("pushctl: refused (404): ")
 
 
-def test_alerts_are_asked_for(world: World) -> None:
-    """Where nobody is silent there are no alerts, and none can be acknowledged."""
-    assert world.pushctl("alerts", "--all", "--json").stdout == "[]\n"
-    result = world.pushctl("acknowledge", "1")
+def test_no_alerts(setup: Setup) -> None:
+    """While all devices are online there are no alerts, and none can be acknowledged."""
+    assert setup.pushctl("alerts", "--all", "--json").stdout == "[]\n"
+    result = setup.pushctl("acknowledge", "1")
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
     assert result.stderr.startswith("pushctl: 1: refused (404): No alert 1 is known")
 
 
-def test_same_key_sends_once(world: World) -> None:
-    """The same call with the same key gives the command that there is already."""
-    words = ["send", READER, "get_configuration", "--idempotency-key", "once", "--json"]
-    first, second = _sent(world.pushctl(*words)), _sent(world.pushctl(*words))
+def test_idempotency_key(setup: Setup) -> None:
+    """The same call with the same key returns the first command."""
+    call = ["send", READER, "get_configuration", "--idempotency-key", "once", "--json"]
+    first, second = _sent(setup.pushctl(*call)), _sent(setup.pushctl(*call))
     assert first["id"] == second["id"]
 
 
-def test_watch_shows_what_happens_and_ends_cleanly(world: World) -> None:
-    """Whoever watches sees what is sent meanwhile; a signal such as that of Ctrl-C ends it with exit code 0."""
-    with _watching(world, "--json", "--device", READER) as watch:
+def test_watch_shows_events_until_a_signal(setup: Setup) -> None:
+    """Events are shown as they happen; a signal ends the program with exit code 0."""
+    with _watching(setup, "--json", "--device", READER) as watch:
         events = map(json.loads, watch.stdout or ())
         assert next(events)["device"] == READER
-        command = _sent(world.pushctl("send", READER, "load_objects", '{"object": "users"}', "--json"))["id"]
+        command = _sent(setup.pushctl("send", READER, "load_objects", '{"object": "users"}', "--json"))["id"]
         seen = [event["type"] for event in _until_success(events, command)]
         watch.send_signal(signal.SIGTERM)  # SIGINT is ignored where the tests run in the background
-        assert watch.wait(_PATIENCE) == 0
+        assert watch.wait(_TIMEOUT) == 0
     assert seen == ["command.queued", "command.sent", "command.succeeded"]
 
 
-def test_watch_ends_when_nobody_reads_it(world: World) -> None:
-    """In a pipe whose reader has seen enough, the watch ends without a complaint."""
-    with _watching(world) as watch:
+def test_watch_in_a_closed_pipe(setup: Setup) -> None:
+    """When the reader of its output exits, watch ends without an error message."""
+    with _watching(setup) as watch:
         assert watch.stdout is not None
         assert watch.stderr is not None
         assert "device.pending" in watch.stdout.readline()
         watch.stdout.close()
-        assert world.pushctl("send", READER, "load_objects", '{"object": "users"}', "--wait", "10").returncode == 0
-        assert watch.wait(_PATIENCE) == 1
+        assert setup.pushctl("send", READER, "load_objects", '{"object": "users"}', "--wait", "10").returncode == 0
+        assert watch.wait(_TIMEOUT) == 1
         assert watch.stderr.read() == ""
 
 
@@ -225,15 +265,3 @@ def _until_success(events: Iterator[dict[str, Any]], command: str) -> Iterator[d
             yield event
             if event["type"] == "command.succeeded":
                 return
-
-
-def test_demo_goes_well_twice(tmp_path: Path) -> None:
-    """The demo ends with exit code 0, and so does a second one in the same directory, which has forgotten nothing."""
-    words = "--once --controlid 1 --servereye 0 --devices-port 0 --admin-port 0".split()
-    command = [sys.executable, "-m", "pushd.demo", *words, "--data-dir", str(tmp_path / "demo")]
-    for _ in range(2):
-        demo = subprocess.run(
-            command, env=_environment(), cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
-        )
-        assert demo.returncode == 0, demo.stdout + demo.stderr
-        assert "8 commands: 7 succeeded, 1 failed; 8 as expected, 0 not" in demo.stdout

@@ -1,4 +1,4 @@
-"""Tests of what every command does around its own work."""
+"""Tests of what all commands share."""
 
 from pathlib import Path
 
@@ -6,50 +6,50 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from pushd.pushctl.api import AdminClient
-from pushd.pushctl.exit_codes import Outcome
+from pushd.pushctl.exit_codes import ExitCode
 from pushd.pushctl.session import Session
-from tests.pushctl.recorded import TOKEN, Desk
+from tests.pushctl.fake_server import TOKEN, Pushctl
 
 
-def _session(desk: Desk, tmp_path: Path) -> Session:
-    return Session(url="http://127.0.0.1:8081", token=TOKEN, data_dir=tmp_path, run=desk.run)
+def _session(pushctl: Pushctl, tmp_path: Path) -> Session:
+    return Session(url="http://127.0.0.1:8081", token=TOKEN, data_dir=tmp_path, run=pushctl.run)
 
 
-def test_outcome_is_the_exit_code(desk: Desk, tmp_path: Path) -> None:
-    """The program ends with the outcome of its work."""
+def test_result_is_the_exit_code(pushctl: Pushctl, tmp_path: Path) -> None:
+    """The program exits with the exit code that its work returns."""
 
-    async def work(client: AdminClient) -> Outcome:
-        return Outcome.EXPIRED
+    async def work(client: AdminClient) -> ExitCode:
+        return ExitCode.EXPIRED
 
     with pytest.raises(SystemExit) as ended:
-        _session(desk, tmp_path).perform(work)
+        _session(pushctl, tmp_path).perform(work)
     assert ended.value.code == 5
 
 
-def test_interrupt_is_no_error(desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Ctrl-C ends the program as it ends others, without a complaint."""
+def test_interrupt_is_no_error(pushctl: Pushctl, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C ends the program with exit code 130, without a message."""
 
-    async def work(client: AdminClient) -> Outcome:
+    async def work(client: AdminClient) -> ExitCode:
         await Deferred()
-        return Outcome.SUCCEEDED
+        return ExitCode.SUCCEEDED
 
-    desk.interrupt_after = 1
+    pushctl.interrupt_after = 1
     with pytest.raises(SystemExit) as ended:
-        _session(desk, tmp_path).perform(work)
+        _session(pushctl, tmp_path).perform(work)
     assert ended.value.code == 130
     assert capsys.readouterr().err == ""
 
 
-def test_bug_is_not_dressed_up(desk: Desk, tmp_path: Path) -> None:
-    """An error of our own is not shown as if it were the operator's."""
+def test_bug_is_raised(pushctl: Pushctl, tmp_path: Path) -> None:
+    """An unexpected exception is not reported as an error of the operator."""
 
-    async def work(client: AdminClient) -> Outcome:
+    async def work(client: AdminClient) -> ExitCode:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        _session(desk, tmp_path).perform(work)
+        _session(pushctl, tmp_path).perform(work)
 
 
-def test_token_does_not_show(desk: Desk, tmp_path: Path) -> None:
-    """A session can be printed without giving its token away."""
-    assert TOKEN not in repr(_session(desk, tmp_path))
+def test_repr_has_no_token(pushctl: Pushctl, tmp_path: Path) -> None:
+    """The repr of a session does not show the token."""
+    assert TOKEN not in repr(_session(pushctl, tmp_path))

@@ -1,71 +1,69 @@
 """``pushctl alerts`` and ``pushctl acknowledge``."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import click
 from rich.text import Text
 
+from pushd.pushctl import terminal
 from pushd.pushctl.api import AdminClient
 from pushd.pushctl.connection import Json
-from pushd.pushctl.exit_codes import Outcome
-from pushd.pushctl.happenings import about
-from pushd.pushctl.options import verbatim
-from pushd.pushctl.output import draw, plain_table, styled, tell_json
-from pushd.pushctl.session import Session
-from pushd.pushctl.several import perform_each
-from pushd.pushctl.text import ago, lasting, local_time, words
+from pushd.pushctl.exit_codes import ExitCode
+from pushd.pushctl.options import json_option, verbatim
+from pushd.pushctl.output import age, alert_subject, duration_text, field_text, local_time, print_json, styled
+from pushd.pushctl.session import for_each, with_client
+from pushd.pushctl.terminal import Column, Fit
+
+_COLUMNS = (
+    Column("id"),
+    Column("kind", 2),
+    Column("about", 1, Fit.WRAP),
+    Column("since", 6),
+    Column("for", 3),
+    Column("state", 5),
+    Column("by", 4),
+)
 
 
-@click.command(epilog=verbatim("Example, those that are over as well:\n  pushctl alerts --all"))
-@click.option("--all", "cleared", is_flag=True, help="Those that are cleared, too.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON array instead of a table.")
-@click.pass_obj
-def alerts(session: Session, /, *, cleared: bool, as_json: bool) -> None:
-    """List what somebody must be told of, newest first.
+@click.command(epilog=verbatim("Example, with the alerts that are over:\n  pushctl alerts --all"))
+@click.option("--all", "cleared", is_flag=True, help="Include cleared alerts.")
+@json_option("Print one JSON array instead of a table.")
+@with_client
+async def alerts(client: AdminClient, /, *, cleared: bool, as_json: bool) -> None:
+    """List alerts, newest first.
 
-    FOR is how long it has been open, or was; BY is who takes care of it.
+    FOR is how long the alert has been open, or was open; BY is who acknowledged it.
     """
-
-    async def work(client: AdminClient) -> Outcome:
-        found = await client.alerts([] if cleared else [("open", "1")])
-        if as_json:
-            tell_json(found)
-        else:
-            _draw(found, client.clock.seconds())
-        return Outcome.SUCCEEDED
-
-    session.perform(work)
+    found = await client.alerts([] if cleared else [("open", "1")])
+    if as_json:
+        print_json(found)
+    else:
+        now = client.clock.seconds()
+        terminal.print_table(_COLUMNS, [list(_row(alert, now)) for alert in found])
 
 
 @click.command(epilog=verbatim("Example:\n  pushctl acknowledge 17 18"))
 @click.argument("alert_ids", metavar="ALERT...", nargs=-1, required=True)
-@click.option("--json", "as_json", is_flag=True, help="Each alert as a line of JSON.")
-@click.pass_obj
-def acknowledge(session: Session, /, *, alert_ids: tuple[str, ...], as_json: bool) -> None:
-    """Say that you take care of alerts: nobody is reminded of them any more.
+@json_option("Print each alert as a line of JSON.")
+@with_client
+async def acknowledge(client: AdminClient, /, *, alert_ids: tuple[str, ...], as_json: bool) -> ExitCode:
+    """Acknowledge alerts and stop their reminders.
 
-    Each ALERT is an id as "pushctl alerts" shows it. The exit code is 0 if all of them are acknowledged now, else 1.
+    Each ALERT is an id shown by "pushctl alerts". The exit code is 0 if all of them are acknowledged now, else 1.
     """
-    perform_each(session, alert_ids, AdminClient.acknowledge, _taken, as_json=as_json)
+    return await for_each(alert_ids, client.acknowledge, _acknowledged, as_json=as_json)
 
 
-def _taken(alert: Json) -> str:
-    return f"acknowledged by {words(alert.get('acknowledged_by'))}"
-
-
-def _draw(alerts: Iterable[Json], now: float) -> None:
-    table = plain_table("id", "kind", "about", "since", "for", "state", "by")
-    for alert in alerts:
-        table.add_row(*_row(alert, now))
-    draw(table)
+def _acknowledged(alert: Json) -> str:
+    return f"acknowledged by {field_text(alert.get('acknowledged_by'))}"
 
 
 def _row(alert: Json, now: float) -> Iterator[Text]:
-    over = alert.get("cleared_at") is not None
-    yield Text(words(alert.get("id")))
-    yield Text(words(alert.get("kind")))
-    yield Text(about(alert))
+    cleared = alert.get("cleared_at") is not None
+    yield styled(alert.get("id"))
+    yield styled(alert.get("kind"))
+    yield Text(alert_subject(alert))
     yield Text(local_time(alert.get("raised_at")))
-    yield Text(lasting(alert.get("duration")) if over else ago(alert.get("raised_at"), now))
-    yield styled("cleared" if over else "open")
-    yield Text(words(alert.get("acknowledged_by")))
+    yield Text(duration_text(alert.get("duration")) if cleared else age(alert.get("raised_at"), now))
+    yield styled("cleared" if cleared else "open")
+    yield styled(alert.get("acknowledged_by"))

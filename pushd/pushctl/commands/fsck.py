@@ -1,4 +1,4 @@
-"""``pushctl fsck``: looks for what is stored and cannot be."""
+"""``pushctl fsck``: checks the database for inconsistencies."""
 
 import json
 import subprocess
@@ -7,65 +7,64 @@ from collections.abc import Sequence
 
 import click
 
+from pushd.pushctl import terminal
 from pushd.pushctl.api import AdminClient
 from pushd.pushctl.connection import Json
-from pushd.pushctl.exit_codes import Outcome
-from pushd.pushctl.options import verbatim
-from pushd.pushctl.output import draw, plain_table, styled, tell_json
-from pushd.pushctl.session import Session, complain
+from pushd.pushctl.exit_codes import ExitCode
+from pushd.pushctl.options import json_option, verbatim
+from pushd.pushctl.output import print_json, styled
+from pushd.pushctl.session import Session, print_error
+from pushd.pushctl.terminal import Column, Fit
 
 DATABASE = "pushd.sqlite"
 
-_COLUMNS = ("what", "device", "command", "detail")
+_COLUMNS = (Column("what", 0, Fit.WRAP), Column("device", 1), Column("command", 2), Column("detail", 3, Fit.WRAP))
 
 
 @click.command(
     epilog=verbatim(
-        "Examples, the running server, and the data directory of one that does not run:\n"
+        "Examples, for a running server, and for the data directory of one that is stopped:\n"
         "  pushctl fsck\n"
         "  pushctl --data-dir /var/lib/pushd fsck --offline",
-        "Exit codes:\n  0  all is well\n  1  there are flaws, or nobody could look",
+        "Exit codes:\n  0  no inconsistencies\n  1  there are some, or the check could not be made",
     )
 )
-@click.option("--offline", is_flag=True, help="Read the database in the data directory, without asking a server.")
-@click.option("--json", "as_json", is_flag=True, help="Each flaw as a line of JSON.")
+@click.option("--offline", is_flag=True, help="Read the database in the data directory, without a server.")
+@json_option("Print each inconsistency as a line of JSON.")
 @click.pass_obj
 def fsck(session: Session, /, *, offline: bool, as_json: bool) -> None:
-    """Look for what is stored and cannot be: a command without its evidence, a lease without an owner, a feed that
-    tells another story.
+    """Check the database for inconsistencies.
 
-    The server also looks whether its memory knows of every command that waits.
+    A running server also checks that its memory has every command that is queued.
     """
 
-    async def work(client: AdminClient) -> Outcome:
-        return _tell(await client.fsck(), as_json)
+    async def check(client: AdminClient) -> ExitCode:
+        return _print(await client.fsck(), as_json)
 
     if offline:
-        raise SystemExit(_tell_offline(session, as_json))
-    session.perform(work)
+        raise SystemExit(_check_offline(session, as_json))
+    session.perform(check)
 
 
-def _tell(flaws: Sequence[Json], as_json: bool) -> Outcome:
+def _print(violations: Sequence[Json], as_json: bool) -> ExitCode:
     if as_json:
-        for flaw in flaws:
-            tell_json(flaw)
-    elif flaws:
-        table = plain_table(*_COLUMNS)
-        for flaw in flaws:
-            table.add_row(*(styled(flaw.get(column)) for column in _COLUMNS))
-        draw(table)
+        for violation in violations:
+            print_json(violation)
+    elif violations:
+        rows = [[styled(violation.get(column.name)) for column in _COLUMNS] for violation in violations]
+        terminal.print_table(_COLUMNS, rows)
     else:
-        click.echo("No flaws.")
-    return Outcome.REFUSED if flaws else Outcome.SUCCEEDED
+        click.echo("No inconsistencies.")
+    return ExitCode.REFUSED if violations else ExitCode.SUCCEEDED
 
 
-def _tell_offline(session: Session, as_json: bool) -> Outcome:
-    """The store's own program looks: this one knows the server's API, and nothing of its inside."""
+def _check_offline(session: Session, as_json: bool) -> ExitCode:
+    """Run the server's own checker: ``pushctl`` does not import the store."""
     database = session.data_dir / DATABASE
-    looked = subprocess.run(  # noqa: S603 - our own interpreter and module
+    done = subprocess.run(  # noqa: S603 - our own interpreter and module
         [sys.executable, "-m", "pushd.fsck", str(database)], capture_output=True, text=True, check=False
     )
-    if looked.stderr:
-        complain(looked.stderr.strip().splitlines()[-1])
-        return Outcome.REFUSED
-    return _tell([json.loads(line) for line in looked.stdout.splitlines()], as_json)
+    if done.stderr:
+        print_error(done.stderr.strip().splitlines()[-1])
+        return ExitCode.REFUSED
+    return _print([json.loads(line) for line in done.stdout.splitlines()], as_json)

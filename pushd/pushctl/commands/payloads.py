@@ -1,7 +1,5 @@
-"""From the words of a command line to the payload of a command, per dialect."""
+"""From the arguments of ``pushctl send`` to the payload of a command, for each dialect."""
 
-import json
-import math
 import sys
 from base64 import b64encode
 from collections.abc import Callable
@@ -11,14 +9,16 @@ from typing import Any
 import click
 from attrs import frozen
 
+from pushd.lib import strict_json
+
 Payload = dict[str, Any]
 
-OCTETS = "application/octet-stream"
+OCTET_STREAM = "application/octet-stream"
 
 
 @frozen(kw_only=True)
-class Words:
-    """What the operator wrote about the command itself, as written."""
+class PayloadArguments:
+    """The arguments and options that make up a payload, as written; ``what`` is the endpoint or control."""
 
     what: str | None = None
     body: str | None = None
@@ -30,51 +30,52 @@ class Words:
     message: str | None = None
 
     def given(self, *names: str) -> list[str]:
-        """Those of the fields that the operator used, as options are written."""
+        """Those of the options that were used, as they are written."""
         return [f"--{name.replace('_', '-')}" for name in names if getattr(self, name) is not None]
 
 
-def build_payload(device: str, words: Words) -> Payload:
-    """The payload for a device, built the way its dialect wants it.
+def build_payload(device: str, arguments: PayloadArguments) -> Payload:
+    """The payload for a device, in the form of its dialect.
 
-    :raises click.UsageError: if the words do not fit together.
+    :raises click.UsageError: if the arguments do not fit together.
     """
-    if words.payload is not None:
-        return _ready_made(words)
+    if arguments.payload is not None:
+        return _whole_payload(arguments)
     dialect, _, local = device.partition(":")
     if dialect not in _BUILDERS or not local:
         raise click.UsageError(
-            f"{device!r} is neither controlid:<deviceId> nor servereye:<containerId>; for others give --payload."
+            f"{device!r} is neither controlid:<deviceId> nor servereye:<containerId>; for other devices use --payload."
         )
-    return _BUILDERS[dialect](words)
+    return _BUILDERS[dialect](arguments)
 
 
-def _ready_made(words: Words) -> Payload:
-    if words.what is not None:
+def _whole_payload(arguments: PayloadArguments) -> Payload:
+    if arguments.what is not None:
         raise click.UsageError("--payload is the whole payload: leave out ENDPOINT or CONTROL, and BODY.")
-    _refuse(words, "verb", "query_string", "content_type", "data", "message", because="--payload is the whole payload")
-    payload = read_json(read_text(words.payload or ""), "--payload")
+    others = ("verb", "query_string", "content_type", "data", "message")
+    _refuse(arguments, *others, because="--payload is the whole payload")
+    payload = read_json(read_text(arguments.payload or ""), "--payload")
     if not isinstance(payload, dict):
         raise click.UsageError("--payload must be a JSON object.")
     return payload
 
 
-def _controlid(words: Words) -> Payload:
-    if words.what is None:
-        raise click.UsageError('Which ENDPOINT? For example: load_objects \'{"object": "users"}\'')
-    _refuse(words, "data", "message", because="a Control iD device takes ENDPOINT and BODY")
+def _controlid(arguments: PayloadArguments) -> Payload:
+    if arguments.what is None:
+        raise click.UsageError('Missing ENDPOINT. For example: load_objects \'{"object": "users"}\'')
+    _refuse(arguments, "data", "message", because="a Control iD device takes ENDPOINT and BODY")
     fields = {
-        "verb": words.verb,
-        "endpoint": words.what,
-        "body": None if words.body is None else _controlid_body(words.body, words.content_type),
-        "contentType": words.content_type,
-        "queryString": words.query_string,
+        "verb": arguments.verb,
+        "endpoint": arguments.what,
+        "body": None if arguments.body is None else _controlid_body(arguments.body, arguments.content_type),
+        "contentType": arguments.content_type,
+        "queryString": arguments.query_string,
     }
     return {name: value for name, value in fields.items() if value is not None}
 
 
 def _controlid_body(text: str, content_type: str | None) -> object:
-    if content_type == OCTETS and (text == "-" or text.startswith("@")):
+    if content_type == OCTET_STREAM and _is_source(text):
         return b64encode(read_bytes(text)).decode("ascii")
     if content_type is not None and "json" not in content_type.lower():
         return read_text(text)
@@ -84,67 +85,61 @@ def _controlid_body(text: str, content_type: str | None) -> object:
     return body
 
 
-def _servereye(words: Words) -> Payload:
-    if words.what is None:
-        raise click.UsageError("Which CONTROL? For example: REFRESH_AGENT")
-    _refuse(words, "verb", "query_string", "content_type", because="a Server-Eye container takes CONTROL and --data")
-    if words.body is not None and words.data is not None:
-        raise click.UsageError("Give the data once: as BODY or by --data.")
-    data = words.data if words.data is not None else words.body
+def _servereye(arguments: PayloadArguments) -> Payload:
+    if arguments.what is None:
+        raise click.UsageError("Missing CONTROL. For example: REFRESH_AGENT")
+    unfit = ("verb", "query_string", "content_type")
+    _refuse(arguments, *unfit, because="a Server-Eye container takes CONTROL and --data")
+    if arguments.body is not None and arguments.data is not None:
+        raise click.UsageError("Give the data once: as BODY or with --data.")
+    data = arguments.data if arguments.data is not None else arguments.body
     fields = {
-        "control": words.what,
-        "message": words.message,
+        "control": arguments.what,
+        "message": arguments.message,
         "data": None if data is None else read_text(data),
     }
     return {name: value for name, value in fields.items() if value is not None}
 
 
-_BUILDERS: dict[str, Callable[[Words], Payload]] = {"controlid": _controlid, "servereye": _servereye}
+_BUILDERS: dict[str, Callable[[PayloadArguments], Payload]] = {"controlid": _controlid, "servereye": _servereye}
 
 
-def _refuse(words: Words, *names: str, because: str) -> None:
-    if unfit := words.given(*names):
-        raise click.UsageError(f"{', '.join(unfit)} does not fit here: {because}.")
+def _refuse(arguments: PayloadArguments, *names: str, because: str) -> None:
+    if unfit := arguments.given(*names):
+        raise click.UsageError(f"{', '.join(unfit)} cannot be used here: {because}.")
+
+
+def _is_source(text: str) -> bool:
+    return text == "-" or text.startswith("@")
 
 
 def read_text(source: str) -> str:
-    """The text itself, ``@FILE`` for what a file holds, or ``-`` for standard input."""
-    if source != "-" and not source.startswith("@"):
+    """The text itself; or the contents of a file for ``@FILE``, of standard input for ``-``."""
+    if not _is_source(source):
         return source
     try:
         return read_bytes(source).decode("utf-8")
     except UnicodeDecodeError:
-        raise click.UsageError(f"{source} does not hold UTF-8 text.") from None
+        raise click.UsageError(f"{source} is not UTF-8 text.") from None
 
 
 def read_bytes(source: str) -> bytes:
-    """What ``@FILE`` or ``-`` (standard input) holds."""
+    """The contents of a file for ``@FILE``, of standard input for ``-``."""
     if source == "-":
         return sys.stdin.buffer.read()
     try:
         return Path(source[1:]).read_bytes()
     except OSError as error:
-        raise click.UsageError(f"{source[1:]} cannot be read: {error.strerror}") from None
+        raise click.UsageError(f"cannot read {source[1:]}: {error.strerror}") from None
 
 
 def read_json(text: str, name: str) -> object:
-    """The JSON value that a text holds; nothing that only Python takes for JSON.
+    """The value of a JSON text, read as strictly as the server reads it.
 
-    :raises click.UsageError: if it holds none; ``name`` tells the operator where.
+    :raises click.UsageError: if it is not JSON; ``name`` says of which argument.
     """
     try:
-        value: object = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
-        raise click.UsageError(f"{name} is not JSON: {error}") from None
+        value: object = strict_json.parse(text)
+    except strict_json.UnreadableBody as error:
+        raise click.UsageError(f"{name} is not JSON: {error.__cause__ or error}") from None
     return value
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError(f"{digits} is too large a number")
-    return number

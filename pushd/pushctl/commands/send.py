@@ -8,14 +8,14 @@ from attrs import frozen
 from twisted.internet.defer import CancelledError
 
 from pushd.pushctl.api import AdminClient
-from pushd.pushctl.commands.payloads import Words, build_payload
+from pushd.pushctl.commands.payloads import PayloadArguments, build_payload
 from pushd.pushctl.connection import Json
 from pushd.pushctl.errors import Unreachable
-from pushd.pushctl.exit_codes import Outcome, explained
-from pushd.pushctl.following import settle
-from pushd.pushctl.options import seconds, several, verbatim, wait_option
-from pushd.pushctl.output import tell_accepted, tell_json
-from pushd.pushctl.session import Session, complain
+from pushd.pushctl.exit_codes import ExitCode, exit_code_help
+from pushd.pushctl.options import json_option, option_group, seconds, verbatim, wait_option
+from pushd.pushctl.output import print_accepted, print_json
+from pushd.pushctl.session import Session, print_error
+from pushd.pushctl.wait import wait_and_print
 
 _EXAMPLES = """\
 Examples:
@@ -24,13 +24,13 @@ Examples:
       --content-type application/octet-stream --query-string 'user_id=7&match=0'
   pushctl send servereye:4f1c2d REFRESH_AGENT --data '{"agent": 3}' --wait 10"""
 
-_WORDS = ("payload", "verb", "query_string", "content_type", "data", "message")
-_TERMS = ("ttl", "priority", "delivery", "not_before", "lease", "deadline", "max_attempts")
+_PAYLOAD_OPTIONS = ("payload", "verb", "query_string", "content_type", "data", "message")
+_DELIVERY_OPTIONS = ("ttl", "priority", "delivery", "not_before", "lease", "deadline", "max_attempts")
 
 
 @frozen(kw_only=True)
-class Order:
-    """A command to be sent, and how."""
+class SendRequest:
+    """A command to send, its idempotency key, and what to do afterwards."""
 
     device: str
     draft: Json
@@ -40,76 +40,82 @@ class Order:
     as_json: bool
 
 
-_payload_options = several(
+_payload_options = option_group(
     click.option("--payload", metavar="JSON", help="The whole payload: JSON, @FILE, or - for standard input."),
-    click.option("--verb", type=click.Choice(["GET", "POST"]), help="Control iD: how the device calls itself."),
+    click.option("--verb", type=click.Choice(["GET", "POST"]), help="Control iD: HTTP method of the endpoint."),
     click.option("--query-string", metavar="TEXT", help="Control iD: for example 'user_id=7&match=0'."),
-    click.option("--content-type", metavar="TYPE", help="Control iD: of BODY, if it is not JSON."),
-    click.option("--data", metavar="TEXT", help="Server-Eye: the data; TEXT, @FILE, or - for standard input."),
+    click.option("--content-type", metavar="TYPE", help="Control iD: content type of BODY, if it is not JSON."),
+    click.option("--data", metavar="TEXT", help="Server-Eye: the data: TEXT, @FILE, or - for standard input."),
     click.option("--message", metavar="TEXT", help="Server-Eye: a message for people."),
 )
 
-_term_options = several(
-    click.option("--ttl", type=seconds, metavar="SECONDS", help="Never send it later than this (300)."),
-    click.option("--priority", type=click.IntRange(0, 9), metavar="0-9", help="Higher goes first (5)."),
+_delivery_options = option_group(
+    click.option("--ttl", type=seconds, metavar="SECONDS", help="Time to live: never send it later. [default: 300]"),
+    click.option(
+        "--priority", type=click.IntRange(0, 9), metavar="0-9", help="Higher ones are sent first. [default: 5]"
+    ),
     click.option(
         "--delivery",
         type=click.Choice(["at_most_once", "at_least_once"]),
-        help="Whether it may run again if no result comes (at_most_once).",
+        help="Whether to send it again if no result comes. [default: at_most_once]",
     ),
-    click.option("--not-before", metavar="TIME", help="Not before this time, as in 2030-01-02T03:04:05Z."),
-    click.option("--lease", type=seconds, metavar="SECONDS", help="How long the device may be silent about it."),
-    click.option("--deadline", type=seconds, metavar="SECONDS", help="How long one attempt may work (3600)."),
-    click.option("--max-attempts", type=int, metavar="N", help="With at_least_once, how often at most (5)."),
+    click.option("--not-before", metavar="TIME", help="Do not send it earlier, as 2030-01-02T03:04:05Z."),
+    click.option(
+        "--lease", type=seconds, metavar="SECONDS", help="Time for the device to acknowledge it or report a result."
+    ),
+    click.option(
+        "--deadline", type=seconds, metavar="SECONDS", help="Time that one attempt may take. [default: 3600]"
+    ),
+    click.option("--max-attempts", type=int, metavar="N", help="Attempts with at_least_once. [default: 5]"),
     click.option("--queue", is_flag=True, help="Queue it even if the device has signed off."),
-    click.option("--idempotency-key", "key", metavar="KEY", help="The same key sends the same command only once."),
+    click.option("--idempotency-key", "key", metavar="KEY", help="Calls with the same key send one command only."),
 )
 
 
-@click.command(epilog=verbatim(_EXAMPLES, f"Exit codes:\n{explained()}"))
+@click.command(epilog=verbatim(_EXAMPLES, f"Exit codes:\n{exit_code_help()}"))
 @click.argument("device", metavar="DEVICE")
 @click.argument("what", metavar="[ENDPOINT|CONTROL]", required=False)
 @click.argument("body", metavar="[BODY]", required=False)
 @_payload_options
-@_term_options
+@_delivery_options
 @wait_option
-@click.option("--json", "as_json", is_flag=True, help="The command as a line of JSON.")
+@json_option("Print the command as a line of JSON.")
 @click.pass_obj
 def send(session: Session, /, *, device: str, what: str | None, body: str | None, **options: Any) -> None:
-    """Send a device a command.
+    """Send a command to a device.
 
-    A Control iD device takes an ENDPOINT of its own API, and a BODY: a JSON object. With --content-type
-    application/octet-stream BODY is base64. A Server-Eye container takes a CONTROL, and --data.
+    A Control iD device takes an ENDPOINT of its API, and a BODY: a JSON object. With --content-type
+    application/octet-stream, BODY is base64. A Server-Eye container takes a CONTROL, and --data.
 
-    BODY, --data and --payload also take @FILE, or - for standard input; what a file or standard input holds for an
-    octet-stream BODY is put into base64 for you.
+    BODY, --data and --payload also take @FILE, or - for standard input; the contents of a file or of standard input
+    for an octet-stream BODY are encoded in base64 for you.
 
-    A command is delivered at most once, unless you say --delivery at_least_once, and never after its --ttl.
+    A command is sent at most once, unless you choose --delivery at_least_once, and never after its --ttl.
     """
-    words = Words(what=what, body=body, **{name: options[name] for name in _WORDS})
-    terms = {name: options[name] for name in _TERMS if options[name] is not None}
-    order = Order(
+    arguments = PayloadArguments(what=what, body=body, **{name: options[name] for name in _PAYLOAD_OPTIONS})
+    delivery = {name: options[name] for name in _DELIVERY_OPTIONS if options[name] is not None}
+    request = SendRequest(
         device=device,
-        draft={"payload": build_payload(device, words), **terms},
+        draft={"payload": build_payload(device, arguments), **delivery},
         key=options["key"] or str(uuid4()),
         queue=options["queue"],
         wait=options["wait"],
         as_json=options["as_json"],
     )
-    session.perform(lambda client: _carry_out(client, order))
+    session.perform(lambda client: _send(client, request))
 
 
-async def _carry_out(client: AdminClient, order: Order) -> Outcome:
+async def _send(client: AdminClient, request: SendRequest) -> ExitCode | None:
     try:
-        command = await client.send(order.device, order.draft, key=order.key, queue=order.queue)
+        command = await client.send(request.device, request.draft, key=request.key, queue=request.queue)
     except (Unreachable, CancelledError) as error:
         if not (isinstance(error, Unreachable) and error.never_sent):
-            complain(f"the command may have been accepted; --idempotency-key {order.key} asks again, sending it once")
+            print_error(
+                "the command may have been accepted; the same call"
+                f" with --idempotency-key {request.key} does not send it twice"
+            )
         raise
-    if order.wait is not None:
-        return await settle(client, command, order.wait, as_json=order.as_json)
-    if order.as_json:
-        tell_json(command)
-    else:
-        tell_accepted(command)
-    return Outcome.SUCCEEDED
+    if request.wait is not None:
+        return await wait_and_print(client, command, request.wait, as_json=request.as_json)
+    (print_json if request.as_json else print_accepted)(command)
+    return None

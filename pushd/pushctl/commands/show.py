@@ -3,58 +3,42 @@
 import click
 
 from pushd.pushctl.api import AdminClient
-from pushd.pushctl.exit_codes import Outcome, explained
-from pushd.pushctl.following import settle
-from pushd.pushctl.options import verbatim, wait_option
-from pushd.pushctl.output import draw_command, tell_json, tell_outcome
-from pushd.pushctl.session import Session
-
-EXAMPLE = "01890a5d-ac96-774b-bcce-b302099a8057"
+from pushd.pushctl.exit_codes import ExitCode, exit_code_help
+from pushd.pushctl.options import EXAMPLE_COMMAND, json_option, verbatim, wait_option
+from pushd.pushctl.output import print_command, print_json, print_outcome
+from pushd.pushctl.session import with_client
+from pushd.pushctl.wait import wait_and_print
 
 
 @click.command(
     epilog=verbatim(
-        f"Example, wait up to two minutes for it to end:\n  pushctl show {EXAMPLE} --wait 120",
-        f"Exit codes with --wait:\n{explained()}",
+        f"Example, wait up to two minutes for it to end:\n  pushctl show {EXAMPLE_COMMAND} --wait 120",
+        f"Exit codes with --wait:\n{exit_code_help()}",
     )
 )
 @click.argument("command_id", metavar="COMMAND")
 @wait_option
-@click.option("--json", "as_json", is_flag=True, help="The command as a line of JSON.")
-@click.pass_obj
-def show(session: Session, /, *, command_id: str, wait: float | None, as_json: bool) -> None:
-    """Show a command: what was sent, what became of it, and what the device said."""
-
-    async def work(client: AdminClient) -> Outcome:
-        command = await client.command(command_id)
-        if wait is not None:
-            return await settle(client, command, wait, as_json=as_json)
-        if as_json:
-            tell_json(command)
-        else:
-            draw_command(command)
-        return Outcome.SUCCEEDED
-
-    session.perform(work)
+@json_option("Print the command as a line of JSON.")
+@with_client
+async def show(client: AdminClient, /, *, command_id: str, wait: float | None, as_json: bool) -> ExitCode | None:
+    """Show a command: its payload, its state and the device's result."""
+    command = await client.command(command_id)
+    if wait is not None:
+        return await wait_and_print(client, command, wait, as_json=as_json)
+    (print_json if as_json else print_command)(command)
+    return None
 
 
-@click.command(epilog=verbatim(f"Example:\n  pushctl cancel {EXAMPLE}"))
+@click.command(epilog=verbatim(f"Example:\n  pushctl cancel {EXAMPLE_COMMAND}"))
 @click.argument("command_id", metavar="COMMAND")
-@click.option("--json", "as_json", is_flag=True, help="The command as a line of JSON.")
-@click.pass_obj
-def cancel(session: Session, /, *, command_id: str, as_json: bool) -> None:
-    """Take a command back.
+@json_option("Print the command as a line of JSON.")
+@with_client
+async def cancel(client: AdminClient, /, *, command_id: str, as_json: bool) -> None:
+    """Cancel a command.
 
-    One that was never sent is cancelled. One that is out cannot be taken back; if it is delivered at least once, there
-    is no further attempt. The exit code is 0 if the server agreed, else 1; the state says what came of it.
+    A command that was never sent becomes "cancelled". One that was sent cannot be cancelled; with at-least-once
+    delivery it gets no further attempt. The exit code is 0 if the server accepted the request, else 1; the state shows
+    what became of the command.
     """
-
-    async def work(client: AdminClient) -> Outcome:
-        command = await client.cancel(command_id)
-        if as_json:
-            tell_json(command)
-        else:
-            tell_outcome(command)
-        return Outcome.SUCCEEDED
-
-    session.perform(work)
+    command = await client.cancel(command_id)
+    (print_json if as_json else print_outcome)(command)

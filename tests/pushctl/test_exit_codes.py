@@ -2,18 +2,18 @@
 
 import pytest
 
-from pushd.pushctl.exit_codes import Outcome, explained, outcome
+from pushd.pushctl.exit_codes import ExitCode, exit_code, exit_code_help
 
 
 @pytest.mark.parametrize("state", ["queued", "sent", "acknowledged", "a state of a later version"])
 def test_command_that_has_not_ended_is_open(state: str) -> None:
-    """Whatever is not known to have ended is open."""
-    assert outcome({"state": state}) is Outcome.OPEN
+    """A command in any other state than the final ones is open."""
+    assert exit_code({"state": state}) is ExitCode.OPEN
 
 
 def test_codes_are_fixed() -> None:
-    """Scripts rely on the numbers, so they never change."""
-    assert {code.name: code.value for code in Outcome} == {
+    """The numbers never change, because scripts rely on them."""
+    assert {code.name: code.value for code in ExitCode} == {
         "SUCCEEDED": 0,
         "REFUSED": 1,
         "MISUSED": 2,
@@ -28,4 +28,4 @@ def test_codes_are_fixed() -> None:
 
 def test_each_code_is_explained() -> None:
     """The help text has a line for each code."""
-    assert len(explained().splitlines()) == len(Outcome)
+    assert len(exit_code_help().splitlines()) == len(ExitCode)

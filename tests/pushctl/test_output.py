@@ -1,4 +1,4 @@
-"""Tests of text for people."""
+"""Tests of how values and events are shown."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushd.pushctl.text import ago, compact, local_time, pretty, under_way_ms, words
+from pushd.pushctl.output import age, compact, field_text, local_time, pretty, sent_after_ms
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -18,13 +18,13 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_pretty_json_is_safe_line_by_line(value: Any) -> None:
-    """JSON over several lines is as safe as one line."""
+    """No line of JSON contains a character that could move the cursor."""
     assert all(line.isprintable() for line in pretty(value).split("\n"))
 
 
 @given(JSON)
 def test_compact_json_is_the_same_value(value: Any) -> None:
-    """JSON for programs is one line of ASCII with the same value."""
+    """JSON for programs is one line of ASCII that has the same value."""
     line = compact(value)
     assert line.isascii()
     assert "\n" not in line
@@ -35,9 +35,9 @@ def test_compact_json_is_the_same_value(value: Any) -> None:
     ("value", "shown"),
     [(None, "-"), ("", "-"), ([], "-"), (0, "0"), (True, "yes"), (False, "no"), (["a", "b"], "a, b"), (300.0, "300")],
 )
-def test_words_for_a_field(value: object, shown: str) -> None:
-    """Each kind of field has its words; nothing is a dash, and zero is not nothing."""
-    assert words(value) == shown
+def test_field_in_words(value: object, shown: str) -> None:
+    """Missing and empty fields are a dash, booleans yes or no, lists separated by commas."""
+    assert field_text(value) == shown
 
 
 @pytest.mark.parametrize(
@@ -53,19 +53,19 @@ def test_words_for_a_field(value: object, shown: str) -> None:
         ("long ago", "-"),
     ],
 )
-def test_ago_has_one_unit(text: object, shown: str) -> None:
-    """How long ago something was is told in its largest unit; a clock that runs ahead is not believed."""
-    assert ago(text, 1767323045.0) == shown
+def test_age(text: object, shown: str) -> None:
+    """The age of a time is a duration; a time in the future has the age 0."""
+    assert age(text, 1767323045.0) == shown
 
 
 def test_time_is_local_to_the_operator() -> None:
-    """Times are shown to the millisecond without a zone, and none as a dash."""
+    """Times are shown in local time, to the millisecond; a missing one is a dash."""
     assert local_time("2026-01-02T03:04:05.678Z")[-9:] == "04:05.678"
     assert local_time(None) == "-"
 
 
-def test_delivery_is_measured_from_acceptance_to_sending() -> None:
-    """The delivery of a command took the milliseconds from its acceptance to its sending."""
+def test_sent_after() -> None:
+    """The time until a command was sent is counted from when it was accepted."""
     command = {"created_at": "2026-01-02T03:04:05.990Z", "sent_at": "2026-01-02T03:04:06.002Z"}
-    assert under_way_ms(command) == 12
-    assert under_way_ms({**command, "sent_at": None}) is None
+    assert sent_after_ms(command) == 12
+    assert sent_after_ms({**command, "sent_at": None}) is None

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.pushctl.recorded import Answer, Desk, RecordedServer
+from tests.pushctl.fake_server import Answer, FakeServer, Pushctl
 
 ALERT: dict[str, Any] = {
     "id": "17",
@@ -20,19 +20,19 @@ ALERT: dict[str, Any] = {
     "acknowledged_by": None,
     "mailed_at": None,
 }
-"""An alert as the server tells of it; raised five minutes before the tests' clock begins."""
+"""An alert as the server shows it; raised five minutes before the tests' clock begins."""
 
 CLEARED = {**ALERT, "id": "16", "cleared_at": "1970-01-12T13:43:10.000Z", "duration": 90.0}
 
 
-def _list(server: RecordedServer, *alerts: dict[str, Any]) -> None:
+def _list(server: FakeServer, *alerts: dict[str, Any]) -> None:
     server.on("GET /v1/alerts", Answer(body={"items": list(alerts), "next": None}))
 
 
-def test_open_alerts_are_listed(server: RecordedServer, desk: Desk) -> None:
-    """The table tells what each open alert is about, for how long, and who takes care of it."""
+def test_open_alerts_are_listed(server: FakeServer, pushctl: Pushctl) -> None:
+    """The table shows what each open alert is about, for how long it has been open, and who acknowledged it."""
     _list(server, {**ALERT, "acknowledged_by": "ana"})
-    result = desk.pushctl("alerts")
+    result = pushctl("alerts")
     assert result.exit_code == 0
     row = result.stdout.splitlines()[1]
     for cell in ("17", "offline", "controlid:4408801109440198", "5 min", "open", "ana"):
@@ -40,10 +40,10 @@ def test_open_alerts_are_listed(server: RecordedServer, desk: Desk) -> None:
     assert server.calls("GET /v1/alerts")[0].query == {"open": ["1"], "limit": ["500"]}
 
 
-def test_alerts_that_are_over_are_listed_on_demand(server: RecordedServer, desk: Desk) -> None:
-    """With --all there are cleared ones too, with how long they lasted."""
+def test_cleared_alerts_are_listed_with_all(server: FakeServer, pushctl: Pushctl) -> None:
+    """With --all, cleared alerts are listed too, with how long they lasted."""
     _list(server, ALERT, CLEARED)
-    result = desk.pushctl("alerts", "--all")
+    result = pushctl("alerts", "--all")
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["id", "17", "16"]
     assert "90 s   cleared" in result.stdout.splitlines()[2]
     assert server.calls("GET /v1/alerts")[0].query == {"limit": ["500"]}
@@ -61,39 +61,37 @@ def test_alerts_that_are_over_are_listed_on_demand(server: RecordedServer, desk:
         ({"address": "\x1b[2J"}, "\\x1b[2J"),
     ],
 )
-def test_what_an_alert_is_about(server: RecordedServer, desk: Desk, fields: dict[str, Any], about: str) -> None:
-    """Of a site a few devices are named, and how many more there are; of a webhook its id; all of it is only text."""
+def test_what_an_alert_is_about(server: FakeServer, pushctl: Pushctl, fields: dict[str, Any], about: str) -> None:
+    """Of many devices a few are named and the others counted; a webhook is named; escape sequences are escaped."""
     _list(server, {**ALERT, **fields})
-    assert about in desk.pushctl("alerts").stdout
+    assert about in pushctl("alerts").stdout
 
 
-def test_all_alerts_are_shown(server: RecordedServer, desk: Desk) -> None:
-    """What does not fit on one page is read to its end."""
+def test_all_alerts_are_shown(server: FakeServer, pushctl: Pushctl) -> None:
+    """All pages of the list are read."""
     server.on(
         "GET /v1/alerts",
         Answer(body={"items": [ALERT], "next": "17"}),
         Answer(body={"items": [CLEARED], "next": None}),
     )
-    found = json.loads(desk.pushctl("alerts", "--all", "--json").stdout)
+    found = json.loads(pushctl("alerts", "--all", "--json").stdout)
     assert [alert["id"] for alert in found] == ["17", "16"]
     assert server.calls("GET /v1/alerts")[1].query["cursor"] == ["17"]
 
 
-def test_acknowledge_says_who_takes_care(server: RecordedServer, desk: Desk) -> None:
-    """Each alert that is named is acknowledged, and the name of the token is told."""
+def test_acknowledge_names_the_operator(server: FakeServer, pushctl: Pushctl) -> None:
+    """Each alert is acknowledged, and the name of the token is shown."""
     for alert in ("17", "18"):
         server.on(f"POST /v1/alerts/{alert}/acknowledge", Answer(body={**ALERT, "acknowledged_by": "ana"}))
-    result = desk.pushctl("acknowledge", "17", "18")
+    result = pushctl("acknowledge", "17", "18")
     assert (result.exit_code, result.stdout) == (0, "17 acknowledged by ana\n18 acknowledged by ana\n")
 
 
-def test_acknowledge_goes_on_after_an_unknown_alert(server: RecordedServer, desk: Desk) -> None:
-    """One id that the server does not know does not keep the others from being acknowledged, but shows in the exit
-    code.
-    """
+def test_acknowledge_goes_on_after_an_unknown_alert(server: FakeServer, pushctl: Pushctl) -> None:
+    """An id that the server does not know makes the exit code 1; the other alerts are acknowledged nevertheless."""
     server.on("POST /v1/alerts/1/acknowledge", Answer(status=404, body={"title": "Not Found", "detail": "No such."}))
     server.on("POST /v1/alerts/2/acknowledge", Answer(body={**ALERT, "id": "2", "acknowledged_by": "ana"}))
-    result = desk.pushctl("acknowledge", "1", "2", "--json")
+    result = pushctl("acknowledge", "1", "2", "--json")
     assert result.exit_code == 1
     assert result.stderr == "pushctl: 1: refused (404): No such.\n"
     assert json.loads(result.stdout)["id"] == "2"

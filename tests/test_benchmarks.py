@@ -9,7 +9,6 @@ import pytest
 
 from benchmarks.__main__ import ONLY_BY_NAME, PARTS, main, read_options
 from benchmarks.book import Book, milliseconds, rate
-from benchmarks.generator import compiler
 from benchmarks.machine import HOME
 from benchmarks.sizes import FULL
 from benchmarks.speech import SERVER_EYE
@@ -26,18 +25,18 @@ from benchmarks.work_wake import DURABLE_WHATS
 from benchmarks.work_wake import named as wake
 from benchmarks.work_watchdog import named as watchdog
 from tests.crash.setting import environment
+from tests.programs import needs_program
 
 _PATIENCE = 100.0
 """Seconds, on a machine that has much else to do; else it takes less than fifteen."""
 
-needs_compiler = pytest.mark.skipif(compiler() is None, reason="the load generator needs a C compiler: cc or gcc")
 
-
-@needs_compiler
+@pytest.mark.slow(seconds=25)
 def test_instrument(tmp_path: Path) -> None:
     """Every work comes to a figure of this server and of a peer beside it, nobody breaks, and nothing is left of the
     run.
     """
+    needs_program("cc")
     place, told = tmp_path / "disk", tmp_path / "figures.json"
     place.mkdir()
     words = [
@@ -68,9 +67,10 @@ def test_instrument(tmp_path: Path) -> None:
     assert f"{KEPT} " in run.stdout
 
 
-@needs_compiler
+@pytest.mark.slow
 def test_a_steady_pace_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A fleet that holds its polls while some of it are sent commands takes a part of a core, and some memory."""
+    needs_program("cc")
     told = tmp_path / "figures.json"
     assert main(["sizing", "--small", "--runs=1", "--no-install", f"--dir={tmp_path}", f"--json={told}"]) == 0
     figures = json.loads(told.read_text())

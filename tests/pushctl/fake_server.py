@@ -1,4 +1,4 @@
-"""A server that answers with what was recorded, and a desk at which ``pushctl`` is called."""
+"""A fake server with prepared answers, and a runner of ``pushctl`` in this process."""
 
 import json
 from typing import Any, cast
@@ -16,7 +16,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 from pushd.pushctl.main import cli
 from pushd.pushctl.session import Program
 
-TOKEN = "the-token-nobody-may-see"
+TOKEN = "the-secret-token"
 
 COMMAND: dict[str, Any] = {
     "id": "01890a5d-ac96-774b-bcce-b302099a8057",
@@ -36,7 +36,7 @@ COMMAND: dict[str, Any] = {
     "error": None,
     "late": False,
 }
-"""A command as the server tells of it when it has just been accepted."""
+"""A command that was just accepted, as the server shows it."""
 
 SENT = {**COMMAND, "state": "sent", "attempts": 1, "sent_at": "2026-01-02T03:04:05.012Z"}
 SUCCEEDED = {**SENT, "state": "succeeded", "result": {"response": {"users": []}}}
@@ -55,25 +55,25 @@ DEVICE: dict[str, Any] = {
     "queue": 2,
     "in_flight": 1,
 }
-"""A device as the server tells of it; last seen forty seconds before the tests' clock begins."""
+"""A device as the server shows it; last seen forty seconds before the tests' clock begins."""
 
 
 @frozen(kw_only=True)
 class Answer:
-    """What the server says, and after how many seconds; a ``body`` of bytes goes as it is, anything else as JSON."""
+    """A response, sent after ``takes`` seconds; a ``body`` of bytes is sent as it is, anything else as JSON."""
 
     body: Any = field(factory=dict)
     status: int = 200
     takes: float = 0.0
     cut: bool = False
-    """Hang up instead of answering."""
+    """Close the connection instead."""
     held: bool = False
-    """Say that, and no more; the answer has no end."""
+    """Send the body, but do not end the response."""
 
 
 @frozen(kw_only=True)
-class Asked:
-    """What the server was asked."""
+class Received:
+    """A request as the server received it."""
 
     query: dict[str, list[str]]
     headers: dict[str, str]
@@ -81,26 +81,26 @@ class Asked:
 
 
 @define(eq=False)
-class RecordedServer:
-    """Answers each call with what was recorded for it, in order, and then with the last one again."""
+class FakeServer:
+    """Answers each call with the answers prepared for it, in order; the last one is repeated."""
 
     clock: Clock
     answers: dict[str, list[Answer]] = Factory(dict)
-    asked: list[tuple[str, Asked]] = Factory(list)
+    received: list[tuple[str, Received]] = Factory(list)
 
     def on(self, call: str, *answers: Answer) -> None:
-        """Record answers for a call such as ``GET /v1/devices``."""
+        """Prepare the answers to a call such as ``GET /v1/devices``."""
         self.answers[call] = list(answers)
 
-    def calls(self, call: str) -> list[Asked]:
-        """How a call was made, each time."""
-        return [asked for name, asked in self.asked if name == call]
+    def calls(self, call: str) -> list[Received]:
+        """The requests of a call."""
+        return [request for name, request in self.received if name == call]
 
     def answer(self, request: Request) -> int:
-        """Note what is asked, and answer it in time."""
+        """Record the request, and answer it in time."""
         call = f"{request.method.decode()} {unquote(request.path.decode())}"
-        self.asked.append((call, _read(request)))
-        answers = self.answers.get(call) or [Answer(status=404, body={"title": f"nothing recorded for {call}"})]
+        self.received.append((call, _read(request)))
+        answers = self.answers.get(call) or [Answer(status=404, body={"title": f"no answer prepared for {call}"})]
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         later = self.clock.callLater(answer.takes, _write, request, answer)
 
@@ -112,14 +112,14 @@ class RecordedServer:
         return NOT_DONE_YET
 
     def http(self) -> HTTPClient:
-        """What asks this server and no other."""
+        """An HTTP client of this server."""
         return cast(HTTPClient, StubTreq(_Everything(self)))
 
 
 class _Everything(Resource):
     isLeaf = True  # noqa: N815  # the name is Twisted's
 
-    def __init__(self, server: RecordedServer) -> None:
+    def __init__(self, server: FakeServer) -> None:
         super().__init__()
         self._server = server
 
@@ -127,10 +127,10 @@ class _Everything(Resource):
         return self._server.answer(request)
 
 
-def _read(request: Request) -> Asked:
+def _read(request: Request) -> Received:
     content = request.content.read() if request.content else b""
     headers = request.requestHeaders.getAllRawHeaders()
-    return Asked(
+    return Received(
         query={name.decode(): [value.decode() for value in values] for name, values in request.args.items()},
         headers={name.decode().lower(): values[0].decode() for name, values in headers},
         body=json.loads(content) if content else None,
@@ -148,20 +148,20 @@ def _write(request: Request, answer: Answer) -> None:
 
 
 @define(eq=False)
-class Desk:
-    """Where ``pushctl`` is called; its clock moves by itself as long as the call lasts."""
+class Pushctl:
+    """Calls ``pushctl``; the clock moves by itself until the call ends."""
 
-    server: RecordedServer
+    server: FakeServer
     clock: Clock
     interrupt_after: float = 3600.0
-    """Press Ctrl-C after so many seconds."""
+    """Seconds until Ctrl-C is pressed."""
 
-    def pushctl(self, *words: str, stdin: str | bytes | None = None) -> Result:
-        """Call the program with these words."""
-        return CliRunner().invoke(cli, ["--token", TOKEN, *words], obj=self.run, input=stdin)
+    def __call__(self, *arguments: str, stdin: str | bytes | None = None) -> Result:
+        """Call the program with these arguments."""
+        return CliRunner().invoke(cli, ["--token", TOKEN, *arguments], obj=self.run, input=stdin)
 
     def run(self, program: Program) -> None:
-        """Run the program until it ends, and end as it does."""
+        """Run the program to its end, and raise what it raises."""
         http = self.server.http()
         running = ensureDeferred(program(http, self.clock))
         interrupt = self.clock.callLater(self.interrupt_after, running.cancel)

@@ -2,17 +2,17 @@
 
 import json
 
-from tests.pushctl.recorded import DEVICE, TOKEN, Answer, Desk, RecordedServer
+from tests.pushctl.fake_server import DEVICE, TOKEN, Answer, FakeServer, Pushctl
 
 
-def _list(server: RecordedServer, *devices: dict[str, object]) -> None:
+def _list(server: FakeServer, *devices: dict[str, object]) -> None:
     server.on("GET /v1/devices", Answer(body={"items": list(devices), "next": None}))
 
 
-def test_table_tells_how_a_device_does(server: RecordedServer, desk: Desk) -> None:
-    """The table has a line per device with all that tells how it does."""
+def test_table_has_the_state_of_each_device(server: FakeServer, pushctl: Pushctl) -> None:
+    """The table has one line per device: its admission, presence, polling, queue and authentication."""
     _list(server, DEVICE)
-    result = desk.pushctl("devices")
+    result = pushctl("devices")
     assert result.exit_code == 0
     row = result.stdout.splitlines()[1]
     for cell in ("controlid:4408801109440198", "Front door", "approved", "online", "yes", "0.25 s", "40 s", "secret"):
@@ -20,33 +20,33 @@ def test_table_tells_how_a_device_does(server: RecordedServer, desk: Desk) -> No
     assert result.stderr == ""
 
 
-def test_device_without_proof_is_marked(server: RecordedServer, desk: Desk) -> None:
-    """A device that anyone could be is marked, and the reason is given."""
+def test_unauthenticated_device_is_marked(server: FakeServer, pushctl: Pushctl) -> None:
+    """A device that is known by its id alone is marked, and the risk is explained."""
     _list(server, {**DEVICE, "proof": []})
-    result = desk.pushctl("devices")
-    assert "no proof" in result.stdout.splitlines()[1]
-    assert "whoever reaches the device port can be this device" in result.stderr
+    result = pushctl("devices")
+    assert "unauthenticated" in result.stdout.splitlines()[1]
+    assert "anyone who can reach the device port can pose as this device" in result.stderr
 
 
-def test_all_pages_are_shown(server: RecordedServer, desk: Desk) -> None:
-    """A fleet that does not fit on one page is listed whole."""
+def test_all_pages_are_shown(server: FakeServer, pushctl: Pushctl) -> None:
+    """All pages of the list are read."""
     server.on(
         "GET /v1/devices",
         Answer(body={"items": [DEVICE], "next": "page two"}),
         Answer(body={"items": [{**DEVICE, "id": "servereye:abc"}], "next": None}),
     )
-    found = json.loads(desk.pushctl("devices", "--json").stdout)
+    found = json.loads(pushctl("devices", "--json").stdout)
     assert [device["id"] for device in found] == ["controlid:4408801109440198", "servereye:abc"]
     assert server.calls("GET /v1/devices")[1].query == {"cursor": ["page two"], "limit": ["500"]}
 
 
-def test_filters_reach_the_server(server: RecordedServer, desk: Desk) -> None:
-    """Each filter is the server's to apply; a tag may be given more than once."""
+def test_filters_reach_the_server(server: FakeServer, pushctl: Pushctl) -> None:
+    """The filters are sent to the server; a tag may be given more than once."""
     _list(server)
-    words = "--dialect servereye --presence online --admission pending --q door --tag a --tag b"
-    assert desk.pushctl("devices", *words.split()).exit_code == 0
-    (asked,) = server.calls("GET /v1/devices")
-    assert asked.query == {
+    options = "--dialect servereye --presence online --admission pending --q door --tag a --tag b"
+    assert pushctl("devices", *options.split()).exit_code == 0
+    (request,) = server.calls("GET /v1/devices")
+    assert request.query == {
         "dialect": ["servereye"],
         "presence": ["online"],
         "admission": ["pending"],
@@ -56,36 +56,36 @@ def test_filters_reach_the_server(server: RecordedServer, desk: Desk) -> None:
     }
 
 
-def test_names_cannot_move_the_cursor(server: RecordedServer, desk: Desk) -> None:
-    """A name with escape sequences is shown, not obeyed."""
+def test_names_cannot_move_the_cursor(server: FakeServer, pushctl: Pushctl) -> None:
+    """Escape sequences in a name are shown, not sent to the terminal."""
     _list(server, {**DEVICE, "name": "\x1b[2Jgone\n"})
-    result = desk.pushctl("devices")
+    result = pushctl("devices")
     assert "\\x1b[2Jgone\\n" in result.stdout
     assert "\x1b" not in result.stdout
 
 
-def test_token_goes_to_the_server_and_nowhere_else(server: RecordedServer, desk: Desk) -> None:
-    """The token lets the operator in, and never shows on the screen."""
+def test_token_is_sent_and_never_shown(server: FakeServer, pushctl: Pushctl) -> None:
+    """The token is in the request, and not in the output."""
     server.on("GET /v1/devices", Answer(status=401, body={"title": "Unauthorized", "detail": "Who are you?"}))
-    result = desk.pushctl("devices")
+    result = pushctl("devices")
     assert server.calls("GET /v1/devices")[0].headers["authorization"] == f"Bearer {TOKEN}"
     assert (result.exit_code, result.stderr) == (1, "pushctl: refused (401): Who are you?\n")
 
 
-def test_approve_lets_a_device_in(server: RecordedServer, desk: Desk) -> None:
-    """Approving changes the admission of each device that is named."""
+def test_approve(server: FakeServer, pushctl: Pushctl) -> None:
+    """Each device is approved."""
     for device in ("controlid:1", "servereye:abc"):
         server.on(f"PATCH /v1/devices/{device}", Answer(body={**DEVICE, "id": device}))
-    result = desk.pushctl("approve", "controlid:1", "servereye:abc")
+    result = pushctl("approve", "controlid:1", "servereye:abc")
     assert (result.exit_code, result.stdout) == (0, "controlid:1 approved\nservereye:abc approved\n")
     assert server.calls("PATCH /v1/devices/controlid:1")[0].body == {"admission": "approved"}
 
 
-def test_approve_goes_on_after_an_unknown_device(server: RecordedServer, desk: Desk) -> None:
-    """One id that the server does not know does not keep the others waiting, but shows in the exit code."""
+def test_approve_goes_on_after_an_unknown_device(server: FakeServer, pushctl: Pushctl) -> None:
+    """An id that the server does not know makes the exit code 1; the other devices are approved nevertheless."""
     server.on("PATCH /v1/devices/controlid:1", Answer(status=404, body={"title": "Not Found", "detail": "No such."}))
     server.on("PATCH /v1/devices/controlid:2", Answer(body={**DEVICE, "id": "controlid:2"}))
-    result = desk.pushctl("approve", "controlid:1", "controlid:2", "--json")
+    result = pushctl("approve", "controlid:1", "controlid:2", "--json")
     assert result.exit_code == 1
     assert result.stderr == "pushctl: controlid:1: refused (404): No such.\n"
     assert json.loads(result.stdout)["id"] == "controlid:2"

@@ -1,0 +1,36 @@
+"""Tests of ``pushctl fsck``."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.pushctl.fake_server import Answer, FakeServer, Pushctl
+
+VIOLATION = {"what": "its attempts are not in order", "device": "controlid:1", "command": "c", "detail": None}
+
+
+def test_inconsistencies_are_listed(server: FakeServer, pushctl: Pushctl) -> None:
+    """Each inconsistency is shown, and the exit code is 1."""
+    server.on("GET /v1/fsck", Answer(body={"items": [VIOLATION]}))
+    result = pushctl("fsck")
+    assert result.exit_code == 1
+    assert "its attempts are not in order" in result.stdout
+    assert json.loads(pushctl("fsck", "--json").stdout) == VIOLATION
+
+
+def test_consistent_database(server: FakeServer, pushctl: Pushctl) -> None:
+    """Without inconsistencies one line says so, and the exit code is 0."""
+    server.on("GET /v1/fsck", Answer(body={"items": []}))
+    result = pushctl("fsck")
+    assert (result.exit_code, result.stdout) == (0, "No inconsistencies.\n")
+
+
+@pytest.mark.parametrize("content", [None, "no database"])
+def test_unreadable_database_is_one_line(pushctl: Pushctl, tmp_path: Path, content: str | None) -> None:
+    """With --offline, a database that is missing or is none is reported in one line, and no server is asked."""
+    if content is not None:
+        (tmp_path / "pushd.sqlite").write_text(content)
+    result = pushctl("--data-dir", str(tmp_path), "fsck", "--offline")
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert pushctl.server.received == []
