@@ -172,4 +172,4 @@ def _heartbeats(config: Config, watched: Mapping[str, Stuck], reactor: Any) -> I
     """The task that requests ``--heartbeat-url``, if it is set, while all ``watched`` parts make progress."""
     if config.heartbeat_url is not None:
         switch = DeadMansSwitch(config.heartbeat_url, HTTPClient(Agent(reactor)), reactor, watched)
-        yield PeriodicTask("heartbeat", INTERVAL, switch.beat, reactor)
+        yield PeriodicTask("heartbeat", INTERVAL, switch.ping, reactor)

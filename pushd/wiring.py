@@ -43,7 +43,7 @@ from pushd.http.handlers import IApp
 from pushd.model.uuid7 import IdSource
 from pushd.notifications.mail.message import Envelope
 from pushd.notifications.mail.notifier import MailNotifier
-from pushd.notifications.mail.smtp import SmtpCarrier, SmtpServer
+from pushd.notifications.mail.smtp import SmtpServer, SmtpTransport
 from pushd.notifications.webhooks.dispatcher import WebhookDispatcher
 from pushd.notifications.webhooks.event_filter import SubscriptionFilter
 from pushd.notifications.webhooks.sender import WebhookSender
@@ -155,9 +155,15 @@ def build_notifiers(core: Core, config: Config, reactor: Any) -> Iterator[MailNo
     )
     server = SmtpServer(host=host, port=port, tls=config.mail_tls, user=config.smtp_user, password=password)
     envelope = Envelope(sender=config.mail_from, recipients=config.mail_to)
-    carrier = SmtpCarrier(server, reactor)
+    transport = SmtpTransport(server, reactor)
     yield MailNotifier(
-        core.store, core.clocks, config.alert_rules, envelope, core.registry.get_with_presence, carrier, random.random
+        core.store,
+        core.clocks,
+        config.alert_rules,
+        envelope,
+        core.registry.get_with_presence,
+        transport,
+        random.random,
     )
 
 

@@ -1,5 +1,1 @@
-"""Alerts: listeners that tell the outside of what happened.
-
-This room stands beside the doors: it may import the core, the store's interface, the model, and clients of other
-protocols; not web, not the admin port, not a dialect.
-"""
+"""Notifications to the outside: webhooks, alert mails and the dead man's switch."""

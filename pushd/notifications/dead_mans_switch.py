@@ -1,4 +1,7 @@
-"""The pulse: tells an outside monitor, again and again, that those who would notice a silence are alive themselves."""
+"""Dead man's switch: requests a URL of an external monitor every minute, while all parts of the server make progress.
+
+The monitor alerts when the requests stop.
+"""
 
 from collections.abc import Callable, Mapping
 
@@ -12,70 +15,69 @@ from twisted.logger import Logger
 from pushd.lib.http_client import CANCELLED, BodyReader, cause_of, describe
 
 INTERVAL = 60.0
-"""Seconds from one beat to the next."""
+"""Seconds between two requests."""
 
-PATIENCE = 30.0
-"""Seconds that an answer may take; less than an interval, so that no beat is left out for a slow one."""
+TIMEOUT = 30.0
+"""Seconds for one request; less than :data:`INTERVAL`, so that a slow one delays no other."""
 
-STUCK = 180.0
-"""Seconds without progress after which a part counts as dead; longer than any conversation with a mail server."""
-
+STUCK_AFTER = 180.0
+"""Seconds without progress after which a part counts as dead; longer than an SMTP session may take."""
 
 MAX_READ = 64 * 1024
 """Bytes of a response's body after which the connection is closed."""
 
 Stuck = Callable[[float], bool]
-"""Whether a part made no progress for longer than so many seconds."""
+"""Whether a part has made no progress for longer than so many seconds."""
 
 
-class NoPulse(Exception):
-    """The monitor could not be told."""
+class BadStatus(Exception):
+    """The monitor's response is not 2xx."""
 
 
 @define(eq=False)
 class DeadMansSwitch:
-    """Fetches ``url``, which may be a secret, if all parts make progress."""
+    """Requests ``url``, which may be a secret, while none of the ``parts`` (by name) is stuck."""
 
     url: str = field(repr=False)
     http: HTTPClient
     clock: IReactorTime
     parts: Mapping[str, Stuck]
-    """By their names, those without whom somebody might not be told."""
-    _trouble: str | None = field(default=None, init=False)
+    _problem: str | None = field(default=None, init=False)
+    """Why the latest heartbeat was not sent or not received, as it was logged."""
     _log = Logger()
 
-    async def beat(self) -> None:
-        """One beat; what goes wrong is logged once, until it changes."""
-        stuck = [name for name, is_stuck in self.parts.items() if is_stuck(STUCK)]
+    async def ping(self) -> None:
+        """Send one heartbeat, unless a part is stuck; a problem is logged once, until it changes."""
+        stuck = [name for name, is_stuck in self.parts.items() if is_stuck(STUCK_AFTER)]
         if stuck:
-            self._note(f"withheld, for there is no progress: {', '.join(stuck)}")
+            self._report(f"not sent: no progress in {', '.join(stuck)}")
             return
         try:
-            await Deferred.fromCoroutine(self._fetch()).addTimeout(PATIENCE, self.clock)
+            await Deferred.fromCoroutine(self._request()).addTimeout(TIMEOUT, self.clock)
         except CancelledError:
             raise
-        except Exception as error:  # of the network, of TLS, of the URL: the next beat tries again
-            self._note(f"not heard: {_reason(error)}")
+        except Exception as error:  # of the network, of TLS, of the URL: the next one tries again
+            self._report(f"not received: {_reason(error)}")
         else:
-            self._note(None)
+            self._report(None)
 
-    async def _fetch(self) -> None:
+    async def _request(self) -> None:
         response = await self.http.get(self.url, unbuffered=True)
-        reader = BodyReader(keep=0, limit=MAX_READ)
-        response.deliverBody(reader)
-        await reader.done
+        body = BodyReader(keep=0, limit=MAX_READ)
+        response.deliverBody(body)
+        await body.done
         if not 200 <= response.code < 300:
-            raise NoPulse(f"the answer was {response.code}")
+            raise BadStatus(f"the response was {response.code}")
 
-    def _note(self, trouble: str | None) -> None:
-        if trouble is not None and trouble != self._trouble:
-            self._log.error("The pulse was {trouble}", trouble=trouble)
-        elif trouble is None and self._trouble is not None:
-            self._log.info("The pulse is heard again")
-        self._trouble = trouble
+    def _report(self, problem: str | None) -> None:
+        if problem is not None and problem != self._problem:
+            self._log.error("Heartbeat {problem}", problem=problem)
+        elif problem is None and self._problem is not None:
+            self._log.info("Heartbeat sent again")
+        self._problem = problem
 
 
 def _reason(error: Exception) -> str:
     if isinstance(cause_of(error), (*CANCELLED, defer.TimeoutError)):
-        return f"no answer within {PATIENCE:g} s"
+        return f"no response within {TIMEOUT:g} s"
     return describe(error)

@@ -21,7 +21,7 @@ from tests.crash.books import Books
 from tests.crash.evidence import read_journal
 from tests.crash.lines import lines
 from tests.crash.server import Fallen, Process, Server, spawn
-from tests.notifications.mailserver import MailServer
+from tests.notifications.mail_server import MailServer
 
 ALERTS = ("alert.raised", "alert.cleared")
 """What the receiver is to be told of."""

@@ -123,7 +123,7 @@ def mail(alert: str, subject: str) -> EmailMessage:
 
 
 MAILS = [
-    mail("3", f"[pushd] {FLAPS} comes and goes"),
+    mail("3", f"[pushd] {FLAPS} is flapping"),
     mail("1", f"[pushd] 5 devices behind {HERE} are offline"),
     mail("2", f"[pushd] {LOST} is offline"),
 ]

@@ -12,7 +12,7 @@ from pushd.store.sqlite.store import SqliteStore
 from tests.in_memory_server import now
 from tests.integration.conftest import MakeServer
 from tests.integration.server import Server, until
-from tests.notifications.mailserver import HOST, MailServer
+from tests.notifications.mail_server import HOST, MailServer
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +59,7 @@ def test_site_that_fell_silent_is_one_mail_through_a_kill(make_server: MakeServe
     server = silent_site(make_server, post)
     server.start()
     until(lambda: raised(server), "an alert")
-    until(lambda: "Mails cannot be sent, and wait" in server.log.read_text(), "a mail that is not taken")
+    until(lambda: "SMTP delivery failing" in server.log.read_text(), "a mail that is not taken")
     server.kill()
     with post.running():
         server.start()

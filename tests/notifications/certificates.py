@@ -1,4 +1,4 @@
-"""A certificate authority of a test's own."""
+"""A certificate authority for tests."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -14,25 +14,25 @@ _PEM = serialization.Encoding.PEM
 
 @define(eq=False)
 class Authority:
-    """Makes certificates; who trusts ``file`` trusts them."""
+    """Issues certificates; clients that trust ``file`` accept them."""
 
     folder: Path
     name: x509.Name = field(init=False)
     key: ec.EllipticCurvePrivateKey = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.name = _named("A test's authority")
+        self.name = _named("Test authority")
         self.key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._sign(self.name, self.key, x509.BasicConstraints(ca=True, path_length=0))
         self.file.write_bytes(certificate.public_bytes(_PEM))
 
     @property
     def file(self) -> Path:
-        """Its own certificate."""
+        """The authority's own certificate."""
         return self.folder / "authority.pem"
 
     def server(self, host: str) -> ssl.SSLContext:
-        """What a server needs to be trusted as ``host``."""
+        """A TLS context for a server, with a certificate for ``host``."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._sign(_named(host), key, x509.SubjectAlternativeName([x509.DNSName(host)]))
         secret = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

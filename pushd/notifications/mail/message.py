@@ -1,6 +1,6 @@
-"""The mail about an alert: from values to the bytes of a message (RFC 5322), in plain text.
+"""Writes the mail about an alert: from values to the bytes of a message (RFC 5322), in plain text.
 
-What devices and operators call things is hostile here: it may hold line breaks, or move the cursor.
+Names of devices, operators and webhooks are untrusted: they may contain line breaks and control characters.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,50 +17,50 @@ from pushd.model.alert import Alert, AlertKind
 from pushd.model.device import Device
 
 LISTED = 100
-"""Devices that a mail lists at most; it tells how many there are."""
+"""Devices listed in a mail at most; the number of all is in the mail, too."""
 
 NAME = 60
-"""Characters of a name that are shown at most."""
+"""Characters of a name at most."""
 
 _HEADERS = HeaderRegistry()
 for _name in ("in-reply-to", "references"):
     _HEADERS.map_to_type(
         _name, cast("type[BaseHeader]", MessageIDHeader)
-    )  # which is never folded or encoded, however long it is
+    )  # a type that is never folded or encoded, however long the value is
 _POLICY = SMTP.clone(header_factory=_HEADERS)
 
-LookUp = Callable[[str], Device | None]
-"""What is known of a device."""
+FindDevice = Callable[[str], Device | None]
+"""Looks up a device by its id."""
 
 
 @frozen(kw_only=True)
 class Envelope:
-    """From whom a mail comes, and to whom it goes: plain addresses."""
+    """Sender and recipients of a mail, as plain addresses."""
 
     sender: str
     recipients: tuple[str, ...]
 
 
-def write_mail(alert: Alert, look_up: LookUp, envelope: Envelope, now: int) -> bytes:
-    """The mail about an alert, its lines ending as SMTP wants them; ``now`` is wall milliseconds.
+def write_mail(alert: Alert, find_device: FindDevice, envelope: Envelope, now: int) -> bytes:
+    """The mail about an alert, with CRLF line endings; ``now`` is wall milliseconds.
 
-    Its Message-ID is the same each time it is written, so that one that came twice can be known for one. Reminders
-    name the first in In-Reply-To.
+    Writing it again gives the same Message-ID, so that duplicates can be recognized. Reminders refer to the first mail
+    in In-Reply-To.
     """
     mail = EmailMessage(_POLICY)
     mail["From"] = _address(envelope.sender)
     mail["To"] = [_address(recipient) for recipient in envelope.recipients]
     first = _message_id(alert, envelope.sender)
     if alert.mailed_at is None:
-        mail["Subject"] = f"[pushd] {_subject(alert, look_up)}"
+        mail["Subject"] = f"[pushd] {_subject(alert, find_device)}"
         mail["Message-ID"] = first
     else:
-        mail["Subject"] = f"Re: [pushd] {_subject(alert, look_up)}"
+        mail["Subject"] = f"Re: [pushd] {_subject(alert, find_device)}"
         mail["Message-ID"] = _message_id(alert, envelope.sender, f".{alert.mailed_at}")
         mail["In-Reply-To"] = mail["References"] = first
-    mail["Date"] = _moment(now)
-    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday answers this
-    body = "\n".join(_lines(alert, look_up, now)) + "\n"
+    mail["Date"] = _datetime(now)
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
+    body = "\n".join(_lines(alert, find_device, now)) + "\n"
     mail.set_content(body, cte="7bit" if body.isascii() else "quoted-printable")
     return mail.as_bytes()
 
@@ -69,75 +69,75 @@ def _address(address: str) -> Address:
     return Address(addr_spec=address)
 
 
-def _message_id(alert: Alert, sender: str, which: str = "") -> str:
-    return f"<alert-{alert.id}.{alert.raised_at}{which}@{sender.rpartition('@')[2]}>"
+def _message_id(alert: Alert, sender: str, suffix: str = "") -> str:
+    return f"<alert-{alert.id}.{alert.raised_at}{suffix}@{sender.rpartition('@')[2]}>"
 
 
-def _subject(alert: Alert, look_up: LookUp) -> str:
-    over = "" if alert.cleared_at is None else " (over)"
-    return f"{_what(alert, look_up)}{over}"
+def _subject(alert: Alert, find_device: FindDevice) -> str:
+    resolved = "" if alert.cleared_at is None else " (resolved)"
+    return f"{_summary(alert, find_device)}{resolved}"
 
 
-def _what(alert: Alert, look_up: LookUp) -> str:
+def _summary(alert: Alert, find_device: FindDevice) -> str:
     if alert.kind is AlertKind.WEBHOOK:
-        return f"webhook {_shown(alert.webhook or '')} was disabled"
+        return f"webhook {_safe(alert.webhook or '')} was disabled"
     if len(alert.devices) == 1:
         device = alert.devices[0]
-        found = look_up(device)
-        name = f"{_shown(found.name)} ({device})" if found is not None and found.name else device
-        return f"{name} {'comes and goes' if alert.kind is AlertKind.FLAPPING else 'is offline'}"
-    behind = "" if alert.address is None else f" behind {_shown(alert.address)}"
+        found = find_device(device)
+        name = f"{_safe(found.name)} ({device})" if found is not None and found.name else device
+        return f"{name} is {'flapping' if alert.kind is AlertKind.FLAPPING else 'offline'}"
+    behind = "" if alert.address is None else f" behind {_safe(alert.address)}"
     return f"{len(alert.devices)} devices{behind} are offline"
 
 
-def _lines(alert: Alert, look_up: LookUp, now: int) -> Iterator[str]:
-    standing = list(_standing(alert, now))
-    if standing:
-        yield from (*standing, "")
+def _lines(alert: Alert, find_device: FindDevice, now: int) -> Iterator[str]:
+    status = list(_status_lines(alert, now))
+    if status:
+        yield from (*status, "")
     if alert.kind is AlertKind.WEBHOOK:
-        yield f"The webhook {_shown(alert.webhook or '')} could not be delivered for so long that it was disabled."
+        yield f"Webhook {_safe(alert.webhook or '')} was disabled, because its receiver did not accept an event."
     else:
-        yield f"{_what(alert, look_up)}:"
+        yield f"{_summary(alert, find_device)}:"
         yield ""
-        yield from (_line(device, look_up(device), now) for device in alert.devices[:LISTED])
+        yield from (_device_line(device, find_device(device), now) for device in alert.devices[:LISTED])
     if len(alert.devices) > LISTED:
         yield f"  and {len(alert.devices) - LISTED} more"
     yield ""
     yield f"This is alert {alert.id}, raised on {_time(alert.raised_at)}."
     if alert.cleared_at is None and alert.acknowledged_at is None:
-        yield f'To say that you take care of it, and to be reminded no more: "pushctl acknowledge {alert.id}".'
+        yield f'To acknowledge it and stop reminders: "pushctl acknowledge {alert.id}".'
 
 
-def _standing(alert: Alert, now: int) -> Iterator[str]:
-    """What goes before all else: it is over, somebody takes care of it, or it was told before."""
+def _status_lines(alert: Alert, now: int) -> Iterator[str]:
+    """Whether the alert is resolved, acknowledged, or was mailed before."""
     if alert.cleared_at is not None:
         lasted = duration((alert.cleared_at - alert.raised_at) / 1000)
-        yield f"This is over since {_time(alert.cleared_at)}, after {lasted}; no mail could be sent before."
+        yield f"Resolved on {_time(alert.cleared_at)}, after {lasted}; this mail could not be sent earlier."
     elif alert.mailed_at is not None:
-        yield f"A reminder: this has been open for {duration((now - alert.raised_at) / 1000)}."
+        yield f"Reminder: this alert has been open for {duration((now - alert.raised_at) / 1000)}."
     if alert.acknowledged_at is not None:
-        yield f"{_shown(alert.acknowledged_by or '')} takes care of it since {_time(alert.acknowledged_at)}."
+        yield f"Acknowledged by {_safe(alert.acknowledged_by or '')} on {_time(alert.acknowledged_at)}."
 
 
-def _line(device: str, found: Device | None, now: int) -> str:
+def _device_line(device: str, found: Device | None, now: int) -> str:
     if found is None:
-        return f"  {device}  no longer known"
-    name = f"  {_shown(found.name)}" if found.name else ""
+        return f"  {device}  deleted"
+    name = f"  {_safe(found.name)}" if found.name else ""
     if found.last_seen_at is None:
         return f"  {device}{name}  never seen"
-    address = "" if found.last_address is None else f" from {_shown(found.last_address)}"
-    silent = duration((now - found.last_seen_at) / 1000)
-    return f"  {device}{name}  last seen on {_time(found.last_seen_at)}{address}, {silent} ago"
+    address = "" if found.last_address is None else f" from {_safe(found.last_address)}"
+    ago = duration((now - found.last_seen_at) / 1000)
+    return f"  {device}{name}  last seen on {_time(found.last_seen_at)}{address}, {ago} ago"
 
 
-def _shown(text: str) -> str:
-    """At most :data:`NAME` characters in one line, of those that show as themselves."""
+def _safe(text: str) -> str:
+    """Untrusted text in one line of at most :data:`NAME` printable characters."""
     return one_line(text, NAME, placeholder="?", ellipsis="...")
 
 
-def _moment(wall: int) -> datetime:
+def _datetime(wall: int) -> datetime:
     return datetime.fromtimestamp(wall / 1000, UTC)
 
 
 def _time(wall: int) -> str:
-    return f"{_moment(wall):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{_datetime(wall):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,4 +1,4 @@
-"""The postman: takes the mails that are due to the mail server, in order, until each has arrived."""
+"""Mails alerts: sends the mails that are due, and retries until the mail server has accepted each of them."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -12,27 +12,31 @@ from twisted.logger import Logger
 
 from pushd.core.clocks import Clocks
 from pushd.core.waiters import Waiters
+from pushd.lib.background import in_background
 from pushd.lib.backoff import Backoff
 from pushd.model.alert import Alert, AlertRules
 from pushd.model.errors import PushdError
 from pushd.model.event import Event, EventType
-from pushd.notifications.mail.message import Envelope, LookUp, write_mail
+from pushd.notifications.mail.message import Envelope, FindDevice, write_mail
 from pushd.notifications.mail.smtp import MailTransport, SmtpError
 from pushd.store.interface import IStore
 
-LOOK = 15.0
-"""Seconds between two looks at which mails are due, if no alert is raised: reminders are, and whoever was deferred."""
+INTERVAL = 15.0
+"""Seconds between two checks for due mails if no alert is raised: for reminders, and for deferred recipients."""
 
 LIMIT = 100
-"""Mails looked for at once."""
+"""Due mails that are read at once."""
 
-GIVE_UP = 5 * 86400.0
-"""Seconds for which a recipient may defer a mail that others have (RFC 5321 section 4.5.4.1)."""
+GIVE_UP_AFTER = 5 * 86400.0
+"""Seconds for which a mail that other recipients have is retried for a deferred one (RFC 5321 section 4.5.4.1)."""
 
 
 @frozen
 class PartialDelivery:
-    """A mail that some have, or can never have, since ``began`` (seconds of the clock); the others deferred it."""
+    """A mail that needs no further attempt for the ``settled`` recipients: the server accepted or refused it for them.
+
+    ``began`` is when the first attempt was made, in seconds of the clock.
+    """
 
     began: float
     settled: frozenset[str] = frozenset()
@@ -40,132 +44,144 @@ class PartialDelivery:
 
 @define(eq=False)
 class MailNotifier(Service):
-    """Sends one mail at a time; what he does not get rid of stays due in the store, so that a restart loses
-    nothing.
-    """
+    """Sends one mail at a time. A mail stays due in the store until it is sent, so that a restart loses none."""
 
     store: IStore
     clocks: Clocks
     rules: AlertRules
     envelope: Envelope
-    look_up: LookUp
-    carrier: MailTransport
+    find_device: FindDevice
+    transport: MailTransport
     rand: Callable[[], float]
-    look: float = LOOK
+    interval: float = INTERVAL
     title: str = "mails"
     _raised: Waiters[None] = field(init=False)
-    _server: Backoff = field(init=False)
-    _recipients: dict[str, Backoff] = field(init=False)
-    _partly: dict[int, PartialDelivery] = field(factory=dict, init=False)
-    _trouble: str | None = field(default=None, init=False)
-    _expected: float = field(default=0.0, init=False)
-    """When he moves next, at the latest, in seconds of the clock."""
-    _running: "Deferred[None] | None" = field(default=None, init=False)
+    _backoff: Backoff = field(init=False)
+    """Of the mail server."""
+    _recipient_backoff: dict[str, Backoff] = field(init=False)
+    _partial: dict[int, PartialDelivery] = field(factory=dict, init=False)
+    """By the alert's id."""
+    _error: str | None = field(default=None, init=False)
+    """Why the latest attempt failed, as it was logged; None if it did not."""
+    _next_step_at: float = field(default=0.0, init=False)
+    """When the next step is due, in seconds of the clock."""
+    _task: "Deferred[None] | None" = field(default=None, init=False)
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
-        rest = partial(Backoff, self.clocks.clock, self.rand)
-        self._raised, self._server, self._recipients = Waiters(self.clocks.clock), rest(), defaultdict(rest)
-        self.store.subscribe(self._heard, EventType.ALERT_RAISED)
+        backoff = partial(Backoff, self.clocks.clock, self.rand)
+        self._raised = Waiters(self.clocks.clock)
+        self._backoff, self._recipient_backoff = backoff(), defaultdict(backoff)
+        self.store.subscribe(self._alert_raised, EventType.ALERT_RAISED)
 
     def startService(self) -> None:
-        """Begin to look for mails."""
+        """Start sending mails."""
         super().startService()
-        self._moves(0)
-        self._running = Deferred.fromCoroutine(self._run())
-        self._running.addErrback(lambda failure: failure.trap(CancelledError) and None)
+        self._expect_next_step(0)
+        self._task = in_background(self._run())
 
     def stopService(self) -> None:
-        """Stop; a mail that is on its way is sent again after the next start."""
+        """Stop; a mail that is being sent is abandoned, and sent again after the next start."""
         super().stopService()
-        if self._running is not None:
-            self._running.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
     def stuck(self, seconds: float) -> bool:
-        """Whether he should have looked for mails, or tried again to send some, and did not, for longer than that."""
-        return self.clocks.clock.seconds() - self._expected > seconds
+        """Whether the next check or attempt is overdue for longer than ``seconds``."""
+        return self.clocks.clock.seconds() - self._next_step_at > seconds
 
     async def _run(self) -> None:
         while self.running:
-            raised = self._raised.wait(None, self.look)  # before he looks: what is raised meanwhile is not missed
+            raised = self._raised.wait(None, self.interval)  # before the check, so that no alert is missed
             try:
-                await self._round()
-                if not self.running:
-                    return
-                rest = self._server.remaining
-                self._moves(rest or self.look)
-                await (deferLater(self.clocks.clock, rest) if rest else raised)
+                await self._send_due_mails()
+                delay = self._backoff.remaining
+                self._expect_next_step(delay or self.interval)
+                await (deferLater(self.clocks.clock, delay) if delay else raised)
             finally:
                 raised.cancel()
 
-    async def _round(self) -> None:
+    async def _send_due_mails(self) -> None:
         try:
-            while any([await self._bring(alert) for alert in await self._due()]):
-                pass
+            progress = True
+            while progress:  # there may be more than were read at once
+                progress = any([await self._deliver(alert) for alert in await self._due()])
         except CancelledError:
             raise
         except (SmtpError, PushdError) as error:
-            if self.running:
-                self._fails(str(error))
+            self._record_failure(str(error))
         except Exception as error:
-            self._log.failure("A mail could not be sent")
-            self._fails(repr(error))
+            self._log.failure("Unhandled exception while a mail was sent")
+            self._record_failure(repr(error))
 
     async def _due(self) -> Sequence[Alert]:
-        # those that only wait for a recipient do not keep others from being seen
-        due = await self.store.due_mails(LIMIT + len(self._partly), self.clocks.now())
-        self._partly = {alert.id: self._partly[alert.id] for alert in due if alert.id in self._partly}
+        # mails that wait for a deferred recipient must not hide others
+        due = await self.store.due_mails(LIMIT + len(self._partial), self.clocks.now())
+        self._partial = {alert.id: self._partial[alert.id] for alert in due if alert.id in self._partial}
         return due
 
-    async def _bring(self, alert: Alert) -> bool:
-        """Bring a mail to those who have not had it and do not rest; whether it needs no further attention."""
-        self._moves(0)
-        everybody = self.envelope.recipients
-        partly = self._partly.get(alert.id) or PartialDelivery(self.clocks.clock.seconds())
-        awake = tuple(to for to in everybody if to not in partly.settled and not self._recipients[to].remaining)
-        if awake:
-            partly = evolve(partly, settled=partly.settled | await self._send(alert, awake))
-        if not partly.settled:
+    async def _deliver(self, alert: Alert) -> bool:
+        """Send a mail to its outstanding recipients, except those whose backoff has not ended; whether it is done."""
+        self._expect_next_step(0)
+        recipients = self.envelope.recipients
+        delivery = self._partial.get(alert.id) or PartialDelivery(self.clocks.clock.seconds())
+        outstanding = tuple(
+            to for to in recipients if to not in delivery.settled and not self._recipient_backoff[to].remaining
+        )
+        if outstanding:
+            delivery = evolve(delivery, settled=delivery.settled | await self._send(alert, outstanding))
+        if not delivery.settled:
             return False
-        self._partly[alert.id] = partly
-        if len(partly.settled) < len(everybody) and self.clocks.clock.seconds() < partly.began + GIVE_UP:
+        self._partial[alert.id] = delivery
+        if len(delivery.settled) < len(recipients) and self.clocks.clock.seconds() < delivery.began + GIVE_UP_AFTER:
             return False
         await self.store.save_mailed(alert.id, self.rules, self.clocks.now())
         return True
 
     async def _send(self, alert: Alert, recipients: tuple[str, ...]) -> frozenset[str]:
-        """Those of the recipients who have the mail now, or can never have it.
+        """Send a mail; returns the recipients for whom the server accepted or refused it.
 
-        :raises NotTaken: if the server takes none.
+        :raises SmtpError: if the server accepts no mail at all.
         """
-        mail = write_mail(alert, self.look_up, self.envelope, self.clocks.wall_now())
-        taken = await self.carrier.send(evolve(self.envelope, recipients=recipients), mail)
-        self._works()
+        mail = write_mail(alert, self.find_device, self.envelope, self.clocks.wall_now())
+        result = await self.transport.send(evolve(self.envelope, recipients=recipients), mail)
+        self._record_success()
         for to in recipients:
-            if to in taken.deferred:
-                self._recipients[to].record_failure()
+            if to in result.deferred:
+                self._recipient_backoff[to].record_failure()
             else:
-                self._recipients[to].reset()
-        for to, why in taken.refused.items():
-            self._log.error("The mail about alert {alert} was refused for {to}: {why}", alert=alert.id, to=to, why=why)
-        for to, why in taken.deferred.items():
-            self._log.warn("The mail about alert {alert} waits for {to}: {why}", alert=alert.id, to=to, why=why)
-        return frozenset(recipients) - taken.deferred.keys()
+                self._recipient_backoff[to].reset()
+        for to, reply in result.refused.items():
+            self._log.error(
+                "Mail about alert {alert_id} refused for {recipient}, not retried: {reply}",
+                alert_id=alert.id,
+                recipient=to,
+                reply=reply,
+            )
+        for to, reply in result.deferred.items():
+            self._log.warn(
+                "Mail about alert {alert_id} deferred for {recipient}, will retry: {reply}",
+                alert_id=alert.id,
+                recipient=to,
+                reply=reply,
+            )
+        return frozenset(recipients) - result.deferred.keys()
 
-    def _heard(self, _event: Event) -> None:
+    def _alert_raised(self, _event: Event) -> None:
         self._raised.notify(None)
 
-    def _moves(self, seconds: float) -> None:
-        self._expected = self.clocks.clock.seconds() + seconds
+    def _expect_next_step(self, seconds: float) -> None:
+        """The next step is due in so many seconds."""
+        self._next_step_at = self.clocks.clock.seconds() + seconds
 
-    def _fails(self, why: str) -> None:
-        self._server.record_failure()
-        if why != self._trouble:
-            self._log.error("Mails cannot be sent, and wait: {why}", why=why)
-        self._trouble = why
+    def _record_failure(self, error: str) -> None:
+        self._backoff.record_failure()
+        if error != self._error:
+            self._log.error("SMTP delivery failing, alerts queued: {error}", error=error)
+        self._error = error
 
-    def _works(self) -> None:
-        self._server.reset()
-        if self._trouble is not None:
-            self._log.info("Mails are sent again")
-        self._trouble = None
+    def _record_success(self) -> None:
+        self._backoff.reset()
+        if self._error is not None:
+            self._log.info("SMTP delivery works again")
+        self._error = None

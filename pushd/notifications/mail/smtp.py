@@ -1,45 +1,44 @@
-"""SMTP (RFC 5321), the client's side: one mail in one connection, to whoever of its recipients the server takes it
-for.
+"""Sends one mail over one SMTP connection (RFC 5321), with smtplib in a thread.
+
+Each mail has a daemon thread of its own: a mail server that hangs does not block the reactor, its thread pool or the
+end of the process.
 """
 
+import smtplib
+import socket
+import ssl
+from base64 import b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
-from io import BytesIO
+from threading import Thread
 from typing import Any, NoReturn, Protocol
 
 from attrs import define, field, frozen
 from twisted.internet import defer
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import HostnameEndpoint, connectProtocol, wrapClientTLS
-from twisted.internet.error import ConnectingCancelledError
-from twisted.internet.interfaces import IStreamClientEndpoint, ITCPTransport
-from twisted.internet.protocol import connectionDone
-from twisted.internet.ssl import optionsForClientTLS
-from twisted.mail.smtp import (
-    DNSNAME,
-    SUCCESS,
-    CramMD5ClientAuthenticator,
-    ESMTPClient,
-    LOGINAuthenticator,
-    PLAINAuthenticator,
-)
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from pushd.lib.text import one_line
 from pushd.notifications.mail.message import Envelope
 
-MAX_LINE = 500
-"""Characters that are kept of what a mail server says."""
+TIMEOUT = 30.0
+"""Seconds to connect to an address of the server, and for each of its replies."""
 
-PATIENCE = 30.0
-"""Seconds that a connection, or one answer of the server, may take."""
+TOTAL_TIMEOUT = 90.0
+"""Seconds for the whole session, in case the server sends its replies byte by byte."""
 
-CONVERSATION = 90.0
-"""Seconds that all of it may take, with a server that drips."""
+MAX_REASON = 500
+"""Characters of what a server replied at most."""
+
+_ACCEPTED = (250, 251)
+
+Reply = tuple[int, bytes]
+"""A server's reply: code and text."""
 
 
 class Tls(StrEnum):
-    """How the way to the server is secured."""
+    """How the connection to the server is encrypted: after STARTTLS, from the start, or not at all."""
 
     STARTTLS = "starttls"
     TLS = "tls"
@@ -48,7 +47,7 @@ class Tls(StrEnum):
 
 @frozen(kw_only=True)
 class SmtpServer:
-    """Who takes our mails; its certificate must be one for ``host``."""
+    """The mail server to submit to; with TLS, its certificate must be valid for ``host``."""
 
     host: str
     port: int
@@ -58,139 +57,185 @@ class SmtpServer:
 
 
 class SmtpError(Exception):
-    """The server took no mail, whoever it was for: it is away, or cannot be trusted, or does not trust us."""
+    """The server accepts no mail at all: it cannot be reached, fails, or refuses the login or the sender."""
 
 
 @frozen(kw_only=True)
 class SmtpResult:
-    """For whom a mail was not taken, and why: for good, or for now."""
+    """The recipients that the server did not accept the mail for, and its replies: 5xx, or 4xx."""
 
     refused: Mapping[str, str]
     deferred: Mapping[str, str]
 
 
 class MailTransport(Protocol):
-    """Brings mails to a server."""
+    """Submits mails to a server."""
 
     async def send(self, envelope: Envelope, mail: bytes) -> SmtpResult:
-        """Send a mail; done when the server has taken it, for those of the recipients that it takes mails for.
+        """Send a mail to the recipients for whom the server accepts it.
 
-        :raises NotTaken: if it takes none.
+        :raises SmtpError: if it accepts no mail at all.
         """
 
 
-class Conversation(ESMTPClient):
-    """One connection, for one mail; ``taken`` fires when it is clear what became of that."""
-
-    debug = False  # else passwords would be kept in its log, and told with errors
-
-    def __init__(self, server: SmtpServer, envelope: Envelope, mail: bytes, patience: float) -> None:
-        context = optionsForClientTLS(server.host) if server.tls is Tls.STARTTLS else None
-        super().__init__(server.password.encode(), context, DNSNAME)
-        self.timeout = patience  # type: ignore[assignment]  # Twisted says None, and means seconds too
-        self.requireTransportSecurity = server.tls is Tls.STARTTLS
-        self.requireAuthentication = server.user is not None
-        if server.user is not None:
-            for authenticator in (PLAINAuthenticator, LOGINAuthenticator, CramMD5ClientAuthenticator):
-                self.registerAuthenticator(authenticator(server.user.encode()))
-        self.taken: Deferred[SmtpResult] = Deferred(lambda _: self._hang_up())
-        self._envelope = envelope
-        self._mail = mail
-
-    def getMailFrom(self) -> str:
-        return self._envelope.sender
-
-    def getMailTo(self) -> list[bytes]:
-        return [recipient.encode("ascii") for recipient in self._envelope.recipients]
-
-    def getMailData(self) -> BytesIO:
-        """The mail, with each line that begins with a dot begun with two (RFC 5321 section 4.5.2)."""
-        return BytesIO(self._mail.replace(b"\r\n.", b"\r\n.."))
-
-    def transformChunk(self, chunk: bytes) -> bytes:
-        """Nothing is left to be transformed; Twisted's own forgets dots where one chunk ends and the next begins."""
-        self.resetTimeout()
-        return chunk
-
-    def esmtpState_starttls(self, code: int, resp: bytes) -> None:
-        """Begin TLS; whatever came in the clear behind the permission is nobody's word."""
-        self.clearLineBuffer()
-        super().esmtpState_starttls(code, resp)
-
-    def smtpState_msgSent(self, code: int, resp: bytes | str) -> None:
-        """The server has taken the mail for some, or for nobody; say goodbye."""
-        self._end(self._outcome(code, resp))
-        self._disconnectFromServer()
-
-    def sendError(self, exc: Exception) -> None:
-        """Something that keeps the server from taking any mail."""
-        self._end(SmtpError(f"does not agree: {one_line(str(exc), MAX_LINE)}"))
-        super().sendError(exc)
-
-    def timeoutConnection(self) -> None:
-        """The server is silent."""
-        self._end(SmtpError(f"did not answer within {self.timeout:g} s"))
-        self._hang_up()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The end, whoever wanted it."""
-        super().connectionLost(reason)
-        self._end(SmtpError(f"hung up: {one_line(reason.getErrorMessage(), MAX_LINE)}"))
-
-    def _hang_up(self) -> None:
-        assert ITCPTransport.providedBy(self.transport)
-        self.transport.abortConnection()
-
-    def _outcome(self, code: int, resp: bytes | str) -> SmtpResult | SmtpError:
-        if not self.toAddressesResult:
-            return SmtpError(f"takes no mail from {self._envelope.sender}: {_answer(code, resp)}")
-        answers = {to: (said, why) for to, said, why in self.toAddressesResult}
-        answers |= dict.fromkeys(self.successAddresses, (code, resp))
-        not_taken = {to.decode("ascii"): said for to, said in answers.items() if said[0] not in SUCCESS}
-        refused = {to: _answer(*said) for to, said in not_taken.items() if said[0] >= 500}
-        return SmtpResult(refused=refused, deferred={to: _answer(*not_taken[to]) for to in not_taken.keys() - refused})
-
-    def _end(self, result: SmtpResult | SmtpError) -> None:
-        if not self.taken.called:
-            if isinstance(result, SmtpError):
-                self.taken.errback(result)
-            else:
-                self.taken.callback(result)
-
-
-def _answer(code: int, text: bytes | str) -> str:
-    said = text if isinstance(text, str) else text.decode("ascii", "replace")
-    return f"{code} {one_line(said, MAX_LINE)}"
-
-
 @define(eq=False)
-class SmtpCarrier:
-    """See :class:`MailTransport`."""
+class SmtpTransport:
+    """Sends mails to an SMTP server; ``timeout`` and ``total_timeout`` as :data:`TIMEOUT`, :data:`TOTAL_TIMEOUT`."""
 
     server: SmtpServer
     reactor: Any
-    patience: float = PATIENCE
-    conversation: float = CONVERSATION
+    timeout: float = TIMEOUT
+    total_timeout: float = TOTAL_TIMEOUT
 
     async def send(self, envelope: Envelope, mail: bytes) -> SmtpResult:
+        session = _Session(self.server, envelope, mail, self.timeout)
+        result: Deferred[SmtpResult] = Deferred(lambda _: session.abort())
+        result.addTimeout(self.total_timeout, self.reactor)
+        Thread(target=self._run, args=(session, result), name="smtp", daemon=True).start()
         try:
-            conversation = Conversation(self.server, envelope, mail, self.patience)
-            await connectProtocol(self._endpoint(), conversation)
-        except (CancelledError, ConnectingCancelledError):
-            raise CancelledError from None
-        except Exception as error:
-            self._refuse(error, "cannot be reached: ")
-        try:
-            return await conversation.taken.addTimeout(self.conversation, self.reactor)
-        except SmtpError as error:
-            self._refuse(error)
+            return await result
         except defer.TimeoutError:
-            self._refuse(SmtpError(f"took longer than {self.conversation:g} s"))
+            self._fail(f"took longer than {self.total_timeout:g} s")
+        except SmtpError as error:
+            self._fail(str(error))
 
-    def _endpoint(self) -> IStreamClientEndpoint:
-        host, port = self.server.host, self.server.port
-        endpoint = HostnameEndpoint(self.reactor, host, port, timeout=self.patience)
-        return wrapClientTLS(optionsForClientTLS(host), endpoint) if self.server.tls is Tls.TLS else endpoint
+    def _run(self, session: "_Session", result: Deferred[SmtpResult]) -> None:
+        """Run a session in this thread; its result goes to the reactor's."""
+        try:
+            outcome: SmtpResult | Failure = session.run()
+        except Exception:
+            outcome = Failure()
+        if not session.aborted:
+            self.reactor.callFromThread(_fire, result, outcome)
 
-    def _refuse(self, error: Exception, how: str = "") -> NoReturn:
-        raise SmtpError(f"{self.server.host}:{self.server.port} {how}{one_line(str(error), MAX_LINE)}") from None
+    def _fail(self, why: str) -> NoReturn:
+        raise SmtpError(f"{self.server.host}:{self.server.port} {one_line(why, MAX_REASON)}") from None
+
+
+@define(eq=False)
+class _Session:
+    """One connection, from connecting to QUIT: :meth:`run` blocks a thread, :meth:`abort` is for any other thread."""
+
+    server: SmtpServer
+    envelope: Envelope
+    mail: bytes
+    timeout: float
+    aborted: bool = field(default=False, init=False)
+    _connection: socket.socket | None = field(default=None, init=False)
+    """A duplicate of the connected socket: smtplib's own is replaced when TLS begins."""
+
+    def abort(self) -> None:
+        """Close the connection, or let it be closed once it is connected."""
+        self.aborted = True
+        if self._connection is not None:
+            with suppress(OSError):  # closed already
+                self._connection.shutdown(socket.SHUT_RDWR)
+
+    def run(self) -> SmtpResult:
+        """Send the mail.
+
+        :raises SmtpError: if the server accepts no mail.
+        """
+        connected = self._connect()
+        with connected, connected.dup() as self._connection:
+            if self.aborted:
+                raise SmtpError("was given up")
+            try:
+                return self._talk(connected)
+            except smtplib.SMTPResponseException as error:
+                raise SmtpError(f"answered {_text((error.smtp_code, _bytes(error.smtp_error)))}") from None
+            except smtplib.SMTPServerDisconnected as error:
+                if isinstance(error.__context__, TimeoutError):
+                    raise SmtpError(f"did not answer within {self.timeout:g} s") from None
+                raise SmtpError(f"hung up: {error}") from None
+            except smtplib.SMTPException as error:
+                raise SmtpError(f"cannot be used: {error}") from None
+            except ssl.SSLError as error:
+                raise SmtpError(f"failed the TLS handshake: {error}") from None
+            except OSError as error:
+                raise SmtpError(f"hung up: {error}") from None
+
+    def _connect(self) -> socket.socket:
+        try:
+            return socket.create_connection((self.server.host, self.server.port), self.timeout)
+        except OSError as error:
+            raise SmtpError(f"cannot be reached: {error}") from None
+
+    def _talk(self, connected: socket.socket) -> SmtpResult:
+        host, tls = self.server.host, self.server.tls
+        if tls is Tls.TLS:
+            connected = ssl.create_default_context().wrap_socket(connected, server_hostname=host)
+        client = _Client(connected, host, self.timeout)
+        try:
+            if tls is Tls.STARTTLS:
+                client.starttls(context=ssl.create_default_context())
+            client.ehlo_or_helo_if_needed()
+            if self.server.user is not None:
+                _log_in(client, self.server.user, self.server.password)
+            replies = self._submit(client)
+            with suppress(smtplib.SMTPException):  # what the server says to QUIT changes nothing
+                client.putcmd("QUIT")
+        finally:
+            client.close()
+        failed = {to: reply for to, reply in replies.items() if reply[0] not in _ACCEPTED}
+        return SmtpResult(
+            refused={to: _text(reply) for to, reply in failed.items() if reply[0] >= 500},
+            deferred={to: _text(reply) for to, reply in failed.items() if reply[0] < 500},
+        )
+
+    def _submit(self, client: smtplib.SMTP) -> Mapping[str, Reply]:
+        """The reply for each recipient; ``SMTP.sendmail`` would not tell them if the server refuses the content."""
+        reply = client.mail(self.envelope.sender)
+        if reply[0] not in _ACCEPTED:
+            raise SmtpError(f"accepts no mail from {self.envelope.sender}: {_text(reply)}")
+        replies = {to: client.rcpt(to) for to in self.envelope.recipients}
+        accepted = [to for to, reply in replies.items() if reply[0] in _ACCEPTED]
+        if accepted:
+            replies |= dict.fromkeys(accepted, _data(client, self.mail))
+        return replies
+
+
+class _Client(smtplib.SMTP):
+    """An SMTP client on a connected socket; the constructor reads the greeting."""
+
+    def __init__(self, connected: socket.socket, host: str, timeout: float) -> None:
+        self._connected = connected
+        super().__init__(host, timeout=timeout)
+
+    def _get_socket(self, *_: object) -> socket.socket:
+        return self._connected
+
+
+def _data(client: smtplib.SMTP, mail: bytes) -> Reply:
+    try:
+        return client.data(mail)
+    except smtplib.SMTPDataError as error:
+        return error.smtp_code, _bytes(error.smtp_error)
+
+
+def _log_in(client: smtplib.SMTP, user: str, password: str) -> None:
+    if user.isascii() and password.isascii():
+        client.login(user, password)
+        return
+    # smtplib knows ASCII only; of the mechanisms, PLAIN is the one that is defined for UTF-8 (RFC 4616)
+    credentials = b64encode(f"\0{user}\0{password}".encode()).decode("ascii")
+    code, text = client.docmd("AUTH", f"PLAIN {credentials}")
+    if code != 235:
+        raise smtplib.SMTPAuthenticationError(code, text)
+
+
+def _fire(result: Deferred[SmtpResult], outcome: SmtpResult | Failure) -> None:
+    if result.called:  # it was cancelled meanwhile
+        return
+    if isinstance(outcome, Failure):
+        result.errback(outcome)
+    else:
+        result.callback(outcome)
+
+
+def _bytes(text: bytes | str) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("ascii", "replace")
+
+
+def _text(reply: Reply) -> str:
+    return one_line(f"{reply[0]} {reply[1].decode('ascii', 'replace')}", MAX_REASON)

@@ -1,1 +1,1 @@
-"""Webhooks: reading events, signing and delivering them, retries."""
+"""Webhooks: reading events, signing and delivering them, with retries."""

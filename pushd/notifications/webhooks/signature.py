@@ -1,4 +1,4 @@
-"""Signing: messages and headers in the form of the Standard Webhooks specification, version 1.0.0. Pure."""
+"""Messages, signatures and headers as the Standard Webhooks specification 1.0.0 defines them. Pure."""
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
@@ -12,13 +12,13 @@ from pushd.model.webhook import SECRET_PREFIX
 
 
 def write_message(event: Event) -> bytes:
-    """The body of a message, section "Payload structure"; its ``data`` is the event as the feed shows it."""
+    """The body of a message, section "Payload structure"; its ``data`` is the event as the admin API shows it."""
     message = {"type": event.type, "timestamp": to_rfc3339(event.at), "data": to_json(event)}
     return strict_json.write(message).encode()
 
 
 def message_id(event: Event) -> str:
-    """The same for each attempt, so that a receiver knows a repeat; no full stop is in it."""
+    """The id of an event's message, without dots; the same for each attempt, so that duplicates can be recognized."""
     return f"evt_{event.seq}"
 
 

@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.notifications.mail.message`: what a mail about an alert says."""
+"""Tests of :mod:`pushd.notifications.mail.message`."""
 
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -21,7 +21,7 @@ OFFLINE = Alert(id=7, kind=AlertKind.OFFLINE, devices=(DOOR,), raised_at=wall())
 
 
 def written(alert: Alert = OFFLINE, *devices: Device, now: float = 1, envelope: Envelope = ENVELOPE) -> EmailMessage:
-    """A mail as its reader's program reads it, when these devices are known."""
+    """A mail as a mail program parses it; ``devices`` are the registered ones."""
     known = {each.id: each for each in devices}
     content = write_mail(alert, known.get, envelope, wall(now))
     assert content.isascii()
@@ -34,8 +34,8 @@ def body(mail: EmailMessage) -> str:
     return str(mail.get_content()).replace("\r\n", "\n")
 
 
-def test_mail_tells_who_is_silent_since_when() -> None:
-    """A mail names the device, tells when and from where it was last heard of, and what to do."""
+def test_mail_about_an_offline_device() -> None:
+    """A mail names the device, when and from which address it was last seen, and how to acknowledge the alert."""
     mail = written(OFFLINE, FRONT)
     assert mail["Subject"] == f"[pushd] Front door ({DOOR}) is offline"
     assert (mail["From"], mail["To"]) == ("pushd@example.org", "ana@example.org, bob@example.org")
@@ -44,45 +44,45 @@ def test_mail_tells_who_is_silent_since_when() -> None:
         f"Front door ({DOOR}) is offline:\n\n"
         f"  {DOOR}  Front door  last seen on 2027-01-15 07:57:30 UTC from 192.0.2.1, 2 min ago\n\n"
         "This is alert 7, raised on 2027-01-15 08:00:00 UTC.\n"
-        'To say that you take care of it, and to be reminded no more: "pushctl acknowledge 7".\n'
+        'To acknowledge it and stop reminders: "pushctl acknowledge 7".\n'
     )
 
 
 def test_reminders_thread_with_the_first_mail() -> None:
-    """A mail program shows reminders below the first mail, and each mail once though it came twice."""
+    """A mail program shows reminders below the first mail, and a duplicate as one mail."""
     first, again = written(), written()
     reminder, second = (written(evolve(OFFLINE, mailed_at=wall(at)), now=at + 86400) for at in (5, 9))
     assert first["Message-ID"] == again["Message-ID"] == f"<alert-7.{wall()}@example.org>"
     assert reminder["In-Reply-To"] == reminder["References"] == first["Message-ID"]
     assert len({mail["Message-ID"] for mail in (first, reminder, second)}) == 3
     assert reminder["Subject"] == f"Re: {first['Subject']}"
-    assert body(reminder).startswith("A reminder: this has been open for 24 h.\n\n")
+    assert body(reminder).startswith("Reminder: this alert has been open for 24 h.\n\n")
 
 
-def test_ids_stay_whole_however_long_the_domain_is() -> None:
-    """References are not folded or encoded: mail programs would not find the first mail by them."""
+def test_long_message_ids_are_not_folded() -> None:
+    """References are neither folded nor encoded, so that mail programs find the first mail."""
     sender = f"pushd@{'x' * 60}.{'y' * 60}.example.org"
     mail = written(evolve(OFFLINE, mailed_at=wall()), envelope=evolve(ENVELOPE, sender=sender))
     assert mail["In-Reply-To"] == f"<alert-7.{wall()}@{sender.partition('@')[2]}>"
 
 
-def test_what_is_over_says_so() -> None:
-    """An alert that was cleared before its mail could be sent is told all the same, as over."""
+def test_mail_about_a_resolved_alert() -> None:
+    """An alert that was cleared before its mail could be sent is mailed all the same, as resolved."""
     mail = written(evolve(OFFLINE, cleared_at=wall(300)), FRONT)
-    assert mail["Subject"].endswith(" is offline (over)")
-    assert body(mail).startswith("This is over since 2027-01-15 08:05:00 UTC, after 5 min; no mail could be sent")
+    assert mail["Subject"].endswith(" is offline (resolved)")
+    assert body(mail).startswith("Resolved on 2027-01-15 08:05:00 UTC, after 5 min; this mail could not be sent")
     assert "pushctl" not in body(mail)
 
 
-def test_who_takes_care_of_it_is_named() -> None:
-    """An alert that was acknowledged before its mail could be sent names who takes care of it."""
+def test_mail_about_an_acknowledged_alert() -> None:
+    """An alert that was acknowledged before its mail could be sent names the user who did."""
     mail = written(evolve(OFFLINE, acknowledged_at=wall(60), acknowledged_by="ana"))
-    assert body(mail).startswith("ana takes care of it since 2027-01-15 08:01:00 UTC.\n\n")
+    assert body(mail).startswith("Acknowledged by ana on 2027-01-15 08:01:00 UTC.\n\n")
     assert "pushctl" not in body(mail)
 
 
 def test_site_is_one_mail_of_bounded_length() -> None:
-    """A mail about a thousand devices lists the first hundred, and tells how many there are."""
+    """A mail about a thousand devices lists the first hundred, and the number of all."""
     names = tuple(f"controlid:{number}" for number in range(1000))
     mail = written(
         evolve(OFFLINE, kind=AlertKind.SITE_OFFLINE, devices=names, address="198.51.100.7"), device(names[0])
@@ -90,17 +90,17 @@ def test_site_is_one_mail_of_bounded_length() -> None:
     assert mail["Subject"] == "[pushd] 1000 devices behind 198.51.100.7 are offline"
     lines = [line for line in body(mail).splitlines() if line.startswith("  ")]
     assert len(lines) == LISTED + 1
-    assert lines[:2] == ["  controlid:0  never seen", "  controlid:1  no longer known"]
+    assert lines[:2] == ["  controlid:0  never seen", "  controlid:1  deleted"]
     assert lines[-1] == "  and 900 more"
 
 
 def test_other_kinds() -> None:
-    """A device that comes and goes, and a webhook that was disabled, are called by their names."""
+    """A flapping device and a disabled webhook are named in the subject."""
     flapping = written(evolve(OFFLINE, kind=AlertKind.FLAPPING), FRONT)
-    assert flapping["Subject"] == f"[pushd] Front door ({DOOR}) comes and goes"
+    assert flapping["Subject"] == f"[pushd] Front door ({DOOR}) is flapping"
     webhook = written(Alert(id=8, kind=AlertKind.WEBHOOK, webhook="wh_1", raised_at=wall()))
     assert webhook["Subject"] == "[pushd] webhook wh_1 was disabled"
-    assert body(webhook).startswith("The webhook wh_1 could not be delivered for so long that it was disabled.\n")
+    assert body(webhook).startswith("Webhook wh_1 was disabled, because its receiver did not accept an event.\n")
 
 
 @pytest.mark.parametrize(
@@ -112,10 +112,8 @@ def test_other_kinds() -> None:
         ("n" * 200, "n" * 57 + "..."),
     ],
 )
-def test_names_are_only_names(name: str, shown: str) -> None:
-    """Whatever a device is called, it adds no header, no line and no control character, and does not go on for
-    ever.
-    """
+def test_names_cannot_inject_headers_or_lines(name: str, shown: str) -> None:
+    """A device's name adds no header, no line and no control character, and is cut if it is long."""
     mail = written(OFFLINE, evolve(FRONT, name=name))
     assert mail["Subject"] == f"[pushd] {shown} ({DOOR}) is offline"
     assert mail["Bcc"] is None
@@ -128,7 +126,7 @@ _TEXT: Any = st.text(max_size=300)
 
 @given(_TEXT, _TEXT, _TEXT, st.sampled_from(AlertKind), st.none() | st.integers(0, 10**12))
 def test_any_mail_can_be_written(name: str, address: str, by: str, kind: AlertKind, later: int | None) -> None:
-    """No words of anybody keep a mail from being written, or change what it is."""
+    """No text of a device or an operator prevents a mail, or changes its structure."""
     alert = evolve(
         OFFLINE,
         kind=kind,

@@ -1,4 +1,4 @@
-"""A real mail server for tests, on a thread of its own, which answers as it is told to."""
+"""A real mail server for tests, in a thread of its own, with replies that the test chooses."""
 
 import asyncio
 import ssl
@@ -15,13 +15,13 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 from attrs import define, field, frozen
 
 HOST = "127.0.0.1"
-PATIENCE = 20.0
-"""Seconds in which a mail of these tests should have come."""
+START_TIMEOUT = 20.0
+"""Seconds in which the server must have started."""
 
 
 @frozen
 class Received:
-    """A mail as it came."""
+    """A mail as it was received."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -29,22 +29,22 @@ class Received:
 
     @property
     def mail(self) -> EmailMessage:
-        """The mail, read."""
+        """The parsed mail."""
         return message_from_bytes(self.content, policy=MAIL)
 
 
 @define(eq=False)
 class MailServer:
-    """What came, and what is said; an answer is said once for each time that it is in the list."""
+    """Keeps the mails that it accepts; each reply in ``replies`` is given once."""
 
     mails: list[Received] = field(factory=list)
-    answers: dict[str, list[str]] = field(factory=dict)
-    """What is said to a recipient's address, to ``MAIL`` and to ``DATA``; else it is 250."""
+    replies: dict[str, list[str]] = field(factory=dict)
+    """The replies to a recipient's address, to ``MAIL`` and to ``DATA``, in order; then 250."""
     passwords: dict[str, str] = field(factory=dict)
     hangs: Event = field(factory=Event)
-    """Whether it says nothing more once it has a mail's content."""
+    """While it is set, the server does not reply to a mail's content."""
     waiting: bool = False
-    """Whether somebody waits for its answer, and may for long."""
+    """Whether a client waits for a reply that does not come."""
     connections: int = 0
     port: int = 0
     _protocols: list[SMTP] = field(factory=list)
@@ -54,29 +54,29 @@ class MailServer:
         return len(self.mails)
 
     async def handle_MAIL(self, _s: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
-        """A sender."""
+        """Reply to a sender."""
         envelope.mail_from = address
-        return self._answer("MAIL")
+        return self._reply("MAIL")
 
     async def handle_RCPT(self, _s: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
-        """A recipient."""
-        answer = self._answer(address)
-        if answer.startswith("250"):
+        """Reply to a recipient."""
+        reply = self._reply(address)
+        if reply.startswith("250"):
             envelope.rcpt_tos.append(address)
-        return answer
+        return reply
 
     async def handle_DATA(self, _s: Any, _session: Any, envelope: Any) -> str:
-        """A mail's content."""
+        """Reply to a mail's content."""
         while self.hangs.is_set():
             self.waiting = True
             await asyncio.sleep(0.01)
-        answer = self._answer("DATA")
-        if answer.startswith("250"):
+        reply = self._reply("DATA")
+        if reply.startswith("250"):
             self.mails.append(Received(envelope.mail_from, tuple(envelope.rcpt_tos), envelope.content))
-        return answer
+        return reply
 
     def authenticate(self, _s: Any, _session: Any, _envelope: Any, _mechanism: str, shown: Any) -> AuthResult:
-        """Whether a password is the right one."""
+        """Check a password."""
         right = (
             isinstance(shown, LoginPassword) and self.passwords.get(shown.login.decode()) == shown.password.decode()
         )
@@ -84,12 +84,12 @@ class MailServer:
 
     @contextmanager
     def running(self, **options: Any) -> Iterator["MailServer"]:
-        """Listen, on the same port as the last time if there was one, until the block ends."""
+        """Listen until the block ends, on the same port as the last time, if there was one."""
         started = Event()
         thread = Thread(target=self._serve, args=(partial(self._build, options), options.pop("tls", None), started))
         thread.start()
         try:
-            assert started.wait(PATIENCE)
+            assert started.wait(START_TIMEOUT)
             yield self
         finally:
             self.hangs.clear()
@@ -102,8 +102,8 @@ class MailServer:
         self._protocols.append(protocol)
         return protocol
 
-    def _answer(self, what: str) -> str:
-        waiting = self.answers.get(what)
+    def _reply(self, what: str) -> str:
+        waiting = self.replies.get(what)
         return waiting.pop(0) if waiting else "250 OK"
 
     def _serve(self, build: Callable[[], SMTP], tls: ssl.SSLContext | None, started: Event) -> None:

@@ -1,6 +1,4 @@
-"""Tests of :mod:`pushd.notifications.webhooks.signature`, against the reference library of the Standard Webhooks
-specification.
-"""
+"""Tests of :mod:`pushd.notifications.webhooks.signature`, against the library of the Standard Webhooks project."""
 
 import time
 
@@ -16,8 +14,8 @@ EVENT = Event(
 )
 
 
-def test_a_signature_that_others_publish() -> None:
-    """A known message has the signature that the specification's libraries are tested with."""
+def test_published_example() -> None:
+    """The example that the Standard Webhooks libraries are tested with has the published signature."""
     signature = sign(
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -27,8 +25,8 @@ def test_a_signature_that_others_publish() -> None:
     assert signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
-def test_the_reference_library_takes_our_messages() -> None:
-    """A receiver that uses the specification's own library reads what we send."""
+def test_reference_library_verifies_messages() -> None:
+    """A receiver that uses the reference library can verify and read a message."""
     secret = make_signing_secret()
     body = write_message(EVENT)
     sent = headers([secret], message_id(EVENT), int(time.time()), body)
@@ -46,8 +44,8 @@ def test_the_reference_library_takes_our_messages() -> None:
     }
 
 
-def test_any_of_several_secrets_verifies() -> None:
-    """While secrets overlap, a receiver that knows either of them takes the message, and nobody else does."""
+def test_each_of_several_secrets_verifies() -> None:
+    """While secrets overlap, a receiver that knows one of them can verify the message, and no other can."""
     old, new, other = make_signing_secret(), make_signing_secret(), make_signing_secret()
     body = write_message(EVENT)
     sent = dict(headers([new, old], message_id(EVENT), int(time.time()), body))
@@ -58,8 +56,8 @@ def test_any_of_several_secrets_verifies() -> None:
 
 
 @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp"])
-def test_what_is_signed_cannot_be_changed(name: str) -> None:
-    """Neither the id nor the time of a message can be replaced by somebody on the way."""
+def test_id_and_timestamp_are_signed(name: str) -> None:
+    """A message whose id or timestamp was changed does not verify."""
     secret = make_signing_secret()
     body = write_message(EVENT)
     sent = dict(headers([secret], message_id(EVENT), int(time.time()), body))
@@ -70,7 +68,7 @@ def test_what_is_signed_cannot_be_changed(name: str) -> None:
 
 
 def test_secrets_are_long_enough() -> None:
-    """A secret is 192 random bits in base64, the least that the specification asks for."""
+    """A secret is 192 random bits in base64, the minimum of the specification."""
     secret = make_signing_secret()
     assert secret.startswith("whsec_")
     assert len(secret.removeprefix("whsec_")) == 32

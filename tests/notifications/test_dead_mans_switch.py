@@ -1,0 +1,142 @@
+"""Tests of :mod:`pushd.notifications.dead_mans_switch`."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+import pytest
+from attrs import define, field
+from treq.client import HTTPClient
+from treq.testing import StubTreq
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.logger import LogEvent, capturedLogs, formatEvent
+from twisted.web.client import Agent
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request, Site
+
+from pushd.notifications.dead_mans_switch import STUCK_AFTER, TIMEOUT, DeadMansSwitch
+
+URL = "http://monitor.test/ping/s3cret?x=1"
+
+
+@define(eq=False)
+class Monitor:
+    """An external monitor, and the switch that pings it."""
+
+    clock: Clock
+    status: int = 200
+    hangs: bool = False
+    requests: list[str] = field(factory=list)
+    """The paths that were requested."""
+    stuck: dict[str, float] = field(factory=dict)
+    """For how many seconds each part has made no progress."""
+    switch: DeadMansSwitch = field(init=False)
+    _treq: Any = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._treq = StubTreq(_MonitorResource(self))
+        parts = {name: self._is_stuck(name) for name in ("sweep", "mails")}
+        self.switch = DeadMansSwitch(URL, cast(HTTPClient, self._treq), self.clock, parts)
+
+    def ping(self) -> None:
+        """Send a heartbeat, and let it time out if there is no response."""
+        pinging = Deferred.fromCoroutine(self.switch.ping())
+        self._treq.flush()
+        self.clock.advance(TIMEOUT)
+        assert pinging.called
+
+    def _is_stuck(self, name: str) -> Any:
+        return lambda seconds: self.stuck.get(name, 0) > seconds
+
+
+class _MonitorResource(Resource):
+    isLeaf = True  # noqa: N815 - Twisted's name
+
+    def __init__(self, monitor: Monitor) -> None:
+        super().__init__()
+        self._monitor = monitor
+
+    def render_GET(self, request: Request) -> bytes | int:
+        self._monitor.requests.append(request.uri.decode())
+        request.setResponseCode(self._monitor.status)
+        return NOT_DONE_YET if self._monitor.hangs else b"thanks " * 100
+
+
+@pytest.fixture
+def monitor(clock: Clock) -> Monitor:
+    """A monitor that works."""
+    return Monitor(clock)
+
+
+@pytest.fixture
+def logged() -> Iterator[Sequence[LogEvent]]:
+    """What is logged."""
+    with capturedLogs() as events:
+        yield events
+
+
+def lines(events: Sequence[LogEvent]) -> list[str]:
+    """The log lines of pushd."""
+    return [formatEvent(event) for event in events if event["log_namespace"].startswith("pushd.")]
+
+
+def test_monitor_is_pinged_while_all_parts_make_progress(monitor: Monitor, logged: Sequence[LogEvent]) -> None:
+    """Each heartbeat is one request, and nothing is logged."""
+    monitor.ping()
+    monitor.ping()
+    assert monitor.requests == ["/ping/s3cret?x=1"] * 2
+    assert lines(logged) == []
+
+
+def test_no_heartbeat_while_a_part_is_stuck(monitor: Monitor, logged: Sequence[LogEvent]) -> None:
+    """While a part makes no progress the monitor gets no request; the log names the part, once."""
+    monitor.ping()
+    monitor.stuck = {"sweep": STUCK_AFTER, "mails": STUCK_AFTER + 1}
+    monitor.ping()
+    monitor.ping()
+    monitor.stuck["sweep"] = STUCK_AFTER + 1
+    monitor.ping()
+    monitor.stuck.clear()
+    monitor.ping()
+    assert len(monitor.requests) == 2
+    assert lines(logged) == [
+        "Heartbeat not sent: no progress in mails",
+        "Heartbeat not sent: no progress in sweep, mails",
+        "Heartbeat sent again",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("problem", "reason"),
+    [({"status": 500}, "the response was 500"), ({"hangs": True}, f"no response within {TIMEOUT:g} s")],
+)
+def test_monitor_that_fails_is_logged_once(
+    monitor: Monitor, logged: Sequence[LogEvent], problem: dict[str, Any], reason: str
+) -> None:
+    """A monitor that fails is logged once, without its URL, which may be a secret; it is requested every time."""
+    for name, value in problem.items():
+        setattr(monitor, name, value)
+    monitor.ping()
+    monitor.ping()
+    monitor.status, monitor.hangs = 204, False
+    monitor.ping()
+    assert len(monitor.requests) == 3
+    assert lines(logged) == [f"Heartbeat not received: {reason}", "Heartbeat sent again"]
+    assert "s3cret" not in f"{logged} {monitor.switch}"
+
+
+async def test_heartbeat_over_a_real_socket(logged: Sequence[LogEvent]) -> None:
+    """A heartbeat is an HTTP request; if nothing listens at the URL, that is logged and nothing else happens."""
+    from twisted.internet import reactor as installed
+
+    reactor: Any = installed
+    monitor = Monitor(Clock())
+    listening = reactor.listenTCP(0, Site(_MonitorResource(monitor)), interface="127.0.0.1")
+    url = f"http://127.0.0.1:{listening.getHost().port}/ping"
+    switch = DeadMansSwitch(url, HTTPClient(Agent(reactor)), reactor, {})
+    await switch.ping()
+    assert monitor.requests == ["/ping"]
+    await listening.stopListening()
+    await switch.ping()
+    (line,) = lines(logged)
+    assert "refused" in line
