@@ -11,10 +11,9 @@ from twisted.web.iweb import IAgent
 from pushd.admin.alerts import AlertsApp
 from pushd.admin.commands import CommandsApp
 from pushd.admin.devices import DevicesApp
-from pushd.admin.events import FeedApp
+from pushd.admin.events import EventsApp
 from pushd.admin.health import HealthApp
 from pushd.admin.port import AdminPort
-from pushd.admin.sending import Sender
 from pushd.admin.webhooks import WebhooksApp
 from pushd.config import Config, ConfigError
 from pushd.core.alerts import Alerts
@@ -122,12 +121,13 @@ def build_device_port(core: Core, config: Config, in_thread: InThread[Any]) -> D
 
 def build_admin_port(core: Core, in_thread: InThread[Any]) -> AdminPort:
     """Build the admin port."""
-    sender = Sender(core.drafts, core.command_queue, in_thread)
     apps: dict[str, IApp] = {
-        "devices": DevicesApp(core.tokens, core.registry, core.store, core.poll_registry, sender),
-        "commands": CommandsApp(core.tokens, core.command_queue, core.operator_actions, core.store),
+        "devices": DevicesApp(core.tokens, core.registry, core.store, core.poll_registry),
+        "commands": CommandsApp(
+            core.tokens, core.registry, core.drafts, core.command_queue, core.operator_actions, core.store, in_thread
+        ),
         "alerts": AlertsApp(core.tokens, core.alerts),
-        "events": FeedApp(core.tokens, core.feed),
+        "events": EventsApp(core.tokens, core.feed),
         "webhooks": WebhooksApp(core.tokens, core.webhooks, core.store),
     }
     return AdminPort(apps, HealthApp(core.tokens, Health(core.store, core.clocks, core.command_queue)))

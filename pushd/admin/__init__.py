@@ -1,4 +1,4 @@
-"""The operator's door: the API below ``/v1``, over the verbs of the core.
+"""The admin API below ``/v1``: HTTP and JSON over the operations of the core.
 
-This room has no SQL and no rule of its own about commands or devices.
+Rules about commands and devices are in the core and the store, not here.
 """

@@ -1,11 +1,11 @@
-"""``/v1/alerts``: what somebody must be told of."""
+"""``/v1/alerts``: list and acknowledge alerts."""
 
 import re
 
 from attrs import define
 
 from pushd.admin import json_views
-from pushd.admin.auth import authenticate, demands
+from pushd.admin.auth import requires
 from pushd.admin.problem_details import problem
 from pushd.admin.query_params import Query
 from pushd.core.alerts import Alerts
@@ -28,20 +28,17 @@ class AlertsApp:
     alerts: Alerts
 
     @router.route("/v1/alerts", methods=["GET"])
-    @demands(Role.VIEWER)
-    async def list(self, request: Request) -> bytes:
-        """Alerts, newest first; ``open`` leaves out those that are cleared, or those that are not."""
-        query = Query.of(request, "open", "limit", "cursor")
+    @requires(Role.VIEWER, "open", "limit", "cursor")
+    async def list(self, _request: Request, query: Query) -> bytes:
+        """Alerts, newest first; ``open`` 1 or 0 selects those that are not cleared, or are."""
         limit = query.limit()
-        found = await self.alerts.list_alerts(query.either("open"), query.numeric_cursor(), limit)
+        found = await self.alerts.list_alerts(query.optional_flag("open"), query.numeric_cursor(), limit)
         return json_views.alerts(found, limit)
 
     @router.route("/v1/alerts/<alert>/acknowledge", methods=["POST"])
-    @demands(Role.OPERATOR)
+    @requires(Role.OPERATOR)
     async def acknowledge(self, request: Request, alert: str) -> bytes:
-        """Say that somebody takes care of an alert."""
-        Query.of(request)
+        """Acknowledge an alert, which ends its reminders."""
         if not _ID.fullmatch(alert):
-            raise UnknownAlert(f"{alert} is no alert's id.")
-        by = authenticate(self.tokens, request).name
-        return json_views.json(json_views.alert(await self.alerts.acknowledge(int(alert), by)))
+            raise UnknownAlert(f"Unknown alert id {alert}.")
+        return json_views.json(json_views.alert(await self.alerts.acknowledge(int(alert), request.token.name)))

@@ -1,4 +1,4 @@
-"""The stream: events as they happen, as server-sent events (WHATWG HTML, "Server-sent events")."""
+"""The event stream: server-sent events (WHATWG HTML, section "Server-sent events")."""
 
 from collections.abc import Sequence
 
@@ -16,28 +16,28 @@ from pushd.model.event import Event
 from pushd.store.filters import EventFilter
 
 RETRY = 1000
-"""Milliseconds after which a client that lost its stream comes back."""
+"""Milliseconds after which a client reconnects that has lost its stream."""
 
 
 @define(eq=False)
-class Rendered:
-    """Events as they go over the wire, each made once for all streams."""
+class RenderedEvents:
+    """A cache of recent events as they are sent, so that each is rendered once for all streams."""
 
-    most: int = MAX_RECENT_EVENTS
-    _made: dict[int, bytes] = field(factory=dict, init=False)
+    size: int = MAX_RECENT_EVENTS
+    _by_seq: dict[int, bytes] = field(factory=dict, init=False)
 
-    def of(self, event: Event) -> bytes:
+    def get(self, event: Event) -> bytes:
         """The bytes of an event."""
-        made = self._made.get(event.seq)
-        if made is None:
-            made = self._made[event.seq] = _render(event)
-            if len(self._made) > self.most:
-                del self._made[next(iter(self._made))]
-        return made
+        rendered = self._by_seq.get(event.seq)
+        if rendered is None:
+            rendered = self._by_seq[event.seq] = _render(event)
+            if len(self._by_seq) > self.size:
+                del self._by_seq[next(iter(self._by_seq))]
+        return rendered
 
 
 def _render(event: Event) -> bytes:
-    """An event's fields; JSON has no line breaks, so its data is one line."""
+    """The fields of an event; its data is one line, as JSON has no line breaks."""
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (
         event.seq,
         event.type.encode(),
@@ -56,11 +56,11 @@ class EventStream:
     """A response that lasts until the client disconnects, the client is too slow, or the server stops."""
 
     _request: Request
-    _rendered: Rendered
+    _rendered: RenderedEvents
     _done: Deferred[None] = field(factory=Deferred, init=False)
     _subscriber: Subscriber = field(init=False)
     _sent: int = field(default=0, init=False)
-    """The last ``seq`` that was sent to the client."""
+    """The last event id that was sent to the client."""
 
     async def run(self, feed: Feed, event_filter: EventFilter, after: int) -> bytes:
         """Send all events that follow ``after``; returns the end of the body."""
@@ -87,7 +87,7 @@ class EventStream:
 
     def _send(self, events: Sequence[Event]) -> None:
         self._sent = events[-1].seq
-        self._request.write(b"".join(map(self._rendered.of, events)))
+        self._request.write(b"".join(map(self._rendered.get, events)))
 
     def _keep_alive(self, position: int) -> None:
         """Send a comment; and the position, if it has moved, or a client with a narrow filter would reconnect from far

@@ -1,4 +1,4 @@
-"""``/v1/events``: what happened, in order."""
+"""``/v1/events``: the event log, as a list and as a stream."""
 
 import re
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from attrs import define, field
 
 from pushd.admin import json_views
-from pushd.admin.auth import demands
-from pushd.admin.event_stream import EventStream, Rendered
+from pushd.admin.auth import requires
+from pushd.admin.event_stream import EventStream, RenderedEvents
 from pushd.admin.problem_details import problem
 from pushd.admin.query_params import Query
 from pushd.core.credentials import Tokens
@@ -22,42 +22,44 @@ from pushd.store.filters import EventFilter
 _SEQ = re.compile(r"[0-9]{1,18}")
 
 NOW = "now"
-"""As ``after``: from what comes next."""
+"""As ``after``: only events that are yet to come."""
 
 
 @define(eq=False)
-class FeedApp:
-    """The feed."""
+class EventsApp:
+    """List events, wait for them, stream them."""
 
     router = Router(problem)
 
     tokens: Tokens
     feed: Feed
-    _rendered: Rendered = field(factory=Rendered, init=False)
+    _rendered: RenderedEvents = field(factory=RenderedEvents, init=False)
 
     @router.route("/v1/events", methods=["GET"])
-    @demands(Role.VIEWER)
-    async def events(self, request: Request) -> bytes:
-        """The feed, in order; ``wait`` holds the answer until there is something."""
-        query = Query.of(request, "after", "limit", "wait", "device", "type")
-        which, wait = _which(query), query.seconds("wait") or 0
-        start = await self._start("after", query.text("after"), "0")
-        return json_views.events(await self.feed.read(which, start, query.limit(), wait))
+    @requires(Role.VIEWER, "after", "limit", "wait", "device", "type")
+    async def list(self, _request: Request, query: Query) -> bytes:
+        """Events, oldest first; ``wait`` delays the answer until there is one."""
+        which, wait = _event_filter(query), query.seconds("wait") or 0
+        after = await self._position("after", query.text("after"), "0")
+        return json_views.events(await self.feed.read(which, after, query.limit(), wait))
 
     @router.route("/v1/events/stream", methods=["GET"])
-    @demands(Role.VIEWER)
-    async def stream(self, request: Request) -> bytes:
-        """The same as server-sent events, from now on or from behind an event."""
-        query = Query.of(request, "after", "device", "type")
-        which = _which(query)
-        last = (request.getHeader(b"Last-Event-ID") or b"").decode("utf-8", "replace")
-        told = ("Last-Event-ID", last) if last else ("after", query.text("after"))
-        start = await self._start(*told, NOW)
-        await self.feed.check_position(start)
-        return await EventStream(request, self._rendered).run(self.feed, which, start)
+    @requires(Role.VIEWER, "after", "device", "type")
+    async def stream(self, request: Request, query: Query) -> bytes:
+        """Server-sent events, from now on, or from an earlier event on."""
+        which = _event_filter(query)
+        last_event_id = (request.getHeader(b"Last-Event-ID") or b"").decode("utf-8", "replace")
+        given = ("Last-Event-ID", last_event_id) if last_event_id else ("after", query.text("after"))
+        after = await self._position(*given, NOW)
+        await self.feed.check_position(after)
+        return await EventStream(request, self._rendered).run(self.feed, which, after)
 
-    async def _start(self, name: str, told: str | None, default: str) -> int:
-        after = default if told is None else told
+    async def _position(self, name: str, value: str | None, default: str) -> int:
+        """The ``seq`` that a client gave as ``name``.
+
+        :raises InvalidQuery: if it is none.
+        """
+        after = default if value is None else value
         if after == NOW:
             return await self.feed.last_seq()
         if not _SEQ.fullmatch(after):
@@ -65,13 +67,14 @@ class FeedApp:
         return int(after)
 
 
-def _which(query: Query) -> EventFilter:
+def _event_filter(query: Query) -> EventFilter:
     return EventFilter(device=query.text("device"), types=_types(query))
 
 
 def _types(query: Query) -> tuple[EventType, ...]:
+    """The values of ``type``, which may repeat and be separated by commas."""
     names = [name for text in query.texts("type") for name in text.split(",")]
     unknown: list[Any] = [name for name in names if name not in list(EventType)]
     if unknown:
-        raise InvalidQuery(f"There is no event type {unknown[0]}.")
+        raise InvalidQuery(f"Unknown event type {unknown[0]}; the types are {', '.join(EventType)}.")
     return tuple(EventType(name) for name in names)

@@ -1,9 +1,9 @@
-"""Health: whether the process turns, whether the store answers, and whether what is stored can be."""
+"""Health checks and the consistency check: ``/healthz``, ``/readyz`` and ``/v1/fsck``."""
 
 from attrs import asdict, define
 
 from pushd.admin import json_views
-from pushd.admin.auth import demands
+from pushd.admin.auth import requires
 from pushd.admin.problem_details import problem
 from pushd.core.credentials import Tokens
 from pushd.core.health import Health
@@ -14,7 +14,7 @@ from pushd.model.token import Role
 
 @define(eq=False)
 class HealthApp:
-    """The first two need no token."""
+    """Liveness and readiness, which need no token, and the consistency check."""
 
     router = Router(problem)
 
@@ -23,18 +23,17 @@ class HealthApp:
 
     @router.route("/healthz", methods=["GET"])
     async def liveness(self, _request: Request) -> bytes:
-        """The process turns."""
+        """The reactor runs."""
         return json_views.json({"status": "ok"})
 
     @router.route("/readyz", methods=["GET"])
     async def readiness(self, _request: Request) -> bytes:
-        """The store answers, and we are not about to stop."""
+        """The store commits, and the server is not about to stop."""
         await self.health.check_ready()
         return json_views.json({"status": "ready"})
 
     @router.route("/v1/fsck", methods=["GET"])
-    @demands(Role.ADMIN)
+    @requires(Role.ADMIN)
     async def fsck(self, _request: Request) -> bytes:
-        """What is stored and cannot be; a sound database gives an empty list."""
-        flaws = [asdict(flaw) for flaw in await self.health.fsck()]
-        return json_views.json({"items": flaws})
+        """Inconsistencies in the database; an empty list if there are none."""
+        return json_views.json({"items": [asdict(violation) for violation in await self.health.fsck()]})

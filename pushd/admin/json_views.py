@@ -1,4 +1,4 @@
-"""Views: values as the JSON that the admin API shows."""
+"""The JSON of the admin API, made from values."""
 
 from base64 import b64encode
 from collections.abc import Callable, Sequence
@@ -20,47 +20,48 @@ from pushd.model.timestamps import to_rfc3339
 from pushd.model.webhook import Delivery, Webhook
 from pushd.store.filters import EventPage
 
-_MOMENTS = (
+_TIMESTAMPS = (
     "not_before created_at expires_at sent_at acknowledged_at finished_at muted_until last_seen_at at raised_at"
     " cleared_at mailed_at disabled_at failing_since next_attempt_at"
 ).split()
 
 _LARGE = ("payload", "result")
+"""Fields of a command that lists leave out."""
 
 
-def _told(value: Any, *without: str) -> dict[str, Any]:
-    """A value's fields, moments in RFC 3339."""
-    names, values, moments = _shown(type(value), without)  # type: ignore[arg-type]  # a class can be hashed
-    told = dict(zip(names, values(value), strict=True))
-    for name in moments:
-        if told[name] is not None:
-            told[name] = to_rfc3339(told[name])
-    return told
+def _to_dict(value: Any, *without: str) -> dict[str, Any]:
+    """The fields of a value, its timestamps in RFC 3339."""
+    names, get_values, timestamps = _fields(type(value), without)  # type: ignore[arg-type]  # a class can be hashed
+    view = dict(zip(names, get_values(value), strict=True))
+    for name in timestamps:
+        if view[name] is not None:
+            view[name] = to_rfc3339(view[name])
+    return view
 
 
 @cache
-def _shown(kind: type, without: tuple[str, ...]) -> tuple[Sequence[str], Callable[[Any], tuple[Any, ...]], list[str]]:
-    """The names of a kind's fields, what reads their values, and which of them are moments."""
+def _fields(kind: type, without: tuple[str, ...]) -> tuple[Sequence[str], Callable[[Any], tuple[Any, ...]], list[str]]:
+    """Of a class: the names of its fields, a function that gets their values, and which of them are timestamps."""
     names = [field.name for field in fields(kind) if field.name not in without]
-    return names, attrgetter(*names), [name for name in names if name in _MOMENTS]
+    return names, attrgetter(*names), [name for name in names if name in _TIMESTAMPS]
 
 
 def command(found: Command) -> bytes:
-    """A command, whole; its result is the text that the device posted, to the letter."""
-    text = strict_json.write(_told(found, "result"))
+    """A command; its result is the text that the device posted, unchanged."""
+    text = strict_json.write(_to_dict(found, "result"))
     return f'{text[:-1]},"result":{found.result or "null"}}}'.encode()
 
 
 def commands(found: Sequence[Command], limit: int) -> bytes:
-    """A list of commands, without what may be large."""
-    return _list([_told(one, *_LARGE) for one in found], found[-1].id if len(found) == limit else None)
+    """A list of commands, without their large fields."""
+    return _list([_to_dict(item, *_LARGE) for item in found], found[-1].id if len(found) == limit else None)
 
 
-def device(found: Device, load: QueueDepth, registry: DeviceRegistry, poll_registry: PollRegistry) -> dict[str, Any]:
-    """A device, with what memory knows of it."""
-    seen = _told(registry.presence.merge_live_state(found))
+def device(found: Device, depth: QueueDepth, registry: DeviceRegistry, poll_registry: PollRegistry) -> dict[str, Any]:
+    """A device, with its live state and its number of commands."""
+    view = _to_dict(registry.presence.merge_live_state(found))
     proof = sorted(registry.required_credentials(found.id)) + (["allow_from"] if found.allow_from else [])
-    return seen | asdict(load) | {"polling": poll_registry.is_polling(found.id), "proof": proof}
+    return view | asdict(depth) | {"polling": poll_registry.is_polling(found.id), "proof": proof}
 
 
 def devices(found: Sequence[dict[str, Any]], limit: int) -> bytes:
@@ -70,50 +71,50 @@ def devices(found: Sequence[dict[str, Any]], limit: int) -> bytes:
 
 def orphans(found: Sequence[Orphan], limit: int) -> bytes:
     """A list of orphan results; ``raw`` is base64."""
-    items = [_told(one, "raw") | {"raw": b64encode(one.raw).decode("ascii")} for one in found]
+    items = [_to_dict(item, "raw") | {"raw": b64encode(item.raw).decode("ascii")} for item in found]
     return _list(items, str(found[-1].id) if len(found) == limit else None)
 
 
 def events(page: EventPage) -> bytes:
-    """A piece of the feed; ``next`` is never null."""
-    return json({"items": [event(one) for one in page.items], "next": str(page.next)})
+    """A page of events; ``next`` is never null."""
+    return json({"items": [event(item) for item in page.items], "next": str(page.next)})
 
 
 def alert(found: Alert) -> dict[str, Any]:
-    """An alert, with how long it lasted, in seconds."""
+    """An alert, with its duration in seconds if it is cleared."""
     duration = None if found.cleared_at is None else (found.cleared_at - found.raised_at) / 1000
-    return _told(found) | {"id": str(found.id), "duration": duration}
+    return _to_dict(found) | {"id": str(found.id), "duration": duration}
 
 
 def alerts(found: Sequence[Alert], limit: int) -> bytes:
     """A list of alerts."""
-    return _list([alert(one) for one in found], str(found[-1].id) if len(found) == limit else None)
+    return _list([alert(item) for item in found], str(found[-1].id) if len(found) == limit else None)
 
 
 def event(found: Event) -> dict[str, Any]:
-    """An entry of the feed; its ``seq`` is opaque."""
+    """An event; its ``seq`` is opaque to clients."""
     return to_json(found)
 
 
 def webhook(found: Webhook) -> dict[str, Any]:
-    """A webhook; its ``cursor`` is the ``seq`` of an event, and as opaque."""
-    return _told(found) | {"cursor": str(found.cursor)}
+    """A webhook; its ``cursor`` is the ``seq`` of an event, and opaque to clients."""
+    return _to_dict(found) | {"cursor": str(found.cursor)}
 
 
 def webhooks(found: Sequence[Webhook], limit: int) -> bytes:
     """A list of webhooks."""
-    return _list([webhook(one) for one in found], found[-1].id if len(found) == limit else None)
+    return _list([webhook(item) for item in found], found[-1].id if len(found) == limit else None)
 
 
 def deliveries(found: Sequence[Delivery], limit: int) -> bytes:
-    """A list of attempts to deliver; their ``duration`` is seconds."""
-    attempts = [one.attempt for one in found]
-    items = [_told(one) | {"seq": str(one.seq), "duration": one.duration / 1000} for one in attempts]
+    """A list of delivery attempts; their ``duration`` is in seconds."""
+    attempts = [item.attempt for item in found]
+    items = [_to_dict(item) | {"seq": str(item.seq), "duration": item.duration / 1000} for item in attempts]
     return _list(items, str(found[-1].id) if len(found) == limit else None)
 
 
 def json(value: object) -> bytes:
-    """A JSON body."""
+    """Any value that JSON has."""
     return strict_json.write(value).encode()
 
 

@@ -1,4 +1,4 @@
-"""The admin port: which app answers which path."""
+"""The admin port: finds the app that answers a path."""
 
 import re
 from collections.abc import Mapping
@@ -10,26 +10,28 @@ from pushd.http.handlers import IApp, serve
 from pushd.http.request import Request
 from pushd.http.router import unquoted
 
-_SENDING = re.compile(rb"/v1/devices/[^/]+/commands")
+_SEND = re.compile(r"/v1/devices/[^/]+/commands")
 
 
 @define(eq=False)
 class AdminPort:
-    """Each app declares whole paths; this only finds the app."""
+    """Hands each request to its app, which routes it by the whole path."""
 
     apps: Mapping[str, IApp]
-    """By what stands behind ``/v1/``."""
-    rest: IApp
-    """Health, and whatever is not there."""
+    """By the first part of the path below ``/v1/``; ``commands`` also has ``/v1/devices/{device}/commands``."""
+    default: IApp
+    """For all other paths: health checks, and 404."""
 
     def serve(self, request: Request) -> None:
-        """Hand a request to its app."""
+        """Answer a request."""
         serve(self._app(unquoted(request.path)), request, request.path)
 
     def body_limit(self, _method: bytes, target: bytes) -> int:
-        """How many bytes of a body to keep: much only of a command."""
-        return LARGE if _SENDING.fullmatch(target.partition(b"?")[0]) else SMALL
+        """The size limit of a body: large for sending a command only."""
+        return LARGE if _SEND.fullmatch(target.partition(b"?")[0].decode("latin-1")) else SMALL
 
     def _app(self, path: str) -> IApp:
         _, version, name = (*path.split("/"), "", "")[:3]
-        return self.apps.get(name, self.rest) if version == "v1" else self.rest
+        if _SEND.fullmatch(path):
+            name = "commands"
+        return self.apps.get(name, self.default) if version == "v1" else self.default

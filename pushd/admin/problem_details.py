@@ -1,4 +1,4 @@
-"""Problems: errors as ``application/problem+json`` (RFC 9457), pointing at the field where one is at fault."""
+"""Errors as ``application/problem+json`` (RFC 9457), with pointers to the fields that are wrong."""
 
 from http import HTTPStatus
 from typing import Any
@@ -14,11 +14,11 @@ PROBLEM = b"application/problem+json"
 
 
 def problem(request: Request, failure: Failure) -> bytes:
-    """The answer to a request that failed."""
+    """The body of the response to a request that failed; sets its status and headers."""
     code = set_error_status(request, failure)
     if code == HTTPStatus.UNAUTHORIZED:
         request.setHeader(b"WWW-Authenticate", b'Bearer realm="pushd"')
-    body: dict[str, Any] = {"type": _kind(failure.value), "title": HTTPStatus(code).phrase, "status": code}
+    body: dict[str, Any] = {"type": _type(failure.value), "title": HTTPStatus(code).phrase, "status": code}
     body["detail"] = error_detail(failure)
     if isinstance(failure.value, InvalidFields):
         body["errors"] = [{"pointer": error.pointer, "detail": error.detail} for error in failure.value.errors]
@@ -28,7 +28,7 @@ def problem(request: Request, failure: Failure) -> bytes:
     return strict_json.write(body).encode()
 
 
-def _kind(error: BaseException | None) -> str:
+def _type(error: BaseException | None) -> str:
     if isinstance(error, Conflict):
         return error.kind
     return "events-purged" if isinstance(error, EventsPurged) else "about:blank"

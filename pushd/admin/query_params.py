@@ -1,4 +1,4 @@
-"""Queries: what stands behind the question mark."""
+"""Query parameters: the part of a URL behind the question mark, checked and converted."""
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -16,6 +16,9 @@ MAX_LIMIT = 500
 MAX_WAIT = 60.0
 """Seconds."""
 
+MAX_OVERLAP = 30 * 86400.0
+"""Seconds that an old secret may stay valid beside a new one."""
+
 MAX_REPEATED = 64
 """Values of one parameter."""
 
@@ -27,15 +30,15 @@ E = TypeVar("E", bound=StrEnum)
 
 @define(eq=False)
 class Query:
-    """The parameters of a request, each read once by its name."""
+    """The parameters of a request; a value that is missing is None unless a method says otherwise."""
 
     _values: dict[str, list[str]]
 
     @classmethod
     def of(cls, request: Request, *names: str) -> "Query":
-        """The query of a request that knows these names.
+        """The query of a request that may have parameters with these names.
 
-        :raises InvalidQuery: if there are others, for they are likely to be misspelled.
+        :raises InvalidQuery: if it has others, which are probably misspelled.
         """
         values = {
             name.decode("utf-8", "replace"): [text.decode("utf-8", "replace") for text in texts]
@@ -44,33 +47,33 @@ class Query:
         unknown = sorted(set(values) - set(names))
         if unknown:
             known = ", ".join(names) or "none"
-            raise InvalidQuery(f"There is no parameter {unknown[0]} here; those that there are: {known}.")
+            raise InvalidQuery(f"Unknown parameter {unknown[0]}; the parameters here are: {known}.")
         return cls(values)
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """All values of a parameter that may repeat."""
+        """All values of a parameter that may repeat, as often as it was given."""
         values = tuple(self._values.get(name, ()))
         if len(values) > MAX_REPEATED:
             raise InvalidQuery(f"{name} may be given at most {MAX_REPEATED} times.")
         return values
 
     def text(self, name: str) -> str | None:
-        """The value of a parameter, or None."""
+        """The first value of a parameter."""
         return next(iter(self._values.get(name, ())), None)
 
     def flag(self, name: str) -> bool:
-        """Whether a parameter is 1."""
+        """Whether a parameter is 1; False if it is missing."""
         value = self.text(name) or "0"
         if value not in ("0", "1"):
             raise InvalidQuery(f"{name} must be 0 or 1.")
         return value == "1"
 
-    def either(self, name: str) -> bool | None:
-        """Whether a parameter is 1; None if it is not there, which means both."""
+    def optional_flag(self, name: str) -> bool | None:
+        """Whether a parameter is 1."""
         return None if self.text(name) is None else self.flag(name)
 
     def seconds(self, name: str, most: float = MAX_WAIT) -> float | None:
-        """A duration in seconds, or None."""
+        """A duration of 0 to ``most`` seconds."""
         text = self.text(name)
         if text is None:
             return None
@@ -78,23 +81,27 @@ class Query:
             raise InvalidQuery(f"{name} must be 0 to {most:g} seconds.")
         return float(text)
 
+    def overlap(self) -> float:
+        """How long an old secret stays valid, in seconds; 0 if it is missing."""
+        return self.seconds("overlap", MAX_OVERLAP) or 0
+
     def limit(self) -> int:
-        """How many entries a list gives."""
+        """The maximum number of entries in a list; a default if it is missing."""
         text = self.text("limit") or str(DEFAULT_LIMIT)
         if not (_NUMBER.fullmatch(text) and 1 <= int(text) <= MAX_LIMIT):
             raise InvalidQuery(f"limit must be 1 to {MAX_LIMIT}.")
         return int(text)
 
     def one_of(self, name: str, kinds: type[E]) -> E | None:
-        """One of an enum's values, or None."""
+        """A member of an enum, by its value."""
         text = self.text(name)
         try:
             return None if text is None else kinds(text)
         except ValueError:
             raise InvalidQuery(f"{name} must be one of {', '.join(kinds)}.") from None
 
-    def moment(self, name: str) -> int | None:
-        """A time, or None."""
+    def timestamp(self, name: str) -> int | None:
+        """A time in wall milliseconds."""
         text = self.text(name)
         try:
             return None if text is None else from_rfc3339(text)
@@ -102,24 +109,26 @@ class Query:
             raise InvalidQuery(f"{name} must be an RFC 3339 time such as 2026-01-02T03:04:05Z: {error}.") from None
 
     def cursor(self) -> str | None:
-        """Where a list goes on, or None for its beginning."""
+        """The id after which a list continues."""
         text = self.text("cursor")
         try:
             return None if text is None else urlsafe_b64decode(text.encode("ascii")).decode("utf-8")
         except ValueError:
-            raise InvalidQuery(_NO_CURSOR) from None
+            raise InvalidQuery(_INVALID_CURSOR) from None
 
     def numeric_cursor(self) -> int | None:
-        """Where a list goes on whose entries have numbers, or None for its beginning."""
+        """The id after which a list continues whose ids are numbers."""
         cursor = self.cursor()
         if cursor is not None and not _NUMBER.fullmatch(cursor):
-            raise InvalidQuery(_NO_CURSOR)
+            raise InvalidQuery(_INVALID_CURSOR)
         return None if cursor is None else int(cursor)
 
 
-_NO_CURSOR = "cursor must be one that this list gave as next."
+NO_QUERY = Query({})
+
+_INVALID_CURSOR = "cursor must be the next of an earlier page of this list."
 
 
 def to_cursor(last: str) -> str:
-    """An opaque cursor that goes on after ``last``."""
+    """An opaque cursor for the page after the entry with the id ``last``."""
     return urlsafe_b64encode(last.encode("utf-8")).decode("ascii")

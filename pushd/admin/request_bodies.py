@@ -1,5 +1,10 @@
-"""Forms: JSON bodies into values, strictly, naming each field that is wrong."""
+"""JSON request bodies, strictly checked and converted to values.
 
+A body is refused with one error for each field that is unknown or wrong. A null counts as a missing field, except in
+merge patches.
+"""
+
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NewType
@@ -17,95 +22,104 @@ from pushd.model.errors import FieldError, InvalidFields, InvalidQuery, UnknownD
 from pushd.model.event import EventType
 from pushd.model.lifecycle import Delivery, Move, State
 from pushd.model.timestamps import from_rfc3339
+from pushd.model.webhook import MAX_PARALLEL, Webhook
 
-Moment = NewType("Moment", int)
+Timestamp = NewType("Timestamp", int)
 Cidr = NewType("Cidr", str)
 Url = NewType("Url", str)
 
 MAX_TEXT = 256
-"""Characters of a name or tag."""
+"""Characters of a name, tag or note."""
 
 MAX_LIST = 64
-"""Tags, or networks, of one device."""
+"""Items of a list: tags, networks or event types."""
 
 _LARGEST = 1e15
-"""Beyond, no duration makes sense, and whole numbers may not fit a float."""
+"""The largest number of seconds; larger whole numbers might not fit a float."""
 
 MAX_BATCH = 100
+"""Commands."""
+
 MAX_HEARTBEAT = 30 * 86400.0
+"""Seconds."""
 
 
 def _exactly(kind: type) -> Any:
     def read(value: object, _: object) -> object:
         if type(value) is not kind:
-            raise ValueError(f"{_WORDS[kind]} is wanted")
+            raise ValueError(f"must be {_TYPE_NAMES[kind]}")
         return value
 
     return read
 
 
-_WORDS = {str: "a string", int: "a whole number", bool: "true or false", dict: "an object"}
+_TYPE_NAMES = {str: "a string", int: "a whole number", bool: "true or false", dict: "an object"}
 
 
 def _read_text(value: object, _: object) -> str:
     if not isinstance(value, str) or len(value) > MAX_TEXT:
-        raise ValueError(f"a string of at most {MAX_TEXT} characters is wanted")
+        raise ValueError(f"must be a string of at most {MAX_TEXT} characters")
     if not value.isprintable():
-        raise ValueError("control characters cannot be shown; leave them out")
+        raise ValueError("must have no control characters")
     return value
 
 
 def _read_number(value: object, _: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
-        raise ValueError("a number is wanted")
+        raise ValueError("must be a number")
     return float(value)
 
 
-def _read_moment(value: object, _: object) -> int:
+def _read_timestamp(value: object, _: object) -> int:
     if not isinstance(value, str):
-        raise ValueError("an RFC 3339 time such as 2026-01-02T03:04:05Z is wanted")
+        raise ValueError("must be an RFC 3339 time such as 2026-01-02T03:04:05Z")
     return from_rfc3339(value)
 
 
 def _read_cidr(value: object, _: object) -> str:
     if not isinstance(value, str):
-        raise ValueError("a network such as 192.0.2.0/24 is wanted")
+        raise ValueError("must be a network such as 192.0.2.0/24")
     return str(parse_network(value))
 
 
 def _read_enum(value: object, kind: type[StrEnum]) -> StrEnum:
     if not isinstance(value, str) or value not in list(kind):
-        raise ValueError(f"one of {', '.join(kind)} is wanted")
+        raise ValueError(f"must be one of {', '.join(kind)}")
     return kind(value)
 
 
 def _converter() -> Converter:
-    """A converter that takes nothing for something else: a plain one would make a 5 into "5"."""
+    """A strict converter: a plain one would turn 5 into "5"."""
     converter = Converter(detailed_validation=False)
     converter.register_structure_hook(int, _exactly(int))
     converter.register_structure_hook(dict, _exactly(dict))
     converter.register_structure_hook(str, _read_text)
     converter.register_structure_hook(float, _read_number)
-    converter.register_structure_hook(Moment, _read_moment)
+    converter.register_structure_hook(Timestamp, _read_timestamp)
     converter.register_structure_hook(Cidr, _read_cidr)
     converter.register_structure_hook(Url, _exactly(str))
-    for kind in (Admission, Delivery, EventType, State):  # each by name: else the hook of str takes them, and any text
+    for kind in (
+        Admission,
+        Delivery,
+        EventType,
+        State,
+    ):  # each one: else the hook of str, their base class, accepts any string
         converter.register_structure_hook(kind, _read_enum)
     return converter
 
 
 _CONVERTER = _converter()
 
-_TERMS: Mapping[str, Any] = {
+_SEND_OPTIONS: Mapping[str, Any] = {
     "ttl": float,
     "delivery": Delivery,
     "priority": int,
-    "not_before": Moment,
+    "not_before": Timestamp,
     "lease": float,
     "deadline": float,
     "max_attempts": int,
 }
-_SEND = {"payload": dict, **_TERMS}
+_SEND_REQUEST = {"payload": dict, **_SEND_OPTIONS}
 _DEVICE: Mapping[str, Any] = {
     "name": str,
     "tags": tuple[str, ...],
@@ -113,74 +127,82 @@ _DEVICE: Mapping[str, Any] = {
     "heartbeat_timeout": float,
     "hold": float,
     "batch": int,
-    "muted_until": Moment,
+    "muted_until": Timestamp,
     "allow_from": tuple[Cidr, ...],
 }
 _RESOLUTION = {"state": State, "note": str}
-_WORD = {State.SUCCEEDED: Move.RESOLVE_SUCCEEDED, State.FAILED: Move.RESOLVE_FAILED}
+_MOVES = {State.SUCCEEDED: Move.RESOLVE_SUCCEEDED, State.FAILED: Move.RESOLVE_FAILED}
+_WEBHOOK: Mapping[str, Any] = {
+    "url": Url,
+    "types": tuple[EventType, ...],
+    "tags": tuple[str, ...],
+    "parallel": int,
+}
+_WEBHOOK_DEFAULTS = Webhook(id="", url="", created_at=0)
+_REDELIVERY = {"after": str}
+_SEQ = re.compile(r"[0-9]{1,18}")
 
 
 @frozen(kw_only=True)
-class Sending:
-    """What a sender asks for."""
+class SendRequest:
+    """The body of a request to send a command."""
 
     payload: dict[str, Any]
-    terms: SendOptions
+    options: SendOptions
 
 
 def read_object(content: bytes) -> dict[str, Any]:
     """The JSON object in a body.
 
     :raises UnreadableBody: if it is not JSON.
-    :raises InvalidFields: if it is no object.
+    :raises InvalidFields: if it is not an object.
     """
     body = strict_json.parse(strict_json.decode(content))
     if not isinstance(body, dict):
-        raise InvalidFields([FieldError("#", "An object is wanted.")])
+        raise InvalidFields([FieldError("#", "must be an object")])
     return body
 
 
-def read_sending(body: Mapping[str, Any]) -> Sending:
+def read_send_request(body: Mapping[str, Any]) -> SendRequest:
     """A command to be sent.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
     if "payload" not in body:
-        raise InvalidFields([FieldError("#/payload", "A payload is needed: what the device is to do.")])
+        raise InvalidFields([FieldError("#/payload", "is required: what the device is to do")])
     given = {name: value for name, value in body.items() if value is not None or name == "payload"}
-    values = structure(given, _SEND)
+    values = _read_fields(given, _SEND_REQUEST)
     payload = values.pop("payload")
-    return Sending(payload=payload, terms=SendOptions(**values))
+    return SendRequest(payload=payload, options=SendOptions(**values))
 
 
-def read_resending(body: Mapping[str, Any], original: Command) -> SendOptions:
-    """Terms on which a command is sent again: its own, but for what is said otherwise, and for when it is due.
+def read_resend_options(body: Mapping[str, Any], original: Command) -> SendOptions:
+    """The options with which a command is sent again: those of the original, except ``not_before``, unless given.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
-    own = {name: getattr(original, name) for name in _TERMS if name != "not_before"}
-    given = structure({name: value for name, value in body.items() if value is not None}, _TERMS)
+    own = {name: getattr(original, name) for name in _SEND_OPTIONS if name != "not_before"}
+    given = _read_fields(_without_nulls(body), _SEND_OPTIONS)
     return SendOptions(**(own | given))
 
 
 def read_resolution(body: Mapping[str, Any]) -> tuple[Move, str | None]:
-    """An operator's word on a command, and a note.
+    """The outcome that an operator sets, and a note.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
-    values = structure({name: value for name, value in body.items() if value is not None}, _RESOLUTION)
-    if values.get("state") not in _WORD:
-        raise InvalidFields([FieldError("#/state", "succeeded or failed is wanted.")])
-    return _WORD[values["state"]], values.get("note")
+    values = _read_fields(_without_nulls(body), _RESOLUTION)
+    if values.get("state") not in _MOVES:
+        raise InvalidFields([FieldError("#/state", "must be succeeded or failed")])
+    return _MOVES[values["state"]], values.get("note")
 
 
-def read_changes(body: Mapping[str, Any], defaults: Device) -> dict[str, Any]:
-    """A JSON merge patch (RFC 7396) of a device: null puts a field back to its default; a null ``hold`` forgets the
-    learned one as well.
+def read_device_changes(body: Mapping[str, Any], defaults: Device) -> dict[str, Any]:
+    """A JSON merge patch (RFC 7396) of a device: null resets a field; of ``hold`` it also forgets the learned hold.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
-    values = structure({name: value for name, value in body.items() if value is not None}, _DEVICE)
+    values = _read_fields(_without_nulls(body), _DEVICE)
     nulls = [name for name, value in body.items() if value is None]
     _refuse_unknown(nulls, _DEVICE)
     values |= {name: getattr(defaults, name) for name in nulls}
@@ -190,62 +212,106 @@ def read_changes(body: Mapping[str, Any], defaults: Device) -> dict[str, Any]:
     return values
 
 
-def read_registration(body: Mapping[str, Any], registry: DeviceRegistry) -> Device:
-    """A device that an operator registers.
+def _check_device(values: Mapping[str, Any]) -> None:
+    errors = []
+    if "heartbeat_timeout" in values and not 1 <= values["heartbeat_timeout"] <= MAX_HEARTBEAT:
+        errors.append(FieldError("#/heartbeat_timeout", f"must be 1 to {MAX_HEARTBEAT:g} seconds"))
+    if values.get("hold") is not None and not 0 <= values["hold"] <= MAX_HOLD:
+        errors.append(FieldError("#/hold", f"must be 0 to {MAX_HOLD:g} seconds, or null to learn it"))
+    if values.get("batch") is not None and not 1 <= values["batch"] <= MAX_BATCH:
+        errors.append(FieldError("#/batch", f"must be 1 to {MAX_BATCH}, or null for the default of the server"))
+    if errors:
+        raise InvalidFields(errors)
+
+
+def read_new_device(body: Mapping[str, Any], registry: DeviceRegistry) -> Device:
+    """A device that is registered before its first poll.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
-    plain = registry.new_device(_read_id(body.get("id"), registry), Admission.APPROVED)
-    changes = read_changes({name: value for name, value in body.items() if name != "id"}, plain)
-    return registry.new_device(plain.id, **({"admission": Admission.APPROVED} | changes))
+    default = registry.new_device(_read_id(body.get("id"), registry), Admission.APPROVED)
+    changes = read_device_changes({name: value for name, value in body.items() if name != "id"}, default)
+    return registry.new_device(default.id, **({"admission": Admission.APPROVED} | changes))
 
 
 def _read_id(value: object, registry: DeviceRegistry) -> str:
     try:
         return registry.canonical_id(value if isinstance(value, str) else "")
     except (InvalidQuery, UnknownDevice):
-        raise InvalidFields([FieldError("#/id", "An id is needed, such as controlid:4408801109440198.")]) from None
+        raise InvalidFields([FieldError("#/id", "must be an id such as controlid:4408801109440198")]) from None
 
 
-def structure(body: Mapping[str, Any], shapes: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of a body in their shapes.
+def read_new_webhook(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a new webhook.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
-    _refuse_unknown(body, shapes)
+    if body.get("url") is None:
+        raise InvalidFields([FieldError("#/url", "is required: where events are sent")])
+    return _read_webhook(_without_nulls(body))
+
+
+def read_webhook_changes(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON merge patch (RFC 7396) of a webhook: null resets a field.
+
+    :raises InvalidFields: naming each field that is unknown or wrong.
+    """
+    if "url" in body and body["url"] is None:
+        raise InvalidFields([FieldError("#/url", "is required; DELETE ends the webhook")])
+    values = {name: getattr(_WEBHOOK_DEFAULTS, name, None) if value is None else value for name, value in body.items()}
+    return _read_webhook({name: list(value) if isinstance(value, tuple) else value for name, value in values.items()})
+
+
+def _read_webhook(body: Mapping[str, Any]) -> dict[str, Any]:
+    fields = _read_fields(body, _WEBHOOK)
+    if not 1 <= fields.get("parallel", 1) <= MAX_PARALLEL:
+        raise InvalidFields([FieldError("#/parallel", f"must be 1 to {MAX_PARALLEL} deliveries at once")])
+    return fields
+
+
+def read_redelivery(body: Mapping[str, Any]) -> int | None:
+    """The event after which deliveries are repeated; None to continue where they stopped.
+
+    :raises InvalidFields: naming each field that is unknown or wrong.
+    """
+    after = _read_fields(_without_nulls(body), _REDELIVERY).get("after")
+    if after is None:
+        return None
+    if not _SEQ.fullmatch(after):
+        raise InvalidFields([FieldError("#/after", "must be the seq of an event")])
+    return int(after)
+
+
+def _without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _read_fields(body: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a body, converted to their types.
+
+    :raises InvalidFields: naming each field that is unknown or wrong.
+    """
+    _refuse_unknown(body, types)
     values, errors = {}, []
     for name, value in body.items():
         try:
-            values[name] = _CONVERTER.structure(_listed(value, shapes[name]), shapes[name])
+            values[name] = _CONVERTER.structure(_check_list(value, types[name]), types[name])
         except (ValueError, TypeError) as error:
-            detail = str(error)
-            errors.append(FieldError(strict_json.below("#", name), f"{detail[:1].upper()}{detail[1:]}."))
+            errors.append(FieldError(strict_json.below("#", name), str(error)))
     if errors:
         raise InvalidFields(errors)
     return values
 
 
-def _listed(value: object, shape: object) -> object:
-    """Only a list is a list: cattrs would take a string for a list of its characters."""
-    if getattr(shape, "__origin__", None) is tuple and (not isinstance(value, list) or len(value) > MAX_LIST):
-        raise ValueError(f"a list of at most {MAX_LIST} is wanted")
+def _check_list(value: object, kind: object) -> object:
+    """Check that the value of a list type is a list: cattrs accepts a string as a list of its characters."""
+    if getattr(kind, "__origin__", None) is tuple and (not isinstance(value, list) or len(value) > MAX_LIST):
+        raise ValueError(f"must be a list of at most {MAX_LIST} items")
     return value
 
 
-def _refuse_unknown(names: Any, shapes: Mapping[str, Any]) -> None:
-    unknown = [name for name in names if name not in shapes]
+def _refuse_unknown(names: Any, types: Mapping[str, Any]) -> None:
+    unknown = [name for name in names if name not in types]
     if unknown:
-        known = f"There is no such field here; those that there are: {', '.join(shapes)}."
+        known = f"is not a known field; the fields here are: {', '.join(types)}"
         raise InvalidFields([FieldError(strict_json.below("#", name), known) for name in unknown])
-
-
-def _check_device(values: Mapping[str, Any]) -> None:
-    errors = []
-    if "heartbeat_timeout" in values and not 1 <= values["heartbeat_timeout"] <= MAX_HEARTBEAT:
-        errors.append(FieldError("#/heartbeat_timeout", f"1 to {MAX_HEARTBEAT:g} seconds are wanted."))
-    if values.get("hold") is not None and not 0 <= values["hold"] <= MAX_HOLD:
-        errors.append(FieldError("#/hold", f"0 to {MAX_HOLD:g} seconds are wanted; null to learn it."))
-    if values.get("batch") is not None and not 1 <= values["batch"] <= MAX_BATCH:
-        errors.append(FieldError("#/batch", f"1 to {MAX_BATCH} commands are wanted; null for the server's default."))
-    if errors:
-        raise InvalidFields(errors)

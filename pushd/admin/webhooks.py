@@ -1,10 +1,9 @@
-"""``/v1/webhooks``: who is told of what happens."""
+"""``/v1/webhooks``: manage subscriptions, read their delivery log, redeliver."""
 
 from attrs import define
 
-from pushd.admin import json_views, request_bodies, webhook_bodies
-from pushd.admin.auth import demands
-from pushd.admin.devices import MAX_OVERLAP
+from pushd.admin import json_views, request_bodies
+from pushd.admin.auth import requires
 from pushd.admin.problem_details import problem
 from pushd.admin.query_params import Query
 from pushd.core.credentials import Tokens
@@ -17,7 +16,7 @@ from pushd.store.interface import IStore
 
 @define(eq=False)
 class WebhooksApp:
-    """List, subscribe, see, change, delete; secrets; the log; deliver again."""
+    """List, create, get, change, delete; rotate secrets; delivery log; redeliver."""
 
     router = Router(problem)
 
@@ -26,70 +25,62 @@ class WebhooksApp:
     store: IStore
 
     @router.route("/v1/webhooks", methods=["GET"])
-    @demands(Role.VIEWER)
-    async def list(self, request: Request) -> bytes:
+    @requires(Role.VIEWER, "limit", "cursor")
+    async def list(self, _request: Request, query: Query) -> bytes:
         """Webhooks, by id."""
-        query = Query.of(request, "limit", "cursor")
         limit = query.limit()
         return json_views.webhooks(await self.store.webhooks(query.cursor(), limit), limit)
 
     @router.route("/v1/webhooks", methods=["POST"])
-    @demands(Role.ADMIN)
-    async def add(self, request: Request) -> bytes:
-        """Subscribe; the secret is shown once."""
-        Query.of(request)
-        fields = webhook_bodies.read_subscription(request_bodies.read_object(request.body.content()))
+    @requires(Role.ADMIN)
+    async def create(self, request: Request) -> bytes:
+        """Subscribe; the secret is shown only here."""
+        fields = request_bodies.read_new_webhook(request_bodies.read_object(request.body.content()))
         webhook, secret = await self.webhooks.add(self.webhooks.new_webhook(**fields))
         request.setResponseCode(201)
         request.setHeader(b"Location", f"/v1/webhooks/{webhook.id}".encode())
         return json_views.json(json_views.webhook(webhook) | {"secret": secret})
 
     @router.route("/v1/webhooks/<webhook>", methods=["GET"])
-    @demands(Role.VIEWER)
-    async def see(self, request: Request, webhook: str) -> bytes:
+    @requires(Role.VIEWER)
+    async def get(self, _request: Request, webhook: str) -> bytes:
         """One webhook."""
-        Query.of(request)
         return json_views.json(json_views.webhook(await self.store.webhook(webhook)))
 
     @router.route("/v1/webhooks/<webhook>", methods=["PATCH"])
-    @demands(Role.ADMIN)
+    @requires(Role.ADMIN)
     async def change(self, request: Request, webhook: str) -> bytes:
         """Change fields of a webhook."""
-        Query.of(request)
-        changes = webhook_bodies.read_changes(request_bodies.read_object(request.body.content()))
+        changes = request_bodies.read_webhook_changes(request_bodies.read_object(request.body.content()))
         return json_views.json(json_views.webhook(await self.webhooks.change(webhook, changes)))
 
     @router.route("/v1/webhooks/<webhook>", methods=["DELETE"])
-    @demands(Role.ADMIN)
+    @requires(Role.ADMIN)
     async def delete(self, request: Request, webhook: str) -> bytes:
-        """Tell it no more."""
-        Query.of(request)
+        """Delete a webhook."""
         await self.webhooks.delete(webhook)
         request.setResponseCode(204)
         return b""
 
     @router.route("/v1/webhooks/<webhook>/secret", methods=["POST"])
-    @demands(Role.ADMIN)
-    async def rotate(self, request: Request, webhook: str) -> bytes:
-        """A new secret, shown once."""
-        overlap = Query.of(request, "overlap").seconds("overlap", MAX_OVERLAP) or 0
-        secret = await self.webhooks.rotate(webhook, overlap)
+    @requires(Role.ADMIN, "overlap")
+    async def rotate_secret(self, request: Request, query: Query, webhook: str) -> bytes:
+        """A new secret, which is shown only here."""
+        secret = await self.webhooks.rotate(webhook, query.overlap())
         request.setResponseCode(201)
         return json_views.json({"secret": secret})
 
     @router.route("/v1/webhooks/<webhook>/deliveries", methods=["GET"])
-    @demands(Role.VIEWER)
-    async def deliveries(self, request: Request, webhook: str) -> bytes:
-        """What became of each attempt, newest first."""
-        query = Query.of(request, "limit", "cursor")
+    @requires(Role.VIEWER, "limit", "cursor")
+    async def deliveries(self, _request: Request, query: Query, webhook: str) -> bytes:
+        """Delivery attempts and their outcomes, newest first."""
         limit = query.limit()
         found = await self.store.deliveries(webhook, query.numeric_cursor(), limit)
         return json_views.deliveries(found, limit)
 
     @router.route("/v1/webhooks/<webhook>/redeliver", methods=["POST"])
-    @demands(Role.ADMIN)
+    @requires(Role.ADMIN)
     async def redeliver(self, request: Request, webhook: str) -> bytes:
-        """Begin again after an event, or go on where it stopped."""
-        Query.of(request)
-        after = webhook_bodies.read_redelivery(request_bodies.read_object(request.body.content() or b"{}"))
+        """Repeat the deliveries after an event, or continue where they stopped."""
+        after = request_bodies.read_redelivery(request_bodies.read_object(request.body.content() or b"{}"))
         return json_views.json(json_views.webhook(await self.webhooks.redeliver(webhook, after)))

@@ -72,6 +72,9 @@ class Request(ChannelRequest):
         "token",
     )
 
+    token: Token
+    """On the admin port: the token that authenticated the request; not set before that."""
+
     def __init__(self, channel: Any) -> None:
         self.channel = channel
         """None once the response is complete, or the client has disconnected."""
@@ -82,8 +85,6 @@ class Request(ChannelRequest):
         """Of the response, if it has a body."""
         self.owner: str | None = None
         """On the device port: the device whose secret path was used."""
-        self.token: Token | None = None
-        """On the admin port: the token that authenticated the request."""
         self.pending: ICancellable | None = None
         """Cancelled if the client disconnects."""
         self._extra_headers = b""

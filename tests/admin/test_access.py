@@ -42,7 +42,7 @@ def test_roles(server: InMemoryServer, role: Role) -> None:
         if least in MAY[role]:
             assert answer.code not in (401, 403), line
         else:
-            assert answer.problem(403)["detail"] == f"This needs the role {least}; the token has {role}."
+            assert answer.problem(403)["detail"] == f"This requires the role {least}; the token has the role {role}."
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Basic YWRtaW46YWRtaW4=", "\xff", "Bearer \xff"])

@@ -46,7 +46,7 @@ def test_bad_query_of_a_sender(server: InMemoryServer, query: str) -> None:
 )
 def test_query_where_none_is_known(server: InMemoryServer, line: str) -> None:
     """A call without parameters takes none."""
-    assert "those that there are: none" in server.ask(f"{line}?force=1", {}).problem(400)["detail"]
+    assert "the parameters here are: none" in server.ask(f"{line}?force=1", {}).problem(400)["detail"]
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("0", 0), ("5", 5), ("0.25", 0.25), ("007", 7), ("60", 60)])

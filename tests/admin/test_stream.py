@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushd.admin.event_stream import Rendered
+from pushd.admin.event_stream import RenderedEvents
 from pushd.model.event import Event, EventType
 from pushd.model.token import Role
 from pushd.store.sqlite.store import SqliteStore
@@ -284,7 +284,7 @@ def test_any_event_arrives(
     data: dict[str, Any], kind: EventType, seq: int, device: str | None, cuts: list[int]
 ) -> None:
     """Whatever an event tells, line breaks and all, and wherever the network cuts it: it arrives as one message."""
-    told = Rendered().of(Event(seq=seq, type=kind, at=0, device=device, data=data))
+    told = RenderedEvents().get(Event(seq=seq, type=kind, at=0, device=device, data=data))
     parser = Parser()
     for cut in cuts:
         parser.feed(told[:cut])
