@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from pushd.model.errors import Unavailable
-from pushd.store.group_commit import Deliver, Executor, IConnection, PendingTransaction, Verb
+from pushd.store.group_commit import Deliver, Executor, IConnection, Operation, PendingTransaction
 from pushd.store.sqlite.connection import SqliteConnection
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 
@@ -26,8 +26,8 @@ class SteppedLane:
     committed: deque[PendingTransaction] = field(factory=deque, init=False)
     """What is durable, while nobody knows it yet."""
 
-    def submit(self, verb: Verb) -> Deferred[Any]:
-        work = PendingTransaction(verb)
+    def submit(self, operation: Operation) -> Deferred[Any]:
+        work = PendingTransaction(operation)
         self.submitted.append(work)
         return work.done
 
@@ -78,6 +78,6 @@ class SteppedStore(SqliteStore):
     path: str = MEMORY
     lane: SteppedLane = field(init=False)
 
-    def _lane(self, connection: SqliteConnection, kind: object, name: str) -> Executor:
+    def _executor(self, connection: SqliteConnection, kind: object, name: str) -> Executor:
         self.lane = SteppedLane(connection, self._deliver)
         return self.lane

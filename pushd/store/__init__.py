@@ -1,4 +1,4 @@
-"""What is durable: one seam, :class:`pushd.store.interface.IStore`, and its implementations.
+"""Durable storage: the interface :class:`pushd.store.interface.IStore` and its implementations.
 
-This room imports the model only; the one above it is :mod:`pushd.core`.
+This package imports only :mod:`pushd.model` and :mod:`pushd.lib`; the layer above it is :mod:`pushd.core`.
 """

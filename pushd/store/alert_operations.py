@@ -1,4 +1,4 @@
-"""The verbs about silence and alerts; see :mod:`pushd.store.operations`."""
+"""Operations about offline devices and alerts."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from pushd.store.transactions import alerts, mails, offline
 
 @define(eq=False)
 class AlertOperations(OperationBase):
-    """See :class:`pushd.store.alert_interface.IAlertStore` for each verb."""
+    """The operations of :class:`pushd.store.alert_interface.IAlertStore`."""
 
     def mark_offline(self, devices: Sequence[str], rules: AlertRules, now: Now) -> Deferred[None]:
         return self._write(offline.mark_offline, devices, rules, now)
@@ -25,10 +25,10 @@ class AlertOperations(OperationBase):
         return self._write(alerts.acknowledge, alert, by, now)
 
     def alerts(self, is_open: bool | None, before: int | None, limit: int) -> Deferred[list[Alert]]:
-        return self._read(alerts.listed, is_open, before, limit)
+        return self._read(alerts.list_alerts, is_open, before, limit)
 
     def due_mails(self, limit: int, now: Now) -> Deferred[list[Alert]]:
-        return self._read(mails.due, limit, now)
+        return self._read(mails.due_mails, limit, now)
 
     def save_mailed(self, alert: int, rules: AlertRules, now: Now) -> Deferred[None]:
-        return self._write(mails.note, alert, rules, now)
+        return self._write(mails.save_mailed, alert, rules, now)

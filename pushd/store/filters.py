@@ -1,4 +1,4 @@
-"""What verbs of the store are asked with, and answer."""
+"""Filters that operations of the store take, and values that they return."""
 
 from enum import Enum
 
@@ -13,10 +13,10 @@ from pushd.model.token import Token
 
 @frozen(kw_only=True)
 class Claim:
-    """What a look for a device found.
+    """What was claimed for a device.
 
-    ``due`` is when something may next be had for it, in wall milliseconds (0: now, as far as time is concerned), or
-    None if nothing waits; ``expires_at`` is when the first of what it is handed is too late to be sent.
+    ``due`` is when to claim again, in wall milliseconds; 0: something may be due now; None: nothing is queued.
+    ``expires_at`` is when the first of the claimed commands becomes too old to be sent, in wall milliseconds.
     """
 
     handed: tuple[Dispatched, ...] = ()
@@ -25,17 +25,17 @@ class Claim:
 
 
 class Settlement(Enum):
-    """What a report did."""
+    """What the store did with a device's result."""
 
-    SETTLED = "settled"
-    REPEATED = "repeated"  # it was settled in the same way before
-    ORPHANED = "orphaned"  # it settled nothing and was kept
-    DROPPED = "dropped"  # it settled nothing and was not kept: the device is not approved
+    SETTLED = "settled"  # it ended a command
+    REPEATED = "repeated"  # the command had ended with it before
+    ORPHANED = "orphaned"  # it matches no command, or contradicts a known outcome; it was kept
+    DROPPED = "dropped"  # the same, but not kept: the device is not approved
 
 
 @frozen(kw_only=True)
 class DeviceFilter:
-    """Which devices to list; None and empty mean any. ``q`` is part of an id or a name."""
+    """Which devices to list; None and empty mean any. ``q`` is a part of an id or a name, in any case."""
 
     dialect: str | None = None
     presence: PresenceState | None = None
@@ -46,7 +46,7 @@ class DeviceFilter:
 
 @frozen(kw_only=True)
 class CommandFilter:
-    """Which commands to list; None means any. ``since`` is wall milliseconds of creation."""
+    """Which commands to list; None means any. ``since``: created at this time, in wall milliseconds, or later."""
 
     device: str | None = None
     state: State | None = None
@@ -63,25 +63,25 @@ class EventFilter:
 
 @frozen(kw_only=True)
 class StartupSnapshot:
-    """What the memory of a process starts from: all that an idle poll must not ask the database for."""
+    """What is loaded into memory at the start: all that an idle poll needs, so that it need not query the database."""
 
     devices: tuple[Device, ...] = ()
     proofs: tuple[Proof, ...] = ()
     tokens: tuple[Token, ...] = ()
     queued: frozenset[str] = field(default=frozenset())
-    """Ids of the devices that have something queued."""
+    """Ids of devices that have commands queued."""
     result_index: tuple[tuple[str, str], ...] = ()
-    """Device and command of each that was sent and is not settled: what a result may still be for."""
+    """Device and command id of each command that a result may still be about: sent, and without a known outcome."""
     last_command: str | None = None
     """The greatest command id ever made."""
 
 
 @frozen(kw_only=True)
 class CommandContext:
-    """How a command stands: what :func:`pushd.core.commands.explain.explain` makes words of.
+    """A command with what explains its state, for :func:`pushd.core.commands.explain.explain`.
 
-    ``ahead`` is how many commands of the device go before it; ``lease_left`` is milliseconds, ``signed_off_at`` wall
-    milliseconds, of a device that has not returned since.
+    ``ahead`` is how many commands of the device are sent before it; ``in_flight`` how many the device has now.
+    ``lease_left`` is in milliseconds; ``signed_off_at``, in wall milliseconds, is set while the device is signed off.
     """
 
     command: Command
@@ -93,7 +93,7 @@ class CommandContext:
 
 @frozen(kw_only=True)
 class Violation:
-    """Something stored that cannot be: a name for what, and whom it concerns."""
+    """An inconsistency in the database: what is wrong, and the device and command that it is about, if any."""
 
     what: str
     device: str | None = None
@@ -103,7 +103,7 @@ class Violation:
 
 @frozen(kw_only=True)
 class EventPage:
-    """A piece of the feed; ``next`` is the ``seq`` to read on after, beyond what the filter left out."""
+    """A page of the event log; ``next`` is the ``seq`` after which the next page begins."""
 
     items: tuple[Event, ...]
     next: int

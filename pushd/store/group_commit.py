@@ -1,4 +1,4 @@
-"""Lanes: how verbs reach a database, many in one commit."""
+"""Executors: how operations reach a database, many of them in one commit."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,61 +16,67 @@ from pushd.model.errors import Unavailable
 from pushd.model.event import Event
 from pushd.store.transaction import ITransaction
 
-Verb = Callable[[ITransaction], Any]
+Operation = Callable[[ITransaction], Any]
+"""What runs in a transaction: one operation of the store with its arguments."""
 
-Batch = Callable[[], Sequence["PendingTransaction"]]
+CommitJob = Callable[[], Sequence["PendingTransaction"]]
+"""What the commit thread runs: it waits for the disk, and gives the operations of the group with their outcomes."""
 
 MAX_GROUP = 512
-"""Verbs in one commit, so that the first of them need not wait for a crowd."""
+"""Operations in one commit at most, so that the first of them need not wait for very many."""
 
 TURN_SECONDS = 0.01
-"""For how long the reactor runs verbs before it looks at its sockets again."""
+"""Seconds for which the reactor runs operations before it returns to its sockets."""
 
 
 @define(eq=False)
 class PendingTransaction:
-    """A verb on its way: once run it has an outcome, and once that is committed its Deferred fires."""
+    """A submitted operation.
 
-    verb: Verb
+    ``outcome`` is set when it has run, to a Failure if it failed; ``done`` fires with it after the commit.
+    """
+
+    operation: Operation
     done: Deferred[Any] = field(factory=Deferred)
     outcome: Any = None
     events: Sequence[Event] = ()
 
 
 class IExecutorReactor(IReactorFromThreads, IReactorTime):
-    """What lanes need of a reactor."""
+    """What executors need of a reactor; its ``seconds`` limit how long a group may run."""
 
 
 class IConnection(Protocol):
-    """A database connection that runs a group of verbs in one transaction."""
+    """A database connection that runs a group of operations in one transaction."""
 
     def run(self, group: Iterable[PendingTransaction]) -> Sequence[PendingTransaction]:
-        """Run and commit; each work has its outcome then, a Failure where its verb, or the commit, failed."""
+        """Run and commit; afterwards each has its outcome, a Failure where it, or the commit, failed."""
 
     def close(self) -> None:
         """Close; nothing is run afterwards."""
 
 
 class ISplitConnection(IConnection, Protocol):
-    """One that can do all but wait for the disk on one thread, and that on another."""
+    """A connection that can run operations on one thread, and wait for the disk on another."""
 
-    def execute(self, group: Iterable[PendingTransaction], patient: bool) -> bool:
-        """Run verbs in a transaction that is not committed; False, and none of them, if another program has the
-        database locked and we are not ``patient``.
+    def execute(self, group: Iterable[PendingTransaction], wait_for_lock: bool) -> bool:
+        """Run operations in a transaction that is not committed yet; False, and nothing was run, if another program
+        has locked the database and ``wait_for_lock`` is False.
         """
 
     def commit(self) -> Sequence[PendingTransaction]:
-        """Commit what was run; the works, each with its outcome."""
+        """Commit what was run; the operations of the group, each with its outcome."""
 
 
 Deliver = Callable[[Sequence[PendingTransaction]], None]
+"""Called on the reactor's thread with each group after its commit: notifies listeners and callers."""
 
 
 class Executor(Protocol):
-    """Takes work to a connection, in order, and delivers it on the reactor's thread, in order."""
+    """Takes operations to a connection, in order, and delivers their outcomes on the reactor's thread, in order."""
 
-    def submit(self, verb: Verb) -> Deferred[Any]:
-        """Run a verb with the next group; its Deferred fires after the commit."""
+    def submit(self, operation: Operation) -> Deferred[Any]:
+        """Run an operation with the next group; its Deferred fires after the commit."""
 
     def close(self) -> Deferred[None]:
         """Finish what was submitted, then close the connection."""
@@ -78,19 +84,21 @@ class Executor(Protocol):
 
 @define(eq=False)
 class InlineExecutor:
-    """Runs each verb at once on the calling thread: for a database in memory, and a Clock."""
+    """Runs and commits each operation on the calling thread before ``submit`` returns: for tests and tools."""
 
     connection: IConnection
     deliver: Deliver
     _undelivered: deque[PendingTransaction] = field(factory=deque, init=False)
 
-    def submit(self, verb: Verb) -> Deferred[Any]:
-        work = PendingTransaction(verb)
-        self.connection.run([work])
-        self._undelivered.append(work)
-        if len(self._undelivered) == 1:  # else a listener asked for it: what it heard is told to the others first
+    def submit(self, operation: Operation) -> Deferred[Any]:
+        pending = PendingTransaction(operation)
+        self.connection.run([pending])
+        self._undelivered.append(pending)
+        if (
+            len(self._undelivered) == 1
+        ):  # else a listener submitted it: the event that it handles goes to the other listeners first
             self._deliver_all()
-        return work.done
+        return pending.done
 
     def _deliver_all(self) -> None:
         while self._undelivered:
@@ -106,7 +114,7 @@ class InlineExecutor:
 
 @define(eq=False)
 class ThreadExecutor:
-    """One thread that runs whatever has arrived since its last commit as one group."""
+    """Runs and commits on a thread: what was submitted during a commit is the next group."""
 
     connection: IConnection
     deliver: Deliver
@@ -118,21 +126,21 @@ class ThreadExecutor:
 
     def start(self) -> None:
         """Start the thread; only after twistd has become a daemon."""
-        Thread(target=self._work, name=self.name, daemon=True).start()
+        Thread(target=self._loop, name=self.name, daemon=True).start()
 
-    def submit(self, verb: Verb) -> Deferred[Any]:
+    def submit(self, operation: Operation) -> Deferred[Any]:
         if self._closing:
             return fail(Unavailable("The store is closed."))
-        work = PendingTransaction(verb)
-        self._waiting.put(work)
-        return work.done
+        pending = PendingTransaction(operation)
+        self._waiting.put(pending)
+        return pending.done
 
     def close(self) -> Deferred[None]:
         self._closing = True
         self._waiting.put(None)
         return self._closed
 
-    def _work(self) -> None:
+    def _loop(self) -> None:
         while (group := self._next_group()) is not None:
             self.connection.run(group)
             self.reactor.callFromThread(self.deliver, group)
@@ -145,18 +153,19 @@ class ThreadExecutor:
             return None
         group = [first]
         while len(group) < MAX_GROUP and not self._waiting.empty():
-            work = self._waiting.get()
-            if work is None:
+            pending = self._waiting.get()
+            if pending is None:
                 self._waiting.put(None)
                 break
-            group.append(work)
+            group.append(pending)
         return group
 
 
 @define(eq=False)
 class ReactorExecutor:
-    """Runs verbs on the reactor's thread, those of one turn as one group, and only the commit, which waits for the
-    disk, on a thread of its own: to hand each statement from thread to thread would cost more than to run it.
+    """Runs operations on the reactor's thread, those of one turn as one group, and commits on another thread.
+
+    Only the commit waits for the disk; to pass each statement from thread to thread would cost more than to run it.
     """
 
     connection: ISplitConnection
@@ -164,41 +173,41 @@ class ReactorExecutor:
     reactor: IExecutorReactor
     name: str
     _waiting: deque[PendingTransaction] = field(factory=deque, init=False)
-    _errands: "SimpleQueue[Batch | None]" = field(factory=SimpleQueue, init=False)
-    """What the thread is to do."""
+    _jobs: "SimpleQueue[CommitJob | None]" = field(factory=SimpleQueue, init=False)
+    """Jobs of the commit thread; None ends it."""
     _busy: bool = field(default=False, init=False)
-    """A group is about to be run, or on its way."""
+    """A group is scheduled, running or being committed."""
     _closing: bool = field(default=False, init=False)
     _closed: Deferred[None] = field(factory=Deferred, init=False)
 
     def start(self) -> None:
         """Start the thread; only after twistd has become a daemon."""
-        Thread(target=self._work, name=self.name, daemon=True).start()
+        Thread(target=self._loop, name=self.name, daemon=True).start()
 
-    def submit(self, verb: Verb) -> Deferred[Any]:
+    def submit(self, operation: Operation) -> Deferred[Any]:
         if self._closing:
             return fail(Unavailable("The store is closed."))
-        work = PendingTransaction(verb)
-        self._waiting.append(work)
+        pending = PendingTransaction(operation)
+        self._waiting.append(pending)
         if not self._busy:
             self._busy = True
-            self.reactor.callLater(0, self._run)  # with what else comes in this turn
-        return work.done
+            self.reactor.callLater(0, self._run_group)  # with what else is submitted in this turn
+        return pending.done
 
     def close(self) -> Deferred[None]:
         self._closing = True
         if not self._busy:
-            self._errands.put(None)
+            self._jobs.put(None)
         return self._closed
 
-    def _run(self) -> None:
-        if self.connection.execute(self._next_group(), patient=False):
-            self._errands.put(self.connection.commit)
+    def _run_group(self) -> None:
+        if self.connection.execute(self._next_group(), wait_for_lock=False):
+            self._jobs.put(self.connection.commit)
         else:
-            self._errands.put(partial(self.connection.run, list(self._next_group())))
+            self._jobs.put(partial(self.connection.run, list(self._next_group())))  # waits for the lock on its thread
 
     def _next_group(self) -> Iterator[PendingTransaction]:
-        """What waits, as much as may be run before others have their turn."""
+        """What was submitted, until :data:`TURN_SECONDS` have passed."""
         until = self.reactor.seconds() + TURN_SECONDS
         while self._waiting:
             yield self._waiting.popleft()
@@ -209,26 +218,26 @@ class ReactorExecutor:
         try:
             self.deliver(group)
         finally:
-            self._go_on()
+            self._next()
 
-    def _go_on(self) -> None:
+    def _next(self) -> None:
         if self._waiting:
-            self._run()
+            self._run_group()
             return
         self._busy = False
         if self._closing:
-            self._errands.put(None)
+            self._jobs.put(None)
 
-    def _work(self) -> None:
-        while (errand := self._errands.get()) is not None:
-            self.reactor.callFromThread(self._committed, errand())
+    def _loop(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            self.reactor.callFromThread(self._committed, job())
         self.connection.close()
         self.reactor.callFromThread(self._closed.callback, None)
 
 
-def resolve(work: PendingTransaction) -> None:
-    """Tell whoever waits for it what became of a work."""
-    if isinstance(work.outcome, Failure):
-        work.done.errback(work.outcome)
+def resolve(pending: PendingTransaction) -> None:
+    """Fire the Deferred of an operation with its outcome."""
+    if isinstance(pending.outcome, Failure):
+        pending.done.errback(pending.outcome)
     else:
-        work.done.callback(work.outcome)
+        pending.done.callback(pending.outcome)

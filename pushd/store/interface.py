@@ -1,4 +1,4 @@
-"""The one seam between what we promise and where it is kept."""
+"""IStore: the interface of durable storage."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -28,95 +28,101 @@ from pushd.store.filters import (
 from pushd.store.webhook_interface import IWebhookStore
 
 Listener = Callable[[Event], None]
+"""Called with an event after its commit."""
 
 
 class IStore(IAlertStore, IWebhookStore):
-    """What is durable. A verb's Deferred fires after its change is committed and synced, with :exc:`Unavailable` if
-    that could not be done; it is not cancellable: a change may outlive whoever asked for it.
+    """Durable storage. The Deferred of an operation fires after its change was committed and synced to the disk, with
+    :exc:`Unavailable` if that failed; to cancel it does not cancel the change.
 
-    Verbs take ``now``; they never look at a clock.
+    Operations take the time as ``now``, and never read a clock. Ids, and the ``by`` of an operator, are strings;
+    ``limit`` bounds how many items one call returns or changes.
     """
 
     def open(now: Now) -> StartupSnapshot:
-        """Open, or make, the database, blocking; give every open lease its whole time again.
+        """Open or create the database, blocking, and renew all leases as :meth:`renew` does.
 
-        :raises StoreRefused: if the database is newer than this program, damaged, or not ours.
+        :raises StoreRefused: if the database is newer than this program, damaged, or of another program.
         """
 
     def close() -> Deferred[None]:
-        """Finish what was asked for, then close."""
+        """Finish the operations that were submitted, then close; later ones fail with :exc:`Unavailable`."""
 
     def subscribe(listener: Listener, *types: EventType) -> None:
-        """Call ``listener`` with each event of these types, or of all if none is named, after its commit, in the order
-        of commits, before the verb's Deferred fires.
+        """Call ``listener`` with each event of these types (none: of all types), after its commit, in the order of
+        commits, before the Deferred of the operation fires.
         """
 
     def check() -> Deferred[None]:
-        """Fire once a transaction has been committed: the store answers."""
+        """Commit a small change, to see whether the store works."""
 
-    def put(draft: Draft, queue_signed_off: bool, limit: int, now: Now) -> Deferred[tuple[Command, bool]]:
-        """Queue a command; False if it is the earlier one with the same idempotency key.
+    def put(draft: Draft, queue_signed_off: bool, max_queued: int, now: Now) -> Deferred[tuple[Command, bool]]:
+        """Queue a command; True if it was created, False if it is the earlier one with the same idempotency key.
 
-        :raises UnknownDevice: or :exc:`DeviceBlocked`, :exc:`DeviceSignedOff`, :exc:`KeyReused`,
-            :exc:`QueueFull` (``limit`` are queued).
+        ``queue_signed_off``: queue it even if the device has signed off; ``max_queued``: how many commands may be
+        queued for the device.
+
+        :raises UnknownDevice: or :exc:`DeviceBlocked`, :exc:`DeviceSignedOff`, :exc:`KeyReused`, :exc:`QueueFull`.
         """
 
     def claim(
         device: str, uuid: str | None, one_at_a_time: bool, limit: int, now: Now, batchable: Batchable = never
     ) -> Deferred[Claim]:
-        """Move the best queued command of an approved device to ``sent``; with it, up to ``limit`` of those that join.
+        """Move the next queued command of an approved device to ``sent``: highest priority first, then the oldest.
 
-        Where the device is ``one_at_a_time``, nothing is claimed for a poll that repeats the ``uuid`` of the one out.
+        ``uuid`` is the device's own name for the poll. ``one_at_a_time``: nothing is claimed for a poll that repeats
+        the ``uuid`` under which a command is in flight. Up to ``limit`` commands are claimed together if ``batchable``
+        is true of the payload of each, else one.
         """
 
-    def unsend(handed: Sequence[Dispatched], now: Now) -> Deferred[None]:
-        """Take back commands that were claimed for a connection that had gone before a byte was written."""
+    def unsend(dispatched: Sequence[Dispatched], now: Now) -> Deferred[None]:
+        """Return claimed commands to the queue: their connection was lost before any byte of them was written."""
 
     def acknowledge(device: str, command: str, now: Now) -> Deferred[None]:
-        """Note that the device has the command, and renew its lease; nothing if it is not this device's to
-        acknowledge.
+        """Record that the device has received the command, and renew its lease; does nothing if the command is not one
+        that this device may acknowledge.
         """
 
     def settle(device: str, report: DeviceResult, now: Now) -> Deferred[Settlement]:
-        """Find the command that a report is about, and end it; a report that is about none is kept as an orphan."""
+        """Match a device's result with its commands, and end them; a result that matches none is kept as an orphan."""
 
     def cancel(command: str, now: Now) -> Deferred[Command]:
-        """Take a command back, or make the attempt that is out the last.
+        """Cancel a queued command; of one in flight that could be sent again, the current attempt becomes the last.
 
         :raises UnknownCommand: or :exc:`IllegalMove`.
         """
 
     def resolve(command: str, move: Move, note: str | None, by: str, now: Now) -> Deferred[Command]:
-        """Record an operator's word on a command whose outcome is unknown.
+        """Record what an operator, ``by``, knows about a command whose outcome is unknown; ``note`` says how.
 
         :raises UnknownCommand: or :exc:`IllegalMove`.
         """
 
-    def resend(draft: Draft, queue_signed_off: bool, limit: int, now: Now) -> Deferred[tuple[Command, bool]]:
-        """Queue the successor of ``draft.resend_of``; False if it has one already, which is given then.
+    def resend(draft: Draft, queue_signed_off: bool, max_queued: int, now: Now) -> Deferred[tuple[Command, bool]]:
+        """Queue ``draft`` as the successor of ``draft.resend_of``; False with the existing successor if it has one.
 
-        :raises UnknownCommand: or :exc:`IllegalMove`, also if that successor was forgotten, or what :meth:`put` does.
+        :raises UnknownCommand: or :exc:`IllegalMove`, also if the existing successor was purged; or as :meth:`put`.
         """
 
     def purge(before: int, limit: int) -> Deferred[int]:
-        """Forget up to ``limit`` each of the commands that ended, the events, the orphans, the deliveries and the
-        alerts that were cleared, older than ``before``, in wall milliseconds; how many.
+        """Delete ended commands, events, orphan results, deliveries and cleared alerts older than ``before``, in wall
+        milliseconds, up to ``limit`` of each; returns how many rows were deleted.
         """
 
     def command_context(command: str, now: Now) -> Deferred[CommandContext]:
-        """How a command stands.
+        """A command with its position in the queue, its lease and its device's sign-off.
 
         :raises UnknownCommand: if there is none.
         """
 
     def fsck(now: Now) -> Deferred[list[Violation]]:
-        """What is stored and cannot be."""
+        """Check the consistency of the database."""
 
     def expire(limit: int, now: Now) -> Deferred[int]:
-        """End up to ``limit`` queued commands whose time to live is over; how many."""
+        """End up to ``limit`` queued commands whose time to live is over; returns how many."""
 
     def lapse(limit: int, now: Now) -> Deferred[int]:
-        """End, or queue again, up to ``limit`` commands whose lease ran out; how many."""
+        """End, or queue again, up to ``limit`` commands whose lease ran out; returns how many."""
 
     def renew(now: Now) -> Deferred[None]:
         """Give every open lease, and every grace period of an offline device, its whole time again: the server could
@@ -124,66 +130,66 @@ class IStore(IAlertStore, IWebhookStore):
         """
 
     def command(command: str) -> Deferred[Command]:
-        """One command, whole.
+        """A command with its payload and result.
 
         :raises UnknownCommand: if there is none.
         """
 
     def commands(which: CommandFilter, before: str | None, limit: int) -> Deferred[list[Command]]:
-        """Commands, newest first, from the one before ``before`` on; without payload and result."""
+        """Commands without payloads and results, newest first, from the one before the id ``before`` on."""
 
     def add_device(device: Device, introduced: bool, now: Now) -> Deferred[Device]:
-        """Register a device; or, where it has ``introduced`` itself, the one that is known already.
+        """Add a device. ``introduced``: the device is added because it polled, and if it exists, that one is returned.
 
-        :raises DeviceKnown: if an operator registers one that is known.
+        :raises DeviceKnown: if it exists and was not ``introduced``.
         """
 
     def change_device(device: str, changes: Mapping[str, Any], now: Now) -> Deferred[Device]:
-        """Change fields of a device, by their names.
+        """Change fields of a device by name.
 
         :raises UnknownDevice: if there is none.
         """
 
     def forget_device(device: str, now: Now) -> Deferred[None]:
-        """Delete a device and its proofs: its queued commands are cancelled, those out become unknown.
+        """Delete a device and its proofs; its queued commands are cancelled, those in flight become unknown.
 
         :raises UnknownDevice: if there is none.
         """
 
     def set_presence(device: str, presence: PresenceState, now: Now) -> Deferred[None]:
-        """A device is there, or signed off: what waited for a sign of its life does so no longer."""
+        """Record that a device came online or signed off, and clear the alerts that said it was offline."""
 
-    def save_last_seen(sightings: Sequence[LastSeen]) -> Deferred[None]:
-        """Write down when devices were last heard of."""
+    def save_last_seen(updates: Sequence[LastSeen]) -> Deferred[None]:
+        """Save when, and from where, devices were last seen."""
 
     def save_conflict(device: str, data: Mapping[str, Any], now: Now) -> Deferred[None]:
-        """Tell the feed that two devices may share one id."""
+        """Record the event that two devices may share one id."""
 
     def devices(which: DeviceFilter, after: str | None, limit: int) -> Deferred[list[tuple[Device, QueueDepth]]]:
-        """Devices with their load, by id, from the one after ``after`` on."""
+        """Devices with their queue depths, by id, from the one after the id ``after`` on."""
 
     def queue_depth(device: str) -> Deferred[QueueDepth]:
-        """How much waits for a device, and how much is out."""
+        """How many commands of a device are queued, and how many in flight."""
 
     def orphans(device: str, before: int | None, limit: int) -> Deferred[list[Orphan]]:
-        """Results of a device that settled nothing, newest first."""
+        """Orphan results of a device, newest first, from the one before the id ``before`` on."""
 
     def add_proof(device: str, kind: ProofKind, digest: bytes, overlap: float, now: Now) -> Deferred[list[Proof]]:
-        """Give a device a new secret or key; the old one stays valid for ``overlap`` seconds. All proofs of the
-        device.
+        """Give a device a new secret or API key, stored as the SHA-256 ``digest``; the old one stays valid for
+        ``overlap`` seconds. Returns all proofs of the device.
 
         :raises UnknownDevice: if there is none.
         """
 
     def set_token(token: Token, now: Now) -> Deferred[None]:
-        """Add a token, revoking the one of the same name."""
+        """Add an admin token; it replaces the one of the same name."""
 
     def events(which: EventFilter, after: int, limit: int) -> Deferred[EventPage]:
-        """The feed from the event after ``after`` on, in order.
+        """Events in order, from the one after the ``seq`` ``after`` on; 0: from the oldest that is kept.
 
-        :raises EventsPurged: if some of those are no longer kept.
+        :raises EventsPurged: if events after ``after`` were purged already.
         :raises InvalidQuery: if ``after`` is beyond the newest event.
         """
 
     def last_event() -> Deferred[int]:
-        """The ``seq`` of the newest event, 0 if there was none yet."""
+        """The ``seq`` of the newest event; 0 if there was none yet."""

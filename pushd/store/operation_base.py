@@ -1,4 +1,4 @@
-"""What binds the verbs of a store to its lanes: one that writes, one that reads."""
+"""The base of a store: submits operations to its executors, and calls listeners with events."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -18,16 +18,16 @@ T = TypeVar("T")
 
 @define(eq=False)
 class OperationBase:
-    """Submits verbs, and tells listeners and whoever asked what became of them."""
+    """Submits operations; after their commit, calls listeners with their events and fires their Deferreds."""
 
     _listeners: Mapping[EventType, list[Listener]] = field(init=False)
-    """Whom to tell of an event of each type."""
+    """The listeners of each type of event."""
     _writer: Executor = field(init=False)
     _reader: Executor = field(init=False)
     _log = Logger()
 
     @_listeners.default
-    def _nobody(self) -> Mapping[EventType, list[Listener]]:
+    def _no_listeners(self) -> Mapping[EventType, list[Listener]]:
         return {kind: [] for kind in EventType}
 
     def subscribe(self, listener: Listener, *types: EventType) -> None:
@@ -35,24 +35,26 @@ class OperationBase:
             self._listeners[kind].append(listener)
 
     def _deliver(self, group: Sequence[PendingTransaction]) -> None:
-        for work in group:
-            for event in work.events:
-                self._tell(event)
-            resolve(work)
+        for pending in group:
+            for event in pending.events:
+                self._notify(event)
+            resolve(pending)
 
-    def _tell(self, event: Event) -> None:
+    def _notify(self, event: Event) -> None:
         for listener in self._listeners[event.type]:
             try:
                 listener(event)
             except Exception:
-                self._log.failure("A listener failed on {event.type}", event=event)
+                self._log.failure(
+                    "A store listener failed on {event.type}; other listeners are still called", event=event
+                )
 
-    def _write(self, verb: Callable[..., T], *args: Any) -> "Deferred[T]":
-        return self._writer.submit(partial(_reordered, verb, args))
+    def _write(self, operation: Callable[..., T], *args: Any) -> "Deferred[T]":
+        return self._writer.submit(partial(_call, operation, args))
 
-    def _read(self, verb: Callable[..., T], *args: Any) -> "Deferred[T]":
-        return self._reader.submit(partial(_reordered, verb, args))
+    def _read(self, operation: Callable[..., T], *args: Any) -> "Deferred[T]":
+        return self._reader.submit(partial(_call, operation, args))
 
 
-def _reordered(verb: Callable[..., T], args: tuple[Any, ...], tx: ITransaction) -> T:
-    return verb(tx, *args)
+def _call(operation: Callable[..., T], args: tuple[Any, ...], tx: ITransaction) -> T:
+    return operation(tx, *args)

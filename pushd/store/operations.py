@@ -1,6 +1,4 @@
-"""The verbs of the store over any database that speaks our SQL: which go to the lane that writes, which to the one
-that reads.
-"""
+"""The operations of the store: which run on the connection that writes, and which on the one that reads."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -27,7 +25,16 @@ from pushd.store.filters import (
     Violation,
 )
 from pushd.store.transaction import ITransaction, Statement
-from pushd.store.transactions import consistency, devices, enqueue_claim, operator_actions, queries, results, retention
+from pushd.store.transactions import (
+    consistency,
+    devices,
+    enqueue_claim,
+    operator_actions,
+    queries,
+    results,
+    retention,
+    startup,
+)
 from pushd.store.webhook_operations import WebhookOperations
 
 T = TypeVar("T")
@@ -37,27 +44,27 @@ _TOUCH = Statement("write to the database", "UPDATE schema_version SET checked =
 
 
 def _touch(tx: ITransaction) -> None:
-    """Write something new: a transaction that changes nothing would be committed on a full disk, too."""
+    """Change something: a transaction without a change would be committed even on a full disk."""
     tx.run(_TOUCH)
 
 
 @define(eq=False)
 class Operations(AlertOperations, WebhookOperations):
-    """See :class:`pushd.store.interface.IStore` for each verb."""
+    """The operations of :class:`pushd.store.interface.IStore` over any SQL database."""
 
     def check(self) -> Deferred[None]:
         return self._write(_touch)
 
-    def put(self, draft: Draft, queue_signed_off: bool, limit: int, now: Now) -> Deferred[tuple[Command, bool]]:
-        return self._write(enqueue_claim.put, draft, queue_signed_off, limit, now)
+    def put(self, draft: Draft, queue_signed_off: bool, max_queued: int, now: Now) -> Deferred[tuple[Command, bool]]:
+        return self._write(enqueue_claim.put, draft, queue_signed_off, max_queued, now)
 
     def claim(
         self, device: str, uuid: str | None, one_at_a_time: bool, limit: int, now: Now, batchable: Batchable = never
     ) -> Deferred[Claim]:
         return self._write(enqueue_claim.claim, device, uuid, one_at_a_time, limit, now, batchable)
 
-    def unsend(self, handed: Sequence[Dispatched], now: Now) -> Deferred[None]:
-        return self._write(enqueue_claim.unsend, handed, now)
+    def unsend(self, dispatched: Sequence[Dispatched], now: Now) -> Deferred[None]:
+        return self._write(enqueue_claim.unsend, dispatched, now)
 
     def acknowledge(self, device: str, command: str, now: Now) -> Deferred[None]:
         return self._write(results.acknowledge, device, command, now)
@@ -71,8 +78,10 @@ class Operations(AlertOperations, WebhookOperations):
     def resolve(self, command: str, move: Move, note: str | None, by: str, now: Now) -> Deferred[Command]:
         return self._write(operator_actions.resolve, command, move, note, by, now)
 
-    def resend(self, draft: Draft, queue_signed_off: bool, limit: int, now: Now) -> Deferred[tuple[Command, bool]]:
-        return self._write(operator_actions.resend, draft, queue_signed_off, limit, now)
+    def resend(
+        self, draft: Draft, queue_signed_off: bool, max_queued: int, now: Now
+    ) -> Deferred[tuple[Command, bool]]:
+        return self._write(operator_actions.resend, draft, queue_signed_off, max_queued, now)
 
     def purge(self, before: int, limit: int) -> Deferred[int]:
         return self._write(retention.purge, before, limit)
@@ -90,13 +99,13 @@ class Operations(AlertOperations, WebhookOperations):
         return self._write(results.lapse, limit, now)
 
     def renew(self, now: Now) -> Deferred[None]:
-        return self._write(queries.renew, now)
+        return self._write(startup.renew_leases, now)
 
     def command(self, command: str) -> Deferred[Command]:
-        return self._read(queries.command, command)
+        return self._read(queries.get_command, command)
 
     def commands(self, which: CommandFilter, before: str | None, limit: int) -> Deferred[list[Command]]:
-        return self._read(queries.commands, which, before, limit)
+        return self._read(queries.list_commands, which, before, limit)
 
     def add_device(self, device: Device, introduced: bool, now: Now) -> Deferred[Device]:
         return self._write(devices.add_device, device, introduced, now)
@@ -110,20 +119,20 @@ class Operations(AlertOperations, WebhookOperations):
     def set_presence(self, device: str, presence: PresenceState, now: Now) -> Deferred[None]:
         return self._write(devices.set_presence, device, presence, now)
 
-    def save_last_seen(self, sightings: Sequence[LastSeen]) -> Deferred[None]:
-        return self._write(devices.save_last_seen, sightings)
+    def save_last_seen(self, updates: Sequence[LastSeen]) -> Deferred[None]:
+        return self._write(devices.save_last_seen, updates)
 
     def save_conflict(self, device: str, data: Mapping[str, Any], now: Now) -> Deferred[None]:
         return self._write(devices.save_conflict, device, data, now)
 
     def devices(self, which: DeviceFilter, after: str | None, limit: int) -> Deferred[list[tuple[Device, QueueDepth]]]:
-        return self._read(devices.devices, which, after, limit)
+        return self._read(devices.list_devices, which, after, limit)
 
     def queue_depth(self, device: str) -> Deferred[QueueDepth]:
         return self._read(devices.queue_depth, device)
 
     def orphans(self, device: str, before: int | None, limit: int) -> Deferred[list[Orphan]]:
-        return self._read(queries.orphans, device, before, limit)
+        return self._read(queries.list_orphans, device, before, limit)
 
     def add_proof(
         self, device: str, kind: ProofKind, digest: bytes, overlap: float, now: Now
@@ -131,10 +140,10 @@ class Operations(AlertOperations, WebhookOperations):
         return self._write(devices.add_proof, device, kind, digest, overlap, now)
 
     def set_token(self, token: Token, now: Now) -> Deferred[None]:
-        return self._write(queries.set_token, token, now)
+        return self._write(devices.set_token, token, now)
 
     def events(self, which: EventFilter, after: int, limit: int) -> Deferred[EventPage]:
-        return self._read(queries.events, which, after, limit)
+        return self._read(queries.list_events, which, after, limit)
 
     def last_event(self) -> Deferred[int]:
         return self._read(queries.last_event)

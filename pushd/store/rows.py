@@ -1,4 +1,4 @@
-"""Rows to values."""
+"""Convert database rows to values."""
 
 import json
 from collections.abc import Iterator
@@ -25,8 +25,8 @@ _DEVICE_PLAIN = (
 
 
 @contextmanager
-def reading(what: str) -> Iterator[None]:
-    """Nothing that we wrote can fail to be read back, unless the file was damaged since."""
+def report_corruption(what: str) -> Iterator[None]:
+    """Report a value that cannot be read: it was valid when it was written, so the file is damaged."""
     try:
         yield
     except ValueError as error:
@@ -41,14 +41,14 @@ def to_payload(row: Row) -> Payload:
     """The payload of a command."""
     try:
         payload: dict[str, Any] = json.loads(row["payload"])
-    except ValueError as error:  # not by reading(), for this is done for each command
+    except ValueError as error:  # not by report_corruption(): this runs for each command
         raise _damaged("A payload", error) from error
     return payload
 
 
-@reading("A command")
+@report_corruption("A command")
 def to_command(row: Row, whole: bool) -> Command:
-    """A command; unless it is ``whole``, its payload is empty and its result None."""
+    """A command; unless ``whole``, its payload is empty and its result None, whatever is stored."""
     return Command(
         state=State(row["state"]),
         delivery=Delivery(row["delivery"]),
@@ -59,7 +59,7 @@ def to_command(row: Row, whole: bool) -> Command:
     )
 
 
-@reading("A device")
+@report_corruption("A device")
 def to_device(row: Row) -> Device:
     """A device."""
     return Device(
@@ -71,7 +71,7 @@ def to_device(row: Row) -> Device:
     )
 
 
-@reading("A proof")
+@report_corruption("A proof")
 def to_proof(row: Row) -> Proof:
     """A proof of identity."""
     return Proof(
@@ -82,7 +82,7 @@ def to_proof(row: Row) -> Proof:
     )
 
 
-@reading("A token")
+@report_corruption("A token")
 def to_token(row: Row) -> Token:
     """A token."""
     return Token(id=row["id"], name=row["name"], role=Role(row["role"]), digest=bytes(row["digest"]))
@@ -101,7 +101,7 @@ def to_orphan(row: Row) -> Orphan:
     )
 
 
-@reading("An event")
+@report_corruption("An event")
 def to_event(row: Row) -> Event:
     """An entry of the feed."""
     return Event(

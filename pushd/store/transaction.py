@@ -1,4 +1,4 @@
-"""What a verb sees of a database: statements with names, and events."""
+"""What an operation sees of a database: statements with descriptions, and events."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -13,41 +13,39 @@ Row = Mapping[str, Any]
 
 @frozen
 class Statement:
-    """A piece of SQL, with named parameters (``:name``), and what it is for: "Unable to <description>" tells a
-    person.
-    """
+    """SQL with named parameters (``:name``), and its purpose, for errors that read "Unable to <description>"."""
 
     description: str
     sql: str
 
 
 class ITransaction(Protocol):
-    """One verb's part of a transaction: all of it happens, or nothing."""
+    """The part of a transaction that belongs to one operation: all of it is committed, or nothing."""
 
     @property
     def events(self) -> list[Event]:
-        """What the verb has recorded so far."""
+        """The events that the operation has recorded so far."""
 
     def rows(self, statement: Statement, **values: Any) -> Sequence[Row]:
-        """Run a statement; the rows that it gives."""
+        """Run a statement and return its rows."""
 
     def run(self, statement: Statement, **values: Any) -> int:
-        """Run a statement; how many rows it touched."""
+        """Run a statement and return how many rows it changed."""
 
     def run_all(self, statement: Statement, values: Sequence[Mapping[str, Any]]) -> None:
-        """Run a statement with each of these values."""
+        """Run a statement once for each of these values."""
 
     def record(
         self, at: int, kind: EventType, device: str | None, command: str | None, data: Mapping[str, Any]
     ) -> None:
-        """Add an event, at wall milliseconds; it is written with those of others before the commit."""
+        """Add an event, at wall milliseconds; all events of the group are written before the commit."""
 
     def flush(self) -> None:
-        """Write what was recorded, for a statement that reads events."""
+        """Write the recorded events now, for a statement that reads them."""
 
 
 def first(tx: ITransaction, statement: Statement, **values: Any) -> Row | None:
-    """The first row that a statement gives, or None."""
+    """The first row of a statement, or None."""
     rows = tx.rows(statement, **values)
     return rows[0] if rows else None
 
@@ -55,7 +53,7 @@ def first(tx: ITransaction, statement: Statement, **values: Any) -> Row | None:
 def record(
     tx: ITransaction, now: Now, kind: EventType, device: str | None, command: str | None = None, /, **data: Any
 ) -> None:
-    """Write an event in the transaction of the change that it tells; data that is None is left out."""
+    """Record an event in the transaction of the change that it is about; ``data`` that is None is left out."""
     if None in data.values():
         data = {name: value for name, value in data.items() if value is not None}
     tx.record(now.wall, kind, device, command, data)

@@ -1,4 +1,4 @@
-"""The part of the seam that is about webhooks."""
+"""The part of the store's interface about webhooks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,48 +12,48 @@ from pushd.model.webhook import Attempt, Delivery, Progress, Subscription, Webho
 
 
 class IWebhookStore(Interface):
-    """What is durable of webhooks; see :class:`pushd.store.interface.IStore` for what holds of each verb."""
+    """Webhooks and their delivery log; :class:`pushd.store.interface.IStore` says what holds of each operation."""
 
     def add_webhook(webhook: Webhook, secret: str) -> Deferred[Subscription]:
-        """Subscribe; it begins with the next event.
+        """Add a webhook; it receives events from the next one on.
 
         :raises TooManyWebhooks: if there are :data:`pushd.model.webhook.MAX_WEBHOOKS`.
         """
 
     def change_webhook(webhook: str, changes: Mapping[str, Any]) -> Deferred[Subscription]:
-        """Change fields, by their names; at another URL, what has failed is tried again at once.
+        """Change fields by name; after a change of the URL, failed deliveries are retried at once.
 
         :raises UnknownWebhook: if there is none.
         """
 
     def delete_webhook(webhook: str, now: Now) -> Deferred[None]:
-        """Forget a webhook, its secrets and its log.
+        """Delete a webhook, its secrets and its delivery log.
 
         :raises UnknownWebhook: if there is none.
         """
 
     def rotate_secret(webhook: str, secret: str, overlap: float, now: Now) -> Deferred[Subscription]:
-        """Sign with a new secret; the old one signs along for ``overlap`` seconds.
+        """Sign with a new secret; for ``overlap`` seconds messages are signed with the old one, too.
 
         :raises UnknownWebhook: if there is none.
         """
 
     def redeliver(webhook: str, after: int | None, now: Now) -> Deferred[Subscription]:
-        """Deliver again what comes after an event, or go on where it stopped; enables a webhook that was disabled.
+        """Enable a webhook, and deliver all events after the ``seq`` ``after`` again; None: continue where it stopped.
 
         :raises UnknownWebhook: if there is none.
         :raises InvalidFields: if ``after`` is beyond the newest event.
         """
 
     def save_progress(progress: Progress, attempt: Attempt | None) -> Deferred[bool]:
-        """Write how far a courier got, and its latest attempt; False if the webhook has changed since, and it
-        was not.
+        """Save how far delivery got, and its latest attempt; False, and nothing was saved, if an operator changed the
+        webhook meanwhile.
         """
 
     def disable_webhook(
         progress: Progress, attempt: Attempt, reason: str, rules: AlertRules, now: Now
     ) -> Deferred[bool]:
-        """The same, and deliver no more until an operator says so: an event and an alert tell of it."""
+        """Save progress as :meth:`save_progress` does, and disable the webhook, with an event and an alert."""
 
     def webhook(webhook: str) -> Deferred[Webhook]:
         """One webhook.
@@ -62,13 +62,13 @@ class IWebhookStore(Interface):
         """
 
     def webhooks(after: str | None, limit: int) -> Deferred[list[Webhook]]:
-        """Webhooks by id, from the one after ``after`` on."""
+        """Up to ``limit`` webhooks, by id, from the one after the id ``after`` on."""
 
     def subscriptions() -> Deferred[list[Subscription]]:
-        """All webhooks, with what their couriers need."""
+        """All webhooks, with what is needed to deliver to them."""
 
     def deliveries(webhook: str, before: int | None, limit: int) -> Deferred[list[Delivery]]:
-        """The log of a webhook, newest first, from the entry before ``before`` on.
+        """The delivery log of a webhook, newest first, from the entry before the id ``before`` on.
 
         :raises UnknownWebhook: if there is none.
         """

@@ -1,4 +1,4 @@
-"""The verbs about webhooks, and which lane each goes to."""
+"""Operations about webhooks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,19 +15,19 @@ from pushd.store.transactions import webhooks
 
 @define(eq=False)
 class WebhookOperations(OperationBase):
-    """See :class:`pushd.store.webhook_interface.IWebhookStore` for each verb."""
+    """The operations of :class:`pushd.store.webhook_interface.IWebhookStore`."""
 
     def add_webhook(self, webhook: Webhook, secret: str) -> Deferred[Subscription]:
-        return self._write(webhooks.add, webhook, secret)
+        return self._write(webhooks.add_webhook, webhook, secret)
 
     def change_webhook(self, webhook: str, changes: Mapping[str, Any]) -> Deferred[Subscription]:
-        return self._write(webhooks.change, webhook, changes)
+        return self._write(webhooks.change_webhook, webhook, changes)
 
     def delete_webhook(self, webhook: str, now: Now) -> Deferred[None]:
-        return self._write(webhooks.delete, webhook, now)
+        return self._write(webhooks.delete_webhook, webhook, now)
 
     def rotate_secret(self, webhook: str, secret: str, overlap: float, now: Now) -> Deferred[Subscription]:
-        return self._write(webhooks.rotate, webhook, secret, overlap, now)
+        return self._write(webhooks.rotate_secret, webhook, secret, overlap, now)
 
     def redeliver(self, webhook: str, after: int | None, now: Now) -> Deferred[Subscription]:
         return self._write(webhooks.redeliver, webhook, after, now)
@@ -38,16 +38,16 @@ class WebhookOperations(OperationBase):
     def disable_webhook(
         self, progress: Progress, attempt: Attempt, reason: str, rules: AlertRules, now: Now
     ) -> Deferred[bool]:
-        return self._write(webhooks.disable, progress, attempt, reason, rules, now)
+        return self._write(webhooks.disable_webhook, progress, attempt, reason, rules, now)
 
     def webhook(self, webhook: str) -> Deferred[Webhook]:
-        return self._read(webhooks.webhook, webhook)
+        return self._read(webhooks.get_webhook, webhook)
 
     def webhooks(self, after: str | None, limit: int) -> Deferred[list[Webhook]]:
-        return self._read(webhooks.webhooks, after, limit)
+        return self._read(webhooks.list_webhooks, after, limit)
 
     def subscriptions(self) -> Deferred[list[Subscription]]:
-        return self._read(webhooks.subscriptions)
+        return self._read(webhooks.list_subscriptions)
 
     def deliveries(self, webhook: str, before: int | None, limit: int) -> Deferred[list[Delivery]]:
-        return self._read(webhooks.deliveries, webhook, before, limit)
+        return self._read(webhooks.list_deliveries, webhook, before, limit)

@@ -23,7 +23,7 @@ _UNDO = Statement("undo a rehearsal", "ROLLBACK TO rehearsal")
 
 
 def _hasty(hurried: Callable[..., Any]) -> None:
-    """Answer one verb with what it would do, and do it a moment later."""
+    """Answer one operation with what it would do, and do it a moment later."""
     write = OperationBase._write
 
     def rehearse(tx: ITransaction, *args: Any) -> Any:
@@ -33,12 +33,12 @@ def _hasty(hurried: Callable[..., Any]) -> None:
         tx.events.clear()
         return outcome
 
-    def hasty_write(self: OperationBase, verb: Callable[..., Any], *args: Any) -> Deferred[Any]:
+    def hasty_write(self: OperationBase, operation: Callable[..., Any], *args: Any) -> Deferred[Any]:
         from twisted.internet import reactor
 
-        if verb is not hurried:
-            return write(self, verb, *args)
-        reactor.callLater(WRITE_BEHIND, lambda: write(self, verb, *args).addErrback(lambda _: None))
+        if operation is not hurried:
+            return write(self, operation, *args)
+        reactor.callLater(WRITE_BEHIND, lambda: write(self, operation, *args).addErrback(lambda _: None))
         return write(self, rehearse, *args)
 
     OperationBase._write = hasty_write  # type: ignore[method-assign]

@@ -21,7 +21,7 @@ from pushd.model.timestamps import Now
 from pushd.store.filters import StartupSnapshot
 from pushd.store.sqlite.connection import run_once
 from pushd.store.sqlite.store import MEMORY, SqliteStore
-from pushd.store.transactions import queries
+from pushd.store.transactions import startup
 from tests.model_based.choices import DEVICES, READERS, batchable
 from tests.model_based.fate import Attempt, Fate
 from tests.model_based.model import Model
@@ -86,7 +86,7 @@ class Pair:
         connection = self.store._writer.connection  # type: ignore[attr-defined]
         for listeners in self.store._listeners.values():
             listeners.clear()
-        return run_once(connection, partial(queries.known, now=self.now))
+        return run_once(connection, partial(startup.load_snapshot, now=self.now))
 
     def begin(self, known: StartupSnapshot) -> None:
         """Let memory start from what the store knows, and follow it."""

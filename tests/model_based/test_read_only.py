@@ -65,7 +65,7 @@ def stopped(make_server: MakeServer) -> Server:
 @pytest.mark.parametrize(
     ("place", "words"),
     [
-        ("pushd.sqlite", "pushd: {data}/pushd.sqlite cannot be opened: it may not be written."),
+        ("pushd.sqlite", "pushd: {data}/pushd.sqlite cannot be opened: it is not writable."),
         ("", "pushd: {data}/pushd.sqlite cannot be opened: "),
         ("pushd.lock", "pushd: The data directory {data} cannot be used: Permission denied."),
     ],

@@ -20,7 +20,7 @@ class Gate:
     _opened: Signal = field(factory=Signal, init=False)
 
     def wait(self, tx: ITransaction) -> str:
-        """The verb that waits."""
+        """The operation that waits."""
         self._reached.set()
         assert self._opened.wait(PATIENCE)
         return "gate"

@@ -70,21 +70,21 @@ def words(events: Iterable[Event]) -> list[str]:
 
 
 async def tamper(store: IStore, sql: str, **values: Any) -> None:
-    """Do to the database what no verb does."""
+    """Do to the database what no operation does."""
     assert isinstance(store, Operations)
 
-    def verb(tx: ITransaction) -> None:
+    def operation(tx: ITransaction) -> None:
         tx.run(Statement("tamper", sql), **values)
 
-    await store._write(verb)
+    await store._write(operation)
 
 
 async def count(store: IStore, table: str) -> int:
     """How many rows a table has."""
     assert isinstance(store, Operations)
 
-    def verb(tx: ITransaction) -> int:
+    def operation(tx: ITransaction) -> int:
         return len(tx.rows(Statement("count", f"SELECT 1 FROM {table}")))
 
-    counted: int = await store._read(verb)
+    counted: int = await store._read(operation)
     return counted

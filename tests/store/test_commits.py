@@ -1,4 +1,4 @@
-"""Tests of one transaction for many verbs: what each of them is told, and what is there afterwards."""
+"""Tests of one transaction for many operations: what each of them is told, and what is there afterwards."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ CREATE TABLE child (parent INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY D
 """
 """Tables with which a commit fails: a child whose parent has not come by then."""
 
-Verb = Callable[[ITransaction], Any]
+Operation = Callable[[ITransaction], Any]
 
 
 @pytest.fixture
@@ -39,32 +39,32 @@ def connection() -> Iterator[SqliteConnection]:
         yield SqliteConnection(connection)
 
 
-def adding(name: str) -> Verb:
-    """A verb that writes a token and tells of it."""
+def adding(name: str) -> Operation:
+    """A operation that writes a token and tells of it."""
 
-    def verb(tx: ITransaction) -> str:
+    def operation(tx: ITransaction) -> str:
         tx.run(ADD, name=name)
         record(tx, at(), EventType.DEVICE_CHANGED, name)
         return name
 
-    return verb
+    return operation
 
 
 def giving_up(tx: ITransaction) -> None:
-    """A verb that writes, tells, and then finds that it must not."""
+    """A operation that writes, tells, and then finds that it must not."""
     adding("half")(tx)
     raise UnknownDevice(DOOR)
 
 
-def run(connection: SqliteConnection, *verbs: Verb) -> list[PendingTransaction]:
-    """Run verbs in one transaction."""
-    group = [PendingTransaction(verb) for verb in verbs]
+def run(connection: SqliteConnection, *operations: Operation) -> list[PendingTransaction]:
+    """Run operations in one transaction."""
+    group = [PendingTransaction(operation) for operation in operations]
     connection.run(group)
     return group
 
 
 def outcomes(group: list[PendingTransaction]) -> list[object]:
-    """What each verb gave, or the kind of error that it ended with."""
+    """What each operation gave, or the kind of error that it ended with."""
     return [work.outcome.type if isinstance(work.outcome, Failure) else work.outcome for work in group]
 
 
@@ -79,7 +79,7 @@ def told(group: list[PendingTransaction]) -> list[str | None]:
 
 
 def test_many_verbs_share_one_commit(connection: SqliteConnection) -> None:
-    """However many verbs come together, the disk is waited for once."""
+    """However many operations come together, the disk is waited for once."""
     statements: list[str] = []
     connection.connection.set_trace_callback(statements.append)
     group = run(connection, *(adding(name) for name in "abcde"))
@@ -105,7 +105,7 @@ def test_a_statement_that_the_database_refuses_takes_only_its_verb_down(connecti
 
 
 def test_a_fault_of_ours_takes_only_its_verb_down(connection: SqliteConnection) -> None:
-    """A bug in one verb does not lose the others."""
+    """A bug in one operation does not lose the others."""
     group = run(connection, adding("a"), lambda tx: 1 / 0, adding("b"))
     assert outcomes(group) == ["a", ZeroDivisionError, "b"]
     assert tokens(connection) == ["a", "b"]

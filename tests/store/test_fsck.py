@@ -17,37 +17,37 @@ from tests.store.samples import AGAIN, BROKE, DOOR, GARBLED, GATE, LIMIT, Said, 
 from tests.store.steps import claim, put, send, tamper
 
 BREAKS = {
-    "the number of attempts does not match those written down": "UPDATE command SET attempts = 2 WHERE id = :sent",
+    "the number of attempts does not match the stored attempts": "UPDATE command SET attempts = 2 WHERE id = :sent",
     "an attempt belongs to no command": (
         "INSERT INTO attempt (command, number, device, sent_at, handover) VALUES ('gone', 1, 'd', 0, 'gone/1')"
     ),
-    "it was sent, acknowledged or ended without an attempt": (
+    "a command was sent, acknowledged or ended without an attempt": (
         "INSERT INTO command (id, device, state, payload, delivery, priority, ttl, created_at, expires_at, attempts,"
         " max_attempts, lease, deadline, lease_until, created_by) SELECT 'x', device, state, payload, delivery,"
         " priority, ttl, created_at, expires_at, 0, 5, lease, deadline, 1, '' FROM command WHERE id = :sent"
     ),
-    "its attempts are not in order": (
+    "the attempts of a command are not in order": (
         "INSERT INTO attempt (serial, command, number, device, sent_at, handover)"
         " SELECT -1, command, 2, device, sent_at, handover FROM attempt WHERE command = :sent"
     ),
-    "it was not sent when its latest attempt was": "UPDATE command SET sent_at = sent_at - 1 WHERE id = :sent",
-    "it was sent after its time to live": "UPDATE command SET expires_at = sent_at WHERE id = :sent",
-    "it is open, and its device is not known": "DELETE FROM device",
-    "its time to live is over, and nothing has ended it": "UPDATE command SET expires_at = 0 WHERE id = :queued",
-    "the device's word is claimed, and no result is there": "UPDATE command SET result = NULL WHERE id = :succeeded",
-    "it was sent again as a command that is not its successor": (
+    "sent_at differs from that of the latest attempt": "UPDATE command SET sent_at = sent_at - 1 WHERE id = :sent",
+    "a command was sent after its time to live": "UPDATE command SET expires_at = sent_at WHERE id = :sent",
+    "a command is open, and its device does not exist": "DELETE FROM device",
+    "a queued command was not ended after its time to live": "UPDATE command SET expires_at = 0 WHERE id = :queued",
+    "a known outcome has no evidence or no result": "UPDATE command SET result = NULL WHERE id = :succeeded",
+    "a command was resent as a command that is not its successor": (
         "UPDATE command SET resent_as = :queued, resend_of = :sent WHERE id IN (:succeeded, :queued)"
     ),
-    "the feed tells another state": "DELETE FROM event WHERE command = :sent AND type = 'command.sent'",
-    "the feed does not tell of it": "DELETE FROM event WHERE command = :queued",
+    "the newest event shows another state": "DELETE FROM event WHERE command = :sent AND type = 'command.sent'",
+    "a command has no event": "DELETE FROM event WHERE command = :queued",
     "a proof belongs to no device": "INSERT INTO proof (digest, device, kind) VALUES (x'00', 'gone', 'secret')",
     "a grace period runs for a device that is not approved and offline": "DELETE FROM device WHERE id = :waiting",
     "an alert is open about a device that is not approved and offline": "DELETE FROM device WHERE id = :missed",
-    "an alert is open without a device, or cleared with one": (
+    "an alert is open without an affected device, or cleared with one": (
         "UPDATE alert_device SET cleared_at = 0 WHERE device = :missed"
     ),
-    "a device belongs to an alert that is not known": "DELETE FROM alert",
-    "an alert tells of a webhook that is not disabled": "DELETE FROM webhook",
+    "a device belongs to an alert that does not exist": "DELETE FROM alert",
+    "an alert is open about a webhook that is not disabled": "DELETE FROM webhook",
 }
 """How to break each promise by hand."""
 
@@ -64,9 +64,9 @@ OTHER_BREAKS = (
         "an alert is open about a device that is not approved and offline",
         "UPDATE device SET presence = 'online' WHERE id = :missed",
     ),
-    ("an alert is open without a device, or cleared with one", "UPDATE alert SET cleared_at = 0"),
+    ("an alert is open without an affected device, or cleared with one", "UPDATE alert SET cleared_at = 0"),
     (
-        "an alert tells of a webhook that is not disabled",
+        "an alert is open about a webhook that is not disabled",
         "UPDATE webhook SET disabled_at = NULL, disabled_reason = NULL",
     ),
 )
@@ -123,14 +123,16 @@ async def test_a_flaw_says_whom_it_concerns(store: IStore) -> None:
     await some(store)
     await tamper(store, "UPDATE command SET attempts = 2 WHERE id = :id", id=ident(1))
     [flaw] = await store.fsck(at(2))
-    assert (flaw.device, flaw.command, flaw.detail) == (DOOR, ident(1), "2 counted, 1 written")
+    assert (flaw.device, flaw.command, flaw.detail) == (DOOR, ident(1), "2 counted, 1 stored")
 
 
 async def test_a_command_that_the_sweep_will_end_soon_is_no_flaw(store: IStore) -> None:
     """The sweep may be a little behind; if it is far behind, something is wrong."""
     await put(store, 1)
     assert await store.fsck(at(301)) == []
-    assert [flaw.what for flaw in await store.fsck(at(400))] == ["its time to live is over, and nothing has ended it"]
+    assert [flaw.what for flaw in await store.fsck(at(400))] == [
+        "a queued command was not ended after its time to live"
+    ]
 
 
 @pytest.mark.parametrize("step", [-3600, 3600], ids=["back", "ahead"])

@@ -1,4 +1,4 @@
-"""Tests of what the hot verbs cost as the work grows: the same rows, statements and steps, however much is stored."""
+"""Tests of the cost of hot operations as the data grows: the same rows, statements and steps."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -32,13 +32,13 @@ class Counter:
     statements: list[str] = field(factory=list)
     steps: int = 0
 
-    def cost(self, verb: Callable[[ITransaction], Any]) -> tuple[list[str], int, int]:
-        """The statements that a verb runs, the rows that it changes, and the steps of SQLite's machine."""
+    def cost(self, operation: Callable[[ITransaction], Any]) -> tuple[list[str], int, int]:
+        """The statements that a operation runs, the rows that it changes, and the steps of SQLite's machine."""
         self.statements.clear()
         self.steps, changes = 0, self.connection.total_changes
         self.connection.set_trace_callback(self.statements.append)
         self.connection.set_progress_handler(self._step, 1)
-        work = PendingTransaction(verb)
+        work = PendingTransaction(operation)
         SqliteConnection(self.connection).run([work])
         self.connection.set_progress_handler(None, 1)
         self.connection.set_trace_callback(None)
@@ -58,7 +58,7 @@ def now(database: sqlite3.Connection) -> Now:
 
 
 def cycle(place: Path, commands: int) -> Iterator[tuple[str, tuple[list[str], int, int]]]:
-    """What each verb of the durable cycle costs where so many commands are stored."""
+    """What each operation of the durable cycle costs where so many commands are stored."""
     data = fill(place / str(commands), servereye=commands // 10, controlid=10, commands=commands)
     with closing(connect(str(data / "pushd.sqlite"))) as database:
         counter, moment = Counter(database), now(database)
@@ -68,7 +68,7 @@ def cycle(place: Path, commands: int) -> Iterator[tuple[str, tuple[list[str], in
         ):
             uuid = None if device is CONTAINER else "u"
             sent = draft(number, name=device)
-            put = partial(enqueue_claim.put, draft=sent, queue_signed_off=False, limit=LIMIT, now=moment)
+            put = partial(enqueue_claim.put, draft=sent, queue_signed_off=False, max_queued=LIMIT, now=moment)
             yield f"put {device}", counter.cost(put)
             claim = partial(
                 enqueue_claim.claim, device=device, uuid=uuid, one_at_a_time=uuid is not None, limit=1, now=moment
@@ -85,7 +85,7 @@ def cycle(place: Path, commands: int) -> Iterator[tuple[str, tuple[list[str], in
 
 @pytest.fixture(scope="module")
 def costs(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What each verb costs with few stored commands, and with many."""
+    """What each operation costs with few stored commands, and with many."""
     place = tmp_path_factory.mktemp("growth")
     return dict(cycle(place, FEW)), dict(cycle(place, MANY))
 

@@ -1,4 +1,4 @@
-"""Tests of how verbs reach a database: in order, many in one commit, told on the reactor's thread."""
+"""Tests of how operations reach a database: in order, many in one commit, told on the reactor's thread."""
 
 from collections.abc import Iterable, Sequence
 from threading import get_ident
@@ -16,10 +16,10 @@ from pushd.store.group_commit import (
     TURN_SECONDS,
     Executor,
     InlineExecutor,
+    Operation,
     PendingTransaction,
     ReactorExecutor,
     ThreadExecutor,
-    Verb,
     resolve,
 )
 from tests.store.gate import Gate
@@ -39,14 +39,14 @@ class Recorder:
     _group: list[PendingTransaction] = field(factory=list)
 
     def run(self, group: Iterable[PendingTransaction]) -> Sequence[PendingTransaction]:
-        self.execute(group, patient=True)
+        self.execute(group, wait_for_lock=True)
         return self.commit()
 
-    def execute(self, group: Iterable[PendingTransaction], patient: bool) -> bool:
+    def execute(self, group: Iterable[PendingTransaction], wait_for_lock: bool) -> bool:
         self.threads.add(get_ident())
         self._group = []
         for work in group:
-            work.outcome = work.verb(None)  # type: ignore[arg-type]
+            work.outcome = work.operation(None)  # type: ignore[arg-type]
             self._group.append(work)
         return True
 
@@ -94,9 +94,9 @@ def shared(recorder: Recorder) -> ReactorExecutor:
 
 
 def ask(lane: Executor, values: Sequence[object]) -> list[Deferred[object]]:
-    """Submit verbs that give these values."""
+    """Submit operations that give these values."""
 
-    def giving(value: object) -> Verb:
+    def giving(value: object) -> Operation:
         return lambda tx: value
 
     return [lane.submit(giving(value)) for value in values]
@@ -156,7 +156,7 @@ async def test_what_was_asked_for_is_done_before_the_end(recorder: Recorder, lan
 
 
 async def test_a_lane_without_work_ends_at_once(recorder: Recorder, lane: ThreadExecutor) -> None:
-    """A stop needs no last verb."""
+    """A stop needs no last operation."""
     await lane.close()
     assert recorder.closed
     assert recorder.groups == []
@@ -165,7 +165,7 @@ async def test_a_lane_without_work_ends_at_once(recorder: Recorder, lane: Thread
 async def test_what_comes_in_one_turn_of_the_reactor_shares_a_commit(
     recorder: Recorder, shared: ReactorExecutor
 ) -> None:
-    """Nobody's verb waits for the next turn."""
+    """Nobody's operation waits for the next turn."""
     assert await gatherResults(ask(shared, [1, 2, 3])) == [1, 2, 3]
     assert recorder.groups == [[1, 2, 3]]
     await shared.close()
@@ -239,7 +239,7 @@ async def test_a_lane_on_the_reactor_ends_after_what_was_asked_for(
 
 
 async def test_a_lane_on_the_reactor_without_work_ends_at_once(recorder: Recorder, shared: ReactorExecutor) -> None:
-    """A stop needs no last verb."""
+    """A stop needs no last operation."""
     await shared.close()
     assert recorder.closed
     assert recorder.groups == []
@@ -254,7 +254,7 @@ async def turns(count: int) -> None:
 
 
 def test_a_lane_without_a_thread_does_everything_at_once(recorder: Recorder) -> None:
-    """For a database in memory each verb is done, and told, before the call returns."""
+    """For a database in memory each operation is done, and told, before the call returns."""
     lane = InlineExecutor(recorder, deliver)
     fired: list[object] = []
     for each in ask(lane, [1, 2]):

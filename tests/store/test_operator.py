@@ -133,7 +133,7 @@ async def test_it_is_sent_again_once_though_its_successor_is_forgotten(store: IS
     await store.settle(DOOR, by_message(2), at(63))
     await store.settle(DOOR, by_message(1, BROKE), at(100))  # its own result comes late, and keeps it for longer
     await store.purge(at(90).wall, 100)
-    with pytest.raises(IllegalMove, match=rf"sent again already, as {ident(2)}, .* no longer kept"):
+    with pytest.raises(IllegalMove, match=rf"sent again already, as {ident(2)}, .* was purged"):
         await store.resend(evolve(draft(3), resend_of=ident(1)), False, LIMIT, at(101))
     with pytest.raises(UnknownCommand):
         await store.command(ident(3))

@@ -14,7 +14,15 @@ from pushd.store.sqlite.connection import connect
 from pushd.store.sqlite.migrations import migrate
 from pushd.store.sqlite.store import MEMORY
 from pushd.store.transaction import Statement
-from pushd.store.transactions import command_lookup, devices, enqueue_claim, lifecycle_guards, queries, results
+from pushd.store.transactions import (
+    command_lookup,
+    devices,
+    enqueue_claim,
+    lifecycle_guards,
+    queries,
+    results,
+    startup,
+)
 
 of = partial(CommandFilter, device="d")
 
@@ -25,21 +33,21 @@ HOT = {
     "what is out": enqueue_claim._REPEATED,
     "what is asked before a put": enqueue_claim._MAY_QUEUE,
     "idempotency key": enqueue_claim._BY_KEY,
-    "one command": command_lookup._WHOLE,
+    "one command": command_lookup._BY_ID,
     "newest attempt": results._NEWEST,
     "by uuid": results._BY_UUID,
     "by message": results._BY_MESSAGE,
     "latest that lapsed": results._LATEST_LAPSED,
-    "what went together": results._TOGETHER,
+    "what went together": results._BATCH,
     "trim of orphans": results._TRIM,
     "what expires": results._EXPIRED,
     "what lapses": results._LAPSED,
     "load of a device": devices._QUEUE_DEPTH,
-    "open commands of a device": devices._UNENDED,
+    "open commands of a device": devices._OPEN_COMMANDS,
     "sign-off of a device": queries._SIGNED_OFF,
-    "last event": queries._LAST,
-    "oldest event": queries._KEPT,
-    "greatest id": queries._LAST_COMMAND,
+    "last event": queries._NEWEST,
+    "oldest event": queries._OLDEST,
+    "greatest id": startup._LAST_COMMAND,
     "send": lifecycle_guards.SEND,
     "unsend": lifecycle_guards.UNSEND,
     "acknowledge": lifecycle_guards.ACKNOWLEDGE,
@@ -58,7 +66,7 @@ OF_ONE_DEVICE = {
     "next due": enqueue_claim._NEXT_DUE,
     "what goes before": queries._AHEAD,
     "load of a device": devices._QUEUE_DEPTH,
-    "open commands of a device": devices._UNENDED,
+    "open commands of a device": devices._OPEN_COMMANDS,
 }
 
 SORTED = ["candidates of a claim", "newest attempt", "by uuid", "latest that lapsed", "what expires", "what lapses"]
@@ -67,15 +75,15 @@ SORTED = ["candidates of a claim", "newest attempt", "by uuid", "latest that lap
 A_PART_OF_ONE_DEVICE = {
     "latest that lapsed": (results._LATEST_LAPSED, "attempt_device (device=? AND serial>?)"),
     "commands in a state": (
-        queries.listing(of(state=State.FAILED), None)[0],
+        queries.command_listing(of(state=State.FAILED), None)[0],
         "command_ended (device=? AND state=?)",
     ),
     "the next of them": (
-        queries.listing(of(state=State.UNKNOWN), "x")[0],
+        queries.command_listing(of(state=State.UNKNOWN), "x")[0],
         "command_ended (device=? AND state=? AND id<?)",
     ),
     "commands in a state, of all devices": (
-        queries.listing(CommandFilter(state=State.UNKNOWN), None)[0],
+        queries.command_listing(CommandFilter(state=State.UNKNOWN), None)[0],
         "command_state (state=?)",
     ),
 }
@@ -134,7 +142,7 @@ def test_a_device_does_not_pay_for_its_history(connection: sqlite3.Connection, n
     assert not [step for step in others if "SCAN" in step or "TEMP B-TREE" in step]
 
 
-@pytest.mark.parametrize("statement", [queries._REPORTABLE, queries._QUEUED], ids=lambda one: str(one.description))
+@pytest.mark.parametrize("statement", [startup._REPORTABLE, startup._QUEUED], ids=lambda one: str(one.description))
 def test_a_start_looks_only_at_what_is_open(connection: sqlite3.Connection, statement: Statement) -> None:
     """However many commands have ended, a server that starts reads those that have not, and those in doubt."""
     looks = [step for step in plan(connection, statement) if "command" in step]

@@ -178,7 +178,7 @@ class Promises(Both):
         """
         if not self.stepped_back:
             flaws = {flaw.what for flaw in result_of(self.store.fsck(self.now))}
-            assert flaws <= {"its time to live is over, and nothing has ended it"}
+            assert flaws <= {"a queued command was not ended after its time to live"}
 
     @invariant()
     def the_load_is_counted(self) -> None:

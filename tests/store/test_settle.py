@@ -7,7 +7,7 @@ from pushd.model.lifecycle import State
 from pushd.model.result import Verdict
 from pushd.store.filters import Settlement
 from pushd.store.interface import IStore
-from pushd.store.transactions.results import LOOKED_BACK
+from pushd.store.transactions.results import SEARCHED_ATTEMPTS
 from tests.store.samples import AGAIN, BROKE, DOOR, GARBLED, WORKED, Said, at, by_message, ident, wall
 from tests.store.steps import claim, look, put, send, state, tamper
 
@@ -128,7 +128,7 @@ async def test_another_report_without_a_name_is_for_what_lapsed_before(store: IS
     assert await state(store, 1) is State.FAILED
 
 
-@pytest.mark.parametrize("since", [LOOKED_BACK - 1, LOOKED_BACK])
+@pytest.mark.parametrize("since", [SEARCHED_ATTEMPTS - 1, SEARCHED_ATTEMPTS])
 async def test_a_report_without_a_name_is_not_for_what_lapsed_long_ago(store: IStore, since: int) -> None:
     """After a thousand other attempts nobody would believe that a nameless result is for the one before them."""
     await send(store, 1)
@@ -144,7 +144,7 @@ async def test_a_report_without_a_name_is_not_for_what_lapsed_long_ago(store: IS
     await send(store, 2, now=at(61))
     await store.settle(DOOR, Said(), at(62))
     found = await store.settle(DOOR, Said(result='{"error":"x"}', verdict=BROKE), at(63))
-    assert found is (SETTLED if since < LOOKED_BACK else ORPHANED)
+    assert found is (SETTLED if since < SEARCHED_ATTEMPTS else ORPHANED)
 
 
 @pytest.mark.parametrize("verdict", [WORKED, BROKE, GARBLED])

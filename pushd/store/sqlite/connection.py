@@ -1,4 +1,4 @@
-"""A connection to SQLite: how it is opened, and how it runs a group of verbs in one transaction."""
+"""A connection to SQLite: how it is opened, and how it runs a group of operations in one transaction."""
 
 import os
 import sqlite3
@@ -19,46 +19,48 @@ from pushd.store.transaction import ITransaction
 T = TypeVar("T")
 
 BUSY_SECONDS = 5.0
-"""How long to wait for a lock of another program, a backup tool say, before giving up."""
+"""Seconds to wait for a lock of another program, such as a backup tool, before an operation fails."""
 
 _PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA temp_store = MEMORY",  # else a process that is killed may leave SQLite's temporary files behind
     "PRAGMA foreign_keys = ON",
     "PRAGMA journal_size_limit = 67108864",
-    "PRAGMA cache_size = -16384",  # KiB: the pages that a busy queue goes back to
-    "PRAGMA wal_autocheckpoint = 400",  # pages: so few that the commit which copies them is hardly later than others
+    "PRAGMA cache_size = -16384",  # KiB: the pages that a busy queue needs again
+    "PRAGMA wal_autocheckpoint = 400",  # pages: few enough that the commit which copies them takes hardly longer
 )
 
 
 @define(eq=False)
 class SqliteConnection:
-    """See :class:`pushd.store.group_commit.ISplitConnection`."""
+    """An :class:`pushd.store.group_commit.ISplitConnection` over Python's sqlite3."""
 
     connection: sqlite3.Connection
     begin: str = "BEGIN IMMEDIATE"
+    busy_seconds: float = BUSY_SECONDS
     _group: list[PendingTransaction] = field(factory=list, init=False)
     _error: Exception | None = field(default=None, init=False)
     """Why nothing of the group can be committed."""
-    _patient: bool = field(default=True, init=False)
+    _waits_for_lock: bool = field(default=False, init=False)
+    """What ``busy_timeout`` of the connection is set for."""
 
     def run(self, group: Iterable[PendingTransaction]) -> Sequence[PendingTransaction]:
-        self.execute(group, patient=True)
+        self.execute(group, wait_for_lock=True)
         return self.commit()
 
-    def execute(self, group: Iterable[PendingTransaction], patient: bool) -> bool:
-        self._group, self._error, coming = [], None, iter(group)
+    def execute(self, group: Iterable[PendingTransaction], wait_for_lock: bool) -> bool:
+        self._group, self._error, remaining = [], None, iter(group)
         try:
-            if not self._begin(patient):
+            if not self._begin(wait_for_lock):
                 return False
-            if not self._run_all(coming, self._try_one):
+            if not self._run_all(remaining, self._run_without_savepoint):
                 self.connection.execute("ROLLBACK")
                 self.connection.execute(self.begin)
                 again, self._group = self._group, []
-                self._run_all(chain(again, coming), self._run_one)
-        except Exception as error:  # whatever it is, the lane must go on
+                self._run_all(chain(again, remaining), self._run_with_savepoint)
+        except Exception as error:  # whatever it is, the executor must go on
             self._error = error
-            self._group.extend(coming)
+            self._group.extend(remaining)
         return True
 
     def commit(self) -> Sequence[PendingTransaction]:
@@ -68,21 +70,21 @@ class SqliteConnection:
                 raise self._error
             self.connection.execute("COMMIT")
         except Exception as error:
-            self._give_up(group, error)
+            self._fail_all(group, error)
         return group
 
     def close(self) -> None:
         self.connection.close()
 
-    def _begin(self, patient: bool) -> bool:
-        """Begin a transaction; False if another program is writing, and we are not to wait for it."""
-        if patient != self._patient:
-            self.connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000 if patient else 0:.0f}")
-            self._patient = patient
+    def _begin(self, wait_for_lock: bool) -> bool:
+        """Begin a transaction; False if another program has locked the database and ``wait_for_lock`` is False."""
+        if wait_for_lock != self._waits_for_lock:
+            self.connection.execute(f"PRAGMA busy_timeout = {self.busy_seconds * 1000 if wait_for_lock else 0:.0f}")
+            self._waits_for_lock = wait_for_lock
         try:
             self.connection.execute(self.begin)
         except sqlite3.OperationalError as error:
-            if patient or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            if wait_for_lock or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise
             return False
         return True
@@ -90,78 +92,77 @@ class SqliteConnection:
     def _run_all(
         self, group: Iterable[PendingTransaction], run: Callable[[PendingTransaction, SqliteTransaction], bool]
     ) -> bool:
-        """Run each verb, and write their events; False as soon as one must not be run like this."""
+        """Run each operation with ``run``, and write their events; False as soon as ``run`` is."""
         feed = SqliteFeed(self.connection)
-        for work in group:
-            self._group.append(work)
+        for pending in group:
+            self._group.append(pending)
             tx = SqliteTransaction(self.connection, feed)
-            if not run(work, tx):
+            if not run(pending, tx):
                 return False
-            work.events = tx.events
+            pending.events = tx.events
         feed.write()
         return True
 
-    def _try_one(self, work: PendingTransaction, tx: SqliteTransaction) -> bool:
-        """Run a verb without a savepoint, which would cost two statements; False if it failed and left something
-        behind.
+    def _run_without_savepoint(self, pending: PendingTransaction, tx: SqliteTransaction) -> bool:
+        """Run an operation without a savepoint, which costs two statements; False if it failed after it had written.
 
-        Most of those that fail have only read, to refuse what was asked for.
+        Most operations that fail have only read, to refuse a request.
         """
         changes = self.connection.total_changes
         try:
-            work.outcome = work.verb(tx)
+            pending.outcome = pending.operation(tx)
         except Exception:
-            self._check_alive()
+            self._raise_if_rolled_back()
             if self.connection.total_changes != changes:
                 return False
-            self._fail(work, tx)
+            self._fail(pending, tx)
         return True
 
-    def _run_one(self, work: PendingTransaction, tx: SqliteTransaction) -> bool:
-        """Run a verb so that its failure takes nothing else down."""
-        tx.feed.write()  # of the verbs before, lest this one's failure takes their events back
-        self.connection.execute("SAVEPOINT verb")
+    def _run_with_savepoint(self, pending: PendingTransaction, tx: SqliteTransaction) -> bool:
+        """Run an operation so that its failure undoes nothing else."""
+        tx.feed.write()  # events of the operations before, so that a rollback to the savepoint keeps them
+        self.connection.execute("SAVEPOINT operation")
         try:
-            work.outcome = work.verb(tx)
+            pending.outcome = pending.operation(tx)
         except Exception:
-            self._check_alive()
-            self._fail(work, tx)
-            self.connection.execute("ROLLBACK TO verb")
-        self.connection.execute("RELEASE verb")
+            self._raise_if_rolled_back()
+            self._fail(pending, tx)
+            self.connection.execute("ROLLBACK TO operation")
+        self.connection.execute("RELEASE operation")
         return True
 
-    def _check_alive(self) -> None:
-        """Raise what is being handled if the database itself has given up the whole, on a full disk say."""
+    def _raise_if_rolled_back(self) -> None:
+        """Raise the error that is being handled if SQLite itself rolled the transaction back, as on a full disk."""
         if not self.connection.in_transaction:
             raise
 
     @staticmethod
-    def _fail(work: PendingTransaction, tx: SqliteTransaction) -> None:
-        work.outcome = Failure()
+    def _fail(pending: PendingTransaction, tx: SqliteTransaction) -> None:
+        pending.outcome = Failure()
         tx.feed.take_back(tx.events)
         tx.events = []
 
-    def _give_up(self, group: Sequence[PendingTransaction], error: Exception) -> None:
-        """Nothing of the group is durable: say so to each of them."""
+    def _fail_all(self, group: Sequence[PendingTransaction], error: Exception) -> None:
+        """Roll back: nothing of the group is durable, and each of its operations fails."""
         with suppress(sqlite3.Error):  # of a connection that was closed, or lost its disk
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
-        for work in group:
-            work.events = ()
-            work.outcome = Failure(Unavailable(f"Unable to commit: {error}"))
+        for pending in group:
+            pending.events = ()
+            pending.outcome = Failure(Unavailable(f"Unable to commit: {error}"))
 
 
 def make_private(path: str) -> None:
-    """Make an empty file that only its owner may read, unless there is one: secrets of webhooks are kept as they are.
+    """Create an empty file that only its owner may read, unless it exists: webhook secrets are stored in plain text.
 
-    What SQLite puts beside a database is as private as that is.
+    SQLite gives the files beside a database the same permissions.
     """
-    with suppress(OSError):  # whoever opens it next says it better
+    with suppress(OSError):  # opening it next reports the error better
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
 
 
 def connect(path: str) -> sqlite3.Connection:
-    """Open a database, or make it.
+    """Open or create a database.
 
     :raises StoreRefused: if it is not a database, or cannot be written.
     """
@@ -176,31 +177,31 @@ def connect(path: str) -> sqlite3.Connection:
 
 
 def open_reader(path: str) -> SqliteConnection:
-    """A connection that cannot write.
+    """Open a database for reading only.
 
-    :raises StoreRefused: see :func:`connect`.
+    :raises StoreRefused: if it is not a database.
     """
     connection = connect(path)
     connection.execute("PRAGMA query_only = ON")
     return SqliteConnection(connection, "BEGIN")
 
 
-def run_once(connection: SqliteConnection, verb: Callable[[ITransaction], T]) -> T:
-    """Run one verb where no lane is open."""
-    work = PendingTransaction(verb)
-    connection.run([work])
-    if isinstance(work.outcome, Failure):
-        work.outcome.raiseException()
-    outcome: T = work.outcome
+def run_once(connection: SqliteConnection, operation: Callable[[ITransaction], T]) -> T:
+    """Run and commit one operation, without an executor."""
+    pending = PendingTransaction(operation)
+    connection.run([pending])
+    if isinstance(pending.outcome, Failure):
+        pending.outcome.raiseException()
+    outcome: T = pending.outcome
     return outcome
 
 
 def check_integrity(connection: SqliteConnection) -> list[Violation]:
-    """What SQLite itself finds wrong with a file."""
+    """The damage that SQLite itself finds in the file."""
     try:
         found = [row[0] for row in connection.connection.execute("PRAGMA integrity_check")]
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
             raise
-        found = [str(error)]  # too much so even to be looked at as a whole
+        found = [str(error)]  # too damaged for the check to run
     return [Violation(what="the file is damaged", detail=line) for line in found if line != "ok"]

@@ -1,4 +1,4 @@
-"""Migration: a database of an earlier version becomes one of ours."""
+"""Migrations: bring a database of an earlier version to the newest schema."""
 
 import sqlite3
 from importlib.resources import files
@@ -14,9 +14,9 @@ def _schemas() -> dict[int, str]:
 
 
 def migrate(connection: sqlite3.Connection, path: str, schemas: dict[int, str] | None = None) -> None:
-    """Bring a database to the newest schema, keeping a copy of an older one beside it first.
+    """Create the schema, or bring an older one up to date after a copy of the database was put beside it.
 
-    :raises StoreRefused: if it is newer than this program, or not ours.
+    :raises StoreRefused: if it is newer than this program, or of another program.
     """
     steps = schemas or _schemas()
     version, newest = _version(connection, path), max(steps)
@@ -30,21 +30,21 @@ def migrate(connection: sqlite3.Connection, path: str, schemas: dict[int, str] |
         _apply(connection, steps[step])
 
 
-_OURS = {"schema_version", "device", "command"}
-"""Tables by which we know a database, of whatever version, for one of ours."""
+_REQUIRED_TABLES = {"schema_version", "device", "command"}
+"""Tables that a pushd database of any version has."""
 
 
 def _version(connection: sqlite3.Connection, path: str) -> int:
     tables = {row["name"] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not tables:
         return 0
-    if not tables >= _OURS:
+    if not tables >= _REQUIRED_TABLES:
         raise StoreRefused(f"{path} is a database, but not one of pushd.")
     return int(connection.execute("SELECT version FROM schema_version").fetchone()["version"])
 
 
 def _apply(connection: sqlite3.Connection, script: str) -> None:
-    """Run one step as a whole or not at all."""
+    """Run one migration as a whole or not at all."""
     try:
         connection.executescript(f"BEGIN IMMEDIATE;\n{script}\n;COMMIT;")
     except sqlite3.Error:

@@ -1,4 +1,4 @@
-"""SQLite: WAL, ``synchronous=FULL``, one connection that writes and one that reads."""
+"""The store on SQLite: WAL, ``synchronous=FULL``, one connection that writes and one that reads."""
 
 import os
 import sqlite3
@@ -19,7 +19,7 @@ from pushd.store.interface import IStore
 from pushd.store.operations import Operations
 from pushd.store.sqlite.connection import SqliteConnection, connect, make_private, open_reader, run_once
 from pushd.store.sqlite.migrations import migrate
-from pushd.store.transactions import queries
+from pushd.store.transactions import startup
 
 MEMORY = ":memory:"
 
@@ -27,10 +27,10 @@ MEMORY = ":memory:"
 @implementer(IStore)
 @define(eq=False)
 class SqliteStore(Operations):
-    """See :class:`pushd.store.interface.IStore`; ``path`` is a file, or :data:`MEMORY`.
+    """:class:`pushd.store.interface.IStore` in the file ``path``, or in :data:`MEMORY`.
 
-    With a ``reactor``, verbs that write run on its thread, and one more thread commits, and one reads; without, all
-    happens at once on the calling thread.
+    With a ``reactor``, operations that write run on its thread, one more thread commits and one reads; without it,
+    each operation is done on the calling thread before its Deferred is returned.
     """
 
     path: str
@@ -38,20 +38,24 @@ class SqliteStore(Operations):
 
     def open(self, now: Now) -> StartupSnapshot:
         if Path(self.path).is_file() and not os.access(self.path, os.W_OK):
-            # SQLite would leave files beside it that may not be written either, not even when this one may be again
-            raise StoreRefused(f"{self.path} cannot be opened: it may not be written.")
+            # SQLite would leave files beside it that stay read-only even when this one is made writable again
+            raise StoreRefused(f"{self.path} cannot be opened: it is not writable.")
         if self.path != MEMORY:
             make_private(self.path)
         writer = connect(self.path)
-        with _refusing(writer, self.path):
+        with _closed_on_error(writer, self.path):
             migrate(writer, self.path)
-            writer.execute("PRAGMA journal_mode = WAL")  # stays with the file: not before we know that it is ours
-            known = run_once(SqliteConnection(writer), partial(queries.known, now=now))
-        self._writer = self._lane(SqliteConnection(writer), ReactorExecutor, "store-writer")
+            writer.execute(
+                "PRAGMA journal_mode = WAL"
+            )  # persists in the file: only once it is known to be a database of pushd
+            snapshot = run_once(SqliteConnection(writer), partial(startup.load_snapshot, now=now))
+        self._writer = self._executor(SqliteConnection(writer), ReactorExecutor, "store-writer")
         self._reader = (
-            self._writer if self.path == MEMORY else self._lane(open_reader(self.path), ThreadExecutor, "store-reader")
+            self._writer
+            if self.path == MEMORY
+            else self._executor(open_reader(self.path), ThreadExecutor, "store-reader")
         )
-        return known
+        return snapshot
 
     def close(self) -> Deferred[None]:
         closed = self._writer.close()
@@ -59,17 +63,19 @@ class SqliteStore(Operations):
             closed.addCallback(lambda _: self._reader.close())
         return closed
 
-    def _lane(self, connection: SqliteConnection, kind: type[ReactorExecutor | ThreadExecutor], name: str) -> Executor:
+    def _executor(
+        self, connection: SqliteConnection, kind: type[ReactorExecutor | ThreadExecutor], name: str
+    ) -> Executor:
         if self.reactor is None:
             return InlineExecutor(connection, self._deliver)
-        lane = kind(connection, self._deliver, self.reactor, name)
-        lane.start()
-        return lane
+        executor = kind(connection, self._deliver, self.reactor, name)
+        executor.start()
+        return executor
 
 
 @contextmanager
-def _refusing(connection: sqlite3.Connection, path: str) -> Iterator[None]:
-    """Close a database that turns out not to be ours, or cannot be worked with."""
+def _closed_on_error(connection: sqlite3.Connection, path: str) -> Iterator[None]:
+    """Close a database that turns out not to be one of pushd, or not to be usable."""
     try:
         yield
     except (StoreRefused, Unavailable, sqlite3.Error) as error:

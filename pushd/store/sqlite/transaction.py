@@ -17,31 +17,32 @@ _RECORD = "INSERT INTO event (seq, type, at, device, command, data) VALUES (?, ?
 
 @define(eq=False)
 class SqliteFeed:
-    """The events of one group, which are written together: nobody but us writes, so their numbers are known before."""
+    """The events of one group, written together; as no other process writes, their ``seq`` are known before."""
 
     connection: sqlite3.Connection
     _unwritten: list[tuple[Any, ...]] = field(factory=list, init=False)
     _next: int | None = field(default=None, init=False)
 
     def add(self, at: int, kind: EventType, device: str | None, command: str | None, data: Mapping[str, Any]) -> Event:
-        """Add an event; its type is stored as plain text, for which Python's sqlite3 need not ask how that is done."""
+        """Add an event."""
         if self._next is None:
             row = self.connection.execute(_LAST_EVENT).fetchone()
             self._next = 1 if row is None else row["seq"] + 1
         event = Event(seq=self._next, type=kind, at=at, device=device, command=command, data=data)
         text = write_ascii(data) if data else "{}"
+        # kind.value: for a StrEnum itself sqlite3 would look up an adapter
         self._unwritten.append((self._next, kind.value, at, device, command, text))
         self._next += 1
         return event
 
     def take_back(self, events: Sequence[Event]) -> None:
-        """Take back the latest entries, of a verb that failed, and of which nothing that it wrote is left."""
+        """Drop the events of an operation that failed; they are the latest."""
         if events:
             first = self._next = events[0].seq
             self._unwritten = [entry for entry in self._unwritten if entry[0] < first]
 
     def write(self) -> None:
-        """Write what was added."""
+        """Insert the events that were added."""
         if self._unwritten:
             unwritten, self._unwritten = self._unwritten, []
             self.connection.executemany(_RECORD, unwritten)
@@ -49,7 +50,7 @@ class SqliteFeed:
 
 @define(eq=False)
 class SqliteTransaction:
-    """See :class:`pushd.store.transaction.ITransaction`."""
+    """An :class:`pushd.store.transaction.ITransaction` on SQLite."""
 
     connection: sqlite3.Connection
     feed: SqliteFeed
@@ -59,19 +60,19 @@ class SqliteTransaction:
         try:
             return self.connection.execute(statement.sql, values).fetchall()
         except sqlite3.Error as error:
-            raise _told(statement.description, error) from error
+            raise _unavailable(statement.description, error) from error
 
     def run(self, statement: Statement, **values: Any) -> int:
         try:
             return self.connection.execute(statement.sql, values).rowcount
         except sqlite3.Error as error:
-            raise _told(statement.description, error) from error
+            raise _unavailable(statement.description, error) from error
 
     def run_all(self, statement: Statement, values: Sequence[Mapping[str, Any]]) -> None:
         try:
             self.connection.executemany(statement.sql, values)
         except sqlite3.Error as error:
-            raise _told(statement.description, error) from error
+            raise _unavailable(statement.description, error) from error
 
     def record(
         self, at: int, kind: EventType, device: str | None, command: str | None, data: Mapping[str, Any]
@@ -79,16 +80,16 @@ class SqliteTransaction:
         try:
             event = self.feed.add(at, kind, device, command, data)
         except sqlite3.Error as error:
-            raise _told("write an event", error) from error
+            raise _unavailable("write an event", error) from error
         self.events.append(event)
 
     def flush(self) -> None:
         try:
             self.feed.write()
         except sqlite3.Error as error:
-            raise _told("write events", error) from error
+            raise _unavailable("write events", error) from error
 
 
-def _told(description: str, error: sqlite3.Error) -> Unavailable:
-    """An error of the database with what was to be done."""
+def _unavailable(description: str, error: sqlite3.Error) -> Unavailable:
+    """The error for a statement that failed, with what it was for."""
     return Unavailable(f"Unable to {description}: {error}")

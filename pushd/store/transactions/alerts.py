@@ -1,4 +1,4 @@
-"""Alerts as rows: raised once, cleared when the last whom they are about has spoken, acknowledged by somebody."""
+"""Alerts: raised once, cleared when the last of their devices is no longer affected, acknowledged by an operator."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from pushd.model.event import EventType
 from pushd.model.timestamps import Now
 from pushd.store.transaction import ITransaction, Row, Statement, first, record
 
-TOLD = 1000
+MAX_LISTED = 1000
 """Devices that an event about an alert lists at most; the alert itself has all of them."""
 
 _INSERT = Statement(
@@ -17,8 +17,8 @@ _INSERT = Statement(
     "INSERT INTO alert (kind, address, webhook, raised_at, recheck_at, mail_at)"
     " VALUES (:kind, :address, :webhook, :now, :recheck_at, :mail_at) RETURNING id",
 )
-_CONCERN = Statement(
-    "write whom an alert is about",
+_ADD_DEVICE = Statement(
+    "save the devices of an alert",
     "INSERT INTO alert_device (alert, device, kind) VALUES (:alert, :device, :kind)",
 )
 
@@ -42,7 +42,7 @@ def raise_alert(
         _INSERT, kind=kind, address=address, webhook=webhook, now=now.wall, recheck_at=recheck_at, mail_at=mail_at
     )[0]
     for device in devices:
-        tx.run(_CONCERN, alert=row["id"], device=device, kind=kind)
+        tx.run(_ADD_DEVICE, alert=row["id"], device=device, kind=kind)
     _record(tx, now, EventType.ALERT_RAISED, row["id"], kind, devices, address=address, webhook=webhook)
 
 
@@ -50,20 +50,20 @@ def _record(
     tx: ITransaction, now: Now, event: EventType, alert: int, kind: str, devices: Sequence[str], **data: Any
 ) -> None:
     device = devices[0] if len(devices) == 1 else None
-    listed = list(devices[:TOLD]) or None
-    record(tx, now, event, device, alert=str(alert), kind=kind, devices=listed, count=len(devices) or None, **data)
+    shown = list(devices[:MAX_LISTED]) or None
+    record(tx, now, event, device, alert=str(alert), kind=kind, devices=shown, count=len(devices) or None, **data)
 
 
-_CONCERNING = Statement(
-    "look for a device's open alerts",
+_OPEN_OF_DEVICE = Statement(
+    "find a device's open alerts",
     "SELECT alert, kind FROM alert_device WHERE device = :device AND cleared_at IS NULL",
 )
 _CLEAR_DEVICE = Statement(
     "clear an alert of a device",
     "UPDATE alert_device SET cleared_at = :now WHERE alert = :alert AND device = :device",
 )
-_STILL = Statement(
-    "look whether an alert is still about somebody",
+_REMAINING = Statement(
+    "check whether an alert has devices left",
     "SELECT 1 FROM alert_device WHERE alert = :alert AND cleared_at IS NULL LIMIT 1",
 )
 _CLEAR = Statement(
@@ -72,16 +72,16 @@ _CLEAR = Statement(
     " WHERE id = :alert AND cleared_at IS NULL RETURNING kind, address, webhook, raised_at",
 )
 _DEVICES = Statement(
-    "look whom an alert is about", "SELECT device FROM alert_device WHERE alert = :alert ORDER BY device"
+    "find the devices of an alert", "SELECT device FROM alert_device WHERE alert = :alert ORDER BY device"
 )
 
 
 def clear(tx: ITransaction, now: Now, device: str, *kinds: AlertKind) -> None:
     """Clear a device's part of its open alerts of these kinds; and the alert, if no other device is left in it."""
-    for row in tx.rows(_CONCERNING, device=device):
+    for row in tx.rows(_OPEN_OF_DEVICE, device=device):
         if row["kind"] in kinds:
             tx.run(_CLEAR_DEVICE, alert=row["alert"], device=device, now=now.wall)
-            if first(tx, _STILL, alert=row["alert"]) is None:
+            if first(tx, _REMAINING, alert=row["alert"]) is None:
                 _clear(tx, row["alert"], now)
 
 
@@ -95,19 +95,19 @@ def _clear(tx: ITransaction, alert: int, now: Now) -> None:
 
 
 def raise_webhook(tx: ITransaction, now: Now, webhook: str, rules: AlertRules) -> None:
-    """A webhook was disabled; nothing new if there is an open alert that says so."""
-    if first(tx, _OF_WEBHOOK, webhook=webhook) is None:
+    """A webhook was disabled: raise an alert, unless one about it is open."""
+    if first(tx, _OPEN_OF_WEBHOOK, webhook=webhook) is None:
         raise_alert(tx, AlertKind.WEBHOOK, (), rules, now, webhook=webhook)
 
 
-_OF_WEBHOOK = Statement(
-    "look for a webhook's open alert", "SELECT id FROM alert WHERE webhook = :webhook AND cleared_at IS NULL"
+_OPEN_OF_WEBHOOK = Statement(
+    "find a webhook's open alert", "SELECT id FROM alert WHERE webhook = :webhook AND cleared_at IS NULL"
 )
 
 
 def clear_webhook(tx: ITransaction, now: Now, webhook: str) -> None:
-    """A webhook is enabled again, or deleted."""
-    row = first(tx, _OF_WEBHOOK, webhook=webhook)
+    """A webhook was enabled or deleted: clear the alert about it."""
+    row = first(tx, _OPEN_OF_WEBHOOK, webhook=webhook)
     if row is not None:
         _clear(tx, row["id"], now)
 
@@ -118,15 +118,15 @@ _ACKNOWLEDGE = Statement(
     "UPDATE alert SET acknowledged_at = :now, acknowledged_by = :by,"
     " mail_at = CASE WHEN mailed_at IS NULL THEN mail_at END WHERE id = :id AND acknowledged_at IS NULL",
 )
-_ONE = Statement("look up an alert", f"SELECT {_COLUMNS} FROM alert WHERE id = :id")
+_BY_ID = Statement("look up an alert", f"SELECT {_COLUMNS} FROM alert WHERE id = :id")
 
 
 def acknowledge(tx: ITransaction, alert: int, by: str, now: Now) -> Alert:
-    """See :meth:`IAlertStore.acknowledge_alert`."""
+    """Record who takes care of an alert, with an event the first time."""
     changed = tx.run(_ACKNOWLEDGE, id=alert, by=by, now=now.wall)
-    row = first(tx, _ONE, id=alert)
+    row = first(tx, _BY_ID, id=alert)
     if row is None:
-        raise UnknownAlert(f"No alert {alert} is known; it may have been kept for long enough.")
+        raise UnknownAlert(f"No alert {alert} is known; it may have been purged.")
     found = to_alert(tx, row)
     if changed:
         _record(tx, now, EventType.ALERT_ACKNOWLEDGED, alert, found.kind, found.devices, by=by)
@@ -136,10 +136,10 @@ def acknowledge(tx: ITransaction, alert: int, by: str, now: Now) -> Alert:
 def to_alert(tx: ITransaction, row: Row) -> Alert:
     """An alert with its devices."""
     devices = tuple(each["device"] for each in tx.rows(_DEVICES, alert=row["id"]))
-    return Alert(kind=AlertKind(row["kind"]), devices=devices, **{name: row[name] for name in _PLAIN})
+    return Alert(kind=AlertKind(row["kind"]), devices=devices, **{name: row[name] for name in _SCALARS})
 
 
-_PLAIN = "id address webhook raised_at cleared_at acknowledged_at acknowledged_by mailed_at".split()
+_SCALARS = "id address webhook raised_at cleared_at acknowledged_at acknowledged_by mailed_at".split()
 _OPEN = {None: "TRUE", True: "cleared_at IS NULL", False: "cleared_at IS NOT NULL"}
 _LISTS = {
     (is_open, paged): Statement(
@@ -152,7 +152,7 @@ _LISTS = {
 }
 
 
-def listed(tx: ITransaction, is_open: bool | None, before: int | None, limit: int) -> list[Alert]:
-    """See :meth:`IAlertStore.alerts`."""
+def list_alerts(tx: ITransaction, is_open: bool | None, before: int | None, limit: int) -> list[Alert]:
+    """A page of alerts, newest first."""
     paging = {} if before is None else {"before": before}
     return [to_alert(tx, row) for row in tx.rows(_LISTS[is_open, before is not None], limit=limit, **paging)]

@@ -1,4 +1,4 @@
-"""What is told of a command: its whole row to those who ask, and its new state to the feed."""
+"""Look up the row of a command, and record its new state as an event."""
 
 from pushd.model.errors import UnknownCommand
 from pushd.model.event import EventType
@@ -7,21 +7,21 @@ from pushd.model.timestamps import Now
 from pushd.store.transaction import ITransaction, Row, Statement, first, record
 from pushd.store.transactions import lifecycle_guards
 
-_WHOLE = Statement("look up a command", f"SELECT {lifecycle_guards.WHOLE} FROM command WHERE id = :id")
+_BY_ID = Statement("look up a command", f"SELECT {lifecycle_guards.WHOLE} FROM command WHERE id = :id")
 
 
 def look_up(tx: ITransaction, command: str) -> Row:
-    """The whole row of a command.
+    """The row of a command, with its payload and result.
 
     :raises UnknownCommand: if there is none.
     """
-    row = first(tx, _WHOLE, id=command)
+    row = first(tx, _BY_ID, id=command)
     if row is None:
         raise UnknownCommand(f"No command {command} is known.")
     return row
 
 
-_OF_STATE = {
+_EVENT_TYPES = {
     State.QUEUED: EventType.COMMAND_QUEUED,
     State.SENT: EventType.COMMAND_SENT,
     State.ACKNOWLEDGED: EventType.COMMAND_ACKNOWLEDGED,
@@ -34,11 +34,11 @@ _OF_STATE = {
 
 
 def record_state(tx: ITransaction, now: Now, row: Row, reason: str | None = None) -> None:
-    """Tell the feed of the state that a command is in now."""
+    """Record the event for the state that a command is in now; ``row`` has the columns ``OUTCOME``."""
     record(
         tx,
         now,
-        _OF_STATE[State(row["state"])],
+        _EVENT_TYPES[State(row["state"])],
         row["device"],
         row["id"],
         reason=reason,

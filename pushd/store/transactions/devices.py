@@ -1,4 +1,4 @@
-"""The verbs about devices and what they prove themselves with."""
+"""Devices, their presence, their proofs of identity, and admin tokens."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ from pushd.model.errors import DeviceKnown, UnknownDevice
 from pushd.model.event import EventType
 from pushd.model.lifecycle import OUT, State
 from pushd.model.timestamps import Now, milliseconds
+from pushd.model.token import Token
 from pushd.store.filters import DeviceFilter
 from pushd.store.rows import to_device, to_proof
 from pushd.store.transaction import ITransaction, Row, Statement, first, record
@@ -23,13 +24,13 @@ _COLUMNS = (
 ).split()
 _LISTED = ", ".join(_COLUMNS)
 
-_ONE = Statement("look up a device", f"SELECT {_LISTED} FROM device WHERE id = :id")
+_BY_ID = Statement("look up a device", f"SELECT {_LISTED} FROM device WHERE id = :id")
 _INSERT = Statement(
     "register a device",
     f"INSERT INTO device ({_LISTED}) VALUES ({', '.join(':' + name for name in _COLUMNS)})",
 )
 
-_OF_ADMISSION = {
+_ADMISSION_EVENTS = {
     Admission.PENDING: EventType.DEVICE_PENDING,
     Admission.APPROVED: EventType.DEVICE_APPROVED,
     Admission.BLOCKED: EventType.DEVICE_BLOCKED,
@@ -37,11 +38,11 @@ _OF_ADMISSION = {
 
 
 def add_device(tx: ITransaction, device: Device, introduced: bool, now: Now) -> Device:
-    """See :meth:`IStore.add_device`."""
-    known = first(tx, _ONE, id=device.id)
-    if known is not None:
+    """Add a device; one that polled and exists already is returned as it is."""
+    existing = first(tx, _BY_ID, id=device.id)
+    if existing is not None:
         if introduced:
-            return to_device(known)
+            return to_device(existing)
         raise DeviceKnown(f"{device.id} is registered already; change it with PATCH.")
     tx.run(_INSERT, **_stored(asdict(device)))
     kind = EventType.DEVICE_REGISTERED
@@ -56,7 +57,7 @@ def _stored(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def change_device(tx: ITransaction, device: str, changes: Mapping[str, Any], now: Now) -> Device:
-    """See :meth:`IStore.change_device`."""
+    """Change fields of a device, with the alerts that depend on them."""
     before = _look_up(tx, device)
     if changes:
         sets = ", ".join(f"{name} = :{name}" for name in _COLUMNS if name in changes)
@@ -64,7 +65,7 @@ def change_device(tx: ITransaction, device: str, changes: Mapping[str, Any], now
         tx.run(change, id=device, **_stored(changes))
     after = to_device(_look_up(tx, device))
     if after.admission != before["admission"]:
-        record(tx, now, _OF_ADMISSION[after.admission], device)
+        record(tx, now, _ADMISSION_EVENTS[after.admission], device)
     if after.admission is not Admission.APPROVED:
         offline.drop_alerts(tx, device, now)
     elif "muted_until" in changes:
@@ -75,64 +76,64 @@ def change_device(tx: ITransaction, device: str, changes: Mapping[str, Any], now
 
 
 def _look_up(tx: ITransaction, device: str) -> Row:
-    row = first(tx, _ONE, id=device)
+    row = first(tx, _BY_ID, id=device)
     if row is None:
         raise UnknownDevice(f"No device {device} is known; it must have polled, or be registered.")
     return row
 
 
-_UNENDED = Statement(
-    "look for a device's open commands",
+_OPEN_COMMANDS = Statement(
+    "find a device's open commands",
     "SELECT id, state FROM command WHERE device = :id AND state = 'queued'"
     " UNION ALL SELECT id, state FROM command WHERE device = :id AND lease_until IS NOT NULL",
 )
 _DELETE = Statement("delete a device", "DELETE FROM device WHERE id = :id")
-_DISPROVE = Statement("delete a device's proofs", "DELETE FROM proof WHERE device = :id")
+_DELETE_PROOFS = Statement("delete a device's proofs", "DELETE FROM proof WHERE device = :id")
 
 
 def forget_device(tx: ITransaction, device: str, now: Now) -> None:
-    """See :meth:`IStore.forget_device`."""
+    """Delete a device: end its open commands, clear its alerts and delete its proofs."""
     tags = json.loads(_look_up(tx, device)["tags"])
-    for row in tx.rows(_UNENDED, id=device):
+    for row in tx.rows(_OPEN_COMMANDS, id=device):
         end = lifecycle_guards.FORGET if State(row["state"]) in OUT else lifecycle_guards.CANCEL
         record_state(tx, now, tx.rows(end, id=row["id"], now=now.wall)[0])
     offline.drop_alerts(tx, device, now)
-    tx.run(_DISPROVE, id=device)
+    tx.run(_DELETE_PROOFS, id=device)
     tx.run(_DELETE, id=device)
     record(tx, now, EventType.DEVICE_DELETED, device, tags=tags or None)
 
 
-_BEFORE = Statement("look up a device's presence", "SELECT presence FROM device WHERE id = :id")
-_PRESENCE = Statement("change a device's presence", "UPDATE device SET presence = :presence WHERE id = :id")
-_OF_PRESENCE = {
+_PRESENCE_BEFORE = Statement("look up a device's presence", "SELECT presence FROM device WHERE id = :id")
+_SET_PRESENCE = Statement("change a device's presence", "UPDATE device SET presence = :presence WHERE id = :id")
+_PRESENCE_EVENTS = {
     PresenceState.ONLINE: EventType.DEVICE_ONLINE,
     PresenceState.SIGNED_OFF: EventType.DEVICE_SIGNED_OFF,
 }
 
 
 def set_presence(tx: ITransaction, device: str, presence: PresenceState, now: Now) -> None:
-    """See :meth:`IStore.set_presence`."""
-    before = first(tx, _BEFORE, id=device)
+    """Change the presence of a device to online or signed off, and clear what said that it was offline."""
+    before = first(tx, _PRESENCE_BEFORE, id=device)
     if before is not None and before["presence"] != presence:
-        tx.run(_PRESENCE, id=device, presence=presence)
-        record(tx, now, _OF_PRESENCE[presence], device, after=before["presence"])
+        tx.run(_SET_PRESENCE, id=device, presence=presence)
+        record(tx, now, _PRESENCE_EVENTS[presence], device, after=before["presence"])
         offline.on_device_seen(tx, device, now)
 
 
-_SIGHTING = Statement(
-    "write when a device was last heard of",
+_SAVE_LAST_SEEN = Statement(
+    "save when a device was last seen",
     "UPDATE device SET last_seen_at = :last_seen_at, last_address = :last_address,"
     " poll_gap = COALESCE(:poll_gap, poll_gap) WHERE id = :device",
 )
 
 
-def save_last_seen(tx: ITransaction, sightings: Sequence[LastSeen]) -> None:
-    """See :meth:`IStore.save_last_seen`."""
-    tx.run_all(_SIGHTING, [asdict(sighting, recurse=False) for sighting in sightings])
+def save_last_seen(tx: ITransaction, updates: Sequence[LastSeen]) -> None:
+    """Save when, and from where, devices were last seen."""
+    tx.run_all(_SAVE_LAST_SEEN, [asdict(update, recurse=False) for update in updates])
 
 
 def save_conflict(tx: ITransaction, device: str, data: Mapping[str, Any], now: Now) -> None:
-    """See :meth:`IStore.save_conflict`."""
+    """Record the event that two devices may share one id."""
     record(tx, now, EventType.DEVICE_CONFLICT, device, **data)
 
 
@@ -145,7 +146,7 @@ _QUEUE_DEPTH = Statement(
 
 
 def queue_depth(tx: ITransaction, device: str) -> QueueDepth:
-    """See :meth:`IStore.queue_depth`."""
+    """How many commands of a device are queued, and how many in flight."""
     row = tx.rows(_QUEUE_DEPTH, id=device)[0]
     return QueueDepth(queue=row["queue"], in_flight=row["in_flight"])
 
@@ -164,16 +165,18 @@ _CONDITIONS = {
 _TAGGED = "EXISTS (SELECT 1 FROM json_each(tags) WHERE json_each.value = :tag{n})"
 
 
-def devices(tx: ITransaction, which: DeviceFilter, after: str | None, limit: int) -> list[tuple[Device, QueueDepth]]:
-    """See :meth:`IStore.devices`."""
-    asked = {
+def list_devices(
+    tx: ITransaction, which: DeviceFilter, after: str | None, limit: int
+) -> list[tuple[Device, QueueDepth]]:
+    """A page of devices that match a filter, by id."""
+    wanted = {
         "after": after,
         "dialect": which.dialect,
         "presence": which.presence,
         "admission": which.admission,
         "q": which.q,
     }
-    values: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    values: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
     conditions = [_CONDITIONS[name] for name in values]
     for n, tag in enumerate(which.tags):
         conditions.append(_TAGGED.format(n=n))
@@ -188,17 +191,30 @@ _RETIRE = Statement(
     "UPDATE proof SET expires_at = :until WHERE device = :device AND kind = :kind AND expires_at IS NULL",
 )
 _DROP_EXPIRED = Statement("drop expired proofs", "DELETE FROM proof WHERE device = :device AND expires_at <= :now")
-_PROVE = Statement("add a proof", "INSERT INTO proof (digest, device, kind) VALUES (:digest, :device, :kind)")
+_ADD_PROOF = Statement("add a proof", "INSERT INTO proof (digest, device, kind) VALUES (:digest, :device, :kind)")
 _PROOFS = Statement(
     "look up a device's proofs", "SELECT digest, device, kind, expires_at FROM proof WHERE device = :device"
 )
 
 
 def add_proof(tx: ITransaction, device: str, kind: ProofKind, digest: bytes, overlap: float, now: Now) -> list[Proof]:
-    """See :meth:`IStore.add_proof`."""
+    """Add a secret or API key; the current one of its kind expires after ``overlap`` seconds."""
     _look_up(tx, device)
     tx.run(_RETIRE, device=device, kind=kind, until=now.wall + milliseconds(overlap))
     tx.run(_DROP_EXPIRED, device=device, now=now.wall)
-    tx.run(_PROVE, digest=digest, device=device, kind=kind)
+    tx.run(_ADD_PROOF, digest=digest, device=device, kind=kind)
     record(tx, now, EventType.DEVICE_CHANGED, device, fields=[str(kind)])
     return [to_proof(row) for row in tx.rows(_PROOFS, device=device)]
+
+
+_DELETE_TOKEN = Statement("revoke a token", "DELETE FROM token WHERE name = :name")
+_ADD_TOKEN = Statement(
+    "add a token",
+    "INSERT INTO token (id, name, role, digest, created_at) VALUES (:id, :name, :role, :digest, :now)",
+)
+
+
+def set_token(tx: ITransaction, token: Token, now: Now) -> None:
+    """Add an admin token, in place of the one of the same name."""
+    tx.run(_DELETE_TOKEN, name=token.name)
+    tx.run(_ADD_TOKEN, id=token.id, name=token.name, role=token.role, digest=token.digest, now=now.wall)

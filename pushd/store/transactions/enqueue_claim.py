@@ -1,4 +1,4 @@
-"""The verbs that put a command into a queue and take it out, up to the device."""
+"""Queue a command, claim queued commands for a device's poll, and take a claim back."""
 
 from collections.abc import Sequence
 from itertools import takewhile
@@ -44,24 +44,24 @@ _INSERT = Statement(
 )
 
 
-def put(tx: ITransaction, draft: Draft, queue_signed_off: bool, limit: int, now: Now) -> tuple[Command, bool]:
-    """See :meth:`IStore.put`."""
-    earlier = _earlier(tx, draft)
+def put(tx: ITransaction, draft: Draft, queue_signed_off: bool, max_queued: int, now: Now) -> tuple[Command, bool]:
+    """Queue a command, unless there is an earlier one with its idempotency key."""
+    earlier = _by_key(tx, draft)
     if earlier is not None:
         return earlier, False
-    check_may_queue(tx, draft.device, queue_signed_off, limit)
+    check_may_queue(tx, draft.device, queue_signed_off, max_queued)
     return insert(tx, draft, now), True
 
 
 def insert(tx: ITransaction, draft: Draft, now: Now) -> Command:
-    """Queue a command that was checked."""
+    """Queue a command for which :func:`check_may_queue` was called."""
     fields = _fields(draft, now)
     tx.run(_INSERT, **fields, payload=write_ascii(draft.payload), fingerprint=draft.fingerprint)
     record(tx, now, EventType.COMMAND_QUEUED, draft.device, draft.id, resend_of=draft.resend_of)
     return Command(**_NEW, **fields, payload=draft.payload)
 
 
-def _earlier(tx: ITransaction, draft: Draft) -> Command | None:
+def _by_key(tx: ITransaction, draft: Draft) -> Command | None:
     if draft.idempotency_key is None:
         return None
     row = first(tx, _BY_KEY, created_by=draft.created_by, device=draft.device, key=draft.idempotency_key)
@@ -70,20 +70,20 @@ def _earlier(tx: ITransaction, draft: Draft) -> Command | None:
     return None if row is None else to_command(row, whole=True)
 
 
-def check_may_queue(tx: ITransaction, device: str, queue_signed_off: bool, limit: int) -> None:
-    """Whether a device may be sent something.
+def check_may_queue(tx: ITransaction, device: str, queue_signed_off: bool, max_queued: int) -> None:
+    """Check that another command may be queued for a device.
 
-    :raises UnknownDevice: or what else :meth:`IStore.put` does.
+    :raises UnknownDevice: or :exc:`DeviceBlocked`, :exc:`DeviceSignedOff`, :exc:`QueueFull`.
     """
     row = first(tx, _MAY_QUEUE, device=device)
     if row is None:
         raise UnknownDevice(f"No device {device} is known; it must have polled, or be registered.")
     if row["admission"] == Admission.BLOCKED:
-        raise DeviceBlocked(f"{device} is blocked; approve it to send it something.")
+        raise DeviceBlocked(f"{device} is blocked; approve it to send it commands.")
     if row["presence"] == PresenceState.SIGNED_OFF and not queue_signed_off:
         raise DeviceSignedOff(f"{device} signed off; add ?queue=1 to queue the command for its return.")
-    if row["queued"] >= limit:
-        raise QueueFull(f"{limit} commands wait for {device} already.")
+    if row["queued"] >= max_queued:
+        raise QueueFull(f"{max_queued} commands are queued for {device} already.")
 
 
 _NEW: dict[str, Any] = {
@@ -93,7 +93,7 @@ _NEW: dict[str, Any] = {
     **dict.fromkeys(("sent_at", "acknowledged_at", "finished_at", "result", "error")),
     **dict.fromkeys(("evidence", "matched_by", "resent_as")),
 }
-"""What a new command has in its other fields."""
+"""The other fields of a new command."""
 
 
 def _fields(draft: Draft, now: Now) -> dict[str, Any]:
@@ -118,31 +118,31 @@ def _fields(draft: Draft, now: Now) -> dict[str, Any]:
 
 
 _REPEATED = Statement(
-    "look up what is out",
+    "check whether a poll was answered before",
     "SELECT 1 FROM attempt JOIN command ON command.id = attempt.command"
     " WHERE attempt.handover = (SELECT handover FROM attempt WHERE device = :device ORDER BY serial DESC LIMIT 1)"
     " AND attempt.uuid = :uuid AND command.lease_until IS NOT NULL AND attempt.number = command.attempts LIMIT 1",
 )
 _WAITING = "SELECT 1 FROM command WHERE device = :device AND state = 'queued'"
 _CANDIDATES = Statement(  # "+": found by device and in order, not by the index for expiry
-    "look for queued commands",
+    "find queued commands",
     "SELECT id, payload, expires_at,"
     f" (SELECT COUNT(*) FROM ({_WAITING} LIMIT :limit + 1)) AS waiting"
     " FROM command WHERE device = :device AND state = 'queued' AND +expires_at > :now"
     " AND COALESCE(not_before, 0) <= :now AND EXISTS (SELECT 1 FROM device WHERE device.id = :device"
     " AND admission = 'approved') ORDER BY priority DESC, id LIMIT :limit",
 )
-_MORE = Statement("look for more queued commands", f"{_WAITING} LIMIT 1")
+_MORE = Statement("check for queued commands", f"{_WAITING} LIMIT 1")
 _NEXT_DUE = Statement(
-    "look for commands not yet due",
+    "find when the next queued command is due",
     "SELECT MIN(not_before) AS due FROM command WHERE device = :device AND state = 'queued' AND not_before > :now",
 )
 _NOT_SWEPT = Statement(
-    "look for what has expired and was not ended yet",
+    "check for queued commands whose time to live is over",
     "SELECT 1 FROM command WHERE state = 'queued' AND expires_at <= :now AND device = :device LIMIT 1",
 )
 _ATTEMPT = Statement(
-    "write an attempt",
+    "save an attempt",
     "INSERT INTO attempt (command, number, device, uuid, sent_at, handover, position)"
     " VALUES (:id, :number, :device, :uuid, :now, :handover, :position)",
 )
@@ -157,34 +157,34 @@ def claim(
     now: Now,
     batchable: Batchable = never,
 ) -> Claim:
-    """See :meth:`IStore.claim`."""
+    """Move the next queued command, or several that are batchable, to ``sent``, each with a new attempt."""
     if one_at_a_time and uuid is not None and tx.rows(_REPEATED, device=device, uuid=uuid):
         return Claim(due=0)
     candidates = tx.rows(_CANDIDATES, device=device, now=now.wall, limit=limit + 1)
     if not candidates:
-        return Claim(due=_due_at_all(tx, device, now))
-    together = _together([(row["id"], to_payload(row)) for row in candidates[:limit]], batchable)
-    handed = _send(tx, together, device, uuid, now)
-    expires_at = min(row["expires_at"] for row in candidates[: len(handed)])
-    if len(candidates) > len(handed):
+        return Claim(due=_due_without_claim(tx, device, now))
+    chosen = _choose([(row["id"], to_payload(row)) for row in candidates[:limit]], batchable)
+    sent = _send(tx, chosen, device, uuid, now)
+    expires_at = min(row["expires_at"] for row in candidates[: len(sent)])
+    if len(candidates) > len(sent):
         due: int | None = 0
     else:
-        due = _due(tx, device, now) if candidates[0]["waiting"] > len(handed) else None
-    return Claim(handed=handed, due=due, expires_at=expires_at)
+        due = _next_due(tx, device, now) if candidates[0]["waiting"] > len(sent) else None
+    return Claim(handed=sent, due=due, expires_at=expires_at)
 
 
-def _due_at_all(tx: ITransaction, device: str, now: Now) -> int | None:
-    """When something may next be had for a device that got nothing."""
+def _due_without_claim(tx: ITransaction, device: str, now: Now) -> int | None:
+    """When to claim again for a device for which nothing was claimed; see :class:`Claim`."""
     row = first(tx, _ADMISSION, device=device)
     if row is None:
         return None
     if row["admission"] != Admission.APPROVED:
-        return 0  # an approval rings, and then there may be something
-    return None if first(tx, _MORE, device=device) is None else _due(tx, device, now)
+        return 0  # its approval wakes the poll
+    return None if first(tx, _MORE, device=device) is None else _next_due(tx, device, now)
 
 
-def _due(tx: ITransaction, device: str, now: Now) -> int | None:
-    """When something may next be had for a device for which something waits that it cannot have right now."""
+def _next_due(tx: ITransaction, device: str, now: Now) -> int | None:
+    """When to claim again for a device that has commands queued, none of which can be sent now."""
     if first(tx, _NOT_SWEPT, device=device, now=now.wall) is not None:
         return 0  # the clock may be set back before an expired one is ended
     due: int | None = tx.rows(_NEXT_DUE, device=device, now=now.wall)[0]["due"]
@@ -194,17 +194,17 @@ def _due(tx: ITransaction, device: str, now: Now) -> int | None:
 _Candidates = Sequence[tuple[str, Payload]]
 
 
-def _together(candidates: _Candidates, batchable: Batchable) -> _Candidates:
-    """The first, and with it those right behind it that may travel in one answer."""
-    joining = list(takewhile(lambda candidate: batchable(candidate[1]), candidates))
-    return joining or candidates[:1]
+def _choose(candidates: _Candidates, batchable: Batchable) -> _Candidates:
+    """The candidates that go in one answer: the leading ones that are batchable, or the first alone."""
+    batch = list(takewhile(lambda candidate: batchable(candidate[1]), candidates))
+    return batch or candidates[:1]
 
 
-def _send(tx: ITransaction, together: _Candidates, device: str, uuid: str | None, now: Now) -> tuple[Dispatched, ...]:
-    handed: list[Dispatched] = []
-    for command, payload in together:
+def _send(tx: ITransaction, chosen: _Candidates, device: str, uuid: str | None, now: Now) -> tuple[Dispatched, ...]:
+    sent: list[Dispatched] = []
+    for command, payload in chosen:
         row = tx.rows(lifecycle_guards.SEND, id=command, now=now.wall, steady=now.steady)[0]
-        handed.append(Dispatched(command=command, attempt=row["attempts"], payload=payload))
+        sent.append(Dispatched(command=command, attempt=row["attempts"], payload=payload))
         tx.run(
             _ATTEMPT,
             id=command,
@@ -212,22 +212,22 @@ def _send(tx: ITransaction, together: _Candidates, device: str, uuid: str | None
             device=device,
             uuid=uuid,
             now=now.wall,
-            handover=f"{handed[0].command}/{handed[0].attempt}",
-            position=len(handed) if len(together) > 1 else None,
+            handover=f"{sent[0].command}/{sent[0].attempt}",
+            position=len(sent) if len(chosen) > 1 else None,
         )
         record(tx, now, EventType.COMMAND_SENT, device, command, attempt=row["attempts"])
-    return tuple(handed)
+    return tuple(sent)
 
 
-_UNATTEMPT = Statement("take back an attempt", "DELETE FROM attempt WHERE command = :id AND number = :attempt")
+_DELETE_ATTEMPT = Statement("delete an attempt", "DELETE FROM attempt WHERE command = :id AND number = :attempt")
 
 
-def unsend(tx: ITransaction, handed: Sequence[Dispatched], now: Now) -> None:
-    """See :meth:`IStore.unsend`."""
-    for one in handed:
-        row = first(tx, lifecycle_guards.UNSEND, id=one.command, attempt=one.attempt, now=now.wall)
+def unsend(tx: ITransaction, dispatched: Sequence[Dispatched], now: Now) -> None:
+    """Return commands to the queue whose current attempt is the one that was dispatched; delete that attempt."""
+    for sent in dispatched:
+        row = first(tx, lifecycle_guards.UNSEND, id=sent.command, attempt=sent.attempt, now=now.wall)
         if row is not None:
-            tx.run(_UNATTEMPT, id=one.command, attempt=one.attempt)
-            record(tx, now, EventType.COMMAND_QUEUED, row["device"], one.command, reason="unsent")
-            if row["error"] is not None:  # cancelled while it was out: it must not be sent again
-                record_state(tx, now, tx.rows(lifecycle_guards.CANCEL, id=one.command, now=now.wall)[0])
+            tx.run(_DELETE_ATTEMPT, id=sent.command, attempt=sent.attempt)
+            record(tx, now, EventType.COMMAND_QUEUED, row["device"], sent.command, reason="unsent")
+            if row["error"] is not None:  # cancelled while it was in flight: it must not be sent again
+                record_state(tx, now, tx.rows(lifecycle_guards.CANCEL, id=sent.command, now=now.wall)[0])

@@ -1,4 +1,4 @@
-"""The lifecycle table as SQL: guarded updates that cannot make an illegal move."""
+"""The lifecycle table as SQL: guarded updates that make only legal moves."""
 
 from pushd.model.lifecycle import Guard, Move, Rule, rules
 from pushd.store.transaction import Statement
@@ -21,12 +21,13 @@ COLUMNS = (
     " deadline, sent_at, acknowledged_at, finished_at, error, late, evidence, matched_by, created_by, resend_of,"
     " resent_as, idempotency_key"
 )
-"""All of a command but what may be large."""
+"""The columns of a command that are small."""
 
 WHOLE = f"{COLUMNS}, payload, result"
+"""All columns that a command is made of."""
 
 OUTCOME = "id, device, state, attempts, error, late"
-"""What the feed tells of a move."""
+"""The columns from which the event about a move is made."""
 
 _ENDS_LEASE = "lease_until = NULL, deadline_until = NULL"
 
@@ -44,10 +45,10 @@ def _target(move: Move) -> str:
     return f"CASE {cases} END"
 
 
-def moving(move: Move, description: str, sets: str, where: str = "TRUE", returning: str = OUTCOME) -> Statement:
-    """The update that makes ``move`` of the command ``:id`` where the table and ``where`` allow it, and sets
-    ``sets``.
-    """
+def guarded_update(
+    move: Move, description: str, sets: str, where: str = "TRUE", returning: str = OUTCOME
+) -> Statement:
+    """An UPDATE that makes ``move`` with the command ``:id``, if the table and ``where`` allow it; with ``sets``."""
     return Statement(
         description,
         f"UPDATE command SET state = {_target(move)}, {sets}"
@@ -55,7 +56,7 @@ def moving(move: Move, description: str, sets: str, where: str = "TRUE", returni
     )
 
 
-SEND = moving(
+SEND = guarded_update(
     Move.SEND,
     "claim a command",
     "attempts = attempts + 1, sent_at = :now, acknowledged_at = NULL, deadline_until = :steady + deadline * 1000,"
@@ -64,7 +65,7 @@ SEND = moving(
     returning="id, attempts",
 )
 
-UNSEND = moving(
+UNSEND = guarded_update(
     Move.UNSEND,
     "take back a claim",
     "attempts = attempts - 1, lease_until = NULL, deadline_until = NULL,"
@@ -73,9 +74,9 @@ UNSEND = moving(
 )
 
 _REOPENED = ":steady + MAX(lease, deadline - (:now - sent_at) / 1000.0) * 1000"
-"""A lease that ran out may open again: what wall time has left of the attempt's deadline, or one lease."""
+"""The new deadline of an attempt whose lease ran out: what is left of the old one in wall time, or one lease."""
 
-ACKNOWLEDGE = moving(
+ACKNOWLEDGE = guarded_update(
     Move.ACKNOWLEDGE,
     "acknowledge a command",
     "acknowledged_at = COALESCE(acknowledged_at, :now), finished_at = NULL, evidence = 'device',"
@@ -85,7 +86,7 @@ ACKNOWLEDGE = moving(
 )
 
 REPORTS = {
-    move: moving(
+    move: guarded_update(
         move,
         "settle a command",
         f"{_ENDS_LEASE}, finished_at = :now, result = :result, error = :error, late = :late,"
@@ -94,7 +95,7 @@ REPORTS = {
     for move in (Move.SUCCEED, Move.FAIL, Move.GARBLE)
 }
 
-LAPSE = moving(
+LAPSE = guarded_update(
     Move.LAPSE,
     "end a lease",
     f"{_ENDS_LEASE}, evidence = NULL, finished_at = CASE WHEN {_REPEATABLE} THEN NULL ELSE :now END,"
@@ -102,33 +103,33 @@ LAPSE = moving(
     "lease_until <= :steady",
 )
 
-EXPIRE = moving(
+EXPIRE = guarded_update(
     Move.EXPIRE, "expire a command", "finished_at = :now, error = 'the time to live is over'", "expires_at <= :now"
 )
 
-_NEVER_TRIED = "state = 'queued' AND attempts = 0"
+_NOT_ATTEMPTED = "state = 'queued' AND attempts = 0"
 
-_CANCELLED = (  # what is out and has an error was cancelled meanwhile; nothing else leaves one there
+_CANCELLED = (  # a command in flight with an error was cancelled meanwhile; nothing else sets one there
     "CASE WHEN state <> 'queued' THEN 'cancelled: there is no further attempt'"
     " WHEN attempts > 0 THEN 'cancelled after it may have run' ELSE NULL END"
 )
 
-CANCEL = moving(
+CANCEL = guarded_update(
     Move.CANCEL,
     "cancel a command",
     "max_attempts = CASE WHEN state = 'queued' THEN max_attempts ELSE attempts END,"
     " finished_at = CASE WHEN state = 'queued' THEN :now ELSE NULL END,"
     f" error = {_CANCELLED},"
-    f" evidence = CASE WHEN {_NEVER_TRIED} THEN 'operator' ELSE evidence END",
+    f" evidence = CASE WHEN {_NOT_ATTEMPTED} THEN 'operator' ELSE evidence END",
 )
 
-FORGET = moving(
+FORGET = guarded_update(
     Move.FORGET,
-    "forget a command that is out",
+    "end a command in flight of a deleted device",
     f"{_ENDS_LEASE}, evidence = NULL, finished_at = :now, error = 'the device was forgotten'",
 )
 
 RESOLVES = {
-    move: moving(move, "resolve a command", "finished_at = :now, error = :error, evidence = 'operator'")
+    move: guarded_update(move, "resolve a command", "finished_at = :now, error = :error, evidence = 'operator'")
     for move in (Move.RESOLVE_SUCCEEDED, Move.RESOLVE_FAILED)
 }

@@ -1,4 +1,4 @@
-"""The verbs by which an operator decides about a command: cancel, resolve, resend."""
+"""What an operator does with a command: cancel, resolve, resend."""
 
 from pushd.model.command import Command, Draft
 from pushd.model.errors import IllegalMove, UnknownCommand
@@ -13,23 +13,25 @@ from pushd.store.transactions.enqueue_claim import check_may_queue, insert
 
 
 def cancel(tx: ITransaction, command: str, now: Now) -> Command:
-    """See :meth:`IStore.cancel`."""
+    """Cancel a queued command, or make the attempt in flight the last."""
     before = look_up(tx, command)
     if before["state"] == State.CANCELLED:
         return to_command(before, whole=True)
     after = first(tx, lifecycle_guards.CANCEL, id=command, now=now.wall)
     if after is None:
-        raise IllegalMove(f"The command is {before['state']}; {_WHY_NOT.get(before['state'], 'it has ended.')}")
+        raise IllegalMove(
+            f"The command is {before['state']}; {_WHY_NOT_CANCELLED.get(before['state'], 'it has ended.')}"
+        )
     if after["state"] != before["state"]:
         record_state(tx, now, after)
     return to_command(look_up(tx, command), whole=True)
 
 
-_WHY_NOT = dict.fromkeys(OUT, "it may have run already, and would not be sent again anyway.")
+_WHY_NOT_CANCELLED = dict.fromkeys(OUT, "it may have run already, and would not be sent again anyway.")
 
 
 def resolve(tx: ITransaction, command: str, move: Move, note: str | None, by: str, now: Now) -> Command:
-    """See :meth:`IStore.resolve`."""
+    """Set the outcome of a command whose outcome is unknown, by an operator's evidence."""
     before = look_up(tx, command)
     statement, target = lifecycle_guards.RESOLVES[move], rules(move)[0].target
     if before["state"] == target and before["evidence"] == "operator":
@@ -41,19 +43,19 @@ def resolve(tx: ITransaction, command: str, move: Move, note: str | None, by: st
     return to_command(look_up(tx, command), whole=True)
 
 
-_RESENT = Statement("note a resend", "UPDATE command SET resent_as = :resent_as WHERE id = :id")
+_SET_RESENT = Statement("save the successor of a command", "UPDATE command SET resent_as = :resent_as WHERE id = :id")
 
 
-def resend(tx: ITransaction, draft: Draft, queue_signed_off: bool, limit: int, now: Now) -> tuple[Command, bool]:
-    """See :meth:`IStore.resend`."""
+def resend(tx: ITransaction, draft: Draft, queue_signed_off: bool, max_queued: int, now: Now) -> tuple[Command, bool]:
+    """Queue the successor of a command that has ended, unless it has one."""
     before = look_up(tx, str(draft.resend_of))
     if before["resent_as"] is not None:
         return _successor(tx, before["resent_as"]), False
     if before["state"] not in RESENDABLE:
-        raise IllegalMove(f"The command is {before['state']}; {_WHY_NOT_AGAIN.get(before['state'], 'it worked.')}")
-    check_may_queue(tx, draft.device, queue_signed_off, limit)
+        raise IllegalMove(f"The command is {before['state']}; {_WHY_NOT_RESENT.get(before['state'], 'it worked.')}")
+    check_may_queue(tx, draft.device, queue_signed_off, max_queued)
     command = insert(tx, draft, now)
-    tx.run(_RESENT, id=draft.resend_of, resent_as=draft.id)
+    tx.run(_SET_RESENT, id=draft.resend_of, resent_as=draft.id)
     return command, True
 
 
@@ -62,11 +64,11 @@ def _successor(tx: ITransaction, resent_as: str) -> Command:
         return to_command(look_up(tx, resent_as), whole=True)
     except UnknownCommand:
         raise IllegalMove(
-            f"The command was sent again already, as {resent_as}, which has ended and is no longer kept."
+            f"The command was sent again already, as {resent_as}, which has ended and was purged."
         ) from None
 
 
-_WHY_NOT_AGAIN = {
+_WHY_NOT_RESENT = {
     State.QUEUED: "it will be sent.",
     **dict.fromkeys(OUT, "wait for its outcome first."),
 }

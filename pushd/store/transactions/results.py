@@ -1,4 +1,4 @@
-"""The verbs that say what became of a command, from the device's word to the clock's."""
+"""Acknowledgements, results and how they are matched with commands, and the ends of leases and times to live."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -15,16 +15,16 @@ from pushd.store.transaction import ITransaction, Row, Statement, first, record
 from pushd.store.transactions import lifecycle_guards
 from pushd.store.transactions.command_lookup import record_state
 
-_OWN = Statement(
+_BY_DEVICE = Statement(
     "look up a command",
     "SELECT state FROM command WHERE id = :id AND device = :device"
-    " AND EXISTS (SELECT 1 FROM device WHERE device.id = :device)",  # no lease without an owner
+    " AND EXISTS (SELECT 1 FROM device WHERE device.id = :device)",  # no lease for a device that was deleted
 )
 
 
 def acknowledge(tx: ITransaction, device: str, command: str, now: Now) -> None:
-    """See :meth:`IStore.acknowledge`."""
-    before = first(tx, _OWN, id=command, device=device)
+    """Move a command to ``acknowledged``, or renew its lease if it is already."""
+    before = first(tx, _BY_DEVICE, id=command, device=device)
     if before is None:
         return
     after = first(tx, lifecycle_guards.ACKNOWLEDGE, id=command, now=now.wall, steady=now.steady)
@@ -33,9 +33,9 @@ def acknowledge(tx: ITransaction, device: str, command: str, now: Now) -> None:
 
 
 _JUDGED = "id device state attempts evidence error payload result".split()
-"""What is needed of a command to judge a report about it."""
+"""The columns of a command from which a report about it is judged."""
 
-_JOINED = (
+_WITH_ATTEMPT = (
     f"SELECT {', '.join('command.' + name for name in _JUDGED)},"
     " attempt.number AS number, attempt.uuid AS uuid, attempt.handover AS handover, attempt.position AS position"
     " FROM attempt JOIN command ON command.id = attempt.command"
@@ -47,63 +47,65 @@ _BY_MESSAGE = Statement(
 )
 _BY_UUID = Statement(
     "look up a command by uuid",
-    f"{_JOINED} WHERE attempt.device = :device AND attempt.uuid = :uuid ORDER BY attempt.serial DESC LIMIT 1",
+    f"{_WITH_ATTEMPT} WHERE attempt.device = :device AND attempt.uuid = :uuid ORDER BY attempt.serial DESC LIMIT 1",
 )
 _NEWEST = Statement(
     "look up the newest attempt",
-    f"{_JOINED} WHERE attempt.device = :device ORDER BY attempt.serial DESC LIMIT 1",
+    f"{_WITH_ATTEMPT} WHERE attempt.device = :device ORDER BY attempt.serial DESC LIMIT 1",
 )
-LOOKED_BACK = 1000
-"""Attempts of a device among which one that lapsed is looked for; a nameless result of an older one is an orphan."""
+SEARCHED_ATTEMPTS = 1000
+"""How many of a device's newest attempts are searched for one that lapsed, for a result without a uuid."""
 
 _LATEST_LAPSED = Statement(
     "look up the latest attempt that lapsed",
-    f"{_JOINED} WHERE attempt.device = :device AND attempt.serial > COALESCE((SELECT serial FROM attempt"
-    f" WHERE device = :device ORDER BY serial DESC LIMIT 1 OFFSET {LOOKED_BACK}), 0) AND (command.state = 'unknown'"
-    " OR (command.state = 'queued' AND command.attempts > 0)) ORDER BY attempt.serial DESC LIMIT 1",
+    f"{_WITH_ATTEMPT} WHERE attempt.device = :device AND attempt.serial > COALESCE((SELECT serial FROM attempt"
+    f" WHERE device = :device ORDER BY serial DESC LIMIT 1 OFFSET {SEARCHED_ATTEMPTS}), 0)"
+    " AND (command.state = 'unknown' OR (command.state = 'queued' AND command.attempts > 0))"
+    " ORDER BY attempt.serial DESC LIMIT 1",
 )
 
 
 @frozen
 class _Match:
-    """The command that a report is about, the attempt that it answers, and how we know."""
+    """The command that a report is about, with the attempt that it answers, and how it was matched."""
 
     row: Row
     matched_by: str
 
     @property
     def late(self) -> bool:
-        """Whether no lease was open for the attempt that the report answers."""
+        """Whether the lease of the attempt that the report answers had ended."""
         return self.row["state"] not in OUT or self.row["number"] != self.row["attempts"]
 
 
 def settle(tx: ITransaction, device: str, report: DeviceResult, now: Now) -> Settlement:
-    """See :meth:`IStore.settle`."""
+    """Match a report with commands and end them, or keep it as an orphan result."""
     match = _match(tx, device, report)
     if match is None:
         return _orphan(tx, device, report, "it matches no command of this device", now)
-    outcomes = [_apply(tx, one, part, now) for one, part in _parts(tx, match, report)]
+    outcomes = [_apply(tx, each, part, now) for each, part in _parts(tx, match, report)]
     if not outcomes:
-        return _orphan(tx, device, report, "it says nothing of the commands that it answers", now)
-    against = next((outcome for outcome in outcomes if isinstance(outcome, str)), None)
-    if against is not None:
-        return _orphan(tx, device, report, against, now)
+        return _orphan(tx, device, report, "it has no entry for the commands that it answers", now)
+    contradiction = next((outcome for outcome in outcomes if isinstance(outcome, str)), None)
+    if contradiction is not None:
+        return _orphan(tx, device, report, contradiction, now)
     return Settlement.SETTLED if Settlement.SETTLED in outcomes else Settlement.REPEATED
 
 
-_TOGETHER = Statement(
-    "look up what went in one answer", f"{_JOINED} WHERE attempt.handover = :handover ORDER BY attempt.position"
+_BATCH = Statement(
+    "look up the commands of one answer",
+    f"{_WITH_ATTEMPT} WHERE attempt.handover = :handover ORDER BY attempt.position",
 )
 
 
-def _together(tx: ITransaction, row: Row) -> Sequence[Row]:
-    """What went in one answer with a command, itself among it."""
-    return [row] if row["position"] is None else tx.rows(_TOGETHER, handover=row["handover"])
+def _batch(tx: ITransaction, row: Row) -> Sequence[Row]:
+    """The commands that were sent in one answer with a command, including itself."""
+    return [row] if row["position"] is None else tx.rows(_BATCH, handover=row["handover"])
 
 
 def _parts(tx: ITransaction, match: _Match, report: DeviceResult) -> Iterator[tuple[_Match, DeviceResult]]:
-    """The commands that a report is about, each with what it says about it; one that it leaves out stays as it is."""
-    for row in _together(tx, match.row):
+    """The commands that a report is about, each with its part of the report; those without a part stay as they are."""
+    for row in _batch(tx, match.row):
         part = _part(row, report)
         if part is not None:
             yield _Match(row, match.matched_by), part
@@ -114,7 +116,7 @@ def _part(row: Row, report: DeviceResult) -> DeviceResult | None:
 
 
 def _apply(tx: ITransaction, match: _Match, report: DeviceResult, now: Now) -> Settlement | str:
-    """End one command by what a report says; the reason, if it says otherwise than is known already."""
+    """End one command by its part of a report; a reason, if that contradicts a known outcome."""
     verdict = report.judge(to_payload(match.row))
     if _contradicts(match.row, verdict):
         return f"the command is {match.row['state']} already"
@@ -125,7 +127,7 @@ def _apply(tx: ITransaction, match: _Match, report: DeviceResult, now: Now) -> S
 
 def _match(tx: ITransaction, device: str, report: DeviceResult) -> _Match | None:
     if report.message is not None:
-        return _found(first(tx, _BY_MESSAGE, message=report.message, device=device), "message")
+        return _to_match(first(tx, _BY_MESSAGE, message=report.message, device=device), "message")
     if report.uuid is not None:
         row = first(tx, _BY_UUID, device=device, uuid=report.uuid)
         if row is not None:
@@ -133,47 +135,47 @@ def _match(tx: ITransaction, device: str, report: DeviceResult) -> _Match | None
     return _by_order(tx, device, report)
 
 
-def _found(row: Row | None, matched_by: str) -> _Match | None:
+def _to_match(row: Row | None, matched_by: str) -> _Match | None:
     return None if row is None else _Match(row, matched_by)
 
 
 def _by_order(tx: ITransaction, device: str, report: DeviceResult) -> _Match | None:
     newest = first(tx, _NEWEST, device=device)
-    if newest is None or _is_of_newest(_together(tx, newest), report):
+    if newest is None or _is_about_newest(_batch(tx, newest), report):
         row = newest
     else:
         row = first(tx, _LATEST_LAPSED, device=device)
-    return _found(row if row is not None and _fits(_together(tx, row), report) else None, "order")
+    return _to_match(row if row is not None and _fits(_batch(tx, row), report) else None, "order")
 
 
-def _is_of_newest(together: Sequence[Row], report: DeviceResult) -> bool:
-    """Whether a report can only be about what was handed over last: that is out, or was ended in the same words."""
-    if any(row["state"] in OUT for row in together):
+def _is_about_newest(batch: Sequence[Row], report: DeviceResult) -> bool:
+    """Whether a report without a uuid is about the newest handover: it is in flight, or ended with the same result."""
+    if any(row["state"] in OUT for row in batch):
         return True
-    return _fits(together, report) and any(_repeats(row, report) for row in together)
+    return _fits(batch, report) and any(_repeats(row, report) for row in batch)
 
 
-def _fits(together: Sequence[Row], report: DeviceResult) -> bool:
-    nameless = report.uuid is None or together[0]["uuid"] is None
-    return nameless and any(report.concerns(to_payload(row)) for row in together)
+def _fits(batch: Sequence[Row], report: DeviceResult) -> bool:
+    no_uuid = report.uuid is None or batch[0]["uuid"] is None
+    return no_uuid and any(report.concerns(to_payload(row)) for row in batch)
 
 
 def _repeats(row: Row, report: DeviceResult) -> bool:
-    """Without a uuid only its text tells the repeat of a result from one for an older command."""
+    """Whether a report equals the stored result: without a uuid nothing else shows that it is a repetition."""
     part = _part(row, report)
     return part is not None and row["result"] is not None and row["result"] == part.result
 
 
 def _contradicts(row: Row, verdict: Verdict) -> bool:
-    said = {State.SUCCEEDED: Move.SUCCEED, State.FAILED: Move.FAIL}.get(row["state"])
-    if said is not None:
-        return verdict.move is not said or row["evidence"] == "operator"
+    known = {State.SUCCEEDED: Move.SUCCEED, State.FAILED: Move.FAIL}.get(row["state"])
+    if known is not None:
+        return verdict.move is not known or row["evidence"] == "operator"
     return row["state"] in (State.EXPIRED, State.CANCELLED)
 
 
 def _is_known(row: Row, report: DeviceResult, verdict: Verdict) -> bool:
-    """Whether the command says already what a report, that does not contradict it, says."""
-    if row["state"] == State.UNKNOWN:  # by an unreadable result, or a lapse, which leaves another error
+    """Whether a report that does not contradict a command adds nothing to it."""
+    if row["state"] == State.UNKNOWN:  # after an unreadable result, or a lapse, which sets another error
         return verdict.move is Move.GARBLE and (row["result"], row["error"]) == (report.result, verdict.error)
     return row["state"] in (State.SUCCEEDED, State.FAILED)
 
@@ -192,7 +194,7 @@ def _end(tx: ITransaction, match: _Match, report: DeviceResult, verdict: Verdict
     return Settlement.SETTLED
 
 
-_APPROVED = Statement("look up a device", "SELECT admission FROM device WHERE id = :device")
+_ADMISSION = Statement("look up a device", "SELECT admission FROM device WHERE id = :device")
 _KEEP = Statement(
     "keep an orphan result",
     "INSERT INTO orphan (device, at, reason, reference, size, raw)"
@@ -209,7 +211,7 @@ ORPHANS_KEPT = 100
 
 
 def _orphan(tx: ITransaction, device: str, report: DeviceResult, reason: str, now: Now) -> Settlement:
-    row = first(tx, _APPROVED, device=device)
+    row = first(tx, _ADMISSION, device=device)
     if row is None or row["admission"] != Admission.APPROVED:
         return Settlement.DROPPED
     reference = report.message or report.uuid
@@ -220,23 +222,23 @@ def _orphan(tx: ITransaction, device: str, report: DeviceResult, reason: str, no
 
 
 _EXPIRED = Statement(
-    "look for expired commands",
+    "find expired commands",
     "SELECT id FROM command WHERE state = 'queued' AND expires_at <= :now ORDER BY expires_at LIMIT :limit",
 )
 _LAPSED = Statement(
-    "look for leases that ran out",
+    "find leases that ran out",
     "SELECT id FROM command WHERE lease_until <= :steady ORDER BY lease_until LIMIT :limit",
 )
 
 
 def expire(tx: ITransaction, limit: int, now: Now) -> int:
-    """See :meth:`IStore.expire`."""
+    """End queued commands whose time to live is over."""
     due = tx.rows(_EXPIRED, now=now.wall, limit=limit)
     return _end_each(tx, due, lambda command: first(tx, lifecycle_guards.EXPIRE, id=command, now=now.wall), now)
 
 
 def lapse(tx: ITransaction, limit: int, now: Now) -> int:
-    """See :meth:`IStore.lapse`."""
+    """End, or queue again, commands whose lease ran out."""
     due = tx.rows(_LAPSED, steady=now.steady, limit=limit)
     values = {"now": now.wall, "steady": now.steady}
     return _end_each(tx, due, lambda command: first(tx, lifecycle_guards.LAPSE, id=command, **values), now)

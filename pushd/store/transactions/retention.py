@@ -1,20 +1,20 @@
-"""The verb that forgets: what is older than it must be kept, a little at a time."""
+"""Retention: delete old rows, a limited number at a time."""
 
 from pushd.store.transaction import ITransaction, Statement
 
 _ENDED = Statement(
-    "look for commands to forget",
+    "find commands to purge",
     "SELECT id FROM command WHERE finished_at < :before ORDER BY finished_at LIMIT :limit",
 )
-_ATTEMPTS = Statement("forget a command's attempts", "DELETE FROM attempt WHERE command = :id")
-_COMMAND = Statement("forget a command", "DELETE FROM command WHERE id = :id")
+_ATTEMPTS = Statement("purge a command's attempts", "DELETE FROM attempt WHERE command = :id")
+_COMMAND = Statement("purge a command", "DELETE FROM command WHERE id = :id")
 
 
 def _oldest(table: str, key: str) -> Statement:
-    """Deletes what is old among the first by key: rows come in order of time, so what is kept is not looked at."""
+    """Deletes old rows among the first by ``key``: they are in order of time, so rows that are kept are not read."""
     first = f"SELECT {key}, at FROM {table} ORDER BY {key} LIMIT :limit"
     return Statement(
-        f"forget old entries of {table}",
+        f"purge old rows of {table}",
         f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM ({first}) AS oldest WHERE at < :before)",
     )
 
@@ -24,23 +24,23 @@ _ORPHANS = _oldest("orphan", "id")
 _DELIVERIES = _oldest("delivery", "id")
 
 _CLEARED = "SELECT id, cleared_at FROM alert WHERE cleared_at < :before ORDER BY cleared_at, id LIMIT :limit"
-_CONCERNED = Statement(
-    "forget whom old alerts were about",
+_ALERT_DEVICES = Statement(
+    "purge the devices of old alerts",
     "DELETE FROM alert_device WHERE (alert, device) IN (SELECT alert, device"
     f" FROM ({_CLEARED}) AS oldest JOIN alert_device ON alert = id LIMIT :limit)",
 )
 _ALERTS = Statement(
-    "forget old alerts",
+    "purge old alerts",
     f"DELETE FROM alert WHERE id IN (SELECT id FROM ({_CLEARED}) AS oldest"
     " WHERE NOT EXISTS (SELECT 1 FROM alert_device WHERE alert = id))",
 )
 
 
 def purge(tx: ITransaction, before: int, limit: int) -> int:
-    """See :meth:`IStore.purge`."""
+    """Delete up to ``limit`` old rows of each kind; returns how many were deleted."""
     ended = tx.rows(_ENDED, before=before, limit=limit)
     for row in ended:
         tx.run(_ATTEMPTS, id=row["id"])
         tx.run(_COMMAND, id=row["id"])
-    others = (_EVENTS, _ORPHANS, _DELIVERIES, _CONCERNED, _ALERTS)  # an alert may be about more than one batch
+    others = (_EVENTS, _ORPHANS, _DELIVERIES, _ALERT_DEVICES, _ALERTS)  # an alert may have more devices than one batch
     return len(ended) + sum(tx.run(statement, before=before, limit=limit) for statement in others)

@@ -1,4 +1,4 @@
-"""The verbs about webhooks."""
+"""Webhooks: subscriptions, signing secrets, progress of delivery, and the delivery log."""
 
 import json
 from collections.abc import Mapping
@@ -21,21 +21,21 @@ from pushd.model.webhook import (
     Subscription,
     Webhook,
 )
-from pushd.store.rows import reading
+from pushd.store.rows import report_corruption
 from pushd.store.transaction import ITransaction, Row, Statement, first, record
 from pushd.store.transactions import alerts
 from pushd.store.transactions.queries import last_event
 
-_PLAIN = (
-    "id url parallel created_at cursor disabled_at disabled_reason failing_since next_attempt_at"  # as they are stored
+_SCALARS = (
+    "id url parallel created_at cursor disabled_at disabled_reason failing_since next_attempt_at"  # stored as they are
 ).split()
-_LISTED = ", ".join([*_PLAIN, "types", "tags", "revision", "failing"])
-_LISTS = ("types", "tags")
+_COLUMNS = ", ".join([*_SCALARS, "types", "tags", "revision", "failing"])
+_JSON_COLUMNS = ("types", "tags")
 
-_ONE = Statement("look up a webhook", f"SELECT {_LISTED} FROM webhook WHERE id = :id")
-_ALL = Statement("read all webhooks", f"SELECT {_LISTED} FROM webhook ORDER BY id")
+_BY_ID = Statement("look up a webhook", f"SELECT {_COLUMNS} FROM webhook WHERE id = :id")
+_ALL = Statement("read all webhooks", f"SELECT {_COLUMNS} FROM webhook ORDER BY id")
 _PAGE = Statement(
-    "list webhooks", f"SELECT {_LISTED} FROM webhook WHERE id > COALESCE(:after, '') ORDER BY id LIMIT :limit"
+    "list webhooks", f"SELECT {_COLUMNS} FROM webhook WHERE id > COALESCE(:after, '') ORDER BY id LIMIT :limit"
 )
 _COUNT = Statement("count webhooks", "SELECT COUNT(*) AS known FROM webhook")
 _INSERT = Statement(
@@ -45,11 +45,11 @@ _INSERT = Statement(
 )
 
 
-def add(tx: ITransaction, webhook: Webhook, secret: str) -> Subscription:
-    """See :meth:`IWebhookStore.add_webhook`."""
+def add_webhook(tx: ITransaction, webhook: Webhook, secret: str) -> Subscription:
+    """Add a webhook that receives events from the next one on."""
     if tx.rows(_COUNT)[0]["known"] >= MAX_WEBHOOKS:
         raise TooManyWebhooks(f"There are {MAX_WEBHOOKS} webhooks already; delete one that is no longer needed.")
-    fields = ("id", "url", *_LISTS, "parallel", "created_at")
+    fields = ("id", "url", *_JSON_COLUMNS, "parallel", "created_at")
     chosen = _stored({name: getattr(webhook, name) for name in fields})
     tx.run(_INSERT, cursor=last_event(tx), **chosen)
     tx.run(_ADD_SECRET, webhook=webhook.id, secret=secret)
@@ -57,17 +57,17 @@ def add(tx: ITransaction, webhook: Webhook, secret: str) -> Subscription:
 
 
 def _stored(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: json.dumps(value) if name in _LISTS else value for name, value in fields.items()}
+    return {name: json.dumps(value) if name in _JSON_COLUMNS else value for name, value in fields.items()}
 
 
 _REVISE = "UPDATE webhook SET revision = revision + 1, {sets} WHERE id = :id"
 _NOT_FAILING = "failing = NULL, failing_since = NULL, next_attempt_at = NULL"
 
 
-def change(tx: ITransaction, webhook: str, changes: Mapping[str, Any]) -> Subscription:
-    """See :meth:`IWebhookStore.change_webhook`."""
+def change_webhook(tx: ITransaction, webhook: str, changes: Mapping[str, Any]) -> Subscription:
+    """Change fields of a webhook; another URL ends the backoff."""
     _look_up(tx, webhook)
-    sets = [f"{name} = :{name}" for name in ("url", *_LISTS, "parallel") if name in changes]
+    sets = [f"{name} = :{name}" for name in ("url", *_JSON_COLUMNS, "parallel") if name in changes]
     if "url" in changes:
         sets.append(_NOT_FAILING)
     if sets:
@@ -85,8 +85,8 @@ _DELETES = tuple(
 )
 
 
-def delete(tx: ITransaction, webhook: str, now: Now) -> None:
-    """See :meth:`IWebhookStore.delete_webhook`."""
+def delete_webhook(tx: ITransaction, webhook: str, now: Now) -> None:
+    """Delete a webhook with its secrets and log, and clear the alert about it."""
     _look_up(tx, webhook)
     for statement in _DELETES:
         tx.run(statement, id=webhook)
@@ -109,16 +109,16 @@ _SECRETS = Statement(
     "look up a webhook's secrets",
     "SELECT secret, expires_at FROM webhook_secret WHERE webhook = :webhook ORDER BY id DESC",
 )
-_TOUCH = Statement("change a webhook", "UPDATE webhook SET revision = revision + 1 WHERE id = :id")
+_COUNT_REVISION = Statement("change a webhook", "UPDATE webhook SET revision = revision + 1 WHERE id = :id")
 
 
-def rotate(tx: ITransaction, webhook: str, secret: str, overlap: float, now: Now) -> Subscription:
-    """See :meth:`IWebhookStore.rotate_secret`."""
+def rotate_secret(tx: ITransaction, webhook: str, secret: str, overlap: float, now: Now) -> Subscription:
+    """Add a secret; the current one expires after ``overlap`` seconds."""
     _look_up(tx, webhook)
     tx.run(_RETIRE, webhook=webhook, until=now.wall + milliseconds(overlap))
     tx.run(_DROP_OLD, webhook=webhook, now=now.wall, most=MAX_OLD_SECRETS)
     tx.run(_ADD_SECRET, webhook=webhook, secret=secret)
-    tx.run(_TOUCH, id=webhook)
+    tx.run(_COUNT_REVISION, id=webhook)
     return _subscription(tx, webhook)
 
 
@@ -129,7 +129,7 @@ _REDELIVER = Statement(
 
 
 def redeliver(tx: ITransaction, webhook: str, after: int | None, now: Now) -> Subscription:
-    """See :meth:`IWebhookStore.redeliver`."""
+    """Enable a webhook, and deliver from its cursor, or from ``after``, on."""
     row = _look_up(tx, webhook)
     if after is not None and after > last_event(tx):
         raise InvalidFields([FieldError("#/after", "No event has this seq yet.")])
@@ -139,7 +139,7 @@ def redeliver(tx: ITransaction, webhook: str, after: int | None, now: Now) -> Su
 
 
 _PROGRESS = Statement(
-    "write how far a webhook got",
+    "save the progress of a webhook",
     "UPDATE webhook SET cursor = :cursor, failing = :failing, failing_since = :since, next_attempt_at = :next"
     " WHERE id = :id AND revision = :revision AND disabled_at IS NULL",
 )
@@ -156,9 +156,9 @@ _TRIM = Statement(
 
 
 def save_progress(tx: ITransaction, progress: Progress, attempt: Attempt | None) -> bool:
-    """See :meth:`IWebhookStore.save_progress`."""
+    """Save the cursor and the latest attempt; False if an operator changed the webhook meanwhile."""
     failing = progress.failing
-    written = tx.run(
+    saved = tx.run(
         _PROGRESS,
         id=progress.webhook,
         revision=progress.revision,
@@ -167,10 +167,10 @@ def save_progress(tx: ITransaction, progress: Progress, attempt: Attempt | None)
         since=failing and failing.since,
         next=failing and failing.next_attempt_at,
     )
-    if written and attempt is not None:
+    if saved and attempt is not None:
         tx.run(_LOG, webhook=progress.webhook, **asdict(attempt))
         tx.run(_TRIM, webhook=progress.webhook, most=MAX_DELIVERIES)
-    return bool(written)
+    return bool(saved)
 
 
 _DISABLE = Statement(
@@ -180,8 +180,10 @@ _DISABLE = Statement(
 )
 
 
-def disable(tx: ITransaction, progress: Progress, attempt: Attempt, reason: str, rules: AlertRules, now: Now) -> bool:
-    """See :meth:`IWebhookStore.disable_webhook`."""
+def disable_webhook(
+    tx: ITransaction, progress: Progress, attempt: Attempt, reason: str, rules: AlertRules, now: Now
+) -> bool:
+    """Save progress and disable a webhook, with an event and an alert; False as :func:`save_progress`."""
     if not save_progress(tx, progress, attempt):
         return False
     webhook = progress.webhook
@@ -191,18 +193,18 @@ def disable(tx: ITransaction, progress: Progress, attempt: Attempt, reason: str,
     return True
 
 
-def webhook(tx: ITransaction, webhook: str) -> Webhook:
-    """See :meth:`IWebhookStore.webhook`."""
+def get_webhook(tx: ITransaction, webhook: str) -> Webhook:
+    """A webhook by its id."""
     return _webhook(_look_up(tx, webhook))
 
 
-def webhooks(tx: ITransaction, after: str | None, limit: int) -> list[Webhook]:
-    """See :meth:`IWebhookStore.webhooks`."""
+def list_webhooks(tx: ITransaction, after: str | None, limit: int) -> list[Webhook]:
+    """A page of webhooks, by id."""
     return [_webhook(row) for row in tx.rows(_PAGE, after=after, limit=limit)]
 
 
-def subscriptions(tx: ITransaction) -> list[Subscription]:
-    """See :meth:`IWebhookStore.subscriptions`."""
+def list_subscriptions(tx: ITransaction) -> list[Subscription]:
+    """All webhooks with their secrets."""
     return [_subscription(tx, row["id"]) for row in tx.rows(_ALL)]
 
 
@@ -213,8 +215,8 @@ _DELIVERIES = Statement(
 )
 
 
-def deliveries(tx: ITransaction, webhook: str, before: int | None, limit: int) -> list[Delivery]:
-    """See :meth:`IWebhookStore.deliveries`."""
+def list_deliveries(tx: ITransaction, webhook: str, before: int | None, limit: int) -> list[Delivery]:
+    """A page of the delivery log, newest first."""
     _look_up(tx, webhook)
     rows = tx.rows(_DELIVERIES, webhook=webhook, before=before, limit=limit)
     names = ("seq", "at", "duration", "status", "error")
@@ -222,7 +224,7 @@ def deliveries(tx: ITransaction, webhook: str, before: int | None, limit: int) -
 
 
 def _look_up(tx: ITransaction, webhook: str) -> Row:
-    row = first(tx, _ONE, id=webhook)
+    row = first(tx, _BY_ID, id=webhook)
     if row is None:
         raise UnknownWebhook(f"No webhook {webhook} is known.")
     return row
@@ -230,16 +232,18 @@ def _look_up(tx: ITransaction, webhook: str) -> Row:
 
 def _subscription(tx: ITransaction, webhook: str) -> Subscription:
     row = _look_up(tx, webhook)
-    secrets = (Secret(text=one["secret"], expires_at=one["expires_at"]) for one in tx.rows(_SECRETS, webhook=webhook))
+    secrets = (
+        Secret(text=each["secret"], expires_at=each["expires_at"]) for each in tx.rows(_SECRETS, webhook=webhook)
+    )
     return Subscription(
         webhook=_webhook(row), revision=row["revision"], failing=row["failing"], secrets=tuple(secrets)
     )
 
 
-@reading("A webhook")
+@report_corruption("A webhook")
 def _webhook(row: Row) -> Webhook:
     return Webhook(
         types=tuple(EventType(kind) for kind in json.loads(row["types"])),
         tags=tuple(json.loads(row["tags"])),
-        **{name: row[name] for name in _PLAIN},
+        **{name: row[name] for name in _SCALARS},
     )

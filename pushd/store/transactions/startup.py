@@ -1,0 +1,44 @@
+"""The start of a process: renew leases, and read what is kept in memory."""
+
+from pushd.model.timestamps import Now
+from pushd.store.filters import StartupSnapshot
+from pushd.store.rows import to_device, to_proof, to_token
+from pushd.store.transaction import ITransaction, Statement
+from pushd.store.transactions import offline
+
+_RENEW_LEASES = Statement(
+    "renew leases",
+    "UPDATE command SET lease_until = :steady + lease * 1000,"
+    " deadline_until = :steady + MAX(lease, deadline - (:now - sent_at) / 1000.0) * 1000"
+    " WHERE lease_until IS NOT NULL",
+)
+_DEVICES = Statement("read all devices", "SELECT * FROM device")
+_PROOFS = Statement("read all proofs", "SELECT * FROM proof")
+_TOKENS = Statement("read all tokens", "SELECT * FROM token")
+_QUEUED = Statement("find devices with queued commands", "SELECT DISTINCT device FROM command WHERE state = 'queued'")
+_REPORTABLE = Statement(
+    "find commands for which a result may still come",
+    "SELECT device, id FROM command WHERE lease_until IS NOT NULL"
+    " UNION ALL SELECT device, id FROM command WHERE state = 'unknown' AND finished_at IS NOT NULL"
+    " UNION ALL SELECT device, id FROM command WHERE state = 'queued' AND attempts > 0",
+)
+_LAST_COMMAND = Statement("read the greatest command id", "SELECT MAX(id) AS last FROM command")
+
+
+def renew_leases(tx: ITransaction, now: Now) -> None:
+    """Give every lease, and every grace period of an offline device, its whole time again."""
+    tx.run(_RENEW_LEASES, now=now.wall, steady=now.steady)
+    offline.restart_all(tx, now)
+
+
+def load_snapshot(tx: ITransaction, now: Now) -> StartupSnapshot:
+    """Renew all leases, because the server was down, and read what is kept in memory."""
+    renew_leases(tx, now)
+    return StartupSnapshot(
+        devices=tuple(to_device(row) for row in tx.rows(_DEVICES)),
+        proofs=tuple(to_proof(row) for row in tx.rows(_PROOFS)),
+        tokens=tuple(to_token(row) for row in tx.rows(_TOKENS)),
+        queued=frozenset(row["device"] for row in tx.rows(_QUEUED)),
+        result_index=tuple((row["device"], row["id"]) for row in tx.rows(_REPORTABLE)),
+        last_command=tx.rows(_LAST_COMMAND)[0]["last"],
+    )
