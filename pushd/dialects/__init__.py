@@ -1,1 +1,1 @@
-"""The devices' doors: one folder per dialect, which never import each other."""
+"""Dialects: one package for each device protocol; they do not import each other."""

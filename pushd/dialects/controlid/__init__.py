@@ -1,4 +1,5 @@
-"""Control iD "Push": door readers and turnstiles.
+"""The Control iD "Push" protocol of door readers and turnstiles.
 
-``wire`` is bytes to values and back, pure; ``payload`` checks what an operator sends; ``app`` is the Klein routes.
+``wire`` converts between bytes and values, ``result`` says what a result means for a command, ``payload`` validates
+what an operator sends, ``app`` has the routes.
 """

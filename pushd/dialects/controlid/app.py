@@ -1,11 +1,11 @@
-"""Control iD's door: ``GET /push`` and ``POST /result``, below each base.
+"""The routes of Control iD devices: ``GET /push`` and ``POST /result``, below each base.
 
-Firmware understands 200 and nothing else: a refusal is an empty 200 too, and only an id that cannot be read is a 400.
+Firmware understands only 200: a refused device gets an empty 200 as well, and only an invalid device id is a 400.
 """
 
 import re
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from attrs import define
@@ -26,12 +26,18 @@ from pushd.lib.ip_networks import Networks
 from pushd.model.errors import InvalidQuery, NotPermitted
 
 PATHS = re.compile(rb"/(?:push|result)")
-"""What the device appends to its base."""
+"""The paths that a device appends to its base."""
+
+
+@lru_cache(maxsize=64)
+def _result_query(query: bytes) -> wire.PollQuery:
+    """The query of a result; it is needed when the headers have arrived, and again with the body."""
+    return wire.read_query(parse_qs(query, True))
 
 
 @define(eq=False)
 class ControlIdApp:
-    """Reads, asks the reception, writes."""
+    """Reads requests, calls the device service, writes responses."""
 
     router = Router()
 
@@ -41,53 +47,53 @@ class ControlIdApp:
 
     @router.route("/push", methods=["GET"])
     async def push(self, request: Request) -> bytes:
-        """A poll: one command or batch, or nothing."""
-        visit = wire.read_query(request.args)
-        client_identity = self._visitor(request, visit)
+        """A poll: the response is a command, a batch, or empty."""
+        query = wire.read_query(request.args)
+        client_identity = self._identity(request, query)
         request.drop_headers()
-        handed = await self.device_service.poll(client_identity, visit.uuid)
-        return wire.write_pushes([one.payload for one in handed])
+        dispatched = await self.device_service.poll(client_identity, query.uuid)
+        return wire.write_pushes([command.payload for command in dispatched])
 
     @router.route("/result", methods=["POST"])
     async def result(self, request: Request) -> bytes:
-        """What became of a command; empty once that is durable."""
-        visit = wire.read_query(request.args)
-        client_identity = self._visitor(request, visit)
+        """The result of a command; the empty response is sent once the result is durable."""
+        query = _result_query(request.query)
+        client_identity = self._identity(request, query)
         self.device_service.check_access(client_identity)
-        await self.device_service.settle(client_identity, await self._report(request, visit))
+        await self.device_service.settle(client_identity, await self._read_result(request, query))
         return wire.IDLE
 
     @router.handle_errors(NotPermitted)
     def refused(self, _request: Request, _failure: Failure) -> bytes:
-        """Who is not served hears nothing."""
+        """A device that is not served gets the idle response."""
         return wire.IDLE
 
     @router.handle_errors(Exception)
     def failed(self, request: Request, failure: Failure) -> bytes:
-        """Any other error is a status without a body."""
+        """Any other error is a status code without a body."""
         set_error_status(request, failure)
         return b""
 
     def body_limit(self, below: bytes, query: bytes) -> int:
-        """How many bytes of a body to keep: much only of a result that may be for a command."""
+        """How many bytes of a body to keep: more only of a result that may belong to a command."""
         if below != b"/result":
             return SMALL
         try:
-            device = wire.read_query(parse_qs(query, True)).device
+            device = _result_query(query).device
         except InvalidQuery:
             return SMALL
         return LARGE if self.device_service.expects_result(CONTROL_ID.device(device)) else SMALL
 
-    async def _report(self, request: Request, visit: wire.Visit) -> wire.ControlIdResult | None:
+    async def _read_result(self, request: Request, query: wire.PollQuery) -> wire.ControlIdResult | None:
         if request.body.oversized:
-            return wire.oversized(request.body.size, visit) if request.body.limit == LARGE else None
+            return wire.oversized(request.body.size, query) if request.body.limit == LARGE else None
         content_type = (request.getHeader(b"Content-Type") or b"").decode("utf-8", "replace")
-        read = partial(wire.read_result, content_type=content_type, visit=visit)
+        read = partial(wire.read_result, content_type=content_type, query=query)
         return await parse(request.body.content(), read, self.in_thread)
 
-    def _visitor(self, request: Request, visit: wire.Visit) -> ClientIdentity:
+    def _identity(self, request: Request, query: wire.PollQuery) -> ClientIdentity:
         return ClientIdentity(
-            device=CONTROL_ID.device(visit.device),
+            device=CONTROL_ID.device(query.device),
             address=client_address(request, self.trusted_proxies),
             owner=request.owner,
         )
@@ -96,6 +102,6 @@ class ControlIdApp:
 def mounted_app(
     device_service: DeviceService, in_thread: InThread[Any], trusted_proxies: Networks, bases: Sequence[bytes]
 ) -> MountedApp:
-    """The place of this dialect on the device port: the root, and each configured base."""
+    """The app, mounted at the root of the device port and below each of the ``bases``."""
     app = ControlIdApp(device_service, in_thread, trusted_proxies)
     return MountedApp(prefixes=(b"", *bases), pattern=PATHS, app=app, body_limit=app.body_limit)

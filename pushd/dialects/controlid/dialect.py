@@ -1,4 +1,4 @@
-"""What the other rooms know of Control iD."""
+"""What the other packages know of Control iD."""
 
 from pushd.dialects.controlid.payload import check
 from pushd.dialects.controlid.wire import canonical

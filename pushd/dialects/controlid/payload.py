@@ -1,10 +1,10 @@
-"""What an operator may send to a Control iD device, checked before it is accepted."""
+"""Validates the payload of a command for a Control iD device, before the command is accepted."""
 
 from binascii import a2b_base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pushd.dialects.controlid.result import bare, numbered, reference
+from pushd.dialects.controlid.result import endpoint_name, normalized_id, with_transaction_ids
 from pushd.lib.strict_json import below, find_unwritable
 from pushd.model.command import Payload
 from pushd.model.errors import FieldError, InvalidFields
@@ -16,9 +16,9 @@ _OCTETS = "application/octet-stream"
 
 
 def check(payload: Payload) -> None:
-    """Refuse what a device could not run.
+    """Refuse a payload that a device could not run.
 
-    :raises InvalidFields: with everything that is wrong.
+    :raises InvalidFields: with all errors.
     """
     errors = [*(_batch(payload) if "transactions" in payload else _command(payload, _ROOT, _FIELDS))]
     errors.extend(FieldError(*found) for found in find_unwritable(payload, _ROOT))
@@ -29,9 +29,7 @@ def check(payload: Payload) -> None:
 def _batch(payload: Payload) -> Iterator[FieldError]:
     for key in payload.keys() - {"transactions"}:
         known = key in _FIELDS
-        yield FieldError(
-            below(_ROOT, key), "belongs into an entry of transactions" if known else "is not a known field"
-        )
+        yield FieldError(below(_ROOT, key), "belongs in an entry of transactions" if known else "is not a known field")
     transactions, pointer = payload["transactions"], below(_ROOT, "transactions")
     if not isinstance(transactions, list) or not transactions:
         yield FieldError(pointer, "must be a non-empty list")
@@ -53,10 +51,10 @@ def _entry(entry: object, pointer: str) -> Iterator[FieldError]:
 
 def _duplicates(transactions: list[dict[str, Any]], pointer: str) -> Iterator[FieldError]:
     seen: set[str] = set()
-    for index, entry in enumerate(numbered(transactions)):
-        name = reference(entry["transactionid"])
+    for index, entry in enumerate(with_transaction_ids(transactions)):
+        name = normalized_id(entry["transactionid"])
         if name in seen:
-            detail = f"{name} is taken: an entry without one has its place in the list as its transactionid"
+            detail = f"must be unique, but {name} is not; an entry without one has its place in the list, from 1"
             yield FieldError(below(pointer, index, "transactionid"), detail)
         if name is not None:
             seen.add(name)
@@ -77,10 +75,10 @@ def _command(command: Mapping[str, Any], pointer: str, fields: frozenset[str]) -
 
 
 def _endpoint_problem(endpoint: object) -> str | None:
-    if not isinstance(endpoint, str) or not bare(endpoint).strip():
+    if not isinstance(endpoint, str) or not endpoint_name(endpoint).strip():
         return "is required, and must be a non-empty string such as load_objects"
-    if endpoint != bare(endpoint):
-        return f"must have neither a leading slash nor .fcgi; write {bare(endpoint)}"
+    if endpoint != endpoint_name(endpoint):
+        return f"must have neither a leading slash nor .fcgi; write {endpoint_name(endpoint)}"
     return None
 
 

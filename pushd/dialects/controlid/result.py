@@ -1,4 +1,4 @@
-"""What a Control iD device says became of a command, and what that means."""
+"""Results of Control iD devices, and what they mean for a command."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
@@ -14,24 +14,24 @@ from pushd.model.result import Verdict
 _NO_REASON = "the device gave no reason"
 _SUCCEEDED = Verdict(move=Move.SUCCEED)
 
-_LONGEST = 40
-"""Digits up to which a transactionid counts as a number; Python refuses to read thousands."""
+_MAX_DIGITS = 40
+"""Texts with more digits are not compared as numbers; Python refuses to convert thousands of digits."""
 
 
 @frozen(kw_only=True)
-class Answer:
-    """What a result says about one command: an error, a response, or nothing that would tell."""
+class ReportedOutcome:
+    """What a result says about one command: an error, a response, or neither."""
 
     error: str | None = None
-    answered: bool = False
+    has_response: bool = False
 
 
-_SILENCE = Answer()
+_NOTHING_REPORTED = ReportedOutcome()
 
 
 @frozen(kw_only=True)
 class ControlIdResult:
-    """A device's result. See :class:`pushd.model.result.DeviceResult`."""
+    """A :class:`pushd.model.result.DeviceResult`: the body of a ``POST /result``, read."""
 
     message: str | None = field(default=None, init=False)
     uuid: str | None
@@ -40,82 +40,79 @@ class ControlIdResult:
     raw: bytes
     size: int
     unreadable: str | None = None
-    """Why nobody can tell what the device said; if this is set, the next two say nothing."""
-    answer: Answer = _SILENCE
-    """About the command, or about a batch as a whole."""
-    transactions: Mapping[str, Answer] | None = None
-    """About each entry of a batch, by :func:`reference`."""
+    """Why the body cannot be read; if this is set, the next two are empty."""
+    outcome: ReportedOutcome = _NOTHING_REPORTED
+    """Of the command, or of a batch as a whole."""
+    transactions: Mapping[str, ReportedOutcome] | None = None
+    """Of each entry of a batch, by :func:`normalized_id`."""
 
     def concerns(self, payload: Payload) -> bool:
-        """Whether the endpoint that the device names, if it names one, is one that ``payload`` asks for."""
+        """Whether the result names no endpoint, or one that is in ``payload``."""
         if self.endpoint is None:
             return True
         commands = payload.get("transactions", [payload])
-        return bare(self.endpoint) in (command["endpoint"] for command in commands)
+        return endpoint_name(self.endpoint) in (command["endpoint"] for command in commands)
 
     def judge(self, payload: Payload) -> Verdict:
-        """An error fails the command; a response, or for a batch one to each entry that was sent, is success."""
+        """An error fails the command; a response, or one to each entry of a batch, is success."""
         if self.unreadable is not None:
             return Verdict(move=Move.GARBLE, error=self.unreadable)
-        if self.answer.error is not None:
-            return Verdict(move=Move.FAIL, error=self.answer.error)
+        if self.outcome.error is not None:
+            return Verdict(move=Move.FAIL, error=self.outcome.error)
         if "transactions" in payload:
             return self._judge_batch(payload["transactions"])
-        if self.answer.answered:
+        if self.outcome.has_response:
             return _SUCCEEDED
         if self.transactions is None:
-            return Verdict(move=Move.FAIL, error=_NO_REASON)  # an error without a text, and no response
-        # transactions_results for a command that was no batch: whatever it is about, it is not an answer to this
+            return Verdict(move=Move.FAIL, error=_NO_REASON)  # an empty error, and no response
+        # transactions_results for a command that was no batch: it cannot be the result of this command
         return Verdict(move=Move.GARBLE, error="the device answered a batch, but was sent a single command")
 
     def part(self, position: int) -> "ControlIdResult | None":
-        """What the entry for this place says; an error, or what nobody can read, speaks of all that went together."""
-        if self.transactions is not None and self.answer.error is None:
+        """The result of the command at this place of a batch, from 1; an error of the batch is an error of each."""
+        if self.transactions is not None and self.outcome.error is None:
             return self._entries.get(str(position))
-        if self.answer.answered:
+        if self.outcome.has_response:
             return evolve(self, unreadable="the device answered a single command, but was sent a batch")
         return self
 
     @cached_property
     def _entries(self) -> "Mapping[str, ControlIdResult]":
-        """Each entry as a report of its own; read anew, since few results are taken apart."""
+        """Each entry as a result of its own; parsed again, because few results are split."""
         posted = strict_json.parse(self.result or "{}").get("transactions_results", [])
         entries = strict_json.parse(posted) if isinstance(posted, str) else posted
-        told = {reference(entry.get("transactionid")): entry for entry in entries if isinstance(entry, dict)}
+        by_id = {normalized_id(entry.get("transactionid")): entry for entry in entries if isinstance(entry, dict)}
         return {
             name: evolve(
-                self, result=strict_json.write(told[name]), answer=answer, transactions=None, endpoint=None, raw=b""
+                self, result=strict_json.write(by_id[name]), outcome=outcome, transactions=None, endpoint=None, raw=b""
             )
-            for name, answer in (self.transactions or {}).items()
-            if answer != _SILENCE
+            for name, outcome in (self.transactions or {}).items()
+            if outcome != _NOTHING_REPORTED
         }
 
     def _judge_batch(self, transactions: Iterable[Payload]) -> Verdict:
-        told = self.transactions or {}
-        errors = list(_complaints(told, (entry["transactionid"] for entry in numbered(transactions))))
+        outcomes = self.transactions or {}
+        sent = (entry["transactionid"] for entry in with_transaction_ids(transactions))
+        errors = list(_entry_errors(outcomes, sent))
         if errors:
             return Verdict(move=Move.FAIL, error=strict_json.one_line("; ".join(errors)))
         return _SUCCEEDED
 
 
-def bare(endpoint: str) -> str:
-    """An endpoint as it is written in a push; on a device's own network it has a slash before it and ``.fcgi`` after
-    it.
-    """
+def endpoint_name(endpoint: str) -> str:
+    """An endpoint as a push names it: without the leading slash and the ``.fcgi`` of a device's own HTTP interface."""
     return endpoint.lstrip("/").removesuffix(".fcgi")
 
 
-def numbered(transactions: Iterable[Payload]) -> list[dict[str, Any]]:
-    """The entries of a batch, each with its ``transactionid``: its place, counted from one, where the operator gave
-    none.
-    """
+def with_transaction_ids(transactions: Iterable[Payload]) -> list[dict[str, Any]]:
+    """The entries of a batch, each with a ``transactionid``: its place, from 1, where the operator gave none."""
     return [{"transactionid": str(place)} | dict(entry) for place, entry in enumerate(transactions, 1)]
 
 
-def reference(transactionid: object) -> str | None:
-    """A transactionid in the form in which two are compared, by value; None if it is neither text nor number.
+def normalized_id(transactionid: object) -> str | None:
+    """A transactionid in the form in which ids are compared; None if it is neither a string nor a number.
 
-    A device sends a number back where it was sent a string, so ``"1"``, ``"01"``, ``1`` and ``1.0`` are one.
+    A device may return a number where it received a string, so ``"1"``, ``"01"``, ``1`` and ``1.0`` are the same id.
     """
     match transactionid:
         case bool():
@@ -126,43 +123,45 @@ def reference(transactionid: object) -> str | None:
             return str(transactionid)
         case str():
             digits = transactionid.removeprefix("-")
-            whole = digits.isascii() and digits.isdecimal() and len(digits) <= _LONGEST
-            return str(int(transactionid)) if whole else transactionid
+            is_number = digits.isascii() and digits.isdecimal() and len(digits) <= _MAX_DIGITS
+            return str(int(transactionid)) if is_number else transactionid
         case _:
             return None
 
 
-def read_answer(fields: Mapping[str, object]) -> Answer:
-    """What the fields of a result say: an error that is not empty, or a response, be it empty."""
+def read_outcome(fields: Mapping[str, object]) -> ReportedOutcome:
+    """The outcome in the fields of a result: an error unless it is empty, or a response even if it is empty."""
     error = fields.get("error")
     if error.strip() if isinstance(error, str) else error:
-        return Answer(error=strict_json.one_line(error) or _NO_REASON)
-    return Answer(answered="response" in fields)
+        return ReportedOutcome(error=strict_json.one_line(error) or _NO_REASON)
+    return ReportedOutcome(has_response="response" in fields)
 
 
-def read_transactions(entries: Iterable[object]) -> dict[str, Answer]:
-    """What the entries of ``transactions_results`` say; if two speak of one command, an error has the last word."""
-    told: dict[str, Answer] = {}
+def read_transactions(entries: Iterable[object]) -> dict[str, ReportedOutcome]:
+    """The outcomes in ``transactions_results``, by id; of two with the same id, an error wins."""
+    outcomes: dict[str, ReportedOutcome] = {}
     for entry in entries:
         if not isinstance(entry, dict):
             continue
-        name, answer = reference(entry.get("transactionid")), _read_entry(entry)
-        if name is not None and (name not in told or (told[name].error is None and answer != _SILENCE)):
-            told[name] = answer
-    return told
+        name, outcome = normalized_id(entry.get("transactionid")), _read_entry(entry)
+        if name is None:
+            continue
+        if name not in outcomes or (outcomes[name].error is None and outcome != _NOTHING_REPORTED):
+            outcomes[name] = outcome
+    return outcomes
 
 
-def _read_entry(entry: Mapping[str, object]) -> Answer:
-    answer, success = read_answer(entry), entry.get("success")
-    if answer.error is None and success in (False, "false"):
-        return Answer(error=_NO_REASON)
-    return Answer(error=answer.error, answered=answer.answered or success in (True, "true"))
+def _read_entry(entry: Mapping[str, object]) -> ReportedOutcome:
+    outcome, success = read_outcome(entry), entry.get("success")
+    if outcome.error is None and success in (False, "false"):
+        return ReportedOutcome(error=_NO_REASON)
+    return ReportedOutcome(error=outcome.error, has_response=outcome.has_response or success in (True, "true"))
 
 
-def _complaints(told: Mapping[str, Answer], sent: Iterable[str]) -> Iterator[str]:
+def _entry_errors(outcomes: Mapping[str, ReportedOutcome], sent: Iterable[str]) -> Iterator[str]:
     for name in sent:
-        answer = told.get(reference(name) or name, _SILENCE)
-        if answer.error is not None:
-            yield f"transaction {name}: {answer.error}"
-        elif not answer.answered:
+        outcome = outcomes.get(normalized_id(name) or name, _NOTHING_REPORTED)
+        if outcome.error is not None:
+            yield f"transaction {name}: {outcome.error}"
+        elif not outcome.has_response:
             yield f"transaction {name}: no answer"

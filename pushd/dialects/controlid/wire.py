@@ -1,8 +1,8 @@
-"""Control iD's push on the wire: queries, commands and results; bytes to values and back.
+"""The Control iD push protocol on the wire: queries, commands and results as bytes, and as values.
 
-The device polls ``GET {base}/push?deviceId=<int64>&uuid=<string>`` and reports to
-``POST {base}/result?deviceId=<int64>&uuid=<string>&endpoint=<name>``; it makes the uuid, and repeats it.
-A deviceId has up to 19 digits and does not fit a double: it stays text from the query to the id.
+The device polls ``GET {base}/push?deviceId=<int64>&uuid=<string>`` and sends the result to
+``POST {base}/result?deviceId=<int64>&uuid=<string>&endpoint=<name>``, with the uuid that it chose for the poll.
+A deviceId has up to 19 digits and does not fit into a double, so it is never converted to a number.
 """
 
 import re
@@ -13,7 +13,13 @@ from urllib.parse import parse_qsl
 
 from attrs import frozen
 
-from pushd.dialects.controlid.result import Answer, ControlIdResult, numbered, read_answer, read_transactions
+from pushd.dialects.controlid.result import (
+    ControlIdResult,
+    ReportedOutcome,
+    read_outcome,
+    read_transactions,
+    with_transaction_ids,
+)
 from pushd.lib import strict_json
 from pushd.lib.strict_json import UnreadableBody
 from pushd.model.command import Payload
@@ -22,9 +28,9 @@ from pushd.model.result import RAW_LIMIT
 
 __all__ = [
     "IDLE",
+    "CommandOutcome",
     "ControlIdResult",
-    "Outcome",
-    "Visit",
+    "PollQuery",
     "canonical",
     "oversized",
     "read_push",
@@ -37,23 +43,23 @@ __all__ = [
 ]
 
 IDLE = b""
-"""The answer to a poll when there is nothing to do, and to every result: neither ``{}`` nor ``null`` would do."""
+"""The response to an idle poll, and to every result; devices accept neither ``{}`` nor ``null`` instead."""
 
 _DEVICE_ID = re.compile(r"-?[0-9]{1,19}")
 _INT64 = range(-(2**63), 2**63)
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
-_DEVICE_ID_SPELLINGS = (b"deviceId", b"device_id", b"deviceid")  # the device's own, and those of middleboxes
+_DEVICE_ID_SPELLINGS = (b"deviceId", b"device_id", b"deviceid")  # that of devices, and those of middleboxes
 
 _MAX_UUID = 256
 _MAX_PAIRS = 1000
-"""Pairs of a form; a device sends at most a handful."""
+"""The limit of fields in a form; a device sends a handful."""
 
 _FORM = "application/x-www-form-urlencoded"
 
 
 @frozen(kw_only=True)
-class Visit:
-    """Who calls, about which transaction, and after which command, as far as the query says."""
+class PollQuery:
+    """The query of a poll or a result; ``uuid`` is the device's id of the poll, ``endpoint`` that of the command."""
 
     device: str
     uuid: str | None
@@ -61,57 +67,55 @@ class Visit:
 
 
 @frozen(kw_only=True)
-class Outcome:
-    """What became of a command on a device: an error, or else a response."""
+class CommandOutcome:
+    """The outcome of a command, as a device sends it: an error, or else a response."""
 
     response: object = ""
     error: str | None = None
 
 
 def canonical(text: str) -> str:
-    """A deviceId as it is written in ids: a decimal int64 without leading zeros.
+    """A deviceId as ids contain it: a decimal int64 without leading zeros.
 
-    :raises InvalidQuery: if it is none.
+    :raises InvalidQuery: if it is not an int64.
     """
     if not _DEVICE_ID.fullmatch(text) or int(text) not in _INT64:
-        raise InvalidQuery("A deviceId is a signed 64-bit integer in decimal digits.")
+        raise InvalidQuery("deviceId must be a signed 64-bit integer in decimal digits.")
     return str(int(text))
 
 
-def read_query(args: Mapping[bytes, Sequence[bytes]]) -> Visit:
-    """The query of ``/push`` or ``/result``, as Twisted parses it.
+def read_query(args: Mapping[bytes, Sequence[bytes]]) -> PollQuery:
+    """Read the query of ``/push`` or ``/result``, given as Twisted parses it.
 
-    A uuid and an endpoint are only ever compared: whatever they are, they are no reason to refuse a visit.
+    The uuid and the endpoint are only compared, so any value of theirs is accepted.
 
-    :raises InvalidQuery: if the deviceId is missing or none, or given twice and differently.
+    :raises InvalidQuery: if the deviceId is missing or invalid, or given twice with different values.
     """
     devices = {canonical(text) for name in _DEVICE_ID_SPELLINGS for text in _texts(args, name)}
     if len(devices) > 1:
-        raise InvalidQuery("The deviceId is given twice, and differently.")
+        raise InvalidQuery("deviceId must not be given twice with different values.")
     if not devices:
-        raise InvalidQuery("The deviceId is missing.")
+        raise InvalidQuery("deviceId is required.")
     uuid, endpoint = (next(iter(_texts(args, name)), None) for name in (b"uuid", b"endpoint"))
-    return Visit(device=devices.pop(), uuid=uuid and _comparable(uuid), endpoint=endpoint)
+    return PollQuery(device=devices.pop(), uuid=uuid and _comparable(uuid), endpoint=endpoint)
 
 
 def write_push(payload: Payload) -> bytes:
-    """The answer to a poll that brings a command or a batch, with the fields that the operator gave and no others."""
+    """The response to a poll with a command or a batch: the fields that the operator gave, and no others."""
     if "transactions" in payload:
-        payload = {**payload, "transactions": numbered(payload["transactions"])}
+        payload = {**payload, "transactions": with_transaction_ids(payload["transactions"])}
     return strict_json.write(payload).encode()
 
 
 def write_pushes(payloads: Sequence[Payload]) -> bytes:
-    """The answer to a poll that brings as many commands as there are; several go as one batch, numbered by their
-    places.
-    """
+    """The response to a poll with any number of commands; several are sent as one batch, with their places as ids."""
     if not payloads:
         return IDLE
     return write_push(payloads[0] if len(payloads) == 1 else {"transactions": payloads})
 
 
 def read_push(body: bytes) -> Payload | None:
-    """What a device reads in the answer to its poll; None if there is nothing to do.
+    """Read the response to a poll, as a device does; None if there is no command.
 
     :raises UnreadableBody: if it is neither empty nor a JSON object.
     """
@@ -124,44 +128,44 @@ def read_push(body: bytes) -> Payload | None:
     return payload
 
 
-def read_result(body: bytes, content_type: str | None, visit: Visit) -> ControlIdResult:
-    """What a device posts, whatever content type it claims; what cannot be read becomes a report that says so."""
+def read_result(body: bytes, content_type: str | None, query: PollQuery) -> ControlIdResult:
+    """Read the result that a device sent, whatever its content type; ``unreadable`` is set if it cannot be read."""
     try:
         text, fields = _read_fields(body, content_type)
         batch = _read_batch(fields)
     except UnreadableBody:
         raw = strict_json.write({"raw": b64encode(body).decode("ascii")})
-        return _report(body, visit, result=raw, unreadable="unreadable result")
-    return _report(body, visit, result=text, answer=read_answer(fields), transactions=batch)
+        return _result(body, query, result=raw, unreadable="unreadable result")
+    return _result(body, query, result=text, outcome=read_outcome(fields), transactions=batch)
 
 
-def oversized(size: int, visit: Visit) -> ControlIdResult:
-    """A result of ``size`` bytes that was too large to be kept."""
+def oversized(size: int, query: PollQuery) -> ControlIdResult:
+    """The result for a body of ``size`` bytes, which was too large to be kept."""
     why = f"the result was too large: {size} bytes"
-    return ControlIdResult(uuid=visit.uuid, endpoint=visit.endpoint, result=None, raw=b"", size=size, unreadable=why)
+    return ControlIdResult(uuid=query.uuid, endpoint=query.endpoint, result=None, raw=b"", size=size, unreadable=why)
 
 
-def write_result(outcome: Outcome) -> bytes:
-    """The body in which a device reports what became of a command."""
-    return strict_json.write(_told(outcome)).encode()
+def write_result(outcome: CommandOutcome) -> bytes:
+    """The body with which a device reports the outcome of a command."""
+    return strict_json.write(_outcome_fields(outcome)).encode()
 
 
-def write_results(outcomes: Mapping[str, Outcome]) -> bytes:
-    """The body in which a device reports what became of a batch, by transactionid; responses are JSON text there."""
+def write_results(outcomes: Mapping[str, CommandOutcome]) -> bytes:
+    """The body with which a device reports the outcomes of a batch, by transactionid; each response is a JSON text."""
     results = [_entry(name, outcome) for name, outcome in outcomes.items()]
     return strict_json.write({"transactions_results": results}).encode()
 
 
-def _entry(name: str, outcome: Outcome) -> dict[str, object]:
-    told = _told(outcome)
-    if "response" in told and not isinstance(told["response"], str):
-        told["response"] = strict_json.write(told["response"])
-    # a device sends a number back where it was sent a string of digits
-    number = int(name) if _NUMBER.fullmatch(name) else name
-    return {"transactionid": number, "success": outcome.error is None} | told
+def _entry(name: str, outcome: CommandOutcome) -> dict[str, object]:
+    fields = _outcome_fields(outcome)
+    if "response" in fields and not isinstance(fields["response"], str):
+        fields["response"] = strict_json.write(fields["response"])
+    # a device returns a number where it received a string of digits
+    transactionid = int(name) if _NUMBER.fullmatch(name) else name
+    return {"transactionid": transactionid, "success": outcome.error is None} | fields
 
 
-def _told(outcome: Outcome) -> dict[str, object]:
+def _outcome_fields(outcome: CommandOutcome) -> dict[str, object]:
     return {"response": outcome.response} if outcome.error is None else {"error": outcome.error}
 
 
@@ -170,17 +174,17 @@ def _texts(args: Mapping[bytes, Sequence[bytes]], name: bytes) -> list[str]:
 
 
 def _comparable(uuid: str) -> str:
-    """A uuid that every store can keep: none has a use for NUL, nor for one without end."""
+    """A uuid that every store can keep: of limited length, and without NUL."""
     return uuid[:_MAX_UUID].replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _report(body: bytes, visit: Visit, **read: Any) -> ControlIdResult:
-    return ControlIdResult(uuid=visit.uuid, endpoint=visit.endpoint, raw=body[:RAW_LIMIT], size=len(body), **read)
+def _result(body: bytes, query: PollQuery, **read: Any) -> ControlIdResult:
+    return ControlIdResult(uuid=query.uuid, endpoint=query.endpoint, raw=body[:RAW_LIMIT], size=len(body), **read)
 
 
 def _read_fields(body: bytes, content_type: str | None) -> tuple[str, dict[str, Any]]:
     text = strict_json.decode(body)
-    if text.lstrip().startswith(("{", "[", '"')):  # never a form, though half a JSON text may parse as one
+    if text.lstrip().startswith(("{", "[", '"')):  # JSON, or a part of it: never a form, though it may parse as one
         fields = strict_json.parse(text)
     else:
         fields = _read_form(text, declared=(content_type or "").lower().startswith(_FORM))
@@ -191,7 +195,7 @@ def _read_fields(body: bytes, content_type: str | None) -> tuple[str, dict[str, 
 
 
 def _read_form(text: str, *, declared: bool) -> dict[str, str]:
-    # a body that does not even claim to be a form must be one throughout: "error" alone is a text, not a key
+    # a body that is not declared as a form must be a valid one: "error" alone is a text, not a key
     try:
         pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=not declared, max_num_fields=_MAX_PAIRS)
     except ValueError as error:
@@ -199,7 +203,7 @@ def _read_form(text: str, *, declared: bool) -> dict[str, str]:
     return dict(pairs)
 
 
-def _read_batch(fields: Mapping[str, Any]) -> dict[str, Answer] | None:
+def _read_batch(fields: Mapping[str, Any]) -> dict[str, ReportedOutcome] | None:
     results = fields.get("transactions_results")
     if isinstance(results, str) and results.strip():  # in a form it is JSON text
         results = strict_json.parse(results)

@@ -1,4 +1,4 @@
-"""The Server-Eye push service: agents that hold a long poll, acknowledge, report and sign off.
+"""The protocol of the Server-Eye push service: agents poll, acknowledge, report results and sign off.
 
-``wire`` is bytes to values and back, pure; ``payload`` checks what an operator sends; ``app`` is the Klein routes.
+``wire`` converts between bytes and values, ``payload`` validates what an operator sends, ``app`` has the routes.
 """

@@ -1,6 +1,4 @@
-"""Server-Eye's door: poll, acknowledge, result and sign-off below ``/push/{containerId}``, bare and below a
-version.
-"""
+"""The routes of Server-Eye containers: poll, acknowledge, result and sign-off below ``/push/{containerId}``."""
 
 import re
 from collections.abc import Sequence
@@ -25,7 +23,7 @@ from pushd.lib.ip_networks import Networks
 from pushd.model.errors import InvalidQuery
 
 VERSIONS = (b"", b"/1", b"/2")
-"""Prefixes of all paths."""
+"""The prefixes of all paths: without and with a version."""
 
 PATHS = re.compile(rb"/push/.*")
 
@@ -38,7 +36,7 @@ _RESULT = re.compile(rb"/push/([^/]+)/result/[^/]+")
 
 @define(eq=False)
 class ServerEyeApp:
-    """Reads, asks the reception, writes."""
+    """Reads requests, calls the device service, writes responses."""
 
     router = Router()
 
@@ -48,42 +46,42 @@ class ServerEyeApp:
 
     @router.route("/push/<container>", methods=["GET"])
     async def poll(self, request: Request, container: str) -> bytes:
-        """A poll: one message, or none."""
-        client_identity = self._visitor(request, container)
+        """A poll: the response is a message, or says that there is none."""
+        client_identity = self._identity(request, container)
         request.drop_headers()
-        handed = await self.device_service.poll(client_identity)
-        if not handed:
+        dispatched = await self.device_service.poll(client_identity)
+        if not dispatched:
             return wire.IDLE
-        return wire.write_message(container, handed[0].command, handed[0].payload)
+        return wire.write_message(container, dispatched[0].command, dispatched[0].payload)
 
     @router.route("/push/<container>/ack/<message>", methods=["POST", "GET"])
     async def acknowledge(self, request: Request, container: str, message: str) -> bytes:
-        """The container has a message, or still works on it."""
-        await self.device_service.acknowledge(self._visitor(request, container), message)
+        """The container has received a message, or is still working on it."""
+        await self.device_service.acknowledge(self._identity(request, container), message)
         return _ACKNOWLEDGED
 
     @router.route("/push/<container>/result/<message>", methods=["POST"])
     async def result(self, request: Request, container: str, message: str) -> bytes:
-        """What became of a message; answered once that is durable."""
-        client_identity = self._visitor(request, container)
+        """The result of a message; the response is sent once the result is durable."""
+        client_identity = self._identity(request, container)
         self.device_service.check_access(client_identity)
-        await self.device_service.settle(client_identity, await self._report(request, message))
+        await self.device_service.settle(client_identity, await self._read_result(request, message))
         return _TAKEN
 
     @router.route("/push/<container>/signoff", methods=["GET", "POST"])
     async def sign_off(self, request: Request, container: str) -> bytes:
-        """The container goes away on purpose."""
-        await self.device_service.sign_off(self._visitor(request, container))
+        """The container signs off: it goes offline on purpose."""
+        await self.device_service.sign_off(self._identity(request, container))
         return _SIGNED_OFF
 
     @router.handle_errors(Exception)
     def failed(self, request: Request, failure: Failure) -> bytes:
-        """Errors carry the envelope too."""
+        """An error has the same envelope as other responses."""
         set_error_status(request, failure)
         return wire.write_answer(False, error_detail(failure))
 
     def body_limit(self, below: bytes, _query: bytes) -> int:
-        """How many bytes of a body to keep: much only of a result that may be for a command."""
+        """How many bytes of a body to keep: more only of a result that may belong to a command."""
         match = _RESULT.fullmatch(below)
         if match is None:
             return SMALL
@@ -93,12 +91,12 @@ class ServerEyeApp:
             return SMALL
         return LARGE if self.device_service.expects_result(device) else SMALL
 
-    async def _report(self, request: Request, message: str) -> wire.ServerEyeResult | None:
+    async def _read_result(self, request: Request, message: str) -> wire.ServerEyeResult | None:
         if request.body.oversized:
             return wire.oversized(request.body.size, message) if request.body.limit == LARGE else None
         return await parse(request.body.content(), partial(wire.read_result, message_id=message), self.in_thread)
 
-    def _visitor(self, request: Request, container: str) -> ClientIdentity:
+    def _identity(self, request: Request, container: str) -> ClientIdentity:
         return ClientIdentity(
             device=SERVER_EYE.device(wire.canonical(container)),
             address=client_address(request, self.trusted_proxies),
@@ -108,15 +106,15 @@ class ServerEyeApp:
 
 
 def _api_key(request: Request) -> str | None:
-    """The key, in any of the three places where clients put it."""
+    """The API key, from any of the three places where clients put it."""
     args = request.args
-    shown = args.get(b"apiKey") or args.get(b"apikey") or request.requestHeaders.getRawHeaders(b"X-Api-Key")
-    return shown[0].decode("utf-8", "surrogateescape") if shown else None
+    values = args.get(b"apiKey") or args.get(b"apikey") or request.requestHeaders.getRawHeaders(b"X-Api-Key")
+    return values[0].decode("utf-8", "surrogateescape") if values else None
 
 
 def mounted_app(
     device_service: DeviceService, in_thread: InThread[Any], trusted_proxies: Networks, _bases: Sequence[bytes]
 ) -> MountedApp:
-    """The place of this dialect on the device port: bare, and below each version."""
+    """The app, mounted at the root of the device port and below each version."""
     app = ServerEyeApp(device_service, in_thread, trusted_proxies)
     return MountedApp(prefixes=VERSIONS, pattern=PATHS, app=app, body_limit=app.body_limit)

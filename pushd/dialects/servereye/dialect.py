@@ -1,4 +1,4 @@
-"""What the other rooms know of Server-Eye."""
+"""What the other packages know of Server-Eye."""
 
 from pushd.dialects.servereye.payload import check
 from pushd.dialects.servereye.wire import canonical

@@ -1,4 +1,4 @@
-"""What an operator may send to a Server-Eye container, checked before it is accepted."""
+"""Validates the payload of a command for a Server-Eye container, before the command is accepted."""
 
 from collections.abc import Iterator
 
@@ -11,9 +11,9 @@ _FIELDS = frozenset({"control", "message", "data"})
 
 
 def check(payload: Payload) -> None:
-    """Refuse what a container could not read; ``data`` may be anything, as it travels as text.
+    """Refuse a payload that a container could not read; ``data`` may be any value, since it is sent as text.
 
-    :raises InvalidFields: with everything that is wrong.
+    :raises InvalidFields: with all errors.
     """
     unwritable = (FieldError(*found) for found in find_unwritable(payload, _ROOT))
     if errors := [*_fields(payload), *unwritable]:

@@ -1,7 +1,7 @@
-"""Server-Eye's push service on the wire: the envelope, messages and results; bytes to values and back.
+"""The protocol of the Server-Eye push service on the wire: envelope, messages and results as bytes, and as values.
 
-Every value below ``data`` of a message is a string: the vendor's C++ client reads each with a string getter, and ends
-its loop on anything else, as it does on a ``data`` key in an answer that brings nothing.
+Every value in the ``data`` of a message is a string: the vendor's C++ client reads each as a string, and stops polling
+on any other type; it does the same if a response without a message has a ``data`` key.
 """
 
 import re
@@ -23,7 +23,7 @@ _NO_REASON = "the device gave no reason"
 
 @frozen(kw_only=True)
 class Message:
-    """What a container receives: a word that tells what is asked, and text to go with it."""
+    """A command as a container receives it; ``control`` names the action, ``data`` and ``message`` are text for it."""
 
     container: str
     message_id: str
@@ -34,7 +34,7 @@ class Message:
 
 @frozen(kw_only=True)
 class ServerEyeResult:
-    """A container's result. See :class:`pushd.model.result.DeviceResult`."""
+    """A :class:`pushd.model.result.DeviceResult`: the body that a container sent, read."""
 
     message: str
     uuid: str | None = field(default=None, init=False)
@@ -44,24 +44,24 @@ class ServerEyeResult:
     verdict: Verdict
 
     def concerns(self, payload: Payload) -> bool:  # noqa: ARG002
-        """Always: a result names its message, so there is nothing to compare."""
+        """True: a result names its message, so its command is known."""
         return True
 
     def judge(self, payload: Payload) -> Verdict:  # noqa: ARG002
-        """The container says itself whether it succeeded, whatever it was asked."""
+        """The container itself says whether the command succeeded, whatever the payload."""
         return self.verdict
 
     def part(self, position: int) -> None:
-        """None: each message travels alone."""
+        """None: there are no batches."""
 
 
 def canonical(text: str) -> str:
-    """A containerId as it is written in ids: as given.
+    """A containerId as ids contain it: unchanged.
 
-    :raises InvalidQuery: if it is empty, too long, or has other characters than a path may show bare.
+    :raises InvalidQuery: if it is empty, too long, or has characters that a path contains only percent-encoded.
     """
     if not _CONTAINER.fullmatch(text):
-        raise InvalidQuery("A containerId is 1 to 128 of A-Z, a-z, 0-9, '.', '_', '~' and '-'.")
+        raise InvalidQuery("containerId must be 1 to 128 characters of A-Z, a-z, 0-9, '.', '_', '~' and '-'.")
     return text
 
 
@@ -70,32 +70,32 @@ def _encode(value: object) -> bytes:
 
 
 def write_answer(success: bool, message: str) -> bytes:
-    """The envelope of every answer that brings no message; it has no ``data`` key."""
+    """A response without a message; it has no ``data`` key."""
     return _encode({"success": success, "message": message})
 
 
 IDLE = write_answer(False, "no message")
-"""The answer to a poll when there is nothing to do."""
+"""The response to an idle poll."""
 
 
 def write_message(container: str, message_id: str, payload: Payload) -> bytes:
-    """The answer to a poll that brings a command."""
+    """The response to a poll with a command."""
     ids = dict.fromkeys(("rootContainerId", "containerId", "senderId"), container)
-    told = {"messageId": message_id, "control": payload["control"], "data": _text(payload)}
-    return _encode({"success": True, "message": payload.get("message", "message"), "data": ids | told})
+    fields = {"messageId": message_id, "control": payload["control"], "data": _text(payload)}
+    return _encode({"success": True, "message": payload.get("message", "message"), "data": ids | fields})
 
 
 def read_message(body: bytes) -> Message | None:
-    """What a client reads in the answer to its poll; None if it brings nothing.
+    """Read the response to a poll, as a client does; None if there is no message.
 
-    :raises UnreadableBody: if it is no envelope, or one that would end the vendor's clients.
+    :raises UnreadableBody: if it is not an envelope, or one that would stop the vendor's clients.
     """
     envelope = _envelope(body)
     return _message(envelope) if envelope["success"] else None
 
 
 def read_result(body: bytes, message_id: str) -> ServerEyeResult:
-    """What a container posts about a message, whatever content type it claims.
+    """Read the result of a message, whatever its content type.
 
     :raises UnreadableBody: unless it is a JSON object with a boolean ``success``.
     """
@@ -110,15 +110,15 @@ def read_result(body: bytes, message_id: str) -> ServerEyeResult:
 
 
 def oversized(size: int, message_id: str) -> ServerEyeResult:
-    """A result of ``size`` bytes that was too large to be kept."""
+    """The result for a body of ``size`` bytes, which was too large to be kept."""
     verdict = Verdict(move=Move.GARBLE, error=f"the result was too large: {size} bytes")
     return ServerEyeResult(message=message_id, result=None, raw=b"", size=size, verdict=verdict)
 
 
 def write_result(success: bool, message: str = "", data: object = None) -> bytes:
-    """The body in which a container reports; without ``data`` if there is none."""
-    told = {} if data is None else {"data": data}
-    return _encode({"success": success, "message": message} | told)
+    """The body with which a container reports a result; without ``data`` if it is None."""
+    fields = {} if data is None else {"data": data}
+    return _encode({"success": success, "message": message} | fields)
 
 
 def _text(payload: Payload) -> str:

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from pushd.dialects.controlid.wire import Outcome, read_push, write_result, write_results
+from pushd.dialects.controlid.wire import CommandOutcome, read_push, write_result, write_results
 from pushd.lib.background import in_background
 from pushd.lib.strict_json import UnreadableBody
 from pushd.simulator.controlid.local_api import LocalApi
@@ -118,16 +118,16 @@ class ControlIdDevice:
         await deferLater(self.clock, duration)
         return result
 
-    def _call_api(self, uuid: str, command: Push) -> Outcome:
+    def _call_api(self, uuid: str, command: Push) -> CommandOutcome:
         endpoint = endpoint_of(command)
         query = command.get("queryString")
         self.journal.record(
             self.id, "ran", uuid=uuid, endpoint=endpoint, query=query if isinstance(query, str) else None
         )
         try:
-            outcome = Outcome(response=self.api.call(command))
+            outcome = CommandOutcome(response=self.api.call(command))
         except LocalApiError as error:
-            outcome = Outcome(error=str(error))
+            outcome = CommandOutcome(error=str(error))
         _log.info(
             "{device_id} executed {endpoint}: {outcome}",
             device_id=self.id,
@@ -179,7 +179,7 @@ class ControlIdDevice:
             sending.cancel()
 
 
-def execute(uuid: str, push: Push, run: Callable[[Push], Outcome]) -> TransactionResult:
+def execute(uuid: str, push: Push, run: Callable[[Push], CommandOutcome]) -> TransactionResult:
     """Have ``run`` execute a command, or the commands of a batch in order."""
     if "transactions" in push:
         outcomes = {transaction: run(command) for transaction, command in _commands(push["transactions"])}
@@ -205,4 +205,4 @@ def _write(write: Callable[[_Written], bytes], outcome: _Written) -> bytes:
     try:
         return write(outcome)
     except (ValueError, RecursionError):  # a lone surrogate or too deep nesting, which the server sent to be stored
-        return write_result(Outcome(error="the response cannot be written"))
+        return write_result(CommandOutcome(error="the response cannot be written"))

@@ -8,7 +8,7 @@ from pushd.dialects.controlid import wire
 from pushd.model.errors import InvalidQuery
 
 DEVICE = "4408801109440198"
-VISIT = wire.Visit(device=DEVICE, uuid="0d9f4bd6", endpoint="load_objects")
+QUERY = wire.PollQuery(device=DEVICE, uuid="0d9f4bd6", endpoint="load_objects")
 
 
 # ids
@@ -81,25 +81,27 @@ def test_canonical_is_idempotent(text: str) -> None:
 def test_query() -> None:
     """A result names its device, its transaction and its command."""
     args = {b"deviceId": [b"4408801109440198"], b"uuid": [b"0d9f4bd6"], b"endpoint": [b"load_objects"]}
-    assert wire.read_query(args) == VISIT
+    assert wire.read_query(args) == QUERY
 
 
 @pytest.mark.parametrize("spelling", [b"deviceId", b"device_id", b"deviceid"])
 def test_query_spellings(spelling: bytes) -> None:
     """Middleboxes spell the deviceId in their own ways; old firmware sends nothing else."""
-    assert wire.read_query({spelling: [b"04408801109440198"]}) == wire.Visit(device=DEVICE, uuid=None, endpoint=None)
+    assert wire.read_query({spelling: [b"04408801109440198"]}) == wire.PollQuery(
+        device=DEVICE, uuid=None, endpoint=None
+    )
 
 
 def test_query_of_another_spelling() -> None:
     """A spelling that no device uses is not a deviceId."""
-    with pytest.raises(InvalidQuery, match="missing"):
+    with pytest.raises(InvalidQuery, match="required"):
         wire.read_query({b"DEVICEID": [b"4408801109440198"]})
 
 
 @pytest.mark.parametrize("args", [{}, {b"deviceId": [b""]}, {b"deviceId": []}, {b"uuid": [b"0d9f4bd6"]}])
 def test_query_without_device(args: dict[bytes, list[bytes]]) -> None:
     """Who does not say who it is cannot be served."""
-    with pytest.raises(InvalidQuery, match="missing"):
+    with pytest.raises(InvalidQuery, match="required"):
         wire.read_query(args)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pushd.dialects.controlid import wire
 from pushd.model.lifecycle import Move
 
-VISIT = wire.Visit(device="4408801109440198", uuid="0d9f4bd6", endpoint="load_objects")
+QUERY = wire.PollQuery(device="4408801109440198", uuid="0d9f4bd6", endpoint="load_objects")
 COMMAND = {"endpoint": "load_objects"}
 FORM = "application/x-www-form-urlencoded"
 
@@ -24,7 +24,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 def test_result_whatever_its_type(content_type: str | None) -> None:
     """A JSON result is read with any content type, and kept to the letter."""
     body = b'{ "response" : {"users":[{"id":4408801109440198, "name":"Jos\xc3\xa9", "x": 1.50}]} }\r\n'
-    report = wire.read_result(body, content_type, VISIT)
+    report = wire.read_result(body, content_type, QUERY)
     assert report.result == '{ "response" : {"users":[{"id":4408801109440198, "name":"José", "x": 1.50}]} }\r\n'
     assert report.judge(COMMAND).move is Move.SUCCEED
 
@@ -32,14 +32,14 @@ def test_result_whatever_its_type(content_type: str | None) -> None:
 def test_result_keeps_its_letter() -> None:
     """A report carries what is needed to find its command, and the body as it came."""
     body = b'{"response": ""}'
-    report = wire.read_result(body, None, VISIT)
+    report = wire.read_result(body, None, QUERY)
     assert (report.message, report.uuid, report.endpoint) == (None, "0d9f4bd6", "load_objects")
     assert (report.raw, report.size) == (body, 16)
 
 
 def test_result_with_byte_order_mark() -> None:
     """A byte order mark is no part of the result."""
-    report = wire.read_result(b'\xef\xbb\xbf{"response": {}}', "application/json", VISIT)
+    report = wire.read_result(b'\xef\xbb\xbf{"response": {}}', "application/json", QUERY)
     assert report.result == '{"response": {}}'
     assert report.judge(COMMAND).move is Move.SUCCEED
 
@@ -47,7 +47,7 @@ def test_result_with_byte_order_mark() -> None:
 def test_result_with_half_a_surrogate_pair() -> None:
     """An escape that is no whole character stays an escape, so that every store can keep it."""
     body = rb'{"response": "\ud83d", "note": "\u0000"}'
-    report = wire.read_result(body, None, VISIT)
+    report = wire.read_result(body, None, QUERY)
     assert report.result == body.decode("ascii")
 
 
@@ -55,21 +55,21 @@ def test_result_with_half_a_surrogate_pair() -> None:
 def test_result_as_form(content_type: str | None) -> None:
     """A result may come as a form, whatever its content type says; its JSON is made of the pairs."""
     body = b"response=%7B%22users%22%3A%5B%7B%22id%22%3A4408801109440198%7D%5D%7D&error="
-    report = wire.read_result(body, content_type, VISIT)
+    report = wire.read_result(body, content_type, QUERY)
     assert report.result == r'{"response":"{\"users\":[{\"id\":4408801109440198}]}","error":""}'
     assert report.judge(COMMAND).move is Move.SUCCEED
 
 
 def test_result_as_form_with_error() -> None:
     """A form can bring an error, in words of any language."""
-    report = wire.read_result(b"error=Usu%C3%A1rio+n%C3%A3o+encontrado", FORM, VISIT)
+    report = wire.read_result(b"error=Usu%C3%A1rio+n%C3%A3o+encontrado", FORM, QUERY)
     assert report.result == '{"error":"Usuário não encontrado"}'
     assert report.judge(COMMAND).error == "Usuário não encontrado"
 
 
 def test_result_as_form_in_latin_1() -> None:
     """A letter that is not UTF-8 does not turn a form's error into a riddle."""
-    verdict = wire.read_result(b"error=Usu%E1rio+inv%E1lido", FORM, VISIT).judge(COMMAND)
+    verdict = wire.read_result(b"error=Usu%E1rio+inv%E1lido", FORM, QUERY).judge(COMMAND)
     assert verdict.move is Move.FAIL
     assert verdict.error == "Usu\N{REPLACEMENT CHARACTER}rio inv\N{REPLACEMENT CHARACTER}lido"
 
@@ -77,7 +77,7 @@ def test_result_as_form_in_latin_1() -> None:
 def test_result_as_form_with_batch() -> None:
     """The results of a batch come as JSON text in a form."""
     body = b"transactions_results=%5B%7B%22transactionid%22%3A1%2C%22success%22%3Atrue%7D%5D"
-    report = wire.read_result(body, FORM, VISIT)
+    report = wire.read_result(body, FORM, QUERY)
     assert report.judge({"transactions": [COMMAND]}).move is Move.SUCCEED
 
 
@@ -115,7 +115,7 @@ def test_result_as_form_with_batch() -> None:
 )
 def test_result_unreadable(body: bytes) -> None:
     """What nobody can read puts the command in doubt, and every byte of it is kept."""
-    report = wire.read_result(body, None, VISIT)
+    report = wire.read_result(body, None, QUERY)
     verdict = report.judge(COMMAND)
     assert (verdict.move, verdict.error) == (Move.GARBLE, "unreadable result")
     assert b64decode(json.loads(report.result or "")["raw"]) == body
@@ -124,8 +124,8 @@ def test_result_unreadable(body: bytes) -> None:
 
 def test_result_that_claims_to_be_a_form() -> None:
     """A key without a value counts in what says that it is a form, and is mere text elsewhere."""
-    assert wire.read_result(b"response", FORM.upper(), VISIT).judge(COMMAND).move is Move.SUCCEED
-    assert wire.read_result(b"response", "text/plain", VISIT).judge(COMMAND).move is Move.GARBLE
+    assert wire.read_result(b"response", FORM.upper(), QUERY).judge(COMMAND).move is Move.SUCCEED
+    assert wire.read_result(b"response", "text/plain", QUERY).judge(COMMAND).move is Move.GARBLE
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_result_that_claims_to_be_a_form() -> None:
 )
 def test_result_cut_short(body: bytes) -> None:
     """Half a JSON text is never taken for a form, even if it claims to be one."""
-    assert wire.read_result(body, FORM, VISIT).judge(COMMAND).move is Move.GARBLE
+    assert wire.read_result(body, FORM, QUERY).judge(COMMAND).move is Move.GARBLE
 
 
 def test_result_of_12_megabytes() -> None:
@@ -141,7 +141,7 @@ def test_result_of_12_megabytes() -> None:
     user = b'{"id":4408801109440198,"registration":"0042","name":"Jo\xc3\xa3o da Silva","password":"","salt":""}'
     body = b'{"response":{"users":[' + b",".join([user] * 140_000) + b"]}}"
     assert len(body) > 12_000_000
-    report = wire.read_result(body, "application/json", VISIT)
+    report = wire.read_result(body, "application/json", QUERY)
     assert report.judge(COMMAND).move is Move.SUCCEED
     assert report.result == body.decode()
     assert (report.raw, report.size) == (body[:65536], len(body))
@@ -151,14 +151,14 @@ def test_result_with_photo_of_12_megabytes() -> None:
     """A large photo comes in base64, as JSON or as a form."""
     photo = b"/9j/4AAQSkZJRgABAQEASABIAAD+2wBD" * 375_000
     for body in (b'{"response":"' + photo + b'"}', b"response=" + quote_plus(photo).encode()):
-        report = wire.read_result(body, None, VISIT)
+        report = wire.read_result(body, None, QUERY)
         assert json.loads(report.result or "") == {"response": photo.decode()}
         assert report.judge(COMMAND).move is Move.SUCCEED
 
 
 def test_result_too_large() -> None:
     """A result that was too large to keep puts the command in doubt, and its size is told."""
-    report = wire.oversized(20_000_000, VISIT)
+    report = wire.oversized(20_000_000, QUERY)
     verdict = report.judge(COMMAND)
     assert verdict.move is Move.GARBLE
     assert "20000000" in (verdict.error or "")
@@ -176,7 +176,7 @@ result_bytes = st.binary(max_size=60) | st.lists(fragments, max_size=14).map(b""
 @given(result_bytes, st.none() | st.sampled_from(["application/json", FORM]) | texts)
 def test_result_of_any_bytes(body: bytes, content_type: str | None) -> None:
     """No bytes of a device can make us stumble; what we keep of them is JSON that every store can take."""
-    report = wire.read_result(body, content_type, VISIT)
+    report = wire.read_result(body, content_type, QUERY)
     for payload in (COMMAND, {"transactions": [COMMAND, COMMAND]}):
         error = report.judge(payload).error
         assert error is None or error.encode()
@@ -188,13 +188,17 @@ def test_result_of_any_bytes(body: bytes, content_type: str | None) -> None:
 
 def test_write_result() -> None:
     """A device reports a response, or else an error."""
-    assert wire.write_result(wire.Outcome(response={"ids": [7]})) == b'{"response":{"ids":[7]}}'
-    assert wire.write_result(wire.Outcome(error="unknown endpoint")) == b'{"error":"unknown endpoint"}'
+    assert wire.write_result(wire.CommandOutcome(response={"ids": [7]})) == b'{"response":{"ids":[7]}}'
+    assert wire.write_result(wire.CommandOutcome(error="unknown endpoint")) == b'{"error":"unknown endpoint"}'
 
 
 def test_write_results() -> None:
     """A device reports a batch with numbers for the ids that are digits, and with responses as text."""
-    outcomes = {"1": wire.Outcome(response={"ids": [7]}), "door": wire.Outcome(error="no door"), "3": wire.Outcome()}
+    outcomes = {
+        "1": wire.CommandOutcome(response={"ids": [7]}),
+        "door": wire.CommandOutcome(error="no door"),
+        "3": wire.CommandOutcome(),
+    }
     assert wire.write_results(outcomes) == (
         b'{"transactions_results":['
         b'{"transactionid":1,"success":true,"response":"{\\"ids\\":[7]}"},'
@@ -208,8 +212,8 @@ def test_write_results() -> None:
 )
 def test_results_round_trip(errors: dict[str, str | None]) -> None:
     """A batch that a device reports succeeds when, and only when, nothing in it failed."""
-    outcomes = {name: wire.Outcome(error=error) for name, error in errors.items()}
+    outcomes = {name: wire.CommandOutcome(error=error) for name, error in errors.items()}
     payload = {"transactions": [{"transactionid": name, "endpoint": "load_objects"} for name in errors]}
-    verdict = wire.read_result(wire.write_results(outcomes), None, VISIT).judge(payload)
+    verdict = wire.read_result(wire.write_results(outcomes), None, QUERY).judge(payload)
     worked = all(error is None for error in errors.values())
     assert verdict.move is (Move.SUCCEED if worked else Move.FAIL)

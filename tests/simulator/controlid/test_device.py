@@ -9,7 +9,7 @@ from unittest.mock import ANY
 import pytest
 from twisted.logger import capturedLogs
 
-from pushd.dialects.controlid.wire import Outcome
+from pushd.dialects.controlid.wire import CommandOutcome
 from pushd.simulator.controlid.device import ControlIdDevice, Push, TransactionResult, endpoint_of, execute
 from pushd.simulator.controlid.local_api import LocalApi
 from pushd.simulator.faults import Fault, Faults
@@ -339,9 +339,9 @@ def test_unwritable_response(server: FakeServer) -> None:
         assert json.loads(result.body) == {"error": ANY}
 
 
-def run(command: Push) -> Outcome:
+def run(command: Push) -> CommandOutcome:
     """Succeed, unless the endpoint is fail."""
-    return Outcome(error="no") if command.get("endpoint") == "fail" else Outcome(response=dict(command))
+    return CommandOutcome(error="no") if command.get("endpoint") == "fail" else CommandOutcome(response=dict(command))
 
 
 def reported(push: Push) -> Any:
@@ -381,7 +381,7 @@ def test_empty_batch(transactions: object) -> None:
 @pytest.mark.parametrize("response", ["\ud800", float("nan")])
 def test_unwritable(push: Push, response: object) -> None:
     """A response that cannot be written becomes an error, for a command and for a batch."""
-    result = execute("u1", push, lambda _: Outcome(response=[response]))
+    result = execute("u1", push, lambda _: CommandOutcome(response=[response]))
     assert list(json.loads(result.body)) == ["error"]
 
 

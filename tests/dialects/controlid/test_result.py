@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushd.dialects.controlid import wire
-from pushd.dialects.controlid.result import numbered, reference
+from pushd.dialects.controlid.result import normalized_id, with_transaction_ids
 from pushd.model.lifecycle import Move
 from pushd.model.result import Verdict
 
@@ -20,11 +20,11 @@ BOTH = b'{"transactionid": 1, "success": true}, {"transactionid": 2, "success": 
 
 def judge(body: bytes, payload: dict[str, Any] = COMMAND) -> Verdict:
     """What the result ``body`` means for a command with ``payload``."""
-    return wire.read_result(body, "application/json", _visit(None)).judge(payload)
+    return wire.read_result(body, "application/json", _query(None)).judge(payload)
 
 
-def _visit(endpoint: str | None) -> wire.Visit:
-    return wire.Visit(device="4408801109440198", uuid=None, endpoint=endpoint)
+def _query(endpoint: str | None) -> wire.PollQuery:
+    return wire.PollQuery(device="4408801109440198", uuid=None, endpoint=endpoint)
 
 
 # single commands
@@ -212,7 +212,7 @@ def test_concerns(endpoint: str | None, concerned: bool) -> None:
     """A result that names an endpoint, as on the wire or as on the device's own network, is about a command for it
     alone.
     """
-    report = wire.read_result(b'{"response": {}}', None, _visit(endpoint))
+    report = wire.read_result(b'{"response": {}}', None, _query(endpoint))
     assert report.concerns(COMMAND) is concerned
 
 
@@ -222,7 +222,7 @@ def test_concerns(endpoint: str | None, concerned: bool) -> None:
 )
 def test_concerns_batch(endpoint: str | None, concerned: bool) -> None:
     """A result can be about a batch if one of its entries is for the endpoint that the result names."""
-    report = wire.read_result(b'{"transactions_results": []}', None, _visit(endpoint))
+    report = wire.read_result(b'{"transactions_results": []}', None, _query(endpoint))
     assert report.concerns(BATCH) is concerned
 
 
@@ -251,16 +251,16 @@ def test_concerns_batch(endpoint: str | None, concerned: bool) -> None:
 )
 def test_reference(given_id: object, compared: str | None) -> None:
     """Two transactionids are one if their values are, whether text or number."""
-    assert reference(given_id) == compared
+    assert normalized_id(given_id) == compared
 
 
 @given(st.integers(-(10**30), 10**30))
 def test_reference_of_numbers(number: int) -> None:
     """A number and its digits are one transactionid, with every digit kept."""
-    assert reference(number) == reference(str(number)) == str(number)
+    assert normalized_id(number) == normalized_id(str(number)) == str(number)
 
 
 def test_numbered() -> None:
     """An entry without a transactionid has its place in the list as one; the operator's own is kept."""
     entries = [{"endpoint": "a"}, {"endpoint": "b", "transactionid": "x"}, {"endpoint": "c"}]
-    assert [entry["transactionid"] for entry in numbered(entries)] == ["1", "x", "3"]
+    assert [entry["transactionid"] for entry in with_transaction_ids(entries)] == ["1", "x", "3"]
