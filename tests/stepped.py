@@ -1,4 +1,4 @@
-"""A store whose every step waits for a test: submitted, committed, told."""
+"""A store whose transactions a test executes step by step: submitted, committed, notified."""
 
 from collections import deque
 from typing import Any
@@ -12,24 +12,24 @@ from pushd.store.group_commit import Deliver, Executor, IConnection, Operation, 
 from pushd.store.sqlite.connection import SqliteConnection
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 
-ENOUGH = 10_000
-"""Works in one go; more of them keep each other alive."""
+MAX_STEPS = 10_000
+"""Steps of one :meth:`SteppedExecutor.run`; if there are more, the transactions submit each other for ever."""
 
 
 @define(eq=False)
-class SteppedLane:
-    """See :class:`pushd.store.group_commit.Executor`: in order, but when the test says so."""
+class SteppedExecutor:
+    """A :class:`pushd.store.group_commit.Executor` that runs transactions in their order, when the test says so."""
 
     connection: IConnection
     deliver: Deliver
     submitted: deque[PendingTransaction] = field(factory=deque, init=False)
     committed: deque[PendingTransaction] = field(factory=deque, init=False)
-    """What is durable, while nobody knows it yet."""
+    """Durable, but neither the subscribers nor the caller know it yet."""
 
     def submit(self, operation: Operation) -> Deferred[Any]:
-        work = PendingTransaction(operation)
-        self.submitted.append(work)
-        return work.done
+        pending = PendingTransaction(operation)
+        self.submitted.append(pending)
+        return pending.done
 
     def close(self) -> Deferred[None]:
         self.run()
@@ -39,45 +39,45 @@ class SteppedLane:
         return closed
 
     def commit(self) -> None:
-        """Run the work that was submitted first."""
-        work = self.submitted.popleft()
-        self.connection.run([work])
-        self.committed.append(work)
+        """Run the transaction that was submitted first."""
+        pending = self.submitted.popleft()
+        self.connection.run([pending])
+        self.committed.append(pending)
 
-    def lose(self) -> None:
-        """Let the work that was submitted first come to nothing, as on a full disk."""
-        work = self.submitted.popleft()
-        work.outcome = Failure(Unavailable("the disk is full"))
-        self.committed.append(work)
+    def fail(self) -> None:
+        """Let the transaction that was submitted first fail, as on a full disk."""
+        pending = self.submitted.popleft()
+        pending.outcome = Failure(Unavailable("the disk is full"))
+        self.committed.append(pending)
 
-    def tell(self) -> None:
-        """Tell whoever waits of the work that was committed first."""
+    def notify(self) -> None:
+        """Notify the subscribers and the caller of the transaction that was committed, or has failed, first."""
         self.deliver([self.committed.popleft()])
 
     def run(self) -> None:
-        """Commit and tell until there is nothing left to do."""
-        for _ in range(ENOUGH):
+        """Commit and notify until nothing is left to do."""
+        for _ in range(MAX_STEPS):
             if self.committed:
-                self.tell()
+                self.notify()
             elif self.submitted:
                 self.commit()
             else:
                 return
-        raise AssertionError("the works never end")
+        raise AssertionError("the transactions never end")
 
     @property
     def idle(self) -> bool:
-        """Whether all that was submitted was told."""
+        """Whether nothing is left to do."""
         return not self.submitted and not self.committed
 
 
 @define(eq=False)
 class SteppedStore(SqliteStore):
-    """SQLite in memory behind a :class:`SteppedLane`."""
+    """SQLite in memory behind a :class:`SteppedExecutor`."""
 
     path: str = MEMORY
-    lane: SteppedLane = field(init=False)
+    executor: SteppedExecutor = field(init=False)
 
     def _executor(self, connection: SqliteConnection, kind: object, name: str) -> Executor:
-        self.lane = SteppedLane(connection, self._deliver)
-        return self.lane
+        self.executor = SteppedExecutor(connection, self._deliver)
+        return self.executor

@@ -1,1 +1,1 @@
-"""Tests of pushd."""
+"""Tests of :mod:`pushd.core`."""

@@ -1,4 +1,4 @@
-"""Cores of which nothing may be left behind."""
+"""Fixtures: cores that are stopped at the end of a test, and must not hold anything then."""
 
 from collections.abc import Iterator
 
@@ -8,46 +8,48 @@ from twisted.internet.task import Clock
 
 from pushd.config import Config
 from pushd.store.sqlite.store import MEMORY, SqliteStore
-from tests.core.harness import CONTAINER, READER, Rooms, build_rooms
-from tests.stepped import SteppedLane, SteppedStore
+from tests.core.harness import CONTAINER, READER, CoreHarness, build_harness
+from tests.stepped import SteppedExecutor, SteppedStore
 
 
 @define(eq=False)
-class Site:
-    """Where a test has its cores built; at its end they are stopped, and must hold nothing then."""
+class HarnessBuilder:
+    """Builds the cores of a test, and stops them at its end."""
 
     clock: Clock
-    built: list[Rooms] = field(factory=list, init=False)
+    built: list[CoreHarness] = field(factory=list, init=False)
 
-    def build(self, config: Config | None = None, jitter: float = 0.0, store: SqliteStore | None = None) -> Rooms:
-        """A core that knows a device of each dialect, over a store that does at once what it is asked for."""
-        rooms = build_rooms(self.clock, config or Config(), jitter, store or SqliteStore(MEMORY))
-        self.built.append(rooms)
-        rooms.register(READER)
-        rooms.register(CONTAINER)
-        return rooms
+    def build(
+        self, config: Config | None = None, jitter: float = 0.0, store: SqliteStore | None = None
+    ) -> CoreHarness:
+        """A core with one registered device of each dialect; its store works at once, unless another is given."""
+        harness = build_harness(self.clock, config or Config(), jitter, store or SqliteStore(MEMORY))
+        self.built.append(harness)
+        harness.register(READER)
+        harness.register(CONTAINER)
+        return harness
 
-    def clear(self) -> None:
-        """Stop all that was built."""
-        for rooms in self.built:
-            rooms.core.drain()
-            rooms.run()
-            assert len(rooms.core.poll_registry) == 0
-            rooms.result(rooms.core.store.close())
+    def close(self) -> None:
+        """Stop all cores."""
+        for harness in self.built:
+            harness.core.drain()
+            harness.run()
+            assert len(harness.core.poll_registry) == 0
+            harness.result(harness.core.store.close())
 
 
 @pytest.fixture
-def site(clock: Clock) -> Iterator[Site]:
+def builder(clock: Clock) -> Iterator[HarnessBuilder]:
     """For tests that choose their options."""
-    site = Site(clock)
-    yield site
-    site.clear()
+    builder = HarnessBuilder(clock)
+    yield builder
+    builder.close()
 
 
 @pytest.fixture
-def rooms(site: Site) -> Rooms:
-    """A core with the options that it has unless somebody chooses others."""
-    return site.build()
+def harness(builder: HarnessBuilder) -> CoreHarness:
+    """A core with default options."""
+    return builder.build()
 
 
 @pytest.fixture
@@ -57,12 +59,12 @@ def store() -> SteppedStore:
 
 
 @pytest.fixture
-def stepped(site: Site, store: SteppedStore) -> Rooms:
-    """A core over that store."""
-    return site.build(store=store)
+def stepped(builder: HarnessBuilder, store: SteppedStore) -> CoreHarness:
+    """A core over the stepped store."""
+    return builder.build(store=store)
 
 
 @pytest.fixture
-def lane(stepped: Rooms, store: SteppedStore) -> SteppedLane:
-    """What makes the store of the ``stepped`` core work."""
-    return store.lane
+def executor(stepped: CoreHarness, store: SteppedStore) -> SteppedExecutor:
+    """Runs the transactions of the ``stepped`` core."""
+    return store.executor

@@ -1,4 +1,4 @@
-"""The core over a store in memory, and the few steps that tests take through it."""
+"""The core over a store in memory, and the operations that tests perform on it."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -35,22 +35,22 @@ EPOCH = 1_800_000_000.0
 
 @define(eq=False)
 class Wall:
-    """Seconds since the epoch; they go with the clock, unless somebody sets them by changing ``offset``."""
+    """Seconds since the epoch, which follow the clock; a test sets the wall clock by changing ``offset``."""
 
     clock: Clock
     offset: float = EPOCH
     drift: float = 0.0
-    """By how much each reading is later than the one before; real ones never stand still."""
+    """Seconds by which each reading is later than the one before, as with a real clock."""
 
     def __call__(self) -> float:
         self.offset += self.drift
         return self.offset + self.clock.seconds()
 
 
-def driven(steps: Coroutine[Any, Any, Answer]) -> Deferred[Answer]:
-    """What a coroutine that awaits polls comes to, as the doors drive it; cancel it to hang up."""
+def drive(steps: Coroutine[Any, Any, Answer]) -> Deferred[Answer]:
+    """Run a coroutine that awaits a poll, as :mod:`pushd.http.handlers` does; cancel the result to disconnect."""
 
-    def go_on(result: object) -> None:
+    def advance(result: object) -> None:
         try:
             waiting = result.throwExceptionIntoGenerator(steps) if isinstance(result, Failure) else steps.send(None)
         except StopIteration as end:
@@ -59,17 +59,17 @@ def driven(steps: Coroutine[Any, Any, Answer]) -> Deferred[Answer]:
             done.errback(Failure())
         else:
             waits[:] = [waiting]
-            waiting.addBoth(go_on)
+            waiting.addBoth(advance)
 
     waits: list[Any] = []
     done: Deferred[Answer] = Deferred(lambda _: waits[0].cancel())
-    go_on(None)
+    advance(None)
     return done
 
 
 @define(eq=False)
 class HeldPoll:
-    """A poll as its device sees it: held, then answered once, or refused, or left."""
+    """A poll as its device sees it: held, then answered once, or refused, or given up."""
 
     answer: Deferred[Answer]
     answers: list[Answer] = field(factory=list, init=False)
@@ -80,86 +80,86 @@ class HeldPoll:
 
     @property
     def held(self) -> bool:
-        """Whether the device still waits."""
+        """Whether the device still waits for an answer."""
         return not self.answers and not self.failures
 
     @property
     def idle(self) -> bool:
-        """Whether the poll was answered with nothing."""
+        """Whether the poll was answered without commands."""
         return self.answers == [()]
 
     @property
     def commands(self) -> list[str]:
-        """What the poll was answered with."""
+        """The ids of the commands that the poll was answered with."""
         return [handed.command for answer in self.answers for handed in answer]
 
-    def leave(self) -> None:
-        """Hang up."""
+    def disconnect(self) -> None:
+        """Close the connection."""
         self.answer.cancel()
 
 
 @define(eq=False)
-class Rooms:
-    """A core that has started; ``run`` lets its store do all that it was asked for."""
+class CoreHarness:
+    """A started core; ``run`` lets its store execute all pending transactions."""
 
     core: Core
     clock: Clock
     wall: Wall
     run: Callable[[], None]
-    told: list[Event] = field(factory=list, init=False)
-    """The feed, as the core heard it."""
+    events: list[Event] = field(factory=list, init=False)
+    """All events since the start."""
 
-    def start(self, wanted: "Coroutine[Deferred[Any], Any, T]") -> Deferred[T]:
-        """Begin a verb."""
-        return Deferred.fromCoroutine(wanted)
+    def start(self, operation: "Coroutine[Deferred[Any], Any, T]") -> Deferred[T]:
+        """Start a coroutine."""
+        return Deferred.fromCoroutine(operation)
 
-    def result(self, wanted: "Deferred[T] | Coroutine[Deferred[Any], Any, T]") -> T:
-        """What a verb returns, or raises, once the store has done its part."""
-        deferred = wanted if isinstance(wanted, Deferred) else self.start(wanted)
+    def result(self, operation: "Deferred[T] | Coroutine[Deferred[Any], Any, T]") -> T:
+        """What an operation returns, or raises, after the store has executed its transactions."""
+        deferred = operation if isinstance(operation, Deferred) else self.start(operation)
         self.run()
         return result_of(deferred)
 
     def register(self, device: str, admission: Admission = Admission.APPROVED, **fields: Any) -> Device:
-        """Make a device known."""
+        """Register a device."""
         return self.result(self.core.registry.register(self.core.registry.new_device(device, admission, **fields)))
 
     def put(self, device: str, queue_signed_off: bool = False, **terms: Any) -> str:
-        """Send a command; its id."""
+        """Enqueue a command; returns its id."""
         return self.result(self.putting(device, queue_signed_off, **terms))[0].id
 
-    def give(self, device: str, kind: ProofKind, overlap: float = 0.0) -> str:
-        """Give a device a new secret or key."""
+    def issue_credential(self, device: str, kind: ProofKind, overlap: float = 0.0) -> str:
+        """Issue a secret or an API key for a device; returns it."""
         return self.result(self.core.registry.issue_credential(device, kind, overlap))
 
     def putting(
         self, device: str, queue_signed_off: bool = False, **terms: Any
     ) -> Coroutine[Deferred[Any], Any, tuple[Command, bool]]:
-        """Begin to send a command."""
+        """Start to enqueue a command."""
         draft = self.core.drafts.make(device, PAYLOADS[device.partition(":")[0]], SendOptions(**terms), "a test")
         return self.core.command_queue.put(draft, queue_signed_off)
 
     def send(self, device: str, **terms: Any) -> str:
-        """Send a command, and let its device have it; its id."""
+        """Enqueue a command, and poll for it; returns its id."""
         command = self.put(device, **terms)
         assert self.poll(device).commands == [command]
         return command
 
     def poll(self, device: str, uuid: str | None = None, **shown: Any) -> HeldPoll:
-        """Poll as a device does that comes in at the door."""
+        """Poll by way of the device service."""
         client_identity = ClientIdentity(device=device, **shown)
-        return HeldPoll(driven(self.core.device_service.poll(client_identity, uuid)))
+        return HeldPoll(drive(self.core.device_service.poll(client_identity, uuid)))
 
     def take(self, device: str, hold: float = 10.0, uuid: str | None = None) -> HeldPoll:
-        """Poll behind the door, where nobody takes notes of who is here."""
+        """Poll the command queue itself, without admission and presence."""
 
         async def taken() -> Answer:
             return await poll
 
         poll = self.core.command_queue.take(device, hold, uuid)
-        return HeldPoll(driven(taken()))
+        return HeldPoll(drive(taken()))
 
     def report(self, device: str, **said: Any) -> Settlement:
-        """Post a result, by ``uuid`` or by ``message``."""
+        """Report a result, by ``uuid`` or by ``message``."""
         return self.result(self.core.command_queue.settle(device, Said(**said)))
 
     def access(self, device: str, **proof: Any) -> Access:
@@ -172,16 +172,16 @@ class Rooms:
         """Sign off."""
         self.result(self.core.device_service.sign_off(ClientIdentity(device=device)))
 
-    def in_wall_ms(self, seconds: float) -> int:
-        """The moment that is so many seconds away, in wall milliseconds."""
+    def wall_ms_in(self, seconds: float) -> int:
+        """The moment so many seconds from now, in wall milliseconds."""
         return milliseconds(self.wall() + seconds)
 
     def sweep(self) -> None:
-        """Let the clock do its part."""
+        """Run one sweep."""
         self.result(self.core.sweep())
 
-    def watch(self, seconds: int) -> None:
-        """Let time pass as it does while all is well: the watchdog looks each second."""
+    def pass_time(self, seconds: int) -> None:
+        """Let time pass, with a check for offline devices each second."""
         for _ in range(seconds):
             self.clock.advance(1)
             self.result(self.core.detect_offline())
@@ -200,33 +200,31 @@ class Rooms:
         listed = self.result(self.core.store.devices(DeviceFilter(), None, 500))
         return next(found for found, _load in listed if found.id == device)
 
-    def words(self, device: str | None = None) -> list[str]:
-        """The types of the events so far, of one device or of all."""
-        return [str(event.type) for event in self.told if device in (None, event.device)]
+    def event_types(self, device: str | None = None) -> list[str]:
+        """The types of the events since the start, of one device or of all."""
+        return [str(event.type) for event in self.events if device in (None, event.device)]
 
 
 def result_of(deferred: Deferred[T]) -> T:
-    """What a Deferred has fired with; it must have."""
+    """The result of a Deferred, which must have fired."""
     outcomes: list[Any] = []
     deferred.addBoth(outcomes.append)
-    assert outcomes, "nothing came of it yet"
+    assert outcomes, "the Deferred has not fired"
     if isinstance(outcomes[0], Failure):
         outcomes[0].raiseException()
     outcome: T = outcomes[0]
     return outcome
 
 
-def build_rooms(clock: Clock, config: Config, jitter: float, store: SqliteStore) -> Rooms:
-    """Start a core over a store that nothing is in yet; holds are shortened by ``jitter``, 0 to 1 of what is
-    allowed.
-    """
+def build_harness(clock: Clock, config: Config, jitter: float, store: SqliteStore) -> CoreHarness:
+    """Start a core over an empty store; ``jitter``, 0 to 1, is how much of the allowed jitter shortens each hold."""
     wall = Wall(clock)
     core = build_core(store, Clocks(clock, wall), config, lambda: jitter)
     core.start()
-    rooms = Rooms(core, clock, wall, store.lane.run if isinstance(store, SteppedStore) else _nothing)
-    store.subscribe(rooms.told.append)
-    return rooms
+    harness = CoreHarness(core, clock, wall, store.executor.run if isinstance(store, SteppedStore) else _no_pending)
+    store.subscribe(harness.events.append)
+    return harness
 
 
-def _nothing() -> None:
-    """A store on the calling thread has done it by now."""
+def _no_pending() -> None:
+    """A store on the calling thread executes transactions at once."""

@@ -2,35 +2,35 @@
 
 from twisted.internet.task import Clock
 
-from tests.core.harness import READER, Rooms
-from tests.stepped import SteppedLane
+from tests.core.harness import READER, CoreHarness
+from tests.stepped import SteppedExecutor
 
 HOLD = 10.0
 
 
-def test_a_full_disk_when_a_command_is_due(stepped: Rooms, lane: SteppedLane, clock: Clock) -> None:
+def test_a_full_disk_when_a_command_is_due(stepped: CoreHarness, executor: SteppedExecutor, clock: Clock) -> None:
     """A store that cannot serve a poll is not asked again and again for what is due: the poll is held and ends
     idle.
     """
-    stepped.put(READER, not_before=stepped.in_wall_ms(3))
+    stepped.put(READER, not_before=stepped.wall_ms_in(3))
     poll = stepped.take(READER)
     stepped.run()
     clock.advance(3)
-    lane.lose()
-    lane.tell()
+    executor.fail()
+    executor.notify()
     clock.advance(1)
-    assert lane.idle
+    assert executor.idle
     assert poll.held
     clock.advance(HOLD)
     assert poll.idle
 
 
-def test_a_full_disk_during_the_look(stepped: Rooms, lane: SteppedLane, clock: Clock) -> None:
+def test_a_full_disk_during_the_look(stepped: CoreHarness, executor: SteppedExecutor, clock: Clock) -> None:
     """While the store cannot serve a poll it is held and ends idle; the next one gets the command."""
     command = stepped.put(READER)
     poll = stepped.take(READER)
-    lane.lose()
-    lane.tell()
+    executor.fail()
+    executor.notify()
     assert poll.held
     clock.advance(HOLD)
     assert poll.idle
@@ -39,22 +39,22 @@ def test_a_full_disk_during_the_look(stepped: Rooms, lane: SteppedLane, clock: C
     assert again.commands == [command]
 
 
-def test_a_store_that_has_recovered_serves_a_held_poll(stepped: Rooms, lane: SteppedLane) -> None:
+def test_a_store_that_has_recovered_serves_a_held_poll(stepped: CoreHarness, executor: SteppedExecutor) -> None:
     """A poll that could not be served looks again when something new comes."""
     command = stepped.put(READER)
     poll = stepped.take(READER)
-    lane.lose()
+    executor.fail()
     stepped.start(stepped.putting(READER))
     stepped.run()
     assert poll.commands == [command]
 
 
-def test_a_ring_during_a_look_that_failed(stepped: Rooms, lane: SteppedLane) -> None:
+def test_a_ring_during_a_look_that_failed(stepped: CoreHarness, executor: SteppedExecutor) -> None:
     """A command that is put while a look fails is not held back by that failure."""
     stepped.result(stepped.core.command_queue.cancel(stepped.put(READER)))
     stepped.start(stepped.putting(READER))
     poll = stepped.take(READER)
-    lane.commit()
-    lane.lose()
+    executor.commit()
+    executor.fail()
     stepped.run()
     assert len(poll.commands) == 1

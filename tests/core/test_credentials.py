@@ -2,40 +2,40 @@
 
 from pushd.core.credentials import digest, make_secret
 from pushd.model.token import Role
-from tests.core.harness import Rooms
+from tests.core.harness import CoreHarness
 
 
-def test_a_token_is_found_by_its_secret(rooms: Rooms) -> None:
+def test_a_token_is_found_by_its_secret(harness: CoreHarness) -> None:
     """Whoever shows the secret is who the token says."""
-    tokens = rooms.core.tokens
-    secret = rooms.result(tokens.issue("night shift", Role.OPERATOR))
+    tokens = harness.core.tokens
+    secret = harness.result(tokens.issue("night shift", Role.OPERATOR))
     found = tokens.find(secret)
     assert found is not None
     assert (found.name, found.role) == ("night shift", Role.OPERATOR)
 
 
-def test_a_guess_finds_nothing(rooms: Rooms) -> None:
+def test_a_guess_finds_nothing(harness: CoreHarness) -> None:
     """Neither a part of a secret, nor what is stored of it, is one."""
-    tokens = rooms.core.tokens
-    secret = rooms.result(tokens.issue("admin", Role.ADMIN))
+    tokens = harness.core.tokens
+    secret = harness.result(tokens.issue("admin", Role.ADMIN))
     assert all(tokens.find(guess) is None for guess in ("", secret[:-1], secret + "=", digest(secret).hex(), "\udcff"))
 
 
-def test_a_new_token_revokes_the_one_of_the_same_name(rooms: Rooms) -> None:
+def test_a_new_token_revokes_the_one_of_the_same_name(harness: CoreHarness) -> None:
     """Of one name there is one; others are not concerned."""
-    tokens = rooms.core.tokens
-    other = rooms.result(tokens.issue("other", Role.VIEWER))
-    old = rooms.result(tokens.issue("admin", Role.ADMIN))
-    new = rooms.result(tokens.issue("admin", Role.ADMIN))
+    tokens = harness.core.tokens
+    other = harness.result(tokens.issue("other", Role.VIEWER))
+    old = harness.result(tokens.issue("admin", Role.ADMIN))
+    new = harness.result(tokens.issue("admin", Role.ADMIN))
     assert tokens.find(old) is None
     assert tokens.find(new) is not None
     assert tokens.find(other) is not None
 
 
-def test_a_secret_is_not_shown_by_what_is_kept(rooms: Rooms) -> None:
+def test_a_secret_is_not_shown_by_what_is_kept(harness: CoreHarness) -> None:
     """A token in memory, or in a log, does not give its secret away."""
-    secret = rooms.result(rooms.core.tokens.issue("admin", Role.ADMIN))
-    assert secret not in repr(rooms.core.tokens.find(secret))
+    secret = harness.result(harness.core.tokens.issue("admin", Role.ADMIN))
+    assert secret not in repr(harness.core.tokens.find(secret))
 
 
 def test_secrets_are_random_and_fit_into_a_path() -> None:

@@ -7,7 +7,7 @@ from attrs import Factory, define, field
 from pushd.core.events.broadcaster import Subscriber
 from pushd.model.event import Event
 from pushd.store.filters import EventFilter
-from tests.core.harness import Rooms
+from tests.core.harness import CoreHarness
 
 ALL = EventFilter()
 
@@ -20,7 +20,7 @@ def _nothing() -> None:
 class EventClient:
     """Subscribes at once; reconnects when the test says so."""
 
-    rooms: Rooms = field(repr=False)
+    harness: CoreHarness = field(repr=False)
     after: int
     event_filter: EventFilter = ALL
     pause_after: int | None = None
@@ -41,7 +41,7 @@ class EventClient:
 
     def connect(self) -> None:
         """Subscribe behind the last event that was received."""
-        self.subscriber = self.rooms.core.feed.subscribe(
+        self.subscriber = self.harness.core.feed.subscribe(
             self.event_filter,
             self.received[-1].seq if self.received else self.after,
             on_events=self._receive,

@@ -30,5 +30,5 @@ def sent(store: SteppedStore) -> set[tuple[str, int]]:
 
 
 def _rows(store: SteppedStore, sql: str, **values: object) -> list[Row]:
-    assert isinstance(store.lane.connection, SqliteConnection)
-    return store.lane.connection.connection.execute(sql, values).fetchall()
+    assert isinstance(store.executor.connection, SqliteConnection)
+    return store.executor.connection.connection.execute(sql, values).fetchall()

@@ -3,51 +3,55 @@
 from twisted.internet.task import Clock
 
 from pushd.model.lifecycle import State
-from tests.core.harness import CONTAINER, READER, Rooms
-from tests.stepped import SteppedLane
+from tests.core.harness import CONTAINER, READER, CoreHarness
+from tests.stepped import SteppedExecutor
 
 
-def test_a_claim_that_took_too_long_is_taken_back(stepped: Rooms, lane: SteppedLane, clock: Clock) -> None:
+def test_a_claim_that_took_too_long_is_taken_back(
+    stepped: CoreHarness, executor: SteppedExecutor, clock: Clock
+) -> None:
     """A command whose time to live ended before the store answered is not sent: it expires, untried."""
     command = stepped.put(READER, ttl=2.0)
     poll = stepped.take(READER, hold=60.0)
-    lane.commit()
+    executor.commit()
     clock.advance(2)
     stepped.run()
     assert poll.held
     stepped.sweep()
     assert stepped.command(command).state is State.EXPIRED
     assert stepped.command(command).attempts == 0
-    assert stepped.words(READER)[-3:] == ["command.sent", "command.queued", "command.expired"]
+    assert stepped.event_types(READER)[-3:] == ["command.sent", "command.queued", "command.expired"]
 
 
-def test_a_claim_that_was_just_in_time_is_sent(stepped: Rooms, lane: SteppedLane, clock: Clock) -> None:
+def test_a_claim_that_was_just_in_time_is_sent(stepped: CoreHarness, executor: SteppedExecutor, clock: Clock) -> None:
     """A slow store alone is no reason not to send."""
     command = stepped.put(READER, ttl=2.0)
     poll = stepped.take(READER)
-    lane.commit()
+    executor.commit()
     clock.advance(1.999)
     stepped.run()
     assert poll.commands == [command]
 
 
-def test_the_next_command_is_sent_instead(stepped: Rooms, lane: SteppedLane, clock: Clock) -> None:
+def test_the_next_command_is_sent_instead(stepped: CoreHarness, executor: SteppedExecutor, clock: Clock) -> None:
     """The poll that got nothing late gets what is still in time."""
     stepped.put(CONTAINER, ttl=2.0)
     fresh = stepped.put(CONTAINER, ttl=60.0)
     poll = stepped.take(CONTAINER)
-    lane.commit()
+    executor.commit()
     clock.advance(2)
     stepped.run()
     assert poll.commands == [fresh]
 
 
-def test_a_device_that_left_meanwhile_changes_nothing(stepped: Rooms, lane: SteppedLane, clock: Clock) -> None:
+def test_a_device_that_left_meanwhile_changes_nothing(
+    stepped: CoreHarness, executor: SteppedExecutor, clock: Clock
+) -> None:
     """A command that is too late, for a device that has gone, is taken back once."""
     stepped.put(READER, ttl=2.0)
     poll = stepped.take(READER)
-    lane.commit()
-    poll.leave()
+    executor.commit()
+    poll.disconnect()
     clock.advance(2)
     stepped.run()
-    assert stepped.words(READER).count("command.queued") == 2
+    assert stepped.event_types(READER).count("command.queued") == 2

@@ -11,34 +11,34 @@ from pushd.core.devices.admission import ClientIdentity
 from pushd.model.device import Admission
 from pushd.model.errors import IllegalMove, QueueFull, Unavailable, UnknownDevice
 from pushd.model.lifecycle import Delivery, State
-from tests.core.harness import CONTAINER, READER, Rooms, result_of
-from tests.stepped import SteppedLane
+from tests.core.harness import CONTAINER, READER, CoreHarness, result_of
+from tests.stepped import SteppedExecutor
 from tests.store.samples import Said
 
 
-def test_a_command_is_accepted_when_it_is_durable(stepped: Rooms, lane: SteppedLane) -> None:
+def test_a_command_is_accepted_when_it_is_durable(stepped: CoreHarness, executor: SteppedExecutor) -> None:
     """A sender hears nothing before the commit, and the command rings nobody before it either."""
     poll = stepped.take(READER)
     putting = Deferred.fromCoroutine(stepped.putting(READER))
-    lane.commit()
+    executor.commit()
     assert not putting.called
     assert poll.held
-    lane.tell()
+    executor.notify()
     command, created = result_of(putting)
     assert (command.state, created) == (State.QUEUED, True)
 
 
-def test_a_command_that_cannot_be_written_is_refused(stepped: Rooms, lane: SteppedLane) -> None:
+def test_a_command_that_cannot_be_written_is_refused(stepped: CoreHarness, executor: SteppedExecutor) -> None:
     """A full disk is no reason to promise anything."""
     putting = Deferred.fromCoroutine(stepped.putting(READER))
-    lane.lose()
-    lane.tell()
+    executor.fail()
+    executor.notify()
     with pytest.raises(Unavailable):
         result_of(putting)
     assert stepped.take(READER).held
 
 
-def test_a_sender_that_leaves_may_have_sent(stepped: Rooms, lane: SteppedLane) -> None:
+def test_a_sender_that_leaves_may_have_sent(stepped: CoreHarness, executor: SteppedExecutor) -> None:
     """Hanging up before the answer takes nothing back: the command is queued, and reaches its device."""
     poll = stepped.take(READER)
     putting = Deferred.fromCoroutine(stepped.putting(READER))
@@ -49,98 +49,98 @@ def test_a_sender_that_leaves_may_have_sent(stepped: Rooms, lane: SteppedLane) -
     assert len(poll.commands) == 1
 
 
-def test_the_ids_of_commands_ascend(rooms: Rooms) -> None:
+def test_the_ids_of_commands_ascend(harness: CoreHarness) -> None:
     """Each is a UUID, greater than the one before."""
-    commands = [rooms.put(READER) for _ in range(5)]
+    commands = [harness.put(READER) for _ in range(5)]
     assert commands == sorted(commands)
     assert {UUID(command).version for command in commands} == {7}
 
 
 @pytest.mark.parametrize(("device", "lease"), [(READER, 60.0), (CONTAINER, 30.0)])
-def test_the_lease_is_the_dialects_unless_it_is_chosen(rooms: Rooms, device: str, lease: float) -> None:
+def test_the_lease_is_the_dialects_unless_it_is_chosen(harness: CoreHarness, device: str, lease: float) -> None:
     """How long a device may take to answer depends on its kind."""
-    assert rooms.command(rooms.put(device)).lease == lease
-    assert rooms.command(rooms.put(device, lease=7.5)).lease == 7.5
+    assert harness.command(harness.put(device)).lease == lease
+    assert harness.command(harness.put(device, lease=7.5)).lease == 7.5
 
 
-def test_nothing_is_sent_to_who_is_not_known(rooms: Rooms) -> None:
+def test_nothing_is_sent_to_who_is_not_known(harness: CoreHarness) -> None:
     """A device must have polled, or be registered."""
     with pytest.raises(UnknownDevice):
-        rooms.put("controlid:99")
+        harness.put("controlid:99")
 
 
-def test_a_queue_has_an_end(rooms: Rooms) -> None:
+def test_a_queue_has_an_end(harness: CoreHarness) -> None:
     """A device that does not come for its commands is not sent any number of them; others are not concerned."""
-    rooms.register("controlid:8", Admission.PENDING)
+    harness.register("controlid:8", Admission.PENDING)
     for _ in range(MAX_QUEUED):
-        rooms.put("controlid:8")
+        harness.put("controlid:8")
     with pytest.raises(QueueFull):
-        rooms.put("controlid:8")
-    rooms.put(READER)
+        harness.put("controlid:8")
+    harness.put(READER)
 
 
-def test_what_was_sent_once_cannot_be_taken_back(rooms: Rooms) -> None:
+def test_what_was_sent_once_cannot_be_taken_back(harness: CoreHarness) -> None:
     """A command that may have run already, and would not be sent again, is out of our hands."""
-    command = rooms.send(CONTAINER)
+    command = harness.send(CONTAINER)
     with pytest.raises(IllegalMove):
-        rooms.result(rooms.core.command_queue.cancel(command))
+        harness.result(harness.core.command_queue.cancel(command))
 
 
-def test_cancelling_ends_the_attempts(rooms: Rooms, clock: Clock) -> None:
+def test_cancelling_ends_the_attempts(harness: CoreHarness, clock: Clock) -> None:
     """A command that may run several times is not sent again once it was cancelled."""
-    command = rooms.put(CONTAINER, delivery=Delivery.AT_LEAST_ONCE)
-    rooms.poll(CONTAINER)
-    assert rooms.result(rooms.core.command_queue.cancel(command)).state is State.SENT
-    poll = rooms.poll(CONTAINER)
+    command = harness.put(CONTAINER, delivery=Delivery.AT_LEAST_ONCE)
+    harness.poll(CONTAINER)
+    assert harness.result(harness.core.command_queue.cancel(command)).state is State.SENT
+    poll = harness.poll(CONTAINER)
     clock.advance(30)
-    rooms.sweep()
+    harness.sweep()
     assert poll.held
-    assert rooms.command(command).state is State.UNKNOWN
+    assert harness.command(command).state is State.UNKNOWN
 
 
-def test_a_large_result_is_expected_of_who_has_something_out(rooms: Rooms) -> None:
+def test_a_large_result_is_expected_of_who_has_something_out(harness: CoreHarness) -> None:
     """A device is heard out while a command of its own is out or in doubt, and only then."""
-    expects = rooms.core.device_service.expects_result
-    command = rooms.put(CONTAINER)
+    expects = harness.core.device_service.expects_result
+    command = harness.put(CONTAINER)
     assert not expects(CONTAINER)
-    rooms.poll(CONTAINER)
+    harness.poll(CONTAINER)
     assert expects(CONTAINER)
     assert not expects(READER)
-    rooms.result(rooms.core.device_service.settle(ClientIdentity(device=CONTAINER), Said(message=command)))
+    harness.result(harness.core.device_service.settle(ClientIdentity(device=CONTAINER), Said(message=command)))
     assert not expects(CONTAINER)
 
 
-def test_a_result_is_still_expected_of_what_is_in_doubt(rooms: Rooms, clock: Clock) -> None:
+def test_a_result_is_still_expected_of_what_is_in_doubt(harness: CoreHarness, clock: Clock) -> None:
     """A device that was given up may still report."""
-    command = rooms.send(CONTAINER)
+    command = harness.send(CONTAINER)
     clock.advance(30)
-    rooms.sweep()
-    assert rooms.command(command).state is State.UNKNOWN
-    assert rooms.core.device_service.expects_result(CONTAINER)
-    rooms.report(CONTAINER, message=command)
-    assert not rooms.core.device_service.expects_result(CONTAINER)
+    harness.sweep()
+    assert harness.command(command).state is State.UNKNOWN
+    assert harness.core.device_service.expects_result(CONTAINER)
+    harness.report(CONTAINER, message=command)
+    assert not harness.core.device_service.expects_result(CONTAINER)
 
 
-def test_a_poll_that_waits_looks_right_behind_what_is_put(stepped: Rooms, lane: SteppedLane) -> None:
+def test_a_poll_that_waits_looks_right_behind_what_is_put(stepped: CoreHarness, executor: SteppedExecutor) -> None:
     """Command and claim become durable together, and nobody hears of either before."""
     poll = stepped.take(READER)
     putting = Deferred.fromCoroutine(stepped.putting(READER))
-    assert len(lane.submitted) == 2
-    lane.commit()
-    lane.commit()
+    assert len(executor.submitted) == 2
+    executor.commit()
+    executor.commit()
     assert poll.held
-    lane.tell()
+    executor.notify()
     command, _ = result_of(putting)
     assert poll.held
-    lane.tell()
+    executor.notify()
     assert poll.commands == [command.id]
 
 
-def test_a_poll_that_looked_for_what_was_refused_is_held_on(stepped: Rooms, lane: SteppedLane) -> None:
+def test_a_poll_that_looked_for_what_was_refused_is_held_on(stepped: CoreHarness, executor: SteppedExecutor) -> None:
     """A command that could not be put is handed to nobody, and the next is."""
     poll = stepped.take(READER)
     putting = Deferred.fromCoroutine(stepped.putting(READER))
-    lane.lose()
+    executor.fail()
     stepped.run()
     with pytest.raises(Unavailable):
         result_of(putting)

@@ -18,75 +18,75 @@ from pushd.core.events.broadcaster import BATCH_SIZE, SLICE_SIZE
 from pushd.core.events.recent_events import RecentEvents, matches
 from pushd.model.event import Event, EventType
 from pushd.store.filters import EventFilter
-from tests.core.conftest import Site
-from tests.core.event_client import EventClient
-from tests.core.harness import CONTAINER, READER, Rooms
-from tests.stepped import SteppedLane, SteppedStore
+from tests.core.conftest import HarnessBuilder
+from tests.core.events.event_client import EventClient
+from tests.core.harness import CONTAINER, READER, CoreHarness
+from tests.stepped import SteppedExecutor, SteppedStore
 
 OF_CONTAINER = EventFilter(device=CONTAINER)
 
 
-def newest(rooms: Rooms) -> int:
+def newest(harness: CoreHarness) -> int:
     """Where the feed ends."""
-    return rooms.result(rooms.core.feed.last_seq())
+    return harness.result(harness.core.feed.last_seq())
 
 
-def seqs(rooms: Rooms, after: int = 0) -> list[int]:
+def seqs(harness: CoreHarness, after: int = 0) -> list[int]:
     """The whole feed behind an event."""
-    return [event.seq for event in rooms.told if event.seq > after]
+    return [event.seq for event in harness.events if event.seq > after]
 
 
-def forget(rooms: Rooms, most: int = 1024) -> None:
+def forget(harness: CoreHarness, most: int = 1024) -> None:
     """Have the feed remember nothing, as after a restart, and no more than so many events from now on."""
-    feed = rooms.core.feed
+    feed = harness.core.feed
     feed._recent = feed._broadcaster.recent = RecentEvents(most)
 
 
-def test_past_and_present(rooms: Rooms, clock: Clock) -> None:
+def test_past_and_present(harness: CoreHarness, clock: Clock) -> None:
     """Who begins in the past is told of it, and then of what happens."""
     for _ in range(2 * BATCH_SIZE):
-        rooms.put(READER)
-    forget(rooms)
-    reader = EventClient(rooms, 0)
-    rooms.put(CONTAINER)
+        harness.put(READER)
+    forget(harness)
+    reader = EventClient(harness, 0)
+    harness.put(CONTAINER)
     clock.advance(0)
-    assert reader.seqs == seqs(rooms)
+    assert reader.seqs == seqs(harness)
     assert max(reader.batches) == BATCH_SIZE
     reader.disconnect()
 
 
-def test_only_what_was_asked_for(rooms: Rooms, clock: Clock) -> None:
+def test_only_what_was_asked_for(harness: CoreHarness, clock: Clock) -> None:
     """A filter leaves out the same in the past and in the present."""
-    rooms.put(READER)
-    rooms.put(CONTAINER)
-    reader = EventClient(rooms, 0, OF_CONTAINER)
-    rooms.put(READER)
-    rooms.put(CONTAINER)
+    harness.put(READER)
+    harness.put(CONTAINER)
+    reader = EventClient(harness, 0, OF_CONTAINER)
+    harness.put(READER)
+    harness.put(CONTAINER)
     clock.advance(0)
-    assert reader.seqs == [event.seq for event in rooms.told if event.device == CONTAINER]
+    assert reader.seqs == [event.seq for event in harness.events if event.device == CONTAINER]
     reader.disconnect()
 
 
-def test_much_at_once(rooms: Rooms, clock: Clock) -> None:
+def test_much_at_once(harness: CoreHarness, clock: Clock) -> None:
     """What happens between two rounds comes in batches that a connection can take."""
-    reader = EventClient(rooms, newest(rooms))
+    reader = EventClient(harness, newest(harness))
     for _ in range(2 * BATCH_SIZE + 1):
-        rooms.put(READER)
+        harness.put(READER)
     clock.advance(0)
     assert reader.batches == [BATCH_SIZE, BATCH_SIZE, 1]
     reader.disconnect()
 
 
-def test_nothing_is_left_of_those_who_left(rooms: Rooms, clock: Clock) -> None:
+def test_nothing_is_left_of_those_who_left(harness: CoreHarness, clock: Clock) -> None:
     """Without a follower there is no timer."""
-    readers = [EventClient(rooms, 0) for _ in range(3)]
-    rooms.put(READER)
+    readers = [EventClient(harness, 0) for _ in range(3)]
+    harness.put(READER)
     for reader in readers:
         reader.disconnect()
     assert not clock.getDelayedCalls()
 
 
-def test_who_leaves_while_it_catches_up(stepped: Rooms, clock: Clock) -> None:
+def test_who_leaves_while_it_catches_up(stepped: CoreHarness, clock: Clock) -> None:
     """Who leaves while the store reads for it is told nothing, and leaves nothing."""
     forget(stepped)
     reader = EventClient(stepped, 0)
@@ -96,36 +96,36 @@ def test_who_leaves_while_it_catches_up(stepped: Rooms, clock: Clock) -> None:
     assert not clock.getDelayedCalls()
 
 
-def test_store_that_is_away(stepped: Rooms, lane: SteppedLane, clock: Clock) -> None:
+def test_store_that_is_away(stepped: CoreHarness, executor: SteppedExecutor, clock: Clock) -> None:
     """Who cannot be told of the past is let go, to come back."""
     forget(stepped)
     reader = EventClient(stepped, 0)
-    lane.lose()
-    lane.tell()
+    executor.fail()
+    executor.notify()
     assert reader.ends == ["end"]
     assert not clock.getDelayedCalls()
 
 
-def test_stop(rooms: Rooms, clock: Clock) -> None:
+def test_stop(harness: CoreHarness, clock: Clock) -> None:
     """When we stop everybody is let go; whoever is stuck is cut off."""
-    ready, stuck = EventClient(rooms, 0), EventClient(rooms, 0)
+    ready, stuck = EventClient(harness, 0), EventClient(harness, 0)
     stuck.subscriber.pause()
-    rooms.core.drain()
-    late = EventClient(rooms, 0)
+    harness.core.drain()
+    late = EventClient(harness, 0)
     assert (ready.ends, stuck.ends, late.ends) == (["end"], ["abort"], ["end"])
     assert not clock.getDelayedCalls()
 
 
-def test_slow_reader_of_the_past(rooms: Rooms, clock: Clock) -> None:
+def test_slow_reader_of_the_past(harness: CoreHarness, clock: Clock) -> None:
     """Who reads the past slowly is not cut off for being far behind, and is told all of it."""
-    forget(rooms, 10)
+    forget(harness, 10)
     for _ in range(3 * BATCH_SIZE):
-        rooms.put(READER)
-    reader = EventClient(rooms, 0, pause_after=BATCH_SIZE)
+        harness.put(READER)
+    reader = EventClient(harness, 0, pause_after=BATCH_SIZE)
     for _ in range(4):
         clock.advance(29)
         reader.subscriber.resume()
-    assert reader.seqs == seqs(rooms)
+    assert reader.seqs == seqs(harness)
     assert reader.ends == []
     reader.disconnect()
 
@@ -154,14 +154,14 @@ class Turns:
 class Crowd:
     """A thousand readers from now on, and how many of them were told something in each turn."""
 
-    rooms: Rooms
+    harness: CoreHarness
     turns: Turns
     busy: Counter[int] = field(factory=Counter)
     readers: list[EventClient] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        after = newest(self.rooms)
-        self.readers = [EventClient(self.rooms, after, on_receive=self._count) for _ in range(1000)]
+        after = newest(self.harness)
+        self.readers = [EventClient(self.harness, after, on_receive=self._count) for _ in range(1000)]
 
     def told(self) -> list[int]:
         """What all of them were told alike."""
@@ -173,32 +173,32 @@ class Crowd:
 
 
 @pytest.fixture
-def crowd(rooms: Rooms, clock: Clock) -> Iterator[Crowd]:
+def crowd(harness: CoreHarness, clock: Clock) -> Iterator[Crowd]:
     """A crowd that leaves at the end."""
-    crowd = Crowd(rooms, Turns(clock))
+    crowd = Crowd(harness, Turns(clock))
     yield crowd
     for reader in crowd.readers:
         reader.disconnect()
 
 
-def test_many_are_told_in_slices(rooms: Rooms, clock: Clock, crowd: Crowd) -> None:
+def test_many_are_told_in_slices(harness: CoreHarness, clock: Clock, crowd: Crowd) -> None:
     """A thousand are told of an event once each, and no turn of the reactor is spent on more than a few of them."""
-    rooms.put(READER)
+    harness.put(READER)
     clock.advance(0.2)
-    assert crowd.told() == [newest(rooms)]
+    assert crowd.told() == [newest(harness)]
     assert max(crowd.busy.values()) == SLICE_SIZE
     clock.advance(5)
     assert sum(crowd.busy.values()) == 1000
 
 
-def test_many_are_told_of_much_together(rooms: Rooms, clock: Clock, crowd: Crowd) -> None:
+def test_many_are_told_of_much_together(harness: CoreHarness, clock: Clock, crowd: Crowd) -> None:
     """However much happens, a thousand readers are written to a few times in a second, and told all of it."""
-    before = newest(rooms)
+    before = newest(harness)
     for _ in range(100):
-        rooms.put(READER)
+        harness.put(READER)
         clock.advance(0.01)
     clock.advance(0.2)
-    assert crowd.told() == seqs(rooms, before)
+    assert crowd.told() == seqs(harness, before)
     assert sum(crowd.busy.values()) <= 6 * 1000
 
 
@@ -216,21 +216,21 @@ STEPS = ("put", "commit", "tell", "pause", "resume", "wait", "break")
 def test_any_order_of_things(steps: list[str], most: int, after: int, early: int, which: EventFilter) -> None:
     """Whatever is committed, told, broken or stuck in whatever order: each event is told once, in order."""
     clock = Clock()
-    site = Site(clock)
-    rooms = site.build(Config(), 0.0, SteppedStore())
-    assert isinstance(rooms.core.store, SteppedStore)
-    lane = rooms.core.store.lane
-    forget(rooms, most)
+    builder = HarnessBuilder(clock)
+    harness = builder.build(Config(), 0.0, SteppedStore())
+    assert isinstance(harness.core.store, SteppedStore)
+    executor = harness.core.store.executor
+    forget(harness, most)
     for _ in range(early):
-        rooms.put(CONTAINER)
-    reader = EventClient(rooms, after, which)
+        harness.put(CONTAINER)
+    reader = EventClient(harness, after, which)
     for number, step in enumerate(steps):
         if step == "put":
-            Deferred.fromCoroutine(rooms.putting((READER, CONTAINER)[number % 2]))
-        elif step == "commit" and lane.submitted:
-            lane.commit()
-        elif step == "tell" and lane.committed:
-            lane.tell()
+            Deferred.fromCoroutine(harness.putting((READER, CONTAINER)[number % 2]))
+        elif step == "commit" and executor.submitted:
+            executor.commit()
+        elif step == "tell" and executor.committed:
+            executor.notify()
         elif step == "pause":
             reader.subscriber.pause()
         elif step == "resume" and not reader.ends:
@@ -244,13 +244,13 @@ def test_any_order_of_things(steps: list[str], most: int, after: int, early: int
             reader.ends.clear()
             reader.connect()
     reader.subscriber.resume()
-    rooms.run()
+    harness.run()
     clock.advance(1)
-    rooms.run()
-    expected = [event.seq for event in rooms.told if event.seq > after and matches(which, event)]
+    harness.run()
+    expected = [event.seq for event in harness.events if event.seq > after and matches(which, event)]
     assert reader.seqs == expected
     reader.disconnect()
-    site.clear()
+    builder.close()
     assert not clock.getDelayedCalls()
 
 

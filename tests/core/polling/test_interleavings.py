@@ -24,8 +24,8 @@ from pushd.core.devices.admission import ClientIdentity
 from pushd.model.device import Admission
 from pushd.model.errors import DeviceSignedOff, IllegalMove, Unavailable
 from pushd.model.lifecycle import Delivery
-from tests.core.harness import CONTAINER, READER, HeldPoll, build_rooms
-from tests.core.truth import claimable, sent
+from tests.core.harness import CONTAINER, READER, HeldPoll, build_harness
+from tests.core.polling.stored_commands import claimable, sent
 from tests.stepped import SteppedStore
 from tests.store.samples import Said
 
@@ -77,10 +77,10 @@ class Interleavings(RuleBasedStateMachine):
         self.clock = Clock()
         self.clock.advance(1_000_000)
         self.store = SteppedStore()
-        self.rooms = build_rooms(self.clock, Config(batch=batch), 0.0, self.store)
-        self.lane = self.store.lane
+        self.harness = build_harness(self.clock, Config(batch=batch), 0.0, self.store)
+        self.executor = self.store.executor
         for device in DEVICES:
-            self.rooms.register(device)
+            self.harness.register(device)
         self.polls: list[HeldPoll] = []
         self.named: dict[str, str | None] = {}
         self.accepted: dict[str, Delivery] = {}
@@ -88,7 +88,7 @@ class Interleavings(RuleBasedStateMachine):
     @rule(device=devices, delivery=st.sampled_from(Delivery), later=st.sampled_from([None, None, 3.0]), pace=paces)
     def put(self, device: str, delivery: Delivery, later: float | None, pace: Pace) -> None:
         """Send a command, for now or for later."""
-        due = None if later is None else self.rooms.in_wall_ms(later)
+        due = None if later is None else self.harness.wall_ms_in(later)
         self._begin(self._put(device, delivery, due))
         self.work(pace)
 
@@ -96,14 +96,14 @@ class Interleavings(RuleBasedStateMachine):
     def poll(self, device: str, uuid: str | None, pace: Pace) -> None:
         """Poll."""
         self.named[device] = uuid
-        self.polls.append(self.rooms.poll(device, uuid))
+        self.polls.append(self.harness.poll(device, uuid))
         self.work(pace)
 
     @precondition(lambda self: self.held)
     @rule(place=places, pace=paces)
     def leave(self, place: int, pace: Pace) -> None:
         """Hang up."""
-        _pick(self.held, place).leave()
+        _pick(self.held, place).disconnect()
         self.work(pace)
 
     @rule(seconds=moments, sweeps=st.booleans(), pace=paces)
@@ -111,7 +111,7 @@ class Interleavings(RuleBasedStateMachine):
         """Let time pass; the clock may end what it ends."""
         self.clock.advance(seconds)
         if sweeps:
-            self._begin(self.rooms.core.sweep())
+            self._begin(self.harness.core.sweep())
         self.work(pace)
 
     @precondition(lambda self: self.handed)
@@ -120,7 +120,7 @@ class Interleavings(RuleBasedStateMachine):
         """The container speaks of something that was handed over, or the reader of one of its polls."""
         command = _pick(self.handed, place)[0]
         device_service, reader, container = (
-            self.rooms.core.device_service,
+            self.harness.core.device_service,
             ClientIdentity(device=READER),
             ClientIdentity(device=CONTAINER),
         )
@@ -135,7 +135,7 @@ class Interleavings(RuleBasedStateMachine):
     @rule(device=devices, what=st.sampled_from([*Meddling]), place=places, pace=paces)
     def meddle(self, device: str, what: Meddling, place: int, pace: Pace) -> None:
         """A device is approved, or no longer; or says goodbye; or an operator takes something back, if it can be."""
-        core = self.rooms.core
+        core = self.harness.core
         if what is Meddling.SIGN_OFF:
             self._begin(core.device_service.sign_off(ClientIdentity(device=device)))
         elif what is not Meddling.CANCEL:
@@ -149,20 +149,20 @@ class Interleavings(RuleBasedStateMachine):
         """The store commits, and tells of, some of what it was asked for, or of all."""
         for step in pace:
             if step is Step.ALL:
-                self.lane.run()
-            elif step is Step.TELL and self.lane.committed:
-                self.lane.tell()
-            elif step is Step.LOSE and self.lane.submitted and not self.reliable:
-                self.lane.lose()
-            elif self.lane.submitted:
-                self.lane.commit()
+                self.executor.run()
+            elif step is Step.TELL and self.executor.committed:
+                self.executor.notify()
+            elif step is Step.LOSE and self.executor.submitted and not self.reliable:
+                self.executor.fail()
+            elif self.executor.submitted:
+                self.executor.commit()
             self.clock.advance(0)
 
     @invariant()
     def every_poll_ends_once(self) -> None:
         """Each is answered or has left, and each that is held has its place, and one timer at most."""
         assert all(len(poll.answers) + len(poll.failures) <= 1 for poll in self.polls)
-        assert len(self.rooms.core.poll_registry) == len(self.held)
+        assert len(self.harness.core.poll_registry) == len(self.held)
         assert len(self.clock.getDelayedCalls()) <= len(self.held)
 
     @invariant()
@@ -175,30 +175,30 @@ class Interleavings(RuleBasedStateMachine):
     @invariant()
     def no_wake_up_is_lost(self) -> None:
         """Once the store has done its work, no device waits for what it could have."""
-        if self.lane.idle and self.reliable:
+        if self.executor.idle and self.reliable:
             for device in DEVICES:
-                assert not self.rooms.core.poll_registry.is_polling(device) or not self._claimable(device)
+                assert not self.harness.core.poll_registry.is_polling(device) or not self._claimable(device)
 
     @invariant()
     def what_is_sent_was_handed_over(self) -> None:
         """Once the store has done its work, a command that is called sent was written to a device that was there."""
-        if self.lane.idle and self.reliable:
+        if self.executor.idle and self.reliable:
             assert sent(self.store) <= set(self.handed)
 
     def teardown(self) -> None:
         """In the end each device gets all that is still to be had, and nothing is left."""
         self.clock.advance(LONG)
         for device in DEVICES:
-            self.rooms.result(self.rooms.core.registry.change(device, {"admission": APPROVED}))
+            self.harness.result(self.harness.core.registry.change(device, {"admission": APPROVED}))
             self._fetch_all(device)
             assert not self._claimable(device)
         self._check_all()
-        self.rooms.core.drain()
-        self.rooms.run()
+        self.harness.core.drain()
+        self.harness.run()
         self._check_all()
         assert not self.held
         assert not self.clock.getDelayedCalls()
-        self.rooms.result(self.rooms.core.store.close())
+        self.harness.result(self.harness.core.store.close())
 
     def _fetch_all(self, device: str) -> None:
         for number in range(len(self.accepted) + 1):
@@ -223,10 +223,10 @@ class Interleavings(RuleBasedStateMachine):
         return [(one.command, one.attempt) for poll in self.polls for answer in poll.answers for one in answer]
 
     def _begin(self, wanted: Coroutine[Deferred[Any], Any, object]) -> None:
-        self.rooms.start(wanted).addErrback(lambda failure: failure.trap(DeviceSignedOff, IllegalMove, Unavailable))
+        self.harness.start(wanted).addErrback(lambda failure: failure.trap(DeviceSignedOff, IllegalMove, Unavailable))
 
     async def _put(self, device: str, delivery: Delivery, due: int | None) -> None:
-        command, _created = await self.rooms.putting(device, delivery=delivery, not_before=due)
+        command, _created = await self.harness.putting(device, delivery=delivery, not_before=due)
         self.accepted[command.id] = delivery
 
     def _delivery(self, command: str) -> Delivery | None:
@@ -234,7 +234,7 @@ class Interleavings(RuleBasedStateMachine):
 
     def _claimable(self, device: str) -> list[str]:
         retry = self.named.get(device) if device == READER else None
-        return claimable(self.store, device, retry, self.rooms.core.clocks.wall_now())
+        return claimable(self.store, device, retry, self.harness.core.clocks.wall_now())
 
 
 def _pick(things: Sequence[T], place: int) -> T:

@@ -1,0 +1,166 @@
+"""Tests of the devices that are known."""
+
+import pytest
+
+from pushd.model.device import Admission, PresenceState, ProofKind
+from pushd.model.errors import DeviceKnown, InvalidQuery, UnknownDevice
+from pushd.model.event import EventType
+from pushd.model.lifecycle import State
+from pushd.store.filters import Settlement
+from tests.core.harness import CONTAINER, READER, CoreHarness
+from tests.stepped import SteppedStore
+
+NEW = "controlid:99"
+
+
+def test_a_device_begins_with_its_dialects_defaults(harness: CoreHarness) -> None:
+    """What nobody chose is as usual for its kind."""
+    reader, container = harness.stored(READER), harness.stored(CONTAINER)
+    assert (reader.dialect, reader.heartbeat_timeout) == ("controlid", 120.0)
+    assert (container.dialect, container.heartbeat_timeout) == ("servereye", 1200.0)
+    assert reader.created_at == harness.wall_ms_in(0)
+    assert (reader.hold, reader.learned_hold, reader.tags, reader.allow_from) == (None, None, (), ())
+
+
+def test_what_an_operator_chooses_wins(harness: CoreHarness) -> None:
+    """A device may be registered with any of its fields."""
+    device = harness.register(NEW, heartbeat_timeout=7.0, name="front door", tags=("a", "b"))
+    assert (device.heartbeat_timeout, device.name, device.tags) == (7.0, "front door", ("a", "b"))
+    assert harness.stored(NEW) == device == harness.core.registry.get_or_raise(NEW)
+
+
+def test_no_device_is_registered_twice(harness: CoreHarness) -> None:
+    """The second time is an error, and changes nothing."""
+    before = harness.stored(READER)
+    with pytest.raises(DeviceKnown):
+        harness.register(READER, name="other")
+    assert harness.stored(READER) == before == harness.core.registry.get_or_raise(READER)
+
+
+def test_an_unknown_device_is_an_error(harness: CoreHarness) -> None:
+    """There is nothing to change, to forget, or to give a secret to."""
+    registry = harness.core.registry
+    assert registry.get(NEW) is None
+    with pytest.raises(UnknownDevice):
+        registry.get_or_raise(NEW)
+    for wanted in (registry.change(NEW, {"name": "x"}), registry.delete(NEW)):
+        with pytest.raises(UnknownDevice):
+            harness.result(wanted)
+    with pytest.raises(UnknownDevice):
+        harness.result(registry.issue_credential(NEW, ProofKind.SECRET, 0))
+
+
+def test_a_change_is_known_at_once(harness: CoreHarness) -> None:
+    """Memory and store agree, and the feed tells which fields it was."""
+    device = harness.result(harness.core.registry.change(READER, {"name": "gate", "tags": ("x",)}))
+    assert device == harness.core.registry.get_or_raise(READER) == harness.stored(READER)
+    assert harness.events[-1].type is EventType.DEVICE_CHANGED
+    assert harness.events[-1].data == {"fields": ["name", "tags"]}
+
+
+def test_a_change_counts_when_it_is_durable(stepped: CoreHarness, store: SteppedStore) -> None:
+    """A change that cannot be written has not happened."""
+    change = stepped.start(stepped.core.registry.change(READER, {"admission": Admission.BLOCKED}))
+    store.executor.fail()
+    stepped.run()
+    assert change.called
+    change.addErrback(lambda _: None)
+    assert stepped.core.registry.get_or_raise(READER).admission is Admission.APPROVED
+
+
+@pytest.mark.parametrize(
+    ("given", "canonical"),
+    [
+        ("controlid:4408801109440198", "controlid:4408801109440198"),
+        ("controlid:-007", "controlid:-7"),
+        ("controlid:-0", "controlid:0"),
+        ("servereye:AbC", "servereye:AbC"),
+    ],
+)
+def test_an_id_is_written_in_one_way(harness: CoreHarness, given: str, canonical: str) -> None:
+    """Whatever spelling an operator uses, it is the device that polls."""
+    assert harness.core.registry.canonical_id(given) == canonical
+
+
+@pytest.mark.parametrize("given", ["controlid:x", "controlid:", "controlid:9223372036854775808", "servereye:a/b"])
+def test_what_its_dialect_cannot_read_is_no_id(harness: CoreHarness, given: str) -> None:
+    """Such a device could never poll."""
+    with pytest.raises(InvalidQuery):
+        harness.core.registry.canonical_id(given)
+
+
+@pytest.mark.parametrize("given", ["", "7", "telnet:7", "CONTROLID:7"])
+def test_what_has_no_dialect_is_no_id(harness: CoreHarness, given: str) -> None:
+    """The error says what ids look like."""
+    with pytest.raises(UnknownDevice, match=r"controlid:\.\.\., servereye:\.\.\."):
+        harness.core.registry.canonical_id(given)
+
+
+def test_pending_devices_are_counted(harness: CoreHarness) -> None:
+    """Each counts until somebody decides about it, or forgets it."""
+    registry = harness.core.registry
+    for number in (1, 2, 3):
+        harness.register(f"controlid:10{number}", Admission.PENDING)
+    assert registry.pending_count == 3
+    harness.result(registry.change("controlid:101", {"admission": Admission.APPROVED}))
+    harness.result(registry.change("controlid:102", {"admission": Admission.BLOCKED}))
+    harness.result(registry.delete("controlid:103"))
+    assert registry.pending_count == 0
+
+
+def test_forgetting_ends_what_is_open(harness: CoreHarness) -> None:
+    """What was queued is cancelled, what is out is in doubt, and the history stays."""
+    out, queued = harness.put(READER), harness.put(READER)
+    harness.poll(READER)
+    harness.result(harness.core.registry.delete(READER))
+    assert [harness.command(command).state for command in (out, queued)] == [State.UNKNOWN, State.CANCELLED]
+    assert harness.event_types(READER)[-1] == EventType.DEVICE_DELETED
+    with pytest.raises(UnknownDevice):
+        harness.put(READER)
+
+
+def test_a_poll_of_a_forgotten_device_is_handed_nothing(harness: CoreHarness) -> None:
+    """A poll that is still held ends, though the device is registered again; its next poll is that of the new
+    device.
+    """
+    poll = harness.poll(READER)
+    harness.result(harness.core.registry.delete(READER))
+    harness.register(READER)
+    command = harness.put(READER)
+    harness.clock.advance(0.1)
+    assert poll.idle
+    assert harness.poll(READER).commands == [command]
+
+
+def test_forgetting_leaves_nothing_to_look_for(harness: CoreHarness) -> None:
+    """Nobody looks into the store for a device whose commands are gone."""
+    poll = harness.poll(READER)
+    harness.put(READER, not_before=harness.wall_ms_in(5))
+    harness.result(harness.core.registry.delete(READER))
+    assert poll.held
+    assert harness.core.command_queue.command_index.due(READER) is None
+
+
+def test_what_a_forgotten_device_reports_is_no_orphan(harness: CoreHarness) -> None:
+    """Results are kept for approved devices only."""
+    harness.result(harness.core.registry.delete(READER))
+    assert harness.report(READER, uuid="u1") is Settlement.DROPPED
+
+
+def test_who_has_something_to_prove_itself_with(harness: CoreHarness) -> None:
+    """An operator sees which devices anybody could be."""
+    registry = harness.core.registry
+    assert not registry.has_proof(registry.get_or_raise(READER))
+    assert registry.has_proof(harness.register(NEW, allow_from=("10.0.0.0/8",)))
+    harness.result(registry.issue_credential(READER, ProofKind.SECRET, 0))
+    assert registry.has_proof(registry.get_or_raise(READER))
+    assert registry.required_credentials(READER) == {ProofKind.SECRET}
+    assert harness.events[-1].data == {"fields": ["secret"]}
+
+
+def test_a_device_that_is_registered_again_is_new(harness: CoreHarness) -> None:
+    """It has forgotten who it was."""
+    harness.poll(READER).disconnect()
+    harness.result(harness.core.registry.delete(READER))
+    harness.register(READER)
+    assert harness.device(READER).presence is PresenceState.NEVER_SEEN
