@@ -1,4 +1,4 @@
-"""What the tests of the doors share."""
+"""Fixtures of the tests of the admin API."""
 
 from tests.in_memory_server import build_house, server
 

@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.admin.commands`: list, see, wait for, cancel."""
+"""Tests of :mod:`pushd.admin.commands`: list, get, wait, cancel."""
 
 import pytest
 
@@ -13,20 +13,20 @@ LOAD = {"endpoint": "load_objects"}
 
 @pytest.fixture
 def command(server: InMemoryServer) -> str:
-    """A command that is queued."""
+    """A queued command."""
     server.register(DEVICE)
     return server.put(DEVICE, LOAD)
 
 
 @pytest.fixture
 def repeatable(server: InMemoryServer) -> str:
-    """A command that is queued, and may be sent more than once."""
+    """A queued command that may be sent more than once."""
     server.register(DEVICE)
     return server.put(DEVICE, LOAD, delivery="at_least_once")
 
 
-def test_see(server: InMemoryServer, command: str) -> None:
-    """A command is shown whole, with what the device said."""
+def test_get(server: InMemoryServer, command: str) -> None:
+    """A command is shown with the payload that was sent and the result that the device posted."""
     server.device_request(POLL)
     server.clock.advance(1.5)
     server.device_request(RESULT)
@@ -38,12 +38,12 @@ def test_see(server: InMemoryServer, command: str) -> None:
 @pytest.mark.parametrize("call", ["GET /v1/commands/{}", "GET /v1/commands/{}?wait=5", "POST /v1/commands/{}/cancel"])
 @pytest.mark.parametrize("name", ["x", "019ab000-0000-7000-8000-000000000001", "%ff", "a%2Fb", "%00"])
 def test_unknown_command(server: InMemoryServer, call: str, name: str) -> None:
-    """Of a command that nobody sent there is nothing to see."""
+    """A command with an unknown id is not found."""
     assert server.ask(call.format(name)).code == 404
 
 
 def test_wait_for_the_end(server: InMemoryServer, command: str) -> None:
-    """Who waits for a command is answered when it ends."""
+    """With ``wait``, the answer comes when the command ends."""
     waiting = server.begin(f"GET /v1/commands/{command}?wait=60")
     server.device_request(POLL)
     assert waiting.answers() == []
@@ -52,8 +52,8 @@ def test_wait_for_the_end(server: InMemoryServer, command: str) -> None:
     assert server.ask(f"GET /v1/commands/{command}?wait=60").json["state"] == "succeeded"
 
 
-def test_wait_in_vain(server: InMemoryServer, command: str) -> None:
-    """Who waits in vain is shown the command as it stands by then."""
+def test_wait_times_out(server: InMemoryServer, command: str) -> None:
+    """If the command has not ended in time, the answer shows it as it is then."""
     waiting = server.begin(f"GET /v1/commands/{command}?wait=2")
     server.device_request(POLL)
     server.clock.advance(2)
@@ -61,8 +61,8 @@ def test_wait_in_vain(server: InMemoryServer, command: str) -> None:
     assert (answer.code, answer.json["state"]) == (200, "sent")
 
 
-def test_many_wait_for_one(server: InMemoryServer, command: str) -> None:
-    """All who wait for a command are answered."""
+def test_many_clients_wait_for_one_command(server: InMemoryServer, command: str) -> None:
+    """All clients that wait for a command get an answer."""
     waiting = [server.begin(f"GET /v1/commands/{command}?wait={seconds}") for seconds in (10, 20, 30)]
     server.clock.advance(10)
     server.ask(f"POST /v1/commands/{command}/cancel")
@@ -77,14 +77,14 @@ def test_who_waits_when_we_stop(server: InMemoryServer, command: str) -> None:
 
 
 @pytest.mark.parametrize("wait", ["-1", "60.1", "x", "", "nan", "1e1", "0x5", "1_0", "%C2%B2"])
-def test_unusable_wait(server: InMemoryServer, command: str, wait: str) -> None:
-    """A wait that is no number of seconds from 0 to 60 is a bad request."""
+def test_invalid_wait(server: InMemoryServer, command: str, wait: str) -> None:
+    """A wait that is not a number of seconds from 0 to 60 is refused."""
     answer = server.ask(f"GET /v1/commands/{command}?wait={wait}")
     assert (answer.code, answer.json["detail"]) == (400, "wait must be 0 to 60 seconds.")
 
 
-def test_cancel_what_is_queued(server: InMemoryServer, command: str) -> None:
-    """A command that is queued is taken back, and a second time that is no error."""
+def test_cancel_a_queued_command(server: InMemoryServer, command: str) -> None:
+    """A queued command is cancelled; to cancel it again is not an error."""
     for _ in range(2):
         answer = server.ask(f"POST /v1/commands/{command}/cancel")
         assert (answer.code, answer.json["state"], answer.json["evidence"]) == (200, "cancelled", "operator")
@@ -92,16 +92,16 @@ def test_cancel_what_is_queued(server: InMemoryServer, command: str) -> None:
     assert server.device_request(POLL).answers() == []
 
 
-def test_cancel_what_is_out(server: InMemoryServer, command: str) -> None:
-    """A command that may have run already cannot be taken back."""
+def test_cancel_a_sent_command(server: InMemoryServer, command: str) -> None:
+    """A command that may have run already cannot be cancelled."""
     server.device_request(POLL)
     answer = server.ask(f"POST /v1/commands/{command}/cancel")
     assert (answer.code, answer.json["type"]) == (409, "illegal-move")
     assert server.command(command)["state"] == "sent"
 
 
-def test_cancel_what_has_ended(server: InMemoryServer, command: str) -> None:
-    """A command that has ended cannot be taken back."""
+def test_cancel_an_ended_command(server: InMemoryServer, command: str) -> None:
+    """A command that has ended cannot be cancelled."""
     server.device_request(POLL)
     server.device_request(RESULT)
     assert server.ask(f"POST /v1/commands/{command}/cancel").code == 409
@@ -109,7 +109,7 @@ def test_cancel_what_has_ended(server: InMemoryServer, command: str) -> None:
 
 
 def test_cancel_further_attempts(server: InMemoryServer, repeatable: str) -> None:
-    """Of a command that may be sent again, the attempt that is out is made the last."""
+    """If a command may be sent again, cancelling it makes the attempt in progress the last one."""
     server.device_request(POLL)
     answer = server.ask(f"POST /v1/commands/{repeatable}/cancel")
     assert (answer.code, answer.json["state"], answer.json["max_attempts"]) == (202, "sent", 1)
@@ -118,7 +118,7 @@ def test_cancel_further_attempts(server: InMemoryServer, repeatable: str) -> Non
 
 
 def test_cancel_between_attempts(server: InMemoryServer, repeatable: str) -> None:
-    """A command that was tried before and waits for another attempt may have run: nobody knows."""
+    """A command that was tried and waits for another attempt may have run, so its outcome is unknown."""
     server.device_request(POLL)
     server.tick(61)
     assert server.command(repeatable)["state"] == "queued"
@@ -128,7 +128,7 @@ def test_cancel_between_attempts(server: InMemoryServer, repeatable: str) -> Non
 
 @pytest.fixture
 def history(server: InMemoryServer) -> list[str]:
-    """Five commands, of which one was sent, one cancelled, and one is for another device."""
+    """Five commands: one sent, one cancelled, one for another device, two queued."""
     server.register(DEVICE)
     server.register("controlid:8")
     sent = [server.put(DEVICE, LOAD) for _ in range(3)]
@@ -157,13 +157,13 @@ def history(server: InMemoryServer) -> list[str]:
     ],
 )
 def test_filters(server: InMemoryServer, history: list[str], query: str, found: str) -> None:
-    """A list, newest first, can be narrowed by device, state and age."""
+    """A list, newest first, can be filtered by device, state and age."""
     items = server.ask(f"GET /v1/commands{query}").json["items"]
     assert "".join(str(history.index(item["id"])) for item in items) == found
 
 
 def test_items_of_the_list(server: InMemoryServer, history: list[str]) -> None:
-    """A list leaves out what may be large, and nothing else."""
+    """A list leaves out payload and result, and nothing else."""
     for item in server.ask("GET /v1/commands").json["items"]:
         whole = server.command(item["id"])
         assert {name: value for name, value in whole.items() if name not in ("payload", "result")} == item
@@ -171,7 +171,7 @@ def test_items_of_the_list(server: InMemoryServer, history: list[str]) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_paging(server: InMemoryServer, history: list[str], limit: int) -> None:
-    """Pages together are the whole list, also when something is sent meanwhile."""
+    """All pages together are the whole list, also if commands are sent meanwhile."""
     found, query = [], f"?limit={limit}"
     for _ in range(6):
         page = server.ask(f"GET /v1/commands{query}").json

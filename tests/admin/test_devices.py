@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.admin.devices`: register, see, list."""
+"""Tests of :mod:`pushd.admin.devices`: register, get, list."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ FRESH: dict[str, Any] = {
 
 
 def test_register(server: InMemoryServer) -> None:
-    """A registered device has its dialect's defaults, is approved, and has an address of its own."""
+    """A registered device is approved, has the defaults of its dialect, and a URL."""
     answer = server.ask("POST /v1/devices", {"id": "controlid:7"})
     assert (answer.code, answer.headers["location"]) == (201, "/v1/devices/controlid:7")
     assert answer.json.items() >= FRESH.items()
@@ -39,8 +39,8 @@ def test_register(server: InMemoryServer) -> None:
     assert server.events("controlid:7") == ["device.registered"]
 
 
-def test_register_with_everything(server: InMemoryServer) -> None:
-    """Whatever a device can be changed to, it can be registered with."""
+def test_register_with_all_fields(server: InMemoryServer) -> None:
+    """A device can be registered with any field that can be changed later."""
     fields = {
         "name": "Front door",
         "tags": ["lobby", "north"],
@@ -61,13 +61,13 @@ def test_register_with_everything(server: InMemoryServer) -> None:
     [("controlid:007", "controlid:7"), ("controlid:-0", "controlid:0"), ("servereye:A.b", "servereye:A.b")],
 )
 def test_register_in_another_spelling(server: InMemoryServer, given: str, canonical: str) -> None:
-    """A device has one id, however it was spelled."""
+    """A device has one id, in whatever way it is written."""
     assert server.ask("POST /v1/devices", {"id": given}).json["id"] == canonical
     assert server.ask(f"GET /v1/devices/{given}").json["id"] == canonical
 
 
 def test_register_twice(server: InMemoryServer) -> None:
-    """A device that is known cannot be registered again."""
+    """A registered device cannot be registered again."""
     server.register("controlid:7", name="old")
     answer = server.ask("POST /v1/devices", {"id": "controlid:07", "name": "new"})
     assert (answer.code, answer.json["type"]) == (409, "device-known")
@@ -77,8 +77,8 @@ def test_register_twice(server: InMemoryServer) -> None:
 @pytest.mark.parametrize(
     "body", [{}, {"id": 7}, {"id": None}, {"id": "7"}, {"id": "x:7"}, {"id": "controlid:x"}, {"id": "\ud800:7"}]
 )
-def test_register_without_a_usable_id(server: InMemoryServer, body: object) -> None:
-    """A device whose id no dialect has is not registered."""
+def test_register_with_an_invalid_id(server: InMemoryServer, body: object) -> None:
+    """An id that is of no dialect is refused."""
     answer = server.ask("POST /v1/devices", body)
     assert answer.code == 422
     assert answer.json["errors"][0]["pointer"] == "#/id"
@@ -88,7 +88,7 @@ def test_register_without_a_usable_id(server: InMemoryServer, body: object) -> N
     "call", ["GET {}", "PATCH {}", "DELETE {}", "POST {}/secret", "GET {}/orphans", "POST {}/commands"]
 )
 def test_unknown_device(server: InMemoryServer, call: str) -> None:
-    """Of a device that nobody knows there is nothing to see, to change or to send to."""
+    """Every call for an unknown device is 404."""
     server.register("controlid:7")
     method, _, rest = call.partition(" ")
     for device in ("controlid:8", "servereye:c", "x:7", "7", "%ff"):
@@ -96,13 +96,13 @@ def test_unknown_device(server: InMemoryServer, call: str) -> None:
 
 
 @pytest.mark.parametrize("device", ["controlid:door", "controlid:", "controlid", "servereye:a%2Fb", "servereye:a%20b"])
-def test_id_that_cannot_be(server: InMemoryServer, device: str) -> None:
+def test_invalid_id(server: InMemoryServer, device: str) -> None:
     """An id that no device of its dialect can have is a bad request."""
     assert server.ask(f"GET /v1/devices/{device}").code == 400
 
 
 def test_device_that_polls(server: InMemoryServer) -> None:
-    """Of a device that polls an operator sees that it is there, since when and where, and what waits for it."""
+    """A device that polls is shown as online, with the time, its address and its commands."""
     server.device_request(request("GET /push?deviceId=7"))
     server.clock.advance(2)
     seen = server.seen("controlid:7")
@@ -116,7 +116,7 @@ def test_device_that_polls(server: InMemoryServer) -> None:
 
 @pytest.fixture
 def fleet(server: InMemoryServer) -> InMemoryServer:
-    """A house with some devices of each kind."""
+    """A server with some devices of each kind."""
     server.register("controlid:1", name="Front door", tags=["lobby", "north"])
     server.register("controlid:2", name="Back door", tags=["north"])
     server.register("controlid:3", admission="pending")
@@ -128,7 +128,7 @@ def fleet(server: InMemoryServer) -> InMemoryServer:
 
 
 def listed(server: InMemoryServer, query: str) -> list[str]:
-    """The local ids that a list holds."""
+    """The local ids in a list."""
     answer = server.ask(f"GET /v1/devices{query}")
     assert answer.code == 200, answer.body
     return [item["id"].partition(":")[2] for item in answer.json["items"]]
@@ -159,7 +159,7 @@ def listed(server: InMemoryServer, query: str) -> list[str]:
     ],
 )
 def test_filters(fleet: InMemoryServer, query: str, found: str) -> None:
-    """A list can be narrowed by dialect, presence, admission, tags, and a part of the id or name."""
+    """A list can be filtered by dialect, presence, admission, tags, and a part of the id or name."""
     assert "".join(listed(fleet, query)) == found
 
 
@@ -171,7 +171,7 @@ def test_items_of_the_list(fleet: InMemoryServer) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 500])
 def test_paging(fleet: InMemoryServer, limit: int) -> None:
-    """Pages together are the whole list, in order, with each device once."""
+    """All pages together are the whole list, in order, with each device once."""
     found: list[str] = []
     query = f"?limit={limit}"
     for _ in range(6):
@@ -184,8 +184,8 @@ def test_paging(fleet: InMemoryServer, limit: int) -> None:
     assert found == ["controlid:1", "controlid:2", "controlid:3", "servereye:a", "servereye:b"]
 
 
-def test_usual_length_of_a_list(server: InMemoryServer) -> None:
-    """A list has 50 entries unless somebody asks for more."""
+def test_default_limit(server: InMemoryServer) -> None:
+    """A list has up to 50 entries unless ``limit`` says otherwise."""
     for number in range(51):
         server.register(f"controlid:{number}")
     assert len(listed(server, "")) == 50

@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.core.commands.explain`, as an operator asks for it."""
+"""Tests of :mod:`pushd.core.commands.explain` by the admin API: the reason for each state of a command."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,11 +13,11 @@ POLL = request("GET /push/c")
 SIGN_OFF = request("GET /push/c/signoff")
 PAYLOAD = {"control": "REFRESH_AGENT"}
 
-Story = Callable[[InMemoryServer, str], object]
+Setup = Callable[[InMemoryServer, str], object]
 
 
 def explained(server: InMemoryServer, command: str) -> dict[str, Any]:
-    """Why a command has not run yet, or what is known of it."""
+    """The explanation of a command."""
     answer = server.ask(f"GET /v1/commands/{command}/explain")
     assert answer.code == 200, answer.body
     found: dict[str, Any] = answer.json
@@ -25,18 +25,18 @@ def explained(server: InMemoryServer, command: str) -> dict[str, Any]:
 
 
 def say(server: InMemoryServer, command: str, call: str, body: bytes = b'{"success":true}') -> None:
-    """Let the container take a command and say something about it."""
+    """Let the container fetch a command and report on it."""
     server.device_request(POLL)
     server.device_request(request(f"POST /push/c/{call}/{command}", body))
 
 
 def lapse(server: InMemoryServer) -> None:
-    """Let the container take a command, and nothing be heard of it."""
+    """Let the container fetch a command, and let its lease end without a report."""
     server.device_request(POLL)
     server.tick(31)
 
 
-STORIES: dict[str, Story] = {
+SETUPS: dict[str, Setup] = {
     "never-polled": lambda server, command: None,
     "waits-for-approval": lambda server, command: server.ask(f"PATCH /v1/devices/{DEVICE}", {"admission": "pending"}),
     "device-blocked": lambda server, command: server.ask(f"PATCH /v1/devices/{DEVICE}", {"admission": "blocked"}),
@@ -50,12 +50,12 @@ STORIES: dict[str, Story] = {
 }
 
 
-@pytest.mark.parametrize("reason", STORIES)
+@pytest.mark.parametrize("reason", SETUPS)
 def test_reason(server: InMemoryServer, reason: str) -> None:
-    """An operator is told in a word, a sentence and data how a command stands, and why."""
+    """The explanation of a command has a reason for programs, a sentence for people, and the facts."""
     server.register(DEVICE)
     command = server.put(DEVICE, PAYLOAD)
-    STORIES[reason](server, command)
+    SETUPS[reason](server, command)
     found = explained(server, command)
     assert found["reason"] == reason
     assert found["state"] == server.command(command)["state"]
@@ -64,7 +64,7 @@ def test_reason(server: InMemoryServer, reason: str) -> None:
 
 
 def test_not_yet_due(server: InMemoryServer) -> None:
-    """A command for later waits for its time."""
+    """A command with ``not_before`` is not due before that time."""
     server.register(DEVICE)
     command = server.put(DEVICE, PAYLOAD, not_before="2027-01-15T09:00:00Z")
     found = explained(server, command)
@@ -72,8 +72,8 @@ def test_not_yet_due(server: InMemoryServer) -> None:
     assert "2027-01-15T09:00:00.000Z" in found["sentence"]
 
 
-def test_deaf(server: InMemoryServer) -> None:
-    """Of a device that rests between its polls, an operator is told when the next is expected."""
+def test_rarely_connected_device(server: InMemoryServer) -> None:
+    """For a device that rests between its polls, the explanation has the time of the next poll."""
     for _ in range(3):
         server.device_request(POLL)
         server.clock.advance(45)
@@ -86,16 +86,16 @@ def test_deaf(server: InMemoryServer) -> None:
     assert (found["facts"]["poll_gap"], found["facts"]["next_poll_in"]) == (10, 6)
 
 
-def test_forgotten(server: InMemoryServer) -> None:
-    """Of a command whose device was forgotten, an operator is told what became of it."""
+def test_deleted_device(server: InMemoryServer) -> None:
+    """The command of a deleted device has an explanation."""
     server.register(DEVICE)
     command = server.put(DEVICE, PAYLOAD)
     server.ask(f"DELETE /v1/devices/{DEVICE}")
     assert explained(server, command)["reason"] == "cancelled-unsent"
 
 
-def test_nobody_proves_it(server: InMemoryServer) -> None:
-    """An operator is told where anybody could be the device."""
+def test_unauthenticated_device(server: InMemoryServer) -> None:
+    """The explanation warns if the device is not authenticated."""
     server.register(DEVICE)
     command = server.put(DEVICE, PAYLOAD)
     assert "not authenticated" in explained(server, command)["sentence"]
@@ -104,5 +104,5 @@ def test_nobody_proves_it(server: InMemoryServer) -> None:
 
 
 def test_unknown_command(server: InMemoryServer) -> None:
-    """Of a command that nobody sent there is nothing to explain."""
+    """A command with an unknown id has no explanation."""
     server.ask("GET /v1/commands/x/explain").problem(404)

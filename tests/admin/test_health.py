@@ -5,7 +5,7 @@ from tests.in_memory_server import InMemoryServer
 
 
 def test_healthy(server: InMemoryServer) -> None:
-    """A process that turns says so, to anybody."""
+    """A running process is healthy; the check needs no token."""
     answer = server.call(request("GET /healthz")).answer()
     assert (answer.code, answer.json) == (200, {"status": "ok"})
     assert answer.headers["cache-control"] == "no-store"
@@ -18,14 +18,14 @@ def test_ready(server: InMemoryServer) -> None:
 
 
 def test_not_ready_without_a_store(server: InMemoryServer) -> None:
-    """A process whose store does not answer turns, but is not ready."""
+    """A process whose store does not answer is healthy, but not ready."""
     server.fail_store()
     answer = server.call(request("GET /readyz")).answer()
     assert (answer.code, answer.headers["content-type"]) == (503, "application/problem+json")
     assert server.call(request("GET /healthz")).answer().code == 200
 
 
-def test_not_ready_when_we_stop(server: InMemoryServer) -> None:
+def test_not_ready_at_shutdown(server: InMemoryServer) -> None:
     """A process that is about to stop is not ready."""
     server.core.drain()
     answer = server.call(request("GET /readyz")).answer()

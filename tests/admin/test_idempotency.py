@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.admin.sending`: a request that is sent again is not a second command."""
+"""Tests of :mod:`pushd.admin.commands`: idempotency keys."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ LOAD: dict[str, Any] = {"payload": {"endpoint": "load_objects", "body": {"a": 1,
 
 @pytest.fixture
 def known(server: InMemoryServer) -> InMemoryServer:
-    """A house that knows a device."""
+    """A server with one registered device."""
     server.register(DEVICE)
     return server
 
@@ -23,12 +23,12 @@ def known(server: InMemoryServer) -> InMemoryServer:
 def send(
     server: InMemoryServer, body: object = LOAD, key: str = "k", query: str = "", role: Role = Role.ADMIN
 ) -> Answer:
-    """Send a command under a key."""
+    """Send a command with an idempotency key."""
     return server.ask(SEND + query, body, f"Idempotency-Key: {key}", role=role)
 
 
 def test_same_request(known: InMemoryServer) -> None:
-    """The same request under the same key gives the first command, as it is by now."""
+    """The same request with the same key gives the first command, as it is now."""
     first = send(known)
     assert (first.code, first.json["idempotency_key"]) == (201, "k")
     known.device_request(request("GET /push?deviceId=7"))
@@ -39,7 +39,7 @@ def test_same_request(known: InMemoryServer) -> None:
 
 
 def test_same_request_that_waits(known: InMemoryServer) -> None:
-    """Whether somebody waits is no part of a request: 202 while the command has not ended, 200 when it has."""
+    """The parameter ``wait`` does not belong to the request: 202 until the command has ended, then 200."""
     first = send(known)
     waiting = known.begin(f"{SEND}?wait=5", LOAD, "Idempotency-Key: k")
     known.clock.advance(5)
@@ -58,7 +58,7 @@ def test_same_request_that_waits(known: InMemoryServer) -> None:
     ],
 )
 def test_same_request_in_another_spelling(known: InMemoryServer, body: object) -> None:
-    """Bodies are compared by what they say: neither the order of keys nor the spelling of a number counts."""
+    """Bodies are compared as JSON values: the order of keys and the spelling of numbers do not matter."""
     assert send(known, body).json["id"] == send(known).json["id"]
 
 
@@ -72,8 +72,8 @@ def test_same_request_in_another_spelling(known: InMemoryServer, body: object) -
         {"payload": {"endpoint": "load_objects"}},
     ],
 )
-def test_other_request_under_the_same_key(known: InMemoryServer, body: object) -> None:
-    """Another body under the same key is refused, and the first command stays as it is."""
+def test_other_body_with_the_same_key(known: InMemoryServer, body: object) -> None:
+    """Another body with the same key is refused, and the first command is unchanged."""
     first = send(known)
     answer = send(known, body)
     assert answer.code == 422
@@ -83,28 +83,28 @@ def test_other_request_under_the_same_key(known: InMemoryServer, body: object) -
 
 
 def test_other_key(known: InMemoryServer) -> None:
-    """Another key, or none, is another command."""
+    """Another key, or none, makes another command."""
     ids = {send(known).json["id"], send(known, key="K").json["id"]}
     ids |= {known.ask(SEND, LOAD).json["id"] for _ in range(2)}
     assert len(ids) == 4
 
 
 def test_key_of_another_token(known: InMemoryServer) -> None:
-    """A key belongs to its token."""
+    """Each token has its own keys."""
     first, second = (send(known, role=role) for role in (Role.ADMIN, Role.OPERATOR))
     assert (first.code, second.code) == (201, 201)
     assert first.json["id"] != second.json["id"]
 
 
 def test_key_for_another_device(known: InMemoryServer) -> None:
-    """A key belongs to its device."""
+    """Each device has its own keys."""
     known.register("controlid:8")
     send(known)
     answer = known.ask("POST /v1/devices/controlid:8/commands", LOAD | {"ttl": 7}, "Idempotency-Key: k")
     assert answer.code == 201
 
 
-def test_refused_request_stores_nothing(known: InMemoryServer) -> None:
+def test_refused_request_does_not_use_its_key(known: InMemoryServer) -> None:
     """A request that was refused has not used its key."""
     assert send(known, {"payload": {}}).code == 422
     known.ask(f"PATCH /v1/devices/{DEVICE}", {"admission": "blocked"})
@@ -114,7 +114,7 @@ def test_refused_request_stores_nothing(known: InMemoryServer) -> None:
 
 
 def test_repeat_is_not_refused(known: InMemoryServer) -> None:
-    """A repeat gives the first command even where a new one would be refused by now."""
+    """A repeated request gives the first command even if a new one would be refused now."""
     first = send(known)
     known.ask(f"PATCH /v1/devices/{DEVICE}", {"admission": "blocked"})
     again = send(known)
@@ -123,13 +123,13 @@ def test_repeat_is_not_refused(known: InMemoryServer) -> None:
 
 @pytest.mark.parametrize("key", ["k" * 255, "a b", "\xc3\xa9", "{}", "0"])
 def test_any_printable_key(known: InMemoryServer, key: str) -> None:
-    """A key is any text of up to 255 characters."""
+    """A key is any printable text of up to 255 characters."""
     assert send(known, key=key).code == 201
     assert send(known, key=key).code == 200
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256, "\xff", "a\tb", "a\x01b"])
-def test_unusable_key(known: InMemoryServer, key: str) -> None:
-    """A key that is empty, too long or cannot be shown is refused."""
+def test_invalid_key(known: InMemoryServer, key: str) -> None:
+    """A key that is empty, too long or not printable is refused."""
     assert send(known, key=key).code == 400
     assert known.seen(DEVICE)["queue"] == 0

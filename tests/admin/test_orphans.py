@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.admin.devices`: results that settled nothing."""
+"""Tests of :mod:`pushd.admin.devices`: orphan results."""
 
 from base64 import b64decode, urlsafe_b64encode
 
@@ -12,7 +12,7 @@ DEVICE = "controlid:7"
 
 @pytest.fixture
 def reported(server: InMemoryServer) -> InMemoryServer:
-    """A house to which a device has reported five times what nobody had asked for."""
+    """A server to which a device has posted five results that match no command."""
     server.register(DEVICE)
     for number in range(5):
         server.device_request(request(f"POST /result?deviceId=7&uuid=u{number}", b'{"response":%d}' % number))
@@ -20,7 +20,7 @@ def reported(server: InMemoryServer) -> InMemoryServer:
 
 
 def test_orphan(reported: InMemoryServer) -> None:
-    """An orphan result is shown as it came, with when, why, and what it named; the newest first."""
+    """An orphan result is shown as it was posted, with the time, the reason and its reference; newest first."""
     newest = reported.orphans(DEVICE)[0]
     assert newest == {
         "id": newest["id"],
@@ -36,7 +36,7 @@ def test_orphan(reported: InMemoryServer) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_paging(reported: InMemoryServer, limit: int) -> None:
-    """Pages together are all orphan results, each once."""
+    """All pages together are all orphan results, each once."""
     found, query = [], f"?limit={limit}"
     for _ in range(6):
         page = reported.ask(f"GET /v1/devices/{DEVICE}/orphans{query}").json
@@ -54,8 +54,8 @@ def test_made_up_cursor(reported: InMemoryServer, text: bytes) -> None:
     assert reported.ask(f"GET /v1/devices/{DEVICE}/orphans?cursor={cursor}").code == 400
 
 
-def test_only_so_many_are_kept(server: InMemoryServer) -> None:
-    """The newest hundred of each device are kept."""
+def test_the_newest_hundred_are_kept(server: InMemoryServer) -> None:
+    """The newest hundred orphan results of each device are kept."""
     server.register(DEVICE)
     server.register("controlid:8")
     server.device_request(request("POST /result?deviceId=8", b'{"response":0}'))

@@ -1,4 +1,4 @@
-"""Tests of ``/v1/webhooks``; that messages arrive is tested in ``tests/notifications``."""
+"""Tests of :mod:`pushd.admin.webhooks`; deliveries are tested in ``tests/notifications``."""
 
 from typing import Any
 
@@ -33,8 +33,8 @@ def subscribe(server: InMemoryServer, **fields: Any) -> dict[str, Any]:
     return found
 
 
-def test_subscribing(server: InMemoryServer) -> None:
-    """A webhook is added with what it is to be told of, and its secret is shown then and never again."""
+def test_subscribe(server: InMemoryServer) -> None:
+    """A webhook is created with its filter, and its secret is shown then and never again."""
     server.register("controlid:1")
     answer = server.ask(
         "POST /v1/webhooks", {"url": URL, "types": ["command.failed"], "tags": ["door"], "parallel": 4}
@@ -59,13 +59,13 @@ def test_subscribing(server: InMemoryServer) -> None:
 
 
 def test_defaults(server: InMemoryServer) -> None:
-    """Without more than a URL, everything is told, in order."""
+    """A webhook with a URL only gets all events, one at a time."""
     webhook = subscribe(server, types=None)
     assert (webhook["types"], webhook["tags"], webhook["parallel"]) == ([], [], 1)
 
 
-def test_changing(server: InMemoryServer) -> None:
-    """Fields are changed one by one; null puts them back."""
+def test_change(server: InMemoryServer) -> None:
+    """A change sets the named fields; null resets a field."""
     path = f"/v1/webhooks/{subscribe(server, tags=['door'], parallel=2)['id']}"
     changed = server.ask(f"PATCH {path}", {"types": ["device.offline"], "url": "http://other.example/"}).json
     assert (changed["types"], changed["url"], changed["tags"]) == (
@@ -79,16 +79,16 @@ def test_changing(server: InMemoryServer) -> None:
     assert server.ask(f"GET {path}").json == changed
 
 
-def test_deleting(server: InMemoryServer) -> None:
-    """A webhook that was deleted is gone."""
+def test_delete(server: InMemoryServer) -> None:
+    """A deleted webhook is gone."""
     path = f"/v1/webhooks/{subscribe(server)['id']}"
     assert server.ask(f"DELETE {path}").code == 204
     server.ask(f"GET {path}").problem(404)
     server.ask(f"DELETE {path}").problem(404)
 
 
-def test_a_new_secret(server: InMemoryServer) -> None:
-    """A secret is replaced, and shown once."""
+def test_rotate_the_secret(server: InMemoryServer) -> None:
+    """A secret is replaced, and the new one shown once."""
     webhook = subscribe(server)
     answer = server.ask(f"POST /v1/webhooks/{webhook['id']}/secret?overlap=3600")
     assert answer.code == 201
@@ -98,14 +98,14 @@ def test_a_new_secret(server: InMemoryServer) -> None:
 
 
 @pytest.mark.parametrize("overlap", ["-1", "x", "2592001"])
-def test_a_bad_overlap(server: InMemoryServer, overlap: str) -> None:
+def test_invalid_overlap(server: InMemoryServer, overlap: str) -> None:
     """An overlap is a number of seconds, up to 30 days."""
     webhook = subscribe(server)
     server.ask(f"POST /v1/webhooks/{webhook['id']}/secret?overlap={overlap}").problem(400)
 
 
-def test_lists_go_on(server: InMemoryServer) -> None:
-    """A list is read piece by piece."""
+def test_paging(server: InMemoryServer) -> None:
+    """All pages together are the whole list."""
     ids = [subscribe(server)["id"] for _ in range(5)]
     first = server.ask("GET /v1/webhooks?limit=3").json
     second = server.ask(f"GET /v1/webhooks?limit=3&cursor={first['next']}").json
@@ -135,7 +135,7 @@ def test_lists_go_on(server: InMemoryServer) -> None:
     ],
 )
 def test_wrong_fields(server: InMemoryServer, body: Any, pointer: str) -> None:
-    """What is wrong is named, and nothing is subscribed."""
+    """A wrong field is named, and nothing is subscribed."""
     problem = server.ask("POST /v1/webhooks", body).problem(422)
     assert [error["pointer"] for error in problem["errors"]] == [pointer]
     assert server.ask("GET /v1/webhooks").json["items"] == []
@@ -153,7 +153,7 @@ def test_wrong_fields(server: InMemoryServer, body: Any, pointer: str) -> None:
     ],
 )
 def test_wrong_changes(server: InMemoryServer, body: Any, pointer: str) -> None:
-    """What cannot be changed is named, and nothing is."""
+    """A wrong change is named, and nothing is changed."""
     webhook = subscribe(server)
     problem = server.ask(f"PATCH /v1/webhooks/{webhook['id']}", body).problem(422)
     assert [error["pointer"] for error in problem["errors"]] == [pointer]
@@ -162,20 +162,20 @@ def test_wrong_changes(server: InMemoryServer, body: Any, pointer: str) -> None:
 
 
 @pytest.mark.parametrize("body", [{"after": 5}, {"after": "x"}, {"after": "-1"}, {"after": "99"}, {"from": "1"}])
-def test_a_wrong_redelivery(server: InMemoryServer, body: Any) -> None:
-    """An event after which to begin must be one that has happened."""
+def test_invalid_redelivery(server: InMemoryServer, body: Any) -> None:
+    """A redelivery starts after an event that exists."""
     webhook = subscribe(server)
     problem = server.ask(f"POST /v1/webhooks/{webhook['id']}/redeliver", body).problem(422)
     assert problem["errors"][0]["pointer"] in ("#/after", "#/from")
 
 
 def test_redelivery_without_a_body(server: InMemoryServer) -> None:
-    """Without a body it goes on where it stopped."""
+    """Without a body, deliveries continue where they stopped."""
     webhook = subscribe(server)
     assert server.ask(f"POST /v1/webhooks/{webhook['id']}/redeliver").json["cursor"] == webhook["cursor"]
 
 
-def test_too_many(server: InMemoryServer) -> None:
+def test_limit(server: InMemoryServer) -> None:
     """There may be 64 webhooks."""
     for _ in range(64):
         subscribe(server)
@@ -183,10 +183,10 @@ def test_too_many(server: InMemoryServer) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/secret", "/redeliver", "/deliveries"])
-def test_unknown(server: InMemoryServer, path: str) -> None:
-    """A webhook that there is not is a 404, whatever is asked of it."""
+def test_unknown_webhook(server: InMemoryServer, path: str) -> None:
+    """Every call for an unknown webhook is 404."""
     method = "POST" if path in ("/secret", "/redeliver") else "GET"
-    server.ask(f"{method} /v1/webhooks/nobody{path}").problem(404)
+    server.ask(f"{method} /v1/webhooks/x{path}").problem(404)
 
 
 @pytest.mark.parametrize(("line", "role"), CALLS)
@@ -200,8 +200,8 @@ def test_roles(server: InMemoryServer, line: str, role: Role) -> None:
     assert server.ask(call, body).code in (200, 201, 204)
 
 
-def test_a_store_that_does_not_answer(server: InMemoryServer) -> None:
-    """When nothing can be written, it is said so."""
+def test_store_is_down(server: InMemoryServer) -> None:
+    """If the store does not answer, a call is 503."""
     server.token_of(Role.ADMIN)
     server.fail_store()
     server.ask("POST /v1/webhooks", {"url": URL}).problem(503)

@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.admin.problem_details`: errors as ``application/problem+json``, pointing at the field."""
+"""Tests of :mod:`pushd.admin.problem_details`: errors as ``application/problem+json``."""
 
 import pytest
 
@@ -13,17 +13,17 @@ SEND = f"POST /v1/devices/{DEVICE}/commands"
 
 @pytest.fixture
 def known(server: InMemoryServer) -> InMemoryServer:
-    """A house that knows a device."""
+    """A server with one registered device."""
     server.register(DEVICE)
     return server
 
 
 def raw(server: InMemoryServer, line: str, body: bytes) -> Answer:
-    """Make a call of the admin API with any bytes as its body."""
+    """Make a call of the admin API with these bytes as its body."""
     return server.call(request(line, body, f"Authorization: Bearer {server.token_of(Role.ADMIN)}")).answer()
 
 
-NO_JSON = {
+INVALID_JSON = {
     "nothing": b"",
     "half": b"{",
     "quotes": b"{'id': 7}",
@@ -35,16 +35,16 @@ NO_JSON = {
 }
 
 
-@pytest.mark.parametrize("kind", NO_JSON)
+@pytest.mark.parametrize("kind", INVALID_JSON)
 @pytest.mark.parametrize("line", ["POST /v1/devices", f"PATCH /v1/devices/{DEVICE}", SEND])
 def test_not_json(known: InMemoryServer, line: str, kind: str) -> None:
     """A body that is not JSON is a bad request."""
-    raw(known, line, NO_JSON[kind]).problem(400)
+    raw(known, line, INVALID_JSON[kind]).problem(400)
 
 
 @pytest.mark.parametrize("line", ["POST /v1/devices", f"PATCH /v1/devices/{DEVICE}", SEND])
 def test_content_type_does_not_matter(known: InMemoryServer, line: str) -> None:
-    """JSON is JSON, whatever a client calls it."""
+    """A body is read as JSON whatever its Content-Type."""
     headers = (f"Authorization: Bearer {known.token_of(Role.ADMIN)}", "Content-Type: text/plain")
     assert known.call(request(line, b"\xef\xbb\xbf[]", *headers)).answer().code == 422
 
@@ -53,7 +53,7 @@ def test_content_type_does_not_matter(known: InMemoryServer, line: str) -> None:
     ("line", "limit"), [("POST /v1/devices", SMALL), (f"PATCH /v1/devices/{DEVICE}", SMALL), (SEND, LARGE)]
 )
 def test_too_large(known: InMemoryServer, line: str, limit: int) -> None:
-    """A body over its limit is refused, and nothing of it is kept; one at its limit is read."""
+    """A body over its limit is refused and not kept; one at its limit is read."""
     refused = raw(known, line, b" " * (limit + 1)).problem(413)
     assert refused["detail"] == f"The body has {limit + 1} bytes; the limit is {limit}."
     assert raw(known, line, b" " * limit).problem(400)["detail"] == "The body is not JSON."
@@ -71,8 +71,8 @@ def test_large_command(known: InMemoryServer) -> None:
 @pytest.mark.parametrize(
     "path", ["/v1", "/v1/", "/v1/nothing", "/v2/devices", "/v1//devices", "/v1/devices/", "/v1/devices/a/b/c"]
 )
-def test_nothing_there(server: InMemoryServer, path: str) -> None:
-    """What is nowhere is 404."""
+def test_unknown_path(server: InMemoryServer, path: str) -> None:
+    """An unknown path is 404."""
     assert server.ask(f"GET {path}").problem(404)["detail"] == "There is nothing at this path."
 
 
@@ -89,20 +89,20 @@ def test_nothing_there(server: InMemoryServer, path: str) -> None:
     ],
 )
 def test_wrong_method(server: InMemoryServer, line: str, allow: str) -> None:
-    """Another method is 405, and the answer says which are right."""
+    """A wrong method is 405, and the answer has the right ones."""
     answer = server.ask(line)
     answer.problem(405)
     assert answer.headers["allow"] == allow
 
 
 def test_head(server: InMemoryServer) -> None:
-    """A HEAD is answered without a body."""
+    """A HEAD request is answered without a body."""
     answer = server.ask("HEAD /v1/devices")
     assert (answer.code, answer.body, answer.headers["allow"]) == (405, b"", "GET, POST")
 
 
-def test_fields_at_fault(known: InMemoryServer) -> None:
-    """Where fields are at fault, each is pointed at, with words for a person."""
+def test_wrong_fields(known: InMemoryServer) -> None:
+    """Each wrong field has an error with a pointer to it and a text for people."""
     refused = known.ask(SEND, {"payload": {"endpoint": "a", "body": 1}, "ttl": 5}).problem(422)
     detail = "must be an object or a string"
     assert refused["errors"] == [{"pointer": "#/payload/body", "detail": detail}]
@@ -133,6 +133,6 @@ BODIES = {"POST /v1/devices": {"id": "controlid:8"}, SEND: {"payload": {"endpoin
     ],
 )
 def test_store_is_down(known: InMemoryServer, line: str) -> None:
-    """While the store does not answer, every call says that it may be tried again."""
+    """While the store does not answer, every call is 503."""
     known.fail_store()
     known.ask(line, BODIES.get(line, {})).problem(503)

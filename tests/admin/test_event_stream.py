@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.admin.event_stream`: what happens, as it happens."""
+"""Tests of :mod:`pushd.admin.event_stream`: server-sent events."""
 
 import json
 from pathlib import Path
@@ -20,36 +20,36 @@ STREAM = "GET /v1/events/stream"
 DAY = 86400
 
 
-def follow(server: InMemoryServer, query: str = "", *headers: str) -> Streaming:
+def stream_events(server: InMemoryServer, query: str = "", *headers: str) -> Streaming:
     """Open a stream."""
     return Streaming(server.begin(f"{STREAM}{query}", None, *headers))
 
 
-def come_back(server: InMemoryServer, lost: Streaming) -> Streaming:
+def reconnect(server: InMemoryServer, lost: Streaming) -> Streaming:
     """Open a stream again, as a browser does that has lost it."""
     lost.connection.hang_up()
-    return follow(server, "", f"Last-Event-ID: {lost.parser.last_id}")
+    return stream_events(server, "", f"Last-Event-ID: {lost.parser.last_id}")
 
 
 def listed(server: InMemoryServer, query: str = "?limit=500") -> list[dict[str, Any]]:
-    """The feed as a list."""
+    """The events as a list."""
     found: list[dict[str, Any]] = server.ask(f"GET /v1/events{query}").json["items"]
     return found
 
 
 def values(messages: list[Message]) -> list[Any]:
-    """The events that messages tell of."""
+    """The events in the messages."""
     return [message.json for message in messages]
 
 
 def rename(server: InMemoryServer, device: str, name: str) -> None:
-    """Make an event, and let whoever follows have it."""
+    """Make an event, and let the streams have it."""
     assert server.ask(f"PATCH /v1/devices/{device}", {"name": name}).code == 200
     server.clock.advance(0)
 
 
-def test_to_the_letter(server: InMemoryServer) -> None:
-    """The answer is what the standard asks for, and nothing on the way keeps it back."""
+def test_exact_bytes(server: InMemoryServer) -> None:
+    """The response is as the standard demands, and no proxy is made to buffer it."""
     connection = server.begin(STREAM)
     server.register("controlid:7")
     event = json.dumps(listed(server)[0], separators=(",", ":"))
@@ -62,14 +62,14 @@ def test_to_the_letter(server: InMemoryServer) -> None:
         "Transfer-Encoding: chunked",
         "X-Accel-Buffering: no",
     ]
-    told = f"id: 1\nevent: device.registered\ndata: {event}\n\n"
-    assert body.decode() == f"13\r\nretry: 1000\nid: 0\n\n\r\n{len(told):x}\r\n{told}\r\n"
+    received = f"id: 1\nevent: device.registered\ndata: {event}\n\n"
+    assert body.decode() == f"13\r\nretry: 1000\nid: 0\n\n\r\n{len(received):x}\r\n{received}\r\n"
 
 
 def test_from_now_on(server: InMemoryServer) -> None:
-    """Who opens a stream hears what happens from then on, each event as the list shows it."""
+    """A stream has the events from its start on, each as in the list."""
     server.register("controlid:7")
-    stream = follow(server)
+    stream = stream_events(server)
     rename(server, "controlid:7", "Gate")
     server.register("controlid:8")
     messages = stream.read()
@@ -79,24 +79,26 @@ def test_from_now_on(server: InMemoryServer) -> None:
     ]
 
 
-def test_where_it_begins_is_told(server: InMemoryServer) -> None:
-    """A stream that broke before anything happened is resumed from where it began."""
+def test_stream_starts_with_its_position(server: InMemoryServer) -> None:
+    """A stream that broke before its first event is resumed where it began."""
     server.register("controlid:7")
-    stream = follow(server)
+    stream = stream_events(server)
     assert stream.read() == []
     server.register("controlid:8")
-    assert values(come_back(server, stream).read()) == listed(server)[1:]
+    assert values(reconnect(server, stream).read()) == listed(server)[1:]
 
 
 def test_from_any_event(server: InMemoryServer) -> None:
-    """Last-Event-ID, or ``after``, is any event's seq; the header wins."""
+    """Last-Event-ID, or ``after``, is the seq of any event; the header takes precedence."""
     for number in range(5):
         server.register(f"controlid:{number}")
     events = listed(server)
     for place, event in enumerate(events):
-        assert values(follow(server, f"?after={event['seq']}").read()) == events[place + 1 :]
-        assert values(follow(server, "?after=now", f"Last-Event-ID: {event['seq']}").read()) == events[place + 1 :]
-    assert values(follow(server, "?after=0").read()) == events
+        assert values(stream_events(server, f"?after={event['seq']}").read()) == events[place + 1 :]
+        assert (
+            values(stream_events(server, "?after=now", f"Last-Event-ID: {event['seq']}").read()) == events[place + 1 :]
+        )
+    assert values(stream_events(server, "?after=0").read()) == events
 
 
 @pytest.mark.parametrize(
@@ -110,31 +112,31 @@ def test_from_any_event(server: InMemoryServer) -> None:
     ],
 )
 def test_filters(server: InMemoryServer, query: str, found: list[str]) -> None:
-    """A stream can be narrowed like the list, whether it tells of the past or of what happens."""
-    live = follow(server, query)
+    """A stream has the same filters as the list, for past and for new events."""
+    live = stream_events(server, query)
     server.register("controlid:7")
     server.register("controlid:8")
     rename(server, "controlid:8", "Gate")
     assert live.types() == found
-    assert follow(server, f"{query}&after=0").types() == found
+    assert stream_events(server, f"{query}&after=0").types() == found
 
 
 @pytest.mark.parametrize(
     "query", ["?after=x", "?after=", "?after=999", "?type=nonsense", "?limit=5", "?wait=5", "?since=now"]
 )
-def test_unusable_query(server: InMemoryServer, query: str) -> None:
-    """A query that the stream cannot follow is a bad request."""
+def test_invalid_query(server: InMemoryServer, query: str) -> None:
+    """An invalid query is refused."""
     server.ask(f"{STREAM}{query}").problem(400)
 
 
 @pytest.mark.parametrize("last", ["x", "-1", "1.0", "999", "\xff", "9" * 30])
-def test_unusable_last_event_id(server: InMemoryServer, last: str) -> None:
-    """So is an id that no event has had."""
+def test_invalid_last_event_id(server: InMemoryServer, last: str) -> None:
+    """An id that no event has is refused."""
     server.ask(STREAM, None, f"Last-Event-ID: {last}").problem(400)
 
 
 def test_purged(server: InMemoryServer) -> None:
-    """Who comes back for what is no longer kept is told so."""
+    """A position before the oldest event that is kept is refused."""
     for number in range(3):
         server.register(f"controlid:{number}")
     server.clock.advance(31 * DAY)
@@ -142,12 +144,12 @@ def test_purged(server: InMemoryServer) -> None:
     now(server.core.purge())
     problem = server.ask(STREAM, None, "Last-Event-ID: 1").problem(410)
     assert problem["type"] == "events-purged"
-    assert values(follow(server, f"?after={problem['oldest']}").read()) == listed(server)[1:]
+    assert values(stream_events(server, f"?after={problem['oldest']}").read()) == listed(server)[1:]
 
 
-def test_silence(server: InMemoryServer) -> None:
-    """After fifteen seconds in which nothing happened there is a comment, and again after the next fifteen."""
-    stream = follow(server)
+def test_keep_alive(server: InMemoryServer) -> None:
+    """After 15 s without an event there is a comment, and another after the next 15 s."""
+    stream = stream_events(server)
     server.tick(14)
     stream.read()
     assert stream.parser.comments == 0
@@ -163,40 +165,40 @@ def test_silence(server: InMemoryServer) -> None:
     assert stream.parser.comments == 2
 
 
-def test_silence_tells_where_we_are(server: InMemoryServer) -> None:
-    """Who asked for little need not come back from far behind: now and then it is told where the feed is."""
-    stream = follow(server, "?device=controlid:8")
+def test_keep_alive_has_the_position(server: InMemoryServer) -> None:
+    """A client with a narrow filter gets the position now and then, and need not reconnect from far behind."""
+    stream = stream_events(server, "?device=controlid:8")
     server.register("controlid:7")
     server.tick(15)
     assert stream.read() == []
     assert stream.parser.last_id == listed(server)[-1]["seq"]
 
 
-def test_client_that_leaves(server: InMemoryServer) -> None:
-    """A client that hangs up leaves nothing behind."""
+def test_client_disconnects(server: InMemoryServer) -> None:
+    """A client that disconnects leaves nothing behind."""
     timers = len(server.clock.getDelayedCalls())
-    streams = [follow(server) for _ in range(3)]
+    streams = [stream_events(server) for _ in range(3)]
     for stream in streams:
         stream.connection.hang_up()
     assert len(server.clock.getDelayedCalls()) == timers
     server.register("controlid:7")
 
 
-def test_stop(server: InMemoryServer) -> None:
-    """When we are about to stop, each stream ends at once, as an answer should; so does one that is opened then."""
+def test_shutdown(server: InMemoryServer) -> None:
+    """At shutdown each stream ends at once and completely; so does one that is opened then."""
     server.admin_site.closing = True
-    streams = [follow(server), follow(server, "?type=alert.raised")]
+    streams = [stream_events(server), stream_events(server, "?type=alert.raised")]
     server.core.drain()
-    streams.append(follow(server))
+    streams.append(stream_events(server))
     for stream in streams:
         stream.read()
         assert stream.ended
         assert stream.connection.closed_by_server
 
 
-def test_connection_goes_on_after_a_stream(server: InMemoryServer) -> None:
-    """The end of a stream is the end of an answer: the connection can be used again."""
-    stream = follow(server)
+def test_connection_is_usable_after_a_stream(server: InMemoryServer) -> None:
+    """The end of a stream is the end of a response: the connection can be used again."""
+    stream = stream_events(server)
     server.core.drain()
     stream.read()
     stream.connection.send(request("GET /healthz"))
@@ -204,7 +206,7 @@ def test_connection_goes_on_after_a_stream(server: InMemoryServer) -> None:
 
 
 def test_http_1_0(server: InMemoryServer) -> None:
-    """An old client has the same events, as they are, until it hangs up."""
+    """An HTTP/1.0 client gets the same events, not chunked, until the connection ends."""
     line = f"{STREAM} HTTP/1.0\r\nAuthorization: Bearer {server.token_of(Role.VIEWER)}\r\n\r\n"
     connection = server.call(line.encode())
     server.register("controlid:7")
@@ -216,15 +218,15 @@ def test_http_1_0(server: InMemoryServer) -> None:
 
 
 def test_head(server: InMemoryServer) -> None:
-    """Who asks for the head alone is told that this cannot be had, and holds nothing."""
+    """A HEAD request is refused, and holds nothing."""
     answer = server.ask("HEAD /v1/events/stream")
     assert (answer.code, answer.headers["allow"]) == (405, "GET")
     assert len(server.clock.getDelayedCalls()) == 1  # of the connection, that is silent now
 
 
-def test_slow_reader(server: InMemoryServer) -> None:
-    """A client that takes nothing for half a minute is cut off, and loses nothing by it."""
-    stream = follow(server)
+def test_slow_client(server: InMemoryServer) -> None:
+    """A client that reads nothing for half a minute is disconnected, and misses nothing after it reconnects."""
+    stream = stream_events(server)
     stream.pause()
     server.register("controlid:7")
     server.tick(29)
@@ -232,12 +234,12 @@ def test_slow_reader(server: InMemoryServer) -> None:
     server.tick(1)
     assert stream.was_cut()
     assert stream.read() == []
-    assert values(come_back(server, stream).read()) == listed(server)
+    assert values(reconnect(server, stream).read()) == listed(server)
 
 
-def test_slow_reader_that_goes_on(server: InMemoryServer) -> None:
-    """A client that takes something now and then, however slowly, is told all."""
-    stream = follow(server)
+def test_slow_client_that_reads(server: InMemoryServer) -> None:
+    """A client that reads now and then, however slowly, gets all events."""
+    stream = stream_events(server)
     for number in range(5):
         stream.pause()
         server.register(f"controlid:{number}")
@@ -247,23 +249,23 @@ def test_slow_reader_that_goes_on(server: InMemoryServer) -> None:
     assert not stream.was_cut()
 
 
-def test_reader_that_is_too_far_behind(server: InMemoryServer) -> None:
-    """What a paused client misses is not kept for it for ever: it is cut off, and begins where it was."""
+def test_client_that_is_too_far_behind(server: InMemoryServer) -> None:
+    """A client that reads nothing while many events come is disconnected, and continues where it was."""
     server.register("controlid:7")
-    stream = follow(server)
+    stream = stream_events(server)
     stream.pause()
     for number in range(1025):
         now(server.core.registry.change("controlid:7", {"name": str(number)}))
     server.clock.advance(1)
     assert stream.was_cut()
     stream.read()
-    again = come_back(server, stream)
+    again = reconnect(server, stream)
     assert [message.id for message in again.read()] == [str(seq) for seq in range(2, 1027)]
 
 
-def test_slow_readers_do_not_keep_us_from_stopping(server: InMemoryServer) -> None:
-    """A client that takes nothing is cut off when we stop."""
-    stream = follow(server)
+def test_slow_client_at_shutdown(server: InMemoryServer) -> None:
+    """A client that reads nothing is disconnected at shutdown."""
+    stream = stream_events(server)
     stream.pause()
     server.core.drain()
     assert stream.was_cut()
@@ -283,13 +285,13 @@ data = st.dictionaries(texts, st.none() | st.booleans() | st.integers() | texts 
 def test_any_event_arrives(
     data: dict[str, Any], kind: EventType, seq: int, device: str | None, cuts: list[int]
 ) -> None:
-    """Whatever an event tells, line breaks and all, and wherever the network cuts it: it arrives as one message."""
-    told = RenderedEvents().get(Event(seq=seq, type=kind, at=0, device=device, data=data))
+    """Any event, line breaks and all, arrives as one message, wherever the network cuts it."""
+    received = RenderedEvents().get(Event(seq=seq, type=kind, at=0, device=device, data=data))
     parser = Parser()
     for cut in cuts:
-        parser.feed(told[:cut])
-        told = told[cut:]
-    parser.feed(told)
+        parser.feed(received[:cut])
+        received = received[cut:]
+    parser.feed(received)
     (message,) = parser.messages
     assert (message.id, message.type) == (str(seq), kind)
     assert message.json == {
@@ -303,43 +305,41 @@ def test_any_event_arrives(
 
 
 def test_restart_while_events_are_written(build_house: BuildHouse, tmp_path: Path) -> None:
-    """Whoever comes back with the last id after each start of the server has missed nothing and is told nothing
-    twice.
-    """
+    """A client that reconnects with its last id after each start of the server gets every event once."""
     path = str(tmp_path / "pushd.sqlite")
-    told: list[Any] = []
+    received: list[Any] = []
     last = "0"
     for start in range(4):
         server = build_house(SqliteStore(path))
         server.register(f"controlid:{start}")
-        stream = follow(server, "", f"Last-Event-ID: {last}")
+        stream = stream_events(server, "", f"Last-Event-ID: {last}")
         for name in range(150):
             rename(server, f"controlid:{start}", str(name))
             if name == 100 * (start % 2):
-                told += values(stream.read())
-        told += values(stream.read())
+                received += values(stream.read())
+        received += values(stream.read())
         last = stream.parser.last_id
-        rename(server, f"controlid:{start}", "nobody follows")
+        rename(server, f"controlid:{start}", "no client")
         stream.connection.hang_up()
-        assert len(told) == int(last)
+        assert len(received) == int(last)
         now(server.core.store.close())
     server = build_house(SqliteStore(path))
-    told += values(follow(server, "", f"Last-Event-ID: {last}").read())
+    received += values(stream_events(server, "", f"Last-Event-ID: {last}").read())
     everything = listed(server)
     everything += listed(server, f"?limit=500&after={everything[-1]['seq']}")
-    assert told == everything
+    assert received == everything
 
 
 def test_a_thousand_streams(server: InMemoryServer) -> None:
-    """A thousand clients have a new command's event once each, and one after the other of them was written to."""
+    """A thousand clients get the event of a new command once each."""
     server.register("controlid:7")
-    streams = [follow(server) for _ in range(1000)]
+    streams = [stream_events(server) for _ in range(1000)]
     for stream in streams:
         stream.read()
     command = server.put("controlid:7", {"endpoint": "load_objects"})
     server.clock.advance(0.2)
-    told = [values(stream.read()) for stream in streams]
-    assert told == [listed(server)[1:]] * 1000
-    assert told[0][0]["command"] == command
+    received = [values(stream.read()) for stream in streams]
+    assert received == [listed(server)[1:]] * 1000
+    assert received[0][0]["command"] == command
     server.clock.advance(5)
     assert [stream.read() for stream in streams] == [[]] * 1000

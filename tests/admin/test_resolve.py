@@ -16,7 +16,7 @@ LOAD = {"endpoint": "load_objects", "body": {"object": "users"}}
 
 @pytest.fixture
 def unknown(server: InMemoryServer) -> str:
-    """A command that may have run, and of which nobody knows."""
+    """A command that may have run, and whose outcome is unknown."""
     server.register(DEVICE)
     command = server.put(DEVICE, LOAD, priority=7, ttl=60)
     server.device_request(POLL)
@@ -27,7 +27,7 @@ def unknown(server: InMemoryServer) -> str:
 
 @pytest.mark.parametrize("state", ["succeeded", "failed"])
 def test_resolve(server: InMemoryServer, unknown: str, state: str) -> None:
-    """An operator who found out says what became of a command, and that word is recorded as such."""
+    """An operator who found out the outcome of a command sets it, and the evidence is the operator."""
     body = {"state": state, "note": "the door was seen open"}
     answer = server.ask(f"POST /v1/commands/{unknown}/resolve", body, role=Role.OPERATOR)
     assert (answer.code, answer.json["state"], answer.json["evidence"]) == (200, state, "operator")
@@ -35,8 +35,8 @@ def test_resolve(server: InMemoryServer, unknown: str, state: str) -> None:
     assert server.events(DEVICE)[-1] == "command.resolved"
 
 
-def test_result_after_the_word(server: InMemoryServer, unknown: str) -> None:
-    """A result that comes after an operator's word changes nothing, and is kept as an orphan."""
+def test_result_after_resolve(server: InMemoryServer, unknown: str) -> None:
+    """A result that comes after the operator's decision changes nothing, and is kept as an orphan."""
     server.ask(f"POST /v1/commands/{unknown}/resolve", {"state": "failed"})
     before = server.command(unknown)
     server.device_request(RESULT)
@@ -55,15 +55,15 @@ def test_result_after_the_word(server: InMemoryServer, unknown: str) -> None:
         ({"state": "failed", "why": "x"}, "#/why"),
     ],
 )
-def test_resolve_in_other_words(server: InMemoryServer, unknown: str, body: object, pointer: str) -> None:
-    """A word that says neither is refused."""
+def test_resolve_with_wrong_fields(server: InMemoryServer, unknown: str, body: object, pointer: str) -> None:
+    """Any other outcome, or a wrong field, is refused."""
     refused = server.ask(f"POST /v1/commands/{unknown}/resolve", body).problem(422)
     assert [error["pointer"] for error in refused["errors"]] == [pointer]
     assert server.command(unknown)["state"] == "unknown"
 
 
-def test_resolve_what_is_known(server: InMemoryServer) -> None:
-    """Nobody's word is needed for what a device has said."""
+def test_resolve_a_known_outcome(server: InMemoryServer) -> None:
+    """A command whose outcome is known, or still to come, cannot be resolved."""
     server.register(DEVICE)
     command = server.put(DEVICE, LOAD)
     server.device_request(POLL)
@@ -75,7 +75,7 @@ def test_resolve_what_is_known(server: InMemoryServer) -> None:
 
 
 def test_resend(server: InMemoryServer, unknown: str) -> None:
-    """A command is sent again as a new one, on its own terms, and both say so; a second time gives the same one."""
+    """Resending makes a new command with the same options, and links both; repeated, it gives that command again."""
     answer = server.ask(f"POST /v1/commands/{unknown}/resend", {})
     again: dict[str, Any] = answer.json
     assert (answer.code, answer.headers["location"]) == (201, f"/v1/commands/{again['id']}")
@@ -86,8 +86,8 @@ def test_resend(server: InMemoryServer, unknown: str) -> None:
     assert (repeated.code, repeated.json) == (200, again)
 
 
-def test_resend_on_other_terms(server: InMemoryServer, unknown: str) -> None:
-    """What is sent again may be sent on other terms."""
+def test_resend_with_other_options(server: InMemoryServer, unknown: str) -> None:
+    """A command can be resent with other options."""
     again = server.ask(f"POST /v1/commands/{unknown}/resend", {"ttl": 5, "delivery": "at_least_once"}).json
     assert (again["ttl"], again["delivery"], again["priority"]) == (5.0, "at_least_once", 7)
 
@@ -96,15 +96,15 @@ def test_resend_on_other_terms(server: InMemoryServer, unknown: str) -> None:
     ("body", "pointer"),
     [({"ttl": 0}, "#/ttl"), ({"delivery": "twice"}, "#/delivery"), ({"payload": LOAD}, "#/payload")],
 )
-def test_resend_on_impossible_terms(server: InMemoryServer, unknown: str, body: object, pointer: str) -> None:
-    """Terms that cannot be are refused, and nothing is sent again."""
+def test_resend_with_invalid_options(server: InMemoryServer, unknown: str, body: object, pointer: str) -> None:
+    """Invalid options are refused, and nothing is sent."""
     refused = server.ask(f"POST /v1/commands/{unknown}/resend", body).problem(422)
     assert [error["pointer"] for error in refused["errors"]] == [pointer]
     assert server.command(unknown)["resent_as"] is None
 
 
-def test_resend_what_is_not_over(server: InMemoryServer) -> None:
-    """What may still run, or has worked, is not sent again."""
+def test_resend_too_early(server: InMemoryServer) -> None:
+    """A command that may still run, or has succeeded, is not resent."""
     server.register(DEVICE)
     command = server.put(DEVICE, LOAD)
     for step in (POLL, RESULT, b""):
@@ -114,6 +114,6 @@ def test_resend_what_is_not_over(server: InMemoryServer) -> None:
 
 @pytest.mark.parametrize("call", ["resolve", "resend"])
 def test_roles(server: InMemoryServer, unknown: str, call: str) -> None:
-    """Who may only look decides nothing."""
+    """A viewer can neither resolve nor resend, and unknown commands are 404."""
     server.ask(f"POST /v1/commands/{unknown}/{call}", {"state": "failed"}, role=Role.VIEWER).problem(403)
     server.ask(f"POST /v1/commands/x/{call}", {"state": "failed"} if call == "resolve" else {}).problem(404)

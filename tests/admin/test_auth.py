@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.admin.auth`: who may call what."""
+"""Tests of :mod:`pushd.admin.auth`: which token may make which call."""
 
 import pytest
 
@@ -24,9 +24,9 @@ CALLS = {
     "GET /v1/events": Role.VIEWER,
     "GET /v1/events/stream?after=x": Role.VIEWER,
 }
-"""Each call, and the least that a token must be good for."""
+"""By call: the least role that it requires."""
 
-MAY = {
+INCLUDED = {
     Role.DEVICE: frozenset[Role](),
     Role.VIEWER: frozenset({Role.VIEWER}),
     Role.OPERATOR: frozenset({Role.VIEWER, Role.OPERATOR}),
@@ -36,10 +36,10 @@ MAY = {
 
 @pytest.mark.parametrize("role", Role)
 def test_roles(server: InMemoryServer, role: Role) -> None:
-    """A token may do what its role may, and nothing else."""
+    """A token may make the calls that its role includes, and no others."""
     for line, least in CALLS.items():
         answer = server.ask(line, {}, role=role)
-        if least in MAY[role]:
+        if least in INCLUDED[role]:
             assert answer.code not in (401, 403), line
         else:
             assert answer.problem(403)["detail"] == f"This requires the role {least}; the token has the role {role}."
@@ -47,7 +47,7 @@ def test_roles(server: InMemoryServer, role: Role) -> None:
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Basic YWRtaW46YWRtaW4=", "\xff", "Bearer \xff"])
 def test_no_valid_token(server: InMemoryServer, header: str) -> None:
-    """Without a valid token nothing is shown and nothing is done; the answer says what is wanted."""
+    """Without a valid token, a call shows and changes nothing; the answer says what is required."""
     headers = [f"Authorization: {header}"] if header else []
     for line in CALLS:
         answer = server.call(request(line, b"{}", *headers)).answer()
@@ -57,14 +57,14 @@ def test_no_valid_token(server: InMemoryServer, header: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer "])
 def test_spellings_of_the_scheme(server: InMemoryServer, scheme: str) -> None:
-    """The word before a token may be spelled as one likes."""
+    """The scheme before a token may be in upper or lower case."""
     header = f"Authorization: {scheme} {server.token_of(Role.VIEWER)}"
     assert server.call(request("GET /v1/devices", b"", header)).answer().code == 200
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_health_needs_no_token(server: InMemoryServer, path: str) -> None:
-    """Whoever watches over the process needs no token."""
+    """A monitor of the process needs no token."""
     assert server.call(request(f"GET {path}")).answer().code == 200
 
 
@@ -73,14 +73,14 @@ def test_health_needs_no_token(server: InMemoryServer, path: str) -> None:
     [({"admission": "approved"}, 200), ({"muted_until": None}, 200), ({"name": "door"}, 403), ({"hold": 3}, 403)],
 )
 def test_changes_of_an_operator(server: InMemoryServer, changes: dict[str, object], code: int) -> None:
-    """An operator approves, blocks and mutes; how a device is set up is an admin's."""
+    """An operator approves, blocks and mutes a device; other changes require an admin."""
     server.register(DEVICE)
     assert server.ask(f"PATCH /v1/devices/{DEVICE}", changes, role=Role.OPERATOR).code == code
     assert server.seen(DEVICE)["name"] == ""
 
 
 def test_revoked_token(server: InMemoryServer) -> None:
-    """A token that was replaced by one of the same name is good for nothing."""
+    """A token that was replaced by one of the same name is not valid."""
     old = server.token_of(Role.VIEWER)
     new = now(server.core.tokens.issue(Role.VIEWER, Role.VIEWER))
     for token, code in ((old, 401), (new, 200)):
@@ -89,7 +89,7 @@ def test_revoked_token(server: InMemoryServer) -> None:
 
 
 def test_no_admin_on_the_device_port(server: InMemoryServer) -> None:
-    """What is for operators is not to be had where devices come."""
+    """The admin API is not served on the device port, nor the device protocols on the admin port."""
     token = f"Authorization: Bearer {server.token_of(Role.ADMIN)}"
     for path in ("/v1/devices", "/healthz", "/readyz"):
         assert server.device_request(request(f"GET {path}", b"", token)).answer().code == 404

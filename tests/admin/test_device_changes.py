@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.admin.devices`: change and forget."""
+"""Tests of :mod:`pushd.admin.devices`: change and delete."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ POLL = request("GET /push?deviceId=7&uuid=a")
 
 @pytest.fixture
 def known(server: InMemoryServer) -> InMemoryServer:
-    """A house that knows a device about which much is set."""
+    """A server with one device that has most of its fields set."""
     fields: dict[str, Any] = {"name": "Front door", "tags": ["lobby"], "heartbeat_timeout": 30, "hold": 3}
     server.register(DEVICE, **fields, muted_until="2027-02-01T00:00:00Z", allow_from=["192.0.2.0/24"])
     return server
@@ -48,7 +48,7 @@ def changed(server: InMemoryServer, body: object) -> dict[str, Any]:
     ],
 )
 def test_change(known: InMemoryServer, change: object, shown: dict[str, Any]) -> None:
-    """What is named changes, and nothing else."""
+    """A change sets the named fields, and no others."""
     before = known.seen(DEVICE)
     assert changed(known, change) == before | shown
 
@@ -66,14 +66,14 @@ def test_change(known: InMemoryServer, change: object, shown: dict[str, Any]) ->
     ],
 )
 def test_null(known: InMemoryServer, name: str, default: object) -> None:
-    """Null puts a field back to where it began."""
+    """Null resets a field to its default."""
     seen = changed(known, {name: None})
     assert seen[name] == default
     assert seen["proof"] == ([] if name == "allow_from" else ["allow_from"])
 
 
-def test_null_hold_forgets_what_was_learned(server: InMemoryServer) -> None:
-    """A hold of null forgets what a device has taught us, so that it is learned anew."""
+def test_null_hold_forgets_the_learned_hold(server: InMemoryServer) -> None:
+    """A hold of null also forgets the learned hold, so that it is learned anew."""
     server.register(DEVICE)
     for _ in range(2):
         poll = server.device_request(POLL)
@@ -85,7 +85,7 @@ def test_null_hold_forgets_what_was_learned(server: InMemoryServer) -> None:
 
 
 def test_no_change(known: InMemoryServer) -> None:
-    """A change of nothing changes nothing, and is no event."""
+    """A change without fields changes nothing, and makes no event."""
     before = known.seen(DEVICE)
     assert changed(known, {}) == before
     assert known.events(DEVICE) == ["device.registered"]
@@ -131,7 +131,7 @@ WRONG: list[tuple[object, str]] = [
 
 @pytest.mark.parametrize(("body", "pointer"), WRONG)
 def test_wrong_change(known: InMemoryServer, body: object, pointer: str) -> None:
-    """A change that cannot be is refused as a whole, and the answer points at the field."""
+    """A change with a wrong field is refused as a whole, and the error points at the field."""
     before = known.seen(DEVICE)
     body = body | {"hold": 9} if isinstance(body, dict) and "hold" not in body else body
     answer = known.ask(f"PATCH /v1/devices/{DEVICE}", body)
@@ -141,8 +141,8 @@ def test_wrong_change(known: InMemoryServer, body: object, pointer: str) -> None
     assert known.seen(DEVICE) == before
 
 
-def test_all_that_is_wrong(known: InMemoryServer) -> None:
-    """Every field that is wrong is named at once."""
+def test_all_wrong_fields_are_named(known: InMemoryServer) -> None:
+    """All wrong fields are named at once."""
     answer = known.ask(f"PATCH /v1/devices/{DEVICE}", {"name": 5, "hold": "long", "tags": ["fine"]})
     assert [error["pointer"] for error in answer.json["errors"]] == ["#/name", "#/hold"]
 
@@ -156,29 +156,29 @@ def test_all_that_is_wrong(known: InMemoryServer) -> None:
     ],
 )
 def test_events_of_a_change(known: InMemoryServer, change: object, event: str) -> None:
-    """The feed tells of each change."""
+    """Each change makes an event."""
     changed(known, change)
     assert known.events(DEVICE)[-1] == event
 
 
-def test_forget(server: InMemoryServer) -> None:
-    """A device that is forgotten is gone; what was queued is cancelled, what is out is unknown, and both stay to be
-    seen.
+def test_delete(server: InMemoryServer) -> None:
+    """A deleted device is gone; its queued command is cancelled, the one in progress is unknown, and both stay
+    readable.
     """
     server.register(DEVICE)
-    out, queued = (server.put(DEVICE, {"endpoint": name}) for name in ("a", "b"))
+    sent, queued = (server.put(DEVICE, {"endpoint": name}) for name in ("a", "b"))
     server.device_request(POLL)
     answer = server.ask(f"DELETE /v1/devices/{DEVICE}")
     assert (answer.code, answer.body) == (204, b"")
     assert "content-length" not in answer.headers
     assert server.ask(f"GET /v1/devices/{DEVICE}").code == 404
     assert server.ask("GET /v1/devices").json["items"] == []
-    assert [server.command(command)["state"] for command in (out, queued)] == ["unknown", "cancelled"]
+    assert [server.command(command)["state"] for command in (sent, queued)] == ["unknown", "cancelled"]
     assert server.events(DEVICE)[-1] == "device.deleted"
 
 
-def test_forgotten_device_that_polls(server: InMemoryServer) -> None:
-    """A device that was forgotten is new when it polls again: its secret is gone, and nothing waits for it."""
+def test_deleted_device_that_polls(server: InMemoryServer) -> None:
+    """A deleted device that polls again is new: its secret is gone, and no command is queued."""
     server.register(DEVICE, name="old")
     path = server.ask(f"POST /v1/devices/{DEVICE}/secret").json["path"]
     server.ask(f"DELETE /v1/devices/{DEVICE}")
@@ -189,8 +189,8 @@ def test_forgotten_device_that_polls(server: InMemoryServer) -> None:
     assert (seen["name"], seen["proof"], seen["queue"]) == ("", [], 0)
 
 
-def test_forget_while_it_polls(server: InMemoryServer) -> None:
-    """A device that is forgotten while its poll is held hears nothing more on it."""
+def test_delete_while_it_polls(server: InMemoryServer) -> None:
+    """The held poll of a deleted device is answered idle, also if the device is registered again meanwhile."""
     poll = server.device_request(POLL)
     server.ask(f"DELETE /v1/devices/{DEVICE}")
     server.register(DEVICE)

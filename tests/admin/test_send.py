@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.admin.sending`: a request to send becomes a command."""
+"""Tests of :mod:`pushd.admin.commands`: send."""
 
 from typing import Any
 
@@ -45,13 +45,13 @@ QUEUED: dict[str, Any] = {
 
 @pytest.fixture
 def known(server: InMemoryServer) -> InMemoryServer:
-    """A house that knows a device."""
+    """A server with one registered device."""
     server.register(DEVICE)
     return server
 
 
 def test_send(known: InMemoryServer) -> None:
-    """A command that is accepted is shown whole, with its defaults, and has an address of its own."""
+    """A command that is accepted is shown with its defaults, and has a URL."""
     answer = known.ask(SEND, LOAD)
     assert (answer.code, answer.headers["location"]) == (201, f"/v1/commands/{answer.json['id']}")
     assert answer.json == QUEUED | {"id": answer.json["id"]}
@@ -59,9 +59,9 @@ def test_send(known: InMemoryServer) -> None:
     assert known.events(DEVICE)[-1] == "command.queued"
 
 
-def test_send_with_all_terms(known: InMemoryServer) -> None:
-    """A sender may say when, how often, how soon and how long."""
-    terms = {
+def test_send_with_all_options(known: InMemoryServer) -> None:
+    """All options of a command can be set."""
+    options = {
         "ttl": 60.5,
         "delivery": "at_least_once",
         "priority": 9,
@@ -70,20 +70,20 @@ def test_send_with_all_terms(known: InMemoryServer) -> None:
         "deadline": 20.0,
         "max_attempts": 2,
     }
-    answer = known.ask(SEND, LOAD | terms)
-    assert answer.json.items() >= terms.items()
+    answer = known.ask(SEND, LOAD | options)
+    assert answer.json.items() >= options.items()
     assert answer.json["expires_at"] == "2027-01-15T09:01:00.500Z"
 
 
-def test_null_terms(known: InMemoryServer) -> None:
-    """A term that is null is one that was left out."""
-    nothing = dict.fromkeys(("ttl", "delivery", "priority", "not_before", "lease", "deadline", "max_attempts"))
-    answer = known.ask(SEND, LOAD | nothing)
+def test_null_options(known: InMemoryServer) -> None:
+    """An option that is null has its default."""
+    nulls = dict.fromkeys(("ttl", "delivery", "priority", "not_before", "lease", "deadline", "max_attempts"))
+    answer = known.ask(SEND, LOAD | nulls)
     assert answer.json == QUEUED | {"id": answer.json["id"]}
 
 
 def test_default_lease_of_the_other_dialect(server: InMemoryServer) -> None:
-    """A lease is as long as the dialect needs."""
+    """Each dialect has its default lease."""
     server.register("servereye:c")
     assert server.command(server.put("servereye:c", {"control": "X"}))["lease"] == 30.0
 
@@ -122,7 +122,7 @@ def test_default_lease_of_the_other_dialect(server: InMemoryServer) -> None:
     ],
 )
 def test_refused(known: InMemoryServer, body: object, pointer: str) -> None:
-    """What cannot be sent is refused, the answer points at the field, and nothing is queued."""
+    """A wrong command is refused, the error points at the field, and nothing is queued."""
     answer = known.ask(SEND, body)
     assert answer.code == 422
     assert answer.headers["content-type"] == "application/problem+json"
@@ -132,14 +132,14 @@ def test_refused(known: InMemoryServer, body: object, pointer: str) -> None:
 
 
 def test_refused_for_the_other_dialect(server: InMemoryServer) -> None:
-    """Each dialect checks what is sent to its own devices."""
+    """Each dialect checks the payloads for its devices."""
     server.register("servereye:c")
     answer = server.ask("POST /v1/devices/servereye:c/commands", LOAD)
     assert {error["pointer"] for error in answer.json["errors"]} == {"#/payload/endpoint", "#/payload/control"}
 
 
 def test_wait_until_the_end(known: InMemoryServer) -> None:
-    """Who waits is answered when the command ends, with its result."""
+    """With ``wait``, the answer comes when the command ends, with its result."""
     waiting = known.begin(f"{SEND}?wait=30", LOAD)
     known.device_request(POLL)
     known.clock.advance(3)
@@ -150,8 +150,8 @@ def test_wait_until_the_end(known: InMemoryServer) -> None:
     assert answer.headers["location"] == f"/v1/commands/{answer.json['id']}"
 
 
-def test_wait_in_vain(known: InMemoryServer) -> None:
-    """Who waits in vain is told how the command stands."""
+def test_wait_times_out(known: InMemoryServer) -> None:
+    """If the command has not ended in time, the answer shows it as it is then."""
     waiting = known.begin(f"{SEND}?wait=3", LOAD)
     known.device_request(POLL)
     known.clock.advance(2.9)
@@ -161,8 +161,8 @@ def test_wait_in_vain(known: InMemoryServer) -> None:
     assert (answer.code, answer.json["state"]) == (202, "sent")
 
 
-def test_who_waits_may_leave(known: InMemoryServer) -> None:
-    """Who leaves while waiting leaves nothing behind; the command stays."""
+def test_waiting_client_disconnects(known: InMemoryServer) -> None:
+    """A client that disconnects while it waits leaves no timer behind; the command stays."""
     timers = len(known.clock.getDelayedCalls())
     known.begin(f"{SEND}?wait=30", LOAD).hang_up()
     assert len(known.clock.getDelayedCalls()) == timers
@@ -170,7 +170,7 @@ def test_who_waits_may_leave(known: InMemoryServer) -> None:
 
 
 def test_signed_off(server: InMemoryServer) -> None:
-    """Who sends to a container that signed off is told so at once, unless it may be queued for its return."""
+    """Sending to a device that signed off is refused, unless the command may be queued for its return."""
     server.register("servereye:c")
     server.device_request(request("GET /push/c/signoff"))
     send, body = "POST /v1/devices/servereye:c/commands", {"payload": {"control": "X"}}
@@ -182,14 +182,14 @@ def test_signed_off(server: InMemoryServer) -> None:
 
 
 def test_blocked(server: InMemoryServer) -> None:
-    """A blocked device is sent nothing."""
+    """Sending to a blocked device is refused."""
     server.register(DEVICE, admission="blocked")
     answer = server.ask(SEND, LOAD)
     assert (answer.code, answer.json["type"]) == (409, "device-blocked")
 
 
 def test_queue_is_full(known: InMemoryServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond a thousand commands for one device a sender is refused, until there is room again."""
+    """At most 1000 commands are queued for one device; further ones are refused until one is sent."""
     assert command_queue.MAX_QUEUED == 1000
     monkeypatch.setattr(command_queue, "MAX_QUEUED", 3)
     assert [known.ask(SEND, LOAD).code for _ in range(3)] == [201, 201, 201]

@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.admin.devices`: secrets and keys."""
+"""Tests of :mod:`pushd.admin.devices`: secrets and API keys."""
 
 import pytest
 
@@ -11,14 +11,14 @@ CONTAINER = "servereye:c"
 
 @pytest.fixture
 def known(server: InMemoryServer) -> InMemoryServer:
-    """A house that knows a device of each dialect, and is not taught by polls that hang up."""
+    """A server with a device of each dialect; their hold is set, so polls that disconnect do not change it."""
     server.register(READER, hold=20)
     server.register(CONTAINER, hold=20)
     return server
 
 
 def served(server: InMemoryServer, path: str) -> bool:
-    """Whether a poll below this path is held as that of a known device is."""
+    """Whether a poll of this path is held like that of an authenticated device."""
     poll = server.device_request(request(f"GET {path}"))
     server.clock.advance(5)
     held = poll.answers() == []
@@ -27,7 +27,7 @@ def served(server: InMemoryServer, path: str) -> bool:
 
 
 def test_secret(known: InMemoryServer) -> None:
-    """A secret is shown once, with the path that goes in front of the device's own."""
+    """A secret is shown once, with the path that goes before the path of the device."""
     answer = known.ask(f"POST /v1/devices/{READER}/secret")
     assert answer.code == 201
     secret = answer.json["secret"]
@@ -40,7 +40,7 @@ def test_secret(known: InMemoryServer) -> None:
 
 
 def test_key(known: InMemoryServer) -> None:
-    """A key is shown once."""
+    """An API key is shown once."""
     answer = known.ask(f"POST /v1/devices/{CONTAINER}/api-key")
     assert (answer.code, list(answer.json)) == (201, ["key"])
     assert known.seen(CONTAINER)["proof"] == ["api_key"]
@@ -49,7 +49,7 @@ def test_key(known: InMemoryServer) -> None:
 
 
 def test_both(known: InMemoryServer) -> None:
-    """A container may have both, and must then show both."""
+    """A device that has a secret and an API key must use both."""
     path = known.ask(f"POST /v1/devices/{CONTAINER}/secret").json["path"]
     key = known.ask(f"POST /v1/devices/{CONTAINER}/api-key").json["key"]
     assert known.seen(CONTAINER)["proof"] == ["api_key", "secret"]
@@ -58,8 +58,8 @@ def test_both(known: InMemoryServer) -> None:
     assert not served(known, f"/push/c?apiKey={key}")
 
 
-def test_key_for_a_device_that_cannot_show_it(known: InMemoryServer) -> None:
-    """A Control iD device cannot send a key, so it is given none."""
+def test_key_for_a_device_that_cannot_send_it(known: InMemoryServer) -> None:
+    """A Control iD device cannot send an API key, so none is issued."""
     assert known.ask(f"POST /v1/devices/{READER}/api-key").code == 400
     assert known.seen(READER)["proof"] == []
 
@@ -74,10 +74,10 @@ def test_new_secret(known: InMemoryServer) -> None:
 
 @pytest.mark.parametrize("kind", ["secret", "api-key"])
 def test_overlap(known: InMemoryServer, kind: str) -> None:
-    """With an overlap the old one stays valid for so long beside the new one, and no longer."""
+    """With an overlap, the old credential stays valid for that time, beside the new one."""
     shown = [known.ask(f"POST /v1/devices/{CONTAINER}/{kind}?overlap=20").json for _ in range(2)]
     forms = {"secret": "{path}/push/c", "api-key": "/push/c?apiKey={key}"}
-    old, new = (forms[kind].format(**one) for one in shown)
+    old, new = (forms[kind].format(**item) for item in shown)
     assert served(known, old)
     assert served(known, new)
     known.clock.advance(10)
@@ -86,7 +86,7 @@ def test_overlap(known: InMemoryServer, kind: str) -> None:
 
 
 def test_third_secret(known: InMemoryServer) -> None:
-    """Each old secret lives for its own overlap."""
+    """Each old secret has its own overlap."""
     paths = [known.ask(f"POST /v1/devices/{READER}/secret?overlap={overlap}").json["path"] for overlap in (0, 60, 30)]
     assert [served(known, f"{path}/push?deviceId=7") for path in paths] == [True, True, True]
     known.clock.advance(30)
@@ -94,8 +94,8 @@ def test_third_secret(known: InMemoryServer) -> None:
 
 
 @pytest.mark.parametrize("overlap", ["-1", "x", "", "1e3", "nan", "inf", "2592001", "1_0", "%D9%A5"])
-def test_wrong_overlap(known: InMemoryServer, overlap: str) -> None:
-    """An overlap that is no sensible number of seconds is refused, and the old secret stays."""
+def test_invalid_overlap(known: InMemoryServer, overlap: str) -> None:
+    """An invalid overlap is refused, and no secret is issued."""
     answer = known.ask(f"POST /v1/devices/{READER}/secret?overlap={overlap}")
     assert answer.code == 400
     assert known.seen(READER)["proof"] == []

@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.admin.events`: what happened, in order."""
+"""Tests of :mod:`pushd.admin.events`: list events and wait for them."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ DAY = 86400
 
 @pytest.fixture
 def busy(server: InMemoryServer) -> InMemoryServer:
-    """A house in which a command went all its way, and a second device was registered."""
+    """A server on which a command was sent and succeeded, and a second device was registered."""
     server.register("controlid:7")
     server.put("controlid:7", {"endpoint": "load_objects"})
     server.device_request(POLL)
@@ -23,7 +23,7 @@ def busy(server: InMemoryServer) -> InMemoryServer:
     return server
 
 
-STORY = [
+EVENTS = [
     "device.registered",
     "command.queued",
     "device.online",
@@ -34,7 +34,7 @@ STORY = [
 
 
 def page(server: InMemoryServer, query: str = "") -> dict[str, Any]:
-    """A piece of the feed."""
+    """A page of events."""
     answer = server.ask(f"GET /v1/events{query}")
     assert answer.code == 200, answer.body
     found: dict[str, Any] = answer.json
@@ -42,14 +42,14 @@ def page(server: InMemoryServer, query: str = "") -> dict[str, Any]:
 
 
 def types(found: dict[str, Any]) -> list[str]:
-    """What a piece of the feed tells of."""
+    """The types of the events of a page."""
     return [item["type"] for item in found["items"]]
 
 
-def test_story(busy: InMemoryServer) -> None:
-    """The feed tells of every change, in order, from the oldest kept."""
+def test_list(busy: InMemoryServer) -> None:
+    """Every change is an event, in order, from the oldest that is kept."""
     found = page(busy)
-    assert types(found) == STORY
+    assert types(found) == EVENTS
     sent = found["items"][3]
     command = busy.ask("GET /v1/commands").json["items"][0]["id"]
     assert sent == {
@@ -65,7 +65,7 @@ def test_story(busy: InMemoryServer) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 4, 6, 7])
 def test_paging(busy: InMemoryServer, limit: int) -> None:
-    """Pieces together are the whole feed, and the last of them says where to go on."""
+    """All pages together are the whole event log, and the last page has the position to continue from."""
     found: list[str] = []
     query = f"?limit={limit}"
     for _ in range(8):
@@ -74,19 +74,19 @@ def test_paging(busy: InMemoryServer, limit: int) -> None:
         query = f"?limit={limit}&after={piece['next']}"
         if not piece["items"]:
             break
-    assert found == STORY
+    assert found == EVENTS
     busy.register("controlid:9")
     assert types(page(busy, query)) == ["device.registered"]
 
 
 def test_after_any_event(busy: InMemoryServer) -> None:
-    """One may go on after any event."""
+    """A list can start after any event."""
     seq = page(busy)["items"][2]["seq"]
-    assert types(page(busy, f"?after={seq}")) == STORY[3:]
+    assert types(page(busy, f"?after={seq}")) == EVENTS[3:]
 
 
 def test_next_is_never_null(server: InMemoryServer) -> None:
-    """Where to go on is told even where nothing has happened yet."""
+    """An empty list has a position to continue from, too."""
     start = page(server)
     assert start == {"items": [], "next": start["next"]}
     server.register("controlid:7")
@@ -106,14 +106,14 @@ def test_next_is_never_null(server: InMemoryServer) -> None:
     ],
 )
 def test_filters(busy: InMemoryServer, query: str, found: list[str]) -> None:
-    """The feed can be narrowed by device and type; what is left out is passed over for good."""
+    """Events can be filtered by device and type; the position moves past those that are left out."""
     narrowed = page(busy, query)
     assert types(narrowed) == found
     assert narrowed["next"] == page(busy)["next"]
 
 
 def test_from_now_on(busy: InMemoryServer) -> None:
-    """Who wants only what comes can begin there."""
+    """With ``after=now``, a list starts with the next event."""
     found = page(busy, "?after=now")
     assert found["items"] == []
     busy.register("controlid:9")
@@ -121,7 +121,7 @@ def test_from_now_on(busy: InMemoryServer) -> None:
 
 
 def test_wait(busy: InMemoryServer) -> None:
-    """Who waits is answered with the first thing that happens."""
+    """With ``wait``, the answer comes with the first event."""
     waiting = busy.begin("GET /v1/events?after=now&wait=30")
     busy.clock.advance(29)
     assert waiting.answers() == []
@@ -129,8 +129,8 @@ def test_wait(busy: InMemoryServer) -> None:
     assert types(waiting.answer().json) == ["device.registered"]
 
 
-def test_wait_for_one_thing(busy: InMemoryServer) -> None:
-    """Who waits for one device is not disturbed by others."""
+def test_wait_with_a_filter(busy: InMemoryServer) -> None:
+    """Events of other devices do not end a wait for one device."""
     waiting = busy.begin("GET /v1/events?after=now&wait=30&device=controlid:8")
     busy.register("controlid:9")
     assert waiting.answers() == []
@@ -138,8 +138,8 @@ def test_wait_for_one_thing(busy: InMemoryServer) -> None:
     assert types(waiting.answer().json) == ["device.registered"]
 
 
-def test_wait_in_vain(busy: InMemoryServer) -> None:
-    """Who waits in vain is told where to go on."""
+def test_wait_times_out(busy: InMemoryServer) -> None:
+    """If no event comes in time, the answer is empty and has the position to continue from."""
     last = page(busy)["next"]
     waiting = busy.begin(f"GET /v1/events?after={last}&wait=3")
     busy.clock.advance(3)
@@ -147,38 +147,38 @@ def test_wait_in_vain(busy: InMemoryServer) -> None:
 
 
 def test_wait_that_is_not_needed(busy: InMemoryServer) -> None:
-    """Who waits for what has happened already is answered at once."""
-    assert types(page(busy, "?wait=60")) == STORY
+    """If there are events already, the answer comes at once."""
+    assert types(page(busy, "?wait=60")) == EVENTS
 
 
-def test_who_waits_may_leave(busy: InMemoryServer) -> None:
-    """Who leaves while waiting leaves nothing behind."""
+def test_waiting_client_disconnects(busy: InMemoryServer) -> None:
+    """A client that disconnects while it waits leaves no timer behind."""
     timers = len(busy.clock.getDelayedCalls())
     busy.begin("GET /v1/events?after=now&wait=30").hang_up()
     assert len(busy.clock.getDelayedCalls()) == timers
 
 
-def test_who_waits_when_we_stop(busy: InMemoryServer) -> None:
-    """When we are about to stop, who waits is answered at once."""
+def test_wait_ends_at_shutdown(busy: InMemoryServer) -> None:
+    """When the server is about to stop, waiting clients are answered at once."""
     waiting = busy.begin("GET /v1/events?after=now&wait=30")
     busy.core.drain()
     assert waiting.answer().json["items"] == []
 
 
-UNUSABLE = [
+INVALID = [
     *("?after=x", "?after=", "?after=-1", "?after=1.0", "?after=999999", "?after=" + "9" * 30, "?after=%D9%A1"),
     *("?type=nonsense", "?type=", "?type=command.sent,", "?wait=61", "?limit=0", "?since=now"),
 ]
 
 
-@pytest.mark.parametrize("query", UNUSABLE)
-def test_unusable_query(busy: InMemoryServer, query: str) -> None:
-    """A query that the feed cannot follow is a bad request; so is a place that it has not reached."""
+@pytest.mark.parametrize("query", INVALID)
+def test_invalid_query(busy: InMemoryServer, query: str) -> None:
+    """An invalid query is refused, and so is a position that is not reached yet."""
     assert busy.ask(f"GET /v1/events{query}").code == 400
 
 
 def test_purged(busy: InMemoryServer) -> None:
-    """Who asks for what is no longer kept is told so, and what the oldest is that is."""
+    """A position before the oldest event that is kept is refused, and the error has the oldest event."""
     first = page(busy)["items"][0]["seq"]
     busy.clock.advance(31 * DAY)
     busy.register("controlid:9")
