@@ -17,7 +17,7 @@ from pushd.notifications.mail.smtp import SmtpError, SmtpResult
 from pushd.service import FLUSH_SECONDS
 from tests.alerting.town import Town
 from tests.in_memory_server import START, InMemoryServer, now
-from tests.notifications.receiver import Message, Post, Receiver
+from tests.notifications.webhook_harness import Message, Receiver, WebhookHarness
 
 Told = tuple[str, str | None, int, int, tuple[str, ...]]
 """An alert: its kind, its address, when it was raised and cleared, in seconds, and its devices."""
@@ -52,7 +52,7 @@ class Watch:
     receiver: Receiver = field(factory=Receiver)
     carrier: MailCarrier = field(factory=lambda: MailCarrier(Random(2)))
     town: Town = field(init=False)
-    post: Post = field(init=False)
+    webhooks: WebhookHarness = field(init=False)
     notifier: MailNotifier = field(init=False)
     second: int = field(default=0, init=False)
     failing: bool = field(default=False, init=False)
@@ -66,14 +66,14 @@ class Watch:
     @property
     def core(self) -> Core:
         """The core that runs now."""
-        return self.post.server.core
+        return self.webhooks.server.core
 
     def start(self) -> None:
         """Start the server, and whoever tells."""
         ahead = START - self.clock.seconds() + self.second
         server = self.build()
         server.core.clocks.wall = lambda: ahead + self.clock.seconds()  # which goes on over a restart
-        self.post = Post(server, self.receiver)
+        self.webhooks = WebhookHarness(server, self.receiver)
         core, envelope = server.core, Envelope(sender="pushd@example.org", recipients=server.config.mail_to)
         rules = server.config.alert_rules
         self.notifier = MailNotifier(
@@ -84,14 +84,14 @@ class Watch:
     def subscribe(self) -> str:
         """Have the receiver told of alerts; its secret. A second passes."""
         self.second += 1
-        secret: str = self.post.subscribe(types=["alert.raised", "alert.cleared"])["secret"]
+        secret: str = self.webhooks.subscribe(types=["alert.raised", "alert.cleared"])["secret"]
         return secret
 
     def kill(self) -> None:
         """Let the server be gone without any notice."""
-        for worker in self.post.dispatcher._workers.values():
+        for worker in self.webhooks.dispatcher._workers.values():
             worker.abort()
-        self.post.dispatcher._workers.clear()
+        self.webhooks.dispatcher._workers.clear()
         self.notifier.stopService()
         now(self.core.store.close())
 
@@ -114,9 +114,9 @@ class Watch:
             done = Deferred.fromCoroutine(round_)
             self.clock.pump([0] * (len(self.addresses) // BATCH_SIZE + 1))
             now(done)
-        for webhook in tuple(self.post.dispatcher._workers) if self.failing else ():
+        for webhook in tuple(self.webhooks.dispatcher._workers) if self.failing else ():
             now(self.core.webhooks.redeliver(webhook, None))
-        self.post.turn()
+        self.webhooks.run_ready()
         self.town.turn(self.second)
 
     def told(self) -> list[Told]:

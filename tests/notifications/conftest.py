@@ -1,19 +1,19 @@
-"""What the tests of alerts share."""
+"""Fixtures for the tests of notifications."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.in_memory_server import InMemoryServer, build_house, server
-from tests.notifications.receiver import Post
+from tests.notifications.webhook_harness import WebhookHarness
 
 __all__ = ["build_house", "server"]
 
 
 @pytest.fixture
-def post(server: InMemoryServer) -> Iterator[Post]:
-    """A server whose webhooks go to a receiver in memory."""
-    post = Post(server)
-    yield post
-    if post.dispatcher.running:
-        post.stop(10)
+def harness(server: InMemoryServer) -> Iterator[WebhookHarness]:
+    """A server that delivers webhooks to a receiver in memory."""
+    harness = WebhookHarness(server)
+    yield harness
+    if harness.dispatcher.running:
+        harness.stop(10)

@@ -88,7 +88,7 @@ async def post(sender: WebhookSender, receiver: RawReceiver) -> PostOutcome:
     return await sender.post(receiver.url, {"content-type": "application/json", "webhook-id": "evt_1"}, BODY)
 
 
-async def test_what_is_on_the_wire(sender: WebhookSender, receiver: RawReceiver) -> None:
+async def test_request_on_the_wire(sender: WebhookSender, receiver: RawReceiver) -> None:
     """The request holds the URL as it is, the message's headers, and nothing that invites cookies or compression."""
     receiver.answer = b"HTTP/1.1 204 No Content\r\nSet-Cookie: a=b\r\n\r\n"
     assert await post(sender, receiver) == await post(sender, receiver) == PostOutcome(status=204)
@@ -122,7 +122,7 @@ async def test_a_body_that_breaks_off(
 
 
 async def test_a_body_without_end(sender: WebhookSender, receiver: RawReceiver) -> None:
-    """A receiver that sends too much is hung up on; the beginning of it is kept."""
+    """A receiver that sends too much is disconnected; the beginning of its response is kept."""
     receiver.answer = b"HTTP/1.1 500 No\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 200_000
     outcome = await post(sender, receiver)
     await receiver.lost
@@ -134,7 +134,7 @@ async def test_a_body_without_end(sender: WebhookSender, receiver: RawReceiver) 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 2", b"SSH-2.0-OpenSSH\r\n\r\n"])
 async def test_no_answer(sender: WebhookSender, receiver: RawReceiver, answer: bytes) -> None:
-    """A receiver that hangs up, or does not speak HTTP, has not taken the message."""
+    """A receiver that closes the connection, or does not speak HTTP, has not got the message."""
     receiver.answer, receiver.closes = answer, True
     outcome = await post(sender, receiver)
     assert (outcome.status, outcome.delivered) == (None, False)
@@ -150,10 +150,8 @@ async def test_forbidden_and_unreachable_addresses(sender: WebhookSender, receiv
     assert receiver.connections == 0
 
 
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhal"])
-async def test_an_attempt_can_be_cancelled(sender: WebhookSender, receiver: RawReceiver, answer: bytes) -> None:
-    """An attempt that is cancelled, before or within the response, closes its connection and has no outcome."""
-    receiver.answer = answer
+async def test_an_attempt_can_be_cancelled(sender: WebhookSender, receiver: RawReceiver) -> None:
+    """An attempt that is cancelled closes its connection, and has no outcome."""
     attempt = Deferred.fromCoroutine(post(sender, receiver))
     await receiver.got_request
     attempt.cancel()

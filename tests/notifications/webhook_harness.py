@@ -1,4 +1,4 @@
-"""A receiver of webhooks in memory, and a server that sends to it by a clock."""
+"""A webhook receiver in memory, and a server that delivers to it under a simulated clock."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -18,16 +18,16 @@ from tests.in_memory_server import InMemoryServer, now
 
 URL = "https://receiver.example/hook?key=1"
 
-HOLD = 0
-"""As an answer: none."""
+NO_RESPONSE = 0
+"""Instead of a status: the request stays pending."""
 
 TURNS = 20
-"""Turns of the reactor in which whatever needs no time has happened."""
+"""Turns of the reactor after which everything that needs no time has happened."""
 
 
 @frozen(kw_only=True)
 class Message:
-    """What the receiver was sent."""
+    """A message that the receiver got."""
 
     path: str
     headers: Mapping[str, str]
@@ -35,30 +35,30 @@ class Message:
 
     @property
     def id(self) -> str:
-        """The same on each attempt."""
+        """The message's id, the same on each attempt."""
         return self.headers["webhook-id"]
 
     @property
     def type(self) -> str:
-        """What happened."""
+        """The event's type."""
         found: str = json.loads(self.body)["type"]
         return found
 
     @property
     def event(self) -> dict[str, Any]:
-        """The event as the feed shows it."""
+        """The event as the admin API shows it."""
         found: dict[str, Any] = json.loads(self.body)["data"]
         return found
 
     def signed_by(self, secret: str) -> bool:
-        """Whether a signature is the one that the reference library makes."""
+        """Whether a signature is the one that the reference library makes with this secret."""
         moment = datetime.fromtimestamp(int(self.headers["webhook-timestamp"]), UTC)
         expected = Webhook(secret).sign(self.id, moment, self.body.decode())
         return expected in self.headers["webhook-signature"].split(" ")
 
 
 class Receiver(Resource):
-    """Records what it is sent, and answers as ``answer`` says: a status, and headers if they are wanted."""
+    """Keeps the messages that it gets; answers with the status from ``answer``, ``headers`` and ``body``."""
 
     isLeaf = True  # noqa: N815 - Twisted's name
 
@@ -68,20 +68,20 @@ class Receiver(Resource):
         self.answer: Callable[[Message], int] = lambda _: 204
         self.headers: dict[str, str] = {}
         self.body = b""
-        self.held: list[Request] = []
+        self.pending: list[Request] = []
 
     @property
     def types(self) -> list[str]:
-        """What it was told of, in order."""
+        """The types of the events that it got, in order."""
         return [message.type for message in self.messages]
 
     @property
     def ids(self) -> list[str]:
-        """The same, by the ids of messages."""
+        """The ids of the messages that it got, in order."""
         return [message.id for message in self.messages]
 
     def render(self, request: Request) -> bytes | int:
-        """Take a message."""
+        """Handle a request."""
         assert request.method == b"POST"
         headers = {
             name.decode().lower(): values[0].decode() for name, values in request.requestHeaders.getAllRawHeaders()
@@ -90,8 +90,8 @@ class Receiver(Resource):
         message = Message(path=request.uri.decode(), headers=headers, body=request.content.read())
         self.messages.append(message)
         status = self.answer(message)
-        if status == HOLD:
-            self.held.append(request)
+        if status == NO_RESPONSE:
+            self.pending.append(request)
             request.notifyFinish().addErrback(lambda _: None)
             return NOT_DONE_YET
         request.setResponseCode(status)
@@ -99,17 +99,17 @@ class Receiver(Resource):
             request.setHeader(name, value)
         return b"" if status == 204 else self.body
 
-    def release(self, status: int = 204) -> None:
-        """Answer all that was held."""
-        held, self.held = self.held, []
-        for request in held:
+    def respond(self, status: int = 204) -> None:
+        """Answer all pending requests."""
+        pending, self.pending = self.pending, []
+        for request in pending:
             request.setResponseCode(status)
             request.finish()
 
 
 @define(eq=False)
-class Post:
-    """A house whose webhooks go to a receiver."""
+class WebhookHarness:
+    """A server that delivers webhooks to a receiver."""
 
     server: InMemoryServer
     receiver: Receiver = field(factory=Receiver)
@@ -123,58 +123,58 @@ class Post:
         self.dispatcher.startService()
 
     def subscribe(self, **fields: Any) -> dict[str, Any]:
-        """A new webhook, with its secret; it has looked for the first time."""
+        """Create a webhook, and let its worker start; returns it with its secret."""
         answer = self.server.ask("POST /v1/webhooks", {"url": URL, **fields})
         assert answer.code == 201, answer.body
         self.run(1)
         found: dict[str, Any] = answer.json
         return found
 
-    def seen(self, webhook: Mapping[str, Any]) -> dict[str, Any]:
-        """A webhook as an operator sees it."""
+    def get(self, webhook: Mapping[str, Any]) -> dict[str, Any]:
+        """A webhook as the admin API shows it."""
         found: dict[str, Any] = self.server.ask(f"GET /v1/webhooks/{webhook['id']}").json
         return found
 
-    def log(self, webhook: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Its delivery log, oldest first."""
+    def deliveries(self, webhook: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """A webhook's delivery log, oldest entry first."""
         found: list[dict[str, Any]] = self.server.ask(f"GET /v1/webhooks/{webhook['id']}/deliveries?limit=500").json[
             "items"
         ]
         return found[::-1]
 
     def redeliver(self, webhook: Mapping[str, Any], **body: Any) -> None:
-        """Begin again."""
+        """Redeliver events."""
         assert self.server.ask(f"POST /v1/webhooks/{webhook['id']}/redeliver", body).code == 200
 
-    def coming(self) -> str:
-        """The id of the message about what happens next."""
+    def next_message_id(self) -> str:
+        """The id of the message about the next event."""
         return f"evt_{now(self.server.store.last_event()) + 1}"
 
-    def happen(self, count: int = 1, **fields: Any) -> list[str]:
-        """Let devices be registered; the ids of the messages that tell of it."""
+    def register_devices(self, count: int = 1, **fields: Any) -> list[str]:
+        """Register devices, which is one event each; returns the ids of the messages about them."""
         before = now(self.server.store.last_event())
         for _ in range(count):
             self.server.register(f"controlid:{next(self._devices)}", **fields)
         return [f"evt_{before + number}" for number in range(1, count + 1)]
 
-    def turn(self) -> None:
-        """Let all happen that needs no time."""
+    def run_ready(self) -> None:
+        """Run everything that needs no time."""
         for _ in range(TURNS):
             self.server.clock.advance(0)
             self._agent.flush()
 
     def run(self, seconds: float = 0.5) -> None:
-        """Let time pass, from one thing that is due to the next."""
+        """Advance the clock, from one delayed call to the next."""
         clock = self.server.clock
         until = clock.seconds() + seconds
-        self.turn()
+        self.run_ready()
         while (due := min((call.getTime() for call in clock.getDelayedCalls()), default=until + 1)) <= until:
             clock.advance(max(due - clock.seconds(), 0))
-            self.turn()
+            self.run_ready()
         clock.advance(max(until - clock.seconds(), 0))
 
     def stop(self, seconds: float = 0.0) -> None:
-        """Stop sending; whatever is on its way has so long to arrive."""
+        """Stop the dispatcher, and advance the clock."""
         stopped: Deferred[Any] = self.dispatcher.stopService()
         self.run(seconds)
         now(stopped)
