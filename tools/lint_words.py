@@ -54,7 +54,7 @@ RULES = (
     Rule("bells?", "waiter, notification"),
     Rule("audiences?", "subscribers, broadcaster"),
     Rule("receptions?", "device service"),
-    Rule("moods?", "outage"),
+    Rule("moods?", "outage", text=r"--mood|\"mood\": \"outage\""),
     Rule("vigils?", "alerting test"),
     Rule("tortures?", "crash test"),
     Rule("postm[ae]n", "mail notifier"),

@@ -17,7 +17,7 @@ class DeviceId:
         return f"{self.dialect}:{self.local}"
 
 
-class Device(Protocol):
+class SimulatedDevice(Protocol):
     """A simulated device; it may be started and stopped repeatedly."""
 
     @property

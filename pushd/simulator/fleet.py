@@ -16,7 +16,7 @@ from pushd.process import raise_file_limit
 from pushd.simulator.controlid.device import DIALECT as CONTROLID
 from pushd.simulator.controlid.device import ControlIdDevice
 from pushd.simulator.controlid.local_api import LocalApi
-from pushd.simulator.device import Device, DeviceId
+from pushd.simulator.device import DeviceId, SimulatedDevice
 from pushd.simulator.faults import Faults, seeded_random
 from pushd.simulator.http import DeviceClient
 from pushd.simulator.journal import Journal
@@ -55,7 +55,7 @@ class Fleet(Service):
     def __init__(
         self,
         *,
-        devices: Sequence[Device],
+        devices: Sequence[SimulatedDevice],
         journal: Journal,
         clock: IReactorTime,
         ramp: float = 0.0,
@@ -77,7 +77,7 @@ class Fleet(Service):
             outage.start()
 
     def stopService(self) -> Deferred[None]:
-        """Stop all devices; if the server does not answer, 50 containers sign off in two seconds."""
+        """Stop all devices; if the server does not respond, this takes two seconds for every 50 containers."""
         super().stopService()
         return Deferred.fromCoroutine(self._stop())
 
@@ -142,7 +142,7 @@ class _DeviceBuilder:
         default=Factory(lambda self: LogThrottle(clock=self.clock), takes_self=True), init=False
     )
 
-    def build(self, device: DeviceId, site: int | None) -> Device:
+    def build(self, device: DeviceId, site: int | None) -> SimulatedDevice:
         return self._controlid(device, site) if device.dialect == CONTROLID else self._servereye(device, site)
 
     def _controlid(self, device: DeviceId, site: int | None) -> ControlIdDevice:

@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from pushd.lib.background import in_background, pause
-from pushd.simulator.device import Device, DeviceId
+from pushd.simulator.device import DeviceId, SimulatedDevice
 from pushd.simulator.faults import seeded_random
 from pushd.simulator.journal import Journal
 from pushd.simulator.servereye.device import DIALECT as SERVEREYE
@@ -360,7 +360,7 @@ class OutageRunner:
     """Takes the devices of one outage offline and brings them back at the planned times."""
 
     assigned: AssignedOutage
-    devices: Mapping[str, Device]
+    devices: Mapping[str, SimulatedDevice]
     """By id; devices of other outages may be among them."""
     clock: IReactorTime
     journal: Journal

@@ -37,7 +37,6 @@ _Value = TypeVar("_Value")
 _RENAMED = {"mood": "outage", "plan": "dry-run", "retry": "retry-delay", "work": "command-duration"}
 """Former names of options, which are refused with the present one."""
 
-
 _OUTAGES = """
 Outages:
   offline=300@20+60      300 devices, chosen by the seed, disconnect 20 s after

@@ -12,7 +12,7 @@ from twisted.web.client import HTTPConnectionPool
 from pushd.demo.layout import HOST
 from pushd.simulator.controlid.device import ControlIdDevice
 from pushd.simulator.controlid.local_api import LocalApi
-from pushd.simulator.device import Device
+from pushd.simulator.device import SimulatedDevice
 from pushd.simulator.faults import Fault, Faults, seeded_random
 from pushd.simulator.fleet import Fleet, controlid_ids, servereye_ids
 from pushd.simulator.http import DeviceClient
@@ -105,7 +105,7 @@ class Workshop:
         """No fault strikes any more."""
         self._odds.clear()  # which all devices share
 
-    def _devices(self, client: DeviceClient, journal: Journal) -> Iterator[Device]:
+    def _devices(self, client: DeviceClient, journal: Journal) -> Iterator[SimulatedDevice]:
         half = self.setting.devices // 2
         for number in controlid_ids(self.setting.seed, half):
             yield self._reader(number, client, journal)

@@ -79,7 +79,7 @@ def test_named_devices() -> None:
         ("--servereye=-1", "--servereye: must be a whole number from 0 to 100000, not '-1'"),
         ("--seed=x", "--seed: must be a whole number, not 'x'"),
         ("--id=7", "--id: must begin with controlid= or servereye=, not '7'"),
-        ("--id=controlid=7.5", "--id: A deviceId is"),
+        ("--id=controlid=7.5", "--id: deviceId must be"),
         ("--secret=controlid:7=s", "--secret: controlid:7 is not one of the simulated devices"),
         ("--faults=flap", "--faults: unknown fault 'flap'; must be one of drop-answer"),
         ("--outage=offline", "--outage: must be KIND=DEVICES@START+SECONDS, as in offline=300@20+60, not 'offline'"),

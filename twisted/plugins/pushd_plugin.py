@@ -1,4 +1,4 @@
-"""Tells twistd what there is; imports nothing of ours, so that ``--reactor`` can still choose."""
+"""Declares the plugins of twistd; imports nothing from pushd, so that ``--reactor`` can still choose a reactor."""
 
 from twisted.application.service import ServiceMaker
 

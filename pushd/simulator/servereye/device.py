@@ -45,6 +45,7 @@ class ServerEyeDevice:
     _polling: Deferred[None] = field(factory=lambda: succeed(None), init=False)
     _tasks: dict[str, MessageTask] = field(factory=dict, init=False)
     _signing_off: DeferredLock = field(factory=DeferredLock, init=False)
+    """Held during the sign-off, when the poll stays open but its response is ignored."""
 
     @property
     def id(self) -> str:

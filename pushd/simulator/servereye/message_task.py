@@ -53,7 +53,7 @@ class MessageTask:
         elif self._running.called:
             self._acknowledge()
             self._running = in_background(self._report())
-        # else the result is being reported, which answers it
+        # else the result is being sent, which also acknowledges the message
 
     def stop(self) -> None:
         """Stop whatever is in progress, without a report."""
@@ -88,7 +88,7 @@ class MessageTask:
         try:
             await self.client.report(self.message_id, self.body, faults)
         except RequestFailed as error:
-            self._warn("result", error)
+            self._warn("result", "will retry", error)
             return False
         self.on_accepted()
         return not self.faults.occurs(Fault.REPEAT_RESULT)
@@ -99,18 +99,19 @@ class MessageTask:
         ack.addCallback(lambda _: self._acks.discard(ack))
 
     async def _send_ack(self) -> None:
-        """Send one ack; if it is lost, the next one or the result makes up for it."""
+        """Send one ack."""
         try:
             await pause(self.clock, self.faults.delay(Fault.LATE_ACK))
             await self.client.acknowledge(self.message_id)
         except RequestFailed as error:
-            self._warn("ack", error)
+            self._warn("ack", "the next ack or the result replaces it", error)
 
-    def _warn(self, request: str, error: RequestFailed) -> None:
+    def _warn(self, request: str, consequence: str, error: RequestFailed) -> None:
         _log.warn(
-            "{device_id}: {request} of {command_id} not accepted, will send another: {error}",
+            "{device_id}: {request} of {command_id} not accepted, {consequence}: {error}",
             device_id=f"servereye:{self.client.container}",
             request=request,
+            consequence=consequence,
             command_id=self.message_id,
             error=error,
         )

@@ -58,7 +58,7 @@ def test_door(api: LocalApi) -> None:
 
 
 @pytest.mark.parametrize("bad", [{"action": "dance"}, {"action": []}, "door"])
-def test_no_door(api: LocalApi, bad: object) -> None:
+def test_invalid_action(api: LocalApi, bad: object) -> None:
     """If one action is invalid, the door is not opened at all."""
     with pytest.raises(LocalApiError):
         call(api, "execute_actions", {"actions": [{"action": "door"}, bad]})
@@ -67,15 +67,15 @@ def test_no_door(api: LocalApi, bad: object) -> None:
 
 def test_system_information(api: LocalApi) -> None:
     """A device returns its serial number and its number of users."""
-    told = call(api, "system_information")
-    assert (told["serial"], told["users"]) == ("4408801109440101", 1)
+    response = call(api, "system_information")
+    assert (response["serial"], response["users"]) == ("4408801109440101", 1)
 
 
 def test_photo(api: LocalApi) -> None:
     """A photo is stored byte for byte."""
     photo = {"contentType": "application/octet-stream", "queryString": "user_id=7&match=0&timestamp=1700000000"}
-    told = call(api, "user_set_image", b64encode(PHOTO).decode(), **photo)
-    assert told == {"user_id": 7, "size": len(PHOTO), "success": True}
+    response = call(api, "user_set_image", b64encode(PHOTO).decode(), **photo)
+    assert response == {"user_id": 7, "size": len(PHOTO), "success": True}
     assert api.images == {7: PHOTO}
 
 
