@@ -1,15 +1,15 @@
-"""What the tests of the dialects share."""
+"""Fixtures of the dialect tests."""
 
 import pytest
 
-from tests.dialects.speakers import SPEAKERS, Speaker
+from tests.dialects.dialect_devices import DIALECT_DEVICES, DialectDevice
 from tests.in_memory_server import build_house, server
 
-__all__ = ["build_house", "server", "speaker"]
+__all__ = ["build_house", "device", "server"]
 
 
-@pytest.fixture(params=SPEAKERS, ids=lambda speaker: speaker.device.partition(":")[0])
-def speaker(request: pytest.FixtureRequest) -> Speaker:
+@pytest.fixture(params=DIALECT_DEVICES, ids=lambda device: device.id.partition(":")[0])
+def device(request: pytest.FixtureRequest) -> DialectDevice:
     """A device of each dialect in turn."""
-    found: Speaker = request.param
+    found: DialectDevice = request.param
     return found

@@ -8,115 +8,115 @@ from twisted.internet.defer import Deferred
 from pushd.store.filters import Claim
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from tests.connection import Connection
-from tests.dialects.speakers import Speaker
+from tests.dialects.dialect_devices import DialectDevice
 from tests.in_memory_server import BuildHouse, InMemoryServer
 
 
-def is_idle(poll: Connection, speaker: Speaker) -> bool:
-    """Whether a poll was answered, with nothing."""
+def is_idle(poll: Connection, device: DialectDevice) -> bool:
+    """Whether a poll has got the idle response."""
     answer = poll.answer()
-    return (answer.code, answer.body) == (200, speaker.idle)
+    return (answer.code, answer.body) == (200, device.idle)
 
 
-def test_poll_is_held(server: InMemoryServer, speaker: Speaker) -> None:
-    """A poll for which there is nothing is held, and ends idle."""
-    poll = server.device_request(speaker.poll())
-    server.clock.advance(speaker.hold - 0.1)
+def test_poll_is_held(server: InMemoryServer, device: DialectDevice) -> None:
+    """A poll is held while nothing is queued, and then gets the idle response."""
+    poll = server.device_request(device.poll())
+    server.clock.advance(device.hold - 0.1)
     assert poll.answers() == []
-    assert server.seen(speaker.device)["polling"] is True
+    assert server.seen(device.id)["polling"] is True
     server.clock.advance(0.1)
-    assert is_idle(poll, speaker)
-    assert server.seen(speaker.device)["polling"] is False
+    assert is_idle(poll, device)
+    assert server.seen(device.id)["polling"] is False
 
 
-def test_hold_is_configured(build_house: BuildHouse, speaker: Speaker) -> None:
-    """The hold of a dialect can be set."""
-    server = build_house(holds={speaker.device.partition(":")[0]: 3.0})
-    poll = server.device_request(speaker.poll())
+def test_hold_is_configured(build_house: BuildHouse, device: DialectDevice) -> None:
+    """The hold of a dialect can be configured."""
+    server = build_house(holds={device.id.partition(":")[0]: 3.0})
+    poll = server.device_request(device.poll())
     server.clock.advance(3)
-    assert is_idle(poll, speaker)
+    assert is_idle(poll, device)
 
 
 @pytest.mark.parametrize("random", [0.5, 1.0])
-def test_jitter(build_house: BuildHouse, speaker: Speaker, random: float) -> None:
-    """A hold is shortened by up to a tenth, at random, so that a fleet does not come back in one wave."""
+def test_jitter(build_house: BuildHouse, device: DialectDevice, random: float) -> None:
+    """A hold is shortened by up to a tenth, at random (jitter), so that devices do not all poll at the same time."""
     server = build_house(random=random)
-    poll = server.device_request(speaker.poll())
-    hold = speaker.hold * (1 - random / 10)
+    poll = server.device_request(device.poll())
+    hold = device.hold * (1 - random / 10)
     server.clock.advance(hold - 0.01)
     assert poll.answers() == []
     server.clock.advance(0.02)
-    assert is_idle(poll, speaker)
+    assert is_idle(poll, device)
 
 
 @pytest.mark.parametrize("hold", [20, 1])
-def test_hold_of_a_device(server: InMemoryServer, speaker: Speaker, hold: float) -> None:
-    """The hold that an operator gave a device wins."""
-    server.register(speaker.device, hold=hold)
-    poll = server.device_request(speaker.poll())
+def test_hold_of_a_device(server: InMemoryServer, device: DialectDevice, hold: float) -> None:
+    """The hold that an operator set for a device overrides that of its dialect."""
+    server.register(device.id, hold=hold)
+    poll = server.device_request(device.poll())
     server.clock.advance(hold - 0.1)
     assert poll.answers() == []
     server.clock.advance(0.1)
-    assert is_idle(poll, speaker)
+    assert is_idle(poll, device)
 
 
 @pytest.mark.parametrize("hold", [0, 0.9])
-def test_hold_below_a_second(server: InMemoryServer, speaker: Speaker, hold: float) -> None:
-    """A device that waits for less than a second is answered at once; what is queued for it, too."""
-    server.register(speaker.device, hold=hold)
-    assert is_idle(server.device_request(speaker.poll()), speaker)
-    server.put(speaker.device, speaker.payload)
-    assert server.device_request(speaker.poll()).answer().body not in (b"", speaker.idle)
+def test_hold_below_a_second(server: InMemoryServer, device: DialectDevice, hold: float) -> None:
+    """With a hold of less than a second each poll is answered at once, with a command if one is queued."""
+    server.register(device.id, hold=hold)
+    assert is_idle(server.device_request(device.poll()), device)
+    server.put(device.id, device.payload)
+    assert server.device_request(device.poll()).answer().body not in (b"", device.idle)
 
 
-def test_command_arrives_at_once(server: InMemoryServer, speaker: Speaker) -> None:
-    """A command that is put while a poll is held is delivered at once, and is sent from then on."""
-    poll = server.device_request(speaker.poll())
+def test_command_arrives_at_once(server: InMemoryServer, device: DialectDevice) -> None:
+    """A command that is put while a poll is held is delivered at once; its state is sent."""
+    poll = server.device_request(device.poll())
     server.clock.advance(3)
-    command = server.put(speaker.device, speaker.payload)
-    assert poll.answer().body not in (b"", speaker.idle)
+    command = server.put(device.id, device.payload)
+    assert poll.answer().body not in (b"", device.idle)
     assert server.command(command)["state"] == "sent"
     assert server.command(command)["attempts"] == 1
 
 
-def test_command_for_later(server: InMemoryServer, speaker: Speaker) -> None:
-    """A command that is not yet due comes to a held poll when it is."""
-    poll = server.device_request(speaker.poll())
-    server.put(speaker.device, speaker.payload, not_before="2027-01-15T08:00:07Z")
+def test_command_with_a_start_time(server: InMemoryServer, device: DialectDevice) -> None:
+    """A command with ``not_before`` is delivered to a held poll at that time."""
+    poll = server.device_request(device.poll())
+    server.put(device.id, device.payload, not_before="2027-01-15T08:00:07Z")
     server.clock.advance(6.9)
     assert poll.answers() == []
     server.clock.advance(0.1)
-    assert poll.answer().body not in (b"", speaker.idle)
+    assert poll.answer().body not in (b"", device.idle)
 
 
-def test_command_that_is_too_old(server: InMemoryServer, speaker: Speaker) -> None:
-    """A command whose time is over is never sent, not even in the second before it is swept."""
-    server.register(speaker.device)
-    command = server.put(speaker.device, speaker.payload, ttl=5)
+def test_expired_command(server: InMemoryServer, device: DialectDevice) -> None:
+    """A command is never sent after its TTL, not even before the sweep has marked it as expired."""
+    server.register(device.id)
+    command = server.put(device.id, device.payload, ttl=5)
     server.clock.advance(5)
-    poll = server.device_request(speaker.poll())
+    poll = server.device_request(device.poll())
     assert poll.answers() == []
     server.tick(1)
     assert server.command(command)["state"] == "expired"
 
 
-def test_device_that_leaves(server: InMemoryServer, speaker: Speaker) -> None:
-    """A device that leaves while it waits leaves nothing behind, and a later command waits for its next poll."""
-    server.register(speaker.device)
+def test_device_that_disconnects(server: InMemoryServer, device: DialectDevice) -> None:
+    """If a device disconnects during a poll, nothing is left of the poll; a later command waits for the next one."""
+    server.register(device.id)
     timers = len(server.clock.getDelayedCalls())
-    poll = server.device_request(speaker.poll())
+    poll = server.device_request(device.poll())
     server.clock.advance(2)
     poll.hang_up()
     assert len(server.clock.getDelayedCalls()) == timers
     assert len(server.core.poll_registry) == 0
-    assert server.seen(speaker.device)["polling"] is False
-    command = server.put(speaker.device, speaker.payload)
+    assert server.seen(device.id)["polling"] is False
+    command = server.put(device.id, device.payload)
     assert server.command(command)["state"] == "queued"
-    assert server.device_request(speaker.poll()).answer().body not in (b"", speaker.idle)
+    assert server.device_request(device.poll()).answer().body not in (b"", device.idle)
 
 
 class SlowStore(SqliteStore):
-    """A store whose claims are committed at once, but told only when a test says so."""
+    """A store whose claims are committed at once, but whose results arrive only when a test says so."""
 
     claimed: Deferred[Claim]
 
@@ -126,94 +126,92 @@ class SlowStore(SqliteStore):
         return self.claimed
 
 
-def test_device_that_leaves_before_a_byte_was_written(build_house: BuildHouse, speaker: Speaker) -> None:
-    """A command that was claimed for a device that has gone meanwhile goes back to the queue, as if nothing was."""
+def test_device_that_disconnects_during_a_claim(build_house: BuildHouse, device: DialectDevice) -> None:
+    """If a device disconnects while a command is being claimed for it, the command goes back to the queue."""
     store = SlowStore(MEMORY)
     server = build_house(store)
-    server.register(speaker.device)
-    command = server.put(speaker.device, speaker.payload)
-    poll = server.device_request(speaker.poll())
+    server.register(device.id)
+    command = server.put(device.id, device.payload)
+    poll = server.device_request(device.poll())
     assert server.command(command)["state"] == "sent"
     poll.hang_up()
     store.claimed.unpause()
     found = server.command(command)
     assert (found["state"], found["attempts"], found["sent_at"]) == ("queued", 0, None)
-    assert server.events(speaker.device)[-2:] == ["command.sent", "command.queued"]
+    assert server.events(device.id)[-2:] == ["command.sent", "command.queued"]
 
 
-def test_device_that_leaves_before_a_byte_of_what_was_cancelled(build_house: BuildHouse, speaker: Speaker) -> None:
-    """A command that an operator cancelled, while it was claimed for a device that has gone, is handed to nobody."""
+def test_cancelled_during_a_claim_of_a_lost_poll(build_house: BuildHouse, device: DialectDevice) -> None:
+    """If the command is cancelled meanwhile, it does not go back to the queue, and no poll gets it."""
     store = SlowStore(MEMORY)
     server = build_house(store)
-    server.register(speaker.device)
-    command = server.put(speaker.device, speaker.payload, delivery="at_least_once")
-    poll = server.device_request(speaker.poll())
+    server.register(device.id)
+    command = server.put(device.id, device.payload, delivery="at_least_once")
+    poll = server.device_request(device.poll())
     assert server.ask(f"POST /v1/commands/{command}/cancel").code == 202
     poll.hang_up()
     store.claimed.unpause()
     assert server.command(command)["state"] == "cancelled"
-    again = server.device_request(speaker.poll())
+    again = server.device_request(device.poll())
     assert again.answers() == []
     again.hang_up()
 
 
-def test_newer_poll_takes_over(server: InMemoryServer, speaker: Speaker) -> None:
-    """The newer poll of a device is the live one; the older ends idle at once."""
-    older = server.device_request(speaker.poll())
+def test_newer_poll_takes_over(server: InMemoryServer, device: DialectDevice) -> None:
+    """A newer poll of the same device replaces the older one, which gets the idle response at once."""
+    older = server.device_request(device.poll())
     server.clock.advance(3)
-    newer = server.device_request(speaker.poll())
-    assert is_idle(older, speaker)
-    server.put(speaker.device, speaker.payload)
-    assert newer.answer().body not in (b"", speaker.idle)
+    newer = server.device_request(device.poll())
+    assert is_idle(older, device)
+    server.put(device.id, device.payload)
+    assert newer.answer().body not in (b"", device.idle)
 
 
-def test_takeover_storm(server: InMemoryServer, speaker: Speaker) -> None:
-    """From the third takeover within 10 s the older poll ends only after 5 s, and an event tells of two devices."""
-    server.register(speaker.device, hold=30)
-    polls = [server.device_request(speaker.poll()) for _ in range(4)]
+def test_takeover_storm(server: InMemoryServer, device: DialectDevice) -> None:
+    """From the third takeover within 10 s the older poll ends after 5 s, and an event reports a shared id."""
+    server.register(device.id, hold=30)
+    polls = [server.device_request(device.poll()) for _ in range(4)]
     assert [len(poll.answers()) for poll in polls] == [1, 1, 0, 0]
-    assert server.events(speaker.device)[-1] == "device.conflict"
+    assert server.events(device.id)[-1] == "device.conflict"
     server.clock.advance(4.9)
     assert polls[2].answers() == []
     server.clock.advance(0.1)
-    assert is_idle(polls[2], speaker)
+    assert is_idle(polls[2], device)
     assert polls[3].answers() == []
 
 
-def test_lingering_poll_gets_nothing(server: InMemoryServer, speaker: Speaker) -> None:
-    """In a storm a command goes to the newest poll, not to one that waits for its end."""
-    server.register(speaker.device, hold=30)
-    polls = [server.device_request(speaker.poll()) for _ in range(4)]
-    server.put(speaker.device, speaker.payload)
+def test_lingering_poll_gets_nothing(server: InMemoryServer, device: DialectDevice) -> None:
+    """After such takeovers a command goes to the newest poll, not to one that ends later."""
+    server.register(device.id, hold=30)
+    polls = [server.device_request(device.poll()) for _ in range(4)]
+    server.put(device.id, device.payload)
     assert polls[2].answers() == []
-    assert polls[3].answer().body not in (b"", speaker.idle)
+    assert polls[3].answer().body not in (b"", device.idle)
 
 
-def test_polls_end_when_we_stop(server: InMemoryServer, speaker: Speaker) -> None:
-    """When we are about to stop, held polls end idle, and new ones are not held; what is queued is still handed
-    over.
-    """
-    poll = server.device_request(speaker.poll())
+def test_polls_end_at_shutdown(server: InMemoryServer, device: DialectDevice) -> None:
+    """At shutdown held polls get the idle response, and new polls are not held."""
+    poll = server.device_request(device.poll())
     server.core.drain()
-    assert is_idle(poll, speaker)
-    assert is_idle(server.device_request(speaker.poll()), speaker)
+    assert is_idle(poll, device)
+    assert is_idle(server.device_request(device.poll()), device)
 
 
-def test_poll_gap(server: InMemoryServer, speaker: Speaker) -> None:
-    """How long a device is deaf between an idle answer and its next poll is measured."""
+def test_poll_gap(server: InMemoryServer, device: DialectDevice) -> None:
+    """The time between an idle response and the next poll, when no command can be delivered, is measured."""
     for rest in (5, 60, 7):
-        server.device_request(speaker.poll())
-        server.clock.advance(speaker.hold)
+        server.device_request(device.poll())
+        server.clock.advance(device.hold)
         server.clock.advance(rest)
-    server.device_request(speaker.poll())
-    assert server.seen(speaker.device)["poll_gap"] == 7
+    server.device_request(device.poll())
+    assert server.seen(device.id)["poll_gap"] == 7
 
 
-def test_idle_poll_is_free(server: InMemoryServer, speaker: Speaker) -> None:
-    """Nothing on the way of an idle poll of a known device asks the database for anything."""
-    server.device_request(speaker.poll())
-    server.clock.advance(speaker.hold)
+def test_idle_poll_is_free(server: InMemoryServer, device: DialectDevice) -> None:
+    """An idle poll of a known device works while the store fails: it needs no store operation."""
+    server.device_request(device.poll())
+    server.clock.advance(device.hold)
     server.fail_store()
-    poll = server.device_request(speaker.poll())
-    server.clock.advance(speaker.hold)
-    assert is_idle(poll, speaker)
+    poll = server.device_request(device.poll())
+    server.clock.advance(device.hold)
+    assert is_idle(poll, device)

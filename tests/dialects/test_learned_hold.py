@@ -1,4 +1,4 @@
-"""Tests of the hold that simulated devices teach a server that runs beside them on one clock."""
+"""Tests of learned holds: simulated devices and a server share one clock."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from pushd.simulator.servereye.client import ServerEyeClient
 from pushd.simulator.servereye.device import ServerEyeDevice
 from pushd.store.sqlite.store import SqliteStore
 from tests.connection import request
-from tests.dialects.proxies import Cut, Proxy, both_sides, with_504, with_504_dangling
+from tests.dialects.simulated_proxy import Cut, Proxy, both_sides, with_504, with_504_dangling
 from tests.in_memory_server import BuildHouse, InMemoryServer, now
 
 NUMBER = "4408801109440101"
@@ -27,188 +27,182 @@ CONTAINER = "servereye:c0ffee"
 LONG = {"controlid": 45.0, "servereye": 45.0}
 
 STEP = 0.05
-"""Seconds that the clock goes on at a time."""
+"""The clock advances in steps of so many seconds."""
 
 
 @contextmanager
-def beside(server: InMemoryServer) -> Iterator[DeviceClient]:
-    """A line from a device to a server, both on the server's clock."""
-    yield line_over(server, server.stub())
+def direct_client(server: InMemoryServer) -> Iterator[DeviceClient]:
+    """An HTTP client of a device, connected to the server."""
+    yield client_over(server, server.stub())
 
 
 @contextmanager
-def behind(
-    server: InMemoryServer, patience: float | None = None, cut: Cut | None = None
+def proxied_client(
+    server: InMemoryServer, timeout: float | None = None, cut: Cut | None = None
 ) -> Iterator[tuple[DeviceClient, Proxy]]:
-    """A line that goes by a proxy, which hides hang-ups, and may have a patience of its own."""
-    proxy = Proxy(server.stub(), server.clock, patience, cut)
-    yield line_over(server, proxy), proxy
+    """An HTTP client behind a proxy, which hides disconnects, and may have a timeout of its own."""
+    proxy = Proxy(server.stub(), server.clock, timeout, cut)
+    yield client_over(server, proxy), proxy
     proxy.close()
 
 
-def line_over(server: InMemoryServer, treq: object) -> DeviceClient:
-    """A line over something that asks as treq does."""
+def client_over(server: InMemoryServer, treq: object) -> DeviceClient:
+    """An HTTP client over something with the interface of treq."""
     return DeviceClient(
         treq=cast(HTTPClient, treq), clock=server.clock, root=DecodedURL.from_text("http://pushd.example:8080")
     )
 
 
-def live(server: InMemoryServer, line: DeviceClient, seconds: float) -> None:
-    """Let time pass for both, and what they say reach each other."""
-    stub = cast(StubTreq, line.treq)
+def run(server: InMemoryServer, client: DeviceClient, seconds: float) -> None:
+    """Let time pass for devices and server, and deliver what they send."""
+    stub = cast(StubTreq, client.treq)
     for _ in range(round(seconds / STEP)):
         server.clock.advance(STEP)
         stub.flush()
 
 
-def reader(server: InMemoryServer, line: DeviceClient, patience: float, period: float = 1.0) -> ControlIdDevice:
-    """A reader that gives up a poll after so many seconds, and polls again after its period."""
+def reader(server: InMemoryServer, client: DeviceClient, timeout: float, period: float = 1.0) -> ControlIdDevice:
+    """A reader that gives up a poll after ``timeout`` seconds, and polls again after ``period`` seconds."""
     return ControlIdDevice(
         number=NUMBER,
-        client=line,
+        client=client,
         clock=server.clock,
         journal=Journal(clock=server.clock),
         api=LocalApi(serial=NUMBER),
-        timeout=patience,
+        timeout=timeout,
         period=period,
     )
 
 
-def container(server: InMemoryServer, line: DeviceClient, patience: float, retry: float = 10.0) -> ServerEyeDevice:
-    """A container that gives up a poll after so many seconds, and polls again a while later."""
-    client = ServerEyeClient(http=line, container=CONTAINER.partition(":")[2], timeout=patience)
-    return ServerEyeDevice(client=client, clock=server.clock, journal=Journal(clock=server.clock), retry_delay=retry)
+def container(server: InMemoryServer, client: DeviceClient, timeout: float, retry: float = 10.0) -> ServerEyeDevice:
+    """A container that gives up a poll after ``timeout`` seconds, and polls again after ``retry`` seconds."""
+    protocol = ServerEyeClient(http=client, container=CONTAINER.partition(":")[2], timeout=timeout)
+    return ServerEyeDevice(client=protocol, clock=server.clock, journal=Journal(clock=server.clock), retry_delay=retry)
 
 
-def learned(server: InMemoryServer, device: str) -> float | None:
-    """What the server has learned of a device."""
+def learned_hold(server: InMemoryServer, device: str) -> float | None:
+    """The hold that the server has learned for a device."""
     found: float | None = server.seen(device)["learned_hold"]
     return found
 
 
-@pytest.mark.parametrize(("patience", "about"), [(1, 0.0), (2, 1.5), (4, 3.2), (15, 12.0), (30, 24.0)])
-def test_a_reader_that_hangs_up_is_soon_answered_in_time(
-    build_house: BuildHouse, patience: float, about: float
-) -> None:
-    """After two polls that it gave up a reader is held for less than it waits, and gives up no more."""
+@pytest.mark.parametrize(("timeout", "about"), [(1, 0.0), (2, 1.5), (4, 3.2), (15, 12.0), (30, 24.0)])
+def test_hold_is_learned_from_disconnects(build_house: BuildHouse, timeout: float, about: float) -> None:
+    """After two polls that a reader gave up, it is held for less than its timeout, and gives up no more."""
     server = build_house(holds={"controlid": 45.0})
-    with beside(server) as line:
-        device = reader(server, line, patience)
+    with direct_client(server) as client:
+        device = reader(server, client, timeout)
         device.start()
-        live(server, line, 3 * (patience + 1))
-        assert learned(server, READER) == pytest.approx(about, abs=0.2)
-        before = learned(server, READER)
-        live(server, line, 5 * (patience + 1))
-        assert learned(server, READER) == before
+        run(server, client, 3 * (timeout + 1))
+        assert learned_hold(server, READER) == pytest.approx(about, abs=0.2)
+        before = learned_hold(server, READER)
+        run(server, client, 5 * (timeout + 1))
+        assert learned_hold(server, READER) == before
         device.stop()
-        live(server, line, 1)
+        run(server, client, 1)
 
 
-def test_a_reader_whose_patience_varies_a_little_is_learned_too(build_house: BuildHouse) -> None:
-    """A reader that gives up now after 4.0 and now after 4.4 seconds is held for less than the shorter."""
+def test_hold_is_learned_from_varying_disconnects(build_house: BuildHouse) -> None:
+    """A reader that gives up after 4.0 to 4.4 seconds is held for less than 4.0."""
     server = build_house(holds={"controlid": 45.0})
-    with beside(server) as line:
-        device = reader(server, line, 4.4)
+    with direct_client(server) as client:
+        device = reader(server, client, 4.4)
         device.start()
-        for patience in (4.0, 4.4, 4.1, 4.3):
-            device.timeout = patience
-            live(server, line, patience + 1)
+        for timeout in (4.0, 4.4, 4.1, 4.3):
+            device.timeout = timeout
+            run(server, client, timeout + 1)
         device.stop()
-        live(server, line, 1)
-        assert 3.0 < (learned(server, READER) or 0) < 4.0
+        run(server, client, 1)
+        assert 3.0 < (learned_hold(server, READER) or 0) < 4.0
 
 
-def test_a_network_that_drops_once_teaches_nothing(build_house: BuildHouse) -> None:
-    """One poll that breaks off among others that are answered leaves the hold as it is."""
+def test_single_lost_connection_changes_no_hold(build_house: BuildHouse) -> None:
+    """One lost connection among polls that are answered does not change the hold."""
     server = build_house(holds={"controlid": 5.0})
-    with beside(server) as line:
-        device = reader(server, line, 15)
+    with direct_client(server) as client:
+        device = reader(server, client, 15)
         device.start()
-        live(server, line, 7)
+        run(server, client, 7)
         device.timeout = 2
-        live(server, line, 7)
+        run(server, client, 7)
         device.timeout = 15
-        live(server, line, 30)
-        assert learned(server, READER) is None
+        run(server, client, 30)
+        assert learned_hold(server, READER) is None
         device.stop()
-        live(server, line, 1)
+        run(server, client, 1)
 
 
 @pytest.mark.parametrize("random", [0.0, 0.5])
-@pytest.mark.parametrize("rest", [0.0, 1.0, 10.0], ids="resting-{}".format)
-@pytest.mark.parametrize("patience", [4, 15, 30])
+@pytest.mark.parametrize("retry", [0.0, 1.0, 10.0], ids="retry-{}".format)
+@pytest.mark.parametrize("timeout", [4, 15, 30])
 @pytest.mark.parametrize("device", [READER, CONTAINER])
-def test_a_device_whose_hang_ups_are_hidden_is_soon_answered_in_time(
-    build_house: BuildHouse, device: str, patience: float, rest: float, random: float
+def test_hold_is_learned_behind_a_proxy_that_hides_disconnects(
+    build_house: BuildHouse, device: str, timeout: float, retry: float, random: float
 ) -> None:
-    """Behind a proxy that keeps hang-ups for itself a device is held for less and less, until it hears its answers."""
+    """Behind a proxy that hides disconnects the hold is shortened until the device gets its responses."""
     server = build_house(holds=LONG, random=random)
-    with behind(server) as (line, proxy):
+    with proxied_client(server) as (client, proxy):
         kind = reader if device == READER else container
-        simulated = kind(server, line, patience, rest)
+        simulated = kind(server, client, timeout, retry)
         simulated.start()
-        live(server, line, 30 * (patience + rest))
-        before = learned(server, device)
+        run(server, client, 30 * (timeout + retry))
+        before = learned_hold(server, device)
         assert before is not None
-        assert patience / 4 < before <= patience  # less the jitter
+        assert timeout / 4 < before <= timeout  # less the jitter
         given_up = proxy.given_up
-        live(server, line, 5 * (patience + rest))
-        assert (learned(server, device), proxy.given_up) == (before, given_up)
+        run(server, client, 5 * (timeout + retry))
+        assert (learned_hold(server, device), proxy.given_up) == (before, given_up)
         simulated.stop()
-        live(server, line, 3)
+        run(server, client, 3)
 
 
 @pytest.mark.parametrize("cut", [both_sides, with_504, with_504_dangling])
-@pytest.mark.parametrize("retry", [0.0, 10.0], ids="resting-{}".format)
-def test_a_container_behind_a_proxy_that_cuts_is_soon_answered_in_time(
-    build_house: BuildHouse, cut: Cut, retry: float
-) -> None:
-    """A container that would wait for a minute, behind a proxy that waits for half of one, is held for less than
-    that.
-    """
+@pytest.mark.parametrize("retry", [0.0, 10.0], ids="retry-{}".format)
+def test_hold_is_learned_behind_a_proxy_with_a_timeout(build_house: BuildHouse, cut: Cut, retry: float) -> None:
+    """A container with a timeout of 60 s, behind a proxy with one of 30 s, is held for less than 30 s."""
     server = build_house(random=0.5)
-    with behind(server, 30, cut) as (line, proxy):
-        simulated = container(server, line, 60, retry)
+    with proxied_client(server, 30, cut) as (client, proxy):
+        simulated = container(server, client, 60, retry)
         simulated.start()
-        live(server, line, 10 * 40)
-        assert 20 < (learned(server, CONTAINER) or 0) < 30
+        run(server, client, 10 * 40)
+        assert 20 < (learned_hold(server, CONTAINER) or 0) < 30
         given_up = proxy.given_up
-        live(server, line, 5 * 40)
+        run(server, client, 5 * 40)
         assert proxy.given_up == given_up
         simulated.stop()
-        live(server, line, 3)
+        run(server, client, 3)
 
 
-def test_a_network_that_drops_once_does_not_shrink_what_was_learned(build_house: BuildHouse) -> None:
-    """What a device behind a proxy has taught stays as it is, though one of its polls breaks off."""
+def test_single_lost_connection_changes_no_learned_hold(build_house: BuildHouse) -> None:
+    """One lost connection behind a proxy does not change the hold that was learned."""
     server = build_house(holds=LONG)
-    with behind(server) as (line, proxy):
-        device = reader(server, line, 15)
+    with proxied_client(server) as (client, proxy):
+        device = reader(server, client, 15)
         device.start()
-        live(server, line, 100)
-        before = learned(server, READER)
+        run(server, client, 100)
+        before = learned_hold(server, READER)
         assert before is not None
         proxy.drop()
-        live(server, line, 100)
-        assert learned(server, READER) == before
+        run(server, client, 100)
+        assert learned_hold(server, READER) == before
         device.stop()
-        live(server, line, 1)
+        run(server, client, 1)
 
 
-def test_what_was_learned_lasts_over_a_restart(build_house: BuildHouse, tmp_path: Path) -> None:
-    """The next process holds a device for as long as it taught the one before, and shows that at the device."""
+def test_learned_hold_survives_a_restart(build_house: BuildHouse, tmp_path: Path) -> None:
+    """After a restart a device has the hold that was learned before, and its polls are held that long."""
     path = str(tmp_path / "pushd.sqlite")
     server = build_house(SqliteStore(path))
-    with beside(server) as line:
-        device = reader(server, line, 4)
+    with direct_client(server) as client:
+        device = reader(server, client, 4)
         device.start()
-        live(server, line, 15)
+        run(server, client, 15)
         device.stop()
-        live(server, line, 1)
+        run(server, client, 1)
     server.core.drain()
     now(server.store.close())
     after = build_house(SqliteStore(path))
-    assert learned(after, READER) == pytest.approx(3.2, abs=0.1)
+    assert learned_hold(after, READER) == pytest.approx(3.2, abs=0.1)
     poll = after.device_request(request(f"GET /push?deviceId={NUMBER}"))
     after.clock.advance(3.1)
     assert poll.answers() == []

@@ -1,4 +1,4 @@
-"""One device of each dialect, for what both have in common."""
+"""One device of each dialect, for tests that both dialects must pass."""
 
 from typing import Any
 
@@ -8,38 +8,38 @@ from tests.connection import request
 
 
 @frozen(kw_only=True)
-class Speaker:
-    """What a device says, and what it understands."""
+class DialectDevice:
+    """A device: the requests that it sends, and the responses that it expects."""
 
-    device: str
+    id: str
     payload: dict[str, Any]
     hold: float
-    """Seconds for which its poll is held."""
+    """How long its poll is held by default, in seconds."""
     idle: bytes
-    """The body that brings nothing."""
+    """The body of the response to an idle poll."""
     refusal: tuple[int, bytes]
-    """How it is refused: a code, and a part of the body."""
+    """The response if it is refused: the status code, and a part of the body."""
     poll_path: str
     result_path: str
     success: bytes
-    """The body of a result."""
+    """The body of a successful result."""
 
     def poll(self, before: str = "", *headers: str) -> bytes:
-        """A poll, with this in front of its path."""
+        """A poll; ``before`` is a prefix of its path."""
         return request(f"GET {before}{self.poll_path}", b"", *headers)
 
     def result(self, command: str, body: bytes | None = None, before: str = "", *headers: str) -> bytes:
-        """A result of this command."""
+        """The result of a command, successful unless ``body`` is given."""
         path = before + self.result_path.format(command=command)
         return request(f"POST {path}", self.success if body is None else body, *headers)
 
     def padded(self, size: int) -> bytes:
-        """The body of a result of so many bytes."""
+        """The body of a successful result, padded to ``size`` bytes."""
         return self.success + b" " * (size - len(self.success))
 
 
-READER = Speaker(
-    device="controlid:7",
+READER = DialectDevice(
+    id="controlid:7",
     payload={"endpoint": "load_objects"},
     hold=10.0,
     idle=b"",
@@ -49,8 +49,8 @@ READER = Speaker(
     success=b'{"response":{}}',
 )
 
-CONTAINER = Speaker(
-    device="servereye:c-1",
+CONTAINER = DialectDevice(
+    id="servereye:c-1",
     payload={"control": "REFRESH_AGENT"},
     hold=45.0,
     idle=b'{"success":false,"message":"no message"}',
@@ -60,4 +60,4 @@ CONTAINER = Speaker(
     success=b'{"success":true}',
 )
 
-SPEAKERS = (READER, CONTAINER)
+DIALECT_DEVICES = (READER, CONTAINER)

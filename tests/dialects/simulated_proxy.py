@@ -1,4 +1,4 @@
-"""Proxies between simulated devices and a server, which hide from one side what the other does."""
+"""A simulated reverse proxy between simulated devices and the server, which hides disconnects of either side."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -13,83 +13,83 @@ from twisted.internet.task import Clock
 from twisted.web.pages import errorPage
 
 Cut = Callable[["Proxy", "Exchange"], None]
-"""What a proxy does to an exchange when its own patience is over."""
+"""What a proxy does with an exchange after its own timeout."""
 
 
 @define(eq=False)
 class Exchange:
-    """One request on its way: what its device waits for, and what the server is asked."""
+    """One request: ``upstream`` is the response of the server, ``downstream`` the response to the device."""
 
     method: str
     url: str
-    asked: Deferred[Any]
-    told: Deferred[Any]
+    upstream: Deferred[Any]
+    downstream: Deferred[Any]
 
-    def tell(self, response: Any) -> None:
-        """Let the device have an answer, if it still waits."""
-        if not self.told.called:
-            self.told.callback(response)
+    def respond(self, response: Any) -> None:
+        """Pass a response to the device, if it still waits."""
+        if not self.downstream.called:
+            self.downstream.callback(response)
 
 
 @define(eq=False)
 class Proxy:
-    """What devices ask instead of the server; it cuts what takes longer than ``patience`` seconds, if that is not
-    None.
+    """A client like treq, which devices use instead of the server's; requests that take longer than ``timeout``
+    seconds are ended by ``cut``, unless it is None.
     """
 
     server: StubTreq
     clock: Clock
-    patience: float | None = None
+    timeout: float | None = None
     cut: Cut | None = None
     given_up: int = field(default=0, init=False)
-    """Requests that were not answered by the server as long as their device waited."""
+    """The number of requests that the server did not answer while their device waited."""
     _exchanges: list[Exchange] = field(factory=list, init=False)
     _timers: list[IDelayedCall] = field(factory=list, init=False)
     _own: StubTreq = field(factory=lambda: StubTreq(errorPage(504, "Gateway Timeout", "")), init=False)
 
     def request(self, method: str, url: Any, **kwargs: Any) -> Deferred[Any]:
-        """Ask the server, as treq does."""
-        asked = _client(self.server).request(method, url, **kwargs)
-        told: Deferred[Any] = Deferred(lambda _told: self._note())
-        exchange = Exchange(method, url, asked, told)
+        """Send a request to the server, as treq does."""
+        upstream = _client(self.server).request(method, url, **kwargs)
+        downstream: Deferred[Any] = Deferred(lambda _downstream: self._count_given_up())
+        exchange = Exchange(method, url, upstream, downstream)
         self._exchanges.append(exchange)
-        asked.addCallbacks(exchange.tell, lambda _failure: None)
-        if self.patience is not None and self.cut is not None:
-            self._timers.append(self.clock.callLater(self.patience, self._cut, exchange))
-        return told
+        upstream.addCallbacks(exchange.respond, lambda _failure: None)
+        if self.timeout is not None and self.cut is not None:
+            self._timers.append(self.clock.callLater(self.timeout, self._cut, exchange))
+        return downstream
 
     def flush(self) -> None:
-        """Let what was said reach the other side."""
+        """Deliver what was sent to the other side."""
         self.server.flush()
         self._own.flush()
 
     def close(self) -> None:
-        """Hang up whatever is still open towards the server."""
+        """Close all connections to the server."""
         for exchange in self._exchanges:
-            exchange.asked.cancel()
+            exchange.upstream.cancel()
         for timer in self._timers:
             if timer.active():
                 timer.cancel()
         self.flush()
 
     def drop(self) -> None:
-        """Lose the newest connection to a device, which the server does not see."""
+        """Lose the newest connection to a device; the server does not notice."""
         self.hang_up(self._exchanges[-1])
 
     def hang_up(self, exchange: Exchange) -> None:
         """Close the connection to the device."""
-        exchange.told.errback(ConnectionLost())
+        exchange.downstream.errback(ConnectionLost())
 
     def time_out(self, exchange: Exchange) -> None:
-        """Answer for the server."""
-        _client(self._own).request(exchange.method, exchange.url).addCallback(exchange.tell)
+        """Answer 504 in place of the server."""
+        _client(self._own).request(exchange.method, exchange.url).addCallback(exchange.respond)
 
     def _cut(self, exchange: Exchange) -> None:
-        if self.cut is not None and not exchange.told.called:
-            self._note()
+        if self.cut is not None and not exchange.downstream.called:
+            self._count_given_up()
             self.cut(self, exchange)
 
-    def _note(self) -> None:
+    def _count_given_up(self) -> None:
         self.given_up += 1
 
 
@@ -99,13 +99,13 @@ def _client(stub: StubTreq) -> HTTPClient:
 
 def both_sides(proxy: Proxy, exchange: Exchange) -> None:
     """The proxy closes both connections."""
-    exchange.asked.cancel()
+    exchange.upstream.cancel()
     proxy.hang_up(exchange)
 
 
 def with_504(proxy: Proxy, exchange: Exchange) -> None:
     """The proxy answers 504, and closes the connection to the server."""
-    exchange.asked.cancel()
+    exchange.upstream.cancel()
     proxy.time_out(exchange)
 
 
