@@ -1,4 +1,4 @@
-"""A client's end of a connection, in bytes: requests as they are sent, answers as they are read."""
+"""The client's end of an HTTP connection, in bytes: send requests, and parse the responses."""
 
 import json
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 CHUNK = 64 * 1024
-"""Bytes that arrive at once."""
+"""The largest piece, in bytes, in which data arrives at the server."""
 
 
 @frozen(kw_only=True)
-class Answer:
-    """One answer as it was read from a connection; names of headers are in lower case."""
+class Response:
+    """A parsed response; the names of its headers are in lower case."""
 
     code: int
     headers: Mapping[str, str]
@@ -25,11 +25,11 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """The value of its JSON body."""
+        """The value of the JSON body."""
         return json.loads(self.body)
 
     def problem(self, code: int) -> Any:
-        """The value of its body, which must be a problem in the form of RFC 9457."""
+        """The value of the body, which must be a problem details object (RFC 9457) with this status code."""
         assert self.code == code, self.body
         assert self.headers["content-type"] == "application/problem+json"
         assert self.headers["cache-control"] == "no-store"
@@ -42,66 +42,66 @@ class Answer:
 
 @define(eq=False)
 class Connection:
-    """A client's end of a connection."""
+    """The client's end of a connection."""
 
     protocol: IProtocol
     transport: StringTransport
     _unread: bytes = b""
     _open: bool = True
-    _heads_only: bool = False
+    _head_only: bool = False
 
     def send(self, data: bytes) -> None:
-        """Let bytes arrive, piece by piece."""
-        self._heads_only = data.startswith(b"HEAD ")
+        """Send bytes, in pieces of at most :data:`CHUNK`."""
+        self._head_only = data.startswith(b"HEAD ")
         for start in range(0, len(data), CHUNK):
             self.protocol.dataReceived(data[start : start + CHUNK])
 
-    def answers(self) -> list[Answer]:
-        """What was answered since the last time that somebody asked."""
+    def answers(self) -> list[Response]:
+        """The responses that have arrived since the last call."""
         self._unread += self.transport.value()
         self.transport.clear()
         found = []
         while self._unread:
-            answer, self._unread = _read_answer(self._unread, self._heads_only)
+            answer, self._unread = _parse_response(self._unread, self._head_only)
             found.append(answer)
         return found
 
-    def answer(self) -> Answer:
-        """The one answer that is there."""
+    def answer(self) -> Response:
+        """The only response that has arrived since the last call."""
         (found,) = self.answers()
         return found
 
     @property
     def closed_by_server(self) -> bool:
-        """Whether the server closes it."""
+        """Whether the server has closed the connection."""
         return bool(self.transport.disconnecting)
 
     def hang_up(self) -> None:
-        """Close it, if it is open."""
+        """Close the connection, if it is open."""
         if self._open:
             self._open = False
             self.protocol.connectionLost(Failure(ConnectionDone()))
 
 
-_BODILESS = (100, 204)
+_CODES_WITHOUT_BODY = (100, 204)
 
 
-def _read_answer(data: bytes, heads_only: bool) -> tuple[Answer, bytes]:
-    """The first answer in some bytes, which must tell its length, and the rest."""
+def _parse_response(data: bytes, head_only: bool) -> tuple[Response, bytes]:
+    """Parse the first response, which must have a Content-Length; return it and the remaining bytes."""
     head, _, rest = data.partition(b"\r\n\r\n")
     status, *lines = head.decode("ascii").split("\r\n")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
     code = int(status.split(" ")[1])
-    assert "transfer-encoding" not in headers, "an answer must not be chunked"
-    length = 0 if code in _BODILESS else int(headers["content-length"])
-    if heads_only:
+    assert "transfer-encoding" not in headers, "the response is chunked"
+    length = 0 if code in _CODES_WITHOUT_BODY else int(headers["content-length"])
+    if head_only:
         length = 0
-    assert len(rest) >= length, "an answer must be whole"
-    return Answer(code=code, headers=headers, body=rest[:length]), rest[length:]
+    assert len(rest) >= length, "the response is incomplete"
+    return Response(code=code, headers=headers, body=rest[:length]), rest[length:]
 
 
 def request(line: str, body: bytes = b"", *headers: str) -> bytes:
-    """The bytes of a request such as ``GET /push?deviceId=7``."""
+    """The bytes of a request; ``line`` is such as ``GET /push?deviceId=7``, ``headers`` such as ``Accept: */*``."""
     lines = [f"{line} HTTP/1.1", "Host: pushd.example", *headers]
     if body:
         lines.append(f"Content-Length: {len(body)}")

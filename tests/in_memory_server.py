@@ -23,7 +23,7 @@ from pushd.http.site import HTTPFactory
 from pushd.model.token import Role
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from pushd.wiring import build_admin_port, build_core, build_device_port
-from tests.connection import Answer, Connection, request
+from tests.connection import Connection, Response, request
 
 T = TypeVar("T")
 
@@ -89,7 +89,7 @@ class InMemoryServer:
         content = b"" if body is None else json.dumps(body).encode()
         return self.call(request(line, content, f"Authorization: Bearer {self.token_of(role)}", *headers))
 
-    def ask(self, line: str, body: object = None, *headers: str, role: Role = Role.ADMIN) -> Answer:
+    def ask(self, line: str, body: object = None, *headers: str, role: Role = Role.ADMIN) -> Response:
         """Make a call of the admin API that is answered at once."""
         return self.begin(line, body, *headers, role=role).answer()
 

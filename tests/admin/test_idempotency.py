@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pushd.model.token import Role
-from tests.connection import Answer, request
+from tests.connection import Response, request
 from tests.in_memory_server import InMemoryServer
 
 DEVICE = "controlid:7"
@@ -22,7 +22,7 @@ def known(server: InMemoryServer) -> InMemoryServer:
 
 def send(
     server: InMemoryServer, body: object = LOAD, key: str = "k", query: str = "", role: Role = Role.ADMIN
-) -> Answer:
+) -> Response:
     """Send a command with an idempotency key."""
     return server.ask(SEND + query, body, f"Idempotency-Key: {key}", role=role)
 

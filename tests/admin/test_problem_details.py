@@ -4,7 +4,7 @@ import pytest
 
 from pushd.http.bodies import LARGE, SMALL
 from pushd.model.token import Role
-from tests.connection import Answer, request
+from tests.connection import Response, request
 from tests.in_memory_server import InMemoryServer
 
 DEVICE = "controlid:7"
@@ -18,7 +18,7 @@ def known(server: InMemoryServer) -> InMemoryServer:
     return server
 
 
-def raw(server: InMemoryServer, line: str, body: bytes) -> Answer:
+def raw(server: InMemoryServer, line: str, body: bytes) -> Response:
     """Make a call of the admin API with these bytes as its body."""
     return server.call(request(line, body, f"Authorization: Bearer {server.token_of(Role.ADMIN)}")).answer()
 

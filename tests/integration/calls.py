@@ -8,7 +8,7 @@ from ssl import SSLContext
 
 from attrs import define, frozen
 
-from tests.connection import Answer
+from tests.connection import Response
 
 HOST = "127.0.0.1"
 
@@ -22,12 +22,12 @@ class Call:
 
     _connection: HTTPConnection
 
-    def answer(self) -> Answer:
+    def answer(self) -> Response:
         """Wait for the answer."""
         with closing(self._connection):
             response = self._connection.getresponse()
             headers = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(code=response.status, headers=headers, body=response.read())
+            return Response(code=response.status, headers=headers, body=response.read())
 
     def hang_up(self) -> None:
         """Wait no longer."""
@@ -49,7 +49,7 @@ class Port:
         connection.request(method, path, _content(body), {**self._authorization(), **headers})
         return Call(connection)
 
-    def ask(self, line: str, body: object = None, **headers: str) -> Answer:
+    def ask(self, line: str, body: object = None, **headers: str) -> Response:
         """Send a request, and wait for its answer."""
         return self.begin(line, body, **headers).answer()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.connection import Answer, request
+from tests.connection import Response, request
 from tests.in_memory_server import InMemoryServer
 
 DEVICE = "controlid:4408801109440198"
@@ -27,7 +27,7 @@ def command(server: InMemoryServer) -> str:
     return sent
 
 
-def report(server: InMemoryServer, body: bytes, *headers: str, line: str = RESULT) -> Answer:
+def report(server: InMemoryServer, body: bytes, *headers: str, line: str = RESULT) -> Response:
     """Post a result; it is always answered 200, empty, and not to be cached."""
     answer = server.device_request(request(line, body, *headers)).answer()
     assert (answer.code, answer.body, answer.headers["content-length"]) == (200, b"", "0")

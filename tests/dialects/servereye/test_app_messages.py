@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.connection import Answer, request
+from tests.connection import Response, request
 from tests.in_memory_server import InMemoryServer
 
 CONTAINER = "9e2f0b1c4d5a6978"
@@ -27,7 +27,7 @@ def message(server: InMemoryServer) -> str:
     return sent
 
 
-def say(server: InMemoryServer, line: str, body: bytes = b"", *headers: str) -> Answer:
+def say(server: InMemoryServer, line: str, body: bytes = b"", *headers: str) -> Response:
     """Say something about a message; it is answered with success, in the envelope, and not to be cached."""
     answer = server.device_request(request(line, body, *headers)).answer()
     assert (answer.code, answer.json["success"], set(answer.json)) == (200, True, {"success", "message"})
