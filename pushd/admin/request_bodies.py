@@ -71,15 +71,17 @@ def _read_number(value: object, _: object) -> float:
 
 
 def _read_timestamp(value: object, _: object) -> int:
-    if not isinstance(value, str):
-        raise ValueError("must be an RFC 3339 time such as 2026-01-02T03:04:05Z")
-    return from_rfc3339(value)
+    try:
+        return from_rfc3339(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise ValueError(f"must be an RFC 3339 time such as 2026-01-02T03:04:05Z: {error}") from None
 
 
 def _read_cidr(value: object, _: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("must be a network such as 192.0.2.0/24")
-    return str(parse_network(value))
+    try:
+        return str(parse_network(value if isinstance(value, str) else ""))
+    except ValueError as error:
+        raise ValueError(f"must be a network such as 192.0.2.0/24: {error}") from None
 
 
 def _read_enum(value: object, kind: type[StrEnum]) -> StrEnum:
@@ -98,12 +100,8 @@ def _converter() -> Converter:
     converter.register_structure_hook(Timestamp, _read_timestamp)
     converter.register_structure_hook(Cidr, _read_cidr)
     converter.register_structure_hook(Url, _exactly(str))
-    for kind in (
-        Admission,
-        Delivery,
-        EventType,
-        State,
-    ):  # each one: else the hook of str, their base class, accepts any string
+    # without these, the hook of str, their base class, would accept any string
+    for kind in (Admission, Delivery, EventType, State):
         converter.register_structure_hook(kind, _read_enum)
     return converter
 

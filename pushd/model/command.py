@@ -39,7 +39,7 @@ class SendOptions:
         :raises InvalidFields: naming each field that is out of them.
         """
         errors = [
-            FieldError(f"#/{name}", f"{name} must be {low} to {high}{unit}.")
+            FieldError(f"#/{name}", f"must be {low} to {high}{unit}")
             for name, low, high, unit in _BOUNDS
             if (value := getattr(self, name)) is not None and not low <= value <= high
         ]

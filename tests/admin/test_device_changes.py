@@ -137,7 +137,7 @@ def test_wrong_change(known: InMemoryServer, body: object, pointer: str) -> None
     answer = known.ask(f"PATCH /v1/devices/{DEVICE}", body)
     assert answer.code == 422
     assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
-    assert all(error["detail"] for error in answer.json["errors"])
+    assert all(error["detail"].startswith(("must ", "is not ")) for error in answer.json["errors"])
     assert known.seen(DEVICE) == before
 
 

@@ -132,7 +132,7 @@ def redeliver(tx: ITransaction, webhook: str, after: int | None, now: Now) -> Su
     """Enable a webhook, and deliver from its cursor, or from ``after``, on."""
     row = _look_up(tx, webhook)
     if after is not None and after > last_event(tx):
-        raise InvalidFields([FieldError("#/after", "No event has this seq yet.")])
+        raise InvalidFields([FieldError("#/after", "must be the seq of an event; there is no such event yet")])
     tx.run(_REDELIVER, id=webhook, cursor=row["cursor"] if after is None else after)
     alerts.clear_webhook(tx, now, webhook)
     return _subscription(tx, webhook)
