@@ -1,6 +1,8 @@
 """Tests of :mod:`pushd.lib.backoff`."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
 from pushd.lib.backoff import Backoff, read_retry_after, retry_delay
@@ -66,3 +68,10 @@ def test_retry_delay() -> None:
 def test_reading_retry_after(text: str | None, seconds: float | None) -> None:
     """``Retry-After`` is a number of seconds or a date; anything else says nothing."""
     assert read_retry_after(text, START) == seconds
+
+
+@given(st.text() | st.text("0123456789 ,:-+()GMTFriJan"))
+def test_any_retry_after_can_be_read(text: str) -> None:
+    """Whatever a receiver sends is a delay that is not negative, or ignored."""
+    seconds = read_retry_after(text, START)
+    assert seconds is None or seconds >= 0

@@ -62,7 +62,7 @@ class WebhookWorker:
     _change: Deferred[None] | None = field(default=None, init=False)
     """Fires when there is something to read again; None while nothing waits for that."""
     _newest: int = field(default=0, init=False)
-    """The highest ``seq`` that is known to exist."""
+    """The ``seq`` up to which there are events that may match."""
     _behind_since: float | None = field(init=False)
     """Since when, in seconds of the clock, events may wait to be read; None if all are read."""
     _next_read_at: float = field(default=0.0, init=False)
@@ -108,9 +108,7 @@ class WebhookWorker:
             self._stop()
 
     def stuck(self, seconds: float) -> bool:
-        """Whether reading, or an attempt, has made no progress for longer than ``seconds``; a retry that is not due
-        yet is no attempt.
-        """
+        """Whether a read or an attempt makes no progress for longer than ``seconds``; a backoff does not count."""
         since = list(self._attempts.values())
         if self._behind_since is not None and not self._window.full and not self._stopped:
             since.append(self._behind_since)
@@ -147,7 +145,10 @@ class WebhookWorker:
             sleep.cancel()
 
     async def _sleep(self, seconds: float) -> None:
-        """Wait; raises CancelledError if the worker stops meanwhile."""
+        """Wait.
+
+        :raises CancelledError: if the worker stops meanwhile.
+        """
         sleep: Deferred[None] = deferLater(self.clocks.clock, seconds)
         self._sleeps.add(sleep)
         try:
@@ -166,14 +167,13 @@ class WebhookWorker:
             await self._sleep(max(self._next_read_at - self._now(), 0))
             try:
                 more = await self._read_page()
+                self._behind_since = self._now() if more or self._window.full else None
+                self._start_deliveries()
             except CancelledError:
                 raise
             except Exception as error:
                 self._log_error("cannot read events", error)
                 self._next_read_at = self._now() + RETRY_STORE
-            else:
-                self._behind_since = self._now() if more or self._window.full else None
-                self._start_deliveries()
 
     async def _wait_for_change(self) -> None:
         full = self._window.full
@@ -212,7 +212,7 @@ class WebhookWorker:
         except EventsPurged as purged:
             oldest = purged.oldest or self._window.top + 1
             self._window.add((), oldest - 1)
-            await self._save_surely(Attempt(seq=oldest, at=self.clocks.wall_now(), error=_PURGED))
+            await self._save_with_retries(Attempt(seq=oldest, at=self.clocks.wall_now(), error=_PURGED))
             page = await self.store.events(which, self._window.top, PAGE)
         return page
 
@@ -273,9 +273,9 @@ class WebhookWorker:
         if outcome.delivered:
             self._window.remove(in_flight)
             self._changed()
-            await self._save_surely(attempt)
+            await self._save_with_retries(attempt)
         else:
-            await self._save_surely(attempt, self._schedule_retry(in_flight, outcome))
+            await self._save_with_retries(attempt, self._schedule_retry(in_flight, outcome))
         return outcome.delivered
 
     async def _post(self, event: Event, at: int) -> PostOutcome:
@@ -301,14 +301,14 @@ class WebhookWorker:
 
     # Saving
 
-    async def _save_surely(self, attempt: Attempt, disable: str | None = None) -> None:
+    async def _save_with_retries(self, attempt: Attempt, disable: str | None = None) -> None:
         """Save an attempt, trying again as long as the store fails; ``disable`` says why to disable the webhook.
 
         :raises CancelledError: if the worker has stopped.
         """
         while True:
             try:
-                valid = await self._save(attempt, disable)
+                current = await self._save(attempt, disable)
                 break
             except CancelledError:
                 raise
@@ -317,7 +317,7 @@ class WebhookWorker:
             if self._stopped:
                 raise CancelledError
             await deferLater(self.clocks.clock, RETRY_STORE)
-        if not valid:
+        if not current:
             self._stop()
             raise CancelledError
 
@@ -329,9 +329,9 @@ class WebhookWorker:
             await self.store.disable_webhook(progress, attempt, disable, self.rules, self.clocks.now())
             _log.warn("Webhook {webhook_id} is disabled: {reason}", webhook_id=progress.webhook, reason=disable)
             return False
-        valid: bool = await self.store.save_progress(progress, attempt)
+        current: bool = await self.store.save_progress(progress, attempt)
         self._window.saved(progress)
-        return valid
+        return current
 
     def _log_error(self, problem: str, error: Exception) -> None:
         """Log an exception that is being handled; with its traceback if nothing should have raised it."""
