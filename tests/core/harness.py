@@ -21,7 +21,7 @@ from pushd.store.filters import DeviceFilter, Settlement
 from pushd.store.sqlite.store import SqliteStore
 from pushd.wiring import build_core
 from tests.stepped import SteppedStore
-from tests.store.samples import Said
+from tests.store.samples import StubResult
 
 T = TypeVar("T")
 
@@ -160,7 +160,7 @@ class CoreHarness:
 
     def report(self, device: str, **said: Any) -> Settlement:
         """Report a result, by ``uuid`` or by ``message``."""
-        return self.result(self.core.command_queue.settle(device, Said(**said)))
+        return self.result(self.core.command_queue.settle(device, StubResult(**said)))
 
     def access(self, device: str, **proof: Any) -> Access:
         """What a client gets that sends this proof, if it does not poll."""

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from pushd.model.command import Payload
 from pushd.model.lifecycle import Delivery
-from tests.store.samples import BROKE, GARBLED, WORKED, Said
+from tests.store.samples import FAILURE, GARBLED, SUCCESS, StubResult
 
 READERS = ("controlid:1", "controlid:2")
 CONTAINERS = ("servereye:a", "servereye:b")
@@ -22,7 +22,7 @@ steps = st.sampled_from([-60, -10, -5, -1, 1, 5, 60])
 """Seconds by which somebody sets the clock."""
 
 uuids = st.sampled_from([None, "u1", "u2", "u3"])
-verdicts = st.sampled_from([WORKED, BROKE, GARBLED])
+verdicts = st.sampled_from([SUCCESS, FAILURE, GARBLED])
 results = st.sampled_from(['{"response":{}}', '{"response":1}'])
 endpoints = st.sampled_from(["load_objects", "load_objects", "execute_actions"])
 
@@ -45,14 +45,14 @@ terms = st.fixed_dictionaries(
 )
 """What a sender may ask for; ``later`` is in seconds."""
 
-parts = st.dictionaries(st.integers(1, 3), st.builds(Said, verdict=verdicts, result=results))
+parts = st.dictionaries(st.integers(1, 3), st.builds(StubResult, verdict=verdicts, result=results))
 """What a report says of each of a batch."""
 
 named = st.sampled_from(["newest", "newest", "older", "none", "foreign"])
 """Whose name a report bears: that of the newest or an older attempt, none, or one that nobody knows."""
 
 said_of_batches = st.builds(
-    Said,
+    StubResult,
     endpoint=st.none() | endpoints,
     verdict=verdicts,
     result=results,

@@ -15,7 +15,7 @@ from pushd.model.result import Verdict
 from tests.model_based import choices
 from tests.model_based.checks import CHECKS
 from tests.model_based.pair import Pair, PairInAFile
-from tests.store.samples import Said
+from tests.store.samples import StubResult
 
 Names = str | MultipleResults[str]
 """What a rule adds to the commands that others may choose: one, or any number."""
@@ -25,7 +25,7 @@ class Machine(RuleBasedStateMachine):
     """A store in memory and a model, through whatever may happen."""
 
     commands: Bundle[str] = Bundle("commands")
-    reports: Bundle[tuple[str, Said]] = Bundle("reports")
+    reports: Bundle[tuple[str, StubResult]] = Bundle("reports")
 
     build: Callable[[], Pair] = Pair
 
@@ -88,16 +88,18 @@ class Machine(RuleBasedStateMachine):
         verdict=choices.verdicts,
         result=choices.results,
     )
-    def report_by_message(self, name: str, command: str | None, verdict: Verdict, result: str) -> tuple[str, Said]:
+    def report_by_message(
+        self, name: str, command: str | None, verdict: Verdict, result: str
+    ) -> tuple[str, StubResult]:
         """A container reports on a message: what it was handed last, another of its own, or somebody else's."""
-        return self._report(name, Said(message=command or self._newest(name), verdict=verdict, result=result))
+        return self._report(name, StubResult(message=command or self._newest(name), verdict=verdict, result=result))
 
     def _newest(self, name: str) -> str:
         attempts = self.pair.model.parties[name].attempts
         return attempts[-1].fate.draft.id if attempts else "nothing"
 
     @rule(target=reports, name=choices.readers, named=choices.named, said=choices.said_of_batches)
-    def report_by_name(self, name: str, named: str, said: Said) -> tuple[str, Said]:
+    def report_by_name(self, name: str, named: str, said: StubResult) -> tuple[str, StubResult]:
         """A Control iD device reports, under the name of a poll, a foreign one, or none; of each of a batch, or of
         all.
         """
@@ -110,11 +112,11 @@ class Machine(RuleBasedStateMachine):
         return "foreign" if named == "foreign" else None
 
     @rule(report=reports)
-    def report_again(self, report: tuple[str, Said]) -> None:
+    def report_again(self, report: tuple[str, StubResult]) -> None:
         """A device repeats what it said before."""
         self._report(*report)
 
-    def _report(self, name: str, said: Said) -> tuple[str, Said]:
+    def _report(self, name: str, said: StubResult) -> tuple[str, StubResult]:
         self.pair.report(name, said)
         return name, said
 

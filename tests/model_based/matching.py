@@ -6,7 +6,7 @@ from attrs import frozen
 
 from pushd.model.result import DeviceResult
 from tests.model_based.fate import Attempt, Fate
-from tests.store.samples import Said
+from tests.store.samples import StubResult
 
 
 @frozen
@@ -16,19 +16,19 @@ class Match:
     attempts: Sequence[Attempt]
     matched_by: str
 
-    def parts(self, report: Said) -> list[tuple[Attempt, str, Said]]:
+    def parts(self, report: StubResult) -> list[tuple[Attempt, str, StubResult]]:
         """Each attempt that the result speaks of, how we know, and what it says."""
         told = ((attempt, _part(attempt, report)) for attempt in self.attempts)
         return [(attempt, self.matched_by, part) for attempt, part in told if part is not None]
 
 
-def _part(attempt: Attempt, report: Said) -> Said | None:
+def _part(attempt: Attempt, report: StubResult) -> StubResult | None:
     part: DeviceResult | None = report if attempt.place is None else report.part(attempt.place)
-    assert part is None or isinstance(part, Said)
+    assert part is None or isinstance(part, StubResult)
     return part
 
 
-def find(attempts: Sequence[Attempt], fates: Sequence[Fate], report: Said) -> Match | None:
+def find(attempts: Sequence[Attempt], fates: Sequence[Fate], report: StubResult) -> Match | None:
     """What a result of a device is about, of all that was handed to it; None: nothing."""
     if report.message is not None:
         return _by_message(fates, report.message)
@@ -45,7 +45,7 @@ def _by_message(fates: Sequence[Fate], message: str) -> Match | None:
     return Match(named[0].attempts[-1:], "message") if named else None
 
 
-def _by_order(attempts: Sequence[Attempt], report: Said) -> Attempt | None:
+def _by_order(attempts: Sequence[Attempt], report: StubResult) -> Attempt | None:
     """The one out, which is the newest; else the latest that lapsed, unless it only repeats what ended the newest."""
     if not attempts:
         return None
@@ -57,13 +57,13 @@ def _by_order(attempts: Sequence[Attempt], report: Said) -> Attempt | None:
     return next((attempt for attempt in reversed(attempts) if attempt.fate.is_in_doubt), None)
 
 
-def _fits(attempt: Attempt, report: Said) -> bool:
+def _fits(attempt: Attempt, report: StubResult) -> bool:
     """Whether names do not speak against it: a uuid on one side only, and no other endpoint."""
     endpoints = [each.fate.draft.payload["endpoint"] for each in attempt.together]
     nameless = report.uuid is None or attempt.uuid is None
     return nameless and (report.endpoint is None or report.endpoint in endpoints)
 
 
-def _repeats(attempt: Attempt, report: Said) -> bool:
+def _repeats(attempt: Attempt, report: StubResult) -> bool:
     part = _part(attempt, report)
     return part is not None and part.result is not None and part.result == attempt.fate.result

@@ -16,7 +16,7 @@ from pushd.store.filters import Settlement
 from tests.model_based.fate import RESOLVED, SETTLED, Attempt, Fate
 from tests.model_based.matching import find
 from tests.model_based.party import Party, Poll, Told
-from tests.store.samples import Said
+from tests.store.samples import StubResult
 
 ORPHANS_KEPT = 100
 RESENDABLE = (State.UNKNOWN, State.FAILED, State.EXPIRED, State.CANCELLED)
@@ -102,7 +102,7 @@ class Model:
         if fate.acknowledge(now) and fate.state is not before:
             self._tell(EventType.COMMAND_ACKNOWLEDGED, device, now, fate)
 
-    def settle(self, device: str, report: Said, now: Now) -> Settlement:
+    def settle(self, device: str, report: StubResult, now: Now) -> Settlement:
         """A device says what became of something."""
         party = self.parties[device]
         match = find(party.attempts, self.of(device), report)
@@ -197,7 +197,7 @@ class Model:
         self._tell(EventType.COMMAND_QUEUED, draft.device, now, fate)
         return fate
 
-    def _apply(self, attempt: Attempt, matched_by: str, report: Said, now: Now) -> Settlement:
+    def _apply(self, attempt: Attempt, matched_by: str, report: StubResult, now: Now) -> Settlement:
         """Hear what a result says of one command."""
         fate, verdict = attempt.fate, report.verdict
         if fate.state in (State.SUCCEEDED, State.FAILED):
@@ -210,7 +210,7 @@ class Model:
         self._tell_state(fate, now)
         return Settlement.SETTLED
 
-    def _keep(self, device: str, party: Party, report: Said, now: Now) -> Settlement:
+    def _keep(self, device: str, party: Party, report: StubResult, now: Now) -> Settlement:
         """Keep what settled nothing, or not all of what it says."""
         if party.admission is not Admission.APPROVED:
             return Settlement.DROPPED

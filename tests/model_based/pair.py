@@ -26,7 +26,7 @@ from tests.model_based.choices import DEVICES, READERS, batchable
 from tests.model_based.fate import Attempt, Fate
 from tests.model_based.model import Model
 from tests.model_based.party import Poll
-from tests.store.samples import STEADY, WALL, Said, device, draft
+from tests.store.samples import STEADY, WALL, StubResult, device, draft
 
 T = TypeVar("T")
 
@@ -162,7 +162,7 @@ class Pair:
             gave(self.store.acknowledge(name, command, self.now))
             self.model.acknowledge(name, command, self.now)
 
-    def report(self, name: str, said: Said) -> None:
+    def report(self, name: str, said: StubResult) -> None:
         """A device says what became of something, unless the reception turns it away."""
         if self.model.parties[name].admission is Admission.APPROVED:
             self.reported += 1

@@ -19,7 +19,7 @@ from pushd.store.sqlite.store import SqliteStore
 from tests.integration.conftest import MakeServer
 from tests.integration.server import HOME, Server, environment
 from tests.model_based.pair import gave
-from tests.store.samples import DOOR, GATE, LIMIT, Said, at, device, draft
+from tests.store.samples import LIMIT, OTHER_READER, READER, StubResult, at, device, draft
 
 pytestmark = pytest.mark.slow
 
@@ -34,15 +34,15 @@ LOAD = {"endpoint": "load_objects"}
 def fill(store: SqliteStore) -> dict[str, Command]:
     """Something of everything that is kept; the commands among it."""
     store.open(at())
-    for name in (DOOR, GATE):
+    for name in (READER, OTHER_READER):
         gave(store.add_device(device(name), False, at()))
     for number in range(1, 25):
         payload = LOAD | {"body": "x" * number * 100}
-        gave(store.put(draft(number, (DOOR, GATE)[number % 2], payload), False, LIMIT, at()))
+        gave(store.put(draft(number, (READER, OTHER_READER)[number % 2], payload), False, LIMIT, at()))
     for number in range(8):
-        gave(store.claim(DOOR, f"u{number}", True, 1, at(1)))
+        gave(store.claim(READER, f"u{number}", True, 1, at(1)))
     for uuid in ("u1", "u2", "foreign", "other"):
-        gave(store.settle(DOOR, Said(uuid=uuid, raw=b"x" * 3000), at(2)))
+        gave(store.settle(READER, StubResult(uuid=uuid, raw=b"x" * 3000), at(2)))
     commands = {one.id: gave(store.command(one.id)) for one in gave(store.commands(CommandFilter(), None, ALL))}
     gave(store.close())
     return commands
@@ -124,11 +124,11 @@ def _use(store: SqliteStore) -> None:
     answer(lambda: store.commands(CommandFilter(), None, ALL))
     answer(lambda: store.devices(DeviceFilter(), None, ALL))
     answer(lambda: store.events(EventFilter(), 0, ALL))
-    answer(lambda: store.orphans(DOOR, None, ALL))
+    answer(lambda: store.orphans(READER, None, ALL))
     answer(lambda: store.put(draft(99), False, LIMIT, at(4)))
-    answer(lambda: store.claim(DOOR, "new", True, 1, at(4)))
-    answer(lambda: store.settle(DOOR, Said(uuid="u5"), at(5)))
-    answer(lambda: store.settle(DOOR, Said(), at(5)))
+    answer(lambda: store.claim(READER, "new", True, 1, at(4)))
+    answer(lambda: store.settle(READER, StubResult(uuid="u5"), at(5)))
+    answer(lambda: store.settle(READER, StubResult(), at(5)))
     answer(lambda: store.lapse(ALL, at(100)))
     answer(lambda: store.expire(ALL, at(1000)))
     answer(lambda: store.fsck(at(1000)))
@@ -162,8 +162,8 @@ def doubt(path: Path) -> int:
 def stopped(make_server: MakeServer) -> Server:
     """A server that has stopped, and keeps one command."""
     server = make_server("--hold=controlid=1").start()
-    assert server.admin.ask("POST /v1/devices", {"id": DOOR}).code == 201
-    server.send(DOOR, LOAD)
+    assert server.admin.ask("POST /v1/devices", {"id": READER}).code == 201
+    server.send(READER, LOAD)
     assert server.stop() == 0
     return server
 
@@ -194,7 +194,7 @@ def test_a_server_serves_what_is_left_of_a_damaged_database(stopped: Server) -> 
     lose(path, page, page)
     assert doubt(path) == 1
     stopped.start()
-    sent = stopped.admin.ask(f"POST /v1/devices/{DOOR}/commands", {"payload": LOAD})
+    sent = stopped.admin.ask(f"POST /v1/devices/{READER}/commands", {"payload": LOAD})
     assert (sent.code, sent.headers["content-type"]) == (503, "application/problem+json")
     assert stopped.devices.ask("GET /push?deviceId=1").body == b""
     assert stopped.devices.ask("POST /result?deviceId=1", {"response": {}}).code == 503

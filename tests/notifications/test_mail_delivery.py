@@ -16,7 +16,7 @@ from pushd.notifications.mail.notifier import MailNotifier
 from pushd.notifications.mail.smtp import SmtpServer, SmtpTransport, Tls
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from tests.notifications.mail_server import HOST, MailServer
-from tests.store.samples import DOOR, device
+from tests.store.samples import READER, device
 
 ANA, BOB = "ana@example.org", "bob@example.org"
 RULES = AlertRules(window=0, mails=True)
@@ -43,9 +43,9 @@ async def running_notifier(mail_server: MailServer, timeout: float = 10) -> Asyn
 
 
 async def _raise_alert(store: SqliteStore, at: Now) -> None:
-    await store.add_device(device(DOOR), False, at)
-    await store.set_presence(DOOR, PresenceState.ONLINE, at)
-    await store.mark_offline([DOOR], RULES, at)
+    await store.add_device(device(READER), False, at)
+    await store.set_presence(READER, PresenceState.ONLINE, at)
+    await store.mark_offline([READER], RULES, at)
     await store.raise_alerts(RULES, 10, at)
 
 

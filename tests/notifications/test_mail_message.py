@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from pushd.model.alert import Alert, AlertKind
 from pushd.model.device import Device
 from pushd.notifications.mail.message import LISTED, Envelope, write_mail
-from tests.store.samples import DOOR, device, wall
+from tests.store.samples import READER, device, wall
 
 ENVELOPE = Envelope(sender="pushd@example.org", recipients=("ana@example.org", "bob@example.org"))
-FRONT = device(DOOR, name="Front door", last_seen_at=wall(-150), last_address="192.0.2.1")
-OFFLINE = Alert(id=7, kind=AlertKind.OFFLINE, devices=(DOOR,), raised_at=wall())
+FRONT = device(READER, name="Front door", last_seen_at=wall(-150), last_address="192.0.2.1")
+OFFLINE = Alert(id=7, kind=AlertKind.OFFLINE, devices=(READER,), raised_at=wall())
 
 
 def written(alert: Alert = OFFLINE, *devices: Device, now: float = 1, envelope: Envelope = ENVELOPE) -> EmailMessage:
@@ -37,12 +37,12 @@ def body(mail: EmailMessage) -> str:
 def test_mail_about_an_offline_device() -> None:
     """A mail names the device, when and from which address it was last seen, and how to acknowledge the alert."""
     mail = written(OFFLINE, FRONT)
-    assert mail["Subject"] == f"[pushd] Front door ({DOOR}) is offline"
+    assert mail["Subject"] == f"[pushd] Front door ({READER}) is offline"
     assert (mail["From"], mail["To"]) == ("pushd@example.org", "ana@example.org, bob@example.org")
     assert (mail["Auto-Submitted"], mail["Date"]) == ("auto-generated", "Fri, 15 Jan 2027 08:00:01 +0000")
     assert body(mail) == (
-        f"Front door ({DOOR}) is offline:\n\n"
-        f"  {DOOR}  Front door  last seen on 2027-01-15 07:57:30 UTC from 192.0.2.1, 2 min ago\n\n"
+        f"Front door ({READER}) is offline:\n\n"
+        f"  {READER}  Front door  last seen on 2027-01-15 07:57:30 UTC from 192.0.2.1, 2 min ago\n\n"
         "This is alert 7, raised on 2027-01-15 08:00:00 UTC.\n"
         'To acknowledge it and stop reminders: "pushctl acknowledge 7".\n'
     )
@@ -97,7 +97,7 @@ def test_site_is_one_mail_of_bounded_length() -> None:
 def test_other_kinds() -> None:
     """A flapping device and a disabled webhook are named in the subject."""
     flapping = written(evolve(OFFLINE, kind=AlertKind.FLAPPING), FRONT)
-    assert flapping["Subject"] == f"[pushd] Front door ({DOOR}) is flapping"
+    assert flapping["Subject"] == f"[pushd] Front door ({READER}) is flapping"
     webhook = written(Alert(id=8, kind=AlertKind.WEBHOOK, webhook="wh_1", raised_at=wall()))
     assert webhook["Subject"] == "[pushd] webhook wh_1 was disabled"
     assert body(webhook).startswith("Webhook wh_1 was disabled, because its receiver did not accept an event.\n")
@@ -115,9 +115,9 @@ def test_other_kinds() -> None:
 def test_names_cannot_inject_headers_or_lines(name: str, shown: str) -> None:
     """A device's name adds no header, no line and no control character, and is cut if it is long."""
     mail = written(OFFLINE, evolve(FRONT, name=name))
-    assert mail["Subject"] == f"[pushd] {shown} ({DOOR}) is offline"
+    assert mail["Subject"] == f"[pushd] {shown} ({READER}) is offline"
     assert mail["Bcc"] is None
-    assert f"\n  {DOOR}  {shown}  last seen" in body(mail)
+    assert f"\n  {READER}  {shown}  last seen" in body(mail)
     assert len(body(mail).splitlines()) == 6
 
 
@@ -130,7 +130,7 @@ def test_any_mail_can_be_written(name: str, address: str, by: str, kind: AlertKi
     alert = evolve(
         OFFLINE,
         kind=kind,
-        devices=(DOOR, "controlid:2"),
+        devices=(READER, "controlid:2"),
         address=address,
         webhook=by,
         acknowledged_by=by,

@@ -1,7 +1,8 @@
-"""Stores of each kind; every test that takes ``store`` runs over all of them."""
+"""Stores of each kind; a test that takes ``store`` runs on each of them."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_twisted  # type: ignore[import-untyped]
@@ -13,7 +14,8 @@ from pushd.model.timestamps import Now
 from pushd.store.filters import StartupSnapshot
 from pushd.store.interface import IStore
 from pushd.store.sqlite.store import MEMORY, SqliteStore
-from tests.store.samples import DOOR, GATE, at, device
+from tests.store.reactor import ReactorWithManualClock
+from tests.store.samples import OTHER_READER, READER, at, device
 
 
 def _in_memory(folder: Path) -> SqliteStore:
@@ -25,9 +27,8 @@ def _on_this_thread(folder: Path) -> SqliteStore:
 
 
 def _with_threads(folder: Path) -> SqliteStore:
-    from twisted.internet import reactor
-
-    return SqliteStore(path=str(folder / "pushd.sqlite"), reactor=reactor)  # type: ignore[arg-type]
+    reactor: Any = ReactorWithManualClock()
+    return SqliteStore(path=str(folder / "pushd.sqlite"), reactor=reactor)
 
 
 KINDS: dict[str, Callable[[Path], IStore]] = {
@@ -38,22 +39,22 @@ KINDS: dict[str, Callable[[Path], IStore]] = {
 
 
 @define(eq=False)
-class Shelf:
-    """The place where a test's store is kept, from which it can be taken again after it was closed."""
+class StoreUnderTest:
+    """A store that a test can close and open again."""
 
     make: Callable[[], IStore]
     store: IStore = field(init=False)
     _open: bool = field(default=False, init=False)
 
     def open(self, now: Now) -> StartupSnapshot:
-        """Start."""
+        """Open the store."""
         self.store = self.make()
-        known: StartupSnapshot = self.store.open(now)
+        snapshot: StartupSnapshot = self.store.open(now)
         self._open = True
-        return known
+        return snapshot
 
     def close(self) -> Deferred[None]:
-        """Stop, unless that was done."""
+        """Close the store, unless it is closed."""
         if not self._open:
             return succeed(None)
         self._open = False
@@ -61,7 +62,7 @@ class Shelf:
         return closed
 
     async def restart(self, now: Now) -> StartupSnapshot:
-        """Stop, and start again as a new process does."""
+        """Close the store, and open it as a new process does."""
         await self.close()
         return self.open(now)
 
@@ -74,31 +75,31 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def shelf(kind: str, tmp_path: Path) -> Iterator[Shelf]:
-    """A place for a store; not opened yet."""
-    shelf = Shelf(lambda: KINDS[kind](tmp_path))
-    yield shelf
-    pytest_twisted.blockon(shelf.close())
+def under_test(kind: str, tmp_path: Path) -> Iterator[StoreUnderTest]:
+    """A store that is not open yet."""
+    under_test = StoreUnderTest(lambda: KINDS[kind](tmp_path))
+    yield under_test
+    pytest_twisted.blockon(under_test.close())
 
 
 @pytest.fixture
-def empty(shelf: Shelf) -> IStore:
-    """A store that knows nothing yet."""
-    shelf.open(at())
-    return shelf.store
+def empty(under_test: StoreUnderTest) -> IStore:
+    """An open store with nothing in it."""
+    under_test.open(at())
+    return under_test.store
 
 
 @pytest.fixture
 def store(empty: IStore) -> IStore:
-    """A store that knows two approved devices."""
-    for name in (DOOR, GATE):
+    """An open store with two approved devices."""
+    for name in (READER, OTHER_READER):
         pytest_twisted.blockon(empty.add_device(device(name), False, at()))
     return empty
 
 
 @pytest.fixture
 def events(store: IStore) -> list[Event]:
-    """What the store has told since the test began."""
+    """The events since the test began."""
     events: list[Event] = []
     store.subscribe(events.append)
     return events

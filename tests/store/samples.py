@@ -14,16 +14,16 @@ from pushd.model.timestamps import Now
 WALL = 1_800_000_000_000
 STEADY = 5_000_000
 
-DOOR = "controlid:1"
-GATE = "controlid:2"
-STRANGER = "controlid:9"
+READER = "controlid:1"
+OTHER_READER = "controlid:2"
+UNREGISTERED = "controlid:9"
 
-AGAIN = Delivery.AT_LEAST_ONCE
+AT_LEAST_ONCE = Delivery.AT_LEAST_ONCE
 LIMIT = 1000
 """As many commands as a test cares to queue."""
 
-WORKED = Verdict(move=Move.SUCCEED)
-BROKE = Verdict(move=Move.FAIL, error="no such user")
+SUCCESS = Verdict(move=Move.SUCCEED)
+FAILURE = Verdict(move=Move.FAIL, error="no such user")
 GARBLED = Verdict(move=Move.GARBLE, error="unreadable result")
 
 
@@ -38,12 +38,12 @@ def wall(seconds: float = 0.0) -> int:
     return at(seconds).wall
 
 
-def ident(number: int) -> str:
+def command_id(number: int) -> str:
     """The id of a test's command of this number; they ascend as ids do."""
     return f"019ab000-0000-7000-8000-{number:012d}"
 
 
-def device(name: str = DOOR, /, **fields: Any) -> Device:
+def device(name: str = READER, /, **fields: Any) -> Device:
     """An approved device."""
     made: dict[str, Any] = {"dialect": name.partition(":")[0], "heartbeat_timeout": 120.0, "created_at": WALL}
     return Device(id=name, **(made | fields))
@@ -51,7 +51,7 @@ def device(name: str = DOOR, /, **fields: Any) -> Device:
 
 def draft(
     number: int,
-    name: str = DOOR,
+    name: str = READER,
     payload: Payload | None = None,
     lease: float = 60.0,
     key: str | None = None,
@@ -61,7 +61,7 @@ def draft(
 ) -> Draft:
     """A command of this number for a device."""
     return Draft(
-        id=ident(number),
+        id=command_id(number),
         device=name,
         payload={"endpoint": "load_objects"} if payload is None else payload,
         terms=SendOptions(**terms),
@@ -73,13 +73,13 @@ def draft(
 
 
 @frozen(kw_only=True)
-class Said:
+class StubResult:
     """A report of a device, as its dialect has read it."""
 
     message: str | None = None
     uuid: str | None = None
     endpoint: str | None = None
-    verdict: Verdict = WORKED
+    verdict: Verdict = SUCCESS
     result: str | None = '{"response":{}}'
     raw: bytes = b'{"response":{}}'
     size: int = 15
@@ -96,11 +96,11 @@ class Said:
         return self if self.parts is None else self.parts.get(position)
 
 
-def together(payload: Payload) -> bool:
-    """Let any command travel with others."""
+def always_batchable(payload: Payload) -> bool:
+    """Let any command be sent together with others."""
     return True
 
 
-def by_message(number: int, verdict: Verdict = WORKED, result: str | None = '{"success":true}') -> DeviceResult:
+def by_message(number: int, verdict: Verdict = SUCCESS, result: str | None = '{"success":true}') -> DeviceResult:
     """A report on the command of this number, by its id."""
-    return Said(message=ident(number), verdict=verdict, result=result)
+    return StubResult(message=command_id(number), verdict=verdict, result=result)

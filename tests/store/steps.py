@@ -12,7 +12,7 @@ from pushd.store.filters import DeviceFilter, EventFilter
 from pushd.store.interface import IStore
 from pushd.store.operations import Operations
 from pushd.store.transaction import ITransaction, Statement
-from tests.store.samples import DOOR, LIMIT, at, draft, ident
+from tests.store.samples import LIMIT, READER, at, command_id, draft
 
 
 async def put(store: IStore, *numbers: int, now: Now | None = None, **fields: Any) -> None:
@@ -22,7 +22,7 @@ async def put(store: IStore, *numbers: int, now: Now | None = None, **fields: An
 
 
 async def claim(
-    store: IStore, device: str = DOOR, uuid: str | None = None, now: Now | None = None
+    store: IStore, device: str = READER, uuid: str | None = None, now: Now | None = None
 ) -> Dispatched | None:
     """What a device is handed, if anything."""
     claimed = await store.claim(device, uuid, False, 1, now or at())
@@ -30,41 +30,41 @@ async def claim(
 
 
 async def send(
-    store: IStore, number: int, name: str = DOOR, uuid: str | None = None, now: Now | None = None, **fields: Any
+    store: IStore, number: int, name: str = READER, uuid: str | None = None, now: Now | None = None, **fields: Any
 ) -> Dispatched:
     """Queue a command of this number and hand it to its device."""
     await put(store, number, name=name, now=now, **fields)
     handed = await claim(store, name, uuid, now)
     assert handed is not None
-    assert handed.command == ident(number)
+    assert handed.command == command_id(number)
     return handed
 
 
 async def state(store: IStore, number: int) -> State:
     """Where the command of this number stands."""
-    return (await look(store, number)).state
+    return (await get_command(store, number)).state
 
 
-async def look(store: IStore, number: int) -> Command:
+async def get_command(store: IStore, number: int) -> Command:
     """The command of this number."""
-    command: Command = await store.command(ident(number))
+    command: Command = await store.command(command_id(number))
     return command
 
 
-async def one(store: IStore, name: str) -> Device:
+async def get_device(store: IStore, name: str) -> Device:
     """A device as it is kept."""
     found = [device for device, _ in await store.devices(DeviceFilter(q=name), None, 10) if device.id == name]
     assert len(found) == 1
     return found[0]
 
 
-async def feed(store: IStore) -> list[Event]:
+async def all_events(store: IStore) -> list[Event]:
     """Everything that the store has written into its feed."""
     page = await store.events(EventFilter(), 0, 10_000)
     return list(page.items)
 
 
-def words(events: Iterable[Event]) -> list[str]:
+def event_types(events: Iterable[Event]) -> list[str]:
     """The types of events, in order."""
     return [str(event.type) for event in events]
 
@@ -79,7 +79,7 @@ async def tamper(store: IStore, sql: str, **values: Any) -> None:
     await store._write(operation)
 
 
-async def count(store: IStore, table: str) -> int:
+async def count_rows(store: IStore, table: str) -> int:
     """How many rows a table has."""
     assert isinstance(store, Operations)
 

@@ -7,8 +7,8 @@ from pushd.model.lifecycle import State
 from pushd.model.result import Verdict
 from pushd.model.timestamps import Now
 from pushd.store.interface import IStore
-from tests.store.samples import AGAIN, BROKE, DOOR, GATE, WORKED, at, by_message, ident, wall
-from tests.store.steps import claim, look, put, send, state, words
+from tests.store.samples import AT_LEAST_ONCE, FAILURE, OTHER_READER, READER, SUCCESS, at, by_message, command_id, wall
+from tests.store.steps import claim, event_types, get_command, put, send, state
 
 
 async def runs_out(store: IStore, now: Now) -> bool:
@@ -21,11 +21,11 @@ async def runs_out(store: IStore, now: Now) -> bool:
 async def test_an_acknowledgement_is_noted(store: IStore, events: list[Event]) -> None:
     """The command says that the device has it, since when, and whose word that is."""
     await send(store, 1)
-    await store.acknowledge(DOOR, ident(1), at(3))
-    command = await look(store, 1)
+    await store.acknowledge(READER, command_id(1), at(3))
+    command = await get_command(store, 1)
     assert (command.state, command.acknowledged_at, command.evidence) == (State.ACKNOWLEDGED, wall(3), "device")
-    assert words(events)[-1] == "command.acknowledged"
-    assert (events[-1].device, events[-1].command, events[-1].at) == (DOOR, ident(1), wall(3))
+    assert event_types(events)[-1] == "command.acknowledged"
+    assert (events[-1].device, events[-1].command, events[-1].at) == (READER, command_id(1), wall(3))
     assert events[-1].data == {"attempts": 1}
 
 
@@ -33,9 +33,9 @@ async def test_only_the_first_acknowledgement_is_told(store: IStore, events: lis
     """A device that keeps its command alive every few seconds does not fill the feed."""
     await send(store, 1)
     for seconds in (3, 18, 33):
-        await store.acknowledge(DOOR, ident(1), at(seconds))
-    assert words(events).count("command.acknowledged") == 1
-    assert (await look(store, 1)).acknowledged_at == wall(3)
+        await store.acknowledge(READER, command_id(1), at(seconds))
+    assert event_types(events).count("command.acknowledged") == 1
+    assert (await get_command(store, 1)).acknowledged_at == wall(3)
 
 
 async def test_a_lease_begins_with_the_claim(store: IStore) -> None:
@@ -47,8 +47,8 @@ async def test_a_lease_begins_with_the_claim(store: IStore) -> None:
 async def test_an_acknowledgement_renews_the_lease(store: IStore) -> None:
     """Each acknowledgement gives the device another whole lease."""
     await send(store, 1, lease=30.0)
-    await store.acknowledge(DOOR, ident(1), at(20))
-    await store.acknowledge(DOOR, ident(1), at(45))
+    await store.acknowledge(READER, command_id(1), at(20))
+    await store.acknowledge(READER, command_id(1), at(45))
     assert await runs_out(store, at(75))
 
 
@@ -56,7 +56,7 @@ async def test_no_lease_goes_beyond_the_deadline(store: IStore) -> None:
     """A device that acknowledges for ever is given up when the work allowed for the attempt is over."""
     await send(store, 1, lease=30.0, deadline=100.0)
     for seconds in (25, 50, 75, 99):
-        await store.acknowledge(DOOR, ident(1), at(seconds))
+        await store.acknowledge(READER, command_id(1), at(seconds))
     assert await runs_out(store, at(100))
 
 
@@ -69,7 +69,7 @@ async def test_a_deadline_may_be_shorter_than_the_lease(store: IStore) -> None:
 async def test_an_acknowledgement_after_the_deadline_saves_nothing(store: IStore) -> None:
     """Once the time for the work is over, a further sign of life does not make it longer."""
     await send(store, 1, lease=30.0, deadline=10.0)
-    await store.acknowledge(DOOR, ident(1), at(11))
+    await store.acknowledge(READER, command_id(1), at(11))
     assert await store.lapse(10, at(11)) == 1
 
 
@@ -79,18 +79,18 @@ async def test_an_acknowledgement_opens_the_lease_of_an_unknown_command_again(
     """A device that speaks after it was given up has its command again: nobody wonders any longer."""
     await send(store, 1, lease=30.0)
     await store.lapse(10, at(30))
-    await store.acknowledge(DOOR, ident(1), at(40))
-    command = await look(store, 1)
+    await store.acknowledge(READER, command_id(1), at(40))
+    command = await get_command(store, 1)
     assert (command.state, command.finished_at, command.error) == (State.ACKNOWLEDGED, None, None)
-    assert words(events)[-2:] == ["command.unknown", "command.acknowledged"]
+    assert event_types(events)[-2:] == ["command.unknown", "command.acknowledged"]
     assert await runs_out(store, at(70))
 
 
 async def test_an_acknowledgement_takes_a_command_out_of_the_queue(store: IStore) -> None:
     """A command that waits for another attempt is not sent again when the device turns out to have it."""
-    await send(store, 1, delivery=AGAIN)
+    await send(store, 1, delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))
-    await store.acknowledge(DOOR, ident(1), at(61))
+    await store.acknowledge(READER, command_id(1), at(61))
     assert await state(store, 1) is State.ACKNOWLEDGED
     assert await claim(store, now=at(62)) is None
 
@@ -100,46 +100,46 @@ async def test_a_lease_that_opens_again_keeps_to_the_deadline(store: IStore) -> 
     await send(store, 1, lease=30.0, deadline=100.0)
     await store.lapse(10, at(30))
     for seconds in (50, 75, 90):
-        await store.acknowledge(DOOR, ident(1), at(seconds))
+        await store.acknowledge(READER, command_id(1), at(seconds))
     assert await runs_out(store, at(100))
-    await store.acknowledge(DOOR, ident(1), at(200))
+    await store.acknowledge(READER, command_id(1), at(200))
     assert await runs_out(store, at(230))
 
 
 async def test_a_command_that_was_never_sent_cannot_be_acknowledged(store: IStore, events: list[Event]) -> None:
     """A device cannot have what it was never handed."""
     await put(store, 1)
-    await store.acknowledge(DOOR, ident(1), at(1))
+    await store.acknowledge(READER, command_id(1), at(1))
     assert await state(store, 1) is State.QUEUED
-    assert words(events) == ["command.queued"]
+    assert event_types(events) == ["command.queued"]
 
 
 async def test_a_device_acknowledges_its_own_commands_alone(store: IStore, events: list[Event]) -> None:
     """The word of another device, or of one about a command that is not known, changes nothing."""
     await send(store, 1)
     told = list(events)
-    await store.acknowledge(GATE, ident(1), at(1))
-    await store.acknowledge(DOOR, ident(9), at(1))
+    await store.acknowledge(OTHER_READER, command_id(1), at(1))
+    await store.acknowledge(READER, command_id(9), at(1))
     assert await state(store, 1) is State.SENT
     assert events == told
 
 
-@pytest.mark.parametrize("verdict", [WORKED, BROKE])
+@pytest.mark.parametrize("verdict", [SUCCESS, FAILURE])
 async def test_an_acknowledgement_after_the_result_changes_nothing(
     store: IStore, events: list[Event], verdict: Verdict
 ) -> None:
     """Result and acknowledgement may come in either order."""
     await send(store, 1)
-    await store.settle(DOOR, by_message(1, verdict), at(1))
-    settled, told = await look(store, 1), list(events)
-    await store.acknowledge(DOOR, ident(1), at(2))
-    assert await look(store, 1) == settled
+    await store.settle(READER, by_message(1, verdict), at(1))
+    settled, told = await get_command(store, 1), list(events)
+    await store.acknowledge(READER, command_id(1), at(2))
+    assert await get_command(store, 1) == settled
     assert events == told
 
 
 async def test_a_cancelled_command_cannot_be_acknowledged(store: IStore) -> None:
     """What was taken back before it was sent stays taken back."""
     await put(store, 1)
-    await store.cancel(ident(1), at(1))
-    await store.acknowledge(DOOR, ident(1), at(2))
+    await store.cancel(command_id(1), at(1))
+    await store.acknowledge(READER, command_id(1), at(2))
     assert await state(store, 1) is State.CANCELLED

@@ -8,8 +8,18 @@ from pushd.model.event import Event
 from pushd.model.lifecycle import State
 from pushd.store.filters import Claim
 from pushd.store.interface import IStore
-from tests.store.samples import AGAIN, DOOR, GATE, STRANGER, at, by_message, device, ident, wall
-from tests.store.steps import claim, look, put, send, state, words
+from tests.store.samples import (
+    AT_LEAST_ONCE,
+    OTHER_READER,
+    READER,
+    UNREGISTERED,
+    at,
+    by_message,
+    command_id,
+    device,
+    wall,
+)
+from tests.store.steps import claim, event_types, get_command, put, send, state
 
 
 def numbers(claimed: Claim) -> list[int]:
@@ -21,16 +31,16 @@ async def test_a_poll_is_handed_the_command(store: IStore, events: list[Event]) 
     """The device gets the payload as it was sent, with the command's id and the number of the attempt."""
     await put(store, 1, payload={"endpoint": "reboot", "body": "text"})
     handed = await claim(store, now=at(2))
-    assert handed == Dispatched(command=ident(1), attempt=1, payload={"endpoint": "reboot", "body": "text"})
-    assert words(events) == ["command.queued", "command.sent"]
-    assert (events[1].device, events[1].command, events[1].at) == (DOOR, ident(1), wall(2))
+    assert handed == Dispatched(command=command_id(1), attempt=1, payload={"endpoint": "reboot", "body": "text"})
+    assert event_types(events) == ["command.queued", "command.sent"]
+    assert (events[1].device, events[1].command, events[1].at) == (READER, command_id(1), wall(2))
     assert events[1].data == {"attempt": 1}
 
 
 async def test_what_was_handed_over_is_sent(store: IStore) -> None:
     """The command says that it was sent, when, and how often, and is not handed over again."""
     await send(store, 1, now=at(2))
-    command = await look(store, 1)
+    command = await get_command(store, 1)
     assert (command.state, command.attempts, command.sent_at) == (State.SENT, 1, wall(2))
     assert await claim(store, now=at(3)) is None
 
@@ -39,21 +49,21 @@ async def test_the_urgent_comes_first_and_then_the_oldest(store: IStore) -> None
     """A device gets its commands by priority, and those of one priority in the order in which they were sent."""
     for number, priority in ((1, 5), (2, 0), (3, 9), (4, 5), (5, 9)):
         await put(store, number, priority=priority)
-    assert [numbers(await store.claim(DOOR, None, False, 1, at())) for _ in range(5)] == [[3], [5], [1], [4], [2]]
+    assert [numbers(await store.claim(READER, None, False, 1, at())) for _ in range(5)] == [[3], [5], [1], [4], [2]]
 
 
 async def test_a_device_gets_its_own_commands(store: IStore) -> None:
     """What is sent to one device is never handed to another."""
-    await put(store, 1, name=GATE)
-    assert await store.claim(DOOR, None, False, 10, at()) == Claim()
+    await put(store, 1, name=OTHER_READER)
+    assert await store.claim(READER, None, False, 10, at()) == Claim()
 
 
 async def test_a_poll_is_told_that_there_is_more(store: IStore) -> None:
     """Where several wait, one is handed over, and the answer says whether another can be had at once."""
     await put(store, 1, 2)
-    first = await store.claim(DOOR, None, False, 10, at())
+    first = await store.claim(READER, None, False, 10, at())
     assert (numbers(first), first.due) == ([1], 0)
-    second = await store.claim(DOOR, None, False, 10, at())
+    second = await store.claim(READER, None, False, 10, at())
     assert (numbers(second), second.due) == ([2], None)
 
 
@@ -61,17 +71,17 @@ async def test_a_device_may_have_several_in_work(store: IStore) -> None:
     """A device that is not sequential gets the next command while the one before is out."""
     await put(store, 1, 2)
     assert [await claim(store), await claim(store)] == [
-        Dispatched(command=ident(1), attempt=1, payload={"endpoint": "load_objects"}),
-        Dispatched(command=ident(2), attempt=1, payload={"endpoint": "load_objects"}),
+        Dispatched(command=command_id(1), attempt=1, payload={"endpoint": "load_objects"}),
+        Dispatched(command=command_id(2), attempt=1, payload={"endpoint": "load_objects"}),
     ]
-    assert (await store.queue_depth(DOOR)).in_flight == 2
+    assert (await store.queue_depth(READER)).in_flight == 2
 
 
 async def test_a_command_for_later_waits_for_its_time(store: IStore) -> None:
     """Before its time a command is not handed over, and the answer says when to look again; then it is."""
     await put(store, 1, not_before=wall(60))
-    assert await store.claim(DOOR, None, False, 1, at(59.999)) == Claim(due=wall(60))
-    assert numbers(await store.claim(DOOR, None, False, 1, at(60))) == [1]
+    assert await store.claim(READER, None, False, 1, at(59.999)) == Claim(due=wall(60))
+    assert numbers(await store.claim(READER, None, False, 1, at(60))) == [1]
 
 
 async def test_a_command_for_later_blocks_nobody(store: IStore) -> None:
@@ -79,7 +89,7 @@ async def test_a_command_for_later_blocks_nobody(store: IStore) -> None:
     await put(store, 1, not_before=wall(60), priority=9)
     await put(store, 2, not_before=wall(30), priority=0)
     await put(store, 3)
-    claimed = await store.claim(DOOR, None, False, 1, at())
+    claimed = await store.claim(READER, None, False, 1, at())
     assert (numbers(claimed), claimed.due) == ([3], wall(30))
 
 
@@ -87,104 +97,104 @@ async def test_a_command_for_later_blocks_nobody(store: IStore) -> None:
 async def test_a_command_is_never_sent_late(store: IStore, moment: float, handed: list[int]) -> None:
     """A command is handed over up to the last moment of its time to live, and not at its end."""
     await put(store, 1)
-    assert numbers(await store.claim(DOOR, None, False, 1, at(moment))) == handed
+    assert numbers(await store.claim(READER, None, False, 1, at(moment))) == handed
 
 
 @pytest.mark.parametrize("admission", [Admission.PENDING, Admission.BLOCKED])
 async def test_only_an_approved_device_is_handed_something(store: IStore, admission: Admission) -> None:
     """A device that waits for approval, or is blocked, gets nothing; once approved it gets what waited."""
     await put(store, 1)
-    await store.change_device(DOOR, {"admission": admission}, at())
-    assert (await store.claim(DOOR, None, False, 1, at())).handed == ()
+    await store.change_device(READER, {"admission": admission}, at())
+    assert (await store.claim(READER, None, False, 1, at())).handed == ()
     assert await state(store, 1) is State.QUEUED
-    await store.change_device(DOOR, {"admission": Admission.APPROVED}, at())
-    assert numbers(await store.claim(DOOR, None, False, 1, at())) == [1]
+    await store.change_device(READER, {"admission": Admission.APPROVED}, at())
+    assert numbers(await store.claim(READER, None, False, 1, at())) == [1]
 
 
 async def test_an_unknown_device_is_handed_nothing(store: IStore) -> None:
     """A poll of nobody we know is answered with nothing."""
-    assert (await store.claim(STRANGER, None, False, 1, at())).handed == ()
+    assert (await store.claim(UNREGISTERED, None, False, 1, at())).handed == ()
 
 
 async def test_a_repeated_poll_gets_nothing_while_its_command_is_out(store: IStore, events: list[Event]) -> None:
     """A sequential device that repeats its poll, as clients do, is handed no second command for it."""
     await put(store, 1, 2)
-    await store.claim(DOOR, "u-1", True, 1, at())
-    assert await store.claim(DOOR, "u-1", True, 1, at(1)) == Claim(due=0)
-    assert words(events).count("command.sent") == 1
+    await store.claim(READER, "u-1", True, 1, at())
+    assert await store.claim(READER, "u-1", True, 1, at(1)) == Claim(due=0)
+    assert event_types(events).count("command.sent") == 1
 
 
 @pytest.mark.parametrize("uuid", ["u-2", None])
 async def test_another_poll_shows_that_the_device_is_done(store: IStore, uuid: str | None) -> None:
     """A sequential device that polls under another name, or none, gets the next command; the older stays out."""
     await put(store, 1, 2)
-    await store.claim(DOOR, "u-1", True, 1, at())
-    assert numbers(await store.claim(DOOR, uuid, True, 1, at(1))) == [2]
+    await store.claim(READER, "u-1", True, 1, at())
+    assert numbers(await store.claim(READER, uuid, True, 1, at(1))) == [2]
     assert await state(store, 1) is State.SENT
 
 
 async def test_polls_without_a_name_are_never_taken_for_a_repeat(store: IStore) -> None:
     """Old firmware, which names no poll, gets one command after the other."""
     await put(store, 1, 2)
-    assert numbers(await store.claim(DOOR, None, True, 1, at())) == [1]
-    assert numbers(await store.claim(DOOR, None, True, 1, at())) == [2]
+    assert numbers(await store.claim(READER, None, True, 1, at())) == [1]
+    assert numbers(await store.claim(READER, None, True, 1, at())) == [2]
 
 
 async def test_the_name_of_an_older_poll_is_free_again(store: IStore) -> None:
     """Only the newest command that was handed over counts as the one out."""
     await put(store, 1, 2, 3)
-    await store.claim(DOOR, "u-1", True, 1, at())
-    await store.claim(DOOR, "u-2", True, 1, at())
-    assert numbers(await store.claim(DOOR, "u-1", True, 1, at())) == [3]
+    await store.claim(READER, "u-1", True, 1, at())
+    await store.claim(READER, "u-2", True, 1, at())
+    assert numbers(await store.claim(READER, "u-1", True, 1, at())) == [3]
 
 
 async def test_a_name_is_free_once_its_command_is_settled(store: IStore) -> None:
     """A device that uses one name for ever gets its next command after the result of the last."""
     await put(store, 1, 2)
-    await store.claim(DOOR, "same", True, 1, at())
-    await store.settle(DOOR, by_message(1), at(1))
-    assert numbers(await store.claim(DOOR, "same", True, 1, at(2))) == [2]
+    await store.claim(READER, "same", True, 1, at())
+    await store.settle(READER, by_message(1), at(1))
+    assert numbers(await store.claim(READER, "same", True, 1, at(2))) == [2]
 
 
 async def test_a_name_is_free_once_its_lease_has_lapsed(store: IStore) -> None:
     """A repeated poll gets the next command when the one out is given up."""
     await put(store, 1, lease=60.0)
     await put(store, 2)
-    await store.claim(DOOR, "same", True, 1, at())
+    await store.claim(READER, "same", True, 1, at())
     assert await store.lapse(10, at(60)) == 1
-    assert numbers(await store.claim(DOOR, "same", True, 1, at(60))) == [2]
+    assert numbers(await store.claim(READER, "same", True, 1, at(60))) == [2]
 
 
 async def test_the_name_of_one_device_says_nothing_of_another(store: IStore) -> None:
     """Two devices may use the same names for their polls."""
     await put(store, 1)
-    await put(store, 2, name=GATE)
-    await store.claim(DOOR, "u", True, 1, at())
-    assert numbers(await store.claim(GATE, "u", True, 1, at())) == [2]
+    await put(store, 2, name=OTHER_READER)
+    await store.claim(READER, "u", True, 1, at())
+    assert numbers(await store.claim(OTHER_READER, "u", True, 1, at())) == [2]
 
 
 async def test_each_attempt_has_its_number(store: IStore) -> None:
     """A command that is sent again keeps its id and says that this is another attempt."""
-    await send(store, 1, delivery=AGAIN)
+    await send(store, 1, delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))
     handed = await claim(store, now=at(61))
     assert handed is not None
-    assert (handed.command, handed.attempt) == (ident(1), 2)
-    assert (await look(store, 1)).sent_at == wall(61)
+    assert (handed.command, handed.attempt) == (command_id(1), 2)
+    assert (await get_command(store, 1)).sent_at == wall(61)
 
 
 async def test_a_new_attempt_is_not_acknowledged_yet(store: IStore) -> None:
     """What the device said of an earlier attempt does not count for the next."""
-    await send(store, 1, delivery=AGAIN)
-    await store.acknowledge(DOOR, ident(1), at(1))
+    await send(store, 1, delivery=AT_LEAST_ONCE)
+    await store.acknowledge(READER, command_id(1), at(1))
     await store.lapse(10, at(61))
     await claim(store, now=at(62))
-    assert (await look(store, 1)).acknowledged_at is None
+    assert (await get_command(store, 1)).acknowledged_at is None
 
 
 async def test_a_device_that_was_deleted_is_handed_nothing(store: IStore) -> None:
     """After it was forgotten, a device that polls is a stranger, and its old commands are not for it."""
     await put(store, 1)
-    await store.forget_device(DOOR, at())
+    await store.forget_device(READER, at())
     await store.add_device(device(), True, at(1))
-    assert await store.claim(DOOR, None, False, 1, at(1)) == Claim()
+    assert await store.claim(READER, None, False, 1, at(1)) == Claim()

@@ -11,11 +11,22 @@ from pushd.model.event import Event
 from pushd.model.lifecycle import State
 from pushd.store.filters import DeviceFilter, Settlement
 from pushd.store.interface import IStore
-from tests.store.samples import AGAIN, DOOR, GATE, STRANGER, Said, at, by_message, device, ident, wall
-from tests.store.steps import feed, look, one, put, send, state, words
+from tests.store.samples import (
+    AT_LEAST_ONCE,
+    OTHER_READER,
+    READER,
+    UNREGISTERED,
+    StubResult,
+    at,
+    by_message,
+    command_id,
+    device,
+    wall,
+)
+from tests.store.steps import all_events, event_types, get_command, get_device, put, send, state
 
 FULL = Device(
-    id=STRANGER,
+    id=UNREGISTERED,
     dialect="controlid",
     name="João's door",
     tags=("north", "ação"),
@@ -36,7 +47,7 @@ FULL = Device(
 async def test_a_device_is_kept_as_it_is_given(store: IStore) -> None:
     """Every field of a device comes back."""
     assert await store.add_device(FULL, False, at()) == FULL
-    assert await one(store, STRANGER) == FULL
+    assert await get_device(store, UNREGISTERED) == FULL
 
 
 @pytest.mark.parametrize(
@@ -49,25 +60,25 @@ async def test_a_device_is_kept_as_it_is_given(store: IStore) -> None:
 )
 async def test_a_new_device_is_told(store: IStore, events: list[Event], admission: Admission, told: str) -> None:
     """Whoever listens hears of a new device, and whether it waits for approval."""
-    await store.add_device(device(STRANGER, admission=admission), True, at(2))
+    await store.add_device(device(UNREGISTERED, admission=admission), True, at(2))
     assert [(event.type, event.device, event.command, event.at) for event in events] == [
-        (told, STRANGER, None, wall(2))
+        (told, UNREGISTERED, None, wall(2))
     ]
 
 
 async def test_a_device_is_registered_once(store: IStore, events: list[Event]) -> None:
     """An operator who registers a known device is told that it is known."""
-    with pytest.raises(DeviceKnown, match=DOOR):
-        await store.add_device(device(DOOR, name="other"), False, at())
-    assert (await one(store, DOOR)).name == ""
+    with pytest.raises(DeviceKnown, match=READER):
+        await store.add_device(device(READER, name="other"), False, at())
+    assert (await get_device(store, READER)).name == ""
     assert events == []
 
 
 async def test_a_device_may_introduce_itself_again(store: IStore, events: list[Event]) -> None:
     """Two polls of a new device at once are no error: it is the one that is known."""
-    known = await store.change_device(DOOR, {"name": "front"}, at())
+    known = await store.change_device(READER, {"name": "front"}, at())
     del events[:]
-    assert await store.add_device(device(DOOR, admission=Admission.PENDING), True, at()) == known
+    assert await store.add_device(device(READER, admission=Admission.PENDING), True, at()) == known
     assert events == []
 
 
@@ -90,8 +101,8 @@ async def test_fields_can_be_changed(store: IStore, events: list[Event], changes
     """What was changed is changed, all else is as before, and it is told which fields."""
     await store.add_device(FULL, False, at())
     del events[:]
-    after = await store.change_device(STRANGER, changes, at(1))
-    assert after == await one(store, STRANGER) == evolve(FULL, **changes)
+    after = await store.change_device(UNREGISTERED, changes, at(1))
+    assert after == await get_device(store, UNREGISTERED) == evolve(FULL, **changes)
     assert [(event.type, event.data) for event in events] == [("device.changed", {"fields": sorted(changes)})]
 
 
@@ -103,65 +114,65 @@ async def test_a_decision_is_told(store: IStore, events: list[Event], admission:
     """Whoever listens hears that a device was approved or blocked, if it was not so before."""
     await store.add_device(FULL, False, at())
     del events[:]
-    await store.change_device(STRANGER, {"admission": admission}, at())
-    assert words(events) == told
+    await store.change_device(UNREGISTERED, {"admission": admission}, at())
+    assert event_types(events) == told
 
 
 async def test_a_decision_may_come_with_other_changes(store: IStore, events: list[Event]) -> None:
     """A device that is approved and named at once is told of twice: as approved, and as changed."""
     await store.add_device(FULL, False, at())
     del events[:]
-    await store.change_device(STRANGER, {"admission": Admission.APPROVED, "name": "x"}, at())
-    assert words(events) == ["device.approved", "device.changed"]
+    await store.change_device(UNREGISTERED, {"admission": Admission.APPROVED, "name": "x"}, at())
+    assert event_types(events) == ["device.approved", "device.changed"]
 
 
 async def test_no_change_is_no_change(store: IStore, events: list[Event]) -> None:
     """An empty change answers with the device and tells nobody."""
-    assert await store.change_device(DOOR, {}, at()) == await one(store, DOOR)
+    assert await store.change_device(READER, {}, at()) == await get_device(store, READER)
     assert events == []
 
 
 async def test_an_unknown_device_cannot_be_changed_or_forgotten(store: IStore) -> None:
     """An id that is not known is told to be so."""
-    with pytest.raises(UnknownDevice, match=STRANGER):
-        await store.change_device(STRANGER, {"name": "x"}, at())
-    with pytest.raises(UnknownDevice, match=STRANGER):
-        await store.forget_device(STRANGER, at())
+    with pytest.raises(UnknownDevice, match=UNREGISTERED):
+        await store.change_device(UNREGISTERED, {"name": "x"}, at())
+    with pytest.raises(UnknownDevice, match=UNREGISTERED):
+        await store.forget_device(UNREGISTERED, at())
 
 
 async def test_forgetting_ends_what_was_open(store: IStore, events: list[Event]) -> None:
     """What a forgotten device was never sent is cancelled; what may have run is unknown; what had ended stays."""
     await send(store, 1)
-    await store.settle(DOOR, by_message(1), at())
+    await store.settle(READER, by_message(1), at())
     await send(store, 2)
     await send(store, 3)
-    await store.acknowledge(DOOR, ident(3), at())
-    await send(store, 4, delivery=AGAIN, lease=1.0)
+    await store.acknowledge(READER, command_id(3), at())
+    await send(store, 4, delivery=AT_LEAST_ONCE, lease=1.0)
     await store.lapse(1, at(1))
     await put(store, 5)
-    await put(store, 6, name=GATE)
+    await put(store, 6, name=OTHER_READER)
     del events[:]
-    await store.forget_device(DOOR, at(9))
+    await store.forget_device(READER, at(9))
     states = [await state(store, number) for number in range(1, 7)]
     unknown = State.UNKNOWN
     assert states == [State.SUCCEEDED, unknown, unknown, unknown, State.CANCELLED, State.QUEUED]
     for number in (2, 3):
-        command = await look(store, number)
+        command = await get_command(store, number)
         assert (command.error, command.evidence) == ("the device was forgotten", None)
-    assert sorted(words(events)) == sorted([*["command.unknown"] * 3, "command.cancelled", "device.deleted"])
-    assert words(events)[-1] == "device.deleted"
+    assert sorted(event_types(events)) == sorted([*["command.unknown"] * 3, "command.cancelled", "device.deleted"])
+    assert event_types(events)[-1] == "device.deleted"
 
 
 async def test_a_forgotten_device_is_gone(store: IStore) -> None:
     """It is listed no more, and when it polls again it is new."""
-    await store.forget_device(DOOR, at())
-    assert [device.id for device, _ in await store.devices(DeviceFilter(), None, 10)] == [GATE]
-    again = device(DOOR, admission=Admission.PENDING)
+    await store.forget_device(READER, at())
+    assert [device.id for device, _ in await store.devices(DeviceFilter(), None, 10)] == [OTHER_READER]
+    again = device(READER, admission=Admission.PENDING)
     assert await store.add_device(again, True, at(1)) == again
-    assert words(await feed(store))[-2:] == ["device.deleted", "device.pending"]
+    assert event_types(await all_events(store))[-2:] == ["device.deleted", "device.pending"]
 
 
 async def test_a_result_after_forgetting_is_not_kept(store: IStore) -> None:
     """A forgotten device that reports on nothing of its own leaves nothing behind."""
-    await store.forget_device(DOOR, at())
-    assert await store.settle(DOOR, Said(uuid="u"), at(1)) is Settlement.DROPPED
+    await store.forget_device(READER, at())
+    assert await store.settle(READER, StubResult(uuid="u"), at(1)) is Settlement.DROPPED

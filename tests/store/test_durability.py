@@ -11,7 +11,7 @@ import pytest
 from pushd.model.lifecycle import State
 from pushd.store.filters import CommandFilter
 from pushd.store.sqlite.store import SqliteStore
-from tests.store.samples import DOOR, at, ident
+from tests.store.samples import READER, at, command_id
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,10 +44,10 @@ async def test_nothing_that_was_accepted_is_lost(tmp_path: Path, seed: int) -> N
     assert told["put"]
     store = SqliteStore(path=str(path))
     known = store.open(at())
-    kept = {command.id: command for command in await store.commands(CommandFilter(device=DOOR), None, 10_000)}
-    assert {ident(number) for number in told["put"]} <= set(kept)
-    assert {kept[ident(number)].state for number in told["settled"]} <= {State.SUCCEEDED}
+    kept = {command.id: command for command in await store.commands(CommandFilter(device=READER), None, 10_000)}
+    assert {command_id(number) for number in told["put"]} <= set(kept)
+    assert {kept[command_id(number)].state for number in told["settled"]} <= {State.SUCCEEDED}
     assert known.last_command == max(kept)
     queued = {command.id for command in kept.values() if command.state is State.QUEUED}
-    assert known.queued == ({DOOR} if queued else set())
+    assert known.queued == ({READER} if queued else set())
     await store.close()

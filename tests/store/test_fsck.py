@@ -13,7 +13,20 @@ from pushd.store.interface import IStore
 from pushd.store.sqlite.store import SqliteStore
 from pushd.store.transactions.consistency import CHECKS
 from tests.store.outages import RULES, SITE, add_site, alerts, come_online, go_offline
-from tests.store.samples import AGAIN, BROKE, DOOR, GARBLED, GATE, LIMIT, Said, at, by_message, device, draft, ident
+from tests.store.samples import (
+    AT_LEAST_ONCE,
+    FAILURE,
+    GARBLED,
+    LIMIT,
+    OTHER_READER,
+    READER,
+    StubResult,
+    at,
+    by_message,
+    command_id,
+    device,
+    draft,
+)
 from tests.store.steps import claim, put, send, tamper
 
 BREAKS = {
@@ -80,9 +93,15 @@ async def some(store: IStore) -> dict[str, str]:
     await miss(store)
     await send(store, 1)
     await send(store, 2)
-    await store.settle(DOOR, by_message(2), at(1))
+    await store.settle(READER, by_message(2), at(1))
     await put(store, 3)
-    return {"sent": ident(1), "succeeded": ident(2), "queued": ident(3), "waiting": GATE, "missed": SITE[0]}
+    return {
+        "sent": command_id(1),
+        "succeeded": command_id(2),
+        "queued": command_id(3),
+        "waiting": OTHER_READER,
+        "missed": SITE[0],
+    }
 
 
 async def miss(store: IStore) -> None:
@@ -91,9 +110,9 @@ async def miss(store: IStore) -> None:
     await go_offline(store, *SITE[:2])
     await alerts(store, 30)
     await come_online(store, SITE[1], seconds=31)
-    await go_offline(store, GATE, seconds=31)
-    await store.add_webhook(Webhook(id=ident(9), url="https://example.com", created_at=0), "whsec_1")
-    progress = Progress(webhook=ident(9), revision=0, cursor=0)
+    await go_offline(store, OTHER_READER, seconds=31)
+    await store.add_webhook(Webhook(id=command_id(9), url="https://example.com", created_at=0), "whsec_1")
+    progress = Progress(webhook=command_id(9), revision=0, cursor=0)
     attempt = Attempt(seq=1, at=0, duration=1, status=410)
     assert await store.disable_webhook(progress, attempt, "gone", RULES, at(32))
 
@@ -121,9 +140,9 @@ async def test_what_cannot_be_is_found(store: IStore, what: str, damage: str) ->
 async def test_a_flaw_says_whom_it_concerns(store: IStore) -> None:
     """The device, the command, and what was found."""
     await some(store)
-    await tamper(store, "UPDATE command SET attempts = 2 WHERE id = :id", id=ident(1))
+    await tamper(store, "UPDATE command SET attempts = 2 WHERE id = :id", id=command_id(1))
     [flaw] = await store.fsck(at(2))
-    assert (flaw.device, flaw.command, flaw.detail) == (DOOR, ident(1), "2 counted, 1 stored")
+    assert (flaw.device, flaw.command, flaw.detail) == (READER, command_id(1), "2 counted, 1 stored")
 
 
 async def test_a_command_that_the_sweep_will_end_soon_is_no_flaw(store: IStore) -> None:
@@ -138,15 +157,15 @@ async def test_a_command_that_the_sweep_will_end_soon_is_no_flaw(store: IStore) 
 @pytest.mark.parametrize("step", [-3600, 3600], ids=["back", "ahead"])
 async def test_a_clock_that_somebody_set_is_no_flaw(store: IStore, step: int) -> None:
     """Whichever way somebody sets the clock while a command lives, nothing is found."""
-    await send(store, 1, delivery=AGAIN, ttl=86400)
+    await send(store, 1, delivery=AT_LEAST_ONCE, ttl=86400)
     await store.lapse(10, Now(at(step).wall, at(60).steady))
     handed = await claim(store, now=at(step))
     assert handed is not None
-    await store.acknowledge(DOOR, ident(1), at(0))
-    await store.settle(DOOR, by_message(1), at(step))
+    await store.acknowledge(READER, command_id(1), at(0))
+    await store.settle(READER, by_message(1), at(step))
     await send(store, 2)
-    await store.settle(DOOR, by_message(2, GARBLED), at(step))
-    await store.resolve(ident(2), Move.RESOLVE_FAILED, None, "ana", at(2 * step))
+    await store.settle(READER, by_message(2, GARBLED), at(step))
+    await store.resolve(command_id(2), Move.RESOLVE_FAILED, None, "ana", at(2 * step))
     assert await store.fsck(at(0)) == []
 
 
@@ -155,7 +174,7 @@ async def test_a_stopped_server_is_looked_at_as_of_its_last_word(tmp_path: Path)
     path = tmp_path / "pushd.sqlite"
     store = SqliteStore(str(path))
     store.open(at())
-    await store.add_device(device(DOOR), False, at(86400))
+    await store.add_device(device(READER), False, at(86400))
     await put(store, 1, now=at(0))
     await store.close()
     assert inspect(str(path)) == []
@@ -163,24 +182,24 @@ async def test_a_stopped_server_is_looked_at_as_of_its_last_word(tmp_path: Path)
 
 async def test_a_store_that_was_used_is_sound(store: IStore) -> None:
     """Whatever senders, devices, operators and the clock did, nothing is found."""
-    for number, verdict in ((1, BROKE), (2, GARBLED)):
+    for number, verdict in ((1, FAILURE), (2, GARBLED)):
         await send(store, number)
-        await store.settle(DOOR, by_message(number, verdict), at(1))
-    await send(store, 3, delivery=AGAIN)
-    await store.cancel(ident(3), at(1))
+        await store.settle(READER, by_message(number, verdict), at(1))
+    await send(store, 3, delivery=AT_LEAST_ONCE)
+    await store.cancel(command_id(3), at(1))
     handed = await send(store, 4)
     await store.unsend([handed], at(1))
-    await store.cancel(ident(4), at(1))
-    await send(store, 5, delivery=AGAIN)
+    await store.cancel(command_id(4), at(1))
+    await send(store, 5, delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))
     await claim(store, now=at(61))
-    await store.settle(DOOR, Said(message=ident(5)), at(62))
-    await store.resolve(ident(3), Move.RESOLVE_FAILED, None, "ana", at(63))
-    await store.acknowledge(DOOR, ident(2), at(64))
-    await store.put(draft(6, GATE), False, LIMIT, at(65))
-    await store.add_proof(GATE, ProofKind.SECRET, b"s", 0.0, at(65))
+    await store.settle(READER, StubResult(message=command_id(5)), at(62))
+    await store.resolve(command_id(3), Move.RESOLVE_FAILED, None, "ana", at(63))
+    await store.acknowledge(READER, command_id(2), at(64))
+    await store.put(draft(6, OTHER_READER), False, LIMIT, at(65))
+    await store.add_proof(OTHER_READER, ProofKind.SECRET, b"s", 0.0, at(65))
     await miss(store)
-    await store.forget_device(GATE, at(66))
+    await store.forget_device(OTHER_READER, at(66))
     assert await store.fsck(at(70)) == []
     await store.purge(at(63).wall, 100)
     assert await store.fsck(at(70)) == []

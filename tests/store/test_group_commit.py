@@ -1,4 +1,4 @@
-"""Tests of many senders at one time: they wait for the disk together, and each is told only what concerns it."""
+"""Tests of group commit: concurrent senders share a commit, and a failure is only its own sender's."""
 
 import sqlite3
 from contextlib import closing
@@ -16,43 +16,46 @@ from pushd.store.interface import IStore
 from pushd.store.sqlite.store import SqliteStore
 from pushd.store.transaction import ITransaction
 from pushd.store.transactions import devices
-from tests.store.conftest import Shelf
-from tests.store.samples import DOOR, GATE, LIMIT, at, device, draft
-from tests.store.steps import words
+from tests.store.conftest import StoreUnderTest
+from tests.store.samples import LIMIT, OTHER_READER, READER, at, device, draft
+from tests.store.steps import event_types
 
 pytestmark = pytest.mark.parametrize("kind", ["threads"])
 
 
-async def test_senders_at_the_same_time_share_a_commit(shelf: Shelf, store: IStore) -> None:
-    """A hundred commands that arrive in one turn of the reactor wait for the disk once."""
+async def test_concurrent_senders_share_a_commit(under_test: StoreUnderTest, store: IStore) -> None:
+    """A hundred commands that are put in one turn of the reactor wait for the disk once."""
     assert isinstance(store, SqliteStore)
     statements: list[str] = []
     connection: sqlite3.Connection = store._writer.connection.connection  # type: ignore[attr-defined]
     connection.set_trace_callback(statements.append)
-    waiting: list[Deferred[Any]] = [store.put(draft(number), False, LIMIT, at()) for number in range(100)]
-    await gatherResults(waiting)
+    puts: list[Deferred[Any]] = [store.put(draft(number), False, LIMIT, at()) for number in range(100)]
+    await gatherResults(puts)
     connection.set_trace_callback(None)
     assert statements.count("COMMIT") == 1
 
 
 async def test_the_reactor_does_not_wait_while_another_program_writes(store: IStore, tmp_path: Path) -> None:
-    """A backup tool that locks the database keeps senders waiting, and nobody else."""
+    """A backup tool that locks the database delays senders, but not the reactor."""
     from twisted.internet import reactor
 
+    assert isinstance(store, SqliteStore)
+    writer: sqlite3.Connection = store._writer.connection.connection  # type: ignore[attr-defined]
+    assert writer.execute("PRAGMA busy_timeout").fetchone()[0] == 0  # what runs on the reactor's thread
     with closing(sqlite3.connect(tmp_path / "pushd.sqlite", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         waiting = [store.put(draft(number), False, LIMIT, at()) for number in range(3)]
         for _ in range(100):
             await deferLater(reactor, 0)
-        assert [one.called for one in waiting] == [False] * 3
+        assert [each.called for each in waiting] == [False] * 3
         other.execute("ROLLBACK")
         assert all(created for _, created in await gatherResults(waiting))
     assert (await store.put(draft(4), False, LIMIT, at()))[1]
 
 
-async def test_everybody_is_told_in_order_after_the_commit(store: IStore, tmp_path: Path) -> None:
-    """When the first change of a group is told, the whole group is durable; each sender hears after the
-    listeners did.
+async def test_listeners_and_senders_are_called_in_order_after_the_commit(store: IStore, tmp_path: Path) -> None:
+    """When the first listener is called, the whole group is durable; a sender's Deferred fires after the listeners of
+    its change were called.
     """
     assert isinstance(store, SqliteStore)
     order: list[str] = []
@@ -73,29 +76,27 @@ async def test_everybody_is_told_in_order_after_the_commit(store: IStore, tmp_pa
     assert durable == [3, 3, 3]
 
 
-async def test_one_refusal_in_a_group_is_only_its_senders(store: IStore) -> None:
-    """A sender who is refused does not keep those from succeeding whose commands were written with it."""
+async def test_a_refusal_does_not_affect_the_rest_of_the_group(store: IStore) -> None:
+    """Operations of a group succeed although another one of it is refused."""
     assert isinstance(store, SqliteStore)
-    heard: list[Event] = []
-    store.subscribe(heard.append)
-    before = store.save_conflict(DOOR, {}, at())
-    refused = store.add_device(device(GATE), False, at())
+    events: list[Event] = []
+    store.subscribe(events.append)
+    before = store.save_conflict(READER, {}, at())
+    refused = store.add_device(device(OTHER_READER), False, at())
     after = store.put(draft(1), False, LIMIT, at())
     with pytest.raises(DeviceKnown):
         await refused
     waiting: list[Deferred[Any]] = [before, after]
     await gatherResults(waiting)
-    assert words(heard) == ["device.conflict", "command.queued"]
+    assert event_types(events) == ["device.conflict", "command.queued"]
 
 
 @pytest.mark.parametrize("flushes", [False, True])
-async def test_one_that_fails_halfway_leaves_nothing_and_takes_nothing(store: IStore, flushes: bool) -> None:
-    """A change that fails after it has written something leaves neither its rows nor its events, and all others
-    theirs.
-    """
+async def test_an_operation_that_fails_halfway_is_undone_alone(store: IStore, flushes: bool) -> None:
+    """An operation that fails after it has written leaves neither rows nor events; those of the others stay."""
     assert isinstance(store, SqliteStore)
-    told: list[Event] = []
-    store.subscribe(told.append)
+    events: list[Event] = []
+    store.subscribe(events.append)
 
     def fail(tx: ITransaction) -> None:
         devices.add_device(tx, device("servereye:halfway"), False, at())
@@ -106,26 +107,26 @@ async def test_one_that_fails_halfway_leaves_nothing_and_takes_nothing(store: IS
     before = store.add_device(device("servereye:a"), False, at())
     broken = store._write(fail)
     after = store.add_device(device("servereye:b"), False, at())
-    everybody: list[Deferred[Any]] = [before, after]
-    await gatherResults(everybody)
+    others: list[Deferred[Any]] = [before, after]
+    await gatherResults(others)
     with pytest.raises(RuntimeError, match="halfway"):
         await broken
     page = await store.events(EventFilter(), 0, 100)
     assert [event.device for event in page.items][-2:] == ["servereye:a", "servereye:b"]
-    assert list(page.items)[-2:] == told
+    assert list(page.items)[-2:] == events
     names = [found.id for found, _ in await store.devices(DeviceFilter(dialect="servereye"), None, 10)]
     assert names == ["servereye:a", "servereye:b"]
 
 
-async def test_an_event_that_cannot_be_written_fails_its_own_verb_alone(store: IStore) -> None:
-    """A change whose event has no text in JSON is refused, with all that it wrote, and those beside it are made."""
+async def test_an_event_that_cannot_be_written_fails_only_its_operation(store: IStore) -> None:
+    """An operation whose event cannot be written as JSON is undone, and the others of its group succeed."""
     assert isinstance(store, SqliteStore)
     before = store.add_device(device("servereye:a"), False, at())
-    broken = store.save_conflict(DOOR, {"takeovers": float("nan")}, at())
+    broken = store.save_conflict(READER, {"takeovers": float("nan")}, at())
     after = store.add_device(device("servereye:b"), False, at())
     with pytest.raises(ValueError, match="JSON"):
         await broken
-    everybody: list[Deferred[Any]] = [before, after]
-    await gatherResults(everybody)
+    others: list[Deferred[Any]] = [before, after]
+    await gatherResults(others)
     page = await store.events(EventFilter(), 0, 100)
     assert [event.device for event in page.items][-2:] == ["servereye:a", "servereye:b"]

@@ -10,20 +10,33 @@ from pushd.model.lifecycle import State
 from pushd.model.result import Verdict
 from pushd.store.filters import Settlement
 from pushd.store.interface import IStore
-from tests.store.samples import BROKE, DOOR, GARBLED, GATE, STRANGER, WORKED, Said, at, by_message, device, ident, wall
-from tests.store.steps import feed, look, send, state, tamper
+from tests.store.samples import (
+    FAILURE,
+    GARBLED,
+    OTHER_READER,
+    READER,
+    SUCCESS,
+    UNREGISTERED,
+    StubResult,
+    at,
+    by_message,
+    command_id,
+    device,
+    wall,
+)
+from tests.store.steps import all_events, get_command, send, state, tamper
 
 ORPHANED, DROPPED = Settlement.ORPHANED, Settlement.DROPPED
 
 
 async def test_a_result_that_fits_nothing_is_kept(store: IStore, events: list[Event]) -> None:
     """An operator sees what came, when, for what it was meant to be, and why it settled nothing."""
-    said = Said(uuid="u-9", raw=b"\xff\x00 anything", size=70_000)
-    assert await store.settle(DOOR, said, at(4)) is ORPHANED
-    [orphan] = await store.orphans(DOOR, None, 10)
+    said = StubResult(uuid="u-9", raw=b"\xff\x00 anything", size=70_000)
+    assert await store.settle(READER, said, at(4)) is ORPHANED
+    [orphan] = await store.orphans(READER, None, 10)
     assert orphan == Orphan(
         id=orphan.id,
-        device=DOOR,
+        device=READER,
         at=wall(4),
         reason="it matches no command of this device",
         reference="u-9",
@@ -31,88 +44,90 @@ async def test_a_result_that_fits_nothing_is_kept(store: IStore, events: list[Ev
         raw=b"\xff\x00 anything",
     )
     assert [(event.type, event.device, event.command, event.at) for event in events] == [
-        ("result.orphaned", DOOR, None, wall(4))
+        ("result.orphaned", READER, None, wall(4))
     ]
     assert events[0].data == {"reason": orphan.reason, "reference": "u-9", "size": 70_000}
 
 
 @pytest.mark.parametrize(
-    ("report", "reference"), [(by_message(7), ident(7)), (Said(uuid="u"), "u"), (Said(), None)], ids=range(3)
+    ("report", "reference"),
+    [(by_message(7), command_id(7)), (StubResult(uuid="u"), "u"), (StubResult(), None)],
+    ids=range(3),
 )
-async def test_an_orphan_says_what_it_named(store: IStore, report: Said, reference: str | None) -> None:
+async def test_an_orphan_says_what_it_named(store: IStore, report: StubResult, reference: str | None) -> None:
     """A message, the name of a poll, or nothing."""
-    await store.settle(DOOR, report, at())
-    assert [orphan.reference for orphan in await store.orphans(DOOR, None, 10)] == [reference]
+    await store.settle(READER, report, at())
+    assert [orphan.reference for orphan in await store.orphans(READER, None, 10)] == [reference]
 
 
 async def test_a_result_for_the_command_of_another_device_is_an_orphan(store: IStore) -> None:
     """Whatever a device knows of another's ids and names, it settles nothing of it."""
     await send(store, 1, uuid="u-1")
-    assert await store.settle(GATE, by_message(1), at(1)) is ORPHANED
-    assert await store.settle(GATE, Said(uuid="u-1"), at(1)) is ORPHANED
-    assert await store.settle(GATE, Said(), at(1)) is ORPHANED
+    assert await store.settle(OTHER_READER, by_message(1), at(1)) is ORPHANED
+    assert await store.settle(OTHER_READER, StubResult(uuid="u-1"), at(1)) is ORPHANED
+    assert await store.settle(OTHER_READER, StubResult(), at(1)) is ORPHANED
     assert await state(store, 1) is State.SENT
-    assert (len(await store.orphans(GATE, None, 10)), await store.orphans(DOOR, None, 10)) == (3, [])
+    assert (len(await store.orphans(OTHER_READER, None, 10)), await store.orphans(READER, None, 10)) == (3, [])
 
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [(WORKED, BROKE), (BROKE, WORKED), (WORKED, GARBLED), (BROKE, GARBLED)],
+    [(SUCCESS, FAILURE), (FAILURE, SUCCESS), (SUCCESS, GARBLED), (FAILURE, GARBLED)],
 )
 async def test_a_result_that_contradicts_is_an_orphan(store: IStore, first: Verdict, second: Verdict) -> None:
     """The first word of a device counts; another one changes nothing, and is kept."""
     await send(store, 1)
-    await store.settle(DOOR, by_message(1, first), at(1))
-    settled = await look(store, 1)
-    assert await store.settle(DOOR, by_message(1, second), at(2)) is ORPHANED
-    assert await look(store, 1) == settled
-    [orphan] = await store.orphans(DOOR, None, 10)
+    await store.settle(READER, by_message(1, first), at(1))
+    settled = await get_command(store, 1)
+    assert await store.settle(READER, by_message(1, second), at(2)) is ORPHANED
+    assert await get_command(store, 1) == settled
+    [orphan] = await store.orphans(READER, None, 10)
     assert orphan.reason == f"the command is {settled.state} already"
 
 
-@pytest.mark.parametrize("verdict", [WORKED, BROKE])
+@pytest.mark.parametrize("verdict", [SUCCESS, FAILURE])
 async def test_after_an_operators_word_every_result_contradicts(store: IStore, verdict: Verdict) -> None:
     """What a person has resolved is not overwritten by a device, not even by one that agrees."""
     await send(store, 1)
     await store.lapse(10, at(60))
     await tamper(store, "UPDATE command SET state = 'succeeded', evidence = 'operator'")
-    assert await store.settle(DOOR, by_message(1, verdict), at(61)) is ORPHANED
-    assert (await look(store, 1)).evidence == "operator"
+    assert await store.settle(READER, by_message(1, verdict), at(61)) is ORPHANED
+    assert (await get_command(store, 1)).evidence == "operator"
 
 
 @pytest.mark.parametrize("admission", [Admission.PENDING, Admission.BLOCKED])
 async def test_of_a_device_that_is_not_approved_nothing_is_kept(store: IStore, admission: Admission) -> None:
     """A device that nobody approved cannot fill our disk."""
-    await store.add_device(device(STRANGER, admission=admission), True, at())
-    before = await feed(store)
-    assert await store.settle(STRANGER, Said(), at()) is DROPPED
-    assert await store.orphans(STRANGER, None, 10) == []
-    assert await feed(store) == before
+    await store.add_device(device(UNREGISTERED, admission=admission), True, at())
+    before = await all_events(store)
+    assert await store.settle(UNREGISTERED, StubResult(), at()) is DROPPED
+    assert await store.orphans(UNREGISTERED, None, 10) == []
+    assert await all_events(store) == before
 
 
 async def test_of_an_unknown_device_nothing_is_kept(store: IStore) -> None:
     """Nor can one that we do not know."""
-    assert await store.settle(STRANGER, Said(), at()) is DROPPED
-    assert await store.orphans(STRANGER, None, 10) == []
+    assert await store.settle(UNREGISTERED, StubResult(), at()) is DROPPED
+    assert await store.orphans(UNREGISTERED, None, 10) == []
 
 
 async def test_only_the_newest_hundred_are_kept(store: IStore) -> None:
     """A device that sends nonsense for ever keeps its newest hundred, and nobody else's are dropped for it."""
-    await store.settle(GATE, Said(uuid="other"), at())
+    await store.settle(OTHER_READER, StubResult(uuid="other"), at())
     for number in range(103):
-        await store.settle(DOOR, Said(uuid=str(number)), at(number))
-    kept = [orphan.reference for orphan in await store.orphans(DOOR, None, 500)]
+        await store.settle(READER, StubResult(uuid=str(number)), at(number))
+    kept = [orphan.reference for orphan in await store.orphans(READER, None, 500)]
     assert kept == [str(number) for number in range(102, 2, -1)]
-    assert len(await store.orphans(GATE, None, 10)) == 1
+    assert len(await store.orphans(OTHER_READER, None, 10)) == 1
 
 
 async def test_orphans_are_listed_page_by_page(store: IStore) -> None:
     """The newest first, then those before."""
     for number in range(5):
-        await store.settle(DOOR, Said(uuid=str(number)), at(number))
+        await store.settle(READER, StubResult(uuid=str(number)), at(number))
     listed: list[Any] = []
     before = None
-    while page := await store.orphans(DOOR, before, 2):
+    while page := await store.orphans(READER, before, 2):
         assert len(page) <= 2
         listed.extend(orphan.reference for orphan in page)
         before = page[-1].id

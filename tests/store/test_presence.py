@@ -4,47 +4,47 @@ from pushd.model.alert import AlertRules
 from pushd.model.device import LastSeen, PresenceState, QueueDepth
 from pushd.model.event import Event
 from pushd.store.interface import IStore
-from tests.store.samples import DOOR, GATE, STRANGER, at, by_message, ident, wall
-from tests.store.steps import one, put, send, words
+from tests.store.samples import OTHER_READER, READER, UNREGISTERED, at, by_message, command_id, wall
+from tests.store.steps import event_types, get_device, put, send
 
 
 async def test_presence_is_told_only_when_it_changes(store: IStore, events: list[Event]) -> None:
     """A device that is online for the hundredth time is no news."""
     for presence in ("online", "online", "signed_off", "signed_off", "online"):
-        await store.set_presence(DOOR, PresenceState(presence), at())
-    assert words(events) == ["device.online", "device.signed_off", "device.online"]
-    assert (await one(store, DOOR)).presence is PresenceState.ONLINE
+        await store.set_presence(READER, PresenceState(presence), at())
+    assert event_types(events) == ["device.online", "device.signed_off", "device.online"]
+    assert (await get_device(store, READER)).presence is PresenceState.ONLINE
 
 
 async def test_presence_of_an_unknown_device_is_not_kept(store: IStore, events: list[Event]) -> None:
     """What is not known is neither there nor away."""
-    await store.set_presence(STRANGER, PresenceState.ONLINE, at())
+    await store.set_presence(UNREGISTERED, PresenceState.ONLINE, at())
     assert events == []
 
 
 async def test_only_who_was_online_falls_silent(store: IStore, events: list[Event]) -> None:
     """Devices that are silent together are offline together; who was never here, or said goodbye, is not offline."""
-    await store.set_presence(DOOR, PresenceState.ONLINE, at())
+    await store.set_presence(READER, PresenceState.ONLINE, at())
     for _ in range(2):
-        await store.mark_offline([DOOR, GATE, STRANGER], AlertRules(), at(5))
-    assert [(event.type, event.device, event.at) for event in events[1:]] == [("device.offline", DOOR, wall(5))]
-    assert (await one(store, DOOR)).presence is PresenceState.OFFLINE
-    assert (await one(store, GATE)).presence is PresenceState.NEVER_SEEN
-    await store.set_presence(GATE, PresenceState.SIGNED_OFF, at())
-    await store.mark_offline([GATE], AlertRules(), at(5))
-    assert (await one(store, GATE)).presence is PresenceState.SIGNED_OFF
+        await store.mark_offline([READER, OTHER_READER, UNREGISTERED], AlertRules(), at(5))
+    assert [(event.type, event.device, event.at) for event in events[1:]] == [("device.offline", READER, wall(5))]
+    assert (await get_device(store, READER)).presence is PresenceState.OFFLINE
+    assert (await get_device(store, OTHER_READER)).presence is PresenceState.NEVER_SEEN
+    await store.set_presence(OTHER_READER, PresenceState.SIGNED_OFF, at())
+    await store.mark_offline([OTHER_READER], AlertRules(), at(5))
+    assert (await get_device(store, OTHER_READER)).presence is PresenceState.SIGNED_OFF
 
 
 async def test_sightings_are_written_together(store: IStore, events: list[Event]) -> None:
     """When devices were last heard of, and from where, is kept without telling anybody."""
     await store.save_last_seen(
         [
-            LastSeen(device=DOOR, last_seen_at=wall(5), last_address="192.0.2.1", poll_gap=4.5),
-            LastSeen(device=GATE, last_seen_at=wall(6), last_address=None, poll_gap=None),
-            LastSeen(device=STRANGER, last_seen_at=wall(7), last_address=None, poll_gap=None),
+            LastSeen(device=READER, last_seen_at=wall(5), last_address="192.0.2.1", poll_gap=4.5),
+            LastSeen(device=OTHER_READER, last_seen_at=wall(6), last_address=None, poll_gap=None),
+            LastSeen(device=UNREGISTERED, last_seen_at=wall(7), last_address=None, poll_gap=None),
         ]
     )
-    door, gate = await one(store, DOOR), await one(store, GATE)
+    door, gate = await get_device(store, READER), await get_device(store, OTHER_READER)
     assert (door.last_seen_at, door.last_address, door.poll_gap) == (wall(5), "192.0.2.1", 4.5)
     assert (gate.last_seen_at, gate.last_address, gate.poll_gap) == (wall(6), None, None)
     assert events == []
@@ -52,27 +52,27 @@ async def test_sightings_are_written_together(store: IStore, events: list[Event]
 
 async def test_a_gap_that_was_not_measured_again_stays(store: IStore) -> None:
     """A sighting without a new measure keeps the last one."""
-    await store.save_last_seen([LastSeen(device=DOOR, last_seen_at=1, last_address=None, poll_gap=4.5)])
-    await store.save_last_seen([LastSeen(device=DOOR, last_seen_at=2, last_address=None, poll_gap=None)])
-    assert (await one(store, DOOR)).poll_gap == 4.5
+    await store.save_last_seen([LastSeen(device=READER, last_seen_at=1, last_address=None, poll_gap=4.5)])
+    await store.save_last_seen([LastSeen(device=READER, last_seen_at=2, last_address=None, poll_gap=None)])
+    assert (await get_device(store, READER)).poll_gap == 4.5
 
 
 async def test_a_conflict_is_told(store: IStore, events: list[Event]) -> None:
     """That two devices may share an id is an entry of the feed."""
-    await store.save_conflict(DOOR, {"takeovers": 3}, at(1))
+    await store.save_conflict(READER, {"takeovers": 3}, at(1))
     assert [(event.type, event.device, event.data) for event in events] == [
-        ("device.conflict", DOOR, {"takeovers": 3})
+        ("device.conflict", READER, {"takeovers": 3})
     ]
 
 
 async def test_the_load_counts_what_waits_and_what_is_out(store: IStore) -> None:
     """Ended commands, and those of other devices, are no load."""
-    assert await store.queue_depth(DOOR) == QueueDepth(queue=0, in_flight=0)
+    assert await store.queue_depth(READER) == QueueDepth(queue=0, in_flight=0)
     await send(store, 1)
     await send(store, 2)
-    await store.acknowledge(DOOR, ident(2), at())
+    await store.acknowledge(READER, command_id(2), at())
     await send(store, 3)
-    await store.settle(DOOR, by_message(3), at())
+    await store.settle(READER, by_message(3), at())
     await put(store, 4, 5, 6)
-    await put(store, 7, name=GATE)
-    assert await store.queue_depth(DOOR) == QueueDepth(queue=3, in_flight=2)
+    await put(store, 7, name=OTHER_READER)
+    assert await store.queue_depth(READER) == QueueDepth(queue=3, in_flight=2)

@@ -15,10 +15,10 @@ from pushd.model.result import Verdict
 from pushd.model.timestamps import Now
 from pushd.store.filters import Settlement
 from tests.store.both import ALL, Both, allowed, result_of
-from tests.store.samples import BROKE, DOOR, GARBLED, LIMIT, WORKED, Said, device, ident
+from tests.store.samples import FAILURE, GARBLED, LIMIT, READER, SUCCESS, StubResult, command_id, device
 
 seconds = st.sampled_from([1, 2, 5, 10, 30, 60, 120])
-verdicts = st.sampled_from([WORKED, BROKE, GARBLED])
+verdicts = st.sampled_from([SUCCESS, FAILURE, GARBLED])
 results = st.sampled_from(['{"response":{}}', '{"response":1}'])
 names = st.sampled_from(["u-1", "u-2", "u-3"])
 
@@ -59,11 +59,11 @@ class Promises(Both):
     @rule(target=handed, uuid=names)
     def poll(self, uuid: str) -> Dispatched:
         """The device polls and is handed the best, or nothing."""
-        claimed = result_of(self.store.claim(DOOR, uuid, False, 1, self.now)).handed
+        claimed = result_of(self.store.claim(READER, uuid, False, 1, self.now)).handed
         expected = self.plain.claim(uuid, self.now)
         if expected is None:
             assert claimed == ()
-            return Dispatched(command=ident(0), attempt=1, payload={})
+            return Dispatched(command=command_id(0), attempt=1, payload={})
         assert [(each.command, each.attempt) for each in claimed] == [(expected.id, expected.attempts)]
         self.runs[expected.id] = self.runs.get(expected.id, 0) + 1
         return claimed[0]
@@ -80,14 +80,14 @@ class Promises(Both):
     @rule(command=sent)
     def acknowledge(self, command: str) -> None:
         """The device says that it has one."""
-        result_of(self.store.acknowledge(DOOR, command, self.now))
+        result_of(self.store.acknowledge(READER, command, self.now))
         self.plain.acknowledge(self.plain.commands[command], self.now)
 
     @rule(command=sent, verdict=verdicts, result=results)
     def report_by_message(self, command: str, verdict: Verdict, result: str) -> None:
         """The device says how one went."""
-        said = Said(message=command, verdict=verdict, result=result)
-        settlement = result_of(self.store.settle(DOOR, said, self.now))
+        said = StubResult(message=command, verdict=verdict, result=result)
+        settlement = result_of(self.store.settle(READER, said, self.now))
         found = self.plain.commands[command]
         if found.attempts == 0:
             assert settlement is Settlement.ORPHANED
@@ -97,7 +97,9 @@ class Promises(Both):
     @rule(uuid=names, verdict=verdicts, result=results)
     def report_by_uuid(self, uuid: str, verdict: Verdict, result: str) -> None:
         """The device says how what it got with one of its polls went."""
-        settlement = result_of(self.store.settle(DOOR, Said(uuid=uuid, verdict=verdict, result=result), self.now))
+        settlement = result_of(
+            self.store.settle(READER, StubResult(uuid=uuid, verdict=verdict, result=result), self.now)
+        )
         attempts = [each for each in self.plain.attempts if each.uuid == uuid]
         if not attempts:
             assert settlement is Settlement.ORPHANED
@@ -156,7 +158,7 @@ class Promises(Both):
         self.start()
         self.plain.restart(self.now)
         commands = self.plain.commands.values()
-        assert self.known.queued == ({DOOR} if any(each.state is State.QUEUED for each in commands) else set())
+        assert self.known.queued == ({READER} if any(each.state is State.QUEUED for each in commands) else set())
         assert self.known.last_command == max(self.plain.commands, default=None)
 
     @invariant()
@@ -184,7 +186,7 @@ class Promises(Both):
     def the_load_is_counted(self) -> None:
         """What waits and what is out is what the device has to do."""
         states = [command.state for command in self.plain.commands.values()]
-        load = result_of(self.store.queue_depth(DOOR))
+        load = result_of(self.store.queue_depth(READER))
         assert load.queue == states.count(State.QUEUED)
         assert load.in_flight == sum(state in OUT for state in states)
 

@@ -7,14 +7,14 @@ from pushd.model.errors import UnknownDevice
 from pushd.model.event import Event
 from pushd.model.token import Role, Token
 from pushd.store.interface import IStore
-from tests.store.conftest import Shelf
-from tests.store.samples import DOOR, GATE, STRANGER, at, wall
+from tests.store.conftest import StoreUnderTest
+from tests.store.samples import OTHER_READER, READER, UNREGISTERED, at, wall
 
 LASTING = pytest.mark.parametrize("kind", ["file", "threads"])
 SECRET, API_KEY = ProofKind.SECRET, ProofKind.API_KEY
 
 
-def proof(digest: bytes, kind: ProofKind = SECRET, expires_at: int | None = None, device: str = DOOR) -> Proof:
+def proof(digest: bytes, kind: ProofKind = SECRET, expires_at: int | None = None, device: str = READER) -> Proof:
     """A proof of a device."""
     return Proof(digest=digest, device=device, kind=kind, expires_at=expires_at)
 
@@ -26,30 +26,30 @@ def token(name: str, digest: bytes, role: Role = Role.ADMIN) -> Token:
 
 async def test_a_secret_is_given(store: IStore, events: list[Event]) -> None:
     """The first secret of a device is its only one, and it is told that the device has changed, not how."""
-    assert await store.add_proof(DOOR, SECRET, b"one", 0.0, at()) == [proof(b"one")]
+    assert await store.add_proof(READER, SECRET, b"one", 0.0, at()) == [proof(b"one")]
     assert [(event.type, event.device, event.data) for event in events] == [
-        ("device.changed", DOOR, {"fields": ["secret"]})
+        ("device.changed", READER, {"fields": ["secret"]})
     ]
 
 
 async def test_a_new_secret_replaces_the_old(store: IStore) -> None:
     """Without an overlap the old secret is worth nothing from now on."""
-    await store.add_proof(DOOR, SECRET, b"one", 0.0, at())
-    assert await store.add_proof(DOOR, SECRET, b"two", 0.0, at(1)) == [proof(b"two")]
+    await store.add_proof(READER, SECRET, b"one", 0.0, at())
+    assert await store.add_proof(READER, SECRET, b"two", 0.0, at(1)) == [proof(b"two")]
 
 
 async def test_an_old_secret_may_stay_for_a_while(store: IStore) -> None:
     """With an overlap both are good until it is over."""
-    await store.add_proof(DOOR, SECRET, b"one", 0.0, at())
-    both = await store.add_proof(DOOR, SECRET, b"two", 60.0, at(1))
+    await store.add_proof(READER, SECRET, b"one", 0.0, at())
+    both = await store.add_proof(READER, SECRET, b"two", 60.0, at(1))
     assert set(both) == {proof(b"one", expires_at=wall(61)), proof(b"two")}
 
 
 async def test_an_overlap_is_not_made_longer_by_another(store: IStore) -> None:
     """A third secret gives the second an overlap, and leaves the first the end that it had."""
-    await store.add_proof(DOOR, SECRET, b"one", 0.0, at())
-    await store.add_proof(DOOR, SECRET, b"two", 60.0, at())
-    three = await store.add_proof(DOOR, SECRET, b"three", 90.0, at(30))
+    await store.add_proof(READER, SECRET, b"one", 0.0, at())
+    await store.add_proof(READER, SECRET, b"two", 60.0, at())
+    three = await store.add_proof(READER, SECRET, b"three", 90.0, at(30))
     assert set(three) == {
         proof(b"one", expires_at=wall(60)),
         proof(b"two", expires_at=wall(120)),
@@ -59,53 +59,53 @@ async def test_an_overlap_is_not_made_longer_by_another(store: IStore) -> None:
 
 async def test_what_is_over_is_dropped(store: IStore) -> None:
     """A secret whose overlap has passed is not kept."""
-    await store.add_proof(DOOR, SECRET, b"one", 0.0, at())
-    await store.add_proof(DOOR, SECRET, b"two", 60.0, at())
-    later = await store.add_proof(DOOR, SECRET, b"three", 60.0, at(60))
+    await store.add_proof(READER, SECRET, b"one", 0.0, at())
+    await store.add_proof(READER, SECRET, b"two", 60.0, at())
+    later = await store.add_proof(READER, SECRET, b"three", 60.0, at(60))
     assert set(later) == {proof(b"two", expires_at=wall(120)), proof(b"three")}
 
 
 async def test_a_key_and_a_secret_are_two_things(store: IStore) -> None:
     """A new key replaces the old key and no secret, and none of another device."""
-    await store.add_proof(GATE, API_KEY, b"gate", 0.0, at())
-    await store.add_proof(DOOR, SECRET, b"secret", 0.0, at())
-    await store.add_proof(DOOR, API_KEY, b"key", 0.0, at())
-    proofs = await store.add_proof(DOOR, API_KEY, b"new key", 0.0, at())
+    await store.add_proof(OTHER_READER, API_KEY, b"gate", 0.0, at())
+    await store.add_proof(READER, SECRET, b"secret", 0.0, at())
+    await store.add_proof(READER, API_KEY, b"key", 0.0, at())
+    proofs = await store.add_proof(READER, API_KEY, b"new key", 0.0, at())
     assert set(proofs) == {proof(b"secret"), proof(b"new key", API_KEY)}
-    others = await store.add_proof(GATE, SECRET, b"gate too", 0.0, at())
-    assert set(others) == {proof(b"gate", API_KEY, device=GATE), proof(b"gate too", device=GATE)}
+    others = await store.add_proof(OTHER_READER, SECRET, b"gate too", 0.0, at())
+    assert set(others) == {proof(b"gate", API_KEY, device=OTHER_READER), proof(b"gate too", device=OTHER_READER)}
 
 
 async def test_an_unknown_device_proves_nothing(store: IStore) -> None:
     """A device must be known before it is given a secret."""
-    with pytest.raises(UnknownDevice, match=STRANGER):
-        await store.add_proof(STRANGER, SECRET, b"one", 0.0, at())
+    with pytest.raises(UnknownDevice, match=UNREGISTERED):
+        await store.add_proof(UNREGISTERED, SECRET, b"one", 0.0, at())
 
 
 @LASTING
-async def test_proofs_are_there_after_a_restart(shelf: Shelf, store: IStore) -> None:
+async def test_proofs_are_there_after_a_restart(under_test: StoreUnderTest, store: IStore) -> None:
     """Devices need no new secrets when we start again; those of forgotten devices are gone."""
-    await store.add_proof(DOOR, SECRET, b"one", 0.0, at())
-    await store.add_proof(DOOR, SECRET, b"two", 60.0, at())
-    await store.add_proof(GATE, API_KEY, b"gate", 0.0, at())
-    await store.forget_device(GATE, at())
-    known = await shelf.restart(at(5))
+    await store.add_proof(READER, SECRET, b"one", 0.0, at())
+    await store.add_proof(READER, SECRET, b"two", 60.0, at())
+    await store.add_proof(OTHER_READER, API_KEY, b"gate", 0.0, at())
+    await store.forget_device(OTHER_READER, at())
+    known = await under_test.restart(at(5))
     assert set(known.proofs) == {proof(b"one", expires_at=wall(60)), proof(b"two")}
 
 
 @LASTING
-async def test_tokens_are_there_after_a_restart(shelf: Shelf, store: IStore) -> None:
+async def test_tokens_are_there_after_a_restart(under_test: StoreUnderTest, store: IStore) -> None:
     """Whoever had a token has it still, with its role."""
     tokens = {token("admin", b"a"), token("agents", b"b", Role.DEVICE), token("eyes", b"c", Role.VIEWER)}
     for each in tokens:
         await store.set_token(each, at())
-    assert set((await shelf.restart(at(5))).tokens) == tokens
+    assert set((await under_test.restart(at(5))).tokens) == tokens
 
 
 @LASTING
-async def test_a_new_token_revokes_the_one_of_its_name(shelf: Shelf, store: IStore) -> None:
+async def test_a_new_token_revokes_the_one_of_its_name(under_test: StoreUnderTest, store: IStore) -> None:
     """After a new admin token was made, the old one opens nothing."""
     await store.set_token(token("admin", b"old"), at())
     await store.set_token(token("other", b"o"), at())
     await store.set_token(token("admin", b"new"), at(1))
-    assert set((await shelf.restart(at(5))).tokens) == {token("admin", b"new"), token("other", b"o")}
+    assert set((await under_test.restart(at(5))).tokens) == {token("admin", b"new"), token("other", b"o")}

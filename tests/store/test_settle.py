@@ -8,14 +8,25 @@ from pushd.model.result import Verdict
 from pushd.store.filters import Settlement
 from pushd.store.interface import IStore
 from pushd.store.transactions.results import SEARCHED_ATTEMPTS
-from tests.store.samples import AGAIN, BROKE, DOOR, GARBLED, WORKED, Said, at, by_message, ident, wall
-from tests.store.steps import claim, look, put, send, state, tamper
+from tests.store.samples import (
+    AT_LEAST_ONCE,
+    FAILURE,
+    GARBLED,
+    READER,
+    SUCCESS,
+    StubResult,
+    at,
+    by_message,
+    command_id,
+    wall,
+)
+from tests.store.steps import claim, get_command, put, send, state, tamper
 
 SETTLED, REPEATED, ORPHANED = Settlement.SETTLED, Settlement.REPEATED, Settlement.ORPHANED
 
 
 @pytest.mark.parametrize(
-    ("verdict", "end"), [(WORKED, State.SUCCEEDED), (BROKE, State.FAILED), (GARBLED, State.UNKNOWN)]
+    ("verdict", "end"), [(SUCCESS, State.SUCCEEDED), (FAILURE, State.FAILED), (GARBLED, State.UNKNOWN)]
 )
 @pytest.mark.parametrize("acknowledged", [False, True])
 async def test_a_report_ends_its_command(
@@ -24,21 +35,21 @@ async def test_a_report_ends_its_command(
     """The command ends as the device says, with its words untouched and its name for evidence."""
     await send(store, 1)
     if acknowledged:
-        await store.acknowledge(DOOR, ident(1), at(1))
+        await store.acknowledge(READER, command_id(1), at(1))
     said = '{"success":  true, "message": "João"}'
-    assert await store.settle(DOOR, by_message(1, verdict, said), at(2)) is SETTLED
-    command = await look(store, 1)
+    assert await store.settle(READER, by_message(1, verdict, said), at(2)) is SETTLED
+    command = await get_command(store, 1)
     assert (command.state, command.finished_at, command.result, command.error) == (end, wall(2), said, verdict.error)
     assert (command.evidence, command.matched_by, command.late) == ("device", "message", False)
-    assert (events[-1].type, events[-1].command, events[-1].at) == (f"command.{end}", ident(1), wall(2))
+    assert (events[-1].type, events[-1].command, events[-1].at) == (f"command.{end}", command_id(1), wall(2))
     assert events[-1].data == {"attempts": 1} | ({"error": verdict.error} if verdict.error else {})
 
 
 async def test_a_settled_command_is_out_no_longer(store: IStore) -> None:
     """With its result a command leaves the device: no lease of it can lapse."""
     await send(store, 1)
-    await store.settle(DOOR, by_message(1), at(1))
-    assert (await store.queue_depth(DOOR)).in_flight == 0
+    await store.settle(READER, by_message(1), at(1))
+    assert (await store.queue_depth(READER)).in_flight == 0
     assert await store.lapse(10, at(9999)) == 0
 
 
@@ -46,16 +57,16 @@ async def test_a_report_is_matched_by_the_name_of_the_poll(store: IStore) -> Non
     """Of several commands that are out, a result settles the one that was handed to the poll that it names."""
     await send(store, 1, uuid="u-1")
     await send(store, 2, uuid="u-2")
-    assert await store.settle(DOOR, Said(uuid="u-1"), at(1)) is SETTLED
+    assert await store.settle(READER, StubResult(uuid="u-1"), at(1)) is SETTLED
     assert [await state(store, 1), await state(store, 2)] == [State.SUCCEEDED, State.SENT]
-    assert (await look(store, 1)).matched_by == "uuid"
+    assert (await get_command(store, 1)).matched_by == "uuid"
 
 
 async def test_a_name_stands_for_its_newest_attempt(store: IStore) -> None:
     """Where a device uses a name again, a result that carries it is for what was handed over last."""
     await send(store, 1, uuid="same")
     await send(store, 2, uuid="same")
-    assert await store.settle(DOOR, Said(uuid="same"), at(1)) is SETTLED
+    assert await store.settle(READER, StubResult(uuid="same"), at(1)) is SETTLED
     assert [await state(store, 1), await state(store, 2)] == [State.SENT, State.SUCCEEDED]
 
 
@@ -63,29 +74,29 @@ async def test_a_report_without_a_name_is_for_the_one_out(store: IStore) -> None
     """Old firmware names nothing: its result settles what it was handed last."""
     await send(store, 1)
     await send(store, 2)
-    assert await store.settle(DOOR, Said(), at(1)) is SETTLED
+    assert await store.settle(READER, StubResult(), at(1)) is SETTLED
     assert [await state(store, 1), await state(store, 2)] == [State.SENT, State.SUCCEEDED]
-    assert (await look(store, 2)).matched_by == "order"
+    assert (await get_command(store, 2)).matched_by == "order"
 
 
 async def test_a_report_with_a_name_may_be_for_a_poll_that_had_none(store: IStore) -> None:
     """A device that names its result but not its poll is understood."""
     await send(store, 1)
-    assert await store.settle(DOOR, Said(uuid="u-1"), at(1)) is SETTLED
-    assert (await look(store, 1)).matched_by == "order"
+    assert await store.settle(READER, StubResult(uuid="u-1"), at(1)) is SETTLED
+    assert (await get_command(store, 1)).matched_by == "order"
 
 
 async def test_a_report_without_a_name_may_be_for_a_poll_that_had_one(store: IStore) -> None:
     """A device that names its poll but not its result is understood."""
     await send(store, 1, uuid="u-1")
-    assert await store.settle(DOOR, Said(), at(1)) is SETTLED
-    assert (await look(store, 1)).matched_by == "order"
+    assert await store.settle(READER, StubResult(), at(1)) is SETTLED
+    assert (await get_command(store, 1)).matched_by == "order"
 
 
 async def test_a_foreign_name_settles_nothing(store: IStore) -> None:
     """A result that names another poll than the one out is not for it."""
     await send(store, 1, uuid="u-1")
-    assert await store.settle(DOOR, Said(uuid="u-9"), at(1)) is ORPHANED
+    assert await store.settle(READER, StubResult(uuid="u-9"), at(1)) is ORPHANED
     assert await state(store, 1) is State.SENT
 
 
@@ -95,7 +106,7 @@ async def test_a_report_without_a_name_must_be_of_the_same_kind(
 ) -> None:
     """A result that says what it is the result of settles no command of another kind."""
     await send(store, 1, payload={"endpoint": "reboot"})
-    assert await store.settle(DOOR, Said(endpoint=endpoint), at(1)) is settlement
+    assert await store.settle(READER, StubResult(endpoint=endpoint), at(1)) is settlement
 
 
 async def test_a_report_without_a_name_is_else_for_the_latest_that_lapsed(store: IStore) -> None:
@@ -103,9 +114,9 @@ async def test_a_report_without_a_name_is_else_for_the_latest_that_lapsed(store:
     await send(store, 1)
     await send(store, 2, now=at(1))
     await store.lapse(10, at(100))
-    assert await store.settle(DOOR, Said(), at(101)) is SETTLED
+    assert await store.settle(READER, StubResult(), at(101)) is SETTLED
     assert [await state(store, 1), await state(store, 2)] == [State.UNKNOWN, State.SUCCEEDED]
-    assert (await look(store, 2)).late
+    assert (await get_command(store, 2)).late
 
 
 async def test_the_repeat_of_a_report_without_a_name_settles_nothing_else(store: IStore) -> None:
@@ -113,8 +124,8 @@ async def test_the_repeat_of_a_report_without_a_name_settles_nothing_else(store:
     await send(store, 1)
     await store.lapse(10, at(60))
     await send(store, 2, now=at(61))
-    assert await store.settle(DOOR, Said(), at(62)) is SETTLED
-    assert await store.settle(DOOR, Said(), at(63)) is REPEATED
+    assert await store.settle(READER, StubResult(), at(62)) is SETTLED
+    assert await store.settle(READER, StubResult(), at(63)) is REPEATED
     assert [await state(store, 1), await state(store, 2)] == [State.UNKNOWN, State.SUCCEEDED]
 
 
@@ -123,8 +134,8 @@ async def test_another_report_without_a_name_is_for_what_lapsed_before(store: IS
     await send(store, 1)
     await store.lapse(10, at(60))
     await send(store, 2, now=at(61))
-    await store.settle(DOOR, Said(), at(62))
-    assert await store.settle(DOOR, Said(result='{"error":"x"}', verdict=BROKE), at(63)) is SETTLED
+    await store.settle(READER, StubResult(), at(62))
+    assert await store.settle(READER, StubResult(result='{"error":"x"}', verdict=FAILURE), at(63)) is SETTLED
     assert await state(store, 1) is State.FAILED
 
 
@@ -139,76 +150,76 @@ async def test_a_report_without_a_name_is_not_for_what_lapsed_long_ago(store: IS
         " SELECT i + 1 FROM n WHERE i < :since) SELECT :id, 1 + i, :device, 0, 'later/' || i FROM n",
         since=since - 1,
         id="purged",
-        device=DOOR,
+        device=READER,
     )
     await send(store, 2, now=at(61))
-    await store.settle(DOOR, Said(), at(62))
-    found = await store.settle(DOOR, Said(result='{"error":"x"}', verdict=BROKE), at(63))
+    await store.settle(READER, StubResult(), at(62))
+    found = await store.settle(READER, StubResult(result='{"error":"x"}', verdict=FAILURE), at(63))
     assert found is (SETTLED if since < SEARCHED_ATTEMPTS else ORPHANED)
 
 
-@pytest.mark.parametrize("verdict", [WORKED, BROKE, GARBLED])
+@pytest.mark.parametrize("verdict", [SUCCESS, FAILURE, GARBLED])
 async def test_a_late_report_counts(store: IStore, events: list[Event], verdict: Verdict) -> None:
     """The result of a command that was given up settles it, and the command says that it came late."""
     await send(store, 1)
     await store.lapse(10, at(60))
-    assert await store.settle(DOOR, by_message(1, verdict), at(90)) is SETTLED
-    command = await look(store, 1)
+    assert await store.settle(READER, by_message(1, verdict), at(90)) is SETTLED
+    command = await get_command(store, 1)
     assert (command.finished_at, command.late, command.error) == (wall(90), True, verdict.error)
     assert events[-1].data["late"] is True
 
 
 async def test_a_late_report_saves_another_attempt(store: IStore) -> None:
     """A command that waits to be sent again is settled by the result of the attempt before."""
-    await send(store, 1, delivery=AGAIN)
+    await send(store, 1, delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))
-    assert await store.settle(DOOR, by_message(1), at(61)) is SETTLED
-    assert (await look(store, 1)).late
+    assert await store.settle(READER, by_message(1), at(61)) is SETTLED
+    assert (await get_command(store, 1)).late
     assert await claim(store, now=at(62)) is None
 
 
 async def test_the_report_of_an_earlier_attempt_is_late(store: IStore) -> None:
     """What answers the first attempt settles the command while the second is out, and says that it was late."""
-    await send(store, 1, uuid="u-1", delivery=AGAIN)
+    await send(store, 1, uuid="u-1", delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))
     await claim(store, uuid="u-2", now=at(61))
-    assert await store.settle(DOOR, Said(uuid="u-1"), at(62)) is SETTLED
-    assert (await look(store, 1)).late
+    assert await store.settle(READER, StubResult(uuid="u-1"), at(62)) is SETTLED
+    assert (await get_command(store, 1)).late
 
 
 async def test_one_settled_by_its_first_attempt_is_only_repeated_by_its_second(store: IStore) -> None:
     """Where a command ran twice, as its sender allowed, the second result changes nothing."""
-    await send(store, 1, uuid="u-1", delivery=AGAIN)
+    await send(store, 1, uuid="u-1", delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))
     await claim(store, uuid="u-2", now=at(61))
-    await store.settle(DOOR, Said(uuid="u-2"), at(62))
-    assert await store.settle(DOOR, Said(uuid="u-1"), at(63)) is REPEATED
-    assert not (await look(store, 1)).late
+    await store.settle(READER, StubResult(uuid="u-2"), at(62))
+    assert await store.settle(READER, StubResult(uuid="u-1"), at(63)) is REPEATED
+    assert not (await get_command(store, 1)).late
 
 
-@pytest.mark.parametrize("verdict", [WORKED, BROKE, GARBLED])
+@pytest.mark.parametrize("verdict", [SUCCESS, FAILURE, GARBLED])
 async def test_a_repeated_report_changes_nothing(store: IStore, events: list[Event], verdict: Verdict) -> None:
     """A device that did not hear our answer sends its result again, and nothing happens twice."""
     await send(store, 1)
-    await store.settle(DOOR, by_message(1, verdict), at(1))
-    settled, told = await look(store, 1), list(events)
-    assert await store.settle(DOOR, by_message(1, verdict), at(2)) is REPEATED
-    assert await look(store, 1) == settled
+    await store.settle(READER, by_message(1, verdict), at(1))
+    settled, told = await get_command(store, 1), list(events)
+    assert await store.settle(READER, by_message(1, verdict), at(2)) is REPEATED
+    assert await get_command(store, 1) == settled
     assert events == told
 
 
-@pytest.mark.parametrize("verdict", [WORKED, BROKE])
+@pytest.mark.parametrize("verdict", [SUCCESS, FAILURE])
 async def test_a_readable_report_counts_after_an_unreadable_one(store: IStore, verdict: Verdict) -> None:
     """What could not be read left the command unknown; a result that can be read ends that."""
     await send(store, 1)
-    await store.settle(DOOR, by_message(1, GARBLED, "{}"), at(1))
-    assert await store.settle(DOOR, by_message(1, verdict), at(2)) is SETTLED
-    assert (await look(store, 1)).error == verdict.error
+    await store.settle(READER, by_message(1, GARBLED, "{}"), at(1))
+    assert await store.settle(READER, by_message(1, verdict), at(2)) is SETTLED
+    assert (await get_command(store, 1)).error == verdict.error
 
 
 async def test_a_command_that_was_never_sent_cannot_be_reported_on(store: IStore) -> None:
     """A device cannot have done what it was never handed."""
     await put(store, 1)
-    assert await store.settle(DOOR, by_message(1), at(1)) is ORPHANED
-    assert await store.settle(DOOR, Said(), at(1)) is ORPHANED
+    assert await store.settle(READER, by_message(1), at(1)) is ORPHANED
+    assert await store.settle(READER, StubResult(), at(1)) is ORPHANED
     assert await state(store, 1) is State.QUEUED

@@ -10,8 +10,8 @@ from pushd.model.errors import StoreRefused, Unavailable
 from pushd.model.lifecycle import State
 from pushd.store.interface import IStore
 from pushd.store.sqlite.store import SqliteStore
-from tests.store.conftest import Shelf
-from tests.store.samples import DOOR, LIMIT, at, device, draft
+from tests.store.conftest import StoreUnderTest
+from tests.store.samples import LIMIT, READER, at, device, draft
 from tests.store.steps import put, state
 
 IN_A_FILE = pytest.mark.parametrize("kind", ["file", "threads"])
@@ -108,26 +108,26 @@ def test_an_empty_file_becomes_a_database(tmp_path: Path) -> None:
 
 
 @IN_A_FILE
-async def test_every_commit_is_synced(shelf: Shelf, store: IStore) -> None:
+async def test_every_commit_is_synced(under_test: StoreUnderTest, store: IStore) -> None:
     """The database is asked to survive a loss of power: a write-ahead log, synced at each commit."""
-    writer, _ = connections(shelf)
+    writer, _ = connections(under_test)
     assert writer.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     assert writer.execute("PRAGMA synchronous").fetchone()[0] == 2
 
 
 @IN_A_FILE
-async def test_the_connection_that_reads_cannot_write(shelf: Shelf, store: IStore) -> None:
+async def test_the_connection_that_reads_cannot_write(under_test: StoreUnderTest, store: IStore) -> None:
     """No list or look can change anything."""
-    _, reader = connections(shelf)
+    _, reader = connections(under_test)
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         reader.execute("DELETE FROM device")
 
 
 @IN_A_FILE
-async def test_an_orderly_end_leaves_one_file(shelf: Shelf, store: IStore, tmp_path: Path) -> None:
+async def test_an_orderly_end_leaves_one_file(under_test: StoreUnderTest, store: IStore, tmp_path: Path) -> None:
     """After a stop all is in the database itself, which can be copied."""
     await put(store, 1)
-    await shelf.close()
+    await under_test.close()
     assert [path.name for path in tmp_path.iterdir()] == ["pushd.sqlite"]
 
 
@@ -139,44 +139,52 @@ async def test_what_the_database_refuses_is_told_with_its_purpose(store: IStore)
 
 
 @IN_A_FILE
-async def test_another_program_may_hold_the_database_for_a_while(shelf: Shelf, store: IStore, tmp_path: Path) -> None:
+async def test_another_program_may_hold_the_database_for_a_while(
+    under_test: StoreUnderTest, store: IStore, tmp_path: Path
+) -> None:
     """While a backup tool, say, has it locked, a sender is told that it is not now; afterwards all goes on."""
-    writer, _ = connections(shelf)
-    writer.execute("PRAGMA busy_timeout = 0")
+    do_not_wait_for_locks(under_test)
     with closing(sqlite3.connect(tmp_path / "pushd.sqlite", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Unavailable, match="locked"):
             await store.put(draft(1), False, LIMIT, at())
-        assert (await store.queue_depth(DOOR)).queue == 0
+        assert (await store.queue_depth(READER)).queue == 0
         other.execute("ROLLBACK")
     await put(store, 2)
     assert await state(store, 2) is State.QUEUED
 
 
 @IN_A_FILE
-async def test_a_full_disk_is_told_and_passes(shelf: Shelf, store: IStore) -> None:
+async def test_a_full_disk_is_told_and_passes(under_test: StoreUnderTest, store: IStore) -> None:
     """What cannot be written is not accepted, nothing of it is there, and once there is room all goes on."""
-    writer, _ = connections(shelf)
+    writer, _ = connections(under_test)
     pages = writer.execute("PRAGMA page_count").fetchone()[0]
     writer.execute(f"PRAGMA max_page_count = {pages + 2}")
     with pytest.raises(Unavailable, match="full"):
         await store.put(draft(1, payload={"body": "x" * 100_000}), False, LIMIT, at())
-    assert (await store.queue_depth(DOOR)).queue == 0
+    assert (await store.queue_depth(READER)).queue == 0
     writer.execute("PRAGMA max_page_count = 1000000")
     await put(store, 2)
-    assert (await store.queue_depth(DOOR)).queue == 1
+    assert (await store.queue_depth(READER)).queue == 1
 
 
-def connections(shelf: Shelf) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+def do_not_wait_for_locks(under_test: StoreUnderTest) -> None:
+    """Have the store give up at once where another program has locked the database."""
+    connection = under_test.store._writer.connection  # type: ignore[attr-defined]
+    connection.busy_seconds = 0.0
+    connection.connection.execute("PRAGMA busy_timeout = 0")
+
+
+def connections(under_test: StoreUnderTest) -> tuple[sqlite3.Connection, sqlite3.Connection]:
     """The connection that writes and the one that reads."""
-    store = shelf.store
+    store = under_test.store
     assert isinstance(store, SqliteStore)
     writer, reader = store._writer.connection, store._reader.connection  # type: ignore[attr-defined]
     return writer.connection, reader.connection
 
 
 @IN_A_FILE
-async def test_only_its_owner_may_read_it(shelf: Shelf, store: IStore, tmp_path: Path) -> None:
+async def test_only_its_owner_may_read_it(under_test: StoreUnderTest, store: IStore, tmp_path: Path) -> None:
     """Other users of the machine read neither the database nor what SQLite keeps beside it."""
     await put(store, 1)
     found = [file for file in tmp_path.iterdir() if file.name.startswith("pushd.sqlite")]

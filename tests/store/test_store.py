@@ -7,9 +7,9 @@ from pushd.model.errors import Unavailable
 from pushd.model.event import Event, EventType
 from pushd.store.filters import StartupSnapshot
 from pushd.store.interface import IStore
-from tests.store.conftest import Shelf
-from tests.store.samples import DOOR, LIMIT, at, device, draft
-from tests.store.steps import claim, feed, put, words
+from tests.store.conftest import StoreUnderTest
+from tests.store.samples import LIMIT, READER, at, device, draft
+from tests.store.steps import all_events, claim, event_types, put
 
 
 def test_it_offers_all_verbs(store: IStore) -> None:
@@ -17,9 +17,9 @@ def test_it_offers_all_verbs(store: IStore) -> None:
     assert verifyObject(IStore, store)
 
 
-def test_a_new_store_knows_nothing(shelf: Shelf) -> None:
+def test_a_new_store_knows_nothing(under_test: StoreUnderTest) -> None:
     """The first start begins with no devices, no tokens and no commands."""
-    assert shelf.open(at()) == StartupSnapshot()
+    assert under_test.open(at()) == StartupSnapshot()
 
 
 async def test_it_says_that_it_answers(store: IStore, events: list[Event]) -> None:
@@ -48,11 +48,11 @@ async def test_who_asks_for_some_types_hears_of_no_others(store: IStore) -> None
 
 async def test_listeners_hear_what_the_feed_keeps(store: IStore, events: list[Event]) -> None:
     """What is told at once and what can be read later are the same, entry by entry."""
-    before = len(await feed(store))
+    before = len(await all_events(store))
     await put(store, 1, 2)
     await claim(store)
-    assert words(events) == ["command.queued", "command.queued", "command.sent"]
-    assert (await feed(store))[before:] == events
+    assert event_types(events) == ["command.queued", "command.queued", "command.sent"]
+    assert (await all_events(store))[before:] == events
 
 
 async def test_a_listener_that_fails_keeps_no_other_from_hearing(
@@ -67,7 +67,7 @@ async def test_a_listener_that_fails_keeps_no_other_from_hearing(
     store.subscribe(fail)
     store.subscribe(heard.append)
     await put(store, 1)
-    assert words(heard) == ["command.queued"]
+    assert event_types(heard) == ["command.queued"]
     assert len(no_logged_failure) == 1
     no_logged_failure.clear()
 
@@ -76,7 +76,7 @@ async def test_a_change_asked_for_by_a_listener_is_told_after_what_it_heard(stor
     """Whoever listens hears changes in the order of their commits, even if another listener makes some."""
 
     def approve_more(event: Event) -> None:
-        if event.device == DOOR:
+        if event.device == READER:
             store.add_device(device("controlid:3"), False, at())
 
     heard: list[Event] = []
@@ -84,7 +84,7 @@ async def test_a_change_asked_for_by_a_listener_is_told_after_what_it_heard(stor
     store.subscribe(heard.append)
     await put(store, 1)
     await store.check()
-    assert words(heard) == ["command.queued", "device.registered"]
+    assert event_types(heard) == ["command.queued", "device.registered"]
 
 
 async def test_whoever_stops_waiting_does_not_undo_a_change(store: IStore) -> None:
@@ -93,13 +93,13 @@ async def test_whoever_stops_waiting_does_not_undo_a_change(store: IStore) -> No
     putting.addErrback(lambda failure: None)
     putting.cancel()
     await store.check()
-    assert (await store.queue_depth(DOOR)).queue == 1
+    assert (await store.queue_depth(READER)).queue == 1
 
 
-async def test_a_verb_after_the_end_is_told_that_nobody_answers(shelf: Shelf) -> None:
+async def test_a_verb_after_the_end_is_told_that_nobody_answers(under_test: StoreUnderTest) -> None:
     """What comes after the store was closed fails with one clear error, and does not wait for ever."""
-    shelf.open(at())
-    await shelf.close()
-    for verb in (shelf.store.check(), shelf.store.queue_depth(DOOR)):
+    under_test.open(at())
+    await under_test.close()
+    for verb in (under_test.store.check(), under_test.store.queue_depth(READER)):
         with pytest.raises(Unavailable):
             await verb

@@ -7,13 +7,13 @@ from pushd.model.errors import InvalidFields, TooManyWebhooks, UnknownWebhook
 from pushd.model.event import Event, EventType
 from pushd.model.webhook import MAX_DELIVERIES, MAX_WEBHOOKS, Attempt, Failing, Progress, Secret, Webhook
 from pushd.store.interface import IStore
-from tests.store.samples import WALL, at, ident, wall
+from tests.store.samples import WALL, at, command_id, wall
 
 
 def webhook(number: int = 1) -> Webhook:
     """A webhook of a test."""
     return Webhook(
-        id=ident(number),
+        id=command_id(number),
         url=f"https://example.com/{number}",
         types=(EventType.COMMAND_FAILED, EventType.DEVICE_OFFLINE),
         tags=("door", "ä"),
@@ -24,7 +24,7 @@ def webhook(number: int = 1) -> Webhook:
 
 def progress(cursor: int = 2, revision: int = 0, failing: Failing | None = None) -> Progress:
     """How far a courier of the first webhook got."""
-    return Progress(webhook=ident(1), revision=revision, cursor=cursor, failing=failing)
+    return Progress(webhook=command_id(1), revision=revision, cursor=cursor, failing=failing)
 
 
 async def test_a_webhook_is_kept_as_it_is(store: IStore) -> None:
@@ -33,7 +33,7 @@ async def test_a_webhook_is_kept_as_it_is(store: IStore) -> None:
     last = await store.last_event()
     assert added.webhook.cursor == last > 0
     assert added.secrets == (Secret(text="whsec_1"),)
-    assert await store.webhook(ident(1)) == added.webhook
+    assert await store.webhook(command_id(1)) == added.webhook
     assert await store.subscriptions() == [added]
     assert added.webhook.types == webhook().types
     assert added.webhook.tags == webhook().tags
@@ -45,11 +45,11 @@ async def test_there_are_only_so_many(store: IStore) -> None:
         await store.add_webhook(webhook(number), "whsec_1")
     with pytest.raises(TooManyWebhooks):
         await store.add_webhook(webhook(MAX_WEBHOOKS), "whsec_1")
-    await store.delete_webhook(ident(0), at())
+    await store.delete_webhook(command_id(0), at())
     await store.add_webhook(webhook(MAX_WEBHOOKS), "whsec_1")
     first = await store.webhooks(None, 10)
-    assert [found.id for found in first] == [ident(number) for number in range(1, 11)]
-    assert [found.id for found in await store.webhooks(ident(10), 2)] == [ident(11), ident(12)]
+    assert [found.id for found in first] == [command_id(number) for number in range(1, 11)]
+    assert [found.id for found in await store.webhooks(command_id(10), 2)] == [command_id(11), command_id(12)]
 
 
 async def test_unknown_webhooks(store: IStore) -> None:
@@ -76,21 +76,21 @@ async def test_a_courier_s_notes(store: IStore) -> None:
     assert found.failing == 3
     assert (found.webhook.cursor, found.webhook.failing_since, found.webhook.next_attempt_at) == (2, wall(1), wall(6))
     assert await store.save_progress(progress(3), None)
-    assert [entry.attempt for entry in await store.deliveries(ident(1), None, 10)] == [attempt]
-    assert (await store.webhook(ident(1))).failing_since is None
+    assert [entry.attempt for entry in await store.deliveries(command_id(1), None, 10)] == [attempt]
+    assert (await store.webhook(command_id(1))).failing_since is None
 
 
 async def test_a_courier_that_is_late_changes_nothing(store: IStore) -> None:
     """What a courier says after an operator has changed the webhook does not undo that."""
     await store.add_webhook(webhook(), "whsec_1")
     attempt = Attempt(seq=3, at=wall(1))
-    changed = await store.redeliver(ident(1), 0, at())
+    changed = await store.redeliver(command_id(1), 0, at())
     assert (changed.revision, changed.webhook.cursor) == (1, 0)
     assert not await store.save_progress(progress(2), attempt)
     assert not await store.disable_webhook(progress(2), attempt, "why", AlertRules(), at())
-    found = await store.webhook(ident(1))
+    found = await store.webhook(command_id(1))
     assert (found.cursor, found.disabled_at) == (0, None)
-    assert await store.deliveries(ident(1), None, 10) == []
+    assert await store.deliveries(command_id(1), None, 10) == []
 
 
 async def test_disabling(store: IStore, events: list[Event]) -> None:
@@ -100,27 +100,30 @@ async def test_disabling(store: IStore, events: list[Event]) -> None:
     assert await store.disable_webhook(
         progress(2, failing=failing), Attempt(seq=3, at=wall(9)), "why", AlertRules(), at(9)
     )
-    found = await store.webhook(ident(1))
+    found = await store.webhook(command_id(1))
     assert (found.disabled_at, found.disabled_reason, found.next_attempt_at) == (wall(9), "why", None)
     event, alert = events
-    assert (alert.type, alert.data["webhook"]) == (EventType.ALERT_RAISED, ident(1))
-    assert (event.type, event.data) == (EventType.WEBHOOK_FAILED, {"webhook": ident(1), "reason": "why", "seq": "3"})
+    assert (alert.type, alert.data["webhook"]) == (EventType.ALERT_RAISED, command_id(1))
+    assert (event.type, event.data) == (
+        EventType.WEBHOOK_FAILED,
+        {"webhook": command_id(1), "reason": "why", "seq": "3"},
+    )
     assert not await store.save_progress(progress(3, revision=1), None)
-    enabled = await store.redeliver(ident(1), None, at(10))
+    enabled = await store.redeliver(command_id(1), None, at(10))
     assert (enabled.webhook.disabled_at, enabled.webhook.cursor, enabled.failing) == (None, 2, None)
     with pytest.raises(InvalidFields, match="#/after"):
-        await store.redeliver(ident(1), 99, at(10))
+        await store.redeliver(command_id(1), 99, at(10))
 
 
 async def test_secrets_overlap(store: IStore) -> None:
     """A replaced secret is kept until its overlap ends, and only so many are."""
     await store.add_webhook(webhook(), "whsec_0")
-    rotated = await store.rotate_secret(ident(1), "whsec_1", 60, at())
+    rotated = await store.rotate_secret(command_id(1), "whsec_1", 60, at())
     assert rotated.secrets == (Secret(text="whsec_1"), Secret(text="whsec_0", expires_at=wall(60)))
-    rotated = await store.rotate_secret(ident(1), "whsec_2", 0, at(61))
+    rotated = await store.rotate_secret(command_id(1), "whsec_2", 0, at(61))
     assert [secret.text for secret in rotated.secrets] == ["whsec_2"]
     for number in range(3, 20):
-        rotated = await store.rotate_secret(ident(1), f"whsec_{number}", 60, at(62))
+        rotated = await store.rotate_secret(command_id(1), f"whsec_{number}", 60, at(62))
     assert [secret.text for secret in rotated.secrets] == [f"whsec_{number}" for number in (19, 18, 17, 16, 15)]
 
 
@@ -129,12 +132,12 @@ async def test_the_log_is_bounded(store: IStore) -> None:
     await store.add_webhook(webhook(), "whsec_1")
     for number in range(MAX_DELIVERIES + 5):
         await store.save_progress(progress(), Attempt(seq=number, at=wall(number)))
-    found = await store.deliveries(ident(1), None, 2 * MAX_DELIVERIES)
+    found = await store.deliveries(command_id(1), None, 2 * MAX_DELIVERIES)
     assert [entry.attempt.seq for entry in found] == list(range(MAX_DELIVERIES + 4, 4, -1))
-    page = await store.deliveries(ident(1), found[9].id, 3)
+    page = await store.deliveries(command_id(1), found[9].id, 3)
     assert page == found[10:13]
     await store.purge(wall(MAX_DELIVERIES), 2 * MAX_DELIVERIES)
-    found = await store.deliveries(ident(1), None, MAX_DELIVERIES)
+    found = await store.deliveries(command_id(1), None, MAX_DELIVERIES)
     assert [entry.attempt.seq for entry in found] == list(range(MAX_DELIVERIES + 4, MAX_DELIVERIES - 1, -1))
 
 
@@ -142,7 +145,7 @@ async def test_nothing_of_a_deleted_webhook_is_left(store: IStore) -> None:
     """Deleting takes the secrets and the log along."""
     await store.add_webhook(webhook(), "whsec_1")
     await store.save_progress(progress(), Attempt(seq=1, at=WALL))
-    await store.delete_webhook(ident(1), at())
+    await store.delete_webhook(command_id(1), at())
     again = await store.add_webhook(webhook(), "whsec_2")
     assert [secret.text for secret in again.secrets] == ["whsec_2"]
-    assert await store.deliveries(ident(1), None, 10) == []
+    assert await store.deliveries(command_id(1), None, 10) == []

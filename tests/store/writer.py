@@ -12,7 +12,7 @@ from twisted.internet.task import react
 
 from pushd.model.command import Command
 from pushd.store.sqlite.store import SqliteStore
-from tests.store.samples import AGAIN, DOOR, at, by_message, device, draft
+from tests.store.samples import AT_LEAST_ONCE, READER, at, by_message, device, draft
 
 AT_ONCE = 5
 """Senders that wait at the same time, so that commits are shared."""
@@ -29,8 +29,8 @@ async def write(store: SqliteStore) -> None:
     for first in count(step=AT_ONCE):
         numbers = range(first, first + AT_ONCE)
         await gatherResults([_put(store, number) for number in numbers])
-        await store.claim(DOOR, None, False, 1, at())
-        await store.settle(DOOR, by_message(first), at())
+        await store.claim(READER, None, False, 1, at())
+        await store.settle(READER, by_message(first), at())
         say("settled", first)
 
 
@@ -39,7 +39,9 @@ def _put(store: SqliteStore, number: int) -> Deferred[None]:
         say("put", number)
 
     priority = 9 if number % AT_ONCE == 0 else 0  # the first of each group goes before what is left of others
-    return store.put(draft(number, delivery=AGAIN, priority=priority), False, sys.maxsize, at()).addCallback(accepted)
+    return store.put(draft(number, delivery=AT_LEAST_ONCE, priority=priority), False, sys.maxsize, at()).addCallback(
+        accepted
+    )
 
 
 async def main(reactor: Any, path: str) -> None:

@@ -41,8 +41,8 @@ class SqliteConnection:
     _group: list[PendingTransaction] = field(factory=list, init=False)
     _error: Exception | None = field(default=None, init=False)
     """Why nothing of the group can be committed."""
-    _waits_for_lock: bool = field(default=False, init=False)
-    """What ``busy_timeout`` of the connection is set for."""
+    _waits_for_lock: bool = field(default=True, init=False)
+    """Whether ``busy_timeout`` is set so that the connection waits; :func:`connect` sets it."""
 
     def run(self, group: Iterable[PendingTransaction]) -> Sequence[PendingTransaction]:
         self.execute(group, wait_for_lock=True)

@@ -13,7 +13,7 @@ from pushd.model.errors import IllegalMove, QueueFull, Unavailable, UnknownDevic
 from pushd.model.lifecycle import Delivery, State
 from tests.core.harness import CONTAINER, READER, CoreHarness, result_of
 from tests.stepped import SteppedExecutor
-from tests.store.samples import Said
+from tests.store.samples import StubResult
 
 
 def test_a_command_is_accepted_when_it_is_durable(stepped: CoreHarness, executor: SteppedExecutor) -> None:
@@ -106,7 +106,7 @@ def test_a_large_result_is_expected_of_who_has_something_out(harness: CoreHarnes
     harness.poll(CONTAINER)
     assert expects(CONTAINER)
     assert not expects(READER)
-    harness.result(harness.core.device_service.settle(ClientIdentity(device=CONTAINER), Said(message=command)))
+    harness.result(harness.core.device_service.settle(ClientIdentity(device=CONTAINER), StubResult(message=command)))
     assert not expects(CONTAINER)
 
 

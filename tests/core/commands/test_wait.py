@@ -10,7 +10,7 @@ from pushd.model.lifecycle import State
 from pushd.store.filters import Settlement
 from tests.core.harness import CONTAINER, READER, CoreHarness, result_of
 from tests.stepped import SteppedExecutor
-from tests.store.samples import BROKE, GARBLED
+from tests.store.samples import FAILURE, GARBLED
 
 
 def waiting(harness: CoreHarness, command: str, seconds: float = 60.0) -> Deferred[Command]:
@@ -19,7 +19,7 @@ def waiting(harness: CoreHarness, command: str, seconds: float = 60.0) -> Deferr
 
 
 @pytest.mark.parametrize(
-    ("verdict", "state"), [(None, State.SUCCEEDED), (BROKE, State.FAILED), (GARBLED, State.UNKNOWN)]
+    ("verdict", "state"), [(None, State.SUCCEEDED), (FAILURE, State.FAILED), (GARBLED, State.UNKNOWN)]
 )
 def test_whoever_waits_hears_of_the_result(harness: CoreHarness, clock: Clock, verdict: object, state: State) -> None:
     """A sender that waits is answered when the device has reported, whatever it reports."""

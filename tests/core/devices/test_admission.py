@@ -15,7 +15,7 @@ from pushd.store.filters import DeviceFilter
 from tests.core.conftest import HarnessBuilder
 from tests.core.harness import READER, CoreHarness, HeldPoll
 from tests.stepped import SteppedStore
-from tests.store.samples import Said
+from tests.store.samples import StubResult
 
 NEW = "controlid:99"
 OTHER = "servereye:other"
@@ -197,7 +197,7 @@ def test_only_a_poll_introduces_a_device(builder: HarnessBuilder, mode: Admissio
     harness = builder.build(Config(admission=mode))
     client_identity = ClientIdentity(device=NEW)
     for visit in (
-        harness.core.device_service.settle(client_identity, Said(uuid="u1")),
+        harness.core.device_service.settle(client_identity, StubResult(uuid="u1")),
         harness.core.device_service.sign_off(client_identity),
     ):
         if mode is AdmissionMode.CLOSED:

@@ -11,7 +11,7 @@ from pushd.model.lifecycle import State
 from pushd.model.token import Role
 from tests.core.conftest import HarnessBuilder
 from tests.core.harness import CONTAINER, READER, CoreHarness
-from tests.store.samples import Said
+from tests.store.samples import StubResult
 
 INSIDE, OUTSIDE = "10.1.2.3", "192.0.2.1"
 
@@ -151,7 +151,7 @@ def test_nothing_is_taken_from_who_proves_nothing(harness: CoreHarness) -> None:
     harness.issue_credential(CONTAINER, ProofKind.API_KEY)
     client_identity, device_service = ClientIdentity(device=CONTAINER, address=OUTSIDE), harness.core.device_service
     for visit in (
-        device_service.settle(client_identity, Said(message=command)),
+        device_service.settle(client_identity, StubResult(message=command)),
         device_service.acknowledge(client_identity, command),
         device_service.sign_off(client_identity),
     ):
@@ -168,7 +168,7 @@ def test_require_proof_hands_nothing_to_who_has_none(builder: HarnessBuilder) ->
     harness = builder.build(Config(require_proof=True))
     command = harness.put(CONTAINER)
     assert harness.poll(CONTAINER).held
-    harness.result(harness.core.device_service.settle(ClientIdentity(device=CONTAINER), Said(message=command)))
+    harness.result(harness.core.device_service.settle(ClientIdentity(device=CONTAINER), StubResult(message=command)))
     assert harness.command(command).state is State.QUEUED
 
 

@@ -11,7 +11,7 @@ from pushd.model.errors import Unavailable
 from pushd.model.event import EventType
 from tests.core.harness import CONTAINER, READER, CoreHarness
 from tests.stepped import SteppedExecutor
-from tests.store.samples import Said
+from tests.store.samples import StubResult
 
 HOLD = 10.0
 TIMEOUT = 120
@@ -53,7 +53,7 @@ def test_a_word_of_a_device_makes_it_online(harness: CoreHarness, word: str) -> 
     harness.result(
         device_service.acknowledge(client_identity, "m1")
         if word == "acknowledgement"
-        else device_service.settle(client_identity, Said())
+        else device_service.settle(client_identity, StubResult())
     )
     device = harness.device(CONTAINER)
     assert (device.presence, device.last_address) == (PresenceState.ONLINE, HOME)
@@ -63,7 +63,7 @@ def test_only_a_poll_signs_on(harness: CoreHarness) -> None:
     """A device that said goodbye stays away though its last results still come."""
     harness.sign_off(CONTAINER)
     speak(harness)
-    harness.result(harness.core.device_service.settle(ClientIdentity(device=CONTAINER), Said(message="m1")))
+    harness.result(harness.core.device_service.settle(ClientIdentity(device=CONTAINER), StubResult(message="m1")))
     assert presence(harness, CONTAINER) is PresenceState.SIGNED_OFF
     harness.poll(CONTAINER)
     assert presence(harness, CONTAINER) is PresenceState.ONLINE

@@ -27,7 +27,7 @@ from pushd.model.lifecycle import Delivery
 from tests.core.harness import CONTAINER, READER, HeldPoll, build_harness
 from tests.core.polling.stored_commands import claimable, sent
 from tests.stepped import SteppedStore
-from tests.store.samples import Said
+from tests.store.samples import StubResult
 
 DEVICES = (READER, CONTAINER)
 APPROVED = Admission.APPROVED
@@ -127,9 +127,9 @@ class Interleavings(RuleBasedStateMachine):
         if word == "acknowledged":
             self._begin(device_service.acknowledge(container, command))
         elif word == "done":
-            self._begin(device_service.settle(container, Said(message=command)))
+            self._begin(device_service.settle(container, StubResult(message=command)))
         else:
-            self._begin(device_service.settle(reader, Said(uuid=word)))
+            self._begin(device_service.settle(reader, StubResult(uuid=word)))
         self.work(pace)
 
     @rule(device=devices, what=st.sampled_from([*Meddling]), place=places, pace=paces)

@@ -15,7 +15,7 @@ from pushd.store.sqlite.connection import SqliteConnection, connect
 from pushd.store.sqlite.migrations import migrate
 from pushd.store.sqlite.store import MEMORY
 from pushd.store.transaction import ITransaction, Statement, record
-from tests.store.samples import DOOR, at
+from tests.store.samples import READER, at
 
 ADD = Statement("add a token", "INSERT INTO token VALUES (:name, :name, 'viewer', :name, 0)")
 ADD_OR_END_ALL = Statement("add a token", ADD.sql.replace("INSERT", "INSERT OR ROLLBACK"))
@@ -53,7 +53,7 @@ def adding(name: str) -> Operation:
 def giving_up(tx: ITransaction) -> None:
     """A operation that writes, tells, and then finds that it must not."""
     adding("half")(tx)
-    raise UnknownDevice(DOOR)
+    raise UnknownDevice(READER)
 
 
 def run(connection: SqliteConnection, *operations: Operation) -> list[PendingTransaction]:

@@ -17,7 +17,7 @@ from pushd.store.group_commit import PendingTransaction
 from pushd.store.sqlite.connection import SqliteConnection, connect
 from pushd.store.transaction import ITransaction
 from pushd.store.transactions import enqueue_claim, results, retention
-from tests.store.samples import LIMIT, Said, by_message, draft, ident
+from tests.store.samples import LIMIT, StubResult, by_message, command_id, draft
 
 FEW, MANY = 1_000, 40_000
 
@@ -64,7 +64,7 @@ def cycle(place: Path, commands: int) -> Iterator[tuple[str, tuple[list[str], in
         counter, moment = Counter(database), now(database)
         for number, device, report in (
             (1, CONTAINER, by_message(1)),
-            (2, READER, Said(uuid="u")),
+            (2, READER, StubResult(uuid="u")),
         ):
             uuid = None if device is CONTAINER else "u"
             sent = draft(number, name=device)
@@ -75,7 +75,7 @@ def cycle(place: Path, commands: int) -> Iterator[tuple[str, tuple[list[str], in
             )
             yield f"claim {device}", counter.cost(claim)
             yield f"idle claim {device}", counter.cost(claim)
-            acknowledge = partial(results.acknowledge, device=device, command=ident(number), now=moment)
+            acknowledge = partial(results.acknowledge, device=device, command=command_id(number), now=moment)
             yield f"acknowledge {device}", counter.cost(acknowledge)
             yield f"settle {device}", counter.cost(partial(results.settle, device=device, report=report, now=moment))
         yield "expire", counter.cost(partial(results.expire, limit=100, now=moment))

@@ -6,8 +6,8 @@ from pushd.model.event import Event
 from pushd.model.lifecycle import State
 from pushd.model.timestamps import Now
 from pushd.store.interface import IStore
-from tests.store.samples import AGAIN, DOOR, STEADY, WALL, at, by_message, draft, ident, wall
-from tests.store.steps import claim, look, put, send, state, words
+from tests.store.samples import AT_LEAST_ONCE, READER, STEADY, WALL, at, by_message, command_id, draft, wall
+from tests.store.steps import claim, event_types, get_command, put, send, state
 
 
 async def test_a_command_expires_when_its_time_is_over(store: IStore, events: list[Event]) -> None:
@@ -15,20 +15,20 @@ async def test_a_command_expires_when_its_time_is_over(store: IStore, events: li
     await put(store, 1)
     assert await store.expire(10, at(299.999)) == 0
     assert await store.expire(10, at(300)) == 1
-    command = await look(store, 1)
+    command = await get_command(store, 1)
     assert (command.state, command.finished_at, command.evidence) == (State.EXPIRED, wall(300), None)
     assert command.error == "the time to live is over"
-    assert words(events) == ["command.queued", "command.expired"]
+    assert event_types(events) == ["command.queued", "command.expired"]
     assert events[-1].data == {"attempts": 0, "error": "the time to live is over"}
 
 
 async def test_what_waits_for_another_attempt_becomes_unknown(store: IStore, events: list[Event]) -> None:
     """A command that may have run is not called expired."""
-    await send(store, 1, delivery=AGAIN)
+    await send(store, 1, delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))
     assert await store.expire(10, at(300)) == 1
     assert await state(store, 1) is State.UNKNOWN
-    assert words(events)[-1] == "command.unknown"
+    assert event_types(events)[-1] == "command.unknown"
 
 
 async def test_what_is_out_does_not_expire(store: IStore) -> None:
@@ -57,10 +57,10 @@ async def test_a_lapsed_command_is_unknown(store: IStore, events: list[Event]) -
     """When the lease of a command that may run only once runs out, it is never sent again, and says so."""
     await send(store, 1)
     assert await store.lapse(10, at(60)) == 1
-    command = await look(store, 1)
+    command = await get_command(store, 1)
     assert (command.state, command.finished_at, command.evidence) == (State.UNKNOWN, wall(60), None)
     assert command.error == "the lease ran out without a result"
-    assert words(events)[-1] == "command.unknown"
+    assert event_types(events)[-1] == "command.unknown"
     assert events[-1].data == {"attempts": 1, "error": command.error}
     assert await claim(store, now=at(61)) is None
 
@@ -70,20 +70,20 @@ async def test_a_command_that_may_run_again_is_queued_again(
     store: IStore, events: list[Event], acknowledged: bool
 ) -> None:
     """Whether or not the device had acknowledged it, an ``at_least_once`` command gets another attempt."""
-    await send(store, 1, delivery=AGAIN)
+    await send(store, 1, delivery=AT_LEAST_ONCE)
     if acknowledged:
-        await store.acknowledge(DOOR, ident(1), at())
+        await store.acknowledge(READER, command_id(1), at())
     assert await store.lapse(10, at(60)) == 1
-    command = await look(store, 1)
+    command = await get_command(store, 1)
     assert (command.state, command.attempts, command.finished_at) == (State.QUEUED, 1, None)
     assert (command.error, command.evidence) == (None, None)
-    assert words(events)[-1] == "command.queued"
+    assert event_types(events)[-1] == "command.queued"
     assert events[-1].data == {"attempts": 1, "reason": "lapsed"}
 
 
 async def test_attempts_are_bounded(store: IStore) -> None:
     """After its last attempt an ``at_least_once`` command is unknown too."""
-    await put(store, 1, delivery=AGAIN, max_attempts=3, ttl=9999.0)
+    await put(store, 1, delivery=AT_LEAST_ONCE, max_attempts=3, ttl=9999.0)
     for attempt in (1, 2, 3):
         handed = await claim(store, now=at(100 * attempt))
         assert handed is not None
@@ -95,7 +95,7 @@ async def test_attempts_are_bounded(store: IStore) -> None:
 @pytest.mark.parametrize(("moment", "then"), [(299.999, State.QUEUED), (300.0, State.UNKNOWN)])
 async def test_no_attempt_is_made_after_the_time_to_live(store: IStore, moment: float, then: State) -> None:
     """A command whose lease runs out when its time to live is over is not sent again."""
-    await send(store, 1, delivery=AGAIN)
+    await send(store, 1, delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(moment))
     assert await state(store, 1) is then
 
@@ -119,10 +119,10 @@ async def test_the_longest_out_lapse_first(store: IStore) -> None:
 async def test_what_waits_or_has_ended_does_not_lapse(store: IStore) -> None:
     """Only commands that are out have a lease."""
     await send(store, 1)
-    await store.settle(DOOR, by_message(1), at(1))
+    await store.settle(READER, by_message(1), at(1))
     await put(store, 2)
     await put(store, 3)
-    await store.cancel(ident(3), at(1))
+    await store.cancel(command_id(3), at(1))
     assert await store.lapse(10, at(99_999)) == 0
 
 
@@ -132,4 +132,4 @@ async def test_a_sweep_is_told_command_by_command(store: IStore, events: list[Ev
         await store.put(draft(number), False, 10, at())
     await store.expire(10, at(300))
     ended = {event.command for event in events if event.type == "command.expired"}
-    assert ended == {ident(1), ident(2), ident(3)}
+    assert ended == {command_id(1), command_id(2), command_id(3)}

@@ -9,8 +9,20 @@ from pushd.model.lifecycle import State
 from pushd.model.result import Verdict
 from pushd.store.filters import Settlement
 from pushd.store.interface import IStore
-from tests.store.samples import AGAIN, BROKE, DOOR, WORKED, Said, at, by_message, draft, ident, together, wall
-from tests.store.steps import claim, look, put, send, state, words
+from tests.store.samples import (
+    AT_LEAST_ONCE,
+    FAILURE,
+    READER,
+    SUCCESS,
+    StubResult,
+    always_batchable,
+    at,
+    by_message,
+    command_id,
+    draft,
+    wall,
+)
+from tests.store.steps import claim, event_types, get_command, put, send, state
 
 
 async def test_what_was_not_written_waits_again(store: IStore, events: list[Event]) -> None:
@@ -19,10 +31,10 @@ async def test_what_was_not_written_waits_again(store: IStore, events: list[Even
     handed = await claim(store, now=at(1))
     assert handed is not None
     await store.unsend([handed], at(2))
-    assert await look(store, 1) == before
-    assert words(events) == ["command.queued", "command.sent", "command.queued"]
+    assert await get_command(store, 1) == before
+    assert event_types(events) == ["command.queued", "command.sent", "command.queued"]
     assert events[2].data == {"reason": "unsent"}
-    assert (await store.queue_depth(DOOR)).in_flight == 0
+    assert (await store.queue_depth(READER)).in_flight == 0
 
 
 async def test_what_was_not_written_is_handed_over_again(store: IStore) -> None:
@@ -35,21 +47,21 @@ async def test_what_was_not_written_is_handed_over_again(store: IStore) -> None:
 async def test_several_are_taken_back_at_once(store: IStore) -> None:
     """All that one poll had claimed goes back."""
     await put(store, 1, 2, 3)
-    claimed = await store.claim(DOOR, None, True, 2, at(), together)
+    claimed = await store.claim(READER, None, True, 2, at(), always_batchable)
     assert len(claimed.handed) == 2
     await store.unsend(claimed.handed, at())
-    again = await store.claim(DOOR, None, True, 3, at(), together)
-    assert [handed.command for handed in again.handed] == [ident(1), ident(2), ident(3)]
+    again = await store.claim(READER, None, True, 3, at(), always_batchable)
+    assert [handed.command for handed in again.handed] == [command_id(1), command_id(2), command_id(3)]
 
 
 async def test_the_attempt_before_is_the_latest_again(store: IStore) -> None:
     """If a further attempt was not written, the command shows when the one before was sent."""
-    await send(store, 1, delivery=AGAIN)
+    await send(store, 1, delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))
     second = await claim(store, now=at(61))
     assert second is not None
     await store.unsend([second], at(62))
-    command = await look(store, 1)
+    command = await get_command(store, 1)
     assert (command.state, command.attempts, command.sent_at) == (State.QUEUED, 1, wall(0))
 
 
@@ -57,14 +69,14 @@ async def test_the_name_of_a_poll_that_got_nothing_settles_nothing(store: IStore
     """A result that names a poll whose command was taken back is not about that command."""
     handed = await send(store, 1, uuid="u-1")
     await store.unsend([handed], at())
-    assert await store.settle(DOOR, Said(uuid="u-1"), at(1)) is Settlement.ORPHANED
+    assert await store.settle(READER, StubResult(uuid="u-1"), at(1)) is Settlement.ORPHANED
     assert await state(store, 1) is State.QUEUED
 
 
 async def test_taking_back_comes_too_late_after_a_result(store: IStore, events: list[Event]) -> None:
     """A command whose result is there is not queued again, whatever we believed of its connection."""
     handed = await send(store, 1)
-    await store.settle(DOOR, by_message(1), at(1))
+    await store.settle(READER, by_message(1), at(1))
     told = list(events)
     await store.unsend([handed], at(2))
     assert await state(store, 1) is State.SUCCEEDED
@@ -77,61 +89,61 @@ async def test_taking_back_comes_too_late_after_a_lapse(store: IStore, delivery:
     handed = await send(store, 1, delivery=delivery)
     await store.lapse(10, at(60))
     await store.unsend([handed], at(61))
-    command = await look(store, 1)
+    command = await get_command(store, 1)
     assert (command.state, command.attempts) == (then, 1)
 
 
 async def test_taking_back_an_old_attempt_leaves_the_new_one(store: IStore) -> None:
     """Only the attempt that was not written is taken back, not the one that came after it."""
-    first = await send(store, 1, delivery=AGAIN)
+    first = await send(store, 1, delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))
     await claim(store, now=at(61))
     await store.unsend([first], at(62))
-    command = await look(store, 1)
+    command = await get_command(store, 1)
     assert (command.state, command.attempts) == (State.SENT, 2)
 
 
 async def test_an_acknowledged_command_is_not_taken_back(store: IStore) -> None:
     """If the device has acknowledged it, it was written after all."""
     handed = await send(store, 1)
-    await store.acknowledge(DOOR, ident(1), at(1))
+    await store.acknowledge(READER, command_id(1), at(1))
     await store.unsend([handed], at(2))
     assert await state(store, 1) is State.ACKNOWLEDGED
 
 
 async def test_what_does_not_exist_cannot_be_taken_back(store: IStore, events: list[Event]) -> None:
     """A claim of a command that is not known changes nothing."""
-    await store.unsend([Dispatched(command=ident(9), attempt=1, payload={})], at())
+    await store.unsend([Dispatched(command=command_id(9), attempt=1, payload={})], at())
     assert events == []
 
 
 async def test_a_queued_command_can_be_cancelled(store: IStore, events: list[Event]) -> None:
     """What was never sent is cancelled on the operator's word, and never handed over."""
     await put(store, 1)
-    command = await store.cancel(ident(1), at(5))
+    command = await store.cancel(command_id(1), at(5))
     assert (command.state, command.finished_at, command.evidence) == (State.CANCELLED, wall(5), "operator")
     assert command.payload == {"endpoint": "load_objects"}
-    assert await look(store, 1) == command
-    assert words(events) == ["command.queued", "command.cancelled"]
+    assert await get_command(store, 1) == command
+    assert event_types(events) == ["command.queued", "command.cancelled"]
     assert await claim(store) is None
 
 
 async def test_cancelling_again_is_no_error(store: IStore, events: list[Event]) -> None:
     """An operator who presses twice is answered twice, and it is told once."""
     await put(store, 1)
-    first = await store.cancel(ident(1), at(5))
-    assert await store.cancel(ident(1), at(9)) == first
-    assert words(events).count("command.cancelled") == 1
+    first = await store.cancel(command_id(1), at(5))
+    assert await store.cancel(command_id(1), at(9)) == first
+    assert event_types(events).count("command.cancelled") == 1
 
 
 async def test_a_command_that_may_have_run_is_not_called_cancelled(store: IStore, events: list[Event]) -> None:
     """One that waits for another attempt becomes unknown: no further attempt, but the first may have run."""
-    await send(store, 1, delivery=AGAIN)
+    await send(store, 1, delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))
-    command = await store.cancel(ident(1), at(61))
+    command = await store.cancel(command_id(1), at(61))
     assert (command.state, command.finished_at, command.evidence) == (State.UNKNOWN, wall(61), None)
     assert command.error == "cancelled after it may have run"
-    assert words(events)[-1] == "command.unknown"
+    assert event_types(events)[-1] == "command.unknown"
     assert await claim(store, now=at(62)) is None
 
 
@@ -140,13 +152,13 @@ async def test_the_attempt_that_is_out_becomes_the_last(
     store: IStore, events: list[Event], acknowledged: bool
 ) -> None:
     """A command that is at the device cannot be called back, but it is not sent another time."""
-    await send(store, 1, delivery=AGAIN)
+    await send(store, 1, delivery=AT_LEAST_ONCE)
     if acknowledged:
-        await store.acknowledge(DOOR, ident(1), at(1))
-    before, told = await look(store, 1), list(events)
-    command = await store.cancel(ident(1), at(2))
+        await store.acknowledge(READER, command_id(1), at(1))
+    before, told = await get_command(store, 1), list(events)
+    command = await store.cancel(command_id(1), at(2))
     assert (command.state, command.max_attempts, command.finished_at) == (before.state, 1, None)
-    assert await store.cancel(ident(1), at(3)) == command
+    assert await store.cancel(command_id(1), at(3)) == command
     assert events == told
     await store.lapse(10, at(70))
     assert await state(store, 1) is State.UNKNOWN
@@ -154,73 +166,73 @@ async def test_the_attempt_that_is_out_becomes_the_last(
 
 async def test_a_cancelled_attempt_can_still_report(store: IStore) -> None:
     """The result of an attempt that was out when its command was cancelled counts."""
-    await send(store, 1, delivery=AGAIN)
-    await store.cancel(ident(1), at(2))
-    assert await store.settle(DOOR, by_message(1), at(3)) is Settlement.SETTLED
+    await send(store, 1, delivery=AT_LEAST_ONCE)
+    await store.cancel(command_id(1), at(2))
+    assert await store.settle(READER, by_message(1), at(3)) is Settlement.SETTLED
     assert await state(store, 1) is State.SUCCEEDED
 
 
 async def test_what_was_cancelled_and_not_written_is_not_sent_again(store: IStore, events: list[Event]) -> None:
     """An operator who was told that there is no further attempt is right, though the one that was out never left."""
-    handed = await send(store, 1, delivery=AGAIN)
-    assert (await store.cancel(ident(1), at(2))).error == "cancelled: there is no further attempt"
+    handed = await send(store, 1, delivery=AT_LEAST_ONCE)
+    assert (await store.cancel(command_id(1), at(2))).error == "cancelled: there is no further attempt"
     await store.unsend([handed], at(3))
-    command = await look(store, 1)
+    command = await get_command(store, 1)
     assert (command.state, command.attempts, command.error) == (State.CANCELLED, 0, None)
     assert (command.finished_at, command.evidence) == (wall(3), "operator")
-    assert words(events)[2:] == ["command.queued", "command.cancelled"]
+    assert event_types(events)[2:] == ["command.queued", "command.cancelled"]
     assert await claim(store, now=at(4)) is None
 
 
 async def test_an_attempt_before_the_cancelled_one_may_have_run(store: IStore, events: list[Event]) -> None:
     """If an earlier attempt was out, nobody knows what became of it, and none is made again."""
-    await send(store, 1, delivery=AGAIN)
+    await send(store, 1, delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))
     second = await claim(store, now=at(61))
     assert second is not None
-    await store.cancel(ident(1), at(62))
+    await store.cancel(command_id(1), at(62))
     await store.unsend([second], at(63))
-    command = await look(store, 1)
+    command = await get_command(store, 1)
     assert (command.state, command.attempts, command.evidence) == (State.UNKNOWN, 1, None)
     assert command.error == "cancelled after it may have run"
-    assert words(events)[-2:] == ["command.queued", "command.unknown"]
+    assert event_types(events)[-2:] == ["command.queued", "command.unknown"]
     assert await claim(store, now=at(64)) is None
 
 
 async def test_the_last_attempt_that_was_not_written_is_made_again(store: IStore) -> None:
     """That it is the last that a sender allowed does not make it cancelled."""
-    handed = await send(store, 1, delivery=AGAIN, max_attempts=1)
+    handed = await send(store, 1, delivery=AT_LEAST_ONCE, max_attempts=1)
     await store.unsend([handed], at(3))
     assert await claim(store, now=at(4)) == handed
 
 
 async def test_that_it_was_cancelled_can_be_seen_until_it_ends(store: IStore) -> None:
     """The command says that there is no further attempt while it is out, and no longer once it has succeeded."""
-    await send(store, 1, delivery=AGAIN)
-    said = (await store.cancel(ident(1), at(2))).error
-    await store.acknowledge(DOOR, ident(1), at(3))
-    assert (await look(store, 1)).error == said
-    await store.settle(DOOR, by_message(1), at(4))
-    assert (await look(store, 1)).error is None
+    await send(store, 1, delivery=AT_LEAST_ONCE)
+    said = (await store.cancel(command_id(1), at(2))).error
+    await store.acknowledge(READER, command_id(1), at(3))
+    assert (await get_command(store, 1)).error == said
+    await store.settle(READER, by_message(1), at(4))
+    assert (await get_command(store, 1)).error is None
 
 
 async def test_what_may_run_only_once_cannot_be_cancelled_once_it_is_out(store: IStore) -> None:
     """There is nothing to take back of a command that is at the device for its only time."""
     await send(store, 1)
     with pytest.raises(IllegalMove, match="sent"):
-        await store.cancel(ident(1), at(1))
-    await store.acknowledge(DOOR, ident(1), at(2))
+        await store.cancel(command_id(1), at(1))
+    await store.acknowledge(READER, command_id(1), at(2))
     with pytest.raises(IllegalMove, match="acknowledged"):
-        await store.cancel(ident(1), at(3))
+        await store.cancel(command_id(1), at(3))
 
 
-@pytest.mark.parametrize(("verdict", "word"), [(WORKED, "succeeded"), (BROKE, "failed")])
+@pytest.mark.parametrize(("verdict", "word"), [(SUCCESS, "succeeded"), (FAILURE, "failed")])
 async def test_what_has_ended_cannot_be_cancelled(store: IStore, verdict: Verdict, word: str) -> None:
     """A command that was settled stays as it is, and the operator is told how it stands."""
     await send(store, 1)
-    await store.settle(DOOR, Said(message=ident(1), verdict=verdict), at(1))
+    await store.settle(READER, StubResult(message=command_id(1), verdict=verdict), at(1))
     with pytest.raises(IllegalMove, match=word):
-        await store.cancel(ident(1), at(2))
+        await store.cancel(command_id(1), at(2))
 
 
 @pytest.mark.parametrize("sent", [False, True])
@@ -232,10 +244,10 @@ async def test_what_the_clock_has_ended_cannot_be_cancelled(store: IStore, sent:
     await store.expire(10, at(300))
     await store.lapse(10, at(300))
     with pytest.raises(IllegalMove, match="unknown" if sent else "expired"):
-        await store.cancel(ident(1), at(301))
+        await store.cancel(command_id(1), at(301))
 
 
 async def test_what_does_not_exist_cannot_be_cancelled(store: IStore) -> None:
     """An id that is not known is told to be so."""
-    with pytest.raises(UnknownCommand, match=ident(9)):
-        await store.cancel(ident(9), at())
+    with pytest.raises(UnknownCommand, match=command_id(9)):
+        await store.cancel(command_id(9), at())

@@ -15,7 +15,7 @@ from pushd.store.sqlite.migrations import migrate
 from pushd.store.sqlite.store import MEMORY
 from pushd.store.transaction import Statement
 from pushd.store.transactions import lifecycle_guards
-from tests.store.samples import STEADY, WALL, ident
+from tests.store.samples import STEADY, WALL, command_id
 
 STATEMENTS: dict[Move, Statement] = {
     Move.SEND: lifecycle_guards.SEND,
@@ -100,7 +100,7 @@ def connection() -> Iterator[sqlite3.Connection]:
 def insert(connection: sqlite3.Connection, state: State, circumstances: Circumstances) -> None:
     """Write a command that stands so, as no verb may have left it; its lease has just run out."""
     values = {
-        "id": ident(1),
+        "id": command_id(1),
         "device": "controlid:1",
         "state": state,
         "payload": "{}",
@@ -125,7 +125,7 @@ def insert(connection: sqlite3.Connection, state: State, circumstances: Circumst
 
 def make(connection: sqlite3.Connection, move: Move, circumstances: Circumstances) -> State | None:
     """Run the statement for a move; the state that it leads to, or None if it makes none."""
-    values: dict[str, Any] = {"id": ident(1), "now": WALL, "steady": STEADY, "attempt": circumstances.attempts}
+    values: dict[str, Any] = {"id": command_id(1), "now": WALL, "steady": STEADY, "attempt": circumstances.attempts}
     values |= {"result": None, "error": None, "late": 0, "matched_by": None}
     rows = connection.execute(STATEMENTS[move].sql, values).fetchall()
     return State(stored(connection)["state"]) if rows else None

@@ -7,26 +7,26 @@ from pushd.model.lifecycle import State
 from pushd.model.timestamps import Now
 from pushd.store.filters import CommandContext
 from pushd.store.interface import IStore
-from tests.store.samples import DOOR, GATE, STEADY, at, by_message, ident, wall
+from tests.store.samples import OTHER_READER, READER, STEADY, at, by_message, command_id, wall
 from tests.store.steps import put, send
 
 
 async def standing(store: IStore, number: int, now: Now | None = None) -> CommandContext:
     """How the command of this number stands."""
-    found: CommandContext = await store.command_context(ident(number), now or at())
+    found: CommandContext = await store.command_context(command_id(number), now or at())
     return found
 
 
 async def test_what_does_not_exist_stands_nowhere(store: IStore) -> None:
     """An id that is not known is told to be so."""
-    with pytest.raises(UnknownCommand, match=ident(9)):
-        await store.command_context(ident(9), at())
+    with pytest.raises(UnknownCommand, match=command_id(9)):
+        await store.command_context(command_id(9), at())
 
 
 async def test_the_only_one_is_next(store: IStore) -> None:
     """Nothing is before the only command of a device."""
     await put(store, 1)
-    await put(store, 2, name=GATE)
+    await put(store, 2, name=OTHER_READER)
     found = await standing(store, 1)
     assert found.command.state is State.QUEUED
     assert (found.ahead, found.in_flight, found.lease_left) == (0, 0, None)
@@ -64,6 +64,6 @@ async def test_what_has_ended_waits_for_nothing(store: IStore) -> None:
     """Nothing goes before it, and it has no lease."""
     await put(store, 1)
     await send(store, 2, priority=9)
-    await store.settle(DOOR, by_message(2), at(1))
+    await store.settle(READER, by_message(2), at(1))
     found = await standing(store, 2)
     assert (found.ahead, found.lease_left) == (0, None)

@@ -19,22 +19,39 @@ from pushd.model.event import Event
 from pushd.model.lifecycle import Delivery, State
 from pushd.model.timestamps import MAX_MOMENT
 from pushd.store.interface import IStore
-from tests.store.samples import AGAIN, DOOR, GATE, LIMIT, STRANGER, at, device, draft, ident, wall
-from tests.store.steps import feed, look, put, send, words
+from tests.store.samples import (
+    AT_LEAST_ONCE,
+    LIMIT,
+    OTHER_READER,
+    READER,
+    UNREGISTERED,
+    at,
+    command_id,
+    device,
+    draft,
+    wall,
+)
+from tests.store.steps import all_events, event_types, get_command, put, send
 
 NESTED = {"endpoint": "create_objects", "body": {"n": 4408801109440198, "s": "João \ud800", "l": [1.5, None, True]}}
 
 
 async def test_a_command_is_kept_as_it_was_sent(store: IStore) -> None:
     """Whoever looks up a queued command sees all that its sender asked for."""
-    terms: dict[str, Any] = {"ttl": 90.5, "delivery": AGAIN, "priority": 9, "deadline": 600.0, "max_attempts": 3}
+    terms: dict[str, Any] = {
+        "ttl": 90.5,
+        "delivery": AT_LEAST_ONCE,
+        "priority": 9,
+        "deadline": 600.0,
+        "max_attempts": 3,
+    }
     command, new = await store.put(
         draft(1, payload=NESTED, lease=12.5, key="k", fingerprint=b"f", created_by="ops", **terms), False, LIMIT, at()
     )
     assert new
     assert command == Command(
-        id=ident(1),
-        device=DOOR,
+        id=command_id(1),
+        device=READER,
         state=State.QUEUED,
         payload=NESTED,
         delivery=Delivery.AT_LEAST_ONCE,
@@ -60,14 +77,14 @@ async def test_a_command_is_kept_as_it_was_sent(store: IStore) -> None:
         resent_as=None,
         idempotency_key="k",
     )
-    assert await look(store, 1) == command
+    assert await get_command(store, 1) == command
 
 
 async def test_a_queued_command_is_told(store: IStore, events: list[Event]) -> None:
     """The feed says which command was queued for which device, and when."""
     await put(store, 1, now=at(3))
     assert [(event.type, event.device, event.command, event.at) for event in events] == [
-        ("command.queued", DOOR, ident(1), wall(3))
+        ("command.queued", READER, command_id(1), wall(3))
     ]
     assert events[0].data == {}
 
@@ -86,30 +103,30 @@ async def test_the_time_to_live_begins_when_a_command_may_be_sent(
 
 async def test_nobody_sends_to_a_device_that_is_not_known(store: IStore, events: list[Event]) -> None:
     """A command for an unknown device is refused, and nothing of it is kept."""
-    with pytest.raises(UnknownDevice, match=STRANGER):
-        await store.put(draft(1, STRANGER), False, LIMIT, at())
+    with pytest.raises(UnknownDevice, match=UNREGISTERED):
+        await store.put(draft(1, UNREGISTERED), False, LIMIT, at())
     with pytest.raises(UnknownCommand):
-        await store.command(ident(1))
+        await store.command(command_id(1))
     assert events == []
 
 
 async def test_nobody_sends_to_a_blocked_device(store: IStore) -> None:
     """A blocked device is sent nothing, not even for later."""
-    await store.change_device(DOOR, {"admission": Admission.BLOCKED}, at())
-    with pytest.raises(DeviceBlocked, match=DOOR):
+    await store.change_device(READER, {"admission": Admission.BLOCKED}, at())
+    with pytest.raises(DeviceBlocked, match=READER):
         await store.put(draft(1), True, LIMIT, at())
 
 
 async def test_a_pending_device_can_be_sent_something(store: IStore) -> None:
     """A command for a device that waits for approval waits with it."""
-    await store.add_device(device(STRANGER, admission=Admission.PENDING), True, at())
-    await put(store, 1, name=STRANGER)
-    assert (await store.queue_depth(STRANGER)).queue == 1
+    await store.add_device(device(UNREGISTERED, admission=Admission.PENDING), True, at())
+    await put(store, 1, name=UNREGISTERED)
+    assert (await store.queue_depth(UNREGISTERED)).queue == 1
 
 
 async def test_a_signed_off_device_is_sent_something_only_on_purpose(store: IStore) -> None:
     """Whoever sends to a device that went away is told so, unless the command is meant for its return."""
-    await store.set_presence(DOOR, PresenceState.SIGNED_OFF, at())
+    await store.set_presence(READER, PresenceState.SIGNED_OFF, at())
     with pytest.raises(DeviceSignedOff, match="queue=1"):
         await store.put(draft(1), False, LIMIT, at())
     _, new = await store.put(draft(2), True, LIMIT, at())
@@ -120,11 +137,11 @@ async def test_a_full_queue_takes_no_more(store: IStore, events: list[Event]) ->
     """When as many commands wait as may, the next is refused; those out do not count, nor do another device's."""
     await send(store, 1)
     await put(store, 2, 3)
-    await put(store, 4, name=GATE)
+    await put(store, 4, name=OTHER_READER)
     with pytest.raises(QueueFull, match="2 commands"):
         await store.put(draft(5), False, 2, at())
     await store.put(draft(6), False, 3, at())
-    assert words(events).count("command.queued") == 5
+    assert event_types(events).count("command.queued") == 5
 
 
 async def test_a_request_that_is_repeated_gives_the_first_command(store: IStore, events: list[Event]) -> None:
@@ -132,17 +149,17 @@ async def test_a_request_that_is_repeated_gives_the_first_command(store: IStore,
     first, _ = await store.put(draft(1, key="k", fingerprint=b"body"), False, LIMIT, at())
     again, new = await store.put(draft(2, key="k", fingerprint=b"body"), False, LIMIT, at(5))
     assert (again, new) == (first, False)
-    assert words(events) == ["command.queued"]
+    assert event_types(events) == ["command.queued"]
     with pytest.raises(UnknownCommand):
-        await store.command(ident(2))
+        await store.command(command_id(2))
 
 
 async def test_a_repeat_tells_what_has_become_of_the_command(store: IStore) -> None:
     """The repeated request is answered with the command as it is now, even when no other would be taken."""
     await send(store, 1, key="k", fingerprint=b"body")
-    await store.change_device(DOOR, {"admission": Admission.BLOCKED}, at())
+    await store.change_device(READER, {"admission": Admission.BLOCKED}, at())
     again, new = await store.put(draft(2, key="k", fingerprint=b"body"), False, 0, at())
-    assert (again.id, again.state, new) == (ident(1), State.SENT, False)
+    assert (again.id, again.state, new) == (command_id(1), State.SENT, False)
 
 
 async def test_a_key_is_for_one_request(store: IStore) -> None:
@@ -152,7 +169,7 @@ async def test_a_key_is_for_one_request(store: IStore) -> None:
         await store.put(draft(2, key="k", fingerprint=b"other"), False, LIMIT, at())
 
 
-@pytest.mark.parametrize("other", [{"name": GATE}, {"created_by": "another"}, {"key": "other"}, {"key": None}])
+@pytest.mark.parametrize("other", [{"name": OTHER_READER}, {"created_by": "another"}, {"key": "other"}, {"key": None}])
 async def test_a_key_counts_for_its_sender_and_device(store: IStore, other: dict[str, Any]) -> None:
     """Two senders, or two devices, may use the same key, and a command without one is always new."""
     await store.put(draft(1, key="k", fingerprint=b"body"), False, LIMIT, at())
@@ -165,13 +182,13 @@ async def test_an_id_is_given_once(store: IStore) -> None:
     await put(store, 1, priority=7)
     with pytest.raises(Unavailable, match="Unable to queue a command"):
         await put(store, 1, priority=3)
-    assert (await look(store, 1)).priority == 7
+    assert (await get_command(store, 1)).priority == 7
 
 
 async def test_what_was_refused_leaves_nothing_in_the_feed(store: IStore) -> None:
     """The feed tells of changes alone."""
-    before = await feed(store)
-    for refused in (draft(1, STRANGER), draft(2)):
+    before = await all_events(store)
+    for refused in (draft(1, UNREGISTERED), draft(2)):
         with pytest.raises((UnknownDevice, QueueFull)):
             await store.put(refused, False, 0, at())
-    assert await feed(store) == before
+    assert await all_events(store) == before
