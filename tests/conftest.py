@@ -2,6 +2,8 @@
 
 import gc
 import inspect
+import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +14,9 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+os.environ["TZ"] = "UTC"  # messages have local times, which are the same on every machine then
+time.tzset()
 
 # A machine that is busy must not fail a test: no time limit for an example.
 settings.register_profile("usual", deadline=None, suppress_health_check=[HealthCheck.too_slow])

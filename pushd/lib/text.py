@@ -1,4 +1,6 @@
-"""Text for people: one safe line from untrusted text, and durations."""
+"""Text for people: one safe line from untrusted text, durations and times."""
+
+from datetime import datetime
 
 _UNITS = (("days", 86400), ("h", 3600), ("min", 60))
 
@@ -31,6 +33,11 @@ def duration(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{int(seconds // size)} {unit}"
     return f"{int(max(seconds, 0))} s"
+
+
+def local_time(moment: datetime, timespec: str = "seconds") -> str:
+    """A time in the local time zone with its offset from UTC: "2027-01-15 09:00:00+01:00"."""
+    return moment.astimezone().isoformat(" ", timespec)
 
 
 def _cut(line: str, limit: int, ellipsis: str) -> str:

@@ -106,7 +106,7 @@ def test_sign_off(server: InMemoryServer) -> None:
     server.device_request(request(f"POST /push/c/result/{early}", b'{"success":true}'))
     sent = server.ask(f"POST /v1/devices/{CONTAINER}/commands?queue=1", {"payload": REFRESH})
     assert explain(server, sent.json["id"], "presence", "signed_off_at") == (
-        "The device signed off at 2027-01-15T10:02:00.000Z; the command is sent when it returns.",
+        "The device signed off at 2027-01-15 10:02:00+00:00; the command is sent when it returns.",
         ("signed_off", "2027-01-15T10:02:00.000Z"),
     )
 
@@ -130,8 +130,8 @@ def test_expired_command(server: InMemoryServer) -> None:
     server.tick(61)
     assert explain(server, command, "attempts", "expires_in") == (
         (
-            "The command was never sent, and expired at 2027-01-15T08:01:00.000Z;"
-            " the device was last seen at 2027-01-15T08:00:00.000Z."
+            "The command was never sent, and expired at 2027-01-15 08:01:00+00:00;"
+            " the device was last seen at 2027-01-15 08:00:00+00:00."
         ),
         (0, None),
     )

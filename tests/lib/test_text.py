@@ -1,10 +1,13 @@
 """Tests of text for people."""
 
+import time
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushd.lib.text import duration, one_line, printable, shortened
+from pushd.lib.text import duration, local_time, one_line, printable, shortened
 
 TEXT = st.text(st.characters())
 
@@ -66,3 +69,15 @@ def test_one_line_replaces_what_is_not_printable() -> None:
 def test_duration_has_one_unit(seconds: float, shown: str) -> None:
     """A duration is told in its largest unit, rounded down; below two of a unit the smaller one says more."""
     assert duration(seconds) == shown
+
+
+def test_local_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time is shown in the local time zone, with its offset."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        assert local_time(datetime(2027, 1, 15, 8, tzinfo=UTC)) == "2027-01-15 09:00:00+01:00"
+        assert local_time(datetime(2027, 7, 15, 8, tzinfo=UTC), "milliseconds") == "2027-07-15 10:00:00.000+02:00"
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -42,8 +42,8 @@ def test_mail_about_an_offline_device() -> None:
     assert (mail["Auto-Submitted"], mail["Date"]) == ("auto-generated", "Fri, 15 Jan 2027 08:00:01 +0000")
     assert body(mail) == (
         f"Front door ({READER}) is offline:\n\n"
-        f"  {READER}  Front door  last seen on 2027-01-15 07:57:30 UTC from 192.0.2.1, 2 min ago\n\n"
-        "This is alert 7, raised on 2027-01-15 08:00:00 UTC.\n"
+        f"  {READER}  Front door  last seen on 2027-01-15 07:57:30+00:00 from 192.0.2.1, 2 min ago\n\n"
+        "This is alert 7, raised on 2027-01-15 08:00:00+00:00.\n"
         'To acknowledge it and stop reminders: "pushctl acknowledge 7".\n'
     )
 
@@ -70,14 +70,14 @@ def test_mail_about_a_resolved_alert() -> None:
     """An alert that was cleared before its mail could be sent is mailed all the same, as resolved."""
     mail = written(evolve(OFFLINE, cleared_at=wall(300)), FRONT)
     assert mail["Subject"].endswith(" is offline (resolved)")
-    assert body(mail).startswith("Resolved on 2027-01-15 08:05:00 UTC, after 5 min; this mail could not be sent")
+    assert body(mail).startswith("Resolved on 2027-01-15 08:05:00+00:00, after 5 min; this mail could not be sent")
     assert "pushctl" not in body(mail)
 
 
 def test_mail_about_an_acknowledged_alert() -> None:
     """An alert that was acknowledged before its mail could be sent names the user who did."""
     mail = written(evolve(OFFLINE, acknowledged_at=wall(60), acknowledged_by="ana"))
-    assert body(mail).startswith("Acknowledged by ana on 2027-01-15 08:01:00 UTC.\n\n")
+    assert body(mail).startswith("Acknowledged by ana on 2027-01-15 08:01:00+00:00.\n\n")
     assert "pushctl" not in body(mail)
 
 

@@ -1,8 +1,10 @@
 """Why a command has not run yet, or what is known of its result: a code, facts, and one English sentence."""
 
+from datetime import UTC, datetime
+
 from attrs import frozen
 
-from pushd.lib.text import duration
+from pushd.lib.text import duration, local_time
 from pushd.model.device import Admission, Device, PresenceState
 from pushd.model.lifecycle import ENDED, State
 from pushd.model.timestamps import to_rfc3339
@@ -74,7 +76,7 @@ def _explain_obstacle(context: CommandContext, around: DeviceContext) -> _Reason
     if around.lacks_proof:
         return "lacks-proof", "The device gets no commands until it has a secret, an API key or an allow list."
     if command.not_before is not None and command.not_before > around.now:
-        return "not-yet-due", f"The command is not to be sent before {to_rfc3339(command.not_before)}."
+        return "not-yet-due", f"The command is not to be sent before {_at(command.not_before)}."
     if device.presence is PresenceState.SIGNED_OFF:
         since = _at(context.signed_off_at or device.last_seen_at)
         return "signed-off", f"The device signed off at {since}; the command is sent when it returns."
@@ -195,4 +197,4 @@ def _commands(count: int) -> str:
 
 
 def _at(moment: int | None) -> str:
-    return _timestamp(moment) or "an unknown time"
+    return "an unknown time" if moment is None else local_time(datetime.fromtimestamp(moment / 1000, UTC))

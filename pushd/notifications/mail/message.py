@@ -12,7 +12,7 @@ from typing import cast
 
 from attrs import frozen
 
-from pushd.lib.text import duration, one_line
+from pushd.lib.text import duration, local_time, one_line
 from pushd.model.alert import Alert, AlertKind
 from pushd.model.device import Device
 
@@ -140,4 +140,4 @@ def _datetime(wall: int) -> datetime:
 
 
 def _time(wall: int) -> str:
-    return f"{_datetime(wall):%Y-%m-%d %H:%M:%S} UTC"
+    return local_time(_datetime(wall))
