@@ -16,6 +16,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 help:
 	@echo "make demo            start a server and ten simulated devices, send commands, keep running until Ctrl-C"
 	@echo "make demo ONCE=1     the same, but stop when the commands are done; exits 0 if all outcomes are as expected"
+	@echo "make demo PORT=9080  the same, with devices on port 9080 and the admin API on 9081; default: 8080 and 8081"
 	@echo "make test            run all tests; TESTS=tests/core runs those of one folder"
 	@echo "make quick           run the tests that need neither seconds nor processes; a minute"
 	@echo "make test-crash      kill the server again and again under load and check its promises; two minutes"
@@ -40,7 +41,7 @@ $(VENV)/.for-check: $(VENV)/.for-test
 	@touch $@
 
 demo: $(VENV)/.for-demo
-	$(BIN)/python -m pushd.demo $(if $(ONCE),--once) $(DEMO)
+	$(BIN)/python -m pushd.demo $(if $(PORT),--port $(PORT)) $(if $(ONCE),--once) $(DEMO)
 
 test: $(VENV)/.for-test
 	$(BIN)/python -m pytest $(PARALLEL) $(TESTS)

@@ -1,1 +1,1 @@
-"""``make demo``: a server and ten simulated devices."""
+"""``make demo``: a server, ten simulated devices, and commands for them."""

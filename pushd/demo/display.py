@@ -1,30 +1,36 @@
-"""What the demo shows: a live table on a terminal, else a line for each command that ended; and a summary."""
+"""How the demo shows its commands: a live table on a terminal, else one line for each that ended; and a summary."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from statistics import median
 
 from attrs import define, field
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from pushd.lib.text import printable, shortened
 from pushd.pushctl.connection import Json
 from pushd.pushctl.output import compact, sent_after_ms, styled
+from pushd.pushctl.terminal import GAP, INDENT, UNLIMITED, broken
 
-_DEVICE_WIDTH = 47
-_TITLE_WIDTH = 25
+_TITLE_WIDTH = 24
 _STATE_WIDTH = 12
+_SENT_WIDTH = 10
 _RESULT_WIDTH = 60
-"""Columns of a terminal: as much as the ids, titles and states of the demo need, and some of the result."""
+"""Columns of the terminal for the titles, states, times and results of commands."""
+
+_RESULT_MIN = 20
+"""With fewer columns for the result, the device stands on a line of its own."""
+
+_RESULT_LEAST = 8
+"""With fewer columns there, the result is left out."""
 
 
 @define(eq=False, kw_only=True)
 class Row:
-    """One command of one device, as it stands."""
+    """One command of one device, as it is now."""
 
     device: str
     title: str
@@ -33,38 +39,43 @@ class Row:
     fault: str | None = None
     """What is wrong with how it ended."""
 
-    def cells(self) -> tuple[Text, ...]:
-        """Device, command, state, on its way after ms, result."""
+    def lines(self, device_width: int, width: int) -> Iterator[Text]:
+        """The row on one line, or on more if the fault has no room on it; no device with ``device_width`` 0."""
         command = self.command or {"state": "new"}
-        under_way = sent_after_ms(command)
-        said = Text(f"✗ {printable(self.fault)}", style="bold red") if self.fault else Text(result_in_short(command))
-        return (
-            Text(self.device),
-            Text(self.title),
-            styled(command["state"]),
-            Text("" if under_way is None else str(under_way)),
-            said,
-        )
+        milliseconds = sent_after_ms(command)
+        sent = "" if milliseconds is None else f"{milliseconds} ms"
+        state = styled(command["state"])
+        state.align("left", _STATE_WIDTH)
+        cells = [Text(self.device.ljust(device_width))] if device_width else [Text("")]
+        cells += [Text(self.title.ljust(_TITLE_WIDTH)), state, Text(sent.rjust(_SENT_WIDTH))]
+        line = _join(cells)
+        room = width - line.cell_len - GAP
+        result = Text(shortened(result_text(command), max(min(room, _RESULT_WIDTH), 1)))
+        if self.fault is None:
+            yield _join([line, result]) if room >= _RESULT_LEAST else line
+            return
+        fault = Text(f"✗ {printable(self.fault)}", style="bold red")
+        if fault.cell_len <= room:
+            yield _join([line, fault])
+        else:
+            yield line
+            yield from broken(Text(" " * INDENT) + fault, width)
 
-    def line(self) -> Text:
-        """The same in one line."""
-        device, title, state, under_way, said = self.cells()
-        for cell, width in ((device, _DEVICE_WIDTH), (title, _TITLE_WIDTH), (state, _STATE_WIDTH)):
-            cell.align("left", width)
-        under_way.align("right", 5)
-        return Text(" ").join([device, title, state, under_way, Text("ms "), said])
+
+def _join(cells: Iterable[Text]) -> Text:
+    return Text(" " * GAP).join(cells)
 
 
-def result_in_short(command: Json) -> str:
-    """What the device said, in a few words."""
+def result_text(command: Json) -> str:
+    """The error of a command, or the part of its result that says most."""
     result = command.get("result")
-    said = result if not isinstance(result, dict) else _core(result)
+    said = result if not isinstance(result, dict) else _main_part(result)
     text = command.get("error") or ("" if said is None else said if isinstance(said, str) else compact(said))
-    return shortened(str(text), _RESULT_WIDTH)
+    return str(text)
 
 
-def _core(result: Json) -> object:
-    """The part of a result that tells most, in either dialect."""
+def _main_part(result: Json) -> object:
+    """The part of a result that says most, in either dialect."""
     for name in ("response", "transactions_results", "data", "message"):
         if result.get(name) not in (None, ""):
             return result[name]
@@ -72,85 +83,95 @@ def _core(result: Json) -> object:
 
 
 @define(eq=False)
-class Board:
-    """Shows how the demo's commands do."""
+class CommandTable:
+    """Shows the demo's commands while they run, and all of them at the end."""
 
     _console: Console
     rows: list[Row] = field(factory=list, init=False)
     _live: Live | None = field(default=None, init=False)
 
-    def open(self) -> AbstractContextManager[object]:
-        """While this is open a terminal shows the live table."""
-        if not self._lively:
+    def live(self) -> AbstractContextManager[object]:
+        """While this context lasts, a terminal shows the live table."""
+        if not self._is_live:
             return nullcontext()
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         return self._live
 
     def add(self, device: str, title: str) -> Row:
-        """Begin a command."""
+        """Add a command that is about to be sent."""
         row = Row(device=device, title=title)
         self.rows.append(row)
         return row
 
-    def note(self, row: Row, command: Json) -> None:
-        """Show how a command stands now."""
+    def update(self, row: Row, command: Json) -> None:
+        """Show the state of a command."""
         row.command = command
-        self._refresh()
+        if self._live is not None:
+            self._live.update(Group(*self._lines(self._current())), refresh=True)
 
-    def settle(self, row: Row, command: Json, fault: str | None) -> None:
+    def end(self, row: Row, command: Json, fault: str | None) -> None:
         """Show how a command ended, and what is wrong with that."""
         row.ended, row.fault = True, fault
-        self.note(row, command)
-        if not self._lively:
-            self._console.print(row.line(), soft_wrap=True)
+        self.update(row, command)
+        if not self._is_live:
+            device_width = max(len(row.device) for row in self.rows)
+            for line in row.lines(device_width, UNLIMITED):
+                self._console.print(line, soft_wrap=True)
 
-    def close(self) -> None:
-        """Show every command once more, by device, where only the live table was seen."""
-        if self._lively:
-            self._console.print(_table(sorted(self.rows, key=lambda row: row.device)))
+    def print_all(self) -> None:
+        """Print every command by device, on a terminal, which has shown only the live table so far."""
+        if self._is_live and self.rows:
+            for line in self._lines(sorted(self.rows, key=lambda row: row.device)):
+                self._console.print(line, soft_wrap=True)
 
     def summary(self) -> str:
-        """All of it in one line."""
+        """The numbers of commands by state and by whether they ended as expected, in one line."""
+        if not self.rows:
+            return "No commands were sent."
         states = Counter(row.command["state"] for row in self.rows if row.command is not None)
         counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
-        unexpected = len(self.unexpected())
+        unfinished, faults = len([row for row in self.rows if not row.ended]), len(self.faults())
+        expected = f"{len(self.rows) - unfinished - faults} as expected, {faults} not"
         times = [ms for row in self.rows if row.command and (ms := sent_after_ms(row.command)) is not None]
-        middle = f"{median(times):g} ms at the median" if times else "an unknown time"
         return (
-            f"{len(self.rows)} commands: {counts}; {len(self.rows) - unexpected} as expected, {unexpected} not;"
-            f" on its way after {middle}"
+            f"{len(self.rows)} commands: {counts}; {expected}"
+            + (f", {unfinished} unfinished" if unfinished else "")
+            + (f"; sent after {median(times):g} ms (median)" if times else "")
         )
 
-    def unexpected(self) -> list[Row]:
-        """The commands that did not end as they should have."""
-        return [row for row in self.rows if not row.ended or row.fault is not None]
+    def faults(self) -> list[Row]:
+        """The commands that did not end as expected."""
+        return [row for row in self.rows if row.fault is not None]
 
     @property
-    def _lively(self) -> bool:
+    def _is_live(self) -> bool:
         return self._console.is_terminal and not self._console.is_dumb_terminal
 
-    def _refresh(self) -> None:
-        if self._live is not None:
-            self._live.update(_table(self._current()), refresh=True)
-
-    def _current(self) -> Iterable[Row]:
-        """One row per device, so that the table fits on a screen: what it has in work, else what it did last."""
+    def _current(self) -> list[Row]:
+        """One row per device, so that the table fits on a screen: the command that runs, else the last one."""
         current: dict[str, Row] = {}
         for row in self.rows:
             shown = current.get(row.device)
             if shown is None or shown.ended or not row.ended:
                 current[row.device] = row
-        return (current[device] for device in sorted(current))
+        return [current[device] for device in sorted(current)]
 
-
-def _table(rows: Iterable[Row]) -> Table:
-    """The rows, in columns that do not move while the rows change."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("device", no_wrap=True)
-    table.add_column("command", min_width=_TITLE_WIDTH)
-    table.add_column("state", min_width=_STATE_WIDTH)
-    table.add_column("on its way after ms", justify="right")
-    table.add_column("result", no_wrap=True, overflow="ellipsis", ratio=1)
-    for row in rows:
-        table.add_row(*row.cells())
-    return table
+    def _lines(self, rows: Iterable[Row]) -> Iterator[Text]:
+        """The table; in a narrow terminal, each device has a line of its own above its commands."""
+        rows, width = list(rows), self._console.width
+        device_width = max(len(row.device) for row in rows)
+        titles = [
+            "command".ljust(_TITLE_WIDTH),
+            "state".ljust(_STATE_WIDTH),
+            "sent after".rjust(_SENT_WIDTH),
+            "result",
+        ]
+        narrow = width < device_width + sum(map(len, titles[:3])) + 4 * GAP + _RESULT_MIN
+        first = "" if narrow else "device".ljust(device_width)
+        yield next(broken(Text((" " * GAP).join([first, *titles]), style="bold"), width))
+        device = None
+        for row in rows:
+            if narrow and row.device != device:
+                device = row.device
+                yield Text(device)
+            yield from row.lines(0 if narrow else device_width, width)

@@ -1,4 +1,4 @@
-"""Where the demo takes place, and with whom."""
+"""The ports, files and command lines of the demo's programs."""
 
 import socket
 import sys
@@ -11,16 +11,16 @@ from attrs import frozen
 from pushd.pushctl.server_address import TOKEN_FILE
 
 HOST = "127.0.0.1"
-"""With open admission and simulated devices, nobody but this machine has any business here."""
+"""The only address that the demo listens on: its server lets any device in."""
 
 
 class PortTaken(Exception):
-    """A port of the demo is not to be had."""
+    """A port of the demo is in use, or may not be used."""
 
 
 @frozen(kw_only=True)
-class Setting:
-    """Where the demo takes place, and with whom."""
+class Layout:
+    """The options of the demo; ``controlid`` and ``servereye`` are numbers of devices."""
 
     data_dir: Path
     devices_port: int
@@ -31,11 +31,11 @@ class Setting:
 
     @property
     def url(self) -> str:
-        """Where the admin API is."""
+        """The URL of the admin API."""
         return f"http://{HOST}:{self.admin_port}"
 
     def server(self) -> list[str]:
-        """The server, as twistd is told."""
+        """The arguments of ``twistd`` for the server."""
         return [
             "pushd",
             f"--data-dir={self.data_dir}",
@@ -45,7 +45,7 @@ class Setting:
         ]
 
     def simulator(self) -> list[str]:
-        """The devices, as twistd is told."""
+        """The arguments of ``twistd`` for the simulated devices."""
         return [
             "pushd-simulate",
             f"--server=http://{HOST}:{self.devices_port}",
@@ -53,16 +53,16 @@ class Setting:
             f"--servereye={self.servereye}",
         ]
 
-    def farewell(self) -> str:
-        """How to go on by hand while the demo stays."""
-        token = _near(self.data_dir / TOKEN_FILE)
-        program = _near(Path(sys.executable).with_name("pushctl"))
-        pushctl = f"{program} --url {self.url} --data-dir {_near(self.data_dir)}"
+    def next_steps(self) -> str:
+        """What to try while the demo keeps running."""
+        token = _shell_path(self.data_dir / TOKEN_FILE)
+        program = _shell_path(Path(sys.executable).with_name("pushctl"))
+        pushctl = f"{program} --url {self.url} --data-dir {_shell_path(self.data_dir)}"
         return f"""
 The server and the devices keep running until Ctrl-C.
   API:    {self.url}/v1/
   token:  {token}
-  logs:   {_near(self.log("server"))} {_near(self.log("simulator"))}
+  logs:   {_shell_path(self.log("server"))} {_shell_path(self.log("simulator"))}
 Try:
   curl -H "Authorization: Bearer $(cat {token})" {self.url}/v1/devices
   {pushctl} devices
@@ -70,31 +70,33 @@ Try:
 """
 
     def log(self, name: str) -> Path:
-        """Where one of the demo's programs logs."""
+        """The log file of one of the programs."""
         return self.data_dir / f"{name}.log"
 
 
 def free_ports(devices: int, admin: int) -> tuple[int, int]:
-    """The two ports, if they can be had; 0 is any that is free.
+    """The two ports, after a check that they can be used; 0 stands for any free port.
 
-    :raises PortTaken: if one cannot.
+    :raises PortTaken: if one cannot be used.
     """
-    with closing(_bound(devices, "--devices-port")) as first, closing(_bound(admin, "--admin-port")) as second:
+    with closing(_bound(devices)) as first, closing(_bound(admin)) as second:
         return first.getsockname()[1], second.getsockname()[1]
 
 
-def _bound(port: int, option: str) -> socket.socket:
+def _bound(port: int) -> socket.socket:
     probe = socket.socket()
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         probe.bind((HOST, port))
     except OSError as error:
         probe.close()
-        raise PortTaken(f"Port {port} is not to be had ({error.strerror}); choose another by {option}.") from None
+        raise PortTaken(
+            f"cannot use port {port} ({error.strerror}); choose other ports: make demo PORT=9080, or --port 9080"
+        ) from None
     return probe
 
 
-def _near(path: Path) -> str:
-    """The path as it is written from here if it lies below, ready for a shell."""
+def _shell_path(path: Path) -> str:
+    """The path quoted for a shell; relative if it is below the current directory."""
     here = Path.cwd()
     return quote(str(path.relative_to(here) if path.is_relative_to(here) else path))

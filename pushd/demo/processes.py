@@ -1,9 +1,10 @@
-"""The demo's other programs: the server and the simulated devices, each a process of its own."""
+"""The demo's programs, each a process: the server and the simulated devices."""
 
 import os
+import signal
 import sys
-from collections.abc import Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,119 +19,154 @@ from twisted.python.failure import Failure
 from pushd.lib.text import printable
 from pushd.pushctl.errors import Unreachable
 
-GRACE = 10.0
-"""Seconds between the request to end and the end by force; the server promises to need no more than 5."""
+KILL_AFTER = 10.0
+"""Seconds from SIGTERM to SIGKILL; the server needs 5 at most."""
 
-HEARSAY = 0.5
-"""Seconds after which we know of the end of a program whose connections have ended."""
+EXIT_DELAY = 0.5
+"""Seconds from the end of a program's connections until its exit is known for sure."""
 
-LAST_WORDS = 12
-"""Lines of its log that are shown of a program that died."""
+LOG_LINES = 12
+"""Lines of its log that are shown of a program that exited early."""
 
 _T = TypeVar("_T")
 
 
-class Died(Exception):
-    """A program of the demo ended before it was asked to."""
+class ProgramExited(Exception):
+    """A program of the demo exited although nothing asked it to."""
 
 
 @define(eq=False)
-class Child(ProcessProtocol):
-    """A process, its log, and its end."""
+class Program(ProcessProtocol):
+    """A running program, its log and its exit."""
 
     name: str
     log: Path
-    _log_begins: int
-    """Bytes in the log from earlier starts."""
+    _log_start: int
+    """Size of the log before this start, in bytes."""
     _clock: IReactorTime
-    ended: Deferred[None] = field(factory=Deferred, init=False)
+    exited: Deferred[None] = field(factory=Deferred, init=False)
     status: str | None = field(default=None, init=False)
-    """How it ended; None while it runs."""
-    _force: IDelayedCall | None = field(default=None, init=False)
+    """How it exited; None while it runs."""
+    _kill: IDelayedCall | None = field(default=None, init=False)
 
-    def end(self) -> Deferred[None]:
-        """Ask the process to end, and force it if it does not; fires when it has ended."""
-        if self.status is None and self._force is None:
-            self._force = self._clock.callLater(GRACE, self._signal, "KILL")
+    def stop(self) -> Deferred[None]:
+        """Send SIGTERM, and SIGKILL if that does not help; fires when the program has exited."""
+        if self.status is None and self._kill is None:
+            self._kill = self._clock.callLater(KILL_AFTER, self._signal, "KILL")
             self._signal("TERM")
-        return self.ended
+        return self.exited
 
     def processEnded(self, reason: Failure) -> None:
-        """The process has ended."""
         ending: Any = reason.value
         self.status = f"exit code {ending.exitCode}" if ending.signal is None else f"signal {ending.signal}"
-        if self._force is not None and self._force.active():
-            self._force.cancel()
-        self.ended.callback(None)
+        if self._kill is not None and self._kill.active():
+            self._kill.cancel()
+        self.exited.callback(None)
 
-    def last_words(self) -> str:
-        """How it ended, and the end of its log."""
-        said = self.log.read_bytes()[self._log_begins :].decode("utf-8", "replace")
-        lines = said.splitlines()[-LAST_WORDS:]
-        head = f"The {self.name} ended early, with {self.status}; the end of {self.log}:"
+    def early_exit(self) -> str:
+        """How it exited, and the end of its log."""
+        written = self.log.read_bytes()[self._log_start :].decode("utf-8", "replace")
+        lines = written.splitlines()[-LOG_LINES:]
+        head = f"The {self.name} exited early, with {self.status}; the end of {self.log}:"
         return "\n".join([head, *(f"  {printable(line)}" for line in lines)])
 
     def _signal(self, name: str) -> None:
-        with suppress(ProcessExitedAlready):  # then its end is on its way to us
+        with suppress(ProcessExitedAlready):  # then processEnded is about to be called
             self.transport.signalProcess(name)  # type: ignore[union-attr]
 
 
 @define(eq=False)
-class Household:
-    """All programs that the demo has started, so that none is left behind."""
+class ProgramGroup:
+    """All programs that the demo has started; they are stopped together."""
 
     _processes: IReactorProcess
     _clock: IReactorTime
-    _children: list[Child] = field(factory=list, init=False)
+    _programs: list[Program] = field(factory=list, init=False)
 
-    def start(self, name: str, log: Path, words: Sequence[str]) -> None:
-        """Start ``twistd`` with these words; what it says goes to ``log``."""
-        command = [twistd(), "--nodaemon", "--pidfile=", *words]
-        with log.open("ab") as output, Path(os.devnull).open("rb") as nothing:
-            child = Child(name, log, output.tell(), self._clock)
-            streams = {0: nothing.fileno(), 1: output.fileno(), 2: output.fileno()}
-            self._processes.spawnProcess(child, command[0], command, env=_environment(), childFDs=streams)
-        self._children.append(child)
+    def start(self, name: str, log: Path, arguments: Sequence[str]) -> None:
+        """Start ``twistd`` with these arguments; its output is appended to ``log``.
 
-    async def watch_over(self, work: Coroutine[Deferred[Any], Any, _T]) -> _T:
-        """Do the work as long as all programs run.
-
-        :raises Died: if one ends meanwhile.
+        At Ctrl-C a terminal sends SIGINT to all processes; this one is not affected, but stopped by :meth:`stop`.
         """
-        doing = ensureDeferred(work)
-        for child in self._children:
-            child.ended.addCallback(lambda _: doing.cancel())
+        command = [twistd(), "--nodaemon", "--pidfile=", *arguments]
+        with log.open("ab") as output, Path(os.devnull).open("rb") as nothing:
+            program = Program(name, log, output.tell(), self._clock)
+            streams = {0: nothing.fileno(), 1: output.fileno(), 2: output.fileno()}
+            with _blocked_interrupts():
+                self._processes.spawnProcess(program, command[0], command, env=_environment(), childFDs=streams)
+        self._programs.append(program)
+
+    async def while_running(self, work: Coroutine[Deferred[Any], Any, _T]) -> _T:
+        """Do the work, and cancel it if a program exits.
+
+        :raises ProgramExited: if one exits.
+        """
+        working = ensureDeferred(work)
+        for program in self._programs:
+            program.exited.addCallback(lambda _: working.cancel())
         try:
-            return await doing
+            return await working
         except CancelledError:
-            self._mourn()
+            self._check()
             raise
         except Unreachable:
-            await deferLater(self._clock, HEARSAY)
-            self._mourn()
+            await deferLater(self._clock, EXIT_DELAY)
+            self._check()
             raise
 
-    def _mourn(self) -> None:
-        dead = [child for child in self._children if child.status is not None]
-        if dead:
-            raise Died("\n".join(child.last_words() for child in dead))
+    def _check(self) -> None:
+        exited = [program for program in self._programs if program.status is not None]
+        if exited:
+            raise ProgramExited("\n".join(program.early_exit() for program in exited))
 
-    def end(self) -> Deferred[None]:
-        """End all programs, the last one first, so that devices can still sign off; fires when none runs any more."""
-        return ensureDeferred(self._end())
+    def stop(self) -> Deferred[None]:
+        """Stop all programs, the last one first, so that devices can sign off; fires when all have exited."""
+        return ensureDeferred(self._stop())
 
-    async def _end(self) -> None:
-        for child in reversed(self._children):
-            await child.end()
+    async def _stop(self) -> None:
+        for program in reversed(self._programs):
+            await program.stop()
+
+
+@contextmanager
+def _blocked_interrupts() -> Iterator[None]:
+    """A process that is started in this context has SIGINT blocked for ever, because it inherits the signal mask."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+@contextmanager
+def foreground() -> Iterator[None]:
+    """Take this process out of the process group of ``make``, but keep it in the foreground of the terminal.
+
+    Ctrl-C then reaches the demo only; ``make`` would end with an error because of it. Does nothing if the process is
+    not in the foreground, or was started by a shell, which gives each program a group of its own.
+    """
+    group = os.getpgrp()
+    if group == os.getpid() or not os.isatty(0) or os.tcgetpgrp(0) != group:
+        yield
+        return
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # else a process that is in the background is stopped by tcsetpgrp
+    signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # Ctrl-Z would not stop make, and the shell would not come back
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpgrp())
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.tcsetpgrp(0, group)
 
 
 def twistd() -> str:
-    """The ``twistd`` that belongs to the Python that runs us, whatever is on the path."""
+    """The ``twistd`` beside the Python that runs this, whatever is on the path."""
     return str(Path(sys.executable).with_name("twistd"))
 
 
 def _environment() -> dict[str, str]:
-    """Ours, in which the programs find the same pushd as we are, installed or not."""
-    home = str(Path(__file__).parents[2])
-    paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
+    """The environment of the programs: this one, and in it the same ``pushd``, installed or not."""
+    root = str(Path(__file__).parents[2])
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

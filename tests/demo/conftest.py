@@ -1,5 +1,5 @@
-"""A recorded server and ``pushctl`` before it."""
+"""The fake server of the tests of ``pushctl``."""
 
-from tests.pushctl.conftest import pushctl, server
+from tests.pushctl.conftest import server
 
-__all__ = ["pushctl", "server"]
+__all__ = ["server"]

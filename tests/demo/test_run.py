@@ -1,4 +1,4 @@
-"""Tests of the demo's play, before a recorded server."""
+"""Tests of running the demo's commands, with a fake server."""
 
 from collections.abc import Coroutine
 from io import StringIO
@@ -13,8 +13,8 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from pushd.demo.display import Board
-from pushd.demo.stage import NotInTime, Play, gather, reach
+from pushd.demo.display import CommandTable
+from pushd.demo.run import NotReady, send_commands, wait_for_devices, wait_for_server
 from pushd.pushctl.api import AdminClient
 from pushd.pushctl.connection import Connection
 from pushd.pushctl.errors import Refused
@@ -37,28 +37,28 @@ def _client(http: HTTPClient, clock: Clock) -> AdminClient:
 
 
 @pytest.fixture
-def board() -> Board:
-    """A board that nobody sees."""
-    return Board(Console(file=StringIO(), force_terminal=False))
+def table() -> CommandTable:
+    """A table without a terminal."""
+    return CommandTable(Console(file=StringIO(), force_terminal=False))
 
 
-def test_server_is_reached_when_it_is_ready(server: FakeServer, clock: Clock, tmp_path: Path) -> None:
-    """The demo waits for the token and for the server's word that it is ready."""
+def test_server_is_waited_for(server: FakeServer, clock: Clock, tmp_path: Path) -> None:
+    """The demo waits until the server has written its token and is ready."""
     server.on("GET /readyz", Answer(cut=True), Answer(status=503), Answer())
     clock.callLater(1, (tmp_path / "admin.token").write_text, "the-token")
     http = server.http()
-    assert isinstance(_run(http, clock, reach(URL, tmp_path, http, clock)), AdminClient)
+    assert isinstance(_run(http, clock, wait_for_server(URL, tmp_path, http, clock)), AdminClient)
     assert len(server.calls("GET /readyz")) == 3
 
 
-def test_server_that_does_not_come_up_is_given_up(server: FakeServer, clock: Clock, tmp_path: Path) -> None:
-    """A server that is never ready is not waited for without end."""
+def test_server_that_is_never_ready(server: FakeServer, clock: Clock, tmp_path: Path) -> None:
+    """The wait for a server that is never ready has an end."""
     http = server.http()
-    assert isinstance(_run(http, clock, reach(URL, tmp_path, http, clock)), NotInTime)
+    assert isinstance(_run(http, clock, wait_for_server(URL, tmp_path, http, clock)), NotReady)
 
 
-def test_devices_of_an_earlier_start_take_no_part(server: FakeServer, clock: Clock) -> None:
-    """Only devices that poll now take part, even if they do not all poll in the same moment."""
+def test_devices_of_an_earlier_start_are_left_out(server: FakeServer, clock: Clock) -> None:
+    """Only devices that poll now are returned, even if they do not all poll at the same moment."""
 
     def page(*polling: str) -> Answer:
         items = [{**DEVICE, "id": name, "polling": name in polling} for name in ("a", "b", "earlier")]
@@ -66,35 +66,35 @@ def test_devices_of_an_earlier_start_take_no_part(server: FakeServer, clock: Clo
 
     server.on("GET /v1/devices", page(), page("b"), page("a"))
     http = server.http()
-    devices = _run(http, clock, gather(_client(http, clock), 2))
+    devices = _run(http, clock, wait_for_devices(_client(http, clock), 2))
     assert [device["id"] for device in devices] == ["a", "b"]
 
 
 def test_missing_devices_are_counted(server: FakeServer, clock: Clock) -> None:
-    """If devices stay away the demo says how many came."""
+    """If devices do not come online, the error says how many are."""
     server.on("GET /v1/devices", Answer(body={"items": [DEVICE], "next": None}))
     http = server.http()
-    problem = _run(http, clock, gather(_client(http, clock), 2))
+    problem = _run(http, clock, wait_for_devices(_client(http, clock), 2))
     assert str(problem) == "Only 1 of 2 devices are online after 60 s."
 
 
-def test_every_step_is_carried_out_and_judged(server: FakeServer, clock: Clock, board: Board) -> None:
-    """Each command is sent once the one before has ended, followed to its end, and judged."""
+def test_commands_are_sent_in_sequence(server: FakeServer, clock: Clock, table: CommandTable) -> None:
+    """Each command is sent once the one before has ended, waited for, and checked."""
     server.on("POST /v1/devices/controlid:1/commands", Answer(status=201, body=COMMAND))
     server.on(
         f"GET /v1/commands/{COMMAND['id']}", Answer(body=SENT, takes=2), Answer(body={**SENT, "state": "failed"})
     )
     http = server.http()
     device = {"id": "controlid:1", "dialect": "controlid"}
-    assert _run(http, clock, Play(_client(http, clock), board).perform([device])) is None
+    assert _run(http, clock, send_commands(_client(http, clock), [device], table)) is None
     assert len(server.calls("POST /v1/devices/controlid:1/commands")) == 8
-    assert all(row.ended for row in board.rows)
-    # the recorded device fails everything, without a word: nothing is as it should be
-    assert len(board.unexpected()) == 8
+    assert all(row.ended for row in table.rows)
+    # the fake device fails every command without an error, which is never expected
+    assert len(table.faults()) == 8
 
 
-def test_container_works_on_several_at_a_time(server: FakeServer, clock: Clock, board: Board) -> None:
-    """The long work of a container does not hold up the rest of its programme."""
+def test_long_command_runs_in_parallel(server: FakeServer, clock: Clock, table: CommandTable) -> None:
+    """The long command of a container does not delay its other commands."""
     commands = "POST /v1/devices/servereye:a/commands"
     slow, quick = {**COMMAND, "id": "slow"}, {**COMMAND, "id": "quick"}
     server.on(commands, Answer(status=201, body=slow), Answer(status=201, body=quick))
@@ -103,16 +103,16 @@ def test_container_works_on_several_at_a_time(server: FakeServer, clock: Clock, 
     server.on("GET /v1/commands/quick", Answer(body={**quick, **done}, takes=1))
     http = server.http()
     began = clock.seconds()
-    _run(http, clock, Play(_client(http, clock), board).perform([{"id": "servereye:a", "dialect": "servereye"}]))
+    _run(http, clock, send_commands(_client(http, clock), [{"id": "servereye:a", "dialect": "servereye"}], table))
     assert clock.seconds() - began < 45
-    assert [row.command["id"] for row in board.rows if row.command] == ["slow", "quick", "quick", "quick"]
+    assert [row.command["id"] for row in table.rows if row.command] == ["slow", "quick", "quick", "quick"]
 
 
-def test_refusal_ends_the_play(server: FakeServer, clock: Clock, board: Board) -> None:
-    """A server that refuses a command of the demo ends it with its reason, and nothing goes on behind."""
+def test_refused_command_ends_the_demo(server: FakeServer, clock: Clock, table: CommandTable) -> None:
+    """If the server refuses a command, the error is raised, and no further command is sent."""
     server.on("POST /v1/devices/servereye:a/commands", Answer(status=422, body={"detail": "No such control."}))
     http = server.http()
     devices = [{"id": "servereye:a", "dialect": "servereye"}]
-    problem = _run(http, clock, Play(_client(http, clock), board).perform(devices))
+    problem = _run(http, clock, send_commands(_client(http, clock), devices, table))
     assert isinstance(problem, Refused)
     assert str(problem) == "refused (422): No such control."
