@@ -40,7 +40,7 @@ class Row:
     """What is wrong with how it ended."""
 
     def lines(self, device_width: int, width: int) -> Iterator[Text]:
-        """The row on one line, or on more if the fault has no room on it; no device with ``device_width`` 0."""
+        """The row on one line, or on more if the fault does not fit; no device with ``device_width`` 0."""
         command = self.command or {"state": "new"}
         milliseconds = sent_after_ms(command)
         sent = "" if milliseconds is None else f"{milliseconds} ms"
@@ -49,13 +49,13 @@ class Row:
         cells = [Text(self.device.ljust(device_width))] if device_width else [Text("")]
         cells += [Text(self.title.ljust(_TITLE_WIDTH)), state, Text(sent.rjust(_SENT_WIDTH))]
         line = _join(cells)
-        room = width - line.cell_len - GAP
-        result = Text(shortened(result_text(command), max(min(room, _RESULT_WIDTH), 1)))
+        space = width - line.cell_len - GAP
+        result = Text(shortened(result_text(command), max(min(space, _RESULT_WIDTH), 1)))
         if self.fault is None:
-            yield _join([line, result]) if room >= _RESULT_LEAST else line
+            yield _join([line, result]) if space >= _RESULT_LEAST else line
             return
         fault = Text(f"✗ {printable(self.fault)}", style="bold red")
-        if fault.cell_len <= room:
+        if fault.cell_len <= space:
             yield _join([line, fault])
         else:
             yield line

@@ -175,7 +175,7 @@ def print_command(command: Json) -> None:
 
 
 def _labelled(name: str, value: Text, label_width: int, width: int) -> Iterator[Text]:
-    """A field beside its name, or below it if one of its words has no room beside it."""
+    """A field beside its name, or below it if one of its words does not fit beside it."""
     longest = max((Text(word).cell_len for word in value.plain.split()), default=0)
     label = Text(name, style="bold")
     if label_width + longest <= width:

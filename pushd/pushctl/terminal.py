@@ -42,7 +42,7 @@ class Fit(Enum):
 
 @frozen
 class Column:
-    """A column of a table; where there is no room, columns of a higher ``priority`` number are left out first."""
+    """A column of a table; in a narrow terminal, the columns of the highest ``priority`` numbers are left out."""
 
     name: str
     priority: int = 0
@@ -83,7 +83,7 @@ def broken(text: Text, width: int, indent: int = INDENT) -> Iterator[Text]:
 
 
 def joined(pieces: Iterable[str], width: int) -> Iterator[str]:
-    """Pieces of text with two spaces between them, on as few lines as there is room for; no line breaks a word."""
+    """Pieces of text with two spaces between them, on as few lines as possible; no line breaks a word."""
     line = ""
     for piece in pieces:
         longer = f"{line}{' ' * GAP}{piece}" if line else piece
@@ -106,7 +106,7 @@ def print_table(columns: Sequence[Column], rows: Sequence[Row]) -> None:
     draw(screen, columns, rows, widths)
     hidden = [column.name for column, width in zip(columns, widths, strict=True) if not width]
     if hidden:
-        echo(f"(no room for the columns: {', '.join(hidden)}; a wider terminal or --json shows them)", err=True)
+        echo(f"(too narrow for the columns: {', '.join(hidden)}; a wider terminal or --json shows them)", err=True)
 
 
 def draw(screen: Console, columns: Sequence[Column], rows: Iterable[Row], widths: Sequence[int]) -> None:

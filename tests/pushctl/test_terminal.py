@@ -32,7 +32,7 @@ def _rows(*cells: tuple[str, ...]) -> list[list[Text]]:
 @pytest.mark.parametrize(
     ("width", "widths"),
     [
-        (100, [4, 25, 20, 5]),  # everything has room
+        (100, [4, 25, 20, 5]),  # everything fits
         (50, [4, 25, 10, 5]),  # the name is cut
         (38, [4, 25, 0, 5]),  # the name is left out
         (32, [4, 19, 0, 5]),  # the text is wrapped
@@ -68,31 +68,31 @@ def test_broken_lines_have_whole_words(words: list[str], width: int) -> None:
 
 
 def test_a_word_wider_than_the_terminal_stays_whole() -> None:
-    """An id that has no room on a line is not broken; the line is too long instead."""
+    """An id that does not fit on a line is not broken; the line is too long instead."""
     assert [line.plain for line in broken(Text(f"see {UUID} again"), 20)] == ["see", f"    {UUID}", "    again"]
 
 
 def test_pieces_are_joined_as_long_as_they_fit() -> None:
-    """Pieces stand on one line if there is room, else on further, indented ones; a long piece is broken itself."""
+    """Pieces stand on one line if they fit, else on further, indented ones; a long piece is broken itself."""
     assert list(joined(["one", "two", "three"], 80)) == ["one  two  three"]
     assert list(joined(["one", "two", "three four five"], 12)) == ["one  two", "    three", "    four", "    five"]
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200], indirect=True)
 def test_devices_fit(width: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """Ids are whole and no line is too long; columns that have no room are named on stderr."""
+    """Ids are whole and no line is too long; columns that do not fit are named on stderr."""
     print_devices([DEVICE, {**DEVICE, "id": CONTAINER, "name": "A name " * 9, "proof": []}], 1_000_000)
     shown = capsys.readouterr()
     for line in (shown.out + shown.err).splitlines():
         assert len(line) <= width
     assert [line.split()[0] for line in shown.out.splitlines()] == ["id", DEVICE["id"], CONTAINER]
-    assert ("no room for the columns:" in shown.err) == (width < 160)
+    assert ("too narrow for the columns:" in shown.err) == (width < 160)
     assert "presence" in shown.out.splitlines()[0]
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200], indirect=True)
 def test_command_fits(width: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every field of a command is shown whole; a value that has no room beside its name stands below it."""
+    """Every field of a command is shown whole; a value that does not fit beside its name stands below it."""
     error = "the lease ran out without a result, and what became of the command is not known"
     print_command({**COMMAND, "device": CONTAINER, "error": error, "idempotency_key": UUID, "payload": None})
     out = capsys.readouterr().out
@@ -113,7 +113,7 @@ EVENT: Json = {
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200, UNLIMITED], indirect=True)
 def test_events_fit(width: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """An event is on one line if there is room, else on several; a narrow terminal has the date once a day."""
+    """An event is on one line if it fits, else on several; a narrow terminal has the date once a day."""
     printer = EventPrinter()
     for at in ("2026-01-02T12:00:00.000Z", "2026-01-02T12:00:01.000Z", "2026-01-04T12:00:00.000Z"):
         printer.print({**EVENT, "at": at})
