@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.dialects.controlid.app`: polls, over bytes as devices send and read them."""
+"""Tests of :mod:`pushd.dialects.controlid.app`: polls, in bytes."""
 
 import json
 
@@ -12,8 +12,8 @@ POLL = b"GET /push?deviceId=4408801109440198&uuid=0d9f4bd6 HTTP/1.1\r\nHost: 10.
 NEXT = POLL.replace(b"0d9f4bd6", b"77aa01c2")
 
 
-def polled(server: InMemoryServer, data: bytes = POLL) -> bytes:
-    """What a poll is answered with at once."""
+def poll_response(server: InMemoryServer, data: bytes = POLL) -> bytes:
+    """The body of the immediate response to a poll."""
     answer = server.device_request(data).answer()
     assert (answer.code, answer.headers["cache-control"]) == (200, "no-store")
     return answer.body
@@ -41,7 +41,7 @@ def polled(server: InMemoryServer, data: bytes = POLL) -> bytes:
     ],
 )
 def test_spellings_of_a_poll(server: InMemoryServer, query: str, device: str) -> None:
-    """A device is known by each digit of its deviceId, however it spells its poll."""
+    """A device is identified by all digits of its deviceId, however the parameter is spelled."""
     server.device_request(request(f"GET /push?{query}"))
     seen = server.seen(f"controlid:{device}")
     assert (seen["id"], seen["polling"], seen["presence"]) == (f"controlid:{device}", True, "online")
@@ -64,8 +64,8 @@ def test_spellings_of_a_poll(server: InMemoryServer, query: str, device: str) ->
         "?DeviceID=7",
     ],
 )
-def test_unusable_device_id(server: InMemoryServer, query: str) -> None:
-    """Only a request that does not say which device it is from is a bad one."""
+def test_invalid_device_id(server: InMemoryServer, query: str) -> None:
+    """A request without a valid deviceId is a 400."""
     for line in ("GET /push", "POST /result"):
         answer = server.device_request(request(line + query)).answer()
         assert (answer.code, answer.body, answer.headers["content-length"]) == (400, b"", "0")
@@ -88,18 +88,18 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("payload", COMMANDS, ids=lambda payload: str(payload["endpoint"]))
-def test_command_goes_as_it_was_given(server: InMemoryServer, payload: dict[str, object]) -> None:
-    """A device gets the fields that the operator gave, as they were given, and no others."""
+def test_command_is_sent_unchanged(server: InMemoryServer, payload: dict[str, object]) -> None:
+    """A device gets the fields that the operator gave, unchanged, and no others."""
     server.register(DEVICE)
     command = server.put(DEVICE, payload)
-    body = polled(server)
+    body = poll_response(server)
     assert json.loads(body) == payload
     assert list(json.loads(body)) == list(payload)
     assert server.command(command)["state"] == "sent"
 
 
-def test_command_to_the_letter(server: InMemoryServer) -> None:
-    """An object stays an object, text stays text, and each digit is kept."""
+def test_bytes_of_a_command(server: InMemoryServer) -> None:
+    """An object is sent as an object, text as text, and numbers with all their digits."""
     server.register(DEVICE)
     server.put(
         DEVICE, {"endpoint": "load_objects", "body": {"user_id": 4408801109440198, "ratio": 1.0, "name": "Zoë"}}
@@ -111,7 +111,7 @@ def test_command_to_the_letter(server: InMemoryServer) -> None:
 
 
 def test_batch(server: InMemoryServer) -> None:
-    """A batch goes in order, each entry with a transactionid, which is a string."""
+    """A batch is sent in order, each entry with a transactionid, which is a string."""
     server.register(DEVICE)
     entries = [
         {"endpoint": "create_objects"},
@@ -119,21 +119,21 @@ def test_batch(server: InMemoryServer) -> None:
         {"endpoint": "reboot"},
     ]
     server.put(DEVICE, {"transactions": entries})
-    told = json.loads(polled(server))
-    assert [(entry["transactionid"], entry["endpoint"]) for entry in told["transactions"]] == [
+    batch = json.loads(poll_response(server))
+    assert [(entry["transactionid"], entry["endpoint"]) for entry in batch["transactions"]] == [
         ("1", "create_objects"),
         ("x", "load_objects"),
         ("3", "reboot"),
     ]
-    assert list(told) == ["transactions"]
+    assert list(batch) == ["transactions"]
 
 
-def test_commands_that_are_joined(build_house: BuildHouse) -> None:
-    """Where a device takes several at once, what is queued goes as one batch, and each has its own outcome."""
+def test_commands_are_sent_as_a_batch(build_house: BuildHouse) -> None:
+    """With --batch, queued commands are sent as one batch, and each has its own result."""
     server = build_house(batch=3)
     server.register(DEVICE)
     commands = [server.put(DEVICE, {"endpoint": name}) for name in ("a", "b")]
-    assert json.loads(polled(server)) == {
+    assert json.loads(poll_response(server)) == {
         "transactions": [{"transactionid": "1", "endpoint": "a"}, {"transactionid": "2", "endpoint": "b"}]
     }
     results = [{"transactionid": 2, "success": False, "error": "no"}, {"transactionid": 1, "success": True}]
@@ -151,24 +151,22 @@ def test_command_for_a_held_poll(server: InMemoryServer) -> None:
 
 
 def test_one_at_a_time(server: InMemoryServer) -> None:
-    """A device gets one command; a poll with another uuid shows that it is done with it, and gets the next."""
+    """A device gets one command at a time; a poll with another uuid means that it is done, and gets the next."""
     server.register(DEVICE)
     first = server.put(DEVICE, {"endpoint": "first"})
     second = server.put(DEVICE, {"endpoint": "second"})
-    assert json.loads(polled(server)) == {"endpoint": "first"}
+    assert json.loads(poll_response(server)) == {"endpoint": "first"}
     assert server.command(second)["state"] == "queued"
-    assert json.loads(polled(server, NEXT)) == {"endpoint": "second"}
+    assert json.loads(poll_response(server, NEXT)) == {"endpoint": "second"}
     assert [server.command(command)["state"] for command in (first, second)] == ["sent", "sent"]
 
 
-def test_poll_that_is_repeated(server: InMemoryServer) -> None:
-    """A poll with the uuid of the command that is out is a retry of HTTP: it gets nothing until that one is
-    settled.
-    """
+def test_repeated_poll(server: InMemoryServer) -> None:
+    """A poll with the uuid of the sent command is an HTTP retry: it gets no command until that one is settled."""
     server.register(DEVICE)
     for name in ("first", "second"):
         server.put(DEVICE, {"endpoint": name})
-    polled(server)
+    poll_response(server)
     retry = server.device_request(POLL)
     assert retry.answers() == []
     server.device_request(request("POST /result?deviceId=4408801109440198&uuid=0d9f4bd6", b'{"response":{}}'))
@@ -176,17 +174,17 @@ def test_poll_that_is_repeated(server: InMemoryServer) -> None:
 
 
 def test_poll_without_uuid(server: InMemoryServer) -> None:
-    """Old firmware, without uuids, shows by its next poll that it is done."""
+    """The next poll of old firmware, which sends no uuid, means that the device is done."""
     server.register(DEVICE)
     for name in ("first", "second"):
         server.put(DEVICE, {"endpoint": name})
     bare = request("GET /push?deviceId=4408801109440198")
-    assert json.loads(polled(server, bare)) == {"endpoint": "first"}
-    assert json.loads(polled(server, bare)) == {"endpoint": "second"}
+    assert json.loads(poll_response(server, bare)) == {"endpoint": "first"}
+    assert json.loads(poll_response(server, bare)) == {"endpoint": "second"}
 
 
 def test_poll_while_the_store_is_down(server: InMemoryServer) -> None:
-    """While the store is down a poll is held as if there was nothing, and ends idle."""
+    """While the store fails a poll is held as if nothing was queued, and gets the idle response."""
     server.register(DEVICE)
     server.put(DEVICE, {"endpoint": "load_objects"})
     server.fail_store()

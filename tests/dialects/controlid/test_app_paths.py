@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.dialects.controlid.app`: methods, and the bases that a device may have been given."""
+"""Tests of :mod:`pushd.dialects.controlid.app`: methods, bases and secret paths."""
 
 import pytest
 
@@ -12,7 +12,7 @@ DEVICE = "controlid:4408801109440198"
     "line", ["POST /push", "PUT /push", "HEAD /push", "GET /result", "HEAD /result", "OPTIONS /push"]
 )
 def test_wrong_method(server: InMemoryServer, line: str) -> None:
-    """Another method is 405 and says which is right; a HEAD takes no command."""
+    """Another method is a 405 that names the right one; a HEAD takes no command."""
     server.register(DEVICE)
     command = server.put(DEVICE, {"endpoint": "load_objects"})
     answer = server.device_request(request(f"{line}?deviceId=4408801109440198")).answer()
@@ -37,7 +37,7 @@ BASES = (b"/api", b"/controlid", b"/controlid/push")
     ],
 )
 def test_bases(build_house: BuildHouse, path: str) -> None:
-    """A device is served below each base that it may have been given, and slashes may be repeated."""
+    """A device is served below each configured base, with any number of slashes."""
     server = build_house(bases=BASES)
     server.register(DEVICE)
     command = server.put(DEVICE, {"endpoint": "load_objects"})
@@ -51,14 +51,14 @@ def test_bases(build_house: BuildHouse, path: str) -> None:
 
 
 def test_base_that_is_not_configured(server: InMemoryServer) -> None:
-    """Below a base that nobody configured there is nothing."""
+    """A path below a base that is not configured is a 404."""
     answer = server.device_request(request("GET /controlid/push?deviceId=4408801109440198")).answer()
     assert (answer.code, answer.body) == (404, b"")
 
 
 @pytest.mark.parametrize("before", ["/d/{}", "//d//{}/", "/d/{}/api", "/d/{}/controlid/push"])
 def test_base_below_a_secret(build_house: BuildHouse, before: str) -> None:
-    """A device's address may be its secret path, with or without a base behind it."""
+    """A device is served below its secret path, with or without a base after it."""
     server = build_house(bases=BASES)
     server.register(DEVICE)
     secret = server.ask(f"POST /v1/devices/{DEVICE}/secret").json["secret"]
@@ -71,7 +71,7 @@ def test_base_below_a_secret(build_house: BuildHouse, before: str) -> None:
 
 @pytest.mark.parametrize("path", ["/api/d/{}/push", "/d/{}/d/{}/push", "/d/{}", "/d/{}/", "/D/{}/push"])
 def test_secret_in_another_place(build_house: BuildHouse, path: str) -> None:
-    """A secret is the first thing in a path, and only there."""
+    """A secret counts only at the beginning of a path."""
     server = build_house(bases=BASES)
     server.register(DEVICE)
     secret = server.ask(f"POST /v1/devices/{DEVICE}/secret").json["secret"]

@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.dialects.controlid.app`: results, over bytes as devices send them."""
+"""Tests of :mod:`pushd.dialects.controlid.app`: results, in bytes."""
 
 import base64
 import json
@@ -20,15 +20,15 @@ LOAD = {"endpoint": "load_objects", "body": {"object": "users"}}
 
 @pytest.fixture
 def command(server: InMemoryServer) -> str:
-    """A command that the device has."""
+    """A command that was sent to the device."""
     server.register(DEVICE)
     sent = server.put(DEVICE, LOAD)
     assert server.device_request(POLL).answer().body
     return sent
 
 
-def report(server: InMemoryServer, body: bytes, *headers: str, line: str = RESULT) -> Response:
-    """Post a result; it is always answered 200, empty, and not to be cached."""
+def send_result(server: InMemoryServer, body: bytes, *headers: str, line: str = RESULT) -> Response:
+    """Send a result; the response is always an empty 200 that must not be cached."""
     answer = server.device_request(request(line, body, *headers)).answer()
     assert (answer.code, answer.body, answer.headers["content-length"]) == (200, b"", "0")
     assert "content-type" not in answer.headers
@@ -55,9 +55,9 @@ SUCCESSES = {
 
 @pytest.mark.parametrize("kind", SUCCESSES)
 def test_success(server: InMemoryServer, command: str, kind: str) -> None:
-    """A response is a success, in whatever form a device sends it."""
+    """A result with a response succeeds, in each form that devices send."""
     body, headers = SUCCESSES[kind]
-    report(server, body, *headers)
+    send_result(server, body, *headers)
     found = server.command(command)
     assert (found["state"], found["evidence"], found["matched_by"]) == ("succeeded", "device", "uuid")
     assert "response" in found["result"]
@@ -75,17 +75,17 @@ FAILURES = {
 
 @pytest.mark.parametrize("kind", FAILURES)
 def test_failure(server: InMemoryServer, command: str, kind: str) -> None:
-    """An error is a failure, and an operator reads which."""
+    """A result with an error fails, and an operator sees the error."""
     body, header, error = FAILURES[kind]
-    report(server, body, header)
+    send_result(server, body, header)
     found = server.command(command)
     assert (found["state"], found["error"]) == ("failed", error)
 
 
-def test_result_is_kept_to_the_letter(server: InMemoryServer, command: str) -> None:
-    """What a device said is shown untouched: each digit, each blank, each key."""
+def test_result_is_kept_unchanged(server: InMemoryServer, command: str) -> None:
+    """A result is shown unchanged: each digit, each space, each key."""
     body = '{ "response" : {"id": 4408801109440198, "x": 1.10, "name": "Zoë \\u00e9"}, "more": null }'
-    report(server, body.encode(), JSON)
+    send_result(server, body.encode(), JSON)
     shown = server.ask(f"GET /v1/commands/{command}").body
     assert f'"result":{body}}}'.encode() in shown
 
@@ -107,8 +107,8 @@ def test_result_is_kept_to_the_letter(server: InMemoryServer, command: str) -> N
     ],
 )
 def test_unreadable_result(server: InMemoryServer, command: str, body: bytes) -> None:
-    """What cannot be read at all leaves a command unknown at once, with the bytes as they came."""
-    report(server, body, JSON)
+    """An unreadable result makes the command unknown at once, and its bytes are kept."""
+    send_result(server, body, JSON)
     found = server.command(command)
     assert (found["state"], found["error"]) == ("unknown", "unreadable result")
     assert base64.b64decode(found["result"]["raw"]) == body
@@ -131,31 +131,31 @@ BATCH = {"transactions": [{"endpoint": "create_objects"}, {"endpoint": "load_obj
     ],
 )
 def test_batch_result(server: InMemoryServer, results: list[Any], state: str, error: str | None) -> None:
-    """A batch succeeds when each entry did, though numbers come back for text; one that did not is named."""
+    """A batch succeeds if each entry does, also if ids come back as numbers; failed entries are named."""
     server.register(DEVICE)
     command = server.put(DEVICE, BATCH)
     server.device_request(POLL)
-    report(server, json.dumps({"transactions_results": results}).encode(), JSON)
+    send_result(server, json.dumps({"transactions_results": results}).encode(), JSON)
     found = server.command(command)
     assert (found["state"], found["error"]) == (state, error)
     assert found["result"] == {"transactions_results": results}
 
 
 def test_repeated_result(server: InMemoryServer, command: str) -> None:
-    """A device that repeats a result is answered as the first time, and changes nothing."""
-    report(server, b'{"response": {"n": 1}}', JSON)
+    """A repeated result is answered as the first one, and changes nothing."""
+    send_result(server, b'{"response": {"n": 1}}', JSON)
     before = server.command(command)
     server.clock.advance(3)
-    report(server, b'{"response": {"n": 1}}', JSON)
+    send_result(server, b'{"response": {"n": 1}}', JSON)
     assert server.command(command) == before
     assert server.orphans(DEVICE) == []
 
 
 def test_contradicting_result(server: InMemoryServer, command: str) -> None:
-    """A result that contradicts a settled one changes nothing, and an operator can see it."""
-    report(server, b'{"response": {}}', JSON)
+    """A result that contradicts the first one changes nothing, and an operator can see it."""
+    send_result(server, b'{"response": {}}', JSON)
     before = server.command(command)
-    report(server, b'{"error": "on second thought"}', JSON)
+    send_result(server, b'{"error": "on second thought"}', JSON)
     assert server.command(command) == before
     (orphan,) = server.orphans(DEVICE)
     assert base64.b64decode(orphan["raw"]) == b'{"error": "on second thought"}'
@@ -167,8 +167,8 @@ def test_contradicting_result(server: InMemoryServer, command: str) -> None:
     ["uuid=ffffffff", "uuid=ffffffff&endpoint=load_objects", "endpoint=reboot", "uuid=%ff%00", "uuid=" + "u" * 900],
 )
 def test_orphan_result(server: InMemoryServer, command: str, query: str) -> None:
-    """A result that matches no command is answered like any other, changes nothing, and is kept for an operator."""
-    report(server, b'{"response": 1}', line=f"POST /result?deviceId=4408801109440198&{query}")
+    """A result that matches no command is answered like any other, and kept as an orphan."""
+    send_result(server, b'{"response": 1}', line=f"POST /result?deviceId=4408801109440198&{query}")
     assert server.command(command)["state"] == "sent"
     (orphan,) = server.orphans(DEVICE)
     assert (base64.b64decode(orphan["raw"]), orphan["size"]) == (b'{"response": 1}', 15)
@@ -176,32 +176,32 @@ def test_orphan_result(server: InMemoryServer, command: str, query: str) -> None
 
 
 def test_result_of_another_device(server: InMemoryServer, command: str) -> None:
-    """A device settles only what was sent to itself."""
+    """A device can settle only commands that were sent to itself."""
     server.register("controlid:7")
-    report(server, b'{"response": 1}', line="POST /result?deviceId=7&uuid=0d9f4bd6")
+    send_result(server, b'{"response": 1}', line="POST /result?deviceId=7&uuid=0d9f4bd6")
     assert server.command(command)["state"] == "sent"
     assert len(server.orphans("controlid:7")) == 1
 
 
 @pytest.mark.parametrize("query", ["", "&endpoint=load_objects", "&endpoint=/load_objects.fcgi", "&uuid="])
 def test_result_without_uuid(server: InMemoryServer, command: str, query: str) -> None:
-    """A result without a uuid is for the command that is out."""
-    report(server, b'{"response": 1}', line=f"POST /result?deviceId=4408801109440198{query}")
+    """A result without a uuid belongs to the sent command."""
+    send_result(server, b'{"response": 1}', line=f"POST /result?deviceId=4408801109440198{query}")
     found = server.command(command)
     assert (found["state"], found["matched_by"]) == ("succeeded", "order")
 
 
 def test_late_result(server: InMemoryServer, command: str) -> None:
-    """A result that comes after its lease ran out still settles its command."""
+    """A result that arrives after the lease has expired settles its command."""
     server.tick(61)
     assert server.command(command)["state"] == "unknown"
-    report(server, b'{"response": 1}', JSON)
+    send_result(server, b'{"response": 1}', JSON)
     found = server.command(command)
     assert (found["state"], found["late"]) == ("succeeded", True)
 
 
 def test_result_while_the_store_is_down(server: InMemoryServer, command: str) -> None:
-    """A result that cannot be made durable is not answered 200: the device keeps it."""
+    """While the store fails, the response to a result is not a 200: the device keeps the result."""
     server.fail_store()
     answer = server.device_request(request(RESULT, b'{"response": 1}', JSON)).answer()
     assert (answer.code, answer.body, answer.headers["cache-control"]) == (503, b"", "no-store")

@@ -7,17 +7,17 @@ from pushd.model.errors import InvalidFields
 
 
 def test_durations() -> None:
-    """A Control iD device has a minute for a command, is held for 10 s, and may be silent for two minutes."""
+    """A device has a lease of 60 s, a hold of 10 s, and a heartbeat timeout of two minutes."""
     assert (CONTROL_ID.lease, CONTROL_ID.hold, CONTROL_ID.heartbeat) == (60.0, 10.0, 120.0)
 
 
-def test_sequential() -> None:
-    """A Control iD device runs one command at a time."""
+def test_one_at_a_time() -> None:
+    """A device runs one command at a time."""
     assert CONTROL_ID.one_at_a_time
 
 
 def test_device() -> None:
-    """A device's id is made of the dialect and its canonical deviceId."""
+    """A device's id consists of the dialect and the canonical deviceId."""
     assert CONTROL_ID.device(CONTROL_ID.canonical("04408801109440198")) == "controlid:4408801109440198"
 
 

@@ -11,7 +11,7 @@ OCTETS = "application/octet-stream"
 
 
 def problems(payload: dict[str, Any]) -> dict[str, str]:
-    """What is wrong with ``payload``: the remedies by their pointers."""
+    """The errors in ``payload``, by their pointers."""
     with pytest.raises(InvalidFields) as caught:
         check(payload)
     found = {error.pointer: error.detail for error in caught.value.errors}
@@ -20,7 +20,7 @@ def problems(payload: dict[str, Any]) -> dict[str, str]:
 
 
 def pointers(payload: dict[str, Any]) -> set[str]:
-    """Where ``payload`` is wrong."""
+    """The pointers of all errors in ``payload``."""
     return set(problems(payload))
 
 
@@ -42,7 +42,7 @@ def pointers(payload: dict[str, Any]) -> set[str]:
     ],
 )
 def test_accepts(payload: dict[str, Any]) -> None:
-    """What a device can run is accepted, in each of its forms."""
+    """A valid payload is accepted, in each of its forms."""
     check(payload)
 
 
@@ -75,7 +75,7 @@ def test_accepts(payload: dict[str, Any]) -> None:
     ],
 )
 def test_refuses(payload: dict[str, Any], pointer: str) -> None:
-    """An unknown field, or one that a device could not take, is pointed at, and no other."""
+    """An unknown field, or one with an invalid value, is an error with its pointer."""
     assert pointers(payload) == {f"#/payload/{pointer}"}
 
 
@@ -83,43 +83,43 @@ def test_refuses(payload: dict[str, Any], pointer: str) -> None:
     "body", ["QUJ", "QUJD=", "QQ==QQ==", "QQ==\n", "QU\nJD", "Q-_D", "é", "data:;base64,QUJD", {}, None]
 )
 def test_octets_must_be_base64(body: object) -> None:
-    """A photo, or a part of a firmware, travels as one base64 string and as nothing else."""
+    """An octet-stream body, such as a photo, must be one base64 string."""
     assert pointers({"endpoint": "a", "contentType": OCTETS, "body": body}) == {"#/payload/body"}
 
 
 @pytest.mark.parametrize("content_type", [OCTETS, " Application/Octet-Stream ; x=y"])
 def test_octets_in_every_spelling(content_type: str) -> None:
-    """Octets are octets in whatever case, and with parameters; without a body they are no photo."""
+    """The content type of octets may be in any case, and have parameters; a body is required."""
     assert pointers({"endpoint": "a", "contentType": content_type, "body": "no!"}) == {"#/payload/body"}
     assert pointers({"endpoint": "a", "contentType": content_type}) == {"#/payload/body"}
 
 
 def test_octets_in_batch_must_be_base64() -> None:
-    """A photo within a batch is checked as well."""
+    """An octet-stream body in a batch is checked as well."""
     photo = {"endpoint": "user_set_image", "contentType": OCTETS, "body": {"photo": "QUJD"}}
     assert pointers({"transactions": [{"endpoint": "a"}, photo]}) == {"#/payload/transactions/1/body"}
 
 
 @pytest.mark.parametrize("endpoint", ["/load_objects", "load_objects.fcgi", "/load_objects.fcgi", "//load_objects"])
 def test_remedy(endpoint: str) -> None:
-    """An address from the device's own network is refused with the word to write instead."""
+    """An endpoint as on the device's own HTTP interface is refused with the name to use instead."""
     assert problems({"endpoint": endpoint})["#/payload/endpoint"].endswith("write load_objects")
 
 
 def test_all_at_once() -> None:
-    """Everything that is wrong is told at once."""
+    """All errors are reported at once."""
     payload = {"verb": "PUT", "endpoint": "/x", "body": 5, "contentType": 5, "queryString": 5, "when": "now"}
     assert pointers(payload) == {f"#/payload/{key}" for key in payload}
 
 
 @pytest.mark.parametrize("transactions", [[], None, {}, "1", {"endpoint": "a"}])
 def test_batch_must_be_a_list(transactions: object) -> None:
-    """A batch of nothing, or of something else than a list, is refused."""
+    """A batch must be a non-empty list."""
     assert pointers({"transactions": transactions}) == {"#/payload/transactions"}
 
 
 def test_batch_entries() -> None:
-    """Each entry of a batch is checked like a command, and pointed at."""
+    """Each entry of a batch is checked like a command, and errors point into it."""
     entries = [5, {"endpoint": ""}, {"endpoint": "a", "verb": "PUT"}, {"endpoint": "a", "when": "now"}, None]
     assert pointers({"transactions": entries}) == {
         "#/payload/transactions/0",
@@ -132,7 +132,7 @@ def test_batch_entries() -> None:
 
 @pytest.mark.parametrize("name", ["", 1, 1.5, None, True, ["1"], {}])
 def test_transactionid_must_be_text(name: object) -> None:
-    """A transactionid is a string that is not empty."""
+    """A transactionid must be a non-empty string."""
     payload = {"transactions": [{"endpoint": "a", "transactionid": name}]}
     assert pointers(payload) == {"#/payload/transactions/0/transactionid"}
 
@@ -142,13 +142,13 @@ def test_transactionid_must_be_text(name: object) -> None:
     [("a", "a"), ("1", "1"), ("1", "01"), (None, "1"), ("2", None)],
 )
 def test_transactionids_must_differ(names: tuple[str | None, str | None]) -> None:
-    """Two entries with one transactionid are refused, also where it is a place in the list, or the same number."""
+    """Two entries with the same transactionid are refused, also if one is a place in the list, or the same number."""
     entries = [{"endpoint": "a"} | ({} if name is None else {"transactionid": name}) for name in names]
     assert pointers({"transactions": entries}) == {"#/payload/transactions/1/transactionid"}
 
 
 def test_batch_and_command_at_once() -> None:
-    """A payload is a command or a batch, never both."""
+    """A payload is either a command or a batch."""
     payload = {"transactions": [{"endpoint": "a"}], "endpoint": "b", "verb": "GET", "when": "now"}
     found = problems(payload)
     assert set(found) == {"#/payload/endpoint", "#/payload/verb", "#/payload/when"}
@@ -169,18 +169,18 @@ def test_batch_and_command_at_once() -> None:
     ],
 )
 def test_unwritable(payload: dict[str, Any], pointer: str) -> None:
-    """What could not be put on the wire is refused when it is sent, not when the device asks for it."""
+    """A payload that cannot be written is refused when it is sent, not when the device polls."""
     assert pointers(payload) == {pointer}
 
 
 def test_unwritable_key() -> None:
-    """An unknown field with an unwritable name is refused in words that can be written."""
+    """The error for an unknown field with an unwritable name can be written."""
     for pointer, detail in problems({"endpoint": "a", "\ud83d": 1}).items():
         assert (pointer + detail).encode()
 
 
-def test_bottomless() -> None:
-    """A body that is nested more deeply than we could write is refused."""
+def test_deep_body() -> None:
+    """A body that is nested too deeply to be written is refused."""
     body: dict[str, Any] = {}
     for _ in range(5000):
         body = {"x": body}

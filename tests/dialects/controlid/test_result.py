@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.dialects.controlid.result`, over bytes as devices send them."""
+"""Tests of :mod:`pushd.dialects.controlid.result`: what a result means for its command."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ BOTH = b'{"transactionid": 1, "success": true}, {"transactionid": 2, "success": 
 
 
 def judge(body: bytes, payload: dict[str, Any] = COMMAND) -> Verdict:
-    """What the result ``body`` means for a command with ``payload``."""
+    """The verdict of the result ``body`` for a command with ``payload``."""
     return wire.read_result(body, "application/json", _query(None)).judge(payload)
 
 
@@ -48,7 +48,7 @@ def _query(endpoint: str | None) -> wire.PollQuery:
     ],
 )
 def test_response_is_success(body: bytes) -> None:
-    """A response, be it empty, without an error is success."""
+    """A response without an error succeeds, also if it is empty."""
     assert judge(body) == Verdict(move=Move.SUCCEED)
 
 
@@ -71,24 +71,24 @@ def test_response_is_success(body: bytes) -> None:
     ],
 )
 def test_error_is_failure(body: bytes, error: str) -> None:
-    """An error, as text or object, fails the command and is told in one line."""
+    """An error, as text or object, fails the command, and is shown as one line."""
     assert judge(body) == Verdict(move=Move.FAIL, error=error)
 
 
 def test_long_error_is_cut() -> None:
-    """An error of megabytes is told by its beginning; the result has all of it."""
+    """Of a long error only the beginning is shown; the result has all of it."""
     verdict = judge(b'{"error": "' + b"x" * 1_000_000 + b'"}')
     assert verdict == Verdict(move=Move.FAIL, error="x" * 999 + "…")
 
 
 def test_deep_error() -> None:
-    """An error that is nested as deeply as we can read still fails the command."""
+    """An error that is nested deeply still fails the command."""
     moves = {judge(b'{"error": ' + b"[" * depth + b"1" + b"]" * depth + b"}").move for depth in range(1, 1100, 3)}
     assert moves == {Move.FAIL, Move.GARBLE}
 
 
 def test_batch_answer_to_a_single_command() -> None:
-    """The results of a batch say nothing about a command that was none: it is in doubt."""
+    """The results of a batch make a command that was no batch unknown."""
     verdict = judge(b'{"transactions_results": [{"transactionid": 1, "success": true, "response": "{}"}]}')
     assert verdict.move is Move.GARBLE
     assert "batch" in (verdict.error or "")
@@ -110,9 +110,7 @@ def test_batch_answer_to_a_single_command() -> None:
     ],
 )
 def test_batch_succeeds(entries: bytes) -> None:
-    """A batch succeeded when each entry that was sent did, with whatever type its id returns, and whatever else is
-    there.
-    """
+    """A batch succeeds if each entry that was sent does, whatever the type of its id; other entries are ignored."""
     assert judge(b'{"transactions_results": [' + entries + b"]}", BATCH) == Verdict(move=Move.SUCCEED)
 
 
@@ -148,30 +146,30 @@ def test_batch_succeeds(entries: bytes) -> None:
     ],
 )
 def test_batch_fails(entries: bytes, error: str) -> None:
-    """A batch failed when one entry that was sent did, or is not answered for; the error names each."""
+    """A batch fails if an entry that was sent fails, or has no result; the error names each."""
     assert judge(b'{"transactions_results": [' + entries + b"]}", BATCH) == Verdict(move=Move.FAIL, error=error)
 
 
 def test_batch_fails_as_a_whole() -> None:
-    """An error beside the results, or instead of them, fails the batch."""
+    """An error beside the results of a batch, or instead of them, fails the batch."""
     assert judge(b'{"error": "out of memory"}', BATCH) == Verdict(move=Move.FAIL, error="out of memory")
     whole = b'{"error": "stopped", "transactions_results": [{"transactionid": 1, "success": true}]}'
     assert judge(whole, BATCH) == Verdict(move=Move.FAIL, error="stopped")
 
 
 def test_batch_with_empty_error() -> None:
-    """An empty error beside the results of a batch is none."""
+    """An empty error beside the results of a batch is ignored."""
     assert judge(b'{"error": "", "transactions_results": [' + BOTH + b"]}", BATCH) == Verdict(move=Move.SUCCEED)
 
 
 def test_batch_answered_as_a_single_command() -> None:
-    """A response without the results of a batch answers for none of its entries."""
+    """A response without the results of a batch is no result of its entries."""
     verdict = judge(b'{"response": {}}', BATCH)
     assert verdict == Verdict(move=Move.FAIL, error="transaction 1: no answer; transaction 2: no answer")
 
 
 def test_batch_with_own_ids() -> None:
-    """The operator's own transactionids are found again, also where the device makes numbers of them."""
+    """The operator's own transactionids are matched, also if the device makes numbers of them."""
     ids = ("door", "0042", "4408801109440198", "-7", "1.5")
     payload = {"transactions": [{"transactionid": name, "endpoint": "execute_actions"} for name in ids]}
     body = (
@@ -184,7 +182,7 @@ def test_batch_with_own_ids() -> None:
 
 
 def test_batch_of_many_errors() -> None:
-    """Thousands of errors still make one line that a screen can show."""
+    """Thousands of errors are shown as one short line."""
     payload = {"transactions": [COMMAND] * 5000}
     error = judge(b'{"transactions_results": []}', payload).error or ""
     assert error.startswith("transaction 1: no answer; transaction 2: no answer; ")
@@ -209,9 +207,7 @@ def test_batch_of_many_errors() -> None:
     ],
 )
 def test_concerns(endpoint: str | None, concerned: bool) -> None:
-    """A result that names an endpoint, as on the wire or as on the device's own network, is about a command for it
-    alone.
-    """
+    """A result with an endpoint, in either spelling, belongs only to a command for that endpoint."""
     report = wire.read_result(b'{"response": {}}', None, _query(endpoint))
     assert report.concerns(COMMAND) is concerned
 
@@ -221,7 +217,7 @@ def test_concerns(endpoint: str | None, concerned: bool) -> None:
     [(None, True), ("load_objects", True), ("execute_actions.fcgi", True), ("create_objects", False)],
 )
 def test_concerns_batch(endpoint: str | None, concerned: bool) -> None:
-    """A result can be about a batch if one of its entries is for the endpoint that the result names."""
+    """A result with an endpoint can belong to a batch with an entry for that endpoint."""
     report = wire.read_result(b'{"transactions_results": []}', None, _query(endpoint))
     assert report.concerns(BATCH) is concerned
 
@@ -249,18 +245,18 @@ def test_concerns_batch(endpoint: str | None, concerned: bool) -> None:
         ([], None),
     ],
 )
-def test_reference(given_id: object, compared: str | None) -> None:
-    """Two transactionids are one if their values are, whether text or number."""
+def test_normalized_id(given_id: object, compared: str | None) -> None:
+    """Two transactionids are the same if their values are, whether string or number."""
     assert normalized_id(given_id) == compared
 
 
 @given(st.integers(-(10**30), 10**30))
-def test_reference_of_numbers(number: int) -> None:
-    """A number and its digits are one transactionid, with every digit kept."""
+def test_normalized_id_of_numbers(number: int) -> None:
+    """A number and the string of its digits are the same transactionid, with every digit kept."""
     assert normalized_id(number) == normalized_id(str(number)) == str(number)
 
 
-def test_numbered() -> None:
-    """An entry without a transactionid has its place in the list as one; the operator's own is kept."""
+def test_with_transaction_ids() -> None:
+    """An entry without a transactionid gets its place in the list; the operator's own is kept."""
     entries = [{"endpoint": "a"}, {"endpoint": "b", "transactionid": "x"}, {"endpoint": "c"}]
     assert [entry["transactionid"] for entry in with_transaction_ids(entries)] == ["1", "x", "3"]

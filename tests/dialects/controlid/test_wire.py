@@ -1,4 +1,4 @@
-"""Tests of how :mod:`pushd.dialects.controlid.wire` reads ids and queries, over bytes as devices send them."""
+"""Tests of how :mod:`pushd.dialects.controlid.wire` reads ids and queries."""
 
 import pytest
 from hypothesis import given
@@ -27,7 +27,7 @@ QUERY = wire.PollQuery(device=DEVICE, uuid="0d9f4bd6", endpoint="load_objects")
     ],
 )
 def test_canonical(text: str, written: str) -> None:
-    """A deviceId has one spelling, and keeps each of its digits."""
+    """A deviceId has one canonical form, with all its digits."""
     assert wire.canonical(text) == written
 
 
@@ -53,14 +53,14 @@ def test_canonical(text: str, written: str) -> None:
     ],
 )
 def test_canonical_refuses(text: str) -> None:
-    """What is no int64 in ASCII digits is no deviceId."""
+    """A text that is not an int64 in ASCII digits is not a deviceId."""
     with pytest.raises(InvalidQuery):
         wire.canonical(text)
 
 
 @given(st.integers(-(2**63), 2**63 - 1))
 def test_canonical_every_int64(number: int) -> None:
-    """Every int64 is a deviceId, and its canonical form is its own."""
+    """Every int64 is a deviceId, and is its own canonical form."""
     assert wire.canonical(str(number)) == str(number)
 
 
@@ -79,41 +79,41 @@ def test_canonical_is_idempotent(text: str) -> None:
 
 
 def test_query() -> None:
-    """A result names its device, its transaction and its command."""
+    """The query of a result has a device, a uuid and an endpoint."""
     args = {b"deviceId": [b"4408801109440198"], b"uuid": [b"0d9f4bd6"], b"endpoint": [b"load_objects"]}
     assert wire.read_query(args) == QUERY
 
 
 @pytest.mark.parametrize("spelling", [b"deviceId", b"device_id", b"deviceid"])
 def test_query_spellings(spelling: bytes) -> None:
-    """Middleboxes spell the deviceId in their own ways; old firmware sends nothing else."""
+    """Middleboxes spell deviceId in their own ways; old firmware sends no other parameter."""
     assert wire.read_query({spelling: [b"04408801109440198"]}) == wire.PollQuery(
         device=DEVICE, uuid=None, endpoint=None
     )
 
 
 def test_query_of_another_spelling() -> None:
-    """A spelling that no device uses is not a deviceId."""
+    """A parameter of another spelling is not a deviceId."""
     with pytest.raises(InvalidQuery, match="required"):
         wire.read_query({b"DEVICEID": [b"4408801109440198"]})
 
 
 @pytest.mark.parametrize("args", [{}, {b"deviceId": [b""]}, {b"deviceId": []}, {b"uuid": [b"0d9f4bd6"]}])
 def test_query_without_device(args: dict[bytes, list[bytes]]) -> None:
-    """Who does not say who it is cannot be served."""
+    """A query without a deviceId is refused."""
     with pytest.raises(InvalidQuery, match="required"):
         wire.read_query(args)
 
 
 @pytest.mark.parametrize("device", [b"door", b"\xff", b"4408801109440198.0", b"4.408801109440198e15", b"1" * 5000])
-def test_query_with_unusable_device(device: bytes) -> None:
-    """A deviceId that passed a double, or is none at all, is refused."""
+def test_query_with_invalid_device(device: bytes) -> None:
+    """A deviceId that was converted to a double, or is invalid, is refused."""
     with pytest.raises(InvalidQuery):
         wire.read_query({b"deviceId": [device]})
 
 
 def test_query_device_repeated() -> None:
-    """A deviceId that is given twice, in whatever spelling, is fine."""
+    """The same deviceId may be given twice, in any spelling."""
     args = {b"deviceId": [b"4408801109440198", b""], b"device_id": [b"04408801109440198"]}
     assert wire.read_query(args).device == DEVICE
 
@@ -126,13 +126,13 @@ def test_query_device_repeated() -> None:
     ],
 )
 def test_query_contradicts_itself(args: dict[bytes, list[bytes]]) -> None:
-    """A query that names two devices is refused."""
+    """A query with two different deviceIds is refused."""
     with pytest.raises(InvalidQuery, match="twice"):
         wire.read_query(args)
 
 
 def test_query_empty_uuid() -> None:
-    """An empty uuid or endpoint is none."""
+    """An empty uuid or endpoint counts as missing."""
     visit = wire.read_query({b"deviceId": [b"7"], b"uuid": [b""], b"endpoint": [b""]})
     assert (visit.uuid, visit.endpoint) == (None, None)
 
@@ -154,19 +154,19 @@ def test_query_longest_uuid() -> None:
     ],
 )
 def test_query_odd_uuid(uuids: list[bytes], read: str) -> None:
-    """A uuid that is too long, unreadable or given twice is no reason to refuse a device."""
+    """A uuid that is too long, unreadable or repeated does not make a query invalid."""
     assert wire.read_query({b"deviceId": [b"7"], b"uuid": uuids}).uuid == read
 
 
 @given(st.lists(st.binary()), st.lists(st.binary()))
 def test_query_any_uuid(uuids: list[bytes], endpoints: list[bytes]) -> None:
-    """Whatever stands in the place of a uuid and an endpoint, the device is told by its deviceId."""
+    """Whatever uuid and endpoint are, the device is identified by its deviceId."""
     visit = wire.read_query({b"deviceId": [DEVICE.encode()], b"uuid": uuids, b"endpoint": endpoints})
     assert visit.device == DEVICE
     assert visit.uuid is None or (0 < len(visit.uuid) <= 256 and "\0" not in visit.uuid)
 
 
-def test_query_unusable_endpoint() -> None:
-    """An endpoint that cannot be read is no reason to refuse a result; it matches no command."""
+def test_query_with_unreadable_endpoint() -> None:
+    """An unreadable endpoint does not make a query invalid; it matches no command."""
     visit = wire.read_query({b"deviceId": [b"7"], b"endpoint": [b"caf\xe9"]})
     assert visit.endpoint == "caf\N{REPLACEMENT CHARACTER}"

@@ -1,4 +1,4 @@
-"""Tests of how :mod:`pushd.dialects.controlid.wire` writes and reads commands, over bytes as devices take them."""
+"""Tests of how :mod:`pushd.dialects.controlid.wire` writes and reads commands."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ commands = st.fixed_dictionaries(
 
 
 def test_idle() -> None:
-    """Nothing to do is zero bytes."""
+    """The idle response is empty."""
     assert wire.IDLE == b""
 
 
@@ -67,14 +67,12 @@ def test_idle() -> None:
     ],
 )
 def test_write_push(payload: dict[str, Any], body: bytes) -> None:
-    """A device is handed what the operator gave: an object stays one, so does a string; what was left out stays
-    out.
-    """
+    """A device gets the fields that the operator gave: objects as objects, strings as strings, and no others."""
     assert wire.write_push(payload) == body
 
 
 def test_write_push_batch() -> None:
-    """The entries of a batch are counted from one where the operator did not name them."""
+    """Entries of a batch without a transactionid get their place in the list, from 1."""
     payload = {
         "transactions": [
             {"endpoint": "load_objects", "body": {"object": "users"}},
@@ -105,25 +103,25 @@ def test_push_round_trip(payload: dict[str, Any]) -> None:
 
 @given(st.lists(commands, min_size=1, max_size=4))
 def test_push_round_trip_batch(entries: list[dict[str, Any]]) -> None:
-    """A device reads the batch that was written, each entry with its number."""
+    """A device reads the batch that was written, each entry with its id."""
     read = wire.read_push(wire.write_push({"transactions": entries}))
     assert read == {"transactions": [entry | {"transactionid": str(n)} for n, entry in enumerate(entries, 1)]}
 
 
 @pytest.mark.parametrize("body", [b"", b"\r\n", b"\xef\xbb\xbf"])
 def test_read_push_idle(body: bytes) -> None:
-    """A device takes an empty answer, or one of blanks, for nothing to do."""
+    """A device reads an empty or blank response as idle."""
     assert wire.read_push(body) is None
 
 
 def test_read_push_of_the_vendor() -> None:
-    """A device reads what another server of this dialect sends."""
+    """A device reads a command of the vendor's server."""
     body = b'{\n  "verb": "POST",\n  "endpoint": "load_objects",\n  "body": {"id": 4408801109440198}\n}\n'
     assert wire.read_push(body) == {"verb": "POST", "endpoint": "load_objects", "body": {"id": 4408801109440198}}
 
 
 @pytest.mark.parametrize("body", [b"null", b"[]", b"nothing", b'{"endpoint":', b'{"body": NaN}', b"\xff"])
 def test_read_push_unreadable(body: bytes) -> None:
-    """An answer that is no command is not run."""
+    """A response that is not a command is refused."""
     with pytest.raises(UnreadableBody):
         wire.read_push(body)

@@ -1,4 +1,4 @@
-"""Tests of how :mod:`pushd.dialects.controlid.wire` reads results, over bytes as devices send them."""
+"""Tests of how :mod:`pushd.dialects.controlid.wire` reads results."""
 
 import json
 from base64 import b64decode
@@ -22,15 +22,15 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
     "content_type", ["application/json", None, "", "text/plain", FORM, "application/octet-stream"]
 )
 def test_result_whatever_its_type(content_type: str | None) -> None:
-    """A JSON result is read with any content type, and kept to the letter."""
+    """A JSON result is read with any content type, and kept unchanged."""
     body = b'{ "response" : {"users":[{"id":4408801109440198, "name":"Jos\xc3\xa9", "x": 1.50}]} }\r\n'
     report = wire.read_result(body, content_type, QUERY)
     assert report.result == '{ "response" : {"users":[{"id":4408801109440198, "name":"José", "x": 1.50}]} }\r\n'
     assert report.judge(COMMAND).move is Move.SUCCEED
 
 
-def test_result_keeps_its_letter() -> None:
-    """A report carries what is needed to find its command, and the body as it came."""
+def test_fields_of_a_result() -> None:
+    """A result has what is needed to find its command, and the body unchanged."""
     body = b'{"response": ""}'
     report = wire.read_result(body, None, QUERY)
     assert (report.message, report.uuid, report.endpoint) == (None, "0d9f4bd6", "load_objects")
@@ -38,14 +38,14 @@ def test_result_keeps_its_letter() -> None:
 
 
 def test_result_with_byte_order_mark() -> None:
-    """A byte order mark is no part of the result."""
+    """A byte order mark is not part of the result."""
     report = wire.read_result(b'\xef\xbb\xbf{"response": {}}', "application/json", QUERY)
     assert report.result == '{"response": {}}'
     assert report.judge(COMMAND).move is Move.SUCCEED
 
 
 def test_result_with_half_a_surrogate_pair() -> None:
-    """An escape that is no whole character stays an escape, so that every store can keep it."""
+    """An escape of half a surrogate pair stays an escape, so that every store can keep it."""
     body = rb'{"response": "\ud83d", "note": "\u0000"}'
     report = wire.read_result(body, None, QUERY)
     assert report.result == body.decode("ascii")
@@ -53,7 +53,7 @@ def test_result_with_half_a_surrogate_pair() -> None:
 
 @pytest.mark.parametrize("content_type", [FORM, FORM + "; charset=UTF-8", FORM.upper(), None, "application/json"])
 def test_result_as_form(content_type: str | None) -> None:
-    """A result may come as a form, whatever its content type says; its JSON is made of the pairs."""
+    """A result may be a form, whatever its content type; it is kept as JSON."""
     body = b"response=%7B%22users%22%3A%5B%7B%22id%22%3A4408801109440198%7D%5D%7D&error="
     report = wire.read_result(body, content_type, QUERY)
     assert report.result == r'{"response":"{\"users\":[{\"id\":4408801109440198}]}","error":""}'
@@ -61,21 +61,21 @@ def test_result_as_form(content_type: str | None) -> None:
 
 
 def test_result_as_form_with_error() -> None:
-    """A form can bring an error, in words of any language."""
+    """A form may contain an error, in any language."""
     report = wire.read_result(b"error=Usu%C3%A1rio+n%C3%A3o+encontrado", FORM, QUERY)
     assert report.result == '{"error":"Usuário não encontrado"}'
     assert report.judge(COMMAND).error == "Usuário não encontrado"
 
 
 def test_result_as_form_in_latin_1() -> None:
-    """A letter that is not UTF-8 does not turn a form's error into a riddle."""
+    """A form with a letter that is not UTF-8 is still read."""
     verdict = wire.read_result(b"error=Usu%E1rio+inv%E1lido", FORM, QUERY).judge(COMMAND)
     assert verdict.move is Move.FAIL
     assert verdict.error == "Usu\N{REPLACEMENT CHARACTER}rio inv\N{REPLACEMENT CHARACTER}lido"
 
 
 def test_result_as_form_with_batch() -> None:
-    """The results of a batch come as JSON text in a form."""
+    """In a form the results of a batch are a JSON text."""
     body = b"transactions_results=%5B%7B%22transactionid%22%3A1%2C%22success%22%3Atrue%7D%5D"
     report = wire.read_result(body, FORM, QUERY)
     assert report.judge({"transactions": [COMMAND]}).move is Move.SUCCEED
@@ -114,7 +114,7 @@ def test_result_as_form_with_batch() -> None:
     ],
 )
 def test_result_unreadable(body: bytes) -> None:
-    """What nobody can read puts the command in doubt, and every byte of it is kept."""
+    """An unreadable result makes the command unknown, and all its bytes are kept."""
     report = wire.read_result(body, None, QUERY)
     verdict = report.judge(COMMAND)
     assert (verdict.move, verdict.error) == (Move.GARBLE, "unreadable result")
@@ -123,7 +123,7 @@ def test_result_unreadable(body: bytes) -> None:
 
 
 def test_result_that_claims_to_be_a_form() -> None:
-    """A key without a value counts in what says that it is a form, and is mere text elsewhere."""
+    """A key without a value counts if the content type is that of a form, and is mere text otherwise."""
     assert wire.read_result(b"response", FORM.upper(), QUERY).judge(COMMAND).move is Move.SUCCEED
     assert wire.read_result(b"response", "text/plain", QUERY).judge(COMMAND).move is Move.GARBLE
 
@@ -132,12 +132,12 @@ def test_result_that_claims_to_be_a_form() -> None:
     "body", [b'{"error": "a&response=b', b'["a&response=b', b'"a&response=b', b' \n{"a&response=b']
 )
 def test_result_cut_short(body: bytes) -> None:
-    """Half a JSON text is never taken for a form, even if it claims to be one."""
+    """A part of a JSON text is never read as a form, whatever its content type."""
     assert wire.read_result(body, FORM, QUERY).judge(COMMAND).move is Move.GARBLE
 
 
 def test_result_of_12_megabytes() -> None:
-    """All users of a large site come in one result, of which an orphan would keep the first 64 KiB."""
+    """A large result is kept whole; of an orphan result only the first 64 KiB are kept."""
     user = b'{"id":4408801109440198,"registration":"0042","name":"Jo\xc3\xa3o da Silva","password":"","salt":""}'
     body = b'{"response":{"users":[' + b",".join([user] * 140_000) + b"]}}"
     assert len(body) > 12_000_000
@@ -148,7 +148,7 @@ def test_result_of_12_megabytes() -> None:
 
 
 def test_result_with_photo_of_12_megabytes() -> None:
-    """A large photo comes in base64, as JSON or as a form."""
+    """A large photo is read as base64, in JSON or in a form."""
     photo = b"/9j/4AAQSkZJRgABAQEASABIAAD+2wBD" * 375_000
     for body in (b'{"response":"' + photo + b'"}', b"response=" + quote_plus(photo).encode()):
         report = wire.read_result(body, None, QUERY)
@@ -157,7 +157,7 @@ def test_result_with_photo_of_12_megabytes() -> None:
 
 
 def test_result_too_large() -> None:
-    """A result that was too large to keep puts the command in doubt, and its size is told."""
+    """A result that was too large makes the command unknown, with an error that has the size."""
     report = wire.oversized(20_000_000, QUERY)
     verdict = report.judge(COMMAND)
     assert verdict.move is Move.GARBLE
@@ -175,7 +175,7 @@ result_bytes = st.binary(max_size=60) | st.lists(fragments, max_size=14).map(b""
 
 @given(result_bytes, st.none() | st.sampled_from(["application/json", FORM]) | texts)
 def test_result_of_any_bytes(body: bytes, content_type: str | None) -> None:
-    """No bytes of a device can make us stumble; what we keep of them is JSON that every store can take."""
+    """Arbitrary bytes cause no unexpected error, and what is kept of them is JSON that every store can keep."""
     report = wire.read_result(body, content_type, QUERY)
     for payload in (COMMAND, {"transactions": [COMMAND, COMMAND]}):
         error = report.judge(payload).error
@@ -193,7 +193,7 @@ def test_write_result() -> None:
 
 
 def test_write_results() -> None:
-    """A device reports a batch with numbers for the ids that are digits, and with responses as text."""
+    """A device reports a batch with numbers for ids of digits, and with responses as text."""
     outcomes = {
         "1": wire.CommandOutcome(response={"ids": [7]}),
         "door": wire.CommandOutcome(error="no door"),
@@ -211,7 +211,7 @@ def test_write_results() -> None:
     st.dictionaries(st.from_regex(r"[1-9][0-9]?|[a-z]+", fullmatch=True), st.none() | texts, min_size=1, max_size=5)
 )
 def test_results_round_trip(errors: dict[str, str | None]) -> None:
-    """A batch that a device reports succeeds when, and only when, nothing in it failed."""
+    """A batch that a device reports succeeds if, and only if, all of its entries do."""
     outcomes = {name: wire.CommandOutcome(error=error) for name, error in errors.items()}
     payload = {"transactions": [{"transactionid": name, "endpoint": "load_objects"} for name in errors]}
     verdict = wire.read_result(wire.write_results(outcomes), None, QUERY).judge(payload)

@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.dialects.servereye.app`: polls and messages, over bytes as clients send and read them."""
+"""Tests of :mod:`pushd.dialects.servereye.app`: polls and messages, in bytes."""
 
 import json
 from typing import Any
@@ -14,8 +14,8 @@ POLL = b"GET /2/push/9e2f0b1c4d5a6978?apiKey=k HTTP/1.1\r\nHost: push.example:80
 REFRESH = {"control": "REFRESH_AGENT"}
 
 
-def polled(server: InMemoryServer, data: bytes = POLL) -> dict[str, Any]:
-    """The envelope with which a poll is answered at once."""
+def poll_response(server: InMemoryServer, data: bytes = POLL) -> dict[str, Any]:
+    """The envelope of the immediate response to a poll."""
     answer = server.device_request(data).answer()
     assert (answer.code, answer.headers["content-type"]) == (200, "application/json")
     assert answer.headers["cache-control"] == "no-store"
@@ -37,7 +37,7 @@ def polled(server: InMemoryServer, data: bytes = POLL) -> dict[str, Any]:
     ],
 )
 def test_spellings_of_a_poll(server: InMemoryServer, path: str) -> None:
-    """A container may poll below a version or bare, with a key that nobody asked for."""
+    """A container may poll with or without a version, and with an API key that is not required."""
     server.device_request(request(f"GET {path}"))
     seen = server.seen("servereye:c")
     assert (seen["polling"], seen["presence"]) == (True, "online")
@@ -48,7 +48,7 @@ def test_spellings_of_a_poll(server: InMemoryServer, path: str) -> None:
     ["9e2f0b1c-4d5a-6978-8877-665544332211", "9e2f0b1c4d5a69788877665544332211", "A.b_c~d-1", "push", "7", "x" * 128],
 )
 def test_container_ids(server: InMemoryServer, container: str) -> None:
-    """A container is known by its id, as it writes it."""
+    """A container is registered under the id that it sends."""
     server.device_request(request(f"GET /push/{container}"))
     assert server.seen(f"servereye:{container}")["id"] == f"servereye:{container}"
 
@@ -57,16 +57,16 @@ CALLS = ["GET /push/{}", "POST /push/{}/ack/m", "GET /push/{}/ack/m", "POST /pus
 
 
 @pytest.mark.parametrize("container", ["x" * 129, *"a%20b a+b %C3%A9 %ff a:b a%2Fb a%00 a;b {a}".split()])
-def test_unusable_container_id(server: InMemoryServer, container: str) -> None:
-    """An id with other characters, or too many, is a bad request, and says so in the envelope."""
+def test_invalid_container_id(server: InMemoryServer, container: str) -> None:
+    """An id that is too long, or has other characters, is a 400 with an envelope."""
     for call in CALLS:
         answer = server.device_request(request(call.format(container), b'{"success":true}')).answer()
         assert (answer.code, set(answer.json)) == (400, {"success", "message"})
         assert answer.json["success"] is False
 
 
-def test_idle_answer_to_the_letter(server: InMemoryServer) -> None:
-    """Nothing within the hold is an envelope without a data key: the vendor's client ends on one."""
+def test_bytes_of_an_idle_response(server: InMemoryServer) -> None:
+    """The idle response has no data key: the vendor's client would stop polling."""
     poll = server.device_request(POLL)
     server.clock.advance(45)
     answer = poll.answer()
@@ -88,10 +88,10 @@ PAYLOADS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("payload", "data"), PAYLOADS)
 def test_message(server: InMemoryServer, payload: dict[str, Any], data: str) -> None:
-    """Every value of a message is a string; structured data travels as JSON text."""
+    """Every value of a message is a string; structured data is sent as JSON text."""
     server.register(DEVICE)
     command = server.put(DEVICE, payload)
-    assert polled(server)["data"] == {
+    assert poll_response(server)["data"] == {
         "rootContainerId": CONTAINER,
         "containerId": CONTAINER,
         "senderId": CONTAINER,
@@ -102,19 +102,19 @@ def test_message(server: InMemoryServer, payload: dict[str, Any], data: str) -> 
     assert server.command(command)["state"] == "sent"
 
 
-def test_words_of_a_message(server: InMemoryServer) -> None:
-    """What an operator adds in words goes beside the data."""
+def test_text_of_a_message(server: InMemoryServer) -> None:
+    """The message text of a command is sent beside its data."""
     server.register(DEVICE)
     server.put(DEVICE, REFRESH | {"message": "please"})
-    envelope = polled(server)
+    envelope = poll_response(server)
     assert (envelope["success"], envelope["message"]) == (True, "please")
 
 
-def test_several_are_out(server: InMemoryServer) -> None:
-    """A container polls again at once while earlier messages are still in work, and gets the next."""
+def test_several_messages_at_once(server: InMemoryServer) -> None:
+    """A container that polls again while it runs earlier messages gets the next one."""
     server.register(DEVICE)
     sent = [server.put(DEVICE, REFRESH) for _ in range(3)]
-    got = [polled(server)["data"]["messageId"] for _ in range(3)]
+    got = [poll_response(server)["data"]["messageId"] for _ in range(3)]
     assert got == sent
     assert server.seen(DEVICE)["in_flight"] == 3
 
@@ -123,17 +123,17 @@ def test_message_id_on_every_attempt(server: InMemoryServer) -> None:
     """A message that is sent again has the same id, so that a client can recognise it."""
     server.register(DEVICE)
     command = server.put(DEVICE, REFRESH, delivery="at_least_once")
-    first = polled(server)
+    first = poll_response(server)
     server.tick(31)
-    assert polled(server) == first
+    assert poll_response(server) == first
     assert server.command(command)["attempts"] == 2
 
 
-def test_message_that_may_not_be_sent_again(server: InMemoryServer) -> None:
-    """A message that may run only once is not sent again when nothing is heard of it."""
+def test_message_is_sent_at_most_once(server: InMemoryServer) -> None:
+    """A message with at-most-once delivery is not sent again if no result arrives."""
     server.register(DEVICE)
     command = server.put(DEVICE, REFRESH)
-    polled(server)
+    poll_response(server)
     server.tick(31)
     assert server.device_request(POLL).answers() == []
     assert server.command(command)["state"] == "unknown"
@@ -151,7 +151,7 @@ def test_message_that_may_not_be_sent_again(server: InMemoryServer) -> None:
     ],
 )
 def test_wrong_method(server: InMemoryServer, line: str) -> None:
-    """Another method is 405, in the envelope, and takes no message."""
+    """Another method is a 405 with an envelope, and takes no message."""
     server.register("servereye:c")
     command = server.put("servereye:c", REFRESH)
     answer = server.device_request(request(line)).answer()
@@ -165,7 +165,7 @@ def test_wrong_method(server: InMemoryServer, line: str) -> None:
     "path", ["/push/c/x", "/push/c/ack", "/push/c/ack/", "/push/c/result/m/x", "/push/", "/2/push/c/x"]
 )
 def test_unknown_path(server: InMemoryServer, path: str) -> None:
-    """Below /push, what is nowhere is 404, in the envelope."""
+    """An unknown path below /push is a 404 with an envelope."""
     answer = server.device_request(request(f"GET {path}")).answer()
     assert answer.code == 404
     assert answer.json == {"success": False, "message": "There is nothing at this path."}

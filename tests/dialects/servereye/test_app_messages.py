@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.dialects.servereye.app`: acknowledgements and results, over bytes."""
+"""Tests of :mod:`pushd.dialects.servereye.app`: acknowledgements and results, in bytes."""
 
 import base64
 from typing import Any
@@ -19,7 +19,7 @@ DONE = b'{"success": true}'
 
 @pytest.fixture
 def message(server: InMemoryServer) -> str:
-    """A message that the container has."""
+    """A message that was sent to the container."""
     server.register(DEVICE)
     server.register(OTHER)
     sent = server.put(DEVICE, REFRESH)
@@ -27,8 +27,8 @@ def message(server: InMemoryServer) -> str:
     return sent
 
 
-def say(server: InMemoryServer, line: str, body: bytes = b"", *headers: str) -> Response:
-    """Say something about a message; it is answered with success, in the envelope, and not to be cached."""
+def send(server: InMemoryServer, line: str, body: bytes = b"", *headers: str) -> Response:
+    """Send a request about a message; the response is a success that must not be cached."""
     answer = server.device_request(request(line, body, *headers)).answer()
     assert (answer.code, answer.json["success"], set(answer.json)) == (200, True, {"success", "message"})
     assert answer.headers["cache-control"] == "no-store"
@@ -46,22 +46,22 @@ ACKS = [
 @pytest.mark.parametrize(("method", "body"), ACKS)
 @pytest.mark.parametrize("version", ["", "/1", "/2"])
 def test_acknowledge(server: InMemoryServer, message: str, version: str, method: str, body: bytes) -> None:
-    """A container may say in several ways that it has a message."""
-    say(server, f"{method} {version}/push/{CONTAINER}/ack/{message}?apikey=k", body)
+    """A container may acknowledge a message in several forms."""
+    send(server, f"{method} {version}/push/{CONTAINER}/ack/{message}?apikey=k", body)
     found = server.command(message)
     assert (found["state"], found["evidence"]) == ("acknowledged", "device")
 
 
-def test_work_lives_by_its_acks(server: InMemoryServer, message: str) -> None:
-    """Delivery opens a lease of 30 s, each ack renews it, and work without one is given up."""
+def test_acknowledgements_renew_the_lease(server: InMemoryServer, message: str) -> None:
+    """A sent message has a lease of 30 s; each acknowledgement renews it, and without one it expires."""
     for _ in range(3):
         server.tick(25)
-        say(server, f"POST /push/{CONTAINER}/ack/{message}")
+        send(server, f"POST /push/{CONTAINER}/ack/{message}")
     server.tick(29)
     assert server.command(message)["state"] == "acknowledged"
     server.tick(2)
     assert server.command(message)["state"] == "unknown"
-    say(server, f"POST /push/{CONTAINER}/ack/{message}")
+    send(server, f"POST /push/{CONTAINER}/ack/{message}")
     assert server.command(message)["state"] == "acknowledged"
 
 
@@ -79,8 +79,8 @@ RESULTS: list[tuple[bytes, str, str | None]] = [
 def test_result(
     server: InMemoryServer, message: str, body: bytes, state: str, error: str | None, headers: list[str]
 ) -> None:
-    """A result ends its message, and is kept as it was posted, whatever its content type."""
-    say(server, f"POST /push/{CONTAINER}/result/{message}", body, *headers)
+    """A result settles its message, and is kept unchanged, whatever its content type."""
+    send(server, f"POST /push/{CONTAINER}/result/{message}", body, *headers)
     found = server.command(message)
     assert (found["state"], found["error"], found["matched_by"]) == (state, error, "message")
     assert b'"result":' + body + b"}" in server.ask(f"GET /v1/commands/{message}").body
@@ -94,7 +94,7 @@ UNREADABLE = [
 
 @pytest.mark.parametrize("body", UNREADABLE)
 def test_unreadable_result(server: InMemoryServer, message: str, body: bytes) -> None:
-    """A result that is no object with a boolean success is refused, and settles nothing."""
+    """A result that is not an object with a boolean success is a 400, and settles nothing."""
     answer = server.device_request(request(f"POST /push/{CONTAINER}/result/{message}", body, JSON)).answer()
     assert (answer.code, answer.json["success"]) == (400, False)
     assert server.command(message)["state"] == "sent"
@@ -102,63 +102,63 @@ def test_unreadable_result(server: InMemoryServer, message: str, body: bytes) ->
 
 
 def settled(server: InMemoryServer, message: str) -> dict[str, Any]:
-    """A message once its result is there."""
-    say(server, f"POST /push/{CONTAINER}/result/{message}", DONE)
+    """A message that is settled by a result."""
+    send(server, f"POST /push/{CONTAINER}/result/{message}", DONE)
     return server.command(message)
 
 
 def test_ack_after_the_result(server: InMemoryServer, message: str) -> None:
-    """An ack that comes after the result, as clients send both at once, is a success and changes nothing."""
+    """An acknowledgement that arrives after the result is a success, and changes nothing."""
     before = settled(server, message)
-    say(server, f"POST /push/{CONTAINER}/ack/{message}")
+    send(server, f"POST /push/{CONTAINER}/ack/{message}")
     assert server.command(message) == before
 
 
 def test_repeated_result(server: InMemoryServer, message: str) -> None:
-    """A result that comes again is answered as the first time, and changes nothing, whatever else it says."""
+    """A repeated result is a success, and changes nothing, whatever else it contains."""
     before = settled(server, message)
     server.clock.advance(2)
-    say(server, f"POST /push/{CONTAINER}/result/{message}", b'{"success": true, "data": 2}')
+    send(server, f"POST /push/{CONTAINER}/result/{message}", b'{"success": true, "data": 2}')
     assert server.command(message) == before
     assert server.orphans(DEVICE) == []
 
 
 def test_contradicting_result(server: InMemoryServer, message: str) -> None:
-    """A result that contradicts the first changes nothing, and is kept."""
+    """A result that contradicts the first one changes nothing, and is kept as an orphan."""
     before = settled(server, message)
-    say(server, f"POST /push/{CONTAINER}/result/{message}", b'{"success": false}')
+    send(server, f"POST /push/{CONTAINER}/result/{message}", b'{"success": false}')
     assert server.command(message) == before
     (orphan,) = server.orphans(DEVICE)
     assert (orphan["reference"], base64.b64decode(orphan["raw"])) == (message, b'{"success": false}')
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_result_that_is_not_ours_to_settle(server: InMemoryServer, message: str, known: bool) -> None:
-    """A result for an unknown message, or another container's, is answered as a success, and kept as an orphan."""
+def test_result_of_another_message(server: InMemoryServer, message: str, known: bool) -> None:
+    """A result of an unknown message, or another container's, is a success, and kept as an orphan."""
     named = message if known else "1234"
-    say(server, f"POST /push/other/result/{named}", DONE)
+    send(server, f"POST /push/other/result/{named}", DONE)
     assert server.command(message)["state"] == "sent"
     (orphan,) = server.orphans(OTHER)
     assert (orphan["reference"], orphan["size"]) == (named, len(DONE))
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_ack_that_is_not_ours(server: InMemoryServer, message: str, known: bool) -> None:
-    """An ack for an unknown message, or another container's, is answered as a success, and changes nothing."""
-    say(server, f"POST /push/other/ack/{message if known else '1234'}")
+def test_ack_of_another_message(server: InMemoryServer, message: str, known: bool) -> None:
+    """An acknowledgement of an unknown message, or another container's, is a success, and changes nothing."""
+    send(server, f"POST /push/other/ack/{message if known else '1234'}")
     assert server.command(message)["state"] == "sent"
 
 
-def test_result_before_it_was_sent(server: InMemoryServer, message: str) -> None:
-    """Nobody can settle what was not sent yet."""
+def test_result_of_a_queued_message(server: InMemoryServer, message: str) -> None:
+    """A result of a message that was not sent yet does not settle it."""
     waiting = server.put(DEVICE, REFRESH)
-    say(server, f"POST /push/{CONTAINER}/result/{waiting}", DONE)
+    send(server, f"POST /push/{CONTAINER}/result/{waiting}", DONE)
     assert server.command(waiting)["state"] == "queued"
     assert len(server.orphans(DEVICE)) == 1
 
 
-def test_result_of_an_unknown_message_counts(server: InMemoryServer, message: str) -> None:
-    """The state unknown is not settled: a result that comes after all still counts."""
+def test_late_result(server: InMemoryServer, message: str) -> None:
+    """A result that arrives when its message is unknown already settles it."""
     server.tick(31)
     assert server.command(message)["state"] == "unknown"
     found = settled(server, message)
@@ -166,17 +166,17 @@ def test_result_of_an_unknown_message_counts(server: InMemoryServer, message: st
 
 
 @pytest.mark.parametrize("call", ["ack", "result"])
-def test_word_of_a_container_is_a_sign_of_life(server: InMemoryServer, call: str) -> None:
-    """A container that acknowledges or reports is there."""
+def test_requests_keep_a_container_online(server: InMemoryServer, call: str) -> None:
+    """An acknowledgement or a result keeps a container online."""
     server.register(DEVICE)
-    say(server, f"POST /push/{CONTAINER}/{call}/m", DONE)
+    send(server, f"POST /push/{CONTAINER}/{call}/m", DONE)
     seen = server.seen(DEVICE)
     assert (seen["presence"], seen["last_address"]) == ("online", "192.0.2.1")
 
 
 @pytest.mark.parametrize("call", ["ack/{}", "result/{}", "signoff"])
 def test_store_is_down(server: InMemoryServer, message: str, call: str) -> None:
-    """What cannot be made durable is not answered as a success."""
+    """While the store fails, the response is not a success: the container keeps what it sent."""
     server.fail_store()
     answer = server.device_request(request(f"POST /push/{CONTAINER}/{call.format(message)}", DONE)).answer()
     assert (answer.code, answer.json["success"]) == (503, False)

@@ -1,4 +1,4 @@
-"""Tests of :mod:`pushd.dialects.servereye.app`: sign-offs, over bytes."""
+"""Tests of :mod:`pushd.dialects.servereye.app`: sign-offs, in bytes."""
 
 import pytest
 
@@ -11,14 +11,14 @@ REFRESH = {"control": "REFRESH_AGENT"}
 
 
 def sign_off(server: InMemoryServer, line: str = "GET /push/c/signoff") -> None:
-    """Go away on purpose; that is answered at once, with success."""
+    """Sign off; the immediate response is a success."""
     answer = server.device_request(request(line)).answer()
     assert (answer.code, answer.json) == (200, {"success": True, "message": "signed off"})
 
 
 @pytest.mark.parametrize("line", ["GET /push/c/signoff", "POST /push/c/signoff", "GET /1/push/c/signoff?apiKey=k"])
 def test_sign_off(server: InMemoryServer, line: str) -> None:
-    """A container that signs off is answered first; its held poll ends a second later, and brings nothing any more."""
+    """A sign-off is answered at once; the held poll ends a second later, without a message."""
     poll = server.device_request(POLL)
     sign_off(server, line)
     seen = server.seen(DEVICE)
@@ -32,7 +32,7 @@ def test_sign_off(server: InMemoryServer, line: str) -> None:
 
 
 def test_client_that_closes_its_poll(server: InMemoryServer) -> None:
-    """A client that closes its held poll itself when it signs off leaves nothing behind."""
+    """If a client closes its held poll itself after the sign-off, nothing is left of the poll."""
     poll = server.device_request(POLL)
     sign_off(server)
     poll.hang_up()
@@ -50,8 +50,8 @@ def test_sign_on(server: InMemoryServer) -> None:
 
 
 @pytest.mark.parametrize(("call", "state"), [("ack", "acknowledged"), ("result", "succeeded")])
-def test_word_after_the_sign_off(server: InMemoryServer, call: str, state: str) -> None:
-    """After the sign-off an ack or result still counts, but only a poll signs on."""
+def test_requests_after_the_sign_off(server: InMemoryServer, call: str, state: str) -> None:
+    """After the sign-off an acknowledgement or a result still counts, but only a poll signs on."""
     server.register(DEVICE)
     command = server.put(DEVICE, REFRESH)
     server.device_request(POLL)
@@ -62,7 +62,7 @@ def test_word_after_the_sign_off(server: InMemoryServer, call: str, state: str) 
 
 
 def test_commands_outlive_a_sign_off(server: InMemoryServer) -> None:
-    """What is queued for a container stays so when it signs off, for as long as its time to live runs."""
+    """The commands of a container stay queued when it signs off, until their TTL."""
     poll = server.device_request(POLL)
     command = server.put(DEVICE, REFRESH, not_before="2027-01-15T08:00:05Z", ttl=5)
     sign_off(server)
@@ -73,8 +73,8 @@ def test_commands_outlive_a_sign_off(server: InMemoryServer) -> None:
     assert server.command(command)["state"] == "expired"
 
 
-def test_silence_after_the_sign_off(server: InMemoryServer) -> None:
-    """A container that signed off is not missed, however long it is silent; once it polls again, it is."""
+def test_signed_off_is_not_offline(server: InMemoryServer) -> None:
+    """A container that signed off does not go offline; once it polls again, it can."""
     server.register(DEVICE, heartbeat_timeout=5)
     poll = server.device_request(POLL)
     sign_off(server)
@@ -88,8 +88,8 @@ def test_silence_after_the_sign_off(server: InMemoryServer) -> None:
     assert server.events(DEVICE)[1:] == ["device.online", "device.signed_off", "device.online", "device.offline"]
 
 
-def test_an_acknowledgement_is_life(server: InMemoryServer) -> None:
-    """A container that works for long, and says so now and then, is online."""
+def test_acknowledgements_keep_a_container_online(server: InMemoryServer) -> None:
+    """A container that runs a long command is kept online by its acknowledgements."""
     server.register(DEVICE, heartbeat_timeout=20)
     command = server.put(DEVICE, REFRESH)
     server.device_request(POLL)

@@ -7,12 +7,12 @@ from pushd.model.errors import InvalidFields
 
 
 def test_durations() -> None:
-    """A container has 30 s from one sign of work to the next, is held for 45 s, and may be silent for 20 minutes."""
+    """A container has a lease of 30 s, a hold of 45 s, and a heartbeat timeout of 20 minutes."""
     assert (SERVER_EYE.lease, SERVER_EYE.hold, SERVER_EYE.heartbeat) == (30.0, 45.0, 1200.0)
 
 
-def test_not_sequential() -> None:
-    """A container may have several messages in work."""
+def test_not_one_at_a_time() -> None:
+    """A container may run several messages at once."""
     assert not SERVER_EYE.one_at_a_time
 
 

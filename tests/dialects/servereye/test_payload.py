@@ -9,7 +9,7 @@ from pushd.model.errors import InvalidFields
 
 
 def pointers(payload: dict[str, Any]) -> list[str]:
-    """Where ``payload`` is wrong."""
+    """The pointers of all errors in ``payload``."""
     with pytest.raises(InvalidFields) as caught:
         check(payload)
     return sorted(error.pointer for error in caught.value.errors)
@@ -28,7 +28,7 @@ def pointers(payload: dict[str, Any]) -> list[str]:
     ],
 )
 def test_accepts(payload: dict[str, Any]) -> None:
-    """A message needs its control word; the data may be anything."""
+    """A payload needs a control; its data may be any value."""
     check(payload)
 
 
@@ -54,18 +54,18 @@ def test_accepts(payload: dict[str, Any]) -> None:
     ],
 )
 def test_refuses(payload: dict[str, Any], pointer: str) -> None:
-    """An unknown field, or one that a container could not take, is pointed at, and no other."""
+    """An unknown field, or one with an invalid value, is an error with its pointer."""
     assert pointers(payload) == [f"#/payload/{pointer}"]
 
 
 def test_all_at_once() -> None:
-    """Everything that is wrong is told at once."""
+    """All errors are reported at once."""
     payload = {"message": 5, "when": "now", "data": {"x": "\ud800"}}
     assert pointers(payload) == ["#/payload/control", "#/payload/data/x", "#/payload/message", "#/payload/when"]
 
 
-def test_bottomless() -> None:
-    """Data that is nested more deeply than we could write is refused."""
+def test_deep_data() -> None:
+    """Data that is nested too deeply to be written is refused."""
     data: list[Any] = []
     for _ in range(5000):
         data = [data]

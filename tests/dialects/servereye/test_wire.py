@@ -1,4 +1,4 @@
-"""Tests of how :mod:`pushd.dialects.servereye.wire` reads ids and writes messages, over bytes as clients take them."""
+"""Tests of how :mod:`pushd.dialects.servereye.wire` reads ids and writes messages."""
 
 import json
 from typing import Any
@@ -28,13 +28,13 @@ containers = st.from_regex(r"[A-Za-z0-9._~-]{1,128}", fullmatch=True)
 
 @pytest.mark.parametrize("text", [CONTAINER, "0f8fad5bd9cb469fa16570867728950e", "ABC.def_~-9", "x", "x" * 128])
 def test_canonical(text: str) -> None:
-    """A containerId is kept as given, its case too."""
+    """A containerId is kept unchanged, with its case."""
     assert wire.canonical(text) == text
 
 
 @pytest.mark.parametrize("text", ["", "x" * 129, "a b", "a/b", "a\n", "a%20", "ü", "٣", "a:b", "\ud800"])
 def test_canonical_refuses(text: str) -> None:
-    """A containerId that could not stand bare in a path is refused."""
+    """A containerId with characters that a path contains only percent-encoded is refused."""
     with pytest.raises(InvalidQuery):
         wire.canonical(text)
 
@@ -53,12 +53,12 @@ def test_canonical_is_idempotent(text: str) -> None:
 
 
 def test_idle() -> None:
-    """Nothing to do is an envelope without success and without data, which would end the C++ client."""
+    """The idle response has no success and no data key, which would stop the C++ client."""
     assert wire.IDLE == b'{"success":false,"message":"no message"}'
 
 
 def test_write_answer() -> None:
-    """An ack, a result or a sign-off is answered with the envelope alone."""
+    """The response to an acknowledgement, a result or a sign-off is an envelope without data."""
     assert wire.write_answer(True, "grüezi") == b'{"success":true,"message":"gr\xc3\xbcezi"}'
 
 
@@ -77,7 +77,7 @@ def test_write_answer() -> None:
     ],
 )
 def test_write_message(payload: dict[str, Any], message: bytes, data: bytes) -> None:
-    """A message names its container three times, and each value below its data is a string."""
+    """A message contains its container three times, and each value of its data is a string."""
     assert wire.write_message("c1", "m1", payload) == (
         b'{"success":true,"message":"' + message + b'","data":{"rootContainerId":"c1","containerId":"c1",'
         b'"senderId":"c1","messageId":"m1","control":"REFRESH_AGENT","data":' + data + b"}}"
@@ -86,7 +86,7 @@ def test_write_message(payload: dict[str, Any], message: bytes, data: bytes) -> 
 
 @given(st.fixed_dictionaries({"control": texts}, optional={"message": texts, "data": values}))
 def test_message_is_strings(payload: dict[str, Any]) -> None:
-    """Whatever the operator sends, the C++ client finds strings only."""
+    """Whatever the payload, the C++ client finds only strings."""
     envelope = json.loads(wire.write_message(CONTAINER, MESSAGE, payload))
     assert envelope["success"] is True
     assert {type(value) for value in [envelope["message"], *envelope["data"].values()]} == {str}
@@ -94,7 +94,7 @@ def test_message_is_strings(payload: dict[str, Any]) -> None:
 
 @given(containers, texts, st.fixed_dictionaries({"control": texts}, optional={"message": texts, "data": values}))
 def test_message_round_trip(container: str, message_id: str, payload: dict[str, Any]) -> None:
-    """A client reads the message that was written, and its data as they were given."""
+    """A client reads the message that was written, with its data unchanged."""
     read = wire.read_message(wire.write_message(container, message_id, payload))
     assert read is not None
     assert (read.container, read.message_id, read.control) == (container, message_id, payload["control"])
@@ -104,7 +104,7 @@ def test_message_round_trip(container: str, message_id: str, payload: dict[str, 
 
 
 def test_read_message_of_the_vendor() -> None:
-    """A client reads what another server of this dialect sends."""
+    """A client reads a message of the vendor's server."""
     body = (
         b'{\n  "success" : true,\n  "data" : {\n'
         b'    "rootContainerId" : "c0", "containerId" : "c1", "senderId" : "c2",\n'
@@ -119,7 +119,7 @@ def test_read_message_of_the_vendor() -> None:
     "body", [wire.IDLE, b'{"success": false}', b'{"success": false, "message": "x", "data": null}']
 )
 def test_read_message_idle(body: bytes) -> None:
-    """An envelope without success brings nothing."""
+    """An envelope without success has no message."""
     assert wire.read_message(body) is None
 
 
@@ -144,6 +144,6 @@ def test_read_message_idle(body: bytes) -> None:
     ],
 )
 def test_read_message_unreadable(body: bytes) -> None:
-    """An answer that would end the vendor's clients is not taken for a message."""
+    """A response that would stop the vendor's clients is not read as a message."""
     with pytest.raises(UnreadableBody):
         wire.read_message(body)

@@ -1,4 +1,4 @@
-"""Tests of how :mod:`pushd.dialects.servereye.wire` reads and writes results, over bytes as clients send them."""
+"""Tests of how :mod:`pushd.dialects.servereye.wire` reads and writes results."""
 
 import json
 from typing import Any
@@ -33,7 +33,7 @@ PAYLOAD = {"control": "REFRESH_AGENT"}
     ],
 )
 def test_result(body: bytes, verdict: Verdict) -> None:
-    """The container says whether it succeeded, and if not, why; its result is kept to the letter."""
+    """A result says whether the command succeeded, and if not, why; it is kept unchanged."""
     report = wire.read_result(body, MESSAGE)
     assert report.judge(PAYLOAD) == verdict
     assert report.result == body.decode("utf-8-sig")
@@ -41,7 +41,7 @@ def test_result(body: bytes, verdict: Verdict) -> None:
 
 
 def test_result_concerns() -> None:
-    """A result is about the message that its path names, whatever was asked."""
+    """A result belongs to the message in its path, whatever the payload."""
     assert wire.read_result(b'{"success": true}', MESSAGE).concerns(PAYLOAD)
 
 
@@ -69,7 +69,7 @@ def test_result_concerns() -> None:
     ],
 )
 def test_result_unreadable(body: bytes) -> None:
-    """A result that is no object with a boolean success is refused."""
+    """A result that is not an object with a boolean success is refused."""
     with pytest.raises(UnreadableBody):
         wire.read_result(body, MESSAGE)
 
@@ -79,7 +79,7 @@ def test_result_unreadable(body: bytes) -> None:
     | st.tuples(st.just(b'{"success":false,"message":'), st.binary(max_size=20), st.just(b"}")).map(b"".join)
 )
 def test_result_of_any_bytes(body: bytes) -> None:
-    """No bytes of a container can make us stumble."""
+    """Arbitrary bytes cause no unexpected error."""
     try:
         report = wire.read_result(body, MESSAGE)
     except UnreadableBody:
@@ -89,7 +89,7 @@ def test_result_of_any_bytes(body: bytes) -> None:
 
 @pytest.mark.parametrize("depth", [10, 300, 500, 700, 800, 850, 900, 950])
 def test_result_with_deep_message(depth: int) -> None:
-    """A message that is nested as deeply as we can read still fails the command."""
+    """A message that is nested deeply still fails the command."""
     body = b'{"success": false, "message": ' + b"[" * depth + b"1" + b"]" * depth + b"}"
     try:
         report = wire.read_result(body, MESSAGE)
@@ -100,7 +100,7 @@ def test_result_with_deep_message(depth: int) -> None:
 
 
 def test_result_of_12_megabytes() -> None:
-    """A large result is kept whole; an orphan would keep the first 64 KiB."""
+    """A large result is kept whole; of an orphan result only 64 KiB would be kept."""
     body = b'{"success":true,"data":"' + b"x" * 12_000_000 + b'"}'
     report = wire.read_result(body, MESSAGE)
     assert report.result == body.decode()
@@ -108,7 +108,7 @@ def test_result_of_12_megabytes() -> None:
 
 
 def test_result_too_large() -> None:
-    """A result that was too large to keep puts the command in doubt, and its size is told."""
+    """A result that was too large makes the command unknown, with an error that has the size."""
     report = wire.oversized(20_000_000, MESSAGE)
     verdict = report.judge(PAYLOAD)
     assert verdict.move is Move.GARBLE
@@ -117,7 +117,7 @@ def test_result_too_large() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "body"),
+    ("fields", "body"),
     [
         ((True,), b'{"success":true,"message":""}'),
         ((False, "no such agent"), b'{"success":false,"message":"no such agent"}'),
@@ -125,6 +125,6 @@ def test_result_too_large() -> None:
         ((True, "", 0), b'{"success":true,"message":"","data":0}'),
     ],
 )
-def test_write_result(told: tuple[Any, ...], body: bytes) -> None:
-    """A client reports success, a message, and data if it has any."""
-    assert wire.write_result(*told) == body
+def test_write_result(fields: tuple[Any, ...], body: bytes) -> None:
+    """A client reports success, a message, and data if there is any."""
+    assert wire.write_result(*fields) == body
