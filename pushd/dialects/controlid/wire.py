@@ -91,13 +91,17 @@ def read_query(args: Mapping[bytes, Sequence[bytes]]) -> PollQuery:
 
     :raises InvalidQuery: if the deviceId is missing or invalid, or given twice with different values.
     """
-    devices = {canonical(text) for name in _DEVICE_ID_SPELLINGS for text in _texts(args, name)}
+    devices = set()
+    for name in _DEVICE_ID_SPELLINGS:
+        for value in args.get(name, ()):
+            if value:
+                devices.add(canonical(value.decode("utf-8", "replace")))
     if len(devices) > 1:
         raise InvalidQuery("deviceId must not be given twice with different values.")
     if not devices:
         raise InvalidQuery("deviceId is required.")
-    uuid, endpoint = (next(iter(_texts(args, name)), None) for name in (b"uuid", b"endpoint"))
-    return PollQuery(device=devices.pop(), uuid=uuid and _comparable(uuid), endpoint=endpoint)
+    uuid = _first_text(args, b"uuid")
+    return PollQuery(device=devices.pop(), uuid=uuid and _comparable(uuid), endpoint=_first_text(args, b"endpoint"))
 
 
 def write_push(payload: Payload) -> bytes:
@@ -169,8 +173,12 @@ def _outcome_fields(outcome: CommandOutcome) -> dict[str, object]:
     return {"response": outcome.response} if outcome.error is None else {"error": outcome.error}
 
 
-def _texts(args: Mapping[bytes, Sequence[bytes]], name: bytes) -> list[str]:
-    return [value.decode("utf-8", "replace") for value in args.get(name, ()) if value]
+def _first_text(args: Mapping[bytes, Sequence[bytes]], name: bytes) -> str | None:
+    """The first value of a parameter that is not empty, None if there is none."""
+    for value in args.get(name, ()):
+        if value:
+            return value.decode("utf-8", "replace")
+    return None
 
 
 def _comparable(uuid: str) -> str:
