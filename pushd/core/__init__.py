@@ -1,4 +1,1 @@
-"""The verbs: put, take, acknowledge, settle, and who is here.
-
-This room knows no HTTP; it imports the store and the model.
-"""
+"""What the server does, without HTTP: polling, commands, devices, events, alerts, webhooks."""

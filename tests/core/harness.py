@@ -91,7 +91,7 @@ class HeldPoll:
     @property
     def commands(self) -> list[str]:
         """The ids of the commands that the poll was answered with."""
-        return [handed.command for answer in self.answers for handed in answer]
+        return [dispatched.command for answer in self.answers for dispatched in answer]
 
     def disconnect(self) -> None:
         """Close the connection."""
@@ -144,19 +144,19 @@ class CoreHarness:
         assert self.poll(device).commands == [command]
         return command
 
-    def poll(self, device: str, uuid: str | None = None, **shown: Any) -> HeldPoll:
+    def poll(self, device: str, uuid: str | None = None, **proof: Any) -> HeldPoll:
         """Poll by way of the device service."""
-        client_identity = ClientIdentity(device=device, **shown)
+        client_identity = ClientIdentity(device=device, **proof)
         return HeldPoll(drive(self.core.device_service.poll(client_identity, uuid)))
 
     def take(self, device: str, hold: float = 10.0, uuid: str | None = None) -> HeldPoll:
         """Poll the command queue itself, without admission and presence."""
 
-        async def taken() -> Answer:
+        async def take() -> Answer:
             return await poll
 
         poll = self.core.command_queue.take(device, hold, uuid)
-        return HeldPoll(drive(taken()))
+        return HeldPoll(drive(take()))
 
     def report(self, device: str, **said: Any) -> Settlement:
         """Report a result, by ``uuid`` or by ``message``."""

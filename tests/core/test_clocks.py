@@ -1,4 +1,4 @@
-"""Tests of the clocks."""
+"""Tests of wall time and steady time."""
 
 import pytest
 from twisted.internet.task import Clock
@@ -25,7 +25,7 @@ def clocks(clock: Clock, wall: Wall) -> Clocks:
 
 
 def test_both_clocks_count_milliseconds(clocks: Clocks, clock: Clock) -> None:
-    """Wall time counts from 1970, steady time from some moment."""
+    """Wall time counts from 1970, steady time from any moment."""
     before = clocks.now()
     clock.advance(1.5)
     assert before.wall == round((EPOCH + clock.seconds() - 1.5) * 1000)
@@ -33,7 +33,7 @@ def test_both_clocks_count_milliseconds(clocks: Clocks, clock: Clock) -> None:
 
 
 def test_the_first_tick_is_no_stall(clock: Clock, wall: Wall) -> None:
-    """Nothing was lost before we began."""
+    """The time before the first tick does not count as a stall."""
     clocks = Clocks(clock, wall, INTERVAL)
     clock.advance(1000)
     assert clocks.tick() == 0
@@ -41,7 +41,7 @@ def test_the_first_tick_is_no_stall(clock: Clock, wall: Wall) -> None:
 
 @pytest.mark.parametrize("seconds", [INTERVAL, INTERVAL + STALL])
 def test_a_late_tick_is_no_stall(clocks: Clocks, clock: Clock, seconds: float) -> None:
-    """A busy second or two are time in which we served."""
+    """A tick that is late by a second or two is normal."""
     before = clocks.steady()
     clock.advance(seconds)
     assert clocks.tick() == 0
@@ -49,13 +49,13 @@ def test_a_late_tick_is_no_stall(clocks: Clocks, clock: Clock, seconds: float) -
 
 
 def test_a_stall_is_noticed(clocks: Clocks, clock: Clock) -> None:
-    """When we did not turn for a minute, the tick after it says so."""
+    """A tick after a minute reports a stall."""
     clock.advance(INTERVAL + 60)
     assert clocks.tick() == pytest.approx(60)
 
 
 def test_steady_time_leaves_a_stall_out(clocks: Clocks, clock: Clock) -> None:
-    """What was lost does not count, neither then nor later; wall time goes on."""
+    """A stall does not count in steady time; wall time continues."""
     before = clocks.now()
     clock.advance(INTERVAL + 60)
     clocks.tick()
@@ -65,7 +65,7 @@ def test_steady_time_leaves_a_stall_out(clocks: Clocks, clock: Clock) -> None:
 
 
 def test_stalls_add_up(clocks: Clocks, clock: Clock) -> None:
-    """Each of them is left out."""
+    """Steady time leaves out all stalls."""
     before = clocks.steady()
     for _ in range(3):
         clock.advance(INTERVAL + 60)
@@ -75,7 +75,7 @@ def test_stalls_add_up(clocks: Clocks, clock: Clock) -> None:
 
 @pytest.mark.parametrize("step", [86400.0, -86400.0])
 def test_setting_the_wall_clock_is_no_stall(clocks: Clocks, clock: Clock, wall: Wall, step: float) -> None:
-    """Somebody who sets the clock by a day moves what people read, and nothing that we wait for."""
+    """Setting the wall clock by a day changes timestamps, but no duration."""
     before = clocks.now()
     wall.offset += step
     clock.advance(INTERVAL)

@@ -45,13 +45,13 @@ INTERNAL = (
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_public_addresses(address: str) -> None:
-    """Whatever everybody on the Internet can reach may be sent to."""
+    """Public addresses are permitted."""
     EgressPolicy().check_address(address)
 
 
 @pytest.mark.parametrize("address", INTERNAL)
-def test_all_others(address: str) -> None:
-    """What is ours, in whatever form it is written or wrapped, may not."""
+def test_internal_addresses(address: str) -> None:
+    """Internal addresses are refused, in any form, also embedded in IPv6 addresses."""
     with pytest.raises(EgressRefused, match="--webhook-allow"):
         EgressPolicy().check_address(address)
 
@@ -67,7 +67,7 @@ def test_all_others(address: str) -> None:
     ],
 )
 def test_an_operator_may_allow_more(network: str, address: str) -> None:
-    """A network that was named may be sent to, and no other."""
+    """Addresses in a configured network are permitted, and no others."""
     targets = EgressPolicy((ip_network(network),))
     targets.check_address(address)
     with pytest.raises(EgressRefused):
@@ -86,7 +86,7 @@ def test_an_operator_may_allow_more(network: str, address: str) -> None:
     ],
 )
 def test_urls(url: str, expected: str) -> None:
-    """A URL is taken in the form in which it will be asked for."""
+    """A URL is normalized to the form in which it is requested."""
     assert EgressPolicy().check_url(url) == expected
 
 
@@ -117,8 +117,8 @@ def test_urls(url: str, expected: str) -> None:
         "https://[::1",
     ],
 )
-def test_what_is_no_url(url: str) -> None:
-    """Anything else is refused, in words that name the field."""
+def test_invalid_urls(url: str) -> None:
+    """Anything else is refused, with an error that names the field."""
     with pytest.raises(InvalidFields) as caught:
         EgressPolicy().check_url(url)
     [error] = caught.value.errors
@@ -130,8 +130,8 @@ def test_what_is_no_url(url: str) -> None:
     "host",
     ["127.0.0.1", "127.1", "0x7f000001", "2130706433", "017700000001", "[::1]", "[::ffff:10.0.0.1]", "10.0.0.1"],
 )
-def test_an_address_is_judged_at_once(host: str) -> None:
-    """A URL with the address of something internal, in any form that a resolver would take, is refused."""
+def test_an_address_in_a_url_is_checked_at_once(host: str) -> None:
+    """A URL with an internal address, in any form that a resolver accepts, is refused."""
     with pytest.raises(InvalidFields, match="--webhook-allow"):
         EgressPolicy().check_url(f"http://{host}:8080/hook")
     allowed = EgressPolicy((ip_network("127.0.0.0/8"), ip_network("10.0.0.0/8"), ip_network("::1")))

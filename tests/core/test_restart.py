@@ -1,4 +1,4 @@
-"""Tests of what a new process knows of what the one before it did."""
+"""Tests of what a new process knows after a restart."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,7 +26,7 @@ def stop(harness: CoreHarness) -> None:
 
 @pytest.fixture
 def restart(clock: Clock, tmp_path: Path) -> Iterator[Start]:
-    """Starts a process, after it has stopped the one before."""
+    """Starts a process, after stopping the one before."""
     running: list[CoreHarness] = []
 
     def restart() -> CoreHarness:
@@ -41,23 +41,23 @@ def restart(clock: Clock, tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture
 def before(restart: Start) -> CoreHarness:
-    """A process that knows a device of each dialect."""
+    """A process with one registered device of each dialect."""
     harness = restart()
     harness.register(READER)
     harness.register(CONTAINER)
     return harness
 
 
-def test_what_was_queued_is_handed_over(before: CoreHarness, restart: Start) -> None:
-    """A poll after the restart gets the command that was accepted before it."""
+def test_queued_commands_are_sent_after_a_restart(before: CoreHarness, restart: Start) -> None:
+    """A poll after the restart gets the command that was queued before it."""
     command = before.put(READER)
     after = restart()
     assert after.poll(READER).commands == [command]
     assert after.poll(CONTAINER).held
 
 
-def test_what_was_queued_for_later_rings(before: CoreHarness, restart: Start, clock: Clock) -> None:
-    """A command for later is known as such."""
+def test_a_command_for_later_is_sent_after_a_restart(before: CoreHarness, restart: Start, clock: Clock) -> None:
+    """A held poll gets a command with ``not_before`` when it is due."""
     command = before.put(READER, not_before=before.wall_ms_in(8))
     clock.advance(3)
     poll = restart().poll(READER)
@@ -65,8 +65,8 @@ def test_what_was_queued_for_later_rings(before: CoreHarness, restart: Start, cl
     assert poll.commands == [command]
 
 
-def test_what_was_out_keeps_its_whole_lease(before: CoreHarness, restart: Start, clock: Clock) -> None:
-    """While we were away no device could report: no lease ends earlier than our start and its time."""
+def test_leases_are_renewed_by_a_restart(before: CoreHarness, restart: Start, clock: Clock) -> None:
+    """While the server was down no device could report: leases count again from the start."""
     command = before.put(CONTAINER)
     before.poll(CONTAINER)
     clock.advance(29)
@@ -81,7 +81,7 @@ def test_what_was_out_keeps_its_whole_lease(before: CoreHarness, restart: Start,
 
 
 def test_a_repeated_poll_is_still_a_retry(before: CoreHarness, restart: Start) -> None:
-    """What is out is known by its name, and settled by it."""
+    """Commands in flight keep their uuid, and are settled by it."""
     before.put(READER)
     before.poll(READER, "u1")
     after = restart()
@@ -93,7 +93,7 @@ def test_a_repeated_poll_is_still_a_retry(before: CoreHarness, restart: Start) -
 
 
 def test_large_results_are_still_expected(before: CoreHarness, restart: Start) -> None:
-    """A device with something out may report at length to the new process."""
+    """A device with a command in flight may send a large result to the new process."""
     before.put(READER)
     before.poll(READER)
     after = restart()
@@ -101,8 +101,8 @@ def test_large_results_are_still_expected(before: CoreHarness, restart: Start) -
     assert not after.core.device_service.expects_result(CONTAINER)
 
 
-def test_who_signed_off_is_still_away(before: CoreHarness, restart: Start) -> None:
-    """Only its poll brings it back."""
+def test_a_device_that_signed_off_stays_so(before: CoreHarness, restart: Start) -> None:
+    """Only a poll ends the sign-off."""
     before.poll(CONTAINER, address="192.0.2.1")
     before.sign_off(CONTAINER)
     after = restart()
@@ -112,8 +112,8 @@ def test_who_signed_off_is_still_away(before: CoreHarness, restart: Start) -> No
     assert after.device(CONTAINER).presence is PresenceState.ONLINE
 
 
-def test_who_was_seen_is_remembered(before: CoreHarness, restart: Start, clock: Clock) -> None:
-    """When a device was here last, and from where, is known before it comes again; and it is not told to be back."""
+def test_last_seen_is_remembered(before: CoreHarness, restart: Start, clock: Clock) -> None:
+    """Last-seen time and address are known after the restart, and the next poll causes no online event."""
     before.poll(READER, address="192.0.2.1")
     clock.advance(10)
     seen = before.wall_ms_in(0)
@@ -125,8 +125,8 @@ def test_who_was_seen_is_remembered(before: CoreHarness, restart: Start, clock: 
     assert after.event_types() == []
 
 
-def test_our_absence_is_not_a_device_s_silence(before: CoreHarness, restart: Start, clock: Clock) -> None:
-    """However long we were away: after a start, a device has its whole time to come back before it is offline."""
+def test_downtime_of_the_server_does_not_count(before: CoreHarness, restart: Start, clock: Clock) -> None:
+    """However long the server was down: after the start a device has its whole timeout to return."""
     for device in (READER, CONTAINER):
         before.poll(device).disconnect()
     before.pass_time(119)
@@ -141,8 +141,8 @@ def test_our_absence_is_not_a_device_s_silence(before: CoreHarness, restart: Sta
     assert after.device(CONTAINER).presence is PresenceState.OFFLINE
 
 
-def test_who_did_not_come_back_is_explained(before: CoreHarness, restart: Start) -> None:
-    """Why a command waits is told from what is known now, of a device, too, that has not spoken since the start."""
+def test_a_device_that_did_not_return_is_explained(before: CoreHarness, restart: Start) -> None:
+    """The explanation uses the live presence, also of a device that was not seen since the start."""
     before.poll(READER).disconnect()
     after = restart()
     after.pass_time(120)
@@ -150,8 +150,8 @@ def test_who_did_not_come_back_is_explained(before: CoreHarness, restart: Start)
     assert explanation.facts["presence"] == "offline"
 
 
-def test_who_comes_back_after_a_restart_is_no_news(before: CoreHarness, restart: Start) -> None:
-    """A device that polls in time after a start was never gone."""
+def test_a_device_that_returns_in_time_causes_no_event(before: CoreHarness, restart: Start) -> None:
+    """A device that polls in time after a start was never offline."""
     before.poll(READER).disconnect()
     after = restart()
     after.pass_time(100)
@@ -160,8 +160,8 @@ def test_who_comes_back_after_a_restart_is_no_news(before: CoreHarness, restart:
     assert after.event_types() == []
 
 
-def test_who_was_offline_is_so_after_a_restart(before: CoreHarness, restart: Start) -> None:
-    """A device that was silent before is not told to be so again; its poll brings it back."""
+def test_an_offline_device_stays_offline(before: CoreHarness, restart: Start) -> None:
+    """An offline device causes no second offline event; its poll makes it online."""
     before.poll(READER).disconnect()
     before.pass_time(120)
     after = restart()
@@ -173,7 +173,7 @@ def test_who_was_offline_is_so_after_a_restart(before: CoreHarness, restart: Sta
 
 
 def test_proofs_and_tokens_are_remembered(before: CoreHarness, restart: Start, clock: Clock) -> None:
-    """A secret that was given away opens the same doors, for as long as it would have."""
+    """Secrets and tokens stay valid, and an overlap still ends in time."""
     old = before.issue_credential(READER, ProofKind.SECRET)
     new = before.issue_credential(READER, ProofKind.SECRET, 60)
     token = before.result(before.core.tokens.issue("admin", Role.ADMIN))
@@ -186,8 +186,8 @@ def test_proofs_and_tokens_are_remembered(before: CoreHarness, restart: Start, c
     assert [core.registry.owner_of_path(secret) for secret in (old, new)] == [None, READER]
 
 
-def test_who_waits_for_an_approval_still_counts(before: CoreHarness, restart: Start) -> None:
-    """A restart makes no room for strangers."""
+def test_pending_devices_still_count(before: CoreHarness, restart: Start) -> None:
+    """A restart does not reset the number of pending devices."""
     before.poll("controlid:99")
     after = restart()
     assert after.core.registry.pending_count == 1
@@ -195,7 +195,7 @@ def test_who_waits_for_an_approval_still_counts(before: CoreHarness, restart: St
 
 
 def test_ids_ascend_over_a_restart(before: CoreHarness, restart: Start) -> None:
-    """Even if somebody sets the clock back meanwhile."""
+    """Command ids ascend even if the wall clock was set back."""
     first = before.put(READER)
     after = restart()
     after.wall.offset -= 86400

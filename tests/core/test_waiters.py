@@ -1,4 +1,4 @@
-"""Tests of bells."""
+"""Tests of waiting for a key."""
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -11,93 +11,93 @@ A, B = "a", "b"
 
 @pytest.fixture
 def waiters(clock: Clock) -> Waiters[str]:
-    """Bells that nobody listens to yet."""
+    """Waiters of strings; none waits yet."""
     return Waiters(clock)
 
 
-def hear(heard: Deferred[bool]) -> list[bool]:
-    """What a listener hears, as it hears it."""
-    told: list[bool] = []
-    heard.addCallback(told.append)
-    return told
+def outcome(waiter: Deferred[bool]) -> list[bool]:
+    """The result of a wait, in a list that is empty before."""
+    result: list[bool] = []
+    waiter.addCallback(result.append)
+    return result
 
 
-def test_a_ring_is_heard_at_once(waiters: Waiters[str], clock: Clock) -> None:
-    """Who listens hears the bell, and nothing is left of the waiting."""
-    told = hear(waiters.wait(A, 10))
+def test_a_notification_ends_the_wait(waiters: Waiters[str], clock: Clock) -> None:
+    """A notification ends the wait at once, and leaves no timer."""
+    result = outcome(waiters.wait(A, 10))
     waiters.notify(A)
-    assert told == [True]
+    assert result == [True]
     assert len(waiters) == 0
     assert not clock.getDelayedCalls()
 
 
-def test_all_who_listen_hear_it(waiters: Waiters[str]) -> None:
-    """A bell is not used up by the first of its listeners."""
-    told = [hear(waiters.wait(A, seconds)) for seconds in (1, 10, 100)]
+def test_all_waiters_are_notified(waiters: Waiters[str]) -> None:
+    """A notification reaches all waiters of its key."""
+    result = [outcome(waiters.wait(A, seconds)) for seconds in (1, 10, 100)]
     waiters.notify(A)
-    assert told == [[True]] * 3
+    assert result == [[True]] * 3
 
 
-def test_each_key_has_its_own_bell(waiters: Waiters[str]) -> None:
-    """A ring for one is silent for the other."""
-    first, second = hear(waiters.wait(A, 10)), hear(waiters.wait(B, 10))
+def test_keys_are_independent(waiters: Waiters[str]) -> None:
+    """A notification of one key does not end waits for another."""
+    first, second = outcome(waiters.wait(A, 10)), outcome(waiters.wait(B, 10))
     waiters.notify(A)
     assert (first, second) == ([True], [])
     waiters.notify(B)
     assert second == [True]
 
 
-def test_waiting_has_an_end(waiters: Waiters[str], clock: Clock) -> None:
-    """After its time a listener is told that nothing rang."""
-    told = hear(waiters.wait(A, 10))
+def test_a_wait_has_a_timeout(waiters: Waiters[str], clock: Clock) -> None:
+    """After the timeout the result is False."""
+    result = outcome(waiters.wait(A, 10))
     clock.advance(9.999)
-    assert told == []
+    assert result == []
     clock.advance(0.001)
-    assert told == [False]
+    assert result == [False]
     assert len(waiters) == 0
 
 
-def test_a_ring_that_nobody_hears_is_gone(waiters: Waiters[str], clock: Clock) -> None:
-    """A bell keeps nothing for those who come later."""
+def test_a_notification_is_not_kept(waiters: Waiters[str], clock: Clock) -> None:
+    """A notification does not end waits that begin later."""
     waiters.notify(A)
-    told = hear(waiters.wait(A, 1))
+    result = outcome(waiters.wait(A, 1))
     clock.advance(1)
-    assert told == [False]
+    assert result == [False]
 
 
-def test_who_leaves_hears_nothing(waiters: Waiters[str], clock: Clock) -> None:
-    """A listener that goes takes its timer along, and leaves the others where they are."""
-    leaving, staying = waiters.wait(A, 10), hear(waiters.wait(A, 10))
-    told = hear(leaving)
+def test_a_cancelled_wait(waiters: Waiters[str], clock: Clock) -> None:
+    """A cancelled wait leaves no timer, and the others are not affected."""
+    leaving, staying = waiters.wait(A, 10), outcome(waiters.wait(A, 10))
+    result = outcome(leaving)
     leaving.cancel()
-    assert (told, len(waiters)) == ([False], 1)
+    assert (result, len(waiters)) == ([False], 1)
     waiters.notify(A)
-    assert (told, staying) == ([False], [True])
+    assert (result, staying) == ([False], [True])
     assert not clock.getDelayedCalls()
 
 
-def test_leaving_after_the_ring_is_no_harm(waiters: Waiters[str]) -> None:
-    """A listener may always clean up."""
-    heard = waiters.wait(A, 10)
+def test_cancelling_after_the_notification(waiters: Waiters[str]) -> None:
+    """A wait may always be cancelled."""
+    waiter = waiters.wait(A, 10)
     waiters.notify(A)
-    heard.cancel()
-    assert hear(heard) == [True]
+    waiter.cancel()
+    assert outcome(waiter) == [True]
 
 
-def test_who_listens_again_hears_the_next_ring(waiters: Waiters[str]) -> None:
-    """A listener that goes on listening as soon as it has heard is not rung twice by one ring."""
+def test_waiting_again_needs_another_notification(waiters: Waiters[str]) -> None:
+    """A waiter that waits again as soon as it is notified is not notified twice by one notification."""
     again: list[list[bool]] = []
-    waiters.wait(A, 10).addCallback(lambda _: again.append(hear(waiters.wait(A, 10))))
+    waiters.wait(A, 10).addCallback(lambda _: again.append(outcome(waiters.wait(A, 10))))
     waiters.notify(A)
     assert again == [[]]
     waiters.notify(A)
     assert again == [[True]]
 
 
-def test_silence_lets_everybody_go(waiters: Waiters[str], clock: Clock) -> None:
-    """All are told that nothing rang, whichever bell they listen to."""
-    told = [hear(waiters.wait(key, 10)) for key in (A, A, B)]
+def test_closing_ends_all_waits(waiters: Waiters[str], clock: Clock) -> None:
+    """Closing ends all waits with False, whatever their key."""
+    result = [outcome(waiters.wait(key, 10)) for key in (A, A, B)]
     waiters.close()
-    assert told == [[False]] * 3
+    assert result == [[False]] * 3
     assert len(waiters) == 0
     assert not clock.getDelayedCalls()

@@ -1,4 +1,4 @@
-"""Tests of sending, of waiting for the end, and of taking back."""
+"""Tests of enqueueing, cancelling, and of the results that are expected."""
 
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from tests.store.samples import StubResult
 
 
 def test_a_command_is_accepted_when_it_is_durable(stepped: CoreHarness, executor: SteppedExecutor) -> None:
-    """A sender hears nothing before the commit, and the command rings nobody before it either."""
+    """Before the commit neither the sender gets an answer nor a held poll the command."""
     poll = stepped.take(READER)
     putting = Deferred.fromCoroutine(stepped.putting(READER))
     executor.commit()
@@ -29,7 +29,7 @@ def test_a_command_is_accepted_when_it_is_durable(stepped: CoreHarness, executor
 
 
 def test_a_command_that_cannot_be_written_is_refused(stepped: CoreHarness, executor: SteppedExecutor) -> None:
-    """A full disk is no reason to promise anything."""
+    """On a full disk the sender gets an error, and no command is queued."""
     putting = Deferred.fromCoroutine(stepped.putting(READER))
     executor.fail()
     executor.notify()
@@ -38,8 +38,8 @@ def test_a_command_that_cannot_be_written_is_refused(stepped: CoreHarness, execu
     assert stepped.take(READER).held
 
 
-def test_a_sender_that_leaves_may_have_sent(stepped: CoreHarness, executor: SteppedExecutor) -> None:
-    """Hanging up before the answer takes nothing back: the command is queued, and reaches its device."""
+def test_a_sender_that_disconnects_may_have_sent(stepped: CoreHarness, executor: SteppedExecutor) -> None:
+    """A sender that disconnects before the answer cancels nothing: the command is queued, and reaches its device."""
     poll = stepped.take(READER)
     putting = Deferred.fromCoroutine(stepped.putting(READER))
     putting.cancel()
@@ -50,27 +50,27 @@ def test_a_sender_that_leaves_may_have_sent(stepped: CoreHarness, executor: Step
 
 
 def test_the_ids_of_commands_ascend(harness: CoreHarness) -> None:
-    """Each is a UUID, greater than the one before."""
+    """Each id is a UUID, greater than the one before."""
     commands = [harness.put(READER) for _ in range(5)]
     assert commands == sorted(commands)
     assert {UUID(command).version for command in commands} == {7}
 
 
 @pytest.mark.parametrize(("device", "lease"), [(READER, 60.0), (CONTAINER, 30.0)])
-def test_the_lease_is_the_dialects_unless_it_is_chosen(harness: CoreHarness, device: str, lease: float) -> None:
-    """How long a device may take to answer depends on its kind."""
+def test_the_lease_is_the_default_of_the_dialect(harness: CoreHarness, device: str, lease: float) -> None:
+    """Without a lease of its own, a command gets the one of its dialect."""
     assert harness.command(harness.put(device)).lease == lease
     assert harness.command(harness.put(device, lease=7.5)).lease == 7.5
 
 
-def test_nothing_is_sent_to_who_is_not_known(harness: CoreHarness) -> None:
-    """A device must have polled, or be registered."""
+def test_an_unknown_device_cannot_be_sent_commands(harness: CoreHarness) -> None:
+    """A device must have polled or be registered."""
     with pytest.raises(UnknownDevice):
         harness.put("controlid:99")
 
 
-def test_a_queue_has_an_end(harness: CoreHarness) -> None:
-    """A device that does not come for its commands is not sent any number of them; others are not concerned."""
+def test_a_queue_is_limited(harness: CoreHarness) -> None:
+    """Beyond a number of queued commands further ones are refused; other devices are not affected."""
     harness.register("controlid:8", Admission.PENDING)
     for _ in range(MAX_QUEUED):
         harness.put("controlid:8")
@@ -79,15 +79,15 @@ def test_a_queue_has_an_end(harness: CoreHarness) -> None:
     harness.put(READER)
 
 
-def test_what_was_sent_once_cannot_be_taken_back(harness: CoreHarness) -> None:
-    """A command that may have run already, and would not be sent again, is out of our hands."""
+def test_a_sent_command_cannot_be_cancelled(harness: CoreHarness) -> None:
+    """A command that may have run, and would not be sent again, cannot be cancelled."""
     command = harness.send(CONTAINER)
     with pytest.raises(IllegalMove):
         harness.result(harness.core.command_queue.cancel(command))
 
 
-def test_cancelling_ends_the_attempts(harness: CoreHarness, clock: Clock) -> None:
-    """A command that may run several times is not sent again once it was cancelled."""
+def test_cancelling_ends_further_attempts(harness: CoreHarness, clock: Clock) -> None:
+    """A command that may run several times is not sent again after it was cancelled."""
     command = harness.put(CONTAINER, delivery=Delivery.AT_LEAST_ONCE)
     harness.poll(CONTAINER)
     assert harness.result(harness.core.command_queue.cancel(command)).state is State.SENT
@@ -98,8 +98,8 @@ def test_cancelling_ends_the_attempts(harness: CoreHarness, clock: Clock) -> Non
     assert harness.command(command).state is State.UNKNOWN
 
 
-def test_a_large_result_is_expected_of_who_has_something_out(harness: CoreHarness) -> None:
-    """A device is heard out while a command of its own is out or in doubt, and only then."""
+def test_a_large_result_is_expected_while_a_command_is_in_flight(harness: CoreHarness) -> None:
+    """A large body is read only while a command of the device is in flight or unknown."""
     expects = harness.core.device_service.expects_result
     command = harness.put(CONTAINER)
     assert not expects(CONTAINER)
@@ -110,8 +110,8 @@ def test_a_large_result_is_expected_of_who_has_something_out(harness: CoreHarnes
     assert not expects(CONTAINER)
 
 
-def test_a_result_is_still_expected_of_what_is_in_doubt(harness: CoreHarness, clock: Clock) -> None:
-    """A device that was given up may still report."""
+def test_a_result_is_expected_of_an_unknown_command(harness: CoreHarness, clock: Clock) -> None:
+    """A device may still report after the lease has ended."""
     command = harness.send(CONTAINER)
     clock.advance(30)
     harness.sweep()
@@ -121,8 +121,8 @@ def test_a_result_is_still_expected_of_what_is_in_doubt(harness: CoreHarness, cl
     assert not harness.core.device_service.expects_result(CONTAINER)
 
 
-def test_a_poll_that_waits_looks_right_behind_what_is_put(stepped: CoreHarness, executor: SteppedExecutor) -> None:
-    """Command and claim become durable together, and nobody hears of either before."""
+def test_a_held_poll_claims_right_behind_the_put(stepped: CoreHarness, executor: SteppedExecutor) -> None:
+    """Command and claim are committed together, and neither sender nor device gets an answer before."""
     poll = stepped.take(READER)
     putting = Deferred.fromCoroutine(stepped.putting(READER))
     assert len(executor.submitted) == 2
@@ -136,8 +136,8 @@ def test_a_poll_that_waits_looks_right_behind_what_is_put(stepped: CoreHarness, 
     assert poll.commands == [command.id]
 
 
-def test_a_poll_that_looked_for_what_was_refused_is_held_on(stepped: CoreHarness, executor: SteppedExecutor) -> None:
-    """A command that could not be put is handed to nobody, and the next is."""
+def test_a_poll_that_claimed_for_a_failed_put_is_held(stepped: CoreHarness, executor: SteppedExecutor) -> None:
+    """A command that could not be stored is not sent, and the poll gets the next one."""
     poll = stepped.take(READER)
     putting = Deferred.fromCoroutine(stepped.putting(READER))
     executor.fail()

@@ -1,4 +1,4 @@
-"""Tests of a store that is so slow that a command's time to live ends while it is claimed."""
+"""Tests of a store that is so slow that a command's time to live ends while it is being claimed."""
 
 from twisted.internet.task import Clock
 
@@ -10,7 +10,7 @@ from tests.stepped import SteppedExecutor
 def test_a_claim_that_took_too_long_is_taken_back(
     stepped: CoreHarness, executor: SteppedExecutor, clock: Clock
 ) -> None:
-    """A command whose time to live ended before the store answered is not sent: it expires, untried."""
+    """A command whose time to live ended before the store answered is not sent: it expires without an attempt."""
     command = stepped.put(READER, ttl=2.0)
     poll = stepped.take(READER, hold=60.0)
     executor.commit()
@@ -24,7 +24,7 @@ def test_a_claim_that_took_too_long_is_taken_back(
 
 
 def test_a_claim_that_was_just_in_time_is_sent(stepped: CoreHarness, executor: SteppedExecutor, clock: Clock) -> None:
-    """A slow store alone is no reason not to send."""
+    """A slow store alone does not keep a command from being sent."""
     command = stepped.put(READER, ttl=2.0)
     poll = stepped.take(READER)
     executor.commit()
@@ -34,7 +34,7 @@ def test_a_claim_that_was_just_in_time_is_sent(stepped: CoreHarness, executor: S
 
 
 def test_the_next_command_is_sent_instead(stepped: CoreHarness, executor: SteppedExecutor, clock: Clock) -> None:
-    """The poll that got nothing late gets what is still in time."""
+    """The poll gets the next command that has not expired."""
     stepped.put(CONTAINER, ttl=2.0)
     fresh = stepped.put(CONTAINER, ttl=60.0)
     poll = stepped.take(CONTAINER)
@@ -44,10 +44,10 @@ def test_the_next_command_is_sent_instead(stepped: CoreHarness, executor: Steppe
     assert poll.commands == [fresh]
 
 
-def test_a_device_that_left_meanwhile_changes_nothing(
+def test_a_device_that_disconnected_meanwhile_changes_nothing(
     stepped: CoreHarness, executor: SteppedExecutor, clock: Clock
 ) -> None:
-    """A command that is too late, for a device that has gone, is taken back once."""
+    """If the device has disconnected as well, the expired command is taken back only once."""
     stepped.put(READER, ttl=2.0)
     poll = stepped.take(READER)
     executor.commit()

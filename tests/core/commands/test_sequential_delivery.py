@@ -1,4 +1,4 @@
-"""Tests of whose turn it is: Control iD takes one thing at a time, Server-Eye several."""
+"""Tests of the order of delivery: Control iD takes one command at a time, Server-Eye several."""
 
 import pytest
 from twisted.internet.task import Clock
@@ -12,15 +12,15 @@ LEASE = 60.0
 
 
 @pytest.fixture
-def out(harness: CoreHarness) -> str:
-    """A command that a poll named ``u1`` was handed; nobody knows yet what became of it."""
+def in_flight(harness: CoreHarness) -> str:
+    """A command that was sent to the poll ``u1`` and has no result yet."""
     command = harness.put(READER)
     assert harness.poll(READER, "u1").commands == [command]
     return command
 
 
-def test_a_repeated_poll_waits_for_the_result(harness: CoreHarness, out: str) -> None:
-    """A poll that repeats the name of the one out is a retry: it is handed the next only when that one is settled."""
+def test_a_repeated_poll_waits_for_the_result(harness: CoreHarness, in_flight: str) -> None:
+    """A poll that repeats the uuid of the command in flight is a retry: it gets the next command after the result."""
     following = harness.put(READER)
     poll = harness.poll(READER, "u1")
     assert poll.held
@@ -28,8 +28,8 @@ def test_a_repeated_poll_waits_for_the_result(harness: CoreHarness, out: str) ->
     assert poll.commands == [following]
 
 
-def test_a_repeated_poll_may_come_before_the_next_command(harness: CoreHarness, out: str) -> None:
-    """It is all the same whether the retry or the next command was there first."""
+def test_a_repeated_poll_may_come_before_the_next_command(harness: CoreHarness, in_flight: str) -> None:
+    """It does not matter whether the retry or the next command came first."""
     poll = harness.poll(READER, "u1")
     following = harness.put(READER)
     assert poll.held
@@ -37,20 +37,20 @@ def test_a_repeated_poll_may_come_before_the_next_command(harness: CoreHarness, 
     assert poll.commands == [following]
 
 
-def test_a_repeated_poll_goes_on_when_the_lease_is_over(harness: CoreHarness, out: str, clock: Clock) -> None:
-    """If no result comes, the next command goes when the older one was given up."""
+def test_a_repeated_poll_continues_when_the_lease_ends(harness: CoreHarness, in_flight: str, clock: Clock) -> None:
+    """If no result arrives, the retry gets the next command when the lease of the older one ends."""
     following = harness.put(READER)
     clock.advance(LEASE - 5)
     poll = harness.poll(READER, "u1")
     clock.advance(5)
     assert poll.held
     harness.sweep()
-    assert harness.command(out).state is State.UNKNOWN
+    assert harness.command(in_flight).state is State.UNKNOWN
     assert poll.commands == [following]
 
 
-def test_a_repeated_poll_ends_idle(harness: CoreHarness, out: str, clock: Clock) -> None:
-    """A retry is held no longer than any other poll, and what waits goes on waiting."""
+def test_a_repeated_poll_ends_idle(harness: CoreHarness, in_flight: str, clock: Clock) -> None:
+    """A retry is held no longer than any other poll, and the next command stays queued."""
     following = harness.put(READER)
     poll = harness.poll(READER, "u1")
     clock.advance(10)
@@ -59,7 +59,7 @@ def test_a_repeated_poll_ends_idle(harness: CoreHarness, out: str, clock: Clock)
 
 
 def test_a_repeated_poll_may_get_the_same_command_once_more(harness: CoreHarness, clock: Clock) -> None:
-    """A command that may run twice is handed to the retry when its first attempt was given up."""
+    """A command that may run twice is sent to the retry when the lease of its first attempt has ended."""
     command = harness.put(READER, delivery=Delivery.AT_LEAST_ONCE, lease=5)
     harness.poll(READER, "u1")
     poll = harness.poll(READER, "u1")
@@ -69,48 +69,52 @@ def test_a_repeated_poll_may_get_the_same_command_once_more(harness: CoreHarness
 
 
 @pytest.mark.parametrize("uuid", ["u2", None])
-def test_a_poll_with_another_name_gets_the_next_at_once(harness: CoreHarness, out: str, uuid: str | None) -> None:
-    """A device that polls anew is done with the older command, or never got it."""
+def test_a_poll_with_another_uuid_gets_the_next_at_once(
+    harness: CoreHarness, in_flight: str, uuid: str | None
+) -> None:
+    """A device that polls with a new uuid has finished the older command, or never received it."""
     following = harness.put(READER)
     assert harness.poll(READER, uuid).commands == [following]
-    assert harness.command(out).state is State.SENT
+    assert harness.command(in_flight).state is State.SENT
 
 
 @pytest.mark.parametrize("uuid", ["u2", None])
-def test_a_held_poll_with_another_name_gets_what_comes(harness: CoreHarness, out: str, uuid: str | None) -> None:
-    """What is out keeps no later poll from getting the next command as it comes."""
+def test_a_held_poll_with_another_uuid_gets_new_commands(
+    harness: CoreHarness, in_flight: str, uuid: str | None
+) -> None:
+    """A command in flight does not keep a poll with another uuid from getting the next one."""
     poll = harness.poll(READER, uuid)
     following = harness.put(READER)
     assert poll.commands == [following]
 
 
-def test_polls_without_a_name_never_wait(harness: CoreHarness) -> None:
-    """Old firmware names no poll, so that none can be told to be a retry."""
+def test_polls_without_a_uuid_never_wait(harness: CoreHarness) -> None:
+    """Old firmware sends no uuid, so no poll can be recognised as a retry."""
     commands = [harness.put(READER) for _ in range(3)]
     assert [harness.poll(READER).commands for _ in range(3)] == [[command] for command in commands]
 
 
-def test_only_the_newest_one_out_is_waited_for(harness: CoreHarness, out: str) -> None:
-    """A poll that repeats an older name is not a retry of the one out."""
+def test_only_the_newest_command_in_flight_is_waited_for(harness: CoreHarness, in_flight: str) -> None:
+    """A poll that repeats an older uuid is not a retry."""
     second = harness.put(READER)
     harness.poll(READER, "u2")
     third = harness.put(READER)
     assert harness.poll(READER, "u1").commands == [third]
-    assert [harness.command(command).state for command in (out, second, third)] == [State.SENT] * 3
+    assert [harness.command(command).state for command in (in_flight, second, third)] == [State.SENT] * 3
 
 
-def test_an_older_command_is_settled_by_its_own_name(harness: CoreHarness, out: str) -> None:
-    """A result that comes late, for a command that was passed over, is not taken for the newer one's."""
+def test_an_older_command_is_settled_by_its_own_uuid(harness: CoreHarness, in_flight: str) -> None:
+    """A late result of an older command is not taken for the result of the newer one."""
     following = harness.put(READER)
     harness.poll(READER, "u2")
     harness.report(READER, uuid="u1")
-    assert harness.command(out).state is State.SUCCEEDED
-    assert harness.command(out).matched_by == "uuid"
+    assert harness.command(in_flight).state is State.SUCCEEDED
+    assert harness.command(in_flight).matched_by == "uuid"
     assert harness.command(following).state is State.SENT
 
 
 def test_an_idle_poll_may_be_repeated(harness: CoreHarness, clock: Clock) -> None:
-    """A name that nothing was handed to is no name of something out."""
+    """The uuid of a poll that got no command does not make the next poll a retry."""
     poll = harness.poll(READER, "u1")
     clock.advance(10)
     assert poll.idle
@@ -118,8 +122,8 @@ def test_an_idle_poll_may_be_repeated(harness: CoreHarness, clock: Clock) -> Non
     assert harness.poll(READER, "u1").commands == [command]
 
 
-def test_a_container_has_several_out(harness: CoreHarness) -> None:
-    """A Server-Eye client polls again while earlier messages are still in work, and is handed further ones."""
+def test_a_container_has_several_in_flight(harness: CoreHarness) -> None:
+    """A Server-Eye client polls again while it works on earlier messages, and gets further ones."""
     commands = [harness.put(CONTAINER) for _ in range(3)]
     assert [harness.poll(CONTAINER).commands for _ in range(3)] == [[command] for command in commands]
     assert [harness.command(command).state for command in commands] == [State.SENT] * 3
@@ -134,8 +138,8 @@ def test_results_of_a_container_come_in_any_order(harness: CoreHarness) -> None:
     assert [harness.command(command).state for command in (first, second)] == [State.SENT, State.SUCCEEDED]
 
 
-def test_the_most_urgent_goes_first(harness: CoreHarness) -> None:
-    """By priority, then in the order in which they were sent."""
+def test_the_highest_priority_is_sent_first(harness: CoreHarness) -> None:
+    """Commands are sent by priority, then in the order in which they were enqueued."""
     commands = [harness.put(CONTAINER, priority=priority) for priority in (5, 9, 5, 0)]
-    handed = [harness.poll(CONTAINER).commands[0] for _ in commands]
-    assert handed == [commands[1], commands[0], commands[2], commands[3]]
+    sent = [harness.poll(CONTAINER).commands[0] for _ in commands]
+    assert sent == [commands[1], commands[0], commands[2], commands[3]]

@@ -14,15 +14,15 @@ from tests.store.samples import FAILURE, GARBLED
 
 
 def waiting(harness: CoreHarness, command: str, seconds: float = 60.0) -> Deferred[Command]:
-    """Begin to wait for the end of a command."""
+    """Start to wait for the end of a command."""
     return Deferred.fromCoroutine(harness.core.command_queue.wait(command, seconds))
 
 
 @pytest.mark.parametrize(
     ("verdict", "state"), [(None, State.SUCCEEDED), (FAILURE, State.FAILED), (GARBLED, State.UNKNOWN)]
 )
-def test_whoever_waits_hears_of_the_result(harness: CoreHarness, clock: Clock, verdict: object, state: State) -> None:
-    """A sender that waits is answered when the device has reported, whatever it reports."""
+def test_a_result_ends_the_wait(harness: CoreHarness, clock: Clock, verdict: object, state: State) -> None:
+    """A sender that waits gets an answer when the device has reported, whatever the result."""
     command = harness.send(CONTAINER)
     wait = waiting(harness, command)
     assert not wait.called
@@ -31,16 +31,16 @@ def test_whoever_waits_hears_of_the_result(harness: CoreHarness, clock: Clock, v
     assert not clock.getDelayedCalls()
 
 
-def test_whoever_waits_hears_of_a_cancellation(harness: CoreHarness) -> None:
-    """Somebody else may have taken the command back."""
+def test_a_cancellation_ends_the_wait(harness: CoreHarness) -> None:
+    """Another operator may cancel the command meanwhile."""
     command = harness.put(READER)
     wait = waiting(harness, command)
     harness.result(harness.core.command_queue.cancel(command))
     assert result_of(wait).state is State.CANCELLED
 
 
-def test_whoever_waits_hears_that_nobody_will_know(harness: CoreHarness, clock: Clock) -> None:
-    """A lease that runs out, and a time to live that is over, are ends, too."""
+def test_an_unknown_result_ends_the_wait(harness: CoreHarness, clock: Clock) -> None:
+    """A wait also ends when a lease runs out or a command expires."""
     lost, late = harness.send(CONTAINER), harness.put(READER, ttl=5)
     waits = [waiting(harness, lost), waiting(harness, late)]
     clock.advance(30)
@@ -49,7 +49,7 @@ def test_whoever_waits_hears_that_nobody_will_know(harness: CoreHarness, clock: 
 
 
 def test_an_acknowledgement_is_not_the_end(harness: CoreHarness) -> None:
-    """That the device has it does not tell what becomes of it."""
+    """An acknowledgement does not say what the result will be."""
     command = harness.send(CONTAINER)
     wait = waiting(harness, command)
     harness.result(harness.core.command_queue.acknowledge(CONTAINER, command))
@@ -57,7 +57,7 @@ def test_an_acknowledgement_is_not_the_end(harness: CoreHarness) -> None:
     wait.cancel()
 
 
-def test_what_has_ended_is_not_waited_for(harness: CoreHarness, clock: Clock) -> None:
+def test_a_wait_for_an_ended_command_ends_at_once(harness: CoreHarness, clock: Clock) -> None:
     """The answer is there at once."""
     command = harness.send(CONTAINER)
     harness.report(CONTAINER, message=command)
@@ -65,8 +65,8 @@ def test_what_has_ended_is_not_waited_for(harness: CoreHarness, clock: Clock) ->
     assert not clock.getDelayedCalls()
 
 
-def test_waiting_has_an_end(harness: CoreHarness, clock: Clock) -> None:
-    """Whoever has waited for long enough is shown the command as it stands."""
+def test_a_wait_has_a_timeout(harness: CoreHarness, clock: Clock) -> None:
+    """After the timeout the answer is the command in its current state."""
     wait = waiting(harness, harness.send(CONTAINER), 20)
     clock.advance(19.999)
     assert not wait.called
@@ -74,8 +74,8 @@ def test_waiting_has_an_end(harness: CoreHarness, clock: Clock) -> None:
     assert result_of(wait).state is State.SENT
 
 
-def test_an_end_while_the_waiter_looks_is_not_missed(stepped: CoreHarness, executor: SteppedExecutor) -> None:
-    """A command that ends after it was looked up, and before whoever waits has heard, ends the waiting."""
+def test_an_end_during_the_look_up_is_not_missed(stepped: CoreHarness, executor: SteppedExecutor) -> None:
+    """A command that ends after it was read, and before the reader gets it, ends the wait."""
     command = stepped.put(READER)
     wait = waiting(stepped, command)
     executor.commit()
@@ -86,7 +86,7 @@ def test_an_end_while_the_waiter_looks_is_not_missed(stepped: CoreHarness, execu
 
 
 def test_several_may_wait(harness: CoreHarness) -> None:
-    """All of them are answered, each about its own command."""
+    """Each is answered with its own command."""
     first, second = harness.send(CONTAINER), harness.send(CONTAINER)
     waits = [waiting(harness, first), waiting(harness, first), waiting(harness, second)]
     harness.report(CONTAINER, message=first)
@@ -94,23 +94,23 @@ def test_several_may_wait(harness: CoreHarness) -> None:
     waits[2].cancel()
 
 
-def test_a_waiter_that_leaves_leaves_nothing(harness: CoreHarness, clock: Clock) -> None:
-    """Who hangs up takes its timer along, and the command goes its way."""
+def test_a_cancelled_wait_leaves_nothing(harness: CoreHarness, clock: Clock) -> None:
+    """A client that disconnects leaves no timer, and the command is not affected."""
     command = harness.send(CONTAINER)
     waiting(harness, command).cancel()
     assert not clock.getDelayedCalls()
     assert harness.report(CONTAINER, message=command) is Settlement.SETTLED
 
 
-def test_nobody_waits_for_what_does_not_exist(harness: CoreHarness, clock: Clock) -> None:
+def test_a_wait_for_an_unknown_command_fails(harness: CoreHarness, clock: Clock) -> None:
     """An unknown command is an error at once."""
     with pytest.raises(UnknownCommand):
         result_of(waiting(harness, "019ab000-0000-7000-8000-000000000001"))
     assert not clock.getDelayedCalls()
 
 
-def test_a_stop_lets_all_waiters_go(harness: CoreHarness, clock: Clock) -> None:
-    """When we are about to stop, whoever waits is shown the command as it stands."""
+def test_a_stop_ends_all_waits(harness: CoreHarness, clock: Clock) -> None:
+    """When the server stops, each wait is answered with the current state."""
     wait = waiting(harness, harness.send(CONTAINER))
     harness.core.drain()
     assert result_of(wait).state is State.SENT

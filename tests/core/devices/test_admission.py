@@ -1,4 +1,4 @@
-"""Tests of who is served, who waits for an approval, who is refused."""
+"""Tests of admission: which devices are served, pending, or refused."""
 
 import pytest
 from twisted.internet.defer import CancelledError
@@ -24,13 +24,13 @@ OPEN = Config(admission=AdmissionMode.OPEN)
 CLOSED = Config(admission=AdmissionMode.CLOSED)
 
 
-def known(harness: CoreHarness) -> set[str]:
+def stored_ids(harness: CoreHarness) -> set[str]:
     """The ids of the devices that are stored."""
     return {device.id for device, _load in harness.result(harness.core.store.devices(DeviceFilter(), None, 500))}
 
 
 def refused_slowly(poll: HeldPoll, clock: Clock) -> bool:
-    """Whether a poll is refused, and only after a while."""
+    """Whether a poll is refused, and only after a delay."""
     clock.advance(REFUSAL_DELAY - 0.001)
     before = poll.held
     clock.advance(0.001)
@@ -38,7 +38,7 @@ def refused_slowly(poll: HeldPoll, clock: Clock) -> bool:
 
 
 def test_an_unknown_device_waits_for_an_approval(harness: CoreHarness, clock: Clock) -> None:
-    """A device that nobody registered is recorded when it polls, and held like any other."""
+    """An unknown device is stored when it polls, and held like any other."""
     poll = harness.poll(NEW, address="192.0.2.7")
     assert poll.held
     device = harness.device(NEW)
@@ -49,24 +49,24 @@ def test_an_unknown_device_waits_for_an_approval(harness: CoreHarness, clock: Cl
     assert poll.idle
 
 
-def test_a_pending_device_is_handed_nothing(harness: CoreHarness) -> None:
-    """What is sent to a device that waits for an approval is queued."""
+def test_a_pending_device_gets_no_commands(harness: CoreHarness) -> None:
+    """Commands for a pending device are queued."""
     harness.poll(NEW)
     command = harness.put(NEW)
     assert harness.poll(NEW).held
     assert harness.command(command).state is State.QUEUED
 
 
-def test_an_approval_lets_the_held_poll_have_the_queue(harness: CoreHarness) -> None:
-    """The device need not poll again to get what waits for it."""
+def test_an_approval_sends_the_queue_to_the_held_poll(harness: CoreHarness) -> None:
+    """The device need not poll again to get its queued commands."""
     poll = harness.poll(NEW)
     command = harness.put(NEW)
     harness.result(harness.core.registry.change(NEW, {"admission": Admission.APPROVED}))
     assert poll.commands == [command]
 
 
-def test_a_device_is_recorded_once(stepped: CoreHarness, store: SteppedStore) -> None:
-    """A device that polls again before it is recorded is no second one."""
+def test_a_device_is_stored_once(stepped: CoreHarness, store: SteppedStore) -> None:
+    """A device that polls again before it is stored is counted and stored once."""
     stepped.poll(NEW)
     newer = stepped.poll(NEW)
     assert stepped.core.registry.pending_count == 1
@@ -75,7 +75,7 @@ def test_a_device_is_recorded_once(stepped: CoreHarness, store: SteppedStore) ->
     assert newer.held
 
 
-def test_an_open_door_approves_at_once(builder: HarnessBuilder) -> None:
+def test_open_admission_approves_at_once(builder: HarnessBuilder) -> None:
     """With open admission a new device is served from its first poll on."""
     harness = builder.build(OPEN)
     poll = harness.poll(NEW)
@@ -85,31 +85,31 @@ def test_an_open_door_approves_at_once(builder: HarnessBuilder) -> None:
     assert poll.commands == [command]
 
 
-def test_a_closed_door_refuses_slowly(builder: HarnessBuilder, clock: Clock) -> None:
-    """With closed admission an unknown device is refused after a while, and nothing is recorded."""
+def test_closed_admission_refuses_slowly(builder: HarnessBuilder, clock: Clock) -> None:
+    """With closed admission an unknown device is refused after a delay, and nothing is stored."""
     harness = builder.build(CLOSED)
     assert refused_slowly(harness.poll(NEW), clock)
-    assert NEW not in known(harness)
+    assert NEW not in stored_ids(harness)
     assert not clock.getDelayedCalls()
 
 
-def test_a_closed_door_lets_in_whom_it_knows(builder: HarnessBuilder) -> None:
-    """With closed admission those who were registered are served."""
+def test_closed_admission_serves_registered_devices(builder: HarnessBuilder) -> None:
+    """With closed admission registered devices are served."""
     harness = builder.build(CLOSED)
     command = harness.put(READER)
     assert harness.poll(READER).commands == [command]
 
 
-def test_a_refused_client_that_leaves_leaves_nothing(builder: HarnessBuilder, clock: Clock) -> None:
-    """Whoever hangs up while a refusal is being delayed takes its timer with it."""
+def test_a_refused_client_that_disconnects_leaves_nothing(builder: HarnessBuilder, clock: Clock) -> None:
+    """A client that disconnects during the delay leaves no timer."""
     poll = builder.build(CLOSED).poll(NEW)
     poll.disconnect()
     assert [failure.type for failure in poll.failures] == [CancelledError]
     assert not clock.getDelayedCalls()
 
 
-def test_a_refused_poll_takes_over_from_nobody(harness: CoreHarness, clock: Clock) -> None:
-    """A device that polls keeps its poll, whoever else claims to be it and cannot prove that."""
+def test_a_refused_poll_takes_nothing_over(harness: CoreHarness, clock: Clock) -> None:
+    """The poll of a device stays when another client claims its id and cannot prove it."""
     harness.result(harness.core.registry.change(READER, {"allow_from": ("10.0.0.0/8",)}))
     poll = harness.poll(READER, address="10.1.2.3")
     assert refused_slowly(harness.poll(READER, address="192.0.2.1"), clock)
@@ -117,7 +117,7 @@ def test_a_refused_poll_takes_over_from_nobody(harness: CoreHarness, clock: Cloc
 
 
 def test_a_blocked_device_is_refused(harness: CoreHarness, clock: Clock) -> None:
-    """A blocked device is refused as slowly as a stranger at a closed door, and nothing can be sent to it."""
+    """A blocked device is refused with the same delay as an unknown one, and cannot be sent commands."""
     harness.result(harness.core.registry.change(READER, {"admission": Admission.BLOCKED}))
     assert refused_slowly(harness.poll(READER), clock)
     with pytest.raises(DeviceBlocked):
@@ -125,8 +125,8 @@ def test_a_blocked_device_is_refused(harness: CoreHarness, clock: Clock) -> None
     assert harness.device(READER).presence is PresenceState.NEVER_SEEN
 
 
-def test_a_held_poll_of_a_device_that_is_blocked_is_handed_nothing(harness: CoreHarness) -> None:
-    """Blocking counts from that moment on, not only from the next poll."""
+def test_a_held_poll_of_a_blocked_device_gets_no_commands(harness: CoreHarness) -> None:
+    """Blocking applies to the held poll, not only to the next one."""
     command = harness.put(READER, not_before=harness.wall_ms_in(2))
     poll = harness.poll(READER)
     harness.result(harness.core.registry.change(READER, {"admission": Admission.BLOCKED}))
@@ -135,20 +135,20 @@ def test_a_held_poll_of_a_device_that_is_blocked_is_handed_nothing(harness: Core
     assert harness.command(command).state is State.QUEUED
 
 
-def test_beyond_the_limit_strangers_are_held_but_not_stored(builder: HarnessBuilder, clock: Clock) -> None:
-    """No number of strangers fills the store: those beyond the limit are counted, held and answered idle."""
+def test_beyond_the_limit_unknown_devices_are_not_stored(builder: HarnessBuilder, clock: Clock) -> None:
+    """Unknown devices cannot fill the store: beyond the limit they are counted, held and answered idle."""
     harness = builder.build(Config(max_pending=1))
     harness.poll(NEW)
     poll = harness.poll(OTHER)
     assert poll.held
-    assert OTHER not in known(harness)
+    assert OTHER not in stored_ids(harness)
     assert harness.core.device_service.admission_policy.polls_over_limit == 1
     clock.advance(45)
     assert poll.idle
 
 
-def test_an_approval_makes_room_for_a_stranger(builder: HarnessBuilder) -> None:
-    """The limit counts those who wait now."""
+def test_an_approval_lowers_the_pending_count(builder: HarnessBuilder) -> None:
+    """The limit counts the devices that are pending now."""
     harness = builder.build(Config(max_pending=1))
     harness.poll(NEW)
     harness.result(harness.core.registry.change(NEW, {"admission": Admission.APPROVED}))
@@ -156,21 +156,21 @@ def test_an_approval_makes_room_for_a_stranger(builder: HarnessBuilder) -> None:
     assert harness.device(OTHER).admission is Admission.PENDING
 
 
-def test_the_limit_counts_those_who_are_not_yet_stored(builder: HarnessBuilder, store: SteppedStore) -> None:
-    """Strangers that come in one wave are counted as they come, not as they are written down."""
+def test_the_limit_counts_devices_that_are_not_stored_yet(builder: HarnessBuilder, store: SteppedStore) -> None:
+    """Unknown devices count when they poll, not when they are stored."""
     harness = builder.build(Config(max_pending=2), store=store)
     for number in range(5):
         harness.poll(f"controlid:{100 + number}")
     harness.run()
-    assert {device for device in known(harness) if device.startswith("controlid:1")} == {
+    assert {device for device in stored_ids(harness) if device.startswith("controlid:1")} == {
         "controlid:100",
         "controlid:101",
     }
     assert harness.core.device_service.admission_policy.polls_over_limit == 3
 
 
-def test_a_stranger_that_cannot_be_stored_may_try_again(builder: HarnessBuilder, store: SteppedStore) -> None:
-    """A store that is down costs a stranger nothing but time, and takes no room from others."""
+def test_a_device_that_could_not_be_stored_is_stored_later(builder: HarnessBuilder, store: SteppedStore) -> None:
+    """If the store is unavailable, a new device is held, does not count, and is stored with its next poll."""
     harness = builder.build(store=store)
     first = harness.poll(NEW)
     store.executor.fail()
@@ -183,8 +183,8 @@ def test_a_stranger_that_cannot_be_stored_may_try_again(builder: HarnessBuilder,
     assert harness.stored(NEW).presence is PresenceState.ONLINE
 
 
-def test_strangers_who_share_an_id_write_nothing(builder: HarnessBuilder) -> None:
-    """Whoever is not stored cannot fill the feed either, however wildly it polls."""
+def test_a_conflict_of_unknown_devices_writes_nothing(builder: HarnessBuilder) -> None:
+    """A device that is not stored cannot fill the event log, however often it polls."""
     harness = builder.build(Config(max_pending=0))
     for _ in range(5):
         harness.poll(NEW)
@@ -192,25 +192,25 @@ def test_strangers_who_share_an_id_write_nothing(builder: HarnessBuilder) -> Non
 
 
 @pytest.mark.parametrize("mode", list(AdmissionMode))
-def test_only_a_poll_introduces_a_device(builder: HarnessBuilder, mode: AdmissionMode) -> None:
-    """A result or a goodbye from somebody unknown does not make it known."""
+def test_only_a_poll_stores_a_device(builder: HarnessBuilder, mode: AdmissionMode) -> None:
+    """A result or a sign-off of an unknown device does not store it."""
     harness = builder.build(Config(admission=mode))
     client_identity = ClientIdentity(device=NEW)
-    for visit in (
+    for request in (
         harness.core.device_service.settle(client_identity, StubResult(uuid="u1")),
         harness.core.device_service.sign_off(client_identity),
     ):
         if mode is AdmissionMode.CLOSED:
             with pytest.raises(NotPermitted):
-                harness.result(visit)
+                harness.result(request)
         else:
-            harness.result(visit)
-    assert NEW not in known(harness)
+            harness.result(request)
+    assert NEW not in stored_ids(harness)
     assert harness.event_types(NEW) == []
 
 
-def test_a_forgotten_device_is_new_when_it_polls_again(harness: CoreHarness) -> None:
-    """A device that an operator deleted waits for an approval like any other."""
+def test_a_deleted_device_is_new_when_it_polls_again(harness: CoreHarness) -> None:
+    """A device that was deleted is pending when it polls again."""
     harness.poll(READER).disconnect()
     harness.result(harness.core.registry.delete(READER))
     poll = harness.poll(READER)

@@ -1,4 +1,4 @@
-"""Tests of proofs that are replaced, and of those that are taken away."""
+"""Tests of credential rotation: secrets and keys that are replaced or deleted."""
 
 import pytest
 from twisted.internet.task import Clock
@@ -9,7 +9,7 @@ from tests.core.harness import CONTAINER, CoreHarness
 
 @pytest.mark.parametrize("kind", list(ProofKind))
 def test_an_old_proof_ends_with_its_overlap(harness: CoreHarness, clock: Clock, kind: ProofKind) -> None:
-    """The old secret or key is good beside the new one for as long as was asked for, and no longer."""
+    """The old secret or key is valid beside the new one during the overlap, and no longer."""
     old = harness.issue_credential(CONTAINER, kind)
     new = harness.issue_credential(CONTAINER, kind, overlap=60)
     owner = harness.core.registry.owner
@@ -21,14 +21,14 @@ def test_an_old_proof_ends_with_its_overlap(harness: CoreHarness, clock: Clock, 
 
 @pytest.mark.parametrize("kind", list(ProofKind))
 def test_without_an_overlap_the_old_proof_ends_at_once(harness: CoreHarness, kind: ProofKind) -> None:
-    """A secret that leaked is worth nothing once it is replaced."""
+    """Without an overlap a leaked secret is invalid as soon as it is replaced."""
     old = harness.issue_credential(CONTAINER, kind)
     harness.issue_credential(CONTAINER, kind)
     assert harness.core.registry.owner(old, kind) is None
 
 
 def test_an_overlap_is_not_prolonged(harness: CoreHarness, clock: Clock) -> None:
-    """Replacing twice does not keep the oldest alive for longer than was said."""
+    """Replacing a key twice does not extend the overlap of the oldest."""
     oldest = harness.issue_credential(CONTAINER, ProofKind.API_KEY)
     harness.issue_credential(CONTAINER, ProofKind.API_KEY, overlap=10)
     harness.issue_credential(CONTAINER, ProofKind.API_KEY, overlap=1000)
@@ -37,14 +37,14 @@ def test_an_overlap_is_not_prolonged(harness: CoreHarness, clock: Clock) -> None
 
 
 def test_a_new_proof_of_one_kind_leaves_the_other(harness: CoreHarness) -> None:
-    """Key and secret are replaced each by itself."""
+    """Secret and key are replaced independently."""
     secret = harness.issue_credential(CONTAINER, ProofKind.SECRET)
     harness.issue_credential(CONTAINER, ProofKind.API_KEY)
     assert harness.core.registry.owner_of_path(secret) == CONTAINER
 
 
-def test_a_forgotten_device_takes_its_proofs_along(harness: CoreHarness) -> None:
-    """A secret of a device that was deleted opens nothing, not even for a new one with the same id."""
+def test_deleting_a_device_deletes_its_proofs(harness: CoreHarness) -> None:
+    """The secret of a deleted device is invalid, even for a new device with the same id."""
     secret, key = (
         harness.issue_credential(CONTAINER, ProofKind.SECRET),
         harness.issue_credential(CONTAINER, ProofKind.API_KEY),

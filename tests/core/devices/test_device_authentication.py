@@ -1,4 +1,4 @@
-"""Tests of how a device proves that it is itself."""
+"""Tests of device authentication: secret paths, API keys, allow lists."""
 
 import pytest
 from twisted.internet.task import Clock
@@ -16,92 +16,92 @@ from tests.store.samples import StubResult
 INSIDE, OUTSIDE = "10.1.2.3", "192.0.2.1"
 
 
-def access(harness: CoreHarness, device: str = CONTAINER, **shown: str | None) -> Access:
-    """What a visitor gets that shows this."""
-    return harness.access(device, **shown)
+def access(harness: CoreHarness, device: str = CONTAINER, **proof: str | None) -> Access:
+    """What a client gets that sends this proof."""
+    return harness.access(device, **proof)
 
 
-def served(harness: CoreHarness, device: str = CONTAINER, **shown: str | None) -> bool:
-    """Whether a visitor that shows this is served; it is refused otherwise."""
-    found = access(harness, device, **shown)
+def is_served(harness: CoreHarness, device: str = CONTAINER, **proof: str | None) -> bool:
+    """Whether a client that sends this proof is served; otherwise it is refused."""
+    found = access(harness, device, **proof)
     assert found in (Access.SERVED, Access.REFUSED)
     return found is Access.SERVED
 
 
 def allow(harness: CoreHarness, *cidrs: str) -> None:
-    """Serve the container from these networks alone."""
+    """Serve the container only from these networks."""
     harness.result(harness.core.registry.change(CONTAINER, {"allow_from": cidrs}))
 
 
-def path_of(harness: CoreHarness, secret: str) -> str | None:
-    """Whose path it is, as the door looks it up."""
+def owner_of_path(harness: CoreHarness, secret: str) -> str | None:
+    """The device whose secret path this is."""
     return harness.core.registry.owner_of_path(secret)
 
 
-def test_without_a_proof_anybody_can_be_the_device(harness: CoreHarness) -> None:
-    """Where nothing is configured nothing is asked for, and what is shown in vain does not matter."""
-    assert served(harness)
-    assert served(harness, api_key="whatever", address=None)
+def test_without_configured_proof_none_is_required(harness: CoreHarness) -> None:
+    """If no proof is configured, none is required, and a needless one is ignored."""
+    assert is_served(harness)
+    assert is_served(harness, api_key="whatever", address=None)
 
 
-def test_a_secret_path_is_asked_for_once_there_is_one(harness: CoreHarness) -> None:
-    """A device with a secret is served below its path alone."""
+def test_a_secret_path_is_required_once_there_is_one(harness: CoreHarness) -> None:
+    """A device with a secret is served only below its secret path."""
     secret = harness.issue_credential(CONTAINER, ProofKind.SECRET)
-    assert path_of(harness, secret) == CONTAINER
-    assert served(harness, owner=CONTAINER)
-    assert not served(harness)
+    assert owner_of_path(harness, secret) == CONTAINER
+    assert is_served(harness, owner=CONTAINER)
+    assert not is_served(harness)
 
 
 def test_below_a_secret_path_only_its_device_is_served(harness: CoreHarness) -> None:
-    """A device that knows its own secret cannot be another, not even one that has none."""
+    """A device that knows its own secret cannot claim another id, even one without a proof."""
     harness.issue_credential(CONTAINER, ProofKind.SECRET)
-    assert not served(harness, READER, owner=CONTAINER)
-    assert not served(harness, CONTAINER, owner=READER)
+    assert not is_served(harness, READER, owner=CONTAINER)
+    assert not is_served(harness, CONTAINER, owner=READER)
 
 
-def test_a_stranger_below_a_secret_path_is_refused(harness: CoreHarness) -> None:
-    """Nobody is introduced below the path of somebody else."""
+def test_an_unknown_device_below_a_secret_path_is_refused(harness: CoreHarness) -> None:
+    """No device is stored below the secret path of another one."""
     assert access(harness, "servereye:new", owner=CONTAINER) is Access.REFUSED
     assert harness.core.registry.pending_count == 0
 
 
-def test_an_unknown_secret_is_nobodys_path(harness: CoreHarness) -> None:
-    """The door finds no owner for it, nor for a key that is used as one."""
+def test_an_unknown_secret_is_not_a_path(harness: CoreHarness) -> None:
+    """Neither a guess nor an API key is a secret path."""
     key = harness.issue_credential(CONTAINER, ProofKind.API_KEY)
-    assert path_of(harness, "guess") is None
-    assert path_of(harness, key) is None
+    assert owner_of_path(harness, "guess") is None
+    assert owner_of_path(harness, key) is None
 
 
-def test_a_key_is_asked_for_once_there_is_one(harness: CoreHarness) -> None:
-    """A device with an API key must show it; a secret is no key."""
+def test_a_key_is_required_once_there_is_one(harness: CoreHarness) -> None:
+    """A device with an API key must send it; a secret is not accepted as a key."""
     key, secret = (
         harness.issue_credential(CONTAINER, ProofKind.API_KEY),
         harness.issue_credential(READER, ProofKind.SECRET),
     )
-    assert served(harness, api_key=key)
-    assert not any(served(harness, api_key=shown) for shown in (None, "", "guess", secret, key.upper(), key + "x"))
+    assert is_served(harness, api_key=key)
+    assert not any(is_served(harness, api_key=proof) for proof in (None, "", "guess", secret, key.upper(), key + "x"))
 
 
-def test_the_key_of_another_device_is_no_key(harness: CoreHarness) -> None:
-    """Each device has its own."""
+def test_the_key_of_another_device_is_refused(harness: CoreHarness) -> None:
+    """Each device has its own key."""
     harness.issue_credential(CONTAINER, ProofKind.API_KEY)
     other = harness.issue_credential(READER, ProofKind.API_KEY)
-    assert not served(harness, api_key=other)
+    assert not is_served(harness, api_key=other)
 
 
 @pytest.mark.parametrize("role", list(Role))
 def test_a_device_token_is_the_key_of_many(harness: CoreHarness, role: Role) -> None:
-    """One token with the role device proves any device that asks for a key; tokens of other roles prove none."""
+    """A token with the role device is accepted as the key of any device; tokens of other roles are not."""
     harness.issue_credential(CONTAINER, ProofKind.API_KEY)
     token = harness.result(harness.core.tokens.issue("fleet", role))
-    assert served(harness, api_key=token) is (role is Role.DEVICE)
+    assert is_served(harness, api_key=token) is (role is Role.DEVICE)
 
 
 def test_a_device_token_replaces_no_secret(harness: CoreHarness) -> None:
-    """It stands for the key alone."""
+    """A token replaces only the key."""
     harness.issue_credential(CONTAINER, ProofKind.SECRET)
     token = harness.result(harness.core.tokens.issue("fleet", Role.DEVICE))
-    assert not served(harness, api_key=token)
+    assert not is_served(harness, api_key=token)
 
 
 @pytest.mark.parametrize(
@@ -121,50 +121,48 @@ def test_a_device_token_replaces_no_secret(harness: CoreHarness) -> None:
     ],
 )
 def test_a_device_can_be_bound_to_networks(harness: CoreHarness, address: str | None, inside: bool) -> None:
-    """A device with an allow list is served from there alone, over either version of the protocol."""
+    """A device with an allow list is served only from these networks, over IPv4 and IPv6."""
     allow(harness, "10.0.0.0/8", "2001:db8::/32")
-    assert served(harness, address=address) is inside
+    assert is_served(harness, address=address) is inside
 
 
-def test_networks_can_be_forgotten_again(harness: CoreHarness) -> None:
-    """An empty list asks for nothing."""
+def test_an_empty_allow_list_requires_nothing(harness: CoreHarness) -> None:
+    """An allow list can be removed again."""
     allow(harness, "10.0.0.0/8")
     allow(harness)
-    assert served(harness, address=OUTSIDE)
+    assert is_served(harness, address=OUTSIDE)
 
 
 @pytest.mark.parametrize("missing", [(), ("owner",), ("api_key",), ("address",)], ids=str)
-def test_all_that_is_configured_is_asked_for(harness: CoreHarness, missing: tuple[str, ...]) -> None:
-    """A device with several proofs must satisfy each of them."""
+def test_all_configured_proofs_are_required(harness: CoreHarness, missing: tuple[str, ...]) -> None:
+    """A device with several proofs must send all of them."""
     harness.issue_credential(CONTAINER, ProofKind.SECRET)
     key = harness.issue_credential(CONTAINER, ProofKind.API_KEY)
     allow(harness, "10.0.0.0/8")
     whole = {"owner": CONTAINER, "api_key": key, "address": INSIDE}
-    shown = {name: value for name, value in whole.items() if name not in missing}
-    assert served(harness, CONTAINER, **shown) is (not missing)
+    proof = {name: value for name, value in whole.items() if name not in missing}
+    assert is_served(harness, CONTAINER, **proof) is (not missing)
 
 
-def test_nothing_is_taken_from_who_proves_nothing(harness: CoreHarness) -> None:
-    """A result, an acknowledgement and a goodbye without the proof settle nothing, and are no sign of life."""
+def test_unauthenticated_requests_change_nothing(harness: CoreHarness) -> None:
+    """Without the proof a result, an acknowledgement and a sign-off are refused, and are no sign of life."""
     command = harness.put(CONTAINER)
     harness.poll(CONTAINER)
     harness.issue_credential(CONTAINER, ProofKind.API_KEY)
     client_identity, device_service = ClientIdentity(device=CONTAINER, address=OUTSIDE), harness.core.device_service
-    for visit in (
+    for request in (
         device_service.settle(client_identity, StubResult(message=command)),
         device_service.acknowledge(client_identity, command),
         device_service.sign_off(client_identity),
     ):
         with pytest.raises(NotPermitted):
-            harness.result(visit)
+            harness.result(request)
     assert harness.command(command).state is State.SENT
     assert harness.device(CONTAINER).last_address is None
 
 
-def test_require_proof_hands_nothing_to_who_has_none(builder: HarnessBuilder) -> None:
-    """With --require-proof a device without one is held like any other, and is handed nothing; nor is its word
-    taken.
-    """
+def test_require_proof_sends_nothing_to_a_device_without_proof(builder: HarnessBuilder) -> None:
+    """With --require-proof a device without proof is held, gets no commands, and its results are ignored."""
     harness = builder.build(Config(require_proof=True))
     command = harness.put(CONTAINER)
     assert harness.poll(CONTAINER).held
@@ -172,18 +170,16 @@ def test_require_proof_hands_nothing_to_who_has_none(builder: HarnessBuilder) ->
     assert harness.command(command).state is State.QUEUED
 
 
-def test_require_proof_serves_who_has_one(builder: HarnessBuilder) -> None:
-    """With --require-proof any one kind of proof is enough."""
+def test_require_proof_serves_a_device_with_a_proof(builder: HarnessBuilder) -> None:
+    """With --require-proof one proof of any kind is enough."""
     harness = builder.build(Config(require_proof=True))
     allow(harness, "10.0.0.0/8")
     command = harness.put(CONTAINER)
     assert harness.poll(CONTAINER, address=INSIDE).commands == [command]
 
 
-def test_require_proof_lets_who_lost_its_proof_sleep(builder: HarnessBuilder, clock: Clock) -> None:
-    """A device that had a proof when its command was queued, and has none any more, is held until the end of its
-    hold.
-    """
+def test_require_proof_holds_a_device_that_lost_its_proof(builder: HarnessBuilder, clock: Clock) -> None:
+    """A device that has lost its proof since its command was queued is held until the end of its hold."""
     harness = builder.build(Config(require_proof=True))
     allow(harness, "10.0.0.0/8")
     harness.put(CONTAINER, not_before=harness.wall_ms_in(3))
@@ -196,8 +192,8 @@ def test_require_proof_lets_who_lost_its_proof_sleep(builder: HarnessBuilder, cl
     assert poll.idle
 
 
-def test_require_proof_lets_an_approval_ring(builder: HarnessBuilder) -> None:
-    """A device that has a proof and waits for an approval gets what was sent to it as soon as it is approved."""
+def test_an_approval_wakes_the_poll_of_a_device_with_proof(builder: HarnessBuilder) -> None:
+    """A pending device that has a proof gets its queued commands as soon as it is approved."""
     harness = builder.build(Config(require_proof=True))
     harness.register("servereye:new", Admission.PENDING, allow_from=("10.0.0.0/8",))
     poll = harness.poll("servereye:new", address=INSIDE)
@@ -207,10 +203,8 @@ def test_require_proof_lets_an_approval_ring(builder: HarnessBuilder) -> None:
 
 
 @pytest.mark.parametrize("kind", [*ProofKind, "allow_from", "blocked"])
-def test_a_poll_that_was_let_in_before_is_handed_nothing(harness: CoreHarness, clock: Clock, kind: str) -> None:
-    """As soon as a device is blocked, or asked for a proof, the poll that it held without one ends, and gets
-    nothing.
-    """
+def test_a_poll_that_was_admitted_before_is_ended(harness: CoreHarness, clock: Clock, kind: str) -> None:
+    """When a device is blocked, or gets a proof, its held poll without proof ends and gets no commands."""
     poll = harness.poll(CONTAINER)
     if kind in list(ProofKind):
         harness.issue_credential(CONTAINER, ProofKind(kind))
@@ -225,10 +219,8 @@ def test_a_poll_that_was_let_in_before_is_handed_nothing(harness: CoreHarness, c
     assert harness.command(command).state is State.QUEUED
 
 
-def test_a_poll_that_waits_for_its_first_proof_comes_again(builder: HarnessBuilder, clock: Clock) -> None:
-    """With --require-proof a held poll ends when its device gets its first proof, and the next one is handed
-    commands.
-    """
+def test_the_first_proof_ends_the_held_poll(builder: HarnessBuilder, clock: Clock) -> None:
+    """With --require-proof a held poll ends when its device gets its first proof, and the next one gets commands."""
     harness = builder.build(Config(require_proof=True))
     command = harness.put(CONTAINER)
     poll = harness.poll(CONTAINER)
@@ -239,7 +231,7 @@ def test_a_poll_that_waits_for_its_first_proof_comes_again(builder: HarnessBuild
 
 
 def test_another_change_leaves_the_poll_alone(harness: CoreHarness) -> None:
-    """A new name, or a new hold, is no reason to come again."""
+    """A new name or a new hold does not end a held poll."""
     poll = harness.poll(CONTAINER)
     harness.result(harness.core.registry.change(CONTAINER, {"name": "cellar", "hold": 20.0, "tags": ("north",)}))
     assert harness.core.poll_registry.is_polling(CONTAINER)

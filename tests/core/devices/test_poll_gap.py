@@ -1,4 +1,4 @@
-"""Tests of for how long devices are deaf between their polls."""
+"""Tests of the poll gap: how long a device is not connected between two polls."""
 
 from twisted.internet.task import Clock
 
@@ -8,39 +8,37 @@ HOLD = 10.0
 
 
 def poll_idle(harness: CoreHarness, clock: Clock, gap: float) -> None:
-    """Poll until the idle answer, and rest for a while."""
+    """Poll until the idle answer, and pause."""
     poll = harness.poll(READER)
     clock.advance(HOLD)
     assert poll.idle
     clock.advance(gap)
 
 
-def test_no_gap_is_known_before_a_device_came_back(harness: CoreHarness, clock: Clock) -> None:
-    """One poll does not tell for how long its device rests."""
+def test_no_gap_is_known_after_one_poll(harness: CoreHarness, clock: Clock) -> None:
+    """One poll does not show how long its device pauses."""
     poll_idle(harness, clock, 5)
     assert harness.device(READER).poll_gap is None
 
 
 def test_the_gap_is_the_median(harness: CoreHarness, clock: Clock) -> None:
-    """One night in which a device was switched off does not hide that it usually rests for five seconds."""
+    """One long outage does not hide that the device usually pauses for five seconds."""
     for gap in (5, 5, 40_000, 5.5, 4):
         poll_idle(harness, clock, gap)
     harness.poll(READER)
     assert harness.device(READER).poll_gap == 5
 
 
-def test_the_gap_follows_a_device_that_was_set_otherwise(harness: CoreHarness, clock: Clock) -> None:
-    """What counts are the latest polls."""
+def test_the_gap_follows_a_change_of_the_device(harness: CoreHarness, clock: Clock) -> None:
+    """Only the latest polls count."""
     for gap in [60.0] * 9 + [1.0] * 5:
         poll_idle(harness, clock, gap)
     harness.poll(READER)
     assert harness.device(READER).poll_gap == 1
 
 
-def test_only_an_idle_answer_opens_a_gap(harness: CoreHarness, clock: Clock) -> None:
-    """The time that a command takes, or that a device needs to come back after it hung up, is no rest between
-    polls.
-    """
+def test_only_an_idle_answer_begins_a_gap(harness: CoreHarness, clock: Clock) -> None:
+    """The time in which a device runs a command, or returns after a disconnect, is not a poll gap."""
     harness.put(READER)
     harness.poll(READER)
     clock.advance(30)
@@ -51,17 +49,15 @@ def test_only_an_idle_answer_opens_a_gap(harness: CoreHarness, clock: Clock) -> 
 
 
 def test_the_gap_is_stored(harness: CoreHarness, clock: Clock) -> None:
-    """It is written with the sightings, and not lost when there is nothing new to say."""
+    """The gap is saved with the last-seen time, and kept when no new one was measured."""
     poll_idle(harness, clock, 5)
     harness.poll(READER).disconnect()
     harness.result(harness.core.presence.flush())
     assert harness.stored(READER).poll_gap == 5
 
 
-def test_a_deaf_device_is_expected(harness: CoreHarness, clock: Clock) -> None:
-    """While a device rests we can tell when it will probably be back, and while it is here there is nothing to
-    tell.
-    """
+def test_the_next_poll_is_predicted(harness: CoreHarness, clock: Clock) -> None:
+    """During a gap the next poll is predicted; while a poll is held there is no prediction."""
     poll_idle(harness, clock, 8)
     poll_idle(harness, clock, 3)
     assert harness.core.presence.next_poll_in(READER) == 5

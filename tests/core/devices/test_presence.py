@@ -1,4 +1,4 @@
-"""Tests of who is here, and of for how long devices are deaf."""
+"""Tests of presence: online, offline, signed off, last seen."""
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -16,53 +16,53 @@ from tests.store.samples import StubResult
 HOLD = 10.0
 TIMEOUT = 120
 WINDOW = 30
-HOME, AWAY = "192.0.2.1", "192.0.2.2"
+ADDRESS, OTHER_ADDRESS = "192.0.2.1", "192.0.2.2"
 
 
 def presence(harness: CoreHarness, device: str = READER) -> PresenceState:
-    """Whether a device is there, as it is stored."""
+    """The stored presence of a device."""
     return harness.stored(device).presence
 
 
-def speak(harness: CoreHarness, device: str = CONTAINER, address: str | None = None) -> None:
-    """Acknowledge something, whatever it is."""
+def acknowledge(harness: CoreHarness, device: str = CONTAINER, address: str | None = None) -> None:
+    """Acknowledge a command, whichever."""
     harness.result(
         harness.core.device_service.acknowledge(ClientIdentity(device=device, address=address), "no-such-command")
     )
 
 
-def test_a_device_that_never_came_was_never_seen(harness: CoreHarness) -> None:
-    """A device that an operator registered has not been here."""
+def test_a_registered_device_was_never_seen(harness: CoreHarness) -> None:
+    """A device that an operator registered has no presence before its first request."""
     device = harness.device(READER)
     assert (device.presence, device.last_seen_at, device.last_address) == (PresenceState.NEVER_SEEN, None, None)
 
 
 def test_a_poll_makes_a_device_online(harness: CoreHarness) -> None:
-    """The first poll is told, the others are not."""
+    """Only the first poll causes an event."""
     harness.poll(READER)
     harness.poll(READER)
     assert presence(harness) is PresenceState.ONLINE
     assert harness.event_types(READER).count(EventType.DEVICE_ONLINE) == 1
 
 
-@pytest.mark.parametrize("word", ["acknowledgement", "result"])
-def test_a_word_of_a_device_makes_it_online(harness: CoreHarness, word: str) -> None:
-    """Whoever acknowledges or reports is there, whatever it is about."""
-    client_identity = ClientIdentity(device=CONTAINER, address=HOME)
+@pytest.mark.parametrize("report", ["acknowledgement", "result"])
+def test_any_report_makes_a_device_online(harness: CoreHarness, report: str) -> None:
+    """A device that acknowledges or reports is online, whether the command is known or not."""
+    client_identity = ClientIdentity(device=CONTAINER, address=ADDRESS)
     device_service = harness.core.device_service
     harness.result(
         device_service.acknowledge(client_identity, "m1")
-        if word == "acknowledgement"
+        if report == "acknowledgement"
         else device_service.settle(client_identity, StubResult())
     )
     device = harness.device(CONTAINER)
-    assert (device.presence, device.last_address) == (PresenceState.ONLINE, HOME)
+    assert (device.presence, device.last_address) == (PresenceState.ONLINE, ADDRESS)
 
 
-def test_only_a_poll_signs_on(harness: CoreHarness) -> None:
-    """A device that said goodbye stays away though its last results still come."""
+def test_only_a_poll_ends_a_sign_off(harness: CoreHarness) -> None:
+    """A device that signed off stays so while its last results arrive."""
     harness.sign_off(CONTAINER)
-    speak(harness)
+    acknowledge(harness)
     harness.result(harness.core.device_service.settle(ClientIdentity(device=CONTAINER), StubResult(message="m1")))
     assert presence(harness, CONTAINER) is PresenceState.SIGNED_OFF
     harness.poll(CONTAINER)
@@ -70,15 +70,15 @@ def test_only_a_poll_signs_on(harness: CoreHarness) -> None:
     assert harness.event_types(CONTAINER)[-2:] == [EventType.RESULT_ORPHANED, EventType.DEVICE_ONLINE]
 
 
-def test_a_sign_off_is_told_once(harness: CoreHarness) -> None:
-    """A device that says goodbye twice has gone once."""
+def test_a_second_sign_off_causes_no_event(harness: CoreHarness) -> None:
+    """A device that signs off twice causes one event."""
     harness.sign_off(CONTAINER)
     harness.sign_off(CONTAINER)
     assert harness.event_types(CONTAINER).count(EventType.DEVICE_SIGNED_OFF) == 1
 
 
 def test_a_pending_device_may_sign_off(harness: CoreHarness, clock: Clock) -> None:
-    """A device that waits for an approval can go, and its poll ends as any other's."""
+    """A pending device can sign off, which ends its poll like any other's."""
     harness.register("servereye:new", Admission.PENDING)
     poll = harness.poll("servereye:new")
     harness.sign_off("servereye:new")
@@ -88,7 +88,7 @@ def test_a_pending_device_may_sign_off(harness: CoreHarness, clock: Clock) -> No
 
 
 def test_a_sign_off_is_answered_when_it_is_durable(stepped: CoreHarness, executor: SteppedExecutor) -> None:
-    """A goodbye that is on its way to the store has not been answered; one that cannot be written is refused."""
+    """A sign-off is answered after its commit, or refused if it cannot be saved."""
     signing_off = [
         Deferred.fromCoroutine(stepped.core.device_service.sign_off(ClientIdentity(device=CONTAINER))) for _ in "ab"
     ]
@@ -102,7 +102,7 @@ def test_a_sign_off_is_answered_when_it_is_durable(stepped: CoreHarness, executo
 
 
 def test_a_device_is_seen_for_as_long_as_its_poll_is_held(harness: CoreHarness, clock: Clock) -> None:
-    """A held poll counts as being here, up to this moment."""
+    """While a poll is held, the device was last seen now."""
     harness.poll(READER)
     clock.advance(HOLD / 2)
     assert harness.device(READER).last_seen_at == harness.wall_ms_in(0)
@@ -110,7 +110,7 @@ def test_a_device_is_seen_for_as_long_as_its_poll_is_held(harness: CoreHarness, 
 
 @pytest.mark.parametrize("leaves", [True, False], ids=["it leaves", "it is answered"])
 def test_a_device_was_last_seen_when_its_poll_ended(harness: CoreHarness, clock: Clock, leaves: bool) -> None:
-    """Nobody is here any longer once the poll is over, even if the device hung up."""
+    """After the poll, the device was last seen when the poll ended, also if the device disconnected."""
     poll = harness.poll(READER)
     clock.advance(HOLD / 2)
     if leaves:
@@ -122,40 +122,38 @@ def test_a_device_was_last_seen_when_its_poll_ended(harness: CoreHarness, clock:
     assert harness.device(READER).last_seen_at == ended
 
 
-def test_a_takeover_leaves_the_device_here(harness: CoreHarness, clock: Clock) -> None:
-    """The end of the older poll does not make a device gone that holds a newer one."""
+def test_a_takeover_leaves_the_device_connected(harness: CoreHarness, clock: Clock) -> None:
+    """The end of the older poll does not matter while a newer one is held."""
     harness.poll(READER)
     harness.poll(READER)
     clock.advance(5)
     assert harness.device(READER).last_seen_at == harness.wall_ms_in(0)
 
 
-def test_where_a_device_came_from_last(harness: CoreHarness) -> None:
-    """Every word of a device tells where it is."""
-    harness.poll(CONTAINER, address=HOME)
-    assert harness.device(CONTAINER).last_address == HOME
-    speak(harness, address=AWAY)
-    assert harness.device(CONTAINER).last_address == AWAY
+def test_the_last_address(harness: CoreHarness) -> None:
+    """Every request of a device updates its address."""
+    harness.poll(CONTAINER, address=ADDRESS)
+    assert harness.device(CONTAINER).last_address == ADDRESS
+    acknowledge(harness, address=OTHER_ADDRESS)
+    assert harness.device(CONTAINER).last_address == OTHER_ADDRESS
 
 
-def test_sightings_are_written_in_batches(stepped: CoreHarness, executor: SteppedExecutor) -> None:
-    """However many devices speak however often, seeing them costs one transaction now and then."""
+def test_last_seen_is_saved_in_batches(stepped: CoreHarness, executor: SteppedExecutor) -> None:
+    """However many requests there are, saving last-seen times is one transaction per flush."""
     for _ in range(3):
-        stepped.poll(READER, address=HOME).disconnect()
-        stepped.poll(CONTAINER, address=AWAY).disconnect()
+        stepped.poll(READER, address=ADDRESS).disconnect()
+        stepped.poll(CONTAINER, address=OTHER_ADDRESS).disconnect()
     stepped.run()
     assert stepped.stored(READER).last_seen_at is None
     flushed = stepped.start(stepped.core.presence.flush())
     assert len(executor.submitted) == 1
     stepped.result(flushed)
-    assert [stepped.stored(device).last_address for device in (READER, CONTAINER)] == [HOME, AWAY]
+    assert [stepped.stored(device).last_address for device in (READER, CONTAINER)] == [ADDRESS, OTHER_ADDRESS]
     assert stepped.stored(READER).last_seen_at == stepped.wall_ms_in(0)
 
 
-def test_an_idle_poll_asks_the_store_for_nothing(
-    stepped: CoreHarness, executor: SteppedExecutor, clock: Clock
-) -> None:
-    """From the second on, a poll that comes and goes in vain touches no database."""
+def test_an_idle_poll_needs_no_transaction(stepped: CoreHarness, executor: SteppedExecutor, clock: Clock) -> None:
+    """From the second on, an idle poll touches no database."""
     stepped.poll(READER)
     stepped.run()
     clock.advance(HOLD)
@@ -165,8 +163,8 @@ def test_an_idle_poll_asks_the_store_for_nothing(
     assert executor.idle
 
 
-def test_a_sighting_that_was_written_is_not_written_again(harness: CoreHarness, clock: Clock) -> None:
-    """Only those who spoke since the last time are in a batch."""
+def test_a_saved_last_seen_is_not_saved_again(harness: CoreHarness, clock: Clock) -> None:
+    """Only devices that were seen since the last flush are saved."""
     harness.poll(READER).disconnect()
     harness.result(harness.core.presence.flush())
     seen = harness.stored(READER).last_seen_at
@@ -175,10 +173,10 @@ def test_a_sighting_that_was_written_is_not_written_again(harness: CoreHarness, 
     assert harness.stored(READER).last_seen_at == seen
 
 
-def test_a_crowd_is_written_in_pieces(
+def test_many_devices_are_saved_in_several_transactions(
     stepped: CoreHarness, executor: SteppedExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many devices were seen, no other verb waits for all of them to be written."""
+    """However many devices were seen, no other transaction waits for all of them."""
     monkeypatch.setattr("pushd.core.devices.presence.LAST_SEEN_BATCH", 2)
     devices = [READER, CONTAINER, *(stepped.register(f"controlid:{number}").id for number in range(100, 103))]
     for device in devices:
@@ -193,24 +191,24 @@ def test_a_crowd_is_written_in_pieces(
     assert all(stepped.stored(device).last_seen_at == stepped.wall_ms_in(0) for device in devices)
 
 
-def test_a_sighting_that_could_not_be_written_is_not_lost(
+def test_a_failed_flush_is_repeated(
     stepped: CoreHarness, executor: SteppedExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a full disk did not take is written when there is room again."""
+    """Last-seen times that could not be saved are saved by the next flush."""
     monkeypatch.setattr("pushd.core.devices.presence.LAST_SEEN_BATCH", 1)
     for device in (READER, CONTAINER):
-        stepped.poll(device, address=HOME).disconnect()
+        stepped.poll(device, address=ADDRESS).disconnect()
     stepped.run()
     flushed = stepped.start(stepped.core.presence.flush())
     executor.fail()
     with pytest.raises(Unavailable):
         stepped.result(flushed)
     stepped.result(stepped.core.presence.flush())
-    assert [stepped.stored(device).last_address for device in (READER, CONTAINER)] == [HOME, HOME]
+    assert [stepped.stored(device).last_address for device in (READER, CONTAINER)] == [ADDRESS, ADDRESS]
 
 
-def test_nobody_seen_is_not_written(stepped: CoreHarness, executor: SteppedExecutor) -> None:
-    """While no device speaks the database rests."""
+def test_without_requests_nothing_is_saved(stepped: CoreHarness, executor: SteppedExecutor) -> None:
+    """While no device sends requests, a flush writes nothing."""
     stepped.result(stepped.core.presence.flush())
     assert executor.idle
     stepped.poll(READER).disconnect()
@@ -220,8 +218,8 @@ def test_nobody_seen_is_not_written(stepped: CoreHarness, executor: SteppedExecu
     assert executor.idle
 
 
-def test_a_forgotten_device_leaves_no_trace(harness: CoreHarness, clock: Clock) -> None:
-    """The poll that it still holds, and the sightings that were not yet written, do not bring it back."""
+def test_a_deleted_device_leaves_nothing(harness: CoreHarness, clock: Clock) -> None:
+    """A held poll, and last-seen times that are not saved yet, do not bring a deleted device back."""
     poll = harness.poll(READER)
     harness.result(harness.core.registry.delete(READER))
     clock.advance(HOLD)
@@ -234,7 +232,7 @@ def test_a_forgotten_device_leaves_no_trace(harness: CoreHarness, clock: Clock) 
 
 
 def test_a_device_that_comes_back_while_the_store_is_down(stepped: CoreHarness, executor: SteppedExecutor) -> None:
-    """If it could not be written that a device is back, its next poll writes it."""
+    """If a device could not be saved as online, its next poll saves it."""
     stepped.sign_off(CONTAINER)
     stepped.poll(CONTAINER).disconnect()
     executor.fail()
@@ -245,23 +243,23 @@ def test_a_device_that_comes_back_while_the_store_is_down(stepped: CoreHarness, 
     stepped.put(CONTAINER)
 
 
-def come_in_vain(stepped: CoreHarness, executor: SteppedExecutor, *devices: str) -> None:
-    """Devices that poll and hang up while the store is away."""
+def poll_during_outage(stepped: CoreHarness, executor: SteppedExecutor, *devices: str) -> None:
+    """Let devices poll and disconnect while the store is unavailable."""
     for device in devices:
         stepped.poll(device).disconnect()
         executor.fail()
     stepped.run()
 
 
-def test_a_device_that_is_back_is_not_missed(stepped: CoreHarness, executor: SteppedExecutor) -> None:
-    """A device whose return could not be written is not called silent when the store is there again, though it says no
-    more until then.
-    """
+def test_a_device_that_returned_during_an_outage_raises_no_alert(
+    stepped: CoreHarness, executor: SteppedExecutor
+) -> None:
+    """A device that returned while the store was unavailable raises no alert, even without another request."""
     stepped.poll(READER).disconnect()
     stepped.run()
     stepped.pass_time(TIMEOUT + WINDOW - 1)
     assert presence(stepped) is PresenceState.OFFLINE
-    come_in_vain(stepped, executor, READER)
+    poll_during_outage(stepped, executor, READER)
     for _ in range(2):
         stepped.clock.advance(1)
         stepped.sweep()
@@ -269,19 +267,17 @@ def test_a_device_that_is_back_is_not_missed(stepped: CoreHarness, executor: Ste
     assert presence(stepped) is PresenceState.ONLINE
 
 
-def test_a_return_is_written_with_the_sightings(stepped: CoreHarness, executor: SteppedExecutor) -> None:
-    """Also where nothing else looks after it, that a device is back is durable within seconds."""
-    come_in_vain(stepped, executor, READER, CONTAINER)
+def test_a_flush_saves_returned_devices(stepped: CoreHarness, executor: SteppedExecutor) -> None:
+    """A flush saves the devices that returned while the store was unavailable."""
+    poll_during_outage(stepped, executor, READER, CONTAINER)
     stepped.result(stepped.core.presence.flush())
     assert {presence(stepped, device) for device in (READER, CONTAINER)} == {PresenceState.ONLINE}
 
 
-def test_a_store_that_stays_away_is_not_stormed(stepped: CoreHarness, executor: SteppedExecutor) -> None:
-    """However many are back, a few are tried at a time; while those cannot be written the others wait, and none is
-    lost.
-    """
-    crowd = [stepped.register(f"controlid:{number}").id for number in range(100, 100 + ONLINE_BATCH + 1)]
-    come_in_vain(stepped, executor, *crowd)
+def test_returned_devices_are_saved_in_batches(stepped: CoreHarness, executor: SteppedExecutor) -> None:
+    """However many devices have returned, a batch is tried at a time; the others wait, and none is lost."""
+    returned = [stepped.register(f"controlid:{number}").id for number in range(100, 100 + ONLINE_BATCH + 1)]
+    poll_during_outage(stepped, executor, *returned)
     caught_up = stepped.start(stepped.core.presence.save_returned())
     assert len(executor.submitted) == ONLINE_BATCH
     executor.fail()
@@ -290,21 +286,19 @@ def test_a_store_that_stays_away_is_not_stormed(stepped: CoreHarness, executor: 
     written = stepped.event_types().count(EventType.DEVICE_ONLINE)
     assert written == ONLINE_BATCH - 1
     stepped.result(stepped.core.presence.save_returned())
-    assert stepped.event_types().count(EventType.DEVICE_ONLINE) == len(crowd)
+    assert stepped.event_types().count(EventType.DEVICE_ONLINE) == len(returned)
 
 
-def test_a_device_that_came_and_went_while_the_store_was_away(stepped: CoreHarness, executor: SteppedExecutor) -> None:
-    """A container that said goodbye after all is not written as online."""
-    come_in_vain(stepped, executor, CONTAINER)
+def test_a_device_that_signed_off_during_an_outage(stepped: CoreHarness, executor: SteppedExecutor) -> None:
+    """A container that signed off after its return is not saved as online."""
+    poll_during_outage(stepped, executor, CONTAINER)
     stepped.sign_off(CONTAINER)
     stepped.result(stepped.core.presence.save_returned())
     assert presence(stepped, CONTAINER) is PresenceState.SIGNED_OFF
 
 
-def test_a_crowd_can_be_shown(harness: CoreHarness) -> None:
-    """Whoever prints what memory holds of a crowd has it at once, however many are to be looked at in the same
-    second.
-    """
+def test_the_repr_of_many_devices_is_short(harness: CoreHarness) -> None:
+    """The repr of a device does not contain all others that are to be checked in the same second."""
     for number in range(100, 200):
         harness.register(f"controlid:{number}")
         harness.poll(f"controlid:{number}")

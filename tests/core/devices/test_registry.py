@@ -1,4 +1,4 @@
-"""Tests of the devices that are known."""
+"""Tests of the device registry."""
 
 import pytest
 
@@ -13,8 +13,8 @@ from tests.stepped import SteppedStore
 NEW = "controlid:99"
 
 
-def test_a_device_begins_with_its_dialects_defaults(harness: CoreHarness) -> None:
-    """What nobody chose is as usual for its kind."""
+def test_a_device_has_the_defaults_of_its_dialect(harness: CoreHarness) -> None:
+    """Fields that are not chosen have the defaults of the dialect."""
     reader, container = harness.stored(READER), harness.stored(CONTAINER)
     assert (reader.dialect, reader.heartbeat_timeout) == ("controlid", 120.0)
     assert (container.dialect, container.heartbeat_timeout) == ("servereye", 1200.0)
@@ -22,7 +22,7 @@ def test_a_device_begins_with_its_dialects_defaults(harness: CoreHarness) -> Non
     assert (reader.hold, reader.learned_hold, reader.tags, reader.allow_from) == (None, None, (), ())
 
 
-def test_what_an_operator_chooses_wins(harness: CoreHarness) -> None:
+def test_an_operator_may_choose_any_field(harness: CoreHarness) -> None:
     """A device may be registered with any of its fields."""
     device = harness.register(NEW, heartbeat_timeout=7.0, name="front door", tags=("a", "b"))
     assert (device.heartbeat_timeout, device.name, device.tags) == (7.0, "front door", ("a", "b"))
@@ -30,7 +30,7 @@ def test_what_an_operator_chooses_wins(harness: CoreHarness) -> None:
 
 
 def test_no_device_is_registered_twice(harness: CoreHarness) -> None:
-    """The second time is an error, and changes nothing."""
+    """The second registration is an error, and changes nothing."""
     before = harness.stored(READER)
     with pytest.raises(DeviceKnown):
         harness.register(READER, name="other")
@@ -38,20 +38,20 @@ def test_no_device_is_registered_twice(harness: CoreHarness) -> None:
 
 
 def test_an_unknown_device_is_an_error(harness: CoreHarness) -> None:
-    """There is nothing to change, to forget, or to give a secret to."""
+    """An unknown device cannot be changed, deleted, or given a secret."""
     registry = harness.core.registry
     assert registry.get(NEW) is None
     with pytest.raises(UnknownDevice):
         registry.get_or_raise(NEW)
-    for wanted in (registry.change(NEW, {"name": "x"}), registry.delete(NEW)):
+    for operation in (registry.change(NEW, {"name": "x"}), registry.delete(NEW)):
         with pytest.raises(UnknownDevice):
-            harness.result(wanted)
+            harness.result(operation)
     with pytest.raises(UnknownDevice):
         harness.result(registry.issue_credential(NEW, ProofKind.SECRET, 0))
 
 
 def test_a_change_is_known_at_once(harness: CoreHarness) -> None:
-    """Memory and store agree, and the feed tells which fields it was."""
+    """Memory and store agree, and the event names the fields."""
     device = harness.result(harness.core.registry.change(READER, {"name": "gate", "tags": ("x",)}))
     assert device == harness.core.registry.get_or_raise(READER) == harness.stored(READER)
     assert harness.events[-1].type is EventType.DEVICE_CHANGED
@@ -59,7 +59,7 @@ def test_a_change_is_known_at_once(harness: CoreHarness) -> None:
 
 
 def test_a_change_counts_when_it_is_durable(stepped: CoreHarness, store: SteppedStore) -> None:
-    """A change that cannot be written has not happened."""
+    """A change that cannot be saved has no effect."""
     change = stepped.start(stepped.core.registry.change(READER, {"admission": Admission.BLOCKED}))
     store.executor.fail()
     stepped.run()
@@ -77,27 +77,27 @@ def test_a_change_counts_when_it_is_durable(stepped: CoreHarness, store: Stepped
         ("servereye:AbC", "servereye:AbC"),
     ],
 )
-def test_an_id_is_written_in_one_way(harness: CoreHarness, given: str, canonical: str) -> None:
-    """Whatever spelling an operator uses, it is the device that polls."""
+def test_an_id_has_one_spelling(harness: CoreHarness, given: str, canonical: str) -> None:
+    """Whatever spelling an operator uses, it is the id with which the device polls."""
     assert harness.core.registry.canonical_id(given) == canonical
 
 
 @pytest.mark.parametrize("given", ["controlid:x", "controlid:", "controlid:9223372036854775808", "servereye:a/b"])
-def test_what_its_dialect_cannot_read_is_no_id(harness: CoreHarness, given: str) -> None:
-    """Such a device could never poll."""
+def test_an_id_that_its_dialect_refuses(harness: CoreHarness, given: str) -> None:
+    """A device with such an id could never poll."""
     with pytest.raises(InvalidQuery):
         harness.core.registry.canonical_id(given)
 
 
 @pytest.mark.parametrize("given", ["", "7", "telnet:7", "CONTROLID:7"])
-def test_what_has_no_dialect_is_no_id(harness: CoreHarness, given: str) -> None:
+def test_an_id_without_a_dialect(harness: CoreHarness, given: str) -> None:
     """The error says what ids look like."""
     with pytest.raises(UnknownDevice, match=r"controlid:\.\.\., servereye:\.\.\."):
         harness.core.registry.canonical_id(given)
 
 
 def test_pending_devices_are_counted(harness: CoreHarness) -> None:
-    """Each counts until somebody decides about it, or forgets it."""
+    """A device counts until it is approved, blocked or deleted."""
     registry = harness.core.registry
     for number in (1, 2, 3):
         harness.register(f"controlid:10{number}", Admission.PENDING)
@@ -108,8 +108,8 @@ def test_pending_devices_are_counted(harness: CoreHarness) -> None:
     assert registry.pending_count == 0
 
 
-def test_forgetting_ends_what_is_open(harness: CoreHarness) -> None:
-    """What was queued is cancelled, what is out is in doubt, and the history stays."""
+def test_deleting_a_device_ends_its_commands(harness: CoreHarness) -> None:
+    """Queued commands are cancelled, commands in flight become unknown, and the history stays."""
     out, queued = harness.put(READER), harness.put(READER)
     harness.poll(READER)
     harness.result(harness.core.registry.delete(READER))
@@ -119,10 +119,8 @@ def test_forgetting_ends_what_is_open(harness: CoreHarness) -> None:
         harness.put(READER)
 
 
-def test_a_poll_of_a_forgotten_device_is_handed_nothing(harness: CoreHarness) -> None:
-    """A poll that is still held ends, though the device is registered again; its next poll is that of the new
-    device.
-    """
+def test_a_poll_of_a_deleted_device_gets_no_commands(harness: CoreHarness) -> None:
+    """The held poll ends, even if the device is registered again; its next poll belongs to the new device."""
     poll = harness.poll(READER)
     harness.result(harness.core.registry.delete(READER))
     harness.register(READER)
@@ -132,8 +130,8 @@ def test_a_poll_of_a_forgotten_device_is_handed_nothing(harness: CoreHarness) ->
     assert harness.poll(READER).commands == [command]
 
 
-def test_forgetting_leaves_nothing_to_look_for(harness: CoreHarness) -> None:
-    """Nobody looks into the store for a device whose commands are gone."""
+def test_deleting_a_device_clears_the_command_index(harness: CoreHarness) -> None:
+    """No poll asks the store for the commands of a deleted device."""
     poll = harness.poll(READER)
     harness.put(READER, not_before=harness.wall_ms_in(5))
     harness.result(harness.core.registry.delete(READER))
@@ -141,14 +139,14 @@ def test_forgetting_leaves_nothing_to_look_for(harness: CoreHarness) -> None:
     assert harness.core.command_queue.command_index.due(READER) is None
 
 
-def test_what_a_forgotten_device_reports_is_no_orphan(harness: CoreHarness) -> None:
-    """Results are kept for approved devices only."""
+def test_a_result_of_a_deleted_device_is_not_stored(harness: CoreHarness) -> None:
+    """Orphan results are kept for approved devices only."""
     harness.result(harness.core.registry.delete(READER))
     assert harness.report(READER, uuid="u1") is Settlement.DROPPED
 
 
-def test_who_has_something_to_prove_itself_with(harness: CoreHarness) -> None:
-    """An operator sees which devices anybody could be."""
+def test_the_registry_knows_which_devices_have_a_proof(harness: CoreHarness) -> None:
+    """The registry says which devices have a proof configured."""
     registry = harness.core.registry
     assert not registry.has_proof(registry.get_or_raise(READER))
     assert registry.has_proof(harness.register(NEW, allow_from=("10.0.0.0/8",)))
@@ -159,7 +157,7 @@ def test_who_has_something_to_prove_itself_with(harness: CoreHarness) -> None:
 
 
 def test_a_device_that_is_registered_again_is_new(harness: CoreHarness) -> None:
-    """It has forgotten who it was."""
+    """A device that is deleted and registered again has no presence."""
     harness.poll(READER).disconnect()
     harness.result(harness.core.registry.delete(READER))
     harness.register(READER)

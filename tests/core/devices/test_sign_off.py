@@ -1,4 +1,4 @@
-"""Tests of a device that says goodbye."""
+"""Tests of a device that signs off."""
 
 import pytest
 from twisted.internet.task import Clock
@@ -20,10 +20,8 @@ def test_a_poll_outlives_its_sign_off_by_a_second(harness: CoreHarness, clock: C
     assert harness.device(CONTAINER).presence is PresenceState.SIGNED_OFF
 
 
-def test_nothing_is_handed_over_after_the_sign_off(harness: CoreHarness, clock: Clock) -> None:
-    """A command that is queued for a device that said goodbye waits for its return, even while its poll is still
-    open.
-    """
+def test_nothing_is_sent_after_the_sign_off(harness: CoreHarness, clock: Clock) -> None:
+    """A command for a device that signed off waits for its return, even while its poll is still open."""
     poll = harness.poll(CONTAINER)
     harness.sign_off(CONTAINER)
     assert not harness.core.poll_registry.is_polling(CONTAINER)
@@ -33,8 +31,8 @@ def test_nothing_is_handed_over_after_the_sign_off(harness: CoreHarness, clock: 
     assert harness.command(command).state is State.QUEUED
 
 
-def test_a_poll_that_leaves_after_its_sign_off_leaves_nothing(harness: CoreHarness, clock: Clock) -> None:
-    """The client that closes its held poll itself takes everything with it."""
+def test_a_poll_that_disconnects_after_its_sign_off(harness: CoreHarness, clock: Clock) -> None:
+    """A client that closes its held poll itself leaves no timer."""
     poll = harness.poll(CONTAINER)
     harness.sign_off(CONTAINER)
     poll.disconnect()
@@ -42,16 +40,16 @@ def test_a_poll_that_leaves_after_its_sign_off_leaves_nothing(harness: CoreHarne
     assert not clock.getDelayedCalls()
 
 
-def test_a_sender_is_told_of_a_sign_off(harness: CoreHarness) -> None:
-    """Nobody waits for a device that is known to be away."""
+def test_a_command_for_a_device_that_signed_off_is_refused(harness: CoreHarness) -> None:
+    """By default a sender gets an error if the device has signed off."""
     harness.poll(CONTAINER)
     harness.sign_off(CONTAINER)
     with pytest.raises(DeviceSignedOff):
         harness.put(CONTAINER)
 
 
-def test_a_poll_after_the_sign_off_signs_on_and_gets_the_queue(harness: CoreHarness, clock: Clock) -> None:
-    """What was queued before and after the sign-off is handed over when the device is back."""
+def test_a_poll_after_the_sign_off_gets_the_queue(harness: CoreHarness, clock: Clock) -> None:
+    """A device that returns gets the commands that were queued before and after its sign-off."""
     first = harness.put(CONTAINER)
     harness.sign_off(CONTAINER)
     second = harness.put(CONTAINER, queue_signed_off=True)
@@ -60,8 +58,8 @@ def test_a_poll_after_the_sign_off_signs_on_and_gets_the_queue(harness: CoreHarn
     assert harness.poll(CONTAINER).commands == [second]
 
 
-def test_a_poll_while_the_older_one_lingers_after_the_sign_off(harness: CoreHarness, clock: Clock) -> None:
-    """A device that changes its mind within that second is served by its new poll; the old one ends as announced."""
+def test_a_poll_within_a_second_after_the_sign_off(harness: CoreHarness, clock: Clock) -> None:
+    """A device that polls again within that second is served by its new poll; the old one ends when it was due."""
     older = harness.poll(CONTAINER)
     harness.sign_off(CONTAINER)
     newer = harness.poll(CONTAINER)
@@ -72,7 +70,7 @@ def test_a_poll_while_the_older_one_lingers_after_the_sign_off(harness: CoreHarn
 
 
 def test_a_sign_off_without_a_poll(harness: CoreHarness, clock: Clock) -> None:
-    """A device may say goodbye between two polls."""
+    """A device may sign off between two polls."""
     harness.sign_off(CONTAINER)
     assert harness.device(CONTAINER).presence is PresenceState.SIGNED_OFF
     assert not clock.getDelayedCalls()

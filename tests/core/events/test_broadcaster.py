@@ -1,6 +1,4 @@
-"""Tests of following the feed: nothing is missed and nothing is repeated, whoever is slow and whatever comes
-between.
-"""
+"""Tests of subscriptions: no event is missed or repeated, whatever happens and however slow a client is."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,112 +24,114 @@ from tests.stepped import SteppedExecutor, SteppedStore
 OF_CONTAINER = EventFilter(device=CONTAINER)
 
 
-def newest(harness: CoreHarness) -> int:
-    """Where the feed ends."""
+def last_seq(harness: CoreHarness) -> int:
+    """The ``seq`` of the newest event."""
     return harness.result(harness.core.feed.last_seq())
 
 
-def seqs(harness: CoreHarness, after: int = 0) -> list[int]:
-    """The whole feed behind an event."""
+def seqs_after(harness: CoreHarness, after: int = 0) -> list[int]:
+    """The ``seq`` of each event after one."""
     return [event.seq for event in harness.events if event.seq > after]
 
 
-def forget(harness: CoreHarness, most: int = 1024) -> None:
-    """Have the feed remember nothing, as after a restart, and no more than so many events from now on."""
+def clear_recent(harness: CoreHarness, most: int = 1024) -> None:
+    """Empty the ring buffer, as after a restart, and limit it to so many events."""
     feed = harness.core.feed
     feed._recent = feed._broadcaster.recent = RecentEvents(most)
 
 
-def test_past_and_present(harness: CoreHarness, clock: Clock) -> None:
-    """Who begins in the past is told of it, and then of what happens."""
+def test_old_and_new_events(harness: CoreHarness, clock: Clock) -> None:
+    """A client that subscribes from the past gets all old events, and then the new ones."""
     for _ in range(2 * BATCH_SIZE):
         harness.put(READER)
-    forget(harness)
-    reader = EventClient(harness, 0)
+    clear_recent(harness)
+    client = EventClient(harness, 0)
     harness.put(CONTAINER)
     clock.advance(0)
-    assert reader.seqs == seqs(harness)
-    assert max(reader.batches) == BATCH_SIZE
-    reader.disconnect()
+    assert client.seqs == seqs_after(harness)
+    assert max(client.batches) == BATCH_SIZE
+    client.disconnect()
 
 
-def test_only_what_was_asked_for(harness: CoreHarness, clock: Clock) -> None:
-    """A filter leaves out the same in the past and in the present."""
+def test_a_filter(harness: CoreHarness, clock: Clock) -> None:
+    """A filter applies to old and new events alike."""
     harness.put(READER)
     harness.put(CONTAINER)
-    reader = EventClient(harness, 0, OF_CONTAINER)
+    client = EventClient(harness, 0, OF_CONTAINER)
     harness.put(READER)
     harness.put(CONTAINER)
     clock.advance(0)
-    assert reader.seqs == [event.seq for event in harness.events if event.device == CONTAINER]
-    reader.disconnect()
+    assert client.seqs == [event.seq for event in harness.events if event.device == CONTAINER]
+    client.disconnect()
 
 
-def test_much_at_once(harness: CoreHarness, clock: Clock) -> None:
-    """What happens between two rounds comes in batches that a connection can take."""
-    reader = EventClient(harness, newest(harness))
+def test_many_events_come_in_batches(harness: CoreHarness, clock: Clock) -> None:
+    """Events between two flushes come in batches that a connection can take."""
+    client = EventClient(harness, last_seq(harness))
     for _ in range(2 * BATCH_SIZE + 1):
         harness.put(READER)
     clock.advance(0)
-    assert reader.batches == [BATCH_SIZE, BATCH_SIZE, 1]
-    reader.disconnect()
+    assert client.batches == [BATCH_SIZE, BATCH_SIZE, 1]
+    client.disconnect()
 
 
-def test_nothing_is_left_of_those_who_left(harness: CoreHarness, clock: Clock) -> None:
-    """Without a follower there is no timer."""
-    readers = [EventClient(harness, 0) for _ in range(3)]
+def test_without_subscribers_there_is_no_timer(harness: CoreHarness, clock: Clock) -> None:
+    """After all clients have disconnected no timer runs."""
+    clients = [EventClient(harness, 0) for _ in range(3)]
     harness.put(READER)
-    for reader in readers:
-        reader.disconnect()
+    for client in clients:
+        client.disconnect()
     assert not clock.getDelayedCalls()
 
 
-def test_who_leaves_while_it_catches_up(stepped: CoreHarness, clock: Clock) -> None:
-    """Who leaves while the store reads for it is told nothing, and leaves nothing."""
-    forget(stepped)
-    reader = EventClient(stepped, 0)
-    reader.disconnect()
+def test_a_client_that_disconnects_while_it_catches_up(stepped: CoreHarness, clock: Clock) -> None:
+    """It receives nothing, and leaves no timer."""
+    clear_recent(stepped)
+    client = EventClient(stepped, 0)
+    client.disconnect()
     stepped.run()
-    assert (reader.received, reader.ends) == ([], [])
+    assert (client.received, client.ends) == ([], [])
     assert not clock.getDelayedCalls()
 
 
-def test_store_that_is_away(stepped: CoreHarness, executor: SteppedExecutor, clock: Clock) -> None:
-    """Who cannot be told of the past is let go, to come back."""
-    forget(stepped)
-    reader = EventClient(stepped, 0)
+def test_an_unavailable_store_ends_the_subscription(
+    stepped: CoreHarness, executor: SteppedExecutor, clock: Clock
+) -> None:
+    """A client that needs old events is disconnected, and may reconnect."""
+    clear_recent(stepped)
+    client = EventClient(stepped, 0)
     executor.fail()
     executor.notify()
-    assert reader.ends == ["end"]
+    assert client.ends == ["end"]
     assert not clock.getDelayedCalls()
 
 
-def test_stop(harness: CoreHarness, clock: Clock) -> None:
-    """When we stop everybody is let go; whoever is stuck is cut off."""
-    ready, stuck = EventClient(harness, 0), EventClient(harness, 0)
-    stuck.subscriber.pause()
+def test_a_stop_ends_all_subscriptions(harness: CoreHarness, clock: Clock) -> None:
+    """When the server stops, clients are disconnected; paused ones are aborted."""
+    ready, paused = EventClient(harness, 0), EventClient(harness, 0)
+    paused.subscriber.pause()
     harness.core.drain()
     late = EventClient(harness, 0)
-    assert (ready.ends, stuck.ends, late.ends) == (["end"], ["abort"], ["end"])
+    assert (ready.ends, paused.ends, late.ends) == (["end"], ["abort"], ["end"])
     assert not clock.getDelayedCalls()
 
 
-def test_slow_reader_of_the_past(harness: CoreHarness, clock: Clock) -> None:
-    """Who reads the past slowly is not cut off for being far behind, and is told all of it."""
-    forget(harness, 10)
+def test_a_slow_client_that_catches_up(harness: CoreHarness, clock: Clock) -> None:
+    """A slow client that reads old events is not disconnected for being far behind, and gets all of them."""
+    clear_recent(harness, 10)
     for _ in range(3 * BATCH_SIZE):
         harness.put(READER)
-    reader = EventClient(harness, 0, pause_after=BATCH_SIZE)
+    client = EventClient(harness, 0, pause_after=BATCH_SIZE)
     for _ in range(4):
         clock.advance(29)
-        reader.subscriber.resume()
-    assert reader.seqs == seqs(harness)
-    assert reader.ends == []
-    reader.disconnect()
+        client.subscriber.resume()
+    assert client.seqs == seqs_after(harness)
+    assert client.ends == []
+    client.disconnect()
 
 
 @define(eq=False)
-class Turns:
+class ReactorTurns:
     """Counts the turns of a reactor, as far as timers make them."""
 
     clock: Clock
@@ -151,21 +151,21 @@ class Turns:
 
 
 @define(eq=False, repr=False)
-class Crowd:
-    """A thousand readers from now on, and how many of them were told something in each turn."""
+class ManyClients:
+    """A thousand clients, and how many of them received something in each turn."""
 
     harness: CoreHarness
-    turns: Turns
+    turns: ReactorTurns
     busy: Counter[int] = field(factory=Counter)
-    readers: list[EventClient] = field(init=False)
+    clients: list[EventClient] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        after = newest(self.harness)
-        self.readers = [EventClient(self.harness, after, on_receive=self._count) for _ in range(1000)]
+        after = last_seq(self.harness)
+        self.clients = [EventClient(self.harness, after, on_receive=self._count) for _ in range(1000)]
 
-    def told(self) -> list[int]:
-        """What all of them were told alike."""
-        (alike,) = {tuple(reader.seqs) for reader in self.readers}
+    def received(self) -> list[int]:
+        """The events that all of them received alike."""
+        (alike,) = {tuple(client.seqs) for client in self.clients}
         return list(alike)
 
     def _count(self) -> None:
@@ -173,36 +173,36 @@ class Crowd:
 
 
 @pytest.fixture
-def crowd(harness: CoreHarness, clock: Clock) -> Iterator[Crowd]:
-    """A crowd that leaves at the end."""
-    crowd = Crowd(harness, Turns(clock))
-    yield crowd
-    for reader in crowd.readers:
-        reader.disconnect()
+def clients(harness: CoreHarness, clock: Clock) -> Iterator[ManyClients]:
+    """A thousand clients that disconnect at the end."""
+    clients = ManyClients(harness, ReactorTurns(clock))
+    yield clients
+    for client in clients.clients:
+        client.disconnect()
 
 
-def test_many_are_told_in_slices(harness: CoreHarness, clock: Clock, crowd: Crowd) -> None:
-    """A thousand are told of an event once each, and no turn of the reactor is spent on more than a few of them."""
+def test_many_clients_are_served_in_slices(harness: CoreHarness, clock: Clock, clients: ManyClients) -> None:
+    """Each of a thousand clients gets an event once, and no turn of the reactor serves more than a few of them."""
     harness.put(READER)
     clock.advance(0.2)
-    assert crowd.told() == [newest(harness)]
-    assert max(crowd.busy.values()) == SLICE_SIZE
+    assert clients.received() == [last_seq(harness)]
+    assert max(clients.busy.values()) == SLICE_SIZE
     clock.advance(5)
-    assert sum(crowd.busy.values()) == 1000
+    assert sum(clients.busy.values()) == 1000
 
 
-def test_many_are_told_of_much_together(harness: CoreHarness, clock: Clock, crowd: Crowd) -> None:
-    """However much happens, a thousand readers are written to a few times in a second, and told all of it."""
-    before = newest(harness)
+def test_many_clients_get_many_events_in_few_flushes(harness: CoreHarness, clock: Clock, clients: ManyClients) -> None:
+    """With many events a thousand clients are written to a few times a second, and get all of them."""
+    before = last_seq(harness)
     for _ in range(100):
         harness.put(READER)
         clock.advance(0.01)
     clock.advance(0.2)
-    assert crowd.told() == seqs(harness, before)
-    assert sum(crowd.busy.values()) <= 6 * 1000
+    assert clients.received() == seqs_after(harness, before)
+    assert sum(clients.busy.values()) <= 6 * 1000
 
 
-STEPS = ("put", "commit", "tell", "pause", "resume", "wait", "break")
+STEPS = ("put", "commit", "notify", "pause", "resume", "wait", "reconnect")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -213,51 +213,51 @@ STEPS = ("put", "commit", "tell", "pause", "resume", "wait", "break")
     st.sampled_from([0, 1, 2]),
     st.sampled_from([EventFilter(), OF_CONTAINER]),
 )
-def test_any_order_of_things(steps: list[str], most: int, after: int, early: int, which: EventFilter) -> None:
-    """Whatever is committed, told, broken or stuck in whatever order: each event is told once, in order."""
+def test_any_order_of_steps(steps: list[str], most: int, after: int, early: int, event_filter: EventFilter) -> None:
+    """Whatever is committed, delayed, paused or disconnected in whatever order: each event arrives once, in order."""
     clock = Clock()
     builder = HarnessBuilder(clock)
     harness = builder.build(Config(), 0.0, SteppedStore())
     assert isinstance(harness.core.store, SteppedStore)
     executor = harness.core.store.executor
-    forget(harness, most)
+    clear_recent(harness, most)
     for _ in range(early):
         harness.put(CONTAINER)
-    reader = EventClient(harness, after, which)
+    client = EventClient(harness, after, event_filter)
     for number, step in enumerate(steps):
         if step == "put":
             Deferred.fromCoroutine(harness.putting((READER, CONTAINER)[number % 2]))
         elif step == "commit" and executor.submitted:
             executor.commit()
-        elif step == "tell" and executor.committed:
+        elif step == "notify" and executor.committed:
             executor.notify()
         elif step == "pause":
-            reader.subscriber.pause()
-        elif step == "resume" and not reader.ends:
-            reader.subscriber.resume()
+            client.subscriber.pause()
+        elif step == "resume" and not client.ends:
+            client.subscriber.resume()
         elif step == "wait":
             clock.advance(10)
-        elif step == "break":
-            reader.disconnect()
-            reader.connect()
-        if reader.ends:
-            reader.ends.clear()
-            reader.connect()
-    reader.subscriber.resume()
+        elif step == "reconnect":
+            client.disconnect()
+            client.connect()
+        if client.ends:
+            client.ends.clear()
+            client.connect()
+    client.subscriber.resume()
     harness.run()
     clock.advance(1)
     harness.run()
-    expected = [event.seq for event in harness.events if event.seq > after and matches(which, event)]
-    assert reader.seqs == expected
-    reader.disconnect()
+    expected = [event.seq for event in harness.events if event.seq > after and matches(event_filter, event)]
+    assert client.seqs == expected
+    client.disconnect()
     builder.close()
     assert not clock.getDelayedCalls()
 
 
-def test_tail_is_bounded() -> None:
-    """Memory keeps the newest events, and knows from where on it has all of them."""
-    tail = RecentEvents(capacity=2)
+def test_the_ring_buffer_is_bounded() -> None:
+    """The ring buffer keeps the newest events, and knows from where on it has all of them."""
+    recent = RecentEvents(capacity=2)
     for seq in range(1, 5):
-        tail.append(Event(seq=seq, type=EventType.COMMAND_FAILED, at=0))
-    assert [event.seq for event in tail.after(0)] == [3, 4]
-    assert (tail.covers(1), tail.covers(2)) == (False, True)
+        recent.append(Event(seq=seq, type=EventType.COMMAND_FAILED, at=0))
+    assert [event.seq for event in recent.after(0)] == [3, 4]
+    assert (recent.covers(1), recent.covers(2)) == (False, True)

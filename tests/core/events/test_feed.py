@@ -1,4 +1,4 @@
-"""Tests of reading the feed."""
+"""Tests of reading the event log."""
 
 from collections.abc import Iterable
 
@@ -18,24 +18,24 @@ ENDS = EventFilter(types=(EventType.COMMAND_CANCELLED, EventType.COMMAND_FAILED)
 
 
 def read(
-    harness: CoreHarness, after: int, seconds: float = 0, which: EventFilter = ALL, limit: int = 50
+    harness: CoreHarness, after: int, seconds: float = 0, event_filter: EventFilter = ALL, limit: int = 50
 ) -> Deferred[EventPage]:
-    """Begin to read."""
-    return Deferred.fromCoroutine(harness.core.feed.read(which, after, limit, seconds))
+    """Start to read."""
+    return Deferred.fromCoroutine(harness.core.feed.read(event_filter, after, limit, seconds))
 
 
-def last(harness: CoreHarness) -> int:
-    """Where the feed ends now."""
+def last_seq(harness: CoreHarness) -> int:
+    """The ``seq`` of the newest event."""
     return harness.result(harness.core.feed.last_seq())
 
 
-def words(items: Iterable[Event]) -> list[str]:
+def types(items: Iterable[Event]) -> list[str]:
     """The types of events."""
     return [str(event.type) for event in items]
 
 
-def test_what_has_happened_is_read_at_once(harness: CoreHarness, clock: Clock) -> None:
-    """A reader that has something to read does not wait, however long it would."""
+def test_old_events_are_read_at_once(harness: CoreHarness, clock: Clock) -> None:
+    """A reader that has something to read does not wait."""
     harness.put(READER)
     page = result_of(read(harness, 0, 60))
     assert list(page.items) == harness.events
@@ -43,13 +43,13 @@ def test_what_has_happened_is_read_at_once(harness: CoreHarness, clock: Clock) -
     assert not clock.getDelayedCalls()
 
 
-def test_a_reader_goes_on_where_it_stopped(harness: CoreHarness) -> None:
-    """Page by page nothing is read twice, and nothing is left out."""
+def test_reading_page_by_page(harness: CoreHarness) -> None:
+    """Page by page no event is read twice, and none is left out."""
     for _ in range(3):
         harness.put(READER)
     seen: list[Event] = []
     after = 0
-    while after != last(harness):
+    while after != last_seq(harness):
         page = result_of(read(harness, after, 60, limit=2))
         seen += page.items
         after = page.next
@@ -57,81 +57,79 @@ def test_a_reader_goes_on_where_it_stopped(harness: CoreHarness) -> None:
 
 
 def test_without_waiting_nothing_new_is_an_empty_page(harness: CoreHarness, clock: Clock) -> None:
-    """Who does not wait is told that there is nothing, and where to go on."""
-    reading = read(harness, last(harness))
+    """A reader that does not wait gets an empty page, and the position from event_filter to continue."""
+    reading = read(harness, last_seq(harness))
     clock.advance(0)
-    assert result_of(reading) == EventPage(items=(), next=last(harness))
+    assert result_of(reading) == EventPage(items=(), next=last_seq(harness))
 
 
-def test_a_waiting_reader_hears_what_happens(harness: CoreHarness, clock: Clock) -> None:
-    """What happens is read as it happens."""
-    reading = read(harness, last(harness), 60)
+def test_a_waiting_reader_gets_new_events(harness: CoreHarness, clock: Clock) -> None:
+    """A new event ends the wait."""
+    reading = read(harness, last_seq(harness), 60)
     assert not reading.called
     harness.put(READER)
-    assert words(result_of(reading).items) == ["command.queued"]
+    assert types(result_of(reading).items) == ["command.queued"]
     assert not clock.getDelayedCalls()
 
 
-def test_waiting_has_an_end(harness: CoreHarness, clock: Clock) -> None:
-    """A feed that stands still answers with an empty page when the time is over."""
-    reading = read(harness, last(harness), 60)
+def test_a_wait_has_a_timeout(harness: CoreHarness, clock: Clock) -> None:
+    """Without new events the answer is an empty page after the timeout."""
+    reading = read(harness, last_seq(harness), 60)
     clock.advance(59.999)
     assert not reading.called
     clock.advance(0.001)
     assert result_of(reading).items == ()
 
 
-@pytest.mark.parametrize("which", [OF_CONTAINER, ENDS])
-def test_a_reader_is_not_answered_with_what_it_did_not_ask_for(
-    harness: CoreHarness, clock: Clock, which: EventFilter
-) -> None:
-    """Events of others let it wait on, no longer than it would have, and it need not read them again."""
-    reading = read(harness, last(harness), 60, which)
+@pytest.mark.parametrize("event_filter", [OF_CONTAINER, ENDS])
+def test_other_events_do_not_end_the_wait(harness: CoreHarness, clock: Clock, event_filter: EventFilter) -> None:
+    """Events that do not pass the filter neither end nor extend the wait, and are not read again."""
+    reading = read(harness, last_seq(harness), 60, event_filter)
     clock.advance(30)
     harness.put(READER)
     assert not reading.called
     clock.advance(30)
-    assert result_of(reading) == EventPage(items=(), next=last(harness))
+    assert result_of(reading) == EventPage(items=(), next=last_seq(harness))
 
 
-def test_a_reader_hears_what_it_asked_for_among_others(harness: CoreHarness) -> None:
-    """A filter lets through what it is for."""
-    reading = read(harness, last(harness), 60, ENDS)
+def test_an_event_that_passes_the_filter_ends_the_wait(harness: CoreHarness) -> None:
+    """A filter lets the right event through among others."""
+    reading = read(harness, last_seq(harness), 60, ENDS)
     command = harness.put(READER)
     harness.put(CONTAINER)
     harness.result(harness.core.command_queue.cancel(command))
-    assert words(result_of(reading).items) == ["command.cancelled"]
+    assert types(result_of(reading).items) == ["command.cancelled"]
 
 
-def test_an_event_while_the_reader_looks_is_not_missed(stepped: CoreHarness, executor: SteppedExecutor) -> None:
-    """What is committed after the page was read, and before the reader has it, ends the waiting."""
-    reading = read(stepped, last(stepped), 60)
+def test_an_event_during_the_read_is_not_missed(stepped: CoreHarness, executor: SteppedExecutor) -> None:
+    """An event that is committed after the page was read, and before the reader has it, ends the wait."""
+    reading = read(stepped, last_seq(stepped), 60)
     executor.commit()
     Deferred.fromCoroutine(stepped.putting(READER))
     executor.commit()
     stepped.run()
-    assert words(result_of(reading).items) == ["command.queued"]
+    assert types(result_of(reading).items) == ["command.queued"]
 
 
 def test_many_may_read(harness: CoreHarness) -> None:
-    """Everybody who waits is answered."""
-    readings = [read(harness, last(harness), 60) for _ in range(3)]
+    """All waiting readers are answered."""
+    readings = [read(harness, last_seq(harness), 60) for _ in range(3)]
     harness.put(READER)
-    assert [words(result_of(reading).items) for reading in readings] == [["command.queued"]] * 3
+    assert [types(result_of(reading).items) for reading in readings] == [["command.queued"]] * 3
 
 
-def test_a_reader_that_leaves_leaves_nothing(harness: CoreHarness, clock: Clock) -> None:
-    """Who hangs up takes its timer along."""
-    reading = read(harness, last(harness), 60)
+def test_a_cancelled_wait_leaves_nothing(harness: CoreHarness, clock: Clock) -> None:
+    """A reader that disconnects leaves no timer."""
+    reading = read(harness, last_seq(harness), 60)
     reading.cancel()
     assert reading.called
     assert not clock.getDelayedCalls()
     harness.put(READER)
 
 
-def test_a_reader_that_leaves_while_it_looks_leaves_nothing(stepped: CoreHarness, clock: Clock) -> None:
-    """Not even the answer of the store, that comes later, disturbs anybody."""
-    reading = read(stepped, last(stepped), 60)
+def test_a_cancelled_read_leaves_nothing(stepped: CoreHarness, clock: Clock) -> None:
+    """The answer of the store that arrives later has no effect."""
+    reading = read(stepped, last_seq(stepped), 60)
     reading.cancel()
     with pytest.raises(CancelledError):
         result_of(reading)
@@ -139,10 +137,8 @@ def test_a_reader_that_leaves_while_it_looks_leaves_nothing(stepped: CoreHarness
     assert not clock.getDelayedCalls()
 
 
-def test_a_reader_is_told_when_the_store_is_down(
-    stepped: CoreHarness, executor: SteppedExecutor, clock: Clock
-) -> None:
-    """An error ends the reading at once, and leaves nothing."""
+def test_an_unavailable_store_ends_the_read(stepped: CoreHarness, executor: SteppedExecutor, clock: Clock) -> None:
+    """An error ends the read at once, and leaves no timer."""
     reading = read(stepped, 0, 60)
     executor.fail()
     executor.notify()
@@ -151,16 +147,16 @@ def test_a_reader_is_told_when_the_store_is_down(
     assert not clock.getDelayedCalls()
 
 
-def test_nobody_reads_from_the_future(harness: CoreHarness, clock: Clock) -> None:
-    """A place beyond the newest event is a mistake, not something to wait for."""
+def test_a_position_in_the_future_is_an_error(harness: CoreHarness, clock: Clock) -> None:
+    """A position beyond the newest event is an error at once."""
     with pytest.raises(InvalidQuery):
-        result_of(read(harness, last(harness) + 1, 60))
+        result_of(read(harness, last_seq(harness) + 1, 60))
     assert not clock.getDelayedCalls()
 
 
-def test_a_stop_lets_all_readers_go(harness: CoreHarness, clock: Clock) -> None:
-    """When we are about to stop, whoever waits is answered with an empty page."""
-    readings = [read(harness, last(harness), 60), read(harness, last(harness), 60, ENDS)]
+def test_a_stop_ends_all_waits(harness: CoreHarness, clock: Clock) -> None:
+    """When the server stops, each wait is answered with an empty page."""
+    readings = [read(harness, last_seq(harness), 60), read(harness, last_seq(harness), 60, ENDS)]
     harness.core.drain()
     assert [result_of(reading).items for reading in readings] == [(), ()]
     assert not clock.getDelayedCalls()

@@ -1,4 +1,4 @@
-"""What is in the database of a stepped store, read past the lane that takes the steps."""
+"""What the database of a stepped store contains, read past its executor."""
 
 from sqlite3 import Row
 
@@ -9,7 +9,7 @@ _CLAIMABLE = (
     "SELECT command.id FROM command JOIN device ON device.id = command.device WHERE device.id = :device"
     " AND admission = 'approved' AND state = 'queued' AND expires_at > :now AND COALESCE(not_before, 0) <= :now"
 )
-_OUT = (
+_IN_FLIGHT = (
     "SELECT uuid FROM attempt JOIN command ON command.id = attempt.command AND number = attempts"
     " WHERE attempt.device = :device AND lease_until IS NOT NULL ORDER BY serial DESC LIMIT 1"
 )
@@ -17,15 +17,15 @@ _SENT = "SELECT id, attempts FROM command WHERE state = 'sent'"
 
 
 def claimable(store: SteppedStore, device: str, retry: str | None, now: int) -> list[str]:
-    """The commands that a poll of a device should be handed; ``retry`` is its name, if that may make it a retry."""
-    out = _rows(store, _OUT, device=device)
-    if retry is not None and out and out[0]["uuid"] == retry:
+    """The commands that a poll should get; ``retry`` is its uuid, if a repeated uuid makes it a retry."""
+    in_flight = _rows(store, _IN_FLIGHT, device=device)
+    if retry is not None and in_flight and in_flight[0]["uuid"] == retry:
         return []
     return [row["id"] for row in _rows(store, _CLAIMABLE, device=device, now=now)]
 
 
 def sent(store: SteppedStore) -> set[tuple[str, int]]:
-    """The commands that are called sent, each with its attempt."""
+    """The commands in state ``sent``, each with its attempt."""
     return {(row["id"], row["attempts"]) for row in _rows(store, _SENT)}
 
 

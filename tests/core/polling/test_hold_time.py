@@ -1,4 +1,4 @@
-"""Tests of the hold: for how long a poll waits, and what a device teaches us about its patience."""
+"""Tests of the hold: how long a poll is held, and what is learned about a device's timeout."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ NEW = "controlid:99"
 
 
 def held_for(poll: HeldPoll, clock: Clock, seconds: float) -> bool:
-    """Whether a poll ends idle after so many seconds, or by the next tick, and not before."""
+    """Whether a poll ends idle after so many seconds, or by the next shared timer, and not before."""
     clock.advance(seconds - 0.001)
     before = poll.held
     clock.advance(0.001 + GRANULARITY)
@@ -24,53 +24,53 @@ def held_for(poll: HeldPoll, clock: Clock, seconds: float) -> bool:
 
 @pytest.mark.parametrize(("device", "seconds"), [(READER, 10.0), (CONTAINER, 45.0)])
 def test_each_dialect_has_its_hold(harness: CoreHarness, clock: Clock, device: str, seconds: float) -> None:
-    """Until a device has taught us better, it is held for as long as its kind usually waits."""
+    """Without a configured or learned hold, that of the dialect applies."""
     assert held_for(harness.poll(device), clock, seconds)
 
 
 def test_the_hold_of_a_dialect_can_be_chosen(builder: HarnessBuilder, clock: Clock) -> None:
-    """An operator sets it for a whole dialect."""
+    """An operator can set the hold of a dialect."""
     harness = builder.build(Config(holds={"servereye": 20.0}))
     assert held_for(harness.poll(CONTAINER), clock, 20)
     assert held_for(harness.poll(READER), clock, 10)
 
 
 def test_a_learned_hold_wins_over_the_dialects(harness: CoreHarness, clock: Clock) -> None:
-    """What a device has taught us counts for more than what its kind usually does."""
+    """A learned hold takes precedence over that of the dialect."""
     harness.register(NEW, learned_hold=4.0)
     assert held_for(harness.poll(NEW), clock, 4)
 
 
 def test_an_operators_hold_wins(harness: CoreHarness, clock: Clock) -> None:
-    """Whatever a device has taught us, an operator knows better."""
+    """A configured hold takes precedence over a learned one."""
     harness.register(NEW, hold=20.0, learned_hold=4.0)
     assert held_for(harness.poll(NEW), clock, 20)
 
 
 def test_a_change_counts_from_the_next_poll_on(harness: CoreHarness, clock: Clock) -> None:
-    """Setting and forgetting a hold needs no restart."""
+    """Setting and removing a hold needs no restart."""
     harness.result(harness.core.registry.change(READER, {"hold": 3.0}))
     assert held_for(harness.poll(READER), clock, 3)
     harness.result(harness.core.registry.change(READER, {"hold": None}))
     assert held_for(harness.poll(READER), clock, 10)
 
 
-def test_a_stranger_is_held_as_its_kind_is(builder: HarnessBuilder, clock: Clock) -> None:
-    """A device that nobody knows is not let hammer."""
+def test_an_unknown_device_is_held_by_its_dialect(builder: HarnessBuilder, clock: Clock) -> None:
+    """An unknown device that is not stored is held, so that it does not poll all the time."""
     harness = builder.build(Config(admission=AdmissionMode.APPROVE, max_pending=0))
     assert held_for(harness.poll(NEW), clock, 10)
 
 
 @pytest.mark.parametrize("hold", [0.0, 0.999])
-def test_a_hold_below_a_second_is_none(harness: CoreHarness, clock: Clock, hold: float) -> None:
-    """A device that waits for less than a second is answered at once."""
+def test_a_hold_below_a_second_is_zero(harness: CoreHarness, clock: Clock, hold: float) -> None:
+    """A device with a hold below a second is answered at once."""
     harness.register(NEW, hold=hold)
     assert harness.poll(NEW).idle
     assert not clock.getDelayedCalls()
 
 
 def test_a_device_that_is_answered_at_once_still_gets_its_commands(harness: CoreHarness) -> None:
-    """Without a hold a command goes with the poll that comes after it."""
+    """Without a hold a command is sent with the next poll."""
     harness.register(NEW, hold=0.0)
     command = harness.put(NEW)
     assert harness.poll(NEW).commands == [command]
@@ -80,14 +80,14 @@ def test_a_device_that_is_answered_at_once_still_gets_its_commands(harness: Core
 def test_jitter_shortens_by_a_tenth_at_most(
     builder: HarnessBuilder, clock: Clock, jitter: float, seconds: float
 ) -> None:
-    """A fleet that came in one wave goes in many, and no device is held for longer than it was said to be."""
+    """Jitter spreads devices that came at once, and no device is held for longer than its hold."""
     harness = builder.build(jitter=jitter)
     assert held_for(harness.poll(CONTAINER), clock, seconds)
 
 
-def hang_up(harness: CoreHarness, clock: Clock, patience: Sequence[float], device: str = READER) -> float | None:
-    """Poll and leave without an answer after each of these times; what was learned."""
-    for seconds in patience:
+def give_up(harness: CoreHarness, clock: Clock, durations: Sequence[float], device: str = READER) -> float | None:
+    """Poll, and disconnect after each of these times; returns the learned hold."""
+    for seconds in durations:
         poll = harness.poll(device)
         clock.advance(seconds)
         poll.disconnect()
@@ -95,7 +95,7 @@ def hang_up(harness: CoreHarness, clock: Clock, patience: Sequence[float], devic
 
 
 @pytest.mark.parametrize(
-    ("patience", "learned"),
+    ("durations", "learned"),
     [
         ((4.0, 4.0), 3.2),  # four fifths
         ((4.0, 4.8), 3.2),  # of the shorter
@@ -105,32 +105,30 @@ def hang_up(harness: CoreHarness, clock: Clock, patience: Sequence[float], devic
         ((1.0, 1.0), 0.0),
     ],
 )
-def test_a_device_that_hangs_up_twice_alike_is_held_for_less(
-    harness: CoreHarness, clock: Clock, patience: Sequence[float], learned: float
+def test_two_similar_disconnects_shorten_the_hold(
+    harness: CoreHarness, clock: Clock, durations: Sequence[float], learned: float
 ) -> None:
-    """Two polls in a row that ended by hanging up after about the same time show for how long the device waits."""
-    assert hang_up(harness, clock, patience) == learned
+    """Two polls in a row that were given up after a similar time show the device's timeout."""
+    assert give_up(harness, clock, durations) == learned
     assert held_for(harness.poll(READER), clock, learned) if learned else harness.poll(READER).idle
 
 
-@pytest.mark.parametrize("patience", [(4.0,), (2.0, 4.0), (4.0, 2.0, 4.0)])
-def test_a_device_that_hangs_up_as_it_likes_teaches_nothing(
-    harness: CoreHarness, clock: Clock, patience: Sequence[float]
-) -> None:
-    """One hang-up, or several after quite different times, may have any reason."""
-    assert hang_up(harness, clock, patience) is None
+@pytest.mark.parametrize("durations", [(4.0,), (2.0, 4.0), (4.0, 2.0, 4.0)])
+def test_different_disconnects_teach_nothing(harness: CoreHarness, clock: Clock, durations: Sequence[float]) -> None:
+    """One disconnect, or several after different times, may have any reason."""
+    assert give_up(harness, clock, durations) is None
 
 
-def test_an_answer_between_two_hang_ups_is_as_good_as_patience(harness: CoreHarness, clock: Clock) -> None:
-    """Only hang-ups in a row count."""
-    hang_up(harness, clock, [4.0])
+def test_an_answer_between_two_disconnects_teaches_nothing(harness: CoreHarness, clock: Clock) -> None:
+    """Only disconnects in a row count."""
+    give_up(harness, clock, [4.0])
     harness.put(READER)
     assert harness.poll(READER).commands
-    assert hang_up(harness, clock, [4.0]) is None
+    assert give_up(harness, clock, [4.0]) is None
 
 
-def test_a_newer_poll_tells_of_a_hang_up_too(harness: CoreHarness, clock: Clock) -> None:
-    """Behind a proxy that hides a hang-up, the device that polls anew shows that it gave up the older poll."""
+def test_a_replaced_poll_counts_as_given_up(harness: CoreHarness, clock: Clock) -> None:
+    """Behind a proxy that hides disconnects, a device that polls again has given up the older poll."""
     harness.poll(READER)
     for _ in range(2):
         clock.advance(5)
@@ -138,20 +136,20 @@ def test_a_newer_poll_tells_of_a_hang_up_too(harness: CoreHarness, clock: Clock)
     assert harness.stored(READER).learned_hold == 4.0
 
 
-def test_a_hold_never_grows_by_itself(harness: CoreHarness, clock: Clock) -> None:
-    """What was learned stays until a device shows that it waits for even less."""
-    assert hang_up(harness, clock, [4.0, 4.0]) == 3.2
-    assert hang_up(harness, clock, [8.0, 8.0]) == 3.2
-    assert hang_up(harness, clock, [3.0, 3.0]) == 2.4
+def test_a_learned_hold_never_grows(harness: CoreHarness, clock: Clock) -> None:
+    """A learned hold stays until the device shows an even shorter timeout."""
+    assert give_up(harness, clock, [4.0, 4.0]) == 3.2
+    assert give_up(harness, clock, [8.0, 8.0]) == 3.2
+    assert give_up(harness, clock, [3.0, 3.0]) == 2.4
 
 
-def test_a_client_that_starts_anew_teaches_nothing(harness: CoreHarness, clock: Clock) -> None:
-    """Polls that were given up at once say nothing about patience, though they were given up alike."""
-    assert hang_up(harness, clock, [0.0, 0.0, 0.4, 0.4]) is None
+def test_a_client_that_restarts_teaches_nothing(harness: CoreHarness, clock: Clock) -> None:
+    """Polls that were given up at once say nothing about a timeout."""
+    assert give_up(harness, clock, [0.0, 0.0, 0.4, 0.4]) is None
 
 
 def test_two_devices_with_one_id_teach_nothing(harness: CoreHarness, clock: Clock) -> None:
-    """A poll that ends because another device has the same id does not make the hold shorter."""
+    """A poll that ends because another device uses the same id does not shorten the hold."""
     for _ in range(6):
         harness.poll(READER)
     clock.advance(5)
@@ -159,7 +157,7 @@ def test_two_devices_with_one_id_teach_nothing(harness: CoreHarness, clock: Cloc
 
 
 def test_a_sign_off_teaches_nothing(harness: CoreHarness, clock: Clock) -> None:
-    """A poll that ends because its device said goodbye was not given up."""
+    """A poll that ends because of a sign-off was not given up."""
     for _ in range(2):
         poll = harness.poll(CONTAINER)
         clock.advance(5)

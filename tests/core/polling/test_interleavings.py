@@ -1,4 +1,4 @@
-"""Every interleaving of senders, polls, hang-ups, results, time and the store's steps, as far as chance finds them."""
+"""Random interleavings of senders, polls, disconnects, results, time, and the steps of the store."""
 
 from collections import Counter
 from collections.abc import Coroutine, Iterable, Sequence
@@ -33,46 +33,48 @@ DEVICES = (READER, CONTAINER)
 APPROVED = Admission.APPROVED
 
 LONG = 60.0
-"""Seconds after which every poll of before has ended, and every command is due."""
+"""Seconds after which every earlier poll has ended, and every command is due."""
 
 
 class Step(Enum):
     """What the store does next."""
 
     COMMIT = "commit"
-    TELL = "tell"
-    LOSE = "lose"
+    NOTIFY = "notify"
+    FAIL = "fail"
     ALL = "all"
 
 
-class Meddling(Enum):
+class Change(Enum):
     """What else may happen to a device."""
 
     SIGN_OFF = "signed_off"
     CANCEL = "cancelled"
     APPROVE = "approved"
-    DOUBT = "pending"
+    MAKE_PENDING = "pending"
 
 
 T = TypeVar("T")
-Pace = Sequence[Step]
-paces = st.one_of(st.just([Step.ALL]), st.lists(st.sampled_from([Step.COMMIT, Step.TELL, Step.LOSE]), max_size=4))
-"""What the store does before the next thing happens outside."""
+Steps = Sequence[Step]
+steps_of_store = st.one_of(
+    st.just([Step.ALL]), st.lists(st.sampled_from([Step.COMMIT, Step.NOTIFY, Step.FAIL]), max_size=4)
+)
+"""What the store does before the next rule runs."""
 
-places = st.sampled_from([0, 0, 0, 1, 2])
-"""Of several things the newest, mostly."""
+picks = st.sampled_from([0, 0, 0, 1, 2])
+"""Picks one of several items, mostly the newest."""
 
 devices = st.sampled_from(DEVICES)
 uuids = st.sampled_from(["u1", "u1", "u2", None])
-moments = st.sampled_from([1.0, 5.0, 10.0])
+durations = st.sampled_from([1.0, 5.0, 10.0])
 
 
 class Interleavings(RuleBasedStateMachine):
-    """Two devices, and a store that takes its steps when it is told to."""
+    """Two devices, and a store whose steps the test executes."""
 
     @initialize(batch=st.sampled_from([1, 2]), reliable=st.booleans())
     def build(self, batch: int, reliable: bool) -> None:
-        """Start, with or without batches, over a store that may lose what it is to write, and says so, or may not."""
+        """Start, with or without batches, over a store whose transactions may fail, or not."""
         self.reliable = reliable
         self.clock = Clock()
         self.clock.advance(1_000_000)
@@ -82,77 +84,79 @@ class Interleavings(RuleBasedStateMachine):
         for device in DEVICES:
             self.harness.register(device)
         self.polls: list[HeldPoll] = []
-        self.named: dict[str, str | None] = {}
+        self.uuids: dict[str, str | None] = {}
         self.accepted: dict[str, Delivery] = {}
 
-    @rule(device=devices, delivery=st.sampled_from(Delivery), later=st.sampled_from([None, None, 3.0]), pace=paces)
-    def put(self, device: str, delivery: Delivery, later: float | None, pace: Pace) -> None:
-        """Send a command, for now or for later."""
+    @rule(
+        device=devices,
+        delivery=st.sampled_from(Delivery),
+        later=st.sampled_from([None, None, 3.0]),
+        steps=steps_of_store,
+    )
+    def put(self, device: str, delivery: Delivery, later: float | None, steps: Steps) -> None:
+        """Enqueue a command, due now or later."""
         due = None if later is None else self.harness.wall_ms_in(later)
         self._begin(self._put(device, delivery, due))
-        self.work(pace)
+        self.work(steps)
 
-    @rule(device=devices, uuid=uuids, pace=paces)
-    def poll(self, device: str, uuid: str | None, pace: Pace) -> None:
+    @rule(device=devices, uuid=uuids, steps=steps_of_store)
+    def poll(self, device: str, uuid: str | None, steps: Steps) -> None:
         """Poll."""
-        self.named[device] = uuid
+        self.uuids[device] = uuid
         self.polls.append(self.harness.poll(device, uuid))
-        self.work(pace)
+        self.work(steps)
 
     @precondition(lambda self: self.held)
-    @rule(place=places, pace=paces)
-    def leave(self, place: int, pace: Pace) -> None:
-        """Hang up."""
-        _pick(self.held, place).disconnect()
-        self.work(pace)
+    @rule(pick=picks, steps=steps_of_store)
+    def disconnect(self, pick: int, steps: Steps) -> None:
+        """Close a held poll."""
+        _pick(self.held, pick).disconnect()
+        self.work(steps)
 
-    @rule(seconds=moments, sweeps=st.booleans(), pace=paces)
-    def advance(self, seconds: float, sweeps: bool, pace: Pace) -> None:
-        """Let time pass; the clock may end what it ends."""
+    @rule(seconds=durations, sweeps=st.booleans(), steps=steps_of_store)
+    def advance(self, seconds: float, sweeps: bool, steps: Steps) -> None:
+        """Let time pass, with or without a sweep."""
         self.clock.advance(seconds)
         if sweeps:
             self._begin(self.harness.core.sweep())
-        self.work(pace)
+        self.work(steps)
 
-    @precondition(lambda self: self.handed)
-    @rule(place=places, word=st.sampled_from(["acknowledged", "done", "u1", "u2"]), pace=paces)
-    def answer(self, place: int, word: str, pace: Pace) -> None:
-        """The container speaks of something that was handed over, or the reader of one of its polls."""
-        command = _pick(self.handed, place)[0]
-        device_service, reader, container = (
-            self.harness.core.device_service,
-            ClientIdentity(device=READER),
-            ClientIdentity(device=CONTAINER),
-        )
-        if word == "acknowledged":
+    @precondition(lambda self: self.delivered)
+    @rule(pick=picks, report=st.sampled_from(["acknowledged", "done", "u1", "u2"]), steps=steps_of_store)
+    def answer(self, pick: int, report: str, steps: Steps) -> None:
+        """The container acknowledges or reports a command, or the reader reports one of its polls."""
+        command = _pick(self.delivered, pick)[0]
+        device_service = self.harness.core.device_service
+        reader, container = ClientIdentity(device=READER), ClientIdentity(device=CONTAINER)
+        if report == "acknowledged":
             self._begin(device_service.acknowledge(container, command))
-        elif word == "done":
+        elif report == "done":
             self._begin(device_service.settle(container, StubResult(message=command)))
         else:
-            self._begin(device_service.settle(reader, StubResult(uuid=word)))
-        self.work(pace)
+            self._begin(device_service.settle(reader, StubResult(uuid=report)))
+        self.work(steps)
 
-    @rule(device=devices, what=st.sampled_from([*Meddling]), place=places, pace=paces)
-    def meddle(self, device: str, what: Meddling, place: int, pace: Pace) -> None:
-        """A device is approved, or no longer; or says goodbye; or an operator takes something back, if it can be."""
+    @rule(device=devices, what=st.sampled_from([*Change]), pick=picks, steps=steps_of_store)
+    def change(self, device: str, what: Change, pick: int, steps: Steps) -> None:
+        """A device is approved or made pending, or signs off, or an operator cancels a command."""
         core = self.harness.core
-        if what is Meddling.SIGN_OFF:
+        if what is Change.SIGN_OFF:
             self._begin(core.device_service.sign_off(ClientIdentity(device=device)))
-        elif what is not Meddling.CANCEL:
+        elif what is not Change.CANCEL:
             self._begin(core.registry.change(device, {"admission": Admission(what.value)}))
         elif self.accepted:
-            self._begin(core.command_queue.cancel(_pick([*self.accepted], place)))
-        self.work(pace)
+            self._begin(core.command_queue.cancel(_pick([*self.accepted], pick)))
+        self.work(steps)
 
-    @rule(pace=paces)
-    def work(self, pace: Pace) -> None:
-        """The store commits, and tells of, some of what it was asked for, or of all."""
-        for step in pace:
+    @rule(steps=steps_of_store)
+    def work(self, steps: Steps) -> None:
+        """The store commits some or all transactions, and notifies."""
+        for step in steps:
             if step is Step.ALL:
                 self.executor.run()
-            elif step is Step.TELL and self.executor.committed:
+            elif step is Step.NOTIFY and self.executor.committed:
                 self.executor.notify()
-            elif step is Step.LOSE and self.executor.submitted and not self.reliable:
+            elif step is Step.FAIL and self.executor.submitted and not self.reliable:
                 self.executor.fail()
             elif self.executor.submitted:
                 self.executor.commit()
@@ -160,33 +164,33 @@ class Interleavings(RuleBasedStateMachine):
 
     @invariant()
     def every_poll_ends_once(self) -> None:
-        """Each is answered or has left, and each that is held has its place, and one timer at most."""
+        """Each poll is answered or given up once; each held one is registered, and has one timer at most."""
         assert all(len(poll.answers) + len(poll.failures) <= 1 for poll in self.polls)
         assert len(self.harness.core.poll_registry) == len(self.held)
         assert len(self.clock.getDelayedCalls()) <= len(self.held)
 
     @invariant()
     def nothing_is_delivered_twice(self) -> None:
-        """No attempt is, and no command unless its sender allowed it."""
-        assert not _repeated(self.handed)
+        """No attempt is delivered twice, and no command unless its sender allowed it."""
+        assert not _repeated(self.delivered)
         once = Delivery.AT_MOST_ONCE
-        assert not _repeated([command for command, _ in self.handed if self._delivery(command) is once])
+        assert not _repeated([command for command, _ in self.delivered if self._delivery(command) is once])
 
     @invariant()
     def no_wake_up_is_lost(self) -> None:
-        """Once the store has done its work, no device waits for what it could have."""
+        """When the store is idle, no device waits for a command that it could have."""
         if self.executor.idle and self.reliable:
             for device in DEVICES:
                 assert not self.harness.core.poll_registry.is_polling(device) or not self._claimable(device)
 
     @invariant()
-    def what_is_sent_was_handed_over(self) -> None:
-        """Once the store has done its work, a command that is called sent was written to a device that was there."""
+    def what_is_sent_was_delivered(self) -> None:
+        """When the store is idle, each command in state ``sent`` was written to a connected device."""
         if self.executor.idle and self.reliable:
-            assert sent(self.store) <= set(self.handed)
+            assert sent(self.store) <= set(self.delivered)
 
     def teardown(self) -> None:
-        """In the end each device gets all that is still to be had, and nothing is left."""
+        """In the end each device gets all commands that it still can, and nothing is left behind."""
         self.clock.advance(LONG)
         for device in DEVICES:
             self.harness.result(self.harness.core.registry.change(device, {"admission": APPROVED}))
@@ -210,7 +214,7 @@ class Interleavings(RuleBasedStateMachine):
         self.every_poll_ends_once()
         self.nothing_is_delivered_twice()
         self.no_wake_up_is_lost()
-        self.what_is_sent_was_handed_over()
+        self.what_is_sent_was_delivered()
 
     @property
     def held(self) -> list[HeldPoll]:
@@ -218,12 +222,19 @@ class Interleavings(RuleBasedStateMachine):
         return [poll for poll in self.polls if poll.held]
 
     @property
-    def handed(self) -> list[tuple[str, int]]:
-        """What the devices were handed: commands and attempts."""
-        return [(one.command, one.attempt) for poll in self.polls for answer in poll.answers for one in answer]
+    def delivered(self) -> list[tuple[str, int]]:
+        """The commands and attempts that the devices received."""
+        return [
+            (dispatched.command, dispatched.attempt)
+            for poll in self.polls
+            for answer in poll.answers
+            for dispatched in answer
+        ]
 
-    def _begin(self, wanted: Coroutine[Deferred[Any], Any, object]) -> None:
-        self.harness.start(wanted).addErrback(lambda failure: failure.trap(DeviceSignedOff, IllegalMove, Unavailable))
+    def _begin(self, operation: Coroutine[Deferred[Any], Any, object]) -> None:
+        self.harness.start(operation).addErrback(
+            lambda failure: failure.trap(DeviceSignedOff, IllegalMove, Unavailable)
+        )
 
     async def _put(self, device: str, delivery: Delivery, due: int | None) -> None:
         command, _created = await self.harness.putting(device, delivery=delivery, not_before=due)
@@ -233,21 +244,21 @@ class Interleavings(RuleBasedStateMachine):
         return self.accepted.get(command)
 
     def _claimable(self, device: str) -> list[str]:
-        retry = self.named.get(device) if device == READER else None
+        retry = self.uuids.get(device) if device == READER else None
         return claimable(self.store, device, retry, self.harness.core.clocks.wall_now())
 
 
-def _pick(things: Sequence[T], place: int) -> T:
-    return things[-1 - place % len(things)]
+def _pick(items: Sequence[T], pick: int) -> T:
+    return items[-1 - pick % len(items)]
 
 
-def _repeated(things: Iterable[object]) -> list[object]:
-    return [thing for thing, count in Counter(things).items() if count > 1]
+def _repeated(items: Iterable[object]) -> list[object]:
+    return [item for item, count in Counter(items).items() if count > 1]
 
 
-@pytest.mark.timeout(900)  # making a failure small takes its time
+@pytest.mark.timeout(900)  # shrinking a failure takes its time
 def test_no_interleaving_loses_or_doubles_anything() -> None:
-    """Whatever comes when: no wake-up is lost, nothing is delivered twice, nothing is left behind."""
+    """Whatever happens when: no wake-up is lost, nothing is delivered twice, and nothing is left behind."""
     run_state_machine_as_test(
         Interleavings, settings=settings(max_examples=100, stateful_step_count=50, deadline=None)
     )

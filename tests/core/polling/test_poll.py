@@ -1,4 +1,4 @@
-"""Tests of held polls: what ends them, and that nothing of them is left."""
+"""Tests of held polls: what ends them, and that they leave nothing behind."""
 
 import pytest
 from twisted.internet.defer import CancelledError
@@ -9,11 +9,11 @@ from pushd.model.lifecycle import Delivery, State
 from tests.core.harness import CONTAINER, READER, CoreHarness
 
 HOLD = 10.0
-"""Seconds of a Control iD device's hold that has taught us nothing yet."""
+"""Seconds of a Control iD device's hold, while no other was learned."""
 
 
 def test_a_poll_after_the_command_gets_it(harness: CoreHarness) -> None:
-    """A command that waits is handed to the next poll at once."""
+    """A queued command is sent to the next poll at once."""
     command = harness.put(READER)
     assert harness.poll(READER).commands == [command]
     assert harness.command(command).state is State.SENT
@@ -27,8 +27,8 @@ def test_a_held_poll_gets_a_command_at_once(harness: CoreHarness) -> None:
     assert poll.commands == [command]
 
 
-def test_a_command_rings_its_own_device_alone(harness: CoreHarness) -> None:
-    """What is sent to one device is no business of another."""
+def test_a_command_wakes_its_own_device_only(harness: CoreHarness) -> None:
+    """A command for one device does not affect another."""
     reader, container = harness.poll(READER), harness.poll(CONTAINER)
     command = harness.put(CONTAINER)
     assert container.commands == [command]
@@ -36,7 +36,7 @@ def test_a_command_rings_its_own_device_alone(harness: CoreHarness) -> None:
 
 
 def test_a_poll_ends_idle_at_the_end_of_its_hold(harness: CoreHarness, clock: Clock) -> None:
-    """A device that nothing was sent to is told so, once its hold is over, and not before."""
+    """Without a command a poll is answered idle when its hold is over, and not before."""
     poll = harness.poll(READER)
     clock.advance(HOLD - 0.001)
     assert poll.held
@@ -45,8 +45,8 @@ def test_a_poll_ends_idle_at_the_end_of_its_hold(harness: CoreHarness, clock: Cl
     assert not clock.getDelayedCalls()
 
 
-def test_a_poll_that_has_ended_is_handed_nothing(harness: CoreHarness, clock: Clock) -> None:
-    """A command that comes after the idle answer waits for the next poll."""
+def test_a_poll_that_has_ended_gets_nothing(harness: CoreHarness, clock: Clock) -> None:
+    """A command that arrives after the idle answer waits for the next poll."""
     poll = harness.poll(READER)
     clock.advance(HOLD)
     command = harness.put(READER)
@@ -54,8 +54,8 @@ def test_a_poll_that_has_ended_is_handed_nothing(harness: CoreHarness, clock: Cl
     assert harness.poll(READER).commands == [command]
 
 
-def test_a_device_that_leaves_while_it_waits_leaves_nothing(harness: CoreHarness, clock: Clock) -> None:
-    """A poll whose device hung up is gone: no timer, no entry, and what comes later waits for the next one."""
+def test_a_device_that_disconnects_leaves_nothing(harness: CoreHarness, clock: Clock) -> None:
+    """A closed poll leaves no timer and no entry, and a later command waits for the next one."""
     poll = harness.poll(READER)
     poll.disconnect()
     assert [failure.type for failure in poll.failures] == [CancelledError]
@@ -74,8 +74,8 @@ def test_nothing_is_left_of_a_poll_that_was_served(harness: CoreHarness, clock: 
     assert not clock.getDelayedCalls()
 
 
-def test_a_poll_is_counted_while_it_is_held(harness: CoreHarness) -> None:
-    """An operator sees which devices hold a poll now."""
+def test_a_device_is_polling_while_its_poll_is_held(harness: CoreHarness) -> None:
+    """The registry says which devices hold a poll now."""
     poll = harness.poll(READER)
     assert harness.core.poll_registry.is_polling(READER)
     assert not harness.core.poll_registry.is_polling(CONTAINER)
@@ -83,8 +83,8 @@ def test_a_poll_is_counted_while_it_is_held(harness: CoreHarness) -> None:
     assert not harness.core.poll_registry.is_polling(READER)
 
 
-def test_a_command_for_later_rings_when_it_is_due(harness: CoreHarness, clock: Clock) -> None:
-    """A command that may not go before a moment is handed to a held poll at that moment."""
+def test_a_command_for_later_is_sent_when_it_is_due(harness: CoreHarness, clock: Clock) -> None:
+    """A held poll gets a command with ``not_before`` in the moment in which it is due."""
     poll = harness.poll(READER)
     command = harness.put(READER, not_before=harness.wall_ms_in(4))
     clock.advance(3.999)
@@ -94,7 +94,7 @@ def test_a_command_for_later_rings_when_it_is_due(harness: CoreHarness, clock: C
 
 
 def test_a_poll_that_comes_before_the_due_time_waits_for_it(harness: CoreHarness, clock: Clock) -> None:
-    """It is all the same whether the poll or the command for later came first."""
+    """It does not matter whether the poll or the command for later came first."""
     command = harness.put(READER, not_before=harness.wall_ms_in(4))
     poll = harness.poll(READER)
     clock.advance(4)
@@ -102,7 +102,7 @@ def test_a_poll_that_comes_before_the_due_time_waits_for_it(harness: CoreHarness
 
 
 def test_a_command_that_is_due_after_the_hold_waits_for_a_later_poll(harness: CoreHarness, clock: Clock) -> None:
-    """A poll is not held any longer for what is still to come."""
+    """A poll is not held any longer for a command that is due later."""
     command = harness.put(READER, not_before=harness.wall_ms_in(HOLD + 5))
     poll = harness.poll(READER)
     clock.advance(HOLD)
@@ -112,8 +112,8 @@ def test_a_command_that_is_due_after_the_hold_waits_for_a_later_poll(harness: Co
     assert later.commands == [command]
 
 
-def test_what_is_not_yet_due_blocks_nobody(harness: CoreHarness, clock: Clock) -> None:
-    """A command for now goes first, and the one for later is not forgotten over it."""
+def test_a_command_for_later_blocks_no_other(harness: CoreHarness, clock: Clock) -> None:
+    """A command that is due is sent first, and the one for later is not forgotten."""
     later = harness.put(READER, priority=9, not_before=harness.wall_ms_in(4))
     first = harness.poll(READER)
     now = harness.put(READER, priority=0)
@@ -123,8 +123,8 @@ def test_what_is_not_yet_due_blocks_nobody(harness: CoreHarness, clock: Clock) -
     assert second.commands == [later]
 
 
-def test_an_approval_rings_a_held_poll(harness: CoreHarness) -> None:
-    """A device that waits for an operator gets what was sent to it as soon as it is approved."""
+def test_an_approval_wakes_a_held_poll(harness: CoreHarness) -> None:
+    """A pending device gets its queued commands as soon as it is approved."""
     harness.register("controlid:8", Admission.PENDING)
     poll = harness.poll("controlid:8")
     command = harness.put("controlid:8")
@@ -134,8 +134,8 @@ def test_an_approval_rings_a_held_poll(harness: CoreHarness) -> None:
 
 
 @pytest.mark.parametrize("cancelled", [True, False], ids=["cancelled", "expired"])
-def test_a_command_that_is_taken_back_is_not_handed_over(harness: CoreHarness, clock: Clock, cancelled: bool) -> None:
-    """What an operator or the clock has ended is not in the queue any longer."""
+def test_a_command_that_has_ended_is_not_sent(harness: CoreHarness, clock: Clock, cancelled: bool) -> None:
+    """A cancelled or expired command is not sent."""
     command = harness.put(READER, ttl=1)
     if cancelled:
         harness.result(harness.core.command_queue.cancel(command))
@@ -146,8 +146,8 @@ def test_a_command_that_is_taken_back_is_not_handed_over(harness: CoreHarness, c
     assert harness.command(command).attempts == 0
 
 
-def test_a_second_attempt_rings_a_held_poll(harness: CoreHarness, clock: Clock) -> None:
-    """A command that may run twice is handed over again as soon as its lease has run out."""
+def test_a_second_attempt_wakes_a_held_poll(harness: CoreHarness, clock: Clock) -> None:
+    """A command that may run twice is sent again as soon as its lease has run out."""
     command = harness.put(CONTAINER, delivery=Delivery.AT_LEAST_ONCE, lease=5)
     assert harness.poll(CONTAINER).commands == [command]
     poll = harness.poll(CONTAINER)
@@ -158,7 +158,7 @@ def test_a_second_attempt_rings_a_held_poll(harness: CoreHarness, clock: Clock) 
 
 
 def test_a_drained_core_ends_every_poll_idle(harness: CoreHarness, clock: Clock) -> None:
-    """When we are about to stop, every device is told that there is nothing, and may poll our successor."""
+    """When the server stops, every poll is answered idle."""
     polls = [harness.poll(READER), harness.poll(CONTAINER)]
     harness.core.drain()
     assert all(poll.idle for poll in polls)
@@ -167,6 +167,6 @@ def test_a_drained_core_ends_every_poll_idle(harness: CoreHarness, clock: Clock)
 
 
 def test_a_drained_core_holds_no_poll(harness: CoreHarness) -> None:
-    """A poll that still comes is answered at once."""
+    """A poll that arrives after that is answered at once."""
     harness.core.drain()
     assert harness.poll(READER).idle

@@ -1,4 +1,4 @@
-"""Tests of polls that the store cannot serve: they are held, and nothing is lost."""
+"""Tests of polls while the store fails: they are held, and nothing is lost."""
 
 from twisted.internet.task import Clock
 
@@ -9,9 +9,7 @@ HOLD = 10.0
 
 
 def test_a_full_disk_when_a_command_is_due(stepped: CoreHarness, executor: SteppedExecutor, clock: Clock) -> None:
-    """A store that cannot serve a poll is not asked again and again for what is due: the poll is held and ends
-    idle.
-    """
+    """If claiming a due command fails, it is not tried again and again: the poll is held and ends idle."""
     stepped.put(READER, not_before=stepped.wall_ms_in(3))
     poll = stepped.take(READER)
     stepped.run()
@@ -25,8 +23,8 @@ def test_a_full_disk_when_a_command_is_due(stepped: CoreHarness, executor: Stepp
     assert poll.idle
 
 
-def test_a_full_disk_during_the_look(stepped: CoreHarness, executor: SteppedExecutor, clock: Clock) -> None:
-    """While the store cannot serve a poll it is held and ends idle; the next one gets the command."""
+def test_a_full_disk_during_the_claim(stepped: CoreHarness, executor: SteppedExecutor, clock: Clock) -> None:
+    """If a claim fails, the poll is held and ends idle; the next one gets the command."""
     command = stepped.put(READER)
     poll = stepped.take(READER)
     executor.fail()
@@ -40,7 +38,7 @@ def test_a_full_disk_during_the_look(stepped: CoreHarness, executor: SteppedExec
 
 
 def test_a_store_that_has_recovered_serves_a_held_poll(stepped: CoreHarness, executor: SteppedExecutor) -> None:
-    """A poll that could not be served looks again when something new comes."""
+    """A poll whose claim failed claims again when a new command arrives."""
     command = stepped.put(READER)
     poll = stepped.take(READER)
     executor.fail()
@@ -49,8 +47,8 @@ def test_a_store_that_has_recovered_serves_a_held_poll(stepped: CoreHarness, exe
     assert poll.commands == [command]
 
 
-def test_a_ring_during_a_look_that_failed(stepped: CoreHarness, executor: SteppedExecutor) -> None:
-    """A command that is put while a look fails is not held back by that failure."""
+def test_a_wake_up_during_a_failed_claim(stepped: CoreHarness, executor: SteppedExecutor) -> None:
+    """A command that is put while a claim fails is sent at once."""
     stepped.result(stepped.core.command_queue.cancel(stepped.put(READER)))
     stepped.start(stepped.putting(READER))
     poll = stepped.take(READER)

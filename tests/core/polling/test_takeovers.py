@@ -1,4 +1,4 @@
-"""Tests of polls that meet others of their device, and of the device's goodbye."""
+"""Tests of several polls of one device, and of conflicts between two devices with one id."""
 
 from twisted.internet.task import Clock
 
@@ -8,50 +8,48 @@ from tests.core.harness import CONTAINER, READER, CoreHarness, HeldPoll
 
 
 def conflicts(harness: CoreHarness) -> int:
-    """How often the feed has told that two devices may share one id."""
+    """How many events say that two devices may share one id."""
     return harness.event_types(READER).count(EventType.DEVICE_CONFLICT)
 
 
-def take_turns(harness: CoreHarness, count: int) -> list[HeldPoll]:
+def poll_repeatedly(harness: CoreHarness, count: int) -> list[HeldPoll]:
     """Poll so many times without waiting for an answer."""
     return [harness.poll(READER) for _ in range(count)]
 
 
 def test_a_newer_poll_takes_over(harness: CoreHarness) -> None:
-    """The older poll of a device ends idle at once, and the newer one gets what comes."""
-    older, newer = take_turns(harness, 2)
+    """The older poll of a device ends idle at once, and the newer one gets the next command."""
+    older, newer = poll_repeatedly(harness, 2)
     assert older.idle
     command = harness.put(READER)
     assert newer.commands == [command]
 
 
 def test_a_poll_takes_over_from_its_own_device_alone(harness: CoreHarness) -> None:
-    """Polls of different devices do not disturb each other."""
+    """Polls of different devices do not affect each other."""
     reader, container = harness.poll(READER), harness.poll(CONTAINER)
     assert (reader.held, container.held) == (True, True)
 
 
 def test_two_polls_and_one_command_that_waits(harness: CoreHarness) -> None:
-    """A command goes to one poll; the other is held."""
+    """A queued command goes to one poll; the other is held."""
     command = harness.put(READER)
-    first, second = take_turns(harness, 2)
+    first, second = poll_repeatedly(harness, 2)
     assert first.commands == [command]
     assert second.held
 
 
-def test_an_older_poll_that_leaves_late_harms_nobody(harness: CoreHarness) -> None:
-    """The end of a poll that was taken over from does not touch the newer one."""
-    older, newer = take_turns(harness, 2)
+def test_the_end_of_an_older_poll_leaves_the_newer(harness: CoreHarness) -> None:
+    """The end of a poll that was taken over does not affect the newer one."""
+    older, newer = poll_repeatedly(harness, 2)
     older.disconnect()
     assert harness.core.poll_registry.is_polling(READER)
     command = harness.put(READER)
     assert newer.commands == [command]
 
 
-def test_a_device_that_polls_anew_when_its_older_poll_ends(harness: CoreHarness, clock: Clock) -> None:
-    """A client that answers the end of its poll with another, while we are busy with the one between, confuses
-    nobody.
-    """
+def test_a_device_that_polls_again_when_its_older_poll_ends(harness: CoreHarness, clock: Clock) -> None:
+    """A client may answer the end of its older poll with a third one, before the second is registered."""
     older = harness.take(READER)
     newest: list[HeldPoll] = []
     older.answer.addCallback(lambda _: newest.append(harness.take(READER)))
@@ -62,18 +60,18 @@ def test_a_device_that_polls_anew_when_its_older_poll_ends(harness: CoreHarness,
     assert not clock.getDelayedCalls()
 
 
-def test_two_takeovers_in_a_row_are_no_storm(harness: CoreHarness) -> None:
-    """A client that starts anew twice is answered at once, and nobody is alarmed."""
-    polls = take_turns(harness, 3)
+def test_two_takeovers_are_no_conflict(harness: CoreHarness) -> None:
+    """A client that restarts twice is answered at once, without a conflict event."""
+    polls = poll_repeatedly(harness, 3)
     assert [poll.idle for poll in polls] == [True, True, False]
     assert conflicts(harness) == 0
 
 
-def test_the_third_takeover_within_ten_seconds_is_a_storm(harness: CoreHarness, clock: Clock) -> None:
+def test_the_third_takeover_within_ten_seconds_is_a_conflict(harness: CoreHarness, clock: Clock) -> None:
     """Two devices that share one id are slowed down: from the third takeover on the older poll ends after five
     seconds.
     """
-    polls = take_turns(harness, 4)
+    polls = poll_repeatedly(harness, 4)
     assert [poll.held for poll in polls] == [False, False, True, True]
     clock.advance(CONFLICT_DELAY - 0.001)
     assert polls[2].held
@@ -82,33 +80,33 @@ def test_the_third_takeover_within_ten_seconds_is_a_storm(harness: CoreHarness, 
     assert polls[3].held
 
 
-def test_a_storm_is_told_once(harness: CoreHarness) -> None:
-    """The feed says that two devices may share one id when it begins, and not at each further takeover."""
-    take_turns(harness, 8)
+def test_a_conflict_causes_one_event(harness: CoreHarness) -> None:
+    """The event is written when the conflict begins, not at each further takeover."""
+    poll_repeatedly(harness, 8)
     assert conflicts(harness) == 1
-    told = next(event for event in harness.events if event.type is EventType.DEVICE_CONFLICT)
-    assert told.data == {"takeovers": 3}
+    conflict = next(event for event in harness.events if event.type is EventType.DEVICE_CONFLICT)
+    assert conflict.data == {"takeovers": 3}
 
 
-def test_the_older_poll_in_a_storm_is_handed_nothing(harness: CoreHarness) -> None:
-    """A poll that waits for its end hears no bell: what comes goes to the newest."""
-    polls = take_turns(harness, 4)
+def test_the_older_poll_in_a_conflict_gets_nothing(harness: CoreHarness) -> None:
+    """A new command goes to the newest poll, not to an older one that is about to end."""
+    polls = poll_repeatedly(harness, 4)
     command = harness.put(READER)
     assert polls[2].held
     assert polls[3].commands == [command]
 
 
-def test_a_device_that_leaves_in_a_storm_leaves_nothing(harness: CoreHarness, clock: Clock) -> None:
-    """A poll that hangs up while it waits for its end takes its timer with it."""
-    polls = take_turns(harness, 4)
+def test_a_device_that_disconnects_in_a_conflict(harness: CoreHarness, clock: Clock) -> None:
+    """A poll that disconnects while it is about to end leaves no timer."""
+    polls = poll_repeatedly(harness, 4)
     polls[2].disconnect()
     polls[3].disconnect()
     assert len(harness.core.poll_registry) == 0
     assert not clock.getDelayedCalls()
 
 
-def test_takeovers_far_apart_are_no_storm(harness: CoreHarness, clock: Clock) -> None:
-    """A device that now and then loses its connection may come back as often as it likes."""
+def test_takeovers_far_apart_are_no_conflict(harness: CoreHarness, clock: Clock) -> None:
+    """A device that sometimes loses its connection may return as often as it likes."""
     harness.poll(READER)
     for _ in range(6):
         clock.advance(CONFLICT_WINDOW / 2)
@@ -118,20 +116,20 @@ def test_takeovers_far_apart_are_no_storm(harness: CoreHarness, clock: Clock) ->
     assert len(harness.core.poll_registry) == 1
 
 
-def test_a_storm_passes(harness: CoreHarness, clock: Clock) -> None:
-    """After ten quiet seconds a takeover is an ordinary one again, and another storm is told again."""
-    take_turns(harness, 4)
+def test_a_conflict_ends(harness: CoreHarness, clock: Clock) -> None:
+    """After ten seconds without a takeover the next one is normal, and another conflict causes another event."""
+    poll_repeatedly(harness, 4)
     clock.advance(CONFLICT_WINDOW)
     harness.sweep()
-    older, _newer = take_turns(harness, 2)
+    older, _newer = poll_repeatedly(harness, 2)
     assert older.idle
-    take_turns(harness, 2)
+    poll_repeatedly(harness, 2)
     assert conflicts(harness) == 2
 
 
-def test_a_drained_core_ends_polls_that_linger(harness: CoreHarness, clock: Clock) -> None:
-    """A stop waits for no storm and no sign-off to pass."""
-    polls = take_turns(harness, 4)
+def test_a_drained_core_ends_delayed_polls(harness: CoreHarness, clock: Clock) -> None:
+    """A stop does not wait for the delays of conflicts and sign-offs."""
+    polls = poll_repeatedly(harness, 4)
     container = harness.poll(CONTAINER)
     harness.sign_off(CONTAINER)
     harness.core.drain()
@@ -139,8 +137,8 @@ def test_a_drained_core_ends_polls_that_linger(harness: CoreHarness, clock: Cloc
     assert not clock.getDelayedCalls()
 
 
-def test_a_poll_that_ends_another_while_we_drain(harness: CoreHarness) -> None:
-    """If answering one poll brings in another that takes over from a third, the stop still ends each of them once."""
+def test_a_takeover_while_the_core_drains(harness: CoreHarness) -> None:
+    """If the answer to one poll brings in another that takes over a third, each of them ends once."""
     reader, container = harness.take(READER), harness.take(CONTAINER)
     reader.answer.addCallback(lambda _: harness.take(CONTAINER))
     harness.core.drain()
