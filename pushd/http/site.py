@@ -20,7 +20,6 @@ _SEPARATORS = re.compile(rb"[ ,]+")
 _COMMON_HEADERS = b"Server: pushd\r\nDate: %b\r\nCache-Control: no-store\r\n"
 """Headers of every response. No cache may keep one: a cached poll would run a command twice."""
 
-
 IDLE_SECONDS = 60
 """How long a connection may wait for a request, or for the rest of one."""
 

@@ -59,7 +59,7 @@ def test_budget_is_never_exceeded(limit: int, arrivals: list[tuple[int, bytes]])
 
 
 def test_body_over_the_budget() -> None:
-    """A body that exceeded the budget is unavailable, even if the budget has room again."""
+    """A body that exceeded the budget is unavailable, even if bytes of the budget are free again."""
     budget = Budget(limit=5)
     first, second = Body(limit=9, budget=budget), Body(limit=9, budget=budget)
     first.feed(b"123")
