@@ -120,8 +120,11 @@ class CannotStart(SystemExit, Exception):
     """Ends the program with exit code 1, without a traceback.
 
     It relies on twistd telling the parent of a daemon, and removing the pidfile, for each ``Exception`` that is raised
-    while services start, and for no other: a ``SystemExit`` alone would leave both undone.
+    while services start, and for no other: a ``SystemExit`` alone would leave both undone. The message to the parent
+    is cut after 100 bytes and begins with the name of the class, which is therefore short.
     """
+
+    __module__ = "pushd"
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -208,7 +208,7 @@ class FailingRunner(UnixApplicationRunner):
 
 @pytest.mark.parametrize(
     ("error", "reported"),
-    [(CannotStart("no port"), "1 pushd.lib.twisted_patches.CannotStart: no port"), (SystemExit(1), "")],
+    [(CannotStart("no port"), "1 pushd.CannotStart: no port"), (SystemExit(1), "")],
 )
 def test_twistd_reports_that_a_daemon_cannot_start(tmp_path: Path, error: SystemExit, reported: str) -> None:
     """Twistd tells the parent of a daemon why it cannot start and removes the pidfile: for an Exception alone."""
