@@ -32,7 +32,9 @@ class AlertsApp:
     async def list(self, _request: Request, query: Query) -> bytes:
         """Alerts, newest first; ``open`` 1 or 0 selects those that are not cleared, or are."""
         limit = query.limit()
-        found = await self.alerts.list_alerts(query.optional_flag("open"), query.numeric_cursor(), limit)
+        found = await self.alerts.list_alerts(
+            is_open=query.optional_flag("open"), before=query.numeric_cursor(), limit=limit
+        )
         return json_views.alerts(found, limit)
 
     @router.route("/v1/alerts/<alert>/acknowledge", methods=["POST"])

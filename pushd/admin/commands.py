@@ -59,7 +59,7 @@ class CommandsApp:
         draft = self.drafts.make(
             device, sent.payload, sent.options, request.token.name, idempotency_key=key, fingerprint=fingerprint
         )
-        command, created = await self.command_queue.put(draft, queue)
+        command, created = await self.command_queue.put(draft, queue_signed_off=queue)
         if wait is None:
             return _accepted(request, command, 201 if created else 200)
         command = await self.command_queue.wait(command.id, wait)
@@ -119,7 +119,9 @@ class CommandsApp:
         original = await self.operator_actions.original(command)
         body = request_bodies.read_object(request.body.content() or b"{}")
         options = request_bodies.read_resend_options(body, original)
-        found, created = await self.operator_actions.resend(original, options, request.token.name, queue)
+        found, created = await self.operator_actions.resend(
+            original, options, request.token.name, queue_signed_off=queue
+        )
         return _accepted(request, found, 201 if created else 200)
 
 

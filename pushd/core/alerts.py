@@ -23,8 +23,8 @@ class Alerts:
         while await self.store.raise_alerts(self.rules, SWEEP_LIMIT, self.clocks.now()) >= SWEEP_LIMIT:
             pass
 
-    async def list_alerts(self, is_open: bool | None, before: int | None, limit: int) -> list[Alert]:
-        """Alerts, newest first; see :meth:`IAlertStore.alerts`."""
+    async def list_alerts(self, *, is_open: bool | None = None, before: int | None = None, limit: int) -> list[Alert]:
+        """Up to ``limit`` alerts, newest first, below the id ``before``; ``is_open`` None: open and cleared."""
         return await self.store.alerts(is_open, before, limit)
 
     async def acknowledge(self, alert: int, by: str) -> Alert:

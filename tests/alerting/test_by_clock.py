@@ -141,7 +141,7 @@ def _play(watch: Watch, absences: Iterable[Absence], leaving: list[str]) -> None
 
 def _all_arrived(watch: Watch, secret: str) -> None:
     """Each alert was brought when it was raised and when it was cleared, in order, and mailed once."""
-    ids = sorted(alert.id for alert in now(watch.core.alerts.list_alerts(None, None, DEVICES)))
+    ids = sorted(alert.id for alert in now(watch.core.alerts.list_alerts(limit=DEVICES)))
     firsts = {message.id: message for message in watch.receiver.messages}
     assert [int(seq.removeprefix("evt_")) for seq in firsts] == sorted(int(seq.removeprefix("evt_")) for seq in firsts)
     for kind in ("alert.raised", "alert.cleared"):

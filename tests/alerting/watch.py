@@ -121,7 +121,7 @@ class Watch:
 
     def told(self) -> list[Told]:
         """All alerts, in no order."""
-        return [_told(alert) for alert in now(self.core.alerts.list_alerts(None, None, len(self.addresses)))]
+        return [_told(alert) for alert in now(self.core.alerts.list_alerts(limit=len(self.addresses)))]
 
     def _answer(self, message: Message) -> int:
         self.failing = self.carrier.chance.random() < 0.5

@@ -123,24 +123,24 @@ class CoreHarness:
         """Register a device."""
         return self.result(self.core.registry.register(self.core.registry.new_device(device, admission, **fields)))
 
-    def put(self, device: str, queue_signed_off: bool = False, **terms: Any) -> str:
+    def put(self, device: str, queue_signed_off: bool = False, **options: Any) -> str:
         """Enqueue a command; returns its id."""
-        return self.result(self.putting(device, queue_signed_off, **terms))[0].id
+        return self.result(self.putting(device, queue_signed_off, **options))[0].id
 
     def issue_credential(self, device: str, kind: ProofKind, overlap: float = 0.0) -> str:
         """Issue a secret or an API key for a device; returns it."""
         return self.result(self.core.registry.issue_credential(device, kind, overlap))
 
     def putting(
-        self, device: str, queue_signed_off: bool = False, **terms: Any
+        self, device: str, queue_signed_off: bool = False, **options: Any
     ) -> Coroutine[Deferred[Any], Any, tuple[Command, bool]]:
         """Start to enqueue a command."""
-        draft = self.core.drafts.make(device, PAYLOADS[device.partition(":")[0]], SendOptions(**terms), "a test")
-        return self.core.command_queue.put(draft, queue_signed_off)
+        draft = self.core.drafts.make(device, PAYLOADS[device.partition(":")[0]], SendOptions(**options), "a test")
+        return self.core.command_queue.put(draft, queue_signed_off=queue_signed_off)
 
-    def send(self, device: str, **terms: Any) -> str:
+    def send(self, device: str, **options: Any) -> str:
         """Enqueue a command, and poll for it; returns its id."""
-        command = self.put(device, **terms)
+        command = self.put(device, **options)
         assert self.poll(device).commands == [command]
         return command
 

@@ -81,7 +81,7 @@ class CommandQueue:
         self.store.subscribe(self._on_claimable, *_CLAIMABLE)
         self.store.subscribe(self._on_access_change, *_ACCESS_CHANGES)
 
-    async def put(self, draft: Draft, queue_signed_off: bool = False) -> tuple[Command, bool]:
+    async def put(self, draft: Draft, *, queue_signed_off: bool = False) -> tuple[Command, bool]:
         """Enqueue a command; False if it is the earlier one with the same idempotency key. See :meth:`IStore.put`."""
         done = self.store.put(draft, queue_signed_off, MAX_QUEUED, self.clocks.now())
         self._claim_early(draft.device)

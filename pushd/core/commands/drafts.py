@@ -16,19 +16,19 @@ class Drafts:
     ids: IdSource
     dialects: Mapping[str, Dialect]
 
-    def check(self, device: str, payload: Payload, terms: SendOptions) -> None:
+    def check(self, device: str, payload: Payload, options: SendOptions) -> None:
         """Check a payload and its options; pure, so it may run on any thread.
 
         :raises InvalidFields: naming each field that is wrong.
         """
-        terms.check()
+        options.check()
         self.dialect(device).check(payload)
 
     def make(
         self,
         device: str,
         payload: Payload,
-        terms: SendOptions,
+        options: SendOptions,
         created_by: str,
         *,
         resend_of: str | None = None,
@@ -40,8 +40,8 @@ class Drafts:
             id=self.ids.make(),
             device=device,
             payload=payload,
-            terms=terms,
-            lease=self.dialect(device).lease if terms.lease is None else terms.lease,
+            terms=options,
+            lease=self.dialect(device).lease if options.lease is None else options.lease,
             created_by=created_by,
             resend_of=resend_of,
             idempotency_key=idempotency_key,

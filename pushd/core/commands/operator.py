@@ -62,12 +62,12 @@ class OperatorActions:
         return await self.store.command(command)
 
     async def resend(
-        self, original: Command, terms: SendOptions, by: str, queue_signed_off: bool = False
+        self, original: Command, options: SendOptions, by: str, *, queue_signed_off: bool = False
     ) -> tuple[Command, bool]:
         """Send the same as a new command; False if that was done before. See :meth:`IStore.resend`.
 
         :raises InvalidFields: if the options are out of bounds.
         """
-        terms.check()
-        draft = self.drafts.make(original.device, original.payload, terms, by, resend_of=original.id)
+        options.check()
+        draft = self.drafts.make(original.device, original.payload, options, by, resend_of=original.id)
         return await self.store.resend(draft, queue_signed_off, MAX_QUEUED, self.clocks.now())
