@@ -1,1 +1,1 @@
-"""Proofs: tests that try to show that the promises of delivery do not hold."""
+"""Model-based tests: random histories are applied to a store and to a reference model of it, and both are compared."""

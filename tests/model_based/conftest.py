@@ -1,11 +1,6 @@
-"""What the proofs share; ``--hypothesis-profile=thorough`` lets them run for long, with other choices each time."""
+"""The Hypothesis profile ``thorough``: ``--hypothesis-profile=thorough`` runs long, with new examples each time."""
 
 from hypothesis import settings
-
-from tests.in_memory_server import build_house
-from tests.integration.conftest import make_server
-
-__all__ = ["build_house", "make_server"]
 
 THOROUGH = "thorough"
 

@@ -1,4 +1,4 @@
-"""Tests of a disk that fills up under a running server, and empties again."""
+"""Tests of a server whose disk is full for a while."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.server import Server, ports_in, until
-from tests.model_based.disks import HOLD, KINDS, Disk, NotPermitted, mounted
+from tests.storage_failures.disks import HOLD, KINDS, Disk, NotPermitted, mounted
 
 pytestmark = pytest.mark.slow
 
@@ -17,12 +17,12 @@ LOAD = {"endpoint": "load_objects"}
 REFRESH = {"control": "REFRESH_AGENT"}
 PROBLEM = "application/problem+json"
 JITTER = 0.1
-"""By which part a hold may be shorter."""
+"""The part by which a hold may be shorter."""
 
 
 @contextmanager
 def running(kind: Any, folder: Path) -> Iterator[Disk]:
-    """A disk with a server that runs."""
+    """A disk with a running server."""
     try:
         with kind(folder) as disk:
             disk.server.start()
@@ -51,15 +51,13 @@ def known(server: Server) -> set[str]:
     return {item["id"] for item in server.admin.ask("GET /v1/devices?limit=500").json["items"]}
 
 
-def sound(server: Server) -> bool:
-    """Whether nothing is stored that cannot be."""
+def is_consistent(server: Server) -> bool:
+    """Whether fsck finds nothing."""
     return bool(server.admin.ask("GET /v1/fsck").json == {"items": []})
 
 
 def test_nothing_is_accepted_while_the_disk_is_full(disk: Disk) -> None:
-    """Whatever would have to be kept is refused with 503; nothing of it is there later, and it can be asked for
-    again.
-    """
+    """Each request that would write is answered with 503 and leaves nothing behind; repeated later, it succeeds."""
     server = disk.server
     register(server, "controlid:1")
     path = "/v1/devices/controlid:1"
@@ -79,36 +77,36 @@ def test_nothing_is_accepted_while_the_disk_is_full(disk: Disk) -> None:
     seen = server.admin.ask(f"GET {path}").json
     assert (seen["name"], seen["queue"], seen["proof"]) == ("", 0, [])
     assert "controlid:2" not in known(server)
-    assert sound(server)
+    assert is_consistent(server)
     assert [server.admin.ask(line, body, **key).code for line, body in changes] == [201, 201, 200, 201, 204]
 
 
-def test_no_result_is_taken_that_is_not_kept(disk: Disk) -> None:
-    """What a device says is answered with 503 in the manner of its dialect, and counts once it says it again."""
+def test_a_result_that_cannot_be_stored_is_refused(disk: Disk) -> None:
+    """Acknowledgements and results are answered with 503 as their dialect does, and count when repeated."""
     server = disk.server
     for device in ("controlid:3", "servereye:three"):
         register(server, device)
     commands = [server.send("controlid:3", LOAD), server.send("servereye:three", REFRESH)]
     assert server.devices.ask("GET /push?deviceId=3&uuid=u").json == LOAD
     assert server.devices.ask("GET /push/three").json["data"]["messageId"] == commands[1]
-    words = [f"POST /push/three/{word}/{commands[1]}" for word in ("ack", "result")]
+    calls = [f"POST /push/three/{call}/{commands[1]}" for call in ("ack", "result")]
     with disk.full():
         result = server.devices.ask("POST /result?deviceId=3&uuid=u", {"response": {}})
         assert (result.code, result.body) == (503, b"")
-        for line in (*words, "POST /push/three/signoff"):
+        for line in (*calls, "POST /push/three/signoff"):
             refused = server.devices.ask(line, {"success": True})
             assert (refused.code, refused.json["success"]) == (503, False), line
             assert "data" not in refused.json
         assert [server.command(command)["state"] for command in commands] == ["sent", "sent"]
     assert server.devices.ask("POST /result?deviceId=3&uuid=u", {"response": {}}).code == 200
-    assert [server.devices.ask(line, {"success": True}).code for line in words] == [200, 200]
+    assert [server.devices.ask(line, {"success": True}).code for line in calls] == [200, 200]
     ended = [server.command(command) for command in commands]
     assert [(one["state"], one["late"]) for one in ended] == [("succeeded", False)] * 2
-    assert sound(server)
+    assert is_consistent(server)
 
 
 def test_polls_are_held_while_nothing_can_be_claimed(disk: Disk) -> None:
-    """A poll ends idle at the end of its hold, a stranger's too; the next one gets what waits, once."""
+    """A poll ends idle at the end of its hold, also of an unknown device; the next poll gets the command, once."""
     server = disk.server
     for device in ("controlid:4", "servereye:four"):
         register(server, device)
@@ -117,9 +115,9 @@ def test_polls_are_held_while_nothing_can_be_claimed(disk: Disk) -> None:
         began = monotonic()
         lines = ("GET /push?deviceId=4&uuid=u", "GET /push/four", "GET /push?deviceId=5")
         polls = [server.devices.begin(line) for line in lines]
-        reader, container, stranger = (poll.answer() for poll in polls)
+        reader, container, unknown = (poll.answer() for poll in polls)
         assert monotonic() - began > HOLD * (1 - JITTER) - 0.1
-        assert [(one.code, one.body) for one in (reader, stranger)] == [(200, b""), (200, b"")]
+        assert [(one.code, one.body) for one in (reader, unknown)] == [(200, b""), (200, b"")]
         assert (container.code, container.json["success"], "data" in container.json) == (200, False, False)
     assert [server.command(command)["attempts"] for command in commands] == [0, 0]
     assert server.devices.ask("GET /push?deviceId=4&uuid=v").json == LOAD
@@ -128,8 +126,8 @@ def test_polls_are_held_while_nothing_can_be_claimed(disk: Disk) -> None:
     assert "controlid:5" in known(server)
 
 
-def test_what_is_kept_can_be_read_while_the_disk_is_full(disk: Disk) -> None:
-    """Operators see everything; the server is alive, and not ready until the disk is back, without anybody's help."""
+def test_reads_work_while_the_disk_is_full(disk: Disk) -> None:
+    """All lists can be read; the server is alive but not ready, and becomes ready by itself when there is space."""
     server = disk.server
     register(server, "controlid:6")
     command = server.send("controlid:6", LOAD)
@@ -143,7 +141,7 @@ def test_what_is_kept_can_be_read_while_the_disk_is_full(disk: Disk) -> None:
 
 
 def test_a_server_that_died_on_a_full_disk_can_be_started_there(tmp_path: Path) -> None:
-    """It serves what can be served without writing, forgets nothing, and is ready once there is room."""
+    """It serves what needs no writing, has lost nothing, and is ready as soon as there is space."""
     with running(mounted, tmp_path) as disk:
         server = disk.server
         register(server, "controlid:1")
@@ -156,11 +154,11 @@ def test_a_server_that_died_on_a_full_disk_can_be_started_there(tmp_path: Path) 
             assert server.command(command)["state"] == "queued"
         until(lambda: server.admin.ask("GET /readyz").code == 200, "a server that is ready again")
         assert server.devices.ask("GET /push?deviceId=1").json == LOAD
-        assert sound(server)
+        assert is_consistent(server)
 
 
-def test_a_server_that_cannot_give_leases_their_time_does_not_start(tmp_path: Path) -> None:
-    """What is out needs its lease written anew: without room for that the server says so in one line, and ends."""
+def test_a_server_that_cannot_renew_leases_does_not_start(tmp_path: Path) -> None:
+    """With a command in flight and no space to renew its lease, the server reports that in one line and ends."""
     with running(mounted, tmp_path) as disk:
         server = disk.server
         register(server, "controlid:1")
@@ -174,13 +172,11 @@ def test_a_server_that_cannot_give_leases_their_time_does_not_start(tmp_path: Pa
             assert line.startswith(f"pushd: {server.data_dir / 'pushd.sqlite'} cannot be opened: ")
         server.start()
         assert server.command(command)["state"] == "sent"
-        assert sound(server)
+        assert is_consistent(server)
 
 
-def test_a_first_start_on_a_full_disk_leaves_nothing_half_made(tmp_path: Path) -> None:
-    """A server that has no room for its database says so in one line, and starts as if nothing had been once it
-    has.
-    """
+def test_a_first_start_on_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A server without space for its database reports that in one line; the next start, with space, is a first one."""
     with running(mounted, tmp_path) as disk:
         server = disk.server
         server.kill()

@@ -1,4 +1,4 @@
-"""Tests of a server that may read what it keeps, and not write it."""
+"""Tests of a server whose files are read-only."""
 
 import ctypes
 import os
@@ -23,15 +23,15 @@ CAP_DAC_OVERRIDE = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def obey() -> None:
-    """In a new process: give up root's power to write what is read-only."""
+def drop_privileges() -> None:
+    """In a new process: drop root's capability to write read-only files."""
     if os.geteuid() == 0:
         _LIBC.prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
 
 
 @contextmanager
 def read_only(path: Path) -> Iterator[None]:
-    """Meanwhile a file, or a directory, may not be written."""
+    """A file or directory is read-only in this context."""
     mode = path.stat().st_mode
     path.chmod(mode & 0o555)
     try:
@@ -41,21 +41,21 @@ def read_only(path: Path) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def obedience(tmp_path: Path) -> None:
-    """Nothing can be learnt where modes of files do not count."""
+def permissions_count(tmp_path: Path) -> None:
+    """Skip where file permissions do not bind the user who runs the tests."""
     probe = tmp_path / "probe"
     probe.touch()
     with read_only(probe):
         words = [sys.executable, "-c", "import sys; open(sys.argv[1], 'a')", str(probe)]
-        wrote = subprocess.run(words, capture_output=True, preexec_fn=obey, check=False).returncode == 0
+        wrote = subprocess.run(words, capture_output=True, preexec_fn=drop_privileges, check=False).returncode == 0
     if wrote:
-        pytest.skip("whoever runs these tests may write everything, and may not give that up")
+        pytest.skip("this user may write everything, and cannot drop that capability")
 
 
 @pytest.fixture
 def stopped(make_server: MakeServer) -> Server:
-    """A server that has stopped, and keeps one command."""
-    server = make_server(before=obey).start()
+    """A stopped server, with one command in its database."""
+    server = make_server(before=drop_privileges).start()
     assert server.admin.ask("POST /v1/devices", {"id": DEVICE}).code == 201
     server.send(DEVICE, LOAD)
     assert server.stop() == 0
@@ -63,7 +63,7 @@ def stopped(make_server: MakeServer) -> Server:
 
 
 @pytest.mark.parametrize(
-    ("place", "words"),
+    ("place", "message"),
     [
         ("pushd.sqlite", "pushd: {data}/pushd.sqlite cannot be opened: it is not writable."),
         ("", "pushd: {data}/pushd.sqlite cannot be opened: "),
@@ -71,12 +71,12 @@ def stopped(make_server: MakeServer) -> Server:
     ],
     ids=["database", "directory", "lock"],
 )
-def test_a_server_that_may_not_write_does_not_start(stopped: Server, place: str, words: str) -> None:
-    """It says what it may not write, in one line, and ends with exit code 1; once it may, all is as it was."""
+def test_a_server_with_read_only_files_does_not_start(stopped: Server, place: str, message: str) -> None:
+    """It ends with exit code 1 and one line that names the file; once that is writable, it starts with its data."""
     with read_only(stopped.data_dir / place):
         stopped.launch()
         assert stopped.ended() == 1
     (line,) = stopped.complaints.read_text().splitlines()
-    assert line.startswith(words.format(data=stopped.data_dir))
+    assert line.startswith(message.format(data=stopped.data_dir))
     stopped.start()
     assert [item["state"] for item in stopped.admin.ask("GET /v1/commands").json["items"]] == ["queued"]

@@ -1,48 +1,48 @@
-"""A device as the model knows it, and what the feed tells."""
+"""The reference model of a device, and of events."""
 
 from attrs import define, field, frozen
 
 from pushd.model.device import Admission, PresenceState
 from pushd.model.dialect import Batchable
-from tests.model_based.fate import Attempt
+from tests.model_based.command_model import Attempt
 
 
 @frozen
-class Told:
-    """An entry of the feed, as far as the design fixes it; ``why`` is the attempt, or the reason."""
+class ExpectedEvent:
+    """An event, as far as the design fixes it; ``detail`` is the number of the attempt, or the reason."""
 
     type: str
     at: int
     device: str | None
     command: str | None = None
-    why: object = None
+    detail: object = None
 
 
 @frozen
 class Poll:
-    """What a device asks for when it polls."""
+    """A poll of a device."""
 
     device: str
     uuid: str | None
     one_at_a_time: bool
-    """Whether it takes one answer after the other, and repeats polls under one name."""
+    """Whether the device repeats a poll under one uuid until it has reported."""
     limit: int
     batchable: Batchable
 
 
 @define(eq=False)
-class Party:
-    """A device, and all that was ever handed to whoever had its id."""
+class DeviceModel:
+    """A device, with all attempts that were ever sent to its id."""
 
     admission: Admission | None = None
-    """None while it is not known."""
+    """None while the device does not exist."""
     presence: PresenceState = PresenceState.NEVER_SEEN
     attempts: list[Attempt] = field(factory=list)
     orphans: list[bytes] = field(factory=list)
 
     def repeats(self, poll: Poll) -> bool:
-        """Whether a poll has the name of the one whose answer is out."""
+        """Whether a poll has the uuid under which a command is in flight."""
         if not poll.one_at_a_time or poll.uuid is None or not self.attempts:
             return False
         newest = self.attempts[-1]
-        return newest.uuid == poll.uuid and any(attempt.is_out for attempt in newest.together)
+        return newest.uuid == poll.uuid and any(attempt.in_flight for attempt in newest.batch)

@@ -1,4 +1,4 @@
-"""Tests of a database whose file was damaged while nobody looked."""
+"""Tests of a database of which pages are damaged."""
 
 import subprocess
 import sys
@@ -18,47 +18,49 @@ from pushd.store.filters import CommandFilter, DeviceFilter, EventFilter
 from pushd.store.sqlite.store import SqliteStore
 from tests.integration.conftest import MakeServer
 from tests.integration.server import HOME, Server, environment
-from tests.model_based.pair import gave
+from tests.model_based.comparison import result_of
 from tests.store.samples import LIMIT, OTHER_READER, READER, StubResult, at, device, draft
 
 pytestmark = pytest.mark.slow
 
 PAGE = 4096
-RUBBISH = {"rubbish": b"\xa5" * PAGE, "nothing": bytes(PAGE)}
-"""What a page may hold after it was lost."""
+DAMAGE = {"garbage": b"\xa5" * PAGE, "zeros": bytes(PAGE)}
+"""The contents of a damaged page."""
 
 ALL = 1000
 LOAD = {"endpoint": "load_objects"}
 
 
 def fill(store: SqliteStore) -> dict[str, Command]:
-    """Something of everything that is kept; the commands among it."""
+    """Store rows of each kind; returns the commands."""
     store.open(at())
     for name in (READER, OTHER_READER):
-        gave(store.add_device(device(name), False, at()))
+        result_of(store.add_device(device(name), False, at()))
     for number in range(1, 25):
         payload = LOAD | {"body": "x" * number * 100}
-        gave(store.put(draft(number, (READER, OTHER_READER)[number % 2], payload), False, LIMIT, at()))
+        result_of(store.put(draft(number, (READER, OTHER_READER)[number % 2], payload), False, LIMIT, at()))
     for number in range(8):
-        gave(store.claim(READER, f"u{number}", True, 1, at(1)))
+        result_of(store.claim(READER, f"u{number}", True, 1, at(1)))
     for uuid in ("u1", "u2", "foreign", "other"):
-        gave(store.settle(READER, StubResult(uuid=uuid, raw=b"x" * 3000), at(2)))
-    commands = {one.id: gave(store.command(one.id)) for one in gave(store.commands(CommandFilter(), None, ALL))}
-    gave(store.close())
+        result_of(store.settle(READER, StubResult(uuid=uuid, raw=b"x" * 3000), at(2)))
+    commands = {
+        one.id: result_of(store.command(one.id)) for one in result_of(store.commands(CommandFilter(), None, ALL))
+    }
+    result_of(store.close())
     return commands
 
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Command]]:
-    """A sound database, and its commands."""
+    """An undamaged database, and its commands."""
     path = tmp_path_factory.mktemp("sound") / "pushd.sqlite"
     return path, fill(SqliteStore(str(path)))
 
 
-@pytest.fixture(params=list(RUBBISH))
+@pytest.fixture(params=list(DAMAGE))
 def damaged(request: pytest.FixtureRequest, tmp_path: Path, sound: tuple[Path, Any]) -> Iterator[Path]:
-    """Copies of the sound database, in each of which another page is lost."""
-    return _damaged(sound[0], tmp_path, RUBBISH[request.param])
+    """Copies of the database, in each of which another page is damaged."""
+    return _damaged(sound[0], tmp_path, DAMAGE[request.param])
 
 
 def _damaged(source: Path, folder: Path, lost: bytes) -> Iterator[Path]:
@@ -71,32 +73,32 @@ def _damaged(source: Path, folder: Path, lost: bytes) -> Iterator[Path]:
         yield path
 
 
-def answer(verb: Callable[[], Deferred[Any]]) -> Any:
-    """What a verb gives, or None if it says that it cannot."""
+def answer(operation: Callable[[], Deferred[Any]]) -> Any:
+    """The result of an operation, or None if it fails with :exc:`Unavailable`."""
     try:
-        return gave(verb())
+        return result_of(operation())
     except Unavailable:
         return None
 
 
-def test_a_lost_page_is_found_out_whichever_it_is(damaged: Iterator[Path]) -> None:
-    """The doubter says what is wrong, or that there is no database to be looked at."""
+def test_fsck_finds_any_damaged_page(damaged: Iterator[Path]) -> None:
+    """Fsck reports violations, or that the file is no database."""
     for path in damaged:
-        assert found_out(path), path
+        assert violations(path), path
 
 
-def found_out(path: Path) -> object:
-    """What is wrong with a database, in whatever words."""
+def violations(path: Path) -> object:
+    """What fsck finds, or whether its refusal names the file."""
     try:
         return inspect(str(path))
     except StoreRefused as refusal:
         return str(path) in str(refusal)
 
 
-def test_no_answer_is_made_up_whichever_page_is_lost(
+def test_no_operation_returns_wrong_data_whichever_page_is_damaged(
     damaged: Iterator[Path], sound: tuple[Path, dict[str, Command]]
 ) -> None:
-    """A damaged database is refused at the start, or else each call gives what was kept, or says that it cannot."""
+    """A damaged database is refused at the start, or each operation returns what was stored, or :exc:`Unavailable`."""
     served = 0
     for path in damaged:
         store = SqliteStore(str(path))
@@ -106,12 +108,12 @@ def test_no_answer_is_made_up_whichever_page_is_lost(
         for name, command in sound[1].items():
             assert answer(partial(store.command, name)) in (None, command)
         _use(store)
-        gave(store.close())
+        result_of(store.close())
     assert served
 
 
 def opens(store: SqliteStore) -> bool:
-    """Whether it is served, or refused in a word that names it."""
+    """Whether the store opens; if it refuses, the error names the file."""
     try:
         store.open(at(3))
     except StoreRefused as refusal:
@@ -120,7 +122,7 @@ def opens(store: SqliteStore) -> bool:
 
 
 def _use(store: SqliteStore) -> None:
-    """Call everything once: no call may fail in any other way than :func:`answer` knows."""
+    """Call each operation once: none may fail in another way than :func:`answer` allows."""
     answer(lambda: store.commands(CommandFilter(), None, ALL))
     answer(lambda: store.devices(DeviceFilter(), None, ALL))
     answer(lambda: store.events(EventFilter(), 0, ALL))
@@ -134,33 +136,33 @@ def _use(store: SqliteStore) -> None:
     answer(lambda: store.fsck(at(1000)))
 
 
-def lose(path: Path, first: int, last: int | None = None) -> None:
-    """Overwrite pages of a database, counted from 0."""
+def damage(path: Path, first: int, last: int | None = None) -> None:
+    """Overwrite pages of a database, from ``first`` to ``last``, counted from 0; None: to the end."""
     content = bytearray(path.read_bytes())
     end = len(content) if last is None else (last + 1) * PAGE
     content[first * PAGE : end] = b"\xa5" * (end - first * PAGE)
     path.write_bytes(content)
 
 
-def events_at(server: Server) -> int:
-    """The page, counted from 0, where the feed begins."""
+def event_page(server: Server) -> int:
+    """The page, counted from 0, where the table of events begins."""
     store = SqliteStore(str(server.data_dir / "pushd.sqlite"))
     store.open(at())
     connection = store._writer.connection.connection  # type: ignore[attr-defined]
     (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'event'").fetchone()
-    gave(store.close())
+    result_of(store.close())
     return int(page) - 1
 
 
-def doubt(path: Path) -> int:
+def fsck(path: Path) -> int:
     """The exit code of fsck."""
-    words = [sys.executable, "-m", "pushd.fsck", str(path)]
-    return subprocess.run(words, cwd=HOME, env=environment(), capture_output=True, check=False).returncode
+    command = [sys.executable, "-m", "pushd.fsck", str(path)]
+    return subprocess.run(command, cwd=HOME, env=environment(), capture_output=True, check=False).returncode
 
 
 @pytest.fixture
 def stopped(make_server: MakeServer) -> Server:
-    """A server that has stopped, and keeps one command."""
+    """A stopped server, with one command in its database."""
     server = make_server("--hold=controlid=1").start()
     assert server.admin.ask("POST /v1/devices", {"id": READER}).code == 201
     server.send(READER, LOAD)
@@ -169,30 +171,28 @@ def stopped(make_server: MakeServer) -> Server:
 
 
 @pytest.mark.parametrize(
-    ("first", "words"), [(0, "file is not a database"), (1, "database disk image is malformed")], ids=["head", "rest"]
+    ("first", "reason"), [(0, "file is not a database"), (1, "database disk image is malformed")], ids=["head", "rest"]
 )
-def test_a_server_does_not_start_over_a_database_that_is_lost(stopped: Server, first: int, words: str) -> None:
-    """It ends with exit code 1 and one line that names the file, and leaves that as it is."""
+def test_a_server_does_not_start_with_a_destroyed_database(stopped: Server, first: int, reason: str) -> None:
+    """It ends with exit code 1 and one line that names the file, which it does not change."""
     path = stopped.data_dir / "pushd.sqlite"
-    lose(path, first, 0 if first == 0 else None)
+    damage(path, first, 0 if first == 0 else None)
     content = path.read_bytes()
-    assert doubt(path) > 0
+    assert fsck(path) > 0
     stopped.launch()
     assert stopped.ended() == 1
     (line,) = stopped.complaints.read_text().splitlines()
     assert line.startswith(f"pushd: {path} cannot be opened: ")
-    assert words in line
+    assert reason in line
     assert path.read_bytes() == content
 
 
-def test_a_server_serves_what_is_left_of_a_damaged_database(stopped: Server) -> None:
-    """Without a readable feed nothing can be accepted: a send is a 503 and a poll ends idle; what can be read is
-    read.
-    """
+def test_a_server_serves_the_readable_part_of_a_damaged_database(stopped: Server) -> None:
+    """Without a readable event log, commands and results are answered with 503, polls idle; lists work."""
     path = stopped.data_dir / "pushd.sqlite"
-    page = events_at(stopped)
-    lose(path, page, page)
-    assert doubt(path) == 1
+    page = event_page(stopped)
+    damage(path, page, page)
+    assert fsck(path) == 1
     stopped.start()
     sent = stopped.admin.ask(f"POST /v1/devices/{READER}/commands", {"payload": LOAD})
     assert (sent.code, sent.headers["content-type"]) == (503, "application/problem+json")

@@ -1,6 +1,6 @@
-"""The life of one command in plain Python, written from the text of the design and not from the store's SQL.
+"""The reference model of one command, in plain Python; written from the text of the design, not from the store's SQL.
 
-All durations and moments are in milliseconds.
+All durations and timestamps are in milliseconds.
 """
 
 from attrs import define, field
@@ -10,8 +10,8 @@ from pushd.model.lifecycle import Delivery, Move, State
 from pushd.model.result import Verdict
 from pushd.model.timestamps import Now
 
-OUR_WORDS = "(whatever we say ourselves)"
-"""The error of a command that we ended; the design leaves the words open."""
+ANY_TEXT = "(any text)"
+"""The error of a command that the server ended; the design does not fix the text."""
 
 SETTLED = {Move.SUCCEED: State.SUCCEEDED, Move.FAIL: State.FAILED, Move.GARBLE: State.UNKNOWN}
 RESOLVED = {Move.RESOLVE_SUCCEEDED: State.SUCCEEDED, Move.RESOLVE_FAILED: State.FAILED}
@@ -19,25 +19,25 @@ RESOLVED = {Move.RESOLVE_SUCCEEDED: State.SUCCEEDED, Move.RESOLVE_FAILED: State.
 
 @define(eq=False)
 class Attempt:
-    """That a command was handed over, and in which answer; ``together`` are all attempts of that answer, in order."""
+    """One sending of a command; ``batch`` has all attempts of the same answer, in order."""
 
-    fate: "Fate"
+    command: "CommandModel"
     number: int
     uuid: str | None
     sent_at: int
-    together: "list[Attempt]"
-    place: int | None
-    """In its answer, from 1; None if it went alone."""
+    batch: "list[Attempt]"
+    position: int | None
+    """Its position in the answer, from 1; None if it was sent alone."""
 
     @property
-    def is_out(self) -> bool:
-        """Whether this is the attempt for which a lease is open."""
-        return self.fate.is_out and self.number == len(self.fate.attempts)
+    def in_flight(self) -> bool:
+        """Whether the lease of this attempt is open."""
+        return self.command.in_flight and self.number == len(self.command.attempts)
 
 
 @define(eq=False)
-class Fate:
-    """What becomes of one command."""
+class CommandModel:
+    """A command and what becomes of it."""
 
     draft: Draft
     created_at: int
@@ -46,8 +46,8 @@ class Fate:
     max_attempts: int = field(init=False)
     expires_at: int = field(init=False)
     lease_until: int | None = None
-    work_until: int | None = None
-    """Where no lease of the latest attempt goes beyond."""
+    deadline_until: int | None = None
+    """No lease of the latest attempt lasts longer."""
     acknowledged_at: int | None = None
     finished_at: int | None = None
     result: str | None = None
@@ -57,7 +57,7 @@ class Fate:
     matched_by: str | None = None
     resent_as: str | None = None
     cancelled: bool = False
-    """Whether an operator wants no further attempt, whatever became of the one that was out."""
+    """Whether an operator allows no further attempt, whatever becomes of the one in flight."""
 
     def __attrs_post_init__(self) -> None:
         self.max_attempts = self.draft.terms.max_attempts
@@ -65,18 +65,18 @@ class Fate:
         self.expires_at = starts + round(self.draft.terms.ttl * 1000)
 
     @property
-    def is_out(self) -> bool:
+    def in_flight(self) -> bool:
         """Whether a lease is open."""
         return self.state in (State.SENT, State.ACKNOWLEDGED)
 
     @property
-    def is_in_doubt(self) -> bool:
-        """Whether it was handed over, and neither has a lease nor is settled."""
+    def in_doubt(self) -> bool:
+        """Whether it was sent, has no lease, and its outcome is not known."""
         return self.state is State.UNKNOWN or (self.state is State.QUEUED and bool(self.attempts))
 
     @property
     def sent_at(self) -> int | None:
-        """When it was handed over last."""
+        """When it was sent last."""
         return self.attempts[-1].sent_at if self.attempts else None
 
     @property
@@ -91,51 +91,51 @@ class Fate:
     def _may_repeat(self) -> bool:
         return self.draft.terms.delivery is Delivery.AT_LEAST_ONCE and len(self.attempts) < self.max_attempts
 
-    def is_waiting(self, now: Now) -> bool:
-        """Whether it may still be handed over, now or later."""
+    def is_sendable(self, now: Now) -> bool:
+        """Whether it may still be sent, now or later."""
         return self.state is State.QUEUED and now.wall < self.expires_at
 
-    def is_ready(self, now: Now) -> bool:
-        """Whether it may be handed over now."""
-        return self.is_waiting(now) and (self.draft.terms.not_before or 0) <= now.wall
+    def is_due(self, now: Now) -> bool:
+        """Whether it may be sent now."""
+        return self.is_sendable(now) and (self.draft.terms.not_before or 0) <= now.wall
 
-    def is_over(self, now: Now) -> bool:
+    def lease_ended(self, now: Now) -> bool:
         """Whether its lease has run out."""
         return self.lease_until is not None and self.lease_until <= now.steady
 
-    def send(self, uuid: str | None, together: list[Attempt], place: int | None, now: Now) -> Attempt:
-        """It is claimed for a connection: an attempt, and a lease that its deadline bounds."""
-        attempt = Attempt(self, len(self.attempts) + 1, uuid, now.wall, together, place)
+    def send(self, uuid: str | None, batch: list[Attempt], position: int | None, now: Now) -> Attempt:
+        """Claim it for a poll: a new attempt, with a lease that its deadline bounds."""
+        attempt = Attempt(self, len(self.attempts) + 1, uuid, now.wall, batch, position)
         self.attempts.append(attempt)
-        together.append(attempt)
+        batch.append(attempt)
         self.state, self.acknowledged_at = State.SENT, None
-        self.work_until = now.steady + self._deadline
-        self.lease_until = min(now.steady + self._lease, self.work_until)
+        self.deadline_until = now.steady + self._deadline
+        self.lease_until = min(now.steady + self._lease, self.deadline_until)
         return attempt
 
     def unsend(self) -> Attempt:
-        """Nothing of its latest attempt was written; that attempt, which counts for nothing any more."""
+        """Undo the latest attempt, of which nothing was written; returns it."""
         attempt = self.attempts.pop()
-        attempt.together.remove(attempt)
+        attempt.batch.remove(attempt)
         self.state = State.QUEUED
         self._end_lease()
         return attempt
 
     def acknowledge(self, now: Now) -> bool:
-        """The device has it: its lease is renewed, or opens again; False if that cannot be."""
-        if not self.is_out and not self.is_in_doubt:
+        """The device has received it: renew or reopen its lease; False if its state does not allow that."""
+        if not self.in_flight and not self.in_doubt:
             return False
-        if not self.is_out:
-            self.work_until, self.error = self._work_left(now), None
-        assert self.work_until is not None
-        self.lease_until = min(now.steady + self._lease, self.work_until)
+        if not self.in_flight:
+            self.deadline_until, self.error = self._reopened_deadline(now), None
+        assert self.deadline_until is not None
+        self.lease_until = min(now.steady + self._lease, self.deadline_until)
         self.acknowledged_at = now.wall if self.acknowledged_at is None else self.acknowledged_at
         self.state, self.evidence = State.ACKNOWLEDGED, "device"
         self.finished_at = None
         return True
 
     def settle(self, verdict: Verdict, result: str | None, matched_by: str, late: bool, now: Now) -> None:
-        """The device says what became of it."""
+        """End it by a device's result."""
         self._end(SETTLED[verdict.move], verdict.error, now)
         self.result, self.late, self.evidence, self.matched_by = result, late, "device", matched_by
 
@@ -147,47 +147,47 @@ class Fate:
             self._end_lease()
             self.error = None
         else:
-            self._end(State.UNKNOWN, OUR_WORDS, now)
+            self._end(State.UNKNOWN, ANY_TEXT, now)
 
     def expire(self, now: Now) -> None:
         """Its time to live is over."""
-        self._end(State.UNKNOWN if self.attempts else State.EXPIRED, OUR_WORDS, now)
+        self._end(State.UNKNOWN if self.attempts else State.EXPIRED, ANY_TEXT, now)
 
     def cancel(self, now: Now) -> bool:
-        """The operator takes it back, as far as that can be; False if it cannot."""
+        """An operator cancels it, as far as possible; False if it is too late."""
         if self.state is State.QUEUED and self.attempts:
-            self._end(State.UNKNOWN, OUR_WORDS, now)
+            self._end(State.UNKNOWN, ANY_TEXT, now)
         elif self.state is State.QUEUED:
             self._end(State.CANCELLED, None, now)
             self.evidence = "operator"
-        elif self.is_out and self.draft.terms.delivery is Delivery.AT_LEAST_ONCE:
-            self.max_attempts, self.error, self.cancelled = len(self.attempts), OUR_WORDS, True
+        elif self.in_flight and self.draft.terms.delivery is Delivery.AT_LEAST_ONCE:
+            self.max_attempts, self.error, self.cancelled = len(self.attempts), ANY_TEXT, True
         else:
             return self.state is State.CANCELLED
         return True
 
     def forget(self, now: Now) -> None:
-        """Its device is no longer known."""
+        """Its device was deleted."""
         if self.state is State.QUEUED:
             self.cancel(now)
         else:
             self.evidence = None
-            self._end(State.UNKNOWN, OUR_WORDS, now)
+            self._end(State.UNKNOWN, ANY_TEXT, now)
 
     def resolve(self, move: Move, note: str, now: Now) -> None:
-        """The operator says what became of it."""
+        """An operator sets its outcome."""
         state = RESOLVED[move]
         self._end(state, note if state is State.FAILED else None, now)
         self.evidence = "operator"
 
     def restart(self, now: Now) -> None:
-        """We were away: its lease gets its whole time back."""
-        if self.is_out:
+        """The server was down: its lease gets its whole time again."""
+        if self.in_flight:
             self.lease_until = now.steady + self._lease
-            self.work_until = self._work_left(now)
+            self.deadline_until = self._reopened_deadline(now)
 
-    def _work_left(self, now: Now) -> int:
-        """What the wall says is left of its deadline; a lease that we open again is a whole one."""
+    def _reopened_deadline(self, now: Now) -> int:
+        """What is left of the deadline in wall time, but at least one lease."""
         assert self.sent_at is not None
         return now.steady + max(self._lease, self.sent_at + self._deadline - now.wall)
 
@@ -196,4 +196,4 @@ class Fate:
         self._end_lease()
 
     def _end_lease(self) -> None:
-        self.lease_until = self.work_until = None
+        self.lease_until = self.deadline_until = None

@@ -1,4 +1,4 @@
-"""What the machine of the proof may choose from: few values, so that they meet."""
+"""Hypothesis strategies: few different values, so that they collide."""
 
 from hypothesis import strategies as st
 
@@ -13,20 +13,20 @@ DEVICES = READERS + CONTAINERS
 readers = st.sampled_from(READERS[:1] * 4 + READERS[1:])
 containers = st.sampled_from(CONTAINERS[:1] * 4 + CONTAINERS[1:])
 devices = readers | containers
-"""One of each dialect does most, so that much happens to it; the other is there to be confused with it."""
+"""One device of each dialect is chosen most often, so that much happens to it; the other may be confused with it."""
 
 seconds = st.sampled_from([1, 5, 10, 30])
-"""Around leases, deadlines and times to live."""
+"""Durations around leases, deadlines and times to live."""
 
-steps = st.sampled_from([-60, -10, -5, -1, 1, 5, 60])
-"""Seconds by which somebody sets the clock."""
+clock_steps = st.sampled_from([-60, -10, -5, -1, 1, 5, 60])
+"""Seconds by which the wall clock is set forward or back."""
 
 uuids = st.sampled_from([None, "u1", "u2", "u3"])
 verdicts = st.sampled_from([SUCCESS, FAILURE, GARBLED])
 results = st.sampled_from(['{"response":{}}', '{"response":1}'])
 endpoints = st.sampled_from(["load_objects", "load_objects", "execute_actions"])
 
-terms = st.fixed_dictionaries(
+commands = st.fixed_dictionaries(
     {
         "name": devices,
         "endpoint": endpoints,
@@ -43,15 +43,15 @@ terms = st.fixed_dictionaries(
         "created_by": st.sampled_from(["admin", "other"]),
     }
 )
-"""What a sender may ask for; ``later`` is in seconds."""
+"""What a sender may ask for; ``later`` is seconds until ``not_before``."""
 
 parts = st.dictionaries(st.integers(1, 3), st.builds(StubResult, verdict=verdicts, result=results))
-"""What a report says of each of a batch."""
+"""The parts of a result, one for each command of a batch."""
 
-named = st.sampled_from(["newest", "newest", "older", "none", "foreign"])
-"""Whose name a report bears: that of the newest or an older attempt, none, or one that nobody knows."""
+uuid_origins = st.sampled_from(["newest", "newest", "older", "none", "unknown"])
+"""Which uuid a result has: that of the newest or of an older attempt, none, or an unknown one."""
 
-said_of_batches = st.builds(
+results_with_parts = st.builds(
     StubResult,
     endpoint=st.none() | endpoints,
     verdict=verdicts,
@@ -61,5 +61,5 @@ said_of_batches = st.builds(
 
 
 def batchable(payload: Payload) -> bool:
-    """Which commands may travel with others: the payload says so."""
+    """Whether a command may be sent together with others: the payload says so."""
     return bool(payload["batchable"])

@@ -17,16 +17,16 @@ HOLD = 1
 OPTIONS = (*OPEN, f"--hold=controlid={HOLD}", f"--hold=servereye={HOLD}")
 
 SIZE = "16m"
-"""Of a disk that is made for a test."""
+"""The size of a file system that is made for a test."""
 
 
 class NotPermitted(Exception):
-    """Not everybody may mount a disk."""
+    """The user who runs the tests may not mount a file system."""
 
 
 @frozen
 class Disk:
-    """A server, and a way to fill its disk for a while."""
+    """A server, and a context manager in which its disk is full."""
 
     server: Server
     full: Callable[[], AbstractContextManager[None]]
@@ -34,13 +34,13 @@ class Disk:
 
 @contextmanager
 def limited(folder: Path) -> Iterator[Disk]:
-    """A disk on which, while it is full, the server's files may not be written; its log is among them."""
+    """A limit of the file size: while it is 0, the server can write to no file, not even to its log."""
     server = Server(folder, OPTIONS)
-    yield Disk(server, partial(_forbidding, server))
+    yield Disk(server, partial(_limiting, server))
 
 
 @contextmanager
-def _forbidding(server: Server) -> Iterator[None]:
+def _limiting(server: Server) -> Iterator[None]:
     prlimit(server.pid, RLIMIT_FSIZE, (0, RLIM_INFINITY))
     try:
         yield
@@ -50,9 +50,9 @@ def _forbidding(server: Server) -> Iterator[None]:
 
 @contextmanager
 def mounted(folder: Path) -> Iterator[Disk]:
-    """A disk of its own, in memory.
+    """A file system in memory, only for the server.
 
-    :raises NotPermitted: if none may be made.
+    :raises NotPermitted: if the user may not mount one.
     """
     server = Server(folder, OPTIONS)
     server.data_dir.mkdir()
@@ -60,7 +60,7 @@ def mounted(folder: Path) -> Iterator[Disk]:
     try:
         subprocess.run(words, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise NotPermitted("a disk of its own may not be mounted here") from error
+        raise NotPermitted("this user may not mount a file system") from error
     try:
         yield Disk(server, partial(_filling, server.data_dir / "filler"))
     finally:

@@ -1,0 +1,258 @@
+"""A store next to its reference model: each step is applied to both, and both must give the same answer."""
+
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from pushd.core.polling.command_index import CommandIndex, ResultIndex
+from pushd.model.command import Dispatched, Draft
+from pushd.model.device import Admission, PresenceState
+from pushd.model.dialect import never
+from pushd.model.errors import PushdError
+from pushd.model.event import Event
+from pushd.model.lifecycle import Move, State
+from pushd.model.timestamps import Now
+from pushd.store.filters import StartupSnapshot
+from pushd.store.sqlite.connection import run_once
+from pushd.store.sqlite.store import MEMORY, SqliteStore
+from pushd.store.transactions import startup
+from tests.model_based.command_model import Attempt, CommandModel
+from tests.model_based.device_model import Poll
+from tests.model_based.store_model import StoreModel
+from tests.model_based.strategies import DEVICES, READERS, batchable
+from tests.store.samples import STEADY, WALL, StubResult, device, draft
+
+T = TypeVar("T")
+
+ALL = 1_000_000
+MAX_QUEUED = 6
+"""Few enough to be reached."""
+
+MAX_UNSEND_DELAY = 60_000
+"""Milliseconds until the server knows that a connection was lost; the grace of fsck for late sweeps is as long."""
+
+UNKNOWN_COMMAND = Dispatched(command="no-such-command", attempt=1, payload={})
+
+
+def result_of(deferred: Deferred[T]) -> T:
+    """The result of an operation; a store without threads has it already."""
+    values: list[T] = []
+    failures: list[Failure] = []
+    deferred.addCallbacks(values.append, failures.append)
+    for failure in failures:
+        failure.raiseException()
+    return values[0]
+
+
+def result_or_error(operation: Callable[[], T]) -> T | type[PushdError]:
+    """The result of an operation, or the type of the error that it raises."""
+    try:
+        return operation()
+    except PushdError as error:
+        return type(error)
+
+
+def dispatched(attempt: Attempt) -> Dispatched:
+    """What is sent to the device with an attempt."""
+    draft = attempt.command.draft
+    return Dispatched(command=draft.id, attempt=attempt.number, payload=draft.payload)
+
+
+class ModelComparison:
+    """A store in memory with the indexes that follow it, and the model of the store."""
+
+    def __init__(self) -> None:
+        self.now = Now(wall=WALL, steady=STEADY)
+        self.lowest = WALL
+        """The lowest wall time since the last sweep."""
+        self.model = StoreModel()
+        self.events: list[Event] = []
+        self.sent: Counter[str] = Counter()
+        """How often each command was sent to a device, as far as bytes of it were written."""
+        self.reported = 0
+        self.store = self.make()
+        self.begin(self.store.open(self.now))
+        for name in DEVICES:
+            self.come_online(name)
+
+    def make(self) -> SqliteStore:
+        """A store that is not open yet."""
+        return SqliteStore(MEMORY)
+
+    def reopen(self) -> StartupSnapshot:
+        """What a new process does first; a database in memory cannot be closed and opened again."""
+        connection = self.store._writer.connection  # type: ignore[attr-defined]
+        for listeners in self.store._listeners.values():
+            listeners.clear()
+        return run_once(connection, partial(startup.load_snapshot, now=self.now))
+
+    def begin(self, snapshot: StartupSnapshot) -> None:
+        """Build the indexes in memory from the store, and let them follow it."""
+        self.command_index, self.result_index = CommandIndex(), ResultIndex()
+        self.store.subscribe(self.events.append)
+        self.command_index.subscribe(self.store)
+        self.result_index.subscribe(self.store)
+        self.command_index.load(snapshot)
+        self.result_index.load(snapshot)
+        commands = self.model.commands.values()
+        assert snapshot.queued == {command.draft.device for command in commands if command.state is State.QUEUED}
+        assert snapshot.last_command == max(self.model.commands, default=None)
+
+    def close(self) -> None:
+        """Close the store."""
+        result_of(self.store.close())
+
+    def put(self, name: str, endpoint: str, batchable: bool, later: int | None, **fields: Any) -> str | None:
+        """Send a command, or repeat a request; the id of the command, None if it was refused."""
+        not_before = None if later is None else self.now.wall + 1000 * later
+        payload = {"endpoint": endpoint, "batchable": batchable}
+        wanted = draft(self._next_number(), name, payload, not_before=not_before, **fields)
+        return self._queue(wanted, self.store.put, self.model.put)
+
+    def resend(self, command: str) -> str | None:
+        """An operator sends a command again; the id of its successor, None if it was refused."""
+        before = self.model.commands[command].draft
+        again = evolve(draft(self._next_number(), before.device, before.payload), resend_of=command)
+        return self._queue(again, self.store.resend, self.model.resend)
+
+    def _next_number(self) -> int:
+        return len(self.model.commands) + 1
+
+    def _queue(
+        self, wanted: Draft, real: Callable[..., Deferred[Any]], model: Callable[..., tuple[CommandModel, bool]]
+    ) -> str | None:
+        stored = result_or_error(lambda: result_of(real(wanted, False, MAX_QUEUED, self.now)))
+        expected = result_or_error(lambda: model(wanted, MAX_QUEUED, self.now))
+        if isinstance(expected, type) or isinstance(stored, type):
+            assert stored is expected
+            return None
+        command, created = expected
+        assert (stored[0].id, stored[1]) == (command.draft.id, created)
+        return command.draft.id
+
+    def poll(self, name: str, uuid: str | None, batch: int) -> None:
+        """A device polls as its dialect does; the index in memory decides whether the store is asked."""
+        due = self.command_index.due(name)
+        if name in READERS:
+            poll = Poll(name, uuid, True, batch, batchable if batch > 1 else never)
+        else:
+            poll = Poll(name, None, False, 1, never)
+        expected = self.model.claim(poll, self.now)
+        if due is None or due > self.now.wall:
+            assert not expected, "the index in memory says that nothing is due"
+            return
+        operation = self.store.claim(name, poll.uuid, poll.one_at_a_time, poll.limit, self.now, poll.batchable)
+        claim = result_of(operation)
+        self.command_index.update(name, claim)
+        assert claim.handed == tuple(dispatched(command.attempts[-1]) for command in expected)
+        self.sent.update(sent.command for sent in claim.handed)
+
+    def unsend(self, command: str, older: bool) -> None:
+        """The connection of an attempt was lost before a byte was written; the server learns it late, and twice."""
+        attempts = self.model.commands[command].attempts
+        if attempts and self.now.wall - attempts[-1].sent_at <= MAX_UNSEND_DELAY:
+            answer = tuple(map(dispatched, attempts[0 if older else -1].batch))
+            for each in (*answer, *answer, UNKNOWN_COMMAND):
+                result_of(self.store.unsend([each], self.now))
+                self.sent[each.command] -= self.model.unsend(each.command, each.attempt, self.now)
+
+    def acknowledge(self, name: str, command: str) -> None:
+        """A device acknowledges a command, unless it is blocked."""
+        if self.model.devices[name].admission is not Admission.BLOCKED:
+            result_of(self.store.acknowledge(name, command, self.now))
+            self.model.acknowledge(name, command, self.now)
+
+    def report(self, name: str, result: StubResult) -> None:
+        """A device reports a result, unless it is not approved."""
+        if self.model.devices[name].admission is Admission.APPROVED:
+            self.reported += 1
+            result = evolve(result, raw=str(self.reported).encode())
+            settlement = result_of(self.store.settle(name, result, self.now))
+            expected = self.model.settle(name, result, self.now)
+            assert settlement is expected, (settlement, expected)
+
+    def cancel(self, command: str) -> None:
+        """An operator cancels a command."""
+        stored = result_or_error(lambda: result_of(self.store.cancel(command, self.now)).id)
+        assert stored == result_or_error(lambda: self.model.cancel(command, self.now).draft.id)
+
+    def resolve(self, command: str, move: Move) -> None:
+        """An operator sets the outcome of a command."""
+        stored = result_or_error(lambda: result_of(self.store.resolve(command, move, "a note", "ana", self.now)).id)
+        assert stored == result_or_error(lambda: self.model.resolve(command, move, "a note", self.now).draft.id)
+
+    def come_online(self, name: str) -> None:
+        """A device is added if it does not exist, approved, and online."""
+        if self.model.devices[name].admission is None:
+            result_of(self.store.add_device(device(name), False, self.now))
+            self.model.add_device(name, self.now)
+        self.admit(name, Admission.APPROVED)
+        self.set_presence(name, PresenceState.ONLINE)
+
+    def admit(self, name: str, admission: Admission) -> None:
+        """An operator changes the admission of a device."""
+        if self.model.devices[name].admission is not None:
+            result_of(self.store.change_device(name, {"admission": admission}, self.now))
+            self.model.admit(name, admission, self.now)
+
+    def set_presence(self, name: str, presence: PresenceState) -> None:
+        """A device comes online or signs off."""
+        if self.model.devices[name].admission is not None:
+            result_of(self.store.set_presence(name, presence, self.now))
+            self.model.set_presence(name, presence, self.now)
+
+    def forget(self, name: str) -> None:
+        """An operator deletes a device; the design does not fix the order in which its commands end."""
+        if self.model.devices[name].admission is not None:
+            before, expected = len(self.events), len(self.model.events)
+            result_of(self.store.forget_device(name, self.now))
+            self.model.forget(name, self.now)
+            self.events[before:-1] = sorted(self.events[before:-1], key=lambda event: event.command or "")
+            self.model.events[expected:-1] = sorted(
+                self.model.events[expected:-1], key=lambda each: each.command or ""
+            )
+
+    def advance(self, wall: int, steady: int) -> None:
+        """Both clocks advance by so many seconds; the wall clock may be set back."""
+        self.now = Now(wall=self.now.wall + 1000 * wall, steady=self.now.steady + 1000 * steady)
+        self.lowest = min(self.lowest, self.now.wall)
+
+    def sweep(self) -> None:
+        """End leases and times to live that are over."""
+        self.lowest = self.now.wall
+        assert result_of(self.store.lapse(ALL, self.now)) == self.model.lapse(self.now)
+        assert result_of(self.store.expire(ALL, self.now)) == self.model.expire(self.now)
+
+    def restart(self, away: int) -> None:
+        """Stop, and start again after so many seconds in a process with another steady clock."""
+        self.advance(away, 0)
+        self.now = evolve(self.now, steady=STEADY // 2)
+        self.begin(self.reopen())
+        self.model.restart(self.now)
+
+
+class ModelComparisonOnDisk(ModelComparison):
+    """The same with a store in a file, which is closed and opened again."""
+
+    def make(self) -> SqliteStore:
+        """A store in a directory of its own."""
+        self.folder = TemporaryDirectory()
+        return SqliteStore(str(Path(self.folder.name) / "pushd.sqlite"))
+
+    def reopen(self) -> StartupSnapshot:
+        """Close the store, and open it as a new process does."""
+        result_of(self.store.close())
+        self.store = SqliteStore(self.store.path)
+        return self.store.open(self.now)
+
+    def close(self) -> None:
+        """Close the store and delete its file."""
+        super().close()
+        self.folder.cleanup()

@@ -1,0 +1,1 @@
+"""Tests of a database that is damaged, full or not writable."""
