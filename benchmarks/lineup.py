@@ -11,7 +11,7 @@ from benchmarks.commands import COMMANDS, SendOptions, Spot
 from benchmarks.machine import Cores
 from benchmarks.servers import Server
 from benchmarks.who import AIOHTTP, EXPRESS, NCHAN, REDIS_ALWAYS, STARLETTE, US
-from tests.crash.setting import free_ports
+from tests.harness.environment import free_ports
 
 _NEEDS: Sequence[tuple[Callable[[], bool], Sequence[str], str]] = (
     (install.has_python_packages, (AIOHTTP, STARLETTE), "aiohttp, uvloop, uvicorn and starlette from PyPI"),

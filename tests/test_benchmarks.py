@@ -24,7 +24,7 @@ from benchmarks.work_memory import held as memory
 from benchmarks.work_wake import DURABLE_WHATS
 from benchmarks.work_wake import named as wake
 from benchmarks.work_watchdog import named as watchdog
-from tests.crash.setting import environment
+from tests.harness.environment import environment
 from tests.programs import needs_program
 
 _PATIENCE = 100.0

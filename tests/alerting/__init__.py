@@ -1,6 +1,7 @@
-"""The vigil: a fleet of which some fall silent, a server that is killed meanwhile, and the proof that silence is
-noticed.
+"""The alerting harness: some devices of a simulated fleet go offline, the server is killed meanwhile, and every alert
+is checked.
 
-``python -m tests.alerting``, or ``make vigil``; planted bugs show that it can fail. What really happened is in the
-journal of the simulated devices; what was told is what a receiver of webhooks and a mail server were brought.
+``python -m tests.alerting``, or ``make test-alerting``, runs it. The journal of the simulated devices has what really
+happened; a webhook receiver and a mail server record what was delivered. Bugs can be planted to show that the checks
+find them.
 """

@@ -1,4 +1,4 @@
-"""``python -m tests.alerting``: run it, and tell by the exit code whether every promise was kept."""
+"""Let simulated devices go offline, kill the server, and check every alert; exits with 1 if a promise was broken."""
 
 import argparse
 import secrets
@@ -8,53 +8,55 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.alerting.night import Night
-from tests.alerting.planted import BUGS
-from tests.alerting.promises import judge
-from tests.alerting.report import tell
-from tests.alerting.setting import BRIEF, FULL, LEAST_LOST, Setting
-from tests.crash.console import perform, say
-from tests.crash.setting import free_ports
+from tests.alerting.config import BRIEF, FULL, MIN_OFFLINE, AlertingConfig
+from tests.alerting.planted_bugs import BUGS
+from tests.alerting.promises import check_promises
+from tests.alerting.report import report_lines
+from tests.alerting.run import AlertingRun
+from tests.harness.console import print_line, run_program
+from tests.harness.environment import free_ports
 
 
-def read_options(words: list[str]) -> argparse.Namespace:
-    """What was said on the command line."""
+def parse_options(arguments: list[str]) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.alerting", description=__doc__)
-    parser.add_argument("--devices", type=int, default=2000, help="how many there are, half of each dialect; 2000")
-    parser.add_argument("--lost", type=_several, default=300, help="how many fall silent at random; 300")
-    parser.add_argument("--site", type=int, default=40, help="how many are behind each address; 40")
-    parser.add_argument("--flapping", type=int, default=10, help="how many come and go; 10")
-    parser.add_argument("--signed-off", type=int, default=5, help="how many say goodbye; 5")
-    parser.add_argument("--muted", type=int, default=5, help="how many fall silent and are muted; 5")
-    parser.add_argument("--slack", type=float, default=2.5, help="seconds by which something may be late; 2.5")
-    parser.add_argument("--brief", action="store_true", help="shorter times, for a few devices")
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="makes the dice; random")
-    parser.add_argument("--plant", choices=sorted(BUGS), help="a bug to plant in the server, which must be found")
-    parser.add_argument("--keep-dir", action="store_true", help="keep the journal and the database in any case")
-    return parser.parse_args(words)
+    parser.add_argument(
+        "--devices", type=int, default=2000, help="number of devices, half of each dialect; default 2000"
+    )
+    parser.add_argument("--offline", type=_enough, default=300, help="how many go offline at random; default 300")
+    parser.add_argument("--site", type=int, default=40, help="how many share each network address; default 40")
+    parser.add_argument("--flapping", type=int, default=10, help="how many flap; default 10")
+    parser.add_argument("--signed-off", type=int, default=5, help="how many sign off; default 5")
+    parser.add_argument("--muted", type=int, default=5, help="how many go offline while muted; default 5")
+    parser.add_argument("--tolerance", type=float, default=2.5, help="seconds an event may be late; default 2.5")
+    parser.add_argument("--brief", action="store_true", help="use shorter timeouts, for a few devices")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="seed of all random choices")
+    parser.add_argument("--plant", choices=sorted(BUGS), help="plant this bug in the server; the run must find it")
+    parser.add_argument("--keep-dir", action="store_true", help="keep the journal and the database of a good run too")
+    return parser.parse_args(arguments)
 
 
-def _several(text: str) -> int:
+def _enough(text: str) -> int:
     number = int(text)
-    if number < LEAST_LOST:
-        raise argparse.ArgumentTypeError(f"at least {LEAST_LOST} are wanted")
+    if number < MIN_OFFLINE:
+        raise argparse.ArgumentTypeError(f"must be at least {MIN_OFFLINE}")
     return number
 
 
-def make_setting(options: argparse.Namespace) -> Setting:
-    """The setting that the options describe, in a directory of its own."""
+def make_config(options: argparse.Namespace) -> AlertingConfig:
+    """The configuration that the options describe, with a new directory."""
     devices_port, admin_port, smtp_port = free_ports(3)
-    return Setting(
-        place=Path(tempfile.mkdtemp(prefix="pushd-vigil-")),
+    return AlertingConfig(
+        directory=Path(tempfile.mkdtemp(prefix="pushd-alerting-")),
         seed=options.seed,
-        pace=BRIEF if options.brief else FULL,
+        timing=BRIEF if options.brief else FULL,
         devices=options.devices,
-        lost=options.lost,
+        offline=options.offline,
         site=options.site,
         flapping=options.flapping,
         signed_off=options.signed_off,
         muted=options.muted,
-        slack=options.slack,
+        tolerance=options.tolerance,
         devices_port=devices_port,
         admin_port=admin_port,
         smtp_port=smtp_port,
@@ -62,27 +64,29 @@ def make_setting(options: argparse.Namespace) -> Setting:
     )
 
 
-async def watch(reactor: Any, setting: Setting, keep: bool) -> None:
-    """Run, judge and tell.
+async def run_and_report(reactor: Any, config: AlertingConfig, keep: bool) -> None:
+    """Run, check the promises and print the report; delete the directory unless a promise was broken or ``keep``.
 
-    :raises SystemExit: with 1 if a promise was broken.
+    :raises SystemExit: with 1 if a promise was broken, else with 0.
     """
-    night = Night(setting, reactor)
-    evidence = await night.run()
-    verdict = judge(setting, evidence)
-    for line in tell(setting, evidence, verdict, night.seconds):
-        say(line)
-    if not (keep or verdict.breaches):
-        shutil.rmtree(setting.place)
-    raise SystemExit(1 if verdict.breaches else 0)
+    run = AlertingRun(config, reactor)
+    observations = await run.run()
+    result = check_promises(config, observations)
+    for line in report_lines(config, observations, result, run.seconds):
+        print_line(line)
+    if not (keep or result.broken):
+        shutil.rmtree(config.directory)
+    raise SystemExit(1 if result.broken else 0)
 
 
-def main(words: list[str]) -> None:
-    """The program."""
-    options = read_options(words)
-    setting = make_setting(options)
-    say(f"seed {setting.seed}, in {setting.place}" + (f", with {setting.plant}" if setting.plant else ""))
-    perform(lambda reactor: watch(reactor, setting, options.keep_dir))
+def main(arguments: list[str]) -> None:
+    """Run the program."""
+    options = parse_options(arguments)
+    config = make_config(options)
+    print_line(
+        f"seed {config.seed}, directory {config.directory}" + (f", planted bug {config.plant}" if config.plant else "")
+    )
+    run_program(lambda reactor: run_and_report(reactor, config, options.keep_dir))
 
 
 if __name__ == "__main__":

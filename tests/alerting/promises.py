@@ -1,4 +1,4 @@
-"""The promises, and how each is checked against what really happened."""
+"""The promises, and how each is checked against the observations of a run."""
 
 import re
 from collections import Counter, defaultdict
@@ -7,242 +7,266 @@ from collections.abc import Iterator, Sequence
 from attrs import frozen
 
 from pushd.model.timestamps import from_rfc3339, milliseconds
-from tests.alerting.evidence import Evidence
-from tests.alerting.ledger import BEHIND, FLAPS, OVER, WINDOW, Breach, Ledger, Span, absences
-from tests.alerting.receiver import Fate
-from tests.alerting.setting import BLAMELESS, Setting
-from tests.crash.api import Json
+from tests.alerting.config import ALWAYS_ONLINE, AlertingConfig
+from tests.alerting.expected_events import (
+    CLEARING,
+    FLAPPING,
+    GROUPING,
+    WINDOW,
+    BrokenPromise,
+    ExpectedEvents,
+    Span,
+    offline_periods,
+)
+from tests.alerting.observations import Observations
+from tests.alerting.receiver import Outcome
+from tests.harness.admin_api import Json
 
-ONE = "each who is lost is in one alert"
-SITE = "a site that falls silent is one alert, which lists it"
-NOBODY_ELSE = "nobody else is in an alert: not who stays, signed off or is muted"
-OFFLINE = "who is silent for too long is offline, in time"
-PRESENT = "nobody is offline who is there"
-OURS = "our own absence is nobody's silence"
-FEED = "the feed misses nothing, and says what the list says"
-BROUGHT = "the receiver is brought each alert and its end, signed and in order"
-MAILED = "each alert is mailed, and is one mail"
-MIDDLE = "the kill came while silences waited and alerts were on their way"
-STANDS = "the server does not fall"
-FLAWLESS = "fsck finds nothing"
+ONE_ALERT = "each device that goes offline is in one alert"
+SITE = "a site that goes offline is one alert, which lists its devices"
+NO_OTHERS = "no other device is in an alert: not if it stays online, signs off or is muted"
+DETECTED = "a device is offline when its heartbeat timeout ends, in time"
+ONLINE = "no device is offline that is polling"
+RESTART = "downtime of the server takes no device offline"
+EVENTS = "the events are complete, and agree with the list of alerts"
+DELIVERED = "the receiver accepts each raised and cleared alert, signed and in order"
+MAILED = "each alert is mailed, in one mail"
+KILL_TIMING = "the kill came while alert windows and deliveries were pending"
+NO_FAILURES = "the server does not fail by itself"
+NO_VIOLATIONS = "fsck finds no violation"
 
 PROMISES = (
-    ONE, SITE, BEHIND, FLAPS, NOBODY_ELSE, OFFLINE, PRESENT, OURS, WINDOW, OVER, FEED, BROUGHT, MAILED, MIDDLE, STANDS,
-    FLAWLESS,
+    ONE_ALERT, SITE, GROUPING, FLAPPING, NO_OTHERS, DETECTED, ONLINE, RESTART, WINDOW, CLEARING, EVENTS, DELIVERED,
+    MAILED, KILL_TIMING, NO_FAILURES, NO_VIOLATIONS,
 )  # fmt: skip
 
-BREATH = 300
-"""Milliseconds between what a device does and what it writes down, or what the server hears of it."""
+LATENCY = 300
+"""Milliseconds between what a device does and when it records it, or the server learns of it."""
 
 _MESSAGE_ID = re.compile(r"<alert-(\d+)\.\d+@example\.org>")
 
 
 @frozen(kw_only=True)
-class Verdict:
-    """What was broken, and what else the judge found out."""
+class CheckResult:
+    """The promises that were broken, and figures for the report."""
 
-    breaches: Sequence[Breach]
+    broken: Sequence[BrokenPromise]
     groups: int
-    waiting_at_kill: int
-    lateness: int
-    """Milliseconds that the slowest notice of a silence took, beyond the device's time."""
+    """How many alerts were about several devices."""
+    pending_at_kill: int
+    """How many devices waited out their alert window when the server was killed."""
+    max_lateness: int
+    """The longest time that a detection took beyond the device's heartbeat timeout, in milliseconds."""
 
 
 @frozen(kw_only=True)
-class Case:
-    """The evidence, and the setting that it is from."""
+class RunData:
+    """The observations of a run, and its configuration."""
 
-    setting: Setting
-    evidence: Evidence
+    config: AlertingConfig
+    observations: Observations
 
     @property
-    def slack(self) -> int:
-        """Milliseconds by which something may be late."""
-        return milliseconds(self.setting.slack)
+    def tolerance(self) -> int:
+        """Milliseconds by which an event may be late."""
+        return milliseconds(self.config.tolerance)
 
-    def timeout(self, device: Json) -> int:
-        """After how many milliseconds of silence a device is offline."""
-        return milliseconds(self.setting.timeout(device["role"]))
+    @property
+    def roles(self) -> dict[str, str]:
+        """The role of each device."""
+        return {device["device"]: device["role"] for device in self.observations.schedule}
 
-    def events(self, *kinds: str) -> list[Json]:
-        """The feed's entries of these types."""
-        return [event for event in self.evidence.feed if event["type"] in kinds]
+    def heartbeat_timeout(self, role: str) -> int:
+        """The heartbeat timeout of devices with this role, in milliseconds."""
+        return milliseconds(self.config.heartbeat_timeout(role))
+
+    def events(self, *types: str) -> list[Json]:
+        """The events of these types."""
+        return [event for event in self.observations.events if event["type"] in types]
 
 
-def judge(setting: Setting, evidence: Evidence) -> Verdict:
-    """Every promise that was not kept."""
-    case = Case(setting=setting, evidence=evidence)
-    breaches = [Breach(STANDS, accident) for accident in evidence.accidents]
-    if not evidence.are_books_read:
-        return Verdict(breaches=breaches, groups=0, waiting_at_kill=0, lateness=0)
-    places = {device["device"]: device for device in evidence.plan}
-    ledger = Ledger(places, setting.pace, case.slack, evidence.outage)
-    ledger.read(evidence.feed)
-    for check in (_concerned, _sites, _offline, _present, _ours, _feed, _brought, _mailed):
-        breaches += check(case)
-    breaches += [*ledger.breaches, *_middle(case, ledger)]
-    breaches += [Breach(FLAWLESS, f"{flaw['what']}: {flaw.get('detail')}") for flaw in evidence.flaws]
-    return Verdict(
-        breaches=breaches,
-        groups=ledger.groups,
-        waiting_at_kill=ledger.waiting_at_kill,
-        lateness=max((late for _, _, late in _notices(case)), default=0),
+def check_promises(config: AlertingConfig, observations: Observations) -> CheckResult:
+    """Find every promise that was broken."""
+    run = RunData(config=config, observations=observations)
+    broken = [BrokenPromise(NO_FAILURES, failure) for failure in observations.failures]
+    if not observations.has_final_state:
+        return CheckResult(broken=broken, groups=0, pending_at_kill=0, max_lateness=0)
+    devices = {device["device"]: device for device in observations.schedule}
+    expected = ExpectedEvents(devices, config.timing, run.tolerance, observations.restart)
+    expected.check(observations.events)
+    for check in (_alerts_per_device, _sites, _detected, _online, _restart, _events, _delivered, _mailed):
+        broken += check(run)
+    broken += [*expected.broken, *_kill_timing(run, expected)]
+    broken += [
+        BrokenPromise(NO_VIOLATIONS, f"{each['what']}: {each.get('detail')}") for each in observations.violations
+    ]
+    return CheckResult(
+        broken=broken,
+        groups=expected.groups,
+        pending_at_kill=expected.pending_at_kill,
+        max_lateness=max((lateness for _, _, lateness in _detections(run)), default=0),
     )
 
 
-def _concerned(case: Case) -> Iterator[Breach]:
-    slow = _is_slow(case)
-    told: defaultdict[str, list[str]] = defaultdict(list)
-    for alert in case.evidence.alerts:
+def _alerts_per_device(run: RunData) -> Iterator[BrokenPromise]:
+    flapped_by_chance = _flapped_by_chance(run)
+    kinds_of: defaultdict[str, list[str]] = defaultdict(list)
+    for alert in run.observations.alerts:
         for device in alert["devices"]:
-            told[device].append(alert["kind"])
+            kinds_of[device].append(alert["kind"])
         if alert["kind"] == "webhook":
-            yield Breach(NOBODY_ELSE, f"alert {alert['id']} is about the webhook")
-    for device in case.evidence.plan:
-        kinds, role = told[device["device"]], device["role"]
-        if role in ("lost", "site") and kinds not in (["offline"], ["site_offline"]):
-            yield Breach(ONE, f"its alerts are {kinds}", device["device"])
-        if role == "flapping" and kinds != ["flapping"] and not (set(kinds) == {"flapping"} and slow):
-            yield Breach(FLAPS, f"its alerts are {kinds}", device["device"])
-        if role in (BLAMELESS, "signed-off", "muted") and kinds:
-            yield Breach(NOBODY_ELSE, f"{role or 'it stayed'}, and its alerts are {kinds}", device["device"])
+            yield BrokenPromise(NO_OTHERS, f"alert {alert['id']} is about the webhook")
+    for device, role in run.roles.items():
+        kinds = kinds_of[device]
+        if role in ("offline", "site") and kinds not in (["offline"], ["site_offline"]):
+            yield BrokenPromise(ONE_ALERT, f"its alerts are {kinds}", device)
+        if role == "flapping" and kinds != ["flapping"] and not (set(kinds) == {"flapping"} and flapped_by_chance):
+            yield BrokenPromise(FLAPPING, f"its alerts are {kinds}", device)
+        if role in (ALWAYS_ONLINE, "signed-off", "muted") and kinds:
+            yield BrokenPromise(NO_OTHERS, f"{role or 'it stayed online'}, but its alerts are {kinds}", device)
 
 
-def _is_slow(case: Case) -> bool:
-    """Whether the machine was so slow that one of those that flap was offline though it was not away: it changed more
-    often then, or at other times, than it should have, and only the ledger knows what must be told.
+def _flapped_by_chance(run: RunData) -> bool:
+    """Whether the machine was so busy that a flapping device was offline although it was polling: then it changed at
+    other times than scheduled, and only :class:`ExpectedEvents` knows which alerts are due.
     """
-    roles = {device["device"]: device["role"] for device in case.evidence.plan}
-    return any(roles[event["device"]] == "flapping" for event in _unexplained(case))
+    return any(run.roles[event["device"]] == "flapping" for event in _unexplained(run))
 
 
-def _sites(case: Case) -> Iterator[Breach]:
-    site = {device["device"]: device["address"] for device in case.evidence.plan if device["role"] == "site"}
-    about = [alert for alert in case.evidence.alerts if site.keys() & set(alert["devices"])]
-    if len(about) != 1:
-        yield Breach(SITE, f"there are {len(about)}")
-    for alert in about:
+def _sites(run: RunData) -> Iterator[BrokenPromise]:
+    site = {device["device"]: device["address"] for device in run.observations.schedule if device["role"] == "site"}
+    alerts = [alert for alert in run.observations.alerts if site.keys() & set(alert["devices"])]
+    if len(alerts) != 1:
+        yield BrokenPromise(SITE, f"there are {len(alerts)} alerts")
+    for alert in alerts:
         if set(alert["devices"]) != site.keys() or {alert["address"]} != set(site.values()):
-            yield Breach(SITE, f"alert {alert['id']} lists {len(alert['devices'])} of {len(site)}: {alert['address']}")
+            how = f"alert {alert['id']} lists {len(alert['devices'])} of {len(site)} devices: {alert['address']}"
+            yield BrokenPromise(SITE, how)
 
 
-def _notices(case: Case) -> Iterator[tuple[str, Span, int]]:
-    """Each silence of which something should have become; and by how many milliseconds it was noticed too late:
-    negative if before its time, at the least more than what is allowed if never.
+def _detections(run: RunData) -> Iterator[tuple[str, Span, int]]:
+    """Each offline period that must be detected, and by how many milliseconds the detection was late: negative if it
+    was early, and more than is allowed if there was none, or more than one.
     """
-    noticed = defaultdict(list)
-    for event in case.events("device.offline"):
-        noticed[event["device"]].append(from_rfc3339(event["at"]))
-    places = {device["device"]: device for device in case.evidence.plan}
-    for device, absence in absences(case.evidence.journal):
-        if places[device]["role"] != "flapping":
-            due = _due(case, absence, case.timeout(places[device]))
-            found = [at for at in noticed[device] if absence.earliest <= at <= absence.latest + BREATH]
+    detected = defaultdict(list)
+    for event in run.events("device.offline"):
+        detected[event["device"]].append(from_rfc3339(event["at"]))
+    roles = run.roles
+    for device, period in offline_periods(run.observations.journal):
+        if roles[device] != "flapping":
+            due = _due(run, period, run.heartbeat_timeout(roles[device]))
+            found = [at for at in detected[device] if period.earliest <= at <= period.latest + LATENCY]
             last = max(span.latest for span in due)
-            late = min((_beyond(at, due) for at in found), key=abs, default=absence.latest - last)
-            yield device, absence, late if len(found) < 2 else 10**6
+            lateness = min((_lateness(at, due) for at in found), key=abs, default=period.latest - last)
+            yield device, period, lateness if len(found) < 2 else 10**6
 
 
-def _due(case: Case, absence: Span, timeout: int) -> list[Span]:
-    """When a silence is to be noticed: after the last poll, or, if we were killed before, after our return."""
-    outage, rest = case.evidence.outage, milliseconds(case.setting.pace.rest) + BREATH
-    usual = Span(absence.earliest + timeout - rest, absence.earliest + timeout)
-    if outage is None or absence.earliest > outage.ready_at or usual.latest + case.slack < outage.killed_at:
+def _due(run: RunData, period: Span, timeout: int) -> list[Span]:
+    """When an offline period must be detected: a timeout after the last poll, or, if the server was killed before,
+    after its restart.
+    """
+    restart, between_polls = run.observations.restart, milliseconds(run.config.timing.poll_pause) + LATENCY
+    usual = Span(period.earliest + timeout - between_polls, period.earliest + timeout)
+    if restart is None or period.earliest > restart.ready_at or usual.latest + run.tolerance < restart.killed_at:
         return [usual]
-    later = Span(outage.started_at + timeout, outage.ready_at + timeout)
-    return [later] if usual.earliest > outage.killed_at else [usual, later]
+    later = Span(restart.started_at + timeout, restart.ready_at + timeout)
+    return [later] if usual.earliest > restart.killed_at else [usual, later]
 
 
-def _beyond(at: int, due: list[Span]) -> int:
+def _lateness(at: int, due: list[Span]) -> int:
     return min((min(at - span.earliest, max(at - span.latest, 0)) for span in due), key=abs)
 
 
-def _offline(case: Case) -> Iterator[Breach]:
-    for device, absence, late in _notices(case):
-        if not 0 <= late <= case.slack:
-            gone = absence.latest - absence.earliest
-            yield Breach(OFFLINE, f"it was away for {gone} ms, and that was noticed {late} ms late", device)
+def _detected(run: RunData) -> Iterator[BrokenPromise]:
+    for device, period, lateness in _detections(run):
+        if not 0 <= lateness <= run.tolerance:
+            duration = period.latest - period.earliest
+            yield BrokenPromise(DETECTED, f"offline for {duration} ms, detected {lateness} ms late", device)
 
 
-def _unexplained(case: Case) -> Iterator[Json]:
-    """What the feed has of devices that are offline, and were not away."""
-    away = defaultdict(list)
-    for device, absence in absences(case.evidence.journal):
-        away[device].append(absence)
-    for event in case.events("device.offline"):
+def _unexplained(run: RunData) -> Iterator[Json]:
+    """The events that say that a device is offline which was not."""
+    periods = defaultdict(list)
+    for device, period in offline_periods(run.observations.journal):
+        periods[device].append(period)
+    for event in run.events("device.offline"):
         at = from_rfc3339(event["at"])
-        if not any(gone.earliest <= at <= gone.latest + BREATH for gone in away[event["device"]]):
+        if not any(period.earliest <= at <= period.latest + LATENCY for period in periods[event["device"]]):
             yield event
 
 
-def _present(case: Case) -> Iterator[Breach]:
-    roles = {device["device"]: device["role"] for device in case.evidence.plan}
-    for event in _unexplained(case):
-        if roles[event["device"]] != "flapping":  # whose time is so short that a busy machine ends it
-            yield Breach(PRESENT, f"it was polling, and is offline at {event['at']}", event["device"])
+def _online(run: RunData) -> Iterator[BrokenPromise]:
+    for event in _unexplained(run):
+        # the timeout of flapping devices is so short that a busy machine may exceed it
+        if run.roles[event["device"]] != "flapping":
+            yield BrokenPromise(ONLINE, f"it was polling, but is offline at {event['at']}", event["device"])
 
 
-def _ours(case: Case) -> Iterator[Breach]:
-    outage = case.evidence.outage
-    if outage is None:
+def _restart(run: RunData) -> Iterator[BrokenPromise]:
+    restart = run.observations.restart
+    if restart is None:
         return
-    timeouts = {device["device"]: case.timeout(device) for device in case.evidence.plan}
-    for event in case.events("device.offline"):
-        since = from_rfc3339(event["at"]) - outage.started_at
+    timeouts = {device: run.heartbeat_timeout(role) for device, role in run.roles.items()}
+    for event in run.events("device.offline"):
+        since = from_rfc3339(event["at"]) - restart.started_at
         if 0 <= since < timeouts[event["device"]]:
-            yield Breach(OURS, f"it is offline {since} ms after our start", event["device"])
+            yield BrokenPromise(RESTART, f"it is offline {since} ms after the server's start", event["device"])
 
 
-def _feed(case: Case) -> Iterator[Breach]:
-    evidence = case.evidence
-    if list(evidence.feed[: len(evidence.followed)]) != list(evidence.followed):
-        yield Breach(FEED, "it was read otherwise when it happened")
-    for kind in ("raised", "cleared"):
-        told = Counter((event["data"]["alert"], event["at"]) for event in case.events(f"alert.{kind}"))
-        shown = Counter((alert["id"], alert[f"{kind}_at"]) for alert in evidence.alerts)
-        for alert, at in (told - shown) + (shown - told):
-            yield Breach(FEED, f"feed and list do not agree that alert {alert} was {kind} at {at}")
-    devices = {alert["id"]: alert["devices"] for alert in evidence.alerts}
-    for event in case.events("alert.raised", "alert.cleared"):
+def _events(run: RunData) -> Iterator[BrokenPromise]:
+    observed = run.observations
+    if list(observed.events[: len(observed.followed)]) != list(observed.followed):
+        yield BrokenPromise(EVENTS, "they were different when they were read during the run")
+    for change in ("raised", "cleared"):
+        events = Counter((event["data"]["alert"], event["at"]) for event in run.events(f"alert.{change}"))
+        listed = Counter((alert["id"], alert[f"{change}_at"]) for alert in observed.alerts)
+        for alert, at in (events - listed) + (listed - events):
+            yield BrokenPromise(EVENTS, f"events and list do not agree that alert {alert} was {change} at {at}")
+    devices = {alert["id"]: alert["devices"] for alert in observed.alerts}
+    for event in run.events("alert.raised", "alert.cleared"):
         if sorted(event["data"]["devices"]) != sorted(devices.get(event["data"]["alert"], ())):
-            yield Breach(FEED, f"feed and list do not agree whom alert {event['data']['alert']} is about")
+            how = f"events and list do not agree on the devices of alert {event['data']['alert']}"
+            yield BrokenPromise(EVENTS, how)
 
 
-def _brought(case: Case) -> Iterator[Breach]:
-    told = {event["seq"]: event for event in case.events("alert.raised", "alert.cleared")}
-    brought = [one.event["seq"] for one in case.evidence.deliveries]
-    taken = {one.event["seq"] for one in case.evidence.deliveries if one.fate is Fate.TAKEN}
-    for seq in told.keys() - taken:
-        yield Breach(BROUGHT, f"{told[seq]['type']} of alert {told[seq]['data']['alert']} did not arrive")
-    if list(dict.fromkeys(brought)) != [seq for seq in told if seq in set(brought)]:
-        yield Breach(BROUGHT, "it did not come in order")
-    for one in case.evidence.deliveries:
-        if not one.genuine or one.event != told.get(one.event["seq"]) or one.id != f"evt_{one.event['seq']}":
-            yield Breach(BROUGHT, f"{one.id} is not what happened, or not signed")
+def _delivered(run: RunData) -> Iterator[BrokenPromise]:
+    events = {event["seq"]: event for event in run.events("alert.raised", "alert.cleared")}
+    sent = [delivery.event["seq"] for delivery in run.observations.deliveries]
+    accepted = {
+        delivery.event["seq"] for delivery in run.observations.deliveries if delivery.outcome is Outcome.ACCEPTED
+    }
+    for seq in events.keys() - accepted:
+        yield BrokenPromise(DELIVERED, f"{events[seq]['type']} of alert {events[seq]['data']['alert']} did not arrive")
+    if list(dict.fromkeys(sent)) != [seq for seq in events if seq in set(sent)]:
+        yield BrokenPromise(DELIVERED, "they did not arrive in order")
+    for delivery in run.observations.deliveries:
+        seq = delivery.event["seq"]
+        if not delivery.is_signed or delivery.event != events.get(seq) or delivery.id != f"evt_{seq}":
+            yield BrokenPromise(DELIVERED, f"{delivery.id} is not an event of the server, or not signed")
 
 
-def _mailed(case: Case) -> Iterator[Breach]:
-    ids = Counter(mail["Message-ID"] for mail in case.evidence.mails)
+def _mailed(run: RunData) -> Iterator[BrokenPromise]:
+    ids = Counter(mail["Message-ID"] for mail in run.observations.mails)
     found = Counter(match[1] if (match := _MESSAGE_ID.fullmatch(each)) else each for each in ids)
-    alerts = {alert["id"]: alert for alert in case.evidence.alerts}
+    alerts = {alert["id"]: alert for alert in run.observations.alerts}
     for alert in alerts.keys() - found.keys():
-        yield Breach(MAILED, f"there is no mail about alert {alert}")
+        yield BrokenPromise(MAILED, f"there is no mail about alert {alert}")
     for alert, count in found.items():
         if alert not in alerts or count > 1:
-            yield Breach(MAILED, f"there are {count} mails about {alert}")
+            yield BrokenPromise(MAILED, f"there are {count} mails about {alert}")
     repeats = sum(ids.values()) - len(ids)
-    if repeats > 1:  # one that was on its way when the server was killed
-        yield Breach(MAILED, f"{repeats} mails came more than once")
-    for mail in case.evidence.mails:
+    if repeats > 1:  # the mail that was being sent when the server was killed may be repeated
+        yield BrokenPromise(MAILED, f"{repeats} mails were repeated")
+    for mail in run.observations.mails:
         match = _MESSAGE_ID.fullmatch(mail["Message-ID"])
-        about = alerts[match[1]]["devices"] if match and match[1] in alerts else []
-        if len(about) > 1 and f" {len(about)} devices behind " not in mail["Subject"]:
-            yield Breach(MAILED, f"{mail['Subject']!r} is about {len(about)} devices")
-        if len(about) == 1 and about[0] not in mail["Subject"]:
-            yield Breach(MAILED, f"{mail['Subject']!r} is about {about[0]}")
+        devices = alerts[match[1]]["devices"] if match and match[1] in alerts else []
+        if len(devices) > 1 and f" {len(devices)} devices behind " not in mail["Subject"]:
+            yield BrokenPromise(MAILED, f"{mail['Subject']!r} is about {len(devices)} devices")
+        if len(devices) == 1 and devices[0] not in mail["Subject"]:
+            yield BrokenPromise(MAILED, f"{mail['Subject']!r} is about {devices[0]}")
 
 
-def _middle(case: Case, ledger: Ledger) -> Iterator[Breach]:
-    outage = case.evidence.outage
-    if outage is None or not (ledger.waiting_at_kill and outage.undelivered):
-        yield Breach(MIDDLE, f"{ledger.waiting_at_kill} waited: {outage}")
+def _kill_timing(run: RunData, expected: ExpectedEvents) -> Iterator[BrokenPromise]:
+    restart = run.observations.restart
+    if restart is None or not (expected.pending_at_kill and restart.undelivered):
+        yield BrokenPromise(KILL_TIMING, f"{expected.pending_at_kill} alert windows were pending: {restart}")

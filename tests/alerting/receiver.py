@@ -1,4 +1,4 @@
-"""A receiver of webhooks that fails as often as it works: it refuses, hangs up, says nothing, or is slow."""
+"""A webhook receiver that fails half of the time: it refuses, closes the connection, does not answer, or is slow."""
 
 import json
 from collections.abc import Callable
@@ -13,43 +13,42 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-OFTEN = 0.5
-"""How much of what comes it fails to take."""
+FAILURE_PROBABILITY = 0.5
+"""The share of requests that fail."""
 
-SLOW = 0.1
-"""How much of the rest it takes its time for."""
+SLOW_PROBABILITY = 0.1
+"""The share of the other requests that are answered after ``SLOW_SECONDS``."""
 
-TIME = 0.4
-"""Seconds that it takes then."""
+SLOW_SECONDS = 0.4
 
 
-class Fate(StrEnum):
-    """What becomes of a request."""
+class Outcome(StrEnum):
+    """How a request ended."""
 
-    TAKEN = "taken"
+    ACCEPTED = "accepted"
     REFUSED = "refused"
-    CUT = "hung up on"
-    HELD = "not answered"
-    LEFT = "left before it was answered"
+    CLOSED = "connection closed"
+    UNANSWERED = "not answered"
+    ABORTED = "aborted by the server"
 
 
-_FAILURES = (Fate.REFUSED, Fate.CUT, Fate.HELD)
+_FAILURES = (Outcome.REFUSED, Outcome.CLOSED, Outcome.UNANSWERED)
 
 
 @define(eq=False, kw_only=True)
 class Delivery:
-    """One request, and what became of it."""
+    """One request, and how it ended."""
 
     id: str
     event: dict[str, Any]
-    genuine: bool
-    """Whether the reference library says that it is signed with our secret."""
-    fate: Fate = Fate.LEFT
+    is_signed: bool
+    """Whether the reference library accepts the signature."""
+    outcome: Outcome = Outcome.ABORTED
 
 
 @define(eq=False, slots=False)
-class Receiver(Resource):
-    """Takes what it is sent, or does not; calls ``failed`` when it did not."""
+class FlakyReceiver(Resource):
+    """Accepts a request or fails, at random; calls ``failed`` after a failure."""
 
     clock: IReactorTime
     chance: Random
@@ -63,21 +62,21 @@ class Receiver(Resource):
         super().__init__()
 
     @property
-    def taken(self) -> set[str]:
-        """The ``seq`` of each event that it thanked for."""
-        return {one.event["seq"] for one in self.deliveries if one.fate is Fate.TAKEN}
+    def accepted(self) -> set[str]:
+        """The ``seq`` of each event that was accepted."""
+        return {delivery.event["seq"] for delivery in self.deliveries if delivery.outcome is Outcome.ACCEPTED}
 
     def render_POST(self, request: Request) -> int:
-        """Take a message, or do not."""
+        """Accept a message, or fail."""
         delivery = self._read(request)
         self.deliveries.append(delivery)
-        if self.chance.random() < OFTEN:
+        if self.chance.random() < FAILURE_PROBABILITY:
             self._fail(request, delivery)
-        elif self.chance.random() < SLOW:
-            late = self.clock.callLater(TIME, self._take, request, delivery)
-            request.notifyFinish().addErrback(_forget, late)
+        elif self.chance.random() < SLOW_PROBABILITY:
+            delayed = self.clock.callLater(SLOW_SECONDS, self._accept, request, delivery)
+            request.notifyFinish().addErrback(_cancel, delayed)
         else:
-            self._take(request, delivery)
+            self._accept(request, delivery)
         return NOT_DONE_YET
 
     def _read(self, request: Request) -> Delivery:
@@ -89,28 +88,28 @@ class Receiver(Resource):
         try:
             Webhook(self.secret).verify(body, headers)
         except WebhookVerificationError:
-            genuine = False
+            is_signed = False
         else:
-            genuine = True
-        return Delivery(id=headers.get("webhook-id", ""), event=json.loads(body)["data"], genuine=genuine)
+            is_signed = True
+        return Delivery(id=headers.get("webhook-id", ""), event=json.loads(body)["data"], is_signed=is_signed)
 
-    def _take(self, request: Request, delivery: Delivery) -> None:
-        delivery.fate = Fate.TAKEN
+    def _accept(self, request: Request, delivery: Delivery) -> None:
+        delivery.outcome = Outcome.ACCEPTED
         request.setResponseCode(204)
         request.finish()
 
     def _fail(self, request: Request, delivery: Delivery) -> None:
-        delivery.fate = self.chance.choice(_FAILURES)
-        if delivery.fate is Fate.REFUSED:
+        delivery.outcome = self.chance.choice(_FAILURES)
+        if delivery.outcome is Outcome.REFUSED:
             request.setResponseCode(500)
             request.finish()
         else:
             request.notifyFinish().addErrback(lambda _: None)
-        if delivery.fate is Fate.CUT:
+        if delivery.outcome is Outcome.CLOSED:
             request.channel.transport.abortConnection()  # type: ignore[union-attr]
         self.failed()
 
 
-def _forget(_gone: Failure, late: IDelayedCall) -> None:
-    if late.active():
-        late.cancel()
+def _cancel(_failure: Failure, delayed: IDelayedCall) -> None:
+    if delayed.active():
+        delayed.cancel()

@@ -1,61 +1,66 @@
-"""The report: the counts of a run, what was broken with its story, and one line that sums it up."""
+"""The report: the counts of a run as a table, broken promises with the history of their devices, and a summary."""
 
 import json
 from collections import Counter
 from collections.abc import Iterator
 
 from pushd.model.timestamps import from_rfc3339
-from tests.alerting.evidence import Evidence
-from tests.alerting.ledger import Breach
-from tests.alerting.promises import PROMISES, Verdict
-from tests.alerting.setting import Setting
+from tests.alerting.config import ALWAYS_ONLINE, AlertingConfig
+from tests.alerting.expected_events import BrokenPromise
+from tests.alerting.observations import Observations
+from tests.alerting.promises import PROMISES, CheckResult
 
-STORIES = 3
-"""Breaches of each promise that are told in full."""
+EXAMPLES = 3
+"""How many cases of each broken promise are shown."""
 
 
-def tell(setting: Setting, evidence: Evidence, verdict: Verdict, seconds: float) -> Iterator[str]:
+def report_lines(
+    config: AlertingConfig, observations: Observations, result: CheckResult, seconds: float
+) -> Iterator[str]:
     """The lines of the report."""
-    for about, counts in _counts(evidence, verdict).items():
-        yield from (f"  {about:<10}{what or 'stays':<44}{times:>8}" for what, times in sorted(counts.items()))
+    for subject, rows in _counts(observations, result).items():
+        yield from (f"  {subject:<10}{label:<52}{times:>8}" for label, times in sorted(rows.items()))
     yield ""
-    broken = Counter(breach.promise for breach in verdict.breaches)
+    times = Counter(each.promise for each in result.broken)
+    unbroken = "kept" if observations.has_final_state else "not checked"
     for promise in PROMISES:
-        unbroken = "kept" if evidence.are_books_read else "not judged"
-        yield f"  {promise:<74}{f'BROKEN {broken[promise]} times' if broken[promise] else unbroken}"
+        yield f"  {promise:<84}{f'BROKEN {times[promise]} times' if times[promise] else unbroken}"
     yield ""
     for promise in PROMISES:
-        for breach in [breach for breach in verdict.breaches if breach.promise == promise][:STORIES]:
-            yield from _story(evidence, breach)
-    yield _summary(setting, evidence, verdict, seconds)
+        for each in [each for each in result.broken if each.promise == promise][:EXAMPLES]:
+            yield from _example(observations, each)
+    yield _summary(config, observations, result, seconds)
 
 
-def _counts(evidence: Evidence, verdict: Verdict) -> dict[str, Counter[str]]:
-    outage = evidence.outage
-    kinds = Counter(event["type"] for event in evidence.feed)
+def _counts(observed: Observations, result: CheckResult) -> dict[str, Counter[str]]:
+    restart = observed.restart
+    roles = Counter(device["role"] for device in observed.schedule)
+    types = Counter(event["type"] for event in observed.events)
     return {
-        "device": Counter(device["role"] for device in evidence.plan),
-        "deed": Counter(line["did"] for line in evidence.journal),
-        "feed": Counter({kind: kinds[kind] for kind in kinds if kind.startswith(("alert.", "device.o", "device.s"))}),
-        "alert": Counter(alert["kind"] for alert in evidence.alerts) + Counter({"about several": verdict.groups}),
-        "receiver": Counter(str(one.fate) for one in evidence.deliveries),
-        "mail": Counter({"taken": len(evidence.mails)}),
+        "device": Counter({"always online" if role == ALWAYS_ONLINE else role: roles[role] for role in roles}),
+        "action": Counter(line["did"] for line in observed.journal),
+        "event": Counter({kind: types[kind] for kind in types if kind.startswith(("alert.", "device.o", "device.s"))}),
+        "alert": Counter(alert["kind"] for alert in observed.alerts) + Counter({"of several devices": result.groups}),
+        "webhook": Counter(str(delivery.outcome) for delivery in observed.deliveries),
+        "mail": Counter({"accepted": len(observed.mails)}),
         "kill": Counter(
             {
-                "silences that waited": verdict.waiting_at_kill,
-                "events that were not delivered": outage.undelivered if outage else 0,
-                "milliseconds until the server was back": outage.ready_at - outage.killed_at if outage else 0,
+                "pending alert windows": result.pending_at_kill,
+                "undelivered events": restart.undelivered if restart else 0,
+                "milliseconds until the server was ready again": restart.ready_at - restart.killed_at
+                if restart
+                else 0,
             }
         ),
-        "silence": Counter({"milliseconds until noticed, beyond its time": verdict.lateness}),
+        "detection": Counter({"milliseconds beyond the heartbeat timeout at most": result.max_lateness}),
     }
 
 
-def _story(evidence: Evidence, breach: Breach) -> Iterator[str]:
-    yield f"BROKEN: {breach.promise}: {breach.device or ''} {breach.how}"
-    if breach.device is not None:
-        lines = [(from_rfc3339(line["time"]), line) for line in evidence.journal if line["device"] == breach.device]
-        lines += [(from_rfc3339(event["at"]), event) for event in evidence.feed if _is_about(breach.device, event)]
+def _example(observed: Observations, broken: BrokenPromise) -> Iterator[str]:
+    yield f"BROKEN: {broken.promise}: {broken.device or ''} {broken.how}"
+    if broken.device is not None:
+        lines = [(from_rfc3339(line["time"]), line) for line in observed.journal if line["device"] == broken.device]
+        lines += [(from_rfc3339(event["at"]), event) for event in observed.events if _is_about(broken.device, event)]
         yield from (f"    {json.dumps(line)}" for _, line in sorted(lines, key=lambda line: line[0]))
     yield ""
 
@@ -65,10 +70,10 @@ def _is_about(device: str, event: dict[str, object]) -> bool:
     return event["device"] == device or (isinstance(data, dict) and device in data.get("devices", ()))
 
 
-def _summary(setting: Setting, evidence: Evidence, verdict: Verdict, seconds: float) -> str:
-    kept = f"{len(verdict.breaches)} breaches; all is kept in {setting.place}"
+def _summary(config: AlertingConfig, observed: Observations, result: CheckResult, seconds: float) -> str:
+    kept = f"{len(result.broken)} broken promises; all files are kept in {config.directory}"
     return (
-        f"vigil: {setting.devices} devices, {len(evidence.alerts)} alerts, {len(evidence.deliveries)} deliveries,"
-        f" {len(evidence.mails)} mails, {seconds:.0f} s, seed {setting.seed}:"
-        f" {kept if verdict.breaches else 'every promise kept'}"
+        f"alerting: {config.devices} devices, {len(observed.alerts)} alerts, {len(observed.deliveries)} deliveries,"
+        f" {len(observed.mails)} mails, {seconds:.0f} s, seed {config.seed}:"
+        f" {kept if result.broken else 'every promise kept'}"
     )

@@ -1,4 +1,4 @@
-"""``python -m tests.crash``: run it, and tell by the exit code whether every promise was kept."""
+"""Kill the server again and again under load, and check its promises; exits with 1 if one was broken."""
 
 import argparse
 import secrets
@@ -8,43 +8,46 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.crash.campaign import Campaign
-from tests.crash.console import perform, say
-from tests.crash.evidence import open_dossier
-from tests.crash.planted import BUGS
-from tests.crash.promises import judge
-from tests.crash.report import tell
-from tests.crash.setting import Setting, free_ports
+from tests.crash.config import CrashConfig
+from tests.crash.planted_bugs import BUGS
+from tests.crash.promises import check_promises
+from tests.crash.report import report_lines
+from tests.crash.run import CrashRun
+from tests.crash.trace import build_traces
+from tests.harness.console import print_line, run_program
+from tests.harness.environment import free_ports
 
 
-def read_options(words: list[str]) -> argparse.Namespace:
-    """What was said on the command line."""
+def parse_options(arguments: list[str]) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=110, help="how long it takes, more or less; 110")
-    parser.add_argument("--kills", type=_some, default=50, help="how often the server is killed, if there is time; 50")
-    parser.add_argument("--devices", type=_several, default=50, help="how many devices, half of each dialect; 50")
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="makes the dice; random")
-    parser.add_argument("--plant", choices=sorted(BUGS), help="a bug to plant in the server, which must be found")
-    parser.add_argument("--keep-dir", action="store_true", help="keep the journals and the database in any case")
-    return parser.parse_args(words)
+    parser.add_argument("--seconds", type=float, default=110, help="approximate duration of the run; default 110")
+    parser.add_argument("--kills", type=_positive, default=50, help="how often to kill the server at most; default 50")
+    parser.add_argument(
+        "--devices", type=_at_least_two, default=50, help="number of devices, half of each dialect; default 50"
+    )
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="seed of all random choices")
+    parser.add_argument("--plant", choices=sorted(BUGS), help="plant this bug in the server; the run must find it")
+    parser.add_argument("--keep-dir", action="store_true", help="keep the journals and the database of a good run too")
+    return parser.parse_args(arguments)
 
 
-def _some(text: str, least: int = 1) -> int:
+def _positive(text: str, minimum: int = 1) -> int:
     number = int(text)
-    if number < least:
-        raise argparse.ArgumentTypeError(f"at least {least} is wanted")
+    if number < minimum:
+        raise argparse.ArgumentTypeError(f"must be at least {minimum}")
     return number
 
 
-def _several(text: str) -> int:
-    return _some(text, least=2)  # one of each dialect
+def _at_least_two(text: str) -> int:
+    return _positive(text, minimum=2)  # one of each dialect
 
 
-def make_setting(options: argparse.Namespace) -> Setting:
-    """The setting that the options describe, in a directory of its own."""
+def make_config(options: argparse.Namespace) -> CrashConfig:
+    """The configuration that the options describe, with a new directory."""
     devices_port, admin_port = free_ports(2)
-    return Setting(
-        place=Path(tempfile.mkdtemp(prefix="pushd-torture-")),
+    return CrashConfig(
+        directory=Path(tempfile.mkdtemp(prefix="pushd-crash-")),
         seed=options.seed,
         seconds=options.seconds,
         kills=options.kills,
@@ -55,27 +58,29 @@ def make_setting(options: argparse.Namespace) -> Setting:
     )
 
 
-async def torture(reactor: Any, setting: Setting, keep: bool) -> None:
-    """Run, judge and tell.
+async def run_and_report(reactor: Any, config: CrashConfig, keep: bool) -> None:
+    """Run, check the promises and print the report; delete the directory unless a promise was broken or ``keep``.
 
-    :raises SystemExit: with 1 if a promise was broken.
+    :raises SystemExit: with 1 if a promise was broken, else with 0.
     """
-    record = await Campaign(setting, reactor).run()
-    dossier = open_dossier(record.evidence)
-    breaches = judge(dossier)
-    for line in tell(setting, record, dossier, breaches):
-        say(line)
-    if not (keep or breaches):
-        shutil.rmtree(setting.place)
-    raise SystemExit(1 if breaches else 0)
+    result = await CrashRun(config, reactor).run()
+    traces = build_traces(result.observations)
+    broken = check_promises(traces)
+    for line in report_lines(config, result, traces, broken):
+        print_line(line)
+    if not (keep or broken):
+        shutil.rmtree(config.directory)
+    raise SystemExit(1 if broken else 0)
 
 
-def main(words: list[str]) -> None:
-    """The program."""
-    options = read_options(words)
-    setting = make_setting(options)
-    say(f"seed {setting.seed}, in {setting.place}" + (f", with {setting.plant}" if setting.plant else ""))
-    perform(lambda reactor: torture(reactor, setting, options.keep_dir))
+def main(arguments: list[str]) -> None:
+    """Run the program."""
+    options = parse_options(arguments)
+    config = make_config(options)
+    print_line(
+        f"seed {config.seed}, directory {config.directory}" + (f", planted bug {config.plant}" if config.plant else "")
+    )
+    run_program(lambda reactor: run_and_report(reactor, config, options.keep_dir))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The operator: sends, repeats, cancels and reads the feed, and writes down what it was told before it goes on."""
+"""The operator: a client of the admin API that sends, repeats and cancels commands, and reads the events."""
 
 from collections.abc import Callable, Coroutine
 from random import Random
@@ -9,106 +9,107 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.internet.task import deferLater
 
 from pushd.simulator.journal import Journal
-from tests.crash.api import Api, Json
-from tests.crash.killer import Occasion
-from tests.crash.orders import Order, OrderBook
+from tests.crash.kill_schedule import KillPoint
+from tests.crash.workload import CommandRequest, Workload
+from tests.harness.admin_api import AdminApi, Json
 
-CANCELS = 0.12
-REPEATS = 0.1
-"""How often an order is cancelled, and sent again though it was accepted."""
+CANCEL_PROBABILITY = 0.12
+REPEAT_PROBABILITY = 0.1
+"""How often an accepted command is cancelled, and how often it is sent again with the same key."""
 
-PACE = 0.25
-"""Seconds between two orders of one sender, on average."""
+SEND_INTERVAL = 0.25
+"""Average seconds between two commands of one sender."""
 
-_CHANGE_OF_MIND = 1.5
-_FEED_WAIT = 2.0
+_CANCEL_DELAY = 1.5
+_EVENTS_WAIT = 2.0
 
 _CREATED = 201
-_FOUND = 200
+_OK = 200
 
 
 @define(eq=False, kw_only=True)
 class Operator:
-    """Several senders that never tire, and one reader of the feed."""
+    """Several concurrent senders, and one reader of the events; each answer is recorded before the next request."""
 
-    api: Api
+    api: AdminApi
     journal: Journal
-    book: OrderBook
+    workload: Workload
     chance: Random
-    saw: Callable[[Occasion], None]
-    fewest: int
-    """So many orders at least are accepted, however early the operator may rest."""
+    reach: Callable[[KillPoint], None]
+    """Called when a kill point is reached."""
+    min_commands: int
+    """How many commands must be accepted before the senders finish."""
     followed: list[Json] = field(factory=list, init=False)
-    """The feed, as it was read while the server died and came back."""
+    """The events, as they were read while the server was killed and started."""
     _accepted: int = field(default=0, init=False)
-    _resting: bool = field(default=False, init=False)
-    _busy: list[Deferred[None]] = field(factory=list, init=False)
+    _finishing: bool = field(default=False, init=False)
+    _tasks: list[Deferred[None]] = field(factory=list, init=False)
 
-    def begin(self, senders: int) -> None:
-        """Send from now on, with so many senders at once."""
+    def start(self, senders: int) -> None:
+        """Start so many senders, and the reader of the events."""
         for _ in range(senders):
-            self._do(self._send_on())
-        self._do(self._follow())
+            self._start_task(self._send_repeatedly())
+        self._start_task(self._follow())
 
-    async def rest(self) -> None:
-        """Send nothing new; return when all that was begun has its answer."""
-        self._resting = True
-        while self._busy:
-            begun, self._busy = self._busy, []
+    async def finish(self) -> None:
+        """Send no more commands, and wait until all requests are answered."""
+        self._finishing = True
+        while self._tasks:
+            started, self._tasks = self._tasks, []
             try:
-                await gatherResults(begun, consumeErrors=True)
+                await gatherResults(started, consumeErrors=True)
             except FirstError as error:
                 error.subFailure.raiseException()
         self.journal.close()
 
-    def give_up(self) -> None:
-        """Leave everything as it is: nobody will answer."""
-        for work in self._busy:
-            work.addErrback(lambda _: None).cancel()
+    def abandon(self) -> None:
+        """Cancel all requests, because the server is gone."""
+        for task in self._tasks:
+            task.addErrback(lambda _: None).cancel()
 
-    def _do(self, work: Coroutine[Deferred[Any], Any, None]) -> None:
-        self._busy.append(Deferred.fromCoroutine(work))
+    def _start_task(self, task: Coroutine[Deferred[Any], Any, None]) -> None:
+        self._tasks.append(Deferred.fromCoroutine(task))
 
-    async def _send_on(self) -> None:
-        while not self._resting or self._accepted < self.fewest:
-            await deferLater(self.api.clock, self.chance.uniform(0, 2 * PACE))
-            await self._send(self.book.next())
+    async def _send_repeatedly(self) -> None:
+        while not self._finishing or self._accepted < self.min_commands:
+            await deferLater(self.api.clock, self.chance.uniform(0, 2 * SEND_INTERVAL))
+            await self._send(self.workload.next())
 
-    async def _send(self, order: Order) -> None:
-        terms = {name: value for name, value in order.draft.items() if name != "payload"}
-        self._note(order, "sends", parts=order.parts, fails=order.fails, **terms)
-        command = await self._offer(order)
+    async def _send(self, request: CommandRequest) -> None:
+        options = {name: value for name, value in request.body.items() if name != "payload"}
+        self._record(request, "send", parts=request.parts, fails=request.fails, **options)
+        command = await self._post(request)
         if command is None:
             return
         self._accepted += 1
-        if self.chance.random() < CANCELS:
-            self._do(self._cancel(order, command))
-        if self.chance.random() < REPEATS:
-            await self._offer(order)
+        if self.chance.random() < CANCEL_PROBABILITY:
+            self._start_task(self._cancel(request, command))
+        if self.chance.random() < REPEAT_PROBABILITY:
+            await self._post(request)
 
-    async def _offer(self, order: Order) -> str | None:
-        """Send, always with the same key; the id of the command if it was accepted."""
-        status, answer = await self.api.post("devices", order.device, "commands", body=order.draft, key=order.mark)
-        if status not in (_CREATED, _FOUND):
-            self._note(order, "refused", status=status, answer=answer)
+    async def _post(self, request: CommandRequest) -> str | None:
+        """Send a command with its key; the command's id, or None if the request was refused."""
+        status, answer = await self.api.post("devices", request.device, "commands", body=request.body, key=request.key)
+        if status not in (_CREATED, _OK):
+            self._record(request, "refused", status=status, answer=answer)
             return None
         if status == _CREATED:
-            self.saw(Occasion.ACCEPTED)
+            self.reach(KillPoint.ACCEPTED)
         command = str(answer["id"])
-        self._note(order, "accepted", status=status, command=command)
+        self._record(request, "accepted", status=status, command=command)
         return command
 
-    async def _cancel(self, order: Order, command: str) -> None:
-        await deferLater(self.api.clock, self.chance.uniform(0, _CHANGE_OF_MIND))
+    async def _cancel(self, request: CommandRequest, command: str) -> None:
+        await deferLater(self.api.clock, self.chance.uniform(0, _CANCEL_DELAY))
         status, answer = await self.api.post("commands", command, "cancel", body={})
-        told = {name: answer.get(name) for name in ("state", "attempts", "title")}
-        self._note(order, "cancels", status=status, **told)
+        fields = {name: answer.get(name) for name in ("state", "attempts", "title")}
+        self._record(request, "cancel", status=status, **fields)
 
     async def _follow(self) -> None:
         after: str | None = None
-        while not self._resting:
-            items, after = await self.api.feed(after, _FEED_WAIT)
+        while not self._finishing:
+            items, after = await self.api.events(after, _EVENTS_WAIT)
             self.followed += items
 
-    def _note(self, order: Order, did: str, **facts: object) -> None:
-        self.journal.record(order.device, did, mark=order.mark, **facts)
+    def _record(self, request: CommandRequest, action: str, **facts: object) -> None:
+        self.journal.record(request.device, action, key=request.key, **facts)

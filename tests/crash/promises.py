@@ -1,4 +1,4 @@
-"""The promises, and how each is checked against what was written down."""
+"""The promises, and how each is checked against the traces of a run."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -7,191 +7,192 @@ from itertools import zip_longest
 from attrs import frozen
 
 from pushd.model.timestamps import from_rfc3339
-from tests.crash.evidence import Case, Dossier
+from tests.crash.trace import CommandTrace, Traces
 
 TOLERANCE = 5000
-"""Milliseconds that may lie between a claim and its arrival at the device: a slow reader's two seconds, and whatever
-the machine has to do beside.
+"""Milliseconds that may pass between a command's claim and its arrival at the device: a slow reader's two seconds, and
+delays of a busy machine.
 """
 
-_ENDED = ("succeeded", "failed", "expired", "cancelled", "unknown")
-_NEVER_RAN = ("expired", "cancelled")
+_FINAL_STATES = ("succeeded", "failed", "expired", "cancelled", "unknown")
+_NOT_RUN_STATES = ("expired", "cancelled")
 
-_DONE = (200, 202)
+_OK = (200, 202)
 _CONFLICT = 409
 
 
 @frozen(kw_only=True)
-class Breach:
-    """A promise that was not kept, and to whom; without a case it was to all."""
+class BrokenPromise:
+    """A promise that was broken, how, and for which command; None if it is not about one command."""
 
     promise: str
     how: str
-    case: Case | None = None
+    trace: CommandTrace | None = None
 
 
-def _is_kept(case: Case) -> Iterator[str]:
-    if not case.accepted:
+def _ends(trace: CommandTrace) -> Iterator[str]:
+    if not trace.accepted:
         return
-    if case.command is None:
-        yield "the server does not know it any more"
-    elif case.command["state"] not in _ENDED:
-        yield f"it is still {case.command['state']}, though nothing keeps it from ending"
+    if trace.command is None:
+        yield "the server does not have it"
+    elif trace.command["state"] not in _FINAL_STATES:
+        yield f"it is still {trace.command['state']}"
 
 
-def _is_one(case: Case) -> Iterator[str]:
-    ids = {line["command"] for line in case.accepted}
+def _has_one_command(trace: CommandTrace) -> Iterator[str]:
+    ids = {line["command"] for line in trace.accepted}
     if len(ids) > 1:
-        yield f"the same key gave {len(ids)} commands"
-    if case.command is not None and ids - {case.command["id"]}:
-        yield "the server has another command by its key"
+        yield f"the same key created {len(ids)} commands"
+    if trace.command is not None and ids - {trace.command["id"]}:
+        yield "the server has another command with its key"
 
 
-def _ran_once(case: Case) -> Iterator[str]:
-    if case.order["delivery"] != "at_most_once":
+def _runs_at_most_once(trace: CommandTrace) -> Iterator[str]:
+    if trace.request["delivery"] != "at_most_once":
         return
-    for part, times in _runs(case).items():
+    for part, times in _runs(trace).items():
         if times > 1:
             yield f"{part} ran {times} times"
-    sent = _told(case, "command.sent") - _told(case, "command.queued", "unsent")
+    sent = _count_events(trace, "command.sent") - _count_events(trace, "command.queued", "unsent")
     if sent > 1:
         yield f"it was sent {sent} times"
 
 
-def _ran_as_sent(case: Case) -> Iterator[str]:
-    attempts, most = (0, 0) if case.command is None else (case.command["attempts"], case.command["max_attempts"])
-    for part, times in _runs(case).items():
+def _runs_only_if_sent(trace: CommandTrace) -> Iterator[str]:
+    attempts, most = (0, 0) if trace.command is None else (trace.command["attempts"], trace.command["max_attempts"])
+    for part, times in _runs(trace).items():
         if times > attempts:
-            yield f"{part} ran {times} times, and the server counts {attempts} attempts"
+            yield f"{part} ran {times} times, but the server counts {attempts} attempts"
     if attempts > most:
-        yield f"there were {attempts} attempts, and {most} were allowed"
-    if case.command is not None and case.command["state"] in _NEVER_RAN and case.runs:
-        yield f"it is {case.command['state']}, and ran"
+        yield f"there were {attempts} attempts, but {most} were allowed"
+    if trace.command is not None and trace.command["state"] in _NOT_RUN_STATES and trace.runs:
+        yield f"it is {trace.command['state']}, but ran"
 
 
-def _was_run(case: Case) -> Iterator[str]:
-    if case.command is None or case.command["state"] not in ("succeeded", "failed", "acknowledged"):
+def _has_run(trace: CommandTrace) -> Iterator[str]:
+    if trace.command is None or trace.command["state"] not in ("succeeded", "failed", "acknowledged"):
         return
-    for part in case.order["parts"]:
-        if part not in _runs(case):
-            yield f"it is {case.command['state']}, and {part} did not run"
+    for part in trace.request["parts"]:
+        if part not in _runs(trace):
+            yield f"it is {trace.command['state']}, but {part} did not run"
 
 
-def _is_settled(case: Case) -> Iterator[str]:
-    said = "failed" if case.order["fails"] else "succeeded"
-    state = None if case.command is None else case.command["state"]
-    if case.reports and state != said:
-        yield f"a report that it {said} was answered with 200, and it is {state}"
+def _has_reported_state(trace: CommandTrace) -> Iterator[str]:
+    reported = "failed" if trace.request["fails"] else "succeeded"
+    state = None if trace.command is None else trace.command["state"]
+    if trace.reports and state != reported:
+        yield f"a report that it {reported} was answered with 200, but it is {state}"
 
 
-def _is_in_time(case: Case) -> Iterator[str]:
-    if case.command is None:
+def _is_in_time(trace: CommandTrace) -> Iterator[str]:
+    if trace.command is None:
         return
-    expires = from_rfc3339(case.command["expires_at"])
-    due = from_rfc3339(case.command["not_before"] or case.command["created_at"])
-    for event in case.events:
+    expires = from_rfc3339(trace.command["expires_at"])
+    due = from_rfc3339(trace.command["not_before"] or trace.command["created_at"])
+    for event in trace.events:
         if event["type"] == "command.sent" and not due <= from_rfc3339(event["at"]) < expires:
-            yield f"it was sent {_out_of(due, expires, from_rfc3339(event['at']))}"
-    for run in case.runs:
+            yield f"it was sent {_deviation(due, expires, from_rfc3339(event['at']))}"
+    for run in trace.runs:
         if not due <= from_rfc3339(run["time"]) < expires + TOLERANCE:
-            yield f"{run['part']} ran {_out_of(due, expires, from_rfc3339(run['time']))}"
+            yield f"{run['part']} ran {_deviation(due, expires, from_rfc3339(run['time']))}"
 
 
-def _is_cancelled(case: Case) -> Iterator[str]:
-    for line in case.cancels:
-        if line["status"] not in _DONE or case.command is None:
+def _stays_cancelled(trace: CommandTrace) -> Iterator[str]:
+    for line in trace.cancels:
+        if line["status"] not in _OK or trace.command is None:
             continue
-        if line["state"] == "cancelled" != case.command["state"]:
-            yield f"the operator was told that it is cancelled, and it is {case.command['state']}"
-        if case.command["attempts"] > line["attempts"]:
-            yield f"it was cancelled after attempt {line['attempts']}, and {case.command['attempts']} were made"
+        if line["state"] == "cancelled" != trace.command["state"]:
+            yield f"the cancel was answered with 'cancelled', but it is {trace.command['state']}"
+        if trace.command["attempts"] > line["attempts"]:
+            yield f"it was cancelled after attempt {line['attempts']}, but {trace.command['attempts']} were made"
 
 
-def _is_answered(case: Case) -> Iterator[str]:
-    for line in case.refusals:
+def _refusals_are_conflicts(trace: CommandTrace) -> Iterator[str]:
+    for line in trace.refusals:
         if line["status"] != _CONFLICT:
             yield f"it was refused with {line['status']}"
-        if case.command is not None and not case.accepted:
-            yield "it was refused, and is there"
-    for line in case.cancels:
-        if line["status"] not in (*_DONE, _CONFLICT):
+        if trace.command is not None and not trace.accepted:
+            yield "it was refused, but the server has it"
+    for line in trace.cancels:
+        if line["status"] not in (*_OK, _CONFLICT):
             yield f"a cancel was answered with {line['status']}"
 
 
-_OF_EACH: tuple[tuple[str, Callable[[Case], Iterator[str]]], ...] = (
-    ("every 201 has an outcome", _is_kept),
-    ("a key gives one command", _is_one),
-    ("at_most_once runs once at most", _ran_once),
-    ("nothing runs that was not sent", _ran_as_sent),
-    ("what succeeded or failed was run", _was_run),
-    ("what was run and reported is settled so", _is_settled),
+_OF_EACH_COMMAND: tuple[tuple[str, Callable[[CommandTrace], Iterator[str]]], ...] = (
+    ("every accepted command ends", _ends),
+    ("one idempotency key creates one command", _has_one_command),
+    ("at_most_once commands run at most once", _runs_at_most_once),
+    ("nothing runs that was not sent", _runs_only_if_sent),
+    ("what succeeded or failed has run", _has_run),
+    ("a reported result decides the state", _has_reported_state),
     ("nothing is sent before or after its time", _is_in_time),
-    ("what was cancelled is not sent", _is_cancelled),
-    ("a refusal changes nothing", _is_answered),
+    ("a cancelled command is not sent", _stays_cancelled),
+    ("a refused request changes nothing", _refusals_are_conflicts),
 )
 
 
-def _no_strays(dossier: Dossier) -> Iterator[str]:
-    if dossier.evidence.are_books_read:
-        yield from (f"nobody sent {stray}" for stray in dossier.strays)
+def _nothing_unmatched(traces: Traces) -> Iterator[str]:
+    if traces.observations.has_final_state:
+        yield from (f"nobody sent {unmatched}" for unmatched in traces.unmatched)
 
 
-def _one_feed(dossier: Dossier) -> Iterator[str]:
-    told = dossier.evidence.feed[: len(dossier.evidence.followed)]
-    for read, kept in zip_longest(dossier.evidence.followed, told):
+def _events_are_complete(traces: Traces) -> Iterator[str]:
+    final = traces.observations.events[: len(traces.observations.followed)]
+    for read, kept in zip_longest(traces.observations.followed, final):
         if read != kept:
-            yield f"the operator read {read}, and the feed has {kept} there"
+            yield f"the operator read {read}, but at the end the server shows {kept} there"
             return
 
 
-def _no_accidents(dossier: Dossier) -> Iterator[str]:
-    yield from dossier.evidence.accidents
+def _no_failures(traces: Traces) -> Iterator[str]:
+    yield from traces.observations.failures
 
 
-_OF_ALL: tuple[tuple[str, Callable[[Dossier], Iterator[str]]], ...] = (
-    ("nothing runs that was not sent", _no_strays),
-    ("the feed misses nothing", _one_feed),
-    ("the server does not fall", _no_accidents),
+_OF_THE_RUN: tuple[tuple[str, Callable[[Traces], Iterator[str]]], ...] = (
+    ("nothing runs that was not sent", _nothing_unmatched),
+    ("the events are complete and in order", _events_are_complete),
+    ("the server does not fail by itself", _no_failures),
 )
 
-_NO_FLAWS = "fsck finds nothing"
+_NO_VIOLATIONS = "fsck finds no violation"
 
-PROMISES = (*dict.fromkeys(promise for promise, _ in (*_OF_EACH, *_OF_ALL)), _NO_FLAWS)
-
-
-def judge(dossier: Dossier) -> list[Breach]:
-    """Every promise that was not kept."""
-    return [*_of_all(dossier), *_of_each(dossier), *_flaws(dossier)]
+PROMISES = (*dict.fromkeys(promise for promise, _ in (*_OF_EACH_COMMAND, *_OF_THE_RUN)), _NO_VIOLATIONS)
 
 
-def _of_all(dossier: Dossier) -> Iterator[Breach]:
-    for promise, check in _OF_ALL:
-        for how in check(dossier):
-            yield Breach(promise=promise, how=how)
+def check_promises(traces: Traces) -> list[BrokenPromise]:
+    """Find every promise that was broken."""
+    return [*_check_run(traces), *_check_commands(traces), *_violations(traces)]
 
 
-def _of_each(dossier: Dossier) -> Iterator[Breach]:
-    if not dossier.evidence.are_books_read:
-        return  # the server fell, which is said; what became of each nobody can tell
-    for promise, check in _OF_EACH:
-        for case in dossier.cases:
-            for how in check(case):
-                yield Breach(promise=promise, how=how, case=case)
+def _check_run(traces: Traces) -> Iterator[BrokenPromise]:
+    for promise, check in _OF_THE_RUN:
+        for how in check(traces):
+            yield BrokenPromise(promise=promise, how=how)
 
 
-def _flaws(dossier: Dossier) -> Iterator[Breach]:
-    cases = {case.command["id"]: case for case in dossier.cases if case.command is not None}
-    for flaw in dossier.evidence.flaws:
-        yield Breach(promise=_NO_FLAWS, how=f"{flaw['what']}: {flaw.get('detail')}", case=cases.get(flaw["command"]))
+def _check_commands(traces: Traces) -> Iterator[BrokenPromise]:
+    if not traces.observations.has_final_state:
+        return  # the server failed, which is reported; the final state of its commands is not known
+    for promise, check in _OF_EACH_COMMAND:
+        for trace in traces.commands:
+            for how in check(trace):
+                yield BrokenPromise(promise=promise, how=how, trace=trace)
 
 
-def _runs(case: Case) -> Counter[str]:
-    return Counter(run["part"] for run in case.runs)
+def _violations(traces: Traces) -> Iterator[BrokenPromise]:
+    by_id = {trace.command["id"]: trace for trace in traces.commands if trace.command is not None}
+    for violation in traces.observations.violations:
+        how = f"{violation['what']}: {violation.get('detail')}"
+        yield BrokenPromise(promise=_NO_VIOLATIONS, how=how, trace=by_id.get(violation["command"]))
 
 
-def _told(case: Case, kind: str, reason: str | None = None) -> int:
-    return sum(event["type"] == kind and event["data"].get("reason") == reason for event in case.events)
+def _runs(trace: CommandTrace) -> Counter[str]:
+    return Counter(run["part"] for run in trace.runs)
 
 
-def _out_of(due: int, expires: int, at: int) -> str:
-    return f"{due - at} ms before it was due" if at < due else f"{at - expires} ms after its time to live"
+def _count_events(trace: CommandTrace, kind: str, reason: str | None = None) -> int:
+    return sum(event["type"] == kind and event["data"].get("reason") == reason for event in trace.events)
+
+
+def _deviation(due: int, expires: int, at: int) -> str:
+    return f"{due - at} ms too early" if at < due else f"{at - expires} ms after its time to live"

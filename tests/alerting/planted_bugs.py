@@ -1,6 +1,6 @@
-"""Planted bugs: the real server, broken in one way, to show that the vigil can find it.
+"""Planted bugs: the real server with one defect, to show that the harness finds it.
 
-``python -m tests.alerting.planted BUG <what twistd takes>``. The server itself knows nothing of this.
+``python -m tests.alerting.planted_bugs BUG <arguments of twistd>``. The server itself knows nothing of this.
 """
 
 import sys
@@ -19,50 +19,50 @@ from pushd.store.transaction import Statement
 from pushd.store.transactions import offline
 
 
-def _blaming() -> None:
-    """After a start, count everybody as silent since the last process ended, and longer."""
+def _count_downtime() -> None:
+    """After a start, let heartbeat timeouts end at once, as if the devices had been offline during the downtime."""
     load = Presence.load
 
-    def blame(self: Presence, snapshot: StartupSnapshot) -> None:
+    def load_expired(self: Presence, snapshot: StartupSnapshot) -> None:
         load(self, snapshot)
         for entry in self._entries.values():
             if entry.state is PresenceState.ONLINE:
                 entry.active_at -= entry.timeout
                 entry.slot = self.wheel.put(entry, entry.active_at + entry.timeout)
 
-    Presence.load = blame  # type: ignore[method-assign]
+    Presence.load = load_expired  # type: ignore[method-assign]
 
 
-def _forgetful() -> None:
-    """Forget, over a restart, the offline devices whose grace period is not over."""
+def _forget_pending() -> None:
+    """Forget at a restart the offline devices whose alert window has not ended."""
     offline._RESTART_ALL = Statement("forget all grace periods", "DELETE FROM pending_outage WHERE :now > 0")
 
 
-def _splitting() -> None:
-    """Tell of each device of a site alone."""
+def _alert_alone() -> None:
+    """Raise an alert for each device of a site."""
     rules: Any = Config.alert_rules
     Config.alert_rules = property(lambda self: evolve(rules.fget(self), together=10**9))  # type: ignore[assignment, method-assign]
 
 
-def _loud() -> None:
-    """Tell of muted devices, too."""
+def _alert_muted() -> None:
+    """Raise alerts for muted devices too."""
     offline._is_muted = lambda row, now: False
     offline._BEHIND = evolve(
         offline._BEHIND, sql=offline._BEHIND.sql.replace("COALESCE(muted_until, 0) <= :now", ":now")
     )
 
 
-def _credulous() -> None:
-    """Take every answer of a receiver for thanks, whatever it says."""
+def _accept_any_status() -> None:
+    """Count every answer of a receiver as success, whatever its status."""
     PostOutcome.delivered = property(lambda self: True)  # type: ignore[assignment, method-assign]
 
 
 BUGS: Mapping[str, Callable[[], None]] = {
-    "restart-blames": _blaming,
-    "restart-forgets": _forgetful,
-    "site-split": _splitting,
-    "muted-told": _loud,
-    "failure-is-delivery": _credulous,
+    "restart-counts-downtime": _count_downtime,
+    "restart-forgets-pending": _forget_pending,
+    "site-not-grouped": _alert_alone,
+    "muted-alerted": _alert_muted,
+    "failure-counts-as-delivery": _accept_any_status,
 }
 
 

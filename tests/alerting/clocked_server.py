@@ -1,4 +1,6 @@
-"""A watch by a clock: a server over a file that can be killed, and whom it tells; both fail half of the time."""
+"""A server with a test clock and a database file that can be killed and started, with a webhook receiver and a mail
+server that fail half of the time.
+"""
 
 from collections.abc import Callable
 from random import Random
@@ -15,15 +17,17 @@ from pushd.notifications.mail.message import Envelope
 from pushd.notifications.mail.notifier import MailNotifier
 from pushd.notifications.mail.smtp import SmtpError, SmtpResult
 from pushd.service import FLUSH_SECONDS
-from tests.alerting.town import Town
+from tests.alerting.polling_fleet import PollingFleet
 from tests.in_memory_server import START, InMemoryServer, now
 from tests.notifications.webhook_harness import Message, Receiver, WebhookHarness
 
-Told = tuple[str, str | None, int, int, tuple[str, ...]]
-"""An alert: its kind, its address, when it was raised and cleared, in seconds, and its devices."""
+FAILURE_PROBABILITY = 0.5
+
+AlertRow = tuple[str, str | None, int, int, tuple[str, ...]]
+"""An alert: its kind, its address, the seconds at which it was raised and cleared, and its devices."""
 
 
-class MailCarrier:
+class FlakyMailTransport:
     """A mail server that fails half of the time."""
 
     def __init__(self, chance: Random) -> None:
@@ -31,104 +35,104 @@ class MailCarrier:
         self.mails: list[str] = []
 
     async def send(self, envelope: Envelope, mail: bytes) -> SmtpResult:
-        if self.chance.random() < 0.5:
-            raise SmtpError("it is busy")
+        if self.chance.random() < FAILURE_PROBABILITY:
+            raise SmtpError("421 try again later")
         self.mails.append(mail.decode())
         return SmtpResult(refused={}, deferred={})
 
     @property
     def alerts(self) -> list[int]:
-        """The alerts that the mails are about."""
+        """The ids of the alerts that the mails are about."""
         return [int(mail.partition("Message-ID: <alert-")[2].partition(".")[0]) for mail in self.mails]
 
 
 @define(eq=False, repr=False)
-class Watch:
-    """A server over a file, started again when it is killed, with whom it tells; a town that polls there."""
+class ClockedServer:
+    """The server, its notifications, and the devices that poll it."""
 
     clock: Clock
     build: Callable[[], InMemoryServer]
     addresses: dict[str, str]
     receiver: Receiver = field(factory=Receiver)
-    carrier: MailCarrier = field(factory=lambda: MailCarrier(Random(2)))
-    town: Town = field(init=False)
+    mail_transport: FlakyMailTransport = field(factory=lambda: FlakyMailTransport(Random(2)))
+    fleet: PollingFleet = field(init=False)
     webhooks: WebhookHarness = field(init=False)
     notifier: MailNotifier = field(init=False)
     second: int = field(default=0, init=False)
     failing: bool = field(default=False, init=False)
-    """Whether the receiver failed the last time."""
+    """Whether the receiver refused the last delivery."""
 
     def __attrs_post_init__(self) -> None:
         self.receiver.answer = self._answer
         self.start()
-        self.town = Town(self.addresses, self.core, again=40)
+        self.fleet = PollingFleet(self.addresses, self.core, interval=40)
 
     @property
     def core(self) -> Core:
-        """The core that runs now."""
+        """The core of the running server."""
         return self.webhooks.server.core
 
     def start(self) -> None:
-        """Start the server, and whoever tells."""
-        ahead = START - self.clock.seconds() + self.second
+        """Start the server and its notifications."""
+        offset = START - self.clock.seconds() + self.second
         server = self.build()
-        server.core.clocks.wall = lambda: ahead + self.clock.seconds()  # which goes on over a restart
+        server.core.clocks.wall = lambda: offset + self.clock.seconds()  # continues across a restart
         self.webhooks = WebhookHarness(server, self.receiver)
         core, envelope = server.core, Envelope(sender="pushd@example.org", recipients=server.config.mail_to)
         rules = server.config.alert_rules
         self.notifier = MailNotifier(
-            core.store, core.clocks, rules, envelope, core.registry.get_with_presence, self.carrier, lambda: 0.0
+            core.store, core.clocks, rules, envelope, core.registry.get_with_presence, self.mail_transport, lambda: 0.0
         )
         self.notifier.startService()
 
     def subscribe(self) -> str:
-        """Have the receiver told of alerts; its secret. A second passes."""
+        """Subscribe the receiver to alert events, and count one second for it; the webhook's secret."""
         self.second += 1
         secret: str = self.webhooks.subscribe(types=["alert.raised", "alert.cleared"])["secret"]
         return secret
 
     def kill(self) -> None:
-        """Let the server be gone without any notice."""
+        """Stop everything at once, without saving anything."""
         for worker in self.webhooks.dispatcher._workers.values():
             worker.abort()
         self.webhooks.dispatcher._workers.clear()
         self.notifier.stopService()
         now(self.core.store.close())
 
-    def restart(self, seconds: int) -> None:
-        """The server is killed, and started again later."""
+    def restart(self, downtime: int) -> None:
+        """Kill the server, and start it again after so many seconds."""
         self.kill()
-        self.clock.advance(seconds)
-        self.second += seconds
+        self.clock.advance(downtime)
+        self.second += downtime
         self.start()
-        self.town.move(self.core)
+        self.fleet.move(self.core)
 
     def tick(self) -> None:
-        """Let a second pass; the receiver works again, and says so, if it failed."""
+        """Let a second pass and the periodic tasks run; after a failed delivery, the receiver asks for redelivery."""
         self.clock.advance(1)
         self.second += 1
-        rounds = [self.core.sweep(), self.core.detect_offline()]
+        tasks = [self.core.sweep(), self.core.detect_offline()]
         if self.second % FLUSH_SECONDS == 0:
-            rounds.append(self.core.presence.flush())
-        for round_ in rounds:
-            done = Deferred.fromCoroutine(round_)
+            tasks.append(self.core.presence.flush())
+        for task in tasks:
+            done = Deferred.fromCoroutine(task)
             self.clock.pump([0] * (len(self.addresses) // BATCH_SIZE + 1))
             now(done)
         for webhook in tuple(self.webhooks.dispatcher._workers) if self.failing else ():
             now(self.core.webhooks.redeliver(webhook, None))
         self.webhooks.run_ready()
-        self.town.turn(self.second)
+        self.fleet.repeat_polls(self.second)
 
-    def told(self) -> list[Told]:
+    def alerts(self) -> list[AlertRow]:
         """All alerts, in no order."""
-        return [_told(alert) for alert in now(self.core.alerts.list_alerts(limit=len(self.addresses)))]
+        return [_row(alert) for alert in now(self.core.alerts.list_alerts(limit=len(self.addresses)))]
 
     def _answer(self, message: Message) -> int:
-        self.failing = self.carrier.chance.random() < 0.5
+        self.failing = self.mail_transport.chance.random() < FAILURE_PROBABILITY
         return 500 if self.failing else 204
 
 
-def _told(alert: Alert) -> Told:
+def _row(alert: Alert) -> AlertRow:
     assert alert.cleared_at is not None
     raised_at, cleared_at = (_second(at) for at in (alert.raised_at, alert.cleared_at))
     return (str(alert.kind), alert.address, raised_at, cleared_at, alert.devices)

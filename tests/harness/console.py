@@ -1,4 +1,4 @@
-"""The console of a proof: what it tells stands there line by line, and of the log only errors."""
+"""How a harness runs as a program: it prints its report line by line, and of the log only errors."""
 
 import sys
 from collections.abc import Callable, Coroutine
@@ -15,15 +15,15 @@ from twisted.logger import (
 )
 
 
-def say(line: str) -> None:
-    """Tell a line at once."""
+def print_line(line: str) -> None:
+    """Print a line and flush it."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
-def perform(proof: Callable[[Any], Coroutine[Deferred[Any], Any, None]]) -> None:
-    """Run a proof on the reactor that it is given, and end the program with it."""
+def run_program(main: Callable[[Any], Coroutine[Deferred[Any], Any, None]]) -> None:
+    """Run a coroutine function with the reactor as its argument, then exit; errors are logged to standard error."""
     errors = LogLevelFilterPredicate(defaultLogLevel=LogLevel.error)
     observer = FilteringLogObserver(textFileLogObserver(sys.stderr), [errors])
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
-    react(lambda reactor: Deferred.fromCoroutine(proof(reactor)))
+    react(lambda reactor: Deferred.fromCoroutine(main(reactor)))

@@ -1,11 +1,11 @@
-"""The admin API as the operator uses it: asks until there is an answer, for the server may be away."""
+"""A client of the admin API that repeats each request until it is answered, because the server may be down."""
 
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from attrs import define, field
+from attrs import define
 from hyperlink import DecodedURL
 from treq.client import HTTPClient
 from twisted.internet import defer
@@ -17,12 +17,12 @@ from twisted.web.http_headers import Headers
 
 Json = dict[str, Any]
 
-_PATIENCE = 6.0
-_ASK_AGAIN = 0.3
-_PAGE = "500"
+_REQUEST_TIMEOUT = 6.0
+_RETRY_DELAY = 0.3
+_PAGE_LIMIT = "500"
 _UNAVAILABLE = 503
 
-_LOST = (
+_NO_ANSWER = (
     defer.CancelledError,
     ConnectError,
     ConnectingCancelledError,
@@ -32,47 +32,45 @@ _LOST = (
     ResponseFailed,
     defer.TimeoutError,
 )
-"""No answer came; what was asked may have been done."""
+"""The request was not answered; the server may have processed it."""
 
 
 @define(eq=False, kw_only=True)
-class Api:
-    """The server's admin port."""
+class AdminApi:
+    """The server's admin API."""
 
     treq: HTTPClient
     clock: IReactorTime
     root: DecodedURL
     token: str
     check: Callable[[], object]
-    """Called before the same is asked again; raises if there is no use."""
-    lost: Counter[str] = field(factory=Counter, init=False)
-    """How often no answer came, or 503."""
+    """Called before each retry; raises an exception if a retry is useless."""
 
     async def get(self, *path: str, **query: str) -> Json:
-        """What the API shows."""
-        _, answer = await self.ask("GET", *path, query=query)
+        """GET a resource."""
+        _, answer = await self.request("GET", *path, query=query)
         return answer
 
-    async def all(self, *path: str, **query: str) -> list[Json]:
-        """A whole list, page by page."""
-        page = await self.get(*path, **query, limit=_PAGE)
+    async def get_all(self, *path: str, **query: str) -> list[Json]:
+        """GET all pages of a list."""
+        page = await self.get(*path, **query, limit=_PAGE_LIMIT)
         items: list[Json] = page["items"]
         while page["next"] is not None:
-            page = await self.get(*path, **query, limit=_PAGE, cursor=page["next"])
+            page = await self.get(*path, **query, limit=_PAGE_LIMIT, cursor=page["next"])
             items += page["items"]
         return items
 
-    async def feed(self, after: str | None = None, wait: float = 0) -> tuple[list[Json], str]:
-        """A piece of the feed, and where it goes on."""
+    async def events(self, after: str | None = None, wait: float = 0) -> tuple[list[Json], str]:
+        """GET the events after a cursor, waiting so many seconds for the first; with the cursor of the next page."""
         start = {} if after is None else {"after": after}
-        page = await self.get("events", **start, limit=_PAGE, wait=str(wait))
+        page = await self.get("events", **start, limit=_PAGE_LIMIT, wait=str(wait))
         return page["items"], page["next"]
 
     async def post(self, *path: str, body: Mapping[str, Any], key: str | None = None) -> tuple[int, Json]:
-        """The status and the answer to something that is to be done."""
-        return await self.ask("POST", *path, body=body, key=key)
+        """POST JSON, with an idempotency key if given; the status and the answer."""
+        return await self.request("POST", *path, body=body, key=key)
 
-    async def ask(
+    async def request(
         self,
         method: str,
         *path: str,
@@ -80,24 +78,20 @@ class Api:
         body: Mapping[str, Any] | None = None,
         key: str | None = None,
     ) -> tuple[int, Json]:
-        """The status and the answer, however often it must be asked for."""
+        """Send a request, again and again until it is answered with another status than 503; the status and answer."""
         url = self.root.child("v1", *path).replace(query=tuple((query or {}).items()))
         headers = Headers({"Authorization": [f"Bearer {self.token}"]})
         if key is not None:
             headers.setRawHeaders("Idempotency-Key", [key])
         while True:
-            asking = defer.Deferred.fromCoroutine(self._exchange(method, url, body, headers))
-            asking.addTimeout(_PATIENCE, self.clock)
-            try:
-                status, answer = await asking
-            except _LOST:
-                self.lost["unanswered"] += 1
-            else:
+            exchange = defer.Deferred.fromCoroutine(self._exchange(method, url, body, headers))
+            exchange.addTimeout(_REQUEST_TIMEOUT, self.clock)
+            with suppress(*_NO_ANSWER):
+                status, answer = await exchange
                 if status != _UNAVAILABLE:
                     return status, answer
-                self.lost["unavailable"] += 1
             self.check()
-            await deferLater(self.clock, _ASK_AGAIN)
+            await deferLater(self.clock, _RETRY_DELAY)
 
     async def _exchange(
         self, method: str, url: DecodedURL, body: Mapping[str, Any] | None, headers: Headers
@@ -112,7 +106,7 @@ class Api:
 
 
 def _object(body: bytes) -> Json:
-    """The object in an answer; none if it is no JSON, and then the status says why."""
+    """The JSON object in a body; empty if the body is not a JSON object, then the status says why."""
     try:
         answer = json.loads(body)
     except ValueError:

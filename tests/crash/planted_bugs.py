@@ -1,0 +1,75 @@
+"""Planted bugs: the real server with one defect, to show that the harness finds it.
+
+``python -m tests.crash.planted_bugs BUG <arguments of twistd>``. The server itself knows nothing of this.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+from twisted.scripts.twistd import run
+
+from pushd.store.operation_base import OperationBase
+from pushd.store.transaction import ITransaction, Statement
+from pushd.store.transactions import enqueue_claim, lifecycle_guards, results
+
+WRITE_DELAY = 0.05
+"""Seconds from an answer that is given too early to the write that it should have waited for."""
+
+_SAVEPOINT = Statement("begin a dry run", "SAVEPOINT dry_run")
+_ROLLBACK = Statement("undo a dry run", "ROLLBACK TO dry_run")
+
+
+def _answer_before_commit(early: Callable[..., Any]) -> None:
+    """Answer one operation with the outcome of a dry run, and commit it a moment later."""
+    write = OperationBase._write
+
+    def dry_run(tx: ITransaction, *args: Any) -> Any:
+        tx.run(_SAVEPOINT)
+        outcome = early(tx, *args)
+        tx.run(_ROLLBACK)
+        tx.events.clear()
+        return outcome
+
+    def write_late(self: OperationBase, operation: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        from twisted.internet import reactor
+
+        if operation is not early:
+            return write(self, operation, *args)
+        reactor.callLater(WRITE_DELAY, lambda: write(self, operation, *args).addErrback(lambda _: None))
+        return write(self, dry_run, *args)
+
+    OperationBase._write = write_late  # type: ignore[method-assign]
+
+
+def _requeue_all() -> None:
+    """Queue a command again when its lease ends, whether its sender allowed that or not."""
+    lifecycle_guards.LAPSE = _without(lifecycle_guards.LAPSE, "delivery = 'at_least_once' AND ")
+
+
+def _ignore_ttl() -> None:
+    """Send a command after its time to live has ended."""
+    lifecycle_guards.SEND = _without(lifecycle_guards.SEND, "expires_at > :now", "TRUE")
+    enqueue_claim._CANDIDATES = _without(enqueue_claim._CANDIDATES, "+expires_at > :now", "TRUE")
+
+
+def _without(statement: Statement, condition: str, replacement: str = "") -> Statement:
+    assert condition in statement.sql, statement.sql
+    return evolve(statement, sql=statement.sql.replace(condition, replacement))
+
+
+BUGS: Mapping[str, Callable[[], None]] = {
+    "send-before-commit": lambda: _answer_before_commit(enqueue_claim.put),
+    "claim-before-commit": lambda: _answer_before_commit(enqueue_claim.claim),
+    "result-before-commit": lambda: _answer_before_commit(results.settle),
+    "lapse-requeues": _requeue_all,
+    "late-send": _ignore_ttl,
+}
+
+
+if __name__ == "__main__":
+    BUGS[sys.argv.pop(1)]()
+    sys.argv[0] = "twistd"
+    run()

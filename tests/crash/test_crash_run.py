@@ -1,0 +1,60 @@
+"""Tests of the crash harness with a few kills: the server keeps its promises, and a planted bug is found."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.crash.__main__ import parse_options
+from tests.crash.planted_bugs import BUGS
+from tests.harness.environment import ROOT, environment
+
+_TIMEOUT = 100.0
+"""Seconds, on a busy machine; on an idle one a run takes less than twenty."""
+
+
+def run_harness(directory: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    """Run the harness in a directory."""
+    command = [sys.executable, "-m", "tests.crash", "--seconds=10", "--kills=3", "--devices=10", *options]
+    env = environment() | {"TMPDIR": str(directory)}
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
+
+
+@pytest.mark.slow(seconds=20)
+def test_promises_are_kept(tmp_path: Path) -> None:
+    """A server with ten devices that is killed three times keeps every promise, and the run leaves no files."""
+    run = run_harness(tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.endswith("every promise kept\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow(seconds=20)
+def test_planted_bug_is_found(tmp_path: Path) -> None:
+    """A server that sends an at_most_once command again is found out, and all files of the run are kept."""
+    run = run_harness(tmp_path, "--plant=lapse-requeues")
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert "BROKEN: at_most_once commands run at most once" in run.stdout
+    assert '"reason": "lapsed"' in run.stdout
+    (directory,) = tmp_path.iterdir()
+    assert {file.name for file in directory.iterdir()} == {"data", "devices.jsonl", "operator.jsonl", "server.log"}
+
+
+@pytest.mark.parametrize("option", ["--plant=none-such", "--seconds=soon", "--kills=0", "--devices=1"])
+def test_bad_option(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """An invalid option is refused with a message that names it."""
+    with pytest.raises(SystemExit):
+        parse_options([option])
+    assert option.partition("=")[0] in capsys.readouterr().err
+
+
+def test_seed() -> None:
+    """Without a seed, each run has another."""
+    assert parse_options([]).seed != parse_options([]).seed
+    assert parse_options(["--seed=7"]).seed == 7
+
+
+def test_bugs_have_names() -> None:
+    """Bugs that answer before the commit, repeat a command and send too late can be planted."""
+    assert set(BUGS) >= {"send-before-commit", "result-before-commit", "lapse-requeues", "late-send"}

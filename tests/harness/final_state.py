@@ -1,0 +1,60 @@
+"""The final state of a run: what the server shows and logged, and the violations that its own checks find."""
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from attrs import define
+from twisted.internet.utils import getProcessOutputAndValue
+
+from tests.harness.admin_api import AdminApi, Json
+from tests.harness.environment import ROOT, environment
+from tests.harness.server_process import ServerConfig
+
+_TRACEBACK = re.compile(r"^.*Traceback \(most recent call last\).*(?:\n(?!\d{4}-).*){0,40}", re.MULTILINE)
+"""Up to the next line that begins with a date."""
+
+
+@define(eq=False)
+class FinalState:
+    """Reads it from the admin API, from the log and with ``pushd.fsck``."""
+
+    config: ServerConfig
+    reactor: Any
+    api: AdminApi
+
+    async def commands(self) -> list[Json]:
+        """All commands."""
+        return await self.api.get_all("commands")
+
+    async def events(self) -> list[Json]:
+        """All events."""
+        items, after = await self.api.events()
+        page = items
+        while page:
+            page, after = await self.api.events(after)
+            items = items + page
+        return items
+
+    async def online_violations(self) -> list[Json]:
+        """The integrity violations that the running server reports."""
+        violations: list[Json] = (await self.api.get("fsck"))["items"]
+        return violations
+
+    async def offline_violations(self) -> list[Json]:
+        """The integrity violations that ``pushd.fsck`` finds after the server has stopped."""
+        command = ["-m", "pushd.fsck", str(self.config.database)]
+        out, err, code = await getProcessOutputAndValue(
+            sys.executable, command, env=environment(), path=str(ROOT), reactor=self.reactor
+        )
+        violations = [json.loads(line) for line in out.splitlines()]
+        if (code, err) == (int(bool(violations)), b""):
+            return violations
+        return [*violations, {"what": err.decode(), "command": None}]
+
+    def tracebacks(self) -> Iterator[str]:
+        """Every traceback in the server's log."""
+        for found in _TRACEBACK.finditer(self.config.log.read_text("utf-8", "replace")):
+            yield found.group()
