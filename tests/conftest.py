@@ -15,6 +15,8 @@ from twisted.logger import ILogObserver, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+for _name in [name for name in os.environ if name.startswith("PUSHD_") and not name.startswith("PUSHD_TEST_")]:
+    del os.environ[_name]  # options of a server that the developer runs
 os.environ["TZ"] = "UTC"  # messages have local times, which are the same on every machine then
 time.tzset()
 

@@ -166,7 +166,8 @@ def twistd() -> str:
 
 
 def _environment() -> dict[str, str]:
-    """The environment of the programs: this one, and in it the same ``pushd``, installed or not."""
+    """The environment of the programs: the same ``pushd``, installed or not, and no options of another server."""
     root = str(Path(__file__).parents[2])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PUSHD_")}
+    return inherited | {"PYTHONPATH": os.pathsep.join(paths)}

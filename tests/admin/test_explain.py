@@ -82,7 +82,7 @@ def test_rarely_connected_device(server: InMemoryServer) -> None:
     server.clock.advance(45)
     server.clock.advance(4)
     found = explained(server, server.put(DEVICE, PAYLOAD))
-    assert found["reason"] == "deaf"
+    assert found["reason"] == "between-polls"
     assert (found["facts"]["poll_gap"], found["facts"]["next_poll_in"]) == (10, 6)
 
 

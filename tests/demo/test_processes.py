@@ -81,6 +81,16 @@ def test_command_line(programs: ProgramGroup, processes: _Processes) -> None:
     assert (Path(first) / "pushd" / "demo" / "__main__.py").exists()
 
 
+def test_options_of_another_server_are_not_inherited(
+    processes: _Processes, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The demo has a server of its own, whatever options the environment has for another one."""
+    monkeypatch.setenv("PUSHD_STORE", "/var/lib/pushd/pushd.sqlite")
+    programs = ProgramGroup(cast(IReactorProcess, processes), clock)
+    programs.start("server", tmp_path / "server.log", ["pushd"])
+    assert "PUSHD_STORE" not in processes.environments[-1]
+
+
 def test_programs_do_not_see_ctrl_c(programs: ProgramGroup, processes: _Processes) -> None:
     """The programs inherit a signal mask that blocks SIGINT; the demo itself does not block it."""
     assert all(signal.SIGINT in mask for mask in processes.masks)

@@ -100,7 +100,7 @@ def _explain_absence(around: DeviceContext) -> _Reason:
     if device is None or device.last_seen_at is None:
         return "never-polled", "The device has never polled."
     if around.next_poll_in is not None and device.poll_gap is not None:
-        return "deaf", f"The device {_poll_gap(device.poll_gap, around)}."
+        return "between-polls", f"The device {_poll_gap(device.poll_gap, around)}."
     ago = duration((around.now - device.last_seen_at) / 1000)
     return "not-polling", f"The device does not poll; it was last seen {ago} ago."
 
