@@ -41,6 +41,7 @@ async def test_the_reactor_does_not_wait_while_another_program_writes(store: ISt
 
     assert isinstance(store, SqliteStore)
     writer: sqlite3.Connection = store._writer.connection.connection  # type: ignore[attr-defined]
+    await store.check()
     assert writer.execute("PRAGMA busy_timeout").fetchone()[0] == 0  # what runs on the reactor's thread
     with closing(sqlite3.connect(tmp_path / "pushd.sqlite", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

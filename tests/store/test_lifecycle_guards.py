@@ -89,12 +89,20 @@ def possible(state: State) -> list[Circumstances]:
     return [each for each in ALL_CIRCUMSTANCES if (each.attempts == 0) is (state in UNSENT)]
 
 
-@pytest.fixture
-def connection() -> Iterator[sqlite3.Connection]:
-    """A database with nothing in it."""
+@pytest.fixture(scope="module")
+def database() -> Iterator[sqlite3.Connection]:
+    """An empty database that all tests of this module use."""
     with closing(connect(MEMORY)) as connection:
         migrate(connection, MEMORY)
         yield connection
+
+
+@pytest.fixture
+def connection(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """An empty database; what a test changes is rolled back."""
+    database.execute("BEGIN")
+    yield database
+    database.execute("ROLLBACK")
 
 
 def insert(connection: sqlite3.Connection, state: State, circumstances: Circumstances) -> None:

@@ -90,9 +90,9 @@ A_PART_OF_ONE_DEVICE = {
 """What asks for a few of all that one device, or all devices, ever had, with how they are found."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def connection() -> Iterator[sqlite3.Connection]:
-    """A database with nothing in it."""
+    """An empty database; no test changes it."""
     with closing(connect(MEMORY)) as connection:
         migrate(connection, MEMORY)
         yield connection
