@@ -1,4 +1,4 @@
-"""A whole server without sockets, files or time: both ports over a database in memory, driven by bytes."""
+"""A whole server without sockets, files or real time: tests send bytes to its two ports and move its clock."""
 
 import json
 from collections.abc import Callable, Coroutine, Iterator
@@ -28,7 +28,7 @@ from tests.connection import Connection, Response, request
 T = TypeVar("T")
 
 START = 1_800_000_000.0
-"""Seconds since the epoch when a test begins: 2027-01-15T08:00:00Z."""
+"""The time when a test starts: 2027-01-15T08:00:00Z."""
 
 CLIENT = "192.0.2.1"
 """The address from which clients connect, unless a test says otherwise."""
@@ -36,7 +36,7 @@ CLIENT = "192.0.2.1"
 
 @define(eq=False)
 class InMemoryServer:
-    """Both ports over one core."""
+    """The device port and the admin port of one core, with a database in memory unless a test gives another store."""
 
     clock: Clock
     config: Config
@@ -45,15 +45,15 @@ class InMemoryServer:
     budget: Budget = field(factory=Budget)
     core: Core = field(init=False)
     off_reactor: int = field(default=0, init=False)
-    """How many bodies were parsed off the reactor."""
+    """How many request bodies were parsed in a thread; here that happens at once."""
     device_site: HTTPFactory = field(init=False)
     admin_site: HTTPFactory = field(init=False)
     _connections: list[Connection] = field(factory=list, init=False)
     _tokens: dict[Role, str] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
-        ahead = START - self.clock.seconds()
-        clocks = Clocks(self.clock, lambda: ahead + self.clock.seconds())
+        offset = START - self.clock.seconds()
+        clocks = Clocks(self.clock, lambda: offset + self.clock.seconds())
         self.core = build_core(self.store, clocks, self.config, lambda: self.random)
         self.core.start()
         devices = build_device_port(self.core, self.config, self._in_thread)
@@ -62,54 +62,54 @@ class InMemoryServer:
         self.admin_site = HTTPFactory(operators, self.budget, self.clock)
 
     def connect(self, peer: str = CLIENT, transport: StringTransport | None = None) -> Connection:
-        """A new connection to the device port."""
+        """Open a connection to the device port."""
         return self._connect(self.device_site, peer, transport)
 
     def device_request(self, data: bytes, peer: str = CLIENT) -> Connection:
-        """Send bytes to the device port, on a new connection."""
+        """Send bytes to the device port on a new connection."""
         connection = self.connect(peer)
         connection.send(data)
         return connection
 
     def call(self, data: bytes) -> Connection:
-        """Send bytes to the admin port, on a new connection, and let the reactor turn once."""
+        """Send bytes to the admin port on a new connection, and run what is due at once."""
         connection = self._connect(self.admin_site, CLIENT)
         connection.send(data)
         self.clock.advance(0)
         return connection
 
     def stub(self) -> StubTreq:
-        """A treq whose requests come to the device port, whatever their host."""
+        """A treq client whose requests all go to the device port, whatever their host."""
         stub = StubTreq(Resource())
         stub._agent._serverFactory = self.device_site  # type: ignore[assignment]
         return stub
 
     def begin(self, line: str, body: object = None, *headers: str, role: Role = Role.ADMIN) -> Connection:
-        """Make a call of the admin API such as ``GET /v1/devices``, with a JSON body if there is one."""
+        """Send a request such as ``GET /v1/devices`` to the admin API, with a JSON body if given; do not wait."""
         content = b"" if body is None else json.dumps(body).encode()
         return self.call(request(line, content, f"Authorization: Bearer {self.token_of(role)}", *headers))
 
     def ask(self, line: str, body: object = None, *headers: str, role: Role = Role.ADMIN) -> Response:
-        """Make a call of the admin API that is answered at once."""
+        """Send a request to the admin API, and return its answer, which must be there at once."""
         return self.begin(line, body, *headers, role=role).answer()
 
     def register(self, device: str, **fields: Any) -> None:
-        """Add an approved device."""
+        """Register an approved device."""
         assert self.ask("POST /v1/devices", {"id": device, **fields}).code == 201
 
-    def put(self, device: str, payload: object, **terms: Any) -> str:
-        """Send a command; its id."""
-        answer = self.ask(f"POST /v1/devices/{device}/commands", {"payload": payload, **terms})
+    def put(self, device: str, payload: object, **options: Any) -> str:
+        """Send a command with these send options; its id."""
+        answer = self.ask(f"POST /v1/devices/{device}/commands", {"payload": payload, **options})
         assert answer.code == 201, answer.body
         return str(answer.json["id"])
 
     def command(self, command: str) -> dict[str, Any]:
-        """A command as an operator sees it."""
+        """A command, as the admin API shows it."""
         found: dict[str, Any] = self.ask(f"GET /v1/commands/{command}").json
         return found
 
-    def seen(self, device: str) -> dict[str, Any]:
-        """A device as an operator sees it."""
+    def device(self, device: str) -> dict[str, Any]:
+        """A device, as the admin API shows it."""
         found: dict[str, Any] = self.ask(f"GET /v1/devices/{device}").json
         return found
 
@@ -119,33 +119,33 @@ class InMemoryServer:
         return found
 
     def events(self, device: str) -> list[str]:
-        """The types of what happened to a device."""
+        """The types of a device's events."""
         return [event["type"] for event in self.ask(f"GET /v1/events?device={device}").json["items"]]
 
     def tick(self, seconds: int) -> None:
-        """Let time pass, and let the clock end what it ends."""
+        """Let time pass, and run the periodic tasks after each second."""
         for _ in range(seconds):
             self.clock.advance(1)
-            now(self.core.sweep())
-            now(self.core.detect_offline())
+            result_of(self.core.sweep())
+            result_of(self.core.detect_offline())
 
     def fail_store(self) -> None:
-        """From now on, nothing can be made durable."""
-        now(self.store.close())
+        """Close the store: every write fails from now on."""
+        result_of(self.store.close())
 
     def token_of(self, role: Role) -> str:
-        """A token with a role."""
+        """A token with this role; the same each time."""
         if role not in self._tokens:
-            self._tokens[role] = now(self.core.tokens.issue(role, role))
+            self._tokens[role] = result_of(self.core.tokens.issue(role, role))
         return self._tokens[role]
 
     def close(self) -> None:
-        """Let everybody hang up; nothing of them may be left."""
+        """Close all connections; no poll and no body may be left."""
         for connection in self._connections:
             connection.hang_up()
-        assert len(self.core.poll_registry) == 0, "a poll was left behind"
-        assert self.budget.used == 0, "a body was left behind"
-        now(self.store.close())
+        assert len(self.core.poll_registry) == 0, "a poll is left"
+        assert self.budget.used == 0, "a body is left"
+        result_of(self.store.close())
 
     def _connect(self, site: HTTPFactory, peer: str, transport: StringTransport | None = None) -> Connection:
         address = IPv4Address("TCP", peer, 40000)
@@ -161,8 +161,8 @@ class InMemoryServer:
         return execute(work)
 
 
-def now(doing: Deferred[T] | Coroutine[Any, Any, T]) -> T:
-    """What must be done already."""
+def result_of(doing: Deferred[T] | Coroutine[Any, Any, T]) -> T:
+    """The result of what must be finished already; its exception is raised."""
     results: list[T] = []
     failures: list[Failure] = []
     done = doing if isinstance(doing, Deferred) else Deferred.fromCoroutine(doing)
@@ -173,25 +173,25 @@ def now(doing: Deferred[T] | Coroutine[Any, Any, T]) -> T:
     return result
 
 
-BuildHouse = Callable[..., InMemoryServer]
+BuildServer = Callable[..., InMemoryServer]
 
 
 @pytest.fixture
-def build_house(clock: Clock) -> Iterator[BuildHouse]:
-    """Makes a house over a store, with these options; open to any device unless they say otherwise."""
-    houses: list[InMemoryServer] = []
+def build_server(clock: Clock) -> Iterator[BuildServer]:
+    """Builds a server with a store and options; it admits any device unless an option says otherwise."""
+    servers: list[InMemoryServer] = []
 
     def build(store: SqliteStore | None = None, random: float = 0.0, **options: Any) -> InMemoryServer:
         config = Config(**{"admission": AdmissionMode.OPEN, **options})
-        houses.append(InMemoryServer(clock, config, store or SqliteStore(MEMORY), random))
-        return houses[-1]
+        servers.append(InMemoryServer(clock, config, store or SqliteStore(MEMORY), random))
+        return servers[-1]
 
     yield build
-    for server in houses:
+    for server in servers:
         server.close()
 
 
 @pytest.fixture
-def server(build_house: BuildHouse) -> InMemoryServer:
-    """A house that is open to any device."""
-    return build_house()
+def server(build_server: BuildServer) -> InMemoryServer:
+    """A server that admits any device."""
+    return build_server()

@@ -4,7 +4,7 @@ import pytest
 
 from pushd.model.token import Role
 from tests.connection import request
-from tests.in_memory_server import InMemoryServer, now
+from tests.in_memory_server import InMemoryServer, result_of
 
 DEVICE = "controlid:7"
 
@@ -76,13 +76,13 @@ def test_changes_of_an_operator(server: InMemoryServer, changes: dict[str, objec
     """An operator approves, blocks and mutes a device; other changes require an admin."""
     server.register(DEVICE)
     assert server.ask(f"PATCH /v1/devices/{DEVICE}", changes, role=Role.OPERATOR).code == code
-    assert server.seen(DEVICE)["name"] == ""
+    assert server.device(DEVICE)["name"] == ""
 
 
 def test_revoked_token(server: InMemoryServer) -> None:
     """A token that was replaced by one of the same name is not valid."""
     old = server.token_of(Role.VIEWER)
-    new = now(server.core.tokens.issue(Role.VIEWER, Role.VIEWER))
+    new = result_of(server.core.tokens.issue(Role.VIEWER, Role.VIEWER))
     for token, code in ((old, 401), (new, 200)):
         answer = server.call(request("GET /v1/devices", b"", f"Authorization: Bearer {token}")).answer()
         assert answer.code == code

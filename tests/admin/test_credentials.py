@@ -33,7 +33,7 @@ def test_secret(known: InMemoryServer) -> None:
     secret = answer.json["secret"]
     assert answer.json == {"secret": secret, "path": f"/d/{secret}"}
     assert len(secret) == 32
-    assert known.seen(READER)["proof"] == ["secret"]
+    assert known.device(READER)["proof"] == ["secret"]
     assert secret.encode() not in known.ask(f"GET /v1/devices/{READER}").body
     assert secret.encode() not in known.ask("GET /v1/events").body
     assert known.events(READER)[-1] == "device.changed"
@@ -43,7 +43,7 @@ def test_key(known: InMemoryServer) -> None:
     """An API key is shown once."""
     answer = known.ask(f"POST /v1/devices/{CONTAINER}/api-key")
     assert (answer.code, list(answer.json)) == (201, ["key"])
-    assert known.seen(CONTAINER)["proof"] == ["api_key"]
+    assert known.device(CONTAINER)["proof"] == ["api_key"]
     assert served(known, f"/push/c?apiKey={answer.json['key']}")
     assert not served(known, "/push/c")
 
@@ -52,7 +52,7 @@ def test_both(known: InMemoryServer) -> None:
     """A device that has a secret and an API key must use both."""
     path = known.ask(f"POST /v1/devices/{CONTAINER}/secret").json["path"]
     key = known.ask(f"POST /v1/devices/{CONTAINER}/api-key").json["key"]
-    assert known.seen(CONTAINER)["proof"] == ["api_key", "secret"]
+    assert known.device(CONTAINER)["proof"] == ["api_key", "secret"]
     assert served(known, f"{path}/push/c?apiKey={key}")
     assert not served(known, f"{path}/push/c")
     assert not served(known, f"/push/c?apiKey={key}")
@@ -61,7 +61,7 @@ def test_both(known: InMemoryServer) -> None:
 def test_key_for_a_device_that_cannot_send_it(known: InMemoryServer) -> None:
     """A Control iD device cannot send an API key, so none is issued."""
     assert known.ask(f"POST /v1/devices/{READER}/api-key").code == 400
-    assert known.seen(READER)["proof"] == []
+    assert known.device(READER)["proof"] == []
 
 
 def test_new_secret(known: InMemoryServer) -> None:
@@ -98,4 +98,4 @@ def test_invalid_overlap(known: InMemoryServer, overlap: str) -> None:
     """An invalid overlap is refused, and no secret is issued."""
     answer = known.ask(f"POST /v1/devices/{READER}/secret?overlap={overlap}")
     assert answer.code == 400
-    assert known.seen(READER)["proof"] == []
+    assert known.device(READER)["proof"] == []

@@ -23,7 +23,7 @@ def changed(server: InMemoryServer, body: object) -> dict[str, Any]:
     """A device after a change."""
     answer = server.ask(f"PATCH /v1/devices/{DEVICE}", body, "Content-Type: application/merge-patch+json")
     assert answer.code == 200, answer.body
-    assert answer.json == server.seen(DEVICE)
+    assert answer.json == server.device(DEVICE)
     seen: dict[str, Any] = answer.json
     return seen
 
@@ -49,7 +49,7 @@ def changed(server: InMemoryServer, body: object) -> dict[str, Any]:
 )
 def test_change(known: InMemoryServer, change: object, shown: dict[str, Any]) -> None:
     """A change sets the named fields, and no others."""
-    before = known.seen(DEVICE)
+    before = known.device(DEVICE)
     assert changed(known, change) == before | shown
 
 
@@ -79,14 +79,14 @@ def test_null_hold_forgets_the_learned_hold(server: InMemoryServer) -> None:
         poll = server.device_request(POLL)
         server.clock.advance(4)
         poll.hang_up()
-    assert server.seen(DEVICE)["learned_hold"] == 3.2
+    assert server.device(DEVICE)["learned_hold"] == 3.2
     assert changed(server, {"name": "x"})["learned_hold"] == 3.2
     assert changed(server, {"hold": None})["learned_hold"] is None
 
 
 def test_no_change(known: InMemoryServer) -> None:
     """A change without fields changes nothing, and makes no event."""
-    before = known.seen(DEVICE)
+    before = known.device(DEVICE)
     assert changed(known, {}) == before
     assert known.events(DEVICE) == ["device.registered"]
 
@@ -132,13 +132,13 @@ WRONG: list[tuple[object, str]] = [
 @pytest.mark.parametrize(("body", "pointer"), WRONG)
 def test_wrong_change(known: InMemoryServer, body: object, pointer: str) -> None:
     """A change with a wrong field is refused as a whole, and the error points at the field."""
-    before = known.seen(DEVICE)
+    before = known.device(DEVICE)
     body = body | {"hold": 9} if isinstance(body, dict) and "hold" not in body else body
     answer = known.ask(f"PATCH /v1/devices/{DEVICE}", body)
     assert answer.code == 422
     assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
     assert all(error["detail"].startswith(("must ", "is not ")) for error in answer.json["errors"])
-    assert known.seen(DEVICE) == before
+    assert known.device(DEVICE) == before
 
 
 def test_all_wrong_fields_are_named(known: InMemoryServer) -> None:
@@ -185,7 +185,7 @@ def test_deleted_device_that_polls(server: InMemoryServer) -> None:
     assert server.device_request(POLL.replace(b"/push", f"{path}/push".encode())).answer().code == 404
     poll = server.device_request(POLL)
     assert poll.answers() == []
-    seen = server.seen(DEVICE)
+    seen = server.device(DEVICE)
     assert (seen["name"], seen["proof"], seen["queue"]) == ("", [], 0)
 
 
@@ -196,4 +196,4 @@ def test_delete_while_it_polls(server: InMemoryServer) -> None:
     server.register(DEVICE)
     server.clock.advance(10)
     assert poll.answer().body == b""
-    assert server.seen(DEVICE)["presence"] == "never_seen"
+    assert server.device(DEVICE)["presence"] == "never_seen"

@@ -71,7 +71,7 @@ def test_register_twice(server: InMemoryServer) -> None:
     server.register("controlid:7", name="old")
     answer = server.ask("POST /v1/devices", {"id": "controlid:07", "name": "new"})
     assert (answer.code, answer.json["type"]) == (409, "device-known")
-    assert server.seen("controlid:7")["name"] == "old"
+    assert server.device("controlid:7")["name"] == "old"
 
 
 @pytest.mark.parametrize(
@@ -105,12 +105,12 @@ def test_device_that_polls(server: InMemoryServer) -> None:
     """A device that polls is shown as online, with the time, its address and its commands."""
     server.device_request(request("GET /push?deviceId=7"))
     server.clock.advance(2)
-    seen = server.seen("controlid:7")
+    seen = server.device("controlid:7")
     assert (seen["presence"], seen["polling"], seen["last_address"]) == ("online", True, "192.0.2.1")
     assert seen["last_seen_at"] == "2027-01-15T08:00:02.000Z"
     server.put("controlid:7", {"endpoint": "a"})
     server.put("controlid:7", {"endpoint": "b"})
-    seen = server.seen("controlid:7")
+    seen = server.device("controlid:7")
     assert (seen["in_flight"], seen["queue"], seen["polling"]) == (1, 1, False)
 
 
@@ -166,7 +166,7 @@ def test_filters(fleet: InMemoryServer, query: str, found: str) -> None:
 def test_items_of_the_list(fleet: InMemoryServer) -> None:
     """A list shows each device as it is shown alone."""
     items = fleet.ask("GET /v1/devices").json["items"]
-    assert items == [fleet.seen(item["id"]) for item in items]
+    assert items == [fleet.device(item["id"]) for item in items]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 500])

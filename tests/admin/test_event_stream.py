@@ -13,7 +13,7 @@ from pushd.model.event import Event, EventType
 from pushd.model.token import Role
 from pushd.store.sqlite.store import SqliteStore
 from tests.connection import request
-from tests.in_memory_server import BuildHouse, InMemoryServer, now
+from tests.in_memory_server import BuildServer, InMemoryServer, result_of
 from tests.sse import Message, Parser, Streaming
 
 STREAM = "GET /v1/events/stream"
@@ -141,7 +141,7 @@ def test_purged(server: InMemoryServer) -> None:
         server.register(f"controlid:{number}")
     server.clock.advance(31 * DAY)
     server.register("controlid:9")
-    now(server.core.purge())
+    result_of(server.core.purge())
     problem = server.ask(STREAM, None, "Last-Event-ID: 1").problem(410)
     assert problem["type"] == "events-purged"
     assert values(stream_events(server, f"?after={problem['oldest']}").read()) == listed(server)[1:]
@@ -255,7 +255,7 @@ def test_client_that_is_too_far_behind(server: InMemoryServer) -> None:
     stream = stream_events(server)
     stream.pause()
     for number in range(1025):
-        now(server.core.registry.change("controlid:7", {"name": str(number)}))
+        result_of(server.core.registry.change("controlid:7", {"name": str(number)}))
     server.clock.advance(1)
     assert stream.was_cut()
     stream.read()
@@ -304,13 +304,13 @@ def test_any_event_arrives(
     }
 
 
-def test_restart_while_events_are_written(build_house: BuildHouse, tmp_path: Path) -> None:
+def test_restart_while_events_are_written(build_server: BuildServer, tmp_path: Path) -> None:
     """A client that reconnects with its last id after each start of the server gets every event once."""
     path = str(tmp_path / "pushd.sqlite")
     received: list[Any] = []
     last = "0"
     for start in range(4):
-        server = build_house(SqliteStore(path))
+        server = build_server(SqliteStore(path))
         server.register(f"controlid:{start}")
         stream = stream_events(server, "", f"Last-Event-ID: {last}")
         for name in range(150):
@@ -322,8 +322,8 @@ def test_restart_while_events_are_written(build_house: BuildHouse, tmp_path: Pat
         rename(server, f"controlid:{start}", "no client")
         stream.connection.hang_up()
         assert len(received) == int(last)
-        now(server.core.store.close())
-    server = build_house(SqliteStore(path))
+        result_of(server.core.store.close())
+    server = build_server(SqliteStore(path))
     received += values(stream_events(server, "", f"Last-Event-ID: {last}").read())
     everything = listed(server)
     everything += listed(server, f"?limit=500&after={everything[-1]['seq']}")

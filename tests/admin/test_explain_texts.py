@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.connection import request
-from tests.in_memory_server import BuildHouse, InMemoryServer
+from tests.in_memory_server import BuildServer, InMemoryServer
 
 READER = "controlid:7"
 CONTAINER = "servereye:c"
@@ -17,9 +17,9 @@ UNAUTHENTICATED = " The device is not authenticated: give it a secret, an API ke
 
 
 @pytest.fixture
-def server(build_house: BuildHouse) -> InMemoryServer:
+def server(build_server: BuildServer) -> InMemoryServer:
     """A server with a reader and a container, each authenticated by a network."""
-    server = build_house()
+    server = build_server()
     for device in (READER, CONTAINER):
         server.register(device, allow_from=["192.0.2.0/24"])
     return server
@@ -182,9 +182,9 @@ def test_unauthenticated_device(server: InMemoryServer) -> None:
     assert (sentence.endswith(UNAUTHENTICATED), facts) == (True, (False,))
 
 
-def test_authentication_is_required(build_house: BuildHouse) -> None:
+def test_authentication_is_required(build_server: BuildServer) -> None:
     """With --require-proof, a device without authentication gets no commands, though it polls and is approved."""
-    server = build_house(require_proof=True)
+    server = build_server(require_proof=True)
     server.register(CONTAINER)
     command = server.put(CONTAINER, REFRESH)
     server.device_request(POLL)

@@ -78,7 +78,7 @@ def test_other_body_with_the_same_key(known: InMemoryServer, body: object) -> No
     answer = send(known, body)
     assert answer.code == 422
     assert answer.headers["content-type"] == "application/problem+json"
-    assert known.seen(DEVICE)["queue"] == 1
+    assert known.device(DEVICE)["queue"] == 1
     assert send(known).json["id"] == first.json["id"]
 
 
@@ -132,4 +132,4 @@ def test_any_printable_key(known: InMemoryServer, key: str) -> None:
 def test_invalid_key(known: InMemoryServer, key: str) -> None:
     """A key that is empty, too long or not printable is refused."""
     assert send(known, key=key).code == 400
-    assert known.seen(DEVICE)["queue"] == 0
+    assert known.device(DEVICE)["queue"] == 0

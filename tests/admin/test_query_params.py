@@ -38,7 +38,7 @@ def test_invalid_query_of_send(server: InMemoryServer, query: str) -> None:
     """A command with an invalid parameter is not sent."""
     server.register(DEVICE)
     server.ask(f"{SEND}?{query}", {"payload": {"endpoint": "a"}}).problem(400)
-    assert server.seen(DEVICE)["queue"] == 0
+    assert server.device(DEVICE)["queue"] == 0
 
 
 @pytest.mark.parametrize(

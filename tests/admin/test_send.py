@@ -127,7 +127,7 @@ def test_refused(known: InMemoryServer, body: object, pointer: str) -> None:
     assert answer.code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
-    assert known.seen(DEVICE)["queue"] == 0
+    assert known.device(DEVICE)["queue"] == 0
     assert known.events(DEVICE) == ["device.registered"]
 
 
@@ -166,7 +166,7 @@ def test_waiting_client_disconnects(known: InMemoryServer) -> None:
     timers = len(known.clock.getDelayedCalls())
     known.begin(f"{SEND}?wait=30", LOAD).hang_up()
     assert len(known.clock.getDelayedCalls()) == timers
-    assert known.seen(DEVICE)["queue"] == 1
+    assert known.device(DEVICE)["queue"] == 1
 
 
 def test_signed_off(server: InMemoryServer) -> None:
@@ -178,7 +178,7 @@ def test_signed_off(server: InMemoryServer) -> None:
     assert (answer.code, answer.json["type"]) == (409, "device-signed-off")
     assert server.ask(f"{send}?queue=0", body).code == 409
     assert server.ask(f"{send}?queue=1", body).code == 201
-    assert server.seen("servereye:c")["queue"] == 1
+    assert server.device("servereye:c")["queue"] == 1
 
 
 def test_blocked(server: InMemoryServer) -> None:

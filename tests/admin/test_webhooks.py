@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pushd.model.token import Role
-from tests.in_memory_server import InMemoryServer, now
+from tests.in_memory_server import InMemoryServer, result_of
 
 URL = "https://receiver.example/hook"
 
@@ -52,7 +52,7 @@ def test_subscribe(server: InMemoryServer) -> None:
         "tags": ["door"],
         "parallel": 4,
         "created_at": "2027-01-15T08:00:00.000Z",
-        "cursor": str(now(server.store.last_event())),
+        "cursor": str(result_of(server.store.last_event())),
     }
     assert server.ask(f"GET /v1/webhooks/{webhook['id']}").json == webhook
     assert server.ask("GET /v1/webhooks").json == {"items": [webhook], "next": None}

@@ -18,7 +18,7 @@ from pushd.notifications.mail.notifier import MailNotifier
 from pushd.notifications.mail.smtp import SmtpError, SmtpResult
 from pushd.service import FLUSH_SECONDS
 from tests.alerting.polling_fleet import PollingFleet
-from tests.in_memory_server import START, InMemoryServer, now
+from tests.in_memory_server import START, InMemoryServer, result_of
 from tests.notifications.webhook_harness import Message, Receiver, WebhookHarness
 
 FAILURE_PROBABILITY = 0.5
@@ -97,7 +97,7 @@ class ClockedServer:
             worker.abort()
         self.webhooks.dispatcher._workers.clear()
         self.notifier.stopService()
-        now(self.core.store.close())
+        result_of(self.core.store.close())
 
     def restart(self, downtime: int) -> None:
         """Kill the server, and start it again after so many seconds."""
@@ -117,15 +117,15 @@ class ClockedServer:
         for task in tasks:
             done = Deferred.fromCoroutine(task)
             self.clock.pump([0] * (len(self.addresses) // BATCH_SIZE + 1))
-            now(done)
+            result_of(done)
         for webhook in tuple(self.webhooks.dispatcher._workers) if self.failing else ():
-            now(self.core.webhooks.redeliver(webhook, None))
+            result_of(self.core.webhooks.redeliver(webhook, None))
         self.webhooks.run_ready()
         self.fleet.repeat_polls(self.second)
 
     def alerts(self) -> list[AlertRow]:
         """All alerts, in no order."""
-        return [_row(alert) for alert in now(self.core.alerts.list_alerts(limit=len(self.addresses)))]
+        return [_row(alert) for alert in result_of(self.core.alerts.list_alerts(limit=len(self.addresses)))]
 
     def _answer(self, message: Message) -> int:
         self.failing = self.mail_transport.chance.random() < FAILURE_PROBABILITY

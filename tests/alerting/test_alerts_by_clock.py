@@ -16,9 +16,9 @@ from pushd.store.sqlite.store import SqliteStore
 from tests.alerting.clocked_server import AlertRow, ClockedServer
 from tests.alerting.config import SITE_MIN
 from tests.alerting.polling_fleet import OfflinePeriod
-from tests.in_memory_server import START, BuildHouse, build_house, now
+from tests.in_memory_server import START, BuildServer, build_server, result_of
 
-__all__ = ["build_house"]
+__all__ = ["build_server"]
 
 DEVICES, SITE = 2000, 40
 TIMEOUT, FLAPPING_TIMEOUT, WINDOW = 120, 30, 30
@@ -64,13 +64,13 @@ def _alerted_at(period: OfflinePeriod) -> int:
 
 
 @pytest.fixture
-def server(build_house: BuildHouse, clock: Clock, tmp_path: Path) -> Iterator[ClockedServer]:
+def server(build_server: BuildServer, clock: Clock, tmp_path: Path) -> Iterator[ClockedServer]:
     """A server, and the addresses of its devices."""
     names = [f"controlid:{number}" for number in range(1, DEVICES // 2 + 1)]
     names += [f"servereye:c{number:04}" for number in range(1, DEVICES // 2 + 1)]
     addresses = {name: f"198.51.100.{number // SITE + 1}" for number, name in enumerate(names)}
     database = str(tmp_path / "pushd.sqlite")
-    server = ClockedServer(clock, lambda: build_house(SqliteStore(database), **OPTIONS), addresses)
+    server = ClockedServer(clock, lambda: build_server(SqliteStore(database), **OPTIONS), addresses)
     yield server
     server.kill()
 
@@ -120,7 +120,7 @@ def _register(server: ClockedServer, flapping: Iterable[str], muted: Iterable[st
         timeout = FLAPPING_TIMEOUT if name in flapping else TIMEOUT
         muted_until = until if name in muted else None
         fields = {"heartbeat_timeout": float(timeout), "muted_until": muted_until}
-        now(registry.register(registry.new_device(name, Admission.APPROVED, **fields)))
+        result_of(registry.register(registry.new_device(name, Admission.APPROVED, **fields)))
 
 
 def _run(server: ClockedServer, periods: Iterable[OfflinePeriod], signing_off: list[str]) -> None:
@@ -134,7 +134,7 @@ def _run(server: ClockedServer, periods: Iterable[OfflinePeriod], signing_off: l
             server.fleet.disconnect(signing_off)
             for name in signing_off:
                 identity = ClientIdentity(device=name, address=server.addresses[name])
-                now(server.core.device_service.sign_off(identity))
+                result_of(server.core.device_service.sign_off(identity))
         server.fleet.disconnect(starts[server.second])
         server.fleet.connect(ends[server.second])
         if server.second == KILLED:
@@ -145,7 +145,7 @@ def _run(server: ClockedServer, periods: Iterable[OfflinePeriod], signing_off: l
 
 def _check_notifications(server: ClockedServer, secret: str) -> None:
     """Each alert was delivered when it was raised and when it was cleared, in order, and mailed once."""
-    ids = sorted(alert.id for alert in now(server.core.alerts.list_alerts(limit=DEVICES)))
+    ids = sorted(alert.id for alert in result_of(server.core.alerts.list_alerts(limit=DEVICES)))
     messages = server.receiver.messages
     by_id = {message.id: message for message in messages}
     numbers = [int(message_id.removeprefix("evt_")) for message_id in by_id]

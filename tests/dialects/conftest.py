@@ -3,9 +3,9 @@
 import pytest
 
 from tests.dialects.dialect_devices import DIALECT_DEVICES, DialectDevice
-from tests.in_memory_server import build_house, server
+from tests.in_memory_server import build_server, server
 
-__all__ = ["build_house", "device", "server"]
+__all__ = ["build_server", "device", "server"]
 
 
 @pytest.fixture(params=DIALECT_DEVICES, ids=lambda device: device.id.partition(":")[0])

@@ -5,15 +5,15 @@ import pytest
 from pushd.core.devices.admission import AdmissionMode
 from tests.connection import Connection
 from tests.dialects.dialect_devices import DialectDevice
-from tests.in_memory_server import BuildHouse, InMemoryServer
+from tests.in_memory_server import BuildServer, InMemoryServer
 
 REASONS = ["closed", "blocked", "not-in-network", "no-secret", "another's-secret"]
 
 
 @pytest.fixture
-def approving(build_house: BuildHouse) -> InMemoryServer:
+def approving(build_server: BuildServer) -> InMemoryServer:
     """A server on which an operator approves devices."""
-    return build_house(admission=AdmissionMode.APPROVE, max_pending=2)
+    return build_server(admission=AdmissionMode.APPROVE, max_pending=2)
 
 
 def is_idle(poll: Connection, device: DialectDevice) -> bool:
@@ -25,7 +25,7 @@ def is_idle(poll: Connection, device: DialectDevice) -> bool:
 def test_unknown_device_is_pending(approving: InMemoryServer, device: DialectDevice) -> None:
     """An unknown device is recorded as pending, and its poll is held, so that it does not poll in a tight loop."""
     poll = approving.device_request(device.poll())
-    assert approving.seen(device.id)["admission"] == "pending"
+    assert approving.device(device.id)["admission"] == "pending"
     assert approving.events(device.id)[0] == "device.pending"
     approving.clock.advance(device.hold - 0.1)
     assert poll.answers() == []
@@ -84,20 +84,20 @@ def test_limit_of_pending_devices_is_freed(approving: InMemoryServer, device: Di
         approving.register(name, admission="pending")
     approving.ask("DELETE /v1/devices/controlid:11")
     approving.device_request(device.poll())
-    assert approving.seen(device.id)["admission"] == "pending"
+    assert approving.device(device.id)["admission"] == "pending"
 
 
 def test_open_admission(server: InMemoryServer, device: DialectDevice) -> None:
     """With open admission a device is approved by its first poll."""
     poll = server.device_request(device.poll())
-    assert server.seen(device.id)["admission"] == "approved"
+    assert server.device(device.id)["admission"] == "approved"
     server.put(device.id, device.payload)
     assert poll.answer().body not in (b"", device.idle)
 
 
-def refusing(build_house: BuildHouse, device: DialectDevice, reason: str) -> tuple[InMemoryServer, str]:
+def refusing(build_server: BuildServer, device: DialectDevice, reason: str) -> tuple[InMemoryServer, str]:
     """A server that refuses this device for this reason, and the prefix of the device's path."""
-    server = build_house(admission=AdmissionMode.CLOSED if reason == "closed" else AdmissionMode.OPEN)
+    server = build_server(admission=AdmissionMode.CLOSED if reason == "closed" else AdmissionMode.OPEN)
     if reason == "blocked":
         server.register(device.id, admission="blocked")
     elif reason == "not-in-network":
@@ -112,9 +112,9 @@ def refusing(build_house: BuildHouse, device: DialectDevice, reason: str) -> tup
 
 
 @pytest.mark.parametrize("reason", REASONS)
-def test_refusals_are_slow(build_house: BuildHouse, device: DialectDevice, reason: str) -> None:
+def test_refusals_are_slow(build_server: BuildServer, device: DialectDevice, reason: str) -> None:
     """A refused poll is answered after 5 s, as the dialect requires; the device does not count as seen."""
-    server, before = refusing(build_house, device, reason)
+    server, before = refusing(build_server, device, reason)
     poll = server.device_request(device.poll(before))
     server.clock.advance(4.9)
     assert poll.answers() == []
@@ -128,9 +128,9 @@ def test_refusals_are_slow(build_house: BuildHouse, device: DialectDevice, reaso
 
 
 @pytest.mark.parametrize("reason", REASONS)
-def test_refused_device_that_disconnects(build_house: BuildHouse, device: DialectDevice, reason: str) -> None:
+def test_refused_device_that_disconnects(build_server: BuildServer, device: DialectDevice, reason: str) -> None:
     """If a refused device disconnects before it is answered, no timer is left."""
-    server, before = refusing(build_house, device, reason)
+    server, before = refusing(build_server, device, reason)
     timers = len(server.clock.getDelayedCalls())
     server.device_request(device.poll(before)).hang_up()
     assert len(server.clock.getDelayedCalls()) == timers
@@ -158,9 +158,9 @@ def test_refused_result_settles_nothing(server: InMemoryServer, device: DialectD
     assert server.orphans(device.id) == []
 
 
-def test_secret_path(build_house: BuildHouse, device: DialectDevice) -> None:
+def test_secret_path(build_server: BuildServer, device: DialectDevice) -> None:
     """A device is served below its secret path, with any number of slashes."""
-    server = build_house()
+    server = build_server()
     server.register(device.id)
     path = server.ask(f"POST /v1/devices/{device.id}/secret").json["path"]
     command = server.put(device.id, device.payload)
@@ -168,7 +168,7 @@ def test_secret_path(build_house: BuildHouse, device: DialectDevice) -> None:
     assert server.command(command)["state"] == "sent"
     server.device_request(device.result(command, None, path))
     assert server.command(command)["state"] == "succeeded"
-    assert server.seen(device.id)["proof"] == ["secret"]
+    assert server.device(device.id)["proof"] == ["secret"]
 
 
 def test_allowed_network(server: InMemoryServer, device: DialectDevice) -> None:
@@ -193,9 +193,9 @@ def test_all_credentials_are_required(server: InMemoryServer, device: DialectDev
     assert server.command(command)["state"] == "sent"
 
 
-def test_proof_required_of_all(build_house: BuildHouse, device: DialectDevice) -> None:
+def test_proof_required_of_all(build_server: BuildServer, device: DialectDevice) -> None:
     """With --require-proof, a device without credentials is held and gets no commands; with one it is served."""
-    server = build_house(require_proof=True)
+    server = build_server(require_proof=True)
     server.register(device.id)
     command = server.put(device.id, device.payload)
     poll = server.device_request(device.poll())

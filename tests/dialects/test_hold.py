@@ -9,7 +9,7 @@ from pushd.store.filters import Claim
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from tests.connection import Connection
 from tests.dialects.dialect_devices import DialectDevice
-from tests.in_memory_server import BuildHouse, InMemoryServer
+from tests.in_memory_server import BuildServer, InMemoryServer
 
 
 def is_idle(poll: Connection, device: DialectDevice) -> bool:
@@ -23,24 +23,24 @@ def test_poll_is_held(server: InMemoryServer, device: DialectDevice) -> None:
     poll = server.device_request(device.poll())
     server.clock.advance(device.hold - 0.1)
     assert poll.answers() == []
-    assert server.seen(device.id)["polling"] is True
+    assert server.device(device.id)["polling"] is True
     server.clock.advance(0.1)
     assert is_idle(poll, device)
-    assert server.seen(device.id)["polling"] is False
+    assert server.device(device.id)["polling"] is False
 
 
-def test_hold_is_configured(build_house: BuildHouse, device: DialectDevice) -> None:
+def test_hold_is_configured(build_server: BuildServer, device: DialectDevice) -> None:
     """The hold of a dialect can be configured."""
-    server = build_house(holds={device.id.partition(":")[0]: 3.0})
+    server = build_server(holds={device.id.partition(":")[0]: 3.0})
     poll = server.device_request(device.poll())
     server.clock.advance(3)
     assert is_idle(poll, device)
 
 
 @pytest.mark.parametrize("random", [0.5, 1.0])
-def test_jitter(build_house: BuildHouse, device: DialectDevice, random: float) -> None:
+def test_jitter(build_server: BuildServer, device: DialectDevice, random: float) -> None:
     """A hold is shortened by up to a tenth, at random (jitter), so that devices do not all poll at the same time."""
-    server = build_house(random=random)
+    server = build_server(random=random)
     poll = server.device_request(device.poll())
     hold = device.hold * (1 - random / 10)
     server.clock.advance(hold - 0.01)
@@ -109,7 +109,7 @@ def test_device_that_disconnects(server: InMemoryServer, device: DialectDevice) 
     poll.hang_up()
     assert len(server.clock.getDelayedCalls()) == timers
     assert len(server.core.poll_registry) == 0
-    assert server.seen(device.id)["polling"] is False
+    assert server.device(device.id)["polling"] is False
     command = server.put(device.id, device.payload)
     assert server.command(command)["state"] == "queued"
     assert server.device_request(device.poll()).answer().body not in (b"", device.idle)
@@ -126,10 +126,10 @@ class SlowStore(SqliteStore):
         return self.claimed
 
 
-def test_device_that_disconnects_during_a_claim(build_house: BuildHouse, device: DialectDevice) -> None:
+def test_device_that_disconnects_during_a_claim(build_server: BuildServer, device: DialectDevice) -> None:
     """If a device disconnects while a command is being claimed for it, the command goes back to the queue."""
     store = SlowStore(MEMORY)
-    server = build_house(store)
+    server = build_server(store)
     server.register(device.id)
     command = server.put(device.id, device.payload)
     poll = server.device_request(device.poll())
@@ -141,10 +141,10 @@ def test_device_that_disconnects_during_a_claim(build_house: BuildHouse, device:
     assert server.events(device.id)[-2:] == ["command.sent", "command.queued"]
 
 
-def test_cancelled_during_a_claim_of_a_lost_poll(build_house: BuildHouse, device: DialectDevice) -> None:
+def test_cancelled_during_a_claim_of_a_lost_poll(build_server: BuildServer, device: DialectDevice) -> None:
     """If the command is cancelled meanwhile, it does not go back to the queue, and no poll gets it."""
     store = SlowStore(MEMORY)
-    server = build_house(store)
+    server = build_server(store)
     server.register(device.id)
     command = server.put(device.id, device.payload, delivery="at_least_once")
     poll = server.device_request(device.poll())
@@ -204,7 +204,7 @@ def test_poll_gap(server: InMemoryServer, device: DialectDevice) -> None:
         server.clock.advance(device.hold)
         server.clock.advance(rest)
     server.device_request(device.poll())
-    assert server.seen(device.id)["poll_gap"] == 7
+    assert server.device(device.id)["poll_gap"] == 7
 
 
 def test_idle_poll_is_free(server: InMemoryServer, device: DialectDevice) -> None:

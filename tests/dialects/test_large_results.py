@@ -31,14 +31,14 @@ def test_unexpected_large_result(server: InMemoryServer, device: DialectDevice) 
     assert server.off_reactor == 0
     assert server.orphans(device.id) == []
     connection.send(device.poll())
-    assert server.seen(device.id)["polling"] is True
+    assert server.device(device.id)["polling"] is True
 
 
 def test_unexpected_large_result_keeps_a_device_online(server: InMemoryServer, device: DialectDevice) -> None:
     """A large result that is dropped still keeps its device online."""
     server.register(device.id)
     server.device_request(device.result("x", device.padded(SMALL + 1)))
-    assert server.seen(device.id)["presence"] == "online"
+    assert server.device(device.id)["presence"] == "online"
 
 
 def test_large_result_of_a_blocked_device(server: InMemoryServer, device: DialectDevice) -> None:
@@ -98,7 +98,7 @@ def test_result_over_the_limit(server: InMemoryServer, device: DialectDevice) ->
     assert (found["state"], found["error"]) == ("unknown", f"the result was too large: {size} bytes")
     assert found["result"] is None
     connection.send(device.poll())
-    assert server.seen(device.id)["polling"] is True
+    assert server.device(device.id)["polling"] is True
 
 
 def test_large_result_of_an_unknown_command(server: InMemoryServer, device: DialectDevice) -> None:
@@ -116,7 +116,7 @@ def test_large_body_of_a_poll(server: InMemoryServer, device: DialectDevice) -> 
     """The body of a poll is dropped, and the poll is held as any other."""
     data = device.poll("", f"Content-Length: {SMALL + 9}") + b"x" * (SMALL + 9)
     server.device_request(data)
-    assert server.seen(device.id)["polling"] is True
+    assert server.device(device.id)["polling"] is True
     assert server.budget.used == 0
 
 

@@ -19,7 +19,7 @@ from pushd.simulator.servereye.device import ServerEyeDevice
 from pushd.store.sqlite.store import SqliteStore
 from tests.connection import request
 from tests.dialects.simulated_proxy import Cut, Proxy, both_sides, with_504, with_504_dangling
-from tests.in_memory_server import BuildHouse, InMemoryServer, now
+from tests.in_memory_server import BuildServer, InMemoryServer, result_of
 
 NUMBER = "4408801109440101"
 READER = f"controlid:{NUMBER}"
@@ -82,14 +82,14 @@ def container(server: InMemoryServer, client: DeviceClient, timeout: float, retr
 
 def learned_hold(server: InMemoryServer, device: str) -> float | None:
     """The hold that the server has learned for a device."""
-    found: float | None = server.seen(device)["learned_hold"]
+    found: float | None = server.device(device)["learned_hold"]
     return found
 
 
 @pytest.mark.parametrize(("timeout", "about"), [(1, 0.0), (2, 1.5), (4, 3.2), (15, 12.0), (30, 24.0)])
-def test_hold_is_learned_from_disconnects(build_house: BuildHouse, timeout: float, about: float) -> None:
+def test_hold_is_learned_from_disconnects(build_server: BuildServer, timeout: float, about: float) -> None:
     """After two polls that a reader gave up, it is held for less than its timeout, and gives up no more."""
-    server = build_house(holds={"controlid": 45.0})
+    server = build_server(holds={"controlid": 45.0})
     with direct_client(server) as client:
         device = reader(server, client, timeout)
         device.start()
@@ -102,9 +102,9 @@ def test_hold_is_learned_from_disconnects(build_house: BuildHouse, timeout: floa
         run(server, client, 1)
 
 
-def test_hold_is_learned_from_varying_disconnects(build_house: BuildHouse) -> None:
+def test_hold_is_learned_from_varying_disconnects(build_server: BuildServer) -> None:
     """A reader that gives up after 4.0 to 4.4 seconds is held for less than 4.0."""
-    server = build_house(holds={"controlid": 45.0})
+    server = build_server(holds={"controlid": 45.0})
     with direct_client(server) as client:
         device = reader(server, client, 4.4)
         device.start()
@@ -116,9 +116,9 @@ def test_hold_is_learned_from_varying_disconnects(build_house: BuildHouse) -> No
         assert 3.0 < (learned_hold(server, READER) or 0) < 4.0
 
 
-def test_single_lost_connection_changes_no_hold(build_house: BuildHouse) -> None:
+def test_single_lost_connection_changes_no_hold(build_server: BuildServer) -> None:
     """One lost connection among polls that are answered does not change the hold."""
-    server = build_house(holds={"controlid": 5.0})
+    server = build_server(holds={"controlid": 5.0})
     with direct_client(server) as client:
         device = reader(server, client, 15)
         device.start()
@@ -137,10 +137,10 @@ def test_single_lost_connection_changes_no_hold(build_house: BuildHouse) -> None
 @pytest.mark.parametrize("timeout", [4, 15, 30])
 @pytest.mark.parametrize("device", [READER, CONTAINER])
 def test_hold_is_learned_behind_a_proxy_that_hides_disconnects(
-    build_house: BuildHouse, device: str, timeout: float, retry: float, random: float
+    build_server: BuildServer, device: str, timeout: float, retry: float, random: float
 ) -> None:
     """Behind a proxy that hides disconnects the hold is shortened until the device gets its responses."""
-    server = build_house(holds=LONG, random=random)
+    server = build_server(holds=LONG, random=random)
     with proxied_client(server) as (client, proxy):
         kind = reader if device == READER else container
         simulated = kind(server, client, timeout, retry)
@@ -158,9 +158,9 @@ def test_hold_is_learned_behind_a_proxy_that_hides_disconnects(
 
 @pytest.mark.parametrize("cut", [both_sides, with_504, with_504_dangling])
 @pytest.mark.parametrize("retry", [0.0, 10.0], ids="retry-{}".format)
-def test_hold_is_learned_behind_a_proxy_with_a_timeout(build_house: BuildHouse, cut: Cut, retry: float) -> None:
+def test_hold_is_learned_behind_a_proxy_with_a_timeout(build_server: BuildServer, cut: Cut, retry: float) -> None:
     """A container with a timeout of 60 s, behind a proxy with one of 30 s, is held for less than 30 s."""
-    server = build_house(random=0.5)
+    server = build_server(random=0.5)
     with proxied_client(server, 30, cut) as (client, proxy):
         simulated = container(server, client, 60, retry)
         simulated.start()
@@ -173,9 +173,9 @@ def test_hold_is_learned_behind_a_proxy_with_a_timeout(build_house: BuildHouse, 
         run(server, client, 3)
 
 
-def test_single_lost_connection_changes_no_learned_hold(build_house: BuildHouse) -> None:
+def test_single_lost_connection_changes_no_learned_hold(build_server: BuildServer) -> None:
     """One lost connection behind a proxy does not change the hold that was learned."""
-    server = build_house(holds=LONG)
+    server = build_server(holds=LONG)
     with proxied_client(server) as (client, proxy):
         device = reader(server, client, 15)
         device.start()
@@ -189,10 +189,10 @@ def test_single_lost_connection_changes_no_learned_hold(build_house: BuildHouse)
         run(server, client, 1)
 
 
-def test_learned_hold_survives_a_restart(build_house: BuildHouse, tmp_path: Path) -> None:
+def test_learned_hold_survives_a_restart(build_server: BuildServer, tmp_path: Path) -> None:
     """After a restart a device has the hold that was learned before, and its polls are held that long."""
     path = str(tmp_path / "pushd.sqlite")
-    server = build_house(SqliteStore(path))
+    server = build_server(SqliteStore(path))
     with direct_client(server) as client:
         device = reader(server, client, 4)
         device.start()
@@ -200,8 +200,8 @@ def test_learned_hold_survives_a_restart(build_house: BuildHouse, tmp_path: Path
         device.stop()
         run(server, client, 1)
     server.core.drain()
-    now(server.store.close())
-    after = build_house(SqliteStore(path))
+    result_of(server.store.close())
+    after = build_server(SqliteStore(path))
     assert learned_hold(after, READER) == pytest.approx(3.2, abs=0.1)
     poll = after.device_request(request(f"GET /push?deviceId={NUMBER}"))
     after.clock.advance(3.1)

@@ -5,7 +5,7 @@ import pytest
 from pushd.core.devices.admission import AdmissionMode
 from tests.connection import Connection
 from tests.dialects.dialect_devices import DIALECT_DEVICES, READER, DialectDevice
-from tests.in_memory_server import BuildHouse, InMemoryServer
+from tests.in_memory_server import BuildServer, InMemoryServer
 
 TIMEOUT = 5
 
@@ -25,7 +25,7 @@ def poll(server: InMemoryServer, device: DialectDevice) -> Connection:
 
 def presence(server: InMemoryServer, device: DialectDevice) -> str:
     """The presence of a device, as an operator sees it."""
-    return str(server.seen(device.id)["presence"])
+    return str(server.device(device.id)["presence"])
 
 
 def presence_events(server: InMemoryServer, device: DialectDevice) -> list[str]:
@@ -97,12 +97,12 @@ def test_device_that_never_polled_is_not_offline(server: InMemoryServer, device:
     assert presence_events(server, device) == []
 
 
-def test_pending_device_goes_offline(build_house: BuildHouse, device: DialectDevice) -> None:
+def test_pending_device_goes_offline(build_server: BuildServer, device: DialectDevice) -> None:
     """An operator sees the presence of a pending device as well."""
-    server = build_house(admission=AdmissionMode.APPROVE)
+    server = build_server(admission=AdmissionMode.APPROVE)
     poll(server, device).hang_up()
     server.tick(1200)
-    assert (server.seen(device.id)["admission"], presence(server, device)) == ("pending", "offline")
+    assert (server.device(device.id)["admission"], presence(server, device)) == ("pending", "offline")
 
 
 @pytest.mark.parametrize("stall", [2, 60, 86_400])

@@ -1,5 +1,5 @@
 """Fixtures of the HTTP tests."""
 
-from tests.in_memory_server import build_house, server
+from tests.in_memory_server import build_server, server
 
-__all__ = ["build_house", "server"]
+__all__ = ["build_server", "server"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pushd.model.token import Role
 from tests.connection import Connection, request
-from tests.in_memory_server import BuildHouse, InMemoryServer
+from tests.in_memory_server import BuildServer, InMemoryServer
 
 METHODS = st.sampled_from(["GET", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS", "BREW"])
 TEXTS = st.text(max_size=8) | st.sampled_from(["7", "controlid:7", "servereye:c", "c", "x", "5", "now", "", "\0"])
@@ -73,9 +73,9 @@ ANYTHING = settings(suppress_health_check=[HealthCheck.function_scoped_fixture],
 
 
 @pytest.fixture
-def known(build_house: BuildHouse) -> InMemoryServer:
+def known(build_server: BuildServer) -> InMemoryServer:
     """A server with a device of each dialect, each with a command that was sent."""
-    server = build_house(bases=(b"/api",))
+    server = build_server(bases=(b"/api",))
     for device, payload in (("controlid:7", {"endpoint": "a"}), ("servereye:c", {"control": "a"})):
         server.register(device)
         server.put(device, payload, delivery="at_least_once", max_attempts=1000)

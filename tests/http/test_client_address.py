@@ -10,7 +10,7 @@ from pushd.http.request import Request
 from pushd.http.site import Channel
 from pushd.lib.ip_networks import parse_network
 from tests.connection import request
-from tests.in_memory_server import BuildHouse, InMemoryServer
+from tests.in_memory_server import BuildServer, InMemoryServer
 
 TRUSTED = (parse_network("10.0.0.0/8"), parse_network("fd00::/8"))
 
@@ -79,9 +79,9 @@ def test_any_header(forwarded: list[bytes]) -> None:
     assert client_address(request_from("10.0.0.1", *lines), TRUSTED)
 
 
-def test_address_is_shown(build_house: BuildHouse) -> None:
+def test_address_is_shown(build_server: BuildServer) -> None:
     """An operator sees the address of the device, not that of its proxy."""
-    server = build_house(trusted_proxies=TRUSTED)
+    server = build_server(trusted_proxies=TRUSTED)
     poll = request("GET /push?deviceId=7", b"", "X-Forwarded-For: 203.0.113.5, 198.51.100.7")
     server.device_request(poll, peer="10.0.0.1")
-    assert server.seen("controlid:7")["last_address"] == "198.51.100.7"
+    assert server.device("controlid:7")["last_address"] == "198.51.100.7"

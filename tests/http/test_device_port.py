@@ -13,7 +13,7 @@ from pushd.http.device_port import DevicePort, MountedApp
 from pushd.http.handlers import IApp
 from pushd.http.router import unquoted
 from tests.connection import request
-from tests.in_memory_server import BuildHouse, InMemoryServer
+from tests.in_memory_server import BuildServer, InMemoryServer
 
 NO_APP = cast(IApp, None)
 LARGER = SMALL + 1
@@ -84,7 +84,7 @@ def test_quoted_slash_separates_nothing(server: InMemoryServer) -> None:
     server.register("servereye:c")
     answer = server.device_request(request("GET /push/c%2Fsignoff")).answer()
     assert answer.code == 400
-    assert server.seen("servereye:c")["presence"] == "never_seen"
+    assert server.device("servereye:c")["presence"] == "never_seen"
 
 
 def test_quoted_letters(server: InMemoryServer) -> None:
@@ -92,7 +92,7 @@ def test_quoted_letters(server: InMemoryServer) -> None:
     assert server.device_request(request("GET /push/%63%7E1/signoff")).answer().code == 200
     server.register("servereye:c~1")
     server.device_request(request("GET /push/%63%7E1"))
-    assert server.seen("servereye:c~1")["polling"] is True
+    assert server.device("servereye:c~1")["polling"] is True
 
 
 @pytest.mark.parametrize("path", "/ // /pus /pushx /result/ /d /d/x /api/push /v1/devices /3/push/c".split())
@@ -102,11 +102,11 @@ def test_unknown_path(server: InMemoryServer, path: str) -> None:
     assert (answer.code, answer.body) == (404, b"")
 
 
-def test_unknown_secret(build_house: BuildHouse) -> None:
+def test_unknown_secret(build_server: BuildServer) -> None:
     """Below an unknown secret every path is 404, also for a device that needs no secret."""
-    server = build_house(bases=(b"/controlid",))
+    server = build_server(bases=(b"/controlid",))
     server.register("controlid:7")
     for path in ("/push?deviceId=7", "/controlid/push?deviceId=7", "/push/c", "/1/push/c"):
         answer = server.device_request(request(f"GET /d/wrong{path}")).answer()
         assert (answer.code, answer.body) == (404, b"")
-    assert server.seen("controlid:7")["presence"] == "never_seen"
+    assert server.device("controlid:7")["presence"] == "never_seen"

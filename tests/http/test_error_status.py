@@ -14,7 +14,7 @@ from pushd.lib.strict_json import UnreadableBody
 from pushd.model import errors
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from tests.connection import request
-from tests.in_memory_server import BuildHouse, InMemoryServer
+from tests.in_memory_server import BuildServer, InMemoryServer
 
 Logged = list[Any]
 
@@ -33,9 +33,9 @@ class BuggyStore(SqliteStore):
 
 
 @pytest.fixture
-def buggy(build_house: BuildHouse) -> InMemoryServer:
+def buggy(build_server: BuildServer) -> InMemoryServer:
     """A server over a store with bugs."""
-    return build_house(BuggyStore(MEMORY))
+    return build_server(BuggyStore(MEMORY))
 
 
 BUGS = {

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from tests.connection import request
-from tests.in_memory_server import CLIENT, BuildHouse, InMemoryServer
+from tests.in_memory_server import CLIENT, BuildServer, InMemoryServer
 
 MAX_BYTES = 3 * 1024
 """The memory that a held poll may use, with its connection but without the transport."""
@@ -42,9 +42,9 @@ class CountingStore(SqliteStore):
 
 
 @pytest.fixture
-def server_without_holds(build_house: BuildHouse) -> InMemoryServer:
+def server_without_holds(build_server: BuildServer) -> InMemoryServer:
     """A server that answers idle polls at once, and knows two devices."""
-    server = build_house(CountingStore(MEMORY), holds={"servereye": 0.0, "controlid": 0.0})
+    server = build_server(CountingStore(MEMORY), holds={"servereye": 0.0, "controlid": 0.0})
     for line in HOT[:2]:
         server.device_request(request(line))
     return server

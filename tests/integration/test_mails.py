@@ -9,7 +9,7 @@ from pushd.model.alert import AlertRules
 from pushd.model.device import Device, LastSeen, PresenceState
 from pushd.model.timestamps import Now
 from pushd.store.sqlite.store import SqliteStore
-from tests.in_memory_server import now
+from tests.in_memory_server import result_of
 from tests.integration.conftest import MakeServer
 from tests.integration.server import Server, until
 from tests.notifications.mail_server import HOST, MailServer
@@ -27,12 +27,12 @@ def fall_silent(database: Path, devices: Sequence[str]) -> None:
     store.open(AT)
     for device in devices:
         known = Device(id=device, dialect="controlid", name="Gate", heartbeat_timeout=120.0, created_at=AT.wall)
-        now(store.add_device(known, False, AT))
-        now(store.set_presence(device, PresenceState.ONLINE, AT))
+        result_of(store.add_device(known, False, AT))
+        result_of(store.set_presence(device, PresenceState.ONLINE, AT))
     seen = [LastSeen(device=one, last_seen_at=AT.wall, last_address=ADDRESS, poll_gap=None) for one in devices]
-    now(store.save_last_seen(seen))
-    now(store.mark_offline(devices, AlertRules(window=0), AT))
-    now(store.close())
+    result_of(store.save_last_seen(seen))
+    result_of(store.mark_offline(devices, AlertRules(window=0), AT))
+    result_of(store.close())
 
 
 def silent_site(make_server: MakeServer, post: MailServer) -> Server:

@@ -13,7 +13,7 @@ from attrs import define, field
 
 from pushd.model.timestamps import Now
 from pushd.store.sqlite.store import SqliteStore
-from tests.in_memory_server import now
+from tests.in_memory_server import result_of
 from tests.integration.calls import HOST, PATIENCE
 from tests.integration.conftest import MakeServer
 from tests.integration.server import Server, until
@@ -133,5 +133,5 @@ def remember_much(data_dir: Path) -> None:
     moment = Now(0, 0)
     store.open(moment)
     for _ in range(MANY):
-        now(store.save_conflict("controlid:1", {"text": "x" * LONG}, moment))
-    now(store.close())
+        result_of(store.save_conflict("controlid:1", {"text": "x" * LONG}, moment))
+    result_of(store.close())

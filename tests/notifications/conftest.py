@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.in_memory_server import InMemoryServer, build_house, server
+from tests.in_memory_server import InMemoryServer, build_server, server
 from tests.notifications.webhook_harness import WebhookHarness
 
-__all__ = ["build_house", "server"]
+__all__ = ["build_server", "server"]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 
 from pushd.model.errors import Unavailable
 from pushd.store.sqlite.store import SqliteStore
-from tests.in_memory_server import START, BuildHouse, now
+from tests.in_memory_server import START, BuildServer, result_of
 from tests.notifications.webhook_harness import NO_RESPONSE, Message, Receiver, WebhookHarness
 
 DAY = 86400.0
@@ -24,13 +24,13 @@ def fail_first(times: int, status: int = 500) -> Callable[[Message], int]:
 
 
 @pytest.fixture
-def start(build_house: BuildHouse, clock: Clock, tmp_path: Path) -> Start:
+def start(build_server: BuildServer, clock: Clock, tmp_path: Path) -> Start:
     """Starts servers one after the other, over the same database file and receiver."""
     receiver = Receiver()
     ahead = START - clock.seconds()
 
     def start() -> WebhookHarness:
-        server = build_house(SqliteStore(str(tmp_path / "pushd.sqlite")))
+        server = build_server(SqliteStore(str(tmp_path / "pushd.sqlite")))
         server.core.clocks.wall = lambda: ahead + clock.seconds()  # which continues over a restart
         return WebhookHarness(server, receiver)
 
@@ -42,7 +42,7 @@ def kill(harness: WebhookHarness) -> None:
     for worker in harness.dispatcher._workers.values():
         worker.abort()
     harness.dispatcher._workers.clear()
-    now(harness.server.store.close())
+    result_of(harness.server.store.close())
 
 
 def test_deleted_webhook(harness: WebhookHarness) -> None:
@@ -131,7 +131,7 @@ def test_stop_waits_for_an_attempt(harness: WebhookHarness) -> None:
     stopped = harness.dispatcher.stopService()
     harness.receiver.respond()
     harness.run()
-    now(stopped)
+    result_of(stopped)
     assert [entry["status"] for entry in harness.deliveries(webhook)] == [204]
     assert len(harness.receiver.messages) == 1
 
@@ -233,7 +233,7 @@ def test_purged_events(start: Start) -> None:
     harness.run()
     assert harness.get(webhook)["disabled_at"] is not None
     harness.server.clock.advance(40 * 86400)
-    now(harness.server.core.purge())
+    result_of(harness.server.core.purge())
     harness.receiver.answer = lambda _: 204
     harness.receiver.messages.clear()
     expected = harness.register_devices(2)

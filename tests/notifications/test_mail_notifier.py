@@ -15,7 +15,7 @@ from pushd.model.errors import Unavailable
 from pushd.notifications.mail.message import Envelope
 from pushd.notifications.mail.notifier import GIVE_UP_AFTER, INTERVAL, LIMIT, MailNotifier
 from pushd.notifications.mail.smtp import SmtpError, SmtpResult
-from tests.in_memory_server import BuildHouse, InMemoryServer, now
+from tests.in_memory_server import BuildServer, InMemoryServer, result_of
 
 ANA, BOB = "ana@example.org", "bob@example.org"
 HOUR = 3600.0
@@ -78,17 +78,17 @@ class NotifierHarness:
         for device in devices:
             if self.server.core.registry.get(device) is None:
                 self.server.register(device)
-            now(store.set_presence(device, PresenceState.ONLINE, at()))
-        now(store.mark_offline(devices, RULES, at()))
-        now(store.raise_alerts(RULES, 2000, at()))
+            result_of(store.set_presence(device, PresenceState.ONLINE, at()))
+        result_of(store.mark_offline(devices, RULES, at()))
+        result_of(store.raise_alerts(RULES, 2000, at()))
 
     def come_online(self, device: str) -> None:
         """Let a device come back."""
-        now(self.server.core.store.set_presence(device, PresenceState.ONLINE, self.server.core.clocks.now()))
+        result_of(self.server.core.store.set_presence(device, PresenceState.ONLINE, self.server.core.clocks.now()))
 
     def acknowledge(self, alert: int) -> None:
         """Acknowledge an alert."""
-        now(self.server.core.alerts.acknowledge(alert, "ana"))
+        result_of(self.server.core.alerts.acknowledge(alert, "ana"))
 
     def wait(self, seconds: float, steps: int = 1) -> None:
         """Advance the clock."""
@@ -211,7 +211,7 @@ def test_recipient_that_is_always_deferred_is_given_up(harness: NotifierHarness)
     for number in range(LIMIT + 20):
         harness.come_online(f"controlid:{number}")
     harness.wait(GIVE_UP_AFTER + HOUR, 50)
-    assert len(now(harness.server.core.store.due_mails(1000, harness.server.core.clocks.now()))) == 0
+    assert len(result_of(harness.server.core.store.due_mails(1000, harness.server.core.clocks.now()))) == 0
 
 
 def test_sent_mail_that_cannot_be_saved_is_not_sent_again(
@@ -268,15 +268,15 @@ def test_stop_leaves_the_mail_for_the_next_start(harness: NotifierHarness) -> No
     assert harness.transport.subjects == ["[pushd] controlid:1 is offline"]
 
 
-def test_alerts_raised_without_mail_are_not_mailed_later(build_house: BuildHouse) -> None:
+def test_alerts_raised_without_mail_are_not_mailed_later(build_server: BuildServer) -> None:
     """Alerts that were raised while no mail was configured are not mailed later."""
-    harness = NotifierHarness(build_house(), FakeTransport())
+    harness = NotifierHarness(build_server(), FakeTransport())
     store, at = harness.server.core.store, harness.server.core.clocks.now
     harness.server.register("controlid:1")
     harness.come_online("controlid:1")
     without_mails = evolve(RULES, mails=False)
-    now(store.mark_offline(["controlid:1"], without_mails, at()))
-    now(store.raise_alerts(without_mails, 10, at()))
+    result_of(store.mark_offline(["controlid:1"], without_mails, at()))
+    result_of(store.raise_alerts(without_mails, 10, at()))
     harness.notifier.startService()
     assert not harness.transport.attempts
     harness.notifier.stopService()

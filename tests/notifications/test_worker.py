@@ -7,7 +7,7 @@ from twisted.internet.task import deferLater
 
 from pushd.model.event import Event
 from pushd.store.sqlite.store import SqliteStore
-from tests.in_memory_server import now
+from tests.in_memory_server import result_of
 from tests.notifications.webhook_harness import NO_RESPONSE, WebhookHarness
 
 
@@ -55,7 +55,7 @@ def test_checkpoint_moves_past_events_that_do_not_match(harness: WebhookHarness)
     harness.run()
     assert harness.get(webhook)["cursor"] == webhook["cursor"]
     for _ in range(2):  # one reads the events, one saves the cursor
-        now(harness.dispatcher.checkpoint())
+        result_of(harness.dispatcher.checkpoint())
         harness.run()
     assert int(harness.get(webhook)["cursor"]) == int(webhook["cursor"]) + 5
     assert harness.receiver.messages == []
@@ -132,7 +132,7 @@ def test_event_during_a_read_is_not_missed(harness: WebhookHarness, monkeypatch:
     events = SqliteStore.events
 
     def slowly(*args: Any) -> Any:
-        page = now(events(*args))
+        page = result_of(events(*args))
         return deferLater(harness.server.clock, 1, lambda: page)
 
     webhook = harness.subscribe()

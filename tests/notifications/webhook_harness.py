@@ -14,7 +14,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from pushd.notifications.webhooks.dispatcher import WebhookDispatcher
 from pushd.wiring import build_dispatcher
-from tests.in_memory_server import InMemoryServer, now
+from tests.in_memory_server import InMemoryServer, result_of
 
 URL = "https://receiver.example/hook?key=1"
 
@@ -148,11 +148,11 @@ class WebhookHarness:
 
     def next_message_id(self) -> str:
         """The id of the message about the next event."""
-        return f"evt_{now(self.server.store.last_event()) + 1}"
+        return f"evt_{result_of(self.server.store.last_event()) + 1}"
 
     def register_devices(self, count: int = 1, **fields: Any) -> list[str]:
         """Register devices, which is one event each; returns the ids of the messages about them."""
-        before = now(self.server.store.last_event())
+        before = result_of(self.server.store.last_event())
         for _ in range(count):
             self.server.register(f"controlid:{next(self._devices)}", **fields)
         return [f"evt_{before + number}" for number in range(1, count + 1)]
@@ -177,4 +177,4 @@ class WebhookHarness:
         """Stop the dispatcher, and advance the clock."""
         stopped: Deferred[Any] = self.dispatcher.stopService()
         self.run(seconds)
-        now(stopped)
+        result_of(stopped)

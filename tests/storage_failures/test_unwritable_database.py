@@ -9,7 +9,7 @@ import pytest
 from pushd.model.errors import Unavailable
 from pushd.store.sqlite.store import SqliteStore
 from tests.connection import request
-from tests.in_memory_server import BuildHouse, InMemoryServer, now
+from tests.in_memory_server import BuildServer, InMemoryServer, result_of
 
 READER = "controlid:7"
 CONTAINER = "servereye:c"
@@ -22,9 +22,9 @@ RESULT = request("POST /result?deviceId=7&uuid=u", b'{"response":{}}')
 
 
 @pytest.fixture
-def server(build_house: BuildHouse, tmp_path: Path) -> InMemoryServer:
+def server(build_server: BuildServer, tmp_path: Path) -> InMemoryServer:
     """A server with a database in a file, whose admin port has been used."""
-    server = build_house(SqliteStore(str(tmp_path / "pushd.sqlite")))
+    server = build_server(SqliteStore(str(tmp_path / "pushd.sqlite")))
     assert server.ask("GET /readyz").code == 200
     return server
 
@@ -45,7 +45,7 @@ def advance(server: InMemoryServer, seconds: int) -> None:
     for _ in range(seconds):
         server.clock.advance(1)
         with suppress(Unavailable):
-            now(server.core.sweep())
+            result_of(server.core.sweep())
 
 
 def in_flight(server: InMemoryServer) -> tuple[str, str]:
@@ -107,7 +107,7 @@ def test_a_new_device_is_recorded_later(server: InMemoryServer) -> None:
         assert poll.answer().code == 200
         assert server.ask("GET /v1/devices").json["items"] == []
     server.device_request(request("GET /push?deviceId=9"))
-    assert server.seen("controlid:9")["presence"] == "online"
+    assert server.device("controlid:9")["presence"] == "online"
 
 
 def test_no_lease_lapses_because_results_could_not_be_stored(server: InMemoryServer) -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.connection import request
-from tests.in_memory_server import BuildHouse, InMemoryServer
+from tests.in_memory_server import BuildServer, InMemoryServer
 
 DEVICE = "controlid:4408801109440198"
 POLL = b"GET /push?deviceId=4408801109440198&uuid=0d9f4bd6 HTTP/1.1\r\nHost: 10.1.1.5:8080\r\nAccept: */*\r\n\r\n"
@@ -43,7 +43,7 @@ def poll_response(server: InMemoryServer, data: bytes = POLL) -> bytes:
 def test_spellings_of_a_poll(server: InMemoryServer, query: str, device: str) -> None:
     """A device is identified by all digits of its deviceId, however the parameter is spelled."""
     server.device_request(request(f"GET /push?{query}"))
-    seen = server.seen(f"controlid:{device}")
+    seen = server.device(f"controlid:{device}")
     assert (seen["id"], seen["polling"], seen["presence"]) == (f"controlid:{device}", True, "online")
 
 
@@ -128,9 +128,9 @@ def test_batch(server: InMemoryServer) -> None:
     assert list(batch) == ["transactions"]
 
 
-def test_commands_are_sent_as_a_batch(build_house: BuildHouse) -> None:
+def test_commands_are_sent_as_a_batch(build_server: BuildServer) -> None:
     """With --batch, queued commands are sent as one batch, and each has its own result."""
-    server = build_house(batch=3)
+    server = build_server(batch=3)
     server.register(DEVICE)
     commands = [server.put(DEVICE, {"endpoint": name}) for name in ("a", "b")]
     assert json.loads(poll_response(server)) == {

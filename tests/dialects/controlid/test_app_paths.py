@@ -3,7 +3,7 @@
 import pytest
 
 from tests.connection import request
-from tests.in_memory_server import BuildHouse, InMemoryServer
+from tests.in_memory_server import BuildServer, InMemoryServer
 
 DEVICE = "controlid:4408801109440198"
 
@@ -36,9 +36,9 @@ BASES = (b"/api", b"/controlid", b"/controlid/push")
         "///controlid//push///push",
     ],
 )
-def test_bases(build_house: BuildHouse, path: str) -> None:
+def test_bases(build_server: BuildServer, path: str) -> None:
     """A device is served below each configured base, with any number of slashes."""
-    server = build_house(bases=BASES)
+    server = build_server(bases=BASES)
     server.register(DEVICE)
     command = server.put(DEVICE, {"endpoint": "load_objects"})
     assert server.device_request(request(f"GET {path}?deviceId=4408801109440198&uuid=a")).answer().body
@@ -57,9 +57,9 @@ def test_base_that_is_not_configured(server: InMemoryServer) -> None:
 
 
 @pytest.mark.parametrize("before", ["/d/{}", "//d//{}/", "/d/{}/api", "/d/{}/controlid/push"])
-def test_base_below_a_secret(build_house: BuildHouse, before: str) -> None:
+def test_base_below_a_secret(build_server: BuildServer, before: str) -> None:
     """A device is served below its secret path, with or without a base after it."""
-    server = build_house(bases=BASES)
+    server = build_server(bases=BASES)
     server.register(DEVICE)
     secret = server.ask(f"POST /v1/devices/{DEVICE}/secret").json["secret"]
     command = server.put(DEVICE, {"endpoint": "load_objects"})
@@ -70,9 +70,9 @@ def test_base_below_a_secret(build_house: BuildHouse, before: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/d/{}/push", "/d/{}/d/{}/push", "/d/{}", "/d/{}/", "/D/{}/push"])
-def test_secret_in_another_place(build_house: BuildHouse, path: str) -> None:
+def test_secret_in_another_place(build_server: BuildServer, path: str) -> None:
     """A secret counts only at the beginning of a path."""
-    server = build_house(bases=BASES)
+    server = build_server(bases=BASES)
     server.register(DEVICE)
     secret = server.ask(f"POST /v1/devices/{DEVICE}/secret").json["secret"]
     answer = server.device_request(request(f"GET {path.format(secret, secret)}?deviceId=4408801109440198")).answer()

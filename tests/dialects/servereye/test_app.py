@@ -39,7 +39,7 @@ def poll_response(server: InMemoryServer, data: bytes = POLL) -> dict[str, Any]:
 def test_spellings_of_a_poll(server: InMemoryServer, path: str) -> None:
     """A container may poll with or without a version, and with an API key that is not required."""
     server.device_request(request(f"GET {path}"))
-    seen = server.seen("servereye:c")
+    seen = server.device("servereye:c")
     assert (seen["polling"], seen["presence"]) == (True, "online")
 
 
@@ -50,7 +50,7 @@ def test_spellings_of_a_poll(server: InMemoryServer, path: str) -> None:
 def test_container_ids(server: InMemoryServer, container: str) -> None:
     """A container is registered under the id that it sends."""
     server.device_request(request(f"GET /push/{container}"))
-    assert server.seen(f"servereye:{container}")["id"] == f"servereye:{container}"
+    assert server.device(f"servereye:{container}")["id"] == f"servereye:{container}"
 
 
 CALLS = ["GET /push/{}", "POST /push/{}/ack/m", "GET /push/{}/ack/m", "POST /push/{}/result/m", "GET /push/{}/signoff"]
@@ -116,7 +116,7 @@ def test_several_messages_at_once(server: InMemoryServer) -> None:
     sent = [server.put(DEVICE, REFRESH) for _ in range(3)]
     got = [poll_response(server)["data"]["messageId"] for _ in range(3)]
     assert got == sent
-    assert server.seen(DEVICE)["in_flight"] == 3
+    assert server.device(DEVICE)["in_flight"] == 3
 
 
 def test_message_id_on_every_attempt(server: InMemoryServer) -> None:

@@ -61,7 +61,7 @@ def test_other_requests_with_a_wrong_key(server: InMemoryServer, key: str, line:
     answer = server.device_request(call("?apiKey={}", "wrong", line.format(command), b'{"success":true}')).answer()
     assert (answer.code, answer.json["success"]) == (403, False)
     assert server.command(command)["state"] == "sent"
-    assert server.seen(DEVICE)["presence"] == "online"
+    assert server.device(DEVICE)["presence"] == "online"
 
 
 def test_key_of_another_container(server: InMemoryServer, key: str) -> None:

@@ -170,7 +170,7 @@ def test_requests_keep_a_container_online(server: InMemoryServer, call: str) -> 
     """An acknowledgement or a result keeps a container online."""
     server.register(DEVICE)
     send(server, f"POST /push/{CONTAINER}/{call}/m", DONE)
-    seen = server.seen(DEVICE)
+    seen = server.device(DEVICE)
     assert (seen["presence"], seen["last_address"]) == ("online", "192.0.2.1")
 
 

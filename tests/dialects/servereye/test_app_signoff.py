@@ -21,14 +21,14 @@ def test_sign_off(server: InMemoryServer, line: str) -> None:
     """A sign-off is answered at once; the held poll ends a second later, without a message."""
     poll = server.device_request(POLL)
     sign_off(server, line)
-    seen = server.seen(DEVICE)
+    seen = server.device(DEVICE)
     assert (seen["presence"], seen["polling"]) == ("signed_off", False)
     server.ask(f"POST /v1/devices/{DEVICE}/commands?queue=1", {"payload": REFRESH})
     server.clock.advance(0.9)
     assert poll.answers() == []
     server.clock.advance(0.1)
     assert poll.answer().json == {"success": False, "message": "no message"}
-    assert server.seen(DEVICE)["presence"] == "signed_off"
+    assert server.device(DEVICE)["presence"] == "signed_off"
 
 
 def test_client_that_closes_its_poll(server: InMemoryServer) -> None:
@@ -45,7 +45,7 @@ def test_sign_on(server: InMemoryServer) -> None:
     sign_off(server)
     server.ask(f"POST /v1/devices/{DEVICE}/commands?queue=1", {"payload": REFRESH})
     assert server.device_request(POLL).answer().json["success"] is True
-    assert server.seen(DEVICE)["presence"] == "online"
+    assert server.device(DEVICE)["presence"] == "online"
     assert server.events(DEVICE)[-1] == "command.sent"
 
 
@@ -58,7 +58,7 @@ def test_requests_after_the_sign_off(server: InMemoryServer, call: str, state: s
     sign_off(server)
     server.device_request(request(f"POST /push/c/{call}/{command}", b'{"success":true}'))
     assert server.command(command)["state"] == state
-    assert server.seen(DEVICE)["presence"] == "signed_off"
+    assert server.device(DEVICE)["presence"] == "signed_off"
 
 
 def test_commands_outlive_a_sign_off(server: InMemoryServer) -> None:
@@ -80,10 +80,10 @@ def test_signed_off_is_not_offline(server: InMemoryServer) -> None:
     sign_off(server)
     server.tick(3600)
     assert poll.answer().json["success"] is False
-    assert server.seen(DEVICE)["presence"] == "signed_off"
+    assert server.device(DEVICE)["presence"] == "signed_off"
     server.device_request(POLL).hang_up()
     server.tick(4)
-    assert server.seen(DEVICE)["presence"] == "online"
+    assert server.device(DEVICE)["presence"] == "online"
     server.tick(1)
     assert server.events(DEVICE)[1:] == ["device.online", "device.signed_off", "device.online", "device.offline"]
 
@@ -96,6 +96,6 @@ def test_acknowledgements_keep_a_container_online(server: InMemoryServer) -> Non
     for _ in range(6):
         server.tick(15)
         server.device_request(request(f"POST /push/c/ack/{command}"))
-    assert server.seen(DEVICE)["presence"] == "online"
+    assert server.device(DEVICE)["presence"] == "online"
     server.tick(20)
-    assert server.seen(DEVICE)["presence"] == "offline"
+    assert server.device(DEVICE)["presence"] == "offline"
