@@ -18,6 +18,15 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DEMO = [sys.executable, "-m", "pushd.demo", "--controlid", "1", "--servereye", "0", "--port", "0"]
 
+_AS_FROM_A_SHELL = """
+import fcntl, os, signal, sys, termios
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+if os.isatty(0):
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+"""Runs a command that does not ignore SIGINT, with the terminal on its stdin, if it has one, as its own."""
+
 _TIMEOUT = 60.0
 """Seconds that a demo may take to end."""
 
@@ -28,16 +37,16 @@ def _environment() -> dict[str, str]:
 
 @contextmanager
 def _demo(directory: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
-    """A demo of one device that has its own process group and does not ignore SIGINT, as if a shell had started it."""
+    """A demo of one device, in a process group of its own."""
     with subprocess.Popen(
-        [*DEMO, "--data-dir", "demo", *options],
+        [sys.executable, "-c", _AS_FROM_A_SHELL, *DEMO, "--data-dir", "demo", *options],
         env=_environment(),
         cwd=directory,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as demo:
         try:
             yield demo
@@ -118,19 +127,25 @@ def test_ctrl_c_while_modules_are_loaded(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_ctrl_c_in_a_terminal_is_no_error_of_make(tmp_path: Path) -> None:
     """In a terminal, Ctrl-C ends ``make demo`` with its table and exit code 0."""
     (tmp_path / "Makefile").write_text(f"demo:\n\t@{' '.join(DEMO)} --data-dir demo\n")
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(tmp_path)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.execvpe("make", ["make", "demo"], _environment())
-    shown = b""
-    try:
-        while b"until Ctrl-C" not in shown:
-            shown += os.read(terminal, 4096)
-        os.write(terminal, b"\x03")
-        _, status = os.waitpid(child, 0)
-    finally:
-        os.close(terminal)
-    assert os.waitstatus_to_exitcode(status) == 0
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", _AS_FROM_A_SHELL, "make", "demo"]
+    with subprocess.Popen(
+        command,
+        env=_environment(),
+        cwd=tmp_path,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    ) as make:
+        os.close(theirs)
+        shown = b""
+        try:
+            while b"until Ctrl-C" not in shown:
+                shown += os.read(ours, 4096)
+            os.write(ours, b"\x03")
+            assert make.wait(_TIMEOUT) == 0
+        finally:
+            os.close(ours)
     assert b"make_coffee" in shown
     assert b"8 as expected, 0 not" in shown
