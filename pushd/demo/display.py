@@ -69,9 +69,12 @@ def _join(cells: Iterable[Text]) -> Text:
 def result_text(command: Json) -> str:
     """The error of a command, or the part of its result that says most."""
     result = command.get("result")
-    said = result if not isinstance(result, dict) else _main_part(result)
-    text = command.get("error") or ("" if said is None else said if isinstance(said, str) else compact(said))
-    return str(text)
+    if command.get("error"):
+        return str(command["error"])
+    part = _main_part(result) if isinstance(result, dict) else result
+    if part is None:
+        return ""
+    return part if isinstance(part, str) else compact(part)
 
 
 def _main_part(result: Json) -> object:

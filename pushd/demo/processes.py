@@ -130,7 +130,7 @@ class ProgramGroup:
 
 @contextmanager
 def _blocked_interrupts() -> Iterator[None]:
-    """A process that is started in this context has SIGINT blocked for ever, because it inherits the signal mask."""
+    """Block SIGINT; processes that are started meanwhile inherit the signal mask, and never get SIGINT."""
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

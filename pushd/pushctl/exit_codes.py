@@ -26,7 +26,7 @@ class ExitCode(IntEnum):
 
 _MEANINGS = {
     ExitCode.SUCCEEDED: "the command succeeded; without --wait: it was accepted",
-    ExitCode.REFUSED: "the server refused the request or could not be reached; see the message on stderr",
+    ExitCode.REFUSED: "refused by the server, or the server could not be reached; see stderr",
     ExitCode.MISUSED: "wrong arguments or options",
     ExitCode.FAILED: "the device reported a failure",
     ExitCode.UNKNOWN: "the command may have run, but no result came",

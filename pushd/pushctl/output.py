@@ -21,7 +21,7 @@ NAMED_DEVICES = 3
 """Devices of an alert that are named; there may be a thousand."""
 
 FULL_TIMES_FROM = 120
-"""Columns of a terminal from which on every event has its date; in a narrower one, each day begins with it."""
+"""In a terminal of fewer columns, events have no date of their own; it stands on a line above them, once a day."""
 
 UNAUTHENTICATED = (
     "unauthenticated: anyone who can reach the device port can pose as this device;"

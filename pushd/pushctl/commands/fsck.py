@@ -23,7 +23,7 @@ _COLUMNS = (Column("what", 0, Fit.WRAP), Column("device", 1), Column("command", 
 
 @click.command(
     epilog=verbatim(
-        "Examples, for a running server, and for the data directory of one that is stopped:\n"
+        "Examples, for a running server and for a stopped one:\n"
         "  pushctl fsck\n"
         "  pushctl --data-dir /var/lib/pushd fsck --offline",
         "Exit codes:\n  0  no inconsistencies\n  1  there are some, or the check could not be made",

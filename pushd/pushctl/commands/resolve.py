@@ -19,7 +19,10 @@ from pushd.pushctl.wait import wait_and_print
 @json_option("Print the explanation as a line of JSON.")
 @with_client
 async def explain(client: AdminClient, /, *, command_id: str, as_json: bool) -> None:
-    """Explain in one sentence why a command has not run yet, or how it ended."""
+    """Explain the state of a command.
+
+    One sentence says why it has not run yet, or how it ended.
+    """
     explanation = await client.explain(command_id)
     if as_json:
         print_json(explanation)

@@ -21,7 +21,7 @@ from pushd.pushctl.wait import wait_and_print
 @json_option("Print the command as a line of JSON.")
 @with_client
 async def show(client: AdminClient, /, *, command_id: str, wait: float | None, as_json: bool) -> ExitCode | None:
-    """Show a command: its payload, its state and the device's result."""
+    """Show a command and its result."""
     command = await client.command(command_id)
     if wait is not None:
         return await wait_and_print(client, command, wait, as_json=as_json)

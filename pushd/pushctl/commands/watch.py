@@ -33,7 +33,7 @@ MAX_RECONNECT_DELAY = 30.0
     multiple=True,
     help="Only events of this type, as command.failed. May be repeated.",
 )
-@click.option("--after", metavar="SEQ", help="Start after this event instead of now; 0 starts with the oldest one.")
+@click.option("--after", metavar="SEQ", help="Start after this event instead of now.")
 @json_option("Print each event as a line of JSON.")
 @with_client
 async def watch(
