@@ -103,7 +103,7 @@ def parse_time(text: object) -> datetime | None:
         return None
 
 
-def local_time(text: object) -> str:
+def time_text(text: object) -> str:
     """A time of the API in the local time zone."""
     time = parse_time(text)
     return "-" if time is None else time.astimezone().replace(tzinfo=None).isoformat(" ", "milliseconds")
@@ -166,7 +166,7 @@ def print_command(command: Json) -> None:
     names = [name for name in _COMMAND_FIELDS if command.get(name) not in (None, "")]
     label_width = max(map(len, names), default=0) + terminal.GAP
     for name in names:
-        value = styled(local_time(command[name]) if name in _TIME_FIELDS else command[name])
+        value = styled(time_text(command[name]) if name in _TIME_FIELDS else command[name])
         for line in _labelled(name, value, label_width, screen.width):
             screen.print(line, soft_wrap=True)
     for name in ("payload", "result"):
@@ -188,7 +188,7 @@ def _labelled(name: str, value: Text, label_width: int, width: int) -> Iterator[
 
 def print_accepted(command: Json) -> None:
     """Print that a command was accepted."""
-    expires = local_time(command.get("expires_at"))
+    expires = time_text(command.get("expires_at"))
     terminal.echo(f"{field_text(command['id'])} {field_text(command['state'])}; expires if not sent by {expires}")
 
 
@@ -235,7 +235,7 @@ class EventPrinter:
     def print(self, event: Json) -> None:
         """Print one event."""
         width = terminal.console().width
-        time = local_time(event.get("at"))
+        time = time_text(event.get("at"))
         if width < FULL_TIMES_FROM:
             day, _, time = time.rpartition(" ")
             if day and day != self._day:

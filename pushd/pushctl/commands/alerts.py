@@ -10,7 +10,7 @@ from pushd.pushctl.api import AdminClient
 from pushd.pushctl.connection import Json
 from pushd.pushctl.exit_codes import ExitCode
 from pushd.pushctl.options import json_option, verbatim
-from pushd.pushctl.output import age, alert_subject, duration_text, field_text, local_time, print_json, styled
+from pushd.pushctl.output import age, alert_subject, duration_text, field_text, print_json, styled, time_text
 from pushd.pushctl.session import for_each, with_client
 from pushd.pushctl.terminal import Column, Fit
 
@@ -63,7 +63,7 @@ def _row(alert: Json, now: float) -> Iterator[Text]:
     yield styled(alert.get("id"))
     yield styled(alert.get("kind"))
     yield Text(alert_subject(alert))
-    yield Text(local_time(alert.get("raised_at")))
+    yield Text(time_text(alert.get("raised_at")))
     yield Text(duration_text(alert.get("duration")) if cleared else age(alert.get("raised_at"), now))
     yield styled("cleared" if cleared else "open")
     yield styled(alert.get("acknowledged_by"))

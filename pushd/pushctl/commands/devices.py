@@ -40,6 +40,7 @@ async def devices(client: AdminClient, /, *, as_json: bool, tags: tuple[str, ...
 async def approve(client: AdminClient, /, *, device_ids: tuple[str, ...], as_json: bool) -> ExitCode:
     """Approve pending devices.
 
-    An approved device is sent its commands. Each DEVICE is an id shown by "pushctl devices". The exit code is 0 if all of them are approved now, else 1.
+    An approved device is sent its commands. Each DEVICE is an id shown by "pushctl devices". The exit code is 0 if all
+    of them are approved now, else 1.
     """
     return await for_each(device_ids, client.approve, lambda _: "approved", as_json=as_json)
