@@ -10,7 +10,7 @@ PACKAGING = setup.cfg pyproject.toml
 # the drop-in below twisted/plugins is found from an editable install only in this mode
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat -e
 
-.PHONY: help demo test quick test-crash test-alerting bench check lint types imports docs news package clean \
+.PHONY: help demo test quick test-crash test-alerting bench check lint types imports words docstrings docs news package clean \
     torture vigil rooms
 
 help:
@@ -22,7 +22,7 @@ help:
 	@echo "make test-crash      kill the server again and again under load and check its promises; two minutes"
 	@echo "make test-alerting   let simulated devices go offline and check every alert; two minutes"
 	@echo "make bench           measure the server and compare it with other servers; ten minutes"
-	@echo "make check           run lint, types, imports, docs, news and package"
+	@echo "make check           run lint, types, imports, docstrings, docs, news and package"
 	@echo "make clean           delete the virtual environment and everything that was built"
 
 $(VENV)/pyvenv.cfg:
@@ -58,7 +58,7 @@ bench: $(VENV)/.for-test
 test-alerting: $(VENV)/.for-test
 	$(BIN)/python -m tests.alerting $(ALERTING)
 
-check: lint types imports docs news package
+check: lint types imports docstrings docs news package
 
 lint: $(VENV)/.for-check
 	$(BIN)/ruff check .
@@ -69,6 +69,12 @@ types: $(VENV)/.for-check
 
 imports: $(VENV)/.for-check
 	$(BIN)/lint-imports
+
+words: $(VENV)/.for-check
+	$(BIN)/python -m tools.lint_words
+
+docstrings: $(VENV)/.for-check
+	$(BIN)/python -m tools.check_docstrings pushd tests benchmarks tools
 
 docs: $(VENV)/.for-check
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

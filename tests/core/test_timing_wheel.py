@@ -29,9 +29,11 @@ class SimpleWheel:
     expired: list[tuple[int, int]] = field(factory=list)
 
     def put(self, entry: int, moment: float) -> None:
+        """Let an entry expire at a moment, at the next turn at the earliest."""
         self.pending.append((max(int(moment), self.turn + 1), entry))
 
     def turn_to(self, moment: float) -> None:
+        """Expire what is due."""
         self.turn = max(self.turn, int(moment))
         self.expired += [each for each in self.pending if each[0] <= self.turn]
         self.pending = [each for each in self.pending if each[0] > self.turn]

@@ -24,15 +24,19 @@ class FakeServer:
     failed: bool = False
 
     def start(self) -> None:
+        """Count another start."""
         self.starts, self.running = self.starts + 1, True
 
     def kill(self) -> None:
+        """Stop running."""
         self.running = False
 
     async def wait_ready(self) -> None:
+        """Be ready at once, unless the server has failed."""
         self.check()
 
     def check(self) -> None:
+        """Raise an exception if the server has failed."""
         if self.failed:
             raise ServerFailed
 
@@ -40,6 +44,7 @@ class FakeServer:
         """Do nothing."""
 
     async def kill_and_wait(self) -> None:
+        """Stop running; there is nothing to wait for."""
         self.kill()
 
 

@@ -237,6 +237,7 @@ class Dripping(Protocol):
         self.call.start(0.02)
 
     def send_line(self) -> None:
+        """Send another line of a reply that never ends."""
         assert self.transport is not None
         self.transport.write(b"220-and\r\n")
 
