@@ -1,4 +1,4 @@
-"""The nouns: values, the lifecycle of a command, what a dialect is, and errors in our own words.
+"""Values of the domain: commands and their lifecycle, devices, dialects, events, alerts, webhooks, and errors.
 
-This room does no I/O, knows no Twisted, and imports nothing of the other rooms.
+This package does no input or output, and imports only :mod:`pushd.lib`.
 """

@@ -1,4 +1,4 @@
-"""A command: what an operator sends to one device, and what became of it."""
+"""A command: what an operator sends to one device, and its outcome."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,34 +9,34 @@ from pushd.model.errors import FieldError, InvalidFields
 from pushd.model.lifecycle import Delivery, State
 
 DEFAULT_TTL = 300.0
-"""Seconds after which a command that was not sent never is."""
+"""Time to live in seconds: a command that is still queued then is never sent."""
 
 DEFAULT_DEADLINE = 3600.0
-"""Seconds of work that one attempt may take after it was sent."""
+"""Seconds after which the device must have finished one attempt."""
 
 DEFAULT_PRIORITY = 5
 DEFAULT_MAX_ATTEMPTS = 5
 
 Payload = Mapping[str, Any]
-"""What the device is to do, as the operator gave it; its dialect has checked it."""
+"""What the device must do: a JSON object as the operator gave it, checked by the dialect."""
 
 
 @frozen(kw_only=True)
 class SendOptions:
-    """What a sender may ask for beside the payload; durations in seconds, ``not_before`` in wall milliseconds."""
+    """What a sender may choose beside the payload; durations in seconds, ``not_before`` in wall milliseconds."""
 
     ttl: float = DEFAULT_TTL
     delivery: Delivery = Delivery.AT_MOST_ONCE
     priority: int = DEFAULT_PRIORITY
     not_before: int | None = None
-    lease: float | None = None  # None: the dialect's
+    lease: float | None = None  # None: the default of the dialect
     deadline: float = DEFAULT_DEADLINE
     max_attempts: int = DEFAULT_MAX_ATTEMPTS
 
     def check(self) -> None:
-        """Check the bounds.
+        """Check all bounds.
 
-        :raises InvalidFields: naming each field that is out of them.
+        :raises InvalidFields: naming each field that is out of bounds.
         """
         errors = [
             FieldError(f"#/{name}", f"must be {low} to {high}{unit}")
@@ -59,7 +59,7 @@ _BOUNDS = (
 
 @frozen(kw_only=True)
 class Draft:
-    """A command as it is sent, before it is accepted."""
+    """A command before it is stored."""
 
     id: str
     device: str
@@ -74,7 +74,7 @@ class Draft:
 
 @frozen(kw_only=True)
 class Command:
-    """A command as it is stored; durations in seconds, moments in wall milliseconds."""
+    """A stored command; durations in seconds, timestamps in wall milliseconds."""
 
     id: str
     device: str
@@ -94,11 +94,11 @@ class Command:
     acknowledged_at: int | None
     finished_at: int | None
     result: str | None
-    """JSON text of what the device said, untouched."""
+    """The device's result, as the JSON text that it sent."""
     error: str | None
     late: bool
     evidence: str | None
-    """Whose word the state rests on: ``device``, ``operator``, or nobody's but ours."""
+    """What the state rests on: the word of the ``device`` or of an ``operator``; None: only what the server did."""
     matched_by: str | None
     created_by: str
     resend_of: str | None
@@ -108,7 +108,7 @@ class Command:
 
 @frozen(kw_only=True)
 class Dispatched:
-    """What a poll is answered with: a command, and which attempt at it this is."""
+    """A command in the answer to a poll, with the number of the attempt, from 1."""
 
     command: str
     attempt: int

@@ -1,4 +1,4 @@
-"""A device: who polls, whether it may, and whether it is there."""
+"""A device: its settings, admission, presence and proofs of identity."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from attrs import frozen
 
 
 class Admission(StrEnum):
-    """Whether a device is handed commands."""
+    """Whether a device gets commands."""
 
     PENDING = "pending"
     APPROVED = "approved"
@@ -14,7 +14,7 @@ class Admission(StrEnum):
 
 
 class PresenceState(StrEnum):
-    """Whether a device is there."""
+    """Whether a device is connected, as far as the server knows."""
 
     NEVER_SEEN = "never_seen"
     ONLINE = "online"
@@ -23,7 +23,7 @@ class PresenceState(StrEnum):
 
 
 class ProofKind(StrEnum):
-    """How a device can prove that it is itself, beside its address."""
+    """How a device proves its identity, beside its address."""
 
     SECRET = "secret"
     API_KEY = "api_key"
@@ -31,7 +31,11 @@ class ProofKind(StrEnum):
 
 @frozen(kw_only=True)
 class Device:
-    """A device as it is stored; durations in seconds, moments in wall milliseconds."""
+    """A stored device; durations in seconds, timestamps in wall milliseconds.
+
+    ``poll_gap`` is the median time between an idle answer and the next poll; ``hold`` is set by an operator and wins
+    over ``learned_hold``; ``batch`` how many commands one answer may have; ``allow_from`` networks in CIDR notation.
+    """
 
     id: str
     dialect: str
@@ -63,7 +67,7 @@ class Proof:
 
 @frozen(kw_only=True)
 class LastSeen:
-    """What a batch writes of a device that spoke; moments in wall milliseconds, ``poll_gap`` in seconds."""
+    """When and from where a device was last seen; timestamps in wall milliseconds, ``poll_gap`` in seconds."""
 
     device: str
     last_seen_at: int
@@ -73,7 +77,7 @@ class LastSeen:
 
 @frozen(kw_only=True)
 class QueueDepth:
-    """How many commands of a device wait, and how many are out."""
+    """How many commands of a device are queued, and how many in flight."""
 
     queue: int = 0
     in_flight: int = 0
@@ -81,13 +85,13 @@ class QueueDepth:
 
 @frozen(kw_only=True)
 class Orphan:
-    """A result that settled nothing, kept for an operator to see; ``raw`` is its first 64 KiB."""
+    """A result that matched no command, kept for operators; ``raw`` is its first 64 KiB, ``size`` its whole size."""
 
     id: int
     device: str
     at: int
     reason: str
     reference: str | None
-    """What it named: a message id, or a uuid."""
+    """The message id or uuid that it named."""
     size: int
     raw: bytes

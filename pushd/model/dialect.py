@@ -1,4 +1,4 @@
-"""What a dialect is, to the rooms that do not speak it."""
+"""Dialect: what the rest of the server knows of a device protocol."""
 
 from collections.abc import Callable
 
@@ -7,40 +7,37 @@ from attrs import frozen
 from pushd.model.command import Payload
 
 Batchable = Callable[[Payload], bool]
-"""Whether a payload may travel with others in one answer."""
+"""Whether a payload may be sent together with others in one answer."""
 
 
 def never(_payload: Payload) -> bool:
-    """For a dialect that knows no batches."""
+    """For a dialect without batches."""
     return False
 
 
 @frozen(kw_only=True)
 class Dialect:
-    """One value that a dialect's folder hands to the service; the core and the admin door know only this.
-
-    Durations are in seconds.
-    """
+    """A device protocol, as the core and the admin port see it; durations in seconds."""
 
     name: str
-    """As in ids: ``<name>:<local part>``."""
+    """The first part of device ids, ``<name>:<local part>``."""
     lease: float
-    """How long a sent command is the device's, unless the sender says otherwise."""
+    """The default lease: the time in which a sent command must be acknowledged or reported."""
     hold: float
-    """How long a poll is held before its device has taught us better."""
+    """How long a poll is held until another hold was learned or set."""
     heartbeat: float
-    """How long a device may be silent, unless an operator says otherwise."""
+    """The default heartbeat timeout: without a sign of life for so long, a device is offline."""
     one_at_a_time: bool
-    """Whether one command at a time is handed over."""
+    """Whether devices get the next command only after they have reported on the last one."""
     keys: bool
-    """Whether its devices can show an API key."""
+    """Whether devices can authenticate with an API key."""
     canonical: Callable[[str], str]
-    """The local part of an id in the one way that it is written; raises :exc:`InvalidQuery`."""
+    """The canonical form of the local part of an id; raises :exc:`InvalidQuery` if it is none."""
     check: Callable[[Payload], None]
     """Raises :exc:`InvalidFields`, with pointers below ``#/payload``, if a payload cannot be sent."""
 
     batchable: Batchable = never
-    """Whether a payload may travel with others, where batches are allowed."""
+    """Whether a payload may be sent together with others, to devices that take batches."""
 
     def device(self, local: str) -> str:
         """The id of the device that calls itself ``local``."""

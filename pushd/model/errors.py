@@ -1,4 +1,4 @@
-"""What can go wrong, in our own words; the doors put it into theirs."""
+"""Errors of the domain; the HTTP layer maps them to status codes, and dialects to their own answers."""
 
 from collections.abc import Iterable
 
@@ -6,12 +6,12 @@ from attrs import frozen
 
 
 class PushdError(Exception):
-    """Something that whoever asked can understand; the message is one sentence for a person."""
+    """An error that a client can understand; the message is one sentence for people."""
 
 
 @frozen
 class FieldError:
-    """What is wrong with one field: a JSON pointer (RFC 6901) into the body, and the remedy in words."""
+    """What is wrong with one field: a JSON pointer (RFC 6901) into the body, and a sentence."""
 
     pointer: str
     detail: str
@@ -26,7 +26,7 @@ class InvalidFields(PushdError):
 
 
 class InvalidQuery(PushdError):
-    """The query of a request, or its path, cannot be read."""
+    """The query or the path of a request is invalid."""
 
 
 class BodyTooLarge(PushdError):
@@ -34,11 +34,11 @@ class BodyTooLarge(PushdError):
 
 
 class NotAuthenticated(PushdError):
-    """No valid token came with a request."""
+    """The request has no valid token."""
 
 
 class NotPermitted(PushdError):
-    """Whoever asks is known, or knowingly unknown, and may not."""
+    """The client was identified, and may not do this; or it is not admitted."""
 
 
 class UnknownDevice(PushdError):
@@ -46,7 +46,7 @@ class UnknownDevice(PushdError):
 
 
 class UnknownAlert(PushdError):
-    """There is no such alert, or it is no longer kept."""
+    """No alert has this id; it may have been purged."""
 
 
 class UnknownCommand(PushdError):
@@ -58,7 +58,7 @@ class UnknownWebhook(PushdError):
 
 
 class Conflict(PushdError):
-    """The request is fine, but not now; ``kind`` names the case for programs."""
+    """The request conflicts with the state of the device or command; ``kind`` names the case for programs."""
 
     kind = "conflict"
 
@@ -70,41 +70,41 @@ class DeviceKnown(Conflict):
 
 
 class DeviceBlocked(Conflict):
-    """A blocked device is sent nothing."""
+    """The device is blocked, and is sent no commands."""
 
     kind = "device-blocked"
 
 
 class DeviceSignedOff(Conflict):
-    """The device went away on purpose."""
+    """The device has signed off."""
 
     kind = "device-signed-off"
 
 
 class QueueFull(Conflict):
-    """As many commands as may wait for this device do."""
+    """The queue of the device has reached its limit."""
 
     kind = "queue-full"
 
 
 class TooManyWebhooks(Conflict):
-    """There are as many webhooks as there may be."""
+    """The number of webhooks has reached its limit."""
 
     kind = "too-many-webhooks"
 
 
 class IllegalMove(Conflict):
-    """The command is not in a state from which this can be done."""
+    """The lifecycle does not allow this move from the state of the command."""
 
     kind = "illegal-move"
 
 
 class KeyReused(PushdError):
-    """An idempotency key came again with another body."""
+    """An idempotency key was used again with another body."""
 
 
 class EventsPurged(PushdError):
-    """The feed no longer goes back that far; ``oldest`` is the first that is kept."""
+    """The events that were asked for were purged; ``oldest`` is the ``seq`` of the first that is kept."""
 
     def __init__(self, oldest: int | None) -> None:
         self.oldest = oldest
@@ -112,7 +112,7 @@ class EventsPurged(PushdError):
 
 
 class Unavailable(PushdError):
-    """Not now: the store does not answer, or we are about to stop, or too much is being read at once."""
+    """The request may succeed later: the store fails, the server stops, or too many bodies are being read."""
 
 
 class StoreRefused(PushdError):

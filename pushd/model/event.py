@@ -1,4 +1,4 @@
-"""What happened, as values: the entries of the feed."""
+"""Events: the entries of the event log."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -10,7 +10,7 @@ from pushd.model.timestamps import to_rfc3339
 
 
 class EventType(StrEnum):
-    """The kinds of change that the feed tells."""
+    """The types of events."""
 
     DEVICE_REGISTERED = "device.registered"
     DEVICE_PENDING = "device.pending"
@@ -40,9 +40,9 @@ class EventType(StrEnum):
 
 @frozen(kw_only=True)
 class Event:
-    """One entry of the feed, written in the transaction that made the change.
+    """An entry of the event log, written in the transaction of the change that it is about.
 
-    ``seq`` orders the feed; ``at`` is wall milliseconds.
+    ``seq`` ascends in the order of commits; ``at`` is wall milliseconds.
     """
 
     seq: int

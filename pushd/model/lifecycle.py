@@ -1,4 +1,4 @@
-"""The life of a command: one table of states, moves and guards.
+"""The lifecycle of a command: one table of states, moves and guards.
 
 The store's guarded updates, the page in the docs and the tests are made from :data:`LIFECYCLE`.
 """
@@ -9,51 +9,51 @@ from attrs import frozen
 
 
 class State(StrEnum):
-    """Where a command stands; no state claims more than its evidence."""
+    """The state of a command; none claims more than its evidence."""
 
     QUEUED = "queued"  # accepted and durable, waiting for the device
     SENT = "sent"  # claimed for a connection: it may have run
-    ACKNOWLEDGED = "acknowledged"  # the device said that it has it
-    SUCCEEDED = "succeeded"  # the device, or an operator, says that it worked
-    FAILED = "failed"  # the device, or an operator, says that it did not
-    EXPIRED = "expired"  # never sent, and now too late
-    CANCELLED = "cancelled"  # never sent, and taken back
-    UNKNOWN = "unknown"  # it may have run, and nobody said so
+    ACKNOWLEDGED = "acknowledged"  # the device has confirmed that it received it
+    SUCCEEDED = "succeeded"  # the device, or an operator, reports success
+    FAILED = "failed"  # the device, or an operator, reports failure
+    EXPIRED = "expired"  # never sent, and its time to live is over
+    CANCELLED = "cancelled"  # never sent, and cancelled by an operator
+    UNKNOWN = "unknown"  # it may have run, and no report says whether it did
 
 
 ENDED = frozenset({State.SUCCEEDED, State.FAILED, State.EXPIRED, State.CANCELLED, State.UNKNOWN})
-"""A command in one of these has ``finished_at``; whoever waited for it is answered."""
+"""A command in one of these states has ``finished_at``, and requests that wait for it are answered."""
 
 OUT = frozenset({State.SENT, State.ACKNOWLEDGED})
-"""A command in one of these has an open lease."""
+"""A command in one of these states has an open lease."""
 
 
 class Delivery(StrEnum):
-    """What the sender allows when delivery is in doubt."""
+    """What the sender allows if it is not known whether the device received a command."""
 
     AT_MOST_ONCE = "at_most_once"
     AT_LEAST_ONCE = "at_least_once"
 
 
 class Move(StrEnum):
-    """What can happen to a command."""
+    """A transition of a command; the guards in :data:`LIFECYCLE` say when it is allowed."""
 
     SEND = "send"  # claimed for a connection, before any byte is written
-    UNSEND = "unsend"  # the connection was gone before any byte was written
+    UNSEND = "unsend"  # the connection was lost before any byte was written
     ACKNOWLEDGE = "acknowledge"
     SUCCEED = "succeed"
     FAIL = "fail"
-    GARBLE = "garble"  # the device reported, and nobody can read what
+    GARBLE = "garble"  # the device's result is unreadable
     LAPSE = "lapse"  # the lease ran out
     EXPIRE = "expire"  # the time to live is over
     CANCEL = "cancel"
-    FORGET = "forget"  # the device was forgotten while the command was out
+    FORGET = "forget"  # the device was deleted while the command was in flight
     RESOLVE_SUCCEEDED = "resolve_succeeded"
     RESOLVE_FAILED = "resolve_failed"
 
 
 class Guard(StrEnum):
-    """A condition on a command that a rule asks for, beside its state."""
+    """A condition of a rule, beside the state of the command."""
 
     ALWAYS = "always"
     LIVE = "live"  # its time to live is not over
@@ -66,7 +66,7 @@ class Guard(StrEnum):
 
 @frozen
 class Rule:
-    """One line of the table: from ``source``, by ``move``, where ``guard`` holds, to ``target``."""
+    """One line of the table: ``move`` leads from ``source`` to ``target`` if ``guard`` holds."""
 
     source: State
     move: Move
@@ -80,7 +80,7 @@ _REPORTABLE = (
     (State.UNKNOWN, Guard.ALWAYS),
     (State.QUEUED, Guard.TRIED),
 )
-"""A device may speak of a command that is out, in doubt, or waiting for another attempt."""
+"""A device may report on a command that is in flight, unknown, or queued for another attempt."""
 
 
 def _reported(move: Move, target: State) -> tuple[Rule, ...]:
@@ -111,9 +111,9 @@ LIFECYCLE: tuple[Rule, ...] = (
 )
 
 RESENDABLE = frozenset({State.UNKNOWN, State.FAILED, State.EXPIRED, State.CANCELLED})
-"""From these an operator may send the same payload again, as a new command."""
+"""From these states an operator may send the same payload again, as a new command."""
 
 
 def rules(move: Move) -> tuple[Rule, ...]:
-    """The lines of the table for ``move``."""
+    """The lines of the table for a move."""
     return tuple(rule for rule in LIFECYCLE if rule.move is move)

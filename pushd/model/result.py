@@ -1,4 +1,4 @@
-"""What a device says became of a command, as far as a dialect can read it."""
+"""A device's result, as its dialect has read it, and what it means for a command."""
 
 from typing import Protocol
 
@@ -8,47 +8,45 @@ from pushd.model.command import Payload
 from pushd.model.lifecycle import Move
 
 RAW_LIMIT = 64 * 1024
-"""Bytes of a body that are kept if its report settles nothing."""
+"""Bytes of a body that are kept if the result becomes an orphan."""
 
 
 @frozen(kw_only=True)
 class Verdict:
-    """What a report means for the command that it is about: a move, and the error in one line if there is one."""
+    """What a result means for a command: a move, and the error in one line, if any."""
 
     move: Move
     error: str | None = None
 
 
 class DeviceResult(Protocol):
-    """A device's result, read by its dialect; the store asks it once it has found the command that it is about."""
+    """A device's result; the store matches it with commands and asks what it means for each payload."""
 
     @property
     def message(self) -> str | None:
-        """The command's id, where the dialect carries one."""
+        """The id of the command, in a dialect whose results have one."""
 
     @property
     def uuid(self) -> str | None:
-        """The device's own name for the transaction, where the dialect has one."""
+        """The device's own id of its poll, in a dialect that has one."""
 
     @property
     def result(self) -> str | None:
-        """JSON text of what the device said, untouched; None if there is nothing to keep."""
+        """The JSON text that the device sent; None if there is nothing to keep."""
 
     @property
     def raw(self) -> bytes:
-        """The first 64 KiB of the body as it came, to keep if the report settles nothing."""
+        """The first 64 KiB of the body as it came, to keep as an orphan result."""
 
     @property
     def size(self) -> int:
         """Bytes of the whole body."""
 
     def concerns(self, payload: Payload) -> bool:
-        """Whether a report that names no transaction can be about a command with this payload."""
+        """Whether a result without ``message`` and ``uuid`` can be about a command with this payload."""
 
     def judge(self, payload: Payload) -> Verdict:
-        """What the report means for a command with this payload."""
+        """What the result means for a command with this payload."""
 
     def part(self, position: int) -> "DeviceResult | None":
-        """What the report says about one of several commands that went in one answer, by its place from 1; None:
-        nothing.
-        """
+        """The part about one of several commands of one answer, by its position from 1; None: there is none."""

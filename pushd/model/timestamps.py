@@ -1,8 +1,8 @@
-"""Time: wall time for what people read, steady time for what we wait for.
+"""Timestamps: wall time for people, steady time for timeouts.
 
-Both are whole milliseconds. Wall time counts from the Unix epoch and steps when somebody sets the clock. Steady time
-counts only while this process served: it neither steps nor runs while we were away, so that no lease or silence is
-blamed on a device for an outage of ours. It is comparable within one process only.
+Both are whole milliseconds. Wall time counts from the Unix epoch, and jumps when the clock is set. Steady time counts
+only while this process serves: it does not jump, and does not run while the server is down or stalls, so that no lease
+or heartbeat timeout ends because of that. It can be compared only within one process.
 """
 
 import re
@@ -19,12 +19,12 @@ _FORM = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
 
 MIN_MOMENT = -62135596800000
 MAX_MOMENT = 253402300799999
-"""The first millisecond of the year 1 and the last of 9999: what RFC 3339, and Python, can still write."""
+"""The first millisecond of the year 1 and the last of 9999: the limits of RFC 3339 and of Python."""
 
 
 @frozen
 class Now:
-    """An instant on both clocks, in milliseconds."""
+    """The current time on both clocks, in milliseconds."""
 
     wall: int
     steady: int
@@ -41,7 +41,7 @@ def to_rfc3339(moment: int) -> str:
     return f"{_second(second)}.{rest:03}Z"
 
 
-@lru_cache(maxsize=1024)  # what is told together was mostly done within few seconds
+@lru_cache(maxsize=1024)  # timestamps that are shown together are mostly within few seconds
 def _second(second: int) -> str:
     return (_EPOCH + timedelta(seconds=second)).isoformat(timespec="seconds").removesuffix("+00:00")
 
@@ -49,7 +49,7 @@ def _second(second: int) -> str:
 def from_rfc3339(text: str) -> int:
     """RFC 3339 (section 5.6) as wall milliseconds.
 
-    :raises ValueError: if it is no time, has no offset from UTC, or lies outside of the years 1 to 9999.
+    :raises ValueError: if it is no timestamp, has no offset from UTC, or is outside of the years 1 to 9999.
     """
     if not _FORM.fullmatch(text):
         raise ValueError("not an RFC 3339 time")

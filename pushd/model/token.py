@@ -1,4 +1,4 @@
-"""Tokens: who may use the admin port, and for what."""
+"""Tokens: who may use the admin API, and for what."""
 
 from enum import StrEnum
 
@@ -6,17 +6,17 @@ from attrs import frozen
 
 
 class Role(StrEnum):
-    """What a token is good for."""
+    """What a token allows."""
 
-    VIEWER = "viewer"  # reads
-    OPERATOR = "operator"  # sends, cancels, resolves, approves, mutes
-    ADMIN = "admin"  # all
-    DEVICE = "device"  # an API key that proves many devices
+    VIEWER = "viewer"  # may read
+    OPERATOR = "operator"  # may also send, cancel, resolve, approve and mute
+    ADMIN = "admin"  # may do everything
+    DEVICE = "device"  # an API key that authenticates any device
 
 
 @frozen(kw_only=True)
 class Token:
-    """A token as it is stored: the SHA-256 of 192 random bits."""
+    """A stored token; ``digest`` is the SHA-256 of 192 random bits."""
 
     id: str
     name: str

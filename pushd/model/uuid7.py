@@ -12,10 +12,10 @@ _RANDOM_BITS = 62
 
 @define(eq=False)
 class IdSource:
-    """Makes ids that ascend, whatever the wall clock does.
+    """Makes ids that ascend, even if the wall clock is set back.
 
-    ``now`` gives wall milliseconds. The 12 bits after the version are a counter that starts anywhere in its lower half
-    each millisecond; when it overflows, or the clock stands or steps back, the timestamp runs ahead of the clock.
+    ``now`` returns wall milliseconds. The 12 bits after the version are a counter, which starts at a random value in
+    its lower half each millisecond; if it overflows, or the clock is set back, the timestamp runs ahead of the clock.
     """
 
     now: Callable[[], int]
@@ -40,5 +40,5 @@ class IdSource:
             self._moment, self._counter = self._moment + 1, 0
         head = self._moment << 16 | 0x7000 | self._counter
         tail = 0b10 << _RANDOM_BITS | random & (1 << _RANDOM_BITS) - 1
-        digits = f"{head << 64 | tail:032x}"  # as UUID would write it, in less than half the time
+        digits = f"{head << 64 | tail:032x}"  # as str(UUID) writes it, in less than half the time
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -1,30 +1,30 @@
-"""Webhooks: who is told of what happens, how far it got, and each attempt."""
+"""Webhooks: subscriptions to events, the progress of their delivery, and the delivery log."""
 
 from attrs import frozen
 
 from pushd.model.event import EventType
 
 SECRET_PREFIX = "whsec_"
-"""By which the Standard Webhooks specification knows a secret for signatures of version 1; base64 follows."""
+"""The prefix of a secret in the Standard Webhooks specification; base64 follows."""
 
 MAX_WEBHOOKS = 64
-"""All together."""
+"""How many webhooks there may be."""
 
 MAX_PARALLEL = 16
-"""Deliveries of one webhook at once."""
+"""Concurrent deliveries of one webhook at most."""
 
 MAX_DELIVERIES = 1000
-"""Entries that the log keeps of each webhook."""
+"""Entries of the delivery log that are kept for each webhook."""
 
 MAX_OLD_SECRETS = 4
-"""Replaced secrets of one webhook that may still sign along; the oldest give way."""
+"""Replaced secrets of one webhook that still sign messages; the oldest are dropped."""
 
 
 @frozen(kw_only=True)
 class Webhook:
-    """A subscription as it is stored; moments in wall milliseconds.
+    """A stored webhook; timestamps in wall milliseconds.
 
-    ``types`` and ``tags`` that are empty mean any. Up to ``cursor``, a ``seq``, all is delivered.
+    Empty ``types`` and ``tags`` mean any. All events up to the ``seq`` in ``cursor`` are delivered.
     """
 
     id: str
@@ -37,13 +37,13 @@ class Webhook:
     disabled_at: int | None = None
     disabled_reason: str | None = None
     failing_since: int | None = None
-    """When the event that has failed for longest did so for the first time."""
+    """When the event that has failed for longest failed for the first time."""
     next_attempt_at: int | None = None
 
 
 @frozen(kw_only=True)
 class Secret:
-    """What messages are signed with, ``whsec_...``; ``expires_at`` is wall milliseconds, None for the current one."""
+    """A signing secret, ``whsec_...``; ``expires_at`` is wall milliseconds, None for the current one."""
 
     text: str
     expires_at: int | None = None
@@ -51,21 +51,21 @@ class Secret:
 
 @frozen(kw_only=True)
 class Subscription:
-    """A webhook with what only its courier needs.
+    """A webhook with what its worker needs.
 
-    ``revision`` counts an operator's changes: what a courier says of an earlier one is not taken.
+    ``revision`` counts an operator's changes: progress that was made with an earlier one is not saved.
     """
 
     webhook: Webhook
     revision: int
     secrets: tuple[Secret, ...]
     failing: int | None = None
-    """The ``seq`` of the event that ``failing_since`` is about."""
+    """The ``seq`` of the event that has failed since ``failing_since``."""
 
 
 @frozen(kw_only=True)
 class Failing:
-    """The event that has failed for longest; moments in wall milliseconds."""
+    """The event that has failed for longest; timestamps in wall milliseconds."""
 
     seq: int
     since: int
@@ -74,7 +74,7 @@ class Failing:
 
 @frozen(kw_only=True)
 class Progress:
-    """How far a courier got: up to ``cursor`` all is delivered."""
+    """The progress of a webhook: all events up to ``cursor`` are delivered."""
 
     webhook: str
     revision: int
@@ -84,8 +84,9 @@ class Progress:
 
 @frozen(kw_only=True)
 class Attempt:
-    """One try to deliver an event: when it began, in wall milliseconds, how long it took, in milliseconds, and the
-    answer's status and the beginning of its body, or what went wrong.
+    """One attempt to deliver an event; ``at`` in wall milliseconds, ``duration`` in milliseconds.
+
+    ``status`` is that of the response, if there was one; ``error`` the beginning of its body, or what went wrong.
     """
 
     seq: int

@@ -1,14 +1,14 @@
 -- pushd on SQLite, version 1.
 --
--- Moments ending in _at, and not_before, muted_until: wall time, whole milliseconds since 1970 UTC.
--- Moments ending in _until of a lease: steady milliseconds, meaningful only to the process that wrote them (it
--- rewrites them at its start). Durations: seconds.
+-- Timestamps ending in _at, and not_before, muted_until: wall time, whole milliseconds since 1970 UTC.
+-- Timestamps ending in _until of a lease: steady milliseconds, valid only in the process that wrote them; each process
+-- renews them when it starts. Durations: seconds.
 
--- The version of this schema; one row. Whoever checks whether the disk takes writes counts in it.
+-- The version of this schema; one row. A check whether the disk can be written counts in it.
 CREATE TABLE schema_version (version INTEGER NOT NULL, checked INTEGER NOT NULL DEFAULT 0);
 INSERT INTO schema_version (version) VALUES (1);
 
--- Who may poll. The id is '<dialect>:<local part>'.
+-- Devices. The id is '<dialect>:<local part>'.
 CREATE TABLE device (
     id                TEXT PRIMARY KEY,
     dialect           TEXT NOT NULL,
@@ -19,16 +19,16 @@ CREATE TABLE device (
     muted_until       INTEGER,
     last_seen_at      INTEGER,                    -- written in batches, some seconds late
     last_address      TEXT,
-    poll_gap          REAL,                       -- how long it is deaf between polls; median
+    poll_gap          REAL,                       -- median time between two polls
     heartbeat_timeout REAL NOT NULL,
-    hold              REAL,                       -- an operator's word; wins over the learned one
+    hold              REAL,                       -- set by an operator; wins over the learned one
     learned_hold      REAL,
     batch             INTEGER,                    -- how many commands it takes at once; null: the server's default
     allow_from        TEXT NOT NULL,              -- JSON list of CIDRs
     created_at        INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- What devices prove themselves with. Secrets are random, so a plain hash is enough, and is looked up by.
+-- Proofs of identity of devices. Secrets are random, so a plain hash is enough, and serves as the key.
 CREATE TABLE proof (
     digest     BLOB PRIMARY KEY,                  -- SHA-256
     device     TEXT NOT NULL,
@@ -37,7 +37,7 @@ CREATE TABLE proof (
 ) WITHOUT ROWID;
 CREATE INDEX proof_device ON proof (device, kind);
 
--- Who may use the admin port.
+-- Tokens of the admin port.
 CREATE TABLE token (
     id         TEXT PRIMARY KEY,
     name       TEXT NOT NULL,
@@ -46,7 +46,7 @@ CREATE TABLE token (
     created_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- What was sent, and what became of it.
+-- Commands.
 CREATE TABLE command (
     id              TEXT PRIMARY KEY,             -- UUIDv7: ascends
     device          TEXT NOT NULL,
@@ -81,25 +81,24 @@ CREATE TABLE command (
     CHECK ((lease_until IS NOT NULL) = (state IN ('sent', 'acknowledged'))),
     CHECK ((finished_at IS NOT NULL) = (state IN ('succeeded', 'failed', 'expired', 'cancelled', 'unknown')))
 ) WITHOUT ROWID;
--- The next one for a device, in the order in which they are handed over. Here and below a state that is the same for
--- all entries is a column nevertheless: SQLite's planner would else prefer the index by state alone, and read the
--- queues of all devices.
+-- The next command for a device. Here and below the state is a column although it is the same for all entries: else
+-- SQLite's planner would prefer the index by state alone, and read the queues of all devices.
 CREATE INDEX command_queue ON command (device, state, priority DESC, id) WHERE state = 'queued';
--- Those not yet due, to know when to look again.
+-- Commands that are not due yet, to know when to claim again.
 CREATE INDEX command_due ON command (device, not_before) WHERE state = 'queued' AND not_before IS NOT NULL;
--- What the sweep looks for, in order of time.
+-- What the sweep ends, in order of time.
 CREATE INDEX command_expiry ON command (state, expires_at) WHERE state = 'queued';
 CREATE INDEX command_lease ON command (lease_until) WHERE lease_until IS NOT NULL;
--- What is out at a device.
+-- Commands in flight of a device.
 CREATE INDEX command_out ON command (device, lease_until) WHERE lease_until IS NOT NULL;
 -- Lists.
 CREATE INDEX command_device ON command (device, id);
 CREATE INDEX command_state ON command (state, id);
--- What retention looks for, oldest first.
+-- What retention deletes, oldest first.
 CREATE INDEX command_finished ON command (finished_at) WHERE finished_at IS NOT NULL;
 CREATE UNIQUE INDEX command_key ON command (created_by, device, idempotency_key) WHERE idempotency_key IS NOT NULL;
 
--- The lifecycle's moves from one state to another, as a last guard below those of our own statements.
+-- The moves of the lifecycle, as a last guard behind the conditions of the statements.
 CREATE TRIGGER command_lifecycle BEFORE UPDATE OF state ON command
 WHEN OLD.state || ' ' || NEW.state NOT IN (
     'queued sent', 'queued acknowledged', 'queued succeeded', 'queued failed', 'queued expired', 'queued cancelled',
@@ -112,7 +111,7 @@ BEGIN
     SELECT RAISE(ABORT, 'the lifecycle of a command has no such move');
 END;
 
--- Each time that a command was handed over, in the order of handing over.
+-- Each attempt to send a command, in order.
 CREATE TABLE attempt (
     serial   INTEGER PRIMARY KEY AUTOINCREMENT,
     command  TEXT NOT NULL,
@@ -120,15 +119,15 @@ CREATE TABLE attempt (
     device   TEXT NOT NULL,
     uuid     TEXT,                                -- of the poll that it answered, where the dialect has one
     sent_at  INTEGER NOT NULL,
-    handover TEXT NOT NULL,                       -- shared by those that went in one answer
-    position INTEGER,                             -- its place there, from 1; null if it went alone
+    handover TEXT NOT NULL,                       -- the same for all commands of one answer
+    position INTEGER,                             -- its position there, from 1; null if it was sent alone
     UNIQUE (command, number)
 );
 CREATE INDEX attempt_device ON attempt (device, serial);
 CREATE INDEX attempt_handover ON attempt (handover);
 CREATE INDEX attempt_uuid ON attempt (device, uuid, serial) WHERE uuid IS NOT NULL;
 
--- Results that settled nothing; the newest hundred of each device.
+-- Orphan results; the newest hundred of each device.
 CREATE TABLE orphan (
     id        INTEGER PRIMARY KEY AUTOINCREMENT,
     device    TEXT NOT NULL,
@@ -140,7 +139,7 @@ CREATE TABLE orphan (
 );
 CREATE INDEX orphan_device ON orphan (device, id);
 
--- The feed. AUTOINCREMENT: a number is never given twice, not even after the newest entries were purged.
+-- The event log. AUTOINCREMENT: no number is given twice, not even after the newest events were purged.
 CREATE TABLE event (
     seq     INTEGER PRIMARY KEY AUTOINCREMENT,
     type    TEXT NOT NULL,

@@ -1,10 +1,10 @@
 -- pushd on SQLite, version 3: the same guards and lists, at a lower price for each command.
 --
--- SQLite sorts a list of more than two words anew for each statement that asks whether something is IN it. Checks that
--- each write runs name their words one by one, therefore, and the lifecycle is a table.
+-- SQLite sorts a list of more than two values again for each statement that tests whether something is IN it. So checks
+-- that each write runs compare with one value after the other, and the lifecycle is a table.
 UPDATE schema_version SET version = 3;
 
--- The lifecycle's moves from one state to another.
+-- The moves of the lifecycle.
 CREATE TABLE lifecycle (
     source TEXT NOT NULL,
     target TEXT NOT NULL,
@@ -19,7 +19,7 @@ INSERT INTO lifecycle (source, target) VALUES
     ('acknowledged', 'failed'), ('acknowledged', 'unknown'),
     ('unknown', 'acknowledged'), ('unknown', 'succeeded'), ('unknown', 'failed'), ('unknown', 'unknown');
 
--- What was sent, and what became of it; see version 1.
+-- Commands; see version 1.
 CREATE TABLE command_3 (
     id              TEXT PRIMARY KEY,             -- UUIDv7: ascends
     device          TEXT NOT NULL,
@@ -70,7 +70,7 @@ CREATE INDEX command_state ON command (state, id) WHERE finished_at IS NOT NULL;
 CREATE INDEX command_finished ON command (finished_at) WHERE finished_at IS NOT NULL;
 CREATE UNIQUE INDEX command_key ON command (created_by, device, idempotency_key) WHERE idempotency_key IS NOT NULL;
 
--- A last guard below those of our own statements.
+-- A last guard behind the conditions of the statements.
 CREATE TRIGGER command_lifecycle BEFORE UPDATE OF state ON command
 WHEN NOT EXISTS (SELECT 1 FROM lifecycle WHERE source = OLD.state AND target = NEW.state)
 BEGIN
