@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from pushd.lib.text import duration, printable
+from pushd.lib.text import duration, local_time, printable
 from pushd.pushctl import terminal
 from pushd.pushctl.connection import Json
 from pushd.pushctl.terminal import Column, Fit
@@ -104,9 +104,9 @@ def parse_time(text: object) -> datetime | None:
 
 
 def time_text(text: object) -> str:
-    """A time of the API in the local time zone."""
+    """A time of the API in the local time zone, with its offset."""
     time = parse_time(text)
-    return "-" if time is None else time.astimezone().replace(tzinfo=None).isoformat(" ", "milliseconds")
+    return "-" if time is None else local_time(time, "milliseconds")
 
 
 def age(text: object, now: float) -> str:
