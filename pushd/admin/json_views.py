@@ -17,7 +17,7 @@ from pushd.model.command import Command
 from pushd.model.device import Device, Orphan, QueueDepth
 from pushd.model.event import Event, to_json
 from pushd.model.timestamps import to_rfc3339
-from pushd.model.webhook import Delivery, Webhook
+from pushd.model.webhook import LoggedAttempt, Webhook
 from pushd.store.filters import EventPage
 
 _TIMESTAMPS = (
@@ -106,7 +106,7 @@ def webhooks(found: Sequence[Webhook], limit: int) -> bytes:
     return _list([webhook(item) for item in found], found[-1].id if len(found) == limit else None)
 
 
-def deliveries(found: Sequence[Delivery], limit: int) -> bytes:
+def deliveries(found: Sequence[LoggedAttempt], limit: int) -> bytes:
     """A list of delivery attempts; their ``duration`` is in seconds."""
     attempts = [item.attempt for item in found]
     items = [_to_dict(item) | {"seq": str(item.seq), "duration": item.duration / 1000} for item in attempts]

@@ -97,7 +97,7 @@ class Attempt:
 
 
 @frozen(kw_only=True)
-class Delivery:
+class LoggedAttempt:
     """An entry of the delivery log."""
 
     id: int

@@ -26,7 +26,7 @@ REQUEST_TIMEOUT = 30.0
 
 
 @frozen(kw_only=True)
-class Request:
+class ApiRequest:
     """A request to the admin API; ``path`` is below the server's URL, ``timeout`` is in seconds."""
 
     method: str = "GET"
@@ -46,7 +46,7 @@ class Connection:
     _token: str = field(repr=False)
     clock: IReactorTime
 
-    async def fetch_json(self, request: Request) -> Json:
+    async def fetch_json(self, request: ApiRequest) -> Json:
         """The JSON object in the response.
 
         :raises ClientError: if there is none, or its status is an error.
@@ -59,14 +59,14 @@ class Connection:
             raise UnexpectedResponse(f"the answer ({status}) is not a JSON object: is this the admin port of pushd?")
         return answer
 
-    async def fetch(self, request: Request) -> tuple[int, bytes]:
+    async def fetch(self, request: ApiRequest) -> tuple[int, bytes]:
         """The status and the body of the response, whatever they are.
 
         :raises Unreachable: if there is no response.
         """
         return await self._with_timeout(self._status_and_body(request), request.timeout)
 
-    async def stream(self, request: Request, receive: Callable[[bytes], None]) -> None:
+    async def stream(self, request: ApiRequest, receive: Callable[[bytes], None]) -> None:
         """Pass each piece of the response body to ``receive``, until its end.
 
         :raises ClientError: if there is no response, its status is an error, or the connection is lost.
@@ -97,11 +97,11 @@ class Connection:
         except CONNECTION_LOST as error:
             raise Unreachable(f"{where} closed the connection without an answer: {describe(error)}") from None
 
-    async def _status_and_body(self, request: Request) -> tuple[int, bytes]:
+    async def _status_and_body(self, request: ApiRequest) -> tuple[int, bytes]:
         response = await self._send(request)
         return response.code, await response.content()
 
-    async def _send(self, request: Request) -> Any:
+    async def _send(self, request: ApiRequest) -> Any:
         headers = Headers({name: [value] for name, value in request.headers.items()})
         headers.setRawHeaders("Authorization", [f"Bearer {self._token}"])
         data = None

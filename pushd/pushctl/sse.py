@@ -22,7 +22,7 @@ READ_TIMEOUT = 45.0
 
 
 @frozen(kw_only=True)
-class Message:
+class ServerSentEvent:
     """The last event id, and the data of an event; without data, the message only moves the last event id on."""
 
     id: str
@@ -40,7 +40,7 @@ class Parser:
     _data: list[str] = field(factory=list, init=False)
     _size: int = field(default=0, init=False)
 
-    def feed(self, data: bytes) -> Iterator[Message]:
+    def feed(self, data: bytes) -> Iterator[ServerSentEvent]:
         """The messages that these bytes complete.
 
         :raises UnexpectedResponse: if a message has no end.
@@ -66,8 +66,8 @@ class Parser:
         elif name == "data":
             self._data.append(value)
 
-    def _end_message(self) -> Iterator[Message]:
-        message = Message(id=self._last_id, data="\n".join(self._data))
+    def _end_message(self) -> Iterator[ServerSentEvent]:
+        message = ServerSentEvent(id=self._last_id, data="\n".join(self._data))
         if message.data or message.id != self._reported_id:
             yield message
         self._reported_id = message.id

@@ -50,7 +50,7 @@ Outages:
 """
 
 
-class Options(usage.Options):
+class SimulatorOptions(usage.Options):
     """The command line; ``fleet`` has the parsed options."""
 
     synopsis = "[options]"
@@ -176,7 +176,7 @@ class Options(usage.Options):
         return _parse(option, cast(str, self[option]), parse)
 
 
-def makeService(options: Options) -> IService:
+def makeService(options: SimulatorOptions) -> IService:
     """Build the fleet; nothing is opened before it starts."""
     from twisted.internet import reactor
 

@@ -8,7 +8,7 @@ from zope.interface import Interface
 
 from pushd.model.alert import AlertRules
 from pushd.model.timestamps import Now
-from pushd.model.webhook import Attempt, Delivery, Progress, Subscription, Webhook
+from pushd.model.webhook import Attempt, LoggedAttempt, Progress, Subscription, Webhook
 
 
 class IWebhookStore(Interface):
@@ -67,7 +67,7 @@ class IWebhookStore(Interface):
     def subscriptions() -> Deferred[list[Subscription]]:
         """All webhooks, with what is needed to deliver to them."""
 
-    def deliveries(webhook: str, before: int | None, limit: int) -> Deferred[list[Delivery]]:
+    def deliveries(webhook: str, before: int | None, limit: int) -> Deferred[list[LoggedAttempt]]:
         """The delivery log of a webhook, newest first, from the entry before the id ``before`` on.
 
         :raises UnknownWebhook: if there is none.

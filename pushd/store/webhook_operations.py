@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 from pushd.model.alert import AlertRules
 from pushd.model.timestamps import Now
-from pushd.model.webhook import Attempt, Delivery, Progress, Subscription, Webhook
+from pushd.model.webhook import Attempt, LoggedAttempt, Progress, Subscription, Webhook
 from pushd.store.operation_base import OperationBase
 from pushd.store.transactions import webhooks
 
@@ -49,5 +49,5 @@ class WebhookOperations(OperationBase):
     def subscriptions(self) -> Deferred[list[Subscription]]:
         return self._read(webhooks.list_subscriptions)
 
-    def deliveries(self, webhook: str, before: int | None, limit: int) -> Deferred[list[Delivery]]:
+    def deliveries(self, webhook: str, before: int | None, limit: int) -> Deferred[list[LoggedAttempt]]:
         return self._read(webhooks.list_deliveries, webhook, before, limit)

@@ -12,15 +12,15 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IAgent, IResponse
 from zope.interface import implementer
 
-from pushd.pushctl.connection import REQUEST_TIMEOUT, Connection, Json, Request
+from pushd.pushctl.connection import REQUEST_TIMEOUT, ApiRequest, Connection, Json
 from pushd.pushctl.errors import ClientError, Refused, UnexpectedResponse, Unreachable
 from tests.pushctl.fake_server import Answer, FakeServer
 
 URL = DecodedURL.from_text("http://127.0.0.1:8081")
-REQUEST = Request(path=["v1", "devices"])
+REQUEST = ApiRequest(path=["v1", "devices"])
 
 
-def _fetch(server: FakeServer, clock: Clock, request: Request = REQUEST, seconds: float = 0) -> Deferred[Json]:
+def _fetch(server: FakeServer, clock: Clock, request: ApiRequest = REQUEST, seconds: float = 0) -> Deferred[Json]:
     http = server.http()
     fetched = ensureDeferred(Connection(treq=http, base=URL, token="mine", clock=clock).fetch_json(request))
     for _ in range(2):

@@ -5,10 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushd.pushctl.errors import UnexpectedResponse
-from pushd.pushctl.sse import Message, Parser
+from pushd.pushctl.sse import Parser, ServerSentEvent
 
 STREAM = b'retry: 1000\r\nid: 7\n\n:\n\nid: 8\nevent: x\ndata: {"a":\ndata:1}\n\n: here\nid: 9\n\nid: 10\ndata: lost'
-MESSAGES = [Message(id="7", data=""), Message(id="8", data='{"a":\n1}'), Message(id="9", data="")]
+MESSAGES = [
+    ServerSentEvent(id="7", data=""),
+    ServerSentEvent(id="8", data='{"a":\n1}'),
+    ServerSentEvent(id="9", data=""),
+]
 
 
 @given(st.lists(st.integers(1, 20), max_size=20))

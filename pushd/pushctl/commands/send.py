@@ -29,7 +29,7 @@ _DELIVERY_OPTIONS = ("ttl", "priority", "delivery", "not_before", "lease", "dead
 
 
 @frozen(kw_only=True)
-class SendRequest:
+class SendArguments:
     """A command to send, its idempotency key, and what to do afterwards."""
 
     device: str
@@ -94,7 +94,7 @@ def send(session: Session, /, *, device: str, what: str | None, body: str | None
     """
     arguments = PayloadArguments(what=what, body=body, **{name: options[name] for name in _PAYLOAD_OPTIONS})
     delivery = {name: options[name] for name in _DELIVERY_OPTIONS if options[name] is not None}
-    request = SendRequest(
+    request = SendArguments(
         device=device,
         draft={"payload": build_payload(device, arguments), **delivery},
         key=options["key"] or str(uuid4()),
@@ -105,7 +105,7 @@ def send(session: Session, /, *, device: str, what: str | None, body: str | None
     session.perform(lambda client: _send(client, request))
 
 
-async def _send(client: AdminClient, request: SendRequest) -> ExitCode | None:
+async def _send(client: AdminClient, request: SendArguments) -> ExitCode | None:
     try:
         command = await client.send(request.device, request.draft, key=request.key, queue=request.queue)
     except (Unreachable, CancelledError) as error:

@@ -16,7 +16,7 @@ from pushd.pushctl.errors import ClientError, Refused, UnexpectedResponse, Unrea
 from pushd.pushctl.options import json_option, verbatim
 from pushd.pushctl.output import EventPrinter, print_json
 from pushd.pushctl.session import print_error, with_client
-from pushd.pushctl.sse import Message, Parser
+from pushd.pushctl.sse import Parser, ServerSentEvent
 
 MAX_RECONNECT_DELAY = 30.0
 """Seconds between two attempts to connect again, at most."""
@@ -95,7 +95,7 @@ class EventFollower:
             return error
         return Unreachable("the server ended the stream")
 
-    def _receive(self, messages: Iterable[Message]) -> None:
+    def _receive(self, messages: Iterable[ServerSentEvent]) -> None:
         for message in messages:
             if self._lost:
                 print_error("reconnected")

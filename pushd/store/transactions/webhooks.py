@@ -15,7 +15,7 @@ from pushd.model.webhook import (
     MAX_OLD_SECRETS,
     MAX_WEBHOOKS,
     Attempt,
-    Delivery,
+    LoggedAttempt,
     Progress,
     Secret,
     Subscription,
@@ -215,12 +215,12 @@ _DELIVERIES = Statement(
 )
 
 
-def list_deliveries(tx: ITransaction, webhook: str, before: int | None, limit: int) -> list[Delivery]:
+def list_deliveries(tx: ITransaction, webhook: str, before: int | None, limit: int) -> list[LoggedAttempt]:
     """A page of the delivery log, newest first."""
     _look_up(tx, webhook)
     rows = tx.rows(_DELIVERIES, webhook=webhook, before=before, limit=limit)
     names = ("seq", "at", "duration", "status", "error")
-    return [Delivery(id=row["id"], attempt=Attempt(**{name: row[name] for name in names})) for row in rows]
+    return [LoggedAttempt(id=row["id"], attempt=Attempt(**{name: row[name] for name in names})) for row in rows]
 
 
 def _look_up(tx: ITransaction, webhook: str) -> Row:
