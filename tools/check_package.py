@@ -21,7 +21,7 @@ SOURCES = (
     "pushd/store/sqlite/schema/0001.sql",
     "setup.cfg",
     "tests/conftest.py",
-    "tests/integration/test_tour.py",
+    "tests/integration/test_commands.py",
     "twisted/plugins/pushd_plugin.py",
 )
 """What a source distribution has among others."""

@@ -1,4 +1,4 @@
-"""Calls over real sockets: requests that wait for their answers, as ``curl`` does."""
+"""An HTTP client over real sockets."""
 
 import json
 from contextlib import closing
@@ -12,13 +12,13 @@ from tests.connection import Response
 
 HOST = "127.0.0.1"
 
-PATIENCE = 20.0
-"""Seconds in which everything that a test waits for should have come."""
+TIMEOUT = 60.0
+"""Seconds that a test waits for anything, long enough for a busy machine."""
 
 
 @define(eq=False)
 class Call:
-    """A request that was sent; its answer may take its time."""
+    """A request that was sent, and whose answer was not read yet."""
 
     _connection: HTTPConnection
 
@@ -30,37 +30,37 @@ class Call:
             return Response(code=response.status, headers=headers, body=response.read())
 
     def hang_up(self) -> None:
-        """Wait no longer."""
+        """Close the connection without waiting for the answer."""
         self._connection.close()
 
 
 @frozen
 class Port:
-    """A port of the server, as a client sees it."""
+    """A port of the server, with the token and the TLS settings that requests use."""
 
     number: int
     token: str | None = None
     tls: SSLContext | None = None
 
     def begin(self, line: str, body: object = None, **headers: str) -> Call:
-        """Send a request such as ``GET /push?deviceId=7``, with JSON or bytes as its body if there is one."""
+        """Send a request such as ``GET /push?deviceId=7``, with a body of bytes or JSON if given; do not wait."""
         method, _, path = line.partition(" ")
         connection = self._connection()
         connection.request(method, path, _content(body), {**self._authorization(), **headers})
         return Call(connection)
 
     def ask(self, line: str, body: object = None, **headers: str) -> Response:
-        """Send a request, and wait for its answer."""
+        """Send a request and wait for its answer."""
         return self.begin(line, body, **headers).answer()
 
     def connect(self) -> socket:
-        """A connection for bytes that are no whole request."""
-        return create_connection((HOST, self.number), PATIENCE)
+        """Open a connection over which a test sends bytes itself."""
+        return create_connection((HOST, self.number), TIMEOUT)
 
     def _connection(self) -> HTTPConnection:
         if self.tls is None:
-            return HTTPConnection(HOST, self.number, timeout=PATIENCE)
-        return HTTPSConnection(HOST, self.number, timeout=PATIENCE, context=self.tls)
+            return HTTPConnection(HOST, self.number, timeout=TIMEOUT)
+        return HTTPSConnection(HOST, self.number, timeout=TIMEOUT, context=self.tls)
 
     def _authorization(self) -> dict[str, str]:
         return {} if self.token is None else {"Authorization": f"Bearer {self.token}"}

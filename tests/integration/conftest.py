@@ -1,4 +1,4 @@
-"""Servers for tests; none outlives its test."""
+"""Server processes for tests; each is killed at the end."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,28 +12,28 @@ MakeServer = Callable[..., Server]
 
 @pytest.fixture
 def make_server(tmp_path: Path) -> Iterator[MakeServer]:
-    """Makes a server that keeps its state in the test's folder; not started yet."""
+    """Makes a server with its data in the test's directory; it is not started."""
     servers: list[Server] = []
 
-    def make(*options: str, usual: Sequence[str] = OPEN, before: Callable[[], None] | None = None) -> Server:
-        servers.append(Server(tmp_path, (*usual, *options), before))
+    def make(*options: str, usual: Sequence[str] = OPEN, preexec: Callable[[], None] | None = None) -> Server:
+        servers.append(Server(tmp_path, (*usual, *options), preexec))
         return servers[-1]
 
     yield make
     for server in servers:
-        if server.runs:
+        if server.starts:
             server.kill()
 
 
 @pytest.fixture
 def server(make_server: MakeServer) -> Server:
-    """A server of the test's own that is open to any device."""
+    """A running server that admits any device."""
     return make_server().start()
 
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that is open to any device, for tests that can share it: each has devices of its own."""
+    """A running server that admits any device, shared by tests that each use devices of their own."""
     server = Server(tmp_path_factory.mktemp("shared"))
     try:
         yield server.start()

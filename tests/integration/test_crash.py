@@ -1,4 +1,4 @@
-"""Tests of what a server that was killed, or stopped, still knows when it starts again."""
+"""Tests of what a server still has when it starts again after a kill or a stop."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,8 +12,8 @@ pytestmark = pytest.mark.slow
 OPEN_DOOR = {"endpoint": "execute_actions", "body": {"actions": [{"action": "door", "parameters": "door=1"}]}}
 REFRESH = {"control": "REFRESH_AGENT"}
 
-Work = tuple[str, str, object]
-"""A command that a device has taken, the call that reports what became of it, and what it reports."""
+ReceivedCommand = tuple[str, str, object]
+"""The id of a command that a device has received, the request that reports its result, and the result."""
 
 
 def test_accepted_commands_survive_a_kill(server: Server) -> None:
@@ -27,47 +27,47 @@ def test_accepted_commands_survive_a_kill(server: Server) -> None:
     assert {server.command(command)["state"] for command in (door, refresh)} == {"sent"}
 
 
-def reader_works(server: Server) -> Work:
-    """A reader takes a command."""
+def receive_controlid(server: Server) -> ReceivedCommand:
+    """Let a Control iD device receive a command."""
     command = server.send("controlid:1", OPEN_DOOR)
     assert server.devices.ask("GET /push?deviceId=1&uuid=u").json == OPEN_DOOR
     return command, "POST /result?deviceId=1&uuid=u", {"response": {"ok": True}}
 
 
-def container_works(server: Server) -> Work:
-    """A container takes a message."""
+def receive_servereye(server: Server) -> ReceivedCommand:
+    """Let a Server-Eye device receive a message."""
     command = server.send("servereye:one", REFRESH)
     assert server.devices.ask("GET /push/one").json["success"] is True
     return command, f"POST /push/one/result/{command}", {"success": True, "data": [1, 2]}
 
 
-@pytest.mark.parametrize("work", [reader_works, container_works])
-def test_taken_result_survives_a_kill(server: Server, work: Callable[[Server], Work]) -> None:
-    """A server that is killed right after it thanked for a result still has it, and thanks for its repeat alike."""
+@pytest.mark.parametrize("receive", [receive_controlid, receive_servereye])
+def test_accepted_result_survives_a_kill(server: Server, receive: Callable[[Server], ReceivedCommand]) -> None:
+    """A server that is killed right after it accepted a result still has it, and answers a repeat in the same way."""
     register(server)
-    command, report, result = work(server)
-    thanked = server.devices.ask(report, result)
+    command, report, result = receive(server)
+    answer = server.devices.ask(report, result)
     server.kill()
     seen = server.start().command(command)
-    assert (thanked.code, seen["state"], seen["result"]) == (200, "succeeded", result)
-    assert server.devices.ask(report, result).body == thanked.body
+    assert (answer.code, seen["state"], seen["result"]) == (200, "succeeded", result)
+    assert server.devices.ask(report, result).body == answer.body
 
 
 def test_nothing_runs_twice_after_a_kill(server: Server) -> None:
-    """A command that may have reached its device is not sent again after a kill: in the end nobody knows."""
+    """A command that may have reached its device is not sent again after a kill: it ends as unknown."""
     register(server)
     command = server.send("controlid:1", OPEN_DOOR, lease=1)
     assert server.devices.ask("GET /push?deviceId=1&uuid=u").json == OPEN_DOOR
     server.kill()
     server.start()
     poll = server.devices.begin("GET /push?deviceId=1&uuid=v")
-    until(lambda: server.command(command)["state"] == "unknown", "the end of the lease")
+    until(lambda: server.command(command)["state"] == "unknown", "the lease has ended")
     assert server.holds("controlid:1")
     poll.hang_up()
 
 
-def test_second_start_has_forgotten_nothing(server: Server) -> None:
-    """Devices, their secrets, commands, the feed and the operator's token are the same after a restart."""
+def test_everything_survives_a_restart(server: Server) -> None:
+    """Devices, their secrets, commands, events and the admin token are the same after a restart."""
     register(server, name="Gate", tags=["north"], hold=0)
     path = server.admin.ask("POST /v1/devices/controlid:1/secret").json["path"]
     server.send("controlid:1", OPEN_DOOR)
@@ -85,13 +85,11 @@ def test_second_start_has_forgotten_nothing(server: Server) -> None:
 
 
 def register(server: Server, **fields: Any) -> None:
-    """Add a device of each dialect."""
+    """Register a device of each dialect."""
     for device in ("controlid:1", "servereye:one"):
         assert server.admin.ask("POST /v1/devices", {"id": device, **fields}).code == 201
 
 
 def everything(server: Server) -> dict[str, Any]:
-    """What the admin API shows of devices, commands and events, down to when and from where each device was last
-    seen.
-    """
+    """All devices, commands and events, with the time and address at which each device was last seen."""
     return {what: server.admin.ask(f"GET /v1/{what}?limit=500").json for what in ("devices", "commands", "events")}

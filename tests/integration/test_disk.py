@@ -1,4 +1,4 @@
-"""Tests of a disk that is full, and of a database that was damaged."""
+"""Tests of a server with a full disk or a damaged database."""
 
 import subprocess
 import sys
@@ -9,19 +9,19 @@ from resource import RLIM_INFINITY, RLIMIT_FSIZE, prlimit
 
 import pytest
 
-from tests.integration.server import HOME, OPEN, Server, environment, until
+from tests.integration.server import OPEN, ROOT, Server, environment, until
 
 pytestmark = pytest.mark.slow
 
-READER = "controlid:1"
-CONTAINER = "servereye:one"
-LOAD = {"endpoint": "load_objects"}
-DONE: dict[str, object] = {"response": {}}
+CONTROLID = "controlid:1"
+SERVEREYE = "servereye:one"
+COMMAND = {"endpoint": "load_objects"}
+RESULT: dict[str, object] = {"response": {}}
 
 
 @contextmanager
 def full_disk(server: Server) -> Iterator[None]:
-    """A server whose files may not grow, as on a disk that is full."""
+    """Let no file of the server grow, as on a full disk."""
     size = (server.data_dir / "pushd.sqlite-wal").stat().st_size
     prlimit(server.pid, RLIMIT_FSIZE, (size, RLIM_INFINITY))
     try:
@@ -30,27 +30,27 @@ def full_disk(server: Server) -> Iterator[None]:
         prlimit(server.pid, RLIMIT_FSIZE, (RLIM_INFINITY, RLIM_INFINITY))
 
 
-def busy(folder: Path) -> tuple[Server, str, str]:
-    """A server with a reader and a container, each of which has taken a command."""
+def server_with_commands(folder: Path) -> tuple[Server, str, str]:
+    """A running server with a device of each dialect, and the ids of the commands that they have received."""
     server = Server(folder, (*OPEN, "--hold=controlid=1", "--hold=servereye=1")).start()
-    for device in (READER, CONTAINER):
+    for device in (CONTROLID, SERVEREYE):
         assert server.admin.ask("POST /v1/devices", {"id": device}).code == 201
-    door, refresh = server.send(READER, LOAD), server.send(CONTAINER, {"control": "REFRESH_AGENT"})
-    assert server.devices.ask("GET /push?deviceId=1&uuid=a").json == LOAD
+    door, refresh = server.send(CONTROLID, COMMAND), server.send(SERVEREYE, {"control": "REFRESH_AGENT"})
+    assert server.devices.ask("GET /push?deviceId=1&uuid=a").json == COMMAND
     assert server.devices.ask("GET /push/one").json["data"]["messageId"] == refresh
     return server, door, refresh
 
 
 def test_a_full_disk_accepts_nothing_and_loses_nothing(tmp_path: Path) -> None:
-    """While nothing can be written a send is a 503, polls end idle and results are a 503 to be sent again; all is well
-    once there is room.
+    """While the disk is full, commands and results are answered with 503, and polls without a command; afterwards
+    everything works again.
     """
-    server, door, refresh = busy(tmp_path)
+    server, door, refresh = server_with_commands(tmp_path)
     try:
         with full_disk(server):
-            refused = server.admin.ask(f"POST /v1/devices/{READER}/commands", {"payload": LOAD})
+            refused = server.admin.ask(f"POST /v1/devices/{CONTROLID}/commands", {"payload": COMMAND})
             assert (refused.code, refused.headers["content-type"]) == (503, "application/problem+json")
-            result = server.devices.ask("POST /result?deviceId=1&uuid=a", DONE)
+            result = server.devices.ask("POST /result?deviceId=1&uuid=a", RESULT)
             assert (result.code, result.body) == (503, b"")
             report = server.devices.ask(f"POST /push/one/result/{refresh}", {"success": True})
             assert (report.code, report.json["success"]) == (503, False)
@@ -60,8 +60,8 @@ def test_a_full_disk_accepts_nothing_and_loses_nothing(tmp_path: Path) -> None:
             assert server.admin.ask("GET /healthz").code == 200
             assert server.admin.ask("GET /readyz").code == 503
             assert server.command(door)["state"] == "sent"
-        until(lambda: server.admin.ask("GET /readyz").code == 200, "a server that is ready again")
-        assert server.devices.ask("POST /result?deviceId=1&uuid=a", DONE).code == 200
+        until(lambda: server.admin.ask("GET /readyz").code == 200, "the server is ready again")
+        assert server.devices.ask("POST /result?deviceId=1&uuid=a", RESULT).code == 200
         assert server.devices.ask(f"POST /push/one/result/{refresh}", {"success": True}).code == 200
         assert [server.command(command)["state"] for command in (door, refresh)] == ["succeeded", "succeeded"]
         assert len(server.admin.ask("GET /v1/commands").json["items"]) == 2
@@ -71,11 +71,11 @@ def test_a_full_disk_accepts_nothing_and_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_what_was_accepted_before_the_disk_was_full_survives_a_kill(tmp_path: Path) -> None:
-    """A server that is killed while its disk is full knows at its next start what it had promised, and no more."""
-    server, door, refresh = busy(tmp_path)
+    """A server that is killed while its disk is full has all accepted commands at its next start, and no others."""
+    server, door, refresh = server_with_commands(tmp_path)
     try:
         with full_disk(server):
-            assert server.admin.ask(f"POST /v1/devices/{READER}/commands", {"payload": LOAD}).code == 503
+            assert server.admin.ask(f"POST /v1/devices/{CONTROLID}/commands", {"payload": COMMAND}).code == 503
             server.kill()
             server.start()
         assert {item["id"] for item in server.admin.ask("GET /v1/commands").json["items"]} == {door, refresh}
@@ -85,25 +85,23 @@ def test_what_was_accepted_before_the_disk_was_full_survives_a_kill(tmp_path: Pa
 
 
 def test_a_damaged_database_is_not_served(tmp_path: Path) -> None:
-    """A database with a page of rubbish is found out by fsck, and by the server before it serves anybody, or at the
-    call that needs what is gone: never by an answer that is made up.
-    """
-    server, _, _ = busy(tmp_path)
+    """A server does not start with a database whose pages are damaged, and fsck reports the damage."""
+    server, _, _ = server_with_commands(tmp_path)
     try:
         assert server.stop() == 0
         database = server.data_dir / "pushd.sqlite"
         pages = bytearray(database.read_bytes())
         pages[8192:] = b"\xa5" * (len(pages) - 8192)
         database.write_bytes(pages)
-        looked = subprocess.run(
-            [sys.executable, "-m", "pushd.fsck", str(database)], cwd=HOME, env=environment(), capture_output=True
+        fsck = subprocess.run(
+            [sys.executable, "-m", "pushd.fsck", str(database)], cwd=ROOT, env=environment(), capture_output=True
         )
-        assert looked.returncode in (1, 2), looked.stdout
-        assert looked.stdout or looked.stderr
+        assert fsck.returncode in (1, 2), fsck.stdout
+        assert fsck.stdout or fsck.stderr
         server.launch()
-        assert server.ended() == 1
-        complaint = server.complaints.read_text()
-        assert complaint.count("\n") == 1
-        assert str(database) in complaint
+        assert server.wait_exit() == 1
+        error = server.stderr.read_text()
+        assert error.count("\n") == 1
+        assert str(database) in error
     finally:
         server.kill()

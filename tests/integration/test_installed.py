@@ -1,4 +1,4 @@
-"""Tests of pushd as it is installed for development."""
+"""Tests of an editable installation."""
 
 import os
 import subprocess
@@ -20,10 +20,10 @@ def _is_installed() -> bool:
     return True
 
 
-@pytest.mark.skipif(not _is_installed(), reason="runs from its folder, without being installed")
+@pytest.mark.skipif(not _is_installed(), reason="pushd is not installed")
 def test_twistd_finds_an_editable_install(tmp_path: Path) -> None:
-    """From any folder, twistd knows the server and the simulator."""
-    alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    told = subprocess.run([TWISTD, "--help"], cwd=tmp_path, env=alone, capture_output=True, text=True, check=True)
-    plugins = {line.split()[0] for line in told.stdout.splitlines() if line.startswith("    ") and line.split()}
+    """Twistd finds the plugins of the server and the simulator from any directory."""
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    shown = subprocess.run([TWISTD, "--help"], cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    plugins = {line.split()[0] for line in shown.stdout.splitlines() if line.startswith("    ") and line.split()}
     assert {"pushd", "pushd-simulate"} <= plugins

@@ -1,4 +1,4 @@
-"""Tests of mails about alerts, from the running server to a real mail server."""
+"""Tests of alert mails from a server process to a real mail server."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,54 +21,54 @@ ADDRESS = "198.51.100.7"
 AT = Now(wall=1_800_000_000_000, steady=0)
 
 
-def fall_silent(database: Path, devices: Sequence[str]) -> None:
-    """Let devices behind one address fall silent in the database of a server that does not run."""
+def write_offline_devices(database: Path, devices: Sequence[str]) -> None:
+    """Write devices behind one address that have gone offline into the database of a server that is not running."""
     store = SqliteStore(str(database))
     store.open(AT)
     for device in devices:
-        known = Device(id=device, dialect="controlid", name="Gate", heartbeat_timeout=120.0, created_at=AT.wall)
-        result_of(store.add_device(known, False, AT))
+        registered = Device(id=device, dialect="controlid", name="Gate", heartbeat_timeout=120.0, created_at=AT.wall)
+        result_of(store.add_device(registered, False, AT))
         result_of(store.set_presence(device, PresenceState.ONLINE, AT))
-    seen = [LastSeen(device=one, last_seen_at=AT.wall, last_address=ADDRESS, poll_gap=None) for one in devices]
+    seen = [LastSeen(device=device, last_seen_at=AT.wall, last_address=ADDRESS, poll_gap=None) for device in devices]
     result_of(store.save_last_seen(seen))
     result_of(store.mark_offline(devices, AlertRules(window=0), AT))
     result_of(store.close())
 
 
-def silent_site(make_server: MakeServer, post: MailServer) -> Server:
-    """A server that is about to raise an alert about a site, and to mail it."""
-    addresses = ("--mail-to=ops@example.org", "--mail-from=pushd@example.org", f"--smtp={HOST}:{post.port}")
+def server_with_offline_site(make_server: MakeServer, mail_server: MailServer) -> Server:
+    """A server that will raise an alert about a site at its start, and mail it."""
+    addresses = ("--mail-to=ops@example.org", "--mail-from=pushd@example.org", f"--smtp={HOST}:{mail_server.port}")
     server = make_server("--alert-window=0", *addresses)
     server.data_dir.mkdir(0o700)
-    fall_silent(server.data_dir / "pushd.sqlite", SITE)
+    write_offline_devices(server.data_dir / "pushd.sqlite", SITE)
     return server
 
 
-def raised(server: Server) -> bool:
+def has_open_alert(server: Server) -> bool:
     """Whether an alert is open."""
     return bool(server.admin.ask("GET /v1/alerts?open=1").json["items"])
 
 
-def test_site_that_fell_silent_is_one_mail_through_a_kill(make_server: MakeServer) -> None:
-    """A server that is killed after an alert was raised, and before the mail server would take its mail, sends that
-    when it runs again: one, about the whole site, and nothing more when it is killed once more.
+def test_offline_site_is_one_mail_despite_kills(make_server: MakeServer) -> None:
+    """A server that is killed before the mail server accepted its alert mail sends it after the next start: one mail
+    about the whole site, and no other after another kill.
     """
-    post = MailServer()
-    with post.running():
-        pass  # so that there is a port on which nobody listens
-    server = silent_site(make_server, post)
+    mail_server = MailServer()
+    with mail_server.running():
+        pass  # it has a port now, on which nothing listens
+    server = server_with_offline_site(make_server, mail_server)
     server.start()
-    until(lambda: raised(server), "an alert")
-    until(lambda: "SMTP delivery failing" in server.log.read_text(), "a mail that is not taken")
+    until(lambda: has_open_alert(server), "an alert")
+    until(lambda: "SMTP delivery failing" in server.log.read_text(), "the mail server is not reached")
     server.kill()
-    with post.running():
+    with mail_server.running():
         server.start()
-        until(lambda: len(post), "the mail")
-        until(lambda: server.admin.ask("GET /v1/alerts").json["items"][0]["mailed_at"], "the note that it was sent")
+        until(lambda: len(mail_server), "the mail")
+        until(lambda: server.admin.ask("GET /v1/alerts").json["items"][0]["mailed_at"], "the mail is recorded as sent")
         server.kill()
         server.start()
         assert server.stop() == 0
-    (received,) = post.mails
+    (received,) = mail_server.mails
     assert (received.sender, received.recipients) == ("pushd@example.org", ("ops@example.org",))
     assert received.mail["Subject"] == f"[pushd] 6 devices behind {ADDRESS} are offline"
     text = str(received.mail.get_content())
@@ -76,18 +76,18 @@ def test_site_that_fell_silent_is_one_mail_through_a_kill(make_server: MakeServe
 
 
 def test_stop_does_not_wait_for_a_slow_mail_server(make_server: MakeServer) -> None:
-    """A server that is stopped while the mail server thinks about a mail ends at once, and sends it after its next
+    """A server that is stopped while the mail server does not answer ends in time, and sends the mail after its next
     start.
     """
-    post = MailServer()
-    post.hangs.set()
-    with post.running():
-        server = silent_site(make_server, post).start()
-        until(lambda: post.waiting, "a mail that is on its way")
+    mail_server = MailServer()
+    mail_server.hangs.set()
+    with mail_server.running():
+        server = server_with_offline_site(make_server, mail_server).start()
+        until(lambda: mail_server.waiting, "a mail is being sent")
         assert server.stop() == 0
         assert "Shutdown incomplete" not in server.log.read_text()
         assert "Traceback" not in server.log.read_text()
-    post.mails.clear()
-    with post.running():
+    mail_server.mails.clear()
+    with mail_server.running():
         server.start()
-        until(lambda: len(post), "the mail")
+        until(lambda: len(mail_server), "the mail")

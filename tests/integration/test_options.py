@@ -1,4 +1,4 @@
-"""Tests of options as the running server understands them."""
+"""Tests of the options of a server process."""
 
 from pathlib import Path
 
@@ -18,12 +18,12 @@ hold = {{ controlid = 0, servereye = 0 }}
 """
 
 
-def test_file_of_options(make_server: MakeServer, tmp_path: Path) -> None:
-    """Options may be in a file, under the names that they have on the command line, which wins."""
+def test_config_file(make_server: MakeServer, tmp_path: Path) -> None:
+    """Options may be in a file, under their names on the command line; those on the command line take precedence."""
     (tmp_path / "pushd.toml").write_text(FILE)
     server = make_server("--config=pushd.toml", "--admission=approve", usual=()).start()
     assert len(server.device_ports) == 2
     assert server.devices.ask("GET /controlid/push?deviceId=1").code == 200
     assert server.devices.ask("GET /elsewhere/push?deviceId=2").code == 404
-    (device,) = until(lambda: server.admin.ask("GET /v1/devices").json["items"], "the stranger")
+    (device,) = until(lambda: server.admin.ask("GET /v1/devices").json["items"], "the device is pending")
     assert (device["id"], device["admission"]) == ("controlid:1", "pending")

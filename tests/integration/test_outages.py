@@ -1,4 +1,4 @@
-"""What a server sees of simulated devices that go offline, sign off and come back."""
+"""Tests of the server with simulated devices that go offline, sign off and come back."""
 
 import json
 import signal
@@ -11,20 +11,20 @@ from typing import Any
 import pytest
 
 from pushd.simulator.fleet import controlid_ids, servereye_ids
-from tests.integration.calls import HOST
+from tests.integration.calls import HOST, TIMEOUT
 from tests.integration.server import TWISTD, Server, environment, until
 
 pytestmark = pytest.mark.slow
 
-READERS = [f"controlid:{number}" for number in controlid_ids(0, 3)]
-CONTAINERS = [f"servereye:{container}" for container in servereye_ids(0, 3)]
+CONTROLID = [f"controlid:{number}" for number in controlid_ids(0, 3)]
+SERVEREYE = [f"servereye:{container}" for container in servereye_ids(0, 3)]
 
 ADDRESSES = ["127.0.0.2", "127.0.0.2", "127.0.0.3", "127.0.0.3", "127.0.0.4", "127.0.0.4"]
 
 
 @contextmanager
-def simulated(server: Server, journal: Path, *options: str) -> "Iterator[subprocess.Popen[str]]":
-    """Three readers and three containers behind three addresses, for as long as the block lasts."""
+def simulator(server: Server, journal: Path, *options: str) -> "Iterator[subprocess.Popen[str]]":
+    """Run three devices of each dialect behind three addresses until the block ends."""
     fleet = ["--controlid=3", "--servereye=3", "--sites=3", "--period=0.1", f"--journal={journal}"]
     address = f"--server=http://{HOST}:{server.devices.number}"
     process = subprocess.Popen(
@@ -42,36 +42,36 @@ def simulated(server: Server, journal: Path, *options: str) -> "Iterator[subproc
         process.communicate()
 
 
-def deeds(journal: Path) -> list[tuple[str, str]]:
-    """What became of the devices, as they keep it."""
+def actions(journal: Path) -> list[tuple[str, str]]:
+    """The devices and their actions in a journal."""
     lines = journal.read_text().splitlines() if journal.exists() else []
     return [(line["device"], line["did"]) for line in map(json.loads, lines)]
 
 
-def seen(server: Server, device: str) -> Any:
-    """A device as an operator sees it."""
+def get_device(server: Server, device: str) -> Any:
+    """A device, as the admin API shows it."""
     return server.admin.ask(f"GET /v1/devices/{device}").json
 
 
 def addresses(server: Server) -> list[Any]:
-    """From where the server saw each device."""
-    return [seen(server, device).get("last_address") for device in (*READERS, *CONTAINERS)]
+    """The address from which each device polled last."""
+    return [get_device(server, device).get("last_address") for device in (*CONTROLID, *SERVEREYE)]
 
 
-def test_away_and_back(server: Server, tmp_path: Path) -> None:
-    """A site vanishes and comes back, a container says goodbye, the others stay; the server and the journal agree."""
-    journal, (gone, stays) = tmp_path / "journal", (CONTAINERS[0], CONTAINERS[1])
-    with simulated(server, journal, "--outage=offline=site1@2+4", "--outage=signed-off=4-4@2") as process:
+def test_offline_and_back(server: Server, tmp_path: Path) -> None:
+    """A site goes offline and comes back, one device signs off, the others stay; the server and the journal agree."""
+    journal, (gone, stays) = tmp_path / "journal", (SERVEREYE[0], SERVEREYE[1])
+    with simulator(server, journal, "--outage=offline=site1@3+5", "--outage=signed-off=4-4@3") as process:
         until(lambda: addresses(server) == ADDRESSES, "six devices from three addresses")
-        until(lambda: not any(map(server.holds, READERS[:2])), "a site that holds no poll")
-        assert {(device, "went-offline") for device in READERS[:2]} <= set(deeds(journal))
-        until(lambda: seen(server, gone)["presence"] == "signed_off", "a goodbye")
+        until(lambda: not any(map(server.holds, CONTROLID[:2])), "the site is offline")
+        assert {(device, "went-offline") for device in CONTROLID[:2]} <= set(actions(journal))
+        until(lambda: get_device(server, gone)["presence"] == "signed_off", "the device has signed off")
         assert server.holds(stays)
-        until(lambda: all(map(server.holds, READERS[:2])), "a site that is back")
-        assert {(device, "came-back") for device in READERS[:2]} <= set(deeds(journal))
+        until(lambda: all(map(server.holds, CONTROLID[:2])), "the site is back")
+        assert {(device, "came-back") for device in CONTROLID[:2]} <= set(actions(journal))
         process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0
-    assert "All devices have stopped" in said
-    assert {device for device, did in deeds(journal) if did == "signed-off"} == set(CONTAINERS)
-    assert seen(server, stays)["presence"] == "signed_off"
+    assert "All devices have stopped" in output
+    assert {device for device, did in actions(journal) if did == "signed-off"} == set(SERVEREYE)
+    assert get_device(server, stays)["presence"] == "signed_off"

@@ -1,4 +1,4 @@
-"""Tests of the stream over real sockets."""
+"""Tests of the event stream over real sockets."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ from attrs import define, field
 from pushd.model.timestamps import Now
 from pushd.store.sqlite.store import SqliteStore
 from tests.in_memory_server import result_of
-from tests.integration.calls import HOST, PATIENCE
+from tests.integration.calls import HOST, TIMEOUT
 from tests.integration.conftest import MakeServer
 from tests.integration.server import Server, until
 from tests.sse import Message, Parser
@@ -23,44 +23,44 @@ pytestmark = pytest.mark.slow
 
 KILLS = 3
 
-MANY, LONG = 200, 200_000
-"""How many long events there are, and of how many letters: 40 MB, more than Linux keeps for a connection."""
+EVENTS, SIZE = 200, 200_000
+"""How many events there are, and their size in bytes: 40 MB, more than Linux buffers for a connection."""
 
 STREAM = "GET /v1/events/stream"
 
 
 @define(eq=False)
-class Following:
-    """A client that comes back to the stream with the last id that it has."""
+class StreamClient:
+    """A client that resumes the stream after the last event that it has read."""
 
     server: Server
-    last: str = "0"
-    told: list[Message] = field(factory=list)
+    last_id: str = "0"
+    messages: list[Message] = field(factory=list)
 
-    def read(self, enough: Callable[[], bool]) -> None:
-        """Follow until that is enough, or the stream ends, however it does."""
-        parser = Parser(messages=self.told)
-        headers = {"Authorization": f"Bearer {self.server.token}", "Last-Event-ID": self.last}
-        deadline = monotonic() + PATIENCE
-        with closing(HTTPConnection(HOST, self.server.admin.number, timeout=PATIENCE)) as connection:
+    def read(self, done: Callable[[], bool]) -> None:
+        """Read until ``done()``, or until the connection ends or is lost."""
+        parser = Parser(messages=self.messages)
+        headers = {"Authorization": f"Bearer {self.server.token}", "Last-Event-ID": self.last_id}
+        deadline = monotonic() + TIMEOUT
+        with closing(HTTPConnection(HOST, self.server.admin.number, timeout=TIMEOUT)) as connection:
             connection.request("GET", "/v1/events/stream", headers=headers)
             response = connection.getresponse()
             assert response.status == 200
             with suppress(HTTPException, ConnectionError):
-                while not enough() and (data := response.read1(65536)):
+                while not done() and (data := response.read1(65536)):
                     parser.feed(data)
                     assert monotonic() < deadline
-        self.last = parser.last_id or self.last
+        self.last_id = parser.last_id or self.last_id
 
     @property
     def seqs(self) -> list[str]:
-        """What it was told of."""
-        return [message.id for message in self.told]
+        """The ids of all messages."""
+        return [message.id for message in self.messages]
 
 
 @contextmanager
 def changing(server: Server) -> Iterator[None]:
-    """Let something happen all the time, until the server does not answer any more."""
+    """Change a device all the time, until the server no longer answers."""
 
     def change() -> None:
         with suppress(HTTPException, OSError):
@@ -73,8 +73,8 @@ def changing(server: Server) -> Iterator[None]:
         yield
 
 
-def everything(server: Server) -> list[str]:
-    """The seq of each event, by the list."""
+def all_seqs(server: Server) -> list[str]:
+    """The ``seq`` of each event in the list of events."""
     found: list[str] = []
     after = "0"
     while items := server.admin.ask(f"GET /v1/events?limit=500&after={after}").json["items"]:
@@ -83,55 +83,55 @@ def everything(server: Server) -> list[str]:
     return found
 
 
-def test_nothing_is_missed_over_kills(server: Server) -> None:
-    """Whoever follows a server that is killed again and again, while much happens, is told of all of it, once."""
+def test_no_event_is_missed_over_kills(server: Server) -> None:
+    """A client of a server that is killed repeatedly under load receives every event once."""
     assert server.admin.ask("POST /v1/devices", {"id": "servereye:one"}).code == 201
-    following = Following(server)
+    client = StreamClient(server)
     for _ in range(KILLS):
-        before = len(following.told)
+        before = len(client.messages)
         with changing(server), ThreadPoolExecutor(1) as threads:
-            reading = threads.submit(following.read, lambda: False)
-            until(lambda before=before: len(following.told) > before + 50, "fifty events")  # type: ignore[misc]
+            reading = threads.submit(client.read, lambda: False)
+            until(lambda before=before: len(client.messages) > before + 50, "fifty events are read")  # type: ignore[misc]
             server.kill()
-            reading.result(PATIENCE)
+            reading.result(TIMEOUT)
         server.start()
-    all_of_it = everything(server)
-    if following.last != all_of_it[-1]:
-        following.read(lambda: following.seqs[-1:] == all_of_it[-1:])
-    assert following.seqs == all_of_it
+    expected = all_seqs(server)
+    if client.last_id != expected[-1]:
+        client.read(lambda: client.seqs[-1:] == expected[-1:])
+    assert client.seqs == expected
 
 
 def test_stop_ends_streams(server: Server) -> None:
-    """A server that stops ends its streams as answers should end, and does not wait for their clients."""
+    """A server that stops completes the responses of its streams, and does not wait for their clients."""
     assert server.admin.ask("POST /v1/devices", {"id": "servereye:one"}).code == 201
-    following = Following(server)
+    client = StreamClient(server)
     with ThreadPoolExecutor(1) as threads:
-        reading = threads.submit(following.read, lambda: False)
-        until(lambda: following.told, "an event")
+        reading = threads.submit(client.read, lambda: False)
+        until(lambda: client.messages, "an event is read")
         assert server.stop() == 0
-        reading.result(PATIENCE)
+        reading.result(TIMEOUT)
 
 
-def test_client_that_takes_nothing(make_server: MakeServer) -> None:
-    """While a client takes nothing of what it asked for, others are served, and a stop does not wait for it."""
+def test_client_that_does_not_read(make_server: MakeServer) -> None:
+    """A client that does not read its stream delays neither other clients nor a stop."""
     server = make_server()
-    remember_much(server.data_dir)
+    write_many_events(server.data_dir)
     server.start()
     with closing(server.admin.connect()) as stuck:
         stuck.sendall(f"{STREAM}?after=0 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {server.token}\r\n\r\n".encode())
-        following = Following(server)
-        following.read(lambda: len(following.told) == MANY)
-        assert following.seqs == everything(server)
+        client = StreamClient(server)
+        client.read(lambda: len(client.messages) == EVENTS)
+        assert client.seqs == all_seqs(server)
         assert server.stop() == 0
         assert "Shutdown incomplete" not in server.log.read_text()
 
 
-def remember_much(data_dir: Path) -> None:
-    """Write a feed that is longer than what the network keeps for a client that takes nothing."""
+def write_many_events(data_dir: Path) -> None:
+    """Write more events than the network buffers for a client that does not read."""
     data_dir.mkdir()
     store = SqliteStore(str(data_dir / "pushd.sqlite"))
     moment = Now(0, 0)
     store.open(moment)
-    for _ in range(MANY):
-        result_of(store.save_conflict("controlid:1", {"text": "x" * LONG}, moment))
+    for _ in range(EVENTS):
+        result_of(store.save_conflict("controlid:1", {"text": "x" * SIZE}, moment))
     result_of(store.close())

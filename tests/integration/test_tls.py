@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 def make_certificate(folder: Path, *names: str) -> Path:
-    """Make a certificate for this machine, and for names, that signs itself; a file that holds it and its key."""
+    """Make a self-signed certificate for this machine and these names; the file with the certificate and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "pushd")])
     here = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address(HOST)), *map(x509.DNSName, names)])
@@ -39,7 +39,7 @@ def make_certificate(folder: Path, *names: str) -> Path:
 
 
 def test_devices_connect_by_tls(make_server: MakeServer, tmp_path: Path) -> None:
-    """A device that insists on TLS is served as any other."""
+    """A device can poll and report over TLS."""
     file = make_certificate(tmp_path)
     server = make_server(f"--devices=ssl:0:privateKey={file}:certKey={file}:interface={HOST}").start()
     server.admin.ask("POST /v1/devices", {"id": "servereye:one"})
@@ -51,6 +51,6 @@ def test_devices_connect_by_tls(make_server: MakeServer, tmp_path: Path) -> None
     assert secure.ask(f"POST /push/one/result/{command}", {"success": True}).code == 200
     held = secure.begin("GET /push/one")
     assert server.command(command)["state"] == "succeeded"
-    until(lambda: server.holds("servereye:one"), "a poll that is held")
+    until(lambda: server.holds("servereye:one"), "the poll is held")
     assert server.stop() == 0
     assert held.answer().json["success"] is False

@@ -1,4 +1,4 @@
-"""Tests of the admin's token, and of what must never be in the log."""
+"""Tests of the admin token, and of what must never be in the log."""
 
 from stat import S_IMODE
 
@@ -9,8 +9,8 @@ from tests.integration.server import Server
 pytestmark = pytest.mark.slow
 
 
-def test_token_is_for_its_owner_alone(shared: Server) -> None:
-    """Nobody but its owner can read the token, and without it nothing is shown."""
+def test_token_is_private(shared: Server) -> None:
+    """Only the owner of the token file can read it, and without the token the API answers 401."""
     assert S_IMODE((shared.data_dir / "admin.token").stat().st_mode) == 0o600
     assert S_IMODE(shared.data_dir.stat().st_mode) == 0o700
     assert shared.admin.ask("GET /v1/devices").code == 200
@@ -18,7 +18,7 @@ def test_token_is_for_its_owner_alone(shared: Server) -> None:
 
 
 def test_deleted_token_is_revoked(server: Server) -> None:
-    """Who fears for the token deletes it and starts again: there is a new one, and the old one is worth nothing."""
+    """After the token file is deleted, the next start makes a new token and revokes the old one."""
     old = server.token
     server.stop()
     (server.data_dir / "admin.token").unlink()
@@ -32,7 +32,7 @@ def test_deleted_token_is_revoked(server: Server) -> None:
 
 
 def test_nothing_secret_is_logged(server: Server) -> None:
-    """The log can be shown to others: no token, secret or key is in it, nor what commands and results say."""
+    """No token, secret, key, command body or result is in the log."""
     for device in ("controlid:1", "servereye:one"):
         server.admin.ask("POST /v1/devices", {"id": device, "hold": 0})
     path = server.admin.ask("POST /v1/devices/controlid:1/secret").json["path"]
@@ -45,7 +45,7 @@ def test_nothing_secret_is_logged(server: Server) -> None:
     assert server.devices.ask(f"GET /push/one?apiKey={key}").json["success"] is False
     assert server.admin.ask("GET /v1/devices/none").code == 404
     assert server.stop() == 0
-    said = server.log.read_text() + server.complaints.read_text()
-    assert "admin.token" in said
+    output = server.log.read_text() + server.stderr.read_text()
+    assert "admin.token" in output
     for secret in (server.token, path.rpartition("/")[2], key, "body-of"):
-        assert secret not in said
+        assert secret not in output

@@ -17,7 +17,7 @@ from pushd.model.errors import StoreRefused, Unavailable
 from pushd.store.filters import CommandFilter, DeviceFilter, EventFilter
 from pushd.store.sqlite.store import SqliteStore
 from tests.integration.conftest import MakeServer
-from tests.integration.server import HOME, Server, environment
+from tests.integration.server import ROOT, Server, environment
 from tests.model_based.comparison import result_of
 from tests.store.samples import LIMIT, OTHER_READER, READER, StubResult, at, device, draft
 
@@ -157,7 +157,7 @@ def event_page(server: Server) -> int:
 def fsck(path: Path) -> int:
     """The exit code of fsck."""
     command = [sys.executable, "-m", "pushd.fsck", str(path)]
-    return subprocess.run(command, cwd=HOME, env=environment(), capture_output=True, check=False).returncode
+    return subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, check=False).returncode
 
 
 @pytest.fixture
@@ -180,8 +180,8 @@ def test_a_server_does_not_start_with_a_destroyed_database(stopped: Server, firs
     content = path.read_bytes()
     assert fsck(path) > 0
     stopped.launch()
-    assert stopped.ended() == 1
-    (line,) = stopped.complaints.read_text().splitlines()
+    assert stopped.wait_exit() == 1
+    (line,) = stopped.stderr.read_text().splitlines()
     assert line.startswith(f"pushd: {path} cannot be opened: ")
     assert reason in line
     assert path.read_bytes() == content

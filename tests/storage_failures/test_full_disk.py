@@ -167,8 +167,8 @@ def test_a_server_that_cannot_renew_leases_does_not_start(tmp_path: Path) -> Non
         with disk.full():
             server.kill()
             server.launch()
-            assert server.ended() == 1
-            (line,) = server.complaints.read_text().splitlines()
+            assert server.wait_exit() == 1
+            (line,) = server.stderr.read_text().splitlines()
             assert line.startswith(f"pushd: {server.data_dir / 'pushd.sqlite'} cannot be opened: ")
         server.start()
         assert server.command(command)["state"] == "sent"
@@ -184,8 +184,8 @@ def test_a_first_start_on_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> N
             path.unlink()
         with disk.full():
             server.launch()
-            assert server.ended() == 1
-            (line,) = server.complaints.read_text().splitlines()
+            assert server.wait_exit() == 1
+            (line,) = server.stderr.read_text().splitlines()
             assert line.startswith("pushd: ")
         server.start()
         assert server.admin.ask("GET /v1/devices").json["items"] == []

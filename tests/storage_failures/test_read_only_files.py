@@ -55,7 +55,7 @@ def permissions_count(tmp_path: Path) -> None:
 @pytest.fixture
 def stopped(make_server: MakeServer) -> Server:
     """A stopped server, with one command in its database."""
-    server = make_server(before=drop_privileges).start()
+    server = make_server(preexec=drop_privileges).start()
     assert server.admin.ask("POST /v1/devices", {"id": DEVICE}).code == 201
     server.send(DEVICE, LOAD)
     assert server.stop() == 0
@@ -75,8 +75,8 @@ def test_a_server_with_read_only_files_does_not_start(stopped: Server, place: st
     """It ends with exit code 1 and one line that names the file; once that is writable, it starts with its data."""
     with read_only(stopped.data_dir / place):
         stopped.launch()
-        assert stopped.ended() == 1
-    (line,) = stopped.complaints.read_text().splitlines()
+        assert stopped.wait_exit() == 1
+    (line,) = stopped.stderr.read_text().splitlines()
     assert line.startswith(message.format(data=stopped.data_dir))
     stopped.start()
     assert [item["state"] for item in stopped.admin.ask("GET /v1/commands").json["items"]] == ["queued"]

@@ -1,4 +1,4 @@
-"""Tests of a server that cannot start: exit code 1, and one line that says why."""
+"""Tests of a server that cannot start: it exits with 1 and prints one line that says why."""
 
 import sqlite3
 from contextlib import closing
@@ -16,81 +16,81 @@ from tests.integration.server import Server
 pytestmark = pytest.mark.slow
 
 
-def refusal(server: Server) -> str:
-    """Start a server that cannot; the one line that it says."""
+def start_error(server: Server) -> str:
+    """Start a server that cannot start; the line that it prints."""
     server.launch()
-    assert server.ended() == 1
+    assert server.wait_exit() == 1
     assert "Traceback" not in server.log.read_text()
-    (line,) = server.complaints.read_text().splitlines()
+    (line,) = server.stderr.read_text().splitlines()
     assert line.startswith("pushd: ")
     return line
 
 
 @pytest.mark.parametrize(
-    ("option", "words"),
+    ("option", "message"),
     [
         ("--nonsense", "--nonsense not recognized"),
         ("--devices=tcp:99999", "Couldn't listen: bind(): port must be 0-65535 (--devices tcp:99999)."),
     ],
 )
-def test_wrong_option(make_server: MakeServer, option: str, words: str) -> None:
-    """An option that is unknown, or has a wrong value, is named."""
-    assert words in refusal(make_server(option))
+def test_wrong_option(make_server: MakeServer, option: str, message: str) -> None:
+    """An option that is unknown or has an invalid value is named."""
+    assert message in start_error(make_server(option))
 
 
-def test_wrong_key_in_the_file(make_server: MakeServer, tmp_path: Path) -> None:
-    """So is one in the file of options."""
+def test_unknown_option_in_the_file(make_server: MakeServer, tmp_path: Path) -> None:
+    """So is an unknown option in the configuration file."""
     (tmp_path / "pushd.toml").write_text('admision = "open"\n')
-    assert "pushd: pushd.toml: admision is not an option of this file; the options are data-dir, " in refusal(
+    assert "pushd: pushd.toml: admision is not an option of this file; the options are data-dir, " in start_error(
         make_server("--config=pushd.toml")
     )
 
 
 def test_port_in_use(make_server: MakeServer) -> None:
-    """A port that another program has is named, and the option that asks for it."""
+    """A port that is in use is named, with its option."""
     with closing(socket()) as other:
         other.bind((HOST, 0))
         other.listen()
         port = other.getsockname()[1]
-        line = refusal(make_server(f"--admin=tcp:{port}:interface={HOST}"))
-    place, option = f"{HOST}:{port}", f"--admin tcp:{port}:interface={HOST}"
-    assert line == f"pushd: Couldn't listen on {place}: Address already in use ({option})."
+        line = start_error(make_server(f"--admin=tcp:{port}:interface={HOST}"))
+    address, option = f"{HOST}:{port}", f"--admin tcp:{port}:interface={HOST}"
+    assert line == f"pushd: Couldn't listen on {address}: Address already in use ({option})."
 
 
 def test_second_process_on_a_data_directory(shared: Server, make_server: MakeServer) -> None:
-    """Two servers never share a data directory; the first one is not disturbed."""
-    line = refusal(make_server(f"--data-dir={shared.data_dir}"))
+    """A second server on a data directory does not start; the first is not disturbed."""
+    line = start_error(make_server(f"--data-dir={shared.data_dir}"))
     assert line == f"pushd: The data directory {shared.data_dir} is held by another process."
     assert shared.admin.ask("GET /readyz").code == 200
 
 
 def test_second_process_on_a_store(shared: Server, make_server: MakeServer) -> None:
-    """Nor do they share a store, though each has a data directory of its own."""
-    line = refusal(make_server(f"--store={shared.data_dir}/pushd.sqlite"))
+    """Nor does a second server on a store, though it has a data directory of its own."""
+    line = start_error(make_server(f"--store={shared.data_dir}/pushd.sqlite"))
     assert line == f"pushd: The store {shared.data_dir}/pushd.sqlite is held by another process."
     assert shared.admin.ask("GET /readyz").code == 200
 
 
-def test_data_directory_that_cannot_be_made(make_server: MakeServer, tmp_path: Path) -> None:
-    """A data directory that cannot be made is named."""
+def test_data_directory_that_cannot_be_created(make_server: MakeServer, tmp_path: Path) -> None:
+    """A data directory that cannot be created is named."""
     (tmp_path / "file").touch()
-    line = refusal(make_server("--data-dir=file/data"))
+    line = start_error(make_server("--data-dir=file/data"))
     assert line == "pushd: The data directory file/data cannot be used: Not a directory."
 
 
-def test_file_that_is_no_database(make_server: MakeServer, tmp_path: Path) -> None:
-    """A file that is no database is named, and left as it is."""
+def test_file_that_is_not_a_database(make_server: MakeServer, tmp_path: Path) -> None:
+    """A file that is not a database is named, and not changed."""
     (tmp_path / "letter.txt").write_text("Dear Sir or Madam, " * 100)
-    line = refusal(make_server("--store=letter.txt"))
+    line = start_error(make_server("--store=letter.txt"))
     assert "letter.txt cannot be opened: file is not a database." in line
     assert (tmp_path / "letter.txt").read_text().startswith("Dear Sir")
 
 
 def test_database_of_a_newer_version(make_server: MakeServer, tmp_path: Path) -> None:
-    """A database of a newer version is not touched by an older one."""
+    """A server does not change a database of a newer version."""
     store = SqliteStore(str(tmp_path / "newer.sqlite"))
     store.open(Now(0, 0))
     store.close()
     with closing(sqlite3.connect(tmp_path / "newer.sqlite")) as database, database:
         database.execute("UPDATE schema_version SET version = 99")
-    assert "newer.sqlite was written by a newer pushd (schema 99" in refusal(make_server("--store=newer.sqlite"))
+    assert "newer.sqlite was written by a newer pushd (schema 99" in start_error(make_server("--store=newer.sqlite"))

@@ -1,4 +1,4 @@
-"""Tests of the tour of one request, as a device and an operator make it with ``curl`` alone."""
+"""Tests of whole commands, from the sender to the device and back, with one HTTP request for each step."""
 
 from tests.integration.calls import Call
 from tests.integration.server import Server, until
@@ -9,27 +9,27 @@ REFRESH = {"control": "REFRESH_AGENT", "data": {"agent": 7}}
 
 
 def hold(server: Server, line: str, device: str) -> Call:
-    """Poll, and go on once the poll is held."""
+    """Send a poll, and wait until the server holds it."""
     poll = server.devices.begin(line)
-    until(lambda: server.holds(device), "a poll that is held")
+    until(lambda: server.holds(device), "the poll is held")
     return poll
 
 
-def test_tour_of_a_controlid_command(shared: Server) -> None:
-    """A reader that waits gets its command the moment it is sent, and the operator sees what the reader reported."""
+def test_controlid_command(shared: Server) -> None:
+    """A device that holds a poll receives a command when it is sent, and the sender sees its result."""
     poll = hold(shared, "GET /push?deviceId=4408801109440198&uuid=first", "controlid:4408801109440198")
     command = shared.send("controlid:4408801109440198", READ_USERS)
     pushed = poll.answer()
     assert (pushed.code, pushed.json) == (200, READ_USERS)
     line = "POST /result?deviceId=4408801109440198&uuid=first&endpoint=load_objects"
-    thanked = shared.devices.ask(line, USERS)
-    assert (thanked.code, thanked.body, thanked.headers["content-length"]) == (200, b"", "0")
+    answer = shared.devices.ask(line, USERS)
+    assert (answer.code, answer.body, answer.headers["content-length"]) == (200, b"", "0")
     seen = shared.command(command)
     assert (seen["state"], seen["result"], seen["matched_by"]) == ("succeeded", USERS, "uuid")
 
 
-def test_tour_of_a_servereye_command(shared: Server) -> None:
-    """A container that waits gets its message, acknowledges and reports it, and the operator sees each step."""
+def test_servereye_command(shared: Server) -> None:
+    """A container receives a message, acknowledges it and reports its result, and the sender sees each step."""
     poll = hold(shared, "GET /2/push/tour?apiKey=any", "servereye:tour")
     command = shared.send("servereye:tour", REFRESH)
     message = poll.answer().json
@@ -44,7 +44,7 @@ def test_tour_of_a_servereye_command(shared: Server) -> None:
 
 
 def test_sender_waits_for_the_outcome(shared: Server) -> None:
-    """An operator who asks to wait is answered when the command has ended."""
+    """A sender that asks to wait is answered when the command has ended."""
     poll = hold(shared, "GET /push?deviceId=11&uuid=u", "controlid:11")
     sending = shared.admin.begin("POST /v1/devices/controlid:11/commands?wait=20", {"payload": READ_USERS})
     assert poll.answer().json == READ_USERS
@@ -54,7 +54,7 @@ def test_sender_waits_for_the_outcome(shared: Server) -> None:
 
 
 def test_result_of_twelve_megabytes(shared: Server) -> None:
-    """All users of a large site fit in one result, and come back to the operator untouched."""
+    """A result may have 12 MB, and is returned unchanged."""
     poll = hold(shared, "GET /push?deviceId=12&uuid=u", "controlid:12")
     command = shared.send("controlid:12", READ_USERS)
     assert poll.answer().code == 200
@@ -64,7 +64,7 @@ def test_result_of_twelve_megabytes(shared: Server) -> None:
 
 
 def test_client_that_expects_continue(shared: Server) -> None:
-    """A client that asks whether to go on before it sends a body, as curl does with a large one, is told to."""
+    """A request with ``Expect: 100-continue``, as curl sends with a large body, is answered with ``100 Continue``."""
     poll = hold(shared, "GET /push?deviceId=13&uuid=u", "controlid:13")
     command = shared.send("controlid:13", READ_USERS)
     assert poll.answer().code == 200
@@ -78,12 +78,10 @@ def test_client_that_expects_continue(shared: Server) -> None:
     assert shared.command(command)["state"] == "succeeded"
 
 
-def test_half_requests_harm_nobody(shared: Server) -> None:
-    """A device that stops in the middle of a request, or hangs up in the middle of a body, is no matter to the
-    others.
-    """
-    with shared.devices.connect() as silent, shared.devices.connect() as leaving:
-        silent.sendall(b"GET /push?deviceId=14 HTT")
+def test_incomplete_requests(shared: Server) -> None:
+    """A device that stops sending within a request, or hangs up within a body, does not disturb other devices."""
+    with shared.devices.connect() as stalled, shared.devices.connect() as leaving:
+        stalled.sendall(b"GET /push?deviceId=14 HTT")
         leaving.sendall(b"POST /result?deviceId=14 HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
         leaving.close()
         poll = hold(shared, "GET /push?deviceId=15", "controlid:15")
@@ -92,10 +90,10 @@ def test_half_requests_harm_nobody(shared: Server) -> None:
     assert "Traceback" not in shared.log.read_text()
 
 
-def test_device_that_hangs_up_is_seen_to(shared: Server) -> None:
-    """A command that is sent after the device hung up waits for its next poll."""
+def test_device_that_hangs_up(shared: Server) -> None:
+    """A command that is sent after the device hung up waits for the device's next poll."""
     hold(shared, "GET /push?deviceId=16", "controlid:16").hang_up()
-    until(lambda: not shared.holds("controlid:16"), "the end of the poll")
+    until(lambda: not shared.holds("controlid:16"), "the poll has ended")
     command = shared.send("controlid:16", READ_USERS)
     assert shared.command(command)["state"] == "queued"
     assert shared.devices.ask("GET /push?deviceId=16").json == READ_USERS
