@@ -1,4 +1,4 @@
-"""Tests of what a sender may ask for."""
+"""Tests of the options of a command: defaults and bounds."""
 
 import pytest
 
@@ -7,8 +7,8 @@ from pushd.model.errors import InvalidFields
 from pushd.model.lifecycle import Delivery
 
 
-def test_a_command_is_careful_unless_its_sender_says_otherwise() -> None:
-    """By default a command lives five minutes, is sent once, and has an hour to be worked on."""
+def test_the_defaults_are_careful() -> None:
+    """By default the time to live is five minutes, a command is sent once, and the deadline is an hour."""
     terms = SendOptions()
     assert (terms.ttl, terms.delivery, terms.priority) == (300, Delivery.AT_MOST_ONCE, 5)
     assert (terms.deadline, terms.max_attempts, terms.not_before, terms.lease) == (3600, 5, None, None)
@@ -19,8 +19,8 @@ def test_a_command_is_careful_unless_its_sender_says_otherwise() -> None:
     ("field", "value"),
     [("ttl", 0.001), ("priority", 0), ("priority", 9), ("lease", 86_400.0), ("deadline", 1.0), ("max_attempts", 1)],
 )
-def test_terms_within_their_bounds_are_taken(field: str, value: float) -> None:
-    """The least and the most that may be asked for may be asked for."""
+def test_values_within_bounds_are_valid(field: str, value: float) -> None:
+    """The lowest and the highest value are valid."""
     SendOptions(**{field: value}).check()  # type: ignore[arg-type]
 
 
@@ -40,15 +40,15 @@ def test_terms_within_their_bounds_are_taken(field: str, value: float) -> None:
         ("max_attempts", 1001),
     ],
 )
-def test_terms_out_of_their_bounds_are_pointed_at(field: str, value: float) -> None:
-    """Whoever asks for what cannot be is told which field is wrong, and what it may be."""
+def test_values_out_of_bounds_are_named(field: str, value: float) -> None:
+    """The error names the field and its bounds."""
     with pytest.raises(InvalidFields, match=f"^#/{field}: must be ") as caught:
         SendOptions(**{field: value}).check()  # type: ignore[arg-type]
     assert [error.pointer for error in caught.value.errors] == [f"#/{field}"]
 
 
-def test_all_terms_that_are_wrong_are_told_at_once() -> None:
-    """Whoever asks for several impossible things reads of each of them."""
+def test_all_values_out_of_bounds_are_named_together() -> None:
+    """The error names each field that is wrong."""
     with pytest.raises(InvalidFields) as caught:
         SendOptions(ttl=0.0, priority=10).check()
     assert [error.pointer for error in caught.value.errors] == ["#/ttl", "#/priority"]

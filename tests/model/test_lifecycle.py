@@ -1,4 +1,4 @@
-"""Tests of the table of what can happen to a command."""
+"""Tests of the lifecycle table."""
 
 from itertools import product
 
@@ -12,7 +12,7 @@ SETTLED = frozenset({State.SUCCEEDED, State.FAILED})
 
 @frozen(kw_only=True)
 class Circumstances:
-    """What guards look at."""
+    """What guards depend on."""
 
     delivery: Delivery
     attempts: int
@@ -25,7 +25,7 @@ class Circumstances:
         return self.delivery is Delivery.AT_LEAST_ONCE and self.attempts < self.max_attempts and self.live
 
     def allow(self, guard: Guard) -> bool:
-        """Whether a guard lets a command in these circumstances pass."""
+        """Whether a guard holds in these circumstances."""
         return {
             Guard.ALWAYS: True,
             Guard.LIVE: self.live,
@@ -46,14 +46,14 @@ ALL_CIRCUMSTANCES = [
 @pytest.mark.parametrize("move", Move)
 @pytest.mark.parametrize("state", State)
 def test_a_move_leads_to_one_state_at_most(state: State, move: Move) -> None:
-    """The table never says two things of one command."""
+    """The table is never ambiguous."""
     for circumstances in ALL_CIRCUMSTANCES:
         targets = [rule.target for rule in rules(move) if rule.source is state and circumstances.allow(rule.guard)]
         assert len(targets) <= 1, circumstances
 
 
-def test_no_line_stands_twice() -> None:
-    """Each line of the table says something of its own."""
+def test_no_line_occurs_twice() -> None:
+    """Each line of the table is different."""
     assert len(set(LIFECYCLE)) == len(LIFECYCLE)
 
 
@@ -65,25 +65,25 @@ def test_each_state_can_be_reached() -> None:
     assert reached == set(State)
 
 
-def test_a_state_is_queued_or_out_or_ended() -> None:
-    """A command waits, is at the device, or has ended; nothing else, and only one of these."""
+def test_a_state_is_queued_or_in_flight_or_ended() -> None:
+    """Each state is exactly one of these."""
     assert {State.QUEUED} | OUT | ENDED == set(State)
     assert not OUT & ENDED
 
 
-def test_only_unknown_is_an_end_that_can_still_change() -> None:
-    """What ended with certainty stays as it is; only of an unknown one can anything more be learnt."""
+def test_only_unknown_is_an_ended_state_that_can_change() -> None:
+    """A certain outcome is final; only an unknown one can be settled later."""
     assert {rule.source for rule in LIFECYCLE} & ENDED == {State.UNKNOWN}
 
 
 @pytest.mark.parametrize("state", [State.EXPIRED, State.CANCELLED])
-def test_what_is_said_never_to_have_been_sent_was_not(state: State) -> None:
+def test_expired_and_cancelled_commands_were_never_sent(state: State) -> None:
     """``expired`` and ``cancelled`` claim that nothing was sent: they are for commands without an attempt alone."""
     assert {rule.guard for rule in LIFECYCLE if rule.target is state} == {Guard.UNTRIED}
 
 
-def test_only_a_word_from_outside_settles() -> None:
-    """Only the device's report or an operator's word makes a command succeed or fail, never the clock."""
+def test_only_a_device_or_an_operator_settles() -> None:
+    """Only a device's result or an operator's resolution makes a command succeed or fail, never time."""
     deciding = {rule.move for rule in LIFECYCLE if rule.target in SETTLED}
     assert deciding == {Move.SUCCEED, Move.FAIL, Move.RESOLVE_SUCCEEDED, Move.RESOLVE_FAILED}
 
@@ -95,14 +95,14 @@ def test_a_command_that_may_not_run_twice_is_never_queued_again() -> None:
     assert {rule.move for rule in back if any(each.allow(rule.guard) for each in once)} == {Move.UNSEND}
 
 
-def test_every_lease_that_runs_out_ends_somewhere() -> None:
+def test_every_lease_can_lapse() -> None:
     """Whatever its sender allowed, a command whose lease ran out is queued again or becomes unknown."""
     for state, circumstances in product(OUT, ALL_CIRCUMSTANCES):
         assert any(rule.source is state and circumstances.allow(rule.guard) for rule in rules(Move.LAPSE))
 
 
-def test_a_device_may_speak_in_any_order() -> None:
-    """An acknowledgement and each kind of report are taken from the same states: a device sends them as it likes."""
+def test_acknowledgements_and_results_come_in_any_order() -> None:
+    """An acknowledgement and each kind of result are allowed in the same states."""
 
     def sources(move: Move) -> set[tuple[State, Guard]]:
         return {(rule.source, rule.guard) for rule in rules(move)}
@@ -121,8 +121,8 @@ def test_a_device_may_speak_in_any_order() -> None:
     )
 
 
-def test_only_what_ended_without_success_can_be_sent_again() -> None:
-    """A command can be sent again once it ended, unless it succeeded."""
+def test_only_commands_that_did_not_succeed_can_be_resent() -> None:
+    """A command can be sent again once it has ended, unless it succeeded."""
     assert ENDED - {State.SUCCEEDED} == RESENDABLE
 
 
@@ -132,6 +132,6 @@ def test_the_lines_of_a_move_are_found(move: Move) -> None:
     assert rules(move) == tuple(rule for rule in LIFECYCLE if rule.move is move) != ()
 
 
-def test_sending_is_for_live_commands_alone() -> None:
-    """A command is sent from the queue, while its time to live lasts, and in no other way."""
+def test_only_live_commands_are_sent() -> None:
+    """A command is sent only from the queue, and only within its time to live."""
     assert rules(Move.SEND) == (Rule(State.QUEUED, Move.SEND, State.SENT, Guard.LIVE),)

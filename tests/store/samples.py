@@ -1,4 +1,4 @@
-"""The values that tests of a store are made of."""
+"""Values for tests of a store."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,18 +28,18 @@ GARBLED = Verdict(move=Move.GARBLE, error="unreadable result")
 
 
 def at(seconds: float = 0.0) -> Now:
-    """An instant of a test, on both clocks."""
+    """A time of a test, on both clocks."""
     passed = round(seconds * 1000)
     return Now(wall=WALL + passed, steady=STEADY + passed)
 
 
 def wall(seconds: float = 0.0) -> int:
-    """The same instant on the wall alone."""
+    """The same time on the wall clock alone."""
     return at(seconds).wall
 
 
 def command_id(number: int) -> str:
-    """The id of a test's command of this number; they ascend as ids do."""
+    """The id of the command of this number; ids ascend."""
     return f"019ab000-0000-7000-8000-{number:012d}"
 
 
@@ -74,7 +74,7 @@ def draft(
 
 @frozen(kw_only=True)
 class StubResult:
-    """A report of a device, as its dialect has read it."""
+    """A device's result, as a dialect has read it."""
 
     message: str | None = None
     uuid: str | None = None
@@ -102,5 +102,5 @@ def always_batchable(payload: Payload) -> bool:
 
 
 def by_message(number: int, verdict: Verdict = SUCCESS, result: str | None = '{"success":true}') -> DeviceResult:
-    """A report on the command of this number, by its id."""
+    """A result of the command of this number, by its id."""
     return StubResult(message=command_id(number), verdict=verdict, result=result)

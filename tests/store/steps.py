@@ -1,4 +1,4 @@
-"""What tests of a store do again and again."""
+"""Steps of tests of a store."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -24,7 +24,7 @@ async def put(store: IStore, *numbers: int, now: Now | None = None, **fields: An
 async def claim(
     store: IStore, device: str = READER, uuid: str | None = None, now: Now | None = None
 ) -> Dispatched | None:
-    """What a device is handed, if anything."""
+    """What is sent to a device that polls, if anything."""
     claimed = await store.claim(device, uuid, False, 1, now or at())
     return claimed.handed[0] if claimed.handed else None
 
@@ -32,7 +32,7 @@ async def claim(
 async def send(
     store: IStore, number: int, name: str = READER, uuid: str | None = None, now: Now | None = None, **fields: Any
 ) -> Dispatched:
-    """Queue a command of this number and hand it to its device."""
+    """Queue a command of this number, and claim it for its device."""
     await put(store, number, name=name, now=now, **fields)
     handed = await claim(store, name, uuid, now)
     assert handed is not None
@@ -41,7 +41,7 @@ async def send(
 
 
 async def state(store: IStore, number: int) -> State:
-    """Where the command of this number stands."""
+    """The state of the command of this number."""
     return (await get_command(store, number)).state
 
 
@@ -52,14 +52,14 @@ async def get_command(store: IStore, number: int) -> Command:
 
 
 async def get_device(store: IStore, name: str) -> Device:
-    """A device as it is kept."""
+    """A stored device."""
     found = [device for device, _ in await store.devices(DeviceFilter(q=name), None, 10) if device.id == name]
     assert len(found) == 1
     return found[0]
 
 
 async def all_events(store: IStore) -> list[Event]:
-    """Everything that the store has written into its feed."""
+    """All events of the store."""
     page = await store.events(EventFilter(), 0, 10_000)
     return list(page.items)
 
@@ -70,7 +70,7 @@ def event_types(events: Iterable[Event]) -> list[str]:
 
 
 async def tamper(store: IStore, sql: str, **values: Any) -> None:
-    """Do to the database what no operation does."""
+    """Change the database as no operation does."""
     assert isinstance(store, Operations)
 
     def operation(tx: ITransaction) -> None:
@@ -80,7 +80,7 @@ async def tamper(store: IStore, sql: str, **values: Any) -> None:
 
 
 async def count_rows(store: IStore, table: str) -> int:
-    """How many rows a table has."""
+    """The number of rows of a table."""
     assert isinstance(store, Operations)
 
     def operation(tx: ITransaction) -> int:

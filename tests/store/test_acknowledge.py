@@ -1,4 +1,4 @@
-"""Tests of what a device's acknowledgement does."""
+"""Tests of acknowledgements: leases and deadlines."""
 
 import pytest
 
@@ -12,14 +12,14 @@ from tests.store.steps import claim, event_types, get_command, put, send, state
 
 
 async def runs_out(store: IStore, now: Now) -> bool:
-    """Whether the lease of the one command has run out at a moment, to the millisecond."""
+    """Whether the lease of the command has run out at this time, to the millisecond."""
     before = Now(wall=now.wall, steady=now.steady - 1)
     assert await store.lapse(10, before) == 0
     return bool(await store.lapse(10, now))
 
 
-async def test_an_acknowledgement_is_noted(store: IStore, events: list[Event]) -> None:
-    """The command says that the device has it, since when, and whose word that is."""
+async def test_an_acknowledgement_is_recorded(store: IStore, events: list[Event]) -> None:
+    """The command is acknowledged, with the time and the device as evidence."""
     await send(store, 1)
     await store.acknowledge(READER, command_id(1), at(3))
     command = await get_command(store, 1)
@@ -29,8 +29,8 @@ async def test_an_acknowledgement_is_noted(store: IStore, events: list[Event]) -
     assert events[-1].data == {"attempts": 1}
 
 
-async def test_only_the_first_acknowledgement_is_told(store: IStore, events: list[Event]) -> None:
-    """A device that keeps its command alive every few seconds does not fill the feed."""
+async def test_only_the_first_acknowledgement_is_an_event(store: IStore, events: list[Event]) -> None:
+    """A device that renews its lease every few seconds does not fill the event log."""
     await send(store, 1)
     for seconds in (3, 18, 33):
         await store.acknowledge(READER, command_id(1), at(seconds))
@@ -39,7 +39,7 @@ async def test_only_the_first_acknowledgement_is_told(store: IStore, events: lis
 
 
 async def test_a_lease_begins_with_the_claim(store: IStore) -> None:
-    """Without a word of the device its lease runs out on the millisecond."""
+    """Without a sign of the device the lease runs out to the millisecond."""
     await send(store, 1, lease=30.0)
     assert await runs_out(store, at(30))
 
@@ -53,7 +53,7 @@ async def test_an_acknowledgement_renews_the_lease(store: IStore) -> None:
 
 
 async def test_no_lease_goes_beyond_the_deadline(store: IStore) -> None:
-    """A device that acknowledges for ever is given up when the work allowed for the attempt is over."""
+    """A device that acknowledges for ever loses the lease at the deadline of the attempt."""
     await send(store, 1, lease=30.0, deadline=100.0)
     for seconds in (25, 50, 75, 99):
         await store.acknowledge(READER, command_id(1), at(seconds))
@@ -61,22 +61,20 @@ async def test_no_lease_goes_beyond_the_deadline(store: IStore) -> None:
 
 
 async def test_a_deadline_may_be_shorter_than_the_lease(store: IStore) -> None:
-    """A command that may be worked on for ten seconds is given up after ten."""
+    """A command with a deadline of ten seconds has a lease of ten seconds."""
     await send(store, 1, lease=30.0, deadline=10.0)
     assert await runs_out(store, at(10))
 
 
-async def test_an_acknowledgement_after_the_deadline_saves_nothing(store: IStore) -> None:
-    """Once the time for the work is over, a further sign of life does not make it longer."""
+async def test_an_acknowledgement_after_the_deadline_does_not_extend_it(store: IStore) -> None:
+    """Once the deadline has passed, a further sign of life does not renew the lease."""
     await send(store, 1, lease=30.0, deadline=10.0)
     await store.acknowledge(READER, command_id(1), at(11))
     assert await store.lapse(10, at(11)) == 1
 
 
-async def test_an_acknowledgement_opens_the_lease_of_an_unknown_command_again(
-    store: IStore, events: list[Event]
-) -> None:
-    """A device that speaks after it was given up has its command again: nobody wonders any longer."""
+async def test_an_acknowledgement_reopens_the_lease_of_an_unknown_command(store: IStore, events: list[Event]) -> None:
+    """A device that acknowledges after its lease ran out has a lease again, and the command is no longer unknown."""
     await send(store, 1, lease=30.0)
     await store.lapse(10, at(30))
     await store.acknowledge(READER, command_id(1), at(40))
@@ -87,7 +85,7 @@ async def test_an_acknowledgement_opens_the_lease_of_an_unknown_command_again(
 
 
 async def test_an_acknowledgement_takes_a_command_out_of_the_queue(store: IStore) -> None:
-    """A command that waits for another attempt is not sent again when the device turns out to have it."""
+    """A command that is queued for another attempt is not sent again if the device turns out to have it."""
     await send(store, 1, delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))
     await store.acknowledge(READER, command_id(1), at(61))
@@ -95,8 +93,8 @@ async def test_an_acknowledgement_takes_a_command_out_of_the_queue(store: IStore
     assert await claim(store, now=at(62)) is None
 
 
-async def test_a_lease_that_opens_again_keeps_to_the_deadline(store: IStore) -> None:
-    """What is left of the time for the work bounds a lease that was opened again, but one lease is always given."""
+async def test_a_reopened_lease_keeps_to_the_deadline(store: IStore) -> None:
+    """What is left of the deadline bounds a reopened lease, but it is at least one lease."""
     await send(store, 1, lease=30.0, deadline=100.0)
     await store.lapse(10, at(30))
     for seconds in (50, 75, 90):
@@ -107,21 +105,21 @@ async def test_a_lease_that_opens_again_keeps_to_the_deadline(store: IStore) -> 
 
 
 async def test_a_command_that_was_never_sent_cannot_be_acknowledged(store: IStore, events: list[Event]) -> None:
-    """A device cannot have what it was never handed."""
+    """An acknowledgement of a command that was never sent changes nothing."""
     await put(store, 1)
     await store.acknowledge(READER, command_id(1), at(1))
     assert await state(store, 1) is State.QUEUED
     assert event_types(events) == ["command.queued"]
 
 
-async def test_a_device_acknowledges_its_own_commands_alone(store: IStore, events: list[Event]) -> None:
-    """The word of another device, or of one about a command that is not known, changes nothing."""
+async def test_a_device_acknowledges_only_its_own_commands(store: IStore, events: list[Event]) -> None:
+    """An acknowledgement by another device, or of an unknown command, changes nothing."""
     await send(store, 1)
-    told = list(events)
+    recorded = list(events)
     await store.acknowledge(OTHER_READER, command_id(1), at(1))
     await store.acknowledge(READER, command_id(9), at(1))
     assert await state(store, 1) is State.SENT
-    assert events == told
+    assert events == recorded
 
 
 @pytest.mark.parametrize("verdict", [SUCCESS, FAILURE])
@@ -131,14 +129,14 @@ async def test_an_acknowledgement_after_the_result_changes_nothing(
     """Result and acknowledgement may come in either order."""
     await send(store, 1)
     await store.settle(READER, by_message(1, verdict), at(1))
-    settled, told = await get_command(store, 1), list(events)
+    settled, recorded = await get_command(store, 1), list(events)
     await store.acknowledge(READER, command_id(1), at(2))
     assert await get_command(store, 1) == settled
-    assert events == told
+    assert events == recorded
 
 
 async def test_a_cancelled_command_cannot_be_acknowledged(store: IStore) -> None:
-    """What was taken back before it was sent stays taken back."""
+    """A command that was cancelled before it was sent stays cancelled."""
     await put(store, 1)
     await store.cancel(command_id(1), at(1))
     await store.acknowledge(READER, command_id(1), at(2))

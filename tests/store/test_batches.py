@@ -1,4 +1,4 @@
-"""Tests of several commands that travel in one answer, and of the one report on them."""
+"""Tests of batches: several commands in one answer, and one result about them."""
 
 from collections.abc import Mapping
 
@@ -29,7 +29,7 @@ ALONE = {"endpoint": "alone"}
 
 
 async def batch(store: IStore, *numbers: int, uuid: str | None = "u-1", second: float = 0.0) -> Claim:
-    """Queue commands of these numbers and hand them over together."""
+    """Queue commands of these numbers, and claim them together."""
     await put(store, *numbers, now=at(second))
     claimed: Claim = await store.claim(READER, uuid, True, len(numbers), at(second), always_batchable)
     assert [handed.command for handed in claimed.handed] == [command_id(number) for number in numbers]
@@ -37,27 +37,27 @@ async def batch(store: IStore, *numbers: int, uuid: str | None = "u-1", second: 
 
 
 def entries(**said: DeviceResult) -> Mapping[int, DeviceResult]:
-    """What a report says of each place: ``p1`` of the first."""
+    """The result of each entry of a report: ``p1`` of the first."""
     return {int(place[1:]): report for place, report in said.items()}
 
 
 def entry(number: int, broke: bool = False) -> StubResult:
-    """One entry of a report; its words tell whose it is."""
+    """One entry of a report."""
     return StubResult(verdict=FAILURE if broke else SUCCESS, result=f'{{"transactionid":{number}}}')
 
 
 def report(parts: Mapping[int, DeviceResult], uuid: str | None = "u-1") -> StubResult:
-    """A report on several."""
+    """A report with several entries."""
     return StubResult(uuid=uuid, result='{"transactions_results":[]}', parts=parts)
 
 
 async def states(store: IStore, *numbers: int) -> list[State]:
-    """Where commands stand."""
+    """The states of commands."""
     return [await state(store, number) for number in numbers]
 
 
-async def test_those_that_join_travel_together(store: IStore, events: list[Event]) -> None:
-    """Up to so many as are asked for go in one answer, best first, each with an attempt of its own."""
+async def test_batchable_commands_are_sent_together(store: IStore, events: list[Event]) -> None:
+    """Up to the limit of the poll commands go in one answer, in order, each with its own attempt."""
     await put(store, 1, 2, 3)
     await put(store, 4, priority=9)
     claimed = await store.claim(READER, "u", True, 3, at(1), always_batchable)
@@ -75,8 +75,8 @@ async def test_those_that_join_travel_together(store: IStore, events: list[Event
     ]
 
 
-async def test_one_that_does_not_join_travels_alone(store: IStore) -> None:
-    """A command that must have an answer for itself ends the batch before it, and makes none with those behind it."""
+async def test_a_command_that_is_not_batchable_is_sent_alone(store: IStore) -> None:
+    """It ends the batch before it, and starts none with the commands behind it."""
 
     def batchable(payload: Mapping[str, object]) -> bool:
         return payload != ALONE
@@ -91,8 +91,8 @@ async def test_one_that_does_not_join_travels_alone(store: IStore) -> None:
     assert handed == [[1, 2], [3], [4, 5]]
 
 
-async def test_a_repeated_poll_gets_nothing_while_any_of_its_batch_is_out(store: IStore) -> None:
-    """Only when all of them are settled has a repeated name another meaning."""
+async def test_a_repeated_poll_gets_nothing_while_any_of_its_batch_is_in_flight(store: IStore) -> None:
+    """Only when all of them are settled can the uuid be used for other commands."""
     await batch(store, 1, 2)
     await put(store, 3)
     await store.settle(READER, report(entries(p2=entry(2))), at(1))
@@ -100,7 +100,7 @@ async def test_a_repeated_poll_gets_nothing_while_any_of_its_batch_is_out(store:
 
 
 async def test_each_is_settled_by_its_own_entry(store: IStore, events: list[Event]) -> None:
-    """One may work and another fail; each keeps its own words."""
+    """One may succeed and another fail; each keeps its own result."""
     await batch(store, 1, 2, 3)
     said = report(entries(p1=entry(1), p2=entry(2, broke=True), p3=entry(3)))
     assert await store.settle(READER, said, at(5)) is SETTLED
@@ -113,8 +113,8 @@ async def test_each_is_settled_by_its_own_entry(store: IStore, events: list[Even
     assert [event.command for event in events if event.type in ended] == [command_id(1), command_id(2), command_id(3)]
 
 
-async def test_one_without_an_entry_stays_out(store: IStore) -> None:
-    """What the report leaves out is not known: it has its lease still, and can be reported on."""
+async def test_a_command_without_an_entry_stays_in_flight(store: IStore) -> None:
+    """It keeps its lease, and can still be reported."""
     await batch(store, 1, 2)
     assert await store.settle(READER, report(entries(p1=entry(1))), at(1)) is SETTLED
     assert await states(store, 1, 2) == [State.SUCCEEDED, State.SENT]
@@ -123,15 +123,15 @@ async def test_one_without_an_entry_stays_out(store: IStore) -> None:
     assert (await get_command(store, 1)).finished_at == wall(1)
 
 
-async def test_a_report_that_speaks_of_all_ends_all(store: IStore) -> None:
-    """An error for the whole batch, or an answer that nobody can read, concerns each of them."""
+async def test_a_report_about_the_whole_batch_ends_all_commands(store: IStore) -> None:
+    """An error for the whole batch, or an unreadable result, is about each of them."""
     await batch(store, 1, 2)
     assert await store.settle(READER, StubResult(uuid="u-1", verdict=GARBLED), at(1)) is SETTLED
     assert await states(store, 1, 2) == [State.UNKNOWN, State.UNKNOWN]
 
 
-async def test_a_report_that_speaks_of_none_changes_nothing(store: IStore) -> None:
-    """Where no entry is for any of them, they stay out, and it is kept for an operator to see."""
+async def test_a_report_without_matching_entries_changes_nothing(store: IStore) -> None:
+    """The commands stay in flight, and the report is kept as an orphan."""
     await batch(store, 1, 2)
     assert await store.settle(READER, report({}), at(1)) is ORPHANED
     assert await states(store, 1, 2) == [State.SENT, State.SENT]
@@ -139,21 +139,21 @@ async def test_a_report_that_speaks_of_none_changes_nothing(store: IStore) -> No
 
 @pytest.mark.parametrize("uuid", ["u-1", None])
 async def test_a_repeated_report_changes_nothing(store: IStore, events: list[Event], uuid: str | None) -> None:
-    """Nor does it settle something older, of which nobody knows."""
+    """Nor does it settle an older command whose outcome is unknown."""
     await send(store, 8, uuid=uuid and "u-0")
     await send(store, 9, uuid=uuid and "u-0")
     await store.lapse(10, at(60))
     await batch(store, 1, 2, uuid=uuid, second=61.0)
     said = report(entries(p1=entry(1), p2=entry(2)), uuid)
     assert await store.settle(READER, said, at(62)) is SETTLED
-    told = list(events)
+    recorded = list(events)
     assert await store.settle(READER, said, at(63)) is REPEATED
-    assert events == told
+    assert events == recorded
     assert await states(store, 8, 9) == [State.UNKNOWN, State.UNKNOWN]
 
 
-async def test_a_report_that_contradicts_for_one_is_kept(store: IStore) -> None:
-    """What is new in it counts; that one entry says otherwise than before is an orphan."""
+async def test_a_report_that_contradicts_one_command_is_kept(store: IStore) -> None:
+    """Its new entries count; that one of them contradicts a known outcome makes it an orphan, too."""
     await batch(store, 1, 2)
     await store.settle(READER, report(entries(p1=entry(1))), at(1))
     said = report(entries(p1=entry(1, broke=True), p2=entry(2)))
@@ -162,16 +162,16 @@ async def test_a_report_that_contradicts_for_one_is_kept(store: IStore) -> None:
     assert len(await store.orphans(READER, None, 10)) == 1
 
 
-async def test_a_batch_without_names_is_matched_by_order(store: IStore) -> None:
-    """Old firmware that takes batches names no poll: its report is on the batch that is out."""
+async def test_a_batch_without_uuids_is_matched_by_order(store: IStore) -> None:
+    """Old firmware that takes batches sends no uuids: its report is about the batch in flight."""
     await batch(store, 1, 2, uuid=None)
     assert await store.settle(READER, report(entries(p1=entry(1), p2=entry(2)), None), at(1)) is SETTLED
     assert await states(store, 1, 2) == [State.SUCCEEDED, State.SUCCEEDED]
     assert (await get_command(store, 1)).matched_by == "order"
 
 
-async def test_the_rest_of_a_batch_without_names_is_matched_by_order(store: IStore) -> None:
-    """A second report brings what the first one left out, whichever place that has."""
+async def test_the_rest_of_a_batch_without_uuids_is_matched_by_order(store: IStore) -> None:
+    """A second report settles what the first left out, whatever its position."""
     await batch(store, 1, 2, uuid=None)
     await store.settle(READER, report(entries(p2=entry(2)), None), at(1))
     assert await store.settle(READER, report(entries(p1=entry(1), p2=entry(2)), None), at(2)) is SETTLED
@@ -179,22 +179,22 @@ async def test_the_rest_of_a_batch_without_names_is_matched_by_order(store: ISto
 
 
 async def test_each_of_a_batch_has_its_own_lease(store: IStore) -> None:
-    """What lapses of a batch is queued again, or unknown, as its sender wished."""
+    """A command of a batch whose lease lapses is queued again, or unknown, as its sender chose."""
     await two_of_two_kinds(store)
     await store.lapse(10, at(60))
     assert await states(store, 1, 2) == [State.QUEUED, State.UNKNOWN]
 
 
 async def two_of_two_kinds(store: IStore) -> None:
-    """Hand over two commands together, of which the first may run again."""
+    """Send two commands together, of which the first may be sent again."""
     await put(store, 1, delivery=AT_LEAST_ONCE)
     await put(store, 2)
     claimed = await store.claim(READER, "u-1", True, 2, at(), always_batchable)
     assert len(claimed.handed) == 2
 
 
-async def test_what_is_sent_again_travels_under_its_new_place(store: IStore) -> None:
-    """A late report on the first batch settles what it was about, though that has another place by now."""
+async def test_a_command_that_is_sent_again_has_a_new_position(store: IStore) -> None:
+    """A late report on the first batch settles its commands, although one has another position by now."""
     await two_of_two_kinds(store)
     await store.lapse(10, at(60))
     await put(store, 3, now=at(61), priority=9)

@@ -1,4 +1,4 @@
-"""Tests of what a poll is handed."""
+"""Tests of claim: what is sent to a device that polls."""
 
 import pytest
 
@@ -23,11 +23,11 @@ from tests.store.steps import claim, event_types, get_command, put, send, state
 
 
 def numbers(claimed: Claim) -> list[int]:
-    """The numbers of the commands that were handed over, in order."""
+    """The numbers of the claimed commands, in order."""
     return [int(handed.command[-12:]) for handed in claimed.handed]
 
 
-async def test_a_poll_is_handed_the_command(store: IStore, events: list[Event]) -> None:
+async def test_a_poll_gets_the_command(store: IStore, events: list[Event]) -> None:
     """The device gets the payload as it was sent, with the command's id and the number of the attempt."""
     await put(store, 1, payload={"endpoint": "reboot", "body": "text"})
     handed = await claim(store, now=at(2))
@@ -37,29 +37,29 @@ async def test_a_poll_is_handed_the_command(store: IStore, events: list[Event]) 
     assert events[1].data == {"attempt": 1}
 
 
-async def test_what_was_handed_over_is_sent(store: IStore) -> None:
-    """The command says that it was sent, when, and how often, and is not handed over again."""
+async def test_a_claimed_command_is_sent(store: IStore) -> None:
+    """It has the state, the time and the number of attempts, and is not claimed again."""
     await send(store, 1, now=at(2))
     command = await get_command(store, 1)
     assert (command.state, command.attempts, command.sent_at) == (State.SENT, 1, wall(2))
     assert await claim(store, now=at(3)) is None
 
 
-async def test_the_urgent_comes_first_and_then_the_oldest(store: IStore) -> None:
-    """A device gets its commands by priority, and those of one priority in the order in which they were sent."""
+async def test_priority_comes_first_and_then_age(store: IStore) -> None:
+    """A device gets its commands by priority, and those of one priority in the order in which they were queued."""
     for number, priority in ((1, 5), (2, 0), (3, 9), (4, 5), (5, 9)):
         await put(store, number, priority=priority)
     assert [numbers(await store.claim(READER, None, False, 1, at())) for _ in range(5)] == [[3], [5], [1], [4], [2]]
 
 
 async def test_a_device_gets_its_own_commands(store: IStore) -> None:
-    """What is sent to one device is never handed to another."""
+    """A command for one device is never sent to another."""
     await put(store, 1, name=OTHER_READER)
     assert await store.claim(READER, None, False, 10, at()) == Claim()
 
 
-async def test_a_poll_is_told_that_there_is_more(store: IStore) -> None:
-    """Where several wait, one is handed over, and the answer says whether another can be had at once."""
+async def test_a_claim_says_whether_there_is_more(store: IStore) -> None:
+    """Where several are queued, one is claimed, and the claim says whether another is due."""
     await put(store, 1, 2)
     first = await store.claim(READER, None, False, 10, at())
     assert (numbers(first), first.due) == ([1], 0)
@@ -67,8 +67,8 @@ async def test_a_poll_is_told_that_there_is_more(store: IStore) -> None:
     assert (numbers(second), second.due) == ([2], None)
 
 
-async def test_a_device_may_have_several_in_work(store: IStore) -> None:
-    """A device that is not sequential gets the next command while the one before is out."""
+async def test_a_device_may_have_several_commands_in_flight(store: IStore) -> None:
+    """A device that is not one-at-a-time gets the next command while another is in flight."""
     await put(store, 1, 2)
     assert [await claim(store), await claim(store)] == [
         Dispatched(command=command_id(1), attempt=1, payload={"endpoint": "load_objects"}),
@@ -77,15 +77,15 @@ async def test_a_device_may_have_several_in_work(store: IStore) -> None:
     assert (await store.queue_depth(READER)).in_flight == 2
 
 
-async def test_a_command_for_later_waits_for_its_time(store: IStore) -> None:
-    """Before its time a command is not handed over, and the answer says when to look again; then it is."""
+async def test_a_command_is_not_sent_before_its_time(store: IStore) -> None:
+    """Before ``not_before`` it is not claimed, and the claim says when to claim again; then it is."""
     await put(store, 1, not_before=wall(60))
     assert await store.claim(READER, None, False, 1, at(59.999)) == Claim(due=wall(60))
     assert numbers(await store.claim(READER, None, False, 1, at(60))) == [1]
 
 
-async def test_a_command_for_later_blocks_nobody(store: IStore) -> None:
-    """What is due goes before what is more urgent but not due yet."""
+async def test_a_command_for_later_does_not_block_others(store: IStore) -> None:
+    """A command that is due is sent before a more urgent one that is not."""
     await put(store, 1, not_before=wall(60), priority=9)
     await put(store, 2, not_before=wall(30), priority=0)
     await put(store, 3)
@@ -95,14 +95,14 @@ async def test_a_command_for_later_blocks_nobody(store: IStore) -> None:
 
 @pytest.mark.parametrize(("moment", "handed"), [(299.999, [1]), (300.0, []), (300.001, [])])
 async def test_a_command_is_never_sent_late(store: IStore, moment: float, handed: list[int]) -> None:
-    """A command is handed over up to the last moment of its time to live, and not at its end."""
+    """A command is claimed up to the last millisecond of its time to live, and not at its end."""
     await put(store, 1)
     assert numbers(await store.claim(READER, None, False, 1, at(moment))) == handed
 
 
 @pytest.mark.parametrize("admission", [Admission.PENDING, Admission.BLOCKED])
-async def test_only_an_approved_device_is_handed_something(store: IStore, admission: Admission) -> None:
-    """A device that waits for approval, or is blocked, gets nothing; once approved it gets what waited."""
+async def test_only_an_approved_device_gets_commands(store: IStore, admission: Admission) -> None:
+    """A pending or blocked device gets nothing; once approved, it gets what is queued."""
     await put(store, 1)
     await store.change_device(READER, {"admission": admission}, at())
     assert (await store.claim(READER, None, False, 1, at())).handed == ()
@@ -111,13 +111,13 @@ async def test_only_an_approved_device_is_handed_something(store: IStore, admiss
     assert numbers(await store.claim(READER, None, False, 1, at())) == [1]
 
 
-async def test_an_unknown_device_is_handed_nothing(store: IStore) -> None:
-    """A poll of nobody we know is answered with nothing."""
+async def test_an_unknown_device_gets_nothing(store: IStore) -> None:
+    """For a device that does not exist nothing is claimed."""
     assert (await store.claim(UNREGISTERED, None, False, 1, at())).handed == ()
 
 
-async def test_a_repeated_poll_gets_nothing_while_its_command_is_out(store: IStore, events: list[Event]) -> None:
-    """A sequential device that repeats its poll, as clients do, is handed no second command for it."""
+async def test_a_repeated_poll_gets_nothing_while_its_command_is_in_flight(store: IStore, events: list[Event]) -> None:
+    """A one-at-a-time device that repeats its poll, as clients do, gets no second command for it."""
     await put(store, 1, 2)
     await store.claim(READER, "u-1", True, 1, at())
     assert await store.claim(READER, "u-1", True, 1, at(1)) == Claim(due=0)
@@ -126,38 +126,38 @@ async def test_a_repeated_poll_gets_nothing_while_its_command_is_out(store: ISto
 
 @pytest.mark.parametrize("uuid", ["u-2", None])
 async def test_another_poll_shows_that_the_device_is_done(store: IStore, uuid: str | None) -> None:
-    """A sequential device that polls under another name, or none, gets the next command; the older stays out."""
+    """A one-at-a-time device that polls with another uuid, or none, gets the next command; the older stays in flight."""
     await put(store, 1, 2)
     await store.claim(READER, "u-1", True, 1, at())
     assert numbers(await store.claim(READER, uuid, True, 1, at(1))) == [2]
     assert await state(store, 1) is State.SENT
 
 
-async def test_polls_without_a_name_are_never_taken_for_a_repeat(store: IStore) -> None:
-    """Old firmware, which names no poll, gets one command after the other."""
+async def test_polls_without_a_uuid_are_never_repeats(store: IStore) -> None:
+    """Old firmware, which sends no uuids, gets one command after the other."""
     await put(store, 1, 2)
     assert numbers(await store.claim(READER, None, True, 1, at())) == [1]
     assert numbers(await store.claim(READER, None, True, 1, at())) == [2]
 
 
-async def test_the_name_of_an_older_poll_is_free_again(store: IStore) -> None:
-    """Only the newest command that was handed over counts as the one out."""
+async def test_the_uuid_of_an_older_poll_can_be_used_again(store: IStore) -> None:
+    """Only the newest command that was sent makes a poll with its uuid a repeat."""
     await put(store, 1, 2, 3)
     await store.claim(READER, "u-1", True, 1, at())
     await store.claim(READER, "u-2", True, 1, at())
     assert numbers(await store.claim(READER, "u-1", True, 1, at())) == [3]
 
 
-async def test_a_name_is_free_once_its_command_is_settled(store: IStore) -> None:
-    """A device that uses one name for ever gets its next command after the result of the last."""
+async def test_a_uuid_can_be_used_again_after_the_result(store: IStore) -> None:
+    """A device that always uses one uuid gets its next command after the result of the last."""
     await put(store, 1, 2)
     await store.claim(READER, "same", True, 1, at())
     await store.settle(READER, by_message(1), at(1))
     assert numbers(await store.claim(READER, "same", True, 1, at(2))) == [2]
 
 
-async def test_a_name_is_free_once_its_lease_has_lapsed(store: IStore) -> None:
-    """A repeated poll gets the next command when the one out is given up."""
+async def test_a_uuid_can_be_used_again_after_the_lease(store: IStore) -> None:
+    """A repeated poll gets the next command when the lease of the last one ran out."""
     await put(store, 1, lease=60.0)
     await put(store, 2)
     await store.claim(READER, "same", True, 1, at())
@@ -165,8 +165,8 @@ async def test_a_name_is_free_once_its_lease_has_lapsed(store: IStore) -> None:
     assert numbers(await store.claim(READER, "same", True, 1, at(60))) == [2]
 
 
-async def test_the_name_of_one_device_says_nothing_of_another(store: IStore) -> None:
-    """Two devices may use the same names for their polls."""
+async def test_two_devices_may_use_the_same_uuid(store: IStore) -> None:
+    """A poll of one device is no repeat of a poll of another."""
     await put(store, 1)
     await put(store, 2, name=OTHER_READER)
     await store.claim(READER, "u", True, 1, at())
@@ -174,7 +174,7 @@ async def test_the_name_of_one_device_says_nothing_of_another(store: IStore) -> 
 
 
 async def test_each_attempt_has_its_number(store: IStore) -> None:
-    """A command that is sent again keeps its id and says that this is another attempt."""
+    """A command that is sent again keeps its id and has the next attempt number."""
     await send(store, 1, delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))
     handed = await claim(store, now=at(61))
@@ -184,7 +184,7 @@ async def test_each_attempt_has_its_number(store: IStore) -> None:
 
 
 async def test_a_new_attempt_is_not_acknowledged_yet(store: IStore) -> None:
-    """What the device said of an earlier attempt does not count for the next."""
+    """The acknowledgement of an earlier attempt does not count for the next."""
     await send(store, 1, delivery=AT_LEAST_ONCE)
     await store.acknowledge(READER, command_id(1), at(1))
     await store.lapse(10, at(61))
@@ -192,8 +192,8 @@ async def test_a_new_attempt_is_not_acknowledged_yet(store: IStore) -> None:
     assert (await get_command(store, 1)).acknowledged_at is None
 
 
-async def test_a_device_that_was_deleted_is_handed_nothing(store: IStore) -> None:
-    """After it was forgotten, a device that polls is a stranger, and its old commands are not for it."""
+async def test_a_deleted_device_gets_nothing(store: IStore) -> None:
+    """When it polls again it is a new device, and its old commands are not sent to it."""
     await put(store, 1)
     await store.forget_device(READER, at())
     await store.add_device(device(), True, at(1))

@@ -1,4 +1,4 @@
-"""Tests of devices: introduced, registered, changed, heard of, forgotten."""
+"""Tests of devices: added, changed, seen and deleted."""
 
 from typing import Any
 
@@ -44,38 +44,40 @@ FULL = Device(
 )
 
 
-async def test_a_device_is_kept_as_it_is_given(store: IStore) -> None:
-    """Every field of a device comes back."""
+async def test_a_device_is_stored_with_all_fields(store: IStore) -> None:
+    """Every field of a device can be read back."""
     assert await store.add_device(FULL, False, at()) == FULL
     assert await get_device(store, UNREGISTERED) == FULL
 
 
 @pytest.mark.parametrize(
-    ("admission", "told"),
+    ("admission", "expected"),
     [
         (Admission.APPROVED, "device.registered"),
         (Admission.BLOCKED, "device.registered"),
         (Admission.PENDING, "device.pending"),
     ],
 )
-async def test_a_new_device_is_told(store: IStore, events: list[Event], admission: Admission, told: str) -> None:
-    """Whoever listens hears of a new device, and whether it waits for approval."""
+async def test_a_new_device_is_an_event(
+    store: IStore, events: list[Event], admission: Admission, expected: str
+) -> None:
+    """The event says whether the device is registered or pending."""
     await store.add_device(device(UNREGISTERED, admission=admission), True, at(2))
     assert [(event.type, event.device, event.command, event.at) for event in events] == [
-        (told, UNREGISTERED, None, wall(2))
+        (expected, UNREGISTERED, None, wall(2))
     ]
 
 
 async def test_a_device_is_registered_once(store: IStore, events: list[Event]) -> None:
-    """An operator who registers a known device is told that it is known."""
+    """To register a device that exists is an error."""
     with pytest.raises(DeviceKnown, match=READER):
         await store.add_device(device(READER, name="other"), False, at())
     assert (await get_device(store, READER)).name == ""
     assert events == []
 
 
-async def test_a_device_may_introduce_itself_again(store: IStore, events: list[Event]) -> None:
-    """Two polls of a new device at once are no error: it is the one that is known."""
+async def test_a_device_may_be_added_twice_by_its_polls(store: IStore, events: list[Event]) -> None:
+    """Two concurrent polls of a new device are no error: the second gets the device that exists."""
     known = await store.change_device(READER, {"name": "front"}, at())
     del events[:]
     assert await store.add_device(device(READER, admission=Admission.PENDING), True, at()) == known
@@ -98,7 +100,7 @@ async def test_a_device_may_introduce_itself_again(store: IStore, events: list[E
     ],
 )
 async def test_fields_can_be_changed(store: IStore, events: list[Event], changes: dict[str, Any]) -> None:
-    """What was changed is changed, all else is as before, and it is told which fields."""
+    """Only the given fields are changed, and an event names them."""
     await store.add_device(FULL, False, at())
     del events[:]
     after = await store.change_device(UNREGISTERED, changes, at(1))
@@ -107,41 +109,43 @@ async def test_fields_can_be_changed(store: IStore, events: list[Event], changes
 
 
 @pytest.mark.parametrize(
-    ("admission", "told"),
+    ("admission", "expected"),
     [(Admission.APPROVED, ["device.approved"]), (Admission.BLOCKED, ["device.blocked"]), (Admission.PENDING, [])],
 )
-async def test_a_decision_is_told(store: IStore, events: list[Event], admission: Admission, told: list[str]) -> None:
-    """Whoever listens hears that a device was approved or blocked, if it was not so before."""
+async def test_a_change_of_admission_is_an_event(
+    store: IStore, events: list[Event], admission: Admission, expected: list[str]
+) -> None:
+    """There is an event if a device is approved or blocked that was not before."""
     await store.add_device(FULL, False, at())
     del events[:]
     await store.change_device(UNREGISTERED, {"admission": admission}, at())
-    assert event_types(events) == told
+    assert event_types(events) == expected
 
 
-async def test_a_decision_may_come_with_other_changes(store: IStore, events: list[Event]) -> None:
-    """A device that is approved and named at once is told of twice: as approved, and as changed."""
+async def test_admission_may_change_with_other_fields(store: IStore, events: list[Event]) -> None:
+    """To approve and name a device at once is two events: approved, and changed."""
     await store.add_device(FULL, False, at())
     del events[:]
     await store.change_device(UNREGISTERED, {"admission": Admission.APPROVED, "name": "x"}, at())
     assert event_types(events) == ["device.approved", "device.changed"]
 
 
-async def test_no_change_is_no_change(store: IStore, events: list[Event]) -> None:
-    """An empty change answers with the device and tells nobody."""
+async def test_an_empty_change_is_no_event(store: IStore, events: list[Event]) -> None:
+    """An empty change returns the device and records no event."""
     assert await store.change_device(READER, {}, at()) == await get_device(store, READER)
     assert events == []
 
 
-async def test_an_unknown_device_cannot_be_changed_or_forgotten(store: IStore) -> None:
-    """An id that is not known is told to be so."""
+async def test_an_unknown_device_cannot_be_changed_or_deleted(store: IStore) -> None:
+    """An unknown id is an error."""
     with pytest.raises(UnknownDevice, match=UNREGISTERED):
         await store.change_device(UNREGISTERED, {"name": "x"}, at())
     with pytest.raises(UnknownDevice, match=UNREGISTERED):
         await store.forget_device(UNREGISTERED, at())
 
 
-async def test_forgetting_ends_what_was_open(store: IStore, events: list[Event]) -> None:
-    """What a forgotten device was never sent is cancelled; what may have run is unknown; what had ended stays."""
+async def test_deleting_a_device_ends_its_open_commands(store: IStore, events: list[Event]) -> None:
+    """Commands that were never sent are cancelled, those that may have run become unknown, ended ones stay."""
     await send(store, 1)
     await store.settle(READER, by_message(1), at())
     await send(store, 2)
@@ -163,8 +167,8 @@ async def test_forgetting_ends_what_was_open(store: IStore, events: list[Event])
     assert event_types(events)[-1] == "device.deleted"
 
 
-async def test_a_forgotten_device_is_gone(store: IStore) -> None:
-    """It is listed no more, and when it polls again it is new."""
+async def test_a_deleted_device_is_gone(store: IStore) -> None:
+    """It is no longer listed, and when it polls again it is new."""
     await store.forget_device(READER, at())
     assert [device.id for device, _ in await store.devices(DeviceFilter(), None, 10)] == [OTHER_READER]
     again = device(READER, admission=Admission.PENDING)
@@ -172,7 +176,7 @@ async def test_a_forgotten_device_is_gone(store: IStore) -> None:
     assert event_types(await all_events(store))[-2:] == ["device.deleted", "device.pending"]
 
 
-async def test_a_result_after_forgetting_is_not_kept(store: IStore) -> None:
-    """A forgotten device that reports on nothing of its own leaves nothing behind."""
+async def test_a_result_of_a_deleted_device_is_not_kept(store: IStore) -> None:
+    """A result of a deleted device that matches nothing is not stored."""
     await store.forget_device(READER, at())
     assert await store.settle(READER, StubResult(uuid="u"), at(1)) is Settlement.DROPPED

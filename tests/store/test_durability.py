@@ -1,4 +1,4 @@
-"""Tests of what is there after the process was killed: everything that anybody was told of."""
+"""Tests of durability: what was confirmed is there after the process was killed."""
 
 import random
 import subprocess
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def run_and_kill(path: Path, lines: int) -> dict[str, set[int]]:
-    """Let another process write until it has said so many lines, and kill it at once; all that it said."""
+    """Let another process write until it has confirmed so many changes, and kill it; all that it confirmed."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.store.writer", str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -28,25 +28,25 @@ def run_and_kill(path: Path, lines: int) -> dict[str, set[int]]:
             process.kill()
         said += process.stdout.readlines()
     assert process.returncode == -9
-    told: dict[str, set[int]] = defaultdict(set)
+    confirmed: dict[str, set[int]] = defaultdict(set)
     for line in said:
         if line.endswith("\n"):
             word, number = line.split()
-            told[word].add(int(number))
-    return told
+            confirmed[word].add(int(number))
+    return confirmed
 
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_nothing_that_was_accepted_is_lost(tmp_path: Path, seed: int) -> None:
-    """Killed at any moment, the process leaves every command that it has acknowledged, and every result."""
+    """Killed at any moment, the process leaves every command and every result that it has confirmed."""
     path = tmp_path / "pushd.sqlite"
-    told = run_and_kill(path, random.Random(seed).randrange(1, 150))
-    assert told["put"]
+    confirmed = run_and_kill(path, random.Random(seed).randrange(1, 150))
+    assert confirmed["put"]
     store = SqliteStore(path=str(path))
     known = store.open(at())
     kept = {command.id: command for command in await store.commands(CommandFilter(device=READER), None, 10_000)}
-    assert {command_id(number) for number in told["put"]} <= set(kept)
-    assert {kept[command_id(number)].state for number in told["settled"]} <= {State.SUCCEEDED}
+    assert {command_id(number) for number in confirmed["put"]} <= set(kept)
+    assert {kept[command_id(number)].state for number in confirmed["settled"]} <= {State.SUCCEEDED}
     assert known.last_command == max(kept)
     queued = {command.id for command in kept.values() if command.state is State.QUEUED}
     assert known.queued == ({READER} if queued else set())

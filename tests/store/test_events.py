@@ -1,4 +1,4 @@
-"""Tests of the feed: every change, in order, with a cursor that misses nothing."""
+"""Tests of the event log: every change, in order, with a cursor that misses nothing."""
 
 import pytest
 
@@ -15,28 +15,28 @@ ANY = EventFilter()
 PRESENCES = [PresenceState.ONLINE, PresenceState.SIGNED_OFF]
 
 
-async def happen(store: IStore, times: int, device: str = READER) -> None:
-    """Let something change, again and again."""
+async def change_presence(store: IStore, times: int, device: str = READER) -> None:
+    """Record so many events."""
     for number in range(times):
         await store.set_presence(device, PRESENCES[number % 2], at(number))
 
 
-async def test_the_feed_is_empty_at_first(empty: IStore) -> None:
-    """Where nothing happened there is nothing to read, and one reads on from the beginning."""
+async def test_the_event_log_is_empty_at_first(empty: IStore) -> None:
+    """There is nothing to read, and the cursor is the beginning."""
     assert await empty.events(ANY, 0, 10) == EventPage(items=(), next=0)
     assert await empty.last_event() == 0
 
 
-async def test_entries_ascend(store: IStore) -> None:
-    """Each entry has a greater number than those before, and the newest is known."""
-    await happen(store, 5)
+async def test_numbers_of_events_ascend(store: IStore) -> None:
+    """Each event has a greater ``seq`` than those before, and the newest is known."""
+    await change_presence(store, 5)
     numbers = [event.seq for event in await all_events(store)]
     assert numbers == sorted(set(numbers))
     assert await store.last_event() == numbers[-1]
 
 
-async def test_an_entry_is_kept_whole(store: IStore) -> None:
-    """An entry says what happened, when, to which device and command, and whatever else there is to say."""
+async def test_an_event_is_stored_whole(store: IStore) -> None:
+    """It has its type, time, device, command and data."""
     await send(store, 1, now=at(7))
     assert (await all_events(store))[-1] == Event(
         seq=await store.last_event(),
@@ -48,9 +48,9 @@ async def test_an_entry_is_kept_whole(store: IStore) -> None:
     )
 
 
-async def test_the_feed_is_read_page_by_page(store: IStore) -> None:
-    """Whoever reads on after ``next`` misses nothing and reads nothing twice."""
-    await happen(store, 7)
+async def test_events_are_read_page_by_page(store: IStore) -> None:
+    """A reader that goes on after ``next`` misses nothing and reads nothing twice."""
+    await change_presence(store, 7)
     read: list[Event] = []
     after = 0
     while (page := await store.events(ANY, after, 2)).items:
@@ -61,7 +61,7 @@ async def test_the_feed_is_read_page_by_page(store: IStore) -> None:
     assert after == await store.last_event()
 
 
-async def test_entries_are_filtered(store: IStore) -> None:
+async def test_events_are_filtered(store: IStore) -> None:
     """By device, by type, by several types, and by both."""
     await put(store, 1)
     await put(store, 2, name=OTHER_READER)
@@ -81,50 +81,50 @@ async def test_entries_are_filtered(store: IStore) -> None:
     assert await types(EventFilter(types=(cancelled,), device=READER)) == []
 
 
-async def test_a_filter_does_not_read_the_same_again(store: IStore) -> None:
-    """Behind entries that a filter leaves out, one reads on after them: the next look need not go over them."""
-    await happen(store, 5)
+async def test_the_cursor_skips_what_a_filter_left_out(store: IStore) -> None:
+    """The next page begins after events that the filter left out, so that they are not read again."""
+    await change_presence(store, 5)
     assert await store.events(EventFilter(device=OTHER_READER), 2, 10) == EventPage(
         items=(), next=await store.last_event()
     )
 
 
-async def test_a_full_page_goes_on_after_its_last_entry(store: IStore) -> None:
-    """Where more may follow, nothing between is skipped."""
-    await happen(store, 1)
-    await happen(store, 4, OTHER_READER)
+async def test_a_full_page_goes_on_after_its_last_event(store: IStore) -> None:
+    """Where more events may follow, none is skipped."""
+    await change_presence(store, 1)
+    await change_presence(store, 4, OTHER_READER)
     page = await store.events(EventFilter(device=OTHER_READER), 2, 2)
     assert page.next == page.items[-1].seq
     rest = await store.events(EventFilter(device=OTHER_READER), page.next, 10)
     assert len(rest.items) == 2
 
 
-async def test_whoever_comes_too_late_is_told_where_the_feed_begins(store: IStore) -> None:
-    """If entries after the cursor are gone, that is an error, and it says which is the oldest kept."""
-    await happen(store, 8)
+async def test_a_cursor_before_the_oldest_event_is_refused(store: IStore) -> None:
+    """If events after the cursor were purged, that is an error, which names the oldest that is kept."""
+    await change_presence(store, 8)
     await tamper(store, "DELETE FROM event WHERE seq <= 5")
     with pytest.raises(EventsPurged) as caught:
         await store.events(ANY, 4, 10)
     assert caught.value.oldest == 6
 
 
-async def test_whoever_has_read_all_that_is_gone_misses_nothing(store: IStore) -> None:
-    """A cursor at the last purged entry is as good as any."""
-    await happen(store, 8)
+async def test_a_cursor_at_the_last_purged_event_is_valid(store: IStore) -> None:
+    """A reader that has read all purged events misses nothing."""
+    await change_presence(store, 8)
     await tamper(store, "DELETE FROM event WHERE seq <= 5")
     assert (await store.events(ANY, 5, 10)).items[0].seq == 6
 
 
-async def test_without_a_cursor_the_feed_begins_with_the_oldest_kept(store: IStore) -> None:
-    """Whoever has read nothing yet starts with what there is."""
-    await happen(store, 8)
+async def test_without_a_cursor_the_oldest_kept_event_is_first(store: IStore) -> None:
+    """A reader that has read nothing yet starts with what is kept."""
+    await change_presence(store, 8)
     await tamper(store, "DELETE FROM event WHERE seq <= 5")
     assert (await store.events(ANY, 0, 10)).items[0].seq == 6
 
 
-async def test_where_all_is_gone_the_feed_goes_on(store: IStore) -> None:
-    """Numbers are not given again after everything was purged, and old cursors are told so."""
-    await happen(store, 3)
+async def test_numbers_go_on_after_all_events_were_purged(store: IStore) -> None:
+    """Numbers are not given again, and old cursors are refused."""
+    await change_presence(store, 3)
     last = await store.last_event()
     await tamper(store, "DELETE FROM event")
     assert await store.last_event() == last
@@ -132,25 +132,25 @@ async def test_where_all_is_gone_the_feed_goes_on(store: IStore) -> None:
     with pytest.raises(EventsPurged) as caught:
         await store.events(ANY, last - 1, 10)
     assert caught.value.oldest == last + 1
-    await happen(store, 1, OTHER_READER)
+    await change_presence(store, 1, OTHER_READER)
     assert [event.seq for event in (await store.events(ANY, last, 10)).items] == [last + 1]
 
 
-async def test_a_cursor_of_another_feed_is_refused(store: IStore) -> None:
-    """A number that was never given cannot be read on after: entries would be missed without a word."""
+async def test_a_cursor_beyond_the_newest_event_is_refused(store: IStore) -> None:
+    """A number that was never given is an error: events would be missed unnoticed."""
     last = await store.last_event()
     with pytest.raises(InvalidQuery):
         await store.events(ANY, last + 1, 10)
 
 
 @pytest.mark.parametrize("kind", ["file", "threads"])
-async def test_the_feed_goes_on_after_a_restart(under_test: StoreUnderTest, store: IStore) -> None:
-    """Entries of before are there, and numbers go on, even where the newest were purged."""
-    await happen(store, 3)
+async def test_numbers_go_on_after_a_restart(under_test: StoreUnderTest, store: IStore) -> None:
+    """Earlier events are there, and numbers go on, even where the newest were purged."""
+    await change_presence(store, 3)
     before = await all_events(store)
     await under_test.restart(at(9))
     assert await all_events(under_test.store) == before
     await tamper(under_test.store, "DELETE FROM event")
     await under_test.restart(at(9))
-    await happen(under_test.store, 1, OTHER_READER)
+    await change_presence(under_test.store, 1, OTHER_READER)
     assert [event.seq for event in await all_events(under_test.store)] == [before[-1].seq + 1]

@@ -1,4 +1,4 @@
-"""Tests of what the clock does to commands."""
+"""Tests of what time ends: times to live, and leases."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.store.steps import claim, event_types, get_command, put, send, state
 
 
 async def test_a_command_expires_when_its_time_is_over(store: IStore, events: list[Event]) -> None:
-    """What was not sent within its time to live is ended, and says why."""
+    """A command that was not sent within its time to live is ended, with the reason."""
     await put(store, 1)
     assert await store.expire(10, at(299.999)) == 0
     assert await store.expire(10, at(300)) == 1
@@ -22,8 +22,8 @@ async def test_a_command_expires_when_its_time_is_over(store: IStore, events: li
     assert events[-1].data == {"attempts": 0, "error": "the time to live is over"}
 
 
-async def test_what_waits_for_another_attempt_becomes_unknown(store: IStore, events: list[Event]) -> None:
-    """A command that may have run is not called expired."""
+async def test_a_command_that_may_have_run_does_not_expire(store: IStore, events: list[Event]) -> None:
+    """A command that is queued for another attempt becomes unknown instead."""
     await send(store, 1, delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))
     assert await store.expire(10, at(300)) == 1
@@ -31,21 +31,21 @@ async def test_what_waits_for_another_attempt_becomes_unknown(store: IStore, eve
     assert event_types(events)[-1] == "command.unknown"
 
 
-async def test_what_is_out_does_not_expire(store: IStore) -> None:
-    """The time to live is for sending; the lease is for working."""
+async def test_a_command_in_flight_does_not_expire(store: IStore) -> None:
+    """The time to live bounds sending; the lease bounds the work."""
     await send(store, 1, lease=9999.0, deadline=9999.0)
     assert await store.expire(10, at(300)) == 0
 
 
-async def test_expiry_goes_by_what_people_read(store: IStore) -> None:
-    """Times to live are wall time: where the wall clock steps, they are judged by what it shows."""
+async def test_times_to_live_are_wall_time(store: IStore) -> None:
+    """If the wall clock is set, they end by what it shows."""
     await put(store, 1)
     assert await store.expire(10, Now(wall=WALL, steady=STEADY + 10_000_000)) == 0
     assert await store.expire(10, Now(wall=wall(300), steady=STEADY)) == 1
 
 
-async def test_the_longest_over_expire_first(store: IStore) -> None:
-    """A sweep ends no more than it is told to, and begins with those whose time was over first."""
+async def test_a_sweep_is_limited_and_begins_with_the_oldest(store: IStore) -> None:
+    """A sweep ends no more commands than its limit, those first that expired first."""
     for number, ttl in ((1, 30.0), (2, 10.0), (3, 20.0)):
         await put(store, number, ttl=ttl)
     assert await store.expire(2, at(60)) == 2
@@ -54,7 +54,7 @@ async def test_the_longest_over_expire_first(store: IStore) -> None:
 
 
 async def test_a_lapsed_command_is_unknown(store: IStore, events: list[Event]) -> None:
-    """When the lease of a command that may run only once runs out, it is never sent again, and says so."""
+    """When the lease of an ``at_most_once`` command runs out, it is never sent again, and says why."""
     await send(store, 1)
     assert await store.lapse(10, at(60)) == 1
     command = await get_command(store, 1)
@@ -82,7 +82,7 @@ async def test_a_command_that_may_run_again_is_queued_again(
 
 
 async def test_attempts_are_bounded(store: IStore) -> None:
-    """After its last attempt an ``at_least_once`` command is unknown too."""
+    """After its last attempt an ``at_least_once`` command becomes unknown, too."""
     await put(store, 1, delivery=AT_LEAST_ONCE, max_attempts=3, ttl=9999.0)
     for attempt in (1, 2, 3):
         handed = await claim(store, now=at(100 * attempt))
@@ -100,15 +100,15 @@ async def test_no_attempt_is_made_after_the_time_to_live(store: IStore, moment: 
     assert await state(store, 1) is then
 
 
-async def test_leases_do_not_see_the_clock_on_the_wall(store: IStore) -> None:
-    """Where somebody sets the clock forward, no lease lapses for it."""
+async def test_leases_are_steady_time(store: IStore) -> None:
+    """If the wall clock is set forward, no lease runs out."""
     await send(store, 1)
     assert await store.lapse(10, Now(wall=wall(999_999), steady=STEADY + 59_999)) == 0
     assert await store.lapse(10, Now(wall=wall(-999_999), steady=STEADY + 60_000)) == 1
 
 
-async def test_the_longest_out_lapse_first(store: IStore) -> None:
-    """A sweep ends no more leases than it is told to, and begins with those that ran out first."""
+async def test_a_sweep_of_leases_is_limited_and_begins_with_the_oldest(store: IStore) -> None:
+    """A sweep ends no more leases than its limit, those first that ran out first."""
     for number, lease in ((1, 30.0), (2, 10.0), (3, 20.0)):
         await send(store, number, lease=lease)
     assert await store.lapse(2, at(60)) == 2
@@ -116,8 +116,8 @@ async def test_the_longest_out_lapse_first(store: IStore) -> None:
     assert [await store.lapse(2, at(60)), await store.lapse(2, at(60))] == [1, 0]
 
 
-async def test_what_waits_or_has_ended_does_not_lapse(store: IStore) -> None:
-    """Only commands that are out have a lease."""
+async def test_only_commands_in_flight_lapse(store: IStore) -> None:
+    """Queued and ended commands have no lease."""
     await send(store, 1)
     await store.settle(READER, by_message(1), at(1))
     await put(store, 2)
@@ -126,8 +126,8 @@ async def test_what_waits_or_has_ended_does_not_lapse(store: IStore) -> None:
     assert await store.lapse(10, at(99_999)) == 0
 
 
-async def test_a_sweep_is_told_command_by_command(store: IStore, events: list[Event]) -> None:
-    """The feed has an entry for each command that the clock ended."""
+async def test_a_sweep_records_an_event_for_each_command(store: IStore, events: list[Event]) -> None:
+    """There is an event for each command that time ended."""
     for number in (1, 2, 3):
         await store.put(draft(number), False, 10, at())
     await store.expire(10, at(300))

@@ -1,4 +1,4 @@
-"""Tests of the search for what is stored and cannot be."""
+"""Tests of the consistency check."""
 
 from pathlib import Path
 
@@ -83,14 +83,14 @@ OTHER_BREAKS = (
         "UPDATE webhook SET disabled_at = NULL, disabled_reason = NULL",
     ),
 )
-"""Further ways to break some of them."""
+"""Further ways to break populate of them."""
 
 
-async def some(store: IStore) -> dict[str, str]:
-    """Have a command queued, one out and one that succeeded; an offline device in its grace period, one with an alert,
-    and one that returned; a disabled webhook.
+async def populate(store: IStore) -> dict[str, str]:
+    """Store a command that is queued, one in flight and one that succeeded, and what :func:`populate_alerts` does;
+    returns ids.
     """
-    await miss(store)
+    await populate_alerts(store)
     await send(store, 1)
     await send(store, 2)
     await store.settle(READER, by_message(2), at(1))
@@ -104,8 +104,8 @@ async def some(store: IStore) -> dict[str, str]:
     }
 
 
-async def miss(store: IStore) -> None:
-    """Have a device in its grace period, one with an alert and one that returned; and a disabled webhook."""
+async def populate_alerts(store: IStore) -> None:
+    """Store a device in its grace period, one with an alert and one that returned; and a disabled webhook."""
     await add_site(store, SITE[:2])
     await go_offline(store, *SITE[:2])
     await alerts(store, 30)
@@ -117,36 +117,36 @@ async def miss(store: IStore) -> None:
     assert await store.disable_webhook(progress, attempt, "gone", RULES, at(32))
 
 
-async def found(store: IStore) -> list[str]:
-    """What is wrong with the store, each kind once."""
+async def violations(store: IStore) -> list[str]:
+    """The violations that fsck finds, each kind once."""
     return sorted({flaw.what for flaw in await store.fsck(at(2))})
 
 
-def test_each_check_has_its_break() -> None:
-    """No check stays untried."""
+def test_each_check_has_a_violation() -> None:
+    """There is a way to violate each check."""
     assert [check.description for check in CHECKS] == list(BREAKS)
 
 
 @pytest.mark.parametrize(("what", "damage"), [*BREAKS.items(), *OTHER_BREAKS])
-async def test_what_cannot_be_is_found(store: IStore, what: str, damage: str) -> None:
-    """Whatever promise was broken by hand, it is found and named."""
-    values = await some(store)
-    assert await found(store) == []
+async def test_a_violation_is_found(store: IStore, what: str, damage: str) -> None:
+    """Each violation that is made by hand is found and named."""
+    values = await populate(store)
+    assert await violations(store) == []
     asked = {name: value for name, value in values.items() if f":{name}" in damage}
     await tamper(store, damage, **asked)
-    assert what in await found(store)
+    assert what in await violations(store)
 
 
-async def test_a_flaw_says_whom_it_concerns(store: IStore) -> None:
-    """The device, the command, and what was found."""
-    await some(store)
+async def test_a_violation_names_device_and_command(store: IStore) -> None:
+    """It has the device, the command and a detail."""
+    await populate(store)
     await tamper(store, "UPDATE command SET attempts = 2 WHERE id = :id", id=command_id(1))
     [flaw] = await store.fsck(at(2))
     assert (flaw.device, flaw.command, flaw.detail) == (READER, command_id(1), "2 counted, 1 stored")
 
 
-async def test_a_command_that_the_sweep_will_end_soon_is_no_flaw(store: IStore) -> None:
-    """The sweep may be a little behind; if it is far behind, something is wrong."""
+async def test_a_late_sweep_is_no_violation(store: IStore) -> None:
+    """The sweep may be a minute late, but no more."""
     await put(store, 1)
     assert await store.fsck(at(301)) == []
     assert [flaw.what for flaw in await store.fsck(at(400))] == [
@@ -155,8 +155,8 @@ async def test_a_command_that_the_sweep_will_end_soon_is_no_flaw(store: IStore) 
 
 
 @pytest.mark.parametrize("step", [-3600, 3600], ids=["back", "ahead"])
-async def test_a_clock_that_somebody_set_is_no_flaw(store: IStore, step: int) -> None:
-    """Whichever way somebody sets the clock while a command lives, nothing is found."""
+async def test_a_clock_that_was_set_is_no_violation(store: IStore, step: int) -> None:
+    """Whichever way the clock is set while a command is open, nothing is found."""
     await send(store, 1, delivery=AT_LEAST_ONCE, ttl=86400)
     await store.lapse(10, Now(at(step).wall, at(60).steady))
     handed = await claim(store, now=at(step))
@@ -169,8 +169,8 @@ async def test_a_clock_that_somebody_set_is_no_flaw(store: IStore, step: int) ->
     assert await store.fsck(at(0)) == []
 
 
-async def test_a_stopped_server_is_looked_at_as_of_its_last_word(tmp_path: Path) -> None:
-    """What still waits in a file is no flaw, though the clock was ahead by a day before somebody set it right."""
+async def test_a_stopped_server_is_checked_as_of_its_last_event(tmp_path: Path) -> None:
+    """Queued commands in a file are no violation, though the clock was a day ahead before it was set right."""
     path = tmp_path / "pushd.sqlite"
     store = SqliteStore(str(path))
     store.open(at())
@@ -180,8 +180,8 @@ async def test_a_stopped_server_is_looked_at_as_of_its_last_word(tmp_path: Path)
     assert inspect(str(path)) == []
 
 
-async def test_a_store_that_was_used_is_sound(store: IStore) -> None:
-    """Whatever senders, devices, operators and the clock did, nothing is found."""
+async def test_a_store_in_use_has_no_violations(store: IStore) -> None:
+    """Whatever senders, devices, operators and clocks did, nothing is found."""
     for number, verdict in ((1, FAILURE), (2, GARBLED)):
         await send(store, number)
         await store.settle(READER, by_message(number, verdict), at(1))
@@ -198,7 +198,7 @@ async def test_a_store_that_was_used_is_sound(store: IStore) -> None:
     await store.acknowledge(READER, command_id(2), at(64))
     await store.put(draft(6, OTHER_READER), False, LIMIT, at(65))
     await store.add_proof(OTHER_READER, ProofKind.SECRET, b"s", 0.0, at(65))
-    await miss(store)
+    await populate_alerts(store)
     await store.forget_device(OTHER_READER, at(66))
     assert await store.fsck(at(70)) == []
     await store.purge(at(63).wall, 100)

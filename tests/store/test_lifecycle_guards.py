@@ -35,7 +35,7 @@ MAX_ATTEMPTS = 2
 
 @frozen(kw_only=True)
 class Circumstances:
-    """What a guard, or a statement, may look at."""
+    """What guards and statements depend on."""
 
     delivery: Delivery
     attempts: int
@@ -65,7 +65,7 @@ class Circumstances:
         }[guard]
 
     def pass_statement(self, move: Move) -> bool:
-        """What a statement asks for beside the table: attempts that are left, a time that has come."""
+        """The conditions of a statement beside the table: attempts that are left, a time that has come."""
         return {
             Move.SEND: self.attempts < MAX_ATTEMPTS,
             Move.UNSEND: self.attempts > 0,
@@ -83,7 +83,7 @@ UNSENT = frozenset({State.EXPIRED, State.CANCELLED})
 
 
 def possible(state: State) -> list[Circumstances]:
-    """All circumstances but those that no command can be in: sent without an attempt, or cancelled after one."""
+    """All circumstances that a command in this state can be in."""
     if state is State.QUEUED:
         return ALL_CIRCUMSTANCES
     return [each for each in ALL_CIRCUMSTANCES if (each.attempts == 0) is (state in UNSENT)]
@@ -106,7 +106,7 @@ def connection(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 def insert(connection: sqlite3.Connection, state: State, circumstances: Circumstances) -> None:
-    """Write a command that stands so, as no verb may have left it; its lease has just run out."""
+    """Store a command in these circumstances, whose lease has just run out."""
     values = {
         "id": command_id(1),
         "device": "controlid:1",
@@ -132,7 +132,7 @@ def insert(connection: sqlite3.Connection, state: State, circumstances: Circumst
 
 
 def make(connection: sqlite3.Connection, move: Move, circumstances: Circumstances) -> State | None:
-    """Run the statement for a move; the state that it leads to, or None if it makes none."""
+    """Run the statement for a move; the new state, or None if nothing was changed."""
     values: dict[str, Any] = {"id": command_id(1), "now": WALL, "steady": STEADY, "attempt": circumstances.attempts}
     values |= {"result": None, "error": None, "late": 0, "matched_by": None}
     rows = connection.execute(STATEMENTS[move].sql, values).fetchall()
@@ -140,12 +140,12 @@ def make(connection: sqlite3.Connection, move: Move, circumstances: Circumstance
 
 
 def stored(connection: sqlite3.Connection) -> dict[str, Any]:
-    """The one command, column by column."""
+    """The stored command, column by column."""
     return dict(connection.execute("SELECT * FROM command").fetchone())
 
 
-def tabled(state: State, move: Move, circumstances: Circumstances) -> State | None:
-    """The state that the table, read in Python, leads to, or None if it allows no such move."""
+def allowed(state: State, move: Move, circumstances: Circumstances) -> State | None:
+    """The state to which the table leads, read in Python; None if it allows no such move."""
     if not circumstances.pass_statement(move):
         return None
     targets = [rule.target for rule in rules(move) if rule.source is state and circumstances.pass_guard(rule.guard)]
@@ -153,18 +153,18 @@ def tabled(state: State, move: Move, circumstances: Circumstances) -> State | No
 
 
 def test_each_move_has_its_statement() -> None:
-    """Nothing in the table is left to a statement of its own."""
+    """There is a guarded statement for each move of the table."""
     assert set(STATEMENTS) == set(Move)
 
 
 @pytest.mark.parametrize("move", Move)
 @pytest.mark.parametrize("state", State)
 def test_a_statement_makes_the_moves_of_the_table(connection: sqlite3.Connection, state: State, move: Move) -> None:
-    """From each state, in all circumstances, the database does what the table says and nothing else."""
+    """From each state, in all circumstances, the statement does what the table says and nothing else."""
     made, expected = {}, {}
     for circumstances in possible(state):
         insert(connection, state, circumstances)
-        expected[circumstances] = tabled(state, move, circumstances)
+        expected[circumstances] = allowed(state, move, circumstances)
         made[circumstances] = make(connection, move, circumstances)
         connection.execute("DELETE FROM command")
     assert made == expected
@@ -173,7 +173,7 @@ def test_a_statement_makes_the_moves_of_the_table(connection: sqlite3.Connection
 @pytest.mark.parametrize("move", Move)
 @pytest.mark.parametrize("state", State)
 def test_a_move_that_is_not_allowed_changes_nothing(connection: sqlite3.Connection, state: State, move: Move) -> None:
-    """Where the table has no such move the command stays as it is, to the last field."""
+    """Where the table has no such move, each column of the command stays as it is."""
     for circumstances in possible(state):
         insert(connection, state, circumstances)
         before = stored(connection)
@@ -186,7 +186,7 @@ def test_a_move_that_is_not_allowed_changes_nothing(connection: sqlite3.Connecti
 def test_the_database_itself_refuses_what_no_rule_allows(
     connection: sqlite3.Connection, source: State, target: State
 ) -> None:
-    """Even a statement that forgets its guard cannot bring a command where no line of the table leads."""
+    """Even a statement without a guard cannot make a move that is not in the table."""
     circumstances = Circumstances(delivery=Delivery.AT_LEAST_ONCE, attempts=1, expires_in=1)
     insert(connection, source, circumstances)
     forced = (

@@ -27,17 +27,17 @@ AGENT = "servereye:Abc"
 
 
 async def listed(store: IStore, **which: Any) -> list[int]:
-    """The numbers of the commands that a filter lets through."""
+    """The numbers of the commands that match a filter."""
     return [int(command.id[-12:]) for command in await store.commands(CommandFilter(**which), None, 100)]
 
 
 async def found(store: IStore, **which: Any) -> list[str]:
-    """The ids of the devices that a filter lets through."""
+    """The ids of the devices that match a filter."""
     return [device.id for device, _ in await store.devices(DeviceFilter(**which), None, 100)]
 
 
-async def test_a_command_that_does_not_exist_cannot_be_seen(store: IStore) -> None:
-    """An id that is not known is told to be so."""
+async def test_an_unknown_command_is_an_error(store: IStore) -> None:
+    """An unknown id is an error."""
     with pytest.raises(UnknownCommand, match=command_id(9)):
         await store.command(command_id(9))
 
@@ -50,7 +50,7 @@ async def test_commands_are_listed_newest_first(store: IStore) -> None:
 
 
 async def test_lists_leave_out_what_may_be_large(store: IStore) -> None:
-    """Payload and result are for the one command that is looked at; all else is in the list."""
+    """Payload and result are only in the single command; all else is in the list."""
     await send(store, 1, payload={"endpoint": "x"})
     await store.settle(READER, by_message(1), at(1))
     whole = await get_command(store, 1)
@@ -128,8 +128,8 @@ async def test_devices_are_listed_page_by_page(store: IStore) -> None:
     assert [device.id for device, _ in first + second] == [READER, OTHER_READER, UNREGISTERED, AGENT]
 
 
-async def test_devices_are_listed_with_their_load(store: IStore) -> None:
-    """The list says of each device how much waits for it and how much is out."""
+async def test_devices_are_listed_with_their_queue_depths(store: IStore) -> None:
+    """The list says how many commands of each device are queued and in flight."""
     await send(store, 1)
     await put(store, 2, 3)
     await store.put(draft(4, OTHER_READER), False, LIMIT, at())

@@ -1,4 +1,4 @@
-"""Tests of how an older database becomes a newer one."""
+"""Tests of migrations."""
 
 import json
 import sqlite3
@@ -43,7 +43,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def old(path: Path) -> Iterator[sqlite3.Connection]:
-    """A database of the first version with something in it."""
+    """A database of the first version, with a row in it."""
     with closing(connect(str(path))) as connection:
         migrate(connection, str(path), {1: FIRST})
         connection.execute(TOKEN)
@@ -60,7 +60,7 @@ def shape(connection: sqlite3.Connection) -> set[tuple[str, ...]]:
 
 
 def version(connection: sqlite3.Connection) -> int:
-    """The version that a database says it has."""
+    """The version of a database."""
     [row] = connection.execute("SELECT version FROM schema_version").fetchall()
     return int(row["version"])
 
@@ -71,7 +71,7 @@ def backups(path: Path) -> list[str]:
 
 
 def test_each_schema_says_which_version_it_makes() -> None:
-    """Each step has its number, none is left out, and a database says of which step it is."""
+    """Each migration has its number, none is left out, and it sets the version of the database."""
     steps = _schemas()
     assert sorted(steps) == list(range(1, len(steps) + 1))
     for step in steps:
@@ -81,7 +81,7 @@ def test_each_schema_says_which_version_it_makes() -> None:
 
 
 def test_a_new_database_is_of_the_newest_version(path: Path) -> None:
-    """Where nothing is, all steps are taken, and nothing is copied."""
+    """An empty database gets all migrations, and no copy is made."""
     with closing(connect(str(path))) as connection:
         migrate(connection, str(path), {1: FIRST, 2: SECOND, 3: THIRD})
         assert version(connection) == 3
@@ -91,8 +91,8 @@ def test_a_new_database_is_of_the_newest_version(path: Path) -> None:
 @pytest.mark.parametrize(
     "steps", [_schemas(), {1: FIRST, 2: SECOND}, {1: FIRST, 2: SECOND, 3: THIRD}], ids=["ours", "one", "two"]
 )
-def test_upgraded_is_as_fresh(old: sqlite3.Connection, path: Path, steps: dict[int, str]) -> None:
-    """A database that was brought up to date cannot be told from one that was made new."""
+def test_an_upgraded_database_equals_a_new_one(old: sqlite3.Connection, path: Path, steps: dict[int, str]) -> None:
+    """A database that was migrated has the same schema as one that was created."""
     migrate(old, str(path), steps)
     with closing(connect(MEMORY)) as fresh:
         migrate(fresh, MEMORY, steps)
@@ -100,15 +100,15 @@ def test_upgraded_is_as_fresh(old: sqlite3.Connection, path: Path, steps: dict[i
         assert version(old) == version(fresh) == max(steps)
 
 
-def test_what_was_there_is_still_there(old: sqlite3.Connection, path: Path) -> None:
-    """An upgrade loses nothing, and steps may use what is there."""
+def test_rows_survive_a_migration(old: sqlite3.Connection, path: Path) -> None:
+    """A migration loses no rows, and may use them."""
     migrate(old, str(path), {1: FIRST, 2: SECOND, 3: THIRD})
     assert [row["name"] for row in old.execute("SELECT name FROM token")] == ["admin"]
     assert [row["colour"] for row in old.execute("SELECT colour FROM palette")] == ["t"]
 
 
-def test_a_copy_is_kept_of_what_was(old: sqlite3.Connection, path: Path) -> None:
-    """Before an upgrade the whole database is copied beside itself, as it was."""
+def test_a_copy_is_kept(old: sqlite3.Connection, path: Path) -> None:
+    """Before a migration the whole database is copied beside itself."""
     before = shape(old)
     migrate(old, str(path), {1: FIRST, 2: SECOND, 3: THIRD})
     assert backups(path) == ["pushd.sqlite.backup-v1"]
@@ -119,7 +119,7 @@ def test_a_copy_is_kept_of_what_was(old: sqlite3.Connection, path: Path) -> None
 
 
 def test_an_older_copy_is_replaced(old: sqlite3.Connection, path: Path) -> None:
-    """A copy that an upgrade left which was given up does not stand in the way of the next."""
+    """A copy that an interrupted migration left does not prevent the next."""
     Path(f"{path}.backup-v1").write_text("half of a copy")
     migrate(old, str(path), {1: FIRST, 2: SECOND})
     with closing(connect(f"{path}.backup-v1")) as copy:
@@ -127,7 +127,7 @@ def test_an_older_copy_is_replaced(old: sqlite3.Connection, path: Path) -> None:
 
 
 def test_the_same_version_is_left_alone(old: sqlite3.Connection, path: Path) -> None:
-    """A database that is up to date is opened as it is."""
+    """A database that is up to date is not changed."""
     before = shape(old)
     migrate(old, str(path), {1: FIRST})
     assert shape(old) == before
@@ -135,7 +135,7 @@ def test_the_same_version_is_left_alone(old: sqlite3.Connection, path: Path) -> 
 
 
 def test_a_step_that_fails_leaves_the_old_version(old: sqlite3.Connection, path: Path) -> None:
-    """An upgrade that cannot be done is undone, and can be tried again."""
+    """A migration that fails is undone, and can be tried again."""
     before = shape(old)
     with pytest.raises(sqlite3.OperationalError, match="nothing"):
         migrate(old, str(path), {1: FIRST, 2: FAILING})
@@ -146,14 +146,14 @@ def test_a_step_that_fails_leaves_the_old_version(old: sqlite3.Connection, path:
 
 
 def test_steps_before_the_one_that_failed_are_kept(old: sqlite3.Connection, path: Path) -> None:
-    """Each step is taken as a whole or not at all."""
+    """Each migration is applied as a whole or not at all."""
     with pytest.raises(sqlite3.OperationalError):
         migrate(old, str(path), {1: FIRST, 2: SECOND, 3: "INSERT INTO nothing VALUES (1)"})
     assert version(old) == 2
 
 
-def test_a_newer_database_is_not_made_older(old: sqlite3.Connection, path: Path) -> None:
-    """There is no way back but the copy: an older program says which version is needed."""
+def test_a_newer_database_is_refused(old: sqlite3.Connection, path: Path) -> None:
+    """An older program says which version is needed."""
     migrate(old, str(path), {1: FIRST, 2: SECOND})
     with pytest.raises(StoreRefused, match=r"newer pushd \(schema 2, this one knows 1\)"):
         migrate(old, str(path), {1: FIRST})
@@ -161,7 +161,7 @@ def test_a_newer_database_is_not_made_older(old: sqlite3.Connection, path: Path)
 
 
 def test_two_starts_make_one_database(path: Path) -> None:
-    """Opening again changes nothing of the schema."""
+    """Opening again does not change the schema."""
     shapes = []
     for _ in range(2):
         store = SqliteStore(path=str(path))
@@ -173,9 +173,7 @@ def test_two_starts_make_one_database(path: Path) -> None:
 
 
 def test_commands_of_an_older_version_are_kept(path: Path) -> None:
-    """What was sent before an upgrade is there after it, to the last field, and as well guarded as what is sent
-    since.
-    """
+    """They are there after a migration with each column, and are guarded like new ones."""
     before = {number: sql for number, sql in _schemas().items() if number <= 2}
     with closing(connect(str(path))) as connection:
         migrate(connection, str(path), before)

@@ -1,4 +1,4 @@
-"""Tests of how a silence becomes an alert, alone or with others, or does not."""
+"""Tests of how offline devices become alerts, alone or by site."""
 
 import pytest
 from attrs import evolve
@@ -14,8 +14,8 @@ from tests.store.samples import OTHER_READER, READER, UNREGISTERED, at, device, 
 from tests.store.steps import event_types, get_device
 
 
-async def test_a_silence_raises_one_alert_once_its_window_is_over(store: IStore, events: list[Event]) -> None:
-    """A device that fell silent is offline at once, and somebody is told half a minute later, once."""
+async def test_an_offline_device_raises_one_alert_after_the_grace_period(store: IStore, events: list[Event]) -> None:
+    """It is offline at once, and one alert is raised half a minute later."""
     await go_offline(store, READER)
     assert (await get_device(store, READER)).presence is PresenceState.OFFLINE
     assert await alerts(store, 29.9) == []
@@ -26,8 +26,8 @@ async def test_a_silence_raises_one_alert_once_its_window_is_over(store: IStore,
     assert events[-1].data == {"alert": str(raised.id), "kind": "offline", "devices": [READER], "count": 1}
 
 
-async def test_a_device_that_comes_back_clears_its_alert(store: IStore, events: list[Event]) -> None:
-    """The next word of a device ends its alert, which then tells how long it lasted."""
+async def test_a_device_that_returns_clears_its_alert(store: IStore, events: list[Event]) -> None:
+    """The next sign of life clears the alert, whose event says how long it lasted."""
     await go_offline(store, READER)
     (raised,) = await alerts(store, 30)
     await come_online(store, READER, seconds=100)
@@ -38,8 +38,8 @@ async def test_a_device_that_comes_back_clears_its_alert(store: IStore, events: 
     assert events[-2].data == {"after": "offline"}
 
 
-async def test_a_device_that_comes_back_in_time_raises_nothing(store: IStore, events: list[Event]) -> None:
-    """Nobody is called for a device that was back before the window was over."""
+async def test_a_device_that_returns_in_its_grace_period_raises_nothing(store: IStore, events: list[Event]) -> None:
+    """There is no alert about a device that returned within the window."""
     await go_offline(store, READER)
     await come_online(store, READER, seconds=29)
     assert await alerts(store, 100) == []
@@ -47,15 +47,15 @@ async def test_a_device_that_comes_back_in_time_raises_nothing(store: IStore, ev
 
 
 async def test_a_device_that_signs_off_clears_its_alert(store: IStore) -> None:
-    """Whoever says goodbye after all is not missed any more."""
+    """A device that signs off is no longer offline."""
     await go_offline(store, READER, OTHER_READER)
     assert len(await alerts(store, 30)) == 2
     await store.set_presence(READER, PresenceState.SIGNED_OFF, at(40))
     assert [each.devices for each in await alerts(store, 50)] == [(OTHER_READER,)]
 
 
-async def test_only_devices_that_were_there_go_offline(store: IStore, events: list[Event]) -> None:
-    """A device that never spoke, or signed off, or is not known, is not offline and raises nothing."""
+async def test_only_online_devices_go_offline(store: IStore, events: list[Event]) -> None:
+    """A device that was never seen, or signed off, or does not exist, does not go offline."""
     await store.set_presence(OTHER_READER, PresenceState.SIGNED_OFF, at())
     await store.mark_offline([READER, OTHER_READER, UNREGISTERED], RULES, at())
     assert await alerts(store, 100) == []
@@ -64,25 +64,25 @@ async def test_only_devices_that_were_there_go_offline(store: IStore, events: li
 
 @pytest.mark.parametrize("admission", [Admission.PENDING, Admission.BLOCKED])
 async def test_only_approved_devices_raise_alerts(store: IStore, admission: Admission) -> None:
-    """A device that nobody approved may be silent as it likes."""
+    """A pending or blocked device goes offline without an alert."""
     await store.change_device(READER, {"admission": admission}, at())
     await go_offline(store, READER)
     assert (await get_device(store, READER)).presence is PresenceState.OFFLINE
     assert await alerts(store, 100) == []
 
 
-@pytest.mark.parametrize("told", [False, True])
-async def test_blocking_or_deleting_a_device_ends_the_wait_for_it(store: IStore, told: bool) -> None:
-    """Nobody waits for a device that was blocked or deleted: its alert is cleared, or not raised."""
+@pytest.mark.parametrize("alerted", [False, True])
+async def test_blocking_or_deleting_a_device_drops_its_alerts(store: IStore, alerted: bool) -> None:
+    """Its alert is cleared, or not raised."""
     await go_offline(store, READER, OTHER_READER)
-    assert len(await alerts(store, 30 if told else 10)) == (2 if told else 0)
+    assert len(await alerts(store, 30 if alerted else 10)) == (2 if alerted else 0)
     await store.change_device(READER, {"admission": Admission.BLOCKED}, at(31))
     await store.forget_device(OTHER_READER, at(31))
     assert await alerts(store, 100) == []
 
 
 async def test_many_behind_one_address_are_one_alert(store: IStore, events: list[Event]) -> None:
-    """A site that loses its line is one alert that lists all of its devices, and lasts until the last is back."""
+    """A site that goes offline is one alert that lists its devices, and lasts until the last has returned."""
     await add_site(store, SITE)
     for second, name in enumerate(SITE):
         await go_offline(store, name, seconds=second)
@@ -104,8 +104,8 @@ async def test_few_behind_one_address_are_alerts_of_their_own(store: IStore) -> 
     assert sorted(each.devices for each in await alerts(store, 30)) == [(name,) for name in SITE[:4]]
 
 
-async def test_those_who_go_offline_later_do_not_join(store: IStore) -> None:
-    """What falls silent after the window of an alert is another matter."""
+async def test_devices_that_go_offline_later_do_not_join_an_alert(store: IStore) -> None:
+    """A device that goes offline after the window of an alert has its own."""
     await add_site(store, SITE)
     await go_offline(store, *SITE[:4])
     await alerts(store, 30)
@@ -114,9 +114,7 @@ async def test_those_who_go_offline_later_do_not_join(store: IStore) -> None:
 
 
 async def test_muted_devices_raise_nothing(store: IStore) -> None:
-    """A muted device is offline when it is, and nobody is told; when it is no longer muted and still silent,
-    they are.
-    """
+    """A muted device goes offline without an alert, which is raised if it is still offline when the mute ends."""
     await store.change_device(READER, {"muted_until": wall(300)}, at())
     await go_offline(store, READER)
     assert (await get_device(store, READER)).presence is PresenceState.OFFLINE
@@ -126,15 +124,15 @@ async def test_muted_devices_raise_nothing(store: IStore) -> None:
 
 
 async def test_muted_devices_are_not_counted_with_their_neighbours(store: IStore) -> None:
-    """Four loud devices and a muted one behind one address are no crowd."""
+    """Four offline devices and a muted one behind one address are no site."""
     await add_site(store, SITE)
     await store.change_device(SITE[2], {"muted_until": wall(3000)}, at())
     await go_offline(store, *SITE)
     assert len(await alerts(store, 30)) == 4
 
 
-async def test_a_mute_that_is_taken_back_counts_from_then_on(store: IStore) -> None:
-    """A silence that lasts when the operator listens again waits out its window first."""
+async def test_a_grace_period_restarts_when_a_mute_is_removed(store: IStore) -> None:
+    """If the device is still offline then, it has a whole grace period."""
     await store.change_device(READER, {"muted_until": wall(3000)}, at())
     await go_offline(store, READER)
     assert await alerts(store, 100) == []
@@ -144,15 +142,15 @@ async def test_a_mute_that_is_taken_back_counts_from_then_on(store: IStore) -> N
 
 
 async def flap(store: IStore, times: int, start: float = 0, rules: AlertRules = RULES) -> float:
-    """A device that falls silent so many times, 20 seconds apart, and is back in between; when it last fell silent."""
+    """Have the device go offline so many times, 20 seconds apart, and return in between; when it last went offline."""
     for number in range(times):
         await go_offline(store, READER, seconds=start + 20 * number, rules=rules)
         await alerts(store, start + 20 * number + 1, rules)
     return start + 20 * (times - 1)
 
 
-async def test_a_device_that_comes_and_goes_is_one_alert(store: IStore) -> None:
-    """Five changes in ten minutes are one alert that says so, and no other as long as it is open."""
+async def test_a_flapping_device_is_one_alert(store: IStore) -> None:
+    """Five changes in ten minutes are one alert of kind flapping, and no other while it is open."""
     await come_online(store, READER)
     assert await flap(store, 2) == 20
     assert await alerts(store, 25) == []
@@ -162,8 +160,8 @@ async def test_a_device_that_comes_and_goes_is_one_alert(store: IStore) -> None:
     assert await alerts(store, last + 100) == [raised]
 
 
-async def test_a_device_that_has_calmed_down_flaps_no_more(store: IStore, events: list[Event]) -> None:
-    """A device that stayed for long enough clears the alert that called it restless."""
+async def test_a_device_that_stays_online_no_longer_flaps(store: IStore, events: list[Event]) -> None:
+    """The flapping alert is cleared when the device has not changed for long enough."""
     await come_online(store, READER)
     last = await flap(store, 5)
     await come_online(store, READER, seconds=last + 5)
@@ -172,8 +170,8 @@ async def test_a_device_that_has_calmed_down_flaps_no_more(store: IStore, events
     assert event_types(events).count("alert.raised") == event_types(events).count("alert.cleared") == 1
 
 
-async def test_a_device_that_flapped_and_is_gone_raises_an_alert_for_that(store: IStore) -> None:
-    """When a restless device stays away for good, its silence is told once it no longer counts as restless."""
+async def test_a_device_that_flapped_and_stays_offline_raises_an_alert(store: IStore) -> None:
+    """The offline alert is raised once the device no longer counts as flapping."""
     await come_online(store, READER)
     last = await flap(store, 5)
     seen: set[tuple[AlertKind, tuple[str, ...]]] = set()
@@ -185,7 +183,7 @@ async def test_a_device_that_flapped_and_is_gone_raises_an_alert_for_that(store:
 
 
 async def test_signing_off_and_on_is_not_flapping(store: IStore) -> None:
-    """A container that is restarted again and again says goodbye each time, and is not called restless."""
+    """A container that is restarted again and again signs off each time, and does not flap."""
     for number in range(10):
         await come_online(store, READER, seconds=10 * number)
         await store.set_presence(READER, PresenceState.SIGNED_OFF, at(10 * number + 5))
@@ -194,7 +192,7 @@ async def test_signing_off_and_on_is_not_flapping(store: IStore) -> None:
 
 
 async def test_an_alert_is_acknowledged_once(store: IStore, events: list[Event]) -> None:
-    """Whoever takes care of an alert first is remembered, and told to all."""
+    """The first acknowledgement is kept, and is an event."""
     await go_offline(store, READER)
     (raised,) = await alerts(store, 30)
     taken = await store.acknowledge_alert(raised.id, "night shift", at(60))
@@ -204,13 +202,13 @@ async def test_an_alert_is_acknowledged_once(store: IStore, events: list[Event])
 
 
 async def test_an_unknown_alert_cannot_be_acknowledged(store: IStore) -> None:
-    """What was never raised cannot be taken care of."""
+    """An unknown id is an error."""
     with pytest.raises(UnknownAlert):
         await store.acknowledge_alert(77, "night shift", at())
 
 
 async def test_alerts_are_listed_newest_first_in_pages(store: IStore) -> None:
-    """A long night is read page by page."""
+    """Each page goes on before the last alert of the one before."""
     await add_site(store, SITE, address="")
     for second, name in enumerate(SITE):
         await go_offline(store, name, seconds=second, rules=evolve(RULES, together=99))
@@ -223,8 +221,8 @@ async def test_alerts_are_listed_newest_first_in_pages(store: IStore) -> None:
     assert pages == [[SITE[4], SITE[3]], [SITE[2], SITE[1]], [SITE[0]]]
 
 
-async def test_a_limit_bounds_what_is_told_at_once(store: IStore) -> None:
-    """A thousand silences are told a few at a time, so that nobody waits for it."""
+async def test_a_limit_bounds_how_many_alerts_one_call_raises(store: IStore) -> None:
+    """Many alerts are raised a few at a time, so that other operations do not wait for long."""
     await add_site(store, SITE, address="")
     await go_offline(store, *SITE, rules=evolve(RULES, together=99))
     rules = evolve(RULES, together=99)
@@ -232,8 +230,8 @@ async def test_a_limit_bounds_what_is_told_at_once(store: IStore) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "threads"])
-async def test_a_silence_survives_a_restart_and_waits_anew(under_test: StoreUnderTest) -> None:
-    """A server that dies between a silence and its alert still tells it, once the device had the time to return."""
+async def test_a_grace_period_restarts_with_the_server(under_test: StoreUnderTest) -> None:
+    """A server that stops during a grace period raises the alert later, after the device had time to return."""
     under_test.open(at())
     await under_test.store.add_device(device(READER), False, at())
     await go_offline(under_test.store, READER)
@@ -242,7 +240,7 @@ async def test_a_silence_survives_a_restart_and_waits_anew(under_test: StoreUnde
     assert [each.devices for each in await alerts(under_test.store, 130)] == [(READER,)]
 
 
-async def test_mails_are_due_once_and_again_until_somebody_cares(store: IStore) -> None:
+async def test_mails_are_due_until_an_alert_is_acknowledged(store: IStore) -> None:
     """An alert is mailed at once, and again each hour, until it is acknowledged."""
     rules = evolve(RULES, mails=True, remind=3600.0)
     await go_offline(store, READER, rules=rules)
@@ -257,7 +255,7 @@ async def test_mails_are_due_once_and_again_until_somebody_cares(store: IStore) 
 
 
 async def test_an_alert_that_was_cleared_before_its_mail_is_mailed_all_the_same(store: IStore) -> None:
-    """While the mail server was away an alert came and went: somebody is told once."""
+    """An alert that was raised and cleared while the mail server was down is mailed once."""
     rules = evolve(RULES, mails=True, remind=3600.0)
     await go_offline(store, READER, rules=rules)
     (raised,) = await alerts(store, 30, rules)
@@ -269,7 +267,7 @@ async def test_an_alert_that_was_cleared_before_its_mail_is_mailed_all_the_same(
 
 
 async def test_without_mails_none_is_ever_due(store: IStore) -> None:
-    """Whoever asks for mails tomorrow is not mailed of last year."""
+    """Alerts that were raised while no mails were configured are never mailed."""
     await go_offline(store, READER)
     await alerts(store, 30)
     assert await store.due_mails(10, at(99999)) == []

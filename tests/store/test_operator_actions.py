@@ -1,4 +1,4 @@
-"""Tests of the operator's word on what is over: resolve, and send again."""
+"""Tests of operator actions on ended commands: resolve and resend."""
 
 import pytest
 from attrs import evolve
@@ -18,7 +18,7 @@ RESOLVES = pytest.mark.parametrize(("move", "end"), [(WORKED, State.SUCCEEDED), 
 
 
 async def lost(store: IStore, number: int = 1) -> None:
-    """Send a command of which nobody then hears."""
+    """Send a command whose outcome becomes unknown."""
     await send(store, number, lease=60.0)
     await store.lapse(10, at(60))
 
@@ -37,8 +37,10 @@ async def ended(store: IStore, end: State) -> None:
 
 
 @RESOLVES
-async def test_an_operator_may_say_how_it_ended(store: IStore, events: list[Event], move: Move, end: State) -> None:
-    """A command of which nobody knows ends by a person's word, and says that it is a person's."""
+async def test_an_operator_resolves_an_unknown_command(
+    store: IStore, events: list[Event], move: Move, end: State
+) -> None:
+    """The command ends as the operator says, with the operator as evidence."""
     await lost(store)
     command = await store.resolve(command_id(1), move, "I went to look", "ana", at(90))
     assert (command.state, command.evidence, command.finished_at) == (end, "operator", wall(90))
@@ -49,16 +51,16 @@ async def test_an_operator_may_say_how_it_ended(store: IStore, events: list[Even
 
 
 @RESOLVES
-async def test_saying_it_again_is_no_error(store: IStore, events: list[Event], move: Move, end: State) -> None:
-    """The same word twice is answered twice and told once."""
+async def test_resolving_again_is_no_error(store: IStore, events: list[Event], move: Move, end: State) -> None:
+    """The same resolution twice gives the same answer, and one event."""
     await lost(store)
     first = await store.resolve(command_id(1), move, None, "ana", at(90))
     assert await store.resolve(command_id(1), move, "really", "ben", at(95)) == first
     assert event_types(events).count("command.resolved") == 1
 
 
-async def test_a_word_is_not_taken_back_by_another(store: IStore) -> None:
-    """Once a person has said how it ended, another cannot say otherwise."""
+async def test_a_resolution_cannot_be_changed(store: IStore) -> None:
+    """A command that was resolved cannot be resolved otherwise."""
     await lost(store)
     await store.resolve(command_id(1), WORKED, None, "ana", at(90))
     with pytest.raises(IllegalMove, match="succeeded"):
@@ -68,14 +70,14 @@ async def test_a_word_is_not_taken_back_by_another(store: IStore) -> None:
 @pytest.mark.parametrize("end", [State.FAILED, State.EXPIRED, State.CANCELLED])
 @pytest.mark.parametrize("move", [WORKED, FAILED])
 async def test_only_an_unknown_outcome_can_be_resolved(store: IStore, end: State, move: Move) -> None:
-    """Where the device has spoken, or nothing was sent, there is nothing for a person to say."""
+    """If the device has reported, or nothing was sent, there is nothing to resolve."""
     await ended(store, end)
     with pytest.raises(IllegalMove, match=end):
         await store.resolve(command_id(1), move, None, "ana", at(301))
 
 
-async def test_what_is_not_over_cannot_be_resolved(store: IStore) -> None:
-    """A command that waits, or is at the device, has to run its course."""
+async def test_an_open_command_cannot_be_resolved(store: IStore) -> None:
+    """A queued command, or one in flight, cannot be resolved."""
     await send(store, 1)
     await put(store, 2)
     for number in (1, 2):
@@ -86,8 +88,8 @@ async def test_what_is_not_over_cannot_be_resolved(store: IStore) -> None:
 
 
 @RESOLVES
-async def test_a_device_does_not_contradict_a_person(store: IStore, move: Move, end: State) -> None:
-    """A result that comes after a person's word is kept for them to see, and changes nothing."""
+async def test_a_result_does_not_change_a_resolution(store: IStore, move: Move, end: State) -> None:
+    """A result after a resolution is kept as an orphan and changes nothing."""
     await lost(store)
     resolved = await store.resolve(command_id(1), move, None, "ana", at(90))
     assert await store.settle(READER, by_message(1), at(95)) is Settlement.ORPHANED
@@ -96,7 +98,7 @@ async def test_a_device_does_not_contradict_a_person(store: IStore, move: Move, 
 
 
 @pytest.mark.parametrize("end", [State.UNKNOWN, State.FAILED, State.EXPIRED, State.CANCELLED])
-async def test_what_did_not_work_can_be_sent_again(store: IStore, events: list[Event], end: State) -> None:
+async def test_a_command_that_did_not_succeed_can_be_resent(store: IStore, events: list[Event], end: State) -> None:
     """A new command takes its place, and each of the two names the other."""
     await ended(store, end)
     again, new = await store.resend(evolve(draft(2), resend_of=command_id(1)), False, LIMIT, at(400))
@@ -119,19 +121,19 @@ async def test_what_did_not_work_can_be_sent_again(store: IStore, events: list[E
     assert (handed.command, handed.attempt) == (command_id(2), 1)
 
 
-async def test_a_second_call_gives_the_same_one(store: IStore, events: list[Event]) -> None:
-    """An operator who presses twice sends once."""
+async def test_resending_again_gives_the_same_successor(store: IStore, events: list[Event]) -> None:
+    """An operator who resends twice sends once."""
     await ended(store, State.FAILED)
     first, _ = await store.resend(evolve(draft(2), resend_of=command_id(1)), False, LIMIT, at(2))
-    told = list(events)
+    recorded = list(events)
     assert await store.resend(evolve(draft(3), resend_of=command_id(1)), False, LIMIT, at(3)) == (first, False)
-    assert events == told
+    assert events == recorded
     with pytest.raises(UnknownCommand):
         await store.command(command_id(3))
 
 
-async def test_it_is_sent_again_once_though_its_successor_is_forgotten(store: IStore) -> None:
-    """If the new command ended long ago and is no longer kept, nothing is sent, and the operator is told why."""
+async def test_it_is_resent_once_though_its_successor_was_purged(store: IStore) -> None:
+    """If the successor was purged, nothing is sent, and the error says why."""
     await lost(store)
     await store.resend(evolve(draft(2), resend_of=command_id(1)), False, LIMIT, at(61))
     await claim(store, now=at(62))
@@ -144,8 +146,8 @@ async def test_it_is_sent_again_once_though_its_successor_is_forgotten(store: IS
         await store.command(command_id(3))
 
 
-async def test_what_was_sent_again_can_be_sent_again(store: IStore) -> None:
-    """If the second did not work either, there is a third."""
+async def test_a_successor_can_be_resent(store: IStore) -> None:
+    """If the second did not succeed either, there can be a third."""
     await ended(store, State.FAILED)
     await store.resend(evolve(draft(2), resend_of=command_id(1)), False, LIMIT, at(2))
     await store.cancel(command_id(2), at(3))
@@ -153,8 +155,8 @@ async def test_what_was_sent_again_can_be_sent_again(store: IStore) -> None:
     assert (third.resend_of, new) == (command_id(2), True)
 
 
-async def test_what_worked_or_is_not_over_is_not_sent_again(store: IStore) -> None:
-    """A second door must not open because somebody could not wait."""
+async def test_a_succeeded_or_open_command_is_not_resent(store: IStore) -> None:
+    """A door must not open twice because an operator was impatient."""
     await send(store, 1)
     await store.settle(READER, by_message(1), at(1))
     await send(store, 2)
@@ -168,8 +170,8 @@ async def test_what_worked_or_is_not_over_is_not_sent_again(store: IStore) -> No
         await store.resend(evolve(draft(9), resend_of=command_id(8)), False, LIMIT, at(2))
 
 
-async def test_sending_again_is_sending(store: IStore) -> None:
-    """What would refuse a new command refuses this one, and the old one stays free to be sent again."""
+async def test_resending_has_the_conditions_of_sending(store: IStore) -> None:
+    """What would refuse a new command refuses a successor, and the old command can still be resent."""
     await ended(store, State.FAILED)
     again = evolve(draft(2), resend_of=command_id(1))
     with pytest.raises(QueueFull):
@@ -185,8 +187,8 @@ async def test_sending_again_is_sending(store: IStore) -> None:
     assert new
 
 
-async def test_a_late_result_still_counts_for_what_was_sent_again(store: IStore) -> None:
-    """A command that was given up and sent anew is settled all the same if its own result comes."""
+async def test_a_late_result_counts_for_a_resent_command(store: IStore) -> None:
+    """A command that was resent is settled all the same if its own result comes."""
     await send(store, 1, delivery=AT_LEAST_ONCE, max_attempts=1)
     await store.lapse(10, at(60))
     await store.resend(evolve(draft(2), resend_of=command_id(1)), False, LIMIT, at(61))

@@ -1,4 +1,4 @@
-"""Tests of results that settle nothing."""
+"""Tests of orphan results."""
 
 from typing import Any
 
@@ -29,8 +29,8 @@ from tests.store.steps import all_events, get_command, send, state, tamper
 ORPHANED, DROPPED = Settlement.ORPHANED, Settlement.DROPPED
 
 
-async def test_a_result_that_fits_nothing_is_kept(store: IStore, events: list[Event]) -> None:
-    """An operator sees what came, when, for what it was meant to be, and why it settled nothing."""
+async def test_a_result_without_a_match_is_kept(store: IStore, events: list[Event]) -> None:
+    """An operator sees what came, when, what it named, and why it is an orphan."""
     said = StubResult(uuid="u-9", raw=b"\xff\x00 anything", size=70_000)
     assert await store.settle(READER, said, at(4)) is ORPHANED
     [orphan] = await store.orphans(READER, None, 10)
@@ -55,13 +55,13 @@ async def test_a_result_that_fits_nothing_is_kept(store: IStore, events: list[Ev
     ids=range(3),
 )
 async def test_an_orphan_says_what_it_named(store: IStore, report: StubResult, reference: str | None) -> None:
-    """A message, the name of a poll, or nothing."""
+    """A message id, the uuid of a poll, or nothing."""
     await store.settle(READER, report, at())
     assert [orphan.reference for orphan in await store.orphans(READER, None, 10)] == [reference]
 
 
 async def test_a_result_for_the_command_of_another_device_is_an_orphan(store: IStore) -> None:
-    """Whatever a device knows of another's ids and names, it settles nothing of it."""
+    """A device that knows another's ids and uuids settles nothing of it."""
     await send(store, 1, uuid="u-1")
     assert await store.settle(OTHER_READER, by_message(1), at(1)) is ORPHANED
     assert await store.settle(OTHER_READER, StubResult(uuid="u-1"), at(1)) is ORPHANED
@@ -75,7 +75,7 @@ async def test_a_result_for_the_command_of_another_device_is_an_orphan(store: IS
     [(SUCCESS, FAILURE), (FAILURE, SUCCESS), (SUCCESS, GARBLED), (FAILURE, GARBLED)],
 )
 async def test_a_result_that_contradicts_is_an_orphan(store: IStore, first: Verdict, second: Verdict) -> None:
-    """The first word of a device counts; another one changes nothing, and is kept."""
+    """The first result of a device counts; a contradicting one changes nothing, and is kept."""
     await send(store, 1)
     await store.settle(READER, by_message(1, first), at(1))
     settled = await get_command(store, 1)
@@ -86,8 +86,8 @@ async def test_a_result_that_contradicts_is_an_orphan(store: IStore, first: Verd
 
 
 @pytest.mark.parametrize("verdict", [SUCCESS, FAILURE])
-async def test_after_an_operators_word_every_result_contradicts(store: IStore, verdict: Verdict) -> None:
-    """What a person has resolved is not overwritten by a device, not even by one that agrees."""
+async def test_after_a_resolution_every_result_is_an_orphan(store: IStore, verdict: Verdict) -> None:
+    """A resolution is not overwritten by a device, not even by a result that agrees."""
     await send(store, 1)
     await store.lapse(10, at(60))
     await tamper(store, "UPDATE command SET state = 'succeeded', evidence = 'operator'")
@@ -96,8 +96,8 @@ async def test_after_an_operators_word_every_result_contradicts(store: IStore, v
 
 
 @pytest.mark.parametrize("admission", [Admission.PENDING, Admission.BLOCKED])
-async def test_of_a_device_that_is_not_approved_nothing_is_kept(store: IStore, admission: Admission) -> None:
-    """A device that nobody approved cannot fill our disk."""
+async def test_no_orphan_of_an_unapproved_device_is_kept(store: IStore, admission: Admission) -> None:
+    """A pending or blocked device cannot fill the disk."""
     await store.add_device(device(UNREGISTERED, admission=admission), True, at())
     before = await all_events(store)
     assert await store.settle(UNREGISTERED, StubResult(), at()) is DROPPED
@@ -105,14 +105,14 @@ async def test_of_a_device_that_is_not_approved_nothing_is_kept(store: IStore, a
     assert await all_events(store) == before
 
 
-async def test_of_an_unknown_device_nothing_is_kept(store: IStore) -> None:
-    """Nor can one that we do not know."""
+async def test_no_orphan_of_an_unknown_device_is_kept(store: IStore) -> None:
+    """Nor can a device that does not exist."""
     assert await store.settle(UNREGISTERED, StubResult(), at()) is DROPPED
     assert await store.orphans(UNREGISTERED, None, 10) == []
 
 
 async def test_only_the_newest_hundred_are_kept(store: IStore) -> None:
-    """A device that sends nonsense for ever keeps its newest hundred, and nobody else's are dropped for it."""
+    """A device that sends nonsense for ever keeps its newest hundred, and no other device loses any."""
     await store.settle(OTHER_READER, StubResult(uuid="other"), at())
     for number in range(103):
         await store.settle(READER, StubResult(uuid=str(number)), at(number))

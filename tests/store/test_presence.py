@@ -1,4 +1,4 @@
-"""Tests of what is kept of a device's comings and goings, and of how much it has to do."""
+"""Tests of stored presence, last-seen times and queue depths."""
 
 from pushd.model.alert import AlertRules
 from pushd.model.device import LastSeen, PresenceState, QueueDepth
@@ -8,8 +8,8 @@ from tests.store.samples import OTHER_READER, READER, UNREGISTERED, at, by_messa
 from tests.store.steps import event_types, get_device, put, send
 
 
-async def test_presence_is_told_only_when_it_changes(store: IStore, events: list[Event]) -> None:
-    """A device that is online for the hundredth time is no news."""
+async def test_presence_is_an_event_only_when_it_changes(store: IStore, events: list[Event]) -> None:
+    """A device that is online again and again is one event."""
     for presence in ("online", "online", "signed_off", "signed_off", "online"):
         await store.set_presence(READER, PresenceState(presence), at())
     assert event_types(events) == ["device.online", "device.signed_off", "device.online"]
@@ -17,13 +17,13 @@ async def test_presence_is_told_only_when_it_changes(store: IStore, events: list
 
 
 async def test_presence_of_an_unknown_device_is_not_kept(store: IStore, events: list[Event]) -> None:
-    """What is not known is neither there nor away."""
+    """There is no presence of a device that does not exist."""
     await store.set_presence(UNREGISTERED, PresenceState.ONLINE, at())
     assert events == []
 
 
-async def test_only_who_was_online_falls_silent(store: IStore, events: list[Event]) -> None:
-    """Devices that are silent together are offline together; who was never here, or said goodbye, is not offline."""
+async def test_only_online_devices_are_marked_offline(store: IStore, events: list[Event]) -> None:
+    """Several devices are marked at once; those that were never seen, or signed off, are not."""
     await store.set_presence(READER, PresenceState.ONLINE, at())
     for _ in range(2):
         await store.mark_offline([READER, OTHER_READER, UNREGISTERED], AlertRules(), at(5))
@@ -35,8 +35,8 @@ async def test_only_who_was_online_falls_silent(store: IStore, events: list[Even
     assert (await get_device(store, OTHER_READER)).presence is PresenceState.SIGNED_OFF
 
 
-async def test_sightings_are_written_together(store: IStore, events: list[Event]) -> None:
-    """When devices were last heard of, and from where, is kept without telling anybody."""
+async def test_last_seen_times_are_saved_together(store: IStore, events: list[Event]) -> None:
+    """When and from where devices were last seen is saved without an event."""
     await store.save_last_seen(
         [
             LastSeen(device=READER, last_seen_at=wall(5), last_address="192.0.2.1", poll_gap=4.5),
@@ -50,23 +50,23 @@ async def test_sightings_are_written_together(store: IStore, events: list[Event]
     assert events == []
 
 
-async def test_a_gap_that_was_not_measured_again_stays(store: IStore) -> None:
-    """A sighting without a new measure keeps the last one."""
+async def test_a_poll_gap_that_was_not_measured_again_stays(store: IStore) -> None:
+    """An update without a poll gap keeps the last one."""
     await store.save_last_seen([LastSeen(device=READER, last_seen_at=1, last_address=None, poll_gap=4.5)])
     await store.save_last_seen([LastSeen(device=READER, last_seen_at=2, last_address=None, poll_gap=None)])
     assert (await get_device(store, READER)).poll_gap == 4.5
 
 
-async def test_a_conflict_is_told(store: IStore, events: list[Event]) -> None:
-    """That two devices may share an id is an entry of the feed."""
+async def test_a_conflict_is_an_event(store: IStore, events: list[Event]) -> None:
+    """That two devices may share an id is an event."""
     await store.save_conflict(READER, {"takeovers": 3}, at(1))
     assert [(event.type, event.device, event.data) for event in events] == [
         ("device.conflict", READER, {"takeovers": 3})
     ]
 
 
-async def test_the_load_counts_what_waits_and_what_is_out(store: IStore) -> None:
-    """Ended commands, and those of other devices, are no load."""
+async def test_queue_depth_counts_queued_and_in_flight(store: IStore) -> None:
+    """Ended commands, and those of other devices, do not count."""
     assert await store.queue_depth(READER) == QueueDepth(queue=0, in_flight=0)
     await send(store, 1)
     await send(store, 2)

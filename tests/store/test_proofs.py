@@ -1,4 +1,4 @@
-"""Tests of secrets, keys and tokens: how devices and people prove who they are."""
+"""Tests of secrets, API keys and tokens."""
 
 import pytest
 
@@ -24,8 +24,8 @@ def token(name: str, digest: bytes, role: Role = Role.ADMIN) -> Token:
     return Token(id=f"id-{digest.hex()}", name=name, role=role, digest=digest)
 
 
-async def test_a_secret_is_given(store: IStore, events: list[Event]) -> None:
-    """The first secret of a device is its only one, and it is told that the device has changed, not how."""
+async def test_a_secret_is_added(store: IStore, events: list[Event]) -> None:
+    """The first secret of a device is its only one; the event says that the device changed, not how."""
     assert await store.add_proof(READER, SECRET, b"one", 0.0, at()) == [proof(b"one")]
     assert [(event.type, event.device, event.data) for event in events] == [
         ("device.changed", READER, {"fields": ["secret"]})
@@ -33,13 +33,13 @@ async def test_a_secret_is_given(store: IStore, events: list[Event]) -> None:
 
 
 async def test_a_new_secret_replaces_the_old(store: IStore) -> None:
-    """Without an overlap the old secret is worth nothing from now on."""
+    """Without an overlap the old secret is invalid at once."""
     await store.add_proof(READER, SECRET, b"one", 0.0, at())
     assert await store.add_proof(READER, SECRET, b"two", 0.0, at(1)) == [proof(b"two")]
 
 
 async def test_an_old_secret_may_stay_for_a_while(store: IStore) -> None:
-    """With an overlap both are good until it is over."""
+    """With an overlap both are valid until it ends."""
     await store.add_proof(READER, SECRET, b"one", 0.0, at())
     both = await store.add_proof(READER, SECRET, b"two", 60.0, at(1))
     assert set(both) == {proof(b"one", expires_at=wall(61)), proof(b"two")}
@@ -57,8 +57,8 @@ async def test_an_overlap_is_not_made_longer_by_another(store: IStore) -> None:
     }
 
 
-async def test_what_is_over_is_dropped(store: IStore) -> None:
-    """A secret whose overlap has passed is not kept."""
+async def test_an_expired_secret_is_dropped(store: IStore) -> None:
+    """A secret whose overlap has ended is not kept."""
     await store.add_proof(READER, SECRET, b"one", 0.0, at())
     await store.add_proof(READER, SECRET, b"two", 60.0, at())
     later = await store.add_proof(READER, SECRET, b"three", 60.0, at(60))
@@ -76,15 +76,15 @@ async def test_a_key_and_a_secret_are_two_things(store: IStore) -> None:
     assert set(others) == {proof(b"gate", API_KEY, device=OTHER_READER), proof(b"gate too", device=OTHER_READER)}
 
 
-async def test_an_unknown_device_proves_nothing(store: IStore) -> None:
-    """A device must be known before it is given a secret."""
+async def test_an_unknown_device_gets_no_secret(store: IStore) -> None:
+    """A device must exist before it gets a secret."""
     with pytest.raises(UnknownDevice, match=UNREGISTERED):
         await store.add_proof(UNREGISTERED, SECRET, b"one", 0.0, at())
 
 
 @LASTING
 async def test_proofs_are_there_after_a_restart(under_test: StoreUnderTest, store: IStore) -> None:
-    """Devices need no new secrets when we start again; those of forgotten devices are gone."""
+    """Devices need no new secrets after a restart; those of deleted devices are gone."""
     await store.add_proof(READER, SECRET, b"one", 0.0, at())
     await store.add_proof(READER, SECRET, b"two", 60.0, at())
     await store.add_proof(OTHER_READER, API_KEY, b"gate", 0.0, at())
@@ -95,7 +95,7 @@ async def test_proofs_are_there_after_a_restart(under_test: StoreUnderTest, stor
 
 @LASTING
 async def test_tokens_are_there_after_a_restart(under_test: StoreUnderTest, store: IStore) -> None:
-    """Whoever had a token has it still, with its role."""
+    """A token is valid after a restart, with its role."""
     tokens = {token("admin", b"a"), token("agents", b"b", Role.DEVICE), token("eyes", b"c", Role.VIEWER)}
     for each in tokens:
         await store.set_token(each, at())
@@ -104,7 +104,7 @@ async def test_tokens_are_there_after_a_restart(under_test: StoreUnderTest, stor
 
 @LASTING
 async def test_a_new_token_revokes_the_one_of_its_name(under_test: StoreUnderTest, store: IStore) -> None:
-    """After a new admin token was made, the old one opens nothing."""
+    """After a new admin token was made, the old one is invalid."""
     await store.set_token(token("admin", b"old"), at())
     await store.set_token(token("other", b"o"), at())
     await store.set_token(token("admin", b"new"), at(1))

@@ -1,4 +1,4 @@
-"""Tests of how a command gets into a queue."""
+"""Tests of put: how a command is queued."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ NESTED = {"endpoint": "create_objects", "body": {"n": 4408801109440198, "s": "Jo
 
 
 async def test_a_command_is_kept_as_it_was_sent(store: IStore) -> None:
-    """Whoever looks up a queued command sees all that its sender asked for."""
+    """A queued command has all that its sender chose."""
     terms: dict[str, Any] = {
         "ttl": 90.5,
         "delivery": AT_LEAST_ONCE,
@@ -80,8 +80,8 @@ async def test_a_command_is_kept_as_it_was_sent(store: IStore) -> None:
     assert await get_command(store, 1) == command
 
 
-async def test_a_queued_command_is_told(store: IStore, events: list[Event]) -> None:
-    """The feed says which command was queued for which device, and when."""
+async def test_a_queued_command_is_an_event(store: IStore, events: list[Event]) -> None:
+    """The event names the command, its device and the time."""
     await put(store, 1, now=at(3))
     assert [(event.type, event.device, event.command, event.at) for event in events] == [
         ("command.queued", READER, command_id(1), wall(3))
@@ -96,13 +96,13 @@ async def test_a_queued_command_is_told(store: IStore, events: list[Event]) -> N
 async def test_the_time_to_live_begins_when_a_command_may_be_sent(
     store: IStore, not_before: int | None, expires_at: int
 ) -> None:
-    """A command for later lives as long after its time as another does from now."""
+    """A command for later has its whole time to live after ``not_before``."""
     command, _ = await store.put(draft(1, not_before=not_before), False, LIMIT, at())
     assert (command.not_before, command.expires_at) == (not_before, expires_at)
 
 
-async def test_nobody_sends_to_a_device_that_is_not_known(store: IStore, events: list[Event]) -> None:
-    """A command for an unknown device is refused, and nothing of it is kept."""
+async def test_a_command_for_an_unknown_device_is_refused(store: IStore, events: list[Event]) -> None:
+    """Nothing of it is stored."""
     with pytest.raises(UnknownDevice, match=UNREGISTERED):
         await store.put(draft(1, UNREGISTERED), False, LIMIT, at())
     with pytest.raises(UnknownCommand):
@@ -110,22 +110,22 @@ async def test_nobody_sends_to_a_device_that_is_not_known(store: IStore, events:
     assert events == []
 
 
-async def test_nobody_sends_to_a_blocked_device(store: IStore) -> None:
-    """A blocked device is sent nothing, not even for later."""
+async def test_a_command_for_a_blocked_device_is_refused(store: IStore) -> None:
+    """A blocked device is sent nothing, not even later."""
     await store.change_device(READER, {"admission": Admission.BLOCKED}, at())
     with pytest.raises(DeviceBlocked, match=READER):
         await store.put(draft(1), True, LIMIT, at())
 
 
-async def test_a_pending_device_can_be_sent_something(store: IStore) -> None:
-    """A command for a device that waits for approval waits with it."""
+async def test_a_command_for_a_pending_device_is_queued(store: IStore) -> None:
+    """It is sent once the device is approved."""
     await store.add_device(device(UNREGISTERED, admission=Admission.PENDING), True, at())
     await put(store, 1, name=UNREGISTERED)
     assert (await store.queue_depth(UNREGISTERED)).queue == 1
 
 
-async def test_a_signed_off_device_is_sent_something_only_on_purpose(store: IStore) -> None:
-    """Whoever sends to a device that went away is told so, unless the command is meant for its return."""
+async def test_a_command_for_a_signed_off_device_is_queued_only_on_request(store: IStore) -> None:
+    """It is refused, unless the sender asks to queue it for the device's return."""
     await store.set_presence(READER, PresenceState.SIGNED_OFF, at())
     with pytest.raises(DeviceSignedOff, match="queue=1"):
         await store.put(draft(1), False, LIMIT, at())
@@ -133,8 +133,8 @@ async def test_a_signed_off_device_is_sent_something_only_on_purpose(store: ISto
     assert new
 
 
-async def test_a_full_queue_takes_no_more(store: IStore, events: list[Event]) -> None:
-    """When as many commands wait as may, the next is refused; those out do not count, nor do another device's."""
+async def test_a_command_beyond_the_limit_of_the_queue_is_refused(store: IStore, events: list[Event]) -> None:
+    """Commands in flight, and those of other devices, do not count."""
     await send(store, 1)
     await put(store, 2, 3)
     await put(store, 4, name=OTHER_READER)
@@ -144,8 +144,8 @@ async def test_a_full_queue_takes_no_more(store: IStore, events: list[Event]) ->
     assert event_types(events).count("command.queued") == 5
 
 
-async def test_a_request_that_is_repeated_gives_the_first_command(store: IStore, events: list[Event]) -> None:
-    """A sender who did not hear the answer can ask again with the same key: the command is queued once."""
+async def test_a_repeated_request_gives_the_first_command(store: IStore, events: list[Event]) -> None:
+    """A sender that got no answer can repeat the request with the same key: the command is queued once."""
     first, _ = await store.put(draft(1, key="k", fingerprint=b"body"), False, LIMIT, at())
     again, new = await store.put(draft(2, key="k", fingerprint=b"body"), False, LIMIT, at(5))
     assert (again, new) == (first, False)
@@ -154,8 +154,8 @@ async def test_a_request_that_is_repeated_gives_the_first_command(store: IStore,
         await store.command(command_id(2))
 
 
-async def test_a_repeat_tells_what_has_become_of_the_command(store: IStore) -> None:
-    """The repeated request is answered with the command as it is now, even when no other would be taken."""
+async def test_a_repeated_request_gives_the_command_as_it_is_now(store: IStore) -> None:
+    """Even when a new command would be refused."""
     await send(store, 1, key="k", fingerprint=b"body")
     await store.change_device(READER, {"admission": Admission.BLOCKED}, at())
     again, new = await store.put(draft(2, key="k", fingerprint=b"body"), False, 0, at())
@@ -163,7 +163,7 @@ async def test_a_repeat_tells_what_has_become_of_the_command(store: IStore) -> N
 
 
 async def test_a_key_is_for_one_request(store: IStore) -> None:
-    """The same key with another body is a mistake, and is told."""
+    """The same key with another body is an error."""
     await store.put(draft(1, key="k", fingerprint=b"body"), False, LIMIT, at())
     with pytest.raises(KeyReused):
         await store.put(draft(2, key="k", fingerprint=b"other"), False, LIMIT, at())
@@ -178,15 +178,15 @@ async def test_a_key_counts_for_its_sender_and_device(store: IStore, other: dict
 
 
 async def test_an_id_is_given_once(store: IStore) -> None:
-    """A second command of the same id is an error, and the first stays as it was."""
+    """A second command with the same id is an error, and the first stays as it was."""
     await put(store, 1, priority=7)
     with pytest.raises(Unavailable, match="Unable to queue a command"):
         await put(store, 1, priority=3)
     assert (await get_command(store, 1)).priority == 7
 
 
-async def test_what_was_refused_leaves_nothing_in_the_feed(store: IStore) -> None:
-    """The feed tells of changes alone."""
+async def test_a_refused_command_is_no_event(store: IStore) -> None:
+    """Only changes are events."""
     before = await all_events(store)
     for refused in (draft(1, UNREGISTERED), draft(2)):
         with pytest.raises((UnknownDevice, QueueFull)):

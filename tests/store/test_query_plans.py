@@ -1,4 +1,4 @@
-"""Tests of how the database finds what it is asked for: on the hot path nothing is ever searched row by row."""
+"""Tests of query plans: on the hot path no table is scanned."""
 
 import sqlite3
 from collections import defaultdict
@@ -30,19 +30,19 @@ HOT = {
     "candidates of a claim": enqueue_claim._CANDIDATES,
     "more queued": enqueue_claim._MORE,
     "next due": enqueue_claim._NEXT_DUE,
-    "what is out": enqueue_claim._REPEATED,
-    "what is asked before a put": enqueue_claim._MAY_QUEUE,
+    "repeated poll": enqueue_claim._REPEATED,
+    "may queue": enqueue_claim._MAY_QUEUE,
     "idempotency key": enqueue_claim._BY_KEY,
     "one command": command_lookup._BY_ID,
     "newest attempt": results._NEWEST,
     "by uuid": results._BY_UUID,
     "by message": results._BY_MESSAGE,
-    "latest that lapsed": results._LATEST_LAPSED,
-    "what went together": results._BATCH,
+    "newest lapsed": results._LATEST_LAPSED,
+    "batch": results._BATCH,
     "trim of orphans": results._TRIM,
-    "what expires": results._EXPIRED,
-    "what lapses": results._LAPSED,
-    "load of a device": devices._QUEUE_DEPTH,
+    "expired": results._EXPIRED,
+    "lapsed": results._LAPSED,
+    "queue depth": devices._QUEUE_DEPTH,
     "open commands of a device": devices._OPEN_COMMANDS,
     "sign-off of a device": queries._SIGNED_OFF,
     "last event": queries._NEWEST,
@@ -57,23 +57,23 @@ HOT = {
 }
 
 SMALL = ("CONSTANT ROW", "sqlite_sequence", "(subquery-1)")
-"""What has a row or two, or no more than its limit, and may be read as a whole."""
+"""Tables with few rows, which may be scanned."""
 
 OF_ONE_DEVICE = {
     "candidates of a claim": enqueue_claim._CANDIDATES,
-    "what is asked before a put": enqueue_claim._MAY_QUEUE,
+    "may queue": enqueue_claim._MAY_QUEUE,
     "more queued": enqueue_claim._MORE,
     "next due": enqueue_claim._NEXT_DUE,
-    "what goes before": queries._AHEAD,
-    "load of a device": devices._QUEUE_DEPTH,
+    "commands ahead": queries._AHEAD,
+    "queue depth": devices._QUEUE_DEPTH,
     "open commands of a device": devices._OPEN_COMMANDS,
 }
 
-SORTED = ["candidates of a claim", "newest attempt", "by uuid", "latest that lapsed", "what expires", "what lapses"]
+SORTED = ["candidates of a claim", "newest attempt", "by uuid", "newest lapsed", "expired", "lapsed"]
 
 
-A_PART_OF_ONE_DEVICE = {
-    "latest that lapsed": (results._LATEST_LAPSED, "attempt_device (device=? AND serial>?)"),
+HISTORY = {
+    "newest lapsed": (results._LATEST_LAPSED, "attempt_device (device=? AND serial>?)"),
     "commands in a state": (
         queries.command_listing(of(state=State.FAILED), None)[0],
         "command_ended (device=? AND state=?)",
@@ -87,7 +87,7 @@ A_PART_OF_ONE_DEVICE = {
         "command_state (state=?)",
     ),
 }
-"""What asks for a few of all that one device, or all devices, ever had, with how they are found."""
+"""Statements about a few of the ended commands, each with the index that it must use."""
 
 
 @pytest.fixture(scope="module")
@@ -99,30 +99,28 @@ def connection() -> Iterator[sqlite3.Connection]:
 
 
 def plan(connection: sqlite3.Connection, statement: Statement) -> list[str]:
-    """What the database would do, step by step."""
+    """The steps of SQLite's query plan."""
     rows = connection.execute(f"EXPLAIN QUERY PLAN {statement.sql}", defaultdict(int)).fetchall()
     return [row["detail"] for row in rows]
 
 
 @pytest.mark.parametrize("name", HOT)
-def test_what_is_asked_often_is_found_by_an_index(connection: sqlite3.Connection, name: str) -> None:
-    """However many commands are kept, finding the few that matter costs the same."""
+def test_hot_statements_use_an_index(connection: sqlite3.Connection, name: str) -> None:
+    """However many commands are stored, finding the few that matter costs the same."""
     steps = plan(connection, HOT[name])
     assert steps
     assert not [step for step in steps if step.startswith("SCAN") and step.removeprefix("SCAN ") not in SMALL]
 
 
 @pytest.mark.parametrize("name", SORTED)
-def test_what_is_asked_in_order_is_stored_in_order(connection: sqlite3.Connection, name: str) -> None:
-    """The first of many is found without sorting the many."""
+def test_ordered_statements_do_not_sort(connection: sqlite3.Connection, name: str) -> None:
+    """The first of many rows is found without sorting them."""
     assert not [step for step in plan(connection, HOT[name]) if "TEMP B-TREE" in step]
 
 
 @pytest.mark.parametrize("name", OF_ONE_DEVICE)
 def test_a_device_does_not_pay_for_the_others(connection: sqlite3.Connection, name: str) -> None:
-    """What concerns one device is found among what is open for it, not among all devices' commands or its whole
-    history.
-    """
+    """Statements about one device read its open commands, not those of all devices or its whole history."""
     searched = [step for step in plan(connection, OF_ONE_DEVICE[name]) if "command" in step]
     assert searched
     for step in searched:
@@ -133,19 +131,19 @@ def test_a_device_does_not_pay_for_the_others(connection: sqlite3.Connection, na
         )
 
 
-@pytest.mark.parametrize("name", A_PART_OF_ONE_DEVICE)
+@pytest.mark.parametrize("name", HISTORY)
 def test_a_device_does_not_pay_for_its_history(connection: sqlite3.Connection, name: str) -> None:
-    """However long a device has been there, what is asked of its past is found at once, and in order."""
-    statement, found = A_PART_OF_ONE_DEVICE[name]
+    """However long its history, rows of it are found by an index, and in order."""
+    statement, found = HISTORY[name]
     first, *others = plan(connection, statement)
     assert first.endswith(found)
     assert not [step for step in others if "SCAN" in step or "TEMP B-TREE" in step]
 
 
 @pytest.mark.parametrize("statement", [startup._REPORTABLE, startup._QUEUED], ids=lambda one: str(one.description))
-def test_a_start_looks_only_at_what_is_open(connection: sqlite3.Connection, statement: Statement) -> None:
-    """However many commands have ended, a server that starts reads those that have not, and those in doubt."""
-    looks = [step for step in plan(connection, statement) if "command" in step]
-    assert looks
-    for step in looks:
+def test_a_start_reads_only_open_commands(connection: sqlite3.Connection, statement: Statement) -> None:
+    """However many commands have ended, a start reads only open and unknown ones."""
+    steps = [step for step in plan(connection, statement) if "command" in step]
+    assert steps
+    for step in steps:
         assert any(index in step for index in ("command_queue", "command_out", "command_expiry", "command_state"))

@@ -1,4 +1,4 @@
-"""Tests of a store that is closed and opened again: nothing is forgotten, and our absence is blamed on nobody."""
+"""Tests of a store that is closed and opened again."""
 
 import pytest
 
@@ -31,13 +31,13 @@ REBORN = 10
 """What a new process's steady clock shows at its start."""
 
 
-def reborn(seconds: float, passed: float = 0.0) -> Now:
-    """An instant of a process that started ``seconds`` after the test did, when so much has ``passed`` in it."""
+def after_restart(seconds: float, passed: float = 0.0) -> Now:
+    """A time of a process that started ``seconds`` after the test did, ``passed`` seconds after its start."""
     return Now(wall=wall(seconds + passed), steady=REBORN + round(passed * 1000))
 
 
-async def busy(store: IStore) -> None:
-    """Bring commands into every state, and more."""
+async def populate(store: IStore) -> None:
+    """Bring commands into every state."""
     await send(store, 2)
     await send(store, 3)
     await store.acknowledge(READER, command_id(3), at(1))
@@ -58,7 +58,7 @@ async def busy(store: IStore) -> None:
 
 
 async def everything(store: IStore) -> list[object]:
-    """All that the store can tell."""
+    """All that the store can list."""
     return [
         [await get_command(store, number) for number in range(1, 9)],
         await store.commands(CommandFilter(), None, 100),
@@ -69,18 +69,18 @@ async def everything(store: IStore) -> list[object]:
     ]
 
 
-async def test_nothing_is_forgotten(under_test: StoreUnderTest, store: IStore) -> None:
-    """Commands in all states, devices, orphans and the feed are as they were."""
-    await busy(store)
+async def test_everything_is_still_there(under_test: StoreUnderTest, store: IStore) -> None:
+    """Commands in all states, devices, orphans and events are as they were."""
+    await populate(store)
     before = await everything(store)
     assert {await state(store, number) for number in range(1, 9)} == set(State)
     await under_test.restart(at(30))
     assert await everything(under_test.store) == before
 
 
-async def test_memory_starts_from_what_is_known(under_test: StoreUnderTest, store: IStore) -> None:
-    """The new process learns of all devices, of what is queued or may still be reported on, and of the greatest id."""
-    await busy(store)
+async def test_the_snapshot_has_what_memory_needs(under_test: StoreUnderTest, store: IStore) -> None:
+    """It has all devices, those with queued commands, those a result may come from, and the greatest id."""
+    await populate(store)
     await put(store, 9, name=OTHER_READER)
     await store.cancel(command_id(9), at(2))
     known = await under_test.restart(at(30))
@@ -94,8 +94,8 @@ async def test_memory_starts_from_what_is_known(under_test: StoreUnderTest, stor
     assert (known.proofs, known.tokens) == ((), ())
 
 
-async def test_devices_are_known_whole(under_test: StoreUnderTest, store: IStore) -> None:
-    """The memory of a new process has every field of a device."""
+async def test_the_snapshot_has_whole_devices(under_test: StoreUnderTest, store: IStore) -> None:
+    """It has every field of a device."""
     kept = device(
         UNREGISTERED, admission=Admission.PENDING, name="x", tags=("t",), hold=3.5, allow_from=("10.0.0.0/8",)
     )
@@ -104,7 +104,7 @@ async def test_devices_are_known_whole(under_test: StoreUnderTest, store: IStore
     assert kept in known.devices
 
 
-async def test_what_was_queued_is_handed_over(under_test: StoreUnderTest, store: IStore) -> None:
+async def test_a_queued_command_is_sent_after_a_restart(under_test: StoreUnderTest, store: IStore) -> None:
     """A command that was accepted before is delivered after."""
     await put(store, 1)
     await under_test.restart(at(30))
@@ -113,8 +113,8 @@ async def test_what_was_queued_is_handed_over(under_test: StoreUnderTest, store:
     assert handed.command == command_id(1)
 
 
-async def test_what_was_out_is_not_sent_again(under_test: StoreUnderTest, store: IStore) -> None:
-    """A command whose bytes may have reached the device stays out."""
+async def test_a_command_in_flight_is_not_sent_again(under_test: StoreUnderTest, store: IStore) -> None:
+    """A command whose bytes may have reached the device stays in flight."""
     await send(store, 1)
     await under_test.restart(at(30))
     assert await state(under_test.store, 1) is State.SENT
@@ -122,7 +122,7 @@ async def test_what_was_out_is_not_sent_again(under_test: StoreUnderTest, store:
 
 
 async def test_a_result_after_a_restart_finds_its_command(under_test: StoreUnderTest, store: IStore) -> None:
-    """The names of polls are remembered, and so is the order in which commands were handed over."""
+    """Uuids of polls are stored, and the order in which commands were sent."""
     await send(store, 1, uuid="u-1")
     await send(store, 2, uuid=None)
     await under_test.restart(at(30))
@@ -131,10 +131,8 @@ async def test_a_result_after_a_restart_finds_its_command(under_test: StoreUnder
     assert [(await get_command(under_test.store, number)).matched_by for number in (1, 2)] == ["uuid", "order"]
 
 
-async def test_a_request_that_is_repeated_over_a_restart_is_done_once(
-    under_test: StoreUnderTest, store: IStore
-) -> None:
-    """A sender whom we left without an answer can ask again with the same key."""
+async def test_a_request_repeated_after_a_restart_is_done_once(under_test: StoreUnderTest, store: IStore) -> None:
+    """A sender that got no answer can repeat the request with the same key."""
     await store.put(draft(1, key="k", fingerprint=b"f"), False, LIMIT, at())
     await under_test.restart(at(30))
     again, new = await under_test.store.put(draft(2, key="k", fingerprint=b"f"), False, LIMIT, at(31))
@@ -143,43 +141,43 @@ async def test_a_request_that_is_repeated_over_a_restart_is_done_once(
 
 @pytest.mark.parametrize("acknowledged", [False, True])
 @pytest.mark.parametrize("away", [0.0, 50.0, 100_000.0])
-async def test_leases_get_their_time_back(
+async def test_leases_are_renewed_after_a_restart(
     under_test: StoreUnderTest, store: IStore, acknowledged: bool, away: float
 ) -> None:
-    """However long we were away, each lease that was open lasts its whole time from our start."""
+    """However long the server was down, each open lease lasts its whole time from the start."""
     await send(store, 1, lease=60.0)
     if acknowledged:
         await store.acknowledge(READER, command_id(1), at(0))
-    await under_test.restart(reborn(away))
-    assert await under_test.store.lapse(10, reborn(away, 59.999)) == 0
-    assert await under_test.store.lapse(10, reborn(away, 60.0)) == 1
+    await under_test.restart(after_restart(away))
+    assert await under_test.store.lapse(10, after_restart(away, 59.999)) == 0
+    assert await under_test.store.lapse(10, after_restart(away, 60.0)) == 1
 
 
 async def test_a_deadline_goes_on_over_a_restart(under_test: StoreUnderTest, store: IStore) -> None:
-    """The time that is left for the work is what it was when it began, less what passed, as far as a lease allows."""
+    """What is left of the deadline is less by the downtime, but at least one lease."""
     await send(store, 1, lease=30.0, deadline=100.0)
-    await under_test.restart(reborn(50))
-    await under_test.store.acknowledge(READER, command_id(1), reborn(50, 29.0))
-    assert await under_test.store.lapse(10, reborn(50, 49.999)) == 0
-    assert await under_test.store.lapse(10, reborn(50, 50.0)) == 1
+    await under_test.restart(after_restart(50))
+    await under_test.store.acknowledge(READER, command_id(1), after_restart(50, 29.0))
+    assert await under_test.store.lapse(10, after_restart(50, 49.999)) == 0
+    assert await under_test.store.lapse(10, after_restart(50, 50.0)) == 1
 
 
-async def test_only_what_was_out_has_a_lease_after_a_restart(under_test: StoreUnderTest, store: IStore) -> None:
-    """What waits, or has ended, does not lapse."""
-    await busy(store)
-    await under_test.restart(reborn(5))
-    assert await under_test.store.lapse(100, reborn(5, 99_999.0)) == 2
+async def test_only_commands_in_flight_have_a_lease_after_a_restart(under_test: StoreUnderTest, store: IStore) -> None:
+    """Queued and ended commands do not lapse."""
+    await populate(store)
+    await under_test.restart(after_restart(5))
+    assert await under_test.store.lapse(100, after_restart(5, 99_999.0)) == 2
     assert await state(under_test.store, 1) is State.QUEUED
 
 
 async def test_attempts_are_counted_over_a_restart(under_test: StoreUnderTest, store: IStore) -> None:
-    """A command that may run again has as many attempts as it was given, whoever makes them."""
+    """The limit of attempts holds over restarts."""
     await send(store, 1, delivery=AT_LEAST_ONCE, max_attempts=2, ttl=9999.0)
-    await under_test.restart(reborn(5))
-    await under_test.store.lapse(10, reborn(5, 60))
-    second = await claim(under_test.store, now=reborn(5, 61))
+    await under_test.restart(after_restart(5))
+    await under_test.store.lapse(10, after_restart(5, 60))
+    second = await claim(under_test.store, now=after_restart(5, 61))
     assert second is not None
     assert second.attempt == 2
-    await under_test.restart(reborn(500))
-    await under_test.store.lapse(10, reborn(500, 60))
+    await under_test.restart(after_restart(500))
+    await under_test.store.lapse(10, after_restart(500, 60))
     assert await state(under_test.store, 1) is State.UNKNOWN

@@ -1,4 +1,4 @@
-"""Tests of forgetting what is old."""
+"""Tests of retention."""
 
 from collections.abc import Awaitable, Callable
 
@@ -27,24 +27,24 @@ Ending = Callable[[IStore], Awaitable[object]]
 
 
 async def succeed(store: IStore, number: int, second: float) -> None:
-    """Let a command run from its sending to its success, all in one second."""
+    """Let a command be sent and succeed in the same second."""
     await send(store, number, now=at(second))
     await store.settle(READER, by_message(number), at(second))
 
 
 async def kept(store: IStore) -> list[int]:
-    """The numbers of the commands that are there."""
+    """The numbers of the commands that are stored."""
     return sorted(int(command.id[-12:]) for command in await store.commands(CommandFilter(), None, 100))
 
 
 async def purge(store: IStore, before: float, limit: int = 100) -> int:
-    """Forget what is older than a moment of the test."""
+    """Purge what is older than this time of the test."""
     forgotten: int = await store.purge(wall(before), limit)
     return forgotten
 
 
-async def test_what_ended_long_ago_is_forgotten(store: IStore) -> None:
-    """Commands that ended before a moment go, those that ended at it or later stay."""
+async def test_commands_that_ended_before_are_purged(store: IStore) -> None:
+    """Those that ended at that time or later stay."""
     for number in (1, 2, 3):
         await succeed(store, number, 10.0 * number)
     assert await purge(store, 20) > 0
@@ -60,8 +60,8 @@ async def test_what_ended_long_ago_is_forgotten(store: IStore) -> None:
         (State.UNKNOWN, lambda store: store.lapse(10, at(60))),
     ],
 )
-async def test_all_ends_are_forgotten_alike(store: IStore, end: State, verb: Ending) -> None:
-    """However a command ended, it is kept as long as any."""
+async def test_all_ended_states_are_purged(store: IStore, end: State, verb: Ending) -> None:
+    """However a command ended, it is kept for the same time."""
     await send(store, 1)
     await verb(store)
     assert await state(store, 1) is end
@@ -69,8 +69,8 @@ async def test_all_ends_are_forgotten_alike(store: IStore, end: State, verb: End
     assert await kept(store) == []
 
 
-async def test_what_was_never_sent_is_forgotten_too(store: IStore) -> None:
-    """Expired and cancelled commands are not kept for ever either."""
+async def test_expired_and_cancelled_commands_are_purged(store: IStore) -> None:
+    """They are kept no longer than others."""
     await put(store, 1)
     await store.cancel(command_id(1), at(1))
     await put(store, 2)
@@ -79,8 +79,8 @@ async def test_what_was_never_sent_is_forgotten_too(store: IStore) -> None:
     assert await kept(store) == []
 
 
-async def test_what_is_open_is_never_forgotten(store: IStore) -> None:
-    """A command that waits, or is out, stays however old it is."""
+async def test_an_open_command_is_never_purged(store: IStore) -> None:
+    """A command that is queued, or in flight, stays however old it is."""
     await send(store, 1)
     await send(store, 2)
     await store.acknowledge(READER, command_id(2), at(1))
@@ -90,8 +90,8 @@ async def test_what_is_open_is_never_forgotten(store: IStore) -> None:
     assert await store.settle(READER, by_message(1), at(2)) is Settlement.SETTLED
 
 
-async def test_a_result_for_what_was_forgotten_is_an_orphan(store: IStore) -> None:
-    """With a command the names of its polls are forgotten."""
+async def test_a_result_for_a_purged_command_is_an_orphan(store: IStore) -> None:
+    """With a command its attempts and uuids are deleted."""
     await send(store, 1, uuid="u-1")
     await store.settle(READER, StubResult(uuid="u-1"), at(1))
     await purge(store, 2)
@@ -100,7 +100,7 @@ async def test_a_result_for_what_was_forgotten_is_an_orphan(store: IStore) -> No
 
 
 async def test_a_key_is_held_as_long_as_its_command(store: IStore) -> None:
-    """After the command was forgotten its key may be used for another."""
+    """After the command was purged, its idempotency key may be used for another."""
     await store.put(draft(1, key="k", fingerprint=b"f"), False, LIMIT, at())
     await store.cancel(command_id(1), at(1))
     await purge(store, 1)
@@ -109,8 +109,8 @@ async def test_a_key_is_held_as_long_as_its_command(store: IStore) -> None:
     assert (await store.put(draft(3, key="k", fingerprint=b"other"), False, LIMIT, at(3)))[1]
 
 
-async def test_old_entries_of_the_feed_are_forgotten(store: IStore) -> None:
-    """Entries from before a moment go, and whoever has not read them is told so."""
+async def test_old_events_are_purged(store: IStore) -> None:
+    """A reader that has not read them gets an error."""
     await put(store, 1, now=at(10))
     await put(store, 2, now=at(20))
     await purge(store, 20)
@@ -119,16 +119,16 @@ async def test_old_entries_of_the_feed_are_forgotten(store: IStore) -> None:
         await store.events(EventFilter(), 1, 10)
 
 
-async def test_old_orphans_are_forgotten(store: IStore) -> None:
-    """Results that settled nothing are kept no longer than those that did."""
+async def test_old_orphans_are_purged(store: IStore) -> None:
+    """Orphan results are kept no longer than others."""
     await store.settle(READER, StubResult(uuid="old"), at(10))
     await store.settle(READER, StubResult(uuid="new"), at(20))
     await purge(store, 20)
     assert [orphan.reference for orphan in await store.orphans(READER, None, 10)] == ["new"]
 
 
-async def test_old_alerts_are_forgotten_with_whom_they_were_about(store: IStore) -> None:
-    """Alerts that were cleared before a moment go, those that were cleared at it or later stay."""
+async def test_old_alerts_are_purged_with_their_devices(store: IStore) -> None:
+    """Those that were cleared at that time or later stay."""
     await go_offline(store, READER, OTHER_READER)
     gone, stays = sorted(await alerts(store, 30), key=lambda alert: alert.devices)
     await come_online(store, READER, seconds=40)
@@ -140,8 +140,8 @@ async def test_old_alerts_are_forgotten_with_whom_they_were_about(store: IStore)
         await store.acknowledge_alert(gone.id, "night shift", at(60))
 
 
-async def test_an_open_alert_is_never_forgotten(store: IStore) -> None:
-    """Whoever is missed for years is still missed, and so are those who fell silent with somebody who is back."""
+async def test_an_open_alert_is_never_purged(store: IStore) -> None:
+    """Nor are its devices that have returned."""
     await add_site(store, SITE)
     await go_offline(store, *SITE)
     (raised,) = await alerts(store, 30)
@@ -150,8 +150,8 @@ async def test_an_open_alert_is_never_forgotten(store: IStore) -> None:
     assert await store.alerts(True, None, 10) == [raised]
 
 
-async def test_a_large_alert_is_forgotten_piece_by_piece(store: IStore) -> None:
-    """The alert of a large site goes a few devices at a time, and is there until the last of them."""
+async def test_a_large_alert_is_purged_in_parts(store: IStore) -> None:
+    """Its devices go a few at a time, and the alert with the last of them."""
     await add_site(store, SITE)
     await go_offline(store, *SITE)
     assert len(await alerts(store, 30)) == 1
@@ -163,8 +163,8 @@ async def test_a_large_alert_is_forgotten_piece_by_piece(store: IStore) -> None:
     assert left == [3, 1, 0]
 
 
-async def test_only_a_little_is_forgotten_at_a_time(store: IStore) -> None:
-    """Of each kind no more goes than is asked for, the oldest first, so that nobody waits for long."""
+async def test_a_purge_is_limited(store: IStore) -> None:
+    """Of each kind no more rows are deleted than the limit, the oldest first."""
     for number in (3, 1, 2):
         await succeed(store, number, 10.0 * number)
     entries = len(await all_events(store))
@@ -177,8 +177,8 @@ async def test_only_a_little_is_forgotten_at_a_time(store: IStore) -> None:
     assert await all_events(store) == []
 
 
-async def test_what_is_young_is_not_touched(store: IStore) -> None:
-    """Where nothing is old enough nothing happens."""
+async def test_nothing_young_is_purged(store: IStore) -> None:
+    """Where nothing is old enough, nothing happens."""
     await succeed(store, 1, 10.0)
     before = await get_command(store, 1), await all_events(store)
     assert await purge(store, 0) == 0

@@ -26,14 +26,14 @@ CONTAINER, READER = "servereye:bench0", "controlid:0"
 
 @define(eq=False)
 class Counter:
-    """A database, and what it was asked to do."""
+    """A database that counts the cost of operations."""
 
     connection: sqlite3.Connection
     statements: list[str] = field(factory=list)
     steps: int = 0
 
     def cost(self, operation: Callable[[ITransaction], Any]) -> tuple[list[str], int, int]:
-        """The statements that a operation runs, the rows that it changes, and the steps of SQLite's machine."""
+        """The statements of an operation, the rows that it changes, and the steps of SQLite's virtual machine."""
         self.statements.clear()
         self.steps, changes = 0, self.connection.total_changes
         self.connection.set_trace_callback(self.statements.append)
@@ -52,13 +52,13 @@ class Counter:
 
 
 def now(database: sqlite3.Connection) -> Now:
-    """A moment after everything that is stored."""
+    """A time after everything that is stored."""
     latest = database.execute("SELECT MAX(finished_at) FROM command").fetchone()[0]
     return Now(wall=latest + 1000, steady=1000)
 
 
 def cycle(place: Path, commands: int) -> Iterator[tuple[str, tuple[list[str], int, int]]]:
-    """What each operation of the durable cycle costs where so many commands are stored."""
+    """The cost of each operation of the life of a command, where so many commands are stored."""
     data = fill(place / str(commands), servereye=commands // 10, controlid=10, commands=commands)
     with closing(connect(str(data / "pushd.sqlite"))) as database:
         counter, moment = Counter(database), now(database)
@@ -85,13 +85,13 @@ def cycle(place: Path, commands: int) -> Iterator[tuple[str, tuple[list[str], in
 
 @pytest.fixture(scope="module")
 def costs(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What each operation costs with few stored commands, and with many."""
+    """The costs of each operation with few stored commands, and with many."""
     place = tmp_path_factory.mktemp("growth")
     return dict(cycle(place, FEW)), dict(cycle(place, MANY))
 
 
-def test_each_verb_costs_the_same(costs: tuple[dict[str, Any], dict[str, Any]]) -> None:
-    """A command takes as much work after years of use as on the first day."""
+def test_each_operation_costs_the_same(costs: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """A command costs as much work after years of use as on the first day."""
     few, many = costs
     assert few == many
     assert few["put servereye:bench0"][1] >= 2  # the command, and its event

@@ -1,4 +1,4 @@
-"""Tests of how a report finds its command, and what it does to it."""
+"""Tests of results: how they are matched with commands, and what they change."""
 
 import pytest
 
@@ -32,7 +32,7 @@ SETTLED, REPEATED, ORPHANED = Settlement.SETTLED, Settlement.REPEATED, Settlemen
 async def test_a_report_ends_its_command(
     store: IStore, events: list[Event], verdict: Verdict, end: State, acknowledged: bool
 ) -> None:
-    """The command ends as the device says, with its words untouched and its name for evidence."""
+    """The command ends as the device says, with the result as it came and the device as evidence."""
     await send(store, 1)
     if acknowledged:
         await store.acknowledge(READER, command_id(1), at(1))
@@ -45,16 +45,16 @@ async def test_a_report_ends_its_command(
     assert events[-1].data == {"attempts": 1} | ({"error": verdict.error} if verdict.error else {})
 
 
-async def test_a_settled_command_is_out_no_longer(store: IStore) -> None:
-    """With its result a command leaves the device: no lease of it can lapse."""
+async def test_a_settled_command_has_no_lease(store: IStore) -> None:
+    """With its result a command ends, and its lease cannot lapse."""
     await send(store, 1)
     await store.settle(READER, by_message(1), at(1))
     assert (await store.queue_depth(READER)).in_flight == 0
     assert await store.lapse(10, at(9999)) == 0
 
 
-async def test_a_report_is_matched_by_the_name_of_the_poll(store: IStore) -> None:
-    """Of several commands that are out, a result settles the one that was handed to the poll that it names."""
+async def test_a_result_is_matched_by_uuid(store: IStore) -> None:
+    """Of several commands in flight, a result settles the one that was sent to the poll with its uuid."""
     await send(store, 1, uuid="u-1")
     await send(store, 2, uuid="u-2")
     assert await store.settle(READER, StubResult(uuid="u-1"), at(1)) is SETTLED
@@ -62,16 +62,16 @@ async def test_a_report_is_matched_by_the_name_of_the_poll(store: IStore) -> Non
     assert (await get_command(store, 1)).matched_by == "uuid"
 
 
-async def test_a_name_stands_for_its_newest_attempt(store: IStore) -> None:
-    """Where a device uses a name again, a result that carries it is for what was handed over last."""
+async def test_a_uuid_means_its_newest_attempt(store: IStore) -> None:
+    """Where a device uses a uuid again, a result with it is about what was sent last."""
     await send(store, 1, uuid="same")
     await send(store, 2, uuid="same")
     assert await store.settle(READER, StubResult(uuid="same"), at(1)) is SETTLED
     assert [await state(store, 1), await state(store, 2)] == [State.SENT, State.SUCCEEDED]
 
 
-async def test_a_report_without_a_name_is_for_the_one_out(store: IStore) -> None:
-    """Old firmware names nothing: its result settles what it was handed last."""
+async def test_a_result_without_a_uuid_is_for_the_command_in_flight(store: IStore) -> None:
+    """Old firmware sends no uuid: its result settles what was sent last."""
     await send(store, 1)
     await send(store, 2)
     assert await store.settle(READER, StubResult(), at(1)) is SETTLED
@@ -79,38 +79,38 @@ async def test_a_report_without_a_name_is_for_the_one_out(store: IStore) -> None
     assert (await get_command(store, 2)).matched_by == "order"
 
 
-async def test_a_report_with_a_name_may_be_for_a_poll_that_had_none(store: IStore) -> None:
-    """A device that names its result but not its poll is understood."""
+async def test_a_result_with_a_uuid_may_be_for_a_poll_without(store: IStore) -> None:
+    """A device that sends a uuid only with its result is understood."""
     await send(store, 1)
     assert await store.settle(READER, StubResult(uuid="u-1"), at(1)) is SETTLED
     assert (await get_command(store, 1)).matched_by == "order"
 
 
-async def test_a_report_without_a_name_may_be_for_a_poll_that_had_one(store: IStore) -> None:
-    """A device that names its poll but not its result is understood."""
+async def test_a_result_without_a_uuid_may_be_for_a_poll_with_one(store: IStore) -> None:
+    """A device that sends a uuid only with its poll is understood."""
     await send(store, 1, uuid="u-1")
     assert await store.settle(READER, StubResult(), at(1)) is SETTLED
     assert (await get_command(store, 1)).matched_by == "order"
 
 
-async def test_a_foreign_name_settles_nothing(store: IStore) -> None:
-    """A result that names another poll than the one out is not for it."""
+async def test_a_result_with_another_uuid_settles_nothing(store: IStore) -> None:
+    """A result with another uuid than that of the command in flight is not about it."""
     await send(store, 1, uuid="u-1")
     assert await store.settle(READER, StubResult(uuid="u-9"), at(1)) is ORPHANED
     assert await state(store, 1) is State.SENT
 
 
 @pytest.mark.parametrize(("endpoint", "settlement"), [("reboot", SETTLED), ("load_objects", ORPHANED)])
-async def test_a_report_without_a_name_must_be_of_the_same_kind(
+async def test_a_result_without_a_uuid_must_be_of_the_same_endpoint(
     store: IStore, endpoint: str, settlement: Settlement
 ) -> None:
-    """A result that says what it is the result of settles no command of another kind."""
+    """A result that names its endpoint settles no command of another endpoint."""
     await send(store, 1, payload={"endpoint": "reboot"})
     assert await store.settle(READER, StubResult(endpoint=endpoint), at(1)) is settlement
 
 
-async def test_a_report_without_a_name_is_else_for_the_latest_that_lapsed(store: IStore) -> None:
-    """Where nothing is out, the result is for what was given up last; it counts, and is called late."""
+async def test_a_result_without_a_uuid_is_else_for_the_newest_that_lapsed(store: IStore) -> None:
+    """Where nothing is in flight, the result is for what lapsed last; it counts, and is late."""
     await send(store, 1)
     await send(store, 2, now=at(1))
     await store.lapse(10, at(100))
@@ -119,8 +119,8 @@ async def test_a_report_without_a_name_is_else_for_the_latest_that_lapsed(store:
     assert (await get_command(store, 2)).late
 
 
-async def test_the_repeat_of_a_report_without_a_name_settles_nothing_else(store: IStore) -> None:
-    """A device that sends its result twice does not settle an older command, of which nobody knows, with it."""
+async def test_a_repeated_result_without_a_uuid_settles_nothing_else(store: IStore) -> None:
+    """A device that sends its result twice does not settle an older unknown command with it."""
     await send(store, 1)
     await store.lapse(10, at(60))
     await send(store, 2, now=at(61))
@@ -129,8 +129,8 @@ async def test_the_repeat_of_a_report_without_a_name_settles_nothing_else(store:
     assert [await state(store, 1), await state(store, 2)] == [State.UNKNOWN, State.SUCCEEDED]
 
 
-async def test_another_report_without_a_name_is_for_what_lapsed_before(store: IStore) -> None:
-    """After the newest command was settled, a different result belongs to the one that was given up."""
+async def test_another_result_without_a_uuid_is_for_what_lapsed_before(store: IStore) -> None:
+    """After the newest command was settled, a different result belongs to the one that lapsed."""
     await send(store, 1)
     await store.lapse(10, at(60))
     await send(store, 2, now=at(61))
@@ -140,8 +140,8 @@ async def test_another_report_without_a_name_is_for_what_lapsed_before(store: IS
 
 
 @pytest.mark.parametrize("since", [SEARCHED_ATTEMPTS - 1, SEARCHED_ATTEMPTS])
-async def test_a_report_without_a_name_is_not_for_what_lapsed_long_ago(store: IStore, since: int) -> None:
-    """After a thousand other attempts nobody would believe that a nameless result is for the one before them."""
+async def test_a_result_without_a_uuid_is_not_for_what_lapsed_long_ago(store: IStore, since: int) -> None:
+    """After a thousand other attempts it is an orphan."""
     await send(store, 1)
     await store.lapse(10, at(60))
     await tamper(
@@ -160,7 +160,7 @@ async def test_a_report_without_a_name_is_not_for_what_lapsed_long_ago(store: IS
 
 @pytest.mark.parametrize("verdict", [SUCCESS, FAILURE, GARBLED])
 async def test_a_late_report_counts(store: IStore, events: list[Event], verdict: Verdict) -> None:
-    """The result of a command that was given up settles it, and the command says that it came late."""
+    """The result of a lapsed command settles it, and the command is marked late."""
     await send(store, 1)
     await store.lapse(10, at(60))
     assert await store.settle(READER, by_message(1, verdict), at(90)) is SETTLED
@@ -170,7 +170,7 @@ async def test_a_late_report_counts(store: IStore, events: list[Event], verdict:
 
 
 async def test_a_late_report_saves_another_attempt(store: IStore) -> None:
-    """A command that waits to be sent again is settled by the result of the attempt before."""
+    """A command that is queued again is settled by the result of the attempt before."""
     await send(store, 1, delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))
     assert await store.settle(READER, by_message(1), at(61)) is SETTLED
@@ -179,7 +179,7 @@ async def test_a_late_report_saves_another_attempt(store: IStore) -> None:
 
 
 async def test_the_report_of_an_earlier_attempt_is_late(store: IStore) -> None:
-    """What answers the first attempt settles the command while the second is out, and says that it was late."""
+    """A result of the first attempt settles the command while the second is in flight, and is late."""
     await send(store, 1, uuid="u-1", delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))
     await claim(store, uuid="u-2", now=at(61))
@@ -187,7 +187,7 @@ async def test_the_report_of_an_earlier_attempt_is_late(store: IStore) -> None:
     assert (await get_command(store, 1)).late
 
 
-async def test_one_settled_by_its_first_attempt_is_only_repeated_by_its_second(store: IStore) -> None:
+async def test_a_second_attempt_only_repeats_the_result_of_the_first(store: IStore) -> None:
     """Where a command ran twice, as its sender allowed, the second result changes nothing."""
     await send(store, 1, uuid="u-1", delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))
@@ -199,18 +199,18 @@ async def test_one_settled_by_its_first_attempt_is_only_repeated_by_its_second(s
 
 @pytest.mark.parametrize("verdict", [SUCCESS, FAILURE, GARBLED])
 async def test_a_repeated_report_changes_nothing(store: IStore, events: list[Event], verdict: Verdict) -> None:
-    """A device that did not hear our answer sends its result again, and nothing happens twice."""
+    """A device that got no answer sends its result again, and nothing changes twice."""
     await send(store, 1)
     await store.settle(READER, by_message(1, verdict), at(1))
-    settled, told = await get_command(store, 1), list(events)
+    settled, recorded = await get_command(store, 1), list(events)
     assert await store.settle(READER, by_message(1, verdict), at(2)) is REPEATED
     assert await get_command(store, 1) == settled
-    assert events == told
+    assert events == recorded
 
 
 @pytest.mark.parametrize("verdict", [SUCCESS, FAILURE])
 async def test_a_readable_report_counts_after_an_unreadable_one(store: IStore, verdict: Verdict) -> None:
-    """What could not be read left the command unknown; a result that can be read ends that."""
+    """An unreadable result left the command unknown; a readable one settles it."""
     await send(store, 1)
     await store.settle(READER, by_message(1, GARBLED, "{}"), at(1))
     assert await store.settle(READER, by_message(1, verdict), at(2)) is SETTLED
@@ -218,7 +218,7 @@ async def test_a_readable_report_counts_after_an_unreadable_one(store: IStore, v
 
 
 async def test_a_command_that_was_never_sent_cannot_be_reported_on(store: IStore) -> None:
-    """A device cannot have done what it was never handed."""
+    """A result of a command that was never sent is an orphan."""
     await put(store, 1)
     assert await store.settle(READER, by_message(1), at(1)) is ORPHANED
     assert await store.settle(READER, StubResult(), at(1)) is ORPHANED

@@ -1,4 +1,4 @@
-"""Tests of what is peculiar to SQLite: which files we open and which we refuse, and what we ask of it."""
+"""Tests of SQLite: which files are opened or refused, locks, full disks and permissions."""
 
 import sqlite3
 from contextlib import closing
@@ -18,7 +18,7 @@ IN_A_FILE = pytest.mark.parametrize("kind", ["file", "threads"])
 
 
 def refusal(path: Path) -> str:
-    """What we say of a file that we do not open."""
+    """The error for a file that is not opened."""
     with pytest.raises(StoreRefused) as caught:
         SqliteStore(path=str(path)).open(at())
     message = str(caught.value)
@@ -28,14 +28,14 @@ def refusal(path: Path) -> str:
 
 
 def made(path: Path, script: str) -> Path:
-    """A database of somebody else."""
+    """A database of another program."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(script)
     return path
 
 
 def test_a_newer_database_is_refused(tmp_path: Path) -> None:
-    """What a newer version wrote is not touched by an older one, and the operator is told what to install."""
+    """A database of a newer version is not changed, and the error says what to install."""
     path = tmp_path / "pushd.sqlite"
     store = SqliteStore(path=str(path))
     store.open(at())
@@ -46,7 +46,7 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -> None:
-    """A wrong path does no harm to whatever is there."""
+    """A wrong path does no harm to the file."""
     path = made(tmp_path / "contacts.db", "CREATE TABLE contact (name TEXT); INSERT INTO contact VALUES ('Ana')")
     before = path.read_bytes()
     assert "not one of pushd" in refusal(path)
@@ -65,7 +65,7 @@ def test_the_database_of_another_program_is_refused_and_left_alone(tmp_path: Pat
     ids=["empty", "other columns", "a word", "no other tables"],
 )
 def test_another_program_that_counts_versions_is_refused(tmp_path: Path, script: str) -> None:
-    """A table of the same name does not make a database ours."""
+    """A table ``schema_version`` alone does not make it a database of pushd."""
     path = made(tmp_path / "other.db", script)
     before = path.read_bytes()
     refusal(path)
@@ -82,7 +82,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path, content: bytes) -
 
 
 def test_a_damaged_database_is_refused(tmp_path: Path) -> None:
-    """A file of which pages are lost is not worked with."""
+    """A file with lost pages is not opened."""
     path = tmp_path / "pushd.sqlite"
     store = SqliteStore(path=str(path))
     store.open(at())
@@ -94,12 +94,12 @@ def test_a_damaged_database_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [".", "missing/pushd.sqlite"])
 def test_a_place_that_cannot_hold_a_database_is_refused(tmp_path: Path, name: str) -> None:
-    """A directory, or a path in one that does not exist, is named in the error."""
+    """A directory, or a path in a missing one, is named in the error."""
     refusal(tmp_path / name)
 
 
 def test_an_empty_file_becomes_a_database(tmp_path: Path) -> None:
-    """A file without content is as good as none."""
+    """A file without content is treated as a missing one."""
     path = tmp_path / "pushd.sqlite"
     path.touch()
     store = SqliteStore(path=str(path))
@@ -109,7 +109,7 @@ def test_an_empty_file_becomes_a_database(tmp_path: Path) -> None:
 
 @IN_A_FILE
 async def test_every_commit_is_synced(under_test: StoreUnderTest, store: IStore) -> None:
-    """The database is asked to survive a loss of power: a write-ahead log, synced at each commit."""
+    """The database survives a loss of power: it has a write-ahead log, synced at each commit."""
     writer, _ = connections(under_test)
     assert writer.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     assert writer.execute("PRAGMA synchronous").fetchone()[0] == 2
@@ -117,7 +117,7 @@ async def test_every_commit_is_synced(under_test: StoreUnderTest, store: IStore)
 
 @IN_A_FILE
 async def test_the_connection_that_reads_cannot_write(under_test: StoreUnderTest, store: IStore) -> None:
-    """No list or look can change anything."""
+    """No query can change anything."""
     _, reader = connections(under_test)
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         reader.execute("DELETE FROM device")
@@ -125,24 +125,24 @@ async def test_the_connection_that_reads_cannot_write(under_test: StoreUnderTest
 
 @IN_A_FILE
 async def test_an_orderly_end_leaves_one_file(under_test: StoreUnderTest, store: IStore, tmp_path: Path) -> None:
-    """After a stop all is in the database itself, which can be copied."""
+    """After a stop everything is in the database file, which can be copied."""
     await put(store, 1)
     await under_test.close()
     assert [path.name for path in tmp_path.iterdir()] == ["pushd.sqlite"]
 
 
-async def test_what_the_database_refuses_is_told_with_its_purpose(store: IStore) -> None:
-    """An error of the database says what we were about to do."""
+async def test_an_error_of_the_database_names_its_purpose(store: IStore) -> None:
+    """The error says what the statement was for."""
     with pytest.raises(Unavailable, match=r"Unable to register a device: .*CHECK"):
         await store.add_device(device("controlid:3", admission="nonsense"), False, at())
     await store.check()
 
 
 @IN_A_FILE
-async def test_another_program_may_hold_the_database_for_a_while(
+async def test_another_program_may_lock_the_database_for_a_while(
     under_test: StoreUnderTest, store: IStore, tmp_path: Path
 ) -> None:
-    """While a backup tool, say, has it locked, a sender is told that it is not now; afterwards all goes on."""
+    """Meanwhile operations fail with an error that says so; afterwards they work."""
     do_not_wait_for_locks(under_test)
     with closing(sqlite3.connect(tmp_path / "pushd.sqlite", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -155,8 +155,8 @@ async def test_another_program_may_hold_the_database_for_a_while(
 
 
 @IN_A_FILE
-async def test_a_full_disk_is_told_and_passes(under_test: StoreUnderTest, store: IStore) -> None:
-    """What cannot be written is not accepted, nothing of it is there, and once there is room all goes on."""
+async def test_a_full_disk_is_an_error_until_there_is_space(under_test: StoreUnderTest, store: IStore) -> None:
+    """What cannot be written is refused and leaves nothing behind."""
     writer, _ = connections(under_test)
     pages = writer.execute("PRAGMA page_count").fetchone()[0]
     writer.execute(f"PRAGMA max_page_count = {pages + 2}")
@@ -185,7 +185,7 @@ def connections(under_test: StoreUnderTest) -> tuple[sqlite3.Connection, sqlite3
 
 @IN_A_FILE
 async def test_only_its_owner_may_read_it(under_test: StoreUnderTest, store: IStore, tmp_path: Path) -> None:
-    """Other users of the machine read neither the database nor what SQLite keeps beside it."""
+    """Other users of the machine can read neither the database nor the files beside it."""
     await put(store, 1)
     found = [file for file in tmp_path.iterdir() if file.name.startswith("pushd.sqlite")]
     assert len(found) > 1

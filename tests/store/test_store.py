@@ -1,4 +1,4 @@
-"""Tests of what holds for a store as a whole."""
+"""Tests of a store as a whole: listeners, closing."""
 
 import pytest
 from zope.interface.verify import verifyObject
@@ -12,24 +12,24 @@ from tests.store.samples import LIMIT, READER, at, device, draft
 from tests.store.steps import all_events, claim, event_types, put
 
 
-def test_it_offers_all_verbs(store: IStore) -> None:
-    """Each kind of store can do everything that the others can."""
+def test_it_provides_the_interface(store: IStore) -> None:
+    """Each kind of store has all operations."""
     assert verifyObject(IStore, store)
 
 
-def test_a_new_store_knows_nothing(under_test: StoreUnderTest) -> None:
-    """The first start begins with no devices, no tokens and no commands."""
+def test_a_new_store_is_empty(under_test: StoreUnderTest) -> None:
+    """The first start finds no devices, tokens or commands."""
     assert under_test.open(at()) == StartupSnapshot()
 
 
-async def test_it_says_that_it_answers(store: IStore, events: list[Event]) -> None:
-    """The check for readiness goes through the database and leaves nothing there."""
+async def test_the_check_leaves_nothing_behind(store: IStore, events: list[Event]) -> None:
+    """The readiness check commits a transaction, and changes nothing that can be seen."""
     await store.check()
     assert events == []
 
 
-async def test_whoever_listens_hears_of_a_change_before_its_verb_is_done(store: IStore) -> None:
-    """When a sender is told that a command is queued, everybody who listens has been told already."""
+async def test_listeners_are_called_before_the_operation_is_done(store: IStore) -> None:
+    """When the Deferred of a put fires, all listeners have been called."""
     order: list[str] = []
     store.subscribe(lambda event: order.append(event.type))
     await store.put(draft(1), False, LIMIT, at())
@@ -37,8 +37,8 @@ async def test_whoever_listens_hears_of_a_change_before_its_verb_is_done(store: 
     assert order == ["command.queued", "done"]
 
 
-async def test_who_asks_for_some_types_hears_of_no_others(store: IStore) -> None:
-    """A part of the program that cares for few kinds of change is not called for the rest."""
+async def test_a_listener_is_called_only_for_its_types(store: IStore) -> None:
+    """A listener of some types of events is not called for others."""
     heard: list[str] = []
     store.subscribe(lambda event: heard.append(event.type), EventType.COMMAND_SENT, EventType.COMMAND_CANCELLED)
     await put(store, 1, 2)
@@ -46,8 +46,8 @@ async def test_who_asks_for_some_types_hears_of_no_others(store: IStore) -> None
     assert heard == ["command.sent"]
 
 
-async def test_listeners_hear_what_the_feed_keeps(store: IStore, events: list[Event]) -> None:
-    """What is told at once and what can be read later are the same, entry by entry."""
+async def test_listeners_get_what_is_stored(store: IStore, events: list[Event]) -> None:
+    """The events of listeners and those that are stored are the same, one by one."""
     before = len(await all_events(store))
     await put(store, 1, 2)
     await claim(store)
@@ -55,10 +55,8 @@ async def test_listeners_hear_what_the_feed_keeps(store: IStore, events: list[Ev
     assert (await all_events(store))[before:] == events
 
 
-async def test_a_listener_that_fails_keeps_no_other_from_hearing(
-    store: IStore, no_logged_failure: list[object]
-) -> None:
-    """A fault in one part of the program is logged, and the others, and the sender, go on."""
+async def test_an_error_in_a_listener_does_not_affect_others(store: IStore, no_logged_failure: list[object]) -> None:
+    """It is logged, and the other listeners and the sender get what they wait for."""
 
     def fail(event: Event) -> None:
         raise RuntimeError("a bug")
@@ -72,8 +70,8 @@ async def test_a_listener_that_fails_keeps_no_other_from_hearing(
     no_logged_failure.clear()
 
 
-async def test_a_change_asked_for_by_a_listener_is_told_after_what_it_heard(store: IStore) -> None:
-    """Whoever listens hears changes in the order of their commits, even if another listener makes some."""
+async def test_a_change_by_a_listener_is_delivered_later(store: IStore) -> None:
+    """Listeners are called in the order of commits, even if one of them makes changes."""
 
     def approve_more(event: Event) -> None:
         if event.device == READER:
@@ -87,8 +85,8 @@ async def test_a_change_asked_for_by_a_listener_is_told_after_what_it_heard(stor
     assert event_types(heard) == ["command.queued", "device.registered"]
 
 
-async def test_whoever_stops_waiting_does_not_undo_a_change(store: IStore) -> None:
-    """A sender who hangs up while a command is written has sent it all the same."""
+async def test_cancelling_does_not_undo_a_change(store: IStore) -> None:
+    """A sender that hangs up while its command is written has sent it."""
     putting = store.put(draft(1), False, LIMIT, at())
     putting.addErrback(lambda failure: None)
     putting.cancel()
@@ -96,8 +94,8 @@ async def test_whoever_stops_waiting_does_not_undo_a_change(store: IStore) -> No
     assert (await store.queue_depth(READER)).queue == 1
 
 
-async def test_a_verb_after_the_end_is_told_that_nobody_answers(under_test: StoreUnderTest) -> None:
-    """What comes after the store was closed fails with one clear error, and does not wait for ever."""
+async def test_an_operation_after_closing_fails(under_test: StoreUnderTest) -> None:
+    """It fails at once with a clear error."""
     under_test.open(at())
     await under_test.close()
     for verb in (under_test.store.check(), under_test.store.queue_depth(READER)):

@@ -1,4 +1,4 @@
-"""Tests of one transaction for many operations: what each of them is told, and what is there afterwards."""
+"""Tests of transactions of several operations: what each returns, and what is stored."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ def connection() -> Iterator[SqliteConnection]:
 
 
 def adding(name: str) -> Operation:
-    """A operation that writes a token and tells of it."""
+    """An operation that adds a token and records an event."""
 
     def operation(tx: ITransaction) -> str:
         tx.run(ADD, name=name)
@@ -51,7 +51,7 @@ def adding(name: str) -> Operation:
 
 
 def giving_up(tx: ITransaction) -> None:
-    """A operation that writes, tells, and then finds that it must not."""
+    """An operation that writes, records an event, and then fails."""
     adding("half")(tx)
     raise UnknownDevice(READER)
 
@@ -64,22 +64,22 @@ def run(connection: SqliteConnection, *operations: Operation) -> list[PendingTra
 
 
 def outcomes(group: list[PendingTransaction]) -> list[object]:
-    """What each operation gave, or the kind of error that it ended with."""
+    """What each operation returned, or the type of its error."""
     return [work.outcome.type if isinstance(work.outcome, Failure) else work.outcome for work in group]
 
 
 def tokens(connection: SqliteConnection) -> list[str]:
-    """The names of the tokens that are there."""
+    """The names of the stored tokens."""
     return [row["name"] for row in connection.connection.execute("SELECT name FROM token ORDER BY name")]
 
 
-def told(group: list[PendingTransaction]) -> list[str | None]:
-    """Of what the group tells."""
+def event_devices(group: list[PendingTransaction]) -> list[str | None]:
+    """The devices of the events of a group."""
     return [event.device for work in group for event in work.events]
 
 
-def test_many_verbs_share_one_commit(connection: SqliteConnection) -> None:
-    """However many operations come together, the disk is waited for once."""
+def test_many_operations_share_one_commit(connection: SqliteConnection) -> None:
+    """However many operations run together, there is one commit."""
     statements: list[str] = []
     connection.connection.set_trace_callback(statements.append)
     group = run(connection, *(adding(name) for name in "abcde"))
@@ -87,63 +87,63 @@ def test_many_verbs_share_one_commit(connection: SqliteConnection) -> None:
     assert [statements.count(word) for word in ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")] == [1, 1, 0]
 
 
-def test_a_verb_that_fails_takes_only_itself_down(connection: SqliteConnection) -> None:
-    """Those before and after it are kept, with what they tell; of the one that failed nothing is."""
+def test_an_operation_that_fails_is_undone_alone(connection: SqliteConnection) -> None:
+    """Those before and after it are kept, with their events; nothing is left of the one that failed."""
     group = run(connection, adding("a"), giving_up, adding("b"))
     assert outcomes(group) == ["a", UnknownDevice, "b"]
     assert tokens(connection) == ["a", "b"]
-    assert told(group) == ["a", "b"]
+    assert event_devices(group) == ["a", "b"]
     assert [row["device"] for row in connection.connection.execute("SELECT device FROM event")] == ["a", "b"]
 
 
-def test_a_statement_that_the_database_refuses_takes_only_its_verb_down(connection: SqliteConnection) -> None:
-    """The error says what was tried, and the others are none the wiser."""
+def test_a_refused_statement_undoes_only_its_operation(connection: SqliteConnection) -> None:
+    """The error says what was tried, and the others succeed."""
     group = run(connection, adding("a"), adding("a"), adding("b"))
     assert outcomes(group) == ["a", Unavailable, "b"]
     assert "Unable to add a token: UNIQUE" in group[1].outcome.getErrorMessage()
-    assert (tokens(connection), told(group)) == (["a", "b"], ["a", "b"])
+    assert (tokens(connection), event_devices(group)) == (["a", "b"], ["a", "b"])
 
 
-def test_a_fault_of_ours_takes_only_its_verb_down(connection: SqliteConnection) -> None:
-    """A bug in one operation does not lose the others."""
+def test_a_bug_undoes_only_its_operation(connection: SqliteConnection) -> None:
+    """An unexpected error in one operation does not affect the others."""
     group = run(connection, adding("a"), lambda tx: 1 / 0, adding("b"))
     assert outcomes(group) == ["a", ZeroDivisionError, "b"]
     assert tokens(connection) == ["a", "b"]
 
 
 def test_a_commit_that_fails_fails_all_of_its_group(connection: SqliteConnection) -> None:
-    """Where nothing became durable everybody is told so, and nobody hears of changes that are not there."""
+    """Nothing is stored, each operation fails, and there are no events."""
     group = run(connection, adding("a"), giving_up, lambda tx: tx.run(PROMISE), adding("b"))
     assert outcomes(group) == [Unavailable] * 4
     assert "Unable to commit: FOREIGN KEY" in group[0].outcome.getErrorMessage()
-    assert (tokens(connection), told(group)) == ([], [])
+    assert (tokens(connection), event_devices(group)) == ([], [])
 
 
 def test_after_a_commit_that_failed_the_next_works(connection: SqliteConnection) -> None:
-    """Nothing of the failed transaction is left in the way."""
+    """Nothing of the failed transaction is left."""
     run(connection, adding("a"), lambda tx: tx.run(PROMISE))
     assert not connection.connection.in_transaction
     assert outcomes(run(connection, adding("a"))) == ["a"]
     assert tokens(connection) == ["a"]
 
 
-def test_where_the_database_gives_up_the_whole_nobody_is_told_otherwise(connection: SqliteConnection) -> None:
-    """If the database itself ends the transaction, as it may on a full disk, those that had run already fail too."""
+def test_a_rollback_by_the_database_fails_the_whole_group(connection: SqliteConnection) -> None:
+    """If SQLite rolls the transaction back, as on a full disk, operations that had run already fail, too."""
     group = run(connection, adding("a"), adding("b"), lambda tx: tx.run(ADD_OR_END_ALL, name="a"), adding("c"))
     assert outcomes(group) == [Unavailable] * 4
-    assert (tokens(connection), told(group)) == ([], [])
+    assert (tokens(connection), event_devices(group)) == ([], [])
     assert outcomes(run(connection, adding("d"))) == ["d"]
 
 
-def test_a_verb_sees_what_those_before_it_did(connection: SqliteConnection) -> None:
-    """Verbs of one group run one after the other, as if each had been committed."""
+def test_an_operation_sees_the_changes_of_those_before_it(connection: SqliteConnection) -> None:
+    """Operations of one group run in order, as if each had been committed."""
     count = Statement("count tokens", "SELECT COUNT(*) AS n FROM token")
     group = run(connection, adding("a"), giving_up, lambda tx: tx.rows(count)[0]["n"])
     assert outcomes(group)[2] == 1
 
 
-def test_a_closed_connection_says_so(connection: SqliteConnection) -> None:
-    """What comes too late is told that nothing is durable."""
+def test_a_closed_connection_fails(connection: SqliteConnection) -> None:
+    """Operations on a closed connection fail."""
     connection.close()
     group = run(connection, adding("a"))
     assert outcomes(group) == [Unavailable]

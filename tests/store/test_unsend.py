@@ -1,4 +1,4 @@
-"""Tests of commands that are taken back: by us, before a byte was written, or by an operator."""
+"""Tests of commands that return to the queue because no byte was written, and of cancelling."""
 
 import pytest
 
@@ -25,8 +25,8 @@ from tests.store.samples import (
 from tests.store.steps import claim, event_types, get_command, put, send, state
 
 
-async def test_what_was_not_written_waits_again(store: IStore, events: list[Event]) -> None:
-    """A command whose device had hung up before it was written is queued as if it had never been claimed."""
+async def test_an_unsent_command_is_queued_again(store: IStore, events: list[Event]) -> None:
+    """A command whose connection was lost before it was written is queued as if it had never been claimed."""
     before = (await store.put(draft(1), False, 10, at()))[0]
     handed = await claim(store, now=at(1))
     assert handed is not None
@@ -37,15 +37,15 @@ async def test_what_was_not_written_waits_again(store: IStore, events: list[Even
     assert (await store.queue_depth(READER)).in_flight == 0
 
 
-async def test_what_was_not_written_is_handed_over_again(store: IStore) -> None:
-    """The next poll gets the command, as the first attempt, though it may run only once."""
+async def test_an_unsent_command_is_sent_again(store: IStore) -> None:
+    """The next poll gets the command, as its first attempt, even if it may be sent only once."""
     handed = await send(store, 1)
     await store.unsend([handed], at())
     assert await claim(store, now=at(1)) == handed
 
 
-async def test_several_are_taken_back_at_once(store: IStore) -> None:
-    """All that one poll had claimed goes back."""
+async def test_several_commands_are_unsent_at_once(store: IStore) -> None:
+    """All commands that one poll had claimed are queued again."""
     await put(store, 1, 2, 3)
     claimed = await store.claim(READER, None, True, 2, at(), always_batchable)
     assert len(claimed.handed) == 2
@@ -55,7 +55,7 @@ async def test_several_are_taken_back_at_once(store: IStore) -> None:
 
 
 async def test_the_attempt_before_is_the_latest_again(store: IStore) -> None:
-    """If a further attempt was not written, the command shows when the one before was sent."""
+    """If a further attempt was unsent, the command shows when the one before was sent."""
     await send(store, 1, delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))
     second = await claim(store, now=at(61))
@@ -65,27 +65,27 @@ async def test_the_attempt_before_is_the_latest_again(store: IStore) -> None:
     assert (command.state, command.attempts, command.sent_at) == (State.QUEUED, 1, wall(0))
 
 
-async def test_the_name_of_a_poll_that_got_nothing_settles_nothing(store: IStore) -> None:
-    """A result that names a poll whose command was taken back is not about that command."""
+async def test_the_uuid_of_an_unsent_poll_settles_nothing(store: IStore) -> None:
+    """A result with the uuid of a poll whose command was unsent is not about that command."""
     handed = await send(store, 1, uuid="u-1")
     await store.unsend([handed], at())
     assert await store.settle(READER, StubResult(uuid="u-1"), at(1)) is Settlement.ORPHANED
     assert await state(store, 1) is State.QUEUED
 
 
-async def test_taking_back_comes_too_late_after_a_result(store: IStore, events: list[Event]) -> None:
-    """A command whose result is there is not queued again, whatever we believed of its connection."""
+async def test_a_settled_command_is_not_unsent(store: IStore, events: list[Event]) -> None:
+    """A command with a result is not queued again."""
     handed = await send(store, 1)
     await store.settle(READER, by_message(1), at(1))
-    told = list(events)
+    recorded = list(events)
     await store.unsend([handed], at(2))
     assert await state(store, 1) is State.SUCCEEDED
-    assert events == told
+    assert events == recorded
 
 
 @pytest.mark.parametrize(("delivery", "then"), [("at_most_once", State.UNKNOWN), ("at_least_once", State.QUEUED)])
-async def test_taking_back_comes_too_late_after_a_lapse(store: IStore, delivery: str, then: State) -> None:
-    """An attempt that was given up stays counted."""
+async def test_a_lapsed_attempt_is_not_unsent(store: IStore, delivery: str, then: State) -> None:
+    """An attempt whose lease ran out stays counted."""
     handed = await send(store, 1, delivery=delivery)
     await store.lapse(10, at(60))
     await store.unsend([handed], at(61))
@@ -93,8 +93,8 @@ async def test_taking_back_comes_too_late_after_a_lapse(store: IStore, delivery:
     assert (command.state, command.attempts) == (then, 1)
 
 
-async def test_taking_back_an_old_attempt_leaves_the_new_one(store: IStore) -> None:
-    """Only the attempt that was not written is taken back, not the one that came after it."""
+async def test_an_old_attempt_is_not_unsent(store: IStore) -> None:
+    """Only the attempt that was not written is undone, not the one after it."""
     first = await send(store, 1, delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))
     await claim(store, now=at(61))
@@ -103,22 +103,22 @@ async def test_taking_back_an_old_attempt_leaves_the_new_one(store: IStore) -> N
     assert (command.state, command.attempts) == (State.SENT, 2)
 
 
-async def test_an_acknowledged_command_is_not_taken_back(store: IStore) -> None:
-    """If the device has acknowledged it, it was written after all."""
+async def test_an_acknowledged_command_is_not_unsent(store: IStore) -> None:
+    """If the device has acknowledged it, it was written."""
     handed = await send(store, 1)
     await store.acknowledge(READER, command_id(1), at(1))
     await store.unsend([handed], at(2))
     assert await state(store, 1) is State.ACKNOWLEDGED
 
 
-async def test_what_does_not_exist_cannot_be_taken_back(store: IStore, events: list[Event]) -> None:
-    """A claim of a command that is not known changes nothing."""
+async def test_unsending_an_unknown_command_changes_nothing(store: IStore, events: list[Event]) -> None:
+    """There is no error either."""
     await store.unsend([Dispatched(command=command_id(9), attempt=1, payload={})], at())
     assert events == []
 
 
 async def test_a_queued_command_can_be_cancelled(store: IStore, events: list[Event]) -> None:
-    """What was never sent is cancelled on the operator's word, and never handed over."""
+    """A command that was never sent is cancelled by an operator, and never sent."""
     await put(store, 1)
     command = await store.cancel(command_id(1), at(5))
     assert (command.state, command.finished_at, command.evidence) == (State.CANCELLED, wall(5), "operator")
@@ -129,7 +129,7 @@ async def test_a_queued_command_can_be_cancelled(store: IStore, events: list[Eve
 
 
 async def test_cancelling_again_is_no_error(store: IStore, events: list[Event]) -> None:
-    """An operator who presses twice is answered twice, and it is told once."""
+    """An operator who cancels twice gets two answers, and there is one event."""
     await put(store, 1)
     first = await store.cancel(command_id(1), at(5))
     assert await store.cancel(command_id(1), at(9)) == first
@@ -137,7 +137,7 @@ async def test_cancelling_again_is_no_error(store: IStore, events: list[Event]) 
 
 
 async def test_a_command_that_may_have_run_is_not_called_cancelled(store: IStore, events: list[Event]) -> None:
-    """One that waits for another attempt becomes unknown: no further attempt, but the first may have run."""
+    """One that is queued for another attempt becomes unknown: the first may have run."""
     await send(store, 1, delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))
     command = await store.cancel(command_id(1), at(61))
@@ -148,32 +148,30 @@ async def test_a_command_that_may_have_run_is_not_called_cancelled(store: IStore
 
 
 @pytest.mark.parametrize("acknowledged", [False, True])
-async def test_the_attempt_that_is_out_becomes_the_last(
-    store: IStore, events: list[Event], acknowledged: bool
-) -> None:
-    """A command that is at the device cannot be called back, but it is not sent another time."""
+async def test_the_attempt_in_flight_becomes_the_last(store: IStore, events: list[Event], acknowledged: bool) -> None:
+    """A command in flight cannot be called back, but it is not sent again."""
     await send(store, 1, delivery=AT_LEAST_ONCE)
     if acknowledged:
         await store.acknowledge(READER, command_id(1), at(1))
-    before, told = await get_command(store, 1), list(events)
+    before, recorded = await get_command(store, 1), list(events)
     command = await store.cancel(command_id(1), at(2))
     assert (command.state, command.max_attempts, command.finished_at) == (before.state, 1, None)
     assert await store.cancel(command_id(1), at(3)) == command
-    assert events == told
+    assert events == recorded
     await store.lapse(10, at(70))
     assert await state(store, 1) is State.UNKNOWN
 
 
 async def test_a_cancelled_attempt_can_still_report(store: IStore) -> None:
-    """The result of an attempt that was out when its command was cancelled counts."""
+    """The result of an attempt that was in flight when its command was cancelled counts."""
     await send(store, 1, delivery=AT_LEAST_ONCE)
     await store.cancel(command_id(1), at(2))
     assert await store.settle(READER, by_message(1), at(3)) is Settlement.SETTLED
     assert await state(store, 1) is State.SUCCEEDED
 
 
-async def test_what_was_cancelled_and_not_written_is_not_sent_again(store: IStore, events: list[Event]) -> None:
-    """An operator who was told that there is no further attempt is right, though the one that was out never left."""
+async def test_a_cancelled_command_that_is_unsent_is_not_sent_again(store: IStore, events: list[Event]) -> None:
+    """There is no further attempt, though the one in flight was never written."""
     handed = await send(store, 1, delivery=AT_LEAST_ONCE)
     assert (await store.cancel(command_id(1), at(2))).error == "cancelled: there is no further attempt"
     await store.unsend([handed], at(3))
@@ -185,7 +183,7 @@ async def test_what_was_cancelled_and_not_written_is_not_sent_again(store: IStor
 
 
 async def test_an_attempt_before_the_cancelled_one_may_have_run(store: IStore, events: list[Event]) -> None:
-    """If an earlier attempt was out, nobody knows what became of it, and none is made again."""
+    """If there was an earlier attempt, the outcome is unknown, and there is no further one."""
     await send(store, 1, delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))
     second = await claim(store, now=at(61))
@@ -199,15 +197,15 @@ async def test_an_attempt_before_the_cancelled_one_may_have_run(store: IStore, e
     assert await claim(store, now=at(64)) is None
 
 
-async def test_the_last_attempt_that_was_not_written_is_made_again(store: IStore) -> None:
-    """That it is the last that a sender allowed does not make it cancelled."""
+async def test_the_last_attempt_is_made_again_if_it_was_unsent(store: IStore) -> None:
+    """That it was the last one that its sender allowed does not cancel the command."""
     handed = await send(store, 1, delivery=AT_LEAST_ONCE, max_attempts=1)
     await store.unsend([handed], at(3))
     assert await claim(store, now=at(4)) == handed
 
 
-async def test_that_it_was_cancelled_can_be_seen_until_it_ends(store: IStore) -> None:
-    """The command says that there is no further attempt while it is out, and no longer once it has succeeded."""
+async def test_a_cancelled_command_says_so_until_it_ends(store: IStore) -> None:
+    """It says that there is no further attempt while it is in flight, and no longer once it has succeeded."""
     await send(store, 1, delivery=AT_LEAST_ONCE)
     said = (await store.cancel(command_id(1), at(2))).error
     await store.acknowledge(READER, command_id(1), at(3))
@@ -216,8 +214,8 @@ async def test_that_it_was_cancelled_can_be_seen_until_it_ends(store: IStore) ->
     assert (await get_command(store, 1)).error is None
 
 
-async def test_what_may_run_only_once_cannot_be_cancelled_once_it_is_out(store: IStore) -> None:
-    """There is nothing to take back of a command that is at the device for its only time."""
+async def test_an_at_most_once_command_in_flight_cannot_be_cancelled(store: IStore) -> None:
+    """It would not be sent again anyway."""
     await send(store, 1)
     with pytest.raises(IllegalMove, match="sent"):
         await store.cancel(command_id(1), at(1))
@@ -227,8 +225,8 @@ async def test_what_may_run_only_once_cannot_be_cancelled_once_it_is_out(store: 
 
 
 @pytest.mark.parametrize(("verdict", "word"), [(SUCCESS, "succeeded"), (FAILURE, "failed")])
-async def test_what_has_ended_cannot_be_cancelled(store: IStore, verdict: Verdict, word: str) -> None:
-    """A command that was settled stays as it is, and the operator is told how it stands."""
+async def test_a_settled_command_cannot_be_cancelled(store: IStore, verdict: Verdict, word: str) -> None:
+    """It stays as it is, and the error names its state."""
     await send(store, 1)
     await store.settle(READER, StubResult(message=command_id(1), verdict=verdict), at(1))
     with pytest.raises(IllegalMove, match=word):
@@ -236,8 +234,8 @@ async def test_what_has_ended_cannot_be_cancelled(store: IStore, verdict: Verdic
 
 
 @pytest.mark.parametrize("sent", [False, True])
-async def test_what_the_clock_has_ended_cannot_be_cancelled(store: IStore, sent: bool) -> None:
-    """An expired or unknown command is not cancelled afterwards."""
+async def test_an_expired_or_unknown_command_cannot_be_cancelled(store: IStore, sent: bool) -> None:
+    """It stays as it is."""
     await put(store, 1)
     if sent:
         await claim(store)
@@ -247,7 +245,7 @@ async def test_what_the_clock_has_ended_cannot_be_cancelled(store: IStore, sent:
         await store.cancel(command_id(1), at(301))
 
 
-async def test_what_does_not_exist_cannot_be_cancelled(store: IStore) -> None:
-    """An id that is not known is told to be so."""
+async def test_an_unknown_command_cannot_be_cancelled(store: IStore) -> None:
+    """An unknown id is an error."""
     with pytest.raises(UnknownCommand, match=command_id(9)):
         await store.cancel(command_id(9), at())

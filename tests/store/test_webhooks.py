@@ -1,4 +1,4 @@
-"""Tests of what is durable of webhooks."""
+"""Tests of stored webhooks."""
 
 import pytest
 
@@ -23,12 +23,12 @@ def webhook(number: int = 1) -> Webhook:
 
 
 def progress(cursor: int = 2, revision: int = 0, failing: Failing | None = None) -> Progress:
-    """How far a courier of the first webhook got."""
+    """The progress of the first webhook."""
     return Progress(webhook=command_id(1), revision=revision, cursor=cursor, failing=failing)
 
 
-async def test_a_webhook_is_kept_as_it_is(store: IStore) -> None:
-    """What was subscribed to is found again, and begins with the next event."""
+async def test_a_webhook_is_stored(store: IStore) -> None:
+    """It can be read back, and begins with the next event."""
     added = await store.add_webhook(webhook(), "whsec_1")
     last = await store.last_event()
     assert added.webhook.cursor == last > 0
@@ -39,8 +39,8 @@ async def test_a_webhook_is_kept_as_it_is(store: IStore) -> None:
     assert added.webhook.tags == webhook().tags
 
 
-async def test_there_are_only_so_many(store: IStore) -> None:
-    """Beyond a number of webhooks no more are taken, until one is deleted."""
+async def test_the_number_of_webhooks_is_limited(store: IStore) -> None:
+    """Beyond the limit none can be added until one is deleted."""
     for number in range(MAX_WEBHOOKS):
         await store.add_webhook(webhook(number), "whsec_1")
     with pytest.raises(TooManyWebhooks):
@@ -52,8 +52,8 @@ async def test_there_are_only_so_many(store: IStore) -> None:
     assert [found.id for found in await store.webhooks(command_id(10), 2)] == [command_id(11), command_id(12)]
 
 
-async def test_unknown_webhooks(store: IStore) -> None:
-    """Nothing can be done with a webhook that there is not."""
+async def test_an_unknown_webhook_is_an_error(store: IStore) -> None:
+    """No operation works on a webhook that does not exist."""
     for verb in (
         lambda: store.webhook("x"),
         lambda: store.change_webhook("x", {"parallel": 1}),
@@ -66,8 +66,8 @@ async def test_unknown_webhooks(store: IStore) -> None:
             await verb()
 
 
-async def test_a_courier_s_notes(store: IStore) -> None:
-    """How far delivery got is kept, with each attempt."""
+async def test_progress_is_saved(store: IStore) -> None:
+    """The cursor is saved, with each attempt."""
     await store.add_webhook(webhook(), "whsec_1")
     failing = Failing(seq=3, since=wall(1), next_attempt_at=wall(6))
     attempt = Attempt(seq=3, at=wall(1), duration=12, status=500, error="no")
@@ -80,8 +80,8 @@ async def test_a_courier_s_notes(store: IStore) -> None:
     assert (await store.webhook(command_id(1))).failing_since is None
 
 
-async def test_a_courier_that_is_late_changes_nothing(store: IStore) -> None:
-    """What a courier says after an operator has changed the webhook does not undo that."""
+async def test_progress_of_an_older_revision_is_not_saved(store: IStore) -> None:
+    """Progress that is saved after an operator has changed the webhook does not undo the change."""
     await store.add_webhook(webhook(), "whsec_1")
     attempt = Attempt(seq=3, at=wall(1))
     changed = await store.redeliver(command_id(1), 0, at())
@@ -94,7 +94,7 @@ async def test_a_courier_that_is_late_changes_nothing(store: IStore) -> None:
 
 
 async def test_disabling(store: IStore, events: list[Event]) -> None:
-    """A webhook that is disabled tells of it, is not delivered to, and can be enabled."""
+    """A disabled webhook raises an alert and an event, and can be enabled."""
     await store.add_webhook(webhook(), "whsec_1")
     failing = Failing(seq=3, since=wall(1), next_attempt_at=wall(6))
     assert await store.disable_webhook(
@@ -116,7 +116,7 @@ async def test_disabling(store: IStore, events: list[Event]) -> None:
 
 
 async def test_secrets_overlap(store: IStore) -> None:
-    """A replaced secret is kept until its overlap ends, and only so many are."""
+    """A replaced secret is kept until its overlap ends, and only a few are."""
     await store.add_webhook(webhook(), "whsec_0")
     rotated = await store.rotate_secret(command_id(1), "whsec_1", 60, at())
     assert rotated.secrets == (Secret(text="whsec_1"), Secret(text="whsec_0", expires_at=wall(60)))
@@ -128,7 +128,7 @@ async def test_secrets_overlap(store: IStore) -> None:
 
 
 async def test_the_log_is_bounded(store: IStore) -> None:
-    """Of each webhook the newest entries are kept, and none that is older than all else that is kept."""
+    """The newest entries of each webhook are kept."""
     await store.add_webhook(webhook(), "whsec_1")
     for number in range(MAX_DELIVERIES + 5):
         await store.save_progress(progress(), Attempt(seq=number, at=wall(number)))
@@ -142,7 +142,7 @@ async def test_the_log_is_bounded(store: IStore) -> None:
 
 
 async def test_nothing_of_a_deleted_webhook_is_left(store: IStore) -> None:
-    """Deleting takes the secrets and the log along."""
+    """Its secrets and its log are deleted, too."""
     await store.add_webhook(webhook(), "whsec_1")
     await store.save_progress(progress(), Attempt(seq=1, at=WALL))
     await store.delete_webhook(command_id(1), at())

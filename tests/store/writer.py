@@ -1,4 +1,4 @@
-"""A program that puts commands into a store, and says of each that it was accepted, until it is killed.
+"""A program that puts commands into a store, and confirms each, until it is killed.
 
 ``python -m tests.store.writer PATH``
 """
@@ -19,7 +19,7 @@ AT_ONCE = 5
 
 
 def say(word: str, number: int) -> None:
-    """Tell the test what it may rely on."""
+    """Confirm a change to the test."""
     print(word, number, flush=True)  # noqa: T201
 
 

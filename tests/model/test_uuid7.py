@@ -16,12 +16,12 @@ clocks = st.lists(moments, min_size=1, max_size=50)
 
 
 def source(readings: Iterable[int]) -> IdSource:
-    """A source whose clock shows these moments, one after the other."""
+    """A source whose clock returns these times, one after the other."""
     return IdSource(now=iter(readings).__next__)
 
 
 def standing(moment: int = MOMENT) -> IdSource:
-    """A source whose clock stands."""
+    """A source whose clock stands still."""
     return IdSource(now=lambda: moment)
 
 
@@ -50,13 +50,13 @@ def test_an_id_tells_when_it_was_made(moment: int) -> None:
 @example([MOMENT, MOMENT, MOMENT])
 @example([MOMENT, MOMENT - 3_600_000, MOMENT - 1, MOMENT + 1])
 def test_ids_ascend_whatever_the_clock_does(readings: list[int]) -> None:
-    """Each id is greater than the one before, though the clock stands, steps back or leaps."""
+    """Each id is greater than the one before, even if the clock stands still or is set back or forward."""
     ids = source(readings)
     made = [ids.make() for _ in readings]
     assert made == sorted(set(made))
 
 
-def test_more_ids_than_the_counter_counts_ascend() -> None:
+def test_ids_ascend_when_the_counter_overflows() -> None:
     """Ten thousand ids within one millisecond still ascend, and run ahead of the clock by no more than they must."""
     ids = standing()
     made = [ids.make() for _ in range(10_000)]
@@ -80,13 +80,13 @@ def test_ids_ascend_over_a_restart(readings: list[int], after_restart: int) -> N
     assert ids.make() > last
 
 
-def test_a_first_start_has_nothing_to_follow() -> None:
-    """Where no id was made before, the clock alone counts."""
+def test_the_first_id_ever_follows_the_clock() -> None:
+    """Without an earlier id only the clock counts."""
     ids = standing()
     ids.after(None)
     assert moment_of(ids.make()) == MOMENT
 
 
-def test_ids_of_one_moment_cannot_be_guessed() -> None:
+def test_ids_of_one_millisecond_differ_between_processes() -> None:
     """Two processes that make an id in the same millisecond do not make the same one."""
     assert len({standing().make() for _ in range(1000)}) == 1000

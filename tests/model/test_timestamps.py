@@ -1,4 +1,4 @@
-"""Tests of times as people and programs write them."""
+"""Tests of timestamps in RFC 3339."""
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ MOMENT = 1_767_323_045_678
 WRITTEN = "2026-01-02T03:04:05.678Z"
 
 
-def test_a_moment_is_written_in_utc_with_milliseconds() -> None:
+def test_a_timestamp_is_written_in_utc_with_milliseconds() -> None:
     """A time is shown in UTC with three digits of a second."""
     assert to_rfc3339(MOMENT) == WRITTEN
 
@@ -28,14 +28,14 @@ def test_milliseconds_are_written_even_when_zero() -> None:
         (MAX_MOMENT, "9999-12-31T23:59:59.999Z"),
     ],
 )
-def test_the_ends_of_time_can_be_written_and_read(moment: int, text: str) -> None:
+def test_the_first_and_last_timestamp_can_be_written_and_read(moment: int, text: str) -> None:
     """From the first to the last moment that the form allows, a time is written with four digits of a year."""
     assert to_rfc3339(moment) == text
     assert from_rfc3339(text) == moment
 
 
 @given(st.integers(MIN_MOMENT, MAX_MOMENT))
-def test_what_is_written_is_read_as_the_same_moment(moment: int) -> None:
+def test_a_timestamp_survives_writing_and_reading(moment: int) -> None:
     """A program that sends back a time that it was given means the same moment."""
     assert from_rfc3339(to_rfc3339(moment)) == moment
 
@@ -52,8 +52,8 @@ def test_what_is_written_is_read_as_the_same_moment(moment: int) -> None:
         "2026-01-02T03:04:05.6789999999Z",
     ],
 )
-def test_every_way_to_write_a_moment_is_read(text: str) -> None:
-    """Offsets, small letters, a space and finer fractions than ours are understood."""
+def test_every_form_of_rfc_3339_is_read(text: str) -> None:
+    """Offsets, small letters, a space and finer fractions are understood."""
     assert from_rfc3339(text) == MOMENT
 
 
@@ -96,8 +96,8 @@ def test_what_is_no_rfc_3339_time_is_refused(text: str) -> None:
 
 
 @given(st.text(alphabet="0123456789-:.+TZtz ٢", max_size=40))
-def test_nothing_else_than_a_refusal_comes_of_nonsense(text: str) -> None:
-    """Whatever is sent for a time is either read, and can then be written again, or refused."""
+def test_any_text_is_read_or_refused(text: str) -> None:
+    """Any text is either read, and can then be written again, or refused with ValueError."""
     try:
         moment = from_rfc3339(text)
     except ValueError:
