@@ -126,7 +126,7 @@ async def test_a_repeated_poll_gets_nothing_while_its_command_is_in_flight(store
 
 @pytest.mark.parametrize("uuid", ["u-2", None])
 async def test_another_poll_shows_that_the_device_is_done(store: IStore, uuid: str | None) -> None:
-    """A one-at-a-time device that polls with another uuid, or none, gets the next command; the older stays in flight."""
+    """A one-at-a-time device that polls with another uuid, or none, gets the next command."""
     await put(store, 1, 2)
     await store.claim(READER, "u-1", True, 1, at())
     assert numbers(await store.claim(READER, uuid, True, 1, at(1))) == [2]
