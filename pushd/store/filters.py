@@ -19,7 +19,7 @@ class Claim:
     ``expires_at`` is when the first of the claimed commands becomes too old to be sent, in wall milliseconds.
     """
 
-    handed: tuple[Dispatched, ...] = ()
+    dispatched: tuple[Dispatched, ...] = ()
     due: int | None = None
     expires_at: int | None = None
 

@@ -151,8 +151,8 @@ class ModelComparison:
         operation = self.store.claim(name, poll.uuid, poll.one_at_a_time, poll.limit, self.now, poll.batchable)
         claim = result_of(operation)
         self.command_index.update(name, claim)
-        assert claim.handed == tuple(dispatched(command.attempts[-1]) for command in expected)
-        self.sent.update(sent.command for sent in claim.handed)
+        assert claim.dispatched == tuple(dispatched(command.attempts[-1]) for command in expected)
+        self.sent.update(sent.command for sent in claim.dispatched)
 
     def unsend(self, command: str, older: bool) -> None:
         """The connection of an attempt was lost before a byte was written; the server learns it late, and twice."""

@@ -26,7 +26,7 @@ async def claim(
 ) -> Dispatched | None:
     """What is sent to a device that polls, if anything."""
     claimed = await store.claim(device, uuid, False, 1, now or at())
-    return claimed.handed[0] if claimed.handed else None
+    return claimed.dispatched[0] if claimed.dispatched else None
 
 
 async def send(
@@ -34,10 +34,10 @@ async def send(
 ) -> Dispatched:
     """Queue a command of this number, and claim it for its device."""
     await put(store, number, name=name, now=now, **fields)
-    handed = await claim(store, name, uuid, now)
-    assert handed is not None
-    assert handed.command == command_id(number)
-    return handed
+    dispatched = await claim(store, name, uuid, now)
+    assert dispatched is not None
+    assert dispatched.command == command_id(number)
+    return dispatched
 
 
 async def state(store: IStore, number: int) -> State:

@@ -32,7 +32,7 @@ async def batch(store: IStore, *numbers: int, uuid: str | None = "u-1", second: 
     """Queue commands of these numbers, and claim them together."""
     await put(store, *numbers, now=at(second))
     claimed: Claim = await store.claim(READER, uuid, True, len(numbers), at(second), always_batchable)
-    assert [handed.command for handed in claimed.handed] == [command_id(number) for number in numbers]
+    assert [dispatched.command for dispatched in claimed.dispatched] == [command_id(number) for number in numbers]
     return claimed
 
 
@@ -61,7 +61,7 @@ async def test_batchable_commands_are_sent_together(store: IStore, events: list[
     await put(store, 1, 2, 3)
     await put(store, 4, priority=9)
     claimed = await store.claim(READER, "u", True, 3, at(1), always_batchable)
-    assert [(each.command, each.attempt) for each in claimed.handed] == [
+    assert [(each.command, each.attempt) for each in claimed.dispatched] == [
         (command_id(4), 1),
         (command_id(1), 1),
         (command_id(2), 1),
@@ -84,11 +84,11 @@ async def test_a_command_that_is_not_batchable_is_sent_alone(store: IStore) -> N
     await put(store, 1, 2)
     await put(store, 3, payload=ALONE)
     await put(store, 4, 5)
-    handed = []
+    dispatched = []
     for second in range(3):
         claimed = await store.claim(READER, f"u-{second}", True, 10, at(second), batchable)
-        handed.append([int(each.command[-12:]) for each in claimed.handed])
-    assert handed == [[1, 2], [3], [4, 5]]
+        dispatched.append([int(each.command[-12:]) for each in claimed.dispatched])
+    assert dispatched == [[1, 2], [3], [4, 5]]
 
 
 async def test_a_repeated_poll_gets_nothing_while_any_of_its_batch_is_in_flight(store: IStore) -> None:
@@ -96,7 +96,7 @@ async def test_a_repeated_poll_gets_nothing_while_any_of_its_batch_is_in_flight(
     await batch(store, 1, 2)
     await put(store, 3)
     await store.settle(READER, report(entries(p2=entry(2))), at(1))
-    assert (await store.claim(READER, "u-1", True, 1, at(2))).handed == ()
+    assert (await store.claim(READER, "u-1", True, 1, at(2))).dispatched == ()
 
 
 async def test_each_is_settled_by_its_own_entry(store: IStore, events: list[Event]) -> None:
@@ -190,7 +190,7 @@ async def two_of_two_kinds(store: IStore) -> None:
     await put(store, 1, delivery=AT_LEAST_ONCE)
     await put(store, 2)
     claimed = await store.claim(READER, "u-1", True, 2, at(), always_batchable)
-    assert len(claimed.handed) == 2
+    assert len(claimed.dispatched) == 2
 
 
 async def test_a_command_that_is_sent_again_has_a_new_position(store: IStore) -> None:
@@ -199,7 +199,7 @@ async def test_a_command_that_is_sent_again_has_a_new_position(store: IStore) ->
     await store.lapse(10, at(60))
     await put(store, 3, now=at(61), priority=9)
     again = await store.claim(READER, "u-2", True, 2, at(61), always_batchable)
-    assert [(each.command, each.attempt) for each in again.handed] == [(command_id(3), 1), (command_id(1), 2)]
+    assert [(each.command, each.attempt) for each in again.dispatched] == [(command_id(3), 1), (command_id(1), 2)]
     assert await store.settle(READER, report(entries(p1=entry(1))), at(62)) is SETTLED
     assert await states(store, 1, 2, 3) == [State.SUCCEEDED, State.UNKNOWN, State.SENT]
     assert (await get_command(store, 1)).late

@@ -24,14 +24,14 @@ from tests.store.steps import claim, event_types, get_command, put, send, state
 
 def numbers(claimed: Claim) -> list[int]:
     """The numbers of the claimed commands, in order."""
-    return [int(handed.command[-12:]) for handed in claimed.handed]
+    return [int(each.command[-12:]) for each in claimed.dispatched]
 
 
 async def test_a_poll_gets_the_command(store: IStore, events: list[Event]) -> None:
     """The device gets the payload as it was sent, with the command's id and the number of the attempt."""
     await put(store, 1, payload={"endpoint": "reboot", "body": "text"})
-    handed = await claim(store, now=at(2))
-    assert handed == Dispatched(command=command_id(1), attempt=1, payload={"endpoint": "reboot", "body": "text"})
+    dispatched = await claim(store, now=at(2))
+    assert dispatched == Dispatched(command=command_id(1), attempt=1, payload={"endpoint": "reboot", "body": "text"})
     assert event_types(events) == ["command.queued", "command.sent"]
     assert (events[1].device, events[1].command, events[1].at) == (READER, command_id(1), wall(2))
     assert events[1].data == {"attempt": 1}
@@ -93,11 +93,11 @@ async def test_a_command_for_later_does_not_block_others(store: IStore) -> None:
     assert (numbers(claimed), claimed.due) == ([3], wall(30))
 
 
-@pytest.mark.parametrize(("moment", "handed"), [(299.999, [1]), (300.0, []), (300.001, [])])
-async def test_a_command_is_never_sent_late(store: IStore, moment: float, handed: list[int]) -> None:
+@pytest.mark.parametrize(("moment", "dispatched"), [(299.999, [1]), (300.0, []), (300.001, [])])
+async def test_a_command_is_never_sent_late(store: IStore, moment: float, dispatched: list[int]) -> None:
     """A command is claimed up to the last millisecond of its time to live, and not at its end."""
     await put(store, 1)
-    assert numbers(await store.claim(READER, None, False, 1, at(moment))) == handed
+    assert numbers(await store.claim(READER, None, False, 1, at(moment))) == dispatched
 
 
 @pytest.mark.parametrize("admission", [Admission.PENDING, Admission.BLOCKED])
@@ -105,7 +105,7 @@ async def test_only_an_approved_device_gets_commands(store: IStore, admission: A
     """A pending or blocked device gets nothing; once approved, it gets what is queued."""
     await put(store, 1)
     await store.change_device(READER, {"admission": admission}, at())
-    assert (await store.claim(READER, None, False, 1, at())).handed == ()
+    assert (await store.claim(READER, None, False, 1, at())).dispatched == ()
     assert await state(store, 1) is State.QUEUED
     await store.change_device(READER, {"admission": Admission.APPROVED}, at())
     assert numbers(await store.claim(READER, None, False, 1, at())) == [1]
@@ -113,7 +113,7 @@ async def test_only_an_approved_device_gets_commands(store: IStore, admission: A
 
 async def test_an_unknown_device_gets_nothing(store: IStore) -> None:
     """For a device that does not exist nothing is claimed."""
-    assert (await store.claim(UNREGISTERED, None, False, 1, at())).handed == ()
+    assert (await store.claim(UNREGISTERED, None, False, 1, at())).dispatched == ()
 
 
 async def test_a_repeated_poll_gets_nothing_while_its_command_is_in_flight(store: IStore, events: list[Event]) -> None:
@@ -177,9 +177,9 @@ async def test_each_attempt_has_its_number(store: IStore) -> None:
     """A command that is sent again keeps its id and has the next attempt number."""
     await send(store, 1, delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))
-    handed = await claim(store, now=at(61))
-    assert handed is not None
-    assert (handed.command, handed.attempt) == (command_id(1), 2)
+    dispatched = await claim(store, now=at(61))
+    assert dispatched is not None
+    assert (dispatched.command, dispatched.attempt) == (command_id(1), 2)
     assert (await get_command(store, 1)).sent_at == wall(61)
 
 

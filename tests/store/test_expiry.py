@@ -85,9 +85,9 @@ async def test_attempts_are_bounded(store: IStore) -> None:
     """After its last attempt an ``at_least_once`` command becomes unknown, too."""
     await put(store, 1, delivery=AT_LEAST_ONCE, max_attempts=3, ttl=9999.0)
     for attempt in (1, 2, 3):
-        handed = await claim(store, now=at(100 * attempt))
-        assert handed is not None
-        assert handed.attempt == attempt
+        dispatched = await claim(store, now=at(100 * attempt))
+        assert dispatched is not None
+        assert dispatched.attempt == attempt
         await store.lapse(10, at(100 * attempt + 60))
     assert await state(store, 1) is State.UNKNOWN
 

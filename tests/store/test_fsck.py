@@ -159,8 +159,8 @@ async def test_a_clock_that_was_set_is_no_violation(store: IStore, step: int) ->
     """Whichever way the clock is set while a command is open, nothing is found."""
     await send(store, 1, delivery=AT_LEAST_ONCE, ttl=86400)
     await store.lapse(10, Now(at(step).wall, at(60).steady))
-    handed = await claim(store, now=at(step))
-    assert handed is not None
+    dispatched = await claim(store, now=at(step))
+    assert dispatched is not None
     await store.acknowledge(READER, command_id(1), at(0))
     await store.settle(READER, by_message(1), at(step))
     await send(store, 2)
@@ -187,8 +187,8 @@ async def test_a_store_in_use_has_no_violations(store: IStore) -> None:
         await store.settle(READER, by_message(number, verdict), at(1))
     await send(store, 3, delivery=AT_LEAST_ONCE)
     await store.cancel(command_id(3), at(1))
-    handed = await send(store, 4)
-    await store.unsend([handed], at(1))
+    dispatched = await send(store, 4)
+    await store.unsend([dispatched], at(1))
     await store.cancel(command_id(4), at(1))
     await send(store, 5, delivery=AT_LEAST_ONCE)
     await store.lapse(10, at(60))

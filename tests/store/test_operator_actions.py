@@ -116,9 +116,9 @@ async def test_a_command_that_did_not_succeed_can_be_resent(store: IStore, event
         command_id(2),
         {"resend_of": command_id(1)},
     )
-    handed = await claim(store, now=at(400))
-    assert handed is not None
-    assert (handed.command, handed.attempt) == (command_id(2), 1)
+    dispatched = await claim(store, now=at(400))
+    assert dispatched is not None
+    assert (dispatched.command, dispatched.attempt) == (command_id(2), 1)
 
 
 async def test_resending_again_gives_the_same_successor(store: IStore, events: list[Event]) -> None:

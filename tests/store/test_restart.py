@@ -108,9 +108,9 @@ async def test_a_queued_command_is_sent_after_a_restart(under_test: StoreUnderTe
     """A command that was accepted before is delivered after."""
     await put(store, 1)
     await under_test.restart(at(30))
-    handed = await claim(under_test.store, now=at(31))
-    assert handed is not None
-    assert handed.command == command_id(1)
+    dispatched = await claim(under_test.store, now=at(31))
+    assert dispatched is not None
+    assert dispatched.command == command_id(1)
 
 
 async def test_a_command_in_flight_is_not_sent_again(under_test: StoreUnderTest, store: IStore) -> None:

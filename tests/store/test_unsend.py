@@ -28,9 +28,9 @@ from tests.store.steps import claim, event_types, get_command, put, send, state
 async def test_an_unsent_command_is_queued_again(store: IStore, events: list[Event]) -> None:
     """A command whose connection was lost before it was written is queued as if it had never been claimed."""
     before = (await store.put(draft(1), False, 10, at()))[0]
-    handed = await claim(store, now=at(1))
-    assert handed is not None
-    await store.unsend([handed], at(2))
+    dispatched = await claim(store, now=at(1))
+    assert dispatched is not None
+    await store.unsend([dispatched], at(2))
     assert await get_command(store, 1) == before
     assert event_types(events) == ["command.queued", "command.sent", "command.queued"]
     assert events[2].data == {"reason": "unsent"}
@@ -39,19 +39,19 @@ async def test_an_unsent_command_is_queued_again(store: IStore, events: list[Eve
 
 async def test_an_unsent_command_is_sent_again(store: IStore) -> None:
     """The next poll gets the command, as its first attempt, even if it may be sent only once."""
-    handed = await send(store, 1)
-    await store.unsend([handed], at())
-    assert await claim(store, now=at(1)) == handed
+    dispatched = await send(store, 1)
+    await store.unsend([dispatched], at())
+    assert await claim(store, now=at(1)) == dispatched
 
 
 async def test_several_commands_are_unsent_at_once(store: IStore) -> None:
     """All commands that one poll had claimed are queued again."""
     await put(store, 1, 2, 3)
     claimed = await store.claim(READER, None, True, 2, at(), always_batchable)
-    assert len(claimed.handed) == 2
-    await store.unsend(claimed.handed, at())
+    assert len(claimed.dispatched) == 2
+    await store.unsend(claimed.dispatched, at())
     again = await store.claim(READER, None, True, 3, at(), always_batchable)
-    assert [handed.command for handed in again.handed] == [command_id(1), command_id(2), command_id(3)]
+    assert [dispatched.command for dispatched in again.dispatched] == [command_id(1), command_id(2), command_id(3)]
 
 
 async def test_the_attempt_before_is_the_latest_again(store: IStore) -> None:
@@ -67,18 +67,18 @@ async def test_the_attempt_before_is_the_latest_again(store: IStore) -> None:
 
 async def test_the_uuid_of_an_unsent_poll_settles_nothing(store: IStore) -> None:
     """A result with the uuid of a poll whose command was unsent is not about that command."""
-    handed = await send(store, 1, uuid="u-1")
-    await store.unsend([handed], at())
+    dispatched = await send(store, 1, uuid="u-1")
+    await store.unsend([dispatched], at())
     assert await store.settle(READER, StubResult(uuid="u-1"), at(1)) is Settlement.ORPHANED
     assert await state(store, 1) is State.QUEUED
 
 
 async def test_a_settled_command_is_not_unsent(store: IStore, events: list[Event]) -> None:
     """A command with a result is not queued again."""
-    handed = await send(store, 1)
+    dispatched = await send(store, 1)
     await store.settle(READER, by_message(1), at(1))
     recorded = list(events)
-    await store.unsend([handed], at(2))
+    await store.unsend([dispatched], at(2))
     assert await state(store, 1) is State.SUCCEEDED
     assert events == recorded
 
@@ -86,9 +86,9 @@ async def test_a_settled_command_is_not_unsent(store: IStore, events: list[Event
 @pytest.mark.parametrize(("delivery", "then"), [("at_most_once", State.UNKNOWN), ("at_least_once", State.QUEUED)])
 async def test_a_lapsed_attempt_is_not_unsent(store: IStore, delivery: str, then: State) -> None:
     """An attempt whose lease ran out stays counted."""
-    handed = await send(store, 1, delivery=delivery)
+    dispatched = await send(store, 1, delivery=delivery)
     await store.lapse(10, at(60))
-    await store.unsend([handed], at(61))
+    await store.unsend([dispatched], at(61))
     command = await get_command(store, 1)
     assert (command.state, command.attempts) == (then, 1)
 
@@ -105,9 +105,9 @@ async def test_an_old_attempt_is_not_unsent(store: IStore) -> None:
 
 async def test_an_acknowledged_command_is_not_unsent(store: IStore) -> None:
     """If the device has acknowledged it, it was written."""
-    handed = await send(store, 1)
+    dispatched = await send(store, 1)
     await store.acknowledge(READER, command_id(1), at(1))
-    await store.unsend([handed], at(2))
+    await store.unsend([dispatched], at(2))
     assert await state(store, 1) is State.ACKNOWLEDGED
 
 
@@ -172,9 +172,9 @@ async def test_a_cancelled_attempt_can_still_report(store: IStore) -> None:
 
 async def test_a_cancelled_command_that_is_unsent_is_not_sent_again(store: IStore, events: list[Event]) -> None:
     """There is no further attempt, though the one in flight was never written."""
-    handed = await send(store, 1, delivery=AT_LEAST_ONCE)
+    dispatched = await send(store, 1, delivery=AT_LEAST_ONCE)
     assert (await store.cancel(command_id(1), at(2))).error == "cancelled: there is no further attempt"
-    await store.unsend([handed], at(3))
+    await store.unsend([dispatched], at(3))
     command = await get_command(store, 1)
     assert (command.state, command.attempts, command.error) == (State.CANCELLED, 0, None)
     assert (command.finished_at, command.evidence) == (wall(3), "operator")
@@ -199,9 +199,9 @@ async def test_an_attempt_before_the_cancelled_one_may_have_run(store: IStore, e
 
 async def test_the_last_attempt_is_made_again_if_it_was_unsent(store: IStore) -> None:
     """That it was the last one that its sender allowed does not cancel the command."""
-    handed = await send(store, 1, delivery=AT_LEAST_ONCE, max_attempts=1)
-    await store.unsend([handed], at(3))
-    assert await claim(store, now=at(4)) == handed
+    dispatched = await send(store, 1, delivery=AT_LEAST_ONCE, max_attempts=1)
+    await store.unsend([dispatched], at(3))
+    assert await claim(store, now=at(4)) == dispatched
 
 
 async def test_a_cancelled_command_says_so_until_it_ends(store: IStore) -> None:

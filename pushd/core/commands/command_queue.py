@@ -125,7 +125,7 @@ class CommandQueue:
     def _on_claim(self, claim: Claim, device: str) -> Claim:
         self.command_index.update(device, claim)
         if claim.expires_at is not None and claim.expires_at <= self.clocks.wall_now():
-            self.take_back(claim.handed)  # they expired while the store was busy
+            self.take_back(claim.dispatched)  # they expired while the store was busy
             return Claim(due=claim.due)
         return claim
 

@@ -125,10 +125,10 @@ class Poll:
 
     def _on_claim(self, claim: Claim) -> None:
         if self._state is not _State.CLAIMING:
-            if claim.handed:
-                self.queue.take_back(claim.handed)
-        elif claim.handed:
-            self._end(PollEnd.DISPATCHED, claim.handed)
+            if claim.dispatched:
+                self.queue.take_back(claim.dispatched)
+        elif claim.dispatched:
+            self._end(PollEnd.DISPATCHED, claim.dispatched)
         else:
             self._continue(self._due_in())
 

@@ -170,7 +170,7 @@ def claim(
         due: int | None = 0
     else:
         due = _next_due(tx, device, now) if candidates[0]["waiting"] > len(sent) else None
-    return Claim(handed=sent, due=due, expires_at=expires_at)
+    return Claim(dispatched=sent, due=due, expires_at=expires_at)
 
 
 def _due_without_claim(tx: ITransaction, device: str, now: Now) -> int | None:
