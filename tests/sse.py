@@ -13,7 +13,7 @@ _LINE = re.compile(rb"([^\r\n]*)(\r\n|\r|\n)")
 
 @frozen(kw_only=True)
 class Message:
-    """One event, with the last id that was told when it was dispatched."""
+    """One event, with the last id when it was dispatched."""
 
     id: str
     type: str
@@ -27,7 +27,7 @@ class Message:
 
 @define(eq=False)
 class Parser:
-    """Takes bytes, cut anywhere, and has the messages that they told of."""
+    """Takes bytes, cut anywhere, and returns the complete messages."""
 
     last_id: str = ""
     retry: int | None = None

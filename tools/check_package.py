@@ -51,7 +51,7 @@ def only(folder: Path, pattern: str) -> Path:
     """
     found = list(folder.glob(pattern))
     if len(found) != 1:
-        raise Incomplete(f"{folder} has {len(found)} files {pattern}; one is wanted")
+        raise Incomplete(f"{folder} has {len(found)} files {pattern}; there must be one")
     return found[0]
 
 

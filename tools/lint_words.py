@@ -21,6 +21,10 @@ CONTROL_ID = r"controlid|control_id|payload|pushctl|demo|tests/|docs/|benchmarks
 """Where ``verb`` is a field of Control iD."""
 
 
+FORMER = r"(is|are) now |^(torture|vigil|rooms):$|^    torture vigil rooms$"
+"""Where a former name of an option, an API value or a make target is named beside the present one."""
+
+
 def _pattern(text: str | None) -> re.Pattern[str] | None:
     return None if text is None else re.compile(text)
 
@@ -41,7 +45,7 @@ class Rule:
 
 RULES = (
     Rule("houses?", "project, server"),
-    Rule("rooms?", "package, layer, capacity"),
+    Rule("rooms?", "package, layer, capacity", text=FORMER),
     Rule(
         "doors?",
         "mounted app, endpoint",
@@ -49,14 +53,14 @@ RULES = (
         text=r"(open|opens|opened) (a|the) door|open_door|door reader",
     ),
     Rule("couriers?", "webhook worker"),
-    Rule("bearers?", "delivery", text=r"Bearer |bearer tokens?|bearer scheme|bearer_token"),
+    Rule("bearers?", "delivery", text=r"Bearer |bearer tokens?|bearer scheme|scheme.lower\(\) == .bearer."),
     Rule("parcels?", "event in flight"),
-    Rule("bells?", "waiter, notification"),
-    Rule("audiences?", "subscribers, broadcaster"),
+    Rule("bells?", "waiter, notification", text=r"bell\\x07"),
+    Rule("audiences?", "subscribers, broadcaster", text=r"Intended Audience ::"),
     Rule("receptions?", "device service"),
     Rule("moods?", "outage", text=r"--mood|\"mood\": \"outage\""),
-    Rule("vigils?", "alerting test"),
-    Rule("tortures?", "crash test"),
+    Rule("vigils?", "alerting test", text=FORMER),
+    Rule("tortures?", "crash test", text=FORMER),
     Rule("postm[ae]n", "mail notifier"),
     Rule("turnstiles?", "accept throttle", files=PHYSICAL, text=r"readers and turnstiles"),
     Rule("told", "notified, informed; or name the subject"),
@@ -64,7 +68,7 @@ RULES = (
     Rule("somebody|nobody", "name the subject: an operator, no client"),
     Rule("strangers?", "unknown device, unauthenticated client"),
     Rule("visitors?", "client"),
-    Rule("deaf", "not connected, offline between polls"),
+    Rule("deaf", "not connected, offline between polls", text=FORMER),
     Rule("(is|are) wanted", "must be ..."),
     Rule("verbs?", "operation, transaction, HTTP method", files=CONTROL_ID),
 )

@@ -1,20 +1,20 @@
-"""A desk for whoever tries the examples."""
+"""A workspace in which the examples of the documentation are run."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.docs.terminal import Desk
+from tests.docs.terminal import Workspace
 from tests.programs import needs_program
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    """A desk where nothing runs yet; all that was started there ends with the test."""
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    """An empty workspace; the processes started in it are stopped after the test."""
     needs_program("bash", "curl")
-    desk = Desk.at(tmp_path)
+    workspace = Workspace.at(tmp_path)
     try:
-        yield desk
+        yield workspace
     finally:
-        desk.leave()
+        workspace.leave()

@@ -22,7 +22,7 @@ _PUSHCTL = f"#!/bin/sh\nexec {sys.executable} -c 'from pushd.pushctl.main import
 
 
 def free_port() -> str:
-    """A port at which nobody listens."""
+    """A free port."""
     with socket.create_server(("127.0.0.1", 0)) as found:
         return str(found.getsockname()[1])
 
@@ -64,10 +64,10 @@ class Terminal:
 
 
 @define(eq=False)
-class Desk:
+class Workspace:
     """A directory, a server started there by an example, and terminals.
 
-    Examples name the ports that the server has unless it is told otherwise; here they are whatever was free.
+    Examples use the default ports of the server; here they are replaced by free ones.
     """
 
     home: Path
@@ -75,8 +75,8 @@ class Desk:
     _ports: Mapping[str, int]
 
     @classmethod
-    def at(cls, home: Path) -> "Desk":
-        """A desk where nothing runs yet."""
+    def at(cls, home: Path) -> "Workspace":
+        """A workspace where nothing runs yet."""
         bin_directory = home / "bin"
         bin_directory.mkdir()
         (bin_directory / "pushctl").write_text(_PUSHCTL)

@@ -16,7 +16,7 @@ from pushd.model.command import Command
 from pushd.model.device import Device, Orphan, QueueDepth
 from pushd.model.webhook import Attempt, Webhook
 from tests.docs.pages import EXAMPLES, example, page
-from tests.docs.terminal import Desk, Shown, Terminal, free_port
+from tests.docs.terminal import Shown, Terminal, Workspace, free_port
 
 _CALL = re.compile(r"^``(GET|POST|PATCH|DELETE) (/[^`]*)``$", re.MULTILINE)
 _PART = re.compile(r"<[^>]*>|\{[^}]*\}")
@@ -70,7 +70,7 @@ class Answer:
 class Story:
     """All examples of the page, in an order in which each has what it needs."""
 
-    desk: Desk
+    workspace: Workspace
     operator: Terminal
     device: Terminal
     unheard: str = field(factory=lambda: f":{free_port()}/")
@@ -89,7 +89,7 @@ class Story:
         self._device_reports("poll-9")
         yield from self._each("orphans")
         yield from self._each("subscribe")
-        assert "alert.raised" in self.operator.run(self.desk.here(_MISS_A_DEVICE)).text
+        assert "alert.raised" in self.operator.run(self.workspace.here(_MISS_A_DEVICE)).text
         yield from self._each("alerts", "acknowledge")
         yield "deliveries", self._once("deliveries", '"seq"')
         self.operator.run(_REGISTER_CONTAINER)
@@ -108,7 +108,7 @@ class Story:
 
     def _type(self, uuid: str, *names: str) -> None:
         text = "".join(example(f"controlid/{name}.sh") for name in names)
-        self.device.type(self.desk.here(text.replace("poll-1", uuid)))
+        self.device.type(self.workspace.here(text.replace("poll-1", uuid)))
 
     def _each(self, *names: str) -> Iterator[tuple[str, Shown]]:
         for name in names:
@@ -131,24 +131,24 @@ class Story:
         return evolve(shown, text=shown.text.replace(self.unheard, _RECEIVER))
 
     def _text(self, name: str) -> str:
-        return self.desk.here(example(f"admin/{name}.sh")).replace(_RECEIVER, self.unheard)
+        return self.workspace.here(example(f"admin/{name}.sh")).replace(_RECEIVER, self.unheard)
 
 
 @pytest.fixture
-def story(desk: Desk) -> Story:
+def story(workspace: Workspace) -> Story:
     """The page's story, about to begin."""
-    desk.start(f"{example('start.sh').strip()} --alert-window 0 --webhook-allow 127.0.0.1/32")
-    return Story(desk, desk.terminal(), desk.terminal())
+    workspace.start(f"{example('start.sh').strip()} --alert-window 0 --webhook-allow 127.0.0.1/32")
+    return Story(workspace, workspace.terminal(), workspace.terminal())
 
 
 @pytest.mark.slow
 def test_answers(story: Story) -> None:
     """Each example of the page is answered as the page shows."""
-    told = {}
+    shown_for = {}
     for name, shown in story.play():
         assert Answer.of(shown.text) == Answer.of(example(f"admin/{name}.http")), name
-        told[name] = shown
-    assert told.keys() == {path.stem for path in EXAMPLES.glob("admin/*.http")}
+        shown_for[name] = shown
+    assert shown_for.keys() == {path.stem for path in EXAMPLES.glob("admin/*.http")}
 
 
 def test_examples_are_shown() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from pushd.simulator.fleet import controlid_ids, servereye_ids
 from tests.docs.pages import DOCS, EXAMPLES, ROOT, bash_blocks, example
-from tests.docs.terminal import Desk, Terminal
+from tests.docs.terminal import Terminal, Workspace
 from tests.programs import needs_program
 
 pytestmark = pytest.mark.slow
@@ -19,9 +19,9 @@ _EVENT = (
 )
 
 
-def _wait_for(desk: Desk, operator: Terminal, kind: str, device: str) -> None:
+def _wait_for(workspace: Workspace, operator: Terminal, kind: str, device: str) -> None:
     """Wait until something has happened to a device."""
-    shown = operator.run(desk.here(_EVENT.format(query=f"type={kind}&device={device}")))
+    shown = operator.run(workspace.here(_EVENT.format(query=f"type={kind}&device={device}")))
     assert f'"type":"{kind}"' in shown.text
 
 
@@ -32,48 +32,48 @@ def _handed(device: Terminal, poll: str) -> str:
     return body
 
 
-def test_control_id_by_curl(desk: Desk) -> None:
+def test_control_id_by_curl(workspace: Workspace) -> None:
     """Curl alone is a Control iD device that is handed a command and reports, and an operator that reads the
     outcome.
     """
-    desk.start(example("start.sh"))
-    device, operator = desk.terminal(), desk.terminal()
-    poll = desk.here(example("controlid/poll.sh"))
+    workspace.start(example("start.sh"))
+    device, operator = workspace.terminal(), workspace.terminal()
+    poll = workspace.here(example("controlid/poll.sh"))
     device.type(poll)
-    _wait_for(desk, operator, "device.online", READER)
-    operator.type(desk.here(example("controlid/send.sh")))
+    _wait_for(workspace, operator, "device.online", READER)
+    operator.type(workspace.here(example("controlid/send.sh")))
     assert _handed(device, poll) == '{"endpoint":"load_objects","body":{"object":"users"}}'
-    head, _, body = device.run(desk.here(example("controlid/result.sh"))).text.partition("\n\n")
+    head, _, body = device.run(workspace.here(example("controlid/result.sh"))).text.partition("\n\n")
     assert (head.splitlines()[0], body) == ("HTTP/1.1 200 OK", "")
     command = json.loads(operator.read().text)
     assert (command["state"], command["matched_by"]) == ("succeeded", "uuid")
     assert command["result"] == {"response": {"users": [{"id": 1, "name": "Ada"}]}}
 
 
-def test_server_eye_by_curl(desk: Desk) -> None:
+def test_server_eye_by_curl(workspace: Workspace) -> None:
     """Curl alone is a Server-Eye container that acknowledges, reports and signs off, and an operator beside it."""
-    desk.start(example("start.sh"))
-    device, operator = desk.terminal(), desk.terminal()
-    device.type(desk.here(example("servereye/poll.sh")))
-    _wait_for(desk, operator, "device.online", "servereye:4f1c2d")
-    operator.type(desk.here(example("servereye/send.sh")))
+    workspace.start(example("start.sh"))
+    device, operator = workspace.terminal(), workspace.terminal()
+    device.type(workspace.here(example("servereye/poll.sh")))
+    _wait_for(workspace, operator, "device.online", "servereye:4f1c2d")
+    operator.type(workspace.here(example("servereye/send.sh")))
     message = json.loads(device.read().text)
     assert message["success"] is True
     assert (message["data"]["control"], message["data"]["data"]) == ("REFRESH_AGENT", '{"agent":3}')
     for name in ("ack", "result", "signoff"):
-        assert json.loads(device.run(desk.here(example(f"servereye/{name}.sh"))).text)["success"] is True
+        assert json.loads(device.run(workspace.here(example(f"servereye/{name}.sh"))).text)["success"] is True
     command = json.loads(operator.read().text)
     assert (command["state"], command["id"]) == ("succeeded", message["data"]["messageId"])
     assert command["acknowledged_at"] is not None
 
 
-def test_open_door(desk: Desk) -> None:
+def test_open_door(workspace: Workspace) -> None:
     """The first example of the README opens the door of a simulated reader, and returns the outcome."""
-    desk.start(example("start.sh"))
-    operator = desk.terminal()
-    desk.run_beside("twistd -n --pidfile= pushd-simulate --id controlid=4408801109440198")
-    _wait_for(desk, operator, "device.online", READER)
-    command = json.loads(operator.run(desk.here(example("open-door.sh"))).text)
+    workspace.start(example("start.sh"))
+    operator = workspace.terminal()
+    workspace.run_beside("twistd -n --pidfile= pushd-simulate --id controlid=4408801109440198")
+    _wait_for(workspace, operator, "device.online", READER)
+    command = json.loads(operator.run(workspace.here(example("open-door.sh"))).text)
     assert (command["state"], command["evidence"], command["idempotency_key"]) == (
         "succeeded",
         "device",
@@ -81,50 +81,50 @@ def test_open_door(desk: Desk) -> None:
     )
 
 
-def test_approval(desk: Desk) -> None:
+def test_approval(workspace: Workspace) -> None:
     """A device that waits for its approval is handed what it is sent once it has it, and pushctl tells the outcome."""
-    desk.start(example("quickstart/start.sh"))
-    device, operator = desk.terminal(), desk.terminal()
-    poll = desk.here(example("controlid/poll.sh"))
+    workspace.start(example("quickstart/start.sh"))
+    device, operator = workspace.terminal(), workspace.terminal()
+    poll = workspace.here(example("controlid/poll.sh"))
     device.type(poll)
-    _wait_for(desk, operator, "device.pending", READER)
+    _wait_for(workspace, operator, "device.pending", READER)
     approval = operator.run(example("quickstart/approve.sh"))
     assert approval.code == 0
     assert f"{READER} approved" in approval.text
     operator.type(example("quickstart/send.sh"))
     assert "load_objects" in _handed(device, poll)
-    device.run(desk.here(example("controlid/result.sh")))
+    device.run(workspace.here(example("controlid/result.sh")))
     sent = operator.read()
     assert sent.code == 0
     assert re.search(r" succeeded, sent after \d+ ms\n", sent.text)
 
 
-def test_doubt(desk: Desk) -> None:
+def test_doubt(workspace: Workspace) -> None:
     """A device that says nothing leaves its command in doubt, and an operator says what became of it."""
-    desk.start(example("start.sh"))
-    device, operator = desk.terminal(), desk.terminal()
-    operator.run(desk.here(example("admin/setup.sh") + example("admin/register.sh")))
-    poll = desk.here(example("quickstart/poll-again.sh"))
+    workspace.start(example("start.sh"))
+    device, operator = workspace.terminal(), workspace.terminal()
+    operator.run(workspace.here(example("admin/setup.sh") + example("admin/register.sh")))
+    poll = workspace.here(example("quickstart/poll-again.sh"))
     device.type(poll)
     operator.type(example("quickstart/open-door.sh"))
     assert "execute_actions" in _handed(device, poll)
     doubtful = operator.read()
     assert doubtful.code == 4
-    told = re.search(r"^(\S+) unknown, .*: the lease ran out without a result$", doubtful.text, re.MULTILINE)
-    assert told is not None
-    decided = operator.run(f"COMMAND={told[1]}\n" + example("quickstart/decide.sh"))
+    match = re.search(r"^(\S+) unknown, .*: the lease ran out without a result$", doubtful.text, re.MULTILINE)
+    assert match is not None
+    decided = operator.run(f"COMMAND={match[1]}\n" + example("quickstart/decide.sh"))
     assert decided.code == 0
     assert decided.text.startswith("The command may have run: ")
-    assert f"\n{told[1]} succeeded" in decided.text
+    assert f"\n{match[1]} succeeded" in decided.text
 
 
-def test_simulated_devices(desk: Desk) -> None:
+def test_simulated_devices(workspace: Workspace) -> None:
     """Simulated devices of both dialects are approved, and do what they are sent."""
-    desk.start(example("quickstart/start.sh"))
-    operator = desk.terminal()
-    desk.run_beside(example("quickstart/simulate.sh"))
+    workspace.start(example("quickstart/start.sh"))
+    operator = workspace.terminal()
+    workspace.run_beside(example("quickstart/simulate.sh"))
     for device in ("controlid:4408801109440101", "servereye:0a1b2c"):
-        _wait_for(desk, operator, "device.pending", device)
+        _wait_for(workspace, operator, "device.pending", device)
     operator.run(example("quickstart/approve-simulated.sh"))
     shown = operator.run(example("quickstart/send-simulated.sh"))
     assert shown.code == 0
@@ -132,14 +132,14 @@ def test_simulated_devices(desk: Desk) -> None:
     assert '"text": "hello"' in shown.text
 
 
-def test_simulated_fleet(desk: Desk) -> None:
+def test_simulated_fleet(workspace: Workspace) -> None:
     """The README's simulated devices come online, as many as it says."""
-    desk.start(example("start.sh"))
-    operator = desk.terminal()
-    desk.run_beside(example("simulator.sh"))
+    workspace.start(example("start.sh"))
+    operator = workspace.terminal()
+    workspace.run_beside(example("simulator.sh"))
     for dialect in ("controlid", "servereye"):
         for device in _simulated(dialect):
-            _wait_for(desk, operator, "device.online", device)
+            _wait_for(workspace, operator, "device.online", device)
 
 
 def _simulated(dialect: str) -> list[str]:
@@ -147,40 +147,40 @@ def _simulated(dialect: str) -> list[str]:
     return [f"{dialect}:{local}" for local in ids]
 
 
-def test_pushctl(desk: Desk) -> None:
+def test_pushctl(workspace: Workspace) -> None:
     """The README's calls of pushctl list a device, and send it a command."""
-    desk.start(example("start.sh"))
-    operator = desk.terminal()
-    operator.run(desk.here(example("admin/setup.sh") + example("admin/register.sh")))
+    workspace.start(example("start.sh"))
+    operator = workspace.terminal()
+    operator.run(workspace.here(example("admin/setup.sh") + example("admin/register.sh")))
     shown = operator.run(example("pushctl.sh"))
     assert shown.code == 0
     assert f"\n{READER} " in shown.text
     assert " queued; expires if not sent by " in shown.text
 
 
-def test_secret_path(desk: Desk) -> None:
+def test_secret_path(workspace: Workspace) -> None:
     """A device that was given a secret is handed its commands below its secret path."""
-    desk.start(example("start.sh"))
-    device, operator = desk.terminal(), desk.terminal()
-    operator.run(desk.here(example("admin/setup.sh") + example("admin/register.sh")))
-    secret = json.loads(operator.run(desk.here(example("operating/secret.sh"))).text)["secret"]
-    operator.run(desk.here(example("admin/send.sh")))
+    workspace.start(example("start.sh"))
+    device, operator = workspace.terminal(), workspace.terminal()
+    operator.run(workspace.here(example("admin/setup.sh") + example("admin/register.sh")))
+    secret = json.loads(operator.run(workspace.here(example("operating/secret.sh"))).text)["secret"]
+    operator.run(workspace.here(example("admin/send.sh")))
     device.run(f"SECRET={secret}")
-    assert "load_objects" in device.run(desk.here(example("operating/secret-poll.sh"))).text
+    assert "load_objects" in device.run(workspace.here(example("operating/secret-poll.sh"))).text
 
 
-def test_backup(desk: Desk) -> None:
+def test_backup(workspace: Workspace) -> None:
     """A backup can be made while the server runs."""
     needs_program("sqlite3")
-    desk.start(example("start.sh"))
-    assert desk.terminal().run(example("operating/backup.sh")).code == 0
-    assert (desk.home / "backup.sqlite").stat().st_size > 0
+    workspace.start(example("start.sh"))
+    assert workspace.terminal().run(example("operating/backup.sh")).code == 0
+    assert (workspace.home / "backup.sqlite").stat().st_size > 0
 
 
-def test_fsck(desk: Desk) -> None:
+def test_fsck(workspace: Workspace) -> None:
     """The database can be looked through while the server runs, and has no flaws."""
-    desk.start(example("start.sh"))
-    assert desk.terminal().run(example("operating/fsck.sh")).text.splitlines() == ["No inconsistencies."] * 2
+    workspace.start(example("start.sh"))
+    assert workspace.terminal().run(example("operating/fsck.sh")).text.splitlines() == ["No inconsistencies."] * 2
 
 
 def test_readme_blocks_are_examples() -> None:

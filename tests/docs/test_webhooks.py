@@ -5,26 +5,26 @@ import json
 import pytest
 
 from tests.docs.pages import EXAMPLES, example
-from tests.docs.terminal import Desk, free_port
+from tests.docs.terminal import Workspace, free_port
 
 PORT = "9000"
 """The receiver's in the examples; here it is whatever was free."""
 
 
 @pytest.mark.slow(seconds=20)
-def test_receiver(desk: Desk) -> None:
+def test_receiver(workspace: Workspace) -> None:
     """The page's receiver verifies and prints what it is sent, and what it missed is delivered again."""
     port = free_port()
     receiver = (EXAMPLES / "webhooks/receiver.py").read_text("utf-8").replace(PORT, port)
-    (desk.home / "receiver.py").write_text(receiver)
-    desk.start(example("webhooks/start.sh"))
-    operator, beside = desk.terminal(), desk.terminal()
-    subscribe = desk.here(example("admin/setup.sh") + example("webhooks/subscribe.sh")).replace(PORT, port)
+    (workspace.home / "receiver.py").write_text(receiver)
+    workspace.start(example("webhooks/start.sh"))
+    operator, beside = workspace.terminal(), workspace.terminal()
+    subscribe = workspace.here(example("admin/setup.sh") + example("webhooks/subscribe.sh")).replace(PORT, port)
     webhook = json.loads(operator.run(subscribe).text)
-    operator.run(desk.here(example("admin/register.sh")))  # before anybody receives
+    operator.run(workspace.here(example("admin/register.sh")))  # before anybody receives
     beside.run(f"SECRET={webhook['secret']}")
     beside.type(f"timeout 20 {example('webhooks/receive.sh').strip()} | head -n 1")
     operator.run(f"WEBHOOK={webhook['id']}")
-    while "204" not in (shown := operator.run(desk.here(example("webhooks/redeliver.sh")))).text:
+    while "204" not in (shown := operator.run(workspace.here(example("webhooks/redeliver.sh")))).text:
         assert shown.code == 0
     assert beside.read().text == "device.registered controlid:4408801109440198 None\n"

@@ -1,4 +1,4 @@
-"""Work that nobody waits for, and that may take its time."""
+"""Tests of coroutines that nothing awaits."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from pushd.lib.background import in_background, pause
 
 
 def test_bug_is_logged(no_logged_failure: list[Any]) -> None:
-    """An exception that nobody expected is logged with its traceback."""
+    """An unexpected exception is logged with its traceback."""
 
     async def stumble() -> None:
-        raise KeyError("nobody expected this")
+        raise KeyError("unexpected")
 
     in_background(stumble())
     assert [failure.type for failure in no_logged_failure] == [KeyError]

@@ -67,7 +67,7 @@ def test_one_line_replaces_what_is_not_printable() -> None:
     ],
 )
 def test_duration_has_one_unit(seconds: float, shown: str) -> None:
-    """A duration is told in its largest unit, rounded down; below two of a unit the smaller one says more."""
+    """A duration is shown in its largest unit, rounded down; below two of a unit the smaller one says more."""
     assert duration(seconds) == shown
 
 

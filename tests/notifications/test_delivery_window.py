@@ -79,7 +79,7 @@ def test_only_progress_needs_saving() -> None:
 
 
 def test_capacity() -> None:
-    """The window is full at its capacity, whether deliveries have started or not, and has room after one is done."""
+    """The window is full at its capacity, whether deliveries have started or not, and takes more after one is done."""
     events = window()
     events.add([event(seq) for seq in range(1, CAPACITY + 1)], CAPACITY)
     assert (events.full, len(events)) == (True, CAPACITY)
