@@ -75,8 +75,8 @@ def check_wheel(wheel: Path, folder: Path) -> None:
     venv.create(folder / "venv", with_pip=True)
     run(folder, "python -m pip install --quiet --disable-pip-version-check", str(wheel))
     for call, words in CALLS:
-        told = run(folder, call)
-        missing = [word for word in words if word not in told]
+        output = run(folder, call)
+        missing = [word for word in words if word not in output]
         if missing:
             raise Incomplete(f"{call} does not tell of {missing[0].strip()}")
     package = Path(run(folder, "python", "-c", WHERE).strip())

@@ -50,7 +50,7 @@ Outages:
 """
 
 
-class SimulatorOptions(usage.Options):
+class Options(usage.Options):
     """The command line; ``fleet`` has the parsed options."""
 
     synopsis = "[options]"
@@ -176,7 +176,7 @@ class SimulatorOptions(usage.Options):
         return _parse(option, cast(str, self[option]), parse)
 
 
-def makeService(options: SimulatorOptions) -> IService:
+def makeService(options: Options) -> IService:
     """Build the fleet; nothing is opened before it starts."""
     from twisted.internet import reactor
 

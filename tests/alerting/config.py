@@ -9,7 +9,7 @@ from attrs import frozen
 
 from pushd.demo.layout import HOST
 from pushd.demo.processes import twistd
-from pushd.simulator.tap import SimulatorOptions
+from pushd.simulator.tap import Options
 
 SITE_MIN = 5
 """So many offline devices behind one address, or more, are one alert."""
@@ -165,7 +165,7 @@ class AlertingConfig:
 
     def schedule(self) -> list[dict[str, Any]]:
         """What the simulator will do with each device, with its ``role``."""
-        options = SimulatorOptions()
+        options = Options()
         options.parseOptions(self._simulator_options())
         roles = self.roles()
         return [

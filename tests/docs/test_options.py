@@ -24,7 +24,7 @@ def test_server() -> None:
 
 def test_simulator() -> None:
     """The page about the simulator describes the options of ``twistd pushd-simulate``."""
-    assert options(page("simulator")) == _names(simulator.SimulatorOptions())
+    assert options(page("simulator")) == _names(simulator.Options())
 
 
 def _pushctl() -> set[str]:

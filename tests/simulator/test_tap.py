@@ -10,12 +10,12 @@ from pushd.simulator.faults import Fault
 from pushd.simulator.fleet import Fleet, controlid_ids, servereye_ids
 from pushd.simulator.options import FleetOptions
 from pushd.simulator.scenarios import parse_outage
-from pushd.simulator.tap import SimulatorOptions, makeService
+from pushd.simulator.tap import Options, makeService
 
 
 def parse(*arguments: str) -> FleetOptions:
     """The options of a command line."""
-    options = SimulatorOptions()
+    options = Options()
     options.parseOptions(arguments)
     return options.fleet
 
@@ -150,7 +150,7 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_make_service() -> None:
     """The service is built, and nothing of it runs before it is started."""
-    options = SimulatorOptions()
+    options = Options()
     options.parseOptions(["--controlid=2", "--servereye=3"])
     service = makeService(options)
     assert isinstance(service, Fleet)
