@@ -1,4 +1,5 @@
-"""The instrument: what the server can do, beside what people use instead, on the same work and in the same run.
+"""Benchmarks: measure the server, and beside it other servers with the same load in the same run.
 
-``python -m benchmarks`` runs it; :mod:`benchmarks.__main__` tells how. Nothing of it decides whether tests pass.
+``python -m benchmarks``, or ``make bench``, runs them; :mod:`benchmarks.__main__` has the options. No figure decides
+whether tests pass.
 """

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [PART]...``: measure, and print the table."""
+"""Measure pushd and other servers with the same load, and print a table of the results."""
 
 import argparse
 import json
@@ -10,120 +10,117 @@ from collections.abc import Callable, Mapping
 from math import inf
 from pathlib import Path
 
-from benchmarks import (
-    install,
-    work_crowd,
-    work_cycle,
-    work_growth,
-    work_idle,
-    work_memory,
-    work_sizing,
-    work_wake,
-    work_watchdog,
-)
-from benchmarks.bench import Bench
-from benchmarks.book import Book
-from benchmarks.fill import fill
-from benchmarks.generator import Generator, compile_generator, compile_other_fsync
-from benchmarks.lineup import Lineup
+from benchmarks import install
+from benchmarks.generator import Generator, compile_generator, compile_slow_fsync
 from benchmarks.machine import CannotMeasure, Cores, describe, is_on_disk
+from benchmarks.parts import cycle, growth, idle, memory, offline_detection, reconnect, sizing, wake
+from benchmarks.results import Results
+from benchmarks.runner import Runner
+from benchmarks.sample_data import make_data_dir
+from benchmarks.server_factory import ServerFactory
+from benchmarks.server_names import ALL_SERVERS
 from benchmarks.sizes import FULL, SMALL
-from benchmarks.table import plain, rst
+from benchmarks.table import rst_table, text_table
 from benchmarks.versions import versions
-from benchmarks.who import EVERYBODY
 
-PARTS: Mapping[str, tuple[Callable[[Bench], None], float]] = {
-    "idle": (work_idle.work, 45),
-    "memory": (work_memory.work, 105),
-    "wake": (work_wake.work, 135),
-    "durable-wake": (work_wake.durable, 70),
-    "cycle": (work_cycle.work, 100),
-    "slow-cycle": (work_cycle.on_slower_disk, 80),
-    "crowd": (work_crowd.work, 55),
-    "watchdog": (work_watchdog.work, 15),
-    "growth": (work_growth.work, inf),
-    "sizing": (work_sizing.work, inf),
+PARTS: Mapping[str, tuple[Callable[[Runner], None], float]] = {
+    "idle": (idle.run, 45),
+    "memory": (memory.run, 105),
+    "wake": (wake.run, 135),
+    "durable-wake": (wake.run_durable, 70),
+    "cycle": (cycle.run, 100),
+    "slow-cycle": (cycle.run_slower_disk, 80),
+    "reconnect": (reconnect.run, 55),
+    "offline-detection": (offline_detection.run, 15),
+    "growth": (growth.run, inf),
+    "sizing": (sizing.run, inf),
 }
-"""Each part by its name, and the seconds that it may take of the ten minutes of the whole table."""
+"""Each part by its name, with the seconds that it may take of the ten minutes of a whole run."""
 
 ONLY_BY_NAME = ("growth", "sizing")
+"""Parts that run only if they are named."""
 
 
-def read_options(words: list[str]) -> argparse.Namespace:
-    """What was said on the command line."""
+def parse_options(arguments: list[str]) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all but growth and sizing")
-    parser.add_argument("--runs", type=int, default=3, help="how often each figure is measured; 3")
-    parser.add_argument("--small", action="store_true", help="so little of everything that the figures mean nothing")
-    parser.add_argument("--who", action="append", default=[], help="measure only this one; may be repeated")
-    parser.add_argument("--no-install", action="store_true", help="leave out who is not installed")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, of each run")
-    parser.add_argument("--rst", action="store_true", help="print the table for the documentation")
-    parser.add_argument("--dir", type=Path, help="on the disk that is measured; by default that of temporary files")
-    options = parser.parse_args(words)
-    for given, known in ((options.parts, PARTS), (options.who, EVERYBODY)):
-        if unknown := sorted(set(given) - set(known)):
-            parser.error(f"there is no {unknown[0]}; there are: {'; '.join(known)}")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"one of {', '.join(PARTS)}; default: all but growth and sizing"
+    )
+    parser.add_argument("--runs", type=int, default=3, help="how often each figure is measured; default 3")
+    parser.add_argument("--small", action="store_true", help="use a load so small that the figures mean nothing")
+    parser.add_argument("--server", action="append", default=[], help="measure only this server; may be repeated")
+    parser.add_argument("--no-install", action="store_true", help="leave out servers that are not installed")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of all runs to this file")
+    parser.add_argument("--rst", action="store_true", help="print the table in reStructuredText")
+    parser.add_argument(
+        "--dir", type=Path, help="a directory on the disk to measure; default: that of temporary files"
+    )
+    options = parser.parse_args(arguments)
+    for given, allowed in ((options.parts, PARTS), (options.server, ALL_SERVERS)):
+        if unknown := sorted(set(given) - set(allowed)):
+            parser.error(f"unknown: {unknown[0]}; must be one of: {'; '.join(allowed)}")
     if options.runs < 1:
-        parser.error("--runs: at least 1 is wanted")
+        parser.error("--runs must be at least 1")
     return options
 
 
-def make_bench(options: argparse.Namespace, place: Path) -> Bench:
-    """Compile, fill, and build what the works need.
+def make_runner(options: argparse.Namespace, directory: Path) -> Runner:
+    """Compile the generator, and make what the parts share.
 
-    :raises CannotMeasure: if this machine lacks something.
+    :raises CannotMeasure: if this machine lacks a requirement.
     """
     cores, size = Cores(), SMALL if options.small else FULL
-    generator = Generator(program=compile_generator(place), cores=cores)
-    lineup = Lineup(
-        place=place,
+    generator = Generator(program=compile_generator(directory), cores=cores)
+    factory = ServerFactory(
+        directory=directory,
         cores=cores,
-        other_fsync=compile_other_fsync(place),
+        slow_fsync=compile_slow_fsync(directory),
         generator=generator.program,
-        known=fill(place / "known", *size.known),
-        only=options.who,
+        prepared=make_data_dir(directory / "prepared", *size.registered),
+        only=options.server,
     )
-    return Bench(generator, lineup, Book(), size, options.runs, _say)
+    return Runner(generator, factory, Results(), size, options.runs, _log)
 
 
-def measure(options: argparse.Namespace, place: Path) -> None:
-    """Do all parts that are wanted, and print what came of them."""
-    if not is_on_disk(place):
-        _say(f"{place} is not on a disk of this machine's own; figures of durable works mean little (--dir)")
-    bench = make_bench(options, place)
+def measure(options: argparse.Namespace, directory: Path) -> None:
+    """Run the selected parts, and print the table."""
+    if not is_on_disk(directory):
+        _log(f"{directory} is not on a local disk, so figures of durable commands mean little; see --dir")
+    runner = make_runner(options, directory)
     for part in options.parts or [name for name in PARTS if name not in ONLY_BY_NAME]:
-        work, seconds = PARTS[part]
-        bench.begin(part, inf if options.parts else seconds)  # who asks for a part by name has the time for all runs
-        work(bench)
-    machine, missing = {**describe(place), "versions": versions()}, bench.lineup.missing()
+        run, seconds = PARTS[part]
+        runner.begin(part, inf if options.parts else seconds)
+        run(runner)
+    machine, missing = {**describe(directory), "versions": versions()}, runner.factory.missing()
     if options.json:
-        told = {"machine": machine, "missing": missing, **bench.book.as_json()}
-        options.json.write_text(json.dumps(told, indent=2) + "\n", "utf-8")
-    sys.stdout.write((rst if options.rst else plain)(bench.book, machine, missing) + "\n")
+        document = {"machine": machine, "missing": missing, **runner.results.as_json()}
+        options.json.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+    table = rst_table if options.rst else text_table
+    sys.stdout.write(table(runner.results, machine, missing) + "\n")
 
 
-def main(words: list[str]) -> int:
-    """The program; its exit code tells whether there was anything to measure with, and nothing about the figures."""
-    options = read_options(words)
-    place = Path(tempfile.mkdtemp(prefix="pushd-bench-", dir=options.dir))
+def main(arguments: list[str]) -> int:
+    """Run the program; the exit code says whether this machine can measure, not whether targets are reached."""
+    options = parse_options(arguments)
+    directory = Path(tempfile.mkdtemp(prefix="pushd-bench-", dir=options.dir))
     try:
         if not options.no_install:
-            install.install(_say)
-        measure(options, place)
+            install.install(_log)
+        measure(options, directory)
     except CannotMeasure as error:
-        _say(str(error))
+        _log(str(error))
         return 1
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
     return 0
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and no server is left behind
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that all servers are stopped
     sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""The load generator: compiled from ``generator/*.c`` when it is needed, and run for one work at a time."""
+"""The load generator: compiled from ``generator/*.c`` when it is needed, and run for one measurement at a time."""
 
 import json
 import subprocess
@@ -13,83 +13,79 @@ from attrs import frozen
 from benchmarks.machine import CannotMeasure, Cores
 
 SOURCES = Path(__file__).with_name("generator")
-OTHER_FSYNC = Path(__file__).with_name("other_fsync.c")
+SLOW_FSYNC = Path(__file__).with_name("slow_fsync.c")
 
-PATIENCE = 60.0
-"""Seconds in which a work of the generator ends, if it is not told to take longer."""
+TIMEOUT = 60.0
+"""Seconds within which a measurement must end, unless the caller gives another time."""
 
-MOST_ERRORS = 0.01
-"""Part of the answers that may be errors in a figure that counts."""
+MAX_ERROR_SHARE = 0.01
+"""The share of answers that may be errors in a valid measurement."""
 
 _WARNINGS = ("-Wall", "-Wextra", "-Wno-parentheses")
 
 
-def compiler() -> str | None:
-    """The C compiler of this machine, if there is one."""
-    return which("cc") or which("gcc")
-
-
-def _compile(*words: str) -> None:
-    found = compiler()
-    if found is None:
+def _compile(*arguments: str) -> None:
+    compiler = which("cc") or which("gcc")
+    if compiler is None:
         raise CannotMeasure("There is no C compiler (Debian: gcc); the load generator is compiled when it is needed.")
-    run = subprocess.run([found, "-O2", *_WARNINGS, *words], capture_output=True, text=True, timeout=60, check=False)
+    command = [compiler, "-O2", *_WARNINGS, *arguments]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if run.returncode:
         raise CannotMeasure(f"The load generator cannot be compiled.\n{run.stderr}")
 
 
-def compile_generator(place: Path) -> Path:
-    """Compile the generator into this directory.
+def compile_generator(directory: Path) -> Path:
+    """Compile the generator into this directory; the program.
 
-    :raises CannotMeasure: if it cannot be.
+    :raises CannotMeasure: if it cannot be compiled.
     """
-    program = place / "generator"
+    program = directory / "generator"
     sources = [str(path) for path in sorted(SOURCES.glob("*.c"))]
     _compile("-std=gnu11", "-D_GNU_SOURCE", "-o", str(program), *sources)
     return program
 
 
-def compile_other_fsync(place: Path) -> Path:
-    """Compile what makes fsync slower, or nothing into this directory.
+def compile_slow_fsync(directory: Path) -> Path:
+    """Compile the library that changes how long fsync takes into this directory; the library.
 
-    :raises CannotMeasure: if it cannot be.
+    :raises CannotMeasure: if it cannot be compiled.
     """
-    library = place / "other_fsync.so"
-    _compile("-shared", "-fPIC", "-o", str(library), str(OTHER_FSYNC), "-ldl")
+    library = directory / "slow_fsync.so"
+    _compile("-shared", "-fPIC", "-o", str(library), str(SLOW_FSYNC), "-ldl")
     return library
 
 
-class Broken(Exception):
-    """A work came to no figure; the message says why."""
+class MeasurementFailed(Exception):
+    """A measurement has no figure; the message says why."""
 
 
 @frozen(kw_only=True)
 class Generator:
-    """Puts load on a server, on a core of its own."""
+    """Puts load on a server, from a core of its own."""
 
     program: Path
     cores: Cores
 
-    def run(self, work: str, settings: Mapping[str, object], patience: float = PATIENCE) -> dict[str, Any]:
-        """Do a work; what it measured.
+    def run(self, benchmark: str, settings: Mapping[str, object], timeout: float = TIMEOUT) -> dict[str, Any]:
+        """Run a benchmark to its end; its figures.
 
-        :raises Broken: if it fails, or takes longer than ``patience`` seconds.
+        :raises MeasurementFailed: if it fails, or takes longer than ``timeout`` seconds.
         """
-        with self.start(work, settings) as process:
+        with self.start(benchmark, settings) as process:
             try:
-                told, complaints = process.communicate(timeout=patience)
+                output, errors = process.communicate(timeout=timeout)
             except subprocess.TimeoutExpired:
-                raise Broken(f"no end within {patience:g} s") from None
+                raise MeasurementFailed(f"it did not end within {timeout:g} s") from None
         if process.returncode:
-            raise Broken(complaints.strip() or f"the generator ended with {process.returncode}")
-        return read_figures(told)
+            raise MeasurementFailed(errors.strip() or f"the generator exited with {process.returncode}")
+        return read_figures(output)
 
     @contextmanager
-    def start(self, work: str, settings: Mapping[str, object]) -> "Iterator[subprocess.Popen[str]]":
-        """A work under way, which is ended when the block is left."""
-        words = [str(self.program), work, *(f"{name}={value}" for name, value in settings.items())]
+    def start(self, benchmark: str, settings: Mapping[str, object]) -> "Iterator[subprocess.Popen[str]]":
+        """Start a benchmark, which is killed when the block ends."""
+        command = [str(self.program), benchmark, *(f"{name}={value}" for name, value in settings.items())]
         process = subprocess.Popen(
-            words,
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -103,19 +99,19 @@ class Generator:
                 process.kill()
 
 
-def read_figures(line: str) -> dict[str, Any]:
-    """A line of the generator.
+def read_figures(output: str) -> dict[str, Any]:
+    """Parse the generator's output.
 
-    :raises Broken: if most of what it asked was not answered well.
+    :raises MeasurementFailed: if too many requests failed.
     """
     try:
-        figures: dict[str, Any] = json.loads(line)
+        figures: dict[str, Any] = json.loads(output)
     except ValueError:
-        raise Broken(f"the generator said {line!r}") from None
-    counts = [one["count"] for one in figures.values() if isinstance(one, dict)]
+        raise MeasurementFailed(f"the generator printed {output!r}") from None
+    counts = [samples["count"] for samples in figures.values() if isinstance(samples, dict)]
     if 0 in counts:
-        raise Broken(f"nothing was answered; {figures['last_error']}")
+        raise MeasurementFailed(f"no request was answered; {figures['last_error']}")
     answered = sum(counts)
-    if figures["errors"] > max(5, answered * MOST_ERRORS):
-        raise Broken(f"{figures['errors']:.0f} errors, {answered} answers; {figures['last_error']}")
+    if figures["errors"] > max(5, answered * MAX_ERROR_SHARE):
+        raise MeasurementFailed(f"{figures['errors']:.0f} errors, {answered} answers; {figures['last_error']}")
     return figures

@@ -1,4 +1,4 @@
-"""A server under measurement: a process of its own, on the server's core, in a directory of its own."""
+"""A server to measure: a process on the server's core, in a directory of its own."""
 
 import os
 import signal
@@ -12,18 +12,18 @@ from urllib.request import urlopen
 
 from attrs import define, field
 
-from benchmarks.commands import Command, Spot, speeches
-from benchmarks.generator import Broken
-from benchmarks.machine import HOME, Cores, processor, resident
-from benchmarks.speech import SERVER_EYE, Speech
+from benchmarks.generator import MeasurementFailed
+from benchmarks.machine import ROOT, Cores, cpu_seconds, memory_bytes
+from benchmarks.requests import SERVER_EYE, Requests
+from benchmarks.start_commands import Location, StartCommand, requests_of
 
 HOST = "127.0.0.1"
 
-UP_WITHIN = 60.0
-"""Seconds in which a server should take connections; with a million commands in its database it takes some."""
+START_TIMEOUT = 60.0
+"""Seconds within which a server must be ready; with a million stored commands it takes some."""
 
-_LOOK_AGAIN = 0.05
-_LAST_WORDS = 600
+_POLL_INTERVAL = 0.05
+_LOG_TAIL = 600
 
 
 @define(eq=False)
@@ -31,46 +31,44 @@ class Server:
     """One process, from its start to its end."""
 
     kind: str
-    """Which of the line-up it is."""
+    """One of :mod:`benchmarks.server_names`."""
     name: str
-    """What it is called in the table: the same, unless there are several of a kind."""
-    command: Command
-    spot: Spot
+    """Its name in the table: its kind, unless there are several servers of one kind."""
+    command: StartCommand
+    location: Location
     cores: Cores
     _process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     def start(self) -> "Server":
-        """Start, and return when it takes connections.
+        """Start the process, and wait until it is ready.
 
-        :raises Broken: if it does not.
+        :raises MeasurementFailed: if it does not become ready.
         """
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                list(self.command.words),
-                cwd=HOME,
-                env={**os.environ, "PYTHONPATH": str(HOME), **self.command.env},
+                list(self.command.arguments),
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(ROOT), **self.command.env},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
                 preexec_fn=self.cores.for_server(),
             )
-        until = time.monotonic() + UP_WITHIN
+        until = time.monotonic() + START_TIMEOUT
         while not self._is_ready():
             if self._process.poll() is not None or time.monotonic() > until:
                 self.stop()
-                raise Broken(f"it did not start: {self._last_words()}")
-            time.sleep(_LOOK_AGAIN)
+                raise MeasurementFailed(f"it did not start: {self._log_tail()}")
+            time.sleep(_POLL_INTERVAL)
         return self
 
     def stop(self) -> None:
-        """End it at once: nothing of it is wanted any more, and to say goodbye to all connections takes some longer
-        than the work.
-        """
+        """Kill the process: a clean stop, with all its connections, takes some servers longer than the measurement."""
         if self._process is None:
             return
-        with suppress(ProcessLookupError):  # it has ended by itself
-            os.killpg(self._process.pid, signal.SIGKILL)  # its own session: nobody else is in it
+        with suppress(ProcessLookupError):  # it may have ended by itself
+            os.killpg(self._process.pid, signal.SIGKILL)  # it has a session of its own
         self._process.wait()
         self._process = None
 
@@ -79,42 +77,43 @@ class Server:
         """Whether it was started, and not stopped."""
         return self._process is not None
 
-    def resident(self) -> int:
-        """Bytes of memory that it has in use."""
+    def memory_bytes(self) -> int:
+        """Bytes of memory that the process uses."""
         assert self._process is not None, "it was not started"
-        return resident(self._process.pid)
+        return memory_bytes(self._process.pid)
 
-    def processor(self) -> float:
-        """Seconds of processor time that it has used."""
+    def cpu_seconds(self) -> float:
+        """Seconds of CPU time that the process has used."""
         assert self._process is not None, "it was not started"
-        return processor(self._process.pid)
+        return cpu_seconds(self._process.pid)
 
-    def speech(self, dialect: str = SERVER_EYE) -> Speech:
-        """How it is spoken to."""
-        return speeches(self.kind, self.spot)[dialect]
+    def requests(self, dialect: str = SERVER_EYE) -> Requests:
+        """The requests of a dialect that it understands."""
+        return requests_of(self.kind, self.location)[dialect]
 
     @property
     def ports(self) -> Mapping[str, int]:
-        """Where it listens, as settings of the generator."""
-        return {"port": self.spot.port, "put_port": self.spot.put_port, "ask_port": self.spot.put_port}
+        """Its ports, as settings of the generator."""
+        admin_port = self.location.admin_port
+        return {"port": self.location.port, "put_port": admin_port, "operator_port": admin_port}
 
     def _is_ready(self) -> bool:
         if not self.command.ready:
-            return _listens(self.spot.port)
+            return _is_open(self.location.port)
         try:
-            with urlopen(f"http://{HOST}:{self.spot.put_port}{self.command.ready}", timeout=1) as answer:
+            with urlopen(f"http://{HOST}:{self.location.admin_port}{self.command.ready}", timeout=1) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
 
     @property
     def _log(self) -> Path:
-        return self.spot.place / "server.log"
+        return self.location.directory / "server.log"
 
-    def _last_words(self) -> str:
-        return self._log.read_text("utf-8", "replace")[-_LAST_WORDS:].strip()
+    def _log_tail(self) -> str:
+        return self._log.read_text("utf-8", "replace")[-_LOG_TAIL:].strip()
 
 
-def _listens(port: int) -> bool:
+def _is_open(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex((HOST, port)) == 0

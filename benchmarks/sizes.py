@@ -1,4 +1,4 @@
-"""How large the works are."""
+"""How much is measured."""
 
 from collections.abc import Sequence
 
@@ -7,40 +7,44 @@ from attrs import frozen
 
 @frozen(kw_only=True)
 class Size:
-    """How much is done; durations in seconds."""
+    """The size of each part; durations are in seconds."""
 
-    known: tuple[int, int]
-    """Devices that pushd knows from the start, of Server-Eye and of Control iD: as many as will come."""
+    registered: tuple[int, int]
+    """How many devices pushd has from the start, of Server-Eye and of Control iD: all that will connect."""
     idle: float
+    """How long idle polls are measured."""
     stages: Sequence[int]
-    """How many polls are held for a look at the memory."""
+    """How many polls are held when memory is measured."""
     holds: Sequence[int]
-    """How many polls are held while others are woken."""
+    """How many polls are held while some are woken."""
     rates: Sequence[tuple[float, float]]
-    """Puts in a second, and for how long."""
+    """Puts per second, and for how long."""
     durable_rates: Sequence[tuple[float, float]]
-    """The same, for those that write what is put to the disk."""
+    """The same for servers that write each put to the disk."""
     cycles: Sequence[int]
-    """How many devices there are in the durable cycle."""
+    """How many devices run durable cycles."""
     cycle: float
-    crowd: int
+    """How long cycles are measured."""
+    reconnect: int
+    """How many devices reconnect at once."""
     stored: Sequence[int]
-    """How many commands are stored while the same is done again, fewest first."""
+    """How many commands are stored for the part ``growth``, in ascending order."""
     grown: tuple[int, int]
-    """Devices that are known then, of Server-Eye and of Control iD."""
-    watched: Sequence[int]
-    """How many devices the watchdog looks after."""
+    """How many devices are registered then, of Server-Eye and of Control iD."""
+    detected: Sequence[int]
+    """How many devices offline detection checks."""
     fleet: int
-    """How many polls are held while it is seen what a steady pace takes."""
+    """How many polls are held for the part ``sizing``."""
     pace: int
-    """Cycles in a second, meanwhile."""
+    """How many cycles per second run then."""
     steady: float
-    """Seconds for which that pace is kept."""
+    """How long that pace is kept."""
     settle: float
+    """How long a server rests before memory or latency is measured."""
 
 
 FULL = Size(
-    known=(19_000, 2_000),
+    registered=(19_000, 2_000),
     idle=0.7,
     stages=(1_000, 10_000, 19_000),
     holds=(5_000, 10_000),
@@ -48,17 +52,17 @@ FULL = Size(
     durable_rates=((200, 2.0), (4_000, 0.5)),
     cycles=(1, 200, 2_000),
     cycle=0.8,
-    crowd=10_000,
+    reconnect=10_000,
     stored=(1_000, 100_000, 1_000_000),
     grown=(80_000, 20_000),
-    watched=(10_000, 100_000, 1_000_000),
+    detected=(10_000, 100_000, 1_000_000),
     fleet=10_000,
     pace=200,
     steady=60.0,
     settle=0.3,
 )
 SMALL = Size(
-    known=(50, 10),
+    registered=(50, 10),
     idle=0.2,
     stages=(10, 50),
     holds=(50,),
@@ -66,10 +70,10 @@ SMALL = Size(
     durable_rates=((50, 0.4),),
     cycles=(1, 10),
     cycle=0.3,
-    crowd=50,
+    reconnect=50,
     stored=(10, 1_000),
     grown=(60, 20),
-    watched=(100,),
+    detected=(100,),
     fleet=20,
     pace=10,
     steady=1.0,

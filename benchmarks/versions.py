@@ -1,4 +1,4 @@
-"""Which versions were measured."""
+"""The versions of the measured servers."""
 
 import json
 import platform
@@ -7,20 +7,20 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from shutil import which
 
-from benchmarks.install import NGINX, NODE_MODULES, PLACE, PYTHON_PACKAGES
+from benchmarks.install import ENVIRONMENT, NGINX, NODE_MODULES, PYTHON_PACKAGES
 
 _PROGRAMS = (("node", "--version"), (NGINX, "-v"), ("redis-server", "--version"))
 
 
 def versions() -> str:
-    """Ours, and those of the peers that are installed."""
-    ours = [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in ("twisted", "klein"))]
-    return ", ".join([*ours, *_python_packages(), *_express(), *_programs()])
+    """The versions of pushd's requirements, and of the other servers that are installed."""
+    own = [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in ("twisted", "klein"))]
+    return ", ".join([*own, *_python_packages(), *_express(), *_programs()])
 
 
 def _python_packages() -> Iterator[str]:
     for name in PYTHON_PACKAGES:
-        for found in PLACE.glob(f"lib/python3*/site-packages/{name}-*.dist-info"):
+        for found in ENVIRONMENT.glob(f"lib/python3*/site-packages/{name}-*.dist-info"):
             yield found.name.removesuffix(".dist-info").replace("-", " ")
 
 
@@ -33,6 +33,6 @@ def _programs() -> Iterator[str]:
     for name, option in _PROGRAMS:
         if program := which(name):
             run = subprocess.run([program, option], capture_output=True, text=True, timeout=10, check=False)
-            words = (run.stdout + run.stderr).split()
-            number = next((word for word in words if any(char.isdigit() for char in word)), "")
+            output = (run.stdout + run.stderr).split()
+            number = next((each for each in output if any(char.isdigit() for char in each)), "")
             yield f"{name.rpartition('/')[2]} {number.rpartition('=')[2].rpartition('/')[2].lstrip('v')}"

@@ -1,4 +1,4 @@
-"""A client of server-sent events, as the standard (WHATWG HTML, "Server-sent events") describes one."""
+"""A client of server-sent events as the standard defines it (WHATWG HTML, "Server-sent events")."""
 
 import json
 import re
@@ -13,7 +13,7 @@ _LINE = re.compile(rb"([^\r\n]*)(\r\n|\r|\n)")
 
 @frozen(kw_only=True)
 class Message:
-    """One event, with the last id when it was dispatched."""
+    """One event; ``id`` is the last event id at its dispatch."""
 
     id: str
     type: str
@@ -21,17 +21,17 @@ class Message:
 
     @property
     def json(self) -> Any:
-        """The value of its data."""
+        """The JSON value of its data."""
         return json.loads(self.data)
 
 
 @define(eq=False)
 class Parser:
-    """Takes bytes, cut anywhere, and returns the complete messages."""
+    """Parses a stream of bytes into messages."""
 
     last_id: str = ""
     retry: int | None = None
-    """Milliseconds."""
+    """The reconnection time that the server asked for, in milliseconds."""
     messages: list[Message] = Factory(list)
     comments: int = 0
     _unread: bytes = b""
@@ -40,7 +40,7 @@ class Parser:
     _data: list[str] = Factory(list)
 
     def feed(self, data: bytes) -> None:
-        """Take what has arrived."""
+        """Parse more bytes of the stream; they may end anywhere."""
         self._unread += data
         while match := _LINE.match(self._unread):
             self._unread = self._unread[match.end() :]
@@ -70,36 +70,36 @@ class Parser:
 
 
 @define(eq=False)
-class Streaming:
-    """A stream that a connection is answered with, read as it arrives."""
+class EventStream:
+    """The event stream in the response to a request on a connection."""
 
     connection: Connection
     head: str = ""
     parser: Parser = Factory(Parser)
     ended: bool = False
-    """Whether the answer is complete."""
+    """Whether the response is complete."""
     _unread: bytes = b""
 
     def read(self) -> list[Message]:
-        """The messages that have arrived since the last time."""
+        """The messages that have arrived since the last call."""
         self._arrive()
         messages, self.parser.messages = self.parser.messages, []
         return messages
 
     def types(self) -> list[str]:
-        """The types of these."""
+        """The types of the messages that have arrived since the last call."""
         return [message.type for message in self.read()]
 
     def pause(self) -> None:
-        """Let nothing more leave the server: the client reads no more."""
+        """Let the client read no more, so that the server cannot send."""
         self._producer().pauseProducing()
 
     def resume(self) -> None:
-        """Let it leave again."""
+        """Let the client read again."""
         self._producer().resumeProducing()
 
-    def was_cut(self) -> bool:
-        """Whether the server broke the connection."""
+    def was_aborted(self) -> bool:
+        """Whether the server aborted the connection."""
         return bool(self.connection.transport.disconnected)
 
     def _producer(self) -> Any:

@@ -1,1 +1,1 @@
-"""Checks of the project's own files, and of what is built from them."""
+"""Checks of the source files, and of the distributions that are built from them."""

@@ -1,7 +1,7 @@
-"""``python -m tools.check_package DIST``: whether what was built there is whole, and works where nothing else is
-installed.
+"""``python -m tools.check_package DIST``: check that the distributions in a directory are complete, and that the wheel
+works in a new environment.
 
-Prints one line; exits 0, or 1 if something is missing.
+Prints one line, and exits with 1 if something is missing.
 """
 
 import os
@@ -24,41 +24,41 @@ SOURCES = (
     "tests/integration/test_commands.py",
     "twisted/plugins/pushd_plugin.py",
 )
-"""What a source distribution has among others."""
+"""Some files that a source distribution must have."""
 
 DATA = ("py.typed", "store/sqlite/schema/0001.sql")
-"""Files in the package that are no modules."""
+"""Files in the package that are not modules."""
 
-CALLS = (
+COMMANDS = (
     ("twistd --help", (" pushd ", " pushd-simulate ")),
     ("twistd pushd --help", ("--data-dir", "--devices")),
     ("twistd pushd-simulate --help", ("--server",)),
     ("pushctl --help", ("devices", "send")),
 )
-"""Commands that a new installation has, and what they tell of."""
+"""Commands that an installation has, and some words of their output."""
 
-WHERE = "import pathlib, pushd; print(pathlib.Path(pushd.__file__).parent)"
+PRINT_LOCATION = "import pathlib, pushd; print(pathlib.Path(pushd.__file__).parent)"
 
 
 class Incomplete(Exception):
-    """What was built is not whole; the message is one line."""
+    """A distribution is incomplete; the message is one line."""
 
 
 def only(folder: Path, pattern: str) -> Path:
-    """The one file of its kind.
+    """Return the only file that matches a pattern.
 
-    :raises Incomplete: if there is none, or more.
+    :raises Incomplete: if there is none, or more than one.
     """
     found = list(folder.glob(pattern))
     if len(found) != 1:
-        raise Incomplete(f"{folder} has {len(found)} files {pattern}; there must be one")
+        raise Incomplete(f"{folder} has {len(found)} files {pattern}, but must have one")
     return found[0]
 
 
 def check_sources(archive: Path) -> None:
-    """Look into a source distribution.
+    """Check the files of a source distribution.
 
-    :raises Incomplete: if something is not in it.
+    :raises Incomplete: if some are missing.
     """
     with tarfile.open(archive) as sources:
         names = {name.partition("/")[2] for name in sources.getnames()}
@@ -68,40 +68,40 @@ def check_sources(archive: Path) -> None:
 
 
 def check_wheel(wheel: Path, folder: Path) -> None:
-    """Install a wheel into a new environment in ``folder``, and call what it brings.
+    """Install a wheel into a new environment in ``folder``, and run its commands.
 
-    :raises Incomplete: if something does not work.
+    :raises Incomplete: if one does not work.
     """
     venv.create(folder / "venv", with_pip=True)
     run(folder, "python -m pip install --quiet --disable-pip-version-check", str(wheel))
-    for call, words in CALLS:
-        output = run(folder, call)
+    for command, words in COMMANDS:
+        output = run(folder, command)
         missing = [word for word in words if word not in output]
         if missing:
-            raise Incomplete(f"{call} does not tell of {missing[0].strip()}")
-    package = Path(run(folder, "python", "-c", WHERE).strip())
-    lacking = [name for name in DATA if not (package / name).is_file()]
-    if lacking:
-        raise Incomplete(f"{wheel.name} lacks {', '.join(lacking)}")
+            raise Incomplete(f"{command} does not show {missing[0].strip()}")
+    package = Path(run(folder, "python", "-c", PRINT_LOCATION).strip())
+    missing = [name for name in DATA if not (package / name).is_file()]
+    if missing:
+        raise Incomplete(f"{wheel.name} lacks {', '.join(missing)}")
 
 
-def run(folder: Path, call: str, *more: str) -> str:
-    """Run a program of the new environment, where nothing leads to this checkout; what it prints.
+def run(folder: Path, command: str, *arguments: str) -> str:
+    """Run a program of the new environment, in which this source tree is not found; its output.
 
     :raises Incomplete: if it fails.
     """
-    alone = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    program, *words = [*call.split(), *more]
-    command = [str(folder / "venv" / "bin" / program), *words]
-    shown = subprocess.run(command, cwd=folder, env=alone, capture_output=True, text=True, check=False)
-    if shown.returncode != 0:
-        last = (shown.stderr or shown.stdout).strip().rpartition("\n")[2]
-        raise Incomplete(f"{call} fails: {last}")
-    return shown.stdout
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    program, *rest = [*command.split(), *arguments]
+    path = str(folder / "venv" / "bin" / program)
+    done = subprocess.run([path, *rest], cwd=folder, env=env, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = (done.stderr or done.stdout).strip().rpartition("\n")[2]
+        raise Incomplete(f"{command} fails: {last}")
+    return done.stdout
 
 
 def main(dist: Path) -> int:
-    """Check all that was built; the exit code."""
+    """Check all distributions; the exit code."""
     try:
         wheel = only(dist, "*.whl")
         check_sources(only(dist, "*.tar.gz"))

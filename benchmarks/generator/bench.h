@@ -1,8 +1,8 @@
 /*
- * The load generator: one thread, one epoll, as many connections as the system allows.
+ * The load generator: one thread, one epoll loop, as many connections as the system allows.
  *
- * It is run as `generator WORK name=value ...`, and prints one JSON object when it is done. Times are seconds of the
- * monotonic clock. Requests are templates, given from outside: see wire.c.
+ * `generator BENCHMARK name=value ...` runs a benchmark and prints its figures as a JSON object. Times are seconds of
+ * the monotonic clock. Requests are templates that the caller gives as settings: see wire.c.
  */
 
 #ifndef BENCH_H
@@ -11,109 +11,109 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* settings.c: what was said on the command line */
+/* settings.c: the command line */
 void settings_read(int count, char **words);
-const char *text_of(const char *name, const char *otherwise);
-double number_of(const char *name, double otherwise);
+const char *text_setting(const char *name, const char *fallback); /* without a fallback it is required */
+double number_setting(const char *name, double fallback);
 void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
-/* wire.c: requests from templates, answers from bytes */
+/* wire.c: makes requests from templates, parses answers */
 struct answer {
-    int status;       /* of HTTP; of Redis 200, or 500 for an error */
-    const char *body; /* of HTTP; of Redis the whole reply */
+    int status;       /* of HTTP; for Redis 200, or 500 for an error */
+    const char *body; /* of HTTP; for Redis the whole reply */
     size_t length;
-    int last;         /* whether the connection ends with it */
+    int last;         /* whether the server closes the connection after it */
 };
 
-struct subject {
-    long index;          /* {i}: which device */
-    unsigned long poll;  /* {u}: a name for its present poll, new in each run */
-    const char *message; /* {m}: what it was handed */
+struct bindings {
+    long index;          /* {i}: the device's number */
+    unsigned long poll;  /* {u}: a unique name of its current poll */
+    const char *message; /* {m}: the id of the command that it has received */
 };
 
-size_t expand(const char *template, const struct subject *subject, char *to, size_t room);
+size_t expand(const char *template, const struct bindings *bindings, char *to, size_t capacity);
 long read_answer(char *text, size_t length, struct answer *answer);
-int brings(const struct answer *answer, char *message, size_t room);
+int has_command(const struct answer *answer, char *message, size_t capacity);
 
-/* net.c: connections and the loop */
+/* net.c: connections and the event loop */
 struct conn {
     int fd;
-    unsigned life;    /* goes up when it is hung up */
+    unsigned generation;    /* incremented at each disconnect, to recognize outdated events */
     int connected;
-    int lingers;      /* whether it waits for the server to close: who closes first keeps the port for a minute */
-    unsigned from;    /* the address it comes from */
+    int server_closes;      /* whether to let the server close: the side that closes first blocks the port for a minute */
+    unsigned local_address;
     int port;
     char *in;
-    size_t in_length, in_room;
+    size_t in_length, in_capacity;
     char *out;
     size_t out_length, out_sent;
-    double sent_at;   /* when the first byte of the latest request was handed to the system */
+    double sent_at;         /* when sending of the latest request began */
     void (*answered)(struct conn *conn, const struct answer *answer);
     void (*lost)(struct conn *conn);
-    void (*heard)(struct conn *conn); /* of a server: bytes have come */
+    void (*received)(struct conn *conn); /* called instead of `answered` for each block of bytes, in a server */
     void *owner;
 };
 
 double now(void);
 void net_open(void);
-struct conn *dial(int port, void (*answered)(struct conn *, const struct answer *), void (*lost)(struct conn *),
-                  void *owner);
-void redial(struct conn *conn);
-void hang_up(struct conn *conn);
-void say(struct conn *conn, const char *template, const struct subject *subject);
-void say_text(struct conn *conn, const char *text, size_t length);
+struct conn *open_connection(int port, void (*answered)(struct conn *, const struct answer *),
+                             void (*lost)(struct conn *), void *owner);
+void reconnect(struct conn *conn);
+void disconnect(struct conn *conn);
+void send_request(struct conn *conn, const char *template, const struct bindings *bindings);
+void send_bytes(struct conn *conn, const char *text, size_t length);
 int listen_at(int port);
-struct conn *adopt(int fd);
-void turn(double seconds);
-void turn_until(double moment);
-extern void (*knocked)(int listener);
+struct conn *add_accepted(int fd);
+void run_events(double seconds); /* waits for events for at most so long, and handles them once */
+void run_until(double moment);
+extern void (*on_incoming)(int listener);
 extern long errors;
 extern char last_error[256];
-void note_error(const char *what, const struct answer *answer);
+void record_error(const char *event, const struct answer *answer);
 
-/* taken.c: how far a server is with its connections, as the system tells */
-long taken_in(int port);
-long queued_at(int port);
+/* server_sockets.c: the state of a server's connections in the kernel */
+long connections_read(int port);
+long backlog_length(int port);
 
-/* tally.c: latencies */
-struct tally {
+/* samples.c: latencies and the JSON output */
+struct samples {
     double *seconds;
-    size_t count, room;
+    size_t count, capacity;
     double began, ended;
 };
 
-void tally_add(struct tally *tally, double seconds);
-void tally_print(const char *name, struct tally *tally);
+void samples_add(struct samples *samples, double seconds);
+void samples_print(const char *name, struct samples *samples);
 void print_open(void);
 void print_number(const char *name, double value);
 void print_close(void);
 
-/* devices.c: devices that hold polls, and operators who put */
+/* devices.c: devices that hold polls, and operators that put commands */
 struct device {
-    struct conn *line;
-    struct subject subject;
+    struct conn *conn;
+    struct bindings bindings;
     char message[96];
     int step;
-    double put_at; /* when its command was sent off; 0 if it has none */
+    double put_at; /* when its current command was put; 0 if it has none */
 };
 
 extern struct device *devices;
 extern long device_count;
-extern struct tally rounds; /* from the first byte of a put to the end of what it caused */
+extern struct samples round_trips; /* from sending a put until its device has done all steps */
 void devices_open(long count);
 void operators_open(long count);
-int put_for(struct device *device);
-void devices_held(double patience);
+int put_command(struct device *device);
+void wait_until_held(double timeout);
 extern void (*device_done)(struct device *device);
 extern void (*operator_free)(void);
-extern void (*meanwhile)(int port); /* to be done while devices are opened; by default, no more come than it accepts */
+extern void (*while_opening)(int port); /* called while devices connect; by default it waits for the server to accept */
 
-/* the works */
-int work_idle(void);
-int work_hold(void);
-int work_wake(void);
-int work_cycle(void);
-int work_crowd(void);
-int work_floor(void);
+/* the benchmarks, each in a file of its own */
+int run_idle(void);
+int run_hold(void);
+int run_wake(void);
+int run_cycle(void);
+int run_reconnect(void);
+int run_trivial_server(void);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * The full cycle, as often as it goes: put, deliver, acknowledge, result; each device has one command at a time.
+ * Full cycles, as many as possible: put, deliver, acknowledge, result. Each device has one command at a time.
  */
 
 #include "bench.h"
@@ -10,11 +10,11 @@ static struct device **ready;
 static long first, last;
 static double began, rate;
 
-#define WARM 0.3
-#define WARM_AT_MOST 2
-#define LAST_AT_MOST 9
+#define WARM_UP 0.3
+#define MAX_WARM_UP 2
+#define MAX_SECONDS 9
 
-/* The pace, if there is one: so many puts by now. */
+/* Whether another put is due at the chosen rate; always if there is none. */
 static int is_due(void)
 {
     return !rate || (double)first < (now() - began) * rate;
@@ -22,15 +22,15 @@ static int is_due(void)
 
 static void put_ready(void)
 {
-    while (first < last && is_due() && put_for(ready[first % device_count]))
+    while (first < last && is_due() && put_command(ready[first % device_count]))
         first++;
 }
 
-static void work_until(double moment)
+static void run_cycles_until(double moment)
 {
     while (now() < moment) {
         put_ready();
-        turn(0.001);
+        run_events(0.001);
     }
 }
 
@@ -40,34 +40,34 @@ static void done(struct device *device)
     put_ready();
 }
 
-int work_cycle(void)
+int run_cycle(void)
 {
-    long count = (long)number_of("devices", 1);
-    double operators = number_of("operators", 256);
+    long count = (long)number_setting("devices", 1);
+    double operators = number_setting("operators", 256);
     devices_open(count);
-    devices_held(number_of("patience", 30));
+    wait_until_held(number_setting("timeout", 30));
     operators_open(count < operators ? count : (long)operators);
     ready = calloc((size_t)count, sizeof *ready);
     device_done = done;
     operator_free = put_ready;
     print_open();
-    rate = number_of("rate", 0);
+    rate = number_setting("rate", 0);
     began = now();
     for (long i = 0; i < count; i++)
         done(&devices[i]);
-    work_until(began + WARM);
-    while ((long)rounds.count < count && now() < began + WARM_AT_MOST)
-        work_until(now() + 0.01);
-    rounds.began = began;
-    if ((long)rounds.count >= count) { /* each device has had one; of a slower server, the first one counts too */
-        rounds.count = 0;
-        rounds.began = now();
+    run_cycles_until(began + WARM_UP);
+    while ((long)round_trips.count < count && now() < began + MAX_WARM_UP)
+        run_cycles_until(now() + 0.01);
+    round_trips.began = began;
+    if ((long)round_trips.count >= count) { /* else a slow server: its warm-up counts */
+        round_trips.count = 0;
+        round_trips.began = now();
     }
-    work_until(now() + number_of("seconds", 1));
-    while (!rate && (long)rounds.count < count && now() < began + LAST_AT_MOST)
-        turn(0.01);
-    rounds.ended = now();
-    tally_print("cycles", &rounds);
+    run_cycles_until(now() + number_setting("seconds", 1));
+    while (!rate && (long)round_trips.count < count && now() < began + MAX_SECONDS)
+        run_events(0.01);
+    round_trips.ended = now();
+    samples_print("cycles", &round_trips);
     print_close();
     return 0;
 }

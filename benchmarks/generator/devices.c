@@ -1,7 +1,8 @@
 /*
- * Devices, each with a connection and a poll on it, and operators who put.
+ * Devices, each with a connection on which it polls, and operators that put commands.
  *
- * A device polls; handed something, it acknowledges and reports where there are templates for that, and polls again.
+ * A device that receives a command acknowledges it and reports its result, if there are templates for that, and polls
+ * again.
  */
 
 #include "bench.h"
@@ -9,36 +10,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FEW 16 /* connections that wait to be accepted */
+#define MAX_BACKLOG 16 /* connections that the server has not accepted yet */
 
-enum { BEFORE, POLL, ACK, RESULT };
+enum { SETUP, POLL, ACK, RESULT };
 
 struct operator {
-    struct conn *line;
+    struct conn *conn;
     struct device *device;
     struct operator *next_free;
 };
 
 struct device *devices;
 long device_count;
-struct tally rounds;
+struct samples round_trips;
 void (*device_done)(struct device *device);
 void (*operator_free)(void);
 
 static struct operator *free_operators;
-static const char *before, *poll_, *ack, *result, *put;
+static const char *setup, *poll_, *ack, *result, *put;
 
 static void poll_again(struct device *device)
 {
     device->step = POLL;
-    device->subject.poll++;
-    say(device->line, poll_, &device->subject);
+    device->bindings.poll++;
+    send_request(device->conn, poll_, &device->bindings);
 }
 
 static void step(struct device *device, int to, const char *template)
 {
     device->step = to;
-    say(device->line, template, &device->subject);
+    send_request(device->conn, template, &device->bindings);
 }
 
 static void finish(struct device *device)
@@ -46,13 +47,13 @@ static void finish(struct device *device)
     double began = device->put_at;
     device->put_at = 0;
     if (began)
-        tally_add(&rounds, now() - began);
+        samples_add(&round_trips, now() - began);
     poll_again(device);
     if (began && device_done)
         device_done(device);
 }
 
-static void handed(struct device *device)
+static void receive_command(struct device *device)
 {
     if (*ack)
         step(device, ACK, ack);
@@ -64,16 +65,16 @@ static void handed(struct device *device)
 
 static int is_error(const struct answer *answer)
 {
-    return answer->status >= 400 && answer->status != 408; /* which is how nchan ends a poll */
+    return answer->status >= 400 && answer->status != 408; /* nchan ends a poll with 408 */
 }
 
-static void device_heard(struct conn *conn, const struct answer *answer)
+static void device_answered(struct conn *conn, const struct answer *answer)
 {
     struct device *device = conn->owner;
-    if (device->step != BEFORE && is_error(answer))
-        note_error("a device was answered", answer);
-    if (device->step == POLL && brings(answer, device->message, sizeof device->message))
-        handed(device);
+    if (device->step != SETUP && is_error(answer))
+        record_error("a device received", answer);
+    if (device->step == POLL && has_command(answer, device->message, sizeof device->message))
+        receive_command(device);
     else if (device->step == ACK && *result)
         step(device, RESULT, result);
     else if (device->step == ACK || device->step == RESULT)
@@ -84,59 +85,59 @@ static void device_heard(struct conn *conn, const struct answer *answer)
 
 static void begin(struct device *device)
 {
-    if (*before)
-        step(device, BEFORE, before);
+    if (*setup)
+        step(device, SETUP, setup);
     else
         poll_again(device);
 }
 
 static void device_lost(struct conn *conn)
 {
-    note_error("a device lost its connection", NULL);
-    redial(conn);
+    record_error("a device lost its connection", NULL);
+    reconnect(conn);
     begin(conn->owner);
 }
 
-/* A server whose queue overflows is tried again by the system after seconds: that is for the crowd to measure. */
-static void do_not_press(int port)
+/* Wait while the backlog is long: if it overflows, the kernel retries after seconds, which only reconnect measures. */
+static void limit_backlog(int port)
 {
-    for (double until = now() + 5; queued_at(port) > FEW && now() < until;)
-        turn_until(now() + 0.001);
+    for (double until = now() + 5; backlog_length(port) > MAX_BACKLOG && now() < until;)
+        run_until(now() + 0.001);
 }
 
-void (*meanwhile)(int port) = do_not_press;
+void (*while_opening)(int port) = limit_backlog;
 
-/* Have so many devices, each connected and polling. */
+/* Connect devices and let them poll, until there are so many. */
 void devices_open(long count)
 {
-    int port = (int)number_of("port", 0);
-    before = text_of("before", ""), poll_ = text_of("poll", NULL), ack = text_of("ack", ""), result = text_of("result", "");
+    int port = (int)number_setting("port", 0);
+    setup = text_setting("setup", ""), poll_ = text_setting("poll", NULL), ack = text_setting("ack", ""), result = text_setting("result", "");
     devices = realloc(devices, (size_t)count * sizeof *devices);
-    for (long i = 0; i < device_count; i++) /* it may have moved */
-        devices[i].line->owner = &devices[i], devices[i].subject.message = devices[i].message;
+    for (long i = 0; i < device_count; i++) /* realloc may have moved them */
+        devices[i].conn->owner = &devices[i], devices[i].bindings.message = devices[i].message;
     for (; device_count < count; device_count++) {
         struct device *device = &devices[device_count];
-        *device = (struct device){.subject = {.index = device_count, .message = device->message}};
-        device->line = dial(port, device_heard, device_lost, device);
+        *device = (struct device){.bindings = {.index = device_count, .message = device->message}};
+        device->conn = open_connection(port, device_answered, device_lost, device);
         begin(device);
         if (device_count % 8)
             continue;
-        meanwhile(port);
-        turn(0);
+        while_opening(port);
+        run_events(0);
     }
 }
 
 /* Wait until the server has read the polls of all devices. */
-void devices_held(double patience)
+void wait_until_held(double timeout)
 {
-    int port = (int)number_of("port", 0);
-    double until = now() + patience;
-    while (taken_in(port) < device_count) {
+    int port = (int)number_setting("port", 0);
+    double until = now() + timeout;
+    while (connections_read(port) < device_count) {
         if (now() > until)
-            fail("of %ld polls the server took %ld within %g s", device_count, taken_in(port), patience);
-        turn_until(now() + 0.05);
+            fail("the server has read %2$ld of %1$ld polls after %3$g s", device_count, connections_read(port), timeout);
+        run_until(now() + 0.05);
     }
-    turn_until(now() + number_of("settle", 0.3));
+    run_until(now() + number_setting("settle", 0.3));
 }
 
 static void release(struct operator *operator)
@@ -158,10 +159,10 @@ static void refused(struct operator *operator)
     }
 }
 
-static void operator_heard(struct conn *conn, const struct answer *answer)
+static void operator_answered(struct conn *conn, const struct answer *answer)
 {
     if (answer->status >= 300) {
-        note_error("an operator was answered", answer);
+        record_error("an operator received", answer);
         refused(conn->owner);
     }
     release(conn->owner);
@@ -170,31 +171,31 @@ static void operator_heard(struct conn *conn, const struct answer *answer)
 static void operator_lost(struct conn *conn)
 {
     struct operator *operator = conn->owner;
-    redial(conn);
+    reconnect(conn);
     if (!operator->device)
         return;
-    note_error("an operator lost the connection", NULL);
+    record_error("an operator lost the connection", NULL);
     refused(operator);
     release(operator);
 }
 
 void operators_open(long count)
 {
-    int port = (int)number_of("put_port", number_of("port", 0));
-    put = text_of("put", NULL);
+    int port = (int)number_setting("put_port", number_setting("port", 0));
+    put = text_setting("put", NULL);
     for (long i = 0; i < count; i++) {
         struct operator *operator = calloc(1, sizeof *operator);
-        operator->line = dial(port, operator_heard, operator_lost, operator);
+        operator->conn = open_connection(port, operator_answered, operator_lost, operator);
         operator->next_free = free_operators;
         free_operators = operator;
         if (i % 8 == 0)
-            do_not_press(port);
+            limit_backlog(port);
     }
-    turn_until(now() + 0.1);
+    run_until(now() + 0.1);
 }
 
-/* Put a command for this device; 0 if all operators wait for an answer. */
-int put_for(struct device *device)
+/* Put a command for this device; returns 0 if all operators wait for an answer. */
+int put_command(struct device *device)
 {
     struct operator *operator = free_operators;
     if (!operator)
@@ -202,6 +203,6 @@ int put_for(struct device *device)
     free_operators = operator->next_free;
     operator->device = device;
     device->put_at = now();
-    say(operator->line, put, &device->subject);
+    send_request(operator->conn, put, &device->bindings);
     return 1;
 }

@@ -1,36 +1,36 @@
 /*
- * Polls that are answered at once, one after the other on each connection; fresh=1: each on a connection of its own.
+ * Polls that are answered at once, one after the other on each connection, or with new_connections=1 on one each.
  */
 
 #include "bench.h"
 
 #include <stdlib.h>
 
-static struct tally polls;
+static struct samples polls;
 static const char *template;
-static double from, until;
-static int fresh;
+static double since, until;
+static int new_connections;
 
 struct poller {
-    struct conn *line;
-    struct subject subject;
-    int asked;
+    struct conn *conn;
+    struct bindings bindings;
+    int is_waiting;
 };
 
-static void ask(struct poller *poller)
+static void send_poll(struct poller *poller)
 {
-    poller->asked = 1;
-    poller->subject.poll++;
-    say(poller->line, template, &poller->subject);
+    poller->is_waiting = 1;
+    poller->bindings.poll++;
+    send_request(poller->conn, template, &poller->bindings);
 }
 
 static void lost(struct conn *conn)
 {
     struct poller *poller = conn->owner;
-    if (poller->asked)
-        note_error("a poll lost its connection", NULL);
-    redial(conn);
-    ask(poller);
+    if (poller->is_waiting)
+        record_error("a poll lost its connection", NULL);
+    reconnect(conn);
+    send_poll(poller);
 }
 
 static void answered(struct conn *conn, const struct answer *answer)
@@ -38,32 +38,32 @@ static void answered(struct conn *conn, const struct answer *answer)
     struct poller *poller = conn->owner;
     double moment = now();
     if (answer->status >= 400)
-        note_error("a poll was answered", answer);
-    if (conn->sent_at >= from && moment <= until)
-        tally_add(&polls, moment - conn->sent_at);
-    poller->asked = 0;
-    if (!fresh && !answer->last)
-        ask(poller);
+        record_error("a poll received", answer);
+    if (conn->sent_at >= since && moment <= until)
+        samples_add(&polls, moment - conn->sent_at);
+    poller->is_waiting = 0;
+    if (!new_connections && !answer->last)
+        send_poll(poller);
 }
 
-int work_idle(void)
+int run_idle(void)
 {
-    long count = (long)number_of("connections", 64);
-    template = text_of("poll", NULL);
-    fresh = (int)number_of("fresh", 0);
-    from = now() + number_of("warm", 0.3);
-    until = from + number_of("seconds", 1);
+    long count = (long)number_setting("connections", 64);
+    template = text_setting("poll", NULL);
+    new_connections = (int)number_setting("new_connections", 0);
+    since = now() + number_setting("warm", 0.3);
+    until = since + number_setting("seconds", 1);
     print_open();
     for (long i = 0; i < count; i++) {
         struct poller *poller = calloc(1, sizeof *poller);
-        poller->subject = (struct subject){.index = i, .message = ""};
-        poller->line = dial((int)number_of("port", 0), answered, lost, poller);
-        poller->line->lingers = fresh;
-        ask(poller);
+        poller->bindings = (struct bindings){.index = i, .message = ""};
+        poller->conn = open_connection((int)number_setting("port", 0), answered, lost, poller);
+        poller->conn->server_closes = new_connections;
+        send_poll(poller);
     }
-    turn_until(until);
-    polls.began = from, polls.ended = until;
-    tally_print("polls", &polls);
+    run_until(until);
+    polls.began = since, polls.ended = until;
+    samples_print("polls", &polls);
     print_close();
     return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * generator WORK name=value ...
+ * The command line: generator BENCHMARK name=value ...
  */
 
 #include "bench.h"
@@ -8,20 +8,20 @@
 
 static const struct {
     const char *name;
-    int (*work)(void);
-} works[] = {
-    {"idle", work_idle}, {"hold", work_hold}, {"wake", work_wake},
-    {"cycle", work_cycle}, {"crowd", work_crowd}, {"floor", work_floor},
+    int (*run)(void);
+} benchmarks[] = {
+    {"idle", run_idle}, {"hold", run_hold}, {"wake", run_wake},
+    {"cycle", run_cycle}, {"reconnect", run_reconnect}, {"trivial-server", run_trivial_server},
 };
 
 int main(int count, char **words)
 {
     if (count < 2)
-        fail("which work?");
+        fail("the name of a benchmark is missing");
     settings_read(count - 2, words + 2);
     net_open();
-    for (size_t i = 0; i < sizeof works / sizeof *works; i++)
-        if (!strcmp(words[1], works[i].name))
-            return works[i].work();
-    fail("%s is no work", words[1]);
+    for (size_t i = 0; i < sizeof benchmarks / sizeof *benchmarks; i++)
+        if (!strcmp(words[1], benchmarks[i].name))
+            return benchmarks[i].run();
+    fail("unknown benchmark: %s", words[1]);
 }

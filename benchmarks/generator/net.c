@@ -1,5 +1,5 @@
 /*
- * Connections, and the loop.
+ * Connections, and the event loop.
  */
 
 #include "bench.h"
@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-void (*knocked)(int listener);
+void (*on_incoming)(int listener);
 long errors;
 char last_error[256];
 
@@ -32,14 +32,14 @@ double now(void)
     return (double)moment.tv_sec + (double)moment.tv_nsec / 1e9;
 }
 
-void note_error(const char *what, const struct answer *answer)
+void record_error(const char *event, const struct answer *answer)
 {
     errors++;
     if (answer)
-        snprintf(last_error, sizeof last_error, "%s: %d %.*s", what, answer->status,
+        snprintf(last_error, sizeof last_error, "%s: %d %.*s", event, answer->status,
                  (int)(answer->length < 150 ? answer->length : 150), answer->length ? answer->body : "");
     else
-        snprintf(last_error, sizeof last_error, "%s", what);
+        snprintf(last_error, sizeof last_error, "%s", event);
 }
 
 void net_open(void)
@@ -51,27 +51,27 @@ void net_open(void)
     poller = epoll_create1(0);
 }
 
-/* Only changes are told, so that each connection is registered once. */
-static void watch(struct conn *conn)
+/* Edge-triggered, so that each connection is registered only once. */
+static void register_events(struct conn *conn)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = conn};
     if (epoll_ctl(poller, EPOLL_CTL_ADD, conn->fd, &event))
         fail("epoll_ctl: %s", strerror(errno));
 }
 
-static struct sockaddr_in place(in_addr_t address, int port)
+static struct sockaddr_in socket_address(in_addr_t address, int port)
 {
     return (struct sockaddr_in){
         .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(address)};
 }
 
 /*
- * Come from another loopback address than the first one. The system looks for a free port among those of an address,
- * half of them one by one: with more than some ten thousand in use that takes longer than all else.
+ * Use another loopback address than 127.0.0.1. The kernel searches the local ports of an address for a free one, half
+ * of them one by one: with more than ten thousand in use, that would take longer than everything else.
  */
-static void come_from(int fd, in_addr_t address)
+static void bind_local_address(int fd, in_addr_t address)
 {
-    struct sockaddr_in here = place(address, 0);
+    struct sockaddr_in here = socket_address(address, 0);
     if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){1}, sizeof(int))
         || bind(fd, (struct sockaddr *)&here, sizeof here))
         fail("bind: %s", strerror(errno));
@@ -85,43 +85,43 @@ static int new_socket(void)
     return fd;
 }
 
-void redial(struct conn *conn)
+void reconnect(struct conn *conn)
 {
-    hang_up(conn);
-    struct sockaddr_in there = place(INADDR_LOOPBACK, conn->port);
+    disconnect(conn);
+    struct sockaddr_in there = socket_address(INADDR_LOOPBACK, conn->port);
     conn->fd = new_socket();
-    if (conn->from != INADDR_LOOPBACK)
-        come_from(conn->fd, conn->from);
+    if (conn->local_address != INADDR_LOOPBACK)
+        bind_local_address(conn->fd, conn->local_address);
     conn->connected = !connect(conn->fd, (struct sockaddr *)&there, sizeof there);
     if (!conn->connected && errno != EINPROGRESS)
         fail("connect: %s", strerror(errno));
-    watch(conn);
+    register_events(conn);
 }
 
-struct conn *dial(int port, void (*answered)(struct conn *, const struct answer *), void (*lost)(struct conn *),
+struct conn *open_connection(int port, void (*answered)(struct conn *, const struct answer *), void (*lost)(struct conn *),
                   void *owner)
 {
-    static in_addr_t dialled;
+    static in_addr_t opened;
     struct conn *conn = calloc(1, sizeof *conn);
-    *conn = (struct conn){.fd = -1, .from = INADDR_LOOPBACK + dialled++ / FROM_ONE_ADDRESS, .port = port,
+    *conn = (struct conn){.fd = -1, .local_address = INADDR_LOOPBACK + opened++ / FROM_ONE_ADDRESS, .port = port,
                           .answered = answered, .lost = lost, .owner = owner};
-    redial(conn);
+    reconnect(conn);
     return conn;
 }
 
-void hang_up(struct conn *conn)
+void disconnect(struct conn *conn)
 {
     if (conn->fd >= 0)
         close(conn->fd);
     conn->fd = -1;
-    conn->life++;
+    conn->generation++;
     conn->connected = 0;
     conn->in_length = conn->out_length = conn->out_sent = 0;
 }
 
-static void drop(struct conn *conn)
+static void lose(struct conn *conn)
 {
-    hang_up(conn);
+    disconnect(conn);
     conn->lost(conn);
 }
 
@@ -130,7 +130,7 @@ static void flush(struct conn *conn)
     while (conn->connected && conn->out_sent < conn->out_length) {
         ssize_t sent = send(conn->fd, conn->out + conn->out_sent, conn->out_length - conn->out_sent, MSG_NOSIGNAL);
         if (sent < 0 && errno != EAGAIN) {
-            drop(conn);
+            lose(conn);
             return;
         }
         if (sent < 0)
@@ -141,7 +141,7 @@ static void flush(struct conn *conn)
         conn->out_sent = conn->out_length = 0;
 }
 
-void say_text(struct conn *conn, const char *text, size_t length)
+void send_bytes(struct conn *conn, const char *text, size_t length)
 {
     conn->out = realloc(conn->out, conn->out_length + length);
     memcpy(conn->out + conn->out_length, text, length);
@@ -150,65 +150,65 @@ void say_text(struct conn *conn, const char *text, size_t length)
     flush(conn);
 }
 
-void say(struct conn *conn, const char *template, const struct subject *subject)
+void send_request(struct conn *conn, const char *template, const struct bindings *bindings)
 {
     char text[8192];
-    say_text(conn, text, expand(template, subject, text, sizeof text));
+    send_bytes(conn, text, expand(template, bindings, text, sizeof text));
 }
 
-static void take_answers(struct conn *conn)
+static void handle_answers(struct conn *conn)
 {
     struct answer answer;
-    long taken;
-    while (conn->in_length && (taken = read_answer(conn->in, conn->in_length, &answer)) > 0) {
-        unsigned life = conn->life;
+    long length;
+    while (conn->in_length && (length = read_answer(conn->in, conn->in_length, &answer)) > 0) {
+        unsigned generation = conn->generation;
         conn->answered(conn, &answer);
-        if (conn->life != life) /* it was hung up meanwhile */
+        if (conn->generation != generation) /* the callback has disconnected it */
             return;
-        conn->in_length -= (size_t)taken;
-        memmove(conn->in, conn->in + taken, conn->in_length);
-        if (answer.last && !conn->lingers) {
-            drop(conn);
+        conn->in_length -= (size_t)length;
+        memmove(conn->in, conn->in + length, conn->in_length);
+        if (answer.last && !conn->server_closes) {
+            lose(conn);
             return;
         }
     }
 }
 
-static void hear(struct conn *conn, int ended)
+static void receive(struct conn *conn, int ended)
 {
-    unsigned life = conn->life;
-    size_t room;
+    unsigned generation = conn->generation;
+    size_t capacity;
     ssize_t got;
     do {
-        if (conn->in_room - conn->in_length < 1024) {
-            conn->in_room = conn->in_room ? conn->in_room * 2 : 2048;
-            conn->in = realloc(conn->in, conn->in_room);
+        if (conn->in_capacity - conn->in_length < 1024) {
+            conn->in_capacity = conn->in_capacity ? conn->in_capacity * 2 : 2048;
+            conn->in = realloc(conn->in, conn->in_capacity);
         }
-        room = conn->in_room - conn->in_length - 1;
-        got = recv(conn->fd, conn->in + conn->in_length, room, 0);
+        capacity = conn->in_capacity - conn->in_length - 1;
+        got = recv(conn->fd, conn->in + conn->in_length, capacity, 0);
         if (got > 0) {
             conn->in_length += (size_t)got;
-            conn->heard ? conn->heard(conn) : take_answers(conn);
+            conn->received ? conn->received(conn) : handle_answers(conn);
         } else if (got == 0 || errno != EAGAIN)
-            drop(conn);
-    } while (conn->life == life && (got == (ssize_t)room || ended)); /* else there is no more for now */
+            lose(conn);
+    } while (conn->generation == generation && (got == (ssize_t)capacity || ended)); /* else all available bytes are read */
 }
 
-static void happen(struct conn *conn, uint32_t what)
+static void handle_event(struct conn *conn, uint32_t events)
 {
-    unsigned life = conn->life;
-    if (conn->fd < 0 || (!conn->connected && !(what & (EPOLLOUT | EPOLLERR)))) /* news of an earlier life */
+    unsigned generation = conn->generation;
+    if (conn->fd < 0 || (!conn->connected && !(events & (EPOLLOUT | EPOLLERR)))) /* an outdated event */
         return;
-    conn->connected = 1; /* if it is not, sending and receiving will tell */
-    if (what & EPOLLOUT)
+    conn->connected = 1; /* if it is not, sending or receiving will fail */
+    if (events & EPOLLOUT)
         flush(conn);
-    if (conn->life == life && (what & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
-        hear(conn, what & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
+    if (conn->generation == generation && (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
+        receive(conn, events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
 }
 
 int listen_at(int port)
 {
-    struct sockaddr_in here = place(INADDR_LOOPBACK, port);
+    struct sockaddr_in here = socket_address(INADDR_LOOPBACK, port);
     int on = 1;
     listening = new_socket();
     setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -219,31 +219,30 @@ int listen_at(int port)
     return listening;
 }
 
-struct conn *adopt(int fd)
+struct conn *add_accepted(int fd)
 {
     struct conn *conn = calloc(1, sizeof *conn);
     *conn = (struct conn){.fd = fd, .connected = 1};
-    watch(conn);
+    register_events(conn);
     return conn;
 }
 
-/* Wait for at most so long, and do what there is to do. */
-void turn(double seconds)
+void run_events(double seconds)
 {
     static struct epoll_event events[512];
     double wait = seconds > 0 ? seconds : 0;
-    struct timespec patience = {.tv_sec = (time_t)wait, .tv_nsec = (long)((wait - (double)(time_t)wait) * 1e9)};
-    int count = epoll_pwait2(poller, events, 512, &patience, NULL);
+    struct timespec timeout = {.tv_sec = (time_t)wait, .tv_nsec = (long)((wait - (double)(time_t)wait) * 1e9)};
+    int count = epoll_pwait2(poller, events, 512, &timeout, NULL);
     for (int i = 0; i < count; i++) {
         if (events[i].data.ptr)
-            happen(events[i].data.ptr, events[i].events);
+            handle_event(events[i].data.ptr, events[i].events);
         else
-            knocked(listening);
+            on_incoming(listening);
     }
 }
 
-void turn_until(double moment)
+void run_until(double moment)
 {
     for (double left; (left = moment - now()) > 0;)
-        turn(left);
+        run_events(left);
 }

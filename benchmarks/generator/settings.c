@@ -1,5 +1,5 @@
 /*
- * What was said on the command line, as name=value.
+ * The settings on the command line, as name=value.
  */
 
 #include "bench.h"
@@ -18,21 +18,21 @@ void settings_read(int count, char **words)
     settings_count = count;
 }
 
-const char *text_of(const char *name, const char *otherwise)
+const char *text_setting(const char *name, const char *fallback)
 {
     size_t length = strlen(name);
     for (int i = 0; i < settings_count; i++)
         if (!strncmp(settings[i], name, length) && settings[i][length] == '=')
             return settings[i] + length + 1;
-    if (!otherwise)
-        fail("%s=... is wanted", name);
-    return otherwise;
+    if (!fallback)
+        fail("%s=... is missing", name);
+    return fallback;
 }
 
-double number_of(const char *name, double otherwise)
+double number_setting(const char *name, double fallback)
 {
-    const char *text = text_of(name, "");
-    return *text ? atof(text) : otherwise;
+    const char *text = text_setting(name, "");
+    return *text ? atof(text) : fallback;
 }
 
 void fail(const char *format, ...)

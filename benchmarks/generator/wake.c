@@ -1,7 +1,7 @@
 /*
- * Put at a rate for devices that hold polls: how long from the first byte of the put until the poll is answered.
+ * Put commands at a rate for devices that hold polls: the time from sending a put until its poll is answered.
  *
- * phases=5000:200:2,10000:4000:1 holds 5000, puts 200 a second for 2 s, then holds 10000, and so on.
+ * phases=5000:200:2,10000:4000:1 holds 5000 polls and puts 200 commands per second for 2 s, then holds 10000, and so on.
  */
 
 #include "bench.h"
@@ -35,11 +35,11 @@ static void put_at_rate(double rate, double seconds)
     for (long sent = 0; now() < until;) {
         double due = began + (double)sent / rate, late = now() - due;
         struct device *device = late >= 0 ? next_device() : NULL;
-        if (device && put_for(device)) {
+        if (device && put_command(device)) {
             sent++;
-            turn(0);
+            run_events(0);
         } else
-            turn(late < 0 ? -late : until - now());
+            run_events(late < 0 ? -late : until - now());
     }
 }
 
@@ -48,26 +48,26 @@ static void phase(long hold, double rate, double seconds)
     char name[64];
     if (hold > device_count) {
         devices_open(hold);
-        devices_held(number_of("patience", 30));
+        wait_until_held(number_setting("timeout", 30));
     }
-    rounds.began = now();
-    rounds.count = 0;
+    round_trips.began = now();
+    round_trips.count = 0;
     put_at_rate(rate, seconds);
-    rounds.ended = now();
+    round_trips.ended = now();
     for (double until = now() + 8; waiting() && now() < until;)
-        turn_until(now() + 0.01);
+        run_until(now() + 0.01);
     if (waiting())
         errors += waiting(), snprintf(last_error, sizeof last_error, "%ld polls were not woken", waiting());
     snprintf(name, sizeof name, "%ld@%g", hold, rate);
-    tally_print(name, &rounds);
+    samples_print(name, &round_trips);
 }
 
-int work_wake(void)
+int run_wake(void)
 {
-    char *at = (char *)text_of("phases", NULL);
+    char *at = (char *)text_setting("phases", NULL);
     devices_open(strtol(at, NULL, 10));
-    devices_held(number_of("patience", 30));
-    operators_open((long)number_of("operators", 64));
+    wait_until_held(number_setting("timeout", 30));
+    operators_open((long)number_setting("operators", 64));
     print_open();
     while (*at) {
         long hold = strtol(at, &at, 10);

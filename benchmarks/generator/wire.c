@@ -1,8 +1,8 @@
 /*
- * Requests from templates, answers from bytes.
+ * Makes requests from templates, and parses answers.
  *
- * A template is the whole request, with {i} for the device's number, {u} for a name of its present poll and {m} for
- * the message that it was handed. With proto=resp it is the words of a Redis command, separated by spaces.
+ * A template is the whole request, with {i} for the device's number, {u} for a name of its current poll and {m} for
+ * the id of the command that it has received. With proto=resp it is a Redis command, its words separated by spaces.
  */
 
 #include "bench.h"
@@ -17,53 +17,53 @@ static int is_resp(void)
 {
     static int resp = -1;
     if (resp < 0)
-        resp = !strcmp(text_of("proto", "http"), "resp");
+        resp = !strcmp(text_setting("proto", "http"), "resp");
     return resp;
 }
 
-static size_t fill_in(const char *template, const struct subject *subject, char *to, size_t room)
+static size_t fill_in(const char *template, const struct bindings *bindings, char *to, size_t capacity)
 {
     size_t length = 0;
-    for (const char *at = template; *at && length + 128 < room; at++) {
+    for (const char *at = template; *at && length + 128 < capacity; at++) {
         if (at[0] != '{' || !at[1] || at[2] != '}') {
             to[length++] = *at;
             continue;
         }
         if (at[1] == 'i')
-            length += (size_t)snprintf(to + length, room - length, "%ld", subject->index);
+            length += (size_t)snprintf(to + length, capacity - length, "%ld", bindings->index);
         else if (at[1] == 'u')
-            length += (size_t)snprintf(to + length, room - length, "u%x-%lx", (unsigned)getpid(), subject->poll);
+            length += (size_t)snprintf(to + length, capacity - length, "u%x-%lx", (unsigned)getpid(), bindings->poll);
         else if (at[1] == 'm')
-            length += (size_t)snprintf(to + length, room - length, "%s", subject->message);
+            length += (size_t)snprintf(to + length, capacity - length, "%s", bindings->message);
         else
-            fail("{%c} is nothing that a template can hold", at[1]);
+            fail("unknown placeholder {%c} in a template", at[1]);
         at += 2;
     }
     to[length] = 0;
     return length;
 }
 
-static size_t as_resp(char *words, char *to, size_t room)
+static size_t as_resp(char *words, char *to, size_t capacity)
 {
     int count = 1;
     for (const char *at = words; *at; at++)
         count += *at == ' ';
-    size_t length = (size_t)snprintf(to, room, "*%d\r\n", count);
+    size_t length = (size_t)snprintf(to, capacity, "*%d\r\n", count);
     for (char *word = strtok(words, " "); word; word = strtok(NULL, " "))
-        length += (size_t)snprintf(to + length, room - length, "$%zu\r\n%s\r\n", strlen(word), word);
+        length += (size_t)snprintf(to + length, capacity - length, "$%zu\r\n%s\r\n", strlen(word), word);
     return length;
 }
 
-size_t expand(const char *template, const struct subject *subject, char *to, size_t room)
+size_t expand(const char *template, const struct bindings *bindings, char *to, size_t capacity)
 {
     char words[4096];
     if (!is_resp())
-        return fill_in(template, subject, to, room);
-    fill_in(template, subject, words, sizeof words);
-    return as_resp(words, to, room);
+        return fill_in(template, bindings, to, capacity);
+    fill_in(template, bindings, words, sizeof words);
+    return as_resp(words, to, capacity);
 }
 
-/* Where a reply of Redis that begins at `at` ends; 0 if it has not all arrived. */
+/* The end of the Redis reply that begins at `at`; 0 if it is incomplete. */
 static size_t resp_end(const char *text, size_t length, size_t at)
 {
     const char *stop = at < length ? memchr(text + at, '\n', length - at) : NULL;
@@ -86,7 +86,7 @@ static long read_resp(const char *text, size_t length, struct answer *answer)
     return (long)end;
 }
 
-/* Join the chunks in place; how many bytes they took as they came, 0 if they are not all here. */
+/* Join chunks in place; returns their length with all framing, 0 if they are incomplete. */
 static long join_chunks(char *text, size_t length, size_t *joined)
 {
     size_t at = 0, to = 0;
@@ -103,7 +103,7 @@ static long join_chunks(char *text, size_t length, size_t *joined)
             break;
         to += size;
     }
-    size_t whole = at;
+    size_t framed = at;
     *joined = to;
     for (at = to = 0; to < *joined;) {
         char *stop = memchr(text + at, '\n', length - at);
@@ -112,7 +112,7 @@ static long join_chunks(char *text, size_t length, size_t *joined)
         at = (size_t)(stop - text) + 1 + size + 2;
         to += size;
     }
-    return (long)whole;
+    return (long)framed;
 }
 
 struct head {
@@ -120,7 +120,7 @@ struct head {
     int chunked;
 };
 
-/* Read the head of an answer; 0 if it has not all arrived. */
+/* Parse the head of an answer; returns 0 if it is incomplete. */
 static int read_head(const char *text, size_t length, struct head *head, struct answer *answer)
 {
     const char *end = memmem(text, length, "\r\n\r\n", 4);
@@ -153,13 +153,13 @@ static long read_http(char *text, size_t length, struct answer *answer)
     if (head.chunked) {
         if (length == head.length)
             return 0;
-        long taken = join_chunks(text + head.length, length - head.length, &answer->length);
-        return taken ? (long)head.length + taken : 0;
+        long framed = join_chunks(text + head.length, length - head.length, &answer->length);
+        return framed ? (long)head.length + framed : 0;
     }
     return head.length + head.body <= length ? (long)(head.length + head.body) : 0;
 }
 
-/* How many bytes the first answer took; 0 if it has not all arrived. */
+/* Parse the first answer; returns its length, 0 if it is incomplete. */
 long read_answer(char *text, size_t length, struct answer *answer)
 {
     if (!length)
@@ -167,16 +167,16 @@ long read_answer(char *text, size_t length, struct answer *answer)
     return is_resp() ? read_resp(text, length, answer) : read_http(text, length, answer);
 }
 
-static void copy_word(const char *from, const char *end, char *to, size_t room)
+static void copy_token(const char *from, const char *end, char *to, size_t capacity)
 {
     size_t length = 0;
-    while (from < end && !strchr("\"\r\n, }", *from) && length + 1 < room)
+    while (from < end && !strchr("\"\r\n, }", *from) && length + 1 < capacity)
         to[length++] = *from++;
     to[length] = 0;
 }
 
-/* Redis: [[stream, [[id, [field, value]]]]] */
-static int brings_entry(const struct answer *answer, char *message, size_t room)
+/* The reply of Redis is [[stream, [[id, [field, value]]]]]. */
+static int has_entry(const struct answer *answer, char *message, size_t capacity)
 {
     const char *end = answer->body + answer->length, *at = answer->body;
     if (answer->length < 6 || at[0] != '*' || at[1] == '-')
@@ -187,28 +187,28 @@ static int brings_entry(const struct answer *answer, char *message, size_t room)
     }
     if (!at)
         return 0;
-    copy_word(at + 1, end, message, room);
+    copy_token(at + 1, end, message, capacity);
     return 1;
 }
 
-/* Whether the answer to a poll brings something; what it is called goes to `message`. */
-int brings(const struct answer *answer, char *message, size_t room)
+/* Whether the answer to a poll has a command; its id is copied to `message`. */
+int has_command(const struct answer *answer, char *message, size_t capacity)
 {
-    static const char *mark;
-    if (!mark)
-        mark = text_of("mark", "");
+    static const char *marker;
+    if (!marker)
+        marker = text_setting("id_marker", "");
     *message = 0;
     if (is_resp())
-        return brings_entry(answer, message, room);
+        return has_entry(answer, message, capacity);
     if (answer->status != 200 || !answer->length)
         return 0;
-    if (!*mark)
+    if (!*marker)
         return 1;
-    const char *end = answer->body + answer->length, *at = memmem(answer->body, answer->length, mark, strlen(mark));
+    const char *end = answer->body + answer->length, *at = memmem(answer->body, answer->length, marker, strlen(marker));
     if (!at)
         return 0;
-    for (at += strlen(mark); at < end && strchr("\": ", *at);)
+    for (at += strlen(marker); at < end && strchr("\": ", *at);)
         at++;
-    copy_word(at, end, message, room);
+    copy_token(at, end, message, capacity);
     return 1;
 }

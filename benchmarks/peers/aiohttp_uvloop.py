@@ -1,4 +1,4 @@
-"""A poll server on aiohttp, with uvloop: a future for each poll that waits."""
+"""A poll server on aiohttp with uvloop: a future for each held poll."""
 
 import asyncio
 import sys
@@ -10,7 +10,7 @@ import uvloop
 from aiohttp import web
 
 IDLE = {"success": False, "message": "no message"}
-TAKEN = {"success": True, "message": "taken"}
+ACCEPTED = {"success": True, "message": "taken"}
 
 waiting: dict[str, "asyncio.Future[dict[str, Any]]"] = {}
 queues: defaultdict[str, deque[dict[str, Any]]] = defaultdict(deque)
@@ -18,7 +18,7 @@ hold = float(sys.argv[2])
 
 
 async def poll(request: Any) -> Any:
-    """Hold the poll until something is put."""
+    """Hold the poll until a command is put."""
     device = request.match_info["device"]
     queue = queues.get(device)
     if queue:
@@ -38,7 +38,7 @@ async def poll(request: Any) -> Any:
 
 
 async def put(request: Any) -> Any:
-    """Wake the poll, or keep the message for the next."""
+    """Wake the poll, or keep the message for the next poll."""
     device = request.match_info["device"].partition(":")[2]
     payload = (await request.json())["payload"]
     name = str(uuid.uuid4())
@@ -52,19 +52,19 @@ async def put(request: Any) -> Any:
 
 
 async def take(request: Any) -> Any:
-    """An ack or a result."""
+    """Accept an ack or a result."""
     await request.read()
-    return web.json_response(TAKEN)
+    return web.json_response(ACCEPTED)
 
 
 async def show(request: Any) -> Any:
-    """What an operator asks."""
+    """Show a device to an operator."""
     device = request.match_info["device"].partition(":")[2]
     return web.json_response({"id": device, "polling": device in waiting})
 
 
 def make() -> Any:
-    """The application."""
+    """Build the application."""
     app = web.Application()
     app.router.add_get("/push/{device}", poll)
     app.router.add_post("/push/{device}/{what}/{message}", take)

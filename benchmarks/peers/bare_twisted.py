@@ -1,4 +1,4 @@
-"""A poll server on twisted.web alone: one resource, which holds requests themselves."""
+"""A poll server on twisted.web alone: one resource, which holds the requests of polls."""
 
 import json
 import sys
@@ -11,13 +11,13 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
 IDLE = json.dumps({"success": False, "message": "no message"}).encode()
-TAKEN = json.dumps({"success": True, "message": "taken"}).encode()
+ACCEPTED = json.dumps({"success": True, "message": "taken"}).encode()
 
 hold = float(sys.argv[2])
 
 
 class Polls(Resource):
-    """All paths; those that it does not know do not come."""
+    """Serves all paths; unknown ones are not requested."""
 
     isLeaf = True  # noqa: N815 - Twisted's name
 
@@ -27,7 +27,7 @@ class Polls(Resource):
         self.queues: defaultdict[str, deque[bytes]] = defaultdict(deque)
 
     def render_GET(self, request: Any) -> bytes | int:
-        """A poll, or what an operator asks."""
+        """Answer or hold a poll, or show a device to an operator."""
         kind, *_, device = [part.decode() for part in request.postpath]
         request.setHeader(b"content-type", b"application/json")
         if kind != "push":
@@ -43,23 +43,23 @@ class Polls(Resource):
         return NOT_DONE_YET
 
     def forget(self, _: object, device: str, request: Any, timeout: Any) -> None:
-        """The poll has ended."""
+        """Forget a poll that has ended."""
         if timeout.active():
             timeout.cancel()
         if self.waiting.get(device) is request:
             del self.waiting[device]
 
     def answer(self, device: str, message: bytes) -> None:
-        """End a poll that waits."""
+        """Answer a held poll."""
         request = self.waiting.pop(device)
         request.write(_body(request, message))
         request.finish()
 
     def render_POST(self, request: Any) -> bytes:
-        """A command, an ack or a result."""
+        """Accept a command, an ack or a result."""
         request.setHeader(b"content-type", b"application/json")
         if request.postpath[0] == b"push":
-            return _body(request, TAKEN)
+            return _body(request, ACCEPTED)
         device = request.postpath[2].decode().partition(":")[2]
         name = str(uuid.uuid4())
         data = {"containerId": device, "messageId": name, **json.loads(request.content.read())["payload"]}
@@ -77,14 +77,14 @@ def _body(request: Any, body: bytes) -> bytes:
     return body
 
 
-class Quiet(Site):
-    """Writes no access log."""
+class QuietSite(Site):
+    """A site without an access log."""
 
     def log(self, request: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 if __name__ == "__main__":
     listening = endpoints.serverFromString(reactor, f"tcp:{sys.argv[1]}:interface=127.0.0.1:backlog=4096")
-    listening.listen(Quiet(Polls()))
+    listening.listen(QuietSite(Polls()))
     reactor.run()

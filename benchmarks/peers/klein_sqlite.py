@@ -1,6 +1,4 @@
-"""The obvious durable server: Klein as it comes, and one SQLite transaction for each step, each on the disk before its
-answer.
-"""
+"""A simple durable server: Klein, and one SQLite transaction for each step, on the disk before its answer."""
 
 import json
 import sqlite3
@@ -15,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.server import Site
 
 IDLE = json.dumps({"success": False, "message": "no message"}).encode()
-TAKEN = json.dumps({"success": True, "message": "taken"}).encode()
+ACCEPTED = json.dumps({"success": True, "message": "taken"}).encode()
 
 hold = float(sys.argv[2])
 database = sqlite3.connect(sys.argv[3], isolation_level=None)
@@ -29,7 +27,7 @@ app = Klein()
 
 
 def write(statement: str, *values: object) -> list[Any]:
-    """One statement in a transaction of its own."""
+    """Run one statement in a transaction."""
     database.execute("BEGIN IMMEDIATE")
     rows = database.execute(statement, values).fetchall()
     database.execute("COMMIT")
@@ -37,7 +35,7 @@ def write(statement: str, *values: object) -> list[Any]:
 
 
 def claim(device: str) -> bytes | None:
-    """The next command, which is sent from now on."""
+    """Claim the next command."""
     here = database.execute("SELECT id FROM command WHERE device = ? AND state = 'queued' LIMIT 1", (device,))
     row = here.fetchone()
     if row is None:
@@ -49,7 +47,7 @@ def claim(device: str) -> bytes | None:
 
 @app.route("/push/<device>", methods=["GET"])
 def poll(request: Any, device: str) -> Any:
-    """Hold the poll until something is put."""
+    """Hold the poll until a command is put."""
     request.setHeader(b"content-type", b"application/json")
     message = claim(device)
     if message is not None or not hold:
@@ -67,7 +65,7 @@ def poll(request: Any, device: str) -> Any:
 
 @app.route("/v1/devices/<device>/commands", methods=["POST"])
 def put(request: Any, device: str) -> bytes:
-    """Write the command, and wake the poll."""
+    """Save the command, and wake the poll."""
     container, name = device.partition(":")[2], str(uuid.uuid4())
     payload = json.dumps(json.loads(request.content.read())["payload"])
     write(
@@ -87,29 +85,29 @@ def put(request: Any, device: str) -> bytes:
 
 @app.route("/push/<device>/ack/<message>", methods=["POST"])
 def acknowledge(request: Any, device: str, message: str) -> bytes:
-    """The device has it."""
+    """Save that the device has acknowledged a command."""
     write("UPDATE command SET state = 'acknowledged', at = ? WHERE id = ? AND state = 'sent'", time.time(), message)
     request.setHeader(b"content-type", b"application/json")
-    return TAKEN
+    return ACCEPTED
 
 
 @app.route("/push/<device>/result/<message>", methods=["POST"])
 def result(request: Any, device: str, message: str) -> bytes:
-    """What became of it."""
+    """Save a result."""
     body = request.content.read().decode()
     write("UPDATE command SET state = 'succeeded', at = ?, result = ? WHERE id = ?", time.time(), body, message)
     request.setHeader(b"content-type", b"application/json")
-    return TAKEN
+    return ACCEPTED
 
 
-class Quiet(Site):
-    """Writes no access log."""
+class QuietSite(Site):
+    """A site without an access log."""
 
     def log(self, request: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 if __name__ == "__main__":
     listening = endpoints.serverFromString(reactor, f"tcp:{sys.argv[1]}:interface=127.0.0.1:backlog=4096")
-    listening.listen(Quiet(app.resource()))
+    listening.listen(QuietSite(app.resource()))
     reactor.run()

@@ -1,4 +1,4 @@
-"""A poll server on Starlette, served by uvicorn with all that it can have: uvloop and httptools."""
+"""A poll server on Starlette and uvicorn, with uvloop and httptools."""
 
 import asyncio
 import sys
@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 IDLE = {"success": False, "message": "no message"}
-TAKEN = {"success": True, "message": "taken"}
+ACCEPTED = {"success": True, "message": "taken"}
 
 waiting: dict[str, "asyncio.Future[dict[str, Any]]"] = {}
 queues: defaultdict[str, deque[dict[str, Any]]] = defaultdict(deque)
@@ -20,7 +20,7 @@ hold = float(sys.argv[2])
 
 
 async def poll(request: Any) -> Any:
-    """Hold the poll until something is put."""
+    """Hold the poll until a command is put."""
     device = request.path_params["device"]
     queue = queues.get(device)
     if queue:
@@ -40,7 +40,7 @@ async def poll(request: Any) -> Any:
 
 
 async def put(request: Any) -> Any:
-    """Wake the poll, or keep the message for the next."""
+    """Wake the poll, or keep the message for the next poll."""
     device = request.path_params["device"].partition(":")[2]
     payload = (await request.json())["payload"]
     name = str(uuid.uuid4())
@@ -54,19 +54,19 @@ async def put(request: Any) -> Any:
 
 
 async def take(request: Any) -> Any:
-    """An ack or a result."""
+    """Accept an ack or a result."""
     await request.body()
-    return JSONResponse(TAKEN)
+    return JSONResponse(ACCEPTED)
 
 
 async def show(request: Any) -> Any:
-    """What an operator asks."""
+    """Show a device to an operator."""
     device = request.path_params["device"].partition(":")[2]
     return JSONResponse({"id": device, "polling": device in waiting})
 
 
 def make() -> Any:
-    """The application."""
+    """Build the application."""
     return Starlette(
         routes=[
             Route("/push/{device}", poll),

@@ -1,4 +1,4 @@
-"""A poll server on Klein as it comes: a Deferred for each poll that waits."""
+"""A poll server on unmodified Klein: a Deferred for each held poll."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.server import Site
 
 IDLE = json.dumps({"success": False, "message": "no message"}).encode()
-TAKEN = json.dumps({"success": True, "message": "taken"}).encode()
+ACCEPTED = json.dumps({"success": True, "message": "taken"}).encode()
 
 waiting: dict[str, "Deferred[bytes]"] = {}
 queues: defaultdict[str, deque[bytes]] = defaultdict(deque)
@@ -21,7 +21,7 @@ app = Klein()
 
 
 def forget(result: object, device: str, deferred: "Deferred[bytes]") -> object:
-    """The poll has ended."""
+    """Forget a poll that has ended."""
     if waiting.get(device) is deferred:
         del waiting[device]
     return result
@@ -29,7 +29,7 @@ def forget(result: object, device: str, deferred: "Deferred[bytes]") -> object:
 
 @app.route("/push/<device>", methods=["GET"])
 def poll(request: Any, device: str) -> Any:
-    """Hold the poll until something is put."""
+    """Hold the poll until a command is put."""
     request.setHeader(b"content-type", b"application/json")
     queue = queues.get(device)
     if queue:
@@ -44,7 +44,7 @@ def poll(request: Any, device: str) -> Any:
 
 @app.route("/v1/devices/<device>/commands", methods=["POST"])
 def put(request: Any, device: str) -> bytes:
-    """Wake the poll, or keep the message for the next."""
+    """Wake the poll, or keep the message for the next poll."""
     container = device.partition(":")[2]
     payload = json.loads(request.content.read())["payload"]
     name = str(uuid.uuid4())
@@ -62,27 +62,27 @@ def put(request: Any, device: str) -> bytes:
 
 @app.route("/push/<device>/<what>/<message>", methods=["POST"])
 def take(request: Any, device: str, what: str, message: str) -> bytes:
-    """An ack or a result."""
+    """Accept an ack or a result."""
     request.setHeader(b"content-type", b"application/json")
-    return TAKEN
+    return ACCEPTED
 
 
 @app.route("/v1/devices/<device>", methods=["GET"])
 def show(request: Any, device: str) -> bytes:
-    """What an operator asks."""
+    """Show a device to an operator."""
     request.setHeader(b"content-type", b"application/json")
     container = device.partition(":")[2]
     return json.dumps({"id": container, "polling": container in waiting}).encode()
 
 
-class Quiet(Site):
-    """Writes no access log."""
+class QuietSite(Site):
+    """A site without an access log."""
 
     def log(self, request: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 if __name__ == "__main__":
     listening = endpoints.serverFromString(reactor, f"tcp:{sys.argv[1]}:interface=127.0.0.1:backlog=4096")
-    listening.listen(Quiet(app.resource()))
+    listening.listen(QuietSite(app.resource()))
     reactor.run()

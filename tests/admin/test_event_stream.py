@@ -14,18 +14,18 @@ from pushd.model.token import Role
 from pushd.store.sqlite.store import SqliteStore
 from tests.connection import request
 from tests.in_memory_server import BuildServer, InMemoryServer, result_of
-from tests.sse import Message, Parser, Streaming
+from tests.sse import EventStream, Message, Parser
 
 STREAM = "GET /v1/events/stream"
 DAY = 86400
 
 
-def stream_events(server: InMemoryServer, query: str = "", *headers: str) -> Streaming:
+def stream_events(server: InMemoryServer, query: str = "", *headers: str) -> EventStream:
     """Open a stream."""
-    return Streaming(server.begin(f"{STREAM}{query}", None, *headers))
+    return EventStream(server.begin(f"{STREAM}{query}", None, *headers))
 
 
-def reconnect(server: InMemoryServer, lost: Streaming) -> Streaming:
+def reconnect(server: InMemoryServer, lost: EventStream) -> EventStream:
     """Open a stream again, as a browser does that has lost it."""
     lost.connection.hang_up()
     return stream_events(server, "", f"Last-Event-ID: {lost.parser.last_id}")
@@ -210,7 +210,7 @@ def test_http_1_0(server: InMemoryServer) -> None:
     line = f"{STREAM} HTTP/1.0\r\nAuthorization: Bearer {server.token_of(Role.VIEWER)}\r\n\r\n"
     connection = server.call(line.encode())
     server.register("controlid:7")
-    stream = Streaming(connection)
+    stream = EventStream(connection)
     assert values(stream.read()) == listed(server)
     assert "Transfer-Encoding" not in stream.head
     server.core.drain()
@@ -230,9 +230,9 @@ def test_slow_client(server: InMemoryServer) -> None:
     stream.pause()
     server.register("controlid:7")
     server.tick(29)
-    assert not stream.was_cut()
+    assert not stream.was_aborted()
     server.tick(1)
-    assert stream.was_cut()
+    assert stream.was_aborted()
     assert stream.read() == []
     assert values(reconnect(server, stream).read()) == listed(server)
 
@@ -246,7 +246,7 @@ def test_slow_client_that_reads(server: InMemoryServer) -> None:
         server.tick(29)
         stream.resume()
     assert values(stream.read()) == listed(server)
-    assert not stream.was_cut()
+    assert not stream.was_aborted()
 
 
 def test_client_that_is_too_far_behind(server: InMemoryServer) -> None:
@@ -257,7 +257,7 @@ def test_client_that_is_too_far_behind(server: InMemoryServer) -> None:
     for number in range(1025):
         result_of(server.core.registry.change("controlid:7", {"name": str(number)}))
     server.clock.advance(1)
-    assert stream.was_cut()
+    assert stream.was_aborted()
     stream.read()
     again = reconnect(server, stream)
     assert [message.id for message in again.read()] == [str(seq) for seq in range(2, 1027)]
@@ -268,7 +268,7 @@ def test_slow_client_at_shutdown(server: InMemoryServer) -> None:
     stream = stream_events(server)
     stream.pause()
     server.core.drain()
-    assert stream.was_cut()
+    assert stream.was_aborted()
 
 
 texts = st.text(st.characters(codec="utf-8"))

@@ -133,7 +133,7 @@ _OF_EACH_COMMAND: tuple[tuple[str, Callable[[CommandTrace], Iterator[str]]], ...
 
 def _nothing_unmatched(traces: Traces) -> Iterator[str]:
     if traces.observations.has_final_state:
-        yield from (f"nobody sent {unmatched}" for unmatched in traces.unmatched)
+        yield from (f"never requested: {unmatched}" for unmatched in traces.unmatched)
 
 
 def _events_are_complete(traces: Traces) -> Iterator[str]:

@@ -71,7 +71,7 @@ class Traces:
     observations: Observations
     commands: Sequence[CommandTrace]
     unmatched: Sequence[Json] = field(default=())
-    """Commands that the server has, or a device ran, and that nobody requested."""
+    """Commands that the server has, or a device ran, but that were never requested."""
 
 
 def build_traces(observations: Observations) -> Traces:

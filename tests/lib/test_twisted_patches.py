@@ -177,6 +177,7 @@ def test_timers_follow_the_monotonic_clock(monkeypatch: pytest.MonkeyPatch) -> N
 
 RUNNING = """
 import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the parent may ignore SIGINT
 from twisted.internet import reactor
 from pushd.lib.twisted_patches import signal_handlers
 def compare():

@@ -11,7 +11,7 @@ import pytest
 from attrs import define, field
 from twisted.python.failure import Failure
 
-from benchmarks.fill import fill
+from benchmarks.sample_data import make_data_dir
 from pushd.model.timestamps import Now
 from pushd.store.group_commit import PendingTransaction
 from pushd.store.sqlite.connection import SqliteConnection, connect
@@ -59,7 +59,7 @@ def now(database: sqlite3.Connection) -> Now:
 
 def cycle(place: Path, commands: int) -> Iterator[tuple[str, tuple[list[str], int, int]]]:
     """The cost of each operation of the life of a command, where so many commands are stored."""
-    data = fill(place / str(commands), servereye=commands // 10, controlid=10, commands=commands)
+    data = make_data_dir(place / str(commands), servereye=commands // 10, controlid=10, commands=commands)
     with closing(connect(str(data / "pushd.sqlite"))) as database:
         counter, moment = Counter(database), now(database)
         for number, device, report in (

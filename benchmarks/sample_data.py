@@ -1,4 +1,4 @@
-"""Data directories as years of use leave them: devices that are known, and commands that have ended."""
+"""Makes data directories with registered devices and finished commands, as after years of use."""
 
 import sqlite3
 import time
@@ -35,9 +35,9 @@ _EVENTS = (
 )
 
 
-def fill(data: Path, servereye: int, controlid: int, commands: int = 0) -> Path:
-    """Make a data directory with so many devices of each dialect, ``servereye:bench0`` and ``controlid:0`` first, and
-    so many commands that succeeded, one in each millisecond up to now.
+def make_data_dir(data: Path, servereye: int, controlid: int, commands: int = 0) -> Path:
+    """Make a data directory with devices of both dialects, the first being ``servereye:bench0`` and ``controlid:0``,
+    and with commands that have succeeded, one in each millisecond before now.
     """
     data.mkdir(mode=0o700)
     now = time.time_ns() // 1_000_000

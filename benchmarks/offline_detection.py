@@ -1,7 +1,7 @@
-"""``python -m benchmarks.rounds DEVICES ROUNDS``: how long the watchdog's rounds take; a line of JSON, milliseconds.
+"""``python -m benchmarks.offline_detection DEVICES ROUNDS``: measures rounds of the offline detector, without a store.
 
-A process of its own, for a million devices leave their mark on the one that held them. There is no store: all
-devices poll in time, so nobody asks it for anything.
+It is a process of its own, because a million devices leave the heap of the process that had them fragmented. No store
+is needed, because all devices poll in time. Prints a JSON object with milliseconds.
 """
 
 import gc
@@ -24,33 +24,33 @@ from pushd.store.filters import StartupSnapshot
 from pushd.store.interface import IStore
 
 TIMEOUTS = (120.0, 1200.0)
-"""Seconds that a reader, and a container, may be silent."""
+"""Heartbeat timeouts, in seconds: each of half of the devices."""
 
-LATEST = 45.0
-"""Seconds within which each device has spoken last."""
+MAX_POLL_AGE = 45.0
+"""Each device has polled within so many seconds."""
 
 WALL = 1_800_000_000.0
 
 
 def measure(devices: int, rounds: int) -> dict[str, float]:
-    """The mean and the worst of so many rounds, in milliseconds, once the wheel is full."""
+    """The mean and the worst duration of so many rounds, in milliseconds."""
     clock = Clock()
     clocks = Clocks(clock, lambda: WALL + clock.seconds())
     presence = Presence(cast(IStore, None), clocks)
-    watchdog = OfflineDetector(cast(IStore, None), clocks, presence, AlertRules())
+    detector = OfflineDetector(cast(IStore, None), clocks, presence, AlertRules())
     presence.load(StartupSnapshot(devices=tuple(_device(number) for number in range(devices))))
-    watchdog.start()
+    detector.start()
     gc.collect()
     gc.freeze()
-    dice = random.Random(devices)
-    taken = []
+    chance = random.Random(devices)
+    durations = []
     for _ in range(rounds):
         clock.advance(1)
         slot = presence.wheel._slots.get(int(clock.seconds()))
         for entry in slot.entries if slot is not None else ():
-            entry.active_at = clock.seconds() - dice.uniform(0, LATEST)
-        taken.append(_round(clock, watchdog))
-    return {"mean": 1000 * fmean(taken), "worst": 1000 * max(taken)}
+            entry.active_at = clock.seconds() - chance.uniform(0, MAX_POLL_AGE)
+        durations.append(_round(clock, detector))
+    return {"mean": 1000 * fmean(durations), "worst": 1000 * max(durations)}
 
 
 def _device(number: int) -> Device:
@@ -63,16 +63,16 @@ def _device(number: int) -> Device:
     )
 
 
-def _round(clock: Clock, watchdog: OfflineDetector) -> float:
-    """The seconds of one round, all its pieces together."""
-    ended: list[Any] = []
+def _round(clock: Clock, detector: OfflineDetector) -> float:
+    """The duration of one round in seconds, with all its batches."""
+    results: list[Any] = []
     began = perf_counter()
-    Deferred.fromCoroutine(watchdog.check()).addBoth(ended.append)
-    while not ended:
+    Deferred.fromCoroutine(detector.check()).addBoth(results.append)
+    while not results:
         clock.advance(0)
-    passed = perf_counter() - began
-    assert ended == [None], ended
-    return passed
+    duration = perf_counter() - began
+    assert results == [None], results
+    return duration
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 /*
- * A server that does no more than it must, in the same loop: what the generator can reach at best.
+ * A server that does as little as possible: it shows the most that the generator itself can reach.
  */
 
 #include "bench.h"
@@ -11,10 +11,10 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-#define MOST 100000
+#define MAX_DEVICES 100000
 
-static struct conn *held[MOST];
-static int pending[MOST];
+static struct conn *held[MAX_DEVICES];
+static int pending[MAX_DEVICES];
 static int holds;
 
 static void reply(struct conn *conn, const char *status, const char *body)
@@ -22,20 +22,20 @@ static void reply(struct conn *conn, const char *status, const char *body)
     char text[512];
     int length = snprintf(text, sizeof text, "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
                           status, strlen(body), body);
-    say_text(conn, text, (size_t)length);
+    send_bytes(conn, text, (size_t)length);
 }
 
-static void bring(long device, struct conn *conn)
+static void deliver(long device, struct conn *conn)
 {
     pending[device] = 0;
     held[device] = NULL;
     reply(conn, "200 OK", "{\"success\": true, \"data\": {\"messageId\": \"01a203e0-659f-74ee-be88-8f35734736fc\"}}");
 }
 
-static void polled(long device, struct conn *conn)
+static void handle_poll(long device, struct conn *conn)
 {
     if (pending[device])
-        bring(device, conn);
+        deliver(device, conn);
     else if (holds) {
         held[device] = conn;
         conn->owner = &held[device];
@@ -49,23 +49,23 @@ static void put(long device, struct conn *conn)
     reply(conn, "201 Created", "{}");
     pending[device] = 1;
     if (held[device])
-        bring(device, held[device]);
+        deliver(device, held[device]);
 }
 
-static void serve(struct conn *conn, const char *text)
+static void handle_request(struct conn *conn, const char *text)
 {
     const char *name = strstr(text, "bench"), *line = strchr(text, '\n');
-    long device = name && name < line ? strtol(name + 5, NULL, 10) % MOST : 0;
+    long device = name && name < line ? strtol(name + 5, NULL, 10) % MAX_DEVICES : 0;
     if (!strncmp(text, "POST /v1", 8))
         put(device, conn);
     else if (!strncmp(text, "GET /push", 9))
-        polled(device, conn);
+        handle_poll(device, conn);
     else
         reply(conn, "200 OK", "{\"success\": true}");
 }
 
-/* How long the first request is; 0 if it has not all arrived. */
-static size_t whole(const char *text, size_t length)
+/* The length of the first request; 0 if it is incomplete. */
+static size_t request_length(const char *text, size_t length)
 {
     const char *end = memmem(text, length, "\r\n\r\n", 4);
     if (!end)
@@ -83,41 +83,41 @@ static void lost(struct conn *conn)
     free(conn->in);
     free(conn->out);
     conn->in = conn->out = NULL;
-    conn->in_room = 0;
+    conn->in_capacity = 0;
 }
 
-static void heard(struct conn *conn)
+static void received(struct conn *conn)
 {
-    conn->in[conn->in_length] = 0; /* there is always room for more */
-    for (size_t size; conn->in_length && (size = whole(conn->in, conn->in_length));) {
-        unsigned life = conn->life;
+    conn->in[conn->in_length] = 0; /* there is always space for another byte */
+    for (size_t size; conn->in_length && (size = request_length(conn->in, conn->in_length));) {
+        unsigned generation = conn->generation;
         int last = memmem(conn->in, size, "Connection: close", 17) != NULL;
-        serve(conn, conn->in);
+        handle_request(conn, conn->in);
         if (last) {
-            hang_up(conn);
+            disconnect(conn);
             lost(conn);
         }
-        if (conn->life != life)
+        if (conn->generation != generation)
             return;
         conn->in_length -= size;
         memmove(conn->in, conn->in + size, conn->in_length + 1);
     }
 }
 
-static void knock(int listener)
+static void accept_all(int listener)
 {
     for (int fd; (fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;) {
-        struct conn *conn = adopt(fd);
-        conn->heard = heard;
+        struct conn *conn = add_accepted(fd);
+        conn->received = received;
         conn->lost = lost;
     }
 }
 
-int work_floor(void)
+int run_trivial_server(void)
 {
-    holds = (int)number_of("hold", 0);
-    knocked = knock;
-    listen_at((int)number_of("port", 0));
-    turn_until(now() + number_of("seconds", 600));
+    holds = (int)number_setting("hold", 0);
+    on_incoming = accept_all;
+    listen_at((int)number_setting("port", 0));
+    run_until(now() + number_setting("seconds", 600));
     return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * Latencies, all of them, and JSON.
+ * Latencies, of which all are kept, and the JSON output.
  */
 
 #include "bench.h"
@@ -19,15 +19,15 @@ static double cpu(void)
            + (double)usage.ru_stime.tv_usec / 1e6;
 }
 
-void tally_add(struct tally *tally, double seconds)
+void samples_add(struct samples *samples, double seconds)
 {
-    if (tally->count == tally->room) {
-        tally->room = tally->room ? tally->room * 2 : 4096;
-        tally->seconds = realloc(tally->seconds, tally->room * sizeof *tally->seconds);
-        if (!tally->seconds)
+    if (samples->count == samples->capacity) {
+        samples->capacity = samples->capacity ? samples->capacity * 2 : 4096;
+        samples->seconds = realloc(samples->seconds, samples->capacity * sizeof *samples->seconds);
+        if (!samples->seconds)
             fail("out of memory");
     }
-    tally->seconds[tally->count++] = seconds;
+    samples->seconds[samples->count++] = seconds;
 }
 
 static int ascending(const void *one, const void *other)
@@ -36,22 +36,22 @@ static int ascending(const void *one, const void *other)
     return (difference > 0) - (difference < 0);
 }
 
-static double part(const struct tally *tally, double share)
+static double quantile(const struct samples *samples, double share)
 {
-    if (!tally->count)
+    if (!samples->count)
         return 0;
-    size_t place = (size_t)(share * (double)tally->count);
-    return tally->seconds[place < tally->count ? place : tally->count - 1];
+    size_t place = (size_t)(share * (double)samples->count);
+    return samples->seconds[place < samples->count ? place : samples->count - 1];
 }
 
-void tally_print(const char *name, struct tally *tally)
+void samples_print(const char *name, struct samples *samples)
 {
-    qsort(tally->seconds, tally->count, sizeof *tally->seconds, ascending);
-    double lasted = tally->ended - tally->began;
+    qsort(samples->seconds, samples->count, sizeof *samples->seconds, ascending);
+    double lasted = samples->ended - samples->began;
     printf("%s\"%s\": {\"count\": %zu, \"seconds\": %.6f, \"rate\": %.3f, \"p50\": %.6f, \"p99\": %.6f, "
            "\"p999\": %.6f, \"worst\": %.6f}",
-           comma, name, tally->count, lasted, lasted > 0 ? (double)tally->count / lasted : 0, part(tally, 0.5),
-           part(tally, 0.99), part(tally, 0.999), part(tally, 1));
+           comma, name, samples->count, lasted, lasted > 0 ? (double)samples->count / lasted : 0, quantile(samples, 0.5),
+           quantile(samples, 0.99), quantile(samples, 0.999), quantile(samples, 1));
     comma = ", ";
 }
 

@@ -1,5 +1,5 @@
 /*
- * How far a server is with its connections: what the system tells of its sockets.
+ * The state of a server's connections, from /proc/net/tcp.
  */
 
 #include "bench.h"
@@ -11,8 +11,8 @@
 
 struct entry {
     unsigned port, state;
-    unsigned unread;     /* bytes; of a listener: connections that wait to be accepted */
-    unsigned long inode; /* 0 until it is accepted */
+    unsigned unread;     /* bytes; for a listener: connections that are not accepted yet */
+    unsigned long inode; /* 0 until the connection is accepted */
 };
 
 static FILE *open_table(void)
@@ -32,20 +32,20 @@ static int next_entry(FILE *table, struct entry *entry)
                      &entry->unread, &entry->inode) == 4;
 }
 
-/* How many connections the server has accepted, and read all of. */
-long taken_in(int port)
+/* How many connections the server has accepted, with nothing left to read. */
+long connections_read(int port)
 {
     struct entry entry;
-    long taken = 0;
+    long count = 0;
     FILE *table = open_table();
     while (next_entry(table, &entry))
-        taken += entry.port == (unsigned)port && entry.state == ESTABLISHED && !entry.unread && entry.inode;
+        count += entry.port == (unsigned)port && entry.state == ESTABLISHED && !entry.unread && entry.inode;
     fclose(table);
-    return taken;
+    return count;
 }
 
-/* How many connections wait to be accepted. Listeners come first in the table: most of it is not even made. */
-long queued_at(int port)
+/* How many connections are not accepted yet. Listeners come first, and the kernel does not generate the rest. */
+long backlog_length(int port)
 {
     struct entry entry;
     long queued = 0;
