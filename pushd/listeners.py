@@ -7,10 +7,14 @@ from twisted.application.internet import StreamServerEndpointService
 from twisted.application.service import Service
 from twisted.application.strports import service as strports_service
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IProtocolFactory, IReactorCore
+from twisted.internet.interfaces import IProtocolFactory, IReactorCore, IReactorTime
+from twisted.internet.ssl import CertificateOptions
 
 from pushd.config import ConfigError
+from pushd.lib.tls import RenewableCertificate
+from pushd.lib.twisted_patches import tls_certificate, use_certificate
 
 BACKLOG = 16384
 """Connections that wait to be accepted, as far as the system allows: after a restart all devices connect at once."""
@@ -63,16 +67,31 @@ class Listener(Service):
 
 
 def listener(option: str, endpoint: str, factory: IProtocolFactory, reactor: IReactorCore) -> Listener:
-    """A service that listens once it is started; only a certificate is read before.
+    """A service that listens once it is started; only a certificate is read before, and again when it was renewed.
 
     :raises ConfigError: if ``endpoint`` is not a Twisted endpoint, or its certificate cannot be read.
     """
+    description = _with_backlog(endpoint)
     try:
-        return Listener(option, endpoint, strports_service(_with_backlog(endpoint), factory, reactor))
+        service = strports_service(description, factory, reactor)
+        if tls_certificate(service.endpoint) is not None:
+            _renew_certificate(service.endpoint, f"{option} {endpoint}", description, reactor)
+        return Listener(option, endpoint, service)
     except OSError as error:
         raise _invalid(option, endpoint, f"{error.filename}: {_reason(error)}") from error
     except Exception as error:  # endpoints are plugins, each parses its arguments in its own way
         raise _invalid(option, endpoint, _reason(error)) from error
+
+
+def _renew_certificate(endpoint: object, name: str, description: str, reactor: IReactorCore) -> None:
+    """Have a TLS endpoint use the certificate that is in the files of its description now."""
+
+    def read() -> CertificateOptions:
+        certificate = tls_certificate(serverFromString(reactor, description))
+        assert certificate is not None, "the description is of a TLS endpoint"
+        return certificate
+
+    use_certificate(endpoint, RenewableCertificate(name, IReactorTime(reactor), read))
 
 
 def _with_backlog(endpoint: str) -> str:

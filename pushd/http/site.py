@@ -5,14 +5,16 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocolNegotiationFactory, IReactorTime
 from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
+from zope.interface import implementer
 
 from pushd.http.bodies import Body, Budget
 from pushd.http.connections import AcceptThrottle, IdleTimeout, WriteCoalescer
 from pushd.http.request import Request
+from pushd.lib.tls import HTTP_1_1
 from pushd.lib.twisted_patches import DirectChannel, parse_lines, unparsed
 
 _SEPARATORS = re.compile(rb"[ ,]+")
@@ -93,10 +95,11 @@ class Channel(DirectChannel):
         return self.site.clock.callLater(delay, call, *args)
 
 
+@implementer(IProtocolNegotiationFactory)
 class HTTPFactory(ServerFactory):
     """A site with one budget for all bodies.
 
-    It offers HTTP/1.1 only, and writes no access log: the events tell what happened, and paths may contain secrets.
+    It speaks HTTP/1.1 only, and writes no access log: the events tell what happened, and paths may contain secrets.
     """
 
     protocol = Channel
@@ -121,6 +124,10 @@ class HTTPFactory(ServerFactory):
         channel.timeOut = IDLE_SECONDS
         channel.peer = getattr(address, "host", None)
         return channel
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """What TLS endpoints offer to clients by ALPN."""
+        return [HTTP_1_1]
 
     def body(self, method: bytes, target: bytes) -> Body:
         """An empty body for a request whose headers have arrived."""

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
+from twisted.internet.endpoints import SSL4ServerEndpoint
 from twisted.internet.protocol import connectionDone
+from twisted.internet.ssl import CertificateOptions
 from twisted.protocols.basic import LineReceiver
 from twisted.web.http import HTTPChannel
 
@@ -97,6 +99,26 @@ class DirectChannel(HTTPChannel):
                 super().loseConnection()
         elif self._closes:
             self.transport.connectionLost(connectionDone)
+
+
+def tls_certificate(endpoint: object) -> CertificateOptions | None:
+    """The certificate of a TLS endpoint, or of one that is wrapped, as by ``haproxy:``; None without TLS.
+
+    It relies on the names of two attributes.
+    """
+    inner = _unwrapped(endpoint)
+    return inner._sslContextFactory if isinstance(inner, SSL4ServerEndpoint) else None
+
+
+def use_certificate(endpoint: object, creator: Any) -> None:
+    """Have a TLS endpoint use what ``creator``, an IOpenSSLServerConnectionCreator, makes for each connection."""
+    _unwrapped(endpoint)._sslContextFactory = creator
+
+
+def _unwrapped(endpoint: Any) -> Any:
+    while hasattr(endpoint, "_wrappedEndpoint"):
+        endpoint = endpoint._wrappedEndpoint
+    return endpoint
 
 
 def use_monotonic_clock(reactor: Any) -> None:

@@ -147,7 +147,8 @@ def test_idle_connection_is_closed(server: InMemoryServer) -> None:
 
 def test_only_http_1(server: InMemoryServer) -> None:
     """Over TLS only HTTP/1.1 is offered, whatever is installed: no other protocol is negotiated."""
-    assert not IProtocolNegotiationFactory.providedBy(server.device_site)
+    for site in (server.device_site, server.admin_site):
+        assert IProtocolNegotiationFactory(site).acceptableProtocols() == [b"http/1.1"]
 
 
 def test_connections_are_closed_during_shutdown(server: InMemoryServer) -> None:

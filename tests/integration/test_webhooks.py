@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
+from tests.certificates import make_certificate
 from tests.integration.calls import HOST
 from tests.integration.conftest import MakeServer
 from tests.integration.server import Server, until
-from tests.integration.test_tls import make_certificate
 
 pytestmark = pytest.mark.slow
 
