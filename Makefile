@@ -1,5 +1,4 @@
-# Two commands are enough: `make demo` and `make test`. All else is for those who change pushd.
-# They need Python 3.11 or later with venv, and nothing more.
+# `make help` lists the targets. All need Python 3.11 or later with venv, and make a virtual environment in .venv.
 
 # PYTHON=... makes the virtual environment; without it, python3 if it is new enough, else python3.13, 3.12 or 3.11
 PYTHON ?=
@@ -7,7 +6,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PARALLEL = -n auto --dist worksteal
 PACKAGING = setup.cfg pyproject.toml
-# the drop-in below twisted/plugins is found from an editable install only in this mode
+# twistd finds the plugin of an editable install only in this mode
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat -e
 
 .PHONY: help demo test quick test-crash test-alerting bench check lint types imports words docstrings docs news package clean \
@@ -22,7 +21,7 @@ help:
 	@echo "make test-crash      kill the server again and again under load and check its promises; two minutes"
 	@echo "make test-alerting   let simulated devices go offline and check every alert; two minutes"
 	@echo "make bench           measure the server and compare it with other servers; ten minutes"
-	@echo "make check           run lint, types, imports, docstrings, docs, news and package"
+	@echo "make check           run lint, types, imports, words, docstrings, docs, news and package"
 	@echo "make clean           delete the virtual environment and everything that was built"
 
 $(VENV)/pyvenv.cfg:
@@ -58,7 +57,7 @@ bench: $(VENV)/.for-test
 test-alerting: $(VENV)/.for-test
 	$(BIN)/python -m tests.alerting $(ALERTING)
 
-check: lint types imports docstrings docs news package
+check: lint types imports words docstrings docs news package
 
 lint: $(VENV)/.for-check
 	$(BIN)/ruff check .

@@ -28,10 +28,10 @@ READER = "controlid:4408801109440198"
 CONTAINER = "servereye:6f1c2d3e"
 
 _PUSHCTL = [sys.executable, "-c", "from pushd.pushctl.main import main; main()"]
-_TIMEOUT = 20.0
+_TIMEOUT = 60.0
 """Seconds that a call of these tests may take."""
 
-_TRIES = 100
+_TRIES = 600
 _INTERVAL = 0.1
 """How often, and after how many seconds, a condition is checked again."""
 
