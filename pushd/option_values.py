@@ -122,6 +122,8 @@ def read_base(value: object) -> bytes:
     parts = base[1:].split("/")
     if not text.startswith("/") or "" in parts or not text.isascii() or any(char in text for char in "?#% "):
         raise ValueError(f"must be a path such as /controlid, not {text!a}")
+    if base == "/push":
+        return base.encode("ascii")  # the same as the root, below which an address that ends in /push is served
     if parts[0] in ("push", "d") or (parts[0] in ("1", "2") and parts[1:2] == ["push"]):
         raise ValueError(f"{text!a} conflicts with a reserved path of the device port; choose another prefix")
     return base.encode("ascii")

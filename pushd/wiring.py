@@ -24,7 +24,7 @@ from pushd.core.commands.drafts import Drafts
 from pushd.core.commands.operator import OperatorActions
 from pushd.core.credentials import Tokens
 from pushd.core.devices.admission import AdmissionPolicy
-from pushd.core.devices.device_service import DeviceService
+from pushd.core.devices.device_service import REFUSAL_DELAY, DeviceService
 from pushd.core.devices.offline_detector import OfflineDetector
 from pushd.core.devices.presence import Presence
 from pushd.core.devices.registry import DeviceRegistry
@@ -34,8 +34,8 @@ from pushd.core.health import Health
 from pushd.core.polling.hold_time import HoldTimes
 from pushd.core.polling.poll_registry import PollRegistry
 from pushd.core.webhooks import Webhooks
-from pushd.dialects.controlid.app import mounted_app as controlid_app
-from pushd.dialects.servereye.app import mounted_app as servereye_app
+from pushd.dialects.controlid.app import mounted_apps as controlid_apps
+from pushd.dialects.servereye.app import mounted_apps as servereye_apps
 from pushd.http.bodies import InThread
 from pushd.http.device_port import DevicePort, MountedApp
 from pushd.http.handlers import IApp
@@ -49,8 +49,8 @@ from pushd.notifications.webhooks.sender import WebhookSender
 from pushd.option_values import DIALECTS
 from pushd.store.interface import IStore
 
-DEVICE_APPS = (controlid_app, servereye_app)
-"""Builds the app on the device port of each of :data:`pushd.option_values.DIALECTS`."""
+DEVICE_APPS = (controlid_apps, servereye_apps)
+"""Each builds what is mounted for one of :data:`pushd.option_values.DIALECTS`; earlier ones go first."""
 
 _log = Logger()
 
@@ -114,9 +114,11 @@ def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[],
 def build_device_port(core: Core, config: Config, in_thread: InThread[Any]) -> DevicePort:
     """Build the device port."""
     apps: Sequence[MountedApp] = [
-        build_app(core.device_service, in_thread, config.trusted_proxies, config.bases) for build_app in DEVICE_APPS
+        mounted
+        for build_apps in DEVICE_APPS
+        for mounted in build_apps(core.device_service, in_thread, config.trusted_proxies, config.bases)
     ]
-    return DevicePort(apps, core.registry.owner_of_path)
+    return DevicePort(apps, core.registry.owner_of_path, core.clocks.clock, REFUSAL_DELAY)
 
 
 def build_admin_port(core: Core, in_thread: InThread[Any]) -> AdminPort:

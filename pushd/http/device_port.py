@@ -4,9 +4,11 @@ import re
 from collections.abc import Callable, Sequence
 
 from attrs import define, field, frozen
+from twisted.internet.interfaces import IReactorTime
+from werkzeug.exceptions import NotFound
 
 from pushd.http.bodies import SMALL
-from pushd.http.handlers import IApp, serve
+from pushd.http.handlers import IApp, respond_error, serve
 from pushd.http.request import Request
 
 _REPEATED_SLASHES = re.compile(rb"//+")
@@ -24,6 +26,8 @@ class MountedApp:
     app: IApp
     body_limit: Callable[[bytes, bytes], int]
     """How many bytes of a body to keep, by path (without prefix) and query."""
+    query: re.Pattern[bytes] | None = None
+    """If set, must be found in the query; otherwise the request is for a later app, if one is mounted for its path."""
 
     @property
     def full_pattern(self) -> bytes:
@@ -33,27 +37,37 @@ class MountedApp:
 
 @define(eq=False)
 class DevicePort:
-    """Finds the app for a path ``[/d/<secret>][prefix]<path>``, where repeated slashes count as one."""
+    """Finds the app for a path ``[/d/<secret>][prefix]<path>``, where repeated slashes count as one.
+
+    Of several apps that are mounted for a path, the first gets the request.
+    """
 
     apps: Sequence[MountedApp]
     owner_of_path: Callable[[str], str | None]
     """The device that a secret belongs to, None if there is none."""
-    _pattern: re.Pattern[bytes] = field(init=False)
-    """One group for each app."""
+    clock: IReactorTime
+    refusal_delay: float
+    """Seconds before the response below an unknown secret: clients poll again at once, whatever it is."""
+    _patterns: Sequence[re.Pattern[bytes]] = field(init=False)
+    """At each place, the paths of the app at this place and of all later ones: one group for each."""
 
-    @_pattern.default
-    def _join(self) -> re.Pattern[bytes]:
-        return re.compile(b"|".join(mounted.full_pattern for mounted in self.apps))
+    @_patterns.default
+    def _join(self) -> Sequence[re.Pattern[bytes]]:
+        patterns = [mounted.full_pattern for mounted in self.apps]
+        return [re.compile(b"|".join(patterns[first:])) for first in range(len(patterns))]
 
     def serve(self, request: Request) -> None:
-        """Pass a request to its app; unknown paths and secrets are an empty 404."""
+        """Pass a request to its app; unknown paths and secrets are a 404, which an app renders as its clients need."""
         secret, path = _split(request.path)
+        found = self._find(path, request.query)
         if secret is not None:
             request.owner = self.owner_of_path(secret)
-        found = None if secret is not None and request.owner is None else self._find(path)
+            if request.owner is None:
+                app = None if found is None else found[0].app
+                request.pending = self.clock.callLater(self.refusal_delay, _respond_not_found, request, app)
+                return
         if found is None:
-            request.setResponseCode(404)
-            request.respond(b"")
+            _respond_not_found(request, None)
         else:
             mounted, below = found
             serve(mounted.app, request, below)
@@ -61,17 +75,29 @@ class DevicePort:
     def body_limit(self, _method: bytes, target: bytes) -> int:
         """How many bytes of a body to keep."""
         path, _, query = target.partition(b"?")
-        found = self._find(_split(path)[1])
+        found = self._find(_split(path)[1], query)
         return SMALL if found is None else found[0].body_limit(found[1], query)
 
-    def _find(self, path: bytes) -> tuple[MountedApp, bytes] | None:
+    def _find(self, path: bytes, query: bytes) -> tuple[MountedApp, bytes] | None:
         """The app for a path, and the path without prefix."""
-        match = self._pattern.fullmatch(path)
-        if match is None:
-            return None
-        group = match.lastindex
-        assert group is not None, "each alternative has a group"
-        return self.apps[group - 1], match[group]
+        first = 0
+        while first < len(self.apps) and (match := self._patterns[first].fullmatch(path)) is not None:
+            group = match.lastindex
+            assert group is not None, "each alternative has a group"
+            mounted = self.apps[first + group - 1]
+            if mounted.query is None or mounted.query.search(query):
+                return mounted, match[group]
+            first += group
+        return None
+
+
+def _respond_not_found(request: Request, app: IApp | None) -> None:
+    request.pending = None
+    if app is None:
+        request.setResponseCode(404)
+        request.respond(b"")
+    else:
+        respond_error(app, request, NotFound())
 
 
 def _split(path: bytes) -> tuple[str | None, bytes]:

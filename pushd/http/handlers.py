@@ -49,6 +49,11 @@ def serve(app: IApp, request: Request, path: bytes) -> None:
         pending.wait(awaited)
 
 
+def respond_error(app: IApp, request: Request, error: Exception) -> None:
+    """Respond as the app does if one of its routes raises ``error``."""
+    _respond(request, _render_error(app, request, Failure(error)))
+
+
 @define(eq=False)
 class PendingResponse:
     """A request whose coroutine waits for something."""

@@ -7,6 +7,7 @@ import pytest
 from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.task import Clock
 
 from pushd.http.bodies import SMALL
 from pushd.http.device_port import DevicePort, MountedApp
@@ -31,7 +32,7 @@ class RecordingPort:
         """The port."""
         pattern = re.compile(b"|".join(PATHS))
         mounted = MountedApp(prefixes=PREFIXES, pattern=pattern, app=NO_APP, body_limit=self._limit)
-        return DevicePort([mounted], lambda secret: None)
+        return DevicePort([mounted], lambda secret: None, Clock(), 5.0)
 
     def _limit(self, below: bytes, query: bytes) -> int:
         self.asked.append((below, query))
@@ -95,18 +96,55 @@ def test_quoted_letters(server: InMemoryServer) -> None:
     assert server.device("servereye:c~1")["polling"] is True
 
 
-@pytest.mark.parametrize("path", "/ // /pus /pushx /result/ /d /d/x /api/push /v1/devices /3/push/c".split())
+@pytest.mark.parametrize("path", "/ // /pus /pushx /result/ /d /d/x /api /v1/devices".split())
 def test_unknown_path(server: InMemoryServer, path: str) -> None:
-    """An unknown path is an empty 404."""
+    """An unknown path that no client of a dialect sends is an empty 404."""
     answer = server.device_request(request(f"GET {path}")).answer()
     assert (answer.code, answer.body) == (404, b"")
 
 
-def test_unknown_secret(build_server: BuildServer) -> None:
-    """Below an unknown secret every path is 404, also for a device that needs no secret."""
+UNKNOWN_SECRET = {
+    "/push?deviceId=7": False,
+    "/controlid/push?deviceId=7": False,
+    "/push/push?deviceId=7": False,
+    "/other": False,
+    "/push/c": True,
+    "/1/push/c": True,
+    "/3/push/c": True,
+    "/1/container?id=c": True,
+}
+"""By path: whether the response has the envelope of Server-Eye, whose clients cannot read an empty one."""
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(("path", "enveloped"), UNKNOWN_SECRET.items())
+def test_unknown_secret(build_server: BuildServer, method: str, path: str, enveloped: bool) -> None:
+    """Below an unknown secret every path is 404 after 5 s, also for a device that needs no secret."""
     server = build_server(bases=(b"/controlid",))
     server.register("controlid:7")
-    for path in ("/push?deviceId=7", "/controlid/push?deviceId=7", "/push/c", "/1/push/c"):
-        answer = server.device_request(request(f"GET /d/wrong{path}")).answer()
-        assert (answer.code, answer.body) == (404, b"")
-    assert server.device("controlid:7")["presence"] == "never_seen"
+    server.register("servereye:c")
+    connection = server.device_request(request(f"{method} /d/wrong{path}"))
+    server.clock.advance(4.9)
+    assert connection.answers() == []
+    server.clock.advance(0.1)
+    answer = connection.answer()
+    assert answer.code == 404
+    assert (answer.json["success"] is False) if enveloped else (answer.body == b"")
+    assert {device["presence"] for device in server.ask("GET /v1/devices").json["items"]} == {"never_seen"}
+
+
+def test_unknown_secret_and_hang_up(server: InMemoryServer) -> None:
+    """If a client with an unknown secret disconnects before it is answered, no timer is left."""
+    timers = len(server.clock.getDelayedCalls())
+    server.device_request(request("GET /d/wrong/push?deviceId=7")).hang_up()
+    assert len(server.clock.getDelayedCalls()) == timers
+
+
+def test_request_after_an_unknown_secret(server: InMemoryServer) -> None:
+    """After the response to an unknown secret, the connection is as good as new."""
+    connection = server.device_request(request("GET /d/wrong/push?deviceId=7"))
+    server.clock.advance(5)
+    assert connection.answer().code == 404
+    connection.send(request("POST /result?deviceId=7", b'{"response":""}'))
+    server.clock.advance(0)
+    assert connection.answer().code == 200

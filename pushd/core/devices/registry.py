@@ -67,6 +67,8 @@ class DeviceRegistry:
         :raises InvalidQuery: if it is not an id of its dialect.
         :raises UnknownDevice: if there is no such dialect.
         """
+        if self.get(device) is not None:
+            return device  # an earlier version may have accepted ids that are refused now
         name, _, local = device.partition(":")
         dialect = self.dialects.get(name)
         if dialect is None:

@@ -4,7 +4,7 @@ Firmware understands only 200: a refused device gets an empty 200 as well, and o
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -99,9 +99,16 @@ class ControlIdApp:
         )
 
 
-def mounted_app(
+def mounted_apps(
     device_service: DeviceService, in_thread: InThread[Any], trusted_proxies: Networks, bases: Sequence[bytes]
-) -> MountedApp:
-    """The app, mounted at the root of the device port and below each of the ``bases``."""
+) -> Iterator[MountedApp]:
+    """The app, mounted at the root of the device port and below each of the ``bases``.
+
+    A reader whose configured address ends in ``/push``, which is a common mistake, appends a second one; without a
+    deviceId such a path is not from a reader.
+    """
     app = ControlIdApp(device_service, in_thread, trusted_proxies)
-    return MountedApp(prefixes=(b"", *bases), pattern=PATHS, app=app, body_limit=app.body_limit)
+    prefixes = (b"", *(base for base in bases if base != wire.SUFFIX))
+    doubled = tuple(prefix + wire.SUFFIX for prefix in prefixes)
+    yield MountedApp(prefixes=prefixes, pattern=PATHS, app=app, body_limit=app.body_limit)
+    yield MountedApp(prefixes=doubled, pattern=PATHS, app=app, body_limit=app.body_limit, query=wire.HAS_DEVICE_ID)

@@ -27,7 +27,9 @@ from pushd.model.errors import InvalidQuery
 from pushd.model.result import RAW_LIMIT
 
 __all__ = [
+    "HAS_DEVICE_ID",
     "IDLE",
+    "SUFFIX",
     "CommandOutcome",
     "ControlIdResult",
     "PollQuery",
@@ -49,6 +51,12 @@ _DEVICE_ID = re.compile(r"-?[0-9]{1,19}")
 _INT64 = range(-(2**63), 2**63)
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 _DEVICE_ID_SPELLINGS = (b"deviceId", b"device_id", b"deviceid")  # that of devices, and those of middleboxes
+
+HAS_DEVICE_ID = re.compile(rb"(?:^|&)(?:%b)=" % b"|".join(_DEVICE_ID_SPELLINGS))
+"""Found in the query of a device."""
+
+SUFFIX = b"/push"
+"""What devices append to their address for a poll."""
 
 _MAX_UUID = 256
 _MAX_PAIRS = 1000

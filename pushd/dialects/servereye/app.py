@@ -1,7 +1,7 @@
 """The routes of Server-Eye containers: poll, acknowledge, result and sign-off below ``/push/{containerId}``."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import unquote
@@ -26,6 +26,9 @@ VERSIONS = (b"", b"/1", b"/2")
 """The prefixes of all paths: without and with a version."""
 
 PATHS = re.compile(rb"/push/.*")
+
+OTHER_PATHS = re.compile(rb"/[0-9]+(?:/.*)?|/.*/push/.*")
+"""Paths of a client with a wrong version or address; the vendor's Node client stops on an empty response."""
 
 _ACKNOWLEDGED = wire.write_answer(True, "acknowledged")
 _TAKEN = wire.write_answer(True, "result taken")
@@ -112,9 +115,10 @@ def _api_key(request: Request) -> str | None:
     return values[0].decode("utf-8", "surrogateescape") if values else None
 
 
-def mounted_app(
+def mounted_apps(
     device_service: DeviceService, in_thread: InThread[Any], trusted_proxies: Networks, _bases: Sequence[bytes]
-) -> MountedApp:
-    """The app, mounted at the root of the device port and below each version."""
+) -> Iterator[MountedApp]:
+    """The app, mounted at the root of the device port and below each version, and for all that look like it."""
     app = ServerEyeApp(device_service, in_thread, trusted_proxies)
-    return MountedApp(prefixes=VERSIONS, pattern=PATHS, app=app, body_limit=app.body_limit)
+    yield MountedApp(prefixes=VERSIONS, pattern=PATHS, app=app, body_limit=app.body_limit)
+    yield MountedApp(prefixes=(b"",), pattern=OTHER_PATHS, app=app, body_limit=lambda _below, _query: SMALL)

@@ -17,6 +17,8 @@ from pushd.model.lifecycle import Move
 from pushd.model.result import RAW_LIMIT, Verdict
 
 _CONTAINER = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+_RESERVED = ("push", "result")
+"""No containerIds: a Control iD reader whose address ends in ``/push`` appends them to it."""
 
 _NO_REASON = "the device gave no reason"
 
@@ -58,8 +60,11 @@ class ServerEyeResult:
 def canonical(text: str) -> str:
     """A containerId as ids contain it: unchanged.
 
-    :raises InvalidQuery: if it is empty, too long, or has characters that a path contains only percent-encoded.
+    :raises InvalidQuery: if it is empty, too long, or has characters that a path contains only percent-encoded; if it
+        is one of the two words that only a wrongly configured Control iD reader sends.
     """
+    if text in _RESERVED:
+        raise InvalidQuery("containerId must not be push or result.")
     if not _CONTAINER.fullmatch(text):
         raise InvalidQuery("containerId must be 1 to 128 characters of A-Z, a-z, 0-9, '.', '_', '~' and '-'.")
     return text

@@ -50,6 +50,18 @@ def test_an_unknown_device_is_an_error(harness: CoreHarness) -> None:
         harness.result(registry.issue_credential(NEW, ProofKind.SECRET, 0))
 
 
+def test_device_whose_id_is_refused_now(harness: CoreHarness) -> None:
+    """A device that an earlier version registered can be deleted, though its id is refused now."""
+    registry = harness.core.registry
+    with pytest.raises(InvalidQuery):
+        registry.canonical_id("servereye:push")
+    harness.register("servereye:push")
+    assert registry.canonical_id("servereye:push") == "servereye:push"
+    harness.result(registry.delete("servereye:push"))
+    with pytest.raises(InvalidQuery):
+        registry.canonical_id("servereye:push")
+
+
 def test_a_change_is_known_at_once(harness: CoreHarness) -> None:
     """Memory and store agree, and the event names the fields."""
     device = harness.result(harness.core.registry.change(READER, {"name": "gate", "tags": ("x",)}))

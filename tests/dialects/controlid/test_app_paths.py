@@ -69,6 +69,42 @@ def test_base_below_a_secret(build_server: BuildServer, before: str) -> None:
     assert server.command(command)["state"] == "succeeded"
 
 
+DOUBLED = ["", "/api", "/controlid", "/controlid/push", "//", "/d/{}", "/d/{}/api", "/d/{}/controlid//push"]
+"""What is in front of the ``/push`` with which the address of a reader wrongly ends."""
+
+
+@pytest.mark.parametrize("spelling", ["deviceId", "device_id", "deviceid"])
+@pytest.mark.parametrize("before", DOUBLED)
+@pytest.mark.parametrize("bases", [BASES, (*BASES, b"/push")], ids=["bases", "with /push"])
+def test_address_that_ends_in_push(
+    build_server: BuildServer, bases: tuple[bytes, ...], before: str, spelling: str
+) -> None:
+    """A reader whose address ends in /push is served as if it did not, and no container appears."""
+    server = build_server(bases=bases)
+    server.register(DEVICE)
+    base = before.format(server.ask(f"POST /v1/devices/{DEVICE}/secret").json["secret"]) if "{}" in before else before
+    command = server.put(DEVICE, {"endpoint": "load_objects"})
+    query = f"uuid=a&{spelling}=4408801109440198"
+    assert server.device_request(request(f"GET {base}/push/push?{query}")).answer().body
+    large = b'{"response":"%b"}' % (b"x" * 100_000)
+    answer = server.device_request(request(f"POST {base}/push/result?{query}", large)).answer()
+    assert (answer.code, answer.body) == (200, b"")
+    assert server.command(command)["state"] == "succeeded"
+    assert [device["id"] for device in server.ask("GET /v1/devices").json["items"]] == [DEVICE]
+
+
+@pytest.mark.parametrize(
+    "path", ["/push/push", "/push/result", "/1/push/push?apiKey=deviceId=7", "/push/push?xdeviceId=7"]
+)
+def test_push_is_no_container(build_server: BuildServer, path: str) -> None:
+    """Without a deviceId such a path is that of a container, but none can be called push or result."""
+    server = build_server(bases=(b"/push",))
+    answer = server.device_request(request(f"GET {path}")).answer()
+    assert (answer.code, answer.json["success"]) == (400, False)
+    assert server.ask("GET /v1/devices").json["items"] == []
+    assert server.ask("POST /v1/devices", {"id": "servereye:push"}).code == 422
+
+
 @pytest.mark.parametrize("path", ["/api/d/{}/push", "/d/{}/d/{}/push", "/d/{}", "/d/{}/", "/D/{}/push"])
 def test_secret_in_another_place(build_server: BuildServer, path: str) -> None:
     """A secret counts only at the beginning of a path."""

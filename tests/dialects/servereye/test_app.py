@@ -45,7 +45,7 @@ def test_spellings_of_a_poll(server: InMemoryServer, path: str) -> None:
 
 @pytest.mark.parametrize(
     "container",
-    ["9e2f0b1c-4d5a-6978-8877-665544332211", "9e2f0b1c4d5a69788877665544332211", "A.b_c~d-1", "push", "7", "x" * 128],
+    ["9e2f0b1c-4d5a-6978-8877-665544332211", "9e2f0b1c4d5a69788877665544332211", "A.b_c~d-1", "ack", "7", "x" * 128],
 )
 def test_container_ids(server: InMemoryServer, container: str) -> None:
     """A container is registered under the id that it sends."""
@@ -162,10 +162,25 @@ def test_wrong_method(server: InMemoryServer, line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/push/c/x", "/push/c/ack", "/push/c/ack/", "/push/c/result/m/x", "/push/", "/2/push/c/x"]
+    "path",
+    [
+        "/push/c/x",
+        "/push/c/ack",
+        "/1/other",
+        "/3/push/c",
+        "/1",
+        "/2/",
+        "/12/x/y",
+        "/api/push/c",
+        "/x/1/push/c",
+        "/push/c/ack/",
+        "/push/c/result/m/x",
+        "/push/",
+        "/2/push/c/x",
+    ],
 )
 def test_unknown_path(server: InMemoryServer, path: str) -> None:
-    """An unknown path below /push is a 404 with an envelope."""
+    """An unknown path below /push or a version is a 404 with an envelope, and so is one below a wrong address."""
     answer = server.device_request(request(f"GET {path}")).answer()
     assert answer.code == 404
     assert answer.json == {"success": False, "message": "There is nothing at this path."}
