@@ -52,9 +52,7 @@ class Channel(DirectChannel):
             self.site.accept_throttle.add(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
-        """Parse what has arrived, after the response to what arrived before is sent."""
-        if self.unsent:
-            self.send()
+        """Parse what has arrived."""
         parse_lines(self, data)
         is_partial = self.requests or unparsed(self)
         if is_partial and self.timeOut is not None:
@@ -68,11 +66,11 @@ class Channel(DirectChannel):
 
     def write_response(self, data: bytes) -> None:
         """Write a whole response; at the end of this turn, unless more may follow on the same connection."""
-        if self.is_direct and not unparsed(self):
+        if self.is_direct and not self.unsent and not unparsed(self):
             self.unsent = data
             self.site.write_coalescer.add(self)
         else:
-            self.transport.write(data)
+            self.write(data)
 
     def checkPersistence(self, request: Request, version: bytes) -> bool:
         """Whether the connection stays open after the response."""

@@ -6,7 +6,7 @@ Nothing here is promised by Twisted's documentation. It holds for Twisted 25.5 t
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any
 
@@ -67,17 +67,31 @@ class DirectChannel(HTTPChannel):
     """A channel that keeps a whole response until :meth:`send`, and then writes it straight to the socket: Twisted
     would have the reactor watch the socket until it may be written to, two system calls and a turn for each response.
 
+    Responses stay in order: what is written while a response is kept is written after it, and nothing is written
+    straight to a socket while its transport still buffers something.
+
     It relies on two methods of a socket's transport: ``writeSomeData`` sends at once, and returns the number of bytes
-    sent, or an error; ``connectionLost``, which the reactor calls after the last byte, closes the socket.
+    sent, or an error; ``connectionLost``, which the reactor calls after the last byte, closes the socket. It relies on
+    the names of the two attributes in which the transport buffers, and of the methods of the channel that write.
     """
 
     transport: Any
     is_direct: bool = False
-    """Whether the transport is a socket that has taken all that was written so far."""
+    """Whether the transport is a socket."""
     unsent: bytes = b""
     """The response that the next :meth:`send` writes."""
     _closes: bool = False
     """Whether the connection is closed after it."""
+
+    def write(self, data: bytes) -> None:
+        """Write through the transport."""
+        if self.unsent:
+            self._leave_to_transport()
+        self.transport.write(data)
+
+    def writeSequence(self, iovec: Iterable[bytes]) -> None:
+        """Write through the transport."""
+        self.write(b"".join(iovec))
 
     def loseConnection(self) -> None:
         """Close the connection, once all is sent."""
@@ -88,17 +102,33 @@ class DirectChannel(HTTPChannel):
 
     def send(self) -> None:
         """Write what is unsent; what the socket does not take is left to the reactor, and so is all that follows."""
-        data, self.unsent = self.unsent, b""
+        data, transport = self.unsent, self.transport
         if not data:
             return
-        sent = self.transport.writeSomeData(data)
+        if transport.dataBuffer or transport._tempDataBuffer:
+            self._leave_to_transport()
+            return
+        self.unsent = b""
+        sent = transport.writeSomeData(data)
         if sent != len(data):
             self.is_direct = False
-            self.transport.write(data[sent:] if isinstance(sent, int) else data)
-            if self._closes:
-                super().loseConnection()
+            self.unsent = data[sent:] if isinstance(sent, int) else data
+            self._leave_to_transport()
         elif self._closes:
-            self.transport.connectionLost(connectionDone)
+            transport.connectionLost(connectionDone)
+
+    def _leave_to_transport(self) -> None:
+        data, self.unsent = self.unsent, b""
+        self.transport.write(data)
+        if self._closes:
+            super().loseConnection()
+
+    def _send100Continue(self) -> None:
+        self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        self.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        self.loseConnection()
 
 
 def tls_certificate(endpoint: object) -> CertificateOptions | None:

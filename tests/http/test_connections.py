@@ -1,18 +1,20 @@
 """Tests of :mod:`pushd.http.connections`: idle timeouts, reconnect storms, and responses that leave together."""
 
+import socket
 from collections.abc import Callable
-from typing import cast
+from typing import BinaryIO, cast
 
 import pytest
 from attrs import define, field
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.error import ConnectionLost
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.internet.main import CONNECTION_LOST
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
+from twisted.internet.tcp import Connection as TCPConnection
+from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -24,6 +26,7 @@ from tests.in_memory_server import InMemoryServer
 TIMEOUT = 10
 
 SIGN_OFF = request("GET /push/c/signoff")
+POLL = request("GET /push?deviceId=7")
 LAST = request("GET /push?deviceId=7", b"", "Connection: close")
 
 
@@ -156,6 +159,7 @@ class Socket(StringTransport, FileDescriptor):  # type: ignore[misc]  # the attr
     """A transport whose socket accepts ``takes`` bytes at once; with None it is broken."""
 
     def __init__(self, takes: int | None) -> None:
+        FileDescriptor.__init__(self, MemoryReactorClock())
         StringTransport.__init__(self)
         self.takes = takes
         self.taken: list[bytes] = []
@@ -244,6 +248,95 @@ def test_responses_are_sent_in_order(server: InMemoryServer, second: bytes, cut:
     assert first.startswith(b"200 OK")
     assert first.endswith(b'{"success":true,"message":"signed off"}')
     assert len(rest) == (0 if second.startswith(b"x") else 1)
+
+
+class PipelinedClient:
+    """A client over a real TCP connection, whose server end has Twisted's own buffers."""
+
+    def __init__(self, server: InMemoryServer) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.far = socket.create_connection(listener.getsockname(), timeout=10)
+            near, _ = listener.accept()
+        near.setblocking(False)
+        self._clock = server.clock
+        self._reactor = MemoryReactorClock()
+        self._channel = server.device_site.buildProtocol(None)
+        self._end = ServerEnd(near, self._channel, self._reactor)
+        self._end.connected = True
+        self._channel.makeConnection(self._end)
+
+    def send(self, data: bytes) -> None:
+        """Have the server receive some bytes in one turn of its reactor."""
+        if self._end.connected and not self._end.disconnecting:
+            self._channel.dataReceived(data)
+        self.turn()
+
+    def turn(self, seconds: float = 0) -> None:
+        """One turn of the reactor: its timers, then the sockets that may be written to."""
+        self._clock.advance(seconds)
+        for writer in list(self._reactor.writers):
+            if self._end.doWrite() is not None:
+                writer.connectionLost(Failure(ConnectionDone()))
+
+    def bodies(self, count: int) -> list[bytes]:
+        """The status codes and bodies of that many responses, and what came after them."""
+        with self.far, self.far.makefile("rb") as file:
+            found = [_read_response(file) for _ in range(count)]
+            self._end.connectionLost(Failure(ConnectionDone()))
+            return [*found, file.read()]
+
+
+class ServerEnd(TCPConnection):
+    """The server's end of a TCP connection, from whose socket the reactor never reads by itself."""
+
+    def startReading(self) -> None:
+        pass
+
+
+def _read_response(file: BinaryIO) -> bytes:
+    status, length = file.readline().split(b" ")[1], 0
+    while header := file.readline().rstrip():
+        name, _, value = header.partition(b": ")
+        if name == b"Content-Length":
+            length = int(value)
+    return b" ".join((status, file.read(length)))
+
+
+ANSWERED = {
+    request("GET /push/c/signoff"): [b'200 {"success":true,"message":"signed off"}'],
+    request("GET /nothing"): [b"404 "],
+    request("POST /push/c/ack/m", b"{}"): [b'200 {"success":true,"message":"acknowledged"}'],
+    request("POST /push/c/result/m", b'{"success":true}'): [b'200 {"success":true,"message":"result taken"}'],
+    request("POST /push/c/signoff", b"{}", "Expect: 100-continue"): [
+        b"100 ",
+        b'200 {"success":true,"message":"signed off"}',
+    ],
+    POLL: [b"200 "],
+}
+"""Requests and their responses: at once, in parts, and after a hold."""
+
+CLOSES = request("GET /push/c/signoff", b"", "Connection: close")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(st.lists(st.sampled_from(list(ANSWERED)), min_size=1, max_size=8), st.booleans(), st.lists(st.integers(1, 400)))
+def test_pipelined_responses_are_in_order(
+    server: InMemoryServer, requests: list[bytes], closes: bool, cuts: list[int]
+) -> None:
+    """Whatever requests are pipelined, and in whatever pieces they arrive, their responses come whole and in order."""
+    expected = [response for sent in requests for response in ANSWERED[sent]]
+    data = b"".join(requests)
+    if closes:
+        data += CLOSES
+        expected += ANSWERED[request("GET /push/c/signoff")]
+    client = PipelinedClient(server)
+    for cut in [*cuts, len(data)]:
+        client.send(data[:cut])
+        data = data[cut:]
+    for _ in range(requests.count(POLL)):
+        client.turn(10)
+    client.turn()
+    assert client.bodies(len(expected)) == [*expected, b""]
 
 
 @pytest.mark.parametrize("takes", [0, 50, 1 << 20])
