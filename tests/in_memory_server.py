@@ -45,7 +45,10 @@ class InMemoryServer:
     budget: Budget = field(factory=Budget)
     core: Core = field(init=False)
     off_reactor: int = field(default=0, init=False)
-    """How many request bodies were parsed in a thread; here that happens at once."""
+    """How many request bodies were parsed in a thread; here that happens at once, unless threads are busy."""
+    threads_are_busy: bool = False
+    """Whether what is to run in a thread waits for :meth:`run_threads`."""
+    _in_threads: list[Callable[[], object]] = field(factory=list, init=False)
     device_site: HTTPFactory = field(init=False)
     admin_site: HTTPFactory = field(init=False)
     _connections: list[Connection] = field(factory=list, init=False)
@@ -156,9 +159,18 @@ class InMemoryServer:
         self._connections.append(Connection(protocol, transport))
         return self._connections[-1]
 
+    def run_threads(self) -> None:
+        """Run what waits for a thread."""
+        while self._in_threads:
+            self._in_threads.pop(0)()
+
     def _in_thread(self, work: Callable[[], Any]) -> Deferred[Any]:
         self.off_reactor += 1
-        return execute(work)
+        done: Deferred[Any] = Deferred()
+        self._in_threads.append(lambda: execute(work).chainDeferred(done))
+        if not self.threads_are_busy:
+            self.run_threads()
+        return done
 
 
 def result_of(doing: Deferred[T] | Coroutine[Any, Any, T]) -> T:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from attrs import define, field
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
@@ -12,6 +11,7 @@ from pushd.core.events.broadcaster import Subscriber
 from pushd.core.events.feed import Feed
 from pushd.core.events.recent_events import MAX_RECENT_EVENTS
 from pushd.http.request import Request
+from pushd.lib.waits import DeferredWait
 from pushd.model.event import Event
 from pushd.store.filters import EventFilter
 
@@ -57,7 +57,7 @@ class EventStream:
 
     _request: Request
     _rendered: RenderedEvents
-    _done: Deferred[None] = field(factory=Deferred, init=False)
+    _done: DeferredWait[None] = field(factory=DeferredWait, init=False)
     _subscriber: Subscriber = field(init=False)
     _sent: int = field(default=0, init=False)
     """The last event id that was sent to the client."""

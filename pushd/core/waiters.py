@@ -7,6 +7,8 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
+from pushd.lib.waits import DeferredWait
+
 K = TypeVar("K", bound=Hashable)
 
 
@@ -27,7 +29,7 @@ class Waiters(Generic[K]):
 
     def wait(self, key: K, seconds: float) -> Deferred[bool]:
         """Fires with True when the key is notified, with False after ``seconds`` or when it is cancelled."""
-        waiter: Deferred[bool] = Deferred(_cancelled)
+        waiter: DeferredWait[bool] = DeferredWait(_cancelled)
         timeout = self.clock.callLater(0 if self._closed else seconds, waiter.callback, False)
         self._waiting.setdefault(key, set()).add(waiter)
 

@@ -2,6 +2,9 @@
 
 A coroutine that waits for nothing runs to its end within the call that delivered the request. One that waits is kept
 with the one Deferred that it waits for and nothing else, and is in no reference cycle once it is done.
+
+A client that disconnects ends a wait, such as that of a held poll. Work that has begun is finished for a client that
+has disconnected, too: a result that has arrived whole counts, though its device did not wait for the response.
 """
 
 from collections.abc import Callable, Coroutine
@@ -14,6 +17,7 @@ from twisted.python.failure import Failure
 
 from pushd.http.request import Request
 from pushd.http.router import Router
+from pushd.lib.waits import Wait
 
 _log = Logger()
 
@@ -25,13 +29,10 @@ class IApp(Protocol):
 
 
 class IAwaited(Protocol):
-    """What a coroutine may wait for: a Deferred, or an object with these two methods of one."""
+    """What a coroutine may wait for: a Deferred, or an object with this method of one."""
 
     def addBoth(self, callback: Callable[[object], object]) -> object:
         """Call ``callback`` with the result, or with a failure."""
-
-    def cancel(self) -> None:
-        """Stop: the result is no longer needed."""
 
 
 def serve(app: IApp, request: Request, path: bytes) -> None:
@@ -67,11 +68,14 @@ class PendingResponse:
         """Resume the coroutine once there is a result."""
         self._awaited = awaited
         awaited.addBoth(self._resume)
+        if self.request.channel is None:
+            self.cancel()
 
     def cancel(self) -> None:
-        """Stop: the client has disconnected."""
-        if self._awaited is not None:
-            self._awaited.cancel()
+        """The client has disconnected: wait for nothing any more."""
+        awaited: object = self._awaited
+        if isinstance(awaited, Wait):
+            awaited.cancel()
 
     def _resume(self, result: object) -> None:
         coroutine = self._coroutine
@@ -102,10 +106,8 @@ def _respond(request: Request, body: bytes | None) -> None:
 
 
 def _render_error(app: IApp, request: Request, failure: Failure) -> bytes | None:
-    """The body of the response to a request whose route failed; None if the client has disconnected."""
-    if not request.is_open:
-        if not isinstance(failure.value, CancelledError):
-            _log.failure("Request failed after its client had disconnected", failure)
+    """The body of the response to a request whose route failed; None if its wait has ended with its client."""
+    if not request.is_open and isinstance(failure.value, CancelledError):
         return None
     try:
         for kinds, handler in app.router.error_handlers:

@@ -30,7 +30,7 @@ class ICancellable(Protocol):
     """A response that is being worked on."""
 
     def cancel(self) -> None:
-        """Stop: the client has disconnected."""
+        """The client has disconnected: wait for nothing any more."""
 
 
 class RequestHeaders:
@@ -86,7 +86,7 @@ class Request(ChannelRequest):
         self.owner: str | None = None
         """On the device port: the device whose secret path was used."""
         self.pending: ICancellable | None = None
-        """Cancelled if the client disconnects."""
+        """The work on the response, once its route waits for something."""
         self._extra_headers = b""
         self._streaming = False
         self._has_producer = False

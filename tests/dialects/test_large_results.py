@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from twisted.python.failure import Failure
 
 from pushd.http.bodies import LARGE, SMALL
 from tests.dialects.dialect_devices import READER, DialectDevice
@@ -21,6 +22,31 @@ def test_large_result(server: InMemoryServer, device: DialectDevice) -> None:
     assert server.command(command)["state"] == "succeeded"
     shown = server.ask(f"GET /v1/commands/{command}").body
     assert b'"result":' + body + b"}" in shown
+
+
+@pytest.mark.parametrize("size", [SMALL, SMALL + 1], ids=["small", "large"])
+def test_result_whose_sender_does_not_wait(server: InMemoryServer, device: DialectDevice, size: int) -> None:
+    """A result that has arrived whole counts, though the device disconnects without waiting for the response."""
+    server.register(device.id)
+    command = server.put(device.id, device.payload)
+    server.device_request(device.poll())
+    server.threads_are_busy = True
+    server.device_request(device.result(command, device.padded(size))).hang_up()
+    server.run_threads()
+    assert server.command(command)["state"] == "succeeded"
+
+
+def test_unreadable_result_whose_sender_does_not_wait(
+    server: InMemoryServer, device: DialectDevice, no_logged_failure: list[Failure]
+) -> None:
+    """A large result that cannot be read, of a device that has disconnected, logs no traceback."""
+    server.register(device.id)
+    server.put(device.id, device.payload)
+    server.device_request(device.poll())
+    server.threads_are_busy = True
+    server.device_request(device.result("x", b"{" * (SMALL + 1))).hang_up()
+    server.run_threads()
+    assert no_logged_failure == []
 
 
 def test_unexpected_large_result(server: InMemoryServer, device: DialectDevice) -> None:

@@ -15,6 +15,7 @@ from pushd.http.handlers import serve
 from pushd.http.request import Request
 from pushd.http.router import Router
 from pushd.http.site import Channel, HTTPFactory
+from pushd.lib.waits import DeferredWait
 from tests.connection import Connection, request
 
 
@@ -25,6 +26,8 @@ class App:
     router = Router()
 
     awaited: Deferred[Any] = field(factory=Deferred)
+    waits_next: Deferred[Any] = field(factory=DeferredWait)
+    done: list[bytes] = field(factory=list)
 
     @router.route("/fails", methods=["GET"])
     async def fails(self, _request: Request) -> bytes:
@@ -35,6 +38,18 @@ class App:
     async def wait(self, _request: Request) -> bytes:
         """Wait, and respond with the result."""
         return bytes(await self.awaited)
+
+    @router.route("/works", methods=["GET"])
+    async def work(self, _request: Request) -> bytes:
+        """Do work, then wait."""
+        self.done.append(await self.awaited)
+        await self.waits_next
+        return b""
+
+    @router.handle_errors(KeyError)
+    def fail_as_expected(self, _request: Request, _failure: Failure) -> bytes:
+        """Respond to an error."""
+        return b""
 
     @router.handle_errors(ValueError)
     def fail_again(self, _request: Request, _failure: Failure) -> bytes:
@@ -90,9 +105,29 @@ def test_response_that_comes_later(app: App, clock: Clock) -> None:
 
 
 def test_client_that_disconnects(app: App, clock: Clock) -> None:
-    """What a route waits for is cancelled when its client disconnects."""
+    """A wait ends when its client disconnects."""
     cancelled: list[Deferred[Any]] = []
-    app.awaited = Deferred(cancelled.append)
+    app.awaited = DeferredWait(cancelled.append)
     connection = connect(app, clock, "GET /waits")
     connection.hang_up()
     assert cancelled == [app.awaited]
+
+
+def test_work_is_finished(app: App, clock: Clock) -> None:
+    """Work that has begun is finished when its client disconnects; a wait that follows it ends at once."""
+    cancelled: list[Deferred[Any]] = []
+    app.waits_next = DeferredWait(cancelled.append)
+    connection = connect(app, clock, "GET /works")
+    connection.hang_up()
+    app.awaited.callback(b"done")
+    assert app.done == [b"done"]
+    assert cancelled == [app.waits_next]
+
+
+def test_error_after_the_client_disconnected(app: App, clock: Clock, no_logged_failure: list[Failure]) -> None:
+    """An error that has a handler is no surprise, also after the client has disconnected: nothing is logged."""
+    app.awaited = Deferred()
+    connection = connect(app, clock, "GET /works")
+    connection.hang_up()
+    app.awaited.errback(KeyError())
+    assert no_logged_failure == []

@@ -1,7 +1,6 @@
 """What a device can do, in any dialect: poll, acknowledge, report a result, sign off."""
 
 from attrs import define
-from twisted.internet.task import deferLater
 
 from pushd.core.clocks import Clocks
 from pushd.core.commands.command_queue import CommandQueue
@@ -11,6 +10,7 @@ from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.polling.hold_time import HoldTimes
 from pushd.core.polling.poll import Answer
 from pushd.core.polling.poll_registry import PollRegistry
+from pushd.lib.waits import delay
 from pushd.model.errors import NotPermitted
 from pushd.model.result import DeviceResult
 
@@ -43,7 +43,7 @@ class DeviceService:
         device = self.registry.get(device_id)
         access = self.admission_policy.admit(client_identity, device, is_poll=True)
         if access is Access.REFUSED:
-            await deferLater(self.clocks.clock, REFUSAL_DELAY)
+            await delay(self.clocks.clock, REFUSAL_DELAY)
             raise NotPermitted("This device is not served here.")
         hold = self.hold_times.hold(device_id, device)
         if access is Access.UNKNOWN:

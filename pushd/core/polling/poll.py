@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from pushd.core.timers import CoarseTimers
+from pushd.lib.waits import Wait
 from pushd.model.command import Dispatched
 from pushd.store.filters import Claim
 
@@ -39,7 +40,7 @@ class _State(Enum):
 
 
 @define(eq=False)
-class Poll:
+class Poll(Wait):
     """A poll from its arrival to its answer; ``started_at`` and ``hold_until`` in the clock's seconds.
 
     A wake-up that arrives while a claim is in progress triggers another claim, so it cannot be lost.

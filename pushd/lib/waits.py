@@ -1,0 +1,32 @@
+"""Waits that end when they are of no use to anyone: for an event that may never come, or for time to pass.
+
+A client that disconnects ends the wait of its request. Work that its request has begun is not a wait, and is finished.
+"""
+
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+
+T = TypeVar("T")
+
+
+class Wait:
+    """Marks what is cancelled when the client disconnects."""
+
+    __slots__ = ()
+
+    def cancel(self) -> None:
+        """End the wait."""
+        raise NotImplementedError
+
+
+class DeferredWait(Deferred[T], Wait):
+    """A wait that is a Deferred."""
+
+
+def delay(clock: IReactorTime, seconds: float) -> DeferredWait[None]:
+    """Wait for ``seconds``."""
+    timer = clock.callLater(seconds, lambda: waiting.callback(None))
+    waiting: DeferredWait[None] = DeferredWait(lambda _: timer.cancel())
+    return waiting
