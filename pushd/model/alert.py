@@ -51,4 +51,6 @@ class Alert:
     acknowledged_at: int | None = None
     acknowledged_by: str | None = None
     mailed_at: int | None = None
-    """When the latest mail about it was sent."""
+    """When the mail server accepted the latest mail about it for a recipient."""
+    mail_error: str | None = None
+    """Why the latest mail did not reach every recipient."""

@@ -32,5 +32,10 @@ class IAlertStore(Interface):
     def due_mails(limit: int, now: Now) -> Deferred[list[Alert]]:
         """Up to ``limit`` alerts about which a mail is due, oldest first."""
 
-    def save_mailed(alert: int, rules: AlertRules, now: Now) -> Deferred[None]:
-        """Save that a mail about an alert was sent, and when the next one is due, if ever."""
+    def save_mailed(alert: int, error: str | None, rules: AlertRules, now: Now) -> Deferred[None]:
+        """Save that a mail about an alert was sent, and when the next one is due, if ever; ``error`` says which
+        recipients did not get it.
+        """
+
+    def save_mail_error(alert: int, error: str) -> Deferred[None]:
+        """Save why no recipient has the mail about an alert; it stays due."""

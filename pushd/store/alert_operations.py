@@ -30,5 +30,8 @@ class AlertOperations(OperationBase):
     def due_mails(self, limit: int, now: Now) -> Deferred[list[Alert]]:
         return self._read(mails.due_mails, limit, now)
 
-    def save_mailed(self, alert: int, rules: AlertRules, now: Now) -> Deferred[None]:
-        return self._write(mails.save_mailed, alert, rules, now)
+    def save_mailed(self, alert: int, error: str | None, rules: AlertRules, now: Now) -> Deferred[None]:
+        return self._write(mails.save_mailed, alert, error, rules, now)
+
+    def save_mail_error(self, alert: int, error: str) -> Deferred[None]:
+        return self._write(mails.save_mail_error, alert, error)

@@ -1,6 +1,7 @@
 """Tests of :mod:`pushd.notifications.mail.message`."""
 
 from email import message_from_bytes
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Any
@@ -10,9 +11,10 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pushd.lib.text import one_line
 from pushd.model.alert import Alert, AlertKind
 from pushd.model.device import Device
-from pushd.notifications.mail.message import LISTED, Envelope, write_mail
+from pushd.notifications.mail.message import LISTED, NAME, Envelope, write_mail
 from tests.store.samples import READER, device, wall
 
 ENVELOPE = Envelope(sender="pushd@example.org", recipients=("ana@example.org", "bob@example.org"))
@@ -110,10 +112,12 @@ def test_other_kinds() -> None:
         ("x\r\nBcc: eve@example.org\r\n\r\nhello", "x??Bcc: eve@example.org????hello"),
         ("\x1b[2J\u202egone\ud800", "?[2J?gone?"),
         ("n" * 200, "n" * 57 + "..."),
+        ("Tür =?unknown-8bit?q?=ff?=", "Tür =?unknown-8bit?q?=ff?="),
+        ("=?utf-8?q?=0d=0aX-Spoofed:_yes?=", "=?utf-8?q?=0d=0aX-Spoofed:_yes?="),
     ],
 )
 def test_names_cannot_inject_headers_or_lines(name: str, shown: str) -> None:
-    """A device's name adds no header, no line and no control character, and is cut if it is long."""
+    """A device's name adds no header, no line and no control character, is cut if it is long, and is never decoded."""
     mail = written(OFFLINE, evolve(FRONT, name=name))
     assert mail["Subject"] == f"[pushd] {shown} ({READER}) is offline"
     assert mail["Bcc"] is None
@@ -121,7 +125,23 @@ def test_names_cannot_inject_headers_or_lines(name: str, shown: str) -> None:
     assert len(body(mail).splitlines()) == 6
 
 
-_TEXT: Any = st.text(max_size=300)
+_WORDS = st.sampled_from(
+    [
+        "=?utf-8?q?",
+        "=?unknown-8bit?b?",
+        "=?us-ascii*en?Q?",
+        "?=",
+        "=ff",
+        "=0d=0a",
+        "_",
+        " ",
+        "\r\n",
+        "\udcff",
+        "é",
+        "=?",
+    ]
+)
+_TEXT: Any = st.text(max_size=300) | st.lists(_WORDS | st.text(max_size=5), max_size=12).map("".join)
 
 
 @given(_TEXT, _TEXT, _TEXT, st.sampled_from(AlertKind), st.none() | st.integers(0, 10**12))
@@ -144,3 +164,13 @@ def test_any_mail_can_be_written(name: str, address: str, by: str, kind: AlertKi
         *("Content-Type", "Content-Transfer-Encoding", "MIME-Version"),
     }
     assert len(body(mail).splitlines()) < 14
+
+
+@given(_TEXT)
+def test_any_name_is_shown_as_it_is(name: str) -> None:
+    """A mail program that decodes the subject once shows a device's name as the body does."""
+    content = write_mail(OFFLINE, {READER: evolve(FRONT, name=name)}.get, ENVELOPE, wall())
+    shown = one_line(name, NAME, placeholder="?", ellipsis="...")
+    subject = f"[pushd] {f'{shown} ({READER})' if name else READER} is offline"
+    encoded = message_from_bytes(content)["Subject"]
+    assert str(make_header(decode_header(encoded))) == subject

@@ -1,6 +1,8 @@
 """Tests of :mod:`pushd.notifications.mail.notifier`, with a simulated clock."""
 
 from collections.abc import Callable, Iterator, Sequence
+from email import message_from_string
+from email.policy import SMTP
 from typing import Any
 
 import pytest
@@ -33,6 +35,12 @@ class FakeTransport:
     refused: dict[str, str] = field(factory=dict)
     deferred: dict[str, str] = field(factory=dict)
     hangs: "Deferred[None] | None" = None
+    fails_at: str | None = None
+    """The server hangs up when it gets a mail that contains this."""
+    unsendable: str | None = None
+    """A mail that contains this cannot be sent."""
+    defers: str | None = None
+    """The server replies 451 to a mail that contains this."""
 
     async def send(self, envelope: Envelope, mail: bytes) -> SmtpResult:
         self.attempts += 1
@@ -40,7 +48,14 @@ class FakeTransport:
             await self.hangs
         if self.error is not None:
             raise SmtpError(self.error)
-        self.sent.append((envelope.recipients, mail.decode()))
+        content = mail.decode()
+        if self.fails_at is not None and self.fails_at in content:
+            raise SmtpError("hung up", during_content=True)
+        if self.unsendable is not None and self.unsendable in content:
+            raise ValueError("cannot be encoded")
+        self.sent.append((envelope.recipients, content))
+        if self.defers is not None and self.defers in content:
+            return SmtpResult(refused={}, deferred=dict.fromkeys(envelope.recipients, "451 later"))
         return SmtpResult(
             refused={to: reply for to, reply in self.refused.items() if to in envelope.recipients},
             deferred={to: reply for to, reply in self.deferred.items() if to in envelope.recipients},
@@ -89,6 +104,12 @@ class NotifierHarness:
     def acknowledge(self, alert: int) -> None:
         """Acknowledge an alert."""
         result_of(self.server.core.alerts.acknowledge(alert, "ana"))
+
+    def alert(self, number: int) -> dict[str, Any]:
+        """An alert as the admin API shows it."""
+        alerts = self.server.ask("GET /v1/alerts").json["items"]
+        found: dict[str, Any] = next(alert for alert in alerts if alert["id"] == str(number))
+        return found
 
     def wait(self, seconds: float, steps: int = 1) -> None:
         """Advance the clock."""
@@ -175,7 +196,7 @@ def test_refused_recipient_is_not_retried(harness: NotifierHarness, logged: list
     harness.go_offline("controlid:1", "controlid:2")
     harness.wait(HOUR, 100)
     assert harness.transport.recipients == [(ANA, BOB), (ANA, BOB)]
-    assert logged[0] == "Mail about alert 1 refused for bob@example.org, not retried: 550 no such user"
+    assert logged[0] == "Mail about alert 1 refused for bob@example.org: 550 no such user"
 
 
 def test_deferred_recipient_is_retried_alone(harness: NotifierHarness) -> None:
@@ -238,8 +259,105 @@ def test_unexpected_error_is_logged_and_retried(harness: NotifierHarness, no_log
     assert len(no_logged_failure) == 1
     no_logged_failure.clear()
     harness.notifier.envelope = evolve(harness.notifier.envelope, sender="pushd@example.org")
-    harness.wait(1)
+    harness.wait(INTERVAL)
     assert len(harness.transport.sent) == 1
+
+
+@pytest.mark.parametrize("name", ["Tür =?unknown-8bit?q?=ff?=", "x =?utf-8?q?=0d=0aReply-To:_evil@x?= y"])
+def test_any_device_name_is_mailed(harness: NotifierHarness, name: str) -> None:
+    """A device whose name looks like an encoded word is mailed under that name, and so are the alerts after it."""
+    harness.server.register("controlid:1", name=name)
+    harness.go_offline("controlid:1")
+    harness.go_offline("controlid:2")
+    mails = [message_from_string(content, policy=SMTP) for _, content in harness.transport.sent]
+    assert [mail["Subject"] for mail in mails] == [
+        f"[pushd] {name} (controlid:1) is offline",
+        "[pushd] controlid:2 is offline",
+    ]
+
+
+@pytest.mark.parametrize("broken", ["written", "sent"])
+def test_mail_that_cannot_be_sent_is_passed_over(
+    harness: NotifierHarness, no_logged_failure: list[Any], broken: str
+) -> None:
+    """A mail that cannot be written or sent is logged, marked on its alert and tried again later; it blocks none."""
+    fault = True
+
+    def fail_for_the_first(device: str) -> Any:
+        if fault and device == "controlid:1":
+            raise ValueError("cannot be encoded")
+
+    if broken == "written":
+        harness.notifier.find_device = fail_for_the_first
+    else:
+        harness.transport.unsendable = "controlid:1 is offline"
+    harness.go_offline("controlid:1")
+    harness.go_offline("controlid:2")
+    assert harness.transport.subjects == ["[pushd] controlid:2 is offline"]
+    assert harness.alert(1)["mail_error"] == "cannot be sent: ValueError('cannot be encoded')"
+    assert harness.alert(1)["mailed_at"] is None
+    harness.wait(HOUR, 240)
+    assert 1 < len(no_logged_failure) < 15
+    no_logged_failure.clear()
+    fault, harness.transport.unsendable = False, None
+    harness.wait(2 * HOUR, 480)
+    assert harness.transport.subjects[1:] == ["[pushd] controlid:1 is offline"]
+    assert (harness.alert(1)["mail_error"], harness.alert(1)["mailed_at"] is None) == (None, False)
+
+
+def test_mail_that_makes_the_mail_server_fail_blocks_no_other(harness: NotifierHarness) -> None:
+    """If the mail server fails whenever it gets the content of one mail, all other mails arrive."""
+    harness.transport.fails_at = "controlid:1 is offline"
+    harness.go_offline("controlid:1")
+    harness.go_offline("controlid:2")
+    harness.go_offline("controlid:3")
+    harness.wait(MAX_BACKOFF)
+    assert harness.transport.subjects == [f"[pushd] controlid:{number} is offline" for number in (2, 3)]
+    harness.transport.fails_at = None
+    harness.wait(MAX_BACKOFF + INTERVAL, 20)
+    assert harness.transport.subjects[2:] == ["[pushd] controlid:1 is offline"]
+
+
+def test_mail_that_the_mail_server_defers_blocks_no_other(harness: NotifierHarness) -> None:
+    """If the mail server always defers one mail for all recipients, all other mails arrive."""
+    harness.transport.defers = "controlid:1 is offline"
+    harness.go_offline("controlid:1")
+    harness.go_offline("controlid:2")
+    harness.wait(HOUR, 100)
+    assert [subject for subject in harness.transport.subjects if "controlid:1" not in subject] == [
+        "[pushd] controlid:2 is offline"
+    ]
+    assert harness.alert(1)["mailed_at"] is None
+    assert harness.alert(2)["mailed_at"]
+
+
+def test_alert_that_every_recipient_refused_is_not_mailed(harness: NotifierHarness) -> None:
+    """While every recipient is refused, an alert shows the replies and no ``mailed_at``; the mail is tried again."""
+    harness.transport.refused = {ANA: "550 no such user", BOB: "550 relaying denied"}
+    harness.go_offline("controlid:1")
+    harness.wait(HOUR, 100)
+    alert = harness.alert(1)
+    assert alert["mailed_at"] is None
+    assert alert["mail_error"] == "ana@example.org: 550 no such user; bob@example.org: 550 relaying denied"
+    harness.transport.refused = {BOB: "550 relaying denied"}
+    harness.wait(HOUR + INTERVAL, 400)
+    alert = harness.alert(1)
+    assert alert["mailed_at"] is not None
+    assert alert["mail_error"] == "bob@example.org: 550 relaying denied"
+    before = len(harness.transport.sent)
+    harness.wait(2 * HOUR, 100)
+    assert len(harness.transport.sent) == before < 20
+
+
+def test_refused_and_deferred_recipients(harness: NotifierHarness) -> None:
+    """A mail that one recipient refuses and another one defers for days counts as sent for neither."""
+    harness.transport.refused, harness.transport.deferred = {ANA: "550 no such user"}, {BOB: "452 full"}
+    harness.go_offline("controlid:1")
+    harness.wait(GIVE_UP_AFTER + HOUR, 100)
+    assert harness.alert(1)["mailed_at"] is None
+    harness.transport.refused, harness.transport.deferred = {}, {}
+    harness.wait(MAX_BACKOFF + INTERVAL, 40)
+    assert harness.alert(1)["mailed_at"] is not None
 
 
 def test_notifier_that_makes_no_progress_is_stuck(harness: NotifierHarness) -> None:

@@ -206,7 +206,9 @@ async def test_server_is_down() -> None:
 async def test_server_that_does_not_confirm_the_mail(server: MailServer) -> None:
     """A server that has received the mail and does not reply times out."""
     server.hangs.set()
-    assert "did not answer within 0.3 s" in await error(transport(server, timeout=0.3))
+    with pytest.raises(SmtpError, match=r"did not answer within 0\.3 s") as raised:
+        await transport(server, timeout=0.3).send(ENVELOPE, MAIL)
+    assert raised.value.during_content
 
 
 async def test_server_that_does_not_greet() -> None:

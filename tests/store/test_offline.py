@@ -246,10 +246,10 @@ async def test_mails_are_due_until_an_alert_is_acknowledged(store: IStore) -> No
     await go_offline(store, READER, rules=rules)
     (raised,) = await alerts(store, 30, rules)
     assert await store.due_mails(10, at(30)) == [raised]
-    await store.save_mailed(raised.id, rules, at(31))
+    await store.save_mailed(raised.id, None, rules, at(31))
     assert await store.due_mails(10, at(3000)) == []
     assert await store.due_mails(10, at(3631)) == [evolve(raised, mailed_at=wall(31))]
-    await store.save_mailed(raised.id, rules, at(3632))
+    await store.save_mailed(raised.id, None, rules, at(3632))
     await store.acknowledge_alert(raised.id, "night shift", at(3640))
     assert await store.due_mails(10, at(99999)) == []
 
@@ -262,8 +262,20 @@ async def test_an_alert_that_was_cleared_before_its_mail_is_mailed_all_the_same(
     await come_online(store, READER, seconds=60)
     (late,) = await store.due_mails(10, at(100))
     assert late.cleared_at == wall(60)
-    await store.save_mailed(raised.id, rules, at(100))
+    await store.save_mailed(raised.id, None, rules, at(100))
     assert await store.due_mails(10, at(99999)) == []
+
+
+async def test_mail_that_no_recipient_has_stays_due(store: IStore) -> None:
+    """An alert keeps why its mail did not arrive, until it is mailed without an error."""
+    rules = evolve(RULES, mails=True)
+    await go_offline(store, READER, rules=rules)
+    (raised,) = await alerts(store, 30, rules)
+    await store.save_mail_error(raised.id, "refused")
+    assert await store.due_mails(10, at(100)) == [evolve(raised, mail_error="refused")]
+    await store.save_mailed(raised.id, None, rules, at(100))
+    assert await store.due_mails(10, at(99999)) == []
+    assert await store.alerts(True, None, 10) == [evolve(raised, mailed_at=wall(100))]
 
 
 async def test_without_mails_none_is_ever_due(store: IStore) -> None:

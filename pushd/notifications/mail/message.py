@@ -1,14 +1,16 @@
 """Writes the mail about an alert: from values to the bytes of a message (RFC 5322), in plain text.
 
-Names of devices, operators and webhooks are untrusted: they may contain line breaks and control characters.
+Names of devices, operators and webhooks are untrusted: they may contain line breaks, control characters, and text that
+looks like an encoded word (RFC 2047), which must be shown as it is.
 """
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from email.header import Header
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, MessageIDHeader
 from email.message import EmailMessage
-from email.policy import SMTP
-from typing import cast
+from email.policy import SMTP, Policy
+from typing import Any, cast
 
 from attrs import frozen
 
@@ -22,7 +24,28 @@ LISTED = 100
 NAME = 60
 """Characters of a name at most."""
 
+
+class TextHeader:
+    """A header of any text in one line. The registry's own type decodes encoded words in what it is given."""
+
+    max_count = 1
+
+    @staticmethod
+    def parse(value: str, parsed: dict[str, Any]) -> None:
+        """Take the value as it is."""
+        parsed["decoded"] = value
+        parsed["parse_tree"] = None
+
+    def fold(self, *, policy: Policy) -> str:
+        """The header as it is sent: encoded, unless it is ASCII that no mail program takes for an encoded word."""
+        text, name = str(self), cast(BaseHeader, self).name
+        charset = "us-ascii" if text.isascii() and "=?" not in text else "utf-8"
+        encoded = Header(text, charset, header_name=name).encode(linesep=policy.linesep)
+        return f"{name}: {encoded}{policy.linesep}"
+
+
 _HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("subject", cast("type[BaseHeader]", TextHeader))
 for _name in ("in-reply-to", "references"):
     _HEADERS.map_to_type(
         _name, cast("type[BaseHeader]", MessageIDHeader)

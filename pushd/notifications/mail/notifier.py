@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
@@ -14,11 +14,12 @@ from pushd.core.clocks import Clocks
 from pushd.core.waiters import Waiters
 from pushd.lib.background import in_background
 from pushd.lib.backoff import Backoff
+from pushd.lib.text import one_line
 from pushd.model.alert import Alert, AlertRules
 from pushd.model.errors import PushdError
 from pushd.model.event import Event, EventType
 from pushd.notifications.mail.message import Envelope, FindDevice, write_mail
-from pushd.notifications.mail.smtp import MailTransport, SmtpError
+from pushd.notifications.mail.smtp import MailTransport, SmtpError, SmtpResult
 from pushd.store.interface import IStore
 
 INTERVAL = 15.0
@@ -30,16 +31,35 @@ LIMIT = 100
 GIVE_UP_AFTER = 5 * 86400.0
 """Seconds for which a mail that other recipients have is retried for a deferred one (RFC 5321 section 4.5.4.1)."""
 
+MAX_MAIL_BACKOFF = 3600.0
+"""Seconds between two attempts at most for a mail that cannot be written, or that every recipient refused."""
 
-@frozen
-class PartialDelivery:
-    """A mail that needs no further attempt for the ``settled`` recipients: the server accepted or refused it for them.
+MAX_ERROR = 1000
+"""Characters of a ``mail_error`` at most."""
 
-    ``began`` is when the first attempt was made, in seconds of the clock.
+
+@define(eq=False)
+class PendingMail:
+    """A mail that was tried and is not done.
+
+    ``began`` is when the first attempt was made, in seconds of the clock; ``backoff`` delays the next one if this mail
+    cannot be written, or every recipient refused it.
     """
 
     began: float
-    settled: frozenset[str] = frozenset()
+    backoff: Backoff
+    accepted: set[str] = field(factory=set)
+    """The recipients for whom the server accepted it."""
+    refused: dict[str, str] = field(factory=dict)
+    """The recipients for whom it refused it with 5xx, and its replies."""
+    failures: int = 0
+    """Attempts in which no recipient got it, and that may have failed because of this mail."""
+
+    @property
+    def error(self) -> str | None:
+        """Why the refused recipients did not get it; None if there are none."""
+        replies = "; ".join(f"{recipient}: {reply}" for recipient, reply in self.refused.items())
+        return one_line(replies, MAX_ERROR) or None
 
 
 @define(eq=False)
@@ -59,7 +79,7 @@ class MailNotifier(Service):
     _backoff: Backoff = field(init=False)
     """Of the mail server."""
     _recipient_backoff: dict[str, Backoff] = field(init=False)
-    _partial: dict[int, PartialDelivery] = field(factory=dict, init=False)
+    _pending: dict[int, PendingMail] = field(factory=dict, init=False)
     """By the alert's id."""
     _error: str | None = field(default=None, init=False)
     """Why the latest attempt failed, as it was logged; None if it did not."""
@@ -115,37 +135,72 @@ class MailNotifier(Service):
             self._record_failure(repr(error))
 
     async def _due(self) -> Sequence[Alert]:
-        # mails that wait for a deferred recipient must not hide others
-        due = await self.store.due_mails(LIMIT + len(self._partial), self.clocks.now())
-        self._partial = {alert.id: self._partial[alert.id] for alert in due if alert.id in self._partial}
-        return due
+        """The alerts to mail; last those whose mail may be the reason that attempts fail, so that they block none."""
+        # mails that wait must not hide others
+        due = await self.store.due_mails(LIMIT + len(self._pending), self.clocks.now())
+        self._pending = {alert.id: self._pending[alert.id] for alert in due if alert.id in self._pending}
+        return sorted(due, key=lambda alert: self._pending[alert.id].failures if alert.id in self._pending else 0)
 
     async def _deliver(self, alert: Alert) -> bool:
         """Send a mail to its outstanding recipients, except those whose backoff has not ended; whether it is done."""
         self._expect_next_step(0)
+        pending = self._pending.setdefault(alert.id, self._new_pending())
+        if pending.backoff.remaining:
+            return False
         recipients = self.envelope.recipients
-        delivery = self._partial.get(alert.id) or PartialDelivery(self.clocks.clock.seconds())
-        outstanding = tuple(
-            to for to in recipients if to not in delivery.settled and not self._recipient_backoff[to].remaining
-        )
+        settled = pending.accepted | pending.refused.keys()
+        outstanding = tuple(to for to in recipients if to not in settled and not self._recipient_backoff[to].remaining)
         if outstanding:
-            delivery = evolve(delivery, settled=delivery.settled | await self._send(alert, outstanding))
-        if not delivery.settled:
-            return False
-        self._partial[alert.id] = delivery
-        if len(delivery.settled) < len(recipients) and self.clocks.clock.seconds() < delivery.began + GIVE_UP_AFTER:
-            return False
-        await self.store.save_mailed(alert.id, self.rules, self.clocks.now())
-        return True
+            await self._try(alert, pending, outstanding)
+        expired = self.clocks.clock.seconds() >= pending.began + GIVE_UP_AFTER
+        complete = len(pending.accepted) + len(pending.refused) == len(recipients)
+        if pending.accepted and (complete or expired):
+            await self.store.save_mailed(alert.id, pending.error, self.rules, self.clocks.now())
+            return True
+        if pending.refused and complete:
+            await self._start_over(alert, pending, str(pending.error))
+        return False
 
-    async def _send(self, alert: Alert, recipients: tuple[str, ...]) -> frozenset[str]:
-        """Send a mail; returns the recipients for whom the server accepted or refused it.
+    def _new_pending(self) -> PendingMail:
+        clock = self.clocks.clock
+        return PendingMail(clock.seconds(), Backoff(clock, self.rand, MAX_MAIL_BACKOFF))
+
+    async def _start_over(self, alert: Alert, pending: PendingMail, error: str) -> None:
+        """Save why no recipient got a mail, and try all of them again later."""
+        pending.refused.clear()
+        pending.failures += 1
+        pending.backoff.record_failure()
+        self._log.warn(
+            "No recipient got the mail about alert {alert_id}, will retry: {error}", alert_id=alert.id, error=error
+        )
+        await self.store.save_mail_error(alert.id, error)
+
+    async def _try(self, alert: Alert, pending: PendingMail, recipients: tuple[str, ...]) -> None:
+        """Send a mail once, and keep the outcome; one that cannot be written or sent is passed over for now.
 
         :raises SmtpError: if the server accepts no mail at all.
         """
-        mail = write_mail(alert, self.find_device, self.envelope, self.clocks.wall_now())
-        result = await self.transport.send(evolve(self.envelope, recipients=recipients), mail)
+        try:
+            mail = write_mail(alert, self.find_device, self.envelope, self.clocks.wall_now())
+            result = await self.transport.send(evolve(self.envelope, recipients=recipients), mail)
+        except SmtpError as error:
+            pending.failures += error.during_content
+            raise
+        except CancelledError:
+            raise
+        except Exception as error:
+            self._log.failure("Unhandled exception while the mail about alert {alert_id} was sent", alert_id=alert.id)
+            await self._start_over(alert, pending, one_line(f"cannot be sent: {error!r}", MAX_ERROR))
+            return
         self._record_success()
+        self._record_result(alert, pending, recipients, result)
+
+    def _record_result(
+        self, alert: Alert, pending: PendingMail, recipients: tuple[str, ...], result: SmtpResult
+    ) -> None:
+        pending.refused |= result.refused
+        pending.accepted |= set(recipients) - result.refused.keys() - result.deferred.keys()
+        pending.failures += len(result.deferred) == len(recipients)
         for to in recipients:
             if to in result.deferred:
                 self._recipient_backoff[to].record_failure()
@@ -153,7 +208,7 @@ class MailNotifier(Service):
                 self._recipient_backoff[to].reset()
         for to, reply in result.refused.items():
             self._log.error(
-                "Mail about alert {alert_id} refused for {recipient}, not retried: {reply}",
+                "Mail about alert {alert_id} refused for {recipient}: {reply}",
                 alert_id=alert.id,
                 recipient=to,
                 reply=reply,
@@ -165,7 +220,6 @@ class MailNotifier(Service):
                 recipient=to,
                 reply=reply,
             )
-        return frozenset(recipients) - result.deferred.keys()
 
     def _alert_raised(self, _event: Event) -> None:
         self._raised.notify(None)

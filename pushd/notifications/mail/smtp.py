@@ -57,7 +57,14 @@ class SmtpServer:
 
 
 class SmtpError(Exception):
-    """The server accepts no mail at all: it cannot be reached, fails, or refuses the login or the sender."""
+    """The server accepts no mail at all: it cannot be reached, fails, or refuses the login or the sender.
+
+    ``during_content``: it failed while it was sent the content of a mail, which may be why.
+    """
+
+    def __init__(self, message: str, *, during_content: bool = False) -> None:
+        super().__init__(message)
+        self.during_content = during_content
 
 
 @frozen(kw_only=True)
@@ -95,9 +102,9 @@ class SmtpTransport:
         try:
             return await result
         except defer.TimeoutError:
-            self._fail(f"took longer than {self.total_timeout:g} s")
+            self._fail(session, f"took longer than {self.total_timeout:g} s")
         except SmtpError as error:
-            self._fail(str(error))
+            self._fail(session, str(error))
 
     def _run(self, session: "_Session", result: Deferred[SmtpResult]) -> None:
         """Run a session in this thread; its result goes to the reactor's."""
@@ -108,8 +115,9 @@ class SmtpTransport:
         if not session.aborted:
             self.reactor.callFromThread(_fire, result, outcome)
 
-    def _fail(self, why: str) -> NoReturn:
-        raise SmtpError(f"{self.server.host}:{self.server.port} {one_line(why, MAX_REASON)}") from None
+    def _fail(self, session: "_Session", why: str) -> NoReturn:
+        problem = f"{self.server.host}:{self.server.port} {one_line(why, MAX_REASON)}"
+        raise SmtpError(problem, during_content=session.sends_content) from None
 
 
 @define(eq=False)
@@ -121,6 +129,8 @@ class _Session:
     mail: bytes
     timeout: float
     aborted: bool = field(default=False, init=False)
+    sends_content: bool = field(default=False, init=False)
+    """Whether the server is being sent the content of the mail, and has not replied yet."""
     _connection: socket.socket | None = field(default=None, init=False)
     """A duplicate of the connected socket: smtplib's own is replaced when TLS begins."""
 
@@ -191,7 +201,9 @@ class _Session:
         replies = {to: client.rcpt(to) for to in self.envelope.recipients}
         accepted = [to for to, reply in replies.items() if reply[0] in _ACCEPTED]
         if accepted:
+            self.sends_content = True
             replies |= dict.fromkeys(accepted, _data(client, self.mail))
+            self.sends_content = False
         return replies
 
 

@@ -112,7 +112,7 @@ def clear_webhook(tx: ITransaction, now: Now, webhook: str) -> None:
         _clear(tx, row["id"], now)
 
 
-_COLUMNS = "id, kind, address, webhook, raised_at, cleared_at, acknowledged_at, acknowledged_by, mailed_at"
+_COLUMNS = "id, kind, address, webhook, raised_at, cleared_at, acknowledged_at, acknowledged_by, mailed_at, mail_error"
 _ACKNOWLEDGE = Statement(
     "acknowledge an alert",
     "UPDATE alert SET acknowledged_at = :now, acknowledged_by = :by,"
@@ -139,7 +139,7 @@ def to_alert(tx: ITransaction, row: Row) -> Alert:
     return Alert(kind=AlertKind(row["kind"]), devices=devices, **{name: row[name] for name in _SCALARS})
 
 
-_SCALARS = "id address webhook raised_at cleared_at acknowledged_at acknowledged_by mailed_at".split()
+_SCALARS = "id address webhook raised_at cleared_at acknowledged_at acknowledged_by mailed_at mail_error".split()
 _OPEN = {None: "TRUE", True: "cleared_at IS NULL", False: "cleared_at IS NOT NULL"}
 _LISTS = {
     (is_open, paged): Statement(

@@ -19,6 +19,7 @@ ALERT: dict[str, Any] = {
     "acknowledged_at": None,
     "acknowledged_by": None,
     "mailed_at": None,
+    "mail_error": None,
 }
 """An alert as the server shows it; raised five minutes before the tests' clock begins."""
 
