@@ -244,6 +244,15 @@ class Config:
         "URL to request every minute while all tasks make progress (dead man's switch); it is never logged.",
         repr=False,
     )
+    new: bool = _option(
+        read_flag,
+        "",
+        "Make a new database although admin.token was used with one that is missing now; only for one start.",
+        default=False,
+    )
+    new_token: bool = _option(
+        read_flag, "", "Make a new admin token, and revoke the earlier one; only for one start.", default=False
+    )
     config: Path | None = _option(
         read_path,
         "FILE",

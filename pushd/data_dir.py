@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -25,7 +26,7 @@ class Lock:
         :raises StoreRefused: if another process holds the lock, or the file cannot be locked.
         """
         try:
-            file = self.path.open("w", encoding="ascii")
+            file = _open_private(self.path)
         except OSError as error:
             raise StoreRefused(f"{self.what} cannot be used: {error.strerror}.") from error
         try:
@@ -59,6 +60,8 @@ class DataDir:
 
         :raises StoreRefused: if another process holds one of them, or the directory cannot be created or written.
         """
+        if self._locks:
+            return
         what = f"The data directory {self.path}"
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -69,6 +72,15 @@ class DataDir:
             return
         # beside the real file: another process may name it by another path
         self._hold(Lock(Path(f"{os.path.realpath(self.database)}.lock"), f"The store {self.database}"))
+
+    def hold_early(self) -> None:
+        """The same while the process may still be root, before it becomes another user: a directory that does not exist
+        yet is left to :meth:`hold`, which that user must then be able to create.
+
+        :raises StoreRefused: as :meth:`hold`.
+        """
+        if os.geteuid() != 0 or self.path.is_dir():
+            self.hold()
 
     def release(self) -> None:
         """Unlock both."""
@@ -88,30 +100,71 @@ class DataDir:
             raise
         self._locks.append(lock)
 
+    def check_database(self) -> None:
+        """Check that a database is there, if there was one: an admin token in use belongs to one.
+
+        :raises StoreRefused: if it is missing or empty.
+        """
+        database = Path(self.database)
+        if self.database == MEMORY or not self.token_path.exists():
+            return
+        with suppress(OSError):
+            if database.stat().st_size > 0:
+                return
+        what = "is empty" if database.exists() else "is missing"
+        raise StoreRefused(
+            f"{database} {what}, but {self.token_path} was used with a database. Restore it, or start with --new to make a"
+            " new one."
+        )
+
     def read_token(self) -> str | None:
-        """The admin token in the file; None if there is no such file, or no token in it."""
+        """The admin token in the file; None if there is no such file.
+
+        :raises StoreRefused: if the file cannot be read, or holds no token.
+        """
         try:
-            return self._token.read_text("ascii").strip() or None
-        except (OSError, ValueError):
+            token = self.token_path.read_text("ascii").strip()
+        except FileNotFoundError:
             return None
+        except OSError as error:
+            raise StoreRefused(f"{self.token_path} cannot be read: {error.strerror}.") from error
+        except ValueError:
+            token = ""
+        if not token:
+            raise StoreRefused(f"{self.token_path} holds no token; delete the file to have a new token made.")
+        return token
 
     def write_token(self, secret: str) -> Path:
         """Write the admin token to a file that only its owner can read, atomically; return its path.
 
         :raises StoreRefused: if it cannot be written.
         """
-        new = self._token.with_suffix(".new")
+        new = self.token_path.with_suffix(".new")
         try:
             new.unlink(missing_ok=True)
             with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
                 file.write(secret + "\n")
                 file.flush()
                 os.fsync(file.fileno())
-            new.rename(self._token)
+            new.rename(self.token_path)
         except OSError as error:
-            raise StoreRefused(f"{self._token} cannot be written: {error.strerror}.") from error
-        return self._token
+            raise StoreRefused(f"{self.token_path} cannot be written: {error.strerror}.") from error
+        return self.token_path
 
     @property
-    def _token(self) -> Path:
+    def token_path(self) -> Path:
+        """The file of the admin token."""
         return self.path / "admin.token"
+
+
+def _open_private(path: Path) -> TextIOWrapper:
+    """Open a file for writing that only its owner may read, whatever the umask; root gives it to the owner of the
+    directory, whose process opens it next time.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    with suppress(OSError):  # the file of another user
+        os.fchmod(descriptor, 0o600)
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    return os.fdopen(descriptor, "w", encoding="ascii")

@@ -47,6 +47,9 @@ class PeriodicTask(Service):
             await self.work()
             self.done_at = self.clock.seconds()
         except PushdError as error:  # for example, the store is unavailable
-            self._log.error("Periodic task {title} failed, will retry: {error}", title=self.title, error=str(error))
+            if not getattr(error, "is_logged", False):
+                self._log.error(
+                    "Periodic task {title} failed, will retry: {error}", title=self.title, error=str(error)
+                )
         except Exception:
             self._log.failure("Unhandled exception in periodic task {title}, will retry", title=self.title)

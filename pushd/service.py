@@ -28,7 +28,8 @@ from pushd.notifications.webhooks.dispatcher import CHECKPOINT_SECONDS, WebhookD
 from pushd.notifications.webhooks.guarded_agent import build_agent
 from pushd.periodic import PeriodicTask
 from pushd.process import exit_with_error, raise_file_limit, set_switch_interval, tune_gc
-from pushd.store.sqlite.store import SqliteStore
+from pushd.store.filters import StartOptions
+from pushd.store.sqlite.store import MEMORY, SqliteStore
 from pushd.wiring import build_admin_port, build_core, build_device_port, build_dispatcher, build_notifiers
 
 FLUSH_SECONDS = 3.0
@@ -53,6 +54,7 @@ class PushdService(MultiService):
 
     core: Core
     data_dir: DataDir
+    config: Config
     sites: Sequence[HTTPFactory]
     reactor: Any
     _log = Logger()
@@ -63,11 +65,12 @@ class PushdService(MultiService):
     def privilegedStartService(self) -> None:
         """Start to listen; connections are accepted once the reactor runs.
 
-        :raises CannotStart: if an endpoint cannot be opened.
+        :raises CannotStart: if the data directory is in use, or an endpoint cannot be opened.
         """
         try:
+            self.data_dir.hold_early()  # before a port: a second server must not accept connections even for a moment
             super().privilegedStartService()
-        except ConfigError as error:
+        except (StoreRefused, ConfigError) as error:
             exit_with_error(str(error))
 
     def startService(self) -> None:
@@ -77,9 +80,8 @@ class PushdService(MultiService):
         """
         try:
             self.data_dir.hold()
-            self.core.start()
+            self._open_store()
             super().startService()
-            self._provide_token()
         except (StoreRefused, ConfigError) as error:
             exit_with_error(str(error))
         set_switch_interval()
@@ -94,19 +96,31 @@ class PushdService(MultiService):
         stopped = Deferred.fromCoroutine(self._stop(super().stopService()))
         return stopped.addTimeout(STOP_SECONDS, self.core.clocks.clock).addErrback(self._not_stopped)
 
-    def _provide_token(self) -> None:
-        """Make an admin token, unless the data directory has a valid one; it revokes the earlier one.
+    def _open_store(self) -> None:
+        """Open the store, with an admin token that both the store and the data directory know.
 
-        If the process ends before the store has the token, the next start makes another.
+        A new token revokes the earlier one. The store has it before the file, so that a process that ends in between
+        leaves no file whose token is unknown; the next start makes another.
+
+        :raises StoreRefused: if the store cannot be used, or is not the one that the data directory was used with.
         """
-        secret = self.data_dir.read_token()
-        if secret is not None and self.core.tokens.find(secret) is not None:
-            return
-        secret = make_secret()
-        path = self.data_dir.write_token(secret)
-        saved = Deferred.fromCoroutine(self.core.tokens.set("admin", Role.ADMIN, secret))
-        saved.addErrback(self._token_not_saved)
-        self._log.info("The admin token is in {path}", path=str(path))
+        config, data_dir = self.config, self.data_dir
+        makes_database = config.new or data_dir.database == MEMORY
+        if not makes_database:
+            data_dir.check_database()
+        known = None if config.new_token else data_dir.read_token()
+        secret = known or make_secret()
+        token = self.core.tokens.make("admin", Role.ADMIN, secret) if makes_database or known is None else None
+        snapshot = self.core.start(StartOptions(token=token))
+        if config.new and snapshot.devices:
+            raise StoreRefused(f"{data_dir.database} has devices; start without --new.")
+        if self.core.tokens.find(secret) is None:
+            raise StoreRefused(
+                f"{data_dir.database} does not know the token in {data_dir.token_path}: it is another database, or a part"
+                " of it such as its -wal file is missing. Restore it, or start with --new-token to make a new token."
+            )
+        if known is None:
+            self._log.info("The admin token is in {path}", path=str(data_dir.write_token(secret)))
 
     async def _stop(self, children: Deferred[None]) -> None:
         await children
@@ -117,10 +131,6 @@ class PushdService(MultiService):
             self.data_dir.release()
         while self.reactor.getWriters():  # a reactor that stops drops what it has not sent yet
             await deferLater(self.reactor, UNSENT_POLL_SECONDS)
-
-    def _token_not_saved(self, failure: Failure) -> None:
-        why = failure.getErrorMessage()
-        self._log.error("Could not save the admin token; it is valid until the server stops: {error}", error=why)
 
     def _not_stopped(self, failure: Failure) -> None:
         self._log.error("Shutdown incomplete, stopping anyway: {error}", error=failure.getErrorMessage())
@@ -142,7 +152,7 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
 
     devices = HTTPFactory(build_device_port(core, config, in_thread), budget, reactor)
     admin = HTTPFactory(build_admin_port(core, in_thread), budget, reactor)
-    service = PushdService(core, data_dir, (devices, admin), reactor)
+    service = PushdService(core, data_dir, config, (devices, admin), reactor)
     dispatcher = build_dispatcher(core, build_agent(reactor, core.webhooks.egress_policy))
     periodic = tuple(_periodic_tasks(core, dispatcher, reactor))
     notifiers = tuple(build_notifiers(core, config, reactor))

@@ -1,5 +1,6 @@
 """Tests of :mod:`pushd.data_dir`."""
 
+import os
 import re
 from pathlib import Path
 from stat import S_IMODE
@@ -81,10 +82,47 @@ def test_token_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b" \n", b"\xff"])
-def test_file_without_a_token_counts_as_missing(tmp_path: Path, content: bytes) -> None:
-    """A file that holds no token counts as a missing file."""
+def test_file_without_a_token_is_not_replaced(tmp_path: Path, content: bytes) -> None:
+    """A file that holds no token is an error: a new token would revoke the one that the operators use."""
     (tmp_path / "admin.token").write_bytes(content)
-    assert DataDir(tmp_path).read_token() is None
+    with pytest.raises(StoreRefused, match=r"admin\.token holds no token; delete the file"):
+        DataDir(tmp_path).read_token()
+
+
+def test_file_that_cannot_be_read_is_not_replaced(tmp_path: Path) -> None:
+    """Nor is a token made in place of one that cannot be read."""
+    (tmp_path / "admin.token").symlink_to("admin.token")  # as a missing permission, which root would not notice
+    with pytest.raises(StoreRefused, match=r"admin\.token cannot be read: Too many levels of symbolic links\."):
+        DataDir(tmp_path).read_token()
+
+
+def test_locks_are_for_the_owner_only(tmp_path: Path) -> None:
+    """Whatever the umask, and whoever made the files before: else any user could hold the locks, and block a start."""
+    (tmp_path / "pushd.lock").touch(0o666)
+    (tmp_path / "pushd.lock").chmod(0o666)
+    data_dir, umask = DataDir(tmp_path), os.umask(0)
+    try:
+        data_dir.hold()
+    finally:
+        os.umask(umask)
+    modes = {file.name: S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    assert modes == {"pushd.lock": 0o600, "pushd.sqlite.lock": 0o600}
+    data_dir.release()
+
+
+@pytest.mark.parametrize("content", [None, b""])
+def test_database_is_missed_beside_a_token(tmp_path: Path, content: bytes | None) -> None:
+    """A missing or empty database beside an admin token is not taken for a first start."""
+    data_dir = DataDir(tmp_path)
+    data_dir.check_database()
+    data_dir.write_token("secret")
+    if content is not None:
+        (tmp_path / "pushd.sqlite").write_bytes(content)
+    with pytest.raises(StoreRefused, match=r"Restore it, or start with --new to make a new one\."):
+        data_dir.check_database()
+    (tmp_path / "pushd.sqlite").write_bytes(b"SQLite")
+    data_dir.check_database()
+    DataDir(tmp_path, ":memory:").check_database()
 
 
 def test_token_that_cannot_be_written(tmp_path: Path) -> None:

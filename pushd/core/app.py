@@ -15,10 +15,13 @@ from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.events.feed import Feed
 from pushd.core.polling.poll_registry import PollRegistry
 from pushd.core.webhooks import Webhooks
+from pushd.store.filters import StartOptions, StartupSnapshot
 from pushd.store.interface import IStore
 
 DAY = 86_400_000
 """Milliseconds."""
+
+_NO_OPTIONS = StartOptions()
 
 
 @define(eq=False, kw_only=True)
@@ -41,14 +44,15 @@ class Core:
     webhooks: Webhooks
     retention_days: int
 
-    def start(self) -> None:
+    def start(self, options: StartOptions = _NO_OPTIONS) -> StartupSnapshot:
         """Open the store, and load what it holds into memory."""
-        snapshot = self.store.open(self.clocks.now())
+        snapshot = self.store.open(self.clocks.now(), options)
         queue = self.command_queue
         for part in (self.presence, self.registry, self.tokens, queue.command_index, queue.result_index):
             part.load(snapshot)
         self.drafts.ids.after(snapshot.last_command)
         self.offline_detector.start()
+        return snapshot
 
     async def sweep(self) -> None:
         """Apply what time does to commands and alerts; to be called every second."""

@@ -51,9 +51,13 @@ class Tokens:
         await self.set(name, role, secret)
         return secret
 
+    def make(self, name: str, role: Role, secret: str) -> Token:
+        """A token with this secret, which is not stored yet."""
+        return Token(id=self.ids.make(), name=name, role=role, digest=digest(secret))
+
     async def set(self, name: str, role: Role, secret: str) -> None:
         """Make ``secret`` the token of this name: valid at once, and durable when this returns."""
-        token = Token(id=self.ids.make(), name=name, role=role, digest=digest(secret))
+        token = self.make(name, role, secret)
         self._tokens = {hashed: old for hashed, old in self._tokens.items() if old.name != name}
         self._tokens[token.digest] = token
         await self.store.set_token(token, self.clocks.now())

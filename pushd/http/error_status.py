@@ -45,7 +45,7 @@ def set_error_status(request: Request, failure: Failure) -> int:
         path = _SECRET.sub(rb"\1...", request.path)
         _log.failure("Unexpected error in a request: {method} {path}", failure, method=request.method, path=path)
         code = 500
-    if code == SERVICE_UNAVAILABLE:
+    if code == SERVICE_UNAVAILABLE and not getattr(failure.value, "is_logged", False):
         _log.error("Request answered with 503: {error}", error=failure.getErrorMessage())
     if isinstance(failure.value, MethodNotAllowed) and failure.value.valid_methods:
         allowed = sorted(set(failure.value.valid_methods) - {"HEAD"})

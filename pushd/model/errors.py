@@ -112,7 +112,14 @@ class EventsPurged(PushdError):
 
 
 class Unavailable(PushdError):
-    """The request may succeed later: the store fails, the server stops, or too many bodies are being read."""
+    """The request may succeed later: the store fails, the server stops, or too many bodies are being read.
+
+    ``is_logged``: the cause was logged when it was found, and not each request that it fails is.
+    """
+
+    def __init__(self, message: str, *, is_logged: bool = False) -> None:
+        super().__init__(message)
+        self.is_logged = is_logged
 
 
 class StoreRefused(PushdError):

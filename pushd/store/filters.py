@@ -62,6 +62,14 @@ class EventFilter:
 
 
 @frozen(kw_only=True)
+class StartOptions:
+    """What the start of a server changes in the store before it is used."""
+
+    token: Token | None = None
+    """A new token, in place of the one of the same name."""
+
+
+@frozen(kw_only=True)
 class StartupSnapshot:
     """What is loaded into memory at the start: all that an idle poll needs, so that it need not query the database."""
 

@@ -67,6 +67,11 @@ class ISplitConnection(IConnection, Protocol):
     def commit(self) -> Sequence[PendingTransaction]:
         """Commit what was run; the operations of the group, each with its outcome."""
 
+    def confirm(self, group: Sequence[PendingTransaction]) -> None:
+        """Fail the operations of a group that was committed to files which the next start will not find; takes
+        microseconds.
+        """
+
 
 Deliver = Callable[[Sequence[PendingTransaction]], None]
 """Called on the reactor's thread with each group after its commit: notifies listeners and callers."""
@@ -215,6 +220,7 @@ class ReactorExecutor:
                 return
 
     def _committed(self, group: Sequence[PendingTransaction]) -> None:
+        self.connection.confirm(group)  # here: on the commit thread it would wait for the GIL once more
         try:
             self.deliver(group)
         finally:

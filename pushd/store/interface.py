@@ -22,6 +22,7 @@ from pushd.store.filters import (
     EventFilter,
     EventPage,
     Settlement,
+    StartOptions,
     StartupSnapshot,
     Violation,
 )
@@ -39,8 +40,10 @@ class IStore(IAlertStore, IWebhookStore):
     ``limit`` bounds how many items one call returns or changes.
     """
 
-    def open(now: Now) -> StartupSnapshot:
+    def open(now: Now, options: StartOptions = ...) -> StartupSnapshot:
         """Open or create the database, blocking, and renew all leases as :meth:`renew` does.
+
+        What the start changes is committed when this returns.
 
         :raises StoreRefused: if the database is newer than this program, damaged, or of another program.
         """

@@ -59,6 +59,9 @@ class Recorder:
         self.groups.append([pending.outcome for pending in self._group])
         return self._group
 
+    def confirm(self, group: Sequence[PendingTransaction]) -> None:
+        pass
+
     def close(self) -> None:
         self.closed = True
 

@@ -2,12 +2,13 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from attrs import define, field
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pushd.model.errors import StoreRefused, Unavailable
@@ -32,12 +33,70 @@ _PRAGMAS = (
 
 
 @define(eq=False)
+class DatabaseFiles:
+    """The files of an open database: what is committed to one that was deleted or replaced is lost at the next start."""
+
+    _opened: Mapping[str, tuple[int, int]]
+    """By path, the device and inode of the file that is open."""
+    _fault: str | None = field(default=None, init=False)
+    """What was logged."""
+    _log = Logger()
+
+    @classmethod
+    def of(cls, path: str) -> Self:
+        """The files of a database that is open, and in which a transaction has run, so that its ``-wal`` file exists.
+
+        :raises Unavailable: if one of them is missing already.
+        """
+        paths = path, f"{os.path.realpath(path)}-wal"
+        try:
+            return cls({each: _identity(os.stat(each)) for each in paths})
+        except OSError as error:
+            raise Unavailable(f"{error.filename}: {error.strerror}") from error
+
+    def check(self) -> None:
+        """Compare the open files with those at their paths; the first time that they differ is logged.
+
+        :raises Unavailable: if one was deleted, replaced or emptied.
+        """
+        fault = self._find_fault()
+        if fault != self._fault:
+            self._fault = fault
+            if fault is None:
+                self._log.info("The files of the database are back; it is written to again")
+            else:
+                why = "nothing is stored until the file is back or the server is started again"
+                self._log.error("{fault}: {why}", fault=fault, why=why)
+        if fault is not None:
+            raise Unavailable(f"{fault}.", is_logged=True)
+
+    def _find_fault(self) -> str | None:
+        for path, opened in self._opened.items():
+            try:
+                found = os.stat(path)
+            except OSError as error:
+                missing = isinstance(error, FileNotFoundError)
+                return f"{path} was deleted" if missing else f"{path} cannot be reached: {error.strerror}"
+            if _identity(found) != opened:
+                return f"{path} was replaced by another file"
+            if found.st_size == 0 and not path.endswith("-wal"):  # other programs may empty that one: a checkpoint
+                return f"{path} was emptied"
+        return None
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
+
+
+@define(eq=False)
 class SqliteConnection:
     """An :class:`pushd.store.group_commit.ISplitConnection` over Python's sqlite3."""
 
     connection: sqlite3.Connection
     begin: str = "BEGIN IMMEDIATE"
     busy_seconds: float = BUSY_SECONDS
+    files: DatabaseFiles | None = None
+    """Compared with their paths before and after each commit; None: they are not compared."""
     _group: list[PendingTransaction] = field(factory=list, init=False)
     _error: Exception | None = field(default=None, init=False)
     """Why nothing of the group can be committed."""
@@ -46,11 +105,14 @@ class SqliteConnection:
 
     def run(self, group: Iterable[PendingTransaction]) -> Sequence[PendingTransaction]:
         self.execute(group, wait_for_lock=True)
-        return self.commit()
+        committed = self.commit()
+        self.confirm(committed)
+        return committed
 
     def execute(self, group: Iterable[PendingTransaction], wait_for_lock: bool) -> bool:
         self._group, self._error, remaining = [], None, iter(group)
         try:
+            self._check_files()  # before: a checkpoint would fill an emptied file again, with holes
             if not self._begin(wait_for_lock):
                 return False
             if not self._run_all(remaining, self._run_without_savepoint):
@@ -73,8 +135,18 @@ class SqliteConnection:
             self._fail_all(group, error)
         return group
 
+    def confirm(self, group: Sequence[PendingTransaction]) -> None:
+        try:
+            self._check_files()
+        except Unavailable as error:
+            self._fail_all(group, error)
+
     def close(self) -> None:
         self.connection.close()
+
+    def _check_files(self) -> None:
+        if self.files is not None:
+            self.files.check()
 
     def _begin(self, wait_for_lock: bool) -> bool:
         """Begin a transaction; False if another program has locked the database and ``wait_for_lock`` is False."""
@@ -149,7 +221,8 @@ class SqliteConnection:
                 self.connection.execute("ROLLBACK")
         for pending in group:
             pending.events = ()
-            pending.outcome = Failure(Unavailable(f"Unable to commit: {error}"))
+            is_logged = isinstance(error, Unavailable) and error.is_logged
+            pending.outcome = Failure(Unavailable(f"Unable to commit: {error}", is_logged=is_logged))
 
 
 def make_private(path: str) -> None:

@@ -13,15 +13,24 @@ from zope.interface import implementer
 
 from pushd.model.errors import StoreRefused, Unavailable
 from pushd.model.timestamps import Now
-from pushd.store.filters import StartupSnapshot
+from pushd.store.filters import StartOptions, StartupSnapshot
 from pushd.store.group_commit import Executor, IExecutorReactor, InlineExecutor, ReactorExecutor, ThreadExecutor
 from pushd.store.interface import IStore
 from pushd.store.operations import Operations
-from pushd.store.sqlite.connection import SqliteConnection, connect, make_private, open_reader, run_once
+from pushd.store.sqlite.connection import (
+    DatabaseFiles,
+    SqliteConnection,
+    connect,
+    make_private,
+    open_reader,
+    run_once,
+)
 from pushd.store.sqlite.migrations import migrate
 from pushd.store.transactions import startup
 
 MEMORY = ":memory:"
+
+_NO_OPTIONS = StartOptions()
 
 
 @implementer(IStore)
@@ -36,7 +45,7 @@ class SqliteStore(Operations):
     path: str
     reactor: IExecutorReactor | None = None
 
-    def open(self, now: Now) -> StartupSnapshot:
+    def open(self, now: Now, options: StartOptions = _NO_OPTIONS) -> StartupSnapshot:
         if Path(self.path).is_file() and not os.access(self.path, os.W_OK):
             # SQLite would leave files beside it that stay read-only even when this one is made writable again
             raise StoreRefused(f"{self.path} cannot be opened: it is not writable.")
@@ -48,8 +57,9 @@ class SqliteStore(Operations):
             writer.execute(
                 "PRAGMA journal_mode = WAL"
             )  # persists in the file: only once it is known to be a database of pushd
-            snapshot = run_once(SqliteConnection(writer), partial(startup.load_snapshot, now=now))
-        self._writer = self._executor(SqliteConnection(writer), ReactorExecutor, "store-writer")
+            snapshot = run_once(SqliteConnection(writer), partial(startup.load_snapshot, options=options, now=now))
+            files = None if self.path == MEMORY else DatabaseFiles.of(self.path)
+        self._writer = self._executor(SqliteConnection(writer, files=files), ReactorExecutor, "store-writer")
         self._reader = (
             self._writer
             if self.path == MEMORY

@@ -1,10 +1,10 @@
 """The start of a process: renew leases, and read what is kept in memory."""
 
 from pushd.model.timestamps import Now
-from pushd.store.filters import StartupSnapshot
+from pushd.store.filters import StartOptions, StartupSnapshot
 from pushd.store.rows import to_device, to_proof, to_token
 from pushd.store.transaction import ITransaction, Statement
-from pushd.store.transactions import offline
+from pushd.store.transactions import devices, offline
 
 _RENEW_LEASES = Statement(
     "renew leases",
@@ -31,9 +31,11 @@ def renew_leases(tx: ITransaction, now: Now) -> None:
     offline.restart_all(tx, now)
 
 
-def load_snapshot(tx: ITransaction, now: Now) -> StartupSnapshot:
+def load_snapshot(tx: ITransaction, options: StartOptions, now: Now) -> StartupSnapshot:
     """Renew all leases, because the server was down, and read what is kept in memory."""
     renew_leases(tx, now)
+    if options.token is not None:
+        devices.set_token(tx, options.token, now)
     return StartupSnapshot(
         devices=tuple(to_device(row) for row in tx.rows(_DEVICES)),
         proofs=tuple(to_proof(row) for row in tx.rows(_PROOFS)),
