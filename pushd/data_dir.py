@@ -74,8 +74,8 @@ class DataDir:
         self._hold(Lock(Path(f"{os.path.realpath(self.database)}.lock"), f"The store {self.database}"))
 
     def hold_early(self) -> None:
-        """The same while the process may still be root, before it becomes another user: a directory that does not exist
-        yet is left to :meth:`hold`, which that user must then be able to create.
+        """The same while the process may still be root, before it becomes another user, whose own the directory must
+        be: one that does not exist yet is left to :meth:`hold`.
 
         :raises StoreRefused: as :meth:`hold`.
         """
@@ -113,8 +113,8 @@ class DataDir:
                 return
         what = "is empty" if database.exists() else "is missing"
         raise StoreRefused(
-            f"{database} {what}, but {self.token_path} was used with a database. Restore it, or start with --new to make a"
-            " new one."
+            f"{database} {what}, but {self.token_path} was used with a database."
+            " Restore it, or start with --new to make a new one."
         )
 
     def read_token(self) -> str | None:

@@ -116,8 +116,8 @@ class PushdService(MultiService):
             raise StoreRefused(f"{data_dir.database} has devices; start without --new.")
         if self.core.tokens.find(secret) is None:
             raise StoreRefused(
-                f"{data_dir.database} does not know the token in {data_dir.token_path}: it is another database, or a part"
-                " of it such as its -wal file is missing. Restore it, or start with --new-token to make a new token."
+                f"{data_dir.database} does not know the token in {data_dir.token_path}: it is another database, or a"
+                " part of it such as its -wal file is missing. Restore it, or start with --new-token."
             )
         if known is None:
             self._log.info("The admin token is in {path}", path=str(data_dir.write_token(secret)))

@@ -97,7 +97,7 @@ def test_file_that_cannot_be_read_is_not_replaced(tmp_path: Path) -> None:
 
 
 def test_locks_are_for_the_owner_only(tmp_path: Path) -> None:
-    """Whatever the umask, and whoever made the files before: else any user could hold the locks, and block a start."""
+    """Whatever the umask, and the permissions of existing files: else any user could hold the locks."""
     (tmp_path / "pushd.lock").touch(0o666)
     (tmp_path / "pushd.lock").chmod(0o666)
     data_dir, umask = DataDir(tmp_path), os.umask(0)

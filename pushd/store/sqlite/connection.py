@@ -34,7 +34,7 @@ _PRAGMAS = (
 
 @define(eq=False)
 class DatabaseFiles:
-    """The files of an open database: what is committed to one that was deleted or replaced is lost at the next start."""
+    """The files of an open database; what is committed to one that was deleted or replaced is lost."""
 
     _opened: Mapping[str, tuple[int, int]]
     """By path, the device and inode of the file that is open."""
