@@ -1,6 +1,7 @@
 """Errors in HTTP: the status code and the text of each."""
 
 import re
+from typing import Any
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -8,6 +9,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from pushd.http.request import Request
 from pushd.lib.strict_json import UnreadableBody
+from pushd.lib.text import shortened
 from pushd.model import errors
 
 STATUS: tuple[tuple[type[BaseException], int], ...] = (
@@ -33,6 +35,11 @@ SERVICE_UNAVAILABLE = 503
 _SECRET = re.compile(rb"(/d/+)[^/]+")
 """The secret in a path of the device port."""
 
+_LOGGED_CHARACTERS = 300
+"""How much of each line that may contain what a client sent is logged."""
+
+_LOGGED_LINES = 200
+
 _DETAILS = {404: "There is nothing at this path.", 405: "This method is not allowed here."}
 
 _log = Logger()
@@ -42,8 +49,7 @@ def set_error_status(request: Request, failure: Failure) -> int:
     """Set the status code for a failure, and return it; an unexpected one is a 500 and logged with its traceback."""
     code = _code(failure.value)
     if code is None:
-        path = _SECRET.sub(rb"\1...", request.path)
-        _log.failure("Unexpected error in a request: {method} {path}", failure, method=request.method, path=path)
+        log_failure("Unexpected error in a request", request, failure)
         code = 500
     if code == SERVICE_UNAVAILABLE and not getattr(failure.value, "is_logged", False):
         _log.error("Request answered with 503: {error}", error=failure.getErrorMessage())
@@ -52,6 +58,25 @@ def set_error_status(request: Request, failure: Failure) -> int:
         request.setHeader(b"Allow", ", ".join(allowed).encode("ascii"))
     request.setResponseCode(code)
     return code
+
+
+def log_failure(what: str, request: Request, failure: Failure) -> None:
+    """Log a failure with its traceback, and the request; all that a client may have sent is escaped and cut."""
+    method, path = (
+        shortened(sent.decode("latin-1"), _LOGGED_CHARACTERS)
+        for sent in (request.method, _SECRET.sub(rb"\1...", request.path))
+    )
+    shown = _PrintableFailure(failure.value, failure.type, failure.tb)
+    _log.failure("{what}: {method} {path}", shown, what=what, method=method, path=path)
+
+
+class _PrintableFailure(Failure):
+    """A failure whose message may be what a client sent."""
+
+    def getTraceback(self, *args: Any, **kwargs: Any) -> str:
+        lines = super().getTraceback(*args, **kwargs).rstrip("\n").split("\n")
+        cut = lines[:_LOGGED_LINES] + lines[-1:] if len(lines) > _LOGGED_LINES + 1 else lines
+        return "\n".join(shortened(line, _LOGGED_CHARACTERS) for line in cut) + "\n"
 
 
 def _code(error: BaseException | None) -> int | None:

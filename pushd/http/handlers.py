@@ -12,14 +12,12 @@ from typing import Protocol
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from pushd.http.error_status import log_failure
 from pushd.http.request import Request
 from pushd.http.router import Router
 from pushd.lib.waits import Wait
-
-_log = Logger()
 
 
 class IApp(Protocol):
@@ -117,6 +115,6 @@ def _render_error(app: IApp, request: Request, failure: Failure) -> bytes | None
             return app.router.render_error(request, failure)
     except Exception:
         failure = Failure()
-    _log.failure("Unhandled error while rendering an error response", failure)
+    log_failure("Unhandled error while rendering an error response", request, failure)
     request.setResponseCode(500)
     return b""

@@ -22,6 +22,8 @@ Route = Callable[..., Coroutine[Any, None, bytes | None]]
 ErrorHandler = Callable[[Any, Any, Failure], bytes]
 """Takes an app, a request and a failure; returns the body of the error response."""
 
+_NO_METHOD = "-"
+
 _PARAMETER = re.compile(r"<(\w+)>")
 
 
@@ -107,8 +109,9 @@ class Router(Klein):
             text = "/" + text.lstrip("/")  # as the URL map does
             found = table.find(method, text)
         if found is None:
-            self.url_map.bind("localhost").match(text, method.decode("latin-1"))
-            raise LookupError(f"{text} is in the URL map but in no table")
+            # werkzeug ignores case in methods, which HTTP does not: ask for one that no route has
+            self.url_map.bind("localhost").match(text, _NO_METHOD)
+            raise AssertionError("the URL map raises an error for a request that is not in the tables")
         return found
 
     def _make_table(self) -> _Table:

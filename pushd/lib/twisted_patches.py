@@ -16,6 +16,11 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.protocols.basic import LineReceiver
 from twisted.web.http import HTTPChannel
 
+_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nCache-Control: no-store\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+_LENGTH_DIGITS = 18
+"""The digits of a Content-Length that are parsed at most."""
+
 parse_lines = LineReceiver.dataReceived
 """Parse what a channel has received, without HTTPChannel's own ``dataReceived``: that resets a timer for each piece of
 data. It relies on that method doing nothing else.
@@ -127,8 +132,24 @@ class DirectChannel(HTTPChannel):
         self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _respondToBadRequestAndDisconnect(self) -> None:
-        self.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        self.write(_BAD_REQUEST)
         self.loseConnection()
+
+    def _maybeChooseTransferDecoder(self, header: bytes, data: bytes) -> bool:
+        """Refuse what Twisted's parser takes, or fails at: a length with thousands of digits, and a second
+        Transfer-Encoding, which a proxy may understand in another way.
+
+        It relies on being called for each header, before that is added to the request.
+        """
+        if header == b"Content-Length":
+            if len(data) > _LENGTH_DIGITS:
+                return bool(self._failChooseTransferDecoder())
+        elif header == b"Transfer-Encoding":
+            if self.requests[-1].requestHeaders.getRawHeaders(header):
+                return bool(self._failChooseTransferDecoder())
+        else:
+            return True
+        return bool(super()._maybeChooseTransferDecoder(header, data))
 
 
 def tls_certificate(endpoint: object) -> CertificateOptions | None:

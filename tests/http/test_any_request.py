@@ -12,7 +12,7 @@ from pushd.model.token import Role
 from tests.connection import Connection, request
 from tests.in_memory_server import BuildServer, InMemoryServer
 
-METHODS = st.sampled_from(["GET", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS", "BREW"])
+METHODS = st.sampled_from(["GET", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS", "BREW", "get", "Post", "delete", "-"])
 TEXTS = st.text(max_size=8) | st.sampled_from(["7", "controlid:7", "servereye:c", "c", "x", "5", "now", "", "\0"])
 ODD = st.binary(max_size=6)
 

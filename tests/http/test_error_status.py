@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred, fail
-from twisted.logger import capturedLogs, formatEvent
+from twisted.logger import capturedLogs, eventAsText, formatEvent
 from twisted.python.failure import Failure
 from twisted.web.test.requesthelper import DummyRequest
 from werkzeug.exceptions import NotFound
@@ -105,4 +105,40 @@ def test_bug_does_not_log_a_secret(buggy: InMemoryServer, slashes: str, no_logge
     (line,) = map(formatEvent, logged)
     assert "push/c/ack/m" in line
     assert path.rpartition("/")[2] not in line
+    no_logged_failure.clear()
+
+
+@pytest.mark.parametrize(
+    "line", ["get /push?deviceId=7", "Post /push/c/signoff", "get /healthz", "delete /v1/devices/x"]
+)
+def test_method_in_lower_case(server: InMemoryServer, line: str) -> None:
+    """A method in lower case is a 405 that names the right ones, and nothing is logged."""
+    with capturedLogs() as logged:
+        port = server.call if line.endswith(("z", "x")) else server.device_request
+        answer = port(request(line)).answer()
+    assert answer.code == 405
+    assert answer.headers["allow"]
+    assert logged == []
+
+
+def test_what_a_client_sent_is_logged_escaped_and_cut(build_server: BuildServer, no_logged_failure: Logged) -> None:
+    """A client cannot write control characters into the log, nor much of anything, not even through a bug."""
+    odd = "\x1b[2J\r\x07\0\u202e" + "x" * 10_000
+
+    class Echoing(SqliteStore):
+        """A store whose bug has a message that the client chose."""
+
+        def acknowledge(self, *args: Any) -> Deferred[Any]:
+            return fail(ValueError(f"invalid literal:\n{odd}" + "\nline" * 10_000))
+
+    buggy = build_server(Echoing(MEMORY))
+    buggy.register("servereye:c")
+    with capturedLogs() as logged:
+        assert buggy.device_request(request(f"POST /push/c/ack/{'x' * 5_000}")).answer().code == 500
+    (event,) = logged
+    text = eventAsText(event)
+    assert "ValueError: invalid literal" in text
+    assert r"\x1b[2J\r\x07\x00\u202e" in text
+    assert text.replace("\n", "").isprintable()
+    assert len(text) < 20_000
     no_logged_failure.clear()

@@ -14,7 +14,7 @@ from pushd.dialects.servereye.app import ServerEyeApp
 from pushd.http.router import Router
 
 APPS = [CommandsApp, DevicesApp, ControlIdApp, ServerEyeApp]
-METHODS = [b"GET", b"POST", b"PATCH", b"DELETE", b"HEAD", b"BREW"]
+METHODS = [b"GET", b"POST", b"PATCH", b"DELETE", b"HEAD", b"BREW", b"-"]
 
 part = st.sampled_from("v1 devices commands push ack result signoff cancel secret . ..".split()) | st.text(
     st.characters(exclude_characters="/?#%", exclude_categories=["Cs"]), max_size=4
@@ -59,6 +59,16 @@ def test_each_route_is_found(app: Any) -> None:
             assert (route.__name__, found) == (rule.endpoint, parts)
         with pytest.raises(MethodNotAllowed):
             router.find(b"HEAD", filled.encode())
+
+
+@pytest.mark.parametrize("method", [b"get", b"Get", b"gET", b"post", b"-"])
+def test_case_of_methods(method: bytes) -> None:
+    """Methods are case-sensitive: one in lower case is not allowed, whatever route there is."""
+    with pytest.raises(MethodNotAllowed) as refused:
+        ControlIdApp.router.find(method, b"/push")
+    assert refused.value.valid_methods == ["GET"]
+    with pytest.raises(NotFound):
+        ControlIdApp.router.find(method, b"/nothing")
 
 
 def test_unknown_path() -> None:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.interfaces import IProtocolNegotiationFactory
+from twisted.logger import capturedLogs
 
 from tests.connection import request
 from tests.in_memory_server import InMemoryServer
@@ -92,6 +93,34 @@ def test_expect_100_continue(server: InMemoryServer) -> None:
     assert connection.answer().code == 100
     connection.send(body)
     assert connection.answer().code == 200
+
+
+BAD_HEADERS = [
+    b"Content-Length: " + b"9" * 5000,
+    b"Content-Length: 1_0",
+    b"Content-Length: 2\r\nContent-Length: 2",
+    b"Content-Length: 2\r\nTransfer-Encoding: chunked",
+    b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
+    b"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked",
+    b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+    b"Transfer-Encoding: identity, chunked",
+    b"Transfer-Encoding: gzip",
+    b"no colon",
+    b"a space: b",
+    b"X: \0",
+]
+
+
+@pytest.mark.parametrize("headers", BAD_HEADERS)
+def test_bad_headers(server: InMemoryServer, headers: bytes) -> None:
+    """Headers that are no HTTP, or leave the end of the body in doubt, are a 400, and the connection is closed."""
+    with capturedLogs() as logged:
+        connection = server.device_request(
+            b"POST /push/c/signoff HTTP/1.1\r\nHost: a\r\n" + headers + b"\r\n\r\n{}" + SIGN_OFF
+        )
+        assert connection.answer().code == 400
+    assert connection.closed_by_server
+    assert logged == []
 
 
 @pytest.mark.parametrize(
