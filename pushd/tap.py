@@ -9,7 +9,7 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from pushd.config import OPTIONS, RENAMED, Config, ConfigError, Option, read_config, renamed
-from pushd.lib.twisted_patches import use_monotonic_clock
+from pushd.lib.twisted_patches import report_daemon_errors_whole, use_monotonic_clock
 from pushd.process import exit_with_error, install_signal_handlers
 from pushd.service import build_service
 
@@ -103,5 +103,6 @@ def makeService(options: Options) -> IService:
     except ConfigError as error:
         _refuse(error)
     use_monotonic_clock(reactor)
+    report_daemon_errors_whole()
     install_signal_handlers(reactor)
     return service

@@ -4,7 +4,9 @@ Nothing here is promised by Twisted's documentation. It holds for Twisted 25.5 t
 ``tests/lib/test_twisted_patches.py`` fails when a version of Twisted no longer does what one of these relies on.
 """
 
+import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable
 from operator import attrgetter
@@ -14,6 +16,7 @@ from twisted.internet.endpoints import SSL4ServerEndpoint
 from twisted.internet.protocol import connectionDone
 from twisted.internet.ssl import CertificateOptions
 from twisted.protocols.basic import LineReceiver
+from twisted.scripts._twistd_unix import UnixApplicationRunner
 from twisted.web.http import HTTPChannel
 
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nCache-Control: no-store\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -193,12 +196,40 @@ class CannotStart(SystemExit, Exception):
     """Ends the program with exit code 1, without a traceback.
 
     It relies on twistd telling the parent of a daemon, and removing the pidfile, for each ``Exception`` that is raised
-    while services start, and for no other: a ``SystemExit`` alone would leave both undone. The message to the parent
-    is cut after 100 bytes and begins with the name of the class, which is therefore short.
+    while services start, and for no other: a ``SystemExit`` alone would leave both undone.
     """
-
-    __module__ = "pushd"
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.code = 1
+
+
+MAX_REASON = 4000
+"""Bytes: a pipe takes them at once (``PIPE_BUF``), with twistd's prefix."""
+
+
+def report_daemon_errors_whole() -> None:
+    """Have twistd print why a daemon cannot start as the same line as without a daemon; Twisted's own message is cut
+    after 100 bytes.
+
+    It relies on two methods of twistd's runner: the daemon formats the error with ``_formatChildException``, and
+    writes it to a pipe at once; the command, which waits for that, gets its exit code from ``_waitForStart``.
+    """
+    runner_class: Any = UnixApplicationRunner
+    twisted_format = runner_class._formatChildException
+
+    def format_error(runner: UnixApplicationRunner, error: Exception) -> bytes:
+        if not isinstance(error, CannotStart):
+            return bytes(twisted_format(runner, error))
+        return b"1 " + f"pushd: {error}".encode("utf-8", "backslashreplace")[:MAX_REASON]
+
+    def wait_for_start(_runner: UnixApplicationRunner, pipe: int) -> int:
+        report = os.read(pipe, MAX_REASON + 2)
+        if report == b"0":
+            return 0
+        if sys.__stderr__ is not None:
+            sys.__stderr__.write(report[2:].decode("utf-8", "replace") + "\n")
+        return 1
+
+    runner_class._formatChildException = format_error
+    runner_class._waitForStart = wait_for_start

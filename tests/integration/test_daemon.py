@@ -88,9 +88,9 @@ def start_error(daemon: Daemon, *options: str) -> str:
 def test_daemon_without_a_data_directory(daemon: Daemon) -> None:
     """A daemon whose data directory cannot be used prints the error and exits with 1."""
     (daemon.folder / "file").touch()
-    assert "The data directory file/data cannot be used: Not a directory." in start_error(
-        daemon, "--data-dir=file/data"
-    )
+    folder = "file/" + "/".join(["long"] * 40)
+    line = f"pushd: The data directory {folder} cannot be used: Not a directory.\n"
+    assert start_error(daemon, f"--data-dir={folder}") == line
 
 
 def test_daemon_without_a_port(daemon: Daemon) -> None:

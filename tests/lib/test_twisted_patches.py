@@ -29,6 +29,7 @@ from pushd.lib.twisted_patches import (
     CannotStart,
     ChannelRequest,
     parse_lines,
+    report_daemon_errors_whole,
     request_line,
     unparsed,
     use_monotonic_clock,
@@ -194,6 +195,9 @@ def test_signal_handlers_are_those_of_a_running_reactor() -> None:
     assert done.stdout == "['SIGTERM', 'SIGINT']\n"
 
 
+LONG_REASON = f"/{'long/' * 40}pushd.sqlite cannot be opened: file is not a database."
+
+
 class FailingRunner(UnixApplicationRunner):
     """twistd, whose application cannot start."""
 
@@ -209,10 +213,18 @@ class FailingRunner(UnixApplicationRunner):
 
 @pytest.mark.parametrize(
     ("error", "reported"),
-    [(CannotStart("no port"), "1 pushd.CannotStart: no port"), (SystemExit(1), "")],
+    [
+        (CannotStart(LONG_REASON), f"1 pushd: {LONG_REASON}"),
+        (SystemExit(1), ""),
+    ],
 )
-def test_twistd_reports_that_a_daemon_cannot_start(tmp_path: Path, error: SystemExit, reported: str) -> None:
+def test_twistd_reports_that_a_daemon_cannot_start(
+    tmp_path: Path, error: SystemExit, reported: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Twistd tells the parent of a daemon why it cannot start and removes the pidfile: for an Exception alone."""
+    for name in ("_formatChildException", "_waitForStart"):
+        monkeypatch.setattr(UnixApplicationRunner, name, getattr(UnixApplicationRunner, name))
+    report_daemon_errors_whole()
     pidfile = tmp_path / "twistd.pid"
     pidfile.write_text("1")
     reading, writing = os.pipe()
@@ -221,6 +233,6 @@ def test_twistd_reports_that_a_daemon_cannot_start(tmp_path: Path, error: System
     if not reported:
         os.close(writing)
     assert ended.value.code == 1
-    assert os.read(reading, 100).decode() == reported
+    assert os.read(reading, 1000).decode() == reported
     assert pidfile.exists() == (not reported)
     os.close(reading)
