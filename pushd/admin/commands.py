@@ -5,7 +5,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
-from attrs import asdict, define
+from attrs import asdict, define, evolve
 
 from pushd.admin import json_views, request_bodies
 from pushd.admin.auth import requires
@@ -69,8 +69,8 @@ class CommandsApp:
         """Parse and check the body of a command; runs on a thread if the body is large."""
         body = request_bodies.read_object(content)
         sent = request_bodies.read_send_request(body)
-        self.drafts.check(device, sent.payload, sent.options)
-        return sent, _fingerprint(body) if has_key else None
+        payload = self.drafts.check(device, sent.payload, sent.options)
+        return evolve(sent, payload=payload), _fingerprint(body) if has_key else None
 
     @router.route("/v1/commands", methods=["GET"])
     @requires(Role.VIEWER, "device", "state", "since", "limit", "cursor")

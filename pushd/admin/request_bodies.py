@@ -16,7 +16,7 @@ from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.polling.hold_time import MAX_HOLD
 from pushd.lib import strict_json
 from pushd.lib.ip_networks import parse_network
-from pushd.model.command import Command, SendOptions
+from pushd.model.command import Command, Payload, SendOptions
 from pushd.model.device import Admission, Device
 from pushd.model.errors import FieldError, InvalidFields, InvalidQuery, UnknownDevice
 from pushd.model.event import EventType
@@ -145,7 +145,7 @@ _SEQ = re.compile(r"[0-9]{1,18}")
 class SendRequest:
     """The body of a request to send a command."""
 
-    payload: dict[str, Any]
+    payload: Payload
     options: SendOptions
 
 

@@ -24,8 +24,8 @@ class MountedApp:
     pattern: re.Pattern[bytes]
     """Matches whole paths, without prefix, that are for this app; it has no groups."""
     app: IApp
-    body_limit: Callable[[bytes, bytes], int]
-    """How many bytes of a body to keep, by path (without prefix) and query."""
+    body_limit: Callable[[bytes, bytes, bytes], int]
+    """How many bytes of a body to keep, by method, path (without prefix) and query."""
     query: re.Pattern[bytes] | None = None
     """If set, must be found in the query; otherwise the request is for a later app, if one is mounted for its path."""
 
@@ -72,11 +72,11 @@ class DevicePort:
             mounted, below = found
             serve(mounted.app, request, below)
 
-    def body_limit(self, _method: bytes, target: bytes) -> int:
+    def body_limit(self, method: bytes, target: bytes) -> int:
         """How many bytes of a body to keep."""
         path, _, query = target.partition(b"?")
         found = self._find(_split(path)[1], query)
-        return SMALL if found is None else found[0].body_limit(found[1], query)
+        return SMALL if found is None else found[0].body_limit(method, found[1], query)
 
     def _find(self, path: bytes, query: bytes) -> tuple[MountedApp, bytes] | None:
         """The app for a path, and the path without prefix."""

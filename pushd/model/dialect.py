@@ -33,8 +33,9 @@ class Dialect:
     """Whether devices can authenticate with an API key."""
     canonical: Callable[[str], str]
     """The canonical form of the local part of an id; raises :exc:`InvalidQuery` if it is none."""
-    check: Callable[[Payload], None]
-    """Raises :exc:`InvalidFields`, with pointers below ``#/payload``, if a payload cannot be sent."""
+    check: Callable[[Payload], Payload]
+    """Returns a payload as it is stored and sent, the same object unless the dialect has to correct something; raises
+    :exc:`InvalidFields`, with pointers below ``#/payload``, if it cannot be sent."""
 
     batchable: Batchable = never
     """Whether a payload may be sent together with others, to devices that take batches."""

@@ -182,7 +182,9 @@ def test_deleted_device_that_polls(server: InMemoryServer) -> None:
     server.register(DEVICE, name="old")
     path = server.ask(f"POST /v1/devices/{DEVICE}/secret").json["path"]
     server.ask(f"DELETE /v1/devices/{DEVICE}")
-    assert server.device_request(POLL.replace(b"/push", f"{path}/push".encode())).answer().code == 404
+    old = server.device_request(POLL.replace(b"/push", f"{path}/push".encode()))
+    server.clock.advance(5)
+    assert old.answer().code == 404
     poll = server.device_request(POLL)
     assert poll.answers() == []
     seen = server.device(DEVICE)

@@ -97,7 +97,7 @@ def test_default_lease_of_the_other_dialect(server: InMemoryServer) -> None:
         ({"payload": []}, "#/payload"),
         ({"payload": {}}, "#/payload/endpoint"),
         ({"payload": {"endpoint": 7}}, "#/payload/endpoint"),
-        ({"payload": {"endpoint": "/load_objects.fcgi"}}, "#/payload/endpoint"),
+        ({"payload": {"endpoint": "/.fcgi"}}, "#/payload/endpoint"),
         ({"payload": {"endpoint": "a", "verb": "DELETE"}}, "#/payload/verb"),
         ({"payload": {"endpoint": "a", "body": 7}}, "#/payload/body"),
         ({"payload": {"endpoint": "a", "colour": 1}}, "#/payload/colour"),

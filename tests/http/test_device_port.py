@@ -34,7 +34,7 @@ class RecordingPort:
         mounted = MountedApp(prefixes=PREFIXES, pattern=pattern, app=NO_APP, body_limit=self._limit)
         return DevicePort([mounted], lambda secret: None, Clock(), 5.0)
 
-    def _limit(self, below: bytes, query: bytes) -> int:
+    def _limit(self, _method: bytes, below: bytes, query: bytes) -> int:
         self.asked.append((below, query))
         return LARGER
 

@@ -13,7 +13,7 @@ def dialect(name: str) -> Dialect:
         one_at_a_time=False,
         keys=True,
         canonical=str,
-        check=lambda payload: None,
+        check=lambda payload: payload,
     )
 
 

@@ -213,7 +213,7 @@ def test_queued_command_can_be_cancelled(setup: Setup) -> None:
 
 def test_errors_are_one_line(setup: Setup) -> None:
     """An error of the server is one line that names the invalid field, or what does not exist."""
-    result = setup.pushctl("send", READER, "load_objects.fcgi")
+    result = setup.pushctl("send", READER, "/.fcgi")
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
     assert result.stderr.startswith("pushctl: refused (422): #/payload/endpoint ")
     result = setup.pushctl("send", "controlid:1", "load_objects")

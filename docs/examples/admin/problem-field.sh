@@ -1,2 +1,2 @@
 curl -i -H "Authorization: Bearer $TOKEN" $API/v1/devices/controlid:4408801109440198/commands \
-    -d '{"payload": {"endpoint": "/load_objects.fcgi", "verb": "PUT"}}'
+    -d '{"payload": {"endpoint": "", "verb": "PUT"}}'

@@ -16,13 +16,13 @@ class Drafts:
     ids: IdSource
     dialects: Mapping[str, Dialect]
 
-    def check(self, device: str, payload: Payload, options: SendOptions) -> None:
-        """Check a payload and its options; pure, so it may run on any thread.
+    def check(self, device: str, payload: Payload, options: SendOptions) -> Payload:
+        """Check a payload and its options; pure, so it may run on any thread. Returns the payload to store and send.
 
         :raises InvalidFields: naming each field that is wrong.
         """
         options.check()
-        self.dialect(device).check(payload)
+        return self.dialect(device).check(payload)
 
     def make(
         self,

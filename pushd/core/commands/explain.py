@@ -128,7 +128,11 @@ def _explain_reported(context: CommandContext, _around: DeviceContext) -> _Reaso
         return "resolved", f"An operator resolved the command at {_at(command.finished_at)}: it {how}."
     late = ", after the lease had ended" if command.late else ""
     guess = "; the result named no transaction and was matched by order" if command.matched_by == "order" else ""
-    return "reported", f"The device reported at {_at(command.finished_at)} that the command {how}{late}{guess}."
+    meaning = " That is, it ran: what the device answered is in the result." if how == "succeeded" else ""
+    return (
+        "reported",
+        f"The device reported at {_at(command.finished_at)} that the command {how}{late}{guess}.{meaning}",
+    )
 
 
 def _explain_expired(context: CommandContext, around: DeviceContext) -> _Reason:

@@ -1,4 +1,4 @@
-"""The routes of Control iD devices: ``GET /push`` and ``POST /result``, below each base.
+"""The routes of Control iD devices: ``GET /push``, ``POST /result`` and ``POST /push``, below each base.
 
 Firmware understands only 200: a refused device gets an empty 200 as well, and only an invalid device id is a 400.
 """
@@ -63,6 +63,16 @@ class ControlIdApp:
         await self.device_service.settle(client_identity, await self._read_result(request, query))
         return wire.IDLE
 
+    @router.route("/push", methods=["POST"])
+    async def activity(self, request: Request) -> bytes:
+        """A sign of life of some models, perhaps with access logs, perhaps with the result of a command."""
+        query = _result_query(request.query)
+        client_identity = self._identity(request, query)
+        self.device_service.check_access(client_identity)
+        result = await self._read_result(request, query)
+        await self.device_service.settle(client_identity, None if result is None or result.unreadable else result)
+        return wire.IDLE
+
     @router.handle_errors(NotPermitted)
     def refused(self, _request: Request, _failure: Failure) -> bytes:
         """A device that is not served gets the idle response."""
@@ -74,9 +84,9 @@ class ControlIdApp:
         set_error_status(request, failure)
         return b""
 
-    def body_limit(self, below: bytes, query: bytes) -> int:
+    def body_limit(self, method: bytes, _below: bytes, query: bytes) -> int:
         """How many bytes of a body to keep: more only of a result that may belong to a command."""
-        if below != b"/result":
+        if method != b"POST":
             return SMALL
         try:
             device = _result_query(query).device

@@ -15,8 +15,8 @@ _FIELDS = frozenset({"verb", "endpoint", "body", "contentType", "queryString"})
 _OCTETS = "application/octet-stream"
 
 
-def check(payload: Payload) -> None:
-    """Refuse a payload that a device could not run.
+def check(payload: Payload) -> Payload:
+    """Refuse a payload that a device could not run; returns it with endpoints as a device takes them.
 
     :raises InvalidFields: with all errors.
     """
@@ -24,6 +24,18 @@ def check(payload: Payload) -> None:
     errors.extend(FieldError(*found) for found in find_unwritable(payload, _ROOT))
     if errors:
         raise InvalidFields(errors)
+    if "transactions" not in payload:
+        return _with_endpoint_name(payload)
+    transactions = payload["transactions"]
+    named = [_with_endpoint_name(entry) for entry in transactions]
+    is_same = all(entry is given for entry, given in zip(named, transactions, strict=True))
+    return payload if is_same else {**payload, "transactions": named}
+
+
+def _with_endpoint_name(command: Payload) -> Payload:
+    """A command whose endpoint an operator may have copied from the device's own HTTP interface."""
+    name = endpoint_name(command["endpoint"])
+    return command if name == command["endpoint"] else {**command, "endpoint": name}
 
 
 def _batch(payload: Payload) -> Iterator[FieldError]:
@@ -45,8 +57,8 @@ def _entry(entry: object, pointer: str) -> Iterator[FieldError]:
         yield FieldError(pointer, "must be an object")
         return
     yield from _command(entry, pointer, _FIELDS | {"transactionid"})
-    if "transactionid" in entry and not (isinstance(entry["transactionid"], str) and entry["transactionid"]):
-        yield FieldError(below(pointer, "transactionid"), "must be a non-empty string")
+    if "transactionid" in entry and not normalized_id(entry["transactionid"]):
+        yield FieldError(below(pointer, "transactionid"), "must be a non-empty string or a number")
 
 
 def _duplicates(transactions: list[dict[str, Any]], pointer: str) -> Iterator[FieldError]:
@@ -77,8 +89,6 @@ def _command(command: Mapping[str, Any], pointer: str, fields: frozenset[str]) -
 def _endpoint_problem(endpoint: object) -> str | None:
     if not isinstance(endpoint, str) or not endpoint_name(endpoint).strip():
         return "is required, and must be a non-empty string such as load_objects"
-    if endpoint != endpoint_name(endpoint):
-        return f"must have neither a leading slash nor .fcgi; write {endpoint_name(endpoint)}"
     return None
 
 

@@ -1,6 +1,6 @@
 """Results of Control iD devices, and what they mean for a command."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -45,6 +45,8 @@ class ControlIdResult:
     """Of the command, or of a batch as a whole."""
     transactions: Mapping[str, ReportedOutcome] | None = None
     """Of each entry of a batch, by :func:`normalized_id`."""
+    only_entry: ReportedOutcome | None = None
+    """Of the entry of a batch with one entry, whatever its id."""
 
     def concerns(self, payload: Payload) -> bool:
         """Whether the result names no endpoint, or one that is in ``payload``."""
@@ -65,7 +67,9 @@ class ControlIdResult:
             return _SUCCEEDED
         if self.transactions is None:
             return Verdict(move=Move.FAIL, error=_NO_REASON)  # an empty error, and no response
-        # transactions_results for a command that was no batch: it cannot be the result of this command
+        if self.only_entry is not None and self.uuid is not None:
+            return _verdict(self.only_entry)
+        # several results, or one of which only the order says to which command it belongs
         return Verdict(move=Move.GARBLE, error="the device answered a batch, but was sent a single command")
 
     def part(self, position: int) -> "ControlIdResult | None":
@@ -79,7 +83,7 @@ class ControlIdResult:
     @cached_property
     def _entries(self) -> "Mapping[str, ControlIdResult]":
         """Each entry as a result of its own; parsed again, because few results are split."""
-        posted = strict_json.parse(self.result or "{}").get("transactions_results", [])
+        posted = batch_entries(strict_json.parse(self.result or "{}")) or []
         entries = strict_json.parse(posted) if isinstance(posted, str) else posted
         by_id = {normalized_id(entry.get("transactionid")): entry for entry in entries if isinstance(entry, dict)}
         return {
@@ -92,11 +96,24 @@ class ControlIdResult:
 
     def _judge_batch(self, transactions: Iterable[Payload]) -> Verdict:
         outcomes = self.transactions or {}
-        sent = (entry["transactionid"] for entry in with_transaction_ids(transactions))
+        sent = [entry["transactionid"] for entry in with_transaction_ids(transactions)]
+        if len(sent) == 1 and self.transactions is None and self.outcome.has_response and self.uuid is not None:
+            return _SUCCEEDED  # answered as a single command, which it is
         errors = list(_entry_errors(outcomes, sent))
         if errors:
             return Verdict(move=Move.FAIL, error=strict_json.one_line("; ".join(errors)))
         return _SUCCEEDED
+
+
+def _verdict(outcome: ReportedOutcome) -> Verdict:
+    if outcome.has_response and outcome.error is None:
+        return _SUCCEEDED
+    return Verdict(move=Move.FAIL, error=outcome.error or _NO_REASON)
+
+
+def batch_entries(fields: Mapping[str, Any]) -> Any:
+    """What a result has as the results of a batch, in either spelling; None if it has none."""
+    return next((fields[key] for key in ("transactions_results", "transaction_results") if key in fields), None)
 
 
 def endpoint_name(endpoint: str) -> str:
@@ -151,16 +168,21 @@ def read_transactions(entries: Iterable[object]) -> dict[str, ReportedOutcome]:
     return outcomes
 
 
+def read_only_entry(entries: Sequence[object]) -> ReportedOutcome | None:
+    """The outcome of the entry, if there is just one."""
+    return _read_entry(entries[0]) if len(entries) == 1 and isinstance(entries[0], dict) else None
+
+
 def _read_entry(entry: Mapping[str, object]) -> ReportedOutcome:
     outcome, success = read_outcome(entry), entry.get("success")
     if outcome.error is None and success in (False, "false"):
-        return ReportedOutcome(error=_NO_REASON)
+        return ReportedOutcome(error=strict_json.one_line(entry.get("response") or "") or _NO_REASON)
     return ReportedOutcome(error=outcome.error, has_response=outcome.has_response or success in (True, "true"))
 
 
-def _entry_errors(outcomes: Mapping[str, ReportedOutcome], sent: Iterable[str]) -> Iterator[str]:
+def _entry_errors(outcomes: Mapping[str, ReportedOutcome], sent: Iterable[object]) -> Iterator[str]:
     for name in sent:
-        outcome = outcomes.get(normalized_id(name) or name, _NOTHING_REPORTED)
+        outcome = outcomes.get(normalized_id(name) or "", _NOTHING_REPORTED)
         if outcome.error is not None:
             yield f"transaction {name}: {outcome.error}"
         elif not outcome.has_response:

@@ -15,7 +15,8 @@ from attrs import frozen
 
 from pushd.dialects.controlid.result import (
     ControlIdResult,
-    ReportedOutcome,
+    batch_entries,
+    read_only_entry,
     read_outcome,
     read_transactions,
     with_transaction_ids,
@@ -144,11 +145,18 @@ def read_result(body: bytes, content_type: str | None, query: PollQuery) -> Cont
     """Read the result that a device sent, whatever its content type; ``unreadable`` is set if it cannot be read."""
     try:
         text, fields = _read_fields(body, content_type)
-        batch = _read_batch(fields)
+        entries = _read_batch(fields)
     except UnreadableBody:
         raw = strict_json.write({"raw": b64encode(body).decode("ascii")})
         return _result(body, query, result=raw, unreadable="unreadable result")
-    return _result(body, query, result=text, outcome=read_outcome(fields), transactions=batch)
+    return _result(
+        body,
+        query,
+        result=text,
+        outcome=read_outcome(fields),
+        transactions=None if entries is None else read_transactions(entries),
+        only_entry=None if entries is None else read_only_entry(entries),
+    )
 
 
 def oversized(size: int, query: PollQuery) -> ControlIdResult:
@@ -219,12 +227,12 @@ def _read_form(text: str, *, declared: bool) -> dict[str, str]:
     return dict(pairs)
 
 
-def _read_batch(fields: Mapping[str, Any]) -> dict[str, ReportedOutcome] | None:
-    results = fields.get("transactions_results")
+def _read_batch(fields: Mapping[str, Any]) -> list[object] | None:
+    results = batch_entries(fields)
     if isinstance(results, str) and results.strip():  # in a form it is JSON text
         results = strict_json.parse(results)
     if isinstance(results, list):
-        return read_transactions(results)
+        return results
     if "response" in fields or "error" in fields:
         return None
     raise UnreadableBody("The result has neither a response, an error nor a list of transactions_results.")

@@ -83,7 +83,7 @@ class ServerEyeApp:
         set_error_status(request, failure)
         return wire.write_answer(False, error_detail(failure))
 
-    def body_limit(self, below: bytes, _query: bytes) -> int:
+    def body_limit(self, _method: bytes, below: bytes, _query: bytes) -> int:
         """How many bytes of a body to keep: more only of a result that may belong to a command."""
         match = _RESULT.fullmatch(below)
         if match is None:
@@ -121,4 +121,4 @@ def mounted_apps(
     """The app, mounted at the root of the device port and below each version, and for all that look like it."""
     app = ServerEyeApp(device_service, in_thread, trusted_proxies)
     yield MountedApp(prefixes=VERSIONS, pattern=PATHS, app=app, body_limit=app.body_limit)
-    yield MountedApp(prefixes=(b"",), pattern=OTHER_PATHS, app=app, body_limit=lambda _below, _query: SMALL)
+    yield MountedApp(prefixes=(b"",), pattern=OTHER_PATHS, app=app, body_limit=lambda *_request: SMALL)

@@ -10,14 +10,17 @@ _ROOT = "#/payload"
 _FIELDS = frozenset({"control", "message", "data"})
 
 
-def check(payload: Payload) -> None:
+def check(payload: Payload) -> Payload:
     """Refuse a payload that a container could not read; ``data`` may be any value, since it is sent as text.
+
+    Returns the same payload.
 
     :raises InvalidFields: with all errors.
     """
     unwritable = (FieldError(*found) for found in find_unwritable(payload, _ROOT))
     if errors := [*_fields(payload), *unwritable]:
         raise InvalidFields(errors)
+    return payload
 
 
 def _fields(payload: Payload) -> Iterator[FieldError]:

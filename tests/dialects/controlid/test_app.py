@@ -128,6 +128,36 @@ def test_batch(server: InMemoryServer) -> None:
     assert list(batch) == ["transactions"]
 
 
+def test_payload_as_on_the_own_interface_of_a_device(server: InMemoryServer) -> None:
+    """A number as transactionid is sent as given; an endpoint is sent without slash and .fcgi."""
+    server.register(DEVICE)
+    entries = [{"transactionid": 7, "endpoint": "/create_objects.fcgi"}, {"endpoint": "load_objects.fcgi"}]
+    command = server.put(DEVICE, {"transactions": entries})
+    assert json.loads(poll_response(server)) == {
+        "transactions": [
+            {"transactionid": 7, "endpoint": "create_objects"},
+            {"transactionid": "2", "endpoint": "load_objects"},
+        ]
+    }
+    results = [{"transactionid": "7", "success": True}, {"transactionid": 2, "success": True}]
+    line = "POST /result?deviceId=4408801109440198&uuid=0d9f4bd6&endpoint=load_objects.fcgi"
+    server.device_request(request(line, json.dumps({"transactions_results": results}).encode()))
+    assert server.command(command)["state"] == "succeeded"
+
+
+def test_same_key_and_another_spelling_of_the_endpoint(server: InMemoryServer) -> None:
+    """A request that is repeated with the same idempotency key gives the first command, also if it was corrected."""
+    server.register(DEVICE)
+    sent = [
+        server.ask(
+            f"POST /v1/devices/{DEVICE}/commands", {"payload": {"endpoint": "/reboot.fcgi"}}, "Idempotency-Key: k"
+        )
+        for _ in range(2)
+    ]
+    assert [answer.code for answer in sent] == [201, 200]
+    assert sent[0].json["payload"] == sent[1].json["payload"] == {"endpoint": "reboot"}
+
+
 def test_commands_are_sent_as_a_batch(build_server: BuildServer) -> None:
     """With --batch, queued commands are sent as one batch, and each has its own result."""
     server = build_server(batch=3)

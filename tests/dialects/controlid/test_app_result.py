@@ -141,6 +141,61 @@ def test_batch_result(server: InMemoryServer, results: list[Any], state: str, er
     assert found["result"] == {"transactions_results": results}
 
 
+def test_single_command_answered_by_a_list_of_one(server: InMemoryServer, command: str) -> None:
+    """A device that answers a command as a batch of one settles it, and an operator sees its reason."""
+    send_result(server, b'{"transactions_results": [{"transactionid": 1, "success": false, "response": "no user 7"}]}')
+    found = server.command(command)
+    assert (found["state"], found["error"], found["matched_by"]) == ("failed", "no user 7", "uuid")
+
+
+def test_succeeded_means_that_it_ran(server: InMemoryServer, command: str) -> None:
+    """A refusal within the response does not fail the command: it ran, and explain points to the result."""
+    send_result(server, b'{"response": "{\\"success\\": false, \\"message\\": \\"face not found\\"}"}', JSON)
+    assert server.command(command)["state"] == "succeeded"
+    explained = server.ask(f"GET /v1/commands/{command}/explain").json
+    assert explained["reason"] == "reported"
+    assert explained["sentence"].endswith("That is, it ran: what the device answered is in the result.")
+
+
+PUSHED = "POST /push?deviceId=4408801109440198"
+
+
+@pytest.mark.parametrize("line", [PUSHED, f"{PUSHED}&uuid=0d9f4bd6", f"{PUSHED}&uuid=ffffffff"])
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"access_logs": [{"id": 1}]}', b"[]", b"not json", b"x" * 100_000])
+def test_sign_of_life(server: InMemoryServer, command: str, line: str, body: bytes) -> None:
+    """What some models post to /push is a sign of life: it settles nothing, takes no command, and is no orphan."""
+    server.clock.advance(30)
+    queued = server.put(DEVICE, LOAD)
+    send_result(server, body, line=line)
+    assert server.device(DEVICE)["last_seen_at"] == "2027-01-15T08:00:30.000Z"
+    assert (server.command(command)["state"], server.command(queued)["state"]) == ("sent", "queued")
+    assert server.orphans(DEVICE) == []
+
+
+@pytest.mark.parametrize("size", [20, 100_000])
+@pytest.mark.parametrize("query", ["&uuid=0d9f4bd6&endpoint=load_objects", "&uuid=0d9f4bd6", ""])
+def test_result_posted_to_push(server: InMemoryServer, command: str, query: str, size: int) -> None:
+    """Some models post a result to /push: it settles its command like any other."""
+    send_result(server, b'{"response": ""}' + b" " * (size - 16), line=PUSHED + query)
+    assert server.command(command)["state"] == "succeeded"
+
+
+def test_too_large_sign_of_life(server: InMemoryServer, command: str) -> None:
+    """What is posted to /push need not be a result: one that is too large settles nothing."""
+    send_result(server, b" " * (16 * 1024 * 1024 + 1), line=f"{PUSHED}&uuid=0d9f4bd6")
+    assert server.command(command)["state"] == "sent"
+
+
+def test_sign_of_life_of_a_refused_device(server: InMemoryServer, command: str) -> None:
+    """A blocked device is answered alike, but does not count as seen, and settles nothing."""
+    server.ask(f"PATCH /v1/devices/{DEVICE}", {"admission": "blocked"})
+    before = server.device(DEVICE)["last_seen_at"]
+    server.clock.advance(30)
+    send_result(server, b'{"response": ""}', line=f"{PUSHED}&uuid=0d9f4bd6")
+    assert server.device(DEVICE)["last_seen_at"] == before
+    assert server.command(command)["state"] == "sent"
+
+
 def test_repeated_result(server: InMemoryServer, command: str) -> None:
     """A repeated result is answered as the first one, and changes nothing."""
     send_result(server, b'{"response": {"n": 1}}', JSON)

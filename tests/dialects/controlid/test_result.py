@@ -1,5 +1,6 @@
 """Tests of :mod:`pushd.dialects.controlid.result`: what a result means for its command."""
 
+import json
 from typing import Any
 
 import pytest
@@ -18,13 +19,13 @@ BOTH = b'{"transactionid": 1, "success": true}, {"transactionid": 2, "success": 
 """What a device answers to the batch when all of it worked."""
 
 
-def judge(body: bytes, payload: dict[str, Any] = COMMAND) -> Verdict:
+def judge(body: bytes, payload: dict[str, Any] = COMMAND, *, uuid: str | None = "0d9f4bd6") -> Verdict:
     """The verdict of the result ``body`` for a command with ``payload``."""
-    return wire.read_result(body, "application/json", _query(None)).judge(payload)
+    return wire.read_result(body, "application/json", _query(None, uuid)).judge(payload)
 
 
-def _query(endpoint: str | None) -> wire.PollQuery:
-    return wire.PollQuery(device="4408801109440198", uuid=None, endpoint=endpoint)
+def _query(endpoint: str | None, uuid: str | None = None) -> wire.PollQuery:
+    return wire.PollQuery(device="4408801109440198", uuid=uuid, endpoint=endpoint)
 
 
 # single commands
@@ -87,9 +88,29 @@ def test_deep_error() -> None:
     assert moves == {Move.FAIL, Move.GARBLE}
 
 
-def test_batch_answer_to_a_single_command() -> None:
-    """The results of a batch make a command that was no batch unknown."""
-    verdict = judge(b'{"transactions_results": [{"transactionid": 1, "success": true, "response": "{}"}]}')
+@pytest.mark.parametrize(
+    ("entry", "verdict"),
+    [
+        (b'{"transactionid": 1, "success": true, "response": "{}"}', Verdict(move=Move.SUCCEED)),
+        (b'{"transactionid": "0d9f4bd6", "response": {}}', Verdict(move=Move.SUCCEED)),
+        (b'{"success": true}', Verdict(move=Move.SUCCEED)),
+        (b'{"transactionid": null, "error": "no door"}', Verdict(move=Move.FAIL, error="no door")),
+        (b'{"success": false, "response": "no door"}', Verdict(move=Move.FAIL, error="no door")),
+        (b'{"transactionid": 1}', Verdict(move=Move.FAIL, error="the device gave no reason")),
+    ],
+)
+@pytest.mark.parametrize("key", [b"transactions_results", b"transaction_results"])
+def test_single_command_answered_by_a_list_of_one(entry: bytes, verdict: Verdict, key: bytes) -> None:
+    """A device that answers every command as a batch is understood: the only entry is the result."""
+    body = b'{"%b": [%b]}' % (key, entry)
+    assert judge(body) == verdict
+    assert judge(body, uuid=None).move is Move.GARBLE, "only the order says that it belongs to this command"
+
+
+@pytest.mark.parametrize("entries", [b"", b"5", BOTH])
+def test_batch_answer_to_a_single_command(entries: bytes) -> None:
+    """Any other results of a batch make a command that was no batch unknown."""
+    verdict = judge(b'{"transactions_results": [' + entries + b"]}")
     assert verdict.move is Move.GARBLE
     assert "batch" in (verdict.error or "")
 
@@ -134,6 +155,20 @@ def test_batch_succeeds(entries: bytes) -> None:
             "transaction 1: the device gave no reason; transaction 2: no answer",
         ),
         (
+            (
+                b'{"transactionid": 1, "success": false, "response": "UNIQUE constraint\\nfailed: users.id"}, '
+                b'{"transactionid": 2, "success": false, "response": {"code": 3}}'
+            ),
+            'transaction 1: UNIQUE constraint failed: users.id; transaction 2: {"code":3}',
+        ),
+        (
+            (
+                b'{"transactionid": 1, "success": false, "error": "full", "response": "at once"}, '
+                b'{"transactionid": 2, "success": false, "error": "", "response": {}}'
+            ),
+            "transaction 1: full; transaction 2: the device gave no reason",
+        ),
+        (
             b'{"transactionid": 1, "success": "false"}, {"transactionid": 2, "success": 0}',
             "transaction 1: the device gave no reason; transaction 2: the device gave no reason",
         ),
@@ -148,6 +183,14 @@ def test_batch_succeeds(entries: bytes) -> None:
 def test_batch_fails(entries: bytes, error: str) -> None:
     """A batch fails if an entry that was sent fails, or has no result; the error names each."""
     assert judge(b'{"transactions_results": [' + entries + b"]}", BATCH) == Verdict(move=Move.FAIL, error=error)
+
+
+def test_long_reason_of_a_transaction_is_cut() -> None:
+    """Of a long response of a failed transaction only the beginning is shown as its reason."""
+    body = b'{"transactions_results": [{"transactionid": 1, "success": false, "response": "%b"}]}' % (b"x" * 100_000)
+    error = judge(body, {"transactions": [COMMAND]}).error or ""
+    assert error.startswith("transaction 1: xxx")
+    assert len(error) == 1000
 
 
 def test_batch_fails_as_a_whole() -> None:
@@ -166,6 +209,24 @@ def test_batch_answered_as_a_single_command() -> None:
     """A response without the results of a batch is no result of its entries."""
     verdict = judge(b'{"response": {}}', BATCH)
     assert verdict == Verdict(move=Move.FAIL, error="transaction 1: no answer; transaction 2: no answer")
+
+
+def test_batch_of_one_answered_as_a_single_command() -> None:
+    """The response to a batch with one entry is the result of that entry."""
+    payload = {"transactions": [COMMAND]}
+    assert judge(b'{"response": {}}', payload) == Verdict(move=Move.SUCCEED)
+    assert judge(b'{"response": {}}', payload, uuid=None).move is Move.FAIL
+
+
+@pytest.mark.parametrize("sent", [7, "7", "07", -1, 1.5, 10**30])
+def test_batch_with_numbers_as_ids(sent: object) -> None:
+    """An operator's ids may be numbers, and match by value whatever the device makes of them."""
+    payload = {"transactions": [{"transactionid": sent, "endpoint": "a"}, {"endpoint": "b"}]}
+    for returned in (sent, str(sent)):
+        entries = [{"transactionid": returned, "success": True}, {"transactionid": 2, "response": ""}]
+        assert judge(json.dumps({"transactions_results": entries}).encode(), payload) == Verdict(move=Move.SUCCEED)
+    failed = judge(b'{"transactions_results": [{"transactionid": "2", "success": true}]}', payload)
+    assert failed == Verdict(move=Move.FAIL, error=f"transaction {sent}: no answer")
 
 
 def test_batch_with_own_ids() -> None:
