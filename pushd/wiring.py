@@ -132,7 +132,7 @@ def build_admin_port(core: Core, in_thread: InThread[Any]) -> AdminPort:
         "events": EventsApp(core.tokens, core.feed),
         "webhooks": WebhooksApp(core.tokens, core.webhooks, core.store),
     }
-    return AdminPort(apps, HealthApp(core.tokens, Health(core.store, core.clocks, core.command_queue)))
+    return AdminPort(apps, HealthApp(core.tokens, Health(core.store, core.clocks, core.command_queue, core.webhooks)))
 
 
 def build_dispatcher(core: Core, agent: IAgent, rand: Callable[[], float] = random.random) -> WebhookDispatcher:

@@ -28,7 +28,7 @@ class HealthApp:
 
     @router.route("/readyz", methods=["GET"])
     async def readiness(self, _request: Request) -> bytes:
-        """The store commits, and the server is not about to stop."""
+        """The store commits, webhooks are delivered, and the server is not about to stop."""
         await self.health.check_ready()
         return json_views.json({"status": "ready"})
 

@@ -4,6 +4,7 @@ from attrs import define
 
 from pushd.core.clocks import Clocks
 from pushd.core.commands.command_queue import CommandQueue
+from pushd.core.webhooks import Webhooks
 from pushd.model.errors import Unavailable
 from pushd.model.lifecycle import State
 from pushd.store.filters import CommandFilter, Violation
@@ -19,15 +20,19 @@ class Health:
     store: IStore
     clocks: Clocks
     command_queue: CommandQueue
+    webhooks: Webhooks
 
     async def check_ready(self) -> None:
-        """Check that the store commits, and that the server is not about to stop.
+        """Check that the store commits, that webhooks are delivered, and that the server is not about to stop.
 
         :raises Unavailable: if not.
         """
         if self.command_queue.draining:
             raise Unavailable("This process is about to stop.")
         await self.store.check()
+        if self.webhooks.failed_since:
+            failed = ", ".join(sorted(self.webhooks.failed_since))
+            raise Unavailable(f"Delivery to these webhooks failed unexpectedly and will be started again: {failed}.")
 
     async def fsck(self) -> list[Violation]:
         """Inconsistencies in the store, and queued commands that no poll would claim."""

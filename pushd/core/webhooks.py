@@ -33,6 +33,8 @@ class Webhooks:
     ids: IdSource
     egress_policy: EgressPolicy
     rules: AlertRules
+    failed_since: dict[str, float] = field(factory=dict, init=False)
+    """Webhooks whose delivery failed unexpectedly and has not restarted yet; since when, in seconds of the clock."""
     _listeners: list[Listener] = field(factory=list, init=False)
 
     def subscribe(self, listener: Listener) -> None:

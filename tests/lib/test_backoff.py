@@ -75,3 +75,10 @@ def test_any_retry_after_can_be_read(text: str) -> None:
     """Whatever a receiver sends is a delay that is not negative, or ignored."""
     seconds = read_retry_after(text, START)
     assert seconds is None or seconds >= 0
+
+
+@given(st.text() | st.from_regex(r"[A-Z][a-z]{2}, ?\d+ [A-Z][a-z]{2} \d+ \d+:\d+(:\d+)? [-+A-Z0-9]*"))
+def test_any_retry_after(text: str) -> None:
+    """No text that a receiver sends raises an exception, and the result is not negative."""
+    seconds = read_retry_after(text, START)
+    assert seconds is None or seconds >= 0

@@ -11,6 +11,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from pushd.core.egress_policy import EgressPolicy
+from pushd.lib.backoff import read_retry_after
 from pushd.lib.ip_networks import parse_network
 from pushd.notifications.webhooks.guarded_agent import build_agent
 from pushd.notifications.webhooks.sender import MAX_KEPT, PostOutcome, WebhookSender
@@ -119,6 +120,16 @@ async def test_a_body_that_breaks_off(
     outcome = await post(sender, receiver)
     assert (outcome.status, outcome.retry_after, outcome.delivered) == (503, "7", False)
     assert (outcome.error or "").rstrip("\ufffd ") == (error or "")
+
+
+@pytest.mark.parametrize("status", [200, 503])
+async def test_headers_that_are_not_text(sender: WebhookSender, receiver: RawReceiver, status: int) -> None:
+    """Response headers in any encoding change nothing about the outcome."""
+    headers = b"".join(b"%s: \xff\xfe\r\n" % name for name in (b"Retry-After", b"X-Other", b"Content-Type"))
+    receiver.answer = b"HTTP/1.1 %d \xff\r\n%sContent-Length: 0\r\n\r\n" % (status, headers)
+    outcome = await post(sender, receiver)
+    assert (outcome.status, outcome.error, outcome.delivered) == (status, None, status == 200)
+    assert read_retry_after(outcome.retry_after, 0) is None
 
 
 async def test_a_body_without_end(sender: WebhookSender, receiver: RawReceiver) -> None:

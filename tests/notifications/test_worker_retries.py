@@ -5,11 +5,16 @@ from typing import Any, NoReturn
 
 import pytest
 from twisted.internet import defer
+from twisted.internet.defer import CancelledError
 from twisted.logger import capturedLogs, formatEvent
+from twisted.python.failure import Failure
 
 from pushd.model.errors import Unavailable
-from pushd.notifications.webhooks import signature
+from pushd.notifications.webhooks import signature, worker
 from pushd.notifications.webhooks.delivery_window import CAPACITY
+from pushd.notifications.webhooks.event_filter import SubscriptionFilter
+from pushd.notifications.webhooks.sender import WebhookSender
+from pushd.notifications.webhooks.worker import WebhookWorker
 from tests.notifications.webhook_harness import NO_RESPONSE, Message, WebhookHarness
 
 DAY = 86400.0
@@ -211,6 +216,43 @@ def test_failing_event_of_a_parallel_webhook(harness: WebhookHarness) -> None:
     assert int(harness.get(webhook)["cursor"]) == int(webhook["cursor"]) + 300
 
 
+def test_events_that_wait_for_a_retry_hold_no_place(harness: WebhookHarness) -> None:
+    """A parallel webhook delivers at the pace of its receiver, though events fail that are retried much later."""
+    harness.subscribe(parallel=2)
+    failed: set[str] = set()
+
+    def fail_one_in_five_once(message: Message) -> int:
+        if int(message.id.removeprefix("evt_")) % 5 or message.id in failed:
+            return 204
+        failed.add(message.id)
+        return 500
+
+    harness.receiver.answer = fail_one_in_five_once
+    expected = set(harness.register_devices(100))
+    harness.run(2)
+    assert set(harness.receiver.ids) == expected
+    assert len(failed) == 20
+    harness.run(4)
+    assert len(harness.receiver.messages) == 120
+
+
+def test_failing_event_that_waits_after_a_restart_holds_no_place(
+    harness: WebhookHarness, no_logged_failure: list[Any]
+) -> None:
+    """After a restart, too, a parallel webhook delivers other events before the retry of one that failed is due."""
+    webhook = harness.subscribe(parallel=2)
+    let_fail(harness)
+    harness.register_devices(2)
+    harness.run(3600)
+    let_work(harness)
+    harness.receiver.messages.clear()
+    harness.dispatcher._workers[webhook["id"]].fail(Failure(KeyError("bug")))
+    no_logged_failure.clear()
+    expected = harness.register_devices(50)
+    harness.run(2)
+    assert set(harness.receiver.ids) >= set(expected)
+
+
 def test_store_that_fails_for_a_while(harness: WebhookHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the store cannot be written no further event is sent; afterwards delivery continues by itself."""
     webhook = harness.subscribe()
@@ -267,6 +309,72 @@ def test_unexpected_error_is_a_failed_attempt(
         (None, "KeyError"),
         (204, None),
     ]
+
+
+@pytest.mark.parametrize("error", [CancelledError(), KeyError("bug"), RuntimeError()])
+def test_whatever_an_attempt_raises_is_a_failed_attempt(
+    harness: WebhookHarness, monkeypatch: pytest.MonkeyPatch, no_logged_failure: list[Any], error: Exception
+) -> None:
+    """An attempt that ends in any exception is in the delivery log, and is made again; events stay in order."""
+    webhook = harness.subscribe()
+    with monkeypatch.context() as broken:
+        broken.setattr(WebhookSender, "post", lambda *_: defer.fail(error))
+        expected = harness.register_devices(2)
+        harness.run(1)
+    no_logged_failure.clear()
+    assert harness.get(webhook)["failing_since"]
+    harness.run(10)
+    assert harness.receiver.ids == expected
+    assert [(entry["status"], entry["error"]) for entry in harness.deliveries(webhook)] == [
+        (None, type(error).__name__),
+        (204, None),
+        (204, None),
+    ]
+
+
+@pytest.mark.parametrize("part", ["read_retry_after", "match_now", "_read_up_to"])
+def test_worker_that_ends_unexpectedly_is_started_again(
+    harness: WebhookHarness, monkeypatch: pytest.MonkeyPatch, no_logged_failure: list[Any], part: str
+) -> None:
+    """A worker with a bug is not ready, is started again from its saved progress, and loses no event."""
+    webhook = harness.subscribe()
+
+    def fail(*_: object) -> NoReturn:
+        raise KeyError("bug")
+
+    owner = {"match_now": SubscriptionFilter, "_read_up_to": WebhookWorker}.get(part, worker)
+    with monkeypatch.context() as broken:
+        broken.setattr(owner, part, fail)
+        if part == "_read_up_to":
+            broken.setattr(SubscriptionFilter, "match_now", lambda *_: None)
+        let_fail(harness)
+        expected = harness.register_devices(2)
+        harness.run(0.1)
+        assert harness.server.ask("GET /readyz").code == 503
+        assert webhook["id"] in harness.server.ask("GET /readyz").json["detail"]
+        assert {failure.type for failure in no_logged_failure} == {KeyError}
+    no_logged_failure.clear()
+    let_work(harness)
+    harness.receiver.messages.clear()
+    harness.run(10)
+    assert harness.server.ask("GET /readyz").code == 200
+    assert harness.receiver.ids == expected
+    assert not harness.dispatcher.stuck(1)
+
+
+def test_worker_that_always_fails_is_started_again_ever_less_often(
+    harness: WebhookHarness, monkeypatch: pytest.MonkeyPatch, no_logged_failure: list[Any]
+) -> None:
+    """A worker that ends whenever it is started does not fill the log, and the dead man's switch notices it."""
+    harness.subscribe()
+    monkeypatch.setattr(worker, "read_retry_after", lambda *_: 1 / 0)
+    let_fail(harness)
+    harness.register_devices()
+    harness.run(3600)
+    assert 10 < len(no_logged_failure) < 30
+    no_logged_failure.clear()
+    assert harness.server.ask("GET /readyz").code == 503
+    assert harness.dispatcher.stuck(10)
 
 
 @pytest.mark.parametrize("operation", ["events", "save_progress"])

@@ -126,11 +126,11 @@ class MailNotifier(Service):
             progress = True
             while progress:  # there may be more than were read at once
                 progress = any([await self._deliver(alert) for alert in await self._due()])
-        except CancelledError:
-            raise
         except (SmtpError, PushdError) as error:
             self._record_failure(str(error))
         except Exception as error:
+            if not self.running and isinstance(error, CancelledError):
+                raise
             self._log.failure("Unhandled exception while a mail was sent")
             self._record_failure(repr(error))
 
@@ -186,9 +186,9 @@ class MailNotifier(Service):
         except SmtpError as error:
             pending.failures += error.during_content
             raise
-        except CancelledError:
-            raise
         except Exception as error:
+            if not self.running and isinstance(error, CancelledError):
+                raise
             self._log.failure("Unhandled exception while the mail about alert {alert_id} was sent", alert_id=alert.id)
             await self._start_over(alert, pending, one_line(f"cannot be sent: {error!r}", MAX_ERROR))
             return

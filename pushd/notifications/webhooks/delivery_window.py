@@ -63,7 +63,7 @@ class DeliveryWindow:
 
     @property
     def has_next(self) -> bool:
-        """Whether there is an event whose delivery was not started."""
+        """Whether there is an event to take."""
         return bool(self._not_started)
 
     @property
@@ -89,8 +89,12 @@ class DeliveryWindow:
         self.top = top
 
     def take(self) -> InFlight | None:
-        """The first event whose delivery was not started; from now on it has."""
+        """The first event whose delivery was not started, or that was put back; from now on it is being delivered."""
         return self._not_started.popleft() if self._not_started else None
+
+    def put_back(self, in_flight: InFlight) -> None:
+        """Let an event that was taken be the next one that is taken."""
+        self._not_started.appendleft(in_flight)
 
     def remove(self, delivered: InFlight) -> None:
         """Drop an event that has been delivered."""

@@ -74,8 +74,8 @@ class WebhookSender:
         reader.done.addTimeout(max(deadline - self.clock.seconds(), 0), self.clock)
         with suppress(*CONNECTION_LOST, defer.TimeoutError):
             await reader.done
-        (retry_after, *_) = response.headers.getRawHeaders("retry-after") or [None]
-        outcome = PostOutcome(status=response.code, retry_after=retry_after)
+        (retry_after, *_) = response.headers.getRawHeaders(b"retry-after") or [b""]
+        outcome = PostOutcome(status=response.code, retry_after=retry_after.decode("ascii", "replace") or None)
         if outcome.delivered:
             return outcome
         return evolve(outcome, error=strict_json.one_line(reader.body.decode("utf-8", "replace")) or None)

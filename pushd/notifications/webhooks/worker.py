@@ -1,14 +1,15 @@
 """Delivers the events of one webhook: reads, sends, retries and saves progress."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from pushd.core.clocks import Clocks
-from pushd.lib.background import in_background
 from pushd.lib.backoff import MAX_RETRY_DELAY, read_retry_after, retry_delay
 from pushd.model.alert import AlertRules
 from pushd.model.errors import EventsPurged, PushdError
@@ -45,9 +46,10 @@ _log = Logger()
 class WebhookWorker:
     """Delivers one subscription's events, at least once each, up to ``parallel`` at the same time.
 
-    :meth:`_run` reads events into the window, from where the deliveries take them. A delivery keeps an event until it
-    has arrived, so with one delivery at a time events arrive in order. A worker that finds its subscription changed or
-    disabled stops; the dispatcher starts another one.
+    :meth:`_run` reads events into the window, from where the deliveries take them. With one delivery at a time, it
+    keeps an event until it has arrived, so that events arrive in order; otherwise an event that waits for its retry
+    leaves its place to others. A worker that finds its subscription changed or disabled stops; the dispatcher starts
+    another one. ``on_failure`` is called if the worker ends for any other reason.
     """
 
     subscription: Subscription
@@ -57,8 +59,12 @@ class WebhookWorker:
     event_filter: SubscriptionFilter
     rand: Callable[[], float]
     rules: AlertRules
+    on_failure: Callable[["WebhookWorker"], None]
+    started_at: float = field(init=False)
+    """In seconds of the clock."""
     _window: DeliveryWindow = field(init=False)
-    _reading: Deferred[None] | None = field(default=None, init=False)
+    _tasks: set[Deferred[None]] = field(factory=set, init=False)
+    """What is going on: reading, deliveries, and events that wait for their retry."""
     _change: Deferred[None] | None = field(default=None, init=False)
     """Fires when there is something to read again; None while nothing waits for that."""
     _newest: int = field(default=0, init=False)
@@ -67,6 +73,7 @@ class WebhookWorker:
     """Since when, in seconds of the clock, events may wait to be read; None if all are read."""
     _next_read_at: float = field(default=0.0, init=False)
     _deliveries: set[Deferred[None]] = field(factory=set, init=False)
+    """At most ``parallel`` of the tasks."""
     _attempts: dict[InFlight, float] = field(factory=dict, init=False)
     """The attempts that are being made, and when they began, in seconds of the clock."""
     _sleeps: set[Deferred[None]] = field(factory=set, init=False)
@@ -74,11 +81,11 @@ class WebhookWorker:
 
     def __attrs_post_init__(self) -> None:
         self._window = DeliveryWindow(self.subscription)
-        self._behind_since = self._now()
+        self._behind_since = self.started_at = self._now()
 
     def start(self) -> None:
         """Start reading and delivering."""
-        self._reading = in_background(self._run())
+        self._start_task(self._run())
 
     def handle(self, event: Event) -> None:
         """Deliver an event that was just published.
@@ -117,16 +124,24 @@ class WebhookWorker:
     def abort(self) -> None:
         """Stop at once. Attempts that are being made are abandoned: they may arrive, and will be made again."""
         self._stop()
-        if self._reading is not None:
-            self._reading.cancel()
-        for delivery in tuple(self._deliveries):
-            delivery.cancel()
+        for task in tuple(self._tasks):
+            task.cancel()
+
+    def fail(self, failure: Failure) -> None:
+        """Stop at once, because of an exception that nothing has handled."""
+        if not self._stopped:
+            webhook = self.subscription.webhook.id
+            _log.failure("Webhook {webhook_id}: delivery failed, starting it again", failure, webhook_id=webhook)
+            self.abort()
+            self.on_failure(self)
+        elif not failure.check(CancelledError):
+            _log.failure("Unhandled exception while a webhook's delivery was stopped", failure)
 
     async def finish(self, seconds: float) -> None:
         """Start nothing more; abort attempts that are still being made after so many seconds."""
         self._stop()
-        if self._reading is not None:
-            self._reading.cancel()
+        for task in self._tasks - self._deliveries:
+            task.cancel()
         timeout = self.clocks.clock.callLater(seconds, self.abort)
         try:
             await DeferredList(tuple(self._deliveries))
@@ -143,6 +158,17 @@ class WebhookWorker:
         self._changed()
         for sleep in tuple(self._sleeps):
             sleep.cancel()
+
+    def _start_task(self, work: Coroutine[Deferred[Any], Any, None]) -> Deferred[None]:
+        task = Deferred.fromCoroutine(work)
+        self._tasks.add(task)
+        task.addBoth(self._task_ended, task)
+        return task
+
+    def _task_ended(self, result: Failure | None, task: Deferred[None]) -> None:
+        self._tasks.discard(task)
+        if isinstance(result, Failure):
+            self.fail(result)
 
     async def _sleep(self, seconds: float) -> None:
         """Wait.
@@ -169,9 +195,9 @@ class WebhookWorker:
                 more = await self._read_page()
                 self._behind_since = self._now() if more or self._window.full else None
                 self._start_deliveries()
-            except CancelledError:
-                raise
             except Exception as error:
+                if self._stopped:
+                    raise
                 self._log_error("cannot read events", error)
                 self._next_read_at = self._now() + RETRY_STORE
 
@@ -221,7 +247,7 @@ class WebhookWorker:
     def _start_deliveries(self) -> None:
         parallel = self.subscription.webhook.parallel
         while not self._stopped and self._window.has_next and len(self._deliveries) < parallel:
-            delivery = in_background(self._deliver_next())
+            delivery = self._start_task(self._deliver_next())
             self._deliveries.add(delivery)
             delivery.addBoth(self._delivery_ended, delivery)
 
@@ -235,15 +261,27 @@ class WebhookWorker:
             await self._deliver(in_flight)
 
     async def _deliver(self, in_flight: InFlight) -> None:
-        """Send an event when it is due, again and again until it is delivered or the worker stops."""
+        """Send an event when it is due, again and again until it is delivered or the worker stops.
+
+        If more than one may be delivered at the same time, one that is not due yet leaves its place to others.
+        """
         delivered = False
         while not delivered:
+            if self.subscription.webhook.parallel > 1 and self._seconds_until(in_flight.due) > 0:
+                self._start_task(self._deliver_later(in_flight))
+                return
             await self._sleep_until(in_flight.due)
             self._attempts[in_flight] = self._now()
             try:
                 delivered = await self._attempt(in_flight)
             finally:
                 del self._attempts[in_flight]
+
+    async def _deliver_later(self, in_flight: InFlight) -> None:
+        """Wait until an event is due, and let a delivery take it."""
+        await self._sleep_until(in_flight.due)
+        self._window.put_back(in_flight)
+        self._start_deliveries()
 
     async def _sleep_until(self, due: int) -> None:
         """Wait until a moment in wall milliseconds.
@@ -252,18 +290,21 @@ class WebhookWorker:
         """
         if self._stopped:
             raise CancelledError
-        seconds = min((due - self.clocks.wall_now()) / 1000, MAX_RETRY_DELAY)
+        seconds = min(self._seconds_until(due), MAX_RETRY_DELAY)
         if seconds > 0:
             await self._sleep(seconds)
+
+    def _seconds_until(self, due: int) -> float:
+        return (due - self.clocks.wall_now()) / 1000
 
     async def _attempt(self, in_flight: InFlight) -> bool:
         """Send an event once, and save what became of it; whether it was delivered."""
         at, began = self.clocks.wall_now(), self._now()
         try:
             outcome = await self._post(in_flight.event, at)
-        except CancelledError:
-            raise
         except Exception as error:
+            if self._stopped and isinstance(error, CancelledError):
+                raise
             self._log_error(f"cannot send event {in_flight.event.seq}", error)
             outcome = PostOutcome(error=type(error).__name__)
         duration = milliseconds(self._now() - began)
@@ -310,9 +351,9 @@ class WebhookWorker:
             try:
                 current = await self._save(attempt, disable)
                 break
-            except CancelledError:
-                raise
             except Exception as error:
+                if self._stopped and isinstance(error, CancelledError):
+                    raise
                 self._log_error("cannot save progress", error)
             if self._stopped:
                 raise CancelledError
