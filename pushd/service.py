@@ -18,7 +18,7 @@ from pushd.core.app import Core
 from pushd.core.clocks import Clocks
 from pushd.core.credentials import make_secret
 from pushd.data_dir import DataDir
-from pushd.http.bodies import Budget
+from pushd.http.bodies import Budgets
 from pushd.http.site import HTTPFactory
 from pushd.listeners import listener
 from pushd.model.errors import StoreRefused
@@ -145,13 +145,13 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
     """
     data_dir = DataDir(config.data_dir, config.store)
     core = build_core(SqliteStore(data_dir.database, reactor), Clocks(reactor, wall), config)
-    budget = Budget()
+    budgets = Budgets()
 
     def in_thread(work: Callable[[], Any]) -> Deferred[Any]:
         return deferToThreadPool(reactor, reactor.getThreadPool(), work)
 
-    devices = HTTPFactory(build_device_port(core, config, in_thread), budget, reactor)
-    admin = HTTPFactory(build_admin_port(core, in_thread), budget, reactor)
+    devices = HTTPFactory(build_device_port(core, config, in_thread), budgets, reactor)
+    admin = HTTPFactory(build_admin_port(core, in_thread), budgets, reactor)
     service = PushdService(core, data_dir, config, (devices, admin), reactor)
     dispatcher = build_dispatcher(core, build_agent(reactor, core.webhooks.egress_policy))
     periodic = tuple(_periodic_tasks(core, dispatcher, reactor))

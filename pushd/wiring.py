@@ -132,7 +132,8 @@ def build_admin_port(core: Core, in_thread: InThread[Any]) -> AdminPort:
         "events": EventsApp(core.tokens, core.feed),
         "webhooks": WebhooksApp(core.tokens, core.webhooks, core.store),
     }
-    return AdminPort(apps, HealthApp(core.tokens, Health(core.store, core.clocks, core.command_queue, core.webhooks)))
+    health = Health(core.store, core.clocks, core.command_queue, core.webhooks)
+    return AdminPort(apps, HealthApp(core.tokens, health), core.tokens)
 
 
 def build_dispatcher(core: Core, agent: IAgent, rand: Callable[[], float] = random.random) -> WebhookDispatcher:

@@ -18,7 +18,7 @@ from pushd.config import Config
 from pushd.core.app import Core
 from pushd.core.clocks import Clocks
 from pushd.core.devices.admission import AdmissionMode
-from pushd.http.bodies import Budget
+from pushd.http.bodies import Budgets
 from pushd.http.site import HTTPFactory
 from pushd.model.token import Role
 from pushd.store.sqlite.store import MEMORY, SqliteStore
@@ -42,7 +42,7 @@ class InMemoryServer:
     config: Config
     store: SqliteStore
     random: float = 0.0
-    budget: Budget = field(factory=Budget)
+    budgets: Budgets = field(factory=Budgets)
     core: Core = field(init=False)
     off_reactor: int = field(default=0, init=False)
     """How many request bodies were parsed in a thread; here that happens at once, unless threads are busy."""
@@ -61,8 +61,8 @@ class InMemoryServer:
         self.core.start()
         devices = build_device_port(self.core, self.config, self._in_thread)
         operators = build_admin_port(self.core, self._in_thread)
-        self.device_site = HTTPFactory(devices, self.budget, self.clock)
-        self.admin_site = HTTPFactory(operators, self.budget, self.clock)
+        self.device_site = HTTPFactory(devices, self.budgets, self.clock)
+        self.admin_site = HTTPFactory(operators, self.budgets, self.clock)
 
     def connect(self, peer: str = CLIENT, transport: StringTransport | None = None) -> Connection:
         """Open a connection to the device port."""
@@ -147,7 +147,7 @@ class InMemoryServer:
         for connection in self._connections:
             connection.hang_up()
         assert len(self.core.poll_registry) == 0, "a poll is left"
-        assert self.budget.used == 0, "a body is left"
+        assert self.budgets.used == 0, "a body is left"
         result_of(self.store.close())
 
     def _connect(self, site: HTTPFactory, peer: str, transport: StringTransport | None = None) -> Connection:

@@ -62,6 +62,7 @@ class CommandsApp:
         command, created = await self.command_queue.put(draft, queue_signed_off=queue)
         if wait is None:
             return _accepted(request, command, 201 if created else 200)
+        request.free_memory()
         command = await self.command_queue.wait(command.id, wait)
         return _accepted(request, command, 200 if command.state in ENDED else 202)
 

@@ -4,11 +4,16 @@ import re
 from collections.abc import Mapping
 
 from attrs import define
+from werkzeug.exceptions import HTTPException
 
-from pushd.http.bodies import LARGE, SMALL
+from pushd.admin.auth import authenticate, check_role
+from pushd.core.credentials import Tokens
+from pushd.http.bodies import LARGE, SMALL, BodyGrant, Sender
 from pushd.http.handlers import IApp, serve
 from pushd.http.request import Request
 from pushd.http.router import unquoted
+from pushd.model.errors import NotAuthenticated, NotPermitted
+from pushd.model.token import Role
 
 _SEND = re.compile(r"/v1/devices/[^/]+/commands")
 
@@ -21,14 +26,21 @@ class AdminPort:
     """By the first part of the path below ``/v1/``; ``commands`` also has ``/v1/devices/{device}/commands``."""
     default: IApp
     """For all other paths: health checks, and 404."""
+    tokens: Tokens
 
     def serve(self, request: Request) -> None:
         """Answer a request."""
         serve(self._app(unquoted(request.path)), request, request.path)
 
-    def body_limit(self, _method: bytes, target: bytes) -> int:
-        """The size limit of a body: large for sending a command only."""
-        return LARGE if _SEND.fullmatch(target.partition(b"?")[0].decode("latin-1")) else SMALL
+    def grant_body(self, request: Request) -> BodyGrant | None:
+        """How much of a body to keep: something only with an operator's token; much for sending a command only."""
+        path = unquoted(request.path)
+        try:
+            self._app(path).router.find(request.method, request.path)
+            check_role(authenticate(self.tokens, request), Role.OPERATOR)
+        except (HTTPException, NotAuthenticated, NotPermitted):
+            return None
+        return BodyGrant(Sender.OPERATOR, LARGE if _SEND.fullmatch(path) else SMALL)
 
     def _app(self, path: str) -> IApp:
         _, version, name = (*path.split("/"), "", "")[:3]

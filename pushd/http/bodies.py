@@ -1,21 +1,28 @@
-"""Request bodies: size limits that hold while a body arrives, for each body and for all of them together."""
+"""Request bodies: what may be kept of each while it arrives, and of all of them together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import TypeVar
 
-from attrs import define, field
+from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
 
 from pushd.model.errors import BodyTooLarge, Unavailable
 
-SMALL = 64 * 1024
+KIB = 1024
+MIB = 1024 * KIB
+
+SMALL = 64 * KIB
 """The limit, in bytes, of a body that is neither a result nor a command; larger bodies are parsed in a thread."""
 
-LARGE = 16 * 1024 * 1024
+LARGE = 16 * MIB
 """The limit, in bytes, of a result or a command."""
 
-TOTAL = 256 * 1024 * 1024
-"""The limit, in bytes, of all bodies that are in memory at once."""
+GRACE_SECONDS = 60
+SECONDS_PER_KIB = 1
+"""A body must be whole this many seconds after its head, plus so many for each KiB that has arrived: radio links are
+slow.
+"""
 
 T = TypeVar("T")
 
@@ -23,11 +30,37 @@ InThread = Callable[[Callable[[], T]], Deferred[T]]
 """Calls a function in a thread."""
 
 
+class Sender(Enum):
+    """Who sends a body, as far as its head proves it."""
+
+    OPERATOR = "operator"
+    PROVEN_DEVICE = "proven device"
+    UNPROVEN_DEVICE = "unproven device"  # it has no proof configured: any client can be it
+
+
+_LARGE_SHARES = {Sender.OPERATOR: 96 * MIB, Sender.PROVEN_DEVICE: 96 * MIB, Sender.UNPROVEN_DEVICE: 64 * MIB}
+_SMALL_SHARE = 32 * MIB
+
+
+@frozen
+class BodyGrant:
+    """What may be kept of a body: up to ``limit`` bytes, out of the budget of its sender."""
+
+    sender: Sender
+    limit: int
+
+
+def device_grant(*, is_proven: bool, is_expected: bool) -> BodyGrant:
+    """The grant for a result: a large one only if it may belong to a command."""
+    sender = Sender.PROVEN_DEVICE if is_proven else Sender.UNPROVEN_DEVICE
+    return BodyGrant(sender, LARGE if is_expected else SMALL)
+
+
 @define(eq=False)
 class Budget:
-    """The bytes that all bodies may use together."""
+    """The bytes that some bodies may use together."""
 
-    limit: int = TOTAL
+    limit: int
     used: int = 0
 
     def reserve(self, size: int) -> bool:
@@ -43,54 +76,115 @@ class Budget:
 
 
 @define(eq=False)
+class Budgets:
+    """The budgets of all senders: none can use up what another needs, nor large bodies what small ones need."""
+
+    small: Mapping[Sender, Budget] = field(factory=lambda: {sender: Budget(_SMALL_SHARE) for sender in Sender})
+    """For bodies of up to :data:`SMALL` bytes."""
+    large: Mapping[Sender, Budget] = field(
+        factory=lambda: {sender: Budget(limit) for sender, limit in _LARGE_SHARES.items()}
+    )
+
+    @property
+    def used(self) -> int:
+        """Bytes of all bodies."""
+        return sum(budget.used for budget in (*self.small.values(), *self.large.values()))
+
+    def of(self, sender: Sender, size: int) -> Budget:
+        """The budget of a body that has so many bytes until now."""
+        return (self.small if size <= SMALL else self.large)[sender]
+
+
+@define(eq=False)
 class Body:
     """A request body, while it arrives and after.
 
-    Once it exceeds its own limit or the common budget, what was kept of it is dropped; the rest is counted, not kept.
+    One that arrives at once with its head is kept as it is. Of one that does not, what is kept depends on a grant, and
+    counts in a budget. Once it exceeds its limit or the budget, or without a grant, what was kept of it is dropped;
+    the rest is counted, not kept.
     """
 
-    limit: int
-    budget: Budget
-    size: int = 0
+    limit: int = SMALL
+    size: int = field(default=0, init=False)
     """The bytes that have arrived, kept or not."""
-    over_budget: bool = False
-    _chunks: list[bytes] = field(factory=list)
-    _reserved: int = 0
+    is_decided: bool = field(default=False, init=False)
+    """Whether :meth:`decide` was called."""
+    _refusal: str | None = field(default=None, init=False)
+    """Why nothing is kept of a body within its limit."""
+    _grant: BodyGrant | None = field(default=None, init=False)
+    _budgets: Budgets | None = field(default=None, init=False)
+    _chunks: list[bytes] = field(factory=list, init=False)
+    _budget: Budget | None = field(default=None, init=False)
+    """The budget in which bytes are reserved."""
+    _reserved: int = field(default=0, init=False)
+
+    def decide(self, grant: BodyGrant | None, budgets: Budgets) -> None:
+        """The body does not arrive at once: keep what is granted."""
+        self.is_decided = True
+        if grant is None:
+            self._refuse("The body was sent by a client that could not send one then; try again.")
+            return
+        self._grant, self._budgets, self.limit = grant, budgets, grant.limit
+        self._reserve()
 
     def feed(self, chunk: bytes) -> None:
         """Add a piece that has arrived."""
         self.size += len(chunk)
-        if self.size > self.limit or self.over_budget:
+        if self.size > self.limit:
             self.release()
-        elif self.budget.reserve(len(chunk)):
-            self._reserved += len(chunk)
+        elif self._refusal is None:
             self._chunks.append(chunk)
-        else:
-            self.over_budget = True
-            self.release()
+            self._reserve()
 
     @property
     def oversized(self) -> bool:
         """Whether it exceeds its own limit."""
-        return self.size > self.limit
+        return self.size > self.limit and (self._refusal is None or self._grant is not None)
 
     def content(self) -> bytes:
         """The whole body.
 
         :raises BodyTooLarge: if it exceeds its own limit.
-        :raises Unavailable: if it exceeds the common budget.
+        :raises Unavailable: if it exceeds the budget, or had no grant.
         """
         if self.oversized:
             raise BodyTooLarge(f"The body has {self.size} bytes; the limit is {self.limit}.")
-        if self.over_budget:
-            raise Unavailable("Too many request bodies are in memory at once; try again.")
-        return b"".join(self._chunks)
+        if self._refusal is not None:
+            raise Unavailable(self._refusal)
+        self._chunks = [b"".join(self._chunks)]
+        return self._chunks[0]
+
+    def due(self, since: float) -> float:
+        """When the whole of it must have arrived, if its head arrived at ``since`` and no more of it arrives."""
+        return since + GRACE_SECONDS + self.size // KIB * SECONDS_PER_KIB
 
     def release(self) -> None:
         """Drop what was kept."""
         self._chunks.clear()
-        self.budget.release(self._reserved)
-        self._reserved = 0
+        if self._budget is not None:
+            self._budget.release(self._reserved)
+            self._budget, self._reserved = None, 0
+
+    def _refuse(self, why: str) -> None:
+        self._refusal = why
+        self.release()
+
+    def _reserve(self) -> None:
+        """Count all that has arrived in the budget for bodies of this size."""
+        if self._grant is None or self._budgets is None:
+            return
+        budget = self._budgets.of(self._grant.sender, self.size)
+        if budget is not self._budget:
+            self._move(budget)
+        if budget.reserve(self.size - self._reserved):
+            self._reserved = self.size
+        else:
+            self._refuse("Too many request bodies are in memory at once; try again.")
+
+    def _move(self, budget: Budget) -> None:
+        if self._budget is not None:
+            self._budget.release(self._reserved)
+        self._budget, self._reserved = budget, 0
 
 
 async def parse(content: bytes, parser: Callable[[bytes], T], in_thread: InThread[T]) -> T:

@@ -1,59 +1,63 @@
-"""Connections: the idle timeout, the throttling of new connections, and the coalescing of writes."""
+"""Connections: timeouts, the throttling of new connections, and the coalescing of writes."""
 
 from collections import deque
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
 
 from attrs import define, field
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.logger import Logger
-from twisted.protocols.policies import TimeoutMixin
 
 from pushd.lib.twisted_patches import DirectChannel
+
+C = TypeVar("C", bound=Hashable)
 
 READS_PER_TURN = 250
 """New connections that are first read in one turn of the reactor; they take about ten milliseconds."""
 
 
 @define(eq=False)
-class IdleTimeout:
-    """Closes connections that have waited for ``seconds`` for a request, or for the rest of one.
+class ConnectionTimeout(Generic[C]):
+    """Calls ``expire`` with each connection that was started ``seconds`` ago, and with the moment of its start.
 
     Twisted makes and cancels a timer twice for each request. All connections have the same timeout here, so one timer
-    is enough: the connection that became idle first expires first.
+    is enough: the connection that was started first expires first.
     """
 
     clock: IReactorTime
     seconds: float
-    _idle_since: dict[TimeoutMixin, float] = field(factory=dict, init=False)
-    """The connection that became idle first is the first."""
+    expire: Callable[[C, float], None]
+    _started: dict[C, float] = field(factory=dict, init=False)
+    """The connection that was started first is the first."""
     _timer: IDelayedCall | None = field(default=None, init=False)
 
-    def start(self, connection: TimeoutMixin) -> None:
+    def start(self, connection: C) -> None:
         """Start the timeout of a connection, or restart it."""
-        self._idle_since.pop(connection, None)
-        self._idle_since[connection] = self.clock.seconds()
+        self._started.pop(connection, None)
+        self._started[connection] = self.clock.seconds()
         if self._timer is None:
             self._timer = self.clock.callLater(self.seconds, self._expire)
 
-    def stop(self, connection: TimeoutMixin) -> None:
-        """Stop the timeout: a request of the connection is being answered."""
-        self._idle_since.pop(connection, None)
+    def stop(self, connection: C) -> None:
+        """Stop the timeout of a connection."""
+        self._started.pop(connection, None)
 
-    def forget(self, connection: TimeoutMixin) -> None:
+    def forget(self, connection: C) -> None:
         """Stop the timeout: the connection is closed."""
-        self._idle_since.pop(connection, None)
-        if self._timer is not None and not self._idle_since:
+        self._started.pop(connection, None)
+        if self._timer is not None and not self._started:
             self._timer.cancel()
             self._timer = None
 
     def _expire(self) -> None:
         self._timer = None
         expired = self.clock.seconds() - self.seconds
-        for connection, since in list(self._idle_since.items()):
+        for connection, since in list(self._started.items()):
             if since > expired:
                 self._timer = self.clock.callLater(since - expired, self._expire)
                 break
-            del self._idle_since[connection]
-            connection.timeoutConnection()
+            del self._started[connection]
+            self.expire(connection, since)
 
 
 @define(eq=False)

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 
 from attrs import define, field, frozen
 from twisted.internet.interfaces import IReactorTime
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import HTTPException, NotFound
 
-from pushd.http.bodies import SMALL
+from pushd.http.bodies import BodyGrant
 from pushd.http.handlers import IApp, respond_error, serve
 from pushd.http.request import Request
 
@@ -24,8 +24,8 @@ class MountedApp:
     pattern: re.Pattern[bytes]
     """Matches whole paths, without prefix, that are for this app; it has no groups."""
     app: IApp
-    body_limit: Callable[[bytes, bytes, bytes], int]
-    """How many bytes of a body to keep, by method, path (without prefix) and query."""
+    grant_body: Callable[[Request, bytes], BodyGrant | None]
+    """How much to keep of the body of a request, by its path without prefix; None: nothing."""
     query: re.Pattern[bytes] | None = None
     """If set, must be found in the query; otherwise the request is for a later app, if one is mounted for its path."""
 
@@ -63,6 +63,7 @@ class DevicePort:
         if secret is not None:
             request.owner = self.owner_of_path(secret)
             if request.owner is None:
+                request.free_memory()
                 app = None if found is None else found[0].app
                 request.pending = self.clock.callLater(self.refusal_delay, _respond_not_found, request, app)
                 return
@@ -72,11 +73,22 @@ class DevicePort:
             mounted, below = found
             serve(mounted.app, request, below)
 
-    def body_limit(self, method: bytes, target: bytes) -> int:
-        """How many bytes of a body to keep."""
-        path, _, query = target.partition(b"?")
-        found = self._find(_split(path)[1], query)
-        return SMALL if found is None else found[0].body_limit(method, found[1], query)
+    def grant_body(self, request: Request) -> BodyGrant | None:
+        """How much of a body to keep; None, if nothing: its request has no route, or its app reads no body."""
+        secret, path = _split(request.path)
+        if secret is not None:
+            request.owner = self.owner_of_path(secret)
+            if request.owner is None:
+                return None
+        found = self._find(path, request.query)
+        if found is None:
+            return None
+        mounted, below = found
+        try:
+            mounted.app.router.find(request.method, below)
+        except HTTPException:
+            return None
+        return mounted.grant_body(request, below)
 
     def _find(self, path: bytes, query: bytes) -> tuple[MountedApp, bytes] | None:
         """The app for a path, and the path without prefix."""

@@ -12,13 +12,13 @@ from twisted.web.http import NO_BODY_CODES, parse_qs, toChunk
 from twisted.web.iweb import INonQueuedRequestFactory
 from zope.interface import provider
 
-from pushd.http.bodies import Body, Budget
+from pushd.http.bodies import SMALL, Body
 from pushd.lib.twisted_patches import ChannelRequest, request_line
 from pushd.model.token import Token
 
 JSON = b"application/json"
 
-NO_BODY = Body(limit=0, budget=Budget(limit=0))
+NO_BODY = Body(limit=0)
 """The body of a request that has none."""
 
 _STATUS_LINES = {
@@ -94,19 +94,27 @@ class Request(ChannelRequest):
     # Called by the channel.
 
     def gotLength(self, length: int | None) -> None:
-        """The headers are complete: choose how much of the body to keep."""
+        """The headers are complete."""
         if length != 0:
-            self.body = self.channel.site.body(*request_line(self.channel))
+            self.body = Body()
 
     def handleContentChunk(self, data: bytes) -> None:
         """A piece of the body has arrived."""
+        if self.body.size + len(data) > SMALL:
+            self.decide_body()
         self.body.feed(data)
+
+    def decide_body(self) -> None:
+        """The body does not arrive at once with its head: decide, once, how much of it to keep."""
+        if not self.body.is_decided:
+            self._set_target(*request_line(self.channel))
+            site = self.channel.site
+            self.body.decide(site.grant_body(self), site.budgets)
 
     def requestReceived(self, method: bytes, target: bytes, version: bytes) -> None:
         """The whole request has arrived."""
-        self.method = method
+        self._set_target(method, target)
         self._chunked = version == b"HTTP/1.1"
-        self.path, _, self.query = target.partition(b"?")
         self.channel.site.serve(self)
 
     def connectionLost(self, _reason: Any) -> None:
@@ -128,9 +136,10 @@ class Request(ChannelRequest):
         values = self.requestHeaders.getRawHeaders(name.title())
         return values[-1] if values else None
 
-    def drop_headers(self) -> None:
-        """Free the memory of the headers, of a request that may be held for long."""
+    def free_memory(self) -> None:
+        """Drop the headers and the body, of a request that may be held for long."""
         self.requestHeaders = _NO_HEADERS
+        self.body.release()
 
     @property
     def peer(self) -> str | None:
@@ -142,6 +151,10 @@ class Request(ChannelRequest):
     def is_open(self) -> bool:
         """Whether the client still waits for the response."""
         return self.channel is not None
+
+    def _set_target(self, method: bytes, target: bytes) -> None:
+        self.method = method
+        self.path, _, self.query = target.partition(b"?")
 
     # The response.
 
@@ -223,6 +236,8 @@ class Request(ChannelRequest):
         channel, self.channel = self.channel, None
         self.body.release()
         channel.requestDone(self)
+        if channel.requests and channel.timeOut is not None:  # a part of the next request was pipelined behind it
+            channel.expect_rest()
 
 
 _NO_HEADERS = RequestHeaders()

@@ -11,8 +11,8 @@ from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
 from zope.interface import implementer
 
-from pushd.http.bodies import Body, Budget
-from pushd.http.connections import AcceptThrottle, IdleTimeout, WriteCoalescer
+from pushd.http.bodies import GRACE_SECONDS, BodyGrant, Budgets
+from pushd.http.connections import AcceptThrottle, ConnectionTimeout, WriteCoalescer
 from pushd.http.request import Request
 from pushd.lib.tls import HTTP_1_1
 from pushd.lib.twisted_patches import DirectChannel, parse_lines, unparsed
@@ -23,7 +23,10 @@ _COMMON_HEADERS = b"Server: pushd\r\nDate: %b\r\nCache-Control: no-store\r\n"
 """Headers of every response. No cache may keep one: a cached poll would run a command twice."""
 
 IDLE_SECONDS = 60
-"""How long a connection may wait for a request, or for the rest of one."""
+"""How long a connection may wait for a request."""
+
+HEAD_SECONDS = 20
+"""How long the head of a request may take, from its first byte."""
 
 
 class IPort(Protocol):
@@ -32,8 +35,8 @@ class IPort(Protocol):
     def serve(self, request: Request) -> None:
         """Respond to a request, now or later."""
 
-    def body_limit(self, method: bytes, target: bytes) -> int:
-        """How many bytes of a request's body to keep."""
+    def grant_body(self, request: Request) -> BodyGrant | None:
+        """How much to keep of the body of a request, of which the head has arrived; None: nothing."""
 
 
 class Channel(DirectChannel):
@@ -43,6 +46,10 @@ class Channel(DirectChannel):
     site: "HTTPFactory"
     peer: str | None = None
     """The IP address of the client, or of a proxy; None on a Unix socket."""
+    _timeout: ConnectionTimeout["Channel"]
+    """The timeout that was started last."""
+    _body_check: IDelayedCall | None = None
+    """The next check of a body that takes longer than the grace period."""
 
     def connectionMade(self) -> None:
         """A client has connected."""
@@ -54,15 +61,27 @@ class Channel(DirectChannel):
     def dataReceived(self, data: bytes) -> None:
         """Parse what has arrived."""
         parse_lines(self, data)
-        is_partial = self.requests or unparsed(self)
-        if is_partial and self.timeOut is not None:
-            self.site.idle_timeout.start(self)
+        if self.timeOut is not None and (self.requests or unparsed(self)):
+            self.expect_rest()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is closed."""
         self.unsent = b""
         super().connectionLost(reason)
-        self.site.idle_timeout.forget(self)
+        for timeout in self.site.timeouts:
+            timeout.forget(self)
+
+    def expect_rest(self) -> None:
+        """A request has arrived in part: limit the time for the rest, and what is kept of its body."""
+        if self.line_mode:
+            timeout = self.site.head_timeout
+        else:
+            timeout = self.site.body_timeout
+            self.requests[-1].decide_body()
+        if timeout is not self._timeout:
+            self._timeout.stop(self)
+            self._timeout = timeout
+            timeout.start(self)
 
     def write_response(self, data: bytes) -> None:
         """Write a whole response; at the end of this turn, unless more may follow on the same connection."""
@@ -80,13 +99,26 @@ class Channel(DirectChannel):
         return values is None or b"close" not in _SEPARATORS.split(b",".join(values).lower())
 
     def setTimeout(self, period: float | None) -> float | None:
-        """Start the idle timeout; with None, stop it."""
+        """Start the idle timeout; with None, stop the timeout that runs."""
         before, self.timeOut = self.timeOut, period  # type: ignore[assignment]  # it is any number of seconds
         if period is None:
-            self.site.idle_timeout.stop(self)
+            self._timeout.stop(self)
+            if self._body_check is not None:
+                self._body_check.cancel()
+                self._body_check = None
         else:
-            self.site.idle_timeout.start(self)
+            self._timeout = self.site.idle_timeout
+            self._timeout.start(self)
         return before
+
+    def check_body(self, since: float) -> None:
+        """Close the connection if its body, of which the head arrived at ``since``, arrives too slowly."""
+        self._body_check = None
+        left = self.requests[-1].body.due(since) - self.site.clock.seconds()
+        if left > 0:
+            self._body_check = self.site.clock.callLater(left, self.check_body, since)
+        else:
+            self.timeoutConnection()
 
     def callLater(self, delay: float, call: Callable[..., object], *args: Any) -> IDelayedCall:
         """Use the clock of the site."""
@@ -95,7 +127,7 @@ class Channel(DirectChannel):
 
 @implementer(IProtocolNegotiationFactory)
 class HTTPFactory(ServerFactory):
-    """A site with one budget for all bodies.
+    """A site; several share the budgets of bodies.
 
     It speaks HTTP/1.1 only, and writes no access log: the events tell what happened, and paths may contain secrets.
     """
@@ -104,14 +136,17 @@ class HTTPFactory(ServerFactory):
     closing = False
     """Whether each connection is closed after its next response: a client would send its next poll at once."""
 
-    def __init__(self, port: IPort, budget: Budget, clock: IReactorTime) -> None:
+    def __init__(self, port: IPort, budgets: Budgets, clock: IReactorTime) -> None:
         self.clock = clock
-        self.idle_timeout = IdleTimeout(clock, IDLE_SECONDS)
+        self.idle_timeout = ConnectionTimeout(clock, IDLE_SECONDS, _close)
+        self.head_timeout = ConnectionTimeout(clock, HEAD_SECONDS, _close)
+        self.body_timeout = ConnectionTimeout(clock, GRACE_SECONDS, Channel.check_body)
+        self.timeouts = (self.idle_timeout, self.head_timeout, self.body_timeout)
         self.write_coalescer = WriteCoalescer(clock)
         self.accept_throttle = AcceptThrottle(clock)
         self.serve = port.serve
-        self._body_limit = port.body_limit
-        self._budget = budget
+        self.grant_body = port.grant_body
+        self.budgets = budgets
         self._second = -1
         self._common_headers = b""
 
@@ -120,6 +155,7 @@ class HTTPFactory(ServerFactory):
         channel = Channel()
         channel.site = channel.factory = self
         channel.timeOut = IDLE_SECONDS
+        channel._timeout = self.idle_timeout
         channel.peer = getattr(address, "host", None)
         return channel
 
@@ -127,13 +163,13 @@ class HTTPFactory(ServerFactory):
         """What TLS endpoints offer to clients by ALPN."""
         return [HTTP_1_1]
 
-    def body(self, method: bytes, target: bytes) -> Body:
-        """An empty body for a request whose headers have arrived."""
-        return Body(self._body_limit(method, target), self._budget)
-
     def common_headers(self) -> bytes:
         """The headers of every response; they are made once a second."""
         second = int(self.clock.seconds())
         if second != self._second:
             self._second, self._common_headers = second, _COMMON_HEADERS % datetimeToString()
         return self._common_headers
+
+
+def _close(channel: Channel, _since: float) -> None:
+    channel.timeoutConnection()

@@ -97,8 +97,8 @@ def test_large_results_are_still_expected(before: CoreHarness, restart: Start) -
     before.put(READER)
     before.poll(READER)
     after = restart()
-    assert after.core.device_service.expects_result(READER)
-    assert not after.core.device_service.expects_result(CONTAINER)
+    assert READER in after.core.command_queue.result_index
+    assert CONTAINER not in after.core.command_queue.result_index
 
 
 def test_a_device_that_signed_off_stays_so(before: CoreHarness, restart: Start) -> None:

@@ -143,7 +143,7 @@ def test_large_body_of_a_poll(server: InMemoryServer, device: DialectDevice) -> 
     data = device.poll("", f"Content-Length: {SMALL + 9}") + b"x" * (SMALL + 9)
     server.device_request(data)
     assert server.device(device.id)["polling"] is True
-    assert server.budget.used == 0
+    assert server.budgets.used == 0
 
 
 def test_large_orphan_is_cut(server: InMemoryServer) -> None:

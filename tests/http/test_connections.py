@@ -15,11 +15,10 @@ from twisted.internet.main import CONNECTION_LOST
 from twisted.internet.task import Clock
 from twisted.internet.tcp import Connection as TCPConnection
 from twisted.internet.testing import MemoryReactorClock, StringTransport
-from twisted.protocols.policies import TimeoutMixin
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pushd.http.connections import READS_PER_TURN, AcceptThrottle, IdleTimeout
+from pushd.http.connections import READS_PER_TURN, AcceptThrottle, ConnectionTimeout
 from tests.connection import Connection, request
 from tests.in_memory_server import InMemoryServer
 
@@ -31,14 +30,15 @@ LAST = request("GET /push?deviceId=7", b"", "Connection: close")
 
 
 @define(eq=False)
-class TimedConnection(TimeoutMixin):
+class TimedConnection:
     """A connection that records when it was closed for being idle."""
 
     clock: Clock
     closed: list[float] = field(factory=list)
 
-    def timeoutConnection(self) -> None:
+    def on_timeout(self, since: float) -> None:
         """Record it."""
+        assert since == self.clock.seconds() - TIMEOUT
         self.closed.append(self.clock.seconds())
 
 
@@ -51,7 +51,7 @@ steps = st.lists(
 def test_idle_connections_are_closed(steps: list[tuple[int, int, str]]) -> None:
     """Whatever connections do, each is closed when it has been idle for the timeout: not before, and not twice."""
     clock = Clock()
-    idle_timeout = IdleTimeout(clock, TIMEOUT)
+    idle_timeout = ConnectionTimeout(clock, TIMEOUT, TimedConnection.on_timeout)
     connections = [TimedConnection(clock) for _ in range(4)]
     since: dict[int, float] = {}
     closed: dict[int, list[float]] = {number: [] for number in range(4)}

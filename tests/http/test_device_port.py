@@ -1,7 +1,6 @@
 """Tests of :mod:`pushd.http.device_port`: which app a path leads to, with and without a secret."""
 
 import re
-from typing import cast
 
 import pytest
 from attrs import define, field
@@ -9,34 +8,63 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
-from pushd.http.bodies import SMALL
+from pushd.http.bodies import SMALL, BodyGrant, Sender
 from pushd.http.device_port import DevicePort, MountedApp
-from pushd.http.handlers import IApp
-from pushd.http.router import unquoted
+from pushd.http.request import Request
+from pushd.http.router import Router, unquoted
+from pushd.http.site import Channel
 from tests.connection import request
 from tests.in_memory_server import BuildServer, InMemoryServer
 
-NO_APP = cast(IApp, None)
-LARGER = SMALL + 1
+GRANT = BodyGrant(Sender.PROVEN_DEVICE, SMALL + 1)
 PREFIXES = (b"", b"/controlid", b"/controlid/push", b"/1")
 PATHS = (b"/push", b"/result", b"/push/c/ack/m")
 
 
+class App:
+    """An app with a route for each of the paths."""
+
+    router = Router()
+
+    @router.route("/push", methods=["GET"])
+    async def push(self, _request: Request) -> bytes:
+        """Respond."""
+        return b""
+
+    @router.route("/result", methods=["GET"])
+    async def result(self, _request: Request) -> bytes:
+        """Respond."""
+        return b""
+
+    @router.route("/push/<container>/ack/<message>", methods=["GET"])
+    async def acknowledge(self, _request: Request, container: str, message: str) -> bytes:
+        """Respond."""
+        return f"{container} {message}".encode()
+
+
+def get(uri: bytes) -> Request:
+    """A request for this target."""
+    made = Request(Channel())
+    made.method = b"GET"
+    made.path, _, made.query = uri.partition(b"?")
+    return made
+
+
 @define(eq=False)
 class RecordingPort:
-    """A port with one app, which records for which paths and queries it was asked for its limit."""
+    """A port with one app, which records for which paths and queries it was asked what it grants."""
 
     asked: list[tuple[bytes, bytes]] = field(factory=list)
 
     def port(self) -> DevicePort:
         """The port."""
         pattern = re.compile(b"|".join(PATHS))
-        mounted = MountedApp(prefixes=PREFIXES, pattern=pattern, app=NO_APP, body_limit=self._limit)
-        return DevicePort([mounted], lambda secret: None, Clock(), 5.0)
+        mounted = MountedApp(prefixes=PREFIXES, pattern=pattern, app=App(), grant_body=self._grant)
+        return DevicePort([mounted], lambda secret: secret, Clock(), 5.0)
 
-    def _limit(self, _method: bytes, below: bytes, query: bytes) -> int:
-        self.asked.append((below, query))
-        return LARGER
+    def _grant(self, request: Request, below: bytes) -> BodyGrant:
+        self.asked.append((below, request.query))
+        return GRANT
 
 
 SEGMENT = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="/?#"), min_size=1)
@@ -54,17 +82,17 @@ def test_path_finds_its_app(data: st.DataObject, prefix: bytes, path: bytes, sec
     recording = RecordingPort()
     before = b"" if secret is None else b"/d/" + secret.encode()
     uri = data.draw(spelled(before + prefix + path))
-    assert recording.port().body_limit(b"GET", uri + b"?a=//b") == LARGER
+    assert recording.port().grant_body(get(uri + b"?a=//b")) == GRANT
     assert recording.asked == [(path, b"a=//b")]
 
 
 @given(st.lists(SEGMENT, max_size=6))
 def test_other_paths_find_none(segments: list[str]) -> None:
-    """Any other path leads to no app, and little of its body is kept."""
+    """Any other path leads to no app, and nothing of its body is kept."""
     recording = RecordingPort()
     path = "/" + "/".join(segments)
     known = re.fullmatch(r"(/d/[^/]+)?(/controlid|/controlid/push|/1)?(/push|/result|/push/c/ack/m)", path)
-    assert (recording.port().body_limit(b"GET", path.encode()) == LARGER) == (known is not None)
+    assert (recording.port().grant_body(get(path.encode())) == GRANT) == (known is not None)
 
 
 @given(st.lists(SEGMENT.map(lambda text: text.replace("%", ""))))

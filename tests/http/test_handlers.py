@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from pushd.http.bodies import SMALL, Budget
+from pushd.http.bodies import Budgets
 from pushd.http.handlers import serve
 from pushd.http.request import Request
 from pushd.http.router import Router
@@ -60,9 +60,8 @@ class App:
         """Respond to a request."""
         serve(self, request, request.path)
 
-    def body_limit(self, _method: bytes, _target: bytes) -> int:
-        """How many bytes of a body to keep."""
-        return SMALL
+    def grant_body(self, _request: Request) -> None:
+        """Nothing is kept of a body."""
 
 
 @pytest.fixture
@@ -74,7 +73,7 @@ def app() -> App:
 def connect(app: App, clock: Clock, line: str) -> Connection:
     """A connection to the app that has sent one request."""
     address = IPv4Address("TCP", "192.0.2.1", 40000)
-    channel: Channel = HTTPFactory(app, Budget(), clock).buildProtocol(address)
+    channel: Channel = HTTPFactory(app, Budgets(), clock).buildProtocol(address)
     transport = StringTransport(peerAddress=address)
     channel.makeConnection(transport)
     connection = Connection(channel, transport)

@@ -1,6 +1,6 @@
 """What a device can do, in any dialect: poll, acknowledge, report a result, sign off."""
 
-from attrs import define
+from attrs import define, frozen
 
 from pushd.core.clocks import Clocks
 from pushd.core.commands.command_queue import CommandQueue
@@ -16,6 +16,16 @@ from pushd.model.result import DeviceResult
 
 REFUSAL_DELAY = 5.0
 """Seconds before a poll is refused: clients poll again at once, whatever the answer."""
+
+
+@frozen(kw_only=True)
+class ResultAccess:
+    """What is known of a client that reports a result, before the result is read."""
+
+    is_proven: bool
+    """Whether it has sent the proofs that are configured for its device; False if none are."""
+    is_expected: bool
+    """Whether a result of this device may belong to a command."""
 
 
 @define(eq=False, kw_only=True)
@@ -53,12 +63,22 @@ class DeviceService:
         with self.presence.here(device_id, client_identity.address):
             return await self.command_queue.take(device_id, hold, uuid, may_receive=may_receive, batch=batch)
 
-    def check_access(self, client_identity: ClientIdentity) -> None:
-        """Refuse a client before any of its body is parsed.
+    def result_access(self, client_identity: ClientIdentity) -> ResultAccess | None:
+        """What a client that reports a result may do; None: nothing of what it reports is taken."""
+        device = self.registry.get(client_identity.device)
+        if device is None:
+            return None
+        if self.admission_policy.admit(client_identity, device, is_poll=False) is not Access.SERVED:
+            return None
+        is_expected = device.id in self.command_queue.result_index
+        return ResultAccess(is_proven=self.registry.has_proof(device), is_expected=is_expected)
+
+    def takes_result(self, client_identity: ClientIdentity) -> bool:
+        """Whether the result of a client is taken; if it is not, it need not be parsed.
 
         :raises NotPermitted: if the device is not served, or this is not the device.
         """
-        self._admit(client_identity)
+        return self._admit(client_identity) is Access.SERVED
 
     async def acknowledge(self, client_identity: ClientIdentity, command: str) -> None:
         """The device has received a command.
@@ -89,10 +109,6 @@ class DeviceService:
         if self._admit(client_identity) is not Access.UNKNOWN:
             await self.presence.sign_off(client_identity.device, client_identity.address)
             self.poll_registry.sign_off(client_identity.device)
-
-    def expects_result(self, device: str) -> bool:
-        """Whether a result of this device may belong to a command."""
-        return device in self.command_queue.result_index
 
     def _admit(self, client_identity: ClientIdentity) -> Access:
         device = self.registry.get(client_identity.device)

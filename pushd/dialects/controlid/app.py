@@ -16,7 +16,7 @@ from pushd.core.devices.admission import ClientIdentity
 from pushd.core.devices.device_service import DeviceService
 from pushd.dialects.controlid import wire
 from pushd.dialects.controlid.dialect import CONTROL_ID
-from pushd.http.bodies import LARGE, SMALL, InThread, parse
+from pushd.http.bodies import LARGE, BodyGrant, InThread, device_grant, parse
 from pushd.http.client_address import client_address
 from pushd.http.device_port import MountedApp
 from pushd.http.error_status import set_error_status
@@ -50,7 +50,7 @@ class ControlIdApp:
         """A poll: the response is a command, a batch, or empty."""
         query = wire.read_query(request.args)
         client_identity = self._identity(request, query)
-        request.drop_headers()
+        request.free_memory()
         dispatched = await self.device_service.poll(client_identity, query.uuid)
         return wire.write_pushes([command.payload for command in dispatched])
 
@@ -59,8 +59,8 @@ class ControlIdApp:
         """The result of a command; the empty response is sent once the result is durable."""
         query = _result_query(request.query)
         client_identity = self._identity(request, query)
-        self.device_service.check_access(client_identity)
-        await self.device_service.settle(client_identity, await self._read_result(request, query))
+        if self.device_service.takes_result(client_identity):
+            await self.device_service.settle(client_identity, await self._read_result(request, query))
         return wire.IDLE
 
     @router.route("/push", methods=["POST"])
@@ -68,9 +68,9 @@ class ControlIdApp:
         """A sign of life of some models, perhaps with access logs, perhaps with the result of a command."""
         query = _result_query(request.query)
         client_identity = self._identity(request, query)
-        self.device_service.check_access(client_identity)
-        result = await self._read_result(request, query)
-        await self.device_service.settle(client_identity, None if result is None or result.unreadable else result)
+        if self.device_service.takes_result(client_identity):
+            result = await self._read_result(request, query)
+            await self.device_service.settle(client_identity, None if result is None or result.unreadable else result)
         return wire.IDLE
 
     @router.handle_errors(NotPermitted)
@@ -84,15 +84,18 @@ class ControlIdApp:
         set_error_status(request, failure)
         return b""
 
-    def body_limit(self, method: bytes, _below: bytes, query: bytes) -> int:
-        """How many bytes of a body to keep: more only of a result that may belong to a command."""
-        if method != b"POST":
-            return SMALL
+    def grant_body(self, request: Request, _below: bytes) -> BodyGrant | None:
+        """How much of a body to keep: something only of the results of devices that are served."""
+        if request.method != b"POST":
+            return None
         try:
-            device = _result_query(query).device
+            client_identity = self._identity(request, _result_query(request.query))
         except InvalidQuery:
-            return SMALL
-        return LARGE if self.device_service.expects_result(CONTROL_ID.device(device)) else SMALL
+            return None
+        access = self.device_service.result_access(client_identity)
+        if access is None:
+            return None
+        return device_grant(is_proven=access.is_proven, is_expected=access.is_expected)
 
     async def _read_result(self, request: Request, query: wire.PollQuery) -> wire.ControlIdResult | None:
         if request.body.oversized:
@@ -120,5 +123,5 @@ def mounted_apps(
     app = ControlIdApp(device_service, in_thread, trusted_proxies)
     prefixes = (b"", *(base for base in bases if base != wire.SUFFIX))
     doubled = tuple(prefix + wire.SUFFIX for prefix in prefixes)
-    yield MountedApp(prefixes=prefixes, pattern=PATHS, app=app, body_limit=app.body_limit)
-    yield MountedApp(prefixes=doubled, pattern=PATHS, app=app, body_limit=app.body_limit, query=wire.HAS_DEVICE_ID)
+    yield MountedApp(prefixes=prefixes, pattern=PATHS, app=app, grant_body=app.grant_body)
+    yield MountedApp(prefixes=doubled, pattern=PATHS, app=app, grant_body=app.grant_body, query=wire.HAS_DEVICE_ID)

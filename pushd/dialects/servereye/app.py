@@ -13,7 +13,7 @@ from pushd.core.devices.admission import ClientIdentity
 from pushd.core.devices.device_service import DeviceService
 from pushd.dialects.servereye import wire
 from pushd.dialects.servereye.dialect import SERVER_EYE
-from pushd.http.bodies import LARGE, SMALL, InThread, parse
+from pushd.http.bodies import LARGE, BodyGrant, InThread, device_grant, parse
 from pushd.http.client_address import client_address
 from pushd.http.device_port import MountedApp
 from pushd.http.error_status import error_detail, set_error_status
@@ -51,7 +51,7 @@ class ServerEyeApp:
     async def poll(self, request: Request, container: str) -> bytes:
         """A poll: the response is a message, or says that there is none."""
         client_identity = self._identity(request, container)
-        request.drop_headers()
+        request.free_memory()
         dispatched = await self.device_service.poll(client_identity)
         if not dispatched:
             return wire.IDLE
@@ -67,8 +67,8 @@ class ServerEyeApp:
     async def result(self, request: Request, container: str, message: str) -> bytes:
         """The result of a message; the response is sent once the result is durable."""
         client_identity = self._identity(request, container)
-        self.device_service.check_access(client_identity)
-        await self.device_service.settle(client_identity, await self._read_result(request, message))
+        if self.device_service.takes_result(client_identity):
+            await self.device_service.settle(client_identity, await self._read_result(request, message))
         return _TAKEN
 
     @router.route("/push/<container>/signoff", methods=["GET", "POST"])
@@ -83,16 +83,19 @@ class ServerEyeApp:
         set_error_status(request, failure)
         return wire.write_answer(False, error_detail(failure))
 
-    def body_limit(self, _method: bytes, below: bytes, _query: bytes) -> int:
-        """How many bytes of a body to keep: more only of a result that may belong to a command."""
+    def grant_body(self, request: Request, below: bytes) -> BodyGrant | None:
+        """How much of a body to keep: something only of the results of containers that are served."""
         match = _RESULT.fullmatch(below)
         if match is None:
-            return SMALL
+            return None
         try:
-            device = SERVER_EYE.device(wire.canonical(unquote(match[1].decode("ascii", "replace"))))
+            client_identity = self._identity(request, unquote(match[1].decode("ascii", "replace")))
         except InvalidQuery:
-            return SMALL
-        return LARGE if self.device_service.expects_result(device) else SMALL
+            return None
+        access = self.device_service.result_access(client_identity)
+        if access is None:
+            return None
+        return device_grant(is_proven=access.is_proven, is_expected=access.is_expected)
 
     async def _read_result(self, request: Request, message: str) -> wire.ServerEyeResult | None:
         if request.body.oversized:
@@ -120,5 +123,5 @@ def mounted_apps(
 ) -> Iterator[MountedApp]:
     """The app, mounted at the root of the device port and below each version, and for all that look like it."""
     app = ServerEyeApp(device_service, in_thread, trusted_proxies)
-    yield MountedApp(prefixes=VERSIONS, pattern=PATHS, app=app, body_limit=app.body_limit)
-    yield MountedApp(prefixes=(b"",), pattern=OTHER_PATHS, app=app, body_limit=lambda *_request: SMALL)
+    yield MountedApp(prefixes=VERSIONS, pattern=PATHS, app=app, grant_body=app.grant_body)
+    yield MountedApp(prefixes=(b"",), pattern=OTHER_PATHS, app=app, grant_body=lambda _request, _below: None)

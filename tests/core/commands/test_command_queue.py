@@ -100,7 +100,7 @@ def test_cancelling_ends_further_attempts(harness: CoreHarness, clock: Clock) ->
 
 def test_a_large_result_is_expected_while_a_command_is_in_flight(harness: CoreHarness) -> None:
     """A large body is read only while a command of the device is in flight or unknown."""
-    expects = harness.core.device_service.expects_result
+    expects = harness.core.command_queue.result_index.__contains__
     command = harness.put(CONTAINER)
     assert not expects(CONTAINER)
     harness.poll(CONTAINER)
@@ -116,9 +116,9 @@ def test_a_result_is_expected_of_an_unknown_command(harness: CoreHarness, clock:
     clock.advance(30)
     harness.sweep()
     assert harness.command(command).state is State.UNKNOWN
-    assert harness.core.device_service.expects_result(CONTAINER)
+    assert CONTAINER in harness.core.command_queue.result_index
     harness.report(CONTAINER, message=command)
-    assert not harness.core.device_service.expects_result(CONTAINER)
+    assert CONTAINER not in harness.core.command_queue.result_index
 
 
 def test_a_held_poll_claims_right_behind_the_put(stepped: CoreHarness, executor: SteppedExecutor) -> None:
