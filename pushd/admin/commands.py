@@ -45,7 +45,7 @@ class CommandsApp:
     command_queue: CommandQueue
     operator_actions: OperatorActions
     store: IStore
-    in_thread: InThread[Parsed]
+    in_thread: InThread[Any]
 
     @router.route("/v1/devices/<device>/commands", methods=["POST"])
     @requires(Role.OPERATOR, "wait", "queue")
@@ -120,6 +120,8 @@ class CommandsApp:
         original = await self.operator_actions.original(command)
         body = request_bodies.read_object(request.body.content() or b"{}")
         options = request_bodies.read_resend_options(body, original)
+        # in a thread, as it may be large; again, as an earlier version may have accepted what is refused now
+        await self.in_thread(partial(self.drafts.check, original.device, original.payload, options))
         found, created = await self.operator_actions.resend(
             original, options, request.token.name, queue_signed_off=queue
         )

@@ -97,7 +97,7 @@ _SETTINGS = _call("get_configuration", general=["beep_enabled"])
 
 
 def _action(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"control": "REMOTE_ACTION", "data": data}
+    return {"control": "REMOTE_ACTION", "message": "demo|run|{}", "data": data}
 
 
 def _picture(user_id: int) -> Mapping[str, Any]:

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from pushd.model.command import SendOptions
 from pushd.model.token import Role
 from tests.connection import request
-from tests.in_memory_server import InMemoryServer
+from tests.in_memory_server import InMemoryServer, result_of
 
 DEVICE = "controlid:7"
 POLL = request("GET /push?deviceId=7&uuid=a")
@@ -117,3 +118,14 @@ def test_roles(server: InMemoryServer, unknown: str, call: str) -> None:
     """A viewer can neither resolve nor resend, and unknown commands are 404."""
     server.ask(f"POST /v1/commands/{unknown}/{call}", {"state": "failed"}, role=Role.VIEWER).problem(403)
     server.ask(f"POST /v1/commands/x/{call}", {"state": "failed"} if call == "resolve" else {}).problem(404)
+
+
+def test_resend_of_what_is_refused_now(server: InMemoryServer) -> None:
+    """A payload that an earlier version accepted, but that harms the client, is not sent again."""
+    server.register("servereye:c")
+    draft = server.core.drafts.make("servereye:c", {"control": "REMOTE_ACTION"}, SendOptions(), "operator")
+    command, _ = result_of(server.core.command_queue.put(draft))
+    server.ask(f"POST /v1/commands/{command.id}/cancel")
+    refused = server.ask(f"POST /v1/commands/{command.id}/resend", {}).problem(422)
+    assert [error["pointer"] for error in refused["errors"]] == ["#/payload/message"]
+    assert len(server.ask("GET /v1/commands").json["items"]) == 1

@@ -62,7 +62,7 @@ class Workload:
         data: dict[str, Any] = {"key": key, "seconds": round(self.chance.uniform(*_DURATION), 3)}
         if fails:
             data["fail"] = "failure requested"
-        return (key,), {"control": "REMOTE_ACTION", "data": data}
+        return (key,), {"control": "REMOTE_ACTION", "message": "crash|run|{}", "data": data}
 
     def _send_options(self) -> Iterator[tuple[str, object]]:
         yield "delivery", self.chance.choice(("at_most_once", "at_least_once"))

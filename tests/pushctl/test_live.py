@@ -186,17 +186,21 @@ def test_command_for_controlid(setup: Setup) -> None:
     assert _sent(result)["result"]["response"]["users"][0]["id"] == 9007199254740993
 
 
+ACTION = ["--message", "test|run|{}"]
+
+
 def test_command_for_servereye(setup: Setup) -> None:
     """Data reaches a container unchanged, and its result comes back."""
     echo = '{"action": "echo", "n": 1}'
-    result = setup.pushctl("send", CONTAINER, "REMOTE_ACTION", echo, "--json", "--wait", "10")
+    result = setup.pushctl("send", CONTAINER, "REMOTE_ACTION", echo, *ACTION, "--json", "--wait", "10")
     assert result.returncode == 0
     assert _sent(result)["result"]["data"] == {"action": "echo", "n": 1}
 
 
 def test_failed_command(setup: Setup) -> None:
     """If the device reports a failure, the exit code is 3, and its message is shown."""
-    result = setup.pushctl("send", CONTAINER, "REMOTE_ACTION", "--data", '{"fail": "no paper"}', "--wait", "10")
+    action = ["--message", 'test|run|{"fail": "no paper"}']
+    result = setup.pushctl("send", CONTAINER, "REMOTE_ACTION", *action, "--wait", "10")
     assert result.returncode == 3
     assert "no paper" in result.stdout
 

@@ -11,6 +11,7 @@ from pushd.core.polling.hold_time import HoldTimes
 from pushd.core.polling.poll import Answer
 from pushd.core.polling.poll_registry import PollRegistry
 from pushd.lib.waits import delay
+from pushd.model.device import Device
 from pushd.model.errors import NotPermitted
 from pushd.model.result import DeviceResult
 
@@ -79,6 +80,16 @@ class DeviceService:
         :raises NotPermitted: if the device is not served, or this is not the device.
         """
         return self._admit(client_identity) is Access.SERVED
+
+    def own_device(self, client_identity: ClientIdentity) -> Device:
+        """The stored device that a client is; this is no sign of life.
+
+        :raises NotPermitted: if the device is not served, not known, not approved, or this is not the device.
+        """
+        device = self.registry.get(client_identity.device)
+        if device is None or self._admit(client_identity) is not Access.SERVED:
+            raise NotPermitted("This device is not served here.")
+        return device
 
     async def acknowledge(self, client_identity: ClientIdentity, command: str) -> None:
         """The device has received a command.

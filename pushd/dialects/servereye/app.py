@@ -1,4 +1,6 @@
-"""The routes of Server-Eye containers: poll, acknowledge, result and sign-off below ``/push/{containerId}``."""
+"""The routes of Server-Eye containers: poll, acknowledge, result and sign-off below ``/push/{containerId}``, and
+``/container``.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -25,7 +27,7 @@ from pushd.model.errors import InvalidQuery
 VERSIONS = (b"", b"/1", b"/2")
 """The prefixes of all paths: without and with a version."""
 
-PATHS = re.compile(rb"/push/.*")
+PATHS = re.compile(rb"/push/.*|/container")
 
 OTHER_PATHS = re.compile(rb"/[0-9]+(?:/.*)?|/.*/push/.*")
 """Paths of a client with a wrong version or address; the vendor's Node client stops on an empty response."""
@@ -76,6 +78,13 @@ class ServerEyeApp:
         """The container signs off: it goes offline on purpose."""
         await self.device_service.sign_off(self._identity(request, container))
         return _SIGNED_OFF
+
+    @router.route("/container", methods=["GET"])
+    async def container(self, request: Request) -> bytes:
+        """The settings of a container, which the vendor's sample asks for before it polls."""
+        container = request.args.get(b"id", [b""])[0].decode("utf-8", "replace")
+        device = self.device_service.own_device(self._identity(request, container))
+        return wire.write_container(container, device.name or container, device.heartbeat_timeout)
 
     @router.handle_errors(Exception)
     def failed(self, request: Request, failure: Failure) -> bytes:

@@ -79,6 +79,13 @@ def write_answer(success: bool, message: str) -> bytes:
     return _encode({"success": success, "message": message})
 
 
+def write_container(container: str, name: str, heartbeat_timeout: float) -> bytes:
+    """The response to a container that asks for its own settings; the timeout, in seconds, is sent in minutes."""
+    minutes = round(heartbeat_timeout / 60, 3)
+    data = {"id": container, "name": name, "maxHeartbeatTimeout": int(minutes) if minutes.is_integer() else minutes}
+    return _encode({"success": True, "message": "container", "data": data})
+
+
 IDLE = write_answer(False, "no message")
 """The response to an idle poll."""
 

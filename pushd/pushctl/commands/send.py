@@ -46,7 +46,9 @@ _payload_options = option_group(
     click.option("--query-string", metavar="TEXT", help="Control iD: for example 'user_id=7&match=0'."),
     click.option("--content-type", metavar="TYPE", help="Control iD: content type of BODY, if it is not JSON."),
     click.option("--data", metavar="TEXT", help="Server-Eye: the data: TEXT, @FILE, or - for standard input."),
-    click.option("--message", metavar="TEXT", help="Server-Eye: a message for people."),
+    click.option(
+        "--message", metavar="TEXT", help="Server-Eye: the message, for REMOTE_ACTION of the form a|b|{json}."
+    ),
 )
 
 _delivery_options = option_group(

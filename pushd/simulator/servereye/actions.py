@@ -30,9 +30,14 @@ class ContainerActions:
 
     agents: set[str] = field(factory=set, init=False)
 
-    def perform(self, control: str, data: str) -> ActionResult | None:
-        """The result of a message; None if the container does not know the control."""
+    def perform(self, control: str, data: str, message: str = "") -> ActionResult | None:
+        """The result of a message; None if the container does not know the control.
+
+        Without ``data``, the action is in the third part of ``message``, as the vendor's clients expect it.
+        """
         action = _ACTIONS.get(control)
+        if control == "REMOTE_ACTION" and not data:
+            data = "".join(message.split("|")[2:3])
         return None if action is None else action(self, data)
 
     def refresh_agent(self, data: str) -> ActionResult:  # noqa: ARG002

@@ -120,7 +120,7 @@ class ServerEyeDevice:
             task.receive()
 
     def _create_task(self, message: Message) -> MessageTask | None:
-        result = self.actions.perform(message.control, message.data)
+        result = self.actions.perform(message.control, message.data, message.message)
         if result is None:
             return None
         self.journal.record(self.id, "ran", command=message.message_id, control=message.control)

@@ -76,13 +76,16 @@ def test_bytes_of_an_idle_response(server: InMemoryServer) -> None:
 
 PAYLOADS: list[tuple[dict[str, Any], str]] = [
     ({"control": "REFRESH_AGENT"}, ""),
-    ({"control": "REMOTE_ACTION", "data": "text as it is"}, "text as it is"),
-    ({"control": "REMOTE_ACTION", "data": '{"a":1}'}, '{"a":1}'),
-    ({"control": "REMOTE_ACTION", "data": {"ids": [4408801109440198]}}, '{"ids":[4408801109440198]}'),
-    ({"control": "REMOTE_ACTION", "data": [1, 2.5, None]}, "[1,2.5,null]"),
-    ({"control": "REMOTE_ACTION", "data": 7}, "7"),
-    ({"control": "REMOTE_ACTION", "data": None}, "null"),
-    ({"control": "REMOTE_ACTION", "data": "Zoë 你好"}, "Zoë 你好"),
+    ({"control": "REMOTE_ACTION", "message": "a|b|{}", "data": "text as it is"}, "text as it is"),
+    ({"control": "REMOTE_ACTION", "message": "a|b|{}", "data": '{"a":1}'}, '{"a":1}'),
+    (
+        {"control": "REMOTE_ACTION", "message": "a|b|{}", "data": {"ids": [4408801109440198]}},
+        '{"ids":[4408801109440198]}',
+    ),
+    ({"control": "REMOTE_ACTION", "message": "a|b|{}", "data": [1, 2.5, None]}, "[1,2.5,null]"),
+    ({"control": "REMOTE_ACTION", "message": "a|b|{}", "data": 7}, "7"),
+    ({"control": "REMOTE_ACTION", "message": "a|b|{}", "data": None}, "null"),
+    ({"control": "REMOTE_ACTION", "message": "a|b|{}", "data": "Zoë 你好"}, "Zoë 你好"),
 ]
 
 
@@ -139,9 +142,53 @@ def test_message_is_sent_at_most_once(server: InMemoryServer) -> None:
     assert server.command(command)["state"] == "unknown"
 
 
+@pytest.mark.parametrize("version", ["", "/1", "/2"])
+@pytest.mark.parametrize(
+    ("fields", "name", "minutes"),
+    [
+        ({}, CONTAINER, 20),
+        ({"name": "Küche", "heartbeat_timeout": 90}, "Küche", 1.5),
+        ({"heartbeat_timeout": 100}, CONTAINER, 1.667),
+    ],
+)
+def test_settings_of_a_container(
+    server: InMemoryServer, version: str, fields: dict[str, Any], name: str, minutes: float
+) -> None:
+    """A known container that asks for its settings before it polls gets its name and its timeout in minutes."""
+    server.register(DEVICE, **fields)
+    answer = server.device_request(request(f"GET {version}/container?id={CONTAINER}&apiKey=k")).answer()
+    assert (answer.code, answer.json["success"]) == (200, True)
+    assert answer.json["data"] == {"id": CONTAINER, "name": name, "maxHeartbeatTimeout": minutes}
+    assert server.device(DEVICE)["presence"] == "never_seen"
+
+
+CONTAINERS_WITHOUT_SETTINGS: dict[str, tuple[str, int]] = {
+    "unknown": ("?id=other", 403),
+    "pending": ("?id=pending", 403),
+    "blocked": ("?id=blocked", 403),
+    "without its key": ("?id=keyed", 403),
+    "with a wrong key": ("?id=keyed&apiKey=wrong", 403),
+    "without an id": ("", 400),
+    "with an invalid id": ("?id=a%20b", 400),
+}
+
+
+@pytest.mark.parametrize("kind", CONTAINERS_WITHOUT_SETTINGS)
+def test_container_without_settings(server: InMemoryServer, kind: str) -> None:
+    """Any other container is refused with an envelope, and does not become known."""
+    for name in ("pending", "blocked", "keyed"):
+        server.register(f"servereye:{name}", admission="approved" if name == "keyed" else name)
+    server.ask("POST /v1/devices/servereye:keyed/api-key")
+    query, code = CONTAINERS_WITHOUT_SETTINGS[kind]
+    answer = server.device_request(request(f"GET /1/container{query}")).answer()
+    assert (answer.code, answer.json["success"], set(answer.json)) == (code, False, {"success", "message"})
+    assert len(server.ask("GET /v1/devices").json["items"]) == 3
+
+
 @pytest.mark.parametrize(
     "line",
     [
+        "POST /1/container",
         "DELETE /push/c",
         "HEAD /push/c",
         "POST /push/c",

@@ -34,6 +34,22 @@ def test_echo() -> None:
     assert result == ActionResult(message="done", data={"action": "echo", "n": [1, 2]})
 
 
+def test_action_in_the_message() -> None:
+    """Without data, the action is the third part of the message, which is where the vendor's clients expect it."""
+    message = 'demo|run|{"action":"echo","n":7}'
+    result = ContainerActions().perform("REMOTE_ACTION", "", message)
+    assert result == ActionResult(message="done", data={"action": "echo", "n": 7})
+    assert ContainerActions().perform("REMOTE_ACTION", "{}", message) == ActionResult(message="done")
+
+
+@pytest.mark.parametrize("message", ["", "message", "a|b", "a|b|", "a|b|c"])
+def test_message_without_an_action(message: str) -> None:
+    """An action fails if neither data nor message have one."""
+    result = ContainerActions().perform("REMOTE_ACTION", "", message)
+    assert result is not None
+    assert result.success is False
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("0", 0), ("40", 40), ("0.5", 0.5), ("3600", 3600)])
 def test_seconds(text: str, seconds: float) -> None:
     """An action takes as many seconds as its data says."""
