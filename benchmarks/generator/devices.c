@@ -111,7 +111,10 @@ void (*while_opening)(int port) = limit_backlog;
 void devices_open(long count)
 {
     int port = (int)number_setting("port", 0);
-    setup = text_setting("setup", ""), poll_ = text_setting("poll", NULL), ack = text_setting("ack", ""), result = text_setting("result", "");
+    setup = text_setting("setup", "");
+    poll_ = text_setting("poll", NULL);
+    ack = text_setting("ack", "");
+    result = text_setting("result", "");
     devices = realloc(devices, (size_t)count * sizeof *devices);
     for (long i = 0; i < device_count; i++) /* realloc may have moved them */
         devices[i].conn->owner = &devices[i], devices[i].bindings.message = devices[i].message;
