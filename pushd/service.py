@@ -19,6 +19,7 @@ from pushd.core.clocks import Clocks
 from pushd.core.credentials import make_secret
 from pushd.data_dir import DataDir
 from pushd.http.bodies import Budgets
+from pushd.http.connections import OpenConnections
 from pushd.http.site import HTTPFactory
 from pushd.listeners import listener
 from pushd.model.errors import StoreRefused
@@ -45,7 +46,13 @@ UNSENT_POLL_SECONDS = 0.02
 """How often a stop checks whether all answers have been sent."""
 
 RESERVED_FILES = 64
-"""File descriptors that are not for polls: listeners, the database, the log."""
+"""File descriptors that are never given to the device port."""
+
+OTHER_FILES = 40
+"""Those of them that are given to no port: listeners, the database, the log, webhooks, mails."""
+
+EXTRA_CONNECTIONS = 32
+"""Connections of the device port beyond the polls that can be held: for results, and for polls that are refused."""
 
 
 @define(eq=False)
@@ -86,7 +93,7 @@ class PushdService(MultiService):
             exit_with_error(str(error))
         set_switch_interval()
         tune_gc()
-        self._log.info("Up to {polls} polls can be held at once", polls=raise_file_limit() - RESERVED_FILES)
+        self._limit_connections(raise_file_limit())
 
     def stopService(self) -> Deferred[None]:
         """Answer every held poll, stop listening, then finish writing to the store and to clients."""
@@ -95,6 +102,14 @@ class PushdService(MultiService):
         self.core.drain()
         stopped = Deferred.fromCoroutine(self._stop(super().stopService()))
         return stopped.addTimeout(STOP_SECONDS, self.core.clocks.clock).addErrback(self._not_stopped)
+
+    def _limit_connections(self, files: int) -> None:
+        """Limit polls and connections, so that the given number of open files is enough for all else."""
+        devices, _ = self.sites
+        devices.connections.all_ports.limit = files - OTHER_FILES
+        devices.connections.limit = files - RESERVED_FILES
+        self.core.poll_registry.limit = polls = max(files - RESERVED_FILES - EXTRA_CONNECTIONS, 0)
+        self._log.info("Up to {polls} polls can be held at once", polls=polls)
 
     def _open_store(self) -> None:
         """Open the store, with an admin token that both the store and the data directory know.
@@ -150,8 +165,9 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
     def in_thread(work: Callable[[], Any]) -> Deferred[Any]:
         return deferToThreadPool(reactor, reactor.getThreadPool(), work)
 
-    devices = HTTPFactory(build_device_port(core, config, in_thread), budgets, reactor)
-    admin = HTTPFactory(build_admin_port(core, in_thread), budgets, reactor)
+    connections = OpenConnections()
+    devices = HTTPFactory(build_device_port(core, config, in_thread), budgets, reactor, connections)
+    admin = HTTPFactory(build_admin_port(core, in_thread), budgets, reactor, connections)
     service = PushdService(core, data_dir, config, (devices, admin), reactor)
     dispatcher = build_dispatcher(core, build_agent(reactor, core.webhooks.egress_policy))
     periodic = tuple(_periodic_tasks(core, dispatcher, reactor))

@@ -19,6 +19,7 @@ from pushd.core.app import Core
 from pushd.core.clocks import Clocks
 from pushd.core.devices.admission import AdmissionMode
 from pushd.http.bodies import Budgets
+from pushd.http.connections import OpenConnections
 from pushd.http.site import HTTPFactory
 from pushd.model.token import Role
 from pushd.store.sqlite.store import MEMORY, SqliteStore
@@ -61,8 +62,9 @@ class InMemoryServer:
         self.core.start()
         devices = build_device_port(self.core, self.config, self._in_thread)
         operators = build_admin_port(self.core, self._in_thread)
-        self.device_site = HTTPFactory(devices, self.budgets, self.clock)
-        self.admin_site = HTTPFactory(operators, self.budgets, self.clock)
+        connections = OpenConnections()
+        self.device_site = HTTPFactory(devices, self.budgets, self.clock, connections)
+        self.admin_site = HTTPFactory(operators, self.budgets, self.clock, connections)
 
     def connect(self, peer: str = CLIENT, transport: StringTransport | None = None) -> Connection:
         """Open a connection to the device port."""

@@ -1,7 +1,8 @@
-"""Connections: timeouts, the throttling of new connections, and the coalescing of writes."""
+"""Connections: timeouts, the limits and the throttling of new connections, and the coalescing of writes."""
 
+import math
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
 from attrs import define, field
@@ -14,6 +15,12 @@ C = TypeVar("C", bound=Hashable)
 
 READS_PER_TURN = 250
 """New connections that are first read in one turn of the reactor; they take about ten milliseconds."""
+
+REPLACEABLE_SECONDS = 5.0
+"""How long a connection must have waited for a request to be closed for a new one."""
+
+LOG_SECONDS = 60.0
+"""The shortest time between two log lines about connections that were closed."""
 
 
 @define(eq=False)
@@ -49,6 +56,11 @@ class ConnectionTimeout(Generic[C]):
             self._timer.cancel()
             self._timer = None
 
+    def longest(self, seconds: float) -> C | None:
+        """The connection that was started first, if that is at least ``seconds`` ago."""
+        connection, since = next(iter(self._started.items()), (None, 0.0))
+        return connection if self.clock.seconds() - since >= seconds else None
+
     def _expire(self) -> None:
         self._timer = None
         expired = self.clock.seconds() - self.seconds
@@ -58,6 +70,65 @@ class ConnectionTimeout(Generic[C]):
                 break
             del self._started[connection]
             self.expire(connection, since)
+
+
+@define(eq=False)
+class OpenConnections:
+    """The connections of all ports, which are limited because each needs a file descriptor."""
+
+    limit: float = math.inf
+    count: int = 0
+
+
+@define(eq=False)
+class ConnectionLimit(Generic[C]):
+    """The connections of one port.
+
+    One more than the limit of the port, or of all ports, is closed at once; if another one of the port has waited for
+    a request or its head for :data:`REPLACEABLE_SECONDS`, that one is closed instead.
+    """
+
+    waiting: Sequence[ConnectionTimeout[C]]
+    """The timeouts of connections that wait for a request or its head."""
+    close: Callable[[C], None]
+    all_ports: OpenConnections
+    clock: IReactorTime
+    limit: float = math.inf
+    count: int = 0
+    _refused: int = field(default=0, init=False)
+    """Connections that were closed since the last log line."""
+    _log_at: float = field(default=0.0, init=False)
+    _log = Logger()
+
+    def opened(self) -> bool:
+        """A connection was opened; returns whether it may stay open."""
+        self.count += 1
+        self.all_ports.count += 1
+        if self.count <= self.limit and self.all_ports.count <= self.all_ports.limit:
+            return True
+        for timeout in self.waiting:
+            connection = timeout.longest(REPLACEABLE_SECONDS)
+            if connection is not None:
+                self.close(connection)
+                return True
+        self._log_refused()
+        return False
+
+    def closed(self) -> None:
+        """A connection was closed."""
+        self.count -= 1
+        self.all_ports.count -= 1
+
+    def _log_refused(self) -> None:
+        self._refused += 1
+        now = self.clock.seconds()
+        if now >= self._log_at:
+            self._log.error(
+                "Too many connections for the limit of open files: {count} are open, {refused} were closed at once",
+                count=self.count - 1,
+                refused=self._refused,
+            )
+            self._log_at, self._refused = now + LOG_SECONDS, 0
 
 
 @define(eq=False)

@@ -12,7 +12,7 @@ from twisted.web.http import datetimeToString
 from zope.interface import implementer
 
 from pushd.http.bodies import GRACE_SECONDS, BodyGrant, Budgets
-from pushd.http.connections import AcceptThrottle, ConnectionTimeout, WriteCoalescer
+from pushd.http.connections import AcceptThrottle, ConnectionLimit, ConnectionTimeout, OpenConnections, WriteCoalescer
 from pushd.http.request import Request
 from pushd.lib.tls import HTTP_1_1
 from pushd.lib.twisted_patches import DirectChannel, parse_lines, unparsed
@@ -53,6 +53,9 @@ class Channel(DirectChannel):
 
     def connectionMade(self) -> None:
         """A client has connected."""
+        if not self.site.connections.opened():
+            self.close_now()
+            return
         super().connectionMade()
         if isinstance(self.transport, FileDescriptor):  # a TLS transport is not: it encrypts first
             self.is_direct = True
@@ -70,6 +73,7 @@ class Channel(DirectChannel):
         super().connectionLost(reason)
         for timeout in self.site.timeouts:
             timeout.forget(self)
+        self.site.connections.closed()
 
     def expect_rest(self) -> None:
         """A request has arrived in part: limit the time for the rest, and what is kept of its body."""
@@ -136,12 +140,17 @@ class HTTPFactory(ServerFactory):
     closing = False
     """Whether each connection is closed after its next response: a client would send its next poll at once."""
 
-    def __init__(self, port: IPort, budgets: Budgets, clock: IReactorTime) -> None:
+    def __init__(
+        self, port: IPort, budgets: Budgets, clock: IReactorTime, all_ports: OpenConnections | None = None
+    ) -> None:
         self.clock = clock
         self.idle_timeout = ConnectionTimeout(clock, IDLE_SECONDS, _close)
         self.head_timeout = ConnectionTimeout(clock, HEAD_SECONDS, _close)
         self.body_timeout = ConnectionTimeout(clock, GRACE_SECONDS, Channel.check_body)
         self.timeouts = (self.idle_timeout, self.head_timeout, self.body_timeout)
+        self.connections = ConnectionLimit(
+            (self.idle_timeout, self.head_timeout), Channel.close_now, all_ports or OpenConnections(), clock
+        )
         self.write_coalescer = WriteCoalescer(clock)
         self.accept_throttle = AcceptThrottle(clock)
         self.serve = port.serve

@@ -122,5 +122,12 @@ class Unavailable(PushdError):
         self.is_logged = is_logged
 
 
+class TooManyPolls(Unavailable):
+    """As many polls are held as the limit of open files allows."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many polls are held; try again.", is_logged=True)
+
+
 class StoreRefused(PushdError):
     """The database cannot be opened: newer than this program, not a database, or held by another process."""

@@ -15,10 +15,11 @@ from twisted.internet.main import CONNECTION_LOST
 from twisted.internet.task import Clock
 from twisted.internet.tcp import Connection as TCPConnection
 from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from pushd.http.connections import READS_PER_TURN, AcceptThrottle, ConnectionTimeout
+from pushd.http.connections import READS_PER_TURN, REPLACEABLE_SECONDS, AcceptThrottle, ConnectionTimeout
 from tests.connection import Connection, request
 from tests.in_memory_server import InMemoryServer
 
@@ -164,9 +165,12 @@ class Socket(StringTransport, FileDescriptor):  # type: ignore[misc]  # the attr
         self.takes = takes
         self.taken: list[bytes] = []
         """What was written directly to the socket, not through the reactor."""
+        self.end: Connection | None = None
 
     def connectionLost(self, reason: Failure) -> None:
         self.disconnecting = True
+        if self.end is not None:
+            self.end.hang_up()
 
     def writeSomeData(self, data: bytes) -> int | ConnectionLost:
         if self.takes is None:
@@ -180,7 +184,10 @@ class Socket(StringTransport, FileDescriptor):  # type: ignore[misc]  # the attr
 def connect(server: InMemoryServer, takes: int | None = 1 << 20) -> tuple[Connection, Socket]:
     """A connection over such a socket, and the socket."""
     socket = Socket(takes)
-    return server.connect(transport=socket), socket
+    socket.end = connection = server.connect(transport=socket)
+    if socket.disconnecting:
+        connection.hang_up()
+    return connection, socket
 
 
 def test_responses_of_a_turn_are_sent_at_its_end(server: InMemoryServer) -> None:
@@ -358,3 +365,51 @@ def test_closing_a_connection_sends_its_response_first(server: InMemoryServer) -
     server.clock.advance(0)
     assert connection.answer().code == 200
     assert connection.closed_by_server
+
+
+def test_connection_beyond_the_limit_is_closed(server: InMemoryServer) -> None:
+    """A connection beyond the limit of its port is closed at once, as long as all others are in use."""
+    server.device_site.connections.limit = 2
+    polls = [connect(server)[0], connect(server)[0]]
+    for connection in polls:
+        connection.send(POLL)
+    with capturedLogs() as logged:
+        for _ in range(3):
+            _, socket = connect(server)
+            assert socket.disconnecting
+    (event,) = logged
+    assert formatEvent(event).startswith("Too many connections for the limit of open files: 2 are open, ")
+    polls.pop().hang_up()
+    connection, socket = connect(server)
+    assert not socket.disconnecting
+    connection.send(SIGN_OFF)
+    server.clock.advance(0)
+    assert connection.answer().code == 200
+
+
+def test_new_connection_replaces_an_idle_one(server: InMemoryServer) -> None:
+    """At the limit, the connection that has been idle for the longest time is closed for a new one, no poll is."""
+    server.device_site.connections.limit = 3
+    (poll, held), (_, first), (_, second) = connect(server), connect(server), connect(server)
+    poll.send(request("GET /push/c"))
+    server.clock.advance(REPLACEABLE_SECONDS)
+    _, third = connect(server)
+    assert [end.disconnecting for end in (held, first, second, third)] == [False, True, False, False]
+    _, fourth = connect(server)
+    _, fifth = connect(server)
+    assert [end.disconnecting for end in (held, second, third, fourth, fifth)] == [False, True, False, False, True]
+    server.clock.advance(0)
+
+
+def test_limit_of_all_ports(server: InMemoryServer) -> None:
+    """Connections of the admin port count too, and may use what is not for the device port."""
+    everywhere = server.device_site.connections.all_ports
+    assert server.admin_site.connections.all_ports is everywhere
+    everywhere.limit, server.device_site.connections.limit = 3, 2
+    calls = [server.begin("GET /v1/events?wait=20") for _ in range(2)]
+    assert not connect(server)[1].disconnecting
+    assert connect(server)[1].disconnecting
+    for call in calls:
+        call.hang_up()
+    assert not connect(server)[1].disconnecting
+    server.clock.advance(0)

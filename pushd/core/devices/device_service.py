@@ -12,7 +12,7 @@ from pushd.core.polling.poll import Answer
 from pushd.core.polling.poll_registry import PollRegistry
 from pushd.lib.waits import delay
 from pushd.model.device import Device
-from pushd.model.errors import NotPermitted
+from pushd.model.errors import NotPermitted, TooManyPolls
 from pushd.model.result import DeviceResult
 
 REFUSAL_DELAY = 5.0
@@ -49,6 +49,7 @@ class DeviceService:
         """Hold a poll; returns the commands to answer with, or none.
 
         :raises NotPermitted: after :data:`REFUSAL_DELAY`.
+        :raises TooManyPolls: after :data:`REFUSAL_DELAY`, if no more polls can be held.
         """
         device_id = client_identity.device
         device = self.registry.get(device_id)
@@ -56,6 +57,9 @@ class DeviceService:
         if access is Access.REFUSED:
             await delay(self.clocks.clock, REFUSAL_DELAY)
             raise NotPermitted("This device is not served here.")
+        if self.poll_registry.is_full(device_id):
+            await delay(self.clocks.clock, REFUSAL_DELAY)
+            raise TooManyPolls
         hold = self.hold_times.hold(device_id, device)
         if access is Access.UNKNOWN:
             return await self.command_queue.take(device_id, hold, uuid, may_receive=False)

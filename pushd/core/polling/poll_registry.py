@@ -1,5 +1,7 @@
 """The held poll of each device: wake it up, replace it by a newer one, end it."""
 
+import sys
+
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
@@ -26,6 +28,8 @@ class PollRegistry:
     """One live poll per device, the newest; older ones end."""
 
     clock: IReactorTime
+    limit: int = sys.maxsize
+    """How many polls can be held, because each needs a file descriptor."""
     _live: dict[str, Poll] = field(factory=dict, init=False)
     _ending: set[Poll] = field(factory=set, init=False)
     _takeovers: dict[str, tuple[float, ...]] = field(factory=dict, init=False)
@@ -53,6 +57,10 @@ class PollRegistry:
     def is_polling(self, device: str) -> bool:
         """Whether a poll of this device is held now."""
         return device in self._live
+
+    def is_full(self, device: str) -> bool:
+        """Whether no poll of this device can be added; one that replaces another one always can."""
+        return len(self._live) + len(self._ending) >= self.limit and device not in self._live
 
     def revoke(self, device: str) -> None:
         """Send nothing more to this device's poll, and end it: the next poll of the device is admitted anew."""

@@ -23,7 +23,7 @@ from pushd.http.error_status import set_error_status
 from pushd.http.request import Request
 from pushd.http.router import Router
 from pushd.lib.ip_networks import Networks
-from pushd.model.errors import InvalidQuery, NotPermitted
+from pushd.model.errors import InvalidQuery, NotPermitted, TooManyPolls
 
 PATHS = re.compile(rb"/(?:push|result)")
 """The paths that a device appends to its base."""
@@ -73,9 +73,9 @@ class ControlIdApp:
             await self.device_service.settle(client_identity, None if result is None or result.unreadable else result)
         return wire.IDLE
 
-    @router.handle_errors(NotPermitted)
+    @router.handle_errors(NotPermitted, TooManyPolls)
     def refused(self, _request: Request, _failure: Failure) -> bytes:
-        """A device that is not served gets the idle response."""
+        """A device that is not served, or not now, gets the idle response."""
         return wire.IDLE
 
     @router.handle_errors(Exception)
