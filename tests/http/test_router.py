@@ -65,8 +65,8 @@ def test_each_route_is_found(app: Any) -> None:
 def test_case_of_methods(method: bytes) -> None:
     """Methods are case-sensitive: one in lower case is not allowed, whatever route there is."""
     with pytest.raises(MethodNotAllowed) as refused:
-        ControlIdApp.router.find(method, b"/push")
-    assert refused.value.valid_methods == ["GET"]
+        ControlIdApp.router.find(method, b"/result")
+    assert refused.value.valid_methods == ["POST"]
     with pytest.raises(NotFound):
         ControlIdApp.router.find(method, b"/nothing")
 
