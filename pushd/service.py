@@ -4,14 +4,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import define
-from treq.client import HTTPClient
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.client import Agent
 
 from pushd.config import Config, ConfigError
 from pushd.core.app import Core
@@ -24,7 +22,7 @@ from pushd.http.site import HTTPFactory
 from pushd.listeners import listener
 from pushd.model.errors import StoreRefused
 from pushd.model.token import Role
-from pushd.notifications.dead_mans_switch import INTERVAL, DeadMansSwitch, Stuck
+from pushd.notifications.dead_mans_switch import INTERVAL, Stuck, build_switch
 from pushd.notifications.webhooks.dispatcher import CHECKPOINT_SECONDS, WebhookDispatcher
 from pushd.notifications.webhooks.guarded_agent import build_agent
 from pushd.periodic import PeriodicTask
@@ -197,5 +195,5 @@ def _periodic_tasks(core: Core, dispatcher: WebhookDispatcher, reactor: Any) -> 
 def _heartbeats(config: Config, watched: Mapping[str, Stuck], reactor: Any) -> Iterator[PeriodicTask]:
     """The task that requests ``--heartbeat-url``, if it is set, while all ``watched`` parts make progress."""
     if config.heartbeat_url is not None:
-        switch = DeadMansSwitch(config.heartbeat_url, HTTPClient(Agent(reactor)), reactor, watched)
+        switch = build_switch(config.heartbeat_url, watched, reactor)
         yield PeriodicTask("heartbeat", INTERVAL, switch.ping, reactor)

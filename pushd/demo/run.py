@@ -15,12 +15,13 @@ from twisted.internet import task
 from twisted.internet.defer import CancelledError, Deferred, FirstError, ensureDeferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
-from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.client import Agent
 
 from pushd.demo.display import CommandTable
 from pushd.demo.layout import Layout, PortTaken, free_ports
 from pushd.demo.processes import ProgramExited, ProgramGroup, foreground
 from pushd.demo.scenario import LONG_WORK, Step, find_fault, steps_for
+from pushd.lib.http_client import BoundedConnectionPool
 from pushd.pushctl import terminal
 from pushd.pushctl.api import AdminClient
 from pushd.pushctl.connection import Connection, Json
@@ -106,7 +107,7 @@ async def _run(layout: Layout, programs: ProgramGroup, reactor: Any) -> None:
     """The whole demo; ends with its exit code."""
     await deferLater(reactor, 0)  # once the reactor handles signals, no program is left behind
     table = CommandTable(Console())
-    http = HTTPClient(Agent(reactor, pool=HTTPConnectionPool(reactor)))
+    http = HTTPClient(Agent(reactor, pool=BoundedConnectionPool(reactor)))
     try:
         await _run_commands(layout, programs, table, http, reactor)
         _print_outcome(table)

@@ -1,21 +1,134 @@
-"""What clients of Twisted's HTTP Agent share: its errors, and a reader of response bodies."""
+"""What clients of Twisted's HTTP Agent share: limits of responses, errors, and a reader of response bodies.
+
+No server is trusted: it may send headers, or a body, without an end, and keep its connection open.
+"""
+
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed, DNSLookupError
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import RequestGenerationFailed, RequestTransmissionFailed, ResponseDone, ResponseFailed
+from twisted.web._newclient import HTTP11ClientProtocol, Request
+from twisted.web.client import (
+    HTTPConnectionPool,
+    RequestGenerationFailed,
+    RequestTransmissionFailed,
+    ResponseDone,
+    ResponseFailed,
+)
 from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import IResponse
+
+MAX_HEAD = 64 * 1024
+"""Bytes of a response before its body at most, informational responses (1xx) included."""
+
+MAX_INFORMATIONAL = 10
+"""Informational responses (1xx) before a response at most."""
+
+MAX_BODY = 128 * 1024 * 1024
+"""Bytes of a body at most that :func:`read_body` returns: a command with a large payload and result has half of it."""
+
+
+class ResponseTooLarge(Exception):
+    """A response has more headers, informational responses before it, or a longer body than it may have."""
+
 
 NEVER_SENT = (ConnectError, DNSLookupError)
 """Errors after which the server has not received any part of the request."""
 
-CONNECTION_LOST = (ConnectionClosed, RequestGenerationFailed, RequestTransmissionFailed, ResponseFailed)
+CONNECTION_LOST = (
+    ConnectionClosed,
+    RequestGenerationFailed,
+    RequestTransmissionFailed,
+    ResponseFailed,
+    ResponseTooLarge,
+)
 """Errors after which the server may have received the request."""
 
 CANCELLED = (CancelledError, ConnectingCancelledError)
 """Errors of a request that was cancelled, if they are the :func:`cause_of` what Agent raised."""
+
+
+class BoundedConnectionPool(HTTPConnectionPool):
+    """Connections on which the head of a response is limited, and that a server cannot keep open.
+
+    It relies on the pool's attribute ``_factory``.
+    """
+
+    def __init__(self, reactor: Any, persistent: bool = True) -> None:
+        super().__init__(reactor, persistent)
+        vars(self)["_factory"] = _ClientFactory
+
+
+class _ClientFactory(Factory):
+    """What :class:`BoundedConnectionPool` calls with a callback for idle connections, and a description."""
+
+    noisy = False
+
+    def __init__(self, on_idle: Any, description: str) -> None:
+        self._on_idle = on_idle
+        self._description = description
+
+    def __repr__(self) -> str:
+        return f"_ClientFactory({self._description})"
+
+    def buildProtocol(self, addr: IAddress | None) -> HTTP11ClientProtocol:  # noqa: ARG002
+        return _BoundedClientProtocol(self._on_idle)
+
+
+class _BoundedClientProtocol(HTTP11ClientProtocol):
+    """An HTTP client that fails a request if the head of its response is too large.
+
+    It relies on the names ``_parser``, ``_transportProxy`` and ``_giveUp`` of its superclass.
+    """
+
+    def request(self, request: Request) -> "Deferred[IResponse]":
+        response: Deferred[IResponse] = super().request(request)
+        if self._parser is not None and self._transportProxy is not None:
+            vars(self._parser)["lineReceived"] = _HeadLimit(self._parser).line_received
+            # a TLS connection that is only closed stays open until the server closes it, too
+            vars(self._transportProxy)["loseConnection"] = self._abort
+        return response
+
+    def _giveUp(self, reason: Failure) -> None:
+        if reason.check(ConnectionClosed):  # the response is complete, and the connection is not used again
+            super()._giveUp(reason)
+            below = getattr(self.transport, "transport", None)
+            if below is not None:  # that of TLS
+                below.loseConnection()
+        else:
+            self._abort()
+            self._disconnectParser(reason)
+
+    def _abort(self) -> None:
+        transport: Any = self.transport
+        transport.abortConnection()
+
+
+class _HeadLimit:
+    """Counts the lines of one response's head before they reach the parser."""
+
+    def __init__(self, parser: Any) -> None:
+        self._parser = parser
+        self._parse = parser.lineReceived
+        self._size = 0
+        self._informational = 0
+
+    def line_received(self, line: bytes) -> None:
+        """Let the parser have a line.
+
+        :raises ResponseTooLarge: if there were too many.
+        """
+        self._size += len(line) + 1
+        if self._size > MAX_HEAD:
+            raise ResponseTooLarge(f"the headers of the response are larger than {MAX_HEAD} bytes")
+        self._parse(line)
+        if self._parser.state == "STATUS":  # the parser has dropped an informational response
+            self._informational += 1
+            if self._informational > MAX_INFORMATIONAL:
+                raise ResponseTooLarge(f"more than {MAX_INFORMATIONAL} informational responses")
 
 
 def cause_of(error: BaseException) -> BaseException:
@@ -43,11 +156,12 @@ class BodyReader(Protocol):
     """Collects a response body: its first ``keep`` bytes, or all.
 
     After ``limit`` bytes the connection is closed. ``done`` fires then, or at the body's end, and fails if the
-    connection is lost; cancelling it closes the connection.
+    connection is lost; cancelling it closes the connection. ``complete`` says whether there were no more bytes.
     """
 
     def __init__(self, keep: int | None = None, limit: int | None = None) -> None:
         self.done: Deferred[None] = Deferred(lambda _: self._close())
+        self.complete = True
         self._keep = keep
         self._limit = limit
         self._chunks: list[bytes] = []
@@ -68,6 +182,7 @@ class BodyReader(Protocol):
             self._kept += len(kept)
         self._received += len(data)
         if self._limit is not None and self._received > self._limit:
+            self.complete = False
             self._close()
             self.done.callback(None)
 
@@ -84,13 +199,21 @@ class BodyReader(Protocol):
         self.transport.loseConnection()
 
 
-def read_body(response: IResponse) -> Deferred[bytes]:
-    """The whole body of a response; cancelling the result closes the connection, unlike :func:`treq.content`."""
-    reader = BodyReader()
+async def read_body(response: IResponse, limit: int = MAX_BODY) -> bytes:
+    """The whole body of a response; cancelling closes the connection, unlike with :func:`treq.content`.
+
+    :raises ResponseTooLarge: if it has more than ``limit`` bytes.
+    """
+    reader = BodyReader(limit=limit)
     response.deliverBody(reader)
-    return reader.done.addCallback(lambda _: reader.body)
+    await reader.done
+    if not reader.complete:
+        raise ResponseTooLarge(f"the body of the response is larger than {limit} bytes")
+    return reader.body
 
 
 def close(response: IResponse) -> None:
     """Close the connection of a response without reading its body."""
-    read_body(response).addErrback(lambda _: b"").cancel()
+    reader = BodyReader()
+    response.deliverBody(reader)
+    reader.done.addErrback(lambda _: None).cancel()

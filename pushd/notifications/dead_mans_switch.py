@@ -4,6 +4,7 @@ The monitor alerts when the requests stop.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from attrs import define, field
 from treq.client import HTTPClient
@@ -11,8 +12,9 @@ from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.web.client import Agent
 
-from pushd.lib.http_client import CANCELLED, BodyReader, cause_of, describe
+from pushd.lib.http_client import CANCELLED, BodyReader, BoundedConnectionPool, cause_of, describe
 
 INTERVAL = 60.0
 """Seconds between two requests."""
@@ -75,6 +77,12 @@ class DeadMansSwitch:
         elif problem is None and self._problem is not None:
             self._log.info("Heartbeat sent again")
         self._problem = problem
+
+
+def build_switch(url: str, parts: Mapping[str, Stuck], reactor: Any) -> DeadMansSwitch:
+    """A switch that requests ``url`` over connections of its own."""
+    agent = Agent(reactor, pool=BoundedConnectionPool(reactor, persistent=False))
+    return DeadMansSwitch(url, HTTPClient(agent), reactor, parts)
 
 
 def _reason(error: Exception) -> str:

@@ -13,7 +13,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
 
-from pushd.lib.http_client import CONNECTION_LOST, NEVER_SENT, describe, unwrap_cancellation
+from pushd.lib.http_client import (
+    CONNECTION_LOST,
+    NEVER_SENT,
+    ResponseTooLarge,
+    cause_of,
+    describe,
+    read_body,
+    unwrap_cancellation,
+)
 from pushd.pushctl.errors import UnexpectedResponse, Unreachable, refused
 from pushd.pushctl.sse import READ_TIMEOUT, read_stream
 
@@ -73,7 +81,7 @@ class Connection:
         """
         response = await self._with_timeout(self._send(request), request.timeout)
         if response.code >= 400:
-            body = await self._with_timeout(response.content(), request.timeout)
+            body = await self._with_timeout(read_body(response), request.timeout)
             raise refused(response.code, _object(body) or {})
         with self._client_errors(READ_TIMEOUT):
             await read_stream(response, receive, self.clock).addErrback(unwrap_cancellation)
@@ -95,11 +103,13 @@ class Connection:
                 f"cannot connect to {where} (is pushd running there?): {error}", never_sent=True
             ) from None
         except CONNECTION_LOST as error:
+            if isinstance(cause_of(error), ResponseTooLarge):
+                raise UnexpectedResponse(f"{describe(error)}: is this the admin port of pushd?") from None
             raise Unreachable(f"{where} closed the connection without an answer: {describe(error)}") from None
 
     async def _status_and_body(self, request: ApiRequest) -> tuple[int, bytes]:
         response = await self._send(request)
-        return response.code, await response.content()
+        return response.code, await read_body(response)
 
     async def _send(self, request: ApiRequest) -> Any:
         headers = Headers({name: [value] for name, value in request.headers.items()})

@@ -13,8 +13,9 @@ from treq.client import HTTPClient
 from twisted.internet import task
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.client import Agent
 
+from pushd.lib.http_client import BoundedConnectionPool
 from pushd.lib.text import printable
 from pushd.pushctl import terminal
 from pushd.pushctl.api import AdminClient
@@ -112,7 +113,7 @@ def run_on_reactor(program: Program) -> NoReturn:
     """Run the program over the network; a signal cancels it."""
 
     def main(reactor: Any) -> Deferred[None]:
-        agent = Agent(reactor, connectTimeout=CONNECT_TIMEOUT, pool=HTTPConnectionPool(reactor))
+        agent = Agent(reactor, connectTimeout=CONNECT_TIMEOUT, pool=BoundedConnectionPool(reactor))
         running = ensureDeferred(program(HTTPClient(agent), reactor))
         reactor.addSystemEventTrigger("before", "shutdown", running.cancel)
         return running

@@ -16,7 +16,16 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS, IResponse
 from zope.interface import implementer
 
-from pushd.lib.http_client import CANCELLED, CONNECTION_LOST, NEVER_SENT, cause_of, close, describe, read_body
+from pushd.lib.http_client import (
+    CANCELLED,
+    CONNECTION_LOST,
+    NEVER_SENT,
+    BoundedConnectionPool,
+    cause_of,
+    close,
+    describe,
+    read_body,
+)
 
 _JSON = Headers({"Content-Type": ["application/json"]})
 
@@ -133,7 +142,7 @@ class DeviceClientFactory:
 
     def create(self, root: DecodedURL, source: str | None) -> DeviceClient:
         """A client of the server at ``root``, which connects from the address ``source``; None leaves it to the OS."""
-        pool = HTTPConnectionPool(self.reactor)
+        pool = BoundedConnectionPool(self.reactor)
         pool.maxPersistentPerHost = _MAX_CONNECTIONS
         pool.cachedConnectionTimeout = _KEEP_ALIVE
         agent = Agent.usingEndpointFactory(self.reactor, _EndpointFactory(self.reactor, self._tls, source), pool)

@@ -1,16 +1,31 @@
 """Tests of :mod:`pushd.lib.http_client`."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectingCancelledError, ConnectionLost, DNSLookupError
+from twisted.internet.ssl import Certificate, trustRootFromCertificates
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
-from twisted.web.client import ResponseDone, ResponseFailed
+from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, ResponseDone, ResponseFailed
 from twisted.web.http import PotentialDataLoss
 
-from pushd.lib.http_client import BodyReader, cause_of, describe, unwrap_cancellation
+from pushd.lib.http_client import (
+    MAX_HEAD,
+    MAX_INFORMATIONAL,
+    BodyReader,
+    BoundedConnectionPool,
+    ResponseTooLarge,
+    cause_of,
+    close,
+    describe,
+    read_body,
+    unwrap_cancellation,
+)
+from tests.hostile_server import HEADERS, HostileServer, reactor_in_use
+from tests.notifications.certificates import Authority
 
 
 def reading(**bounds: int) -> BodyReader:
@@ -98,3 +113,101 @@ def test_cancelled_request(error: Exception) -> None:
         unwrap_cancellation(Failure(ResponseFailed([Failure(error)])))
     other = Failure(ResponseFailed([Failure(OSError())]))
     assert unwrap_cancellation(other) is other
+
+
+def agent(authority: Authority | None = None) -> tuple[Agent, BoundedConnectionPool]:
+    """An agent, and its connections."""
+    pool = BoundedConnectionPool(reactor_in_use())
+    roots = [] if authority is None else [Certificate.loadPEM(authority.file.read_bytes())]
+    return Agent(reactor_in_use(), BrowserLikePolicyForHTTPS(trustRootFromCertificates(roots)), pool=pool), pool
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+CONTINUE = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "endless"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", HEADERS),
+        (b"HTTP/1.1 200 OK\r\nX-Name: a\r\n", b" " + b"v" * 1000 + b"\r\n"),
+        (b"HTTP/1.1 200 OK\r\nX-Name: a", b"v" * 1000),
+        (b"", b"v" * 1000),
+        (b"", CONTINUE),
+    ],
+    ids=["headers", "continuations", "one line", "status line", "informational"],
+)
+@pytest.mark.parametrize("encrypted", [False, True])
+async def test_head_without_end(answer: bytes, endless: bytes, encrypted: bool, tmp_path: Path) -> None:
+    """A response whose head never ends fails after a bounded number of bytes, and its connection is closed."""
+    authority = Authority(tmp_path) if encrypted else None
+    server = HostileServer(answer, endless, authority.server("localhost") if authority else None)
+    client, _ = agent(authority)
+    with server.running() as url:
+        with pytest.raises(ResponseFailed):
+            await client.request(b"GET", url.encode())
+        await server.wait_closed()
+    assert server.sent < 64 * 1024 * 1024  # what fits into the buffers of both sides
+
+
+async def test_head_up_to_the_limit() -> None:
+    """Large headers, and a few informational responses, are accepted, also again and again on one connection."""
+    large = HEAD + HEADERS * 55 + b"\r\nok"
+    server = HostileServer(CONTINUE * MAX_INFORMATIONAL + large)
+    client, pool = agent()
+    with server.running() as url:
+        for _ in range(3):
+            assert await read_body(await client.request(b"GET", url.encode())) == b"ok"
+        await pool.closeCachedConnections()
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (HEAD + b"X-Name: 1\r\n" * (MAX_HEAD // 11), "headers of the response are larger than 65536 bytes"),
+        (CONTINUE * (MAX_INFORMATIONAL + 1), "more than 10 informational responses"),
+    ],
+)
+async def test_reason_names_the_limit(answer: bytes, message: str) -> None:
+    """The error says which limit a response exceeded."""
+    server = HostileServer(answer)
+    with server.running() as url, pytest.raises(ResponseFailed) as raised:
+        await agent()[0].request(b"GET", url.encode())
+    assert isinstance(cause_of(raised.value), ResponseTooLarge)
+    assert message in describe(raised.value)
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+@pytest.mark.parametrize("reads", ["all", "a beginning", "nothing"])
+async def test_body_without_end(reads: str, encrypted: bool, tmp_path: Path) -> None:
+    """A client that does not read on closes the connection, though the server sends on and never closes it."""
+    authority = Authority(tmp_path) if encrypted else None
+    server = HostileServer(
+        b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 10_000, authority.server("localhost") if authority else None
+    )
+    client, _ = agent(authority)
+    with server.running() as url:
+        response = await client.request(b"GET", url.encode())
+        if reads == "all":
+            with pytest.raises(ResponseTooLarge, match="larger than 100000 bytes"):
+                await read_body(response, 100_000)
+        elif reads == "a beginning":
+            reader = BodyReader(keep=10, limit=100_000)
+            response.deliverBody(reader)
+            await reader.done
+            assert (reader.body, reader.complete) == (b"x" * 10, False)
+        else:
+            close(response)
+        await server.wait_closed()
+
+
+async def test_tls_server_that_never_closes(tmp_path: Path) -> None:
+    """After a response that ends the connection, the client closes it, even if the server does not end TLS."""
+    authority = Authority(tmp_path)
+    answer = HEAD + b"Connection: close\r\n\r\nok"
+    server = HostileServer(answer, tls=authority.server("localhost"))
+    client, _ = agent(authority)
+    with server.running() as url:
+        assert await read_body(await client.request(b"GET", url.encode())) == b"ok"
+        await server.wait_closed()

@@ -14,7 +14,8 @@ from twisted.web.client import Agent
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
-from pushd.notifications.dead_mans_switch import STUCK_AFTER, TIMEOUT, DeadMansSwitch
+from pushd.notifications.dead_mans_switch import STUCK_AFTER, TIMEOUT, DeadMansSwitch, build_switch
+from tests.hostile_server import HEADERS, HostileServer, reactor_in_use
 
 URL = "http://monitor.test/ping/s3cret?x=1"
 
@@ -140,3 +141,12 @@ async def test_heartbeat_over_a_real_socket(logged: Sequence[LogEvent]) -> None:
     await switch.ping()
     (line,) = lines(logged)
     assert "refused" in line
+
+
+async def test_endless_headers(logged: Sequence[LogEvent]) -> None:
+    """A monitor that sends headers without an end has not received the heartbeat, and is disconnected."""
+    monitor = HostileServer(b"HTTP/1.1 200 OK\r\n", HEADERS)
+    with monitor.running() as url:
+        await build_switch(url, {}, reactor_in_use()).ping()
+        await monitor.wait_closed()
+    assert lines(logged) == ["Heartbeat not received: the headers of the response are larger than 65536 bytes"]

@@ -15,6 +15,7 @@ from pushd.lib.backoff import read_retry_after
 from pushd.lib.ip_networks import parse_network
 from pushd.notifications.webhooks.guarded_agent import build_agent
 from pushd.notifications.webhooks.sender import MAX_KEPT, PostOutcome, WebhookSender
+from tests.hostile_server import HEADERS, HostileServer
 
 BODY = b'{"type":"device.online"}'
 
@@ -169,3 +170,12 @@ async def test_an_attempt_can_be_cancelled(sender: WebhookSender, receiver: RawR
     with pytest.raises(CancelledError):
         await attempt
     await receiver.lost
+
+
+async def test_endless_headers(sender: WebhookSender) -> None:
+    """A receiver that sends headers without an end has not taken the message, and is disconnected."""
+    receiver = HostileServer(b"HTTP/1.1 200 OK\r\n", HEADERS)
+    with receiver.running() as url:
+        outcome = await sender.post(url.replace("localhost", "127.0.0.1"), {}, BODY)
+        await receiver.wait_closed()
+    assert outcome == PostOutcome(error="the headers of the response are larger than 65536 bytes")

@@ -1,5 +1,8 @@
 """Tests of one request and the ways in which it can fail."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -14,6 +17,7 @@ from zope.interface import implementer
 
 from pushd.pushctl.connection import REQUEST_TIMEOUT, ApiRequest, Connection, Json
 from pushd.pushctl.errors import ClientError, Refused, UnexpectedResponse, Unreachable
+from tests.hostile_server import HEADERS, HostileServer
 from tests.pushctl.fake_server import Answer, FakeServer
 
 URL = DecodedURL.from_text("http://127.0.0.1:8081")
@@ -146,3 +150,23 @@ def test_repr_has_no_token(server: FakeServer, clock: Clock) -> None:
 def test_errors_have_one_base_class() -> None:
     """All errors can be caught as ClientError."""
     assert all(issubclass(error, ClientError) for error in (Refused, UnexpectedResponse, Unreachable))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["headers", "body"])
+def test_endless_response(part: str) -> None:
+    """A server that sends headers, or a body, without an end is not pushd, and ``pushctl`` says so."""
+    end_of_head = b"\r\n" if part == "body" else b""
+    server = HostileServer(b"HTTP/1.1 200 OK\r\n" + end_of_head, HEADERS)
+    with server.running() as url:
+        ended = subprocess.run(
+            [sys.executable, "-c", "from pushd.pushctl.main import main; main()", "devices"],
+            env={**os.environ, "PUSHD_URL": url, "PUSHD_TOKEN": "t"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert f"the {part} of the response" in ended.stderr
+    assert "is this the admin port of pushd?" in ended.stderr
+    assert ended.returncode != 0

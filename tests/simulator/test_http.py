@@ -10,6 +10,7 @@ from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
 from pushd.simulator.http import NO_READ_FAULTS, DeviceClient, DeviceClientFactory, ReadFaults, RequestFailed
+from tests.hostile_server import HEADERS, HostileServer, reactor_in_use
 from tests.simulator.fake_server import FakeServer
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -211,3 +212,13 @@ def test_connections_are_not_logged() -> None:
         reactor.tcpClients[0][2].doStop()
     assert logged == []
     response.addErrback(lambda _: None).cancel()
+
+
+async def test_endless_headers() -> None:
+    """A server that sends headers without an end has not answered, and is disconnected."""
+    server = HostileServer(b"HTTP/1.1 200 OK\r\n", HEADERS)
+    with server.running() as url:
+        client = DeviceClientFactory(reactor_in_use()).create(DecodedURL.from_text(url), None)
+        with pytest.raises(RequestFailed, match="headers of the response are larger"):
+            await client.get("push", query={}, timeout=30)
+        await server.wait_closed()

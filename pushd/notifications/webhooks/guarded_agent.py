@@ -18,11 +18,12 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
 )
 from twisted.internet.protocol import ClientFactory
-from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
+from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS
 from twisted.web.iweb import IAgent, IAgentEndpointFactory, IPolicyForHTTPS
 from zope.interface import implementer
 
 from pushd.core.egress_policy import EgressPolicy
+from pushd.lib.http_client import BoundedConnectionPool
 from pushd.model.webhook import MAX_PARALLEL
 
 CONNECT_SECONDS = 10.0
@@ -101,7 +102,7 @@ class GuardedEndpoints:
 
 def build_agent(reactor: Any, egress_policy: EgressPolicy) -> IAgent:
     """An agent with pooled connections that reaches only addresses that the egress policy allows."""
-    pool = HTTPConnectionPool(reactor)
+    pool = BoundedConnectionPool(reactor)
     pool.maxPersistentPerHost = MAX_PARALLEL
     pool.cachedConnectionTimeout = IDLE_SECONDS  # type: ignore[assignment]  # it is any number of seconds
     agent: IAgent = Agent.usingEndpointFactory(reactor, GuardedEndpoints(reactor, egress_policy), pool)
