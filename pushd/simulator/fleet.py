@@ -157,6 +157,7 @@ class _DeviceBuilder:
             timeout=self.options.timeout,
             period=self.options.period,
             command_duration=self.options.command_duration,
+            object_responses=self.options.object_responses,
         )
 
     def _servereye(self, device: DeviceId, site: int | None) -> ServerEyeDevice:

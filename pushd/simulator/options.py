@@ -44,6 +44,8 @@ class FleetOptions:
     period: float = 1.0
     retry_delay: float = 10.0
     command_duration: float = 0.2
+    object_responses: bool = False
+    """Whether Control iD devices report the response of a command as an object instead of JSON text."""
     ramp: float = 0.0
     """Time over which the start of the devices is spread."""
     sites: int = 0

@@ -62,8 +62,8 @@ class Options(usage.Options):
 
     optParameters = [  # noqa: N815, RUF012  # Twisted requires that name, and a list
         ["server", None, "http://127.0.0.1:8080", "URL of the server's device port."],
-        ["controlid", None, None, "Number of Control iD devices; the default is 1, or 0 with --id."],
-        ["servereye", None, None, "Number of Server-Eye containers; the default is 1, or 0 with --id."],
+        ["controlid", None, None, "Number of Control iD devices; 1 if no other device is asked for."],
+        ["servereye", None, None, "Number of Server-Eye containers; 1 if no other device is asked for."],
         ["seed", None, "0", "Integer from which ids, faults and outages are derived; the same seed repeats them."],
         ["base", None, "/", "URL prefix for Control iD, in front of /push and /result."],
         ["api-key", None, None, "API key that Server-Eye containers send."],
@@ -92,7 +92,8 @@ class Options(usage.Options):
         ["journal", None, None, "File to append one JSON line to for each command, result and outage of a device."],
     ]
     optFlags = [  # noqa: N815, RUF012  # the same
-        ["dry-run", None, "Print the outages of each device as one JSON line, and exit."]
+        ["object-responses", None, "Report responses of Control iD devices as objects instead of JSON text."],
+        ["dry-run", None, "Print the outages of each device as one JSON line, and exit."],
     ]
 
     def __init__(self) -> None:
@@ -144,6 +145,7 @@ class Options(usage.Options):
             period=self._parse("period", parse_delay),
             retry_delay=self._parse("retry-delay", parse_delay),
             command_duration=self._parse("command-duration", parse_seconds),
+            object_responses=bool(self["object-responses"]),
             ramp=self._parse("ramp", parse_seconds),
             sites=self._parse("sites", parse_count),
             outages=tuple(_parse("outage", spec, parse_outage) for spec in self._outages),
@@ -168,9 +170,10 @@ class Options(usage.Options):
         return list(dict.fromkeys(devices))
 
     def _count(self, dialect: str) -> int:
-        if self[dialect] is None:
-            return 0 if self._ids else 1
-        return self._parse(dialect, parse_count)
+        if self[dialect] is not None:
+            return self._parse(dialect, parse_count)
+        is_asked_for_others = self._ids or any(self[name] is not None for name in (CONTROLID, SERVEREYE))
+        return 0 if is_asked_for_others else 1
 
     def _parse(self, option: str, parse: Callable[[str], _Value]) -> _Value:
         return _parse(option, cast(str, self[option]), parse)

@@ -183,7 +183,7 @@ def test_command_for_controlid(setup: Setup) -> None:
     assert setup.pushctl("send", READER, "create_objects", user, "--wait", "10").returncode == 0
     result = setup.pushctl("send", READER, "load_objects", '{"object": "users"}', "--json", "--wait", "10")
     assert result.returncode == 0
-    assert _sent(result)["result"]["response"]["users"][0]["id"] == 9007199254740993
+    assert json.loads(_sent(result)["result"]["response"])["users"][0]["id"] == 9007199254740993
 
 
 ACTION = ["--message", "test|run|{}"]

@@ -39,6 +39,7 @@ def test_everything(tmp_path: Path) -> None:
         "--period=60",
         "--retry-delay=1",
         "--command-duration=0",
+        "--object-responses",
     ]
     names = ["--id=controlid=0077", "--secret=controlid:77=s", "--api-key=k", "--base=/controlid/push/"]
     outages = ["--ramp=2", "--sites=2", "--outage=offline=1@20+60", "--outage=offline=site2@2"]
@@ -56,11 +57,22 @@ def test_everything(tmp_path: Path) -> None:
         period=60.0,
         retry_delay=1.0,
         command_duration=0.0,
+        object_responses=True,
         ramp=2.0,
         sites=2,
         outages=(parse_outage("offline=1@20+60"), parse_outage("offline=site2@2")),
         journal=tmp_path / "journal",
     )
+
+
+def test_only_the_devices_that_are_asked_for() -> None:
+    """If devices of one dialect are asked for, there are none of the other."""
+    assert (len(parse("--controlid=3").controlid), parse("--controlid=3").servereye) == (3, ())
+    assert (parse("--servereye=3").controlid, len(parse("--servereye=3").servereye)) == ((), 3)
+    both = parse("--controlid=2", "--servereye=1")
+    assert (len(both.controlid), len(both.servereye)) == (2, 1)
+    one_more = parse("--id=controlid=7", "--servereye=1")
+    assert (one_more.controlid, len(one_more.servereye)) == (("7",), 1)
 
 
 def test_named_devices() -> None:

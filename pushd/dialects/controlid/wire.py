@@ -128,17 +128,20 @@ def write_pushes(payloads: Sequence[Payload]) -> bytes:
 
 
 def read_push(body: bytes) -> Payload | None:
-    """Read the response to a poll, as a device does; None if there is no command.
+    """Read the response to a poll, as a device does; None if there is no command: if it is empty, an empty list, or
+    an object with neither an endpoint nor transactions.
 
-    :raises UnreadableBody: if it is neither empty nor a JSON object.
+    :raises UnreadableBody: if it is anything else but a JSON object.
     """
     text = strict_json.decode(body)
     if not text.strip():
         return None
     payload = strict_json.parse(text)
+    if payload == []:
+        return None
     if not isinstance(payload, dict):
         raise UnreadableBody("A command must be a JSON object.")
-    return payload
+    return payload if "endpoint" in payload or "transactions" in payload else None
 
 
 def read_result(body: bytes, content_type: str | None, query: PollQuery) -> ControlIdResult:
@@ -165,28 +168,30 @@ def oversized(size: int, query: PollQuery) -> ControlIdResult:
     return ControlIdResult(uuid=query.uuid, endpoint=query.endpoint, result=None, raw=b"", size=size, unreadable=why)
 
 
-def write_result(outcome: CommandOutcome) -> bytes:
-    """The body with which a device reports the outcome of a command."""
-    return strict_json.write(_outcome_fields(outcome)).encode()
+def write_result(outcome: CommandOutcome, *, as_object: bool = False) -> bytes:
+    """The body with which a device reports the outcome of a command; a response that is no text is sent as JSON text,
+    or ``as_object``, as in the vendor's example.
+    """
+    return strict_json.write(_outcome_fields(outcome, as_object=as_object)).encode()
 
 
 def write_results(outcomes: Mapping[str, CommandOutcome]) -> bytes:
-    """The body with which a device reports the outcomes of a batch, by transactionid; each response is a JSON text."""
+    """The body with which a device reports the outcomes of a batch, by transactionid; each response is a text."""
     results = [_entry(name, outcome) for name, outcome in outcomes.items()]
     return strict_json.write({"transactions_results": results}).encode()
 
 
 def _entry(name: str, outcome: CommandOutcome) -> dict[str, object]:
-    fields = _outcome_fields(outcome)
-    if "response" in fields and not isinstance(fields["response"], str):
-        fields["response"] = strict_json.write(fields["response"])
     # a device returns a number where it received a string of digits
     transactionid = int(name) if _NUMBER.fullmatch(name) else name
-    return {"transactionid": transactionid, "success": outcome.error is None} | fields
+    return {"transactionid": transactionid, "success": outcome.error is None} | _outcome_fields(outcome)
 
 
-def _outcome_fields(outcome: CommandOutcome) -> dict[str, object]:
-    return {"response": outcome.response} if outcome.error is None else {"error": outcome.error}
+def _outcome_fields(outcome: CommandOutcome, *, as_object: bool = False) -> dict[str, object]:
+    if outcome.error is not None:
+        return {"error": outcome.error}
+    is_sent_as_it_is = as_object or isinstance(outcome.response, str)
+    return {"response": outcome.response if is_sent_as_it_is else strict_json.write(outcome.response)}
 
 
 def _first_text(args: Mapping[bytes, Sequence[bytes]], name: bytes) -> str | None:

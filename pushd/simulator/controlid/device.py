@@ -58,6 +58,8 @@ class ControlIdDevice:
     """Its ``push_request_period``."""
     command_duration: float = 0.2
     """Time that a command or batch takes."""
+    object_responses: bool = False
+    """Whether the response of a command is reported as an object, as in the vendor's example, or as JSON text."""
     _running: Deferred[None] = field(factory=lambda: succeed(None), init=False)
     _late_results: set[Deferred[None]] = field(factory=set, init=False)
     """Results that are sent late, while the device continues."""
@@ -109,7 +111,7 @@ class ControlIdDevice:
 
     async def _execute(self, uuid: str, push: Push) -> TransactionResult | None:
         """Execute a command or batch; None if the device restarts meanwhile and forgets it."""
-        result = execute(uuid, push, partial(self._call_api, uuid))
+        result = execute(uuid, push, partial(self._call_api, uuid), object_responses=self.object_responses)
         duration = self.faults.duration(self.command_duration)
         if self.faults.occurs(Fault.DIE_WORKING):
             await deferLater(self.clock, duration / 2)
@@ -179,12 +181,15 @@ class ControlIdDevice:
             sending.cancel()
 
 
-def execute(uuid: str, push: Push, run: Callable[[Push], CommandOutcome]) -> TransactionResult:
+def execute(
+    uuid: str, push: Push, run: Callable[[Push], CommandOutcome], *, object_responses: bool = False
+) -> TransactionResult:
     """Have ``run`` execute a command, or the commands of a batch in order."""
     if "transactions" in push:
         outcomes = {transaction: run(command) for transaction, command in _commands(push["transactions"])}
         return TransactionResult(uuid=uuid, endpoint=None, body=_write(write_results, outcomes))
-    return TransactionResult(uuid=uuid, endpoint=endpoint_of(push), body=_write(write_result, run(push)))
+    write = partial(write_result, as_object=object_responses)
+    return TransactionResult(uuid=uuid, endpoint=endpoint_of(push), body=_write(write, run(push)))
 
 
 def endpoint_of(command: Push) -> str | None:

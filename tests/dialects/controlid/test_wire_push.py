@@ -108,9 +108,9 @@ def test_push_round_trip_batch(entries: list[dict[str, Any]]) -> None:
     assert read == {"transactions": [entry | {"transactionid": str(n)} for n, entry in enumerate(entries, 1)]}
 
 
-@pytest.mark.parametrize("body", [b"", b"\r\n", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("body", [b"", b"\r\n", b"\xef\xbb\xbf", b"{}", b"[]", b'{"verb":"POST","body":{}}'])
 def test_read_push_idle(body: bytes) -> None:
-    """A device reads an empty or blank response as idle."""
+    """A device reads a blank response, and one without a command, as idle."""
     assert wire.read_push(body) is None
 
 
@@ -120,7 +120,7 @@ def test_read_push_of_the_vendor() -> None:
     assert wire.read_push(body) == {"verb": "POST", "endpoint": "load_objects", "body": {"id": 4408801109440198}}
 
 
-@pytest.mark.parametrize("body", [b"null", b"[]", b"nothing", b'{"endpoint":', b'{"body": NaN}', b"\xff"])
+@pytest.mark.parametrize("body", [b"null", b"[{}]", b"nothing", b'{"endpoint":', b'{"body": NaN}', b"\xff"])
 def test_read_push_unreadable(body: bytes) -> None:
     """A response that is not a command is refused."""
     with pytest.raises(UnreadableBody):

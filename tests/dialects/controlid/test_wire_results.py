@@ -188,7 +188,9 @@ def test_result_of_any_bytes(body: bytes, content_type: str | None) -> None:
 
 def test_write_result() -> None:
     """A device reports a response, or else an error."""
-    assert wire.write_result(wire.CommandOutcome(response={"ids": [7]})) == b'{"response":{"ids":[7]}}'
+    outcome = wire.CommandOutcome(response={"ids": [7]})
+    assert wire.write_result(outcome) == b'{"response":"{\\"ids\\":[7]}"}'
+    assert wire.write_result(outcome, as_object=True) == b'{"response":{"ids":[7]}}'
     assert wire.write_result(wire.CommandOutcome(error="unknown endpoint")) == b'{"error":"unknown endpoint"}'
 
 

@@ -76,6 +76,21 @@ def test_period(server: FakeServer) -> None:
         assert server.waiting() == ["GET /push"]
 
 
+@pytest.mark.parametrize(
+    "body", [b"{}", b"[]", b' {"verb":"GET","body":{}} ', b'{"success":true,"message":""}', b" \n"]
+)
+def test_idle_answers(server: FakeServer, body: bytes) -> None:
+    """A device takes an object without a command as idle: it runs nothing, reports nothing, and rests for a period."""
+    with capturedLogs() as logged, running(server):
+        for _ in range(3):
+            server.take("GET", "/push").answer(body)
+            server.advance(2.9)
+            assert server.waiting() == []
+            server.advance(0.1)
+        assert server.waiting() == ["GET /push"]
+    assert logged == []
+
+
 def test_base(server: FakeServer) -> None:
     """The base path precedes the paths of all requests."""
     with running(server, base="/d/secret/controlid/push"):
@@ -116,7 +131,7 @@ def test_command(server: FakeServer) -> None:
         assert device.api.openings == 1
         assert result.args == poll.args | {"endpoint": "execute_actions"}
         assert result.content_type == "application/json"
-        assert json.loads(result.body) == {"response": {"openings": 1}}
+        assert json.loads(result.body) == {"response": '{"openings":1}'}
         assert server.waiting() == []
         result.answer()
         assert server.take("GET", "/push").args["uuid"] != poll.args["uuid"]
@@ -136,13 +151,19 @@ def test_create_then_load(server: FakeServer) -> None:
     """A user who was created is among the users that are loaded."""
     with running(server):
         created = execute_on(server, CREATE)
-        assert json.loads(created.body) == {"response": {"ids": [1]}}
+        assert json.loads(created.body) == {"response": '{"ids":[1]}'}
         created.answer()
         loaded = execute_on(server, LOAD)
-        assert json.loads(loaded.body) == {"response": {"users": [{"id": 1, "name": "Ana"}]}}
+        assert json.loads(loaded.body) == {"response": '{"users":[{"id":1,"name":"Ana"}]}'}
 
 
-@pytest.mark.parametrize("command", [b'{"endpoint":"open_sesame"}', b"{}", b'{"endpoint":["load_objects"]}'])
+def test_responses_as_objects(server: FakeServer) -> None:
+    """A device reports an object, as in the vendor's example, with the option for it."""
+    with running(server, object_responses=True):
+        assert json.loads(execute_on(server, CREATE).body) == {"response": {"ids": [1]}}
+
+
+@pytest.mark.parametrize("command", [b'{"endpoint":"open_sesame"}', b'{"endpoint":["load_objects"]}'])
 def test_unknown_endpoint(server: FakeServer, command: bytes) -> None:
     """An unknown endpoint is reported with an error, and without a response."""
     with running(server):
@@ -352,7 +373,8 @@ def reported(push: Push) -> Any:
 def test_result_of_command() -> None:
     """The result of a command has its uuid and endpoint."""
     result = execute("u1", {"endpoint": "go"}, run)
-    assert result == TransactionResult(uuid="u1", endpoint="go", body=b'{"response":{"endpoint":"go"}}')
+    body = b'{"response":"{\\"endpoint\\":\\"go\\"}"}'
+    assert result == TransactionResult(uuid="u1", endpoint="go", body=body)
     assert reported({"endpoint": "fail"}) == {"error": "no"}
 
 
