@@ -17,7 +17,7 @@ from attrs import field, fields, frozen
 
 from pushd.core.devices.admission import DEFAULT_MAX_PENDING, AdmissionMode
 from pushd.core.polling.hold_time import MAX_HOLD
-from pushd.lib.ip_networks import Networks
+from pushd.lib.ip_networks import Network, Networks
 from pushd.model.alert import AlertRules
 from pushd.notifications.mail.smtp import Tls
 from pushd.option_values import (
@@ -37,6 +37,7 @@ from pushd.option_values import (
     read_network,
     read_path,
     read_positive,
+    read_proxy,
     read_recipients,
     read_seconds,
     read_server,
@@ -181,10 +182,11 @@ class Config:
         "Retention in days of finished commands, cleared alerts, events and orphan results.",
         default="30",
     )
-    trusted_proxies: Networks = _option(
-        list_of(read_network),
-        "CIDR",
-        "Network of reverse proxies whose X-Forwarded-For is trusted.",
+    trusted_proxies: tuple[Network | str, ...] = _option(
+        list_of(read_proxy),
+        "CIDR|unix",
+        "Network of reverse proxies whose X-Forwarded-For is trusted; unix stands for those that connect to a Unix"
+        " socket.",
         default=[],
         name="trusted-proxy",
         repeatable=True,

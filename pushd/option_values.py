@@ -14,6 +14,7 @@ from hyperlink import URL
 from pushd.core.polling.hold_time import MAX_HOLD
 from pushd.dialects.controlid.dialect import CONTROL_ID
 from pushd.dialects.servereye.dialect import SERVER_EYE
+from pushd.http.client_address import UNIX
 from pushd.lib.ip_networks import Network, parse_address, parse_network
 
 DIALECTS = (CONTROL_ID, SERVER_EYE)
@@ -161,6 +162,16 @@ def read_network(value: object) -> Network:
         return parse_network(read_text(value))
     except ValueError as error:
         raise ValueError(f"must be a network such as 10.0.0.0/8: {error}") from None
+
+
+def read_proxy(value: object) -> Network | str:
+    """A network in CIDR notation, a single address, or ``unix``."""
+    if value == UNIX:
+        return UNIX
+    try:
+        return parse_network(read_text(value))
+    except ValueError as error:
+        raise ValueError(f"must be a network such as 10.0.0.0/8, or unix: {error}") from None
 
 
 def read_mail_address(value: object) -> str:

@@ -143,8 +143,9 @@ class Request(ChannelRequest):
 
     @property
     def peer(self) -> str | None:
-        """The IP address that connected; None on a Unix socket."""
-        peer: str | None = self.channel.peer
+        """The IP address that connected; None if it is not known, as on a Unix socket."""
+        channel = self.channel
+        peer: str | None = channel.forwarded_peer() if channel.is_forwarded else channel.peer
         return peer
 
     @property

@@ -15,7 +15,7 @@ from pushd.http.bodies import GRACE_SECONDS, BodyGrant, Budgets
 from pushd.http.connections import AcceptThrottle, ConnectionLimit, ConnectionTimeout, OpenConnections, WriteCoalescer
 from pushd.http.request import Request
 from pushd.lib.tls import HTTP_1_1
-from pushd.lib.twisted_patches import DirectChannel, parse_lines, unparsed
+from pushd.lib.twisted_patches import DirectChannel, parse_lines, unparsed, uses_proxy_protocol
 
 _SEPARATORS = re.compile(rb"[ ,]+")
 
@@ -46,6 +46,8 @@ class Channel(DirectChannel):
     site: "HTTPFactory"
     peer: str | None = None
     """The IP address of the client, or of a proxy; None on a Unix socket."""
+    is_forwarded: bool = False
+    """Whether a proxy connects that says for which client, by the PROXY protocol."""
     _timeout: ConnectionTimeout["Channel"]
     """The timeout that was started last."""
     _body_check: IDelayedCall | None = None
@@ -60,6 +62,13 @@ class Channel(DirectChannel):
         if isinstance(self.transport, FileDescriptor):  # a TLS transport is not: it encrypts first
             self.is_direct = True
             self.site.accept_throttle.add(self.transport)
+        self.is_forwarded = uses_proxy_protocol(self.transport)
+
+    def forwarded_peer(self) -> str | None:
+        """The IP address that the proxy gave, which is known once a request has arrived; None if it gave none."""
+        peer = self.transport.getPeer()
+        is_proxy = peer == self.transport.transport.getPeer()
+        return None if is_proxy else getattr(peer, "host", None)
 
     def dataReceived(self, data: bytes) -> None:
         """Parse what has arrived."""

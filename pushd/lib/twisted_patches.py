@@ -18,6 +18,7 @@ from twisted.internet.error import ConnectionAborted
 from twisted.internet.protocol import connectionDone
 from twisted.internet.ssl import CertificateOptions
 from twisted.protocols.basic import LineReceiver
+from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 from twisted.python.failure import Failure
 from twisted.scripts._twistd_unix import UnixApplicationRunner
 from twisted.web.http import HTTPChannel
@@ -185,6 +186,15 @@ def _unwrapped(endpoint: Any) -> Any:
     while hasattr(endpoint, "_wrappedEndpoint"):
         endpoint = endpoint._wrappedEndpoint
     return endpoint
+
+
+def uses_proxy_protocol(transport: object) -> bool:
+    """Whether a proxy says, by the PROXY protocol, for which client it connects.
+
+    It relies on the name of the class, and on its ``getPeer`` being the client once data is delivered, or else what
+    the wrapped transport's is.
+    """
+    return isinstance(transport, HAProxyProtocolWrapper)
 
 
 def use_monotonic_clock(reactor: Any) -> None:

@@ -17,12 +17,11 @@ from pushd.core.devices.device_service import DeviceService
 from pushd.dialects.controlid import wire
 from pushd.dialects.controlid.dialect import CONTROL_ID
 from pushd.http.bodies import LARGE, BodyGrant, InThread, device_grant, parse
-from pushd.http.client_address import client_address
+from pushd.http.client_address import TrustedProxies, client_address
 from pushd.http.device_port import MountedApp
 from pushd.http.error_status import set_error_status
 from pushd.http.request import Request
 from pushd.http.router import Router
-from pushd.lib.ip_networks import Networks
 from pushd.model.errors import InvalidQuery, NotPermitted, TooManyPolls
 
 PATHS = re.compile(rb"/(?:push|result)")
@@ -43,7 +42,7 @@ class ControlIdApp:
 
     device_service: DeviceService
     in_thread: InThread[wire.ControlIdResult]
-    trusted_proxies: Networks = ()
+    trusted_proxies: TrustedProxies
 
     @router.route("/push", methods=["GET"])
     async def push(self, request: Request) -> bytes:
@@ -113,7 +112,7 @@ class ControlIdApp:
 
 
 def mounted_apps(
-    device_service: DeviceService, in_thread: InThread[Any], trusted_proxies: Networks, bases: Sequence[bytes]
+    device_service: DeviceService, in_thread: InThread[Any], trusted_proxies: TrustedProxies, bases: Sequence[bytes]
 ) -> Iterator[MountedApp]:
     """The app, mounted at the root of the device port and below each of the ``bases``.
 

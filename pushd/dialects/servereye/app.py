@@ -16,12 +16,11 @@ from pushd.core.devices.device_service import DeviceService
 from pushd.dialects.servereye import wire
 from pushd.dialects.servereye.dialect import SERVER_EYE
 from pushd.http.bodies import LARGE, BodyGrant, InThread, device_grant, parse
-from pushd.http.client_address import client_address
+from pushd.http.client_address import TrustedProxies, client_address
 from pushd.http.device_port import MountedApp
 from pushd.http.error_status import error_detail, set_error_status
 from pushd.http.request import Request
 from pushd.http.router import Router
-from pushd.lib.ip_networks import Networks
 from pushd.model.errors import InvalidQuery
 
 VERSIONS = (b"", b"/1", b"/2")
@@ -47,7 +46,7 @@ class ServerEyeApp:
 
     device_service: DeviceService
     in_thread: InThread[wire.ServerEyeResult]
-    trusted_proxies: Networks = ()
+    trusted_proxies: TrustedProxies
 
     @router.route("/push/<container>", methods=["GET"])
     async def poll(self, request: Request, container: str) -> bytes:
@@ -128,7 +127,7 @@ def _api_key(request: Request) -> str | None:
 
 
 def mounted_apps(
-    device_service: DeviceService, in_thread: InThread[Any], trusted_proxies: Networks, _bases: Sequence[bytes]
+    device_service: DeviceService, in_thread: InThread[Any], trusted_proxies: TrustedProxies, _bases: Sequence[bytes]
 ) -> Iterator[MountedApp]:
     """The app, mounted at the root of the device port and below each version, and for all that look like it."""
     app = ServerEyeApp(device_service, in_thread, trusted_proxies)
