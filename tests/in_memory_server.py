@@ -134,6 +134,12 @@ class InMemoryServer:
             result_of(self.core.sweep())
             result_of(self.core.detect_offline())
 
+    def purge(self) -> None:
+        """Delete what is older than the retention."""
+        purged = Deferred.fromCoroutine(self.core.purge())
+        self.clock.advance(1)
+        result_of(purged)
+
     def fail_store(self) -> None:
         """Close the store: every write fails from now on."""
         result_of(self.store.close())

@@ -31,6 +31,8 @@ class SteppedExecutor:
         self.submitted.append(pending)
         return pending.done
 
+    submit_long = submit
+
     def close(self) -> Deferred[None]:
         self.run()
         self.connection.close()

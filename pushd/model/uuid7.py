@@ -10,6 +10,14 @@ _COUNTER_BITS = 12
 _RANDOM_BITS = 62
 
 
+def lower_bound(moment: int) -> str:
+    """A text that is less than all ids made at ``moment``, in wall milliseconds, or later, and greater than all
+    earlier ones.
+    """
+    digits = f"{max(moment, 0):012x}"
+    return f"{digits[:8]}-{digits[8:]}"
+
+
 @define(eq=False)
 class IdSource:
     """Makes ids that ascend, even if the wall clock is set back.

@@ -1,6 +1,8 @@
 """Filters that operations of the store take, and values that they return."""
 
+from collections.abc import Sequence
 from enum import Enum
+from typing import Any, Generic, TypeVar
 
 from attrs import field, frozen
 
@@ -9,6 +11,11 @@ from pushd.model.device import Admission, Device, PresenceState, Proof
 from pushd.model.event import Event, EventType
 from pushd.model.lifecycle import State
 from pushd.model.token import Token
+
+T = TypeVar("T")
+
+SLICE_SIZE = 2000
+"""Rows that one transaction reads of those that a filter may leave out: for a few milliseconds."""
 
 
 @frozen(kw_only=True)
@@ -110,8 +117,22 @@ class Violation:
 
 
 @frozen(kw_only=True)
+class Slice(Generic[T]):
+    """What one transaction found of an operation that may read many rows; ``resume`` is where the next transaction
+    begins, None if all rows were read.
+    """
+
+    items: Sequence[T]
+    resume: Any
+
+
+@frozen(kw_only=True)
 class EventPage:
-    """A page of the event log; ``next`` is the ``seq`` after which the next page begins."""
+    """A page of the event log; ``next`` is the ``seq`` after which the next page begins.
+
+    ``complete`` is False of a part of a page, which continues after ``next``: operations return whole pages.
+    """
 
     items: tuple[Event, ...]
     next: int
+    complete: bool = True

@@ -83,6 +83,9 @@ class Executor(Protocol):
     def submit(self, operation: Operation) -> Deferred[Any]:
         """Run an operation with the next group; its Deferred fires after the commit."""
 
+    def submit_long(self, operation: Operation) -> Deferred[Any]:
+        """Run an operation that takes milliseconds, never on the reactor's thread, and apart from the others."""
+
     def close(self) -> Deferred[None]:
         """Finish what was submitted, then close the connection."""
 
@@ -104,6 +107,8 @@ class InlineExecutor:
         ):  # else a listener submitted it: the event that it handles goes to the other listeners first
             self._deliver_all()
         return pending.done
+
+    submit_long = submit
 
     def _deliver_all(self) -> None:
         while self._undelivered:
@@ -140,6 +145,8 @@ class ThreadExecutor:
         self._waiting.put(pending)
         return pending.done
 
+    submit_long = submit
+
     def close(self) -> Deferred[None]:
         self._closing = True
         self._waiting.put(None)
@@ -171,6 +178,7 @@ class ReactorExecutor:
     """Runs operations on the reactor's thread, those of one turn as one group, and commits on another thread.
 
     Only the commit waits for the disk; to pass each statement from thread to thread would cost more than to run it.
+    Long operations run on the thread that commits: meanwhile the reactor serves its sockets, and writes nothing.
     """
 
     connection: ISplitConnection
@@ -178,10 +186,13 @@ class ReactorExecutor:
     reactor: IExecutorReactor
     name: str
     _waiting: deque[PendingTransaction] = field(factory=deque, init=False)
+    _waiting_long: deque[PendingTransaction] = field(factory=deque, init=False)
     _jobs: "SimpleQueue[CommitJob | None]" = field(factory=SimpleQueue, init=False)
     """Jobs of the commit thread; None ends it."""
     _busy: bool = field(default=False, init=False)
     """A group is scheduled, running or being committed."""
+    _long_is_next: bool = field(default=False, init=False)
+    """Whether a long operation comes before the next group: they take turns."""
     _closing: bool = field(default=False, init=False)
     _closed: Deferred[None] = field(factory=Deferred, init=False)
 
@@ -190,10 +201,16 @@ class ReactorExecutor:
         Thread(target=self._loop, name=self.name, daemon=True).start()
 
     def submit(self, operation: Operation) -> Deferred[Any]:
+        return self._submit(operation, self._waiting)
+
+    def submit_long(self, operation: Operation) -> Deferred[Any]:
+        return self._submit(operation, self._waiting_long)
+
+    def _submit(self, operation: Operation, waiting: deque[PendingTransaction]) -> Deferred[Any]:
         if self._closing:
             return fail(Unavailable("The store is closed."))
         pending = PendingTransaction(operation)
-        self._waiting.append(pending)
+        waiting.append(pending)
         if not self._busy:
             self._busy = True
             self.reactor.callLater(0, self._run_group)  # with what else is submitted in this turn
@@ -206,6 +223,11 @@ class ReactorExecutor:
         return self._closed
 
     def _run_group(self) -> None:
+        if self._waiting_long and (self._long_is_next or not self._waiting):
+            self._long_is_next = False
+            self._jobs.put(partial(self.connection.run, [self._waiting_long.popleft()]))
+            return
+        self._long_is_next = True
         if self.connection.execute(self._next_group(), wait_for_lock=False):
             self._jobs.put(self.connection.commit)
         else:
@@ -227,7 +249,7 @@ class ReactorExecutor:
             self._next()
 
     def _next(self) -> None:
-        if self._waiting:
+        if self._waiting or self._waiting_long:
             self._run_group()
             return
         self._busy = False

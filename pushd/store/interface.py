@@ -109,7 +109,8 @@ class IStore(IAlertStore, IWebhookStore):
 
     def purge(before: int, limit: int) -> Deferred[int]:
         """Delete ended commands, events, orphan results, deliveries and cleared alerts older than ``before``, in wall
-        milliseconds, up to ``limit`` of each; returns how many rows were deleted.
+        milliseconds, up to ``limit`` of each, fewer if that takes long; returns how many rows were deleted, 0 when
+        none is left.
         """
 
     def command_context(command: str, now: Now) -> Deferred[CommandContext]:

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from pushd.model.event import Event, EventType
+from pushd.store.filters import Slice
 from pushd.store.group_commit import Executor, PendingTransaction, resolve
 from pushd.store.interface import Listener
 from pushd.store.transaction import ITransaction
@@ -24,6 +25,9 @@ class OperationBase:
     """The listeners of each type of event."""
     _writer: Executor = field(init=False)
     _reader: Executor = field(init=False)
+    """For operations that read a few rows."""
+    _scanner: Executor = field(init=False)
+    """For operations that may read many rows, in slices, so that those of others run in between."""
     _log = Logger()
 
     @_listeners.default
@@ -52,8 +56,36 @@ class OperationBase:
     def _write(self, operation: Callable[..., T], *args: Any) -> "Deferred[T]":
         return self._writer.submit(partial(_call, operation, args))
 
+    def _seconds(self) -> float:
+        """A monotonic clock, by which long operations are bounded; it may stand still."""
+        raise NotImplementedError
+
+    def _write_long(self, operation: Callable[..., T], *args: Any) -> "Deferred[T]":
+        return self._writer.submit_long(partial(_call, operation, args))
+
     def _read(self, operation: Callable[..., T], *args: Any) -> "Deferred[T]":
         return self._reader.submit(partial(_call, operation, args))
+
+    def _scan(self, operation: Callable[..., T], *args: Any) -> "Deferred[T]":
+        return self._scanner.submit(partial(_call, operation, args))
+
+    def _in_slices(
+        self, operation: Callable[..., Slice[T]], *args: Any, start: Any, limit: int | None = None
+    ) -> "Deferred[list[T]]":
+        """Call ``operation``, each time in a transaction of its own, until it has read all rows or found ``limit``;
+        its last argument is ``start``, later where it is to resume.
+        """
+
+        async def scan() -> list[T]:
+            found: list[T] = []
+            resume = start
+            while resume is not None and (limit is None or len(found) < limit):
+                part = await self._scan(operation, *args, resume)
+                found += part.items
+                resume = part.resume
+            return found[:limit]
+
+        return Deferred.fromCoroutine(scan())
 
 
 def _call(operation: Callable[..., T], args: tuple[Any, ...], tx: ITransaction) -> T:

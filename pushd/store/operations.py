@@ -1,4 +1,4 @@
-"""The operations of the store: which run on the connection that writes, and which on the one that reads."""
+"""The operations of the store: which run on the connection that writes, and which on those that read."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -84,13 +84,13 @@ class Operations(AlertOperations, WebhookOperations):
         return self._write(operator_actions.resend, draft, queue_signed_off, max_queued, now)
 
     def purge(self, before: int, limit: int) -> Deferred[int]:
-        return self._write(retention.purge, before, limit)
+        return self._write_long(retention.purge, before, limit, self._seconds)
 
     def command_context(self, command: str, now: Now) -> Deferred[CommandContext]:
         return self._read(queries.command_context, command, now)
 
     def fsck(self, now: Now) -> Deferred[list[Violation]]:
-        return self._read(consistency.fsck, now)
+        return self._in_slices(consistency.check_slice, now, start=consistency.START)
 
     def expire(self, limit: int, now: Now) -> Deferred[int]:
         return self._write(results.expire, limit, now)
@@ -105,7 +105,7 @@ class Operations(AlertOperations, WebhookOperations):
         return self._read(queries.get_command, command)
 
     def commands(self, which: CommandFilter, before: str | None, limit: int) -> Deferred[list[Command]]:
-        return self._read(queries.list_commands, which, before, limit)
+        return self._in_slices(queries.list_commands, which, start=(before, limit), limit=limit)
 
     def add_device(self, device: Device, introduced: bool, now: Now) -> Deferred[Device]:
         return self._write(devices.add_device, device, introduced, now)
@@ -126,7 +126,7 @@ class Operations(AlertOperations, WebhookOperations):
         return self._write(devices.save_conflict, device, data, now)
 
     def devices(self, which: DeviceFilter, after: str | None, limit: int) -> Deferred[list[tuple[Device, QueueDepth]]]:
-        return self._read(devices.list_devices, which, after, limit)
+        return self._in_slices(devices.list_devices, which, limit, start=after or "", limit=limit)
 
     def queue_depth(self, device: str) -> Deferred[QueueDepth]:
         return self._read(devices.queue_depth, device)
@@ -143,7 +143,18 @@ class Operations(AlertOperations, WebhookOperations):
         return self._write(devices.set_token, token, now)
 
     def events(self, which: EventFilter, after: int, limit: int) -> Deferred[EventPage]:
-        return self._read(queries.list_events, which, after, limit)
+        if not which.types:
+            return self._read(queries.list_events, which, after, limit)
+        return Deferred.fromCoroutine(self._events_of_types(which, after, limit))
+
+    async def _events_of_types(self, which: EventFilter, after: int, limit: int) -> EventPage:
+        """A page of events whose types may be rare: where the first rows do not fill it, it is read in slices."""
+        part = await self._read(queries.list_events, which, after, limit)
+        items = part.items
+        while not part.complete:
+            part = await self._scan(queries.list_events, which, after, limit - len(items), part.next)
+            items += part.items
+        return EventPage(items=items, next=part.next)
 
     def last_event(self) -> Deferred[int]:
         return self._read(queries.last_event)

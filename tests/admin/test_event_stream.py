@@ -141,7 +141,7 @@ def test_purged(server: InMemoryServer) -> None:
         server.register(f"controlid:{number}")
     server.clock.advance(31 * DAY)
     server.register("controlid:9")
-    result_of(server.core.purge())
+    server.purge()
     problem = server.ask(STREAM, None, "Last-Event-ID: 1").problem(410)
     assert problem["type"] == "events-purged"
     assert values(stream_events(server, f"?after={problem['oldest']}").read()) == listed(server)[1:]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.connection import request
-from tests.in_memory_server import InMemoryServer, result_of
+from tests.in_memory_server import InMemoryServer
 
 POLL = request("GET /push?deviceId=7&uuid=a")
 RESULT = request("POST /result?deviceId=7&uuid=a", b'{"response":{}}')
@@ -182,7 +182,7 @@ def test_purged(busy: InMemoryServer) -> None:
     first = page(busy)["items"][0]["seq"]
     busy.clock.advance(31 * DAY)
     busy.register("controlid:9")
-    result_of(busy.core.purge())
+    busy.purge()
     answer = busy.ask(f"GET /v1/events?after={first}")
     assert (answer.code, answer.json["type"], answer.json["title"]) == (410, "events-purged", "Gone")
     kept = page(busy)["items"]

@@ -233,7 +233,7 @@ def test_purged_events(start: Start) -> None:
     harness.run()
     assert harness.get(webhook)["disabled_at"] is not None
     harness.server.clock.advance(40 * 86400)
-    result_of(harness.server.core.purge())
+    harness.server.purge()
     harness.receiver.answer = lambda _: 204
     harness.receiver.messages.clear()
     expected = harness.register_devices(2)

@@ -39,8 +39,8 @@ def wall(seconds: float = 0.0) -> int:
 
 
 def command_id(number: int) -> str:
-    """The id of the command of this number; ids ascend."""
-    return f"019ab000-0000-7000-8000-{number:012d}"
+    """The id of the command of this number, made at the time 0 of the test; ids ascend."""
+    return f"{WALL >> 16:08x}-{WALL & 0xFFFF:04x}-7000-8000-{number:012d}"
 
 
 def device(name: str = READER, /, **fields: Any) -> Device:

@@ -1,6 +1,6 @@
 """Tests of executors: operations run in order, many in one commit, and are delivered on the reactor's thread."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from threading import get_ident
 from typing import Any
 
@@ -213,6 +213,46 @@ async def test_only_the_commit_runs_on_another_thread(recorder: Recorder, on_rea
     assert recorder.run_on == set(fired_on) == {get_ident()}
     assert len(recorder.committed_on) == 1
     assert get_ident() not in recorder.committed_on
+    await on_reactor.close()
+
+
+async def test_long_operations_never_run_on_the_reactor(recorder: Recorder, on_reactor: ReactorExecutor) -> None:
+    """A long operation runs on the thread that commits, alone, and fires its Deferred on the reactor's thread."""
+    fired_on: list[int] = []
+    ran_on = await on_reactor.submit_long(lambda tx: get_ident()).addCallback(_noting(fired_on))
+    assert ran_on != get_ident()
+    assert fired_on == [get_ident()]
+    await on_reactor.close()
+
+
+def _noting(fired_on: list[int]) -> Callable[[int], int]:
+    """A callback that appends the thread on which it is called."""
+
+    def note(result: int) -> int:
+        fired_on.append(get_ident())
+        return result
+
+    return note
+
+
+async def test_long_operations_and_others_take_turns(recorder: Recorder, on_reactor: ReactorExecutor) -> None:
+    """Neither retention nor requests wait for the other for ever, however much is submitted."""
+
+    def returning(value: object) -> Operation:
+        return lambda tx: value
+
+    done: list[Deferred[object]] = []
+
+    def again(count: int) -> None:
+        done.extend(submit(on_reactor, [count]))
+        if count:
+            done[-1].addCallback(lambda _: again(count - 1))
+
+    done.extend(on_reactor.submit_long(returning(name)) for name in ("long 1", "long 2"))
+    again(3)
+    while len(done) < 6 or not all(each.called for each in done):
+        await turns(1)
+    assert recorder.groups == [[3], ["long 1"], [2], ["long 2"], [1], [0]]
     await on_reactor.close()
 
 

@@ -82,6 +82,15 @@ HISTORY = {
         queries.command_listing(of(state=State.UNKNOWN), "x")[0],
         "command_ended (device=? AND state=? AND id<?)",
     ),
+    "new commands": (queries.command_listing(CommandFilter(since=1), None)[0], "PRIMARY KEY (id>?)"),
+    "the next of a device's new ones": (
+        queries.command_listing(of(since=1), "x")[0],
+        "command_device (device=? AND id>? AND id<?)",
+    ),
+    "new commands in a state": (
+        queries.command_listing(CommandFilter(state=State.FAILED, since=1), None)[0],
+        "command_state (state=? AND id>?)",
+    ),
     "commands in a state, of all devices": (
         queries.command_listing(CommandFilter(state=State.UNKNOWN), None)[0],
         "command_state (state=?)",
@@ -138,6 +147,20 @@ def test_a_device_does_not_pay_for_its_history(connection: sqlite3.Connection, n
     first, *others = plan(connection, statement)
     assert first.endswith(found)
     assert not [step for step in others if "SCAN" in step or "TEMP B-TREE" in step]
+
+
+OPEN = {
+    State.QUEUED: ("command_expiry (state=?)", "command_queue (device=? AND state=?)"),
+    State.SENT: ("command_lease (lease_until>?)", "command_out (device=? AND lease_until>?)"),
+}
+
+
+@pytest.mark.parametrize("state", OPEN)
+def test_a_list_of_open_commands_does_not_read_ended_ones(connection: sqlite3.Connection, state: State) -> None:
+    """However many commands have ended, those that are queued, or in flight, are listed by their own index."""
+    for device, index in zip((None, "d"), OPEN[state], strict=True):
+        listing, _ = queries.command_listing(CommandFilter(state=state, device=device), None)
+        assert plan(connection, listing)[0].endswith(index)
 
 
 @pytest.mark.parametrize("statement", [startup._REPORTABLE, startup._QUEUED], ids=lambda one: str(one.description))

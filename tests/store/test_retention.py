@@ -1,6 +1,9 @@
 """Tests of retention."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
+from threading import get_ident
+from typing import Any
 
 import pytest
 
@@ -8,7 +11,11 @@ from pushd.model.errors import EventsPurged, UnknownAlert, UnknownCommand
 from pushd.model.lifecycle import State
 from pushd.store.filters import CommandFilter, EventFilter, Settlement
 from pushd.store.interface import IStore
+from pushd.store.sqlite.store import SqliteStore
+from pushd.store.transaction import ITransaction
+from pushd.store.transactions import retention
 from tests.store.outages import SITE, add_site, alerts, come_online, go_offline
+from tests.store.reactor import ReactorWithManualClock
 from tests.store.samples import (
     FAILURE,
     LIMIT,
@@ -175,6 +182,28 @@ async def test_a_purge_is_limited(store: IStore) -> None:
         pass
     assert await kept(store) == []
     assert await all_events(store) == []
+
+
+async def test_a_purge_ends_when_its_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slowly rows are deleted, one transaction of retention keeps others waiting for some milliseconds only;
+    none of it runs on the reactor's thread, and the next transaction goes on.
+    """
+    reactor: Any = ReactorWithManualClock()
+    ran_on: list[int] = []
+
+    def slow_step(tx: ITransaction, before: int, limit: int) -> int:
+        reactor.advance(retention.MAX_SECONDS / 2)
+        ran_on.append(get_ident())
+        return limit
+
+    store = SqliteStore(str(tmp_path / "pushd.sqlite"), reactor)
+    store.open(at())
+    monkeypatch.setattr(retention, "_purge_step", slow_step)
+    assert await purge(store, 50, limit=1000) == 2 * retention.STEP
+    assert await purge(store, 50, limit=5) == 5
+    await store.close()
+    assert len(ran_on) == 3
+    assert get_ident() not in ran_on
 
 
 async def test_nothing_young_is_purged(store: IStore) -> None:

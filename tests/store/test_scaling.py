@@ -12,11 +12,14 @@ from attrs import define, field
 from twisted.python.failure import Failure
 
 from benchmarks.sample_data import make_data_dir
+from pushd.model.event import EventType
+from pushd.model.lifecycle import State
 from pushd.model.timestamps import Now
+from pushd.store.filters import CommandFilter, EventFilter
 from pushd.store.group_commit import PendingTransaction
 from pushd.store.sqlite.connection import SqliteConnection, connect
 from pushd.store.transaction import ITransaction
-from pushd.store.transactions import enqueue_claim, results, retention
+from pushd.store.transactions import consistency, enqueue_claim, queries, results, retention
 from tests.store.samples import LIMIT, StubResult, by_message, command_id, draft
 
 FEW, MANY = 1_000, 40_000
@@ -80,7 +83,15 @@ def cycle(place: Path, commands: int) -> Iterator[tuple[str, tuple[list[str], in
             yield f"settle {device}", counter.cost(partial(results.settle, device=device, report=report, now=moment))
         yield "expire", counter.cost(partial(results.expire, limit=100, now=moment))
         yield "lapse", counter.cost(partial(results.lapse, limit=100, now=moment))
-        yield "purge nothing", counter.cost(partial(retention.purge, before=0, limit=200))
+        newest = CommandFilter(since=moment.wall - 1500)
+        yield "commands since", counter.cost(partial(queries.list_commands, which=newest, start=(None, 50)))
+        for state in State:
+            queued = CommandFilter(state=state, device=READER)
+            yield f"commands {state}", counter.cost(partial(queries.list_commands, which=queued, start=(None, 50)))
+        rare = EventFilter(types=(EventType.DEVICE_BLOCKED,))
+        yield "rare events", counter.cost(partial(queries.list_events, which=rare, after=0, limit=50))
+        yield "part of fsck", counter.cost(partial(consistency.check_slice, now=moment, start=consistency.START))
+        yield "purge nothing", counter.cost(partial(retention.purge, before=0, limit=200, seconds=lambda: 0.0))
 
 
 @pytest.fixture(scope="module")

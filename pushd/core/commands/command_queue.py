@@ -166,7 +166,7 @@ class CommandQueue:
 
     async def purge(self, before: int) -> None:
         """Delete what ended before ``before``, in wall milliseconds; in small transactions, with pauses for others."""
-        while await self.store.purge(before, PURGE_LIMIT) >= PURGE_LIMIT:
+        while await self.store.purge(before, PURGE_LIMIT) > 0:
             await deferLater(self.clocks.clock, PURGE_PAUSE)
 
     async def wait(self, command: str, seconds: float) -> Command:

@@ -1,4 +1,4 @@
-"""The store on SQLite: WAL, ``synchronous=FULL``, one connection that writes and one that reads."""
+"""The store on SQLite: WAL, ``synchronous=FULL``, one connection that writes and two that read."""
 
 import os
 import sqlite3
@@ -38,8 +38,9 @@ _NO_OPTIONS = StartOptions()
 class SqliteStore(Operations):
     """:class:`pushd.store.interface.IStore` in the file ``path``, or in :data:`MEMORY`.
 
-    With a ``reactor``, operations that write run on its thread, one more thread commits and one reads; without it,
-    each operation is done on the calling thread before its Deferred is returned.
+    With a ``reactor``, operations that write run on its thread, one more thread commits, and two read: one of them
+    what may take long, in slices. Without it, each operation is done on the calling thread before its Deferred is
+    returned.
     """
 
     path: str
@@ -60,18 +61,24 @@ class SqliteStore(Operations):
             snapshot = run_once(SqliteConnection(writer), partial(startup.load_snapshot, options=options, now=now))
             files = None if self.path == MEMORY else DatabaseFiles.of(self.path)
         self._writer = self._executor(SqliteConnection(writer, files=files), ReactorExecutor, "store-writer")
-        self._reader = (
-            self._writer
-            if self.path == MEMORY
-            else self._executor(open_reader(self.path), ThreadExecutor, "store-reader")
-        )
+        self._reader = self._reading_executor("store-reader")
+        self._scanner = self._reading_executor("store-scanner")
         return snapshot
 
     def close(self) -> Deferred[None]:
-        closed = self._writer.close()
-        if self._reader is not self._writer:
-            closed.addCallback(lambda _: self._reader.close())
-        return closed
+        return Deferred.fromCoroutine(self._close())
+
+    async def _close(self) -> None:
+        for executor in dict.fromkeys((self._writer, self._reader, self._scanner)):
+            await executor.close()
+
+    def _seconds(self) -> float:
+        return 0.0 if self.reactor is None else self.reactor.seconds()
+
+    def _reading_executor(self, name: str) -> Executor:
+        if self.path == MEMORY:  # a second connection would have another database
+            return self._writer
+        return self._executor(open_reader(self.path), ThreadExecutor, name)
 
     def _executor(
         self, connection: SqliteConnection, kind: type[ReactorExecutor | ThreadExecutor], name: str

@@ -12,7 +12,7 @@ from pushd.model.event import EventType
 from pushd.model.lifecycle import OUT, State
 from pushd.model.timestamps import Now, milliseconds
 from pushd.model.token import Token
-from pushd.store.filters import DeviceFilter
+from pushd.store.filters import SLICE_SIZE, DeviceFilter, Slice
 from pushd.store.rows import to_device, to_proof
 from pushd.store.transaction import ITransaction, Row, Statement, first, record
 from pushd.store.transactions import lifecycle_guards, offline
@@ -157,6 +157,7 @@ _LIST = (
 )
 _CONDITIONS = {
     "after": "id > :after",
+    "until": "id <= :until",
     "dialect": "dialect = :dialect",
     "presence": "presence = :presence",
     "admission": "admission = :admission",
@@ -165,12 +166,18 @@ _CONDITIONS = {
 _TAGGED = "EXISTS (SELECT 1 FROM json_each(tags) WHERE json_each.value = :tag{n})"
 
 
-def list_devices(
-    tx: ITransaction, which: DeviceFilter, after: str | None, limit: int
-) -> list[tuple[Device, QueueDepth]]:
-    """A page of devices that match a filter, by id."""
+_LAST_OF_SLICE = Statement(
+    "read the ids of devices",
+    "SELECT MAX(id) AS until, COUNT(*) AS size FROM (SELECT id FROM device WHERE id > :after ORDER BY id LIMIT :size)",
+)
+
+
+def list_devices(tx: ITransaction, which: DeviceFilter, limit: int, after: str) -> Slice[tuple[Device, QueueDepth]]:
+    """Up to ``limit`` devices that match a filter, by id, among the next :data:`SLICE_SIZE` rows."""
+    [rows] = tx.rows(_LAST_OF_SLICE, after=after, size=SLICE_SIZE)
     wanted = {
         "after": after,
+        "until": rows["until"],
         "dialect": which.dialect,
         "presence": which.presence,
         "admission": which.admission,
@@ -182,8 +189,11 @@ def list_devices(
         conditions.append(_TAGGED.format(n=n))
         values[f"tag{n}"] = tag
     statement = Statement("list devices", _LIST.format(where=" AND ".join(conditions) or "TRUE"))
-    rows = tx.rows(statement, limit=limit, **values)
-    return [(to_device(row), QueueDepth(queue=row["queue"], in_flight=row["in_flight"])) for row in rows]
+    found = [
+        (to_device(row), QueueDepth(queue=row["queue"], in_flight=row["in_flight"]))
+        for row in tx.rows(statement, limit=limit, **values)
+    ]
+    return Slice(items=found, resume=rows["until"] if rows["size"] == SLICE_SIZE else None)
 
 
 _RETIRE = Statement(

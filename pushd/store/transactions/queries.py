@@ -5,9 +5,10 @@ from typing import Any
 from pushd.model.command import Command
 from pushd.model.device import Orphan
 from pushd.model.errors import EventsPurged, InvalidQuery
-from pushd.model.lifecycle import ENDED, State
+from pushd.model.lifecycle import ENDED, OUT, State
 from pushd.model.timestamps import Now
-from pushd.store.filters import CommandContext, CommandFilter, EventFilter, EventPage
+from pushd.model.uuid7 import lower_bound
+from pushd.store.filters import SLICE_SIZE, CommandContext, CommandFilter, EventFilter, EventPage, Slice
 from pushd.store.rows import to_command, to_event, to_orphan
 from pushd.store.transaction import ITransaction, Statement, first
 from pushd.store.transactions import lifecycle_guards
@@ -27,27 +28,58 @@ def _filtered(description: str, sql: str, conditions: dict[str, str], wanted: di
     return Statement(description, sql.format(where=where)), values
 
 
-_COMMANDS = f"SELECT {lifecycle_guards.COLUMNS} FROM command WHERE {{where}} ORDER BY id DESC LIMIT :limit"
+ID_MARGIN = 60_000
+"""Milliseconds by which the time in a command's id may be before its ``created_at``: the id is made first."""
+
+_COMMANDS = f"SELECT {lifecycle_guards.COLUMNS} FROM command {{index}} WHERE {{where}} ORDER BY id DESC LIMIT :limit"
 _COMMAND_CONDITIONS = {
     "before": "id < :before",
     "device": "device = :device",
     "state": "state = :state",
-    "ended": "finished_at IS NOT NULL",  # the condition of the index
-    "since": "created_at >= :since",
+    "first": "id > :first",
 }
+_INDEX_CONDITIONS = {
+    State.QUEUED: "state = 'queued'",
+    **dict.fromkeys(OUT, "lease_until IS NOT NULL"),
+    **dict.fromkeys(ENDED, "finished_at IS NOT NULL"),
+}
+_OPEN_INDEXES = {
+    (State.QUEUED, False): "INDEXED BY command_expiry",
+    (State.QUEUED, True): "INDEXED BY command_queue",
+    (State.SENT, False): "INDEXED BY command_lease",
+    (State.SENT, True): "INDEXED BY command_out",
+    (State.ACKNOWLEDGED, False): "INDEXED BY command_lease",
+    (State.ACKNOWLEDGED, True): "INDEXED BY command_out",
+}
+"""The index of the open commands in a state, of all devices and of one. It is not in the order of ids, so SQLite's
+planner would rather read all commands, also those that have ended.
+"""
 
 
-def list_commands(tx: ITransaction, which: CommandFilter, before: str | None, limit: int) -> list[Command]:
-    """A page of commands that match a filter, newest first, without payloads and results."""
+def list_commands(tx: ITransaction, which: CommandFilter, start: tuple[str | None, int]) -> Slice[Command]:
+    """Commands that match a filter, newest first, without payloads and results; ``start`` is the id before which they
+    are read, and how many rows.
+
+    The rows are found by an index, and all match unless the clock was set: then ids and times differ.
+    """
+    before, size = start
     statement, values = command_listing(which, before)
-    return [to_command(row, whole=False) for row in tx.rows(statement, limit=limit, **values)]
+    rows = tx.rows(statement, limit=size, **values)
+    found = [row for row in rows if which.since is None or row["created_at"] >= which.since]
+    resume = (rows[-1]["id"], SLICE_SIZE) if len(rows) == size else None
+    return Slice(items=[to_command(row, whole=False) for row in found], resume=resume)
 
 
 def command_listing(which: CommandFilter, before: str | None) -> tuple[Statement, Any]:
-    """The statement that lists commands, and its values without ``limit``."""
-    ended = True if which.state in ENDED else None
-    wanted = {"before": before, "device": which.device, "state": which.state, "ended": ended, "since": which.since}
-    return _filtered("list commands", _COMMANDS, _COMMAND_CONDITIONS, wanted)
+    """The statement that lists commands by an index, and its values without ``limit``."""
+    oldest = None if which.since is None else lower_bound(which.since - ID_MARGIN)
+    wanted = {"before": before, "device": which.device, "state": which.state, "first": oldest}
+    condition, index = "TRUE", ""
+    if which.state is not None:  # the condition of the index as it was declared, else SQLite does not use it
+        condition = _INDEX_CONDITIONS[which.state]
+        index = _OPEN_INDEXES.get((which.state, which.device is not None), "")
+    sql = _COMMANDS.format(index=index, where=f"{condition} AND {{where}}")
+    return _filtered("list commands", sql, _COMMAND_CONDITIONS, wanted)
 
 
 _ORPHANS = (
@@ -68,22 +100,40 @@ _OLDEST = Statement("find the oldest event", "SELECT MIN(seq) AS oldest FROM eve
 _NEWEST = Statement("find the newest event", "SELECT seq AS last FROM sqlite_sequence WHERE name = 'event'")
 
 
-def list_events(tx: ITransaction, which: EventFilter, after: int, limit: int) -> EventPage:
-    """A page of the event log."""
+_SLICE = (
+    "SELECT MAX(seq) AS until, COUNT(*) AS size FROM (SELECT seq FROM event WHERE {where} ORDER BY seq LIMIT :size)"
+)
+
+
+def list_events(tx: ITransaction, which: EventFilter, after: int, limit: int, resume: int | None = None) -> EventPage:
+    """A page of the event log; with types, only as much of it as :data:`SLICE_SIZE` rows hold.
+
+    ``resume`` is the ``next`` of an earlier part of the same page.
+    """
     last = last_event(tx)
-    _check_kept(tx, after, last)
+    if resume is None:
+        _check_kept(tx, after, last)
+    elif after > 0:  # retention may have been here since
+        _check_kept(tx, resume, last)
     conditions = ["seq > :after"]
-    values: dict[str, Any] = {"after": after, "limit": limit}
+    values: dict[str, Any] = {"after": after if resume is None else resume}
     if which.device is not None:
         conditions.append("device = :device")
         values["device"] = which.device
+    until, complete = last, True
     if which.types:
+        statement = Statement("read the numbers of events", _SLICE.format(where=" AND ".join(conditions)))
+        [rows] = tx.rows(statement, size=SLICE_SIZE, **values)
+        if rows["size"] == SLICE_SIZE:
+            until, complete = rows["until"], False
         names = {f"type{n}": kind for n, kind in enumerate(which.types)}
-        conditions.append(f"type IN ({', '.join(':' + name for name in names)})")
-        values |= names
+        conditions += ["seq <= :until", f"type IN ({', '.join(':' + name for name in names)})"]
+        values |= names | {"until": until}
     statement = Statement("list events", _EVENTS.format(where=" AND ".join(conditions)))
-    items = tuple(to_event(row) for row in tx.rows(statement, **values))
-    return EventPage(items=items, next=items[-1].seq if len(items) == limit else last)
+    items = tuple(to_event(row) for row in tx.rows(statement, limit=limit, **values))
+    if len(items) == limit:
+        until, complete = items[-1].seq, True
+    return EventPage(items=items, next=until, complete=complete)
 
 
 def _check_kept(tx: ITransaction, after: int, last: int) -> None:

@@ -1,4 +1,6 @@
-"""Retention: delete old rows, a limited number at a time."""
+"""Retention: delete old rows, a limited number at a time, and only for a few milliseconds."""
+
+from collections.abc import Callable
 
 from pushd.store.transaction import ITransaction, Statement
 
@@ -11,11 +13,13 @@ _COMMAND = Statement("purge a command", "DELETE FROM command WHERE id = :id")
 
 
 def _oldest(table: str, key: str) -> Statement:
-    """Deletes old rows among the first by ``key``: they are in order of time, so rows that are kept are not read."""
-    first = f"SELECT {key}, at FROM {table} ORDER BY {key} LIMIT :limit"
+    """Deletes old rows in the range of the first by ``key``: they are in order of time, so rows that are kept are not
+    read.
+    """
+    first = f"SELECT {key} FROM {table} ORDER BY {key} LIMIT :limit"
     return Statement(
         f"purge old rows of {table}",
-        f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM ({first}) AS oldest WHERE at < :before)",
+        f"DELETE FROM {table} WHERE {key} <= (SELECT MAX({key}) FROM ({first}) AS oldest) AND at < :before",
     )
 
 
@@ -36,8 +40,28 @@ _ALERTS = Statement(
 )
 
 
-def purge(tx: ITransaction, before: int, limit: int) -> int:
-    """Delete up to ``limit`` old rows of each kind; returns how many were deleted."""
+MAX_SECONDS = 0.005
+"""Seconds after which a transaction deletes no more: meanwhile nothing else can be written."""
+
+STEP = 10
+"""Rows of each kind that are deleted before the time is compared."""
+
+
+def purge(tx: ITransaction, before: int, limit: int, seconds: Callable[[], float]) -> int:
+    """Delete up to ``limit`` old rows of each kind, fewer if that takes long; returns how many were deleted.
+
+    ``seconds`` is a monotonic clock.
+    """
+    until, deleted = seconds() + MAX_SECONDS, 0
+    for left in range(limit, 0, -STEP):
+        now_deleted = _purge_step(tx, before, min(left, STEP))
+        deleted += now_deleted
+        if not now_deleted or seconds() >= until:
+            break
+    return deleted
+
+
+def _purge_step(tx: ITransaction, before: int, limit: int) -> int:
     ended = tx.rows(_ENDED, before=before, limit=limit)
     for row in ended:
         tx.run(_ATTEMPTS, id=row["id"])
