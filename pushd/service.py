@@ -19,6 +19,7 @@ from pushd.data_dir import DataDir
 from pushd.http.bodies import Budgets
 from pushd.http.connections import OpenConnections
 from pushd.http.site import HTTPFactory
+from pushd.lib.resolver import install_resolver
 from pushd.listeners import listener
 from pushd.model.errors import StoreRefused
 from pushd.model.token import Role
@@ -85,6 +86,7 @@ class PushdService(MultiService):
         """
         try:
             self.data_dir.hold()
+            install_resolver(self.reactor)
             self._open_store()
             super().startService()
         except (StoreRefused, ConfigError) as error:

@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.client import Agent
 
 from pushd.lib.http_client import BoundedConnectionPool
+from pushd.lib.resolver import install_resolver
 from pushd.lib.text import printable
 from pushd.pushctl import terminal
 from pushd.pushctl.api import AdminClient
@@ -113,6 +114,7 @@ def run_on_reactor(program: Program) -> NoReturn:
     """Run the program over the network; a signal cancels it."""
 
     def main(reactor: Any) -> Deferred[None]:
+        install_resolver(reactor)  # a name server that does not answer must not delay the end
         agent = Agent(reactor, connectTimeout=CONNECT_TIMEOUT, pool=BoundedConnectionPool(reactor))
         running = ensureDeferred(program(HTTPClient(agent), reactor))
         reactor.addSystemEventTrigger("before", "shutdown", running.cancel)

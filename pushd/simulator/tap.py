@@ -9,6 +9,7 @@ from twisted.application.service import IService
 from twisted.internet.interfaces import IReactorTime
 from twisted.python import usage
 
+from pushd.lib.resolver import install_resolver
 from pushd.process import install_signal_handlers
 from pushd.simulator.controlid.device import DIALECT as CONTROLID
 from pushd.simulator.device import DeviceId
@@ -184,6 +185,7 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     install_signal_handlers(reactor)
+    install_resolver(reactor)  # devices that connect together share a look-up
     return build_fleet(options.fleet, cast(IReactorTime, reactor), DeviceClientFactory(reactor).create)
 
 

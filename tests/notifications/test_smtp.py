@@ -211,6 +211,33 @@ async def test_server_that_does_not_confirm_the_mail(server: MailServer) -> None
     assert raised.value.during_content
 
 
+@pytest.mark.parametrize("answers", [False, True])
+async def test_name_that_cannot_be_resolved(server: MailServer, answers: bool) -> None:
+    """A mail server whose name does not exist, or is not answered by the name server, cannot be reached."""
+    sending = transport(server, timeout=0.2)
+    sending.reactor = Names(answers)
+    reason = "its name cannot be resolved" if answers else "its name was not resolved within 0.2 s"
+    assert await error(sending) == f"{HOST}:{server.port} cannot be reached: {reason}"
+
+
+class Names:
+    """A reactor that finds no name, or does not answer."""
+
+    def __init__(self, answers: bool) -> None:
+        self.nameResolver = self
+        self._answers = answers
+
+    def __getattr__(self, name: str) -> Any:
+        from twisted.internet import reactor
+
+        return getattr(reactor, name)
+
+    def resolveHostName(self, receiver: Any, *_: Any) -> None:
+        """Look up a name."""
+        if self._answers:
+            receiver.resolutionComplete()
+
+
 async def test_server_that_does_not_greet() -> None:
     """A server that accepts the connection and sends nothing times out."""
     with socket.create_server((HOST, 0)) as listening:

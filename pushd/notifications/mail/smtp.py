@@ -1,14 +1,14 @@
 """Sends one mail over one SMTP connection (RFC 5321), with smtplib in a thread.
 
 Each mail has a daemon thread of its own: a mail server that hangs does not block the reactor, its thread pool or the
-end of the process.
+end of the process. The name of the server is looked up by the reactor's resolver.
 """
 
 import smtplib
 import socket
 import ssl
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from threading import Thread
@@ -19,6 +19,7 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from pushd.lib.resolver import resolve
 from pushd.lib.text import one_line
 from pushd.notifications.mail.message import Envelope
 
@@ -95,16 +96,27 @@ class SmtpTransport:
     total_timeout: float = TOTAL_TIMEOUT
 
     async def send(self, envelope: Envelope, mail: bytes) -> SmtpResult:
-        session = _Session(self.server, envelope, mail, self.timeout)
+        session = _Session(self.server, await self._resolve(), envelope, mail, self.timeout)
         result: Deferred[SmtpResult] = Deferred(lambda _: session.abort())
         result.addTimeout(self.total_timeout, self.reactor)
         Thread(target=self._run, args=(session, result), name="smtp", daemon=True).start()
         try:
             return await result
         except defer.TimeoutError:
-            self._fail(session, f"took longer than {self.total_timeout:g} s")
+            self._fail(f"took longer than {self.total_timeout:g} s", during_content=session.sends_content)
         except SmtpError as error:
-            self._fail(session, str(error))
+            self._fail(str(error), during_content=session.sends_content)
+
+    async def _resolve(self) -> Sequence[str]:
+        """The server's IP addresses."""
+        finding = resolve(self.reactor, self.server.host, self.server.port)
+        try:
+            addresses: Sequence[Any] = await finding.addTimeout(self.timeout, self.reactor)
+        except defer.TimeoutError:
+            self._fail(f"cannot be reached: its name was not resolved within {self.timeout:g} s")
+        if not addresses:
+            self._fail("cannot be reached: its name cannot be resolved")
+        return [address.host for address in addresses]
 
     def _run(self, session: "_Session", result: Deferred[SmtpResult]) -> None:
         """Run a session in this thread; its result goes to the reactor's."""
@@ -115,9 +127,9 @@ class SmtpTransport:
         if not session.aborted:
             self.reactor.callFromThread(_fire, result, outcome)
 
-    def _fail(self, session: "_Session", why: str) -> NoReturn:
+    def _fail(self, why: str, *, during_content: bool = False) -> NoReturn:
         problem = f"{self.server.host}:{self.server.port} {one_line(why, MAX_REASON)}"
-        raise SmtpError(problem, during_content=session.sends_content) from None
+        raise SmtpError(problem, during_content=during_content) from None
 
 
 @define(eq=False)
@@ -125,6 +137,8 @@ class _Session:
     """One connection, from connecting to QUIT: :meth:`run` blocks a thread, :meth:`abort` is for any other thread."""
 
     server: SmtpServer
+    addresses: Sequence[str]
+    """The server's IP addresses, of which the first that can be reached is used."""
     envelope: Envelope
     mail: bytes
     timeout: float
@@ -166,10 +180,13 @@ class _Session:
                 raise SmtpError(f"hung up: {error}") from None
 
     def _connect(self) -> socket.socket:
-        try:
-            return socket.create_connection((self.server.host, self.server.port), self.timeout)
-        except OSError as error:
-            raise SmtpError(f"cannot be reached: {error}") from None
+        problem = ""
+        for address in self.addresses:
+            try:
+                return socket.create_connection((address, self.server.port), self.timeout)
+            except OSError as error:
+                problem = str(error)
+        raise SmtpError(f"cannot be reached: {problem}")
 
     def _talk(self, connected: socket.socket) -> SmtpResult:
         host, tls = self.server.host, self.server.tls
