@@ -19,7 +19,7 @@ from pushd.model.errors import PushdError
 from pushd.model.event import Event
 from pushd.model.lifecycle import Move, State
 from pushd.model.timestamps import Now
-from pushd.store.filters import StartupSnapshot
+from pushd.store.filters import StartOptions, StartupSnapshot
 from pushd.store.sqlite.connection import run_once
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from pushd.store.transactions import startup
@@ -91,7 +91,7 @@ class ModelComparison:
         connection = self.store._writer.connection  # type: ignore[attr-defined]
         for listeners in self.store._listeners.values():
             listeners.clear()
-        return run_once(connection, partial(startup.load_snapshot, now=self.now))
+        return run_once(connection, partial(startup.load_snapshot, options=StartOptions(), now=self.now))
 
     def begin(self, snapshot: StartupSnapshot) -> None:
         """Build the indexes in memory from the store, and let them follow it."""
