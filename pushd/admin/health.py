@@ -21,12 +21,12 @@ class HealthApp:
     tokens: Tokens
     health: Health
 
-    @router.route("/healthz", methods=["GET"])
+    @router.route("/healthz", methods=["GET", "HEAD"])
     async def liveness(self, _request: Request) -> bytes:
         """The reactor runs."""
         return json_views.json({"status": "ok"})
 
-    @router.route("/readyz", methods=["GET"])
+    @router.route("/readyz", methods=["GET", "HEAD"])
     async def readiness(self, _request: Request) -> bytes:
         """The store commits, webhooks are delivered, and the server is not about to stop."""
         await self.health.check_ready()

@@ -9,10 +9,10 @@ from werkzeug.exceptions import HTTPException
 from pushd.admin.auth import authenticate, check_role
 from pushd.core.credentials import Tokens
 from pushd.http.bodies import LARGE, SMALL, BodyGrant, Sender
-from pushd.http.handlers import IApp, serve
+from pushd.http.handlers import IApp, respond_error, serve
 from pushd.http.request import Request
 from pushd.http.router import unquoted
-from pushd.model.errors import NotAuthenticated, NotPermitted
+from pushd.model.errors import MissingHost, NotAuthenticated, NotPermitted
 from pushd.model.token import Role
 
 _SEND = re.compile(r"/v1/devices/[^/]+/commands")
@@ -29,8 +29,12 @@ class AdminPort:
     tokens: Tokens
 
     def serve(self, request: Request) -> None:
-        """Answer a request."""
-        serve(self._app(unquoted(request.path)), request, request.path)
+        """Answer a request; one without Host is refused, as HTTP/1.1 demands."""
+        app = self._app(unquoted(request.path))
+        if request.is_http_1_1 and request.getHeader(b"Host") is None:
+            respond_error(app, request, MissingHost())
+        else:
+            serve(app, request, request.path)
 
     def grant_body(self, request: Request) -> BodyGrant | None:
         """How much of a body to keep: something only with an operator's token; much for sending a command only."""

@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 from werkzeug.exceptions import HTTPException, NotFound
 
 from pushd.http.bodies import BodyGrant
-from pushd.http.handlers import IApp, respond_error, serve
+from pushd.http.handlers import DelayedResponse, IApp, respond_error, serve
 from pushd.http.request import Request
 
 _REPEATED_SLASHES = re.compile(rb"//+")
@@ -65,7 +65,8 @@ class DevicePort:
             if request.owner is None:
                 request.free_memory()
                 app = None if found is None else found[0].app
-                request.pending = self.clock.callLater(self.refusal_delay, _respond_not_found, request, app)
+                call = self.clock.callLater(self.refusal_delay, _respond_not_found, request, app)
+                request.pending = DelayedResponse(call)
                 return
         if found is None:
             _respond_not_found(request, None)

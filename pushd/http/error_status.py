@@ -17,7 +17,9 @@ STATUS: tuple[tuple[type[BaseException], int], ...] = (
     (errors.KeyReused, 422),
     (errors.InvalidQuery, 400),
     (UnreadableBody, 400),
+    (errors.MissingHost, 400),
     (errors.BodyTooLarge, 413),
+    (errors.UnsupportedEncoding, 415),
     (errors.NotAuthenticated, 401),
     (errors.NotPermitted, 403),
     (errors.UnknownDevice, 404),
@@ -54,8 +56,7 @@ def set_error_status(request: Request, failure: Failure) -> int:
     if code == SERVICE_UNAVAILABLE and not getattr(failure.value, "is_logged", False):
         _log.error("Request answered with 503: {error}", error=failure.getErrorMessage())
     if isinstance(failure.value, MethodNotAllowed) and failure.value.valid_methods:
-        allowed = sorted(set(failure.value.valid_methods) - {"HEAD"})
-        request.setHeader(b"Allow", ", ".join(allowed).encode("ascii"))
+        request.setHeader(b"Allow", ", ".join(sorted(failure.value.valid_methods)).encode("ascii"))
     request.setResponseCode(code)
     return code
 

@@ -10,14 +10,16 @@ has disconnected, too: a result that has arrived whole counts, though its device
 from collections.abc import Callable, Coroutine
 from typing import Protocol
 
-from attrs import define, field
+from attrs import define, field, frozen
 from twisted.internet.defer import CancelledError
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from pushd.http.error_status import log_failure
-from pushd.http.request import Request
+from pushd.http.request import NO_BODY, Request
 from pushd.http.router import Router
 from pushd.lib.waits import Wait
+from pushd.model.errors import UnsupportedEncoding
 
 
 class IApp(Protocol):
@@ -37,6 +39,8 @@ def serve(app: IApp, request: Request, path: bytes) -> None:
     """Have an app respond to a request; ``path`` is the one that its routes know."""
     try:
         route, parameters = app.router.find(request.method, path)
+        if request.body is not NO_BODY and request.has_encoded_body:
+            raise UnsupportedEncoding
         coroutine = route(app, request, **parameters)
         awaited = coroutine.send(None)
     except StopIteration as end:
@@ -53,6 +57,18 @@ def respond_error(app: IApp, request: Request, error: Exception) -> None:
     _respond(request, _render_error(app, request, Failure(error)))
 
 
+@frozen
+class DelayedResponse:
+    """A response that is sent when some time has passed."""
+
+    call: IDelayedCall
+    is_waiting = True
+
+    def cancel(self) -> None:
+        """The client has disconnected: do not respond."""
+        self.call.cancel()
+
+
 @define(eq=False)
 class PendingResponse:
     """A request whose coroutine waits for something."""
@@ -66,8 +82,16 @@ class PendingResponse:
         """Resume the coroutine once there is a result."""
         self._awaited = awaited
         awaited.addBoth(self._resume)
-        if self.request.channel is None:
+        channel = self.request.channel
+        if channel is None:
             self.cancel()
+        elif channel.is_half_closed:
+            self.request.end_wait()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for an event or for time to pass."""
+        return isinstance(self._awaited, Wait)
 
     def cancel(self) -> None:
         """The client has disconnected: wait for nothing any more."""
@@ -105,7 +129,7 @@ def _respond(request: Request, body: bytes | None) -> None:
 
 def _render_error(app: IApp, request: Request, failure: Failure) -> bytes | None:
     """The body of the response to a request whose route failed; None if its wait has ended with its client."""
-    if not request.is_open and isinstance(failure.value, CancelledError):
+    if isinstance(failure.value, CancelledError) and (not request.is_open or request.channel.is_half_closed):
         return None
     try:
         for kinds, handler in app.router.error_handlers:

@@ -3,6 +3,7 @@
 Left out of what Twisted's own request offers is what no route uses: cookies, forms, sessions, redirects, ETags.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -28,6 +29,10 @@ _STATUS_LINES = {
 
 class ICancellable(Protocol):
     """A response that is being worked on."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for an event or for time to pass."""
 
     def cancel(self) -> None:
         """The client has disconnected: wait for nothing any more."""
@@ -55,7 +60,6 @@ class Request(ChannelRequest):
     """A request, whose body is bounded while it arrives, and its response, which is written whole or streamed."""
 
     __slots__ = (
-        "_chunked",
         "_extra_headers",
         "_has_producer",
         "_streaming",
@@ -63,6 +67,7 @@ class Request(ChannelRequest):
         "channel",
         "code",
         "content_type",
+        "is_http_1_1",
         "method",
         "owner",
         "path",
@@ -109,12 +114,12 @@ class Request(ChannelRequest):
         if not self.body.is_decided:
             self._set_target(*request_line(self.channel))
             site = self.channel.site
-            self.body.decide(site.grant_body(self), site.budgets)
+            self.body.decide(None if self.has_encoded_body else site.grant_body(self), site.budgets)
 
     def requestReceived(self, method: bytes, target: bytes, version: bytes) -> None:
         """The whole request has arrived."""
         self._set_target(method, target)
-        self._chunked = version == b"HTTP/1.1"
+        self.is_http_1_1 = version == b"HTTP/1.1"
         self.channel.site.serve(self)
 
     def connectionLost(self, _reason: Any) -> None:
@@ -123,6 +128,21 @@ class Request(ChannelRequest):
         self.body.release()
         if self.pending is not None:
             self.pending.cancel()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the response waits for an event or for time to pass, as a held poll does, and not for work."""
+        return self.pending is not None and self.pending.is_waiting
+
+    def end_wait(self) -> None:
+        """The client sends nothing any more, and may have disconnected: end a wait at once, with nothing.
+
+        A response that has no such end is not sent; the connection is closed.
+        """
+        if self.pending is not None and self.pending.is_waiting:
+            self.pending.cancel()
+            if self.channel is not None and (self.pending is None or self.pending.is_waiting):
+                self.channel.timeoutConnection()
 
     # Read by apps.
 
@@ -135,6 +155,12 @@ class Request(ChannelRequest):
         """The value of a header, the last one if there are several."""
         values = self.requestHeaders.getRawHeaders(name.title())
         return values[-1] if values else None
+
+    @property
+    def has_encoded_body(self) -> bool:
+        """Whether the body has a Content-Encoding; none is supported."""
+        encodings = self.requestHeaders.getRawHeaders(b"Content-Encoding")
+        return encodings is not None and any(encoding.lower() not in (b"", b"identity") for encoding in encodings)
 
     def free_memory(self) -> None:
         """Drop the headers and the body, of a request that may be held for long."""
@@ -155,6 +181,8 @@ class Request(ChannelRequest):
 
     def _set_target(self, method: bytes, target: bytes) -> None:
         self.method = method
+        if not target.startswith(b"/"):
+            target = _origin_form(target)
         self.path, _, self.query = target.partition(b"?")
 
     # The response.
@@ -187,14 +215,14 @@ class Request(ChannelRequest):
         """Stream a piece of the body: a chunk, if the client knows chunked transfer encoding."""
         if not self._streaming:
             self._streaming = True
-            length = b"Transfer-Encoding: chunked\r\n" if self._chunked else b""
+            length = b"Transfer-Encoding: chunked\r\n" if self.is_http_1_1 else b""
             self.channel.write(self._head(length, self.content_type))
         if data:
-            self.channel.writeSequence(toChunk(data) if self._chunked else [data])
+            self.channel.writeSequence(toChunk(data) if self.is_http_1_1 else [data])
 
     def finish(self) -> None:
         """End a streamed response."""
-        if self._chunked:
+        if self.is_http_1_1:
             self.channel.write(b"0\r\n\r\n")
         self._done()
 
@@ -237,8 +265,22 @@ class Request(ChannelRequest):
         channel, self.channel = self.channel, None
         self.body.release()
         channel.requestDone(self)
+        if channel.is_half_closed and channel.timeOut is not None:  # no further request has arrived whole
+            channel.loseConnection()
         if channel.requests and channel.timeOut is not None:  # a part of the next request was pipelined behind it
             channel.expect_rest()
+
+
+_ABSOLUTE_FORM = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
+
+
+def _origin_form(target: bytes) -> bytes:
+    """The path and query of a target in absolute form, which proxies use (RFC 9112, section 3.2.2)."""
+    match = _ABSOLUTE_FORM.match(target)
+    if match is None:
+        return target
+    rest = target[match.end() :]
+    return rest if rest.startswith(b"/") else b"/" + rest
 
 
 _NO_HEADERS = RequestHeaders()

@@ -57,7 +57,7 @@ class _Table:
 
 
 class Router(Klein):
-    """The routes of an app, declared on its class; a route for ``GET`` does not answer ``HEAD``.
+    """The routes of an app, declared on its class; a route for ``GET`` answers ``HEAD`` only if it says so.
 
     ``render_error`` renders the failures for which :meth:`handle_errors` declares no handler.
     """
@@ -82,9 +82,10 @@ class Router(Klein):
         def declared(function: F) -> F:
             declare(function)
             self._routes[function.__name__] = function
-            for rule in self.url_map.iter_rules():
+            for rule in self.url_map.iter_rules(function.__name__):
                 # werkzeug adds HEAD to GET, but a HEAD of a poll would take a command that no device receives
-                (rule.methods or set()).discard("HEAD")
+                if "HEAD" not in kwargs.get("methods", ()):
+                    (rule.methods or set()).discard("HEAD")
             return function
 
         return declared

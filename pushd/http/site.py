@@ -5,7 +5,13 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocolNegotiationFactory, IReactorTime
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IHalfCloseableProtocol,
+    IProtocolNegotiationFactory,
+    IReactorTime,
+)
 from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
@@ -22,8 +28,9 @@ _SEPARATORS = re.compile(rb"[ ,]+")
 _COMMON_HEADERS = b"Server: pushd\r\nDate: %b\r\nCache-Control: no-store\r\n"
 """Headers of every response. No cache may keep one: a cached poll would run a command twice."""
 
-IDLE_SECONDS = 60
-"""How long a connection may wait for a request."""
+IDLE_SECONDS = 80
+"""How long a connection may wait for a request: longer than load balancers keep one, often 60 s, so that none sends a
+request over a connection that is being closed."""
 
 HEAD_SECONDS = 20
 """How long the head of a request may take, from its first byte."""
@@ -39,6 +46,7 @@ class IPort(Protocol):
         """How much to keep of the body of a request, of which the head has arrived; None: nothing."""
 
 
+@implementer(IHalfCloseableProtocol)
 class Channel(DirectChannel):
     """A connection: Twisted's parser, with its limits, and one request at a time."""
 
@@ -48,6 +56,8 @@ class Channel(DirectChannel):
     """The IP address of the client, or of a proxy; None on a Unix socket."""
     is_forwarded: bool = False
     """Whether a proxy connects that says for which client, by the PROXY protocol."""
+    is_half_closed: bool = False
+    """Whether the client sends nothing any more; it may have disconnected."""
     _timeout: ConnectionTimeout["Channel"]
     """The timeout that was started last."""
     _body_check: IDelayedCall | None = None
@@ -84,6 +94,19 @@ class Channel(DirectChannel):
             timeout.forget(self)
         self.site.connections.closed()
 
+    def readConnectionLost(self) -> None:
+        """The client has closed its side, or the whole connection, which looks the same: requests that have
+        arrived whole are answered, but what only waits ends at once.
+        """
+        self.is_half_closed = True
+        if self.timeOut is not None:
+            self.loseConnection()
+        elif self.requests:
+            self.requests[0].end_wait()
+
+    def writeConnectionLost(self) -> None:
+        """Not called: the server's side is never closed alone."""
+
     def expect_rest(self) -> None:
         """A request has arrived in part: limit the time for the rest, and what is kept of its body."""
         if self.line_mode:
@@ -95,6 +118,13 @@ class Channel(DirectChannel):
             self._timeout.stop(self)
             self._timeout = timeout
             timeout.start(self)
+
+    def too_much_pipelined(self) -> None:
+        """Close the connection if its request is held, so that the client's end is always seen."""
+        if self.requests[0].is_waiting:
+            self.close_now()
+        else:
+            super().too_much_pipelined()
 
     def write_response(self, data: bytes) -> None:
         """Write a whole response; at the end of this turn, unless more may follow on the same connection."""

@@ -21,12 +21,15 @@ from twisted.protocols.basic import LineReceiver
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
 from twisted.python.failure import Failure
 from twisted.scripts._twistd_unix import UnixApplicationRunner
-from twisted.web.http import HTTPChannel
+from twisted.web.http import HTTPChannel, _MalformedChunkedDataError
 
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nCache-Control: no-store\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 _LENGTH_DIGITS = 18
 """The digits of a Content-Length that are parsed at most."""
+
+_SINGLE_HEADERS = frozenset((b"Host", b"Transfer-Encoding"))
+"""Headers that a request may have once."""
 
 parse_lines = LineReceiver.dataReceived
 """Parse what a channel has received, without HTTPChannel's own ``dataReceived``: that resets a timer for each piece of
@@ -151,8 +154,37 @@ class DirectChannel(HTTPChannel):
         self.write(_BAD_REQUEST)
         self.loseConnection()
 
+    def rawDataReceived(self, data: bytes) -> None:
+        """Part of a body, or of requests that must wait for the response to the one before.
+
+        With more of these than a small limit, Twisted stops to read, and so would not see a client that disconnects.
+        """
+        if not self._handlingRequest:
+            try:
+                self._transferDecoder.dataReceived(data)  # type: ignore[union-attr]
+            except _MalformedChunkedDataError:
+                self._respondToBadRequestAndDisconnect()
+            return
+        self._dataBuffer.append(data)
+        if not self._waitingForTransport and sum(map(len, self._dataBuffer)) > self._optimisticEagerReadSize:
+            self.too_much_pipelined()
+
+    def too_much_pipelined(self) -> None:
+        """A client has sent more than a small limit without waiting for the response to its first request."""
+        self._networkProducer.pauseProducing()
+
+    def timeoutConnection(self) -> None:
+        """Close a connection that was idle for too long, as Twisted does, without a log line for each."""
+        self._abortingCall = self.callLater(self.abortTimeout, self.forceAbortClient)
+        self.loseConnection()
+
+    def forceAbortClient(self) -> None:
+        """Close the connection at once."""
+        self._abortingCall = None
+        self.transport.abortConnection()
+
     def _maybeChooseTransferDecoder(self, header: bytes, data: bytes) -> bool:
-        """Refuse what Twisted's parser takes, or fails at: a length with thousands of digits, and a second
+        """Refuse what Twisted's parser takes, or fails at: a length with thousands of digits, and a second Host or
         Transfer-Encoding, which a proxy may understand in another way.
 
         It relies on being called for each header, before that is added to the request.
@@ -160,7 +192,7 @@ class DirectChannel(HTTPChannel):
         if header == b"Content-Length":
             if len(data) > _LENGTH_DIGITS:
                 return bool(self._failChooseTransferDecoder())
-        elif header == b"Transfer-Encoding":
+        elif header in _SINGLE_HEADERS:
             if self.requests[-1].requestHeaders.getRawHeaders(header):
                 return bool(self._failChooseTransferDecoder())
         else:

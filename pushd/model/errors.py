@@ -122,6 +122,20 @@ class Unavailable(PushdError):
         self.is_logged = is_logged
 
 
+class MissingHost(PushdError):
+    """A request of HTTP/1.1 has no Host header."""
+
+    def __init__(self) -> None:
+        super().__init__("The header Host is required.")
+
+
+class UnsupportedEncoding(PushdError):
+    """The body of a request is compressed."""
+
+    def __init__(self) -> None:
+        super().__init__("A body with a Content-Encoding is not supported; send it as it is.")
+
+
 class TooManyPolls(Unavailable):
     """As many polls are held as the limit of open files allows."""
 

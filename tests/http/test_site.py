@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from twisted.internet.interfaces import IProtocolNegotiationFactory
 from twisted.logger import capturedLogs
 
+from pushd.http.site import IDLE_SECONDS
 from tests.connection import request
 from tests.in_memory_server import InMemoryServer
 
@@ -95,7 +96,75 @@ def test_expect_100_continue(server: InMemoryServer) -> None:
     assert connection.answer().code == 200
 
 
+@pytest.mark.parametrize(
+    "prefix", ["http://10.1.1.5:8080", "HTTP://pushd.example", "https://[2001:db8::1]:8443", "http://"]
+)
+def test_target_in_absolute_form(server: InMemoryServer, prefix: str) -> None:
+    """A target in absolute form, as a proxy sends it, means the same as its path; on the admin port too."""
+    server.register("servereye:c")
+    assert server.device_request(request(f"GET {prefix}/push/c/signoff?x=http://y/")).answer().code == 200
+    assert server.device_request(request(f"POST {prefix}/push/c/result/m", b'{"success":true}')).answer().code == 200
+    assert server.ask(f"GET {prefix}/v1/devices?q=c").json["items"][0]["id"] == "servereye:c"
+    assert server.ask(f"GET {prefix}?x").code == 404
+
+
+def test_large_body_for_a_target_in_absolute_form(server: InMemoryServer) -> None:
+    """A large body is kept for a target in absolute form as for its path."""
+    server.register("controlid:7")
+    command = {"payload": {"endpoint": "x", "body": {"a": "b" * 100_000}}}
+    assert server.ask("POST http://pushd.example/v1/devices/controlid:7/commands", command).code == 201
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_head_of_health_checks(server: InMemoryServer, path: str) -> None:
+    """A load balancer may check the health by HEAD: the response is that to GET, without its body."""
+    head, get = server.call(request(f"HEAD {path}")).answer(), server.call(request(f"GET {path}")).answer()
+    assert (head.code, head.body) == (get.code, b"")
+    assert head.headers["content-length"] == str(len(get.body))
+    server.core.drain()
+    assert server.call(request(f"HEAD {path}")).answer().code == server.call(request(f"GET {path}")).answer().code
+
+
+def test_head_of_a_poll(server: InMemoryServer) -> None:
+    """A poll by HEAD is not allowed: it would take a command that no device receives."""
+    answer = server.device_request(request("HEAD /push/c")).answer()
+    assert (answer.code, answer.headers["allow"]) == (405, "GET")
+
+
+def test_admin_request_without_host(server: InMemoryServer) -> None:
+    """The admin port demands a Host in HTTP/1.1, and none in HTTP/1.0, which has no such header."""
+    server.call(b"GET /v1/devices HTTP/1.1\r\n\r\n").answer().problem(400)
+    assert server.call(b"GET /healthz HTTP/1.0\r\n\r\n").answer().code == 200
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "GZIP", "identity, gzip"])
+def test_encoded_body(server: InMemoryServer, encoding: str) -> None:
+    """A compressed body is a 415 on both ports, in the dialect of the route; an empty one and identity are none."""
+    header = f"Content-Encoding: {encoding}"
+    for line in ("POST /push/c/result/m", "POST /push/c/ack/m", "POST /result?deviceId=7"):
+        assert server.device_request(request(line, b"x", header)).answer().code == 415
+    server.ask("POST /v1/devices", {"id": "controlid:7"}, header).problem(415)
+    large = server.device_request(request("POST /push/c/result/m", b"x" * 100_000, header))
+    assert large.answer().json["success"] is False
+    assert server.device_request(request("GET /push/c/signoff", b"", header)).answer().code == 200
+    plain = request("POST /push/c/result/m", b'{"success":true}', "Content-Encoding: identity")
+    assert server.device_request(plain).answer().code == 200
+
+
+def test_too_much_behind_a_poll(server: InMemoryServer) -> None:
+    """A client that sends much behind its poll is disconnected: its end could not be seen otherwise."""
+    connection = server.device_request(POLL)
+    closed = []
+    for _ in range(17):
+        connection.send(b"x" * 1000)
+        closed.append(connection.closed_by_server)
+    assert closed == [False] * 16 + [True]
+    connection.hang_up()
+    assert len(server.core.poll_registry) == 0
+
+
 BAD_HEADERS = [
+    b"Host: b",
     b"Content-Length: " + b"9" * 5000,
     b"Content-Length: 1_0",
     b"Content-Length: 2\r\nContent-Length: 2",
@@ -165,12 +234,17 @@ def test_no_response_may_be_cached(server: InMemoryServer, line: str) -> None:
 
 
 def test_idle_connection_is_closed(server: InMemoryServer) -> None:
-    """A connection without request and response for a minute is closed."""
+    """A connection without request and response for 80 s is closed, later than by load balancers, and not logged."""
     idle, poll = server.connect(), server.device_request(request("GET /push/c"))
     server.clock.advance(45)
     assert poll.answer().code == 200
-    server.clock.advance(16)
-    assert idle.closed_by_server
+    server.clock.advance(IDLE_SECONDS - 46)
+    states = [idle.closed_by_server]
+    with capturedLogs() as logged:
+        server.clock.advance(2)
+        states.append(idle.closed_by_server)
+        idle.hang_up()
+    assert (states, logged) == ([False, True], [])
     assert not poll.closed_by_server
 
 

@@ -5,7 +5,6 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from attrs import define, field
-from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
@@ -16,6 +15,9 @@ from pushd.store.filters import Claim
 
 if TYPE_CHECKING:
     from pushd.core.commands.command_queue import CommandQueue
+
+MAX_CLAIM = 2.0
+"""Seconds that a claim may take even if the hold of its poll ends; later, its commands could not be sent."""
 
 Answer = tuple[Dispatched, ...]
 """The commands that a poll is answered with; empty is the idle answer."""
@@ -75,16 +77,13 @@ class Poll(Wait):
         return self
 
     def addBoth(self, callback: Callable[[object], object]) -> None:
-        """Call ``callback`` when the poll has ended, with a failure if it was cancelled. Like a Deferred's, but to be
-        called only once.
-        """
+        """Call ``callback`` when the poll has ended. Like a Deferred's, but to be called only once."""
         self._callback = callback
 
     def cancel(self) -> None:
-        """The device has disconnected."""
+        """The device has disconnected, or sends nothing any more: answer idle now, in case it can read that."""
         if self._state is not _State.ENDED:
-            self._close(PollEnd.DISCONNECTED)
-            self._resume(Failure(CancelledError()))
+            self._end(PollEnd.DISCONNECTED)
 
     def start(self) -> None:
         """Claim commands, and wait if there are none; the poll must be registered before, to be notified."""
@@ -94,7 +93,6 @@ class Poll(Wait):
         """A claim may succeed now."""
         self._notified = True
         if self._state is _State.WAITING:
-            self._stop_timer()
             self._claim()
 
     def end_after(self, delay: float, end: PollEnd) -> None:
@@ -121,8 +119,19 @@ class Poll(Wait):
         claiming = self.queue.claim(self)
         if claiming is None:
             self._wait(self._due_in())
-        else:
-            claiming.addCallbacks(self._on_claim, self._on_claim_failed)
+            return
+        claiming.addCallbacks(self._on_claim, self._on_claim_failed)
+        if self._state is _State.CLAIMING:
+            self._limit_claim()
+
+    def _limit_claim(self) -> None:
+        """Have a poll whose claim the store does not finish end with its hold, but not within :data:`MAX_CLAIM`."""
+        if self.hold_until - self.timers.clock.seconds() < MAX_CLAIM:
+            self._stop_timer()
+            self._timer = self.timers.clock.callLater(MAX_CLAIM, self._on_timeout)
+        elif self._shared_timer is None:
+            self._stop_due_timer()
+            self._shared_timer = self.timers.put(self, self.hold_until)
 
     def _on_claim(self, claim: Claim) -> None:
         if self._state is not _State.CLAIMING:
@@ -154,14 +163,16 @@ class Poll(Wait):
             self._end(PollEnd.IDLE)
             return
         self._state = _State.WAITING
-        if due is None or due >= left:
-            self._shared_timer = self.timers.put(self, self.hold_until)
-        else:
+        if due is not None and due < left:
+            self._stop_timer()
             self._timer = self.timers.clock.callLater(due, self._on_timeout)
+        elif self._shared_timer is None:
+            self._stop_due_timer()
+            self._shared_timer = self.timers.put(self, self.hold_until)
 
     def _on_timeout(self) -> None:
         self._timer = None
-        if self.timers.clock.seconds() >= self.hold_until:
+        if self._state is _State.CLAIMING or self.timers.clock.seconds() >= self.hold_until:
             self._end(PollEnd.IDLE)
         else:
             self._claim()
@@ -185,6 +196,9 @@ class Poll(Wait):
         if self._shared_timer is not None:
             self.timers.remove(self, self._shared_timer)
             self._shared_timer = None
+        self._stop_due_timer()
+
+    def _stop_due_timer(self) -> None:
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()

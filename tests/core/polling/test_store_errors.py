@@ -1,7 +1,9 @@
 """Tests of polls while the store fails: they are held, and nothing is lost."""
 
+import pytest
 from twisted.internet.task import Clock
 
+from pushd.core.polling.poll import MAX_CLAIM
 from tests.core.harness import READER, CoreHarness
 from tests.stepped import SteppedExecutor
 
@@ -54,5 +56,37 @@ def test_a_wake_up_during_a_failed_claim(stepped: CoreHarness, executor: Stepped
     poll = stepped.take(READER)
     executor.commit()
     executor.fail()
+    stepped.run()
+    assert len(poll.commands) == 1
+
+
+@pytest.mark.parametrize("before", [0, HOLD - 1])
+def test_a_claim_that_hangs(stepped: CoreHarness, executor: SteppedExecutor, clock: Clock, before: float) -> None:
+    """A poll whose claim hangs in the store ends with its hold; the command is sent by the next one."""
+    poll = stepped.take(READER)
+    clock.advance(before)
+    stepped.start(stepped.putting(READER))
+    executor.commit()
+    executor.notify()
+    clock.advance(max(HOLD - before, MAX_CLAIM) - 0.001)
+    assert poll.held
+    clock.advance(0.25)
+    assert poll.idle
+    stepped.run()
+    assert poll.idle
+    again = stepped.take(READER)
+    stepped.run()
+    assert len(again.commands) == 1
+
+
+def test_a_claim_at_the_end_of_the_hold(stepped: CoreHarness, executor: SteppedExecutor, clock: Clock) -> None:
+    """A claim that begins just before the end of the hold may take a moment longer, and its command is sent."""
+    poll = stepped.take(READER)
+    clock.advance(HOLD - 0.001)
+    stepped.start(stepped.putting(READER))
+    executor.commit()
+    executor.notify()
+    clock.advance(1)
+    assert poll.held
     stepped.run()
     assert len(poll.commands) == 1
