@@ -85,7 +85,7 @@ def test_unknown_path(server: InMemoryServer, path: str) -> None:
         ("POST /v1/commands", "GET"),
         ("GET /v1/commands/x/cancel", "POST"),
         ("POST /v1/events", "GET"),
-        ("POST /healthz", "GET"),
+        ("POST /healthz", "GET, HEAD"),
     ],
 )
 def test_wrong_method(server: InMemoryServer, line: str, allow: str) -> None:

@@ -61,7 +61,7 @@ def test_file_limit_is_raised(make_server: MakeServer) -> None:
     """The server raises its limit of open files, logs how many polls that allows, and answers all when it stops."""
     server = make_server(preexec=lower_file_limit).start()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    assert f"Up to {hard - 64} polls" in server.log.read_text()
+    assert f"Up to {hard - 96} polls" in server.log.read_text()
     polls = [server.devices.begin(f"GET /push/container-{number}") for number in range(MANY_POLLS)]
     until(lambda: server.polling() == MANY_POLLS, "all polls are held")
     stop(server)
