@@ -38,6 +38,9 @@ FLUSH_SECONDS = 3.0
 PURGE_SECONDS = 60.0
 """How often data beyond the retention is deleted."""
 
+SAVE_CLOCKS_SECONDS = 60.0
+"""How often the clocks are saved, so that elapsed time continues after a crash."""
+
 STOP_SECONDS = 3.0
 """How long a stop waits for the store and for answers that are being sent."""
 
@@ -141,6 +144,7 @@ class PushdService(MultiService):
         await children
         try:
             await self.core.presence.flush()
+            await self.core.save_clocks()
         finally:
             await self.core.store.close()
             self.data_dir.release()
@@ -191,6 +195,7 @@ def _periodic_tasks(core: Core, dispatcher: WebhookDispatcher, reactor: Any) -> 
     yield PeriodicTask("offline detection", core.clocks.interval, core.detect_offline, reactor)
     yield PeriodicTask("last-seen times", FLUSH_SECONDS, core.presence.flush, reactor)
     yield PeriodicTask("webhook checkpoints", CHECKPOINT_SECONDS, dispatcher.checkpoint, reactor)
+    yield PeriodicTask("clocks", SAVE_CLOCKS_SECONDS, core.save_clocks, reactor)
     yield PeriodicTask("retention", PURGE_SECONDS, core.purge, reactor)
 
 

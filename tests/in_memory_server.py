@@ -42,6 +42,8 @@ class InMemoryServer:
     clock: Clock
     config: Config
     store: SqliteStore
+    wall_offset: float
+    """Wall time when the clock was 0; a test sets the wall clock by changing it."""
     random: float = 0.0
     budgets: Budgets = field(factory=Budgets)
     core: Core = field(init=False)
@@ -56,8 +58,7 @@ class InMemoryServer:
     _tokens: dict[Role, str] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
-        offset = START - self.clock.seconds()
-        clocks = Clocks(self.clock, lambda: offset + self.clock.seconds())
+        clocks = Clocks(self.clock, lambda: self.wall_offset + self.clock.seconds())
         self.core = build_core(self.store, clocks, self.config, lambda: self.random)
         self.core.start()
         devices = build_device_port(self.core, self.config, self._in_thread)
@@ -198,12 +199,16 @@ BuildServer = Callable[..., InMemoryServer]
 
 @pytest.fixture
 def build_server(clock: Clock) -> Iterator[BuildServer]:
-    """Builds a server with a store and options; it admits any device unless an option says otherwise."""
+    """Builds a server with a store and options; it admits any device unless an option says otherwise.
+
+    The clocks of servers that are built one after the other run on.
+    """
     servers: list[InMemoryServer] = []
+    wall_offset = START - clock.seconds()
 
     def build(store: SqliteStore | None = None, random: float = 0.0, **options: Any) -> InMemoryServer:
         config = Config(**{"admission": AdmissionMode.OPEN, **options})
-        servers.append(InMemoryServer(clock, config, store or SqliteStore(MEMORY), random))
+        servers.append(InMemoryServer(clock, config, store or SqliteStore(MEMORY), wall_offset, random))
         return servers[-1]
 
     yield build

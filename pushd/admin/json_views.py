@@ -80,10 +80,13 @@ def events(page: EventPage) -> bytes:
     return json({"items": [event(item) for item in page.items], "next": str(page.next)})
 
 
+INTERNAL = ("raised_elapsed",)
+"""Fields that the API does not show."""
+
+
 def alert(found: Alert) -> dict[str, Any]:
-    """An alert, with its duration in seconds if it is cleared."""
-    duration = None if found.cleared_at is None else (found.cleared_at - found.raised_at) / 1000
-    return _to_dict(found) | {"id": str(found.id), "duration": duration}
+    """An alert."""
+    return _to_dict(found, *INTERNAL) | {"id": str(found.id)}
 
 
 def alerts(found: Sequence[Alert], limit: int) -> bytes:

@@ -11,6 +11,7 @@ from pushd.core.webhooks import Webhooks
 from pushd.http.request import Request
 from pushd.http.router import Router
 from pushd.model.token import Role
+from pushd.model.webhook import Webhook
 from pushd.store.interface import IStore
 
 
@@ -29,7 +30,9 @@ class WebhooksApp:
     async def list(self, _request: Request, query: Query) -> bytes:
         """Webhooks, by id."""
         limit = query.limit()
-        return json_views.webhooks(await self.store.webhooks(query.cursor(), limit), limit)
+        return json_views.webhooks(
+            [self.webhooks.with_wall_times(found) for found in await self.store.webhooks(query.cursor(), limit)], limit
+        )
 
     @router.route("/v1/webhooks", methods=["POST"])
     @requires(Role.ADMIN)
@@ -45,14 +48,14 @@ class WebhooksApp:
     @requires(Role.VIEWER)
     async def get(self, _request: Request, webhook: str) -> bytes:
         """One webhook."""
-        return json_views.json(json_views.webhook(await self.store.webhook(webhook)))
+        return self._json(await self.store.webhook(webhook))
 
     @router.route("/v1/webhooks/<webhook>", methods=["PATCH"])
     @requires(Role.ADMIN)
     async def change(self, request: Request, webhook: str) -> bytes:
         """Change fields of a webhook."""
         changes = request_bodies.read_webhook_changes(request_bodies.read_object(request.body.content()))
-        return json_views.json(json_views.webhook(await self.webhooks.change(webhook, changes)))
+        return self._json(await self.webhooks.change(webhook, changes))
 
     @router.route("/v1/webhooks/<webhook>", methods=["DELETE"])
     @requires(Role.ADMIN)
@@ -83,4 +86,7 @@ class WebhooksApp:
     async def redeliver(self, request: Request, webhook: str) -> bytes:
         """Repeat the deliveries after an event, or continue where they stopped."""
         after = request_bodies.read_redelivery(request_bodies.read_object(request.body.content() or b"{}"))
-        return json_views.json(json_views.webhook(await self.webhooks.redeliver(webhook, after)))
+        return self._json(await self.webhooks.redeliver(webhook, after))
+
+    def _json(self, webhook: Webhook) -> bytes:
+        return json_views.json(json_views.webhook(self.webhooks.with_wall_times(webhook)))

@@ -1,6 +1,7 @@
 """The server without its ports: startup, periodic work, shutdown."""
 
-from attrs import define
+from attrs import define, field
+from twisted.logger import Logger
 
 from pushd.core.alerts import Alerts
 from pushd.core.clocks import Clocks
@@ -15,11 +16,15 @@ from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.events.feed import Feed
 from pushd.core.polling.poll_registry import PollRegistry
 from pushd.core.webhooks import Webhooks
+from pushd.model.timestamps import LARGE_STEP
 from pushd.store.filters import StartOptions, StartupSnapshot
 from pushd.store.interface import IStore
 
 DAY = 86_400_000
 """Milliseconds."""
+
+RETENTION_PAUSE = 6 * 3_600_000
+"""Milliseconds for which nothing is purged after a large step of the wall clock."""
 
 _NO_OPTIONS = StartOptions()
 
@@ -43,10 +48,14 @@ class Core:
     device_service: DeviceService
     webhooks: Webhooks
     retention_days: int
+    _retention_from: int = field(default=0, init=False)
+    """Elapsed time before which nothing is purged."""
+    _log = Logger()
 
     def start(self, options: StartOptions = _NO_OPTIONS) -> StartupSnapshot:
         """Open the store, and load what it holds into memory."""
         snapshot = self.store.open(self.clocks.now(), options)
+        self._resume_clocks(snapshot)
         queue = self.command_queue
         for part in (self.presence, self.registry, self.tokens, queue.command_index, queue.result_index):
             part.load(snapshot)
@@ -54,9 +63,48 @@ class Core:
         self.offline_detector.start()
         return snapshot
 
+    def _resume_clocks(self, snapshot: StartupSnapshot) -> None:
+        """Continue elapsed time; a wall clock that seems wrong at the start counts as a step."""
+        self.clocks.resume(snapshot.elapsed)
+        self._retention_from = snapshot.retention_from
+        away = 0 if snapshot.newest is None else self.clocks.wall_now() - snapshot.newest
+        if not 0 <= away <= self.retention_days * DAY:
+            self._pause_retention()
+            self._log.warn(
+                "The wall clock is {seconds} s {direction} the newest stored time; nothing is purged for 6 hours",
+                seconds=round(abs(away) / 1000),
+                direction="behind" if away < 0 else "after",
+            )
+
+    def _pause_retention(self) -> None:
+        self._retention_from = self.clocks.elapsed_now() + RETENTION_PAUSE
+
+    async def save_clocks(self) -> None:
+        """Save the clocks, for the next start; to be called every minute, and at the end."""
+        await self.store.save_clocks(self._retention_from, self.clocks.now())
+
+    async def _handle_step(self) -> None:
+        """If the wall clock was set, log it, save it, and let nothing be sent late or purged early because of it."""
+        step = self.clocks.step
+        if not step:
+            return
+        large = abs(step) > LARGE_STEP
+        if large:
+            self._pause_retention()
+        await self.store.save_step(self._retention_from, step, self.clocks.now())
+        self.clocks.accept_step()
+        self.command_queue.claim_again()
+        self._log.warn(
+            "The wall clock was set {direction} by {seconds} s{consequence}",
+            direction="forward" if step > 0 else "back",
+            seconds=round(abs(step) / 1000, 1),
+            consequence="; nothing is purged for 6 hours" if large else "",
+        )
+
     async def sweep(self) -> None:
         """Apply what time does to commands and alerts; to be called every second."""
         self.clocks.tick()
+        await self._handle_step()  # first: commands may have become too old, or not
         await self.command_queue.sweep()
         try:
             await self.presence.save_returned()  # before alerts are raised for devices that are back
@@ -69,8 +117,9 @@ class Core:
         await self.offline_detector.check()
 
     async def purge(self) -> None:
-        """Delete what is older than ``retention_days``."""
-        await self.command_queue.purge(self.clocks.wall_now() - self.retention_days * DAY)
+        """Delete what is older than ``retention_days``, unless the wall clock may be wrong."""
+        if abs(self.clocks.step) <= LARGE_STEP and self.clocks.elapsed_now() >= self._retention_from:
+            await self.command_queue.purge(self.clocks.wall_now() - self.retention_days * DAY)
 
     def drain(self) -> None:
         """Answer all held polls and waiting requests, and hold none from now on."""

@@ -91,6 +91,16 @@ class Webhooks:
         """
         return self._changed(await self.store.redeliver(webhook, after, self.clocks.now()))
 
+    def with_wall_times(self, webhook: Webhook) -> Webhook:
+        """The webhook with the timestamps of its failures in wall milliseconds, to be shown."""
+        since, due = webhook.failing_since, webhook.next_attempt_at
+        to_wall = self.clocks.to_wall
+        return evolve(
+            webhook,
+            failing_since=None if since is None else to_wall(since),
+            next_attempt_at=None if due is None else to_wall(due),
+        )
+
     def _changed(self, subscription: Subscription) -> Webhook:
         self._notify(subscription.webhook.id, subscription)
         return subscription.webhook

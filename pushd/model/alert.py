@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from attrs import frozen
+from attrs import field, frozen
 
 
 class AlertKind(StrEnum):
@@ -47,10 +47,18 @@ class Alert:
     """Of a ``site_offline`` alert: the address that its devices share."""
     webhook: str | None = None
     raised_at: int
+    raised_elapsed: int = field()
+    """The same in elapsed time."""
     cleared_at: int | None = None
+    duration: float | None = None
+    """Seconds for which it was open, once it is cleared."""
     acknowledged_at: int | None = None
     acknowledged_by: str | None = None
     mailed_at: int | None = None
     """When the mail server accepted the latest mail about it for a recipient."""
     mail_error: str | None = None
     """Why the latest mail did not reach every recipient."""
+
+    @raised_elapsed.default
+    def _no_step(self) -> int:
+        return self.raised_at

@@ -1,15 +1,17 @@
-"""Timestamps: wall time for people, steady time for timeouts.
+"""Timestamps: wall time for people, steady time for timeouts, elapsed time for durations that outlive the process.
 
-Both are whole milliseconds. Wall time counts from the Unix epoch, and jumps when the clock is set. Steady time counts
+All are whole milliseconds. Wall time counts from the Unix epoch, and jumps when the clock is set. Steady time counts
 only while this process serves: it does not jump, and does not run while the server is down or stalls, so that no lease
-or heartbeat timeout ends because of that. It can be compared only within one process.
+or heartbeat timeout ends because of that. It can be compared only within one process. Elapsed time equals wall time
+when a database is created; from then on it never jumps with the wall clock and never goes back, not even over a
+restart, and it counts the time while the server is down. So it is stored, but not shown to people.
 """
 
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from attrs import frozen
+from attrs import field, frozen
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
@@ -22,12 +24,25 @@ MAX_MOMENT = 253402300799999
 """The first millisecond of the year 1 and the last of 9999: the limits of RFC 3339 and of Python."""
 
 
+LARGE_STEP = 60_000
+"""Milliseconds: after a larger step of the wall clock, retention waits until the clock can be believed again."""
+
+
 @frozen
 class Now:
-    """The current time on both clocks, in milliseconds."""
+    """The current time on all clocks, in milliseconds; ``elapsed`` equals ``wall`` until the wall clock is set."""
 
     wall: int
     steady: int
+    elapsed: int = field()
+
+    @elapsed.default
+    def _no_step(self) -> int:
+        return self.wall
+
+    def elapsed_at(self, wall: int) -> int:
+        """A moment of wall time as elapsed time, by what both clocks show now."""
+        return self.elapsed + wall - self.wall
 
 
 def milliseconds(seconds: float) -> int:

@@ -22,7 +22,7 @@ MAX_OLD_SECRETS = 4
 
 @frozen(kw_only=True)
 class Webhook:
-    """A stored webhook; timestamps in wall milliseconds.
+    """A stored webhook; timestamps in wall milliseconds, those of failures in elapsed time.
 
     Empty ``types`` and ``tags`` mean any. All events up to the ``seq`` in ``cursor`` are delivered.
     """
@@ -43,7 +43,7 @@ class Webhook:
 
 @frozen(kw_only=True)
 class Secret:
-    """A signing secret, ``whsec_...``; ``expires_at`` is wall milliseconds, None for the current one."""
+    """A signing secret, ``whsec_...``; ``expires_at`` is elapsed time, None for the current one."""
 
     text: str
     expires_at: int | None = None
@@ -65,7 +65,7 @@ class Subscription:
 
 @frozen(kw_only=True)
 class Failing:
-    """The event that has failed for longest; timestamps in wall milliseconds."""
+    """The event that has failed for longest; timestamps in elapsed time."""
 
     seq: int
     since: int

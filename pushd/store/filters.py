@@ -10,6 +10,7 @@ from pushd.model.command import Command, Dispatched
 from pushd.model.device import Admission, Device, PresenceState, Proof
 from pushd.model.event import Event, EventType
 from pushd.model.lifecycle import State
+from pushd.model.timestamps import MAX_MOMENT
 from pushd.model.token import Token
 
 T = TypeVar("T")
@@ -23,12 +24,14 @@ class Claim:
     """What was claimed for a device.
 
     ``due`` is when to claim again, in wall milliseconds; 0: something may be due now; None: nothing is queued.
-    ``expires_at`` is when the first of the claimed commands becomes too old to be sent, in wall milliseconds.
+    ``expires_at`` and ``expires_elapsed`` are when the first of the claimed commands becomes too old to be sent, in
+    wall milliseconds and in elapsed time.
     """
 
     dispatched: tuple[Dispatched, ...] = ()
     due: int | None = None
-    expires_at: int | None = None
+    expires_at: int = MAX_MOMENT
+    expires_elapsed: int = MAX_MOMENT
 
 
 class Settlement(Enum):
@@ -89,6 +92,12 @@ class StartupSnapshot:
     """Device and command id of each command that a result may still be about: sent, and without a known outcome."""
     last_command: str | None = None
     """The greatest command id ever made."""
+    elapsed: int = 0
+    """Elapsed time, continued from the previous process."""
+    newest: int | None = None
+    """The newest wall time that is stored, as far as it is known; None: there is none."""
+    retention_from: int = 0
+    """Elapsed time before which nothing is purged."""
 
 
 @frozen(kw_only=True)

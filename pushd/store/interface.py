@@ -107,10 +107,20 @@ class IStore(IAlertStore, IWebhookStore):
         :raises UnknownCommand: or :exc:`IllegalMove`, also if the existing successor was purged; or as :meth:`put`.
         """
 
-    def purge(before: int, limit: int) -> Deferred[int]:
+    def purge(before: int, limit: int, now: Now) -> Deferred[int]:
         """Delete ended commands, events, orphan results, deliveries and cleared alerts older than ``before``, in wall
         milliseconds, up to ``limit`` of each, fewer if that takes long; returns how many rows were deleted, 0 when
         none is left.
+        """
+
+    def save_clocks(retention_from: int, now: Now) -> Deferred[None]:
+        """Save the clocks for the next start, and drop secrets and keys that have expired; nothing is to be purged
+        before ``retention_from``, in elapsed time.
+        """
+
+    def save_step(retention_from: int, step: int, now: Now) -> Deferred[None]:
+        """As :meth:`save_clocks`, after the wall clock was set forward by ``step`` milliseconds (negative: back):
+        queued commands whose time to live is over by the new wall time stay too old to be sent.
         """
 
     def command_context(command: str, now: Now) -> Deferred[CommandContext]:

@@ -26,6 +26,7 @@ from pushd.store.filters import (
 )
 from pushd.store.transaction import ITransaction, Statement
 from pushd.store.transactions import (
+    clock,
     consistency,
     devices,
     enqueue_claim,
@@ -83,8 +84,14 @@ class Operations(AlertOperations, WebhookOperations):
     ) -> Deferred[tuple[Command, bool]]:
         return self._write(operator_actions.resend, draft, queue_signed_off, max_queued, now)
 
-    def purge(self, before: int, limit: int) -> Deferred[int]:
-        return self._write_long(retention.purge, before, limit, self._seconds)
+    def purge(self, before: int, limit: int, now: Now) -> Deferred[int]:
+        return self._write_long(retention.purge, before, limit, now, self._seconds)
+
+    def save_clocks(self, retention_from: int, now: Now) -> Deferred[None]:
+        return self._write(clock.save, retention_from, now)
+
+    def save_step(self, retention_from: int, step: int, now: Now) -> Deferred[None]:
+        return self._write(clock.save_step, retention_from, step, now)
 
     def command_context(self, command: str, now: Now) -> Deferred[CommandContext]:
         return self._read(queries.command_context, command, now)

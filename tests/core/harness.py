@@ -216,9 +216,13 @@ def result_of(deferred: Deferred[T]) -> T:
     return outcome
 
 
-def build_harness(clock: Clock, config: Config, jitter: float, store: SqliteStore) -> CoreHarness:
-    """Start a core over an empty store; ``jitter``, 0 to 1, is how much of the allowed jitter shortens each hold."""
-    wall = Wall(clock)
+def build_harness(
+    clock: Clock, config: Config, jitter: float, store: SqliteStore, offset: float = EPOCH
+) -> CoreHarness:
+    """Start a core over a store; ``jitter``, 0 to 1, is how much of the allowed jitter shortens each hold, ``offset``
+    the wall time when the clock was 0.
+    """
+    wall = Wall(clock, offset)
     core = build_core(store, Clocks(clock, wall), config, lambda: jitter)
     core.start()
     harness = CoreHarness(core, clock, wall, store.executor.run if isinstance(store, SteppedStore) else _no_pending)

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 from twisted.internet import defer
-from twisted.internet.task import Clock
 
 from pushd.model.errors import Unavailable
 from pushd.store.sqlite.store import SqliteStore
-from tests.in_memory_server import START, BuildServer, result_of
+from tests.in_memory_server import BuildServer, result_of
 from tests.notifications.webhook_harness import NO_RESPONSE, Message, Receiver, WebhookHarness
 
 DAY = 86400.0
@@ -24,17 +23,10 @@ def fail_first(times: int, status: int = 500) -> Callable[[Message], int]:
 
 
 @pytest.fixture
-def start(build_server: BuildServer, clock: Clock, tmp_path: Path) -> Start:
+def start(build_server: BuildServer, tmp_path: Path) -> Start:
     """Starts servers one after the other, over the same database file and receiver."""
     receiver = Receiver()
-    ahead = START - clock.seconds()
-
-    def start() -> WebhookHarness:
-        server = build_server(SqliteStore(str(tmp_path / "pushd.sqlite")))
-        server.core.clocks.wall = lambda: ahead + clock.seconds()  # which continues over a restart
-        return WebhookHarness(server, receiver)
-
-    return start
+    return lambda: WebhookHarness(build_server(SqliteStore(str(tmp_path / "pushd.sqlite"))), receiver)
 
 
 def kill(harness: WebhookHarness) -> None:
@@ -165,6 +157,32 @@ def test_restart_loses_no_events(start: Start) -> None:
     assert again.receiver.ids == missed
     assert int(again.get(webhook)["cursor"]) == int(missed[-1].removeprefix("evt_"))
     again.stop()
+
+
+def test_a_clock_that_was_ahead_delays_no_retry_after_a_restart(start: Start) -> None:
+    """An event failed while the clock was a day ahead: after a restart with the right time it is tried again soon."""
+    harness = start()
+    harness.server.wall_offset += DAY
+    harness.subscribe()
+    harness.receiver.answer = fail_first(3)
+    [event] = harness.register_devices()
+    harness.run(20)
+    kill(harness)
+    start().run(60)
+    assert harness.receiver.ids == [event] * 4
+
+
+def test_an_old_secret_signs_for_its_overlap_whatever_the_clock_shows(harness: WebhookHarness) -> None:
+    """The old secret of a webhook signs for an hour, and not again when the clock is set back."""
+    webhook = harness.subscribe()
+    harness.server.ask(f"POST /v1/webhooks/{webhook['id']}/secret?overlap=3600")
+    harness.server.wall_offset += DAY
+    harness.register_devices()
+    harness.run(3601)
+    harness.server.wall_offset -= 2 * DAY
+    harness.register_devices()
+    harness.run()
+    assert [message.signed_by(webhook["secret"]) for message in harness.receiver.messages] == [True, False]
 
 
 def test_retry_schedule_continues_over_a_restart(start: Start) -> None:

@@ -15,7 +15,7 @@ from pushd.lib.text import one_line
 from pushd.model.alert import Alert, AlertKind
 from pushd.model.device import Device
 from pushd.notifications.mail.message import LISTED, NAME, Envelope, write_mail
-from tests.store.samples import READER, device, wall
+from tests.store.samples import READER, at, device, wall
 
 ENVELOPE = Envelope(sender="pushd@example.org", recipients=("ana@example.org", "bob@example.org"))
 FRONT = device(READER, name="Front door", last_seen_at=wall(-150), last_address="192.0.2.1")
@@ -25,7 +25,7 @@ OFFLINE = Alert(id=7, kind=AlertKind.OFFLINE, devices=(READER,), raised_at=wall(
 def written(alert: Alert = OFFLINE, *devices: Device, now: float = 1, envelope: Envelope = ENVELOPE) -> EmailMessage:
     """A mail as a mail program parses it; ``devices`` are the registered ones."""
     known = {each.id: each for each in devices}
-    content = write_mail(alert, known.get, envelope, wall(now))
+    content = write_mail(alert, known.get, envelope, at(now))
     assert content.isascii()
     assert max(map(len, content.split(b"\r\n"))) <= 998
     return message_from_bytes(content, policy=SMTP)
@@ -53,7 +53,7 @@ def test_mail_about_an_offline_device() -> None:
 def test_reminders_thread_with_the_first_mail() -> None:
     """A mail program shows reminders below the first mail, and a duplicate as one mail."""
     first, again = written(), written()
-    reminder, second = (written(evolve(OFFLINE, mailed_at=wall(at)), now=at + 86400) for at in (5, 9))
+    reminder, second = (written(evolve(OFFLINE, mailed_at=wall(mailed)), now=mailed + 86400) for mailed in (5, 9))
     assert first["Message-ID"] == again["Message-ID"] == f"<alert-7.{wall()}@example.org>"
     assert reminder["In-Reply-To"] == reminder["References"] == first["Message-ID"]
     assert len({mail["Message-ID"] for mail in (first, reminder, second)}) == 3
@@ -70,7 +70,7 @@ def test_long_message_ids_are_not_folded() -> None:
 
 def test_mail_about_a_resolved_alert() -> None:
     """An alert that was cleared before its mail could be sent is mailed all the same, as resolved."""
-    mail = written(evolve(OFFLINE, cleared_at=wall(300)), FRONT)
+    mail = written(evolve(OFFLINE, cleared_at=wall(300), duration=300.0), FRONT)
     assert mail["Subject"].endswith(" is offline (resolved)")
     assert body(mail).startswith("Resolved on 2027-01-15 08:05:00+00:00, after 5 min; this mail could not be sent")
     assert "pushctl" not in body(mail)
@@ -169,7 +169,7 @@ def test_any_mail_can_be_written(name: str, address: str, by: str, kind: AlertKi
 @given(_TEXT)
 def test_any_name_is_shown_as_it_is(name: str) -> None:
     """A mail program that decodes the subject once shows a device's name as the body does."""
-    content = write_mail(OFFLINE, {READER: evolve(FRONT, name=name)}.get, ENVELOPE, wall())
+    content = write_mail(OFFLINE, {READER: evolve(FRONT, name=name)}.get, ENVELOPE, at())
     shown = one_line(name, NAME, placeholder="?", ellipsis="...")
     subject = f"[pushd] {f'{shown} ({READER})' if name else READER} is offline"
     encoded = message_from_bytes(content)["Subject"]

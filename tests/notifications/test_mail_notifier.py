@@ -135,6 +135,22 @@ def test_alert_is_mailed_at_once_and_once(harness: NotifierHarness) -> None:
     assert harness.transport.recipients[0] == (ANA, BOB)
 
 
+@pytest.mark.parametrize("step", [-HOUR, HOUR, -40 * 24 * HOUR])
+def test_a_step_of_the_clock_delays_no_mail(harness: NotifierHarness, step: float) -> None:
+    """The clock is set back or forward while the mail server is down: the mail leaves soon after it is up again, and
+    the reminder a day later says for how long the alert has been open.
+    """
+    harness.transport.error = "connection refused"
+    harness.go_offline("controlid:1")
+    harness.server.wall_offset += step
+    harness.transport.error = None
+    harness.wait(2, 4)
+    assert len(harness.transport.sent) == 1
+    harness.wait(24 * HOUR + 60, 200)
+    assert len(harness.transport.sent) == 2
+    assert "this alert has been open for 24 h" in harness.transport.sent[-1][1]
+
+
 def test_open_alert_is_mailed_again(harness: NotifierHarness) -> None:
     """An alert that is open and not acknowledged is mailed again every day."""
     harness.go_offline("controlid:1")

@@ -10,11 +10,13 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 
 from pushd.model.errors import Unavailable
+from pushd.model.timestamps import milliseconds, to_rfc3339
 from pushd.notifications.webhooks import signature, worker
 from pushd.notifications.webhooks.delivery_window import CAPACITY
 from pushd.notifications.webhooks.event_filter import SubscriptionFilter
 from pushd.notifications.webhooks.sender import WebhookSender
 from pushd.notifications.webhooks.worker import WebhookWorker
+from tests.in_memory_server import START
 from tests.notifications.webhook_harness import NO_RESPONSE, Message, WebhookHarness
 
 DAY = 86400.0
@@ -90,6 +92,25 @@ def test_webhook_is_disabled_after_three_days(harness: WebhookHarness) -> None:
     harness.register_devices()
     harness.run(DAY)
     assert len(harness.receiver.messages) == count
+
+
+@pytest.mark.parametrize("step", [14 * DAY, -14 * DAY])
+def test_a_step_of_the_clock_changes_no_retries(harness: WebhookHarness, step: float) -> None:
+    """Whether the clock is set forward or back: the retries go on as before, and no webhook is disabled early."""
+    webhook = harness.subscribe()
+    let_fail(harness)
+    harness.register_devices()
+    harness.run(3)
+    harness.server.wall_offset += step
+    harness.run(157)
+    seen = harness.get(webhook)
+    assert seen["disabled_at"] is None
+    assert len(harness.receiver.messages) == 6
+    began = START + 1 + step  # as if the clock had been right then
+    assert seen["failing_since"] == to_rfc3339(milliseconds(began))
+    assert seen["next_attempt_at"] == to_rfc3339(milliseconds(began + 315))
+    harness.run(3 * DAY)
+    assert harness.get(webhook)["disabled_at"] is not None
 
 
 def test_410_disables_the_webhook(harness: WebhookHarness) -> None:

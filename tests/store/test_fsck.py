@@ -203,5 +203,5 @@ async def test_a_store_in_use_has_no_violations(store: IStore) -> None:
     await populate_alerts(store)
     await store.forget_device(OTHER_READER, at(66))
     assert await store.fsck(at(70)) == []
-    await store.purge(at(63).wall, 100)
+    await store.purge(at(63).wall, 100, at(70))
     assert await store.fsck(at(70)) == []

@@ -117,6 +117,7 @@ def insert(connection: sqlite3.Connection, state: State, circumstances: Circumst
         "ttl": 300.0,
         "created_at": WALL,
         "expires_at": WALL + circumstances.expires_in,
+        "expires_elapsed": WALL + circumstances.expires_in,
         "attempts": circumstances.attempts,
         "max_attempts": MAX_ATTEMPTS,
         "lease": LEASE_MS / 1000,
@@ -133,7 +134,13 @@ def insert(connection: sqlite3.Connection, state: State, circumstances: Circumst
 
 def make(connection: sqlite3.Connection, move: Move, circumstances: Circumstances) -> State | None:
     """Run the statement for a move; the new state, or None if nothing was changed."""
-    values: dict[str, Any] = {"id": command_id(1), "now": WALL, "steady": STEADY, "attempt": circumstances.attempts}
+    values: dict[str, Any] = {
+        "id": command_id(1),
+        "now": WALL,
+        "elapsed": WALL,
+        "steady": STEADY,
+        "attempt": circumstances.attempts,
+    }
     values |= {"result": None, "error": None, "late": 0, "matched_by": None}
     rows = connection.execute(STATEMENTS[move].sql, values).fetchall()
     return State(stored(connection)["state"]) if rows else None

@@ -183,13 +183,52 @@ def test_commands_of_an_older_version_are_kept(path: Path) -> None:
             " VALUES ('c', 'servereye:d', 'succeeded', '{}', 'at_most_once', 5, 300.0, 1, 300001, 1, 5, 30.0, 3600.0,"
             " 2, 3, '{}', 'device', 'message', 'admin')"
         )
-        old = [tuple(row) for row in connection.execute("SELECT * FROM command")]
+        (old,) = (dict(row) for row in connection.execute("SELECT * FROM command"))
         migrate(connection, str(path))
-        assert [tuple(row) for row in connection.execute("SELECT * FROM command")] == old
+        (new,) = (dict(row) for row in connection.execute("SELECT * FROM command"))
+        assert {name: new[name] for name in old} == old
         sent = "state = 'sent', finished_at = NULL, lease_until = 1"
         for change in (sent, "matched_by = 'guess'", "lease_until = 1"):
             with pytest.raises(sqlite3.IntegrityError):
                 connection.execute(f"UPDATE command SET {change}")
+
+
+DURATIONS = """
+INSERT INTO command (id, device, state, payload, delivery, priority, ttl, created_at, expires_at, max_attempts, lease,
+                     deadline, created_by) VALUES
+    ('c', 'servereye:d', 'queued', '{}', 'at_most_once', 5, 300.0, 1, 300001, 5, 30.0, 3600.0, 'admin');
+INSERT INTO device (id, dialect, name, tags, admission, presence, muted_until, heartbeat_timeout, allow_from,
+                    created_at)
+    VALUES ('servereye:d', 'servereye', '', '[]', 'approved', 'online', 7000000, 1200.0, '[]', 1);
+INSERT INTO event (type, at, device, data) VALUES
+    ('device.offline', 1000, 'servereye:d', '{}'), ('device.online', 4000000, 'servereye:d', '{"after":"offline"}'),
+    ('device.offline', 5000000, 'servereye:d', '{}'), ('device.online', 5000001, 'servereye:d', '{"after":"offline"}'),
+    ('device.online', 5000002, 'servereye:d', '{"after":"signed_off"}');
+"""
+"""What a database of any earlier version may have that a step of the wall clock used to change."""
+
+
+@pytest.mark.parametrize("earlier", [number for number in _schemas() if number < 6])
+def test_durations_go_on_after_an_upgrade(path: Path, earlier: int) -> None:
+    """Times to live, mutes, and the changes of the last hour that count as flapping are the same as before."""
+    before = {number: sql for number, sql in _schemas().items() if number <= earlier}
+    with closing(connect(str(path))) as connection:
+        migrate(connection, str(path), before)
+        connection.executescript(DURATIONS)
+        if earlier > 1:
+            connection.execute("INSERT INTO alert (kind, raised_at, cleared_at) VALUES ('flapping', 1000, 3500)")
+        migrate(connection, str(path))
+        assert connection.execute("SELECT expires_elapsed FROM command").fetchone()[0] == 300001
+        assert connection.execute("SELECT muted_elapsed FROM device").fetchone()[0] == 7000000
+        changes = connection.execute("SELECT device, elapsed FROM presence_change ORDER BY id").fetchall()
+        assert [tuple(row) for row in changes] == [
+            ("servereye:d", 4000000),
+            ("servereye:d", 5000000),
+            ("servereye:d", 5000001),
+        ]
+        if earlier > 1:
+            alert = connection.execute("SELECT raised_elapsed, duration FROM alert").fetchone()
+            assert tuple(alert) == (1000, 2.5)
 
 
 ALERTS = """

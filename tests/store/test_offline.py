@@ -32,7 +32,7 @@ async def test_a_device_that_returns_clears_its_alert(store: IStore, events: lis
     (raised,) = await alerts(store, 30)
     await come_online(store, READER, seconds=100)
     assert await alerts(store, 200) == []
-    assert await store.alerts(False, None, 10) == [evolve(raised, cleared_at=wall(100))]
+    assert await store.alerts(False, None, 10) == [evolve(raised, cleared_at=wall(100), duration=70.0)]
     assert event_types(events)[-2:] == ["device.online", "alert.cleared"]
     assert events[-1].data["duration"] == 70.0
     assert events[-2].data == {"after": "offline"}

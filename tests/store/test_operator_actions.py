@@ -139,7 +139,7 @@ async def test_it_is_resent_once_though_its_successor_was_purged(store: IStore) 
     await claim(store, now=at(62))
     await store.settle(READER, by_message(2), at(63))
     await store.settle(READER, by_message(1, FAILURE), at(100))  # its own result comes late, and keeps it for longer
-    await store.purge(at(90).wall, 100)
+    await store.purge(at(90).wall, 100, at(90))
     with pytest.raises(IllegalMove, match=rf"sent again already, as {command_id(2)}, .* was purged"):
         await store.resend(evolve(draft(3), resend_of=command_id(1)), False, LIMIT, at(101))
     with pytest.raises(UnknownCommand):

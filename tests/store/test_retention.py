@@ -46,7 +46,7 @@ async def kept(store: IStore) -> list[int]:
 
 async def purge(store: IStore, before: float, limit: int = 100) -> int:
     """Purge what is older than this time of the test."""
-    forgotten: int = await store.purge(wall(before), limit)
+    forgotten: int = await store.purge(wall(before), limit, at(before))
     return forgotten
 
 

@@ -91,7 +91,10 @@ def cycle(place: Path, commands: int) -> Iterator[tuple[str, tuple[list[str], in
         rare = EventFilter(types=(EventType.DEVICE_BLOCKED,))
         yield "rare events", counter.cost(partial(queries.list_events, which=rare, after=0, limit=50))
         yield "part of fsck", counter.cost(partial(consistency.check_slice, now=moment, start=consistency.START))
-        yield "purge nothing", counter.cost(partial(retention.purge, before=0, limit=200, seconds=lambda: 0.0))
+        yield (
+            "purge nothing",
+            counter.cost(partial(retention.purge, before=0, limit=200, now=moment, seconds=lambda: 0.0)),
+        )
 
 
 @pytest.fixture(scope="module")

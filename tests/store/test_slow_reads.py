@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from benchmarks.sample_data import make_data_dir
 from pushd.model.errors import EventsPurged
 from pushd.model.event import EventType
+from pushd.model.timestamps import Now
 from pushd.store.filters import CommandFilter, DeviceFilter, EventFilter
 from pushd.store.sqlite.store import SqliteStore
 from pushd.store.transactions import consistency, queries
@@ -82,7 +83,7 @@ async def test_a_purge_during_a_long_read(used: SqliteStore) -> None:
     """A reader from the oldest event on gets what is left; one that asked for all after an event gets an error."""
     part = await used._read(queries.list_events, RARE, 1, 10)
     assert not part.complete
-    while await used.purge(2**62, COMMANDS):
+    while await used.purge(2**62, COMMANDS, Now(2**62, 0)):
         pass
     rest = await used._scan(queries.list_events, RARE, 0, 10, part.next)
     assert (rest.items, rest.complete) == ((), True)

@@ -19,7 +19,7 @@ def test_it_provides_the_interface(store: IStore) -> None:
 
 def test_a_new_store_is_empty(under_test: StoreUnderTest) -> None:
     """The first start finds no devices, tokens or commands."""
-    assert under_test.open(at()) == StartupSnapshot()
+    assert under_test.open(at()) == StartupSnapshot(elapsed=at().elapsed)
 
 
 async def test_the_check_leaves_nothing_behind(store: IStore, events: list[Event]) -> None:

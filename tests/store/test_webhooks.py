@@ -136,7 +136,7 @@ async def test_the_log_is_bounded(store: IStore) -> None:
     assert [entry.attempt.seq for entry in found] == list(range(MAX_DELIVERIES + 4, 4, -1))
     page = await store.deliveries(command_id(1), found[9].id, 3)
     assert page == found[10:13]
-    await store.purge(wall(MAX_DELIVERIES), 2 * MAX_DELIVERIES)
+    await store.purge(wall(MAX_DELIVERIES), 2 * MAX_DELIVERIES, at(MAX_DELIVERIES))
     found = await store.deliveries(command_id(1), None, MAX_DELIVERIES)
     assert [entry.attempt.seq for entry in found] == list(range(MAX_DELIVERIES + 4, MAX_DELIVERIES - 1, -1))
 

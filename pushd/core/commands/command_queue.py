@@ -124,7 +124,7 @@ class CommandQueue:
 
     def _on_claim(self, claim: Claim, device: str) -> Claim:
         self.command_index.update(device, claim)
-        if claim.expires_at is not None and claim.expires_at <= self.clocks.wall_now():
+        if claim.expires_at <= self.clocks.wall_now() or claim.expires_elapsed <= self.clocks.elapsed_now():
             self.take_back(claim.dispatched)  # they expired while the store was busy
             return Claim(due=claim.due)
         return claim
@@ -166,7 +166,7 @@ class CommandQueue:
 
     async def purge(self, before: int) -> None:
         """Delete what ended before ``before``, in wall milliseconds; in small transactions, with pauses for others."""
-        while await self.store.purge(before, PURGE_LIMIT) > 0:
+        while await self.store.purge(before, PURGE_LIMIT, self.clocks.now()) > 0:
             await deferLater(self.clocks.clock, PURGE_PAUSE)
 
     async def wait(self, command: str, seconds: float) -> Command:
@@ -197,6 +197,11 @@ class CommandQueue:
             for transition in (self.store.lapse, self.store.expire):
                 while await transition(SWEEP_LIMIT, self.clocks.now()) == SWEEP_LIMIT:
                     pass
+
+    def claim_again(self) -> None:
+        """Let held polls claim that wait until a command is due: the wall clock was set."""
+        for device in self.command_index.devices_with_due_time():
+            self.poll_registry.notify(device)
 
     def drain(self) -> None:
         """Answer every poll and every wait, and hold none from now on."""

@@ -136,7 +136,7 @@ class DeviceRegistry:
         proof = self._proofs.get(digest(secret))
         if proof is None or proof.kind is not kind:
             return None
-        expired = proof.expires_at is not None and proof.expires_at <= self.clocks.wall_now()
+        expired = proof.expires_at is not None and proof.expires_at <= self.clocks.elapsed_now()
         return None if expired else proof.device
 
     def owner_of_path(self, secret: str) -> str | None:

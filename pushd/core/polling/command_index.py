@@ -46,6 +46,10 @@ class CommandIndex:
         """From when on a claim may succeed, or None if nothing is queued."""
         return self._due.get(device)
 
+    def devices_with_due_time(self) -> list[str]:
+        """The devices whose next command is not due yet."""
+        return [device for device, due in self._due.items() if due]
+
     def update(self, device: str, claim: Claim) -> None:
         """Learn from a claim; claims and events arrive in the order of their commits."""
         if claim.due is None:

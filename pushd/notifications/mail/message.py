@@ -17,6 +17,7 @@ from attrs import frozen
 from pushd.lib.text import duration, local_time, one_line
 from pushd.model.alert import Alert, AlertKind
 from pushd.model.device import Device
+from pushd.model.timestamps import Now
 
 LISTED = 100
 """Devices listed in a mail at most; the number of all is in the mail, too."""
@@ -64,8 +65,8 @@ class Envelope:
     recipients: tuple[str, ...]
 
 
-def write_mail(alert: Alert, find_device: FindDevice, envelope: Envelope, now: int) -> bytes:
-    """The mail about an alert, with CRLF line endings; ``now`` is wall milliseconds.
+def write_mail(alert: Alert, find_device: FindDevice, envelope: Envelope, now: Now) -> bytes:
+    """The mail about an alert, with CRLF line endings.
 
     Writing it again gives the same Message-ID, so that duplicates can be recognized. Reminders refer to the first mail
     in In-Reply-To.
@@ -81,7 +82,7 @@ def write_mail(alert: Alert, find_device: FindDevice, envelope: Envelope, now: i
         mail["Subject"] = f"Re: [pushd] {_subject(alert, find_device)}"
         mail["Message-ID"] = _message_id(alert, envelope.sender, f".{alert.mailed_at}")
         mail["In-Reply-To"] = mail["References"] = first
-    mail["Date"] = _datetime(now)
+    mail["Date"] = _datetime(now.wall)
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
     body = "\n".join(_lines(alert, find_device, now)) + "\n"
     mail.set_content(body, cte="7bit" if body.isascii() else "quoted-printable")
@@ -113,7 +114,7 @@ def _summary(alert: Alert, find_device: FindDevice) -> str:
     return f"{len(alert.devices)} devices{behind} are offline"
 
 
-def _lines(alert: Alert, find_device: FindDevice, now: int) -> Iterator[str]:
+def _lines(alert: Alert, find_device: FindDevice, now: Now) -> Iterator[str]:
     status = list(_status_lines(alert, now))
     if status:
         yield from (*status, "")
@@ -131,25 +132,25 @@ def _lines(alert: Alert, find_device: FindDevice, now: int) -> Iterator[str]:
         yield f'To acknowledge it and stop reminders: "pushctl acknowledge {alert.id}".'
 
 
-def _status_lines(alert: Alert, now: int) -> Iterator[str]:
+def _status_lines(alert: Alert, now: Now) -> Iterator[str]:
     """Whether the alert is resolved, acknowledged, or was mailed before."""
     if alert.cleared_at is not None:
-        lasted = duration((alert.cleared_at - alert.raised_at) / 1000)
+        lasted = duration(alert.duration or 0.0)
         yield f"Resolved on {_time(alert.cleared_at)}, after {lasted}; this mail could not be sent earlier."
     elif alert.mailed_at is not None:
-        yield f"Reminder: this alert has been open for {duration((now - alert.raised_at) / 1000)}."
+        yield f"Reminder: this alert has been open for {duration((now.elapsed - alert.raised_elapsed) / 1000)}."
     if alert.acknowledged_at is not None:
         yield f"Acknowledged by {_safe(alert.acknowledged_by or '')} on {_time(alert.acknowledged_at)}."
 
 
-def _device_line(device: str, found: Device | None, now: int) -> str:
+def _device_line(device: str, found: Device | None, now: Now) -> str:
     if found is None:
         return f"  {device}  deleted"
     name = f"  {_safe(found.name)}" if found.name else ""
     if found.last_seen_at is None:
         return f"  {device}{name}  never seen"
     address = "" if found.last_address is None else f" from {_safe(found.last_address)}"
-    ago = duration((now - found.last_seen_at) / 1000)
+    ago = duration(max(now.wall - found.last_seen_at, 0) / 1000)
     return f"  {device}{name}  last seen on {_time(found.last_seen_at)}{address}, {ago} ago"
 
 

@@ -181,7 +181,7 @@ class MailNotifier(Service):
         :raises SmtpError: if the server accepts no mail at all.
         """
         try:
-            mail = write_mail(alert, self.find_device, self.envelope, self.clocks.wall_now())
+            mail = write_mail(alert, self.find_device, self.envelope, self.clocks.now())
             result = await self.transport.send(evolve(self.envelope, recipients=recipients), mail)
         except SmtpError as error:
             pending.failures += error.during_content

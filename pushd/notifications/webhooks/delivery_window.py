@@ -14,7 +14,7 @@ CAPACITY = 200
 
 @define(eq=False)
 class InFlight:
-    """An event to deliver: since when it has failed, if it has, and when it is due, in wall milliseconds."""
+    """An event to deliver: since when it has failed, if it has, and when it is due, in elapsed time."""
 
     event: Event
     failing_since: int | None = None

@@ -284,7 +284,7 @@ class WebhookWorker:
         self._start_deliveries()
 
     async def _sleep_until(self, due: int) -> None:
-        """Wait until a moment in wall milliseconds.
+        """Wait until a moment of elapsed time.
 
         :raises CancelledError: if the worker has stopped.
         """
@@ -295,7 +295,7 @@ class WebhookWorker:
             await self._sleep(seconds)
 
     def _seconds_until(self, due: int) -> float:
-        return (due - self.clocks.wall_now()) / 1000
+        return (due - self.clocks.elapsed_now()) / 1000
 
     async def _attempt(self, in_flight: InFlight) -> bool:
         """Send an event once, and save what became of it; whether it was delivered."""
@@ -320,8 +320,9 @@ class WebhookWorker:
         return outcome.delivered
 
     async def _post(self, event: Event, at: int) -> PostOutcome:
+        now = self.clocks.elapsed_now()
         secrets = [
-            secret.text for secret in self.subscription.secrets if secret.expires_at is None or secret.expires_at > at
+            secret.text for secret in self.subscription.secrets if secret.expires_at is None or secret.expires_at > now
         ]
         body = signature.write_message(event)
         signed = signature.headers(secrets, signature.message_id(event), at // 1000, body)
@@ -330,10 +331,10 @@ class WebhookWorker:
 
     def _schedule_retry(self, in_flight: InFlight, outcome: PostOutcome) -> str | None:
         """Set when a failed event is due again; returns why the webhook must be disabled, if it must."""
-        now = self.clocks.wall_now()
+        now = self.clocks.elapsed_now()
         since = in_flight.failing_since = now if in_flight.failing_since is None else in_flight.failing_since
         deadline = since + milliseconds(DISABLE_AFTER)
-        retry_after = read_retry_after(outcome.retry_after, now / 1000)
+        retry_after = read_retry_after(outcome.retry_after, self.clocks.wall())
         delay = retry_delay((now - since) / 1000, retry_after, self.rand())
         in_flight.due = min(now + milliseconds(delay), deadline)
         if outcome.status == GONE:

@@ -14,8 +14,8 @@ MAX_LISTED = 1000
 
 _INSERT = Statement(
     "raise an alert",
-    "INSERT INTO alert (kind, address, webhook, raised_at, recheck_at, mail_at)"
-    " VALUES (:kind, :address, :webhook, :now, :recheck_at, :mail_at) RETURNING id",
+    "INSERT INTO alert (kind, address, webhook, raised_at, raised_elapsed, recheck_at, mail_at)"
+    " VALUES (:kind, :address, :webhook, :now, :elapsed, :recheck_at, :mail_at) RETURNING id",
 )
 _ADD_DEVICE = Statement(
     "save the devices of an alert",
@@ -35,12 +35,11 @@ def raise_alert(
     recheck_at: int | None = None,
 ) -> None:
     """Raise an alert about these devices, which have no open one of this kind, or about a webhook; ``recheck_at`` is
-    when, in wall milliseconds, an alert of kind ``flapping`` may be over.
+    when, as elapsed time, an alert of kind ``flapping`` may be over.
     """
-    mail_at = now.wall if rules.mails else None
-    row = tx.rows(
-        _INSERT, kind=kind, address=address, webhook=webhook, now=now.wall, recheck_at=recheck_at, mail_at=mail_at
-    )[0]
+    mail_at = now.elapsed if rules.mails else None
+    about = {"address": address, "webhook": webhook, "recheck_at": recheck_at, "mail_at": mail_at}
+    row = tx.rows(_INSERT, kind=kind, now=now.wall, elapsed=now.elapsed, **about)[0]
     for device in devices:
         tx.run(_ADD_DEVICE, alert=row["id"], device=device, kind=kind)
     _record(tx, now, EventType.ALERT_RAISED, row["id"], kind, devices, address=address, webhook=webhook)
@@ -68,8 +67,9 @@ _REMAINING = Statement(
 )
 _CLEAR = Statement(
     "clear an alert",
-    "UPDATE alert SET cleared_at = :now, recheck_at = NULL, mail_at = CASE WHEN mailed_at IS NULL THEN mail_at END"
-    " WHERE id = :alert AND cleared_at IS NULL RETURNING kind, address, webhook, raised_at",
+    "UPDATE alert SET cleared_at = :now, duration = (:elapsed - raised_elapsed) / 1000.0, recheck_at = NULL,"
+    " mail_at = CASE WHEN mailed_at IS NULL THEN mail_at END"
+    " WHERE id = :alert AND cleared_at IS NULL RETURNING kind, address, webhook, duration",
 )
 _DEVICES = Statement(
     "find the devices of an alert", "SELECT device FROM alert_device WHERE alert = :alert ORDER BY device"
@@ -86,11 +86,11 @@ def clear(tx: ITransaction, now: Now, device: str, *kinds: AlertKind) -> None:
 
 
 def _clear(tx: ITransaction, alert: int, now: Now) -> None:
-    row = first(tx, _CLEAR, alert=alert, now=now.wall)
+    row = first(tx, _CLEAR, alert=alert, now=now.wall, elapsed=now.elapsed)
     if row is not None:
         devices = [each["device"] for each in tx.rows(_DEVICES, alert=alert)]
         about = {name: row[name] for name in ("address", "webhook")}
-        duration = (now.wall - row["raised_at"]) / 1000
+        duration = float(row["duration"])  # SQLite returns whole numbers as int
         _record(tx, now, EventType.ALERT_CLEARED, alert, row["kind"], devices, duration=duration, **about)
 
 
@@ -112,7 +112,11 @@ def clear_webhook(tx: ITransaction, now: Now, webhook: str) -> None:
         _clear(tx, row["id"], now)
 
 
-_COLUMNS = "id, kind, address, webhook, raised_at, cleared_at, acknowledged_at, acknowledged_by, mailed_at, mail_error"
+_SCALARS = (
+    "id address webhook raised_at raised_elapsed cleared_at duration acknowledged_at acknowledged_by mailed_at"
+    " mail_error"
+).split()
+_COLUMNS = ", ".join(["kind", *_SCALARS])
 _ACKNOWLEDGE = Statement(
     "acknowledge an alert",
     "UPDATE alert SET acknowledged_at = :now, acknowledged_by = :by,"
@@ -139,7 +143,6 @@ def to_alert(tx: ITransaction, row: Row) -> Alert:
     return Alert(kind=AlertKind(row["kind"]), devices=devices, **{name: row[name] for name in _SCALARS})
 
 
-_SCALARS = "id address webhook raised_at cleared_at acknowledged_at acknowledged_by mailed_at mail_error".split()
 _OPEN = {None: "TRUE", True: "cleared_at IS NULL", False: "cleared_at IS NOT NULL"}
 _LISTS = {
     (is_open, paged): Statement(

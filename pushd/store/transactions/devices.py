@@ -27,7 +27,8 @@ _LISTED = ", ".join(_COLUMNS)
 _BY_ID = Statement("look up a device", f"SELECT {_LISTED} FROM device WHERE id = :id")
 _INSERT = Statement(
     "register a device",
-    f"INSERT INTO device ({_LISTED}) VALUES ({', '.join(':' + name for name in _COLUMNS)})",
+    f"INSERT INTO device ({_LISTED}, muted_elapsed)"
+    f" VALUES ({', '.join(':' + name for name in _COLUMNS)}, :muted_elapsed)",
 )
 
 _ADMISSION_EVENTS = {
@@ -44,7 +45,7 @@ def add_device(tx: ITransaction, device: Device, introduced: bool, now: Now) -> 
         if introduced:
             return to_device(existing)
         raise DeviceKnown(f"{device.id} is registered already; change it with PATCH.")
-    tx.run(_INSERT, **_stored(asdict(device)))
+    tx.run(_INSERT, muted_elapsed=_muted_elapsed(device.muted_until, now), **_stored(asdict(device)))
     kind = EventType.DEVICE_REGISTERED
     if device.admission is Admission.PENDING:
         kind = EventType.DEVICE_PENDING
@@ -60,9 +61,11 @@ def change_device(tx: ITransaction, device: str, changes: Mapping[str, Any], now
     """Change fields of a device, with the alerts that depend on them."""
     before = _look_up(tx, device)
     if changes:
-        sets = ", ".join(f"{name} = :{name}" for name in _COLUMNS if name in changes)
-        change = Statement("change a device", f"UPDATE device SET {sets} WHERE id = :id")
-        tx.run(change, id=device, **_stored(changes))
+        values = _stored(changes)
+        if "muted_until" in changes:
+            values["muted_elapsed"] = _muted_elapsed(changes["muted_until"], now)
+        sets = ", ".join(f"{name} = :{name}" for name in (*_COLUMNS, "muted_elapsed") if name in values)
+        tx.run(Statement("change a device", f"UPDATE device SET {sets} WHERE id = :id"), id=device, **values)
     after = to_device(_look_up(tx, device))
     if after.admission != before["admission"]:
         record(tx, now, _ADMISSION_EVENTS[after.admission], device)
@@ -73,6 +76,11 @@ def change_device(tx: ITransaction, device: str, changes: Mapping[str, Any], now
     if set(changes) - {"admission"}:
         record(tx, now, EventType.DEVICE_CHANGED, device, fields=sorted(changes))
     return after
+
+
+def _muted_elapsed(muted_until: int | None, now: Now) -> int | None:
+    """Until when a device is muted by elapsed time, so that a step of the wall clock does not change how long."""
+    return None if muted_until is None else now.elapsed_at(muted_until)
 
 
 def _look_up(tx: ITransaction, device: str) -> Row:
@@ -98,6 +106,7 @@ def forget_device(tx: ITransaction, device: str, now: Now) -> None:
         end = lifecycle_guards.FORGET if State(row["state"]) in OUT else lifecycle_guards.CANCEL
         record_state(tx, now, tx.rows(end, id=row["id"], now=now.wall)[0])
     offline.drop_alerts(tx, device, now)
+    offline.forget_changes(tx, device)
     tx.run(_DELETE_PROOFS, id=device)
     tx.run(_DELETE, id=device)
     record(tx, now, EventType.DEVICE_DELETED, device, tags=tags or None)
@@ -117,6 +126,8 @@ def set_presence(tx: ITransaction, device: str, presence: PresenceState, now: No
     if before is not None and before["presence"] != presence:
         tx.run(_SET_PRESENCE, id=device, presence=presence)
         record(tx, now, _PRESENCE_EVENTS[presence], device, after=before["presence"])
+        if before["presence"] == PresenceState.OFFLINE and presence is PresenceState.ONLINE:
+            offline.count_change(tx, device, now)
         offline.on_device_seen(tx, device, now)
 
 
@@ -210,8 +221,8 @@ _PROOFS = Statement(
 def add_proof(tx: ITransaction, device: str, kind: ProofKind, digest: bytes, overlap: float, now: Now) -> list[Proof]:
     """Add a secret or API key; the current one of its kind expires after ``overlap`` seconds."""
     _look_up(tx, device)
-    tx.run(_RETIRE, device=device, kind=kind, until=now.wall + milliseconds(overlap))
-    tx.run(_DROP_EXPIRED, device=device, now=now.wall)
+    tx.run(_RETIRE, device=device, kind=kind, until=now.elapsed + milliseconds(overlap))
+    tx.run(_DROP_EXPIRED, device=device, now=now.elapsed)
     tx.run(_ADD_PROOF, digest=digest, device=device, kind=kind)
     record(tx, now, EventType.DEVICE_CHANGED, device, fields=[str(kind)])
     return [to_proof(row) for row in tx.rows(_PROOFS, device=device)]

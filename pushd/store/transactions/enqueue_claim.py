@@ -38,9 +38,9 @@ _BY_KEY = Statement(
 _INSERT = Statement(
     "queue a command",
     "INSERT INTO command (id, device, state, payload, delivery, priority, ttl, not_before, created_at, expires_at,"
-    " max_attempts, lease, deadline, created_by, resend_of, idempotency_key, fingerprint)"
+    " expires_elapsed, max_attempts, lease, deadline, created_by, resend_of, idempotency_key, fingerprint)"
     " VALUES (:id, :device, 'queued', :payload, :delivery, :priority, :ttl, :not_before, :created_at, :expires_at,"
-    " :max_attempts, :lease, :deadline, :created_by, :resend_of, :idempotency_key, :fingerprint)",
+    " :expires_elapsed, :max_attempts, :lease, :deadline, :created_by, :resend_of, :idempotency_key, :fingerprint)",
 )
 
 
@@ -56,7 +56,9 @@ def put(tx: ITransaction, draft: Draft, queue_signed_off: bool, max_queued: int,
 def insert(tx: ITransaction, draft: Draft, now: Now) -> Command:
     """Queue a command for which :func:`check_may_queue` was called."""
     fields = _fields(draft, now)
-    tx.run(_INSERT, **fields, payload=write_ascii(draft.payload), fingerprint=draft.fingerprint)
+    expires_elapsed = now.elapsed_at(fields["expires_at"])
+    payload = write_ascii(draft.payload)
+    tx.run(_INSERT, **fields, expires_elapsed=expires_elapsed, payload=payload, fingerprint=draft.fingerprint)
     record(tx, now, EventType.COMMAND_QUEUED, draft.device, draft.id, resend_of=draft.resend_of)
     return Command(**_NEW, **fields, payload=draft.payload)
 
@@ -126,9 +128,9 @@ _REPEATED = Statement(
 _WAITING = "SELECT 1 FROM command WHERE device = :device AND state = 'queued'"
 _CANDIDATES = Statement(  # "+": found by device and in order, not by the index for expiry
     "find queued commands",
-    "SELECT id, payload, expires_at,"
+    "SELECT id, payload, expires_at, expires_elapsed,"
     f" (SELECT COUNT(*) FROM ({_WAITING} LIMIT :limit + 1)) AS waiting"
-    " FROM command WHERE device = :device AND state = 'queued' AND +expires_at > :now"
+    " FROM command WHERE device = :device AND state = 'queued' AND expires_at > :now AND +expires_elapsed > :elapsed"
     " AND COALESCE(not_before, 0) <= :now AND EXISTS (SELECT 1 FROM device WHERE device.id = :device"
     " AND admission = 'approved') ORDER BY priority DESC, id LIMIT :limit",
 )
@@ -139,7 +141,7 @@ _NEXT_DUE = Statement(
 )
 _NOT_SWEPT = Statement(
     "check for queued commands whose time to live is over",
-    "SELECT 1 FROM command WHERE state = 'queued' AND expires_at <= :now AND device = :device LIMIT 1",
+    f"SELECT 1 FROM command WHERE state = 'queued' AND NOT {lifecycle_guards.LIVE} AND device = :device LIMIT 1",
 )
 _ATTEMPT = Statement(
     "save an attempt",
@@ -160,17 +162,18 @@ def claim(
     """Move the next queued command, or several that are batchable, to ``sent``, each with a new attempt."""
     if one_at_a_time and uuid is not None and tx.rows(_REPEATED, device=device, uuid=uuid):
         return Claim(due=0)
-    candidates = tx.rows(_CANDIDATES, device=device, now=now.wall, limit=limit + 1)
+    candidates = tx.rows(_CANDIDATES, device=device, now=now.wall, elapsed=now.elapsed, limit=limit + 1)
     if not candidates:
         return Claim(due=_due_without_claim(tx, device, now))
     chosen = _choose([(row["id"], to_payload(row)) for row in candidates[:limit]], batchable)
     sent = _send(tx, chosen, device, uuid, now)
     expires_at = min(row["expires_at"] for row in candidates[: len(sent)])
+    expires_elapsed = min(row["expires_elapsed"] for row in candidates[: len(sent)])
     if len(candidates) > len(sent):
         due: int | None = 0
     else:
         due = _next_due(tx, device, now) if candidates[0]["waiting"] > len(sent) else None
-    return Claim(dispatched=sent, due=due, expires_at=expires_at)
+    return Claim(dispatched=sent, due=due, expires_at=expires_at, expires_elapsed=expires_elapsed)
 
 
 def _due_without_claim(tx: ITransaction, device: str, now: Now) -> int | None:
@@ -185,7 +188,7 @@ def _due_without_claim(tx: ITransaction, device: str, now: Now) -> int | None:
 
 def _next_due(tx: ITransaction, device: str, now: Now) -> int | None:
     """When to claim again for a device that has commands queued, none of which can be sent now."""
-    if first(tx, _NOT_SWEPT, device=device, now=now.wall) is not None:
+    if first(tx, _NOT_SWEPT, device=device, now=now.wall, elapsed=now.elapsed) is not None:
         return 0  # the clock may be set back before an expired one is ended
     due: int | None = tx.rows(_NEXT_DUE, device=device, now=now.wall)[0]["due"]
     return due
@@ -203,7 +206,7 @@ def _choose(candidates: _Candidates, batchable: Batchable) -> _Candidates:
 def _send(tx: ITransaction, chosen: _Candidates, device: str, uuid: str | None, now: Now) -> tuple[Dispatched, ...]:
     sent: list[Dispatched] = []
     for command, payload in chosen:
-        row = tx.rows(lifecycle_guards.SEND, id=command, now=now.wall, steady=now.steady)[0]
+        row = tx.rows(lifecycle_guards.SEND, id=command, now=now.wall, steady=now.steady, elapsed=now.elapsed)[0]
         sent.append(Dispatched(command=command, attempt=row["attempts"], payload=payload))
         tx.run(
             _ATTEMPT,

@@ -3,18 +3,21 @@
 from pushd.model.lifecycle import Guard, Move, Rule, rules
 from pushd.store.transaction import Statement
 
-_REPEATABLE = "(delivery = 'at_least_once' AND attempts < max_attempts AND expires_at > :now)"
+LIVE = "(expires_at > :now AND expires_elapsed > :elapsed)"
+"""The time to live is over neither by wall time, ``:now``, nor by elapsed time."""
+
+_REPEATABLE = f"(delivery = 'at_least_once' AND attempts < max_attempts AND {LIVE})"
 
 GUARDS = {
     Guard.ALWAYS: "TRUE",
-    Guard.LIVE: "expires_at > :now",
+    Guard.LIVE: LIVE,
     Guard.UNTRIED: "attempts = 0",
     Guard.TRIED: "attempts > 0",
     Guard.REPEATABLE: _REPEATABLE,
     Guard.SPENT: f"NOT {_REPEATABLE}",
     Guard.AT_LEAST_ONCE: "delivery = 'at_least_once'",
 }
-"""Each guard over the columns of a command; ``:now`` is wall milliseconds."""
+"""Each guard over the columns of a command; ``:now`` is wall time, ``:elapsed`` elapsed time."""
 
 COLUMNS = (
     "id, device, state, delivery, priority, ttl, not_before, created_at, expires_at, attempts, max_attempts, lease,"
@@ -73,7 +76,7 @@ UNSEND = guarded_update(
     "attempts = :attempt",
 )
 
-_REOPENED = ":steady + MAX(lease, deadline - (:now - sent_at) / 1000.0) * 1000"
+REOPENED = ":steady + MAX(lease, deadline - MAX(:now - sent_at, 0) / 1000.0) * 1000"
 """The new deadline of an attempt whose lease ran out: what is left of the old one in wall time, or one lease."""
 
 ACKNOWLEDGE = guarded_update(
@@ -81,8 +84,8 @@ ACKNOWLEDGE = guarded_update(
     "acknowledge a command",
     "acknowledged_at = COALESCE(acknowledged_at, :now), finished_at = NULL, evidence = 'device',"
     " error = CASE WHEN lease_until IS NOT NULL THEN error ELSE NULL END,"
-    f" deadline_until = COALESCE(deadline_until, {_REOPENED}),"
-    f" lease_until = MIN(:steady + lease * 1000, COALESCE(deadline_until, {_REOPENED}))",
+    f" deadline_until = COALESCE(deadline_until, {REOPENED}),"
+    f" lease_until = MIN(:steady + lease * 1000, COALESCE(deadline_until, {REOPENED}))",
 )
 
 REPORTS = {
@@ -104,7 +107,7 @@ LAPSE = guarded_update(
 )
 
 EXPIRE = guarded_update(
-    Move.EXPIRE, "expire a command", "finished_at = :now, error = 'the time to live is over'", "expires_at <= :now"
+    Move.EXPIRE, "expire a command", "finished_at = :now, error = 'the time to live is over'", f"NOT {LIVE}"
 )
 
 _NOT_ATTEMPTED = "state = 'queued' AND attempts = 0"

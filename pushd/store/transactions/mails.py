@@ -16,12 +16,12 @@ _SAVE_ERROR = Statement("save why an alert was not mailed", "UPDATE alert SET ma
 
 def due_mails(tx: ITransaction, limit: int, now: Now) -> list[Alert]:
     """Alerts about which a mail is due, oldest first."""
-    return [to_alert(tx, row) for row in tx.rows(_DUE, now=now.wall, limit=limit)]
+    return [to_alert(tx, row) for row in tx.rows(_DUE, now=now.elapsed, limit=limit)]
 
 
 def save_mailed(tx: ITransaction, alert: int, error: str | None, rules: AlertRules, now: Now) -> None:
     """Save that a mail was sent, and when the reminder is due, if the alert is still open and not acknowledged."""
-    remind_at = None if rules.remind is None else now.wall + milliseconds(rules.remind)
+    remind_at = None if rules.remind is None else now.elapsed + milliseconds(rules.remind)
     tx.run(_SAVE_MAILED, id=alert, error=error, now=now.wall, remind_at=remind_at)
 
 

@@ -15,7 +15,7 @@ RECHECK = 60.0
 _MARK_OFFLINE = Statement(
     "mark a device offline",
     "UPDATE device SET presence = 'offline' WHERE id = :device AND presence = 'online'"
-    " RETURNING admission, last_seen_at, last_address, heartbeat_timeout, muted_until",
+    " RETURNING admission, last_seen_at, last_address, heartbeat_timeout, muted_elapsed",
 )
 _START_GRACE = Statement(
     "start the grace period of an offline device",
@@ -30,6 +30,8 @@ def mark_offline(tx: ITransaction, devices: Sequence[str], rules: AlertRules, no
         row = first(tx, _MARK_OFFLINE, device=device)
         if row is not None:
             record(tx, now, EventType.DEVICE_OFFLINE, device, heartbeat_timeout=row["heartbeat_timeout"])
+            count_change(tx, device, now)
+            tx.run(_TRIM_CHANGES, device=device, kept=rules.changes)
             if row["admission"] == Admission.APPROVED:
                 _start_grace(tx, device, row, rules, now)
 
@@ -43,37 +45,56 @@ def _start_grace(tx: ITransaction, device: str, row: Row, rules: AlertRules, now
         raise_alert(tx, AlertKind.FLAPPING, [device], rules, now, recheck_at=recheck_at)
 
 
+_ADD_CHANGE = Statement(
+    "save that a device went offline or returned",
+    "INSERT INTO presence_change (device, elapsed) VALUES (:device, :elapsed)",
+)
+_TRIM_CHANGES = Statement(
+    "drop the oldest changes of a device's presence",
+    "DELETE FROM presence_change WHERE device = :device AND id <="
+    " (SELECT id FROM presence_change WHERE device = :device ORDER BY id DESC LIMIT 1 OFFSET :kept)",
+)
+_FORGET_CHANGES = Statement(
+    "drop the changes of a device's presence", "DELETE FROM presence_change WHERE device = :device"
+)
 _CHANGE = Statement(
     "count how often a device went offline and returned",
-    "SELECT at FROM event WHERE device = :device AND type IN ('device.online', 'device.offline')"
-    " AND (type = 'device.offline' OR json_extract(data, '$.after') = 'offline')"
-    " ORDER BY at DESC LIMIT 1 OFFSET :nth",
+    "SELECT elapsed FROM presence_change WHERE device = :device ORDER BY id DESC LIMIT 1 OFFSET :nth",
 )
 
 
+def count_change(tx: ITransaction, device: str, now: Now) -> None:
+    """A device went offline, or returned."""
+    tx.run(_ADD_CHANGE, device=device, elapsed=now.elapsed)
+
+
+def forget_changes(tx: ITransaction, device: str) -> None:
+    """A device was deleted: forget how often it went offline."""
+    tx.run(_FORGET_CHANGES, device=device)
+
+
 def _flaps_until(tx: ITransaction, device: str, rules: AlertRules, now: Now) -> int | None:
-    """When a device will no longer flap unless it changes again, in wall milliseconds; None: it does not flap."""
-    tx.flush()
+    """When a device will no longer flap unless it changes again, as elapsed time; None: it does not flap."""
     change = first(tx, _CHANGE, device=device, nth=rules.changes - 1)
-    if change is None or change["at"] + milliseconds(rules.within) <= now.wall:
+    if change is None or change["elapsed"] + milliseconds(rules.within) <= now.elapsed:
         return None
-    until: int = change["at"] + milliseconds(rules.within)
+    until: int = change["elapsed"] + milliseconds(rules.within)
     return until
 
 
 def _is_muted(row: Row, now: Now) -> bool:
-    return row["muted_until"] is not None and row["muted_until"] > now.wall
+    return row["muted_elapsed"] is not None and row["muted_elapsed"] > now.elapsed
 
 
 _DUE = Statement(
     "find offline devices whose grace period is over",
-    "SELECT pending_outage.device, pending_outage.address, muted_until FROM pending_outage"
+    "SELECT pending_outage.device, pending_outage.address, muted_elapsed FROM pending_outage"
     " JOIN device ON device.id = pending_outage.device WHERE grace_until <= :now ORDER BY grace_until LIMIT :limit",
 )
 _BEHIND = Statement(
     "find offline devices behind one address",
     "SELECT pending_outage.device FROM pending_outage JOIN device ON device.id = pending_outage.device"
-    " WHERE pending_outage.address = :address AND COALESCE(muted_until, 0) <= :now AND NOT EXISTS"
+    " WHERE pending_outage.address = :address AND COALESCE(muted_elapsed, 0) <= :now AND NOT EXISTS"
     " (SELECT 1 FROM alert_device WHERE alert_device.device = pending_outage.device AND kind = 'flapping'"
     " AND alert_device.cleared_at IS NULL) ORDER BY pending_outage.device",
 )
@@ -104,11 +125,11 @@ def _raise_offline(tx: ITransaction, row: Row, rules: AlertRules, now: Now) -> S
     """
     flaps = first(tx, _FLAPS, device=row["device"]) is not None
     if flaps or _is_muted(row, now):
-        left = milliseconds(RECHECK) if flaps else min(row["muted_until"] - now.wall, milliseconds(RECHECK))
+        left = milliseconds(RECHECK) if flaps else min(row["muted_elapsed"] - now.elapsed, milliseconds(RECHECK))
         tx.run(_EXTEND_GRACE, device=row["device"], grace_until=now.steady + left)
         return ()
     devices, kind, address = [row["device"]], AlertKind.OFFLINE, None
-    behind = [each["device"] for each in tx.rows(_BEHIND, address=row["address"], now=now.wall)]
+    behind = [each["device"] for each in tx.rows(_BEHIND, address=row["address"], now=now.elapsed)]
     if len(behind) >= rules.together:
         devices, kind, address = behind, AlertKind.SITE_OFFLINE, row["address"]
     for device in devices:
@@ -128,7 +149,7 @@ _RECHECK_LATER = Statement(
 
 
 def _end_flapping(tx: ITransaction, rules: AlertRules, limit: int, now: Now) -> int:
-    rows = tx.rows(_RECHECK_DUE, now=now.wall, limit=limit)
+    rows = tx.rows(_RECHECK_DUE, now=now.elapsed, limit=limit)
     for row in rows:
         recheck_at = _flaps_until(tx, row["device"], rules, now)
         if recheck_at is not None:

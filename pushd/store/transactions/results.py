@@ -223,7 +223,8 @@ def _orphan(tx: ITransaction, device: str, report: DeviceResult, reason: str, no
 
 _EXPIRED = Statement(
     "find expired commands",
-    "SELECT id FROM command WHERE state = 'queued' AND expires_at <= :now ORDER BY expires_at LIMIT :limit",
+    "SELECT id FROM command WHERE state = 'queued' AND expires_elapsed <= :elapsed"
+    " ORDER BY expires_elapsed LIMIT :limit",
 )
 _LAPSED = Statement(
     "find leases that ran out",
@@ -233,14 +234,15 @@ _LAPSED = Statement(
 
 def expire(tx: ITransaction, limit: int, now: Now) -> int:
     """End queued commands whose time to live is over."""
-    due = tx.rows(_EXPIRED, now=now.wall, limit=limit)
-    return _end_each(tx, due, lambda command: first(tx, lifecycle_guards.EXPIRE, id=command, now=now.wall), now)
+    due = tx.rows(_EXPIRED, elapsed=now.elapsed, limit=limit)
+    values = {"now": now.wall, "elapsed": now.elapsed}
+    return _end_each(tx, due, lambda command: first(tx, lifecycle_guards.EXPIRE, id=command, **values), now)
 
 
 def lapse(tx: ITransaction, limit: int, now: Now) -> int:
     """End, or queue again, commands whose lease ran out."""
     due = tx.rows(_LAPSED, steady=now.steady, limit=limit)
-    values = {"now": now.wall, "steady": now.steady}
+    values = {"now": now.wall, "steady": now.steady, "elapsed": now.elapsed}
     return _end_each(tx, due, lambda command: first(tx, lifecycle_guards.LAPSE, id=command, **values), now)
 
 

@@ -4,12 +4,12 @@ from pushd.model.timestamps import Now
 from pushd.store.filters import StartOptions, StartupSnapshot
 from pushd.store.rows import to_device, to_proof, to_token
 from pushd.store.transaction import ITransaction, Statement
-from pushd.store.transactions import devices, offline
+from pushd.store.transactions import clock, devices, offline
+from pushd.store.transactions.lifecycle_guards import REOPENED
 
 _RENEW_LEASES = Statement(
     "renew leases",
-    "UPDATE command SET lease_until = :steady + lease * 1000,"
-    " deadline_until = :steady + MAX(lease, deadline - (:now - sent_at) / 1000.0) * 1000"
+    f"UPDATE command SET lease_until = :steady + lease * 1000, deadline_until = {REOPENED}"
     " WHERE lease_until IS NOT NULL",
 )
 _DEVICES = Statement("read all devices", "SELECT * FROM device")
@@ -32,7 +32,8 @@ def renew_leases(tx: ITransaction, now: Now) -> None:
 
 
 def load_snapshot(tx: ITransaction, options: StartOptions, now: Now) -> StartupSnapshot:
-    """Renew all leases, because the server was down, and read what is kept in memory."""
+    """Continue elapsed time, renew all leases, because the server was down, and read what is kept in memory."""
+    elapsed, newest, retention_from = clock.resume(tx, now)
     renew_leases(tx, now)
     if options.token is not None:
         devices.set_token(tx, options.token, now)
@@ -43,4 +44,7 @@ def load_snapshot(tx: ITransaction, options: StartOptions, now: Now) -> StartupS
         queued=frozenset(row["device"] for row in tx.rows(_QUEUED)),
         result_index=tuple((row["device"], row["id"]) for row in tx.rows(_REPORTABLE)),
         last_command=tx.rows(_LAST_COMMAND)[0]["last"],
+        elapsed=elapsed,
+        newest=newest,
+        retention_from=retention_from,
     )

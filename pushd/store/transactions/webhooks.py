@@ -115,8 +115,8 @@ _COUNT_REVISION = Statement("change a webhook", "UPDATE webhook SET revision = r
 def rotate_secret(tx: ITransaction, webhook: str, secret: str, overlap: float, now: Now) -> Subscription:
     """Add a secret; the current one expires after ``overlap`` seconds."""
     _look_up(tx, webhook)
-    tx.run(_RETIRE, webhook=webhook, until=now.wall + milliseconds(overlap))
-    tx.run(_DROP_OLD, webhook=webhook, now=now.wall, most=MAX_OLD_SECRETS)
+    tx.run(_RETIRE, webhook=webhook, until=now.elapsed + milliseconds(overlap))
+    tx.run(_DROP_OLD, webhook=webhook, now=now.elapsed, most=MAX_OLD_SECRETS)
     tx.run(_ADD_SECRET, webhook=webhook, secret=secret)
     tx.run(_COUNT_REVISION, id=webhook)
     return _subscription(tx, webhook)

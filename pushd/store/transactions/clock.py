@@ -1,0 +1,80 @@
+"""The clocks over restarts and steps of the wall clock."""
+
+from pushd.model.timestamps import LARGE_STEP, Now
+from pushd.store.transaction import ITransaction, Statement, first
+
+_SAVED = Statement("read the clocks", "SELECT wall, elapsed, retention_from FROM clock")
+_LAST_EVENT = Statement("look for the last event", "SELECT at FROM event ORDER BY seq DESC LIMIT 1")
+_SAVE = Statement(
+    "save the clocks",
+    "INSERT INTO clock (id, wall, elapsed, retention_from) VALUES (1, :wall, :elapsed, :retention_from)"
+    " ON CONFLICT (id) DO UPDATE SET wall = :wall, elapsed = :elapsed, retention_from = :retention_from",
+)
+_DROP_EXPIRED = (
+    Statement("drop expired proofs", "DELETE FROM proof WHERE expires_at <= :elapsed"),
+    Statement("drop expired secrets of webhooks", "DELETE FROM webhook_secret WHERE expires_at <= :elapsed"),
+)
+
+
+def save(tx: ITransaction, retention_from: int, now: Now) -> None:
+    """Save the clocks, and drop what has expired by now: then no step and no restart can make it valid again."""
+    tx.run(_SAVE, wall=now.wall, elapsed=now.elapsed, retention_from=retention_from)
+    for statement in _DROP_EXPIRED:
+        tx.run(statement, elapsed=now.elapsed)
+
+
+def save_step(tx: ITransaction, retention_from: int, step: int, now: Now) -> None:
+    """Save that the wall clock was set forward by ``step`` milliseconds, or back, if it is negative."""
+    _apply_step(tx, max(now.wall, now.wall - step), now)
+    if step < -LARGE_STEP:
+        _mark(tx, now)
+    save(tx, retention_from, now)
+
+
+def resume(tx: ITransaction, now: Now) -> tuple[int, int | None, int]:
+    """Continue elapsed time at the start of a process: it includes the time since the clocks were saved, as far as the
+    wall clock shows it. Returns elapsed time, the newest wall time that is known, and when retention may start.
+    """
+    saved, event = first(tx, _SAVED), first(tx, _LAST_EVENT)
+    newest: int | None = max((row[name] for row, name in ((saved, "wall"), (event, "at")) if row), default=None)
+    elapsed: int = now.wall if saved is None else saved["elapsed"] + max(now.wall - saved["wall"], 0)
+    retention_from: int = 0 if saved is None else saved["retention_from"]
+    here = Now(wall=now.wall, steady=now.steady, elapsed=elapsed)
+    _apply_step(tx, now.wall if newest is None else max(now.wall, newest), here)
+    if newest is not None and now.wall < newest - LARGE_STEP:
+        _mark(tx, here)
+    save(tx, retention_from, here)
+    return elapsed, newest, retention_from
+
+
+_NEW_EXPIRY = ":elapsed + expires_at - :wall"
+_APPLY_STEP = Statement(
+    "apply a step of the wall clock to queued commands",
+    f"UPDATE command SET expires_elapsed = {_NEW_EXPIRY} WHERE state = 'queued'"
+    f" AND (expires_elapsed > {_NEW_EXPIRY} OR (not_before > :latest AND expires_elapsed < {_NEW_EXPIRY}))",
+)
+
+
+def _apply_step(tx: ITransaction, latest: int, now: Now) -> None:
+    """Bring the end of queued commands' time to live forward to the one that the wall clock shows.
+
+    Of a command that was not due at ``latest``, the latest wall time before and after the step, the time to live has
+    not begun, so it moves with the wall clock in both directions.
+    """
+    tx.run(_APPLY_STEP, wall=now.wall, elapsed=now.elapsed, latest=latest)
+
+
+_MARK = Statement(
+    "mark what was written before the wall clock was set back",
+    "INSERT INTO clock_set_back (elapsed, event, orphan, delivery, alert, command) SELECT :elapsed, "
+    + ", ".join(
+        f"COALESCE((SELECT MAX({key}) FROM {table}), 0)"
+        for table, key in (("event", "seq"), ("orphan", "id"), ("delivery", "id"), ("alert", "id"))
+    )
+    + ", COALESCE((SELECT MAX(id) FROM command), '')",
+)
+
+
+def _mark(tx: ITransaction, now: Now) -> None:
+    tx.flush()
+    tx.run(_MARK, elapsed=now.elapsed)
