@@ -107,7 +107,7 @@ class NotifierHarness:
 
     def alert(self, number: int) -> dict[str, Any]:
         """An alert as the admin API shows it."""
-        alerts = self.server.ask("GET /v1/alerts").json["items"]
+        alerts = self.server.ask("GET /v1/alerts?limit=500").json["items"]
         found: dict[str, Any] = next(alert for alert in alerts if alert["id"] == str(number))
         return found
 
@@ -249,6 +249,7 @@ def test_recipient_that_is_always_deferred_is_given_up(harness: NotifierHarness)
         harness.come_online(f"controlid:{number}")
     harness.wait(GIVE_UP_AFTER + HOUR, 50)
     assert len(result_of(harness.server.core.store.due_mails(1000, harness.server.core.clocks.now()))) == 0
+    assert harness.alert(1)["mail_error"] == "bob@example.org: 452 full"
 
 
 def test_sent_mail_that_cannot_be_saved_is_not_sent_again(

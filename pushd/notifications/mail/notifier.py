@@ -52,13 +52,15 @@ class PendingMail:
     """The recipients for whom the server accepted it."""
     refused: dict[str, str] = field(factory=dict)
     """The recipients for whom it refused it with 5xx, and its replies."""
+    deferred: dict[str, str] = field(factory=dict)
+    """The recipients for whom it deferred it with 4xx, and its latest replies."""
     failures: int = 0
     """Attempts in which no recipient got it, and that may have failed because of this mail."""
 
     @property
     def error(self) -> str | None:
-        """Why the refused recipients did not get it; None if there are none."""
-        replies = "; ".join(f"{recipient}: {reply}" for recipient, reply in self.refused.items())
+        """Why some recipients did not get it; None if all did."""
+        replies = "; ".join(f"{recipient}: {reply}" for recipient, reply in (self.refused | self.deferred).items())
         return one_line(replies, MAX_ERROR) or None
 
 
@@ -203,8 +205,10 @@ class MailNotifier(Service):
         pending.failures += len(result.deferred) == len(recipients)
         for to in recipients:
             if to in result.deferred:
+                pending.deferred[to] = result.deferred[to]
                 self._recipient_backoff[to].record_failure()
             else:
+                pending.deferred.pop(to, None)
                 self._recipient_backoff[to].reset()
         for to, reply in result.refused.items():
             self._log.error(
