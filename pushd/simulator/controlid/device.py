@@ -15,7 +15,7 @@ from pushd.dialects.controlid.wire import CommandOutcome, read_push, write_resul
 from pushd.lib.background import in_background
 from pushd.lib.strict_json import UnreadableBody
 from pushd.simulator.controlid.local_api import LocalApi
-from pushd.simulator.controlid.tables import LocalApiError
+from pushd.simulator.controlid.query import LocalApiError
 from pushd.simulator.faults import Fault, Faults
 from pushd.simulator.http import DeviceClient, ReadFaults, RequestFailed
 from pushd.simulator.journal import Journal

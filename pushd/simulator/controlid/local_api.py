@@ -10,7 +10,8 @@ from attrs import define, field, frozen
 
 from pushd.lib import strict_json
 from pushd.lib.strict_json import UnreadableBody
-from pushd.simulator.controlid.tables import LocalApiError, Record, Tables
+from pushd.simulator.controlid.query import COUNT, LocalApiError, Record, select_fields, sort_and_cut
+from pushd.simulator.controlid.tables import Tables
 
 _OPENERS = ("catra", "door", "open_collector", "sec_box")
 """The actions that open something."""
@@ -52,10 +53,12 @@ class LocalApi:
         return _ENDPOINTS[endpoint](self, _parameters(command))
 
     def load_objects(self, given: Parameters) -> Record:
-        """Return the objects that match ``where``, or only some ``fields`` of them."""
+        """Return the objects that match ``where``, or only some ``fields`` of them; in an ``order``, and by pages."""
         kind, names = given.fields.get("object"), given.fields.get("fields")
         records = self.tables.load(kind, given.fields.get("where"))
-        return {str(kind): [_fields_of(record, names) for record in records]}
+        if names == [COUNT]:
+            return {str(kind): [{COUNT: len(records)}]}
+        return {str(kind): [select_fields(record, names) for record in sort_and_cut(records, given.fields)]}
 
     def create_objects(self, given: Parameters) -> Record:
         """Add objects; returns their ids."""
@@ -86,7 +89,8 @@ class LocalApi:
     def get_configuration(self, given: Parameters) -> Record:
         """Return the named settings of each section; all settings of a section without names."""
         return {
-            section: _fields_of(self._configuration.get(section, {}), names) for section, names in given.fields.items()
+            section: select_fields(self._configuration.get(section, {}), names)
+            for section, names in given.fields.items()
         }
 
     def execute_actions(self, given: Parameters) -> Record:
@@ -151,13 +155,6 @@ _ENDPOINTS: Mapping[str, Callable[[LocalApi, Parameters], Record]] = {
         LocalApi.remote_enroll,
     )
 }
-
-
-def _fields_of(record: Record, names: object) -> Record:
-    """The named fields of a record; all fields, without names."""
-    if not isinstance(names, list) or not names:
-        return record
-    return {name: record[name] for name in names if isinstance(name, str) and name in record}
 
 
 def _parameters(command: Mapping[str, Any]) -> Parameters:

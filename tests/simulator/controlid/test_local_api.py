@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pushd.simulator.controlid.local_api import LocalApi
-from pushd.simulator.controlid.tables import LocalApiError
+from pushd.simulator.controlid.query import LocalApiError
 
 PHOTO = b"\xff\xd8\xff\xe0 a photo"
 

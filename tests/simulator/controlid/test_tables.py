@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from pushd.simulator.controlid.tables import LocalApiError, Tables
+from pushd.simulator.controlid.query import LocalApiError
+from pushd.simulator.controlid.tables import Tables
 
 
 @pytest.fixture
