@@ -115,7 +115,7 @@ def build_fleet(options: FleetOptions, clock: IReactorTime, create_client: Creat
     journal = Journal(clock=clock, path=options.journal)
     builder = _DeviceBuilder(options=options, create_client=create_client, clock=clock, journal=journal)
     scenario = options.scenario
-    devices = [builder.build(device, scenario.site(at)) for at, device in enumerate(scenario.devices, 1)]
+    devices = [builder.build(device, at, scenario.site(at)) for at, device in enumerate(scenario.devices, 1)]
     by_id = {device.id: device for device in devices}
     return Fleet(
         devices=devices,
@@ -142,16 +142,20 @@ class _DeviceBuilder:
         default=Factory(lambda self: LogThrottle(clock=self.clock), takes_self=True), init=False
     )
 
-    def build(self, device: DeviceId, site: int | None) -> SimulatedDevice:
-        return self._controlid(device, site) if device.dialect == CONTROLID else self._servereye(device, site)
+    def build(self, device: DeviceId, position: int, site: int | None) -> SimulatedDevice:
+        """A device at its position in the fleet, from 1."""
+        if device.dialect != CONTROLID:
+            return self._servereye(device, site)
+        models = self.options.models  # Control iD devices come first
+        return self._controlid(device, site, models[(position - 1) % len(models)])
 
-    def _controlid(self, device: DeviceId, site: int | None) -> ControlIdDevice:
+    def _controlid(self, device: DeviceId, site: int | None, model: str) -> ControlIdDevice:
         return ControlIdDevice(
             number=device.local,
             client=self._client(device, site, *self.options.base),
             clock=self.clock,
             journal=self.journal,
-            api=LocalApi(serial=device.local),
+            api=LocalApi(serial=device.local, model=model, now=self.clock.seconds),
             faults=self._faults(device),
             log_throttle=self._log_throttle,
             timeout=self.options.timeout,

@@ -11,6 +11,7 @@ from pushd.dialects.controlid import wire as controlid
 from pushd.dialects.servereye import wire as servereye
 from pushd.model.errors import InvalidQuery
 from pushd.simulator.controlid.device import DIALECT as CONTROLID
+from pushd.simulator.controlid.doors import DEFAULT_MODEL, parse_model
 from pushd.simulator.device import DeviceId
 from pushd.simulator.faults import Fault
 from pushd.simulator.scenarios import Outage, Scenario, is_loopback
@@ -44,6 +45,8 @@ class FleetOptions:
     period: float = 1.0
     retry_delay: float = 10.0
     command_duration: float = 0.2
+    models: Sequence[str] = (DEFAULT_MODEL,)
+    """Of the Control iD devices, in turn."""
     object_responses: bool = False
     """Whether Control iD devices report the response of a command as an object instead of JSON text."""
     ramp: float = 0.0
@@ -114,6 +117,11 @@ def parse_url(text: str) -> DecodedURL:
 def parse_path(text: str) -> tuple[str, ...]:
     """The segments of a URL path."""
     return tuple(segment for segment in text.split("/") if segment)
+
+
+def parse_models(text: str) -> tuple[str, ...]:
+    """One or more models of Control iD devices, separated by commas."""
+    return tuple(parse_model(model) for model in text.split(","))
 
 
 def parse_count(text: str) -> int:

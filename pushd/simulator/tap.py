@@ -12,6 +12,7 @@ from twisted.python import usage
 from pushd.lib.resolver import install_resolver
 from pushd.process import install_signal_handlers
 from pushd.simulator.controlid.device import DIALECT as CONTROLID
+from pushd.simulator.controlid.doors import DEFAULT_MODEL, MODELS
 from pushd.simulator.device import DeviceId
 from pushd.simulator.faults import DEFAULT_PROBABILITY, Fault, parse_faults
 from pushd.simulator.fleet import build_fleet, controlid_ids, servereye_ids
@@ -23,6 +24,7 @@ from pushd.simulator.options import (
     parse_count,
     parse_delay,
     parse_device,
+    parse_models,
     parse_path,
     parse_seconds,
     parse_secrets,
@@ -74,6 +76,12 @@ class Options(usage.Options):
             None,
             "1",
             "Seconds between two polls of a Control iD device (its push_request_period); real devices use 5 to 60.",
+        ],
+        [
+            "model",
+            None,
+            DEFAULT_MODEL,
+            f"Models of the Control iD devices, in turn, separated by commas: {', '.join(MODELS)}.",
         ],
         ["retry-delay", None, "10", "Seconds that a Server-Eye container waits after a failed request."],
         ["command-duration", None, "0.2", "Seconds that a command takes to execute, unless it sets its own duration."],
@@ -146,6 +154,7 @@ class Options(usage.Options):
             period=self._parse("period", parse_delay),
             retry_delay=self._parse("retry-delay", parse_delay),
             command_duration=self._parse("command-duration", parse_seconds),
+            models=self._parse("model", parse_models),
             object_responses=bool(self["object-responses"]),
             ramp=self._parse("ramp", parse_seconds),
             sites=self._parse("sites", parse_count),

@@ -9,6 +9,7 @@ from hyperlink import DecodedURL
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 
+from pushd.simulator.controlid.device import ControlIdDevice
 from pushd.simulator.faults import Fault
 from pushd.simulator.fleet import CreateClient, Fleet, build_fleet, controlid_ids, servereye_ids
 from pushd.simulator.http import DeviceClient, DeviceClientFactory
@@ -174,3 +175,16 @@ def test_ids_by_seed() -> None:
     for make in (controlid_ids, servereye_ids):
         assert make(1, 3) == make(1, 10)[:3]
         assert not set(make(1, 10)) & set(make(2, 10))
+
+
+def test_models(server: FakeServer) -> None:
+    """The devices have the models of the option in turn, and a reader rejects the action of another model."""
+    fleet = fleet_of(server, controlid=["7", "8", "9"], servereye=["c1"], models=["iDFlex", "iDBlock"])
+    models = [device.api.model for device in fleet.devices if isinstance(device, ControlIdDevice)]
+    assert models == ["iDFlex", "iDBlock", "iDFlex"]
+    fleet.startService()
+    server.take("GET", "/push").answer(DOOR)
+    server.advance(0.5)
+    result = json.loads(server.take("POST", "/result").body)
+    assert result == {"error": "invalid action 'door': iDFlex opens with sec_box"}
+    stop(server, fleet)

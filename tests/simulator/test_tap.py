@@ -40,6 +40,7 @@ def test_everything(tmp_path: Path) -> None:
         "--retry-delay=1",
         "--command-duration=0",
         "--object-responses",
+        "--model=idflex,iD-Access PRO",
     ]
     names = ["--id=controlid=0077", "--secret=controlid:77=s", "--api-key=k", "--base=/controlid/push/"]
     outages = ["--ramp=2", "--sites=2", "--outage=offline=1@20+60", "--outage=offline=site2@2"]
@@ -58,6 +59,7 @@ def test_everything(tmp_path: Path) -> None:
         retry_delay=1.0,
         command_duration=0.0,
         object_responses=True,
+        models=("iDFlex", "iDAccess Pro"),
         ramp=2.0,
         sites=2,
         outages=(parse_outage("offline=1@20+60"), parse_outage("offline=site2@2")),
@@ -89,6 +91,7 @@ def test_named_devices() -> None:
         ("--server=h", "--server: must be an http or https URL, not 'h'"),
         ("--controlid=many", "--controlid: must be a whole number from 0 to 100000, not 'many'"),
         ("--servereye=-1", "--servereye: must be a whole number from 0 to 100000, not '-1'"),
+        ("--model=iDFlex,x", "--model: must be one of iDAccess, iDFit, iDBox, iDFlex"),
         ("--seed=x", "--seed: must be a whole number, not 'x'"),
         ("--id=7", "--id: must begin with controlid= or servereye=, not '7'"),
         ("--id=controlid=7.5", "--id: deviceId must be"),

@@ -28,7 +28,8 @@ def api() -> LocalApi:
 
 def load(api: LocalApi, kind: str = "users", **body: Any) -> list[Any]:
     """The ids of the objects that are loaded."""
-    return [record["id"] for record in api.call({"endpoint": "load_objects", "body": {"object": kind, **body}})[kind]]
+    loaded: Any = api.call({"endpoint": "load_objects", "body": {"object": kind, **body}})
+    return [record["id"] for record in loaded[kind]]
 
 
 @pytest.mark.parametrize(
