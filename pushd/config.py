@@ -28,6 +28,7 @@ from pushd.option_values import (
     one_of,
     read_base,
     read_count,
+    read_days,
     read_endpoints,
     read_flag,
     read_flapping,
@@ -177,7 +178,7 @@ class Config:
         default="1",
     )
     keep: int = _option(
-        read_positive,
+        read_days,
         "DAYS",
         "Retention in days of finished commands, cleared alerts, events and orphan results.",
         default="30",

@@ -16,9 +16,13 @@ from pushd.dialects.controlid.dialect import CONTROL_ID
 from pushd.dialects.servereye.dialect import SERVER_EYE
 from pushd.http.client_address import UNIX
 from pushd.lib.ip_networks import Network, parse_address, parse_network
+from pushd.lib.text import parse_duration
 
 DIALECTS = (CONTROL_ID, SERVER_EYE)
 """The app of each one on the device port is in :data:`pushd.wiring.DEVICE_APPS`."""
+
+HOUR, DAY = 3600.0, 86400.0
+"""Seconds."""
 
 MIN_REMINDER = 0.1
 MAX_REMINDER = 8760.0
@@ -64,20 +68,28 @@ def read_positive(value: object) -> int:
     return read_count(value, 1)
 
 
-def _decimal(value: object) -> float:
-    """A number; NaN, which no range contains, for anything else."""
+def _seconds(value: object, unit: float = 1.0) -> float:
+    """The seconds of a duration, such as 5m; of a number alone, that many times ``unit``; NaN for anything else."""
     try:
-        return float("nan") if isinstance(value, bool) else float(str(value))
+        return float("nan") if isinstance(value, bool) else parse_duration(str(value), unit)
     except ValueError:
         return float("nan")
 
 
 def read_seconds(value: object) -> float:
     """A duration of at most a day."""
-    seconds = _decimal(value)
-    if not 0 <= seconds <= 86400:
-        raise ValueError("must be a number of seconds, 0 to 86400")
+    seconds = _seconds(value)
+    if not 0 <= seconds <= DAY:
+        raise ValueError("must be a number of seconds, 0 to 86400, or a duration such as 5m or 24h")
     return seconds
+
+
+def read_days(value: object) -> int:
+    """A whole number of days, at least 1, also as a duration such as 30d."""
+    days = _seconds(value, DAY) / DAY
+    if not (1 <= days < 10**9 and days.is_integer()):
+        raise ValueError("must be a whole number of days, at least 1")
+    return int(days)
 
 
 def list_of(read: Reader[T]) -> Reader[tuple[T, ...]]:
@@ -141,19 +153,19 @@ def _hold(dialect: str, value: object) -> float:
     names = [known.name for known in DIALECTS]
     if dialect not in names:
         raise ValueError(f"unknown dialect {dialect!a}; must be one of {', '.join(names)}")
-    seconds = _decimal(value)
+    seconds = _seconds(value)
     if not 0 <= seconds <= MAX_HOLD:
         raise ValueError(f"must be {dialect}=SECONDS, 0 to {MAX_HOLD:g}")
     return seconds
 
 
 def read_flapping(value: object) -> tuple[int, float]:
-    """How many changes in how many seconds are flapping."""
+    """How many changes in how long a time are flapping."""
     changes, _, within = read_text(value).partition("/")
     try:
         return read_positive(changes), read_seconds(within)
     except ValueError:
-        raise ValueError("must be CHANGES/SECONDS, such as 5/600") from None
+        raise ValueError("must be CHANGES/SECONDS, such as 5/600 or 5/10m") from None
 
 
 def read_network(value: object) -> Network:
@@ -189,7 +201,7 @@ def read_recipients(value: object) -> tuple[str, ...]:
 
 def read_hours(value: object) -> float:
     """Hours between reminders; 0 turns them off."""
-    hours = _decimal(value)
+    hours = _seconds(value, HOUR) / HOUR
     if not (hours == 0 or MIN_REMINDER <= hours <= MAX_REMINDER):
         raise ValueError(f"must be a number of hours, {MIN_REMINDER:g} to {MAX_REMINDER:g}, or 0 for no reminders")
     return hours

@@ -47,7 +47,7 @@ class PeriodicTask(Service):
             await self.work()
             self.done_at = self.clock.seconds()
         except PushdError as error:  # for example, the store is unavailable
-            if not getattr(error, "is_logged", False):
+            if self.running and not getattr(error, "is_logged", False):  # a stop closes the store
                 self._log.error(
                     "Periodic task {title} failed, will retry: {error}", title=self.title, error=str(error)
                 )

@@ -58,6 +58,13 @@ def test_defaults() -> None:
         ("keep", "7", "keep", 7),
         ("mail-reminder-hours", "0", "mail_reminder_hours", 0.0),
         ("mail-reminder-hours", 1.5, "mail_reminder_hours", 1.5),
+        ("mail-reminder-hours", "90m", "mail_reminder_hours", 1.5),
+        ("alert-window", "5m", "alert_window", 300.0),
+        ("alert-window", "24h", "alert_window", 86400.0),
+        ("flapping", "5/10m", "flapping", (5, 600.0)),
+        ("keep", "30d", "keep", 30),
+        ("keep", "48h", "keep", 2),
+        ("webhook-allow", "10.1.2.3/8", "webhook_allow", (ip_network("10.0.0.0/8"),)),
         ("smtp", "mail.example.org:587", "smtp", ("mail.example.org", 587)),
         ("smtp", "[::1]:25", "smtp", ("::1", 25)),
         ("smtp-tls", "tls", "smtp_tls", Tls.TLS),
@@ -101,7 +108,7 @@ def test_value_that_is_accepted(option: str, value: object, field: str, expected
         ("hold", {"servereye": "long"}, "must be servereye=SECONDS, 0 to 55"),
         ("hold", "morse=5", "unknown dialect 'morse'; must be one of controlid, servereye"),
         ("batch", "0", "must be a whole number, at least 1"),
-        ("keep", "0", "must be a whole number, at least 1"),
+        ("keep", "0", "must be a whole number of days, at least 1"),
         ("mail-to", "ops", "must be a plain address such as ops@example.org, not 'ops'"),
         ("mail-to", "Ops <ops@example.org>", "must be a plain address"),
         ("mail-to", "ops@example.org\nBcc: eve@example.org", "must be a plain address"),
@@ -120,7 +127,7 @@ def test_value_that_is_accepted(option: str, value: object, field: str, expected
         ("heartbeat-url", "example.org/ping", "must be a URL"),
         ("heartbeat-url", "ftp://example.org/", "must be a URL"),
         ("heartbeat-url", "https://", "must be a URL"),
-        ("trusted-proxy", "10.0.0.1/8", "must be a network such as 10.0.0.0/8, or unix"),
+        ("trusted-proxy", "10.0.0.0/33", "must be a network such as 10.0.0.0/8, or unix"),
         ("webhook-allow", "localhost", "must be a network such as 10.0.0.0/8"),
         ("trusted-proxy", "proxy", "must be a network such as 10.0.0.0/8, or unix"),
         ("alert-window", "86401", "must be a number of seconds, 0 to 86400"),
@@ -235,7 +242,7 @@ def test_variables_that_do_not_count() -> None:
         ("PUSHD_DEVICES", "[" * 100_000, "must be a JSON array, or values separated by commas"),
         ("PUSHD_DEVICES", "[1]", "must be a string that is not empty"),
         ("PUSHD_DEVICES", "tcp:1,", "must be a string that is not empty"),
-        ("PUSHD_KEEP", "[30]", "must be a whole number, at least 1"),
+        ("PUSHD_KEEP", "[30]", "must be a whole number of days, at least 1"),
         ("PUSHD_CONFIG", "/nowhere/pushd.toml", "/nowhere/pushd.toml cannot be read: No such file or directory"),
         ("PUSHD_MAIL_TO", "ops@example.org", "--mail-from is missing"),
     ],
@@ -251,7 +258,7 @@ def test_wrong_value_in_the_file_is_refused(tmp_path: Path) -> None:
     """A wrong value from the file is refused in one line that names the file and the option."""
     with pytest.raises(ConfigError) as refused:
         read_file(tmp_path, "keep = 0")
-    assert str(refused.value) == f"{tmp_path / 'pushd.toml'}: keep: must be a whole number, at least 1."
+    assert str(refused.value) == f"{tmp_path / 'pushd.toml'}: keep: must be a whole number of days, at least 1."
 
 
 @pytest.mark.parametrize(("old", "new"), [("pulse-url", "heartbeat-url"), ("mail-remind", "mail-reminder-hours")])

@@ -3,9 +3,12 @@
 from collections.abc import Awaitable
 from typing import Any
 
+import pytest
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 
+from pushd.model.errors import Unavailable
 from pushd.periodic import PeriodicTask
 
 
@@ -41,6 +44,22 @@ def test_failure_does_not_end_the_task(clock: Clock, no_logged_failure: list[Any
     assert len(calls) == 3
     assert [failure.type for failure in no_logged_failure] == [ZeroDivisionError] * 3
     no_logged_failure.clear()
+
+
+@pytest.mark.parametrize(("stopped", "errors"), [(False, 1), (True, 0)])
+def test_a_stop_during_a_run_logs_no_error(clock: Clock, stopped: bool, errors: int) -> None:
+    """A stop closes the store; a run that fails because of that is nothing to report, any other failure is."""
+    failing: Deferred[None] = Deferred()
+    task = PeriodicTask("work", 1, lambda: failing, clock)
+    task.startService()
+    clock.advance(1)
+    if stopped:
+        task.stopService()
+    with capturedLogs() as logged:
+        failing.errback(Unavailable("The store is closed."))
+    assert len(logged) == errors
+    if not stopped:
+        task.stopService()
 
 
 def test_runs_do_not_overlap(clock: Clock) -> None:

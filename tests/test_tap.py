@@ -92,7 +92,7 @@ def test_command_line_that_is_refused(capfd: pytest.CaptureFixture[str], words: 
 def test_wrong_variable_is_refused(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The server reads the environment, too, and refuses a wrong variable as it does an option."""
     monkeypatch.setenv("PUSHD_KEEP", "forever")
-    assert refusal(capfd) == "pushd: PUSHD_KEEP: must be a whole number, at least 1. (see twistd pushd --help)"
+    assert refusal(capfd) == "pushd: PUSHD_KEEP: must be a whole number of days, at least 1. (see twistd pushd --help)"
 
 
 def test_help_describes_every_option() -> None:

@@ -39,7 +39,7 @@ class DevicesApp:
     async def list(self, _request: Request, query: Query) -> bytes:
         """Devices, by id."""
         which = DeviceFilter(
-            dialect=query.text("dialect"),
+            dialect=query.one_of("dialect", tuple(self.registry.dialects)),
             presence=query.one_of("presence", PresenceState),
             admission=query.one_of("admission", Admission),
             tags=query.texts("tag"),

@@ -2,7 +2,7 @@
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from enum import StrEnum
+from collections.abc import Iterable
 from typing import TypeVar
 
 from attrs import define
@@ -25,7 +25,7 @@ MAX_REPEATED = 64
 _DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
-E = TypeVar("E", bound=StrEnum)
+S = TypeVar("S", bound=str)
 
 
 @define(eq=False)
@@ -92,13 +92,13 @@ class Query:
             raise InvalidQuery(f"limit must be 1 to {MAX_LIMIT}.")
         return int(text)
 
-    def one_of(self, name: str, kinds: type[E]) -> E | None:
-        """A member of an enum, by its value."""
+    def one_of(self, name: str, kinds: Iterable[S]) -> S | None:
+        """One of some strings, or a member of an enum of strings."""
         text = self.text(name)
-        try:
-            return None if text is None else kinds(text)
-        except ValueError:
-            raise InvalidQuery(f"{name} must be one of {', '.join(kinds)}.") from None
+        known = {str(kind): kind for kind in kinds}
+        if text is not None and text not in known:
+            raise InvalidQuery(f"{name} must be one of {', '.join(known)}.")
+        return None if text is None else known[text]
 
     def timestamp(self, name: str) -> int | None:
         """A time in wall milliseconds."""

@@ -26,9 +26,11 @@ def parse_address(text: str) -> Address | None:
 def parse_network(cidr: str) -> Network:
     """A network in CIDR notation, such as ``10.0.0.0/8``; an address alone is the network of that address.
 
-    :raises ValueError: if it is none, or has bits set beyond its prefix length.
+    Bits beyond the prefix length do not matter: ``10.0.0.7/8`` is ``10.0.0.0/8``.
+
+    :raises ValueError: if it is none.
     """
-    return ip_network(cidr)
+    return ip_network(cidr, strict=False)
 
 
 def contains(networks: Iterable[Network], address: Address | None) -> bool:

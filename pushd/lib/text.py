@@ -1,8 +1,12 @@
 """Text for people: one safe line from untrusted text, durations and times."""
 
+import re
+import unicodedata
 from datetime import datetime
 
 _UNITS = (("days", 86400), ("h", 3600), ("min", 60))
+_UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhd])", re.ASCII)
 
 
 def printable(text: str) -> str:
@@ -33,6 +37,23 @@ def duration(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{int(seconds // size)} {unit}"
     return f"{int(max(seconds, 0))} s"
+
+
+def parse_duration(text: str, unit: float = 1.0) -> float:
+    """The seconds of a duration such as "90s", "5m", "24h", "7d" or "1h30m"; of a number alone, that many times
+    ``unit``.
+
+    :raises ValueError: if the text is none; of a number alone, it may still be negative or NaN.
+    """
+    parts = _PART.findall(text)
+    if parts and "".join(number + name for number, name in parts) == text:
+        return sum(float(number) * _UNIT_SECONDS[name] for number, name in parts)
+    return float(text) * unit
+
+
+def caseless(text: str) -> str:
+    """A form of ``text`` that is the same for texts which differ by case alone, or by how accents are encoded."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def local_time(moment: datetime, timespec: str = "seconds") -> str:

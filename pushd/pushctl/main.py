@@ -1,5 +1,7 @@
 """``pushctl``: the commands under one name."""
 
+import sys
+from io import TextIOWrapper
 from pathlib import Path
 
 import click
@@ -55,4 +57,7 @@ for _command in (devices, approve, send, show, explain, cancel, resolve, resend,
 
 def main() -> None:
     """The entry point of the console script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # of a terminal that is not UTF-8: better a replacement than a traceback
+            stream.reconfigure(errors="replace")
     cli()

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-import click
 from attrs import define, field
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -15,7 +14,7 @@ from rich.text import Text
 from pushd.lib.text import duration, local_time, printable
 from pushd.pushctl import terminal
 from pushd.pushctl.connection import Json
-from pushd.pushctl.terminal import Column, Fit
+from pushd.pushctl.terminal import Column, Fit, write_line
 
 NAMED_DEVICES = 3
 """Devices of an alert that are named; there may be a thousand."""
@@ -130,7 +129,7 @@ def sent_after_ms(command: Mapping[str, Any]) -> int | None:
 
 def print_json(value: object) -> None:
     """Print JSON in one line."""
-    click.echo(compact(value))
+    write_line(compact(value))
 
 
 # devices
@@ -171,7 +170,7 @@ def print_command(command: Json) -> None:
             screen.print(line, soft_wrap=True)
     for name in ("payload", "result"):
         if command.get(name) is not None:
-            click.echo(f"{name}\n{pretty(command[name])}")
+            write_line(f"{name}\n{pretty(command[name])}")
 
 
 def _labelled(name: str, value: Text, label_width: int, width: int) -> Iterator[Text]:
@@ -199,7 +198,7 @@ def print_outcome(command: Json) -> None:
     error = f": {field_text(command['error'])}" if command.get("error") else ""
     terminal.echo(f"{field_text(command['id'])} {field_text(command['state'])}{sent}{error}")
     if command.get("result") is not None:
-        click.echo(pretty(command["result"]))
+        write_line(pretty(command["result"]))
 
 
 @contextmanager
@@ -239,10 +238,10 @@ class EventPrinter:
         if width < FULL_TIMES_FROM:
             day, _, time = time.rpartition(" ")
             if day and day != self._day:
-                click.echo(day)
+                write_line(day)
             self._day = day
         for line in terminal.joined([time, field_text(event.get("type")), *_event_details(event)], width):
-            click.echo(line)
+            write_line(line)
 
 
 def _event_details(event: Json) -> list[str]:

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 
-import click
 from attrs import frozen
 from rich.console import Console
 from rich.table import Table
@@ -58,10 +57,17 @@ def console(*, err: bool = False) -> Console:
     return Console(stderr=err, width=None if stream.isatty() else UNLIMITED)
 
 
+def write_line(text: str, *, err: bool = False) -> None:
+    """Print a line as it is. (``click.echo`` writes UTF-8 where the terminal says that it is ASCII.)"""
+    stream = sys.stderr if err else sys.stdout
+    stream.write(f"{text}\n")
+    stream.flush()
+
+
 def echo(text: str, *, err: bool = False) -> None:
     """Print a paragraph, broken between words if it is wider than the terminal."""
     for line in broken(Text(text), console(err=err).width):
-        click.echo(line.plain, err=err)
+        write_line(line.plain, err=err)
 
 
 def broken(text: Text, width: int, indent: int = INDENT) -> Iterator[Text]:

@@ -116,7 +116,7 @@ WRONG: list[tuple[object, str]] = [
     ({"muted_until": "2027-01-01"}, "#/muted_until"),
     ({"muted_until": 1800000000}, "#/muted_until"),
     ({"allow_from": "192.0.2.0/24"}, "#/allow_from"),
-    ({"allow_from": ["192.0.2.1/24"]}, "#/allow_from"),
+    ({"allow_from": ["192.0.2.0/33"]}, "#/allow_from"),
     ({"allow_from": [7]}, "#/allow_from"),
     ({"presence": "online"}, "#/presence"),
     ({"id": "controlid:8"}, "#/id"),

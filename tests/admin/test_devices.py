@@ -139,7 +139,6 @@ def listed(server: InMemoryServer, query: str) -> list[str]:
     [
         ("", "123ab"),
         ("?dialect=servereye", "ab"),
-        ("?dialect=unheard-of", ""),
         ("?presence=online", "1"),
         ("?presence=signed_off", "b"),
         ("?presence=never_seen", "23a"),

@@ -16,7 +16,7 @@ SEND = f"POST /v1/devices/{DEVICE}/commands"
 
 INVALID = [
     *("limit=0", "limit=501", "limit=-1", "limit=x", "limit=1.5", "limit=%D9%A5", "limit=000000001" + "9" * 5000),
-    *("presence=here", "admission=no", "cursor=%FF", "cursor=a", "cursor=gA=="),
+    *("presence=here", "admission=no", "dialect=unheard-of", "cursor=%FF", "cursor=a", "cursor=gA=="),
     *("limt=5", "tag=x&" * 65 + "tag=x"),
 ]
 

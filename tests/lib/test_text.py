@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushd.lib.text import duration, local_time, one_line, printable, shortened
+from pushd.lib.text import caseless, duration, local_time, one_line, parse_duration, printable, shortened
 
 TEXT = st.text(st.characters())
 
@@ -81,3 +81,38 @@ def test_local_time(monkeypatch: pytest.MonkeyPatch) -> None:
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90", 90),
+        ("1.5", 1.5),
+        ("90s", 90),
+        ("5m", 300),
+        ("24h", 86400),
+        ("7d", 604800),
+        ("1h30m", 5400),
+        ("0.5h", 1800),
+    ],
+)
+def test_a_duration_may_have_units(text: str, seconds: float) -> None:
+    """Durations are written as people write them; a number alone is seconds, or what else the option says."""
+    assert parse_duration(text) == seconds
+    assert parse_duration("2", 3600) == 7200
+
+
+@pytest.mark.parametrize("text", ["", "m", "5 m", "5min", "m5", "5m3", "5M", "-5m", "1e3h", "\u0665m"])
+def test_text_that_is_no_duration(text: str) -> None:
+    """A text that could mean something else is refused."""
+    with pytest.raises(ValueError, match="could not convert"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "other"), [("portão", "PORTÃO"), ("straße", "STRASSE"), ("portão", "porta\u0303o"), ("ΟΔΟΣ", "οδος")]
+)
+def test_text_that_differs_by_case_alone(text: str, other: str) -> None:
+    """A search finds a text however its case is, in any alphabet, and however its accents are encoded."""
+    assert caseless(text) == caseless(other)
+    assert caseless("portão") != caseless("portao")

@@ -87,7 +87,7 @@ async def test_commands_are_listed_page_by_page(store: IStore) -> None:
 async def fleet(store: IStore) -> None:
     """Add devices of both dialects."""
     await store.change_device(READER, {"name": "Front door", "tags": ("north", "doors")}, at())
-    await store.change_device(OTHER_READER, {"tags": ("doors",)}, at())
+    await store.change_device(OTHER_READER, {"name": "PORTÃO 4", "tags": ("doors",)}, at())
     await store.add_device(device(UNREGISTERED, admission=Admission.PENDING), True, at())
     await store.add_device(device(AGENT, name="100% sure_"), False, at())
     await store.set_presence(AGENT, PresenceState.ONLINE, at())
@@ -108,6 +108,7 @@ async def fleet(store: IStore) -> None:
         ({"q": "FRONT"}, [READER]),
         ({"q": "EYE:aB"}, [AGENT]),
         ({"q": "controlid:"}, [READER, OTHER_READER, UNREGISTERED]),
+        ({"q": "portão"}, [OTHER_READER]),
         ({"q": "0%"}, [AGENT]),
         ({"q": "_"}, [AGENT]),
         ({"q": "'; --"}, []),

@@ -14,7 +14,7 @@ from pushd.pushctl.exit_codes import ExitCode
 from pushd.pushctl.options import json_option, verbatim
 from pushd.pushctl.output import print_json, styled
 from pushd.pushctl.session import Session, print_error
-from pushd.pushctl.terminal import Column, Fit
+from pushd.pushctl.terminal import Column, Fit, write_line
 
 DATABASE = "pushd.sqlite"
 
@@ -54,7 +54,7 @@ def _print(violations: Sequence[Json], as_json: bool) -> ExitCode:
         rows = [[styled(violation.get(column.name)) for column in _COLUMNS] for violation in violations]
         terminal.print_table(_COLUMNS, rows)
     else:
-        click.echo("No inconsistencies.")
+        write_line("No inconsistencies.")
     return ExitCode.REFUSED if violations else ExitCode.SUCCEEDED
 
 

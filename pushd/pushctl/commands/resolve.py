@@ -8,7 +8,7 @@ from pushd.lib.text import printable
 from pushd.pushctl import terminal
 from pushd.pushctl.api import AdminClient
 from pushd.pushctl.exit_codes import ExitCode, exit_code_help
-from pushd.pushctl.options import EXAMPLE_COMMAND, json_option, seconds, verbatim, wait_option
+from pushd.pushctl.options import EXAMPLE_COMMAND, CommandWithWait, json_option, seconds, verbatim, wait_option
 from pushd.pushctl.output import print_json, print_outcome
 from pushd.pushctl.session import with_client
 from pushd.pushctl.wait import wait_and_print
@@ -50,13 +50,14 @@ async def resolve(client: AdminClient, /, *, command_id: str, state: str, note: 
 
 
 @click.command(
+    cls=CommandWithWait,
     epilog=verbatim(
         f"Example, once more, but only within the next minute:\n  pushctl resend {EXAMPLE_COMMAND} --ttl 60 --wait",
         f"Exit codes with --wait:\n{exit_code_help()}",
-    )
+    ),
 )
 @click.argument("command_id", metavar="COMMAND")
-@click.option("--ttl", type=seconds, metavar="SECONDS", help="Time to live of the new command.")
+@click.option("--ttl", type=seconds, metavar="DURATION", help="Time to live of the new command.")
 @click.option("--queue", is_flag=True, help="Queue it even if the device has signed off.")
 @wait_option
 @json_option("Print the new command as a line of JSON.")

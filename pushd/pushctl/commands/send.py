@@ -12,7 +12,7 @@ from pushd.pushctl.commands.payloads import PayloadArguments, build_payload
 from pushd.pushctl.connection import Json
 from pushd.pushctl.errors import Unreachable
 from pushd.pushctl.exit_codes import ExitCode, exit_code_help
-from pushd.pushctl.options import json_option, option_group, seconds, verbatim, wait_option
+from pushd.pushctl.options import CommandWithWait, json_option, option_group, seconds, verbatim, wait_option
 from pushd.pushctl.output import print_accepted, print_json
 from pushd.pushctl.session import Session, print_error
 from pushd.pushctl.wait import wait_and_print
@@ -52,7 +52,7 @@ _payload_options = option_group(
 )
 
 _delivery_options = option_group(
-    click.option("--ttl", type=seconds, metavar="SECONDS", help="Time to live: never send it later. [default: 300]"),
+    click.option("--ttl", type=seconds, metavar="DURATION", help="Time to live: never send it later. [default: 300]"),
     click.option(
         "--priority", type=click.IntRange(0, 9), metavar="0-9", help="Higher ones are sent first. [default: 5]"
     ),
@@ -63,10 +63,10 @@ _delivery_options = option_group(
     ),
     click.option("--not-before", metavar="TIME", help="Do not send it earlier, as 2030-01-02T03:04:05Z."),
     click.option(
-        "--lease", type=seconds, metavar="SECONDS", help="Time for the device to acknowledge it or report a result."
+        "--lease", type=seconds, metavar="DURATION", help="Time for the device to acknowledge it or report a result."
     ),
     click.option(
-        "--deadline", type=seconds, metavar="SECONDS", help="Time that one attempt may take. [default: 3600]"
+        "--deadline", type=seconds, metavar="DURATION", help="Time that one attempt may take. [default: 3600]"
     ),
     click.option("--max-attempts", type=int, metavar="N", help="Attempts with at_least_once. [default: 5]"),
     click.option("--queue", is_flag=True, help="Queue it even if the device has signed off."),
@@ -74,7 +74,7 @@ _delivery_options = option_group(
 )
 
 
-@click.command(epilog=verbatim(_EXAMPLES, f"Exit codes:\n{exit_code_help()}"))
+@click.command(cls=CommandWithWait, epilog=verbatim(_EXAMPLES, f"Exit codes:\n{exit_code_help()}"))
 @click.argument("device", metavar="DEVICE")
 @click.argument("what", metavar="[ENDPOINT|CONTROL]", required=False)
 @click.argument("body", metavar="[BODY]", required=False)

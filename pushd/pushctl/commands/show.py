@@ -4,17 +4,18 @@ import click
 
 from pushd.pushctl.api import AdminClient
 from pushd.pushctl.exit_codes import ExitCode, exit_code_help
-from pushd.pushctl.options import EXAMPLE_COMMAND, json_option, verbatim, wait_option
+from pushd.pushctl.options import EXAMPLE_COMMAND, CommandWithWait, json_option, verbatim, wait_option
 from pushd.pushctl.output import print_command, print_json, print_outcome
 from pushd.pushctl.session import with_client
 from pushd.pushctl.wait import wait_and_print
 
 
 @click.command(
+    cls=CommandWithWait,
     epilog=verbatim(
         f"Example, wait up to two minutes for it to end:\n  pushctl show {EXAMPLE_COMMAND} --wait 120",
         f"Exit codes with --wait:\n{exit_code_help()}",
-    )
+    ),
 )
 @click.argument("command_id", metavar="COMMAND")
 @wait_option

@@ -11,6 +11,7 @@ from attrs import define, field
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from pushd.lib.text import caseless
 from pushd.model.errors import StoreRefused, Unavailable
 from pushd.store.filters import Violation
 from pushd.store.group_commit import PendingTransaction
@@ -242,6 +243,7 @@ def connect(path: str) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row
+        connection.create_function("caseless", 1, caseless, deterministic=True)
         for pragma in _PRAGMAS:
             connection.execute(pragma)
     except sqlite3.Error as error:

@@ -172,7 +172,7 @@ _CONDITIONS = {
     "dialect": "dialect = :dialect",
     "presence": "presence = :presence",
     "admission": "admission = :admission",
-    "q": "(instr(lower(id), lower(:q)) > 0 OR instr(lower(name), lower(:q)) > 0)",
+    "q": "(instr(caseless(id), caseless(:q)) > 0 OR instr(caseless(name), caseless(:q)) > 0)",
 }
 _TAGGED = "EXISTS (SELECT 1 FROM json_each(tags) WHERE json_each.value = :tag{n})"
 

@@ -68,6 +68,23 @@ def test_result_of_the_device_is_shown(server: FakeServer, pushctl: Pushctl) -> 
     assert json.loads(pushctl("send", READER, "load_objects", "--wait", "10", "--json").stdout) == SUCCEEDED
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--wait", READER, "load_objects"),
+        (READER, "--wait", "load_objects"),
+        (READER, "--wait", "10", "load_objects"),
+        ("--wait=10s", READER, "load_objects"),
+        ("--wait", "--ttl", "5m", READER, "load_objects"),
+    ],
+)
+def test_wait_may_stand_anywhere(server: FakeServer, pushctl: Pushctl, arguments: tuple[str, ...]) -> None:
+    """Before the device or behind it, with a duration or without: the device is not taken for the duration."""
+    server.on(SEND, Answer(status=201, body=COMMAND))
+    server.on(LOOK, Answer(body=SUCCEEDED))
+    assert pushctl("send", *arguments).exit_code == 0
+
+
 def test_wait_until_the_command_ends(server: FakeServer, pushctl: Pushctl) -> None:
     """A command that takes longer than the server waits is requested again."""
     server.on(SEND, Answer(status=201, body=COMMAND))
@@ -180,7 +197,8 @@ def test_payload_comes_from_standard_input(server: FakeServer, pushctl: Pushctl)
         ([READER, "load_objects", "@/nowhere"], "cannot read /nowhere"),
         ([READER, "load_objects", "--ttl", "nan"], "is not a duration"),
         ([READER, "load_objects", "--ttl", "-1"], "is not a duration"),
-        ([READER, "load_objects", "--wait", "soon"], "is not a number of seconds"),
+        ([READER, "load_objects", "--wait=soon"], "is not a duration"),
+        ([READER, "load_objects", "--wait", "5min"], "is not a duration"),
         ([READER, "load_objects", "--priority", "10"], "10 is not in the range"),
     ],
 )
