@@ -1,5 +1,6 @@
 """Results of Control iD devices, and what they mean for a command."""
 
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -10,6 +11,8 @@ from pushd.lib import strict_json
 from pushd.model.command import Payload
 from pushd.model.lifecycle import Move
 from pushd.model.result import Verdict
+
+UNREADABLE = "unreadable result"
 
 _NO_REASON = "the device gave no reason"
 _SUCCEEDED = Verdict(move=Move.SUCCEED)
@@ -75,7 +78,10 @@ class ControlIdResult:
     def part(self, position: int) -> "ControlIdResult | None":
         """The result of the command at this place of a batch, from 1; an error of the batch is an error of each."""
         if self.transactions is not None and self.outcome.error is None:
-            return self._entries.get(str(position))
+            try:
+                return self._entries.get(str(position))
+            except (strict_json.UnreadableBody, RecursionError):  # where the stack is deeper than where it was read
+                return evolve(self, result=raw_result((self.result or "").encode()), unreadable=UNREADABLE)
         if self.outcome.has_response:
             return evolve(self, unreadable="the device answered a single command, but was sent a batch")
         return self
@@ -103,6 +109,11 @@ class ControlIdResult:
         if errors:
             return Verdict(move=Move.FAIL, error=strict_json.one_line("; ".join(errors)))
         return _SUCCEEDED
+
+
+def raw_result(body: bytes) -> str:
+    """What is kept as the result if a body cannot be read."""
+    return strict_json.write({"raw": b64encode(body).decode("ascii")})
 
 
 def _verdict(outcome: ReportedOutcome) -> Verdict:

@@ -6,7 +6,6 @@ A deviceId has up to 19 digits and does not fit into a double, so it is never co
 """
 
 import re
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,8 +13,10 @@ from urllib.parse import parse_qsl
 from attrs import frozen
 
 from pushd.dialects.controlid.result import (
+    UNREADABLE,
     ControlIdResult,
     batch_entries,
+    raw_result,
     read_only_entry,
     read_outcome,
     read_transactions,
@@ -150,8 +151,7 @@ def read_result(body: bytes, content_type: str | None, query: PollQuery) -> Cont
         text, fields = _read_fields(body, content_type)
         entries = _read_batch(fields)
     except UnreadableBody:
-        raw = strict_json.write({"raw": b64encode(body).decode("ascii")})
-        return _result(body, query, result=raw, unreadable="unreadable result")
+        return _result(body, query, result=raw_result(body), unreadable=UNREADABLE)
     return _result(
         body,
         query,
