@@ -78,7 +78,7 @@ class Query:
         if text is None:
             return None
         if not _DECIMAL.fullmatch(text) or float(text) > most:
-            raise InvalidQuery(f"{name} must be 0 to {most:g} seconds.")
+            raise InvalidQuery(f"{name} must be 0 to {most:.0f} seconds.")
         return float(text)
 
     def overlap(self) -> float:

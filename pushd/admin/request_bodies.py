@@ -5,9 +5,9 @@ merge patches.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Any, NewType
+from typing import Any, NewType, get_args, get_origin
 
 from attrs import frozen
 from cattrs import Converter
@@ -27,6 +27,7 @@ from pushd.model.webhook import MAX_PARALLEL, Webhook
 Timestamp = NewType("Timestamp", int)
 Cidr = NewType("Cidr", str)
 Url = NewType("Url", str)
+Outcome = NewType("Outcome", str)
 
 MAX_TEXT = 256
 """Characters of a name, tag or note."""
@@ -35,7 +36,7 @@ MAX_LIST = 64
 """Items of a list: tags, networks or event types."""
 
 _LARGEST = 1e15
-"""The largest number of seconds; larger whole numbers might not fit a float."""
+"""More seconds than any field may have; a larger number is read as this one, since it might not fit a float."""
 
 MAX_BATCH = 100
 """Commands."""
@@ -65,9 +66,9 @@ def _read_text(value: object, _: object) -> str:
 
 
 def _read_number(value: object, _: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("must be a number")
-    return float(value)
+    return float(max(-_LARGEST, min(value, _LARGEST)))
 
 
 def _read_timestamp(value: object, _: object) -> int:
@@ -90,6 +91,12 @@ def _read_enum(value: object, kind: type[StrEnum]) -> StrEnum:
     return kind(value)
 
 
+def _read_outcome(value: object, _: object) -> str:
+    if not isinstance(value, str) or value not in _MOVES:
+        raise ValueError("must be succeeded or failed")
+    return value
+
+
 def _converter() -> Converter:
     """A strict converter: a plain one would turn 5 into "5"."""
     converter = Converter(detailed_validation=False)
@@ -100,8 +107,9 @@ def _converter() -> Converter:
     converter.register_structure_hook(Timestamp, _read_timestamp)
     converter.register_structure_hook(Cidr, _read_cidr)
     converter.register_structure_hook(Url, _exactly(str))
+    converter.register_structure_hook(Outcome, _read_outcome)
     # without these, the hook of str, their base class, would accept any string
-    for kind in (Admission, Delivery, EventType, State):
+    for kind in (Admission, Delivery, EventType):
         converter.register_structure_hook(kind, _read_enum)
     return converter
 
@@ -128,8 +136,8 @@ _DEVICE: Mapping[str, Any] = {
     "muted_until": Timestamp,
     "allow_from": tuple[Cidr, ...],
 }
-_RESOLUTION = {"state": State, "note": str}
-_MOVES = {State.SUCCEEDED: Move.RESOLVE_SUCCEEDED, State.FAILED: Move.RESOLVE_FAILED}
+_RESOLUTION = {"state": Outcome, "note": str}
+_MOVES: Mapping[str, Move] = {State.SUCCEEDED: Move.RESOLVE_SUCCEEDED, State.FAILED: Move.RESOLVE_FAILED}
 _WEBHOOK: Mapping[str, Any] = {
     "url": Url,
     "types": tuple[EventType, ...],
@@ -139,6 +147,7 @@ _WEBHOOK: Mapping[str, Any] = {
 _WEBHOOK_DEFAULTS = Webhook(id="", url="", created_at=0)
 _REDELIVERY = {"after": str}
 _SEQ = re.compile(r"[0-9]{1,18}")
+_ID_EXAMPLE = "such as controlid:4408801109440198"
 
 
 @frozen(kw_only=True)
@@ -190,8 +199,8 @@ def read_resolution(body: Mapping[str, Any]) -> tuple[Move, str | None]:
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
     values = _read_fields(_without_nulls(body), _RESOLUTION)
-    if values.get("state") not in _MOVES:
-        raise InvalidFields([FieldError("#/state", "must be succeeded or failed")])
+    if "state" not in values:
+        raise InvalidFields([FieldError("#/state", "is required: succeeded or failed")])
     return _MOVES[values["state"]], values.get("note")
 
 
@@ -202,7 +211,8 @@ def read_device_changes(body: Mapping[str, Any], defaults: Device) -> dict[str, 
     """
     values = _read_fields(_without_nulls(body), _DEVICE)
     nulls = [name for name, value in body.items() if value is None]
-    _refuse_unknown(nulls, _DEVICE)
+    if unknown := _unknown(nulls, _DEVICE):
+        raise InvalidFields(unknown)
     values |= {name: getattr(defaults, name) for name in nulls}
     if "hold" in nulls:
         values["learned_hold"] = None
@@ -213,7 +223,7 @@ def read_device_changes(body: Mapping[str, Any], defaults: Device) -> dict[str, 
 def _check_device(values: Mapping[str, Any]) -> None:
     errors = []
     if "heartbeat_timeout" in values and not 1 <= values["heartbeat_timeout"] <= MAX_HEARTBEAT:
-        errors.append(FieldError("#/heartbeat_timeout", f"must be 1 to {MAX_HEARTBEAT:g} seconds"))
+        errors.append(FieldError("#/heartbeat_timeout", f"must be 1 to {MAX_HEARTBEAT:.0f} seconds"))
     if values.get("hold") is not None and not 0 <= values["hold"] <= MAX_HOLD:
         errors.append(FieldError("#/hold", f"must be 0 to {MAX_HOLD:g} seconds, or null to learn it"))
     if values.get("batch") is not None and not 1 <= values["batch"] <= MAX_BATCH:
@@ -227,7 +237,9 @@ def read_new_device(body: Mapping[str, Any], registry: DeviceRegistry) -> Device
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
-    default = registry.new_device(_read_id(body.get("id"), registry), Admission.APPROVED)
+    if body.get("id") is None:
+        raise InvalidFields([FieldError("#/id", f"is required, {_ID_EXAMPLE}")])
+    default = registry.new_device(_read_id(body["id"], registry), Admission.APPROVED)
     changes = read_device_changes({name: value for name, value in body.items() if name != "id"}, default)
     return registry.new_device(default.id, **({"admission": Admission.APPROVED} | changes))
 
@@ -236,7 +248,7 @@ def _read_id(value: object, registry: DeviceRegistry) -> str:
     try:
         return registry.canonical_id(value if isinstance(value, str) else "")
     except (InvalidQuery, UnknownDevice):
-        raise InvalidFields([FieldError("#/id", "must be an id such as controlid:4408801109440198")]) from None
+        raise InvalidFields([FieldError("#/id", f"must be an id {_ID_EXAMPLE}")]) from None
 
 
 def read_new_webhook(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -289,27 +301,34 @@ def _read_fields(body: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str,
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
-    _refuse_unknown(body, types)
-    values, errors = {}, []
-    for name, value in body.items():
-        try:
-            values[name] = _CONVERTER.structure(_check_list(value, types[name]), types[name])
-        except (ValueError, TypeError) as error:
-            errors.append(FieldError(strict_json.below("#", name), str(error)))
+    errors = _unknown(body, types)
+    values = {
+        name: _read_value(value, types[name], strict_json.below("#", name), errors)
+        for name, value in body.items()
+        if name in types
+    }
     if errors:
         raise InvalidFields(errors)
     return values
 
 
-def _check_list(value: object, kind: object) -> object:
-    """Check that the value of a list type is a list: cattrs accepts a string as a list of its characters."""
-    if getattr(kind, "__origin__", None) is tuple and (not isinstance(value, list) or len(value) > MAX_LIST):
-        raise ValueError(f"must be a list of at most {MAX_LIST} items")
-    return value
+def _read_value(value: object, kind: Any, pointer: str, errors: list[FieldError]) -> Any:
+    """A value converted to its type; what is wrong with it, or with an item of it, is added to ``errors``."""
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list) or len(value) > MAX_LIST:
+            errors.append(FieldError(pointer, f"must be a list of at most {MAX_LIST} items"))
+            return None
+        return tuple(
+            _read_value(item, get_args(kind)[0], f"{pointer}/{position}", errors)
+            for position, item in enumerate(value)
+        )
+    try:
+        return _CONVERTER.structure(value, kind)
+    except (ValueError, TypeError) as error:
+        errors.append(FieldError(pointer, str(error)))
+        return None
 
 
-def _refuse_unknown(names: Any, types: Mapping[str, Any]) -> None:
-    unknown = [name for name in names if name not in types]
-    if unknown:
-        known = f"is not a known field; the fields here are: {', '.join(types)}"
-        raise InvalidFields([FieldError(strict_json.below("#", name), known) for name in unknown])
+def _unknown(names: Iterable[str], types: Mapping[str, Any]) -> list[FieldError]:
+    known = f"is not a known field; the fields here are: {', '.join(types)}"
+    return [FieldError(strict_json.below("#", name), known) for name in names if name not in types]

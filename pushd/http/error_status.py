@@ -55,10 +55,17 @@ def set_error_status(request: Request, failure: Failure) -> int:
         code = 500
     if code == SERVICE_UNAVAILABLE and not getattr(failure.value, "is_logged", False):
         _log.error("Request answered with 503: {error}", error=failure.getErrorMessage())
-    if isinstance(failure.value, MethodNotAllowed) and failure.value.valid_methods:
-        request.setHeader(b"Allow", ", ".join(sorted(failure.value.valid_methods)).encode("ascii"))
+    if allowed := _allowed(failure.value):
+        request.setHeader(b"Allow", allowed.encode("ascii"))
     request.setResponseCode(code)
     return code
+
+
+def _allowed(error: BaseException | None) -> str:
+    """The methods that a path has, if an error says that it lacks one."""
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        return ", ".join(sorted(error.valid_methods))
+    return ""
 
 
 def log_failure(what: str, request: Request, failure: Failure) -> None:
@@ -91,6 +98,8 @@ def error_detail(failure: Failure) -> str:
     error = failure.value
     if isinstance(error, errors.PushdError | UnreadableBody):
         return str(error)
+    if allowed := _allowed(error):
+        return f"This method is not allowed here; allowed: {allowed}."
     if isinstance(error, HTTPException):
         return _DETAILS.get(error.code or 0, error.name)
     return "Internal server error; the server's log has the details."

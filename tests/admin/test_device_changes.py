@@ -91,6 +91,25 @@ def test_no_change(known: InMemoryServer) -> None:
     assert known.events(DEVICE) == ["device.registered"]
 
 
+def test_every_wrong_field_is_named(known: InMemoryServer) -> None:
+    """One answer names all fields that are unknown or wrong, and says what each must be."""
+    body = {"colour": 1, "name": 5, "heartbeat_timeout": "1", "tags": ["a", 2]}
+    problem = known.ask(f"PATCH /v1/devices/{DEVICE}", body).problem(422)
+    assert [error["pointer"] for error in problem["errors"]] == [
+        "#/colour",
+        "#/name",
+        "#/heartbeat_timeout",
+        "#/tags/1",
+    ]
+
+
+@pytest.mark.parametrize("seconds", [0, -1e99, 1e99, 10**400])
+def test_number_out_of_range(known: InMemoryServer, seconds: float) -> None:
+    """The error of a number that is too large or too small says what the bounds are, however far it is from them."""
+    (error,) = known.ask(f"PATCH /v1/devices/{DEVICE}", {"heartbeat_timeout": seconds}).problem(422)["errors"]
+    assert error["detail"] == "must be 1 to 2592000 seconds"
+
+
 WRONG: list[tuple[object, str]] = [
     ({"name": 5}, "#/name"),
     ({"name": "x" * 257}, "#/name"),
@@ -98,7 +117,7 @@ WRONG: list[tuple[object, str]] = [
     ({"name": "\ud800"}, "#/name"),
     ({"tags": "lobby"}, "#/tags"),
     ({"tags": {"a": 1}}, "#/tags"),
-    ({"tags": [1]}, "#/tags"),
+    ({"tags": ["a", 1]}, "#/tags/1"),
     ({"tags": ["x"] * 65}, "#/tags"),
     ({"admission": "friendly"}, "#/admission"),
     ({"admission": True}, "#/admission"),
@@ -116,8 +135,8 @@ WRONG: list[tuple[object, str]] = [
     ({"muted_until": "2027-01-01"}, "#/muted_until"),
     ({"muted_until": 1800000000}, "#/muted_until"),
     ({"allow_from": "192.0.2.0/24"}, "#/allow_from"),
-    ({"allow_from": ["192.0.2.0/33"]}, "#/allow_from"),
-    ({"allow_from": [7]}, "#/allow_from"),
+    ({"allow_from": ["192.0.2.0/33"]}, "#/allow_from/0"),
+    ({"allow_from": [7]}, "#/allow_from/0"),
     ({"presence": "online"}, "#/presence"),
     ({"id": "controlid:8"}, "#/id"),
     ({"learned_hold": None}, "#/learned_hold"),

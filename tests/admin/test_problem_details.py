@@ -76,6 +76,12 @@ def test_unknown_path(server: InMemoryServer, path: str) -> None:
     assert server.ask(f"GET {path}").problem(404)["detail"] == "There is nothing at this path."
 
 
+def test_detail_of_a_wrong_method(server: InMemoryServer) -> None:
+    """The error of a wrong method names the right ones."""
+    problem = server.ask("DELETE /v1/devices").problem(405)
+    assert problem["detail"] == "This method is not allowed here; allowed: GET, POST."
+
+
 @pytest.mark.parametrize(
     ("line", "allow"),
     [

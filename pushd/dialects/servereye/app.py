@@ -81,7 +81,9 @@ class ServerEyeApp:
     @router.route("/container", methods=["GET"])
     async def container(self, request: Request) -> bytes:
         """The settings of a container, which the vendor's sample asks for before it polls."""
-        container = request.args.get(b"id", [b""])[0].decode("utf-8", "replace")
+        if b"id" not in request.args:
+            raise InvalidQuery("id, the containerId, is required.")
+        container = request.args[b"id"][0].decode("utf-8", "replace")
         device = self.device_service.own_device(self._identity(request, container))
         return wire.write_container(container, device.name or container, device.heartbeat_timeout)
 

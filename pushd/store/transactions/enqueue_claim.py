@@ -83,7 +83,9 @@ def check_may_queue(tx: ITransaction, device: str, queue_signed_off: bool, max_q
     if row["admission"] == Admission.BLOCKED:
         raise DeviceBlocked(f"{device} is blocked; approve it to send it commands.")
     if row["presence"] == PresenceState.SIGNED_OFF and not queue_signed_off:
-        raise DeviceSignedOff(f"{device} signed off; add ?queue=1 to queue the command for its return.")
+        raise DeviceSignedOff(
+            f"{device} signed off; add ?queue=1 (pushctl: --queue) to queue the command until it returns."
+        )
     if row["queued"] >= max_queued:
         raise QueueFull(f"{max_queued} commands are queued for {device} already.")
 

@@ -19,9 +19,8 @@ def cancel(tx: ITransaction, command: str, now: Now) -> Command:
         return to_command(before, whole=True)
     after = first(tx, lifecycle_guards.CANCEL, id=command, now=now.wall)
     if after is None:
-        raise IllegalMove(
-            f"The command is {before['state']}; {_WHY_NOT_CANCELLED.get(before['state'], 'it has ended.')}"
-        )
+        why = _WHY_NOT_CANCELLED.get(before["state"], "it has ended and cannot be cancelled.")
+        raise IllegalMove(f"The command is {before['state']}; {why}")
     if after["state"] != before["state"]:
         record_state(tx, now, after)
     return to_command(look_up(tx, command), whole=True)
@@ -52,7 +51,7 @@ def resend(tx: ITransaction, draft: Draft, queue_signed_off: bool, max_queued: i
     if before["resent_as"] is not None:
         return _successor(tx, before["resent_as"]), False
     if before["state"] not in RESENDABLE:
-        raise IllegalMove(f"The command is {before['state']}; {_WHY_NOT_RESENT.get(before['state'], 'it worked.')}")
+        raise IllegalMove(f"The command is {before['state']}; {_WHY_NOT_RESENT[before['state']]}")
     check_may_queue(tx, draft.device, queue_signed_off, max_queued)
     command = insert(tx, draft, now)
     tx.run(_SET_RESENT, id=draft.resend_of, resent_as=draft.id)
@@ -70,5 +69,6 @@ def _successor(tx: ITransaction, resent_as: str) -> Command:
 
 _WHY_NOT_RESENT = {
     State.QUEUED: "it will be sent.",
+    State.SUCCEEDED: "only one that failed, expired, was cancelled or is unknown can be sent again.",
     **dict.fromkeys(OUT, "wait for its outcome first."),
 }

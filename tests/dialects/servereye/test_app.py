@@ -182,6 +182,7 @@ def test_container_without_settings(server: InMemoryServer, kind: str) -> None:
     query, code = CONTAINERS_WITHOUT_SETTINGS[kind]
     answer = server.device_request(request(f"GET /1/container{query}")).answer()
     assert (answer.code, answer.json["success"], set(answer.json)) == (code, False, {"success", "message"})
+    assert code != 400 or answer.json["message"].startswith(("id, ", "containerId must"))
     assert len(server.ask("GET /v1/devices").json["items"]) == 3
 
 
