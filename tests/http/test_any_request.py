@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from twisted.logger import capturedLogs
 
 from pushd.model.token import Role
 from tests.connection import Connection, request
@@ -112,3 +113,56 @@ def test_any_call_of_an_operator(known: InMemoryServer, line: str, body: bytes, 
         answer.problem(answer.code)
     elif answer.body:
         assert answer.json is not None
+
+
+LINES = st.sampled_from(
+    [
+        b"GET /push/c/signoff HTTP/1.1",
+        b"POST /push/c/result/m HTTP/1.1",
+        b"GET /healthz HTTP/1.0",
+        b"POST http://a/v1/devices HTTP/1.1",
+        b"Host: a",
+        b"Host:",
+        b"Content-Length: 2",
+        b"Content-Length: " + b"9" * 5000,
+        b"Content-Length: -1",
+        b"Content-Length: 0x2",
+        b"Transfer-Encoding: chunked",
+        b"Transfer-Encoding: identity",
+        b"Connection: close",
+        b"Connection: upgrade, \xff",
+        b"Expect: 100-continue",
+        b"Expect: \xff",
+        b"Content-Encoding: gzip",
+        b" folded",
+        b"",
+        b"{}",
+        b"2",
+        b"ffffffffffffffffff",
+        b"0",
+        b"2;x=" + b"y" * 2000,
+        b"PRI * HTTP/2.0",
+        b"\x16\x03\x01\x02\x00\x01",
+        b"GET /" + b"x" * 20_000 + b" HTTP/1.1",
+    ]
+)
+BYTES = st.lists(LINES | st.binary(max_size=30), max_size=14).map(b"\r\n".join)
+
+
+@ANYTHING
+@given(BYTES, st.lists(st.integers(1, 60), max_size=5), st.sampled_from(["device", "admin"]))
+def test_any_bytes(known: InMemoryServer, data: bytes, cuts: list[int], port: str) -> None:
+    """Whatever bytes a client sends, in whatever pieces, nothing is logged, and each response is whole."""
+    connection = known.connect() if port == "device" else known.call(b"")
+    with capturedLogs() as logged:
+        for cut in [*cuts, len(data)]:
+            if not connection.closed_by_server:
+                connection.send(data[:cut])
+            data = data[cut:]
+        for _ in range(2):
+            if not connection.closed_by_server:
+                known.clock.advance(200)
+        answers = connection.answers()
+        connection.hang_up()
+    assert logged == []
+    assert all(answer.code < 500 for answer in answers)
