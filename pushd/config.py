@@ -123,7 +123,7 @@ class Config:
     devices: tuple[str, ...] = _option(
         read_endpoints,
         "ENDPOINT",
-        "Twisted endpoint of the device port, TCP or TLS.",
+        "Twisted endpoint of the device port, TCP or TLS; without an interface, on every address (IPv4 and IPv6).",
         default=["tcp:8080"],
         repeatable=True,
     )

@@ -1,6 +1,7 @@
 """Listeners: the endpoints of the command line as services; an endpoint that cannot be opened is one line of text."""
 
 from collections.abc import Callable
+from socket import AF_INET6, IPPROTO_IPV6, IPV6_V6ONLY, socket
 
 from attrs import define
 from twisted.application.internet import StreamServerEndpointService
@@ -19,6 +20,7 @@ from pushd.lib.twisted_patches import tls_certificate, use_certificate
 BACKLOG = 16384
 """Connections that wait to be accepted, as far as the system allows: after a restart all devices connect at once."""
 
+_KINDS_WITH_IPV4_DEFAULT = frozenset({"tcp", "ssl"})
 _KINDS_WITH_BACKLOG = frozenset({"tcp", "tcp6", "ssl", "unix"})
 
 
@@ -57,7 +59,8 @@ class Listener(Service):
         try:
             start()
         except CannotListenError as error:
-            address = f"{error.interface or 'any'}:{error.port}"
+            host = "any" if error.interface in ("", "::") else error.interface
+            address = f"{host}:{error.port}"
             raise self._refused(f"Couldn't listen on {address}: {_reason(error.socketError)}") from error
         except (OSError, OverflowError) as error:
             raise self._refused(f"Couldn't listen: {_reason(error)}") from error
@@ -71,7 +74,7 @@ def listener(option: str, endpoint: str, factory: IProtocolFactory, reactor: IRe
 
     :raises ConfigError: if ``endpoint`` is not a Twisted endpoint, or its certificate cannot be read.
     """
-    description = _with_backlog(endpoint)
+    description = _completed(endpoint)
     try:
         service = strports_service(description, factory, reactor)
         if tls_certificate(service.endpoint) is not None:
@@ -94,12 +97,26 @@ def _renew_certificate(endpoint: object, name: str, description: str, reactor: I
     use_certificate(endpoint, RenewableCertificate(name, IReactorTime(reactor), read))
 
 
-def _with_backlog(endpoint: str) -> str:
-    """The endpoint with our backlog, unless it gives one or is of a kind that has none."""
+def _completed(endpoint: str) -> str:
+    """The endpoint with what it does not give itself: our backlog, and all addresses of this machine."""
     kind, _, rest = endpoint.partition(":")
-    if kind not in _KINDS_WITH_BACKLOG or "backlog=" in rest:
-        return endpoint
-    return f"{endpoint}:backlog={BACKLOG}"
+    if kind == "haproxy":
+        return f"{kind}:{_completed(rest)}"
+    if kind in _KINDS_WITH_BACKLOG and "backlog=" not in rest:
+        endpoint += f":backlog={BACKLOG}"
+    if kind in _KINDS_WITH_IPV4_DEFAULT and "interface=" not in rest and _serves_ipv4_and_ipv6():
+        endpoint += r":interface=\:\:"
+    return endpoint
+
+
+def _serves_ipv4_and_ipv6() -> bool:
+    """Whether a socket that listens at ``::`` takes connections over IPv4, too: unless the system says otherwise."""
+    try:
+        with socket(AF_INET6) as probe:
+            probe.bind(("::", 0))
+            return not probe.getsockopt(IPPROTO_IPV6, IPV6_V6ONLY)
+    except OSError:
+        return False
 
 
 def _invalid(option: str, endpoint: str, why: str) -> ConfigError:

@@ -1,7 +1,7 @@
 """Tests of :mod:`pushd.listeners`."""
 
 import socket
-from errno import EADDRINUSE
+from errno import EADDRINUSE, EAFNOSUPPORT
 from typing import Any, cast
 
 import pytest
@@ -11,6 +11,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.tcp import Port, Server
 from twisted.internet.testing import MemoryReactorClock
 
+from pushd import listeners
 from pushd.config import ConfigError
 from pushd.listeners import BACKLOG, listener
 
@@ -60,6 +61,40 @@ def test_backlog(endpoint: str, backlog: int) -> None:
     reactor = MemoryReactorClock()
     listener("--devices", endpoint, Factory(), reactor).startService()
     assert [given for _, _, given, _ in reactor.tcpServers] == [backlog]
+
+
+@pytest.mark.parametrize("endpoint", ["tcp:0", "haproxy:tcp:0"])
+async def test_all_addresses_are_served(endpoint: str) -> None:
+    """Without an interface a port takes devices over IPv4 and over IPv6."""
+    from twisted.internet import reactor
+
+    readers = cast(PosixReactorBase, reactor).getReaders
+    before = readers()
+    service = listener("--devices", endpoint, Factory.forProtocol(Protocol), reactor)
+    service.startService()
+    (port,) = [reader for reader in readers() if isinstance(reader, Port) and reader not in before]
+    for host in ("127.0.0.1", "::1"):
+        socket.create_connection((host, port.getHost().port), timeout=5).close()
+    await service.stopService()
+
+
+@pytest.mark.parametrize("system", ["without IPv6", "with IPv6 apart"])
+def test_a_system_whose_sockets_do_not_serve_both(system: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a socket of IPv6 does not exist, or would not serve IPv4, a port serves IPv4."""
+
+    class Probe(socket.socket):
+        def __init__(self, *arguments: int) -> None:
+            if system == "without IPv6":
+                raise OSError(EAFNOSUPPORT, "Address family not supported by protocol")
+            super().__init__(*arguments)
+
+        def getsockopt(self, *_: Any) -> Any:
+            return 1
+
+    monkeypatch.setattr(listeners, "socket", Probe)
+    reactor = MemoryReactorClock()
+    listener("--devices", "tcp:8080", Factory(), reactor).startService()
+    assert [interface for _, _, _, interface in reactor.tcpServers] == [""]
 
 
 async def test_reconnect_storm_is_accepted() -> None:

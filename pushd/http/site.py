@@ -78,7 +78,7 @@ class Channel(DirectChannel):
         """The IP address that the proxy gave, which is known once a request has arrived; None if it gave none."""
         peer = self.transport.getPeer()
         is_proxy = peer == self.transport.transport.getPeer()
-        return None if is_proxy else getattr(peer, "host", None)
+        return None if is_proxy else _host(peer)
 
     def dataReceived(self, data: bytes) -> None:
         """Parse what has arrived."""
@@ -204,7 +204,7 @@ class HTTPFactory(ServerFactory):
         channel.site = channel.factory = self
         channel.timeOut = IDLE_SECONDS
         channel._timeout = self.idle_timeout
-        channel.peer = getattr(address, "host", None)
+        channel.peer = _host(address)
         return channel
 
     def acceptableProtocols(self) -> list[bytes]:
@@ -221,3 +221,9 @@ class HTTPFactory(ServerFactory):
 
 def _close(channel: Channel, _since: float) -> None:
     channel.timeoutConnection()
+
+
+def _host(address: object) -> str | None:
+    """The IP address of a connection's end; an IPv4 address is itself, also on a socket of IPv6."""
+    host: str | None = getattr(address, "host", None)
+    return host.removeprefix("::ffff:") if host is not None and "." in host else host
