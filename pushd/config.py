@@ -144,7 +144,7 @@ class Config:
     max_pending: int = _option(
         read_count,
         "N",
-        "Maximum number of pending devices; further ones are answered idle, but not recorded.",
+        "Maximum number of pending devices; further ones are not recorded, and their polls get no command.",
         default=str(DEFAULT_MAX_PENDING),
     )
     require_proof: bool = _option(
@@ -195,8 +195,8 @@ class Config:
     alert_window: float = _option(
         read_seconds,
         "SECONDS",
-        "Grace period and grouping window of alerts: how long an offline device may still return, and others behind"
-        " its address join the alert.",
+        "Grace period of alerts: how long a device may be offline before an alert is raised; devices behind one"
+        " address that go offline within this time are one alert.",
         default=f"{_RULES.window:g}",
     )
     flapping: tuple[int, float] = _option(

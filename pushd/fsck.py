@@ -44,7 +44,7 @@ def _check(tx: ITransaction) -> list[Violation]:
 
 def main(arguments: list[str]) -> int:
     """Check the file and print the violations; returns the exit code."""
-    if len(arguments) != 1:
+    if len(arguments) != 1 or arguments[0].startswith("-"):
         sys.stderr.write("usage: python -m pushd.fsck DATABASE\n")
         return 2
     try:

@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
+import twisted
+from pushd import __version__
 from pushd.lib.twisted_patches import CannotStart, signal_handlers
 
 _log = Logger()
@@ -30,6 +32,12 @@ def exit_with_error(reason: str) -> NoReturn:
         sys.__stderr__.write(f"pushd: {reason}\n")
     _log.error("{reason}", reason=reason)
     raise CannotStart(reason)
+
+
+def print_version() -> NoReturn:
+    """Print the versions of pushd and Twisted, and end the program with exit code 0."""
+    sys.stdout.write(f"pushd {__version__}, Twisted {twisted.__version__}\n")
+    sys.exit(0)
 
 
 def install_signal_handlers(reactor: Any) -> None:

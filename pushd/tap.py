@@ -10,7 +10,7 @@ from twisted.python import usage
 
 from pushd.config import OPTIONS, RENAMED, Config, ConfigError, Option, read_config, renamed
 from pushd.lib.twisted_patches import report_daemon_errors_whole, use_monotonic_clock
-from pushd.process import exit_with_error, install_signal_handlers
+from pushd.process import exit_with_error, install_signal_handlers, print_version
 from pushd.service import build_service
 
 
@@ -28,6 +28,10 @@ class Options(usage.Options):
         super().__init__()
         self.given: dict[str, Any] = {}
         """By the option's name: True for a flag, a list if the option is repeatable, otherwise a text."""
+
+    def opt_version(self) -> NoReturn:
+        """Show the versions of pushd and Twisted, and exit."""
+        print_version()
 
     def config(self, environ: Mapping[str, str]) -> Config:
         """All options, checked.

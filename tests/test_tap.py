@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pushd import __version__
 from pushd.config import OPTIONS
 from pushd.core.devices.admission import AdmissionMode
 from pushd.notifications.mail.smtp import Tls
@@ -93,6 +94,14 @@ def test_wrong_variable_is_refused(capfd: pytest.CaptureFixture[str], monkeypatc
     """The server reads the environment, too, and refuses a wrong variable as it does an option."""
     monkeypatch.setenv("PUSHD_KEEP", "forever")
     assert refusal(capfd) == "pushd: PUSHD_KEEP: must be a whole number of days, at least 1. (see twistd pushd --help)"
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """The version is that of pushd, not only that of Twisted."""
+    with pytest.raises(SystemExit) as ended:
+        parse("--version")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(f"pushd {__version__}, Twisted ")
 
 
 def test_help_describes_every_option() -> None:

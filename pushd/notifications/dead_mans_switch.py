@@ -45,21 +45,21 @@ class DeadMansSwitch:
     clock: IReactorTime
     parts: Mapping[str, Stuck]
     _problem: str | None = field(default=None, init=False)
-    """Why the latest heartbeat was not sent or not received, as it was logged."""
+    """Why the latest request was not sent, or failed, as it was logged."""
     _log = Logger()
 
     async def ping(self) -> None:
-        """Send one heartbeat, unless a part is stuck; a problem is logged once, until it changes."""
+        """Request the URL once, unless a part is stuck; a problem is logged once, until it changes."""
         stuck = [name for name, is_stuck in self.parts.items() if is_stuck(STUCK_AFTER)]
         if stuck:
-            self._report(f"not sent: no progress in {', '.join(stuck)}")
+            self._report(f"request not sent: no progress in {', '.join(stuck)}")
             return
         try:
             await Deferred.fromCoroutine(self._request()).addTimeout(TIMEOUT, self.clock)
         except CancelledError:
             raise
         except Exception as error:  # of the network, of TLS, of the URL: the next one tries again
-            self._report(f"not received: {_reason(error)}")
+            self._report(f"request failed, will retry: {_reason(error)}")
         else:
             self._report(None)
 
@@ -73,9 +73,9 @@ class DeadMansSwitch:
 
     def _report(self, problem: str | None) -> None:
         if problem is not None and problem != self._problem:
-            self._log.error("Heartbeat {problem}", problem=problem)
+            self._log.error("Dead man's switch: {problem}", problem=problem)
         elif problem is None and self._problem is not None:
-            self._log.info("Heartbeat sent again")
+            self._log.info("Dead man's switch: requests succeed again")
         self._problem = problem
 
 

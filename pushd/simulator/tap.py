@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python import usage
 
 from pushd.lib.resolver import install_resolver
-from pushd.process import install_signal_handlers
+from pushd.process import install_signal_handlers, print_version
 from pushd.simulator.controlid.device import DIALECT as CONTROLID
 from pushd.simulator.controlid.doors import DEFAULT_MODEL, MODELS
 from pushd.simulator.device import DeviceId
@@ -68,14 +68,14 @@ class Options(usage.Options):
         ["controlid", None, None, "Number of Control iD devices; 1 if no other device is asked for."],
         ["servereye", None, None, "Number of Server-Eye containers; 1 if no other device is asked for."],
         ["seed", None, "0", "Integer from which ids, faults and outages are derived; the same seed repeats them."],
-        ["base", None, "/", "URL prefix for Control iD, in front of /push and /result."],
+        ["base", None, "/", "URL prefix for Control iD, before /push and /result."],
         ["api-key", None, None, "API key that Server-Eye containers send."],
         ["timeout", None, "15", "Request timeout of a Control iD device in seconds (its push_request_timeout)."],
         [
             "period",
             None,
             "1",
-            "Seconds between two polls of a Control iD device (its push_request_period); real devices use 5 to 60.",
+            "Seconds from an idle answer to the next poll of a Control iD device (its push_request_period).",
         ],
         [
             "model",
@@ -110,6 +110,10 @@ class Options(usage.Options):
         self._ids: list[str] = []
         self._secrets: list[str] = []
         self._outages: list[str] = []
+
+    def opt_version(self) -> NoReturn:
+        """Show the versions of pushd and Twisted, and exit."""
+        print_version()
 
     def opt_id(self, device: str) -> None:
         """Add a device, as DIALECT=ID: controlid=4408801109440101. May be repeated."""

@@ -169,7 +169,14 @@ def _routes() -> Iterator[tuple[str, str]]:
 def test_calls_are_listed() -> None:
     """The page has a section for each call of the admin port, and for nothing else."""
     listed = [(method, _PART.sub("{}", path)) for method, path in _CALL.findall(page("admin"))]
-    assert sorted(listed) == sorted(set(_routes()))
+    assert sorted(listed) == sorted({route for route in _routes() if route[0] != "HEAD"})
+
+
+def test_calls_that_answer_head_say_so() -> None:
+    """The section of a call that answers HEAD, too, says so."""
+    sections = re.split(r"^``(?=[A-Z]+ /)", page("admin"), flags=re.MULTILINE)
+    saying = {section.split("``")[0].partition(" ")[2] for section in sections if "``HEAD``" in section}
+    assert saying == {path for method, path in _routes() if method == "HEAD"}
 
 
 @pytest.mark.parametrize("kind", [Alert, Attempt, Command, Device, QueueDepth, Orphan, Webhook])

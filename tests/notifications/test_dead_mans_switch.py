@@ -18,6 +18,8 @@ from pushd.notifications.dead_mans_switch import STUCK_AFTER, TIMEOUT, DeadMansS
 from tests.hostile_server import HEADERS, HostileServer, reactor_in_use
 
 URL = "http://monitor.test/ping/s3cret?x=1"
+TOO_LARGE = "the headers of the response are larger than 65536 bytes"
+RECOVERED = "Dead man's switch: requests succeed again"
 
 
 @define(eq=False)
@@ -101,9 +103,9 @@ def test_no_heartbeat_while_a_part_is_stuck(monitor: Monitor, logged: Sequence[L
     monitor.ping()
     assert len(monitor.requests) == 2
     assert lines(logged) == [
-        "Heartbeat not sent: no progress in mails",
-        "Heartbeat not sent: no progress in sweep, mails",
-        "Heartbeat sent again",
+        "Dead man's switch: request not sent: no progress in mails",
+        "Dead man's switch: request not sent: no progress in sweep, mails",
+        RECOVERED,
     ]
 
 
@@ -122,7 +124,7 @@ def test_monitor_that_fails_is_logged_once(
     monitor.status, monitor.hangs = 204, False
     monitor.ping()
     assert len(monitor.requests) == 3
-    assert lines(logged) == [f"Heartbeat not received: {reason}", "Heartbeat sent again"]
+    assert lines(logged) == [f"Dead man's switch: request failed, will retry: {reason}", RECOVERED]
     assert "s3cret" not in f"{logged} {monitor.switch}"
 
 
@@ -149,4 +151,4 @@ async def test_endless_headers(logged: Sequence[LogEvent]) -> None:
     with monitor.running() as url:
         await build_switch(url, {}, reactor_in_use()).ping()
         await monitor.wait_closed()
-    assert lines(logged) == ["Heartbeat not received: the headers of the response are larger than 65536 bytes"]
+    assert lines(logged) == [f"Dead man's switch: request failed, will retry: {TOO_LARGE}"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hyperlink import DecodedURL
 
+from pushd import __version__
 from pushd.simulator.faults import Fault
 from pushd.simulator.fleet import Fleet, controlid_ids, servereye_ids
 from pushd.simulator.options import FleetOptions
@@ -149,6 +150,14 @@ def test_dry_run(capsys: pytest.CaptureFixture[str]) -> None:
         f"servereye:{servereye_ids(0, 1)[0]}"
     ]
     assert [line["outage"] for line in lines] == [None, None, "signed-off=1@5+10"]
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """The version is that of pushd, not only that of Twisted."""
+    with pytest.raises(SystemExit) as ended:
+        parse("--version")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(f"pushd {__version__}, Twisted ")
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
