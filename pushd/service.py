@@ -5,7 +5,7 @@ from typing import Any
 
 from attrs import define
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -43,6 +43,9 @@ SAVE_CLOCKS_SECONDS = 60.0
 
 STOP_SECONDS = 3.0
 """How long a stop waits for the store and for answers that are being sent."""
+
+LARGE_BODIES_AT_ONCE = 2
+"""Large bodies that are parsed at a time; their memory adds up, and more threads would not make it faster."""
 
 UNSENT_POLL_SECONDS = 0.02
 """How often a stop checks whether all answers have been sent."""
@@ -166,8 +169,10 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
     core = build_core(SqliteStore(data_dir.database, reactor), Clocks(reactor, wall), config)
     budgets = Budgets()
 
+    parsing = DeferredSemaphore(LARGE_BODIES_AT_ONCE)
+
     def in_thread(work: Callable[[], Any]) -> Deferred[Any]:
-        return deferToThreadPool(reactor, reactor.getThreadPool(), work)
+        return parsing.run(deferToThreadPool, reactor, reactor.getThreadPool(), work)
 
     connections = OpenConnections()
     devices = HTTPFactory(build_device_port(core, config, in_thread), budgets, reactor, connections)

@@ -51,6 +51,8 @@ class InMemoryServer:
     """How many request bodies were parsed in a thread; here that happens at once, unless threads are busy."""
     threads_are_busy: bool = False
     """Whether what is to run in a thread waits for :meth:`run_threads`."""
+    is_in_thread: bool = field(default=False, init=False)
+    """Whether what runs now is what was to run in a thread."""
     _in_threads: list[Callable[[], object]] = field(factory=list, init=False)
     device_site: HTTPFactory = field(init=False)
     admin_site: HTTPFactory = field(init=False)
@@ -173,10 +175,17 @@ class InMemoryServer:
         while self._in_threads:
             self._in_threads.pop(0)()
 
+    def _work(self, work: Callable[[], Any]) -> Any:
+        self.is_in_thread = True
+        try:
+            return work()
+        finally:
+            self.is_in_thread = False
+
     def _in_thread(self, work: Callable[[], Any]) -> Deferred[Any]:
         self.off_reactor += 1
         done: Deferred[Any] = Deferred()
-        self._in_threads.append(lambda: execute(work).chainDeferred(done))
+        self._in_threads.append(lambda: execute(self._work, work).chainDeferred(done))
         if not self.threads_are_busy:
             self.run_threads()
         return done

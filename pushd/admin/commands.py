@@ -16,10 +16,11 @@ from pushd.core.commands.drafts import Drafts
 from pushd.core.commands.operator import OperatorActions
 from pushd.core.credentials import Tokens
 from pushd.core.devices.registry import DeviceRegistry
-from pushd.http.bodies import InThread, parse
+from pushd.http.bodies import SMALL, InThread, parse
 from pushd.http.request import Request
 from pushd.http.router import Router
-from pushd.model.command import Command
+from pushd.lib import strict_json
+from pushd.model.command import Command, LargePayload
 from pushd.model.errors import InvalidQuery
 from pushd.model.lifecycle import ENDED, OUT, State
 from pushd.model.token import Role
@@ -63,6 +64,7 @@ class CommandsApp:
         if wait is None:
             return _accepted(request, command, 201 if created else 200)
         request.free_memory()
+        del sent, draft
         command = await self.command_queue.wait(command.id, wait)
         return _accepted(request, command, 200 if command.state in ENDED else 202)
 
@@ -71,6 +73,8 @@ class CommandsApp:
         body = request_bodies.read_object(content)
         sent = request_bodies.read_send_request(body)
         payload = self.drafts.check(device, sent.payload, sent.options)
+        if len(content) > SMALL:
+            payload = LargePayload(strict_json.write(payload))
         return evolve(sent, payload=payload), _fingerprint(body) if has_key else None
 
     @router.route("/v1/commands", methods=["GET"])

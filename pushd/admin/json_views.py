@@ -13,7 +13,7 @@ from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.polling.poll_registry import PollRegistry
 from pushd.lib import strict_json
 from pushd.model.alert import Alert
-from pushd.model.command import Command
+from pushd.model.command import Command, LargePayload
 from pushd.model.device import Device, Orphan, QueueDepth
 from pushd.model.event import Event, to_json
 from pushd.model.timestamps import to_rfc3339
@@ -47,9 +47,13 @@ def _fields(kind: type, without: tuple[str, ...]) -> tuple[Sequence[str], Callab
 
 
 def command(found: Command) -> bytes:
-    """A command; its result is the text that the device posted, unchanged."""
+    """A command; its result is the text that the device posted, unchanged, and so is a large payload."""
+    result = found.result or "null"
+    if isinstance(found.payload, LargePayload):
+        text = strict_json.write(_to_dict(found, "payload", "result"))
+        return f'{text[:-1]},"payload":{found.payload.text},"result":{result}}}'.encode()
     text = strict_json.write(_to_dict(found, "result"))
-    return f'{text[:-1]},"result":{found.result or "null"}}}'.encode()
+    return f'{text[:-1]},"result":{result}}}'.encode()
 
 
 def commands(found: Sequence[Command], limit: int) -> bytes:

@@ -14,7 +14,7 @@ from cattrs import Converter
 
 from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.polling.hold_time import MAX_HOLD
-from pushd.lib import strict_json
+from pushd.lib import large_json, strict_json
 from pushd.lib.ip_networks import parse_network
 from pushd.model.command import Command, Payload, SendOptions
 from pushd.model.device import Admission, Device
@@ -161,10 +161,10 @@ class SendRequest:
 def read_object(content: bytes) -> dict[str, Any]:
     """The JSON object in a body.
 
-    :raises UnreadableBody: if it is not JSON.
+    :raises UnreadableBody: if it is not JSON, or is large and has too many values.
     :raises InvalidFields: if it is not an object.
     """
-    body = strict_json.parse(strict_json.decode(content))
+    body = large_json.parse(strict_json.decode(content))
     if not isinstance(body, dict):
         raise InvalidFields([FieldError("#", "must be an object")])
     return body

@@ -142,7 +142,7 @@ class Body:
         return self.size > self.limit and (self._refusal is None or self._grant is not None)
 
     def content(self) -> bytes:
-        """The whole body.
+        """The whole body; only once. It counts in the budget until it is released.
 
         :raises BodyTooLarge: if it exceeds its own limit.
         :raises Unavailable: if it exceeds the budget, or had no grant.
@@ -151,8 +151,9 @@ class Body:
             raise BodyTooLarge(f"The body has {self.size} bytes; the limit is {self.limit}.")
         if self._refusal is not None:
             raise Unavailable(self._refusal)
-        self._chunks = [b"".join(self._chunks)]
-        return self._chunks[0]
+        content = b"".join(self._chunks)
+        self._chunks.clear()
+        return content
 
     def due(self, since: float) -> float:
         """When the whole of it must have arrived, if its head arrived at ``since`` and no more of it arrives."""

@@ -8,6 +8,7 @@ from twisted.python.failure import Failure
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from pushd.http.request import Request
+from pushd.lib.large_json import TooManyValues
 from pushd.lib.strict_json import UnreadableBody
 from pushd.lib.text import shortened
 from pushd.model import errors
@@ -16,6 +17,7 @@ STATUS: tuple[tuple[type[BaseException], int], ...] = (
     (errors.InvalidFields, 422),
     (errors.KeyReused, 422),
     (errors.InvalidQuery, 400),
+    (TooManyValues, 413),
     (UnreadableBody, 400),
     (errors.MissingHost, 400),
     (errors.BodyTooLarge, 413),

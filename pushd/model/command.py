@@ -1,11 +1,13 @@
 """A command: what an operator sends to one device, and its outcome."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from attrs import frozen
 
-from pushd.model.errors import FieldError, InvalidFields
+from pushd.model.errors import FieldError, InvalidFields, Unavailable
 from pushd.model.lifecycle import Delivery, State
 
 DEFAULT_TTL = 300.0
@@ -19,6 +21,40 @@ DEFAULT_MAX_ATTEMPTS = 5
 
 Payload = Mapping[str, Any]
 """What the device must do: a JSON object as the operator gave it, checked by the dialect."""
+
+LARGE_PAYLOAD = 64 * 1024
+"""Characters of JSON text from which on a payload is a :class:`LargePayload`."""
+
+
+class LargePayload(Mapping[str, Any]):
+    """A large payload, kept as its JSON text: to read or write that takes long, and is rarely needed."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @cached_property
+    def values_by_name(self) -> dict[str, Any]:
+        """The payload, read.
+
+        :raises Unavailable: if the text is damaged.
+        """
+        try:
+            values: dict[str, Any] = json.loads(self.text)
+        except ValueError as error:  # it was valid when it was written
+            raise Unavailable(f"A payload in the database is damaged: {error}") from error
+        return values
+
+    def __contains__(self, name: object) -> bool:
+        return f'"{name}"' in self.text and name in self.values_by_name
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values_by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_by_name)
+
+    def __len__(self) -> int:
+        return len(self.values_by_name)
 
 
 @frozen(kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pushd.model.command import Command, Payload
+from pushd.model.command import LARGE_PAYLOAD, Command, LargePayload, Payload
 from pushd.model.device import Admission, Device, Orphan, PresenceState, Proof, ProofKind
 from pushd.model.errors import Unavailable
 from pushd.model.event import Event, EventType
@@ -39,8 +39,11 @@ def _damaged(what: str, error: ValueError) -> Unavailable:
 
 def to_payload(row: Row) -> Payload:
     """The payload of a command."""
+    text = row["payload"]
+    if len(text) > LARGE_PAYLOAD:
+        return LargePayload(text)
     try:
-        payload: dict[str, Any] = json.loads(row["payload"])
+        payload: dict[str, Any] = json.loads(text)
     except ValueError as error:  # not by report_corruption(): this runs for each command
         raise _damaged("A payload", error) from error
     return payload

@@ -1,13 +1,20 @@
 """Tests of large results on the device port, in both dialects."""
 
+from json import JSONDecoder
 from typing import Any
 
 import pytest
 from twisted.python.failure import Failure
 
+from pushd.dialects.controlid.result import MAX_TRANSACTIONS
 from pushd.http.bodies import LARGE, SMALL
+from pushd.lib import strict_json
+from pushd.lib.large_json import MAX_VALUES
+from pushd.model.token import Role
+from pushd.store.transactions import enqueue_claim
+from tests.connection import request
 from tests.dialects.dialect_devices import READER, DialectDevice
-from tests.in_memory_server import InMemoryServer
+from tests.in_memory_server import BuildServer, InMemoryServer
 
 TWELVE_MEGABYTES = 12 * 1024 * 1024
 
@@ -156,3 +163,155 @@ def test_large_orphan_is_cut(server: InMemoryServer) -> None:
     (orphan,) = server.orphans(READER.id)
     assert orphan["size"] == SMALL + 9
     assert len(orphan["raw"]) == (SMALL + 2) // 3 * 4
+
+
+@pytest.fixture
+def on_reactor(server: InMemoryServer, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of the large JSON texts that are read or written on the reactor's thread."""
+    sizes: list[int] = []
+    read, write = JSONDecoder.decode, strict_json._write
+
+    def record(text: str) -> None:
+        if len(text) > SMALL and not server.is_in_thread:
+            sizes.append(len(text))
+
+    def recording_read(decoder: JSONDecoder, text: str) -> Any:
+        record(text)
+        return read(decoder, text)
+
+    def recording_write(value: object) -> str:
+        text = write(value)
+        record(text)
+        return text
+
+    monkeypatch.setattr(JSONDecoder, "decode", recording_read)
+    monkeypatch.setattr(strict_json, "_write", recording_write)
+    monkeypatch.setattr(enqueue_claim, "write_ascii", recording_write)
+    return sizes
+
+
+def many(entry: str, size: int = TWELVE_MEGABYTES) -> bytes:
+    """The text of a list of so many bytes."""
+    return f"[{','.join([entry] * (size // (len(entry) + 1)))}]".encode()
+
+
+LARGE_RESPONSES = {
+    "values": many("[]"),
+    "records": many('{"id":1,"time":1700000000,"event":7,"user_id":0}'),
+    "text": b'"%b"' % (b"1,2;\\n" * 2_000_000),
+}
+
+
+@pytest.mark.parametrize("response", LARGE_RESPONSES.values(), ids=LARGE_RESPONSES)
+def test_large_result_leaves_the_reactor_alone(
+    server: InMemoryServer, on_reactor: list[int], device: DialectDevice, response: bytes
+) -> None:
+    """A result of any number of values settles its command and is kept as it came; the reactor reads none of it."""
+    server.register(device.id)
+    command = server.put(device.id, device.payload)
+    server.device_request(device.poll())
+    body = device.success[:-1] + b',"data":' + response + b"}"
+    assert server.device_request(device.result(command, body)).answer().code == 200
+    answer = server.ask(f"GET /v1/commands/{command}")
+    assert on_reactor == []
+    assert b'"state":"succeeded"' in answer.body
+    assert answer.body.endswith(b'"result":' + body + b"}")
+
+
+def batch_result(*entries: bytes, size: int) -> bytes:
+    """The result of a batch, with these entries and a large one."""
+    large = b'{"transactionid":"1","success":true,"response":"%b"}' % (b"x" * size)
+    return b'{"transactions_results":[%b]}' % b",".join([large, *entries])
+
+
+def test_large_result_of_a_batch(server: InMemoryServer, on_reactor: list[int]) -> None:
+    """The result of a batch says what became of each entry, however large it is."""
+    server.register(READER.id)
+    transactions = [{"endpoint": "load_objects"}, {"endpoint": "set_configuration"}]
+    command = server.put(READER.id, {"transactions": transactions})
+    server.device_request(READER.poll())
+    body = batch_result(b'{"transactionid":2,"success":false,"error":"no such object"}', size=TWELVE_MEGABYTES)
+    server.device_request(READER.result(command, body))
+    found = server.ask(f"GET /v1/commands/{command}?").body
+    assert on_reactor == []
+    assert b'"state":"failed"' in found
+    assert b'"error":"transaction 2: no such object"' in found
+
+
+def test_large_result_of_commands_that_were_sent_together(build_server: BuildServer) -> None:
+    """Each of several commands of one answer gets its own entry of a large result."""
+    server = build_server(batch=2)
+    server.register(READER.id)
+    first, second = (server.put(READER.id, READER.payload) for _ in range(2))
+    server.device_request(READER.poll())
+    body = batch_result(b'{"transactionid":2,"success":false,"error":"no such object"}', size=SMALL)
+    server.device_request(READER.result(first, body))
+    assert [server.command(command)["state"] for command in (first, second)] == ["succeeded", "failed"]
+    assert server.command(second)["result"] == {"transactionid": 2, "success": False, "error": "no such object"}
+
+
+@pytest.mark.parametrize("entry", ['{"transactionid":"f","success":true}', "[]"])
+def test_result_with_foreign_entries(server: InMemoryServer, on_reactor: list[int], entry: str) -> None:
+    """A result with very many entries that were not asked for makes its command unknown, and stops nothing else."""
+    server.register(READER.id)
+    command = server.put(READER.id, {"transactions": [READER.payload]})
+    server.device_request(READER.poll())
+    assert server.device_request(
+        READER.result(command, b'{"transactions_results":' + many(entry, 4 * 1024 * 1024) + b"}")
+    ).answer()
+    assert on_reactor == []
+    found = server.ask(f"GET /v1/commands/{command}").body
+    assert b'"state":"unknown"' in found
+
+
+def test_large_command(server: InMemoryServer, on_reactor: list[int]) -> None:
+    """A large command is sent as the text that the operator sent; the reactor neither reads nor writes it."""
+    server.register(READER.id)
+    text = '{"endpoint":"user_set_image","body":{"image":"%s"}}' % ("ä" * (2 * SMALL))
+    path = f"/v1/devices/{READER.id}/commands"
+    token = f"Authorization: Bearer {server.token_of(Role.OPERATOR)}"
+    sent = server.call(request(f"POST {path}", f'{{"payload":{text}}}'.encode(), token)).answer()
+    assert (sent.code, text.encode() in sent.body) == (201, True)
+    command = sent.headers["location"].rpartition("/")[2]
+    assert server.device_request(READER.poll()).answer().body == text.encode()
+    server.device_request(READER.result(command, b'{"error":"busy"}'))
+    found = server.ask(f"GET /v1/commands/{command}").body
+    assert (b'"state":"failed"' in found, text.encode() in found) == (True, True)
+    assert on_reactor == []
+    resent = server.ask(f"POST /v1/commands/{command}/resend")
+    assert (resent.code, text.encode() in resent.body) == (201, True)
+
+
+def test_large_command_of_a_container(server: InMemoryServer) -> None:
+    """A container gets a large command as any other."""
+    server.register("servereye:c-1")
+    command = server.put("servereye:c-1", {"control": "REFRESH_AGENT", "data": {"text": "x" * (2 * SMALL)}})
+    message = server.device_request(request("GET /push/c-1")).answer().json["data"]
+    assert message["messageId"] == command
+    assert message["data"] == '{"text":"%s"}' % ("x" * (2 * SMALL))
+
+
+def test_large_batch_is_sent_with_its_ids(server: InMemoryServer) -> None:
+    """Each entry of a large batch gets its transactionid, as in a small one."""
+    server.register(READER.id)
+    server.put(READER.id, {"transactions": [{"endpoint": "user_set_image", "body": "x" * (2 * SMALL)}]})
+    (entry,) = server.device_request(READER.poll()).answer().json["transactions"]
+    assert (entry["transactionid"], entry["endpoint"]) == ("1", "user_set_image")
+
+
+def test_command_with_too_many_values(server: InMemoryServer) -> None:
+    """A command with more values than a server can read in passing is refused with 413."""
+    server.register(READER.id)
+    body = {"payload": {"endpoint": "create_objects", "body": {"values": [0] * MAX_VALUES}}}
+    answer = server.ask(f"POST /v1/devices/{READER.id}/commands", body)
+    assert "100000 JSON values" in answer.problem(413)["detail"]
+
+
+def test_batch_with_too_many_transactions(server: InMemoryServer) -> None:
+    """A batch has a bounded number of entries, as its result has."""
+    server.register(READER.id)
+    body = {"payload": {"transactions": [READER.payload] * (MAX_TRANSACTIONS + 1)}}
+    answer = server.ask(f"POST /v1/devices/{READER.id}/commands", body)
+    assert answer.problem(422)["errors"] == [
+        {"pointer": "#/payload/transactions", "detail": "must have at most 10000 entries"}
+    ]

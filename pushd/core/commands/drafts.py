@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from attrs import define
 
-from pushd.model.command import Draft, Payload, SendOptions
+from pushd.model.command import Draft, LargePayload, Payload, SendOptions
 from pushd.model.dialect import Dialect
 from pushd.model.uuid7 import IdSource
 
@@ -22,7 +22,7 @@ class Drafts:
         :raises InvalidFields: naming each field that is wrong.
         """
         options.check()
-        return self.dialect(device).check(payload)
+        return self.dialect(device).check(payload.values_by_name if isinstance(payload, LargePayload) else payload)
 
     def make(
         self,

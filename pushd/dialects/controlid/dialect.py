@@ -2,6 +2,7 @@
 
 from pushd.dialects.controlid.payload import check
 from pushd.dialects.controlid.wire import canonical
+from pushd.model.command import LargePayload
 from pushd.model.dialect import Dialect
 
 CONTROL_ID = Dialect(
@@ -13,5 +14,5 @@ CONTROL_ID = Dialect(
     keys=False,
     canonical=canonical,
     check=check,
-    batchable=lambda payload: "transactions" not in payload,
+    batchable=lambda payload: not isinstance(payload, LargePayload) and "transactions" not in payload,
 )

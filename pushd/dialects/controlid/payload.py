@@ -4,7 +4,7 @@ from binascii import a2b_base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pushd.dialects.controlid.result import endpoint_name, normalized_id, with_transaction_ids
+from pushd.dialects.controlid.result import MAX_TRANSACTIONS, endpoint_name, normalized_id, with_transaction_ids
 from pushd.lib.strict_json import below, find_unwritable
 from pushd.model.command import Payload
 from pushd.model.errors import FieldError, InvalidFields
@@ -45,6 +45,9 @@ def _batch(payload: Payload) -> Iterator[FieldError]:
     transactions, pointer = payload["transactions"], below(_ROOT, "transactions")
     if not isinstance(transactions, list) or not transactions:
         yield FieldError(pointer, "must be a non-empty list")
+        return
+    if len(transactions) > MAX_TRANSACTIONS:
+        yield FieldError(pointer, f"must have at most {MAX_TRANSACTIONS} entries")
         return
     for index, entry in enumerate(transactions):
         yield from _entry(entry, below(pointer, index))

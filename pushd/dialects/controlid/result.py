@@ -8,6 +8,7 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from pushd.lib import strict_json
+from pushd.lib.large_json import Item
 from pushd.model.command import Payload
 from pushd.model.lifecycle import Move
 from pushd.model.result import Verdict
@@ -15,6 +16,12 @@ from pushd.model.result import Verdict
 UNREADABLE = "unreadable result"
 
 _NO_REASON = "the device gave no reason"
+BATCH_FIELDS = ("transactions_results", "transaction_results")
+ENTRY_FIELDS = ("transactionid", "response", "error", "success")
+
+MAX_TRANSACTIONS = 10_000
+"""Entries of a batch, and of its result."""
+
 _SUCCEEDED = Verdict(move=Move.SUCCEED)
 
 _MAX_DIGITS = 40
@@ -48,6 +55,8 @@ class ControlIdResult:
     """Of the command, or of a batch as a whole."""
     transactions: Mapping[str, ReportedOutcome] | None = None
     """Of each entry of a batch, by :func:`normalized_id`."""
+    entry_texts: Mapping[str, str] | None = None
+    """The JSON text of each entry of a large batch; None for others, whose entries are read again when needed."""
     only_entry: ReportedOutcome | None = None
     """Of the entry of a batch with one entry, whatever its id."""
 
@@ -88,16 +97,30 @@ class ControlIdResult:
 
     @cached_property
     def _entries(self) -> "Mapping[str, ControlIdResult]":
-        """Each entry as a result of its own; parsed again, because few results are split."""
-        posted = batch_entries(strict_json.parse(self.result or "{}")) or []
-        entries = strict_json.parse(posted) if isinstance(posted, str) else posted
-        by_id = {normalized_id(entry.get("transactionid")): entry for entry in entries if isinstance(entry, dict)}
+        """Each entry as a result of its own."""
+        texts = self._read_texts() if self.entry_texts is None else self.entry_texts
         return {
             name: evolve(
-                self, result=strict_json.write(by_id[name]), outcome=outcome, transactions=None, endpoint=None, raw=b""
+                self,
+                result=texts[name],
+                outcome=outcome,
+                transactions=None,
+                entry_texts=None,
+                endpoint=None,
+                raw=b"",
             )
             for name, outcome in (self.transactions or {}).items()
             if outcome != _NOTHING_REPORTED
+        }
+
+    def _read_texts(self) -> Mapping[str | None, str]:
+        """The JSON text of each entry; parsed again, because few results are split."""
+        posted = batch_entries(strict_json.parse(self.result or "{}")) or []
+        entries = strict_json.parse(posted) if isinstance(posted, str) else posted
+        return {
+            normalized_id(entry.get("transactionid")): strict_json.write(entry)
+            for entry in entries
+            if isinstance(entry, dict)
         }
 
     def _judge_batch(self, transactions: Iterable[Payload]) -> Verdict:
@@ -124,7 +147,13 @@ def _verdict(outcome: ReportedOutcome) -> Verdict:
 
 def batch_entries(fields: Mapping[str, Any]) -> Any:
     """What a result has as the results of a batch, in either spelling; None if it has none."""
-    return next((fields[key] for key in ("transactions_results", "transaction_results") if key in fields), None)
+    return next((fields[key] for key in BATCH_FIELDS if key in fields), None)
+
+
+def entry_texts(entries: Iterable[object]) -> dict[str, str]:
+    """The JSON text of each entry of a large batch, by :func:`normalized_id`."""
+    items = (entry for entry in entries if isinstance(entry, Item))
+    return {name: item.text for item in items if (name := normalized_id(item.get("transactionid"))) is not None}
 
 
 def endpoint_name(endpoint: str) -> str:

@@ -13,18 +13,22 @@ from urllib.parse import parse_qsl
 from attrs import frozen
 
 from pushd.dialects.controlid.result import (
+    BATCH_FIELDS,
+    ENTRY_FIELDS,
+    MAX_TRANSACTIONS,
     UNREADABLE,
     ControlIdResult,
     batch_entries,
+    entry_texts,
     raw_result,
     read_only_entry,
     read_outcome,
     read_transactions,
     with_transaction_ids,
 )
-from pushd.lib import strict_json
+from pushd.lib import large_json, strict_json
 from pushd.lib.strict_json import UnreadableBody
-from pushd.model.command import Payload
+from pushd.model.command import LargePayload, Payload
 from pushd.model.errors import InvalidQuery
 from pushd.model.result import RAW_LIMIT
 
@@ -65,6 +69,9 @@ _MAX_PAIRS = 1000
 """The limit of fields in a form; a device sends a handful."""
 
 _FORM = "application/x-www-form-urlencoded"
+
+_FIELDS = ("response", "error", *BATCH_FIELDS)
+"""What is read of a result."""
 
 
 @frozen(kw_only=True)
@@ -118,6 +125,8 @@ def write_push(payload: Payload) -> bytes:
     """The response to a poll with a command or a batch: the fields that the operator gave, and no others."""
     if "transactions" in payload:
         payload = {**payload, "transactions": with_transaction_ids(payload["transactions"])}
+    if isinstance(payload, LargePayload):
+        return payload.text.encode()
     return strict_json.write(payload).encode()
 
 
@@ -149,7 +158,7 @@ def read_result(body: bytes, content_type: str | None, query: PollQuery) -> Cont
     """Read the result that a device sent, whatever its content type; ``unreadable`` is set if it cannot be read."""
     try:
         text, fields = _read_fields(body, content_type)
-        entries = _read_batch(fields)
+        entries = _read_batch(text, fields)
     except UnreadableBody:
         return _result(body, query, result=raw_result(body), unreadable=UNREADABLE)
     return _result(
@@ -159,6 +168,7 @@ def read_result(body: bytes, content_type: str | None, query: PollQuery) -> Cont
         outcome=read_outcome(fields),
         transactions=None if entries is None else read_transactions(entries),
         only_entry=None if entries is None else read_only_entry(entries),
+        entry_texts=None if entries is None or len(text) <= large_json.LARGE else entry_texts(entries),
     )
 
 
@@ -194,6 +204,17 @@ def _outcome_fields(outcome: CommandOutcome, *, as_object: bool = False) -> dict
     return {"response": outcome.response if is_sent_as_it_is else strict_json.write(outcome.response)}
 
 
+def _read_large_batch(text: str, fields: Mapping[str, Any]) -> list[object] | None:
+    name = next((name for name in BATCH_FIELDS if name in fields), None)
+    if name is None or not isinstance(fields[name], str) or not fields[name].strip():
+        return None
+    try:
+        return large_json.read_items(text, f"$.{name}", ENTRY_FIELDS, MAX_TRANSACTIONS)
+    except UnreadableBody:
+        posted = large_json.read_string(text, name)  # in a form it is JSON text
+        return large_json.read_items(posted, "$", ENTRY_FIELDS, MAX_TRANSACTIONS)
+
+
 def _first_text(args: Mapping[bytes, Sequence[bytes]], name: bytes) -> str | None:
     """The first value of a parameter that is not empty, None if there is none."""
     for value in args.get(name, ()):
@@ -214,7 +235,8 @@ def _result(body: bytes, query: PollQuery, **read: Any) -> ControlIdResult:
 def _read_fields(body: bytes, content_type: str | None) -> tuple[str, dict[str, Any]]:
     text = strict_json.decode(body)
     if text.lstrip().startswith(("{", "[", '"')):  # JSON, or a part of it: never a form, though it may parse as one
-        fields = strict_json.parse(text)
+        is_large = len(text) > large_json.LARGE
+        fields = large_json.read_members(text, _FIELDS) if is_large else strict_json.parse(text)
     else:
         fields = _read_form(text, declared=(content_type or "").lower().startswith(_FORM))
         text = strict_json.write(fields)
@@ -232,11 +254,16 @@ def _read_form(text: str, *, declared: bool) -> dict[str, str]:
     return dict(pairs)
 
 
-def _read_batch(fields: Mapping[str, Any]) -> list[object] | None:
-    results = batch_entries(fields)
-    if isinstance(results, str) and results.strip():  # in a form it is JSON text
-        results = strict_json.parse(results)
+def _read_batch(text: str, fields: Mapping[str, Any]) -> list[object] | None:
+    if len(text) > large_json.LARGE:
+        results = _read_large_batch(text, fields)
+    else:
+        results = batch_entries(fields)
+        if isinstance(results, str) and results.strip():  # in a form it is JSON text
+            results = strict_json.parse(results)
     if isinstance(results, list):
+        if len(results) > MAX_TRANSACTIONS:
+            raise UnreadableBody(f"The result has more than {MAX_TRANSACTIONS} entries.")
         return results
     if "response" in fields or "error" in fields:
         return None

@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from pushd.lib import strict_json
+from pushd.lib import large_json, strict_json
 from pushd.lib.strict_json import UnreadableBody
 from pushd.model.command import Payload
 from pushd.model.errors import InvalidQuery
@@ -111,10 +111,13 @@ def read_result(body: bytes, message_id: str) -> ServerEyeResult:
 
     :raises UnreadableBody: unless it is a JSON object with a boolean ``success``.
     """
-    envelope = _envelope(body)
+    text = strict_json.decode(body)
+    is_large = len(text) > large_json.LARGE
+    fields = large_json.read_members(text, ("success", "message")) if is_large else strict_json.parse(text)
+    envelope = _checked(fields)
     return ServerEyeResult(
         message=message_id,
-        result=strict_json.decode(body),
+        result=text,
         raw=body[:RAW_LIMIT],
         size=len(body),
         verdict=_verdict(envelope),
@@ -154,7 +157,10 @@ def _message(envelope: dict[str, Any]) -> Message:
 
 
 def _envelope(body: bytes) -> dict[str, Any]:
-    envelope = strict_json.parse(strict_json.decode(body))
+    return _checked(strict_json.parse(strict_json.decode(body)))
+
+
+def _checked(envelope: Any) -> dict[str, Any]:
     if not isinstance(envelope, dict) or not isinstance(envelope.get("success"), bool):
         raise UnreadableBody("The body must be an object with a boolean success.")
     return envelope

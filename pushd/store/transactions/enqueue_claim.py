@@ -5,7 +5,7 @@ from itertools import takewhile
 from typing import Any
 
 from pushd.lib.strict_json import write_ascii
-from pushd.model.command import Command, Dispatched, Draft, Payload
+from pushd.model.command import Command, Dispatched, Draft, LargePayload, Payload
 from pushd.model.device import Admission, PresenceState
 from pushd.model.dialect import Batchable, never
 from pushd.model.errors import (
@@ -57,10 +57,11 @@ def insert(tx: ITransaction, draft: Draft, now: Now) -> Command:
     """Queue a command for which :func:`check_may_queue` was called."""
     fields = _fields(draft, now)
     expires_elapsed = now.elapsed_at(fields["expires_at"])
-    payload = write_ascii(draft.payload)
-    tx.run(_INSERT, **fields, expires_elapsed=expires_elapsed, payload=payload, fingerprint=draft.fingerprint)
+    payload = draft.payload
+    text = payload.text if isinstance(payload, LargePayload) else write_ascii(payload)
+    tx.run(_INSERT, **fields, expires_elapsed=expires_elapsed, payload=text, fingerprint=draft.fingerprint)
     record(tx, now, EventType.COMMAND_QUEUED, draft.device, draft.id, resend_of=draft.resend_of)
-    return Command(**_NEW, **fields, payload=draft.payload)
+    return Command(**_NEW, **fields, payload=payload)
 
 
 def _by_key(tx: ITransaction, draft: Draft) -> Command | None:
