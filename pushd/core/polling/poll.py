@@ -63,7 +63,9 @@ class Poll(Wait):
     _notified: bool = field(default=False, init=False)
     """Whether a wake-up has arrived since the last claim began."""
     _shared_timer: int | None = field(default=None, init=False)
+    """For the end of the hold."""
     _timer: IDelayedCall | None = field(default=None, init=False)
+    """For any other moment; the two never run at the same time."""
     _answer: Answer = field(default=(), init=False)
     _callback: Callable[[object], object] | None = field(default=None, init=False)
 
@@ -130,7 +132,8 @@ class Poll(Wait):
             self._stop_timer()
             self._timer = self.timers.clock.callLater(MAX_CLAIM, self._on_timeout)
         elif self._shared_timer is None:
-            self._stop_due_timer()
+            if self._timer is not None:
+                self._stop_timer()
             self._shared_timer = self.timers.put(self, self.hold_until)
 
     def _on_claim(self, claim: Claim) -> None:
@@ -167,7 +170,8 @@ class Poll(Wait):
             self._stop_timer()
             self._timer = self.timers.clock.callLater(due, self._on_timeout)
         elif self._shared_timer is None:
-            self._stop_due_timer()
+            if self._timer is not None:
+                self._stop_timer()
             self._shared_timer = self.timers.put(self, self.hold_until)
 
     def _on_timeout(self) -> None:
@@ -196,9 +200,6 @@ class Poll(Wait):
         if self._shared_timer is not None:
             self.timers.remove(self, self._shared_timer)
             self._shared_timer = None
-        self._stop_due_timer()
-
-    def _stop_due_timer(self) -> None:
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
