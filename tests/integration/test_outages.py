@@ -2,44 +2,25 @@
 
 import json
 import signal
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pushd.simulator.fleet import controlid_ids, servereye_ids
-from tests.integration.calls import HOST, TIMEOUT
-from tests.integration.server import TWISTD, Server, environment, until
+from tests.integration.calls import TIMEOUT
+from tests.integration.server import Server, until
+from tests.integration.simulator import running_simulator
 
 pytestmark = pytest.mark.slow
 
 CONTROLID = [f"controlid:{number}" for number in controlid_ids(0, 3)]
 SERVEREYE = [f"servereye:{container}" for container in servereye_ids(0, 3)]
 
+FLEET = ["--controlid=3", "--servereye=3", "--sites=3", "--period=0.1"]
+"""Three devices of each dialect behind three addresses."""
+
 ADDRESSES = ["127.0.0.2", "127.0.0.2", "127.0.0.3", "127.0.0.3", "127.0.0.4", "127.0.0.4"]
-
-
-@contextmanager
-def simulator(server: Server, journal: Path, *options: str) -> "Iterator[subprocess.Popen[str]]":
-    """Run three devices of each dialect behind three addresses until the block ends."""
-    fleet = ["--controlid=3", "--servereye=3", "--sites=3", "--period=0.1", f"--journal={journal}"]
-    address = f"--server=http://{HOST}:{server.devices.number}"
-    process = subprocess.Popen(
-        [str(TWISTD), "--nodaemon", "--pidfile=", "pushd-simulate", address, *fleet, *options],
-        cwd=server.folder,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def actions(journal: Path) -> list[tuple[str, str]]:
@@ -61,7 +42,8 @@ def addresses(server: Server) -> list[Any]:
 def test_offline_and_back(server: Server, tmp_path: Path) -> None:
     """A site goes offline and comes back, one device signs off, the others stay; the server and the journal agree."""
     journal, (gone, stays) = tmp_path / "journal", (SERVEREYE[0], SERVEREYE[1])
-    with simulator(server, journal, "--outage=offline=site1@3+5", "--outage=signed-off=4-4@3") as process:
+    outages = ["--outage=offline=site1@3+5", "--outage=signed-off=4-4@3"]
+    with running_simulator(server, *FLEET, f"--journal={journal}", *outages) as process:
         until(lambda: addresses(server) == ADDRESSES, "six devices from three addresses")
         until(lambda: not any(map(server.holds, CONTROLID[:2])), "the site is offline")
         assert {(device, "went-offline") for device in CONTROLID[:2]} <= set(actions(journal))

@@ -158,7 +158,8 @@ def test_same_key_and_another_spelling_of_the_endpoint(server: InMemoryServer) -
     assert sent[0].json["payload"] == sent[1].json["payload"] == {"endpoint": "reboot"}
 
 
-def test_commands_are_sent_as_a_batch(build_server: BuildServer) -> None:
+@pytest.mark.parametrize("key", ["transactions_results", "transaction_results"])
+def test_commands_are_sent_as_a_batch(build_server: BuildServer, key: str) -> None:
     """With --batch, queued commands are sent as one batch, and each has its own result."""
     server = build_server(batch=3)
     server.register(DEVICE)
@@ -166,10 +167,11 @@ def test_commands_are_sent_as_a_batch(build_server: BuildServer) -> None:
     assert json.loads(poll_response(server)) == {
         "transactions": [{"transactionid": "1", "endpoint": "a"}, {"transactionid": "2", "endpoint": "b"}]
     }
-    results = [{"transactionid": 2, "success": False, "error": "no"}, {"transactionid": 1, "success": True}]
-    body = json.dumps({"transactions_results": results}).encode()
+    results = [{"transactionid": 2, "success": False, "response": "no"}, {"transactionid": 1, "success": True}]
+    body = json.dumps({key: results}).encode()
     server.device_request(request("POST /result?deviceId=4408801109440198&uuid=0d9f4bd6", body))
     assert [server.command(command)["state"] for command in commands] == ["succeeded", "failed"]
+    assert server.command(commands[1])["error"] == "no"
 
 
 def test_command_for_a_held_poll(server: InMemoryServer) -> None:
