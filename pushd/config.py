@@ -256,6 +256,19 @@ class Config:
     new_token: bool = _option(
         read_flag, "", "Make a new admin token, and revoke the earlier one; only for one start.", default=False
     )
+    restored: bool = _option(
+        read_flag,
+        "",
+        "The data directory is a restored copy, such as a snapshot of a machine; its open commands may have run since"
+        " and become unknown; only for one start.",
+        default=False,
+    )
+    requeue: bool = _option(
+        read_flag,
+        "",
+        "Keep what is queued in a restored database queued, though it may have run since; only for one start.",
+        default=False,
+    )
     config: Path | None = _option(
         read_path,
         "FILE",

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
@@ -9,7 +10,13 @@ from pathlib import Path
 from attrs import define, field
 
 from pushd.model.errors import StoreRefused
+from pushd.store.filters import History
 from pushd.store.sqlite.store import MEMORY
+
+HISTORY = "history"
+"""The file with the newest epoch and event of the database: one without them is a copy."""
+
+_HISTORY = re.compile(rb"([0-9a-f]{12}) ([0-9]{19})\n")
 
 
 @define(eq=False)
@@ -52,6 +59,8 @@ class DataDir:
     path: Path
     store: str | None = None
     _locks: list[Lock] = field(factory=list, init=False)
+    _history: int | None = field(default=None, init=False)
+    """The descriptor of the open history file."""
 
     def hold(self) -> None:
         """Lock the directory, which is created if it is missing, and the database.
@@ -83,7 +92,10 @@ class DataDir:
             self.hold()
 
     def release(self) -> None:
-        """Unlock both."""
+        """Unlock both, and close the history."""
+        if self._history is not None:
+            os.close(self._history)
+            self._history = None
         while self._locks:
             self._locks.pop().release()
 
@@ -151,10 +163,54 @@ class DataDir:
             raise StoreRefused(f"{self.token_path} cannot be written: {error.strerror}.") from error
         return self.token_path
 
+    def read_history(self) -> History:
+        """What the directory knows of its database; nothing, if the file is missing or not readable as such.
+
+        :raises StoreRefused: if the file cannot be read.
+        """
+        path = self.path / HISTORY
+        try:
+            match = _HISTORY.fullmatch(path.read_bytes())
+        except FileNotFoundError:
+            return History()
+        except OSError as error:
+            raise StoreRefused(f"{path} cannot be read: {error.strerror}.") from error
+        return History() if match is None else History(match[1].decode(), int(match[2]))
+
+    def write_history(self, history: History) -> None:
+        """Write the newest epoch and event: the first time durably; then in place and without waiting for the disk,
+        as a number that is too low does no harm.
+
+        :raises StoreRefused: if it cannot be written.
+        """
+        record = f"{history.epoch} {history.number:019d}\n".encode("ascii")
+        path = self.path / HISTORY
+        try:
+            if self._history is None:
+                new = path.with_suffix(".new")
+                new.unlink(missing_ok=True)
+                self._history = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                os.write(self._history, record)
+                os.fsync(self._history)
+                new.rename(path)
+                _sync_directory(self.path)  # else a power cut leaves a used database without a history
+            else:
+                os.pwrite(self._history, record, 0)
+        except OSError as error:
+            raise StoreRefused(f"{path} cannot be written: {error.strerror}.") from error
+
     @property
     def token_path(self) -> Path:
         """The file of the admin token."""
         return self.path / "admin.token"
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _open_private(path: Path) -> TextIOWrapper:

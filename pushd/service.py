@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from attrs import define
+from attrs import define, field
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.task import deferLater
@@ -28,12 +28,15 @@ from pushd.notifications.webhooks.dispatcher import CHECKPOINT_SECONDS, WebhookD
 from pushd.notifications.webhooks.guarded_agent import build_agent
 from pushd.periodic import PeriodicTask
 from pushd.process import exit_with_error, raise_file_limit, set_switch_interval, tune_gc
-from pushd.store.filters import StartOptions
+from pushd.store.filters import History, StartOptions
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from pushd.wiring import build_admin_port, build_core, build_device_port, build_dispatcher, build_notifiers
 
 FLUSH_SECONDS = 3.0
 """How often the devices' last-seen times are written to the store."""
+
+HISTORY_SECONDS = 1.0
+"""How often the number of the newest event is written to the data directory."""
 
 PURGE_SECONDS = 60.0
 """How often data beyond the retention is deleted."""
@@ -69,6 +72,8 @@ class PushdService(MultiService):
     config: Config
     sites: Sequence[HTTPFactory]
     reactor: Any
+    _saved: int | None = field(default=None, init=False)
+    """The number of the event that was last written to the history."""
     _log = Logger()
 
     def __attrs_pre_init__(self) -> None:
@@ -132,7 +137,10 @@ class PushdService(MultiService):
         known = None if config.new_token else data_dir.read_token()
         secret = known or make_secret()
         token = self.core.tokens.make("admin", Role.ADMIN, secret) if makes_database or known is None else None
-        snapshot = self.core.start(StartOptions(token=token))
+        options = StartOptions(
+            token=token, history=data_dir.read_history(), restored=config.restored, requeue=config.requeue
+        )
+        snapshot = self.core.start(options)
         if config.new and snapshot.devices:
             raise StoreRefused(f"{data_dir.database} has devices; start without --new.")
         if self.core.tokens.find(secret) is None:
@@ -140,8 +148,22 @@ class PushdService(MultiService):
                 f"{data_dir.database} does not know the token in {data_dir.token_path}: it is another database, or a"
                 " part of it such as its -wal file is missing. Restore it, or start with --new-token."
             )
+        data_dir.write_history(History(self.core.epochs.current, snapshot.last_event))
+        if snapshot.ended_in_copy is not None:
+            self._log.warn(
+                "{path} is a copy that lacks later changes; {count} commands that were open in it are now unknown",
+                path=data_dir.database,
+                count=snapshot.ended_in_copy,
+            )
         if known is None:
             self._log.info("The admin token is in {path}", path=str(data_dir.write_token(secret)))
+
+    async def save_history(self) -> None:
+        """Write the newest event to the data directory, if there was one since the start."""
+        newest = self.core.feed.newest
+        if newest is not None and newest != self._saved:
+            self.data_dir.write_history(History(self.core.epochs.current, newest))
+            self._saved = newest
 
     async def _stop(self, children: Deferred[None]) -> None:
         await children
@@ -150,6 +172,7 @@ class PushdService(MultiService):
             await self.core.save_clocks()
         finally:
             await self.core.store.close()
+            await self.save_history()
             self.data_dir.release()
         while self.reactor.getWriters():  # a reactor that stops drops what it has not sent yet
             await deferLater(self.reactor, UNSENT_POLL_SECONDS)
@@ -179,7 +202,10 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
     admin = HTTPFactory(build_admin_port(core, in_thread), budgets, reactor, connections)
     service = PushdService(core, data_dir, config, (devices, admin), reactor)
     dispatcher = build_dispatcher(core, build_agent(reactor, core.webhooks.egress_policy))
-    periodic = tuple(_periodic_tasks(core, dispatcher, reactor))
+    periodic = (
+        *_periodic_tasks(core, dispatcher, reactor),
+        PeriodicTask("history", HISTORY_SECONDS, service.save_history, reactor),
+    )
     notifiers = tuple(build_notifiers(core, config, reactor))
     watched = {"webhooks": dispatcher.stuck}
     watched |= {task.title: task.stuck for task in periodic} | {each.title: each.stuck for each in notifiers}

@@ -40,6 +40,7 @@ from pushd.http.bodies import InThread
 from pushd.http.client_address import UNIX, TrustedProxies
 from pushd.http.device_port import DevicePort, MountedApp
 from pushd.http.handlers import IApp
+from pushd.model.epochs import Epochs
 from pushd.model.uuid7 import IdSource
 from pushd.notifications.mail.message import Envelope
 from pushd.notifications.mail.notifier import MailNotifier
@@ -60,6 +61,7 @@ def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[],
     """Build the core; ``rand`` gives random numbers from 0 to 1."""
     dialects = {dialect.name: dialect for dialect in DIALECTS}
     ids = IdSource(clocks.wall_now)
+    epochs = Epochs()
     drafts = Drafts(ids, dialects)
     presence = Presence(store, clocks)
     registry = DeviceRegistry(store, clocks, dialects, presence)
@@ -95,8 +97,8 @@ def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[],
             hold_times=hold_times,
             poll_registry=poll_registry,
         ),
-        feed=Feed(store, clocks),
-        alerts=Alerts(store, clocks, config.alert_rules),
+        feed=Feed(store, clocks, epochs),
+        alerts=Alerts(store, clocks, config.alert_rules, epochs),
         device_service=DeviceService(
             clocks=clocks,
             registry=registry,
@@ -107,8 +109,9 @@ def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[],
             command_queue=command_queue,
             batch=config.batch,
         ),
-        webhooks=Webhooks(store, clocks, ids, EgressPolicy(tuple(config.webhook_allow)), config.alert_rules),
+        webhooks=Webhooks(store, clocks, ids, EgressPolicy(tuple(config.webhook_allow)), config.alert_rules, epochs),
         retention_days=config.keep,
+        epochs=epochs,
     )
 
 

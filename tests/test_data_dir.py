@@ -9,6 +9,7 @@ import pytest
 
 from pushd.data_dir import DataDir
 from pushd.model.errors import StoreRefused
+from pushd.store.filters import History
 
 
 def test_directory_is_created_for_its_owner_only(tmp_path: Path) -> None:
@@ -123,6 +124,20 @@ def test_database_is_missed_beside_a_token(tmp_path: Path, content: bytes | None
     (tmp_path / "pushd.sqlite").write_bytes(b"SQLite")
     data_dir.check_database()
     DataDir(tmp_path, ":memory:").check_database()
+
+
+def test_history_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """The next start finds the newest event, though it is written in place; a torn file counts as none."""
+    data_dir = DataDir(tmp_path)
+    assert data_dir.read_history() == History()
+    for number in (0, 17, 10**15):
+        data_dir.write_history(History("0123456789ab", number))
+        assert DataDir(tmp_path).read_history() == History("0123456789ab", number)
+    assert [file.name for file in tmp_path.iterdir()] == ["history"]
+    assert S_IMODE((tmp_path / "history").stat().st_mode) == 0o600
+    data_dir.release()
+    (tmp_path / "history").write_bytes(b"0123456789ab 00")
+    assert data_dir.read_history() == History()
 
 
 def test_token_that_cannot_be_written(tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """``/v1/alerts``: list and acknowledge alerts."""
 
-import re
-
 from attrs import define
 
 from pushd.admin import json_views
@@ -12,10 +10,7 @@ from pushd.core.alerts import Alerts
 from pushd.core.credentials import Tokens
 from pushd.http.request import Request
 from pushd.http.router import Router
-from pushd.model.errors import UnknownAlert
 from pushd.model.token import Role
-
-_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 @define(eq=False)
@@ -41,6 +36,4 @@ class AlertsApp:
     @requires(Role.OPERATOR)
     async def acknowledge(self, request: Request, alert: str) -> bytes:
         """Acknowledge an alert, which ends its reminders."""
-        if not _ID.fullmatch(alert):
-            raise UnknownAlert(f"Unknown alert id {alert}.")
-        return json_views.json(json_views.alert(await self.alerts.acknowledge(int(alert), request.token.name)))
+        return json_views.json(json_views.alert(await self.alerts.acknowledge(alert, request.token.name)))

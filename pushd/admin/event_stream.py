@@ -1,6 +1,6 @@
 """The event stream: server-sent events (WHATWG HTML, section "Server-sent events")."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from attrs import define, field
 from twisted.internet.interfaces import IPushProducer
@@ -38,16 +38,16 @@ class RenderedEvents:
 
 def _render(event: Event) -> bytes:
     """The fields of an event; its data is one line, as JSON has no line breaks."""
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (
-        event.seq,
+    return b"id: %s\nevent: %s\ndata: %s\n\n" % (
+        event.public_id.encode(),
         event.type.encode(),
         json_views.json(json_views.event(event)),
     )
 
 
-def _last_event_id(position: int) -> bytes:
+def _last_event_id(event_id: str) -> bytes:
     """Sets the client's last event id without an event."""
-    return b"id: %d\n\n" % position
+    return b"id: %s\n\n" % event_id.encode()
 
 
 @implementer(IPushProducer)
@@ -59,15 +59,17 @@ class EventStream:
     _rendered: RenderedEvents
     _done: DeferredWait[None] = field(factory=DeferredWait, init=False)
     _subscriber: Subscriber = field(init=False)
+    _event_id: Callable[[int], str] = field(init=False)
     _sent: int = field(default=0, init=False)
-    """The last event id that was sent to the client."""
+    """The ``seq`` of the last event id that was sent to the client."""
 
     async def run(self, feed: Feed, event_filter: EventFilter, after: int) -> bytes:
         """Send all events that follow ``after``; returns the end of the body."""
         self._request.content_type = b"text/event-stream"
         self._request.setHeader(b"X-Accel-Buffering", b"no")  # nginx would buffer the response otherwise
         self._sent = after
-        self._request.write(b"retry: %d\n%s" % (RETRY, _last_event_id(after)))
+        self._event_id = feed.epochs.event_id
+        self._request.write(b"retry: %d\n%s" % (RETRY, _last_event_id(self._event_id(after))))
         self._subscriber = feed.subscribe(
             event_filter,
             after,
@@ -95,7 +97,7 @@ class EventStream:
         """
         moved = position != self._sent
         self._sent = position
-        self._request.write(b":\n" + (_last_event_id(position) if moved else b"\n"))
+        self._request.write(b":\n" + (_last_event_id(self._event_id(position)) if moved else b"\n"))
 
     def _end(self) -> None:
         if not self._done.called:

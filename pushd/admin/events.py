@@ -1,6 +1,5 @@
 """``/v1/events``: the event log, as a list and as a stream."""
 
-import re
 from typing import Any
 
 from attrs import define, field
@@ -14,12 +13,11 @@ from pushd.core.credentials import Tokens
 from pushd.core.events.feed import Feed
 from pushd.http.request import Request
 from pushd.http.router import Router
+from pushd.model.epochs import is_public_id
 from pushd.model.errors import InvalidQuery
 from pushd.model.event import EventType
 from pushd.model.token import Role
 from pushd.store.filters import EventFilter
-
-_SEQ = re.compile(r"[0-9]{1,18}")
 
 NOW = "now"
 """As ``after``: only events that are yet to come."""
@@ -41,7 +39,8 @@ class EventsApp:
         """Events, oldest first; ``wait`` delays the answer until there is one."""
         which, wait = _event_filter(query), query.seconds("wait") or 0
         after = await self._position("after", query.text("after"), "0")
-        return json_views.events(await self.feed.read(which, after, query.limit(), wait))
+        page = await self.feed.read(which, after, query.limit(), wait)
+        return json_views.events(page, self.feed.epochs)
 
     @router.route("/v1/events/stream", methods=["GET"])
     @requires(Role.VIEWER, "after", "device", "type")
@@ -57,14 +56,15 @@ class EventsApp:
     async def _position(self, name: str, value: str | None, default: str) -> int:
         """The ``seq`` that a client gave as ``name``.
 
-        :raises InvalidQuery: if it is none.
+        :raises InvalidQuery: if it cannot be one.
+        :raises EventsPurged: if no such event is known.
         """
         after = default if value is None else value
         if after == NOW:
             return await self.feed.last_seq()
-        if not _SEQ.fullmatch(after):
+        if not is_public_id(after):
             raise InvalidQuery(f"{name} must be the seq of an event, the next of a list of events, or {NOW}.")
-        return int(after)
+        return await self.feed.position(after)
 
 
 def _event_filter(query: Query) -> EventFilter:

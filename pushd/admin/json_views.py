@@ -15,6 +15,7 @@ from pushd.lib import strict_json
 from pushd.model.alert import Alert
 from pushd.model.command import Command, LargePayload
 from pushd.model.device import Device, Orphan, QueueDepth
+from pushd.model.epochs import Epochs
 from pushd.model.event import Event, to_json
 from pushd.model.timestamps import to_rfc3339
 from pushd.model.webhook import LoggedAttempt, Webhook
@@ -79,18 +80,18 @@ def orphans(found: Sequence[Orphan], limit: int) -> bytes:
     return _list(items, str(found[-1].id) if len(found) == limit else None)
 
 
-def events(page: EventPage) -> bytes:
+def events(page: EventPage, epochs: Epochs) -> bytes:
     """A page of events; ``next`` is never null."""
-    return json({"items": [event(item) for item in page.items], "next": str(page.next)})
+    return json({"items": [event(item) for item in page.items], "next": epochs.event_id(page.next)})
 
 
-INTERNAL = ("raised_elapsed",)
+INTERNAL = ("raised_elapsed", "epoch")
 """Fields that the API does not show."""
 
 
 def alert(found: Alert) -> dict[str, Any]:
     """An alert."""
-    return _to_dict(found, *INTERNAL) | {"id": str(found.id)}
+    return _to_dict(found, *INTERNAL) | {"id": found.public_id}
 
 
 def alerts(found: Sequence[Alert], limit: int) -> bytes:
@@ -103,20 +104,22 @@ def event(found: Event) -> dict[str, Any]:
     return to_json(found)
 
 
-def webhook(found: Webhook) -> dict[str, Any]:
+def webhook(found: Webhook, epochs: Epochs) -> dict[str, Any]:
     """A webhook; its ``cursor`` is the ``seq`` of an event, and opaque to clients."""
-    return _to_dict(found) | {"cursor": str(found.cursor)}
+    return _to_dict(found) | {"cursor": epochs.event_id(found.cursor)}
 
 
-def webhooks(found: Sequence[Webhook], limit: int) -> bytes:
+def webhooks(found: Sequence[Webhook], epochs: Epochs, limit: int) -> bytes:
     """A list of webhooks."""
-    return _list([webhook(item) for item in found], found[-1].id if len(found) == limit else None)
+    return _list([webhook(item, epochs) for item in found], found[-1].id if len(found) == limit else None)
 
 
-def deliveries(found: Sequence[LoggedAttempt], limit: int) -> bytes:
+def deliveries(found: Sequence[LoggedAttempt], epochs: Epochs, limit: int) -> bytes:
     """A list of delivery attempts; their ``duration`` is in seconds."""
     attempts = [item.attempt for item in found]
-    items = [_to_dict(item) | {"seq": str(item.seq), "duration": item.duration / 1000} for item in attempts]
+    items = [
+        _to_dict(item) | {"seq": epochs.event_id(item.seq), "duration": item.duration / 1000} for item in attempts
+    ]
     return _list(items, str(found[-1].id) if len(found) == limit else None)
 
 

@@ -23,7 +23,7 @@ def problem(request: Request, failure: Failure) -> bytes:
     if isinstance(failure.value, InvalidFields):
         body["errors"] = [{"pointer": error.pointer, "detail": error.detail} for error in failure.value.errors]
     if isinstance(failure.value, EventsPurged):
-        body["oldest"] = str(failure.value.oldest)
+        body["oldest"] = failure.value.oldest_id
     request.content_type = PROBLEM
     return strict_json.write(body).encode()
 

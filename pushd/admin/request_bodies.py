@@ -4,7 +4,6 @@ A body is refused with one error for each field that is unknown or wrong. A null
 merge patches.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, NewType, get_args, get_origin
@@ -18,6 +17,7 @@ from pushd.lib import large_json, strict_json
 from pushd.lib.ip_networks import parse_network
 from pushd.model.command import Command, Payload, SendOptions
 from pushd.model.device import Admission, Device
+from pushd.model.epochs import Epochs
 from pushd.model.errors import FieldError, InvalidFields, InvalidQuery, UnknownDevice
 from pushd.model.event import EventType
 from pushd.model.lifecycle import Delivery, Move, State
@@ -146,7 +146,6 @@ _WEBHOOK: Mapping[str, Any] = {
 }
 _WEBHOOK_DEFAULTS = Webhook(id="", url="", created_at=0)
 _REDELIVERY = {"after": str}
-_SEQ = re.compile(r"[0-9]{1,18}")
 _ID_EXAMPLE = "such as controlid:4408801109440198"
 
 
@@ -279,17 +278,18 @@ def _read_webhook(body: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def read_redelivery(body: Mapping[str, Any]) -> int | None:
-    """The event after which deliveries are repeated; None to continue where they stopped.
+def read_redelivery(body: Mapping[str, Any], epochs: Epochs) -> int | None:
+    """The number of the event after which deliveries are repeated; None to continue where they stopped.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
     after = _read_fields(_without_nulls(body), _REDELIVERY).get("after")
     if after is None:
         return None
-    if not _SEQ.fullmatch(after):
+    number = epochs.event_number(after)
+    if number is None:
         raise InvalidFields([FieldError("#/after", "must be the seq of an event")])
-    return int(after)
+    return number
 
 
 def _without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:

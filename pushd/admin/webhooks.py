@@ -1,5 +1,7 @@
 """``/v1/webhooks``: manage subscriptions, read their delivery log, redeliver."""
 
+from typing import Any
+
 from attrs import define
 
 from pushd.admin import json_views, request_bodies
@@ -30,9 +32,8 @@ class WebhooksApp:
     async def list(self, _request: Request, query: Query) -> bytes:
         """Webhooks, by id."""
         limit = query.limit()
-        return json_views.webhooks(
-            [self.webhooks.with_wall_times(found) for found in await self.store.webhooks(query.cursor(), limit)], limit
-        )
+        found = [self.webhooks.with_wall_times(each) for each in await self.store.webhooks(query.cursor(), limit)]
+        return json_views.webhooks(found, self.webhooks.epochs, limit)
 
     @router.route("/v1/webhooks", methods=["POST"])
     @requires(Role.ADMIN)
@@ -42,7 +43,7 @@ class WebhooksApp:
         webhook, secret = await self.webhooks.add(self.webhooks.new_webhook(**fields))
         request.setResponseCode(201)
         request.setHeader(b"Location", f"/v1/webhooks/{webhook.id}".encode())
-        return json_views.json(json_views.webhook(webhook) | {"secret": secret})
+        return json_views.json(self._view(webhook) | {"secret": secret})
 
     @router.route("/v1/webhooks/<webhook>", methods=["GET"])
     @requires(Role.VIEWER)
@@ -79,14 +80,18 @@ class WebhooksApp:
         """Delivery attempts and their outcomes, newest first."""
         limit = query.limit()
         found = await self.store.deliveries(webhook, query.numeric_cursor(), limit)
-        return json_views.deliveries(found, limit)
+        return json_views.deliveries(found, self.webhooks.epochs, limit)
 
     @router.route("/v1/webhooks/<webhook>/redeliver", methods=["POST"])
     @requires(Role.ADMIN)
     async def redeliver(self, request: Request, webhook: str) -> bytes:
         """Repeat the deliveries after an event, or continue where they stopped."""
-        after = request_bodies.read_redelivery(request_bodies.read_object(request.body.content() or b"{}"))
+        body = request_bodies.read_object(request.body.content() or b"{}")
+        after = request_bodies.read_redelivery(body, self.webhooks.epochs)
         return self._json(await self.webhooks.redeliver(webhook, after))
 
+    def _view(self, webhook: Webhook) -> dict[str, Any]:
+        return json_views.webhook(self.webhooks.with_wall_times(webhook), self.webhooks.epochs)
+
     def _json(self, webhook: Webhook) -> bytes:
-        return json_views.json(json_views.webhook(self.webhooks.with_wall_times(webhook)))
+        return json_views.json(self._view(webhook))

@@ -4,6 +4,8 @@ from attrs import define
 
 from pushd.core.clocks import Clocks
 from pushd.model.alert import Alert, AlertRules
+from pushd.model.epochs import Epochs
+from pushd.model.errors import UnknownAlert
 from pushd.store.interface import IStore
 
 SWEEP_LIMIT = 200
@@ -17,6 +19,7 @@ class Alerts:
     store: IStore
     clocks: Clocks
     rules: AlertRules
+    epochs: Epochs
 
     async def sweep(self) -> None:
         """Raise the alerts that are due, and clear those of devices that no longer flap."""
@@ -27,9 +30,12 @@ class Alerts:
         """Up to ``limit`` alerts, newest first, below the id ``before``; ``is_open`` None: open and cleared."""
         return await self.store.alerts(is_open, before, limit)
 
-    async def acknowledge(self, alert: int, by: str) -> Alert:
+    async def acknowledge(self, alert: str, by: str) -> Alert:
         """Acknowledge an alert, which stops its reminders.
 
         :raises UnknownAlert: if there is none.
         """
-        return await self.store.acknowledge_alert(alert, by, self.clocks.now())
+        number = self.epochs.alert_number(alert)
+        if number is None:
+            raise UnknownAlert(f"No alert {alert} is known; it may have been purged.")
+        return await self.store.acknowledge_alert(number, by, self.clocks.now())

@@ -1,6 +1,8 @@
 """The server without its ports: startup, periodic work, shutdown."""
 
-from attrs import define, field
+from secrets import token_hex
+
+from attrs import define, evolve, field
 from twisted.logger import Logger
 
 from pushd.core.alerts import Alerts
@@ -16,6 +18,7 @@ from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.events.feed import Feed
 from pushd.core.polling.poll_registry import PollRegistry
 from pushd.core.webhooks import Webhooks
+from pushd.model.epochs import Epochs
 from pushd.model.timestamps import LARGE_STEP
 from pushd.store.filters import StartOptions, StartupSnapshot
 from pushd.store.interface import IStore
@@ -25,6 +28,9 @@ DAY = 86_400_000
 
 RETENTION_PAUSE = 6 * 3_600_000
 """Milliseconds for which nothing is purged after a large step of the wall clock."""
+
+EPOCH_BYTES = 6
+"""Random bytes in the name of an epoch."""
 
 _NO_OPTIONS = StartOptions()
 
@@ -48,15 +54,17 @@ class Core:
     device_service: DeviceService
     webhooks: Webhooks
     retention_days: int
+    epochs: Epochs
     _retention_from: int = field(default=0, init=False)
     """Elapsed time before which nothing is purged."""
     _log = Logger()
 
     def start(self, options: StartOptions = _NO_OPTIONS) -> StartupSnapshot:
         """Open the store, and load what it holds into memory."""
-        snapshot = self.store.open(self.clocks.now(), options)
+        snapshot = self.store.open(self.clocks.now(), evolve(options, epoch=token_hex(EPOCH_BYTES)))
         self._resume_clocks(snapshot)
         queue = self.command_queue
+        self.epochs.load(snapshot.epochs)
         for part in (self.presence, self.registry, self.tokens, queue.command_index, queue.result_index):
             part.load(snapshot)
         self.drafts.ids.after(snapshot.last_command)

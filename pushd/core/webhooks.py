@@ -11,6 +11,7 @@ from pushd.core.clocks import Clocks
 from pushd.core.credentials import SECRET_BYTES
 from pushd.core.egress_policy import EgressPolicy
 from pushd.model.alert import AlertRules
+from pushd.model.epochs import Epochs
 from pushd.model.uuid7 import IdSource
 from pushd.model.webhook import SECRET_PREFIX, Subscription, Webhook
 from pushd.store.interface import IStore
@@ -33,6 +34,7 @@ class Webhooks:
     ids: IdSource
     egress_policy: EgressPolicy
     rules: AlertRules
+    epochs: Epochs
     failed_since: dict[str, float] = field(factory=dict, init=False)
     """Webhooks whose delivery failed unexpectedly and has not restarted yet; since when, in seconds of the clock."""
     _listeners: list[Listener] = field(factory=list, init=False)

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from attrs import field, frozen
 
+from pushd.model.epochs import public_id
+
 
 class AlertKind(StrEnum):
     """What an alert is about."""
@@ -58,7 +60,13 @@ class Alert:
     """When the mail server accepted the latest mail about it for a recipient."""
     mail_error: str | None = None
     """Why the latest mail did not reach every recipient."""
+    epoch: str = ""
 
     @raised_elapsed.default
     def _no_step(self) -> int:
         return self.raised_at
+
+    @property
+    def public_id(self) -> str:
+        """The id that clients know: unique for ever."""
+        return public_id(self.epoch, self.id)

@@ -104,11 +104,15 @@ class KeyReused(PushdError):
 
 
 class EventsPurged(PushdError):
-    """The events that were asked for were purged; ``oldest`` is the ``seq`` of the first that is kept."""
+    """The events that were asked for were purged, or this database never had them.
 
-    def __init__(self, oldest: int | None) -> None:
+    ``oldest`` is the number of the first event that is kept, ``oldest_id`` its id.
+    """
+
+    def __init__(self, oldest: int, oldest_id: str, message: str = "Events that old are no longer kept.") -> None:
         self.oldest = oldest
-        super().__init__("Events that old are no longer kept.")
+        self.oldest_id = oldest_id
+        super().__init__(message)
 
 
 class Unavailable(PushdError):

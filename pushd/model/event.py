@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from attrs import asdict, field, frozen
+from attrs import field, frozen
 
+from pushd.model.epochs import public_id
 from pushd.model.timestamps import to_rfc3339
 
 
@@ -42,7 +43,7 @@ class EventType(StrEnum):
 class Event:
     """An entry of the event log, written in the transaction of the change that it is about.
 
-    ``seq`` ascends in the order of commits; ``at`` is wall milliseconds.
+    ``seq`` ascends in the order of commits, over all epochs; ``at`` is wall milliseconds.
     """
 
     seq: int
@@ -51,8 +52,21 @@ class Event:
     device: str | None = None
     command: str | None = None
     data: Mapping[str, Any] = field(factory=dict)
+    epoch: str = ""
+
+    @property
+    def public_id(self) -> str:
+        """The id that clients know, as ``seq``: unique for ever."""
+        return public_id(self.epoch, self.seq)
 
 
 def to_json(event: Event) -> dict[str, Any]:
     """The fields of an event as the API, webhooks and streams show them; ``seq`` is a string, and opaque."""
-    return asdict(event, recurse=False) | {"seq": str(event.seq), "at": to_rfc3339(event.at)}
+    return {
+        "seq": event.public_id,
+        "type": event.type,
+        "at": to_rfc3339(event.at),
+        "device": event.device,
+        "command": event.command,
+        "data": event.data,
+    }

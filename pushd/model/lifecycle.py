@@ -48,6 +48,7 @@ class Move(StrEnum):
     EXPIRE = "expire"  # the time to live is over
     CANCEL = "cancel"
     FORGET = "forget"  # the device was deleted while the command was in flight
+    RESTORE = "restore"  # the database is a copy: the command may have run since it was made
     RESOLVE_SUCCEEDED = "resolve_succeeded"
     RESOLVE_FAILED = "resolve_failed"
 
@@ -106,6 +107,9 @@ LIFECYCLE: tuple[Rule, ...] = (
     Rule(State.ACKNOWLEDGED, Move.CANCEL, State.ACKNOWLEDGED, Guard.AT_LEAST_ONCE),
     Rule(State.SENT, Move.FORGET, State.UNKNOWN),
     Rule(State.ACKNOWLEDGED, Move.FORGET, State.UNKNOWN),
+    Rule(State.QUEUED, Move.RESTORE, State.UNKNOWN),
+    Rule(State.SENT, Move.RESTORE, State.UNKNOWN),
+    Rule(State.ACKNOWLEDGED, Move.RESTORE, State.UNKNOWN),
     Rule(State.UNKNOWN, Move.RESOLVE_SUCCEEDED, State.SUCCEEDED),
     Rule(State.UNKNOWN, Move.RESOLVE_FAILED, State.FAILED),
 )

@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from pushd.model.command import Command, Dispatched
 from pushd.model.device import Admission, Device, PresenceState, Proof
+from pushd.model.epochs import Epoch
 from pushd.model.event import Event, EventType
 from pushd.model.lifecycle import State
 from pushd.model.timestamps import MAX_MOMENT
@@ -71,12 +72,29 @@ class EventFilter:
     types: tuple[EventType, ...] = ()
 
 
+@frozen
+class History:
+    """What is known of a database outside of it: its newest epoch, and the number of the newest event."""
+
+    epoch: str = ""
+    number: int = 0
+
+
 @frozen(kw_only=True)
 class StartOptions:
     """What the start of a server changes in the store before it is used."""
 
     token: Token | None = None
     """A new token, in place of the one of the same name."""
+    epoch: str = ""
+    """The name of the epoch that begins; empty: none begins."""
+    history: History | None = None
+    """A database that lacks events of this is a copy, and so is one that is in use, if no epoch is known; None: the
+    database is not compared."""
+    restored: bool = False
+    """The database is a copy in any case."""
+    requeue: bool = False
+    """What is open in a copy stays as it is, instead of ``unknown``."""
 
 
 @frozen(kw_only=True)
@@ -98,6 +116,11 @@ class StartupSnapshot:
     """The newest wall time that is stored, as far as it is known; None: there is none."""
     retention_from: int = 0
     """Elapsed time before which nothing is purged."""
+    epochs: tuple[Epoch, ...] = ()
+    last_event: int = 0
+    """The number of the newest event."""
+    ended_in_copy: int | None = None
+    """How many open commands became ``unknown`` because the database is a copy; None: it is not."""
 
 
 @frozen(kw_only=True)

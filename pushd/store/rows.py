@@ -114,4 +114,5 @@ def to_event(row: Row) -> Event:
         device=row["device"],
         command=row["command"],
         data=json.loads(row["data"]),
+        epoch=row["epoch"],
     )

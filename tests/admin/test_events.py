@@ -166,15 +166,23 @@ def test_wait_ends_at_shutdown(busy: InMemoryServer) -> None:
 
 
 INVALID = [
-    *("?after=x", "?after=", "?after=-1", "?after=1.0", "?after=999999", "?after=" + "9" * 30, "?after=%D9%A1"),
+    *("?after=x", "?after=", "?after=-1", "?after=1.0", "?after=" + "9" * 30, "?after=%D9%A1"),
     *("?type=nonsense", "?type=", "?type=command.sent,", "?wait=61", "?limit=0", "?since=now"),
 ]
 
 
 @pytest.mark.parametrize("query", INVALID)
 def test_invalid_query(busy: InMemoryServer, query: str) -> None:
-    """An invalid query is refused, and so is a position that is not reached yet."""
+    """An invalid query is refused."""
     assert busy.ask(f"GET /v1/events{query}").code == 400
+
+
+@pytest.mark.parametrize("after", ["999999", "0123456789ab-1", "{epoch}-999999"])
+def test_unknown_position(busy: InMemoryServer, after: str) -> None:
+    """A position that this database does not have, as after a backup was restored, is one whose events are missed."""
+    items = page(busy)["items"]
+    problem = busy.ask(f"GET /v1/events?after={after.format(epoch=busy.core.epochs.current)}").problem(410)
+    assert (problem["type"], problem["oldest"]) == ("events-purged", items[0]["seq"])
 
 
 def test_purged(busy: InMemoryServer) -> None:

@@ -52,7 +52,7 @@ def test_subscribe(server: InMemoryServer) -> None:
         "tags": ["door"],
         "parallel": 4,
         "created_at": "2027-01-15T08:00:00.000Z",
-        "cursor": str(result_of(server.store.last_event())),
+        "cursor": server.core.epochs.event_id(result_of(server.store.last_event())),
     }
     assert server.ask(f"GET /v1/webhooks/{webhook['id']}").json == webhook
     assert server.ask("GET /v1/webhooks").json == {"items": [webhook], "next": None}

@@ -41,9 +41,9 @@ class FlakyMailTransport:
         return SmtpResult(refused={}, deferred={})
 
     @property
-    def alerts(self) -> list[int]:
+    def alerts(self) -> list[str]:
         """The ids of the alerts that the mails are about."""
-        return [int(mail.partition("Message-ID: <alert-")[2].partition(".")[0]) for mail in self.mails]
+        return [mail.partition("Message-ID: <alert-")[2].partition(".")[0] for mail in self.mails]
 
 
 @define(eq=False, repr=False)

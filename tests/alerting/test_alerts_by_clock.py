@@ -145,13 +145,13 @@ def _run(server: ClockedServer, periods: Iterable[OfflinePeriod], signing_off: l
 
 def _check_notifications(server: ClockedServer, secret: str) -> None:
     """Each alert was delivered when it was raised and when it was cleared, in order, and mailed once."""
-    ids = sorted(alert.id for alert in result_of(server.core.alerts.list_alerts(limit=DEVICES)))
+    ids = sorted(alert.public_id for alert in result_of(server.core.alerts.list_alerts(limit=DEVICES)))
     messages = server.receiver.messages
     by_id = {message.id: message for message in messages}
-    numbers = [int(message_id.removeprefix("evt_")) for message_id in by_id]
+    numbers = [int(message_id.rpartition("-")[2]) for message_id in by_id]
     assert numbers == sorted(numbers)
     for kind in ("alert.raised", "alert.cleared"):
-        delivered = [int(message.event["data"]["alert"]) for message in by_id.values() if message.type == kind]
+        delivered = [message.event["data"]["alert"] for message in by_id.values() if message.type == kind]
         assert sorted(delivered) == ids
     assert all(message.signed_by(secret) for message in by_id.values())
     assert len(messages) > len(by_id)

@@ -11,7 +11,7 @@ from tests.docs.pages import EXAMPLES, options, page
 
 _OF_TWISTED = {"help", "version"}
 
-_FOR_ONE_START = {"new", "new-token"}
+_FOR_ONE_START = {"new", "new-token", "restored", "requeue"}
 """Flags that belong on a command line, and would do harm in a file."""
 
 

@@ -70,7 +70,7 @@ class _Request(BaseHTTPRequestHandler):
             self.server.refused += 1
             self.send_response(503)
         else:
-            self.server.accepted.append(int(message["data"]["seq"]))
+            self.server.accepted.append(int(message["data"]["seq"].rpartition("-")[2]))
             self.send_response(200)
         self.send_header("Content-Length", "0")
         self.send_header("Retry-After", "0")
@@ -111,7 +111,7 @@ def register(server: Server, first: int, count: int = DEVICES) -> list[int]:
 def registered(server: Server) -> list[int]:
     """The ``seq`` of the events that the receiver must accept."""
     events = server.admin.ask("GET /v1/events?type=device.registered&limit=500").json["items"]
-    return [int(event["seq"]) for event in events]
+    return [int(event["seq"].rpartition("-")[2]) for event in events]
 
 
 def redeliver(server: Server, webhook: str) -> None:

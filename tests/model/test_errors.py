@@ -14,7 +14,7 @@ def test_all_wrong_fields_are_named() -> None:
 
 def test_purged_events_name_the_oldest_that_is_kept() -> None:
     """A client that comes too late learns from where it can go on."""
-    assert EventsPurged(17).oldest == 17
+    assert EventsPurged(17, "17").oldest == 17
 
 
 @pytest.mark.parametrize("kind", Conflict.__subclasses__())

@@ -13,6 +13,7 @@ from twisted.logger import formatEvent, globalLogPublisher
 from pushd.lib.backoff import MAX_BACKOFF
 from pushd.model.alert import AlertRules
 from pushd.model.device import PresenceState
+from pushd.model.epochs import public_id
 from pushd.model.errors import Unavailable
 from pushd.notifications.mail.message import Envelope
 from pushd.notifications.mail.notifier import GIVE_UP_AFTER, INTERVAL, LIMIT, MailNotifier
@@ -103,12 +104,16 @@ class NotifierHarness:
 
     def acknowledge(self, alert: int) -> None:
         """Acknowledge an alert."""
-        result_of(self.server.core.alerts.acknowledge(alert, "ana"))
+        result_of(self.server.core.alerts.acknowledge(self.alert_id(alert), "ana"))
+
+    def alert_id(self, number: int) -> str:
+        """The id of an alert, as clients know it."""
+        return public_id(self.server.core.epochs.current, number)
 
     def alert(self, number: int) -> dict[str, Any]:
         """An alert as the admin API shows it."""
         alerts = self.server.ask("GET /v1/alerts?limit=500").json["items"]
-        found: dict[str, Any] = next(alert for alert in alerts if alert["id"] == str(number))
+        found: dict[str, Any] = next(alert for alert in alerts if alert["id"] == self.alert_id(number))
         return found
 
     def wait(self, seconds: float, steps: int = 1) -> None:
@@ -212,7 +217,7 @@ def test_refused_recipient_is_not_retried(harness: NotifierHarness, logged: list
     harness.go_offline("controlid:1", "controlid:2")
     harness.wait(HOUR, 100)
     assert harness.transport.recipients == [(ANA, BOB), (ANA, BOB)]
-    assert logged[0] == "Mail about alert 1 refused for bob@example.org: 550 no such user"
+    assert logged[0] == f"Mail about alert {harness.alert_id(1)} refused for bob@example.org: 550 no such user"
 
 
 def test_deferred_recipient_is_retried_alone(harness: NotifierHarness) -> None:

@@ -57,7 +57,7 @@ def test_checkpoint_moves_past_events_that_do_not_match(harness: WebhookHarness)
     for _ in range(2):  # one reads the events, one saves the cursor
         result_of(harness.dispatcher.checkpoint())
         harness.run()
-    assert int(harness.get(webhook)["cursor"]) == int(webhook["cursor"]) + 5
+    assert int(harness.get(webhook)["cursor"].rpartition("-")[2]) == int(webhook["cursor"].rpartition("-")[2]) + 5
     assert harness.receiver.messages == []
 
 
@@ -77,7 +77,7 @@ def test_parallel_deliveries(harness: WebhookHarness) -> None:
     harness.receiver.pending.append(first)
     harness.receiver.respond()
     harness.run()
-    assert int(harness.get(webhook)["cursor"]) == int(webhook["cursor"]) + 5
+    assert int(harness.get(webhook)["cursor"].rpartition("-")[2]) == int(webhook["cursor"].rpartition("-")[2]) + 5
 
 
 def test_secrets_overlap(harness: WebhookHarness) -> None:

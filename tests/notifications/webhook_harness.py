@@ -148,14 +148,17 @@ class WebhookHarness:
 
     def next_message_id(self) -> str:
         """The id of the message about the next event."""
-        return f"evt_{result_of(self.server.store.last_event()) + 1}"
+        return self._message_id(result_of(self.server.store.last_event()) + 1)
 
     def register_devices(self, count: int = 1, **fields: Any) -> list[str]:
         """Register devices, which is one event each; returns the ids of the messages about them."""
         before = result_of(self.server.store.last_event())
         for _ in range(count):
             self.server.register(f"controlid:{next(self._devices)}", **fields)
-        return [f"evt_{before + number}" for number in range(1, count + 1)]
+        return [self._message_id(before + number) for number in range(1, count + 1)]
+
+    def _message_id(self, number: int) -> str:
+        return f"evt_{self.server.core.epochs.event_id(number)}"
 
     def run_ready(self) -> None:
         """Run everything that needs no time."""

@@ -26,6 +26,7 @@ STATEMENTS: dict[Move, Statement] = {
     Move.EXPIRE: lifecycle_guards.EXPIRE,
     Move.CANCEL: lifecycle_guards.CANCEL,
     Move.FORGET: lifecycle_guards.FORGET,
+    Move.RESTORE: lifecycle_guards.RESTORE,
     **lifecycle_guards.RESOLVES,
 }
 

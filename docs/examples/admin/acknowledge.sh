@@ -1,1 +1,1 @@
-curl -i -H "Authorization: Bearer $TOKEN" -X POST $API/v1/alerts/1/acknowledge
+curl -i -H "Authorization: Bearer $TOKEN" -X POST $API/v1/alerts/$ALERT/acknowledge

@@ -8,9 +8,13 @@ from pushd.core.clocks import Clocks
 from pushd.core.events.broadcaster import Broadcaster, Subscriber
 from pushd.core.events.recent_events import RecentEvents, matches
 from pushd.core.waiters import Waiters
+from pushd.model.epochs import Epochs
 from pushd.model.event import Event
 from pushd.store.filters import EventFilter, EventPage
 from pushd.store.interface import IStore
+
+NEVER = 2**62
+"""The ``seq`` of no event."""
 
 
 @define(eq=False)
@@ -19,6 +23,7 @@ class Feed:
 
     store: IStore
     clocks: Clocks
+    epochs: Epochs
     _waiters: Waiters[None] = field(init=False)
     _recent: RecentEvents = field(factory=RecentEvents, init=False)
     _broadcaster: Broadcaster = field(init=False)
@@ -54,11 +59,26 @@ class Feed:
         self._recent.set_newest(newest)
         return newest
 
+    @property
+    def newest(self) -> int | None:
+        """The ``seq`` of the newest event of this process; None if there was none."""
+        return self._recent.newest
+
+    async def position(self, event_id: str) -> int:
+        """The ``seq`` of the event with this id.
+
+        :raises EventsPurged: if this database never had it.
+        """
+        number = self.epochs.event_number(event_id)
+        if number is None:
+            await self.check_position(NEVER)
+        assert number is not None
+        return number
+
     async def check_position(self, after: int) -> None:
         """Check that events can be read from behind the one with this ``seq``.
 
-        :raises EventsPurged: if some of the events that follow are no longer kept.
-        :raises InvalidQuery: if there is no such event yet.
+        :raises EventsPurged: if some of the events that follow are no longer kept, or there is no such event.
         """
         await self.store.events(EventFilter(), after, 1)
 

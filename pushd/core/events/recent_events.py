@@ -34,6 +34,11 @@ class RecentEvents:
         if self._floor is None:
             self._floor = seq
 
+    @property
+    def newest(self) -> int | None:
+        """The ``seq`` of the newest event that was appended."""
+        return self._events[-1].seq if self._events else None
+
     def covers(self, after: int) -> bool:
         """Whether all events after the one with this ``seq`` are here."""
         return self._floor is not None and after >= self._floor

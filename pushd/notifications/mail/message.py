@@ -94,7 +94,7 @@ def _address(address: str) -> Address:
 
 
 def _message_id(alert: Alert, sender: str, suffix: str = "") -> str:
-    return f"<alert-{alert.id}.{alert.raised_at}{suffix}@{sender.rpartition('@')[2]}>"
+    return f"<alert-{alert.public_id}.{alert.raised_at}{suffix}@{sender.rpartition('@')[2]}>"
 
 
 def _subject(alert: Alert, find_device: FindDevice) -> str:
@@ -127,9 +127,9 @@ def _lines(alert: Alert, find_device: FindDevice, now: Now) -> Iterator[str]:
     if len(alert.devices) > LISTED:
         yield f"  and {len(alert.devices) - LISTED} more"
     yield ""
-    yield f"This is alert {alert.id}, raised on {_time(alert.raised_at)}."
+    yield f"This is alert {alert.public_id}, raised on {_time(alert.raised_at)}."
     if alert.cleared_at is None and alert.acknowledged_at is None:
-        yield f'To acknowledge it and stop reminders: "pushctl acknowledge {alert.id}".'
+        yield f'To acknowledge it and stop reminders: "pushctl acknowledge {alert.public_id}".'
 
 
 def _status_lines(alert: Alert, now: Now) -> Iterator[str]:

@@ -173,7 +173,9 @@ class MailNotifier(Service):
         pending.failures += 1
         pending.backoff.record_failure()
         self._log.warn(
-            "No recipient got the mail about alert {alert_id}, will retry: {error}", alert_id=alert.id, error=error
+            "No recipient got the mail about alert {alert_id}, will retry: {error}",
+            alert_id=alert.public_id,
+            error=error,
         )
         await self.store.save_mail_error(alert.id, error)
 
@@ -191,7 +193,9 @@ class MailNotifier(Service):
         except Exception as error:
             if not self.running and isinstance(error, CancelledError):
                 raise
-            self._log.failure("Unhandled exception while the mail about alert {alert_id} was sent", alert_id=alert.id)
+            self._log.failure(
+                "Unhandled exception while the mail about alert {alert_id} was sent", alert_id=alert.public_id
+            )
             await self._start_over(alert, pending, one_line(f"cannot be sent: {error!r}", MAX_ERROR))
             return
         self._record_success()
@@ -213,14 +217,14 @@ class MailNotifier(Service):
         for to, reply in result.refused.items():
             self._log.error(
                 "Mail about alert {alert_id} refused for {recipient}: {reply}",
-                alert_id=alert.id,
+                alert_id=alert.public_id,
                 recipient=to,
                 reply=reply,
             )
         for to, reply in result.deferred.items():
             self._log.warn(
                 "Mail about alert {alert_id} deferred for {recipient}, will retry: {reply}",
-                alert_id=alert.id,
+                alert_id=alert.public_id,
                 recipient=to,
                 reply=reply,
             )

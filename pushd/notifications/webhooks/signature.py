@@ -19,7 +19,7 @@ def write_message(event: Event) -> bytes:
 
 def message_id(event: Event) -> str:
     """The id of an event's message, without dots; the same for each attempt, so that duplicates can be recognized."""
-    return f"evt_{event.seq}"
+    return f"evt_{event.public_id}"
 
 
 def sign(secret: str, message: str, seconds: int, body: bytes) -> str:

@@ -11,7 +11,10 @@ from pushd.model.errors import Unavailable
 from pushd.model.event import Event, EventType
 from pushd.store.transaction import Row, Statement
 
-_LAST_EVENT = "SELECT seq FROM sqlite_sequence WHERE name = 'event'"
+_LAST_EVENT = (
+    "SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'event'), 0) AS seq,"
+    " COALESCE((SELECT name FROM epoch ORDER BY number DESC LIMIT 1), '') AS epoch"
+)
 _RECORD = "INSERT INTO event (seq, type, at, device, command, data) VALUES (?, ?, ?, ?, ?, ?)"
 
 
@@ -22,13 +25,14 @@ class SqliteFeed:
     connection: sqlite3.Connection
     _unwritten: list[tuple[Any, ...]] = field(factory=list, init=False)
     _next: int | None = field(default=None, init=False)
+    _epoch: str = field(default="", init=False)
 
     def add(self, at: int, kind: EventType, device: str | None, command: str | None, data: Mapping[str, Any]) -> Event:
         """Add an event."""
         if self._next is None:
             row = self.connection.execute(_LAST_EVENT).fetchone()
-            self._next = 1 if row is None else row["seq"] + 1
-        event = Event(seq=self._next, type=kind, at=at, device=device, command=command, data=data)
+            self._next, self._epoch = row["seq"] + 1, row["epoch"]
+        event = Event(seq=self._next, type=kind, at=at, device=device, command=command, data=data, epoch=self._epoch)
         text = write_ascii(data) if data else "{}"
         # kind.value: for a StrEnum itself sqlite3 would look up an adapter
         self._unwritten.append((self._next, kind.value, at, device, command, text))

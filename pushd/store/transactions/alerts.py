@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from pushd.model.alert import Alert, AlertKind, AlertRules
+from pushd.model.epochs import public_id
 from pushd.model.errors import UnknownAlert
 from pushd.model.event import EventType
 from pushd.model.timestamps import Now
 from pushd.store.transaction import ITransaction, Row, Statement, first, record
+from pushd.store.transactions.epochs import epoch_of_alert
 
 MAX_LISTED = 1000
 """Devices that an event about an alert lists at most; the alert itself has all of them."""
@@ -50,7 +52,8 @@ def _record(
 ) -> None:
     device = devices[0] if len(devices) == 1 else None
     shown = list(devices[:MAX_LISTED]) or None
-    record(tx, now, event, device, alert=str(alert), kind=kind, devices=shown, count=len(devices) or None, **data)
+    alert_id = public_id(epoch_of_alert(tx, alert), alert)
+    record(tx, now, event, device, alert=alert_id, kind=kind, devices=shown, count=len(devices) or None, **data)
 
 
 _OPEN_OF_DEVICE = Statement(
@@ -140,7 +143,8 @@ def acknowledge(tx: ITransaction, alert: int, by: str, now: Now) -> Alert:
 def to_alert(tx: ITransaction, row: Row) -> Alert:
     """An alert with its devices."""
     devices = tuple(each["device"] for each in tx.rows(_DEVICES, alert=row["id"]))
-    return Alert(kind=AlertKind(row["kind"]), devices=devices, **{name: row[name] for name in _SCALARS})
+    epoch = epoch_of_alert(tx, row["id"])
+    return Alert(kind=AlertKind(row["kind"]), devices=devices, epoch=epoch, **{name: row[name] for name in _SCALARS})
 
 
 _OPEN = {None: "TRUE", True: "cleared_at IS NULL", False: "cleared_at IS NOT NULL"}

@@ -68,7 +68,8 @@ TABLES = (
             Statement(
                 "a command was sent, acknowledged or ended without an attempt",
                 "SELECT device, id AS command, state AS detail FROM command"
-                " WHERE {slice} AND attempts = 0 AND state NOT IN ('queued', 'expired', 'cancelled')",
+                " WHERE {slice} AND attempts = 0 AND state NOT IN ('queued', 'expired', 'cancelled')"
+                " AND id > COALESCE((SELECT MAX(last_command) FROM epoch), '')",  # up to there a copy had them
             ),
             Statement(
                 "sent_at differs from that of the latest attempt",

@@ -86,6 +86,7 @@ ACKNOWLEDGE = guarded_update(
     " error = CASE WHEN lease_until IS NOT NULL THEN error ELSE NULL END,"
     f" deadline_until = COALESCE(deadline_until, {REOPENED}),"
     f" lease_until = MIN(:steady + lease * 1000, COALESCE(deadline_until, {REOPENED}))",
+    "attempts > 0",  # of a copy a command may be unknown without one
 )
 
 REPORTS = {
@@ -130,6 +131,13 @@ FORGET = guarded_update(
     Move.FORGET,
     "end a command in flight of a deleted device",
     f"{_ENDS_LEASE}, evidence = NULL, finished_at = :now, error = 'the device was forgotten'",
+)
+
+RESTORE = guarded_update(
+    Move.RESTORE,
+    "end an open command of a copied database",
+    f"{_ENDS_LEASE}, evidence = NULL, finished_at = :now,"
+    " error = 'the database is a copy: the command may have run since it was made'",
 )
 
 RESOLVES = {

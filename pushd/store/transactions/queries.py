@@ -4,7 +4,7 @@ from typing import Any
 
 from pushd.model.command import Command
 from pushd.model.device import Orphan
-from pushd.model.errors import EventsPurged, InvalidQuery
+from pushd.model.errors import EventsPurged
 from pushd.model.lifecycle import ENDED, OUT, State
 from pushd.model.timestamps import Now
 from pushd.model.uuid7 import lower_bound
@@ -14,6 +14,7 @@ from pushd.store.transaction import ITransaction, Statement, first
 from pushd.store.transactions import lifecycle_guards
 from pushd.store.transactions.command_lookup import look_up
 from pushd.store.transactions.devices import queue_depth
+from pushd.store.transactions.epochs import EPOCH_OF_EVENT, event_id
 
 
 def get_command(tx: ITransaction, command: str) -> Command:
@@ -95,7 +96,11 @@ def list_orphans(tx: ITransaction, device: str, before: int | None, limit: int) 
     return [to_orphan(row) for row in tx.rows(statement, limit=limit, **values)]
 
 
-_EVENTS = "SELECT seq, type, at, device, command, data FROM event WHERE {where} ORDER BY seq LIMIT :limit"
+_EVENTS = (
+    f"SELECT seq, type, at, device, command, data, {EPOCH_OF_EVENT.format(seq='event.seq')} AS epoch"
+    " FROM event WHERE {where} ORDER BY seq LIMIT :limit"
+)
+NEVER_HAD = "This database has no such event: it may have been restored from a backup."
 _OLDEST = Statement("find the oldest event", "SELECT MIN(seq) AS oldest FROM event")
 _NEWEST = Statement("find the newest event", "SELECT seq AS last FROM sqlite_sequence WHERE name = 'event'")
 
@@ -140,9 +145,9 @@ def _check_kept(tx: ITransaction, after: int, last: int) -> None:
     oldest = tx.rows(_OLDEST)[0]["oldest"]
     first_kept = last + 1 if oldest is None else oldest
     if 0 < after < first_kept - 1:
-        raise EventsPurged(first_kept)
+        raise EventsPurged(first_kept, event_id(tx, first_kept))
     if after > last:
-        raise InvalidQuery("No event has this seq yet; leave it out to start over.")
+        raise EventsPurged(first_kept, event_id(tx, first_kept), NEVER_HAD)
 
 
 def last_event(tx: ITransaction) -> int:

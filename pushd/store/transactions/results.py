@@ -43,7 +43,7 @@ _WITH_ATTEMPT = (
 _BY_MESSAGE = Statement(
     "look up a command by message",
     f"SELECT {', '.join(_JUDGED)}, attempts AS number, NULL AS position FROM command"
-    " WHERE id = :message AND device = :device AND attempts > 0",
+    " WHERE id = :message AND device = :device AND (attempts > 0 OR state NOT IN ('queued', 'expired', 'cancelled'))",
 )
 _BY_UUID = Statement(
     "look up a command by uuid",

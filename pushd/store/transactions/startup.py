@@ -4,7 +4,7 @@ from pushd.model.timestamps import Now
 from pushd.store.filters import StartOptions, StartupSnapshot
 from pushd.store.rows import to_device, to_proof, to_token
 from pushd.store.transaction import ITransaction, Statement
-from pushd.store.transactions import clock, devices, offline
+from pushd.store.transactions import clock, devices, epochs, offline, queries
 from pushd.store.transactions.lifecycle_guards import REOPENED
 
 _RENEW_LEASES = Statement(
@@ -35,6 +35,7 @@ def load_snapshot(tx: ITransaction, options: StartOptions, now: Now) -> StartupS
     """Continue elapsed time, renew all leases, because the server was down, and read what is kept in memory."""
     elapsed, newest, retention_from = clock.resume(tx, now)
     renew_leases(tx, now)
+    ended_in_copy = epochs.begin(tx, options, now)
     if options.token is not None:
         devices.set_token(tx, options.token, now)
     return StartupSnapshot(
@@ -47,4 +48,7 @@ def load_snapshot(tx: ITransaction, options: StartOptions, now: Now) -> StartupS
         elapsed=elapsed,
         newest=newest,
         retention_from=retention_from,
+        epochs=epochs.load(tx),
+        last_event=queries.last_event(tx),
+        ended_in_copy=ended_in_copy,
     )

@@ -24,6 +24,7 @@ from pushd.model.webhook import (
 from pushd.store.rows import report_corruption
 from pushd.store.transaction import ITransaction, Row, Statement, first, record
 from pushd.store.transactions import alerts
+from pushd.store.transactions.epochs import event_id
 from pushd.store.transactions.queries import last_event
 
 _SCALARS = (
@@ -188,7 +189,7 @@ def disable_webhook(
         return False
     webhook = progress.webhook
     tx.run(_DISABLE, id=webhook, now=now.wall, reason=reason)
-    record(tx, now, EventType.WEBHOOK_FAILED, None, webhook=webhook, reason=reason, seq=str(attempt.seq))
+    record(tx, now, EventType.WEBHOOK_FAILED, None, webhook=webhook, reason=reason, seq=event_id(tx, attempt.seq))
     alerts.raise_webhook(tx, now, webhook, rules)
     return True
 

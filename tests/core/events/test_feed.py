@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
-from pushd.model.errors import InvalidQuery, Unavailable
+from pushd.model.errors import EventsPurged, Unavailable
 from pushd.model.event import Event, EventType
 from pushd.store.filters import EventFilter, EventPage
 from tests.core.harness import CONTAINER, READER, CoreHarness, result_of
@@ -149,7 +149,7 @@ def test_an_unavailable_store_ends_the_read(stepped: CoreHarness, executor: Step
 
 def test_a_position_in_the_future_is_an_error(harness: CoreHarness, clock: Clock) -> None:
     """A position beyond the newest event is an error at once."""
-    with pytest.raises(InvalidQuery):
+    with pytest.raises(EventsPurged):
         result_of(read(harness, last_seq(harness) + 1, 60))
     assert not clock.getDelayedCalls()
 
