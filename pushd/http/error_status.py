@@ -1,6 +1,7 @@
 """Errors in HTTP: the status code and the text of each."""
 
 import re
+import time
 from typing import Any
 
 from twisted.logger import Logger
@@ -9,6 +10,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from pushd.http.request import Request
 from pushd.lib.large_json import TooManyValues
+from pushd.lib.log_limit import LogLimit
 from pushd.lib.strict_json import UnreadableBody
 from pushd.lib.text import shortened
 from pushd.model import errors
@@ -47,6 +49,7 @@ _LOGGED_LINES = 200
 _DETAILS = {404: "There is nothing at this path.", 405: "This method is not allowed here."}
 
 _log = Logger()
+_log_limit = LogLimit(time.monotonic)
 
 
 def set_error_status(request: Request, failure: Failure) -> int:
@@ -55,7 +58,7 @@ def set_error_status(request: Request, failure: Failure) -> int:
     if code is None:
         log_failure("Unexpected error in a request", request, failure)
         code = 500
-    if code == SERVICE_UNAVAILABLE and not getattr(failure.value, "is_logged", False):
+    if code == SERVICE_UNAVAILABLE and not getattr(failure.value, "is_logged", False) and _may_log():
         _log.error("Request answered with 503: {error}", error=failure.getErrorMessage())
     if allowed := _allowed(failure.value):
         request.setHeader(b"Allow", allowed.encode("ascii"))
@@ -72,12 +75,22 @@ def _allowed(error: BaseException | None) -> str:
 
 def log_failure(what: str, request: Request, failure: Failure) -> None:
     """Log a failure with its traceback, and the request; all that a client may have sent is escaped and cut."""
+    if not _may_log():
+        return
     method, path = (
         shortened(sent.decode("latin-1"), _LOGGED_CHARACTERS)
         for sent in (request.method, _SECRET.sub(rb"\1...", request.path))
     )
     shown = _PrintableFailure(failure.value, failure.type, failure.tb)
     _log.failure("{what}: {method} {path}", shown, what=what, method=method, path=path)
+
+
+def _may_log() -> bool:
+    if not _log_limit.allows():
+        return False
+    if dropped := _log_limit.take_dropped():
+        _log.error("{dropped} errors of requests were not logged, because they were too many", dropped=dropped)
+    return True
 
 
 class _PrintableFailure(Failure):

@@ -9,7 +9,9 @@ from twisted.python.failure import Failure
 from twisted.web.test.requesthelper import DummyRequest
 from werkzeug.exceptions import NotFound
 
+from pushd.http import error_status
 from pushd.http.error_status import error_detail, set_error_status
+from pushd.lib.log_limit import BURST, REFILL_SECONDS, LogLimit
 from pushd.lib.strict_json import UnreadableBody
 from pushd.model import errors
 from pushd.store.sqlite.store import MEMORY, SqliteStore
@@ -141,4 +143,23 @@ def test_what_a_client_sent_is_logged_escaped_and_cut(build_server: BuildServer,
     assert r"\x1b[2J\r\x07\x00\u202e" in text
     assert text.replace("\n", "").isprintable()
     assert len(text) < 20_000
+    no_logged_failure.clear()
+
+
+def test_errors_of_requests_do_not_fill_the_log(
+    buggy: InMemoryServer, no_logged_failure: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests that all fail log a burst of errors, then one now and then, which says how many were left out."""
+    monkeypatch.setattr(error_status, "_log_limit", LogLimit(buggy.clock.seconds))
+    buggy.register("servereye:c")
+    with capturedLogs() as logged:
+        for _ in range(2 * BURST):
+            assert buggy.device_request(request("POST /push/c/ack/m")).answer().code == 500
+        assert len(logged) == BURST
+        buggy.clock.advance(REFILL_SECONDS)
+        assert buggy.device_request(request("POST /push/c/ack/m")).answer().code == 500
+    assert [formatEvent(event)[:40] for event in logged[BURST:]] == [
+        f"{BURST} errors of requests were not logged, because"[:40],
+        "Unexpected error in a request: POST /push/c/ack/m"[:40],
+    ]
     no_logged_failure.clear()
