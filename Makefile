@@ -9,7 +9,7 @@ PACKAGING = setup.cfg pyproject.toml
 # twistd finds the plugin of an editable install only in this mode
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat -e
 
-.PHONY: help demo test quick test-crash test-alerting bench check lint types imports words docstrings docs news package clean \
+.PHONY: help demo test quick test-crash test-alerting test-nginx bench check lint types imports words docstrings docs news package clean \
     torture vigil rooms
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make quick           run the fast tests, which start no processes; a minute"
 	@echo "make test-crash      kill the server again and again under load and check its guarantees; two minutes"
 	@echo "make test-alerting   let simulated devices go offline and check every alert; two minutes"
+	@echo "make test-nginx      serve 2,000 simulated devices through nginx; two minutes"
 	@echo "make bench           measure the server and compare it with other servers; ten minutes"
 	@echo "make check           run lint, types, imports, words, docstrings, docs, news and package"
 	@echo "make clean           delete the virtual environment and everything that was built"
@@ -50,6 +51,9 @@ quick: $(VENV)/.for-test
 
 test-crash: $(VENV)/.for-test
 	$(BIN)/python -m tests.crash $(CRASH)
+
+test-nginx: $(VENV)/.for-test
+	NGINX_DEVICES=2000 $(BIN)/python -m pytest -v tests/integration/test_nginx.py
 
 bench: $(VENV)/.for-test
 	$(BIN)/python -m benchmarks $(BENCH)
