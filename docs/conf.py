@@ -26,4 +26,4 @@ autodoc_typehints_description_target = "documented"
 
 # a name of ours that a page or a docstring gives in full must be there
 nitpicky = True
-nitpick_ignore_regex = [("py:.*", r"(?!pushd\.).*"), ("py:obj", r"pushd\..*\.T")]
+nitpick_ignore_regex = [("py:.*", r"(?!pushd\.).*"), ("py:(obj|class)", r"pushd\..*\.[A-Z]")]

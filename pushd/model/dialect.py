@@ -26,7 +26,7 @@ class Dialect:
     hold: float
     """How long a poll is held until another hold was learned or set."""
     heartbeat: float
-    """The default heartbeat timeout: without a sign of life for so long, a device is offline."""
+    """The default heartbeat timeout: without a heartbeat for so long, a device is offline."""
     one_at_a_time: bool
     """Whether devices get the next command only after they have reported on the last one."""
     keys: bool

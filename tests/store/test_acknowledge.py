@@ -67,7 +67,7 @@ async def test_a_deadline_may_be_shorter_than_the_lease(store: IStore) -> None:
 
 
 async def test_an_acknowledgement_after_the_deadline_does_not_extend_it(store: IStore) -> None:
-    """Once the deadline has passed, a further sign of life does not renew the lease."""
+    """Once the deadline has passed, a further heartbeat does not renew the lease."""
     await send(store, 1, lease=30.0, deadline=10.0)
     await store.acknowledge(READER, command_id(1), at(11))
     assert await store.lapse(10, at(11)) == 1

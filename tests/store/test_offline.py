@@ -27,7 +27,7 @@ async def test_an_offline_device_raises_one_alert_after_the_grace_period(store: 
 
 
 async def test_a_device_that_returns_clears_its_alert(store: IStore, events: list[Event]) -> None:
-    """The next sign of life clears the alert, whose event says how long it lasted."""
+    """The next heartbeat clears the alert, whose event says how long it lasted."""
     await go_offline(store, READER)
     (raised,) = await alerts(store, 30)
     await come_online(store, READER, seconds=100)

@@ -86,7 +86,7 @@ class DeviceService:
         return self._admit(client_identity) is Access.SERVED
 
     def own_device(self, client_identity: ClientIdentity) -> Device:
-        """The stored device that a client is; this is no sign of life.
+        """The stored device that a client is; this is no heartbeat.
 
         :raises NotPermitted: if the device is not served, not known, not approved, or this is not the device.
         """
@@ -107,7 +107,7 @@ class DeviceService:
     async def settle(self, client_identity: ClientIdentity, result: DeviceResult | None) -> None:
         """The device reports a result, which is durable when this returns.
 
-        None stands for a body that was not read, because it was large and no result was expected: a sign of life only.
+        None stands for a body that was not read, because it was large and no result was expected: a heartbeat only.
 
         :raises NotPermitted: if the device is not served, or this is not the device.
         """

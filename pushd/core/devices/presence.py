@@ -33,9 +33,9 @@ class DevicePresence:
     device: str
     state: PresenceState = PresenceState.NEVER_SEEN
     active_at: float = 0.0
-    """When the device last gave a sign of life, in steady seconds."""
+    """When the device last sent a heartbeat, in steady seconds."""
     timeout: float = inf
-    """Seconds without a sign of life after which the device is offline; infinite until the device is stored."""
+    """Seconds without a heartbeat after which the device is offline; infinite until the device is stored."""
     slot: Slot["DevicePresence"] | None = field(default=None, repr=False)  # its repr would show all others in the slot
     """The latest slot of the timing wheel that has the device; entries in older slots are ignored."""
     held_polls: int = 0
@@ -268,7 +268,7 @@ class Presence:
         self._unsaved.discard(entry)
 
     def _on_save_failed(self, failure: Failure, entry: DevicePresence) -> None:
-        entry.saved = False  # the device's next sign of life tries again, or save_returned does
+        entry.saved = False  # the device's next heartbeat tries again, or save_returned does
         if entry not in self._unsaved:
             self._unsaved.add(entry)
             self._log.error(

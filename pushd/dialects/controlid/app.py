@@ -64,7 +64,7 @@ class ControlIdApp:
 
     @router.route("/push", methods=["POST"])
     async def activity(self, request: Request) -> bytes:
-        """A sign of life of some models, perhaps with access logs, perhaps with the result of a command."""
+        """A heartbeat of some models, perhaps with access logs, perhaps with the result of a command."""
         query = _result_query(request.query)
         client_identity = self._identity(request, query)
         if self.device_service.takes_result(client_identity):

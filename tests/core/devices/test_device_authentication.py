@@ -145,7 +145,7 @@ def test_all_configured_proofs_are_required(harness: CoreHarness, missing: tuple
 
 
 def test_unauthenticated_requests_change_nothing(harness: CoreHarness) -> None:
-    """Without the proof a result, an acknowledgement and a sign-off are refused, and are no sign of life."""
+    """Without the proof a result, an acknowledgement and a sign-off are refused, and are no heartbeat."""
     command = harness.put(CONTAINER)
     harness.poll(CONTAINER)
     harness.issue_credential(CONTAINER, ProofKind.API_KEY)

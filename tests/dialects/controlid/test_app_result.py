@@ -163,7 +163,7 @@ PUSHED = "POST /push?deviceId=4408801109440198"
 @pytest.mark.parametrize("line", [PUSHED, f"{PUSHED}&uuid=0d9f4bd6", f"{PUSHED}&uuid=ffffffff"])
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"access_logs": [{"id": 1}]}', b"[]", b"not json", b"x" * 100_000])
 def test_sign_of_life(server: InMemoryServer, command: str, line: str, body: bytes) -> None:
-    """What some models post to /push is a sign of life: it settles nothing, takes no command, and is no orphan."""
+    """What some models post to /push is a heartbeat: it settles nothing, takes no command, and is no orphan."""
     server.clock.advance(30)
     queued = server.put(DEVICE, LOAD)
     send_result(server, body, line=line)
