@@ -80,6 +80,7 @@ class CommandQueue:
         self.store.subscribe(self._on_command_end, *_FINAL)
         self.store.subscribe(self._on_claimable, *_CLAIMABLE)
         self.store.subscribe(self._on_access_change, *_ACCESS_CHANGES)
+        self.store.subscribe(self._on_registered, EventType.DEVICE_REGISTERED)
 
     async def put(self, draft: Draft, *, queue_signed_off: bool = False) -> tuple[Command, bool]:
         """Enqueue a command; False if it is the earlier one with the same idempotency key. See :meth:`IStore.put`."""
@@ -226,6 +227,10 @@ class CommandQueue:
     def _on_access_change(self, event: Event) -> None:
         if event.device is not None and _may_revoke(event):
             self.poll_registry.revoke(event.device)
+
+    def _on_registered(self, event: Event) -> None:
+        if event.device is not None:
+            self.poll_registry.revoke_unserved(event.device)
 
     def _save_conflict(self, device: str) -> None:
         done = self.store.save_conflict(device, {"takeovers": CONFLICT_TAKEOVERS}, self.clocks.now())

@@ -68,6 +68,12 @@ class PollRegistry:
         if poll is not None:
             self._end_after(poll, REVOKE_DELAY, PollEnd.IDLE)
 
+    def revoke_unserved(self, device: str) -> None:
+        """End this device's poll if it may get no commands: admitted anew, the device may."""
+        poll = self._live.get(device)
+        if poll is not None and not poll.may_receive:
+            self.revoke(device)
+
     def sign_off(self, device: str) -> None:
         """Send nothing more to this device, and end its poll in a moment."""
         poll = self._live.pop(device, None)

@@ -75,6 +75,22 @@ def test_a_device_is_stored_once(stepped: CoreHarness, store: SteppedStore) -> N
     assert newer.held
 
 
+def test_a_device_that_is_registered_while_its_poll_is_held(builder: HarnessBuilder, clock: Clock) -> None:
+    """The poll of a device that was not stored, because too many are pending, ends when an operator registers it, also
+    after it was deleted; its next poll gets commands.
+    """
+    harness = builder.build(Config(max_pending=0))
+    for _ in range(2):
+        poll = harness.poll(NEW)
+        assert poll.held
+        harness.register(NEW)
+        command = harness.put(NEW)
+        clock.advance(0.1)
+        assert poll.idle
+        assert harness.poll(NEW).commands == [command]
+        harness.result(harness.core.registry.delete(NEW))
+
+
 def test_open_admission_approves_at_once(builder: HarnessBuilder) -> None:
     """With open admission a new device is served from its first poll on."""
     harness = builder.build(OPEN)
