@@ -201,20 +201,27 @@ class ReactorExecutor:
         Thread(target=self._loop, name=self.name, daemon=True).start()
 
     def submit(self, operation: Operation) -> Deferred[Any]:
-        return self._submit(operation, self._waiting)
-
-    def submit_long(self, operation: Operation) -> Deferred[Any]:
-        return self._submit(operation, self._waiting_long)
-
-    def _submit(self, operation: Operation, waiting: deque[PendingTransaction]) -> Deferred[Any]:
         if self._closing:
             return fail(Unavailable("The store is closed."))
         pending = PendingTransaction(operation)
-        waiting.append(pending)
+        self._waiting.append(pending)
         if not self._busy:
-            self._busy = True
-            self.reactor.callLater(0, self._run_group)  # with what else is submitted in this turn
+            self._schedule_group()
         return pending.done
+
+    def submit_long(self, operation: Operation) -> Deferred[Any]:
+        if self._closing:
+            return fail(Unavailable("The store is closed."))
+        pending = PendingTransaction(operation)
+        self._waiting_long.append(pending)
+        if not self._busy:
+            self._schedule_group()
+        return pending.done
+
+    def _schedule_group(self) -> None:
+        """Run what is submitted in this turn in the next one."""
+        self._busy = True
+        self.reactor.callLater(0, self._run_group)
 
     def close(self) -> Deferred[None]:
         self._closing = True
