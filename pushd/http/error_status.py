@@ -59,7 +59,13 @@ def set_error_status(request: Request, failure: Failure) -> int:
         log_failure("Unexpected error in a request", request, failure)
         code = 500
     if code == SERVICE_UNAVAILABLE and not getattr(failure.value, "is_logged", False) and _may_log():
-        _log.error("Request answered with 503: {error}", error=failure.getErrorMessage())
+        method, path = _shown(request)
+        _log.error(
+            "Request answered with 503: {method} {path}: {error}",
+            method=method,
+            path=path,
+            error=failure.getErrorMessage(),
+        )
     if allowed := _allowed(failure.value):
         request.setHeader(b"Allow", allowed.encode("ascii"))
     request.setResponseCode(code)
@@ -77,12 +83,16 @@ def log_failure(what: str, request: Request, failure: Failure) -> None:
     """Log a failure with its traceback, and the request; all that a client may have sent is escaped and cut."""
     if not _may_log():
         return
-    method, path = (
-        shortened(sent.decode("latin-1"), _LOGGED_CHARACTERS)
-        for sent in (request.method, _SECRET.sub(rb"\1...", request.path))
-    )
+    method, path = _shown(request)
     shown = _PrintableFailure(failure.value, failure.type, failure.tb)
     _log.failure("{what}: {method} {path}", shown, what=what, method=method, path=path)
+
+
+def _shown(request: Request) -> tuple[str, str]:
+    """The method and the path of a request for the log, escaped and cut, and without a secret."""
+    sent = request.method, _SECRET.sub(rb"\1...", request.path)
+    method, path = (shortened(each.decode("latin-1"), _LOGGED_CHARACTERS) for each in sent)
+    return method, path
 
 
 def _may_log() -> bool:

@@ -25,7 +25,7 @@ class ExitCode(IntEnum):
 
 
 _MEANINGS = {
-    ExitCode.SUCCEEDED: "the command succeeded; without --wait: it was accepted",
+    ExitCode.SUCCEEDED: "the command succeeded; without --wait: the request was accepted",
     ExitCode.REFUSED: "refused by the server, or the server could not be reached; see stderr",
     ExitCode.MISUSED: "wrong arguments or options",
     ExitCode.FAILED: "the device reported a failure",

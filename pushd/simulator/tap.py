@@ -95,7 +95,7 @@ class Options(usage.Options):
         [
             "faults",
             None,
-            "",
+            None,
             f"Comma-separated faults as NAME or NAME=PROBABILITY (default {DEFAULT_PROBABILITY}): {', '.join(Fault)}.",
         ],
         ["journal", None, None, "File to append one JSON line to for each command, result and outage of a device."],
@@ -153,7 +153,7 @@ class Options(usage.Options):
             api_key=self["api-key"],
             secrets=_parse("secret", self._secrets, lambda texts: parse_secrets(texts, devices)),
             seed=self._parse("seed", parse_seed),
-            faults=self._parse("faults", parse_faults),
+            faults=self._parse("faults", lambda text: parse_faults(text or "")),
             timeout=self._parse("timeout", parse_delay),
             period=self._parse("period", parse_delay),
             retry_delay=self._parse("retry-delay", parse_delay),

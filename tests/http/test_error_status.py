@@ -85,6 +85,7 @@ SHOWN = [UnreadableBody, *(kind for kind in DECLARED if kind not in (errors.Push
 def test_every_error_has_a_status(kind: type[Exception]) -> None:
     """Each declared error has a status of its own: one of the client, or 503 if the client may try again."""
     made: Any = DummyRequest([])
+    made.path = b"/"
     code = set_error_status(made, Failure(kind.__new__(kind)))
     assert 400 <= code <= 422 or code == 503
     assert made.responseCode == code
@@ -95,6 +96,25 @@ def test_detail_of_an_error() -> None:
     assert error_detail(Failure(errors.UnknownDevice("No device x is known."))) == "No device x is known."
     assert error_detail(Failure(UnreadableBody("The body is not JSON."))) == "The body is not JSON."
     assert error_detail(Failure(NotFound())) == "There is nothing at this path."
+
+
+def test_unavailable_store_is_logged_with_the_request(build_server: BuildServer) -> None:
+    """The log line of a 503 names the request and the cause, and does not contain the secret of the path."""
+
+    class UnavailableStore(SqliteStore):
+        """A store that can save no acknowledgement."""
+
+        def acknowledge(self, *args: Any) -> Deferred[Any]:
+            return fail(errors.Unavailable("Unable to commit: disk full"))
+
+    server = build_server(UnavailableStore(MEMORY))
+    server.register("servereye:c")
+    path = server.ask("POST /v1/devices/servereye:c/secret").json["path"]
+    with capturedLogs() as logged:
+        assert server.device_request(request(f"POST {path}/push/c/ack/m")).answer().code == 503
+    assert [formatEvent(event) for event in logged] == [
+        "Request answered with 503: POST /d/.../push/c/ack/m: Unable to commit: disk full"
+    ]
 
 
 @pytest.mark.parametrize("slashes", ["/", "//"])
