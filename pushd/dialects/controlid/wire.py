@@ -159,7 +159,7 @@ def read_result(body: bytes, content_type: str | None, query: PollQuery) -> Cont
     try:
         text, fields = _read_fields(body, content_type)
         entries = _read_batch(text, fields)
-    except UnreadableBody:
+    except (UnreadableBody, RecursionError):  # a part may be too deep to be written, though it could be read
         return _result(body, query, result=raw_result(body), unreadable=UNREADABLE)
     return _result(
         body,
