@@ -128,7 +128,7 @@ def test_simulated_devices(workspace: Workspace) -> None:
     operator.run(example("quickstart/approve-simulated.sh"))
     shown = operator.run(example("quickstart/send-simulated.sh"))
     assert shown.code == 0
-    assert r'\"name\":\"Ada\"' in shown.text  # the response of a reader is JSON text
+    assert r"\"name\":\"Ada\"" in shown.text  # the response of a reader is JSON text
     assert '"text": "hello"' in shown.text
 
 
