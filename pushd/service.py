@@ -27,7 +27,7 @@ from pushd.notifications.dead_mans_switch import INTERVAL, Stuck, build_switch
 from pushd.notifications.webhooks.dispatcher import CHECKPOINT_SECONDS, WebhookDispatcher
 from pushd.notifications.webhooks.guarded_agent import build_agent
 from pushd.periodic import PeriodicTask
-from pushd.process import exit_with_error, raise_file_limit, set_switch_interval, tune_gc
+from pushd.process import exit_with_error, raise_file_limit, set_switch_interval, tune_gc, tune_malloc
 from pushd.store.filters import History, StartOptions
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from pushd.wiring import build_admin_port, build_core, build_device_port, build_dispatcher, build_notifiers
@@ -104,6 +104,7 @@ class PushdService(MultiService):
             exit_with_error(str(error))
         set_switch_interval()
         tune_gc()
+        tune_malloc()
         self._limit_connections(raise_file_limit())
 
     def stopService(self) -> Deferred[None]:
