@@ -5,7 +5,7 @@ from typing import Any
 
 from attrs import define, field
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -16,7 +16,7 @@ from pushd.core.app import Core
 from pushd.core.clocks import Clocks
 from pushd.core.credentials import make_secret
 from pushd.data_dir import DataDir
-from pushd.http.bodies import Budgets
+from pushd.http.bodies import PARSED_AT_ONCE, Budgets, at_most
 from pushd.http.connections import OpenConnections
 from pushd.http.site import HTTPFactory
 from pushd.lib.resolver import install_resolver
@@ -46,9 +46,6 @@ SAVE_CLOCKS_SECONDS = 60.0
 
 STOP_SECONDS = 3.0
 """How long a stop waits for the store and for answers that are being sent."""
-
-LARGE_BODIES_AT_ONCE = 2
-"""Large bodies that are parsed at a time; their memory adds up, and more threads would not make it faster."""
 
 UNSENT_POLL_SECONDS = 0.02
 """How often a stop checks whether all answers have been sent."""
@@ -193,14 +190,14 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
     core = build_core(SqliteStore(data_dir.database, reactor), Clocks(reactor, wall), config)
     budgets = Budgets()
 
-    parsing = DeferredSemaphore(LARGE_BODIES_AT_ONCE)
-
     def in_thread(work: Callable[[], Any]) -> Deferred[Any]:
-        return parsing.run(deferToThreadPool, reactor, reactor.getThreadPool(), work)
+        return deferToThreadPool(reactor, reactor.getThreadPool(), work)
 
     connections = OpenConnections()
-    devices = HTTPFactory(build_device_port(core, config, in_thread), budgets, reactor, connections)
-    admin = HTTPFactory(build_admin_port(core, in_thread), budgets, reactor, connections)
+
+    parse_in_thread = at_most(PARSED_AT_ONCE, in_thread)
+    devices = HTTPFactory(build_device_port(core, config, parse_in_thread), budgets, reactor, connections)
+    admin = HTTPFactory(build_admin_port(core, parse_in_thread), budgets, reactor, connections)
     service = PushdService(core, data_dir, config, (devices, admin), reactor)
     dispatcher = build_dispatcher(core, build_agent(reactor, core.webhooks.egress_policy))
     periodic = (

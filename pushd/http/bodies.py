@@ -5,7 +5,7 @@ from enum import Enum
 from typing import TypeVar
 
 from attrs import define, field, frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredSemaphore
 
 from pushd.model.errors import BodyTooLarge, Unavailable
 
@@ -17,6 +17,9 @@ SMALL = 64 * KIB
 
 LARGE = 16 * MIB
 """The limit, in bytes, of a result or a command."""
+
+PARSED_AT_ONCE = 2
+"""Large bodies that are parsed at a time; their memory adds up, and more threads would not make it faster."""
 
 GRACE_SECONDS = 60
 SECONDS_PER_KIB = 1
@@ -186,6 +189,12 @@ class Body:
         if self._budget is not None:
             self._budget.release(self._reserved)
         self._budget, self._reserved = budget, 0
+
+
+def at_most(limit: int, in_thread: InThread[T]) -> InThread[T]:
+    """Call at most ``limit`` functions at a time, the others later, in the order of their arrival."""
+    semaphore = DeferredSemaphore(limit)
+    return lambda work: semaphore.run(in_thread, work)
 
 
 async def parse(content: bytes, parser: Callable[[bytes], T], in_thread: InThread[T]) -> T:

@@ -1,14 +1,15 @@
 """Tests of :mod:`pushd.http.bodies`: size limits of request bodies, the budgets of senders, and least rates."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 
 from pushd.core.devices.admission import AdmissionMode
-from pushd.http.bodies import KIB, LARGE, SMALL, Body, BodyGrant, Budget, Budgets, Sender
+from pushd.http.bodies import KIB, LARGE, PARSED_AT_ONCE, SMALL, Body, BodyGrant, Budget, Budgets, Sender, at_most
 from pushd.model.errors import BodyTooLarge, Unavailable
 from pushd.model.token import Role
 from tests.connection import request
@@ -310,3 +311,24 @@ def test_large_bodies_are_parsed_in_a_thread(server: InMemoryServer, size: int, 
     assert server.device_request(request("POST /result?deviceId=7&uuid=a", body)).answer().code == 200
     assert server.off_reactor == threads
     assert server.command(command)["state"] == "succeeded"
+
+
+def test_large_bodies_are_parsed_two_at_a_time() -> None:
+    """At most two large bodies are parsed at a time; the others follow in order, also after one that fails."""
+    begun: list[Deferred[int]] = []
+
+    def in_thread(_work: Callable[[], int]) -> Deferred[int]:
+        begun.append(Deferred())
+        return begun[-1]
+
+    done: list[object] = []
+    parse_in_thread = at_most(PARSED_AT_ONCE, in_thread)
+    for number in range(4):
+        parse_in_thread(lambda: 0).addErrback(lambda failure: failure.type).addCallback(done.append)
+        assert len(begun) == min(number + 1, 2)
+    begun[1].errback(LookupError())
+    assert (len(begun), done) == (3, [LookupError])
+    begun[0].callback(0)
+    begun[2].callback(2)
+    begun[3].callback(3)
+    assert done == [LookupError, 0, 2, 3]
