@@ -47,7 +47,7 @@ class StoreModel:
 
     def set_presence(self, device: str, presence: PresenceState, now: Now) -> None:
         """A device comes online or signs off."""
-        if self.devices[device].presence is not presence:
+        if self.devices[device].admission is not Admission.PENDING and self.devices[device].presence is not presence:
             self.devices[device].presence = presence
             self._record(f"device.{presence}", device, now)
 

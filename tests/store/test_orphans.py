@@ -49,6 +49,15 @@ async def test_a_result_without_a_match_is_kept(store: IStore, events: list[Even
     assert events[0].data == {"reason": orphan.reason, "reference": "u-9", "size": 70_000}
 
 
+@pytest.mark.parametrize(("uuid", "message"), [("x" * 100_000, None), (None, "x" * 100_000)])
+async def test_a_long_reference_is_cut(store: IStore, uuid: str | None, message: str | None) -> None:
+    """A device that names no possible command cannot fill the event log with what it names."""
+    await store.settle(READER, StubResult(uuid=uuid, message=message), at())
+    assert [orphan.reference for orphan in await store.orphans(READER, None, 10)] == ["x" * 64]
+    [*_, newest] = await all_events(store)
+    assert newest.data["reference"] == "x" * 64
+
+
 @pytest.mark.parametrize(
     ("report", "reference"),
     [(by_message(7), command_id(7)), (StubResult(uuid="u"), "u"), (StubResult(), None)],

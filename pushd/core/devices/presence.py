@@ -142,6 +142,18 @@ class Presence:
         entry.state = PresenceState.SIGNED_OFF
         await self.store.set_presence(device, entry.state, self.clocks.now())
 
+    async def save(self, device: str) -> None:
+        """Save the presence of a device that was approved."""
+        entry = self._entries.get(device)
+        if entry is None:
+            return
+        if entry.last_seen_at is not None:
+            self._dirty.add(entry)
+        if entry.state is PresenceState.ONLINE:
+            await self._save_online(entry)
+        elif entry.state is PresenceState.SIGNED_OFF:
+            await self.store.set_presence(device, entry.state, self.clocks.now())
+
     def begin_gap(self, device: str) -> None:
         """A poll was answered idle: the device is not connected until its next poll."""
         entry = self._entries.get(device)

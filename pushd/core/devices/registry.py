@@ -105,7 +105,10 @@ class DeviceRegistry:
 
         :raises UnknownDevice: if there is none.
         """
-        return self._keep(await self.store.change_device(device, changes, self.clocks.now()))
+        kept = self._keep(await self.store.change_device(device, changes, self.clocks.now()))
+        if changes.get("admission") is Admission.APPROVED:
+            await self.presence.save(device)  # while it was pending, only memory had it
+        return kept
 
     async def delete(self, device: str) -> None:
         """Delete a device and its credentials. See :meth:`IStore.forget_device`."""

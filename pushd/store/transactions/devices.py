@@ -112,7 +112,9 @@ def forget_device(tx: ITransaction, device: str, now: Now) -> None:
     record(tx, now, EventType.DEVICE_DELETED, device, tags=tags or None)
 
 
-_PRESENCE_BEFORE = Statement("look up a device's presence", "SELECT presence FROM device WHERE id = :id")
+_PRESENCE_BEFORE = Statement(
+    "look up a device's presence", "SELECT presence FROM device WHERE id = :id AND admission <> 'pending'"
+)
 _SET_PRESENCE = Statement("change a device's presence", "UPDATE device SET presence = :presence WHERE id = :id")
 _PRESENCE_EVENTS = {
     PresenceState.ONLINE: EventType.DEVICE_ONLINE,
@@ -121,7 +123,10 @@ _PRESENCE_EVENTS = {
 
 
 def set_presence(tx: ITransaction, device: str, presence: PresenceState, now: Now) -> None:
-    """Change the presence of a device to online or signed off, and clear what said that it was offline."""
+    """Change the presence of a device to online or signed off, and clear what said that it was offline.
+
+    Of a pending device nothing is stored: any client may be one.
+    """
     before = first(tx, _PRESENCE_BEFORE, id=device)
     if before is not None and before["presence"] != presence:
         tx.run(_SET_PRESENCE, id=device, presence=presence)
@@ -134,18 +139,19 @@ def set_presence(tx: ITransaction, device: str, presence: PresenceState, now: No
 _SAVE_LAST_SEEN = Statement(
     "save when a device was last seen",
     "UPDATE device SET last_seen_at = :last_seen_at, last_address = :last_address,"
-    " poll_gap = COALESCE(:poll_gap, poll_gap) WHERE id = :device",
+    " poll_gap = COALESCE(:poll_gap, poll_gap) WHERE id = :device AND admission <> 'pending'",
 )
 
 
 def save_last_seen(tx: ITransaction, updates: Sequence[LastSeen]) -> None:
-    """Save when, and from where, devices were last seen."""
+    """Save when, and from where, devices were last seen, but for pending ones."""
     tx.run_all(_SAVE_LAST_SEEN, [asdict(update, recurse=False) for update in updates])
 
 
 def save_conflict(tx: ITransaction, device: str, data: Mapping[str, Any], now: Now) -> None:
-    """Record the event that two devices may share one id."""
-    record(tx, now, EventType.DEVICE_CONFLICT, device, **data)
+    """Record the event that two devices may share one id, unless the device is pending."""
+    if first(tx, _PRESENCE_BEFORE, id=device) is not None:
+        record(tx, now, EventType.DEVICE_CONFLICT, device, **data)
 
 
 _QUEUE = "(SELECT COUNT(*) FROM command WHERE device = {id} AND state = 'queued')"

@@ -206,6 +206,9 @@ _TRIM = Statement(
     " (SELECT id FROM orphan WHERE device = :device ORDER BY id DESC LIMIT 1 OFFSET :kept)",
 )
 
+MAX_REFERENCE = 64
+"""Characters of what a device gave as a command's id that are kept: every id is shorter."""
+
 ORPHANS_KEPT = 100
 """Orphan results kept for each device."""
 
@@ -214,7 +217,7 @@ def _orphan(tx: ITransaction, device: str, report: DeviceResult, reason: str, no
     row = first(tx, _ADMISSION, device=device)
     if row is None or row["admission"] != Admission.APPROVED:
         return Settlement.DROPPED
-    reference = report.message or report.uuid
+    reference = (report.message or report.uuid or "")[:MAX_REFERENCE] or None
     tx.run(_KEEP, device=device, at=now.wall, reason=reason, reference=reference, size=report.size, raw=report.raw)
     tx.run(_TRIM, device=device, kept=ORPHANS_KEPT)
     record(tx, now, EventType.RESULT_ORPHANED, device, reason=reason, reference=reference, size=report.size)

@@ -44,7 +44,7 @@ def test_an_unknown_device_waits_for_an_approval(harness: CoreHarness, clock: Cl
     device = harness.device(NEW)
     assert (device.admission, device.presence) == (Admission.PENDING, PresenceState.ONLINE)
     assert device.last_address == "192.0.2.7"
-    assert harness.event_types(NEW) == [EventType.DEVICE_PENDING, EventType.DEVICE_ONLINE]
+    assert harness.event_types(NEW) == [EventType.DEVICE_PENDING]
     clock.advance(10)
     assert poll.idle
 
@@ -196,7 +196,25 @@ def test_a_device_that_could_not_be_stored_is_stored_later(builder: HarnessBuild
     harness.poll(NEW)
     harness.run()
     assert harness.stored(NEW).admission is Admission.PENDING
-    assert harness.stored(NEW).presence is PresenceState.ONLINE
+    assert harness.device(NEW).presence is PresenceState.ONLINE
+
+
+def test_a_pending_device_writes_nothing_but_that_it_is_pending(harness: CoreHarness, clock: Clock) -> None:
+    """A client that polls and signs off in turn cannot fill the disk; its approval saves whether it is online."""
+    harness.poll(NEW)
+    changes = harness.core.store._writer.connection.connection  # type: ignore[attr-defined]
+    before = changes.total_changes
+    for _ in range(20):
+        harness.sign_off(NEW)
+        harness.poll(NEW, address="192.0.2.7")
+        clock.advance(3)
+        harness.result(harness.core.presence.flush())
+    assert changes.total_changes == before
+    assert harness.event_types(NEW) == [EventType.DEVICE_PENDING]
+    harness.result(harness.core.registry.change(NEW, {"admission": Admission.APPROVED}))
+    harness.result(harness.core.presence.flush())
+    assert harness.event_types(NEW)[1:] == [EventType.DEVICE_APPROVED, EventType.DEVICE_ONLINE]
+    assert (harness.stored(NEW).presence, harness.stored(NEW).last_address) == (PresenceState.ONLINE, "192.0.2.7")
 
 
 def test_a_conflict_of_unknown_devices_writes_nothing(builder: HarnessBuilder) -> None:

@@ -84,7 +84,7 @@ def test_a_pending_device_may_sign_off(harness: CoreHarness, clock: Clock) -> No
     harness.sign_off("servereye:new")
     clock.advance(1)
     assert poll.idle
-    assert presence(harness, "servereye:new") is PresenceState.SIGNED_OFF
+    assert harness.device("servereye:new").presence is PresenceState.SIGNED_OFF
 
 
 def test_a_sign_off_is_answered_when_it_is_durable(stepped: CoreHarness, executor: SteppedExecutor) -> None:
