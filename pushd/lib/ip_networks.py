@@ -22,6 +22,16 @@ def parse_address(text: str) -> Address | None:
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
+def site_of(address: str | None) -> str | None:
+    """The address or network that stands for a site: an IPv4 address, or the /64 of an IPv6 one, which is the smallest
+    network that a provider gives a customer. A text that is no address stands for itself.
+    """
+    parsed = None if address is None else parse_address(address)
+    if isinstance(parsed, IPv6Address):
+        return str(IPv6Network((int(parsed) >> 64 << 64, 64)))
+    return address if parsed is None else str(parsed)
+
+
 @lru_cache(maxsize=4096)
 def parse_network(cidr: str) -> Network:
     """A network in CIDR notation, such as ``10.0.0.0/8``; an address alone is the network of that address.

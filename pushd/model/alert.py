@@ -6,6 +6,15 @@ from attrs import field, frozen
 
 from pushd.model.epochs import public_id
 
+MAX_LISTED = 1000
+"""Devices that an alert lists at most; its ``count`` is the number of all."""
+
+FLEET_MIN = 10
+"""More devices than this must go offline to be one ``fleet_offline`` alert."""
+
+STILL_MISSING = 10
+"""A ``fleet_offline`` alert ends when at most one in this many of its devices is still offline."""
+
 
 class AlertKind(StrEnum):
     """What an alert is about."""
@@ -13,7 +22,9 @@ class AlertKind(StrEnum):
     OFFLINE = "offline"
     """One device is offline."""
     SITE_OFFLINE = "site_offline"
-    """All devices behind one address are offline."""
+    """Several devices behind one address are offline."""
+    FLEET_OFFLINE = "fleet_offline"
+    """More than half of the devices that were online are offline."""
     FLAPPING = "flapping"
     """A device goes offline and returns too often; while this is open, it raises no ``offline`` alert."""
     WEBHOOK = "webhook"
@@ -27,7 +38,7 @@ class AlertRules:
     window: float = 30.0
     """Grace period after a device went offline: it may return, or others behind its address may go offline too."""
     together: int = 5
-    """This many offline devices behind one address are one ``site_offline`` alert."""
+    """This many offline devices behind one IPv4 address or IPv6 /64 are one ``site_offline`` alert."""
     changes: int = 5
     """A device flaps after this many changes between online and offline ..."""
     within: float = 600.0
@@ -45,8 +56,11 @@ class Alert:
     id: int
     kind: AlertKind
     devices: tuple[str, ...] = ()
+    """The first :data:`MAX_LISTED` of them."""
+    count: int = field()
+    """How many devices it is about."""
     address: str | None = None
-    """Of a ``site_offline`` alert: the address that its devices share."""
+    """Of a ``site_offline`` alert: the IPv4 address, or the IPv6 /64, that its devices share."""
     webhook: str | None = None
     raised_at: int
     raised_elapsed: int = field()
@@ -61,6 +75,10 @@ class Alert:
     mail_error: str | None = None
     """Why the latest mail did not reach every recipient."""
     epoch: str = ""
+
+    @count.default
+    def _all_listed(self) -> int:
+        return len(self.devices)
 
     @raised_elapsed.default
     def _no_step(self) -> int:

@@ -1,6 +1,6 @@
 """The part of the store's interface about offline devices and alerts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
@@ -12,8 +12,11 @@ from pushd.model.timestamps import Now
 class IAlertStore(Interface):
     """Offline devices and alerts; :class:`pushd.store.interface.IStore` says what holds of each operation."""
 
-    def mark_offline(devices: Sequence[str], rules: AlertRules, now: Now) -> Deferred[None]:
-        """Mark these devices offline, but for those that are not online; start the grace period of approved ones."""
+    def mark_offline(devices: Mapping[str, str | None], rules: AlertRules, now: Now) -> Deferred[None]:
+        """Mark these devices offline, but for those that are not online; start the grace period of approved ones.
+
+        With each device comes the address from which it was last seen, which may not be stored yet; None: as stored.
+        """
 
     def raise_alerts(rules: AlertRules, limit: int, now: Now) -> Deferred[int]:
         """Raise the alerts of up to ``limit`` devices whose grace period is over, and clear up to ``limit`` alerts of

@@ -1,6 +1,6 @@
 """Operations about offline devices and alerts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from attrs import define
 from twisted.internet.defer import Deferred
@@ -15,7 +15,7 @@ from pushd.store.transactions import alerts, mails, offline
 class AlertOperations(OperationBase):
     """The operations of :class:`pushd.store.alert_interface.IAlertStore`."""
 
-    def mark_offline(self, devices: Sequence[str], rules: AlertRules, now: Now) -> Deferred[None]:
+    def mark_offline(self, devices: Mapping[str, str | None], rules: AlertRules, now: Now) -> Deferred[None]:
         return self._write(offline.mark_offline, devices, rules, now)
 
     def raise_alerts(self, rules: AlertRules, limit: int, now: Now) -> Deferred[int]:

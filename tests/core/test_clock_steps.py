@@ -47,7 +47,7 @@ def outage(harness: CoreHarness, device: str = READER, seconds: int = 0) -> None
     store, now = harness.core.store, harness.core.clocks.now
     if harness.stored(device).presence is not PresenceState.ONLINE:
         harness.result(store.set_presence(device, PresenceState.ONLINE, now()))
-    harness.result(store.mark_offline([device], harness.core.alerts.rules, now()))
+    harness.result(store.mark_offline({device: None}, harness.core.alerts.rules, now()))
     if seconds:
         run(harness, seconds)
         harness.result(store.set_presence(device, PresenceState.ONLINE, now()))

@@ -31,7 +31,7 @@ def write_offline_devices(database: Path, devices: Sequence[str]) -> None:
         result_of(store.set_presence(device, PresenceState.ONLINE, AT))
     seen = [LastSeen(device=device, last_seen_at=AT.wall, last_address=ADDRESS, poll_gap=None) for device in devices]
     result_of(store.save_last_seen(seen))
-    result_of(store.mark_offline(devices, AlertRules(window=0), AT))
+    result_of(store.mark_offline(dict.fromkeys(devices), AlertRules(window=0), AT))
     result_of(store.close())
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushd.lib.ip_networks import contains, parse_address, parse_network
+from pushd.lib.ip_networks import contains, parse_address, parse_network, site_of
 
 NETWORKS = (parse_network("10.0.0.0/8"), parse_network("192.0.2.7"), parse_network("fd00::/8"))
 
@@ -48,3 +48,20 @@ def test_mapped_address_is_its_ipv4_address(address: IPv4Address) -> None:
     """Whichever socket it arrives on, an IPv4 address is the same address."""
     mapped = IPv6Address(b"\0" * 10 + b"\xff\xff" + address.packed)
     assert parse_address(str(mapped)) == parse_address(str(address)) == address
+
+
+@pytest.mark.parametrize(
+    ("address", "site"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:DB8::1", "2001:db8::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("unix", "unix"),
+        (None, None),
+    ],
+)
+def test_a_site_is_an_ipv4_address_or_an_ipv6_64(address: str | None, site: str | None) -> None:
+    """Devices behind one router are at one site, by whatever protocol they come."""
+    assert site_of(address) == site

@@ -45,7 +45,7 @@ async def running_notifier(mail_server: MailServer, timeout: float = 10) -> Asyn
 async def _raise_alert(store: SqliteStore, at: Now) -> None:
     await store.add_device(device(READER), False, at)
     await store.set_presence(READER, PresenceState.ONLINE, at)
-    await store.mark_offline([READER], RULES, at)
+    await store.mark_offline({READER: None}, RULES, at)
     await store.raise_alerts(RULES, 10, at)
 
 

@@ -76,6 +76,14 @@ def test_mail_about_a_resolved_alert() -> None:
     assert "pushctl" not in body(mail)
 
 
+def test_mail_about_the_fleet() -> None:
+    """A mail about most of the fleet gives the number of all devices, and lists the first hundred."""
+    devices = tuple(f"controlid:{number}" for number in range(1000))
+    mail = written(evolve(OFFLINE, kind=AlertKind.FLEET_OFFLINE, devices=devices, count=5000))
+    assert mail["Subject"] == "[pushd] most of the fleet: 5000 devices are offline"
+    assert f"  controlid:{LISTED - 1}  deleted\n  and 4900 more\n" in body(mail)
+
+
 def test_mail_about_an_acknowledged_alert() -> None:
     """An alert that was acknowledged before its mail could be sent names the user who did."""
     mail = written(evolve(OFFLINE, acknowledged_at=wall(60), acknowledged_by="ana"))
@@ -87,7 +95,8 @@ def test_site_is_one_mail_of_bounded_length() -> None:
     """A mail about a thousand devices lists the first hundred, and the number of all."""
     names = tuple(f"controlid:{number}" for number in range(1000))
     mail = written(
-        evolve(OFFLINE, kind=AlertKind.SITE_OFFLINE, devices=names, address="198.51.100.7"), device(names[0])
+        evolve(OFFLINE, kind=AlertKind.SITE_OFFLINE, devices=names, count=1000, address="198.51.100.7"),
+        device(names[0]),
     )
     assert mail["Subject"] == "[pushd] 1000 devices behind 198.51.100.7 are offline"
     lines = [line for line in body(mail).splitlines() if line.startswith("  ")]

@@ -95,7 +95,7 @@ class NotifierHarness:
             if self.server.core.registry.get(device) is None:
                 self.server.register(device)
             result_of(store.set_presence(device, PresenceState.ONLINE, at()))
-        result_of(store.mark_offline(devices, RULES, at()))
+        result_of(store.mark_offline(dict.fromkeys(devices), RULES, at()))
         result_of(store.raise_alerts(RULES, 2000, at()))
 
     def come_online(self, device: str) -> None:
@@ -246,7 +246,8 @@ def test_all_recipients_are_deferred(harness: NotifierHarness) -> None:
 def test_recipient_that_is_always_deferred_is_given_up(harness: NotifierHarness) -> None:
     """A mailbox that stays full does not keep mails that others have due for ever, nor hide new ones."""
     harness.transport.deferred = {BOB: "452 full"}
-    harness.go_offline(*(f"controlid:{number}" for number in range(LIMIT + 20)))
+    for number in range(LIMIT + 20):
+        harness.go_offline(f"controlid:{number}")
     harness.go_offline("controlid:1000")
     assert set(harness.transport.recipients[1:]) == {(ANA,)}
     assert len(harness.transport.sent) == LIMIT + 21
@@ -415,7 +416,7 @@ def test_alerts_raised_without_mail_are_not_mailed_later(build_server: BuildServ
     harness.server.register("controlid:1")
     harness.come_online("controlid:1")
     without_mails = evolve(RULES, mails=False)
-    result_of(store.mark_offline(["controlid:1"], without_mails, at()))
+    result_of(store.mark_offline({"controlid:1": None}, without_mails, at()))
     result_of(store.raise_alerts(without_mails, 10, at()))
     harness.notifier.startService()
     assert not harness.transport.attempts

@@ -20,7 +20,7 @@ async def come_online(store: IStore, *names: str, seconds: float = 0) -> None:
 async def go_offline(store: IStore, *names: str, seconds: float = 0, rules: AlertRules = RULES) -> None:
     """Devices that are seen, and offline from the same moment on."""
     await come_online(store, *names, seconds=seconds)
-    await store.mark_offline(names, rules, at(seconds))
+    await store.mark_offline(dict.fromkeys(names), rules, at(seconds))
 
 
 async def alerts(store: IStore, seconds: float, rules: AlertRules = RULES) -> Sequence[Alert]:

@@ -291,6 +291,8 @@ def test_alerts_of_kind_silence_are_of_kind_offline_or_site_offline(alerted: sql
         (None, None, 14, None, None, None, 50, None, None),
         (None, "wh", 15, None, None, None, None, None, None),
     ]
+    counts = alerted.execute("SELECT id, count FROM alert WHERE count > 0 ORDER BY id").fetchall()
+    assert [tuple(row) for row in counts] == [(1, 1), (2, 2), (3, 1), (4, 1), (5, 1)]
     devices = alerted.execute("SELECT alert, kind FROM alert_device WHERE alert <> 9").fetchall()
     assert [tuple(row) for row in devices if row["kind"] != NEW_KINDS[row["alert"]]] == []
     assert len(devices) == 6

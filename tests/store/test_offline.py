@@ -57,7 +57,7 @@ async def test_a_device_that_signs_off_clears_its_alert(store: IStore) -> None:
 async def test_only_online_devices_go_offline(store: IStore, events: list[Event]) -> None:
     """A device that was never seen, or signed off, or does not exist, does not go offline."""
     await store.set_presence(OTHER_READER, PresenceState.SIGNED_OFF, at())
-    await store.mark_offline([READER, OTHER_READER, UNREGISTERED], RULES, at())
+    await store.mark_offline(dict.fromkeys([READER, OTHER_READER, UNREGISTERED]), RULES, at())
     assert await alerts(store, 100) == []
     assert event_types(events) == ["device.signed_off"]
 
@@ -95,6 +95,97 @@ async def test_many_behind_one_address_are_one_alert(store: IStore, events: list
     await come_online(store, SITE[-1], seconds=50)
     assert await alerts(store, 51) == []
     assert event_types(events).count("alert.cleared") == 2
+
+
+async def test_an_ipv6_site_is_one_alert(store: IStore) -> None:
+    """Devices of one IPv6 /64 are one site, though each has its own address; a neighbouring /64 is another site."""
+    names = [f"controlid:30{number}" for number in range(6)]
+    for number, name in enumerate(names):
+        prefix = "2001:db8:0:1" if number < 5 else "2001:db8:0:2"
+        await add_site(store, [name], f"{prefix}::{number:x}")
+    await come_online(store, *OTHERS)
+    await go_offline(store, *names)
+    grouped, alone = sorted(await alerts(store, 30), key=lambda alert: -alert.count)
+    assert (grouped.kind, grouped.address, grouped.count) == (AlertKind.SITE_OFFLINE, "2001:db8:0:1::/64", 5)
+    assert (alone.kind, alone.devices) == (AlertKind.OFFLINE, (names[5],))
+
+
+async def test_an_ipv4_address_is_the_same_in_both_spellings(store: IStore) -> None:
+    """Devices behind one IPv4 address are one site, though some reached an IPv6 socket."""
+    await add_site(store, SITE[:3], "192.0.2.7")
+    await add_site(store, SITE[3:], "::ffff:192.0.2.7")
+    await go_offline(store, *SITE)
+    assert [(each.address, each.count) for each in await alerts(store, 30)] == [("192.0.2.7", 5)]
+
+
+OTHERS = (READER, OTHER_READER)
+FLEET = [f"controlid:2{number:04}" for number in range(1200)]
+
+
+async def add_fleet(store: IStore, count: int) -> list[str]:
+    """So many online devices, each five behind one address."""
+    names = FLEET[:count]
+    for number in range(0, count, 5):
+        await add_site(store, names[number : number + 5], f"198.51.{number // 5 // 250}.{number // 5 % 250}")
+    await come_online(store, *names)
+    return names
+
+
+async def test_a_fleet_that_goes_offline_is_one_alert(store: IStore, events: list[Event]) -> None:
+    """An outage of our own network is one alert, and one mail, not one for each device or site; it lists the first
+    1000 devices and counts all.
+    """
+    names = await add_fleet(store, 1200)
+    await go_offline(store, *names)
+    (alert,) = await alerts(store, 30)
+    assert (alert.kind, alert.address, alert.count) == (AlertKind.FLEET_OFFLINE, None, 1200)
+    assert alert.devices == tuple(names[:1000])
+    raised = [event.data for event in events if event.type == "alert.raised"]
+    assert [(data["kind"], data["count"], len(data["devices"])) for data in raised] == [("fleet_offline", 1200, 1000)]
+
+
+async def test_a_fleet_alert_ends_when_at_most_a_tenth_is_missing(store: IStore, events: list[Event]) -> None:
+    """The devices that are still missing have a grace period again, and then an alert of their own."""
+    names = await add_fleet(store, 20)
+    await go_offline(store, *names)
+    (alert,) = await alerts(store, 30)
+    await come_online(store, *names[3:], seconds=100)
+    assert await alerts(store, 100) == [alert]
+    await come_online(store, names[2], seconds=101)
+    assert await alerts(store, 102) == []
+    assert [event.data["duration"] for event in events if event.type == "alert.cleared"] == [72.0]
+    await come_online(store, names[1], seconds=110)
+    assert await alerts(store, 131) == []
+    (last,) = await alerts(store, 132)
+    assert (last.kind, last.devices) == (AlertKind.OFFLINE, (names[0],))
+    assert await store.fsck(at(133)) == []
+
+
+async def test_half_of_the_fleet_is_not_most_of_it(store: IStore) -> None:
+    """While as many devices stay online as go offline, their sites are alerts of their own."""
+    names = await add_fleet(store, 40)
+    await go_offline(store, *names[:20])
+    assert {each.kind for each in await alerts(store, 30)} == {AlertKind.SITE_OFFLINE}
+
+
+async def test_a_small_fleet_is_no_fleet(store: IStore) -> None:
+    """Ten devices that all go offline are two sites."""
+    names = await add_fleet(store, 10)
+    await go_offline(store, *names)
+    assert [each.kind for each in await alerts(store, 30)] == [AlertKind.SITE_OFFLINE] * 2
+
+
+async def test_a_device_is_in_one_alert_about_its_outage(store: IStore) -> None:
+    """A site that is alerted already does not appear in the alert about the rest of the fleet."""
+    names = await add_fleet(store, 25)
+    await go_offline(store, *names[:5])
+    await alerts(store, 30)
+    await go_offline(store, *names[5:], seconds=40)
+    site, fleet = sorted(await alerts(store, 70), key=lambda alert: alert.count)
+    assert (site.count, fleet.kind, fleet.devices) == (5, AlertKind.FLEET_OFFLINE, tuple(names[5:]))
+    await store.forget_device(names[5], at(71))
+    await come_online(store, *names, seconds=72)
+    assert await alerts(store, 73) == []
 
 
 async def test_few_behind_one_address_are_alerts_of_their_own(store: IStore) -> None:

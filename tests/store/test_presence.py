@@ -26,12 +26,12 @@ async def test_only_online_devices_are_marked_offline(store: IStore, events: lis
     """Several devices are marked at once; those that were never seen, or signed off, are not."""
     await store.set_presence(READER, PresenceState.ONLINE, at())
     for _ in range(2):
-        await store.mark_offline([READER, OTHER_READER, UNREGISTERED], AlertRules(), at(5))
+        await store.mark_offline(dict.fromkeys([READER, OTHER_READER, UNREGISTERED]), AlertRules(), at(5))
     assert [(event.type, event.device, event.at) for event in events[1:]] == [("device.offline", READER, wall(5))]
     assert (await get_device(store, READER)).presence is PresenceState.OFFLINE
     assert (await get_device(store, OTHER_READER)).presence is PresenceState.NEVER_SEEN
     await store.set_presence(OTHER_READER, PresenceState.SIGNED_OFF, at())
-    await store.mark_offline([OTHER_READER], AlertRules(), at(5))
+    await store.mark_offline({OTHER_READER: None}, AlertRules(), at(5))
     assert (await get_device(store, OTHER_READER)).presence is PresenceState.SIGNED_OFF
 
 

@@ -78,7 +78,8 @@ class OfflineDetector:
     async def _mark_offline(self, silent: Sequence[DevicePresence]) -> None:
         self.presence.mark_offline(silent)  # first: a device that reports from now on is saved as online after this
         try:
-            await self.store.mark_offline([entry.device for entry in silent], self.rules, self.clocks.now())
+            addresses = {entry.device: entry.address for entry in silent}
+            await self.store.mark_offline(addresses, self.rules, self.clocks.now())
         except BaseException:
             self.presence.revert_offline(silent)
             raise

@@ -105,13 +105,14 @@ def _subject(alert: Alert, find_device: FindDevice) -> str:
 def _summary(alert: Alert, find_device: FindDevice) -> str:
     if alert.kind is AlertKind.WEBHOOK:
         return f"webhook {_safe(alert.webhook or '')} was disabled"
-    if len(alert.devices) == 1:
+    if alert.count == 1:
         device = alert.devices[0]
         found = find_device(device)
         name = f"{_safe(found.name)} ({device})" if found is not None and found.name else device
         return f"{name} is {'flapping' if alert.kind is AlertKind.FLAPPING else 'offline'}"
     behind = "" if alert.address is None else f" behind {_safe(alert.address)}"
-    return f"{len(alert.devices)} devices{behind} are offline"
+    most = "most of the fleet: " if alert.kind is AlertKind.FLEET_OFFLINE else ""
+    return f"{most}{alert.count} devices{behind} are offline"
 
 
 def _lines(alert: Alert, find_device: FindDevice, now: Now) -> Iterator[str]:
@@ -124,8 +125,8 @@ def _lines(alert: Alert, find_device: FindDevice, now: Now) -> Iterator[str]:
         yield f"{_summary(alert, find_device)}:"
         yield ""
         yield from (_device_line(device, find_device(device), now) for device in alert.devices[:LISTED])
-    if len(alert.devices) > LISTED:
-        yield f"  and {len(alert.devices) - LISTED} more"
+    if alert.count > LISTED:
+        yield f"  and {alert.count - LISTED} more"
     yield ""
     yield f"This is alert {alert.public_id}, raised on {_time(alert.raised_at)}."
     if alert.cleared_at is None and alert.acknowledged_at is None:

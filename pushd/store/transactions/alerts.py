@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pushd.model.alert import Alert, AlertKind, AlertRules
+from pushd.model.alert import MAX_LISTED, Alert, AlertKind, AlertRules
 from pushd.model.epochs import public_id
 from pushd.model.errors import UnknownAlert
 from pushd.model.event import EventType
@@ -11,13 +11,10 @@ from pushd.model.timestamps import Now
 from pushd.store.transaction import ITransaction, Row, Statement, first, record
 from pushd.store.transactions.epochs import epoch_of_alert
 
-MAX_LISTED = 1000
-"""Devices that an event about an alert lists at most; the alert itself has all of them."""
-
 _INSERT = Statement(
     "raise an alert",
-    "INSERT INTO alert (kind, address, webhook, raised_at, raised_elapsed, recheck_at, mail_at)"
-    " VALUES (:kind, :address, :webhook, :now, :elapsed, :recheck_at, :mail_at) RETURNING id",
+    "INSERT INTO alert (kind, address, webhook, count, raised_at, raised_elapsed, recheck_at, mail_at)"
+    " VALUES (:kind, :address, :webhook, :count, :now, :elapsed, :recheck_at, :mail_at) RETURNING id",
 )
 _ADD_DEVICE = Statement(
     "save the devices of an alert",
@@ -41,19 +38,26 @@ def raise_alert(
     """
     mail_at = now.elapsed if rules.mails else None
     about = {"address": address, "webhook": webhook, "recheck_at": recheck_at, "mail_at": mail_at}
-    row = tx.rows(_INSERT, kind=kind, now=now.wall, elapsed=now.elapsed, **about)[0]
-    for device in devices:
-        tx.run(_ADD_DEVICE, alert=row["id"], device=device, kind=kind)
-    _record(tx, now, EventType.ALERT_RAISED, row["id"], kind, devices, address=address, webhook=webhook)
+    count = len(devices)
+    row = tx.rows(_INSERT, kind=kind, count=count, now=now.wall, elapsed=now.elapsed, **about)[0]
+    tx.run_all(_ADD_DEVICE, [{"alert": row["id"], "device": device, "kind": kind} for device in devices])
+    _record(tx, now, EventType.ALERT_RAISED, row["id"], kind, devices, count, address=address, webhook=webhook)
 
 
 def _record(
-    tx: ITransaction, now: Now, event: EventType, alert: int, kind: str, devices: Sequence[str], **data: Any
+    tx: ITransaction,
+    now: Now,
+    event: EventType,
+    alert: int,
+    kind: str,
+    devices: Sequence[str],
+    count: int,
+    **data: Any,
 ) -> None:
-    device = devices[0] if len(devices) == 1 else None
+    device = devices[0] if count == 1 else None
     shown = list(devices[:MAX_LISTED]) or None
     alert_id = public_id(epoch_of_alert(tx, alert), alert)
-    record(tx, now, event, device, alert=alert_id, kind=kind, devices=shown, count=len(devices) or None, **data)
+    record(tx, now, event, device, alert=alert_id, kind=kind, devices=shown, count=count or None, **data)
 
 
 _OPEN_OF_DEVICE = Statement(
@@ -72,10 +76,11 @@ _CLEAR = Statement(
     "clear an alert",
     "UPDATE alert SET cleared_at = :now, duration = (:elapsed - raised_elapsed) / 1000.0, recheck_at = NULL,"
     " mail_at = CASE WHEN mailed_at IS NULL THEN mail_at END"
-    " WHERE id = :alert AND cleared_at IS NULL RETURNING kind, address, webhook, duration",
+    " WHERE id = :alert AND cleared_at IS NULL RETURNING kind, count, address, webhook, duration",
 )
 _DEVICES = Statement(
-    "find the devices of an alert", "SELECT device FROM alert_device WHERE alert = :alert ORDER BY device"
+    "find the devices of an alert",
+    f"SELECT device FROM alert_device WHERE alert = :alert ORDER BY device LIMIT {MAX_LISTED}",
 )
 
 
@@ -94,7 +99,29 @@ def _clear(tx: ITransaction, alert: int, now: Now) -> None:
         devices = [each["device"] for each in tx.rows(_DEVICES, alert=alert)]
         about = {name: row[name] for name in ("address", "webhook")}
         duration = float(row["duration"])  # SQLite returns whole numbers as int
-        _record(tx, now, EventType.ALERT_CLEARED, alert, row["kind"], devices, duration=duration, **about)
+        _record(
+            tx, now, EventType.ALERT_CLEARED, alert, row["kind"], devices, row["count"], duration=duration, **about
+        )
+
+
+_MISSING = Statement(
+    "find the devices of an alert that have not returned",
+    "SELECT device FROM alert_device WHERE alert = :alert AND cleared_at IS NULL LIMIT :limit",
+)
+_CLEAR_DEVICES = Statement(
+    "clear an alert of its last devices",
+    "UPDATE alert_device SET cleared_at = :now WHERE alert = :alert AND cleared_at IS NULL",
+)
+
+
+def clear_if_most_returned(tx: ITransaction, now: Now, alert: int, most: int) -> list[str]:
+    """If at most so many devices of an alert have not returned, clear it; these devices."""
+    missing = [row["device"] for row in tx.rows(_MISSING, alert=alert, limit=most + 1)]
+    if len(missing) > most:
+        return []
+    tx.run(_CLEAR_DEVICES, alert=alert, now=now.wall)
+    _clear(tx, alert, now)
+    return missing
 
 
 def raise_webhook(tx: ITransaction, now: Now, webhook: str, rules: AlertRules) -> None:
@@ -116,7 +143,7 @@ def clear_webhook(tx: ITransaction, now: Now, webhook: str) -> None:
 
 
 _SCALARS = (
-    "id address webhook raised_at raised_elapsed cleared_at duration acknowledged_at acknowledged_by mailed_at"
+    "id address webhook count raised_at raised_elapsed cleared_at duration acknowledged_at acknowledged_by mailed_at"
     " mail_error"
 ).split()
 _COLUMNS = ", ".join(["kind", *_SCALARS])
@@ -136,12 +163,12 @@ def acknowledge(tx: ITransaction, alert: int, by: str, now: Now) -> Alert:
         raise UnknownAlert(f"No alert {alert} is known; it may have been purged.")
     found = to_alert(tx, row)
     if changed:
-        _record(tx, now, EventType.ALERT_ACKNOWLEDGED, alert, found.kind, found.devices, by=by)
+        _record(tx, now, EventType.ALERT_ACKNOWLEDGED, alert, found.kind, found.devices, found.count, by=by)
     return found
 
 
 def to_alert(tx: ITransaction, row: Row) -> Alert:
-    """An alert with its devices."""
+    """An alert with the first of its devices."""
     devices = tuple(each["device"] for each in tx.rows(_DEVICES, alert=row["id"]))
     epoch = epoch_of_alert(tx, row["id"])
     return Alert(kind=AlertKind(row["kind"]), devices=devices, epoch=epoch, **{name: row[name] for name in _SCALARS})

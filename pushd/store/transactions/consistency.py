@@ -171,7 +171,7 @@ TABLES = (
                 "SELECT alert_device.device AS device, NULL AS command,"
                 f" 'alert ' || alert || ', ' || {_DEVICE_STATE} AS detail FROM alert_device"
                 " LEFT JOIN device ON device.id = alert_device.device"
-                " WHERE {slice} AND kind IN ('offline', 'site_offline') AND cleared_at IS NULL"
+                " WHERE {slice} AND kind IN ('offline', 'site_offline', 'fleet_offline') AND cleared_at IS NULL"
                 f" AND NOT {_IS_OFFLINE}",
             ),
             Statement(

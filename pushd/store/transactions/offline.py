@@ -1,13 +1,14 @@
 """Offline devices: the grace period, grouping of devices behind one address into one alert, and flapping."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from pushd.model.alert import AlertKind, AlertRules
+from pushd.lib.ip_networks import site_of
+from pushd.model.alert import FLEET_MIN, STILL_MISSING, AlertKind, AlertRules
 from pushd.model.device import Admission
 from pushd.model.event import EventType
 from pushd.model.timestamps import Now, milliseconds
 from pushd.store.transaction import ITransaction, Row, Statement, first, record
-from pushd.store.transactions.alerts import clear, raise_alert
+from pushd.store.transactions.alerts import clear, clear_if_most_returned, raise_alert
 
 RECHECK = 60.0
 """Seconds until a device whose alert is withheld, because it is muted or flaps, is checked again, at the latest."""
@@ -24,22 +25,26 @@ _START_GRACE = Statement(
 )
 
 
-def mark_offline(tx: ITransaction, devices: Sequence[str], rules: AlertRules, now: Now) -> None:
-    """Mark devices that were online offline, and start the grace period of approved ones."""
-    for device in devices:
+def mark_offline(tx: ITransaction, devices: Mapping[str, str | None], rules: AlertRules, now: Now) -> None:
+    """Mark devices that were online offline, and start the grace period of approved ones, by their newest address."""
+    for device, address in devices.items():
         row = first(tx, _MARK_OFFLINE, device=device)
         if row is not None:
             record(tx, now, EventType.DEVICE_OFFLINE, device, heartbeat_timeout=row["heartbeat_timeout"])
             count_change(tx, device, now)
             tx.run(_TRIM_CHANGES, device=device, kept=rules.changes)
             if row["admission"] == Admission.APPROVED:
-                _start_grace(tx, device, row, rules, now)
+                _start_grace(tx, device, address or row["last_address"], row, rules, now)
 
 
-def _start_grace(tx: ITransaction, device: str, row: Row, rules: AlertRules, now: Now) -> None:
+def _wait_out_grace(tx: ITransaction, device: str, address: str | None, rules: AlertRules, now: Now) -> None:
     grace_until = now.steady + milliseconds(rules.window)
-    values = {"address": row["last_address"], "offline_at": now.wall, "grace": rules.window}
+    values = {"address": site_of(address), "offline_at": now.wall, "grace": rules.window}
     tx.run(_START_GRACE, device=device, grace_until=grace_until, **values)
+
+
+def _start_grace(tx: ITransaction, device: str, address: str | None, row: Row, rules: AlertRules, now: Now) -> None:
+    _wait_out_grace(tx, device, address, rules, now)
     recheck_at = _flaps_until(tx, device, rules, now)
     if recheck_at is not None and not _is_muted(row, now) and first(tx, _FLAPS, device=device) is None:
         raise_alert(tx, AlertKind.FLAPPING, [device], rules, now, recheck_at=recheck_at)
@@ -91,12 +96,20 @@ _DUE = Statement(
     "SELECT pending_outage.device, pending_outage.address, muted_elapsed FROM pending_outage"
     " JOIN device ON device.id = pending_outage.device WHERE grace_until <= :now ORDER BY grace_until LIMIT :limit",
 )
-_BEHIND = Statement(
-    "find offline devices behind one address",
+_PENDING = (
     "SELECT pending_outage.device FROM pending_outage JOIN device ON device.id = pending_outage.device"
-    " WHERE pending_outage.address = :address AND COALESCE(muted_elapsed, 0) <= :now AND NOT EXISTS"
+    " WHERE {where} AND COALESCE(muted_elapsed, 0) <= :now AND NOT EXISTS"
     " (SELECT 1 FROM alert_device WHERE alert_device.device = pending_outage.device AND kind = 'flapping'"
-    " AND alert_device.cleared_at IS NULL) ORDER BY pending_outage.device",
+    " AND alert_device.cleared_at IS NULL) ORDER BY pending_outage.device"
+)
+_BEHIND = Statement(
+    "find offline devices behind one address", _PENDING.format(where="pending_outage.address = :address")
+)
+_COUNT_PENDING = Statement("count offline devices", "SELECT COUNT(*) AS pending FROM pending_outage")
+_ALL_PENDING = Statement("find all offline devices", _PENDING.format(where="TRUE"))
+_COUNT_ONLINE = Statement(
+    "count devices that are online",
+    "SELECT COUNT(*) AS online FROM device WHERE presence = 'online' AND admission = 'approved'",
 )
 _END_GRACE = Statement("end the grace period of a device", "DELETE FROM pending_outage WHERE device = :device")
 _EXTEND_GRACE = Statement(
@@ -111,12 +124,42 @@ _FLAPS = Statement(
 
 def raise_alerts(tx: ITransaction, rules: AlertRules, limit: int, now: Now) -> int:
     """Raise the alerts of devices whose grace period is over; clear those of devices that flap no longer."""
+    _end_fleet_offline(tx, rules, now)
     due = tx.rows(_DUE, now=now.steady, limit=limit)
-    alerted: set[str] = set()
+    alerted: set[str] = set(_raise_fleet_offline(tx, rules, now)) if due else set()
     for row in due:
         if row["device"] not in alerted:
             alerted.update(_raise_offline(tx, row, rules, now))
     return max(len(due), _end_flapping(tx, rules, limit, now))
+
+
+def _raise_fleet_offline(tx: ITransaction, rules: AlertRules, now: Now) -> Sequence[str]:
+    """If more than half of the devices that were online are offline now, raise one alert about them; these devices."""
+    if tx.rows(_COUNT_PENDING)[0]["pending"] <= FLEET_MIN:
+        return ()
+    devices = [row["device"] for row in tx.rows(_ALL_PENDING, now=now.elapsed)]
+    if len(devices) <= FLEET_MIN or len(devices) <= tx.rows(_COUNT_ONLINE)[0]["online"]:
+        return ()
+    tx.run_all(_END_GRACE, [{"device": device} for device in devices])
+    raise_alert(tx, AlertKind.FLEET_OFFLINE, devices, rules, now)
+    return devices
+
+
+_FLEET_ALERTS = Statement(
+    "find open alerts about the fleet",
+    "SELECT id, count FROM alert WHERE kind = 'fleet_offline' AND cleared_at IS NULL",
+)
+_LAST_ADDRESS = Statement(
+    "look up from where a device was last seen", "SELECT last_address FROM device WHERE id = :id"
+)
+
+
+def _end_fleet_offline(tx: ITransaction, rules: AlertRules, now: Now) -> None:
+    """Clear alerts about the fleet most of whose devices have returned; the others wait for an alert of their own."""
+    for alert in tx.rows(_FLEET_ALERTS):
+        for device in clear_if_most_returned(tx, now, alert["id"], alert["count"] // STILL_MISSING):
+            row = tx.rows(_LAST_ADDRESS, id=device)[0]
+            _wait_out_grace(tx, device, row["last_address"], rules, now)
 
 
 def _raise_offline(tx: ITransaction, row: Row, rules: AlertRules, now: Now) -> Sequence[str]:
@@ -163,7 +206,7 @@ def _end_flapping(tx: ITransaction, rules: AlertRules, limit: int, now: Now) -> 
 def on_device_seen(tx: ITransaction, device: str, now: Now) -> None:
     """A device is no longer offline: end its grace period and clear its part of an alert."""
     tx.run(_END_GRACE, device=device)
-    clear(tx, now, device, AlertKind.OFFLINE, AlertKind.SITE_OFFLINE)
+    clear(tx, now, device, AlertKind.OFFLINE, AlertKind.SITE_OFFLINE, AlertKind.FLEET_OFFLINE)
 
 
 def drop_alerts(tx: ITransaction, device: str, now: Now) -> None:

@@ -255,3 +255,17 @@ def test_many_online_devices_are_checked_in_batches(
     wheel = harness.core.presence.wheel
     assert observe_turns(harness, lambda: wheel.has_expired) == [True, True, False]
     assert harness.events == []
+
+
+def test_devices_are_grouped_by_where_they_were_seen_last(harness: CoreHarness) -> None:
+    """Five devices of one site are one alert, also if the addresses from which they polled are not stored yet."""
+    names = [f"controlid:{number}" for number in range(11, 16)]
+    for number, name in enumerate(names):
+        harness.register(name)
+        harness.poll(name, address=f"2001:db8::{number}").disconnect()
+    harness.pass_time(TIMEOUT + 1)
+    assert {harness.stored(name).last_address for name in names} == {None}
+    harness.pass_time(30)
+    harness.sweep()
+    (alert,) = harness.result(harness.core.alerts.list_alerts(is_open=True, limit=10))
+    assert (alert.address, alert.devices) == ("2001:db8::/64", tuple(names))
