@@ -19,7 +19,7 @@ from pushd.core.events.feed import Feed
 from pushd.core.polling.poll_registry import PollRegistry
 from pushd.core.webhooks import Webhooks
 from pushd.model.epochs import Epochs
-from pushd.model.timestamps import LARGE_STEP
+from pushd.model.timestamps import LARGE_STEP, Now
 from pushd.store.filters import StartOptions, StartupSnapshot
 from pushd.store.interface import IStore
 
@@ -61,8 +61,9 @@ class Core:
 
     def start(self, options: StartOptions = _NO_OPTIONS) -> StartupSnapshot:
         """Open the store, and load what it holds into memory."""
-        snapshot = self.store.open(self.clocks.now(), evolve(options, epoch=token_hex(EPOCH_BYTES)))
-        self._resume_clocks(snapshot)
+        now = self.clocks.now()
+        snapshot = self.store.open(now, evolve(options, epoch=token_hex(EPOCH_BYTES)))
+        self._resume_clocks(snapshot, now)
         queue = self.command_queue
         self.epochs.load(snapshot.epochs)
         for part in (self.presence, self.registry, self.tokens, queue.command_index, queue.result_index):
@@ -71,9 +72,9 @@ class Core:
         self.offline_detector.start()
         return snapshot
 
-    def _resume_clocks(self, snapshot: StartupSnapshot) -> None:
+    def _resume_clocks(self, snapshot: StartupSnapshot, opened_at: Now) -> None:
         """Continue elapsed time; a wall clock that seems wrong at the start counts as a step."""
-        self.clocks.resume(snapshot.elapsed)
+        self.clocks.resume(snapshot.elapsed, opened_at)
         self._retention_from = snapshot.retention_from
         away = 0 if snapshot.newest is None else self.clocks.wall_now() - snapshot.newest
         if not 0 <= away <= self.retention_days * DAY:

@@ -36,9 +36,9 @@ class Clocks:
     def __attrs_post_init__(self) -> None:
         self._origin = self._wall_origin = self.wall() - self.clock.seconds()
 
-    def resume(self, elapsed: int) -> None:
-        """Continue elapsed time from a previous process: it is ``elapsed`` milliseconds now."""
-        self._origin = elapsed / 1000 - self.clock.seconds()
+    def resume(self, elapsed: int, at: Now) -> None:
+        """Continue elapsed time from a previous process: it was ``elapsed`` ``at`` this moment."""
+        self._origin = (elapsed - at.steady) / 1000 - self._stalled
         self.accept_step()
 
     def now(self) -> Now:

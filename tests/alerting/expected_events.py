@@ -19,6 +19,9 @@ GROUPING = "five or more offline devices behind one address are one alert, fewer
 CLEARING = "an alert is cleared when the last of its devices is online again"
 FLAPPING = "a flapping device is alerted once"
 
+CLOCK_DIFFERENCE = 20
+"""Milliseconds by which a duration may differ from that of the wall clock, which NTP may adjust meanwhile."""
+
 
 @frozen
 class BrokenPromise:
@@ -174,7 +177,7 @@ class ExpectedEvents:
         elif alert.due_at != at:
             why = f"{len(alert.offline)} devices are offline" if alert.offline else f"it was due at {alert.due_at}"
             self._break(CLEARING, f"alert {data['alert']} is cleared at {at}, but {why}", event["device"])
-        elif milliseconds(data["duration"]) != at - alert.raised_at:
+        elif abs(milliseconds(data["duration"]) - (at - alert.raised_at)) > CLOCK_DIFFERENCE:
             how = f"a duration of {data['duration']} s, but {at - alert.raised_at} ms passed since it was raised"
             self._break(CLEARING, how, event["device"])
 

@@ -82,3 +82,11 @@ def test_setting_the_wall_clock_is_no_stall(clocks: Clocks, clock: Clock, wall: 
     assert clocks.tick() == 0
     after = clocks.now()
     assert after == Now(before.wall + round(step * 1000) + 1000, before.steady + 1000, before.elapsed + 1000)
+
+
+def test_elapsed_time_continues_from_when_it_was_read(clocks: Clocks, clock: Clock) -> None:
+    """The time that it takes to open the database counts, so that durations are exact over a restart."""
+    opened_at = clocks.now()
+    clock.advance(0.25)
+    clocks.resume(opened_at.elapsed + 5000, opened_at)
+    assert clocks.now().elapsed == opened_at.elapsed + 5250
