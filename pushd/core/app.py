@@ -20,6 +20,7 @@ from pushd.core.polling.poll_registry import PollRegistry
 from pushd.core.webhooks import Webhooks
 from pushd.model.epochs import Epochs
 from pushd.model.timestamps import LARGE_STEP, Now
+from pushd.store.event_limiter import MINUTE
 from pushd.store.filters import StartOptions, StartupSnapshot
 from pushd.store.interface import IStore
 
@@ -57,6 +58,8 @@ class Core:
     epochs: Epochs
     _retention_from: int = field(default=0, init=False)
     """Elapsed time before which nothing is purged."""
+    _reported: int = field(default=0, init=False)
+    """The last minute in which suppressed events of earlier ones were reported."""
     _log = Logger()
 
     def start(self, options: StartOptions = _NO_OPTIONS) -> StartupSnapshot:
@@ -119,6 +122,14 @@ class Core:
             await self.presence.save_returned()  # before alerts are raised for devices that are back
         finally:
             await self.alerts.sweep()
+        await self._report_suppressed()
+
+    async def _report_suppressed(self) -> None:
+        """After each minute, report the events that its limit has suppressed."""
+        minute = self.clocks.elapsed_now() // MINUTE
+        if minute != self._reported:
+            await self.store.report_suppressed(self.clocks.now())
+            self._reported = minute
 
     async def detect_offline(self) -> None:
         """Mark devices offline; to be called every second, apart from :meth:`sweep`, so that neither waits."""

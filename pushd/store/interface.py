@@ -138,6 +138,9 @@ class IStore(IAlertStore, IWebhookStore):
     def lapse(limit: int, now: Now) -> Deferred[int]:
         """End, or queue again, up to ``limit`` commands whose lease ran out; returns how many."""
 
+    def report_suppressed(now: Now) -> Deferred[None]:
+        """Write the events that stand for those which were suppressed in minutes that have ended, if any."""
+
     def renew(now: Now) -> Deferred[None]:
         """Give every open lease, and every grace period of an offline device, its whole time again: the server could
         not receive what devices sent.

@@ -35,6 +35,7 @@ from pushd.store.transactions import (
     results,
     retention,
     startup,
+    suppressed_events,
 )
 from pushd.store.webhook_operations import WebhookOperations
 
@@ -104,6 +105,9 @@ class Operations(AlertOperations, WebhookOperations):
 
     def lapse(self, limit: int, now: Now) -> Deferred[int]:
         return self._write(results.lapse, limit, now)
+
+    def report_suppressed(self, now: Now) -> Deferred[None]:
+        return self._write(suppressed_events.report, now)
 
     def renew(self, now: Now) -> Deferred[None]:
         return self._write(startup.renew_leases, now)

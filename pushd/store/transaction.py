@@ -7,6 +7,7 @@ from attrs import frozen
 
 from pushd.model.event import Event, EventType
 from pushd.model.timestamps import Now
+from pushd.store.event_limiter import LIMITED, EventLimiter
 
 Row = Mapping[str, Any]
 
@@ -25,6 +26,10 @@ class ITransaction(Protocol):
     @property
     def events(self) -> list[Event]:
         """The events that the operation has recorded so far."""
+
+    @property
+    def limiter(self) -> EventLimiter:
+        """Decides which of the events that a device causes are written."""
 
     def rows(self, statement: Statement, **values: Any) -> Sequence[Row]:
         """Run a statement and return its rows."""
@@ -56,4 +61,6 @@ def record(
     """Record an event in the transaction of the change that it is about; ``data`` that is None is left out."""
     if None in data.values():
         data = {name: value for name, value in data.items() if value is not None}
+    if kind in LIMITED and device is not None and not tx.limiter.allow(device, kind, data, now.elapsed):
+        return
     tx.record(now.wall, kind, device, command, data)

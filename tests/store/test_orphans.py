@@ -49,6 +49,18 @@ async def test_a_result_without_a_match_is_kept(store: IStore, events: list[Even
     assert events[0].data == {"reason": orphan.reason, "reference": "u-9", "size": 70_000}
 
 
+async def test_orphans_of_a_minute_are_limited(store: IStore) -> None:
+    """A device that reports nonsense all the time has 60 events of a minute, and then the latest with the number."""
+    for number in range(70):
+        await store.settle(READER, StubResult(uuid=str(number)), at(1))
+    await store.report_suppressed(at(2))
+    events = [event for event in await all_events(store) if event.type == "result.orphaned"]
+    assert len(events) == 60
+    await store.report_suppressed(at(62))
+    [*_, newest] = await all_events(store)
+    assert (newest.type, newest.data["reference"], newest.data["suppressed"]) == ("result.orphaned", "69", 10)
+
+
 @pytest.mark.parametrize(("uuid", "message"), [("x" * 100_000, None), (None, "x" * 100_000)])
 async def test_a_long_reference_is_cut(store: IStore, uuid: str | None, message: str | None) -> None:
     """A device that names no possible command cannot fill the event log with what it names."""

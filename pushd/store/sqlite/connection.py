@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from pushd.lib.text import caseless
 from pushd.model.errors import StoreRefused, Unavailable
+from pushd.store.event_limiter import EventLimiter
 from pushd.store.filters import Violation
 from pushd.store.group_commit import PendingTransaction
 from pushd.store.sqlite.transaction import SqliteFeed, SqliteTransaction
@@ -98,6 +99,7 @@ class SqliteConnection:
     busy_seconds: float = BUSY_SECONDS
     files: DatabaseFiles | None = None
     """Compared with their paths before and after each commit; None: they are not compared."""
+    limiter: EventLimiter = field(factory=EventLimiter)
     _group: list[PendingTransaction] = field(factory=list, init=False)
     _error: Exception | None = field(default=None, init=False)
     """Why nothing of the group can be committed."""
@@ -169,7 +171,7 @@ class SqliteConnection:
         feed = SqliteFeed(self.connection)
         for pending in group:
             self._group.append(pending)
-            tx = SqliteTransaction(self.connection, feed)
+            tx = SqliteTransaction(self.connection, feed, self.limiter)
             if not run(pending, tx):
                 return False
             pending.events = tx.events

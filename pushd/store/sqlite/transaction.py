@@ -9,6 +9,7 @@ from attrs import define, field
 from pushd.lib.strict_json import write_ascii
 from pushd.model.errors import Unavailable
 from pushd.model.event import Event, EventType
+from pushd.store.event_limiter import EventLimiter
 from pushd.store.transaction import Row, Statement
 
 _LAST_EVENT = (
@@ -58,6 +59,7 @@ class SqliteTransaction:
 
     connection: sqlite3.Connection
     feed: SqliteFeed
+    limiter: EventLimiter
     events: list[Event] = field(factory=list)
 
     def rows(self, statement: Statement, **values: Any) -> Sequence[Row]:

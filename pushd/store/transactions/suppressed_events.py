@@ -1,0 +1,32 @@
+"""Events that stand for those which the limit of a minute suppressed."""
+
+from pushd.model.device import PresenceState
+from pushd.model.event import EventType
+from pushd.model.timestamps import Now
+from pushd.store.transaction import ITransaction, Statement, first
+
+_PRESENCE = Statement("look up a device's presence", "SELECT presence FROM device WHERE id = :id")
+_EVENTS = {
+    PresenceState.ONLINE: EventType.DEVICE_ONLINE,
+    PresenceState.OFFLINE: EventType.DEVICE_OFFLINE,
+    PresenceState.SIGNED_OFF: EventType.DEVICE_SIGNED_OFF,
+}
+_OF_PRESENCE = frozenset({EventType.DEVICE_ONLINE, EventType.DEVICE_SIGNED_OFF})
+
+
+def report(tx: ITransaction, now: Now) -> None:
+    """Write one event about each device and kind of which some were suppressed in a minute that has ended.
+
+    It says how many, and shows the device's present state, so that the last event is always true; or the latest orphan
+    result or conflict.
+    """
+    changes: dict[str, int] = {}
+    for (device, kind), suppressed in tx.limiter.take_ended(now.elapsed).items():
+        if kind in _OF_PRESENCE:
+            changes[device] = changes.get(device, 0) + suppressed.count
+        else:
+            tx.record(now.wall, kind, device, None, {**suppressed.data, "suppressed": suppressed.count})
+    for device, count in changes.items():
+        row = first(tx, _PRESENCE, id=device)
+        if row is not None and row["presence"] in _EVENTS:
+            tx.record(now.wall, _EVENTS[row["presence"]], device, None, {"suppressed": count})
