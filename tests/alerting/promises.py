@@ -43,7 +43,7 @@ PROMISES = (
 LATENCY = 300
 """Milliseconds between what a device does and when it records it, or the server learns of it."""
 
-_MESSAGE_ID = re.compile(r"<alert-(\d+)\.\d+@example\.org>")
+_MESSAGE_ID = re.compile(r"<alert-([0-9a-f]+-\d+|[0-9]+)\.\d+@example\.org>")
 
 
 @frozen(kw_only=True)

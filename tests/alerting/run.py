@@ -136,6 +136,8 @@ class AlertingRun:
         while not (self._are_offline(second_wave) and self._undelivered()) and not self._are_back():
             await self._wait(simulator)
         await deferLater(self.reactor, chance.random() * self.config.timing.window / 4)
+        while not self._undelivered() and not self._are_back():  # all may have been delivered meanwhile
+            await self._wait(simulator)
         killed_at = self.reactor.seconds()
         undelivered = len(self._undelivered())
         await self._server.kill_and_wait()
