@@ -21,7 +21,7 @@ from pushd.core.app import Core
 from pushd.core.clocks import Clocks
 from pushd.core.commands.command_queue import CommandQueue
 from pushd.core.commands.drafts import Drafts
-from pushd.core.commands.operator import OperatorActions
+from pushd.core.commands.operator_actions import OperatorActions
 from pushd.core.credentials import Tokens
 from pushd.core.devices.admission import AdmissionPolicy
 from pushd.core.devices.device_service import REFUSAL_DELAY, DeviceService

@@ -13,7 +13,7 @@ from pushd.admin.problem_details import problem
 from pushd.admin.query_params import Query
 from pushd.core.commands.command_queue import CommandQueue
 from pushd.core.commands.drafts import Drafts
-from pushd.core.commands.operator import OperatorActions
+from pushd.core.commands.operator_actions import OperatorActions
 from pushd.core.credentials import Tokens
 from pushd.core.devices.registry import DeviceRegistry
 from pushd.http.bodies import SMALL, InThread, parse

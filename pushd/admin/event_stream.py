@@ -11,7 +11,7 @@ from pushd.core.events.broadcaster import Subscriber
 from pushd.core.events.feed import Feed
 from pushd.core.events.recent_events import MAX_RECENT_EVENTS
 from pushd.http.request import Request
-from pushd.lib.waits import DeferredWait
+from pushd.lib.cancellable_waits import DeferredWait
 from pushd.model.event import Event
 from pushd.store.filters import EventFilter
 

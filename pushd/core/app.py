@@ -9,7 +9,7 @@ from pushd.core.alerts import Alerts
 from pushd.core.clocks import Clocks
 from pushd.core.commands.command_queue import CommandQueue
 from pushd.core.commands.drafts import Drafts
-from pushd.core.commands.operator import OperatorActions
+from pushd.core.commands.operator_actions import OperatorActions
 from pushd.core.credentials import Tokens
 from pushd.core.devices.device_service import DeviceService
 from pushd.core.devices.offline_detector import OfflineDetector

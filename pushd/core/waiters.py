@@ -7,7 +7,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from pushd.lib.waits import DeferredWait
+from pushd.lib.cancellable_waits import DeferredWait
 
 K = TypeVar("K", bound=Hashable)
 

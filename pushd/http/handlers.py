@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from pushd.http.error_status import log_failure
 from pushd.http.request import NO_BODY, Request
 from pushd.http.router import Router
-from pushd.lib.waits import Wait
+from pushd.lib.cancellable_waits import Wait
 from pushd.model.errors import UnsupportedEncoding
 
 

@@ -22,7 +22,7 @@ from pushd.simulator.http import DeviceClient
 from pushd.simulator.journal import Journal
 from pushd.simulator.log_throttle import LogThrottle
 from pushd.simulator.options import FleetOptions
-from pushd.simulator.scenarios import OutageRunner, site_address
+from pushd.simulator.outages import OutageRunner, site_address
 from pushd.simulator.servereye.client import ServerEyeClient
 from pushd.simulator.servereye.device import ServerEyeDevice
 

@@ -14,7 +14,7 @@ from pushd.simulator.controlid.device import DIALECT as CONTROLID
 from pushd.simulator.controlid.doors import DEFAULT_MODEL, parse_model
 from pushd.simulator.device import DeviceId
 from pushd.simulator.faults import Fault
-from pushd.simulator.scenarios import Outage, Scenario, is_loopback
+from pushd.simulator.outages import Outage, Scenario, is_loopback
 from pushd.simulator.servereye.device import DIALECT as SERVEREYE
 
 _MAX_DEVICES = 100_000

@@ -32,7 +32,7 @@ from pushd.simulator.options import (
     parse_url,
     parse_writable,
 )
-from pushd.simulator.scenarios import parse_outage
+from pushd.simulator.outages import parse_outage
 from pushd.simulator.servereye.device import DIALECT as SERVEREYE
 
 _Value = TypeVar("_Value")

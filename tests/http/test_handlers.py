@@ -15,7 +15,7 @@ from pushd.http.handlers import serve
 from pushd.http.request import Request
 from pushd.http.router import Router
 from pushd.http.site import Channel, HTTPFactory
-from pushd.lib.waits import DeferredWait
+from pushd.lib.cancellable_waits import DeferredWait
 from tests.connection import Connection, request
 
 

@@ -76,7 +76,7 @@ def test_large_results_need_little_memory(server: Server) -> None:
     before = resident(server)
 
     def report(number: int, body: bytes) -> None:
-        """Repeat a result until it is taken, as devices do: there is room for four of them at a time."""
+        """Repeat a result until it is taken, as devices do: the server takes four of them at a time."""
 
         def is_taken() -> bool:
             return server.devices.ask(f"POST /result?deviceId={number}&uuid=a", body).code == HTTPStatus.OK

@@ -13,7 +13,7 @@ from twisted.web.client import HTTPConnectionPool
 from pushd.simulator.fleet import Fleet, build_fleet
 from pushd.simulator.http import DeviceClient
 from pushd.simulator.options import FleetOptions
-from pushd.simulator.scenarios import parse_outage
+from pushd.simulator.outages import parse_outage
 from tests.simulator.fake_server import FakeServer
 
 READERS = ("7", "8", "9")

@@ -10,7 +10,7 @@ from pushd import __version__
 from pushd.simulator.faults import Fault
 from pushd.simulator.fleet import Fleet, controlid_ids, servereye_ids
 from pushd.simulator.options import FleetOptions
-from pushd.simulator.scenarios import parse_outage
+from pushd.simulator.outages import parse_outage
 from pushd.simulator.tap import Options, makeService
 
 

@@ -10,7 +10,7 @@ from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.polling.hold_time import HoldTimes
 from pushd.core.polling.poll import Answer
 from pushd.core.polling.poll_registry import PollRegistry
-from pushd.lib.waits import delay
+from pushd.lib.cancellable_waits import delay
 from pushd.model.device import Device
 from pushd.model.errors import NotPermitted, TooManyPolls
 from pushd.model.result import DeviceResult

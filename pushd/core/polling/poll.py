@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from pushd.core.timers import CoarseTimers
-from pushd.lib.waits import Wait
+from pushd.lib.cancellable_waits import Wait
 from pushd.model.command import Dispatched
 from pushd.store.filters import Claim
 

@@ -8,12 +8,12 @@ from attrs import frozen
 from twisted.internet.defer import CancelledError
 
 from pushd.pushctl.api import AdminClient
-from pushd.pushctl.commands.payloads import PayloadArguments, build_payload
 from pushd.pushctl.connection import Json
 from pushd.pushctl.errors import Unreachable
 from pushd.pushctl.exit_codes import ExitCode, exit_code_help
 from pushd.pushctl.options import CommandWithWait, json_option, option_group, seconds, verbatim, wait_option
 from pushd.pushctl.output import print_accepted, print_json
+from pushd.pushctl.payloads import PayloadArguments, build_payload
 from pushd.pushctl.session import Session, print_error
 from pushd.pushctl.wait import wait_and_print
 

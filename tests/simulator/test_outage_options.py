@@ -9,7 +9,7 @@ from hypothesis.strategies import builds, decimals, integers, none, one_of, samp
 
 from pushd.simulator.device import DeviceId
 from pushd.simulator.fleet import controlid_ids, servereye_ids
-from pushd.simulator.scenarios import (
+from pushd.simulator.outages import (
     Change,
     DeviceRange,
     Outage,

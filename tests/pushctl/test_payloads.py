@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pushd.pushctl.commands.payloads import OCTET_STREAM, PayloadArguments, build_payload, read_json
 from pushd.pushctl.output import compact
+from pushd.pushctl.payloads import OCTET_STREAM, PayloadArguments, build_payload, read_json
 
 READER = "controlid:4408801109440198"
 CONTAINER = "servereye:abc"
