@@ -189,11 +189,16 @@ class DataDir:
             if self._history is None:
                 new = path.with_suffix(".new")
                 new.unlink(missing_ok=True)
-                self._history = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                os.write(self._history, record)
-                os.fsync(self._history)
-                new.rename(path)
-                _sync_directory(self.path)  # else a power cut leaves a used database without a history
+                created = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                try:
+                    os.write(created, record)
+                    os.fsync(created)
+                    new.rename(path)
+                    _sync_directory(self.path)  # else a power cut leaves a used database without a history
+                except OSError:
+                    os.close(created)
+                    raise
+                self._history = created
             else:
                 os.pwrite(self._history, record, 0)
         except OSError as error:

@@ -146,7 +146,12 @@ class PushdService(MultiService):
                 f"{data_dir.database} does not know the token in {data_dir.token_path}: it is another database, or a"
                 " part of it such as its -wal file is missing. Restore it, or start with --new-token."
             )
-        data_dir.write_history(History(self.core.epochs.current, snapshot.last_event))
+        try:
+            data_dir.write_history(History(self.core.epochs.current, snapshot.last_event))
+        except StoreRefused as error:
+            if options.history is None or not options.history.epoch:
+                raise  # the next start would take the database for a copy
+            self._log.warn("{error} It will be tried again.", error=str(error))
         if snapshot.ended_in_copy is not None:
             self._log.warn(
                 "{path} is a copy that lacks later changes; {count} commands that were open in it are now unknown",

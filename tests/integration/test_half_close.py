@@ -75,6 +75,7 @@ def test_held_poll_ends(shared: Server) -> None:
 
 def test_wait_ends(shared: Server) -> None:
     """A call that waits ends at once, as at the end of its wait, and so does a stream."""
+    shared.admin.ask("POST /v1/devices", {"id": "controlid:77"})
     command = shared.send("controlid:77", {"endpoint": "a"})
     (waited,) = answers(shared.admin, authorized(shared, f"GET /v1/commands/{command}?wait=60"))
     assert waited.startswith(b"200 ")

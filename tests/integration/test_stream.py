@@ -18,6 +18,7 @@ from tests.integration.calls import HOST, TIMEOUT
 from tests.integration.conftest import MakeServer
 from tests.integration.server import Server, until
 from tests.sse import Message, Parser
+from tests.store.samples import device
 
 pytestmark = pytest.mark.slow
 
@@ -120,7 +121,7 @@ def test_client_that_does_not_read(make_server: MakeServer) -> None:
     with closing(server.admin.connect()) as stuck:
         stuck.sendall(f"{STREAM}?after=0 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {server.token}\r\n\r\n".encode())
         client = StreamClient(server)
-        client.read(lambda: len(client.messages) == EVENTS)
+        client.read(lambda: len(client.messages) == 2 * EVENTS)
         assert client.seqs == all_seqs(server)
         assert server.stop() == 0
         assert "Shutdown incomplete" not in server.log.read_text()
@@ -132,6 +133,8 @@ def write_many_events(data_dir: Path) -> None:
     store = SqliteStore(str(data_dir / "pushd.sqlite"))
     moment = Now(0, 0)
     store.open(moment)
-    for _ in range(EVENTS):
-        result_of(store.save_conflict("controlid:1", {"text": "x" * SIZE}, moment))
+    for number in range(EVENTS):  # a device of its own for each, because the events of one device are limited
+        name = f"controlid:{number}"
+        result_of(store.add_device(device(name), False, moment))
+        result_of(store.save_conflict(name, {"text": "x" * SIZE}, moment))
     result_of(store.close())

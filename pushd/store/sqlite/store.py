@@ -58,7 +58,7 @@ class SqliteStore(Operations):
             writer.execute(
                 "PRAGMA journal_mode = WAL"
             )  # persists in the file: only once it is known to be a database of pushd
-            snapshot = run_once(SqliteConnection(writer), partial(startup.load_snapshot, options=options, now=now))
+            snapshot = _load_snapshot(SqliteConnection(writer), options, now)
             files = None if self.path == MEMORY else DatabaseFiles.of(self.path)
         self._writer = self._executor(SqliteConnection(writer, files=files), ReactorExecutor, "store-writer")
         self._reader = self._reading_executor("store-reader")
@@ -88,6 +88,15 @@ class SqliteStore(Operations):
         executor = kind(connection, self._deliver, self.reactor, name)
         executor.start()
         return executor
+
+
+def _load_snapshot(connection: SqliteConnection, options: StartOptions, now: Now) -> StartupSnapshot:
+    """Read what is kept in memory; a database that cannot be written now is served as far as it can be read."""
+    load = partial(startup.load_snapshot, options=options, now=now)
+    try:
+        return run_once(connection, load)
+    except Unavailable:
+        return run_once(connection, partial(load, writable=False))
 
 
 @contextmanager

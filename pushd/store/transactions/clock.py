@@ -31,14 +31,16 @@ def save_step(tx: ITransaction, retention_from: int, step: int, now: Now) -> Non
     save(tx, retention_from, now)
 
 
-def resume(tx: ITransaction, now: Now) -> tuple[int, int | None, int]:
+def resume(tx: ITransaction, now: Now, writable: bool = True) -> tuple[int, int | None, int]:
     """Continue elapsed time at the start of a process: it includes the time since the clocks were saved, as far as the
     wall clock shows it. Returns elapsed time, the newest wall time that is known, and when retention may start.
     """
-    saved, event = first(tx, _SAVED), first(tx, _LAST_EVENT)
+    saved, event = first(tx, _SAVED), first(tx, _LAST_EVENT) if writable else None  # events may be damaged
     newest: int | None = max((row[name] for row, name in ((saved, "wall"), (event, "at")) if row), default=None)
     elapsed: int = now.wall if saved is None else saved["elapsed"] + max(now.wall - saved["wall"], 0)
     retention_from: int = 0 if saved is None else saved["retention_from"]
+    if not writable:  # a step is applied, and the clocks are saved, when there is space again
+        return elapsed, newest, retention_from
     here = Now(wall=now.wall, steady=now.steady, elapsed=elapsed)
     _apply_step(tx, now.wall if newest is None else max(now.wall, newest), here)
     if newest is not None and now.wall < newest - LARGE_STEP:

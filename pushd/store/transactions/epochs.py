@@ -50,13 +50,20 @@ _DROP = Statement(
 )
 
 
+def last_event(tx: ITransaction) -> int:
+    """The ``seq`` of the newest event that there ever was; 0 if there was none yet."""
+    return int(tx.rows(_LAST)[0]["event"])
+
+
 def load(tx: ITransaction) -> tuple[Epoch, ...]:
     """All epochs, in their order."""
     return tuple(Epoch(row["name"], row["first_event"], row["first_alert"]) for row in tx.rows(_ALL))
 
 
-def begin(tx: ITransaction, options: StartOptions, now: Now) -> int | None:
+def begin(tx: ITransaction, options: StartOptions, now: Now, writable: bool = True) -> int | None:
     """Begin an epoch; in a copy end what is open, unless it is to be queued again.
+
+    A database that is not ``writable`` and no copy goes on with its last epoch.
 
     :returns: how many commands are ``unknown`` now; None if the database is not a copy.
     """
@@ -64,6 +71,8 @@ def begin(tx: ITransaction, options: StartOptions, now: Now) -> int | None:
         return None
     last = tx.rows(_LAST)[0]
     is_copy = options.restored or (options.history is not None and _lacks(tx, options.history, last["event"]))
+    if not (writable or is_copy):
+        return None
     ends = is_copy and not options.requeue
     command = last["command"] if ends else None
     tx.run(_ADD, name=options.epoch, event=last["event"] + 1, alert=last["alert"] + 1, command=command)

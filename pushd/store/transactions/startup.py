@@ -4,7 +4,7 @@ from pushd.model.timestamps import Now
 from pushd.store.filters import StartOptions, StartupSnapshot
 from pushd.store.rows import to_device, to_proof, to_token
 from pushd.store.transaction import ITransaction, Statement
-from pushd.store.transactions import clock, devices, epochs, offline, queries
+from pushd.store.transactions import clock, devices, epochs, offline
 from pushd.store.transactions.lifecycle_guards import REOPENED
 
 _RENEW_LEASES = Statement(
@@ -31,11 +31,15 @@ def renew_leases(tx: ITransaction, now: Now) -> None:
     offline.restart_all(tx, now)
 
 
-def load_snapshot(tx: ITransaction, options: StartOptions, now: Now) -> StartupSnapshot:
-    """Continue elapsed time, renew all leases, because the server was down, and read what is kept in memory."""
-    elapsed, newest, retention_from = clock.resume(tx, now)
+def load_snapshot(tx: ITransaction, options: StartOptions, now: Now, writable: bool = True) -> StartupSnapshot:
+    """Continue elapsed time, renew all leases, because the server was down, and read what is kept in memory.
+
+    ``writable`` is False for a database that is full or damaged: the server then serves what needs no writing. It
+    saves no clocks and begins no epoch, but it must be able to renew the leases, and to end what is open in a copy.
+    """
+    elapsed, newest, retention_from = clock.resume(tx, now, writable)
     renew_leases(tx, now)
-    ended_in_copy = epochs.begin(tx, options, now)
+    ended_in_copy = epochs.begin(tx, options, now, writable)
     if options.token is not None:
         devices.set_token(tx, options.token, now)
     return StartupSnapshot(
@@ -49,6 +53,6 @@ def load_snapshot(tx: ITransaction, options: StartOptions, now: Now) -> StartupS
         newest=newest,
         retention_from=retention_from,
         epochs=epochs.load(tx),
-        last_event=queries.last_event(tx),
+        last_event=epochs.last_event(tx),
         ended_in_copy=ended_in_copy,
     )
