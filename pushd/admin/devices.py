@@ -35,13 +35,14 @@ class DevicesApp:
     poll_registry: PollRegistry
 
     @router.route("/v1/devices", methods=["GET"])
-    @requires(Role.VIEWER, "dialect", "presence", "admission", "tag", "q", "limit", "cursor")
+    @requires(Role.VIEWER, "dialect", "presence", "admission", "site", "tag", "q", "limit", "cursor")
     async def list(self, _request: Request, query: Query) -> bytes:
         """Devices, by id."""
         which = DeviceFilter(
             dialect=query.one_of("dialect", tuple(self.registry.dialects)),
             presence=query.one_of("presence", PresenceState),
             admission=query.one_of("admission", Admission),
+            sites=query.texts("site"),
             tags=query.texts("tag"),
             q=query.text("q"),
         )

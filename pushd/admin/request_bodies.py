@@ -30,7 +30,7 @@ Url = NewType("Url", str)
 Outcome = NewType("Outcome", str)
 
 MAX_TEXT = 256
-"""Characters of a name, tag or note."""
+"""Characters of a name, site, tag or note."""
 
 MAX_LIST = 64
 """Items of a list: tags, networks or event types."""
@@ -128,6 +128,7 @@ _SEND_OPTIONS: Mapping[str, Any] = {
 _SEND_REQUEST = {"payload": dict, **_SEND_OPTIONS}
 _DEVICE: Mapping[str, Any] = {
     "name": str,
+    "site": str,
     "tags": tuple[str, ...],
     "admission": Admission,
     "heartbeat_timeout": float,

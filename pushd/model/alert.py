@@ -61,6 +61,8 @@ class Alert:
     """How many devices it is about."""
     address: str | None = None
     """Of a ``site_offline`` alert: the IPv4 address, or the IPv6 /64, that its devices share."""
+    site: str | None = None
+    """Of a ``site_offline`` alert: the site that all its devices had when it was raised."""
     webhook: str | None = None
     raised_at: int
     raised_elapsed: int = field()

@@ -40,6 +40,7 @@ class Device:
     id: str
     dialect: str
     name: str = ""
+    site: str | None = None
     tags: tuple[str, ...] = ()
     admission: Admission = Admission.APPROVED
     presence: PresenceState = PresenceState.NEVER_SEEN

@@ -46,6 +46,7 @@ _STYLES = {
 _DEVICE_COLUMNS = (
     Column("id"),
     Column("name", 5, Fit.CUT),
+    Column("site", 10, Fit.CUT),
     Column("admission", 3),
     Column("presence", 1),
     Column("polling", 2),
@@ -146,6 +147,7 @@ def _device_row(device: Json, now: float) -> Iterator[Text]:
     gap = device.get("poll_gap")
     yield styled(device.get("id"))
     yield styled(device.get("name"))
+    yield styled(device.get("site"))
     yield styled(device.get("admission"))
     yield styled(device.get("presence"))
     yield styled(device.get("polling"))
@@ -221,8 +223,9 @@ def alert_subject(alert: Json) -> str:
     named = ", ".join(map(str, devices[:NAMED_DEVICES])) or field_text(alert.get("webhook"))
     count = alert.get("count") or len(devices)
     more = f" and {count - NAMED_DEVICES} more" if count > NAMED_DEVICES else ""
+    site = f" of {alert['site']}" if alert.get("site") else ""
     behind = f" behind {alert['address']}" if alert.get("address") else ""
-    return printable(f"{named}{more}{behind}")
+    return printable(f"{named}{more}{site}{behind}")
 
 
 @define(eq=False)
@@ -252,8 +255,15 @@ def _event_details(event: Json) -> list[str]:
     if kind.startswith("alert."):
         return _alert_details(data)
     ids = [field_text(event[name]) for name in ("device", "command") if event.get(name)]
+    if kind.startswith("device."):
+        ids += [field_text(data["name"])] if data.get("name") else []
+        data = {name: value for name, value in data.items() if name not in _KNOWN_BY}
     words = printable(_WORDS.get(kind, _json_words)(data)) if data else ""
     return [*ids, words] if words else ids
+
+
+_KNOWN_BY = ("name", "site", "tags")
+"""Data of every event of a device."""
 
 
 def _alert_details(alert: Json) -> list[str]:

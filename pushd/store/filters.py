@@ -46,11 +46,15 @@ class Settlement(Enum):
 
 @frozen(kw_only=True)
 class DeviceFilter:
-    """Which devices to list; None and empty mean any. ``q`` is a part of an id or a name, in any case."""
+    """Which devices to list; None and empty mean any.
+
+    A device has one of the ``sites`` and all of the ``tags``; ``q`` is a part of its id or name, in any case.
+    """
 
     dialect: str | None = None
     presence: PresenceState | None = None
     admission: Admission | None = None
+    sites: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     q: str | None = None
 

@@ -19,7 +19,7 @@ _COMMAND_PLAIN = (
 ).split()
 
 _DEVICE_PLAIN = (
-    "id dialect name muted_until last_seen_at last_address poll_gap heartbeat_timeout hold learned_hold"
+    "id dialect name site muted_until last_seen_at last_address poll_gap heartbeat_timeout hold learned_hold"
     " batch created_at"
 ).split()
 

@@ -61,6 +61,13 @@ def record(
     """Record an event in the transaction of the change that it is about; ``data`` that is None is left out."""
     if None in data.values():
         data = {name: value for name, value in data.items() if value is not None}
+    record_data(tx, now, kind, device, command, data)
+
+
+def record_data(
+    tx: ITransaction, now: Now, kind: EventType, device: str | None, command: str | None, data: Mapping[str, Any]
+) -> None:
+    """Record an event with ``data`` as it is, unless the limit of its kind suppresses it."""
     if kind in LIMITED and device is not None and not tx.limiter.allow(device, kind, data, now.elapsed):
         return
     tx.record(now.wall, kind, device, command, data)

@@ -14,7 +14,13 @@ POLL = request("GET /push?deviceId=7&uuid=a")
 @pytest.fixture
 def known(server: InMemoryServer) -> InMemoryServer:
     """A server with one device that has most of its fields set."""
-    fields: dict[str, Any] = {"name": "Front door", "tags": ["lobby"], "heartbeat_timeout": 30, "hold": 3}
+    fields: dict[str, Any] = {
+        "name": "Front door",
+        "site": "Lobby",
+        "tags": ["lobby"],
+        "heartbeat_timeout": 30,
+        "hold": 3,
+    }
     server.register(DEVICE, **fields, muted_until="2027-02-01T00:00:00Z", allow_from=["192.0.2.0/24"])
     return server
 
@@ -33,6 +39,8 @@ def changed(server: InMemoryServer, body: object) -> dict[str, Any]:
     [
         ({"name": "Back door"}, {"name": "Back door"}),
         ({"name": "Tür 你好"}, {"name": "Tür 你好"}),
+        ({"site": "Yard " + "x" * 251}, {"site": "Yard " + "x" * 251}),
+        ({"site": None}, {"site": None}),
         ({"tags": ["a", "b"]}, {"tags": ["a", "b"]}),
         ({"tags": []}, {"tags": []}),
         ({"admission": "blocked"}, {"admission": "blocked"}),

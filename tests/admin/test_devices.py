@@ -11,6 +11,7 @@ FRESH: dict[str, Any] = {
     "id": "controlid:7",
     "dialect": "controlid",
     "name": "",
+    "site": None,
     "tags": [],
     "admission": "approved",
     "presence": "never_seen",
@@ -43,6 +44,7 @@ def test_register_with_all_fields(server: InMemoryServer) -> None:
     """A device can be registered with any field that can be changed later."""
     fields = {
         "name": "Front door",
+        "site": "Lobby, 2nd floor",
         "tags": ["lobby", "north"],
         "admission": "blocked",
         "heartbeat_timeout": 30.5,
@@ -118,9 +120,9 @@ def test_device_that_polls(server: InMemoryServer) -> None:
 def fleet(server: InMemoryServer) -> InMemoryServer:
     """A server with some devices of each kind."""
     server.register("controlid:1", name="Front door", tags=["lobby", "north"])
-    server.register("controlid:2", name="Back door", tags=["north"])
+    server.register("controlid:2", name="Back door", tags=["north"], site="Yard")
     server.register("controlid:3", admission="pending")
-    server.register("servereye:a", tags=["lobby"], admission="blocked")
+    server.register("servereye:a", tags=["lobby"], site="Lobby & bar", admission="blocked")
     server.register("servereye:b", name="50%_off")
     server.device_request(request("GET /push?deviceId=1"))
     server.device_request(request("GET /push/b/signoff"))
@@ -148,6 +150,11 @@ def listed(server: InMemoryServer, query: str) -> list[str]:
         ("?tag=lobby", "1a"),
         ("?tag=lobby&tag=north", "1"),
         ("?tag=lob", ""),
+        ("?site=Yard", "2"),
+        ("?site=Yard&site=Lobby%20%26%20bar&site=else", "2a"),
+        ("?site=yard", ""),
+        ("?site=Yard&tag=lobby", ""),
+        ("?site=", ""),
         ("?q=door", "12"),
         ("?q=FRONT", "1"),
         ("?q=controlid:2", "2"),
@@ -158,7 +165,7 @@ def listed(server: InMemoryServer, query: str) -> list[str]:
     ],
 )
 def test_filters(fleet: InMemoryServer, query: str, found: str) -> None:
-    """A list can be filtered by dialect, presence, admission, tags, and a part of the id or name."""
+    """A list can be filtered by dialect, presence, admission, sites, tags, and a part of the id or name."""
     assert "".join(listed(fleet, query)) == found
 
 

@@ -92,13 +92,16 @@ def test_mail_about_an_acknowledged_alert() -> None:
 
 
 def test_site_is_one_mail_of_bounded_length() -> None:
-    """A mail about a thousand devices lists the first hundred, and the number of all."""
+    """A mail about a thousand devices lists the first hundred, and the number of all; it names a shared site."""
     names = tuple(f"controlid:{number}" for number in range(1000))
     mail = written(
         evolve(OFFLINE, kind=AlertKind.SITE_OFFLINE, devices=names, count=1000, address="198.51.100.7"),
         device(names[0]),
     )
     assert mail["Subject"] == "[pushd] 1000 devices behind 198.51.100.7 are offline"
+    at_site = evolve(OFFLINE, kind=AlertKind.SITE_OFFLINE, devices=names[:5], address="198.51.100.7", site="Lobby\n")
+    named = written(evolve(at_site, count=5))
+    assert named["Subject"] == "[pushd] 5 devices of Lobby? behind 198.51.100.7 are offline"
     lines = [line for line in body(mail).splitlines() if line.startswith("  ")]
     assert len(lines) == LISTED + 1
     assert lines[:2] == ["  controlid:0  never seen", "  controlid:1  deleted"]

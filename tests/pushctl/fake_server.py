@@ -45,6 +45,7 @@ DEVICE: dict[str, Any] = {
     "id": "controlid:4408801109440198",
     "dialect": "controlid",
     "name": "Front door",
+    "site": "Lobby",
     "tags": ["lobby"],
     "admission": "approved",
     "presence": "online",

@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from pushd.model.device import Admission, Device, PresenceState
+from pushd.model.device import Admission, Device, PresenceState, ProofKind
 from pushd.model.errors import DeviceKnown, UnknownDevice
 from pushd.model.event import Event
 from pushd.model.lifecycle import State
 from pushd.store.filters import DeviceFilter, Settlement
 from pushd.store.interface import IStore
+from tests.store.outages import RULES
 from tests.store.samples import (
     AT_LEAST_ONCE,
     OTHER_READER,
@@ -29,6 +30,7 @@ FULL = Device(
     id=UNREGISTERED,
     dialect="controlid",
     name="João's door",
+    site="Armazém 3",
     tags=("north", "ação"),
     admission=Admission.PENDING,
     presence=PresenceState.NEVER_SEEN,
@@ -42,6 +44,34 @@ FULL = Device(
     allow_from=("10.0.0.0/8", "2001:db8::/32"),
     created_at=wall(),
 )
+
+
+def known_by(device: Device) -> dict[str, Any]:
+    """What each event about a device says of it."""
+    return {"name": device.name, "site": device.site, "tags": list(device.tags)}
+
+
+async def test_events_of_a_device_show_what_it_was(store: IStore, events: list[Event]) -> None:
+    """Each event about a device has its name, site and tags at that moment, also where they are empty."""
+    await store.add_device(device(UNREGISTERED), False, at())
+    await store.set_presence(UNREGISTERED, PresenceState.ONLINE, at())
+    await store.change_device(UNREGISTERED, {"name": "gate", "site": "Lobby", "tags": ("north",)}, at())
+    await store.set_presence(UNREGISTERED, PresenceState.SIGNED_OFF, at())
+    await store.set_presence(UNREGISTERED, PresenceState.ONLINE, at())
+    await store.mark_offline({UNREGISTERED: None}, RULES, at())
+    await store.save_conflict(UNREGISTERED, {"takeovers": 3}, at())
+    await store.add_proof(UNREGISTERED, ProofKind.SECRET, b"x", 0, at())
+    await store.change_device(UNREGISTERED, {"admission": Admission.BLOCKED}, at())
+    await store.forget_device(UNREGISTERED, at())
+    empty: dict[str, Any] = {"name": "", "site": None, "tags": []}
+    named = {"name": "gate", "site": "Lobby", "tags": ["north"]}
+    assert event_types(events)[:3] == ["device.registered", "device.online", "device.changed"]
+    assert [empty.items() <= event.data.items() for event in events[:2]] == [True, True]
+    assert {event.type for event in events if not named.items() <= event.data.items()} == {
+        "device.registered",
+        "device.online",
+    }
+    assert len(events) == 10
 
 
 async def test_a_device_is_stored_with_all_fields(store: IStore) -> None:
@@ -88,6 +118,8 @@ async def test_a_device_may_be_added_twice_by_its_polls(store: IStore, events: l
     "changes",
     [
         {"name": "front"},
+        {"site": "Lobby"},
+        {"site": None},
         {"tags": ("a", "b")},
         {"tags": ()},
         {"heartbeat_timeout": 30.5},
@@ -105,7 +137,8 @@ async def test_fields_can_be_changed(store: IStore, events: list[Event], changes
     del events[:]
     after = await store.change_device(UNREGISTERED, changes, at(1))
     assert after == await get_device(store, UNREGISTERED) == evolve(FULL, **changes)
-    assert [(event.type, event.data) for event in events] == [("device.changed", {"fields": sorted(changes)})]
+    assert [event.type for event in events] == ["device.changed"]
+    assert events[0].data == {"fields": sorted(changes)} | known_by(after)
 
 
 @pytest.mark.parametrize(

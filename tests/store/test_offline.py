@@ -35,7 +35,7 @@ async def test_a_device_that_returns_clears_its_alert(store: IStore, events: lis
     assert await store.alerts(False, None, 10) == [evolve(raised, cleared_at=wall(100), duration=70.0)]
     assert event_types(events)[-2:] == ["device.online", "alert.cleared"]
     assert events[-1].data["duration"] == 70.0
-    assert events[-2].data == {"after": "offline"}
+    assert events[-2].data["after"] == "offline"
 
 
 async def test_a_device_that_returns_in_its_grace_period_raises_nothing(store: IStore, events: list[Event]) -> None:
@@ -96,6 +96,25 @@ async def test_many_behind_one_address_are_one_alert(store: IStore, events: list
     await come_online(store, SITE[-1], seconds=50)
     assert await alerts(store, 51) == []
     assert event_types(events).count("alert.cleared") == 2
+
+
+@pytest.mark.parametrize(
+    ("sites", "shared"),
+    [(["Lobby"] * 5, "Lobby"), (["Lobby"] * 4 + ["Yard"], None), ([None] + ["Lobby"] * 4, None), ([None] * 5, None)],
+)
+async def test_a_site_alert_names_the_site_that_its_devices_share(
+    store: IStore, events: list[Event], sites: list[str | None], shared: str | None
+) -> None:
+    """The alert, and its events, have the site of its devices if it is the same for all of them."""
+    await add_site(store, SITE)
+    for name, site in zip(SITE, sites, strict=True):
+        await store.change_device(name, {"site": site}, at())
+    await go_offline(store, *SITE)
+    (raised,) = await alerts(store, 30)
+    assert (raised.kind, raised.site) == (AlertKind.SITE_OFFLINE, shared)
+    await come_online(store, *SITE, seconds=40)
+    of_alert = [event.data.get("site") for event in events if event.type.startswith("alert.")]
+    assert of_alert == [shared, shared]
 
 
 async def test_an_ipv6_site_is_one_alert(store: IStore) -> None:

@@ -110,9 +110,10 @@ def _summary(alert: Alert, find_device: FindDevice) -> str:
         found = find_device(device)
         name = f"{_safe(found.name)} ({device})" if found is not None and found.name else device
         return f"{name} is {'flapping' if alert.kind is AlertKind.FLAPPING else 'offline'}"
+    site = "" if not alert.site else f" of {_safe(alert.site)}"
     behind = "" if alert.address is None else f" behind {_safe(alert.address)}"
     most = "most of the fleet: " if alert.kind is AlertKind.FLEET_OFFLINE else ""
-    return f"{most}{alert.count} devices{behind} are offline"
+    return f"{most}{alert.count} devices{site}{behind} are offline"
 
 
 def _lines(alert: Alert, find_device: FindDevice, now: Now) -> Iterator[str]:

@@ -13,11 +13,16 @@ from pushd.pushctl.session import for_each, with_client
 @click.option("--dialect", metavar="NAME", help="Only devices of this dialect: controlid or servereye.")
 @click.option("--presence", metavar="STATE", help="Only never_seen, online, offline or signed_off devices.")
 @click.option("--admission", metavar="STATE", help="Only pending, approved or blocked devices.")
+@click.option(
+    "--site", "sites", metavar="SITE", multiple=True, help="Only devices of this site. May be repeated: of any."
+)
 @click.option("--tag", "tags", metavar="TAG", multiple=True, help="Only devices with this tag. May be repeated.")
 @click.option("--q", metavar="TEXT", help="Only devices whose id or name contains TEXT.")
 @json_option("Print one JSON array instead of a table.")
 @with_client
-async def devices(client: AdminClient, /, *, as_json: bool, tags: tuple[str, ...], **filters: str | None) -> None:
+async def devices(
+    client: AdminClient, /, *, sites: tuple[str, ...], tags: tuple[str, ...], as_json: bool, **filters: str | None
+) -> None:
     """List devices.
 
     POLLING: whether the server holds a poll of the device now, so that a command arrives within milliseconds. OFFLINE
@@ -25,7 +30,7 @@ async def devices(client: AdminClient, /, *, as_json: bool, tags: tuple[str, ...
     id alone, so anyone who can reach the device port can pose as it.
     """
     query = [(name, value) for name, value in filters.items() if value is not None]
-    query += [("tag", tag) for tag in tags]
+    query += [("site", site) for site in sites] + [("tag", tag) for tag in tags]
     found = await client.devices(query)
     if as_json:
         print_json(found)

@@ -13,8 +13,8 @@ from pushd.store.transactions.epochs import epoch_of_alert
 
 _INSERT = Statement(
     "raise an alert",
-    "INSERT INTO alert (kind, address, webhook, count, raised_at, raised_elapsed, recheck_at, mail_at)"
-    " VALUES (:kind, :address, :webhook, :count, :now, :elapsed, :recheck_at, :mail_at) RETURNING id",
+    "INSERT INTO alert (kind, address, site, webhook, count, raised_at, raised_elapsed, recheck_at, mail_at)"
+    " VALUES (:kind, :address, :site, :webhook, :count, :now, :elapsed, :recheck_at, :mail_at) RETURNING id",
 )
 _ADD_DEVICE = Statement(
     "save the devices of an alert",
@@ -30,6 +30,7 @@ def raise_alert(
     now: Now,
     *,
     address: str | None = None,
+    site: str | None = None,
     webhook: str | None = None,
     recheck_at: int | None = None,
 ) -> None:
@@ -37,11 +38,12 @@ def raise_alert(
     when, as elapsed time, an alert of kind ``flapping`` may be over.
     """
     mail_at = now.elapsed if rules.mails else None
-    about = {"address": address, "webhook": webhook, "recheck_at": recheck_at, "mail_at": mail_at}
+    about = {"address": address, "site": site, "webhook": webhook}
+    due = {"recheck_at": recheck_at, "mail_at": mail_at}
     count = len(devices)
-    row = tx.rows(_INSERT, kind=kind, count=count, now=now.wall, elapsed=now.elapsed, **about)[0]
+    row = tx.rows(_INSERT, kind=kind, count=count, now=now.wall, elapsed=now.elapsed, **about, **due)[0]
     tx.run_all(_ADD_DEVICE, [{"alert": row["id"], "device": device, "kind": kind} for device in devices])
-    _record(tx, now, EventType.ALERT_RAISED, row["id"], kind, devices, count, address=address, webhook=webhook)
+    _record(tx, now, EventType.ALERT_RAISED, row["id"], kind, devices, count, **about)
 
 
 def _record(
@@ -76,7 +78,7 @@ _CLEAR = Statement(
     "clear an alert",
     "UPDATE alert SET cleared_at = :now, duration = (:elapsed - raised_elapsed) / 1000.0, recheck_at = NULL,"
     " mail_at = CASE WHEN mailed_at IS NULL THEN mail_at END"
-    " WHERE id = :alert AND cleared_at IS NULL RETURNING kind, count, address, webhook, duration",
+    " WHERE id = :alert AND cleared_at IS NULL RETURNING kind, count, address, site, webhook, duration",
 )
 _DEVICES = Statement(
     "find the devices of an alert",
@@ -97,7 +99,7 @@ def _clear(tx: ITransaction, alert: int, now: Now) -> None:
     row = first(tx, _CLEAR, alert=alert, now=now.wall, elapsed=now.elapsed)
     if row is not None:
         devices = [each["device"] for each in tx.rows(_DEVICES, alert=alert)]
-        about = {name: row[name] for name in ("address", "webhook")}
+        about = {name: row[name] for name in ("address", "site", "webhook")}
         duration = float(row["duration"])  # SQLite returns whole numbers as int
         _record(
             tx, now, EventType.ALERT_CLEARED, alert, row["kind"], devices, row["count"], duration=duration, **about
@@ -143,8 +145,8 @@ def clear_webhook(tx: ITransaction, now: Now, webhook: str) -> None:
 
 
 _SCALARS = (
-    "id address webhook count raised_at raised_elapsed cleared_at duration acknowledged_at acknowledged_by mailed_at"
-    " mail_error"
+    "id address site webhook count raised_at raised_elapsed cleared_at duration acknowledged_at acknowledged_by"
+    " mailed_at mail_error"
 ).split()
 _COLUMNS = ", ".join(["kind", *_SCALARS])
 _ACKNOWLEDGE = Statement(

@@ -14,13 +14,14 @@ from pushd.model.timestamps import Now, milliseconds
 from pushd.model.token import Token
 from pushd.store.filters import SLICE_SIZE, DeviceFilter, Slice
 from pushd.store.rows import to_device, to_proof
-from pushd.store.transaction import ITransaction, Row, Statement, first, record
+from pushd.store.transaction import ITransaction, Row, Statement, first
 from pushd.store.transactions import lifecycle_guards, offline
 from pushd.store.transactions.command_lookup import record_state
+from pushd.store.transactions.device_events import KNOWN_BY, record_device
 
 _COLUMNS = (
-    "id dialect name tags admission presence muted_until last_seen_at last_address poll_gap heartbeat_timeout hold"
-    " learned_hold batch allow_from created_at"
+    "id dialect name site tags admission presence muted_until last_seen_at last_address poll_gap heartbeat_timeout"
+    " hold learned_hold batch allow_from created_at"
 ).split()
 _LISTED = ", ".join(_COLUMNS)
 
@@ -45,11 +46,12 @@ def add_device(tx: ITransaction, device: Device, introduced: bool, now: Now) -> 
         if introduced:
             return to_device(existing)
         raise DeviceKnown(f"{device.id} is registered already; change it with PATCH.")
-    tx.run(_INSERT, muted_elapsed=_muted_elapsed(device.muted_until, now), **_stored(asdict(device)))
+    stored = _stored(asdict(device))
+    tx.run(_INSERT, muted_elapsed=_muted_elapsed(device.muted_until, now), **stored)
     kind = EventType.DEVICE_REGISTERED
     if device.admission is Admission.PENDING:
         kind = EventType.DEVICE_PENDING
-    record(tx, now, kind, device.id)
+    record_device(tx, now, kind, stored)
     return device
 
 
@@ -66,15 +68,16 @@ def change_device(tx: ITransaction, device: str, changes: Mapping[str, Any], now
             values["muted_elapsed"] = _muted_elapsed(changes["muted_until"], now)
         sets = ", ".join(f"{name} = :{name}" for name in (*_COLUMNS, "muted_elapsed") if name in values)
         tx.run(Statement("change a device", f"UPDATE device SET {sets} WHERE id = :id"), id=device, **values)
-    after = to_device(_look_up(tx, device))
+    row = _look_up(tx, device)
+    after = to_device(row)
     if after.admission != before["admission"]:
-        record(tx, now, _ADMISSION_EVENTS[after.admission], device)
+        record_device(tx, now, _ADMISSION_EVENTS[after.admission], row)
     if after.admission is not Admission.APPROVED:
         offline.drop_alerts(tx, device, now)
     elif "muted_until" in changes:
         offline.restart_grace(tx, device, now)
     if set(changes) - {"admission"}:
-        record(tx, now, EventType.DEVICE_CHANGED, device, fields=sorted(changes))
+        record_device(tx, now, EventType.DEVICE_CHANGED, row, fields=sorted(changes))
     return after
 
 
@@ -101,19 +104,19 @@ _DELETE_PROOFS = Statement("delete a device's proofs", "DELETE FROM proof WHERE 
 
 def forget_device(tx: ITransaction, device: str, now: Now) -> None:
     """Delete a device: end its open commands, clear its alerts and delete its proofs."""
-    tags = json.loads(_look_up(tx, device)["tags"])
-    for row in tx.rows(_OPEN_COMMANDS, id=device):
-        end = lifecycle_guards.FORGET if State(row["state"]) in OUT else lifecycle_guards.CANCEL
-        record_state(tx, now, tx.rows(end, id=row["id"], now=now.wall)[0])
+    row = _look_up(tx, device)
+    for command in tx.rows(_OPEN_COMMANDS, id=device):
+        end = lifecycle_guards.FORGET if State(command["state"]) in OUT else lifecycle_guards.CANCEL
+        record_state(tx, now, tx.rows(end, id=command["id"], now=now.wall)[0])
     offline.drop_alerts(tx, device, now)
     offline.forget_changes(tx, device)
     tx.run(_DELETE_PROOFS, id=device)
     tx.run(_DELETE, id=device)
-    record(tx, now, EventType.DEVICE_DELETED, device, tags=tags or None)
+    record_device(tx, now, EventType.DEVICE_DELETED, row)
 
 
 _PRESENCE_BEFORE = Statement(
-    "look up a device's presence", "SELECT presence FROM device WHERE id = :id AND admission <> 'pending'"
+    "look up a device's presence", f"SELECT presence, {KNOWN_BY} FROM device WHERE id = :id AND admission <> 'pending'"
 )
 _SET_PRESENCE = Statement("change a device's presence", "UPDATE device SET presence = :presence WHERE id = :id")
 _PRESENCE_EVENTS = {
@@ -130,7 +133,7 @@ def set_presence(tx: ITransaction, device: str, presence: PresenceState, now: No
     before = first(tx, _PRESENCE_BEFORE, id=device)
     if before is not None and before["presence"] != presence:
         tx.run(_SET_PRESENCE, id=device, presence=presence)
-        record(tx, now, _PRESENCE_EVENTS[presence], device, after=before["presence"])
+        record_device(tx, now, _PRESENCE_EVENTS[presence], before, after=before["presence"])
         if before["presence"] == PresenceState.OFFLINE and presence is PresenceState.ONLINE:
             offline.count_change(tx, device, now)
         offline.on_device_seen(tx, device, now)
@@ -150,8 +153,9 @@ def save_last_seen(tx: ITransaction, updates: Sequence[LastSeen]) -> None:
 
 def save_conflict(tx: ITransaction, device: str, data: Mapping[str, Any], now: Now) -> None:
     """Record the event that two devices may share one id, unless the device is pending."""
-    if first(tx, _PRESENCE_BEFORE, id=device) is not None:
-        record(tx, now, EventType.DEVICE_CONFLICT, device, **data)
+    row = first(tx, _PRESENCE_BEFORE, id=device)
+    if row is not None:
+        record_device(tx, now, EventType.DEVICE_CONFLICT, row, **data)
 
 
 _QUEUE = "(SELECT COUNT(*) FROM command WHERE device = {id} AND state = 'queued')"
@@ -180,6 +184,7 @@ _CONDITIONS = {
     "admission": "admission = :admission",
     "q": "(instr(caseless(id), caseless(:q)) > 0 OR instr(caseless(name), caseless(:q)) > 0)",
 }
+_AT_SITE = "site IN (SELECT value FROM json_each(:sites))"
 _TAGGED = "EXISTS (SELECT 1 FROM json_each(tags) WHERE json_each.value = :tag{n})"
 
 
@@ -202,6 +207,9 @@ def list_devices(tx: ITransaction, which: DeviceFilter, limit: int, after: str) 
     }
     values: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
     conditions = [_CONDITIONS[name] for name in values]
+    if which.sites:
+        conditions.append(_AT_SITE)
+        values["sites"] = json.dumps(which.sites)
     for n, tag in enumerate(which.tags):
         conditions.append(_TAGGED.format(n=n))
         values[f"tag{n}"] = tag
@@ -226,12 +234,12 @@ _PROOFS = Statement(
 
 def add_proof(tx: ITransaction, device: str, kind: ProofKind, digest: bytes, overlap: float, now: Now) -> list[Proof]:
     """Add a secret or API key; the current one of its kind expires after ``overlap`` seconds."""
-    _look_up(tx, device)
+    row = _look_up(tx, device)
     tx.run(_RETIRE, device=device, kind=kind, until=now.elapsed + milliseconds(overlap))
     tx.run(_DROP_EXPIRED, device=device, now=now.elapsed)
     tx.run(_ADD_PROOF, digest=digest, device=device, kind=kind)
-    record(tx, now, EventType.DEVICE_CHANGED, device, fields=[str(kind)])
-    return [to_proof(row) for row in tx.rows(_PROOFS, device=device)]
+    record_device(tx, now, EventType.DEVICE_CHANGED, row, fields=[str(kind)])
+    return [to_proof(proof) for proof in tx.rows(_PROOFS, device=device)]
 
 
 _DELETE_TOKEN = Statement("revoke a token", "DELETE FROM token WHERE name = :name")

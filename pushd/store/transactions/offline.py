@@ -7,8 +7,9 @@ from pushd.model.alert import FLEET_MIN, STILL_MISSING, AlertKind, AlertRules
 from pushd.model.device import Admission
 from pushd.model.event import EventType
 from pushd.model.timestamps import Now, milliseconds
-from pushd.store.transaction import ITransaction, Row, Statement, first, record
+from pushd.store.transaction import ITransaction, Row, Statement, first
 from pushd.store.transactions.alerts import clear, clear_if_most_returned, raise_alert
+from pushd.store.transactions.device_events import KNOWN_BY, record_device
 
 RECHECK = 60.0
 """Seconds until a device whose alert is withheld, because it is muted or flaps, is checked again, at the latest."""
@@ -16,7 +17,7 @@ RECHECK = 60.0
 _MARK_OFFLINE = Statement(
     "mark a device offline",
     "UPDATE device SET presence = 'offline' WHERE id = :device AND presence = 'online'"
-    " RETURNING admission, last_seen_at, last_address, heartbeat_timeout, muted_elapsed",
+    f" RETURNING {KNOWN_BY}, admission, last_seen_at, last_address, heartbeat_timeout, muted_elapsed",
 )
 _START_GRACE = Statement(
     "start the grace period of an offline device",
@@ -30,7 +31,7 @@ def mark_offline(tx: ITransaction, devices: Mapping[str, str | None], rules: Ale
     for device, address in devices.items():
         row = first(tx, _MARK_OFFLINE, device=device)
         if row is not None:
-            record(tx, now, EventType.DEVICE_OFFLINE, device, heartbeat_timeout=row["heartbeat_timeout"])
+            record_device(tx, now, EventType.DEVICE_OFFLINE, row, heartbeat_timeout=row["heartbeat_timeout"])
             count_change(tx, device, now)
             tx.run(_TRIM_CHANGES, device=device, kept=rules.changes)
             if row["admission"] == Admission.APPROVED:
@@ -97,7 +98,7 @@ _DUE = Statement(
     " JOIN device ON device.id = pending_outage.device WHERE grace_until <= :now ORDER BY grace_until LIMIT :limit",
 )
 _PENDING = (
-    "SELECT pending_outage.device FROM pending_outage JOIN device ON device.id = pending_outage.device"
+    "SELECT pending_outage.device, site FROM pending_outage JOIN device ON device.id = pending_outage.device"
     " WHERE {where} AND COALESCE(muted_elapsed, 0) <= :now AND NOT EXISTS"
     " (SELECT 1 FROM alert_device WHERE alert_device.device = pending_outage.device AND kind = 'flapping'"
     " AND alert_device.cleared_at IS NULL) ORDER BY pending_outage.device"
@@ -171,14 +172,21 @@ def _raise_offline(tx: ITransaction, row: Row, rules: AlertRules, now: Now) -> S
         left = milliseconds(RECHECK) if flaps else min(row["muted_elapsed"] - now.elapsed, milliseconds(RECHECK))
         tx.run(_EXTEND_GRACE, device=row["device"], grace_until=now.steady + left)
         return ()
-    devices, kind, address = [row["device"]], AlertKind.OFFLINE, None
-    behind = [each["device"] for each in tx.rows(_BEHIND, address=row["address"], now=now.elapsed)]
+    behind = tx.rows(_BEHIND, address=row["address"], now=now.elapsed)
     if len(behind) >= rules.together:
-        devices, kind, address = behind, AlertKind.SITE_OFFLINE, row["address"]
+        devices, kind = [each["device"] for each in behind], AlertKind.SITE_OFFLINE
+        place = {"address": row["address"], "site": _shared_site(behind)}
+    else:
+        devices, kind, place = [row["device"]], AlertKind.OFFLINE, {}
     for device in devices:
         tx.run(_END_GRACE, device=device)
-    raise_alert(tx, kind, devices, rules, now, address=address)
+    raise_alert(tx, kind, devices, rules, now, **place)
     return devices
+
+
+def _shared_site(devices: Sequence[Row]) -> str | None:
+    site: str | None = devices[0]["site"]
+    return site if all(each["site"] == site for each in devices) else None
 
 
 _RECHECK_DUE = Statement(

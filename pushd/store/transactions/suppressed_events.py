@@ -4,8 +4,9 @@ from pushd.model.device import PresenceState
 from pushd.model.event import EventType
 from pushd.model.timestamps import Now
 from pushd.store.transaction import ITransaction, Statement, first
+from pushd.store.transactions.device_events import KNOWN_BY, record_device
 
-_PRESENCE = Statement("look up a device's presence", "SELECT presence FROM device WHERE id = :id")
+_PRESENCE = Statement("look up a device's presence", f"SELECT presence, {KNOWN_BY} FROM device WHERE id = :id")
 _EVENTS = {
     PresenceState.ONLINE: EventType.DEVICE_ONLINE,
     PresenceState.OFFLINE: EventType.DEVICE_OFFLINE,
@@ -29,4 +30,4 @@ def report(tx: ITransaction, now: Now) -> None:
     for device, count in changes.items():
         row = first(tx, _PRESENCE, id=device)
         if row is not None and row["presence"] in _EVENTS:
-            tx.record(now.wall, _EVENTS[row["presence"]], device, None, {"suppressed": count})
+            record_device(tx, now, _EVENTS[row["presence"]], row, suppressed=count)

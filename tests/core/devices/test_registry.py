@@ -67,7 +67,7 @@ def test_a_change_is_known_at_once(harness: CoreHarness) -> None:
     device = harness.result(harness.core.registry.change(READER, {"name": "gate", "tags": ("x",)}))
     assert device == harness.core.registry.get_or_raise(READER) == harness.stored(READER)
     assert harness.events[-1].type is EventType.DEVICE_CHANGED
-    assert harness.events[-1].data == {"fields": ["name", "tags"]}
+    assert harness.events[-1].data["fields"] == ["name", "tags"]
 
 
 def test_a_change_counts_when_it_is_durable(stepped: CoreHarness, store: SteppedStore) -> None:
@@ -165,7 +165,7 @@ def test_the_registry_knows_which_devices_have_a_proof(harness: CoreHarness) -> 
     harness.result(registry.issue_credential(READER, ProofKind.SECRET, 0))
     assert registry.has_proof(registry.get_or_raise(READER))
     assert registry.required_credentials(READER) == {ProofKind.SECRET}
-    assert harness.events[-1].data == {"fields": ["secret"]}
+    assert harness.events[-1].data["fields"] == ["secret"]
 
 
 def test_a_device_that_is_registered_again_is_new(harness: CoreHarness) -> None:

@@ -15,7 +15,17 @@ def test_table_has_the_state_of_each_device(server: FakeServer, pushctl: Pushctl
     result = pushctl("devices")
     assert result.exit_code == 0
     row = result.stdout.splitlines()[1]
-    for cell in ("controlid:4408801109440198", "Front door", "approved", "online", "yes", "0.25 s", "40 s", "secret"):
+    for cell in (
+        "controlid:4408801109440198",
+        "Front door",
+        "Lobby",
+        "approved",
+        "online",
+        "yes",
+        "0.25 s",
+        "40 s",
+        "secret",
+    ):
         assert cell in row
     assert result.stderr == ""
 
@@ -41,9 +51,11 @@ def test_all_pages_are_shown(server: FakeServer, pushctl: Pushctl) -> None:
 
 
 def test_filters_reach_the_server(server: FakeServer, pushctl: Pushctl) -> None:
-    """The filters are sent to the server; a tag may be given more than once."""
+    """The filters are sent to the server; a tag or a site may be given more than once."""
     _list(server)
-    options = "--dialect servereye --presence online --admission pending --q door --tag a --tag b"
+    options = (
+        "--dialect servereye --presence online --admission pending --q door --tag a --tag b --site Yard --site Lobby"
+    )
     assert pushctl("devices", *options.split()).exit_code == 0
     (request,) = server.calls("GET /v1/devices")
     assert request.query == {
@@ -52,6 +64,7 @@ def test_filters_reach_the_server(server: FakeServer, pushctl: Pushctl) -> None:
         "admission": ["pending"],
         "q": ["door"],
         "tag": ["a", "b"],
+        "site": ["Yard", "Lobby"],
         "limit": ["500"],
     }
 

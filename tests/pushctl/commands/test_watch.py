@@ -91,6 +91,12 @@ _SITE = {
         ("device.offline", {"data": {"heartbeat_timeout": 1200.0}}, "servereye:abc  no report for more than 20 min"),
         ("device.online", {"data": {"after": "offline"}}, "servereye:abc  was offline"),
         ("device.signed_off", {"data": {"after": "online"}}, "servereye:abc  was online"),
+        (
+            "device.online",
+            {"data": {"after": "offline", "name": "Gate\n", "site": "Lobby", "tags": ["north"]}},
+            "servereye:abc  Gate\\n  was offline",
+        ),
+        ("device.pending", {"data": {"name": "", "site": None, "tags": []}}, "servereye:abc"),
         ("device.approved", {"data": {}}, "servereye:abc"),
         ("device.offline", {"data": [1]}, "servereye:abc"),
     ],
