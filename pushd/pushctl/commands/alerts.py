@@ -22,6 +22,7 @@ _COLUMNS = (
     Column("for", 3),
     Column("state", 5),
     Column("by", 4),
+    Column("mail error", 7, Fit.WRAP),
 )
 
 
@@ -32,7 +33,8 @@ _COLUMNS = (
 async def alerts(client: AdminClient, /, *, cleared: bool, as_json: bool) -> None:
     """List alerts, newest first.
 
-    FOR is how long the alert has been open, or was open; BY is who acknowledged it.
+    FOR is how long the alert has been open, or was open; BY is who acknowledged it; MAIL ERROR is
+    why the latest mail about it did not reach every recipient.
     """
     found = await client.alerts([] if cleared else [("open", "1")])
     if as_json:
@@ -67,3 +69,4 @@ def _row(alert: Json, now: float) -> Iterator[Text]:
     yield Text(duration_text(alert.get("duration")) if cleared else age(alert.get("raised_at"), now))
     yield styled("cleared" if cleared else "open")
     yield styled(alert.get("acknowledged_by"))
+    yield Text(field_text(alert.get("mail_error")))

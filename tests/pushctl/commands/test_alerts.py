@@ -12,6 +12,7 @@ ALERT: dict[str, Any] = {
     "kind": "offline",
     "devices": ["controlid:4408801109440198"],
     "address": None,
+    "site": None,
     "webhook": None,
     "raised_at": "1970-01-12T13:41:40.000Z",
     "cleared_at": None,
@@ -57,6 +58,7 @@ def test_cleared_alerts_are_listed_with_all(server: FakeServer, pushctl: Pushctl
             {"kind": "site_offline", "devices": [f"controlid:{n}" for n in range(41)], "address": "192.0.2.1"},
             "controlid:0, controlid:1, controlid:2 and 38 more behind 192.0.2.1",
         ),
+        ({"address": "192.0.2.1", "site": "Lobby\n"}, "controlid:4408801109440198 of Lobby\\n behind 192.0.2.1"),
         ({"devices": ["controlid:0", "controlid:1", "controlid:2"]}, "controlid:0, controlid:1, controlid:2  "),
         ({"kind": "webhook", "devices": [], "webhook": "wh_1"}, "wh_1"),
         ({"address": "\x1b[2J"}, "\\x1b[2J"),
@@ -66,6 +68,15 @@ def test_what_an_alert_is_about(server: FakeServer, pushctl: Pushctl, fields: di
     """Of many devices a few are named and the others counted; a webhook is named; escape sequences are escaped."""
     _list(server, {**ALERT, **fields})
     assert about in pushctl("alerts").stdout
+
+
+def test_why_a_mail_did_not_arrive_is_shown(server: FakeServer, pushctl: Pushctl) -> None:
+    """The table says of each alert why its latest mail did not reach every recipient."""
+    _list(server, {**ALERT, "mail_error": "ana@example.org: 550 No such user"}, CLEARED)
+    header, failed, arrived = map(str.rstrip, pushctl("alerts", "--all").stdout.splitlines())
+    assert header.endswith("mail error")
+    assert failed.endswith("ana@example.org: 550 No such user")
+    assert arrived.endswith("-")
 
 
 def test_all_alerts_are_shown(server: FakeServer, pushctl: Pushctl) -> None:
