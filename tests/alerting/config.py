@@ -1,6 +1,5 @@
 """The configuration of an alerting run: which devices go offline, how and when, and how the programs are started."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from attrs import frozen
 from pushd.demo.layout import HOST
 from pushd.demo.processes import twistd
 from pushd.simulator.tap import Options
+from tests.harness.config import HarnessConfig
 
 SITE_MIN = 5
 """So many offline devices behind one address, or more, are one alert."""
@@ -92,13 +92,10 @@ BRIEF = Timing(
 
 
 @frozen(kw_only=True)
-class AlertingConfig:
+class AlertingConfig(HarnessConfig):
     """All that is decided before a run starts."""
 
-    directory: Path
-    seed: int
     timing: Timing
-    devices: int
     offline: int
     site: int
     """How many devices share each network address."""
@@ -107,48 +104,19 @@ class AlertingConfig:
     muted: int
     tolerance: float
     """Seconds by which an event may be late."""
-    devices_port: int
-    admin_port: int
     smtp_port: int
-    plant: str | None = None
 
-    @property
-    def data_dir(self) -> Path:
-        """The server's data directory, the same for each start."""
-        return self.directory / "data"
-
-    @property
-    def database(self) -> Path:
-        """The server's database file."""
-        return self.data_dir / "pushd.sqlite"
-
-    @property
-    def log(self) -> Path:
-        """The server's output, of all its starts."""
-        return self.directory / "server.log"
-
-    @property
-    def journal(self) -> Path:
-        """What really happened to the devices."""
-        return self.directory / "devices.jsonl"
+    bugs_module = "tests.alerting.planted_bugs"
 
     @property
     def simulator_log(self) -> Path:
         """The simulator's output."""
         return self.directory / "devices.log"
 
-    def server_command(self) -> list[str]:
-        """The command that starts the server."""
+    def server_options(self) -> list[str]:
+        """The timing, and where alerts are delivered."""
         timing = self.timing
-        planted = [sys.executable, "-m", "tests.alerting.planted_bugs", str(self.plant)]
         return [
-            *([twistd()] if self.plant is None else planted),
-            "--nodaemon",
-            "--pidfile=",
-            "pushd",
-            f"--data-dir={self.data_dir}",
-            f"--devices=tcp:{self.devices_port}:interface={HOST}",
-            f"--admin=tcp:{self.admin_port}:interface={HOST}",
             f"--hold=servereye={timing.hold:g}",
             f"--hold=controlid={timing.hold:g}",
             f"--alert-window={timing.window:g}",
@@ -210,6 +178,6 @@ class AlertingConfig:
             f"--ramp={self.timing.ramp:g}",
             f"--period={self.timing.poll_pause:g}",
             f"--retry-delay={self.timing.poll_pause:g}",
-            f"--journal={self.journal}",
+            f"--journal={self.devices_journal}",
             *(f"--outage={spec}" for spec in self.roles()),
         ]

@@ -5,7 +5,7 @@ It uses nothing of the server's implementation. All events of one transaction ha
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from attrs import define, field, frozen
 
@@ -13,6 +13,7 @@ from pushd.model.timestamps import from_rfc3339, milliseconds
 from tests.alerting.config import SITE_MIN, Timing
 from tests.alerting.observations import ServerRestart
 from tests.harness.admin_api import Json
+from tests.harness.outage_journal import Span
 
 WINDOW = "an offline device is alerted when its alert window ends, not earlier or later"
 GROUPING = "five or more offline devices behind one address are one alert, fewer are not"
@@ -30,14 +31,6 @@ class BrokenPromise:
     promise: str
     how: str
     device: str | None = None
-
-
-@frozen
-class Span:
-    """A moment that is known to lie between these two, or a period; in milliseconds since the epoch."""
-
-    earliest: int
-    latest: int
 
 
 @define(eq=False, kw_only=True)
@@ -212,14 +205,3 @@ class ExpectedEvents:
         "alert.raised": _raised,
         "alert.cleared": _cleared,
     }
-
-
-def offline_periods(journal: Iterable[Json]) -> Iterator[tuple[str, Span]]:
-    """The periods in which devices really were offline without having signed off, from the simulator's journal."""
-    since: dict[str, int] = {}
-    for line in journal:
-        at = from_rfc3339(line["time"])
-        if line["did"] == "went-offline":
-            since[line["device"]] = at
-        elif line["did"] == "came-back" and line["device"] in since:
-            yield line["device"], Span(since.pop(line["device"]), at)

@@ -5,8 +5,8 @@ from email.message import EmailMessage
 
 from attrs import frozen
 
-from tests.alerting.receiver import Delivery
 from tests.harness.admin_api import Json
+from tests.harness.receiver import Delivery
 
 
 @frozen(kw_only=True)

@@ -1,14 +1,12 @@
 """Planted bugs: the real server with one defect, to show that the harness finds it.
 
-``python -m tests.alerting.planted_bugs BUG <arguments of twistd>``. The server itself knows nothing of this.
+``python -m tests.alerting.planted_bugs BUG <arguments of twistd>``.
 """
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import evolve
-from twisted.scripts.twistd import run
 
 from pushd.config import Config
 from pushd.core.devices.presence import Presence
@@ -17,6 +15,7 @@ from pushd.notifications.webhooks.sender import PostOutcome
 from pushd.store.filters import StartupSnapshot
 from pushd.store.transaction import Statement
 from pushd.store.transactions import offline
+from tests.harness.planting import run_with_bug
 
 
 def _count_downtime() -> None:
@@ -67,6 +66,4 @@ BUGS: Mapping[str, Callable[[], None]] = {
 
 
 if __name__ == "__main__":
-    BUGS[sys.argv.pop(1)]()
-    sys.argv[0] = "twistd"
-    run()
+    run_with_bug(BUGS)

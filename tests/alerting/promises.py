@@ -1,6 +1,5 @@
 """The promises, and how each is checked against the observations of a run."""
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -15,12 +14,12 @@ from tests.alerting.expected_events import (
     WINDOW,
     BrokenPromise,
     ExpectedEvents,
-    Span,
-    offline_periods,
 )
 from tests.alerting.observations import Observations
-from tests.alerting.receiver import Outcome
 from tests.harness.admin_api import Json
+from tests.harness.alert_mails import alert_id
+from tests.harness.outage_journal import Span, offline_periods
+from tests.harness.receiver import is_in_order, missing_deliveries
 
 ONE_ALERT = "each device that goes offline is in one alert"
 SITE = "a site that goes offline is one alert, which lists its devices"
@@ -42,8 +41,6 @@ PROMISES = (
 
 LATENCY = 300
 """Milliseconds between what a device does and when it records it, or the server learns of it."""
-
-_MESSAGE_ID = re.compile(r"<alert-([0-9a-f]+-\d+|[0-9]+)\.\d+@example\.org>")
 
 
 @frozen(kw_only=True)
@@ -230,24 +227,15 @@ def _events(run: RunData) -> Iterator[BrokenPromise]:
 
 
 def _delivered(run: RunData) -> Iterator[BrokenPromise]:
-    events = {event["seq"]: event for event in run.events("alert.raised", "alert.cleared")}
-    sent = [delivery.event["seq"] for delivery in run.observations.deliveries]
-    accepted = {
-        delivery.event["seq"] for delivery in run.observations.deliveries if delivery.outcome is Outcome.ACCEPTED
-    }
-    for seq in events.keys() - accepted:
-        yield BrokenPromise(DELIVERED, f"{events[seq]['type']} of alert {events[seq]['data']['alert']} did not arrive")
-    if list(dict.fromkeys(sent)) != [seq for seq in events if seq in set(sent)]:
+    events, deliveries = run.events("alert.raised", "alert.cleared"), run.observations.deliveries
+    yield from (BrokenPromise(DELIVERED, how) for how in missing_deliveries(events, deliveries))
+    if not is_in_order(events, deliveries):
         yield BrokenPromise(DELIVERED, "they did not arrive in order")
-    for delivery in run.observations.deliveries:
-        seq = delivery.event["seq"]
-        if not delivery.is_signed or delivery.event != events.get(seq) or delivery.id != f"evt_{seq}":
-            yield BrokenPromise(DELIVERED, f"{delivery.id} is not an event of the server, or not signed")
 
 
 def _mailed(run: RunData) -> Iterator[BrokenPromise]:
     ids = Counter(mail["Message-ID"] for mail in run.observations.mails)
-    found = Counter(match[1] if (match := _MESSAGE_ID.fullmatch(each)) else each for each in ids)
+    found = Counter(alert_id(each) or each for each in ids)
     alerts = {alert["id"]: alert for alert in run.observations.alerts}
     for alert in alerts.keys() - found.keys():
         yield BrokenPromise(MAILED, f"there is no mail about alert {alert}")
@@ -258,8 +246,7 @@ def _mailed(run: RunData) -> Iterator[BrokenPromise]:
     if repeats > 1:  # the mail that was being sent when the server was killed may be repeated
         yield BrokenPromise(MAILED, f"{repeats} mails were repeated")
     for mail in run.observations.mails:
-        match = _MESSAGE_ID.fullmatch(mail["Message-ID"])
-        devices = alerts[match[1]]["devices"] if match and match[1] in alerts else []
+        devices = alerts.get(alert_id(mail["Message-ID"]) or "", {"devices": []})["devices"]
         if len(devices) > 1 and f" {len(devices)} devices behind " not in mail["Subject"]:
             yield BrokenPromise(MAILED, f"{mail['Subject']!r} is about {len(devices)} devices")
         if len(devices) == 1 and devices[0] not in mail["Subject"]:

@@ -9,6 +9,7 @@ from tests.alerting.config import ALWAYS_ONLINE, AlertingConfig
 from tests.alerting.expected_events import BrokenPromise
 from tests.alerting.observations import Observations
 from tests.alerting.promises import PROMISES, CheckResult
+from tests.harness.report import table, verdicts
 
 EXAMPLES = 3
 """How many cases of each broken promise are shown."""
@@ -18,14 +19,8 @@ def report_lines(
     config: AlertingConfig, observations: Observations, result: CheckResult, seconds: float
 ) -> Iterator[str]:
     """The lines of the report."""
-    for subject, rows in _counts(observations, result).items():
-        yield from (f"  {subject:<10}{label:<52}{times:>8}" for label, times in sorted(rows.items()))
-    yield ""
-    times = Counter(each.promise for each in result.broken)
-    unbroken = "kept" if observations.has_final_state else "not checked"
-    for promise in PROMISES:
-        yield f"  {promise:<84}{f'BROKEN {times[promise]} times' if times[promise] else unbroken}"
-    yield ""
+    yield from table(_counts(observations, result), 52)
+    yield from verdicts(PROMISES, (each.promise for each in result.broken), observations.has_final_state)
     for promise in PROMISES:
         for each in [each for each in result.broken if each.promise == promise][:EXAMPLES]:
             yield from _example(observations, each)

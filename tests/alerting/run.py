@@ -4,10 +4,8 @@ from collections.abc import Coroutine
 from typing import Any
 
 from attrs import define, evolve, field
-from hyperlink import DecodedURL
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.task import deferLater
-from twisted.web.client import HTTPConnectionPool
 from twisted.web.server import Site
 
 from pushd.demo.layout import HOST
@@ -15,11 +13,10 @@ from pushd.model.timestamps import milliseconds, to_rfc3339
 from pushd.simulator.faults import seeded_random
 from tests.alerting.config import AlertingConfig
 from tests.alerting.observations import Observations, ServerRestart
-from tests.alerting.receiver import FlakyReceiver
 from tests.harness.admin_api import AdminApi, Json
 from tests.harness.environment import read_journal
 from tests.harness.final_state import FinalState
-from tests.harness.http_client import http_client
+from tests.harness.receiver import FlakyReceiver
 from tests.harness.server_process import Process, ServerFailed, ServerProcess, spawn
 from tests.notifications.mail_server import MailServer
 
@@ -31,6 +28,9 @@ MUTED_SECONDS = 86_400.0
 
 OVERTIME = 90.0
 """Seconds after all devices came back, when the final state is read in any case."""
+
+RECEIVER_FAILURES = 0.5
+"""The share of deliveries that fail."""
 
 REDELIVER_DELAY = 0.05
 """Seconds after a failure, when the receiver asks for redelivery: the server itself would wait five before a retry."""
@@ -63,7 +63,9 @@ class AlertingRun:
         self.schedule = self.config.schedule()
         self._server = ServerProcess(self.config, self.reactor)
         chance = seeded_random(self.config.seed, "receiver")
-        self._receiver = FlakyReceiver(clock=self.reactor, chance=chance, failed=self._delivery_failed)
+        self._receiver = FlakyReceiver(
+            clock=self.reactor, chance=chance, failure_probability=RECEIVER_FAILURES, failed=self._delivery_failed
+        )
         self._mail_server = MailServer(port=self.config.smtp_port)
 
     async def run(self) -> Observations:
@@ -84,7 +86,7 @@ class AlertingRun:
     async def _run_phases(self, receiver_port: int) -> Observations:
         self._server.start()
         await self._server.wait_ready()
-        self._api = api = self._make_api()
+        self._api = api = self._server.api()
         await self._register_devices(api)
         await self._subscribe(api, receiver_port)
         following = self._start_task(self._follow(api))
@@ -193,7 +195,7 @@ class AlertingRun:
     def _observations(self) -> Observations:
         return Observations(
             schedule=self.schedule,
-            journal=read_journal(self.config.journal),
+            journal=read_journal(self.config.devices_journal),
             followed=self._followed,
             deliveries=self._receiver.deliveries,
             mails=[received.mail for received in self._mail_server.mails],
@@ -224,12 +226,3 @@ class AlertingRun:
         """Seconds since the simulator's start."""
         seconds: float = self.reactor.seconds() - self._simulator_started_at
         return seconds
-
-    def _make_api(self) -> AdminApi:
-        return AdminApi(
-            treq=http_client(self.reactor, HTTPConnectionPool(self.reactor)),
-            clock=self.reactor,
-            root=DecodedURL.from_text(f"http://{HOST}:{self.config.admin_port}"),
-            token=self._server.token(),
-            check=self._server.check,
-        )

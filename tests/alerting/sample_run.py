@@ -9,8 +9,8 @@ from attrs import evolve
 from pushd.model.timestamps import from_rfc3339
 from tests.alerting.config import BRIEF, AlertingConfig
 from tests.alerting.observations import Observations, ServerRestart
-from tests.alerting.receiver import Delivery, Outcome
 from tests.harness.admin_api import Json
+from tests.harness.receiver import Delivery, Outcome
 
 CONFIG = AlertingConfig(
     directory=Path("nowhere"),

@@ -8,7 +8,6 @@ from tests.alerting.__main__ import parse_options
 from tests.alerting.observations import Observations
 from tests.alerting.planted_bugs import BUGS
 from tests.alerting.promises import PROMISES, check_promises
-from tests.alerting.receiver import Outcome
 from tests.alerting.sample_run import (
     CONFIG,
     EVENTS,
@@ -32,6 +31,7 @@ from tests.alerting.sample_run import (
     without,
 )
 from tests.harness.admin_api import Json
+from tests.harness.receiver import Outcome
 
 SITE_ALONE = [raised(20.5, str(10 + number), "offline", [device]) for number, device in enumerate(SITE)]
 MUTED_ALERT = raised(27, "4", "offline", [MUTED])

@@ -10,12 +10,12 @@ from typing import Any
 
 from tests.crash.config import CrashConfig
 from tests.crash.planted_bugs import BUGS
-from tests.crash.promises import check_promises
 from tests.crash.report import report_lines
 from tests.crash.run import CrashRun
-from tests.crash.trace import build_traces
+from tests.harness.command_promises import check_promises
 from tests.harness.console import print_line, run_program
 from tests.harness.environment import free_ports
+from tests.harness.trace import build_traces
 
 
 def parse_options(arguments: list[str]) -> argparse.Namespace:

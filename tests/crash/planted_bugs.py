@@ -1,19 +1,18 @@
 """Planted bugs: the real server with one defect, to show that the harness finds it.
 
-``python -m tests.crash.planted_bugs BUG <arguments of twistd>``. The server itself knows nothing of this.
+``python -m tests.crash.planted_bugs BUG <arguments of twistd>``.
 """
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
-from twisted.scripts.twistd import run
 
 from pushd.store.operation_base import OperationBase
 from pushd.store.transaction import ITransaction, Statement
 from pushd.store.transactions import enqueue_claim, lifecycle_guards, results
+from tests.harness.planting import run_with_bug
 
 WRITE_DELAY = 0.05
 """Seconds from an answer that is given too early to the write that it should have waited for."""
@@ -70,6 +69,4 @@ BUGS: Mapping[str, Callable[[], None]] = {
 
 
 if __name__ == "__main__":
-    BUGS[sys.argv.pop(1)]()
-    sys.argv[0] = "twistd"
-    run()
+    run_with_bug(BUGS)

@@ -1,13 +1,13 @@
 """The report: the counts of a run as a table, broken promises with the traces of their commands, and a summary."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from tests.crash.config import CrashConfig
-from tests.crash.promises import PROMISES, BrokenPromise
-from tests.crash.run import Counts, RunResult
-from tests.crash.trace import Traces
+from tests.crash.run import RunResult
+from tests.harness.command_promises import PROMISES, BrokenPromise
+from tests.harness.command_report import command_counts, example
+from tests.harness.report import table, verdicts
+from tests.harness.trace import Traces
 
 EXAMPLES = 2
 """How many cases of each broken promise are shown."""
@@ -15,52 +15,12 @@ EXAMPLES = 2
 
 def report_lines(config: CrashConfig, result: RunResult, traces: Traces, broken: list[BrokenPromise]) -> Iterator[str]:
     """The lines of the report."""
-    yield from _table({**result.counts, **dict(_counts(traces))})
-    yield ""
-    times = Counter(each.promise for each in broken)
-    unbroken = "kept" if traces.observations.has_final_state else "not checked"
-    for promise in PROMISES:
-        yield f"  {promise:<46}{f'BROKEN {times[promise]} times' if times[promise] else unbroken}"
-    yield ""
+    yield from table({**result.counts, **dict(command_counts(traces))}, 42)
+    yield from verdicts(PROMISES, (each.promise for each in broken), traces.observations.has_final_state)
     for promise in PROMISES:
         for each in [each for each in broken if each.promise == promise][:EXAMPLES]:
-            yield from _example(each)
+            yield from example(each)
     yield _summary(config, result, traces, broken)
-
-
-def _counts(traces: Traces) -> Iterator[tuple[str, Mapping[Any, int]]]:
-    observed = traces.observations
-    yield "operator", Counter(f"{line['did']} {line.get('status', '')}".strip() for line in observed.operator)
-    yield "device", Counter(line["did"] for line in observed.devices)
-    yield "command", Counter(f"{command['state']}, {command['delivery']}" for command in observed.commands)
-    yield (
-        "event",
-        {
-            "all": len(observed.events),
-            "attempts": _count_events(traces, "command.sent"),
-            "attempts taken back": _count_events(traces, "command.queued", "unsent"),
-            "leases lapsed, queued again": _count_events(traces, "command.queued", "lapsed"),
-            "orphan results": _count_events(traces, "result.orphaned"),
-            "late results": sum(command["late"] for command in observed.commands),
-        },
-    )
-
-
-def _count_events(traces: Traces, kind: str, reason: str | None = None) -> int:
-    return sum(event["type"] == kind and event["data"].get("reason") == reason for event in traces.observations.events)
-
-
-def _table(counts: Counts) -> Iterator[str]:
-    for subject, rows in counts.items():
-        for label, times in sorted(rows.items()):
-            yield f"  {subject:<10}{label:<42}{times:>8}"
-
-
-def _example(broken: BrokenPromise) -> Iterator[str]:
-    yield f"BROKEN: {broken.promise}: {broken.how}"
-    if broken.trace is not None:
-        yield from (f"    {line}" for line in broken.trace.timeline())
-    yield ""
 
 
 def _summary(config: CrashConfig, result: RunResult, traces: Traces, broken: list[BrokenPromise]) -> str:

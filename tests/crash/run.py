@@ -1,49 +1,39 @@
 """One run: start the server and the load, kill the server repeatedly, let everything settle, read the final state."""
 
-from collections.abc import Mapping
 from random import Random
 from typing import Any
 
 from attrs import define, evolve, field, frozen
-from hyperlink import DecodedURL
 from twisted.internet.task import deferLater
-from twisted.web.client import HTTPConnectionPool
 
-from pushd.demo.layout import HOST
 from pushd.simulator.faults import seeded_random
 from pushd.simulator.journal import Journal
 from tests.crash.config import CrashConfig
-from tests.crash.kill_schedule import KillSchedule
-from tests.crash.operator import Operator
-from tests.crash.simulated_fleet import SimulatedFleet
-from tests.crash.trace import Observations
-from tests.crash.workload import Workload
+from tests.crash.kill_point_journal import KillPointJournal
+from tests.crash.kill_schedule import KillPoint, KillSchedule
 from tests.harness.admin_api import AdminApi, Json
 from tests.harness.environment import read_journal
 from tests.harness.final_state import FinalState
-from tests.harness.http_client import http_client
+from tests.harness.operator import Operator
+from tests.harness.report import Counts
 from tests.harness.server_process import ServerFailed, ServerProcess
+from tests.harness.settling import settle
+from tests.harness.simulated_fleet import SimulatedFleet
+from tests.harness.trace import Observations
+from tests.harness.workload import Workload
+
+SEND_INTERVAL = 0.25
+"""Average seconds between two commands of one sender."""
 
 DEVICES_PER_SENDER = 4
 MIN_SENDERS = 4
 MIN_COMMANDS = 80
 """At least so many commands are accepted, however slow the machine and short the run: fewer prove nothing."""
 
-_QUIET_SECONDS = 2.0
-"""The run has settled when no command is open and no device has done anything for so long."""
-
-_STUCK_SECONDS = 20.0
-"""A command that is open after so long without any change will stay open: no lease and no command lasts longer."""
-
 _OVERTIME = 60.0
 """Seconds after the planned end of a run, when its final state is read in any case."""
 
 _POLL_INTERVAL = 0.25
-_OPEN_STATES = ("queued", "sent", "acknowledged")
-
-
-Counts = Mapping[str, Mapping[Any, int]]
-"""Rows of the report's table: subject, label, number."""
 
 
 @frozen(kw_only=True)
@@ -70,7 +60,8 @@ class CrashRun:
         self._started_at = self.reactor.seconds()
         self._server = ServerProcess(self.config, self.reactor)
         self._schedule = KillSchedule(self._server, self.reactor, self._random("kills"))
-        self._fleet = SimulatedFleet(self.config, self.reactor, self._schedule.reach)
+        journal = KillPointJournal(clock=self.reactor, path=self.config.devices_journal, reach=self._schedule.reach)
+        self._fleet = SimulatedFleet(self.config, self.reactor, journal)
 
     async def run(self) -> RunResult:
         """Run all phases; if the server fails by itself, the result has the failure and the journals only."""
@@ -96,11 +87,13 @@ class CrashRun:
     async def _run_phases(self) -> Observations:
         self._server.start()
         await self._server.wait_ready()
-        api, fleet = self._api(), self._fleet.build()
+        api, fleet = self._server.api(), self._fleet.build()
         fleet.startService()
         try:
             followed = await self._kill_phase(api)
-            await self._settle(api)
+            self._fleet.stop_faults()
+            until = self._started_at + self.config.seconds + _OVERTIME
+            await settle(api, self.config.devices_journal, until)
         finally:
             await fleet.stopService()
         return await self._observe(FinalState(self.config, self.reactor, api), followed)
@@ -130,23 +123,10 @@ class CrashRun:
             journal=journal,
             workload=workload,
             chance=self._random("operator"),
-            reach=self._schedule.reach,
+            accepted=lambda: self._schedule.reach(KillPoint.ACCEPTED),
+            interval=SEND_INTERVAL,
             min_commands=MIN_COMMANDS,
         )
-
-    async def _settle(self, api: AdminApi) -> None:
-        """End the faults, and wait until nothing changes any more."""
-        self._fleet.stop_faults()
-        since, before = self.reactor.seconds(), None
-        until = self._started_at + self.config.seconds + _OVERTIME
-        while self.reactor.seconds() < until:
-            open_commands = [await api.get_all("commands", state=state) for state in _OPEN_STATES]
-            now = open_commands, self.config.devices_journal.stat().st_size
-            if now != before:
-                since, before = self.reactor.seconds(), now
-            if self.reactor.seconds() - since > (_STUCK_SECONDS if any(open_commands) else _QUIET_SECONDS):
-                return
-            await deferLater(self.reactor, _POLL_INTERVAL)
 
     async def _observe(self, final: FinalState, followed: list[Json]) -> Observations:
         commands, events, violations = await final.commands(), await final.events(), await final.online_violations()
@@ -163,15 +143,6 @@ class CrashRun:
     def _journals(self) -> Observations:
         return Observations(
             operator=read_journal(self.config.operator_journal), devices=read_journal(self.config.devices_journal)
-        )
-
-    def _api(self) -> AdminApi:
-        return AdminApi(
-            treq=http_client(self.reactor, HTTPConnectionPool(self.reactor)),
-            clock=self.reactor,
-            root=DecodedURL.from_text(f"http://{HOST}:{self.config.admin_port}"),
-            token=self._server.token(),
-            check=self._server.check,
         )
 
     def _random(self, name: str) -> Random:

@@ -1,1 +1,1 @@
-"""What the harnesses ``tests.crash`` and ``tests.alerting`` share: server processes, the admin API, final checks."""
+"""What the harnesses share: server, simulated devices, operator, receiver, the admin API, the checks of commands."""

@@ -66,9 +66,11 @@ class AdminApi:
         page = await self.get("events", **start, limit=_PAGE_LIMIT, wait=str(wait))
         return page["items"], page["next"]
 
-    async def post(self, *path: str, body: Mapping[str, Any], key: str | None = None) -> tuple[int, Json]:
+    async def post(
+        self, *path: str, body: Mapping[str, Any], query: Mapping[str, str] | None = None, key: str | None = None
+    ) -> tuple[int, Json]:
         """POST JSON, with an idempotency key if given; the status and the answer."""
-        return await self.request("POST", *path, body=body, key=key)
+        return await self.request("POST", *path, query=query, body=body, key=key)
 
     async def request(
         self,

@@ -10,8 +10,8 @@ from attrs import define
 from twisted.internet.utils import getProcessOutputAndValue
 
 from tests.harness.admin_api import AdminApi, Json
+from tests.harness.config import HarnessConfig
 from tests.harness.environment import ROOT, environment
-from tests.harness.server_process import ServerConfig
 
 _TRACEBACK = re.compile(r"^.*Traceback \(most recent call last\).*(?:\n(?!\d{4}-).*){0,40}", re.MULTILINE)
 """Up to the next line that begins with a date."""
@@ -21,7 +21,7 @@ _TRACEBACK = re.compile(r"^.*Traceback \(most recent call last\).*(?:\n(?!\d{4}-
 class FinalState:
     """Reads it from the admin API, from the log and with ``pushd.fsck``."""
 
-    config: ServerConfig
+    config: HarnessConfig
     reactor: Any
     api: AdminApi
 

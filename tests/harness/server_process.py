@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Protocol
+from typing import Any
 
 from attrs import define, field
+from hyperlink import DecodedURL
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessExitedAlready
@@ -18,6 +19,8 @@ from twisted.python.failure import Failure
 from twisted.web.client import HTTPConnectionPool
 
 from pushd.demo.layout import HOST
+from tests.harness.admin_api import AdminApi
+from tests.harness.config import HarnessConfig
 from tests.harness.environment import ROOT, environment
 from tests.harness.http_client import http_client
 
@@ -36,29 +39,6 @@ _LOG_TAIL = 2000
 
 class ServerFailed(Exception):
     """The server exited although no signal was sent to it, or did not become ready, or did not stop."""
-
-
-class ServerConfig(Protocol):
-    """Where a server keeps its files, and how it is started."""
-
-    @property
-    def data_dir(self) -> Path:
-        """Its data directory, the same for each start."""
-
-    @property
-    def database(self) -> Path:
-        """Its database file."""
-
-    @property
-    def log(self) -> Path:
-        """The file to which the output of all starts is appended."""
-
-    @property
-    def admin_port(self) -> int:
-        """The port of the admin API."""
-
-    def server_command(self) -> list[str]:
-        """The command that starts it."""
 
 
 @define(eq=False)
@@ -95,7 +75,7 @@ def spawn(reactor: Any, command: Sequence[str], log: Path) -> Process:
 class ServerProcess:
     """Starts and kills the server, and waits until it is ready."""
 
-    config: ServerConfig
+    config: HarnessConfig
     reactor: Any
     startups: list[float] = field(factory=list, init=False)
     """Seconds from each start until the server was ready."""
@@ -166,9 +146,15 @@ class ServerProcess:
             raise ServerFailed(f"The server exited by itself.\n{self._log_tail()}")
         return self._process
 
-    def token(self) -> str:
-        """The token of the admin role."""
-        return (self.config.data_dir / "admin.token").read_text("ascii").strip()
+    def api(self) -> AdminApi:
+        """A client of its admin API, with the token of the admin role."""
+        return AdminApi(
+            treq=http_client(self.reactor, HTTPConnectionPool(self.reactor)),
+            clock=self.reactor,
+            root=DecodedURL.from_text(f"http://{HOST}:{self.config.admin_port}"),
+            token=(self.config.data_dir / "admin.token").read_text("ascii").strip(),
+            check=self.check,
+        )
 
     @property
     def startup(self) -> float:

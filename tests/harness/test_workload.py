@@ -5,7 +5,7 @@ from itertools import islice
 from pushd.dialects.controlid.dialect import CONTROL_ID
 from pushd.dialects.servereye.dialect import SERVER_EYE
 from pushd.simulator.faults import seeded_random
-from tests.crash.workload import CommandRequest, Workload
+from tests.harness.workload import CommandRequest, Workload
 
 DEVICES = ("controlid:7", "servereye:c1")
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from tests.crash.promises import PROMISES, check_promises
-from tests.crash.trace import Observations, build_traces
 from tests.harness.admin_api import Json
+from tests.harness.command_promises import PROMISES, check_promises
+from tests.harness.trace import Observations, build_traces
 
 DEVICE = "controlid:7"
 KEY, ID, UUID = "c1", "id-1", "u1"
@@ -102,6 +102,10 @@ BAD: list[tuple[str, Observations]] = [
     ),
     ("a cancelled command is not sent", cancelled(state="cancelled")),
     ("a cancelled command is not sent", cancelled(attempts=0, status=202)),
+    (
+        "a final state that was answered remains",
+        evolve(GOOD, operator=[at(0, REQUEST), ACCEPTED | {"status": 200, "state": "failed"}]),
+    ),
     ("a refused request changes nothing", cancelled(status=500)),
     (
         "a refused request changes nothing",

@@ -1,20 +1,20 @@
-"""A webhook receiver that fails half of the time: it refuses, closes the connection, does not answer, or is slow."""
+"""A webhook receiver that sometimes fails: it refuses, closes the connection, does not answer, or never ends."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from random import Random
 from typing import Any
 
 from attrs import define, field
 from standardwebhooks import Webhook, WebhookVerificationError
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IPullProducer, IReactorTime
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
+from zope.interface import implementer
 
-FAILURE_PROBABILITY = 0.5
-"""The share of requests that fail."""
+from tests.hostile_server import HEADERS
 
 SLOW_PROBABILITY = 0.1
 """The share of the other requests that are answered after ``SLOW_SECONDS``."""
@@ -29,10 +29,11 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     CLOSED = "connection closed"
     UNANSWERED = "not answered"
+    ENDLESS = "endless headers"
     ABORTED = "aborted by the server"
 
 
-_FAILURES = (Outcome.REFUSED, Outcome.CLOSED, Outcome.UNANSWERED)
+_FAILURES = (Outcome.REFUSED, Outcome.CLOSED, Outcome.UNANSWERED, Outcome.ENDLESS)
 
 
 @define(eq=False, kw_only=True)
@@ -52,6 +53,7 @@ class FlakyReceiver(Resource):
 
     clock: IReactorTime
     chance: Random
+    failure_probability: float
     failed: Callable[[], None]
     secret: str = ""
     deliveries: list[Delivery] = field(factory=list)
@@ -70,7 +72,7 @@ class FlakyReceiver(Resource):
         """Accept a message, or fail."""
         delivery = self._read(request)
         self.deliveries.append(delivery)
-        if self.chance.random() < FAILURE_PROBABILITY:
+        if self.chance.random() < self.failure_probability:
             self._fail(request, delivery)
         elif self.chance.random() < SLOW_PROBABILITY:
             delayed = self.clock.callLater(SLOW_SECONDS, self._accept, request, delivery)
@@ -105,9 +107,49 @@ class FlakyReceiver(Resource):
             request.finish()
         else:
             request.notifyFinish().addErrback(lambda _: None)
-        if delivery.outcome is Outcome.CLOSED:
-            request.channel.transport.abortConnection()  # type: ignore[union-attr]
+            _spoil(delivery.outcome, request.channel.transport)
         self.failed()
+
+
+def _spoil(outcome: Outcome, transport: Any) -> None:
+    if outcome is Outcome.CLOSED:
+        transport.abortConnection()
+    elif outcome is Outcome.ENDLESS:
+        transport.unregisterProducer()
+        transport.write(b"HTTP/1.1 204 No Content\r\n")
+        transport.registerProducer(_EndlessHeaders(transport), False)
+
+
+@implementer(IPullProducer)
+@define(eq=False)
+class _EndlessHeaders:
+    """Sends headers until the connection is closed."""
+
+    transport: Any
+
+    def resumeProducing(self) -> None:
+        self.transport.write(HEADERS)
+
+    def stopProducing(self) -> None:
+        pass
+
+
+def missing_deliveries(events: Iterable[dict[str, Any]], deliveries: Iterable[Delivery]) -> Iterator[str]:
+    """Each event that a receiver did not accept, and each message that is no such event, or is not signed."""
+    deliveries, by_seq = list(deliveries), {event["seq"]: event for event in events}
+    accepted = {delivery.event["seq"] for delivery in deliveries if delivery.outcome is Outcome.ACCEPTED}
+    for seq in by_seq.keys() - accepted:
+        yield f"{by_seq[seq]} did not arrive"
+    for delivery in deliveries:
+        seq = delivery.event["seq"]
+        if not delivery.is_signed or delivery.event != by_seq.get(seq) or delivery.id != f"evt_{seq}":
+            yield f"{delivery.id} is not an event of the server, or not signed"
+
+
+def is_in_order(events: Iterable[dict[str, Any]], deliveries: Iterable[Delivery]) -> bool:
+    """Whether the messages arrived first in the order of their events."""
+    sent = dict.fromkeys(delivery.event["seq"] for delivery in deliveries)
+    return list(sent) == [event["seq"] for event in events if event["seq"] in sent]
 
 
 def _cancel(_failure: Failure, delayed: IDelayedCall) -> None:

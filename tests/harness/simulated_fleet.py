@@ -1,7 +1,7 @@
 """The simulated fleet: devices of both dialects with all their faults, and their journal."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -10,18 +10,23 @@ from hyperlink import DecodedURL
 from twisted.web.client import HTTPConnectionPool
 
 from pushd.demo.layout import HOST
+from pushd.simulator.controlid.device import DIALECT as CONTROLID
 from pushd.simulator.controlid.device import ControlIdDevice
 from pushd.simulator.controlid.local_api import LocalApi
-from pushd.simulator.device import SimulatedDevice
+from pushd.simulator.device import DeviceId, SimulatedDevice
 from pushd.simulator.faults import Fault, Faults, seeded_random
 from pushd.simulator.fleet import Fleet, controlid_ids, servereye_ids
 from pushd.simulator.http import DeviceClient
 from pushd.simulator.journal import Journal
+from pushd.simulator.outages import Outage, OutageRunner, Scenario
 from pushd.simulator.servereye.client import ServerEyeClient
+from pushd.simulator.servereye.device import DIALECT as SERVEREYE
 from pushd.simulator.servereye.device import ServerEyeDevice
-from tests.crash.config import HOLD, CrashConfig
-from tests.crash.kill_schedule import KillPoint
+from tests.harness.config import HarnessConfig
 from tests.harness.http_client import http_client
+
+HOLD = 2.0
+"""Seconds for which the server must hold a poll: short, so that many polls end during a run."""
 
 PROBABILITIES = {
     Fault.DROP_ANSWER: 0.05,
@@ -50,23 +55,6 @@ _POLL_PAUSE = 0.6
 
 _COMMAND_DURATION = 0.1
 
-_KILL_POINTS = {"ran": KillPoint.RECEIVED, "reported": KillPoint.REPORTED}
-
-
-@define(eq=False, kw_only=True)
-class CrashJournal(Journal):
-    """A journal that reports kill points, and records only what devices do with commands."""
-
-    reach: Callable[[KillPoint], None]
-
-    def record(self, device: str, did: str, **facts: object) -> None:
-        super().record(device, did, **facts)
-        self.reach(_KILL_POINTS[did])
-
-    def record_presence(self, device: str, did: str, **facts: object) -> None:
-        if did in _KILL_POINTS:
-            super().record_presence(device, did, **facts)
-
 
 @frozen(kw_only=True)
 class CountedFaults(Faults):
@@ -84,9 +72,10 @@ class CountedFaults(Faults):
 class SimulatedFleet:
     """Builds the devices, and ends their faults when the run settles."""
 
-    config: CrashConfig
+    config: HarnessConfig
     reactor: Any
-    reach: Callable[[KillPoint], None]
+    journal: Journal
+    outages: Sequence[Outage] = ()
     fault_counts: Counter[Fault] = field(factory=Counter, init=False)
     _probabilities: dict[Fault, float] = field(factory=PROBABILITIES.copy, init=False)
 
@@ -96,27 +85,38 @@ class SimulatedFleet:
         pool = HTTPConnectionPool(self.reactor)
         pool.maxPersistentPerHost = 2 * self.config.devices
         treq = http_client(self.reactor, pool)
-        journal = CrashJournal(clock=self.reactor, path=self.config.devices_journal, reach=self.reach)
-        devices = tuple(self._devices(DeviceClient(treq=treq, clock=self.reactor, root=root, pool=pool), journal))
-        return Fleet(devices=devices, journal=journal, clock=self.reactor)
+        devices = tuple(self._devices(DeviceClient(treq=treq, clock=self.reactor, root=root, pool=pool)))
+        outages = tuple(self._outages({device.id: device for device in devices}))
+        return Fleet(devices=devices, journal=self.journal, clock=self.reactor, outages=outages)
 
     def stop_faults(self) -> None:
         """Let no more faults occur."""
         self._probabilities.clear()  # all devices share it
 
-    def _devices(self, client: DeviceClient, journal: Journal) -> Iterator[SimulatedDevice]:
-        half = self.config.devices // 2
-        for number in controlid_ids(self.config.seed, half):
-            yield self._controlid_device(number, client, journal)
-        for container in servereye_ids(self.config.seed, self.config.devices - half):
-            yield self._servereye_device(container, client, journal)
+    def ids(self) -> list[DeviceId]:
+        """The ids of all devices, half of each dialect."""
+        seed, half = self.config.seed, self.config.devices // 2
+        containers = servereye_ids(seed, self.config.devices - half)
+        return [DeviceId(CONTROLID, number) for number in controlid_ids(seed, half)] + [
+            DeviceId(SERVEREYE, container) for container in containers
+        ]
 
-    def _controlid_device(self, number: str, client: DeviceClient, journal: Journal) -> ControlIdDevice:
+    def _devices(self, client: DeviceClient) -> Iterator[SimulatedDevice]:
+        for device in self.ids():
+            make = self._controlid_device if device.dialect == CONTROLID else self._servereye_device
+            yield make(device.local, client)
+
+    def _outages(self, devices: Mapping[str, SimulatedDevice]) -> Iterator[OutageRunner]:
+        scenario = Scenario(devices=self.ids(), outages=self.outages, seed=self.config.seed)
+        for assigned in scenario.assign():
+            yield OutageRunner(assigned=assigned, devices=devices, clock=self.reactor, journal=self.journal)
+
+    def _controlid_device(self, number: str, client: DeviceClient) -> ControlIdDevice:
         return ControlIdDevice(
             number=number,
             client=client,
             clock=self.reactor,
-            journal=journal,
+            journal=self.journal,
             api=LocalApi(serial=number),
             faults=self._faults(number),
             timeout=_CONTROLID_TIMEOUT,
@@ -124,11 +124,11 @@ class SimulatedFleet:
             command_duration=_COMMAND_DURATION,
         )
 
-    def _servereye_device(self, container: str, client: DeviceClient, journal: Journal) -> ServerEyeDevice:
+    def _servereye_device(self, container: str, client: DeviceClient) -> ServerEyeDevice:
         return ServerEyeDevice(
             client=ServerEyeClient(http=client, container=container, timeout=_SERVEREYE_TIMEOUT),
             clock=self.reactor,
-            journal=journal,
+            journal=self.journal,
             faults=self._faults(container),
             retry_delay=_POLL_PAUSE,
             command_duration=_COMMAND_DURATION,

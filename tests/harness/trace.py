@@ -124,6 +124,8 @@ def _device_actions(
     runs, reports, unmatched = defaultdict(list), defaultdict(list), []
     transactions: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for line in observations.devices:
+        if line["did"] not in ("ran", "reported"):
+            continue
         transaction = (line["device"], line.get("uuid") or line["command"])
         if line["did"] == "reported":
             for key in transactions[transaction]:

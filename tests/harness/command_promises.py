@@ -7,7 +7,7 @@ from itertools import zip_longest
 from attrs import frozen
 
 from pushd.model.timestamps import from_rfc3339
-from tests.crash.trace import CommandTrace, Traces
+from tests.harness.trace import CommandTrace, Traces
 
 TOLERANCE = 5000
 """Milliseconds that may pass between a command's claim and its arrival at the device: a slow reader's two seconds, and
@@ -15,6 +15,7 @@ delays of a busy machine.
 """
 
 _FINAL_STATES = ("succeeded", "failed", "expired", "cancelled", "unknown")
+_SETTLED_STATES = ("succeeded", "failed", "expired", "cancelled")
 _NOT_RUN_STATES = ("expired", "cancelled")
 
 _OK = (200, 202)
@@ -107,6 +108,13 @@ def _stays_cancelled(trace: CommandTrace) -> Iterator[str]:
             yield f"it was cancelled after attempt {line['attempts']}, but {trace.command['attempts']} were made"
 
 
+def _keeps_answered_state(trace: CommandTrace) -> Iterator[str]:
+    for line in trace.accepted:
+        state = None if trace.command is None else trace.command["state"]
+        if line.get("state") in _SETTLED_STATES and line["state"] != state:
+            yield f"the sender was answered {line['state']}, but it is {state}"
+
+
 def _refusals_are_conflicts(trace: CommandTrace) -> Iterator[str]:
     for line in trace.refusals:
         if line["status"] != _CONFLICT:
@@ -127,6 +135,7 @@ _OF_EACH_COMMAND: tuple[tuple[str, Callable[[CommandTrace], Iterator[str]]], ...
     ("a reported result decides the state", _has_reported_state),
     ("nothing is sent before or after its time", _is_in_time),
     ("a cancelled command is not sent", _stays_cancelled),
+    ("a final state that was answered remains", _keeps_answered_state),
     ("a refused request changes nothing", _refusals_are_conflicts),
 )
 

@@ -9,21 +9,23 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.internet.task import deferLater
 
 from pushd.simulator.journal import Journal
-from tests.crash.kill_schedule import KillPoint
-from tests.crash.workload import CommandRequest, Workload
 from tests.harness.admin_api import AdminApi, Json
+from tests.harness.workload import CommandRequest, Workload
 
 CANCEL_PROBABILITY = 0.12
 REPEAT_PROBABILITY = 0.1
 """How often an accepted command is cancelled, and how often it is sent again with the same key."""
 
-SEND_INTERVAL = 0.25
-"""Average seconds between two commands of one sender."""
+WAIT_PROBABILITY = 0.2
+"""How often a sender waits for the outcome."""
+
+_WAIT = (0.5, 3.0)
 
 _CANCEL_DELAY = 1.5
 _EVENTS_WAIT = 2.0
 
 _CREATED = 201
+_ACCEPTED = 202
 _OK = 200
 
 
@@ -35,13 +37,15 @@ class Operator:
     journal: Journal
     workload: Workload
     chance: Random
-    reach: Callable[[KillPoint], None]
-    """Called when a kill point is reached."""
+    accepted: Callable[[], None]
+    """Called when a new command was accepted, before the next request."""
+    interval: float
+    """Average seconds between two commands of one sender."""
     min_commands: int
     """How many commands must be accepted before the senders finish."""
     followed: list[Json] = field(factory=list, init=False)
     """The events, as they were read while the server was killed and started."""
-    _accepted: int = field(default=0, init=False)
+    _count: int = field(default=0, init=False)
     _finishing: bool = field(default=False, init=False)
     _tasks: list[Deferred[None]] = field(factory=list, init=False)
 
@@ -71,8 +75,8 @@ class Operator:
         self._tasks.append(Deferred.fromCoroutine(task))
 
     async def _send_repeatedly(self) -> None:
-        while not self._finishing or self._accepted < self.min_commands:
-            await deferLater(self.api.clock, self.chance.uniform(0, 2 * SEND_INTERVAL))
+        while not self._finishing or self._count < self.min_commands:
+            await deferLater(self.api.clock, self.chance.uniform(0, 2 * self.interval))
             await self._send(self.workload.next())
 
     async def _send(self, request: CommandRequest) -> None:
@@ -81,7 +85,7 @@ class Operator:
         command = await self._post(request)
         if command is None:
             return
-        self._accepted += 1
+        self._count += 1
         if self.chance.random() < CANCEL_PROBABILITY:
             self._start_task(self._cancel(request, command))
         if self.chance.random() < REPEAT_PROBABILITY:
@@ -89,14 +93,16 @@ class Operator:
 
     async def _post(self, request: CommandRequest) -> str | None:
         """Send a command with its key; the command's id, or None if the request was refused."""
-        status, answer = await self.api.post("devices", request.device, "commands", body=request.body, key=request.key)
-        if status not in (_CREATED, _OK):
+        query = {"wait": f"{self.chance.uniform(*_WAIT):.3f}"} if self.chance.random() < WAIT_PROBABILITY else {}
+        path = ("devices", request.device, "commands")
+        status, answer = await self.api.post(*path, body=request.body, query=query, key=request.key)
+        if status not in (_CREATED, _ACCEPTED, _OK):
             self._record(request, "refused", status=status, answer=answer)
             return None
-        if status == _CREATED:
-            self.reach(KillPoint.ACCEPTED)
+        if status != _OK:
+            self.accepted()
         command = str(answer["id"])
-        self._record(request, "accepted", status=status, command=command)
+        self._record(request, "accepted", status=status, command=command, state=answer["state"])
         return command
 
     async def _cancel(self, request: CommandRequest, command: str) -> None:
