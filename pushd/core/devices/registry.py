@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from pushd.core.clocks import Clocks
 from pushd.core.credentials import digest, make_secret
@@ -56,6 +56,11 @@ class DeviceRegistry:
         found = self._devices.get(device)
         return None if found is None else self.presence.merge_live_state(found)
 
+    def merge_live_state(self, device: Device) -> Device:
+        """A stored device with what memory knows, which is newer."""
+        known = self._devices.get(device.id, device)
+        return self.presence.merge_live_state(evolve(device, learned_hold=known.learned_hold))
+
     @property
     def pending_count(self) -> int:
         """How many devices wait for an approval."""
@@ -105,10 +110,17 @@ class DeviceRegistry:
 
         :raises UnknownDevice: if there is none.
         """
+        known = self._devices.get(device)
+        if known is not None and known.admission is Admission.PENDING and known.learned_hold is not None:
+            changes = {"learned_hold": known.learned_hold} | dict(changes)  # only memory may have it
         kept = self._keep(await self.store.change_device(device, changes, self.clocks.now()))
         if changes.get("admission") is Admission.APPROVED:
             await self.presence.save(device)  # while it was pending, only memory had it
         return kept
+
+    def keep_learned_hold(self, device: Device, hold: float) -> None:
+        """Keep the learned hold of a pending device in memory; the next change of the device saves it."""
+        self._devices[device.id] = evolve(device, learned_hold=hold)
 
     async def delete(self, device: str) -> None:
         """Delete a device and its credentials. See :meth:`IStore.forget_device`."""

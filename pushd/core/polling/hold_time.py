@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 
 from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.polling.poll import Poll, PollEnd
-from pushd.model.device import Device
+from pushd.model.device import Admission, Device
 
 JITTER = 0.1
 """A hold is shortened at random by up to this part, so that devices do not come back all at once."""
@@ -122,6 +122,9 @@ class HoldTimes:
         hold = round(min(0.8 * timeout, timeout - 0.5), 3)
         hold = hold if hold >= MIN_HOLD else 0.0
         if hold >= (self.defaults[device.dialect] if device.learned_hold is None else device.learned_hold):
+            return
+        if device.admission is Admission.PENDING:
+            self.registry.keep_learned_hold(device, hold)
             return
         saving = Deferred.fromCoroutine(self.registry.change(device.id, {"learned_hold": hold}))
         saving.addErrback(self._on_save_failed, device.id)

@@ -217,6 +217,39 @@ def test_a_pending_device_writes_nothing_but_that_it_is_pending(harness: CoreHar
     assert (harness.stored(NEW).presence, harness.stored(NEW).last_address) == (PresenceState.ONLINE, "192.0.2.7")
 
 
+def give_up_after(harness: CoreHarness, clock: Clock, seconds: float) -> None:
+    """The pending device gives up two polls after so many seconds each."""
+    for _ in range(2):
+        poll = harness.poll(NEW)
+        clock.advance(seconds)
+        poll.disconnect()
+
+
+def test_the_hold_of_a_pending_device_is_learned_in_memory(harness: CoreHarness, clock: Clock) -> None:
+    """A client that gives up its polls ever earlier writes nothing; its approval saves the hold that was learned."""
+    changes = harness.core.store._writer.connection.connection  # type: ignore[attr-defined]
+    harness.poll(NEW).disconnect()
+    before = changes.total_changes
+    for seconds in (6, 5, 4):
+        give_up_after(harness, clock, seconds)
+    assert changes.total_changes == before
+    assert harness.core.registry.get_or_raise(NEW).learned_hold == 3.2
+    poll = harness.poll(NEW)
+    clock.advance(3.5)
+    assert poll.idle
+    harness.result(harness.core.registry.change(NEW, {"name": "gate"}))
+    harness.result(harness.core.registry.change(NEW, {"admission": Admission.APPROVED}))
+    assert harness.stored(NEW).learned_hold == harness.core.registry.get_or_raise(NEW).learned_hold == 3.2
+
+
+def test_the_hold_of_a_pending_device_can_be_forgotten(harness: CoreHarness, clock: Clock) -> None:
+    """What was learned about a pending device is gone when an operator says so."""
+    give_up_after(harness, clock, 4)
+    harness.result(harness.core.registry.change(NEW, {"hold": None, "learned_hold": None}))
+    harness.result(harness.core.registry.change(NEW, {"admission": Admission.APPROVED}))
+    assert harness.stored(NEW).learned_hold is None
+
+
 def test_a_conflict_of_unknown_devices_writes_nothing(builder: HarnessBuilder) -> None:
     """A device that is not stored cannot fill the event log, however often it polls."""
     harness = builder.build(Config(max_pending=0))
