@@ -19,7 +19,7 @@ from pushd.http.error_status import log_failure
 from pushd.http.request import NO_BODY, Request
 from pushd.http.router import Router
 from pushd.lib.cancellable_waits import Wait
-from pushd.model.errors import UnsupportedEncoding
+from pushd.model.errors import TooManyPolls, UnsupportedEncoding
 
 
 class IApp(Protocol):
@@ -131,6 +131,8 @@ def _render_error(app: IApp, request: Request, failure: Failure) -> bytes | None
     """The body of the response to a request whose route failed; None if its wait has ended with its client."""
     if isinstance(failure.value, CancelledError) and (not request.is_open or request.channel.is_half_closed):
         return None
+    if isinstance(failure.value, TooManyPolls) and request.is_open:
+        request.close_after_response()  # others may need its file descriptor
     try:
         for kinds, handler in app.router.error_handlers:
             if isinstance(failure.value, kinds):

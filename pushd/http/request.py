@@ -226,6 +226,10 @@ class Request(ChannelRequest):
             self.channel.write(b"0\r\n\r\n")
         self._done()
 
+    def close_after_response(self) -> None:
+        """Have the connection closed once the response is sent."""
+        self.channel.persistent = False
+
     def abort(self) -> None:
         """Close the connection at once, without sending what is unsent."""
         self.channel.forceAbortClient()

@@ -89,7 +89,14 @@ class CommandQueue:
         return await done
 
     def take(
-        self, device: str, hold: float, uuid: str | None = None, *, may_receive: bool = True, batch: int = 1
+        self,
+        device: str,
+        hold: float,
+        uuid: str | None = None,
+        *,
+        may_receive: bool = True,
+        is_approved: bool = True,
+        batch: int = 1,
     ) -> Poll:
         """Wait up to ``hold`` seconds for commands; cancel the poll when the device disconnects.
 
@@ -98,7 +105,7 @@ class CommandQueue:
         """
         now = self.clocks.clock.seconds()
         until = now if self.draining else now + hold
-        poll = Poll(self, self._timers, device, now, until, uuid, may_receive, batch)
+        poll = Poll(self, self._timers, device, now, until, uuid, may_receive, is_approved, batch)
         takeovers = self.poll_registry.add(poll)
         if takeovers == CONFLICT_TAKEOVERS and may_receive:  # an unknown device writes nothing
             self._save_conflict(device)

@@ -1,6 +1,8 @@
 """What a device can do, in any dialect: poll, acknowledge, report a result, sign off."""
 
-from attrs import define, frozen
+from typing import NoReturn
+
+from attrs import define, field, frozen
 
 from pushd.core.clocks import Clocks
 from pushd.core.commands.command_queue import CommandQueue
@@ -17,6 +19,9 @@ from pushd.model.result import DeviceResult
 
 REFUSAL_DELAY = 5.0
 """Seconds before a poll is refused: clients poll again at once, whatever the answer."""
+
+MAX_REFUSALS = 32
+"""Polls of devices that are not approved, beyond their share, that wait for a refusal; more are refused at once."""
 
 
 @frozen(kw_only=True)
@@ -44,12 +49,14 @@ class DeviceService:
     poll_registry: PollRegistry
     command_queue: CommandQueue
     batch: int = 1
+    _refusals: int = field(default=0, init=False)
+    """Polls of devices that are not approved which wait for a refusal."""
 
     async def poll(self, client_identity: ClientIdentity, uuid: str | None = None) -> Answer:
         """Hold a poll; returns the commands to answer with, or none.
 
         :raises NotPermitted: after :data:`REFUSAL_DELAY`.
-        :raises TooManyPolls: after :data:`REFUSAL_DELAY`, if no more polls can be held.
+        :raises TooManyPolls: after :data:`REFUSAL_DELAY`, or at once, if no more polls can be held.
         """
         device_id = client_identity.device
         device = self.registry.get(device_id)
@@ -57,16 +64,30 @@ class DeviceService:
         if access is Access.REFUSED:
             await delay(self.clocks.clock, REFUSAL_DELAY)
             raise NotPermitted("This device is not served here.")
-        if self.poll_registry.is_full(device_id):
-            await delay(self.clocks.clock, REFUSAL_DELAY)
-            raise TooManyPolls
+        is_approved = device is not None and access is Access.SERVED
+        if self.poll_registry.is_full(device_id, is_approved=is_approved):
+            await self._refuse(is_approved)
         hold = self.hold_times.hold(device_id, device)
         if access is Access.UNKNOWN:
-            return await self.command_queue.take(device_id, hold, uuid, may_receive=False)
+            return await self.command_queue.take(device_id, hold, uuid, may_receive=False, is_approved=False)
         may_receive = access is not Access.UNPROVEN
         batch = self.batch if device is None or device.batch is None else device.batch
         with self.presence.here(device_id, client_identity.address):
-            return await self.command_queue.take(device_id, hold, uuid, may_receive=may_receive, batch=batch)
+            return await self.command_queue.take(
+                device_id, hold, uuid, may_receive=may_receive, is_approved=is_approved, batch=batch
+            )
+
+    async def _refuse(self, is_approved: bool) -> NoReturn:
+        """Refuse a poll slowly; of devices that are not approved, few polls wait: each keeps a connection open."""
+        if is_approved:
+            await delay(self.clocks.clock, REFUSAL_DELAY)
+        elif self._refusals < MAX_REFUSALS:
+            self._refusals += 1
+            try:
+                await delay(self.clocks.clock, REFUSAL_DELAY)
+            finally:
+                self._refusals -= 1
+        raise TooManyPolls
 
     def result_access(self, client_identity: ClientIdentity) -> ResultAccess | None:
         """What a client that reports a result may do; None: nothing of what it reports is taken."""

@@ -57,6 +57,8 @@ class Poll(Wait):
     uuid: str | None = None
     may_receive: bool = True
     """If False, the poll is held like any other, but gets no commands."""
+    is_approved: bool = True
+    """Whether its device was known and approved when it polled."""
     batch: int = 1
     """The most commands that it may be answered with."""
     _state: _State = field(default=_State.CLAIMING, init=False)

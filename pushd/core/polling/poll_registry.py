@@ -19,6 +19,11 @@ SIGN_OFF_DELAY = 1.0
 (Server-Eye, "Meaning").
 """
 
+UNAPPROVED_SHARE = 0.5
+"""The part of the polls that can be held which unknown, pending and unproven devices may take together, so that they
+cannot keep approved devices from polling.
+"""
+
 REVOKE_DELAY = 0.1
 """Seconds until a revoked poll ends: memory must know the reason before a pipelined next poll is admitted."""
 
@@ -32,6 +37,8 @@ class PollRegistry:
     """How many polls can be held, because each needs a file descriptor."""
     _live: dict[str, Poll] = field(factory=dict, init=False)
     _ending: set[Poll] = field(factory=set, init=False)
+    _unapproved: set[Poll] = field(factory=set, init=False)
+    """Those of devices that were not approved when they polled."""
     _takeovers: dict[str, tuple[float, ...]] = field(factory=dict, init=False)
     """When polls of a device were replaced by newer ones, in the clock's seconds."""
 
@@ -39,12 +46,15 @@ class PollRegistry:
         """Make ``poll`` the live one of its device, and start it; returns how many takeovers there were lately."""
         older = self._live.get(poll.device)
         self._live[poll.device] = poll
+        if not poll.is_approved:
+            self._unapproved.add(poll)
         poll.start()  # before the older one ends: its device may poll again within that very call
         return 0 if older is None else self._take_over(older)
 
     def remove(self, poll: Poll) -> None:
         """A poll has ended."""
         self._ending.discard(poll)
+        self._unapproved.discard(poll)
         if self._live.get(poll.device) is poll:
             del self._live[poll.device]
 
@@ -58,9 +68,12 @@ class PollRegistry:
         """Whether a poll of this device is held now."""
         return device in self._live
 
-    def is_full(self, device: str) -> bool:
+    def is_full(self, device: str, *, is_approved: bool) -> bool:
         """Whether no poll of this device can be added; one that replaces another one always can."""
-        return len(self._live) + len(self._ending) >= self.limit and device not in self._live
+        if device in self._live:
+            return False
+        share_taken = not is_approved and len(self._unapproved) >= self.limit * UNAPPROVED_SHARE
+        return share_taken or len(self) >= self.limit
 
     def revoke(self, device: str) -> None:
         """Send nothing more to this device's poll, and end it: the next poll of the device is admitted anew."""
