@@ -19,7 +19,7 @@ class AlertOperations(OperationBase):
         return self._write(offline.mark_offline, devices, rules, now)
 
     def raise_alerts(self, rules: AlertRules, limit: int, now: Now) -> Deferred[int]:
-        return self._write(offline.raise_alerts, rules, limit, now)
+        return self._write_long(offline.raise_alerts, rules, limit, now)
 
     def acknowledge_alert(self, alert: int, by: str, now: Now) -> Deferred[Alert]:
         return self._write(alerts.acknowledge, alert, by, now)

@@ -125,7 +125,7 @@ class Operations(AlertOperations, WebhookOperations):
         return self._write(devices.change_device, device, changes, now)
 
     def forget_device(self, device: str, now: Now) -> Deferred[None]:
-        return self._write(devices.forget_device, device, now)
+        return self._write_long(devices.forget_device, device, now)
 
     def set_presence(self, device: str, presence: PresenceState, now: Now) -> Deferred[None]:
         return self._write(devices.set_presence, device, presence, now)

@@ -1,8 +1,10 @@
 """Heartbeat timeouts: find the devices that have stopped reporting, at a cost proportional to those that are due."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from attrs import define, field
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.task import deferLater
 
 from pushd.core.clocks import Clocks
@@ -13,7 +15,10 @@ from pushd.model.device import PresenceState
 from pushd.store.interface import IStore
 
 BATCH_SIZE = 500
-"""Devices that are checked in one reactor turn, and marked offline in one transaction."""
+"""Devices that are checked in one reactor turn."""
+
+MARKED_TOGETHER = 25
+"""Devices that one transaction marks offline: it runs on the reactor's thread, for some milliseconds."""
 
 
 @define(eq=False)
@@ -42,7 +47,7 @@ class OfflineDetector:
         while wheel.has_expired:
             silent = self._find_silent(*wheel.take(BATCH_SIZE), now)
             if silent:
-                await self._mark_offline(silent)
+                await self._mark_all_offline(silent)
             if wheel.has_expired:
                 await deferLater(self.clocks.clock, 0)  # let other work run
 
@@ -75,8 +80,17 @@ class OfflineDetector:
                     silent.append(entry)
         return silent
 
-    async def _mark_offline(self, silent: Sequence[DevicePresence]) -> None:
+    async def _mark_all_offline(self, silent: Sequence[DevicePresence]) -> None:
         self.presence.mark_offline(silent)  # first: a device that reports from now on is saved as online after this
+        parts = [silent[start : start + MARKED_TOGETHER] for start in range(0, len(silent), MARKED_TOGETHER)]
+        marked: list[tuple[bool, Any]] = await DeferredList(
+            [Deferred.fromCoroutine(self._mark_offline(part)) for part in parts], consumeErrors=True
+        )
+        for succeeded, result in marked:
+            if not succeeded:
+                result.raiseException()
+
+    async def _mark_offline(self, silent: Sequence[DevicePresence]) -> None:
         try:
             addresses = {entry.device: entry.address for entry in silent}
             await self.store.mark_offline(addresses, self.rules, self.clocks.now())

@@ -1,5 +1,6 @@
 """Alerts: raised once, cleared when the last of their devices is no longer affected, acknowledged by an operator."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,9 +17,9 @@ _INSERT = Statement(
     "INSERT INTO alert (kind, address, site, webhook, count, raised_at, raised_elapsed, recheck_at, mail_at)"
     " VALUES (:kind, :address, :site, :webhook, :count, :now, :elapsed, :recheck_at, :mail_at) RETURNING id",
 )
-_ADD_DEVICE = Statement(
+_ADD_DEVICES = Statement(  # at once: they may be a whole fleet
     "save the devices of an alert",
-    "INSERT INTO alert_device (alert, device, kind) VALUES (:alert, :device, :kind)",
+    "INSERT INTO alert_device (alert, device, kind) SELECT :alert, value, :kind FROM json_each(:devices)",
 )
 
 
@@ -42,7 +43,7 @@ def raise_alert(
     due = {"recheck_at": recheck_at, "mail_at": mail_at}
     count = len(devices)
     row = tx.rows(_INSERT, kind=kind, count=count, now=now.wall, elapsed=now.elapsed, **about, **due)[0]
-    tx.run_all(_ADD_DEVICE, [{"alert": row["id"], "device": device, "kind": kind} for device in devices])
+    tx.run(_ADD_DEVICES, alert=row["id"], devices=json.dumps(devices), kind=kind)
     _record(tx, now, EventType.ALERT_RAISED, row["id"], kind, devices, count, **about)
 
 

@@ -1,5 +1,6 @@
 """Offline devices: the grace period, grouping of devices behind one address into one alert, and flapping."""
 
+import json
 from collections.abc import Mapping, Sequence
 
 from pushd.lib.ip_networks import site_of
@@ -113,6 +114,10 @@ _COUNT_ONLINE = Statement(
     "SELECT COUNT(*) AS online FROM device WHERE presence = 'online' AND admission = 'approved'",
 )
 _END_GRACE = Statement("end the grace period of a device", "DELETE FROM pending_outage WHERE device = :device")
+_END_GRACES = Statement(
+    "end the grace periods of devices",
+    "DELETE FROM pending_outage WHERE device IN (SELECT value FROM json_each(:devices))",
+)
 _EXTEND_GRACE = Statement(
     "extend the grace period of a device",
     "UPDATE pending_outage SET grace_until = :grace_until WHERE device = :device",
@@ -141,7 +146,7 @@ def _raise_fleet_offline(tx: ITransaction, rules: AlertRules, now: Now) -> Seque
     devices = [row["device"] for row in tx.rows(_ALL_PENDING, now=now.elapsed)]
     if len(devices) <= FLEET_MIN or len(devices) <= tx.rows(_COUNT_ONLINE)[0]["online"]:
         return ()
-    tx.run_all(_END_GRACE, [{"device": device} for device in devices])
+    tx.run(_END_GRACES, devices=json.dumps(devices))
     raise_alert(tx, AlertKind.FLEET_OFFLINE, devices, rules, now)
     return devices
 
@@ -178,8 +183,7 @@ def _raise_offline(tx: ITransaction, row: Row, rules: AlertRules, now: Now) -> S
         place = {"address": row["address"], "site": _shared_site(behind)}
     else:
         devices, kind, place = [row["device"]], AlertKind.OFFLINE, {}
-    for device in devices:
-        tx.run(_END_GRACE, device=device)
+    tx.run(_END_GRACES, devices=json.dumps(devices))
     raise_alert(tx, kind, devices, rules, now, **place)
     return devices
 

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from pushd.config import Config
 from pushd.core.clocks import Clocks
-from pushd.core.devices.offline_detector import BATCH_SIZE
+from pushd.core.devices.offline_detector import BATCH_SIZE, MARKED_TOGETHER
 from pushd.model.device import PresenceState
 from pushd.model.errors import Unavailable
 from pushd.periodic import PeriodicTask
@@ -239,6 +239,54 @@ def test_many_offline_devices_are_saved_in_batches(builder: HarnessBuilder, cloc
     assert max(after - before for before, after in pairwise(counts)) == BATCH_SIZE
     assert sorted(event.device or "" for event in harness.events) == sorted(devices)
     assert {str(event.type) for event in harness.events} == {"device.offline"}
+
+
+def test_an_outage_of_the_fleet_leaves_the_reactor_to_others(stepped: CoreHarness, executor: SteppedExecutor) -> None:
+    """Each transaction that marks devices offline is short: the executor gives way to the sockets after each."""
+    for number in range(100, 100 + 2 * BATCH_SIZE):
+        stepped.register(f"controlid:{number}")
+        stepped.core.presence.record_activity(f"controlid:{number}", None)
+    stepped.run()
+    stepped.pass_time(TIMEOUT - 1)
+    stepped.clock.advance(1)
+    stepped.events.clear()
+    check = stepped.start(stepped.core.detect_offline())
+    assert len(executor.submitted) > 1
+    statements: list[str] = []
+    executor.connection.connection.set_trace_callback(statements.append)  # type: ignore[attr-defined]
+    most = 0
+    while not executor.idle:
+        statements.clear()
+        executor.commit()
+        most = max(most, len(statements))
+        if not executor.submitted:
+            executor.run()
+            stepped.clock.advance(0)  # the next batch of the check
+    stepped.result(check)
+    assert stepped.event_types() == ["device.offline"] * 2 * BATCH_SIZE
+    assert most <= 20 * MARKED_TOGETHER
+
+
+def test_a_part_of_an_outage_that_cannot_be_saved_is_tried_again(
+    stepped: CoreHarness, executor: SteppedExecutor
+) -> None:
+    """The other devices are offline already, and each has one event in the end."""
+    names = [stepped.register(f"controlid:{number}").id for number in range(100, 100 + 3 * MARKED_TOGETHER)]
+    for name in names:
+        stepped.core.presence.record_activity(name, None)
+    stepped.run()
+    stepped.pass_time(TIMEOUT - 1)
+    stepped.clock.advance(1)
+    stepped.events.clear()
+    check = stepped.start(stepped.core.detect_offline())
+    executor.commit()
+    executor.fail()
+    with pytest.raises(Unavailable):
+        stepped.result(check)
+    assert len(stepped.events) == 2 * MARKED_TOGETHER
+    stepped.pass_time(2)
+    assert sorted(event.device or "" for event in stepped.events) == names
+    assert {stepped.stored(name).presence for name in names} == {PresenceState.OFFLINE}
 
 
 def test_many_online_devices_are_checked_in_batches(
