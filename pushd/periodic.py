@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from pushd.model.errors import PushdError
+from pushd.model.errors import PushdError, is_logged
 
 
 @define(eq=False)
@@ -47,7 +47,7 @@ class PeriodicTask(Service):
             await self.work()
             self.done_at = self.clock.seconds()
         except PushdError as error:  # for example, the store is unavailable
-            if self.running and not getattr(error, "is_logged", False):  # a stop closes the store
+            if self.running and not is_logged(error):  # a stop closes the store
                 self._log.error(
                     "Periodic task {title} failed, will retry: {error}", title=self.title, error=str(error)
                 )

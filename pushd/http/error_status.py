@@ -58,7 +58,7 @@ def set_error_status(request: Request, failure: Failure) -> int:
     if code is None:
         log_failure("Unexpected error in a request", request, failure)
         code = 500
-    if code == SERVICE_UNAVAILABLE and not getattr(failure.value, "is_logged", False) and _may_log():
+    if code == SERVICE_UNAVAILABLE and not errors.is_logged(failure.value) and _may_log():
         method, path = _shown(request)
         _log.error(
             "Request answered with 503: {method} {path}: {error}",

@@ -126,6 +126,11 @@ class Unavailable(PushdError):
         self.is_logged = is_logged
 
 
+def is_logged(error: BaseException | None) -> bool:
+    """Whether the cause of an error was logged already."""
+    return bool(getattr(error, "is_logged", False))
+
+
 class MissingHost(PushdError):
     """A request of HTTP/1.1 has no Host header."""
 

@@ -60,12 +60,19 @@ def test_a_full_disk_accepts_nothing_and_loses_nothing(tmp_path: Path) -> None:
             assert server.admin.ask("GET /healthz").code == 200
             assert server.admin.ask("GET /readyz").code == 503
             assert server.command(door)["state"] == "sent"
+            for _ in range(20):
+                assert server.admin.ask("GET /readyz").code == 503
+                assert server.devices.ask("POST /result?deviceId=1&uuid=a", RESULT).code == 503
         until(lambda: server.admin.ask("GET /readyz").code == 200, "the server is ready again")
         assert server.devices.ask("POST /result?deviceId=1&uuid=a", RESULT).code == 200
         assert server.devices.ask(f"POST /push/one/result/{refresh}", {"success": True}).code == 200
         assert [server.command(command)["state"] for command in (door, refresh)] == ["succeeded", "succeeded"]
         assert len(server.admin.ask("GET /v1/commands").json["items"]) == 2
         assert server.admin.ask("GET /v1/fsck").json == {"items": []}
+        log = server.log.read_text()
+        lines = "Unable to write to the database: ", "The database can be written again"
+        assert [log.count(line) for line in lines] == [1, 1]
+        assert not any(line in log for line in ("503:", "Could not claim", "failed, will retry"))
     finally:
         server.kill()
 

@@ -5,13 +5,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from twisted.logger import capturedLogs, formatEvent
 
 from pushd.model.errors import StoreRefused, Unavailable
 from pushd.model.lifecycle import State
 from pushd.store.interface import IStore
 from pushd.store.sqlite.store import SqliteStore
 from tests.store.conftest import StoreUnderTest
-from tests.store.samples import LIMIT, READER, at, device, draft
+from tests.store.samples import LIMIT, READER, at, command_id, device, draft
 from tests.store.steps import put, state
 
 IN_A_FILE = pytest.mark.parametrize("kind", ["file", "threads"])
@@ -156,16 +157,25 @@ async def test_another_program_may_lock_the_database_for_a_while(
 
 @IN_A_FILE
 async def test_a_full_disk_is_an_error_until_there_is_space(under_test: StoreUnderTest, store: IStore) -> None:
-    """What cannot be written is refused and leaves nothing behind."""
+    """What cannot be written is refused and leaves nothing behind; the log says once when it began, once when it
+    ended.
+    """
     writer, _ = connections(under_test)
     pages = writer.execute("PRAGMA page_count").fetchone()[0]
     writer.execute(f"PRAGMA max_page_count = {pages + 2}")
-    with pytest.raises(Unavailable, match="full"):
-        await store.put(draft(1, payload={"body": "x" * 100_000}), False, LIMIT, at())
-    assert (await store.queue_depth(READER)).queue == 0
-    writer.execute("PRAGMA max_page_count = 1000000")
-    await put(store, 2)
-    assert (await store.queue_depth(READER)).queue == 1
+    with capturedLogs() as logged:
+        for _ in range(3):
+            with pytest.raises(Unavailable, match="full") as refused:
+                await store.put(draft(1, payload={"body": "x" * 100_000}), False, LIMIT, at())
+            assert refused.value.is_logged
+            await store.acknowledge(READER, command_id(7), at())  # changes nothing
+        assert (await store.queue_depth(READER)).queue == 0
+        assert [formatEvent(event)[:30] for event in logged] == ["Unable to write to the database"[:30]]
+        writer.execute("PRAGMA max_page_count = 1000000")
+        for number in (2, 3):
+            await put(store, number)
+    assert (await store.queue_depth(READER)).queue == 2
+    assert [formatEvent(event) for event in logged[1:]] == ["The database can be written again"]
 
 
 def do_not_wait_for_locks(under_test: StoreUnderTest) -> None:

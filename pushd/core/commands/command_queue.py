@@ -19,7 +19,7 @@ from pushd.core.waiters import Waiters
 from pushd.model.command import Command, Draft
 from pushd.model.device import ProofKind
 from pushd.model.dialect import Dialect
-from pushd.model.errors import Unavailable
+from pushd.model.errors import Unavailable, is_logged
 from pushd.model.event import Event, EventType
 from pushd.model.lifecycle import ENDED
 from pushd.model.result import DeviceResult
@@ -138,7 +138,8 @@ class CommandQueue:
         return claim
 
     def _on_claim_failed(self, failure: Failure) -> Failure:
-        self._log.error("Could not claim commands, the poll is held: {error}", error=failure.getErrorMessage())
+        if not is_logged(failure.value):
+            self._log.error("Could not claim commands, the poll is held: {error}", error=failure.getErrorMessage())
         return failure
 
     def due_in(self, device: str) -> float | None:

@@ -11,6 +11,7 @@ from pushd.core.credentials import Tokens
 from pushd.core.devices.registry import DeviceRegistry
 from pushd.lib.ip_networks import contains, parse_address, parse_network
 from pushd.model.device import Admission, Device, ProofKind
+from pushd.model.errors import is_logged
 from pushd.model.token import Role
 
 DEFAULT_MAX_PENDING = 1000
@@ -92,11 +93,12 @@ class AdmissionPolicy:
         return Access.SERVED if is_open else Access.PENDING
 
     def _on_save_failed(self, failure: Failure, device_id: str) -> None:
-        self._log.error(
-            "Could not store new device {device_id}, its next poll tries again: {error}",
-            device_id=device_id,
-            error=failure.getErrorMessage(),
-        )
+        if not is_logged(failure.value):
+            self._log.error(
+                "Could not store new device {device_id}, its next poll tries again: {error}",
+                device_id=device_id,
+                error=failure.getErrorMessage(),
+            )
 
     def _is_authentic(self, device: Device, client_identity: ClientIdentity) -> bool:
         """Whether a client sends all proofs that are configured for its device."""

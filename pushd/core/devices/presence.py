@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from pushd.core.clocks import Clocks
 from pushd.core.timers import Slot, TimingWheel
 from pushd.model.device import Device, LastSeen, PresenceState
-from pushd.model.errors import Unavailable
+from pushd.model.errors import Unavailable, is_logged
 from pushd.store.filters import StartupSnapshot
 from pushd.store.interface import IStore
 
@@ -283,8 +283,9 @@ class Presence:
         entry.saved = False  # the device's next heartbeat tries again, or save_returned does
         if entry not in self._unsaved:
             self._unsaved.add(entry)
-            self._log.error(
-                "Could not save that {device_id} is online, retrying: {error}",
-                device_id=entry.device,
-                error=failure.getErrorMessage(),
-            )
+            if not is_logged(failure.value):
+                self._log.error(
+                    "Could not save that {device_id} is online, retrying: {error}",
+                    device_id=entry.device,
+                    error=failure.getErrorMessage(),
+                )

@@ -91,6 +91,30 @@ def _identity(found: os.stat_result) -> tuple[int, int]:
 
 
 @define(eq=False)
+class CommitFailures:
+    """Logs once that commits fail, as on a full disk, and once that they succeed again."""
+
+    _are_logged: bool = field(default=False, init=False)
+    _log = Logger()
+
+    def failed(self, error: Exception) -> None:
+        """A transaction could not be committed."""
+        if not self._are_logged:
+            self._are_logged = True
+            self._log.error(
+                "Unable to write to the database: {error}; requests that must be stored get 503 until it can be"
+                " written again",
+                error=str(error),
+            )
+
+    def succeeded(self) -> None:
+        """A transaction that changed something was committed."""
+        if self._are_logged:
+            self._are_logged = False
+            self._log.info("The database can be written again")
+
+
+@define(eq=False)
 class SqliteConnection:
     """An :class:`pushd.store.group_commit.ISplitConnection` over Python's sqlite3."""
 
@@ -99,7 +123,11 @@ class SqliteConnection:
     busy_seconds: float = BUSY_SECONDS
     files: DatabaseFiles | None = None
     """Compared with their paths before and after each commit; None: they are not compared."""
+    failures: CommitFailures | None = None
+    """Logs for all operations whose commit fails; None: each caller has to."""
     limiter: EventLimiter = field(factory=EventLimiter)
+    _changes: int = field(default=0, init=False)
+    """``total_changes`` when the transaction began."""
     _group: list[PendingTransaction] = field(factory=list, init=False)
     _error: Exception | None = field(default=None, init=False)
     """Why nothing of the group can be committed."""
@@ -136,6 +164,9 @@ class SqliteConnection:
             self.connection.execute("COMMIT")
         except Exception as error:
             self._fail_all(group, error)
+        else:
+            if self.failures is not None and self.connection.total_changes != self._changes:
+                self.failures.succeeded()
         return group
 
     def confirm(self, group: Sequence[PendingTransaction]) -> None:
@@ -156,6 +187,7 @@ class SqliteConnection:
         if wait_for_lock != self._waits_for_lock:
             self.connection.execute(f"PRAGMA busy_timeout = {self.busy_seconds * 1000 if wait_for_lock else 0:.0f}")
             self._waits_for_lock = wait_for_lock
+        self._changes = self.connection.total_changes
         try:
             self.connection.execute(self.begin)
         except sqlite3.OperationalError as error:
@@ -222,9 +254,12 @@ class SqliteConnection:
         with suppress(sqlite3.Error):  # of a connection that was closed, or lost its disk
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
+        is_logged = isinstance(error, Unavailable) and error.is_logged
+        if self.failures is not None and not is_logged:
+            self.failures.failed(error)
+            is_logged = True
         for pending in group:
             pending.events = ()
-            is_logged = isinstance(error, Unavailable) and error.is_logged
             pending.outcome = Failure(Unavailable(f"Unable to commit: {error}", is_logged=is_logged))
 
 

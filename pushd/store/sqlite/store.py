@@ -18,6 +18,7 @@ from pushd.store.group_commit import Executor, IExecutorReactor, InlineExecutor,
 from pushd.store.interface import IStore
 from pushd.store.operations import Operations
 from pushd.store.sqlite.connection import (
+    CommitFailures,
     DatabaseFiles,
     SqliteConnection,
     connect,
@@ -60,7 +61,8 @@ class SqliteStore(Operations):
             )  # persists in the file: only once it is known to be a database of pushd
             snapshot = _load_snapshot(SqliteConnection(writer), options, now)
             files = None if self.path == MEMORY else DatabaseFiles.of(self.path)
-        self._writer = self._executor(SqliteConnection(writer, files=files), ReactorExecutor, "store-writer")
+        connection = SqliteConnection(writer, files=files, failures=CommitFailures())
+        self._writer = self._executor(connection, ReactorExecutor, "store-writer")
         self._reader = self._reading_executor("store-reader")
         self._scanner = self._reading_executor("store-scanner")
         return snapshot
