@@ -70,7 +70,7 @@ class CommandsApp:
 
     def _read(self, device: str, has_key: bool, content: bytes) -> Parsed:
         """Parse and check the body of a command; runs on a thread if the body is large."""
-        body = request_bodies.read_object(content)
+        body = request_bodies.read_object(content, '{"payload": {"endpoint": "load_objects"}}')
         sent = request_bodies.read_send_request(body)
         payload = self.drafts.check(device, sent.payload, sent.options)
         if len(content) > SMALL:
@@ -113,7 +113,8 @@ class CommandsApp:
     @requires(Role.OPERATOR)
     async def resolve(self, request: Request, command: str) -> bytes:
         """Set the outcome of a command whose outcome is unknown."""
-        move, note = request_bodies.read_resolution(request_bodies.read_object(request.body.content()))
+        body = request_bodies.read_object(request.body.content(), '{"state": "succeeded"}')
+        move, note = request_bodies.read_resolution(body)
         return json_views.command(await self.operator_actions.resolve(command, move, note, request.token.name))
 
     @router.route("/v1/commands/<command>/resend", methods=["POST"])

@@ -158,12 +158,14 @@ class SendRequest:
     options: SendOptions
 
 
-def read_object(content: bytes) -> dict[str, Any]:
-    """The JSON object in a body.
+def read_object(content: bytes, example: str = "{}") -> dict[str, Any]:
+    """The JSON object in a body; ``example`` is one that is expected.
 
-    :raises UnreadableBody: if it is not JSON, or is large and has too many values.
+    :raises UnreadableBody: if it is empty, not JSON, or is large and has too many values.
     :raises InvalidFields: if it is not an object.
     """
+    if not content:
+        raise strict_json.UnreadableBody(f"The body is empty; it must be a JSON object such as {example}.")
     body = large_json.parse(strict_json.decode(content))
     if not isinstance(body, dict):
         raise InvalidFields([FieldError("#", "must be an object")])

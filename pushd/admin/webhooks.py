@@ -39,7 +39,8 @@ class WebhooksApp:
     @requires(Role.ADMIN)
     async def create(self, request: Request) -> bytes:
         """Subscribe; the secret is shown only here."""
-        fields = request_bodies.read_new_webhook(request_bodies.read_object(request.body.content()))
+        body = request_bodies.read_object(request.body.content(), '{"url": "https://example.com/events"}')
+        fields = request_bodies.read_new_webhook(body)
         webhook, secret = await self.webhooks.add(self.webhooks.new_webhook(**fields))
         request.setResponseCode(201)
         request.setHeader(b"Location", f"/v1/webhooks/{webhook.id}".encode())
@@ -55,7 +56,8 @@ class WebhooksApp:
     @requires(Role.ADMIN)
     async def change(self, request: Request, webhook: str) -> bytes:
         """Change fields of a webhook."""
-        changes = request_bodies.read_webhook_changes(request_bodies.read_object(request.body.content()))
+        body = request_bodies.read_object(request.body.content(), '{"types": ["command.failed"]}')
+        changes = request_bodies.read_webhook_changes(body)
         return self._json(await self.webhooks.change(webhook, changes))
 
     @router.route("/v1/webhooks/<webhook>", methods=["DELETE"])

@@ -42,6 +42,24 @@ def test_not_json(known: InMemoryServer, line: str, kind: str) -> None:
     raw(known, line, INVALID_JSON[kind]).problem(400)
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("POST /v1/devices", '{"id": "controlid:4408801109440198"}'),
+        (f"PATCH /v1/devices/{DEVICE}", '{"name": "Main gate"}'),
+        (SEND, '{"payload": {"endpoint": "load_objects"}}'),
+        ("POST /v1/commands/x/resolve", '{"state": "succeeded"}'),
+        ("POST /v1/webhooks", '{"url": "https://example.com/events"}'),
+        ("PATCH /v1/webhooks/x", '{"types": ["command.failed"]}'),
+    ],
+)
+def test_empty_body(known: InMemoryServer, line: str, expected: str) -> None:
+    """A call without its body is a bad request that shows what is expected, and such a body is accepted."""
+    detail = raw(known, line, b"").problem(400)["detail"]
+    assert detail == f"The body is empty; it must be a JSON object such as {expected}."
+    assert raw(known, line, expected.encode()).code in (200, 201, 404)
+
+
 @pytest.mark.parametrize("line", ["POST /v1/devices", f"PATCH /v1/devices/{DEVICE}", SEND])
 def test_content_type_does_not_matter(known: InMemoryServer, line: str) -> None:
     """A body is read as JSON whatever its Content-Type."""
