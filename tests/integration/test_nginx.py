@@ -43,6 +43,7 @@ class Proxy:
 
     server: Server
     admin: Port
+    devices_port: int
 
     def devices(self) -> Iterator[dict[str, Any]]:
         """All devices, as the list shows them."""
@@ -120,7 +121,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
                 )
             )
         tls = ssl.create_default_context(cafile=str(certificate))
-        yield Proxy(server, Port(listens[1], server.token, tls))
+        yield Proxy(server, Port(listens[1], server.token, tls), listens[0])
     finally:
         for program in programs:
             program.terminate()
@@ -180,6 +181,26 @@ def test_events_are_not_buffered(proxy: Proxy) -> None:
                 more = stream.recv(65536)
                 assert more, "the stream has ended"
                 received += more
+
+
+def test_a_result_that_is_too_large_is_the_servers_to_judge(proxy: Proxy) -> None:
+    """The device gets the usual answer, and the command says at once how large its result was."""
+    device, size = "controlid:78", 18 * 2**20
+    assert proxy.admin.ask("POST /v1/devices", {"id": device}).code == 201
+    devices = Port(proxy.devices_port, tls=proxy.admin.tls)
+    command = proxy.admin.ask(f"POST /v1/devices/{device}/commands", {"payload": PAYLOADS["controlid"]}).json["id"]
+    assert devices.ask("GET /push?deviceId=78&uuid=a").code == 200
+    answer = devices.ask("POST /result?deviceId=78&uuid=a", b"x" * size)
+    assert (answer.code, answer.body) == (200, b"")
+    settled = proxy.admin.ask(f"GET /v1/commands/{command}").json
+    assert settled["state"] == "unknown"
+    assert str(size) in settled["error"]
+
+
+def test_an_operators_body_that_is_too_large_is_a_problem(proxy: Proxy) -> None:
+    """The operator gets the server's own error, not a page of nginx."""
+    answer = proxy.admin.ask("POST /v1/devices/controlid:77/commands", b" " * (18 * 2**20))
+    assert (answer.code, answer.headers["content-type"]) == (413, "application/problem+json")
 
 
 def test_nginx_reports_no_error(proxy: Proxy) -> None:
