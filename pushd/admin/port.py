@@ -30,17 +30,18 @@ class AdminPort:
 
     def serve(self, request: Request) -> None:
         """Answer a request; one without Host is refused, as HTTP/1.1 demands."""
-        app = self._app(unquoted(request.path))
+        path = unquoted(request.path)
+        app = self._app(path)
         if request.is_http_1_1 and request.getHeader(b"Host") is None:
             respond_error(app, request, MissingHost())
         else:
-            serve(app, request, request.path)
+            serve(app, request, path)
 
     def grant_body(self, request: Request) -> BodyGrant | None:
         """How much of a body to keep: something only with an operator's token; much for sending a command only."""
         path = unquoted(request.path)
         try:
-            self._app(path).router.find(request.method, request.path)
+            self._app(path).router.find(request.method, path)
             check_role(authenticate(self.tokens, request), Role.OPERATOR)
         except (HTTPException, NotAuthenticated, NotPermitted):
             return None

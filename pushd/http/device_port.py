@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from pushd.http.bodies import BodyGrant
 from pushd.http.handlers import DelayedResponse, IApp, respond_error, serve
 from pushd.http.request import Request
+from pushd.http.router import unquoted
 
 _REPEATED_SLASHES = re.compile(rb"//+")
 _SECRET_PATH = re.compile(rb"/d/([^/]+)(/.*)")
@@ -72,7 +73,7 @@ class DevicePort:
             _respond_not_found(request, None)
         else:
             mounted, below = found
-            serve(mounted.app, request, below)
+            serve(mounted.app, request, unquoted(below))
 
     def grant_body(self, request: Request) -> BodyGrant | None:
         """How much of a body to keep; None, if nothing: its request has no route, or its app reads no body."""
@@ -86,7 +87,7 @@ class DevicePort:
             return None
         mounted, below = found
         try:
-            mounted.app.router.find(request.method, below)
+            mounted.app.router.find(request.method, unquoted(below))
         except HTTPException:
             return None
         return mounted.grant_body(request, below)

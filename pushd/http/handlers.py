@@ -35,8 +35,8 @@ class IAwaited(Protocol):
         """Call ``callback`` with the result, or with a failure."""
 
 
-def serve(app: IApp, request: Request, path: bytes) -> None:
-    """Have an app respond to a request; ``path`` is the one that its routes know."""
+def serve(app: IApp, request: Request, path: str) -> None:
+    """Have an app respond to a request; ``path`` is the one that its routes know, unquoted."""
     try:
         route, parameters = app.router.find(request.method, path)
         if request.body is not NO_BODY and request.has_encoded_body:

@@ -58,7 +58,7 @@ class App:
 
     def serve(self, request: Request) -> None:
         """Respond to a request."""
-        serve(self, request, request.path)
+        serve(self, request, request.path.decode())
 
     def grant_body(self, _request: Request) -> None:
         """Nothing is kept of a body."""
