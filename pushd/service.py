@@ -17,6 +17,7 @@ from pushd.core.clocks import Clocks
 from pushd.core.credentials import make_secret
 from pushd.data_dir import DataDir
 from pushd.http.bodies import PARSED_AT_ONCE, Budgets, at_most
+from pushd.http.client_address import TrustedProxies
 from pushd.http.connections import OpenConnections
 from pushd.http.site import HTTPFactory
 from pushd.lib.resolver import install_resolver
@@ -201,7 +202,8 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
     connections = OpenConnections()
 
     parse_in_thread = at_most(PARSED_AT_ONCE, in_thread)
-    devices = HTTPFactory(build_device_port(core, config, parse_in_thread), budgets, reactor, connections)
+    proxies = TrustedProxies.of(config.trusted_proxies)
+    devices = HTTPFactory(build_device_port(core, config, parse_in_thread), budgets, reactor, connections, proxies)
     admin = HTTPFactory(build_admin_port(core, parse_in_thread), budgets, reactor, connections)
     service = PushdService(core, data_dir, config, (devices, admin), reactor)
     dispatcher = build_dispatcher(core, build_agent(reactor, core.webhooks.egress_policy))

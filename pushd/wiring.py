@@ -37,7 +37,6 @@ from pushd.core.webhooks import Webhooks
 from pushd.dialects.controlid.app import mounted_apps as controlid_apps
 from pushd.dialects.servereye.app import mounted_apps as servereye_apps
 from pushd.http.bodies import InThread
-from pushd.http.client_address import UNIX, TrustedProxies
 from pushd.http.device_port import DevicePort, MountedApp
 from pushd.http.handlers import IApp
 from pushd.model.epochs import Epochs
@@ -117,13 +116,8 @@ def build_core(store: IStore, clocks: Clocks, config: Config, rand: Callable[[],
 
 def build_device_port(core: Core, config: Config, in_thread: InThread[Any]) -> DevicePort:
     """Build the device port."""
-    proxies = config.trusted_proxies
-    networks = tuple(network for network in proxies if not isinstance(network, str))
-    trusted_proxies = TrustedProxies(networks, UNIX in proxies)
     apps: Sequence[MountedApp] = [
-        mounted
-        for build_apps in DEVICE_APPS
-        for mounted in build_apps(core.device_service, in_thread, trusted_proxies, config.bases)
+        mounted for build_apps in DEVICE_APPS for mounted in build_apps(core.device_service, in_thread, config.bases)
     ]
     return DevicePort(apps, core.registry.owner_of_path, core.clocks.clock, REFUSAL_DELAY)
 

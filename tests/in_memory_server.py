@@ -19,6 +19,7 @@ from pushd.core.app import Core
 from pushd.core.clocks import Clocks
 from pushd.core.devices.admission import AdmissionMode
 from pushd.http.bodies import Budgets
+from pushd.http.client_address import TrustedProxies
 from pushd.http.connections import OpenConnections
 from pushd.http.site import HTTPFactory
 from pushd.model.token import Role
@@ -66,7 +67,8 @@ class InMemoryServer:
         devices = build_device_port(self.core, self.config, self._in_thread)
         operators = build_admin_port(self.core, self._in_thread)
         connections = OpenConnections()
-        self.device_site = HTTPFactory(devices, self.budgets, self.clock, connections)
+        proxies = TrustedProxies.of(self.config.trusted_proxies)
+        self.device_site = HTTPFactory(devices, self.budgets, self.clock, connections, proxies)
         self.admin_site = HTTPFactory(operators, self.budgets, self.clock, connections)
 
     def connect(self, peer: str = CLIENT, transport: StringTransport | None = None) -> Connection:

@@ -1,11 +1,12 @@
 """The address of the client, also behind trusted reverse proxies."""
 
 import re
+from collections.abc import Iterable, Sequence
+from typing import Self
 
 from attrs import frozen
 
-from pushd.http.request import Request
-from pushd.lib.ip_networks import Networks, contains, parse_address
+from pushd.lib.ip_networks import Network, Networks, contains, parse_address
 
 UNIX = "unix"
 """Stands for the proxies that connect to a Unix socket."""
@@ -16,28 +17,33 @@ _NODE = re.compile(r"\[([^\]]*)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
 
 @frozen
 class TrustedProxies:
-    """The reverse proxies whose ``X-Forwarded-For`` is trusted."""
+    """The reverse proxies whose ``X-Forwarded-For`` is trusted; by default none."""
 
     networks: Networks = ()
     is_unix_trusted: bool = False
     """Whether those that connect to a Unix socket are."""
 
+    @classmethod
+    def of(cls, proxies: Sequence[Network | str]) -> Self:
+        """From networks, and :data:`UNIX`."""
+        return cls(tuple(each for each in proxies if not isinstance(each, str)), UNIX in proxies)
 
-def client_address(request: Request, trusted: TrustedProxies) -> str | None:
+    def __contains__(self, peer: str | None) -> bool:
+        """Whether what connects from this address is one of them; None: from a Unix socket."""
+        if peer is None:
+            return self.is_unix_trusted
+        return bool(self.networks) and contains(self.networks, parse_address(peer))
+
+
+def client_address(peer: str | None, forwarded: Iterable[bytes], trusted: TrustedProxies) -> str | None:
     """The address that connected; if it is that of a trusted proxy, the last address in ``X-Forwarded-For`` that is
-    not.
+    not. ``forwarded`` are the values of that header.
 
     None if it is not known: on a Unix socket without a trusted proxy, and behind one that does not give an address.
     """
-    peer = request.peer
-    if peer is None:
-        is_proxy = trusted.is_unix_trusted
-    else:
-        is_proxy = bool(trusted.networks) and contains(trusted.networks, parse_address(peer))
-    if not is_proxy:
+    if peer not in trusted:
         return peer
-    lines = request.requestHeaders.getRawHeaders(b"X-Forwarded-For") or ()
-    hops = [hop.strip() for line in lines for hop in line.decode("latin-1").split(",")]
+    hops = [hop.strip() for line in forwarded for hop in line.decode("latin-1").split(",")]
     for hop in reversed([hop for hop in hops if hop]):
         address = parse_address(_without_port(hop))
         if not contains(trusted.networks, address):

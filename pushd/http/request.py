@@ -100,6 +100,10 @@ class Request(ChannelRequest):
 
     def gotLength(self, length: int | None) -> None:
         """The headers are complete."""
+        self.method, target = request_line(self.channel)
+        if not target.startswith(b"/"):
+            target = _origin_form(target)
+        self.path, _, self.query = target.partition(b"?")
         if length != 0:
             self.body = Body()
 
@@ -112,13 +116,11 @@ class Request(ChannelRequest):
     def decide_body(self) -> None:
         """The body does not arrive at once with its head: decide, once, how much of it to keep."""
         if not self.body.is_decided:
-            self._set_target(*request_line(self.channel))
             site = self.channel.site
             self.body.decide(None if self.has_encoded_body else site.grant_body(self), site.budgets)
 
-    def requestReceived(self, method: bytes, target: bytes, version: bytes) -> None:
+    def requestReceived(self, _method: bytes, _target: bytes, version: bytes) -> None:
         """The whole request has arrived."""
-        self._set_target(method, target)
         self.is_http_1_1 = version == b"HTTP/1.1"
         self.channel.site.serve(self)
 
@@ -168,22 +170,18 @@ class Request(ChannelRequest):
         self.body.release()
 
     @property
-    def peer(self) -> str | None:
-        """The IP address that connected; None if it is not known, as on a Unix socket."""
+    def client_address(self) -> str | None:
+        """The IP address of the client; None if it is not known, as on a Unix socket."""
         channel = self.channel
-        peer: str | None = channel.forwarded_peer() if channel.is_forwarded else channel.peer
-        return peer
+        address: str | None = channel.peer
+        if channel.is_proxied:
+            address = channel.address_behind(self.requestHeaders.getRawHeaders(b"X-Forwarded-For") or ())
+        return address
 
     @property
     def is_open(self) -> bool:
         """Whether the client still waits for the response."""
         return self.channel is not None
-
-    def _set_target(self, method: bytes, target: bytes) -> None:
-        self.method = method
-        if not target.startswith(b"/"):
-            target = _origin_form(target)
-        self.path, _, self.query = target.partition(b"?")
 
     # The response.
 

@@ -1,7 +1,7 @@
 """The site: the factory of HTTP connections, and the channel that each connection is."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from twisted.internet.abstract import FileDescriptor
@@ -18,6 +18,7 @@ from twisted.web.http import datetimeToString
 from zope.interface import implementer
 
 from pushd.http.bodies import GRACE_SECONDS, BodyGrant, Budgets
+from pushd.http.client_address import TrustedProxies, client_address
 from pushd.http.connections import AcceptThrottle, ConnectionLimit, ConnectionTimeout, OpenConnections, WriteCoalescer
 from pushd.http.request import Request
 from pushd.lib.tls import HTTP_1_1
@@ -27,6 +28,8 @@ _SEPARATORS = re.compile(rb"[ ,]+")
 
 _COMMON_HEADERS = b"Server: pushd\r\nDate: %b\r\nCache-Control: no-store\r\n"
 """Headers of every response. No cache may keep one: a cached poll would run a command twice."""
+
+_NO_PROXIES = TrustedProxies()
 
 IDLE_SECONDS = 80
 """How long a connection may wait for a request: longer than load balancers keep one, often 60 s, so that none sends a
@@ -54,8 +57,8 @@ class Channel(DirectChannel):
     site: "HTTPFactory"
     peer: str | None = None
     """The IP address of the client, or of a proxy; None on a Unix socket."""
-    is_forwarded: bool = False
-    """Whether a proxy connects that says for which client, by the PROXY protocol."""
+    is_proxied: bool = False
+    """Whether a proxy connects that says for which client: a trusted one, or one with the PROXY protocol."""
     is_half_closed: bool = False
     """Whether the client sends nothing any more; it may have disconnected."""
     _timeout: ConnectionTimeout["Channel"]
@@ -72,13 +75,15 @@ class Channel(DirectChannel):
         if isinstance(self.transport, FileDescriptor):  # a TLS transport is not: it encrypts first
             self.is_direct = True
             self.site.accept_throttle.add(self.transport)
-        self.is_forwarded = uses_proxy_protocol(self.transport)
+        self.is_proxied = uses_proxy_protocol(self.transport) or self.peer in self.site.trusted_proxies
 
-    def forwarded_peer(self) -> str | None:
-        """The IP address that the proxy gave, which is known once a request has arrived; None if it gave none."""
-        peer = self.transport.getPeer()
-        is_proxy = peer == self.transport.transport.getPeer()
-        return None if is_proxy else _host(peer)
+    def address_behind(self, forwarded: Iterable[bytes]) -> str | None:
+        """The address of a client behind a proxy, whose request has these values of ``X-Forwarded-For``."""
+        peer = self.peer
+        if uses_proxy_protocol(self.transport):  # its address is known once a request has arrived
+            given = self.transport.getPeer()
+            peer = None if given == self.transport.transport.getPeer() else _host(given)
+        return client_address(peer, forwarded, self.site.trusted_proxies)
 
     def dataReceived(self, data: bytes) -> None:
         """Parse what has arrived."""
@@ -180,7 +185,12 @@ class HTTPFactory(ServerFactory):
     """Whether each connection is closed after its next response: a client would send its next poll at once."""
 
     def __init__(
-        self, port: IPort, budgets: Budgets, clock: IReactorTime, all_ports: OpenConnections | None = None
+        self,
+        port: IPort,
+        budgets: Budgets,
+        clock: IReactorTime,
+        all_ports: OpenConnections | None = None,
+        trusted_proxies: TrustedProxies = _NO_PROXIES,
     ) -> None:
         self.clock = clock
         self.idle_timeout = ConnectionTimeout(clock, IDLE_SECONDS, _close)
@@ -195,6 +205,7 @@ class HTTPFactory(ServerFactory):
         self.serve = port.serve
         self.grant_body = port.grant_body
         self.budgets = budgets
+        self.trusted_proxies = trusted_proxies
         self._second = -1
         self._common_headers = b""
 

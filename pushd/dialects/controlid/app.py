@@ -17,7 +17,6 @@ from pushd.core.devices.device_service import DeviceService
 from pushd.dialects.controlid import wire
 from pushd.dialects.controlid.dialect import CONTROL_ID
 from pushd.http.bodies import LARGE, BodyGrant, InThread, device_grant, parse
-from pushd.http.client_address import TrustedProxies, client_address
 from pushd.http.device_port import MountedApp
 from pushd.http.error_status import set_error_status
 from pushd.http.request import Request
@@ -42,7 +41,6 @@ class ControlIdApp:
 
     device_service: DeviceService
     in_thread: InThread[wire.ControlIdResult]
-    trusted_proxies: TrustedProxies
 
     @router.route("/push", methods=["GET"])
     async def push(self, request: Request) -> bytes:
@@ -106,20 +104,20 @@ class ControlIdApp:
     def _identity(self, request: Request, query: wire.PollQuery) -> ClientIdentity:
         return ClientIdentity(
             device=CONTROL_ID.device(query.device),
-            address=client_address(request, self.trusted_proxies),
+            address=request.client_address,
             owner=request.owner,
         )
 
 
 def mounted_apps(
-    device_service: DeviceService, in_thread: InThread[Any], trusted_proxies: TrustedProxies, bases: Sequence[bytes]
+    device_service: DeviceService, in_thread: InThread[Any], bases: Sequence[bytes]
 ) -> Iterator[MountedApp]:
     """The app, mounted at the root of the device port and below each of the ``bases``.
 
     A reader whose configured address ends in ``/push``, which is a common mistake, appends a second one; without a
     deviceId such a path is not from a reader.
     """
-    app = ControlIdApp(device_service, in_thread, trusted_proxies)
+    app = ControlIdApp(device_service, in_thread)
     prefixes = (b"", *(base for base in bases if base != wire.SUFFIX))
     doubled = tuple(prefix + wire.SUFFIX for prefix in prefixes)
     yield MountedApp(prefixes=prefixes, pattern=PATHS, app=app, grant_body=app.grant_body)

@@ -16,7 +16,6 @@ from pushd.core.devices.device_service import DeviceService
 from pushd.dialects.servereye import wire
 from pushd.dialects.servereye.dialect import SERVER_EYE
 from pushd.http.bodies import LARGE, BodyGrant, InThread, device_grant, parse
-from pushd.http.client_address import TrustedProxies, client_address
 from pushd.http.device_port import MountedApp
 from pushd.http.error_status import error_detail, set_error_status
 from pushd.http.request import Request
@@ -46,7 +45,6 @@ class ServerEyeApp:
 
     device_service: DeviceService
     in_thread: InThread[wire.ServerEyeResult]
-    trusted_proxies: TrustedProxies
 
     @router.route("/push/<container>", methods=["GET"])
     async def poll(self, request: Request, container: str) -> bytes:
@@ -115,7 +113,7 @@ class ServerEyeApp:
     def _identity(self, request: Request, container: str) -> ClientIdentity:
         return ClientIdentity(
             device=SERVER_EYE.device(wire.canonical(container)),
-            address=client_address(request, self.trusted_proxies),
+            address=request.client_address,
             owner=request.owner,
             api_key=_api_key(request),
         )
@@ -129,9 +127,9 @@ def _api_key(request: Request) -> str | None:
 
 
 def mounted_apps(
-    device_service: DeviceService, in_thread: InThread[Any], trusted_proxies: TrustedProxies, _bases: Sequence[bytes]
+    device_service: DeviceService, in_thread: InThread[Any], _bases: Sequence[bytes]
 ) -> Iterator[MountedApp]:
     """The app, mounted at the root of the device port and below each version, and for all that look like it."""
-    app = ServerEyeApp(device_service, in_thread, trusted_proxies)
+    app = ServerEyeApp(device_service, in_thread)
     yield MountedApp(prefixes=VERSIONS, pattern=PATHS, app=app, grant_body=app.grant_body)
     yield MountedApp(prefixes=(b"",), pattern=OTHER_PATHS, app=app, grant_body=lambda _request, _below: None)
