@@ -43,7 +43,9 @@ class Clocks:
 
     def now(self) -> Now:
         """The current moment on all clocks."""
-        return Now(self.wall_now(), round(self.steady() * 1000), self.elapsed_now())
+        seconds, wall = self.clock.seconds(), self.wall()
+        steady, elapsed = seconds - self._stalled, seconds + self._origin
+        return Now(round(wall * 1000), round(steady * 1000), round(elapsed * 1000))
 
     def wall_now(self) -> int:
         """Wall milliseconds."""

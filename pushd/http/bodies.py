@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from enum import Enum
+from functools import partial
 from typing import TypeVar
 
 from attrs import define, field, frozen
@@ -114,8 +115,8 @@ class Body:
     """Whether :meth:`decide` was called."""
     _refusal: str | None = field(default=None, init=False)
     """Why nothing is kept of a body within its limit."""
-    _grant: BodyGrant | None = field(default=None, init=False)
-    _budgets: Budgets | None = field(default=None, init=False)
+    _budget_for: Callable[[int], Budget] | None = field(default=None, init=False)
+    """The budget for a body of some size; None without a grant."""
     _chunks: list[bytes] = field(factory=list, init=False)
     _budget: Budget | None = field(default=None, init=False)
     """The budget in which bytes are reserved."""
@@ -127,8 +128,8 @@ class Body:
         if grant is None:
             self._refuse("The body was sent by a client that could not send one then; try again.")
             return
-        self._grant, self._budgets, self.limit = grant, budgets, grant.limit
-        self._reserve()
+        self.limit, self._budget_for = grant.limit, partial(budgets.of, grant.sender)
+        self._reserve(self._budget_for(self.size))
 
     def feed(self, chunk: bytes) -> None:
         """Add a piece that has arrived."""
@@ -137,12 +138,13 @@ class Body:
             self.release()
         elif self._refusal is None:
             self._chunks.append(chunk)
-            self._reserve()
+            if self._budget_for is not None:
+                self._reserve(self._budget_for(self.size))
 
     @property
     def oversized(self) -> bool:
         """Whether it exceeds its own limit."""
-        return self.size > self.limit and (self._refusal is None or self._grant is not None)
+        return self.size > self.limit and (self._refusal is None or self._budget_for is not None)
 
     def content(self) -> bytes:
         """The whole body; only once. It counts in the budget until it is released.
@@ -173,22 +175,16 @@ class Body:
         self._refusal = why
         self.release()
 
-    def _reserve(self) -> None:
-        """Count all that has arrived in the budget for bodies of this size."""
-        if self._grant is None or self._budgets is None:
-            return
-        budget = self._budgets.of(self._grant.sender, self.size)
+    def _reserve(self, budget: Budget) -> None:
+        """Count all that has arrived in a budget, and nothing in the one before."""
         if budget is not self._budget:
-            self._move(budget)
+            if self._budget is not None:
+                self._budget.release(self._reserved)
+            self._budget, self._reserved = budget, 0
         if budget.reserve(self.size - self._reserved):
             self._reserved = self.size
         else:
             self._refuse("Too many request bodies are in memory at once; try again.")
-
-    def _move(self, budget: Budget) -> None:
-        if self._budget is not None:
-            self._budget.release(self._reserved)
-        self._budget, self._reserved = budget, 0
 
 
 def at_most(limit: int, in_thread: InThread[T]) -> InThread[T]:

@@ -167,7 +167,8 @@ class Request(ChannelRequest):
     def free_memory(self) -> None:
         """Drop the headers and the body, of a request that may be held for long."""
         self.requestHeaders = _NO_HEADERS
-        self.body.release()
+        if self.body is not NO_BODY:
+            self.body.release()
 
     @property
     def client_address(self) -> str | None:
@@ -265,7 +266,8 @@ class Request(ChannelRequest):
         if self._has_producer:
             self.unregisterProducer()
         channel, self.channel = self.channel, None
-        self.body.release()
+        if self.body is not NO_BODY:
+            self.body.release()
         channel.requestDone(self)
         if channel.is_half_closed and channel.timeOut is not None:  # no further request has arrived whole
             channel.loseConnection()

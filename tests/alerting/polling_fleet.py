@@ -1,11 +1,11 @@
 """Devices that hold polls on an in-memory server and repeat them on a schedule."""
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 
 from attrs import define, field, frozen
 
 from pushd.core.app import Core
+from pushd.core.devices.presence import DevicePresence
 
 
 @frozen(kw_only=True)
@@ -24,19 +24,17 @@ class PollingFleet:
     addresses: dict[str, str]
     core: Core
     interval: int
-    _polls: dict[str, AbstractContextManager[None]] = field(factory=dict, init=False)
+    _polls: dict[str, DevicePresence] = field(factory=dict, init=False)
 
     def connect(self, devices: Iterable[str]) -> None:
         """Begin a poll of each of these devices."""
         for device in devices:
-            poll = self.core.presence.here(device, self.addresses[device])
-            poll.__enter__()
-            self._polls[device] = poll
+            self._polls[device] = self.core.presence.begin_poll(device, self.addresses[device])
 
     def disconnect(self, devices: Iterable[str]) -> None:
         """End the poll of each of these devices."""
         for device in devices:
-            self._polls.pop(device).__exit__(None, None, None)
+            self.core.presence.end_poll(self._polls.pop(device), self.addresses[device])
 
     def repeat_polls(self, second: int) -> None:
         """Repeat the polls that are due at this second."""

@@ -142,9 +142,9 @@ class CommandQueue:
             self._log.error("Could not claim commands, the poll is held: {error}", error=failure.getErrorMessage())
         return failure
 
-    def due_in(self, device: str) -> float | None:
-        """Seconds until the next queued command is due, 0 if it has become due since the last claim, or None."""
-        due = self.command_index.due(device)
+    def due_in(self, poll: Poll) -> float | None:
+        """Seconds until the next command for a poll is due, 0 if it has become due since the last claim, or None."""
+        due = self.command_index.due(poll.device) if poll.may_receive else None
         return max(due - self.clocks.wall_now(), 0) / 1000 if due else None
 
     def take_back(self, handed: Answer) -> None:

@@ -66,9 +66,12 @@ class AdmissionPolicy:
             return Access.REFUSED
         if device is None:
             return self._admit_unknown(client_identity, is_poll)
-        if device.admission is Admission.BLOCKED or not self._is_authentic(device, client_identity):
+        if device.admission is Admission.BLOCKED:
             return Access.REFUSED
-        if self.lacks_proof(device):
+        if self.registry.has_proof(device):
+            if not self._is_authentic(device, client_identity):
+                return Access.REFUSED
+        elif self.require_proof:
             return Access.UNPROVEN
         return Access.PENDING if device.admission is Admission.PENDING else Access.SERVED
 

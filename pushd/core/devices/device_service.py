@@ -72,10 +72,13 @@ class DeviceService:
             return await self.command_queue.take(device_id, hold, uuid, may_receive=False, is_approved=False)
         may_receive = access is not Access.UNPROVEN
         batch = self.batch if device is None or device.batch is None else device.batch
-        with self.presence.here(device_id, client_identity.address):
+        entry = self.presence.begin_poll(device_id, client_identity.address)
+        try:
             return await self.command_queue.take(
                 device_id, hold, uuid, may_receive=may_receive, is_approved=is_approved, batch=batch
             )
+        finally:
+            self.presence.end_poll(entry, client_identity.address)
 
     async def _refuse(self, is_approved: bool) -> NoReturn:
         """Refuse a poll slowly; of devices that are not approved, few polls wait: each keeps a connection open."""

@@ -61,21 +61,6 @@ class DevicePresence:
 
 
 @define(eq=False)
-class PollPresence:
-    """Context manager: while its block runs, a poll of the device is held."""
-
-    presence: "Presence"
-    entry: DevicePresence
-    address: str | None
-
-    def __enter__(self) -> None:
-        self.presence.begin_poll(self.entry, self.address)
-
-    def __exit__(self, *_: object) -> None:
-        self.presence.end_poll(self.entry, self.address)
-
-
-@define(eq=False)
 class Presence:
     """Follows polls, acknowledgements, results and sign-offs; saves changes of state at once, last-seen in batches."""
 
@@ -111,17 +96,17 @@ class Presence:
             entry.timeout = self._intern(timeout)
             self._schedule_check(entry)
 
-    def here(self, device: str, address: str | None) -> PollPresence:
-        """A context manager for the time in which a poll of the device is held."""
-        return PollPresence(self, self._entry(device), address)
-
-    def begin_poll(self, entry: DevicePresence, address: str | None) -> None:
-        """A poll has begun: the device is online, even if it had signed off."""
+    def begin_poll(self, device: str, address: str | None) -> DevicePresence:
+        """A poll has begun: the device is online, even if it had signed off; returns what to call :meth:`end_poll`
+        with.
+        """
+        entry = self._entry(device)
         entry.end_gap(self.clocks.clock.seconds())
         entry.held_polls += 1
         self._saw(entry, address)
         if entry.state is not PresenceState.ONLINE or not entry.saved:
             self._become_online(entry)
+        return entry
 
     def end_poll(self, entry: DevicePresence, address: str | None) -> None:
         """A poll has ended."""

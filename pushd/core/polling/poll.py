@@ -89,15 +89,11 @@ class Poll(Wait):
         if self._state is not _State.ENDED:
             self._end(PollEnd.DISCONNECTED)
 
-    def start(self) -> None:
-        """Claim commands, and wait if there are none; the poll must be registered before, to be notified."""
-        self._claim()
-
     def notify(self) -> None:
         """A claim may succeed now."""
         self._notified = True
         if self._state is _State.WAITING:
-            self._claim()
+            self.claim()
 
     def end_after(self, delay: float, end: PollEnd) -> None:
         """Receive nothing any more, and answer idle after ``delay`` seconds."""
@@ -118,11 +114,12 @@ class Poll(Wait):
         self._shared_timer = None
         self._on_timeout()
 
-    def _claim(self) -> None:
+    def claim(self) -> None:
+        """Claim commands, and wait if there are none; the poll must be registered before, to be notified."""
         self._state, self._notified = _State.CLAIMING, False
         claiming = self.queue.claim(self)
         if claiming is None:
-            self._wait(self._due_in())
+            self._wait(self.queue.due_in(self))
             return
         claiming.addCallbacks(self._on_claim, self._on_claim_failed)
         if self._state is _State.CLAIMING:
@@ -145,7 +142,7 @@ class Poll(Wait):
         elif claim.dispatched:
             self._end(PollEnd.DISPATCHED, claim.dispatched)
         else:
-            self._continue(self._due_in())
+            self._continue(self.queue.due_in(self))
 
     def _on_claim_failed(self, _failure: Failure) -> None:
         """The store is unavailable, as the queue has logged: hold the poll to its end, unless it was notified."""
@@ -154,12 +151,9 @@ class Poll(Wait):
 
     def _continue(self, due: float | None) -> None:
         if self._notified:
-            self._claim()
+            self.claim()
         else:
             self._wait(due)
-
-    def _due_in(self) -> float | None:
-        return self.queue.due_in(self.device) if self.may_receive else None
 
     def _wait(self, due: float | None) -> None:
         """Wait until a command is due, in seconds, or else until the hold is over."""
@@ -181,22 +175,15 @@ class Poll(Wait):
         if self._state is _State.CLAIMING or self.timers.clock.seconds() >= self.hold_until:
             self._end(PollEnd.IDLE)
         else:
-            self._claim()
+            self.claim()
 
     def _end(self, end: PollEnd, answer: Answer = ()) -> None:
-        self._answer = answer
-        self._close(end)
-        self._resume(None)
-
-    def _close(self, end: PollEnd) -> None:
         self._stop_timer()
-        self._state = _State.ENDED
+        self._state, self._answer = _State.ENDED, answer
         self.queue.on_poll_end(self, end)
-
-    def _resume(self, result: object) -> None:
         callback, self._callback = self._callback, None
         if callback is not None:
-            callback(result)
+            callback(None)
 
     def _stop_timer(self) -> None:
         if self._shared_timer is not None:

@@ -48,7 +48,7 @@ class PollRegistry:
         self._live[poll.device] = poll
         if not poll.is_approved:
             self._unapproved.add(poll)
-        poll.start()  # before the older one ends: its device may poll again within that very call
+        poll.claim()  # before the older one ends: its device may poll again within that very call
         return 0 if older is None else self._take_over(older)
 
     def remove(self, poll: Poll) -> None:
@@ -73,7 +73,7 @@ class PollRegistry:
         if device in self._live:
             return False
         share_taken = not is_approved and len(self._unapproved) >= self.limit * UNAPPROVED_SHARE
-        return share_taken or len(self) >= self.limit
+        return share_taken or len(self._live) + len(self._ending) >= self.limit
 
     def revoke(self, device: str) -> None:
         """Send nothing more to this device's poll, and end it: the next poll of the device is admitted anew."""
@@ -100,6 +100,8 @@ class PollRegistry:
 
     def forget_takeovers(self) -> None:
         """Drop takeovers that are too old to be part of a conflict."""
+        if not self._takeovers:
+            return
         since = self.clock.seconds() - CONFLICT_WINDOW
         self._takeovers = {device: times for device, times in self._takeovers.items() if times[-1] > since}
 
