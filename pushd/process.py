@@ -5,7 +5,6 @@ import resource
 import signal
 import sys
 from contextlib import suppress
-from ctypes import CDLL
 from typing import Any, NoReturn
 
 from twisted.internet.error import ReactorNotRunning
@@ -19,12 +18,6 @@ _log = Logger()
 
 FULL_COLLECTION_THRESHOLD = 1000
 """Garbage collections of the middle generation until a full one; Python's default is 10."""
-
-OWN_MAPPING = 256 * 1024
-"""Bytes from which on a block of memory is a mapping of its own, which is returned when it is freed."""
-
-_M_MMAP_THRESHOLD = -3
-"""The number of the parameter in glibc's ``malloc.h``."""
 
 SWITCH_SECONDS = 0.0005
 """How long a thread may keep the GIL while another one waits for it; Python's default is ten times as much."""
@@ -72,16 +65,6 @@ def install_signal_handlers(reactor: Any) -> None:
 def set_switch_interval() -> None:
     """Shorten the time that the reactor's thread waits for the GIL while the thread that commits holds it."""
     sys.setswitchinterval(SWITCH_SECONDS)
-
-
-def tune_malloc() -> None:
-    """Have the memory of large bodies returned to the system as soon as they are done.
-
-    By default glibc learns from the first large block that such blocks are usual, and keeps the next ones for reuse:
-    hundreds of megabytes. Other C libraries are left as they are.
-    """
-    with suppress(AttributeError, OSError):
-        CDLL(None).mallopt(_M_MMAP_THRESHOLD, OWN_MAPPING)
 
 
 def tune_gc() -> None:

@@ -20,6 +20,7 @@ from pushd.http.bodies import PARSED_AT_ONCE, Budgets, at_most
 from pushd.http.client_address import TrustedProxies
 from pushd.http.connections import OpenConnections
 from pushd.http.site import HTTPFactory
+from pushd.lib.malloc import Trimmer, map_large_blocks
 from pushd.lib.resolver import install_resolver
 from pushd.listeners import listener
 from pushd.model.errors import StoreRefused
@@ -28,7 +29,7 @@ from pushd.notifications.dead_mans_switch import INTERVAL, Stuck, build_switch
 from pushd.notifications.webhooks.dispatcher import CHECKPOINT_SECONDS, WebhookDispatcher
 from pushd.notifications.webhooks.guarded_agent import build_agent
 from pushd.periodic import PeriodicTask
-from pushd.process import exit_with_error, raise_file_limit, set_switch_interval, tune_gc, tune_malloc
+from pushd.process import exit_with_error, raise_file_limit, set_switch_interval, tune_gc
 from pushd.store.filters import History, StartOptions
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from pushd.wiring import build_admin_port, build_core, build_device_port, build_dispatcher, build_notifiers
@@ -102,7 +103,7 @@ class PushdService(MultiService):
             exit_with_error(str(error))
         set_switch_interval()
         tune_gc()
-        tune_malloc()
+        map_large_blocks()
         self._limit_connections(raise_file_limit())
 
     def stopService(self) -> Deferred[None]:
@@ -194,11 +195,11 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
     """
     data_dir = DataDir(config.data_dir, config.store)
     core = build_core(SqliteStore(data_dir.database, reactor), Clocks(reactor, wall), config)
-    budgets = Budgets()
 
     def in_thread(work: Callable[[], Any]) -> Deferred[Any]:
         return deferToThreadPool(reactor, reactor.getThreadPool(), work)
 
+    budgets = Budgets(on_large_release=Trimmer(reactor, in_thread).schedule)
     connections = OpenConnections()
 
     parse_in_thread = at_most(PARSED_AT_ONCE, in_thread)

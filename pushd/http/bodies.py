@@ -88,6 +88,8 @@ class Budgets:
     large: Mapping[Sender, Budget] = field(
         factory=lambda: {sender: Budget(limit) for sender, limit in _LARGE_SHARES.items()}
     )
+    on_large_release: Callable[[], object] = lambda: None
+    """Called when a large body was dropped that was kept."""
 
     @property
     def used(self) -> int:
@@ -167,9 +169,11 @@ class Body:
     def release(self) -> None:
         """Drop what was kept."""
         self._chunks.clear()
-        if self._budget is not None:
+        if self._budgets is not None and self._budget is not None:
             self._budget.release(self._reserved)
             self._budget, self._reserved = None, 0
+            if self.size > SMALL:
+                self._budgets.on_large_release()
 
     def _refuse(self, why: str) -> None:
         self._refusal = why

@@ -110,8 +110,9 @@ class PendingResponse:
             )
         except StopIteration as end:
             self._end(end.value)
-        except Exception:
+        except Exception as error:
             self._end(_render_error(self.app, self.request, Failure()))
+            _drop_traceback(error, result)
         else:
             self.wait(awaited)
 
@@ -119,6 +120,16 @@ class PendingResponse:
         request, self._coroutine = self.request, None
         request.pending = None
         _respond(request, body)
+
+
+def _drop_traceback(error: Exception, awaited: object) -> None:
+    """Drop what an error keeps: the frames of all functions that it has ended, with a large body or its text.
+
+    One that came from a Deferred is in a reference cycle with its traceback, which may not be collected for long.
+    """
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    if isinstance(awaited, Failure):
+        awaited.tb = None
 
 
 def _respond(request: Request, body: bytes | None) -> None:

@@ -156,6 +156,7 @@ class ThreadExecutor:
         while (group := self._next_group()) is not None:
             self.connection.run(group)
             self.reactor.callFromThread(self.deliver, group)
+            del group  # it may hold large texts, which must not wait for the next one to be freed
         self.connection.close()
         self.reactor.callFromThread(self._closed.callback, None)
 
@@ -266,6 +267,7 @@ class ReactorExecutor:
     def _loop(self) -> None:
         while (job := self._jobs.get()) is not None:
             self.reactor.callFromThread(self._committed, job())
+            del job  # it may hold large texts, which must not wait for the next one to be freed
         self.connection.close()
         self.reactor.callFromThread(self._closed.callback, None)
 

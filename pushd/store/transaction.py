@@ -18,6 +18,11 @@ class Statement:
 
     description: str
     sql: str
+    text: str | None = None
+    """The parameter whose text may be large; if all parameters are NULL, the statement must change nothing, or fail.
+
+    A database may keep the values that a statement was last run with, so it is run once more without any.
+    """
 
 
 class ITransaction(Protocol):

@@ -73,6 +73,19 @@ def test_budgets_are_never_exceeded(small: int, large: int, arrivals: list[tuple
     assert budgets.used == 0
 
 
+@pytest.mark.parametrize(("size", "calls"), [(SMALL, 0), (SMALL + 1, 1)])
+def test_large_release(size: int, calls: int) -> None:
+    """The end of a large body is reported, once, so that its memory can be returned."""
+    released: list[None] = []
+    body = Body()
+    body.decide(BodyGrant(Sender.OPERATOR, LARGE), Budgets(on_large_release=lambda: released.append(None)))
+    body.feed(b"x" * size)
+    assert released == []
+    body.release()
+    body.release()
+    assert len(released) == calls
+
+
 def test_body_over_the_budget() -> None:
     """A body that exceeded the budget is unavailable, even if bytes of the budget are free again."""
     budgets, grant = Budgets({Sender.OPERATOR: Budget(5)}), BodyGrant(Sender.OPERATOR, 9)

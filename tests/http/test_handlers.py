@@ -1,11 +1,14 @@
 """Tests of :mod:`pushd.http.handlers`: each request is answered, whatever goes wrong in its route."""
 
+import gc
+from collections.abc import Iterator
 from typing import Any
+from weakref import ref
 
 import pytest
 from attrs import define, field
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -70,6 +73,14 @@ def app() -> App:
     return App()
 
 
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    """Garbage is not collected during the test."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
 def connect(app: App, clock: Clock, line: str) -> Connection:
     """A connection to the app that has sent one request."""
     address = IPv4Address("TCP", "192.0.2.1", 40000)
@@ -130,3 +141,27 @@ def test_error_after_the_client_disconnected(app: App, clock: Clock, no_logged_f
     connection.hang_up()
     app.awaited.errback(KeyError())
     assert no_logged_failure == []
+
+
+class Large:
+    """Stands for a large body: other than bytes, it can be referenced weakly."""
+
+
+def failing(large: Large) -> Deferred[Any]:
+    """What a thread gives whose function has failed with a large body in its variables."""
+    try:
+        raise KeyError(str(large))
+    except KeyError:
+        return fail(Failure())
+
+
+def test_error_keeps_nothing_of_a_body(app: App, clock: Clock, no_collection: None) -> None:
+    """What a function that failed had in its variables is freed with the response, without a garbage collection."""
+    large = Large()
+    reference = ref(large)
+    connection = connect(app, clock, "GET /waits")
+    failing(large).chainDeferred(app.awaited)
+    del large
+    assert connection.answer().body == b""
+    assert reference() is None
+    connection.hang_up()

@@ -21,8 +21,8 @@ LARGE = 16 * MIB
 MEMORY = 1024 * MIB
 """What the server may allocate."""
 
-KEPT = 112 * MIB
-"""What it may keep of that when all is done: SQLite keeps the last text that was bound to each of a few statements."""
+KEPT = 64 * MIB
+"""What it may keep of that when all is done."""
 
 DEVICES = 6
 

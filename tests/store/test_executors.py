@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from threading import get_ident
 from typing import Any
+from weakref import finalize
 
 import pytest
 from attrs import define, field
@@ -64,6 +65,10 @@ class Recorder:
 
     def close(self) -> None:
         self.closed = True
+
+    def forget(self) -> None:
+        """Forget what was recorded."""
+        self.groups, self._group = [], []
 
 
 def deliver(group: Sequence[PendingTransaction]) -> None:
@@ -315,3 +320,32 @@ def test_the_inline_executor_commits_before_submit_returns(recorder: Recorder) -
     assert recorder.groups == [[1], [2]]
     executor.close()
     assert recorder.closed
+
+
+class Large:
+    """Stands for a large text: other than a str, it can be referenced weakly."""
+
+
+def freed(large: Large) -> "Deferred[None]":
+    """Fires when a value is freed, on whatever thread; fails if that takes very long."""
+    from twisted.internet import reactor
+
+    done: Deferred[None] = Deferred()
+    finalize(large, reactor.callFromThread, done.callback, None)  # type: ignore[attr-defined]
+    return done.addTimeout(30, reactor)
+
+
+async def test_idle_thread_keeps_nothing(recorder: Recorder, executor: ThreadExecutor) -> None:
+    """What an operation has read is freed when its caller has done with it, not when the next one has run."""
+    done = freed(await executor.submit(lambda tx: Large()))
+    recorder.forget()
+    await done
+    await executor.close()
+
+
+async def test_idle_commit_thread_keeps_nothing(recorder: Recorder, on_reactor: ReactorExecutor) -> None:
+    """The thread that commits does not keep the operation that it ran last."""
+    done = freed(await on_reactor.submit_long(lambda tx: Large()))
+    recorder.forget()
+    await done
+    await on_reactor.close()

@@ -295,6 +295,7 @@ def open_reader(path: str) -> SqliteConnection:
     """
     connection = connect(path)
     connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA cache_size = -2048")  # KiB: few, as each commit of the writer makes them outdated
     return SqliteConnection(connection, "BEGIN")
 
 

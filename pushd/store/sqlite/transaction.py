@@ -2,10 +2,12 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from attrs import define, field
 
+from pushd.lib.large_json import LARGE
 from pushd.lib.strict_json import write_ascii
 from pushd.model.errors import Unavailable
 from pushd.model.event import Event, EventType
@@ -64,13 +66,19 @@ class SqliteTransaction:
 
     def rows(self, statement: Statement, **values: Any) -> Sequence[Row]:
         try:
-            return self.connection.execute(statement.sql, values).fetchall()
+            found = self.connection.execute(statement.sql, values).fetchall()
+            if statement.text is not None:
+                self._drop_text(statement, values)
+            return found
         except sqlite3.Error as error:
             raise _unavailable(statement.description, error) from error
 
     def run(self, statement: Statement, **values: Any) -> int:
         try:
-            return self.connection.execute(statement.sql, values).rowcount
+            changed = self.connection.execute(statement.sql, values).rowcount
+            if statement.text is not None:
+                self._drop_text(statement, values)
+            return changed
         except sqlite3.Error as error:
             raise _unavailable(statement.description, error) from error
 
@@ -94,6 +102,13 @@ class SqliteTransaction:
             self.feed.write()
         except sqlite3.Error as error:
             raise _unavailable("write events", error) from error
+
+    def _drop_text(self, statement: Statement, values: Mapping[str, Any]) -> None:
+        """Have SQLite drop a large text: sqlite3 keeps prepared statements, and they keep a copy of their values."""
+        text = values[str(statement.text)]
+        if text is not None and len(text) > LARGE:
+            with suppress(sqlite3.IntegrityError):
+                self.connection.execute(statement.sql, dict.fromkeys(values))
 
 
 def _unavailable(description: str, error: sqlite3.Error) -> Unavailable:

@@ -41,6 +41,7 @@ _INSERT = Statement(
     " expires_elapsed, max_attempts, lease, deadline, created_by, resend_of, idempotency_key, fingerprint)"
     " VALUES (:id, :device, 'queued', :payload, :delivery, :priority, :ttl, :not_before, :created_at, :expires_at,"
     " :expires_elapsed, :max_attempts, :lease, :deadline, :created_by, :resend_of, :idempotency_key, :fingerprint)",
+    text="payload",
 )
 
 
