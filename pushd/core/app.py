@@ -96,10 +96,8 @@ class Core:
         await self.store.save_clocks(self._retention_from, self.clocks.now())
 
     async def _handle_step(self) -> None:
-        """If the wall clock was set, log it, save it, and let nothing be sent late or purged early because of it."""
+        """The wall clock was set: log it, save it, and let nothing be sent late or purged early because of it."""
         step = self.clocks.step
-        if not step:
-            return
         large = abs(step) > LARGE_STEP
         if large:
             self._pause_retention()
@@ -116,18 +114,15 @@ class Core:
     async def sweep(self) -> None:
         """Apply what time does to commands and alerts; to be called every second."""
         self.clocks.tick()
-        await self._handle_step()  # first: commands may have become too old, or not
+        if self.clocks.step:
+            await self._handle_step()  # first: commands may have become too old, or not
         await self.command_queue.sweep()
         try:
             await self.presence.save_returned()  # before alerts are raised for devices that are back
         finally:
             await self.alerts.sweep()
-        await self._report_suppressed()
-
-    async def _report_suppressed(self) -> None:
-        """After each minute, report the events that its limit has suppressed."""
         minute = self.clocks.elapsed_now() // MINUTE
-        if minute != self._reported:
+        if minute != self._reported:  # report the events that the limit of the minute before has suppressed
             await self.store.report_suppressed(self.clocks.now())
             self._reported = minute
 

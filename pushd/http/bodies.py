@@ -119,6 +119,7 @@ class Body:
     """Why nothing is kept of a body within its limit."""
     _budget_for: Callable[[int], Budget] | None = field(default=None, init=False)
     """The budget for a body of some size; None without a grant."""
+    _on_large_release: Callable[[], object] = field(default=lambda: None, init=False)
     _chunks: list[bytes] = field(factory=list, init=False)
     _budget: Budget | None = field(default=None, init=False)
     """The budget in which bytes are reserved."""
@@ -131,6 +132,7 @@ class Body:
             self._refuse("The body was sent by a client that could not send one then; try again.")
             return
         self.limit, self._budget_for = grant.limit, partial(budgets.of, grant.sender)
+        self._on_large_release = budgets.on_large_release
         self._reserve(self._budget_for(self.size))
 
     def feed(self, chunk: bytes) -> None:
@@ -169,11 +171,11 @@ class Body:
     def release(self) -> None:
         """Drop what was kept."""
         self._chunks.clear()
-        if self._budgets is not None and self._budget is not None:
+        if self._budget is not None:
             self._budget.release(self._reserved)
             self._budget, self._reserved = None, 0
             if self.size > SMALL:
-                self._budgets.on_large_release()
+                self._on_large_release()
 
     def _refuse(self, why: str) -> None:
         self._refusal = why

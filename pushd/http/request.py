@@ -38,21 +38,17 @@ class ICancellable(Protocol):
         """The client has disconnected: wait for nothing any more."""
 
 
-class RequestHeaders:
+class RequestHeaders(dict[bytes, list[bytes]]):
     """The headers of a request; names are spelled as :class:`twisted.web.http_headers.Headers` spells them."""
 
-    __slots__ = ("_values",)
-
-    def __init__(self) -> None:
-        self._values: dict[bytes, list[bytes]] = {}
+    __slots__ = ()
 
     def addRawHeader(self, name: bytes, value: bytes) -> None:
         """Add a header that the channel has read."""
-        self._values.setdefault(name, []).append(value)
+        self.setdefault(name, []).append(value)
 
-    def getRawHeaders(self, name: bytes) -> list[bytes] | None:
-        """The values of a header in the order of their arrival, None if there is none."""
-        return self._values.get(name)
+    getRawHeaders = dict.get  # noqa: N815 - Twisted's name
+    """The values of a header in the order of their arrival, None if there is none."""
 
 
 @provider(INonQueuedRequestFactory)

@@ -40,7 +40,9 @@ class EventLimiter:
 
     def allow(self, device: str, kind: EventType, data: Mapping[str, Any], elapsed: int) -> bool:
         """Whether an event may be written; if not, it is counted."""
-        self._advance(elapsed)
+        minute = elapsed // MINUTE
+        if minute != self._minute:
+            self._begin_minute(minute)
         key = (device, kind)
         written = self._written.get(key, 0)
         if written < MAX_PER_MINUTE:
@@ -52,13 +54,13 @@ class EventLimiter:
 
     def take_ended(self, elapsed: int) -> Mapping[Key, Suppressed]:
         """What was suppressed in minutes that have ended; it is reported once."""
-        self._advance(elapsed)
+        minute = elapsed // MINUTE
+        if minute != self._minute:
+            self._begin_minute(minute)
         ended, self._ended = self._ended, {}
         return ended
 
-    def _advance(self, elapsed: int) -> None:
-        minute = elapsed // MINUTE
-        if minute != self._minute:
-            self._minute = minute
-            self._ended |= self._suppressed
-            self._written, self._suppressed = {}, {}
+    def _begin_minute(self, minute: int) -> None:
+        self._minute = minute
+        self._ended |= self._suppressed
+        self._written, self._suppressed = {}, {}

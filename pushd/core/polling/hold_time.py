@@ -93,14 +93,17 @@ class HoldTimes:
             self._given_up_after.pop(poll.device, None)
             self._intervals.pop(poll.device, None)
             return
-        self._compare_durations(device, poll, end)
-        self._check_answers(device, poll, end)
-
-    def _compare_durations(self, device: Device, poll: Poll, end: PollEnd) -> None:
-        """Learn from two polls in a row that the device gave up after a similar time."""
-        lasted = poll.timers.clock.seconds() - poll.started_at
         before = self._given_up_after.pop(device.id, None)
-        if end not in _GIVEN_UP or lasted < TOO_SHORT:
+        if end in _GIVEN_UP:
+            self._compare_durations(device, poll, end, before)
+        interval = self._intervals.get(device.id)
+        if interval is not None:
+            self._check_answers(device, interval, poll, end)
+
+    def _compare_durations(self, device: Device, poll: Poll, end: PollEnd, before: float | None) -> None:
+        """Learn from two polls in a row that the device gave up after a similar time, ``before`` in seconds."""
+        lasted = poll.timers.clock.seconds() - poll.started_at
+        if lasted < TOO_SHORT:
             return
         self._given_up_after[device.id] = lasted
         if before is not None and abs(lasted - before) <= max(SIMILAR * max(lasted, before), SIMILAR_SECONDS):
@@ -108,12 +111,11 @@ class HoldTimes:
             if end is PollEnd.REPLACED:
                 self._intervals[device.id] = PollInterval(lasted)
 
-    def _check_answers(self, device: Device, poll: Poll, end: PollEnd) -> None:
+    def _check_answers(self, device: Device, interval: PollInterval, poll: Poll, end: PollEnd) -> None:
         """Behind a proxy that hides disconnects, only the sum of the device's timeout and its pause is known. While
         idle answers do not make the device poll any sooner, they arrive after its timeout: shorten the hold.
         """
-        interval = self._intervals.get(device.id)
-        if interval is not None and interval.ignores_answers(poll, end):
+        if interval.ignores_answers(poll, end):
             self._intervals[device.id] = PollInterval(interval.interval)
             self._learn(device, self.base_hold(device.id, device))
 

@@ -62,6 +62,8 @@ class WebhookWorker:
     on_failure: Callable[["WebhookWorker"], None]
     started_at: float = field(init=False)
     """In seconds of the clock."""
+    _now: Callable[[], float] = field(init=False)
+    """Seconds of the clock."""
     _window: DeliveryWindow = field(init=False)
     _tasks: set[Deferred[None]] = field(factory=set, init=False)
     """What is going on: reading, deliveries, and events that wait for their retry."""
@@ -80,6 +82,7 @@ class WebhookWorker:
     _stopped: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._now = self.clocks.clock.seconds
         self._window = DeliveryWindow(self.subscription)
         self._behind_since = self.started_at = self._now()
 
@@ -149,9 +152,6 @@ class WebhookWorker:
             if timeout.active():
                 timeout.cancel()
 
-    def _now(self) -> float:
-        return self.clocks.clock.seconds()
-
     def _stop(self) -> None:
         """Start no more reads and no more attempts."""
         self._stopped = True
@@ -167,6 +167,7 @@ class WebhookWorker:
 
     def _task_ended(self, result: Failure | None, task: Deferred[None]) -> None:
         self._tasks.discard(task)
+        self._deliveries.discard(task)
         if isinstance(result, Failure):
             self.fail(result)
 
@@ -247,12 +248,7 @@ class WebhookWorker:
     def _start_deliveries(self) -> None:
         parallel = self.subscription.webhook.parallel
         while not self._stopped and self._window.has_next and len(self._deliveries) < parallel:
-            delivery = self._start_task(self._deliver_next())
-            self._deliveries.add(delivery)
-            delivery.addBoth(self._delivery_ended, delivery)
-
-    def _delivery_ended(self, _result: None, delivery: Deferred[None]) -> None:
-        self._deliveries.discard(delivery)
+            self._deliveries.add(self._start_task(self._deliver_next()))
 
     async def _deliver_next(self) -> None:
         """Deliver one event after the other while there are any."""
@@ -267,7 +263,7 @@ class WebhookWorker:
         """
         delivered = False
         while not delivered:
-            if self.subscription.webhook.parallel > 1 and self._seconds_until(in_flight.due) > 0:
+            if self.subscription.webhook.parallel > 1 and in_flight.due > self.clocks.elapsed_now():
                 self._start_task(self._deliver_later(in_flight))
                 return
             await self._sleep_until(in_flight.due)
@@ -290,12 +286,9 @@ class WebhookWorker:
         """
         if self._stopped:
             raise CancelledError
-        seconds = min(self._seconds_until(due), MAX_RETRY_DELAY)
+        seconds = min((due - self.clocks.elapsed_now()) / 1000, MAX_RETRY_DELAY)
         if seconds > 0:
             await self._sleep(seconds)
-
-    def _seconds_until(self, due: int) -> float:
-        return (due - self.clocks.elapsed_now()) / 1000
 
     async def _attempt(self, in_flight: InFlight) -> bool:
         """Send an event once, and save what became of it; whether it was delivered."""

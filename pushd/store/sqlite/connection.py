@@ -143,7 +143,8 @@ class SqliteConnection:
     def execute(self, group: Iterable[PendingTransaction], wait_for_lock: bool) -> bool:
         self._group, self._error, remaining = [], None, iter(group)
         try:
-            self._check_files()  # before: a checkpoint would fill an emptied file again, with holes
+            if self.files is not None:
+                self.files.check()  # before: a checkpoint would fill an emptied file again, with holes
             if not self._begin(wait_for_lock):
                 return False
             if not self._run_all(remaining, self._run_without_savepoint):
@@ -170,17 +171,15 @@ class SqliteConnection:
         return group
 
     def confirm(self, group: Sequence[PendingTransaction]) -> None:
+        if self.files is None:
+            return
         try:
-            self._check_files()
+            self.files.check()
         except Unavailable as error:
             self._fail_all(group, error)
 
     def close(self) -> None:
         self.connection.close()
-
-    def _check_files(self) -> None:
-        if self.files is not None:
-            self.files.check()
 
     def _begin(self, wait_for_lock: bool) -> bool:
         """Begin a transaction; False if another program has locked the database and ``wait_for_lock`` is False."""
