@@ -22,6 +22,8 @@ class NameServer:
     released: Event = field(factory=Event)
     asked: list[str] = field(factory=list)
     threads: set[str] = field(factory=set)
+    daemons: set[bool] = field(factory=set)
+    """Whether the end of the process waits for the threads: not if they are daemons."""
     most: int = 0
     """Look-ups at the same time."""
     _pending: int = 0
@@ -32,6 +34,7 @@ class NameServer:
         with self._lock:
             self.asked.append(host)
             self.threads.add(current_thread().name)
+            self.daemons.add(current_thread().daemon)
             self._pending += 1
             self.most = max(self.most, self._pending)
         assert self.released.wait(60)
@@ -80,11 +83,14 @@ async def test_requests_for_one_name_share_a_look_up(name_server: NameServer) ->
 
 
 async def test_threads_are_bounded_and_not_the_reactors(name_server: NameServer) -> None:
-    """Many names that hang take a few threads, none of them of the reactor; all are found in the end."""
+    """Many names that hang take a few threads, none of them of the reactor, and none that the end of the
+    process waits for; all are found in the end.
+    """
     names = [f"{number}.test" for number in range(5 * MAX_THREADS)]
     waiting = [resolve(reactor_in_use(), name, 80) for name in names]
     await until_asked(name_server, MAX_THREADS)
     assert name_server.threads == {"lookup"}
+    assert name_server.daemons == {True}
     name_server.released.set()
     assert len(await gatherResults(waiting)) == len(names)
     assert (sorted(name_server.asked), name_server.most) == (sorted(names), MAX_THREADS)
