@@ -15,7 +15,7 @@ from twisted.internet.ssl import CertificateOptions
 
 from pushd.config import ConfigError
 from pushd.lib.tls import RenewableCertificate
-from pushd.lib.twisted_patches import tls_certificate, use_certificate
+from pushd.lib.twisted_patches import keep_half_closed, tls_certificate, use_certificate
 
 BACKLOG = 16384
 """Connections that wait to be accepted, as far as the system allows: after a restart all devices connect at once."""
@@ -77,6 +77,7 @@ def listener(option: str, endpoint: str, factory: IProtocolFactory, reactor: IRe
     description = _completed(endpoint)
     try:
         service = strports_service(description, factory, reactor)
+        keep_half_closed(service.endpoint)
         if tls_certificate(service.endpoint) is not None:
             _renew_certificate(service.endpoint, f"{option} {endpoint}", description, reactor)
         return Listener(option, endpoint, service)

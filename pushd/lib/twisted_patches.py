@@ -15,13 +15,15 @@ from typing import Any
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.endpoints import SSL4ServerEndpoint
 from twisted.internet.error import ConnectionAborted
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.internet.ssl import CertificateOptions
 from twisted.protocols.basic import LineReceiver
-from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper
+from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper, HAProxyWrappingFactory
 from twisted.python.failure import Failure
 from twisted.scripts._twistd_unix import UnixApplicationRunner
 from twisted.web.http import HTTPChannel, _MalformedChunkedDataError
+from zope.interface import implementer
 
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nCache-Control: no-store\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -218,6 +220,34 @@ def _unwrapped(endpoint: Any) -> Any:
     while hasattr(endpoint, "_wrappedEndpoint"):
         endpoint = endpoint._wrappedEndpoint
     return endpoint
+
+
+@implementer(IHalfCloseableProtocol)
+class HalfCloseableProxyProtocol(HAProxyProtocolWrapper):
+    """Tells what it wraps that the client has closed its side; Twisted's closes the whole connection."""
+
+    def readConnectionLost(self) -> None:
+        """The client has closed its side."""
+        self.wrappedProtocol.readConnectionLost()  # type: ignore[attr-defined]
+
+    def writeConnectionLost(self) -> None:
+        """Not called: the server's side is never closed alone."""
+
+
+class HalfCloseableProxyFactory(HAProxyWrappingFactory):
+    """Makes the protocols of a ``haproxy:`` endpoint."""
+
+    protocol = HalfCloseableProxyProtocol  # type: ignore[assignment]  # Twisted declares no narrower one
+
+
+def keep_half_closed(endpoint: Any) -> None:
+    """Have a ``haproxy:`` endpoint treat a client that closes its side as an endpoint without it does.
+
+    It relies on the name of an attribute, and on sockets asking their protocol for IHalfCloseableProtocol. TLS has no
+    such state in Twisted: it closes the connection when the client sends ``close_notify``, or closes its side.
+    """
+    if getattr(endpoint, "_wrapperFactory", None) is HAProxyWrappingFactory:
+        endpoint._wrapperFactory = HalfCloseableProxyFactory
 
 
 def uses_proxy_protocol(transport: object) -> bool:

@@ -1,12 +1,16 @@
 """Tests of clients that end their side of the connection once they have sent their request, as ``nc -N`` does."""
 
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
 from socket import SHUT_WR
 
 import pytest
 
+from tests.certificates import make_certificate
 from tests.connection import request
-from tests.integration.calls import Port
-from tests.integration.server import Server, until
+from tests.integration.calls import HOST, Port
+from tests.integration.server import ANY_PORT, OPEN, Server, until
 
 pytestmark = pytest.mark.slow
 
@@ -21,6 +25,55 @@ def answers(port: Port, data: bytes) -> list[bytes]:
         with connection.makefile("rb") as file:
             found = file.read().split(b"HTTP/1.1 ")[1:]
     return [response[:3] + b" " + response.partition(b"\r\n\r\n")[2] for response in found]
+
+
+PROXY = b"PROXY TCP4 203.0.113.7 10.0.0.2 51008 8080\r\n"
+
+
+@pytest.fixture(scope="module")
+def endpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose device port is plain, behind the PROXY protocol, and behind TLS."""
+    folder = tmp_path_factory.mktemp("endpoints")
+    file = make_certificate(folder)
+    tls = f"ssl:0:privateKey={file}:certKey={file}:interface={HOST}"
+    server = Server(folder, (*OPEN, f"--devices=haproxy:{ANY_PORT}", f"--devices={tls}"))
+    try:
+        yield server.start()
+    finally:
+        server.kill()
+
+
+def test_client_behind_the_proxy_protocol(endpoints: Server) -> None:
+    """Behind a ``haproxy:`` endpoint a result is answered, and a held poll ends idle, as without it."""
+    endpoints.admin.ask("POST /v1/devices", {"id": "servereye:proxied"})
+    command = endpoints.send("servereye:proxied", {"control": "a"})
+    port = Port(endpoints.device_ports[1])
+    assert endpoints.devices.ask("GET /push/proxied").json["success"] is True
+    result = PROXY + request(f"POST /push/proxied/result/{command}", SUCCESS)
+    assert answers(port, result) == [b'200 {"success":true,"message":"result taken"}']
+    (idle,) = answers(port, PROXY + request("GET /push/proxied"))
+    assert idle.startswith(b'200 {"success":false')
+    assert answers(port, PROXY + b"GET /push/ha") == answers(port, b"PROXY TC") == answers(port, b"") == []
+
+
+def test_client_over_tls_ends_its_side(endpoints: Server) -> None:
+    """Over TLS a client that ends its side counts as one that hangs up: its result is kept, and its held poll ends."""
+    endpoints.admin.ask("POST /v1/devices", {"id": "servereye:tls"})
+    context = ssl.create_default_context(cafile=str(endpoints.folder / "server.pem"))
+    port = Port(endpoints.device_ports[2])
+
+    def end_after(data: bytes) -> None:
+        with context.wrap_socket(port.connect(), server_hostname=HOST) as connection:
+            connection.sendall(data)
+            with suppress(ssl.SSLError):  # the response came first
+                connection.unwrap().close()
+
+    command = endpoints.send("servereye:tls", {"control": "a"})
+    assert endpoints.devices.ask("GET /push/tls").json["success"] is True
+    end_after(request(f"POST /push/tls/result/{command}", SUCCESS))
+    until(lambda: endpoints.command(command)["state"] == "succeeded", "the result is stored")
+    end_after(request("GET /push/tls"))
+    until(lambda: not endpoints.holds("servereye:tls"), "the poll has ended")
 
 
 def authorized(server: Server, line: str, body: bytes = b"") -> bytes:
