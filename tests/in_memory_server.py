@@ -1,8 +1,8 @@
 """A whole server without sockets, files or real time: tests send bytes to its two ports and move its clock."""
 
 import json
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from attrs import define, field
@@ -11,7 +11,6 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 
 from pushd.config import Config
@@ -26,8 +25,7 @@ from pushd.model.token import Role
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from pushd.wiring import build_admin_port, build_core, build_device_port
 from tests.connection import Connection, Response, request
-
-T = TypeVar("T")
+from tests.results import result_of
 
 START = 1_800_000_000.0
 """The time when a test starts: 2027-01-15T08:00:00Z."""
@@ -191,18 +189,6 @@ class InMemoryServer:
         if not self.threads_are_busy:
             self.run_threads()
         return done
-
-
-def result_of(doing: Deferred[T] | Coroutine[Any, Any, T]) -> T:
-    """The result of what must be finished already; its exception is raised."""
-    results: list[T] = []
-    failures: list[Failure] = []
-    done = doing if isinstance(doing, Deferred) else Deferred.fromCoroutine(doing)
-    done.addCallbacks(results.append, failures.append)
-    for failure in failures:
-        failure.raiseException()
-    (result,) = results
-    return result
 
 
 BuildServer = Callable[..., InMemoryServer]

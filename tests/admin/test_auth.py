@@ -4,7 +4,8 @@ import pytest
 
 from pushd.model.token import Role
 from tests.connection import request
-from tests.in_memory_server import InMemoryServer, result_of
+from tests.in_memory_server import InMemoryServer
+from tests.results import result_of
 
 DEVICE = "controlid:7"
 

@@ -13,7 +13,8 @@ from pushd.model.event import Event, EventType
 from pushd.model.token import Role
 from pushd.store.sqlite.store import SqliteStore
 from tests.connection import request
-from tests.in_memory_server import BuildServer, InMemoryServer, result_of
+from tests.in_memory_server import BuildServer, InMemoryServer
+from tests.results import result_of
 from tests.sse import EventStream, Message, Parser
 
 STREAM = "GET /v1/events/stream"

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from pushd.model.token import Role
-from tests.in_memory_server import InMemoryServer, result_of
+from tests.in_memory_server import InMemoryServer
+from tests.results import result_of
 
 URL = "https://receiver.example/hook"
 

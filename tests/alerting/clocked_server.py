@@ -18,8 +18,9 @@ from pushd.notifications.mail.notifier import MailNotifier
 from pushd.notifications.mail.smtp import SmtpError, SmtpResult
 from pushd.service import FLUSH_SECONDS
 from tests.alerting.polling_fleet import PollingFleet
-from tests.in_memory_server import START, InMemoryServer, result_of
+from tests.in_memory_server import START, InMemoryServer
 from tests.notifications.webhook_harness import Message, Receiver, WebhookHarness
+from tests.results import result_of
 
 FAILURE_PROBABILITY = 0.5
 

@@ -16,7 +16,8 @@ from pushd.store.sqlite.store import SqliteStore
 from tests.alerting.clocked_server import AlertRow, ClockedServer
 from tests.alerting.config import SITE_MIN
 from tests.alerting.polling_fleet import OfflinePeriod
-from tests.in_memory_server import START, BuildServer, build_server, result_of
+from tests.in_memory_server import START, BuildServer, build_server
+from tests.results import result_of
 
 __all__ = ["build_server"]
 

@@ -20,6 +20,7 @@ from pushd.model.timestamps import milliseconds
 from pushd.store.filters import DeviceFilter, Settlement
 from pushd.store.sqlite.store import SqliteStore
 from pushd.wiring import build_core
+from tests.results import result_of
 from tests.stepped import SteppedStore
 from tests.store.samples import StubResult
 
@@ -203,17 +204,6 @@ class CoreHarness:
     def event_types(self, device: str | None = None) -> list[str]:
         """The types of the events since the start, of one device or of all."""
         return [str(event.type) for event in self.events if device in (None, event.device)]
-
-
-def result_of(deferred: Deferred[T]) -> T:
-    """The result of a Deferred, which must have fired."""
-    outcomes: list[Any] = []
-    deferred.addBoth(outcomes.append)
-    assert outcomes, "the Deferred has not fired"
-    if isinstance(outcomes[0], Failure):
-        outcomes[0].raiseException()
-    outcome: T = outcomes[0]
-    return outcome
 
 
 def build_harness(

@@ -19,7 +19,8 @@ from pushd.simulator.servereye.device import ServerEyeDevice
 from pushd.store.sqlite.store import SqliteStore
 from tests.connection import request
 from tests.dialects.simulated_proxy import Cut, Proxy, both_sides, with_504, with_504_dangling
-from tests.in_memory_server import BuildServer, InMemoryServer, result_of
+from tests.in_memory_server import BuildServer, InMemoryServer
+from tests.results import result_of
 
 NUMBER = "4408801109440101"
 READER = f"controlid:{NUMBER}"

@@ -9,10 +9,10 @@ from pushd.model.alert import AlertRules
 from pushd.model.device import Device, LastSeen, PresenceState
 from pushd.model.timestamps import Now
 from pushd.store.sqlite.store import SqliteStore
-from tests.in_memory_server import result_of
 from tests.integration.conftest import MakeServer
 from tests.integration.server import Server, until
 from tests.notifications.mail_server import HOST, MailServer
+from tests.results import result_of
 
 pytestmark = pytest.mark.slow
 

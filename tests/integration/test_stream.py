@@ -13,10 +13,10 @@ from attrs import define, field
 
 from pushd.model.timestamps import Now
 from pushd.store.sqlite.store import SqliteStore
-from tests.in_memory_server import result_of
 from tests.integration.calls import HOST, TIMEOUT
 from tests.integration.conftest import MakeServer
 from tests.integration.server import Server, until
+from tests.results import result_of
 from tests.sse import Message, Parser
 from tests.store.samples import device
 

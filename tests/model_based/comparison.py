@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from pushd.core.polling.command_index import CommandIndex, ResultIndex
 from pushd.model.command import Dispatched, Draft
@@ -27,6 +26,7 @@ from tests.model_based.command_model import Attempt, CommandModel
 from tests.model_based.device_model import Poll
 from tests.model_based.store_model import StoreModel
 from tests.model_based.strategies import DEVICES, READERS, batchable
+from tests.results import result_of
 from tests.store.samples import STEADY, WALL, StubResult, device, draft
 
 T = TypeVar("T")
@@ -39,16 +39,6 @@ MAX_UNSEND_DELAY = 60_000
 """Milliseconds until the server knows that a connection was lost; the grace of fsck for late sweeps is as long."""
 
 UNKNOWN_COMMAND = Dispatched(command="no-such-command", attempt=1, payload={})
-
-
-def result_of(deferred: Deferred[T]) -> T:
-    """The result of an operation; a store without threads has it already."""
-    values: list[T] = []
-    failures: list[Failure] = []
-    deferred.addCallbacks(values.append, failures.append)
-    for failure in failures:
-        failure.raiseException()
-    return values[0]
 
 
 def result_or_error(operation: Callable[[], T]) -> T | type[PushdError]:

@@ -9,9 +9,10 @@ from pushd.model.lifecycle import Delivery, State
 from pushd.model.timestamps import Now
 from pushd.store.filters import CommandFilter, EventFilter
 from tests.model_based.command_model import ANY_TEXT, CommandModel
-from tests.model_based.comparison import ALL, ModelComparison, result_of
+from tests.model_based.comparison import ALL, ModelComparison
 from tests.model_based.device_model import ExpectedEvent
 from tests.model_based.strategies import DEVICES
+from tests.results import result_of
 
 
 def commands_are_equal(both: ModelComparison) -> None:

@@ -8,8 +8,9 @@ from twisted.internet import defer
 
 from pushd.model.errors import Unavailable
 from pushd.store.sqlite.store import SqliteStore
-from tests.in_memory_server import BuildServer, result_of
+from tests.in_memory_server import BuildServer
 from tests.notifications.webhook_harness import NO_RESPONSE, Message, Receiver, WebhookHarness
+from tests.results import result_of
 
 DAY = 86400.0
 

@@ -18,7 +18,8 @@ from pushd.model.errors import Unavailable
 from pushd.notifications.mail.message import Envelope
 from pushd.notifications.mail.notifier import GIVE_UP_AFTER, INTERVAL, LIMIT, MailNotifier
 from pushd.notifications.mail.smtp import SmtpError, SmtpResult
-from tests.in_memory_server import BuildServer, InMemoryServer, result_of
+from tests.in_memory_server import BuildServer, InMemoryServer
+from tests.results import result_of
 
 ANA, BOB = "ana@example.org", "bob@example.org"
 HOUR = 3600.0

@@ -7,8 +7,8 @@ from twisted.internet.task import deferLater
 
 from pushd.model.event import Event
 from pushd.store.sqlite.store import SqliteStore
-from tests.in_memory_server import result_of
 from tests.notifications.webhook_harness import NO_RESPONSE, WebhookHarness
+from tests.results import result_of
 
 
 def test_events_are_delivered(harness: WebhookHarness) -> None:

@@ -14,7 +14,8 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from pushd.notifications.webhooks.dispatcher import WebhookDispatcher
 from pushd.wiring import build_dispatcher
-from tests.in_memory_server import InMemoryServer, result_of
+from tests.in_memory_server import InMemoryServer
+from tests.results import result_of
 
 URL = "https://receiver.example/hook?key=1"
 

@@ -18,7 +18,7 @@ from pushd.store.filters import CommandFilter, DeviceFilter, EventFilter
 from pushd.store.sqlite.store import SqliteStore
 from tests.integration.conftest import MakeServer
 from tests.integration.server import ROOT, Server, environment
-from tests.model_based.comparison import result_of
+from tests.results import result_of
 from tests.store.samples import LIMIT, OTHER_READER, READER, StubResult, at, device, draft
 
 pytestmark = pytest.mark.slow

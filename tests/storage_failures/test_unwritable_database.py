@@ -9,7 +9,8 @@ import pytest
 from pushd.model.errors import Unavailable
 from pushd.store.sqlite.store import SqliteStore
 from tests.connection import request
-from tests.in_memory_server import BuildServer, InMemoryServer, result_of
+from tests.in_memory_server import BuildServer, InMemoryServer
+from tests.results import result_of
 
 READER = "controlid:7"
 CONTAINER = "servereye:c"

@@ -11,7 +11,8 @@ from pushd.core.devices.admission import ClientIdentity
 from pushd.model.device import Admission
 from pushd.model.errors import IllegalMove, QueueFull, Unavailable, UnknownDevice
 from pushd.model.lifecycle import Delivery, State
-from tests.core.harness import CONTAINER, READER, CoreHarness, result_of
+from tests.core.harness import CONTAINER, READER, CoreHarness
+from tests.results import result_of
 from tests.stepped import SteppedExecutor
 from tests.store.samples import StubResult
 

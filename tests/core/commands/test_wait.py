@@ -8,7 +8,8 @@ from pushd.model.command import Command
 from pushd.model.errors import UnknownCommand
 from pushd.model.lifecycle import State
 from pushd.store.filters import Settlement
-from tests.core.harness import CONTAINER, READER, CoreHarness, result_of
+from tests.core.harness import CONTAINER, READER, CoreHarness
+from tests.results import result_of
 from tests.stepped import SteppedExecutor
 from tests.store.samples import FAILURE, GARBLED
 

@@ -9,7 +9,8 @@ from twisted.internet.task import Clock
 from pushd.model.errors import EventsPurged, Unavailable
 from pushd.model.event import Event, EventType
 from pushd.store.filters import EventFilter, EventPage
-from tests.core.harness import CONTAINER, READER, CoreHarness, result_of
+from tests.core.harness import CONTAINER, READER, CoreHarness
+from tests.results import result_of
 from tests.stepped import SteppedExecutor
 
 ALL = EventFilter()
