@@ -1,10 +1,12 @@
 """Readiness and consistency of the server."""
 
-from attrs import define
+from attrs import define, field
+from twisted.internet.defer import DeferredLock
 
 from pushd.core.clocks import Clocks
 from pushd.core.commands.command_queue import CommandQueue
 from pushd.core.webhooks import Webhooks
+from pushd.lib.cancellable_waits import turn
 from pushd.model.errors import Unavailable
 from pushd.model.lifecycle import State
 from pushd.store.filters import CommandFilter, Violation
@@ -21,6 +23,7 @@ class Health:
     clocks: Clocks
     command_queue: CommandQueue
     webhooks: Webhooks
+    _checks: DeferredLock = field(factory=DeferredLock, init=False)
 
     async def check_ready(self) -> None:
         """Check that the store commits, that webhooks are delivered, and that the server is not about to stop.
@@ -35,8 +38,12 @@ class Health:
             raise Unavailable(f"Delivery to these webhooks failed unexpectedly and will be started again: {failed}.")
 
     async def fsck(self) -> list[Violation]:
-        """Inconsistencies in the store, and queued commands that no poll would claim."""
-        return await self.store.fsck(self.clocks.now()) + await self._unindexed()
+        """Inconsistencies in the store, and queued commands that no poll would claim; one such check at a time."""
+        await turn(self._checks)
+        try:
+            return await self.store.fsck(self.clocks.now()) + await self._unindexed()
+        finally:
+            self._checks.release()
 
     async def _unindexed(self) -> list[Violation]:
         queued = CommandFilter(state=State.QUEUED)

@@ -1,11 +1,11 @@
-"""Waits that end when they are of no use to anyone: for an event that may never come, or for time to pass.
+"""Waits that end when they are of no use to anyone: for an event, for time to pass, or for a lock.
 
 A client that disconnects ends the wait of its request. Work that its request has begun is not a wait, and is finished.
 """
 
 from typing import TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
 
 T = TypeVar("T")
@@ -29,4 +29,12 @@ def delay(clock: IReactorTime, seconds: float) -> DeferredWait[None]:
     """Wait for ``seconds``."""
     timer = clock.callLater(seconds, lambda: waiting.callback(None))
     waiting: DeferredWait[None] = DeferredWait(lambda _: timer.cancel())
+    return waiting
+
+
+def turn(lock: DeferredLock) -> DeferredWait[None]:
+    """Wait for a lock, which its holder must release."""
+    waiting: DeferredWait[None] = DeferredWait(lambda _: acquiring.cancel())
+    acquiring = lock.acquire()
+    acquiring.addCallbacks(lambda _: waiting.callback(None), waiting.errback)
     return waiting
