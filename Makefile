@@ -9,7 +9,7 @@ PACKAGING = setup.cfg pyproject.toml
 # twistd finds the plugin of an editable install only in this mode
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat -e
 
-.PHONY: help demo test quick test-crash test-alerting test-nginx bench check lint types imports words docstrings docs news package clean \
+.PHONY: help demo test quick test-crash test-alerting test-soak test-nginx bench check lint types imports words docstrings docs news package clean \
     torture vigil rooms
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make quick           run the fast tests, which start no processes; a minute"
 	@echo "make test-crash      kill the server again and again under load and check its guarantees; two minutes"
 	@echo "make test-alerting   let simulated devices go offline and check every alert; two minutes"
+	@echo "make test-soak       serve friendly and hostile clients and check that nothing accumulates; 25 minutes"
 	@echo "make test-nginx      serve 2,000 simulated devices through nginx; two minutes"
 	@echo "make bench           measure the server and compare it with other servers; ten minutes"
 	@echo "make check           run lint, types, imports, words, docstrings, docs, news and package"
@@ -60,6 +61,9 @@ bench: $(VENV)/.for-test
 
 test-alerting: $(VENV)/.for-test
 	$(BIN)/python -m tests.alerting $(ALERTING)
+
+test-soak: $(VENV)/.for-test
+	$(BIN)/python -m tests.soak $(SOAK)
 
 check: lint types imports words docstrings docs news package
 

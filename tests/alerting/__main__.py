@@ -13,7 +13,7 @@ from tests.alerting.planted_bugs import BUGS
 from tests.alerting.promises import check_promises
 from tests.alerting.report import report_lines
 from tests.alerting.run import AlertingRun
-from tests.harness.console import print_line, run_program
+from tests.harness.console import at_least, print_line, run_program
 from tests.harness.environment import free_ports
 
 
@@ -23,7 +23,9 @@ def parse_options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--devices", type=int, default=2000, help="number of devices, half of each dialect; default 2000"
     )
-    parser.add_argument("--offline", type=_enough, default=300, help="how many go offline at random; default 300")
+    parser.add_argument(
+        "--offline", type=at_least(MIN_OFFLINE), default=300, help="how many go offline at random; default 300"
+    )
     parser.add_argument("--site", type=int, default=40, help="how many share each network address; default 40")
     parser.add_argument("--flapping", type=int, default=10, help="how many flap; default 10")
     parser.add_argument("--signed-off", type=int, default=5, help="how many sign off; default 5")
@@ -34,13 +36,6 @@ def parse_options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--plant", choices=sorted(BUGS), help="plant this bug in the server; the run must find it")
     parser.add_argument("--keep-dir", action="store_true", help="keep the journal and the database of a good run too")
     return parser.parse_args(arguments)
-
-
-def _enough(text: str) -> int:
-    number = int(text)
-    if number < MIN_OFFLINE:
-        raise argparse.ArgumentTypeError(f"must be at least {MIN_OFFLINE}")
-    return number
 
 
 def make_config(options: argparse.Namespace) -> AlertingConfig:

@@ -13,7 +13,7 @@ from tests.crash.planted_bugs import BUGS
 from tests.crash.report import report_lines
 from tests.crash.run import CrashRun
 from tests.harness.command_promises import check_promises
-from tests.harness.console import print_line, run_program
+from tests.harness.console import at_least, print_line, run_program
 from tests.harness.environment import free_ports
 from tests.harness.trace import build_traces
 
@@ -22,25 +22,16 @@ def parse_options(arguments: list[str]) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
     parser.add_argument("--seconds", type=float, default=110, help="approximate duration of the run; default 110")
-    parser.add_argument("--kills", type=_positive, default=50, help="how often to kill the server at most; default 50")
     parser.add_argument(
-        "--devices", type=_at_least_two, default=50, help="number of devices, half of each dialect; default 50"
+        "--kills", type=at_least(1), default=50, help="how often to kill the server at most; default 50"
+    )
+    parser.add_argument(
+        "--devices", type=at_least(2), default=50, help="number of devices, half of each dialect; default 50"
     )
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="seed of all random choices")
     parser.add_argument("--plant", choices=sorted(BUGS), help="plant this bug in the server; the run must find it")
     parser.add_argument("--keep-dir", action="store_true", help="keep the journals and the database of a good run too")
     return parser.parse_args(arguments)
-
-
-def _positive(text: str, minimum: int = 1) -> int:
-    number = int(text)
-    if number < minimum:
-        raise argparse.ArgumentTypeError(f"must be at least {minimum}")
-    return number
-
-
-def _at_least_two(text: str) -> int:
-    return _positive(text, minimum=2)  # one of each dialect
 
 
 def make_config(options: argparse.Namespace) -> CrashConfig:

@@ -1,7 +1,5 @@
 """The configuration of a crash run: load and duration, and the options of the server."""
 
-from pathlib import Path
-
 from attrs import frozen
 
 from tests.harness.config import HarnessConfig
@@ -25,11 +23,6 @@ class CrashConfig(HarnessConfig):
     kills: int
 
     bugs_module = "tests.crash.planted_bugs"
-
-    @property
-    def operator_journal(self) -> Path:
-        """What the operator requested, and how it was answered."""
-        return self.directory / "operator.jsonl"
 
     def kill_seconds(self, elapsed: float) -> float:
         """The duration of the kill phase, if ``elapsed`` seconds of the run have passed before it."""

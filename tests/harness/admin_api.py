@@ -1,7 +1,7 @@
 """A client of the admin API that repeats each request until it is answered, because the server may be down."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -14,10 +14,12 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.web.client import RequestGenerationFailed, RequestTransmissionFailed, ResponseFailed
 from twisted.web.http_headers import Headers
+from twisted.web.iweb import IResponse
 
 Json = dict[str, Any]
 
 _REQUEST_TIMEOUT = 6.0
+_FSCK_TIMEOUT = 60.0
 _RETRY_DELAY = 0.3
 _PAGE_LIMIT = "500"
 _UNAVAILABLE = 503
@@ -51,6 +53,17 @@ class AdminApi:
         _, answer = await self.request("GET", *path, query=query)
         return answer
 
+    async def violations(self) -> list[Json]:
+        """GET the integrity violations; the server reads its whole database."""
+        _, answer = await self.request("GET", "fsck", timeout=_FSCK_TIMEOUT)
+        found: list[Json] = answer["items"]
+        return found
+
+    async def download(self, *path: str) -> None:
+        """GET a resource that may be too large to be parsed."""
+        response = await self.treq.get(self.root.child("v1", *path), headers=self._headers())
+        await response.content()
+
     async def get_all(self, *path: str, **query: str) -> list[Json]:
         """GET all pages of a list."""
         page = await self.get(*path, **query, limit=_PAGE_LIMIT)
@@ -66,6 +79,13 @@ class AdminApi:
         page = await self.get("events", **start, limit=_PAGE_LIMIT, wait=str(wait))
         return page["items"], page["next"]
 
+    async def stream(self, after: str, types: Iterable[str] = ()) -> IResponse:
+        """GET the events after that one as a stream, of some types or all; its body does not end."""
+        query = {"after": after, **({"type": ",".join(types)} if types else {})}
+        return await self.treq.get(
+            self.root.child("v1", "events", "stream"), params=query, headers=self._headers(), unbuffered=True
+        )
+
     async def post(
         self, *path: str, body: Mapping[str, Any], query: Mapping[str, str] | None = None, key: str | None = None
     ) -> tuple[int, Json]:
@@ -79,21 +99,25 @@ class AdminApi:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         key: str | None = None,
+        timeout: float = _REQUEST_TIMEOUT,
     ) -> tuple[int, Json]:
         """Send a request, again and again until it is answered with another status than 503; the status and answer."""
         url = self.root.child("v1", *path).replace(query=tuple((query or {}).items()))
-        headers = Headers({"Authorization": [f"Bearer {self.token}"]})
+        headers = self._headers()
         if key is not None:
             headers.setRawHeaders("Idempotency-Key", [key])
         while True:
             exchange = defer.Deferred.fromCoroutine(self._exchange(method, url, body, headers))
-            exchange.addTimeout(_REQUEST_TIMEOUT, self.clock)
+            exchange.addTimeout(timeout, self.clock)
             with suppress(*_NO_ANSWER):
                 status, answer = await exchange
                 if status != _UNAVAILABLE:
                     return status, answer
             self.check()
             await deferLater(self.clock, _RETRY_DELAY)
+
+    def _headers(self) -> Headers:
+        return Headers({"Authorization": [f"Bearer {self.token}"]})
 
     async def _exchange(
         self, method: str, url: DecodedURL, body: Mapping[str, Any] | None, headers: Headers

@@ -45,6 +45,15 @@ class HarnessConfig:
         """What the simulated devices really did."""
         return self.directory / "devices.jsonl"
 
+    @property
+    def operator_journal(self) -> Path:
+        """What the operator requested, and how it was answered."""
+        return self.directory / "operator.jsonl"
+
+    def admin_url(self, path: str = "") -> str:
+        """The URL of the admin port."""
+        return f"http://{HOST}:{self.admin_port}/{path}"
+
     def server_command(self) -> list[str]:
         """The command that starts the server."""
         planted = [sys.executable, "-m", self.bugs_module, str(self.plant)]

@@ -1,5 +1,6 @@
 """How a harness runs as a program: it prints its report line by line, and of the log only errors."""
 
+import argparse
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -19,6 +20,18 @@ def print_line(line: str) -> None:
     """Print a line and flush it."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def at_least(minimum: float, kind: Callable[[str], float] = int) -> Callable[[str], float]:
+    """The type of a command-line option whose value is a number that is large enough."""
+
+    def parse(text: str) -> float:
+        number = kind(text)
+        if number < minimum:
+            raise argparse.ArgumentTypeError(f"must be at least {minimum:g}")
+        return number
+
+    return parse
 
 
 def run_program(main: Callable[[Any], Coroutine[Deferred[Any], Any, None]]) -> None:

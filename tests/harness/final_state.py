@@ -40,8 +40,7 @@ class FinalState:
 
     async def online_violations(self) -> list[Json]:
         """The integrity violations that the running server reports."""
-        violations: list[Json] = (await self.api.get("fsck"))["items"]
-        return violations
+        return await self.api.violations()
 
     async def offline_violations(self) -> list[Json]:
         """The integrity violations that ``pushd.fsck`` finds after the server has stopped."""

@@ -18,7 +18,6 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.web.client import HTTPConnectionPool
 
-from pushd.demo.layout import HOST
 from tests.harness.admin_api import AdminApi
 from tests.harness.config import HarnessConfig
 from tests.harness.environment import ROOT, environment
@@ -146,12 +145,17 @@ class ServerProcess:
             raise ServerFailed(f"The server exited by itself.\n{self._log_tail()}")
         return self._process
 
+    @property
+    def pid(self) -> int:
+        """The id of the current process."""
+        return int(self.check().transport.pid)  # type: ignore[union-attr]
+
     def api(self) -> AdminApi:
         """A client of its admin API, with the token of the admin role."""
         return AdminApi(
             treq=http_client(self.reactor, HTTPConnectionPool(self.reactor)),
             clock=self.reactor,
-            root=DecodedURL.from_text(f"http://{HOST}:{self.config.admin_port}"),
+            root=DecodedURL.from_text(self.config.admin_url()),
             token=(self.config.data_dir / "admin.token").read_text("ascii").strip(),
             check=self.check,
         )
@@ -169,7 +173,7 @@ class ServerProcess:
         return bool(await asking.addErrback(lambda _: False))
 
     async def _ask(self) -> bool:
-        response = await self._http.get(f"http://{HOST}:{self.config.admin_port}/readyz")
+        response = await self._http.get(self.config.admin_url("readyz"))
         await response.content()
         return bool(response.code == 200)
 

@@ -15,9 +15,9 @@ from tests.harness.admin_api import Json
 class Observations:
     """All that is known when a run is over, as it was recorded and read."""
 
-    operator: Sequence[Json]
+    operator: Sequence[Json] = ()
     """Lines of the operator's journal."""
-    devices: Sequence[Json]
+    devices: Sequence[Json] = ()
     """Lines of the devices' journal."""
     commands: Sequence[Json] = ()
     """All commands, as the server shows them at the end."""
