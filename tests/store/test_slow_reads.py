@@ -51,6 +51,7 @@ async def finished(slow: Deferred[Any], *others: Deferred[Any]) -> list[str]:
 async def test_a_consistency_check_delays_no_other_reader(used: SqliteStore) -> None:
     """While all commands are checked, a command is shown and explained, the feed goes on, and lists are answered."""
     [command] = await used.commands(CommandFilter(), None, 1)
+    check = used.fsck(at())
     others = (
         used.command(command.id),
         used.command_context(command.id, at()),
@@ -58,13 +59,14 @@ async def test_a_consistency_check_delays_no_other_reader(used: SqliteStore) -> 
         used.commands(CommandFilter(), None, 10),
         used.devices(DeviceFilter(), None, 10),
     )
-    assert await finished(used.fsck(at()), *others) == ["others", "slow"]
+    assert await finished(check, *others) == ["others", "slow"]
 
 
 async def test_a_reader_of_rare_events_delays_no_other(used: SqliteStore) -> None:
     """While the whole feed is searched for a type of event that it does not have, others are answered."""
+    search = used.events(RARE, 0, 10)
     others = used.events(ANY, 0, 10), used.last_event(), used.commands(CommandFilter(), None, 10)
-    assert await finished(used.events(RARE, 0, 10), *others) == ["others", "slow"]
+    assert await finished(search, *others) == ["others", "slow"]
 
 
 async def test_a_rare_event_is_found_wherever_it_is(used: SqliteStore) -> None:
