@@ -149,6 +149,16 @@ def test_an_expired_command_is_not_sent_again(harness: CoreHarness, clock: Clock
     assert harness.command(command).state is State.UNKNOWN
 
 
+def test_a_command_that_is_queued_again_after_a_step_expires_by_the_new_time(harness: CoreHarness) -> None:
+    """The clock was set forward while an attempt was in flight: the command does not stay queued past its time."""
+    command = harness.send(CONTAINER, delivery="at_least_once", ttl=300)
+    set_clock(harness, 200)
+    run(harness, 40)
+    assert harness.command(command).state is State.QUEUED
+    run(harness, 70)
+    assert harness.command(command).state is State.UNKNOWN
+
+
 def test_a_command_for_later_is_sent_when_the_corrected_clock_says_so(harness: CoreHarness) -> None:
     """The clock is set back an hour: a command for ten o'clock is sent at ten by the new time, not expired before."""
     command = harness.put(READER, not_before=harness.wall_ms_in(60), ttl=30)

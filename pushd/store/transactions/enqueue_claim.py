@@ -232,7 +232,8 @@ _DELETE_ATTEMPT = Statement("delete an attempt", "DELETE FROM attempt WHERE comm
 def unsend(tx: ITransaction, dispatched: Sequence[Dispatched], now: Now) -> None:
     """Return commands to the queue whose current attempt is the one that was dispatched; delete that attempt."""
     for sent in dispatched:
-        row = first(tx, lifecycle_guards.UNSEND, id=sent.command, attempt=sent.attempt, now=now.wall)
+        times = {"now": now.wall, "elapsed": now.elapsed}
+        row = first(tx, lifecycle_guards.UNSEND, id=sent.command, attempt=sent.attempt, **times)
         if row is not None:
             tx.run(_DELETE_ATTEMPT, id=sent.command, attempt=sent.attempt)
             record(tx, now, EventType.COMMAND_QUEUED, row["device"], sent.command, reason="unsent")

@@ -32,6 +32,9 @@ WHOLE = f"{COLUMNS}, payload, result"
 OUTCOME = "id, device, state, attempts, error, late"
 """The columns from which the event about a move is made."""
 
+_REMEMBERS_AGE = "expires_elapsed = MIN(expires_elapsed, :elapsed + expires_at - :now)"
+"""Of a command that is queued again: the wall clock may have been set forward while it was in flight."""
+
 _ENDS_LEASE = "lease_until = NULL, deadline_until = NULL"
 
 
@@ -72,7 +75,7 @@ SEND = guarded_update(
 UNSEND = guarded_update(
     Move.UNSEND,
     "take back a claim",
-    "attempts = attempts - 1, lease_until = NULL, deadline_until = NULL,"
+    f"attempts = attempts - 1, {_ENDS_LEASE}, {_REMEMBERS_AGE},"
     " sent_at = (SELECT sent_at FROM attempt WHERE command = :id AND number = :attempt - 1)",
     "attempts = :attempt",
 )
@@ -104,7 +107,7 @@ REPORTS = {
 LAPSE = guarded_update(
     Move.LAPSE,
     "end a lease",
-    f"{_ENDS_LEASE}, evidence = NULL, finished_at = CASE WHEN {_REPEATABLE} THEN NULL ELSE :now END,"
+    f"{_ENDS_LEASE}, {_REMEMBERS_AGE}, evidence = NULL, finished_at = CASE WHEN {_REPEATABLE} THEN NULL ELSE :now END,"
     f" error = CASE WHEN {_REPEATABLE} THEN NULL ELSE 'the lease ran out without a result' END",
     "lease_until <= :steady",
 )
