@@ -41,10 +41,14 @@ class CommandModel:
 
     draft: Draft
     created_at: int
+    created_elapsed: int
+    """The same by elapsed time, which no step of the wall clock moves."""
     state: State = State.QUEUED
     attempts: list[Attempt] = field(factory=list)
     max_attempts: int = field(init=False)
     expires_at: int = field(init=False)
+    expires_elapsed: int = field(init=False)
+    """When it is too old by elapsed time."""
     lease_until: int | None = None
     deadline_until: int | None = None
     """No lease of the latest attempt lasts longer."""
@@ -63,6 +67,7 @@ class CommandModel:
         self.max_attempts = self.draft.terms.max_attempts
         starts = max(self.created_at, self.draft.terms.not_before or 0)
         self.expires_at = starts + round(self.draft.terms.ttl * 1000)
+        self.expires_elapsed = self.created_elapsed + self.expires_at - self.created_at
 
     @property
     def in_flight(self) -> bool:
@@ -93,7 +98,22 @@ class CommandModel:
 
     def is_sendable(self, now: Now) -> bool:
         """Whether it may still be sent, now or later."""
-        return self.state is State.QUEUED and now.wall < self.expires_at
+        return self.state is State.QUEUED and self._is_live(now)
+
+    def _is_live(self, now: Now) -> bool:
+        """Whether it is too old by neither clock."""
+        return now.wall < self.expires_at and now.elapsed < self.expires_elapsed
+
+    def _remember_age(self, now: Now) -> None:
+        """What is too old by the wall clock now stays so when that is set back."""
+        self.expires_elapsed = min(self.expires_elapsed, now.elapsed + self.expires_at - now.wall)
+
+    def notice_step(self, latest: int, now: Now) -> None:
+        """The wall clock was set; ``latest`` is the latest wall time before and after."""
+        if self.state is State.QUEUED:
+            if (self.draft.terms.not_before or 0) > latest:  # its time to live has not begun: it moves with the clock
+                self.expires_elapsed = now.elapsed + self.expires_at - now.wall
+            self._remember_age(now)
 
     def is_due(self, now: Now) -> bool:
         """Whether it may be sent now."""
@@ -113,8 +133,9 @@ class CommandModel:
         self.lease_until = min(now.steady + self._lease, self.deadline_until)
         return attempt
 
-    def unsend(self) -> Attempt:
+    def unsend(self, now: Now) -> Attempt:
         """Undo the latest attempt, of which nothing was written; returns it."""
+        self._remember_age(now)
         attempt = self.attempts.pop()
         attempt.batch.remove(attempt)
         self.state = State.QUEUED
@@ -142,7 +163,8 @@ class CommandModel:
     def lapse(self, now: Now) -> None:
         """Its lease ran out."""
         self.evidence = None
-        if self._may_repeat and now.wall < self.expires_at:
+        self._remember_age(now)
+        if self._may_repeat and self._is_live(now):
             self.state = State.QUEUED
             self._end_lease()
             self.error = None

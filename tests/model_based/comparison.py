@@ -60,6 +60,10 @@ class ModelComparison:
 
     def __init__(self) -> None:
         self.now = Now(wall=WALL, steady=STEADY)
+        self.saved = self.now
+        """The clocks as the store saved them last."""
+        self.step = 0
+        """Milliseconds by which the wall clock was set, and the server has not noticed it yet."""
         self.lowest = WALL
         """The lowest wall time since the last sweep."""
         self.model = StoreModel()
@@ -209,23 +213,50 @@ class ModelComparison:
                 self.model.events[expected:-1], key=lambda each: each.command or ""
             )
 
-    def advance(self, wall: int, steady: int) -> None:
-        """Both clocks advance by so many seconds; the wall clock may be set back."""
-        self.now = Now(wall=self.now.wall + 1000 * wall, steady=self.now.steady + 1000 * steady)
+    def pass_time(self, seconds: int, *, stalled: bool) -> None:
+        """All clocks advance, but for the steady one if the server was stalled."""
+        passed = 1000 * seconds
+        steady = self.now.steady + (0 if stalled else passed)
+        self.now = Now(self.now.wall + passed, steady, self.now.elapsed + passed)
+
+    def set_clock(self, seconds: int) -> None:
+        """The wall clock alone is set forward, or back; the server notices that at its next sweep."""
+        self.step += 1000 * seconds
+        self.now = evolve(self.now, wall=self.now.wall + 1000 * seconds)
         self.lowest = min(self.lowest, self.now.wall)
+
+    def save_clocks(self) -> None:
+        """The server saves its clocks."""
+        result_of(self.store.save_clocks(0, self.now))
+        self.saved = self.now
+
+    def _notice_step(self) -> None:
+        if self.step:
+            result_of(self.store.save_step(0, self.step, self.now))
+            self.model.notice_step(max(self.now.wall, self.now.wall - self.step), self.now)
+            self.saved, self.step = self.now, 0
 
     def sweep(self) -> None:
         """End leases and times to live that are over."""
+        self._notice_step()
         self.lowest = self.now.wall
         assert result_of(self.store.lapse(ALL, self.now)) == self.model.lapse(self.now)
         assert result_of(self.store.expire(ALL, self.now)) == self.model.expire(self.now)
 
-    def restart(self, away: int) -> None:
-        """Stop, and start again after so many seconds in a process with another steady clock."""
-        self.advance(away, 0)
-        self.now = evolve(self.now, steady=STEADY // 2)
-        self.begin(self.reopen())
+    def restart(self, away: int, step: int) -> None:
+        """Die, and start again after so many seconds in a process with another steady clock; meanwhile the wall clock
+        may have been set. Elapsed time goes on from where it was saved, as far as the wall clock shows it.
+        """
+        self.set_clock(away + step)
+        elapsed = self.saved.elapsed + max(self.now.wall - self.saved.wall, 0)
+        self.now = Now(self.now.wall, STEADY // 2, elapsed)
+        newest = max(self.saved.wall, *(event.at for event in self.model.events[-1:]))
+        snapshot = self.reopen()
+        assert snapshot.elapsed == elapsed
+        self.begin(snapshot)
+        self.model.notice_step(max(self.now.wall, newest), self.now)
         self.model.restart(self.now)
+        self.saved, self.step = self.now, 0
 
 
 class ModelComparisonOnDisk(ModelComparison):

@@ -152,23 +152,33 @@ class StoreMachine(RuleBasedStateMachine):
         else:
             self.both.set_presence(name, PresenceState.SIGNED_OFF)
 
-    @rule(passed=strategies.seconds, sweeps=st.sampled_from([True, True, False]), uuid=strategies.uuids)
-    def wait(self, passed: int, sweeps: bool, uuid: str | None) -> None:
+    @rule(
+        passed=strategies.seconds,
+        stalled=st.sampled_from([False, False, True]),
+        sweeps=st.sampled_from([True, True, False]),
+        uuid=strategies.uuids,
+    )
+    def wait(self, passed: int, stalled: bool, sweeps: bool, uuid: str | None) -> None:
         """Time passes, devices return, the sweep runs, unless it is late, and all devices poll again."""
-        self.both.advance(passed, passed)
+        self.both.pass_time(passed, stalled=stalled)
         for name in strategies.DEVICES:
             self.both.come_online(name)
         if sweeps:
             self.both.sweep()
         self._poll_all(uuid)
 
-    @rule(step=strategies.clock_steps, away=st.none() | st.none() | strategies.seconds)
-    def disturb(self, step: int, away: int | None) -> None:
-        """The wall clock is set; or the server stops, or dies, and starts again a while later."""
-        if away is None:
-            self.both.advance(step, 0)
-        else:
-            self.both.restart(away)
+    @rule(step=strategies.clock_steps, uuid=strategies.uuids)
+    def set_clock(self, step: int, uuid: str | None) -> None:
+        """The wall clock is set, and devices poll before the server notices it."""
+        self.both.set_clock(step)
+        self._poll_all(uuid)
+
+    @rule(away=strategies.seconds, step=st.just(0) | strategies.clock_steps, orderly=st.booleans())
+    def restart(self, away: int, step: int, orderly: bool) -> None:
+        """The server stops, or dies, and starts again a while later, maybe with another wall time."""
+        if orderly:
+            self.both.save_clocks()
+        self.both.restart(away, step)
 
 
 class StoreMachineOnDisk(StoreMachine):

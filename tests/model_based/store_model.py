@@ -88,7 +88,7 @@ class StoreModel:
         command = self.commands.get(command_id)
         if command is None or command.state is not State.SENT or len(command.attempts) != number:
             return False
-        self.devices[command.draft.device].attempts.remove(command.unsend())
+        self.devices[command.draft.device].attempts.remove(command.unsend(now))
         self._record(EventType.COMMAND_QUEUED, command.draft.device, now, command, "unsent")
         if command.cancelled:
             command.cancel(now)
@@ -126,10 +126,15 @@ class StoreModel:
         """End queued commands whose time to live is over, in order of time; returns how many."""
         queued = (command for command in self.commands.values() if command.state is State.QUEUED)
         expired = [command for command in queued if not command.is_sendable(now)]
-        for command in sorted(expired, key=lambda command: (command.expires_at, command.draft.id)):
+        for command in sorted(expired, key=lambda command: (command.expires_elapsed, command.draft.id)):
             command.expire(now)
             self._record_state(command, now)
         return len(expired)
+
+    def notice_step(self, latest: int, now: Now) -> None:
+        """The wall clock was set; ``latest`` is the latest wall time before and after."""
+        for command in self.commands.values():
+            command.notice_step(latest, now)
 
     def cancel(self, command_id: str, now: Now) -> CommandModel:
         """An operator cancels a command."""
@@ -193,7 +198,7 @@ class StoreModel:
             raise QueueFull
 
     def _queue(self, draft: Draft, now: Now) -> CommandModel:
-        command = self.commands[draft.id] = CommandModel(draft, now.wall)
+        command = self.commands[draft.id] = CommandModel(draft, now.wall, now.elapsed)
         self._record(EventType.COMMAND_QUEUED, draft.device, now, command)
         return command
 
