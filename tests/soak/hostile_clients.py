@@ -68,13 +68,14 @@ class HostileConnection(Protocol):
         self.is_closed = True
         self._notify()
 
-    async def changed(self) -> None:
-        """Wait until something arrives, or the connection is closed."""
-        await self._changed
+    def wait_change(self) -> Deferred[None]:
+        """Fires when something arrives, or the connection is closed; an earlier one does not fire any more."""
+        self._changed = Deferred()
+        return self._changed
 
     def _notify(self) -> None:
-        changed, self._changed = self._changed, Deferred()
-        changed.callback(None)
+        if not self._changed.called:
+            self._changed.callback(None)
 
 
 @define(eq=False, kw_only=True)
@@ -126,11 +127,8 @@ class HostileClient:
             if left <= 0:
                 return False
             with suppress(defer.TimeoutError):
-                await self._change(left)
+                await self.connection.wait_change().addTimeout(left, self.clock)
         return True
-
-    def _change(self, seconds: float) -> Deferred[None]:
-        return Deferred.fromCoroutine(self.connection.changed()).addTimeout(seconds, self.clock)
 
 
 class StaysOpen(Exception):

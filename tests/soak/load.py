@@ -127,7 +127,8 @@ class Load:
         self.operator.abandon()
         for reader in self.readers:
             await reader.stop()
-        await self._running_fleet.stopService()
+        if self._running_fleet.running:
+            await self._running_fleet.stopService()
 
     def counts(self) -> Iterator[tuple[str, Mapping[Any, int]]]:
         """Rows of the report's table."""

@@ -145,12 +145,9 @@ class SoakRun:
         await deferLater(self.reactor, STOP_AMID)
         self._monitor.stop()
         stopped_at = self.reactor.seconds()
-        stopping = self._server.stop()
-        try:
-            await stopping
-        finally:
-            seconds = self.reactor.seconds() - stopped_at
-            self._load.hostile.stop()
+        await self._server.stop()
+        seconds = self.reactor.seconds() - stopped_at
+        self._load.hostile.stop()
         final = FinalState(self.config, self.reactor, self._api)
         commands = evolve(
             observations.commands,
@@ -179,7 +176,7 @@ class SoakRun:
             samples=self._monitor.samples,
             mails=[received.mail for received in self._mail_server.mails],
             webhooks=list(load.receivers.deliveries()),
-            streams=[StreamRead(types=reader.types, seqs=reader.seqs) for reader in load.readers],
+            streams=[StreamRead(types=reader.types, seqs=tuple(reader.seqs)) for reader in load.readers],
         )
 
 
