@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectError, ConnectingCancelledError, Conne
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web._newclient import HTTP11ClientProtocol, Request
+from twisted.web._newclient import STATUS, HTTP11ClientProtocol, HTTPClientParser, Request
 from twisted.web.client import (
     HTTPConnectionPool,
     RequestGenerationFailed,
@@ -87,7 +87,8 @@ class _BoundedClientProtocol(HTTP11ClientProtocol):
     def request(self, request: Request) -> "Deferred[IResponse]":
         response: Deferred[IResponse] = super().request(request)
         if self._parser is not None and self._transportProxy is not None:
-            vars(self._parser)["lineReceived"] = _HeadLimit(self._parser).line_received
+            # not an object that wraps the parser: they would be a reference cycle, and with them all of the response
+            self._parser.__class__ = _BoundedParser
             # a TLS connection that is only closed stays open until the server closes it, too
             vars(self._transportProxy)["loseConnection"] = self._abort
         return response
@@ -107,25 +108,22 @@ class _BoundedClientProtocol(HTTP11ClientProtocol):
         transport.abortConnection()
 
 
-class _HeadLimit:
-    """Counts the lines of one response's head before they reach the parser."""
+class _BoundedParser(HTTPClientParser):
+    """Counts the lines of the head of a response before it parses them."""
 
-    def __init__(self, parser: Any) -> None:
-        self._parser = parser
-        self._parse = parser.lineReceived
-        self._size = 0
-        self._informational = 0
+    _size = 0
+    _informational = 0
 
-    def line_received(self, line: bytes) -> None:
-        """Let the parser have a line.
+    def lineReceived(self, line: bytes) -> None:
+        """Parse a line.
 
         :raises ResponseTooLarge: if there were too many.
         """
         self._size += len(line) + 1
         if self._size > MAX_HEAD:
             raise ResponseTooLarge(f"the headers of the response are larger than {MAX_HEAD} bytes")
-        self._parse(line)
-        if self._parser.state == "STATUS":  # the parser has dropped an informational response
+        super().lineReceived(line)
+        if self.state == STATUS:  # it has dropped an informational response
             self._informational += 1
             if self._informational > MAX_INFORMATIONAL:
                 raise ResponseTooLarge(f"more than {MAX_INFORMATIONAL} informational responses")

@@ -1,12 +1,15 @@
 """Tests of :mod:`pushd.lib.http_client`."""
 
+import gc
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectingCancelledError, ConnectionLost, DNSLookupError
 from twisted.internet.ssl import Certificate, trustRootFromCertificates
+from twisted.internet.task import deferLater
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, ResponseDone, ResponseFailed
@@ -160,6 +163,22 @@ async def test_head_up_to_the_limit() -> None:
             assert await read_body(await client.request(b"GET", url.encode())) == b"ok"
         await pool.closeCachedConnections()
     assert server.connections == 1
+
+
+async def test_response_is_freed_once_it_is_read() -> None:
+    """A response leaves no reference cycle: one for each message of a webhook would be in memory for an hour."""
+    server = HostileServer(HEAD + b"\r\nok")
+    client, pool = agent()
+    with server.running() as url:
+        response = await client.request(b"GET", url.encode())
+        assert await read_body(response) == b"ok"
+        reference = ref(response)
+        del response
+        gc.disable()
+        await deferLater(reactor_in_use(), 0)  # until then Twisted's functions have it in their variables
+        gc.enable()
+        assert reference() is None
+        await pool.closeCachedConnections()
 
 
 @pytest.mark.parametrize(
