@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from attrs import define, field
+from attrs import define, field, frozen
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
@@ -51,6 +51,27 @@ def _last_event_id(event_id: str) -> bytes:
 
 
 @implementer(IPushProducer)
+@frozen(eq=False)
+class _FlowControl:
+    """Pauses a subscriber while its client does not read.
+
+    It is no part of the stream, which the subscriber calls: they would be a reference cycle.
+    """
+
+    subscriber: Subscriber
+
+    def pauseProducing(self) -> None:
+        """The transport's buffer is full."""
+        self.subscriber.pause()
+
+    def resumeProducing(self) -> None:
+        """The transport's buffer is empty again."""
+        self.subscriber.resume()
+
+    def stopProducing(self) -> None:
+        """The connection is lost, which cancels :meth:`EventStream.run`."""
+
+
 @define(eq=False)
 class EventStream:
     """A response that lasts until the client disconnects, the client is too slow, or the server stops."""
@@ -58,7 +79,6 @@ class EventStream:
     _request: Request
     _rendered: RenderedEvents
     _done: DeferredWait[None] = field(factory=DeferredWait, init=False)
-    _subscriber: Subscriber = field(init=False)
     _event_id: Callable[[int], str] = field(init=False)
     _sent: int = field(default=0, init=False)
     """The ``seq`` of the last event id that was sent to the client."""
@@ -70,7 +90,7 @@ class EventStream:
         self._sent = after
         self._event_id = feed.epochs.event_id
         self._request.write(b"retry: %d\n%s" % (RETRY, _last_event_id(self._event_id(after))))
-        self._subscriber = feed.subscribe(
+        subscriber = feed.subscribe(
             event_filter,
             after,
             on_events=self._send,
@@ -79,11 +99,11 @@ class EventStream:
             on_abort=self._request.abort,
         )
         try:
-            self._request.registerProducer(self, True)
-            self._subscriber.resume()
+            self._request.registerProducer(_FlowControl(subscriber), True)
+            subscriber.resume()
             await self._done
         finally:
-            self._subscriber.unsubscribe()
+            subscriber.unsubscribe()
         self._request.unregisterProducer()
         return b""
 
@@ -102,14 +122,3 @@ class EventStream:
     def _end(self) -> None:
         if not self._done.called:
             self._done.callback(None)
-
-    def pauseProducing(self) -> None:
-        """The transport's buffer is full."""
-        self._subscriber.pause()
-
-    def resumeProducing(self) -> None:
-        """The transport's buffer is empty again."""
-        self._subscriber.resume()
-
-    def stopProducing(self) -> None:
-        """The connection is lost, which cancels :meth:`run`."""

@@ -89,7 +89,8 @@ class DirectChannel(HTTPChannel):
 
     It relies on two methods of a socket's transport: ``writeSomeData`` sends at once, and returns the number of bytes
     sent, or an error; ``connectionLost``, which the reactor calls after the last byte, closes the socket. It relies on
-    the names of the two attributes in which the transport buffers, and of the methods of the channel that write.
+    the names of the two attributes in which the transport buffers, of the methods of the channel that write, and of
+    the channel's ``_transferDecoder``.
     """
 
     transport: Any
@@ -99,6 +100,11 @@ class DirectChannel(HTTPChannel):
     """The response that the next :meth:`send` writes."""
     _closes: bool = False
     """Whether the connection is closed after it."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is closed."""
+        super().connectionLost(reason)
+        self._transferDecoder = None  # of a body that is not whole: it refers to the channel, too
 
     def write(self, data: bytes) -> None:
         """Write through the transport."""

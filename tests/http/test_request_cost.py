@@ -9,8 +9,11 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
+from pushd.http.site import HTTPFactory
+from pushd.model.token import Role
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from tests.connection import request
+from tests.garbage import no_garbage
 from tests.in_memory_server import CLIENT, BuildServer, InMemoryServer
 
 MAX_BYTES = 3 * 1024
@@ -56,15 +59,48 @@ def test_request_leaves_no_garbage(server_without_holds: InMemoryServer, line: s
     body = b'{"success":true,"response":"x"}' if line.startswith("POST") else b""
     connection = server_without_holds.connect()
     connection.send(request(line, body))
-    gc.collect()
-    gc.disable()
-    try:
+    with no_garbage():
         for _ in range(50):
             connection.send(request(line, body))
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
     assert {answer.code for answer in connection.answers()} == {200}
+
+
+def connect(site: HTTPFactory, sent: bytes) -> None:
+    """A connection over which some bytes are sent, and which then is lost."""
+    address = IPv4Address("TCP", CLIENT, 40000)
+    transport = StringTransport(peerAddress=address)
+    channel = site.buildProtocol(address)
+    channel.makeConnection(transport)
+    channel.dataReceived(sent)
+    channel.connectionLost(Failure(ConnectionDone()))
+    transport.producer = None  # as the transport of a socket does
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /push?dev",
+        request("GET /push?deviceId=7"),
+        request("POST /result?deviceId=7", b"x" * 100)[:-1],
+        request("POST /result?deviceId=7", b"", "Transfer-Encoding: chunked") + b"5\r\nabc",
+        b"\x16\x03\x01 \r\n\r\n",
+    ],
+    ids=["half of a head", "held poll", "half of a body", "half of a chunk", "no HTTP"],
+)
+def test_lost_connection_leaves_no_garbage(server: InMemoryServer, sent: bytes) -> None:
+    """A connection that is lost, whatever it was used for, leaves no reference cycles for the garbage collector."""
+    connect(server.device_site, sent)
+    with no_garbage():
+        connect(server.device_site, sent)
+
+
+def test_event_stream_leaves_no_garbage(server: InMemoryServer) -> None:
+    """An event stream whose client disconnects leaves no reference cycles for the garbage collector."""
+    server.register("controlid:7")
+    sent = request("GET /v1/events/stream?after=0", b"", f"Authorization: Bearer {server.token_of(Role.ADMIN)}")
+    connect(server.admin_site, sent)
+    with no_garbage():
+        connect(server.admin_site, sent)
 
 
 @pytest.mark.parametrize("line", HOT[:2])
