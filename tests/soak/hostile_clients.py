@@ -89,6 +89,8 @@ class HostileClient:
     """For attacks by operators."""
     number: int
     """Each client has another."""
+    _answers: int = field(default=0, init=False)
+    """How many were waited for."""
 
     def send(self, data: bytes) -> None:
         """Send bytes."""
@@ -114,11 +116,12 @@ class HostileClient:
 
         :raises StaysOpen: if it does neither.
         """
-        before = len(self.connection.statuses)
+        statuses = self.connection.statuses
         if not await self._wait(
-            seconds + CLOSE_TOLERANCE, lambda: self.connection.is_closed or len(self.connection.statuses) > before
+            seconds + CLOSE_TOLERANCE, lambda: self.connection.is_closed or len(statuses) > self._answers
         ):
             raise StaysOpen(seconds)
+        self._answers = len(statuses)
 
     async def _wait(self, seconds: float, done: Callable[[], bool]) -> bool:
         until = self.clock.seconds() + seconds
@@ -204,11 +207,19 @@ class HostileClients:
         if self.cpu() > BUSY or len(self._open) >= MAX_OPEN:
             self.held_back += 1
             return
-        (attack,) = self.chance.choices(self.attacks, [self._weight(attack) for attack in self.attacks])
+        attack = self._choose()
         task = Deferred.fromCoroutine(self.carry_out(attack))
         self._open.add(task)
         self.most_open = max(self.most_open, len(self._open))
         task.addBoth(self._ended, task, attack)
+
+    def _choose(self) -> Attack:
+        """One that was not carried out yet, else any."""
+        fresh = [attack for attack in self.attacks if not self.counts[attack.name]]
+        if fresh:
+            return self.chance.choice(fresh)
+        (attack,) = self.chance.choices(self.attacks, [self._weight(attack) for attack in self.attacks])
+        return attack
 
     def _weight(self, attack: Attack) -> float:
         is_left = attack.at_most is None or self.counts[attack.name] < attack.at_most

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from statistics import median
 
 from attrs import frozen
 
@@ -59,9 +58,9 @@ class MemoryGrowth:
     """How the anonymous memory has grown; in bytes."""
 
     before: int
-    """The median of the quarter of the run that follows the warm-up."""
+    """The least in the quarter of the run that follows the warm-up."""
     after: int
-    """The median of the last quarter."""
+    """The least in the last quarter."""
 
     @property
     def bytes(self) -> int:
@@ -70,11 +69,13 @@ class MemoryGrowth:
 
 
 def memory_growth(config: SoakConfig, samples: Sequence[Sample]) -> MemoryGrowth:
-    """Compare the memory after the warm-up with that at the end."""
+    """Compare the memory after the warm-up with that at the end; the least of each span, when no large body is in it,
+    of which a busy machine has one most of the time.
+    """
     quarter = config.seconds / 4
     first = [sample for sample in samples if config.warm_up <= sample.second < config.warm_up + quarter]
     last = [sample for sample in samples if config.seconds - quarter <= sample.second < config.seconds]
-    before, after = (int(median(sample.anonymous for sample in span)) for span in (first, last))
+    before, after = (min(sample.anonymous for sample in span) for span in (first, last))
     return MemoryGrowth(before=before, after=after)
 
 

@@ -71,14 +71,17 @@ class Receivers:
         for _, receiver in self._webhooks.values():
             receiver.failure_probability = 0.0
 
-    async def request_redelivery(self, api: AdminApi, events: list[Json]) -> bool:
-        """Ask for what was not accepted without waiting for the next retry; whether there was anything."""
-        is_missing = False
-        for webhook, (subscription, receiver) in self._webhooks.items():
-            if {event["seq"] for event in of_types(events, subscription.types)} - receiver.accepted:
-                await api.post("webhooks", webhook, "redeliver", body={})
-                is_missing = True
-        return is_missing
+    def count_missing(self, events: list[Json]) -> int:
+        """How many deliveries of these events were not accepted yet."""
+        return sum(
+            len({event["seq"] for event in of_types(events, subscription.types)} - receiver.accepted)
+            for subscription, receiver in self._webhooks.values()
+        )
+
+    async def request_redelivery(self, api: AdminApi) -> None:
+        """Ask for what was not accepted, without waiting for the next retry."""
+        for webhook in self._webhooks:
+            await api.post("webhooks", webhook, "redeliver", body={})
 
     def deliveries(self) -> Iterator[WebhookDeliveries]:
         """What has arrived at each."""

@@ -46,8 +46,8 @@ def _figures(config: SoakConfig, observed: Observations) -> Iterator[tuple[str, 
     samples = observed.samples
     load = [sample for sample in samples if sample.second < config.seconds]
     growth = memory_growth(config, samples)
-    yield "anonymous memory after the warm-up", f"{growth.before / _MIB:.1f} MiB, median of a quarter of the run"
-    yield "anonymous memory at the end", f"{growth.after / _MIB:.1f} MiB, median of the last quarter"
+    yield "anonymous memory after the warm-up", f"{growth.before / _MIB:.1f} MiB, the least in a quarter of the run"
+    yield "anonymous memory at the end", f"{growth.after / _MIB:.1f} MiB, the least in the last quarter"
     yield "its growth", f"{growth.bytes / _MIB:.1f} MiB, less than {MEMORY_GROWTH / _MIB:g} allowed"
     resident = [sample.resident / _MIB for sample in samples]
     yield "resident memory", f"{median(resident):.1f} MiB, at most {max(resident):.1f}"

@@ -23,8 +23,11 @@ from tests.soak.observations import Observations, StreamRead
 from tests.soak.process_monitor import ProcessMonitor
 from tests.soak.promises import DESCRIPTORS
 
-OVERTIME = 90.0
-"""Seconds after the end of the load, when the final state is read in any case."""
+OVERTIME = 120.0
+"""Seconds after the end of the load, when the final state is read although commands are open."""
+
+STUCK_SECONDS = 60.0
+"""After so long without any delivery, mail or cleared alert there will be no more: a hanging request ends in ten."""
 
 DESCRIPTORS_TIMEOUT = 30.0
 """Seconds after the last client has disconnected, when the descriptors are counted in any case."""
@@ -112,11 +115,15 @@ class SoakRun:
 
     async def _settle(self) -> Observations:
         """Wait until nothing is open, undelivered or not mailed, or should not be; the final state."""
-        until = self.reactor.seconds() + OVERTIME
-        await settle(self._api, self.config.devices_journal, until)
+        await settle(self._api, self.config.devices_journal, self.reactor.seconds() + OVERTIME)
         final = FinalState(self.config, self.reactor, self._api)
         events, alerts = await final.events(), await self._api.get_all("alerts")
-        while self.reactor.seconds() < until and not await self._is_notified(events, alerts):
+        since, before = self.reactor.seconds(), 0
+        while (missing := self._count_missing(events, alerts)) and self.reactor.seconds() < since + STUCK_SECONDS:
+            if missing == before:
+                await self._load.receivers.request_redelivery(self._api)
+            else:
+                since, before = self.reactor.seconds(), missing
             await deferLater(self.reactor, WAIT_INTERVAL)
             alerts = await self._api.get_all("alerts")
             events += (await self._api.events(events[-1]["seq"]))[0]
@@ -128,9 +135,10 @@ class SoakRun:
         )
         return evolve(self._observe(commands), alerts=alerts)
 
-    async def _is_notified(self, events: list[Json], alerts: list[Json]) -> bool:
-        is_missing = await self._load.receivers.request_redelivery(self._api, events)
-        return not is_missing and all(alert["mailed_at"] and alert["cleared_at"] for alert in alerts)
+    def _count_missing(self, events: list[Json], alerts: list[Json]) -> int:
+        """How many deliveries, mails and cleared alerts are missing."""
+        changes = (alert[change] for alert in alerts for change in ("mailed_at", "cleared_at"))
+        return self._load.receivers.count_missing(events) + sum(change is None for change in changes)
 
     async def _wait_for_descriptors(self, before: int) -> int:
         """Wait until the server has as few descriptors as before, or should have."""
