@@ -57,7 +57,7 @@ class WebhookSender:
         """Send a message and read the response, within :data:`TIMEOUT` seconds; errors of the network are outcomes."""
         deadline = self.clock.seconds() + TIMEOUT
         sent = Headers({name: [value] for name, value in headers.items()})
-        request = self.agent.request(b"POST", url.encode("ascii"), sent, _BytesProducer(body))
+        request = self.agent.request(b"POST", url.encode("ascii"), sent, _BytesProducer(body, len(body)))
         request.addTimeout(TIMEOUT, self.clock, onTimeoutCancel=_raise_timeout)
         try:
             response = await request
@@ -87,10 +87,7 @@ class _BytesProducer:
     """A request body that is small enough to be written at once."""
 
     body: bytes
-
-    @property
-    def length(self) -> int:
-        return len(self.body)
+    length: int
 
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
         consumer.write(self.body)

@@ -263,10 +263,11 @@ class WebhookWorker:
         """
         delivered = False
         while not delivered:
-            if self.subscription.webhook.parallel > 1 and in_flight.due > self.clocks.elapsed_now():
-                self._start_task(self._deliver_later(in_flight))
-                return
-            await self._sleep_until(in_flight.due)
+            if in_flight.due:  # it has failed before
+                if self.subscription.webhook.parallel > 1 and in_flight.due > self.clocks.elapsed_now():
+                    self._start_task(self._deliver_later(in_flight))
+                    return
+                await self._sleep_until(in_flight.due)
             self._attempts[in_flight] = self._now()
             try:
                 delivered = await self._attempt(in_flight)
@@ -305,8 +306,10 @@ class WebhookWorker:
             seq=in_flight.event.seq, at=at, duration=duration, status=outcome.status, error=outcome.error
         )
         if outcome.delivered:
+            was_full = self._window.full
             self._window.remove(in_flight)
-            self._changed()
+            if was_full:
+                self._changed()
             await self._save_with_retries(attempt)
         else:
             await self._save_with_retries(attempt, self._schedule_retry(in_flight, outcome))
