@@ -34,13 +34,13 @@ def requires(role: Role, *parameters: str) -> Callable[[Route], Route]:
 
     def guard(route: Route) -> Route:
         @wraps(route)
-        async def guarded(app: Any, request: Request, **arguments: Any) -> bytes:
+        def guarded(app: Any, request: Request, **arguments: Any) -> Awaitable[bytes]:
             request.token = authenticate(app.tokens, request)
             check_role(request.token, role)
             query = Query.of(request, *parameters) if request.query else NO_QUERY
             if parameters:
                 arguments["query"] = query
-            return await route(app, request, **arguments)
+            return route(app, request, **arguments)
 
         return guarded
 

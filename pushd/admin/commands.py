@@ -52,7 +52,7 @@ class CommandsApp:
     @requires(Role.OPERATOR, "wait", "queue")
     async def send(self, request: Request, query: Query, device: str) -> bytes:
         """Send a command: 201 once it is durable; with ``wait`` 200 once it has ended, or 202 if it has not."""
-        device = self.registry.get_or_raise(self.registry.canonical_id(device)).id
+        device = self.registry.find(device).id
         wait, queue = query.seconds("wait"), query.flag("queue")
         key = _idempotency_key(request)
         read = partial(self._read, device, key is not None)

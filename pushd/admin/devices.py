@@ -110,7 +110,7 @@ class DevicesApp:
         return json_views.orphans(found, limit)
 
     def _find(self, device: str) -> Device:
-        return self.registry.get_or_raise(self.registry.canonical_id(device))
+        return self.registry.find(device)
 
     async def _issue(self, request: Request, query: Query, device: str, kind: ProofKind) -> str:
         overlap, found = query.overlap(), self._find(device)

@@ -304,11 +304,10 @@ def _read_fields(body: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str,
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
-    errors = _unknown(body, types)
+    errors = [] if body.keys() <= types.keys() else _unknown(body, types)
+    # the names in types need no escaping
     values = {
-        name: _read_value(value, types[name], strict_json.below("#", name), errors)
-        for name, value in body.items()
-        if name in types
+        name: _read_value(value, types[name], f"#/{name}", errors) for name, value in body.items() if name in types
     }
     if errors:
         raise InvalidFields(errors)

@@ -51,6 +51,13 @@ class DeviceRegistry:
             raise UnknownDevice(f"Device {device} is unknown: it must poll or be registered first.")
         return found
 
+    def find(self, device: str) -> Device:
+        """A device as it is stored, by its id in any spelling.
+
+        :raises InvalidQuery: or :exc:`UnknownDevice`, if there is none.
+        """
+        return self._devices.get(device) or self.get_or_raise(self.canonical_id(device))
+
     def get_with_presence(self, device: str) -> Device | None:
         """A device with its live presence, which may be newer than the stored one."""
         found = self._devices.get(device)
