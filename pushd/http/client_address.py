@@ -17,31 +17,32 @@ _NODE = re.compile(r"\[([^\]]*)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
 
 @frozen
 class TrustedProxies:
-    """The reverse proxies whose ``X-Forwarded-For`` is trusted; by default none."""
+    """The reverse proxies whose ``X-Forwarded-For`` is trusted."""
 
     networks: Networks = ()
     is_unix_trusted: bool = False
     """Whether those that connect to a Unix socket are."""
 
     @classmethod
-    def of(cls, proxies: Sequence[Network | str]) -> Self:
-        """From networks, and :data:`UNIX`."""
-        return cls(tuple(each for each in proxies if not isinstance(each, str)), UNIX in proxies)
+    def of(cls, proxies: Sequence[Network | str]) -> Self | None:
+        """From networks, and :data:`UNIX`; None if there are none."""
+        networks = tuple(proxy for proxy in proxies if not isinstance(proxy, str))
+        return cls(networks, UNIX in proxies) if proxies else None
 
     def __contains__(self, peer: str | None) -> bool:
         """Whether what connects from this address is one of them; None: from a Unix socket."""
         if peer is None:
             return self.is_unix_trusted
-        return bool(self.networks) and contains(self.networks, parse_address(peer))
+        return contains(self.networks, parse_address(peer))
 
 
-def client_address(peer: str | None, forwarded: Iterable[bytes], trusted: TrustedProxies) -> str | None:
+def client_address(peer: str | None, forwarded: Iterable[bytes], trusted: TrustedProxies | None) -> str | None:
     """The address that connected; if it is that of a trusted proxy, the last address in ``X-Forwarded-For`` that is
     not. ``forwarded`` are the values of that header.
 
     None if it is not known: on a Unix socket without a trusted proxy, and behind one that does not give an address.
     """
-    if peer not in trusted:
+    if trusted is None or peer not in trusted:
         return peer
     hops = [hop.strip() for line in forwarded for hop in line.decode("latin-1").split(",")]
     for hop in reversed([hop for hop in hops if hop]):

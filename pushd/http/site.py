@@ -29,8 +29,6 @@ _SEPARATORS = re.compile(rb"[ ,]+")
 _COMMON_HEADERS = b"Server: pushd\r\nDate: %b\r\nCache-Control: no-store\r\n"
 """Headers of every response. No cache may keep one: a cached poll would run a command twice."""
 
-_NO_PROXIES = TrustedProxies()
-
 IDLE_SECONDS = 80
 """How long a connection may wait for a request: longer than load balancers keep one, often 60 s, so that none sends a
 request over a connection that is being closed."""
@@ -75,7 +73,8 @@ class Channel(DirectChannel):
         if isinstance(self.transport, FileDescriptor):  # a TLS transport is not: it encrypts first
             self.is_direct = True
             self.site.accept_throttle.add(self.transport)
-        self.is_proxied = uses_proxy_protocol(self.transport) or self.peer in self.site.trusted_proxies
+        trusted = self.site.trusted_proxies
+        self.is_proxied = uses_proxy_protocol(self.transport) or (trusted is not None and self.peer in trusted)
 
     def address_behind(self, forwarded: Iterable[bytes]) -> str | None:
         """The address of a client behind a proxy, whose request has these values of ``X-Forwarded-For``."""
@@ -190,7 +189,7 @@ class HTTPFactory(ServerFactory):
         budgets: Budgets,
         clock: IReactorTime,
         all_ports: OpenConnections | None = None,
-        trusted_proxies: TrustedProxies = _NO_PROXIES,
+        trusted_proxies: TrustedProxies | None = None,
     ) -> None:
         self.clock = clock
         self.idle_timeout = ConnectionTimeout(clock, IDLE_SECONDS, _close)
