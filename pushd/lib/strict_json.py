@@ -41,11 +41,6 @@ def parse(text: str) -> Any:
         raise UnreadableBody("The body is not JSON.") from error
 
 
-def write(value: object) -> str:
-    """The shortest JSON text of ``value``, with other characters than ASCII as themselves."""
-    return _write(value)
-
-
 def one_line(value: object) -> str:
     """A device's error, whatever JSON value it is, as one printable line of at most :data:`MAX_LINE` characters."""
     return text_line(value if isinstance(value, str) else _outline(value), MAX_LINE)
@@ -134,6 +129,8 @@ def _refuse(constant: str) -> NoReturn:
 
 
 _READER = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse)
-_write = _writer(ensure_ascii=False)
+write = _writer(ensure_ascii=False)
+"""The shortest JSON text of a value, with other characters than ASCII as themselves."""
+
 write_ascii = _writer(ensure_ascii=True)
 """The shortest JSON text of a value, in ASCII."""

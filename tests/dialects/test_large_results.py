@@ -169,7 +169,7 @@ def test_large_orphan_is_cut(server: InMemoryServer) -> None:
 def on_reactor(server: InMemoryServer, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sizes of the large JSON texts that are read or written on the reactor's thread."""
     sizes: list[int] = []
-    read, write = JSONDecoder.decode, strict_json._write
+    read, write = JSONDecoder.decode, strict_json.write
 
     def record(text: str) -> None:
         if len(text) > SMALL and not server.is_in_thread:
@@ -185,7 +185,7 @@ def on_reactor(server: InMemoryServer, monkeypatch: pytest.MonkeyPatch) -> list[
         return text
 
     monkeypatch.setattr(JSONDecoder, "decode", recording_read)
-    monkeypatch.setattr(strict_json, "_write", recording_write)
+    monkeypatch.setattr(strict_json, "write", recording_write)
     monkeypatch.setattr(enqueue_claim, "write_ascii", recording_write)
     return sizes
 

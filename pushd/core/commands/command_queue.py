@@ -37,20 +37,6 @@ SWEEP_LIMIT = 100
 """Commands that one transaction of a sweep ends, so that other transactions need not wait for long."""
 
 
-@define(eq=False)
-class StoreOutage:
-    """Context manager that records whether the store was unavailable in any of its blocks."""
-
-    noticed: bool = False
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, Unavailable):
-            self.noticed = True
-
-
 @define(eq=False, kw_only=True)
 class CommandQueue:
     """Put, take, acknowledge, settle, cancel, sweep."""
@@ -68,8 +54,8 @@ class CommandQueue:
     _timers: CoarseTimers = field(init=False)
     draining: bool = field(default=False, init=False)
     """The server is about to stop: no poll is held any more."""
-    _outage: StoreOutage = field(factory=StoreOutage, init=False)
-    """An outage in which devices' acknowledgements and results may have been lost."""
+    _outage: bool = field(default=False, init=False)
+    """Whether the store was unavailable, and devices' acknowledgements and results may have been lost."""
     _log = Logger()
 
     def __attrs_post_init__(self) -> None:
@@ -159,15 +145,13 @@ class CommandQueue:
         if end is PollEnd.IDLE:
             self.presence.begin_gap(poll.device)
 
-    async def acknowledge(self, device: str, command: str) -> None:
+    def acknowledge(self, device: str, command: str) -> Deferred[None]:
         """The device has received the command."""
-        with self._outage:
-            await self.store.acknowledge(device, command, self.clocks.now())
+        return self.store.acknowledge(device, command, self.clocks.now()).addErrback(self._on_outage)
 
-    async def settle(self, device: str, result: DeviceResult) -> Settlement:
+    def settle(self, device: str, result: DeviceResult) -> Deferred[Settlement]:
         """The device reports the result of a command."""
-        with self._outage:
-            return await self.store.settle(device, result, self.clocks.now())
+        return self.store.settle(device, result, self.clocks.now()).addErrback(self._on_outage)
 
     async def cancel(self, command: str) -> Command:
         """Cancel a command, or its further attempts. See :meth:`IStore.cancel`."""
@@ -199,13 +183,17 @@ class CommandQueue:
         After an outage of the store, in which results may have been lost, all leases are renewed first.
         """
         self.poll_registry.forget_takeovers()
-        with self._outage:
-            if self._outage.noticed:
-                self._outage.noticed = False  # before the call, which may notice the next outage
-                await self.store.renew(self.clocks.now())
-            for transition in (self.store.lapse, self.store.expire):
-                while await transition(SWEEP_LIMIT, self.clocks.now()) == SWEEP_LIMIT:
-                    pass
+        if self._outage:
+            self._outage = False  # before the call, which may notice the next outage
+            await self.store.renew(self.clocks.now()).addErrback(self._on_outage)
+        for transition in (self.store.lapse, self.store.expire):
+            while await transition(SWEEP_LIMIT, self.clocks.now()).addErrback(self._on_outage) == SWEEP_LIMIT:
+                pass
+
+    def _on_outage(self, failure: Failure) -> Failure:
+        if failure.check(Unavailable):
+            self._outage = True
+        return failure
 
     def claim_again(self) -> None:
         """Let held polls claim that wait until a command is due: the wall clock was set."""
