@@ -1,7 +1,7 @@
 """A store whose transactions a test executes step by step: submitted, committed, notified."""
 
 from collections import deque
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -11,6 +11,8 @@ from pushd.model.errors import Unavailable
 from pushd.store.group_commit import Deliver, Executor, IConnection, Operation, PendingTransaction
 from pushd.store.sqlite.connection import SqliteConnection
 from pushd.store.sqlite.store import MEMORY, SqliteStore
+
+T = TypeVar("T")
 
 MAX_STEPS = 10_000
 """Steps of one :meth:`SteppedExecutor.run`; if there are more, the transactions submit each other for ever."""
@@ -26,8 +28,8 @@ class SteppedExecutor:
     committed: deque[PendingTransaction] = field(factory=deque, init=False)
     """Durable, but neither the subscribers nor the caller know it yet."""
 
-    def submit(self, operation: Operation) -> Deferred[Any]:
-        pending = PendingTransaction(operation)
+    def submit(self, operation: Operation[T], *args: Any) -> Deferred[T]:
+        pending = PendingTransaction(operation, args)
         self.submitted.append(pending)
         return pending.done
 

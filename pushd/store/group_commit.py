@@ -5,19 +5,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
-from twisted.python.failure import Failure
 
 from pushd.model.errors import Unavailable
 from pushd.model.event import Event
-from pushd.store.transaction import ITransaction
 
-Operation = Callable[[ITransaction], Any]
-"""What runs in a transaction: one operation of the store with its arguments."""
+T = TypeVar("T")
+
+Operation = Callable[..., T]
+"""What runs in a transaction, which is its first argument; the others are those that it was submitted with."""
 
 CommitJob = Callable[[], Sequence["PendingTransaction"]]
 """What the commit thread runs: it waits for the disk, and gives the operations of the group with their outcomes."""
@@ -36,7 +36,8 @@ class PendingTransaction:
     ``outcome`` is set when it has run, to a Failure if it failed; ``done`` fires with it after the commit.
     """
 
-    operation: Operation
+    operation: Operation[Any]
+    args: tuple[Any, ...] = ()
     done: Deferred[Any] = field(factory=Deferred)
     outcome: Any = None
     events: Sequence[Event] = ()
@@ -80,10 +81,10 @@ Deliver = Callable[[Sequence[PendingTransaction]], None]
 class Executor(Protocol):
     """Takes operations to a connection, in order, and delivers their outcomes on the reactor's thread, in order."""
 
-    def submit(self, operation: Operation) -> Deferred[Any]:
+    def submit(self, operation: Operation[T], *args: Any) -> Deferred[T]:
         """Run an operation with the next group; its Deferred fires after the commit."""
 
-    def submit_long(self, operation: Operation) -> Deferred[Any]:
+    def submit_long(self, operation: Operation[T], *args: Any) -> Deferred[T]:
         """Run an operation that takes milliseconds, never on the reactor's thread, and apart from the others."""
 
     def close(self) -> Deferred[None]:
@@ -98,8 +99,8 @@ class InlineExecutor:
     deliver: Deliver
     _undelivered: deque[PendingTransaction] = field(factory=deque, init=False)
 
-    def submit(self, operation: Operation) -> Deferred[Any]:
-        pending = PendingTransaction(operation)
+    def submit(self, operation: Operation[T], *args: Any) -> Deferred[T]:
+        pending = PendingTransaction(operation, args)
         self.connection.run([pending])
         self._undelivered.append(pending)
         if (
@@ -138,10 +139,10 @@ class ThreadExecutor:
         """Start the thread; only after twistd has become a daemon."""
         Thread(target=self._loop, name=self.name, daemon=True).start()
 
-    def submit(self, operation: Operation) -> Deferred[Any]:
+    def submit(self, operation: Operation[T], *args: Any) -> Deferred[T]:
         if self._closing:
             return fail(Unavailable("The store is closed."))
-        pending = PendingTransaction(operation)
+        pending = PendingTransaction(operation, args)
         self._waiting.put(pending)
         return pending.done
 
@@ -201,19 +202,19 @@ class ReactorExecutor:
         """Start the thread; only after twistd has become a daemon."""
         Thread(target=self._loop, name=self.name, daemon=True).start()
 
-    def submit(self, operation: Operation) -> Deferred[Any]:
+    def submit(self, operation: Operation[T], *args: Any) -> Deferred[T]:
         if self._closing:
             return fail(Unavailable("The store is closed."))
-        pending = PendingTransaction(operation)
+        pending = PendingTransaction(operation, args)
         self._waiting.append(pending)
         if not self._busy:
             self._schedule_group()
         return pending.done
 
-    def submit_long(self, operation: Operation) -> Deferred[Any]:
+    def submit_long(self, operation: Operation[T], *args: Any) -> Deferred[T]:
         if self._closing:
             return fail(Unavailable("The store is closed."))
-        pending = PendingTransaction(operation)
+        pending = PendingTransaction(operation, args)
         self._waiting_long.append(pending)
         if not self._busy:
             self._schedule_group()
@@ -270,11 +271,3 @@ class ReactorExecutor:
             del job  # it may hold large texts, which must not wait for the next one to be freed
         self.connection.close()
         self.reactor.callFromThread(self._closed.callback, None)
-
-
-def resolve(pending: PendingTransaction) -> None:
-    """Fire the Deferred of an operation with its outcome."""
-    if isinstance(pending.outcome, Failure):
-        pending.done.errback(pending.outcome)
-    else:
-        pending.done.callback(pending.outcome)

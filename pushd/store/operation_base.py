@@ -1,18 +1,17 @@
 """The base of a store: submits operations to its executors, and calls listeners with events."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from pushd.model.event import Event, EventType
 from pushd.store.filters import Slice
-from pushd.store.group_commit import Executor, PendingTransaction, resolve
+from pushd.store.group_commit import Executor, Operation, PendingTransaction
 from pushd.store.interface import Listener
-from pushd.store.transaction import ITransaction
 
 T = TypeVar("T")
 
@@ -42,7 +41,10 @@ class OperationBase:
         for pending in group:
             for event in pending.events:
                 self._notify(event)
-            resolve(pending)
+            if isinstance(pending.outcome, Failure):
+                pending.done.errback(pending.outcome)
+            else:
+                pending.done.callback(pending.outcome)
 
     def _notify(self, event: Event) -> None:
         for listener in self._listeners[event.type]:
@@ -53,24 +55,12 @@ class OperationBase:
                     "A store listener failed on {event.type}; other listeners are still called", event=event
                 )
 
-    def _write(self, operation: Callable[..., T], *args: Any) -> "Deferred[T]":
-        return self._writer.submit(partial(_call, operation, args))
-
     def _seconds(self) -> float:
         """A monotonic clock, by which long operations are bounded; it may stand still."""
         raise NotImplementedError
 
-    def _write_long(self, operation: Callable[..., T], *args: Any) -> "Deferred[T]":
-        return self._writer.submit_long(partial(_call, operation, args))
-
-    def _read(self, operation: Callable[..., T], *args: Any) -> "Deferred[T]":
-        return self._reader.submit(partial(_call, operation, args))
-
-    def _scan(self, operation: Callable[..., T], *args: Any) -> "Deferred[T]":
-        return self._scanner.submit(partial(_call, operation, args))
-
     def _in_slices(
-        self, operation: Callable[..., Slice[T]], *args: Any, start: Any, limit: int | None = None
+        self, operation: Operation[Slice[T]], *args: Any, start: Any, limit: int | None = None
     ) -> "Deferred[list[T]]":
         """Call ``operation``, each time in a transaction of its own, until it has read all rows or found ``limit``;
         its last argument is ``start``, later where it is to resume.
@@ -80,13 +70,9 @@ class OperationBase:
             found: list[T] = []
             resume = start
             while resume is not None and (limit is None or len(found) < limit):
-                part = await self._scan(operation, *args, resume)
+                part = await self._scanner.submit(operation, *args, resume)
                 found += part.items
                 resume = part.resume
             return found[:limit]
 
         return Deferred.fromCoroutine(scan())
-
-
-def _call(operation: Callable[..., T], args: tuple[Any, ...], tx: ITransaction) -> T:
-    return operation(tx, *args)

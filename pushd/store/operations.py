@@ -55,117 +55,117 @@ class Operations(AlertOperations, WebhookOperations):
     """The operations of :class:`pushd.store.interface.IStore` over any SQL database."""
 
     def check(self) -> Deferred[None]:
-        return self._write(_touch)
+        return self._writer.submit(_touch)
 
     def put(self, draft: Draft, queue_signed_off: bool, max_queued: int, now: Now) -> Deferred[tuple[Command, bool]]:
-        return self._write(enqueue_claim.put, draft, queue_signed_off, max_queued, now)
+        return self._writer.submit(enqueue_claim.put, draft, queue_signed_off, max_queued, now)
 
     def claim(
         self, device: str, uuid: str | None, one_at_a_time: bool, limit: int, now: Now, batchable: Batchable = never
     ) -> Deferred[Claim]:
-        return self._write(enqueue_claim.claim, device, uuid, one_at_a_time, limit, now, batchable)
+        return self._writer.submit(enqueue_claim.claim, device, uuid, one_at_a_time, limit, now, batchable)
 
     def unsend(self, dispatched: Sequence[Dispatched], now: Now) -> Deferred[None]:
-        return self._write(enqueue_claim.unsend, dispatched, now)
+        return self._writer.submit(enqueue_claim.unsend, dispatched, now)
 
     def acknowledge(self, device: str, command: str, now: Now) -> Deferred[None]:
-        return self._write(results.acknowledge, device, command, now)
+        return self._writer.submit(results.acknowledge, device, command, now)
 
     def settle(self, device: str, report: DeviceResult, now: Now) -> Deferred[Settlement]:
-        return self._write(results.settle, device, report, now)
+        return self._writer.submit(results.settle, device, report, now)
 
     def cancel(self, command: str, now: Now) -> Deferred[Command]:
-        return self._write(operator_actions.cancel, command, now)
+        return self._writer.submit(operator_actions.cancel, command, now)
 
     def resolve(self, command: str, move: Move, note: str | None, by: str, now: Now) -> Deferred[Command]:
-        return self._write(operator_actions.resolve, command, move, note, by, now)
+        return self._writer.submit(operator_actions.resolve, command, move, note, by, now)
 
     def resend(
         self, draft: Draft, queue_signed_off: bool, max_queued: int, now: Now
     ) -> Deferred[tuple[Command, bool]]:
-        return self._write(operator_actions.resend, draft, queue_signed_off, max_queued, now)
+        return self._writer.submit(operator_actions.resend, draft, queue_signed_off, max_queued, now)
 
     def purge(self, before: int, limit: int, now: Now) -> Deferred[int]:
-        return self._write_long(retention.purge, before, limit, now, self._seconds)
+        return self._writer.submit_long(retention.purge, before, limit, now, self._seconds)
 
     def save_clocks(self, retention_from: int, now: Now) -> Deferred[None]:
-        return self._write(clock.save, retention_from, now)
+        return self._writer.submit(clock.save, retention_from, now)
 
     def save_step(self, retention_from: int, step: int, now: Now) -> Deferred[None]:
-        return self._write(clock.save_step, retention_from, step, now)
+        return self._writer.submit(clock.save_step, retention_from, step, now)
 
     def command_context(self, command: str, now: Now) -> Deferred[CommandContext]:
-        return self._read(queries.command_context, command, now)
+        return self._reader.submit(queries.command_context, command, now)
 
     def fsck(self, now: Now) -> Deferred[list[Violation]]:
         return self._in_slices(consistency.check_slice, now, start=consistency.START)
 
     def expire(self, limit: int, now: Now) -> Deferred[int]:
-        return self._write(results.expire, limit, now)
+        return self._writer.submit(results.expire, limit, now)
 
     def lapse(self, limit: int, now: Now) -> Deferred[int]:
-        return self._write(results.lapse, limit, now)
+        return self._writer.submit(results.lapse, limit, now)
 
     def report_suppressed(self, now: Now) -> Deferred[None]:
-        return self._write(suppressed_events.report, now)
+        return self._writer.submit(suppressed_events.report, now)
 
     def renew(self, now: Now) -> Deferred[None]:
-        return self._write(startup.renew_leases, now)
+        return self._writer.submit(startup.renew_leases, now)
 
     def command(self, command: str) -> Deferred[Command]:
-        return self._read(queries.get_command, command)
+        return self._reader.submit(queries.get_command, command)
 
     def commands(self, which: CommandFilter, before: str | None, limit: int) -> Deferred[list[Command]]:
         return self._in_slices(queries.list_commands, which, start=(before, limit), limit=limit)
 
     def add_device(self, device: Device, introduced: bool, now: Now) -> Deferred[Device]:
-        return self._write(devices.add_device, device, introduced, now)
+        return self._writer.submit(devices.add_device, device, introduced, now)
 
     def change_device(self, device: str, changes: Mapping[str, Any], now: Now) -> Deferred[Device]:
-        return self._write(devices.change_device, device, changes, now)
+        return self._writer.submit(devices.change_device, device, changes, now)
 
     def forget_device(self, device: str, now: Now) -> Deferred[None]:
-        return self._write_long(devices.forget_device, device, now)
+        return self._writer.submit_long(devices.forget_device, device, now)
 
     def set_presence(self, device: str, presence: PresenceState, now: Now) -> Deferred[None]:
-        return self._write(devices.set_presence, device, presence, now)
+        return self._writer.submit(devices.set_presence, device, presence, now)
 
     def save_last_seen(self, updates: Sequence[LastSeen]) -> Deferred[None]:
-        return self._write(devices.save_last_seen, updates)
+        return self._writer.submit(devices.save_last_seen, updates)
 
     def save_conflict(self, device: str, data: Mapping[str, Any], now: Now) -> Deferred[None]:
-        return self._write(devices.save_conflict, device, data, now)
+        return self._writer.submit(devices.save_conflict, device, data, now)
 
     def devices(self, which: DeviceFilter, after: str | None, limit: int) -> Deferred[list[tuple[Device, QueueDepth]]]:
         return self._in_slices(devices.list_devices, which, limit, start=after or "", limit=limit)
 
     def queue_depth(self, device: str) -> Deferred[QueueDepth]:
-        return self._read(devices.queue_depth, device)
+        return self._reader.submit(devices.queue_depth, device)
 
     def orphans(self, device: str, before: int | None, limit: int) -> Deferred[list[Orphan]]:
-        return self._read(queries.list_orphans, device, before, limit)
+        return self._reader.submit(queries.list_orphans, device, before, limit)
 
     def add_proof(
         self, device: str, kind: ProofKind, digest: bytes, overlap: float, now: Now
     ) -> Deferred[list[Proof]]:
-        return self._write(devices.add_proof, device, kind, digest, overlap, now)
+        return self._writer.submit(devices.add_proof, device, kind, digest, overlap, now)
 
     def set_token(self, token: Token, now: Now) -> Deferred[None]:
-        return self._write(devices.set_token, token, now)
+        return self._writer.submit(devices.set_token, token, now)
 
     def events(self, which: EventFilter, after: int, limit: int) -> Deferred[EventPage]:
         if not which.types:
-            return self._read(queries.list_events, which, after, limit)
+            return self._reader.submit(queries.list_events, which, after, limit)
         return Deferred.fromCoroutine(self._events_of_types(which, after, limit))
 
     async def _events_of_types(self, which: EventFilter, after: int, limit: int) -> EventPage:
         """A page of events whose types may be rare: where the first rows do not fill it, it is read in slices."""
-        part = await self._read(queries.list_events, which, after, limit)
+        part = await self._reader.submit(queries.list_events, which, after, limit)
         items = part.items
         while not part.complete:
-            part = await self._scan(queries.list_events, which, after, limit - len(items), part.next)
+            part = await self._scanner.submit(queries.list_events, which, after, limit - len(items), part.next)
             items += part.items
         return EventPage(items=items, next=part.next)
 
     def last_event(self) -> Deferred[int]:
-        return self._read(queries.last_event)
+        return self._reader.submit(queries.last_event)

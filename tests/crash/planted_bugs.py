@@ -9,7 +9,7 @@ from typing import Any
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
-from pushd.store.operation_base import OperationBase
+from pushd.store.group_commit import ReactorExecutor
 from pushd.store.transaction import ITransaction, Statement
 from pushd.store.transactions import enqueue_claim, lifecycle_guards, results
 from tests.harness.planting import run_with_bug
@@ -23,7 +23,7 @@ _ROLLBACK = Statement("undo a dry run", "ROLLBACK TO dry_run")
 
 def _answer_before_commit(early: Callable[..., Any]) -> None:
     """Answer one operation with the outcome of a dry run, and commit it a moment later."""
-    write = OperationBase._write
+    submit = ReactorExecutor.submit
 
     def dry_run(tx: ITransaction, *args: Any) -> Any:
         tx.run(_SAVEPOINT)
@@ -32,15 +32,15 @@ def _answer_before_commit(early: Callable[..., Any]) -> None:
         tx.events.clear()
         return outcome
 
-    def write_late(self: OperationBase, operation: Callable[..., Any], *args: Any) -> Deferred[Any]:
+    def submit_late(self: ReactorExecutor, operation: Callable[..., Any], *args: Any) -> Deferred[Any]:
         from twisted.internet import reactor
 
         if operation is not early:
-            return write(self, operation, *args)
-        reactor.callLater(WRITE_DELAY, lambda: write(self, operation, *args).addErrback(lambda _: None))
-        return write(self, dry_run, *args)
+            return submit(self, operation, *args)
+        reactor.callLater(WRITE_DELAY, lambda: submit(self, operation, *args).addErrback(lambda _: None))
+        return submit(self, dry_run, *args)
 
-    OperationBase._write = write_late  # type: ignore[method-assign]
+    ReactorExecutor.submit = submit_late  # type: ignore[method-assign]
 
 
 def _requeue_all() -> None:

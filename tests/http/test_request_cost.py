@@ -2,6 +2,7 @@
 
 import gc
 import tracemalloc
+from collections.abc import Sequence
 
 import pytest
 from twisted.internet.address import IPv4Address
@@ -11,6 +12,7 @@ from twisted.python.failure import Failure
 
 from pushd.http.site import HTTPFactory
 from pushd.model.token import Role
+from pushd.store.group_commit import PendingTransaction
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from tests.connection import request
 from tests.garbage import no_garbage
@@ -35,13 +37,9 @@ class CountingStore(SqliteStore):
 
     operations = 0
 
-    def _write(self, verb: object, *args: object) -> object:  # type: ignore[override]
-        self.operations += 1
-        return super()._write(verb, *args)  # type: ignore[arg-type]
-
-    def _read(self, verb: object, *args: object) -> object:  # type: ignore[override]
-        self.operations += 1
-        return super()._read(verb, *args)  # type: ignore[arg-type]
+    def _deliver(self, group: Sequence[PendingTransaction]) -> None:
+        self.operations += len(group)
+        super()._deliver(group)
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ async def tamper(store: IStore, sql: str, **values: Any) -> None:
     def operation(tx: ITransaction) -> None:
         tx.run(Statement("tamper", sql), **values)
 
-    await store._write(operation)
+    await store._writer.submit(operation)
 
 
 async def count_rows(store: IStore, table: str) -> int:
@@ -86,5 +86,5 @@ async def count_rows(store: IStore, table: str) -> int:
     def operation(tx: ITransaction) -> int:
         return len(tx.rows(Statement("count", f"SELECT 1 FROM {table}")))
 
-    counted: int = await store._read(operation)
+    counted: int = await store._reader.submit(operation)
     return counted

@@ -21,7 +21,6 @@ from pushd.store.group_commit import (
     PendingTransaction,
     ReactorExecutor,
     ThreadExecutor,
-    resolve,
 )
 from tests.store.blocker import Blocker
 from tests.store.reactor import ReactorWithManualClock
@@ -49,7 +48,7 @@ class Recorder:
         self.run_on.add(get_ident())
         self._group = []
         for pending in group:
-            pending.outcome = pending.operation(None)  # type: ignore[arg-type]
+            pending.outcome = pending.operation(None, *pending.args)
             self._group.append(pending)
         return True
 
@@ -74,7 +73,7 @@ class Recorder:
 def deliver(group: Sequence[PendingTransaction]) -> None:
     """Fire the Deferreds of a group."""
     for pending in group:
-        resolve(pending)
+        pending.done.callback(pending.outcome)
 
 
 @pytest.fixture
@@ -107,10 +106,10 @@ def on_reactor(recorder: Recorder, manual: Any) -> ReactorExecutor:
     return executor
 
 
-def submit(executor: Executor, values: Sequence[object]) -> list[Deferred[object]]:
+def submit(executor: Executor, values: Sequence[object]) -> list[Deferred[Any]]:
     """Submit operations that return these values."""
 
-    def returning(value: object) -> Operation:
+    def returning(value: object) -> Operation[Any]:
         return lambda tx: value
 
     return [executor.submit(returning(value)) for value in values]
@@ -243,7 +242,7 @@ def _noting(fired_on: list[int]) -> Callable[[int], int]:
 async def test_long_operations_and_others_take_turns(recorder: Recorder, on_reactor: ReactorExecutor) -> None:
     """Neither retention nor requests wait for the other for ever, however much is submitted."""
 
-    def returning(value: object) -> Operation:
+    def returning(value: object) -> Operation[Any]:
         return lambda tx: value
 
     done: list[Deferred[object]] = []

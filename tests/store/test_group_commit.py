@@ -106,7 +106,7 @@ async def test_an_operation_that_fails_halfway_is_undone_alone(store: IStore, fl
         raise RuntimeError("halfway")
 
     before = store.add_device(device("servereye:a"), False, at())
-    broken = store._write(fail)
+    broken = store._writer.submit(fail)
     after = store.add_device(device("servereye:b"), False, at())
     others: list[Deferred[Any]] = [before, after]
     await gatherResults(others)

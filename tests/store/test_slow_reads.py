@@ -83,11 +83,11 @@ async def test_a_rare_event_is_found_wherever_it_is(used: SqliteStore) -> None:
 
 async def test_a_purge_during_a_long_read(used: SqliteStore) -> None:
     """A reader from the oldest event on gets what is left; one that asked for all after an event gets an error."""
-    part = await used._read(queries.list_events, RARE, 1, 10)
+    part = await used._reader.submit(queries.list_events, RARE, 1, 10)
     assert not part.complete
     while await used.purge(2**62, COMMANDS, Now(2**62, 0)):
         pass
-    rest = await used._scan(queries.list_events, RARE, 0, 10, part.next)
+    rest = await used._scanner.submit(queries.list_events, RARE, 0, 10, part.next)
     assert (rest.items, rest.complete) == ((), True)
     with pytest.raises(EventsPurged):
-        await used._scan(queries.list_events, RARE, 1, 10, part.next)
+        await used._scanner.submit(queries.list_events, RARE, 1, 10, part.next)

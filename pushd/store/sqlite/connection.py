@@ -216,7 +216,7 @@ class SqliteConnection:
         """
         changes = self.connection.total_changes
         try:
-            pending.outcome = pending.operation(tx)
+            pending.outcome = pending.operation(tx, *pending.args)
         except Exception:
             self._raise_if_rolled_back()
             if self.connection.total_changes != changes:
@@ -229,7 +229,7 @@ class SqliteConnection:
         tx.feed.write()  # events of the operations before, so that a rollback to the savepoint keeps them
         self.connection.execute("SAVEPOINT operation")
         try:
-            pending.outcome = pending.operation(tx)
+            pending.outcome = pending.operation(tx, *pending.args)
         except Exception:
             self._raise_if_rolled_back()
             self._fail(pending, tx)
