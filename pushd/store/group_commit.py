@@ -103,18 +103,14 @@ class InlineExecutor:
         pending = PendingTransaction(operation, args)
         self.connection.run([pending])
         self._undelivered.append(pending)
-        if (
-            len(self._undelivered) == 1
-        ):  # else a listener submitted it: the event that it handles goes to the other listeners first
-            self._deliver_all()
-        return pending.done
-
-    submit_long = submit
-
-    def _deliver_all(self) -> None:
+        if len(self._undelivered) > 1:  # a listener submitted it: others get the event that it handles first
+            return pending.done
         while self._undelivered:
             self.deliver([self._undelivered[0]])
             self._undelivered.popleft()
+        return pending.done
+
+    submit_long = submit
 
     def close(self) -> Deferred[None]:
         self.connection.close()

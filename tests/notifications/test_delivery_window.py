@@ -31,9 +31,7 @@ def test_the_cursor_never_passes_an_undelivered_event(matching: set[int], order:
     """In whatever order events are delivered, all up to the cursor are, and it is as far as it can be."""
     events = window(cursor=10)
     events.add([event(seq) for seq in sorted(matching)], 50)
-    taken = []
-    while (in_flight := events.take()) is not None:
-        taken.append(in_flight)
+    taken = list(events.pending)
     assert [in_flight.event.seq for in_flight in taken] == sorted(matching)
     order.shuffle(taken)
     missing = set(matching)
@@ -49,17 +47,15 @@ def test_a_failing_event_goes_on_failing_over_a_restart() -> None:
     failing = Failing(seq=12, since=1, next_attempt_at=2)
     events = window(10, failing)
     events.add([event(11), event(12)], 12)
-    assert events.failing == failing
+    assert events.progress.failing == failing
 
 
 def test_the_oldest_failure_is_saved() -> None:
     """Of several events that fail, the one that has failed for longest is saved with the progress."""
     events = window()
     events.add([event(1), event(2)], 2)
-    first, second = events.take(), events.take()
-    assert first is not None
-    assert second is not None
-    assert events.failing is None
+    first, second = events.pending
+    assert events.progress.failing is None
     first.failing_since, second.failing_since = 7, 5
     failing = Failing(seq=2, since=5, next_attempt_at=0)
     assert events.progress == Progress(webhook="w", revision=3, cursor=0, failing=failing)
@@ -83,8 +79,7 @@ def test_capacity() -> None:
     events = window()
     events.add([event(seq) for seq in range(1, CAPACITY + 1)], CAPACITY)
     assert (events.full, len(events)) == (True, CAPACITY)
-    in_flight = events.take()
-    assert in_flight is not None
+    in_flight = events.pending.popleft()
     assert events.full
     events.remove(in_flight)
     assert not events.full

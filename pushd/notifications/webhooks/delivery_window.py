@@ -30,7 +30,8 @@ class DeliveryWindow:
     _saved_cursor: int = field(init=False)
     _undelivered: dict[int, InFlight] = field(factory=dict, init=False)
     """By ``seq``, in ascending order."""
-    _not_started: deque[InFlight] = field(factory=deque, init=False)
+    pending: deque[InFlight] = field(factory=deque, init=False)
+    """Those whose delivery was not started, or that were put back; the worker takes them from the left."""
 
     def __attrs_post_init__(self) -> None:
         self.top = self._saved_cursor = self.subscription.webhook.cursor
@@ -41,30 +42,24 @@ class DeliveryWindow:
         return next(iter(self._undelivered), self.top + 1) - 1
 
     @property
-    def failing(self) -> Failing | None:
-        """The event that has failed for longest."""
+    def progress(self) -> Progress:
+        """What to save: the cursor, and the event that has failed for longest."""
         failing = [
             Failing(seq=seq, since=in_flight.failing_since, next_attempt_at=in_flight.due)
             for seq, in_flight in self._undelivered.items()
             if in_flight.failing_since is not None
         ]
-        return min(failing, key=lambda failure: failure.since, default=None)
-
-    @property
-    def progress(self) -> Progress:
-        """What to save."""
-        webhook, revision = self.subscription.webhook.id, self.subscription.revision
-        return Progress(webhook=webhook, revision=revision, cursor=self.cursor, failing=self.failing)
+        return Progress(
+            webhook=self.subscription.webhook.id,
+            revision=self.subscription.revision,
+            cursor=self.cursor,
+            failing=min(failing, key=lambda failure: failure.since, default=None),
+        )
 
     @property
     def unsaved(self) -> bool:
         """Whether the cursor has moved since it was saved."""
         return self.cursor > self._saved_cursor
-
-    @property
-    def has_next(self) -> bool:
-        """Whether there is an event to take."""
-        return bool(self._not_started)
 
     @property
     def full(self) -> bool:
@@ -85,16 +80,8 @@ class DeliveryWindow:
             if event.seq == self.subscription.failing and webhook.failing_since is not None:
                 in_flight.failing_since, in_flight.due = webhook.failing_since, webhook.next_attempt_at or 0
             self._undelivered[event.seq] = in_flight
-            self._not_started.append(in_flight)
+            self.pending.append(in_flight)
         self.top = top
-
-    def take(self) -> InFlight | None:
-        """The first event whose delivery was not started, or that was put back; from now on it is being delivered."""
-        return self._not_started.popleft() if self._not_started else None
-
-    def put_back(self, in_flight: InFlight) -> None:
-        """Let an event that was taken be the next one that is taken."""
-        self._not_started.appendleft(in_flight)
 
     def remove(self, delivered: InFlight) -> None:
         """Drop an event that has been delivered."""

@@ -17,11 +17,6 @@ def write_message(event: Event) -> bytes:
     return strict_json.write(message).encode()
 
 
-def message_id(event: Event) -> str:
-    """The id of an event's message, without dots; the same for each attempt, so that duplicates can be recognized."""
-    return f"evt_{event.public_id}"
-
-
 def sign(secret: str, message: str, seconds: int, body: bytes) -> str:
     """A signature, section "Signature scheme": ``v1,`` and HMAC-SHA256 of id, seconds since the epoch, and body."""
     key = b64decode(secret.removeprefix(SECRET_PREFIX))
@@ -29,8 +24,9 @@ def sign(secret: str, message: str, seconds: int, body: bytes) -> str:
     return "v1," + b64encode(digest(key, signed, sha256)).decode("ascii")
 
 
-def headers(secrets: Iterable[str], message: str, seconds: int, body: bytes) -> Mapping[str, str]:
+def headers(secrets: Iterable[str], event: Event, seconds: int, body: bytes) -> Mapping[str, str]:
     """The headers of one attempt, section "Webhook headers"; any of the secrets verifies it."""
+    message = f"evt_{event.public_id}"  # the same for each attempt, so that duplicates can be recognized; without dots
     return {
         "webhook-id": message,
         "webhook-timestamp": str(seconds),

@@ -247,14 +247,14 @@ class WebhookWorker:
 
     def _start_deliveries(self) -> None:
         parallel = self.subscription.webhook.parallel
-        while not self._stopped and self._window.has_next and len(self._deliveries) < parallel:
+        while not self._stopped and self._window.pending and len(self._deliveries) < parallel:
             self._deliveries.add(self._start_task(self._deliver_next()))
 
     async def _deliver_next(self) -> None:
         """Deliver one event after the other while there are any."""
         await deferLater(self.clocks.clock, 0)  # the caller may be in the middle of publishing events
-        while not self._stopped and (in_flight := self._window.take()) is not None:
-            await self._deliver(in_flight)
+        while not self._stopped and self._window.pending:
+            await self._deliver(self._window.pending.popleft())
 
     async def _deliver(self, in_flight: InFlight) -> None:
         """Send an event when it is due, again and again until it is delivered or the worker stops.
@@ -277,7 +277,7 @@ class WebhookWorker:
     async def _deliver_later(self, in_flight: InFlight) -> None:
         """Wait until an event is due, and let a delivery take it."""
         await self._sleep_until(in_flight.due)
-        self._window.put_back(in_flight)
+        self._window.pending.appendleft(in_flight)
         self._start_deliveries()
 
     async def _sleep_until(self, due: int) -> None:
@@ -321,7 +321,7 @@ class WebhookWorker:
             secret.text for secret in self.subscription.secrets if secret.expires_at is None or secret.expires_at > now
         ]
         body = signature.write_message(event)
-        signed = signature.headers(secrets, signature.message_id(event), at // 1000, body)
+        signed = signature.headers(secrets, event, at // 1000, body)
         headers = {"content-type": "application/json", "user-agent": USER_AGENT, **signed}
         return await self.sender.post(self.subscription.webhook.url, headers, body)
 

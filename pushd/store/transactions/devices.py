@@ -135,7 +135,7 @@ def set_presence(tx: ITransaction, device: str, presence: PresenceState, now: No
         tx.run(_SET_PRESENCE, id=device, presence=presence)
         record_device(tx, now, _PRESENCE_EVENTS[presence], before, after=before["presence"])
         if before["presence"] == PresenceState.OFFLINE and presence is PresenceState.ONLINE:
-            offline.count_change(tx, device, now)
+            tx.run(offline.ADD_CHANGE, device=device, elapsed=now.elapsed)
         offline.on_device_seen(tx, device, now)
 
 

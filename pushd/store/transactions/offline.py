@@ -31,28 +31,25 @@ def mark_offline(tx: ITransaction, devices: Mapping[str, str | None], rules: Ale
     """Mark devices that were online offline, and start the grace period of approved ones, by their newest address."""
     for device, address in devices.items():
         row = first(tx, _MARK_OFFLINE, device=device)
-        if row is not None:
-            record_device(tx, now, EventType.DEVICE_OFFLINE, row, heartbeat_timeout=row["heartbeat_timeout"])
-            count_change(tx, device, now)
-            tx.run(_TRIM_CHANGES, device=device, kept=rules.changes)
-            if row["admission"] == Admission.APPROVED:
-                _start_grace(tx, device, address or row["last_address"], row, rules, now)
+        if row is None:
+            continue
+        record_device(tx, now, EventType.DEVICE_OFFLINE, row, heartbeat_timeout=row["heartbeat_timeout"])
+        tx.run(ADD_CHANGE, device=device, elapsed=now.elapsed)
+        tx.run(_TRIM_CHANGES, device=device, kept=rules.changes)
+        if row["admission"] == Admission.APPROVED:
+            _start_grace(tx, device, address or row["last_address"], rules, now)
+            recheck_at = _flaps_until(tx, device, rules, now)
+            if recheck_at is not None and not _is_muted(row, now) and first(tx, _FLAPS, device=device) is None:
+                raise_alert(tx, AlertKind.FLAPPING, [device], rules, now, recheck_at=recheck_at)
 
 
-def _wait_out_grace(tx: ITransaction, device: str, address: str | None, rules: AlertRules, now: Now) -> None:
+def _start_grace(tx: ITransaction, device: str, address: str | None, rules: AlertRules, now: Now) -> None:
     grace_until = now.steady + milliseconds(rules.window)
     values = {"address": site_of(address), "offline_at": now.wall, "grace": rules.window}
     tx.run(_START_GRACE, device=device, grace_until=grace_until, **values)
 
 
-def _start_grace(tx: ITransaction, device: str, address: str | None, row: Row, rules: AlertRules, now: Now) -> None:
-    _wait_out_grace(tx, device, address, rules, now)
-    recheck_at = _flaps_until(tx, device, rules, now)
-    if recheck_at is not None and not _is_muted(row, now) and first(tx, _FLAPS, device=device) is None:
-        raise_alert(tx, AlertKind.FLAPPING, [device], rules, now, recheck_at=recheck_at)
-
-
-_ADD_CHANGE = Statement(
+ADD_CHANGE = Statement(
     "save that a device went offline or returned",
     "INSERT INTO presence_change (device, elapsed) VALUES (:device, :elapsed)",
 )
@@ -68,11 +65,6 @@ _CHANGE = Statement(
     "count how often a device went offline and returned",
     "SELECT elapsed FROM presence_change WHERE device = :device ORDER BY id DESC LIMIT 1 OFFSET :nth",
 )
-
-
-def count_change(tx: ITransaction, device: str, now: Now) -> None:
-    """A device went offline, or returned."""
-    tx.run(_ADD_CHANGE, device=device, elapsed=now.elapsed)
 
 
 def forget_changes(tx: ITransaction, device: str) -> None:
@@ -165,7 +157,7 @@ def _end_fleet_offline(tx: ITransaction, rules: AlertRules, now: Now) -> None:
     for alert in tx.rows(_FLEET_ALERTS):
         for device in clear_if_most_returned(tx, now, alert["id"], alert["count"] // STILL_MISSING):
             row = tx.rows(_LAST_ADDRESS, id=device)[0]
-            _wait_out_grace(tx, device, row["last_address"], rules, now)
+            _start_grace(tx, device, row["last_address"], rules, now)
 
 
 def _raise_offline(tx: ITransaction, row: Row, rules: AlertRules, now: Now) -> Sequence[str]:
