@@ -9,10 +9,12 @@ from typing import Any
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
+from pushd.model.timestamps import MAX_MOMENT
+from pushd.store.filters import Claim
 from pushd.store.group_commit import ReactorExecutor
 from pushd.store.transaction import ITransaction, Statement
 from pushd.store.transactions import enqueue_claim, lifecycle_guards, results
-from tests.harness.planting import run_with_bug
+from tests.harness.planting import replace_sql, run_with_bug
 
 WRITE_DELAY = 0.05
 """Seconds from an answer that is given too early to the write that it should have waited for."""
@@ -45,18 +47,21 @@ def _answer_before_commit(early: Callable[..., Any]) -> None:
 
 def _requeue_all() -> None:
     """Queue a command again when its lease ends, whether its sender allowed that or not."""
-    lifecycle_guards.LAPSE = _without(lifecycle_guards.LAPSE, "delivery = 'at_least_once' AND ")
+    lifecycle_guards.LAPSE = replace_sql(lifecycle_guards.LAPSE, "delivery = 'at_least_once' AND ")
 
 
 def _ignore_ttl() -> None:
     """Send a command after its time to live has ended."""
-    lifecycle_guards.SEND = _without(lifecycle_guards.SEND, "expires_at > :now", "TRUE")
-    enqueue_claim._CANDIDATES = _without(enqueue_claim._CANDIDATES, "+expires_at > :now", "TRUE")
+    claim = enqueue_claim.claim
 
+    def claim_expired(*args: Any) -> Claim:
+        return evolve(claim(*args), expires_at=MAX_MOMENT, expires_elapsed=MAX_MOMENT)
 
-def _without(statement: Statement, condition: str, replacement: str = "") -> Statement:
-    assert condition in statement.sql, statement.sql
-    return evolve(statement, sql=statement.sql.replace(condition, replacement))
+    lifecycle_guards.SEND = replace_sql(lifecycle_guards.SEND, lifecycle_guards.LIVE, "TRUE")
+    unexpired = "expires_at > :now AND +expires_elapsed > :elapsed"
+    enqueue_claim._CANDIDATES = replace_sql(enqueue_claim._CANDIDATES, unexpired, "TRUE")
+    enqueue_claim.claim = claim_expired  # type: ignore[assignment]
+    results._EXPIRED = replace_sql(results._EXPIRED, "expires_elapsed <= :elapsed", "FALSE")
 
 
 BUGS: Mapping[str, Callable[[], None]] = {

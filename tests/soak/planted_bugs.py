@@ -10,8 +10,7 @@ from typing import Any
 from twisted.logger import Logger
 
 from pushd.http.site import Channel, HTTPFactory
-from pushd.notifications.webhooks.sender import PostOutcome
-from tests.harness.planting import run_with_bug
+from tests.harness.planting import accept_any_status, run_with_bug
 
 LEAKED_BYTES = 16 * 1024
 """Of each request."""
@@ -62,17 +61,12 @@ def _keep_connections() -> None:
     HTTPFactory.__init__ = init_without_timeout  # type: ignore[method-assign, assignment]
 
 
-def _accept_any_status() -> None:
-    """Count every answer of a receiver as success, whatever its status."""
-    PostOutcome.delivered = property(lambda self: True)  # type: ignore[assignment, method-assign]
-
-
 BUGS: Mapping[str, Callable[[], None]] = {
     "memory-leak": _leak_memory,
     "descriptor-leak": _leak_descriptor,
     "log-per-request": _log_requests,
     "connections-kept": _keep_connections,
-    "failure-counts-as-delivery": _accept_any_status,
+    "failure-counts-as-delivery": accept_any_status,
 }
 
 
