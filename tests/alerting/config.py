@@ -104,7 +104,6 @@ class AlertingConfig(HarnessConfig):
     muted: int
     tolerance: float
     """Seconds by which an event may be late."""
-    smtp_port: int
 
     bugs_module = "tests.alerting.planted_bugs"
 
@@ -121,10 +120,7 @@ class AlertingConfig(HarnessConfig):
             f"--hold=controlid={timing.hold:g}",
             f"--alert-window={timing.window:g}",
             f"--flapping={timing.changes}/{timing.within:g}",
-            "--webhook-allow=127.0.0.0/8",
-            "--mail-to=ops@example.org",
-            "--mail-from=pushd@example.org",
-            f"--smtp={HOST}:{self.smtp_port}",
+            *self.notification_options(),
         ]
 
     def simulator_command(self) -> list[str]:

@@ -9,7 +9,7 @@ from tests.alerting.config import ALWAYS_ONLINE, AlertingConfig
 from tests.alerting.expected_events import BrokenPromise
 from tests.alerting.observations import Observations
 from tests.alerting.promises import PROMISES, CheckResult
-from tests.harness.report import table, verdicts
+from tests.harness.report import conclusion, examples, table, verdicts
 
 EXAMPLES = 3
 """How many cases of each broken promise are shown."""
@@ -21,9 +21,8 @@ def report_lines(
     """The lines of the report."""
     yield from table(_counts(observations, result), 52)
     yield from verdicts(PROMISES, (each.promise for each in result.broken), observations.has_final_state)
-    for promise in PROMISES:
-        for each in [each for each in result.broken if each.promise == promise][:EXAMPLES]:
-            yield from _example(observations, each)
+    for each in examples(PROMISES, result.broken, EXAMPLES):
+        yield from _example(observations, each)
     yield _summary(config, observations, result, seconds)
 
 
@@ -66,9 +65,8 @@ def _is_about(device: str, event: dict[str, object]) -> bool:
 
 
 def _summary(config: AlertingConfig, observed: Observations, result: CheckResult, seconds: float) -> str:
-    kept = f"{len(result.broken)} broken promises; all files are kept in {config.directory}"
     return (
         f"alerting: {config.devices} devices, {len(observed.alerts)} alerts, {len(observed.deliveries)} deliveries,"
         f" {len(observed.mails)} mails, {seconds:.0f} s, seed {config.seed}:"
-        f" {kept if result.broken else 'every promise kept'}"
+        f" {conclusion(config, result.broken)}"
     )

@@ -3,33 +3,31 @@
 from collections.abc import Iterator
 
 from tests.crash.config import CrashConfig
-from tests.crash.run import RunResult
 from tests.harness.command_promises import PROMISES, BrokenPromise
 from tests.harness.command_report import command_counts, example
-from tests.harness.report import table, verdicts
-from tests.harness.trace import Traces
+from tests.harness.report import RunResult, conclusion, examples, table, verdicts
+from tests.harness.trace import Observations, Traces
 
 EXAMPLES = 2
 """How many cases of each broken promise are shown."""
 
 
-def report_lines(config: CrashConfig, result: RunResult, traces: Traces, broken: list[BrokenPromise]) -> Iterator[str]:
+def report_lines(
+    config: CrashConfig, result: RunResult[Observations], traces: Traces, broken: list[BrokenPromise]
+) -> Iterator[str]:
     """The lines of the report."""
     yield from table({**result.counts, **dict(command_counts(traces))}, 42)
     yield from verdicts(PROMISES, (each.promise for each in broken), traces.observations.has_final_state)
-    for promise in PROMISES:
-        for each in [each for each in broken if each.promise == promise][:EXAMPLES]:
-            yield from example(each)
+    for each in examples(PROMISES, broken, EXAMPLES):
+        yield from example(each)
     yield _summary(config, result, traces, broken)
 
 
-def _summary(config: CrashConfig, result: RunResult, traces: Traces, broken: list[BrokenPromise]) -> str:
+def _summary(config: CrashConfig, result: RunResult[Observations], traces: Traces, broken: list[BrokenPromise]) -> str:
     kills = sum(result.counts["kill"].values())
     accepted = sum(bool(trace.accepted) for trace in traces.commands)
-    verdict = (
-        f"{len(broken)} broken promises; all files are kept in {config.directory}" if broken else "every promise kept"
-    )
     return (
         f"crash: {kills} of {config.kills} kills, {config.devices} devices, {accepted} commands accepted,"
-        f" {len(traces.observations.devices)} device actions, {result.seconds:.0f} s, seed {config.seed}: {verdict}"
+        f" {len(traces.observations.devices)} device actions, {result.seconds:.0f} s, seed {config.seed}:"
+        f" {conclusion(config, broken)}"
     )

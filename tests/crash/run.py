@@ -3,7 +3,7 @@
 from random import Random
 from typing import Any
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 from twisted.internet.task import deferLater
 
 from pushd.simulator.faults import seeded_random
@@ -15,7 +15,7 @@ from tests.harness.admin_api import AdminApi, Json
 from tests.harness.environment import read_journal
 from tests.harness.final_state import FinalState
 from tests.harness.operator import Operator
-from tests.harness.report import Counts
+from tests.harness.report import RunResult
 from tests.harness.server_process import ServerFailed, ServerProcess
 from tests.harness.settling import settle
 from tests.harness.simulated_fleet import SimulatedFleet
@@ -36,15 +36,6 @@ _OVERTIME = 60.0
 _POLL_INTERVAL = 0.25
 
 
-@frozen(kw_only=True)
-class RunResult:
-    """What a run observed, and counts for the report."""
-
-    observations: Observations
-    counts: Counts
-    seconds: float
-
-
 @define(eq=False)
 class CrashRun:
     """The server, the simulated devices, the operator and the kill schedule of one run."""
@@ -63,7 +54,7 @@ class CrashRun:
         journal = KillPointJournal(clock=self.reactor, path=self.config.devices_journal, reach=self._schedule.reach)
         self._fleet = SimulatedFleet(self.config, self.reactor, journal)
 
-    async def run(self) -> RunResult:
+    async def run(self) -> RunResult[Observations]:
         """Run all phases; if the server fails by itself, the result has the failure and the journals only."""
         try:
             observations = await self._run_phases()

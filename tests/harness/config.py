@@ -19,6 +19,8 @@ class HarnessConfig:
     devices: int
     devices_port: int
     admin_port: int
+    smtp_port: int
+    """The port of the mail server, if the harness has one."""
     plant: str | None = None
     """A bug to plant in the server."""
 
@@ -66,6 +68,15 @@ class HarnessConfig:
             f"--devices=tcp:{self.devices_port}:interface={HOST}",
             f"--admin=tcp:{self.admin_port}:interface={HOST}",
             *self.server_options(),
+        ]
+
+    def notification_options(self) -> list[str]:
+        """The options of a server that delivers webhooks to this host, and mails to the harness's mail server."""
+        return [
+            "--webhook-allow=127.0.0.0/8",
+            "--mail-to=ops@example.org",
+            "--mail-from=pushd@example.org",
+            f"--smtp={HOST}:{self.smtp_port}",
         ]
 
     def server_options(self) -> list[str]:

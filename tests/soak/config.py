@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from pushd.demo.layout import HOST
 from pushd.simulator.outages import Outage, parse_outage
 from tests.harness.config import HarnessConfig
 from tests.harness.simulated_fleet import HOLD
@@ -34,7 +33,6 @@ class SoakConfig(HarnessConfig):
     minutes: float
     stop_seconds: float
     """How long the server may take to end after SIGTERM."""
-    smtp_port: int
 
     bugs_module = "tests.soak.planted_bugs"
 
@@ -62,8 +60,5 @@ class SoakConfig(HarnessConfig):
             f"--hold=controlid={HOLD}",
             f"--max-pending={MAX_PENDING}",
             f"--alert-window={ALERT_WINDOW:g}",
-            "--webhook-allow=127.0.0.0/8",
-            "--mail-to=ops@example.org",
-            "--mail-from=pushd@example.org",
-            f"--smtp={HOST}:{self.smtp_port}",
+            *self.notification_options(),
         ]

@@ -5,7 +5,7 @@ from statistics import median, quantiles
 
 from tests.harness.command_promises import BrokenPromise
 from tests.harness.command_report import command_counts, example
-from tests.harness.report import table, verdicts
+from tests.harness.report import RunResult, conclusion, examples, table, verdicts
 from tests.harness.trace import Traces
 from tests.soak.config import SoakConfig
 from tests.soak.observations import Observations
@@ -20,7 +20,6 @@ from tests.soak.promises import (
     memory_growth,
     most_log_lines,
 )
-from tests.soak.run import RunResult
 
 EXAMPLES = 3
 """How many cases of each broken promise are shown."""
@@ -28,7 +27,9 @@ EXAMPLES = 3
 _MIB = 1024 * 1024
 
 
-def report_lines(config: SoakConfig, result: RunResult, traces: Traces, broken: list[BrokenPromise]) -> Iterator[str]:
+def report_lines(
+    config: SoakConfig, result: RunResult[Observations], traces: Traces, broken: list[BrokenPromise]
+) -> Iterator[str]:
     """The lines of the report."""
     yield from table({**result.counts, **dict(command_counts(traces))}, 42)
     yield ""
@@ -36,9 +37,8 @@ def report_lines(config: SoakConfig, result: RunResult, traces: Traces, broken: 
         for label, figure in _figures(config, result.observations):
             yield f"  {label:<42}{figure}"
     yield from verdicts(PROMISES, (each.promise for each in broken), traces.observations.has_final_state)
-    for promise in PROMISES:
-        for each in [each for each in broken if each.promise == promise][:EXAMPLES]:
-            yield from example(each)
+    for each in examples(PROMISES, broken, EXAMPLES):
+        yield from example(each)
     yield _summary(config, result, traces, broken)
 
 
@@ -80,12 +80,10 @@ def _percentiles(observed: Observations) -> str:
     )
 
 
-def _summary(config: SoakConfig, result: RunResult, traces: Traces, broken: list[BrokenPromise]) -> str:
-    verdict = (
-        f"{len(broken)} broken promises; all files are kept in {config.directory}" if broken else "every promise kept"
-    )
+def _summary(config: SoakConfig, result: RunResult[Observations], traces: Traces, broken: list[BrokenPromise]) -> str:
     accepted = sum(bool(trace.accepted) for trace in traces.commands)
     return (
         f"soak: {config.minutes:g} min, {config.devices} devices, {accepted} commands accepted,"
-        f" {len(traces.observations.events)} events, {result.seconds:.0f} s, seed {config.seed}: {verdict}"
+        f" {len(traces.observations.events)} events, {result.seconds:.0f} s, seed {config.seed}:"
+        f" {conclusion(config, broken)}"
     )

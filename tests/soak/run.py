@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 from twisted.internet.task import deferLater
 from twisted.web.client import HTTPConnectionPool
 
@@ -13,7 +13,7 @@ from tests.harness.admin_api import AdminApi, Json
 from tests.harness.environment import read_journal
 from tests.harness.final_state import FinalState
 from tests.harness.http_client import http_client
-from tests.harness.report import Counts
+from tests.harness.report import RunResult
 from tests.harness.server_process import ServerFailed, ServerProcess
 from tests.harness.settling import settle
 from tests.notifications.mail_server import MailServer
@@ -37,15 +37,6 @@ STOP_AMID = 3.0
 """For how many seconds hostile clients are there again when the server is stopped."""
 
 
-@frozen(kw_only=True)
-class RunResult:
-    """What a run observed, and counts for the report."""
-
-    observations: Observations
-    counts: Counts
-    seconds: float
-
-
 @define(eq=False)
 class SoakRun:
     """The server, its clients and the monitor of one run."""
@@ -62,7 +53,7 @@ class SoakRun:
         self._server = ServerProcess(self.config, self.reactor)
         self._mail_server = MailServer(port=self.config.smtp_port)
 
-    async def run(self) -> RunResult:
+    async def run(self) -> RunResult[Observations]:
         """Run all phases; if the server fails by itself, the result has the failure and no final state.
 
         :raises ServerFailed: if it does not even start.
