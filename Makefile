@@ -17,7 +17,7 @@ help:
 	@echo "make demo ONCE=1     the same, but stop when the commands are done; exits 0 if all outcomes are as expected"
 	@echo "make demo PORT=9080  the same, with devices on port 9080 and the admin API on 9081; default: 8080 and 8081"
 	@echo "make test            run all tests; TESTS=tests/core runs those of one folder"
-	@echo "make quick           run the fast tests, which start no processes; a minute"
+	@echo "make quick           run the fast tests, which start no processes; under 90 seconds"
 	@echo "make test-crash      kill the server again and again under load and check its guarantees; two minutes"
 	@echo "make test-alerting   let simulated devices go offline and check every alert; two minutes"
 	@echo "make test-soak       serve friendly and hostile clients and check that nothing accumulates; 25 minutes"
