@@ -30,6 +30,8 @@ UNAUTHENTICATED = (
 _STYLES = {
     "online": "green",
     "offline": "red",
+    "site_offline": "red",
+    "fleet_offline": "red",
     "signed_off": "yellow",
     "never_seen": "dim",
     "pending": "yellow",

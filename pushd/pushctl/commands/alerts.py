@@ -1,6 +1,6 @@
 """``pushctl alerts`` and ``pushctl acknowledge``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import click
 from rich.text import Text
@@ -14,16 +14,19 @@ from pushd.pushctl.output import age, alert_subject, duration_text, field_text, 
 from pushd.pushctl.session import for_each, with_client
 from pushd.pushctl.terminal import Column, Fit
 
-_COLUMNS = (
-    Column("id"),
-    Column("kind", 2),
-    Column("about", 1, Fit.WRAP),
-    Column("since", 6),
-    Column("for", 3),
-    Column("state", 5),
-    Column("by", 4),
-    Column("mail error", 7, Fit.WRAP),
-)
+
+def _columns(*, has_cleared: bool) -> Sequence[Column]:
+    """The columns of the table; among open alerts alone the state says nothing, so it is the first to be left out."""
+    return (
+        Column("id"),
+        Column("kind", 3),
+        Column("about", 1, Fit.WRAP),
+        Column("since", 6),
+        Column("for", 4),
+        Column("state", 2 if has_cleared else 8),
+        Column("by", 5),
+        Column("mail error", 7, Fit.WRAP),
+    )
 
 
 @click.command(epilog=verbatim("Example, with the alerts that are over:\n  pushctl alerts --all"))
@@ -41,10 +44,10 @@ async def alerts(client: AdminClient, /, *, cleared: bool, as_json: bool) -> Non
         print_json(found)
     else:
         now = client.clock.seconds()
-        terminal.print_table(_COLUMNS, [list(_row(alert, now)) for alert in found])
+        terminal.print_table(_columns(has_cleared=cleared), [list(_row(alert, now)) for alert in found])
 
 
-@click.command(epilog=verbatim("Example:\n  pushctl acknowledge 17 18"))
+@click.command(epilog=verbatim("Example:\n  pushctl acknowledge 5f0c8a41e7d2-17 5f0c8a41e7d2-18"))
 @click.argument("alert_ids", metavar="ALERT...", nargs=-1, required=True)
 @json_option("Print each alert as a line of JSON.")
 @with_client

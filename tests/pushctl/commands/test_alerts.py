@@ -4,7 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from pushd.pushctl import terminal
 from tests.pushctl.fake_server import Answer, FakeServer, Pushctl
 
 ALERT: dict[str, Any] = {
@@ -49,6 +51,17 @@ def test_cleared_alerts_are_listed_with_all(server: FakeServer, pushctl: Pushctl
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["id", "17", "16"]
     assert "90 s   cleared" in result.stdout.splitlines()[2]
     assert server.calls("GET /v1/alerts")[0].query == {"limit": ["500"]}
+
+
+@pytest.mark.parametrize(("options", "column"), [((), "kind"), (("--all",), "state")])
+def test_narrow_terminals_keep_what_tells_alerts_apart(
+    server: FakeServer, pushctl: Pushctl, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], column: str
+) -> None:
+    """At 80 columns and with long ids, open alerts have their kind, and open and cleared ones their state."""
+    monkeypatch.setattr(terminal, "console", lambda *, err=False: Console(stderr=err, width=80, _environ={}))
+    container = "servereye:4f1c2d00-060e-4ff1-af0c-4bd751a3ae1e"
+    _list(server, *({**each, "id": "5f0c8a41e7d2-17", "devices": [container]} for each in (ALERT, CLEARED)))
+    assert column in pushctl("alerts", *options).stdout.splitlines()[0].split()
 
 
 @pytest.mark.parametrize(
