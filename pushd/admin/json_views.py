@@ -90,7 +90,7 @@ INTERNAL = ("raised_elapsed", "epoch")
 
 
 def alert(found: Alert) -> dict[str, Any]:
-    """An alert."""
+    """The JSON of one alert, with its public id."""
     return _to_dict(found, *INTERNAL) | {"id": found.public_id}
 
 

@@ -147,7 +147,7 @@ _WEBHOOK: Mapping[str, Any] = {
 }
 _WEBHOOK_DEFAULTS = Webhook(id="", url="", created_at=0)
 _REDELIVERY = {"after": str}
-_ID_EXAMPLE = "such as controlid:4408801109440198"
+_ID_EXAMPLE = "such as controlid:4408801109440198 or servereye:4f1c2d"
 
 
 @frozen(kw_only=True)

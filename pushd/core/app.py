@@ -83,9 +83,9 @@ class Core:
         if not 0 <= away <= self.retention_days * DAY:
             self._pause_retention()
             self._log.warn(
-                "The wall clock is {seconds} s {direction} the newest stored time; nothing is purged for 6 hours",
+                "The wall clock is {seconds} s {direction} the newest stored time; retention pauses for 6 hours",
                 seconds=round(abs(away) / 1000),
-                direction="behind" if away < 0 else "after",
+                direction="behind" if away < 0 else "ahead of",
             )
 
     def _pause_retention(self) -> None:
@@ -108,7 +108,7 @@ class Core:
             "The wall clock was set {direction} by {seconds} s{consequence}",
             direction="forward" if step > 0 else "back",
             seconds=round(abs(step) / 1000, 1),
-            consequence="; nothing is purged for 6 hours" if large else "",
+            consequence="; retention pauses for 6 hours" if large else "",
         )
 
     async def sweep(self) -> None:

@@ -56,7 +56,13 @@ class NotReady(Exception):
 
 @click.command()
 @click.option("--once", is_flag=True, help="Exit when the commands have ended: 0 if all ended as expected, else 1.")
-@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), default="demo-data", show_default=True)
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="demo-data",
+    show_default=True,
+    help="Directory for the data of the server and all logs.",
+)
 @click.option(
     "--port",
     type=_PORT,
@@ -115,7 +121,10 @@ async def _run(layout: Layout, programs: ProgramGroup, reactor: Any) -> None:
             click.echo(layout.next_steps())
             with suppress(CancelledError):
                 await programs.while_running(_forever())
-    except (ClientError, ProgramExited, NotReady) as error:
+    except NotReady as error:
+        click.echo(f"{error} The logs are in {layout.data_dir}.", err=True)
+        raise SystemExit(1) from None
+    except (ClientError, ProgramExited) as error:
         click.echo(str(error), err=True)
         raise SystemExit(1) from None
     except CancelledError:

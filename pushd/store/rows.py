@@ -64,7 +64,7 @@ def to_command(row: Row, whole: bool) -> Command:
 
 @report_corruption("A device")
 def to_device(row: Row) -> Device:
-    """A device."""
+    """A device as stored, without its live state."""
     return Device(
         tags=tuple(json.loads(row["tags"])),
         allow_from=tuple(json.loads(row["allow_from"])),

@@ -107,7 +107,7 @@ def test_a_step_is_logged_once(harness: CoreHarness, step: float) -> None:
         run(harness, 5)
     texts = [formatEvent(event) or "" for event in logs]
     direction = "back" if step < 0 else "forward"
-    assert texts == [f"The wall clock was set {direction} by {float(abs(step))} s; nothing is purged for 6 hours"]
+    assert texts == [f"The wall clock was set {direction} by {float(abs(step))} s; retention pauses for 6 hours"]
 
 
 def test_slewing_is_no_step(harness: CoreHarness) -> None:
@@ -326,7 +326,7 @@ def test_a_start_with_a_clock_that_seems_wrong_counts_as_a_step(restart: Restart
     before.register(CONTAINER)
     with capturedLogs() as logs:
         after = restart(step)
-    assert any("nothing is purged for 6 hours" in (formatEvent(event) or "") for event in logs)
+    assert any("retention pauses for 6 hours" in (formatEvent(event) or "") for event in logs)
     assert purge(after) == 0
     skip(after, RETENTION_PAUSE / 1000)
     assert purge(after) == (2 if step > 0 else 1)

@@ -241,7 +241,7 @@ class CommandQueue:
 
     def _on_save_conflict_failed(self, failure: Failure, device_id: str) -> None:
         self._log.error(
-            "Could not save that two devices use the id {device_id}: {error}",
+            "Two devices may use the id {device_id}, the event device.conflict could not be saved: {error}",
             device_id=device_id,
             error=failure.getErrorMessage(),
         )

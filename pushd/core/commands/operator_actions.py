@@ -51,7 +51,7 @@ class OperatorActions:
         )
 
     async def resolve(self, command: str, move: Move, note: str | None, by: str) -> Command:
-        """Set the result of a command whose result is unknown. See :meth:`IStore.resolve`."""
+        """Record the outcome of a command whose outcome is unknown. See :meth:`IStore.resolve`."""
         return await self.store.resolve(command, move, note, by, self.clocks.now())
 
     async def original(self, command: str) -> Command:
@@ -64,7 +64,7 @@ class OperatorActions:
     async def resend(
         self, original: Command, options: SendOptions, by: str, *, queue_signed_off: bool = False
     ) -> tuple[Command, bool]:
-        """Send the same as a new command; False if that was done before. See :meth:`IStore.resend`.
+        """Send the payload again as a new command; False if that was done before. See :meth:`IStore.resend`.
 
         :raises InvalidFields: if the options are out of bounds.
         """

@@ -84,8 +84,8 @@ class DeviceRegistry:
         name, _, local = device.partition(":")
         dialect = self.dialects.get(name)
         if dialect is None:
-            dialects = ", ".join(f"{name}:..." for name in self.dialects)
-            raise UnknownDevice(f"{device} is not a device id; ids are {dialects}.")
+            forms = " or ".join(f"{name}:<id>" for name in self.dialects)
+            raise UnknownDevice(f"{device} is not a device id; it must be {forms}.")
         return dialect.device(dialect.canonical(local))
 
     def new_device(self, device: str, admission: Admission, **fields: Any) -> Device:

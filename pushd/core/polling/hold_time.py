@@ -133,7 +133,7 @@ class HoldTimes:
 
     def _on_save_failed(self, failure: Failure, device_id: str) -> None:
         self._log.error(
-            "Could not save learned hold of {device_id}: {error}",
+            "Could not save learned hold of {device_id}, it will be learned again: {error}",
             device_id=device_id,
             error=failure.getErrorMessage(),
         )

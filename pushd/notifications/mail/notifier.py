@@ -133,7 +133,7 @@ class MailNotifier(Service):
         except Exception as error:
             if not self.running and isinstance(error, CancelledError):
                 raise
-            self._log.failure("Unhandled exception while a mail was sent")
+            self._log.failure("Unhandled exception while a mail was sent, will retry")
             self._record_failure(repr(error))
 
     async def _due(self) -> Sequence[Alert]:

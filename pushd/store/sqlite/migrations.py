@@ -39,7 +39,7 @@ def _version(connection: sqlite3.Connection, path: str) -> int:
     if not tables:
         return 0
     if not tables >= _REQUIRED_TABLES:
-        raise StoreRefused(f"{path} is a database, but not one of pushd.")
+        raise StoreRefused(f"{path} is a database, but not one of pushd; name another file with --store.")
     return int(connection.execute("SELECT version FROM schema_version").fetchone()["version"])
 
 
