@@ -1,7 +1,11 @@
-"""How the demo shows its commands: a live table on a terminal, else one line for each that ended; and a summary."""
+"""How the demo shows its commands: a live table on a terminal, else each one when it has ended; and a summary.
+
+If stdout is no terminal, lines are as wide as the environment variable ``COLUMNS`` says, by default as the terminal on
+stdin or stderr, else 80 columns.
+"""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from statistics import median
 
@@ -13,7 +17,7 @@ from rich.text import Text
 from pushd.lib.text import printable, shortened
 from pushd.pushctl.connection import Json
 from pushd.pushctl.output import compact, sent_after_ms, styled
-from pushd.pushctl.terminal import GAP, INDENT, UNLIMITED, broken
+from pushd.pushctl.terminal import GAP, INDENT, broken
 
 _TITLE_WIDTH = 24
 _STATE_WIDTH = 12
@@ -92,6 +96,8 @@ class CommandTable:
     _console: Console
     rows: list[Row] = field(factory=list, init=False)
     _live: Live | None = field(default=None, init=False)
+    _printed: str | None = field(default=None, init=False)
+    """Without a terminal: the device of the command that was printed last."""
 
     def live(self) -> AbstractContextManager[object]:
         """While this context lasts, a terminal shows the live table."""
@@ -117,15 +123,17 @@ class CommandTable:
         row.ended, row.fault = True, fault
         self.update(row, command)
         if not self._is_live:
-            device_width = max(len(row.device) for row in self.rows)
-            for line in row.lines(device_width, UNLIMITED):
-                self._console.print(line, soft_wrap=True)
+            self._print(self._row_lines([row], self._printed, self._device_width(self.rows)))
+            self._printed = row.device
 
     def print_all(self) -> None:
         """Print every command by device, on a terminal, which has shown only the live table so far."""
         if self._is_live and self.rows:
-            for line in self._lines(sorted(self.rows, key=lambda row: row.device)):
-                self._console.print(line, soft_wrap=True)
+            self._print(self._lines(sorted(self.rows, key=lambda row: row.device)))
+
+    def print_text(self, text: str) -> None:
+        """Print a paragraph, broken between words if it is wider than the table may be."""
+        self._print(broken(Text(text), self._console.width))
 
     def summary(self) -> str:
         """The numbers of commands by state and by whether they ended as expected, in one line."""
@@ -159,22 +167,33 @@ class CommandTable:
                 current[row.device] = row
         return [current[device] for device in sorted(current)]
 
-    def _lines(self, rows: Iterable[Row]) -> Iterator[Text]:
-        """The table; in a narrow terminal, each device has a line of its own above its commands."""
-        rows, width = list(rows), self._console.width
-        device_width = max(len(row.device) for row in rows)
+    def _lines(self, rows: Sequence[Row]) -> Iterator[Text]:
+        """The table."""
+        device_width = self._device_width(rows)
         titles = [
+            "device".ljust(device_width) if device_width else "",
             "command".ljust(_TITLE_WIDTH),
             "state".ljust(_STATE_WIDTH),
             "sent after".rjust(_SENT_WIDTH),
             "result",
         ]
-        narrow = width < device_width + sum(map(len, titles[:3])) + 4 * GAP + _RESULT_MIN
-        first = "" if narrow else "device".ljust(device_width)
-        yield next(broken(Text((" " * GAP).join([first, *titles]), style="bold"), width))
-        device = None
+        yield next(broken(Text((" " * GAP).join(titles), style="bold"), self._console.width))
+        yield from self._row_lines(rows, None, device_width)
+
+    def _row_lines(self, rows: Iterable[Row], device: str | None, device_width: int) -> Iterator[Text]:
+        """Rows that follow one of ``device``; without a column for them, devices have lines of their own."""
         for row in rows:
-            if narrow and row.device != device:
+            if not device_width and row.device != device:
                 device = row.device
                 yield Text(device)
-            yield from row.lines(0 if narrow else device_width, width)
+            yield from row.lines(device_width, self._console.width)
+
+    def _device_width(self, rows: Iterable[Row]) -> int:
+        """The width of the column for devices; 0 if too little would be left for results."""
+        device_width = max(len(row.device) for row in rows)
+        others = _TITLE_WIDTH + _STATE_WIDTH + _SENT_WIDTH + 4 * GAP + _RESULT_MIN
+        return device_width if device_width + others <= self._console.width else 0
+
+    def _print(self, lines: Iterable[Text]) -> None:
+        for line in lines:
+            self._console.print(line, soft_wrap=True)

@@ -22,7 +22,6 @@ from pushd.demo.layout import Layout, PortTaken, free_ports
 from pushd.demo.processes import ProgramExited, ProgramGroup, foreground
 from pushd.demo.scenario import LONG_WORK, Step, find_fault, steps_for
 from pushd.lib.http_client import BoundedConnectionPool
-from pushd.pushctl import terminal
 from pushd.pushctl.api import AdminClient
 from pushd.pushctl.connection import Connection, Json
 from pushd.pushctl.errors import ClientError, Misconfigured
@@ -137,20 +136,20 @@ async def _run(layout: Layout, programs: ProgramGroup, reactor: Any) -> None:
 async def _run_commands(
     layout: Layout, programs: ProgramGroup, table: CommandTable, http: HTTPClient, clock: IReactorTime
 ) -> None:
-    terminal.echo(f"Starting the server; its data is in {layout.data_dir} ...")
+    table.print_text(f"Starting the server; its data is in {layout.data_dir} ...")
     programs.start("server", layout.log("server"), layout.server())
     client = await programs.while_running(wait_for_server(layout.url, layout.data_dir, http, clock))
     count = layout.controlid + layout.servereye
-    terminal.echo(f"Starting {count} simulated devices ...")
+    table.print_text(f"Starting {count} simulated devices ...")
     programs.start("simulator", layout.log("simulator"), layout.simulator())
     devices = await programs.while_running(wait_for_devices(client, count))
-    terminal.echo(f"All devices are online. Sending commands; one of each container's takes {LONG_WORK} s ...")
+    table.print_text(f"All devices are online. Sending commands; one of each container's takes {LONG_WORK} s ...")
     await programs.while_running(send_commands(client, devices, table))
 
 
 def _print_outcome(table: CommandTable) -> None:
     table.print_all()
-    terminal.echo(table.summary())
+    table.print_text(table.summary())
 
 
 async def _forever() -> None:

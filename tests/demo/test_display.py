@@ -1,8 +1,9 @@
 """Tests of how the demo shows its commands."""
 
+import os
 import re
 from io import StringIO
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from rich.console import Console
@@ -20,7 +21,7 @@ def _table(*, terminal: bool, width: int = 160) -> tuple[CommandTable, StringIO]
 
 
 def test_without_a_terminal_each_command_is_a_line() -> None:
-    """In a file there is one line for each command that ended, without control sequences."""
+    """In a wide file there is one line for each command that ended, without control sequences."""
     table, screen = _table(terminal=False)
     with table.live():
         row = table.add("controlid:1", "load_objects")
@@ -107,10 +108,11 @@ def test_result_text(command: dict[str, Any], text: str) -> None:
 CONTAINER = "servereye:01890a5d-ac96-774b-bcce-b302099a8057"
 
 
+@pytest.mark.parametrize("terminal", [True, False])
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
-def test_table_fits_the_terminal(width: int) -> None:
-    """No line is wider than the terminal; ids, states and faults are whole, and only results are shortened."""
-    table, screen = _table(terminal=True, width=width)
+def test_table_fits_the_width(width: int, terminal: bool) -> None:
+    """No line is wider than the terminal or file; ids, states and faults are whole, and only results are shortened."""
+    table, screen = _table(terminal=terminal, width=width)
     result = {**SUCCEEDED, "result": {"response": "x" * 100}}
     for device in ("controlid:4408801109440198", CONTAINER):
         table.end(table.add(device, "REMOTE_ACTION that fails"), result, None)
@@ -123,6 +125,36 @@ def test_table_fits_the_terminal(width: int) -> None:
     assert shown.count("✗ the result has no list of users") == 2
     # a device has a line of its own, or stands before each of its commands
     assert shown.split().count(CONTAINER) == (1 if width < 120 else 2)
+
+
+@pytest.mark.parametrize(("columns", "width"), [({}, 80), ({"COLUMNS": "70"}, 70), ({"COLUMNS": "132"}, 132)])
+def test_width_without_a_terminal(columns: dict[str, str], width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a file, lines are as wide as COLUMNS says, else 80; nothing but results is shortened."""
+
+    def no_terminal(_fd: int) -> NoReturn:
+        raise OSError
+
+    monkeypatch.setattr(os, "get_terminal_size", no_terminal)
+    screen = StringIO()
+    table = CommandTable(Console(file=screen, _environ=columns))
+    table.print_text("All devices are online. " + "Sending commands. " * 10)
+    for device in (CONTAINER, "controlid:4408801109440198", CONTAINER):
+        table.end(table.add(device, "load_objects"), {**SUCCEEDED, "result": {"response": "x" * 100}}, None)
+    shown = screen.getvalue()
+    lengths = [len(line) for line in shown.splitlines()]
+    assert width - 20 < max(lengths) <= width
+    assert " ".join(shown.split()).count("Sending commands.") == 10
+    assert shown.count("x…") == 3
+    assert shown.split().count(CONTAINER) == 2
+
+
+def test_device_is_printed_once_above_its_commands() -> None:
+    """In a narrow file, commands of one device that end one after the other stand below one line with it."""
+    table, screen = _table(terminal=False, width=80)
+    for device in (CONTAINER, CONTAINER, "controlid:1", CONTAINER):
+        table.end(table.add(device, "load_objects"), SUCCEEDED, None)
+    first = [line.split()[0] for line in screen.getvalue().splitlines()]
+    assert first == [CONTAINER, *["load_objects"] * 2, "controlid:1", "load_objects", CONTAINER, "load_objects"]
 
 
 def test_result_is_shortened_and_escaped() -> None:
