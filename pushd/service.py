@@ -156,7 +156,8 @@ class PushdService(MultiService):
             self._log.warn("{error} It will be tried again.", error=str(error))
         if snapshot.ended_in_copy is not None:
             self._log.warn(
-                "{path} is a copy that lacks later changes; {count} commands that were open in it are now unknown",
+                "{path} is a copy that lacks later changes; commands that were open in it and are now unknown: {count}"
+                "; resolve them or send them again",
                 path=data_dir.database,
                 count=snapshot.ended_in_copy,
             )
