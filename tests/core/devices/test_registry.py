@@ -104,7 +104,7 @@ def test_an_id_that_its_dialect_refuses(harness: CoreHarness, given: str) -> Non
 @pytest.mark.parametrize("given", ["", "7", "telnet:7", "CONTROLID:7"])
 def test_an_id_without_a_dialect(harness: CoreHarness, given: str) -> None:
     """The error says what ids look like."""
-    with pytest.raises(UnknownDevice, match=r"controlid:\.\.\., servereye:\.\.\."):
+    with pytest.raises(UnknownDevice, match="controlid:<id> or servereye:<id>"):
         harness.core.registry.canonical_id(given)
 
 
