@@ -19,7 +19,6 @@ from pushd.core.devices.registry import DeviceRegistry
 from pushd.http.bodies import SMALL, InThread, parse
 from pushd.http.request import Request
 from pushd.http.router import Router
-from pushd.lib import strict_json
 from pushd.model.command import Command, LargePayload
 from pushd.model.errors import InvalidQuery
 from pushd.model.lifecycle import ENDED, OUT, State
@@ -72,9 +71,7 @@ class CommandsApp:
         """Parse and check the body of a command; runs on a thread if the body is large."""
         body = request_bodies.read_object(content, '{"payload": {"endpoint": "load_objects"}}')
         sent = request_bodies.read_send_request(body)
-        payload = self.drafts.check(device, sent.payload, sent.options)
-        if len(content) > SMALL:
-            payload = LargePayload(strict_json.write(payload))
+        payload = self.drafts.check(device, sent.payload, sent.options, is_large=len(content) > SMALL)
         return evolve(sent, payload=payload), _fingerprint(body) if has_key else None
 
     @router.route("/v1/commands", methods=["GET"])
@@ -126,9 +123,11 @@ class CommandsApp:
         body = request_bodies.read_object(request.body.content() or b"{}")
         options = request_bodies.read_resend_options(body, original)
         # in a thread, as it may be large; again, as an earlier version may have accepted what is refused now
-        await self.in_thread(partial(self.drafts.check, original.device, original.payload, options))
+        is_large = isinstance(original.payload, LargePayload)
+        check = partial(self.drafts.check, original.device, original.payload, options, is_large=is_large)
+        payload = await self.in_thread(check)
         found, created = await self.operator_actions.resend(
-            original, options, request.token.name, queue_signed_off=queue
+            original, payload, options, request.token.name, queue_signed_off=queue
         )
         return _accepted(request, found, 201 if created else 200)
 

@@ -17,6 +17,7 @@ from pushd.model.command import Command, LargePayload
 from pushd.model.device import Device, Orphan, QueueDepth
 from pushd.model.epochs import Epochs
 from pushd.model.event import Event, to_json
+from pushd.model.large_text import LargeText
 from pushd.model.timestamps import to_rfc3339
 from pushd.model.webhook import LoggedAttempt, Webhook
 from pushd.store.filters import EventPage
@@ -49,12 +50,20 @@ def _fields(kind: type, without: tuple[str, ...]) -> tuple[Sequence[str], Callab
 
 def command(found: Command) -> bytes:
     """A command; its result is the text that the device posted, unchanged, and so is a large payload."""
-    result = found.result or "null"
-    if isinstance(found.payload, LargePayload):
-        text = strict_json.write(_to_dict(found, "payload", "result"))
-        return f'{text[:-1]},"payload":{found.payload.text},"result":{result}}}'.encode()
+    if isinstance(found.payload, LargePayload) or isinstance(found.result, LargeText):
+        return _large_command(found)
     text = strict_json.write(_to_dict(found, "result"))
-    return f'{text[:-1]},"result":{result}}}'.encode()
+    return f'{text[:-1]},"result":{found.result or "null"}}}'.encode()
+
+
+def _large_command(found: Command) -> bytes:
+    """A command with a large payload or result, which is not read."""
+    payload, result = found.payload, found.result or "null"
+    return b'%b,"payload":%b,"result":%b}' % (
+        strict_json.write(_to_dict(found, "payload", "result"))[:-1].encode(),
+        payload.text.data if isinstance(payload, LargePayload) else json(payload),
+        result.data if isinstance(result, LargeText) else result.encode(),
+    )
 
 
 def commands(found: Sequence[Command], limit: int) -> bytes:

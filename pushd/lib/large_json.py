@@ -10,10 +10,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from pushd.lib import strict_json
-from pushd.lib.strict_json import UnreadableBody
-
-LARGE = 64 * 1024
-"""Characters of a text from which on it is large."""
+from pushd.lib.strict_json import LARGE, UnreadableBody
 
 MAX_VALUES = 100_000
 """Values in a large text that is read by Python's reader."""

@@ -8,6 +8,9 @@ from urllib.parse import quote
 
 from pushd.lib.text import one_line as text_line
 
+LARGE = 64 * 1024
+"""Characters of a JSON text from which on it is large: it is read and written off the reactor's thread."""
+
 MAX_DEPTH = 100
 """Levels of nesting that a payload may have; Python's encoder gives up somewhere below a thousand."""
 

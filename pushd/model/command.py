@@ -8,6 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from pushd.model.errors import FieldError, InvalidFields, Unavailable
+from pushd.model.large_text import LargeText, Text
 from pushd.model.lifecycle import Delivery, State
 
 DEFAULT_TTL = 300.0
@@ -22,30 +23,28 @@ DEFAULT_MAX_ATTEMPTS = 5
 Payload = Mapping[str, Any]
 """What the device must do: a JSON object as the operator gave it, checked by the dialect."""
 
-LARGE_PAYLOAD = 64 * 1024
-"""Characters of JSON text from which on a payload is a :class:`LargePayload`."""
-
 
 class LargePayload(Mapping[str, Any]):
-    """A large payload, kept as its JSON text: to read or write that takes long, and is rarely needed."""
+    """A large payload, kept as text: to read or write its values takes long, and is not done on the reactor.
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    ``text`` is the payload, ``sent`` what is sent of it, and ``outline`` the JSON text of as much of it as its dialect
+    needs to judge a result. Of a payload that is stored, only what is needed is loaded.
+    """
+
+    def __init__(self, text: LargeText, sent: LargeText, outline: str = "{}") -> None:
+        self.text, self.sent, self.outline = text, sent, outline
 
     @cached_property
     def values_by_name(self) -> dict[str, Any]:
         """The payload, read.
 
-        :raises Unavailable: if the text is damaged.
+        :raises Unavailable: if the text is missing or damaged.
         """
         try:
-            values: dict[str, Any] = json.loads(self.text)
+            values: dict[str, Any] = json.loads(self.text.data)
         except ValueError as error:  # it was valid when it was written
             raise Unavailable(f"A payload in the database is damaged: {error}") from error
         return values
-
-    def __contains__(self, name: object) -> bool:
-        return f'"{name}"' in self.text and name in self.values_by_name
 
     def __getitem__(self, name: str) -> Any:
         return self.values_by_name[name]
@@ -129,7 +128,7 @@ class Command:
     sent_at: int | None
     acknowledged_at: int | None
     finished_at: int | None
-    result: str | None
+    result: Text | None
     """The device's result, as the JSON text that it sent."""
     error: str | None
     late: bool

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from pushd.model.command import Payload
+from pushd.model.command import LargePayload, Payload
 
 Batchable = Callable[[Payload], bool]
 """Whether a payload may be sent together with others in one answer."""
@@ -36,6 +36,9 @@ class Dialect:
     check: Callable[[Payload], Payload]
     """Returns a payload as it is stored and sent, the same object unless the dialect has to correct something; raises
     :exc:`InvalidFields`, with pointers below ``#/payload``, if it cannot be sent."""
+
+    to_large: Callable[[Payload], LargePayload]
+    """A payload that was checked, if it is large, as the texts that are stored and sent; this takes long."""
 
     batchable: Batchable = never
     """Whether a payload may be sent together with others, to devices that take batches."""

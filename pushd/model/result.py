@@ -5,6 +5,7 @@ from typing import Protocol
 from attrs import frozen
 
 from pushd.model.command import Payload
+from pushd.model.large_text import Text
 from pushd.model.lifecycle import Move
 
 RAW_LIMIT = 64 * 1024
@@ -31,7 +32,7 @@ class DeviceResult(Protocol):
         """The device's own id of its poll, in a dialect that has one."""
 
     @property
-    def result(self) -> str | None:
+    def result(self) -> Text | None:
         """The JSON text that the device sent; None if there is nothing to keep."""
 
     @property

@@ -58,7 +58,7 @@ class IConnection(Protocol):
 
 
 class ISplitConnection(IConnection, Protocol):
-    """A connection that can run operations on one thread, and wait for the disk on another."""
+    """A connection that can run operations on one thread, and move large texts and wait for the disk on another."""
 
     def execute(self, group: Iterable[PendingTransaction], wait_for_lock: bool) -> bool:
         """Run operations in a transaction that is not committed yet; False, and nothing was run, if another program
@@ -66,7 +66,7 @@ class ISplitConnection(IConnection, Protocol):
         """
 
     def commit(self) -> Sequence[PendingTransaction]:
-        """Commit what was run; the operations of the group, each with its outcome."""
+        """Do what the operations have deferred, and commit; the operations of the group, each with its outcome."""
 
     def confirm(self, group: Sequence[PendingTransaction]) -> None:
         """Fail the operations of a group that was committed to files which the next start will not find; takes

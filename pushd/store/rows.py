@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pushd.model.command import LARGE_PAYLOAD, Command, LargePayload, Payload
+from pushd.model.command import Command, LargePayload, Payload
 from pushd.model.device import Admission, Device, Orphan, PresenceState, Proof, ProofKind
 from pushd.model.errors import Unavailable
 from pushd.model.event import Event, EventType
+from pushd.model.large_text import REFERENCE, LargeText
 from pushd.model.lifecycle import Delivery, State
 from pushd.model.token import Role, Token
 from pushd.store.transaction import Row
@@ -38,10 +39,10 @@ def _damaged(what: str, error: ValueError) -> Unavailable:
 
 
 def to_payload(row: Row) -> Payload:
-    """The payload of a command."""
+    """The payload of a command; a large one has to be loaded."""
     text = row["payload"]
-    if len(text) > LARGE_PAYLOAD:
-        return LargePayload(text)
+    if text.startswith(REFERENCE):
+        return LargePayload(LargeText(text), LargeText(text))
     try:
         payload: dict[str, Any] = json.loads(text)
     except ValueError as error:  # not by report_corruption(): this runs for each command
@@ -51,13 +52,16 @@ def to_payload(row: Row) -> Payload:
 
 @report_corruption("A command")
 def to_command(row: Row, whole: bool) -> Command:
-    """A command; unless ``whole``, its payload is empty and its result None, whatever is stored."""
+    """A command, whose large texts have to be loaded; unless ``whole``, its payload is empty and its result None,
+    whatever is stored.
+    """
+    result: str | None = row["result"] if whole else None
     return Command(
         state=State(row["state"]),
         delivery=Delivery(row["delivery"]),
         late=bool(row["late"]),
         payload=to_payload(row) if whole else {},
-        result=row["result"] if whole else None,
+        result=LargeText(result) if result is not None and result.startswith(REFERENCE) else result,
         **{name: row[name] for name in _COMMAND_PLAIN},
     )
 

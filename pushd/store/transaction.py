@@ -1,6 +1,6 @@
 """What an operation sees of a database: statements with descriptions, and events."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from attrs import frozen
@@ -49,6 +49,11 @@ class ITransaction(Protocol):
         self, at: int, kind: EventType, device: str | None, command: str | None, data: Mapping[str, Any]
     ) -> None:
         """Add an event, at wall milliseconds; all events of the group are written before the commit."""
+
+    def defer(self, step: Callable[[], object]) -> None:
+        """Call ``step`` right before the commit, off the reactor's thread: it may take long. If it fails, nothing is
+        committed. Other operations of the group do not see what it changes.
+        """
 
     def flush(self) -> None:
         """Write the recorded events now, for a statement that reads them."""

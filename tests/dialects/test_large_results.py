@@ -1,9 +1,11 @@
 """Tests of large results on the device port, in both dialects."""
 
+import json
 from json import JSONDecoder
 from typing import Any
 
 import pytest
+from attrs import define
 from twisted.python.failure import Failure
 
 from pushd.dialects.controlid.result import MAX_TRANSACTIONS
@@ -282,21 +284,88 @@ def test_large_command(server: InMemoryServer, on_reactor: list[int]) -> None:
     assert (resent.code, text.encode() in resent.body) == (201, True)
 
 
-def test_large_command_of_a_container(server: InMemoryServer) -> None:
-    """A container gets a large command as any other."""
-    server.register("servereye:c-1")
-    command = server.put("servereye:c-1", {"control": "REFRESH_AGENT", "data": {"text": "x" * (2 * SMALL)}})
-    message = server.device_request(request("GET /push/c-1")).answer().json["data"]
-    assert message["messageId"] == command
-    assert message["data"] == '{"text":"%s"}' % ("x" * (2 * SMALL))
+LONG = 'ä\n"|' * SMALL
+CONTAINER = "servereye:c-1"
 
 
-def test_large_batch_is_sent_with_its_ids(server: InMemoryServer) -> None:
-    """Each entry of a large batch gets its transactionid, as in a small one."""
+@define
+class SentCommand:
+    """A command that was sent and shown; nothing of that was read by the test yet."""
+
+    id: str
+    polled: bytes
+    shown: list[bytes]
+
+    def check_shown(self, payload: object) -> None:
+        """The sender and later readers see the payload as it was given."""
+        assert [json.loads(body)["payload"] for body in self.shown] == [payload] * len(self.shown)
+
+
+def send_and_poll(server: InMemoryServer, device: str, payload: object, poll: bytes) -> SentCommand:
+    """Send a command and have its device poll."""
+    server.register(device)
+    sent = server.ask(f"POST /v1/devices/{device}/commands", {"payload": payload})
+    location = sent.headers["location"]
+    polled = server.device_request(poll).answer().body
+    shown = [sent.body, *(server.ask(f"GET {location}{query}").body for query in ("", "?wait=0"))]
+    return SentCommand(location.rpartition("/")[2], polled, shown)
+
+
+@pytest.mark.parametrize(
+    ("payload", "message", "data"),
+    [
+        ({"control": "X", "data": LONG}, "message", LONG),
+        ({"control": "X", "data": {"text": LONG}, "message": "m"}, "m", strict_json.write({"text": LONG})),
+        ({"message": LONG, "control": "X"}, LONG, ""),
+    ],
+    ids=["text", "object", "message"],
+)
+def test_large_command_of_a_container(
+    server: InMemoryServer, on_reactor: list[int], payload: object, message: str, data: str
+) -> None:
+    """A container gets a large command as any other; the reactor neither reads nor writes it."""
+    sent = send_and_poll(server, CONTAINER, payload, request("GET /push/c-1"))
+    assert on_reactor == []
+    ids = dict.fromkeys(("rootContainerId", "containerId", "senderId"), "c-1") | {"messageId": sent.id}
+    envelope = {"success": True, "message": message, "data": ids | {"control": "X", "data": data}}
+    assert json.loads(sent.polled) == envelope
+    sent.check_shown(payload)
+
+
+def test_large_batch_is_sent_with_its_ids(server: InMemoryServer, on_reactor: list[int]) -> None:
+    """Each entry of a large batch gets its transactionid, as in a small one; the reactor does not read the batch."""
+    entries = [{"endpoint": "user_set_image", "body": LONG}, {"endpoint": "load_objects", "transactionid": "x"}]
+    sent = send_and_poll(server, READER.id, {"transactions": entries}, READER.poll())
+    body = b'{"transactions_results":[{"transactionid":1,"response":""},{"transactionid":"x","success":false}]}'
+    server.device_request(READER.result(sent.id, body))
+    found = server.ask(f"GET /v1/commands/{sent.id}").body
+    assert on_reactor == []
+    assert json.loads(sent.polled) == {"transactions": [{"transactionid": "1", **entries[0]}, entries[1]]}
+    sent.check_shown({"transactions": entries})
+    assert json.loads(found)["error"] == "transaction x: the device gave no reason"
+
+
+def test_large_command_is_matched_by_its_endpoint(server: InMemoryServer, on_reactor: list[int]) -> None:
+    """A result without a uuid is matched with a large command by its endpoint, which is not read for that."""
     server.register(READER.id)
-    server.put(READER.id, {"transactions": [{"endpoint": "user_set_image", "body": "x" * (2 * SMALL)}]})
-    (entry,) = server.device_request(READER.poll()).answer().json["transactions"]
-    assert (entry["transactionid"], entry["endpoint"]) == ("1", "user_set_image")
+    payload = {"endpoint": "user_set_image", "body": LONG}
+    sent = server.ask(f"POST /v1/devices/{READER.id}/commands", {"payload": payload})
+    server.device_request(request("GET /push?deviceId=7"))
+    server.device_request(request("POST /result?deviceId=7&endpoint=user_set_image", b'{"response":""}'))
+    found = server.ask(f"GET {sent.headers['location']}").body
+    assert on_reactor == []
+    assert json.loads(found)["state"] == "succeeded"
+
+
+def test_large_command_is_sent_again(server: InMemoryServer) -> None:
+    """A large command that is resent is kept and sent like the first."""
+    payload = {"control": "X", "data": LONG}
+    first = send_and_poll(server, CONTAINER, payload, request("GET /push/c-1"))
+    server.device_request(request(f"POST /push/c-1/result/{first.id}", b'{"success":false}'))
+    again = server.ask(f"POST /v1/commands/{first.id}/resend").json
+    assert again["payload"] == payload
+    body = server.device_request(request("GET /push/c-1")).answer().body
+    assert body == first.polled.replace(first.id.encode(), again["id"].encode())
 
 
 def test_command_with_too_many_values(server: InMemoryServer) -> None:

@@ -1,6 +1,7 @@
 """Tests of dialects."""
 
 from pushd.model.dialect import Dialect
+from tests.store.samples import large_payload
 
 
 def dialect(name: str) -> Dialect:
@@ -14,6 +15,7 @@ def dialect(name: str) -> Dialect:
         keys=True,
         canonical=str,
         check=lambda payload: payload,
+        to_large=large_payload,
     )
 
 

@@ -6,6 +6,7 @@ All durations and timestamps are in milliseconds.
 from attrs import define, field
 
 from pushd.model.command import Draft
+from pushd.model.large_text import Text
 from pushd.model.lifecycle import Delivery, Move, State
 from pushd.model.result import Verdict
 from pushd.model.timestamps import Now
@@ -54,7 +55,7 @@ class CommandModel:
     """No lease of the latest attempt lasts longer."""
     acknowledged_at: int | None = None
     finished_at: int | None = None
-    result: str | None = None
+    result: Text | None = None
     error: str | None = None
     late: bool = False
     evidence: str | None = None
@@ -155,7 +156,7 @@ class CommandModel:
         self.finished_at = None
         return True
 
-    def settle(self, verdict: Verdict, result: str | None, matched_by: str, late: bool, now: Now) -> None:
+    def settle(self, verdict: Verdict, result: Text | None, matched_by: str, late: bool, now: Now) -> None:
         """End it by a device's result."""
         self._end(SETTLED[verdict.move], verdict.error, now)
         self.result, self.late, self.evidence, self.matched_by = result, late, "device", matched_by

@@ -1,12 +1,14 @@
 """Values for tests of a store."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from attrs import frozen
 
-from pushd.model.command import Draft, Payload, SendOptions
+from pushd.model.command import Draft, LargePayload, Payload, SendOptions
 from pushd.model.device import Device
+from pushd.model.large_text import LargeText, Text
 from pushd.model.lifecycle import Delivery, Move
 from pushd.model.result import DeviceResult, Verdict
 from pushd.model.timestamps import Now
@@ -72,6 +74,12 @@ def draft(
     )
 
 
+def large_payload(payload: Payload) -> LargePayload:
+    """A payload as a large one, of which the text in capitals is sent."""
+    text = json.dumps(payload)
+    return LargePayload(LargeText.of(text), LargeText.of(text.upper()), json.dumps({"endpoint": payload["endpoint"]}))
+
+
 @frozen(kw_only=True)
 class StubResult:
     """A device's result, as a dialect has read it."""
@@ -80,7 +88,7 @@ class StubResult:
     uuid: str | None = None
     endpoint: str | None = None
     verdict: Verdict = SUCCESS
-    result: str | None = '{"response":{}}'
+    result: Text | None = '{"response":{}}'
     raw: bytes = b'{"response":{}}'
     size: int = 15
     parts: Mapping[int, DeviceResult] | None = None
@@ -101,6 +109,6 @@ def always_batchable(payload: Payload) -> bool:
     return True
 
 
-def by_message(number: int, verdict: Verdict = SUCCESS, result: str | None = '{"success":true}') -> DeviceResult:
+def by_message(number: int, verdict: Verdict = SUCCESS, result: Text | None = '{"success":true}') -> DeviceResult:
     """A result of the command of this number, by its id."""
     return StubResult(message=command_id(number), verdict=verdict, result=result)

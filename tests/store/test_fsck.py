@@ -49,6 +49,8 @@ BREAKS = {
     "a command is open, and its device does not exist": "DELETE FROM device",
     "a queued command was not ended after its time to live": "UPDATE command SET expires_at = 0 WHERE id = :queued",
     "a known outcome has no evidence or no result": "UPDATE command SET result = NULL WHERE id = :succeeded",
+    "a large text of a command is missing": "UPDATE command SET payload = 'large:x' WHERE id = :queued",
+    "a large text belongs to no command": "INSERT INTO large_text VALUES ('gone', 'payload', x'00')",
     "a command was resent as a command that is not its successor": (
         "UPDATE command SET resent_as = :queued, resend_of = :sent WHERE id IN (:succeeded, :queued)"
     ),
@@ -66,6 +68,7 @@ BREAKS = {
 """How to break each promise by hand."""
 
 OTHER_BREAKS = (
+    ("a large text of a command is missing", "UPDATE command SET result = 'large:x' WHERE id = :succeeded"),
     (
         "a grace period runs for a device that is not approved and offline",
         "UPDATE device SET admission = 'blocked' WHERE id = :waiting",

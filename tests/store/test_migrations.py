@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from pushd.dialects.servereye.wire import write_message
 from pushd.model.errors import StoreRefused
+from pushd.model.timestamps import Now
 from pushd.store.sqlite.connection import connect
 from pushd.store.sqlite.migrations import _schemas, migrate
 from pushd.store.sqlite.store import MEMORY, SqliteStore
+from tests.results import result_of, text_of
 from tests.store.samples import at
 
 FIRST = _schemas()[1]
@@ -191,6 +194,48 @@ def test_commands_of_an_older_version_are_kept(path: Path) -> None:
         for change in (sent, "matched_by = 'guess'", "lease_until = 1"):
             with pytest.raises(sqlite3.IntegrityError):
                 connection.execute(f"UPDATE command SET {change}")
+
+
+LARGE_TEXTS = """
+INSERT INTO command (id, device, state, payload, delivery, priority, ttl, created_at, expires_at, attempts,
+                     max_attempts, lease, deadline, sent_at, finished_at, result, evidence, created_by)
+    SELECT state, 'servereye:d', state, '{"control":"X","data":"' || printf('%.*c', size, 'x') || '"}',
+           'at_most_once', 5, 300.0, 1, 300001, state <> 'queued', 5, 30.0, 3600.0, 2, finished, result, 'device', 'a'
+    FROM (SELECT 'succeeded' AS state, 70000 AS size, 3 AS finished,
+                 '{"success":true,"data":"' || replace(printf('%.*c', 70000, 'x'), 'x', 'é') || '"}' AS result
+          UNION ALL SELECT 'failed', 10, 3, '{"success":false}'
+          UNION ALL SELECT 'unknown', 70000, 3, NULL
+          UNION ALL SELECT 'queued', 70000, NULL, NULL);
+"""
+"""Commands of any earlier version, by their state: three have large payloads, one has a large result."""
+
+
+@pytest.mark.parametrize("earlier", [number for number in _schemas() if number < 10])
+def test_large_texts_are_whole_after_an_upgrade(path: Path, earlier: int) -> None:
+    """They are shown, sent and judged as before; what may not be sent again is kept apart."""
+    before = {number: sql for number, sql in _schemas().items() if number <= earlier}
+    with closing(connect(str(path))) as connection:
+        migrate(connection, str(path), before)
+        connection.execute(
+            "INSERT INTO device (id, dialect, name, tags, admission, presence, heartbeat_timeout,"
+            " allow_from, created_at) VALUES ('servereye:d', 'servereye', '', '[]', 'approved', 'online', 1, '[]', 1)"
+        )
+        connection.executescript(LARGE_TEXTS)
+        if earlier >= 6:  # since then the time to live runs by elapsed time, too
+            connection.execute("UPDATE command SET expires_elapsed = expires_at")
+        texts = {row["id"]: (row["payload"], row["result"]) for row in connection.execute("SELECT * FROM command")}
+    store = SqliteStore(path=str(path))
+    store.open(Now(wall=10, steady=10))
+    for name, (payload, result) in texts.items():
+        found = result_of(store.command(name))
+        assert dict(found.payload) == json.loads(payload)
+        assert text_of(found.result) == (result or "")
+    [sent] = result_of(store.claim("servereye:d", None, False, 1, Now(wall=10, steady=10))).dispatched
+    assert write_message("d", "queued", sent.payload).count(b"x" * 70000) == 1
+    with closing(connect(str(path))) as connection:
+        kept = [tuple(row) for row in connection.execute("SELECT command, name FROM large_text ORDER BY name")]
+    assert kept == [("succeeded", "payload"), ("succeeded", "result")]
+    store.close()
 
 
 DURATIONS = """

@@ -16,13 +16,17 @@ class Drafts:
     ids: IdSource
     dialects: Mapping[str, Dialect]
 
-    def check(self, device: str, payload: Payload, options: SendOptions) -> Payload:
-        """Check a payload and its options; pure, so it may run on any thread. Returns the payload to store and send.
+    def check(self, device: str, payload: Payload, options: SendOptions, *, is_large: bool) -> Payload:
+        """Check a payload and its options; pure, so it may run on any thread, and does if the payload is large.
+
+        Returns the payload to store and send.
 
         :raises InvalidFields: naming each field that is wrong.
         """
         options.check()
-        return self.dialect(device).check(payload.values_by_name if isinstance(payload, LargePayload) else payload)
+        dialect = self.dialect(device)
+        checked = dialect.check(payload.values_by_name if isinstance(payload, LargePayload) else payload)
+        return dialect.to_large(checked) if is_large else checked
 
     def make(
         self,

@@ -10,7 +10,7 @@ from pushd.core.devices.admission import AdmissionPolicy
 from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.polling.hold_time import HoldTimes
 from pushd.core.polling.poll_registry import PollRegistry
-from pushd.model.command import Command, SendOptions
+from pushd.model.command import Command, Payload, SendOptions
 from pushd.model.lifecycle import Move
 from pushd.model.timestamps import Now
 from pushd.store.interface import IStore
@@ -62,12 +62,12 @@ class OperatorActions:
         return await self.store.command(command)
 
     async def resend(
-        self, original: Command, options: SendOptions, by: str, *, queue_signed_off: bool = False
+        self, original: Command, payload: Payload, options: SendOptions, by: str, *, queue_signed_off: bool = False
     ) -> tuple[Command, bool]:
-        """Send the payload again as a new command; False if that was done before. See :meth:`IStore.resend`.
+        """Send the payload, checked, as a new command; False if that was done before. See :meth:`IStore.resend`.
 
         :raises InvalidFields: if the options are out of bounds.
         """
         options.check()
-        draft = self.drafts.make(original.device, original.payload, options, by, resend_of=original.id)
+        draft = self.drafts.make(original.device, payload, options, by, resend_of=original.id)
         return await self.store.resend(draft, queue_signed_off, MAX_QUEUED, self.clocks.now())

@@ -1,7 +1,7 @@
 """What the other packages know of Control iD."""
 
 from pushd.dialects.controlid.payload import check
-from pushd.dialects.controlid.wire import canonical
+from pushd.dialects.controlid.wire import canonical, to_large
 from pushd.model.command import LargePayload
 from pushd.model.dialect import Dialect
 
@@ -14,5 +14,6 @@ CONTROL_ID = Dialect(
     keys=False,
     canonical=canonical,
     check=check,
+    to_large=to_large,
     batchable=lambda payload: not isinstance(payload, LargePayload) and "transactions" not in payload,
 )

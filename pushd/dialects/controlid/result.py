@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 from pushd.lib import strict_json
 from pushd.lib.large_json import Item
 from pushd.model.command import Payload
+from pushd.model.large_text import Text, to_text
 from pushd.model.lifecycle import Move
 from pushd.model.result import Verdict
 
@@ -46,7 +47,7 @@ class ControlIdResult:
     message: str | None = field(default=None, init=False)
     uuid: str | None
     endpoint: str | None
-    result: str | None
+    result: Text | None
     raw: bytes
     size: int
     unreadable: str | None = None
@@ -55,7 +56,7 @@ class ControlIdResult:
     """Of the command, or of a batch as a whole."""
     transactions: Mapping[str, ReportedOutcome] | None = None
     """Of each entry of a batch, by :func:`normalized_id`."""
-    entry_texts: Mapping[str, str] | None = None
+    entry_texts: Mapping[str, Text] | None = None
     """The JSON text of each entry of a large batch; None for others, whose entries are read again when needed."""
     only_entry: ReportedOutcome | None = None
     """Of the entry of a batch with one entry, whatever its id."""
@@ -88,39 +89,44 @@ class ControlIdResult:
         """The result of the command at this place of a batch, from 1; an error of the batch is an error of each."""
         if self.transactions is not None and self.outcome.error is None:
             try:
-                return self._entries.get(str(position))
+                return self._entry(str(position), self.transactions)
             except (strict_json.UnreadableBody, RecursionError):  # where the stack is deeper than where it was read
-                return evolve(self, result=raw_result((self.result or "").encode()), unreadable=UNREADABLE)
+                return evolve(self, result=to_text(raw_result(self._small_text.encode())), unreadable=UNREADABLE)
         if self.outcome.has_response:
             return evolve(self, unreadable="the device answered a single command, but was sent a batch")
         return self
 
-    @cached_property
-    def _entries(self) -> "Mapping[str, ControlIdResult]":
-        """Each entry as a result of its own."""
-        texts = self._read_texts() if self.entry_texts is None else self.entry_texts
-        return {
-            name: evolve(
-                self,
-                result=texts[name],
-                outcome=outcome,
-                transactions=None,
-                entry_texts=None,
-                endpoint=None,
-                raw=b"",
-            )
-            for name, outcome in (self.transactions or {}).items()
-            if outcome != _NOTHING_REPORTED
-        }
+    def _entry(self, name: str, transactions: Mapping[str, ReportedOutcome]) -> "ControlIdResult | None":
+        """An entry as a result of its own; None if it reports nothing."""
+        outcome = transactions.get(name, _NOTHING_REPORTED)
+        if outcome == _NOTHING_REPORTED:
+            return None
+        return evolve(
+            self,
+            result=self._texts[name],
+            outcome=outcome,
+            transactions=None,
+            entry_texts=None,
+            endpoint=None,
+            raw=b"",
+        )
 
-    def _read_texts(self) -> Mapping[str | None, str]:
-        """The JSON text of each entry; parsed again, because few results are split."""
-        posted = batch_entries(strict_json.parse(self.result or "{}")) or []
+    @property
+    def _small_text(self) -> str:
+        """The result, unless it is large."""
+        return self.result if isinstance(self.result, str) else ""
+
+    @cached_property
+    def _texts(self) -> Mapping[str, Text]:
+        """The JSON text of each entry; of a small result parsed again, because few results are split."""
+        if self.entry_texts is not None:
+            return self.entry_texts
+        posted = batch_entries(strict_json.parse(self._small_text or "{}")) or []
         entries = strict_json.parse(posted) if isinstance(posted, str) else posted
         return {
-            normalized_id(entry.get("transactionid")): strict_json.write(entry)
+            name: to_text(strict_json.write(entry))
             for entry in entries
-            if isinstance(entry, dict)
+            if isinstance(entry, dict) and (name := normalized_id(entry.get("transactionid"))) is not None
         }
 
     def _judge_batch(self, transactions: Iterable[Payload]) -> Verdict:
@@ -150,10 +156,10 @@ def batch_entries(fields: Mapping[str, Any]) -> Any:
     return next((fields[key] for key in BATCH_FIELDS if key in fields), None)
 
 
-def entry_texts(entries: Iterable[object]) -> dict[str, str]:
+def entry_texts(entries: Iterable[object]) -> dict[str, Text]:
     """The JSON text of each entry of a large batch, by :func:`normalized_id`."""
-    items = (entry for entry in entries if isinstance(entry, Item))
-    return {name: item.text for item in items if (name := normalized_id(item.get("transactionid"))) is not None}
+    items = {normalized_id(entry.get("transactionid")): entry for entry in entries if isinstance(entry, Item)}
+    return {name: to_text(item.text) for name, item in items.items() if name is not None}
 
 
 def endpoint_name(endpoint: str) -> str:

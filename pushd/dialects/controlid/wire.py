@@ -30,6 +30,7 @@ from pushd.lib import large_json, strict_json
 from pushd.lib.strict_json import UnreadableBody
 from pushd.model.command import LargePayload, Payload
 from pushd.model.errors import InvalidQuery
+from pushd.model.large_text import LargeText, to_text
 from pushd.model.result import RAW_LIMIT
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "read_push",
     "read_query",
     "read_result",
+    "to_large",
     "write_push",
     "write_pushes",
     "write_result",
@@ -123,11 +125,28 @@ def read_query(args: Mapping[bytes, Sequence[bytes]]) -> PollQuery:
 
 def write_push(payload: Payload) -> bytes:
     """The response to a poll with a command or a batch: the fields that the operator gave, and no others."""
-    if "transactions" in payload:
-        payload = {**payload, "transactions": with_transaction_ids(payload["transactions"])}
     if isinstance(payload, LargePayload):
-        return payload.text.encode()
-    return strict_json.write(payload).encode()
+        return payload.sent.data
+    return strict_json.write(_with_ids(payload)).encode()
+
+
+def to_large(payload: Payload) -> LargePayload:
+    """A large command or batch; its outline has the endpoints and transaction ids."""
+    text = LargeText.of(strict_json.write(payload))
+    if "transactions" not in payload:
+        return LargePayload(text, text, strict_json.write({"endpoint": payload["endpoint"]}))
+    batch = _with_ids(payload)
+    is_same = all("transactionid" in entry for entry in payload["transactions"])
+    sent = text if is_same else LargeText.of(strict_json.write(batch))
+    entries = [{name: entry[name] for name in ("endpoint", "transactionid")} for entry in batch["transactions"]]
+    return LargePayload(text, sent, strict_json.write({"transactions": entries}))
+
+
+def _with_ids(payload: Payload) -> Payload:
+    """A command as it is, or a batch in which each entry has its transactionid."""
+    if "transactions" not in payload:
+        return payload
+    return {**payload, "transactions": with_transaction_ids(payload["transactions"])}
 
 
 def write_pushes(payloads: Sequence[Payload]) -> bytes:
@@ -160,15 +179,16 @@ def read_result(body: bytes, content_type: str | None, query: PollQuery) -> Cont
         text, fields = _read_fields(body, content_type)
         entries = _read_batch(text, fields)
     except (UnreadableBody, RecursionError):  # a part may be too deep to be written, though it could be read
-        return _result(body, query, result=raw_result(body), unreadable=UNREADABLE)
+        return _result(body, query, result=to_text(raw_result(body)), unreadable=UNREADABLE)
+    is_large = len(text) > strict_json.LARGE
     return _result(
         body,
         query,
-        result=text,
+        result=LargeText.of(text) if is_large else text,
         outcome=read_outcome(fields),
         transactions=None if entries is None else read_transactions(entries),
         only_entry=None if entries is None else read_only_entry(entries),
-        entry_texts=None if entries is None or len(text) <= large_json.LARGE else entry_texts(entries),
+        entry_texts=entry_texts(entries) if is_large and entries is not None else None,
     )
 
 
@@ -235,7 +255,7 @@ def _result(body: bytes, query: PollQuery, **read: Any) -> ControlIdResult:
 def _read_fields(body: bytes, content_type: str | None) -> tuple[str, dict[str, Any]]:
     text = strict_json.decode(body)
     if text.lstrip().startswith(("{", "[", '"')):  # JSON, or a part of it: never a form, though it may parse as one
-        is_large = len(text) > large_json.LARGE
+        is_large = len(text) > strict_json.LARGE
         fields = large_json.read_members(text, _FIELDS) if is_large else strict_json.parse(text)
     else:
         fields = _read_form(text, declared=(content_type or "").lower().startswith(_FORM))
@@ -255,7 +275,7 @@ def _read_form(text: str, *, declared: bool) -> dict[str, str]:
 
 
 def _read_batch(text: str, fields: Mapping[str, Any]) -> list[object] | None:
-    if len(text) > large_json.LARGE:
+    if len(text) > strict_json.LARGE:
         results = _read_large_batch(text, fields)
     else:
         results = batch_entries(fields)

@@ -1,7 +1,7 @@
 """What the other packages know of Server-Eye."""
 
 from pushd.dialects.servereye.payload import check
-from pushd.dialects.servereye.wire import canonical
+from pushd.dialects.servereye.wire import canonical, to_large
 from pushd.model.dialect import Dialect
 
 SERVER_EYE = Dialect(
@@ -13,4 +13,5 @@ SERVER_EYE = Dialect(
     keys=True,
     canonical=canonical,
     check=check,
+    to_large=to_large,
 )

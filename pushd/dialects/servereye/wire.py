@@ -11,8 +11,9 @@ from attrs import field, frozen
 
 from pushd.lib import large_json, strict_json
 from pushd.lib.strict_json import UnreadableBody
-from pushd.model.command import Payload
+from pushd.model.command import LargePayload, Payload
 from pushd.model.errors import InvalidQuery
+from pushd.model.large_text import LargeText, Text
 from pushd.model.lifecycle import Move
 from pushd.model.result import RAW_LIMIT, Verdict
 
@@ -40,7 +41,7 @@ class ServerEyeResult:
 
     message: str
     uuid: str | None = field(default=None, init=False)
-    result: str | None
+    result: Text | None
     raw: bytes
     size: int
     verdict: Verdict
@@ -92,9 +93,18 @@ IDLE = write_answer(False, "no message")
 
 def write_message(container: str, message_id: str, payload: Payload) -> bytes:
     """The response to a poll with a command."""
-    ids = dict.fromkeys(("rootContainerId", "containerId", "senderId"), container)
-    fields = {"messageId": message_id, "control": payload["control"], "data": _text(payload)}
-    return _encode({"success": True, "message": payload.get("message", "message"), "data": ids | fields})
+    ids = dict.fromkeys(("rootContainerId", "containerId", "senderId"), container) | {"messageId": message_id}
+    if isinstance(payload, LargePayload):
+        return b'{"success":true,"data":%b,%b' % (_encode(ids)[:-1], payload.sent.data)
+    fields = {"control": payload["control"], "data": _text(payload)}
+    return _encode({"success": True, "message": _message_text(payload), "data": ids | fields})
+
+
+def to_large(payload: Payload) -> LargePayload:
+    """A large payload; what is sent of it follows the ids of the container and the message."""
+    data = strict_json.write({"control": payload["control"], "data": _text(payload)})
+    sent = f'{data[1:]},"message":{strict_json.write(_message_text(payload))}}}'
+    return LargePayload(LargeText.of(strict_json.write(payload)), LargeText.of(sent))
 
 
 def read_message(body: bytes) -> Message | None:
@@ -112,12 +122,12 @@ def read_result(body: bytes, message_id: str) -> ServerEyeResult:
     :raises UnreadableBody: unless it is a JSON object with a boolean ``success``.
     """
     text = strict_json.decode(body)
-    is_large = len(text) > large_json.LARGE
+    is_large = len(text) > strict_json.LARGE
     fields = large_json.read_members(text, ("success", "message")) if is_large else strict_json.parse(text)
     envelope = _checked(fields)
     return ServerEyeResult(
         message=message_id,
-        result=text,
+        result=LargeText.of(text) if is_large else text,
         raw=body[:RAW_LIMIT],
         size=len(body),
         verdict=_verdict(envelope),
@@ -139,6 +149,10 @@ def write_result(success: bool, message: str = "", data: object = None) -> bytes
 def _text(payload: Payload) -> str:
     data = payload.get("data", "")
     return data if isinstance(data, str) else strict_json.write(data)
+
+
+def _message_text(payload: Payload) -> object:
+    return payload.get("message", "message")
 
 
 def _message(envelope: dict[str, Any]) -> Message:

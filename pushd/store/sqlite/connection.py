@@ -129,6 +129,8 @@ class SqliteConnection:
     _changes: int = field(default=0, init=False)
     """``total_changes`` when the transaction began."""
     _group: list[PendingTransaction] = field(factory=list, init=False)
+    _steps: list[Callable[[], object]] = field(factory=list, init=False)
+    """What the operations of the group have deferred."""
     _error: Exception | None = field(default=None, init=False)
     """Why nothing of the group can be committed."""
     _waits_for_lock: bool = field(default=True, init=False)
@@ -141,7 +143,7 @@ class SqliteConnection:
         return committed
 
     def execute(self, group: Iterable[PendingTransaction], wait_for_lock: bool) -> bool:
-        self._group, self._error, remaining = [], None, iter(group)
+        self._group, self._steps, self._error, remaining = [], [], None, iter(group)
         try:
             if self.files is not None:
                 self.files.check()  # before: a checkpoint would fill an emptied file again, with holes
@@ -150,7 +152,7 @@ class SqliteConnection:
             if not self._run_all(remaining, self._run_without_savepoint):
                 self.connection.execute("ROLLBACK")
                 self.connection.execute(self.begin)
-                again, self._group = self._group, []
+                again, self._group, self._steps = self._group, [], []
                 self._run_all(chain(again, remaining), self._run_with_savepoint)
         except Exception as error:  # whatever it is, the executor must go on
             self._error = error
@@ -159,9 +161,12 @@ class SqliteConnection:
 
     def commit(self) -> Sequence[PendingTransaction]:
         group, self._group = self._group, []
+        steps, self._steps = self._steps, []
         try:
             if self._error is not None:
                 raise self._error
+            for step in steps:
+                step()
             self.connection.execute("COMMIT")
         except Exception as error:
             self._fail_all(group, error)
@@ -206,6 +211,8 @@ class SqliteConnection:
             if not run(pending, tx):
                 return False
             pending.events = tx.events
+            if tx.steps:
+                self._steps += tx.steps
         feed.write()
         return True
 
@@ -246,7 +253,7 @@ class SqliteConnection:
     def _fail(pending: PendingTransaction, tx: SqliteTransaction) -> None:
         pending.outcome = Failure()
         tx.feed.take_back(tx.events)
-        tx.events = []
+        tx.events, tx.steps = [], ()
 
     def _fail_all(self, group: Sequence[PendingTransaction], error: Exception) -> None:
         """Roll back: nothing of the group is durable, and each of its operations fails."""

@@ -1,14 +1,13 @@
 """A transaction on SQLite, and the events that are written with it."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from attrs import define, field
 
-from pushd.lib.large_json import LARGE
-from pushd.lib.strict_json import write_ascii
+from pushd.lib.strict_json import LARGE, write_ascii
 from pushd.model.errors import Unavailable
 from pushd.model.event import Event, EventType
 from pushd.store.event_limiter import EventLimiter
@@ -63,13 +62,12 @@ class SqliteTransaction:
     feed: SqliteFeed
     limiter: EventLimiter
     events: list[Event] = field(factory=list)
+    steps: tuple[Callable[[], object], ...] = ()
+    """What was deferred."""
 
     def rows(self, statement: Statement, **values: Any) -> Sequence[Row]:
         try:
-            found = self.connection.execute(statement.sql, values).fetchall()
-            if statement.text is not None:
-                self._drop_text(statement, values)
-            return found
+            return self.connection.execute(statement.sql, values).fetchall()
         except sqlite3.Error as error:
             raise _unavailable(statement.description, error) from error
 
@@ -96,6 +94,9 @@ class SqliteTransaction:
         except sqlite3.Error as error:
             raise _unavailable("write an event", error) from error
         self.events.append(event)
+
+    def defer(self, step: Callable[[], object]) -> None:
+        self.steps += (step,)
 
     def flush(self) -> None:
         try:

@@ -1,17 +1,20 @@
-"""Look up the row of a command, and record its new state as an event."""
+"""Look up a command, and record its new state as an event."""
 
+from pushd.model.command import Command, LargePayload
 from pushd.model.errors import UnknownCommand
 from pushd.model.event import EventType
+from pushd.model.large_text import LargeText
 from pushd.model.lifecycle import State
 from pushd.model.timestamps import Now
+from pushd.store.rows import to_command
 from pushd.store.transaction import ITransaction, Row, Statement, first, record
-from pushd.store.transactions import lifecycle_guards
+from pushd.store.transactions import large_texts, lifecycle_guards
 
 _BY_ID = Statement("look up a command", f"SELECT {lifecycle_guards.WHOLE} FROM command WHERE id = :id")
 
 
 def look_up(tx: ITransaction, command: str) -> Row:
-    """The row of a command, with its payload and result.
+    """The row of a command, with its payload and result, or references to them.
 
     :raises UnknownCommand: if there is none.
     """
@@ -19,6 +22,16 @@ def look_up(tx: ITransaction, command: str) -> Row:
     if row is None:
         raise UnknownCommand(f"No command {command} is known.")
     return row
+
+
+def to_whole_command(tx: ITransaction, row: Row) -> Command:
+    """A command with its payload and result; large ones are loaded before the commit."""
+    command = to_command(row, whole=True)
+    if isinstance(command.payload, LargePayload):
+        large_texts.load_payload(tx, command.id, command.payload)
+    if isinstance(command.result, LargeText):
+        large_texts.load_result(tx, command.id, command.result)
+    return command
 
 
 _EVENT_TYPES = {

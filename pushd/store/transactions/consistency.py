@@ -12,6 +12,7 @@ from typing import Any
 
 from attrs import frozen
 
+from pushd.model.large_text import REFERENCE
 from pushd.model.timestamps import Now
 from pushd.store.filters import Slice, Violation
 from pushd.store.transaction import ITransaction, Statement
@@ -52,6 +53,15 @@ _IS_OFFLINE = "COALESCE(device.admission = 'approved' AND device.presence = 'off
 _DEVICE_STATE = "COALESCE(device.admission || ', ' || device.presence, 'unknown device')"
 
 _LOWEST_NUMBER = -(2**63)
+
+
+def _missing_text(name: str) -> str:
+    return (
+        f"SELECT device, id AS command, '{name}' AS detail FROM command WHERE {{slice}}"
+        f" AND substr({name}, 1, {len(REFERENCE)}) = '{REFERENCE}' AND NOT EXISTS"
+        f" (SELECT 1 FROM large_text WHERE large_text.command = command.id AND name = '{name}')"
+    )
+
 
 TABLES = (
     CheckedTable(
@@ -100,6 +110,10 @@ TABLES = (
                 " AND (evidence IS NULL OR (evidence = 'device' AND result IS NULL))",
             ),
             Statement(
+                "a large text of a command is missing",
+                " UNION ALL ".join(_missing_text(name) for name in ("payload", "result")),
+            ),
+            Statement(
                 "a command was resent as a command that is not its successor",
                 "SELECT command.device AS device, command.id AS command, command.resent_as AS detail FROM command"
                 " JOIN command AS successor ON successor.id = command.resent_as"
@@ -135,6 +149,18 @@ TABLES = (
                 " 'attempt ' || attempt.number || ' before attempt ' || earlier.number AS detail"
                 " FROM attempt JOIN attempt AS earlier ON earlier.command = attempt.command"
                 " AND earlier.number < attempt.number AND earlier.serial > attempt.serial WHERE {slice}",
+            ),
+        ),
+        lowest=_LOWEST_NUMBER,
+    ),
+    CheckedTable(
+        "large_text",
+        "rowid",
+        (
+            Statement(
+                "a large text belongs to no command",
+                "SELECT NULL AS device, large_text.command AS command, name AS detail FROM large_text"
+                " LEFT JOIN command ON command.id = large_text.command WHERE {slice} AND command.id IS NULL",
             ),
         ),
         lowest=_LOWEST_NUMBER,

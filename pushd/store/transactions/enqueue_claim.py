@@ -1,7 +1,6 @@
 """Queue a command, claim queued commands for a device's poll, and take a claim back."""
 
 from collections.abc import Sequence
-from itertools import takewhile
 from typing import Any
 
 from pushd.lib.strict_json import write_ascii
@@ -19,10 +18,10 @@ from pushd.model.event import EventType
 from pushd.model.lifecycle import State
 from pushd.model.timestamps import MAX_MOMENT, Now, milliseconds
 from pushd.store.filters import Claim
-from pushd.store.rows import to_command, to_payload
-from pushd.store.transaction import ITransaction, Statement, first, record
-from pushd.store.transactions import lifecycle_guards
-from pushd.store.transactions.command_lookup import record_state
+from pushd.store.rows import to_payload
+from pushd.store.transaction import ITransaction, Row, Statement, first, record
+from pushd.store.transactions import large_texts, lifecycle_guards
+from pushd.store.transactions.command_lookup import record_state, to_whole_command
 
 _ADMISSION = Statement("look up a device", "SELECT admission FROM device WHERE id = :device")
 _MAY_QUEUE = Statement(
@@ -41,7 +40,6 @@ _INSERT = Statement(
     " expires_elapsed, max_attempts, lease, deadline, created_by, resend_of, idempotency_key, fingerprint)"
     " VALUES (:id, :device, 'queued', :payload, :delivery, :priority, :ttl, :not_before, :created_at, :expires_at,"
     " :expires_elapsed, :max_attempts, :lease, :deadline, :created_by, :resend_of, :idempotency_key, :fingerprint)",
-    text="payload",
 )
 
 
@@ -59,8 +57,10 @@ def insert(tx: ITransaction, draft: Draft, now: Now) -> Command:
     fields = _fields(draft, now)
     expires_elapsed = now.elapsed_at(fields["expires_at"])
     payload = draft.payload
-    text = payload.text if isinstance(payload, LargePayload) else write_ascii(payload)
+    text = payload.text.reference if isinstance(payload, LargePayload) else write_ascii(payload)
     tx.run(_INSERT, **fields, expires_elapsed=expires_elapsed, payload=text, fingerprint=draft.fingerprint)
+    if isinstance(payload, LargePayload):
+        large_texts.keep_payload(tx, draft.id, payload)
     record(tx, now, EventType.COMMAND_QUEUED, draft.device, draft.id, resend_of=draft.resend_of)
     return Command(**_NEW, **fields, payload=payload)
 
@@ -71,7 +71,7 @@ def _by_key(tx: ITransaction, draft: Draft) -> Command | None:
     row = first(tx, _BY_KEY, created_by=draft.created_by, device=draft.device, key=draft.idempotency_key)
     if row is not None and row["fingerprint"] != draft.fingerprint:
         raise KeyReused("This Idempotency-Key was used before with another body; use a new key for a new command.")
-    return None if row is None else to_command(row, whole=True)
+    return None if row is None else to_whole_command(tx, row)
 
 
 def check_may_queue(tx: ITransaction, device: str, queue_signed_off: bool, max_queued: int) -> None:
@@ -153,6 +153,9 @@ _ATTEMPT = Statement(
     " VALUES (:id, :number, :device, :uuid, :now, :handover, :position)",
 )
 
+MAX_BATCH_SIZE = 256 * 1024
+"""Characters of all payloads in one answer, if it has several: more would stop the reactor."""
+
 
 def claim(
     tx: ITransaction,
@@ -169,7 +172,7 @@ def claim(
     candidates = tx.rows(_CANDIDATES, device=device, now=now.wall, elapsed=now.elapsed, limit=limit + 1)
     if not candidates:
         return Claim(due=_due_without_claim(tx, device, now))
-    chosen = _choose([(row["id"], to_payload(row)) for row in candidates[:limit]], batchable)
+    chosen = _choose(candidates[:limit], batchable)
     sent = _send(tx, chosen, device, uuid, now)
     expires_at = min(row["expires_at"] for row in candidates[: len(sent)])
     expires_elapsed = min(row["expires_elapsed"] for row in candidates[: len(sent)])
@@ -198,19 +201,31 @@ def _next_due(tx: ITransaction, device: str, now: Now) -> int | None:
     return due
 
 
-_Candidates = Sequence[tuple[str, Payload]]
-
-
-def _choose(candidates: _Candidates, batchable: Batchable) -> _Candidates:
+def _choose(candidates: Sequence[Row], batchable: Batchable) -> Sequence[tuple[str, Payload]]:
     """The candidates that go in one answer: the leading ones that are batchable, or the first alone."""
-    batch = list(takewhile(lambda candidate: batchable(candidate[1]), candidates))
-    return batch or candidates[:1]
+    chosen: list[tuple[str, Payload]] = []
+    size = 0
+    for row in candidates:
+        size += len(row["payload"])
+        if chosen and size > MAX_BATCH_SIZE:
+            break
+        payload = to_payload(row)
+        is_batchable = batchable(payload)
+        if is_batchable or not chosen:
+            chosen.append((row["id"], payload))
+        if not is_batchable:
+            break
+    return chosen
 
 
-def _send(tx: ITransaction, chosen: _Candidates, device: str, uuid: str | None, now: Now) -> tuple[Dispatched, ...]:
+def _send(
+    tx: ITransaction, chosen: Sequence[tuple[str, Payload]], device: str, uuid: str | None, now: Now
+) -> tuple[Dispatched, ...]:
     sent: list[Dispatched] = []
     for command, payload in chosen:
         row = tx.rows(lifecycle_guards.SEND, id=command, now=now.wall, steady=now.steady, elapsed=now.elapsed)[0]
+        if isinstance(payload, LargePayload):
+            large_texts.load_sent(tx, command, payload)
         sent.append(Dispatched(command=command, attempt=row["attempts"], payload=payload))
         tx.run(
             _ATTEMPT,

@@ -52,14 +52,13 @@ def _target(move: Move) -> str:
 
 
 def guarded_update(
-    move: Move, description: str, sets: str, where: str = "TRUE", returning: str = OUTCOME, text: str | None = None
+    move: Move, description: str, sets: str, where: str = "TRUE", returning: str = OUTCOME
 ) -> Statement:
     """An UPDATE that makes ``move`` with the command ``:id``, if the table and ``where`` allow it; with ``sets``."""
     return Statement(
         description,
         f"UPDATE command SET state = {_target(move)}, {sets}"
         f" WHERE id = :id AND {_guard(move)} AND {where} RETURNING {returning}",
-        text,
     )
 
 
@@ -99,7 +98,6 @@ REPORTS = {
         "settle a command",
         f"{_ENDS_LEASE}, finished_at = :now, result = :result, error = :error, late = :late,"
         " evidence = 'device', matched_by = :matched_by",
-        text="result",
     )
     for move in (Move.SUCCEED, Move.FAIL, Move.GARBLE)
 }

@@ -12,14 +12,14 @@ from pushd.store.filters import SLICE_SIZE, CommandContext, CommandFilter, Event
 from pushd.store.rows import to_command, to_event, to_orphan
 from pushd.store.transaction import ITransaction, Statement, first
 from pushd.store.transactions import lifecycle_guards
-from pushd.store.transactions.command_lookup import look_up
+from pushd.store.transactions.command_lookup import look_up, to_whole_command
 from pushd.store.transactions.devices import queue_depth
 from pushd.store.transactions.epochs import EPOCH_OF_EVENT, event_id
 
 
 def get_command(tx: ITransaction, command: str) -> Command:
     """A command with its payload and result."""
-    return to_command(look_up(tx, command), whole=True)
+    return to_whole_command(tx, look_up(tx, command))
 
 
 def _filtered(description: str, sql: str, conditions: dict[str, str], wanted: dict[str, Any]) -> tuple[Statement, Any]:

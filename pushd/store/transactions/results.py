@@ -4,15 +4,17 @@ from collections.abc import Callable, Iterator, Sequence
 
 from attrs import frozen
 
+from pushd.model.command import Payload
 from pushd.model.device import Admission
 from pushd.model.event import EventType
+from pushd.model.large_text import REFERENCE, LargeText, to_column
 from pushd.model.lifecycle import OUT, Move, State
 from pushd.model.result import DeviceResult, Verdict
 from pushd.model.timestamps import Now
 from pushd.store.filters import Settlement
 from pushd.store.rows import to_payload
 from pushd.store.transaction import ITransaction, Row, Statement, first, record
-from pushd.store.transactions import lifecycle_guards
+from pushd.store.transactions import large_texts, lifecycle_guards
 from pushd.store.transactions.command_lookup import record_state
 
 _BY_DEVICE = Statement(
@@ -117,7 +119,7 @@ def _part(row: Row, report: DeviceResult) -> DeviceResult | None:
 
 def _apply(tx: ITransaction, match: _Match, report: DeviceResult, now: Now) -> Settlement | str:
     """End one command by its part of a report; a reason, if that contradicts a known outcome."""
-    verdict = report.judge(to_payload(match.row))
+    verdict = report.judge(_judged(tx, match.row))
     if _contradicts(match.row, verdict):
         return f"the command is {match.row['state']} already"
     if _is_known(match.row, report, verdict):
@@ -141,29 +143,34 @@ def _to_match(row: Row | None, matched_by: str) -> _Match | None:
 
 def _by_order(tx: ITransaction, device: str, report: DeviceResult) -> _Match | None:
     newest = first(tx, _NEWEST, device=device)
-    if newest is None or _is_about_newest(_batch(tx, newest), report):
+    if newest is None or _is_about_newest(tx, _batch(tx, newest), report):
         row = newest
     else:
         row = first(tx, _LATEST_LAPSED, device=device)
-    return _to_match(row if row is not None and _fits(_batch(tx, row), report) else None, "order")
+    return _to_match(row if row is not None and _fits(tx, _batch(tx, row), report) else None, "order")
 
 
-def _is_about_newest(batch: Sequence[Row], report: DeviceResult) -> bool:
+def _is_about_newest(tx: ITransaction, batch: Sequence[Row], report: DeviceResult) -> bool:
     """Whether a report without a uuid is about the newest handover: it is in flight, or ended with the same result."""
     if any(row["state"] in OUT for row in batch):
         return True
-    return _fits(batch, report) and any(_repeats(row, report) for row in batch)
+    return _fits(tx, batch, report) and any(_repeats(row, report) for row in batch)
 
 
-def _fits(batch: Sequence[Row], report: DeviceResult) -> bool:
+def _fits(tx: ITransaction, batch: Sequence[Row], report: DeviceResult) -> bool:
     no_uuid = report.uuid is None or batch[0]["uuid"] is None
-    return no_uuid and any(report.concerns(to_payload(row)) for row in batch)
+    return no_uuid and any(report.concerns(_judged(tx, row)) for row in batch)
+
+
+def _judged(tx: ITransaction, row: Row) -> Payload:
+    """What of the payload of a command its results are judged by."""
+    return large_texts.outline(tx, row["id"]) if row["payload"].startswith(REFERENCE) else to_payload(row)
 
 
 def _repeats(row: Row, report: DeviceResult) -> bool:
     """Whether a report equals the stored result: without a uuid nothing else shows that it is a repetition."""
     part = _part(row, report)
-    return part is not None and row["result"] is not None and row["result"] == part.result
+    return part is not None and row["result"] is not None and row["result"] == to_column(part.result)
 
 
 def _contradicts(row: Row, verdict: Verdict) -> bool:
@@ -176,16 +183,23 @@ def _contradicts(row: Row, verdict: Verdict) -> bool:
 def _is_known(row: Row, report: DeviceResult, verdict: Verdict) -> bool:
     """Whether a report that does not contradict a command adds nothing to it."""
     if row["state"] == State.UNKNOWN:  # after an unreadable result, or a lapse, which sets another error
-        return verdict.move is Move.GARBLE and (row["result"], row["error"]) == (report.result, verdict.error)
+        is_same = row["result"] == to_column(report.result) and row["error"] == verdict.error
+        return verdict.move is Move.GARBLE and is_same
     return row["state"] in (State.SUCCEEDED, State.FAILED)
 
 
 def _end(tx: ITransaction, match: _Match, report: DeviceResult, verdict: Verdict, now: Now) -> Settlement:
+    result = report.result
+    if isinstance(result, LargeText):
+        large_texts.keep_result(tx, match.row["id"], result)
+        result = result.reference
+    elif match.row["result"] is not None and match.row["result"].startswith(REFERENCE):
+        large_texts.drop_result(tx, match.row["id"])
     after = tx.rows(
         lifecycle_guards.REPORTS[verdict.move],
         id=match.row["id"],
         now=now.wall,
-        result=report.result,
+        result=result,
         error=verdict.error,
         late=int(match.late),
         matched_by=match.matched_by,

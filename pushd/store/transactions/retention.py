@@ -19,6 +19,7 @@ _ENDED_AHEAD = Statement(
     " AND id <= (SELECT MAX(command) FROM clock_set_back WHERE elapsed < :elapsed_before) LIMIT :limit",
 )
 _ATTEMPTS = Statement("purge a command's attempts", "DELETE FROM attempt WHERE command = :id")
+_TEXTS = Statement("purge a command's large texts", "DELETE FROM large_text WHERE command = :id")
 _COMMAND = Statement("purge a command", "DELETE FROM command WHERE id = :id")
 
 
@@ -83,6 +84,7 @@ def _purge_step(tx: ITransaction, times: Mapping[str, int], limit: int) -> int:
     ended = tx.rows(_ENDED, limit=limit, **times) or tx.rows(_ENDED_AHEAD, limit=limit, **times)
     for row in ended:
         tx.run(_ATTEMPTS, id=row["id"])
+        tx.run(_TEXTS, id=row["id"])
         tx.run(_COMMAND, id=row["id"])
     others = (_EVENTS, _ORPHANS, _DELIVERIES, _ALERT_DEVICES, _ALERTS)  # an alert may have more devices than one batch
     return len(ended) + sum(tx.run(statement, limit=limit, **times) for statement in others)

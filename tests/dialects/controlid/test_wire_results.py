@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pushd.dialects.controlid import wire
 from pushd.model.lifecycle import Move
+from tests.results import text_of
 
 QUERY = wire.PollQuery(device="4408801109440198", uuid="0d9f4bd6", endpoint="load_objects")
 COMMAND = {"endpoint": "load_objects"}
@@ -118,7 +119,7 @@ def test_result_unreadable(body: bytes) -> None:
     report = wire.read_result(body, None, QUERY)
     verdict = report.judge(COMMAND)
     assert (verdict.move, verdict.error) == (Move.GARBLE, "unreadable result")
-    assert b64decode(json.loads(report.result or "")["raw"]) == body
+    assert b64decode(json.loads(text_of(report.result))["raw"]) == body
     assert (report.uuid, report.size) == ("0d9f4bd6", len(body))
 
 
@@ -143,7 +144,7 @@ def test_result_of_12_megabytes() -> None:
     assert len(body) > 12_000_000
     report = wire.read_result(body, "application/json", QUERY)
     assert report.judge(COMMAND).move is Move.SUCCEED
-    assert report.result == body.decode()
+    assert text_of(report.result) == body.decode()
     assert (report.raw, report.size) == (body[:65536], len(body))
 
 
@@ -152,7 +153,7 @@ def test_result_with_photo_of_12_megabytes() -> None:
     photo = b"/9j/4AAQSkZJRgABAQEASABIAAD+2wBD" * 375_000
     for body in (b'{"response":"' + photo + b'"}', b"response=" + quote_plus(photo).encode()):
         report = wire.read_result(body, None, QUERY)
-        assert json.loads(report.result or "") == {"response": photo.decode()}
+        assert json.loads(text_of(report.result)) == {"response": photo.decode()}
         assert report.judge(COMMAND).move is Move.SUCCEED
 
 
@@ -180,7 +181,7 @@ def test_result_of_any_bytes(body: bytes, content_type: str | None) -> None:
     for payload in (COMMAND, {"transactions": [COMMAND, COMMAND]}):
         error = report.judge(payload).error
         assert error is None or error.encode()
-    assert isinstance(json.loads((report.result or "").encode()), dict)
+    assert isinstance(json.loads(text_of(report.result).encode()), dict)
 
 
 # what a simulated device sends

@@ -11,6 +11,7 @@ from pushd.dialects.servereye import wire
 from pushd.lib.strict_json import UnreadableBody
 from pushd.model.lifecycle import Move
 from pushd.model.result import Verdict
+from tests.results import text_of
 
 MESSAGE = "01928f6e-7c5b-7aaa-8bbb-123456789abc"
 PAYLOAD = {"control": "REFRESH_AGENT"}
@@ -84,7 +85,7 @@ def test_result_of_any_bytes(body: bytes) -> None:
         report = wire.read_result(body, MESSAGE)
     except UnreadableBody:
         return
-    assert isinstance(json.loads((report.result or "").encode())["success"], bool)
+    assert isinstance(json.loads(text_of(report.result).encode())["success"], bool)
 
 
 @pytest.mark.parametrize("depth", [10, 300, 500, 700, 800, 850, 900, 950])
@@ -103,7 +104,7 @@ def test_result_of_12_megabytes() -> None:
     """A large result is kept whole; of an orphan result only 64 KiB would be kept."""
     body = b'{"success":true,"data":"' + b"x" * 12_000_000 + b'"}'
     report = wire.read_result(body, MESSAGE)
-    assert report.result == body.decode()
+    assert text_of(report.result) == body.decode()
     assert (report.raw, report.size) == (body[:65536], len(body))
 
 
