@@ -14,6 +14,7 @@ from twisted.web.iweb import INonQueuedRequestFactory
 from zope.interface import provider
 
 from pushd.http.bodies import SMALL, Body
+from pushd.http.body_writer import PIECE, BodyWriter
 from pushd.lib.twisted_patches import ChannelRequest, request_line
 from pushd.model.token import Token
 
@@ -203,8 +204,20 @@ class Request(ChannelRequest):
             return
         length = b"" if self.code in NO_BODY_CODES else b"Content-Length: %d\r\n" % len(body)
         head = self._head(length, self.content_type if body else b"")
-        self.channel.write_response(head + (b"" if self.method == b"HEAD" else body))
-        self._done()
+        if self.method == b"HEAD":
+            body = b""
+        if len(body) > PIECE:
+            self._respond_in_pieces(head, body)
+        else:
+            self.channel.write_response(head + body)
+            self.complete()
+
+    def _respond_in_pieces(self, head: bytes, body: bytes) -> None:
+        if self.body is not NO_BODY:
+            self.body.release()
+        self.channel.write(head)
+        self.pending = writer = BodyWriter(self, body)
+        writer.start()
 
     def write(self, data: bytes) -> None:
         """Stream a piece of the body: a chunk, if the client knows chunked transfer encoding."""
@@ -219,7 +232,7 @@ class Request(ChannelRequest):
         """End a streamed response."""
         if self.is_http_1_1:
             self.channel.write(b"0\r\n\r\n")
-        self._done()
+        self.complete()
 
     def close_after_response(self) -> None:
         """Have the connection closed once the response is sent."""
@@ -258,7 +271,8 @@ class Request(ChannelRequest):
             )
         )
 
-    def _done(self) -> None:
+    def complete(self) -> None:
+        """The whole response is written."""
         if self._has_producer:
             self.unregisterProducer()
         channel, self.channel = self.channel, None

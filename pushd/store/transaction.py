@@ -25,6 +25,10 @@ class Statement:
     """
 
 
+Step = Callable[["ITransaction"], object]
+"""What a transaction does right before the commit; it must not refer to the transaction, which keeps it."""
+
+
 class ITransaction(Protocol):
     """The part of a transaction that belongs to one operation: all of it is committed, or nothing."""
 
@@ -50,9 +54,10 @@ class ITransaction(Protocol):
     ) -> None:
         """Add an event, at wall milliseconds; all events of the group are written before the commit."""
 
-    def defer(self, step: Callable[[], object]) -> None:
-        """Call ``step`` right before the commit, off the reactor's thread: it may take long. If it fails, nothing is
-        committed. Other operations of the group do not see what it changes.
+    def defer(self, step: "Step") -> None:
+        """Call ``step`` with this transaction right before the commit, off the reactor's thread: it may take long.
+
+        If it fails, nothing is committed. Other operations of the group do not see what it changes.
         """
 
     def flush(self) -> None:

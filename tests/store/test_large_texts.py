@@ -243,7 +243,7 @@ async def test_a_refused_operation_does_nothing_before_the_commit(threaded: Sqli
     def operation(tx: ITransaction, name: str) -> None:
         if writes:
             tx.run(_MUTE)
-        tx.defer(lambda: done.append(name))
+        tx.defer(lambda _tx: done.append(name))
         if name == "refused":
             raise UnknownCommand(name)
 

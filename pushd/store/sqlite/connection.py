@@ -17,7 +17,7 @@ from pushd.store.event_limiter import EventLimiter
 from pushd.store.filters import Violation
 from pushd.store.group_commit import PendingTransaction
 from pushd.store.sqlite.transaction import SqliteFeed, SqliteTransaction
-from pushd.store.transaction import ITransaction
+from pushd.store.transaction import ITransaction, Step
 
 T = TypeVar("T")
 
@@ -129,7 +129,7 @@ class SqliteConnection:
     _changes: int = field(default=0, init=False)
     """``total_changes`` when the transaction began."""
     _group: list[PendingTransaction] = field(factory=list, init=False)
-    _steps: list[Callable[[], object]] = field(factory=list, init=False)
+    _steps: list[tuple[Step, SqliteTransaction]] = field(factory=list, init=False)
     """What the operations of the group have deferred."""
     _error: Exception | None = field(default=None, init=False)
     """Why nothing of the group can be committed."""
@@ -165,8 +165,8 @@ class SqliteConnection:
         try:
             if self._error is not None:
                 raise self._error
-            for step in steps:
-                step()
+            for step, tx in steps:
+                step(tx)
             self.connection.execute("COMMIT")
         except Exception as error:
             self._fail_all(group, error)
@@ -212,7 +212,7 @@ class SqliteConnection:
                 return False
             pending.events = tx.events
             if tx.steps:
-                self._steps += tx.steps
+                self._steps += [(step, tx) for step in tx.steps]
         feed.write()
         return True
 

@@ -1,7 +1,7 @@
 """A transaction on SQLite, and the events that are written with it."""
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +11,7 @@ from pushd.lib.strict_json import LARGE, write_ascii
 from pushd.model.errors import Unavailable
 from pushd.model.event import Event, EventType
 from pushd.store.event_limiter import EventLimiter
-from pushd.store.transaction import Row, Statement
+from pushd.store.transaction import Row, Statement, Step
 
 _LAST_EVENT = (
     "SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'event'), 0) AS seq,"
@@ -62,7 +62,7 @@ class SqliteTransaction:
     feed: SqliteFeed
     limiter: EventLimiter
     events: list[Event] = field(factory=list)
-    steps: tuple[Callable[[], object], ...] = ()
+    steps: tuple[Step, ...] = ()
     """What was deferred."""
 
     def rows(self, statement: Statement, **values: Any) -> Sequence[Row]:
@@ -95,7 +95,7 @@ class SqliteTransaction:
             raise _unavailable("write an event", error) from error
         self.events.append(event)
 
-    def defer(self, step: Callable[[], object]) -> None:
+    def defer(self, step: Step) -> None:
         self.steps += (step,)
 
     def flush(self) -> None:

@@ -26,14 +26,14 @@ _OUTLINE = Statement("read the outline of a large payload", f"{_LOAD} IN ('outli
 def keep_payload(tx: ITransaction, command: str, payload: LargePayload) -> None:
     """Write the payload of a new command; what is sent only if it differs."""
     _keep(tx, command, "outline", payload.outline.encode())  # now: a result may come before the commit
-    tx.defer(partial(_keep, tx, command, "payload", payload.text.data))
+    tx.defer(partial(_keep, command=command, name="payload", text=payload.text.data))
     if payload.sent is not payload.text:
-        tx.defer(partial(_keep, tx, command, "sent", payload.sent.data))
+        tx.defer(partial(_keep, command=command, name="sent", text=payload.sent.data))
 
 
 def keep_result(tx: ITransaction, command: str, result: LargeText) -> None:
     """Write the result of a command, in place of an earlier one."""
-    tx.defer(partial(_keep, tx, command, "result", result.data))
+    tx.defer(partial(_keep, command=command, name="result", text=result.data))
 
 
 def drop_result(tx: ITransaction, command: str) -> None:
@@ -47,17 +47,17 @@ def _keep(tx: ITransaction, command: str, name: str, text: bytes) -> None:
 
 def load_payload(tx: ITransaction, command: str, payload: LargePayload) -> None:
     """Read the payload of a command as it was given."""
-    tx.defer(partial(_load, tx, _PAYLOAD, command, payload.text))
+    tx.defer(partial(_load, statement=_PAYLOAD, command=command, text=payload.text))
 
 
 def load_sent(tx: ITransaction, command: str, payload: LargePayload) -> None:
     """Read what is sent of the payload of a command."""
-    tx.defer(partial(_load, tx, _SENT, command, payload.sent))
+    tx.defer(partial(_load, statement=_SENT, command=command, text=payload.sent))
 
 
 def load_result(tx: ITransaction, command: str, result: LargeText) -> None:
     """Read the result of a command."""
-    tx.defer(partial(_load, tx, _RESULT, command, result))
+    tx.defer(partial(_load, statement=_RESULT, command=command, text=result))
 
 
 def _load(tx: ITransaction, statement: Statement, command: str, text: LargeText) -> None:
