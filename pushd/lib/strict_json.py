@@ -1,7 +1,7 @@
 """JSON on the wire (RFC 8259): a reader that is stricter than Python's, with one error for all, and a fast writer."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from math import isfinite
 from typing import Any, NoReturn
 from urllib.parse import quote
@@ -16,6 +16,15 @@ MAX_DEPTH = 100
 
 MAX_LINE = 1000
 """Characters to which a device's error is cut; the whole of it is in the result."""
+
+
+_PIECE = 64 * 1024
+_FEW = 16
+"""Characters of a string, and values in a list or object, that are written at a time."""
+
+
+class LargeObject(dict[str, Any]):
+    """An object whose text is large, so that it is checked on a thread, in pieces."""
 
 
 class UnreadableBody(Exception):
@@ -72,12 +81,14 @@ def find_unwritable(value: object, pointer: str) -> Iterator[tuple[str, str]]:
 
 def _is_writable(value: object) -> bool:
     """Whether there is surely nothing wrong: to write a value costs less than to check each of its parts."""
+    brackets = 0
     try:
-        text = write(value)
-        text.encode()
+        for text in _pieces(value) if isinstance(value, LargeObject) else (write(value),):
+            text.encode()
+            brackets += text.count("{") + text.count("[")
     except (ValueError, RecursionError):
         return False
-    return text.count("{") + text.count("[") <= MAX_DEPTH
+    return brackets <= MAX_DEPTH
 
 
 def _problem(value: object, depth: int) -> str | None:
@@ -137,3 +148,41 @@ write = _writer(ensure_ascii=False)
 
 write_ascii = _writer(ensure_ascii=True)
 """The shortest JSON text of a value, in ASCII."""
+
+
+def encode_in_pieces(value: object) -> bytes:
+    """What :data:`write` writes of a large value, in UTF-8, with pauses: no other thread runs while C code writes a
+    piece.
+    """
+    return b"".join(map(str.encode, _pieces(value)))
+
+
+def _pieces(value: object) -> Iterator[str]:
+    if isinstance(value, str) and len(value) > _PIECE:
+        yield '"'
+        for start in range(0, len(value), _PIECE):
+            yield write(value[start : start + _PIECE])[1:-1]
+        yield '"'
+    elif isinstance(value, dict) and not _are_few(value.values()):
+        begin = "{"
+        for key, item in value.items():
+            yield f"{begin}{write(key)}:"
+            yield from _pieces(item)
+            begin = ","
+        yield "}"
+    elif isinstance(value, list) and not _are_few(value):
+        begin = "["
+        for item in value:
+            yield begin
+            yield from _pieces(item)
+            begin = ","
+        yield "]"
+    else:
+        yield write(value)
+
+
+def _are_few(values: Collection[object]) -> bool:
+    """Whether these values are written at once."""
+    if len(values) > _FEW:
+        return False
+    return not any(isinstance(each, dict | list) or (isinstance(each, str) and len(each) > _PIECE) for each in values)

@@ -21,9 +21,8 @@ class LargeText:
     _data: bytes | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, text: str) -> Self:
+    def of(cls, data: bytes) -> Self:
         """A text that is not stored yet; this takes long."""
-        data = text.encode()
         return cls(f"{REFERENCE}{sha256(data).hexdigest()}", data)
 
     @property
@@ -47,7 +46,7 @@ Text = str | LargeText
 
 def to_text(text: str) -> Text:
     """A text as it is kept; one that is large takes long."""
-    return text if len(text) <= LARGE else LargeText.of(text)
+    return text if len(text) <= LARGE else LargeText.of(text.encode())
 
 
 def to_column(text: Text | None) -> str | None:

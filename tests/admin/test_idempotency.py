@@ -1,9 +1,11 @@
 """Tests of :mod:`pushd.admin.commands`: idempotency keys."""
 
+import json
 from typing import Any
 
 import pytest
 
+from pushd.http.bodies import SMALL
 from pushd.model.token import Role
 from tests.connection import Response, request
 from tests.in_memory_server import InMemoryServer
@@ -25,6 +27,18 @@ def send(
 ) -> Response:
     """Send a command with an idempotency key."""
     return server.ask(SEND + query, body, f"Idempotency-Key: {key}", role=role)
+
+
+def test_same_request_in_a_larger_body(known: InMemoryServer) -> None:
+    """A body with so many spaces that it is large is the same request, whatever is in it."""
+    values = {"é": [1.0, 2.5, -0.0, 1e22, 10**30, None, True, "ü\n\u2028"], "a": {"z": {}, "b": []}}
+    text = json.dumps({"payload": {"endpoint": "load_objects", "body": values}, "ttl": 60})
+    token, key = f"Authorization: Bearer {known.token_of(Role.OPERATOR)}", "Idempotency-Key: k"
+    bodies = [text, text.replace("1.0", "1") + " " * SMALL, text.replace("2.5", "2.50") + " " * SMALL]
+    answers = [known.call(request(SEND, body.encode(), token, key)).answer() for body in bodies]
+    assert [answer.code for answer in answers] == [201, 200, 200]
+    other = known.call(request(SEND, (text.replace("2.5", "2.6") + " " * SMALL).encode(), token, key)).answer()
+    assert other.code == 422
 
 
 def test_same_request(known: InMemoryServer) -> None:

@@ -357,6 +357,42 @@ def test_large_command_is_matched_by_its_endpoint(server: InMemoryServer, on_rea
     assert json.loads(found)["state"] == "succeeded"
 
 
+@pytest.mark.parametrize(
+    ("device", "payload"),
+    [
+        (CONTAINER, {"control": "X", "data": LONG * 4}),
+        (CONTAINER, {"control": "X", "data": [LONG] * 4}),
+        (READER.id, {"endpoint": "user_set_image", "body": LONG * 4}),
+        (READER.id, {"transactions": [{"endpoint": "user_set_image", "body": LONG}] * 4}),
+    ],
+)
+def test_large_command_is_written_in_pieces(
+    server: InMemoryServer, monkeypatch: pytest.MonkeyPatch, device: str, payload: object
+) -> None:
+    """However a large command is sent, no thread writes much of it at once: the others would wait."""
+    server.register(device)
+    token = f"Authorization: Bearer {server.token_of(Role.OPERATOR)}"
+    body = json.dumps({"payload": payload, "ttl": 0.5}).encode()
+    sizes: list[int] = []
+    write, encode = strict_json.write, json.JSONEncoder.encode
+
+    def recording_write(value: object) -> str:
+        sizes.append(len(text := write(value)))
+        return text
+
+    def recording_encode(encoder: json.JSONEncoder, value: object) -> str:
+        sizes.append(len(text := encode(encoder, value)))
+        return text
+
+    monkeypatch.setattr(strict_json, "write", recording_write)
+    monkeypatch.setattr(json.JSONEncoder, "encode", recording_encode)
+    sent = server.call(request(f"POST /v1/devices/{device}/commands", body, token, "Idempotency-Key: k")).answer()
+    server.tick(2)
+    resent = server.call(request(f"POST {sent.headers['location']}/resend", b"", token)).answer()
+    assert (sent.code, resent.code) == (201, 201)
+    assert max(sizes) < 4 * SMALL < len(body)
+
+
 def test_large_command_is_sent_again(server: InMemoryServer) -> None:
     """A large command that is resent is kept and sent like the first."""
     payload = {"control": "X", "data": LONG}

@@ -1,23 +1,29 @@
 """Tests of the strict reader and the fast writer of JSON."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pushd.lib import strict_json
 from pushd.lib.strict_json import (
     MAX_DEPTH,
     MAX_LINE,
+    LargeObject,
     UnreadableBody,
     below,
     decode,
+    encode_in_pieces,
     find_unwritable,
     one_line,
     parse,
     write,
     write_ascii,
 )
+
+PIECE = 64 * 1024
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -46,6 +52,42 @@ def test_the_fast_writer_writes_what_the_standard_library_writes(value: object) 
     """Both writers give, to the letter, what Python's own encoder gives."""
     assert write(value) == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     assert write_ascii(value) == json.dumps(value, separators=(",", ":"))
+
+
+@given(values)
+def test_pieces_are_the_same_text(value: object) -> None:
+    """However a value is cut, its text is the same."""
+    with pytest.MonkeyPatch.context() as patched:
+        for piece, few in ((1, 0), (2, 1), (1000, 16)):
+            patched.setattr(strict_json, "_PIECE", piece)
+            patched.setattr(strict_json, "_FEW", few)
+            assert encode_in_pieces(value) == write(value).encode()
+            if isinstance(value, dict):
+                assert list(find_unwritable(LargeObject(value), "#")) == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"data": "ä" * 20 * PIECE},
+        {"data": {"text": '"' * 20 * PIECE}, "control": "X"},
+        {"transactions": [{"endpoint": "user_set_image", "body": "x" * 1000}] * 5000},
+        {"data": [[["x" * 1000] * 20] * 20] * 10},
+    ],
+    ids=["text", "nested text", "batch", "nested lists"],
+)
+def test_no_piece_of_a_large_value_is_large(monkeypatch: pytest.MonkeyPatch, value: dict[str, Any]) -> None:
+    """While C code writes, no other thread runs; so it writes a bounded part at a time, also to check a payload."""
+    sizes = []
+
+    def recording_write(part: object) -> str:
+        sizes.append(len(text := write(part)))
+        return text
+
+    monkeypatch.setattr(strict_json, "write", recording_write)
+    assert list(find_unwritable(LargeObject(value), "#")) == []
+    assert encode_in_pieces(value) == write(value).encode()
+    assert max(sizes) < 4 * PIECE
 
 
 @pytest.mark.parametrize("value", [float("nan"), {"a": [float("inf")]}, {1, 2}])

@@ -77,7 +77,9 @@ def draft(
 def large_payload(payload: Payload) -> LargePayload:
     """A payload as a large one, of which the text in capitals is sent."""
     text = json.dumps(payload)
-    return LargePayload(LargeText.of(text), LargeText.of(text.upper()), json.dumps({"endpoint": payload["endpoint"]}))
+    return LargePayload(
+        LargeText.of(text.encode()), LargeText.of(text.upper().encode()), json.dumps({"endpoint": payload["endpoint"]})
+    )
 
 
 @frozen(kw_only=True)

@@ -44,8 +44,8 @@ from tests.store.steps import claim, count_rows, get_command, put, send, tamper
 _MUTE = Statement("mute a device", "UPDATE device SET muted_until = 1")
 SIZE = 3 * LARGE
 PAYLOAD = large_payload({"endpoint": "user_set_image", "body": "ä" * SIZE})
-RESULT = LargeText.of('{"response":"%s"}' % ("é" * SIZE))
-OTHER_RESULT = LargeText.of('{"response":"%s"}' % ("z" * SIZE))
+RESULT = LargeText.of(('{"response":"%s"}' % ("é" * SIZE)).encode())
+OTHER_RESULT = LargeText.of(('{"response":"%s"}' % ("z" * SIZE)).encode())
 
 
 def given_and_result(command: Command) -> tuple[bytes, str]:
@@ -181,7 +181,7 @@ async def test_a_large_result_that_is_repeated(store: IStore, verdict: Verdict) 
     """The same large result again changes nothing; without any id it is the same by its text."""
     await send(store, 1)
     for second in (1, 2):
-        again = LargeText.of(text_of(RESULT))
+        again = LargeText.of(text_of(RESULT).encode())
         await store.settle(READER, StubResult(verdict=verdict, result=again), at(second))
     command = await get_command(store, 1)
     assert (text_of(command.result), command.finished_at) == (text_of(RESULT), at(1).wall)

@@ -171,6 +171,7 @@ class CommandQueue:
         try:
             found = await self.store.command(command)
             if found.state not in ENDED:
+                del found  # it may be large
                 await ended
                 found = await self.store.command(command)  # its state may have changed without being final
         finally:

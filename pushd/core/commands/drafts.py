@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from attrs import define
 
+from pushd.lib.strict_json import LargeObject
 from pushd.model.command import Draft, LargePayload, Payload, SendOptions
 from pushd.model.dialect import Dialect
 from pushd.model.uuid7 import IdSource
@@ -25,8 +26,10 @@ class Drafts:
         """
         options.check()
         dialect = self.dialect(device)
-        checked = dialect.check(payload.values_by_name if isinstance(payload, LargePayload) else payload)
-        return dialect.to_large(checked) if is_large else checked
+        if not is_large:
+            return dialect.check(payload)
+        values = payload.values_by_name if isinstance(payload, LargePayload) else payload
+        return dialect.to_large(dialect.check(LargeObject(values)))
 
     def make(
         self,

@@ -132,12 +132,12 @@ def write_push(payload: Payload) -> bytes:
 
 def to_large(payload: Payload) -> LargePayload:
     """A large command or batch; its outline has the endpoints and transaction ids."""
-    text = LargeText.of(strict_json.write(payload))
+    text = LargeText.of(strict_json.encode_in_pieces(payload))
     if "transactions" not in payload:
         return LargePayload(text, text, strict_json.write({"endpoint": payload["endpoint"]}))
     batch = _with_ids(payload)
     is_same = all("transactionid" in entry for entry in payload["transactions"])
-    sent = text if is_same else LargeText.of(strict_json.write(batch))
+    sent = text if is_same else LargeText.of(strict_json.encode_in_pieces(batch))
     entries = [{name: entry[name] for name in ("endpoint", "transactionid")} for entry in batch["transactions"]]
     return LargePayload(text, sent, strict_json.write({"transactions": entries}))
 
@@ -184,7 +184,7 @@ def read_result(body: bytes, content_type: str | None, query: PollQuery) -> Cont
     return _result(
         body,
         query,
-        result=LargeText.of(text) if is_large else text,
+        result=LargeText.of(text.encode()) if is_large else text,
         outcome=read_outcome(fields),
         transactions=None if entries is None else read_transactions(entries),
         only_entry=None if entries is None else read_only_entry(entries),

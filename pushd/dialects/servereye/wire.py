@@ -102,9 +102,12 @@ def write_message(container: str, message_id: str, payload: Payload) -> bytes:
 
 def to_large(payload: Payload) -> LargePayload:
     """A large payload; what is sent of it follows the ids of the container and the message."""
-    data = strict_json.write({"control": payload["control"], "data": _text(payload)})
-    sent = f'{data[1:]},"message":{strict_json.write(_message_text(payload))}}}'
-    return LargePayload(LargeText.of(strict_json.write(payload)), LargeText.of(sent))
+    data = payload.get("data", "")
+    if not isinstance(data, str):
+        data = strict_json.encode_in_pieces(data).decode()
+    fields = strict_json.encode_in_pieces({"control": payload["control"], "data": data})[1:]
+    sent = b'%b,"message":%b}' % (fields, strict_json.encode_in_pieces(_message_text(payload)))
+    return LargePayload(LargeText.of(strict_json.encode_in_pieces(payload)), LargeText.of(sent))
 
 
 def read_message(body: bytes) -> Message | None:
@@ -127,7 +130,7 @@ def read_result(body: bytes, message_id: str) -> ServerEyeResult:
     envelope = _checked(fields)
     return ServerEyeResult(
         message=message_id,
-        result=LargeText.of(text) if is_large else text,
+        result=LargeText.of(text.encode()) if is_large else text,
         raw=body[:RAW_LIMIT],
         size=len(body),
         verdict=_verdict(envelope),
