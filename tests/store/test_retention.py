@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pushd.lib.strict_json import LARGE
 from pushd.model.errors import EventsPurged, UnknownAlert, UnknownCommand
 from pushd.model.lifecycle import State
 from pushd.store.filters import CommandFilter, EventFilter, Settlement
@@ -26,6 +27,7 @@ from tests.store.samples import (
     by_message,
     command_id,
     draft,
+    large_payload,
     wall,
 )
 from tests.store.steps import all_events, count_rows, get_command, put, send, state
@@ -212,3 +214,26 @@ async def test_nothing_young_is_purged(store: IStore) -> None:
     before = await get_command(store, 1), await all_events(store)
     assert await purge(store, 0) == 0
     assert (await get_command(store, 1), await all_events(store)) == before
+
+
+async def test_large_commands_are_purged_one_at_a_time(store: IStore) -> None:
+    """To free a large text takes long, so each transaction frees those of one command; the others follow."""
+    payload = large_payload({"endpoint": "user_set_image", "body": "x" * LARGE})
+    for number in (1, 2):
+        await put(store, number, payload=payload, ttl=1.0)
+    await store.expire(10, at(2))
+    clocked = {"seconds": 0.0}
+
+    def seconds() -> float:
+        clocked["seconds"] += retention.MAX_SECONDS
+        return clocked["seconds"]
+
+    def operation(tx: ITransaction) -> int:
+        return retention.purge(tx, wall(3), 100, at(3), seconds)
+
+    assert isinstance(store, SqliteStore)
+    left = []
+    while await store._writer.submit(operation):
+        left.append(await count_rows(store, "large_text"))
+    assert left[:2] == [3, 0]
+    assert await kept(store) == []
