@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from pushd.model.errors import FieldError, InvalidFields, Unavailable
 from pushd.model.large_text import LargeText, Text
@@ -148,3 +148,5 @@ class Dispatched:
     command: str
     attempt: int
     payload: Payload
+    handover: str = field(default="", eq=False)
+    """The id of the claim: attempt numbers are given again after a claim was taken back."""

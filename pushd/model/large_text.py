@@ -49,6 +49,11 @@ def to_text(text: str) -> Text:
     return text if len(text) <= LARGE else LargeText.of(text.encode())
 
 
+def from_column(text: str | None) -> Text | None:
+    """The text for what the row of a command has of it; a large one has to be loaded."""
+    return LargeText(text) if text is not None and text.startswith(REFERENCE) else text
+
+
 def to_column(text: Text | None) -> str | None:
     """What the row of a command has of a text: a reference, if it is large."""
     return text.reference if isinstance(text, LargeText) else text

@@ -1,47 +1,21 @@
 """Filters that operations of the store take, and values that they return."""
 
 from collections.abc import Sequence
-from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from attrs import field, frozen
 
-from pushd.model.command import Command, Dispatched
+from pushd.model.command import Command
 from pushd.model.device import Admission, Device, PresenceState, Proof
 from pushd.model.epochs import Epoch
 from pushd.model.event import Event, EventType
 from pushd.model.lifecycle import State
-from pushd.model.timestamps import MAX_MOMENT
 from pushd.model.token import Token
 
 T = TypeVar("T")
 
 SLICE_SIZE = 2000
 """Rows that one transaction reads of those that a filter may leave out: for a few milliseconds."""
-
-
-@frozen(kw_only=True)
-class Claim:
-    """What was claimed for a device.
-
-    ``due`` is when to claim again, in wall milliseconds; 0: something may be due now; None: nothing is queued.
-    ``expires_at`` and ``expires_elapsed`` are when the first of the claimed commands becomes too old to be sent, in
-    wall milliseconds and in elapsed time.
-    """
-
-    dispatched: tuple[Dispatched, ...] = ()
-    due: int | None = None
-    expires_at: int = MAX_MOMENT
-    expires_elapsed: int = MAX_MOMENT
-
-
-class Settlement(Enum):
-    """What the store did with a device's result."""
-
-    SETTLED = "settled"  # it ended a command
-    REPEATED = "repeated"  # the command had ended with it before
-    ORPHANED = "orphaned"  # it matches no command, or contradicts a known outcome; it was kept
-    DROPPED = "dropped"  # the same, but not kept: the device is not approved
 
 
 @frozen(kw_only=True)

@@ -69,8 +69,8 @@ class ISplitConnection(IConnection, Protocol):
         """Do what the operations have deferred, and commit; the operations of the group, each with its outcome."""
 
     def confirm(self, group: Sequence[PendingTransaction]) -> None:
-        """Fail the operations of a group that was committed to files which the next start will not find; takes
-        microseconds.
+        """On the reactor's thread, take over into memory what was committed, and fail the operations of a group that
+        was committed to files which the next start will not find; takes microseconds.
         """
 
 
@@ -230,13 +230,18 @@ class ReactorExecutor:
     def _run_group(self) -> None:
         if self._waiting_long and (self._long_is_next or not self._waiting):
             self._long_is_next = False
-            self._jobs.put(partial(self.connection.run, [self._waiting_long.popleft()]))
+            self._jobs.put(partial(self._run, [self._waiting_long.popleft()]))
             return
         self._long_is_next = True
         if self.connection.execute(self._next_group(), wait_for_lock=False):
             self._jobs.put(self.connection.commit)
         else:
-            self._jobs.put(partial(self.connection.run, list(self._next_group())))  # waits for the lock on its thread
+            self._jobs.put(partial(self._run, list(self._next_group())))  # waits for the lock on its thread
+
+    def _run(self, group: Sequence[PendingTransaction]) -> Sequence[PendingTransaction]:
+        """Run and commit a group on the thread that commits."""
+        self.connection.execute(group, wait_for_lock=True)
+        return self.connection.commit()
 
     def _next_group(self) -> Iterator[PendingTransaction]:
         """What was submitted, until :data:`TURN_SECONDS` have passed."""

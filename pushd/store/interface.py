@@ -13,15 +13,14 @@ from pushd.model.lifecycle import Move
 from pushd.model.result import DeviceResult
 from pushd.model.timestamps import Now
 from pushd.model.token import Token
+from pushd.rules.outcomes import Claim, Settlement
 from pushd.store.alert_interface import IAlertStore
 from pushd.store.filters import (
-    Claim,
     CommandContext,
     CommandFilter,
     DeviceFilter,
     EventFilter,
     EventPage,
-    Settlement,
     StartOptions,
     StartupSnapshot,
     Violation,

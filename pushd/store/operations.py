@@ -1,38 +1,41 @@
 """The operations of the store: which run on the connection that writes, and which on those that read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from attrs import define
-from twisted.internet.defer import Deferred
+from attrs import define, field
+from twisted.internet.defer import Deferred, DeferredList, succeed
 
 from pushd.model.command import Command, Dispatched, Draft
 from pushd.model.device import Device, LastSeen, Orphan, PresenceState, Proof, ProofKind, QueueDepth
 from pushd.model.dialect import Batchable, never
-from pushd.model.lifecycle import Move
+from pushd.model.lifecycle import ENDED, Move
 from pushd.model.result import DeviceResult
 from pushd.model.timestamps import Now
 from pushd.model.token import Token
+from pushd.rules.operator_actions import Cancel, Resend, Resolve
+from pushd.rules.outcomes import Claim, Settlement
+from pushd.rules.queueing import ClaimNext, Enqueue, Unsend
+from pushd.rules.reporting import Acknowledge, Settle
+from pushd.rules.time_limits import Expire, Lapse
+from pushd.rules.view import Rule
 from pushd.store.alert_operations import AlertOperations
 from pushd.store.filters import (
-    Claim,
     CommandContext,
     CommandFilter,
     DeviceFilter,
     EventFilter,
     EventPage,
-    Settlement,
     Violation,
 )
+from pushd.store.open_commands import OpenCommands
+from pushd.store.overlay import decide
 from pushd.store.transaction import ITransaction, Statement
 from pushd.store.transactions import (
     clock,
     consistency,
     devices,
-    enqueue_claim,
-    operator_actions,
     queries,
-    results,
     retention,
     startup,
     suppressed_events,
@@ -54,36 +57,38 @@ def _touch(tx: ITransaction) -> None:
 class Operations(AlertOperations, WebhookOperations):
     """The operations of :class:`pushd.store.interface.IStore` over any SQL database."""
 
+    _open_commands: OpenCommands = field(factory=OpenCommands, init=False)
+
     def check(self) -> Deferred[None]:
         return self._writer.submit(_touch)
 
     def put(self, draft: Draft, queue_signed_off: bool, max_queued: int, now: Now) -> Deferred[tuple[Command, bool]]:
-        return self._writer.submit(enqueue_claim.put, draft, queue_signed_off, max_queued, now)
+        return self._writer.submit(decide, Enqueue(draft, queue_signed_off, max_queued, now))
 
     def claim(
         self, device: str, uuid: str | None, one_at_a_time: bool, limit: int, now: Now, batchable: Batchable = never
     ) -> Deferred[Claim]:
-        return self._writer.submit(enqueue_claim.claim, device, uuid, one_at_a_time, limit, now, batchable)
+        return self._writer.submit(decide, ClaimNext(device, uuid, one_at_a_time, limit, now, batchable))
 
     def unsend(self, dispatched: Sequence[Dispatched], now: Now) -> Deferred[None]:
-        return self._writer.submit(enqueue_claim.unsend, dispatched, now)
+        return self._writer.submit(decide, Unsend(dispatched, now))
 
     def acknowledge(self, device: str, command: str, now: Now) -> Deferred[None]:
-        return self._writer.submit(results.acknowledge, device, command, now)
+        return self._writer.submit(decide, Acknowledge(device, command, now))
 
     def settle(self, device: str, report: DeviceResult, now: Now) -> Deferred[Settlement]:
-        return self._writer.submit(results.settle, device, report, now)
+        return self._writer.submit(decide, Settle(device, report, now))
 
     def cancel(self, command: str, now: Now) -> Deferred[Command]:
-        return self._writer.submit(operator_actions.cancel, command, now)
+        return self._writer.submit(decide, Cancel(command, now))
 
     def resolve(self, command: str, move: Move, note: str | None, by: str, now: Now) -> Deferred[Command]:
-        return self._writer.submit(operator_actions.resolve, command, move, note, by, now)
+        return self._writer.submit(decide, Resolve(command, move, note, by, now))
 
     def resend(
         self, draft: Draft, queue_signed_off: bool, max_queued: int, now: Now
     ) -> Deferred[tuple[Command, bool]]:
-        return self._writer.submit(operator_actions.resend, draft, queue_signed_off, max_queued, now)
+        return self._writer.submit(decide, Resend(draft, queue_signed_off, max_queued, now))
 
     def purge(self, before: int, limit: int, now: Now) -> Deferred[int]:
         return self._writer.submit_long(retention.purge, before, limit, now, self._seconds)
@@ -95,16 +100,38 @@ class Operations(AlertOperations, WebhookOperations):
         return self._writer.submit(clock.save_step, retention_from, step, now)
 
     def command_context(self, command: str, now: Now) -> Deferred[CommandContext]:
-        return self._reader.submit(queries.command_context, command, now)
+        return self._reader.submit(queries.command_with_sign_off, command).addCallback(self._to_context, now)
+
+    def _to_context(self, found: tuple[Command, int | None], now: Now) -> CommandContext:
+        command, signed_off_at = found
+        stored = self._open_commands.commands.get(command.id)
+        lease_until = None if stored is None else stored.lease_until
+        return CommandContext(
+            command=command,
+            ahead=self._open_commands.count_ahead(command.id, now),
+            in_flight=self._open_commands.depth(command.device).in_flight,
+            lease_left=None if lease_until is None else max(lease_until - now.steady, 0),
+            signed_off_at=signed_off_at,
+        )
 
     def fsck(self, now: Now) -> Deferred[list[Violation]]:
         return self._in_slices(consistency.check_slice, now, start=consistency.START)
 
     def expire(self, limit: int, now: Now) -> Deferred[int]:
-        return self._writer.submit(results.expire, limit, now)
+        return Deferred.fromCoroutine(self._end_each(Expire, self._open_commands.expired(now.elapsed, limit), now))
 
     def lapse(self, limit: int, now: Now) -> Deferred[int]:
-        return self._writer.submit(results.lapse, limit, now)
+        return Deferred.fromCoroutine(self._end_each(Lapse, self._open_commands.lapsed(now.steady, limit), now))
+
+    async def _end_each(self, rule: Callable[[str, Now], Rule[None]], commands: Sequence[str], now: Now) -> int:
+        """Decide on each of these commands, all in one transaction if possible; how many they are."""
+        outcomes = await DeferredList(
+            [self._writer.submit(decide, rule(command, now)) for command in commands], consumeErrors=True
+        )
+        for succeeded, outcome in outcomes:
+            if not succeeded:
+                outcome.raiseException()
+        return len(commands)
 
     def report_suppressed(self, now: Now) -> Deferred[None]:
         return self._writer.submit(suppressed_events.report, now)
@@ -116,7 +143,9 @@ class Operations(AlertOperations, WebhookOperations):
         return self._reader.submit(queries.get_command, command)
 
     def commands(self, which: CommandFilter, before: str | None, limit: int) -> Deferred[list[Command]]:
-        return self._in_slices(queries.list_commands, which, start=(before, limit), limit=limit)
+        if which.state is None or which.state in ENDED:
+            return self._in_slices(queries.list_commands, which, start=(before, limit), limit=limit)
+        return self._in_slices(queries.list_open_commands, which, start=before or queries.BEHIND_ALL, limit=limit)
 
     def add_device(self, device: Device, introduced: bool, now: Now) -> Deferred[Device]:
         return self._writer.submit(devices.add_device, device, introduced, now)
@@ -137,10 +166,14 @@ class Operations(AlertOperations, WebhookOperations):
         return self._writer.submit(devices.save_conflict, device, data, now)
 
     def devices(self, which: DeviceFilter, after: str | None, limit: int) -> Deferred[list[tuple[Device, QueueDepth]]]:
-        return self._in_slices(devices.list_devices, which, limit, start=after or "", limit=limit)
+        found = self._in_slices(devices.list_devices, which, limit, start=after or "", limit=limit)
+        return found.addCallback(self._with_depths)
+
+    def _with_depths(self, found: Sequence[Device]) -> list[tuple[Device, QueueDepth]]:
+        return [(device, self._open_commands.depth(device.id)) for device in found]
 
     def queue_depth(self, device: str) -> Deferred[QueueDepth]:
-        return self._reader.submit(devices.queue_depth, device)
+        return succeed(self._open_commands.depth(device))
 
     def orphans(self, device: str, before: int | None, limit: int) -> Deferred[list[Orphan]]:
         return self._reader.submit(queries.list_orphans, device, before, limit)

@@ -9,7 +9,7 @@ from pushd.model.command import Command, LargePayload, Payload
 from pushd.model.device import Admission, Device, Orphan, PresenceState, Proof, ProofKind
 from pushd.model.errors import Unavailable
 from pushd.model.event import Event, EventType
-from pushd.model.large_text import REFERENCE, LargeText
+from pushd.model.large_text import REFERENCE, LargeText, from_column
 from pushd.model.lifecycle import Delivery, State
 from pushd.model.token import Role, Token
 from pushd.store.transaction import Row
@@ -38,9 +38,8 @@ def _damaged(what: str, error: ValueError) -> Unavailable:
     return Unavailable(f"{what} in the database is damaged: {error}")
 
 
-def to_payload(row: Row) -> Payload:
-    """The payload of a command; a large one has to be loaded."""
-    text = row["payload"]
+def read_payload(text: str) -> Payload:
+    """The payload of a command by its text in the row of a command; a large one has to be loaded."""
     if text.startswith(REFERENCE):
         return LargePayload(LargeText(text), LargeText(text))
     try:
@@ -60,8 +59,8 @@ def to_command(row: Row, whole: bool) -> Command:
         state=State(row["state"]),
         delivery=Delivery(row["delivery"]),
         late=bool(row["late"]),
-        payload=to_payload(row) if whole else {},
-        result=LargeText(result) if result is not None and result.startswith(REFERENCE) else result,
+        payload=read_payload(row["payload"]) if whole else {},
+        result=from_column(result),
         **{name: row[name] for name in _COMMAND_PLAIN},
     )
 

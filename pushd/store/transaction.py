@@ -1,7 +1,7 @@
 """What an operation sees of a database: statements with descriptions, and events."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import frozen
 
@@ -9,12 +9,15 @@ from pushd.model.event import Event, EventType
 from pushd.model.timestamps import Now
 from pushd.store.event_limiter import LIMITED, EventLimiter
 
+if TYPE_CHECKING:
+    from pushd.store.overlay import Overlay
+
 Row = Mapping[str, Any]
 
 
 @frozen
 class Statement:
-    """SQL with named parameters (``:name``), and its purpose, for errors that read "Unable to <description>"."""
+    """SQL with parameters (``:name`` or ``?``), and its purpose, for errors that read "Unable to <description>"."""
 
     description: str
     sql: str
@@ -30,11 +33,15 @@ Step = Callable[["ITransaction"], object]
 
 
 class ITransaction(Protocol):
-    """The part of a transaction that belongs to one operation: all of it is committed, or nothing."""
+    """A transaction, in which operations run one after the other; what one of them does is kept, or all undone."""
 
     @property
     def events(self) -> list[Event]:
-        """The events that the operation has recorded so far."""
+        """The events that the running operation has recorded so far."""
+
+    @property
+    def commands(self) -> "Overlay":
+        """The commands, on which rules decide."""
 
     @property
     def limiter(self) -> EventLimiter:
@@ -46,8 +53,8 @@ class ITransaction(Protocol):
     def run(self, statement: Statement, **values: Any) -> int:
         """Run a statement and return how many rows it changed."""
 
-    def run_all(self, statement: Statement, values: Sequence[Mapping[str, Any]]) -> None:
-        """Run a statement once for each of these values."""
+    def run_all(self, statement: Statement, values: Sequence[Any]) -> int:
+        """Run a statement once for each of these values; returns how many rows it changed together."""
 
     def record(
         self, at: int, kind: EventType, device: str | None, command: str | None, data: Mapping[str, Any]

@@ -141,7 +141,6 @@ BODIES = {"POST /v1/devices": {"id": "controlid:8"}, SEND: {"payload": {"endpoin
     [
         "GET /v1/devices",
         "POST /v1/devices",
-        f"GET /v1/devices/{DEVICE}",
         f"PATCH /v1/devices/{DEVICE}",
         f"DELETE /v1/devices/{DEVICE}",
         f"POST /v1/devices/{DEVICE}/secret",

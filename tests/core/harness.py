@@ -17,7 +17,8 @@ from pushd.model.command import Command, SendOptions
 from pushd.model.device import Admission, Device, ProofKind
 from pushd.model.event import Event
 from pushd.model.timestamps import milliseconds
-from pushd.store.filters import DeviceFilter, Settlement
+from pushd.rules.outcomes import Settlement
+from pushd.store.filters import DeviceFilter
 from pushd.store.sqlite.store import SqliteStore
 from pushd.wiring import build_core
 from tests.results import result_of

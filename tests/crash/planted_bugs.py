@@ -9,35 +9,39 @@ from typing import Any
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
+from pushd.model.lifecycle import Move, State
 from pushd.model.timestamps import MAX_MOMENT
-from pushd.store.filters import Claim
+from pushd.rules import moves
+from pushd.rules.outcomes import Claim
+from pushd.rules.queueing import ClaimNext, Enqueue
+from pushd.rules.reporting import Settle
+from pushd.rules.view import Rule, View
 from pushd.store.group_commit import ReactorExecutor
-from pushd.store.transaction import ITransaction, Statement
-from pushd.store.transactions import enqueue_claim, lifecycle_guards, results
-from tests.harness.planting import replace_sql, run_with_bug
+from pushd.store.open_commands import OpenCommands
+from pushd.store.overlay import decide
+from pushd.store.sqlite.transaction import SqliteTransaction
+from tests.harness.planting import run_with_bug
 
 WRITE_DELAY = 0.05
 """Seconds from an answer that is given too early to the write that it should have waited for."""
 
-_SAVEPOINT = Statement("begin a dry run", "SAVEPOINT dry_run")
-_ROLLBACK = Statement("undo a dry run", "ROLLBACK TO dry_run")
 
-
-def _answer_before_commit(early: Callable[..., Any]) -> None:
-    """Answer one operation with the outcome of a dry run, and commit it a moment later."""
+def _answer_before_commit(early: type[Rule[Any]]) -> None:
+    """Answer one kind of rule with the outcome of a dry run, and commit it a moment later."""
     submit = ReactorExecutor.submit
 
-    def dry_run(tx: ITransaction, *args: Any) -> Any:
-        tx.run(_SAVEPOINT)
-        outcome = early(tx, *args)
-        tx.run(_ROLLBACK)
+    def dry_run(tx: SqliteTransaction, rule: Rule[Any]) -> Any:
+        commands = tx.commands.copy()
+        outcome = rule.decide(tx.commands)
+        tx.commands = commands
+        tx.feed.take_back(tx.events)
         tx.events.clear()
         return outcome
 
     def submit_late(self: ReactorExecutor, operation: Callable[..., Any], *args: Any) -> Deferred[Any]:
         from twisted.internet import reactor
 
-        if operation is not early:
+        if operation is not decide or not isinstance(args[0], early):
             return submit(self, operation, *args)
         reactor.callLater(WRITE_DELAY, lambda: submit(self, operation, *args).addErrback(lambda _: None))
         return submit(self, dry_run, *args)
@@ -47,27 +51,30 @@ def _answer_before_commit(early: Callable[..., Any]) -> None:
 
 def _requeue_all() -> None:
     """Queue a command again when its lease ends, whether its sender allowed that or not."""
-    lifecycle_guards.LAPSE = replace_sql(lifecycle_guards.LAPSE, "delivery = 'at_least_once' AND ")
+    for source in (State.SENT, State.ACKNOWLEDGED):
+        moves._TARGETS[source, Move.LAPSE] = ((lambda _command, _now: True, State.QUEUED),)
+
+
+def _none_expired(self: OpenCommands, elapsed: int, limit: int) -> list[str]:
+    return []
 
 
 def _ignore_ttl() -> None:
     """Send a command after its time to live has ended."""
-    claim = enqueue_claim.claim
+    decide_claim = ClaimNext.decide
 
-    def claim_expired(*args: Any) -> Claim:
-        return evolve(claim(*args), expires_at=MAX_MOMENT, expires_elapsed=MAX_MOMENT)
+    def claim_expired(self: ClaimNext, view: View) -> Claim:
+        return evolve(decide_claim(self, view), expires_at=MAX_MOMENT, expires_elapsed=MAX_MOMENT)
 
-    lifecycle_guards.SEND = replace_sql(lifecycle_guards.SEND, lifecycle_guards.LIVE, "TRUE")
-    unexpired = "expires_at > :now AND +expires_elapsed > :elapsed"
-    enqueue_claim._CANDIDATES = replace_sql(enqueue_claim._CANDIDATES, unexpired, "TRUE")
-    enqueue_claim.claim = claim_expired  # type: ignore[assignment]
-    results._EXPIRED = replace_sql(results._EXPIRED, "expires_elapsed <= :elapsed", "FALSE")
+    ClaimNext.decide = claim_expired  # type: ignore[method-assign]
+    moves._TARGETS[State.QUEUED, Move.SEND] = ((lambda _command, _now: True, State.SENT),)
+    OpenCommands.expired = _none_expired  # type: ignore[method-assign]
 
 
 BUGS: Mapping[str, Callable[[], None]] = {
-    "send-before-commit": lambda: _answer_before_commit(enqueue_claim.put),
-    "claim-before-commit": lambda: _answer_before_commit(enqueue_claim.claim),
-    "result-before-commit": lambda: _answer_before_commit(results.settle),
+    "send-before-commit": lambda: _answer_before_commit(Enqueue),
+    "claim-before-commit": lambda: _answer_before_commit(ClaimNext),
+    "result-before-commit": lambda: _answer_before_commit(Settle),
     "lapse-requeues": _requeue_all,
     "late-send": _ignore_ttl,
 }

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from pushd.store.filters import Claim
+from pushd.rules.outcomes import Claim
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from tests.connection import Connection
 from tests.dialects.dialect_devices import DialectDevice

@@ -13,7 +13,7 @@ from pushd.http.bodies import LARGE, SMALL
 from pushd.lib import strict_json
 from pushd.lib.large_json import MAX_VALUES
 from pushd.model.token import Role
-from pushd.store.transactions import enqueue_claim
+from pushd.rules import queueing
 from tests.connection import request
 from tests.dialects.dialect_devices import READER, DialectDevice
 from tests.in_memory_server import BuildServer, InMemoryServer
@@ -188,7 +188,7 @@ def on_reactor(server: InMemoryServer, monkeypatch: pytest.MonkeyPatch) -> list[
 
     monkeypatch.setattr(JSONDecoder, "decode", recording_read)
     monkeypatch.setattr(strict_json, "write", recording_write)
-    monkeypatch.setattr(enqueue_claim, "write_ascii", recording_write)
+    monkeypatch.setattr(queueing, "write_ascii", recording_write)
     return sizes
 
 

@@ -22,7 +22,7 @@ POLL = request("GET /push/c-1")
 
 
 class SlowTransport(StringTransport):
-    """A transport whose client reads only when told to: its buffer is full after each write."""
+    """A transport whose client reads only when the test says so: its buffer is full after each write."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ def test_a_client_that_has_read_all(server: InMemoryServer, client: Client) -> N
 
 
 def test_a_client_that_disconnects(server: InMemoryServer, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a response that nobody reads nothing stays in memory, not even for the garbage collector."""
+    """Of a response that no client reads nothing stays in memory, not even for the garbage collector."""
     writers: list[Any] = []
     start = body_writer.BodyWriter.start
 

@@ -68,6 +68,7 @@ class ModelComparison:
         """The lowest wall time since the last sweep."""
         self.model = StoreModel()
         self.events: list[Event] = []
+        self.handovers: dict[tuple[str, int], str] = {}
         self.sent: Counter[str] = Counter()
         """How often each command was sent to a device, as far as bytes of it were written."""
         self.reported = 0
@@ -147,12 +148,14 @@ class ModelComparison:
         self.command_index.update(name, claim)
         assert claim.dispatched == tuple(dispatched(command.attempts[-1]) for command in expected)
         self.sent.update(sent.command for sent in claim.dispatched)
+        self.handovers.update(((sent.command, sent.attempt), sent.handover) for sent in claim.dispatched)
 
     def unsend(self, command: str, older: bool) -> None:
         """The connection of an attempt was lost before a byte was written; the server learns it late, and twice."""
         attempts = self.model.commands[command].attempts
         if attempts and self.now.wall - attempts[-1].sent_at <= MAX_UNSEND_DELAY:
-            answer = tuple(map(dispatched, attempts[0 if older else -1].batch))
+            batch = map(dispatched, attempts[0 if older else -1].batch)
+            answer = [evolve(sent, handover=self.handovers[sent.command, sent.attempt]) for sent in batch]
             for each in (*answer, *answer, UNKNOWN_COMMAND):
                 result_of(self.store.unsend([each], self.now))
                 self.sent[each.command] -= self.model.unsend(each.command, each.attempt, self.now)

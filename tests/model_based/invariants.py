@@ -5,9 +5,13 @@ from typing import Any
 from pushd.model.command import Command
 from pushd.model.device import QueueDepth
 from pushd.model.event import Event
-from pushd.model.lifecycle import Delivery, State
+from pushd.model.lifecycle import OUT, Delivery, State
 from pushd.model.timestamps import Now
+from pushd.rules.records import CommandRecord
+from pushd.store import command_rows
 from pushd.store.filters import CommandFilter, EventFilter
+from pushd.store.open_commands import NotLoaded, OpenCommands
+from pushd.store.sqlite.connection import run_once
 from tests.model_based.command_model import ANY_TEXT, CommandModel
 from tests.model_based.comparison import ALL, ModelComparison
 from tests.model_based.device_model import ExpectedEvent
@@ -114,7 +118,34 @@ def store_is_consistent(both: ModelComparison) -> None:
     assert not violations, violations
 
 
+def memory_is_as_loaded_anew(both: ModelComparison) -> None:
+    """Memory has the open commands, and the newest handovers, that a start would read from the database."""
+    known, loaded = both.store._open_commands, OpenCommands()
+    connection = both.store._writer.connection  # type: ignore[attr-defined]
+    run_once(
+        connection,
+        lambda tx: loaded.load(command_rows.open_commands(tx), command_rows.newest_handovers(tx)),
+    )
+    assert {name: _of_its_state(each) for name, each in known.commands.items()} == {
+        name: _of_its_state(each) for name, each in loaded.commands.items()
+    }
+    for name, expected in loaded.devices.items():
+        stored = known.devices[name]
+        assert (stored.queue, stored.out.keys()) == (expected.queue, expected.out.keys())
+        assert isinstance(stored.newest, NotLoaded) or stored.newest == expected.newest
+    assert all(name in loaded.devices for name, each in known.devices.items() if each.queue or each.out)
+
+
+def _of_its_state(command: CommandRecord) -> CommandRecord:
+    """Without its payload, which may stay in the database alone, and, unless it is in flight, what is known of its
+    latest attempt.
+    """
+    command = command._replace(payload=None)
+    return command if command.state in OUT else command._replace(handover=None, sent_before=None)
+
+
 INVARIANTS = (
+    memory_is_as_loaded_anew,
     commands_are_equal,
     nothing_is_sent_too_often,
     leases_are_equal,

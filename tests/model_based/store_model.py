@@ -12,7 +12,7 @@ from pushd.model.errors import DeviceBlocked, DeviceSignedOff, IllegalMove, KeyR
 from pushd.model.event import EventType
 from pushd.model.lifecycle import Move, State
 from pushd.model.timestamps import Now
-from pushd.store.filters import Settlement
+from pushd.rules.outcomes import Settlement
 from tests.model_based.command_model import RESOLVED, SETTLED, Attempt, CommandModel
 from tests.model_based.device_model import DeviceModel, ExpectedEvent, Poll
 from tests.model_based.result_matching import find

@@ -7,7 +7,7 @@ import pytest
 from pushd.model.event import Event
 from pushd.model.lifecycle import State
 from pushd.model.result import DeviceResult
-from pushd.store.filters import Claim, Settlement
+from pushd.rules.outcomes import Claim, Settlement
 from pushd.store.interface import IStore
 from tests.store.samples import (
     AT_LEAST_ONCE,

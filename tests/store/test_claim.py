@@ -6,7 +6,7 @@ from pushd.model.command import Dispatched
 from pushd.model.device import Admission
 from pushd.model.event import Event
 from pushd.model.lifecycle import State
-from pushd.store.filters import Claim
+from pushd.rules.outcomes import Claim
 from pushd.store.interface import IStore
 from tests.store.samples import (
     AT_LEAST_ONCE,

@@ -9,7 +9,8 @@ from pushd.model.device import Admission, Device, PresenceState, ProofKind
 from pushd.model.errors import DeviceKnown, UnknownDevice
 from pushd.model.event import Event
 from pushd.model.lifecycle import State
-from pushd.store.filters import DeviceFilter, Settlement
+from pushd.rules.outcomes import Settlement
+from pushd.store.filters import DeviceFilter
 from pushd.store.interface import IStore
 from tests.store.outages import RULES
 from tests.store.samples import (

@@ -15,7 +15,7 @@ from pushd.model.errors import Unavailable, UnknownCommand
 from pushd.model.large_text import LargeText
 from pushd.model.lifecycle import Move, State
 from pushd.model.result import Verdict
-from pushd.store.filters import Settlement
+from pushd.rules.outcomes import Settlement
 from pushd.store.interface import IStore
 from pushd.store.sqlite.store import SqliteStore
 from pushd.store.sqlite.transaction import SqliteTransaction

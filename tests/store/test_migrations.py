@@ -190,8 +190,7 @@ def test_commands_of_an_older_version_are_kept(path: Path) -> None:
         migrate(connection, str(path))
         (new,) = (dict(row) for row in connection.execute("SELECT * FROM command"))
         assert {name: new[name] for name in old} == old
-        sent = "state = 'sent', finished_at = NULL, lease_until = 1"
-        for change in (sent, "matched_by = 'guess'", "lease_until = 1"):
+        for change in ("state = 'queued'", "matched_by = 'guess'", "lease_until = 1"):
             with pytest.raises(sqlite3.IntegrityError):
                 connection.execute(f"UPDATE command SET {change}")
 

@@ -7,7 +7,7 @@ from pushd.model.device import Admission, PresenceState
 from pushd.model.errors import DeviceBlocked, DeviceSignedOff, IllegalMove, QueueFull, UnknownCommand
 from pushd.model.event import Event
 from pushd.model.lifecycle import Move, State
-from pushd.store.filters import Settlement
+from pushd.rules.outcomes import Settlement
 from pushd.store.interface import IStore
 from tests.store.samples import AT_LEAST_ONCE, FAILURE, LIMIT, READER, at, by_message, command_id, draft, wall
 from tests.store.steps import claim, event_types, get_command, put, send, state

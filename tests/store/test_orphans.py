@@ -8,7 +8,7 @@ from pushd.model.device import Admission, Orphan
 from pushd.model.event import Event
 from pushd.model.lifecycle import State
 from pushd.model.result import Verdict
-from pushd.store.filters import Settlement
+from pushd.rules.outcomes import Settlement
 from pushd.store.interface import IStore
 from tests.store.samples import (
     FAILURE,

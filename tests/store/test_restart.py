@@ -5,7 +5,8 @@ import pytest
 from pushd.model.device import Admission, LastSeen, PresenceState
 from pushd.model.lifecycle import State
 from pushd.model.timestamps import Now
-from pushd.store.filters import CommandFilter, DeviceFilter, Settlement
+from pushd.rules.outcomes import Settlement
+from pushd.store.filters import CommandFilter, DeviceFilter
 from pushd.store.interface import IStore
 from tests.store.conftest import StoreUnderTest
 from tests.store.samples import (

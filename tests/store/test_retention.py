@@ -10,7 +10,8 @@ import pytest
 from pushd.lib.strict_json import LARGE
 from pushd.model.errors import EventsPurged, UnknownAlert, UnknownCommand
 from pushd.model.lifecycle import State
-from pushd.store.filters import CommandFilter, EventFilter, Settlement
+from pushd.rules.outcomes import Settlement
+from pushd.store.filters import CommandFilter, EventFilter
 from pushd.store.interface import IStore
 from pushd.store.sqlite.store import SqliteStore
 from pushd.store.transaction import ITransaction

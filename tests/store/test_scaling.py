@@ -16,11 +16,16 @@ from benchmarks.sample_data import make_data_dir
 from pushd.model.event import EventType
 from pushd.model.lifecycle import State
 from pushd.model.timestamps import Now
+from pushd.rules.queueing import ClaimNext, Enqueue
+from pushd.rules.reporting import Acknowledge, Settle
+from pushd.rules.time_limits import Expire, Lapse
+from pushd.rules.view import Rule
 from pushd.store.filters import CommandFilter, EventFilter
 from pushd.store.group_commit import PendingTransaction
+from pushd.store.open_commands import OpenCommands
 from pushd.store.sqlite.connection import SqliteConnection, connect
 from pushd.store.transaction import ITransaction
-from pushd.store.transactions import consistency, enqueue_claim, queries, results, retention
+from pushd.store.transactions import consistency, queries, retention
 from tests.store.samples import LIMIT, StubResult, by_message, command_id, draft
 
 FEW, MANY = 1_000, 40_000
@@ -35,6 +40,11 @@ class Counter:
     connection: sqlite3.Connection
     statements: list[str] = field(factory=list)
     steps: int = 0
+    open_commands: OpenCommands = field(factory=OpenCommands)
+
+    def decision(self, rule: Rule[Any]) -> tuple[list[str], int, int]:
+        """The cost of a rule."""
+        return self.cost(lambda tx: rule.decide(tx.commands))
 
     def cost(self, operation: Callable[[ITransaction], Any]) -> tuple[list[str], int, int]:
         """The statements of an operation, the rows that it changes, and the steps of SQLite's virtual machine."""
@@ -43,7 +53,7 @@ class Counter:
         self.connection.set_trace_callback(self.statements.append)
         self.connection.set_progress_handler(self._step, 1)
         work = PendingTransaction(operation)
-        SqliteConnection(self.connection).run([work])
+        SqliteConnection(self.connection, open_commands=self.open_commands).run([work])
         self.connection.set_progress_handler(None, 1)
         self.connection.set_trace_callback(None)
         if isinstance(work.outcome, Failure):
@@ -73,18 +83,17 @@ def cycle(place: Path, commands: int) -> Iterator[tuple[str, tuple[list[str], in
         ):
             uuid = None if device is CONTAINER else "u"
             sent = draft(number, name=device)
-            put = partial(enqueue_claim.put, draft=sent, queue_signed_off=False, max_queued=LIMIT, now=moment)
-            yield f"put {device}", counter.cost(put)
-            claim = partial(
-                enqueue_claim.claim, device=device, uuid=uuid, one_at_a_time=uuid is not None, limit=1, now=moment
+            yield (
+                f"put {device}",
+                counter.decision(Enqueue(sent, queue_signed_off=False, max_queued=LIMIT, now=moment)),
             )
-            yield f"claim {device}", counter.cost(claim)
-            yield f"idle claim {device}", counter.cost(claim)
-            acknowledge = partial(results.acknowledge, device=device, command=command_id(number), now=moment)
-            yield f"acknowledge {device}", counter.cost(acknowledge)
-            yield f"settle {device}", counter.cost(partial(results.settle, device=device, report=report, now=moment))
-        yield "expire", counter.cost(partial(results.expire, limit=100, now=moment))
-        yield "lapse", counter.cost(partial(results.lapse, limit=100, now=moment))
+            claim = ClaimNext(device, uuid, one_at_a_time=uuid is not None, limit=1, now=moment)
+            yield f"claim {device}", counter.decision(claim)
+            yield f"idle claim {device}", counter.decision(claim)
+            yield f"acknowledge {device}", counter.decision(Acknowledge(device, command_id(number), moment))
+            yield f"settle {device}", counter.decision(Settle(device, report, moment))
+        for late in (Expire(command_id(3), moment), Lapse(command_id(3), moment)):
+            yield type(late).__name__, counter.decision(late)
         newest = CommandFilter(since=moment.wall - 1500)
         yield "commands since", counter.cost(partial(queries.list_commands, which=newest, start=(None, 50)))
         for state in State:

@@ -5,9 +5,9 @@ import pytest
 from pushd.model.event import Event
 from pushd.model.lifecycle import State
 from pushd.model.result import Verdict
-from pushd.store.filters import Settlement
+from pushd.rules.outcomes import Settlement
+from pushd.store.command_rows import SEARCHED_ATTEMPTS
 from pushd.store.interface import IStore
-from pushd.store.transactions.results import SEARCHED_ATTEMPTS
 from tests.store.samples import (
     AT_LEAST_ONCE,
     FAILURE,

@@ -7,7 +7,7 @@ from pushd.model.errors import IllegalMove, UnknownCommand
 from pushd.model.event import Event
 from pushd.model.lifecycle import State
 from pushd.model.result import Verdict
-from pushd.store.filters import Settlement
+from pushd.rules.outcomes import Settlement
 from pushd.store.interface import IStore
 from tests.store.samples import (
     AT_LEAST_ONCE,

@@ -23,7 +23,7 @@ from pushd.model.errors import Unavailable, is_logged
 from pushd.model.event import Event, EventType
 from pushd.model.lifecycle import ENDED
 from pushd.model.result import DeviceResult
-from pushd.store.filters import Claim, Settlement
+from pushd.rules.outcomes import Claim, Settlement
 from pushd.store.interface import IStore
 
 MAX_QUEUED = 1000

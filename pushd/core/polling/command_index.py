@@ -6,7 +6,8 @@ An idle poll, and a body that no command expects, then cost no query.
 from attrs import define, field
 
 from pushd.model.event import Event, EventType
-from pushd.store.filters import Claim, StartupSnapshot
+from pushd.rules.outcomes import Claim
+from pushd.store.filters import StartupSnapshot
 from pushd.store.interface import IStore
 
 _SENT = frozenset({EventType.COMMAND_SENT, EventType.COMMAND_ACKNOWLEDGED, EventType.COMMAND_UNKNOWN})

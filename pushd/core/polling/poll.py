@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from pushd.core.timers import CoarseTimers
 from pushd.lib.cancellable_waits import Wait
 from pushd.model.command import Dispatched
-from pushd.store.filters import Claim
+from pushd.rules.outcomes import Claim
 
 if TYPE_CHECKING:
     from pushd.core.commands.command_queue import CommandQueue

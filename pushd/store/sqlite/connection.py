@@ -16,6 +16,8 @@ from pushd.model.errors import StoreRefused, Unavailable
 from pushd.store.event_limiter import EventLimiter
 from pushd.store.filters import Violation
 from pushd.store.group_commit import PendingTransaction
+from pushd.store.open_commands import OpenCommands
+from pushd.store.overlay import Overlay, decide
 from pushd.store.sqlite.transaction import SqliteFeed, SqliteTransaction
 from pushd.store.transaction import ITransaction, Step
 
@@ -126,10 +128,15 @@ class SqliteConnection:
     failures: CommitFailures | None = None
     """Logs for all operations whose commit fails; None: each caller has to."""
     limiter: EventLimiter = field(factory=EventLimiter)
+    open_commands: OpenCommands = field(factory=OpenCommands)
+    _transaction: SqliteTransaction | None = field(default=None, init=False)
+    """Of the group that is run."""
+    _committed: Overlay | None = field(default=None, init=False)
+    """What is committed, but not yet in ``open_commands``."""
     _changes: int = field(default=0, init=False)
     """``total_changes`` when the transaction began."""
     _group: list[PendingTransaction] = field(factory=list, init=False)
-    _steps: list[tuple[Step, SqliteTransaction]] = field(factory=list, init=False)
+    _steps: list[Step] = field(factory=list, init=False)
     """What the operations of the group have deferred."""
     _error: Exception | None = field(default=None, init=False)
     """Why nothing of the group can be committed."""
@@ -162,20 +169,26 @@ class SqliteConnection:
     def commit(self) -> Sequence[PendingTransaction]:
         group, self._group = self._group, []
         steps, self._steps = self._steps, []
+        transaction, self._transaction = self._transaction, None
+        commands = None if transaction is None else transaction.end()
         try:
-            if self._error is not None:
-                raise self._error
-            for step, tx in steps:
-                step(tx)
+            if self._error is not None or transaction is None:
+                raise self._error or Unavailable("Nothing was run.")
+            for step in steps:
+                step(transaction)
             self.connection.execute("COMMIT")
         except Exception as error:
             self._fail_all(group, error)
         else:
+            self._committed = commands
             if self.failures is not None and self.connection.total_changes != self._changes:
                 self.failures.succeeded()
         return group
 
     def confirm(self, group: Sequence[PendingTransaction]) -> None:
+        if self._committed is not None:
+            self._committed.merge()
+            self._committed = None
         if self.files is None:
             return
         try:
@@ -205,15 +218,21 @@ class SqliteConnection:
     ) -> bool:
         """Run each operation with ``run``, and write their events; False as soon as ``run`` is."""
         feed = SqliteFeed(self.connection)
+        tx = self._transaction = SqliteTransaction(self.connection, feed, self.limiter, self.open_commands)
         for pending in group:
             self._group.append(pending)
-            tx = SqliteTransaction(self.connection, feed, self.limiter)
             if not run(pending, tx):
                 return False
-            pending.events = tx.events
+            pending.events, tx.events = tx.events, []
             if tx.steps:
-                self._steps += [(step, tx) for step in tx.steps]
-        feed.write()
+                self._steps += tx.steps
+                tx.steps = ()
+        try:
+            tx.commands.save()
+        except Exception:
+            self._raise_if_rolled_back()
+            return False
+        tx.feed.write()
         return True
 
     def _run_without_savepoint(self, pending: PendingTransaction, tx: SqliteTransaction) -> bool:
@@ -221,12 +240,13 @@ class SqliteConnection:
 
         Most operations that fail have only read, to refuse a request.
         """
-        changes = self.connection.total_changes
+        changes, changes_of_commands = self.connection.total_changes, tx.commands.changes
         try:
-            pending.outcome = pending.operation(tx, *pending.args)
+            pending.outcome = _outcome(pending, tx)
         except Exception:
             self._raise_if_rolled_back()
-            if self.connection.total_changes != changes:
+            unchanged = (changes, changes_of_commands) == (self.connection.total_changes, tx.commands.changes)
+            if tx.commands.is_unsaved or not unchanged:
                 return False
             self._fail(pending, tx)
         return True
@@ -235,12 +255,15 @@ class SqliteConnection:
         """Run an operation so that its failure undoes nothing else."""
         tx.feed.write()  # events of the operations before, so that a rollback to the savepoint keeps them
         self.connection.execute("SAVEPOINT operation")
+        commands = tx.commands.copy()
         try:
-            pending.outcome = pending.operation(tx, *pending.args)
+            pending.outcome = _outcome(pending, tx)
+            tx.commands.save()
         except Exception:
             self._raise_if_rolled_back()
             self._fail(pending, tx)
             self.connection.execute("ROLLBACK TO operation")
+            tx.commands = commands
         self.connection.execute("RELEASE operation")
         return True
 
@@ -267,6 +290,13 @@ class SqliteConnection:
         for pending in group:
             pending.events = ()
             pending.outcome = Failure(Unavailable(f"Unable to commit: {error}", is_logged=is_logged))
+
+
+def _outcome(pending: PendingTransaction, tx: SqliteTransaction) -> object:
+    """Run an operation; its statements may read what rules have changed before."""
+    if pending.operation is not decide:
+        tx.commands.save()
+    return pending.operation(tx, *pending.args)
 
 
 def make_private(path: str) -> None:

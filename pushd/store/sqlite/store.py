@@ -59,9 +59,11 @@ class SqliteStore(Operations):
             writer.execute(
                 "PRAGMA journal_mode = WAL"
             )  # persists in the file: only once it is known to be a database of pushd
-            snapshot = _load_snapshot(SqliteConnection(writer), options, now)
+            snapshot = _load_snapshot(SqliteConnection(writer, open_commands=self._open_commands), options, now)
             files = None if self.path == MEMORY else DatabaseFiles.of(self.path)
-        connection = SqliteConnection(writer, files=files, failures=CommitFailures())
+        connection = SqliteConnection(
+            writer, files=files, failures=CommitFailures(), open_commands=self._open_commands
+        )
         self._writer = self._executor(connection, ReactorExecutor, "store-writer")
         self._reader = self._reading_executor("store-reader")
         self._scanner = self._reading_executor("store-scanner")

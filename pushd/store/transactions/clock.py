@@ -1,6 +1,8 @@
 """The clocks over restarts and steps of the wall clock."""
 
+from pushd.model.lifecycle import State
 from pushd.model.timestamps import LARGE_STEP, Now
+from pushd.rules.time_limits import with_clock_step
 from pushd.store.transaction import ITransaction, Statement, first
 
 _SAVED = Statement("read the clocks", "SELECT wall, elapsed, retention_from FROM clock")
@@ -49,21 +51,13 @@ def resume(tx: ITransaction, now: Now, writable: bool = True) -> tuple[int, int 
     return elapsed, newest, retention_from
 
 
-_NEW_EXPIRY = ":elapsed + expires_at - :wall"
-_APPLY_STEP = Statement(
-    "apply a step of the wall clock to queued commands",
-    f"UPDATE command SET expires_elapsed = {_NEW_EXPIRY} WHERE state = 'queued'"
-    f" AND (expires_elapsed > {_NEW_EXPIRY} OR (not_before > :latest AND expires_elapsed < {_NEW_EXPIRY}))",
-)
-
-
 def _apply_step(tx: ITransaction, latest: int, now: Now) -> None:
-    """Bring the end of queued commands' time to live forward to the one that the wall clock shows.
-
-    Of a command that was not due at ``latest``, the latest wall time before and after the step, the time to live has
-    not begun, so it moves with the wall clock in both directions.
-    """
-    tx.run(_APPLY_STEP, wall=now.wall, elapsed=now.elapsed, latest=latest)
+    """Apply a step of the wall clock to the time to live of queued commands."""
+    for command in tx.commands.open():
+        if command.state is State.QUEUED:
+            stepped = with_clock_step(command, latest, now)
+            if stepped is not command:
+                tx.commands.change(stepped)
 
 
 _MARK = Statement(

@@ -6,17 +6,16 @@ from typing import Any
 
 from attrs import asdict
 
-from pushd.model.device import Admission, Device, LastSeen, PresenceState, Proof, ProofKind, QueueDepth
+from pushd.model.device import Admission, Device, LastSeen, PresenceState, Proof, ProofKind
 from pushd.model.errors import DeviceKnown, UnknownDevice
 from pushd.model.event import EventType
-from pushd.model.lifecycle import OUT, State
 from pushd.model.timestamps import Now, milliseconds
 from pushd.model.token import Token
+from pushd.rules.endings import end_of_deleted_device
 from pushd.store.filters import SLICE_SIZE, DeviceFilter, Slice
 from pushd.store.rows import to_device, to_proof
 from pushd.store.transaction import ITransaction, Row, Statement, first
-from pushd.store.transactions import lifecycle_guards, offline
-from pushd.store.transactions.command_lookup import record_state
+from pushd.store.transactions import offline
 from pushd.store.transactions.device_events import KNOWN_BY, record_device
 
 _COLUMNS = (
@@ -48,6 +47,7 @@ def add_device(tx: ITransaction, device: Device, introduced: bool, now: Now) -> 
         raise DeviceKnown(f"{device.id} is registered already; change it with PATCH.")
     stored = _stored(asdict(device))
     tx.run(_INSERT, muted_elapsed=_muted_elapsed(device.muted_until, now), **stored)
+    tx.commands.reload_device(device.id)
     kind = EventType.DEVICE_REGISTERED
     if device.admission is Admission.PENDING:
         kind = EventType.DEVICE_PENDING
@@ -68,6 +68,7 @@ def change_device(tx: ITransaction, device: str, changes: Mapping[str, Any], now
             values["muted_elapsed"] = _muted_elapsed(changes["muted_until"], now)
         sets = ", ".join(f"{name} = :{name}" for name in (*_COLUMNS, "muted_elapsed") if name in values)
         tx.run(Statement("change a device", f"UPDATE device SET {sets} WHERE id = :id"), id=device, **values)
+        tx.commands.reload_device(device)
     row = _look_up(tx, device)
     after = to_device(row)
     if after.admission != before["admission"]:
@@ -93,11 +94,6 @@ def _look_up(tx: ITransaction, device: str) -> Row:
     return row
 
 
-_OPEN_COMMANDS = Statement(
-    "find a device's open commands",
-    "SELECT id, state FROM command WHERE device = :id AND state = 'queued'"
-    " UNION ALL SELECT id, state FROM command WHERE device = :id AND lease_until IS NOT NULL",
-)
 _DELETE = Statement("delete a device", "DELETE FROM device WHERE id = :id")
 _DELETE_PROOFS = Statement("delete a device's proofs", "DELETE FROM proof WHERE device = :id")
 
@@ -105,13 +101,13 @@ _DELETE_PROOFS = Statement("delete a device's proofs", "DELETE FROM proof WHERE 
 def forget_device(tx: ITransaction, device: str, now: Now) -> None:
     """Delete a device: end its open commands, clear its alerts and delete its proofs."""
     row = _look_up(tx, device)
-    for command in tx.rows(_OPEN_COMMANDS, id=device):
-        end = lifecycle_guards.FORGET if State(command["state"]) in OUT else lifecycle_guards.CANCEL
-        record_state(tx, now, tx.rows(end, id=command["id"], now=now.wall)[0])
+    for command in tx.commands.open_of(device):
+        end_of_deleted_device(tx.commands, command, now)
     offline.drop_alerts(tx, device, now)
     offline.forget_changes(tx, device)
     tx.run(_DELETE_PROOFS, id=device)
     tx.run(_DELETE, id=device)
+    tx.commands.reload_device(device)
     record_device(tx, now, EventType.DEVICE_DELETED, row)
 
 
@@ -133,6 +129,7 @@ def set_presence(tx: ITransaction, device: str, presence: PresenceState, now: No
     before = first(tx, _PRESENCE_BEFORE, id=device)
     if before is not None and before["presence"] != presence:
         tx.run(_SET_PRESENCE, id=device, presence=presence)
+        tx.commands.reload_device(device)
         record_device(tx, now, _PRESENCE_EVENTS[presence], before, after=before["presence"])
         if before["presence"] == PresenceState.OFFLINE and presence is PresenceState.ONLINE:
             tx.run(offline.ADD_CHANGE, device=device, elapsed=now.elapsed)
@@ -158,24 +155,7 @@ def save_conflict(tx: ITransaction, device: str, data: Mapping[str, Any], now: N
         record_device(tx, now, EventType.DEVICE_CONFLICT, row, **data)
 
 
-_QUEUE = "(SELECT COUNT(*) FROM command WHERE device = {id} AND state = 'queued')"
-_IN_FLIGHT = "(SELECT COUNT(*) FROM command WHERE device = {id} AND lease_until IS NOT NULL)"
-_QUEUE_DEPTH = Statement(
-    "count a device's commands",
-    f"SELECT {_QUEUE.format(id=':id')} AS queue, {_IN_FLIGHT.format(id=':id')} AS in_flight",
-)
-
-
-def queue_depth(tx: ITransaction, device: str) -> QueueDepth:
-    """How many commands of a device are queued, and how many in flight."""
-    row = tx.rows(_QUEUE_DEPTH, id=device)[0]
-    return QueueDepth(queue=row["queue"], in_flight=row["in_flight"])
-
-
-_LIST = (
-    f"SELECT {_LISTED}, {_QUEUE.format(id='device.id')} AS queue, {_IN_FLIGHT.format(id='device.id')} AS in_flight"
-    " FROM device WHERE {where} ORDER BY id LIMIT :limit"
-)
+_LIST = f"SELECT {_LISTED} FROM device WHERE {{where}} ORDER BY id LIMIT :limit"
 _CONDITIONS = {
     "after": "id > :after",
     "until": "id <= :until",
@@ -194,7 +174,7 @@ _LAST_OF_SLICE = Statement(
 )
 
 
-def list_devices(tx: ITransaction, which: DeviceFilter, limit: int, after: str) -> Slice[tuple[Device, QueueDepth]]:
+def list_devices(tx: ITransaction, which: DeviceFilter, limit: int, after: str) -> Slice[Device]:
     """Up to ``limit`` devices that match a filter, by id, among the next :data:`SLICE_SIZE` rows."""
     [rows] = tx.rows(_LAST_OF_SLICE, after=after, size=SLICE_SIZE)
     wanted = {
@@ -214,10 +194,7 @@ def list_devices(tx: ITransaction, which: DeviceFilter, limit: int, after: str) 
         conditions.append(_TAGGED.format(n=n))
         values[f"tag{n}"] = tag
     statement = Statement("list devices", _LIST.format(where=" AND ".join(conditions) or "TRUE"))
-    found = [
-        (to_device(row), QueueDepth(queue=row["queue"], in_flight=row["in_flight"]))
-        for row in tx.rows(statement, limit=limit, **values)
-    ]
+    found = [to_device(row) for row in tx.rows(statement, limit=limit, **values)]
     return Slice(items=found, resume=rows["until"] if rows["size"] == SLICE_SIZE else None)
 
 

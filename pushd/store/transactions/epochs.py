@@ -2,10 +2,9 @@
 
 from pushd.model.epochs import Epoch, public_id
 from pushd.model.timestamps import Now
+from pushd.rules.endings import end_in_copy
 from pushd.store.filters import History, StartOptions
 from pushd.store.transaction import ITransaction, Statement, first
-from pushd.store.transactions import lifecycle_guards
-from pushd.store.transactions.command_lookup import record_state
 
 KEPT = 10_000
 """Epochs that are kept; an id of an older one is unknown."""
@@ -94,13 +93,9 @@ def _lacks(tx: ITransaction, history: History, last: int) -> bool:
     return (later[0]["first_event"] - 1 if later else last) < history.number
 
 
-_OPEN = Statement("find open commands", "SELECT id FROM command WHERE state = 'queued' OR lease_until IS NOT NULL")
-
-
 def _end_open(tx: ITransaction, now: Now) -> int:
     """End all open commands: they may have run after the copy was made."""
-    found = tx.rows(_OPEN)
-    for row in found:
-        after = tx.rows(lifecycle_guards.RESTORE, id=row["id"], now=now.wall)[0]
-        record_state(tx, now, after)
+    found = tx.commands.open()
+    for command in found:
+        end_in_copy(tx.commands, command, now)
     return len(found)

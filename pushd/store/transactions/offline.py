@@ -33,6 +33,7 @@ def mark_offline(tx: ITransaction, devices: Mapping[str, str | None], rules: Ale
         row = first(tx, _MARK_OFFLINE, device=device)
         if row is None:
             continue
+        tx.commands.reload_device(device)
         record_device(tx, now, EventType.DEVICE_OFFLINE, row, heartbeat_timeout=row["heartbeat_timeout"])
         tx.run(ADD_CHANGE, device=device, elapsed=now.elapsed)
         tx.run(_TRIM_CHANGES, device=device, kept=rules.changes)

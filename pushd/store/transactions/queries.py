@@ -5,15 +5,12 @@ from typing import Any
 from pushd.model.command import Command
 from pushd.model.device import Orphan
 from pushd.model.errors import EventsPurged
-from pushd.model.lifecycle import ENDED, OUT, State
-from pushd.model.timestamps import Now
+from pushd.model.lifecycle import ENDED
 from pushd.model.uuid7 import lower_bound
-from pushd.store.filters import SLICE_SIZE, CommandContext, CommandFilter, EventFilter, EventPage, Slice
+from pushd.store.filters import SLICE_SIZE, CommandFilter, EventFilter, EventPage, Slice
 from pushd.store.rows import to_command, to_event, to_orphan
-from pushd.store.transaction import ITransaction, Statement, first
-from pushd.store.transactions import lifecycle_guards
-from pushd.store.transactions.command_lookup import look_up, to_whole_command
-from pushd.store.transactions.devices import queue_depth
+from pushd.store.transaction import ITransaction, Row, Statement, first
+from pushd.store.transactions.command_lookup import COLUMNS, look_up, to_whole_command
 from pushd.store.transactions.epochs import EPOCH_OF_EVENT, event_id
 
 
@@ -32,29 +29,19 @@ def _filtered(description: str, sql: str, conditions: dict[str, str], wanted: di
 ID_MARGIN = 60_000
 """Milliseconds by which the time in a command's id may be before its ``created_at``: the id is made first."""
 
-_COMMANDS = f"SELECT {lifecycle_guards.COLUMNS} FROM command {{index}} WHERE {{where}} ORDER BY id DESC LIMIT :limit"
+_COMMANDS = f"SELECT {COLUMNS} FROM command {{index}} WHERE {{where}} ORDER BY id DESC LIMIT :limit"
 _COMMAND_CONDITIONS = {
     "before": "id < :before",
     "device": "device = :device",
     "state": "state = :state",
-    "first": "id > :first",
+    "oldest": "id > :oldest",
+    "first": "id >= :first",
 }
-_INDEX_CONDITIONS = {
-    State.QUEUED: "state = 'queued'",
-    **dict.fromkeys(OUT, "lease_until IS NOT NULL"),
-    **dict.fromkeys(ENDED, "finished_at IS NOT NULL"),
-}
-_OPEN_INDEXES = {
-    (State.QUEUED, False): "INDEXED BY command_expiry",
-    (State.QUEUED, True): "INDEXED BY command_queue",
-    (State.SENT, False): "INDEXED BY command_lease",
-    (State.SENT, True): "INDEXED BY command_out",
-    (State.ACKNOWLEDGED, False): "INDEXED BY command_lease",
-    (State.ACKNOWLEDGED, True): "INDEXED BY command_out",
-}
-"""The index of the open commands in a state, of all devices and of one. It is not in the order of ids, so SQLite's
-planner would rather read all commands, also those that have ended.
-"""
+_OPEN_SLICE = Statement(
+    "read the ids of open commands",
+    "SELECT MIN(id) AS first, COUNT(*) AS size FROM (SELECT id FROM command INDEXED BY command_open"
+    " WHERE finished_at IS NULL AND id < :before ORDER BY id DESC LIMIT :size)",
+)
 
 
 def list_commands(tx: ITransaction, which: CommandFilter, start: tuple[str | None, int]) -> Slice[Command]:
@@ -66,19 +53,39 @@ def list_commands(tx: ITransaction, which: CommandFilter, start: tuple[str | Non
     before, size = start
     statement, values = command_listing(which, before)
     rows = tx.rows(statement, limit=size, **values)
-    found = [row for row in rows if which.since is None or row["created_at"] >= which.since]
+    found = [row for row in rows if _is_since(row, which)]
     resume = (rows[-1]["id"], SLICE_SIZE) if len(rows) == size else None
     return Slice(items=[to_command(row, whole=False) for row in found], resume=resume)
 
 
-def command_listing(which: CommandFilter, before: str | None) -> tuple[Statement, Any]:
+def _is_since(row: Row, which: CommandFilter) -> bool:
+    return which.since is None or bool(row["created_at"] >= which.since)
+
+
+BEHIND_ALL = "~"
+"""Greater than the id of any command."""
+
+
+def list_open_commands(tx: ITransaction, which: CommandFilter, before: str) -> Slice[Command]:
+    """Commands in a state that is not final, as :func:`list_commands`, among the next :data:`SLICE_SIZE` open ones."""
+    [part] = tx.rows(_OPEN_SLICE, before=before, size=SLICE_SIZE)
+    if not part["size"]:
+        return Slice(items=(), resume=None)
+    statement, values = command_listing(which, before, part["first"])
+    found = [row for row in tx.rows(statement, limit=SLICE_SIZE, **values) if _is_since(row, which)]
+    resume = part["first"] if part["size"] == SLICE_SIZE else None
+    return Slice(items=[to_command(row, whole=False) for row in found], resume=resume)
+
+
+def command_listing(which: CommandFilter, before: str | None, first: str | None = None) -> tuple[Statement, Any]:
     """The statement that lists commands by an index, and its values without ``limit``."""
     oldest = None if which.since is None else lower_bound(which.since - ID_MARGIN)
-    wanted = {"before": before, "device": which.device, "state": which.state, "first": oldest}
+    wanted = {"before": before, "device": which.device, "state": which.state, "oldest": oldest, "first": first}
     condition, index = "TRUE", ""
-    if which.state is not None:  # the condition of the index as it was declared, else SQLite does not use it
-        condition = _INDEX_CONDITIONS[which.state]
-        index = _OPEN_INDEXES.get((which.state, which.device is not None), "")
+    if which.state in ENDED:  # the condition of the index as it was declared, else SQLite does not use it
+        condition = "finished_at IS NOT NULL"
+    elif which.state is not None:
+        condition, index = "finished_at IS NULL", "INDEXED BY command_open"
     sql = _COMMANDS.format(index=index, where=f"{condition} AND {{where}}")
     return _filtered("list commands", sql, _COMMAND_CONDITIONS, wanted)
 
@@ -156,12 +163,6 @@ def last_event(tx: ITransaction) -> int:
     return int(rows[0]["last"]) if rows else 0
 
 
-_AHEAD = Statement(
-    "count the commands ahead of a command",
-    "SELECT COUNT(*) AS ahead FROM command WHERE device = :device AND state = 'queued'"
-    " AND (priority > :priority OR (priority = :priority AND id < :id)) AND COALESCE(not_before, 0) <= :now",
-)
-_LEASE = Statement("look up a lease", "SELECT lease_until FROM command WHERE id = :id")
 _SIGNED_OFF = Statement(  # backwards: a device that is signed off has few newer events
     "look up when a device signed off",
     "SELECT at FROM event WHERE device = :device AND type = 'device.signed_off'"
@@ -169,16 +170,8 @@ _SIGNED_OFF = Statement(  # backwards: a device that is signed off has few newer
 )
 
 
-def command_context(tx: ITransaction, command: str, now: Now) -> CommandContext:
-    """A command with what explains its state."""
+def command_with_sign_off(tx: ITransaction, command: str) -> tuple[Command, int | None]:
+    """A command without its payload and result, and when its device signed off, while it is signed off."""
     found = to_command(look_up(tx, command), whole=False)
-    ahead = tx.rows(_AHEAD, device=found.device, priority=found.priority, id=found.id, now=now.wall)[0]["ahead"]
-    until = tx.rows(_LEASE, id=command)[0]["lease_until"]
     signed_off = first(tx, _SIGNED_OFF, device=found.device)
-    return CommandContext(
-        command=found,
-        ahead=ahead if found.state is State.QUEUED else 0,
-        in_flight=queue_depth(tx, found.device).in_flight,
-        lease_left=None if until is None else max(round(until) - now.steady, 0),
-        signed_off_at=None if signed_off is None else signed_off["at"],
-    )
+    return found, None if signed_off is None else signed_off["at"]

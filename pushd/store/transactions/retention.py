@@ -11,11 +11,11 @@ from pushd.store.transaction import ITransaction, Statement
 
 _ENDED = Statement(
     "find commands to purge",
-    "SELECT id FROM command WHERE finished_at < :before ORDER BY finished_at LIMIT :limit",
+    "SELECT id, device FROM command WHERE finished_at < :before ORDER BY finished_at LIMIT :limit",
 )
 _ENDED_AHEAD = Statement(
     "find commands to purge that ended while the wall clock was ahead",
-    "SELECT id FROM command WHERE finished_at > :now"
+    "SELECT id, device FROM command WHERE finished_at > :now"
     " AND id <= (SELECT MAX(command) FROM clock_set_back WHERE elapsed < :elapsed_before) LIMIT :limit",
 )
 _ATTEMPTS = Statement("purge a command's attempts", "DELETE FROM attempt WHERE command = :id")
@@ -85,6 +85,7 @@ def _purge_step(tx: ITransaction, times: Mapping[str, int], limit: int) -> int:
     for row in tx.rows(_ENDED, limit=limit, **times) or tx.rows(_ENDED_AHEAD, limit=limit, **times):
         tx.run(_ATTEMPTS, id=row["id"])
         tx.run(_COMMAND, id=row["id"])
+        tx.commands.reload_newest(row["device"])
         deleted += 1
         if tx.run(_TEXTS, id=row["id"]) > 0:  # to free 16 MiB takes 0.1 s
             break

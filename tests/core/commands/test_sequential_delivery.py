@@ -4,7 +4,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from pushd.model.lifecycle import Delivery, State
-from pushd.store.filters import Settlement
+from pushd.rules.outcomes import Settlement
 from tests.core.harness import CONTAINER, READER, CoreHarness
 
 LEASE = 60.0

@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from pushd.model.command import Command
 from pushd.model.errors import UnknownCommand
 from pushd.model.lifecycle import State
-from pushd.store.filters import Settlement
+from pushd.rules.outcomes import Settlement
 from tests.core.harness import CONTAINER, READER, CoreHarness
 from tests.results import result_of
 from tests.stepped import SteppedExecutor

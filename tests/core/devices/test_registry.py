@@ -6,7 +6,7 @@ from pushd.model.device import Admission, PresenceState, ProofKind
 from pushd.model.errors import DeviceKnown, InvalidQuery, UnknownDevice
 from pushd.model.event import EventType
 from pushd.model.lifecycle import State
-from pushd.store.filters import Settlement
+from pushd.rules.outcomes import Settlement
 from tests.core.harness import CONTAINER, READER, CoreHarness
 from tests.stepped import SteppedStore
 

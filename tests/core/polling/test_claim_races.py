@@ -5,7 +5,7 @@ from twisted.internet.task import Clock
 
 from pushd.model.event import EventType
 from pushd.model.lifecycle import State
-from pushd.store.filters import Settlement
+from pushd.rules.outcomes import Settlement
 from tests.core.harness import READER, CoreHarness, HeldPoll
 from tests.stepped import SteppedExecutor
 

@@ -1,0 +1,32 @@
+"""What rules answer."""
+
+from enum import Enum
+
+from attrs import frozen
+
+from pushd.model.command import Dispatched
+from pushd.model.timestamps import MAX_MOMENT
+
+
+@frozen(kw_only=True)
+class Claim:
+    """What was claimed for a device.
+
+    ``due`` is when to claim again, in wall milliseconds; 0: something may be due now; None: nothing is queued.
+    ``expires_at`` and ``expires_elapsed`` are when the first of the claimed commands becomes too old to be sent, in
+    wall milliseconds and in elapsed time.
+    """
+
+    dispatched: tuple[Dispatched, ...] = ()
+    due: int | None = None
+    expires_at: int = MAX_MOMENT
+    expires_elapsed: int = MAX_MOMENT
+
+
+class Settlement(Enum):
+    """What the store did with a device's result."""
+
+    SETTLED = "settled"  # it ended a command
+    REPEATED = "repeated"  # the command had ended with it before
+    ORPHANED = "orphaned"  # it matches no command, or contradicts a known outcome; it was kept
+    DROPPED = "dropped"  # the same, but not kept: the device is not approved

@@ -1,0 +1,240 @@
+"""Commands and their attempts in SQL: what is read by name, and what a transaction saves together."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
+
+from pushd.model.device import Admission, PresenceState
+from pushd.model.errors import Unavailable
+from pushd.model.lifecycle import Delivery, State
+from pushd.rules.records import Attempt, CommandRecord, DeviceRecord, Handover
+from pushd.store.rows import report_corruption
+from pushd.store.transaction import ITransaction, Row, Statement, first
+
+_NAMES = CommandRecord._fields
+_DERIVED = ("handover", "sent_before")
+"""What is read from the attempts of a command."""
+
+_COLUMNS = ", ".join(f"command.{name}" for name in _NAMES if name not in (*_DERIVED, "payload"))
+_READ = (
+    f"SELECT {_COLUMNS}, {{payload}} AS payload, latest.handover AS handover, previous.sent_at AS sent_before"
+    " FROM command LEFT JOIN attempt AS latest ON latest.command = command.id AND latest.number = command.attempts"
+    " LEFT JOIN attempt AS previous ON previous.command = command.id AND previous.number = command.attempts - 1"
+    " WHERE {where}"
+)
+_BY_ID = Statement("look up a command", _READ.format(payload="NULL", where="command.id = :id"))
+_BY_KEY = Statement(
+    "look up an idempotency key",
+    _READ.format(
+        payload="NULL", where="created_by = :created_by AND command.device = :device AND idempotency_key = :key"
+    ),
+)
+_OPEN = Statement("read open commands", _READ.format(payload="payload", where="command.finished_at IS NULL"))
+_NEWEST_OF_OPEN = Statement(
+    "read the newest attempts of devices with open commands",
+    "SELECT attempt.* FROM (SELECT DISTINCT device AS id FROM command INDEXED BY command_open"
+    " WHERE finished_at IS NULL) AS busy JOIN attempt ON attempt.handover ="
+    " (SELECT handover FROM attempt WHERE attempt.device = busy.id ORDER BY serial DESC LIMIT 1)",
+)
+
+
+@report_corruption("A command")
+def _to_record(row: Row) -> CommandRecord:
+    values = {name: row[name] for name in _NAMES}
+    values["state"] = State(values["state"])
+    values["delivery"] = Delivery(values["delivery"])
+    values["late"] = bool(values["late"])
+    return CommandRecord(**values)
+
+
+def command_by_id(tx: ITransaction, command: str) -> CommandRecord | None:
+    """A command without its payload, or None."""
+    row = first(tx, _BY_ID, id=command)
+    return None if row is None else _to_record(row)
+
+
+def command_by_key(tx: ITransaction, created_by: str, device: str, key: str) -> CommandRecord | None:
+    """The command that was queued with an idempotency key, without its payload, or None."""
+    row = first(tx, _BY_KEY, created_by=created_by, device=device, key=key)
+    return None if row is None else _to_record(row)
+
+
+def open_commands(tx: ITransaction) -> Iterator[CommandRecord]:
+    """All open commands."""
+    return map(_to_record, tx.rows(_OPEN))
+
+
+def newest_handovers(tx: ITransaction) -> Mapping[str, Handover]:
+    """The newest handover to each device that has open commands, if it has one."""
+    found: dict[str, list[Attempt]] = {}
+    for row in tx.rows(_NEWEST_OF_OPEN):
+        found.setdefault(row["device"], []).append(_to_attempt(row))
+    return {device: _sorted(attempts) for device, attempts in found.items()}
+
+
+_PAYLOAD = Statement("read a payload", "SELECT payload FROM command WHERE id = :id")
+_RESULT = Statement("read a result", "SELECT result FROM command WHERE id = :id")
+
+
+def payload_of(tx: ITransaction, command: str) -> str:
+    """The payload of a command, as JSON text."""
+    return str(tx.rows(_PAYLOAD, id=command)[0]["payload"])
+
+
+def result_of(tx: ITransaction, command: str) -> str | None:
+    """The stored result of a command, as JSON text."""
+    row = first(tx, _RESULT, id=command)
+    return None if row is None else row["result"]
+
+
+_DEVICE = Statement("look up a device", "SELECT admission, presence FROM device WHERE id = :id")
+_DEVICE_RECORDS = {
+    (str(admission), str(presence)): DeviceRecord(admission, presence)
+    for admission in Admission
+    for presence in PresenceState
+}
+
+
+def device_by_id(tx: ITransaction, device: str) -> DeviceRecord | None:
+    """A device, or None."""
+    row = first(tx, _DEVICE, id=device)
+    return None if row is None else _DEVICE_RECORDS[row["admission"], row["presence"]]
+
+
+_ATTEMPT = "SELECT command, number, device, uuid, sent_at, handover, position FROM attempt"
+_HANDOVER = f"{_ATTEMPT} WHERE handover = ({{handover}})"
+_NEWEST = Statement(
+    "look up the newest attempt",
+    _HANDOVER.format(handover="SELECT handover FROM attempt WHERE device = :device ORDER BY serial DESC LIMIT 1"),
+)
+_BY_UUID = Statement(
+    "look up attempts by uuid",
+    _HANDOVER.format(
+        handover="SELECT handover FROM attempt WHERE device = :device AND uuid = :uuid ORDER BY serial DESC LIMIT 1"
+    ),
+)
+SEARCHED_ATTEMPTS = 1000
+"""How many of a device's newest attempts are searched for one that lapsed, for a result without a uuid."""
+
+_LATEST_LAPSED = Statement(
+    "look up the latest attempt that lapsed",
+    _HANDOVER.format(
+        handover="SELECT attempt.handover FROM attempt JOIN command ON command.id = attempt.command"
+        " WHERE attempt.device = :device AND attempt.serial > COALESCE((SELECT serial FROM attempt"
+        f" WHERE device = :device ORDER BY serial DESC LIMIT 1 OFFSET {SEARCHED_ATTEMPTS}), 0)"
+        " AND (command.state = 'unknown' OR (command.state = 'queued' AND command.attempts > 0))"
+        " ORDER BY attempt.serial DESC LIMIT 1"
+    ),
+)
+
+
+def _to_attempt(row: Row) -> Attempt:
+    return Attempt(**{name: row[name] for name in Attempt._fields})
+
+
+def _to_handover(rows: Sequence[Row]) -> Handover | None:
+    return _sorted(map(_to_attempt, rows)) or None
+
+
+def _sorted(attempts: Iterable[Attempt]) -> Handover:
+    return tuple(sorted(attempts, key=lambda attempt: attempt.position or 0))
+
+
+def newest_handover(tx: ITransaction, device: str) -> Handover | None:
+    """The newest handover to a device, or None."""
+    return _to_handover(tx.rows(_NEWEST, device=device))
+
+
+def handover_by_uuid(tx: ITransaction, device: str, uuid: str) -> Handover | None:
+    """The newest handover in answer to a poll of a device with this uuid, or None."""
+    return _to_handover(tx.rows(_BY_UUID, device=device, uuid=uuid))
+
+
+def latest_lapsed_handover(tx: ITransaction, device: str) -> Handover | None:
+    """The newest handover with a command that is unknown, or queued again, or None."""
+    return _to_handover(tx.rows(_LATEST_LAPSED, device=device))
+
+
+_STORED = [name for name in _NAMES if name not in _DERIVED]
+_CHANGING = _NAMES[_NAMES.index("state") : _NAMES.index("version")]
+_INSERT = Statement(
+    "queue commands",
+    f"INSERT INTO command ({', '.join(_STORED)}) VALUES ({', '.join('?' * len(_STORED))})",
+)
+_SETS = ", ".join(f"{name} = ?" for name in _CHANGING)
+_UPDATE = Statement("save commands", f"UPDATE command SET {_SETS}, version = version + 1 WHERE id = ? AND version = ?")
+_UPDATE_WITH_RESULT = Statement(
+    "save commands and results",
+    f"UPDATE command SET result = ?, {_SETS}, version = version + 1 WHERE id = ? AND version = ?",
+)
+_to_stored = itemgetter(*map(_NAMES.index, _STORED))
+_to_update = itemgetter(*map(_NAMES.index, (*_CHANGING, "id", "version")))
+
+_ADD_ATTEMPT = Statement(
+    "save attempts",
+    f"INSERT INTO attempt ({', '.join(Attempt._fields)}) VALUES ({', '.join('?' * len(Attempt._fields))})",
+)
+_DELETE_ATTEMPT = Statement("delete attempts", "DELETE FROM attempt WHERE command = ? AND number = ?")
+
+
+def insert_commands(tx: ITransaction, commands: Iterable[CommandRecord]) -> None:
+    """Save new commands."""
+    tx.run_all(_INSERT, [_to_stored(command) for command in commands])
+
+
+def update_commands(tx: ITransaction, commands: Sequence[CommandRecord]) -> None:
+    """Save changed commands over those of the same versions.
+
+    :raises StaleCommands: if one of them was changed by something else.
+    """
+    _check(tx.run_all(_UPDATE, [_to_update(command) for command in commands]), len(commands))
+
+
+def update_commands_with_results(tx: ITransaction, commands: Sequence[tuple[CommandRecord, str | None]]) -> None:
+    """Save changed commands, each with its result, over those of the same versions.
+
+    :raises StaleCommands: if one of them was changed by something else.
+    """
+    values = [(result, *_to_update(command)) for command, result in commands]
+    _check(tx.run_all(_UPDATE_WITH_RESULT, values), len(commands))
+
+
+def _check(saved: int, expected: int) -> None:
+    if saved != expected:
+        raise StaleCommands("Unable to save commands: they were changed by another program.")
+
+
+class StaleCommands(Unavailable):
+    """What memory knows of commands is not what the database has."""
+
+
+def add_attempts(tx: ITransaction, attempts: Sequence[Attempt]) -> None:
+    """Save new attempts."""
+    tx.run_all(_ADD_ATTEMPT, attempts)
+
+
+def delete_attempts(tx: ITransaction, attempts: Sequence[tuple[str, int]]) -> None:
+    """Delete attempts, by command and number."""
+    tx.run_all(_DELETE_ATTEMPT, attempts)
+
+
+_KEEP = Statement(
+    "keep orphan results",
+    "INSERT INTO orphan (device, at, reason, reference, size, raw) VALUES (?, ?, ?, ?, ?, ?)",
+)
+_TRIM = Statement(
+    "drop the oldest orphan results",
+    "DELETE FROM orphan WHERE device = :device AND id <="
+    " (SELECT id FROM orphan WHERE device = :device ORDER BY id DESC LIMIT 1 OFFSET :kept)",
+)
+ORPHANS_KEPT = 100
+"""Orphan results kept for each device."""
+
+OrphanRow = tuple[str, int, str, str | None, int, bytes]
+"""Its device, wall milliseconds, reason, reference, size and raw bytes."""
+
+
+def keep_orphans(tx: ITransaction, orphans: Sequence[OrphanRow]) -> None:
+    """Save orphan results, and drop the oldest of their devices."""
+    tx.run_all(_KEEP, orphans)
+    for device in dict.fromkeys(orphan[0] for orphan in orphans):
+        tx.run(_TRIM, device=device, kept=ORPHANS_KEPT)

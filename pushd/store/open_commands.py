@@ -1,0 +1,199 @@
+"""All open commands, in memory: what is committed. Only a committed transaction changes it, in one step."""
+
+import heapq
+from bisect import insort
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import takewhile
+from typing import Final
+
+from attrs import define, field
+
+from pushd.model.device import QueueDepth
+from pushd.model.lifecycle import OUT, State
+from pushd.model.timestamps import Now
+from pushd.rules.records import CommandRecord, DeviceRecord, Handover
+
+MAX_PAYLOADS = 64 * 1024 * 1024
+"""Characters of payloads that are kept in memory together; the rest is read from the database when it is needed."""
+
+IDLE_DEVICES = 10_000
+"""Devices without open commands whose newest handover is kept."""
+
+
+class NotLoaded:
+    """Stands for a value that only the database has."""
+
+
+NOT_LOADED: Final = NotLoaded()
+
+
+@define(eq=False)
+class DeviceCommands:
+    """The open commands of one device, by id."""
+
+    queue: list[tuple[int, str]] = field(factory=list)
+    """In the order in which they are sent: negative priority and id."""
+    out: dict[str, None] = field(factory=dict)
+    """In flight."""
+    newest: Handover | NotLoaded | None = NOT_LOADED
+
+    def copy(self) -> "DeviceCommands":
+        """A copy that can be changed."""
+        return DeviceCommands(self.queue.copy(), self.out.copy(), self.newest)
+
+    def move(self, before: CommandRecord | None, after: CommandRecord) -> None:
+        """Follow a command from one state, or None if it is new, to another."""
+        was = None if before is None else before.state
+        if was is State.QUEUED:
+            if after.state is not State.QUEUED:
+                self.queue.remove((-after.priority, after.id))
+        elif after.state is State.QUEUED:
+            insort(self.queue, (-after.priority, after.id))
+        if after.state in OUT:
+            self.out[after.id] = None
+        elif was in OUT:
+            del self.out[after.id]
+
+
+@define(eq=False)
+class Timeouts:
+    """Commands by the moment at which something is to happen with them, in milliseconds of one clock."""
+
+    _moment: Callable[[CommandRecord], int | None]
+    """The moment of a command; None: nothing happens with it."""
+    _heap: list[tuple[int, str]] = field(factory=list, init=False)
+    """May also have former moments of a command."""
+
+    def add(self, command: CommandRecord) -> None:
+        """Note the moment of a command, if it has one."""
+        moment = self._moment(command)
+        if moment is not None:
+            heapq.heappush(self._heap, (moment, command.id))
+
+    def due(self, commands: Mapping[str, CommandRecord], now: int, limit: int) -> list[str]:
+        """Up to ``limit`` commands whose moment has come, the earliest first; they stay noted."""
+        found: dict[str, int] = {}
+        while self._heap and self._heap[0][0] <= now and len(found) < limit:
+            moment, command = heapq.heappop(self._heap)
+            stored = commands.get(command)
+            if stored is not None and self._moment(stored) == moment:
+                found[command] = moment
+        for command, moment in found.items():
+            heapq.heappush(self._heap, (moment, command))
+        return list(found)
+
+    def compact(self, commands: Mapping[str, CommandRecord]) -> None:
+        """Drop former moments once they are most of what is noted."""
+        if len(self._heap) > 2 * len(commands) + 1000:
+            moments = ((self._moment(command), command.id) for command in commands.values())
+            self._heap = [(moment, command) for moment, command in moments if moment is not None]
+            heapq.heapify(self._heap)
+
+
+def _expiry(command: CommandRecord) -> int | None:
+    return command.expires_elapsed if command.state is State.QUEUED else None
+
+
+def _lease(command: CommandRecord) -> int | None:
+    return command.lease_until
+
+
+@define(eq=False)
+class OpenCommands:
+    """The one index of open commands: by id, by device, and by when their lease or time to live ends."""
+
+    commands: dict[str, CommandRecord] = field(factory=dict, init=False)
+    devices: dict[str, DeviceCommands] = field(factory=dict, init=False)
+    device_records: dict[str, DeviceRecord | None] = field(factory=dict, init=False)
+    """Of the devices that were asked for; None: there is no such device."""
+    _leases: Timeouts = field(factory=lambda: Timeouts(_lease), init=False)
+    _expiries: Timeouts = field(factory=lambda: Timeouts(_expiry), init=False)
+    _payload_size: int = field(default=0, init=False)
+    _idle: dict[str, None] = field(factory=dict, init=False)
+    """The devices without open commands, the one that became so first at the front."""
+
+    def count_queued(self, device: str) -> int:
+        """How many commands of a device are queued."""
+        found = self.devices.get(device)
+        return 0 if found is None else len(found.queue)
+
+    def depth(self, device: str) -> QueueDepth:
+        """How many commands of a device are queued, and how many in flight."""
+        found = self.devices.get(device)
+        return QueueDepth() if found is None else QueueDepth(queue=len(found.queue), in_flight=len(found.out))
+
+    def count_ahead(self, command: str, now: Now) -> int:
+        """How many commands are sent before a queued one."""
+        stored = self.commands.get(command)
+        if stored is None or stored.state is not State.QUEUED:
+            return 0
+        before = takewhile(lambda other: other is not stored, self.queued(stored.device))
+        return sum((other.not_before or 0) <= now.wall for other in before)
+
+    def queued(self, device: str) -> Iterator[CommandRecord]:
+        """The queued commands of a device: highest priority first, then the oldest."""
+        found = self.devices.get(device)
+        return iter(()) if found is None else (self.commands[command] for _, command in found.queue)
+
+    def lapsed(self, steady: int, limit: int) -> list[str]:
+        """Up to ``limit`` commands whose lease has run out."""
+        return self._leases.due(self.commands, steady, limit)
+
+    def expired(self, elapsed: int, limit: int) -> list[str]:
+        """Up to ``limit`` queued commands whose time to live is over by elapsed time."""
+        return self._expiries.due(self.commands, elapsed, limit)
+
+    def load(self, commands: Iterable[CommandRecord], newest: Mapping[str, Handover]) -> None:
+        """Start with what the database has, in place of what was known."""
+        self.__init__()  # type: ignore[misc]
+        for command in commands:
+            self._merge_command(command)
+            self.devices.setdefault(command.device, DeviceCommands()).move(None, command)
+        for device, commands_of_device in self.devices.items():
+            commands_of_device.newest = newest.get(device)
+
+    def merge(
+        self,
+        changed: Iterable[CommandRecord],
+        devices: Mapping[str, DeviceCommands],
+        device_records: Mapping[str, DeviceRecord | NotLoaded | None],
+    ) -> None:
+        """Take over what a transaction has committed."""
+        for command in changed:
+            self._merge_command(command)
+        self._leases.compact(self.commands)
+        self._expiries.compact(self.commands)
+        for device, commands in devices.items():
+            self._merge_device(device, commands)
+        for device, record in device_records.items():
+            if isinstance(record, NotLoaded):
+                self.device_records.pop(device, None)
+            else:
+                self.device_records[device] = record
+
+    def _merge_command(self, command: CommandRecord) -> None:
+        before = self.commands.get(command.id)
+        if before is not None and before.payload is not None:
+            self._payload_size -= len(before.payload)
+        if command.finished_at is not None:
+            self.commands.pop(command.id, None)
+            return
+        size = 0 if command.payload is None else len(command.payload)
+        if self._payload_size + size > MAX_PAYLOADS:
+            command, size = command._replace(payload=None), 0
+        self._payload_size += size
+        self.commands[command.id] = command
+        if command.state is State.QUEUED:
+            if before is None or before.state is not State.QUEUED or before.expires_elapsed != command.expires_elapsed:
+                self._expiries.add(command)
+        else:
+            self._leases.add(command)
+
+    def _merge_device(self, device: str, commands: DeviceCommands) -> None:
+        self.devices[device] = commands
+        self._idle.pop(device, None)
+        if not (commands.queue or commands.out):
+            self._idle[device] = None
+            if len(self._idle) > IDLE_DEVICES:
+                oldest = next(iter(self._idle))
+                del self._idle[oldest], self.devices[oldest]

@@ -1,0 +1,290 @@
+"""What one transaction has changed in the open commands: no other sees it before it is committed."""
+
+from collections.abc import Iterator, Sequence
+from copy import copy
+from typing import Any, TypeVar
+
+from attrs import define, field
+
+from pushd.model.command import Command, LargePayload, Payload
+from pushd.model.errors import Unavailable
+from pushd.model.event import EventType
+from pushd.model.large_text import REFERENCE, LargeText, Text, to_column
+from pushd.model.timestamps import Now
+from pushd.rules.records import Attempt, CommandRecord, DeviceRecord, Handover, Member
+from pushd.rules.view import Rule
+from pushd.store import command_rows as rows
+from pushd.store.open_commands import NOT_LOADED, DeviceCommands, NotLoaded, OpenCommands
+from pushd.store.rows import read_payload
+from pushd.store.transaction import ITransaction, record
+from pushd.store.transactions import large_texts
+
+T = TypeVar("T")
+
+
+@define(eq=False)
+class Overlay:
+    """A :class:`pushd.rules.view.View` of the open commands, under what its transaction has changed.
+
+    What is not in memory is read by name. What rules change is saved together: before a statement that reads it, and
+    before the commit.
+    """
+
+    base: OpenCommands
+    tx: ITransaction
+    _commands: dict[str, CommandRecord | None] = field(factory=dict, init=False)
+    """What was changed, or read by name."""
+    _touched: dict[str, None] = field(factory=dict, init=False)
+    """The commands that were changed."""
+    _unsaved: dict[str, bool] = field(factory=dict, init=False)
+    """Of these, those that are to be saved; True: they are new."""
+    _results: dict[str, str | None] = field(factory=dict, init=False)
+    _keys: dict[tuple[str, str, str], str] = field(factory=dict, init=False)
+    _devices: dict[str, DeviceCommands] = field(factory=dict, init=False)
+    _device_records: dict[str, DeviceRecord | NotLoaded | None] = field(factory=dict, init=False)
+    _attempts: dict[tuple[str, int], Attempt] = field(factory=dict, init=False)
+    _deleted_attempts: list[tuple[str, int]] = field(factory=list, init=False)
+    _orphans: list[rows.OrphanRow] = field(factory=list, init=False)
+    changes: int = field(default=0, init=False)
+    """Counts the changes."""
+
+    def device(self, device: str) -> DeviceRecord | None:
+        found: DeviceRecord | NotLoaded | None = self._device_records.get(device, NOT_LOADED)
+        if found is NOT_LOADED and device not in self._device_records:
+            found = self.base.device_records.get(device, NOT_LOADED)
+        if isinstance(found, NotLoaded):
+            found = self._device_records[device] = rows.device_by_id(self.tx, device)
+        return found
+
+    def reload_device(self, device: str) -> None:
+        """A statement has changed a device, or deleted it."""
+        self._device_records[device] = NOT_LOADED
+
+    def queued(self, device: str) -> Iterator[CommandRecord]:
+        found = self._devices.get(device)
+        if found is None:
+            return self.base.queued(device)
+        return (self._known(command) for _, command in found.queue)
+
+    def out(self, device: str) -> list[CommandRecord]:
+        """The commands of a device that are in flight."""
+        found = self._devices.get(device) or self.base.devices.get(device)
+        return [] if found is None else [self._known(command) for command in found.out]
+
+    def count_queued(self, device: str) -> int:
+        found = self._devices.get(device)
+        return self.base.count_queued(device) if found is None else len(found.queue)
+
+    def _known(self, command: str) -> CommandRecord:
+        return self._commands.get(command) or self.base.commands[command]
+
+    def command(self, command: str) -> CommandRecord | None:
+        if command in self._commands:
+            return self._commands[command]
+        found = self.base.commands.get(command)
+        if found is None:
+            found = self._commands[command] = rows.command_by_id(self.tx, command)
+        return found
+
+    def by_key(self, created_by: str, device: str, key: str) -> CommandRecord | None:
+        command = self._keys.get((created_by, device, key))
+        if command is not None:
+            return self._known(command)
+        found = rows.command_by_key(self.tx, created_by, device, key)
+        if found is None:
+            return None
+        self._commands.setdefault(found.id, self.base.commands.get(found.id, found))
+        return self._commands[found.id]
+
+    def payload(self, command: CommandRecord) -> Payload:
+        text = command.payload
+        return read_payload(rows.payload_of(self.tx, command.id) if text is None else text)
+
+    def outline(self, command: CommandRecord) -> Payload:
+        payload = self.payload(command)
+        return large_texts.outline(self.tx, command.id) if isinstance(payload, LargePayload) else payload
+
+    def load_sent(self, command: str, payload: LargePayload) -> None:
+        large_texts.load_sent(self.tx, command, payload)
+
+    def load(self, command: Command) -> None:
+        if isinstance(command.payload, LargePayload):
+            large_texts.load_payload(self.tx, command.id, command.payload)
+        if isinstance(command.result, LargeText):
+            large_texts.load_result(self.tx, command.id, command.result)
+
+    def result(self, command: CommandRecord) -> str | None:
+        if command.id in self._results:
+            return self._results[command.id]
+        return rows.result_of(self.tx, command.id)
+
+    def newest(self, device: str) -> Handover | None:
+        found = self._newest(device)
+        if isinstance(found, NotLoaded):
+            self.save()
+            found = self._of_device(device).newest = rows.newest_handover(self.tx, device)
+        return found
+
+    def _newest(self, device: str) -> Handover | NotLoaded | None:
+        found = self._devices.get(device) or self.base.devices.get(device)
+        return NOT_LOADED if found is None else found.newest
+
+    def by_uuid(self, device: str, uuid: str) -> Handover | None:
+        newest = self._newest(device)
+        if newest is None or (not isinstance(newest, NotLoaded) and newest[0].uuid == uuid):
+            return newest
+        self.save()
+        return rows.handover_by_uuid(self.tx, device, uuid)
+
+    def latest_lapsed(self, device: str) -> Handover | None:
+        self.save()
+        return rows.latest_lapsed_handover(self.tx, device)
+
+    def members(self, handover: Handover) -> Sequence[Member]:
+        found = ((attempt, self.command(attempt.command)) for attempt in handover)
+        return [
+            Member(command, attempt.number, attempt.uuid, attempt.position)
+            for attempt, command in found
+            if command is not None
+        ]
+
+    def add(self, command: CommandRecord) -> None:
+        if self._commands.get(command.id) is not None or command.id in self.base.commands:
+            raise Unavailable(f"Unable to queue a command: the id {command.id} is taken.")
+        self._unsaved[command.id] = True
+        if command.idempotency_key is not None:
+            self._keys[command.created_by, command.device, command.idempotency_key] = command.id
+        self._put(None, command)
+
+    def change(self, command: CommandRecord) -> None:
+        self._unsaved.setdefault(command.id, False)
+        self._put(self._known(command.id), command)
+
+    def _put(self, before: CommandRecord | None, command: CommandRecord) -> None:
+        self.changes += 1
+        self._commands[command.id] = command
+        self._touched[command.id] = None
+        self._of_device(command.device).move(before, command)
+
+    def keep_payload(self, command: str, payload: LargePayload) -> None:
+        large_texts.keep_payload(self.tx, command, payload)
+
+    def set_result(self, command: CommandRecord, result: Text | None) -> None:
+        before = self.result(command) if command.finished_at is not None else None
+        if isinstance(result, LargeText):
+            large_texts.keep_result(self.tx, command.id, result)
+        elif before is not None and before.startswith(REFERENCE):
+            large_texts.drop_result(self.tx, command.id)
+        self._results[command.id] = to_column(result)
+
+    def add_handover(self, device: str, handover: Handover) -> None:
+        self._attempts.update(((attempt.command, attempt.number), attempt) for attempt in handover)
+        self._of_device(device).newest = handover
+
+    def delete_attempt(self, command: CommandRecord) -> None:
+        self.changes += 1
+        attempt = command.id, command.attempts
+        if self._attempts.pop(attempt, None) is None:
+            self._deleted_attempts.append(attempt)
+        self.reload_newest(command.device)
+
+    def reload_newest(self, device: str) -> None:
+        """Attempts of a device were deleted, of which the newest may be one."""
+        if device in self._devices or device in self.base.devices:
+            self._of_device(device).newest = NOT_LOADED
+
+    def keep_orphan(self, device: str, at: int, reason: str, reference: str | None, size: int, raw: bytes) -> None:
+        self.changes += 1
+        self._orphans.append((device, at, reason, reference, size, raw))
+
+    def record(self, now: Now, kind: EventType, device: str, command: str | None = None, /, **data: Any) -> None:
+        self.changes += 1
+        record(self.tx, now, kind, device, command, **data)
+
+    def _of_device(self, device: str) -> DeviceCommands:
+        found = self._devices.get(device)
+        if found is None:
+            stored = self.base.devices.get(device)
+            found = self._devices[device] = DeviceCommands() if stored is None else stored.copy()
+        return found
+
+    @property
+    def is_unsaved(self) -> bool:
+        """Whether there is something to save."""
+        return bool(self._unsaved or self._attempts or self._deleted_attempts or self._orphans)
+
+    def save(self) -> None:
+        """Write what rules have changed since the last time.
+
+        :raises StaleCommands: if a command in the database is not the one that was changed.
+        """
+        if self._unsaved:
+            self._save_commands()
+        if self._deleted_attempts:
+            rows.delete_attempts(self.tx, self._deleted_attempts)
+            self._deleted_attempts = []
+        if self._attempts:
+            rows.add_attempts(self.tx, list(self._attempts.values()))
+            self._attempts = {}
+        if self._orphans:
+            rows.keep_orphans(self.tx, self._orphans)
+            self._orphans = []
+
+    def _save_commands(self) -> None:
+        new: list[CommandRecord] = []
+        changed: list[CommandRecord] = []
+        with_result: list[tuple[CommandRecord, str | None]] = []
+        for command, is_new in self._unsaved.items():
+            unsaved = self._known(command)
+            if is_new:
+                new.append(unsaved)
+            if command in self._results:
+                with_result.append((unsaved, self._results[command]))
+            elif not is_new:
+                changed.append(unsaved)
+        if new:
+            rows.insert_commands(self.tx, new)
+        if changed:
+            rows.update_commands(self.tx, changed)
+        if with_result:
+            rows.update_commands_with_results(self.tx, with_result)
+        for saved in (*changed, *(saved for saved, _ in with_result)):
+            self._commands[saved.id] = saved._replace(version=saved.version + 1)
+        self._unsaved, self._results = {}, {}
+
+    def copy(self) -> "Overlay":
+        """A copy, to return to if an operation fails after it has changed something."""
+        copied = copy(self)
+        for name in _CONTAINERS:
+            setattr(copied, name, getattr(self, name).copy())
+        copied._devices = {device: commands.copy() for device, commands in self._devices.items()}
+        return copied
+
+    def load_all(self) -> None:
+        """Read all open commands, at the start."""
+        self.base.load(rows.open_commands(self.tx), rows.newest_handovers(self.tx))
+
+    def open(self) -> list[CommandRecord]:
+        """All open commands."""
+        known = map(self._known, dict.fromkeys((*self.base.commands, *self._touched)))
+        return [command for command in known if command.finished_at is None]
+
+    def open_of(self, device: str) -> list[CommandRecord]:
+        """The open commands of a device."""
+        return [*self.queued(device), *self.out(device)]
+
+    def merge(self) -> None:
+        """Take over into memory what was changed: it is committed."""
+        if self._touched or self._devices or self._device_records:
+            changed = [self._known(command) for command in self._touched]
+            self.base.merge(changed, self._devices, self._device_records)
+
+
+def decide(tx: ITransaction, rule: Rule[T]) -> T:
+    """The operation that lets a rule decide."""
+    return rule.decide(tx.commands)
+
+
+_CONTAINERS = (
+    "_commands _touched _unsaved _results _keys _device_records _attempts _deleted_attempts _orphans"
+).split()
