@@ -69,7 +69,7 @@ class Core:
         self._resume_clocks(snapshot, now)
         queue = self.command_queue
         self.epochs.load(snapshot.epochs)
-        for part in (self.presence, self.registry, self.tokens, queue.command_index, queue.result_index):
+        for part in (self.presence, self.registry, self.tokens, queue.result_index):
             part.load(snapshot)
         self.drafts.ids.after(snapshot.last_command)
         self.offline_detector.start()

@@ -51,11 +51,9 @@ class Health:
         page = await self.store.commands(queued, None, _PAGE)
         while page:
             violations += [
-                Violation(
-                    what="it is queued, but missing in the command index", device=command.device, command=command.id
-                )
+                Violation(what="it is queued, but missing in memory", device=command.device, command=command.id)
                 for command in page
-                if self.command_queue.command_index.due(command.device) is None
+                if not self.store.has_queued(command.device)
             ]
             page = await self.store.commands(queued, page[-1].id, _PAGE)
         return violations

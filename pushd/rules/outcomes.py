@@ -12,7 +12,7 @@ from pushd.model.timestamps import MAX_MOMENT
 class Claim:
     """What was claimed for a device.
 
-    ``due`` is when to claim again, in wall milliseconds; 0: something may be due now; None: nothing is queued.
+    ``due`` is when the next command becomes due, in wall milliseconds, if nothing was claimed; None: none does.
     ``expires_at`` and ``expires_elapsed`` are when the first of the claimed commands becomes too old to be sent, in
     wall milliseconds and in elapsed time.
     """

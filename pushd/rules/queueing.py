@@ -1,6 +1,6 @@
 """Queue a command, claim queued commands for a device's poll, and take a claim back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from uuid import uuid4
 
@@ -117,20 +117,18 @@ class ClaimNext:
 
     def decide(self, view: View) -> Claim:
         if self.one_at_a_time and self.uuid is not None and self._was_answered(view, self.uuid):
-            return Claim(due=0)
-        device = view.device(self.device)
-        if device is None:
             return Claim()
-        if device.admission is not Admission.APPROVED:
-            return Claim(due=0)  # its approval wakes the poll
-        sendable = list(islice(filter(self._may_be_sent, view.queued(self.device)), self.limit + 1))
-        chosen = self._choose(view, sendable[: self.limit])
-        sent = self._send(view, chosen)
+        device = view.device(self.device)
+        if device is None or device.admission is not Admission.APPROVED:
+            return Claim()  # its approval wakes the poll
+        sendable = list(islice(filter(self._may_be_sent, view.queued(self.device)), self.limit))
+        if not sendable:
+            return Claim(due=next_due(view.queued(self.device), self.now))
+        chosen = self._choose(view, sendable)
         return Claim(
-            dispatched=sent,
-            due=0 if len(sendable) > len(chosen) else next_due(view, self.device, self.now),
-            expires_at=min((command.expires_at for command, _ in chosen), default=MAX_MOMENT),
-            expires_elapsed=min((command.expires_elapsed for command, _ in chosen), default=MAX_MOMENT),
+            dispatched=self._send(view, chosen),
+            expires_at=min(command.expires_at for command, _ in chosen),
+            expires_elapsed=min(command.expires_elapsed for command, _ in chosen),
         )
 
     def _was_answered(self, view: View, uuid: str) -> bool:
@@ -167,8 +165,6 @@ class ClaimNext:
         return chosen
 
     def _send(self, view: View, chosen: Sequence[tuple[CommandRecord, Payload]]) -> tuple[Dispatched, ...]:
-        if not chosen:
-            return ()
         handover, now = str(uuid4()), self.now
         attempts: list[Attempt] = []
         for position, (command, payload) in enumerate(chosen, 1):
@@ -208,14 +204,15 @@ def _sent(command: CommandRecord, handover: str, now: Now) -> CommandRecord:
     )
 
 
-def next_due(view: View, device: str, now: Now) -> int | None:
-    """When to claim again for a device, in wall milliseconds; None: no command becomes due."""
+def next_due(queued: Iterable[CommandRecord], now: Now) -> int | None:
+    """When the first of these queued commands becomes due, in wall milliseconds, now at the earliest; None: never."""
     due: int | None = None
-    for command in view.queued(device):
-        if not is_live(command, now):
-            return 0  # the clock may be set back before an expired one is ended
-        if (command.not_before or 0) > now.wall:
-            due = command.not_before if due is None else min(due, command.not_before or 0)
+    for command in queued:
+        if is_live(command, now):
+            moment = command.not_before or 0
+            if moment <= now.wall:
+                return now.wall
+            due = moment if due is None else min(due, moment)
     return due
 
 

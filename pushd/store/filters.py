@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
-from attrs import field, frozen
+from attrs import frozen
 
 from pushd.model.command import Command
 from pushd.model.device import Admission, Device, PresenceState, Proof
@@ -82,8 +82,6 @@ class StartupSnapshot:
     devices: tuple[Device, ...] = ()
     proofs: tuple[Proof, ...] = ()
     tokens: tuple[Token, ...] = ()
-    queued: frozenset[str] = field(default=frozenset())
-    """Ids of devices that have commands queued."""
     result_index: tuple[tuple[str, str], ...] = ()
     """Device and command id of each command that a result may still be about: sent, and without a known outcome."""
     last_command: str | None = None

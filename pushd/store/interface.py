@@ -184,6 +184,15 @@ class IStore(IAlertStore, IWebhookStore):
     def devices(which: DeviceFilter, after: str | None, limit: int) -> Deferred[list[tuple[Device, QueueDepth]]]:
         """Devices with their queue depths, by id, from the one after the id ``after`` on."""
 
+    def has_queued(device: str) -> bool:
+        """Whether a device has commands queued, by what is committed and in memory."""
+
+    def next_due(device: str, now: Now) -> int | None:
+        """When the next command of a device becomes due, in wall milliseconds, now at the earliest; None: never."""
+
+    def devices_with_queue() -> list[str]:
+        """The devices that have commands queued."""
+
     def queue_depth(device: str) -> Deferred[QueueDepth]:
         """How many commands of a device are queued, and how many in flight."""
 

@@ -11,6 +11,7 @@ from attrs import define, field
 from pushd.model.device import QueueDepth
 from pushd.model.lifecycle import OUT, State
 from pushd.model.timestamps import Now
+from pushd.rules.queueing import next_due
 from pushd.rules.records import CommandRecord, DeviceRecord, Handover
 
 MAX_PAYLOADS = 64 * 1024 * 1024
@@ -116,6 +117,14 @@ class OpenCommands:
         """How many commands of a device are queued."""
         found = self.devices.get(device)
         return 0 if found is None else len(found.queue)
+
+    def next_due(self, device: str, now: Now) -> int | None:
+        """When the next command of a device becomes due, in wall milliseconds, now at the earliest; None: never."""
+        return next_due(self.queued(device), now)
+
+    def devices_with_queue(self) -> list[str]:
+        """The devices that have commands queued."""
+        return [device for device, commands in self.devices.items() if commands.queue]
 
     def depth(self, device: str) -> QueueDepth:
         """How many commands of a device are queued, and how many in flight."""

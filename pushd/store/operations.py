@@ -172,6 +172,15 @@ class Operations(AlertOperations, WebhookOperations):
     def _with_depths(self, found: Sequence[Device]) -> list[tuple[Device, QueueDepth]]:
         return [(device, self._open_commands.depth(device.id)) for device in found]
 
+    def has_queued(self, device: str) -> bool:
+        return self._open_commands.count_queued(device) > 0
+
+    def next_due(self, device: str, now: Now) -> int | None:
+        return self._open_commands.next_due(device, now)
+
+    def devices_with_queue(self) -> list[str]:
+        return self._open_commands.devices_with_queue()
+
     def queue_depth(self, device: str) -> Deferred[QueueDepth]:
         return succeed(self._open_commands.depth(device))
 

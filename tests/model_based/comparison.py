@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
-from pushd.core.polling.command_index import CommandIndex, ResultIndex
+from pushd.core.polling.result_index import ResultIndex
 from pushd.model.command import Dispatched, Draft
 from pushd.model.device import Admission, PresenceState
 from pushd.model.dialect import never
@@ -90,14 +90,13 @@ class ModelComparison:
 
     def begin(self, snapshot: StartupSnapshot) -> None:
         """Build the indexes in memory from the store, and let them follow it."""
-        self.command_index, self.result_index = CommandIndex(), ResultIndex()
+        self.result_index = ResultIndex()
         self.store.subscribe(self.events.append)
-        self.command_index.subscribe(self.store)
         self.result_index.subscribe(self.store)
-        self.command_index.load(snapshot)
         self.result_index.load(snapshot)
         commands = self.model.commands.values()
-        assert snapshot.queued == {command.draft.device for command in commands if command.state is State.QUEUED}
+        queued = {command.draft.device for command in commands if command.state is State.QUEUED}
+        assert set(self.store.devices_with_queue()) == queued
         assert snapshot.last_command == max(self.model.commands, default=None)
 
     def close(self) -> None:
@@ -134,7 +133,7 @@ class ModelComparison:
 
     def poll(self, name: str, uuid: str | None, batch: int) -> None:
         """A device polls as its dialect does; the index in memory decides whether the store is asked."""
-        due = self.command_index.due(name)
+        due = self.store.next_due(name, self.now)
         if name in READERS:
             poll = Poll(name, uuid, True, batch, batchable if batch > 1 else never)
         else:
@@ -145,7 +144,6 @@ class ModelComparison:
             return
         operation = self.store.claim(name, poll.uuid, poll.one_at_a_time, poll.limit, self.now, poll.batchable)
         claim = result_of(operation)
-        self.command_index.update(name, claim)
         assert claim.dispatched == tuple(dispatched(command.attempts[-1]) for command in expected)
         self.sent.update(sent.command for sent in claim.dispatched)
         self.handovers.update(((sent.command, sent.attempt), sent.handover) for sent in claim.dispatched)

@@ -99,7 +99,7 @@ def due_commands_are_indexed(both: ModelComparison) -> None:
     for name in DEVICES:
         sendable = [command for command in both.model.commands_of(name) if command.is_sendable(both.now)]
         if sendable:
-            due = both.command_index.due(name)
+            due = both.store.next_due(name, both.now)
             assert due is not None, name
             first = min(command.draft.terms.not_before or 0 for command in sendable)
             assert due <= max(both.now.wall, first), name

@@ -58,13 +58,13 @@ async def test_a_device_gets_its_own_commands(store: IStore) -> None:
     assert await store.claim(READER, None, False, 10, at()) == Claim()
 
 
-async def test_a_claim_says_whether_there_is_more(store: IStore) -> None:
-    """Where several are queued, one is claimed, and the claim says whether another is due."""
+async def test_the_store_knows_whether_there_is_more(store: IStore) -> None:
+    """Where several are queued, one is claimed, and the store knows whether another is due."""
     await put(store, 1, 2)
-    first = await store.claim(READER, None, False, 10, at())
-    assert (numbers(first), first.due) == ([1], 0)
-    second = await store.claim(READER, None, False, 10, at())
-    assert (numbers(second), second.due) == ([2], None)
+    assert numbers(await store.claim(READER, None, False, 10, at())) == [1]
+    assert (store.has_queued(READER), store.next_due(READER, at())) == (True, wall())
+    assert numbers(await store.claim(READER, None, False, 10, at())) == [2]
+    assert (store.has_queued(READER), store.next_due(READER, at())) == (False, None)
 
 
 async def test_a_device_may_have_several_commands_in_flight(store: IStore) -> None:
@@ -90,7 +90,8 @@ async def test_a_command_for_later_does_not_block_others(store: IStore) -> None:
     await put(store, 2, not_before=wall(30), priority=0)
     await put(store, 3)
     claimed = await store.claim(READER, None, False, 1, at())
-    assert (numbers(claimed), claimed.due) == ([3], wall(30))
+    assert numbers(claimed) == [3]
+    assert store.next_due(READER, at()) == wall(30)
 
 
 @pytest.mark.parametrize(("moment", "dispatched"), [(299.999, [1]), (300.0, []), (300.001, [])])
@@ -120,7 +121,7 @@ async def test_a_repeated_poll_gets_nothing_while_its_command_is_in_flight(store
     """A one-at-a-time device that repeats its poll, as clients do, gets no second command for it."""
     await put(store, 1, 2)
     await store.claim(READER, "u-1", True, 1, at())
-    assert await store.claim(READER, "u-1", True, 1, at(1)) == Claim(due=0)
+    assert await store.claim(READER, "u-1", True, 1, at(1)) == Claim()
     assert event_types(events).count("command.sent") == 1
 
 

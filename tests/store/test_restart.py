@@ -89,7 +89,7 @@ async def test_the_snapshot_has_what_memory_needs(under_test: StoreUnderTest, st
         READER: PresenceState.NEVER_SEEN,
         OTHER_READER: PresenceState.ONLINE,
     }
-    assert known.queued == {READER}
+    assert under_test.store.devices_with_queue() == [READER]
     assert set(known.result_index) == {(READER, command_id(number)) for number in (2, 3, 8)}
     assert known.last_command == command_id(9)
     assert (known.proofs, known.tokens) == ((), ())

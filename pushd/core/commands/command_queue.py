@@ -10,10 +10,10 @@ from twisted.python.failure import Failure
 
 from pushd.core.clocks import Clocks
 from pushd.core.devices.presence import Presence
-from pushd.core.polling.command_index import CommandIndex, ResultIndex
 from pushd.core.polling.hold_time import HoldTimes
 from pushd.core.polling.poll import Answer, Poll, PollEnd
 from pushd.core.polling.poll_registry import CONFLICT_TAKEOVERS, PollRegistry
+from pushd.core.polling.result_index import ResultIndex
 from pushd.core.timers import CoarseTimers
 from pushd.core.waiters import Waiters
 from pushd.model.command import Command, Draft
@@ -47,11 +47,12 @@ class CommandQueue:
     presence: Presence
     hold_times: HoldTimes
     poll_registry: PollRegistry
-    command_index: CommandIndex = field(factory=CommandIndex)
     result_index: ResultIndex = field(factory=ResultIndex)
     _ended: Waiters[str] = field(init=False)
     """Requests that wait for the end of a command, by its id."""
     _timers: CoarseTimers = field(init=False)
+    _put_early: set[str] = field(factory=set, init=False)
+    """Devices for which a command is being put, so that a held poll may claim it right behind."""
     draining: bool = field(default=False, init=False)
     """The server is about to stop: no poll is held any more."""
     _outage: bool = field(default=False, init=False)
@@ -61,7 +62,6 @@ class CommandQueue:
     def __attrs_post_init__(self) -> None:
         self._ended = Waiters(self.clocks.clock)
         self._timers = CoarseTimers(self.clocks.clock)
-        self.command_index.subscribe(self.store)  # first: a poll that is notified asks the index
         self.result_index.subscribe(self.store)
         self.store.subscribe(self._on_command_end, *_FINAL)
         self.store.subscribe(self._on_claimable, *_CLAIMABLE)
@@ -99,25 +99,25 @@ class CommandQueue:
 
     def claim(self, poll: Poll) -> Deferred[Claim] | None:
         """Claim commands for a poll; None if memory knows that there are none."""
-        due = self.command_index.due(poll.device)
-        if due is None or not poll.may_receive:
+        device, is_early = poll.device, poll.device in self._put_early
+        if not poll.may_receive or not (is_early or self.store.has_queued(device)):
             return None
+        self._put_early.discard(device)
         now = self.clocks.now()
-        if due > now.wall:
+        if not is_early and self.store.next_due(device, now) != now.wall:
             return None
-        dialect = self.dialects[poll.device.partition(":")[0]]
+        dialect = self.dialects[device.partition(":")[0]]
         claiming = self.store.claim(
-            poll.device,
+            device,
             poll.uuid,
             one_at_a_time=dialect.one_at_a_time,
             limit=poll.batch,
             now=now,
             batchable=dialect.batchable,
         )
-        return claiming.addCallbacks(self._on_claim, self._on_claim_failed, callbackArgs=(poll.device,))
+        return claiming.addCallbacks(self._on_claim, self._on_claim_failed)
 
-    def _on_claim(self, claim: Claim, device: str) -> Claim:
-        self.command_index.update(device, claim)
+    def _on_claim(self, claim: Claim) -> Claim:
         if claim.expires_at <= self.clocks.wall_now() or claim.expires_elapsed <= self.clocks.elapsed_now():
             self.take_back(claim.dispatched)  # they expired while the store was busy
             return Claim(due=claim.due)
@@ -129,9 +129,14 @@ class CommandQueue:
         return failure
 
     def due_in(self, poll: Poll) -> float | None:
-        """Seconds until the next command for a poll is due, 0 if it has become due since the last claim, or None."""
-        due = self.command_index.due(poll.device) if poll.may_receive else None
-        return max(due - self.clocks.wall_now(), 0) / 1000 if due else None
+        """Seconds until the next command for a poll becomes due, or None."""
+        if not poll.may_receive or not self.store.has_queued(poll.device):
+            return None
+        return self.seconds_until(self.store.next_due(poll.device, self.clocks.now()))
+
+    def seconds_until(self, due: int | None) -> float | None:
+        """Seconds until a moment in wall milliseconds, 0 if it has passed."""
+        return None if due is None else max(due - self.clocks.wall_now(), 0) / 1000
 
     def take_back(self, handed: Answer) -> None:
         """Return commands to the queue that were claimed for a poll that ended before a byte was written."""
@@ -198,7 +203,7 @@ class CommandQueue:
 
     def claim_again(self) -> None:
         """Let held polls claim that wait until a command is due: the wall clock was set."""
-        for device in self.command_index.devices_with_due_time():
+        for device in self.store.devices_with_queue():
             self.poll_registry.notify(device)
 
     def drain(self) -> None:
@@ -210,7 +215,7 @@ class CommandQueue:
     def _claim_early(self, device: str) -> None:
         """Let a held poll claim right behind a command that is being put, so that one commit does both."""
         if self.poll_registry.is_polling(device):
-            self.command_index.add(device)
+            self._put_early.add(device)
             self.poll_registry.notify(device)
 
     def _on_command_end(self, event: Event) -> None:

@@ -142,7 +142,7 @@ class Poll(Wait):
         elif claim.dispatched:
             self._end(PollEnd.DISPATCHED, claim.dispatched)
         else:
-            self._continue(self.queue.due_in(self))
+            self._continue(self.queue.seconds_until(claim.due))
 
     def _on_claim_failed(self, _failure: Failure) -> None:
         """The store is unavailable, as the queue has logged: hold the poll to its end, unless it was notified."""

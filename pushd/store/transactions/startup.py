@@ -1,6 +1,5 @@
 """The start of a process: renew leases, and read what is kept in memory."""
 
-from pushd.model.lifecycle import State
 from pushd.model.timestamps import Now
 from pushd.rules.time_limits import renewed
 from pushd.store.filters import StartOptions, StartupSnapshot
@@ -44,7 +43,6 @@ def load_snapshot(tx: ITransaction, options: StartOptions, now: Now, writable: b
         devices=tuple(to_device(row) for row in tx.rows(_DEVICES)),
         proofs=tuple(to_proof(row) for row in tx.rows(_PROOFS)),
         tokens=tuple(to_token(row) for row in tx.rows(_TOKENS)),
-        queued=frozenset(command.device for command in tx.commands.open() if command.state is State.QUEUED),
         result_index=tuple((row["device"], row["id"]) for row in tx.rows(_REPORTABLE)),
         last_command=tx.rows(_LAST_COMMAND)[0]["last"],
         elapsed=elapsed,

@@ -142,13 +142,13 @@ def test_a_poll_of_a_deleted_device_gets_no_commands(harness: CoreHarness) -> No
     assert harness.poll(READER).commands == [command]
 
 
-def test_deleting_a_device_clears_the_command_index(harness: CoreHarness) -> None:
+def test_deleting_a_device_empties_its_queue(harness: CoreHarness) -> None:
     """No poll asks the store for the commands of a deleted device."""
     poll = harness.poll(READER)
     harness.put(READER, not_before=harness.wall_ms_in(5))
     harness.result(harness.core.registry.delete(READER))
     assert poll.held
-    assert harness.core.command_queue.command_index.due(READER) is None
+    assert not harness.core.store.has_queued(READER)
 
 
 def test_a_result_of_a_deleted_device_is_not_stored(harness: CoreHarness) -> None:

@@ -14,9 +14,11 @@ HOLD = 10.0
 
 @pytest.fixture
 def empty_claim(stepped: CoreHarness, executor: SteppedExecutor) -> HeldPoll:
-    """A poll with a claim in progress that will find nothing: its command was cancelled, but is still in the index."""
-    stepped.result(stepped.core.command_queue.cancel(stepped.put(READER)))
+    """A poll with a claim in progress that will find nothing: its command is cancelled right before."""
+    stepped.start(stepped.core.command_queue.cancel(stepped.put(READER)))
     poll = stepped.take(READER)
+    executor.commit()
+    executor.notify()
     assert len(executor.submitted) == 1
     return poll
 

@@ -51,9 +51,10 @@ def test_a_store_that_has_recovered_serves_a_held_poll(stepped: CoreHarness, exe
 
 def test_a_wake_up_during_a_failed_claim(stepped: CoreHarness, executor: SteppedExecutor) -> None:
     """A command that is put while a claim fails is sent at once."""
-    stepped.result(stepped.core.command_queue.cancel(stepped.put(READER)))
+    stepped.start(stepped.core.command_queue.cancel(stepped.put(READER)))
     stepped.start(stepped.putting(READER))
     poll = stepped.take(READER)
+    executor.commit()
     executor.commit()
     executor.fail()
     stepped.run()
