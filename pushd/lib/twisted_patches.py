@@ -18,6 +18,7 @@ from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.internet.ssl import CertificateOptions
+from twisted.logger import Logger
 from twisted.protocols.basic import LineReceiver
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper, HAProxyWrappingFactory
 from twisted.python.failure import Failure
@@ -90,7 +91,7 @@ class DirectChannel(HTTPChannel):
     It relies on two methods of a socket's transport: ``writeSomeData`` sends at once, and returns the number of bytes
     sent, or an error; ``connectionLost``, which the reactor calls after the last byte, closes the socket. It relies on
     the names of the two attributes in which the transport buffers, of the methods of the channel that write, and of
-    the channel's ``_transferDecoder``.
+    the attributes of the channel that it uses.
     """
 
     transport: Any
@@ -100,6 +101,30 @@ class DirectChannel(HTTPChannel):
     """The response that the next :meth:`send` writes."""
     _closes: bool = False
     """Whether the connection is closed after it."""
+    _may_be_paused: bool = False
+    """Whether reading may have been paused since the last response."""
+
+    def requestDone(self, request: Any) -> None:
+        """The response is complete: read the next request. Twisted asks the reactor each time to read again."""
+        self.requests.remove(request)
+        if self._may_be_paused and not self._waitingForTransport:
+            self._may_be_paused = False
+            self._networkProducer.resumeProducing()
+        if not self.persistent:
+            self.loseConnection()
+            return
+        self._handlingRequest = False
+        self.line_mode = 1
+        if self._savedTimeOut:
+            self.setTimeout(self._savedTimeOut)
+        if self._dataBuffer:
+            pipelined, self._dataBuffer = b"".join(self._dataBuffer), []
+            self.dataReceived(pipelined)
+
+    def pauseProducing(self) -> None:
+        """The transport buffers too much: do not read more requests."""
+        self._may_be_paused = True
+        super().pauseProducing()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is closed."""
@@ -179,6 +204,7 @@ class DirectChannel(HTTPChannel):
 
     def too_much_pipelined(self) -> None:
         """A client has sent more than a small limit without waiting for the response to its first request."""
+        self._may_be_paused = True
         self._networkProducer.pauseProducing()
 
     def timeoutConnection(self) -> None:
@@ -272,6 +298,34 @@ def use_monotonic_clock(reactor: Any) -> None:
     It relies on the reactor reading time through its attribute ``seconds`` alone.
     """
     vars(reactor)["seconds"] = time.monotonic
+
+
+EPOLL = "twisted.internet.epollreactor"
+"""The module of the reactor that Twisted chooses on Linux."""
+
+
+class _WithoutLogContext:
+    """Calls what is ready, and logs what it raises, as :func:`twisted.python.log.callWithLogger` does."""
+
+    _log = Logger()
+
+    @classmethod
+    def callWithLogger(cls, selectable: object, call: Callable[..., object], *args: Any) -> None:
+        """Call, without a prefix for messages that are logged meanwhile."""
+        try:
+            call(*args)
+        except Exception:
+            cls._log.failure("Unexpected error of {selectable}", selectable=selectable)
+
+
+def skip_log_context(reactor: Any) -> None:
+    """Have an epoll reactor set no context for Twisted's legacy log before each event: that takes eight calls.
+
+    It relies on the module of that reactor using ``log`` for nothing but ``callWithLogger``.
+    """
+    module = sys.modules[type(reactor).__module__]
+    if module.__name__ == EPOLL:
+        vars(module)["log"] = _WithoutLogContext
 
 
 def signal_handlers(reactor: Any) -> dict[signal.Signals, Any]:

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -19,18 +20,25 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.selectreactor import SelectReactor
 from twisted.internet.tcp import Connection
 from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.protocols.basic import LineReceiver
 from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.python import context
+from twisted.python.failure import Failure
+from twisted.python.log import ILogContext
 from twisted.scripts._twistd_unix import UnixApplicationRunner
 from twisted.web.http import HTTPChannel
 from twisted.web.iweb import INonQueuedRequestFactory
 from zope.interface import directlyProvides
 
 from pushd.lib.twisted_patches import (
+    EPOLL,
     CannotStart,
     ChannelRequest,
+    DirectChannel,
     parse_lines,
     report_daemon_errors_whole,
     request_line,
+    skip_log_context,
     unparsed,
     use_monotonic_clock,
 )
@@ -174,6 +182,50 @@ def test_timers_follow_the_monotonic_clock(monkeypatch: pytest.MonkeyPatch) -> N
     seconds += 5
     reactor.runUntilCurrent()
     assert fired == [1005.0]
+
+
+def test_channel_that_has_responded() -> None:
+    """HTTPChannel's requestDone does nothing but what its override does."""
+    overridden = HTTPChannel.requestDone.__code__.co_names
+    assert set(overridden) - {"TypeError", "setLineMode"} <= set(DirectChannel.requestDone.__code__.co_names)
+    assert LineReceiver.setLineMode.__code__.co_names == ("line_mode", "dataReceived")
+
+
+class Selectable:
+    """What an epoll reactor reads from; to read fails."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self.fileno = end.fileno
+        self.reason: Failure | None = None
+
+    def doRead(self) -> None:
+        """Check the context of the log."""
+        assert context.get(ILogContext) == {"system": "-"}  # the default, without an event
+        raise ConnectionAbortedError
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Fail once more, which the reactor must survive."""
+        self.reason = reason
+        raise LookupError
+
+
+def test_events_without_a_log_context(monkeypatch: pytest.MonkeyPatch, no_logged_failure: list[Failure]) -> None:
+    """The epoll reactor calls what is ready without a log context; what that raises is logged, and nothing else."""
+    epollreactor = pytest.importorskip(EPOLL)
+    monkeypatch.setattr(epollreactor, "log", epollreactor.log)
+    reactor = epollreactor.EPollReactor()
+    skip_log_context(reactor)
+    assert re.findall(r"\blog\.\w+", inspect.getsource(epollreactor)) == ["log.callWithLogger"]
+    near, far = socket.socketpair()
+    ready = Selectable(near)
+    reactor.addReader(ready)
+    far.close()
+    reactor.doIteration(1)
+    near.close()
+    assert ready.reason is not None
+    assert ready.reason.check(ConnectionAbortedError)
+    assert [failure.type for failure in no_logged_failure] == [LookupError]
+    no_logged_failure.clear()
 
 
 RUNNING = """
