@@ -6,6 +6,7 @@ from random import Random
 from attrs import define, field
 from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.task import deferLater
 
 from pushd.lib.http_client import CONNECTION_LOST, NEVER_SENT, BodyReader
@@ -53,7 +54,7 @@ class StreamReader:
         """
         if self._task is not None:
             self._task.cancel()
-            with suppress(CancelledError):
+            with suppress(CancelledError, ConnectingCancelledError):
                 await self._task
 
     async def _read_repeatedly(self) -> None:
