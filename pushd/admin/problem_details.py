@@ -8,7 +8,7 @@ from twisted.python.failure import Failure
 from pushd.http.error_status import error_detail, set_error_status
 from pushd.http.request import Request
 from pushd.lib import strict_json
-from pushd.model.errors import Conflict, EventsPurged, InvalidFields
+from pushd.model.errors import EventsPurged, InvalidFields, PushdError
 
 PROBLEM = b"application/problem+json"
 
@@ -29,6 +29,4 @@ def problem(request: Request, failure: Failure) -> bytes:
 
 
 def _type(error: BaseException | None) -> str:
-    if isinstance(error, Conflict):
-        return error.kind
-    return "events-purged" if isinstance(error, EventsPurged) else "about:blank"
+    return error.kind if isinstance(error, PushdError) else PushdError.kind

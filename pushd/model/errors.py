@@ -6,7 +6,10 @@ from attrs import frozen
 
 
 class PushdError(Exception):
-    """An error that a client can understand; the message is one sentence for people."""
+    """An error that a client can understand; the message is for people, ``kind`` names the case for programs."""
+
+    kind = "about:blank"
+    """The ``type`` of the problem details (RFC 9457, section 4.2.1: nothing beyond the status code)."""
 
 
 @frozen
@@ -58,7 +61,7 @@ class UnknownWebhook(PushdError):
 
 
 class Conflict(PushdError):
-    """The request conflicts with the state of the device or command; ``kind`` names the case for programs."""
+    """The request conflicts with the state of the device or command."""
 
     kind = "conflict"
 
@@ -109,6 +112,8 @@ class EventsPurged(PushdError):
     ``oldest`` is the number of the first event that is kept, ``oldest_id`` its id.
     """
 
+    kind = "events-purged"
+
     def __init__(self, oldest: int, oldest_id: str, message: str = "Events that old are no longer kept.") -> None:
         self.oldest = oldest
         self.oldest_id = oldest_id
@@ -124,6 +129,12 @@ class Unavailable(PushdError):
     def __init__(self, message: str, *, is_logged: bool = False) -> None:
         super().__init__(message)
         self.is_logged = is_logged
+
+
+class OutcomeInDoubt(Unavailable):
+    """A commit failed so that it is not known whether it is stored: it may be found after a crash."""
+
+    kind = "outcome-in-doubt"
 
 
 def is_logged(error: BaseException | None) -> bool:

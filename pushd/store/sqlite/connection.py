@@ -12,7 +12,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pushd.lib.text import caseless
-from pushd.model.errors import StoreRefused, Unavailable
+from pushd.model.errors import OutcomeInDoubt, StoreRefused, Unavailable
+from pushd.store.command_rows import StaleCommands
 from pushd.store.event_limiter import EventLimiter
 from pushd.store.filters import Violation
 from pushd.store.group_commit import PendingTransaction
@@ -131,6 +132,8 @@ class SqliteConnection:
     open_commands: OpenCommands = field(factory=OpenCommands)
     _transaction: SqliteTransaction | None = field(default=None, init=False)
     """Of the group that is run."""
+    _is_stale: bool = field(default=False, init=False)
+    """Whether ``open_commands`` is not what the database has, and has to be loaded again."""
     _committed: Overlay | None = field(default=None, init=False)
     """What is committed, but not yet in ``open_commands``."""
     _changes: int = field(default=0, init=False)
@@ -176,7 +179,7 @@ class SqliteConnection:
                 raise self._error or Unavailable("Nothing was run.")
             for step in steps:
                 step(transaction)
-            self.connection.execute("COMMIT")
+            self._commit()
         except Exception as error:
             self._fail_all(group, error)
         else:
@@ -184,6 +187,17 @@ class SqliteConnection:
             if self.failures is not None and self.connection.total_changes != self._changes:
                 self.failures.succeeded()
         return group
+
+    def _commit(self) -> None:
+        try:
+            self.connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_IOERR:
+                raise
+            # what was written but not synced is not read now, but may be found by the start after a crash
+            raise OutcomeInDoubt(
+                f"It may be stored or not: {error}. Send it again, with the same Idempotency-Key if it had one."
+            ) from error
 
     def confirm(self, group: Sequence[PendingTransaction]) -> None:
         if self._committed is not None:
@@ -219,6 +233,9 @@ class SqliteConnection:
         """Run each operation with ``run``, and write their events; False as soon as ``run`` is."""
         feed = SqliteFeed(self.connection)
         tx = self._transaction = SqliteTransaction(self.connection, feed, self.limiter, self.open_commands)
+        if self._is_stale:
+            tx.commands.load_all()
+            self._is_stale = False
         for pending in group:
             self._group.append(pending)
             if not run(pending, tx):
@@ -259,9 +276,10 @@ class SqliteConnection:
         try:
             pending.outcome = _outcome(pending, tx)
             tx.commands.save()
-        except Exception:
+        except Exception as error:
             self._raise_if_rolled_back()
             self._fail(pending, tx)
+            self._is_stale |= isinstance(error, StaleCommands)
             self.connection.execute("ROLLBACK TO operation")
             tx.commands = commands
         self.connection.execute("RELEASE operation")
@@ -287,9 +305,12 @@ class SqliteConnection:
         if self.failures is not None and not is_logged:
             self.failures.failed(error)
             is_logged = True
+        why = Unavailable(f"Unable to commit: {error}", is_logged=is_logged)
+        if isinstance(error, OutcomeInDoubt):
+            why = OutcomeInDoubt(str(error), is_logged=is_logged)
         for pending in group:
             pending.events = ()
-            pending.outcome = Failure(Unavailable(f"Unable to commit: {error}", is_logged=is_logged))
+            pending.outcome = Failure(why)
 
 
 def _outcome(pending: PendingTransaction, tx: SqliteTransaction) -> object:

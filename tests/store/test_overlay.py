@@ -1,0 +1,147 @@
+"""Tests of what rules change in memory: only what is committed, and only over what they have seen."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.python.failure import Failure
+
+from pushd.model.errors import OutcomeInDoubt, QueueFull
+from pushd.model.lifecycle import State
+from pushd.rules.queueing import ClaimNext, Enqueue
+from pushd.rules.view import Rule
+from pushd.store.command_rows import StaleCommands
+from pushd.store.group_commit import PendingTransaction
+from pushd.store.overlay import decide
+from pushd.store.sqlite.connection import SqliteConnection
+from pushd.store.sqlite.store import SqliteStore
+from pushd.store.transaction import ITransaction, Statement
+from tests.results import result_of
+from tests.store.samples import LIMIT, READER, at, command_id, device, draft
+
+
+class NoSync:
+    """A connection whose COMMIT fails as on a disk that cannot sync."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        """Run a statement, unless it is COMMIT."""
+        if sql == "COMMIT":
+            self._connection.execute("ROLLBACK")
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+            raise error
+        return self._connection.execute(sql, *values)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SqliteStore:
+    """A store with one device."""
+    store = SqliteStore(path=str(tmp_path / "pushd.sqlite"))
+    store.open(at())
+    result_of(store.add_device(device(READER), False, at()))
+    return store
+
+
+@pytest.fixture
+def connection(store: SqliteStore) -> SqliteConnection:
+    """The connection on which the store writes."""
+    connection = store._writer.connection  # type: ignore[attr-defined]
+    assert isinstance(connection, SqliteConnection)
+    return connection
+
+
+def enqueue(number: int, limit: int = LIMIT) -> Rule[Any]:
+    """A rule that queues a command."""
+    return Enqueue(draft(number), False, limit, at())
+
+
+OTHER_PROGRAM = Statement(
+    "cancel a command",
+    "UPDATE command SET state = 'cancelled', finished_at = 1, version = version + 1 WHERE id = ?",
+)
+CLAIM = ClaimNext(READER, None, False, 1, at())
+
+
+def run(connection: SqliteConnection, *operations: Rule[Any] | Callable[[ITransaction], Any]) -> list[object]:
+    """Run rules, and operations with statements, as one group; their outcomes, or the errors' types."""
+    group = [
+        PendingTransaction(each) if callable(each) else PendingTransaction(decide, (each,)) for each in operations
+    ]
+    connection.run(group)
+    return [each.outcome.type if isinstance(each.outcome, Failure) else each.outcome for each in group]
+
+
+def fail(tx: ITransaction) -> None:
+    """Fail after something was written."""
+    tx.commands.change(tx.commands.command(command_id(1))._replace(error="half"))  # type: ignore[union-attr]
+    raise ZeroDivisionError
+
+
+def states(store: SqliteStore) -> dict[str, State]:
+    """The states of the open commands in memory."""
+    return {command.id: command.state for command in store._open_commands.commands.values()}
+
+
+def test_later_rules_of_a_group_see_what_earlier_ones_changed(
+    store: SqliteStore, connection: SqliteConnection
+) -> None:
+    """A command is claimed in the transaction in which it is queued, and a limit counts it."""
+    _, claim, full = run(connection, enqueue(1), CLAIM, enqueue(2, limit=0))
+    assert [sent.command for sent in claim.dispatched] == [command_id(1)]  # type: ignore[attr-defined]
+    assert full is QueueFull
+    assert states(store) == {command_id(1): State.SENT}
+
+
+@pytest.mark.parametrize("before", [[], [enqueue(1)]])
+def test_a_commit_that_fails_changes_nothing_in_memory(
+    store: SqliteStore, connection: SqliteConnection, before: list[Rule[Any]]
+) -> None:
+    """Memory stays as the database is, and the next group goes on from there."""
+    run(connection, *before)
+    expected = states(store)
+    real = connection.connection
+    connection.connection = NoSync(real)  # type: ignore[assignment]
+    assert run(connection, enqueue(2), CLAIM, enqueue(3)) == [OutcomeInDoubt] * 3
+    assert states(store) == expected
+    connection.connection = real
+    run(connection, enqueue(4))
+    assert states(store) == expected | {command_id(4): State.QUEUED}
+
+
+def test_the_answer_to_a_commit_in_doubt_says_so(store: SqliteStore, connection: SqliteConnection) -> None:
+    """Whether the command is stored is not known, so that the sender has to ask again."""
+    connection.connection = NoSync(connection.connection)  # type: ignore[assignment]
+    done = store.put(draft(1), False, LIMIT, at())
+    with pytest.raises(OutcomeInDoubt, match="may be stored or not: disk I/O error") as error:
+        result_of(done)
+    assert error.value.kind == "outcome-in-doubt"
+
+
+def test_an_operation_that_fails_late_undoes_only_itself(store: SqliteStore, connection: SqliteConnection) -> None:
+    """What rules of the same group have decided before and after it is kept."""
+    run(connection, enqueue(1))
+    assert run(connection, enqueue(2), fail, CLAIM)[1] is ZeroDivisionError
+    assert states(store) == {command_id(1): State.SENT, command_id(2): State.QUEUED}
+    assert store._open_commands.commands[command_id(1)].error is None
+
+
+def test_a_row_that_another_program_changed_is_not_overwritten(
+    store: SqliteStore, connection: SqliteConnection
+) -> None:
+    """The operation fails, alone; then memory is loaded again, and the next one sees the change."""
+    run(connection, enqueue(1), enqueue(2))
+    run(connection, lambda tx: tx.run_all(OTHER_PROGRAM, [(command_id(1),)]))
+    claim, queued = run(connection, CLAIM, enqueue(3))
+    assert claim is StaleCommands
+    assert queued[1] is True  # type: ignore[index]
+    [claim] = run(connection, CLAIM)
+    assert [sent.command for sent in claim.dispatched] == [command_id(2)]  # type: ignore[attr-defined]
+    assert states(store) == {command_id(2): State.SENT, command_id(3): State.QUEUED}
