@@ -1,5 +1,6 @@
 """The service that twistd runs: starts, stops and drains the whole server."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -187,6 +188,11 @@ class PushdService(MultiService):
         self._log.error("Shutdown incomplete, stopping anyway: {error}", error=failure.getErrorMessage())
 
 
+def _uptime() -> float:
+    """Seconds since the machine was started; those in which it was suspended count where the system says so."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> PushdService:
     """Build the whole server; nothing is opened, because twistd may still fork to become a daemon.
 
@@ -195,7 +201,7 @@ def build_service(config: Config, reactor: Any, wall: Callable[[], float]) -> Pu
     :raises ConfigError: if an endpoint is not valid, or a file that an option names cannot be read.
     """
     data_dir = DataDir(config.data_dir, config.store)
-    core = build_core(SqliteStore(data_dir.database, reactor), Clocks(reactor, wall), config)
+    core = build_core(SqliteStore(data_dir.database, reactor), Clocks(reactor, wall, uptime=_uptime), config)
 
     def in_thread(work: Callable[[], Any]) -> Deferred[Any]:
         return deferToThreadPool(reactor, reactor.getThreadPool(), work)

@@ -25,6 +25,8 @@ class Clocks:
     clock: IReactorTime
     wall: Callable[[], float]
     interval: float = 1.0
+    uptime: Callable[[], float] = field()
+    """Seconds of a monotonic clock that also counts while the machine is suspended."""
     _stalled: float = field(default=0.0, init=False)
     """Seconds of all stalls so far."""
     _ticked_at: float | None = field(default=None, init=False)
@@ -32,6 +34,10 @@ class Clocks:
     """Elapsed time when the monotonic clock was 0, in seconds."""
     _wall_origin: float = field(init=False)
     """The same of wall time, as far as its steps were accepted."""
+
+    @uptime.default
+    def _never_suspended(self) -> Callable[[], float]:
+        return self.clock.seconds
 
     def __attrs_post_init__(self) -> None:
         self._origin = self._wall_origin = self.wall() - self.clock.seconds()

@@ -15,7 +15,7 @@ from pushd.model.event import EventType
 from pushd.model.lifecycle import OUT, Delivery, Move, State
 from pushd.model.timestamps import MAX_MOMENT, Now, milliseconds
 from pushd.rules.moves import cancelled, is_live, queued_again, record_state, target
-from pushd.rules.outcomes import Claim
+from pushd.rules.outcomes import MAX_WRITE_DELAY, Claim
 from pushd.rules.records import Attempt, CommandRecord
 from pushd.rules.replies import to_command, whole
 from pushd.rules.view import View
@@ -97,6 +97,9 @@ def enqueue(view: View, draft: Draft, now: Now) -> Command:
     return to_command(command, payload, None)
 
 
+MIN_WRITE_DELAY = 0.25
+"""Seconds for which a claim may be sent however short its lease is: else it could never be sent."""
+
 MAX_BATCH_SIZE = 256 * 1024
 """Characters of all payloads in one answer, if it has several: more would stop the reactor."""
 
@@ -129,6 +132,7 @@ class ClaimNext:
             dispatched=self._send(view, chosen),
             expires_at=min(command.expires_at for command, _ in chosen),
             expires_elapsed=min(command.expires_elapsed for command, _ in chosen),
+            write_within=min(MAX_WRITE_DELAY, *(max(command.lease / 2, MIN_WRITE_DELAY) for command, _ in chosen)),
         )
 
     def _was_answered(self, view: View, uuid: str) -> bool:

@@ -115,13 +115,23 @@ class CommandQueue:
             now=now,
             batchable=dialect.batchable,
         )
-        return claiming.addCallbacks(self._on_claim, self._on_claim_failed)
+        return claiming.addCallbacks(self._on_claim, self._on_claim_failed, callbackArgs=(self.clocks.uptime(),))
 
-    def _on_claim(self, claim: Claim) -> Claim:
-        if claim.expires_at <= self.clocks.wall_now() or claim.expires_elapsed <= self.clocks.elapsed_now():
-            self.take_back(claim.dispatched)  # they expired while the store was busy
-            return Claim(due=claim.due)
+    def _on_claim(self, claim: Claim, began: float) -> Claim:
+        if claim.dispatched and self._is_late(claim, began):
+            self.take_back(claim.dispatched)
+            return Claim()
         return claim
+
+    def _is_late(self, claim: Claim, began: float) -> bool:
+        """Whether what was claimed may not be sent any more: it expired, or its lease may have been ended, while the
+        store was busy, or the process or the machine was suspended.
+        """
+        return (
+            claim.expires_at <= self.clocks.wall_now()
+            or claim.expires_elapsed <= self.clocks.elapsed_now()
+            or self.clocks.uptime() - began > claim.write_within
+        )
 
     def _on_claim_failed(self, failure: Failure) -> Failure:
         if not is_logged(failure.value):

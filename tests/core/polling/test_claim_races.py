@@ -133,6 +133,38 @@ def test_a_device_that_disconnects_during_the_claim(
     assert not clock.getDelayedCalls()
 
 
+@pytest.mark.parametrize(("lease", "limit"), [(60.0, 2.0), (1.0, 0.5), (0.001, 0.25)])
+def test_a_claim_that_is_too_old_is_not_sent(
+    stepped: CoreHarness, executor: SteppedExecutor, clock: Clock, lease: float, limit: float
+) -> None:
+    """After two seconds, or half of its lease, a command goes back to the queue, and is claimed anew."""
+    command = stepped.put(READER, lease=lease)
+    poll = stepped.take(READER)
+    executor.commit()
+    clock.advance(limit + 0.001)
+    executor.notify()
+    assert poll.held
+    stepped.run()
+    assert poll.commands == [command]
+    assert stepped.command(command).attempts == 1
+    assert [event.type for event in stepped.events if event.command == command] == [
+        EventType.COMMAND_QUEUED,
+        EventType.COMMAND_SENT,
+        EventType.COMMAND_QUEUED,
+        EventType.COMMAND_SENT,
+    ]
+
+
+def test_a_claim_is_sent_within_its_time(stepped: CoreHarness, executor: SteppedExecutor, clock: Clock) -> None:
+    """A commit of two seconds is slow, but the command may still be sent."""
+    command = stepped.put(READER)
+    poll = stepped.take(READER)
+    executor.commit()
+    clock.advance(2.0)
+    stepped.run()
+    assert poll.commands == [command]
+
+
 def test_what_was_taken_back_goes_to_the_next_poll(stepped: CoreHarness, command: str) -> None:
     """A device that disconnected gets its command with its next poll, as the first attempt."""
     stepped.take(READER).disconnect()
