@@ -23,8 +23,8 @@ def is_repeatable(command: CommandRecord, now: Now) -> bool:
     )
 
 
-GUARDS: Mapping[Guard, Callable[[CommandRecord, Now], bool]] = {
-    Guard.ALWAYS: lambda _command, _now: True,
+GUARDS: Mapping[Guard, Callable[[CommandRecord, Now], bool] | None] = {
+    Guard.ALWAYS: None,
     Guard.LIVE: is_live,
     Guard.UNTRIED: lambda command, _now: command.attempts == 0,
     Guard.TRIED: lambda command, _now: command.attempts > 0,
@@ -45,7 +45,7 @@ _TARGETS = {
 def target(command: CommandRecord, move: Move, now: Now) -> State | None:
     """The state to which a move leads; None if the lifecycle does not allow it."""
     for guard, state in _TARGETS[command.state, move]:
-        if guard(command, now):
+        if guard is None or guard(command, now):
             return state
     return None
 
@@ -70,7 +70,7 @@ def record_state(view: View, now: Now, command: CommandRecord, reason: str | Non
 def queued_again(command: CommandRecord, now: Now) -> CommandRecord:
     """A command back in the queue, without lease; its age is kept if the wall clock was set forward meanwhile."""
     left = now.elapsed + command.expires_at - now.wall
-    return command._replace(
+    return command.changed(
         state=State.QUEUED,
         lease_until=None,
         deadline_until=None,
@@ -80,7 +80,7 @@ def queued_again(command: CommandRecord, now: Now) -> CommandRecord:
 
 def ended(command: CommandRecord, state: State, now: Now, error: str | None) -> CommandRecord:
     """A command that has ended by what the server knows, without evidence of its outcome."""
-    return command._replace(
+    return command.changed(
         state=state, lease_until=None, deadline_until=None, finished_at=now.wall, error=error, evidence=None
     )
 
@@ -88,5 +88,5 @@ def ended(command: CommandRecord, state: State, now: Now, error: str | None) -> 
 def cancelled(command: CommandRecord, now: Now) -> CommandRecord:
     """A queued command that was cancelled."""
     if command.attempts:
-        return command._replace(state=State.UNKNOWN, finished_at=now.wall, error="cancelled after it may have run")
-    return command._replace(state=State.CANCELLED, finished_at=now.wall, error=None, evidence="operator")
+        return command.changed(state=State.UNKNOWN, finished_at=now.wall, error="cancelled after it may have run")
+    return command.changed(state=State.CANCELLED, finished_at=now.wall, error=None, evidence="operator")

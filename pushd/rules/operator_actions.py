@@ -40,7 +40,7 @@ class Cancel:
             why = _WHY_NOT_CANCELLED.get(before.state, "it has ended and cannot be cancelled.")
             raise IllegalMove(f"The command is {before.state}; {why}")
         if before.state in OUT:
-            after = before._replace(max_attempts=before.attempts, error="cancelled: there is no further attempt")
+            after = before.changed(max_attempts=before.attempts, error="cancelled: there is no further attempt")
         else:
             after = cancelled(before, self.now)
             record_state(view, self.now, after)
@@ -67,7 +67,7 @@ class Resolve:
             return whole(view, before)
         if target(before, self.move, self.now) is None:
             raise IllegalMove(f"The command is {before.state}; only one whose outcome is unknown can be resolved.")
-        after = before._replace(
+        after = before.changed(
             state=state,
             finished_at=self.now.wall,
             error=self.note if state is State.FAILED else None,
@@ -102,7 +102,7 @@ class Resend:
         if before.state not in RESENDABLE:
             raise IllegalMove(f"The command is {before.state}; {_WHY_NOT_RESENT[before.state]}")
         check_may_queue(view, self.draft.device, self.queue_signed_off, self.max_queued)
-        view.change(before._replace(resent_as=self.draft.id))
+        view.change(before.changed(resent_as=self.draft.id))
         return enqueue(view, self.draft, self.now), True
 
 

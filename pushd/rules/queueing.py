@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from operator import attrgetter
 from uuid import uuid4
 
 from attrs import frozen
@@ -97,6 +98,8 @@ def enqueue(view: View, draft: Draft, now: Now) -> Command:
     return to_command(command, payload, None)
 
 
+_EXPIRES_AT, _EXPIRES_ELAPSED, _LEASE = map(attrgetter, ("expires_at", "expires_elapsed", "lease"))
+
 MIN_WRITE_DELAY = 0.25
 """Seconds for which a claim may be sent however short its lease is: else it could never be sent."""
 
@@ -128,11 +131,12 @@ class ClaimNext:
         if not sendable:
             return Claim(due=next_due(view.queued(self.device), self.now))
         chosen = self._choose(view, sendable)
+        commands = [command for command, _ in chosen]
         return Claim(
             dispatched=self._send(view, chosen),
-            expires_at=min(command.expires_at for command, _ in chosen),
-            expires_elapsed=min(command.expires_elapsed for command, _ in chosen),
-            write_within=min(MAX_WRITE_DELAY, *(max(command.lease / 2, MIN_WRITE_DELAY) for command, _ in chosen)),
+            expires_at=min(map(_EXPIRES_AT, commands)),
+            expires_elapsed=min(map(_EXPIRES_ELAPSED, commands)),
+            write_within=min(MAX_WRITE_DELAY, max(min(map(_LEASE, commands)) / 2, MIN_WRITE_DELAY)),
         )
 
     def _was_answered(self, view: View, uuid: str) -> bool:
@@ -196,7 +200,7 @@ class ClaimNext:
 
 
 def _sent(command: CommandRecord, handover: str, now: Now) -> CommandRecord:
-    return command._replace(
+    return command.changed(
         state=State.SENT,
         attempts=command.attempts + 1,
         sent_at=now.wall,
@@ -242,7 +246,7 @@ class Unsend:
 
     def _unsend(self, view: View, command: CommandRecord) -> None:
         view.delete_attempt(command)
-        queued = queued_again(command, self.now)._replace(
+        queued = queued_again(command, self.now).changed(
             attempts=command.attempts - 1, sent_at=command.sent_before, sent_before=None, handover=None
         )
         view.record(self.now, EventType.COMMAND_QUEUED, command.device, command.id, reason="unsent")

@@ -3,7 +3,7 @@
 Tuples, because each step of a command makes a new one, and a server may hold a million of them.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pushd.model.device import Admission, PresenceState
 from pushd.model.lifecycle import Delivery, State
@@ -48,11 +48,15 @@ class CommandRecord(NamedTuple):
     matched_by: str | None = None
     resent_as: str | None = None
     version: int = 0
-    """Counts its changes in the database."""
+    """Counts its changes."""
     handover: str | None = None
     """The claim by which it was sent last; None if that is not known, or it was never sent."""
     sent_before: int | None = None
     """When it was sent the time before the last."""
+
+    def changed(self, **fields: Any) -> "CommandRecord":
+        """The command after a change of these fields."""
+        return self._replace(version=self.version + 1, **fields)
 
 
 class Attempt(NamedTuple):

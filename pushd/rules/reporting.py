@@ -38,7 +38,7 @@ class Acknowledge:
 
     def _acknowledged(self, command: CommandRecord) -> CommandRecord:
         deadline_until = command.deadline_until or reopened(command, self.now)
-        return command._replace(
+        return command.changed(
             state=State.ACKNOWLEDGED,
             acknowledged_at=command.acknowledged_at or self.now.wall,
             finished_at=None,
@@ -140,7 +140,7 @@ class Settle:
             return Settlement.REPEATED
         state = target(command, verdict.move, self.now)
         assert state is not None, "the device was sent what it reports on"
-        ended = command._replace(
+        ended = command.changed(
             state=state,
             lease_until=None,
             deadline_until=None,

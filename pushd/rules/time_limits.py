@@ -22,7 +22,7 @@ class Lapse:
         if command is None or command.lease_until is None or command.lease_until > self.now.steady:
             return
         if target(command, Move.LAPSE, self.now) is State.QUEUED:
-            after = queued_again(command, self.now)._replace(evidence=None, error=None)
+            after = queued_again(command, self.now).changed(evidence=None, error=None)
             record_state(view, self.now, after, reason="lapsed")
         else:
             after = ended(command, State.UNKNOWN, self.now, "the lease ran out without a result")
@@ -43,16 +43,14 @@ class Expire:
             return
         state = target(command, Move.EXPIRE, self.now)
         if state is not None:
-            after = command._replace(state=state, finished_at=self.now.wall, error="the time to live is over")
+            after = command.changed(state=state, finished_at=self.now.wall, error="the time to live is over")
             record_state(view, self.now, after)
             view.change(after)
 
 
 def renewed(command: CommandRecord, now: Now) -> CommandRecord:
     """A command in flight with its whole lease again: the server could not receive what the device sent."""
-    return command._replace(
-        lease_until=now.steady + milliseconds(command.lease), deadline_until=reopened(command, now)
-    )
+    return command.changed(lease_until=now.steady + milliseconds(command.lease), deadline_until=reopened(command, now))
 
 
 def with_clock_step(command: CommandRecord, latest: int, now: Now) -> CommandRecord:
@@ -64,5 +62,5 @@ def with_clock_step(command: CommandRecord, latest: int, now: Now) -> CommandRec
     expires_elapsed = now.elapsed_at(command.expires_at)
     moves = command.not_before is not None and command.not_before > latest
     if expires_elapsed < command.expires_elapsed or (moves and expires_elapsed != command.expires_elapsed):
-        return command._replace(expires_elapsed=expires_elapsed)
+        return command.changed(expires_elapsed=expires_elapsed)
     return command

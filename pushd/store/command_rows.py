@@ -24,9 +24,7 @@ _READ = (
 _BY_ID = Statement("look up a command", _READ.format(payload="NULL", where="command.id = :id"))
 _BY_KEY = Statement(
     "look up an idempotency key",
-    _READ.format(
-        payload="NULL", where="created_by = :created_by AND command.device = :device AND idempotency_key = :key"
-    ),
+    "SELECT id FROM command WHERE created_by = :created_by AND device = :device AND idempotency_key = :key",
 )
 _OPEN = Statement("read open commands", _READ.format(payload="payload", where="command.finished_at IS NULL"))
 _NEWEST_OF_OPEN = Statement(
@@ -52,10 +50,10 @@ def command_by_id(tx: ITransaction, command: str) -> CommandRecord | None:
     return None if row is None else _to_record(row)
 
 
-def command_by_key(tx: ITransaction, created_by: str, device: str, key: str) -> CommandRecord | None:
-    """The command that was queued with an idempotency key, without its payload, or None."""
+def id_by_key(tx: ITransaction, created_by: str, device: str, key: str) -> str | None:
+    """The id of the command that was queued with an idempotency key, or None."""
     row = first(tx, _BY_KEY, created_by=created_by, device=device, key=key)
-    return None if row is None else _to_record(row)
+    return None if row is None else row["id"]
 
 
 def open_commands(tx: ITransaction) -> Iterator[CommandRecord]:
@@ -155,19 +153,19 @@ def latest_lapsed_handover(tx: ITransaction, device: str) -> Handover | None:
 
 
 _STORED = [name for name in _NAMES if name not in _DERIVED]
-_CHANGING = _NAMES[_NAMES.index("state") : _NAMES.index("version")]
+_CHANGING = _NAMES[_NAMES.index("state") : _NAMES.index("version") + 1]
 _INSERT = Statement(
     "queue commands",
     f"INSERT INTO command ({', '.join(_STORED)}) VALUES ({', '.join('?' * len(_STORED))})",
 )
 _SETS = ", ".join(f"{name} = ?" for name in _CHANGING)
-_UPDATE = Statement("save commands", f"UPDATE command SET {_SETS}, version = version + 1 WHERE id = ? AND version = ?")
+_UPDATE = Statement("save commands", f"UPDATE command SET {_SETS} WHERE id = ? AND version = ?")
 _UPDATE_WITH_RESULT = Statement(
     "save commands and results",
-    f"UPDATE command SET result = ?, {_SETS}, version = version + 1 WHERE id = ? AND version = ?",
+    f"UPDATE command SET result = ?, {_SETS} WHERE id = ? AND version = ?",
 )
 _to_stored = itemgetter(*map(_NAMES.index, _STORED))
-_to_update = itemgetter(*map(_NAMES.index, (*_CHANGING, "id", "version")))
+_to_update = itemgetter(*map(_NAMES.index, (*_CHANGING, "id")))
 
 _ADD_ATTEMPT = Statement(
     "save attempts",
@@ -181,21 +179,22 @@ def insert_commands(tx: ITransaction, commands: Iterable[CommandRecord]) -> None
     tx.run_all(_INSERT, [_to_stored(command) for command in commands])
 
 
-def update_commands(tx: ITransaction, commands: Sequence[CommandRecord]) -> None:
-    """Save changed commands over those of the same versions.
+def update_commands(tx: ITransaction, changed: Sequence[tuple[CommandRecord, int]]) -> None:
+    """Save changed commands, each over the version that it had before.
 
     :raises StaleCommands: if one of them was changed by something else.
     """
-    _check(tx.run_all(_UPDATE, [_to_update(command) for command in commands]), len(commands))
+    values = [(*_to_update(command), before) for command, before in changed]
+    _check(tx.run_all(_UPDATE, values), len(changed))
 
 
-def update_commands_with_results(tx: ITransaction, commands: Sequence[tuple[CommandRecord, str | None]]) -> None:
-    """Save changed commands, each with its result, over those of the same versions.
+def update_commands_with_results(tx: ITransaction, changed: Sequence[tuple[str | None, CommandRecord, int]]) -> None:
+    """Save changed commands, each with its result, over the version that it had before.
 
     :raises StaleCommands: if one of them was changed by something else.
     """
-    values = [(result, *_to_update(command)) for command, result in commands]
-    _check(tx.run_all(_UPDATE_WITH_RESULT, values), len(commands))
+    values = [(result, *_to_update(command), before) for result, command, before in changed]
+    _check(tx.run_all(_UPDATE_WITH_RESULT, values), len(changed))
 
 
 def _check(saved: int, expected: int) -> None:

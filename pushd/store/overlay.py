@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from copy import copy
+from itertools import chain
 from typing import Any, TypeVar
 
 from attrs import define, field
@@ -14,9 +15,10 @@ from pushd.model.timestamps import Now
 from pushd.rules.records import Attempt, CommandRecord, DeviceRecord, Handover, Member
 from pushd.rules.view import Rule
 from pushd.store import command_rows as rows
+from pushd.store.event_limiter import LIMITED
 from pushd.store.open_commands import NOT_LOADED, DeviceCommands, NotLoaded, OpenCommands
 from pushd.store.rows import read_payload
-from pushd.store.transaction import ITransaction, record
+from pushd.store.transaction import ITransaction
 from pushd.store.transactions import large_texts
 
 T = TypeVar("T")
@@ -32,12 +34,11 @@ class Overlay:
 
     base: OpenCommands
     tx: ITransaction
-    _commands: dict[str, CommandRecord | None] = field(factory=dict, init=False)
-    """What was changed, or read by name."""
-    _touched: dict[str, None] = field(factory=dict, init=False)
-    """The commands that were changed."""
-    _unsaved: dict[str, bool] = field(factory=dict, init=False)
-    """Of these, those that are to be saved; True: they are new."""
+    _changed: dict[str, CommandRecord] = field(factory=dict, init=False)
+    _unsaved: dict[str, int | None] = field(factory=dict, init=False)
+    """The changed commands that are to be saved, with the versions in the database; None: they are new."""
+    _loaded: dict[str, CommandRecord | None] = field(factory=dict, init=False)
+    """Commands that are not in memory, and were read by name; None: there is none."""
     _results: dict[str, str | None] = field(factory=dict, init=False)
     _keys: dict[tuple[str, str, str], str] = field(factory=dict, init=False)
     _devices: dict[str, DeviceCommands] = field(factory=dict, init=False)
@@ -64,37 +65,32 @@ class Overlay:
         found = self._devices.get(device)
         if found is None:
             return self.base.queued(device)
-        return (self._known(command) for _, command in found.queue)
+        return (self._open(command) for _, command in found.queue)
 
     def out(self, device: str) -> list[CommandRecord]:
         """The commands of a device that are in flight."""
         found = self._devices.get(device) or self.base.devices.get(device)
-        return [] if found is None else [self._known(command) for command in found.out]
+        return [] if found is None else [self._open(command) for command in found.out]
 
     def count_queued(self, device: str) -> int:
         found = self._devices.get(device)
         return self.base.count_queued(device) if found is None else len(found.queue)
 
-    def _known(self, command: str) -> CommandRecord:
-        return self._commands.get(command) or self.base.commands[command]
+    def _open(self, command: str) -> CommandRecord:
+        """A command that is open."""
+        return self._changed.get(command) or self.base.commands[command]
 
     def command(self, command: str) -> CommandRecord | None:
-        if command in self._commands:
-            return self._commands[command]
-        found = self.base.commands.get(command)
-        if found is None:
-            found = self._commands[command] = rows.command_by_id(self.tx, command)
-        return found
+        found = self._changed.get(command) or self.base.commands.get(command)
+        if found is not None:
+            return found
+        if command not in self._loaded:
+            self._loaded[command] = rows.command_by_id(self.tx, command)
+        return self._loaded[command]
 
     def by_key(self, created_by: str, device: str, key: str) -> CommandRecord | None:
-        command = self._keys.get((created_by, device, key))
-        if command is not None:
-            return self._known(command)
-        found = rows.command_by_key(self.tx, created_by, device, key)
-        if found is None:
-            return None
-        self._commands.setdefault(found.id, self.base.commands.get(found.id, found))
-        return self._commands[found.id]
+        command = self._keys.get((created_by, device, key)) or rows.id_by_key(self.tx, created_by, device, key)
+        return None if command is None else self.command(command)
 
     def payload(self, command: CommandRecord) -> Payload:
         text = command.payload
@@ -149,21 +145,22 @@ class Overlay:
         ]
 
     def add(self, command: CommandRecord) -> None:
-        if self._commands.get(command.id) is not None or command.id in self.base.commands:
+        if command.id in self._changed or command.id in self.base.commands:
             raise Unavailable(f"Unable to queue a command: the id {command.id} is taken.")
-        self._unsaved[command.id] = True
+        self._unsaved[command.id] = None
         if command.idempotency_key is not None:
             self._keys[command.created_by, command.device, command.idempotency_key] = command.id
         self._put(None, command)
 
     def change(self, command: CommandRecord) -> None:
-        self._unsaved.setdefault(command.id, False)
-        self._put(self._known(command.id), command)
+        before = self.command(command.id)
+        assert before is not None, "what is changed was seen before"
+        self._unsaved.setdefault(command.id, before.version)
+        self._put(before, command)
 
     def _put(self, before: CommandRecord | None, command: CommandRecord) -> None:
         self.changes += 1
-        self._commands[command.id] = command
-        self._touched[command.id] = None
+        self._changed[command.id] = command
         self._of_device(command.device).move(before, command)
 
     def keep_payload(self, command: str, payload: LargePayload) -> None:
@@ -199,7 +196,10 @@ class Overlay:
 
     def record(self, now: Now, kind: EventType, device: str, command: str | None = None, /, **data: Any) -> None:
         self.changes += 1
-        record(self.tx, now, kind, device, command, **data)
+        if None in data.values():
+            data = {name: value for name, value in data.items() if value is not None}
+        if kind not in LIMITED or self.tx.limiter.allow(device, kind, data, now.elapsed):
+            self.tx.record(now.wall, kind, device, command, data)
 
     def _of_device(self, device: str) -> DeviceCommands:
         found = self._devices.get(device)
@@ -232,24 +232,22 @@ class Overlay:
 
     def _save_commands(self) -> None:
         new: list[CommandRecord] = []
-        changed: list[CommandRecord] = []
-        with_result: list[tuple[CommandRecord, str | None]] = []
-        for command, is_new in self._unsaved.items():
-            unsaved = self._known(command)
-            if is_new:
+        changed: list[tuple[CommandRecord, int]] = []
+        with_result: list[tuple[str | None, CommandRecord, int]] = []
+        for command, before in self._unsaved.items():
+            unsaved = self._changed[command]
+            if before is None:
                 new.append(unsaved)
             if command in self._results:
-                with_result.append((unsaved, self._results[command]))
-            elif not is_new:
-                changed.append(unsaved)
+                with_result.append((self._results[command], unsaved, unsaved.version if before is None else before))
+            elif before is not None:
+                changed.append((unsaved, before))
         if new:
             rows.insert_commands(self.tx, new)
         if changed:
             rows.update_commands(self.tx, changed)
         if with_result:
             rows.update_commands_with_results(self.tx, with_result)
-        for saved in (*changed, *(saved for saved, _ in with_result)):
-            self._commands[saved.id] = saved._replace(version=saved.version + 1)
         self._unsaved, self._results = {}, {}
 
     def copy(self) -> "Overlay":
@@ -266,8 +264,8 @@ class Overlay:
 
     def open(self) -> list[CommandRecord]:
         """All open commands."""
-        known = map(self._known, dict.fromkeys((*self.base.commands, *self._touched)))
-        return [command for command in known if command.finished_at is None]
+        unchanged = (command for command in self.base.commands.values() if command.id not in self._changed)
+        return [command for command in chain(self._changed.values(), unchanged) if command.finished_at is None]
 
     def open_of(self, device: str) -> list[CommandRecord]:
         """The open commands of a device."""
@@ -275,9 +273,8 @@ class Overlay:
 
     def merge(self) -> None:
         """Take over into memory what was changed: it is committed."""
-        if self._touched or self._devices or self._device_records:
-            changed = [self._known(command) for command in self._touched]
-            self.base.merge(changed, self._devices, self._device_records)
+        if self._changed or self._devices or self._device_records:
+            self.base.merge(self._changed.values(), self._devices, self._device_records)
 
 
 def decide(tx: ITransaction, rule: Rule[T]) -> T:
@@ -285,6 +282,4 @@ def decide(tx: ITransaction, rule: Rule[T]) -> T:
     return rule.decide(tx.commands)
 
 
-_CONTAINERS = (
-    "_commands _touched _unsaved _results _keys _device_records _attempts _deleted_attempts _orphans"
-).split()
+_CONTAINERS = ("_changed _unsaved _loaded _results _keys _device_records _attempts _deleted_attempts _orphans").split()

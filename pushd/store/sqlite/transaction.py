@@ -19,6 +19,9 @@ _LAST_EVENT = (
     "SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'event'), 0) AS seq,"
     " COALESCE((SELECT name FROM epoch ORDER BY number DESC LIMIT 1), '') AS epoch"
 )
+_TYPE_NAMES = {kind: kind.value for kind in EventType}
+"""For a StrEnum itself sqlite3 would look up an adapter; to read ``value`` takes long."""
+
 _RECORD = "INSERT INTO event (seq, type, at, device, command, data) VALUES (?, ?, ?, ?, ?, ?)"
 
 
@@ -38,8 +41,7 @@ class SqliteFeed:
             self._next, self._epoch = row["seq"] + 1, row["epoch"]
         event = Event(seq=self._next, type=kind, at=at, device=device, command=command, data=data, epoch=self._epoch)
         text = write_ascii(data) if data else "{}"
-        # kind.value: for a StrEnum itself sqlite3 would look up an adapter
-        self._unwritten.append((self._next, kind.value, at, device, command, text))
+        self._unwritten.append((self._next, _TYPE_NAMES[kind], at, device, command, text))
         self._next += 1
         return event
 
