@@ -1,6 +1,6 @@
 # `make help` lists the targets. All need Python 3.11 or later with venv, and make a virtual environment in .venv.
 
-# PYTHON=... makes the virtual environment; without it, python3 if it is new enough, else python3.13, 3.12 or 3.11
+# PYTHON=... makes the virtual environment; without it, the system's python3 if it is new enough, else the one in PATH
 PYTHON ?=
 VENV ?= .venv
 BIN = $(VENV)/bin

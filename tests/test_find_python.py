@@ -24,10 +24,19 @@ def _install(path: Path, name: str, change: str = "") -> None:
 
 
 def _find(path: Path, *wanted: str) -> "subprocess.CompletedProcess[str]":
-    environment = {**os.environ, "PATH": str(path)}
+    environment = {**os.environ, "PATH": str(path), "SYSTEM_PYTHON": str(path / "system-python3")}
     return subprocess.run(
         ["/bin/sh", str(SCRIPT), *wanted], env=environment, capture_output=True, text=True, check=False
     )
+
+
+def test_python_of_the_system_is_preferred(path: Path) -> None:
+    """Where the system has a Python that is new enough it is taken: it is mostly the fastest."""
+    for name in ("system-python3", "python3"):
+        _install(path, name)
+    assert _find(path).stdout == f"{path}/system-python3\n"
+    _install(path, "system-python3", OLD)
+    assert _find(path).stdout == "python3\n"
 
 
 OLD = "sys.version_info = (3, 8, 20)"

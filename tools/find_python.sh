@@ -1,5 +1,6 @@
 #!/bin/sh
 # Prints the Python that makes the virtual environment: $1 if given, else the first one that is new enough and has venv.
+# The system's own comes first: distributions build it with profile-guided optimization, which others often lack.
 # usage: find_python.sh [PYTHON]
 
 check='import sys
@@ -10,8 +11,10 @@ try:
 except ImportError:
     sys.exit("has no venv module; on Debian and Ubuntu, install the package python%d.%d-venv" % sys.version_info[:2])'
 
+system=${SYSTEM_PYTHON:-/usr/bin/python3}
+[ -x "$system" ] || system=
 first=
-for python in ${1:-python3 python3.13 python3.12 python3.11}; do
+for python in ${1:-$system python3 python3.13 python3.12 python3.11}; do
     if problem=$("$python" -c "$check" 2>&1); then
         echo "$python"
         exit 0
