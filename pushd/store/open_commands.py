@@ -105,8 +105,8 @@ class OpenCommands:
 
     commands: dict[str, CommandRecord] = field(factory=dict, init=False)
     devices: dict[str, DeviceCommands] = field(factory=dict, init=False)
-    device_records: dict[str, DeviceRecord | None] = field(factory=dict, init=False)
-    """Of the devices that were asked for; None: there is no such device."""
+    device_records: dict[str, DeviceRecord] = field(factory=dict, init=False)
+    """Of the devices that were asked for."""
     _leases: Timeouts = field(factory=lambda: Timeouts(_lease), init=False)
     _expiries: Timeouts = field(factory=lambda: Timeouts(_expiry), init=False)
     _payload_size: int = field(default=0, init=False)
@@ -175,7 +175,7 @@ class OpenCommands:
         for device, commands in devices.items():
             self._merge_device(device, commands)
         for device, record in device_records.items():
-            if isinstance(record, NotLoaded):
+            if record is None or isinstance(record, NotLoaded):  # any client may name devices that do not exist
                 self.device_records.pop(device, None)
             else:
                 self.device_records[device] = record

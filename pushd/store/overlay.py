@@ -50,9 +50,8 @@ class Overlay:
     """Counts the changes."""
 
     def device(self, device: str) -> DeviceRecord | None:
-        found: DeviceRecord | NotLoaded | None = self._device_records.get(device, NOT_LOADED)
-        if found is NOT_LOADED and device not in self._device_records:
-            found = self.base.device_records.get(device, NOT_LOADED)
+        changed, stored = self._device_records, self.base.device_records
+        found = changed[device] if device in changed else stored.get(device, NOT_LOADED)
         if isinstance(found, NotLoaded):
             found = self._device_records[device] = rows.device_by_id(self.tx, device)
         return found
@@ -118,7 +117,9 @@ class Overlay:
         found = self._newest(device)
         if isinstance(found, NotLoaded):
             self.save()
-            found = self._of_device(device).newest = rows.newest_handover(self.tx, device)
+            found = rows.newest_handover(self.tx, device)
+            if found is not None:  # any client may name devices to which nothing was sent
+                self._of_device(device).newest = found
         return found
 
     def _newest(self, device: str) -> Handover | NotLoaded | None:

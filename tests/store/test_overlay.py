@@ -2,15 +2,17 @@
 
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from twisted.python.failure import Failure
 
-from pushd.model.errors import OutcomeInDoubt, QueueFull
+from pushd.model.errors import OutcomeInDoubt, QueueFull, UnknownDevice
 from pushd.model.lifecycle import State
 from pushd.rules.queueing import ClaimNext, Enqueue
+from pushd.rules.reporting import Settle
 from pushd.rules.view import Rule
 from pushd.store.command_rows import StaleCommands
 from pushd.store.group_commit import PendingTransaction
@@ -18,8 +20,9 @@ from pushd.store.overlay import decide
 from pushd.store.sqlite.connection import SqliteConnection
 from pushd.store.sqlite.store import SqliteStore
 from pushd.store.transaction import ITransaction, Statement
+from pushd.store.transactions import devices
 from tests.results import result_of
-from tests.store.samples import LIMIT, READER, at, command_id, device, draft
+from tests.store.samples import LIMIT, READER, StubResult, at, by_message, command_id, device, draft
 
 
 class NoSync:
@@ -131,6 +134,23 @@ def test_an_operation_that_fails_late_undoes_only_itself(store: SqliteStore, con
     assert run(connection, enqueue(2), fail, CLAIM)[1] is ZeroDivisionError
     assert states(store) == {command_id(1): State.SENT, command_id(2): State.QUEUED}
     assert store._open_commands.commands[command_id(1)].error is None
+
+
+def test_unknown_devices_leave_nothing_in_memory(store: SqliteStore, connection: SqliteConnection) -> None:
+    """Any client may post results under any name."""
+    for number in range(3):
+        run(connection, Settle(f"controlid:{number + 100}", by_message(number), at()))
+        run(connection, Settle(f"controlid:{number + 100}", StubResult(uuid="u"), at()))
+    assert store._open_commands.device_records == {}
+    assert store._open_commands.devices == {}
+
+
+def test_a_deleted_device_is_unknown_within_its_group(store: SqliteStore, connection: SqliteConnection) -> None:
+    """A command that is put right behind the deletion is refused; one that was put before is ended."""
+    run(connection, enqueue(1))
+    outcome = run(connection, partial(devices.forget_device, device=READER, now=at()), enqueue(2), enqueue(3))
+    assert outcome == [None, UnknownDevice, UnknownDevice]
+    assert states(store) == {}
 
 
 def test_a_row_that_another_program_changed_is_not_overwritten(
