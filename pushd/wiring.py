@@ -38,7 +38,7 @@ from pushd.dialects.controlid.app import mounted_apps as controlid_apps
 from pushd.dialects.servereye.app import mounted_apps as servereye_apps
 from pushd.http.bodies import InThread
 from pushd.http.device_port import DevicePort, MountedApp
-from pushd.http.handlers import IApp
+from pushd.http.router import IApp
 from pushd.model.epochs import Epochs
 from pushd.model.uuid7 import IdSource
 from pushd.notifications.mail.message import Envelope

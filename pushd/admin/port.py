@@ -9,9 +9,9 @@ from werkzeug.exceptions import HTTPException
 from pushd.admin.auth import authenticate, check_role
 from pushd.core.credentials import Tokens
 from pushd.http.bodies import LARGE, SMALL, BodyGrant, Sender
-from pushd.http.handlers import IApp, respond_error, serve
+from pushd.http.handlers import respond_error, serve
 from pushd.http.request import Request
-from pushd.http.router import unquoted
+from pushd.http.router import IApp, unquoted
 from pushd.model.errors import MissingHost, NotAuthenticated, NotPermitted
 from pushd.model.token import Role
 

@@ -8,9 +8,9 @@ from twisted.internet.interfaces import IReactorTime
 from werkzeug.exceptions import HTTPException, NotFound
 
 from pushd.http.bodies import BodyGrant
-from pushd.http.handlers import DelayedResponse, IApp, respond_error, serve
+from pushd.http.handlers import DelayedResponse, respond_error, serve
 from pushd.http.request import Request
-from pushd.http.router import unquoted
+from pushd.http.router import IApp, unquoted
 
 _REPEATED_SLASHES = re.compile(rb"//+")
 _SECRET_PATH = re.compile(rb"/d/([^/]+)(/.*)")

@@ -4,11 +4,13 @@ Left out of what Twisted's own request offers is what no route uses: cookies, fo
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IPushProducer
+from twisted.python.failure import Failure
 from twisted.web.http import NO_BODY_CODES, parse_qs, toChunk
 from twisted.web.iweb import INonQueuedRequestFactory
 from zope.interface import provider
@@ -16,7 +18,11 @@ from zope.interface import provider
 from pushd.http.bodies import SMALL, Body
 from pushd.http.body_writer import PIECE, BodyWriter
 from pushd.lib.twisted_patches import ChannelRequest, request_line
+from pushd.model.errors import TooManyPolls
 from pushd.model.token import Token
+
+if TYPE_CHECKING:
+    from pushd.http.router import IApp
 
 JSON = b"application/json"
 
@@ -60,8 +66,11 @@ class Request(ChannelRequest):
         "_extra_headers",
         "_has_producer",
         "_streaming",
+        "api_key",
+        "app",
         "body",
         "channel",
+        "client_address",
         "code",
         "content_type",
         "is_http_1_1",
@@ -74,6 +83,10 @@ class Request(ChannelRequest):
         "token",
     )
 
+    client_address: str | None
+    """The IP address of the client; None if it is not known, as on a Unix socket."""
+    app: "IApp"
+    """What responds; not set before the whole request has arrived."""
     token: Token
     """On the admin port: the token that authenticated the request; not set before that."""
 
@@ -87,6 +100,8 @@ class Request(ChannelRequest):
         """Of the response, if it has a body."""
         self.owner: str | None = None
         """On the device port: the device whose secret path was used."""
+        self.api_key: str | None = None
+        """On the device port: the API key that the device sent."""
         self.pending: ICancellable | None = None
         """The work on the response, once its route waits for something."""
         self._extra_headers = b""
@@ -101,6 +116,10 @@ class Request(ChannelRequest):
         if not target.startswith(b"/"):
             target = _origin_form(target)
         self.path, _, self.query = target.partition(b"?")
+        channel = self.channel
+        self.client_address = channel.peer
+        if channel.is_proxied:
+            self.client_address = channel.address_behind(self.requestHeaders.get(b"X-Forwarded-For", ()))
         if length != 0:
             self.body = Body()
 
@@ -143,6 +162,37 @@ class Request(ChannelRequest):
             if self.channel is not None and (self.pending is None or self.pending.is_waiting):
                 self.channel.timeoutConnection()
 
+    # What waits.
+
+    def wait_for(self, pending: ICancellable) -> None:
+        """The response is being worked on."""
+        self.pending = pending
+        if self.channel is None:
+            pending.cancel()
+        elif self.channel.is_half_closed:
+            self.end_wait()
+
+    def respond_with(self, get_body: Callable[[], bytes]) -> None:
+        """The wait is over: respond, unless the client has disconnected."""
+        self.pending = None
+        try:
+            body = get_body()
+        except Exception:
+            self.respond_to_failure(Failure())
+        else:
+            if self.channel is not None:
+                self.respond(body)
+
+    def respond_to_failure(self, failure: Failure) -> None:
+        """Respond as the app does to a failure, unless the wait has ended with the client."""
+        if isinstance(failure.value, CancelledError) and (self.channel is None or self.channel.is_half_closed):
+            return
+        if isinstance(failure.value, TooManyPolls) and self.channel is not None:
+            self.close_after_response()  # others may need its file descriptor
+        body = self.app.router.render_failure(self.app, self, failure)
+        if self.channel is not None:
+            self.respond(body)
+
     # Read by apps.
 
     @property
@@ -166,20 +216,6 @@ class Request(ChannelRequest):
         self.requestHeaders = _NO_HEADERS
         if self.body is not NO_BODY:
             self.body.release()
-
-    @property
-    def client_address(self) -> str | None:
-        """The IP address of the client; None if it is not known, as on a Unix socket."""
-        channel = self.channel
-        address: str | None = channel.peer
-        if channel.is_proxied:
-            address = channel.address_behind(self.requestHeaders.getRawHeaders(b"X-Forwarded-For") or ())
-        return address
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the client still waits for the response."""
-        return self.channel is not None
 
     # The response.
 

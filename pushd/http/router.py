@@ -7,16 +7,23 @@ error: no such path, or method not allowed.
 
 import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from klein import Klein
 from twisted.python.failure import Failure
 
+from pushd.http.error_status import log_failure
+from pushd.lib.cancellable_waits import PendingAnswer
+
 F = TypeVar("F", bound=Callable[..., Any])
 
-Route = Callable[..., Coroutine[Any, None, bytes | None]]
-"""Takes an app, a request and the parameters of the path; returns the body, or None if it was streamed."""
+
+Route = Callable[..., bytes | PendingAnswer | Coroutine[Any, None, bytes | None]]
+"""Takes an app, a request and the parameters of the path.
+
+Returns the body of the response, or what waits for it. A coroutine returns it later, or None if it was streamed.
+"""
 
 ErrorHandler = Callable[[Any, Any, Failure], bytes]
 """Takes an app, a request and a failure; returns the body of the error response."""
@@ -24,6 +31,12 @@ ErrorHandler = Callable[[Any, Any, Failure], bytes]
 _NO_METHOD = "-"
 
 _PARAMETER = re.compile(r"<(\w+)>")
+
+
+class IApp(Protocol):
+    """An object whose methods are routes."""
+
+    router: "Router"
 
 
 class Router:
@@ -36,8 +49,8 @@ class Router:
         self._klein = Klein()
         self.url_map = self._klein.url_map
         self.url_map.merge_slashes = False  # werkzeug would redirect, and devices follow no redirects
-        self.render_error = render_error
-        self.error_handlers: list[tuple[tuple[type[BaseException], ...], ErrorHandler]] = []
+        self._render_error = render_error
+        self._error_handlers: list[tuple[tuple[type[BaseException], ...], ErrorHandler]] = []
         """The first handler that fits a failure is called."""
         self._fixed: dict[str, dict[bytes, Route]] = {}
         """By path and method: the routes of paths without parameters."""
@@ -63,7 +76,7 @@ class Router:
         """Declare what renders failures of these kinds, as :meth:`klein.Klein.handle_errors` does."""
 
         def declared(function: F) -> F:
-            self.error_handlers.append((kinds, function))
+            self._error_handlers.append((kinds, function))
             return function
 
         return declared
@@ -84,6 +97,20 @@ class Router:
         # werkzeug ignores case in methods, which HTTP does not: ask for one that no route has
         self.url_map.bind("localhost").match(path, _NO_METHOD)
         raise AssertionError("the URL map raises an error for a request that is not in the tables")
+
+    def render_failure(self, app: IApp, request: Any, failure: Failure) -> bytes:
+        """The body of the response to a request whose route failed."""
+        try:
+            for kinds, handler in self._error_handlers:
+                if isinstance(failure.value, kinds):
+                    return handler(app, request, failure)
+            if self._render_error is not None:
+                return self._render_error(request, failure)
+        except Exception:
+            failure = Failure()
+        log_failure("Unhandled error while rendering an error response", request, failure)
+        request.setResponseCode(500)
+        return b""
 
     def _add(self, path: str, methods: dict[bytes, Route]) -> None:
         """Add routes to the tables; a parameter matches one non-empty segment, as in werkzeug."""

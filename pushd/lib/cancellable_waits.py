@@ -3,7 +3,7 @@
 A client that disconnects ends the wait of its request. Work that its request has begun is not a wait, and is finished.
 """
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
@@ -18,6 +18,16 @@ class Wait:
 
     def cancel(self) -> None:
         """End the wait."""
+        raise NotImplementedError
+
+
+class PendingAnswer(Wait):
+    """A wait that has a request answered when it ends, such as a held poll."""
+
+    __slots__ = ()
+
+    def respond_to(self, request: Any) -> None:
+        """Answer this request, at once if there is nothing to wait for."""
         raise NotImplementedError
 
 

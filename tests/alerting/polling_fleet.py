@@ -34,7 +34,7 @@ class PollingFleet:
     def disconnect(self, devices: Iterable[str]) -> None:
         """End the poll of each of these devices."""
         for device in devices:
-            self.core.presence.end_poll(self._polls.pop(device), self.addresses[device])
+            self.core.presence.end_poll(self._polls.pop(device), is_idle=False)
 
     def repeat_polls(self, second: int) -> None:
         """Repeat the polls that are due at this second."""

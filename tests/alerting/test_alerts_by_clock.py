@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
-from pushd.core.devices.admission import ClientIdentity
 from pushd.model.device import Admission
 from pushd.model.timestamps import milliseconds
 from pushd.store.sqlite.store import SqliteStore
 from tests.alerting.clocked_server import AlertRow, ClockedServer
 from tests.alerting.config import SITE_MIN
 from tests.alerting.polling_fleet import OfflinePeriod
+from tests.core.harness import StubClient
 from tests.in_memory_server import START, BuildServer, build_server
 from tests.results import result_of
 
@@ -134,8 +134,7 @@ def _run(server: ClockedServer, periods: Iterable[OfflinePeriod], signing_off: l
         if server.second == 15:
             server.fleet.disconnect(signing_off)
             for name in signing_off:
-                identity = ClientIdentity(device=name, address=server.addresses[name])
-                result_of(server.core.device_service.sign_off(identity))
+                result_of(server.core.device_service.sign_off(StubClient(server.addresses[name]), name))
         server.fleet.disconnect(starts[server.second])
         server.fleet.connect(ends[server.second])
         if server.second == KILLED:

@@ -11,8 +11,8 @@ from twisted.python.failure import Failure
 from pushd.config import Config
 from pushd.core.app import Core
 from pushd.core.clocks import Clocks
-from pushd.core.devices.admission import Access, ClientIdentity
-from pushd.core.polling.poll import Answer
+from pushd.core.devices.admission import Access
+from pushd.core.polling.poll import Answer, Poll
 from pushd.model.command import Command, SendOptions
 from pushd.model.device import Admission, Device, ProofKind
 from pushd.model.event import Event
@@ -49,24 +49,46 @@ class Wall:
         return self.offset + self.clock.seconds()
 
 
-def drive(steps: Coroutine[Any, Any, Answer]) -> Deferred[Answer]:
-    """Run a coroutine that awaits a poll, as :mod:`pushd.http.handlers` does; cancel the result to disconnect."""
+@define
+class StubClient:
+    """A client, and what it proves."""
 
-    def advance(result: object) -> None:
-        try:
-            waiting = result.throwExceptionIntoGenerator(steps) if isinstance(result, Failure) else steps.send(None)
-        except StopIteration as end:
-            done.callback(end.value)
-        except Exception:
-            done.errback(Failure())
-        else:
-            waits[:] = [waiting]
-            waiting.addBoth(advance)
+    client_address: str | None = None
+    owner: str | None = None
+    api_key: str | None = None
 
-    waits: list[Any] = []
-    done: Deferred[Answer] = Deferred(lambda _: waits[0].cancel())
-    advance(None)
-    return done
+
+@define(eq=False)
+class PollRequest:
+    """The request of a poll, which is answered with the commands themselves."""
+
+    answer: Deferred[Answer] = field(init=False)
+    poll: Poll | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self.answer = Deferred(lambda _: None if self.poll is None else self.poll.cancel())
+
+    def wait_for(self, poll: Poll) -> None:
+        """The poll is held."""
+        self.poll = poll
+
+    def respond_with(self, get_body: Callable[[], Any]) -> None:
+        """The poll has ended; see :func:`keep`."""
+        self.answer.callback(get_body())
+
+
+def keep(_device: str, answer: Answer) -> Any:
+    """Write an answer as it is."""
+    return answer
+
+
+def answer_of(poll: "Poll | Coroutine[Any, Any, Answer]") -> Deferred[Answer]:
+    """The answer of a poll, or its refusal; cancel it to disconnect."""
+    if not isinstance(poll, Poll):
+        return Deferred.fromCoroutine(poll)
+    request = PollRequest()
+    poll.respond_to(request)
+    return request.answer
 
 
 @define(eq=False)
@@ -148,17 +170,14 @@ class CoreHarness:
 
     def poll(self, device: str, uuid: str | None = None, **proof: Any) -> HeldPoll:
         """Poll by way of the device service."""
-        client_identity = ClientIdentity(device=device, **proof)
-        return HeldPoll(drive(self.core.device_service.poll(client_identity, uuid)))
+        return HeldPoll(answer_of(self.core.device_service.poll(StubClient(**proof), device, keep, uuid)))
 
     def take(self, device: str, hold: float = 10.0, uuid: str | None = None) -> HeldPoll:
         """Poll the command queue itself, without admission and presence."""
-
-        async def take() -> Answer:
-            return await poll
-
-        poll = self.core.command_queue.take(device, hold, uuid)
-        return HeldPoll(drive(take()))
+        now = self.clock.seconds()
+        poll = Poll(self.core.command_queue, device, now, now + hold, keep, uuid)
+        self.core.command_queue.take(poll)
+        return HeldPoll(answer_of(poll))
 
     def report(self, device: str, **said: Any) -> Settlement:
         """Report a result, by ``uuid`` or by ``message``."""
@@ -166,13 +185,12 @@ class CoreHarness:
 
     def access(self, device: str, **proof: Any) -> Access:
         """What a client gets that sends this proof, if it does not poll."""
-        client_identity = ClientIdentity(device=device, **proof)
         policy = self.core.device_service.admission_policy
-        return policy.admit(client_identity, self.core.registry.get(device), is_poll=False)
+        return policy.admit(StubClient(**proof), device, self.core.registry.get(device), is_poll=False)
 
     def sign_off(self, device: str) -> None:
         """Sign off."""
-        self.result(self.core.device_service.sign_off(ClientIdentity(device=device)))
+        self.result(self.core.device_service.sign_off(StubClient(), device))
 
     def wall_ms_in(self, seconds: float) -> int:
         """The moment so many seconds from now, in wall milliseconds."""

@@ -7,12 +7,12 @@ import pytest
 from twisted.internet.task import Clock
 
 from pushd.config import Config
-from pushd.core.devices.admission import Access, ClientIdentity
+from pushd.core.devices.admission import Access
 from pushd.model.device import Admission, PresenceState, ProofKind
 from pushd.model.lifecycle import State
 from pushd.model.token import Role
 from pushd.store.sqlite.store import SqliteStore
-from tests.core.harness import CONTAINER, READER, CoreHarness, build_harness
+from tests.core.harness import CONTAINER, READER, CoreHarness, StubClient, build_harness
 
 Start = Callable[[], CoreHarness]
 
@@ -103,10 +103,10 @@ def test_large_results_are_still_expected(before: CoreHarness, restart: Start) -
 
 def test_a_device_that_signed_off_stays_so(before: CoreHarness, restart: Start) -> None:
     """Only a poll ends the sign-off."""
-    before.poll(CONTAINER, address="192.0.2.1")
+    before.poll(CONTAINER, client_address="192.0.2.1")
     before.sign_off(CONTAINER)
     after = restart()
-    after.result(after.core.device_service.acknowledge(ClientIdentity(device=CONTAINER), "m1"))
+    after.result(after.core.device_service.acknowledge(StubClient(), CONTAINER, "m1"))
     assert after.device(CONTAINER).presence is PresenceState.SIGNED_OFF
     after.poll(CONTAINER)
     assert after.device(CONTAINER).presence is PresenceState.ONLINE
@@ -114,7 +114,7 @@ def test_a_device_that_signed_off_stays_so(before: CoreHarness, restart: Start) 
 
 def test_last_seen_is_remembered(before: CoreHarness, restart: Start, clock: Clock) -> None:
     """Last-seen time and address are known after the restart, and the next poll causes no online event."""
-    before.poll(READER, address="192.0.2.1")
+    before.poll(READER, client_address="192.0.2.1")
     clock.advance(10)
     seen = before.wall_ms_in(0)
     after = restart()

@@ -50,7 +50,7 @@ class CommandQueue:
     result_index: ResultIndex = field(factory=ResultIndex)
     _ended: Waiters[str] = field(init=False)
     """Requests that wait for the end of a command, by its id."""
-    _timers: CoarseTimers = field(init=False)
+    timers: CoarseTimers = field(init=False)
     _put_early: set[str] = field(factory=set, init=False)
     """Devices for which a command is being put, so that a held poll may claim it right behind."""
     draining: bool = field(default=False, init=False)
@@ -61,7 +61,7 @@ class CommandQueue:
 
     def __attrs_post_init__(self) -> None:
         self._ended = Waiters(self.clocks.clock)
-        self._timers = CoarseTimers(self.clocks.clock)
+        self.timers = CoarseTimers(self.clocks.clock)
         self.result_index.subscribe(self.store)
         self.store.subscribe(self._on_command_end, *_FINAL)
         self.store.subscribe(self._on_claimable, *_CLAIMABLE)
@@ -74,28 +74,13 @@ class CommandQueue:
         self._claim_early(draft.device)
         return await done
 
-    def take(
-        self,
-        device: str,
-        hold: float,
-        uuid: str | None = None,
-        *,
-        may_receive: bool = True,
-        is_approved: bool = True,
-        batch: int = 1,
-    ) -> Poll:
-        """Wait up to ``hold`` seconds for commands; cancel the poll when the device disconnects.
-
-        ``uuid`` is the name by which a device repeats a poll, ``batch`` how many commands the answer may have, if the
-        dialect can batch them. A poll that may not receive commands is held nevertheless.
-        """
-        now = self.clocks.clock.seconds()
-        until = now if self.draining else now + hold
-        poll = Poll(self, self._timers, device, now, until, uuid, may_receive, is_approved, batch)
+    def take(self, poll: Poll) -> None:
+        """Hold a poll until there are commands for it, or its hold is over."""
+        if self.draining:
+            poll.hold_until = poll.started_at
         takeovers = self.poll_registry.add(poll)
-        if takeovers == CONFLICT_TAKEOVERS and may_receive:  # an unknown device writes nothing
-            self._save_conflict(device)
-        return poll
+        if takeovers == CONFLICT_TAKEOVERS and poll.may_receive:  # an unknown device writes nothing
+            self._save_conflict(poll.device)
 
     def claim(self, poll: Poll) -> Deferred[Claim] | None:
         """Claim commands for a poll; None if memory knows that there are none."""
@@ -157,8 +142,8 @@ class CommandQueue:
         """A poll has ended; it is answered after this."""
         self.poll_registry.remove(poll)
         self.hold_times.on_poll_end(poll, end)
-        if end is PollEnd.IDLE:
-            self.presence.begin_gap(poll.device)
+        if poll.presence is not None:
+            self.presence.end_poll(poll.presence, is_idle=end is PollEnd.IDLE)
 
     def acknowledge(self, device: str, command: str) -> Deferred[None]:
         """The device has received the command."""

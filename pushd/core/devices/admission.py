@@ -1,8 +1,9 @@
 """Admission policy: which device clients are served, wait for an approval, or are refused."""
 
 from enum import Enum, StrEnum
+from typing import Protocol
 
-from attrs import define, field, frozen
+from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -36,15 +37,13 @@ class Access(Enum):
     REFUSED = "refused"
 
 
-@frozen(kw_only=True)
-class ClientIdentity:
-    """The device id that a client claims, and the proof that it sends."""
+class IClient(Protocol):
+    """What is known of a client beside the device id that it claims: its address, and the proofs that it sends."""
 
-    device: str
-    address: str | None = None
-    owner: str | None = None
+    client_address: str | None
+    owner: str | None
     """The device whose secret path was used."""
-    api_key: str | None = None
+    api_key: str | None
 
 
 @define(eq=False)
@@ -60,16 +59,16 @@ class AdmissionPolicy:
     """Polls of unknown devices that were not stored because of ``max_pending``."""
     _log = Logger()
 
-    def admit(self, client_identity: ClientIdentity, device: Device | None, *, is_poll: bool) -> Access:
+    def admit(self, client: IClient, device_id: str, device: Device | None, *, is_poll: bool) -> Access:
         """What a client gets; ``device`` is the stored device with its id. An unknown device is stored if it polls."""
-        if client_identity.owner not in (None, client_identity.device):
+        if client.owner is not None and client.owner != device_id:
             return Access.REFUSED
         if device is None:
-            return self._admit_unknown(client_identity, is_poll)
+            return self._admit_unknown(device_id, is_poll)
         if device.admission is Admission.BLOCKED:
             return Access.REFUSED
         if self.registry.has_proof(device):
-            if not self._is_authentic(device, client_identity):
+            if not self._is_authentic(device, client):
                 return Access.REFUSED
         elif self.require_proof:
             return Access.UNPROVEN
@@ -79,7 +78,7 @@ class AdmissionPolicy:
         """Whether a device gets no commands, approved or not, because it has no proof configured."""
         return self.require_proof and (device is None or not self.registry.has_proof(device))
 
-    def _admit_unknown(self, client_identity: ClientIdentity, is_poll: bool) -> Access:
+    def _admit_unknown(self, device_id: str, is_poll: bool) -> Access:
         if self.mode is AdmissionMode.CLOSED:
             return Access.REFUSED
         if not is_poll:
@@ -89,8 +88,8 @@ class AdmissionPolicy:
             return Access.UNKNOWN
         is_open = self.mode is AdmissionMode.OPEN
         admission = Admission.APPROVED if is_open else Admission.PENDING
-        saving = Deferred.fromCoroutine(self.registry.auto_register(client_identity.device, admission))
-        saving.addErrback(self._on_save_failed, client_identity.device)
+        saving = Deferred.fromCoroutine(self.registry.auto_register(device_id, admission))
+        saving.addErrback(self._on_save_failed, device_id)
         if self.require_proof:
             return Access.UNPROVEN
         return Access.SERVED if is_open else Access.PENDING
@@ -103,13 +102,13 @@ class AdmissionPolicy:
                 error=failure.getErrorMessage(),
             )
 
-    def _is_authentic(self, device: Device, client_identity: ClientIdentity) -> bool:
+    def _is_authentic(self, device: Device, client: IClient) -> bool:
         """Whether a client sends all proofs that are configured for its device."""
         required = self.registry.required_credentials(device.id)
         return (
-            (ProofKind.SECRET not in required or client_identity.owner == device.id)
-            and (ProofKind.API_KEY not in required or self._is_key_of(device, client_identity.api_key))
-            and (not device.allow_from or _is_allowed(client_identity.address, device.allow_from))
+            (ProofKind.SECRET not in required or client.owner == device.id)
+            and (ProofKind.API_KEY not in required or self._is_key_of(device, client.api_key))
+            and (not device.allow_from or _is_allowed(client.client_address, device.allow_from))
         )
 
     def _is_key_of(self, device: Device, api_key: str | None) -> bool:

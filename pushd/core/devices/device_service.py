@@ -1,16 +1,18 @@
 """What a device can do, in any dialect: poll, acknowledge, report a result, sign off."""
 
-from typing import NoReturn
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn
 
 from attrs import define, field, frozen
+from twisted.internet.defer import Deferred, succeed
 
 from pushd.core.clocks import Clocks
 from pushd.core.commands.command_queue import CommandQueue
-from pushd.core.devices.admission import Access, AdmissionPolicy, ClientIdentity
+from pushd.core.devices.admission import Access, AdmissionPolicy, IClient
 from pushd.core.devices.presence import Presence
 from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.polling.hold_time import HoldTimes
-from pushd.core.polling.poll import Answer
+from pushd.core.polling.poll import Answer, Poll
 from pushd.core.polling.poll_registry import PollRegistry
 from pushd.lib.cancellable_waits import delay
 from pushd.model.device import Device
@@ -22,6 +24,8 @@ REFUSAL_DELAY = 5.0
 
 MAX_REFUSALS = 32
 """Polls of devices that are not approved, beyond their share, that wait for a refusal; more are refused at once."""
+
+_NOT_SERVED = "This device is not served here."
 
 
 @frozen(kw_only=True)
@@ -52,35 +56,42 @@ class DeviceService:
     _refusals: int = field(default=0, init=False)
     """Polls of devices that are not approved which wait for a refusal."""
 
-    async def poll(self, client_identity: ClientIdentity, uuid: str | None = None) -> Answer:
-        """Hold a poll; returns the commands to answer with, or none.
+    def poll(
+        self, client: IClient, device_id: str, write: Callable[[str, Answer], bytes], uuid: str | None = None
+    ) -> Poll | Coroutine[Any, None, NoReturn]:
+        """Hold a poll; its answer is what ``write`` makes of the commands that it gets.
 
-        :raises NotPermitted: after :data:`REFUSAL_DELAY`.
-        :raises TooManyPolls: after :data:`REFUSAL_DELAY`, or at once, if no more polls can be held.
+        A poll that is refused, and must wait for that, is a coroutine that raises :exc:`NotPermitted` or
+        :exc:`TooManyPolls`.
         """
-        device_id = client_identity.device
         device = self.registry.get(device_id)
-        access = self.admission_policy.admit(client_identity, device, is_poll=True)
+        access = self.admission_policy.admit(client, device_id, device, is_poll=True)
         if access is Access.REFUSED:
-            await delay(self.clocks.clock, REFUSAL_DELAY)
-            raise NotPermitted("This device is not served here.")
+            return self._refuse()
         is_approved = device is not None and access is Access.SERVED
         if self.poll_registry.is_full(device_id, is_approved=is_approved):
-            await self._refuse(is_approved)
-        hold = self.hold_times.hold(device_id, device)
-        if access is Access.UNKNOWN:
-            return await self.command_queue.take(device_id, hold, uuid, may_receive=False, is_approved=False)
-        may_receive = access is not Access.UNPROVEN
-        batch = self.batch if device is None or device.batch is None else device.batch
-        entry = self.presence.begin_poll(device_id, client_identity.address)
-        try:
-            return await self.command_queue.take(
-                device_id, hold, uuid, may_receive=may_receive, is_approved=is_approved, batch=batch
-            )
-        finally:
-            self.presence.end_poll(entry, client_identity.address)
+            return self._refuse_for_lack_of_room(is_approved)
+        now = self.clocks.clock.seconds()
+        poll = Poll(
+            self.command_queue,
+            device_id,
+            now,
+            now + self.hold_times.hold(device_id, device),
+            write,
+            uuid,
+            access is not Access.UNKNOWN and access is not Access.UNPROVEN,
+            is_approved,
+            self.batch if device is None or device.batch is None else device.batch,
+            None if access is Access.UNKNOWN else self.presence.begin_poll(device_id, client.client_address),
+        )
+        self.command_queue.take(poll)
+        return poll
 
-    async def _refuse(self, is_approved: bool) -> NoReturn:
+    async def _refuse(self) -> NoReturn:
+        await delay(self.clocks.clock, REFUSAL_DELAY)
+        raise NotPermitted(_NOT_SERVED)
+
+    async def _refuse_for_lack_of_room(self, is_approved: bool) -> NoReturn:
         """Refuse a poll slowly; of devices that are not approved, few polls wait: each keeps a connection open."""
         if is_approved:
             await delay(self.clocks.clock, REFUSAL_DELAY)
@@ -92,66 +103,68 @@ class DeviceService:
                 self._refusals -= 1
         raise TooManyPolls
 
-    def result_access(self, client_identity: ClientIdentity) -> ResultAccess | None:
+    def result_access(self, client: IClient, device_id: str) -> ResultAccess | None:
         """What a client that reports a result may do; None: nothing of what it reports is taken."""
-        device = self.registry.get(client_identity.device)
+        device = self.registry.get(device_id)
         if device is None:
             return None
-        if self.admission_policy.admit(client_identity, device, is_poll=False) is not Access.SERVED:
+        if self.admission_policy.admit(client, device_id, device, is_poll=False) is not Access.SERVED:
             return None
         is_expected = device.id in self.command_queue.result_index
         return ResultAccess(is_proven=self.registry.has_proof(device), is_expected=is_expected)
 
-    def takes_result(self, client_identity: ClientIdentity) -> bool:
+    def takes_result(self, client: IClient, device_id: str) -> bool:
         """Whether the result of a client is taken; if it is not, it need not be parsed.
 
         :raises NotPermitted: if the device is not served, or this is not the device.
         """
-        return self._admit(client_identity) is Access.SERVED
+        return self._admit(client, device_id) is Access.SERVED
 
-    def own_device(self, client_identity: ClientIdentity) -> Device:
+    def own_device(self, client: IClient, device_id: str) -> Device:
         """The stored device that a client is; this is no heartbeat.
 
         :raises NotPermitted: if the device is not served, not known, not approved, or this is not the device.
         """
-        device = self.registry.get(client_identity.device)
-        if device is None or self._admit(client_identity) is not Access.SERVED:
-            raise NotPermitted("This device is not served here.")
+        device = self.registry.get(device_id)
+        if device is None or self._admit(client, device_id) is not Access.SERVED:
+            raise NotPermitted(_NOT_SERVED)
         return device
 
-    async def acknowledge(self, client_identity: ClientIdentity, command: str) -> None:
+    def acknowledge(self, client: IClient, device_id: str, command: str) -> Deferred[None]:
         """The device has received a command.
 
         :raises NotPermitted: if the device is not served, or this is not the device.
         """
-        if self._admit(client_identity) is Access.SERVED:
-            self.presence.record_activity(client_identity.device, client_identity.address)
-            await self.command_queue.acknowledge(client_identity.device, command)
+        if self._admit(client, device_id) is not Access.SERVED:
+            return succeed(None)
+        self.presence.record_activity(device_id, client.client_address)
+        return self.command_queue.acknowledge(device_id, command)
 
-    async def settle(self, client_identity: ClientIdentity, result: DeviceResult | None) -> None:
-        """The device reports a result, which is durable when this returns.
+    def settle(self, client: IClient, device_id: str, result: DeviceResult | None) -> Deferred[Any]:
+        """The device reports a result, which is durable when the Deferred fires.
 
         None stands for a body that was not read, because it was large and no result was expected: a heartbeat only.
 
         :raises NotPermitted: if the device is not served, or this is not the device.
         """
-        if self._admit(client_identity) is Access.SERVED:  # again: reading the body may have taken a while
-            self.presence.record_activity(client_identity.device, client_identity.address)
-            if result is not None:
-                await self.command_queue.settle(client_identity.device, result)
+        # again: reading the body may have taken a while
+        if self._admit(client, device_id) is not Access.SERVED:
+            return succeed(None)
+        self.presence.record_activity(device_id, client.client_address)
+        return succeed(None) if result is None else self.command_queue.settle(device_id, result)
 
-    async def sign_off(self, client_identity: ClientIdentity) -> None:
+    async def sign_off(self, client: IClient, device_id: str) -> None:
         """The device signs off; its poll ends in a moment.
 
         :raises NotPermitted: if the device is not served, or this is not the device.
         """
-        if self._admit(client_identity) is not Access.UNKNOWN:
-            await self.presence.sign_off(client_identity.device, client_identity.address)
-            self.poll_registry.sign_off(client_identity.device)
+        if self._admit(client, device_id) is not Access.UNKNOWN:
+            await self.presence.sign_off(device_id, client.client_address)
+            self.poll_registry.sign_off(device_id)
 
-    def _admit(self, client_identity: ClientIdentity) -> Access:
-        device = self.registry.get(client_identity.device)
-        access = self.admission_policy.admit(client_identity, device, is_poll=False)
+    def _admit(self, client: IClient, device_id: str) -> Access:
+        device = self.registry.get(device_id)
+        access = self.admission_policy.admit(client, device_id, device, is_poll=False)
         if access is Access.REFUSED:
-            raise NotPermitted("This device is not served here.")
+            raise NotPermitted(_NOT_SERVED)
         return access

@@ -54,7 +54,7 @@ class DevicePresence:
         return round(median(self.gaps), 3) if self.gaps else None
 
     def end_gap(self, now: float) -> None:
-        """A poll has come, and ends the gap that the idle answer began, if the poll before ended with one."""
+        """A poll has come, and ends the gap that the idle answer began."""
         if self.idle_answer_at is not None:
             self.gaps = (*self.gaps, now - self.idle_answer_at)[-GAPS_KEPT:]
             self.idle_answer_at = None
@@ -101,29 +101,35 @@ class Presence:
         with.
         """
         entry = self._entry(device)
-        entry.end_gap(self.clocks.clock.seconds())
+        if entry.idle_answer_at is not None:
+            entry.end_gap(self.clocks.clock.seconds())
         entry.held_polls += 1
-        self._saw(entry, address)
+        entry.address = address
+        self._saw(entry)
         if entry.state is not PresenceState.ONLINE or not entry.saved:
             self._become_online(entry)
         return entry
 
-    def end_poll(self, entry: DevicePresence, address: str | None) -> None:
-        """A poll has ended."""
+    def end_poll(self, entry: DevicePresence, *, is_idle: bool) -> None:
+        """A poll has ended; if it was answered idle, the device is not connected until its next poll."""
         entry.held_polls -= 1
-        self._saw(entry, address)
+        self._saw(entry)
+        if is_idle:
+            entry.idle_answer_at = self.clocks.clock.seconds()
 
     def record_activity(self, device: str, address: str | None) -> None:
         """The device acknowledged or reported: it is online, unless it signed off; only a poll ends that."""
         entry = self._entry(device)
-        self._saw(entry, address)
+        entry.address = address
+        self._saw(entry)
         if entry.state is not PresenceState.SIGNED_OFF:
             self._become_online(entry)
 
     async def sign_off(self, device: str, address: str | None) -> None:
         """The device signs off; durable when this returns."""
         entry = self._entry(device)
-        self._saw(entry, address)
+        entry.address = address
+        self._saw(entry)
         entry.state = PresenceState.SIGNED_OFF
         await self.store.set_presence(device, entry.state, self.clocks.now())
 
@@ -138,12 +144,6 @@ class Presence:
             await self._save_online(entry)
         elif entry.state is PresenceState.SIGNED_OFF:
             await self.store.set_presence(device, entry.state, self.clocks.now())
-
-    def begin_gap(self, device: str) -> None:
-        """A poll was answered idle: the device is not connected until its next poll."""
-        entry = self._entries.get(device)
-        if entry is not None:
-            entry.idle_answer_at = self.clocks.clock.seconds()
 
     def next_poll_in(self, device: str) -> float | None:
         """Seconds until the next poll is expected of a device between two polls; None if that cannot be predicted."""
@@ -233,10 +233,9 @@ class Presence:
     def _intern(self, timeout: float) -> float:
         return self._timeouts.setdefault(timeout, timeout)
 
-    def _saw(self, entry: DevicePresence, address: str | None) -> None:
+    def _saw(self, entry: DevicePresence) -> None:
         entry.active_at = self.clocks.steady()
         entry.last_seen_at = self.clocks.wall_now()
-        entry.address = address
         self._dirty.add(entry)
 
     def _schedule_check(self, entry: DevicePresence) -> None:

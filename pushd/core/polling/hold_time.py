@@ -31,8 +31,6 @@ TOO_SHORT = 0.5
 IGNORED_ANSWERS = 2
 """So many idle answers in a row that did not make the device poll any sooner show that it does not receive them."""
 
-_GIVEN_UP = frozenset({PollEnd.DISCONNECTED, PollEnd.REPLACED})
-
 
 @define(eq=False)
 class PollInterval:
@@ -88,21 +86,24 @@ class HoldTimes:
         A poll that was given up at once says nothing about the device's timeout: that happens when a client restarts,
         or when two devices share one id.
         """
+        before = self._given_up_after.pop(poll.device, None)
+        interval = self._intervals.get(poll.device)
+        is_given_up = end is PollEnd.DISCONNECTED or end is PollEnd.REPLACED
+        if not is_given_up and interval is None:
+            return
         device = self.registry.get(poll.device)
         if device is None:
-            self._given_up_after.pop(poll.device, None)
             self._intervals.pop(poll.device, None)
             return
-        before = self._given_up_after.pop(device.id, None)
-        if end in _GIVEN_UP:
+        if is_given_up:
             self._compare_durations(device, poll, end, before)
-        interval = self._intervals.get(device.id)
+            interval = self._intervals.get(poll.device)
         if interval is not None:
             self._check_answers(device, interval, poll, end)
 
     def _compare_durations(self, device: Device, poll: Poll, end: PollEnd, before: float | None) -> None:
         """Learn from two polls in a row that the device gave up after a similar time, ``before`` in seconds."""
-        lasted = poll.timers.clock.seconds() - poll.started_at
+        lasted = poll.queue.timers.clock.seconds() - poll.started_at
         if lasted < TOO_SHORT:
             return
         self._given_up_after[device.id] = lasted

@@ -1,15 +1,15 @@
 """One held long poll: it claims commands, waits while there are none, and ends exactly once."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import define, field
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from pushd.core.timers import CoarseTimers
-from pushd.lib.cancellable_waits import Wait
+from pushd.core.devices.presence import DevicePresence
+from pushd.lib.cancellable_waits import PendingAnswer
 from pushd.model.command import Dispatched
 from pushd.rules.outcomes import Claim
 
@@ -41,26 +41,40 @@ class _State(Enum):
     ENDED = "ended"
 
 
+class IPollRequest(Protocol):
+    """The request that a poll answers."""
+
+    def wait_for(self, poll: "Poll") -> None:
+        """The poll is held; it is to be cancelled when the device disconnects."""
+
+    def respond_with(self, get_body: Callable[[], bytes]) -> None:
+        """The poll has ended."""
+
+
 @define(eq=False)
-class Poll(Wait):
+class Poll(PendingAnswer):
     """A poll from its arrival to its answer; ``started_at`` and ``hold_until`` in the clock's seconds.
 
     A wake-up that arrives while a claim is in progress triggers another claim, so it cannot be lost.
-    One coroutine awaits the poll, which resumes it without a Deferred: ten thousand polls are held at once.
+    It is all that is kept of a held poll, beside its request: ten thousand polls are held at once.
     """
 
     queue: "CommandQueue"
-    timers: CoarseTimers
     device: str
     started_at: float
     hold_until: float
+    write: Callable[[str, Answer], bytes]
+    """Writes the answer for a device."""
     uuid: str | None = None
+    """The name by which a device repeats a poll."""
     may_receive: bool = True
     """If False, the poll is held like any other, but gets no commands."""
     is_approved: bool = True
     """Whether its device was known and approved when it polled."""
     batch: int = 1
-    """The most commands that it may be answered with."""
+    """The most commands that it may be answered with, if the dialect can batch them."""
+    presence: DevicePresence | None = None
+    """What memory holds of its device, if that is known."""
     _state: _State = field(default=_State.CLAIMING, init=False)
     _notified: bool = field(default=False, init=False)
     """Whether a wake-up has arrived since the last claim began."""
@@ -69,20 +83,20 @@ class Poll(Wait):
     _timer: IDelayedCall | None = field(default=None, init=False)
     """For any other moment; the two never run at the same time."""
     _answer: Answer = field(default=(), init=False)
-    _callback: Callable[[object], object] | None = field(default=None, init=False)
+    _request: IPollRequest | None = field(default=None, init=False)
 
-    def __await__(self) -> Generator["Poll", None, Answer]:
-        return self  # type: ignore[return-value]  # it is its own iterator
+    is_waiting = True
 
-    def __next__(self) -> "Poll":
-        """Wait, unless the poll has ended."""
+    def respond_to(self, request: IPollRequest) -> None:
+        """Respond to a request when the poll has ended."""
         if self._state is _State.ENDED:
-            raise StopIteration(self._answer)
-        return self
+            request.respond_with(self._body)
+        else:
+            self._request = request
+            request.wait_for(self)
 
-    def addBoth(self, callback: Callable[[object], object]) -> None:
-        """Call ``callback`` when the poll has ended. Like a Deferred's, but to be called only once."""
-        self._callback = callback
+    def _body(self) -> bytes:
+        return self.write(self.device, self._answer)
 
     def cancel(self) -> None:
         """The device has disconnected, or sends nothing any more: answer idle now, in case it can read that."""
@@ -100,7 +114,7 @@ class Poll(Wait):
         self._stop_timer()
         self._state = _State.ENDING
         if delay > 0:
-            self._timer = self.timers.clock.callLater(delay, self._end, end)
+            self._timer = self.queue.timers.clock.callLater(delay, self._end, end)
         else:
             self._end(end)
 
@@ -127,13 +141,13 @@ class Poll(Wait):
 
     def _limit_claim(self) -> None:
         """Have a poll whose claim the store does not finish end with its hold, but not within :data:`MAX_CLAIM`."""
-        if self.hold_until - self.timers.clock.seconds() < MAX_CLAIM:
+        if self.hold_until - self.queue.timers.clock.seconds() < MAX_CLAIM:
             self._stop_timer()
-            self._timer = self.timers.clock.callLater(MAX_CLAIM, self._on_timeout)
+            self._timer = self.queue.timers.clock.callLater(MAX_CLAIM, self._on_timeout)
         elif self._shared_timer is None:
             if self._timer is not None:
                 self._stop_timer()
-            self._shared_timer = self.timers.put(self, self.hold_until)
+            self._shared_timer = self.queue.timers.put(self, self.hold_until)
 
     def _on_claim(self, claim: Claim) -> None:
         if self._state is not _State.CLAIMING:
@@ -157,22 +171,22 @@ class Poll(Wait):
 
     def _wait(self, due: float | None) -> None:
         """Wait until a command is due, in seconds, or else until the hold is over."""
-        left = self.hold_until - self.timers.clock.seconds()
+        left = self.hold_until - self.queue.timers.clock.seconds()
         if left <= 0:
             self._end(PollEnd.IDLE)
             return
         self._state = _State.WAITING
         if due is not None and due < left:
             self._stop_timer()
-            self._timer = self.timers.clock.callLater(due, self._on_timeout)
+            self._timer = self.queue.timers.clock.callLater(due, self._on_timeout)
         elif self._shared_timer is None:
             if self._timer is not None:
                 self._stop_timer()
-            self._shared_timer = self.timers.put(self, self.hold_until)
+            self._shared_timer = self.queue.timers.put(self, self.hold_until)
 
     def _on_timeout(self) -> None:
         self._timer = None
-        if self._state is _State.CLAIMING or self.timers.clock.seconds() >= self.hold_until:
+        if self._state is _State.CLAIMING or self.queue.timers.clock.seconds() >= self.hold_until:
             self._end(PollEnd.IDLE)
         else:
             self.claim()
@@ -181,13 +195,13 @@ class Poll(Wait):
         self._stop_timer()
         self._state, self._answer = _State.ENDED, answer
         self.queue.on_poll_end(self, end)
-        callback, self._callback = self._callback, None
-        if callback is not None:
-            callback(None)
+        request, self._request = self._request, None
+        if request is not None:
+            request.respond_with(self._body)
 
     def _stop_timer(self) -> None:
         if self._shared_timer is not None:
-            self.timers.remove(self, self._shared_timer)
+            self.queue.timers.remove(self, self._shared_timer)
             self._shared_timer = None
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():

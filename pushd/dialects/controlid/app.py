@@ -4,16 +4,16 @@ Firmware understands only 200: a refused device gets an empty 200 as well, and o
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NoReturn
 
 from attrs import define
 from twisted.python.failure import Failure
 from twisted.web.http import parse_qs
 
-from pushd.core.devices.admission import ClientIdentity
 from pushd.core.devices.device_service import DeviceService
+from pushd.core.polling.poll import Answer, Poll
 from pushd.dialects.controlid import wire
 from pushd.dialects.controlid.dialect import CONTROL_ID
 from pushd.http.bodies import LARGE, BodyGrant, InThread, device_grant, parse
@@ -43,31 +43,30 @@ class ControlIdApp:
     in_thread: InThread[wire.ControlIdResult]
 
     @router.route("/push", methods=["GET"])
-    async def push(self, request: Request) -> bytes:
+    def push(self, request: Request) -> Poll | Coroutine[Any, None, NoReturn]:
         """A poll: the response is a command, a batch, or empty."""
         query = wire.read_query(request.args)
-        client_identity = self._identity(request, query)
         request.free_memory()
-        dispatched = await self.device_service.poll(client_identity, query.uuid)
-        return wire.write_pushes([command.payload for command in dispatched])
+        return self.device_service.poll(request, CONTROL_ID.device(query.device), _write_pushes, query.uuid)
 
     @router.route("/result", methods=["POST"])
     async def result(self, request: Request) -> bytes:
         """The result of a command; the empty response is sent once the result is durable."""
         query = _result_query(request.query)
-        client_identity = self._identity(request, query)
-        if self.device_service.takes_result(client_identity):
-            await self.device_service.settle(client_identity, await self._read_result(request, query))
+        device = CONTROL_ID.device(query.device)
+        if self.device_service.takes_result(request, device):
+            await self.device_service.settle(request, device, await self._read_result(request, query))
         return wire.IDLE
 
     @router.route("/push", methods=["POST"])
     async def activity(self, request: Request) -> bytes:
         """A heartbeat of some models, perhaps with access logs, perhaps with the result of a command."""
         query = _result_query(request.query)
-        client_identity = self._identity(request, query)
-        if self.device_service.takes_result(client_identity):
+        device = CONTROL_ID.device(query.device)
+        if self.device_service.takes_result(request, device):
             result = await self._read_result(request, query)
-            await self.device_service.settle(client_identity, None if result is None or result.unreadable else result)
+            readable = None if result is None or result.unreadable else result
+            await self.device_service.settle(request, device, readable)
         return wire.IDLE
 
     @router.handle_errors(NotPermitted, TooManyPolls)
@@ -86,10 +85,10 @@ class ControlIdApp:
         if request.method != b"POST":
             return None
         try:
-            client_identity = self._identity(request, _result_query(request.query))
+            query = _result_query(request.query)
         except InvalidQuery:
             return None
-        access = self.device_service.result_access(client_identity)
+        access = self.device_service.result_access(request, CONTROL_ID.device(query.device))
         if access is None:
             return None
         return device_grant(is_proven=access.is_proven, is_expected=access.is_expected)
@@ -101,12 +100,10 @@ class ControlIdApp:
         read = partial(wire.read_result, content_type=content_type, query=query)
         return await parse(request.body.content(), read, self.in_thread)
 
-    def _identity(self, request: Request, query: wire.PollQuery) -> ClientIdentity:
-        return ClientIdentity(
-            device=CONTROL_ID.device(query.device),
-            address=request.client_address,
-            owner=request.owner,
-        )
+
+def _write_pushes(_device: str, answer: Answer) -> bytes:
+    """The response to a poll."""
+    return wire.write_pushes([dispatched.payload for dispatched in answer])
 
 
 def mounted_apps(

@@ -3,16 +3,16 @@
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import unquote
 
 from attrs import define
 from twisted.python.failure import Failure
 
-from pushd.core.devices.admission import ClientIdentity
 from pushd.core.devices.device_service import DeviceService
+from pushd.core.polling.poll import Answer, Poll
 from pushd.dialects.servereye import wire
 from pushd.dialects.servereye.dialect import SERVER_EYE
 from pushd.http.bodies import LARGE, BodyGrant, InThread, device_grant, parse
@@ -47,42 +47,39 @@ class ServerEyeApp:
     in_thread: InThread[wire.ServerEyeResult]
 
     @router.route("/push/<container>", methods=["GET"])
-    async def poll(self, request: Request, container: str) -> bytes:
+    def poll(self, request: Request, container: str) -> Poll | Coroutine[Any, None, NoReturn]:
         """A poll: the response is a message, or says that there is none."""
-        client_identity = self._identity(request, container)
+        device = _device(request, container)
         request.free_memory()
-        dispatched = await self.device_service.poll(client_identity)
-        if not dispatched:
-            return wire.IDLE
-        return wire.write_message(container, dispatched[0].command, dispatched[0].payload)
+        return self.device_service.poll(request, device, _write_message)
 
     @router.route("/push/<container>/ack/<message>", methods=["POST", "GET"])
     async def acknowledge(self, request: Request, container: str, message: str) -> bytes:
         """The container has received a message, or is still working on it."""
-        await self.device_service.acknowledge(self._identity(request, container), message)
+        await self.device_service.acknowledge(request, _device(request, container), message)
         return _ACKNOWLEDGED
 
     @router.route("/push/<container>/result/<message>", methods=["POST"])
     async def result(self, request: Request, container: str, message: str) -> bytes:
         """The result of a message; the response is sent once the result is durable."""
-        client_identity = self._identity(request, container)
-        if self.device_service.takes_result(client_identity):
-            await self.device_service.settle(client_identity, await self._read_result(request, message))
+        device = _device(request, container)
+        if self.device_service.takes_result(request, device):
+            await self.device_service.settle(request, device, await self._read_result(request, message))
         return _TAKEN
 
     @router.route("/push/<container>/signoff", methods=["GET", "POST"])
     async def sign_off(self, request: Request, container: str) -> bytes:
         """The container signs off: it goes offline on purpose."""
-        await self.device_service.sign_off(self._identity(request, container))
+        await self.device_service.sign_off(request, _device(request, container))
         return _SIGNED_OFF
 
     @router.route("/container", methods=["GET"])
-    async def container(self, request: Request) -> bytes:
+    def container(self, request: Request) -> bytes:
         """The settings of a container, which the vendor's sample asks for before it polls."""
         if b"id" not in request.args:
             raise InvalidQuery("id, the containerId, is required.")
         container = request.args[b"id"][0].decode("utf-8", "replace")
-        device = self.device_service.own_device(self._identity(request, container))
+        device = self.device_service.own_device(request, _device(request, container))
         return wire.write_container(container, device.name or container, device.heartbeat_timeout)
 
     @router.handle_errors(Exception)
@@ -97,10 +94,10 @@ class ServerEyeApp:
         if match is None:
             return None
         try:
-            client_identity = self._identity(request, unquote(match[1].decode("ascii", "replace")))
+            device = _device(request, unquote(match[1].decode("ascii", "replace")))
         except InvalidQuery:
             return None
-        access = self.device_service.result_access(client_identity)
+        access = self.device_service.result_access(request, device)
         if access is None:
             return None
         return device_grant(is_proven=access.is_proven, is_expected=access.is_expected)
@@ -110,20 +107,29 @@ class ServerEyeApp:
             return wire.oversized(request.body.size, message) if request.body.limit == LARGE else None
         return await parse(request.body.content(), partial(wire.read_result, message_id=message), self.in_thread)
 
-    def _identity(self, request: Request, container: str) -> ClientIdentity:
-        return ClientIdentity(
-            device=SERVER_EYE.device(wire.canonical(container)),
-            address=request.client_address,
-            owner=request.owner,
-            api_key=_api_key(request),
-        )
+
+def _device(request: Request, container: str) -> str:
+    """The id of the device that a client claims to be; the API key that it sends is kept with its request.
+
+    :raises InvalidQuery: if it is not a containerId.
+    """
+    request.api_key = _api_key(request)
+    return SERVER_EYE.device(wire.canonical(container))
 
 
 def _api_key(request: Request) -> str | None:
     """The API key, from any of the three places where clients put it."""
-    args = request.args
-    values = args.get(b"apiKey") or args.get(b"apikey") or request.requestHeaders.getRawHeaders(b"X-Api-Key")
+    args = request.args if request.query else {}
+    values = args.get(b"apiKey") or args.get(b"apikey") or request.requestHeaders.get(b"X-Api-Key")
     return values[0].decode("utf-8", "surrogateescape") if values else None
+
+
+def _write_message(device: str, answer: Answer) -> bytes:
+    """The response to a poll."""
+    if not answer:
+        return wire.IDLE
+    (dispatched,) = answer
+    return wire.write_message(device.partition(":")[2], dispatched.command, dispatched.payload)
 
 
 def mounted_apps(

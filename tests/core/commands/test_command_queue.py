@@ -7,11 +7,10 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
 from pushd.core.commands.command_queue import MAX_QUEUED
-from pushd.core.devices.admission import ClientIdentity
 from pushd.model.device import Admission
 from pushd.model.errors import IllegalMove, QueueFull, Unavailable, UnknownDevice
 from pushd.model.lifecycle import Delivery, State
-from tests.core.harness import CONTAINER, READER, CoreHarness
+from tests.core.harness import CONTAINER, READER, CoreHarness, StubClient
 from tests.results import result_of
 from tests.stepped import SteppedExecutor
 from tests.store.samples import StubResult
@@ -107,7 +106,7 @@ def test_a_large_result_is_expected_while_a_command_is_in_flight(harness: CoreHa
     harness.poll(CONTAINER)
     assert expects(CONTAINER)
     assert not expects(READER)
-    harness.result(harness.core.device_service.settle(ClientIdentity(device=CONTAINER), StubResult(message=command)))
+    harness.result(harness.core.device_service.settle(StubClient(), CONTAINER, StubResult(message=command)))
     assert not expects(CONTAINER)
 
 

@@ -1,11 +1,13 @@
 """Tests of admission: which devices are served, pending, or refused."""
 
+from contextlib import nullcontext
+
 import pytest
 from twisted.internet.defer import CancelledError
 from twisted.internet.task import Clock
 
 from pushd.config import Config
-from pushd.core.devices.admission import AdmissionMode, ClientIdentity
+from pushd.core.devices.admission import AdmissionMode
 from pushd.core.devices.device_service import REFUSAL_DELAY
 from pushd.model.device import Admission, PresenceState
 from pushd.model.errors import DeviceBlocked, NotPermitted
@@ -13,7 +15,7 @@ from pushd.model.event import EventType
 from pushd.model.lifecycle import State
 from pushd.store.filters import DeviceFilter
 from tests.core.conftest import HarnessBuilder
-from tests.core.harness import READER, CoreHarness, HeldPoll
+from tests.core.harness import READER, CoreHarness, HeldPoll, StubClient
 from tests.stepped import SteppedStore
 from tests.store.samples import StubResult
 
@@ -39,7 +41,7 @@ def refused_slowly(poll: HeldPoll, clock: Clock) -> bool:
 
 def test_an_unknown_device_waits_for_an_approval(harness: CoreHarness, clock: Clock) -> None:
     """An unknown device is stored when it polls, and held like any other."""
-    poll = harness.poll(NEW, address="192.0.2.7")
+    poll = harness.poll(NEW, client_address="192.0.2.7")
     assert poll.held
     device = harness.device(NEW)
     assert (device.admission, device.presence) == (Admission.PENDING, PresenceState.ONLINE)
@@ -127,8 +129,8 @@ def test_a_refused_client_that_disconnects_leaves_nothing(builder: HarnessBuilde
 def test_a_refused_poll_takes_nothing_over(harness: CoreHarness, clock: Clock) -> None:
     """The poll of a device stays when another client claims its id and cannot prove it."""
     harness.result(harness.core.registry.change(READER, {"allow_from": ("10.0.0.0/8",)}))
-    poll = harness.poll(READER, address="10.1.2.3")
-    assert refused_slowly(harness.poll(READER, address="192.0.2.1"), clock)
+    poll = harness.poll(READER, client_address="10.1.2.3")
+    assert refused_slowly(harness.poll(READER, client_address="192.0.2.1"), clock)
     assert poll.held
 
 
@@ -206,7 +208,7 @@ def test_a_pending_device_writes_nothing_but_that_it_is_pending(harness: CoreHar
     before = changes.total_changes
     for _ in range(20):
         harness.sign_off(NEW)
-        harness.poll(NEW, address="192.0.2.7")
+        harness.poll(NEW, client_address="192.0.2.7")
         clock.advance(3)
         harness.result(harness.core.presence.flush())
     assert changes.total_changes == before
@@ -262,16 +264,12 @@ def test_a_conflict_of_unknown_devices_writes_nothing(builder: HarnessBuilder) -
 def test_only_a_poll_stores_a_device(builder: HarnessBuilder, mode: AdmissionMode) -> None:
     """A result or a sign-off of an unknown device does not store it."""
     harness = builder.build(Config(admission=mode))
-    client_identity = ClientIdentity(device=NEW)
-    for request in (
-        harness.core.device_service.settle(client_identity, StubResult(uuid="u1")),
-        harness.core.device_service.sign_off(client_identity),
-    ):
-        if mode is AdmissionMode.CLOSED:
-            with pytest.raises(NotPermitted):
-                harness.result(request)
-        else:
-            harness.result(request)
+    device_service, client = harness.core.device_service, StubClient()
+    refused = pytest.raises(NotPermitted) if mode is AdmissionMode.CLOSED else nullcontext()
+    with refused:
+        harness.result(device_service.settle(client, NEW, StubResult(uuid="u1")))
+    with refused:
+        harness.result(device_service.sign_off(client, NEW))
     assert NEW not in stored_ids(harness)
     assert harness.event_types(NEW) == []
 

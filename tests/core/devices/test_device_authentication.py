@@ -4,13 +4,13 @@ import pytest
 from twisted.internet.task import Clock
 
 from pushd.config import Config
-from pushd.core.devices.admission import Access, ClientIdentity
+from pushd.core.devices.admission import Access
 from pushd.model.device import Admission, ProofKind
 from pushd.model.errors import NotPermitted
 from pushd.model.lifecycle import State
 from pushd.model.token import Role
 from tests.core.conftest import HarnessBuilder
-from tests.core.harness import CONTAINER, READER, CoreHarness
+from tests.core.harness import CONTAINER, READER, CoreHarness, StubClient
 from tests.store.samples import StubResult
 
 INSIDE, OUTSIDE = "10.1.2.3", "192.0.2.1"
@@ -41,7 +41,7 @@ def owner_of_path(harness: CoreHarness, secret: str) -> str | None:
 def test_without_configured_proof_none_is_required(harness: CoreHarness) -> None:
     """If no proof is configured, none is required, and a needless one is ignored."""
     assert is_served(harness)
-    assert is_served(harness, api_key="whatever", address=None)
+    assert is_served(harness, api_key="whatever", client_address=None)
 
 
 def test_a_secret_path_is_required_once_there_is_one(harness: CoreHarness) -> None:
@@ -123,23 +123,23 @@ def test_a_device_token_replaces_no_secret(harness: CoreHarness) -> None:
 def test_a_device_can_be_bound_to_networks(harness: CoreHarness, address: str | None, inside: bool) -> None:
     """A device with an allow list is served only from these networks, over IPv4 and IPv6."""
     allow(harness, "10.0.0.0/8", "2001:db8::/32")
-    assert is_served(harness, address=address) is inside
+    assert is_served(harness, client_address=address) is inside
 
 
 def test_an_empty_allow_list_requires_nothing(harness: CoreHarness) -> None:
     """An allow list can be removed again."""
     allow(harness, "10.0.0.0/8")
     allow(harness)
-    assert is_served(harness, address=OUTSIDE)
+    assert is_served(harness, client_address=OUTSIDE)
 
 
-@pytest.mark.parametrize("missing", [(), ("owner",), ("api_key",), ("address",)], ids=str)
+@pytest.mark.parametrize("missing", [(), ("owner",), ("api_key",), ("client_address",)], ids=str)
 def test_all_configured_proofs_are_required(harness: CoreHarness, missing: tuple[str, ...]) -> None:
     """A device with several proofs must send all of them."""
     harness.issue_credential(CONTAINER, ProofKind.SECRET)
     key = harness.issue_credential(CONTAINER, ProofKind.API_KEY)
     allow(harness, "10.0.0.0/8")
-    whole = {"owner": CONTAINER, "api_key": key, "address": INSIDE}
+    whole = {"owner": CONTAINER, "api_key": key, "client_address": INSIDE}
     proof = {name: value for name, value in whole.items() if name not in missing}
     assert is_served(harness, CONTAINER, **proof) is (not missing)
 
@@ -149,14 +149,13 @@ def test_unauthenticated_requests_change_nothing(harness: CoreHarness) -> None:
     command = harness.put(CONTAINER)
     harness.poll(CONTAINER)
     harness.issue_credential(CONTAINER, ProofKind.API_KEY)
-    client_identity, device_service = ClientIdentity(device=CONTAINER, address=OUTSIDE), harness.core.device_service
-    for request in (
-        device_service.settle(client_identity, StubResult(message=command)),
-        device_service.acknowledge(client_identity, command),
-        device_service.sign_off(client_identity),
-    ):
-        with pytest.raises(NotPermitted):
-            harness.result(request)
+    client, device_service = StubClient(client_address=OUTSIDE), harness.core.device_service
+    with pytest.raises(NotPermitted):
+        device_service.settle(client, CONTAINER, StubResult(message=command))
+    with pytest.raises(NotPermitted):
+        device_service.acknowledge(client, CONTAINER, command)
+    with pytest.raises(NotPermitted):
+        harness.result(device_service.sign_off(client, CONTAINER))
     assert harness.command(command).state is State.SENT
     assert harness.device(CONTAINER).last_address is None
 
@@ -166,7 +165,7 @@ def test_require_proof_sends_nothing_to_a_device_without_proof(builder: HarnessB
     harness = builder.build(Config(require_proof=True))
     command = harness.put(CONTAINER)
     assert harness.poll(CONTAINER).held
-    harness.result(harness.core.device_service.settle(ClientIdentity(device=CONTAINER), StubResult(message=command)))
+    harness.result(harness.core.device_service.settle(StubClient(), CONTAINER, StubResult(message=command)))
     assert harness.command(command).state is State.QUEUED
 
 
@@ -175,7 +174,7 @@ def test_require_proof_serves_a_device_with_a_proof(builder: HarnessBuilder) -> 
     harness = builder.build(Config(require_proof=True))
     allow(harness, "10.0.0.0/8")
     command = harness.put(CONTAINER)
-    assert harness.poll(CONTAINER, address=INSIDE).commands == [command]
+    assert harness.poll(CONTAINER, client_address=INSIDE).commands == [command]
 
 
 def test_require_proof_holds_a_device_that_lost_its_proof(builder: HarnessBuilder, clock: Clock) -> None:
@@ -183,7 +182,7 @@ def test_require_proof_holds_a_device_that_lost_its_proof(builder: HarnessBuilde
     harness = builder.build(Config(require_proof=True))
     allow(harness, "10.0.0.0/8")
     harness.put(CONTAINER, not_before=harness.wall_ms_in(3))
-    harness.poll(CONTAINER, address=INSIDE).disconnect()
+    harness.poll(CONTAINER, client_address=INSIDE).disconnect()
     allow(harness)
     poll = harness.poll(CONTAINER)
     clock.advance(44.999)
@@ -196,7 +195,7 @@ def test_an_approval_wakes_the_poll_of_a_device_with_proof(builder: HarnessBuild
     """A pending device that has a proof gets its queued commands as soon as it is approved."""
     harness = builder.build(Config(require_proof=True))
     harness.register("servereye:new", Admission.PENDING, allow_from=("10.0.0.0/8",))
-    poll = harness.poll("servereye:new", address=INSIDE)
+    poll = harness.poll("servereye:new", client_address=INSIDE)
     command = harness.put("servereye:new")
     harness.result(harness.core.registry.change("servereye:new", {"admission": Admission.APPROVED}))
     assert poll.commands == [command]

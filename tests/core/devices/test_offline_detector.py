@@ -310,7 +310,7 @@ def test_devices_are_grouped_by_where_they_were_seen_last(harness: CoreHarness) 
     names = [f"controlid:{number}" for number in range(11, 16)]
     for number, name in enumerate(names):
         harness.register(name)
-        harness.poll(name, address=f"2001:db8::{number}").disconnect()
+        harness.poll(name, client_address=f"2001:db8::{number}").disconnect()
     harness.pass_time(TIMEOUT + 1)
     assert {harness.stored(name).last_address for name in names} == {None}
     harness.pass_time(30)

@@ -4,12 +4,11 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from pushd.core.devices.admission import ClientIdentity
 from pushd.core.devices.presence import ONLINE_BATCH
 from pushd.model.device import Admission, PresenceState
 from pushd.model.errors import Unavailable
 from pushd.model.event import EventType
-from tests.core.harness import CONTAINER, READER, CoreHarness
+from tests.core.harness import CONTAINER, READER, CoreHarness, StubClient
 from tests.stepped import SteppedExecutor
 from tests.store.samples import StubResult
 
@@ -26,9 +25,7 @@ def presence(harness: CoreHarness, device: str = READER) -> PresenceState:
 
 def acknowledge(harness: CoreHarness, device: str = CONTAINER, address: str | None = None) -> None:
     """Acknowledge a command, whichever."""
-    harness.result(
-        harness.core.device_service.acknowledge(ClientIdentity(device=device, address=address), "no-such-command")
-    )
+    harness.result(harness.core.device_service.acknowledge(StubClient(address), device, "no-such-command"))
 
 
 def test_a_registered_device_was_never_seen(harness: CoreHarness) -> None:
@@ -48,12 +45,12 @@ def test_a_poll_makes_a_device_online(harness: CoreHarness) -> None:
 @pytest.mark.parametrize("report", ["acknowledgement", "result"])
 def test_any_report_makes_a_device_online(harness: CoreHarness, report: str) -> None:
     """A device that acknowledges or reports is online, whether the command is known or not."""
-    client_identity = ClientIdentity(device=CONTAINER, address=ADDRESS)
+    client = StubClient(ADDRESS)
     device_service = harness.core.device_service
     harness.result(
-        device_service.acknowledge(client_identity, "m1")
+        device_service.acknowledge(client, CONTAINER, "m1")
         if report == "acknowledgement"
-        else device_service.settle(client_identity, StubResult())
+        else device_service.settle(client, CONTAINER, StubResult())
     )
     device = harness.device(CONTAINER)
     assert (device.presence, device.last_address) == (PresenceState.ONLINE, ADDRESS)
@@ -63,7 +60,7 @@ def test_only_a_poll_ends_a_sign_off(harness: CoreHarness) -> None:
     """A device that signed off stays so while its last results arrive."""
     harness.sign_off(CONTAINER)
     acknowledge(harness)
-    harness.result(harness.core.device_service.settle(ClientIdentity(device=CONTAINER), StubResult(message="m1")))
+    harness.result(harness.core.device_service.settle(StubClient(), CONTAINER, StubResult(message="m1")))
     assert presence(harness, CONTAINER) is PresenceState.SIGNED_OFF
     harness.poll(CONTAINER)
     assert presence(harness, CONTAINER) is PresenceState.ONLINE
@@ -89,9 +86,7 @@ def test_a_pending_device_may_sign_off(harness: CoreHarness, clock: Clock) -> No
 
 def test_a_sign_off_is_answered_when_it_is_durable(stepped: CoreHarness, executor: SteppedExecutor) -> None:
     """A sign-off is answered after its commit, or refused if it cannot be saved."""
-    signing_off = [
-        Deferred.fromCoroutine(stepped.core.device_service.sign_off(ClientIdentity(device=CONTAINER))) for _ in "ab"
-    ]
+    signing_off = [Deferred.fromCoroutine(stepped.core.device_service.sign_off(StubClient(), CONTAINER)) for _ in "ab"]
     assert not any(one.called for one in signing_off)
     executor.fail()
     executor.commit()
@@ -132,7 +127,7 @@ def test_a_takeover_leaves_the_device_connected(harness: CoreHarness, clock: Clo
 
 def test_the_last_address(harness: CoreHarness) -> None:
     """Every request of a device updates its address."""
-    harness.poll(CONTAINER, address=ADDRESS)
+    harness.poll(CONTAINER, client_address=ADDRESS)
     assert harness.device(CONTAINER).last_address == ADDRESS
     acknowledge(harness, address=OTHER_ADDRESS)
     assert harness.device(CONTAINER).last_address == OTHER_ADDRESS
@@ -141,8 +136,8 @@ def test_the_last_address(harness: CoreHarness) -> None:
 def test_last_seen_is_saved_in_batches(stepped: CoreHarness, executor: SteppedExecutor) -> None:
     """However many requests there are, saving last-seen times is one transaction per flush."""
     for _ in range(3):
-        stepped.poll(READER, address=ADDRESS).disconnect()
-        stepped.poll(CONTAINER, address=OTHER_ADDRESS).disconnect()
+        stepped.poll(READER, client_address=ADDRESS).disconnect()
+        stepped.poll(CONTAINER, client_address=OTHER_ADDRESS).disconnect()
     stepped.run()
     assert stepped.stored(READER).last_seen_at is None
     flushed = stepped.start(stepped.core.presence.flush())
@@ -197,7 +192,7 @@ def test_a_failed_flush_is_repeated(
     """Last-seen times that could not be saved are saved by the next flush."""
     monkeypatch.setattr("pushd.core.devices.presence.LAST_SEEN_BATCH", 1)
     for device in (READER, CONTAINER):
-        stepped.poll(device, address=ADDRESS).disconnect()
+        stepped.poll(device, client_address=ADDRESS).disconnect()
     stepped.run()
     flushed = stepped.start(stepped.core.presence.flush())
     executor.fail()

@@ -20,11 +20,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from pushd.config import Config
-from pushd.core.devices.admission import ClientIdentity
 from pushd.model.device import Admission
 from pushd.model.errors import DeviceSignedOff, IllegalMove, Unavailable
 from pushd.model.lifecycle import Delivery
-from tests.core.harness import CONTAINER, READER, HeldPoll, build_harness
+from tests.core.harness import CONTAINER, READER, HeldPoll, StubClient, build_harness
 from tests.core.polling.stored_commands import claimable, sent
 from tests.stepped import SteppedStore
 from tests.store.samples import StubResult
@@ -127,13 +126,12 @@ class Interleavings(RuleBasedStateMachine):
         """The container acknowledges or reports a command, or the reader reports one of its polls."""
         command = _pick(self.delivered, pick)[0]
         device_service = self.harness.core.device_service
-        reader, container = ClientIdentity(device=READER), ClientIdentity(device=CONTAINER)
         if report == "acknowledged":
-            self._begin(device_service.acknowledge(container, command))
+            self._begin(device_service.acknowledge(StubClient(), CONTAINER, command))
         elif report == "done":
-            self._begin(device_service.settle(container, StubResult(message=command)))
+            self._begin(device_service.settle(StubClient(), CONTAINER, StubResult(message=command)))
         else:
-            self._begin(device_service.settle(reader, StubResult(uuid=report)))
+            self._begin(device_service.settle(StubClient(), READER, StubResult(uuid=report)))
         self.work(steps)
 
     @rule(device=devices, what=st.sampled_from([*Change]), pick=picks, steps=steps_of_store)
@@ -141,7 +139,7 @@ class Interleavings(RuleBasedStateMachine):
         """A device is approved or made pending, or signs off, or an operator cancels a command."""
         core = self.harness.core
         if what is Change.SIGN_OFF:
-            self._begin(core.device_service.sign_off(ClientIdentity(device=device)))
+            self._begin(core.device_service.sign_off(StubClient(), device))
         elif what is not Change.CANCEL:
             self._begin(core.registry.change(device, {"admission": Admission(what.value)}))
         elif self.accepted:
@@ -231,10 +229,9 @@ class Interleavings(RuleBasedStateMachine):
             for dispatched in answer
         ]
 
-    def _begin(self, operation: Coroutine[Deferred[Any], Any, object]) -> None:
-        self.harness.start(operation).addErrback(
-            lambda failure: failure.trap(DeviceSignedOff, IllegalMove, Unavailable)
-        )
+    def _begin(self, operation: "Deferred[Any] | Coroutine[Deferred[Any], Any, object]") -> None:
+        started = operation if isinstance(operation, Deferred) else self.harness.start(operation)
+        started.addErrback(lambda failure: failure.trap(DeviceSignedOff, IllegalMove, Unavailable))
 
     async def _put(self, device: str, delivery: Delivery, due: int | None) -> None:
         command, _created = await self.harness.putting(device, delivery=delivery, not_before=due)
