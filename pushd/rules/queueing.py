@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from operator import attrgetter
-from uuid import uuid4
 
 from attrs import frozen
 
@@ -173,7 +172,7 @@ class ClaimNext:
         return chosen
 
     def _send(self, view: View, chosen: Sequence[tuple[CommandRecord, Payload]]) -> tuple[Dispatched, ...]:
-        handover, now = str(uuid4()), self.now
+        handover, now = view.new_handover(), self.now
         attempts: list[Attempt] = []
         for position, (command, payload) in enumerate(chosen, 1):
             if isinstance(payload, LargePayload):

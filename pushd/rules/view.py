@@ -72,6 +72,9 @@ class View(Protocol):
     def set_result(self, command: CommandRecord, result: Text | None) -> None:
         """Save the result of a command, in place of an earlier one; ``command`` is as it was before."""
 
+    def new_handover(self) -> str:
+        """An id for a new claim, which no other claim has."""
+
     def add_handover(self, device: str, handover: Handover) -> None:
         """Save the attempts of a claim: from now on the newest handover to the device."""
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from copy import copy
 from itertools import chain
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from attrs import define, field
 
@@ -174,6 +175,9 @@ class Overlay:
         elif before is not None and before.startswith(REFERENCE):
             large_texts.drop_result(self.tx, command.id)
         self._results[command.id] = to_column(result)
+
+    def new_handover(self) -> str:
+        return str(uuid4())
 
     def add_handover(self, device: str, handover: Handover) -> None:
         self._attempts.update(((attempt.command, attempt.number), attempt) for attempt in handover)

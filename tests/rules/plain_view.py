@@ -1,9 +1,10 @@
 """A view of plain dictionaries, for tests of rules without a store."""
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from typing import Any
 
-from attrs import define, field
+from attrs import asdict, define, field
 
 from pushd.model.command import Command, LargePayload, Payload
 from pushd.model.device import Admission, PresenceState
@@ -17,7 +18,7 @@ from pushd.store.rows import read_payload
 APPROVED = DeviceRecord(Admission.APPROVED, PresenceState.ONLINE)
 
 
-@define(eq=False)
+@define
 class PlainView:
     """A :class:`pushd.rules.view.View` that keeps what it is given."""
 
@@ -26,7 +27,12 @@ class PlainView:
     attempts: list[Attempt] = field(factory=list)
     results: dict[str, str | None] = field(factory=dict)
     orphans: list[str] = field(factory=list)
+    handovers: int = 0
     events: list[tuple[EventType, str, str | None]] = field(factory=list)
+
+    def copy(self) -> "PlainView":
+        """A copy that can be changed; what it contains is immutable."""
+        return PlainView(**{name: copy(value) for name, value in asdict(self, recurse=False).items()})
 
     def device(self, device: str) -> DeviceRecord | None:
         return self.devices.get(device, APPROVED)
@@ -98,6 +104,10 @@ class PlainView:
 
     def set_result(self, command: CommandRecord, result: Text | None) -> None:
         self.results[command.id] = to_column(result)
+
+    def new_handover(self) -> str:
+        self.handovers += 1
+        return f"handover {self.handovers}"
 
     def add_handover(self, device: str, handover: Handover) -> None:
         self.attempts += handover
