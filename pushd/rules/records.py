@@ -47,6 +47,7 @@ class CommandRecord(NamedTuple):
     evidence: str | None = None
     matched_by: str | None = None
     resent_as: str | None = None
+    has_result: bool = False
     version: int = 0
     """Counts its changes."""
     handover: str | None = None

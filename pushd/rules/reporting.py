@@ -149,6 +149,7 @@ class Settle:
             late=command.state not in OUT or member.number != command.attempts,
             evidence="device",
             matched_by=matched_by,
+            has_result=part.result is not None,
         )
         view.set_result(command, part.result)
         view.change(ended)

@@ -11,12 +11,13 @@ from pushd.store.rows import report_corruption
 from pushd.store.transaction import ITransaction, Row, Statement, first
 
 _NAMES = CommandRecord._fields
-_DERIVED = ("handover", "sent_before")
-"""What is read from the attempts of a command."""
+_DERIVED = ("handover", "sent_before", "has_result")
+"""What is not stored in a column of its own."""
 
 _COLUMNS = ", ".join(f"command.{name}" for name in _NAMES if name not in (*_DERIVED, "payload"))
 _READ = (
-    f"SELECT {_COLUMNS}, {{payload}} AS payload, latest.handover AS handover, previous.sent_at AS sent_before"
+    f"SELECT {_COLUMNS}, {{payload}} AS payload, command.result IS NOT NULL AS has_result,"
+    " latest.handover AS handover, previous.sent_at AS sent_before"
     " FROM command LEFT JOIN attempt AS latest ON latest.command = command.id AND latest.number = command.attempts"
     " LEFT JOIN attempt AS previous ON previous.command = command.id AND previous.number = command.attempts - 1"
     " WHERE {where}"
@@ -40,7 +41,7 @@ def _to_record(row: Row) -> CommandRecord:
     values = {name: row[name] for name in _NAMES}
     values["state"] = State(values["state"])
     values["delivery"] = Delivery(values["delivery"])
-    values["late"] = bool(values["late"])
+    values["late"], values["has_result"] = bool(values["late"]), bool(values["has_result"])
     return CommandRecord(**values)
 
 
@@ -153,7 +154,7 @@ def latest_lapsed_handover(tx: ITransaction, device: str) -> Handover | None:
 
 
 _STORED = [name for name in _NAMES if name not in _DERIVED]
-_CHANGING = _NAMES[_NAMES.index("state") : _NAMES.index("version") + 1]
+_CHANGING = _STORED[_STORED.index("state") :]
 _INSERT = Statement(
     "queue commands",
     f"INSERT INTO command ({', '.join(_STORED)}) VALUES ({', '.join('?' * len(_STORED))})",

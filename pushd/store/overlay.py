@@ -169,7 +169,7 @@ class Overlay:
         large_texts.keep_payload(self.tx, command, payload)
 
     def set_result(self, command: CommandRecord, result: Text | None) -> None:
-        before = self.result(command) if command.finished_at is not None else None
+        before = self.result(command) if command.has_result else None
         if isinstance(result, LargeText):
             large_texts.keep_result(self.tx, command.id, result)
         elif before is not None and before.startswith(REFERENCE):

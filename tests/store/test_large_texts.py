@@ -187,10 +187,13 @@ async def test_a_large_result_that_is_repeated(store: IStore, verdict: Verdict) 
     assert (text_of(command.result), command.finished_at) == (text_of(RESULT), at(1).wall)
 
 
-async def test_a_result_replaces_an_unreadable_one(store: IStore) -> None:
-    """Of two results, the one that counts is kept, whichever is large."""
+@pytest.mark.parametrize("is_acknowledged", [False, True])
+async def test_a_result_replaces_an_unreadable_one(store: IStore, is_acknowledged: bool) -> None:
+    """Of two results, the one that counts is kept, whichever is large, and if the device acknowledges in between."""
     await send(store, 1)
     for result, verdict in ((RESULT, GARBLED), (OTHER_RESULT, GARBLED), ("{}", SUCCESS)):
+        if is_acknowledged:
+            await store.acknowledge(READER, command_id(1), at(1))
         await store.settle(READER, by_message(1, verdict, result), at(1))
         assert text_of((await get_command(store, 1)).result) == text_of(result)
     assert await count_rows(store, "large_text") == 0
