@@ -135,7 +135,7 @@ class ExpectedEvents:
             return
         window = milliseconds(self.timing.window)
         first = Span(min(span.earliest for span in spans), min(span.latest for span in spans))
-        if at < first.earliest + window:
+        if at < first.earliest + window - CLOCK_DIFFERENCE:
             self._break(WINDOW, f"alerted {first.earliest + window - at} ms before its window ended", devices[0])
         if at > first.latest + window + self.tolerance:
             self._break(WINDOW, f"alerted {at - first.latest - window} ms after its window ended", devices[0])

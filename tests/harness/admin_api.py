@@ -77,6 +77,8 @@ class AdminApi:
         """GET the events after a cursor, waiting so many seconds for the first; with the cursor of the next page."""
         start = {} if after is None else {"after": after}
         page = await self.get("events", **start, limit=_PAGE_LIMIT, wait=str(wait))
+        if "items" not in page:
+            raise AssertionError(f"events after {after}: {page}")
         return page["items"], page["next"]
 
     async def stream(self, after: str, types: Iterable[str] = ()) -> IResponse:
