@@ -74,7 +74,7 @@ def commands(found: Sequence[Command], limit: int) -> bytes:
 def device(found: Device, depth: QueueDepth, registry: DeviceRegistry, poll_registry: PollRegistry) -> dict[str, Any]:
     """A device, with its live state and its number of commands."""
     view = _to_dict(registry.merge_live_state(found))
-    proof = sorted(registry.required_credentials(found.id)) + (["allow_from"] if found.allow_from else [])
+    proof = sorted(registry.required_credentials.get(found.id, ())) + (["allow_from"] if found.allow_from else [])
     return view | asdict(depth) | {"polling": poll_registry.is_polling(found.id), "proof": proof}
 
 

@@ -27,7 +27,7 @@ class Clocks:
     interval: float = 1.0
     uptime: Callable[[], float] = field()
     """Seconds of a monotonic clock that also counts while the machine is suspended."""
-    _stalled: float = field(default=0.0, init=False)
+    stalled: float = field(default=0.0, init=False)
     """Seconds of all stalls so far."""
     _ticked_at: float | None = field(default=None, init=False)
     _origin: float = field(init=False)
@@ -44,13 +44,13 @@ class Clocks:
 
     def resume(self, elapsed: int, at: Now) -> None:
         """Continue elapsed time from a previous process: it was ``elapsed`` ``at`` this moment."""
-        self._origin = (elapsed - at.steady) / 1000 - self._stalled
+        self._origin = (elapsed - at.steady) / 1000 - self.stalled
         self.accept_step()
 
     def now(self) -> Now:
         """The current moment on all clocks."""
         seconds, wall = self.clock.seconds(), self.wall()
-        steady, elapsed = seconds - self._stalled, seconds + self._origin
+        steady, elapsed = seconds - self.stalled, seconds + self._origin
         return Now(round(wall * 1000), round(steady * 1000), round(elapsed * 1000))
 
     def wall_now(self) -> int:
@@ -67,7 +67,7 @@ class Clocks:
 
     def steady(self) -> float:
         """Seconds in which the server was running."""
-        return self.clock.seconds() - self._stalled
+        return self.clock.seconds() - self.stalled
 
     def tick(self) -> float:
         """Detect a stall since the last tick, and leave it out of steady time; returns its seconds."""
@@ -76,7 +76,7 @@ class Clocks:
         if before is None or now - before <= self.interval + STALL:
             return 0.0
         stall = now - before - self.interval
-        self._stalled += stall
+        self.stalled += stall
         return stall
 
     @property

@@ -172,11 +172,11 @@ class Request(ChannelRequest):
         elif self.channel.is_half_closed:
             self.end_wait()
 
-    def respond_with(self, get_body: Callable[[], bytes]) -> None:
-        """The wait is over: respond, unless the client has disconnected."""
+    def respond_with(self, write: Callable[..., bytes], *args: object) -> None:
+        """The wait is over: respond with what ``write`` returns, unless the client has disconnected."""
         self.pending = None
         try:
-            body = get_body()
+            body = write(*args)
         except Exception:
             self.respond_to_failure(Failure())
         else:

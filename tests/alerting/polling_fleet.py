@@ -28,8 +28,9 @@ class PollingFleet:
 
     def connect(self, devices: Iterable[str]) -> None:
         """Begin a poll of each of these devices."""
+        now = self.core.clocks.clock.seconds()
         for device in devices:
-            self._polls[device] = self.core.presence.begin_poll(device, self.addresses[device])
+            self._polls[device] = self.core.presence.begin_poll(device, self.addresses[device], now)
 
     def disconnect(self, devices: Iterable[str]) -> None:
         """End the poll of each of these devices."""

@@ -72,9 +72,9 @@ class PollRequest:
         """The poll is held."""
         self.poll = poll
 
-    def respond_with(self, get_body: Callable[[], Any]) -> None:
-        """The poll has ended; see :func:`keep`."""
-        self.answer.callback(get_body())
+    def respond_with(self, _write: object, _device: str, answer: Answer) -> None:
+        """The poll has ended."""
+        self.answer.callback(answer)
 
 
 def keep(_device: str, answer: Answer) -> Any:

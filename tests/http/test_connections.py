@@ -9,9 +9,8 @@ from attrs import define, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IPushProducer, IReactorTime
-from twisted.internet.main import CONNECTION_LOST
 from twisted.internet.task import Clock
 from twisted.internet.tcp import Connection as TCPConnection
 from twisted.internet.testing import MemoryReactorClock, StringTransport
@@ -162,6 +161,7 @@ class Socket(StringTransport, FileDescriptor):  # type: ignore[misc]  # the attr
     def __init__(self, takes: int | None) -> None:
         FileDescriptor.__init__(self, MemoryReactorClock())
         StringTransport.__init__(self)
+        self.socket = self
         self.takes = takes
         self.taken: list[bytes] = []
         """What was written directly to the socket, not through the reactor."""
@@ -172,9 +172,12 @@ class Socket(StringTransport, FileDescriptor):  # type: ignore[misc]  # the attr
         if self.end is not None:
             self.end.hang_up()
 
-    def writeSomeData(self, data: bytes) -> int | ConnectionLost:
+    def send(self, data: bytes) -> int:
+        """Take what fits."""
         if self.takes is None:
-            return CONNECTION_LOST
+            raise BrokenPipeError
+        if not self.takes:
+            raise BlockingIOError
         sent = data[: self.takes]
         self.taken.append(sent)
         self.write(sent)
@@ -232,7 +235,7 @@ def test_error_on_one_connection_affects_no_other(
 ) -> None:
     """If sending one response fails with an unexpected error, the responses after it are sent."""
     (broken, socket), (intact, _) = connect(server), connect(server)
-    monkeypatch.setattr(socket, "writeSomeData", lambda data: 1 / 0)
+    monkeypatch.setattr(socket, "send", lambda data: 1 / 0)
     for connection in (broken, intact):
         connection.send(SIGN_OFF)
     server.clock.advance(0)

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from attrs import define, field
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.main import CONNECTION_LOST
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.selectreactor import SelectReactor
 from twisted.internet.tcp import Connection
@@ -106,6 +105,24 @@ def test_request_line_is_known_with_the_headers(channel: HTTPChannel) -> None:
     assert (b"X-Forwarded-For", b"c") in request.headers
 
 
+@pytest.mark.parametrize("name", [b"Host", b"host", b"HOST", b"User-Agent", b"x-forwarded-for", b"Content-Type"])
+@pytest.mark.parametrize("value", [b"a", b" a\t b ", b"", b"a:b", b"a\0b", b"a\rb", b"a\nb"])
+@pytest.mark.parametrize("times", [1, 2, 500, 501])
+def test_plain_headers_are_read_as_by_twisted(name: bytes, value: bytes, times: int) -> None:
+    """Headers that are added without Twisted's parser are the same, and refused as often."""
+    seen: list[tuple[int, object]] = []
+    for kind in (HTTPChannel, DirectChannel):
+        channel = kind()
+        channel.requestFactory = SeenRequest  # type: ignore[assignment]
+        channel.makeConnection(StringTransport())
+        parse_lines(channel, b"GET / HTTP/1.1\r\n")
+        added = 0
+        while added < times and channel.headerReceived(b"%b:%b" % (name, value)):
+            added += 1
+        seen.append((added, channel.requests[-1].headers))
+    assert seen[0] == seen[1]
+
+
 def _attributes_of_requests(tree: ast.AST) -> Iterator[str]:
     """The attributes of requests that some code uses."""
     for node in ast.walk(tree):
@@ -133,32 +150,10 @@ def ends() -> Iterator[tuple[Connection, socket.socket]]:
     far.close()
 
 
-def test_some_data_is_written_at_once(ends: tuple[Connection, socket.socket]) -> None:
-    """A transport writes directly to its socket, without a turn of the reactor, and says how much that took."""
-    transport, far = ends
-    assert transport.writeSomeData(b"response") == len(b"response")
-    assert far.recv(100) == b"response"
-
-
-def test_socket_that_takes_no_more(ends: tuple[Connection, socket.socket]) -> None:
-    """What does not fit is not taken, and is no error."""
-    transport, _ = ends
-    while sent := transport.writeSomeData(b"x" * 65536):
-        assert isinstance(sent, int)
-    assert sent == 0
-
-
-def test_broken_socket(ends: tuple[Connection, socket.socket]) -> None:
-    """A broken connection is returned as an error, not raised."""
-    transport, far = ends
-    far.close()
-    assert transport.writeSomeData(b"response") is CONNECTION_LOST
-
-
 def test_connection_lost_closes_the_socket(ends: tuple[Connection, socket.socket]) -> None:
     """The other end sees the connection closed at once, after all that was written."""
     transport, far = ends
-    transport.writeSomeData(b"response")
+    transport.socket.send(b"response")
     transport.connectionLost(connectionDone)
     assert far.recv(100) == b"response"
     assert far.recv(100) == b""

@@ -67,8 +67,9 @@ class AdmissionPolicy:
             return self._admit_unknown(device_id, is_poll)
         if device.admission is Admission.BLOCKED:
             return Access.REFUSED
-        if self.registry.has_proof(device):
-            if not self._is_authentic(device, client):
+        required = self.registry.required_credentials.get(device_id, _NONE)
+        if required or device.allow_from:
+            if not self._is_authentic(client, device, required):
                 return Access.REFUSED
         elif self.require_proof:
             return Access.UNPROVEN
@@ -102,9 +103,8 @@ class AdmissionPolicy:
                 error=failure.getErrorMessage(),
             )
 
-    def _is_authentic(self, device: Device, client: IClient) -> bool:
-        """Whether a client sends all proofs that are configured for its device."""
-        required = self.registry.required_credentials(device.id)
+    def _is_authentic(self, client: IClient, device: Device, required: frozenset[ProofKind]) -> bool:
+        """Whether a client sends all proofs that are configured for its device: these credentials, and its address."""
         return (
             (ProofKind.SECRET not in required or client.owner == device.id)
             and (ProofKind.API_KEY not in required or self._is_key_of(device, client.api_key))
@@ -118,6 +118,9 @@ class AdmissionPolicy:
             return True
         token = self.tokens.find(api_key)
         return token is not None and token.role is Role.DEVICE
+
+
+_NONE: frozenset[ProofKind] = frozenset()
 
 
 def _is_allowed(address: str | None, allow_from: tuple[str, ...]) -> bool:

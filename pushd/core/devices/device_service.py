@@ -82,7 +82,7 @@ class DeviceService:
             access is not Access.UNKNOWN and access is not Access.UNPROVEN,
             is_approved,
             self.batch if device is None or device.batch is None else device.batch,
-            None if access is Access.UNKNOWN else self.presence.begin_poll(device_id, client.client_address),
+            None if access is Access.UNKNOWN else self.presence.begin_poll(device_id, client.client_address, now),
         )
         self.command_queue.take(poll)
         return poll

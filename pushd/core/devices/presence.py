@@ -96,32 +96,33 @@ class Presence:
             entry.timeout = self._intern(timeout)
             self._schedule_check(entry)
 
-    def begin_poll(self, device: str, address: str | None) -> DevicePresence:
-        """A poll has begun: the device is online, even if it had signed off; returns what to call :meth:`end_poll`
-        with.
+    def begin_poll(self, device: str, address: str | None, now: float) -> DevicePresence:
+        """A poll has begun, in the clock's seconds: the device is online, even if it had signed off; returns what to
+        call :meth:`end_poll` with.
         """
-        entry = self._entry(device)
+        entry = self._entries.get(device) or self._entry(device)
         if entry.idle_answer_at is not None:
-            entry.end_gap(self.clocks.clock.seconds())
+            entry.end_gap(now)
         entry.held_polls += 1
         entry.address = address
-        self._saw(entry)
+        self._saw(entry, now)
         if entry.state is not PresenceState.ONLINE or not entry.saved:
             self._become_online(entry)
         return entry
 
     def end_poll(self, entry: DevicePresence, *, is_idle: bool) -> None:
         """A poll has ended; if it was answered idle, the device is not connected until its next poll."""
+        now = self.clocks.clock.seconds()
         entry.held_polls -= 1
-        self._saw(entry)
+        self._saw(entry, now)
         if is_idle:
-            entry.idle_answer_at = self.clocks.clock.seconds()
+            entry.idle_answer_at = now
 
     def record_activity(self, device: str, address: str | None) -> None:
         """The device acknowledged or reported: it is online, unless it signed off; only a poll ends that."""
         entry = self._entry(device)
         entry.address = address
-        self._saw(entry)
+        self._saw(entry, self.clocks.clock.seconds())
         if entry.state is not PresenceState.SIGNED_OFF:
             self._become_online(entry)
 
@@ -129,7 +130,7 @@ class Presence:
         """The device signs off; durable when this returns."""
         entry = self._entry(device)
         entry.address = address
-        self._saw(entry)
+        self._saw(entry, self.clocks.clock.seconds())
         entry.state = PresenceState.SIGNED_OFF
         await self.store.set_presence(device, entry.state, self.clocks.now())
 
@@ -233,8 +234,9 @@ class Presence:
     def _intern(self, timeout: float) -> float:
         return self._timeouts.setdefault(timeout, timeout)
 
-    def _saw(self, entry: DevicePresence) -> None:
-        entry.active_at = self.clocks.steady()
+    def _saw(self, entry: DevicePresence, now: float) -> None:
+        """The device has sent something now, in the clock's seconds."""
+        entry.active_at = now - self.clocks.stalled
         entry.last_seen_at = self.clocks.wall_now()
         self._dirty.add(entry)
 

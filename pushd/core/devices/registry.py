@@ -25,8 +25,8 @@ class DeviceRegistry:
     presence: Presence
     _devices: dict[str, Device] = field(factory=dict, init=False)
     _proofs: dict[bytes, Proof] = field(factory=dict, init=False)
-    _kinds: dict[str, frozenset[ProofKind]] = field(factory=dict, init=False)
-    """The kinds of the proofs of each device; each poll asks for them."""
+    required_credentials: dict[str, frozenset[ProofKind]] = field(factory=dict, init=False)
+    """By device that has any: the kinds of secrets that a client must send to be this device."""
     _pending: set[str] = field(factory=set, init=False)
     """Devices that wait for an approval, also those that are not stored yet."""
 
@@ -134,7 +134,7 @@ class DeviceRegistry:
         await self.store.forget_device(device, self.clocks.now())
         self._devices.pop(device, None)
         self._pending.discard(device)
-        self._kinds.pop(device, None)
+        self.required_credentials.pop(device, None)
         self._proofs = {hashed: proof for hashed, proof in self._proofs.items() if proof.device != device}
         self.presence.forget(device)
 
@@ -165,13 +165,9 @@ class DeviceRegistry:
         """The device that has this secret path."""
         return self.owner(secret, ProofKind.SECRET)
 
-    def required_credentials(self, device: str) -> frozenset[ProofKind]:
-        """The kinds of secrets that a client must send to be this device."""
-        return self._kinds.get(device, frozenset())
-
     def has_proof(self, device: Device) -> bool:
         """Whether a secret, an API key or an allow list is configured for the device."""
-        return device.id in self._kinds or bool(device.allow_from)
+        return device.id in self.required_credentials or bool(device.allow_from)
 
     def _keep(self, device: Device) -> Device:
         self._devices[device.id] = device
@@ -187,4 +183,5 @@ class DeviceRegistry:
 
     def _keep_proof(self, proof: Proof) -> None:
         self._proofs[proof.digest] = proof
-        self._kinds[proof.device] = self.required_credentials(proof.device) | {proof.kind}
+        kinds = self.required_credentials.get(proof.device, frozenset())
+        self.required_credentials[proof.device] = kinds | {proof.kind}

@@ -47,8 +47,8 @@ class IPollRequest(Protocol):
     def wait_for(self, poll: "Poll") -> None:
         """The poll is held; it is to be cancelled when the device disconnects."""
 
-    def respond_with(self, get_body: Callable[[], bytes]) -> None:
-        """The poll has ended."""
+    def respond_with(self, write: Callable[[str, Answer], bytes], device: str, answer: Answer) -> None:
+        """The poll has ended: respond with what ``write`` makes of its answer."""
 
 
 @define(eq=False)
@@ -90,13 +90,10 @@ class Poll(PendingAnswer):
     def respond_to(self, request: IPollRequest) -> None:
         """Respond to a request when the poll has ended."""
         if self._state is _State.ENDED:
-            request.respond_with(self._body)
+            request.respond_with(self.write, self.device, self._answer)
         else:
             self._request = request
             request.wait_for(self)
-
-    def _body(self) -> bytes:
-        return self.write(self.device, self._answer)
 
     def cancel(self) -> None:
         """The device has disconnected, or sends nothing any more: answer idle now, in case it can read that."""
@@ -133,7 +130,10 @@ class Poll(PendingAnswer):
         self._state, self._notified = _State.CLAIMING, False
         claiming = self.queue.claim(self)
         if claiming is None:
-            self._wait(self.queue.due_in(self))
+            if self.hold_until <= self.queue.timers.clock.seconds():
+                self._end(PollEnd.IDLE)
+            else:
+                self._wait(self.queue.due_in(self))
             return
         claiming.addCallbacks(self._on_claim, self._on_claim_failed)
         if self._state is _State.CLAIMING:
@@ -192,12 +192,13 @@ class Poll(PendingAnswer):
             self.claim()
 
     def _end(self, end: PollEnd, answer: Answer = ()) -> None:
-        self._stop_timer()
+        if self._shared_timer is not None or self._timer is not None:
+            self._stop_timer()
         self._state, self._answer = _State.ENDED, answer
         self.queue.on_poll_end(self, end)
         request, self._request = self._request, None
         if request is not None:
-            request.respond_with(self._body)
+            request.respond_with(self.write, self.device, self._answer)
 
     def _stop_timer(self) -> None:
         if self._shared_timer is not None:

@@ -113,15 +113,11 @@ def _device(request: Request, container: str) -> str:
 
     :raises InvalidQuery: if it is not a containerId.
     """
-    request.api_key = _api_key(request)
-    return SERVER_EYE.device(wire.canonical(container))
-
-
-def _api_key(request: Request) -> str | None:
-    """The API key, from any of the three places where clients put it."""
     args = request.args if request.query else {}
-    values = args.get(b"apiKey") or args.get(b"apikey") or request.requestHeaders.get(b"X-Api-Key")
-    return values[0].decode("utf-8", "surrogateescape") if values else None
+    keys = args.get(b"apiKey") or args.get(b"apikey") or request.requestHeaders.get(b"X-Api-Key")
+    if keys:
+        request.api_key = keys[0].decode("utf-8", "surrogateescape")
+    return SERVER_EYE.device(wire.canonical(container))
 
 
 def _write_message(device: str, answer: Answer) -> bytes:

@@ -164,7 +164,7 @@ def test_the_registry_knows_which_devices_have_a_proof(harness: CoreHarness) -> 
     assert registry.has_proof(harness.register(NEW, allow_from=("10.0.0.0/8",)))
     harness.result(registry.issue_credential(READER, ProofKind.SECRET, 0))
     assert registry.has_proof(registry.get_or_raise(READER))
-    assert registry.required_credentials(READER) == {ProofKind.SECRET}
+    assert registry.required_credentials[READER] == {ProofKind.SECRET}
     assert harness.events[-1].data["fields"] == ["secret"]
 
 
