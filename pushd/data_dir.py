@@ -159,6 +159,7 @@ class DataDir:
                 file.flush()
                 os.fsync(file.fileno())
             new.rename(self.token_path)
+            _sync_directory(self.path)  # else a power cut takes back a token that is in use
         except OSError as error:
             raise StoreRefused(f"{self.token_path} cannot be written: {error.strerror}.") from error
         return self.token_path
