@@ -5,12 +5,12 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from shutil import which
 from typing import Any
 
 from attrs import frozen
 
 from benchmarks.machine import CannotMeasure, Cores
+from tests.harness.c_compiler import CannotCompile, compile_c, compile_library
 
 SOURCES = Path(__file__).with_name("generator")
 SLOW_FSYNC = Path(__file__).with_name("slow_fsync.c")
@@ -21,17 +21,13 @@ TIMEOUT = 60.0
 MAX_ERROR_SHARE = 0.01
 """The share of answers that may be errors in a valid measurement."""
 
-_WARNINGS = ("-Wall", "-Wextra", "-Wno-parentheses")
 
-
-def _compile(*arguments: str) -> None:
-    compiler = which("cc") or which("gcc")
-    if compiler is None:
-        raise CannotMeasure("There is no C compiler (Debian: gcc); the load generator is compiled when it is needed.")
-    command = [compiler, "-O2", *_WARNINGS, *arguments]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    if run.returncode:
-        raise CannotMeasure(f"The load generator cannot be compiled.\n{run.stderr}")
+@contextmanager
+def _compiling() -> Iterator[None]:
+    try:
+        yield
+    except CannotCompile as error:
+        raise CannotMeasure(f"{error} The load generator is compiled when it is needed.") from error
 
 
 def compile_generator(directory: Path) -> Path:
@@ -39,10 +35,9 @@ def compile_generator(directory: Path) -> Path:
 
     :raises CannotMeasure: if it cannot be compiled.
     """
-    program = directory / "generator"
     sources = [str(path) for path in sorted(SOURCES.glob("*.c"))]
-    _compile("-std=gnu11", "-D_GNU_SOURCE", "-o", str(program), *sources)
-    return program
+    with _compiling():
+        return compile_c(directory / "generator", "-std=gnu11", "-D_GNU_SOURCE", *sources)
 
 
 def compile_slow_fsync(directory: Path) -> Path:
@@ -50,9 +45,8 @@ def compile_slow_fsync(directory: Path) -> Path:
 
     :raises CannotMeasure: if it cannot be compiled.
     """
-    library = directory / "slow_fsync.so"
-    _compile("-shared", "-fPIC", "-o", str(library), str(SLOW_FSYNC), "-ldl")
-    return library
+    with _compiling():
+        return compile_library(SLOW_FSYNC, directory)
 
 
 class MeasurementFailed(Exception):
