@@ -13,11 +13,11 @@ from pushd.model.timestamps import milliseconds, to_rfc3339
 from pushd.simulator.faults import seeded_random
 from tests.alerting.config import AlertingConfig
 from tests.alerting.observations import Observations, ServerRestart
-from tests.harness.admin_api import AdminApi, Json
+from tests.harness.admin_api import AdminApi, Json, ServerFailed
 from tests.harness.environment import read_journal
 from tests.harness.final_state import FinalState
 from tests.harness.receiver import FlakyReceiver
-from tests.harness.server_process import Process, ServerFailed, ServerProcess, spawn
+from tests.harness.server_process import Process, ServerProcess, spawn
 from tests.notifications.mail_server import MailServer
 
 ALERT_EVENTS = ("alert.raised", "alert.cleared")

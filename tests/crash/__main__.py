@@ -20,12 +20,24 @@ def parse_options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--kills", type=at_least(1), default=50, help="how often to kill the server at most; default 50"
     )
+    parser.add_argument(
+        "--power-cuts", action="store_true", help="make every other kill a power cut; needs a C compiler"
+    )
+    parser.add_argument(
+        "--disk-failures", action="store_true", help="let commits fail between the kills; needs a C compiler"
+    )
     return parser.parse_args(arguments)
 
 
 def make_config(options: argparse.Namespace) -> CrashConfig:
     """The configuration that the options describe, with a new directory."""
-    return CrashConfig(**config_fields("crash", options), seconds=options.seconds, kills=options.kills)
+    return CrashConfig(
+        **config_fields("crash", options),
+        seconds=options.seconds,
+        kills=options.kills,
+        power_cuts=options.power_cuts,
+        disk_failures=options.disk_failures,
+    )
 
 
 async def run(config: CrashConfig, reactor: Any) -> Report:

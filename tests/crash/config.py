@@ -21,6 +21,15 @@ class CrashConfig(HarnessConfig):
 
     seconds: float
     kills: int
+    power_cuts: bool = False
+    """Whether every other kill is a power cut."""
+    disk_failures: bool = False
+    """Whether commits fail between the kills."""
+
+    @property
+    def needs_disk(self) -> bool:
+        """Whether the server runs on a disk with faults."""
+        return self.power_cuts or self.disk_failures
 
     bugs_module = "tests.crash.planted_bugs"
 

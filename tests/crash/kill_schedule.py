@@ -1,7 +1,9 @@
 """The kill schedule: it chooses the points at which the server is killed."""
 
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
+from itertools import cycle
 from random import Random
 
 from attrs import define, field
@@ -9,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
+from tests.crash.disturbances import Disturb
 from tests.harness.server_process import ServerProcess
 
 KILLS_PER_PAUSE = 16
@@ -42,6 +45,8 @@ class KillSchedule:
     server: ServerProcess
     clock: IReactorTime
     chance: Random
+    cut_power: Callable[[], None] | None = None
+    """Undoes, after every other kill, what was not synced."""
     kills: Counter[KillPoint] = field(factory=Counter, init=False)
     locks: int = field(default=0, init=False)
     """How often the database was locked."""
@@ -55,8 +60,12 @@ class KillSchedule:
             self.server.kill()
             self._resolve(point)
 
-    async def run(self, kills: int, until: float) -> None:
-        """Kill the server so many times, or until that moment; at the end the server is ready."""
+    async def run(self, kills: int, until: float, disturbances: Sequence[Disturb] = ()) -> None:
+        """Kill the server so many times, or until that moment; at the end the server is ready.
+
+        Before each kill of a server that was ready one of the ``disturbances`` happens, in turn.
+        """
+        disturb = cycle(disturbances or [_nothing])
         for number in range(kills):
             if number % KILLS_PER_PAUSE == KILLS_PER_PAUSE // 2:
                 await self._pause()
@@ -65,11 +74,13 @@ class KillSchedule:
                 break
             pauses = _pauses(kills) - _pauses(number + 1)
             interval = max((left - pauses * PAUSE) / (kills - number) - self.server.startup, 0.0)
-            await self._kill(min(self.chance.uniform(0, 2 * interval), left))
+            await self._kill(min(self.chance.uniform(0, 2 * interval), left), disturb)
+            if self.cut_power is not None and number % 2 == 0:
+                self.cut_power()
             self.server.start()
         await self.server.wait_ready()
 
-    async def _kill(self, delay: float) -> None:
+    async def _kill(self, delay: float, disturb: Iterator[Disturb]) -> None:
         point = self._next_point()
         if point is KillPoint.STARTING:
             await deferLater(self.clock, self.chance.uniform(0, self.server.startup))
@@ -77,6 +88,7 @@ class KillSchedule:
             await self.server.wait_ready()
             await deferLater(self.clock, delay)
             self.server.check()
+            await next(disturb)()
         if point in _AWAITED:
             point = await self._wait_for(point)
         await self.server.kill_and_wait()
@@ -108,6 +120,10 @@ class KillSchedule:
         reached, self._awaited, self._reached = self._reached, None, None
         if reached is not None:
             reached.callback(point)
+
+
+async def _nothing() -> None:
+    """No disturbance."""
 
 
 def _pauses(kills: int) -> int:

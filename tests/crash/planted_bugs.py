@@ -3,7 +3,7 @@
 ``python -m tests.crash.planted_bugs BUG <arguments of twistd>``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve
@@ -16,11 +16,14 @@ from pushd.rules.outcomes import Claim
 from pushd.rules.queueing import ClaimNext, Enqueue
 from pushd.rules.reporting import Settle
 from pushd.rules.view import Rule, View
-from pushd.store.group_commit import ReactorExecutor
+from pushd.store import command_rows
+from pushd.store.group_commit import PendingTransaction, ReactorExecutor
 from pushd.store.open_commands import OpenCommands
 from pushd.store.overlay import decide
+from pushd.store.sqlite import connection
+from pushd.store.sqlite.connection import SqliteConnection
 from pushd.store.sqlite.transaction import SqliteTransaction
-from tests.harness.planting import run_with_bug
+from tests.harness.planting import replace_sql, run_with_bug
 
 WRITE_DELAY = 0.05
 """Seconds from an answer that is given too early to the write that it should have waited for."""
@@ -71,10 +74,38 @@ def _ignore_ttl() -> None:
     OpenCommands.expired = _none_expired  # type: ignore[method-assign]
 
 
+def _merge_before_commit() -> None:
+    """Let memory have what a group has changed before it is committed."""
+    commit = SqliteConnection.commit
+
+    def merge_and_commit(self: SqliteConnection) -> Sequence[PendingTransaction]:
+        if self._transaction is not None:
+            self._transaction.commands.merge()
+        return commit(self)
+
+    SqliteConnection.commit = merge_and_commit  # type: ignore[method-assign]
+
+
+def _save_any_version() -> None:
+    """Save a command over whatever the database has of it."""
+    for name in ("_UPDATE", "_UPDATE_WITH_RESULT"):
+        setattr(command_rows, name, replace_sql(getattr(command_rows, name), "AND version = ?", "AND ? IS NOT NULL"))
+
+
+def _sync(mode: str) -> None:
+    """Commit without waiting for the disk."""
+    assert any("synchronous" in pragma for pragma in connection._PRAGMAS)
+    connection._PRAGMAS += (f"PRAGMA synchronous = {mode}",)  # type: ignore[assignment]
+
+
 BUGS: Mapping[str, Callable[[], None]] = {
     "send-before-commit": lambda: _answer_before_commit(Enqueue),
     "claim-before-commit": lambda: _answer_before_commit(ClaimNext),
     "result-before-commit": lambda: _answer_before_commit(Settle),
+    "merge-before-commit": _merge_before_commit,
+    "stale-version-saved": _save_any_version,
+    "synchronous-off": lambda: _sync("OFF"),
+    "synchronous-normal": lambda: _sync("NORMAL"),
     "lapse-requeues": _requeue_all,
     "late-send": _ignore_ttl,
 }

@@ -1,5 +1,6 @@
 """One run: start the server and the load, kill the server repeatedly, let everything settle, read the final state."""
 
+from collections import Counter
 from random import Random
 from typing import Any
 
@@ -9,14 +10,16 @@ from twisted.internet.task import deferLater
 from pushd.simulator.faults import seeded_random
 from pushd.simulator.journal import Journal
 from tests.crash.config import CrashConfig
+from tests.crash.disturbances import Disturbance, Disturbances
+from tests.crash.faulty_disk import FaultyDisk
 from tests.crash.kill_point_journal import KillPointJournal
 from tests.crash.kill_schedule import KillPoint, KillSchedule
-from tests.harness.admin_api import AdminApi, Json
+from tests.harness.admin_api import AdminApi, Json, ServerFailed
 from tests.harness.environment import read_journal
 from tests.harness.final_state import FinalState
 from tests.harness.operator import Operator
 from tests.harness.report import RunResult
-from tests.harness.server_process import ServerFailed, ServerProcess
+from tests.harness.server_process import ServerProcess
 from tests.harness.settling import settle
 from tests.harness.simulated_fleet import SimulatedFleet
 from tests.harness.trace import Observations
@@ -42,15 +45,19 @@ class CrashRun:
 
     config: CrashConfig
     reactor: Any
+    _disk: FaultyDisk | None = field(init=False)
     _server: ServerProcess = field(init=False)
     _schedule: KillSchedule = field(init=False)
     _fleet: SimulatedFleet = field(init=False)
+    _disturbances: Counter[Disturbance] = field(factory=Counter, init=False)
     _started_at: float = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._started_at = self.reactor.seconds()
-        self._server = ServerProcess(self.config, self.reactor)
-        self._schedule = KillSchedule(self._server, self.reactor, self._random("kills"))
+        self._disk = FaultyDisk.make(self.config.database, self._random("disk")) if self.config.needs_disk else None
+        self._server = ServerProcess(self.config, self.reactor, {} if self._disk is None else self._disk.variables())
+        cut_power = self._disk.cut_power if self._disk is not None and self.config.power_cuts else None
+        self._schedule = KillSchedule(self._server, self.reactor, self._random("kills"), cut_power)
         journal = KillPointJournal(clock=self.reactor, path=self.config.devices_journal, reach=self._schedule.reach)
         self._fleet = SimulatedFleet(self.config, self.reactor, journal)
 
@@ -66,7 +73,9 @@ class CrashRun:
             observations=observations,
             counts={
                 "kill": self._schedule.kills,
+                "disturbed": self._disturbances,
                 "server": {
+                    "power cuts": 0 if self._disk is None else self._disk.power_cuts,
                     "times the database was locked": self._schedule.locks,
                     "milliseconds until ready": round(1000 * self._server.startup),
                 },
@@ -91,23 +100,36 @@ class CrashRun:
 
     async def _kill_phase(self, api: AdminApi) -> list[Json]:
         """Kill the server while the operator sends commands; the events that the operator read."""
-        operator = await self._operator(api)
+        journal = Journal(clock=self.reactor, path=self.config.operator_journal)
+        journal.open()
+        operator, disturbances = await self._operator(api, journal), self._disturb(journal)
         operator.start(max(MIN_SENDERS, self.config.devices // DEVICES_PER_SENDER))
         now = self.reactor.seconds()
         try:
-            await self._schedule.run(self.config.kills, now + self.config.kill_seconds(now - self._started_at))
+            until = now + self.config.kill_seconds(now - self._started_at)
+            await self._schedule.run(self.config.kills, until, disturbances.before_kills(self.config.disk_failures))
+            if self.config.disk_failures:
+                await disturbances.fill_disk()  # once without a kill, after which memory would be read anew
             await operator.finish()
         except ServerFailed:
             operator.abandon()
             raise
         return operator.followed
 
-    async def _operator(self, api: AdminApi) -> Operator:
+    def _disturb(self, journal: Journal) -> Disturbances:
+        return Disturbances(
+            reactor=self.reactor,
+            database=str(self.config.database),
+            journal=journal,
+            chance=self._random("disturbances"),
+            disk=self._disk,
+            counts=self._disturbances,
+        )
+
+    async def _operator(self, api: AdminApi, journal: Journal) -> Operator:
         """Make the operator, once all devices are registered."""
         while len(devices := await api.get_all("devices")) < self.config.devices:
             await deferLater(self.reactor, _POLL_INTERVAL)
-        journal = Journal(clock=self.reactor, path=self.config.operator_journal)
-        journal.open()
         workload = Workload([device["id"] for device in devices], self._random("workload"), self.reactor.seconds)
         return Operator(
             api=api,

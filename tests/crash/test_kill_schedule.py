@@ -10,8 +10,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from pushd.simulator.faults import seeded_random
+from tests.crash.disturbances import Disturb
 from tests.crash.kill_schedule import KillPoint, KillSchedule
-from tests.harness.server_process import ServerFailed, ServerProcess
+from tests.harness.admin_api import ServerFailed
+from tests.harness.server_process import ServerProcess
 
 
 @define(eq=False)
@@ -108,6 +110,27 @@ def test_killed_before_the_caller_continues(clock: Clock) -> None:
         assert schedule._awaited is not None
         schedule.reach(schedule._awaited)
         assert server.starts == starts + 1
+
+
+def test_power_cuts_and_disturbances(clock: Clock) -> None:
+    """Every other kill is a power cut; disturbances happen in turn, before each kill of a server that was ready."""
+    happened: list[str] = []
+
+    def disturbance(name: str) -> Disturb:
+        async def happen() -> None:
+            happened.append(name)
+
+        return happen
+
+    schedule = KillSchedule(
+        cast(ServerProcess, FakeServer()), clock, seeded_random(1, "kills"), lambda: happened.append("cut")
+    )
+    run = schedule.run(5, clock.seconds() + 30, [disturbance("full"), disturbance("changed")])
+    done = Deferred.fromCoroutine(run)
+    pass_time(clock, 60)
+    assert done.called
+    assert [name for name in happened if name != "cut"] == ["full", "changed", "full", "changed"]
+    assert happened.count("cut") == 3
 
 
 def test_server_fails_by_itself(clock: Clock) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from typing import Any
 
 from attrs import define
@@ -21,8 +20,11 @@ Json = dict[str, Any]
 _REQUEST_TIMEOUT = 6.0
 _FSCK_TIMEOUT = 60.0
 _RETRY_DELAY = 0.3
+_MAX_RETRY = 60.0
+"""Seconds after which a server that does not answer, or not with another status than 503, is taken for broken."""
+
 _PAGE_LIMIT = "500"
-_UNAVAILABLE = 503
+UNAVAILABLE = 503
 
 _NO_ANSWER = (
     defer.CancelledError,
@@ -35,6 +37,14 @@ _NO_ANSWER = (
     defer.TimeoutError,
 )
 """The request was not answered; the server may have processed it."""
+
+
+class ServerFailed(Exception):
+    """The server exited by itself, did not become ready, did not stop, or serves nothing."""
+
+
+def _always(_answer: Json) -> bool:
+    return True
 
 
 @define(eq=False, kw_only=True)
@@ -89,10 +99,15 @@ class AdminApi:
         )
 
     async def post(
-        self, *path: str, body: Mapping[str, Any], query: Mapping[str, str] | None = None, key: str | None = None
+        self,
+        *path: str,
+        body: Mapping[str, Any],
+        query: Mapping[str, str] | None = None,
+        key: str | None = None,
+        repeats: Callable[[Json], bool] = _always,
     ) -> tuple[int, Json]:
         """POST JSON, with an idempotency key if given; the status and the answer."""
-        return await self.request("POST", *path, query=query, body=body, key=key)
+        return await self.request("POST", *path, query=query, body=body, key=key, repeats=repeats)
 
     async def request(
         self,
@@ -102,21 +117,32 @@ class AdminApi:
         body: Mapping[str, Any] | None = None,
         key: str | None = None,
         timeout: float = _REQUEST_TIMEOUT,
+        repeats: Callable[[Json], bool] = _always,
     ) -> tuple[int, Json]:
-        """Send a request, again and again until it is answered with another status than 503; the status and answer."""
+        """Send a request, again and again until it is answered with another status than 503; the status and answer.
+
+        ``repeats`` decides whether to send it again after a 503, if none was left unanswered before.
+
+        :raises ServerFailed: if that takes too long.
+        """
         url = self.root.child("v1", *path).replace(query=tuple((query or {}).items()))
         headers = self._headers()
         if key is not None:
             headers.setRawHeaders("Idempotency-Key", [key])
-        while True:
+        is_answered, until = True, self.clock.seconds() + _MAX_RETRY
+        while self.clock.seconds() < until:
             exchange = defer.Deferred.fromCoroutine(self._exchange(method, url, body, headers))
             exchange.addTimeout(timeout, self.clock)
-            with suppress(*_NO_ANSWER):
+            try:
                 status, answer = await exchange
-                if status != _UNAVAILABLE:
+            except _NO_ANSWER:
+                is_answered = False
+            else:
+                if status != UNAVAILABLE or (is_answered and not repeats(answer)):
                     return status, answer
             self.check()
             await deferLater(self.clock, _RETRY_DELAY)
+        raise ServerFailed(f"{method} {url.to_text()} was not answered, or with 503, for {_MAX_RETRY:g} s.")
 
     def _headers(self) -> Headers:
         return Headers({"Authorization": [f"Bearer {self.token}"]})

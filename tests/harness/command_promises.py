@@ -7,6 +7,7 @@ from itertools import zip_longest
 from attrs import frozen
 
 from pushd.model.timestamps import from_rfc3339
+from tests.harness.admin_api import UNAVAILABLE
 from tests.harness.trace import CommandTrace, Traces
 
 TOLERANCE = 5000
@@ -115,15 +116,23 @@ def _keeps_answered_state(trace: CommandTrace) -> Iterator[str]:
             yield f"the sender was answered {line['state']}, but it is {state}"
 
 
-def _refusals_are_conflicts(trace: CommandTrace) -> Iterator[str]:
+def _refusals_change_nothing(trace: CommandTrace) -> Iterator[str]:
     for line in trace.refusals:
-        if line["status"] != _CONFLICT:
+        if line["status"] not in (_CONFLICT, UNAVAILABLE):
             yield f"it was refused with {line['status']}"
         if trace.command is not None and not trace.accepted:
             yield "it was refused, but the server has it"
     for line in trace.cancels:
         if line["status"] not in (*_OK, _CONFLICT):
             yield f"a cancel was answered with {line['status']}"
+
+
+def _keeps_changes(trace: CommandTrace) -> Iterator[str]:
+    if trace.command is None or trace.cancels:
+        return  # a cancel allows no further attempt
+    allowed, most = trace.command["max_attempts"], max((line["max_attempts"] for line in trace.changes), default=0)
+    if allowed < most:
+        yield f"another program allowed {most} attempts, but {allowed} are"
 
 
 _OF_EACH_COMMAND: tuple[tuple[str, Callable[[CommandTrace], Iterator[str]]], ...] = (
@@ -136,7 +145,8 @@ _OF_EACH_COMMAND: tuple[tuple[str, Callable[[CommandTrace], Iterator[str]]], ...
     ("nothing is sent before or after its time", _is_in_time),
     ("a cancelled command is not sent", _stays_cancelled),
     ("a final state that was answered remains", _keeps_answered_state),
-    ("a refused request changes nothing", _refusals_are_conflicts),
+    ("a refused request changes nothing", _refusals_change_nothing),
+    ("a change by another program is kept", _keeps_changes),
 )
 
 

@@ -19,6 +19,9 @@ REPEAT_PROBABILITY = 0.1
 WAIT_PROBABILITY = 0.2
 """How often a sender waits for the outcome."""
 
+GIVE_UP_PROBABILITY = 0.5
+"""How often a sender does not send a command again after the server has answered that it cannot store it now."""
+
 _WAIT = (0.5, 3.0)
 
 _CANCEL_DELAY = 1.5
@@ -95,7 +98,9 @@ class Operator:
         """Send a command with its key; the command's id, or None if the request was refused."""
         query = {"wait": f"{self.chance.uniform(*_WAIT):.3f}"} if self.chance.random() < WAIT_PROBABILITY else {}
         path = ("devices", request.device, "commands")
-        status, answer = await self.api.post(*path, body=request.body, query=query, key=request.key)
+        status, answer = await self.api.post(
+            *path, body=request.body, query=query, key=request.key, repeats=self._repeats
+        )
         if status not in (_CREATED, _ACCEPTED, _OK):
             self._record(request, "refused", status=status, answer=answer)
             return None
@@ -104,6 +109,9 @@ class Operator:
         command = str(answer["id"])
         self._record(request, "accepted", status=status, command=command, state=answer["state"])
         return command
+
+    def _repeats(self, _unavailable: Json) -> bool:
+        return self.chance.random() >= GIVE_UP_PROBABILITY
 
     async def _cancel(self, request: CommandRequest, command: str) -> None:
         await deferLater(self.api.clock, self.chance.uniform(0, _CANCEL_DELAY))

@@ -2,10 +2,11 @@
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from statistics import fmean
+from types import MappingProxyType
 from typing import Any
 
 from attrs import define, field
@@ -18,7 +19,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.web.client import HTTPConnectionPool
 
-from tests.harness.admin_api import AdminApi
+from tests.harness.admin_api import AdminApi, ServerFailed
 from tests.harness.config import HarnessConfig
 from tests.harness.environment import ROOT, environment
 from tests.harness.http_client import http_client
@@ -34,10 +35,6 @@ _READY_TIMEOUT = 5.0
 
 _LOG_TAIL = 2000
 """Characters of the log that are shown when the server has failed."""
-
-
-class ServerFailed(Exception):
-    """The server exited although no signal was sent to it, or did not become ready, or did not stop."""
 
 
 @define(eq=False)
@@ -61,12 +58,16 @@ class Process(ProcessProtocol):
         self.ended.callback(ending.exitCode)
 
 
-def spawn(reactor: Any, command: Sequence[str], log: Path) -> Process:
-    """Start a program that imports pushd from this source tree, and append its output to a file."""
-    process = Process(reactor.seconds())
+def spawn(
+    reactor: Any, command: Sequence[str], log: Path, variables: Mapping[str, str] = MappingProxyType({})
+) -> Process:
+    """Start a program that imports pushd from this source tree, and append its output to a file; ``variables`` are
+    added to its environment.
+    """
+    process, env = Process(reactor.seconds()), {**environment(), **variables}
     with log.open("ab") as output, Path(os.devnull).open("rb") as nothing:
         streams = {0: nothing.fileno(), 1: output.fileno(), 2: output.fileno()}
-        reactor.spawnProcess(process, command[0], command, env=environment(), path=str(ROOT), childFDs=streams)
+        reactor.spawnProcess(process, command[0], command, env=env, path=str(ROOT), childFDs=streams)
     return process
 
 
@@ -76,6 +77,8 @@ class ServerProcess:
 
     config: HarnessConfig
     reactor: Any
+    variables: Mapping[str, str] = field(factory=dict)
+    """Added to its environment."""
     startups: list[float] = field(factory=list, init=False)
     """Seconds from each start until the server was ready."""
     _process: Process | None = field(default=None, init=False)
@@ -87,7 +90,7 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start a new process."""
-        self._process = spawn(self.reactor, self.config.server_command(), self.config.log)
+        self._process = spawn(self.reactor, self.config.server_command(), self.config.log, self.variables)
 
     def kill(self) -> None:
         """Send SIGKILL now, without waiting for the end of the process."""

@@ -111,6 +111,14 @@ BAD: list[tuple[str, Observations]] = [
         "a refused request changes nothing",
         evolve(GOOD, operator=[at(0, REQUEST), at(0, {"did": "refused", "key": KEY, "status": 409})]),
     ),
+    (
+        "a refused request changes nothing",
+        evolve(GOOD, operator=[at(0, REQUEST), at(0, {"did": "refused", "key": KEY, "status": 503})]),
+    ),
+    (
+        "a change by another program is kept",
+        evolve(GOOD, operator=[*GOOD.operator, at(2, {"did": "changed", "key": KEY, "max_attempts": 6})]),
+    ),
     ("the events are complete and in order", evolve(GOOD, followed=[SENT])),
     ("the events are complete and in order", evolve(GOOD, followed=[*GOOD.events, event(2, "command.succeeded")])),
     ("fsck finds no violation", evolve(GOOD, violations=[{"what": "inconsistent", "command": ID}])),
@@ -139,6 +147,14 @@ def test_attempt_that_was_taken_back() -> None:
     """A command whose connection was lost before it was sent may be sent once more."""
     again = [event(1.5, "command.queued", reason="unsent"), event(1.7, "command.sent")]
     assert broken(evolve(GOOD, events=[*GOOD.events, *again])) == set()
+
+
+def test_change_by_another_program() -> None:
+    """A command may be allowed as many attempts as another program has allowed, or fewer, if it was cancelled."""
+    changed = at(2, {"did": "changed", "key": KEY, "max_attempts": 6})
+    assert broken(evolve(command(max_attempts=6), operator=[*GOOD.operator, changed])) == set()
+    late = cancelled(status=202)
+    assert broken(evolve(late, operator=[*late.operator, changed])) == set()
 
 
 def test_allowed_repeats() -> None:

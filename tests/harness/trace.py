@@ -49,6 +49,8 @@ class CommandTrace:
     reports: Sequence[Json] = ()
     """The lines in which a device records that its report of such a run was answered with 200."""
     refusals: Sequence[Json] = ()
+    changes: Sequence[Json] = ()
+    """The lines that say that another program has changed it."""
 
     @property
     def key(self) -> str:
@@ -57,7 +59,9 @@ class CommandTrace:
 
     def timeline(self) -> list[str]:
         """All of it as lines in order of time, and the final state last."""
-        recorded = chain([self.request], self.accepted, self.refusals, self.cancels, self.runs, self.reports)
+        recorded = chain(
+            [self.request], self.accepted, self.refusals, self.cancels, self.changes, self.runs, self.reports
+        )
         lines = [(from_rfc3339(line["time"]), f"journal  {json.dumps(line)}") for line in recorded]
         lines += [(from_rfc3339(event["at"]), f"event    {json.dumps(event)}") for event in self.events]
         lines.sort(key=lambda line: line[0])
@@ -79,7 +83,9 @@ def build_traces(observations: Observations) -> Traces:
     recorded = _group_by(observations.operator, "did")
     requests = {line["key"]: line for line in recorded["send"]}
     commands = {command["idempotency_key"]: command for command in observations.commands}
-    accepted, cancels, refusals = (_group_by(recorded[did], "key") for did in ("accepted", "cancel", "refused"))
+    accepted, cancels, refusals, changes = (
+        _group_by(recorded[did], "key") for did in ("accepted", "cancel", "refused", "changed")
+    )
     events = _group_by(observations.events, "command")
     runs, reports, unmatched = _device_actions(observations, _keys_by_name(recorded, observations.commands))
     traces = [
@@ -88,6 +94,7 @@ def build_traces(observations: Observations) -> Traces:
             accepted=accepted[key],
             refusals=refusals[key],
             cancels=cancels[key],
+            changes=changes[key],
             command=commands.get(key),
             events=events[commands[key]["id"]] if key in commands else (),
             runs=runs[key],

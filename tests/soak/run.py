@@ -9,12 +9,12 @@ from twisted.internet.task import deferLater
 from twisted.web.client import HTTPConnectionPool
 
 from tests.harness import trace
-from tests.harness.admin_api import AdminApi, Json
+from tests.harness.admin_api import AdminApi, Json, ServerFailed
 from tests.harness.environment import read_journal
 from tests.harness.final_state import FinalState
 from tests.harness.http_client import http_client
 from tests.harness.report import RunResult
-from tests.harness.server_process import ServerFailed, ServerProcess
+from tests.harness.server_process import ServerProcess
 from tests.harness.settling import settle
 from tests.notifications.mail_server import MailServer
 from tests.soak.config import SoakConfig
