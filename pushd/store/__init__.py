@@ -1,4 +1,4 @@
 """Durable storage: the interface :class:`pushd.store.interface.IStore` and its implementations.
 
-This package imports only :mod:`pushd.model` and :mod:`pushd.lib`; the layer above it is :mod:`pushd.core`.
+This package imports only :mod:`pushd.rules`, :mod:`pushd.model` and :mod:`pushd.lib`.
 """

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from zope.interface import Interface
 
+from pushd.model.alert import Alert, AlertRules
 from pushd.model.command import Command, Dispatched, Draft
 from pushd.model.device import Device, LastSeen, Orphan, PresenceState, Proof, ProofKind, QueueDepth
 from pushd.model.dialect import Batchable, never
@@ -13,8 +15,8 @@ from pushd.model.lifecycle import Move
 from pushd.model.result import DeviceResult
 from pushd.model.timestamps import Now
 from pushd.model.token import Token
+from pushd.model.webhook import Attempt, LoggedAttempt, Progress, Subscription, Webhook
 from pushd.rules.outcomes import Claim, Settlement
-from pushd.store.alert_interface import IAlertStore
 from pushd.store.filters import (
     CommandContext,
     CommandFilter,
@@ -25,13 +27,12 @@ from pushd.store.filters import (
     StartupSnapshot,
     Violation,
 )
-from pushd.store.webhook_interface import IWebhookStore
 
 Listener = Callable[[Event], None]
 """Called with an event after its commit."""
 
 
-class IStore(IAlertStore, IWebhookStore):
+class IStore(Interface):
     """Durable storage. The Deferred of an operation fires after its change was committed and synced to the disk, with
     :exc:`Unavailable` if that failed; to cancel it does not cancel the change.
 
@@ -218,3 +219,97 @@ class IStore(IAlertStore, IWebhookStore):
 
     def last_event() -> Deferred[int]:
         """The ``seq`` of the newest event; 0 if there was none yet."""
+
+    # Offline devices and alerts
+
+    def mark_offline(devices: Mapping[str, str | None], rules: AlertRules, now: Now) -> Deferred[None]:
+        """Mark these devices offline, but for those that are not online; start the grace period of approved ones.
+
+        With each device comes the address from which it was last seen, which may not be stored yet; None: as stored.
+        """
+
+    def raise_alerts(rules: AlertRules, limit: int, now: Now) -> Deferred[int]:
+        """Raise the alerts of up to ``limit`` devices whose grace period is over, and clear up to ``limit`` alerts of
+        devices that no longer flap; the greater of both counts: if it is ``limit``, more may be due.
+        """
+
+    def acknowledge_alert(alert: int, by: str, now: Now) -> Deferred[Alert]:
+        """Record who takes care of an alert; an alert that was acknowledged before stays as it is.
+
+        :raises UnknownAlert: if there is none.
+        """
+
+    def alerts(is_open: bool | None, before: int | None, limit: int) -> Deferred[list[Alert]]:
+        """Alerts, newest first, from the one before the id ``before`` on; ``is_open`` None: open and cleared ones."""
+
+    def due_mails(limit: int, now: Now) -> Deferred[list[Alert]]:
+        """Up to ``limit`` alerts about which a mail is due, oldest first."""
+
+    def save_mailed(alert: int, error: str | None, rules: AlertRules, now: Now) -> Deferred[None]:
+        """Save that a mail about an alert was sent, and when the next one is due, if ever; ``error`` says which
+        recipients did not get it.
+        """
+
+    def save_mail_error(alert: int, error: str) -> Deferred[None]:
+        """Save why no recipient has the mail about an alert; it stays due."""
+
+    # Webhooks and their delivery log
+
+    def add_webhook(webhook: Webhook, secret: str) -> Deferred[Subscription]:
+        """Add a webhook; it receives events from the next one on.
+
+        :raises TooManyWebhooks: if there are :data:`pushd.model.webhook.MAX_WEBHOOKS`.
+        """
+
+    def change_webhook(webhook: str, changes: Mapping[str, Any]) -> Deferred[Subscription]:
+        """Change fields by name; after a change of the URL, failed deliveries are retried at once.
+
+        :raises UnknownWebhook: if there is none.
+        """
+
+    def delete_webhook(webhook: str, now: Now) -> Deferred[None]:
+        """Delete a webhook, its secrets and its delivery log.
+
+        :raises UnknownWebhook: if there is none.
+        """
+
+    def rotate_secret(webhook: str, secret: str, overlap: float, now: Now) -> Deferred[Subscription]:
+        """Sign with a new secret; for ``overlap`` seconds messages are signed with the old one, too.
+
+        :raises UnknownWebhook: if there is none.
+        """
+
+    def redeliver(webhook: str, after: int | None, now: Now) -> Deferred[Subscription]:
+        """Enable a webhook, and deliver all events after the ``seq`` ``after`` again; None: continue where it stopped.
+
+        :raises UnknownWebhook: if there is none.
+        :raises InvalidFields: if ``after`` is beyond the newest event.
+        """
+
+    def save_progress(progress: Progress, attempt: Attempt | None) -> Deferred[bool]:
+        """Save how far delivery got, and its latest attempt; False, and nothing was saved, if an operator changed the
+        webhook meanwhile.
+        """
+
+    def disable_webhook(
+        progress: Progress, attempt: Attempt, reason: str, rules: AlertRules, now: Now
+    ) -> Deferred[bool]:
+        """Save progress as :meth:`save_progress` does, and disable the webhook, with an event and an alert."""
+
+    def webhook(webhook: str) -> Deferred[Webhook]:
+        """One webhook.
+
+        :raises UnknownWebhook: if there is none.
+        """
+
+    def webhooks(after: str | None, limit: int) -> Deferred[list[Webhook]]:
+        """Up to ``limit`` webhooks, by id, from the one after the id ``after`` on."""
+
+    def subscriptions() -> Deferred[list[Subscription]]:
+        """All webhooks, with what is needed to deliver to them."""
+
+    def deliveries(webhook: str, before: int | None, limit: int) -> Deferred[list[LoggedAttempt]]:
+        """The delivery log of a webhook, newest first, from the entry before the id ``before`` on.
+
+        :raises UnknownWebhook: if there is none.
+        """

@@ -5,45 +5,54 @@ from typing import Any, TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 
+from pushd.model.alert import Alert, AlertRules
 from pushd.model.command import Command, Dispatched, Draft
 from pushd.model.device import Device, LastSeen, Orphan, PresenceState, Proof, ProofKind, QueueDepth
 from pushd.model.dialect import Batchable, never
+from pushd.model.event import Event, EventType
 from pushd.model.lifecycle import ENDED, Move
 from pushd.model.result import DeviceResult
 from pushd.model.timestamps import Now
 from pushd.model.token import Token
+from pushd.model.webhook import Attempt, LoggedAttempt, Progress, Subscription, Webhook
 from pushd.rules.operator_actions import Cancel, Resend, Resolve
 from pushd.rules.outcomes import Claim, Settlement
 from pushd.rules.queueing import ClaimNext, Enqueue, Unsend
 from pushd.rules.reporting import Acknowledge, Settle
 from pushd.rules.time_limits import Expire, Lapse
 from pushd.rules.view import Rule
-from pushd.store.alert_operations import AlertOperations
 from pushd.store.filters import (
     CommandContext,
     CommandFilter,
     DeviceFilter,
     EventFilter,
     EventPage,
+    Slice,
     Violation,
 )
+from pushd.store.group_commit import Executor, Operation, PendingTransaction
+from pushd.store.interface import Listener
 from pushd.store.open_commands import OpenCommands
 from pushd.store.overlay import decide
 from pushd.store.transaction import ITransaction, Statement
 from pushd.store.transactions import (
+    alerts,
     clock,
     consistency,
     devices,
+    mails,
+    offline,
     queries,
     retention,
     startup,
     suppressed_events,
+    webhooks,
 )
-from pushd.store.webhook_operations import WebhookOperations
 
 T = TypeVar("T")
-
 
 _TOUCH = Statement("write to the database", "UPDATE schema_version SET checked = checked + 1")
 
@@ -54,10 +63,67 @@ def _touch(tx: ITransaction) -> None:
 
 
 @define(eq=False)
-class Operations(AlertOperations, WebhookOperations):
-    """The operations of :class:`pushd.store.interface.IStore` over any SQL database."""
+class Operations:
+    """The operations of :class:`pushd.store.interface.IStore` over any SQL database.
+
+    After the commit of an operation, its events go to the listeners, and then its Deferred fires.
+    """
 
     _open_commands: OpenCommands = field(factory=OpenCommands, init=False)
+    _listeners: Mapping[EventType, list[Listener]] = field(
+        factory=lambda: {kind: [] for kind in EventType}, init=False
+    )
+    """The listeners of each type of event."""
+    _writer: Executor = field(init=False)
+    _reader: Executor = field(init=False)
+    """For operations that read a few rows."""
+    _scanner: Executor = field(init=False)
+    """For operations that may read many rows, in slices, so that those of others run in between."""
+    _log = Logger()
+
+    def subscribe(self, listener: Listener, *types: EventType) -> None:
+        for kind in types or EventType:
+            self._listeners[kind].append(listener)
+
+    def _deliver(self, group: Sequence[PendingTransaction]) -> None:
+        for pending in group:
+            for event in pending.events:
+                self._notify(event)
+            if isinstance(pending.outcome, Failure):
+                pending.done.errback(pending.outcome)
+            else:
+                pending.done.callback(pending.outcome)
+
+    def _notify(self, event: Event) -> None:
+        for listener in self._listeners[event.type]:
+            try:
+                listener(event)
+            except Exception:
+                self._log.failure(
+                    "A store listener failed on {event.type}; other listeners are still called", event=event
+                )
+
+    def _seconds(self) -> float:
+        """A monotonic clock, by which long operations are bounded; it may stand still."""
+        raise NotImplementedError
+
+    def _in_slices(
+        self, operation: Operation[Slice[T]], *args: Any, start: Any, limit: int | None = None
+    ) -> "Deferred[list[T]]":
+        """Call ``operation``, each time in a transaction of its own, until it has read all rows or found ``limit``;
+        its last argument is ``start``, later where it is to resume.
+        """
+
+        async def scan() -> list[T]:
+            found: list[T] = []
+            resume = start
+            while resume is not None and (limit is None or len(found) < limit):
+                part = await self._scanner.submit(operation, *args, resume)
+                found += part.items
+                resume = part.resume
+            return found[:limit]
+
+        return Deferred.fromCoroutine(scan())
 
     def check(self) -> Deferred[None]:
         return self._writer.submit(_touch)
@@ -211,3 +277,63 @@ class Operations(AlertOperations, WebhookOperations):
 
     def last_event(self) -> Deferred[int]:
         return self._reader.submit(queries.last_event)
+
+    # Offline devices and alerts
+
+    def mark_offline(self, devices: Mapping[str, str | None], rules: AlertRules, now: Now) -> Deferred[None]:
+        return self._writer.submit(offline.mark_offline, devices, rules, now)
+
+    def raise_alerts(self, rules: AlertRules, limit: int, now: Now) -> Deferred[int]:
+        return self._writer.submit_long(offline.raise_alerts, rules, limit, now)
+
+    def acknowledge_alert(self, alert: int, by: str, now: Now) -> Deferred[Alert]:
+        return self._writer.submit(alerts.acknowledge, alert, by, now)
+
+    def alerts(self, is_open: bool | None, before: int | None, limit: int) -> Deferred[list[Alert]]:
+        return self._reader.submit(alerts.list_alerts, is_open, before, limit)
+
+    def due_mails(self, limit: int, now: Now) -> Deferred[list[Alert]]:
+        return self._reader.submit(mails.due_mails, limit, now)
+
+    def save_mailed(self, alert: int, error: str | None, rules: AlertRules, now: Now) -> Deferred[None]:
+        return self._writer.submit(mails.save_mailed, alert, error, rules, now)
+
+    def save_mail_error(self, alert: int, error: str) -> Deferred[None]:
+        return self._writer.submit(mails.save_mail_error, alert, error)
+
+    # Webhooks
+
+    def add_webhook(self, webhook: Webhook, secret: str) -> Deferred[Subscription]:
+        return self._writer.submit(webhooks.add_webhook, webhook, secret)
+
+    def change_webhook(self, webhook: str, changes: Mapping[str, Any]) -> Deferred[Subscription]:
+        return self._writer.submit(webhooks.change_webhook, webhook, changes)
+
+    def delete_webhook(self, webhook: str, now: Now) -> Deferred[None]:
+        return self._writer.submit(webhooks.delete_webhook, webhook, now)
+
+    def rotate_secret(self, webhook: str, secret: str, overlap: float, now: Now) -> Deferred[Subscription]:
+        return self._writer.submit(webhooks.rotate_secret, webhook, secret, overlap, now)
+
+    def redeliver(self, webhook: str, after: int | None, now: Now) -> Deferred[Subscription]:
+        return self._writer.submit(webhooks.redeliver, webhook, after, now)
+
+    def save_progress(self, progress: Progress, attempt: Attempt | None) -> Deferred[bool]:
+        return self._writer.submit(webhooks.save_progress, progress, attempt)
+
+    def disable_webhook(
+        self, progress: Progress, attempt: Attempt, reason: str, rules: AlertRules, now: Now
+    ) -> Deferred[bool]:
+        return self._writer.submit(webhooks.disable_webhook, progress, attempt, reason, rules, now)
+
+    def webhook(self, webhook: str) -> Deferred[Webhook]:
+        return self._reader.submit(webhooks.get_webhook, webhook)
+
+    def webhooks(self, after: str | None, limit: int) -> Deferred[list[Webhook]]:
+        return self._reader.submit(webhooks.list_webhooks, after, limit)
+
+    def subscriptions(self) -> Deferred[list[Subscription]]:
+        return self._reader.submit(webhooks.list_subscriptions)
+
+    def deliveries(self, webhook: str, before: int | None, limit: int) -> Deferred[list[LoggedAttempt]]:
+        return self._reader.submit(webhooks.list_deliveries, webhook, before, limit)
