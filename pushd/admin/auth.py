@@ -18,6 +18,8 @@ _INCLUDED = {
 }
 """By the role of a token: the roles whose calls it may make."""
 
+_NO_HEADER = (b"",)
+
 Route = Callable[..., Awaitable[bytes]]
 
 
@@ -52,8 +54,8 @@ def authenticate(tokens: Tokens, request: Request) -> Token:
 
     :raises NotAuthenticated: if there is none, or it is not valid.
     """
-    header = (request.getHeader(b"Authorization") or b"").decode("utf-8", "surrogateescape")
-    scheme, _, secret = header.partition(" ")
+    header = request.requestHeaders.get(b"Authorization", _NO_HEADER)[-1]
+    scheme, _, secret = header.decode("utf-8", "surrogateescape").partition(" ")
     token = tokens.find(secret.strip()) if scheme.lower() == "bearer" else None
     if token is None:
         raise NotAuthenticated("A valid token is required: Authorization: Bearer <token>; see admin.token.")

@@ -5,7 +5,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
-from attrs import asdict, define, evolve
+from attrs import asdict, define
 
 from pushd.admin import json_views, request_bodies
 from pushd.admin.auth import requires
@@ -19,7 +19,7 @@ from pushd.core.devices.registry import DeviceRegistry
 from pushd.http.bodies import SMALL, InThread, parse
 from pushd.http.request import Request
 from pushd.http.router import Router
-from pushd.model.command import Command, LargePayload
+from pushd.model.command import Command, LargePayload, Payload, SendOptions
 from pushd.model.errors import InvalidQuery
 from pushd.model.lifecycle import ENDED, OUT, State
 from pushd.model.token import Role
@@ -29,7 +29,7 @@ from pushd.store.interface import IStore
 MAX_KEY = 255
 """Characters of an Idempotency-Key."""
 
-Parsed = tuple[request_bodies.SendRequest, bytes | None]
+Parsed = tuple[Payload, SendOptions, bytes | None]
 """What a sender asks for, and the fingerprint of the body if there is an idempotency key."""
 
 
@@ -55,27 +55,27 @@ class CommandsApp:
         wait, queue = query.seconds("wait"), query.flag("queue")
         key = _idempotency_key(request)
         read = partial(self._read, device, key is not None)
-        sent, fingerprint = await parse(request.body.content(), read, self.in_thread)
+        payload, options, fingerprint = await parse(request.body.content(), read, self.in_thread)
         draft = self.drafts.make(
-            device, sent.payload, sent.options, request.token.name, idempotency_key=key, fingerprint=fingerprint
+            device, payload, options, request.token.name, idempotency_key=key, fingerprint=fingerprint
         )
         command, created = await self.command_queue.put(draft, queue_signed_off=queue)
         if wait is None:
             return _accepted(request, command, 201 if created else 200)
         request.free_memory()
         name = command.id
-        del sent, draft, command  # they may be large
+        del payload, draft, command  # they may be large
         command = await self.command_queue.wait(name, wait)
         return _accepted(request, command, 200 if command.state in ENDED else 202)
 
     def _read(self, device: str, has_key: bool, content: bytes) -> Parsed:
         """Parse and check the body of a command; runs on a thread if the body is large."""
         body = request_bodies.read_object(content, '{"payload": {"endpoint": "load_objects"}}')
-        sent = request_bodies.read_send_request(body)
+        payload, options = request_bodies.read_send_request(body)
         is_large = len(content) > SMALL
-        payload = self.drafts.check(device, sent.payload, sent.options, is_large=is_large)
+        payload = self.drafts.check(device, payload, options, is_large=is_large)
         fingerprint = (_large_fingerprint if is_large else _fingerprint)(body) if has_key else None
-        return evolve(sent, payload=payload), fingerprint
+        return payload, options, fingerprint
 
     @router.route("/v1/commands", methods=["GET"])
     @requires(Role.VIEWER, "device", "state", "since", "limit", "cursor")
@@ -143,10 +143,10 @@ def _accepted(request: Request, command: Command, code: int) -> bytes:
 
 
 def _idempotency_key(request: Request) -> str | None:
-    header = request.getHeader(b"Idempotency-Key")
-    if header is None:
+    headers = request.requestHeaders.get(b"Idempotency-Key")
+    if headers is None:
         return None
-    key = header.decode("utf-8", "surrogateescape")  # surrogates are not printable, and refused below
+    key = headers[-1].decode("utf-8", "surrogateescape")  # surrogates are not printable, and refused below
     if not (1 <= len(key) <= MAX_KEY and key.isprintable()):
         raise InvalidQuery(f"Idempotency-Key must be 1 to {MAX_KEY} printable characters.")
     return key

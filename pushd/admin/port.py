@@ -32,7 +32,7 @@ class AdminPort:
         """Answer a request; one without Host is refused, as HTTP/1.1 demands."""
         path = unquoted(request.path)
         app = self._app(path)
-        if request.is_http_1_1 and request.getHeader(b"Host") is None:
+        if request.is_http_1_1 and b"Host" not in request.requestHeaders:
             respond_error(app, request, MissingHost())
         else:
             serve(app, request, path)

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, NewType, get_args, get_origin
 
-from attrs import frozen
 from cattrs import Converter
 
 from pushd.core.devices.registry import DeviceRegistry
@@ -150,14 +149,6 @@ _REDELIVERY = {"after": str}
 _ID_EXAMPLE = "such as controlid:4408801109440198 or servereye:4f1c2d"
 
 
-@frozen(kw_only=True)
-class SendRequest:
-    """The body of a request to send a command."""
-
-    payload: Payload
-    options: SendOptions
-
-
 def read_object(content: bytes, example: str = "{}") -> dict[str, Any]:
     """The JSON object in a body; ``example`` is one that is expected.
 
@@ -172,8 +163,8 @@ def read_object(content: bytes, example: str = "{}") -> dict[str, Any]:
     return body
 
 
-def read_send_request(body: Mapping[str, Any]) -> SendRequest:
-    """A command to be sent.
+def read_send_request(body: Mapping[str, Any]) -> tuple[Payload, SendOptions]:
+    """A command to be sent: what the device must do, and how it is sent.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
@@ -181,8 +172,7 @@ def read_send_request(body: Mapping[str, Any]) -> SendRequest:
         raise InvalidFields([FieldError("#/payload", "is required: what the device is to do")])
     given = {name: value for name, value in body.items() if value is not None or name == "payload"}
     values = _read_fields(given, _SEND_REQUEST)
-    payload = values.pop("payload")
-    return SendRequest(payload=payload, options=SendOptions(**values))
+    return values.pop("payload"), SendOptions(**values)
 
 
 def read_resend_options(body: Mapping[str, Any], original: Command) -> SendOptions:

@@ -139,8 +139,8 @@ class DirectChannel(HTTPChannel):
         self.line_mode = 1
         if self._savedTimeOut:
             self.setTimeout(self._savedTimeOut)
-        if self._dataBuffer:
-            pipelined, self._dataBuffer = b"".join(self._dataBuffer), []
+        pipelined, self._dataBuffer = b"".join(self._dataBuffer), []
+        if pipelined:
             self.dataReceived(pipelined)
 
     def pauseProducing(self) -> None:

@@ -155,10 +155,8 @@ class CoreHarness:
         """Issue a secret or an API key for a device; returns it."""
         return self.result(self.core.registry.issue_credential(device, kind, overlap))
 
-    def putting(
-        self, device: str, queue_signed_off: bool = False, **options: Any
-    ) -> Coroutine[Deferred[Any], Any, tuple[Command, bool]]:
-        """Start to enqueue a command."""
+    def putting(self, device: str, queue_signed_off: bool = False, **options: Any) -> Deferred[tuple[Command, bool]]:
+        """Begin to enqueue a command."""
         draft = self.core.drafts.make(device, PAYLOADS[device.partition(":")[0]], SendOptions(**options), "a test")
         return self.core.command_queue.put(draft, queue_signed_off=queue_signed_off)
 

@@ -68,11 +68,11 @@ class CommandQueue:
         self.store.subscribe(self._on_access_change, *_ACCESS_CHANGES)
         self.store.subscribe(self._on_registered, EventType.DEVICE_REGISTERED)
 
-    async def put(self, draft: Draft, *, queue_signed_off: bool = False) -> tuple[Command, bool]:
+    def put(self, draft: Draft, *, queue_signed_off: bool = False) -> Deferred[tuple[Command, bool]]:
         """Enqueue a command; False if it is the earlier one with the same idempotency key. See :meth:`IStore.put`."""
         done = self.store.put(draft, queue_signed_off, MAX_QUEUED, self.clocks.now())
         self._claim_early(draft.device)
-        return await done
+        return done
 
     def take(self, poll: Poll) -> None:
         """Hold a poll until there are commands for it, or its hold is over."""

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 import pytest
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 from twisted.internet.task import Clock
 
 from pushd.core.commands.command_queue import MAX_QUEUED
@@ -19,7 +19,7 @@ from tests.store.samples import StubResult
 def test_a_command_is_accepted_when_it_is_durable(stepped: CoreHarness, executor: SteppedExecutor) -> None:
     """Before the commit neither the sender gets an answer nor a held poll the command."""
     poll = stepped.take(READER)
-    putting = Deferred.fromCoroutine(stepped.putting(READER))
+    putting = stepped.putting(READER)
     executor.commit()
     assert not putting.called
     assert poll.held
@@ -30,7 +30,7 @@ def test_a_command_is_accepted_when_it_is_durable(stepped: CoreHarness, executor
 
 def test_a_command_that_cannot_be_written_is_refused(stepped: CoreHarness, executor: SteppedExecutor) -> None:
     """On a full disk the sender gets an error, and no command is queued."""
-    putting = Deferred.fromCoroutine(stepped.putting(READER))
+    putting = stepped.putting(READER)
     executor.fail()
     executor.notify()
     with pytest.raises(Unavailable):
@@ -41,7 +41,7 @@ def test_a_command_that_cannot_be_written_is_refused(stepped: CoreHarness, execu
 def test_a_sender_that_disconnects_may_have_sent(stepped: CoreHarness, executor: SteppedExecutor) -> None:
     """A sender that disconnects before the answer cancels nothing: the command is queued, and reaches its device."""
     poll = stepped.take(READER)
-    putting = Deferred.fromCoroutine(stepped.putting(READER))
+    putting = stepped.putting(READER)
     putting.cancel()
     stepped.run()
     with pytest.raises(CancelledError):
@@ -124,7 +124,7 @@ def test_a_result_is_expected_of_an_unknown_command(harness: CoreHarness, clock:
 def test_a_held_poll_claims_right_behind_the_put(stepped: CoreHarness, executor: SteppedExecutor) -> None:
     """Command and claim are committed together, and neither sender nor device gets an answer before."""
     poll = stepped.take(READER)
-    putting = Deferred.fromCoroutine(stepped.putting(READER))
+    putting = stepped.putting(READER)
     assert len(executor.submitted) == 2
     executor.commit()
     executor.commit()
@@ -139,12 +139,12 @@ def test_a_held_poll_claims_right_behind_the_put(stepped: CoreHarness, executor:
 def test_a_poll_that_claimed_for_a_failed_put_is_held(stepped: CoreHarness, executor: SteppedExecutor) -> None:
     """A command that could not be stored is not sent, and the poll gets the next one."""
     poll = stepped.take(READER)
-    putting = Deferred.fromCoroutine(stepped.putting(READER))
+    putting = stepped.putting(READER)
     executor.fail()
     stepped.run()
     with pytest.raises(Unavailable):
         result_of(putting)
     assert poll.held
-    later = Deferred.fromCoroutine(stepped.putting(READER))
+    later = stepped.putting(READER)
     stepped.run()
     assert poll.commands == [result_of(later)[0].id]

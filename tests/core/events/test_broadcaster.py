@@ -8,7 +8,6 @@ import pytest
 from attrs import define, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from pushd.config import Config
@@ -226,7 +225,7 @@ def test_any_order_of_steps(steps: list[str], most: int, after: int, early: int,
     client = EventClient(harness, after, event_filter)
     for number, step in enumerate(steps):
         if step == "put":
-            Deferred.fromCoroutine(harness.putting((READER, CONTAINER)[number % 2]))
+            harness.putting((READER, CONTAINER)[number % 2])
         elif step == "commit" and executor.submitted:
             executor.commit()
         elif step == "notify" and executor.committed:

@@ -106,7 +106,7 @@ def test_an_event_during_the_read_is_not_missed(stepped: CoreHarness, executor: 
     """An event that is committed after the page was read, and before the reader has it, ends the wait."""
     reading = read(stepped, last_seq(stepped), 60)
     executor.commit()
-    Deferred.fromCoroutine(stepped.putting(READER))
+    stepped.putting(READER)
     executor.commit()
     stepped.run()
     assert types(result_of(reading).items) == ["command.queued"]

@@ -31,7 +31,7 @@ def command(stepped: CoreHarness) -> str:
 
 def start_put(harness: CoreHarness) -> None:
     """Ask the store to enqueue a command."""
-    harness.start(harness.putting(READER))
+    harness.putting(READER)
 
 
 def is_queued_as_new(harness: CoreHarness, command: str) -> bool:

@@ -44,7 +44,7 @@ def test_a_store_that_has_recovered_serves_a_held_poll(stepped: CoreHarness, exe
     command = stepped.put(READER)
     poll = stepped.take(READER)
     executor.fail()
-    stepped.start(stepped.putting(READER))
+    stepped.putting(READER)
     stepped.run()
     assert poll.commands == [command]
 
@@ -52,7 +52,7 @@ def test_a_store_that_has_recovered_serves_a_held_poll(stepped: CoreHarness, exe
 def test_a_wake_up_during_a_failed_claim(stepped: CoreHarness, executor: SteppedExecutor) -> None:
     """A command that is put while a claim fails is sent at once."""
     stepped.start(stepped.core.command_queue.cancel(stepped.put(READER)))
-    stepped.start(stepped.putting(READER))
+    stepped.putting(READER)
     poll = stepped.take(READER)
     executor.commit()
     executor.commit()
@@ -66,7 +66,7 @@ def test_a_claim_that_hangs(stepped: CoreHarness, executor: SteppedExecutor, clo
     """A poll whose claim hangs in the store ends with its hold; the command is sent by the next one."""
     poll = stepped.take(READER)
     clock.advance(before)
-    stepped.start(stepped.putting(READER))
+    stepped.putting(READER)
     executor.commit()
     executor.notify()
     clock.advance(max(HOLD - before, MAX_CLAIM) - 0.001)
@@ -84,7 +84,7 @@ def test_a_claim_at_the_end_of_the_hold(stepped: CoreHarness, executor: SteppedE
     """A claim that begins just before the end of the hold may take a moment longer, and its command is sent."""
     poll = stepped.take(READER)
     clock.advance(HOLD - 0.001)
-    stepped.start(stepped.putting(READER))
+    stepped.putting(READER)
     executor.commit()
     executor.notify()
     clock.advance(1)
