@@ -4,6 +4,7 @@ import argparse
 import json
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -50,6 +51,9 @@ def parse_options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=3, help="how often each figure is measured; default 3")
     parser.add_argument("--small", action="store_true", help="use a load so small that the figures mean nothing")
     parser.add_argument("--server", action="append", default=[], help="measure only this server; may be repeated")
+    parser.add_argument(
+        "--before", type=Path, metavar="DIR", help="also measure the checkout of pushd in DIR, which has a .venv"
+    )
     parser.add_argument("--no-install", action="store_true", help="leave out servers that are not installed")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of all runs to this file")
     parser.add_argument("--rst", action="store_true", help="print the table in reStructuredText")
@@ -60,6 +64,8 @@ def parse_options(arguments: list[str]) -> argparse.Namespace:
     for given, allowed in ((options.parts, PARTS), (options.server, ALL_SERVERS)):
         if unknown := sorted(set(given) - set(allowed)):
             parser.error(f"unknown: {unknown[0]}; must be one of: {'; '.join(allowed)}")
+    if options.before is not None and not (options.before / ".venv" / "bin" / "twistd").is_file():
+        parser.error(f"--before: {options.before} has no .venv; make one there by: make .venv/.for-check")
     if options.runs < 1:
         parser.error("--runs must be at least 1")
     return options
@@ -72,15 +78,25 @@ def make_runner(options: argparse.Namespace, directory: Path) -> Runner:
     """
     cores, size = Cores(), SMALL if options.small else FULL
     generator = Generator(program=compile_generator(directory), cores=cores)
+    before = None if options.before is None else options.before.resolve()
     factory = ServerFactory(
         directory=directory,
         cores=cores,
         slow_fsync=compile_slow_fsync(directory),
         generator=generator.program,
         prepared=make_data_dir(directory / "prepared", *size.registered),
+        before=before,
+        prepared_before=None if before is None else _prepare_before(before, directory / "before", size.registered),
         only=options.server,
     )
     return Runner(generator, factory, Results(), size, options.runs, _log)
+
+
+def _prepare_before(checkout: Path, data: Path, registered: tuple[int, int]) -> Path:
+    """Have another checkout make its own data directory."""
+    code = f"from benchmarks.sample_data import *; make_data_dir(Path({str(data)!r}), *{registered})"
+    subprocess.run([checkout / ".venv" / "bin" / "python", "-c", code], cwd=checkout, check=True)
+    return data
 
 
 def measure(options: argparse.Namespace, directory: Path) -> None:

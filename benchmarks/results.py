@@ -28,6 +28,11 @@ def milliseconds(name: str, worst: bool = False) -> Metric:
     return Metric(name=name, unit="ms", worst=worst)
 
 
+def cpu_time(name: str) -> Metric:
+    """How much CPU time of the server something takes: less disturbed by other programs than its duration."""
+    return Metric(name=f"{name}, CPU each", unit="us")
+
+
 FSYNC = milliseconds("fsync of this disk")
 """Measured at the start of each part; some targets are relative to it."""
 

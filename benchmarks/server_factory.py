@@ -8,7 +8,7 @@ from attrs import evolve, field, frozen
 
 from benchmarks import install
 from benchmarks.machine import Cores
-from benchmarks.server_names import AIOHTTP, EXPRESS, NCHAN, PUSHD, REDIS, STARLETTE
+from benchmarks.server_names import AIOHTTP, EXPRESS, NCHAN, PUSHD, PUSHD_BEFORE, REDIS, STARLETTE
 from benchmarks.servers import Server
 from benchmarks.start_commands import START_COMMANDS, Location, ServerOptions
 from tests.harness.environment import free_ports
@@ -32,6 +32,10 @@ class ServerFactory:
     generator: Path
     prepared: Path
     """A data directory with registered devices, of which pushd has a copy."""
+    before: Path | None = None
+    """Another checkout of pushd, with its virtual environment, to compare with."""
+    prepared_before: Path | None = None
+    """Its prepared data directory, which it has made itself: it may have another schema."""
     only: Sequence[str] = field(default=())
     """The names of the servers to measure; empty: all."""
 
@@ -46,24 +50,28 @@ class ServerFactory:
         }
 
     def available(self, names: Sequence[str]) -> Sequence[str]:
-        """Those of these servers that are selected and can be measured."""
+        """Those of these servers that are selected and can be measured, and pushd before beside pushd."""
         missing = self.missing()
-        return [name for name in names if self._is_selected(name) and name not in missing]
+        found = [name for name in names if self._is_selected(name) and name not in missing]
+        return [*found, PUSHD_BEFORE] if self.before is not None and PUSHD in found else found
 
     def make(self, name: str, options: ServerOptions) -> Server:
         """Make a server; it is not started."""
         port, admin_port = free_ports(2)
+        kind = PUSHD if name == PUSHD_BEFORE else name
         location = Location(
             directory=Path(mkdtemp(prefix="server-", dir=self.directory)),
             port=port,
-            admin_port=admin_port if name == PUSHD else port,
+            admin_port=admin_port if kind == PUSHD else port,
             options=options,
             generator=self.generator,
             prepared=self.prepared,
         )
+        if name == PUSHD_BEFORE and self.before is not None and self.prepared_before is not None:
+            location = evolve(location, checkout=self.before, prepared=self.prepared_before)
         command = START_COMMANDS[name](location)
         return Server(
-            name, name, evolve(command, env={**command.env, **self._fsync_env(options)}), location, self.cores
+            kind, name, evolve(command, env={**command.env, **self._fsync_env(options)}), location, self.cores
         )
 
     def _is_selected(self, name: str) -> bool:

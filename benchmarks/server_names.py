@@ -1,6 +1,8 @@
 """The names of the measured servers."""
 
 PUSHD = "pushd"
+PUSHD_BEFORE = "pushd, before"
+"""Another checkout of pushd, if one is given."""
 AIOHTTP = "aiohttp, uvloop"
 STARLETTE = "Starlette, uvicorn"
 KLEIN = "stock Klein"

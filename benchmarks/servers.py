@@ -47,7 +47,7 @@ class Server:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 list(self.command.arguments),
-                cwd=ROOT,
+                cwd=self.command.cwd,
                 env={**os.environ, "PYTHONPATH": str(ROOT), **self.command.env},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

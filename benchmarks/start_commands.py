@@ -8,6 +8,7 @@ from shutil import copytree
 from attrs import field, frozen
 
 from benchmarks import install, server_names
+from benchmarks.machine import ROOT
 from benchmarks.requests import CONTROL_ID, PEER, PLAIN, REDIS_STREAM, SERVER_EYE, Requests, control_id, server_eye
 
 _PROGRAMS = Path(__file__).with_name("peers")
@@ -42,6 +43,8 @@ class Location:
     """The load generator's program, which also contains the trivial server."""
     prepared: Path
     """The data directory of which pushd has a copy."""
+    checkout: Path = ROOT
+    """The directory of pushd's code and virtual environment."""
 
     @property
     def data_dir(self) -> Path:
@@ -60,6 +63,7 @@ class StartCommand:
 
     arguments: Sequence[str]
     env: Mapping[str, str] = field(factory=dict)
+    cwd: Path = ROOT
     ready: str = ""
     """A path that is answered with 200 when the server is ready; without it, it is ready when its port is open."""
 
@@ -67,8 +71,10 @@ class StartCommand:
 def _pushd(location: Location) -> StartCommand:
     if location.options.data_dir is None:
         copytree(location.prepared, location.data_dir)
+    own, checkout = Path(sys.executable).with_name("twistd"), location.checkout
+    program = own if checkout == ROOT else checkout / ".venv" / "bin" / "twistd"
     arguments = [
-        str(Path(sys.executable).with_name("twistd")),
+        str(program),
         "--nodaemon",
         "--pidfile=",
         "pushd",
@@ -79,7 +85,7 @@ def _pushd(location: Location) -> StartCommand:
         f"--hold=servereye={location.options.hold:g}",
         f"--hold=controlid={location.options.hold:g}",
     ]
-    return StartCommand(arguments=arguments, ready="/readyz")
+    return StartCommand(arguments=arguments, env={"PYTHONPATH": str(checkout)}, cwd=checkout, ready="/readyz")
 
 
 def _trivial(location: Location) -> StartCommand:
@@ -127,6 +133,7 @@ def _redis(location: Location) -> StartCommand:
 
 START_COMMANDS: Mapping[str, Callable[[Location], StartCommand]] = {
     server_names.PUSHD: _pushd,
+    server_names.PUSHD_BEFORE: _pushd,
     server_names.TRIVIAL: _trivial,
     server_names.AIOHTTP: _python(install.PYTHON, "aiohttp_uvloop.py"),
     server_names.STARLETTE: _python(install.PYTHON, "starlette_uvicorn.py"),

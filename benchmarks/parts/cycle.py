@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from benchmarks.requests import CONTROL_ID, SERVER_EYE
-from benchmarks.results import milliseconds, rate
+from benchmarks.results import cpu_time, milliseconds, rate
 from benchmarks.runner import Runner
 from benchmarks.server_names import AIOHTTP, DURABLE, KLEIN_SQLITE, PUSHD, TRIVIAL
 from benchmarks.servers import Server
@@ -44,7 +44,10 @@ def measure(runner: Runner, server: Server, slower: float = 0, suffix: str = "")
         requests = server.requests(dialect).settings("put", "ack", "result")
         for devices in counts:
             settings = {**server.ports, **requests, "devices": devices, "seconds": runner.size.cycle}
+            cpu = server.cpu_seconds()
             cycles = runner.generator.run("cycle", settings)["cycles"]
+            cpu = server.cpu_seconds() - cpu
             name = cycle_metric(dialect, devices, slower) + suffix
             runner.results.add(rate(name), server.name, cycles["rate"])
             runner.results.add(milliseconds(f"{name}, p99"), server.name, cycles["p99"] * 1000)
+            runner.results.add(cpu_time(name), server.name, cpu / (cycles["rate"] * runner.size.cycle) * 1e6)

@@ -1,7 +1,7 @@
 """Idle polls that are answered at once: how many per second, on persistent connections and on one connection each."""
 
 from benchmarks.requests import close_after
-from benchmarks.results import rate
+from benchmarks.results import cpu_time, rate
 from benchmarks.runner import Runner
 from benchmarks.server_names import IN_MEMORY, PUSHD, TRIVIAL
 from benchmarks.servers import Server
@@ -21,7 +21,11 @@ def measure(runner: Runner, server: Server, suffix: str = "") -> None:
     """Measure both kinds of connections once; ``suffix`` is appended to the names of the metrics."""
     requests = server.requests()
     settings = {**server.ports, **requests.settings(), "seconds": runner.size.idle}
+    cpu = server.cpu_seconds()
     persistent = runner.generator.run("idle", settings)
-    runner.results.add(rate(KEEP_ALIVE + suffix), server.name, persistent["polls"]["rate"])
+    cpu = server.cpu_seconds() - cpu
+    polls = persistent["polls"]["rate"]
+    runner.results.add(rate(KEEP_ALIVE + suffix), server.name, polls)
+    runner.results.add(cpu_time(KEEP_ALIVE + suffix), server.name, cpu / (polls * runner.size.idle) * 1e6)
     new = runner.generator.run("idle", {**settings, "poll": close_after(requests.poll), "new_connections": 1})
     runner.results.add(rate(NEW_CONNECTIONS + suffix), server.name, new["polls"]["rate"])
