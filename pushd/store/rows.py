@@ -9,7 +9,7 @@ from pushd.model.command import Command, LargePayload, Payload
 from pushd.model.device import Admission, Device, Orphan, PresenceState, Proof, ProofKind
 from pushd.model.errors import Unavailable
 from pushd.model.event import Event, EventType
-from pushd.model.large_text import REFERENCE, LargeText, from_column
+from pushd.model.large_text import REFERENCE, LargeText
 from pushd.model.lifecycle import Delivery, State
 from pushd.model.token import Role, Token
 from pushd.store.transaction import Row
@@ -18,6 +18,7 @@ _COMMAND_PLAIN = (
     "id device priority ttl not_before created_at expires_at attempts max_attempts lease deadline sent_at"
     " acknowledged_at finished_at error evidence matched_by created_by resend_of resent_as idempotency_key"
 ).split()
+COMMAND_COLUMNS = ", ".join(["state", "delivery", "late", *_COMMAND_PLAIN])
 
 _DEVICE_PLAIN = (
     "id dialect name site muted_until last_seen_at last_address poll_gap heartbeat_timeout hold learned_hold"
@@ -50,17 +51,14 @@ def read_payload(text: str) -> Payload:
 
 
 @report_corruption("A command")
-def to_command(row: Row, whole: bool) -> Command:
-    """A command, whose large texts have to be loaded; unless ``whole``, its payload is empty and its result None,
-    whatever is stored.
-    """
-    result: str | None = row["result"] if whole else None
+def to_command(row: Row) -> Command:
+    """A command without its payload and result, from :data:`COMMAND_COLUMNS`."""
     return Command(
         state=State(row["state"]),
         delivery=Delivery(row["delivery"]),
         late=bool(row["late"]),
-        payload=read_payload(row["payload"]) if whole else {},
-        result=from_column(result),
+        payload={},
+        result=None,
         **{name: row[name] for name in _COMMAND_PLAIN},
     )
 

@@ -16,12 +16,11 @@ from pushd.store.sqlite.connection import connect
 from pushd.store.sqlite.migrations import migrate
 from pushd.store.sqlite.store import MEMORY
 from pushd.store.transaction import Statement
-from pushd.store.transactions import command_lookup, queries, startup
+from pushd.store.transactions import queries, startup
 
 of = partial(CommandFilter, device="d")
 
 HOT = {
-    "one command": command_lookup._BY_ID,
     "command by id": command_rows._BY_ID,
     "idempotency key": command_rows._BY_KEY,
     "device": command_rows._DEVICE,

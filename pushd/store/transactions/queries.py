@@ -7,16 +7,20 @@ from pushd.model.device import Orphan
 from pushd.model.errors import EventsPurged
 from pushd.model.lifecycle import ENDED
 from pushd.model.uuid7 import lower_bound
+from pushd.rules import replies
+from pushd.rules.operator_actions import look_up
 from pushd.store.filters import SLICE_SIZE, CommandFilter, EventFilter, EventPage, Slice
-from pushd.store.rows import to_command, to_event, to_orphan
+from pushd.store.rows import COMMAND_COLUMNS, to_command, to_event, to_orphan
 from pushd.store.transaction import ITransaction, Row, Statement, first
-from pushd.store.transactions.command_lookup import COLUMNS, look_up, to_whole_command
 from pushd.store.transactions.epochs import EPOCH_OF_EVENT, event_id
 
 
 def get_command(tx: ITransaction, command: str) -> Command:
-    """A command with its payload and result."""
-    return to_whole_command(tx, look_up(tx, command))
+    """A command with its payload and result.
+
+    :raises UnknownCommand: if there is none.
+    """
+    return replies.whole(tx.commands, look_up(tx.commands, command))
 
 
 def _filtered(description: str, sql: str, conditions: dict[str, str], wanted: dict[str, Any]) -> tuple[Statement, Any]:
@@ -29,7 +33,7 @@ def _filtered(description: str, sql: str, conditions: dict[str, str], wanted: di
 ID_MARGIN = 60_000
 """Milliseconds by which the time in a command's id may be before its ``created_at``: the id is made first."""
 
-_COMMANDS = f"SELECT {COLUMNS} FROM command {{index}} WHERE {{where}} ORDER BY id DESC LIMIT :limit"
+_COMMANDS = f"SELECT {COMMAND_COLUMNS} FROM command {{index}} WHERE {{where}} ORDER BY id DESC LIMIT :limit"
 _COMMAND_CONDITIONS = {
     "before": "id < :before",
     "device": "device = :device",
@@ -55,7 +59,7 @@ def list_commands(tx: ITransaction, which: CommandFilter, start: tuple[str | Non
     rows = tx.rows(statement, limit=size, **values)
     found = [row for row in rows if _is_since(row, which)]
     resume = (rows[-1]["id"], SLICE_SIZE) if len(rows) == size else None
-    return Slice(items=[to_command(row, whole=False) for row in found], resume=resume)
+    return Slice(items=[to_command(row) for row in found], resume=resume)
 
 
 def _is_since(row: Row, which: CommandFilter) -> bool:
@@ -74,7 +78,7 @@ def list_open_commands(tx: ITransaction, which: CommandFilter, before: str) -> S
     statement, values = command_listing(which, before, part["first"])
     found = [row for row in tx.rows(statement, limit=SLICE_SIZE, **values) if _is_since(row, which)]
     resume = part["first"] if part["size"] == SLICE_SIZE else None
-    return Slice(items=[to_command(row, whole=False) for row in found], resume=resume)
+    return Slice(items=[to_command(row) for row in found], resume=resume)
 
 
 def command_listing(which: CommandFilter, before: str | None, first: str | None = None) -> tuple[Statement, Any]:
@@ -172,6 +176,6 @@ _SIGNED_OFF = Statement(  # backwards: a device that is signed off has few newer
 
 def command_with_sign_off(tx: ITransaction, command: str) -> tuple[Command, int | None]:
     """A command without its payload and result, and when its device signed off, while it is signed off."""
-    found = to_command(look_up(tx, command), whole=False)
+    found = replies.to_command(look_up(tx.commands, command), {}, None)
     signed_off = first(tx, _SIGNED_OFF, device=found.device)
     return found, None if signed_off is None else signed_off["at"]
