@@ -42,13 +42,12 @@ from pushd.store.transactions import (
     alerts,
     clock,
     consistency,
+    device_events,
     devices,
-    mails,
     offline,
     queries,
     retention,
     startup,
-    suppressed_events,
     webhooks,
 )
 
@@ -200,7 +199,7 @@ class Operations:
         return len(commands)
 
     def report_suppressed(self, now: Now) -> Deferred[None]:
-        return self._writer.submit(suppressed_events.report, now)
+        return self._writer.submit(device_events.report_suppressed, now)
 
     def renew(self, now: Now) -> Deferred[None]:
         return self._writer.submit(startup.renew_leases, now)
@@ -293,13 +292,13 @@ class Operations:
         return self._reader.submit(alerts.list_alerts, is_open, before, limit)
 
     def due_mails(self, limit: int, now: Now) -> Deferred[list[Alert]]:
-        return self._reader.submit(mails.due_mails, limit, now)
+        return self._reader.submit(alerts.due_mails, limit, now)
 
     def save_mailed(self, alert: int, error: str | None, rules: AlertRules, now: Now) -> Deferred[None]:
-        return self._writer.submit(mails.save_mailed, alert, error, rules, now)
+        return self._writer.submit(alerts.save_mailed, alert, error, rules, now)
 
     def save_mail_error(self, alert: int, error: str) -> Deferred[None]:
-        return self._writer.submit(mails.save_mail_error, alert, error)
+        return self._writer.submit(alerts.save_mail_error, alert, error)
 
     # Webhooks
 

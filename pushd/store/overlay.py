@@ -16,10 +16,9 @@ from pushd.model.timestamps import Now
 from pushd.rules.records import Attempt, CommandRecord, DeviceRecord, Handover, Member
 from pushd.rules.view import Rule
 from pushd.store import command_rows as rows
-from pushd.store.event_limiter import LIMITED
 from pushd.store.open_commands import NOT_LOADED, DeviceCommands, NotLoaded, OpenCommands
 from pushd.store.rows import read_payload
-from pushd.store.transaction import ITransaction
+from pushd.store.transaction import ITransaction, record
 from pushd.store.transactions import large_texts
 
 T = TypeVar("T")
@@ -201,10 +200,7 @@ class Overlay:
 
     def record(self, now: Now, kind: EventType, device: str, command: str | None = None, /, **data: Any) -> None:
         self.changes += 1
-        if None in data.values():
-            data = {name: value for name, value in data.items() if value is not None}
-        if kind not in LIMITED or self.tx.limiter.allow(device, kind, data, now.elapsed):
-            self.tx.record(now.wall, kind, device, command, data)
+        record(self.tx, now, kind, device, command, **data)
 
     def _of_device(self, device: str) -> DeviceCommands:
         found = self._devices.get(device)

@@ -1,4 +1,6 @@
-"""Alerts: raised once, cleared when the last of their devices is no longer affected, acknowledged by an operator."""
+"""Alerts: raised once, cleared when the last of their devices is no longer affected, acknowledged by an operator; and
+which mails about them are due.
+"""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +10,7 @@ from pushd.model.alert import MAX_LISTED, Alert, AlertKind, AlertRules
 from pushd.model.epochs import public_id
 from pushd.model.errors import UnknownAlert
 from pushd.model.event import EventType
-from pushd.model.timestamps import Now
+from pushd.model.timestamps import Now, milliseconds
 from pushd.store.transaction import ITransaction, Row, Statement, first, record
 from pushd.store.transactions.epochs import epoch_of_alert
 
@@ -164,13 +166,13 @@ def acknowledge(tx: ITransaction, alert: int, by: str, now: Now) -> Alert:
     row = first(tx, _BY_ID, id=alert)
     if row is None:
         raise UnknownAlert(f"No alert {alert} is known; it may have been purged.")
-    found = to_alert(tx, row)
+    found = _to_alert(tx, row)
     if changed:
         _record(tx, now, EventType.ALERT_ACKNOWLEDGED, alert, found.kind, found.devices, found.count, by=by)
     return found
 
 
-def to_alert(tx: ITransaction, row: Row) -> Alert:
+def _to_alert(tx: ITransaction, row: Row) -> Alert:
     """An alert with the first of its devices."""
     devices = tuple(each["device"] for each in tx.rows(_DEVICES, alert=row["id"]))
     epoch = epoch_of_alert(tx, row["id"])
@@ -192,4 +194,32 @@ _LISTS = {
 def list_alerts(tx: ITransaction, is_open: bool | None, before: int | None, limit: int) -> list[Alert]:
     """A page of alerts, newest first."""
     paging = {} if before is None else {"before": before}
-    return [to_alert(tx, row) for row in tx.rows(_LISTS[is_open, before is not None], limit=limit, **paging)]
+    return [_to_alert(tx, row) for row in tx.rows(_LISTS[is_open, before is not None], limit=limit, **paging)]
+
+
+_DUE_MAILS = Statement(
+    "find alerts to mail",
+    f"SELECT {_COLUMNS} FROM alert WHERE mail_at <= :now ORDER BY mail_at, id LIMIT :limit",
+)
+_SAVE_MAILED = Statement(
+    "save that an alert was mailed",
+    "UPDATE alert SET mailed_at = :now, mail_error = :error, mail_at = CASE"
+    " WHEN cleared_at IS NULL AND acknowledged_at IS NULL THEN :remind_at END WHERE id = :id",
+)
+_SAVE_MAIL_ERROR = Statement("save why an alert was not mailed", "UPDATE alert SET mail_error = :error WHERE id = :id")
+
+
+def due_mails(tx: ITransaction, limit: int, now: Now) -> list[Alert]:
+    """Alerts about which a mail is due, oldest first."""
+    return [_to_alert(tx, row) for row in tx.rows(_DUE_MAILS, now=now.elapsed, limit=limit)]
+
+
+def save_mailed(tx: ITransaction, alert: int, error: str | None, rules: AlertRules, now: Now) -> None:
+    """Save that a mail was sent, and when the reminder is due, if the alert is still open and not acknowledged."""
+    remind_at = None if rules.remind is None else now.elapsed + milliseconds(rules.remind)
+    tx.run(_SAVE_MAILED, id=alert, error=error, now=now.wall, remind_at=remind_at)
+
+
+def save_mail_error(tx: ITransaction, alert: int, error: str) -> None:
+    """Save why no recipient has a mail that is due; it stays due."""
+    tx.run(_SAVE_MAIL_ERROR, id=alert, error=error)
