@@ -50,4 +50,4 @@ def measure(runner: Runner, server: Server, slower: float = 0, suffix: str = "")
             name = cycle_metric(dialect, devices, slower) + suffix
             runner.results.add(rate(name), server.name, cycles["rate"])
             runner.results.add(milliseconds(f"{name}, p99"), server.name, cycles["p99"] * 1000)
-            runner.results.add(cpu_time(name), server.name, cpu / (cycles["rate"] * runner.size.cycle) * 1e6)
+            runner.results.add(cpu_time(name), server.name, cpu / max(cycles["rate"] * runner.size.cycle, 1) * 1e6)

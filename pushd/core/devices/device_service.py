@@ -70,7 +70,7 @@ class DeviceService:
             return self._refuse()
         is_approved = device is not None and access is Access.SERVED
         if self.poll_registry.is_full(device_id, is_approved=is_approved):
-            return self._refuse_for_lack_of_room(is_approved)
+            return self._refuse_excess_poll(is_approved)
         now = self.clocks.clock.seconds()
         poll = Poll(
             self.command_queue,
@@ -91,7 +91,7 @@ class DeviceService:
         await delay(self.clocks.clock, REFUSAL_DELAY)
         raise NotPermitted(_NOT_SERVED)
 
-    async def _refuse_for_lack_of_room(self, is_approved: bool) -> NoReturn:
+    async def _refuse_excess_poll(self, is_approved: bool) -> NoReturn:
         """Refuse a poll slowly; of devices that are not approved, few polls wait: each keeps a connection open."""
         if is_approved:
             await delay(self.clocks.clock, REFUSAL_DELAY)
