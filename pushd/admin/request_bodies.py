@@ -4,11 +4,11 @@ A body is refused with one error for each field that is unknown or wrong. A null
 merge patches.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
-from typing import Any, NewType, get_args, get_origin
+from typing import Any
 
-from cattrs import Converter
+from attrs import frozen
 
 from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.polling.hold_time import MAX_HOLD
@@ -22,11 +22,6 @@ from pushd.model.event import EventType
 from pushd.model.lifecycle import Delivery, Move, State
 from pushd.model.timestamps import from_rfc3339
 from pushd.model.webhook import MAX_PARALLEL, Webhook
-
-Timestamp = NewType("Timestamp", int)
-Cidr = NewType("Cidr", str)
-Url = NewType("Url", str)
-Outcome = NewType("Outcome", str)
 
 MAX_TEXT = 256
 """Characters of a name, site, tag or note."""
@@ -44,8 +39,19 @@ MAX_HEARTBEAT = 30 * 86400.0
 """Seconds."""
 
 
-def _exactly(kind: type) -> Any:
-    def read(value: object, _: object) -> object:
+Reader = Callable[[object], object]
+"""Converts the JSON value of a field; raises ValueError if it is wrong."""
+
+
+@frozen
+class _ListOf:
+    """The reader of each item of a list."""
+
+    read: Reader
+
+
+def _exactly(kind: type) -> Reader:
+    def read(value: object) -> object:
         if type(value) is not kind:
             raise ValueError(f"must be {_TYPE_NAMES[kind]}")
         return value
@@ -56,7 +62,16 @@ def _exactly(kind: type) -> Any:
 _TYPE_NAMES = {str: "a string", int: "a whole number", bool: "true or false", dict: "an object"}
 
 
-def _read_text(value: object, _: object) -> str:
+def _one_of(kind: type[StrEnum]) -> Reader:
+    def read(value: object) -> StrEnum:
+        if not isinstance(value, str) or value not in list(kind):
+            raise ValueError(f"must be one of {', '.join(kind)}")
+        return kind(value)
+
+    return read
+
+
+def _read_text(value: object) -> str:
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise ValueError(f"must be a string of at most {MAX_TEXT} characters")
     if not value.isprintable():
@@ -64,88 +79,67 @@ def _read_text(value: object, _: object) -> str:
     return value
 
 
-def _read_number(value: object, _: object) -> float:
+def _read_number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("must be a number")
     return float(max(-_LARGEST, min(value, _LARGEST)))
 
 
-def _read_timestamp(value: object, _: object) -> int:
+def _read_timestamp(value: object) -> int:
     try:
         return from_rfc3339(value if isinstance(value, str) else "")
     except ValueError as error:
         raise ValueError(f"must be an RFC 3339 time such as 2026-01-02T03:04:05Z: {error}") from None
 
 
-def _read_cidr(value: object, _: object) -> str:
+def _read_cidr(value: object) -> str:
     try:
         return str(parse_network(value if isinstance(value, str) else ""))
     except ValueError as error:
         raise ValueError(f"must be a network such as 192.0.2.0/24: {error}") from None
 
 
-def _read_enum(value: object, kind: type[StrEnum]) -> StrEnum:
-    if not isinstance(value, str) or value not in list(kind):
-        raise ValueError(f"must be one of {', '.join(kind)}")
-    return kind(value)
-
-
-def _read_outcome(value: object, _: object) -> str:
+def _read_outcome(value: object) -> str:
     if not isinstance(value, str) or value not in _MOVES:
         raise ValueError("must be succeeded or failed")
     return value
 
 
-def _converter() -> Converter:
-    """A strict converter: a plain one would turn 5 into "5"."""
-    converter = Converter(detailed_validation=False)
-    converter.register_structure_hook(int, _exactly(int))
-    converter.register_structure_hook(dict, _exactly(dict))
-    converter.register_structure_hook(str, _read_text)
-    converter.register_structure_hook(float, _read_number)
-    converter.register_structure_hook(Timestamp, _read_timestamp)
-    converter.register_structure_hook(Cidr, _read_cidr)
-    converter.register_structure_hook(Url, _exactly(str))
-    converter.register_structure_hook(Outcome, _read_outcome)
-    # without these, the hook of str, their base class, would accept any string
-    for kind in (Admission, Delivery, EventType):
-        converter.register_structure_hook(kind, _read_enum)
-    return converter
+_read_whole_number = _exactly(int)
 
+_Fields = Mapping[str, Reader | _ListOf]
 
-_CONVERTER = _converter()
-
-_SEND_OPTIONS: Mapping[str, Any] = {
-    "ttl": float,
-    "delivery": Delivery,
-    "priority": int,
-    "not_before": Timestamp,
-    "lease": float,
-    "deadline": float,
-    "max_attempts": int,
+_SEND_OPTIONS: _Fields = {
+    "ttl": _read_number,
+    "delivery": _one_of(Delivery),
+    "priority": _read_whole_number,
+    "not_before": _read_timestamp,
+    "lease": _read_number,
+    "deadline": _read_number,
+    "max_attempts": _read_whole_number,
 }
-_SEND_REQUEST = {"payload": dict, **_SEND_OPTIONS}
-_DEVICE: Mapping[str, Any] = {
-    "name": str,
-    "site": str,
-    "tags": tuple[str, ...],
-    "admission": Admission,
-    "heartbeat_timeout": float,
-    "hold": float,
-    "batch": int,
-    "muted_until": Timestamp,
-    "allow_from": tuple[Cidr, ...],
+_SEND_REQUEST: _Fields = {"payload": _exactly(dict), **_SEND_OPTIONS}
+_DEVICE: _Fields = {
+    "name": _read_text,
+    "site": _read_text,
+    "tags": _ListOf(_read_text),
+    "admission": _one_of(Admission),
+    "heartbeat_timeout": _read_number,
+    "hold": _read_number,
+    "batch": _read_whole_number,
+    "muted_until": _read_timestamp,
+    "allow_from": _ListOf(_read_cidr),
 }
-_RESOLUTION = {"state": Outcome, "note": str}
+_RESOLUTION: _Fields = {"state": _read_outcome, "note": _read_text}
 _MOVES: Mapping[str, Move] = {State.SUCCEEDED: Move.RESOLVE_SUCCEEDED, State.FAILED: Move.RESOLVE_FAILED}
-_WEBHOOK: Mapping[str, Any] = {
-    "url": Url,
-    "types": tuple[EventType, ...],
-    "tags": tuple[str, ...],
-    "parallel": int,
+_WEBHOOK: _Fields = {
+    "url": _exactly(str),
+    "types": _ListOf(_one_of(EventType)),
+    "tags": _ListOf(_read_text),
+    "parallel": _read_whole_number,
 }
 _WEBHOOK_DEFAULTS = Webhook(id="", url="", created_at=0)
-_REDELIVERY = {"after": str}
+_REDELIVERY: _Fields = {"after": _read_text}
 _ID_EXAMPLE = "such as controlid:4408801109440198 or servereye:4f1c2d"
 
 
@@ -289,38 +283,41 @@ def _without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def _read_fields(body: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a body, converted to their types.
+def _read_fields(body: Mapping[str, Any], fields: _Fields) -> dict[str, Any]:
+    """The fields of a body, converted.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
-    errors = [] if body.keys() <= types.keys() else _unknown(body, types)
-    # the names in types need no escaping
-    values = {
-        name: _read_value(value, types[name], f"#/{name}", errors) for name, value in body.items() if name in types
-    }
+    errors = [] if body.keys() <= fields.keys() else _unknown(body, fields)
+    values: dict[str, Any] = {}
+    for name, value in body.items():
+        read = fields.get(name, _ignore)
+        try:
+            values[name] = read(value) if not isinstance(read, _ListOf) else _read_items(value, read, name, errors)
+        except ValueError as error:
+            errors.append(FieldError(f"#/{name}", str(error)))  # the names of fields need no escaping
     if errors:
         raise InvalidFields(errors)
     return values
 
 
-def _read_value(value: object, kind: Any, pointer: str, errors: list[FieldError]) -> Any:
-    """A value converted to its type; what is wrong with it, or with an item of it, is added to ``errors``."""
-    if get_origin(kind) is tuple:
-        if not isinstance(value, list) or len(value) > MAX_LIST:
-            errors.append(FieldError(pointer, f"must be a list of at most {MAX_LIST} items"))
-            return None
-        return tuple(
-            _read_value(item, get_args(kind)[0], f"{pointer}/{position}", errors)
-            for position, item in enumerate(value)
-        )
-    try:
-        return _CONVERTER.structure(value, kind)
-    except (ValueError, TypeError) as error:
-        errors.append(FieldError(pointer, str(error)))
-        return None
+def _ignore(_value: object) -> None:
+    """Of an unknown field, nothing more is wrong."""
 
 
-def _unknown(names: Iterable[str], types: Mapping[str, Any]) -> list[FieldError]:
-    known = f"is not a known field; the fields here are: {', '.join(types)}"
-    return [FieldError(strict_json.below("#", name), known) for name in names if name not in types]
+def _read_items(value: object, item: _ListOf, name: str, errors: list[FieldError]) -> tuple[object, ...]:
+    """A list, each item converted; what is wrong with an item is added to ``errors``."""
+    if not isinstance(value, list) or len(value) > MAX_LIST:
+        raise ValueError(f"must be a list of at most {MAX_LIST} items")
+    items = []
+    for position, each in enumerate(value):
+        try:
+            items.append(item.read(each))
+        except ValueError as error:
+            errors.append(FieldError(f"#/{name}/{position}", str(error)))
+    return tuple(items)
+
+
+def _unknown(names: Iterable[str], fields: _Fields) -> list[FieldError]:
+    known = f"is not a known field; the fields here are: {', '.join(fields)}"
+    return [FieldError(strict_json.below("#", name), known) for name in names if name not in fields]

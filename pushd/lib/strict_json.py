@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Iterator
+from json.scanner import make_scanner
 from math import isfinite
 from typing import Any, NoReturn
 from urllib.parse import quote
@@ -18,6 +19,7 @@ MAX_LINE = 1000
 """Characters to which a device's error is cut; the whole of it is in the result."""
 
 
+_WHITE_SPACE = " \t\n\r"
 _PIECE = 64 * 1024
 _FEW = 16
 """Characters of a string, and values in a list or object, that are written at a time."""
@@ -47,10 +49,14 @@ def parse(text: str) -> Any:
 
     :raises UnreadableBody: if it is not JSON.
     """
+    text = text.strip(_WHITE_SPACE)
     try:
-        return _READER.decode(text)
-    except (ValueError, RecursionError) as error:
+        value, end = _scan(text, 0)
+    except (ValueError, RecursionError, StopIteration) as error:
         raise UnreadableBody("The body is not JSON.") from error
+    if end != len(text):
+        raise UnreadableBody("The body is not JSON.")
+    return value
 
 
 def one_line(value: object) -> str:
@@ -142,7 +148,11 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-_READER = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse)
+_scan: Callable[[str, int], tuple[Any, int]] = make_scanner(
+    json.JSONDecoder(parse_float=_finite, parse_constant=_refuse)  # type: ignore[arg-type]  # it takes a decoder
+)
+"""What :meth:`json.JSONDecoder.decode` calls, between two searches for white space."""
+
 write = _writer(ensure_ascii=False)
 """The shortest JSON text of a value, with other characters than ASCII as themselves."""
 
