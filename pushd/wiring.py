@@ -129,7 +129,7 @@ def build_admin_port(core: Core, in_thread: InThread[Any]) -> AdminPort:
         "commands": CommandsApp(
             core.tokens, core.registry, core.drafts, core.command_queue, core.operator_actions, core.store, in_thread
         ),
-        "alerts": AlertsApp(core.tokens, core.alerts),
+        "alerts": AlertsApp(core.tokens, core.alerts, core.store),
         "events": EventsApp(core.tokens, core.feed),
         "webhooks": WebhooksApp(core.tokens, core.webhooks, core.store),
     }

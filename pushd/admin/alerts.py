@@ -11,6 +11,7 @@ from pushd.core.credentials import Tokens
 from pushd.http.request import Request
 from pushd.http.router import Router
 from pushd.model.token import Role
+from pushd.store.interface import IStore
 
 
 @define(eq=False)
@@ -21,15 +22,14 @@ class AlertsApp:
 
     tokens: Tokens
     alerts: Alerts
+    store: IStore
 
     @router.route("/v1/alerts", methods=["GET"])
     @requires(Role.VIEWER, "open", "limit", "cursor")
     async def list(self, _request: Request, query: Query) -> bytes:
         """Alerts, newest first; ``open`` 1 or 0 selects those that are not cleared, or are."""
         limit = query.limit()
-        found = await self.alerts.list_alerts(
-            is_open=query.optional_flag("open"), before=query.numeric_cursor(), limit=limit
-        )
+        found = await self.store.alerts(query.optional_flag("open"), query.numeric_cursor(), limit)
         return json_views.alerts(found, limit)
 
     @router.route("/v1/alerts/<alert>/acknowledge", methods=["POST"])

@@ -122,7 +122,7 @@ class CommandsApp:
     async def resend(self, request: Request, query: Query, command: str) -> bytes:
         """Send the same payload as a new command; 200 with that command if this was done before."""
         queue = query.flag("queue")
-        original = await self.operator_actions.original(command)
+        original = await self.store.command(command)
         body = request_bodies.read_object(request.body.content() or b"{}")
         options = request_bodies.read_resend_options(body, original)
         # in a thread, as it may be large; again, as an earlier version may have accepted what is refused now

@@ -1,7 +1,5 @@
 """``/v1/devices``: register, list, change and delete devices, issue their credentials."""
 
-from typing import Any
-
 from attrs import define
 
 from pushd.admin import json_views, request_bodies
@@ -60,13 +58,13 @@ class DevicesApp:
         device = await self.registry.register(new)
         request.setResponseCode(201)
         request.setHeader(b"Location", f"/v1/devices/{device.id}".encode())
-        return await self._view(device)
+        return self._view(device)
 
     @router.route("/v1/devices/<device>", methods=["GET"])
     @requires(Role.VIEWER)
     async def get(self, _request: Request, device: str) -> bytes:
         """One device."""
-        return await self._view(self._find(device))
+        return self._view(self._find(device))
 
     @router.route("/v1/devices/<device>", methods=["PATCH"])
     @requires(Role.OPERATOR)
@@ -78,7 +76,7 @@ class DevicesApp:
         changes = request_bodies.read_device_changes(body, defaults)
         if not set(body) <= OPERATOR_FIELDS:
             check_role(request.token, Role.ADMIN)
-        return await self._view(await self.registry.change(found.id, changes))
+        return self._view(await self.registry.change(found.id, changes))
 
     @router.route("/v1/devices/<device>", methods=["DELETE"])
     @requires(Role.ADMIN)
@@ -120,7 +118,6 @@ class DevicesApp:
         request.setResponseCode(201)
         return secret
 
-    async def _view(self, device: Device) -> bytes:
-        depth = await self.store.queue_depth(device.id)
-        view: dict[str, Any] = json_views.device(device, depth, self.registry, self.poll_registry)
-        return json_views.json(view)
+    def _view(self, device: Device) -> bytes:
+        depth = self.store.queue_depth(device.id)
+        return json_views.json(json_views.device(device, depth, self.registry, self.poll_registry))

@@ -1,4 +1,4 @@
-"""Raise the alerts that are due; list and acknowledge alerts."""
+"""Raise the alerts that are due, and acknowledge alerts."""
 
 from attrs import define
 
@@ -25,10 +25,6 @@ class Alerts:
         """Raise the alerts that are due, and clear those of devices that no longer flap."""
         while await self.store.raise_alerts(self.rules, SWEEP_LIMIT, self.clocks.now()) >= SWEEP_LIMIT:
             pass
-
-    async def list_alerts(self, *, is_open: bool | None = None, before: int | None = None, limit: int) -> list[Alert]:
-        """Up to ``limit`` alerts, newest first, below the id ``before``; ``is_open`` None: open and cleared."""
-        return await self.store.alerts(is_open, before, limit)
 
     async def acknowledge(self, alert: str, by: str) -> Alert:
         """Acknowledge an alert, which stops its reminders.

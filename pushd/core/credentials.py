@@ -46,18 +46,17 @@ class Tokens:
         return self._tokens.get(digest(secret))
 
     async def issue(self, name: str, role: Role) -> str:
-        """Make a token, and revoke the older one of the same name; returns its secret, which is not stored."""
+        """Make a token, and revoke the older one of the same name; returns its secret, which is not stored.
+
+        It is valid at once, and durable when this returns.
+        """
         secret = make_secret()
-        await self.set(name, role, secret)
+        token = self.make(name, role, secret)
+        self._tokens = {hashed: old for hashed, old in self._tokens.items() if old.name != name}
+        self._tokens[token.digest] = token
+        await self.store.set_token(token, self.clocks.now())
         return secret
 
     def make(self, name: str, role: Role, secret: str) -> Token:
         """A token with this secret, which is not stored yet."""
         return Token(id=self.ids.make(), name=name, role=role, digest=digest(secret))
-
-    async def set(self, name: str, role: Role, secret: str) -> None:
-        """Make ``secret`` the token of this name: valid at once, and durable when this returns."""
-        token = self.make(name, role, secret)
-        self._tokens = {hashed: old for hashed, old in self._tokens.items() if old.name != name}
-        self._tokens[token.digest] = token
-        await self.store.set_token(token, self.clocks.now())

@@ -58,7 +58,7 @@ class Device:
 
 @frozen(kw_only=True)
 class Proof:
-    """The SHA-256 of a secret or key of a device; ``expires_at`` is wall milliseconds, None for the current one."""
+    """The SHA-256 of a secret or key of a device; ``expires_at`` is elapsed time, None for the current one."""
 
     digest: bytes
     device: str

@@ -1,6 +1,6 @@
 """The lifecycle of a command: one table of states, moves and guards.
 
-The store's guarded updates, the page in the docs and the tests are made from :data:`LIFECYCLE`.
+The rules, the page in the docs and the tests are made from :data:`LIFECYCLE`.
 """
 
 from enum import StrEnum

@@ -8,7 +8,7 @@ from threading import Thread
 from typing import Any, Protocol, TypeVar
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
 from pushd.model.errors import Unavailable
@@ -114,9 +114,7 @@ class InlineExecutor:
 
     def close(self) -> Deferred[None]:
         self.connection.close()
-        done: Deferred[None] = Deferred()
-        done.callback(None)
-        return done
+        return succeed(None)
 
 
 @define(eq=False)
@@ -199,27 +197,19 @@ class ReactorExecutor:
         Thread(target=self._loop, name=self.name, daemon=True).start()
 
     def submit(self, operation: Operation[T], *args: Any) -> Deferred[T]:
-        if self._closing:
-            return fail(Unavailable("The store is closed."))
-        pending = PendingTransaction(operation, args)
-        self._waiting.append(pending)
-        if not self._busy:
-            self._schedule_group()
-        return pending.done
+        return self._submit(self._waiting, PendingTransaction(operation, args))
 
     def submit_long(self, operation: Operation[T], *args: Any) -> Deferred[T]:
+        return self._submit(self._waiting_long, PendingTransaction(operation, args))
+
+    def _submit(self, waiting: deque[PendingTransaction], pending: PendingTransaction) -> Deferred[Any]:
         if self._closing:
             return fail(Unavailable("The store is closed."))
-        pending = PendingTransaction(operation, args)
-        self._waiting_long.append(pending)
+        waiting.append(pending)
         if not self._busy:
-            self._schedule_group()
+            self._busy = True
+            self.reactor.callLater(0, self._run_group)  # with all that is submitted in this turn
         return pending.done
-
-    def _schedule_group(self) -> None:
-        """Run what is submitted in this turn in the next one."""
-        self._busy = True
-        self.reactor.callLater(0, self._run_group)
 
     def close(self) -> Deferred[None]:
         self._closing = True

@@ -194,8 +194,8 @@ class IStore(Interface):
     def devices_with_queue() -> list[str]:
         """The devices that have commands queued."""
 
-    def queue_depth(device: str) -> Deferred[QueueDepth]:
-        """How many commands of a device are queued, and how many in flight."""
+    def queue_depth(device: str) -> QueueDepth:
+        """How many commands of a device are queued, and how many in flight, by what is committed and in memory."""
 
     def orphans(device: str, before: int | None, limit: int) -> Deferred[list[Orphan]]:
         """Orphan results of a device, newest first, from the one before the id ``before`` on."""

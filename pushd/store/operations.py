@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -246,8 +246,8 @@ class Operations:
     def devices_with_queue(self) -> list[str]:
         return self._open_commands.devices_with_queue()
 
-    def queue_depth(self, device: str) -> Deferred[QueueDepth]:
-        return succeed(self._open_commands.depth(device))
+    def queue_depth(self, device: str) -> QueueDepth:
+        return self._open_commands.depth(device)
 
     def orphans(self, device: str, before: int | None, limit: int) -> Deferred[list[Orphan]]:
         return self._reader.submit(queries.list_orphans, device, before, limit)

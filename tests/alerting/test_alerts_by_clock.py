@@ -145,7 +145,7 @@ def _run(server: ClockedServer, periods: Iterable[OfflinePeriod], signing_off: l
 
 def _check_notifications(server: ClockedServer, secret: str) -> None:
     """Each alert was delivered when it was raised and when it was cleared, in order, and mailed once."""
-    ids = sorted(alert.public_id for alert in result_of(server.core.alerts.list_alerts(limit=DEVICES)))
+    ids = sorted(alert.public_id for alert in result_of(server.core.store.alerts(None, None, DEVICES)))
     messages = server.receiver.messages
     by_id = {message.id: message for message in messages}
     numbers = [int(message_id.rpartition("-")[2]) for message_id in by_id]

@@ -55,7 +55,7 @@ def outage(harness: CoreHarness, device: str = READER, seconds: int = 0) -> None
 
 def kinds(harness: CoreHarness, is_open: bool | None = True) -> list[str]:
     """The kinds of the alerts."""
-    return [alert.kind for alert in harness.result(harness.core.alerts.list_alerts(is_open=is_open, limit=100))]
+    return [alert.kind for alert in harness.result(harness.core.store.alerts(is_open, None, 100))]
 
 
 def stored_events(harness: CoreHarness) -> int:
@@ -216,7 +216,7 @@ def test_an_alert_lasts_as_long_as_it_lasts(harness: CoreHarness, step: float) -
     set_clock(harness, step)
     run(harness, 3)
     harness.result(harness.core.store.set_presence(READER, PresenceState.ONLINE, harness.core.clocks.now()))
-    (alert,) = harness.result(harness.core.alerts.list_alerts(is_open=False, limit=10))
+    (alert,) = harness.result(harness.core.store.alerts(False, None, 10))
     assert alert.duration == 4.0
     assert [event.data["duration"] for event in harness.events if event.type == "alert.cleared"] == [4.0]
 

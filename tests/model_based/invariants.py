@@ -71,7 +71,7 @@ def queue_depths_are_equal(both: ModelComparison) -> None:
         commands = both.model.commands_of(name)
         queued = sum(command.state is State.QUEUED for command in commands)
         in_flight = sum(command.in_flight for command in commands)
-        assert result_of(both.store.queue_depth(name)) == QueueDepth(queue=queued, in_flight=in_flight)
+        assert both.store.queue_depth(name) == QueueDepth(queue=queued, in_flight=in_flight)
 
 
 def events_are_equal(both: ModelComparison) -> None:

@@ -74,7 +74,7 @@ async def test_a_device_may_have_several_commands_in_flight(store: IStore) -> No
         Dispatched(command=command_id(1), attempt=1, payload={"endpoint": "load_objects"}),
         Dispatched(command=command_id(2), attempt=1, payload={"endpoint": "load_objects"}),
     ]
-    assert (await store.queue_depth(READER)).in_flight == 2
+    assert store.queue_depth(READER).in_flight == 2
 
 
 async def test_a_command_is_not_sent_before_its_time(store: IStore) -> None:

@@ -66,7 +66,7 @@ async def test_a_conflict_is_an_event(store: IStore, events: list[Event]) -> Non
 
 async def test_queue_depth_counts_queued_and_in_flight(store: IStore) -> None:
     """Ended commands, and those of other devices, do not count."""
-    assert await store.queue_depth(READER) == QueueDepth(queue=0, in_flight=0)
+    assert store.queue_depth(READER) == QueueDepth(queue=0, in_flight=0)
     await send(store, 1)
     await send(store, 2)
     await store.acknowledge(READER, command_id(2), at())
@@ -74,4 +74,4 @@ async def test_queue_depth_counts_queued_and_in_flight(store: IStore) -> None:
     await store.settle(READER, by_message(3), at())
     await put(store, 4, 5, 6)
     await put(store, 7, name=OTHER_READER)
-    assert await store.queue_depth(READER) == QueueDepth(queue=3, in_flight=2)
+    assert store.queue_depth(READER) == QueueDepth(queue=3, in_flight=2)

@@ -121,7 +121,7 @@ async def test_a_command_for_a_pending_device_is_queued(store: IStore) -> None:
     """It is sent once the device is approved."""
     await store.add_device(device(UNREGISTERED, admission=Admission.PENDING), True, at())
     await put(store, 1, name=UNREGISTERED)
-    assert (await store.queue_depth(UNREGISTERED)).queue == 1
+    assert store.queue_depth(UNREGISTERED).queue == 1
 
 
 async def test_a_command_for_a_signed_off_device_is_queued_only_on_request(store: IStore) -> None:

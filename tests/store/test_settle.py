@@ -49,7 +49,7 @@ async def test_a_settled_command_has_no_lease(store: IStore) -> None:
     """With its result a command ends, and its lease cannot lapse."""
     await send(store, 1)
     await store.settle(READER, by_message(1), at(1))
-    assert (await store.queue_depth(READER)).in_flight == 0
+    assert store.queue_depth(READER).in_flight == 0
     assert await store.lapse(10, at(9999)) == 0
 
 

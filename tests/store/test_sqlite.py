@@ -149,7 +149,7 @@ async def test_another_program_may_lock_the_database_for_a_while(
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Unavailable, match="locked"):
             await store.put(draft(1), False, LIMIT, at())
-        assert (await store.queue_depth(READER)).queue == 0
+        assert store.queue_depth(READER).queue == 0
         other.execute("ROLLBACK")
     await put(store, 2)
     assert await state(store, 2) is State.QUEUED
@@ -169,12 +169,12 @@ async def test_a_full_disk_is_an_error_until_there_is_space(under_test: StoreUnd
                 await store.put(draft(1, payload={"body": "x" * 100_000}), False, LIMIT, at())
             assert refused.value.is_logged
             await store.acknowledge(READER, command_id(7), at())  # changes nothing
-        assert (await store.queue_depth(READER)).queue == 0
+        assert store.queue_depth(READER).queue == 0
         assert [formatEvent(event)[:30] for event in logged] == ["Unable to write to the database"[:30]]
         writer.execute("PRAGMA max_page_count = 1000000")
         for number in (2, 3):
             await put(store, number)
-    assert (await store.queue_depth(READER)).queue == 2
+    assert store.queue_depth(READER).queue == 2
     assert [formatEvent(event) for event in logged[1:]] == ["The database can be written again"]
 
 

@@ -91,7 +91,7 @@ async def test_cancelling_does_not_undo_a_change(store: IStore) -> None:
     putting.addErrback(lambda failure: None)
     putting.cancel()
     await store.check()
-    assert (await store.queue_depth(READER)).queue == 1
+    assert store.queue_depth(READER).queue == 1
 
 
 async def test_an_operation_after_closing_fails(under_test: StoreUnderTest) -> None:

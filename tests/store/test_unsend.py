@@ -34,7 +34,7 @@ async def test_an_unsent_command_is_queued_again(store: IStore, events: list[Eve
     assert await get_command(store, 1) == before
     assert event_types(events) == ["command.queued", "command.sent", "command.queued"]
     assert events[2].data == {"reason": "unsent"}
-    assert (await store.queue_depth(READER)).in_flight == 0
+    assert store.queue_depth(READER).in_flight == 0
 
 
 async def test_an_unsent_command_is_sent_again(store: IStore) -> None:

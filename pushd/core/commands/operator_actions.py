@@ -54,13 +54,6 @@ class OperatorActions:
         """Record the outcome of a command whose outcome is unknown. See :meth:`IStore.resolve`."""
         return await self.store.resolve(command, move, note, by, self.clocks.now())
 
-    async def original(self, command: str) -> Command:
-        """The command that is to be sent again.
-
-        :raises UnknownCommand: if there is none.
-        """
-        return await self.store.command(command)
-
     async def resend(
         self, original: Command, payload: Payload, options: SendOptions, by: str, *, queue_signed_off: bool = False
     ) -> tuple[Command, bool]:

@@ -56,9 +56,8 @@ class SqliteStore(Operations):
         writer = connect(self.path)
         with _closed_on_error(writer, self.path):
             migrate(writer, self.path)
-            writer.execute(
-                "PRAGMA journal_mode = WAL"
-            )  # persists in the file: only once it is known to be a database of pushd
+            # persists in the file: only once it is known to be a database of pushd
+            writer.execute("PRAGMA journal_mode = WAL")
             snapshot = _load_snapshot(SqliteConnection(writer, open_commands=self._open_commands), options, now)
             files = None if self.path == MEMORY else DatabaseFiles.of(self.path)
         connection = SqliteConnection(

@@ -49,11 +49,6 @@ _DROP = Statement(
 )
 
 
-def last_event(tx: ITransaction) -> int:
-    """The ``seq`` of the newest event that there ever was; 0 if there was none yet."""
-    return int(tx.rows(_LAST)[0]["event"])
-
-
 def load(tx: ITransaction) -> tuple[Epoch, ...]:
     """All epochs, in their order."""
     return tuple(Epoch(row["name"], row["first_event"], row["first_alert"]) for row in tx.rows(_ALL))

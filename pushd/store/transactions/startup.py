@@ -5,7 +5,7 @@ from pushd.rules.time_limits import renewed
 from pushd.store.filters import StartOptions, StartupSnapshot
 from pushd.store.rows import to_device, to_proof, to_token
 from pushd.store.transaction import ITransaction, Statement
-from pushd.store.transactions import clock, devices, epochs, offline
+from pushd.store.transactions import clock, devices, epochs, offline, queries
 
 _DEVICES = Statement("read all devices", "SELECT * FROM device")
 _PROOFS = Statement("read all proofs", "SELECT * FROM proof")
@@ -49,6 +49,6 @@ def load_snapshot(tx: ITransaction, options: StartOptions, now: Now, writable: b
         newest=newest,
         retention_from=retention_from,
         epochs=epochs.load(tx),
-        last_event=epochs.last_event(tx),
+        last_event=queries.last_event(tx),
         ended_in_copy=ended_in_copy,
     )

@@ -54,7 +54,7 @@ def add_webhook(tx: ITransaction, webhook: Webhook, secret: str) -> Subscription
     chosen = _stored({name: getattr(webhook, name) for name in fields})
     tx.run(_INSERT, cursor=last_event(tx), **chosen)
     tx.run(_ADD_SECRET, webhook=webhook.id, secret=secret)
-    return _subscription(tx, webhook.id)
+    return _subscription(tx, _look_up(tx, webhook.id))
 
 
 def _stored(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def change_webhook(tx: ITransaction, webhook: str, changes: Mapping[str, Any]) -
         sets.append(_NOT_FAILING)
     if sets:
         tx.run(Statement("change a webhook", _REVISE.format(sets=", ".join(sets))), id=webhook, **_stored(changes))
-    return _subscription(tx, webhook)
+    return _subscription(tx, _look_up(tx, webhook))
 
 
 _DELETES = tuple(
@@ -120,7 +120,7 @@ def rotate_secret(tx: ITransaction, webhook: str, secret: str, overlap: float, n
     tx.run(_DROP_OLD, webhook=webhook, now=now.elapsed, most=MAX_OLD_SECRETS)
     tx.run(_ADD_SECRET, webhook=webhook, secret=secret)
     tx.run(_COUNT_REVISION, id=webhook)
-    return _subscription(tx, webhook)
+    return _subscription(tx, _look_up(tx, webhook))
 
 
 _REDELIVER = Statement(
@@ -136,7 +136,7 @@ def redeliver(tx: ITransaction, webhook: str, after: int | None, now: Now) -> Su
         raise InvalidFields([FieldError("#/after", "must be the seq of an event; there is no such event yet")])
     tx.run(_REDELIVER, id=webhook, cursor=row["cursor"] if after is None else after)
     alerts.clear_webhook(tx, now, webhook)
-    return _subscription(tx, webhook)
+    return _subscription(tx, _look_up(tx, webhook))
 
 
 _PROGRESS = Statement(
@@ -206,7 +206,7 @@ def list_webhooks(tx: ITransaction, after: str | None, limit: int) -> list[Webho
 
 def list_subscriptions(tx: ITransaction) -> list[Subscription]:
     """All webhooks with their secrets."""
-    return [_subscription(tx, row["id"]) for row in tx.rows(_ALL)]
+    return [_subscription(tx, row) for row in tx.rows(_ALL)]
 
 
 _DELIVERIES = Statement(
@@ -231,13 +231,13 @@ def _look_up(tx: ITransaction, webhook: str) -> Row:
     return row
 
 
-def _subscription(tx: ITransaction, webhook: str) -> Subscription:
-    row = _look_up(tx, webhook)
-    secrets = (
-        Secret(text=each["secret"], expires_at=each["expires_at"]) for each in tx.rows(_SECRETS, webhook=webhook)
-    )
+def _subscription(tx: ITransaction, row: Row) -> Subscription:
+    secrets = tx.rows(_SECRETS, webhook=row["id"])
     return Subscription(
-        webhook=_webhook(row), revision=row["revision"], failing=row["failing"], secrets=tuple(secrets)
+        webhook=_webhook(row),
+        revision=row["revision"],
+        failing=row["failing"],
+        secrets=tuple(Secret(text=each["secret"], expires_at=each["expires_at"]) for each in secrets),
     )
 
 

@@ -315,5 +315,5 @@ def test_devices_are_grouped_by_where_they_were_seen_last(harness: CoreHarness) 
     assert {harness.stored(name).last_address for name in names} == {None}
     harness.pass_time(30)
     harness.sweep()
-    (alert,) = harness.result(harness.core.alerts.list_alerts(is_open=True, limit=10))
+    (alert,) = harness.result(harness.core.store.alerts(True, None, 10))
     assert (alert.address, alert.devices) == ("2001:db8::/64", tuple(names))
