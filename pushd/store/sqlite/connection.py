@@ -97,13 +97,13 @@ def _identity(found: os.stat_result) -> tuple[int, int]:
 class CommitFailures:
     """Logs once that commits fail, as on a full disk, and once that they succeed again."""
 
-    _are_logged: bool = field(default=False, init=False)
+    are_logged: bool = field(default=False, init=False)
     _log = Logger()
 
     def failed(self, error: Exception) -> None:
         """A transaction could not be committed."""
-        if not self._are_logged:
-            self._are_logged = True
+        if not self.are_logged:
+            self.are_logged = True
             self._log.error(
                 "Unable to write to the database: {error}; requests that must be stored get 503 until it can be"
                 " written again",
@@ -112,8 +112,8 @@ class CommitFailures:
 
     def succeeded(self) -> None:
         """A transaction that changed something was committed."""
-        if self._are_logged:
-            self._are_logged = False
+        if self.are_logged:
+            self.are_logged = False
             self._log.info("The database can be written again")
 
 
@@ -173,31 +173,25 @@ class SqliteConnection:
         group, self._group = self._group, []
         steps, self._steps = self._steps, []
         transaction, self._transaction = self._transaction, None
-        commands = None if transaction is None else transaction.end()
+        if transaction is not None:
+            commands = transaction.commands
+            del transaction.commands  # else the two would keep each other
+        if self._error is not None or transaction is None:
+            self._fail_all(group, self._error or Unavailable("Nothing was run."))
+            return group
         try:
-            if self._error is not None or transaction is None:
-                raise self._error or Unavailable("Nothing was run.")
             for step in steps:
                 step(transaction)
-            self._commit()
+            self.connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:  # of COMMIT: steps raise Unavailable
+            self._fail_all(group, _commit_error(error))
         except Exception as error:
             self._fail_all(group, error)
         else:
-            self._committed = commands
-            if self.failures is not None and self.connection.total_changes != self._changes:
-                self.failures.succeeded()
+            self._committed, failures = commands, self.failures
+            if failures is not None and failures.are_logged and self.connection.total_changes != self._changes:
+                failures.succeeded()
         return group
-
-    def _commit(self) -> None:
-        try:
-            self.connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_IOERR:
-                raise
-            # what was written but not synced is not read now, but may be found by the start after a crash
-            raise OutcomeInDoubt(
-                f"It may be stored or not: {error}. Send it again, with the same Idempotency-Key if it had one."
-            ) from error
 
     def confirm(self, group: Sequence[PendingTransaction]) -> None:
         if self._committed is not None:
@@ -232,7 +226,8 @@ class SqliteConnection:
     ) -> bool:
         """Run each operation with ``run``, and write their events; False as soon as ``run`` is."""
         feed = SqliteFeed(self.connection)
-        tx = self._transaction = SqliteTransaction(self.connection, feed, self.limiter, self.open_commands)
+        tx = self._transaction = SqliteTransaction(self.connection, feed, self.limiter)
+        tx.commands = Overlay(self.open_commands, tx)
         if self._is_stale:
             tx.commands.load_all()
             self._is_stale = False
@@ -259,7 +254,9 @@ class SqliteConnection:
         """
         changes, changes_of_commands = self.connection.total_changes, tx.commands.changes
         try:
-            pending.outcome = _outcome(pending, tx)
+            if pending.operation is not decide:
+                tx.commands.save()  # its statements may read what rules have changed before
+            pending.outcome = pending.operation(tx, *pending.args)
         except Exception:
             self._raise_if_rolled_back()
             unchanged = (changes, changes_of_commands) == (self.connection.total_changes, tx.commands.changes)
@@ -274,7 +271,7 @@ class SqliteConnection:
         self.connection.execute("SAVEPOINT operation")
         commands = tx.commands.copy()
         try:
-            pending.outcome = _outcome(pending, tx)
+            pending.outcome = pending.operation(tx, *pending.args)
             tx.commands.save()
         except Exception as error:
             self._raise_if_rolled_back()
@@ -313,11 +310,15 @@ class SqliteConnection:
             pending.outcome = Failure(why)
 
 
-def _outcome(pending: PendingTransaction, tx: SqliteTransaction) -> object:
-    """Run an operation; its statements may read what rules have changed before."""
-    if pending.operation is not decide:
-        tx.commands.save()
-    return pending.operation(tx, *pending.args)
+def _commit_error(error: sqlite3.OperationalError) -> Exception:
+    """The error for a COMMIT that failed: what could not be synced is not read now, but a start after a crash may find
+    it.
+    """
+    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_IOERR:
+        return error
+    return OutcomeInDoubt(
+        f"It may be stored or not: {error}. Send it again, with the same Idempotency-Key if it had one."
+    )
 
 
 def make_private(path: str) -> None:

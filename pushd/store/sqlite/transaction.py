@@ -11,7 +11,6 @@ from pushd.lib.strict_json import LARGE, write_ascii
 from pushd.model.errors import Unavailable
 from pushd.model.event import Event, EventType
 from pushd.store.event_limiter import EventLimiter
-from pushd.store.open_commands import OpenCommands
 from pushd.store.overlay import Overlay
 from pushd.store.transaction import Row, Statement, Step
 
@@ -65,22 +64,11 @@ class SqliteTransaction:
     connection: sqlite3.Connection
     feed: SqliteFeed
     limiter: EventLimiter
-    open_commands: OpenCommands
     events: list[Event] = field(factory=list, init=False)
     """Of the operation that runs."""
     steps: tuple[Step, ...] = field(default=(), init=False)
     """What it has deferred."""
     commands: Overlay = field(init=False)
-
-    @commands.default
-    def _nothing_changed(self) -> Overlay:
-        return Overlay(self.open_commands, self)
-
-    def end(self) -> Overlay:
-        """What was changed in the commands; nothing is run afterwards. Without this the two would keep each other."""
-        commands = self.commands
-        del self.commands
-        return commands
 
     def rows(self, statement: Statement, **values: Any) -> Sequence[Row]:
         try:
