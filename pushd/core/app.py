@@ -21,7 +21,7 @@ from pushd.core.webhooks import Webhooks
 from pushd.model.epochs import Epochs
 from pushd.model.timestamps import LARGE_STEP, Now
 from pushd.store.event_limiter import MINUTE
-from pushd.store.filters import StartOptions, StartupSnapshot
+from pushd.store.filters import NO_OPTIONS, StartOptions, StartupSnapshot
 from pushd.store.interface import IStore
 
 DAY = 86_400_000
@@ -32,8 +32,6 @@ RETENTION_PAUSE = 6 * 3_600_000
 
 EPOCH_BYTES = 6
 """Random bytes in the name of an epoch."""
-
-_NO_OPTIONS = StartOptions()
 
 
 @define(eq=False, kw_only=True)
@@ -62,14 +60,13 @@ class Core:
     """The last minute in which suppressed events of earlier ones were reported."""
     _log = Logger()
 
-    def start(self, options: StartOptions = _NO_OPTIONS) -> StartupSnapshot:
+    def start(self, options: StartOptions = NO_OPTIONS) -> StartupSnapshot:
         """Open the store, and load what it holds into memory."""
         now = self.clocks.now()
         snapshot = self.store.open(now, evolve(options, epoch=token_hex(EPOCH_BYTES)))
         self._resume_clocks(snapshot, now)
-        queue = self.command_queue
         self.epochs.load(snapshot.epochs)
-        for part in (self.presence, self.registry, self.tokens, queue.result_index):
+        for part in (self.presence, self.registry, self.tokens, self.command_queue.result_index):
             part.load(snapshot)
         self.drafts.ids.after(snapshot.last_command)
         self.offline_detector.start()

@@ -29,6 +29,11 @@ class ProofKind(StrEnum):
     API_KEY = "api_key"
 
 
+def dialect_of(device: str) -> str:
+    """The name of a device's dialect, by the device's id."""
+    return device.partition(":")[0]
+
+
 @frozen(kw_only=True)
 class Device:
     """A stored device; durations in seconds, timestamps in wall milliseconds.

@@ -7,6 +7,7 @@ from typing import Any
 from attrs import field, frozen
 
 from pushd.model.epochs import public_id
+from pushd.model.lifecycle import State
 from pushd.model.timestamps import to_rfc3339
 
 
@@ -37,6 +38,10 @@ class EventType(StrEnum):
     ALERT_CLEARED = "alert.cleared"
     ALERT_ACKNOWLEDGED = "alert.acknowledged"
     WEBHOOK_FAILED = "webhook.failed"
+
+
+STATE_EVENTS = {state: EventType(f"command.{state}") for state in State}
+"""The event of a command's new state."""
 
 
 @frozen(kw_only=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from pushd.model.event import EventType
+from pushd.model.event import STATE_EVENTS
 from pushd.model.lifecycle import LIFECYCLE, Delivery, Guard, Move, State
 from pushd.model.timestamps import Now
 from pushd.rules.records import CommandRecord
@@ -50,14 +50,11 @@ def target(command: CommandRecord, move: Move, now: Now) -> State | None:
     return None
 
 
-_EVENT_TYPES = {state: EventType(f"command.{state}") for state in State}
-
-
 def record_state(view: View, now: Now, command: CommandRecord, reason: str | None = None) -> None:
     """Record the event for the state that a command is in now."""
     view.record(
         now,
-        _EVENT_TYPES[command.state],
+        STATE_EVENTS[command.state],
         command.device,
         command.id,
         reason=reason,

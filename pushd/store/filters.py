@@ -75,6 +75,9 @@ class StartOptions:
     """What is open in a copy stays as it is, instead of ``unknown``."""
 
 
+NO_OPTIONS = StartOptions()
+
+
 @frozen(kw_only=True)
 class StartupSnapshot:
     """What is loaded into memory at the start: all that an idle poll needs, so that it need not query the database."""

@@ -48,17 +48,15 @@ class IExecutorReactor(IReactorFromThreads, IReactorTime):
 
 
 class IConnection(Protocol):
-    """A database connection that runs a group of operations in one transaction."""
+    """A database connection that runs a group of operations in one transaction, all at once, or on one thread while it
+    moves large texts and waits for the disk on another.
+    """
 
     def run(self, group: Iterable[PendingTransaction]) -> Sequence[PendingTransaction]:
         """Run and commit; afterwards each has its outcome, a Failure where it, or the commit, failed."""
 
     def close(self) -> None:
         """Close; nothing is run afterwards."""
-
-
-class ISplitConnection(IConnection, Protocol):
-    """A connection that can run operations on one thread, and move large texts and wait for the disk on another."""
 
     def execute(self, group: Iterable[PendingTransaction], wait_for_lock: bool) -> bool:
         """Run operations in a transaction that is not committed yet; False, and nothing was run, if another program
@@ -177,7 +175,7 @@ class ReactorExecutor:
     Long operations run on the thread that commits: meanwhile the reactor serves its sockets, and writes nothing.
     """
 
-    connection: ISplitConnection
+    connection: IConnection
     deliver: Deliver
     reactor: IExecutorReactor
     name: str

@@ -16,10 +16,10 @@ from pushd.model.timestamps import Now
 from pushd.rules.records import Attempt, CommandRecord, DeviceRecord, Handover, Member
 from pushd.rules.view import Rule
 from pushd.store import command_rows as rows
+from pushd.store import large_texts
 from pushd.store.open_commands import NOT_LOADED, DeviceCommands, NotLoaded, OpenCommands
 from pushd.store.rows import read_payload
 from pushd.store.transaction import ITransaction, record
-from pushd.store.transactions import large_texts
 
 T = TypeVar("T")
 
@@ -100,13 +100,13 @@ class Overlay:
         return large_texts.outline(self.tx, command.id) if isinstance(payload, LargePayload) else payload
 
     def load_sent(self, command: str, payload: LargePayload) -> None:
-        large_texts.load_sent(self.tx, command, payload)
+        large_texts.load(self.tx, large_texts.SENT, command, payload.sent)
 
     def load(self, command: Command) -> None:
         if isinstance(command.payload, LargePayload):
-            large_texts.load_payload(self.tx, command.id, command.payload)
+            large_texts.load(self.tx, large_texts.PAYLOAD, command.id, command.payload.text)
         if isinstance(command.result, LargeText):
-            large_texts.load_result(self.tx, command.id, command.result)
+            large_texts.load(self.tx, large_texts.RESULT, command.id, command.result)
 
     def result(self, command: CommandRecord) -> str | None:
         if command.id in self._results:

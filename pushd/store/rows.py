@@ -1,7 +1,7 @@
 """Convert database rows to values."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,6 +24,7 @@ _DEVICE_PLAIN = (
     "id dialect name site muted_until last_seen_at last_address poll_gap heartbeat_timeout hold learned_hold"
     " batch created_at"
 ).split()
+DEVICE_COLUMNS = ("tags", "allow_from", "admission", "presence", *_DEVICE_PLAIN)
 
 
 @contextmanager
@@ -37,6 +38,11 @@ def report_corruption(what: str) -> Iterator[None]:
 
 def _damaged(what: str, error: ValueError) -> Unavailable:
     return Unavailable(f"{what} in the database is damaged: {error}")
+
+
+def to_columns(fields: Mapping[str, Any], as_json: Collection[str]) -> dict[str, Any]:
+    """The values of columns for these fields; those ``as_json`` are kept as JSON text."""
+    return {name: json.dumps(value) if name in as_json else value for name, value in fields.items()}
 
 
 def read_payload(text: str) -> Payload:

@@ -16,11 +16,11 @@ from pushd.model.large_text import LargeText
 from pushd.model.lifecycle import Move, State
 from pushd.model.result import Verdict
 from pushd.rules.outcomes import Settlement
+from pushd.store import large_texts
 from pushd.store.interface import IStore
 from pushd.store.sqlite.store import SqliteStore
 from pushd.store.sqlite.transaction import SqliteTransaction
 from pushd.store.transaction import ITransaction, Statement
-from pushd.store.transactions import large_texts
 from tests.results import text_of
 from tests.store.reactor import ReactorWithManualClock
 from tests.store.samples import (

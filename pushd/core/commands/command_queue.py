@@ -1,6 +1,6 @@
 """The command queue: from enqueueing a command to its final result."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -17,10 +17,10 @@ from pushd.core.polling.result_index import ResultIndex
 from pushd.core.timers import CoarseTimers
 from pushd.core.waiters import Waiters
 from pushd.model.command import Command, Draft
-from pushd.model.device import ProofKind
+from pushd.model.device import ProofKind, dialect_of
 from pushd.model.dialect import Dialect
 from pushd.model.errors import Unavailable, is_logged
-from pushd.model.event import Event, EventType
+from pushd.model.event import STATE_EVENTS, Event, EventType
 from pushd.model.lifecycle import ENDED
 from pushd.model.result import DeviceResult
 from pushd.rules.outcomes import Claim, Settlement
@@ -91,7 +91,7 @@ class CommandQueue:
         now = self.clocks.now()
         if not is_early and self.store.next_due(device, now) != now.wall:
             return None
-        dialect = self.dialects[device.partition(":")[0]]
+        dialect = self.dialects[dialect_of(device)]
         claiming = self.store.claim(
             device,
             poll.uuid,
@@ -248,11 +248,7 @@ class CommandQueue:
         )
 
 
-def _event_types(states: Iterable[str]) -> frozenset[EventType]:
-    return frozenset(EventType(f"command.{state}") for state in states)
-
-
-_FINAL = _event_types(ENDED) | {EventType.COMMAND_RESOLVED}
+_FINAL = frozenset({EventType.COMMAND_RESOLVED, *map(STATE_EVENTS.__getitem__, ENDED)})
 
 _CLAIMABLE = _FINAL | {EventType.COMMAND_QUEUED, EventType.DEVICE_APPROVED}
 """Events after which a held poll may get commands: a new command, an approval, or the end of the command before."""

@@ -6,6 +6,7 @@ from attrs import define
 
 from pushd.lib.strict_json import LargeObject
 from pushd.model.command import Draft, LargePayload, Payload, SendOptions
+from pushd.model.device import dialect_of
 from pushd.model.dialect import Dialect
 from pushd.model.uuid7 import IdSource
 
@@ -57,4 +58,4 @@ class Drafts:
 
     def dialect(self, device: str) -> Dialect:
         """The dialect of a device, by its id."""
-        return self.dialects[device.partition(":")[0]]
+        return self.dialects[dialect_of(device)]

@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 
 from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.polling.poll import Poll, PollEnd
-from pushd.model.device import Admission, Device
+from pushd.model.device import Admission, Device, dialect_of
 
 JITTER = 0.1
 """A hold is shortened at random by up to this part, so that devices do not come back all at once."""
@@ -78,7 +78,7 @@ class HoldTimes:
                 return device.hold
             if device.learned_hold is not None:
                 return device.learned_hold
-        return self.defaults[device_id.partition(":")[0]]
+        return self.defaults[dialect_of(device_id)]
 
     def on_poll_end(self, poll: Poll, end: PollEnd) -> None:
         """Learn from how a poll ended.

@@ -2,20 +2,13 @@
 
 from attrs import define, field
 
-from pushd.model.event import Event, EventType
+from pushd.model.event import STATE_EVENTS, Event, EventType
+from pushd.model.lifecycle import ENDED, OUT, State
 from pushd.store.filters import StartupSnapshot
 from pushd.store.interface import IStore
 
-_SENT = frozenset({EventType.COMMAND_SENT, EventType.COMMAND_ACKNOWLEDGED, EventType.COMMAND_UNKNOWN})
-_FINAL = frozenset(
-    {
-        EventType.COMMAND_SUCCEEDED,
-        EventType.COMMAND_FAILED,
-        EventType.COMMAND_RESOLVED,
-        EventType.COMMAND_EXPIRED,
-        EventType.COMMAND_CANCELLED,
-    }
-)
+_REPORTABLE = frozenset(STATE_EVENTS[state] for state in (*OUT, State.UNKNOWN))
+_FINAL = frozenset({EventType.COMMAND_RESOLVED, *(STATE_EVENTS[state] for state in ENDED - {State.UNKNOWN})})
 
 
 @define(eq=False)
@@ -31,7 +24,7 @@ class ResultIndex:
 
     def subscribe(self, store: IStore) -> None:
         """Follow the events of ``store`` from now on."""
-        store.subscribe(self._on_event, *_SENT, *_FINAL)
+        store.subscribe(self._on_event, *_REPORTABLE, *_FINAL)
 
     def __contains__(self, device: str) -> bool:
         return device in self._commands
@@ -39,7 +32,7 @@ class ResultIndex:
     def _on_event(self, event: Event) -> None:
         assert event.device is not None, "all these types are about a device"
         assert event.command is not None, "and about a command"
-        if event.type in _SENT:
+        if event.type in _REPORTABLE:
             self._commands.setdefault(event.device, set()).add(event.command)
         else:
             self._remove(event.device, event.command)

@@ -99,7 +99,6 @@ class MessageTask:
         ack.addCallback(lambda _: self._acks.discard(ack))
 
     async def _send_ack(self) -> None:
-        """Send one ack."""
         try:
             await pause(self.clock, self.faults.delay(Fault.LATE_ACK))
             await self.client.acknowledge(self.message_id)

@@ -119,7 +119,7 @@ class CommitFailures:
 
 @define(eq=False)
 class SqliteConnection:
-    """An :class:`pushd.store.group_commit.ISplitConnection` over Python's sqlite3."""
+    """An :class:`pushd.store.group_commit.IConnection` over Python's sqlite3."""
 
     connection: sqlite3.Connection
     begin: str = "BEGIN IMMEDIATE"

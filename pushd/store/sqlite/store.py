@@ -13,7 +13,7 @@ from zope.interface import implementer
 
 from pushd.model.errors import StoreRefused, Unavailable
 from pushd.model.timestamps import Now
-from pushd.store.filters import StartOptions, StartupSnapshot
+from pushd.store.filters import NO_OPTIONS, StartOptions, StartupSnapshot
 from pushd.store.group_commit import Executor, IExecutorReactor, InlineExecutor, ReactorExecutor, ThreadExecutor
 from pushd.store.interface import IStore
 from pushd.store.operations import Operations
@@ -31,8 +31,6 @@ from pushd.store.transactions import startup
 
 MEMORY = ":memory:"
 
-_NO_OPTIONS = StartOptions()
-
 
 @implementer(IStore)
 @define(eq=False)
@@ -47,7 +45,7 @@ class SqliteStore(Operations):
     path: str
     reactor: IExecutorReactor | None = None
 
-    def open(self, now: Now, options: StartOptions = _NO_OPTIONS) -> StartupSnapshot:
+    def open(self, now: Now, options: StartOptions = NO_OPTIONS) -> StartupSnapshot:
         if Path(self.path).is_file() and not os.access(self.path, os.W_OK):
             # SQLite would leave files beside it that stay read-only even when this one is made writable again
             raise StoreRefused(f"{self.path} cannot be opened: it is not writable.")

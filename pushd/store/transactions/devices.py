@@ -13,22 +13,19 @@ from pushd.model.timestamps import Now, milliseconds
 from pushd.model.token import Token
 from pushd.rules.endings import end_of_deleted_device
 from pushd.store.filters import SLICE_SIZE, DeviceFilter, Slice
-from pushd.store.rows import to_device, to_proof
+from pushd.store.rows import DEVICE_COLUMNS, to_columns, to_device, to_proof
 from pushd.store.transaction import ITransaction, Row, Statement, first
 from pushd.store.transactions import offline
 from pushd.store.transactions.device_events import KNOWN_BY, record_device
 
-_COLUMNS = (
-    "id dialect name site tags admission presence muted_until last_seen_at last_address poll_gap heartbeat_timeout"
-    " hold learned_hold batch allow_from created_at"
-).split()
-_LISTED = ", ".join(_COLUMNS)
+_JSON_COLUMNS = ("tags", "allow_from")
+_LISTED = ", ".join(DEVICE_COLUMNS)
 
 _BY_ID = Statement("look up a device", f"SELECT {_LISTED} FROM device WHERE id = :id")
 _INSERT = Statement(
     "register a device",
     f"INSERT INTO device ({_LISTED}, muted_elapsed)"
-    f" VALUES ({', '.join(':' + name for name in _COLUMNS)}, :muted_elapsed)",
+    f" VALUES ({', '.join(':' + name for name in DEVICE_COLUMNS)}, :muted_elapsed)",
 )
 
 _ADMISSION_EVENTS = {
@@ -45,7 +42,7 @@ def add_device(tx: ITransaction, device: Device, introduced: bool, now: Now) -> 
         if introduced:
             return to_device(existing)
         raise DeviceKnown(f"{device.id} is registered already; change it with PATCH.")
-    stored = _stored(asdict(device))
+    stored = to_columns(asdict(device), _JSON_COLUMNS)
     tx.run(_INSERT, muted_elapsed=_muted_elapsed(device.muted_until, now), **stored)
     tx.commands.reload_device(device.id)
     kind = EventType.DEVICE_REGISTERED
@@ -55,18 +52,14 @@ def add_device(tx: ITransaction, device: Device, introduced: bool, now: Now) -> 
     return device
 
 
-def _stored(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: json.dumps(value) if name in ("tags", "allow_from") else value for name, value in fields.items()}
-
-
 def change_device(tx: ITransaction, device: str, changes: Mapping[str, Any], now: Now) -> Device:
     """Change fields of a device, with the alerts that depend on them."""
     before = _look_up(tx, device)
     if changes:
-        values = _stored(changes)
+        values = to_columns(changes, _JSON_COLUMNS)
         if "muted_until" in changes:
             values["muted_elapsed"] = _muted_elapsed(changes["muted_until"], now)
-        sets = ", ".join(f"{name} = :{name}" for name in (*_COLUMNS, "muted_elapsed") if name in values)
+        sets = ", ".join(f"{name} = :{name}" for name in (*DEVICE_COLUMNS, "muted_elapsed") if name in values)
         tx.run(Statement("change a device", f"UPDATE device SET {sets} WHERE id = :id"), id=device, **values)
         tx.commands.reload_device(device)
     row = _look_up(tx, device)

@@ -21,7 +21,7 @@ from pushd.model.webhook import (
     Subscription,
     Webhook,
 )
-from pushd.store.rows import report_corruption
+from pushd.store.rows import report_corruption, to_columns
 from pushd.store.transaction import ITransaction, Row, Statement, first, record
 from pushd.store.transactions import alerts
 from pushd.store.transactions.epochs import event_id
@@ -51,14 +51,10 @@ def add_webhook(tx: ITransaction, webhook: Webhook, secret: str) -> Subscription
     if tx.rows(_COUNT)[0]["known"] >= MAX_WEBHOOKS:
         raise TooManyWebhooks(f"There are {MAX_WEBHOOKS} webhooks already; delete one that is no longer needed.")
     fields = ("id", "url", *_JSON_COLUMNS, "parallel", "created_at")
-    chosen = _stored({name: getattr(webhook, name) for name in fields})
+    chosen = to_columns({name: getattr(webhook, name) for name in fields}, _JSON_COLUMNS)
     tx.run(_INSERT, cursor=last_event(tx), **chosen)
     tx.run(_ADD_SECRET, webhook=webhook.id, secret=secret)
     return _subscription(tx, _look_up(tx, webhook.id))
-
-
-def _stored(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: json.dumps(value) if name in _JSON_COLUMNS else value for name, value in fields.items()}
 
 
 _REVISE = "UPDATE webhook SET revision = revision + 1, {sets} WHERE id = :id"
@@ -72,7 +68,11 @@ def change_webhook(tx: ITransaction, webhook: str, changes: Mapping[str, Any]) -
     if "url" in changes:
         sets.append(_NOT_FAILING)
     if sets:
-        tx.run(Statement("change a webhook", _REVISE.format(sets=", ".join(sets))), id=webhook, **_stored(changes))
+        tx.run(
+            Statement("change a webhook", _REVISE.format(sets=", ".join(sets))),
+            id=webhook,
+            **to_columns(changes, _JSON_COLUMNS),
+        )
     return _subscription(tx, _look_up(tx, webhook))
 
 

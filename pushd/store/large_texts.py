@@ -4,8 +4,8 @@ import json
 from functools import partial
 
 from pushd.model.command import LargePayload, Payload
-from pushd.model.errors import Unavailable
 from pushd.model.large_text import LargeText
+from pushd.store.rows import report_corruption
 from pushd.store.transaction import ITransaction, Statement, first
 
 _KEEP = Statement(
@@ -17,9 +17,9 @@ _DROP_RESULT = Statement(
     "delete a large result", "DELETE FROM large_text WHERE command = :command AND name = 'result'"
 )
 _LOAD = "SELECT text FROM large_text WHERE command = :command AND name"
-_PAYLOAD = Statement("read a large payload", f"{_LOAD} = 'payload'")
-_RESULT = Statement("read a large result", f"{_LOAD} = 'result'")
-_SENT = Statement("read a large payload", f"{_LOAD} IN ('payload', 'sent') ORDER BY name DESC LIMIT 1")
+PAYLOAD = Statement("read a large payload", f"{_LOAD} = 'payload'")
+RESULT = Statement("read a large result", f"{_LOAD} = 'result'")
+SENT = Statement("read a large payload", f"{_LOAD} IN ('payload', 'sent') ORDER BY name DESC LIMIT 1")
 _OUTLINE = Statement("read the outline of a large payload", f"{_LOAD} IN ('outline', 'payload') ORDER BY name LIMIT 1")
 
 
@@ -45,19 +45,9 @@ def _keep(tx: ITransaction, command: str, name: str, text: bytes) -> None:
     tx.run(_KEEP, command=command, name=name, text=text)
 
 
-def load_payload(tx: ITransaction, command: str, payload: LargePayload) -> None:
-    """Read the payload of a command as it was given."""
-    tx.defer(partial(_load, statement=_PAYLOAD, command=command, text=payload.text))
-
-
-def load_sent(tx: ITransaction, command: str, payload: LargePayload) -> None:
-    """Read what is sent of the payload of a command."""
-    tx.defer(partial(_load, statement=_SENT, command=command, text=payload.sent))
-
-
-def load_result(tx: ITransaction, command: str, result: LargeText) -> None:
-    """Read the result of a command."""
-    tx.defer(partial(_load, statement=_RESULT, command=command, text=result))
+def load(tx: ITransaction, statement: Statement, command: str, text: LargeText) -> None:
+    """Read a large text of a command by :data:`PAYLOAD`, :data:`SENT` (what is sent of it) or :data:`RESULT`."""
+    tx.defer(partial(_load, statement=statement, command=command, text=text))
 
 
 def _load(tx: ITransaction, statement: Statement, command: str, text: LargeText) -> None:
@@ -68,8 +58,6 @@ def _load(tx: ITransaction, statement: Statement, command: str, text: LargeText)
 def outline(tx: ITransaction, command: str) -> Payload:
     """The outline of a large payload; of one that an earlier version has stored, all of it."""
     found = first(tx, _OUTLINE, command=command)
-    try:
+    with report_corruption("A payload"):
         payload: Payload = json.loads("" if found is None else found["text"])
-    except ValueError as error:
-        raise Unavailable(f"A payload in the database is damaged: {error}") from error
     return payload
