@@ -23,7 +23,7 @@ def is_repeatable(command: CommandRecord, now: Now) -> bool:
     )
 
 
-GUARDS: Mapping[Guard, Callable[[CommandRecord, Now], bool] | None] = {
+_GUARDS: Mapping[Guard, Callable[[CommandRecord, Now], bool] | None] = {
     Guard.ALWAYS: None,
     Guard.LIVE: is_live,
     Guard.UNTRIED: lambda command, _now: command.attempts == 0,
@@ -35,7 +35,7 @@ GUARDS: Mapping[Guard, Callable[[CommandRecord, Now], bool] | None] = {
 
 _TARGETS = {
     (source, move): tuple(
-        (GUARDS[rule.guard], rule.target) for rule in LIFECYCLE if (rule.source, rule.move) == (source, move)
+        (_GUARDS[rule.guard], rule.target) for rule in LIFECYCLE if (rule.source, rule.move) == (source, move)
     )
     for source in State
     for move in Move

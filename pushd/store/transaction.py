@@ -28,6 +28,15 @@ class Statement:
     """
 
 
+def filtered(
+    description: str, sql: str, conditions: Mapping[str, str], wanted: Mapping[str, Any]
+) -> tuple[Statement, dict[str, Any]]:
+    """A statement in which ``{where}`` stands for those conditions whose value is not None; and these values."""
+    values = {name: value for name, value in wanted.items() if value is not None}
+    where = " AND ".join(conditions[name] for name in values) or "TRUE"
+    return Statement(description, sql.format(where=where)), values
+
+
 Step = Callable[["ITransaction"], object]
 """What a transaction does right before the commit; it must not refer to the transaction, which keeps it."""
 

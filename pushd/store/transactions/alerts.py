@@ -11,7 +11,7 @@ from pushd.model.epochs import public_id
 from pushd.model.errors import UnknownAlert
 from pushd.model.event import EventType
 from pushd.model.timestamps import Now, milliseconds
-from pushd.store.transaction import ITransaction, Row, Statement, first, record
+from pushd.store.transaction import ITransaction, Row, Statement, filtered, first, record
 from pushd.store.transactions.epochs import epoch_of_alert
 
 _INSERT = Statement(
@@ -180,21 +180,14 @@ def _to_alert(tx: ITransaction, row: Row) -> Alert:
 
 
 _OPEN = {None: "TRUE", True: "cleared_at IS NULL", False: "cleared_at IS NOT NULL"}
-_LISTS = {
-    (is_open, paged): Statement(
-        "list alerts",
-        f"SELECT {_COLUMNS} FROM alert WHERE {where}{' AND id < :before' if paged else ''}"
-        " ORDER BY id DESC LIMIT :limit",
-    )
-    for is_open, where in _OPEN.items()
-    for paged in (False, True)
-}
+_LIST = f"SELECT {_COLUMNS} FROM alert WHERE {{open}} AND {{{{where}}}} ORDER BY id DESC LIMIT :limit"
 
 
 def list_alerts(tx: ITransaction, is_open: bool | None, before: int | None, limit: int) -> list[Alert]:
     """A page of alerts, newest first."""
-    paging = {} if before is None else {"before": before}
-    return [_to_alert(tx, row) for row in tx.rows(_LISTS[is_open, before is not None], limit=limit, **paging)]
+    sql = _LIST.format(open=_OPEN[is_open])
+    statement, values = filtered("list alerts", sql, {"before": "id < :before"}, {"before": before})
+    return [_to_alert(tx, row) for row in tx.rows(statement, limit=limit, **values)]
 
 
 _DUE_MAILS = Statement(

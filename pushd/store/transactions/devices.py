@@ -14,7 +14,7 @@ from pushd.model.token import Token
 from pushd.rules.endings import end_of_deleted_device
 from pushd.store.filters import SLICE_SIZE, DeviceFilter, Slice
 from pushd.store.rows import DEVICE_COLUMNS, to_columns, to_device, to_proof
-from pushd.store.transaction import ITransaction, Row, Statement, first
+from pushd.store.transaction import ITransaction, Row, Statement, filtered, first
 from pushd.store.transactions import offline
 from pushd.store.transactions.device_events import KNOWN_BY, record_device
 
@@ -156,11 +156,10 @@ _CONDITIONS = {
     "presence": "presence = :presence",
     "admission": "admission = :admission",
     "q": "(instr(caseless(id), caseless(:q)) > 0 OR instr(caseless(name), caseless(:q)) > 0)",
+    "sites": "site IN (SELECT value FROM json_each(:sites))",
+    "tags": "NOT EXISTS (SELECT 1 FROM json_each(:tags) AS required"
+    " WHERE required.value NOT IN (SELECT value FROM json_each(device.tags)))",
 }
-_AT_SITE = "site IN (SELECT value FROM json_each(:sites))"
-_TAGGED = "EXISTS (SELECT 1 FROM json_each(tags) WHERE json_each.value = :tag{n})"
-
-
 _LAST_OF_SLICE = Statement(
     "read the ids of devices",
     "SELECT MAX(id) AS until, COUNT(*) AS size FROM (SELECT id FROM device WHERE id > :after ORDER BY id LIMIT :size)",
@@ -177,16 +176,10 @@ def list_devices(tx: ITransaction, which: DeviceFilter, limit: int, after: str) 
         "presence": which.presence,
         "admission": which.admission,
         "q": which.q,
+        "sites": json.dumps(which.sites) if which.sites else None,
+        "tags": json.dumps(which.tags) if which.tags else None,
     }
-    values: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
-    conditions = [_CONDITIONS[name] for name in values]
-    if which.sites:
-        conditions.append(_AT_SITE)
-        values["sites"] = json.dumps(which.sites)
-    for n, tag in enumerate(which.tags):
-        conditions.append(_TAGGED.format(n=n))
-        values[f"tag{n}"] = tag
-    statement = Statement("list devices", _LIST.format(where=" AND ".join(conditions) or "TRUE"))
+    statement, values = filtered("list devices", _LIST, _CONDITIONS, wanted)
     found = [to_device(row) for row in tx.rows(statement, limit=limit, **values)]
     return Slice(items=found, resume=rows["until"] if rows["size"] == SLICE_SIZE else None)
 

@@ -1,5 +1,6 @@
 """Queries: commands and what explains their state, orphan results, and the event log."""
 
+import json
 from typing import Any
 
 from pushd.model.command import Command
@@ -11,7 +12,7 @@ from pushd.rules import replies
 from pushd.rules.operator_actions import look_up
 from pushd.store.filters import SLICE_SIZE, CommandFilter, EventFilter, EventPage, Slice
 from pushd.store.rows import COMMAND_COLUMNS, to_command, to_event, to_orphan
-from pushd.store.transaction import ITransaction, Row, Statement, first
+from pushd.store.transaction import ITransaction, Row, Statement, filtered, first
 from pushd.store.transactions.epochs import EPOCH_OF_EVENT, event_id
 
 
@@ -21,13 +22,6 @@ def get_command(tx: ITransaction, command: str) -> Command:
     :raises UnknownCommand: if there is none.
     """
     return replies.whole(tx.commands, look_up(tx.commands, command))
-
-
-def _filtered(description: str, sql: str, conditions: dict[str, str], wanted: dict[str, Any]) -> tuple[Statement, Any]:
-    """The statement with those conditions whose value is not None, and these values."""
-    values = {name: value for name, value in wanted.items() if value is not None}
-    where = " AND ".join(conditions[name] for name in values) or "TRUE"
-    return Statement(description, sql.format(where=where)), values
 
 
 ID_MARGIN = 60_000
@@ -91,7 +85,7 @@ def command_listing(which: CommandFilter, before: str | None, first: str | None 
     elif which.state is not None:
         condition, index = "finished_at IS NULL", "INDEXED BY command_open"
     sql = _COMMANDS.format(index=index, where=f"{condition} AND {{where}}")
-    return _filtered("list commands", sql, _COMMAND_CONDITIONS, wanted)
+    return filtered("list commands", sql, _COMMAND_CONDITIONS, wanted)
 
 
 _ORPHANS = (
@@ -103,7 +97,7 @@ _ORPHAN_CONDITIONS = {"device": "device = :device", "before": "id < :before"}
 def list_orphans(tx: ITransaction, device: str, before: int | None, limit: int) -> list[Orphan]:
     """A page of a device's orphan results, newest first."""
     wanted = {"device": device, "before": before}
-    statement, values = _filtered("list orphan results", _ORPHANS, _ORPHAN_CONDITIONS, wanted)
+    statement, values = filtered("list orphan results", _ORPHANS, _ORPHAN_CONDITIONS, wanted)
     return [to_orphan(row) for row in tx.rows(statement, limit=limit, **values)]
 
 
@@ -114,11 +108,15 @@ _EVENTS = (
 NEVER_HAD = "This database has no such event: it may have been restored from a backup."
 _OLDEST = Statement("find the oldest event", "SELECT MIN(seq) AS oldest FROM event")
 _NEWEST = Statement("find the newest event", "SELECT seq AS last FROM sqlite_sequence WHERE name = 'event'")
-
-
 _SLICE = (
     "SELECT MAX(seq) AS until, COUNT(*) AS size FROM (SELECT seq FROM event WHERE {where} ORDER BY seq LIMIT :size)"
 )
+_EVENT_CONDITIONS = {
+    "after": "seq > :after",
+    "device": "device = :device",
+    "until": "seq <= :until",
+    "types": "type IN (SELECT value FROM json_each(:types))",
+}
 
 
 def list_events(tx: ITransaction, which: EventFilter, after: int, limit: int, resume: int | None = None) -> EventPage:
@@ -131,21 +129,15 @@ def list_events(tx: ITransaction, which: EventFilter, after: int, limit: int, re
         _check_kept(tx, after, last)
     elif after > 0:  # retention may have been here since
         _check_kept(tx, resume, last)
-    conditions = ["seq > :after"]
-    values: dict[str, Any] = {"after": after if resume is None else resume}
-    if which.device is not None:
-        conditions.append("device = :device")
-        values["device"] = which.device
+    wanted: dict[str, Any] = {"after": after if resume is None else resume, "device": which.device}
     until, complete = last, True
     if which.types:
-        statement = Statement("read the numbers of events", _SLICE.format(where=" AND ".join(conditions)))
+        statement, values = filtered("read the numbers of events", _SLICE, _EVENT_CONDITIONS, wanted)
         [rows] = tx.rows(statement, size=SLICE_SIZE, **values)
         if rows["size"] == SLICE_SIZE:
             until, complete = rows["until"], False
-        names = {f"type{n}": kind for n, kind in enumerate(which.types)}
-        conditions += ["seq <= :until", f"type IN ({', '.join(':' + name for name in names)})"]
-        values |= names | {"until": until}
-    statement = Statement("list events", _EVENTS.format(where=" AND ".join(conditions)))
+        wanted |= {"until": until, "types": json.dumps(which.types)}
+    statement, values = filtered("list events", _EVENTS, _EVENT_CONDITIONS, wanted)
     items = tuple(to_event(row) for row in tx.rows(statement, limit=limit, **values))
     if len(items) == limit:
         until, complete = items[-1].seq, True
