@@ -9,7 +9,12 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from pushd.config import OPTIONS, RENAMED, Config, ConfigError, Option, read_config, renamed
-from pushd.lib.twisted_patches import report_daemon_errors_whole, skip_log_context, use_monotonic_clock
+from pushd.lib.twisted_patches import (
+    parse_request_lines_at_once,
+    report_daemon_errors_whole,
+    skip_log_context,
+    use_monotonic_clock,
+)
 from pushd.process import exit_with_error, install_signal_handlers, print_version
 from pushd.service import build_service
 
@@ -108,6 +113,7 @@ def makeService(options: Options) -> IService:
         _refuse(error)
     use_monotonic_clock(reactor)
     skip_log_context(reactor)
+    parse_request_lines_at_once()
     report_daemon_errors_whole()
     install_signal_handlers(reactor)
     return service

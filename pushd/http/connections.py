@@ -34,41 +34,37 @@ class ConnectionTimeout(Generic[C]):
     clock: IReactorTime
     seconds: float
     expire: Callable[[C, float], None]
-    _started: dict[C, float] = field(factory=dict, init=False)
-    """The connection that was started first is the first."""
+    started: dict[C, float] = field(factory=dict, init=False)
+    """When the timeout of each connection was started, the oldest first; to stop one, take it out."""
     _timer: IDelayedCall | None = field(default=None, init=False)
 
     def start(self, connection: C) -> None:
         """Start the timeout of a connection, or restart it."""
-        self._started.pop(connection, None)
-        self._started[connection] = self.clock.seconds()
+        self.started.pop(connection, None)
+        self.started[connection] = self.clock.seconds()
         if self._timer is None:
             self._timer = self.clock.callLater(self.seconds, self._expire)
 
-    def stop(self, connection: C) -> None:
-        """Stop the timeout of a connection."""
-        self._started.pop(connection, None)
-
     def forget(self, connection: C) -> None:
         """Stop the timeout: the connection is closed."""
-        self._started.pop(connection, None)
-        if self._timer is not None and not self._started:
+        self.started.pop(connection, None)
+        if self._timer is not None and not self.started:
             self._timer.cancel()
             self._timer = None
 
     def longest(self, seconds: float) -> C | None:
         """The connection that was started first, if that is at least ``seconds`` ago."""
-        connection, since = next(iter(self._started.items()), (None, 0.0))
+        connection, since = next(iter(self.started.items()), (None, 0.0))
         return connection if self.clock.seconds() - since >= seconds else None
 
     def _expire(self) -> None:
         self._timer = None
         expired = self.clock.seconds() - self.seconds
-        for connection, since in list(self._started.items()):
+        for connection, since in list(self.started.items()):
             if since > expired:
                 self._timer = self.clock.callLater(since - expired, self._expire)
                 break
-            del self._started[connection]
+            del self.started[connection]
             self.expire(connection, since)
 
 

@@ -119,7 +119,7 @@ class Channel(DirectChannel):
             timeout = self.site.body_timeout
             self.requests[-1].decide_body()
         if timeout is not self._timeout:
-            self._timeout.stop(self)
+            self._timeout.started.pop(self, None)
             self._timeout = timeout
             timeout.start(self)
 
@@ -149,7 +149,7 @@ class Channel(DirectChannel):
         """Start the idle timeout; with None, stop the timeout that runs."""
         before, self.timeOut = self.timeOut, period  # type: ignore[assignment]  # it is any number of seconds
         if period is None:
-            self._timeout.stop(self)
+            self._timeout.started.pop(self, None)
             if self._body_check is not None:
                 self._body_check.cancel()
                 self._body_check = None

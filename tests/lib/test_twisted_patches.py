@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 from attrs import define, field
+from hypothesis import example, given
+from hypothesis import strategies as st
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.selectreactor import SelectReactor
@@ -25,6 +27,7 @@ from twisted.python import context
 from twisted.python.failure import Failure
 from twisted.python.log import ILogContext
 from twisted.scripts._twistd_unix import UnixApplicationRunner
+from twisted.web import http
 from twisted.web.http import HTTPChannel
 from twisted.web.iweb import INonQueuedRequestFactory
 from zope.interface import directlyProvides
@@ -35,6 +38,7 @@ from pushd.lib.twisted_patches import (
     ChannelRequest,
     DirectChannel,
     parse_lines,
+    parse_request_line,
     report_daemon_errors_whole,
     request_line,
     skip_log_context,
@@ -121,6 +125,31 @@ def test_plain_headers_are_read_as_by_twisted(name: bytes, value: bytes, times: 
             added += 1
         seen.append((added, channel.requests[-1].headers))
     assert seen[0] == seen[1]
+
+
+@given(
+    st.lists(
+        st.binary(min_size=1, max_size=2) | st.sampled_from([b"GET", b" ", b"/push?a=b", b"HTTP/1.1", b"HTTP/1.0"])
+    )
+)
+@example([b"GET /push HTTP/1.1"])
+@example([b"GET /push HTTP/1.1\n"])
+@example([b"M-SEARCH * HTTP/1.0"])
+@example([b"GET /", bytes(range(0x21, 0xB1)), b" HTTP/1.1"])
+@example([b"GET /\xb1 HTTP/1.1"])
+@example([b"GET  HTTP/1.1"])
+@example([b"GET / HTTP/1.10"])
+def test_request_lines_are_read_as_by_twisted(parts: list[bytes]) -> None:
+    """A request line is read, or refused, as Twisted does, which looks its function up by its name."""
+    line = b"".join(parts)
+    read: list[object] = []
+    for parse in (http._parseRequestLine, parse_request_line):
+        try:
+            read.append(parse(line))
+        except ValueError:
+            read.append(None)
+    assert read[0] == read[1]
+    assert "_parseRequestLine" in HTTPChannel.lineReceived.__code__.co_names
 
 
 def _attributes_of_requests(tree: ast.AST) -> Iterator[str]:

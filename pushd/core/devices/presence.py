@@ -53,12 +53,6 @@ class DevicePresence:
         """Median seconds from an idle answer to the next poll: how long the device is not connected."""
         return round(median(self.gaps), 3) if self.gaps else None
 
-    def end_gap(self, now: float) -> None:
-        """A poll has come, and ends the gap that the idle answer began."""
-        if self.idle_answer_at is not None:
-            self.gaps = (*self.gaps, now - self.idle_answer_at)[-GAPS_KEPT:]
-            self.idle_answer_at = None
-
 
 @define(eq=False)
 class Presence:
@@ -102,7 +96,8 @@ class Presence:
         """
         entry = self._entries.get(device) or self._entry(device)
         if entry.idle_answer_at is not None:
-            entry.end_gap(now)
+            entry.gaps = (*entry.gaps, now - entry.idle_answer_at)[-GAPS_KEPT:]
+            entry.idle_answer_at = None
         entry.held_polls += 1
         entry.address = address
         self._saw(entry, now)
