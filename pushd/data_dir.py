@@ -83,8 +83,8 @@ class DataDir:
         self._hold(Lock(Path(f"{os.path.realpath(self.database)}.lock"), f"The store {self.database}"))
 
     def hold_early(self) -> None:
-        """The same while the process may still be root, before it becomes another user, whose own the directory must
-        be: one that does not exist yet is left to :meth:`hold`.
+        """Lock both before the process listens. If it is still root, and becomes another user later, a directory that
+        does not exist yet is left to :meth:`hold`: it must belong to that user.
 
         :raises StoreRefused: as :meth:`hold`.
         """

@@ -15,7 +15,8 @@ from pushd.model.errors import PushdError, StoreRefused
 from pushd.model.timestamps import Now
 from pushd.store.filters import Violation
 from pushd.store.sqlite.connection import check_integrity, open_reader, run_once
-from pushd.store.transaction import ITransaction, Statement, first
+from pushd.store.transaction import ITransaction
+from pushd.store.transactions.clock import last_event_at
 from pushd.store.transactions.consistency import fsck
 
 
@@ -33,13 +34,9 @@ def inspect(path: str) -> list[Violation]:
         connection.close()
 
 
-_LAST = Statement("look for the last event", "SELECT at FROM event ORDER BY seq DESC LIMIT 1")
-
-
 def _check(tx: ITransaction) -> list[Violation]:
     """Check as of the time of the last event: nothing expires while the server is down."""
-    last = first(tx, _LAST)
-    return fsck(tx, Now(0 if last is None else last["at"], 0))
+    return fsck(tx, Now(last_event_at(tx) or 0, 0))
 
 
 def main(arguments: list[str]) -> int:

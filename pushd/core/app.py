@@ -76,13 +76,13 @@ class Core:
         """Continue elapsed time; a wall clock that seems wrong at the start counts as a step."""
         self.clocks.resume(snapshot.elapsed, opened_at)
         self._retention_from = snapshot.retention_from
-        away = 0 if snapshot.newest is None else self.clocks.wall_now() - snapshot.newest
-        if not 0 <= away <= self.retention_days * DAY:
+        ahead = 0 if snapshot.newest is None else self.clocks.wall_now() - snapshot.newest
+        if not 0 <= ahead <= self.retention_days * DAY:
             self._pause_retention()
             self._log.warn(
                 "The wall clock is {seconds} s {direction} the newest stored time; retention pauses for 6 hours",
-                seconds=round(abs(away) / 1000),
-                direction="behind" if away < 0 else "ahead of",
+                seconds=round(abs(ahead) / 1000),
+                direction="behind" if ahead < 0 else "ahead of",
             )
 
     def _pause_retention(self) -> None:

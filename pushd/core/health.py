@@ -6,7 +6,7 @@ from twisted.internet.defer import DeferredLock
 from pushd.core.clocks import Clocks
 from pushd.core.commands.command_queue import CommandQueue
 from pushd.core.webhooks import Webhooks
-from pushd.lib.cancellable_waits import turn
+from pushd.lib.cancellable_waits import acquire
 from pushd.model.errors import Unavailable
 from pushd.model.lifecycle import State
 from pushd.store.filters import CommandFilter, Violation
@@ -39,7 +39,7 @@ class Health:
 
     async def fsck(self) -> list[Violation]:
         """Inconsistencies in the store, and queued commands that no poll would claim; one such check at a time."""
-        await turn(self._checks)
+        await acquire(self._checks)
         try:
             return await self.store.fsck(self.clocks.now()) + await self._unindexed()
         finally:

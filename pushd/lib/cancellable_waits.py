@@ -42,7 +42,7 @@ def delay(clock: IReactorTime, seconds: float) -> DeferredWait[None]:
     return waiting
 
 
-def turn(lock: DeferredLock) -> DeferredWait[None]:
+def acquire(lock: DeferredLock) -> DeferredWait[None]:
     """Wait for a lock, which its holder must release."""
     waiting: DeferredWait[None] = DeferredWait(lambda _: acquiring.cancel())
     acquiring = lock.acquire()

@@ -82,7 +82,7 @@ class DeviceClient:
         body: bytes = b"",
         faults: ReadFaults = NO_READ_FAULTS,
     ) -> bytes:
-        """The same for a POST request; ``body`` is JSON or empty.
+        """The body of the response to a POST request, whose ``body`` is JSON or empty.
 
         :raises RequestFailed: for any other status, a timeout, a lost connection, or a fault.
         """

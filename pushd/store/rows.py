@@ -94,7 +94,7 @@ def to_proof(row: Row) -> Proof:
 
 @report_corruption("A token")
 def to_token(row: Row) -> Token:
-    """A token."""
+    """A token of the admin API, or an API key of devices."""
     return Token(id=row["id"], name=row["name"], role=Role(row["role"]), digest=bytes(row["digest"]))
 
 

@@ -78,7 +78,7 @@ class ControlIdDevice:
         self.stop()
 
     def stop(self) -> Deferred[None]:
-        """The same, as this dialect has no sign-off; fires when all connections are closed."""
+        """Close all connections at once, as this dialect has no sign-off; fires when they are closed."""
         self._running.cancel()
         self._forget_late_results()
         return self.client.disconnect()

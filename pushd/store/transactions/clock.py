@@ -18,6 +18,12 @@ _DROP_EXPIRED = (
 )
 
 
+def last_event_at(tx: ITransaction) -> int | None:
+    """When the newest event that is stored was recorded, in wall milliseconds; None if there is none."""
+    row = first(tx, _LAST_EVENT)
+    return None if row is None else row["at"]
+
+
 def save(tx: ITransaction, retention_from: int, now: Now) -> None:
     """Save the clocks, and drop what has expired by now: then no step and no restart can make it valid again."""
     tx.run(_SAVE, wall=now.wall, elapsed=now.elapsed, retention_from=retention_from)
@@ -37,8 +43,9 @@ def resume(tx: ITransaction, now: Now, writable: bool = True) -> tuple[int, int 
     """Continue elapsed time at the start of a process: it includes the time since the clocks were saved, as far as the
     wall clock shows it. Returns elapsed time, the newest wall time that is known, and when retention may start.
     """
-    saved, event = first(tx, _SAVED), first(tx, _LAST_EVENT) if writable else None  # events may be damaged
-    newest: int | None = max((row[name] for row, name in ((saved, "wall"), (event, "at")) if row), default=None)
+    saved, event = first(tx, _SAVED), last_event_at(tx) if writable else None  # events may be damaged
+    known = (None if saved is None else saved["wall"], event)
+    newest: int | None = max((moment for moment in known if moment is not None), default=None)
     elapsed: int = now.wall if saved is None else saved["elapsed"] + max(now.wall - saved["wall"], 0)
     retention_from: int = 0 if saved is None else saved["retention_from"]
     if not writable:  # a step is applied, and the clocks are saved, when there is space again
