@@ -16,6 +16,7 @@ from pushd.simulator.journal import Journal
 from tests.crash.faulty_disk import FaultyDisk
 from tests.harness.environment import ROOT, environment
 
+_FAILING_SECONDS = (0.1, 0.6)
 _FULL_SECONDS = (0.3, 1.5)
 _STALE_SECONDS = (0.3, 1.5)
 """For how long the server goes on with commands that are not those in the database, until it is killed."""
@@ -26,6 +27,7 @@ class Disturbance(StrEnum):
 
     CHANGED = "another program changed commands"
     DISK_FULL = "the disk was full"
+    SYNCS_FAILED = "the disk did not sync"
 
 
 Disturb = Callable[[], Awaitable[None]]
@@ -45,7 +47,8 @@ class Disturbances:
 
     def before_kills(self, disk_fails: bool) -> Sequence[Disturb]:
         """What happens before the kills."""
-        return [self.change_commands, self.fill_disk] if disk_fails else [self.change_commands]
+        failures = [self.fill_disk, self.fail_syncs] if disk_fails else []
+        return [*failures, self.change_commands]
 
     async def change_commands(self) -> None:
         """Let another program change open commands; only a restart makes the server know them."""
@@ -67,6 +70,13 @@ class Disturbances:
         self.counts[Disturbance.DISK_FULL] += 1
         with self.disk.full():
             await self._pause(_FULL_SECONDS)
+
+    async def fail_syncs(self) -> None:
+        """Let syncs of the database fail for a while."""
+        assert self.disk is not None
+        self.counts[Disturbance.SYNCS_FAILED] += 1
+        with self.disk.failing():
+            await self._pause(_FAILING_SECONDS)
 
     async def _pause(self, bounds: tuple[float, float]) -> None:
         await deferLater(self.reactor, self.chance.uniform(*bounds))

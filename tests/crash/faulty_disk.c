@@ -7,8 +7,9 @@
  * and deleted since the directory was synced.
  *
  * Files in CRASH_DISK cause faults, as long as they exist: "full", no write to the database succeeds; "failing", each
- * sync of it fails, although what was written is there; "suspend", after the next sync of a write that contains the
- * text in this file the process stops itself with SIGSTOP.
+ * sync of it fails, although what was written is there, and the write after it takes 0.1 s, within which the process
+ * can be killed; "suspend", after the next sync of a write that contains the text in this file the process stops itself
+ * with SIGSTOP.
  */
 
 #define _GNU_SOURCE
@@ -35,7 +36,7 @@ struct undo { uint64_t offset, length, size; }; /* the bytes that were there, wh
 
 static unsigned char kinds[MAX_FDS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int has_written_marker;
+static int has_written_marker, has_failed_to_sync;
 
 static void *real(const char *name)
 {
@@ -163,6 +164,10 @@ static int refuse_write(int fd, const void *bytes, size_t length, off_t offset)
             errno = ENOSPC;
             return 1;
         }
+        if (has_failed_to_sync) {
+            has_failed_to_sync = 0;
+            usleep(100000);
+        }
         look_for_marker(bytes, length);
     }
     note_bytes(fd, offset, length);
@@ -233,6 +238,7 @@ static int synced(int fd, int (*sync)(int))
     if (kind == OTHER)
         return sync(fd);
     if (kind == DATABASE && is_faulty("failing")) {
+        has_failed_to_sync = 1;
         errno = EIO;
         return -1;
     }

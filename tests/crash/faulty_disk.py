@@ -54,7 +54,18 @@ class FaultyDisk:
     @contextmanager
     def full(self) -> Iterator[None]:
         """Writes to the database fail in this context, as on a full disk."""
-        fault = self.notes / "full"
+        with self._fault("full"):
+            yield
+
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        """Syncs of the database fail in this context; what was written is there, until the power is cut."""
+        with self._fault("failing"):
+            yield
+
+    @contextmanager
+    def _fault(self, name: str) -> Iterator[None]:
+        fault = self.notes / name
         fault.touch()
         try:
             yield

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from itertools import cycle
 from random import Random
@@ -33,9 +34,11 @@ class KillPoint(StrEnum):
     ACCEPTED = "right after a 201"
     RECEIVED = "right after a device received a command"
     REPORTED = "right after a result was answered with 200"
+    NOT_STORED = "right after a send was answered with 503, as the disk did not sync"
 
 
-_AWAITED = (KillPoint.ACCEPTED, KillPoint.RECEIVED, KillPoint.REPORTED)
+_POINTS = [point for point in KillPoint if point is not KillPoint.NOT_STORED]
+_AWAITED = (KillPoint.ACCEPTED, KillPoint.RECEIVED, KillPoint.REPORTED, KillPoint.NOT_STORED)
 
 
 @define(eq=False)
@@ -47,6 +50,8 @@ class KillSchedule:
     chance: Random
     cut_power: Callable[[], None] | None = None
     """Undoes, after every other kill, what was not synced."""
+    failing_disk: Callable[[], AbstractContextManager[None]] | None = None
+    """A context manager in which the disk does not sync; None: the server is not killed at such points."""
     kills: Counter[KillPoint] = field(factory=Counter, init=False)
     locks: int = field(default=0, init=False)
     """How often the database was locked."""
@@ -89,10 +94,16 @@ class KillSchedule:
             await deferLater(self.clock, delay)
             self.server.check()
             await next(disturb)()
-        if point in _AWAITED:
-            point = await self._wait_for(point)
-        await self.server.kill_and_wait()
+        with self._disk_at(point):
+            if point in _AWAITED:
+                point = await self._wait_for(point)
+            await self.server.kill_and_wait()
         self.kills[point] += 1
+
+    def _disk_at(self, point: KillPoint) -> AbstractContextManager[None]:
+        if point is KillPoint.NOT_STORED and self.failing_disk is not None:
+            return self.failing_disk()
+        return nullcontext()
 
     async def _pause(self) -> None:
         locked = self.chance.uniform(*_LOCK_SECONDS)
@@ -102,9 +113,11 @@ class KillSchedule:
         await deferLater(self.clock, PAUSE - locked)
 
     def _next_point(self) -> KillPoint:
-        """Each kind of point once, in random order, then again."""
+        """Each kind of point once, in random order, then again; first the one that an option asks for."""
         if not self._next_points:
-            self._next_points = self.chance.sample(list(KillPoint), len(KillPoint))
+            self._next_points = self.chance.sample(_POINTS, len(_POINTS))
+            if self.failing_disk is not None:
+                self._next_points.append(KillPoint.NOT_STORED)
         return self._next_points.pop()
 
     async def _wait_for(self, point: KillPoint) -> KillPoint:

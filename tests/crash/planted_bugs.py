@@ -9,6 +9,7 @@ from typing import Any
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
+from pushd.model.errors import OutcomeInDoubt, Unavailable
 from pushd.model.lifecycle import Move, State
 from pushd.model.timestamps import MAX_MOMENT
 from pushd.rules import moves
@@ -86,6 +87,19 @@ def _merge_before_commit() -> None:
     SqliteConnection.commit = merge_and_commit  # type: ignore[method-assign]
 
 
+def _deny_doubt() -> None:
+    """Take every commit that fails for one of which nothing is stored."""
+    commit = SqliteConnection._commit
+
+    def commit_or_fail(self: SqliteConnection) -> None:
+        try:
+            commit(self)
+        except OutcomeInDoubt as error:
+            raise Unavailable(str(error)) from error
+
+    SqliteConnection._commit = commit_or_fail  # type: ignore[method-assign]
+
+
 def _save_any_version() -> None:
     """Save a command over whatever the database has of it."""
     for name in ("_UPDATE", "_UPDATE_WITH_RESULT"):
@@ -103,6 +117,7 @@ BUGS: Mapping[str, Callable[[], None]] = {
     "claim-before-commit": lambda: _answer_before_commit(ClaimNext),
     "result-before-commit": lambda: _answer_before_commit(Settle),
     "merge-before-commit": _merge_before_commit,
+    "doubt-denied": _deny_doubt,
     "stale-version-saved": _save_any_version,
     "synchronous-off": lambda: _sync("OFF"),
     "synchronous-normal": lambda: _sync("NORMAL"),

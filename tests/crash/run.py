@@ -56,8 +56,13 @@ class CrashRun:
         self._started_at = self.reactor.seconds()
         self._disk = FaultyDisk.make(self.config.database, self._random("disk")) if self.config.needs_disk else None
         self._server = ServerProcess(self.config, self.reactor, {} if self._disk is None else self._disk.variables())
-        cut_power = self._disk.cut_power if self._disk is not None and self.config.power_cuts else None
-        self._schedule = KillSchedule(self._server, self.reactor, self._random("kills"), cut_power)
+        self._schedule = KillSchedule(
+            self._server,
+            self.reactor,
+            self._random("kills"),
+            cut_power=self._disk.cut_power if self._disk is not None and self.config.power_cuts else None,
+            failing_disk=self._disk.failing if self._disk is not None and self.config.disk_failures else None,
+        )
         journal = KillPointJournal(clock=self.reactor, path=self.config.devices_journal, reach=self._schedule.reach)
         self._fleet = SimulatedFleet(self.config, self.reactor, journal)
 
@@ -137,6 +142,7 @@ class CrashRun:
             workload=workload,
             chance=self._random("operator"),
             accepted=lambda: self._schedule.reach(KillPoint.ACCEPTED),
+            not_stored=lambda: self._schedule.reach(KillPoint.NOT_STORED),
             interval=SEND_INTERVAL,
             min_commands=MIN_COMMANDS,
         )

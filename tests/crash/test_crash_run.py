@@ -54,6 +54,7 @@ def counted(report: str, label: str) -> int:
         pytest.param(*bug, marks=pytest.mark.slow(seconds=seconds))
         for seconds, *bug in [
             (45, "merge-before-commit", "--disk-failures", "the server does not fail by itself"),
+            (30, "doubt-denied", "--disk-failures", "a refused request changes nothing"),
             (20, "stale-version-saved", None, "a change by another program is kept"),
             (10, "synchronous-off", "--power-cuts", "the server does not fail by itself"),
         ]

@@ -126,6 +126,15 @@ def test_full(disk: FaultyDisk) -> None:
     assert run(disk, write).stderr == ""
 
 
+def test_failing(disk: FaultyDisk) -> None:
+    """While the disk fails, a sync of the database raises an error; what was written can be read until a power cut."""
+    with disk.failing():
+        assert "Input/output error" in run(disk, "os.write(database, b'a'); os.fdatasync(database)").stderr
+    assert contents(disk)["db"] == b"aefore"
+    disk.cut_power()
+    assert contents(disk)["db"] == b"before"
+
+
 def test_incomplete_record() -> None:
     """A note that the process was killed while writing is about a write that was not made."""
     assert undone(b"after", bytes(8) + (3).to_bytes(8, "little") + (5).to_bytes(8, "little") + b"be") == b"after"

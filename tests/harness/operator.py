@@ -22,6 +22,7 @@ WAIT_PROBABILITY = 0.2
 GIVE_UP_PROBABILITY = 0.5
 """How often a sender does not send a command again after the server has answered that it cannot store it now."""
 
+_IN_DOUBT = "outcome-in-doubt"
 _WAIT = (0.5, 3.0)
 
 _CANCEL_DELAY = 1.5
@@ -42,6 +43,8 @@ class Operator:
     chance: Random
     accepted: Callable[[], None]
     """Called when a new command was accepted, before the next request."""
+    not_stored: Callable[[], None] = lambda: None
+    """Called when the server could not store a command, before the next request."""
     interval: float
     """Average seconds between two commands of one sender."""
     min_commands: int
@@ -110,8 +113,13 @@ class Operator:
         self._record(request, "accepted", status=status, command=command, state=answer["state"])
         return command
 
-    def _repeats(self, _unavailable: Json) -> bool:
-        return self.chance.random() >= GIVE_UP_PROBABILITY
+    def _repeats(self, unavailable: Json) -> bool:
+        """Whether to send a command again that could not be stored; always, if it may be stored nevertheless."""
+        is_in_doubt = str(unavailable.get("type")).endswith(_IN_DOUBT)
+        if not is_in_doubt and self.chance.random() >= GIVE_UP_PROBABILITY:
+            return True
+        self.not_stored()
+        return is_in_doubt
 
     async def _cancel(self, request: CommandRequest, command: str) -> None:
         await deferLater(self.api.clock, self.chance.uniform(0, _CANCEL_DELAY))
