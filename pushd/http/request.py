@@ -17,7 +17,7 @@ from zope.interface import provider
 
 from pushd.http.bodies import SMALL, Body
 from pushd.http.body_writer import PIECE, BodyWriter
-from pushd.lib.twisted_patches import ChannelRequest, request_line
+from pushd.lib.twisted_patches import ChannelRequest, RequestHeaders, request_line
 from pushd.model.errors import TooManyPolls
 from pushd.model.token import Token
 
@@ -43,19 +43,6 @@ class ICancellable(Protocol):
 
     def cancel(self) -> None:
         """The client has disconnected: wait for nothing any more."""
-
-
-class RequestHeaders(dict[bytes, list[bytes]]):
-    """The headers of a request; names are spelled as :class:`twisted.web.http_headers.Headers` spells them."""
-
-    __slots__ = ()
-
-    def addRawHeader(self, name: bytes, value: bytes) -> None:
-        """Add a header that the channel has read."""
-        self.setdefault(name, []).append(value)
-
-    getRawHeaders = dict.get  # noqa: N815 - Twisted's name
-    """The values of a header in the order of their arrival, None if there is none."""
 
 
 @provider(INonQueuedRequestFactory)
@@ -291,14 +278,17 @@ class Request(ChannelRequest):
     def _head(self, length: bytes, content_type: bytes) -> bytes:
         """Status line and headers; ``length`` is the header that says how long the body is."""
         channel = self.channel
-        if channel.site.closing:
+        site = channel.site
+        if site.closing:
             channel.persistent = False
+        if site.clock.seconds() >= site.common_headers_until:
+            site.renew_common_headers()
         kind = b"Content-Type: %b\r\n" % content_type if content_type else b""
         close = b"" if channel.persistent else b"Connection: close\r\n"
         return b"".join(
             (
                 _STATUS_LINES[self.code],
-                channel.site.common_headers(),
+                site.common_headers,
                 self._extra_headers,
                 kind,
                 length,

@@ -205,8 +205,10 @@ class HTTPFactory(ServerFactory):
         self.grant_body = port.grant_body
         self.budgets = budgets
         self.trusted_proxies = trusted_proxies
-        self._second = -1
-        self._common_headers = b""
+        self.common_headers = b""
+        """The headers of every response."""
+        self.common_headers_until = 0.0
+        """When they are to be renewed, in the clock's seconds."""
 
     def buildProtocol(self, address: IAddress | None) -> Channel:
         """The channel of a new connection."""
@@ -221,12 +223,10 @@ class HTTPFactory(ServerFactory):
         """What TLS endpoints offer to clients by ALPN."""
         return [HTTP_1_1]
 
-    def common_headers(self) -> bytes:
-        """The headers of every response; they are made once a second."""
-        second = int(self.clock.seconds())
-        if second != self._second:
-            self._second, self._common_headers = second, _COMMON_HEADERS % datetimeToString()
-        return self._common_headers
+    def renew_common_headers(self) -> None:
+        """Make the headers of every response, which change once a second."""
+        self.common_headers = _COMMON_HEADERS % datetimeToString()
+        self.common_headers_until = int(self.clock.seconds()) + 1
 
 
 def _close(channel: Channel, _since: float) -> None:

@@ -75,15 +75,32 @@ and needs them before, to choose how large it may be. It relies on the names, an
 """
 
 
+class RequestHeaders(dict[bytes, list[bytes]]):
+    """What HTTPChannel calls on the headers of a request, and no more; names are spelled as
+    :class:`twisted.web.http_headers.Headers` spells them.
+    """
+
+    __slots__ = ()
+
+    def addRawHeader(self, name: bytes, value: bytes) -> None:
+        """Add a header that the channel has read."""
+        self.setdefault(name, []).append(value)
+
+    getRawHeaders = dict.get  # noqa: N815 - Twisted's name
+    """The values of a header in the order of their arrival, None if there is none."""
+
+
 class ChannelRequest:
     """What HTTPChannel calls on a request, and no more; Twisted's own request makes objects for headers, addresses and
     notifications before any of them is used.
 
-    It relies on HTTPChannel calling these methods alone, on ``requestHeaders.addRawHeader`` being given names in the
-    spelling of :class:`twisted.web.http_headers.Headers`, and on ``requestDone`` being all that a response must call.
+    It relies on HTTPChannel calling these methods alone, on ``requestHeaders`` being given names in the spelling of
+    :class:`twisted.web.http_headers.Headers`, and on ``requestDone`` being all that a response must call.
     """
 
     __slots__ = ()
+
+    requestHeaders: RequestHeaders  # noqa: N815 - Twisted's name
 
     def parseCookies(self) -> None:
         """The headers are complete; cookies are not used."""
@@ -250,15 +267,15 @@ class DirectChannel(HTTPChannel):
         """
         name, _, value = line.partition(b":")
         spelling = _PLAIN_HEADERS.get(name)
-        headers = self.requests[-1].requestHeaders
+        headers: RequestHeaders = self.requests[-1].requestHeaders
         if (
             spelling is None
             or self._receivedHeaderCount == self.maxHeaders
             or _FORBIDDEN.search(value)
-            or (spelling == b"Host" and headers.getRawHeaders(spelling))
+            or (spelling == b"Host" and spelling in headers)
         ):
             return bool(super().headerReceived(line))
-        headers.addRawHeader(spelling, value.strip(b" \t"))
+        headers.setdefault(spelling, []).append(value.strip(b" \t"))
         self._receivedHeaderCount += 1
         return True
 

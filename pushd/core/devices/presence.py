@@ -115,10 +115,10 @@ class Presence:
 
     def record_activity(self, device: str, address: str | None) -> None:
         """The device acknowledged or reported: it is online, unless it signed off; only a poll ends that."""
-        entry = self._entry(device)
+        entry = self._entries.get(device) or self._entry(device)
         entry.address = address
         self._saw(entry, self.clocks.clock.seconds())
-        if entry.state is not PresenceState.SIGNED_OFF:
+        if entry.state is not PresenceState.SIGNED_OFF and not (entry.state is PresenceState.ONLINE and entry.saved):
             self._become_online(entry)
 
     async def sign_off(self, device: str, address: str | None) -> None:
