@@ -9,7 +9,6 @@ from typing import Any
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
-from pushd.model.errors import OutcomeInDoubt, Unavailable
 from pushd.model.lifecycle import Move, State
 from pushd.model.timestamps import MAX_MOMENT
 from pushd.rules import moves
@@ -89,15 +88,7 @@ def _merge_before_commit() -> None:
 
 def _deny_doubt() -> None:
     """Take every commit that fails for one of which nothing is stored."""
-    commit = SqliteConnection._commit
-
-    def commit_or_fail(self: SqliteConnection) -> None:
-        try:
-            commit(self)
-        except OutcomeInDoubt as error:
-            raise Unavailable(str(error)) from error
-
-    SqliteConnection._commit = commit_or_fail  # type: ignore[method-assign]
+    connection._commit_error = lambda error: error
 
 
 def _save_any_version() -> None:

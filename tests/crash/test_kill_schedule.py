@@ -76,7 +76,7 @@ def test_all_kills(clock: Clock) -> None:
             for point in (KillPoint.ACCEPTED, KillPoint.RECEIVED, KillPoint.REPORTED):
                 schedule.reach(point)
         assert results == [None]
-        assert dict(schedule.kills) == dict.fromkeys(KillPoint, 2)
+        assert dict(schedule.kills) == dict.fromkeys(set(KillPoint) - {KillPoint.NOT_STORED}, 2)
         assert (server.starts, server.running) == (11, True)
 
 
@@ -131,6 +131,27 @@ def test_power_cuts_and_disturbances(clock: Clock) -> None:
     assert done.called
     assert [name for name in happened if name != "cut"] == ["full", "changed", "full", "changed"]
     assert happened.count("cut") == 3
+
+
+def test_disk_that_does_not_sync(clock: Clock) -> None:
+    """With such a disk, the first point is one at which it fails, until the server is killed."""
+    is_failing: list[bool] = []
+
+    @contextmanager
+    def failing() -> Iterator[None]:
+        is_failing.append(server.running)
+        yield
+        is_failing.append(server.running)
+
+    server = FakeServer()
+    schedule = KillSchedule(cast(ServerProcess, server), clock, seeded_random(1, "kills"), failing_disk=failing)
+    done = Deferred.fromCoroutine(schedule.run(1, clock.seconds() + 30))
+    for _ in range(1200):
+        clock.advance(0.05)
+        schedule.reach(KillPoint.NOT_STORED)
+    assert done.called
+    assert schedule.kills == {KillPoint.NOT_STORED: 1}
+    assert is_failing == [True, False]
 
 
 def test_server_fails_by_itself(clock: Clock) -> None:
