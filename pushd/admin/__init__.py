@@ -1,4 +1,4 @@
 """The admin API below ``/v1``: HTTP and JSON over the operations of the core.
 
-Rules about commands and devices are in the core and the store, not here.
+What becomes of commands and devices is decided in :mod:`pushd.rules` and the core, not here.
 """

@@ -21,7 +21,7 @@ class Verdict:
 
 
 class DeviceResult(Protocol):
-    """A device's result; the store matches it with commands and asks what it means for each payload."""
+    """A device's result; it is matched with commands, and says what it means for the payload of each."""
 
     @property
     def message(self) -> str | None:

@@ -63,7 +63,7 @@ def _touch(tx: ITransaction) -> None:
 
 @define(eq=False)
 class Operations:
-    """The operations of :class:`pushd.store.interface.IStore` over any SQL database.
+    """The operations of :class:`pushd.store.interface.IStore`; a subclass opens the database and sets the executors.
 
     After the commit of an operation, its events go to the listeners, and then its Deferred fires.
     """
