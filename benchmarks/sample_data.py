@@ -26,18 +26,31 @@ _COMMANDS = (
     " :now - :count + i + 1, :now - :count + i + 2, :now - :count + i + 3,"
     ' \'{"success":true,"message":"done","data":""}\', \'device\', \'message\', \'admin\' FROM numbers'
 )
+_OPEN_COMMANDS = (
+    f"{_NUMBERS} INSERT INTO command (id, device, state, payload, delivery, priority, ttl, created_at, expires_at,"
+    " expires_elapsed, attempts, max_attempts, lease, deadline, sent_at, lease_until, deadline_until, created_by)"
+    " SELECT printf('%08x-%04x-7001-8000-%012x', :now >> 16, :now & 65535, i), 'servereye:bench' || (i % :devices),"
+    ' iif(i % 4, \'queued\', \'sent\'), \'{"control":"REFRESH_AGENT","data":{"agent":3}}\','
+    " 'at_most_once', 5,"
+    " 86400.0, :now, :now + 86400000, :now + 86400000, i % 4 = 0, 5, 30.0, 3600.0, iif(i % 4, NULL, :now),"
+    " iif(i % 4, NULL, 30000), iif(i % 4, NULL, 3600000), 'admin' FROM numbers"
+)
 _ATTEMPTS = (
     "INSERT INTO attempt (command, number, device, sent_at, handover) SELECT id, 1, device, sent_at, id FROM command"
+    " WHERE attempts > 0"
 )
 _EVENTS = (
     "INSERT INTO event (type, at, device, command, data) SELECT column1, finished_at, device, id, '{}' FROM command,"
     " (VALUES ('command.queued'), ('command.sent'), ('command.acknowledged'), ('command.succeeded'))"
+    " WHERE finished_at IS NOT NULL"
 )
 
 
-def make_data_dir(data: Path, servereye: int, controlid: int, commands: int = 0) -> Path:
+def make_data_dir(data: Path, servereye: int, controlid: int, commands: int = 0, open_commands: int = 0) -> Path:
     """Make a data directory with devices of both dialects, the first being ``servereye:bench0`` and ``controlid:0``,
     and with commands that have succeeded, one in each millisecond before now.
+
+    Of ``open_commands``, a quarter is in flight, the others are queued.
     """
     data.mkdir(mode=0o700)
     now = time.time_ns() // 1_000_000
@@ -54,8 +67,10 @@ def make_data_dir(data: Path, servereye: int, controlid: int, commands: int = 0)
             database.execute(_DEVICES, values)
         if commands:
             database.execute(_COMMANDS, {"count": commands, "devices": servereye, "now": now})
-            database.execute(_ATTEMPTS)
-            database.execute(_EVENTS)
+        if open_commands:
+            database.execute(_OPEN_COMMANDS, {"count": open_commands, "devices": servereye, "now": now})
+        database.execute(_ATTEMPTS)
+        database.execute(_EVENTS)
         database.execute("COMMIT")
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return data

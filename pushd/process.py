@@ -4,7 +4,8 @@ import gc
 import resource
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 from twisted.internet.error import ReactorNotRunning
@@ -65,6 +66,16 @@ def install_signal_handlers(reactor: Any) -> None:
 def set_switch_interval() -> None:
     """Shorten the time that the reactor's thread waits for the GIL while the thread that commits holds it."""
     sys.setswitchinterval(SWITCH_SECONDS)
+
+
+@contextmanager
+def no_gc() -> Iterator[None]:
+    """Collect no garbage while very many objects are made that stay: it would visit them again and again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def tune_gc() -> None:

@@ -30,7 +30,7 @@ from pushd.notifications.dead_mans_switch import INTERVAL, Stuck, build_switch
 from pushd.notifications.webhooks.dispatcher import CHECKPOINT_SECONDS, WebhookDispatcher
 from pushd.notifications.webhooks.guarded_agent import build_agent
 from pushd.periodic import PeriodicTask
-from pushd.process import exit_with_error, raise_file_limit, set_switch_interval, tune_gc
+from pushd.process import exit_with_error, no_gc, raise_file_limit, set_switch_interval, tune_gc
 from pushd.store.filters import History, StartOptions
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from pushd.wiring import build_admin_port, build_core, build_device_port, build_dispatcher, build_notifiers
@@ -98,7 +98,8 @@ class PushdService(MultiService):
         try:
             self.data_dir.hold()
             install_resolver(self.reactor)
-            self._open_store()
+            with no_gc():
+                self._open_store()
             super().startService()
         except (StoreRefused, ConfigError) as error:
             exit_with_error(str(error))

@@ -1,7 +1,8 @@
 """Commands and their attempts in SQL: what is read by name, and what a transaction saves together."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
+from typing import Any, TypeVar
 
 from pushd.model.device import Admission, PresenceState
 from pushd.model.errors import Unavailable
@@ -10,14 +11,20 @@ from pushd.rules.records import Attempt, CommandRecord, DeviceRecord, Handover
 from pushd.store.rows import report_corruption
 from pushd.store.transaction import ITransaction, Row, Statement, first
 
+T = TypeVar("T")
+
 _NAMES = CommandRecord._fields
 _DERIVED = ("handover", "sent_before", "has_result")
 """What is not stored in a column of its own."""
 
-_COLUMNS = ", ".join(f"command.{name}" for name in _NAMES if name not in (*_DERIVED, "payload"))
+_EXPRESSIONS = {
+    "payload": "{payload}",
+    "has_result": "command.result IS NOT NULL",
+    "handover": "latest.handover",
+    "sent_before": "previous.sent_at",
+}
 _READ = (
-    f"SELECT {_COLUMNS}, {{payload}} AS payload, command.result IS NOT NULL AS has_result,"
-    " latest.handover AS handover, previous.sent_at AS sent_before"
+    f"SELECT {', '.join(_EXPRESSIONS.get(name, f'command.{name}') for name in _NAMES)}"
     " FROM command LEFT JOIN attempt AS latest ON latest.command = command.id AND latest.number = command.attempts"
     " LEFT JOIN attempt AS previous ON previous.command = command.id AND previous.number = command.attempts - 1"
     " WHERE {where}"
@@ -36,19 +43,41 @@ _NEWEST_OF_OPEN = Statement(
 )
 
 
-@report_corruption("A command")
-def _to_record(row: Row) -> CommandRecord:
-    values = {name: row[name] for name in _NAMES}
-    values["state"] = State(values["state"])
-    values["delivery"] = Delivery(values["delivery"])
-    values["late"], values["has_result"] = bool(values["late"]), bool(values["has_result"])
-    return CommandRecord(**values)
+class _Converted(dict[Any, T]):
+    """What values of a column are converted to, each once."""
+
+    def __init__(self, convert: Callable[[Any], T]) -> None:
+        self._convert = convert
+
+    def __missing__(self, stored: Any) -> T:
+        self[stored] = self._convert(stored)
+        return self[stored]
+
+
+_CONVERSIONS: Sequence[tuple[int, _Converted[Any]]] = [
+    (_NAMES.index(name), _Converted(kind))
+    for name, kind in (("state", State), ("delivery", Delivery), ("late", bool), ("has_result", bool))
+]
+_SHARED = tuple(map(_NAMES.index, ("device", "created_by", "ttl", "lease", "deadline")))
+"""Fields that are equal in many commands."""
+
+
+def _records(tx: ITransaction, statement: Statement, **values: Any) -> Iterator[CommandRecord]:
+    """The commands that a statement reads, one by one: there may be a million."""
+    shared: dict[Any, Any] = {}
+    with report_corruption("A command"):
+        for row in tx.tuples(statement, **values):
+            fields = list(row)
+            for place, converted in _CONVERSIONS:
+                fields[place] = converted[fields[place]]
+            for place in _SHARED:
+                fields[place] = shared.setdefault(fields[place], fields[place])
+            yield CommandRecord._make(fields)
 
 
 def command_by_id(tx: ITransaction, command: str) -> CommandRecord | None:
     """A command without its payload, or None."""
-    row = first(tx, _BY_ID, id=command)
-    return None if row is None else _to_record(row)
+    return next(_records(tx, _BY_ID, id=command), None)
 
 
 def id_by_key(tx: ITransaction, created_by: str, device: str, key: str) -> str | None:
@@ -59,7 +88,7 @@ def id_by_key(tx: ITransaction, created_by: str, device: str, key: str) -> str |
 
 def open_commands(tx: ITransaction) -> Iterator[CommandRecord]:
     """All open commands."""
-    return map(_to_record, tx.rows(_OPEN))
+    return _records(tx, _OPEN)
 
 
 def newest_handovers(tx: ITransaction) -> Mapping[str, Handover]:

@@ -86,9 +86,13 @@ class Timeouts:
     def compact(self, commands: Mapping[str, CommandRecord]) -> None:
         """Drop former moments once they are most of what is noted."""
         if len(self._heap) > 2 * len(commands) + 1000:
-            moments = ((self._moment(command), command.id) for command in commands.values())
-            self._heap = [(moment, command) for moment, command in moments if moment is not None]
-            heapq.heapify(self._heap)
+            self.load(commands)
+
+    def load(self, commands: Mapping[str, CommandRecord]) -> None:
+        """Note the moments of these commands, and no others."""
+        moments = ((self._moment(command), command.id) for command in commands.values())
+        self._heap = [(moment, command) for moment, command in moments if moment is not None]
+        heapq.heapify(self._heap)
 
 
 def _expiry(command: CommandRecord) -> int | None:
@@ -156,10 +160,18 @@ class OpenCommands:
         """Start with what the database has, in place of what was known."""
         self.__init__()  # type: ignore[misc]
         for command in commands:
-            self._merge_command(command)
-            self.devices.setdefault(command.device, DeviceCommands()).move(None, command)
-        for device, commands_of_device in self.devices.items():
-            commands_of_device.newest = newest.get(device)
+            self._keep(command)
+            commands_of_device = self.devices.get(command.device)
+            if commands_of_device is None:
+                commands_of_device = self.devices[command.device] = DeviceCommands(newest=newest.get(command.device))
+            if command.state is State.QUEUED:
+                commands_of_device.queue.append((-command.priority, command.id))
+            else:
+                commands_of_device.out[command.id] = None
+        for commands_of_device in self.devices.values():
+            commands_of_device.queue.sort()
+        self._leases.load(self.commands)
+        self._expiries.load(self.commands)
 
     def merge(
         self,
@@ -187,16 +199,19 @@ class OpenCommands:
         if command.finished_at is not None:
             self.commands.pop(command.id, None)
             return
-        size = 0 if command.payload is None else len(command.payload)
-        if self._payload_size + size > MAX_PAYLOADS:
-            command, size = command._replace(payload=None), 0
-        self._payload_size += size
-        self.commands[command.id] = command
+        self._keep(command)
         if command.state is State.QUEUED:
             if before is None or before.state is not State.QUEUED or before.expires_elapsed != command.expires_elapsed:
                 self._expiries.add(command)
         else:
             self._leases.add(command)
+
+    def _keep(self, command: CommandRecord) -> None:
+        size = 0 if command.payload is None else len(command.payload)
+        if self._payload_size + size > MAX_PAYLOADS:
+            command, size = command._replace(payload=None), 0
+        self._payload_size += size
+        self.commands[command.id] = command
 
     def _merge_device(self, device: str, commands: DeviceCommands) -> None:
         self.devices[device] = commands

@@ -22,7 +22,7 @@ from pushd.rules.operator_actions import Cancel, Resend, Resolve
 from pushd.rules.outcomes import Claim, Settlement
 from pushd.rules.queueing import ClaimNext, Enqueue, Unsend
 from pushd.rules.reporting import Acknowledge, Settle
-from pushd.rules.time_limits import Expire, Lapse
+from pushd.rules.time_limits import Expire, Lapse, Renew, StepClock
 from pushd.rules.view import Rule
 from pushd.store.filters import (
     CommandContext,
@@ -36,7 +36,7 @@ from pushd.store.filters import (
 from pushd.store.group_commit import Executor, Operation, PendingTransaction
 from pushd.store.interface import Listener
 from pushd.store.open_commands import OpenCommands
-from pushd.store.overlay import decide
+from pushd.store.overlay import decide, decide_all
 from pushd.store.transaction import ITransaction, Statement
 from pushd.store.transactions import (
     alerts,
@@ -47,11 +47,13 @@ from pushd.store.transactions import (
     offline,
     queries,
     retention,
-    startup,
     webhooks,
 )
 
 T = TypeVar("T")
+
+SLICE_SIZE = 200
+"""Open commands on which one transaction decides: for some milliseconds."""
 
 _TOUCH = Statement("write to the database", "UPDATE schema_version SET checked = checked + 1")
 
@@ -162,7 +164,12 @@ class Operations:
         return self._writer.submit(clock.save, retention_from, now)
 
     def save_step(self, retention_from: int, step: int, now: Now) -> Deferred[None]:
-        return self._writer.submit(clock.save_step, retention_from, step, now)
+        return Deferred.fromCoroutine(self._save_step(retention_from, step, now))
+
+    async def _save_step(self, retention_from: int, step: int, now: Now) -> None:
+        latest = max(now.wall, now.wall - step)
+        await self._decide_on_all(lambda command: StepClock(command, latest, now))
+        await self._writer.submit(clock.save_step, retention_from, step, now)
 
     def command_context(self, command: str, now: Now) -> Deferred[CommandContext]:
         return self._reader.submit(queries.command_with_sign_off, command).addCallback(self._to_context, now)
@@ -202,7 +209,18 @@ class Operations:
         return self._writer.submit(device_events.report_suppressed, now)
 
     def renew(self, now: Now) -> Deferred[None]:
-        return self._writer.submit(startup.renew_leases, now)
+        return Deferred.fromCoroutine(self._renew(now))
+
+    async def _renew(self, now: Now) -> None:
+        await self._writer.submit(offline.restart_all, now)
+        await self._decide_on_all(lambda command: Renew(command, now))
+
+    async def _decide_on_all(self, rule: Callable[[str], Rule[None]]) -> None:
+        """Decide on each open command: they may be a million, so in many transactions."""
+        commands = list(self._open_commands.commands)
+        for start in range(0, len(commands), SLICE_SIZE):
+            part = commands[start : start + SLICE_SIZE]
+            await self._writer.submit(decide_all, [rule(command) for command in part])
 
     def command(self, command: str) -> Deferred[Command]:
         return self._reader.submit(queries.get_command, command)

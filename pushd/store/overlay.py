@@ -1,6 +1,6 @@
 """What one transaction has changed in the open commands: no other sees it before it is committed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from itertools import chain
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from pushd.model.event import EventType
 from pushd.model.large_text import REFERENCE, LargeText, Text, to_column
 from pushd.model.timestamps import Now
 from pushd.rules.records import Attempt, CommandRecord, DeviceRecord, Handover, Member
+from pushd.rules.time_limits import renewed
 from pushd.rules.view import Rule
 from pushd.store import command_rows as rows
 from pushd.store import large_texts
@@ -259,9 +260,20 @@ class Overlay:
         copied._devices = {device: commands.copy() for device, commands in self._devices.items()}
         return copied
 
-    def load_all(self) -> None:
-        """Read all open commands, at the start."""
-        self.base.load(rows.open_commands(self.tx), rows.newest_handovers(self.tx))
+    def load_all(self, now: Now) -> None:
+        """Read all open commands, at the start; their leases are renewed, in memory alone."""
+        self._load(renewed(command, now) for command in rows.open_commands(self.tx))
+
+    def reload_all(self) -> None:
+        """Read all open commands again; what is known of a command in the same version is kept, with its lease."""
+        known = self.base.commands
+        self._load(
+            known[command.id] if command.id in known and known[command.id].version == command.version else command
+            for command in rows.open_commands(self.tx)
+        )
+
+    def _load(self, commands: Iterable[CommandRecord]) -> None:
+        self.base.load(commands, rows.newest_handovers(self.tx))
 
     def open(self) -> list[CommandRecord]:
         """All open commands."""
@@ -281,6 +293,12 @@ class Overlay:
 def decide(tx: ITransaction, rule: Rule[T]) -> T:
     """The operation that lets a rule decide."""
     return rule.decide(tx.commands)
+
+
+def decide_all(tx: ITransaction, rules: Iterable[Rule[object]]) -> None:
+    """The operation that lets several rules decide, for which nobody waits."""
+    for rule in rules:
+        rule.decide(tx.commands)
 
 
 _CONTAINERS = ("_changed _unsaved _loaded _results _keys _device_records _attempts _deleted_attempts _orphans").split()

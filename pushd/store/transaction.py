@@ -1,6 +1,6 @@
 """What an operation sees of a database: statements with descriptions, and events."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import frozen
@@ -58,6 +58,9 @@ class ITransaction(Protocol):
 
     def rows(self, statement: Statement, **values: Any) -> Sequence[Row]:
         """Run a statement and return its rows."""
+
+    def tuples(self, statement: Statement, **values: Any) -> Iterator[Sequence[Any]]:
+        """Run a statement and read its rows one by one, as tuples: for those that may have very many."""
 
     def run(self, statement: Statement, **values: Any) -> int:
         """Run a statement and return how many rows it changed."""

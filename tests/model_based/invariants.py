@@ -137,10 +137,10 @@ def memory_is_as_loaded_anew(both: ModelComparison) -> None:
 
 
 def _of_its_state(command: CommandRecord) -> CommandRecord:
-    """Without its payload, which may stay in the database alone, and, unless it is in flight, what is known of its
-    latest attempt.
+    """Without its payload, which may stay in the database alone, its lease, which is renewed in memory alone, and,
+    unless it is in flight, what is known of its latest attempt.
     """
-    command = command._replace(payload=None)
+    command = command._replace(payload=None, lease_until=None, deadline_until=None)
     return command if command.state in OUT else command._replace(handover=None, sent_before=None)
 
 

@@ -16,7 +16,7 @@ from pushd.rules.outcomes import Claim, Settlement
 from pushd.rules.queueing import ClaimNext, Enqueue, Unsend
 from pushd.rules.records import CommandRecord, DeviceRecord
 from pushd.rules.reporting import Acknowledge, Settle
-from pushd.rules.time_limits import with_clock_step
+from pushd.rules.time_limits import StepClock
 from pushd.rules.view import Rule
 from tests.model_based import strategies
 from tests.rules.plain_view import APPROVED, PlainView
@@ -248,9 +248,8 @@ class History:
         """The wall clock is set; rules may decide before that is noticed."""
         wall = self.now.wall
         self.now = evolve(self.now, wall=wall + milliseconds(seconds))
-        for command in list(self.view.commands.values()) if is_noticed else ():
-            if command.state is State.QUEUED:
-                self.view.change(with_clock_step(command, max(wall, self.now.wall), self.now))
+        for command in list(self.view.commands) if is_noticed else ():
+            self.decide(StepClock(command, max(wall, self.now.wall), self.now))
 
     def check(self) -> None:
         """What holds at any time."""

@@ -229,7 +229,7 @@ class SqliteConnection:
         tx = self._transaction = SqliteTransaction(self.connection, feed, self.limiter)
         tx.commands = Overlay(self.open_commands, tx)
         if self._is_stale:
-            tx.commands.load_all()
+            tx.commands.reload_all()
             self._is_stale = False
         for pending in group:
             self._group.append(pending)

@@ -1,7 +1,7 @@
 """A transaction on SQLite, and the events that are written with it."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -73,6 +73,14 @@ class SqliteTransaction:
     def rows(self, statement: Statement, **values: Any) -> Sequence[Row]:
         try:
             return self.connection.execute(statement.sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise _unavailable(statement.description, error) from error
+
+    def tuples(self, statement: Statement, **values: Any) -> Iterator[Sequence[Any]]:
+        cursor = self.connection.cursor()
+        cursor.row_factory = None
+        try:
+            yield from cursor.execute(statement.sql, values)
         except sqlite3.Error as error:
             raise _unavailable(statement.description, error) from error
 

@@ -1,6 +1,5 @@
 """The clocks over restarts and steps of the wall clock."""
 
-from pushd.model.lifecycle import State
 from pushd.model.timestamps import LARGE_STEP, Now
 from pushd.rules.time_limits import with_clock_step
 from pushd.store.transaction import ITransaction, Statement, first
@@ -32,8 +31,9 @@ def save(tx: ITransaction, retention_from: int, now: Now) -> None:
 
 
 def save_step(tx: ITransaction, retention_from: int, step: int, now: Now) -> None:
-    """Save that the wall clock was set forward by ``step`` milliseconds, or back, if it is negative."""
-    _apply_step(tx, max(now.wall, now.wall - step), now)
+    """Save that the wall clock was set forward by ``step`` milliseconds, or back, if it is negative; it was applied to
+    the queued commands before, or is by the next start.
+    """
     if step < -LARGE_STEP:
         _mark(tx, now)
     save(tx, retention_from, now)
@@ -61,10 +61,9 @@ def resume(tx: ITransaction, now: Now, writable: bool = True) -> tuple[int, int 
 def _apply_step(tx: ITransaction, latest: int, now: Now) -> None:
     """Apply a step of the wall clock to the time to live of queued commands."""
     for command in tx.commands.open():
-        if command.state is State.QUEUED:
-            stepped = with_clock_step(command, latest, now)
-            if stepped is not command:
-                tx.commands.change(stepped)
+        stepped = with_clock_step(command, latest, now)
+        if stepped is not command:
+            tx.commands.change(stepped)
 
 
 _MARK = Statement(

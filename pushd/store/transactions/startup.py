@@ -1,7 +1,6 @@
 """The start of a process: renew leases, and read what is kept in memory."""
 
 from pushd.model.timestamps import Now
-from pushd.rules.time_limits import renewed
 from pushd.store.filters import StartOptions, StartupSnapshot
 from pushd.store.rows import to_device, to_proof, to_token
 from pushd.store.transaction import ITransaction, Statement
@@ -18,23 +17,15 @@ _REPORTABLE = Statement(
 _LAST_COMMAND = Statement("read the greatest command id", "SELECT MAX(id) AS last FROM command")
 
 
-def renew_leases(tx: ITransaction, now: Now) -> None:
-    """Give every lease, and every grace period of an offline device, its whole time again."""
-    for command in tx.commands.open():
-        if command.lease_until is not None:
-            tx.commands.change(renewed(command, now))
-    offline.restart_all(tx, now)
-
-
 def load_snapshot(tx: ITransaction, options: StartOptions, now: Now, writable: bool = True) -> StartupSnapshot:
     """Continue elapsed time, renew all leases, because the server was down, and read what is kept in memory.
 
     ``writable`` is False for a database that is full or damaged: the server then serves what needs no writing. It
-    saves no clocks and begins no epoch, but it must be able to renew the leases, and to end what is open in a copy.
+    saves no clocks and begins no epoch, but it must be able to end what is open in a copy.
     """
-    tx.commands.load_all()
+    tx.commands.load_all(now)
     elapsed, newest, retention_from = clock.resume(tx, now, writable)
-    renew_leases(tx, now)
+    offline.restart_all(tx, now)
     ended_in_copy = epochs.begin(tx, options, now, writable)
     if options.token is not None:
         devices.set_token(tx, options.token, now)
