@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP as MAIL
@@ -116,7 +116,8 @@ class MailServer:
         server.close()
         for protocol in self._protocols:
             if isinstance(protocol.transport, asyncio.Transport):
-                protocol.transport.abort()
+                with suppress(AttributeError):  # asyncio's, of a TLS transport that was closed twice
+                    protocol.transport.abort()
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
         self._loop.run_until_complete(server.wait_closed())
