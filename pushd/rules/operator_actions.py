@@ -8,7 +8,7 @@ from pushd.model.event import EventType
 from pushd.model.lifecycle import OUT, RESENDABLE, Move, State, rules
 from pushd.model.timestamps import Now
 from pushd.rules.moves import cancelled, record_state, target
-from pushd.rules.queueing import check_may_queue, enqueue
+from pushd.rules.queueing import enqueue
 from pushd.rules.records import CommandRecord
 from pushd.rules.replies import whole
 from pushd.rules.view import View
@@ -101,9 +101,9 @@ class Resend:
             return _successor(view, before.resent_as), False
         if before.state not in RESENDABLE:
             raise IllegalMove(f"The command is {before.state}; {_WHY_NOT_RESENT[before.state]}")
-        check_may_queue(view, self.draft.device, self.queue_signed_off, self.max_queued)
-        view.change(before.changed(resent_as=self.draft.id))
-        return enqueue(view, self.draft, self.now), True
+        successor = enqueue(view, self.draft, self.queue_signed_off, self.max_queued, self.now)
+        view.change(before.changed(resent_as=successor.id))
+        return successor, True
 
 
 def _successor(view: View, resent_as: str) -> Command:

@@ -34,8 +34,7 @@ class Enqueue:
         earlier = self._earlier(view)
         if earlier is not None:
             return whole(view, earlier), False
-        check_may_queue(view, self.draft.device, self.queue_signed_off, self.max_queued)
-        return enqueue(view, self.draft, self.now), True
+        return enqueue(view, self.draft, self.queue_signed_off, self.max_queued, self.now), True
 
     def _earlier(self, view: View) -> CommandRecord | None:
         draft = self.draft
@@ -47,11 +46,7 @@ class Enqueue:
         return earlier
 
 
-def check_may_queue(view: View, device: str, queue_signed_off: bool, max_queued: int) -> None:
-    """Check that another command may be queued for a device.
-
-    :raises UnknownDevice: or :exc:`DeviceBlocked`, :exc:`DeviceSignedOff`, :exc:`QueueFull`.
-    """
+def _check_may_queue(view: View, device: str, queue_signed_off: bool, max_queued: int) -> None:
     found = view.device(device)
     if found is None:
         raise UnknownDevice(f"No device {device} is known; it must have polled, or be registered.")
@@ -65,8 +60,12 @@ def check_may_queue(view: View, device: str, queue_signed_off: bool, max_queued:
         raise QueueFull(f"{max_queued} commands are queued for {device} already.")
 
 
-def enqueue(view: View, draft: Draft, now: Now) -> Command:
-    """Queue a command for which :func:`check_may_queue` was called."""
+def enqueue(view: View, draft: Draft, queue_signed_off: bool, max_queued: int, now: Now) -> Command:
+    """Queue a command.
+
+    :raises UnknownDevice: or :exc:`DeviceBlocked`, :exc:`DeviceSignedOff`, :exc:`QueueFull`.
+    """
+    _check_may_queue(view, draft.device, queue_signed_off, max_queued)
     terms, payload = draft.terms, draft.payload
     expires_at = min(max(now.wall, terms.not_before or 0) + milliseconds(terms.ttl), MAX_MOMENT)
     command = CommandRecord(

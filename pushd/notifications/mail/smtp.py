@@ -165,7 +165,7 @@ class _Session:
             if self.aborted:
                 raise SmtpError("was given up")
             try:
-                return self._talk(connected)
+                return self._deliver(connected)
             except smtplib.SMTPResponseException as error:
                 raise SmtpError(f"answered {_text((error.smtp_code, _bytes(error.smtp_error)))}") from None
             except smtplib.SMTPServerDisconnected as error:
@@ -188,7 +188,7 @@ class _Session:
                 problem = str(error)
         raise SmtpError(f"cannot be reached: {problem}")
 
-    def _talk(self, connected: socket.socket) -> SmtpResult:
+    def _deliver(self, connected: socket.socket) -> SmtpResult:
         host, tls = self.server.host, self.server.tls
         if tls is Tls.TLS:
             connected = ssl.create_default_context().wrap_socket(connected, server_hostname=host)
