@@ -296,7 +296,7 @@ def decide(tx: ITransaction, rule: Rule[T]) -> T:
 
 
 def decide_all(tx: ITransaction, rules: Iterable[Rule[object]]) -> None:
-    """The operation that lets several rules decide, for which nobody waits."""
+    """The operation that lets several rules decide; what they return is dropped."""
     for rule in rules:
         rule.decide(tx.commands)
 
