@@ -33,7 +33,7 @@ MAX_PAUSE = 30.0
 """Seconds for which a subscriber may be paused before it is disconnected."""
 
 TICK = 1.0
-"""Seconds between two checks for keep-alives and for pauses that last too long."""
+"""Seconds between two flushes at most: each also checks for keep-alives and for pauses that last too long."""
 
 BATCH_SIZE = 100
 """Events that a subscriber gets in one call."""
@@ -170,7 +170,7 @@ class Subscriber:
 
 @define(eq=False)
 class Broadcaster:
-    """Flushes all subscribers after each event, and every second."""
+    """Flushes all subscribers after each event, and if there is none for a second."""
 
     store: IStore
     recent: RecentEvents
@@ -179,10 +179,9 @@ class Broadcaster:
     _unflushed: deque[Subscriber] = field(factory=deque, init=False)
     """Those that the current flush has not reached yet."""
     _requested: bool = field(default=False, init=False)
-    """Whether a flush was requested since the last one began."""
-    _next_slice: IDelayedCall | None = field(default=None, init=False)
-    """Begins the next flush, or continues this one."""
-    _next_tick: IDelayedCall | None = field(default=None, init=False)
+    """Whether another flush was requested since the last one began."""
+    _next: IDelayedCall | None = field(default=None, init=False)
+    """Begins the next flush, or continues this one; None if there are no subscribers."""
     _reading: DeferredLock = field(factory=DeferredLock, init=False)
     _closed: bool = field(default=False, init=False)
 
@@ -192,20 +191,23 @@ class Broadcaster:
             subscriber.on_end()
             return
         self._subscribers[subscriber] = None
-        if self._next_tick is None:
-            self._next_tick = self.clock.callLater(TICK, self._tick)
+        if self._next is None:
+            self._call_after(TICK)
 
     def remove(self, subscriber: Subscriber) -> None:
         """Serve a subscriber no more."""
         self._subscribers.pop(subscriber, None)
         if not self._subscribers:
-            self._stop_timers()
+            self._cancel_call()
+            self._unflushed.clear()
+            self._requested = False
 
     def schedule_flush(self) -> None:
         """There is something to push: flush all subscribers soon."""
-        self._requested = True
-        if self._subscribers and self._next_slice is None and not self._unflushed:
-            self._next_slice = self.clock.callLater(self._delay(), self._flush)
+        if self._next is not None and not self._requested:
+            self._requested = True
+            if not self._unflushed:
+                self._call_after(self._delay())
 
     async def read(self, event_filter: EventFilter, after: int) -> EventPage:
         """Up to :data:`BATCH_SIZE` stored events; one page at a time, so that many clients that are far behind do not
@@ -230,30 +232,24 @@ class Broadcaster:
         count = len(self._subscribers)
         return 0 if count <= IMMEDIATE_UP_TO else min(count * DELAY_PER_SUBSCRIBER, MAX_DELAY)
 
-    def _flush(self) -> None:
-        self._requested = False
-        self._unflushed = deque(self._subscribers)
-        self._flush_slice()
-
     def _flush_slice(self) -> None:
-        self._next_slice = None
-        for _ in range(min(SLICE_SIZE, len(self._unflushed))):
-            subscriber = self._unflushed.popleft()
-            if subscriber in self._subscribers:
+        """Flush some subscribers; then the others, or all again after the next event or :data:`TICK`."""
+        self._call_after(TICK)  # for the case that a subscriber raises
+        if not self._unflushed:
+            self._requested, self._unflushed = False, deque(self._subscribers)
+        for _ in range(SLICE_SIZE):
+            if self._unflushed and (subscriber := self._unflushed.popleft()) in self._subscribers:
                 subscriber.flush()
         if self._unflushed:
-            self._next_slice = self.clock.callLater(0, self._flush_slice)
-        elif self._requested:
-            self.schedule_flush()
+            self._call_after(0)
+        elif self._subscribers:
+            self._call_after(self._delay() if self._requested else TICK)
 
-    def _tick(self) -> None:
-        self._next_tick = self.clock.callLater(TICK, self._tick)
-        if self._next_slice is None:
-            self._flush()
+    def _call_after(self, seconds: float) -> None:
+        self._cancel_call()
+        self._next = self.clock.callLater(seconds, self._flush_slice)
 
-    def _stop_timers(self) -> None:
-        for call in (self._next_slice, self._next_tick):
-            if call is not None and call.active():
-                call.cancel()
-        self._next_slice = self._next_tick = None
-        self._unflushed.clear()
+    def _cancel_call(self) -> None:
+        call, self._next = self._next, None
+        if call is not None and call.active():
+            call.cancel()

@@ -83,6 +83,21 @@ def test_without_subscribers_there_is_no_timer(harness: CoreHarness, clock: Cloc
     assert not clock.getDelayedCalls()
 
 
+def test_all_clients_disconnect_while_they_are_flushed(harness: CoreHarness, clock: Clock) -> None:
+    """The flush ends without an error, and leaves no timer."""
+    clients = [EventClient(harness, last_seq(harness)) for _ in range(3)]
+
+    def disconnect_all() -> None:
+        for client in clients:
+            client.disconnect()
+
+    clients[0].on_receive = disconnect_all
+    harness.put(READER)
+    clock.advance(0)
+    assert [len(client.received) for client in clients] == [1, 0, 0]
+    assert not clock.getDelayedCalls()
+
+
 def test_a_client_that_disconnects_while_it_catches_up(stepped: CoreHarness, clock: Clock) -> None:
     """It receives nothing, and leaves no timer."""
     clear_recent(stepped)
