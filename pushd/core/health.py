@@ -48,12 +48,12 @@ class Health:
     async def _unindexed(self) -> list[Violation]:
         queued = CommandFilter(state=State.QUEUED)
         violations: list[Violation] = []
-        page = await self.store.commands(queued, None, _PAGE)
-        while page:
+        last: str | None = None
+        while page := await self.store.commands(queued, last, _PAGE):
             violations += [
                 Violation(what="it is queued, but missing in memory", device=command.device, command=command.id)
                 for command in page
                 if not self.store.has_queued(command.device)
             ]
-            page = await self.store.commands(queued, page[-1].id, _PAGE)
+            last = page[-1].id
         return violations

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -190,20 +190,17 @@ class Operations:
         return self._in_slices(consistency.check_slice, now, start=consistency.START)
 
     def expire(self, limit: int, now: Now) -> Deferred[int]:
-        return Deferred.fromCoroutine(self._end_each(Expire, self._open_commands.expired(now.elapsed, limit), now))
+        return self._end_each(Expire, self._open_commands.expired(now.elapsed, limit), now)
 
     def lapse(self, limit: int, now: Now) -> Deferred[int]:
-        return Deferred.fromCoroutine(self._end_each(Lapse, self._open_commands.lapsed(now.steady, limit), now))
+        return self._end_each(Lapse, self._open_commands.lapsed(now.steady, limit), now)
 
-    async def _end_each(self, rule: Callable[[str, Now], Rule[None]], commands: Sequence[str], now: Now) -> int:
-        """Decide on each of these commands, all in one transaction if possible; how many they are."""
-        outcomes = await DeferredList(
-            [self._writer.submit(decide, rule(command, now)) for command in commands], consumeErrors=True
-        )
-        for succeeded, outcome in outcomes:
-            if not succeeded:
-                outcome.raiseException()
-        return len(commands)
+    def _end_each(self, rule: Callable[[str, Now], Rule[None]], commands: Sequence[str], now: Now) -> Deferred[int]:
+        """Decide on each of these commands in one transaction; how many they are."""
+        if not commands:
+            return succeed(0)
+        decided = self._writer.submit(decide_all, [rule(command, now) for command in commands])
+        return decided.addCallback(lambda _: len(commands))
 
     def report_suppressed(self, now: Now) -> Deferred[None]:
         return self._writer.submit(device_events.report_suppressed, now)
@@ -279,12 +276,10 @@ class Operations:
         return self._writer.submit(devices.set_token, token, now)
 
     def events(self, which: EventFilter, after: int, limit: int) -> Deferred[EventPage]:
-        if not which.types:
-            return self._reader.submit(queries.list_events, which, after, limit)
-        return Deferred.fromCoroutine(self._events_of_types(which, after, limit))
+        return Deferred.fromCoroutine(self._events(which, after, limit))
 
-    async def _events_of_types(self, which: EventFilter, after: int, limit: int) -> EventPage:
-        """A page of events whose types may be rare: where the first rows do not fill it, it is read in slices."""
+    async def _events(self, which: EventFilter, after: int, limit: int) -> EventPage:
+        """A page of events; if their types are rare, so that the first rows do not fill it, it is read in slices."""
         part = await self._reader.submit(queries.list_events, which, after, limit)
         items = part.items
         while not part.complete:

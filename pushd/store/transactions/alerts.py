@@ -40,11 +40,10 @@ def raise_alert(
     """Raise an alert about these devices, which have no open one of this kind, or about a webhook; ``recheck_at`` is
     when, as elapsed time, an alert of kind ``flapping`` may be over.
     """
-    mail_at = now.elapsed if rules.mails else None
     about = {"address": address, "site": site, "webhook": webhook}
-    due = {"recheck_at": recheck_at, "mail_at": mail_at}
+    due = {"recheck_at": recheck_at, "mail_at": now.elapsed if rules.mails else None}
     count = len(devices)
-    row = tx.rows(_INSERT, kind=kind, count=count, now=now.wall, elapsed=now.elapsed, **about, **due)[0]
+    [row] = tx.rows(_INSERT, kind=kind, count=count, now=now.wall, elapsed=now.elapsed, **about, **due)
     tx.run(_ADD_DEVICES, alert=row["id"], devices=json.dumps(devices), kind=kind)
     _record(tx, now, EventType.ALERT_RAISED, row["id"], kind, devices, count, **about)
 

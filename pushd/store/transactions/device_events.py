@@ -19,7 +19,7 @@ def record_device(tx: ITransaction, now: Now, kind: EventType, row: Row, /, **da
 
 
 _PRESENCE = Statement("look up a device's presence", f"SELECT presence, {KNOWN_BY} FROM device WHERE id = :id")
-_EVENTS = {
+PRESENCE_EVENTS = {
     PresenceState.ONLINE: EventType.DEVICE_ONLINE,
     PresenceState.OFFLINE: EventType.DEVICE_OFFLINE,
     PresenceState.SIGNED_OFF: EventType.DEVICE_SIGNED_OFF,
@@ -41,5 +41,5 @@ def report_suppressed(tx: ITransaction, now: Now) -> None:
             tx.record(now.wall, kind, device, None, {**suppressed.data, "suppressed": suppressed.count})
     for device, count in changes.items():
         row = first(tx, _PRESENCE, id=device)
-        if row is not None and row["presence"] in _EVENTS:
-            record_device(tx, now, _EVENTS[row["presence"]], row, suppressed=count)
+        if row is not None and row["presence"] in PRESENCE_EVENTS:
+            record_device(tx, now, PRESENCE_EVENTS[row["presence"]], row, suppressed=count)

@@ -16,7 +16,7 @@ from pushd.store.filters import SLICE_SIZE, DeviceFilter, Slice
 from pushd.store.rows import DEVICE_COLUMNS, to_columns, to_device, to_proof
 from pushd.store.transaction import ITransaction, Row, Statement, filtered, first
 from pushd.store.transactions import offline
-from pushd.store.transactions.device_events import KNOWN_BY, record_device
+from pushd.store.transactions.device_events import KNOWN_BY, PRESENCE_EVENTS, record_device
 
 _JSON_COLUMNS = ("tags", "allow_from")
 _LISTED = ", ".join(DEVICE_COLUMNS)
@@ -108,10 +108,6 @@ _PRESENCE_BEFORE = Statement(
     "look up a device's presence", f"SELECT presence, {KNOWN_BY} FROM device WHERE id = :id AND admission <> 'pending'"
 )
 _SET_PRESENCE = Statement("change a device's presence", "UPDATE device SET presence = :presence WHERE id = :id")
-_PRESENCE_EVENTS = {
-    PresenceState.ONLINE: EventType.DEVICE_ONLINE,
-    PresenceState.SIGNED_OFF: EventType.DEVICE_SIGNED_OFF,
-}
 
 
 def set_presence(tx: ITransaction, device: str, presence: PresenceState, now: Now) -> None:
@@ -123,7 +119,7 @@ def set_presence(tx: ITransaction, device: str, presence: PresenceState, now: No
     if before is not None and before["presence"] != presence:
         tx.run(_SET_PRESENCE, id=device, presence=presence)
         tx.commands.reload_device(device)
-        record_device(tx, now, _PRESENCE_EVENTS[presence], before, after=before["presence"])
+        record_device(tx, now, PRESENCE_EVENTS[presence], before, after=before["presence"])
         if before["presence"] == PresenceState.OFFLINE and presence is PresenceState.ONLINE:
             tx.run(offline.ADD_CHANGE, device=device, elapsed=now.elapsed)
         offline.on_device_seen(tx, device, now)
