@@ -1,7 +1,8 @@
-"""Coroutines that nothing awaits."""
+"""Coroutines that run as Deferreds: behind an interface, or with nothing that awaits them."""
 
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -9,7 +10,20 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _log = Logger()
+
+
+def returns_deferred(work: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Deferred[T]]:
+    """Decorate a coroutine function so that a call starts the coroutine, and returns a Deferred."""
+
+    @wraps(work)
+    def start(*args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+        return Deferred.fromCoroutine(work(*args, **kwargs))
+
+    return start
 
 
 def in_background(work: Coroutine[Any, Any, None]) -> Deferred[None]:

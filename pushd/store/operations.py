@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from pushd.lib.background import returns_deferred
 from pushd.model.alert import Alert, AlertRules
 from pushd.model.command import Command, Dispatched, Draft
 from pushd.model.device import Device, LastSeen, Orphan, PresenceState, Proof, ProofKind, QueueDepth
@@ -108,23 +109,20 @@ class Operations:
         """A monotonic clock, by which long operations are bounded; it may stand still."""
         raise NotImplementedError
 
-    def _in_slices(
+    @returns_deferred
+    async def _in_slices(
         self, operation: Operation[Slice[T]], *args: Any, start: Any, limit: int | None = None
-    ) -> "Deferred[list[T]]":
+    ) -> list[T]:
         """Call ``operation``, each time in a transaction of its own, until it has read all rows or found ``limit``;
         its last argument is ``start``, later where it is to resume.
         """
-
-        async def scan() -> list[T]:
-            found: list[T] = []
-            resume = start
-            while resume is not None and (limit is None or len(found) < limit):
-                part = await self._scanner.submit(operation, *args, resume)
-                found += part.items
-                resume = part.resume
-            return found[:limit]
-
-        return Deferred.fromCoroutine(scan())
+        found: list[T] = []
+        resume = start
+        while resume is not None and (limit is None or len(found) < limit):
+            part = await self._scanner.submit(operation, *args, resume)
+            found += part.items
+            resume = part.resume
+        return found[:limit]
 
     def check(self) -> Deferred[None]:
         return self._writer.submit(_touch)
@@ -163,10 +161,8 @@ class Operations:
     def save_clocks(self, retention_from: int, now: Now) -> Deferred[None]:
         return self._writer.submit(clock.save, retention_from, now)
 
-    def save_step(self, retention_from: int, step: int, now: Now) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._save_step(retention_from, step, now))
-
-    async def _save_step(self, retention_from: int, step: int, now: Now) -> None:
+    @returns_deferred
+    async def save_step(self, retention_from: int, step: int, now: Now) -> None:
         latest = max(now.wall, now.wall - step)
         await self._decide_on_all(lambda command: StepClock(command, latest, now))
         await self._writer.submit(clock.save_step, retention_from, step, now)
@@ -205,10 +201,8 @@ class Operations:
     def report_suppressed(self, now: Now) -> Deferred[None]:
         return self._writer.submit(device_events.report_suppressed, now)
 
-    def renew(self, now: Now) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._renew(now))
-
-    async def _renew(self, now: Now) -> None:
+    @returns_deferred
+    async def renew(self, now: Now) -> None:
         await self._writer.submit(offline.restart_all, now)
         await self._decide_on_all(lambda command: Renew(command, now))
 
@@ -275,14 +269,11 @@ class Operations:
     def set_token(self, token: Token, now: Now) -> Deferred[None]:
         return self._writer.submit(devices.set_token, token, now)
 
-    def events(self, which: EventFilter, after: int, limit: int) -> Deferred[EventPage]:
-        return Deferred.fromCoroutine(self._events(which, after, limit))
-
-    async def _events(self, which: EventFilter, after: int, limit: int) -> EventPage:
-        """A page of events; if their types are rare, so that the first rows do not fill it, it is read in slices."""
+    @returns_deferred
+    async def events(self, which: EventFilter, after: int, limit: int) -> EventPage:
         part = await self._reader.submit(queries.list_events, which, after, limit)
         items = part.items
-        while not part.complete:
+        while not part.complete:  # the types are rare
             part = await self._scanner.submit(queries.list_events, which, after, limit - len(items), part.next)
             items += part.items
         return EventPage(items=items, next=part.next)

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from attrs import define
-from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from pushd.lib.background import returns_deferred
 from pushd.model.errors import StoreRefused, Unavailable
 from pushd.model.timestamps import Now
 from pushd.store.filters import NO_OPTIONS, StartOptions, StartupSnapshot
@@ -66,10 +66,8 @@ class SqliteStore(Operations):
         self._scanner = self._reading_executor("store-scanner")
         return snapshot
 
-    def close(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._close())
-
-    async def _close(self) -> None:
+    @returns_deferred
+    async def close(self) -> None:
         for executor in dict.fromkeys((self._writer, self._reader, self._scanner)):
             await executor.close()
 
