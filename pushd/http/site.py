@@ -22,7 +22,7 @@ from pushd.http.client_address import TrustedProxies, client_address
 from pushd.http.connections import AcceptThrottle, ConnectionLimit, ConnectionTimeout, OpenConnections, WriteCoalescer
 from pushd.http.request import Request
 from pushd.lib.tls import HTTP_1_1
-from pushd.lib.twisted_patches import DirectChannel, parse_lines, unparsed, uses_proxy_protocol
+from pushd.lib.twisted_patches import DirectChannel, parse_lines, share_name, unparsed, uses_proxy_protocol
 
 _SEPARATORS = re.compile(rb"[ ,]+")
 
@@ -72,6 +72,7 @@ class Channel(DirectChannel):
         super().connectionMade()
         if isinstance(self.transport, FileDescriptor):  # a TLS transport is not: it encrypts first
             self.is_direct = True
+            share_name(self.transport)
             self.site.accept_throttle.add(self.transport)
         trusted = self.site.trusted_proxies
         self.is_proxied = uses_proxy_protocol(self.transport) or (trusted is not None and self.peer in trusted)

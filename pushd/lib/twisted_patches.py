@@ -19,6 +19,7 @@ from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.internet.ssl import CertificateOptions
+from twisted.internet.tcp import Server
 from twisted.logger import Logger
 from twisted.protocols.basic import LineReceiver
 from twisted.protocols.haproxy._wrapper import HAProxyProtocolWrapper, HAProxyWrappingFactory
@@ -342,6 +343,15 @@ def keep_half_closed(endpoint: Any) -> None:
     """
     if getattr(endpoint, "_wrapperFactory", None) is HAProxyWrappingFactory:
         endpoint._wrapperFactory = HalfCloseableProxyFactory
+
+
+def share_name(transport: Any) -> None:
+    """Have the transport of a connection that was accepted keep one of its two names; both are only logged.
+
+    It relies on the names of the two attributes.
+    """
+    if isinstance(transport, Server):
+        transport.logstr = transport.repstr
 
 
 def uses_proxy_protocol(transport: object) -> bool:

@@ -18,7 +18,7 @@ from tests.connection import request
 from tests.garbage import no_garbage
 from tests.in_memory_server import CLIENT, BuildServer, InMemoryServer
 
-MAX_BYTES = 3 * 1024
+MAX_BYTES = 1536
 """The memory that a held poll may use, with its connection but without the transport."""
 
 HELD = 300

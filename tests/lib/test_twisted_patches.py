@@ -17,9 +17,9 @@ from attrs import define, field
 from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.internet.selectreactor import SelectReactor
-from twisted.internet.tcp import Connection
+from twisted.internet.tcp import Connection, Port, Server
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.protocols.basic import LineReceiver
 from twisted.protocols.tls import TLSMemoryBIOProtocol
@@ -42,6 +42,7 @@ from pushd.lib.twisted_patches import (
     parse_request_line,
     report_daemon_errors_whole,
     request_line,
+    share_name,
     skip_log_context,
     unparsed,
     use_monotonic_clock,
@@ -176,6 +177,16 @@ def test_connection_lost_closes_the_socket(ends: tuple[Connection, socket.socket
     transport.connectionLost(connectionDone)
     assert far.recv(100) == b"response"
     assert far.recv(100) == b""
+
+
+def test_accepted_connection_keeps_one_name(ends: tuple[Connection, socket.socket]) -> None:
+    """The transport of an accepted connection has two names, of which one stands for both."""
+    transport, far = ends
+    accepted = Server(far, Protocol(), ("192.0.2.1", 40000), Port(0, ServerFactory()), 1, MemoryReactorClock())
+    assert accepted.logstr != accepted.repstr
+    for each in (accepted, transport):
+        share_name(each)
+    assert accepted.logPrefix() is repr(accepted)
 
 
 def test_tls_is_no_file_descriptor() -> None:

@@ -68,6 +68,8 @@ class DeviceService:
         access = self.admission_policy.admit(client, device_id, device, is_poll=True)
         if access is Access.REFUSED:
             return self._refuse()
+        if device is not None:
+            device_id = device.id  # an equal text, which is kept already
         is_approved = device is not None and access is Access.SERVED
         if self.poll_registry.is_full(device_id, is_approved=is_approved):
             return self._refuse_excess_poll(is_approved)
