@@ -12,10 +12,6 @@ from pushd.lib.cancellable_waits import DeferredWait
 K = TypeVar("K", bound=Hashable)
 
 
-def _cancelled(waiter: Deferred[bool]) -> None:
-    waiter.callback(False)
-
-
 @define(eq=False)
 class Waiters(Generic[K]):
     """The waiters of each key.
@@ -29,7 +25,7 @@ class Waiters(Generic[K]):
 
     def wait(self, key: K, seconds: float) -> Deferred[bool]:
         """Fires with True when the key is notified, with False after ``seconds`` or when it is cancelled."""
-        waiter: DeferredWait[bool] = DeferredWait(_cancelled)
+        waiter: DeferredWait[bool] = DeferredWait(lambda cancelled: cancelled.callback(False))
         timeout = self.clock.callLater(0 if self._closed else seconds, waiter.callback, False)
         self._waiting.setdefault(key, set()).add(waiter)
 

@@ -32,6 +32,11 @@ def in_background(work: Coroutine[Any, Any, None]) -> Deferred[None]:
     return Deferred.fromCoroutine(work).addErrback(_log_failure, name)
 
 
+def logs_error(log: Logger, text: str, **fields: object) -> Callable[[Failure], None]:
+    """An errback that logs an error in one line; ``text`` has it as ``{error}``, and may have these fields."""
+    return lambda failure: log.error(text, error=failure.getErrorMessage(), **fields)
+
+
 async def pause(clock: IReactorTime, seconds: float) -> None:
     """Wait for ``seconds``; for 0, return without giving way to anything else."""
     if seconds:

@@ -40,9 +40,7 @@ class EventLimiter:
 
     def allow(self, device: str, kind: EventType, data: Mapping[str, Any], elapsed: int) -> bool:
         """Whether an event may be written; if not, it is counted."""
-        minute = elapsed // MINUTE
-        if minute != self._minute:
-            self._begin_minute(minute)
+        self._advance(elapsed)
         key = (device, kind)
         written = self._written.get(key, 0)
         if written < MAX_PER_MINUTE:
@@ -54,13 +52,13 @@ class EventLimiter:
 
     def take_ended(self, elapsed: int) -> Mapping[Key, Suppressed]:
         """What was suppressed in minutes that have ended; it is reported once."""
-        minute = elapsed // MINUTE
-        if minute != self._minute:
-            self._begin_minute(minute)
+        self._advance(elapsed)
         ended, self._ended = self._ended, {}
         return ended
 
-    def _begin_minute(self, minute: int) -> None:
-        self._minute = minute
-        self._ended |= self._suppressed
-        self._written, self._suppressed = {}, {}
+    def _advance(self, elapsed: int) -> None:
+        """Begin another minute if one has ended."""
+        if elapsed // MINUTE != self._minute:
+            self._minute = elapsed // MINUTE
+            self._ended |= self._suppressed
+            self._written, self._suppressed = {}, {}

@@ -16,6 +16,7 @@ from pushd.core.polling.poll_registry import CONFLICT_TAKEOVERS, PollRegistry
 from pushd.core.polling.result_index import ResultIndex
 from pushd.core.timers import CoarseTimers
 from pushd.core.waiters import Waiters
+from pushd.lib.background import logs_error
 from pushd.model.command import Command, Draft
 from pushd.model.device import ProofKind, dialect_of
 from pushd.model.dialect import Dialect
@@ -71,7 +72,9 @@ class CommandQueue:
     def put(self, draft: Draft, *, queue_signed_off: bool = False) -> Deferred[tuple[Command, bool]]:
         """Enqueue a command; False if it is the earlier one with the same idempotency key. See :meth:`IStore.put`."""
         done = self.store.put(draft, queue_signed_off, MAX_QUEUED, self.clocks.now())
-        self._claim_early(draft.device)
+        if self.poll_registry.is_polling(draft.device):  # let it claim right behind, so that one commit does both
+            self._put_early.add(draft.device)
+            self.poll_registry.notify(draft.device)
         return done
 
     def take(self, poll: Poll) -> None:
@@ -135,8 +138,9 @@ class CommandQueue:
 
     def take_back(self, handed: Answer) -> None:
         """Return commands to the queue that were claimed for a poll that ended before a byte was written."""
-        done = self.store.unsend(handed, self.clocks.now())
-        done.addErrback(self._on_take_back_failed, ", ".join(command.command for command in handed))
+        text = "Could not return {command_id} to the queue, its lease will end it: {error}"
+        command_id = ", ".join(command.command for command in handed)
+        self.store.unsend(handed, self.clocks.now()).addErrback(logs_error(self._log, text, command_id=command_id))
 
     def on_poll_end(self, poll: Poll, end: PollEnd) -> None:
         """A poll has ended; it is answered after this."""
@@ -207,12 +211,6 @@ class CommandQueue:
         self.poll_registry.end_all()
         self._ended.close()
 
-    def _claim_early(self, device: str) -> None:
-        """Let a held poll claim right behind a command that is being put, so that one commit does both."""
-        if self.poll_registry.is_polling(device):
-            self._put_early.add(device)
-            self.poll_registry.notify(device)
-
     def _on_command_end(self, event: Event) -> None:
         if event.command is not None:
             self._ended.notify(event.command)
@@ -231,21 +229,8 @@ class CommandQueue:
 
     def _save_conflict(self, device: str) -> None:
         done = self.store.save_conflict(device, {"takeovers": CONFLICT_TAKEOVERS}, self.clocks.now())
-        done.addErrback(self._on_save_conflict_failed, device)
-
-    def _on_take_back_failed(self, failure: Failure, command_id: str) -> None:
-        self._log.error(
-            "Could not return {command_id} to the queue, its lease will end it: {error}",
-            command_id=command_id,
-            error=failure.getErrorMessage(),
-        )
-
-    def _on_save_conflict_failed(self, failure: Failure, device_id: str) -> None:
-        self._log.error(
-            "Two devices may use the id {device_id}, the event device.conflict could not be saved: {error}",
-            device_id=device_id,
-            error=failure.getErrorMessage(),
-        )
+        text = "Two devices may use the id {device_id}, the event device.conflict could not be saved: {error}"
+        done.addErrback(logs_error(self._log, text, device_id=device))
 
 
 _FINAL = frozenset({EventType.COMMAND_RESOLVED, *map(STATE_EVENTS.__getitem__, ENDED)})

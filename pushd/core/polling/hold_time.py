@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.polling.poll import Poll, PollEnd
+from pushd.lib.background import logs_error
 from pushd.model.device import Admission, Device, dialect_of
 
 JITTER = 0.1
@@ -130,11 +130,5 @@ class HoldTimes:
             self.registry.keep_learned_hold(device, hold)
             return
         saving = Deferred.fromCoroutine(self.registry.change(device.id, {"learned_hold": hold}))
-        saving.addErrback(self._on_save_failed, device.id)
-
-    def _on_save_failed(self, failure: Failure, device_id: str) -> None:
-        self._log.error(
-            "Could not save learned hold of {device_id}, it will be learned again: {error}",
-            device_id=device_id,
-            error=failure.getErrorMessage(),
-        )
+        text = "Could not save learned hold of {device_id}, it will be learned again: {error}"
+        saving.addErrback(logs_error(self._log, text, device_id=device.id))
