@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -167,17 +167,15 @@ class Operations:
         await self._decide_on_all(lambda command: StepClock(command, latest, now))
         await self._writer.submit(clock.save_step, retention_from, step, now)
 
-    def command_context(self, command: str, now: Now) -> Deferred[CommandContext]:
-        return self._reader.submit(queries.command_with_sign_off, command).addCallback(self._to_context, now)
-
-    def _to_context(self, found: tuple[Command, int | None], now: Now) -> CommandContext:
-        command, signed_off_at = found
-        stored = self._open_commands.commands.get(command.id)
+    @returns_deferred
+    async def command_context(self, command: str, now: Now) -> CommandContext:
+        found, signed_off_at = await self._reader.submit(queries.command_with_sign_off, command)
+        stored = self._open_commands.commands.get(command)
         lease_until = None if stored is None else stored.lease_until
         return CommandContext(
-            command=command,
-            ahead=self._open_commands.count_ahead(command.id, now),
-            in_flight=self._open_commands.depth(command.device).in_flight,
+            command=found,
+            ahead=self._open_commands.count_ahead(command, now),
+            in_flight=self._open_commands.depth(found.device).in_flight,
             lease_left=None if lease_until is None else max(lease_until - now.steady, 0),
             signed_off_at=signed_off_at,
         )
@@ -191,12 +189,12 @@ class Operations:
     def lapse(self, limit: int, now: Now) -> Deferred[int]:
         return self._end_each(Lapse, self._open_commands.lapsed(now.steady, limit), now)
 
-    def _end_each(self, rule: Callable[[str, Now], Rule[None]], commands: Sequence[str], now: Now) -> Deferred[int]:
+    @returns_deferred
+    async def _end_each(self, rule: Callable[[str, Now], Rule[None]], commands: Sequence[str], now: Now) -> int:
         """Decide on each of these commands in one transaction; how many they are."""
-        if not commands:
-            return succeed(0)
-        decided = self._writer.submit(decide_all, [rule(command, now) for command in commands])
-        return decided.addCallback(lambda _: len(commands))
+        if commands:
+            await self._writer.submit(decide_all, [rule(command, now) for command in commands])
+        return len(commands)
 
     def report_suppressed(self, now: Now) -> Deferred[None]:
         return self._writer.submit(device_events.report_suppressed, now)
@@ -239,11 +237,9 @@ class Operations:
     def save_conflict(self, device: str, data: Mapping[str, Any], now: Now) -> Deferred[None]:
         return self._writer.submit(devices.save_conflict, device, data, now)
 
-    def devices(self, which: DeviceFilter, after: str | None, limit: int) -> Deferred[list[tuple[Device, QueueDepth]]]:
-        found = self._in_slices(devices.list_devices, which, limit, start=after or "", limit=limit)
-        return found.addCallback(self._with_depths)
-
-    def _with_depths(self, found: Sequence[Device]) -> list[tuple[Device, QueueDepth]]:
+    @returns_deferred
+    async def devices(self, which: DeviceFilter, after: str | None, limit: int) -> list[tuple[Device, QueueDepth]]:
+        found = await self._in_slices(devices.list_devices, which, limit, start=after or "", limit=limit)
         return [(device, self._open_commands.depth(device.id)) for device in found]
 
     def has_queued(self, device: str) -> bool:

@@ -67,11 +67,6 @@ class Overlay:
             return self.base.queued(device)
         return (self._open(command) for _, command in found.queue)
 
-    def out(self, device: str) -> list[CommandRecord]:
-        """The commands of a device that are in flight."""
-        found = self._devices.get(device) or self.base.devices.get(device)
-        return [] if found is None else [self._open(command) for command in found.out]
-
     def count_queued(self, device: str) -> int:
         found = self._devices.get(device)
         return self.base.count_queued(device) if found is None else len(found.queue)
@@ -282,7 +277,9 @@ class Overlay:
 
     def open_of(self, device: str) -> list[CommandRecord]:
         """The open commands of a device."""
-        return [*self.queued(device), *self.out(device)]
+        found = self._devices.get(device) or self.base.devices.get(device)
+        in_flight = () if found is None else map(self._open, found.out)
+        return [*self.queued(device), *in_flight]
 
     def merge(self) -> None:
         """Take over into memory what was changed: it is committed."""
@@ -301,4 +298,4 @@ def decide_all(tx: ITransaction, rules: Iterable[Rule[object]]) -> None:
         rule.decide(tx.commands)
 
 
-_CONTAINERS = ("_changed _unsaved _loaded _results _keys _device_records _attempts _deleted_attempts _orphans").split()
+_CONTAINERS = "_changed _unsaved _loaded _results _keys _device_records _attempts _deleted_attempts _orphans".split()
