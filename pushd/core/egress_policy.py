@@ -4,8 +4,7 @@ A URL is checked when a webhook is configured, and each address again when a con
 """
 
 import re
-from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, ip_address
 from socket import inet_aton
 
 from attrs import frozen
@@ -43,7 +42,8 @@ class EgressPolicy:
         :raises EgressRefused: if not.
         """
         address = ip_address(host)
-        if not (_is_public(address) or any(contains(self.allowed, form) for form in _forms(address))):
+        forms = address, _embedded(address)
+        if not (_is_public(address) or any(contains(self.allowed, form) for form in forms)):
             raise EgressRefused(f"{host} is not a public address; --webhook-allow can permit it.")
 
     def check_url(self, url: str) -> str:
@@ -96,23 +96,16 @@ def _literal(host: str) -> str | None:
 
 def _is_public(address: Address) -> bool:
     """Whether an address is globally routable; of an IPv6 address that embeds an IPv4 address, that one counts."""
+    address = _embedded(address) or address
     if isinstance(address, IPv4Address):
         return address.is_global and not address.is_multicast
-    embedded = _embedded(address)
-    if embedded is not None:
-        return _is_public(embedded)
     return address.scope_id is None and address.is_global and address in _GLOBAL_UNICAST
 
 
-def _forms(address: Address) -> Iterator[Address]:
-    """An address, and the IPv4 address that it embeds, if any."""
-    yield address
-    embedded = _embedded(address) if isinstance(address, IPv6Address) else None
-    if embedded is not None:
-        yield embedded
-
-
-def _embedded(address: IPv6Address) -> IPv4Address | None:
+def _embedded(address: Address) -> IPv4Address | None:
+    """The IPv4 address that an IPv6 address embeds, if any."""
+    if isinstance(address, IPv4Address):
+        return None
     if address in _NAT64 or (address in _COMPATIBLE and int(address) > 1):
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import takewhile
 
 from attrs import define, field
 
@@ -45,13 +46,8 @@ class RecentEvents:
 
     def after(self, after: int) -> Sequence[Event]:
         """The events after the one with this ``seq``, as far as they are here."""
-        found = []
-        for event in reversed(self._events):
-            if event.seq <= after:
-                break
-            found.append(event)
-        found.reverse()
-        return found
+        newest_first = list(takewhile(lambda event: event.seq > after, reversed(self._events)))
+        return newest_first[::-1]
 
 
 def matches(event_filter: EventFilter, event: Event) -> bool:

@@ -97,7 +97,7 @@ def forget_device(tx: ITransaction, device: str, now: Now) -> None:
     for command in tx.commands.open_of(device):
         end_of_deleted_device(tx.commands, command, now)
     offline.drop_alerts(tx, device, now)
-    offline.forget_changes(tx, device)
+    tx.run(offline.FORGET_CHANGES, device=device)
     tx.run(_DELETE_PROOFS, id=device)
     tx.run(_DELETE, id=device)
     tx.commands.reload_device(device)

@@ -59,18 +59,13 @@ _TRIM_CHANGES = Statement(
     "DELETE FROM presence_change WHERE device = :device AND id <="
     " (SELECT id FROM presence_change WHERE device = :device ORDER BY id DESC LIMIT 1 OFFSET :kept)",
 )
-_FORGET_CHANGES = Statement(
+FORGET_CHANGES = Statement(
     "drop the changes of a device's presence", "DELETE FROM presence_change WHERE device = :device"
 )
 _CHANGE = Statement(
     "count how often a device went offline and returned",
     "SELECT elapsed FROM presence_change WHERE device = :device ORDER BY id DESC LIMIT 1 OFFSET :nth",
 )
-
-
-def forget_changes(tx: ITransaction, device: str) -> None:
-    """A device was deleted: forget how often it went offline."""
-    tx.run(_FORGET_CHANGES, device=device)
 
 
 def _flaps_until(tx: ITransaction, device: str, rules: AlertRules, now: Now) -> int | None:
