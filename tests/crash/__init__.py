@@ -5,5 +5,6 @@ journals; the promises are checked against these. Bugs can be planted to show th
 
 After SIGKILL the kernel still writes what the process had handed to it: this shows that no request is answered before
 its commit, not that a commit is on the disk. ``--power-cuts`` undoes what was not synced, and ``--disk-failures`` lets
-commits fail in between; both preload a library that is compiled for the run.
+commits fail in between. ``--suspensions`` stops the server between a claim and its answer. All three preload a library
+that is compiled for the run.
 """

@@ -26,6 +26,11 @@ def parse_options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--disk-failures", action="store_true", help="let commits fail between the kills; needs a C compiler"
     )
+    parser.add_argument(
+        "--suspensions",
+        action="store_true",
+        help="suspend the server between a claim and its answer, for longer than the lease; needs a C compiler",
+    )
     return parser.parse_args(arguments)
 
 
@@ -37,6 +42,7 @@ def make_config(options: argparse.Namespace) -> CrashConfig:
         kills=options.kills,
         power_cuts=options.power_cuts,
         disk_failures=options.disk_failures,
+        suspensions=options.suspensions,
     )
 
 

@@ -25,11 +25,13 @@ class CrashConfig(HarnessConfig):
     """Whether every other kill is a power cut."""
     disk_failures: bool = False
     """Whether commits fail between the kills."""
+    suspensions: bool = False
+    """Whether the server is suspended between a claim and its answer."""
 
     @property
     def needs_disk(self) -> bool:
         """Whether the server runs on a disk with faults."""
-        return self.power_cuts or self.disk_failures
+        return self.power_cuts or self.disk_failures or self.suspensions
 
     bugs_module = "tests.crash.planted_bugs"
 

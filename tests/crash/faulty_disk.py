@@ -63,6 +63,10 @@ class FaultyDisk:
         with self._fault("failing"):
             yield
 
+    def suspend_after(self, text: str) -> None:
+        """Have the server stop itself after the next sync of a write to the database that contains this text."""
+        (self.notes / "suspend").write_text(text, "ascii")
+
     @contextmanager
     def _fault(self, name: str) -> Iterator[None]:
         fault = self.notes / name

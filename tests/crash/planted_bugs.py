@@ -9,6 +9,7 @@ from typing import Any
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
+from pushd.core.commands.command_queue import CommandQueue
 from pushd.model.lifecycle import Move, State
 from pushd.model.timestamps import MAX_MOMENT
 from pushd.rules import moves
@@ -103,6 +104,11 @@ def _sync(mode: str) -> None:
     connection._PRAGMAS += (f"PRAGMA synchronous = {mode}",)  # type: ignore[assignment]
 
 
+def _send_late_claims() -> None:
+    """Send what was claimed, however long ago."""
+    CommandQueue._is_late = lambda *_: False  # type: ignore[method-assign]
+
+
 BUGS: Mapping[str, Callable[[], None]] = {
     "send-before-commit": lambda: _answer_before_commit(Enqueue),
     "claim-before-commit": lambda: _answer_before_commit(ClaimNext),
@@ -112,6 +118,7 @@ BUGS: Mapping[str, Callable[[], None]] = {
     "stale-version-saved": _save_any_version,
     "synchronous-off": lambda: _sync("OFF"),
     "synchronous-normal": lambda: _sync("NORMAL"),
+    "late-claim-sent": _send_late_claims,
     "lapse-requeues": _requeue_all,
     "late-send": _ignore_ttl,
 }

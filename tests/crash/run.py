@@ -21,7 +21,7 @@ from tests.harness.operator import Operator
 from tests.harness.report import RunResult
 from tests.harness.server_process import ServerProcess
 from tests.harness.settling import settle
-from tests.harness.simulated_fleet import SimulatedFleet
+from tests.harness.simulated_fleet import HOLD, PATIENT_ID, SimulatedFleet
 from tests.harness.trace import Observations
 from tests.harness.workload import Workload
 
@@ -37,6 +37,9 @@ _OVERTIME = 60.0
 """Seconds after the planned end of a run, when its final state is read in any case."""
 
 _POLL_INTERVAL = 0.25
+
+_PATIENT_HOLD = 30
+"""Seconds: a poll that ended while the server is suspended would get nothing in any case."""
 
 
 @define(eq=False)
@@ -64,7 +67,7 @@ class CrashRun:
             failing_disk=self._disk.failing if self._disk is not None and self.config.disk_failures else None,
         )
         journal = KillPointJournal(clock=self.reactor, path=self.config.devices_journal, reach=self._schedule.reach)
-        self._fleet = SimulatedFleet(self.config, self.reactor, journal)
+        self._fleet = SimulatedFleet(self.config, self.reactor, journal, has_patient=self.config.suspensions)
 
     async def run(self) -> RunResult[Observations]:
         """Run all phases; if the server fails by itself, the result has the failure and the journals only."""
@@ -107,12 +110,13 @@ class CrashRun:
         """Kill the server while the operator sends commands; the events that the operator read."""
         journal = Journal(clock=self.reactor, path=self.config.operator_journal)
         journal.open()
-        operator, disturbances = await self._operator(api, journal), self._disturb(journal)
+        operator = await self._operator(api, journal)
+        disturbances = self._disturb(operator)
         operator.start(max(MIN_SENDERS, self.config.devices // DEVICES_PER_SENDER))
         now = self.reactor.seconds()
         try:
             until = now + self.config.kill_seconds(now - self._started_at)
-            await self._schedule.run(self.config.kills, until, disturbances.before_kills(self.config.disk_failures))
+            await self._schedule.run(self.config.kills, until, disturbances.before_kills())
             if self.config.disk_failures:
                 await disturbances.fill_disk()  # once without a kill, after which memory would be read anew
             await operator.finish()
@@ -121,11 +125,12 @@ class CrashRun:
             raise
         return operator.followed
 
-    def _disturb(self, journal: Journal) -> Disturbances:
+    def _disturb(self, operator: Operator) -> Disturbances:
         return Disturbances(
             reactor=self.reactor,
-            database=str(self.config.database),
-            journal=journal,
+            config=self.config,
+            server=self._server,
+            operator=operator,
             chance=self._random("disturbances"),
             disk=self._disk,
             counts=self._disturbances,
@@ -133,9 +138,14 @@ class CrashRun:
 
     async def _operator(self, api: AdminApi, journal: Journal) -> Operator:
         """Make the operator, once all devices are registered."""
-        while len(devices := await api.get_all("devices")) < self.config.devices:
+        expected = self.config.devices + self.config.suspensions
+        while len(devices := [device["id"] for device in await api.get_all("devices")]) < expected:
             await deferLater(self.reactor, _POLL_INTERVAL)
-        workload = Workload([device["id"] for device in devices], self._random("workload"), self.reactor.seconds)
+        if self.config.suspensions:
+            devices.remove(PATIENT_ID)
+            await api.request("PATCH", "devices", PATIENT_ID, body={"hold": _PATIENT_HOLD})
+            await deferLater(self.reactor, HOLD)  # its first poll is still held for so long only
+        workload = Workload(devices, self._random("workload"), self.reactor.seconds)
         return Operator(
             api=api,
             journal=journal,

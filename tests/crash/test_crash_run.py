@@ -14,7 +14,7 @@ from tests.programs import needs_program
 _TIMEOUT = 200.0
 """Seconds, on a busy machine; on an idle one a run takes less than twenty, or a minute if the server gets stuck."""
 
-ON_FAULTY_DISK = ("--power-cuts", "--disk-failures")
+ON_FAULTY_DISK = ("--power-cuts", "--disk-failures", "--suspensions")
 
 
 def run_harness(directory: Path, *options: str) -> "subprocess.CompletedProcess[str]":
@@ -35,12 +35,13 @@ def test_promises_are_kept(tmp_path: Path) -> None:
 
 @pytest.mark.slow(seconds=25)
 def test_promises_are_kept_on_a_faulty_disk(tmp_path: Path) -> None:
-    """So does one whose disk is full for a while, and loses what was not synced at a kill."""
+    """So does one that is suspended, whose disk fails for a while, and loses what was not synced at a kill."""
     needs_program("cc")
     run = run_harness(tmp_path, *ON_FAULTY_DISK)
     assert run.returncode == 0, run.stdout + run.stderr
     assert counted(run.stdout, "server    power cuts") > 0
     assert counted(run.stdout, "disturbed the disk was full") > 0
+    assert counted(run.stdout, "disturbed the server was suspended") > 0
 
 
 def counted(report: str, label: str) -> int:
@@ -54,6 +55,7 @@ def counted(report: str, label: str) -> int:
         pytest.param(*bug, marks=pytest.mark.slow(seconds=seconds))
         for seconds, *bug in [
             (45, "merge-before-commit", "--disk-failures", "the server does not fail by itself"),
+            (30, "late-claim-sent", "--suspensions", "what was claimed is not sent after its lease"),
             (30, "doubt-denied", "--disk-failures", "a refused request changes nothing"),
             (20, "stale-version-saved", None, "a change by another program is kept"),
             (10, "synchronous-off", "--power-cuts", "the server does not fail by itself"),

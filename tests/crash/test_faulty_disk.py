@@ -1,5 +1,7 @@
 """Tests of the disk with faults, with small programs that write."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pushd.simulator.faults import seeded_random
+from tests.crash.disturbances import is_stopped
 from tests.crash.faulty_disk import SOURCE, FaultyDisk, undone
 from tests.harness.c_compiler import compile_library
 from tests.harness.environment import ROOT, environment
@@ -40,11 +43,17 @@ def disk(tmp_path: Path, library: Path) -> FaultyDisk:
     return FaultyDisk(tmp_path / "data" / "db", tmp_path / "notes", library, seeded_random(1, "disk"))
 
 
-def run(disk: FaultyDisk, program: str) -> "subprocess.CompletedProcess[str]":
-    """Run a program with the disk."""
+def start(disk: FaultyDisk, program: str) -> "subprocess.Popen[str]":
+    """Start a program with the disk."""
     command = [sys.executable, "-c", PROGRAM + program, str(disk.database.parent)]
     env = {**environment(), **disk.variables()}
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def run(disk: FaultyDisk, program: str) -> tuple[str, str]:
+    """Run a program with the disk; what it printed, and its errors."""
+    with start(disk, program) as process:
+        return process.communicate(timeout=60)
 
 
 def contents(disk: FaultyDisk) -> dict[str, bytes]:
@@ -66,7 +75,7 @@ def contents(disk: FaultyDisk) -> dict[str, bytes]:
 )
 def test_unsynced_writes(disk: FaultyDisk, program: str, written: bytes, kept: bytes) -> None:
     """After a power cut a file has what was written to it before it was synced, and nothing else."""
-    assert run(disk, program).stderr == ""
+    assert run(disk, program) == ("", "")
     assert contents(disk)["db"] == written
     disk.cut_power()
     assert contents(disk)["db"] == kept
@@ -87,12 +96,12 @@ def test_unsynced_writes(disk: FaultyDisk, program: str, written: bytes, kept: b
 def test_unsynced_names(disk: FaultyDisk, program: str) -> None:
     """A power cut undoes what was done to a directory that was not synced afterwards."""
     before = contents(disk)
-    assert run(disk, program).stderr == ""
+    assert run(disk, program) == ("", "")
     after = contents(disk)
     assert after != before
     disk.cut_power()
     assert contents(disk) == before
-    assert run(disk, program + SYNC_DIRECTORY).stderr == ""
+    assert run(disk, program + SYNC_DIRECTORY) == ("", "")
     disk.cut_power()
     assert set(contents(disk)) == set(after)
 
@@ -100,7 +109,7 @@ def test_unsynced_names(disk: FaultyDisk, program: str) -> None:
 def test_admin_token(disk: FaultyDisk) -> None:
     """An admin token that was written survives a power cut."""
     write = "from pathlib import Path; from pushd.data_dir import DataDir; DataDir(Path(sys.argv[1])).write_token('s')"
-    assert run(disk, write).stderr == ""
+    assert run(disk, write) == ("", "")
     disk.cut_power()
     assert contents(disk)["admin.token"] == b"s\n"
 
@@ -121,18 +130,31 @@ def test_full(disk: FaultyDisk) -> None:
     """While the disk is full, a write to the database fails; other files can be written."""
     write = "write(old); os.write(database, b'after')"
     with disk.full():
-        assert "No space left on device" in run(disk, write).stderr
+        assert "No space left on device" in run(disk, write)[1]
     assert contents(disk) == {"db": b"before", "old": b"after"}
-    assert run(disk, write).stderr == ""
+    assert run(disk, write) == ("", "")
 
 
 def test_failing(disk: FaultyDisk) -> None:
     """While the disk fails, a sync of the database raises an error; what was written can be read until a power cut."""
     with disk.failing():
-        assert "Input/output error" in run(disk, "os.write(database, b'a'); os.fdatasync(database)").stderr
+        assert "Input/output error" in run(disk, "os.write(database, b'a'); os.fdatasync(database)")[1]
     assert contents(disk)["db"] == b"aefore"
     disk.cut_power()
     assert contents(disk)["db"] == b"before"
+
+
+def test_suspend(disk: FaultyDisk) -> None:
+    """A process stops itself after it has synced a certain text, once."""
+    disk.suspend_after("text")
+    write = "os.write(database, b'a text'); os.fsync(database); os.write(1, b'on')"
+    with start(disk, write) as process:
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        assert is_stopped(process.pid)
+        process.send_signal(signal.SIGCONT)
+        assert process.communicate(timeout=60) == ("on", "")
+    assert run(disk, write) == ("on", "")
 
 
 def test_incomplete_record() -> None:

@@ -99,6 +99,16 @@ def _is_in_time(trace: CommandTrace) -> Iterator[str]:
             yield f"{run['part']} ran {_deviation(due, expires, from_rfc3339(run['time']))}"
 
 
+def _arrives_within_lease(trace: CommandTrace) -> Iterator[str]:
+    sent = [from_rfc3339(event["at"]) for event in trace.events if event["type"] == "command.sent"]
+    for suspended, resumed in trace.suspensions:
+        for run in trace.runs:
+            at = from_rfc3339(run["time"])
+            claimed = max((each for each in sent if each <= at), default=at)
+            if claimed <= from_rfc3339(suspended["time"]) and at >= from_rfc3339(resumed["time"]):
+                yield f"it was claimed for {trace.request['lease']} s, and arrived after {at - claimed} ms"
+
+
 def _stays_cancelled(trace: CommandTrace) -> Iterator[str]:
     for line in trace.cancels:
         if line["status"] not in _OK or trace.command is None:
@@ -143,6 +153,7 @@ _OF_EACH_COMMAND: tuple[tuple[str, Callable[[CommandTrace], Iterator[str]]], ...
     ("what succeeded or failed has run", _has_run),
     ("a reported result decides the state", _has_reported_state),
     ("nothing is sent before or after its time", _is_in_time),
+    ("what was claimed is not sent after its lease", _arrives_within_lease),
     ("a cancelled command is not sent", _stays_cancelled),
     ("a final state that was answered remains", _keeps_answered_state),
     ("a refused request changes nothing", _refusals_change_nothing),

@@ -83,9 +83,10 @@ class Operator:
     async def _send_repeatedly(self) -> None:
         while not self._finishing or self._count < self.min_commands:
             await deferLater(self.api.clock, self.chance.uniform(0, 2 * self.interval))
-            await self._send(self.workload.next())
+            await self.send(self.workload.next())
 
-    async def _send(self, request: CommandRequest) -> None:
+    async def send(self, request: CommandRequest) -> None:
+        """Send a command; it may be sent again later, or cancelled."""
         options = {name: value for name, value in request.body.items() if name != "payload"}
         self._record(request, "send", parts=request.parts, fails=request.fails, **options)
         command = await self._post(request)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from hyperlink import DecodedURL
 from twisted.web.client import HTTPConnectionPool
 
@@ -55,6 +55,12 @@ _POLL_PAUSE = 0.6
 
 _COMMAND_DURATION = 0.1
 
+_PATIENT = "1"
+PATIENT_ID = f"{CONTROLID}:{_PATIENT}"
+"""A device without faults that waits for long, if the fleet has one."""
+_PATIENT_TIMEOUT = 60.0
+_PATIENT_PAUSE = 0.05
+
 
 @frozen(kw_only=True)
 class CountedFaults(Faults):
@@ -76,6 +82,7 @@ class SimulatedFleet:
     reactor: Any
     journal: Journal
     outages: Sequence[Outage] = ()
+    has_patient: bool = False
     fault_counts: Counter[Fault] = field(factory=Counter, init=False)
     _probabilities: dict[Fault, float] = field(factory=PROBABILITIES.copy, init=False)
 
@@ -105,6 +112,9 @@ class SimulatedFleet:
         for device in self.ids():
             make = self._controlid_device if device.dialect == CONTROLID else self._servereye_device
             yield make(device.local, client)
+        if self.has_patient:
+            patient = self._controlid_device(_PATIENT, client)
+            yield evolve(patient, timeout=_PATIENT_TIMEOUT, period=_PATIENT_PAUSE, faults=Faults())
 
     def _outages(self, devices: Mapping[str, SimulatedDevice]) -> Iterator[OutageRunner]:
         scenario = Scenario(devices=self.ids(), outages=self.outages, seed=self.config.seed)

@@ -20,6 +20,7 @@ REQUEST: Json = {
     "parts": [KEY],
     "fails": False,
     "delivery": "at_most_once",
+    "lease": 0.5,
 }
 COMMAND: Json = {
     "id": ID,
@@ -73,6 +74,12 @@ def command(**fields: object) -> Observations:
     return evolve(GOOD, commands=[COMMAND | fields])
 
 
+def suspended(since: float, until: float) -> Observations:
+    """The good observations, and a suspension of the server between these two moments."""
+    lines = [at(since, {"did": "suspended", "key": KEY}), at(until, {"did": "resumed", "key": KEY})]
+    return evolve(GOOD, operator=[*GOOD.operator, *lines])
+
+
 BAD: list[tuple[str, Observations]] = [
     ("every accepted command ends", evolve(GOOD, commands=[])),
     ("every accepted command ends", command(state="queued")),
@@ -100,6 +107,7 @@ BAD: list[tuple[str, Observations]] = [
         "nothing is sent before or after its time",
         evolve(GOOD, devices=[at(15, RAN | {"time": "2026-01-01T00:00:15Z"})]),
     ),
+    ("what was claimed is not sent after its lease", suspended(1.2, 1.9)),
     ("a cancelled command is not sent", cancelled(state="cancelled")),
     ("a cancelled command is not sent", cancelled(attempts=0, status=202)),
     (
@@ -147,6 +155,12 @@ def test_attempt_that_was_taken_back() -> None:
     """A command whose connection was lost before it was sent may be sent once more."""
     again = [event(1.5, "command.queued", reason="unsent"), event(1.7, "command.sent")]
     assert broken(evolve(GOOD, events=[*GOOD.events, *again])) == set()
+
+
+def test_suspension() -> None:
+    """A command may arrive while the server is suspended, and after that if it was claimed again."""
+    assert broken(suspended(1.2, 2.1)) == set()
+    assert broken(suspended(0.5, 1.5)) == set()
 
 
 def test_change_by_another_program() -> None:

@@ -51,6 +51,8 @@ class CommandTrace:
     refusals: Sequence[Json] = ()
     changes: Sequence[Json] = ()
     """The lines that say that another program has changed it."""
+    suspensions: Sequence[tuple[Json, Json]] = ()
+    """Lines from when the server was suspended after it had claimed the command, and from when it was resumed."""
 
     @property
     def key(self) -> str:
@@ -59,9 +61,8 @@ class CommandTrace:
 
     def timeline(self) -> list[str]:
         """All of it as lines in order of time, and the final state last."""
-        recorded = chain(
-            [self.request], self.accepted, self.refusals, self.cancels, self.changes, self.runs, self.reports
-        )
+        by_operator = chain([self.request], self.accepted, self.refusals, self.cancels, self.changes)
+        recorded = chain(by_operator, *self.suspensions, self.runs, self.reports)
         lines = [(from_rfc3339(line["time"]), f"journal  {json.dumps(line)}") for line in recorded]
         lines += [(from_rfc3339(event["at"]), f"event    {json.dumps(event)}") for event in self.events]
         lines.sort(key=lambda line: line[0])
@@ -83,8 +84,8 @@ def build_traces(observations: Observations) -> Traces:
     recorded = _group_by(observations.operator, "did")
     requests = {line["key"]: line for line in recorded["send"]}
     commands = {command["idempotency_key"]: command for command in observations.commands}
-    accepted, cancels, refusals, changes = (
-        _group_by(recorded[did], "key") for did in ("accepted", "cancel", "refused", "changed")
+    accepted, cancels, refusals, changes, suspended, resumed = (
+        _group_by(recorded[did], "key") for did in ("accepted", "cancel", "refused", "changed", "suspended", "resumed")
     )
     events = _group_by(observations.events, "command")
     runs, reports, unmatched = _device_actions(observations, _keys_by_name(recorded, observations.commands))
@@ -95,6 +96,7 @@ def build_traces(observations: Observations) -> Traces:
             refusals=refusals[key],
             cancels=cancels[key],
             changes=changes[key],
+            suspensions=list(zip(suspended[key], resumed[key], strict=False)),
             command=commands.get(key),
             events=events[commands[key]["id"]] if key in commands else (),
             runs=runs[key],

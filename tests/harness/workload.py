@@ -13,6 +13,7 @@ from pushd.simulator.controlid.device import DIALECT as CONTROLID
 _SHORT_TTL = (0.3, 4.0)
 _LONG_TTL = (60.0, 300.0)
 _LEASE = (2.0, 5.0)
+SHORT_LEASE = 1.0
 _NOT_BEFORE = (0.2, 3.0)
 _DURATION = (0.0, 1.0)
 
@@ -50,6 +51,12 @@ class Workload:
         parts, payload = make(key, fails)
         body = {"payload": payload, **dict(self._send_options())}
         return CommandRequest(key=key, device=device, fails=fails, parts=parts, body=body)
+
+    def brief(self, device: str) -> CommandRequest:
+        """Make a command to a Control iD device with a short lease, which may be sent again."""
+        key = f"c{next(self._numbers):05d}"
+        body = {"payload": _controlid_command(key, False), "delivery": "at_least_once", "lease": SHORT_LEASE}
+        return CommandRequest(key=key, device=device, fails=False, parts=(key,), body=body)
 
     def _transaction(self, key: str, fails: bool) -> tuple[tuple[str, ...], dict[str, Any]]:
         if not self._is(0.1):
