@@ -49,6 +49,11 @@ def counted(report: str, label: str) -> int:
     return sum(int(line.split()[-1]) for line in report.splitlines() if line.strip().startswith(label))
 
 
+ATTEMPTS = 3
+"""Runs in one of which a bug must be found: on a busy machine few of the situations that show it may occur."""
+
+
+@pytest.mark.timeout(ATTEMPTS * _TIMEOUT)
 @pytest.mark.parametrize(
     ("plant", "option", "promise"),
     [
@@ -66,7 +71,10 @@ def test_planted_bug_of_the_store_is_found(tmp_path: Path, plant: str, option: s
     """So is a server that does not keep apart what is committed and what is not."""
     if option is not None:
         needs_program("cc")
-    run = run_harness(tmp_path, f"--plant={plant}", *filter(None, [option]))
+    for _ in range(ATTEMPTS):
+        run = run_harness(tmp_path, f"--plant={plant}", *filter(None, [option]))
+        if run.returncode != 0:
+            break
     assert run.returncode == 1, run.stdout + run.stderr
     assert f"BROKEN: {promise}" in run.stdout, run.stdout
 
