@@ -42,7 +42,7 @@ _ATTEMPTS = (
 _EVENTS = (
     "INSERT INTO event (type, at, device, command, data) SELECT column1, finished_at, device, id, '{}' FROM command,"
     " (VALUES ('command.queued'), ('command.sent'), ('command.acknowledged'), ('command.succeeded'))"
-    " WHERE finished_at IS NOT NULL"
+    " WHERE finished_at IS NOT NULL ORDER BY id"
 )
 
 

@@ -75,6 +75,7 @@ def no_gc() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.freeze()  # else the next collection would visit all of them
         gc.enable()
 
 

@@ -1,6 +1,6 @@
 """What one transaction has changed in the open commands: no other sees it before it is committed."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from itertools import chain
 from typing import Any, TypeVar
@@ -189,6 +189,13 @@ class Overlay:
         """Attempts of a device were deleted, of which the newest may be one."""
         if device in self._devices or device in self.base.devices:
             self._of_device(device).newest = NOT_LOADED
+
+    def forget(self, purged: Mapping[str, str]) -> None:
+        """Commands that had ended are being purged, here with their devices; the newest attempts may be theirs."""
+        for command, device in purged.items():
+            newest = self._newest(device)
+            if not isinstance(newest, NotLoaded) and any(attempt.command == command for attempt in newest or ()):
+                self.reload_newest(device)
 
     def keep_orphan(self, device: str, at: int, reason: str, reference: str | None, size: int, raw: bytes) -> None:
         self.changes += 1

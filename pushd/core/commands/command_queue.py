@@ -30,9 +30,14 @@ from pushd.store.interface import IStore
 MAX_QUEUED = 1000
 """Commands queued for one device; beyond, further ones are refused."""
 
-PURGE_LIMIT = 100
+PURGE_LIMIT = 5000
+"""Commands that one transaction purges at most; its time ends it earlier."""
+
 PURGE_PAUSE = 0.02
 """Seconds between two transactions that purge."""
+
+PURGE_IN_TIME = 20.0
+"""Seconds after which a purge goes on without pauses: otherwise it might be slower than the load, for ever."""
 
 SWEEP_LIMIT = 100
 """Commands that one transaction of a sweep ends, so that other transactions need not wait for long."""
@@ -163,8 +168,10 @@ class CommandQueue:
 
     async def purge(self, before: int) -> None:
         """Delete what ended before ``before``, in wall milliseconds; in small transactions, with pauses for others."""
+        clock = self.clocks.clock
+        late_at = clock.seconds() + PURGE_IN_TIME
         while await self.store.purge(before, PURGE_LIMIT, self.clocks.now()) > 0:
-            await deferLater(self.clocks.clock, PURGE_PAUSE)
+            await deferLater(clock, PURGE_PAUSE if clock.seconds() < late_at else 0)
 
     async def wait(self, command: str, seconds: float) -> Command:
         """A command once it has ended, or its state after ``seconds``.

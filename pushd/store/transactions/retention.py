@@ -4,42 +4,81 @@ Rows are as old as their wall time says. That of rows that were written while th
 they are at least as old as the step by which it was set back, see :mod:`pushd.store.transactions.clock`.
 """
 
+import json
 from collections.abc import Callable, Mapping
+
+from attrs import frozen
 
 from pushd.model.timestamps import Now
 from pushd.store.transaction import ITransaction, Statement
 
-_ENDED = Statement(
-    "find commands to purge",
-    "SELECT id, device FROM command WHERE finished_at < :before ORDER BY finished_at LIMIT :limit",
+_ENDED = "SELECT id FROM command WHERE finished_at < :before ORDER BY finished_at LIMIT :limit"
+_ENDED_AHEAD = (
+    "SELECT id FROM command WHERE finished_at > :now"
+    " AND id <= (SELECT MAX(command) FROM clock_set_back WHERE elapsed < :elapsed_before) LIMIT :limit"
 )
-_ENDED_AHEAD = Statement(
-    "find commands to purge that ended while the wall clock was ahead",
-    "SELECT id, device FROM command WHERE finished_at > :now"
-    " AND id <= (SELECT MAX(command) FROM clock_set_back WHERE elapsed < :elapsed_before) LIMIT :limit",
-)
-_ATTEMPTS = Statement("purge a command's attempts", "DELETE FROM attempt WHERE command = :id")
-_TEXTS = Statement("purge a command's large texts", "DELETE FROM large_text WHERE command = :id")
-_COMMAND = Statement("purge a command", "DELETE FROM command WHERE id = :id")
 
 
-def _oldest(table: str, key: str) -> Statement:
-    """Deletes old rows from the first by ``key`` on, up to the first that is kept: they are in order of time, so no
-    others are read, and none is left out in between.
+@frozen
+class _Ended:
+    """Ended commands that a query selects, purged in one statement for each table: each gives up the GIL."""
+
+    find: Statement
+    attempts: Statement
+    texts: Statement
+    commands: Statement
+
+    @classmethod
+    def of(cls, selected: str) -> "_Ended":
+        """The statements for those that ``selected`` finds."""
+        return cls(
+            find=Statement(
+                "find commands to purge",
+                "SELECT json_group_object(id, device) AS devices, MAX(finished_at) AS last,"
+                " SUM(EXISTS (SELECT 1 FROM large_text WHERE large_text.command = id)) AS large"
+                f" FROM command WHERE id IN ({selected})",
+            ),
+            attempts=Statement("purge attempts", f"DELETE FROM attempt WHERE command IN ({selected})"),
+            texts=Statement("purge large texts", f"DELETE FROM large_text WHERE command IN ({selected})"),
+            commands=Statement("purge commands", f"DELETE FROM command WHERE id IN ({selected})"),
+        )
+
+    def purge(self, tx: ITransaction, limit: int, times: Mapping[str, int]) -> int:
+        """Delete the commands with what belongs to them; how many they were."""
+        for statement in (self.texts, self.attempts):
+            tx.run(statement, limit=limit, **times)
+        return tx.run(self.commands, limit=limit, **times)
+
+
+_COMMANDS = (_Ended.of(_ENDED), _Ended.of(_ENDED_AHEAD))
+
+
+@frozen
+class _Oldest:
+    """Purges the oldest rows of a table, up to the first that is kept: they are in order of time, so no others are
+    read, and none is left out in between.
     """
-    first = f"SELECT {key} AS key, at FROM {table} ORDER BY {key} LIMIT :limit"
-    ahead = f"SELECT MAX({table}) FROM clock_set_back WHERE elapsed < :elapsed_before"
-    kept = f"SELECT MIN(key) FROM ({first}) AS oldest WHERE at >= :before AND key > COALESCE(({ahead}), 0)"
-    return Statement(
-        f"purge old rows of {table}",
-        f"DELETE FROM {table} WHERE {key} IN (SELECT key FROM ({first}) AS oldest)"
-        f" AND {key} < COALESCE(({kept}), {key} + 1)",
-    )
+
+    end: Statement
+    """Finds the key behind the last of them."""
+    delete: Statement
+
+    @classmethod
+    def of(cls, table: str, key: str) -> "_Oldest":
+        """The statements for a table."""
+        first = f"SELECT {key} AS key, at FROM {table} ORDER BY {key} LIMIT :limit"
+        ahead = f"SELECT MAX({table}) FROM clock_set_back WHERE elapsed < :elapsed_before"
+        return cls(
+            end=Statement(
+                f"find old rows of {table}",
+                f"WITH oldest AS ({first}) SELECT COALESCE((SELECT MIN(key) FROM oldest WHERE at >= :before"
+                f" AND key > COALESCE(({ahead}), 0)), (SELECT MAX(key) + 1 FROM oldest)) AS key",
+            ),
+            delete=Statement(f"purge old rows of {table}", f"DELETE FROM {table} WHERE {key} < :end"),
+        )
 
 
-_EVENTS = _oldest("event", "seq")
-_ORPHANS = _oldest("orphan", "id")
-_DELIVERIES = _oldest("delivery", "id")
+_OLDEST = (_Oldest.of("event", "seq"), _Oldest.of("orphan", "id"), _Oldest.of("delivery", "id"))
 
 _CLEARED = (
     "SELECT id FROM (SELECT id FROM alert WHERE cleared_at < :before ORDER BY cleared_at, id LIMIT :limit)"
@@ -61,33 +100,48 @@ _ALERTS = Statement(
 MAX_SECONDS = 0.005
 """Seconds after which a transaction deletes no more: meanwhile nothing else can be written."""
 
-STEP = 10
-"""Rows of each kind that are deleted before the time is compared."""
+FIRST_STEP = 10
+"""Commands that are deleted before the time is compared; then twice as many, as long as there is time."""
+
+EVENTS_OF_COMMAND = 16
+"""Events, and other rows, that are deleted at most for each command."""
 
 
 def purge(tx: ITransaction, before: int, limit: int, now: Now, seconds: Callable[[], float]) -> int:
-    """Delete up to ``limit`` old rows of each kind, fewer if that takes long; returns how many were deleted.
+    """Delete up to ``limit`` old commands, and what else is as old, less if that takes long; returns how many rows.
 
     ``seconds`` is a monotonic clock.
     """
     times = {"before": before, "elapsed_before": now.elapsed_at(before), "now": now.wall}
-    until, deleted = seconds() + MAX_SECONDS, 0
-    for left in range(limit, 0, -STEP):
-        now_deleted = _purge_step(tx, times, min(left, STEP))
+    until, deleted, step = seconds() + MAX_SECONDS, 0, min(FIRST_STEP, limit)
+    while step > 0:
+        now_deleted, tried = _purge_step(tx, times, step)
         deleted += now_deleted
         if not now_deleted or seconds() >= until:
             break
+        limit -= tried
+        step = min(2 * tried, limit)
     return deleted
 
 
-def _purge_step(tx: ITransaction, times: Mapping[str, int], limit: int) -> int:
-    deleted = 0
-    for row in tx.rows(_ENDED, limit=limit, **times) or tx.rows(_ENDED_AHEAD, limit=limit, **times):
-        tx.run(_ATTEMPTS, id=row["id"])
-        tx.run(_COMMAND, id=row["id"])
-        tx.commands.reload_newest(row["device"])
-        deleted += 1
-        if tx.run(_TEXTS, id=row["id"]) > 0:  # to free 16 MiB takes 0.1 s
+def _purge_step(tx: ITransaction, times: Mapping[str, int], limit: int) -> tuple[int, int]:
+    """Delete old commands, and the other rows that are as old, so that neither kind waits for the other.
+
+    Returns how many rows were deleted, and the limit: 1 if there are large texts, as to free 16 MiB takes 0.1 s.
+    """
+    deleted, until = 0, times["before"]
+    for ended in _COMMANDS:
+        found = tx.rows(ended.find, limit=limit, **times)[0]
+        if found["large"] and limit > 1:
+            return _purge_step(tx, times, 1)
+        if found["last"] is not None:
+            tx.commands.forget(json.loads(found["devices"]))
+            deleted = ended.purge(tx, limit, times)
+            until = until if deleted < limit else min(found["last"] + 1, until)
             break
-    others = (_EVENTS, _ORPHANS, _DELIVERIES, _ALERT_DEVICES, _ALERTS)  # an alert may have more devices than one batch
-    return deleted + sum(tx.run(statement, limit=limit, **times) for statement in others)
+    for oldest in _OLDEST:
+        end = tx.rows(oldest.end, limit=limit * EVENTS_OF_COMMAND, **{**times, "before": until})[0]["key"]
+        deleted += 0 if end is None else tx.run(oldest.delete, end=end)
+    for statement in (_ALERT_DEVICES, _ALERTS):  # an alert may have more devices than one batch
+        deleted += tx.run(statement, limit=limit, **times)
+    return deleted, limit
