@@ -77,7 +77,7 @@ class Runner:
         """
         self.measure_in_turn(
             self.make_servers(names, options),
-            lambda server: _start_and_measure(self.factory.make(server.kind, options), measure),
+            lambda server: _start_and_measure(self.factory.make(server.name, options), measure),
         )
 
     def _try(self, server: Server, measure: Measure) -> None:
