@@ -121,6 +121,24 @@ static void inode_name(char *name, int fd)
     snprintf(name, NAME_MAX, "inode-%llu", (unsigned long long)found.st_ino);
 }
 
+static int is_write_only(int fd)
+{
+    return (fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY;
+}
+
+/* SQLite's are not opened again: to close one of them would end all locks of the process on the file. */
+static ssize_t read_bytes(int fd, void *bytes, size_t length, off_t offset)
+{
+    if (!is_write_only(fd))
+        return pread(fd, bytes, length, offset);
+    char path[NAME_MAX];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int reading = REAL(open)(path, O_RDONLY | O_CLOEXEC);
+    ssize_t found = pread(reading, bytes, length, offset);
+    REAL(close)(reading);
+    return found;
+}
+
 static void note_bytes(int fd, off_t offset, size_t length)
 {
     struct stat found;
@@ -133,12 +151,8 @@ static void note_bytes(int fd, off_t offset, size_t length)
     char name[NAME_MAX], *record = malloc(sizeof(struct undo) + length);
     struct undo head = {(uint64_t)offset, length, (uint64_t)found.st_size};
     memcpy(record, &head, sizeof head);
-    /* the descriptor may be open for writing only */
-    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
-    int reading = REAL(open)(name, O_RDONLY | O_CLOEXEC);
-    if (reading < 0 || pread(reading, record + sizeof head, length, offset) != (ssize_t)length)
+    if (read_bytes(fd, record + sizeof head, length, offset) != (ssize_t)length)
         fail("pread");
-    REAL(close)(reading);
     inode_name(name, fd);
     note(name, record, sizeof head + length);
     free(record);

@@ -1,10 +1,12 @@
 """Tests of the disk with faults, with small programs that write."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,11 +45,12 @@ def disk(tmp_path: Path, library: Path) -> FaultyDisk:
     return FaultyDisk(tmp_path / "data" / "db", tmp_path / "notes", library, seeded_random(1, "disk"))
 
 
-def start(disk: FaultyDisk, program: str) -> "subprocess.Popen[str]":
+def start(disk: FaultyDisk, program: str, **options: Any) -> "subprocess.Popen[str]":
     """Start a program with the disk."""
     command = [sys.executable, "-c", PROGRAM + program, str(disk.database.parent)]
     env = {**environment(), **disk.variables()}
-    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    return subprocess.Popen(command, cwd=ROOT, env=env, text=True, **pipes)
 
 
 def run(disk: FaultyDisk, program: str) -> tuple[str, str]:
@@ -155,6 +158,17 @@ def test_suspend(disk: FaultyDisk) -> None:
         process.send_signal(signal.SIGCONT)
         assert process.communicate(timeout=60) == ("on", "")
     assert run(disk, write) == ("on", "")
+
+
+def test_locks(disk: FaultyDisk) -> None:
+    """A write leaves the locks of the process on the file, without which SQLite deletes the log of another process."""
+    lock = "import fcntl; fcntl.lockf(database, fcntl.LOCK_EX); os.write(database, b'a'); os.write(1, b'on'); input()"
+    with start(disk, lock, stdin=subprocess.PIPE) as process, disk.database.open("rb+") as database:
+        assert process.stdout is not None
+        assert process.stdout.read(2) == "on"
+        with pytest.raises(BlockingIOError):
+            fcntl.lockf(database, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        process.communicate("\n", timeout=60)
 
 
 def test_incomplete_record() -> None:
