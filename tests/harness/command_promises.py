@@ -84,6 +84,9 @@ def _has_reported_state(trace: CommandTrace) -> Iterator[str]:
     state = None if trace.command is None else trace.command["state"]
     if trace.reports and state != reported:
         yield f"a report that it {reported} was answered with 200, but it is {state}"
+    first = min((from_rfc3339(line["time"]) for line in trace.reports), default=None)
+    if first is not None and any(at > first for at in _sent_at(trace)):
+        yield "it was sent again after a report was answered with 200"
 
 
 def _is_in_time(trace: CommandTrace) -> Iterator[str]:
@@ -100,7 +103,7 @@ def _is_in_time(trace: CommandTrace) -> Iterator[str]:
 
 
 def _arrives_within_lease(trace: CommandTrace) -> Iterator[str]:
-    sent = [from_rfc3339(event["at"]) for event in trace.events if event["type"] == "command.sent"]
+    sent = list(_sent_at(trace))
     for suspended, resumed in trace.suspensions:
         for run in trace.runs:
             at = from_rfc3339(run["time"])
@@ -214,6 +217,10 @@ def _violations(traces: Traces) -> Iterator[BrokenPromise]:
     for violation in traces.observations.violations:
         how = f"{violation['what']}: {violation.get('detail')}"
         yield BrokenPromise(promise=_NO_VIOLATIONS, how=how, trace=by_id.get(violation["command"]))
+
+
+def _sent_at(trace: CommandTrace) -> Iterator[int]:
+    return (from_rfc3339(event["at"]) for event in trace.events if event["type"] == "command.sent")
 
 
 def _runs(trace: CommandTrace) -> Counter[str]:

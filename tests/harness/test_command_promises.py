@@ -98,6 +98,7 @@ BAD: list[tuple[str, Observations]] = [
     ("what succeeded or failed has run", evolve(GOOD, devices=[])),
     ("a reported result decides the state", command(state="unknown")),
     ("a reported result decides the state", command(state="failed")),
+    ("a reported result decides the state", evolve(GOOD, events=[*GOOD.events, event(4, "command.sent")])),
     (
         "nothing is sent before or after its time",
         evolve(GOOD, events=[event(0, "command.queued"), event(10, SENT["type"])]),
