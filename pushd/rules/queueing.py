@@ -159,7 +159,7 @@ class ClaimNext:
         chosen: list[tuple[CommandRecord, Payload]] = []
         size = 0
         for command in sendable:
-            size += len(command.payload or "")
+            size += view.payload_size(command)
             if chosen and size > MAX_BATCH_SIZE:
                 break
             payload = view.payload(command)

@@ -30,6 +30,9 @@ class View(Protocol):
     def by_key(self, created_by: str, device: str, key: str) -> CommandRecord | None:
         """The command that was queued with an idempotency key, or None."""
 
+    def payload_size(self, command: CommandRecord) -> int:
+        """Characters of the payload of a command, or of the reference to a large one."""
+
     def payload(self, command: CommandRecord) -> Payload:
         """What the device must do; a large one has to be loaded."""
 

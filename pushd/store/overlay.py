@@ -87,9 +87,14 @@ class Overlay:
         command = self._keys.get((created_by, device, key)) or rows.id_by_key(self.tx, created_by, device, key)
         return None if command is None else self.command(command)
 
+    def payload_size(self, command: CommandRecord) -> int:
+        return len(self._payload_text(command))
+
     def payload(self, command: CommandRecord) -> Payload:
-        text = command.payload
-        return read_payload(rows.payload_of(self.tx, command.id) if text is None else text)
+        return read_payload(self._payload_text(command))
+
+    def _payload_text(self, command: CommandRecord) -> str:
+        return rows.payload_of(self.tx, command.id) if command.payload is None else command.payload
 
     def outline(self, command: CommandRecord) -> Payload:
         payload = self.payload(command)

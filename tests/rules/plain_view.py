@@ -52,6 +52,9 @@ class PlainView:
         found = (each for each in self.commands.values())
         return next((each for each in found if (each.created_by, each.device, each.idempotency_key) == wanted), None)
 
+    def payload_size(self, command: CommandRecord) -> int:
+        return len(command.payload or "")
+
     def payload(self, command: CommandRecord) -> Payload:
         assert command.payload is not None
         return read_payload(command.payload)

@@ -16,7 +16,7 @@ from pushd.model.large_text import LargeText
 from pushd.model.lifecycle import Move, State
 from pushd.model.result import Verdict
 from pushd.rules.outcomes import Settlement
-from pushd.store import large_texts
+from pushd.store import large_texts, open_commands
 from pushd.store.interface import IStore
 from pushd.store.sqlite.store import SqliteStore
 from pushd.store.sqlite.transaction import SqliteTransaction
@@ -229,12 +229,17 @@ async def test_a_missing_text_fails_its_command_alone(store: IStore) -> None:
     assert (await get_command(store, 1)).state is State.SENT
 
 
-async def test_an_answer_has_few_commands_if_they_are_large(store: IStore) -> None:
-    """Commands of up to 64 KiB go together only as far as the reactor can write them in passing."""
+@pytest.mark.parametrize("kept", [open_commands.MAX_PAYLOADS, 0], ids=["in memory", "in the database"])
+async def test_an_answer_has_few_commands_if_they_are_large(
+    store: IStore, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    """Commands of up to 64 KiB go together only as far as the reactor can write them in passing, wherever they are."""
+    monkeypatch.setattr(open_commands, "MAX_PAYLOADS", kept)
     for number in range(1, 7):
         await put(store, number, payload={"endpoint": "user_set_image", "body": "x" * 65_000})
     claimed = await store.claim(READER, None, True, 6, at(), always_batchable)
     assert [sent.command for sent in claimed.dispatched] == [command_id(number) for number in range(1, 5)]
+    assert [sent.payload["body"] for sent in claimed.dispatched] == ["x" * 65_000] * 4
     assert store.has_queued(READER)
 
 

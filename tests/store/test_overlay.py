@@ -14,6 +14,7 @@ from pushd.model.lifecycle import State
 from pushd.rules.queueing import ClaimNext, Enqueue
 from pushd.rules.reporting import Settle
 from pushd.rules.view import Rule
+from pushd.store import open_commands
 from pushd.store.command_rows import StaleCommands
 from pushd.store.group_commit import PendingTransaction
 from pushd.store.overlay import decide
@@ -165,3 +166,19 @@ def test_a_row_that_another_program_changed_is_not_overwritten(
     [claim] = run(connection, CLAIM)
     assert [sent.command for sent in claim.dispatched] == [command_id(2)]  # type: ignore[attr-defined]
     assert states(store) == {command_id(2): State.SENT, command_id(3): State.QUEUED}
+
+
+def test_payloads_in_memory_are_bounded(
+    store: SqliteStore, connection: SqliteConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What does not fit is read when it is sent; as commands end, others fit again."""
+    monkeypatch.setattr(open_commands, "MAX_PAYLOADS", 30)
+    payload = {"endpoint": "load_objects"}
+    run(connection, enqueue(1), enqueue(2))
+    assert [command.payload is None for command in store._open_commands.commands.values()] == [False, True]
+    for number in (1, 2):
+        [claim] = run(connection, CLAIM)
+        assert [sent.payload for sent in claim.dispatched] == [payload]  # type: ignore[attr-defined]
+        run(connection, Settle(READER, by_message(number), at()))
+    run(connection, enqueue(3))
+    assert store._open_commands.commands[command_id(3)].payload is not None

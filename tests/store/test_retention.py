@@ -66,16 +66,16 @@ async def test_commands_that_ended_before_are_purged(store: IStore) -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "verb"),
+    ("end", "make"),
     [
         (State.FAILED, lambda store: store.settle(READER, by_message(1, FAILURE), at(1))),
         (State.UNKNOWN, lambda store: store.lapse(10, at(60))),
     ],
 )
-async def test_all_ended_states_are_purged(store: IStore, end: State, verb: Ending) -> None:
+async def test_all_ended_states_are_purged(store: IStore, end: State, make: Ending) -> None:
     """However a command ended, it is kept for the same time."""
     await send(store, 1)
-    await verb(store)
+    await make(store)
     assert await state(store, 1) is end
     await purge(store, 61)
     assert await kept(store) == []

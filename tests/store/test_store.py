@@ -98,6 +98,6 @@ async def test_an_operation_after_closing_fails(under_test: StoreUnderTest) -> N
     """It fails at once with a clear error."""
     under_test.open(at())
     await under_test.close()
-    for verb in (under_test.store.check(), under_test.store.last_event()):
+    for done in (under_test.store.check(), under_test.store.last_event()):
         with pytest.raises(Unavailable):
-            await verb
+            await done
