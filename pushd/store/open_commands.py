@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import takewhile
 from typing import Final
 
-from attrs import define, field
+from attrs import define, field, fields
 
 from pushd.model.device import QueueDepth
 from pushd.model.lifecycle import OUT, State
@@ -157,8 +157,13 @@ class OpenCommands:
         return self._expiries.due(self.commands, elapsed, limit)
 
     def load(self, commands: Iterable[CommandRecord], newest: Mapping[str, Handover]) -> None:
-        """Start with what the database has, in place of what was known."""
-        self.__init__()  # type: ignore[misc]
+        """Take what the database has in place of what was known, in one step: the reactor may read it meanwhile."""
+        loaded = OpenCommands()
+        loaded._fill(commands, newest)
+        for each in fields(OpenCommands):
+            setattr(self, each.name, getattr(loaded, each.name))
+
+    def _fill(self, commands: Iterable[CommandRecord], newest: Mapping[str, Handover]) -> None:
         for command in commands:
             self._keep(command)
             commands_of_device = self.devices.get(command.device)
