@@ -4,12 +4,13 @@
 PYTHON ?=
 VENV ?= .venv
 BIN = $(VENV)/bin
-PARALLEL = -n auto --dist worksteal
+# one worker more than processors, as tests of whole servers mostly wait
+WORKERS = $$(($$(getconf _NPROCESSORS_ONLN) + 1))
 PACKAGING = setup.cfg pyproject.toml
 # twistd finds the plugin of an editable install only in this mode
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat -e
 
-.PHONY: help demo test quick test-crash test-alerting test-soak test-nginx bench check lint types imports words docstrings docs news package clean \
+.PHONY: help demo test quick test-crash test-alerting test-soak test-nginx cluster screenshots bench api-examples check lint types imports words docstrings vendor docs news package clean \
     torture vigil rooms
 
 help:
@@ -21,9 +22,12 @@ help:
 	@echo "make test-crash      kill the server again and again under load and check its guarantees; two minutes"
 	@echo "make test-alerting   let simulated devices go offline and check every alert; two minutes"
 	@echo "make test-soak       serve friendly and hostile clients and check that nothing accumulates; 25 minutes"
+	@echo "make cluster         disturb three servers with 3,000 devices that share a PostgreSQL database; five minutes"
 	@echo "make test-nginx      serve 2,000 simulated devices through nginx; two minutes"
 	@echo "make bench           measure the server and compare it with other servers; ten minutes"
-	@echo "make check           run lint, types, imports, words, docstrings, docs, news and package"
+	@echo "make api-examples    write the examples of the OpenAPI document anew, from real answers"
+	@echo "make screenshots     pictures of all pages of the dashboard, in build/screenshots; one minute"
+	@echo "make check           run lint, types, imports, words, docstrings, vendor, docs, news and package"
 	@echo "make clean           delete the virtual environment and everything that was built"
 
 $(VENV)/pyvenv.cfg:
@@ -45,16 +49,22 @@ demo: $(VENV)/.for-demo
 	$(BIN)/python -m pushd.demo $(if $(PORT),--port $(PORT)) $(if $(ONCE),--once) $(DEMO)
 
 test: $(VENV)/.for-test
-	$(BIN)/python -m pytest $(PARALLEL) $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
 
 quick: $(VENV)/.for-test
-	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" --hypothesis-profile=quick $(TESTS)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" --hypothesis-profile=quick $(TESTS)
 
 test-crash: $(VENV)/.for-test
 	$(BIN)/python -m tests.crash $(CRASH)
 
+cluster: $(VENV)/.for-test
+	$(BIN)/python -m tests.cluster $(CLUSTER)
+
 test-nginx: $(VENV)/.for-test
 	NGINX_DEVICES=2000 $(BIN)/python -m pytest -v tests/integration/test_nginx.py
+
+screenshots: $(VENV)/.for-test
+	$(BIN)/python -m tests.dashboard.screenshots build/screenshots
 
 bench: $(VENV)/.for-test
 	$(BIN)/python -m benchmarks $(BENCH)
@@ -65,7 +75,10 @@ test-alerting: $(VENV)/.for-test
 test-soak: $(VENV)/.for-test
 	$(BIN)/python -m tests.soak $(SOAK)
 
-check: lint types imports words docstrings docs news package
+api-examples: $(VENV)/.for-test
+	$(BIN)/python -m tests.api_examples
+
+check: lint types imports words docstrings vendor docs news package
 
 lint: $(VENV)/.for-check
 	$(BIN)/ruff check .
@@ -82,6 +95,9 @@ words: $(VENV)/.for-check
 
 docstrings: $(VENV)/.for-check
 	$(BIN)/python -m tools.check_docstrings pushd tests benchmarks tools
+
+vendor: $(VENV)/.for-check
+	$(BIN)/python -m tools.vendor --check
 
 docs: $(VENV)/.for-check
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

@@ -6,9 +6,9 @@ the fields of :class:`Config`.
 
 # ruff: noqa: RUF009 - each call of _option makes a field of attrs
 
-import json
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,25 +17,31 @@ from attrs import field, fields, frozen
 
 from pushd.core.devices.admission import DEFAULT_MAX_PENDING, AdmissionMode
 from pushd.core.polling.hold_time import MAX_HOLD
-from pushd.lib.ip_networks import Network, Networks
+from pushd.http.client_address import UNIX
+from pushd.lib.environment import parse_flag, parse_list, variable
+from pushd.lib.ip_networks import Network, Networks, is_local
 from pushd.model.alert import AlertRules
+from pushd.model.links import Links
+from pushd.notifications.mail.recipients import Recipient
 from pushd.notifications.mail.smtp import Tls
 from pushd.option_values import (
     DIALECTS,
     Reader,
-    is_local,
     list_of,
     one_of,
     read_base,
+    read_base_url,
     read_count,
     read_days,
     read_endpoints,
     read_flag,
     read_flapping,
+    read_header_name,
     read_holds,
     read_hours,
     read_mail_address,
     read_network,
+    read_origin,
     read_path,
     read_positive,
     read_proxy,
@@ -82,11 +88,6 @@ class Option:
         return not self.metavar
 
 
-def variable(name: str) -> str:
-    """The environment variable of an option."""
-    return "PUSHD_" + name.upper().replace("-", "_")
-
-
 def _option(
     read: Reader[Any],
     metavar: str,
@@ -119,7 +120,12 @@ class Config:
     """The checked options; durations are in seconds."""
 
     data_dir: Path = _option(read_path, "DIR", "Directory that holds all state.", default="./pushd-data")
-    store: str | None = _option(read_store, "FILE", "SQLite file, also as sqlite:///PATH.", shown="DIR/pushd.sqlite")
+    store: str | None = _option(
+        read_store,
+        "FILE|URL",
+        "SQLite file, also as sqlite:///PATH; or postgresql://USER@HOST/DATABASE, which several servers may share.",
+        shown="DIR/pushd.sqlite",
+    )
     devices: tuple[str, ...] = _option(
         read_endpoints,
         "ENDPOINT",
@@ -183,6 +189,12 @@ class Config:
         "Retention in days of finished commands, cleared alerts, events and orphan results.",
         default="30",
     )
+    keep_audit: int = _option(
+        read_days,
+        "DAYS",
+        "Retention in days of the audit log.",
+        default="400",
+    )
     trusted_proxies: tuple[Network | str, ...] = _option(
         list_of(read_proxy),
         "CIDR|unix",
@@ -191,6 +203,26 @@ class Config:
         default=[],
         name="trusted-proxy",
         repeatable=True,
+    )
+    auth_header: str | None = _option(
+        read_header_name,
+        "NAME",
+        "Header in which a reverse proxy names the person whom it has authenticated, such as X-Forwarded-User; needs"
+        " --auth-proxy.",
+    )
+    auth_proxies: tuple[Network | str, ...] = _option(
+        list_of(read_proxy),
+        "CIDR|unix",
+        "Network of reverse proxies that authenticate people; unix stands for those that connect to a Unix socket.",
+        default=[],
+        name="auth-proxy",
+        repeatable=True,
+    )
+    auth_secret_file: Path | None = _option(
+        read_path,
+        "FILE",
+        "File with a secret in its only line, which such a proxy sends as X-Pushd-Auth-Secret; required if it connects"
+        " by TCP; use chmod 600.",
     )
     alert_window: float = _option(
         read_seconds,
@@ -212,10 +244,10 @@ class Config:
         default=[],
         repeatable=True,
     )
-    mail_to: tuple[str, ...] = _option(
+    mail_to: tuple[Recipient, ...] = _option(
         read_recipients,
-        "ADDRESS",
-        "Recipient of alert mails; without one no mails are sent.",
+        "ADDRESS[;tag=TAG|;site=SITE]",
+        "Recipient of alert mails, of all or of devices with a tag or of a site; without one no mails are sent.",
         default=[],
         repeatable=True,
     )
@@ -241,11 +273,31 @@ class Config:
     smtp_password_file: Path | None = _option(
         read_path, "FILE", "File with the SMTP password in its only line, read at the start; use chmod 600."
     )
+    device_url: str | None = _option(
+        read_base_url,
+        "URL",
+        "URL of the device port as devices reach it, such as https://push.example.org; pushctl provision puts it into"
+        " their configuration.",
+    )
+    base_url: str | None = _option(
+        read_base_url,
+        "URL",
+        "URL at which operators reach the server, such as https://pushd.example.org; mails and messages link to it.",
+    )
     heartbeat_url: str | None = _option(
         read_url,
         "URL",
-        "URL to request every minute while all tasks make progress (dead man's switch); it is never logged.",
+        "URL to request every minute while all tasks make progress (dead man's switch), in which {node} stands for the"
+        " name of the process; it is never logged.",
         repr=False,
+    )
+    cors_origins: tuple[str, ...] = _option(
+        list_of(read_origin),
+        "ORIGIN",
+        "Origin of web pages that may call the API with a token (CORS), such as https://app.example.org.",
+        default=[],
+        name="cors-origin",
+        repeatable=True,
     )
     new: bool = _option(
         read_flag,
@@ -267,6 +319,13 @@ class Config:
         read_flag,
         "",
         "Keep what is queued in a restored database queued, though it may have run since; only for one start.",
+        default=False,
+    )
+    check: bool = _option(
+        read_flag,
+        "",
+        "Check options, files, endpoints and the database without changing anything, print what was found, and exit: 1"
+        " if a start would fail.",
         default=False,
     )
     config: Path | None = _option(
@@ -293,6 +352,11 @@ class Config:
             mails=bool(self.mail_to),
             remind=self.mail_reminder_hours * 3600 or None,
         )
+
+    @property
+    def links(self) -> Links:
+        """Links to the pages of this server."""
+        return Links(self.base_url)
 
     @property
     def mail_tls(self) -> Tls:
@@ -329,6 +393,7 @@ def read_config(arguments: Mapping[str, object], environ: Mapping[str, str]) -> 
     values = {OPTIONS[name].field: _read(name, source, value) for name, (source, value) in given.items()}
     config = Config(**values, sources={name: source for name, (source, _) in given.items()})
     _check_mails(config)
+    _check_auth_proxy(config)
     return config
 
 
@@ -359,18 +424,12 @@ def _from_environment(environ: Mapping[str, str]) -> Given:
 
 def _from_variable(option: Option, text: str) -> object:
     """The value of a variable as TOML would have it."""
-    if option.is_flag:
-        if text not in ("0", "1"):
-            raise ConfigError(f"{option.variable}: must be 1 or 0.")
-        return text == "1"
-    if not option.repeatable:
-        return text
-    if not text.startswith("["):
-        return [part.strip() for part in text.split(",")]
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise ConfigError(f"{option.variable}: must be a JSON array, or values separated by commas.") from None
+        if option.is_flag:
+            return parse_flag(text)
+        return parse_list(text) if option.repeatable else text
+    except ValueError as error:
+        raise ConfigError(f"{option.variable}: {error}.") from None
 
 
 def _from_file(source: str, path: Path) -> Given:
@@ -384,21 +443,43 @@ def _from_file(source: str, path: Path) -> Given:
         if name in RENAMED:
             raise renamed(f"{path}: {name}", RENAMED[name])
         if name not in OPTIONS or name == "config":
-            known = ", ".join(option for option in OPTIONS if option != "config")
-            raise ConfigError(f"{path}: {name} is not an option of this file; the options are {known}.")
+            raise ConfigError(f"{path}: {name} is not an option of this file{_suggestion(name)}")
     return {name: (f"{path}: {name}", value) for name, value in content.items()}
+
+
+def _suggestion(name: str) -> str:
+    """How a sentence about an unknown option ends: with the one that is probably meant, if any is."""
+    known = [option for option in OPTIONS if option != "config"]
+    meant = get_close_matches(name.replace("_", "-"), known, n=1)
+    return f"; did you mean {meant[0]}?" if meant else "."
 
 
 def _check_mails(config: Config) -> None:
     """:raises ConfigError: if options about mails do not go together."""
-    for name, needed in (
-        ("mail-to", "mail-from"),
-        ("mail-from", "mail-to"),
-        ("smtp-user", "smtp-password-file"),
-        ("smtp-password-file", "smtp-user"),
-    ):
-        if getattr(config, OPTIONS[name].field) and not getattr(config, OPTIONS[needed].field):
-            raise ConfigError(f"{config.source(name)}: --{needed} is missing; give both or neither.")
+    _check_pair(config, "mail-to", "mail-from")
+    _check_pair(config, "smtp-user", "smtp-password-file")
     if config.smtp_user is not None and config.mail_tls is Tls.NONE and not is_local(config.smtp[0]):
         why = "none would send the password in clear text; must be starttls or tls"
         raise ConfigError(f"{config.source('smtp-tls')}: {why}.")
+
+
+def _check_auth_proxy(config: Config) -> None:
+    """:raises ConfigError: if options about a proxy that authenticates people do not go together."""
+    _check_pair(config, "auth-header", "auth-proxy")
+    uses_tcp = any(proxy != UNIX for proxy in config.auth_proxies)
+    if uses_tcp and config.auth_secret_file is None:
+        raise ConfigError(
+            f"{config.source('auth-proxy')}: --auth-secret-file is missing; any program at the address of the proxy"
+            " could name anyone."
+        )
+    if config.auth_secret_file is not None and not uses_tcp:
+        raise ConfigError(
+            f"{config.source('auth-secret-file')}: --auth-proxy with the network of the proxy is missing."
+        )
+
+
+def _check_pair(config: Config, *names: str) -> None:
+    """:raises ConfigError: if only one of two options is given."""
+    for name, needed in (names, reversed(names)):
+        if getattr(config, OPTIONS[name].field) and not getattr(config, OPTIONS[needed].field):
+            raise ConfigError(f"{config.source(name)}: --{needed} is missing; give both or neither.")

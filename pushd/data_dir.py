@@ -3,15 +3,22 @@
 import fcntl
 import os
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from attrs import define, field
 
+from pushd.lib import private_files
 from pushd.model.errors import StoreRefused
+from pushd.option_values import POSTGRES_SCHEMES
 from pushd.store.filters import History
 from pushd.store.sqlite.store import MEMORY
+
+LOCK = "pushd.lock"
+"""The file that a running server has locked."""
 
 HISTORY = "history"
 """The file with the newest epoch and event of the database: one without them is a copy."""
@@ -54,10 +61,13 @@ class Lock:
 
 @define(eq=False)
 class DataDir:
-    """The data directory and its database, which is elsewhere if ``store`` is given; one process holds both."""
+    """The data directory and its database, which is elsewhere if ``store`` is given; one process holds both, unless
+    the database is on PostgreSQL.
+    """
 
     path: Path
     store: str | None = None
+    """A file, or the URL of a database on PostgreSQL."""
     _locks: list[Lock] = field(factory=list, init=False)
     _history: int | None = field(default=None, init=False)
     """The descriptor of the open history file."""
@@ -76,8 +86,8 @@ class DataDir:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StoreRefused(f"{what} cannot be used: {error.strerror}.") from error
-        self._hold(Lock(self.path / "pushd.lock", what))
-        if self.database == MEMORY:
+        self._hold(Lock(self.path / LOCK, what))
+        if self.database == MEMORY or self.is_shared:
             return
         # beside the real file: another process may name it by another path
         self._hold(Lock(Path(f"{os.path.realpath(self.database)}.lock"), f"The store {self.database}"))
@@ -101,8 +111,21 @@ class DataDir:
 
     @property
     def database(self) -> str:
-        """The path of the SQLite file."""
+        """The path of the SQLite file, or the URL of the database."""
         return self.store or str(self.path / "pushd.sqlite")
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the database is on PostgreSQL, where several processes may use it."""
+        return self.database.startswith(POSTGRES_SCHEMES)
+
+    @property
+    def shown(self) -> str:
+        """The database as messages name it: a URL without user and password."""
+        if not self.is_shared:
+            return self.database
+        url = urlsplit(self.database)
+        return urlunsplit((url.scheme, url.netloc.rpartition("@")[2], url.path, "", ""))
 
     def _hold(self, lock: Lock) -> None:
         try:
@@ -118,7 +141,7 @@ class DataDir:
         :raises StoreRefused: if it is missing or empty.
         """
         database = Path(self.database)
-        if self.database == MEMORY or not self.token_path.exists():
+        if self.database == MEMORY or self.is_shared or not self.is_used:
             return
         with suppress(OSError):
             if database.stat().st_size > 0:
@@ -128,6 +151,25 @@ class DataDir:
             f"{database} {what}, but {self.token_path} was used with a database."
             " Restore it, or start with --new to make a new one."
         )
+
+    @property
+    def is_used(self) -> bool:
+        """Whether the directory was used with a database: then its admin token is there."""
+        return self.token_path.exists()
+
+    def check_contents(self, *, new: bool, has_devices: bool, knows_token: bool) -> None:
+        """Check what the database has, now that it is open; ``knows_token``: the one in the file, if there is one.
+
+        :raises StoreRefused: if it is not what ``--new`` says, or not the one that the directory was used with.
+        """
+        if new and has_devices:
+            raise StoreRefused(f"{self.shown} has devices; start without --new.")
+        if not knows_token:
+            raise StoreRefused(
+                f"{self.shown} does not know the token in {self.token_path}: it is another database, or a part of"
+                " it such as its -wal file is missing; then restore it. Or the server was killed while that token was"
+                " rotated; then start once with --new-token."
+            )
 
     def read_token(self) -> str | None:
         """The admin token in the file; None if there is no such file.
@@ -151,18 +193,22 @@ class DataDir:
 
         :raises StoreRefused: if it cannot be written.
         """
-        new = self.token_path.with_suffix(".new")
         try:
-            new.unlink(missing_ok=True)
-            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-                file.write(secret + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            new.rename(self.token_path)
-            _sync_directory(self.path)  # else a power cut takes back a token that is in use
+            private_files.replace(self.token_path, f"{secret}\n")
         except OSError as error:
             raise StoreRefused(f"{self.token_path} cannot be written: {error.strerror}.") from error
         return self.token_path
+
+    def delete_token(self) -> None:
+        """Delete the file of the admin token, durably, if there is one.
+
+        :raises StoreRefused: if it cannot be deleted.
+        """
+        try:
+            self.token_path.unlink(missing_ok=True)
+            private_files.sync_directory(self.path)
+        except OSError as error:
+            raise StoreRefused(f"{self.token_path} cannot be deleted: {error.strerror}.") from error
 
     def read_history(self) -> History:
         """What the directory knows of its database; nothing, if the file is missing or not readable as such.
@@ -195,7 +241,9 @@ class DataDir:
                     os.write(created, record)
                     os.fsync(created)
                     new.rename(path)
-                    _sync_directory(self.path)  # else a power cut leaves a used database without a history
+                    private_files.sync_directory(
+                        self.path
+                    )  # else a power cut leaves a used database without a history
                 except OSError:
                     os.close(created)
                     raise
@@ -211,14 +259,6 @@ class DataDir:
         return self.path / "admin.token"
 
 
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _open_private(path: Path) -> TextIOWrapper:
     """Open a file for writing that only its owner may read, whatever the umask; root gives it to the owner of the
     directory, whose process opens it next time.
@@ -230,3 +270,15 @@ def _open_private(path: Path) -> TextIOWrapper:
         owner = path.parent.stat()
         os.fchown(descriptor, owner.st_uid, owner.st_gid)
     return os.fdopen(descriptor, "w", encoding="ascii")
+
+
+@contextmanager
+def psycopg_required() -> Iterator[None]:
+    """Around an import that needs psycopg, which is optional.
+
+    :raises StoreRefused: if it is not installed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise StoreRefused(f"PostgreSQL needs psycopg: pip install 'pushd[postgres]' ({error}).") from error

@@ -1,4 +1,5 @@
-"""``python -m pushd.fsck DATABASE``: checks a SQLite file for inconsistencies, whether the server runs or not.
+"""``python -m pushd.fsck DATABASE``: checks a SQLite file, or by its URL a database on PostgreSQL, whether servers use
+it or not.
 
 Prints one JSON object per violation. Exits with 0 if there are none, 1 if there are some, and 2 if the file cannot be
 checked.
@@ -13,6 +14,7 @@ from attrs import asdict
 
 from pushd.model.errors import PushdError, StoreRefused
 from pushd.model.timestamps import Now
+from pushd.option_values import POSTGRES_SCHEMES
 from pushd.store.filters import Violation
 from pushd.store.sqlite.connection import check_integrity, open_reader, run_once
 from pushd.store.transaction import ITransaction
@@ -21,13 +23,17 @@ from pushd.store.transactions.consistency import fsck
 
 
 def inspect(path: str) -> list[Violation]:
-    """The violations in a SQLite file; only those of the file format, if there are any.
+    """The violations in a database; only those of the file format, if there are any.
 
-    :raises StoreRefused: if the file cannot be read.
+    :raises StoreRefused: if the database cannot be read.
     """
+    if path.startswith(POSTGRES_SCHEMES):
+        from pushd.store.postgres.inspection import find_violations  # psycopg is optional
+
+        return find_violations(path)
     if not Path(path).is_file():
         raise StoreRefused(f"There is no database {path}.")
-    connection = open_reader(path)
+    connection = open_reader(path, lambda: Now(0, 0))
     try:
         return check_integrity(connection) or run_once(connection, _check)
     finally:
@@ -36,7 +42,8 @@ def inspect(path: str) -> list[Violation]:
 
 def _check(tx: ITransaction) -> list[Violation]:
     """Check as of the time of the last event: nothing expires while the server is down."""
-    return fsck(tx, Now(last_event_at(tx) or 0, 0))
+    tx.now = Now(last_event_at(tx) or 0, 0)
+    return fsck(tx)
 
 
 def main(arguments: list[str]) -> int:

@@ -15,8 +15,9 @@ from pushd.core.polling.hold_time import MAX_HOLD
 from pushd.dialects.controlid.dialect import CONTROL_ID
 from pushd.dialects.servereye.dialect import SERVER_EYE
 from pushd.http.client_address import UNIX
-from pushd.lib.ip_networks import Network, parse_address, parse_network
+from pushd.lib.ip_networks import Network, parse_network
 from pushd.lib.text import parse_duration
+from pushd.notifications.mail.recipients import Recipient
 
 DIALECTS = (CONTROL_ID, SERVER_EYE)
 """The app of each one on the device port is in :data:`pushd.wiring.DEVICE_APPS`."""
@@ -29,7 +30,15 @@ MAX_REMINDER = 8760.0
 """Hours: six minutes, so that reminders do not flood a mailbox, to a year."""
 
 _ADDRESS = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[a-z0-9-]+(\.[a-z0-9-]+)*", re.I)
+_BASE_URL = "https://pushd.example.org"
+"""An example."""
 _SERVER = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+)):([0-9]{1,5})", re.I | re.A)
+
+_ORIGIN = re.compile(r"(?:http(?!.*:80$)|https(?!.*:443$))://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?")
+"""In lower case, without a path, and without the port that the scheme has by default (RFC 6454, section 6.2)."""
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
+_OTHER_HEADERS = "authorization cookie host origin x-csrf-token x-forwarded-for x-pushd-auth-secret".split()
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -109,11 +118,15 @@ def read_endpoints(value: object) -> tuple[str, ...]:
     return endpoints
 
 
+POSTGRES_SCHEMES = ("postgresql://", "postgres://")
+
+
 def read_store(value: object) -> str:
-    """The path of a SQLite file."""
+    """The path of a SQLite file, or the URL of a database on PostgreSQL."""
     text = read_text(value)
-    if "://" in text and not text.startswith("sqlite:///"):
-        raise ValueError(f"must be a SQLite file; this version does not support {text.partition(':')[0]!a}")
+    if "://" in text and not text.startswith(("sqlite:///", *POSTGRES_SCHEMES)):
+        scheme = text.partition(":")[0]
+        raise ValueError(f"must be a SQLite file, or a URL that begins with postgresql://, not with {scheme!a}")
     return text.removeprefix("sqlite:///")
 
 
@@ -186,6 +199,14 @@ def read_proxy(value: object) -> Network | str:
         raise ValueError(f"must be a network such as 10.0.0.0/8, or unix: {error}") from None
 
 
+def read_header_name(value: object) -> str:
+    """The name of a header (RFC 9110, section 5.1) that has no meaning of its own here."""
+    text = read_text(value)
+    if not _HEADER_NAME.fullmatch(text) or text.lower() in _OTHER_HEADERS:
+        raise ValueError("must be the name of a header that only the proxy sets, such as X-Forwarded-User")
+    return text
+
+
 def read_mail_address(value: object) -> str:
     """The address of a mailbox, without a name."""
     text = read_text(value)
@@ -194,9 +215,27 @@ def read_mail_address(value: object) -> str:
     return text
 
 
-def read_recipients(value: object) -> tuple[str, ...]:
-    """Addresses of mailboxes, each once."""
-    return tuple(dict.fromkeys(list_of(read_mail_address)(value)))
+def read_recipient(value: object) -> Recipient:
+    """An address, optionally with the tag or the site of the devices whose alerts are mailed to it."""
+    address, _, selector = read_text(value).partition(";")
+    name, _, selected = selector.partition("=")
+    if selector and (name not in ("tag", "site") or not selected):
+        raise ValueError(f"must be ADDRESS, ADDRESS;tag=TAG or ADDRESS;site=SITE, not {str(value)[:80]!a}")
+    return Recipient(address=read_mail_address(address), **({name: selected} if selector else {}))
+
+
+def read_recipients(value: object) -> tuple[Recipient, ...]:
+    """Recipients, each once."""
+    return tuple(dict.fromkeys(list_of(read_recipient)(value)))
+
+
+def read_base_url(value: object) -> str:
+    """A URL below which paths can be appended; without the slash at its end."""
+    text = read_url(value, _BASE_URL).rstrip("/")
+    url = URL.from_text(text)
+    if url.query or url.fragment or url.userinfo:
+        raise ValueError(f"must be a URL without user, query and fragment, such as {_BASE_URL}")
+    return text
 
 
 def read_hours(value: object) -> float:
@@ -215,7 +254,7 @@ def read_server(value: object) -> tuple[str, int]:
     return found[1] or found[2], int(found[3])
 
 
-def read_url(value: object) -> str:
+def read_url(value: object, example: str = "https://example.org/ping/1234") -> str:
     """A URL that can be requested; it may be a secret, so no message repeats it."""
     text = read_text(value)
     try:
@@ -224,11 +263,15 @@ def read_url(value: object) -> str:
     except ValueError:
         good = False
     if not good or not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("must be a URL, such as https://example.org/ping/1234")
+        raise ValueError(f"must be a URL, such as {example}")
     return text
 
 
-def is_local(host: str) -> bool:
-    """Whether connections to a host stay on this machine."""
-    address = parse_address(host)
-    return host == "localhost" if address is None else address.is_loopback
+def read_origin(value: object) -> str:
+    """The origin of a web page, exactly as browsers send it."""
+    text = read_text(value)
+    if not _ORIGIN.fullmatch(text):
+        raise ValueError(
+            "must be scheme, host and port of a page as browsers send them, such as https://app.example.org"
+        )
+    return text

@@ -92,10 +92,18 @@ def tune_gc() -> None:
     gc.set_threshold(young, middle, FULL_COLLECTION_THRESHOLD)
 
 
+def hard_file_limit() -> int:
+    """The limit of open files to which a start raises the one in force."""
+    return _files(resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+
+
 def raise_file_limit() -> int:
     """Raise the soft limit of open files to the hard limit, if the system allows it; return the limit in force."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return _files(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+
+def _files(limit: int) -> int:
     return sys.maxsize if limit == resource.RLIM_INFINITY else limit

@@ -1,4 +1,4 @@
-"""``twistd pushd``: the command line, and the service that is built from it."""
+"""``pushd-server``: the command line, and the service that is built from it."""
 
 import os
 import time
@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from twisted.application.service import IService
 from twisted.python import usage
 
+from pushd.check import check
 from pushd.config import OPTIONS, RENAMED, Config, ConfigError, Option, read_config, renamed
 from pushd.lib.twisted_patches import (
     parse_request_lines_at_once,
@@ -22,7 +23,6 @@ from pushd.service import build_service
 class Options(usage.Options):
     """The command line of the server; each of :data:`pushd.config.OPTIONS` is a method ``opt_*`` of this class."""
 
-    synopsis = "[options]"
     longdesc = (
         "Holds the long polls of devices and pushes commands to them. The first start writes an admin token to"
         " DIR/admin.token, where pushctl finds it. Options may also be given as environment variables (PUSHD_KEEP=90)"
@@ -33,6 +33,18 @@ class Options(usage.Options):
         super().__init__()
         self.given: dict[str, Any] = {}
         """By the option's name: True for a flag, a list if the option is repeatable, otherwise a text."""
+
+    def getSynopsis(self) -> str:
+        """Both ways to start the server."""
+        return "Usage: pushd-server [options], or twistd [twistd options] pushd [options]"
+
+    def parseArgs(self, *arguments: str) -> None:
+        """Refuse arguments: there are only options.
+
+        :raises UsageError: naming the first.
+        """
+        if arguments:
+            raise usage.UsageError(f"unexpected argument {arguments[0]!a}: all options begin with --")
 
     def opt_version(self) -> NoReturn:
         """Show the versions of pushd and Twisted, and exit."""
@@ -97,18 +109,22 @@ for _option in OPTIONS.values():
 
 
 def _refuse(error: Exception) -> NoReturn:
-    exit_with_error(f"{error} (see twistd pushd --help)")
+    exit_with_error(f"{error} (see pushd-server --help)")
 
 
 def makeService(options: Options) -> IService:
     """Build the service; nothing is opened before it starts.
 
     :raises CannotStart: with one line, if an option is wrong.
+    :raises SystemExit: after a check, if that was asked for.
     """
     from twisted.internet import reactor
 
     try:
-        service = build_service(options.config(os.environ), reactor, time.time)
+        config = options.config(os.environ)
+        if config.check:
+            raise SystemExit(check(config, reactor))
+        service = build_service(config, reactor, time.time)
     except ConfigError as error:
         _refuse(error)
     use_monotonic_clock(reactor)

@@ -15,6 +15,9 @@ from twisted.logger import ILogObserver, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from tests.copied_schema import copied_schema
+from tests.postgres import PostgresServer, running_server
+
 for _name in [name for name in os.environ if name.startswith("PUSHD_") and not name.startswith("PUSHD_TEST_")]:
     del os.environ[_name]  # options of a server that the developer runs
 os.environ["TZ"] = "UTC"  # messages have local times, which are the same on every machine then
@@ -88,6 +91,19 @@ def _raise_failures() -> None:
     found = [failure.getTraceback() for failure in _failures]
     _failures.clear()
     assert not found, "\n".join(found)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _schema_is_copied() -> Iterator[None]:
+    with copied_schema():
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server; see :mod:`tests.postgres`."""
+    with running_server() as server:
+        yield server
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The client's end of an HTTP connection, in bytes: send requests, and parse the responses."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +10,8 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
+
+from pushd.http.error_status import STATUS
 
 CHUNK = 64 * 1024
 """The largest piece, in bytes, in which data arrives at the server."""
@@ -35,7 +37,7 @@ class Response:
         assert self.headers["cache-control"] == "no-store"
         found = self.json
         assert (found["status"], found["title"]) == (code, HTTPStatus(code).phrase)
-        assert found["type"]
+        assert STATUS.get(found["type"], HTTPStatus.INTERNAL_SERVER_ERROR) == code
         assert found["detail"]
         return found
 
@@ -49,10 +51,13 @@ class Connection:
     _unread: bytes = b""
     _open: bool = True
     _head_only: bool = False
+    check: Callable[[Response], None] | None = None
+    """Checks the next final response."""
 
     def send(self, data: bytes) -> None:
         """Send bytes, in pieces of at most :data:`CHUNK`."""
         self._head_only = data.startswith(b"HEAD ")
+        self.check = None
         for start in range(0, len(data), CHUNK):
             self.protocol.dataReceived(data[start : start + CHUNK])
 
@@ -64,6 +69,9 @@ class Connection:
         while self._unread:
             answer, self._unread = _parse_response(self._unread, self._head_only)
             found.append(answer)
+            if self.check is not None and answer.code >= HTTPStatus.OK:
+                check, self.check = self.check, None
+                check(answer)
         return found
 
     def answer(self) -> Response:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,19 +14,26 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.web.resource import Resource
 
+from pushd.admin.openapi import OpenApiApp
+from pushd.admin.port import AdminPort
 from pushd.config import Config
 from pushd.core.app import Core
 from pushd.core.clocks import Clocks
+from pushd.core.credentials import make_token_secret
 from pushd.core.devices.admission import AdmissionMode
 from pushd.http.bodies import Budgets
 from pushd.http.client_address import TrustedProxies
 from pushd.http.connections import OpenConnections
 from pushd.http.site import HTTPFactory
+from pushd.model.event import to_json
 from pushd.model.token import Role
-from pushd.store.sqlite.store import MEMORY, SqliteStore
+from pushd.store.sqlite.store import SqliteStore
 from pushd.wiring import build_admin_port, build_core, build_device_port
 from tests.connection import Connection, Response, request
+from tests.openapi_contract import Contract, contract_of
 from tests.results import result_of
+from tests.store.clock import follow, new_store
+from tests.token_file import MemoryTokenFile, add_file_token
 
 START = 1_800_000_000.0
 """The time when a test starts: 2027-01-15T08:00:00Z."""
@@ -45,6 +53,7 @@ class InMemoryServer:
     """Wall time when the clock was 0; a test sets the wall clock by changing it."""
     random: float = 0.0
     budgets: Budgets = field(factory=Budgets)
+    token_file: MemoryTokenFile = field(factory=MemoryTokenFile)
     core: Core = field(init=False)
     off_reactor: int = field(default=0, init=False)
     """How many request bodies were parsed in a thread; here that happens at once, unless threads are busy."""
@@ -54,20 +63,30 @@ class InMemoryServer:
     """Whether what runs now is what was to run in a thread."""
     _in_threads: list[Callable[[], object]] = field(factory=list, init=False)
     device_site: HTTPFactory = field(init=False)
+    admin_port: AdminPort = field(init=False)
     admin_site: HTTPFactory = field(init=False)
+    contract: Contract = field(init=False)
+    """The OpenAPI document, with which each answer is compared."""
+    recorded: list[dict[str, Any]] = field(factory=list, init=False, repr=False)
+    """The events since the start of this server, as the API shows them."""
     _connections: list[Connection] = field(factory=list, init=False)
     _tokens: dict[Role, str] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         clocks = Clocks(self.clock, lambda: self.wall_offset + self.clock.seconds())
-        self.core = build_core(self.store, clocks, self.config, lambda: self.random)
+        follow(self.store, clocks)
+        self.core = build_core(self.store, clocks, self.config, self.token_file, lambda: self.random)
         self.core.start()
         devices = build_device_port(self.core, self.config, self._in_thread)
-        operators = build_admin_port(self.core, self._in_thread)
+        self.admin_port = build_admin_port(self.core, self.config, self._in_thread)
+        openapi = self.admin_port.pages["openapi.json"]
+        assert isinstance(openapi, OpenApiApp)
+        self.contract = contract_of(openapi.content)
+        self.store.subscribe(lambda event: self.recorded.append(to_json(event)))
         connections = OpenConnections()
         proxies = TrustedProxies.of(self.config.trusted_proxies)
         self.device_site = HTTPFactory(devices, self.budgets, self.clock, connections, proxies)
-        self.admin_site = HTTPFactory(operators, self.budgets, self.clock, connections)
+        self.admin_site = HTTPFactory(self.admin_port, self.budgets, self.clock, connections, proxies)
 
     def connect(self, peer: str = CLIENT, transport: StringTransport | None = None) -> Connection:
         """Open a connection to the device port."""
@@ -94,8 +113,14 @@ class InMemoryServer:
 
     def begin(self, line: str, body: object = None, *headers: str, role: Role = Role.ADMIN) -> Connection:
         """Send a request such as ``GET /v1/devices`` to the admin API, with a JSON body if given; do not wait."""
+        return self.begin_as(f"Authorization: Bearer {self.token_of(role)}", line, body, *headers)
+
+    def begin_as(self, credentials: str, line: str, body: object = None, *headers: str) -> Connection:
+        """The same with another header that says who sends it, such as a cookie."""
         content = b"" if body is None else json.dumps(body).encode()
-        return self.call(request(line, content, f"Authorization: Bearer {self.token_of(role)}", *headers))
+        connection = self.call(request(line, content, credentials, *headers))
+        connection.check = partial(self.contract.check, line, content)
+        return connection
 
     def ask(self, line: str, body: object = None, *headers: str, role: Role = Role.ADMIN) -> Response:
         """Send a request to the admin API, and return its answer, which must be there at once."""
@@ -150,16 +175,34 @@ class InMemoryServer:
     def token_of(self, role: Role) -> str:
         """A token with this role; the same each time."""
         if role not in self._tokens:
-            self._tokens[role] = result_of(self.core.tokens.issue(role, role))
+            self._tokens[role] = self._admin_token() if role is Role.ADMIN else self.make_token(role, role)
         return self._tokens[role]
 
+    def _admin_token(self) -> str:
+        """The token of ``admin.token``, which the start of a server makes if there is none."""
+        tokens = self.core.tokens
+        for token in tokens.all():
+            if token.is_file:
+                _, secret = result_of(tokens.rotate(token.id, 0))
+                return secret
+        self.token_file.secret = secret = make_token_secret()
+        add_file_token(tokens, secret)
+        return secret
+
+    def make_token(self, name: str, role: Role, **fields: Any) -> str:
+        """Make a token, with selectors and ``expires_at`` as in the core; its secret."""
+        _, secret = result_of(self.core.tokens.add(name, role, **fields))
+        return secret
+
     def close(self) -> None:
-        """Close all connections; no poll and no body may be left."""
+        """Close all connections; no poll and no body may be left, and each event must be as the document says."""
         for connection in self._connections:
             connection.hang_up()
         assert len(self.core.poll_registry) == 0, "a poll is left"
         assert self.budgets.used == 0, "a body is left"
         result_of(self.store.close())
+        for event in self.recorded:
+            self.contract.check_event(event)
 
     def _connect(self, site: HTTPFactory, peer: str, transport: StringTransport | None = None) -> Connection:
         address = IPv4Address("TCP", peer, 40000)
@@ -205,7 +248,7 @@ def build_server(clock: Clock) -> Iterator[BuildServer]:
 
     def build(store: SqliteStore | None = None, random: float = 0.0, **options: Any) -> InMemoryServer:
         config = Config(**{"admission": AdmissionMode.OPEN, **options})
-        servers.append(InMemoryServer(clock, config, store or SqliteStore(MEMORY), wall_offset, random))
+        servers.append(InMemoryServer(clock, config, store or new_store(), wall_offset, random))
         return servers[-1]
 
     yield build

@@ -1,6 +1,7 @@
 """A store whose transactions a test executes step by step: submitted, committed, notified."""
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from attrs import define, field
@@ -8,9 +9,11 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from pushd.model.errors import Unavailable
+from pushd.model.timestamps import Now
 from pushd.store.group_commit import Deliver, Executor, IConnection, Operation, PendingTransaction
 from pushd.store.sqlite.connection import SqliteConnection
 from pushd.store.sqlite.store import MEMORY, SqliteStore
+from tests.store.clock import StoreClock
 
 T = TypeVar("T")
 
@@ -80,6 +83,7 @@ class SteppedStore(SqliteStore):
     """SQLite in memory behind a :class:`SteppedExecutor`."""
 
     path: str = MEMORY
+    now: Callable[[], Now] = field(factory=StoreClock, kw_only=True)
     executor: SteppedExecutor = field(init=False)
 
     def _executor(self, connection: SqliteConnection, kind: object, name: str) -> Executor:

@@ -9,6 +9,8 @@ import pytest
 
 from benchmarks.__main__ import ONLY_BY_NAME, PARTS, main, parse_options
 from benchmarks.machine import ROOT
+from benchmarks.parts.cluster import PROCESSES
+from benchmarks.parts.cluster import cycle_metric as cluster_metric
 from benchmarks.parts.cycle import SLOWER, cycle_metric
 from benchmarks.parts.idle import KEEP_ALIVE, NEW_CONNECTIONS
 from benchmarks.parts.memory import memory_metric
@@ -17,8 +19,8 @@ from benchmarks.parts.reconnect import held_metric, operator_metric
 from benchmarks.parts.wake import DURABLE_STATISTICS, wake_metric
 from benchmarks.requests import SERVER_EYE
 from benchmarks.results import Results, milliseconds, rate
-from benchmarks.server_names import AIOHTTP, PUSHD, TRIVIAL, TWISTED
-from benchmarks.sizes import FULL
+from benchmarks.server_names import AIOHTTP, PUSHD, TRIVIAL, TWISTED, on_postgres
+from benchmarks.sizes import FULL, SMALL
 from benchmarks.table import rst_table, text_table
 from benchmarks.targets import TARGETS
 from tests.harness.environment import environment
@@ -74,6 +76,39 @@ def test_sizing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert 0 < values["CPU, share of a core"] < 100
     assert values["memory of the process"] > 1
     assert values["cycles reached"] > 1
+
+
+@pytest.mark.slow
+def test_strips(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Strips of presence are asked for, alone and while commands are sent, on SQLite and on PostgreSQL."""
+    needs_program("cc")
+    file = tmp_path / "figures.json"
+    assert main(["strips", "--small", "--runs=1", "--no-install", f"--dir={tmp_path}", f"--json={file}"]) == 0
+    document = json.loads(file.read_text())
+    assert document["failures"] == [], capsys.readouterr().err
+    measured = {figure["metric"] for figure in document["figures"]}
+    for kind in ("SQLite", "PostgreSQL"):
+        name = f"strips of 25 of 60 devices, {kind}"
+        assert measured >= {f"{name}, CPU each", f"{name}: wake-up with them, p50"}
+
+
+@pytest.mark.slow
+def test_cluster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One, two and three processes on PostgreSQL are measured beside one on SQLite, and what a group costs there."""
+    needs_program("cc")
+    tmp_path.chmod(0o755)  # PostgreSQL does not run as root
+    file = tmp_path / "figures.json"
+    # not below pytest's folders, which only their owner may enter: PostgreSQL does not run as root
+    assert main(["cluster", "--small", "--runs=1", "--no-install", f"--json={file}"]) == 0
+    document = json.loads(file.read_text())
+    figures = {(figure["metric"], figure["server"]): figure["figure"] for figure in document["figures"]}
+    for server in (PUSHD, *map(on_postgres, PROCESSES)):
+        assert figures[cluster_metric(SMALL.clustered), server] > 1
+    for size in (1, 10, 100):
+        assert figures[f"a group of {size} operations, round trips", on_postgres(1)] == 2
+    text = capsys.readouterr().out
+    assert "computed for 8 cores" in text
+    assert "computed for 32 cores" in text
 
 
 @pytest.mark.parametrize("option", ["none-such", "--server=unknown", "--runs=0"])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pushd.config import OPTIONS, Config, ConfigError, read_config
 from pushd.core.devices.admission import AdmissionMode
 from pushd.model.alert import AlertRules
+from pushd.notifications.mail.recipients import Recipient
 from pushd.notifications.mail.smtp import Tls
 
 
@@ -69,6 +70,13 @@ def test_defaults() -> None:
         ("smtp", "[::1]:25", "smtp", ("::1", 25)),
         ("smtp-tls", "tls", "smtp_tls", Tls.TLS),
         ("heartbeat-url", "https://example.org/ping/1?x=y", "heartbeat_url", "https://example.org/ping/1?x=y"),
+        ("cors-origin", "https://app.example.org", "cors_origins", ("https://app.example.org",)),
+        (
+            "cors-origin",
+            ["http://localhost:3000", "http://[::1]"],
+            "cors_origins",
+            ("http://localhost:3000", "http://[::1]"),
+        ),
         ("trusted-proxy", ["10.0.0.0/8", "unix"], "trusted_proxies", (ip_network("10.0.0.0/8"), "unix")),
         ("webhook-allow", "127.0.0.0/8", "webhook_allow", (ip_network("127.0.0.0/8"),)),
     ],
@@ -83,7 +91,11 @@ def test_value_that_is_accepted(option: str, value: object, field: str, expected
     [
         ("data-dir", "", "must be a string that is not empty"),
         ("data-dir", 7, "must be a string that is not empty"),
-        ("store", "postgresql://host/db", "this version does not support 'postgresql'"),
+        (
+            "store",
+            "mysql://host/db",
+            "must be a SQLite file, or a URL that begins with postgresql://, not with 'mysql'",
+        ),
         ("devices", [], "must be at least one endpoint"),
         ("admin", [1], "must be a string that is not empty"),
         ("admission", "maybe", "must be one of approve, open, closed"),
@@ -113,6 +125,13 @@ def test_value_that_is_accepted(option: str, value: object, field: str, expected
         ("mail-to", "Ops <ops@example.org>", "must be a plain address"),
         ("mail-to", "ops@example.org\nBcc: eve@example.org", "must be a plain address"),
         ("mail-to", "öps@example.org", "must be a plain address"),
+        ("mail-to", "ops@example.org;building=3", "must be ADDRESS, ADDRESS;tag=TAG or ADDRESS;site=SITE, not 'ops@"),
+        ("mail-to", "ops@example.org;tag=", "must be ADDRESS, ADDRESS;tag=TAG or ADDRESS;site=SITE"),
+        ("mail-to", "ops;tag=door", "must be a plain address such as ops@example.org, not 'ops'"),
+        ("base-url", "pushd.example.org", "must be a URL"),
+        ("base-url", "https://pushd.example.org/?a=b", "must be a URL without user, query and fragment"),
+        ("base-url", "https://pushd.example.org/#top", "must be a URL without user, query and fragment"),
+        ("base-url", "https://ana@pushd.example.org/", "must be a URL without user, query and fragment"),
         ("mail-to", "ops@example.org", "--mail-from is missing"),
         ("mail-from", "pushd@example.org", "--mail-to is missing"),
         ("mail-reminder-hours", "-1", "must be a number of hours, 0.1 to 8760, or 0 for no reminders"),
@@ -122,11 +141,25 @@ def test_value_that_is_accepted(option: str, value: object, field: str, expected
         ("smtp", "mail.example.org:0", "must be HOST:PORT"),
         ("smtp", "::1:25", "must be HOST:PORT"),
         ("smtp-tls", "ssl", "must be one of starttls, tls, none"),
+        ("auth-header", "X-Forwarded-User", "--auth-proxy is missing"),
+        ("auth-header", "Cookie", "must be the name of a header that only the proxy sets"),
+        ("auth-header", "X User", "must be the name of a header that only the proxy sets"),
+        ("auth-proxy", "10.0.0.0/8", "--auth-header is missing"),
+        ("auth-proxy", "proxy.example.org", "must be a network such as 10.0.0.0/8, or unix"),
+        ("auth-secret-file", "/etc/pushd/auth-secret", "--auth-proxy with the network of the proxy is missing"),
         ("smtp-user", "us", "--smtp-password-file is missing"),
         ("smtp-password-file", "/etc/pushd/smtp", "--smtp-user is missing"),
         ("heartbeat-url", "example.org/ping", "must be a URL"),
         ("heartbeat-url", "ftp://example.org/", "must be a URL"),
         ("heartbeat-url", "https://", "must be a URL"),
+        ("cors-origin", "*", "must be scheme, host and port of a page as browsers send them"),
+        ("cors-origin", "null", "must be scheme, host and port"),
+        ("cors-origin", "https://app.example.org/", "must be scheme, host and port"),
+        ("cors-origin", "https://App.example.org", "must be scheme, host and port"),
+        ("cors-origin", "https://app.example.org:443", "must be scheme, host and port"),
+        ("cors-origin", "http://app.example.org:80", "must be scheme, host and port"),
+        ("cors-origin", "https://app.example.org\r\nX: y", "must be scheme, host and port"),
+        ("cors-origin", "ftp://app.example.org", "must be scheme, host and port"),
         ("trusted-proxy", "10.0.0.0/33", "must be a network such as 10.0.0.0/8, or unix"),
         ("webhook-allow", "localhost", "must be a network such as 10.0.0.0/8"),
         ("trusted-proxy", "proxy", "must be a network such as 10.0.0.0/8, or unix"),
@@ -150,10 +183,22 @@ MAILS = {"mail_to": ["ana@example.org", "bob@example.org", "ana@example.org"], "
 def test_mails_are_sent_if_there_are_recipients() -> None:
     """With a recipient there are mails, and reminders every day; without one there are none."""
     config = read(**MAILS)
-    assert config.mail_to == ("ana@example.org", "bob@example.org")
+    assert config.mail_to == (Recipient(address="ana@example.org"), Recipient(address="bob@example.org"))
     assert (config.alert_rules.mails, config.alert_rules.remind) == (True, 86400)
     assert read(**MAILS, mail_reminder_hours="0").alert_rules.remind is None
     assert read().alert_rules.mails is False
+
+
+def test_recipients_by_tag_or_site() -> None:
+    """A recipient gets all alerts, or those of a tag or of a site; an address may be given for several."""
+    given = ["a@b.c", "a@b.c;tag=north;east", "a@b.c;site=Lisbon = HQ", "a@b.c;tag=north;east"]
+    recipients = read(mail_to=given, mail_from="d@e.f").mail_to
+    assert recipients == (
+        Recipient(address="a@b.c"),
+        Recipient(address="a@b.c", tag="north;east"),
+        Recipient(address="a@b.c", site="Lisbon = HQ"),
+    )
+    assert list(dict.fromkeys(given)) == [str(recipient) for recipient in recipients]
 
 
 @pytest.mark.parametrize(
@@ -238,9 +283,9 @@ def test_variables_that_do_not_count() -> None:
     ("variable", "text", "words"),
     [
         ("PUSHD_REQUIRE_PROOF", "true", "must be 1 or 0"),
-        ("PUSHD_DEVICES", '["tcp:1"', "must be a JSON array, or values separated by commas"),
-        ("PUSHD_DEVICES", "[" * 100_000, "must be a JSON array, or values separated by commas"),
-        ("PUSHD_DEVICES", "[1]", "must be a string that is not empty"),
+        ("PUSHD_DEVICES", '["tcp:1"', "must be a JSON array of strings, or values separated by commas"),
+        ("PUSHD_DEVICES", "[" * 100_000, "must be a JSON array of strings, or values separated by commas"),
+        ("PUSHD_DEVICES", "[1]", "must be a JSON array of strings, or values separated by commas"),
         ("PUSHD_DEVICES", "tcp:1,", "must be a string that is not empty"),
         ("PUSHD_KEEP", "[30]", "must be a whole number of days, at least 1"),
         ("PUSHD_CONFIG", "/nowhere/pushd.toml", "/nowhere/pushd.toml cannot be read: No such file or directory"),
@@ -274,14 +319,21 @@ def test_old_name_of_an_option_is_refused(tmp_path: Path, old: str, new: str) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "name"), [('[pushd]\nadmission = "open"', "pushd"), ('config = "other.toml"', "config")]
+    ("text", "name", "suggestion"),
+    [
+        ('[pushd]\nadmission = "open"', "pushd", "."),
+        ('config = "other.toml"', "config", "."),
+        ('devics = "tcp:1"', "devics", "; did you mean devices?"),
+        ('data_dir = "/x"', "data_dir", "; did you mean data-dir?"),
+    ],
 )
-def test_unknown_key_in_the_file_is_named(tmp_path: Path, text: str, name: str) -> None:
-    """A key that is not an option is refused, and the message lists the options; a file cannot name another file."""
+def test_unknown_key_in_the_file_is_named(tmp_path: Path, text: str, name: str, suggestion: str) -> None:
+    """A key that is not an option is refused, and the message has the one that is probably meant; a file cannot name
+    another file.
+    """
     with pytest.raises(ConfigError) as refused:
         read_file(tmp_path, text)
-    known = "the options are data-dir, store, devices,"
-    assert str(refused.value).startswith(f"{tmp_path / 'pushd.toml'}: {name} is not an option of this file; {known}")
+    assert str(refused.value) == f"{tmp_path / 'pushd.toml'}: {name} is not an option of this file{suggestion}"
 
 
 @pytest.mark.parametrize(
@@ -326,3 +378,12 @@ def test_any_value_is_accepted_or_refused(option: str, value: Any) -> None:
     else:
         return
     assert refusal.startswith(f"--{option}: ")
+
+
+def test_a_proxy_that_authenticates_people() -> None:
+    """One that connects by TCP needs a secret, one on a Unix socket has none."""
+    by_tcp = {"auth-header": "X-Forwarded-User", "auth-proxy": ["10.0.0.0/8", "unix"]}
+    with pytest.raises(ConfigError, match="--auth-proxy: --auth-secret-file is missing"):
+        read_config(by_tcp, {})
+    assert read_config(by_tcp | {"auth-secret-file": "/etc/pushd/auth-secret"}, {}).auth_proxies[1] == "unix"
+    assert read_config(by_tcp | {"auth-proxy": ["unix"]}, {}).auth_secret_file is None

@@ -7,7 +7,7 @@ from stat import S_IMODE
 
 import pytest
 
-from pushd.data_dir import DataDir
+from pushd.data_dir import DataDir, psycopg_required
 from pushd.model.errors import StoreRefused
 from pushd.store.filters import History
 
@@ -46,6 +46,22 @@ def test_one_process_holds_the_store(tmp_path: Path, name: str) -> None:
     first.release()
     second.hold()
     second.release()
+
+
+def test_a_database_on_postgresql_is_shared(tmp_path: Path) -> None:
+    """Several processes may hold it, each with a directory of its own; messages name it without its password."""
+    nodes = [
+        DataDir(tmp_path / name, "postgresql://user:secret@db.example:5433/pushd?sslmode=require") for name in "ab"
+    ]
+    for node in nodes:
+        node.hold()
+        node.write_token("token")
+        node.check_database()
+    assert nodes[0].shown == "postgresql://db.example:5433/pushd"
+    with pytest.raises(StoreRefused, match=r"postgresql://db\.example:5433/pushd has devices; start without --new\."):
+        nodes[0].check_contents(new=True, has_devices=True, knows_token=True)
+    for node in nodes:
+        node.release()
 
 
 def test_directory_that_was_not_held_can_be_released(tmp_path: Path) -> None:
@@ -145,3 +161,9 @@ def test_token_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "admin.token").mkdir()
     with pytest.raises(StoreRefused, match=r"admin\.token cannot be written: Is a directory\."):
         DataDir(tmp_path).write_token("secret")
+
+
+def test_psycopg_is_missing() -> None:
+    """What needs PostgreSQL says how psycopg is installed, where it is not."""
+    with pytest.raises(StoreRefused, match=r"pip install 'pushd\[postgres\]'"), psycopg_required():
+        raise ModuleNotFoundError("No module named 'psycopg'")

@@ -11,6 +11,7 @@ from twisted.logger import capturedLogs, formatEvent
 from pushd.config import Config
 from pushd.notifications.dead_mans_switch import DeadMansSwitch
 from pushd.notifications.mail.notifier import MailNotifier
+from pushd.notifications.mail.recipients import Recipient
 from pushd.periodic import PeriodicTask
 from pushd.service import STOP_SECONDS, PushdService, build_service
 
@@ -55,7 +56,7 @@ def test_heartbeat_watches_every_task_that_alerts_need(tmp_path: Path) -> None:
     """The heartbeat depends on the progress of mails, webhooks and each periodic task but its own."""
     config = Config(
         data_dir=tmp_path,
-        mail_to=("ops@example.org",),
+        mail_to=(Recipient(address="ops@example.org"),),
         mail_from="pushd@example.org",
         heartbeat_url="http://monitor.test/",
     )

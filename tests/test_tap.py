@@ -8,6 +8,7 @@ import pytest
 from pushd import __version__
 from pushd.config import OPTIONS
 from pushd.core.devices.admission import AdmissionMode
+from pushd.notifications.mail.recipients import Recipient
 from pushd.notifications.mail.smtp import Tls
 from pushd.tap import Options, makeService
 
@@ -41,11 +42,15 @@ def test_every_option(tmp_path: Path) -> None:
         --devices tcp:1 --devices tcp:2 --admin tcp:3 --admin tcp:4 --base /a --base /b
         --hold servereye=40 --hold controlid=5 --trusted-proxy 10.0.0.0/8 --trusted-proxy ::1
         --webhook-allow 127.0.0.0/8 --webhook-allow ::1
-        --mail-to a@b.org --mail-to c@d.org --mail-from e@f.org --mail-reminder-hours 0 --smtp g.org:587 --smtp-tls tls
+        --mail-to a@b.org --mail-to c@d.org;site=Main --mail-from e@f.org --mail-reminder-hours 0
+        --smtp g.org:587 --smtp-tls tls
         --smtp-user us --smtp-password-file /h --heartbeat-url https://i.org/j
+        --base-url https://k.org/l/
     """
     config = parse(*words.split()).config({})
-    assert (config.mail_to, config.mail_from, config.mail_reminder_hours) == (("a@b.org", "c@d.org"), "e@f.org", 0)
+    assert config.mail_to == (Recipient(address="a@b.org"), Recipient(address="c@d.org", site="Main"))
+    assert (config.mail_from, config.mail_reminder_hours) == ("e@f.org", 0)
+    assert config.base_url == "https://k.org/l"
     assert (config.smtp, config.smtp_tls, config.smtp_user) == (("g.org", 587), Tls.TLS, "us")
     assert (config.smtp_password_file, config.heartbeat_url) == (Path("/h"), "https://i.org/j")
     assert (config.data_dir, config.store, config.admission) == (Path("/srv"), "s.sqlite", AdmissionMode.OPEN)
@@ -68,7 +73,8 @@ def test_zero_is_a_value(tmp_path: Path) -> None:
         (["--nonsense"], "option --nonsense not recognized"),
         (["--pulse-url", "http://a"], "--pulse-url was renamed; use --heartbeat-url."),
         (["--mail-remind=5"], "--mail-remind was renamed; use --mail-reminder-hours."),
-        (["stray"], "Wrong number of arguments"),
+        (["stray", "--check"], "unexpected argument 'stray': all options begin with --"),
+        (["--device-url=nonsense"], "--device-url: must be a URL, such as https://pushd.example.org."),
         (["--data-dir"], "option --data-dir requires argument"),
         (["--admission=maybe"], "--admission: must be one of approve, open, closed."),
         (["--max-pending="], "--max-pending: must be a whole number, at least 0."),
@@ -87,13 +93,13 @@ def test_command_line_that_is_refused(capfd: pytest.CaptureFixture[str], words: 
     """One line names the option that is wrong, and the command that lists the options."""
     line = refusal(capfd, *words)
     assert said in line
-    assert "twistd pushd --help" in line
+    assert "pushd-server --help" in line
 
 
 def test_wrong_variable_is_refused(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The server reads the environment, too, and refuses a wrong variable as it does an option."""
     monkeypatch.setenv("PUSHD_KEEP", "forever")
-    assert refusal(capfd) == "pushd: PUSHD_KEEP: must be a whole number of days, at least 1. (see twistd pushd --help)"
+    assert refusal(capfd) == "pushd: PUSHD_KEEP: must be a whole number of days, at least 1. (see pushd-server --help)"
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

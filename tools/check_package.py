@@ -1,10 +1,11 @@
 """``python -m tools.check_package DIST``: check that the distributions in a directory are complete, and that the wheel
-works in a new environment.
+works in a new environment: its programs, and the libraries for programs of others, with their types.
 
 Prints one line, and exits with 1 if something is missing.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -18,6 +19,7 @@ SOURCES = (
     "README.rst",
     "docs/index.rst",
     "newsfragments/README.rst",
+    "pushd/dialects/controlid/catalogue.toml",
     "pushd/store/sqlite/schema/0001.sql",
     "setup.cfg",
     "tests/conftest.py",
@@ -26,18 +28,32 @@ SOURCES = (
 )
 """Some files that a source distribution must have."""
 
-DATA = ("py.typed", "store/sqlite/schema/0001.sql")
+DATA = (
+    "admin/openapi_examples.json",
+    "dashboard/static/index.html",
+    "dashboard/static/main.js",
+    "dashboard/static/vendor/preact/LICENSE",
+    "dashboard/static/vendor/preact/dist/preact.mjs",
+    "py.typed",
+    "dialects/controlid/catalogue.toml",
+    "dialects/servereye/catalogue.toml",
+    "store/sqlite/schema/0001.sql",
+)
 """Files in the package that are not modules."""
 
 COMMANDS = (
     ("twistd --help", (" pushd ", " pushd-simulate ")),
     ("twistd pushd --help", ("--data-dir", "--devices")),
     ("twistd pushd-simulate --help", ("--server",)),
+    ("pushd-server --help", ("--data-dir", "--devices")),
+    ("pushd-simulate --help", ("--server",)),
     ("pushctl --help", ("devices", "send")),
 )
 """Commands that an installation has, and some words of their output."""
 
-PRINT_LOCATION = "import pathlib, pushd; print(pathlib.Path(pushd.__file__).parent)"
+PRINT_LOCATION = "import pathlib, pushd.client; print(pathlib.Path(pushd.__file__).parent)"
+
+EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 
 
 class Incomplete(Exception):
@@ -85,18 +101,39 @@ def check_wheel(wheel: Path, folder: Path) -> None:
         raise Incomplete(f"{wheel.name} lacks {', '.join(missing)}")
 
 
+def check_libraries(wheel: Path, folder: Path) -> None:
+    """Run the tests of the example project with ``pushd.client`` and ``pushd.testing`` of the wheel that is installed
+    in ``folder``, and check the types of programs that use them.
+
+    :raises Incomplete: if a test or a type is wrong.
+    """
+    run(folder, "python -m pip install --quiet --disable-pip-version-check", f"{wheel}[testing]")
+    project = Path(shutil.copytree(EXAMPLES / "project", folder / "project"))
+    run(folder, "python -m pytest -q -p no:cacheprovider --rootdir", str(project), str(project))
+    programs = [str(path) for path in (*project.glob("*.py"), *EXAMPLES.glob("client/*.py"))]
+    python = f"--python-executable={folder / 'venv' / 'bin' / 'python'}"
+    finish("mypy", folder, sys.executable, "-m", "mypy", "--strict", "--config-file=", python, *programs)
+
+
 def run(folder: Path, command: str, *arguments: str) -> str:
-    """Run a program of the new environment, in which this source tree is not found; its output.
+    """Run a program of the new environment; its output.
+
+    :raises Incomplete: if it fails.
+    """
+    program, *rest = [*command.split(), *arguments]
+    return finish(command, folder, str(folder / "venv" / "bin" / program), *rest)
+
+
+def finish(what: str, folder: Path, *words: str) -> str:
+    """Run a program that does not find this source tree, until it ends; its output.
 
     :raises Incomplete: if it fails.
     """
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    program, *rest = [*command.split(), *arguments]
-    path = str(folder / "venv" / "bin" / program)
-    done = subprocess.run([path, *rest], cwd=folder, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr or done.stdout).strip().rpartition("\n")[2]
-        raise Incomplete(f"{command} fails: {last}")
+        raise Incomplete(f"{what} fails: {last}")
     return done.stdout
 
 
@@ -107,10 +144,11 @@ def main(dist: Path) -> int:
         check_sources(only(dist, "*.tar.gz"))
         with TemporaryDirectory(prefix="pushd-package-") as folder:
             check_wheel(wheel, Path(folder))
+            check_libraries(wheel, Path(folder))
     except Incomplete as error:
         sys.stdout.write(f"package: {error}\n")
         return 1
-    sys.stdout.write(f"package: {wheel.name} installs, and twistd and pushctl work from it\n")
+    sys.stdout.write(f"package: {wheel.name} installs; its programs, client and test fixtures work\n")
     return 0
 
 

@@ -14,7 +14,10 @@ from attrs import field, frozen
 
 ROOT = Path(__file__).parents[1]
 
-PHYSICAL = r"^(README|docs/|newsfragments/|pushd/(demo|dialects|pushctl|simulator)/|benchmarks/|tests/)"
+PHYSICAL = (
+    r"^(README|docs/|newsfragments/|pushd/model/opening|pushd/admin/(request_bodies|openapi_examples)|benchmarks/|tests/"
+    r"|pushd/(client|dashboard|demo|dialects|pushctl|simulator|testing)/)"
+)
 """Where doors, gates and turnstiles are what devices open."""
 
 CONTROL_ID = r"controlid|control_id|payload|pushctl|demo|tests/|docs/|benchmarks/|simulator"
@@ -50,10 +53,14 @@ RULES = (
         "doors?",
         "mounted app, endpoint",
         files=PHYSICAL,
-        text=r"(open|opens|opened) (a|the) door|open_door|door reader",
+        text=r"(open|opens|opened) (a|the) door|open_door|door reader|[\"`]door[\"`]",
     ),
     Rule("couriers?", "webhook worker"),
-    Rule("bearers?", "delivery", text=r"Bearer |bearer tokens?|bearer scheme|scheme.lower\(\) == .bearer."),
+    Rule(
+        "bearers?",
+        "delivery",
+        text=r"Bearer |bearer tokens?|bearer scheme|scheme.lower\(\) == .bearer.|\"scheme\": .bearer.",
+    ),
     Rule("parcels?", "event in flight"),
     Rule("bells?", "waiter, notification", text=r"bell\\x07"),
     Rule("audiences?", "subscribers, broadcaster", text=r"Intended Audience ::"),

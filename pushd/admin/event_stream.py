@@ -10,6 +10,7 @@ from pushd.admin import json_views
 from pushd.core.events.broadcaster import Subscriber
 from pushd.core.events.feed import Feed
 from pushd.core.events.recent_events import MAX_RECENT_EVENTS
+from pushd.core.waiters import Waits
 from pushd.http.request import Request
 from pushd.lib.cancellable_waits import DeferredWait
 from pushd.model.event import Event
@@ -74,14 +75,20 @@ class _FlowControl:
 
 @define(eq=False)
 class EventStream:
-    """A response that lasts until the client disconnects, the client is too slow, or the server stops."""
+    """A response that lasts until the client disconnects or is too slow, its token ends, or the server stops."""
 
     _request: Request
     _rendered: RenderedEvents
+    _waits: Waits
+    """What ends with the token."""
     _done: DeferredWait[None] = field(factory=DeferredWait, init=False)
     _event_id: Callable[[int], str] = field(init=False)
+    _render: Callable[[Event], bytes] = field(init=False)
     _sent: int = field(default=0, init=False)
     """The ``seq`` of the last event id that was sent to the client."""
+
+    def __attrs_post_init__(self) -> None:
+        self._render = self._rendered.get
 
     async def run(self, feed: Feed, event_filter: EventFilter, after: int) -> bytes:
         """Send all events that follow ``after``; returns the end of the body."""
@@ -89,6 +96,8 @@ class EventStream:
         self._request.setHeader(b"X-Accel-Buffering", b"no")  # nginx would buffer the response otherwise
         self._sent = after
         self._event_id = feed.epochs.event_id
+        if event_filter.view is not None:
+            self._render = _render  # it may be only a part of what others see
         self._request.write(b"retry: %d\n%s" % (RETRY, _last_event_id(self._event_id(after))))
         subscriber = feed.subscribe(
             event_filter,
@@ -98,18 +107,20 @@ class EventStream:
             on_end=self._end,
             on_abort=self._request.abort,
         )
+        self._waits.add(self._done)
         try:
             self._request.registerProducer(_FlowControl(subscriber), True)
             subscriber.resume()
             await self._done
         finally:
+            self._waits.discard(self._done)
             subscriber.unsubscribe()
         self._request.unregisterProducer()
         return b""
 
     def _send(self, events: Sequence[Event]) -> None:
         self._sent = events[-1].seq
-        self._request.write(b"".join(map(self._rendered.get, events)))
+        self._request.write(b"".join(map(self._render, events)))
 
     def _keep_alive(self, position: int) -> None:
         """Send a comment; and the position, if it has moved, or a client with a narrow filter would reconnect from far

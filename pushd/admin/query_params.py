@@ -8,21 +8,20 @@ from typing import TypeVar
 from attrs import define
 
 from pushd.http.request import Request
+from pushd.model.admin_api import MAX_PAGE, MAX_WAIT
 from pushd.model.errors import InvalidQuery
 from pushd.model.timestamps import from_rfc3339
 
 DEFAULT_LIMIT = 50
-MAX_LIMIT = 500
-MAX_WAIT = 60.0
-"""Seconds."""
-
 MAX_OVERLAP = 30 * 86400.0
 """Seconds that an old secret may stay valid beside a new one."""
 
 MAX_REPEATED = 64
 """Values of one parameter."""
 
-_DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,30})?(e[+-]?[0-9]{1,3})?", re.ASCII | re.IGNORECASE)
+"""A number that is not negative, as JSON has it."""
+
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
 S = TypeVar("S", bound=str)
@@ -63,8 +62,8 @@ class Query:
 
     def flag(self, name: str) -> bool:
         """Whether a parameter is 1; False if it is missing."""
-        value = self.text(name) or "0"
-        if value not in ("0", "1"):
+        value = self.text(name)
+        if value not in (None, "0", "1"):
             raise InvalidQuery(f"{name} must be 0 or 1.")
         return value == "1"
 
@@ -85,20 +84,23 @@ class Query:
         """How long an old secret stays valid, in seconds; 0 if it is missing."""
         return self.seconds("overlap", MAX_OVERLAP) or 0
 
-    def limit(self) -> int:
+    def limit(self, default: int = DEFAULT_LIMIT) -> int:
         """The maximum number of entries in a list; a default if it is missing."""
-        text = self.text("limit") or str(DEFAULT_LIMIT)
-        if not (_NUMBER.fullmatch(text) and 1 <= int(text) <= MAX_LIMIT):
-            raise InvalidQuery(f"limit must be 1 to {MAX_LIMIT}.")
+        text = self.text("limit")
+        if text is None:
+            return default
+        if not (_NUMBER.fullmatch(text) and 1 <= int(text) <= MAX_PAGE):
+            raise InvalidQuery(f"limit must be 1 to {MAX_PAGE}.")
         return int(text)
 
     def one_of(self, name: str, kinds: Iterable[S]) -> S | None:
         """One of some strings, or a member of an enum of strings."""
         text = self.text(name)
-        known = {str(kind): kind for kind in kinds}
-        if text is not None and text not in known:
-            raise InvalidQuery(f"{name} must be one of {', '.join(known)}.")
-        return None if text is None else known[text]
+        return None if text is None else _find(name, text, kinds)
+
+    def each_of(self, name: str, kinds: Iterable[S]) -> tuple[S, ...]:
+        """The same of a parameter that may repeat, and be several with commas between them."""
+        return tuple(_find(name, each, kinds) for text in self.texts(name) for each in text.split(","))
 
     def timestamp(self, name: str) -> int | None:
         """A time in wall milliseconds."""
@@ -125,6 +127,14 @@ class Query:
 
 
 NO_QUERY = Query({})
+
+
+def _find(name: str, text: str, kinds: Iterable[S]) -> S:
+    known = {str(kind): kind for kind in kinds}
+    if text not in known:
+        raise InvalidQuery(f"{name} must be one of {', '.join(known)}.")
+    return known[text]
+
 
 _INVALID_CURSOR = "cursor must be the next of an earlier page of this list."
 

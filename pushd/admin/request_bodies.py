@@ -1,36 +1,47 @@
-"""JSON request bodies, strictly checked and converted to values.
+"""JSON request bodies: the fields of each, and the functions that check it strictly and convert it to values."""
 
-A body is refused with one error for each field that is unknown or wrong. A null counts as a missing field, except in
-merge patches.
-"""
-
-from collections.abc import Callable, Iterable, Mapping
-from enum import StrEnum
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from pushd.admin.body_fields import (
+    ANY_TEXT,
+    BOOLEAN,
+    NETWORK,
+    OBJECT,
+    PRINTABLE,
+    TEXT,
+    TIME,
+    Body,
+    Field,
+    Fields,
+    choice,
+    list_field,
+    number,
+    one_of,
+    read_fields,
+    read_patch,
+    text,
+    whole_number,
+    without_nulls,
+)
+from pushd.admin.json_schema import PAYLOAD, Schema
 from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.polling.hold_time import MAX_HOLD
 from pushd.lib import large_json, strict_json
-from pushd.lib.ip_networks import parse_network
-from pushd.model.command import Command, Payload, SendOptions
-from pushd.model.device import Admission, Device
+from pushd.model.command import BOUNDS, MAX_TRACE, Command, Payload
+from pushd.model.device import MAX_TAGS, Admission, Device
 from pushd.model.epochs import Epochs
 from pushd.model.errors import FieldError, InvalidFields, InvalidQuery, UnknownDevice
 from pushd.model.event import EventType
+from pushd.model.facts import MAX_FACT, MAX_KEY, NO_FACTS, OPENS_WITH, check_patch, merge
 from pushd.model.lifecycle import Delivery, Move, State
-from pushd.model.timestamps import from_rfc3339
-from pushd.model.webhook import MAX_PARALLEL, Webhook
+from pushd.model.opening import MAX_DOOR, Direction, OpenRequest
+from pushd.model.webhook import MAX_PARALLEL, Webhook, WebhookFormat
 
-MAX_TEXT = 256
-"""Characters of a name, site, tag or note."""
-
-MAX_LIST = 64
-"""Items of a list: tags, networks or event types."""
-
-_LARGEST = 1e15
-"""More seconds than any field may have; a larger number is read as this one, since it might not fit a float."""
+MAX_MUTED = 1000
+"""Devices that one request mutes by their ids."""
 
 MAX_BATCH = 100
 """Commands."""
@@ -38,108 +49,130 @@ MAX_BATCH = 100
 MAX_HEARTBEAT = 30 * 86400.0
 """Seconds."""
 
-
-Reader = Callable[[object], object]
-"""Converts the JSON value of a field; raises ValueError if it is wrong."""
-
-
-@frozen
-class _ListOf:
-    """The reader of each item of a list."""
-
-    read: Reader
-
-
-def _exactly(kind: type) -> Reader:
-    def read(value: object) -> object:
-        if type(value) is not kind:
-            raise ValueError(f"must be {_TYPE_NAMES[kind]}")
-        return value
-
-    return read
-
-
-_TYPE_NAMES = {str: "a string", int: "a whole number", bool: "true or false", dict: "an object"}
-
-
-def _one_of(kind: type[StrEnum]) -> Reader:
-    def read(value: object) -> StrEnum:
-        if not isinstance(value, str) or value not in list(kind):
-            raise ValueError(f"must be one of {', '.join(kind)}")
-        return kind(value)
-
-    return read
-
-
-def _read_text(value: object) -> str:
-    if not isinstance(value, str) or len(value) > MAX_TEXT:
-        raise ValueError(f"must be a string of at most {MAX_TEXT} characters")
-    if not value.isprintable():
-        raise ValueError("must have no control characters")
-    return value
-
-
-def _read_number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("must be a number")
-    return float(max(-_LARGEST, min(value, _LARGEST)))
-
-
-def _read_timestamp(value: object) -> int:
-    try:
-        return from_rfc3339(value if isinstance(value, str) else "")
-    except ValueError as error:
-        raise ValueError(f"must be an RFC 3339 time such as 2026-01-02T03:04:05Z: {error}") from None
-
-
-def _read_cidr(value: object) -> str:
-    try:
-        return str(parse_network(value if isinstance(value, str) else ""))
-    except ValueError as error:
-        raise ValueError(f"must be a network such as 192.0.2.0/24: {error}") from None
-
-
-def _read_outcome(value: object) -> str:
-    if not isinstance(value, str) or value not in _MOVES:
-        raise ValueError("must be succeeded or failed")
-    return value
-
-
-_read_whole_number = _exactly(int)
-
-_Fields = Mapping[str, Reader | _ListOf]
-
-_SEND_OPTIONS: _Fields = {
-    "ttl": _read_number,
-    "delivery": _one_of(Delivery),
-    "priority": _read_whole_number,
-    "not_before": _read_timestamp,
-    "lease": _read_number,
-    "deadline": _read_number,
-    "max_attempts": _read_whole_number,
+_FACT: Schema = {"type": ["string", "number", "boolean", "null"], "maxLength": MAX_FACT, "pattern": PRINTABLE}
+_FACTS_PATCH: Schema = {
+    "type": "object",
+    "propertyNames": {"minLength": 1, "maxLength": MAX_KEY, "pattern": PRINTABLE},
+    "properties": {"opens_with": {"enum": [*OPENS_WITH, None]}},
+    "additionalProperties": _FACT,
 }
-_SEND_REQUEST: _Fields = {"payload": _exactly(dict), **_SEND_OPTIONS}
-_DEVICE: _Fields = {
-    "name": _read_text,
-    "site": _read_text,
-    "tags": _ListOf(_read_text),
-    "admission": _one_of(Admission),
-    "heartbeat_timeout": _read_number,
-    "hold": _read_number,
-    "batch": _read_whole_number,
-    "muted_until": _read_timestamp,
-    "allow_from": _ListOf(_read_cidr),
+
+
+def _seconds(name: str) -> Field:
+    least, most, _ = BOUNDS[name]
+    return number(least, most)
+
+
+def _count(name: str) -> Field:
+    least, most, _ = BOUNDS[name]
+    return whole_number(int(least), int(most))
+
+
+_SEND_OPTIONS: Fields = {
+    "ttl": _seconds("ttl").about("seconds after which it is never sent, if it is still queued"),
+    "delivery": one_of(Delivery).about("whether it may be sent again when no result comes"),
+    "priority": _count("priority").about("higher is sent first; 5 if it is missing"),
+    "not_before": TIME.about("when it may be sent at the earliest"),
+    "lease": _seconds("lease").about("seconds that the device has to acknowledge it or report a result"),
+    "deadline": _seconds("deadline").about("seconds that one attempt may take"),
+    "max_attempts": _count("max_attempts").about("how often it may be sent; 5 if it is missing"),
+    "trace": text(MAX_TRACE).about("what the sender notes about it, such as the number of a ticket"),
 }
-_RESOLUTION: _Fields = {"state": _read_outcome, "note": _read_text}
+_PAYLOAD = evolve(OBJECT, schema=PAYLOAD)
+SEND = Body(
+    name="SendRequest",
+    fields={"payload": _PAYLOAD.about("what the device is to do, in the form of its dialect"), **_SEND_OPTIONS},
+    required=("payload",),
+    example={"payload": {"endpoint": "load_objects", "body": {"object": "users"}}, "ttl": 60},
+)
+RESEND = Body(name="ResendRequest", fields=_SEND_OPTIONS, example={"ttl": 60}, may_be_empty=True)
+_DEVICE: Fields = {
+    "name": TEXT.about("a name for people"),
+    "site": TEXT.about("where it stands"),
+    "tags": list_field(TEXT, MAX_TAGS).about("words by which devices are selected"),
+    "facts": Field(check_patch, _FACTS_PATCH).about("a merge patch of what is known of it; a null removes a fact"),
+    "admission": one_of(Admission).about("whether it is sent commands"),
+    "heartbeat_timeout": number(1, MAX_HEARTBEAT, "seconds").about("without a report for so long it is offline"),
+    "hold": number(0, MAX_HOLD, "seconds, or null to learn it").about(
+        "seconds that its polls are held; null: learned"
+    ),
+    "batch": whole_number(1, MAX_BATCH, ", or null for the default of the server").about(
+        "how many commands one answer may have; null: the default of the server"
+    ),
+    "muted_until": TIME.about("until then no alert is raised about it"),
+    "allow_from": list_field(NETWORK).about("networks, in CIDR notation, from which it may connect; empty: any"),
+}
+DEVICE_CHANGES = Body(name="DeviceChanges", fields=_DEVICE, example={"name": "Main gate", "tags": ["lobby"]})
+NEW_DEVICE = Body(
+    name="NewDevice",
+    fields={"id": ANY_TEXT.about("its id; of a Control iD device, its serial number will do"), **_DEVICE},
+    required=("id",),
+    example={"id": "controlid:4408801109440198", "name": "Main gate"},
+)
+MUTE = Body(
+    name="MuteRequest",
+    fields={
+        "devices": list_field(TEXT, MAX_MUTED).about("the ids of devices"),
+        "site": TEXT.about("the site of the devices"),
+        "tags": list_field(TEXT).about("tags that the devices have, all of them"),
+        "until": TIME.about("until when no alert is raised about them; null ends it"),
+    },
+    rules={
+        "required": ["until"],
+        "anyOf": [
+            {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
+            for name in ("devices", "site", "tags")
+        ],
+    },
+    example={"site": "Lobby", "until": "2027-01-15T18:00:00Z"},
+)
+OPENING = Body(
+    name="OpenRequest",
+    fields={
+        "door": whole_number(1, MAX_DOOR, "").about("which door, of a model with several; 1 if it is missing"),
+        "direction": one_of(Direction).about("which way, of a device that turns; clockwise if it is missing"),
+        "trace": text(MAX_TRACE).about("what the sender notes about it, such as the number of a ticket"),
+    },
+    example={"door": 1},
+    may_be_empty=True,
+)
 _MOVES: Mapping[str, Move] = {State.SUCCEEDED: Move.RESOLVE_SUCCEEDED, State.FAILED: Move.RESOLVE_FAILED}
-_WEBHOOK: _Fields = {
-    "url": _exactly(str),
-    "types": _ListOf(_one_of(EventType)),
-    "tags": _ListOf(_read_text),
-    "parallel": _read_whole_number,
+RESOLUTION = Body(
+    name="Resolution",
+    fields={
+        "state": choice(_MOVES).about("what became of it"),
+        "note": TEXT.about("how that is known"),
+    },
+    required=("state",),
+    example={"state": "succeeded", "note": "seen on the camera"},
+)
+_WEBHOOK: Fields = {
+    "url": ANY_TEXT.about("where messages are sent: an http or https URL"),
+    "format": one_of(WebhookFormat).about("what a message looks like"),
+    "types": list_field(one_of(EventType)).about("types of events; empty: all"),
+    "devices": list_field(TEXT).about("ids of devices; empty: any"),
+    "sites": list_field(TEXT).about("sites, of which the device is in one; empty: any"),
+    "tags": list_field(TEXT).about("tags, all of which the device has; empty: any"),
+    "include_result": BOOLEAN.about("whether messages about ended commands have the result of the device"),
+    "parallel": whole_number(1, MAX_PARALLEL, " deliveries at once").about("how many messages are sent at once"),
 }
+NEW_WEBHOOK = Body(
+    name="NewWebhook",
+    fields=_WEBHOOK,
+    required=("url",),
+    example={"url": "https://example.com/events", "types": ["command.failed"]},
+)
+WEBHOOK_CHANGES = Body(
+    name="WebhookChanges", fields=_WEBHOOK, not_null=("url",), example={"types": ["command.failed"]}
+)
 _WEBHOOK_DEFAULTS = Webhook(id="", url="", created_at=0)
-_REDELIVERY: _Fields = {"after": _read_text}
+REDELIVERY = Body(
+    name="Redelivery",
+    fields={"after": TEXT.about("the ``seq`` of an event; missing: continue where deliveries stopped")},
+    example={"after": "5f0c8a41e7d2-4711"},
+    may_be_empty=True,
+)
+EMPTY = Body(name="Empty", fields={}, example={}, may_be_empty=True)
 _ID_EXAMPLE = "such as controlid:4408801109440198 or servereye:4f1c2d"
 
 
@@ -157,26 +190,26 @@ def read_object(content: bytes, example: str = "{}") -> dict[str, Any]:
     return body
 
 
-def read_send_request(body: Mapping[str, Any]) -> tuple[Payload, SendOptions]:
-    """A command to be sent: what the device must do, and how it is sent.
+def read_send_request(body: Mapping[str, Any]) -> tuple[Payload, dict[str, Any]]:
+    """A command to be sent: what the device must do, and the options that are given.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
     if "payload" not in body:
         raise InvalidFields([FieldError("#/payload", "is required: what the device is to do")])
     given = {name: value for name, value in body.items() if value is not None or name == "payload"}
-    values = _read_fields(given, _SEND_REQUEST)
-    return values.pop("payload"), SendOptions(**values)
+    values = read_fields(given, SEND.fields)
+    return values.pop("payload"), values
 
 
-def read_resend_options(body: Mapping[str, Any], original: Command) -> SendOptions:
+def read_resend_options(body: Mapping[str, Any], original: Command) -> dict[str, Any]:
     """The options with which a command is sent again: those of the original, except ``not_before``, unless given.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
     own = {name: getattr(original, name) for name in _SEND_OPTIONS if name != "not_before"}
-    given = _read_fields(_without_nulls(body), _SEND_OPTIONS)
-    return SendOptions(**(own | given))
+    given = read_fields(without_nulls(body), _SEND_OPTIONS)
+    return own | given
 
 
 def read_resolution(body: Mapping[str, Any]) -> tuple[Move, str | None]:
@@ -184,38 +217,42 @@ def read_resolution(body: Mapping[str, Any]) -> tuple[Move, str | None]:
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
-    values = _read_fields(_without_nulls(body), _RESOLUTION)
+    values = read_fields(without_nulls(body), RESOLUTION.fields)
     if "state" not in values:
         raise InvalidFields([FieldError("#/state", "is required: succeeded or failed")])
     return _MOVES[values["state"]], values.get("note")
 
 
-def read_device_changes(body: Mapping[str, Any], defaults: Device) -> dict[str, Any]:
-    """A JSON merge patch (RFC 7396) of a device: null resets a field; of ``hold`` it also forgets the learned hold.
+def read_opening(body: Mapping[str, Any]) -> tuple[OpenRequest, str | None]:
+    """What is to be opened, and what the sender notes about it.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
-    values = _read_fields(_without_nulls(body), _DEVICE)
-    nulls = [name for name, value in body.items() if value is None]
-    if unknown := _unknown(nulls, _DEVICE):
-        raise InvalidFields(unknown)
+    values = read_fields(without_nulls(body), OPENING.fields)
+    trace = values.pop("trace", None)
+    return OpenRequest(**values), trace
+
+
+def read_device_changes(body: Mapping[str, Any], defaults: Device) -> dict[str, Any]:
+    """A JSON merge patch (RFC 7396) of a device: null resets a field; of ``hold`` it also forgets the learned hold.
+
+    ``facts`` is a patch in turn, see :func:`pushd.model.facts.merge`.
+
+    :raises InvalidFields: naming each field that is unknown or wrong.
+    """
+    values, nulls = read_patch(body, _DEVICE)
     values |= {name: getattr(defaults, name) for name in nulls}
     if "hold" in nulls:
         values["learned_hold"] = None
-    _check_device(values)
+    if "facts" in nulls:
+        values["facts"] = None
+    _check_device(values, defaults)
     return values
 
 
-def _check_device(values: Mapping[str, Any]) -> None:
-    errors = []
-    if "heartbeat_timeout" in values and not 1 <= values["heartbeat_timeout"] <= MAX_HEARTBEAT:
-        errors.append(FieldError("#/heartbeat_timeout", f"must be 1 to {MAX_HEARTBEAT:.0f} seconds"))
-    if values.get("hold") is not None and not 0 <= values["hold"] <= MAX_HOLD:
-        errors.append(FieldError("#/hold", f"must be 0 to {MAX_HOLD:g} seconds, or null to learn it"))
-    if values.get("batch") is not None and not 1 <= values["batch"] <= MAX_BATCH:
-        errors.append(FieldError("#/batch", f"must be 1 to {MAX_BATCH}, or null for the default of the server"))
-    if errors:
-        raise InvalidFields(errors)
+def _check_device(values: Mapping[str, Any], defaults: Device) -> None:
+    if defaults.serial is not None and "serial" in (values.get("facts") or ()):
+        raise InvalidFields([FieldError("#/facts/serial", "follows from the id, and cannot be changed")])
 
 
 def read_new_device(body: Mapping[str, Any], registry: DeviceRegistry) -> Device:
@@ -227,42 +264,94 @@ def read_new_device(body: Mapping[str, Any], registry: DeviceRegistry) -> Device
         raise InvalidFields([FieldError("#/id", f"is required, {_ID_EXAMPLE}")])
     default = registry.new_device(_read_id(body["id"], registry), Admission.APPROVED)
     changes = read_device_changes({name: value for name, value in body.items() if name != "id"}, default)
+    if "facts" in changes:
+        changes["facts"] = merge(NO_FACTS, changes["facts"])
     return registry.new_device(default.id, **({"admission": Admission.APPROVED} | changes))
 
 
-def _read_id(value: object, registry: DeviceRegistry) -> str:
+@frozen(kw_only=True)
+class Mute:
+    """Which devices are muted: those that match all that is given; ``until`` in wall milliseconds, None ends it."""
+
+    devices: Sequence[str] | None = None
+    site: str | None = None
+    tags: Sequence[str] = ()
+    until: int | None = None
+
+
+def read_mute(body: Mapping[str, Any], registry: DeviceRegistry) -> Mute:
+    """Which devices are muted, and until when.
+
+    :raises InvalidFields: naming each field that is unknown or wrong, and if no devices are selected.
+    """
+    values = read_fields(without_nulls(body), MUTE.fields)
+    errors = []
+    if "until" not in body:
+        errors.append(FieldError("#/until", "is required: a time, or null to end it"))
+    if not values.keys() & {"devices", "site", "tags"}:
+        errors.append(FieldError("#", "must have devices, a site or tags: of which devices no alert is raised"))
+    if errors:
+        raise InvalidFields(errors)
+    return Mute(**with_ids(values, registry))
+
+
+def with_ids(values: dict[str, Any], registry: DeviceRegistry) -> dict[str, Any]:
+    """Fields with the ids in ``devices``, if it is one of them, in their canonical spelling, each once.
+
+    :raises InvalidFields: naming each that is none.
+    """
+    if "devices" not in values:
+        return values
+    ids: dict[str, None] = {}
+    errors: list[FieldError] = []
+    for position, device in enumerate(values["devices"]):
+        try:
+            ids[_read_id(device, registry, f"#/devices/{position}")] = None
+        except InvalidFields as error:
+            errors += error.errors
+    if errors:
+        raise InvalidFields(errors)
+    return values | {"devices": tuple(ids)}
+
+
+def _read_id(value: object, registry: DeviceRegistry, pointer: str = "#/id") -> str:
+    text = value if isinstance(value, str) else ""
     try:
-        return registry.canonical_id(value if isinstance(value, str) else "")
+        return registry.device_of_label(text) or registry.canonical_id(text)
     except (InvalidQuery, UnknownDevice):
-        raise InvalidFields([FieldError("#/id", f"must be an id {_ID_EXAMPLE}")]) from None
+        forms = registry.serial_number_forms()
+        raise InvalidFields([FieldError(pointer, f"must be an id {_ID_EXAMPLE}{forms}")]) from None
 
 
-def read_new_webhook(body: Mapping[str, Any]) -> dict[str, Any]:
+def read_new_webhook(body: Mapping[str, Any], registry: DeviceRegistry) -> dict[str, Any]:
     """The fields of a new webhook.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
     if body.get("url") is None:
         raise InvalidFields([FieldError("#/url", "is required: where events are sent")])
-    return _read_webhook(_without_nulls(body))
+    return with_ids(read_fields(without_nulls(body), _WEBHOOK), registry)
 
 
-def read_webhook_changes(body: Mapping[str, Any]) -> dict[str, Any]:
+def read_webhook_changes(body: Mapping[str, Any], registry: DeviceRegistry) -> dict[str, Any]:
     """A JSON merge patch (RFC 7396) of a webhook: null resets a field.
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
     if "url" in body and body["url"] is None:
         raise InvalidFields([FieldError("#/url", "is required; DELETE ends the webhook")])
-    values = {name: getattr(_WEBHOOK_DEFAULTS, name, None) if value is None else value for name, value in body.items()}
-    return _read_webhook({name: list(value) if isinstance(value, tuple) else value for name, value in values.items()})
+    values, nulls = read_patch(body, _WEBHOOK)
+    return with_ids(values, registry) | {name: getattr(_WEBHOOK_DEFAULTS, name) for name in nulls}
 
 
-def _read_webhook(body: Mapping[str, Any]) -> dict[str, Any]:
-    fields = _read_fields(body, _WEBHOOK)
-    if not 1 <= fields.get("parallel", 1) <= MAX_PARALLEL:
-        raise InvalidFields([FieldError("#/parallel", f"must be 1 to {MAX_PARALLEL} deliveries at once")])
-    return fields
+def read_empty(content: bytes) -> None:
+    """Check that a body, if there is one, has no fields.
+
+    :raises InvalidFields: if it has any.
+    """
+    if fields := read_object(content or b"{}"):
+        known = "is not a known field; this call has none"
+        raise InvalidFields([FieldError(strict_json.below("#", name), known) for name in fields])
 
 
 def read_redelivery(body: Mapping[str, Any], epochs: Epochs) -> int | None:
@@ -270,54 +359,10 @@ def read_redelivery(body: Mapping[str, Any], epochs: Epochs) -> int | None:
 
     :raises InvalidFields: naming each field that is unknown or wrong.
     """
-    after = _read_fields(_without_nulls(body), _REDELIVERY).get("after")
+    after = read_fields(without_nulls(body), REDELIVERY.fields).get("after")
     if after is None:
         return None
     number = epochs.event_number(after)
     if number is None:
         raise InvalidFields([FieldError("#/after", "must be the seq of an event")])
     return number
-
-
-def _without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in body.items() if value is not None}
-
-
-def _read_fields(body: Mapping[str, Any], fields: _Fields) -> dict[str, Any]:
-    """The fields of a body, converted.
-
-    :raises InvalidFields: naming each field that is unknown or wrong.
-    """
-    errors = [] if body.keys() <= fields.keys() else _unknown(body, fields)
-    values: dict[str, Any] = {}
-    for name, value in body.items():
-        read = fields.get(name, _ignore)
-        try:
-            values[name] = read(value) if not isinstance(read, _ListOf) else _read_items(value, read, name, errors)
-        except ValueError as error:
-            errors.append(FieldError(f"#/{name}", str(error)))  # the names of fields need no escaping
-    if errors:
-        raise InvalidFields(errors)
-    return values
-
-
-def _ignore(_value: object) -> None:
-    """Of an unknown field, nothing more is wrong."""
-
-
-def _read_items(value: object, item: _ListOf, name: str, errors: list[FieldError]) -> tuple[object, ...]:
-    """A list, each item converted; what is wrong with an item is added to ``errors``."""
-    if not isinstance(value, list) or len(value) > MAX_LIST:
-        raise ValueError(f"must be a list of at most {MAX_LIST} items")
-    items = []
-    for position, each in enumerate(value):
-        try:
-            items.append(item.read(each))
-        except ValueError as error:
-            errors.append(FieldError(f"#/{name}/{position}", str(error)))
-    return tuple(items)
-
-
-def _unknown(names: Iterable[str], fields: _Fields) -> list[FieldError]:
-    known = f"is not a known field; the fields here are: {', '.join(fields)}"
-    return [FieldError(strict_json.below("#", name), known) for name in names if name not in fields]

@@ -1,6 +1,7 @@
 """Wall time, a steady time that leaves out stalls of the server, and an elapsed time that no step moves."""
 
 from collections.abc import Callable
+from math import inf
 
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
@@ -27,9 +28,12 @@ class Clocks:
     interval: float = 1.0
     uptime: Callable[[], float] = field()
     """Seconds of a monotonic clock that also counts while the machine is suspended."""
-    stalled: float = field(default=0.0, init=False)
-    """Seconds of all stalls so far."""
-    _ticked_at: float | None = field(default=None, init=False)
+    _ticked: tuple[float, float] = field(default=(inf, 0.0), init=False)
+    """When the last tick was, infinite before the first, and the seconds of all stalls so far: one value, as other
+    threads read it.
+    """
+    _followed: tuple[float, int] | None = field(default=None, init=False)
+    """Steady time in seconds, and that of all processes in milliseconds, at the same moment."""
     _origin: float = field(init=False)
     """Elapsed time when the monotonic clock was 0, in seconds."""
     _wall_origin: float = field(init=False)
@@ -42,15 +46,15 @@ class Clocks:
     def __attrs_post_init__(self) -> None:
         self._origin = self._wall_origin = self.wall() - self.clock.seconds()
 
-    def resume(self, elapsed: int, at: Now) -> None:
-        """Continue elapsed time from a previous process: it was ``elapsed`` ``at`` this moment."""
-        self._origin = (elapsed - at.steady) / 1000 - self.stalled
+    def resume(self, now: Now) -> None:
+        """Continue elapsed time from a previous process: this was its moment on all clocks."""
+        self._origin = (now.elapsed - now.steady) / 1000 - self.stalled
         self.accept_step()
 
     def now(self) -> Now:
-        """The current moment on all clocks."""
+        """The current moment on all clocks; any thread may ask."""
         seconds, wall = self.clock.seconds(), self.wall()
-        steady, elapsed = seconds - self.stalled, seconds + self._origin
+        steady, elapsed = self._steady_at(seconds), seconds + self._origin
         return Now(round(wall * 1000), round(steady * 1000), round(elapsed * 1000))
 
     def wall_now(self) -> int:
@@ -67,17 +71,40 @@ class Clocks:
 
     def steady(self) -> float:
         """Seconds in which the server was running."""
-        return self.clock.seconds() - self.stalled
+        return self._steady_at(self.clock.seconds())
+
+    def _steady_at(self, seconds: float) -> float:
+        """Steady time at a moment of the monotonic clock, without the stall that the next tick would detect then."""
+        ticked_at, stalled = self._ticked
+        if seconds - ticked_at > self.interval + STALL:
+            seconds = ticked_at + self.interval
+        return seconds - stalled
+
+    @property
+    def stalled(self) -> float:
+        """Seconds of all stalls that ticks have detected."""
+        return self._ticked[1]
 
     def tick(self) -> float:
         """Detect a stall since the last tick, and leave it out of steady time; returns its seconds."""
-        now, before = self.clock.seconds(), self._ticked_at
-        self._ticked_at = now
-        if before is None or now - before <= self.interval + STALL:
-            return 0.0
-        stall = now - before - self.interval
-        self.stalled += stall
+        now, (before, stalled) = self.clock.seconds(), self._ticked
+        stall = now - before - self.interval if now - before > self.interval + STALL else 0.0
+        self._ticked = now, stalled + stall
         return stall
+
+    def follow(self, shared: int | None) -> None:
+        """Leave out of steady time also what other processes know to be lost: ``shared`` is the steady time of all, in
+        milliseconds, which stands still while none serves; None: there is no other process.
+        """
+        if shared is None:
+            return
+        own, before = self.steady(), self._followed
+        self._followed = own, shared
+        if before is not None:
+            lost = own - before[0] - (shared - before[1]) / 1000
+            if lost > STALL:
+                self._ticked = self._ticked[0], self._ticked[1] + lost
+                self._followed = self.steady(), shared
 
     @property
     def step(self) -> int:

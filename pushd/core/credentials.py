@@ -1,23 +1,47 @@
-"""API tokens, and how secrets are made and hashed."""
+"""How secrets are made and hashed."""
 
+from base64 import urlsafe_b64encode
 from hashlib import sha256
-from secrets import token_urlsafe
-
-from attrs import define, field
-
-from pushd.core.clocks import Clocks
-from pushd.model.token import Role, Token
-from pushd.model.uuid7 import IdSource
-from pushd.store.filters import StartupSnapshot
-from pushd.store.interface import IStore
+from hmac import digest as hmac_digest
+from secrets import choice, token_urlsafe
+from string import ascii_letters, digits
+from zlib import crc32
 
 SECRET_BYTES = 24
 """192 random bits."""
+
+TOKEN_PREFIX = "pushd_"
+"""What the secret of a token begins with, so that secret scanners find it."""
+
+_BASE62 = digits + ascii_letters
+_RANDOM_CHARACTERS = 33
+"""Of base 62: 196 random bits."""
+_CHECKSUM_CHARACTERS = 6
 
 
 def make_secret() -> str:
     """A new secret, safe in a path and in a header."""
     return token_urlsafe(SECRET_BYTES)
+
+
+def make_token_secret() -> str:
+    """A new secret of a token: ``pushd_``, random characters, and the CRC-32 of these, all in base 62."""
+    random = "".join(choice(_BASE62) for _ in range(_RANDOM_CHARACTERS))
+    return f"{TOKEN_PREFIX}{random}{_checksum(random)}"
+
+
+def _checksum(text: str) -> str:
+    """The CRC-32 of a text, so that a scanner can tell a secret from what only looks like one."""
+    number, characters = crc32(text.encode("ascii")), ""
+    for _ in range(_CHECKSUM_CHARACTERS):
+        number, rest = divmod(number, len(_BASE62))
+        characters = _BASE62[rest] + characters
+    return characters
+
+
+def csrf_token(secret: str) -> str:
+    """What a change must carry that a browser authenticates: it follows from a secret that no page can read."""
+    return urlsafe_b64encode(hmac_digest(secret.encode(), b"csrf", "sha256")).decode().rstrip("=")
 
 
 def digest(secret: str) -> bytes:
@@ -26,37 +50,3 @@ def digest(secret: str) -> bytes:
     A secret with so many random bits needs no salt, and a lookup by hash leaks nothing through its timing.
     """
     return sha256(secret.encode("utf-8", "surrogateescape")).digest()
-
-
-@define(eq=False)
-class Tokens:
-    """API tokens, by the hash of their secret."""
-
-    store: IStore
-    clocks: Clocks
-    ids: IdSource
-    _tokens: dict[bytes, Token] = field(factory=dict, init=False)
-
-    def load(self, snapshot: StartupSnapshot) -> None:
-        """Start with the stored tokens."""
-        self._tokens.update((token.digest, token) for token in snapshot.tokens)
-
-    def find(self, secret: str) -> Token | None:
-        """The token with this secret."""
-        return self._tokens.get(digest(secret))
-
-    async def issue(self, name: str, role: Role) -> str:
-        """Make a token, and revoke the older one of the same name; returns its secret, which is not stored.
-
-        It is valid at once, and durable when this returns.
-        """
-        secret = make_secret()
-        token = self.make(name, role, secret)
-        self._tokens = {hashed: old for hashed, old in self._tokens.items() if old.name != name}
-        self._tokens[token.digest] = token
-        await self.store.set_token(token, self.clocks.now())
-        return secret
-
-    def make(self, name: str, role: Role, secret: str) -> Token:
-        """A token with this secret, which is not stored yet."""
-        return Token(id=self.ids.make(), name=name, role=role, digest=digest(secret))

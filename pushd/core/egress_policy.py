@@ -10,6 +10,7 @@ from socket import inet_aton
 from attrs import frozen
 from hyperlink import URL
 
+from pushd.lib.http_client import ConnectionNotPermitted
 from pushd.lib.ip_networks import Address, Networks, contains, parse_network
 from pushd.model.errors import FieldError, InvalidFields
 
@@ -26,8 +27,8 @@ _COMPATIBLE = parse_network("::/96")
 _NUMERIC = re.compile(r"[0-9a-fx.]+", re.IGNORECASE)
 
 
-class EgressRefused(Exception):
-    """Connecting to an address is not permitted; the message is one sentence for people."""
+class EgressRefused(ConnectionNotPermitted):
+    """The egress policy does not permit an address."""
 
 
 @frozen
@@ -44,7 +45,7 @@ class EgressPolicy:
         address = ip_address(host)
         forms = address, _embedded(address)
         if not (_is_public(address) or any(contains(self.allowed, form) for form in forms)):
-            raise EgressRefused(f"{host} is not a public address; --webhook-allow can permit it.")
+            raise EgressRefused(f"{host} is not a public address; the server's option --webhook-allow can permit it.")
 
     def check_url(self, url: str) -> str:
         """The URL in ASCII, if its form and address are permitted. A host name may still resolve to other addresses.

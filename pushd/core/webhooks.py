@@ -1,28 +1,22 @@
 """Manage webhooks, and notify subscribers of each change."""
 
-from base64 import b64encode
 from collections.abc import Callable, Mapping
-from secrets import token_bytes
 from typing import Any
 
 from attrs import define, evolve, field
 
 from pushd.core.clocks import Clocks
-from pushd.core.credentials import SECRET_BYTES
 from pushd.core.egress_policy import EgressPolicy
+from pushd.lib.webhook_signature import make_signing_secret
+from pushd.model.actor import Actor
 from pushd.model.alert import AlertRules
 from pushd.model.epochs import Epochs
 from pushd.model.uuid7 import IdSource
-from pushd.model.webhook import SECRET_PREFIX, Subscription, Webhook
+from pushd.model.webhook import Subscription, Webhook
 from pushd.store.interface import IStore
 
 Listener = Callable[[str, Subscription | None], None]
 """Called with the id of a webhook that was changed, and its new state, or None if it was deleted."""
-
-
-def make_signing_secret() -> str:
-    """A new secret in the form of the Standard Webhooks specification, section "Signature scheme"."""
-    return SECRET_PREFIX + b64encode(token_bytes(SECRET_BYTES)).decode("ascii")
 
 
 @define(eq=False)
@@ -38,16 +32,27 @@ class Webhooks:
     failed_since: dict[str, float] = field(factory=dict, init=False)
     """Webhooks whose delivery failed unexpectedly and has not restarted yet; since when, in seconds of the clock."""
     _listeners: list[Listener] = field(factory=list, init=False)
+    _foreign_listeners: list[Callable[[], None]] = field(factory=list, init=False)
 
     def subscribe(self, listener: Listener) -> None:
         """Call ``listener`` after each change is durable, and before the method that made it returns."""
         self._listeners.append(listener)
 
+    def subscribe_to_foreign_changes(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` when another process has changed webhooks."""
+        self._foreign_listeners.append(listener)
+
+    def note_foreign_change(self) -> None:
+        """Another process has changed webhooks, or given some up."""
+        for listener in self._foreign_listeners:
+            listener()
+
     def new_webhook(self, **fields: Any) -> Webhook:
         """A webhook with these fields and defaults for the others; it is not added yet."""
-        return Webhook(id=self.ids.make(), created_at=self.clocks.wall_now(), **fields)
+        now = self.clocks.wall_now()
+        return Webhook(id=self.ids.make(now), created_at=now, **fields)
 
-    async def add(self, webhook: Webhook) -> tuple[Webhook, str]:
+    async def add(self, webhook: Webhook, by: Actor | None = None) -> tuple[Webhook, str]:
         """Deliver all events from the next one on; returns the webhook and its secret, which is not shown again.
 
         :raises InvalidFields: if the egress policy does not permit the URL.
@@ -55,9 +60,9 @@ class Webhooks:
         """
         secret = make_signing_secret()
         checked = evolve(webhook, url=self.egress_policy.check_url(webhook.url))
-        return self._changed(await self.store.add_webhook(checked, secret)), secret
+        return self._changed(await self.store.by(by).add_webhook(checked, secret)), secret
 
-    async def change(self, webhook: str, changes: Mapping[str, Any]) -> Webhook:
+    async def change(self, webhook: str, changes: Mapping[str, Any], by: Actor | None = None) -> Webhook:
         """Change fields of a webhook.
 
         :raises InvalidFields: if the egress policy does not permit the URL.
@@ -66,32 +71,32 @@ class Webhooks:
         checked = dict(changes)
         if "url" in checked:
             checked["url"] = self.egress_policy.check_url(checked["url"])
-        return self._changed(await self.store.change_webhook(webhook, checked))
+        return self._changed(await self.store.by(by).change_webhook(webhook, checked))
 
-    async def delete(self, webhook: str) -> None:
+    async def delete(self, webhook: str, by: Actor | None = None) -> None:
         """Delete a webhook.
 
         :raises UnknownWebhook: if there is none.
         """
-        await self.store.delete_webhook(webhook, self.clocks.now())
+        await self.store.by(by).delete_webhook(webhook)
         self._notify(webhook, None)
 
-    async def rotate(self, webhook: str, overlap: float) -> str:
+    async def rotate(self, webhook: str, overlap: float, by: Actor | None = None) -> str:
         """Make a new secret for a webhook, and return it; the old one signs as well for ``overlap`` seconds.
 
         :raises UnknownWebhook: if there is none.
         """
         secret = make_signing_secret()
-        self._changed(await self.store.rotate_secret(webhook, secret, overlap, self.clocks.now()))
+        self._changed(await self.store.by(by).rotate_secret(webhook, secret, overlap))
         return secret
 
-    async def redeliver(self, webhook: str, after: int | None) -> Webhook:
+    async def redeliver(self, webhook: str, after: int | None, by: Actor | None = None) -> Webhook:
         """Deliver again all events after the one with this ``seq``; if it is None, continue where delivery stopped.
 
         :raises UnknownWebhook: if there is none.
         :raises InvalidFields: if there is no such event yet.
         """
-        return self._changed(await self.store.redeliver(webhook, after, self.clocks.now()))
+        return self._changed(await self.store.by(by).redeliver(webhook, after))
 
     def with_wall_times(self, webhook: Webhook) -> Webhook:
         """The webhook with the timestamps of its failures in wall milliseconds, to be shown."""

@@ -11,7 +11,16 @@ from attrs import frozen
 from pushd.pushctl.server_address import TOKEN_FILE
 
 HOST = "127.0.0.1"
-"""The only address that the demo listens on: its server lets any device in."""
+"""The only address that the demo listens on: its devices have no secrets."""
+
+FORGETFUL = "controlid:3206485144281371"
+"""A reader that opens its door and never says so."""
+
+FLAPPING = "controlid:3206485144281372"
+"""A reader that goes offline and returns."""
+
+NEW = "controlid:3206485144281373"
+"""A reader that polls and is not approved."""
 
 
 class PortTaken(Exception):
@@ -41,25 +50,35 @@ class Layout:
             f"--data-dir={self.data_dir}",
             f"--devices=tcp:{self.devices_port}:interface={HOST}",
             f"--admin=tcp:{self.admin_port}:interface={HOST}",
-            "--admission=open",
         ]
 
     def simulator(self) -> list[str]:
         """The arguments of ``twistd`` for the simulated devices."""
-        return [
-            "pushd-simulate",
-            f"--server=http://{HOST}:{self.devices_port}",
-            f"--controlid={self.controlid}",
-            f"--servereye={self.servereye}",
-        ]
+        return [*self._simulate(), f"--controlid={self.controlid}", f"--servereye={self.servereye}"]
 
-    def next_steps(self) -> str:
-        """What to try while the demo keeps running."""
+    def forgetful_device(self) -> list[str]:
+        """The arguments of ``twistd`` for the device whose results get lost."""
+        return [*self._simulate(), f"--id={_as_option(FORGETFUL)}", "--faults=lose-result=1"]
+
+    def changing_devices(self) -> list[str]:
+        """The arguments of ``twistd`` for the device that goes offline and returns, and for the new one."""
+        ids = [f"--id={_as_option(device)}" for device in (FLAPPING, NEW)]
+        return [*self._simulate(), *ids, "--outage=flapping=1-1@10+86400/300"]
+
+    def _simulate(self) -> list[str]:
+        return ["pushd-simulate", f"--server=http://{HOST}:{self.devices_port}"]
+
+    def next_steps(self, login: str) -> str:
+        """What to try while the demo keeps running; ``login`` is the address of the dashboard's log-in."""
         token = _shell_path(self.data_dir / TOKEN_FILE)
         program = _shell_path(Path(sys.executable).with_name("pushctl"))
         pushctl = f"{program} --url {self.url} --data-dir {_shell_path(self.data_dir)}"
         return f"""
 The server and the devices keep running until Ctrl-C.
+Dashboard (a link for ten minutes and one use; later, log in with the token):
+  {login}
+Worth a look there: a reader that waits for approval, one whose opening is
+unknown, one that fails, and one that goes offline and returns.
   API:    {self.url}/v1/
   token:  {token}
   logs:   {_shell_path(self.log("server"))} {_shell_path(self.log("simulator"))}
@@ -100,3 +119,8 @@ def _shell_path(path: Path) -> str:
     """The path quoted for a shell; relative if it is below the current directory."""
     here = Path.cwd()
     return quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
+
+
+def _as_option(device: str) -> str:
+    """A device as the simulator takes it."""
+    return device.replace(":", "=")

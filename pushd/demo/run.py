@@ -21,11 +21,14 @@ from pushd.demo.display import CommandTable
 from pushd.demo.layout import Layout, PortTaken, free_ports
 from pushd.demo.processes import ProgramExited, ProgramGroup, foreground
 from pushd.demo.scenario import LONG_WORK, Step, find_fault, steps_for
+from pushd.demo.showcase import invite, name_devices, open_doors, register_devices
 from pushd.lib.http_client import BoundedConnectionPool
+from pushd.model.device import Admission
 from pushd.pushctl.api import AdminClient
-from pushd.pushctl.connection import Connection, Json
+from pushd.pushctl.connection import Json
 from pushd.pushctl.errors import ClientError, Misconfigured
-from pushd.pushctl.server_address import find_server
+from pushd.pushctl.profiles import Profiles
+from pushd.pushctl.server_address import ServerOptions, find_server
 from pushd.pushctl.wait import wait_until_ended
 
 INTERRUPTED = 130
@@ -114,10 +117,11 @@ async def _run(layout: Layout, programs: ProgramGroup, reactor: Any) -> None:
     table = CommandTable(Console())
     http = HTTPClient(Agent(reactor, pool=BoundedConnectionPool(reactor)))
     try:
-        await _run_commands(layout, programs, table, http, reactor)
+        client, devices = await _run_commands(layout, programs, table, http, reactor)
         _print_outcome(table)
         if not layout.once:
-            click.echo(layout.next_steps())
+            login = await programs.while_running(_show_more(layout, programs, client, devices))
+            click.echo(layout.next_steps(login))
             with suppress(CancelledError):
                 await programs.while_running(_forever())
     except NotReady as error:
@@ -135,7 +139,7 @@ async def _run(layout: Layout, programs: ProgramGroup, reactor: Any) -> None:
 
 async def _run_commands(
     layout: Layout, programs: ProgramGroup, table: CommandTable, http: HTTPClient, clock: IReactorTime
-) -> None:
+) -> tuple[AdminClient, list[Json]]:
     table.print_text(f"Starting the server; its data is in {layout.data_dir} ...")
     programs.start("server", layout.log("server"), layout.server())
     client = await programs.while_running(wait_for_server(layout.url, layout.data_dir, http, clock))
@@ -143,8 +147,19 @@ async def _run_commands(
     table.print_text(f"Starting {count} simulated devices ...")
     programs.start("simulator", layout.log("simulator"), layout.simulator())
     devices = await programs.while_running(wait_for_devices(client, count))
+    await programs.while_running(name_devices(client, devices))
     table.print_text(f"All devices are online. Sending commands; one of each container's takes {LONG_WORK} s ...")
     await programs.while_running(send_commands(client, devices, table))
+    return client, devices
+
+
+async def _show_more(layout: Layout, programs: ProgramGroup, client: AdminClient, devices: list[Json]) -> str:
+    """Start the devices that need an operator; returns the address of the dashboard's log-in."""
+    await register_devices(client)
+    programs.start("forgetful-simulator", layout.log("forgetful-simulator"), layout.forgetful_device())
+    programs.start("changing-simulator", layout.log("changing-simulator"), layout.changing_devices())
+    await open_doors(client, devices)
+    return await invite(client)
 
 
 def _print_outcome(table: CommandTable) -> None:
@@ -164,8 +179,8 @@ async def wait_for_server(url: str, data_dir: Path, http: HTTPClient, clock: IRe
     until = clock.seconds() + SERVER_TIMEOUT
     while clock.seconds() < until:
         with suppress(Misconfigured):
-            server = find_server(url, None, data_dir)
-            client = AdminClient(Connection(treq=http, base=server.url, token=server.token, clock=clock))
+            server = find_server(ServerOptions(url=url, data_dir=data_dir), Profiles)
+            client = AdminClient.of_server(server, http, clock)
             if await client.is_ready():
                 return client
         await deferLater(clock, CHECK_INTERVAL)
@@ -173,15 +188,18 @@ async def wait_for_server(url: str, data_dir: Path, http: HTTPClient, clock: IRe
 
 
 async def wait_for_devices(client: AdminClient, count: int) -> list[Json]:
-    """The devices that poll, once there are ``count`` of them; the server may know others from an earlier start.
+    """Approve the devices that poll, and return them once there are ``count`` of them; the server may know others from
+    an earlier start.
 
     :raises NotReady: if there are too few in time.
     """
     polling: dict[str, Json] = {}
     until = client.clock.seconds() + DEVICES_TIMEOUT
     while client.clock.seconds() < until:
-        for device in await client.devices([("presence", "online")]):
+        for device in await client.devices():
             if device.get("polling"):
+                if device["admission"] == Admission.PENDING:
+                    await client.approve(device["id"])
                 polling[device["id"]] = device
         if len(polling) >= count:
             return [polling[name] for name in sorted(polling)]
@@ -217,7 +235,8 @@ class DeviceRun:
 
     async def _step(self, step: Step) -> None:
         row = self._table.add(self._device, step.title)
-        command = await self._client.send(self._device, {"payload": step.payload}, key=str(uuid4()))
+        options = {} if step.ttl is None else {"ttl": step.ttl}
+        command = await self._client.send(self._device, {"payload": step.payload, **options}, key=str(uuid4()))
         self._table.update(row, command)
         command = await wait_until_ended(
             self._client, command, COMMAND_TIMEOUT, lambda now: self._table.update(row, now), UPDATE_INTERVAL

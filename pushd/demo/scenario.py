@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
+from pushd.model.lifecycle import State
 from pushd.pushctl.connection import Json
 from pushd.pushctl.output import field_text, parse_time
 
@@ -30,8 +31,10 @@ class Step:
 
     title: str
     payload: Mapping[str, Any]
-    expected: str = "succeeded"
+    expected: State = State.SUCCEEDED
     check: Check = _anything
+    ttl: float | None = None
+    """Seconds after which it is not sent any more; None for the default."""
     parallel: bool = False
     """Whether it runs in parallel with the other steps, instead of after the one before."""
 
@@ -58,10 +61,10 @@ def _controlid(user_id: int) -> tuple[Step, ...]:
             payload={"endpoint": "create_objects", "body": {"object": "users", "values": [user]}},
         ),
         Step(title="load_objects again", payload=users, check=_has_user(user_id)),
-        Step(title="execute_actions", payload=_call("execute_actions", actions=[_OPEN_DOOR])),
+        Step(title="execute_actions", payload=_call("execute_actions", actions=[_OPEN_DOOR]), ttl=10),
         Step(title="set_configuration", payload=_call("set_configuration", general={"beep_enabled": "1"})),
         Step(title="user_set_image", payload=_picture(user_id)),
-        Step(title="make_coffee", payload=_call("make_coffee", cups=1), expected="failed", check=_has_error),
+        Step(title="make_coffee", payload=_call("make_coffee", cups=1), expected=State.FAILED, check=_has_error),
         Step(title="batch of three", payload={"transactions": [users, _SETTINGS, users]}, check=_has_results(3)),
     )
 
@@ -80,7 +83,7 @@ def _servereye() -> tuple[Step, ...]:
         Step(
             title="REMOTE_ACTION that fails",
             payload=_action({"fail": "no such service"}),
-            expected="failed",
+            expected=State.FAILED,
             check=_has_message("no such service"),
         ),
     )

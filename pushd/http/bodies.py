@@ -22,6 +22,9 @@ LARGE = 16 * MIB
 PARSED_AT_ONCE = 2
 """Large bodies that are parsed at a time; their memory adds up, and more threads would not make it faster."""
 
+LOG_IN = 4 * KIB
+"""The limit of a body that logs in, of which nothing is known yet."""
+
 GRACE_SECONDS = 60
 SECONDS_PER_KIB = 1
 """A body must be whole this many seconds after its head, plus so many for each KiB that has arrived: radio links are
@@ -40,9 +43,15 @@ class Sender(Enum):
     OPERATOR = "operator"
     PROVEN_DEVICE = "proven device"
     UNPROVEN_DEVICE = "unproven device"  # it has no proof configured: any client can be it
+    UNAUTHENTICATED = "unauthenticated"  # it logs in
 
 
-_LARGE_SHARES = {Sender.OPERATOR: 96 * MIB, Sender.PROVEN_DEVICE: 96 * MIB, Sender.UNPROVEN_DEVICE: 64 * MIB}
+_LARGE_SHARES = {
+    Sender.OPERATOR: 96 * MIB,
+    Sender.PROVEN_DEVICE: 96 * MIB,
+    Sender.UNPROVEN_DEVICE: 64 * MIB,
+    Sender.UNAUTHENTICATED: 0,
+}
 _SMALL_SHARE = 32 * MIB
 
 
@@ -111,7 +120,7 @@ class Body:
     """
 
     limit: int = SMALL
-    size: int = field(default=0, init=False)
+    size: int = 0
     """The bytes that have arrived, kept or not."""
     is_decided: bool = field(default=False, init=False)
     """Whether :meth:`decide` was called."""
@@ -120,7 +129,7 @@ class Body:
     _budget_for: Callable[[int], Budget] | None = field(default=None, init=False)
     """The budget for a body of some size; None without a grant."""
     _on_large_release: Callable[[], object] = field(default=lambda: None, init=False)
-    _chunks: list[bytes] = field(factory=list, init=False)
+    _chunks: list[bytes] = field(factory=list)
     _budget: Budget | None = field(default=None, init=False)
     """The budget in which bytes are reserved."""
     _reserved: int = field(default=0, init=False)

@@ -120,7 +120,7 @@ class ConnectionLimit(Generic[C]):
         now = self.clock.seconds()
         if now >= self._log_at:
             self._log.error(
-                "Too many connections for the limit of open files: {count} are open, {refused} were closed at once;"
+                "Too many connections for the limit of open files; open: {count}, closed at once: {refused};"
                 " raise the limit (LimitNOFILE, ulimit -Hn)",
                 count=self.count - 1,
                 refused=self._refused,

@@ -2,11 +2,12 @@
 
 import re
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from pushd.http.request import Request
 from pushd.lib.large_json import TooManyValues
@@ -15,26 +16,45 @@ from pushd.lib.strict_json import UnreadableBody
 from pushd.lib.text import shortened
 from pushd.model import errors
 
-STATUS: tuple[tuple[type[BaseException], int], ...] = (
-    (errors.InvalidFields, 422),
-    (errors.KeyReused, 422),
-    (errors.InvalidQuery, 400),
-    (TooManyValues, 413),
-    (UnreadableBody, 400),
-    (errors.MissingHost, 400),
-    (errors.BodyTooLarge, 413),
-    (errors.UnsupportedEncoding, 415),
-    (errors.NotAuthenticated, 401),
-    (errors.NotPermitted, 403),
-    (errors.UnknownDevice, 404),
-    (errors.UnknownAlert, 404),
-    (errors.UnknownCommand, 404),
-    (errors.UnknownWebhook, 404),
-    (errors.EventsPurged, 410),
-    (errors.Conflict, 409),
-    (errors.Unavailable, 503),
+STATUS: Mapping[str, int] = {
+    "bad-request": 400,
+    "unauthenticated": 401,
+    "forbidden": 403,
+    "not-found": 404,
+    "method-not-allowed": 405,
+    "conflict": 409,
+    "device-known": 409,
+    "device-blocked": 409,
+    "device-signed-off": 409,
+    "queue-full": 409,
+    "illegal-move": 409,
+    "too-many-webhooks": 409,
+    "too-many-tokens": 409,
+    "too-many-people": 409,
+    "name-taken": 409,
+    "last-admin": 409,
+    "model-unknown": 409,
+    "cannot-open": 409,
+    "no-api-key": 409,
+    "no-mail": 409,
+    "events-purged": 410,
+    "body-too-large": 413,
+    "unsupported-encoding": 415,
+    "invalid-fields": 422,
+    "idempotency-conflict": 422,
+    "too-many-tests": 429,
+    "unavailable": 503,
+    "outcome-in-doubt": 503,
+}
+"""The status code of each kind of error; a client sees the kind as the ``type`` of the problem."""
+
+_LIBRARY: tuple[tuple[type[BaseException], str], ...] = (
+    (TooManyValues, "body-too-large"),
+    (UnreadableBody, "bad-request"),
+    (NotFound, "not-found"),
+    (MethodNotAllowed, "method-not-allowed"),
 )
-"""A subclass stands before its base class."""
+"""The kinds of errors that are not of the domain; a subclass stands before its base class."""
 
 SERVICE_UNAVAILABLE = 503
 
@@ -99,7 +119,7 @@ def _may_log() -> bool:
     if not _log_limit.allows():
         return False
     if dropped := _log_limit.take_dropped():
-        _log.error("{dropped} errors of requests were not logged, because they were too many", dropped=dropped)
+        _log.error("Errors of requests not logged: {dropped}, because they were too many", dropped=dropped)
     return True
 
 
@@ -115,7 +135,14 @@ class _PrintableFailure(Failure):
 def _code(error: BaseException | None) -> int | None:
     if isinstance(error, HTTPException):
         return error.code
-    return next((code for kind, code in STATUS if isinstance(error, kind)), None)
+    return STATUS.get(error_kind(error))
+
+
+def error_kind(error: BaseException | None) -> str:
+    """The kind of an error, as in :data:`STATUS`; ``about:blank`` if it has none."""
+    if isinstance(error, errors.PushdError):
+        return error.kind
+    return next((kind for known, kind in _LIBRARY if isinstance(error, known)), errors.PushdError.kind)
 
 
 def error_detail(failure: Failure) -> str:

@@ -15,16 +15,20 @@ from twisted.web.http import NO_BODY_CODES, parse_qs, toChunk
 from twisted.web.iweb import INonQueuedRequestFactory
 from zope.interface import provider
 
+from pushd.core.clients import Client
 from pushd.http.bodies import SMALL, Body
 from pushd.http.body_writer import PIECE, BodyWriter
+from pushd.http.whole_requests import WholeRequest
 from pushd.lib.twisted_patches import ChannelRequest, RequestHeaders, request_line
 from pushd.model.errors import TooManyPolls
-from pushd.model.token import Token
 
 if TYPE_CHECKING:
     from pushd.http.router import IApp
 
 JSON = b"application/json"
+
+NO_STORE = b"Cache-Control: no-store\r\n"
+"""No cache may keep a response unless its route says otherwise: a cached poll would run a command twice."""
 
 NO_BODY = Body(limit=0)
 """The body of a request that has none."""
@@ -56,7 +60,9 @@ class Request(ChannelRequest):
         "api_key",
         "app",
         "body",
+        "cache_control",
         "channel",
+        "client",
         "client_address",
         "code",
         "content_type",
@@ -67,24 +73,32 @@ class Request(ChannelRequest):
         "pending",
         "query",
         "requestHeaders",
-        "token",
     )
 
     client_address: str | None
     """The IP address of the client; None if it is not known, as on a Unix socket."""
     app: "IApp"
     """What responds; not set before the whole request has arrived."""
-    token: Token
-    """On the admin port: the token that authenticated the request; not set before that."""
+    client: Client
+    """On the admin port: who sends the request; not set before that is known."""
 
-    def __init__(self, channel: Any) -> None:
+    def __init__(self, channel: Any, whole: WholeRequest | None = None) -> None:
         self.channel = channel
         """None once the response is complete, or the client has disconnected."""
-        self.requestHeaders = RequestHeaders()
         self.body = NO_BODY
+        if whole is None:  # it arrives piece by piece
+            self.requestHeaders = RequestHeaders()
+        else:
+            self.is_http_1_1 = True
+            self.method, self.path, self.query, self.requestHeaders, content = whole
+            self.client_address = channel.address_of(self) if channel.is_proxied else channel.peer
+            if content:
+                self.body = Body(size=len(content), chunks=[content])
         self.code = 200
         self.content_type = JSON
         """Of the response, if it has a body."""
+        self.cache_control = NO_STORE
+        """The header of the response that says who may keep it."""
         self.owner: str | None = None
         """On the device port: the device whose secret path was used."""
         self.api_key: str | None = None
@@ -99,14 +113,12 @@ class Request(ChannelRequest):
 
     def gotLength(self, length: int | None) -> None:
         """The headers are complete."""
-        self.method, target = request_line(self.channel)
+        channel = self.channel
+        self.method, target = request_line(channel)
         if not target.startswith(b"/"):
             target = _origin_form(target)
         self.path, _, self.query = target.partition(b"?")
-        channel = self.channel
-        self.client_address = channel.peer
-        if channel.is_proxied:
-            self.client_address = channel.address_behind(self.requestHeaders.get(b"X-Forwarded-For", ()))
+        self.client_address = channel.address_of(self) if channel.is_proxied else channel.peer
         if length != 0:
             self.body = Body()
 
@@ -193,6 +205,14 @@ class Request(ChannelRequest):
         return values[-1] if values else None
 
     @property
+    def is_secure(self) -> bool:
+        """Whether the client uses TLS, with the server or with a trusted proxy that says so."""
+        if self.channel.is_encrypted:
+            return True
+        forwarded = self.getHeader(b"X-Forwarded-Proto") or b""
+        return self.channel.has_trusted_peer and forwarded.rpartition(b",")[2].strip().lower() == b"https"
+
+    @property
     def has_encoded_body(self) -> bool:
         """Whether the body has a Content-Encoding; none is supported."""
         encodings = self.requestHeaders.getRawHeaders(b"Content-Encoding")
@@ -205,6 +225,10 @@ class Request(ChannelRequest):
             self.body.release()
 
     # The response.
+
+    def allow_caching(self, policy: bytes) -> None:
+        """Let caches keep the response, as the value of ``Cache-Control`` says."""
+        self.cache_control = b"Cache-Control: %b\r\n" % policy
 
     def setResponseCode(self, code: int) -> None:
         """Set the status code."""
@@ -289,6 +313,7 @@ class Request(ChannelRequest):
             (
                 _STATUS_LINES[self.code],
                 site.common_headers,
+                self.cache_control,
                 self._extra_headers,
                 kind,
                 length,
@@ -302,7 +327,7 @@ class Request(ChannelRequest):
         if self._has_producer:
             self.unregisterProducer()
         channel, self.channel = self.channel, None
-        if self.body is not NO_BODY:
+        if self.body.is_decided:
             self.body.release()
         channel.requestDone(self)
         if channel.is_half_closed and channel.timeOut is not None:  # no further request has arrived whole

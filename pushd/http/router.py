@@ -30,7 +30,8 @@ ErrorHandler = Callable[[Any, Any, Failure], bytes]
 
 _NO_METHOD = "-"
 
-_PARAMETER = re.compile(r"<(\w+)>")
+_PARAMETER = re.compile(r"<((?:path:)?\w+)>")
+"""A parameter of a path; that of ``<path:name>`` also matches slashes, and is looked up last."""
 
 
 class IApp(Protocol):
@@ -50,12 +51,16 @@ class Router:
         self.url_map = self._klein.url_map
         self.url_map.merge_slashes = False  # werkzeug would redirect, and devices follow no redirects
         self._render_error = render_error
+        self.declared: list[tuple[str, Sequence[str], Route]] = []
+        """Path, methods and function of each route, in the order of their declaration."""
         self._error_handlers: list[tuple[tuple[type[BaseException], ...], ErrorHandler]] = []
         """The first handler that fits a failure is called."""
         self._fixed: dict[str, dict[bytes, Route]] = {}
         """By path and method: the routes of paths without parameters."""
         self._patterns: dict[int, list[tuple[re.Pattern[str], dict[bytes, Route]]]] = {}
         """Routes of paths with parameters, by the number of slashes; a parameter contains none."""
+        self._of_any_depth: list[tuple[re.Pattern[str], dict[bytes, Route]]] = []
+        """Routes whose last parameter may contain slashes."""
 
     def route(self, path: str, *, methods: Sequence[str]) -> Callable[[F], F]:
         """Declare a route, as :meth:`klein.Klein.route` does."""
@@ -67,6 +72,7 @@ class Router:
                 # werkzeug adds HEAD to GET, but a HEAD of a poll would take a command that no device receives
                 if "HEAD" not in methods:
                     (rule.methods or set()).discard("HEAD")
+            self.declared.append((path, methods, function))
             self._add(path, {method.encode("ascii"): function for method in methods})
             return function
 
@@ -89,7 +95,7 @@ class Router:
         methods = self._fixed.get(path)
         if methods is not None and method in methods:
             return methods[method], {}
-        for pattern, methods in self._patterns.get(path.count("/"), ()):
+        for pattern, methods in (*self._patterns.get(path.count("/"), ()), *self._of_any_depth):
             if method in methods and (match := pattern.fullmatch(path)) is not None:
                 return methods[method], match.groupdict()
         if path.startswith("//"):
@@ -118,8 +124,16 @@ class Router:
             self._fixed.setdefault(path, {}).update(methods)
             return
         parts = _PARAMETER.split(path)
-        text = "".join(f"(?P<{part}>[^/]+)" if n % 2 else re.escape(part) for n, part in enumerate(parts))
-        self._patterns.setdefault(path.count("/"), []).append((re.compile(text), methods))
+        pattern = re.compile("".join(_group(part) if n % 2 else re.escape(part) for n, part in enumerate(parts)))
+        same = self._of_any_depth if "<path:" in path else self._patterns.setdefault(path.count("/"), [])
+        same.append((pattern, methods))
+
+
+def _group(parameter: str) -> str:
+    """The pattern of a parameter."""
+    if parameter.startswith("path:"):
+        return f"(?P<{parameter.removeprefix('path:')}>[^/].*)"
+    return f"(?P<{parameter}>[^/]+)"
 
 
 def unquoted(path: bytes) -> str:

@@ -21,13 +21,25 @@ from pushd.http.bodies import GRACE_SECONDS, BodyGrant, Budgets
 from pushd.http.client_address import TrustedProxies, client_address
 from pushd.http.connections import AcceptThrottle, ConnectionLimit, ConnectionTimeout, OpenConnections, WriteCoalescer
 from pushd.http.request import Request
-from pushd.lib.tls import HTTP_1_1
-from pushd.lib.twisted_patches import DirectChannel, parse_lines, share_name, unparsed, uses_proxy_protocol
+from pushd.http.whole_requests import read_whole
+from pushd.lib.tls import HTTP_1_1, begins_tls, uses_tls
+from pushd.lib.twisted_patches import (
+    DirectChannel,
+    is_parsing,
+    parse_lines,
+    refused_request_line,
+    share_name,
+    unparsed,
+    uses_proxy_protocol,
+)
 
 _SEPARATORS = re.compile(rb"[ ,]+")
 
-_COMMON_HEADERS = b"Server: pushd\r\nDate: %b\r\nCache-Control: no-store\r\n"
-"""Headers of every response. No cache may keep one: a cached poll would run a command twice."""
+_COMMON_HEADERS = b"Server: pushd\r\nDate: %b\r\n"
+"""Headers of every response."""
+
+_REQUEST_BEGINS = re.compile(rb"\r|[A-Z]+(?:$| )")
+"""Matches the beginning of a request line as clients send it, however little of it has arrived."""
 
 IDLE_SECONDS = 80
 """How long a connection may wait for a request: longer than load balancers keep one, often 60 s, so that none sends a
@@ -46,6 +58,9 @@ class IPort(Protocol):
     def grant_body(self, request: Request) -> BodyGrant | None:
         """How much to keep of the body of a request, of which the head has arrived; None: nothing."""
 
+    def not_http(self, address: str | None, data: bytes) -> None:
+        """A client at this address has sent what is no HTTP request; ``data`` is its beginning, if that is known."""
+
 
 @implementer(IHalfCloseableProtocol)
 class Channel(DirectChannel):
@@ -57,6 +72,8 @@ class Channel(DirectChannel):
     """The IP address of the client, or of a proxy; None on a Unix socket."""
     is_proxied: bool = False
     """Whether a proxy connects that says for which client: a trusted one, or one with the PROXY protocol."""
+    is_not_http: bool = False
+    """Whether something has arrived that is no HTTP request, and the port knows of it."""
     is_half_closed: bool = False
     """Whether the client sends nothing any more; it may have disconnected."""
     _timeout: ConnectionTimeout["Channel"]
@@ -74,11 +91,24 @@ class Channel(DirectChannel):
             self.is_direct = True
             share_name(self.transport)
             self.site.accept_throttle.add(self.transport)
-        trusted = self.site.trusted_proxies
-        self.is_proxied = uses_proxy_protocol(self.transport) or (trusted is not None and self.peer in trusted)
+        self.is_proxied = uses_proxy_protocol(self.transport) or self.has_trusted_peer
 
-    def address_behind(self, forwarded: Iterable[bytes]) -> str | None:
-        """The address of a client behind a proxy, whose request has these values of ``X-Forwarded-For``."""
+    @property
+    def has_trusted_peer(self) -> bool:
+        """Whether a trusted proxy connects."""
+        trusted = self.site.trusted_proxies
+        return trusted is not None and self.peer in trusted
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the connection uses TLS."""
+        return uses_tls(self.transport)
+
+    def address_of(self, request: Request) -> str | None:
+        """The address of a client behind a proxy, as the proxy says."""
+        return self._address_behind(request.requestHeaders.get(b"X-Forwarded-For", ()))
+
+    def _address_behind(self, forwarded: Iterable[bytes]) -> str | None:
         peer = self.peer
         if uses_proxy_protocol(self.transport):  # its address is known once a request has arrived
             given = self.transport.getPeer()
@@ -86,8 +116,18 @@ class Channel(DirectChannel):
         return client_address(peer, forwarded, self.site.trusted_proxies)
 
     def dataReceived(self, data: bytes) -> None:
-        """Parse what has arrived."""
+        """Read what has arrived: a plain request at once, anything else by Twisted's parser."""
+        if self.is_at_start and (whole := read_whole(data)) is not None:
+            request = Request(self, whole)
+            if b"Connection" in request.requestHeaders:
+                self.persistent = self.checkPersistence(request, b"HTTP/1.1")
+            self.begin_whole(request)
+            self.site.serve(request)
+            return
         parse_lines(self, data)
+        # a response, which was given at once, may have handed over what was pipelined behind its request
+        if is_parsing(self):
+            return
         if self.timeOut is not None and (self.requests or unparsed(self)):
             self.expect_rest()
 
@@ -116,6 +156,12 @@ class Channel(DirectChannel):
         """A request has arrived in part: limit the time for the rest, and what is kept of its body."""
         if self.line_mode:
             timeout = self.site.head_timeout
+            data = unparsed(self)
+            if timeout is not self._timeout and not self.requests and not _REQUEST_BEGINS.match(data):
+                self._on_not_http(data)
+                if begins_tls(data):  # its client waits for a handshake, which no request can follow
+                    self.forceAbortClient()
+                    return
         else:
             timeout = self.site.body_timeout
             self.requests[-1].decide_body()
@@ -124,10 +170,24 @@ class Channel(DirectChannel):
             self._timeout = timeout
             timeout.start(self)
 
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        self._on_not_http(refused_request_line())
+        super()._respondToBadRequestAndDisconnect()
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """A line is too long; the connection is closed."""
+        self._on_not_http(line)
+        super().lineLengthExceeded(line)
+
+    def _on_not_http(self, data: bytes) -> None:
+        if not self.is_not_http:
+            self.is_not_http = True
+            self.site.not_http(self._address_behind(()) if self.is_proxied else self.peer, data)
+
     def too_much_pipelined(self) -> None:
         """Close the connection if its request is held, so that the client's end is always seen."""
         if self.requests[0].is_waiting:
-            self.close_now()
+            self.forceAbortClient()
         else:
             super().too_much_pipelined()
 
@@ -204,6 +264,7 @@ class HTTPFactory(ServerFactory):
         self.accept_throttle = AcceptThrottle(clock)
         self.serve = port.serve
         self.grant_body = port.grant_body
+        self.not_http = port.not_http
         self.budgets = budgets
         self.trusted_proxies = trusted_proxies
         self.common_headers = b""

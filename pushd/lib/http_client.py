@@ -35,6 +35,12 @@ class ResponseTooLarge(Exception):
     """A response has more headers, informational responses before it, or a longer body than it may have."""
 
 
+class ConnectionNotPermitted(Exception):
+    """A program may not connect to an address; the message is one sentence for people."""
+
+
+_HTTP_1_1 = (b"HTTP", 1, 1)
+
 NEVER_SENT = (ConnectError, DNSLookupError)
 """Errors after which the server has not received any part of the request."""
 
@@ -109,7 +115,11 @@ class _BoundedClientProtocol(HTTP11ClientProtocol):
 
 
 class _BoundedParser(HTTPClientParser):
-    """Counts the lines of the head of a response before it parses them."""
+    """Counts the lines of the head of a response before it parses them.
+
+    It relies on the name ``connHeaders`` of its superclass, from which the client takes whether to use a connection
+    again.
+    """
 
     _size = 0
     _informational = 0
@@ -127,6 +137,13 @@ class _BoundedParser(HTTPClientParser):
             self._informational += 1
             if self._informational > MAX_INFORMATIONAL:
                 raise ResponseTooLarge(f"more than {MAX_INFORMATIONAL} informational responses")
+
+    def allHeadersReceived(self) -> None:
+        """Note that the server closes the connection, even if it says so as HTTP/1.0 does: by saying nothing."""
+        options = b",".join(self.connHeaders.getRawHeaders(b"connection", ())).lower()
+        if b"close" in options or (self.response.version < _HTTP_1_1 and b"keep-alive" not in options):
+            self.connHeaders.setRawHeaders(b"connection", [b"close"])
+        super().allHeadersReceived()
 
 
 def cause_of(error: BaseException) -> BaseException:

@@ -22,6 +22,12 @@ def parse_address(text: str) -> Address | None:
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
+def is_local(host: str) -> bool:
+    """Whether connections to a host, by its name or address, stay on this machine."""
+    address = parse_address(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
 def site_of(address: str | None) -> str | None:
     """The address or network that stands for a site: an IPv4 address, or the /64 of an IPv6 one, which is the smallest
     network that a provider gives a customer. A text that is no address stands for itself.

@@ -4,6 +4,11 @@ import re
 import unicodedata
 from datetime import datetime
 
+WHITE_SPACE = r"\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+"""The characters that :meth:`str.strip` takes off, for a character class of a regular expression; that of JSON Schema
+has others as ``\\s``.
+"""
+
 _UNITS = (("days", 86400), ("h", 3600), ("min", 60))
 _UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhd])", re.ASCII)

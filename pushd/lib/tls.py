@@ -16,7 +16,22 @@ HTTP_1_1 = b"http/1.1"
 RENEWAL_SECONDS = 10.0
 """How long new connections use a certificate before its files are read again."""
 
+_HANDSHAKE = b"\x16\x03"
+"""How the first record of TLS begins (RFC 8446, section 5.1)."""
+
 _NO_APPLICATION_PROTOCOL = [("SSL routines", "", "no application protocol")]
+
+
+def begins_tls(data: bytes) -> bool:
+    """Whether a client that has sent this first, however little it is, speaks TLS."""
+    return data != b"" and _HANDSHAKE.startswith(data[: len(_HANDSHAKE)])
+
+
+def uses_tls(transport: object) -> bool:
+    """Whether a connection is encrypted, also if a proxy says by the PROXY protocol for which client it connects."""
+    return isinstance(transport, TLSMemoryBIOProtocol) or isinstance(
+        getattr(transport, "transport", None), TLSMemoryBIOProtocol
+    )
 
 
 @implementer(IOpenSSLServerConnectionCreator)

@@ -37,28 +37,6 @@ _LENGTH_DIGITS = 18
 _SINGLE_HEADERS = frozenset((b"Host", b"Transfer-Encoding"))
 """Headers that a request may have once."""
 
-_PLAIN_HEADERS = {
-    spelling: name
-    for name in (
-        b"Accept",
-        b"Accept-Encoding",
-        b"Accept-Language",
-        b"Authorization",
-        b"Cache-Control",
-        b"Connection",
-        b"Content-Type",
-        b"Host",
-        b"Idempotency-Key",
-        b"User-Agent",
-        b"X-Forwarded-For",
-    )
-    for spelling in (name, name.lower())
-}
-"""By the spellings that clients use: headers that are not needed to read the request."""
-
-_FORBIDDEN = re.compile(rb"[\x00\r\n]")
-"""What no value may contain."""
-
 parse_lines = LineReceiver.dataReceived
 """Parse what a channel has received, without HTTPChannel's own ``dataReceived``: that resets a timer for each piece of
 data. It relies on that method doing nothing else.
@@ -67,6 +45,11 @@ data. It relies on that method doing nothing else.
 unparsed: Callable[[HTTPChannel], bytes] = attrgetter("_buffer")
 """The bytes that a channel has received but not parsed: with any, more responses of this turn may follow on the same
 connection, and an idle timeout is for the rest of a request. It relies on the name of the attribute.
+"""
+
+is_parsing: Callable[[HTTPChannel], bool] = attrgetter("_busyReceiving")
+"""Whether a channel is parsing what it has received: what is unparsed then, is parsed next. It relies on the name of
+the attribute.
 """
 
 request_line: Callable[[HTTPChannel], tuple[bytes, bytes]] = attrgetter("_command", "_path")
@@ -161,6 +144,25 @@ class DirectChannel(HTTPChannel):
         pipelined, self._dataBuffer = b"".join(self._dataBuffer), []
         if pipelined:
             self.dataReceived(pipelined)
+
+    @property
+    def is_at_start(self) -> bool:
+        """Whether the next byte is the first of a request that may be answered."""
+        return not (
+            self.requests
+            or self._buffer
+            or self._busyReceiving
+            or self._HTTPChannel__first_line != 1  # type: ignore[attr-defined]  # 2: behind an empty line
+            or not self.persistent
+            or self.transport.disconnecting
+        )
+
+    def begin_whole(self, request: Any) -> None:
+        """A request has arrived whole: the state is that in which Twisted's parser calls ``requestReceived``."""
+        self.requests.append(request)
+        self._savedTimeOut = self.setTimeout(None)
+        self._handlingRequest = True
+        self.line_mode = 0  # as setRawMode does
 
     def pauseProducing(self) -> None:
         """The transport buffers too much: do not read more requests."""
@@ -257,28 +259,9 @@ class DirectChannel(HTTPChannel):
         self.loseConnection()
 
     def forceAbortClient(self) -> None:
-        """Close the connection at once."""
+        """Close the connection; the reactor does it in its next turn, as it may be about to write to the socket."""
         self._abortingCall = None
         self.transport.abortConnection()
-
-    def headerReceived(self, line: bytes) -> bool:
-        """Add a header that Twisted's parser would add unchanged, without the three calls that find out.
-
-        It relies on Twisted's method having no other effect.
-        """
-        name, _, value = line.partition(b":")
-        spelling = _PLAIN_HEADERS.get(name)
-        headers: RequestHeaders = self.requests[-1].requestHeaders
-        if (
-            spelling is None
-            or self._receivedHeaderCount == self.maxHeaders
-            or _FORBIDDEN.search(value)
-            or (spelling == b"Host" and spelling in headers)
-        ):
-            return bool(super().headerReceived(line))
-        headers.setdefault(spelling, []).append(value.strip(b" \t"))
-        self._receivedHeaderCount += 1
-        return True
 
     def _maybeChooseTransferDecoder(self, header: bytes, data: bytes) -> bool:
         """Refuse what Twisted's parser takes, or fails at: a length with thousands of digits, and a second Host or
@@ -375,14 +358,31 @@ def use_monotonic_clock(reactor: Any) -> None:
 _REQUEST_LINE = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]+) ([\x21-\xb0]+) (HTTP/1\.[01])")
 
 
+class MalformedRequestLine(ValueError):
+    """A request line that Twisted's parser refuses."""
+
+    def __init__(self, line: bytes) -> None:
+        self.line = line
+        super().__init__("malformed request line")
+
+
+def refused_request_line() -> bytes:
+    """The request line because of which a channel responds to a bad request; empty if another part is bad.
+
+    It relies on the channel responding while it handles the exception that :func:`parse_request_line` has raised.
+    """
+    error = sys.exc_info()[1]
+    return error.line if isinstance(error, MalformedRequestLine) else b""
+
+
 def parse_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     """The method, target and version of a request, as Twisted's function finds them, which looks at each byte.
 
-    :raises ValueError: if it is malformed.
+    :raises MalformedRequestLine: if it is malformed.
     """
     match = _REQUEST_LINE.fullmatch(line)
     if match is None:
-        raise ValueError("malformed request line")
+        raise MalformedRequestLine(line)
     return match[1], match[2], match[3]
 
 

@@ -29,6 +29,8 @@ class AlertKind(StrEnum):
     """A device goes offline and returns too often; while this is open, it raises no ``offline`` alert."""
     WEBHOOK = "webhook"
     """A webhook could not be delivered for so long that it was disabled."""
+    RESTORED = "restored"
+    """The database lacks events that a server has seen; nothing is sent until an operator has said what to do."""
 
 
 @frozen(kw_only=True)

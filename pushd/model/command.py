@@ -23,16 +23,29 @@ DEFAULT_MAX_ATTEMPTS = 5
 Payload = Mapping[str, Any]
 """What the device must do: a JSON object as the operator gave it, checked by the dialect."""
 
+Endpoints = str | tuple[str, ...]
+"""What a command calls on its device: an endpoint (or control), or the different ones of a batch, in order."""
+
+MAX_ENDPOINT = 256
+"""Characters of the name of an endpoint: it is part of each event of its commands."""
+
+MAX_ENDPOINTS = 64
+"""Different endpoints that a batch calls."""
+
+MAX_TRACE = 128
+"""Characters of what a sender notes about a command."""
+
 
 class LargePayload(Mapping[str, Any]):
     """A large payload, kept as text: to read or write its values takes long, and is not done on the reactor.
 
     ``text`` is the payload, ``sent`` what is sent of it, and ``outline`` the JSON text of as much of it as its dialect
-    needs to judge a result. Of a payload that is stored, only what is needed is loaded.
+    needs to judge a result; ``endpoints`` are what it calls. Of a payload that is stored, only
+    what is needed is loaded.
     """
 
-    def __init__(self, text: LargeText, sent: LargeText, outline: str = "{}") -> None:
-        self.text, self.sent, self.outline = text, sent, outline
+    def __init__(self, text: LargeText, sent: LargeText, outline: str = "{}", endpoints: Endpoints = ()) -> None:
+        self.text, self.sent, self.outline, self.endpoints = text, sent, outline, endpoints
 
     @cached_property
     def values_by_name(self) -> dict[str, Any]:
@@ -67,6 +80,8 @@ class SendOptions:
     lease: float | None = None  # None: the default of the dialect
     deadline: float = DEFAULT_DEADLINE
     max_attempts: int = DEFAULT_MAX_ATTEMPTS
+    trace: str | None = None
+    """What the sender notes about the command, as the number of a ticket; it means nothing to the server."""
 
     def check(self) -> None:
         """Check all bounds.
@@ -75,36 +90,41 @@ class SendOptions:
         """
         errors = [
             FieldError(f"#/{name}", f"must be {low} to {high}{unit}")
-            for name, low, high, unit in _BOUNDS
+            for name, (low, high, unit) in BOUNDS.items()
             if (value := getattr(self, name)) is not None and not low <= value <= high
         ]
+        if self.trace is not None and len(self.trace) > MAX_TRACE:
+            errors.append(FieldError("#/trace", f"must have at most {MAX_TRACE} characters"))
         if errors:
             raise InvalidFields(errors)
 
 
 _DAY = 86400
-_BOUNDS = (
-    ("ttl", 0.001, 3650 * _DAY, " seconds"),
-    ("priority", 0, 9, ""),
-    ("lease", 0.001, _DAY, " seconds"),
-    ("deadline", 0.001, 30 * _DAY, " seconds"),
-    ("max_attempts", 1, 1000, ""),
-)
+BOUNDS: Mapping[str, tuple[float, float, str]] = {
+    "ttl": (0.001, 3650 * _DAY, " seconds"),
+    "priority": (0, 9, ""),
+    "lease": (0.001, _DAY, " seconds"),
+    "deadline": (0.001, 30 * _DAY, " seconds"),
+    "max_attempts": (1, 1000, ""),
+}
+"""The least and the greatest value of each option that is a number, and its unit."""
 
 
 @frozen(kw_only=True)
 class Draft:
     """A command before it is stored."""
 
-    id: str
     device: str
     payload: Payload
+    endpoints: Endpoints
     terms: SendOptions
     lease: float
     created_by: str
     resend_of: str | None = None
     idempotency_key: str | None = None
     fingerprint: bytes | None = None  # of the request that came with the idempotency key
+    audited_as: str | None = None
+    """The action in the audit log; None: sending it is no entry."""
 
 
 @frozen(kw_only=True)
@@ -114,6 +134,10 @@ class Command:
     id: str
     device: str
     state: State
+    endpoint: str | None
+    """What it calls on the device; None if it is a batch."""
+    endpoints: tuple[str, ...] | None
+    """The different endpoints of a batch, in their order."""
     payload: Payload
     delivery: Delivery
     priority: int
@@ -139,6 +163,7 @@ class Command:
     resend_of: str | None
     resent_as: str | None
     idempotency_key: str | None
+    trace: str | None
 
 
 @frozen(kw_only=True)

@@ -4,6 +4,14 @@ from enum import StrEnum
 
 from attrs import frozen
 
+from pushd.model.facts import NO_FACTS, Facts
+
+MAX_TEXT = 256
+"""Characters of a name, site, tag or note."""
+
+MAX_TAGS = 64
+"""Tags of a device."""
+
 
 class Admission(StrEnum):
     """Whether a device gets commands."""
@@ -40,13 +48,16 @@ class Device:
 
     ``poll_gap`` is the median time between an idle answer and the next poll; ``hold`` is set by an operator and wins
     over ``learned_hold``; ``batch`` how many commands one answer may have; ``allow_from`` networks in CIDR notation.
+    ``serial`` is the serial number that its id stands for, if any; what else is known of it is in ``facts``.
     """
 
     id: str
     dialect: str
+    serial: str | None = None
     name: str = ""
     site: str | None = None
     tags: tuple[str, ...] = ()
+    facts: Facts = NO_FACTS
     admission: Admission = Admission.APPROVED
     presence: PresenceState = PresenceState.NEVER_SEEN
     muted_until: int | None = None
@@ -59,6 +70,19 @@ class Device:
     batch: int | None = None
     allow_from: tuple[str, ...] = ()
     created_at: int
+
+    @property
+    def all_facts(self) -> Facts:
+        """What is known of it, with its serial number."""
+        return self.facts if self.serial is None else {"serial": self.serial, **self.facts}
+
+
+@frozen
+class Whereabouts:
+    """Where a device is, or has been when it was deleted: its site and tags."""
+
+    site: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)

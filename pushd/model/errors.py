@@ -9,7 +9,10 @@ class PushdError(Exception):
     """An error that a client can understand; the message is for people, ``kind`` names the case for programs."""
 
     kind = "about:blank"
-    """The ``type`` of the problem details (RFC 9457, section 4.2.1: nothing beyond the status code)."""
+    """The ``type`` of the problem details (RFC 9457, section 4.2.1: nothing beyond the status code).
+
+    :data:`pushd.http.error_status.STATUS` has the status of each.
+    """
 
 
 @frozen
@@ -23,6 +26,8 @@ class FieldError:
 class InvalidFields(PushdError):
     """One or more fields are unknown, of the wrong type or out of bounds."""
 
+    kind = "invalid-fields"
+
     def __init__(self, errors: Iterable[FieldError]) -> None:
         self.errors = tuple(errors)
         super().__init__("; ".join(f"{error.pointer}: {error.detail}" for error in self.errors))
@@ -31,33 +36,73 @@ class InvalidFields(PushdError):
 class InvalidQuery(PushdError):
     """The query or the path of a request is invalid."""
 
+    kind = "bad-request"
+
 
 class BodyTooLarge(PushdError):
     """A body exceeds its limit."""
+
+    kind = "body-too-large"
 
 
 class NotAuthenticated(PushdError):
     """The request has no valid token."""
 
+    kind = "unauthenticated"
+
 
 class NotPermitted(PushdError):
     """The client was identified, and may not do this; or it is not admitted."""
+
+    kind = "forbidden"
 
 
 class UnknownDevice(PushdError):
     """No device has this id."""
 
+    kind = "not-found"
+
 
 class UnknownAlert(PushdError):
     """No alert has this id; it may have been purged."""
+
+    kind = "not-found"
 
 
 class UnknownCommand(PushdError):
     """No command has this id."""
 
+    kind = "not-found"
+
+
+class UnknownDialect(PushdError):
+    """There is no dialect with this name."""
+
+    kind = "not-found"
+
 
 class UnknownWebhook(PushdError):
     """No webhook has this id."""
+
+    kind = "not-found"
+
+
+class UnknownToken(PushdError):
+    """No token has this id."""
+
+    kind = "not-found"
+
+
+class UnknownPerson(PushdError):
+    """No person has this name."""
+
+    kind = "not-found"
+
+
+class UnknownSession(PushdError):
+    """No session has this id; it may have ended."""
+
+    kind = "not-found"
 
 
 class Conflict(PushdError):
@@ -96,14 +141,74 @@ class TooManyWebhooks(Conflict):
     kind = "too-many-webhooks"
 
 
+class NoMail(Conflict):
+    """No mails can be sent, because none are configured."""
+
+    kind = "no-mail"
+
+
+class TooManyTests(PushdError):
+    """Too many test messages were requested; another one may be after ``retry_after`` seconds."""
+
+    kind = "too-many-tests"
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class TooManyTokens(Conflict):
+    """The number of tokens has reached its limit."""
+
+    kind = "too-many-tokens"
+
+
+class TooManyPeople(Conflict):
+    """The number of people has reached its limit."""
+
+    kind = "too-many-people"
+
+
+class NameTaken(Conflict):
+    """A person or another token has this name."""
+
+    kind = "name-taken"
+
+
+class LastAdmin(Conflict):
+    """Without this token, no admin token that lasts would be left."""
+
+    kind = "last-admin"
+
+
 class IllegalMove(Conflict):
     """The lifecycle does not allow this move from the state of the command."""
 
     kind = "illegal-move"
 
 
+class ModelUnknown(Conflict):
+    """It is not known how the device opens what it guards."""
+
+    kind = "model-unknown"
+
+
+class CannotOpen(Conflict):
+    """A device of this dialect opens nothing."""
+
+    kind = "cannot-open"
+
+
+class NoApiKey(Conflict):
+    """A device of this dialect sends no API key."""
+
+    kind = "no-api-key"
+
+
 class KeyReused(PushdError):
     """An idempotency key was used again with another body."""
+
+    kind = "idempotency-conflict"
 
 
 class EventsPurged(PushdError):
@@ -126,6 +231,8 @@ class Unavailable(PushdError):
     ``is_logged``: the cause was logged when it was found, and not each request that it fails is.
     """
 
+    kind = "unavailable"
+
     def __init__(self, message: str, *, is_logged: bool = False) -> None:
         super().__init__(message)
         self.is_logged = is_logged
@@ -145,12 +252,16 @@ def is_logged(error: BaseException | None) -> bool:
 class MissingHost(PushdError):
     """A request of HTTP/1.1 has no Host header."""
 
+    kind = "bad-request"
+
     def __init__(self) -> None:
         super().__init__("The header Host is required.")
 
 
 class UnsupportedEncoding(PushdError):
     """The body of a request is compressed."""
+
+    kind = "unsupported-encoding"
 
     def __init__(self) -> None:
         super().__init__("A body with a Content-Encoding is not supported; send it as it is.")

@@ -43,6 +43,14 @@ class EventType(StrEnum):
 STATE_EVENTS = {state: EventType(f"command.{state}") for state in State}
 """The event of a command's new state."""
 
+WITH_RESULT = (
+    EventType.COMMAND_SUCCEEDED,
+    EventType.COMMAND_FAILED,
+    EventType.COMMAND_UNKNOWN,
+    EventType.COMMAND_RESOLVED,
+)
+"""The events whose command may have a result."""
+
 
 @frozen(kw_only=True)
 class Event:
@@ -55,6 +63,8 @@ class Event:
     type: EventType
     at: int
     device: str | None = None
+    by: str | None = None
+    """The name of the token that caused it; None: a device or the server did."""
     command: str | None = None
     data: Mapping[str, Any] = field(factory=dict)
     epoch: str = ""
@@ -72,6 +82,7 @@ def to_json(event: Event) -> dict[str, Any]:
         "type": event.type,
         "at": to_rfc3339(event.at),
         "device": event.device,
+        "by": event.by,
         "command": event.command,
         "data": event.data,
     }

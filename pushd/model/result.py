@@ -5,6 +5,7 @@ from typing import Protocol
 from attrs import frozen
 
 from pushd.model.command import Payload
+from pushd.model.facts import Facts
 from pushd.model.large_text import Text
 from pushd.model.lifecycle import Move
 
@@ -48,6 +49,9 @@ class DeviceResult(Protocol):
 
     def judge(self, payload: Payload) -> Verdict:
         """What the result means for a command with this payload."""
+
+    def facts(self, payload: Payload) -> Facts:
+        """What the device says of itself in a result that means success, if the payload asks for that."""
 
     def part(self, position: int) -> "DeviceResult | None":
         """The part about one of several commands of one answer, by its position from 1; None: there is none."""

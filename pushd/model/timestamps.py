@@ -24,6 +24,9 @@ MAX_MOMENT = 253402300799999
 """The first millisecond of the year 1 and the last of 9999: the limits of RFC 3339 and of Python."""
 
 
+DAY = 86_400_000
+"""Milliseconds."""
+
 LARGE_STEP = 60_000
 """Milliseconds: after a larger step of the wall clock, retention waits until the clock can be believed again."""
 
@@ -62,13 +65,11 @@ def _second(second: int) -> str:
 
 
 def from_rfc3339(text: str) -> int:
-    """RFC 3339 (section 5.6) as wall milliseconds.
+    """RFC 3339 (section 5.6) as wall milliseconds; the first or last one, if the offset leads before or after it.
 
-    :raises ValueError: if it is no timestamp, has no offset from UTC, or is outside of the years 1 to 9999.
+    :raises ValueError: if it is no timestamp, or has no offset from UTC.
     """
     if not _FORM.fullmatch(text):
         raise ValueError("not an RFC 3339 time")
     moment = (datetime.fromisoformat(text.upper()) - _EPOCH) // _MS
-    if not MIN_MOMENT <= moment <= MAX_MOMENT:
-        raise ValueError("outside of the years 1 to 9999")
-    return moment
+    return min(max(moment, MIN_MOMENT), MAX_MOMENT)

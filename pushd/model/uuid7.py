@@ -1,13 +1,13 @@
-"""Ids of commands: UUIDv7 (RFC 9562 section 5.7), monotonic per process (section 6.2, method 1)."""
+"""Ids of commands and claims: UUIDv7 (RFC 9562 section 5.7), monotonic per process (section 6.2, method 1)."""
 
-from collections.abc import Callable
-from secrets import randbits
+from os import urandom
 from uuid import UUID
 
 from attrs import define, field
 
 _COUNTER_BITS = 12
 _RANDOM_BITS = 62
+_RANDOM_BYTES = 10
 
 
 def lower_bound(moment: int) -> str:
@@ -22,11 +22,10 @@ def lower_bound(moment: int) -> str:
 class IdSource:
     """Makes ids that ascend, even if the wall clock is set back.
 
-    ``now`` returns wall milliseconds. The 12 bits after the version are a counter, which starts at a random value in
-    its lower half each millisecond; if it overflows, or the clock is set back, the timestamp runs ahead of the clock.
+    The 12 bits after the version are a counter, which starts at a random value in its lower half each millisecond; if
+    it overflows, or the clock is set back, the timestamp runs ahead of the clock.
     """
 
-    now: Callable[[], int]
     _moment: int = field(default=0, init=False)
     _counter: int = field(default=0, init=False)
 
@@ -37,11 +36,11 @@ class IdSource:
             self._moment = number >> 80
             self._counter = (number >> 64) & 0xFFF
 
-    def make(self) -> str:
-        """The next id, in its canonical text."""
-        now, random = self.now(), randbits(_COUNTER_BITS - 1 + _RANDOM_BITS)
+    def make(self, now: int) -> str:
+        """The next id, in its canonical text; ``now`` is wall milliseconds."""
+        random = int.from_bytes(urandom(_RANDOM_BYTES), "big")
         if now > self._moment:
-            self._moment, self._counter = now, random >> _RANDOM_BITS
+            self._moment, self._counter = now, random >> _RANDOM_BITS & (1 << _COUNTER_BITS - 1) - 1
         elif self._counter < (1 << _COUNTER_BITS) - 1:
             self._counter += 1
         else:

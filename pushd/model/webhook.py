@@ -1,11 +1,12 @@
 """Webhooks: subscriptions to events, the progress of their delivery, and the delivery log."""
 
+from collections.abc import Iterable
+from enum import StrEnum
+from urllib.parse import urlsplit
+
 from attrs import frozen
 
 from pushd.model.event import EventType
-
-SECRET_PREFIX = "whsec_"
-"""The prefix of a secret in the Standard Webhooks specification; base64 follows."""
 
 MAX_WEBHOOKS = 64
 """How many webhooks there may be."""
@@ -20,17 +21,42 @@ MAX_OLD_SECRETS = 4
 """Replaced secrets of one webhook that still sign messages; the oldest are dropped."""
 
 
+TEST_TYPE = "pushd.test"
+"""The type of a test message, which is about no event."""
+
+SHOWN_OF_PATH = 4
+"""How many characters are shown of a URL beside its host."""
+
+
+class WebhookFormat(StrEnum):
+    """What a message looks like."""
+
+    STANDARD = "standard"
+    """JSON, signed as the Standard Webhooks specification says."""
+    SLACK = "slack"
+    """A sentence for an incoming webhook of Slack."""
+    NTFY = "ntfy"
+    """A sentence for a topic of ntfy."""
+
+
 @frozen(kw_only=True)
 class Webhook:
     """A stored webhook; timestamps in wall milliseconds, those of failures in elapsed time.
 
-    Empty ``types`` and ``tags`` mean any. All events up to the ``seq`` in ``cursor`` are delivered.
+    Empty ``types``, ``devices``, ``sites`` and ``tags`` mean any. All events up to the ``seq`` in ``cursor`` are
+    delivered.
     """
 
     id: str
     url: str
+    """A secret: it is all that is needed to post to the receiver."""
+    format: WebhookFormat = WebhookFormat.STANDARD
     types: tuple[EventType, ...] = ()
+    devices: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    include_result: bool = False
+    """Whether messages about ended commands have the result of the device."""
     parallel: int = 1
     created_at: int
     cursor: int = 0
@@ -39,6 +65,30 @@ class Webhook:
     failing_since: int | None = None
     """When the event that has failed for longest failed for the first time."""
     next_attempt_at: int | None = None
+
+    @property
+    def shown_url(self) -> str:
+        """The URL as lists, the audit and logs show it: its host and its last four characters."""
+        return masked_url(self.url)
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether only events of certain devices are delivered."""
+        return bool(self.devices or self.sites or self.tags)
+
+    def selects(self, device: str, site: str | None, tags: Iterable[str]) -> bool:
+        """Whether events of a device with this site and these tags are delivered."""
+        if self.devices and device not in self.devices:
+            return False
+        return (not self.sites or site in self.sites) and set(self.tags) <= set(tags)
+
+
+def masked_url(url: str) -> str:
+    """A URL that is a secret, with its host and its last four characters alone."""
+    parts = urlsplit(url)
+    base = f"{parts.scheme}://{parts.netloc}"
+    rest = url[len(base) :]
+    return url if rest in ("", "/") else f"{base}/***{rest[1:][-SHOWN_OF_PATH:]}"
 
 
 @frozen(kw_only=True)

@@ -1,9 +1,10 @@
-"""Dead man's switch: requests a URL of an external monitor every minute, while all parts of the server make progress.
+"""Dead man's switch: requests a URL of an external monitor every minute, while all parts of the server make progress,
+and what has something to send is owned by a process.
 
 The monitor alerts when the requests stop.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
@@ -31,6 +32,9 @@ MAX_READ = 64 * 1024
 Stuck = Callable[[float], bool]
 """Whether a part has made no progress for longer than so many seconds."""
 
+Unowned = Callable[[float], Awaitable[Sequence[str]]]
+"""What has something to send, and has been owned by no process for so many seconds."""
+
 
 class BadStatus(Exception):
     """The monitor's response is not 2xx."""
@@ -44,15 +48,24 @@ class DeadMansSwitch:
     http: HTTPClient
     clock: IReactorTime
     parts: Mapping[str, Stuck]
+    unowned: Unowned = field(repr=False)
     _problem: str | None = field(default=None, init=False)
     """Why the latest request was not sent, or failed, as it was logged."""
     _log = Logger()
 
     async def ping(self) -> None:
-        """Request the URL once, unless a part is stuck; a problem is logged once, until it changes."""
+        """Request the URL once, unless a part is stuck, or no process sends what is due.
+
+        A problem is logged once, until it changes.
+
+        :raises Unavailable: if the store cannot tell.
+        """
         stuck = [name for name, is_stuck in self.parts.items() if is_stuck(STUCK_AFTER)]
         if stuck:
             self._report(f"request not sent: no progress in {', '.join(stuck)}")
+            return
+        if unowned := await self.unowned(STUCK_AFTER):
+            self._report(f"request not sent: no process delivers {', '.join(unowned)}")
             return
         try:
             await Deferred.fromCoroutine(self._request()).addTimeout(TIMEOUT, self.clock)
@@ -79,10 +92,10 @@ class DeadMansSwitch:
         self._problem = problem
 
 
-def build_switch(url: str, parts: Mapping[str, Stuck], reactor: Any) -> DeadMansSwitch:
+def build_switch(url: str, parts: Mapping[str, Stuck], unowned: Unowned, reactor: Any) -> DeadMansSwitch:
     """A switch that requests ``url`` over connections of its own."""
     agent = Agent(reactor, pool=BoundedConnectionPool(reactor, persistent=False))
-    return DeadMansSwitch(url, HTTPClient(agent), reactor, parts)
+    return DeadMansSwitch(url, HTTPClient(agent), reactor, parts, unowned)
 
 
 def _reason(error: Exception) -> str:

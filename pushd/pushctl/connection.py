@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from attrs import define, field, frozen
-from hyperlink import DecodedURL
+from hyperlink import DecodedURL, EncodedURL
 from treq.client import HTTPClient
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
@@ -22,7 +22,16 @@ from pushd.lib.http_client import (
     read_body,
     unwrap_cancellation,
 )
-from pushd.pushctl.errors import UnexpectedResponse, Unreachable, refused
+from pushd.model.admin_api import FAILED_PROXY, PROBLEM_TYPE
+from pushd.pushctl.errors import (
+    ClientError,
+    NotAdminPort,
+    UnexpectedResponse,
+    Unreachable,
+    certificate_problem,
+    refused,
+)
+from pushd.pushctl.server_address import host_and_port
 from pushd.pushctl.sse import READ_TIMEOUT, read_stream
 
 T = TypeVar("T")
@@ -45,34 +54,71 @@ class ApiRequest:
     timeout: float = REQUEST_TIMEOUT
 
 
-@define(eq=False)
+PROBE_TIMEOUT = 5.0
+"""Seconds that a server has to say whether it speaks TLS."""
+
+
+@frozen(kw_only=True)
+class ApiResponse:
+    """A response, whatever its status is."""
+
+    status: int
+    content_type: str
+    body: bytes = field(repr=False)
+
+
+@define(eq=False, kw_only=True)
 class Connection:
-    """Sends requests to one server, with one token."""
+    """Sends requests to one server, with one token, or with none if that is empty.
+
+    ``token_source`` is what errors call the token.
+    """
 
     _treq: HTTPClient
     _base: DecodedURL
     _token: str = field(repr=False)
     clock: IReactorTime
+    _token_source: str = ""
 
     async def fetch_json(self, request: ApiRequest) -> Json:
-        """The JSON object in the response.
+        """The JSON object in the response; an empty one for 204 (no content).
 
         :raises ClientError: if there is none, or its status is an error.
         """
-        status, body = await self.fetch(request)
-        answer = _object(body)
-        if status >= 400:
-            raise refused(status, answer or {})
+        response = await self.fetch(request)
+        if response.status >= 400:
+            raise self._error(response)
+        answer = {} if response.status == 204 else _object(response.body)
         if answer is None:
-            raise UnexpectedResponse(f"the answer ({status}) is not a JSON object: is this the admin port of pushd?")
+            raise UnexpectedResponse(f"the answer ({response.status}) is not a JSON object")
         return answer
 
-    async def fetch(self, request: ApiRequest) -> tuple[int, bytes]:
-        """The status and the body of the response, whatever they are.
+    async def fetch(self, request: ApiRequest) -> ApiResponse:
+        """The response, whatever it is.
 
-        :raises Unreachable: if there is no response.
+        :raises Unreachable: if there is none.
         """
-        return await self._with_timeout(self._status_and_body(request), request.timeout)
+        try:
+            return await self._with_timeout(self._whole_response(request), request.timeout)
+        except Unreachable as error:
+            if self._token and not error.never_sent and await self._answers_to_other_scheme():
+                speaks = "does not speak TLS" if self._base.scheme == "https" else "speaks TLS"
+                other = self._other_scheme
+                raise Unreachable(f"the server {speaks} at {self._where}: use {other}://", never_sent=True) from None
+            raise
+
+    @property
+    def _other_scheme(self) -> str:
+        return "http" if self._base.scheme == "https" else "https"
+
+    async def _answers_to_other_scheme(self) -> bool:
+        """Whether the server is there, with TLS instead of without, or without instead of with; it gets no token."""
+        base = with_scheme(self._base, self._other_scheme)
+        other = Connection(treq=self._treq, base=base, token="", clock=self.clock)
+        try:
+            return (await other.fetch(ApiRequest(path=["healthz"], timeout=PROBE_TIMEOUT))).status == 200
+        except ClientError as error:
+            return certificate_problem(error) is not None
 
     async def stream(self, request: ApiRequest, receive: Callable[[bytes], None]) -> None:
         """Pass each piece of the response body to ``receive``, until its end.
@@ -81,8 +127,7 @@ class Connection:
         """
         response = await self._with_timeout(self._send(request), request.timeout)
         if response.code >= 400:
-            body = await self._with_timeout(read_body(response), request.timeout)
-            raise refused(response.code, _object(body) or {})
+            raise self._error(await self._with_timeout(_read(response), request.timeout))
         with self._client_errors(READ_TIMEOUT):
             await read_stream(response, receive, self.clock).addErrback(unwrap_cancellation)
 
@@ -93,7 +138,7 @@ class Connection:
     @contextmanager
     def _client_errors(self, timeout: float) -> Iterator[None]:
         """Turn the errors of Twisted's HTTP client into :exc:`Unreachable`."""
-        where = f"{self._base.host}:{self._base.port}"
+        where = self._where
         try:
             yield
         except defer.TimeoutError:
@@ -104,25 +149,70 @@ class Connection:
             ) from None
         except CONNECTION_LOST as error:
             if isinstance(cause_of(error), ResponseTooLarge):
-                raise UnexpectedResponse(f"{describe(error)}: is this the admin port of pushd?") from None
+                raise UnexpectedResponse(describe(error)) from None
             raise Unreachable(f"{where} closed the connection without an answer: {describe(error)}") from None
 
-    async def _status_and_body(self, request: ApiRequest) -> tuple[int, bytes]:
-        response = await self._send(request)
-        return response.code, await read_body(response)
+    @property
+    def _where(self) -> str:
+        return host_and_port(self._base)
+
+    def _error(self, response: ApiResponse) -> ClientError:
+        """The error for a response with an error status."""
+        if response.status == 404 and response.content_type != PROBLEM_TYPE:
+            return NotAdminPort(self._where)
+        problem = _object(response.body)
+        if problem is None and response.status not in FAILED_PROXY:
+            return UnexpectedResponse(f"{self._where} answers {response.status}, without saying why")
+        return refused(response.status, problem or {}, self._token_source)
+
+    async def _whole_response(self, request: ApiRequest) -> ApiResponse:
+        return await _read(await self._send(request))
 
     async def _send(self, request: ApiRequest) -> Any:
         headers = Headers({name: [value] for name, value in request.headers.items()})
-        headers.setRawHeaders("Authorization", [f"Bearer {self._token}"])
+        if self._token:
+            headers.setRawHeaders("Authorization", [f"Bearer {self._token}"])
         data = None
         if request.body is not None:
             headers.setRawHeaders("Content-Type", ["application/json"])
             data = json.dumps(request.body, allow_nan=False).encode("ascii")
-        url = self._base.child(*request.path).replace(query=request.query)
+        url = _encoded(self._base.child(*request.path).replace(query=request.query))
         # a redirect would send the token to another server; a buffer would keep all events of a stream
         return await self._treq.request(
             request.method, url, headers=headers, data=data, allow_redirects=False, unbuffered=True
         )
+
+
+def with_scheme(url: DecodedURL, scheme: str) -> DecodedURL:
+    """The same host and port, with or without TLS."""
+    return url.replace(scheme=scheme, port=url.port)
+
+
+class _EncodedURL(EncodedURL):
+    """A URL that is encoded already."""
+
+    def to_uri(self) -> EncodedURL:
+        """The URL itself."""
+        return self
+
+
+def _encoded(url: DecodedURL) -> EncodedURL:
+    """A URL as treq can send it: hyperlink fails to encode an IPv6 address, which is not to be encoded."""
+    if ":" not in url.host:
+        return url.encoded_url
+    named = url.encoded_url.replace(host="localhost").to_uri()
+    return _EncodedURL(
+        scheme=url.scheme, host=url.host, port=url.port, path=named.path, query=named.query, rooted=True
+    )
+
+
+async def _read(response: Any) -> ApiResponse:
+    content_type = (response.headers.getRawHeaders("content-type") or [""])[0]
+    return ApiResponse(
+        status=response.code,
+        content_type=content_type.partition(";")[0].strip().lower(),
+        body=await read_body(response),
+    )
 
 
 def _object(body: bytes) -> Json | None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any
 
+from pushd.model.lifecycle import State
+
 
 class ExitCode(IntEnum):
     """The exit codes; 2 and 130 mean what they mean for other programs of the shell."""
@@ -16,6 +18,7 @@ class ExitCode(IntEnum):
     EXPIRED = 5
     CANCELLED = 6
     OPEN = 7
+    TROUBLE = 8
     INTERRUPTED = 130
 
     @property
@@ -29,19 +32,20 @@ _MEANINGS = {
     ExitCode.REFUSED: "refused by the server, or the server could not be reached; see stderr",
     ExitCode.MISUSED: "wrong arguments or options",
     ExitCode.FAILED: "the device reported a failure",
-    ExitCode.UNKNOWN: "the command may have run, but no result came",
+    ExitCode.UNKNOWN: "the command may have run, but there was no result, or no answer",
     ExitCode.EXPIRED: "its time to live ended before it was sent",
     ExitCode.CANCELLED: "it was cancelled before it was sent",
     ExitCode.OPEN: "it had not ended yet when the wait was over, or was stopped by Ctrl-C",
+    ExitCode.TROUBLE: "pushctl status: something is wrong now; doctor: with a device",
     ExitCode.INTERRUPTED: "Ctrl-C stopped pushctl before there was an answer",
 }
 
-_ENDED = {
-    "succeeded": ExitCode.SUCCEEDED,
-    "failed": ExitCode.FAILED,
-    "unknown": ExitCode.UNKNOWN,
-    "expired": ExitCode.EXPIRED,
-    "cancelled": ExitCode.CANCELLED,
+_ENDED: Mapping[str, ExitCode] = {
+    State.SUCCEEDED: ExitCode.SUCCEEDED,
+    State.FAILED: ExitCode.FAILED,
+    State.UNKNOWN: ExitCode.UNKNOWN,
+    State.EXPIRED: ExitCode.EXPIRED,
+    State.CANCELLED: ExitCode.CANCELLED,
 }
 
 
@@ -50,6 +54,8 @@ def exit_code(command: Mapping[str, Any]) -> ExitCode:
     return _ENDED.get(str(command.get("state")), ExitCode.OPEN)
 
 
-def exit_code_help() -> str:
-    """The exit codes as lines of a help text."""
-    return "\n".join(f"  {code.value:<3}  {code.meaning}" for code in ExitCode)
+def exit_code_help(*others: ExitCode) -> str:
+    """The exit codes as lines of a help text, without those that other commands have."""
+    return "\n".join(
+        f"  {code.value:<3}  {code.meaning}" for code in ExitCode if code not in (ExitCode.TROUBLE, *others)
+    )

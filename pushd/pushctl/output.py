@@ -1,20 +1,18 @@
-"""How ``pushctl`` shows devices, commands, events and alerts, to people and as JSON."""
+"""How ``pushctl`` shows values, commands, events and alerts, to people and as JSON."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from attrs import define, field
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from pushd.lib.text import duration, local_time, printable
+from pushd.model.alert import AlertKind
 from pushd.pushctl import terminal
 from pushd.pushctl.connection import Json
-from pushd.pushctl.terminal import Column, Fit, write_line
+from pushd.pushctl.terminal import write_line
 
 NAMED_DEVICES = 3
 """Devices of an alert that are named; there may be a thousand."""
@@ -45,26 +43,20 @@ _STYLES = {
     "unauthenticated": "yellow",
 }
 
-_DEVICE_COLUMNS = (
-    Column("id"),
-    Column("name", 5, Fit.CUT),
-    Column("site", 10, Fit.CUT),
-    Column("admission", 3),
-    Column("presence", 1),
-    Column("polling", 2),
-    Column("offline between polls", 9),
-    Column("queue", 6),
-    Column("in flight", 8),
-    Column("last seen", 4),
-    Column("authentication", 7),
-)
-
+_COMMAND_SUMMARY = "endpoint endpoints state error device created_by trace id".split()
 _COMMAND_FIELDS = (
-    "id device state error evidence late attempts max_attempts delivery priority matched_by created_by created_at"
+    "evidence late attempts max_attempts delivery priority matched_by created_at"
     " not_before expires_at sent_at acknowledged_at finished_at ttl lease deadline resend_of resent_as idempotency_key"
 ).split()
 
-_TIME_FIELDS = "created_at not_before expires_at sent_at acknowledged_at finished_at".split()
+_DEVICE_FIELDS = (
+    "id name site tags admission presence polling poll_gap last_seen_at last_address queue in_flight proof allow_from"
+    " hold learned_hold batch heartbeat_timeout muted_until created_at"
+).split()
+
+_TIME_FIELDS = (
+    "started_at created_at not_before expires_at sent_at acknowledged_at finished_at last_seen_at muted_until".split()
+)
 
 
 # single values
@@ -72,12 +64,14 @@ _TIME_FIELDS = "created_at not_before expires_at sent_at acknowledged_at finishe
 
 def field_text(value: object) -> str:
     """A field of the API in one line; a missing or empty one is a dash."""
-    if value is None or value in ("", []):
+    if value is None or value in ("", [], {}):
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
         return printable(", ".join(map(str, value)))
+    if isinstance(value, dict):
+        return printable(", ".join(f"{name}={item}" for name, item in value.items()))
     return printable(f"{value:g}" if isinstance(value, float) else str(value))
 
 
@@ -135,52 +129,64 @@ def print_json(value: object) -> None:
     write_line(compact(value))
 
 
+def print_answer(answer: Json, sentence: str, *, as_json: bool) -> None:
+    """Print what the server answered, or a sentence about it."""
+    if as_json:
+        print_json(answer)
+    else:
+        terminal.echo(sentence)
+
+
 # devices
 
 
-def print_devices(devices: Sequence[Json], now: float) -> None:
-    """Print a table of devices; ``now`` is in seconds since the epoch."""
-    terminal.print_table(_DEVICE_COLUMNS, [list(_device_row(device, now)) for device in devices])
-    if not all(device.get("proof") for device in devices):
+def print_device(device: Json) -> None:
+    """Print everything about one device, its facts below the other fields."""
+    print_fields(_DEVICE_FIELDS, device)
+    facts = device.get("facts") or {}
+    if facts:
+        write_line("facts")
+        print_fields(sorted(facts), facts, indent=terminal.GAP)
+    if not device.get("proof"):
         terminal.echo(UNAUTHENTICATED, err=True)
 
 
-def _device_row(device: Json, now: float) -> Iterator[Text]:
-    gap = device.get("poll_gap")
-    yield styled(device.get("id"))
-    yield styled(device.get("name"))
-    yield styled(device.get("site"))
-    yield styled(device.get("admission"))
-    yield styled(device.get("presence"))
-    yield styled(device.get("polling"))
-    yield Text("-" if gap is None else f"{gap:.3g} s")
-    yield styled(device.get("queue"))
-    yield styled(device.get("in_flight"))
-    yield Text(age(device.get("last_seen_at"), now))
-    yield styled(device.get("proof") or "unauthenticated")
+def print_fields(names: Iterable[str], values: Json, indent: int = 0) -> None:
+    """Print each field that is set, beside its name."""
+    screen = terminal.console()
+    names = [name for name in names if values.get(name) not in (None, "", [], {})]
+    label_width = max(map(len, names), default=0) + terminal.GAP
+    for name in names:
+        value = styled(time_text(values[name]) if name in _TIME_FIELDS else values[name])
+        for line in _labelled(printable(name), value, label_width, screen.width - indent):
+            screen.print(Text(" " * indent) + line, soft_wrap=True)
 
 
 # commands
 
 
+def endpoints_text(command: Json) -> str:
+    """What a command calls: an endpoint, a control, or the different ones of a batch."""
+    return field_text(command.get("endpoint") or command.get("endpoints"))
+
+
 def print_command(command: Json) -> None:
-    """Print everything about one command."""
-    screen = terminal.console()
-    names = [name for name in _COMMAND_FIELDS if command.get(name) not in (None, "")]
-    label_width = max(map(len, names), default=0) + terminal.GAP
-    for name in names:
-        value = styled(time_text(command[name]) if name in _TIME_FIELDS else command[name])
-        for line in _labelled(name, value, label_width, screen.width):
-            screen.print(line, soft_wrap=True)
-    for name in ("payload", "result"):
-        if command.get(name) is not None:
-            write_line(f"{name}\n{pretty(command[name])}")
+    """Print everything about one command: first what it called and what came of it."""
+    print_fields(_COMMAND_SUMMARY, command)
+    _print_large("result", command)
+    print_fields(_COMMAND_FIELDS, command)
+    _print_large("payload", command)
+
+
+def _print_large(name: str, command: Json) -> None:
+    if command.get(name) is not None:
+        write_line(f"{name}\n{pretty(command[name])}")
 
 
 def _labelled(name: str, value: Text, label_width: int, width: int) -> Iterator[Text]:
     """A field beside its name, or below it if one of its words does not fit beside it."""
     longest = max((Text(word).cell_len for word in value.plain.split()), default=0)
-    label = Text(name, style="bold")
+    label = Text.assemble((name, "bold"))
     if label_width + longest <= width:
         label.pad_right(label_width - len(name))
         yield from terminal.broken(label + value, width, label_width)
@@ -205,22 +211,13 @@ def print_outcome(command: Json) -> None:
         write_line(pretty(command["result"]))
 
 
-@contextmanager
-def progress(*, visible: bool) -> Iterator[Callable[[Json], None]]:
-    """Gives a function that shows the state of a command while it is waited for; if ``visible``, on stderr."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not visible) as bar:
-        task = bar.add_task("waiting", total=None)
-        yield lambda command: bar.update(
-            task, description=f"{field_text(command['id'])} {field_text(command['state'])}"
-        )
-
-
 # alerts and events
 
 
 def alert_subject(alert: Json) -> str:
-    """What an alert is about: the first few devices and the number of the others, or a webhook."""
+    """What an alert is about: the first few devices and the number of the others, a webhook, or the database."""
+    if alert.get("kind") == AlertKind.RESTORED:
+        return "the database"
     devices = alert.get("devices") or []
     named = ", ".join(map(str, devices[:NAMED_DEVICES])) or field_text(alert.get("webhook"))
     count = alert.get("count") or len(devices)
@@ -250,13 +247,22 @@ class EventPrinter:
 
 
 def _event_details(event: Json) -> list[str]:
-    """The device and the command of an event, and its data: in words for the types in :data:`_WORDS`, else as JSON."""
+    """The device and the command of an event, its data, and who caused it; data in words for the types in
+    :data:`_WORDS`, else as JSON.
+    """
+    by = [f"by {field_text(event['by'])}"] if event.get("by") else []
+    return [*_about(event), *by]
+
+
+def _about(event: Json) -> list[str]:
     kind, data = str(event.get("type")), event.get("data")
     if not isinstance(data, dict):
         data = {}
     if kind.startswith("alert."):
         return _alert_details(data)
     ids = [field_text(event[name]) for name in ("device", "command") if event.get(name)]
+    if kind.startswith("command."):
+        return _command_details(ids, data)
     if kind.startswith("device."):
         ids += [field_text(data["name"])] if data.get("name") else []
         data = {name: value for name, value in data.items() if name not in _KNOWN_BY}
@@ -272,9 +278,20 @@ def _alert_details(alert: Json) -> list[str]:
     details = [field_text(alert.get("alert")), field_text(alert.get("kind")), alert_subject(alert)]
     if "duration" in alert:
         details.append(f"after {duration_text(alert['duration'])}")
-    if "by" in alert:
-        details.append(f"by {field_text(alert['by'])}")
     return details
+
+
+def _command_details(ids: Sequence[str], data: Json) -> list[str]:
+    """What a command calls and what went wrong first; then the ids, other data, and the trace."""
+    first = [endpoints_text(data)] if data.get("endpoint") or data.get("endpoints") else []
+    first += [printable(str(data["error"]))] if data.get("error") else []
+    rest = {name: value for name, value in data.items() if name not in _NAMED_DATA}
+    last = [printable(_json_words(rest))] if rest else []
+    last += [f"trace {field_text(data['trace'])}"] if data.get("trace") else []
+    return [*first, *ids, *last]
+
+
+_NAMED_DATA = ("endpoint", "endpoints", "error", "trace")
 
 
 def _json_words(data: Json) -> str:

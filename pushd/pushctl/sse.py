@@ -55,7 +55,7 @@ class Parser:
                 yield from self._end_message()
         self._line += rest
         if self._size + len(self._line) > self.max_message:
-            raise UnexpectedResponse("the stream has a message without end: is this the admin port of pushd?")
+            raise UnexpectedResponse("the stream has a message without end")
 
     def _read_field(self, line: bytes) -> None:
         self._size += len(line)

@@ -125,7 +125,14 @@ def draw(screen: Console, columns: Sequence[Column], rows: Iterable[Row], widths
     for row in rows:
         table.add_row(*(row[index] for index in shown))
     # a first column that is wider than the terminal is printed whole nevertheless
-    screen.print(table, width=max(screen.width, _total([widths[index] for index in shown])), crop=False)
+    width = max(screen.width, _total([widths[index] for index in shown]))
+    if screen.is_terminal:
+        screen.print(table, width=width, crop=False)
+        return
+    with screen.capture() as capture:
+        screen.print(table, width=width, crop=False)
+    for line in capture.get().splitlines():
+        write_line(line.rstrip())
 
 
 def column_widths(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[int]:

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from twisted.internet.defer import CancelledError
 from twisted.internet.task import deferLater
 
+from pushd.model.admin_api import MAX_WAIT
 from pushd.pushctl.api import AdminClient
 from pushd.pushctl.connection import Json
+from pushd.pushctl.errors import Unreachable
 from pushd.pushctl.exit_codes import ExitCode, exit_code
-from pushd.pushctl.output import print_json, print_outcome, progress
+from pushd.pushctl.output import print_json, print_outcome
+from pushd.pushctl.progress import command_progress
 from pushd.pushctl.session import print_error
 
 FOREVER = math.inf
-
-MAX_WAIT = 60.0
-"""Seconds that the server waits at most in one request."""
 
 PROGRESS_INTERVAL = 5.0
 """Seconds between two requests while the progress is shown."""
@@ -51,9 +51,12 @@ async def wait_until_ended(
 async def wait_and_print(client: AdminClient, command: Json, limit: float, *, as_json: bool) -> ExitCode:
     """Wait ``limit`` seconds at most for a command to end, print it, and return its exit code.
 
-    Ctrl-C ends the wait; the command is printed as it was last seen.
+    Ctrl-C ends the wait, and so does a server that does not answer any more; the command is printed as it was last
+    seen.
     """
     latest = command
+    lost = False
+    again = f"To wait again: pushctl show {command['id']} --wait"
     visible = sys.stderr.isatty() and not as_json
 
     def update(now: Json) -> None:
@@ -61,11 +64,14 @@ async def wait_and_print(client: AdminClient, command: Json, limit: float, *, as
         latest = now
         show(now)
 
-    with progress(visible=visible) as show:
+    with command_progress(visible=visible) as show:
         show(command)
         try:
             await wait_until_ended(client, command, limit, update, PROGRESS_INTERVAL if visible else MAX_WAIT)
         except CancelledError:
-            print_error(f"stopped waiting; the command goes on. To wait again: pushctl show {command['id']} --wait")
+            print_error(f"stopped waiting; the command goes on. {again}")
+        except Unreachable as error:
+            print_error(f"{error}; the command was accepted. {again}")
+            lost = True
     (print_json if as_json else print_outcome)(latest)
-    return exit_code(latest)
+    return ExitCode.UNKNOWN if lost else exit_code(latest)

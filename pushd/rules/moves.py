@@ -1,6 +1,7 @@
 """The table of the lifecycle, applied to a command, and the event of its new state."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from pushd.model.event import STATE_EVENTS
 from pushd.model.lifecycle import LIFECYCLE, Delivery, Guard, Move, State
@@ -9,7 +10,23 @@ from pushd.rules.records import CommandRecord
 from pushd.rules.view import View
 
 
-def is_live(command: CommandRecord, now: Now) -> bool:
+class IQueued(Protocol):
+    """What of a queued command says when it may be sent."""
+
+    @property
+    def not_before(self) -> int | None:
+        """Wall milliseconds; None: at once."""
+
+    @property
+    def expires_at(self) -> int:
+        """Wall milliseconds."""
+
+    @property
+    def expires_elapsed(self) -> int:
+        """Elapsed milliseconds."""
+
+
+def is_live(command: IQueued, now: Now) -> bool:
     """Whether its time to live is over neither by wall time nor by elapsed time."""
     return command.expires_at > now.wall and command.expires_elapsed > now.elapsed
 
@@ -50,13 +67,11 @@ def target(command: CommandRecord, move: Move, now: Now) -> State | None:
     return None
 
 
-def record_state(view: View, now: Now, command: CommandRecord, reason: str | None = None) -> None:
+def record_state(view: View, command: CommandRecord, reason: str | None = None) -> None:
     """Record the event for the state that a command is in now."""
-    view.record(
-        now,
+    view.record_command(
         STATE_EVENTS[command.state],
-        command.device,
-        command.id,
+        command,
         reason=reason,
         attempts=command.attempts,
         error=command.error,

@@ -1,8 +1,9 @@
 """What rules answer."""
 
+from collections.abc import Iterable
 from enum import Enum
 
-from attrs import frozen
+from attrs import field, frozen
 
 from pushd.model.command import Dispatched
 from pushd.model.timestamps import MAX_MOMENT
@@ -17,7 +18,8 @@ class Claim:
 
     ``due`` is when the next command becomes due, in wall milliseconds, if nothing was claimed; None: none does.
     ``expires_at`` and ``expires_elapsed`` are when the first of the claimed commands becomes too old to be sent, in
-    wall milliseconds and in elapsed time. ``write_within`` is for how many seconds from the claim on it may be sent.
+    wall milliseconds and in elapsed time. It may be sent for ``write_within`` seconds after ``began``, the machine's
+    uptime when the transaction began. Nothing is claimed unless ``is_served``: the device polls at another process.
     """
 
     dispatched: tuple[Dispatched, ...] = ()
@@ -25,6 +27,13 @@ class Claim:
     expires_at: int = MAX_MOMENT
     expires_elapsed: int = MAX_MOMENT
     write_within: float = MAX_WRITE_DELAY
+    began: float = field(default=0.0, eq=False)
+    is_served: bool = True
+
+
+def dispatched_by(outcomes: Iterable[object]) -> list[Dispatched]:
+    """What the claims among the outcomes of rules have dispatched."""
+    return [sent for each in outcomes if isinstance(each, Claim) for sent in each.dispatched]
 
 
 class Settlement(Enum):

@@ -1,7 +1,6 @@
 """Queue a command, claim queued commands for a device's poll, and take a claim back."""
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from operator import attrgetter
 
 from attrs import frozen
@@ -14,11 +13,11 @@ from pushd.model.errors import DeviceBlocked, DeviceSignedOff, KeyReused, QueueF
 from pushd.model.event import EventType
 from pushd.model.lifecycle import OUT, Delivery, Move, State
 from pushd.model.timestamps import MAX_MOMENT, Now, milliseconds
-from pushd.rules.moves import cancelled, is_live, queued_again, record_state, target
+from pushd.rules.moves import IQueued, cancelled, is_live, queued_again, record_state, target
 from pushd.rules.outcomes import MAX_WRITE_DELAY, Claim
 from pushd.rules.records import Attempt, CommandRecord
 from pushd.rules.replies import to_command, whole
-from pushd.rules.view import View
+from pushd.rules.view import Needs, View
 
 
 @frozen
@@ -28,22 +27,46 @@ class Enqueue:
     draft: Draft
     queue_signed_off: bool
     max_queued: int
-    now: Now
+
+    def needs(self) -> Needs:
+        draft = self.draft
+        key = None if draft.idempotency_key is None else (draft.created_by, draft.idempotency_key)
+        return Needs(device=draft.device, key=key, adds=True)
 
     def decide(self, view: View) -> tuple[Command, bool]:
-        earlier = self._earlier(view)
-        if earlier is not None:
-            return whole(view, earlier), False
-        return enqueue(view, self.draft, self.queue_signed_off, self.max_queued, self.now), True
-
-    def _earlier(self, view: View) -> CommandRecord | None:
         draft = self.draft
-        if draft.idempotency_key is None:
-            return None
-        earlier = view.by_key(draft.created_by, draft.device, draft.idempotency_key)
-        if earlier is not None and earlier.fingerprint != draft.fingerprint:
-            raise KeyReused("This Idempotency-Key was used before with another body; use a new key for a new command.")
-        return earlier
+        if draft.idempotency_key is not None:
+            earlier = _earlier(view, draft.created_by, draft.device, draft.idempotency_key, draft.fingerprint)
+            if earlier is not None:
+                return whole(view, earlier), False
+        command = enqueue(view, self.draft, self.queue_signed_off, self.max_queued)
+        if self.draft.audited_as is not None:
+            view.audit(self.draft.audited_as, f"device:{command.device}", None, {"command": command.id})
+        return command, True
+
+
+@frozen
+class FindEarlier:
+    """The command that was queued with an idempotency key; None if there is none."""
+
+    created_by: str
+    device: str
+    key: str
+    fingerprint: bytes | None
+
+    def needs(self) -> Needs:
+        return Needs(device=self.device, key=(self.created_by, self.key))
+
+    def decide(self, view: View) -> Command | None:
+        earlier = _earlier(view, self.created_by, self.device, self.key, self.fingerprint)
+        return None if earlier is None else whole(view, earlier)
+
+
+def _earlier(view: View, created_by: str, device: str, key: str, fingerprint: bytes | None) -> CommandRecord | None:
+    earlier = view.by_key(created_by, device, key)
+    if earlier is not None and earlier.fingerprint != fingerprint:
+        raise KeyReused("This Idempotency-Key was used before with another body; use a new key for a new command.")
+    return earlier
 
 
 def _check_may_queue(view: View, device: str, queue_signed_off: bool, max_queued: int) -> None:
@@ -60,18 +83,20 @@ def _check_may_queue(view: View, device: str, queue_signed_off: bool, max_queued
         raise QueueFull(f"{max_queued} commands are queued for {device} already.")
 
 
-def enqueue(view: View, draft: Draft, queue_signed_off: bool, max_queued: int, now: Now) -> Command:
+def enqueue(view: View, draft: Draft, queue_signed_off: bool, max_queued: int) -> Command:
     """Queue a command.
 
     :raises UnknownDevice: or :exc:`DeviceBlocked`, :exc:`DeviceSignedOff`, :exc:`QueueFull`.
     """
     _check_may_queue(view, draft.device, queue_signed_off, max_queued)
-    terms, payload = draft.terms, draft.payload
+    now, terms, payload, called = view.now, draft.terms, draft.payload, draft.endpoints
     expires_at = min(max(now.wall, terms.not_before or 0) + milliseconds(terms.ttl), MAX_MOMENT)
     command = CommandRecord(
-        id=draft.id,
+        id=view.new_id(draft.device),
         device=draft.device,
-        payload=payload.text.reference if isinstance(payload, LargePayload) else write_ascii(payload),
+        payload=payload.text.reference if type(payload) is LargePayload else write_ascii(payload),
+        endpoint=called if isinstance(called, str) else None,
+        endpoints=None if isinstance(called, str) else write_ascii(called),
         delivery=Delivery(terms.delivery),
         priority=terms.priority,
         ttl=float(terms.ttl),
@@ -84,15 +109,16 @@ def enqueue(view: View, draft: Draft, queue_signed_off: bool, max_queued: int, n
         resend_of=draft.resend_of,
         idempotency_key=draft.idempotency_key,
         fingerprint=draft.fingerprint,
+        trace=terms.trace,
         state=State.QUEUED,
         attempts=0,
         max_attempts=terms.max_attempts,
         expires_elapsed=now.elapsed_at(expires_at),
     )
     view.add(command)
-    if isinstance(payload, LargePayload):
-        view.keep_payload(draft.id, payload)
-    view.record(now, EventType.COMMAND_QUEUED, draft.device, draft.id, resend_of=draft.resend_of)
+    if type(payload) is LargePayload:
+        view.keep_payload(command.id, payload)
+    view.record_command(EventType.COMMAND_QUEUED, command, draft.created_by, resend_of=draft.resend_of)
     return to_command(command, payload, None)
 
 
@@ -116,8 +142,10 @@ class ClaimNext:
     uuid: str | None
     one_at_a_time: bool
     limit: int
-    now: Now
     batchable: Batchable = never
+
+    def needs(self) -> Needs:
+        return Needs(device=self.device, newest=self.one_at_a_time and self.uuid is not None, next=self.limit)
 
     def decide(self, view: View) -> Claim:
         if self.one_at_a_time and self.uuid is not None and self._was_answered(view, self.uuid):
@@ -125,9 +153,11 @@ class ClaimNext:
         device = view.device(self.device)
         if device is None or device.admission is not Admission.APPROVED:
             return Claim()  # its approval wakes the poll
-        sendable = list(islice(filter(self._may_be_sent, view.queued(self.device)), self.limit))
+        if not device.is_served:
+            return Claim(is_served=False)
+        sendable = view.next(self.device, self.limit)
         if not sendable:
-            return Claim(due=next_due(view.queued(self.device), self.now))
+            return Claim(due=view.next_due(self.device))
         chosen = self._choose(view, sendable)
         commands = [command for command, _ in chosen]
         return Claim(
@@ -135,6 +165,7 @@ class ClaimNext:
             expires_at=min(map(_EXPIRES_AT, commands)),
             expires_elapsed=min(map(_EXPIRES_ELAPSED, commands)),
             write_within=min(MAX_WRITE_DELAY, max(min(map(_LEASE, commands)) / 2, MIN_WRITE_DELAY)),
+            began=view.began,
         )
 
     def _was_answered(self, view: View, uuid: str) -> bool:
@@ -145,13 +176,6 @@ class ClaimNext:
             and any(
                 command.state in OUT and number == command.attempts for command, number, *_ in view.members(newest)
             )
-        )
-
-    def _may_be_sent(self, command: CommandRecord) -> bool:
-        return (
-            (command.not_before or 0) <= self.now.wall
-            and command.attempts < command.max_attempts
-            and target(command, Move.SEND, self.now) is State.SENT
         )
 
     def _choose(self, view: View, sendable: Sequence[CommandRecord]) -> Sequence[tuple[CommandRecord, Payload]]:
@@ -171,10 +195,11 @@ class ClaimNext:
         return chosen
 
     def _send(self, view: View, chosen: Sequence[tuple[CommandRecord, Payload]]) -> tuple[Dispatched, ...]:
-        handover, now = view.new_handover(), self.now
+        handover, now = view.new_handover(), view.now
         attempts: list[Attempt] = []
+        dispatched: list[Dispatched] = []
         for position, (command, payload) in enumerate(chosen, 1):
-            if isinstance(payload, LargePayload):
+            if type(payload) is LargePayload:
                 view.load_sent(command.id, payload)
             sent = _sent(command, handover, now)
             attempts.append(
@@ -188,13 +213,20 @@ class ClaimNext:
                     position=position if len(chosen) > 1 else None,
                 )
             )
+            dispatched.append(Dispatched(command=sent.id, attempt=sent.attempts, payload=payload, handover=handover))
             view.change(sent)
-            view.record(now, EventType.COMMAND_SENT, self.device, sent.id, attempt=sent.attempts)
+            view.record_command(EventType.COMMAND_SENT, sent, attempt=sent.attempts)
         view.add_handover(self.device, tuple(attempts))
-        return tuple(
-            Dispatched(command=attempt.command, attempt=attempt.number, payload=payload, handover=handover)
-            for attempt, (_, payload) in zip(attempts, chosen, strict=True)
-        )
+        return tuple(dispatched)
+
+
+def is_sendable(command: CommandRecord, now: Now) -> bool:
+    """Whether a queued command may be sent now."""
+    return (
+        (command.not_before or 0) <= now.wall
+        and command.attempts < command.max_attempts
+        and target(command, Move.SEND, now) is State.SENT
+    )
 
 
 def _sent(command: CommandRecord, handover: str, now: Now) -> CommandRecord:
@@ -210,7 +242,7 @@ def _sent(command: CommandRecord, handover: str, now: Now) -> CommandRecord:
     )
 
 
-def next_due(queued: Iterable[CommandRecord], now: Now) -> int | None:
+def next_due(queued: Iterable[IQueued], now: Now) -> int | None:
     """When the first of these queued commands becomes due, in wall milliseconds, now at the earliest; None: never."""
     due: int | None = None
     for command in queued:
@@ -227,28 +259,31 @@ class Unsend:
     """Return commands to the queue whose current attempt is the one that was dispatched; delete that attempt."""
 
     dispatched: Sequence[Dispatched]
-    now: Now
+
+    def needs(self) -> Needs:
+        return Needs(commands=tuple(sent.command for sent in self.dispatched))
 
     def decide(self, view: View) -> None:
         for sent in self.dispatched:
             command = view.command(sent.command)
-            if command is not None and self._is_current(command, sent):
+            if command is not None and _is_current(command, sent, view.now):
                 self._unsend(view, command)
-
-    def _is_current(self, command: CommandRecord, sent: Dispatched) -> bool:
-        return (
-            command.attempts == sent.attempt
-            and command.handover == sent.handover
-            and target(command, Move.UNSEND, self.now) is not None
-        )
 
     def _unsend(self, view: View, command: CommandRecord) -> None:
         view.delete_attempt(command)
-        queued = queued_again(command, self.now).changed(
+        queued = queued_again(command, view.now).changed(
             attempts=command.attempts - 1, sent_at=command.sent_before, sent_before=None, handover=None
         )
-        view.record(self.now, EventType.COMMAND_QUEUED, command.device, command.id, reason="unsent")
+        view.record_command(EventType.COMMAND_QUEUED, command, reason="unsent")
         if command.error is not None:  # cancelled while it was in flight: it must not be sent again
-            queued = cancelled(queued, self.now)
-            record_state(view, self.now, queued)
+            queued = cancelled(queued, view.now)
+            record_state(view, queued)
         view.change(queued)
+
+
+def _is_current(command: CommandRecord, sent: Dispatched, now: Now) -> bool:
+    return (
+        command.attempts == sent.attempt
+        and command.handover == sent.handover
+        and target(command, Move.UNSEND, now) is not None
+    )

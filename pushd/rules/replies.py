@@ -1,5 +1,7 @@
 """A command as callers of the store know it."""
 
+import json
+
 from pushd.model.command import Command, Payload
 from pushd.model.large_text import Text, from_column
 from pushd.rules.records import CommandRecord
@@ -19,6 +21,8 @@ def to_command(command: CommandRecord, payload: Payload, result: Text | None) ->
         id=command.id,
         device=command.device,
         state=command.state,
+        endpoint=command.endpoint,
+        endpoints=to_endpoints(command.endpoints),
         payload=payload,
         delivery=command.delivery,
         priority=command.priority,
@@ -42,4 +46,10 @@ def to_command(command: CommandRecord, payload: Payload, result: Text | None) ->
         resend_of=command.resend_of,
         resent_as=command.resent_as,
         idempotency_key=command.idempotency_key,
+        trace=command.trace,
     )
+
+
+def to_endpoints(text: str | None) -> tuple[str, ...] | None:
+    """The endpoints of a batch, from their JSON text."""
+    return None if text is None else tuple(json.loads(text))

@@ -14,7 +14,7 @@ from pushd.model.timestamps import Now, milliseconds
 from pushd.rules.moves import record_state, target
 from pushd.rules.outcomes import Settlement
 from pushd.rules.records import CommandRecord, Member
-from pushd.rules.view import View
+from pushd.rules.view import Needs, View
 
 
 @frozen
@@ -23,30 +23,34 @@ class Acknowledge:
 
     device: str
     command: str
-    now: Now
+
+    def needs(self) -> Needs:
+        return Needs(device=self.device, commands=(self.command,))
 
     def decide(self, view: View) -> None:
         command = view.command(self.command)
         if command is None or command.device != self.device or view.device(self.device) is None:
             return  # no lease for a device that was deleted
-        if command.attempts == 0 or target(command, Move.ACKNOWLEDGE, self.now) is None:
+        now = view.now
+        if command.attempts == 0 or target(command, Move.ACKNOWLEDGE, now) is None:
             return  # of a copy of a database a command may be unknown without an attempt
-        acknowledged = self._acknowledged(command)
+        acknowledged = _acknowledged(command, now)
         view.change(acknowledged)
         if command.state is not State.ACKNOWLEDGED:
-            record_state(view, self.now, acknowledged)
+            record_state(view, acknowledged)
 
-    def _acknowledged(self, command: CommandRecord) -> CommandRecord:
-        deadline_until = command.deadline_until or reopened(command, self.now)
-        return command.changed(
-            state=State.ACKNOWLEDGED,
-            acknowledged_at=command.acknowledged_at or self.now.wall,
-            finished_at=None,
-            evidence="device",
-            error=None if command.lease_until is None else command.error,
-            deadline_until=deadline_until,
-            lease_until=min(self.now.steady + milliseconds(command.lease), deadline_until),
-        )
+
+def _acknowledged(command: CommandRecord, now: Now) -> CommandRecord:
+    deadline_until = command.deadline_until or reopened(command, now)
+    return command.changed(
+        state=State.ACKNOWLEDGED,
+        acknowledged_at=command.acknowledged_at or now.wall,
+        finished_at=None,
+        evidence="device",
+        error=None if command.lease_until is None else command.error,
+        deadline_until=deadline_until,
+        lease_until=min(now.steady + milliseconds(command.lease), deadline_until),
+    )
 
 
 def reopened(command: CommandRecord, now: Now) -> int:
@@ -72,7 +76,12 @@ class Settle:
 
     device: str
     report: DeviceResult
-    now: Now
+
+    def needs(self) -> Needs:
+        message, uuid = self.report.message, self.report.uuid
+        if message is not None:
+            return Needs(device=self.device, commands=(message,))
+        return Needs(device=self.device, uuid=uuid, newest=True, lapsed=True)
 
     def decide(self, view: View) -> Settlement:
         match = self._match(view)
@@ -133,18 +142,20 @@ class Settle:
     def _apply(self, view: View, member: Member, part: DeviceResult, matched_by: str) -> Settlement | str:
         """End one command by its part of a report; a reason, if that contradicts a known outcome."""
         command = member.command
-        verdict = part.judge(view.outline(command))
+        payload = view.outline(command)
+        verdict = part.judge(payload)
         if _contradicts(command, verdict):
             return f"the command is {command.state} already"
         if _is_known(view, command, part, verdict):
             return Settlement.REPEATED
-        state = target(command, verdict.move, self.now)
+        now = view.now
+        state = target(command, verdict.move, now)
         assert state is not None, "the device was sent what it reports on"
         ended = command.changed(
             state=state,
             lease_until=None,
             deadline_until=None,
-            finished_at=self.now.wall,
+            finished_at=now.wall,
             error=verdict.error,
             late=command.state not in OUT or member.number != command.attempts,
             evidence="device",
@@ -153,7 +164,9 @@ class Settle:
         )
         view.set_result(command, part.result)
         view.change(ended)
-        record_state(view, self.now, ended)
+        record_state(view, ended)
+        if state is State.SUCCEEDED and (facts := part.facts(payload)):
+            view.merge_facts(self.device, facts)
         return Settlement.SETTLED
 
     def _orphan(self, view: View, reason: str) -> Settlement:
@@ -161,10 +174,8 @@ class Settle:
         if device is None or device.admission is not Admission.APPROVED:
             return Settlement.DROPPED
         reference = (report.message or report.uuid or "")[:MAX_REFERENCE] or None
-        view.keep_orphan(self.device, self.now.wall, reason, reference, report.size, report.raw)
-        view.record(
-            self.now, EventType.RESULT_ORPHANED, self.device, reason=reason, reference=reference, size=report.size
-        )
+        view.keep_orphan(self.device, view.now.wall, reason, reference, report.size, report.raw)
+        view.record(EventType.RESULT_ORPHANED, self.device, reason=reason, reference=reference, size=report.size)
         return Settlement.ORPHANED
 
 

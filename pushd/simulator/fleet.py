@@ -91,7 +91,9 @@ class Fleet(Service):
             )
 
     async def _start(self, started_at: float) -> None:
-        _log.info("Starting {count} devices over {ramp:g} s", count=len(self.devices), ramp=self._ramp)
+        count = len(self.devices)
+        what = "device" if count == 1 else "devices"
+        _log.info("Starting {count} {what} over {ramp:g} s", count=count, what=what, ramp=self._ramp)
         with suppress(CancelledError):
             for index, device in enumerate(self.devices):
                 due = started_at + self._ramp * index / len(self.devices)

@@ -8,6 +8,7 @@ from attrs import field, frozen
 from hyperlink import DecodedURL, URLParseError
 
 from pushd.dialects.controlid import wire as controlid
+from pushd.dialects.controlid.serial_number import from_serial
 from pushd.dialects.servereye import wire as servereye
 from pushd.model.errors import InvalidQuery
 from pushd.simulator.controlid.device import DIALECT as CONTROLID
@@ -93,12 +94,15 @@ def check_outages(options: FleetOptions) -> None:
 
 
 def parse_device(text: str, separator: str) -> DeviceId:
-    """A device as ``<dialect><separator><id>``: ``controlid=4408801109440101``."""
+    """A device as ``<dialect><separator><id>``: ``controlid=4408801109440101``, or ``controlid=0G0200/005B6D``, the
+    serial number on its label.
+    """
     dialect, found, local = text.partition(separator)
     if not found or dialect not in _CANONICAL:
         raise ValueError(f"must begin with {' or '.join(name + separator for name in _CANONICAL)}, not {text!r}")
     try:
-        return DeviceId(dialect, _CANONICAL[dialect](local))
+        number = from_serial(local) if dialect == CONTROLID else None
+        return DeviceId(dialect, number or _CANONICAL[dialect](local))
     except InvalidQuery as error:
         raise ValueError(str(error)) from None
 

@@ -1,18 +1,21 @@
-"""``twistd pushd-simulate``: the command line of the simulator."""
+"""``pushd-simulate``: the command line of the simulator."""
 
 import json
+import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NoReturn, TypeVar, cast
 
 from twisted.application.service import IService
 from twisted.internet.interfaces import IReactorTime
 from twisted.python import usage
 
+from pushd.dialects.controlid.models import MODELS
+from pushd.lib.environment import parse_flag, parse_list, variable
 from pushd.lib.resolver import install_resolver
 from pushd.process import install_signal_handlers, print_version
 from pushd.simulator.controlid.device import DIALECT as CONTROLID
-from pushd.simulator.controlid.doors import DEFAULT_MODEL, MODELS
+from pushd.simulator.controlid.doors import DEFAULT_MODEL
 from pushd.simulator.device import DeviceId
 from pushd.simulator.faults import DEFAULT_PROBABILITY, Fault, parse_faults
 from pushd.simulator.fleet import build_fleet, controlid_ids, servereye_ids
@@ -35,7 +38,11 @@ from pushd.simulator.options import (
 from pushd.simulator.outages import parse_outage
 from pushd.simulator.servereye.device import DIALECT as SERVEREYE
 
+_Given = TypeVar("_Given")
 _Value = TypeVar("_Value")
+
+_LISTS = ("id", "secret", "outage")
+"""Options that may be repeated."""
 
 _RENAMED = {"mood": "outage", "plan": "dry-run", "retry": "retry-delay", "work": "command-duration"}
 """Former names of options, which are refused with the present one."""
@@ -56,10 +63,10 @@ Outages:
 class Options(usage.Options):
     """The command line; ``fleet`` has the parsed options."""
 
-    synopsis = "[options]"
     longdesc = (
         "Simulates Control iD devices and Server-Eye containers that poll a server, execute its commands and report"
-        " the results; --outage and --faults make them fail as real devices do."
+        " the results; --outage and --faults make them fail as real devices do. Options may also be given as"
+        " environment variables (PUSHD_CONTROLID=20)."
     )
     fleet: FleetOptions
 
@@ -105,11 +112,17 @@ class Options(usage.Options):
         ["dry-run", None, "Print the outages of each device as one JSON line, and exit."],
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         super().__init__()
-        self._ids: list[str] = []
-        self._secrets: list[str] = []
-        self._outages: list[str] = []
+        self._environ = environ
+        self._lists: dict[str, list[str]] = {}
+        """The values of the options that may be repeated, from the command line or else from the environment."""
+        self._variables: dict[str, object] = {}
+        """The values of the options that are set by environment variables."""
+
+    def getSynopsis(self) -> str:
+        """Both ways to start the simulator."""
+        return "Usage: pushd-simulate [options], or twistd [twistd options] pushd-simulate [options]"
 
     def opt_version(self) -> NoReturn:
         """Show the versions of pushd and Twisted, and exit."""
@@ -117,41 +130,59 @@ class Options(usage.Options):
 
     def opt_id(self, device: str) -> None:
         """Add a device, as DIALECT=ID: controlid=4408801109440101. May be repeated."""
-        self._ids.append(device)
+        self._lists.setdefault("id", []).append(device)
 
     def opt_secret(self, secret: str) -> None:
         """Secret of a device for its secret path /d/SECRET, as DIALECT:ID=SECRET. May be repeated."""
-        self._secrets.append(secret)
+        self._lists.setdefault("secret", []).append(secret)
 
     def opt_outage(self, outage: str) -> None:
         """Take devices offline for a time, as KIND=DEVICES@START+SECONDS (see below). May be repeated."""
-        self._outages.append(outage)
+        self._lists.setdefault("outage", []).append(outage)
 
     def getUsage(self, width: int | None = None) -> str:
         """The help: options, and how outages are written."""
         return f"{super().getUsage(width)}{_OUTAGES}"
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Parse the command line; an invalid one ends the process with one line and exit code 1."""
+        """Parse the environment, then the command line; an invalid option ends the process with one line and exit
+        code 1.
+        """
         given = sys.argv[1:] if options is None else options
         for name in (argument.removeprefix("--").partition("=")[0] for argument in given if argument[:2] == "--"):
             if name in _RENAMED:
                 raise SystemExit(f"pushd-simulate: --{name} is now --{_RENAMED[name]}")
         try:
+            self._read_environment()
+            self.opts.update(self._variables)
             super().parseOptions(given)
         except usage.UsageError as error:
             raise SystemExit(f"pushd-simulate: {error}") from None
 
+    def _read_environment(self) -> None:
+        readers: dict[str, Callable[[str], object]] = {str(name): str for name, *_ in self.optParameters}
+        readers |= {str(name): parse_flag for name, *_ in self.optFlags}
+        readers |= dict.fromkeys(_LISTS, parse_list)
+        for name, read in readers.items():
+            if text := self._environ.get(variable(name)):
+                try:
+                    self._variables[name] = read(text)
+                except ValueError as error:
+                    raise usage.UsageError(f"{variable(name)}: {error}") from None
+
     def postOptions(self) -> None:
         """Parse the values of the options."""
+        self._lists = {name: self[name] for name in _LISTS if name in self.opts} | self._lists
         devices = self._devices()
         self.fleet = FleetOptions(
             server=self._parse("server", parse_url),
             controlid=_of_dialect(CONTROLID, devices),
             servereye=_of_dialect(SERVEREYE, devices),
-            base=parse_path(self["base"]),
+            base=self._parse("base", parse_path),
             api_key=self["api-key"],
-            secrets=_parse("secret", self._secrets, lambda texts: parse_secrets(texts, devices)),
+            secrets=self._convert(
+                "secret", self._lists.get("secret", []), lambda texts: parse_secrets(texts, devices)
+            ),
             seed=self._parse("seed", parse_seed),
             faults=self._parse("faults", lambda text: parse_faults(text or "")),
             timeout=self._parse("timeout", parse_delay),
@@ -162,11 +193,11 @@ class Options(usage.Options):
             object_responses=bool(self["object-responses"]),
             ramp=self._parse("ramp", parse_seconds),
             sites=self._parse("sites", parse_count),
-            outages=tuple(_parse("outage", spec, parse_outage) for spec in self._outages),
+            outages=tuple(self._convert("outage", spec, parse_outage) for spec in self._lists.get("outage", [])),
             journal=None if self["journal"] is None else self._parse("journal", parse_writable),
         )
-        _parse("sites", self.fleet, check_sites)
-        _parse("outage", self.fleet, check_outages)
+        self._convert("sites", self.fleet, check_sites)
+        self._convert("outage", self.fleet, check_outages)
         if self["dry-run"]:
             self._print_schedule()
 
@@ -178,7 +209,8 @@ class Options(usage.Options):
     def _devices(self) -> list[DeviceId]:
         """The devices of --id, then those whose ids the seed makes; each once."""
         seed = self._parse("seed", parse_seed)
-        devices = [_parse("id", text, lambda text: parse_device(text, "=")) for text in self._ids]
+        ids = self._lists.get("id", [])
+        devices = [self._convert("id", text, lambda text: parse_device(text, "=")) for text in ids]
         devices += [DeviceId(CONTROLID, number) for number in controlid_ids(seed, self._count(CONTROLID))]
         devices += [DeviceId(SERVEREYE, container) for container in servereye_ids(seed, self._count(SERVEREYE))]
         return list(dict.fromkeys(devices))
@@ -186,11 +218,23 @@ class Options(usage.Options):
     def _count(self, dialect: str) -> int:
         if self[dialect] is not None:
             return self._parse(dialect, parse_count)
-        is_asked_for_others = self._ids or any(self[name] is not None for name in (CONTROLID, SERVEREYE))
+        is_asked_for_others = self._lists.get("id") or any(self[name] is not None for name in (CONTROLID, SERVEREYE))
         return 0 if is_asked_for_others else 1
 
     def _parse(self, option: str, parse: Callable[[str], _Value]) -> _Value:
-        return _parse(option, cast(str, self[option]), parse)
+        return self._convert(option, cast(str, self[option]), parse)
+
+    def _convert(self, option: str, given: _Given, parse: Callable[[_Given], _Value]) -> _Value:
+        try:
+            return parse(given)
+        except ValueError as error:
+            raise usage.UsageError(f"{self._source(option)}: {error}") from None
+
+    def _source(self, option: str) -> str:
+        """How an error message calls an option: as it was given."""
+        value = self._lists.get(option) if option in _LISTS else self[option]
+        of_environment = option in self._variables and value == self._variables[option]
+        return variable(option) if of_environment else f"--{option}"
 
 
 def makeService(options: Options) -> IService:
@@ -200,16 +244,6 @@ def makeService(options: Options) -> IService:
     install_signal_handlers(reactor)
     install_resolver(reactor)  # devices that connect together share a look-up
     return build_fleet(options.fleet, cast(IReactorTime, reactor), DeviceClientFactory(reactor).create)
-
-
-_Given = TypeVar("_Given")
-
-
-def _parse(option: str, given: _Given, parse: Callable[[_Given], _Value]) -> _Value:
-    try:
-        return parse(given)
-    except ValueError as error:
-        raise usage.UsageError(f"--{option}: {error}") from None
 
 
 def _of_dialect(dialect: str, devices: Iterable[DeviceId]) -> tuple[str, ...]:

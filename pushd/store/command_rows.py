@@ -1,11 +1,11 @@
 """Commands and their attempts in SQL: what is read by name, and what a transaction saves together."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, TypeVar
 
 from pushd.model.device import Admission, PresenceState
-from pushd.model.errors import Unavailable
 from pushd.model.lifecycle import Delivery, State
 from pushd.rules.records import Attempt, CommandRecord, DeviceRecord, Handover
 from pushd.store.rows import report_corruption
@@ -17,29 +17,31 @@ _NAMES = CommandRecord._fields
 _DERIVED = ("handover", "sent_before", "has_result")
 """What is not stored in a column of its own."""
 
+_OF_ATTEMPT = (  # not a join, which would look for the attempts of commands that were never sent
+    "CASE WHEN command.attempts >= {at_least} THEN"
+    " (SELECT {column} FROM attempt WHERE command = command.id AND number = {number}) END"
+)
 _EXPRESSIONS = {
     "payload": "{payload}",
     "has_result": "command.result IS NOT NULL",
-    "handover": "latest.handover",
-    "sent_before": "previous.sent_at",
+    "handover": _OF_ATTEMPT.format(column="handover", at_least=1, number="command.attempts"),
+    "sent_before": _OF_ATTEMPT.format(column="sent_at", at_least=2, number="command.attempts - 1"),
 }
-_READ = (
-    f"SELECT {', '.join(_EXPRESSIONS.get(name, f'command.{name}') for name in _NAMES)}"
-    " FROM command LEFT JOIN attempt AS latest ON latest.command = command.id AND latest.number = command.attempts"
-    " LEFT JOIN attempt AS previous ON previous.command = command.id AND previous.number = command.attempts - 1"
-    " WHERE {where}"
-)
-_BY_ID = Statement("look up a command", _READ.format(payload="NULL", where="command.id = :id"))
+READ = f"SELECT {', '.join(_EXPRESSIONS.get(name, f'command.{name}') for name in _NAMES)} FROM command WHERE {{where}}"
+"""Reads commands as :func:`to_records` takes them."""
+_BY_ID = Statement("look up a command", READ.format(payload="NULL", where="command.id = :id"))
+_LAST = Statement("read the greatest command id", "SELECT MAX(id) AS last FROM command")
 _BY_KEY = Statement(
     "look up an idempotency key",
     "SELECT id FROM command WHERE created_by = :created_by AND device = :device AND idempotency_key = :key",
 )
-_OPEN = Statement("read open commands", _READ.format(payload="payload", where="command.finished_at IS NULL"))
-_NEWEST_OF_OPEN = Statement(
-    "read the newest attempts of devices with open commands",
-    "SELECT attempt.* FROM (SELECT DISTINCT device AS id FROM command INDEXED BY command_open"
-    " WHERE finished_at IS NULL) AS busy JOIN attempt ON attempt.handover ="
-    " (SELECT handover FROM attempt WHERE attempt.device = busy.id ORDER BY serial DESC LIMIT 1)",
+_OPEN = Statement("read open commands", READ.format(payload="payload", where="finished_at IS NULL"))
+_VERSIONS = Statement(
+    "read the versions of open commands", "SELECT id, version FROM command WHERE finished_at IS NULL"
+)
+_SOME = Statement(
+    "read some commands",
+    READ.format(payload="payload", where="id IN (SELECT value FROM json_each(:ids))"),
 )
 
 
@@ -58,26 +60,40 @@ _CONVERSIONS: Sequence[tuple[int, _Converted[Any]]] = [
     (_NAMES.index(name), _Converted(kind))
     for name, kind in (("state", State), ("delivery", Delivery), ("late", bool), ("has_result", bool))
 ]
-_SHARED = tuple(map(_NAMES.index, ("device", "created_by", "ttl", "lease", "deadline")))
+_SHARED = tuple(map(_NAMES.index, ("device", "endpoint", "endpoints", "created_by", "ttl", "lease", "deadline")))
 """Fields that are equal in many commands."""
+
+
+def _same(value: T) -> T:
+    return value
 
 
 def _records(tx: ITransaction, statement: Statement, **values: Any) -> Iterator[CommandRecord]:
     """The commands that a statement reads, one by one: there may be a million."""
-    shared: dict[Any, Any] = {}
+    return to_records(tx.tuples(statement, **values))
+
+
+def to_records(found: Iterable[Sequence[Any]]) -> Iterator[CommandRecord]:
+    """Commands from their rows, as :data:`READ` has them."""
+    shared = _Converted[Any](_same)
+    conversions = [*_CONVERSIONS, *((place, shared) for place in _SHARED)]
     with report_corruption("A command"):
-        for row in tx.tuples(statement, **values):
+        for row in found:
             fields = list(row)
-            for place, converted in _CONVERSIONS:
+            for place, converted in conversions:
                 fields[place] = converted[fields[place]]
-            for place in _SHARED:
-                fields[place] = shared.setdefault(fields[place], fields[place])
-            yield CommandRecord._make(fields)
+            yield tuple.__new__(CommandRecord, fields)
 
 
 def command_by_id(tx: ITransaction, command: str) -> CommandRecord | None:
     """A command without its payload, or None."""
     return next(_records(tx, _BY_ID, id=command), None)
+
+
+def last_id(tx: ITransaction) -> str | None:
+    """The greatest id of a command; None if there is none."""
+    last: str | None = tx.rows(_LAST)[0]["last"]
+    return last
 
 
 def id_by_key(tx: ITransaction, created_by: str, device: str, key: str) -> str | None:
@@ -91,12 +107,16 @@ def open_commands(tx: ITransaction) -> Iterator[CommandRecord]:
     return _records(tx, _OPEN)
 
 
-def newest_handovers(tx: ITransaction) -> Mapping[str, Handover]:
-    """The newest handover to each device that has open commands, if it has one."""
-    found: dict[str, list[Attempt]] = {}
-    for row in tx.rows(_NEWEST_OF_OPEN):
-        found.setdefault(row["device"], []).append(_to_attempt(row))
-    return {device: _sorted(attempts) for device, attempts in found.items()}
+def open_commands_again(tx: ITransaction, known: Mapping[str, CommandRecord]) -> Iterator[CommandRecord]:
+    """All open commands; one whose version is that of a known one is not read, but taken from there."""
+    changed = []
+    for command, version in tx.tuples(_VERSIONS):
+        found = known.get(command)
+        if found is not None and found.version == version:
+            yield found
+        else:
+            changed.append(command)
+    yield from _records(tx, _SOME, ids=json.dumps(changed))
 
 
 _PAYLOAD = Statement("read a payload", "SELECT payload FROM command WHERE id = :id")
@@ -125,7 +145,17 @@ _DEVICE_RECORDS = {
 def device_by_id(tx: ITransaction, device: str) -> DeviceRecord | None:
     """A device, or None."""
     row = first(tx, _DEVICE, id=device)
-    return None if row is None else _DEVICE_RECORDS[row["admission"], row["presence"]]
+    return None if row is None else to_device_record(row)
+
+
+def to_device_record(row: Row) -> DeviceRecord:
+    """A device from its row."""
+    return device_record(row["admission"], row["presence"])
+
+
+def device_record(admission: str, presence: str) -> DeviceRecord:
+    """A device, by what is stored of it."""
+    return _DEVICE_RECORDS[admission, presence]
 
 
 _ATTEMPT = "SELECT command, number, device, uuid, sent_at, handover, position FROM attempt"
@@ -160,11 +190,12 @@ def _to_attempt(row: Row) -> Attempt:
 
 
 def _to_handover(rows: Sequence[Row]) -> Handover | None:
-    return _sorted(map(_to_attempt, rows)) or None
+    return to_handover(map(_to_attempt, rows))
 
 
-def _sorted(attempts: Iterable[Attempt]) -> Handover:
-    return tuple(sorted(attempts, key=lambda attempt: attempt.position or 0))
+def to_handover(attempts: Iterable[Attempt]) -> Handover | None:
+    """The attempts of one answer, by their position; None if there are none."""
+    return tuple(sorted(attempts, key=lambda attempt: attempt.position or 0)) or None
 
 
 def newest_handover(tx: ITransaction, device: str) -> Handover | None:
@@ -182,22 +213,24 @@ def latest_lapsed_handover(tx: ITransaction, device: str) -> Handover | None:
     return _to_handover(tx.rows(_LATEST_LAPSED, device=device))
 
 
-_STORED = [name for name in _NAMES if name not in _DERIVED]
-_CHANGING = _STORED[_STORED.index("state") :]
-_INSERT = Statement(
+STORED = [name for name in _NAMES if name not in _DERIVED]
+"""The columns of a new command."""
+CHANGING = STORED[STORED.index("state") :]
+"""Those that change."""
+QUEUE = Statement(
     "queue commands",
-    f"INSERT INTO command ({', '.join(_STORED)}) VALUES ({', '.join('?' * len(_STORED))})",
+    f"INSERT INTO command ({', '.join(STORED)}) VALUES ({', '.join('?' * len(STORED))})",
 )
-_SETS = ", ".join(f"{name} = ?" for name in _CHANGING)
-_UPDATE = Statement("save commands", f"UPDATE command SET {_SETS} WHERE id = ? AND version = ?")
-_UPDATE_WITH_RESULT = Statement(
+_SETS = ", ".join(f"{name} = ?" for name in CHANGING)
+SAVE = Statement("save commands", f"UPDATE command SET {_SETS} WHERE id = ? AND version = ?")
+SAVE_WITH_RESULT = Statement(
     "save commands and results",
     f"UPDATE command SET result = ?, {_SETS} WHERE id = ? AND version = ?",
 )
-_to_stored = itemgetter(*map(_NAMES.index, _STORED))
-_to_update = itemgetter(*map(_NAMES.index, (*_CHANGING, "id")))
+_to_stored = itemgetter(*map(_NAMES.index, STORED))
+_to_update = itemgetter(*map(_NAMES.index, (*CHANGING, "id")))
 
-_ADD_ATTEMPT = Statement(
+ADD_ATTEMPTS = Statement(
     "save attempts",
     f"INSERT INTO attempt ({', '.join(Attempt._fields)}) VALUES ({', '.join('?' * len(Attempt._fields))})",
 )
@@ -206,7 +239,7 @@ _DELETE_ATTEMPT = Statement("delete attempts", "DELETE FROM attempt WHERE comman
 
 def insert_commands(tx: ITransaction, commands: Iterable[CommandRecord]) -> None:
     """Save new commands."""
-    tx.run_all(_INSERT, [_to_stored(command) for command in commands])
+    tx.save_all(QUEUE, [_to_stored(command) for command in commands])
 
 
 def update_commands(tx: ITransaction, changed: Sequence[tuple[CommandRecord, int]]) -> None:
@@ -214,8 +247,7 @@ def update_commands(tx: ITransaction, changed: Sequence[tuple[CommandRecord, int
 
     :raises StaleCommands: if one of them was changed by something else.
     """
-    values = [(*_to_update(command), before) for command, before in changed]
-    _check(tx.run_all(_UPDATE, values), len(changed))
+    tx.save_all(SAVE, [(*_to_update(command), before) for command, before in changed])
 
 
 def update_commands_with_results(tx: ITransaction, changed: Sequence[tuple[str | None, CommandRecord, int]]) -> None:
@@ -224,21 +256,12 @@ def update_commands_with_results(tx: ITransaction, changed: Sequence[tuple[str |
     :raises StaleCommands: if one of them was changed by something else.
     """
     values = [(result, *_to_update(command), before) for result, command, before in changed]
-    _check(tx.run_all(_UPDATE_WITH_RESULT, values), len(changed))
-
-
-def _check(saved: int, expected: int) -> None:
-    if saved != expected:
-        raise StaleCommands("Unable to save commands: they were changed by another program.")
-
-
-class StaleCommands(Unavailable):
-    """What memory knows of commands is not what the database has."""
+    tx.save_all(SAVE_WITH_RESULT, values)
 
 
 def add_attempts(tx: ITransaction, attempts: Sequence[Attempt]) -> None:
     """Save new attempts."""
-    tx.run_all(_ADD_ATTEMPT, attempts)
+    tx.save_all(ADD_ATTEMPTS, attempts)
 
 
 def delete_attempts(tx: ITransaction, attempts: Sequence[tuple[str, int]]) -> None:

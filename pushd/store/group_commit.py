@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
+from time import monotonic
 from typing import Any, Protocol, TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
+from pushd.model.audit import AuditEntry
 from pushd.model.errors import Unavailable
 from pushd.model.event import Event
 
@@ -41,22 +43,27 @@ class PendingTransaction:
     done: Deferred[Any] = field(factory=Deferred)
     outcome: Any = None
     events: Sequence[Event] = ()
+    audited: Sequence[AuditEntry] = ()
 
 
 class IExecutorReactor(IReactorFromThreads, IReactorTime):
     """What executors need of a reactor; its ``seconds`` limit how long a group may run."""
 
 
-class IConnection(Protocol):
-    """A database connection that runs a group of operations in one transaction, all at once, or on one thread while it
-    moves large texts and waits for the disk on another.
-    """
+class IRunner(Protocol):
+    """A database connection that runs operations."""
 
-    def run(self, group: Iterable[PendingTransaction]) -> Sequence[PendingTransaction]:
+    def run(self, group: Sequence[PendingTransaction]) -> Sequence[PendingTransaction]:
         """Run and commit; afterwards each has its outcome, a Failure where it, or the commit, failed."""
 
     def close(self) -> None:
         """Close; nothing is run afterwards."""
+
+
+class IConnection(IRunner, Protocol):
+    """A database connection that runs a group of operations in one transaction, all at once, or on one thread while it
+    moves large texts and waits for the disk on another.
+    """
 
     def execute(self, group: Iterable[PendingTransaction], wait_for_lock: bool) -> bool:
         """Run operations in a transaction that is not committed yet; False, and nothing was run, if another program
@@ -93,18 +100,17 @@ class Executor(Protocol):
 class InlineExecutor:
     """Runs and commits each operation on the calling thread before ``submit`` returns: for tests and tools."""
 
-    connection: IConnection
+    connection: IRunner
     deliver: Deliver
-    _undelivered: deque[PendingTransaction] = field(factory=deque, init=False)
+    _undelivered: deque[Sequence[PendingTransaction]] = field(factory=deque, init=False)
 
     def submit(self, operation: Operation[T], *args: Any) -> Deferred[T]:
         pending = PendingTransaction(operation, args)
-        self.connection.run([pending])
-        self._undelivered.append(pending)
+        self._undelivered.append(self.connection.run([pending]))
         if len(self._undelivered) > 1:  # a listener submitted it: others get the event that it handles first
             return pending.done
         while self._undelivered:
-            self.deliver([self._undelivered[0]])
+            self.deliver(self._undelivered[0])
             self._undelivered.popleft()
         return pending.done
 
@@ -119,7 +125,7 @@ class InlineExecutor:
 class ThreadExecutor:
     """Runs and commits on a thread: what was submitted during a commit is the next group."""
 
-    connection: IConnection
+    connection: IRunner
     deliver: Deliver
     reactor: IReactorFromThreads
     name: str
@@ -179,6 +185,8 @@ class ReactorExecutor:
     deliver: Deliver
     reactor: IExecutorReactor
     name: str
+    observe: Callable[[float], None]
+    """Called on the thread that commits, with the seconds that each commit took."""
     _waiting: deque[PendingTransaction] = field(factory=deque, init=False)
     _waiting_long: deque[PendingTransaction] = field(factory=deque, init=False)
     _jobs: "SimpleQueue[CommitJob | None]" = field(factory=SimpleQueue, init=False)
@@ -256,7 +264,10 @@ class ReactorExecutor:
 
     def _loop(self) -> None:
         while (job := self._jobs.get()) is not None:
-            self.reactor.callFromThread(self._committed, job())
-            del job  # it may hold large texts, which must not wait for the next one to be freed
+            began = monotonic()
+            group = job()
+            self.observe(monotonic() - began)
+            self.reactor.callFromThread(self._committed, group)
+            del group, job  # they may hold large texts, which must not wait for the next one to be freed
         self.connection.close()
         self.reactor.callFromThread(self._closed.callback, None)

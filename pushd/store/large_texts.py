@@ -10,7 +10,8 @@ from pushd.store.transaction import ITransaction, Statement, first
 
 _KEEP = Statement(
     "save a large text",
-    "INSERT OR REPLACE INTO large_text (command, name, text) VALUES (:command, :name, :text)",
+    "INSERT INTO large_text (command, name, text) VALUES (:command, :name, :text)"
+    " ON CONFLICT (command, name) DO UPDATE SET text = excluded.text",
     text="text",
 )
 _DROP_RESULT = Statement(

@@ -2,9 +2,10 @@
 
 import heapq
 from bisect import insort
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import takewhile
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 from attrs import define, field, fields
 
@@ -26,6 +27,12 @@ class NotLoaded:
 
 
 NOT_LOADED: Final = NotLoaded()
+
+
+def is_moved(before: CommandRecord, after: CommandRecord) -> bool:
+    """Whether a command has come to the queue or left it, or is in flight now and was not, or the other way round."""
+    was, now = before.state, after.state
+    return was is not now and not (was in OUT and now in OUT)
 
 
 @define(eq=False)
@@ -56,43 +63,55 @@ class DeviceCommands:
             del self.out[after.id]
 
 
+class HasId(Protocol):
+    """A value with an id."""
+
+    @property
+    def id(self) -> str:
+        """The id."""
+
+
+TimedT = TypeVar("TimedT", bound=HasId)
+
+
 @define(eq=False)
-class Timeouts:
-    """Commands by the moment at which something is to happen with them, in milliseconds of one clock."""
+class Timeouts(Generic[TimedT]):
+    """Values, as commands, by the moment at which something is to happen with them, in milliseconds of one clock."""
 
-    _moment: Callable[[CommandRecord], int | None]
-    """The moment of a command; None: nothing happens with it."""
+    _moment: Callable[[TimedT], int | None]
+    """The moment of a value; None: nothing happens with it."""
     _heap: list[tuple[int, str]] = field(factory=list, init=False)
-    """May also have former moments of a command."""
+    """May also have former moments of a value."""
 
-    def add(self, command: CommandRecord) -> None:
-        """Note the moment of a command, if it has one."""
-        moment = self._moment(command)
+    def add(self, value: TimedT) -> None:
+        """Note the moment of a value, if it has one."""
+        moment = self._moment(value)
         if moment is not None:
-            heapq.heappush(self._heap, (moment, command.id))
+            heapq.heappush(self._heap, (moment, value.id))
 
-    def due(self, commands: Mapping[str, CommandRecord], now: int, limit: int) -> list[str]:
-        """Up to ``limit`` commands whose moment has come, the earliest first; they stay noted."""
+    def due(self, values: Mapping[str, TimedT], now: int, limit: int) -> list[str]:
+        """The ids of up to ``limit`` values whose moment has come, the earliest first; they stay noted."""
+        self._compact(values)
         found: dict[str, int] = {}
         while self._heap and self._heap[0][0] <= now and len(found) < limit:
-            moment, command = heapq.heappop(self._heap)
-            stored = commands.get(command)
+            moment, name = heapq.heappop(self._heap)
+            stored = values.get(name)
             if stored is not None and self._moment(stored) == moment:
-                found[command] = moment
-        for command, moment in found.items():
-            heapq.heappush(self._heap, (moment, command))
+                found[name] = moment
+        for name, moment in found.items():
+            heapq.heappush(self._heap, (moment, name))
         return list(found)
 
-    def compact(self, commands: Mapping[str, CommandRecord]) -> None:
+    def _compact(self, values: Mapping[str, TimedT]) -> None:
         """Drop former moments once they are most of what is noted."""
-        if len(self._heap) > 2 * len(commands) + 1000:
-            self.load(commands)
+        if len(self._heap) > 2 * len(values) + 1000:
+            moments = ((self._moment(value), value.id) for value in values.values())
+            self.load([(moment, name) for moment, name in moments if moment is not None])
 
-    def load(self, commands: Mapping[str, CommandRecord]) -> None:
-        """Note the moments of these commands, and no others."""
-        moments = ((self._moment(command), command.id) for command in commands.values())
-        self._heap = [(moment, command) for moment, command in moments if moment is not None]
-        heapq.heapify(self._heap)
+    def load(self, moments: list[tuple[int, str]]) -> None:
+        """Note these moments of values, by their ids, and no others."""
+        self._heap = moments
+        heapq.heapify(moments)
 
 
 def _expiry(command: CommandRecord) -> int | None:
@@ -103,6 +122,11 @@ def _lease(command: CommandRecord) -> int | None:
     return command.lease_until
 
 
+def _size(command: CommandRecord) -> int:
+    """Characters of the payload that is in memory."""
+    return 0 if command.payload is None else len(command.payload)
+
+
 @define(eq=False)
 class OpenCommands:
     """The one index of open commands: by id, by device, and by when their lease or time to live ends."""
@@ -111,8 +135,10 @@ class OpenCommands:
     devices: dict[str, DeviceCommands] = field(factory=dict, init=False)
     device_records: dict[str, DeviceRecord] = field(factory=dict, init=False)
     """Of the devices that were asked for."""
-    _leases: Timeouts = field(factory=lambda: Timeouts(_lease), init=False)
-    _expiries: Timeouts = field(factory=lambda: Timeouts(_expiry), init=False)
+    last_ids: Mapping[str, str] = field(factory=dict, init=False)
+    """By device, the greatest id of a command, where other processes may have made it."""
+    _leases: Timeouts[CommandRecord] = field(factory=lambda: Timeouts(_lease), init=False)
+    _expiries: Timeouts[CommandRecord] = field(factory=lambda: Timeouts(_expiry), init=False)
     _payload_size: int = field(default=0, init=False)
     _idle: dict[str, None] = field(factory=dict, init=False)
     """The devices without open commands, the one that became so first at the front."""
@@ -156,27 +182,27 @@ class OpenCommands:
         """Up to ``limit`` queued commands whose time to live is over by elapsed time."""
         return self._expiries.due(self.commands, elapsed, limit)
 
-    def load(self, commands: Iterable[CommandRecord], newest: Mapping[str, Handover]) -> None:
+    def load(self, commands: Iterable[CommandRecord]) -> None:
         """Take what the database has in place of what was known, in one step: the reactor may read it meanwhile."""
         loaded = OpenCommands()
-        loaded._fill(commands, newest)
+        loaded._fill(commands)
         for each in fields(OpenCommands):
             setattr(self, each.name, getattr(loaded, each.name))
 
-    def _fill(self, commands: Iterable[CommandRecord], newest: Mapping[str, Handover]) -> None:
-        for command in commands:
-            self._keep(command)
-            commands_of_device = self.devices.get(command.device)
-            if commands_of_device is None:
-                commands_of_device = self.devices[command.device] = DeviceCommands(newest=newest.get(command.device))
+    def _fill(self, commands: Iterable[CommandRecord]) -> None:
+        loaded = list(map(self._bounded, commands))  # first: one pass for each index is faster than all in one
+        self.commands = {command.id: command for command in loaded}
+        devices: defaultdict[str, DeviceCommands] = defaultdict(DeviceCommands)
+        for command in loaded:
             if command.state is State.QUEUED:
-                commands_of_device.queue.append((-command.priority, command.id))
+                devices[command.device].queue.append((-command.priority, command.id))
             else:
-                commands_of_device.out[command.id] = None
-        for commands_of_device in self.devices.values():
-            commands_of_device.queue.sort()
-        self._leases.load(self.commands)
-        self._expiries.load(self.commands)
+                devices[command.device].out[command.id] = None
+        for of_device in devices.values():
+            of_device.queue.sort()
+        self.devices = dict(devices)
+        self._leases.load([(each.lease_until, each.id) for each in loaded if each.lease_until is not None])
+        self._expiries.load([(each.expires_elapsed, each.id) for each in loaded if each.state is State.QUEUED])
 
     def merge(
         self,
@@ -187,8 +213,6 @@ class OpenCommands:
         """Take over what a transaction has committed."""
         for command in changed:
             self._merge_command(command)
-        self._leases.compact(self.commands)
-        self._expiries.compact(self.commands)
         for device, commands in devices.items():
             self._merge_device(device, commands)
         for device, record in device_records.items():
@@ -199,24 +223,28 @@ class OpenCommands:
 
     def _merge_command(self, command: CommandRecord) -> None:
         before = self.commands.get(command.id)
-        if before is not None and before.payload is not None:
-            self._payload_size -= len(before.payload)
         if command.finished_at is not None:
-            self.commands.pop(command.id, None)
+            if before is not None:
+                self._payload_size -= _size(before)
+                del self.commands[command.id]
             return
-        self._keep(command)
+        if before is None or before.payload is not command.payload:
+            self._payload_size -= 0 if before is None else _size(before)
+            command = self._bounded(command)
+        self.commands[command.id] = command
         if command.state is State.QUEUED:
             if before is None or before.state is not State.QUEUED or before.expires_elapsed != command.expires_elapsed:
                 self._expiries.add(command)
         else:
             self._leases.add(command)
 
-    def _keep(self, command: CommandRecord) -> None:
-        size = 0 if command.payload is None else len(command.payload)
+    def _bounded(self, command: CommandRecord) -> CommandRecord:
+        """A command without its payload if those in memory are large enough."""
+        size = _size(command)
         if self._payload_size + size > MAX_PAYLOADS:
             command, size = command._replace(payload=None), 0
         self._payload_size += size
-        self.commands[command.id] = command
+        return command
 
     def _merge_device(self, device: str, commands: DeviceCommands) -> None:
         self.devices[device] = commands

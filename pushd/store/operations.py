@@ -1,53 +1,74 @@
 """The operations of the store: which run on the connection that writes, and which on those that read."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import copy
+from typing import Any, Self, TypeVar
 
 from attrs import define, field
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pushd.lib.background import returns_deferred
+from pushd.lib.strict_json import write_ascii
+from pushd.model.actor import Actor
 from pushd.model.alert import Alert, AlertRules
+from pushd.model.audit import AuditEntry, Fields, to_json
 from pushd.model.command import Command, Dispatched, Draft
 from pushd.model.device import Device, LastSeen, Orphan, PresenceState, Proof, ProofKind, QueueDepth
 from pushd.model.dialect import Batchable, never
-from pushd.model.event import Event, EventType
-from pushd.model.lifecycle import ENDED, Move
+from pushd.model.event import EventType
+from pushd.model.lifecycle import Move
+from pushd.model.person import Invitation, Person
+from pushd.model.rejection import Rejection
 from pushd.model.result import DeviceResult
+from pushd.model.session import Session
 from pushd.model.timestamps import Now
-from pushd.model.token import Token
+from pushd.model.token import Token, TokenSecret
+from pushd.model.uuid7 import IdSource
 from pushd.model.webhook import Attempt, LoggedAttempt, Progress, Subscription, Webhook
 from pushd.rules.operator_actions import Cancel, Resend, Resolve
 from pushd.rules.outcomes import Claim, Settlement
-from pushd.rules.queueing import ClaimNext, Enqueue, Unsend
+from pushd.rules.queueing import ClaimNext, Enqueue, FindEarlier, Unsend
 from pushd.rules.reporting import Acknowledge, Settle
 from pushd.rules.time_limits import Expire, Lapse, Renew, StepClock
 from pushd.rules.view import Rule
+from pushd.store.copies import ICopies
 from pushd.store.filters import (
+    AlertFilter,
+    AuditFilter,
     CommandContext,
     CommandFilter,
+    Counts,
     DeviceFilter,
     EventFilter,
     EventPage,
+    Principals,
+    SiteSummary,
     Slice,
     Violation,
+    merge_sites,
 )
 from pushd.store.group_commit import Executor, Operation, PendingTransaction
 from pushd.store.interface import Listener
 from pushd.store.open_commands import OpenCommands
 from pushd.store.overlay import decide, decide_all
-from pushd.store.transaction import ITransaction, Statement
+from pushd.store.ownership import OwnedWebhooks
+from pushd.store.transaction import act, touch
 from pushd.store.transactions import (
     alerts,
+    audit,
     clock,
     consistency,
     device_events,
     devices,
     offline,
+    people,
     queries,
     retention,
+    sessions,
+    startup,
+    tokens,
     webhooks,
 )
 
@@ -56,12 +77,29 @@ T = TypeVar("T")
 SLICE_SIZE = 200
 """Open commands on which one transaction decides: for some milliseconds."""
 
-_TOUCH = Statement("write to the database", "UPDATE schema_version SET checked = checked + 1")
+
+_audit_log = Logger(namespace="pushd.audit")
+"""One line for each entry of the audit log, after its commit."""
 
 
-def _touch(tx: ITransaction) -> None:
-    """Change something: a transaction without a change would be committed even on a full disk."""
-    tx.run(_TOUCH)
+@define(eq=False)
+class ActingExecutor:
+    """Submits operations that run for an actor."""
+
+    executor: Executor
+    actor: Actor
+
+    def submit(self, operation: Operation[T], *args: Any) -> Deferred[T]:
+        """Run an operation with the next group."""
+        return self.executor.submit(act, self.actor, operation, *args)
+
+    def submit_long(self, operation: Operation[T], *args: Any) -> Deferred[T]:
+        """Run an operation that takes milliseconds."""
+        return self.executor.submit_long(act, self.actor, operation, *args)
+
+    def close(self) -> Deferred[None]:
+        """Close the executor."""
+        return self.executor.close()
 
 
 @define(eq=False)
@@ -71,6 +109,10 @@ class Operations:
     After the commit of an operation, its events go to the listeners, and then its Deferred fires.
     """
 
+    now: Callable[[], Now] = field(kw_only=True)
+    """The current time: read once for each transaction, when it has begun."""
+    ids: IdSource = field(factory=IdSource, kw_only=True)
+    """Of new commands."""
     _open_commands: OpenCommands = field(factory=OpenCommands, init=False)
     _listeners: Mapping[EventType, list[Listener]] = field(
         factory=lambda: {kind: [] for kind in EventType}, init=False
@@ -81,29 +123,47 @@ class Operations:
     """For operations that read a few rows."""
     _scanner: Executor = field(init=False)
     """For operations that may read many rows, in slices, so that those of others run in between."""
+    _observe_commit: Callable[[float], None] = field(default=lambda _: None, init=False)
     _log = Logger()
 
     def subscribe(self, listener: Listener, *types: EventType) -> None:
         for kind in types or EventType:
             self._listeners[kind].append(listener)
 
+    def keep_copies(self, copies: ICopies) -> None:
+        """There are no other processes."""
+
+    def save_rejections(self, newest: Sequence[Rejection]) -> Deferred[None]:  # noqa: ARG002
+        return succeed(None)
+
+    def rejections_elsewhere(self) -> Deferred[Mapping[str, Sequence[Rejection]]]:
+        return succeed({})
+
+    def principals(self) -> Deferred[Principals]:
+        return self._writer.submit(startup.load_principals)
+
+    def time_commits(self, observe: Callable[[float], None]) -> None:
+        self._observe_commit = observe
+
+    def _commit_took(self, seconds: float) -> None:
+        self._observe_commit(seconds)
+
     def _deliver(self, group: Sequence[PendingTransaction]) -> None:
         for pending in group:
             for event in pending.events:
-                self._notify(event)
+                for listener in self._listeners[event.type]:
+                    try:
+                        listener(event)
+                    except Exception:
+                        self._log.failure(
+                            "A store listener failed on {event.type}; other listeners are still called", event=event
+                        )
+            for entry in pending.audited:
+                _audit_log.info("{entry}", entry=write_ascii(to_json(entry)), audit=entry)
             if isinstance(pending.outcome, Failure):
                 pending.done.errback(pending.outcome)
             else:
                 pending.done.callback(pending.outcome)
-
-    def _notify(self, event: Event) -> None:
-        for listener in self._listeners[event.type]:
-            try:
-                listener(event)
-            except Exception:
-                self._log.failure(
-                    "A store listener failed on {event.type}; other listeners are still called", event=event
-                )
 
     def _seconds(self) -> float:
         """A monotonic clock, by which long operations are bounded; it may stand still."""
@@ -124,54 +184,64 @@ class Operations:
             resume = part.resume
         return found[:limit]
 
-    def check(self) -> Deferred[None]:
-        return self._writer.submit(_touch)
+    def by(self, actor: Actor | None) -> Self:
+        if actor is None:
+            return self
+        acting = copy(self)
+        acting._writer = ActingExecutor(self._writer, actor)
+        return acting
 
-    def put(self, draft: Draft, queue_signed_off: bool, max_queued: int, now: Now) -> Deferred[tuple[Command, bool]]:
-        return self._writer.submit(decide, Enqueue(draft, queue_signed_off, max_queued, now))
+    def check(self) -> Deferred[None]:
+        return self._writer.submit(touch)
+
+    def put(self, draft: Draft, queue_signed_off: bool, max_queued: int) -> Deferred[tuple[Command, bool]]:
+        return self._writer.submit(decide, Enqueue(draft, queue_signed_off, max_queued))
+
+    def earlier(self, created_by: str, device: str, key: str, fingerprint: bytes | None) -> Deferred[Command | None]:
+        return self._writer.submit(decide, FindEarlier(created_by, device, key, fingerprint))
 
     def claim(
-        self, device: str, uuid: str | None, one_at_a_time: bool, limit: int, now: Now, batchable: Batchable = never
+        self, device: str, uuid: str | None, one_at_a_time: bool, limit: int, batchable: Batchable = never
     ) -> Deferred[Claim]:
-        return self._writer.submit(decide, ClaimNext(device, uuid, one_at_a_time, limit, now, batchable))
+        return self._writer.submit(decide, ClaimNext(device, uuid, one_at_a_time, limit, batchable))
 
-    def unsend(self, dispatched: Sequence[Dispatched], now: Now) -> Deferred[None]:
-        return self._writer.submit(decide, Unsend(dispatched, now))
+    def unsend(self, dispatched: Sequence[Dispatched]) -> Deferred[None]:
+        return self._writer.submit(decide, Unsend(dispatched))
 
-    def acknowledge(self, device: str, command: str, now: Now) -> Deferred[None]:
-        return self._writer.submit(decide, Acknowledge(device, command, now))
+    def acknowledge(self, device: str, command: str) -> Deferred[None]:
+        return self._writer.submit(decide, Acknowledge(device, command))
 
-    def settle(self, device: str, report: DeviceResult, now: Now) -> Deferred[Settlement]:
-        return self._writer.submit(decide, Settle(device, report, now))
+    def settle(self, device: str, report: DeviceResult) -> Deferred[Settlement]:
+        return self._writer.submit(decide, Settle(device, report))
 
-    def cancel(self, command: str, now: Now) -> Deferred[Command]:
-        return self._writer.submit(decide, Cancel(command, now))
+    def cancel(self, command: str) -> Deferred[Command]:
+        return self._writer.submit(decide, Cancel(command))
 
-    def resolve(self, command: str, move: Move, note: str | None, by: str, now: Now) -> Deferred[Command]:
-        return self._writer.submit(decide, Resolve(command, move, note, by, now))
+    def resolve(self, command: str, move: Move, note: str | None, by: str) -> Deferred[Command]:
+        return self._writer.submit(decide, Resolve(command, move, note, by))
 
-    def resend(
-        self, draft: Draft, queue_signed_off: bool, max_queued: int, now: Now
-    ) -> Deferred[tuple[Command, bool]]:
-        return self._writer.submit(decide, Resend(draft, queue_signed_off, max_queued, now))
+    def resend(self, draft: Draft, queue_signed_off: bool, max_queued: int) -> Deferred[tuple[Command, bool]]:
+        return self._writer.submit(decide, Resend(draft, queue_signed_off, max_queued))
 
-    def purge(self, before: int, limit: int, now: Now) -> Deferred[int]:
-        return self._writer.submit_long(retention.purge, before, limit, now, self._seconds)
+    def purge(self, before: int, limit: int) -> Deferred[int]:
+        return self._writer.submit_long(retention.purge, before, limit, self._seconds)
 
-    def save_clocks(self, retention_from: int, now: Now) -> Deferred[None]:
-        return self._writer.submit(clock.save, retention_from, now)
+    def save_clocks(self, retention_from: int) -> Deferred[None]:
+        return self._writer.submit(clock.save, retention_from)
 
     @returns_deferred
-    async def save_step(self, retention_from: int, step: int, now: Now) -> None:
+    async def save_step(self, retention_from: int, step: int) -> None:
+        now = self.now()
         latest = max(now.wall, now.wall - step)
-        await self._decide_on_all(lambda command: StepClock(command, latest, now))
-        await self._writer.submit(clock.save_step, retention_from, step, now)
+        await self._decide_on_all(lambda command: StepClock(command, latest))
+        await self._writer.submit(clock.save_step, retention_from, step)
 
     @returns_deferred
-    async def command_context(self, command: str, now: Now) -> CommandContext:
+    async def command_context(self, command: str) -> CommandContext:
         found, signed_off_at = await self._reader.submit(queries.command_with_sign_off, command)
         stored = self._open_commands.commands.get(command)
         lease_until = None if stored is None else stored.lease_until
+        now = self.now()
         return CommandContext(
             command=found,
             ahead=self._open_commands.count_ahead(command, now),
@@ -180,29 +250,29 @@ class Operations:
             signed_off_at=signed_off_at,
         )
 
-    def fsck(self, now: Now) -> Deferred[list[Violation]]:
-        return self._in_slices(consistency.check_slice, now, start=consistency.START)
+    def fsck(self) -> Deferred[list[Violation]]:
+        return self._in_slices(consistency.check_slice, start=consistency.START)
 
-    def expire(self, limit: int, now: Now) -> Deferred[int]:
-        return self._end_each(Expire, self._open_commands.expired(now.elapsed, limit), now)
+    def expire(self, limit: int) -> Deferred[int]:
+        return self._end_each(Expire, self._open_commands.expired(self.now().elapsed, limit))
 
-    def lapse(self, limit: int, now: Now) -> Deferred[int]:
-        return self._end_each(Lapse, self._open_commands.lapsed(now.steady, limit), now)
+    def lapse(self, limit: int) -> Deferred[int]:
+        return self._end_each(Lapse, self._open_commands.lapsed(self.now().steady, limit))
 
     @returns_deferred
-    async def _end_each(self, rule: Callable[[str, Now], Rule[None]], commands: Sequence[str], now: Now) -> int:
+    async def _end_each(self, rule: Callable[[str], Rule[None]], commands: Sequence[str]) -> int:
         """Decide on each of these commands in one transaction; how many they are."""
         if commands:
-            await self._writer.submit(decide_all, [rule(command, now) for command in commands])
+            await self._writer.submit(decide_all, [rule(command) for command in commands])
         return len(commands)
 
-    def report_suppressed(self, now: Now) -> Deferred[None]:
-        return self._writer.submit(device_events.report_suppressed, now)
+    def report_suppressed(self) -> Deferred[None]:
+        return self._writer.submit(device_events.report_suppressed)
 
     @returns_deferred
-    async def renew(self, now: Now) -> None:
-        await self._writer.submit(offline.restart_all, now)
-        await self._decide_on_all(lambda command: Renew(command, now))
+    async def renew(self) -> None:
+        await self._writer.submit(offline.restart_all)
+        await self._decide_on_all(Renew)
 
     async def _decide_on_all(self, rule: Callable[[str], Rule[None]]) -> None:
         """Decide on each open command: they may be a million, so in many transactions."""
@@ -215,38 +285,45 @@ class Operations:
         return self._reader.submit(queries.get_command, command)
 
     def commands(self, which: CommandFilter, before: str | None, limit: int) -> Deferred[list[Command]]:
-        if which.state is None or which.state in ENDED:
+        if which.is_indexed:
             return self._in_slices(queries.list_commands, which, start=(before, limit), limit=limit)
-        return self._in_slices(queries.list_open_commands, which, start=before or queries.BEHIND_ALL, limit=limit)
+        return self._in_slices(queries.search_commands, which, start=before or queries.BEHIND_ALL, limit=limit)
 
-    def add_device(self, device: Device, introduced: bool, now: Now) -> Deferred[Device]:
-        return self._writer.submit(devices.add_device, device, introduced, now)
+    def add_device(self, device: Device, introduced: bool) -> Deferred[Device]:
+        return self._writer.submit(devices.add_device, device, introduced)
 
-    def change_device(self, device: str, changes: Mapping[str, Any], now: Now) -> Deferred[Device]:
-        return self._writer.submit(devices.change_device, device, changes, now)
+    def change_device(self, device: str, changes: Mapping[str, Any]) -> Deferred[Device]:
+        return self._writer.submit(devices.change_device, device, changes)
 
-    def forget_device(self, device: str, now: Now) -> Deferred[None]:
-        return self._writer.submit_long(devices.forget_device, device, now)
+    def change_devices(self, names: Sequence[str], changes: Mapping[str, Any]) -> Deferred[list[Device]]:
+        return self._writer.submit_long(devices.change_devices, names, changes)
 
-    def set_presence(self, device: str, presence: PresenceState, now: Now) -> Deferred[None]:
-        return self._writer.submit(devices.set_presence, device, presence, now)
+    def forget_device(self, device: str) -> Deferred[None]:
+        return self._writer.submit_long(devices.forget_device, device)
+
+    def set_presence(self, device: str, presence: PresenceState) -> Deferred[None]:
+        return self._writer.submit(devices.set_presence, device, presence)
 
     def save_last_seen(self, updates: Sequence[LastSeen]) -> Deferred[None]:
         return self._writer.submit(devices.save_last_seen, updates)
 
-    def save_conflict(self, device: str, data: Mapping[str, Any], now: Now) -> Deferred[None]:
-        return self._writer.submit(devices.save_conflict, device, data, now)
+    def save_conflict(self, device: str, data: Mapping[str, Any]) -> Deferred[None]:
+        return self._writer.submit(devices.save_conflict, device, data)
 
     @returns_deferred
     async def devices(self, which: DeviceFilter, after: str | None, limit: int) -> list[tuple[Device, QueueDepth]]:
         found = await self._in_slices(devices.list_devices, which, limit, start=after or "", limit=limit)
-        return [(device, self._open_commands.depth(device.id)) for device in found]
+        return [(device, self.queue_depth(device.id)) for device in found]
+
+    @returns_deferred
+    async def sites(self, which: DeviceFilter) -> list[SiteSummary]:
+        return merge_sites(await self._in_slices(devices.list_sites, which, start=""))
 
     def has_queued(self, device: str) -> bool:
         return self._open_commands.count_queued(device) > 0
 
-    def next_due(self, device: str, now: Now) -> int | None:
-        return self._open_commands.next_due(device, now)
+    def next_due(self, device: str) -> int | None:
+        return self._open_commands.next_due(device, self.now())
 
     def devices_with_queue(self) -> list[str]:
         return self._open_commands.devices_with_queue()
@@ -254,16 +331,50 @@ class Operations:
     def queue_depth(self, device: str) -> QueueDepth:
         return self._open_commands.depth(device)
 
+    def counts(self, covers: Callable[[str], bool] | None) -> Deferred[Counts]:
+        return self._scanner.submit(queries.count_all, covers)
+
     def orphans(self, device: str, before: int | None, limit: int) -> Deferred[list[Orphan]]:
         return self._reader.submit(queries.list_orphans, device, before, limit)
 
-    def add_proof(
-        self, device: str, kind: ProofKind, digest: bytes, overlap: float, now: Now
-    ) -> Deferred[list[Proof]]:
-        return self._writer.submit(devices.add_proof, device, kind, digest, overlap, now)
+    def add_proof(self, device: str, kind: ProofKind, digest: bytes, overlap: float) -> Deferred[list[Proof]]:
+        return self._writer.submit(devices.add_proof, device, kind, digest, overlap)
 
-    def set_token(self, token: Token, now: Now) -> Deferred[None]:
-        return self._writer.submit(devices.set_token, token, now)
+    def add_token(self, token: Token, digest: bytes) -> Deferred[None]:
+        return self._writer.submit(tokens.add_token, token, digest)
+
+    def change_token(self, token: str, changes: Mapping[str, Any]) -> Deferred[Token]:
+        return self._writer.submit(tokens.change_token, token, changes)
+
+    def rotate_token(self, token: str, digest: bytes, overlap: float) -> Deferred[Sequence[TokenSecret]]:
+        return self._writer.submit(tokens.rotate_token, token, digest, overlap)
+
+    def delete_token(self, token: str) -> Deferred[None]:
+        return self._writer.submit(tokens.delete_token, token)
+
+    def save_token_uses(self, uses: Mapping[str, int]) -> Deferred[None]:
+        return self._writer.submit(tokens.save_uses, uses)
+
+    def add_person(self, person: Person) -> Deferred[None]:
+        return self._writer.submit(people.add_person, person)
+
+    def change_person(self, name: str, changes: Mapping[str, Any]) -> Deferred[Person]:
+        return self._writer.submit(people.change_person, name, changes)
+
+    def delete_person(self, name: str) -> Deferred[None]:
+        return self._writer.submit(people.delete_person, name)
+
+    def invite(self, invitation: Invitation, expires_at: int) -> Deferred[None]:
+        return self._writer.submit(people.invite, invitation, expires_at)
+
+    def add_session(self, session: Session, invitation: Invitation | None, replaced: Sequence[str]) -> Deferred[None]:
+        return self._writer.submit(sessions.add_session, session, invitation, replaced)
+
+    def delete_session(self, session: str) -> Deferred[None]:
+        return self._writer.submit(sessions.delete_session, session)
+
+    def save_session_uses(self, uses: Mapping[str, Now]) -> Deferred[Sequence[Session]]:
+        return self._writer.submit(sessions.save_uses, uses)
 
     @returns_deferred
     async def events(self, which: EventFilter, after: int, limit: int) -> EventPage:
@@ -274,31 +385,69 @@ class Operations:
             items += part.items
         return EventPage(items=items, next=part.next)
 
+    def event_before(self, since: int) -> Deferred[int]:
+        return self._reader.submit(queries.seq_before, since)
+
     def last_event(self) -> Deferred[int]:
         return self._reader.submit(queries.last_event)
 
+    # The audit log
+
+    def audit(self, which: AuditFilter, after: str, limit: int) -> Deferred[list[AuditEntry]]:
+        return self._reader.submit(audit.list_audit, which, after, limit)
+
+    def record_audit(self, action: str, what: str, after: Fields | None) -> Deferred[None]:
+        return self._writer.submit(audit.record_audit, action, what, None, after)
+
+    def purge_audit(self, before: int, limit: int) -> Deferred[int]:
+        return self._writer.submit(audit.purge_audit, before, limit)
+
     # Offline devices and alerts
 
-    def mark_offline(self, devices: Mapping[str, str | None], rules: AlertRules, now: Now) -> Deferred[None]:
-        return self._writer.submit(offline.mark_offline, devices, rules, now)
+    @returns_deferred
+    async def mark_offline(self, devices: Mapping[str, str | None], rules: AlertRules) -> Mapping[str, float]:
+        await self._writer.submit(offline.mark_offline, devices, rules)
+        return {}
 
-    def raise_alerts(self, rules: AlertRules, limit: int, now: Now) -> Deferred[int]:
-        return self._writer.submit_long(offline.raise_alerts, rules, limit, now)
+    def raise_alerts(self, rules: AlertRules, limit: int) -> Deferred[int]:
+        return self._writer.submit_long(offline.raise_alerts, rules, limit)
 
-    def acknowledge_alert(self, alert: int, by: str, now: Now) -> Deferred[Alert]:
-        return self._writer.submit(alerts.acknowledge, alert, by, now)
+    def acknowledge_alert(self, alert: int, by: str) -> Deferred[Alert]:
+        return self._writer.submit(alerts.acknowledge, alert, by)
 
-    def alerts(self, is_open: bool | None, before: int | None, limit: int) -> Deferred[list[Alert]]:
-        return self._reader.submit(alerts.list_alerts, is_open, before, limit)
+    def alert(self, alert: int) -> Deferred[Alert]:
+        return self._reader.submit(alerts.get_alert, alert)
 
-    def due_mails(self, limit: int, now: Now) -> Deferred[list[Alert]]:
-        return self._reader.submit(alerts.due_mails, limit, now)
+    def alerts(
+        self, which: AlertFilter, before: int | None, limit: int, covers: Callable[[str], bool] | None = None
+    ) -> Deferred[list[Alert]]:
+        if covers is None:
+            return self._reader.submit(alerts.list_alerts, which, before, limit)
+        return self._in_slices(
+            alerts.list_alerts_in_scope, which, covers, limit, start=before or alerts.BEHIND_ALL, limit=limit
+        )
 
-    def save_mailed(self, alert: int, error: str | None, rules: AlertRules, now: Now) -> Deferred[None]:
-        return self._writer.submit(alerts.save_mailed, alert, error, rules, now)
+    def alert_in_scope(self, alert: int, covers: Callable[[str], bool]) -> Deferred[tuple[Alert, bool]]:
+        return self._scanner.submit(alerts.get_alert_in_scope, alert, covers)
 
-    def save_mail_error(self, alert: int, error: str) -> Deferred[None]:
-        return self._writer.submit(alerts.save_mail_error, alert, error)
+    def due_mails(self, limit: int) -> Deferred[list[Alert]]:
+        return self._reader.submit(alerts.due_mails, limit)
+
+    def own_mails(self) -> Deferred[bool]:
+        return succeed(True)
+
+    def save_mailed(self, mailed: Alert, error: str | None, rules: AlertRules) -> Deferred[bool]:
+        return self._as_mail_owner(alerts.save_mailed, mailed, error, rules)
+
+    def skip_mail(self, alert: int) -> Deferred[bool]:
+        return self._as_mail_owner(alerts.skip_mail, alert)
+
+    def save_mail_error(self, alert: int, error: str) -> Deferred[bool]:
+        return self._as_mail_owner(alerts.save_mail_error, alert, error)
+
+    def _as_mail_owner(self, operation: Operation[None], *args: Any) -> Deferred[bool]:
+        """Run an operation unless another process owns the mails; whether it was run."""
+        return self._writer.submit(operation, *args).addCallback(lambda _: True)
 
     # Webhooks
 
@@ -308,22 +457,20 @@ class Operations:
     def change_webhook(self, webhook: str, changes: Mapping[str, Any]) -> Deferred[Subscription]:
         return self._writer.submit(webhooks.change_webhook, webhook, changes)
 
-    def delete_webhook(self, webhook: str, now: Now) -> Deferred[None]:
-        return self._writer.submit(webhooks.delete_webhook, webhook, now)
+    def delete_webhook(self, webhook: str) -> Deferred[None]:
+        return self._writer.submit(webhooks.delete_webhook, webhook)
 
-    def rotate_secret(self, webhook: str, secret: str, overlap: float, now: Now) -> Deferred[Subscription]:
-        return self._writer.submit(webhooks.rotate_secret, webhook, secret, overlap, now)
+    def rotate_secret(self, webhook: str, secret: str, overlap: float) -> Deferred[Subscription]:
+        return self._writer.submit(webhooks.rotate_secret, webhook, secret, overlap)
 
-    def redeliver(self, webhook: str, after: int | None, now: Now) -> Deferred[Subscription]:
-        return self._writer.submit(webhooks.redeliver, webhook, after, now)
+    def redeliver(self, webhook: str, after: int | None) -> Deferred[Subscription]:
+        return self._writer.submit(webhooks.redeliver, webhook, after)
 
     def save_progress(self, progress: Progress, attempt: Attempt | None) -> Deferred[bool]:
         return self._writer.submit(webhooks.save_progress, progress, attempt)
 
-    def disable_webhook(
-        self, progress: Progress, attempt: Attempt, reason: str, rules: AlertRules, now: Now
-    ) -> Deferred[bool]:
-        return self._writer.submit(webhooks.disable_webhook, progress, attempt, reason, rules, now)
+    def disable_webhook(self, progress: Progress, attempt: Attempt, reason: str, rules: AlertRules) -> Deferred[bool]:
+        return self._writer.submit(webhooks.disable_webhook, progress, attempt, reason, rules)
 
     def webhook(self, webhook: str) -> Deferred[Webhook]:
         return self._reader.submit(webhooks.get_webhook, webhook)
@@ -331,8 +478,21 @@ class Operations:
     def webhooks(self, after: str | None, limit: int) -> Deferred[list[Webhook]]:
         return self._reader.submit(webhooks.list_webhooks, after, limit)
 
+    def subscription(self, webhook: str) -> Deferred[Subscription]:
+        return self._reader.submit(webhooks.get_subscription, webhook)
+
     def subscriptions(self) -> Deferred[list[Subscription]]:
         return self._reader.submit(webhooks.list_subscriptions)
+
+    def own_webhooks(self, held: Mapping[str, int]) -> Deferred[OwnedWebhooks]:
+        # like changes, so that the outcomes of both come in the order of their commits
+        return self._writer.submit(webhooks.own_webhooks, held)
+
+    def give_up_webhooks(self, webhooks: Collection[str]) -> Deferred[None]:  # noqa: ARG002 - the only process keeps all
+        return succeed(None)
+
+    def unowned(self, seconds: float) -> Deferred[Sequence[str]]:  # noqa: ARG002
+        return succeed(())
 
     def deliveries(self, webhook: str, before: int | None, limit: int) -> Deferred[list[LoggedAttempt]]:
         return self._reader.submit(webhooks.list_deliveries, webhook, before, limit)

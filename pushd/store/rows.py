@@ -3,28 +3,32 @@
 import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
+from pushd.lib.strict_json import UnreadableBody, parse
 from pushd.model.command import Command, LargePayload, Payload
 from pushd.model.device import Admission, Device, Orphan, PresenceState, Proof, ProofKind
 from pushd.model.errors import Unavailable
 from pushd.model.event import Event, EventType
+from pushd.model.facts import NO_FACTS
 from pushd.model.large_text import REFERENCE, LargeText
 from pushd.model.lifecycle import Delivery, State
-from pushd.model.token import Role, Token
+from pushd.rules.replies import to_endpoints
 from pushd.store.transaction import Row
 
 _COMMAND_PLAIN = (
     "id device priority ttl not_before created_at expires_at attempts max_attempts lease deadline sent_at"
     " acknowledged_at finished_at error evidence matched_by created_by resend_of resent_as idempotency_key"
+    " endpoint trace"
 ).split()
-COMMAND_COLUMNS = ", ".join(["state", "delivery", "late", *_COMMAND_PLAIN])
+COMMAND_COLUMNS = ", ".join(["state", "delivery", "late", "endpoints", *_COMMAND_PLAIN])
 
 _DEVICE_PLAIN = (
-    "id dialect name site muted_until last_seen_at last_address poll_gap heartbeat_timeout hold learned_hold"
+    "id dialect serial name site muted_until last_seen_at last_address poll_gap heartbeat_timeout hold learned_hold"
     " batch created_at"
 ).split()
-DEVICE_COLUMNS = ("tags", "allow_from", "admission", "presence", *_DEVICE_PLAIN)
+DEVICE_COLUMNS = ("tags", "facts", "allow_from", "admission", "presence", *_DEVICE_PLAIN)
 
 
 @contextmanager
@@ -36,7 +40,7 @@ def report_corruption(what: str) -> Iterator[None]:
         raise _damaged(what, error) from error
 
 
-def _damaged(what: str, error: ValueError) -> Unavailable:
+def _damaged(what: str, error: Exception) -> Unavailable:
     return Unavailable(f"{what} in the database is damaged: {error}")
 
 
@@ -50,8 +54,8 @@ def read_payload(text: str) -> Payload:
     if text.startswith(REFERENCE):
         return LargePayload(LargeText(text), LargeText(text))
     try:
-        payload: dict[str, Any] = json.loads(text)
-    except ValueError as error:  # not by report_corruption(): this runs for each command
+        payload: dict[str, Any] = parse(text)
+    except UnreadableBody as error:  # not by report_corruption(): this runs for each command
         raise _damaged("A payload", error) from error
     return payload
 
@@ -63,18 +67,26 @@ def to_command(row: Row) -> Command:
         state=State(row["state"]),
         delivery=Delivery(row["delivery"]),
         late=bool(row["late"]),
+        endpoints=to_endpoints(row["endpoints"]),
         payload={},
         result=None,
         **{name: row[name] for name in _COMMAND_PLAIN},
     )
 
 
+@lru_cache(maxsize=1024)
+def _to_texts(stored: str) -> tuple[str, ...]:
+    """A list of texts; many devices have the same, and a start reads all devices."""
+    return tuple(json.loads(stored))
+
+
 @report_corruption("A device")
 def to_device(row: Row) -> Device:
     """A device as stored, without its live state."""
     return Device(
-        tags=tuple(json.loads(row["tags"])),
-        allow_from=tuple(json.loads(row["allow_from"])),
+        tags=_to_texts(row["tags"]),
+        facts=NO_FACTS if row["facts"] == "{}" else json.loads(row["facts"]),
+        allow_from=_to_texts(row["allow_from"]),
         admission=Admission(row["admission"]),
         presence=PresenceState(row["presence"]),
         **{name: row[name] for name in _DEVICE_PLAIN},
@@ -90,12 +102,6 @@ def to_proof(row: Row) -> Proof:
         kind=ProofKind(row["kind"]),
         expires_at=row["expires_at"],
     )
-
-
-@report_corruption("A token")
-def to_token(row: Row) -> Token:
-    """A token of the admin API, or an API key of devices."""
-    return Token(id=row["id"], name=row["name"], role=Role(row["role"]), digest=bytes(row["digest"]))
 
 
 def to_orphan(row: Row) -> Orphan:
@@ -119,6 +125,7 @@ def to_event(row: Row) -> Event:
         type=EventType(row["type"]),
         at=row["at"],
         device=row["device"],
+        by=row["by"],
         command=row["command"],
         data=json.loads(row["data"]),
         epoch=row["epoch"],

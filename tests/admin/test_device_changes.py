@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from pushd.model.token import Role
 from tests.connection import request
 from tests.in_memory_server import InMemoryServer
 
@@ -18,6 +19,7 @@ def known(server: InMemoryServer) -> InMemoryServer:
         "name": "Front door",
         "site": "Lobby",
         "tags": ["lobby"],
+        "facts": {"model": "iDFlex", "floor": 1},
         "heartbeat_timeout": 30,
         "hold": 3,
     }
@@ -52,6 +54,7 @@ def changed(server: InMemoryServer, body: object) -> dict[str, Any]:
         ({"allow_from": ["192.0.2.7"]}, {"allow_from": ["192.0.2.7/32"]}),
         ({"allow_from": []}, {"allow_from": [], "proof": []}),
         ({"batch": 5}, {"batch": 5}),
+        ({"batch": 5.0}, {"batch": 5}),
         ({"name": "x", "hold": 1}, {"name": "x", "hold": 1.0}),
     ],
 )
@@ -66,6 +69,7 @@ def test_change(known: InMemoryServer, change: object, shown: dict[str, Any]) ->
     [
         ("name", ""),
         ("tags", []),
+        ("facts", {"serial": "00000?/000007"}),
         ("heartbeat_timeout", 120.0),
         ("hold", None),
         ("muted_until", None),
@@ -138,7 +142,7 @@ WRONG: list[tuple[object, str]] = [
     ({"hold": 55.1}, "#/hold"),
     ({"hold": []}, "#/hold"),
     ({"batch": 0}, "#/batch"),
-    ({"batch": 2.0}, "#/batch"),
+    ({"batch": 2.5}, "#/batch"),
     ({"muted_until": "tomorrow"}, "#/muted_until"),
     ({"muted_until": "2027-01-01"}, "#/muted_until"),
     ({"muted_until": 1800000000}, "#/muted_until"),
@@ -226,3 +230,133 @@ def test_delete_while_it_polls(server: InMemoryServer) -> None:
     server.clock.advance(10)
     assert poll.answer().body == b""
     assert server.device(DEVICE)["presence"] == "never_seen"
+
+
+SERIAL = {"serial": "00000?/000007"}
+
+
+@pytest.mark.parametrize(
+    ("patch", "facts"),
+    [
+        ({"rack": "B"}, {"model": "iDFlex", "floor": 1, "rack": "B"}),
+        ({"model": "iDFace", "floor": None}, {"model": "iDFace"}),
+        ({"unknown": None}, {"model": "iDFlex", "floor": 1}),
+        ({"floor": 1.5, "indoors": True}, {"model": "iDFlex", "floor": 1.5, "indoors": True}),
+        ({"x" * 64: "é" * 256}, {"model": "iDFlex", "floor": 1, "x" * 64: "é" * 256}),
+        ({"opens_with": "sec_box"}, {"model": "iDFlex", "floor": 1, "opens_with": "sec_box"}),
+        ({}, {"model": "iDFlex", "floor": 1}),
+    ],
+)
+def test_facts_are_merged(known: InMemoryServer, patch: object, facts: dict[str, Any]) -> None:
+    """A change of facts sets some of them, removes those that are null, and keeps the others."""
+    assert changed(known, {"facts": patch})["facts"] == facts | SERIAL
+
+
+@pytest.mark.parametrize(
+    ("facts", "pointer"),
+    [
+        (["model"], "#/facts"),
+        ({"": "x"}, "#/facts/"),
+        ({"x" * 65: "x"}, f"#/facts/{'x' * 65}"),
+        ({"a/b\n": "x"}, "#/facts/a~1b%0A"),
+        ({"a": "x" * 257}, "#/facts/a"),
+        ({"a": "x\n"}, "#/facts/a"),
+        ({"a": 10**256}, "#/facts/a"),
+        ({"a": ["x"]}, "#/facts/a"),
+        ({"a": {}}, "#/facts/a"),
+        ({"opens_with": "key"}, "#/facts/opens_with"),
+        ({"opens_with": ["door"]}, "#/facts/opens_with"),
+        ({"serial": "0G020?/005B6D"}, "#/facts/serial"),
+        ({"serial": None}, "#/facts/serial"),
+        ({str(number): 1 for number in range(63)}, "#/facts"),
+    ],
+)
+def test_wrong_facts(known: InMemoryServer, facts: object, pointer: str) -> None:
+    """A fact that cannot be kept is named, and nothing is changed; the serial number follows from the id."""
+    before = known.device(DEVICE)
+    (error,) = known.ask(f"PATCH /v1/devices/{DEVICE}", {"name": "x", "facts": facts}).problem(422)["errors"]
+    assert error["pointer"] == pointer
+    assert known.device(DEVICE) == before
+
+
+def test_many_facts(known: InMemoryServer) -> None:
+    """A device can have 64 facts beside its serial number, and one of them can be replaced."""
+    known.ask(f"PATCH /v1/devices/{DEVICE}", {"facts": {str(number): 1 for number in range(62)}})
+    assert len(changed(known, {"facts": {"model": None, "colour": "red"}})["facts"]) == 65
+    too_many = {"id": "controlid:8", "facts": {str(number): 1 for number in range(65)}}
+    assert known.ask("POST /v1/devices", too_many).problem(422)["errors"][0]["pointer"] == "#/facts"
+
+
+UNTIL = "2027-02-01T00:00:00.000Z"
+
+
+@pytest.fixture
+def fleet(server: InMemoryServer) -> InMemoryServer:
+    """A server with five devices."""
+    for number, (site, tags) in enumerate([("Yard", "ab"), ("Yard", "a"), ("Zoo", "ab"), (None, ""), (None, "b")]):
+        server.register(f"controlid:{number}", site=site, tags=list(tags))
+    return server
+
+
+@pytest.mark.parametrize(
+    ("selected", "muted"),
+    [
+        ({"site": "Yard"}, "01"),
+        ({"site": "yard"}, ""),
+        ({"tags": ["b"]}, "024"),
+        ({"tags": ["a", "b"]}, "02"),
+        ({"tags": []}, "01234"),
+        ({"site": "Yard", "tags": ["b"]}, "0"),
+        ({"devices": ["controlid:3", "controlid:01"]}, "13"),
+        ({"devices": ["controlid:000000/000003"]}, "3"),
+        ({"devices": ["controlid:0", "controlid:2"], "site": "Zoo"}, "2"),
+        ({"devices": []}, ""),
+        ({"devices": None, "site": "Zoo", "tags": None}, "2"),
+    ],
+)
+def test_mute_several(fleet: InMemoryServer, selected: dict[str, Any], muted: str) -> None:
+    """All devices that match what is given are muted until one time, and can be heard again together."""
+    answer = fleet.ask("POST /v1/devices/mute", {**selected, "until": "2027-02-01T02:00:00+02:00"}, role=Role.OPERATOR)
+    expected = [f"controlid:{number}" for number in muted]
+    assert (answer.code, answer.json) == (200, {"devices": expected, "count": len(muted)})
+    items = fleet.ask("GET /v1/devices").json["items"]
+    assert {item["id"] for item in items if item["muted_until"] == UNTIL} == set(expected)
+    assert [item["id"] for item in items] == [fleet.device(item["id"])["id"] for item in items]
+    assert all(fleet.device(item["id"])["muted_until"] == item["muted_until"] for item in items)
+    events = fleet.ask("GET /v1/events?type=device.changed").json["items"]
+    assert [(event["device"], event["by"]) for event in events] == [(device, "operator") for device in expected]
+    fleet.ask("POST /v1/devices/mute", {**selected, "until": None})
+    assert not any(item["muted_until"] for item in fleet.ask("GET /v1/devices").json["items"])
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        ({"until": UNTIL}, ["#"]),
+        ({"site": "Yard"}, ["#/until"]),
+        ({}, ["#/until", "#"]),
+        ({"devices": "controlid:0", "until": UNTIL}, ["#/devices"]),
+        ({"devices": ["controlid:0", "7"], "until": UNTIL}, ["#/devices/1"]),
+        ({"site": "Yard", "until": "tomorrow"}, ["#/until"]),
+        ({"tag": "a", "until": UNTIL}, ["#/tag"]),
+    ],
+)
+def test_wrong_mute(fleet: InMemoryServer, body: object, pointers: list[str]) -> None:
+    """What is missing or wrong is named, and no device is muted."""
+    problem = fleet.ask("POST /v1/devices/mute", body).problem(422)
+    assert [error["pointer"] for error in problem["errors"]] == pointers
+
+
+def test_mute_an_unknown_device(fleet: InMemoryServer) -> None:
+    """If one of the devices is unknown, none is muted."""
+    fleet.ask("POST /v1/devices/mute", {"devices": ["controlid:0", "controlid:9"], "until": UNTIL}).problem(404)
+    assert fleet.device("controlid:0")["muted_until"] is None
+
+
+def test_mute_a_large_fleet(server: InMemoryServer) -> None:
+    """Of many devices the answer has the first thousand, and the number of all."""
+    for number in range(1001):
+        server.register(f"controlid:{number}", site="Yard")
+    answer = server.ask("POST /v1/devices/mute", {"site": "Yard", "until": UNTIL}).json
+    assert (len(answer["devices"]), answer["count"]) == (1000, 1001)
+    assert server.device("controlid:1000")["muted_until"] == UNTIL

@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from tests.connection import request
 from tests.in_memory_server import InMemoryServer
+from tests.results import result_of
 
 FRESH: dict[str, Any] = {
     "id": "controlid:7",
@@ -13,6 +15,7 @@ FRESH: dict[str, Any] = {
     "name": "",
     "site": None,
     "tags": [],
+    "facts": {"serial": "00000?/000007"},
     "admission": "approved",
     "presence": "never_seen",
     "muted_until": None,
@@ -46,6 +49,7 @@ def test_register_with_all_fields(server: InMemoryServer) -> None:
         "name": "Front door",
         "site": "Lobby, 2nd floor",
         "tags": ["lobby", "north"],
+        "facts": {"model": "Container", "serial": "7", "rack": 12, "opens_with": "door"},
         "admission": "blocked",
         "heartbeat_timeout": 30.5,
         "hold": 3,
@@ -74,6 +78,34 @@ def test_register_twice(server: InMemoryServer) -> None:
     answer = server.ask("POST /v1/devices", {"id": "controlid:07", "name": "new"})
     assert (answer.code, answer.json["type"]) == (409, "device-known")
     assert server.device("controlid:7")["name"] == "old"
+
+
+@pytest.mark.parametrize("serial", ["0G0200/005B6D", "0g020Z/005b6d", "0G020?/005B6D"])
+def test_register_by_serial_number(server: InMemoryServer, serial: str) -> None:
+    """The serial number on the label stands for the deviceId; the revision of the hardware does not count."""
+    answer = server.ask("POST /v1/devices", {"id": f"controlid:{serial}", "facts": {"model": "iDFlex"}})
+    assert (answer.code, answer.headers["location"]) == (201, "/v1/devices/controlid:3206485144263533")
+    assert answer.json["id"] == "controlid:3206485144263533"
+    assert answer.json["facts"] == {"serial": "0G020?/005B6D", "model": "iDFlex"}
+    again = server.ask("POST /v1/devices", {"id": "controlid:0G020A/005B6D"})
+    assert (again.code, again.json["type"]) == (409, "device-known")
+
+
+@pytest.mark.parametrize(
+    "device",
+    ["controlid:0G02/005B6D", "controlid:0G0200/05B6D", "controlid:0G020-005B6D", "controlid:0G0200/005B6G"],
+)
+def test_register_by_a_wrong_serial_number(server: InMemoryServer, device: str) -> None:
+    """What has not the form of a serial number is refused, with that form."""
+    (error,) = server.ask("POST /v1/devices", {"id": device}).problem(422)["errors"]
+    assert error["pointer"] == "#/id"
+    assert "six hexadecimal digits, such as 0G0200/005B6D" in error["detail"]
+
+
+def test_paths_take_no_serial_number(server: InMemoryServer) -> None:
+    """A path has the decimal id: a serial number is no id."""
+    server.register("controlid:0G0200/005B6D")
+    assert server.ask("GET /v1/devices/controlid:0G0200%2F005B6D").code == 400
 
 
 @pytest.mark.parametrize(
@@ -120,7 +152,7 @@ def test_device_that_polls(server: InMemoryServer) -> None:
 def fleet(server: InMemoryServer) -> InMemoryServer:
     """A server with some devices of each kind."""
     server.register("controlid:1", name="Front door", tags=["lobby", "north"])
-    server.register("controlid:2", name="Back door", tags=["north"], site="Yard")
+    server.register("controlid:2", name="Back door", tags=["north"], site="Yard", facts={"model": "iDBox"})
     server.register("controlid:3", admission="pending")
     server.register("servereye:a", tags=["lobby"], site="Lobby & bar", admission="blocked")
     server.register("servereye:b", name="50%_off")
@@ -161,12 +193,27 @@ def listed(server: InMemoryServer, query: str) -> list[str]:
         ("?q=50%25_", "b"),
         ("?q=%25", "b"),
         ("?q=%00%ff", ""),
+        ("?q=00000?/000001", "1"),
+        ("?q=00000z/000001", "1"),
+        ("?q=controlid:000000/000001", "1"),
+        ("?model=", "13ab"),
+        ("?q=LOBBY%20%26", "a"),
+        ("?model=id%20box", "2"),
+        ("?sort=name", "3ab21"),
+        ("?sort=name&tag=north", "21"),
+        ("?sort=id", "123ab"),
         ("?tag=north&q=back&dialect=controlid&admission=approved", "2"),
     ],
 )
 def test_filters(fleet: InMemoryServer, query: str, found: str) -> None:
-    """A list can be filtered by dialect, presence, admission, sites, tags, and a part of the id or name."""
+    """A list can be filtered by many fields, and by a part of what people know a device by."""
     assert "".join(listed(fleet, query)) == found
+
+
+def test_search_by_address(fleet: InMemoryServer) -> None:
+    """A device is found by the address from which it was last seen, once that is saved."""
+    result_of(Deferred.fromCoroutine(fleet.core.presence.flush()))
+    assert listed(fleet, "?q=192.0.2.1") == ["1", "b"]
 
 
 def test_items_of_the_list(fleet: InMemoryServer) -> None:
@@ -176,18 +223,34 @@ def test_items_of_the_list(fleet: InMemoryServer) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 500])
-def test_paging(fleet: InMemoryServer, limit: int) -> None:
+@pytest.mark.parametrize(("order", "expected"), [("id", "123ab"), ("name", "3ab21")])
+def test_paging(fleet: InMemoryServer, limit: int, order: str, expected: str) -> None:
     """All pages together are the whole list, in order, with each device once."""
     found: list[str] = []
-    query = f"?limit={limit}"
+    query = f"?sort={order}&limit={limit}"
     for _ in range(6):
         page: dict[str, Any] = fleet.ask(f"GET /v1/devices{query}").json
         found += [item["id"] for item in page["items"]]
         assert len(page["items"]) <= limit
         if page["next"] is None:
             break
-        query = f"?limit={limit}&cursor={page['next']}"
-    assert found == ["controlid:1", "controlid:2", "controlid:3", "servereye:a", "servereye:b"]
+        query = f"?sort={order}&limit={limit}&cursor={page['next']}"
+    assert "".join(name[-1] for name in found) == expected
+
+
+def test_sites(fleet: InMemoryServer) -> None:
+    """All sites are listed, with the number of their devices and of open alerts."""
+    fleet.ask("PATCH /v1/devices/controlid:1", {"site": "Yard"})
+    summary = {"devices": 1, "online": 0, "offline": 0, "open_alerts": 0}
+    assert fleet.ask("GET /v1/sites").json == {
+        "items": [
+            {"site": "Lobby & bar", **summary},
+            {"site": "Yard", **summary, "devices": 2, "online": 1},
+        ]
+    }
+    fleet.tick(3600)
+    yard = fleet.ask("GET /v1/sites").json["items"][1]
+    assert yard == {"site": "Yard", "devices": 2, "online": 0, "offline": 1, "open_alerts": 1}
 
 
 def test_default_limit(server: InMemoryServer) -> None:

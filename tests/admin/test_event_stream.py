@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from pushd.admin.event_stream import RenderedEvents
 from pushd.model.event import Event, EventType
 from pushd.model.token import Role
-from pushd.store.sqlite.store import SqliteStore
 from tests.connection import request
 from tests.in_memory_server import BuildServer, InMemoryServer
 from tests.results import result_of
 from tests.sse import EventStream, Message, Parser
+from tests.store.clock import new_store
 
 STREAM = "GET /v1/events/stream"
 DAY = 86400
@@ -90,7 +90,7 @@ def test_stream_starts_with_its_position(server: InMemoryServer) -> None:
 
 
 def test_from_any_event(server: InMemoryServer) -> None:
-    """Last-Event-ID, or ``after``, is the seq of any event; the header takes precedence."""
+    """Last-Event-ID, ``lastEventId`` or ``after`` is the seq of any event, in this order of precedence."""
     for number in range(5):
         server.register(f"controlid:{number}")
     events = listed(server)
@@ -99,7 +99,11 @@ def test_from_any_event(server: InMemoryServer) -> None:
         assert (
             values(stream_events(server, "?after=now", f"Last-Event-ID: {event['seq']}").read()) == events[place + 1 :]
         )
+        assert values(stream_events(server, f"?after=now&lastEventId={event['seq']}").read()) == events[place + 1 :]
+        both = stream_events(server, "?lastEventId=0", f"Last-Event-ID: {event['seq']}")
+        assert values(both.read()) == events[place + 1 :]
     assert values(stream_events(server, "?after=0").read()) == events
+    server.ask(f"{STREAM}?lastEventId=x").problem(400)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +111,8 @@ def test_from_any_event(server: InMemoryServer) -> None:
     [
         ("?device=controlid:8", ["device.registered", "device.changed"]),
         ("?device=controlid:9", []),
+        ("?device=controlid:9&device=controlid:8", ["device.registered", "device.changed"]),
+        ("?device=controlid:7&device=controlid:8&type=device.registered", ["device.registered", "device.registered"]),
         ("?type=device.changed", ["device.changed"]),
         ("?type=device.changed,device.registered", ["device.registered", "device.registered", "device.changed"]),
         ("?type=device.changed&device=controlid:7", []),
@@ -307,6 +313,7 @@ def test_any_event_arrives(
         "type": kind,
         "at": "1970-01-01T00:00:00.000Z",
         "device": device,
+        "by": None,
         "command": None,
         "data": data,
     }
@@ -318,7 +325,7 @@ def test_restart_while_events_are_written(build_server: BuildServer, tmp_path: P
     received: list[Any] = []
     last = "0"
     for start in range(4):
-        server = build_server(SqliteStore(path))
+        server = build_server(new_store(path))
         server.register(f"controlid:{start}")
         stream = stream_events(server, "", f"Last-Event-ID: {last}")
         for name in range(150):
@@ -331,7 +338,7 @@ def test_restart_while_events_are_written(build_server: BuildServer, tmp_path: P
         stream.connection.hang_up()
         assert len(received) == int(last.rpartition("-")[2])
         result_of(server.core.store.close())
-    server = build_server(SqliteStore(path))
+    server = build_server(new_store(path))
     received += values(stream_events(server, "", f"Last-Event-ID: {last}").read())
     everything = listed(server)
     everything += listed(server, f"?limit=500&after={everything[-1]['seq']}")

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from pushd.model.timestamps import to_rfc3339
 from tests.connection import request
-from tests.in_memory_server import InMemoryServer
+from tests.in_memory_server import START, InMemoryServer
 
 POLL = request("GET /push?deviceId=7&uuid=a")
 RESULT = request("POST /result?deviceId=7&uuid=a", b'{"response":{}}')
@@ -57,8 +58,9 @@ def test_list(busy: InMemoryServer) -> None:
         "type": "command.sent",
         "at": "2027-01-15T08:00:00.000Z",
         "device": "controlid:7",
+        "by": None,
         "command": command,
-        "data": {"attempt": 1},
+        "data": {"attempt": 1, "endpoint": "load_objects"},
     }
     assert isinstance(sent["seq"], str)
 
@@ -103,6 +105,9 @@ def test_next_is_never_null(server: InMemoryServer) -> None:
         ("?type=command.sent,device.online", ["device.online", "command.sent"]),
         ("?type=device.registered&device=controlid:7", ["device.registered"]),
         ("?type=alert.raised", []),
+        ("?device=servereye:c&device=servereye:d", ["device.registered"]),
+        ("?device=servereye:d&device=controlid:7&type=device.registered", ["device.registered"]),
+        ("?device=servereye:c&device=controlid:7&type=device.registered", ["device.registered", "device.registered"]),
     ],
 )
 def test_filters(busy: InMemoryServer, query: str, found: list[str]) -> None:
@@ -185,6 +190,11 @@ def test_unknown_position(busy: InMemoryServer, after: str) -> None:
     assert (problem["type"], problem["oldest"]) == ("events-purged", items[0]["seq"])
 
 
+def test_wrong_limit_behind_a_purged_event(busy: InMemoryServer) -> None:
+    """What is wrong with a call comes before what is no longer there."""
+    busy.ask("GET /v1/events?after=999999999&limit=0").problem(400)
+
+
 def test_purged(busy: InMemoryServer) -> None:
     """A position before the oldest event that is kept is refused, and the error has the oldest event."""
     first = page(busy)["items"][0]["seq"]
@@ -196,3 +206,74 @@ def test_purged(busy: InMemoryServer) -> None:
     kept = page(busy)["items"]
     assert answer.json["oldest"] == kept[0]["seq"]
     assert [item["type"] for item in kept][-1] == "device.registered"
+
+
+def at(seconds: float) -> str:
+    """The time so many seconds after the test's start, as a parameter."""
+    return f"?since={to_rfc3339(round((START + seconds) * 1000))}"
+
+
+@pytest.fixture
+def over_time(server: InMemoryServer) -> InMemoryServer:
+    """A server on which a device was registered and changed, one event every ten minutes."""
+    server.register("controlid:7")
+    for number in range(1, 6):
+        server.clock.advance(600)
+        server.ask("PATCH /v1/devices/controlid:7", {"name": str(number)})
+    return server
+
+
+@pytest.mark.parametrize("limit", [1, 2, 10])
+def test_since(over_time: InMemoryServer, limit: int) -> None:
+    """Events since a time are listed, that of this time among them, and those that come later."""
+    events = page(over_time)["items"]
+    for seconds, first in ((-99999, 0), (0, 0), (1, 1), (600, 1), (600.001, 2), (2999, 5), (3000, 5), (3001, 6)):
+        found = page(over_time, f"{at(seconds)}&limit={limit}")
+        assert found["items"] == events[first : first + limit], seconds
+        rest = page(over_time, f"?after={found['next']}")["items"]
+        assert rest == events[first + limit :]
+
+
+def test_since_behind_a_position(over_time: InMemoryServer) -> None:
+    """With a position, both must be right: events behind it, and since the time."""
+    events = page(over_time)["items"]
+    assert page(over_time, f"{at(1800)}&after={events[1]['seq']}")["items"] == events[3:]
+    assert page(over_time, f"{at(0)}&after={events[3]['seq']}")["items"] == events[4:]
+
+
+@pytest.mark.parametrize("step", [-7200, -30, 30, 7200])
+def test_since_after_the_clock_was_set(over_time: InMemoryServer, step: int) -> None:
+    """When the clock was set, no event since a time is left out, nor is an earlier one listed."""
+    over_time.wall_offset += step
+    over_time.tick(1)
+    for number in range(6, 12):
+        over_time.clock.advance(600)
+        over_time.ask("PATCH /v1/devices/controlid:7", {"name": str(number)})
+    events = page(over_time)["items"]
+    for event in events:
+        since = f"?since={event['at']}"
+        assert page(over_time, since)["items"] == [other for other in events if other["at"] >= event["at"]]
+
+
+def test_since_when_all_is_purged(over_time: InMemoryServer) -> None:
+    """If no event is kept, there is none since any time."""
+    over_time.clock.advance(99 * 86400)
+    over_time.purge()
+    for seconds in (0, 100 * 86400):
+        assert page(over_time, at(seconds))["items"] == []
+
+
+def test_long_poll_for_events_since_a_time(over_time: InMemoryServer) -> None:
+    """A request for events since a time that is to come waits for them."""
+    waiting = over_time.begin(f"GET /v1/events{at(3005)}&wait=30")
+    over_time.ask("PATCH /v1/devices/controlid:7", {"name": "too early"})
+    over_time.clock.advance(6)
+    over_time.ask("PATCH /v1/devices/controlid:7", {"name": "in time"})
+    [event] = waiting.answer().json["items"]
+    assert event["at"] == to_rfc3339(round((START + 3006) * 1000))
+
+
+@pytest.mark.parametrize("since", ["now", "5", "yesterday"])
+def test_since_is_a_time(server: InMemoryServer, since: str) -> None:
+    """Anything else is refused."""
+    assert server.ask(f"GET /v1/events?since={since}").code == 400

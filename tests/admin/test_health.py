@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred
 from pushd.model.errors import Unavailable
 from pushd.store.filters import Violation
 from pushd.store.sqlite.store import SqliteStore
+from tests.api_examples.probes import cannot_sync
 from tests.connection import request
 from tests.in_memory_server import InMemoryServer
 
@@ -29,6 +30,13 @@ def test_not_ready_without_a_store(server: InMemoryServer) -> None:
     answer = server.call(request("GET /readyz")).answer()
     assert (answer.code, answer.headers["content-type"]) == (503, "application/problem+json")
     assert server.call(request("GET /healthz")).answer().code == 200
+
+
+def test_not_ready_while_the_disk_fails(server: InMemoryServer) -> None:
+    """A process whose disk cannot sync is not ready; nothing that a client has sent is in doubt."""
+    cannot_sync(server)
+    problem = server.call(request("GET /readyz")).answer().problem(503)
+    assert (problem["type"], problem["detail"]) == ("unavailable", "The disk of the database fails.")
 
 
 def test_not_ready_at_shutdown(server: InMemoryServer) -> None:

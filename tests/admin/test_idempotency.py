@@ -12,7 +12,7 @@ from tests.in_memory_server import InMemoryServer
 
 DEVICE = "controlid:7"
 SEND = f"POST /v1/devices/{DEVICE}/commands"
-LOAD: dict[str, Any] = {"payload": {"endpoint": "load_objects", "body": {"a": 1, "b": [True]}}, "ttl": 60}
+LOAD: dict[str, Any] = {"payload": {"endpoint": "own_call", "body": {"a": 1, "b": [True]}}, "ttl": 60}
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def send(
 def test_same_request_in_a_larger_body(known: InMemoryServer) -> None:
     """A body with so many spaces that it is large is the same request, whatever is in it."""
     values = {"é": [1.0, 2.5, -0.0, 1e22, 10**30, None, True, "ü\n\u2028"], "a": {"z": {}, "b": []}}
-    text = json.dumps({"payload": {"endpoint": "load_objects", "body": values}, "ttl": 60})
+    text = json.dumps({"payload": {"endpoint": "own_call", "body": values}, "ttl": 60})
     token, key = f"Authorization: Bearer {known.token_of(Role.OPERATOR)}", "Idempotency-Key: k"
     bodies = [text, text.replace("1.0", "1") + " " * SMALL, text.replace("2.5", "2.50") + " " * SMALL]
     answers = [known.call(request(SEND, body.encode(), token, key)).answer() for body in bodies]
@@ -67,8 +67,8 @@ def test_same_request_that_waits(known: InMemoryServer) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {"ttl": 60, "payload": {"body": {"b": [True], "a": 1}, "endpoint": "load_objects"}},
-        {"payload": {"endpoint": "load_objects", "body": {"a": 1.0, "b": [True]}}, "ttl": 60.0},
+        {"ttl": 60, "payload": {"body": {"b": [True], "a": 1}, "endpoint": "own_call"}},
+        {"payload": {"endpoint": "own_call", "body": {"a": 1.0, "b": [True]}}, "ttl": 60.0},
     ],
 )
 def test_same_request_in_another_spelling(known: InMemoryServer, body: object) -> None:
@@ -81,9 +81,9 @@ def test_same_request_in_another_spelling(known: InMemoryServer, body: object) -
     [
         LOAD | {"ttl": 61},
         LOAD | {"priority": 5},
-        {"payload": {"endpoint": "load_objects", "body": {"a": 1, "b": [1]}}, "ttl": 60},
-        {"payload": {"endpoint": "load_objects", "body": {"a": "1", "b": [True]}}, "ttl": 60},
-        {"payload": {"endpoint": "load_objects"}},
+        {"payload": {"endpoint": "own_call", "body": {"a": 1, "b": [1]}}, "ttl": 60},
+        {"payload": {"endpoint": "own_call", "body": {"a": "1", "b": [True]}}, "ttl": 60},
+        {"payload": {"endpoint": "own_call"}},
     ],
 )
 def test_other_body_with_the_same_key(known: InMemoryServer, body: object) -> None:

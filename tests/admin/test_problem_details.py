@@ -79,7 +79,8 @@ def test_too_large(known: InMemoryServer, line: str, limit: int) -> None:
 
 def test_large_command(known: InMemoryServer) -> None:
     """A command may be large: a photo, or a part of a firmware."""
-    payload = {"endpoint": "user_set_image", "contentType": "application/octet-stream", "body": "A" * 12_000_000}
+    photo = {"contentType": "application/octet-stream", "queryString": "user_id=7", "body": "A" * 12_000_000}
+    payload = {"endpoint": "user_set_image", **photo}
     command = known.put(DEVICE, payload)
     assert known.off_reactor == 1
     assert known.command(command)["payload"] == payload

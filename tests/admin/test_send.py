@@ -18,7 +18,7 @@ QUEUED: dict[str, Any] = {
     "device": DEVICE,
     "state": "queued",
     "payload": {"endpoint": "load_objects"},
-    "delivery": "at_most_once",
+    "delivery": "at_least_once",
     "priority": 5,
     "ttl": 300.0,
     "not_before": None,
@@ -40,6 +40,9 @@ QUEUED: dict[str, Any] = {
     "resend_of": None,
     "resent_as": None,
     "idempotency_key": None,
+    "endpoint": "load_objects",
+    "endpoints": None,
+    "trace": None,
 }
 
 
@@ -111,7 +114,7 @@ def test_default_lease_of_the_other_dialect(server: InMemoryServer) -> None:
         (LOAD | {"ttl": True}, "#/ttl"),
         (LOAD | {"delivery": "twice"}, "#/delivery"),
         (LOAD | {"priority": 10}, "#/priority"),
-        (LOAD | {"priority": 5.0}, "#/priority"),
+        (LOAD | {"priority": 5.5}, "#/priority"),
         (LOAD | {"not_before": "soon"}, "#/not_before"),
         (LOAD | {"not_before": "2027-01-15 09:00:00"}, "#/not_before"),
         (LOAD | {"lease": 0}, "#/lease"),

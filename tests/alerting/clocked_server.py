@@ -13,6 +13,7 @@ from pushd.core.app import Core
 from pushd.core.devices.offline_detector import BATCH_SIZE
 from pushd.model.alert import Alert
 from pushd.model.timestamps import milliseconds
+from pushd.notifications.known_devices import KnownDevices
 from pushd.notifications.mail.message import Envelope
 from pushd.notifications.mail.notifier import MailNotifier
 from pushd.notifications.mail.smtp import SmtpError, SmtpResult
@@ -21,6 +22,7 @@ from tests.alerting.polling_fleet import PollingFleet
 from tests.in_memory_server import START, InMemoryServer
 from tests.notifications.webhook_harness import Message, Receiver, WebhookHarness
 from tests.results import result_of
+from tests.store.samples import ALL_ALERTS
 
 FAILURE_PROBABILITY = 0.5
 
@@ -42,9 +44,9 @@ class FlakyMailTransport:
         return SmtpResult(refused={}, deferred={})
 
     @property
-    def alerts(self) -> list[str]:
-        """The ids of the alerts that the mails are about."""
-        return [mail.partition("Message-ID: <alert-")[2].partition(".")[0] for mail in self.mails]
+    def message_ids(self) -> list[str]:
+        """The ids of the mails."""
+        return [mail.partition("Message-ID: ")[2].partition("\r\n")[0] for mail in self.mails]
 
 
 @define(eq=False, repr=False)
@@ -73,14 +75,25 @@ class ClockedServer:
         """The core of the running server."""
         return self.webhooks.server.core
 
+    @property
+    def has_due_mails(self) -> bool:
+        """Whether mails are waiting for the mail server."""
+        return bool(result_of(self.core.store.due_mails(1)))
+
     def start(self) -> None:
         """Start the server and its notifications."""
         server = self.build()
         self.webhooks = WebhookHarness(server, self.receiver)
-        core, envelope = server.core, Envelope(sender="pushd@example.org", recipients=server.config.mail_to)
-        rules = server.config.alert_rules
+        core, config = server.core, server.config
         self.notifier = MailNotifier(
-            core.store, core.clocks, rules, envelope, core.registry.get_with_presence, self.mail_transport, lambda: 0.0
+            core.store,
+            core.clocks,
+            config.alert_rules,
+            "pushd@example.org",
+            config.mail_to,
+            KnownDevices(core.registry.get_with_presence, core.store),
+            self.mail_transport,
+            lambda: 0.0,
         )
         self.notifier.startService()
 
@@ -124,7 +137,7 @@ class ClockedServer:
 
     def alerts(self) -> list[AlertRow]:
         """All alerts, in no order."""
-        return [_row(alert) for alert in result_of(self.core.store.alerts(None, None, len(self.addresses)))]
+        return [_row(alert) for alert in result_of(self.core.store.alerts(ALL_ALERTS, None, len(self.addresses)))]
 
     def _answer(self, message: Message) -> int:
         self.failing = self.mail_transport.chance.random() < FAILURE_PROBABILITY

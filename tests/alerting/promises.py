@@ -17,6 +17,7 @@ from tests.alerting.expected_events import (
 )
 from tests.alerting.observations import Observations
 from tests.harness.admin_api import Json
+from tests.harness.alert_checks import disagreements, wrong_mails
 from tests.harness.alert_mails import alert_id
 from tests.harness.outage_journal import Span, offline_periods
 from tests.harness.receiver import is_in_order, missing_deliveries
@@ -29,7 +30,7 @@ ONLINE = "no device is offline that is polling"
 RESTART = "downtime of the server takes no device offline"
 EVENTS = "the events are complete, and agree with the list of alerts"
 DELIVERED = "the receiver accepts each raised and cleared alert, signed and in order"
-MAILED = "each alert is mailed, in one mail"
+MAILED = "each alert is mailed, once when it is raised, and once when it is over"
 KILL_TIMING = "the kill came while alert windows and deliveries were pending"
 NO_FAILURES = "the server does not fail by itself"
 NO_VIOLATIONS = "fsck finds no violation"
@@ -214,16 +215,7 @@ def _events(run: RunData) -> Iterator[BrokenPromise]:
     observed = run.observations
     if list(observed.events[: len(observed.followed)]) != list(observed.followed):
         yield BrokenPromise(EVENTS, "they were different when they were read during the run")
-    for change in ("raised", "cleared"):
-        events = Counter((event["data"]["alert"], event["at"]) for event in run.events(f"alert.{change}"))
-        listed = Counter((alert["id"], alert[f"{change}_at"]) for alert in observed.alerts)
-        for alert, at in (events - listed) + (listed - events):
-            yield BrokenPromise(EVENTS, f"events and list do not agree that alert {alert} was {change} at {at}")
-    devices = {alert["id"]: alert["devices"] for alert in observed.alerts}
-    for event in run.events("alert.raised", "alert.cleared"):
-        if sorted(event["data"]["devices"]) != sorted(devices.get(event["data"]["alert"], ())):
-            how = f"events and list do not agree on the devices of alert {event['data']['alert']}"
-            yield BrokenPromise(EVENTS, how)
+    yield from (BrokenPromise(EVENTS, how) for how in disagreements(observed.events, observed.alerts))
 
 
 def _delivered(run: RunData) -> Iterator[BrokenPromise]:
@@ -234,18 +226,14 @@ def _delivered(run: RunData) -> Iterator[BrokenPromise]:
 
 
 def _mailed(run: RunData) -> Iterator[BrokenPromise]:
-    ids = Counter(mail["Message-ID"] for mail in run.observations.mails)
-    found = Counter(alert_id(each) or each for each in ids)
-    alerts = {alert["id"]: alert for alert in run.observations.alerts}
-    for alert in alerts.keys() - found.keys():
-        yield BrokenPromise(MAILED, f"there is no mail about alert {alert}")
-    for alert, count in found.items():
-        if alert not in alerts or count > 1:
-            yield BrokenPromise(MAILED, f"there are {count} mails about {alert}")
+    observed = run.observations
+    yield from (BrokenPromise(MAILED, how) for how in wrong_mails(observed.alerts, observed.mails))
+    ids = Counter(mail["Message-ID"] for mail in observed.mails)
     repeats = sum(ids.values()) - len(ids)
     if repeats > 1:  # the mail that was being sent when the server was killed may be repeated
         yield BrokenPromise(MAILED, f"{repeats} mails were repeated")
-    for mail in run.observations.mails:
+    alerts = {alert["id"]: alert for alert in observed.alerts}
+    for mail in observed.mails:
         devices = alerts.get(alert_id(mail["Message-ID"]) or "", {"devices": []})["devices"]
         if len(devices) > 1 and f" {len(devices)} devices behind " not in mail["Subject"]:
             yield BrokenPromise(MAILED, f"{mail['Subject']!r} is about {len(devices)} devices")

@@ -14,6 +14,7 @@ from pushd.simulator.faults import seeded_random
 from tests.alerting.config import AlertingConfig
 from tests.alerting.observations import Observations, ServerRestart
 from tests.harness.admin_api import AdminApi, Json, ServerFailed
+from tests.harness.alert_mails import cleared_alerts
 from tests.harness.environment import read_journal
 from tests.harness.final_state import FinalState
 from tests.harness.receiver import FlakyReceiver
@@ -171,7 +172,8 @@ class AlertingRun:
             await self._wait(simulator)
             if self._seconds() > settled_at and not self._undelivered():
                 alerts = await api.get_all("alerts")
-                if all(alert["cleared_at"] and alert["mailed_at"] for alert in alerts) and not self._undelivered():
+                mailed = cleared_alerts(received.mail for received in self._mail_server.mails)
+                if all(alert["cleared_at"] and alert["id"] in mailed for alert in alerts) and not self._undelivered():
                     return
 
     async def _wait(self, simulator: Process) -> None:

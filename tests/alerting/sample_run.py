@@ -114,19 +114,22 @@ RESTART = ServerRestart(
 )
 
 
-def mail(alert: str, subject: str) -> EmailMessage:
-    """The mail about an alert."""
+def mail(alert: str, subject: str, suffix: str = "") -> EmailMessage:
+    """A mail about an alert."""
     message = EmailMessage()
-    message["Message-ID"] = f"<alert-{alert}.17@example.org>"
+    message["Message-ID"] = f"<alert-{alert}.17{suffix}@example.org>"
     message["Subject"] = subject
     return message
 
 
-MAILS = [
-    mail("3", f"[pushd] {FLAPPING} is flapping"),
-    mail("1", f"[pushd] 5 devices behind {SITE_ADDRESS} are offline"),
-    mail("2", f"[pushd] {OFFLINE} is offline"),
-]
+SUBJECTS = {
+    "3": f"[pushd] {FLAPPING} is flapping",
+    "1": f"[pushd] 5 devices behind {SITE_ADDRESS} are offline",
+    "2": f"[pushd] {OFFLINE} is offline",
+}
+RAISED_MAILS = [mail(alert, subject) for alert, subject in SUBJECTS.items()]
+CLEARED_MAILS = [mail(alert, f"Re: {subject} (resolved)", ".cleared") for alert, subject in SUBJECTS.items()]
+MAILS = RAISED_MAILS + CLEARED_MAILS
 
 
 def observations(events: list[Json] = EVENTS, **others: Any) -> Observations:

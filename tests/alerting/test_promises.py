@@ -9,6 +9,7 @@ from tests.alerting.observations import Observations
 from tests.alerting.planted_bugs import BUGS
 from tests.alerting.promises import PROMISES, check_promises
 from tests.alerting.sample_run import (
+    CLEARED_MAILS,
     CONFIG,
     EVENTS,
     FLAPPING_ALERT,
@@ -18,11 +19,13 @@ from tests.alerting.sample_run import (
     OFFLINE,
     OFFLINE_ALERT,
     ONLINE,
+    RAISED_MAILS,
     SITE,
     SITE_ADDRESS,
     SITE_ALERT,
     cleared,
     delivery,
+    mail,
     observations,
     offline,
     online,
@@ -72,7 +75,8 @@ BAD: list[tuple[str, Observations]] = [
         promises.DELIVERED,
         evolve(GOOD, deliveries=GOOD.deliveries[::-1]),
     ),
-    (promises.MAILED, evolve(GOOD, mails=MAILS[1:])),
+    (promises.MAILED, evolve(GOOD, mails=RAISED_MAILS)),
+    (promises.MAILED, evolve(GOOD, mails=[*MAILS, mail("1", "[pushd] again", ".99")])),
     (promises.MAILED, evolve(GOOD, mails=MAILS * 2)),
     (promises.KILL_TIMING, evolve(GOOD, restart=None)),
     (promises.NO_FAILURES, evolve(GOOD, failures=["Traceback (most recent call last)"])),
@@ -109,6 +113,11 @@ def test_bad_delivery(fields: Json) -> None:
     last = delivery(GOOD.deliveries[-1].event, **fields)
     found = evolve(GOOD, deliveries=[*GOOD.deliveries[:-1], last])
     assert broken(found) == {promises.DELIVERED}
+
+
+def test_alert_that_was_over_before_it_was_mailed() -> None:
+    """An alert that was cleared before its mail could be sent is one mail."""
+    assert broken(evolve(GOOD, mails=[RAISED_MAILS[0], *CLEARED_MAILS])) == set()
 
 
 def test_repeated_mail() -> None:

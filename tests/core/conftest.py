@@ -7,9 +7,10 @@ from attrs import define, field
 from twisted.internet.task import Clock
 
 from pushd.config import Config
-from pushd.store.sqlite.store import MEMORY, SqliteStore
+from pushd.store.sqlite.store import SqliteStore
 from tests.core.harness import CONTAINER, READER, CoreHarness, build_harness
 from tests.stepped import SteppedExecutor, SteppedStore
+from tests.store.clock import new_store
 
 
 @define(eq=False)
@@ -23,7 +24,7 @@ class HarnessBuilder:
         self, config: Config | None = None, jitter: float = 0.0, store: SqliteStore | None = None
     ) -> CoreHarness:
         """A core with one registered device of each dialect; its store works at once, unless another is given."""
-        harness = build_harness(self.clock, config or Config(), jitter, store or SqliteStore(MEMORY))
+        harness = build_harness(self.clock, config or Config(), jitter, store or new_store())
         self.built.append(harness)
         harness.register(READER)
         harness.register(CONTAINER)

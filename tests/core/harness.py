@@ -17,13 +17,16 @@ from pushd.model.command import Command, SendOptions
 from pushd.model.device import Admission, Device, ProofKind
 from pushd.model.event import Event
 from pushd.model.timestamps import milliseconds
+from pushd.model.token import Role
 from pushd.rules.outcomes import Settlement
 from pushd.store.filters import DeviceFilter
 from pushd.store.sqlite.store import SqliteStore
 from pushd.wiring import build_core
 from tests.results import result_of
 from tests.stepped import SteppedStore
+from tests.store.clock import follow
 from tests.store.samples import StubResult
+from tests.token_file import MemoryTokenFile
 
 T = TypeVar("T")
 
@@ -56,6 +59,8 @@ class StubClient:
     client_address: str | None = None
     owner: str | None = None
     api_key: str | None = None
+    path: bytes = b"/push"
+    query: bytes = b""
 
 
 @define(eq=False)
@@ -136,6 +141,11 @@ class CoreHarness:
     def start(self, operation: "Coroutine[Deferred[Any], Any, T]") -> Deferred[T]:
         """Start a coroutine."""
         return Deferred.fromCoroutine(operation)
+
+    def make_token(self, name: str, role: Role, **fields: Any) -> str:
+        """Make a token; its secret."""
+        _, secret = self.result(self.core.tokens.add(name, role, **fields))
+        return secret
 
     def result(self, operation: "Deferred[T] | Coroutine[Deferred[Any], Any, T]") -> T:
         """What an operation returns, or raises, after the store has executed its transactions."""
@@ -230,7 +240,9 @@ def build_harness(
     the wall time when the clock was 0.
     """
     wall = Wall(clock, offset)
-    core = build_core(store, Clocks(clock, wall), config, lambda: jitter)
+    clocks = Clocks(clock, wall)
+    follow(store, clocks)
+    core = build_core(store, clocks, config, MemoryTokenFile(), lambda: jitter)
     core.start()
     harness = CoreHarness(core, clock, wall, store.executor.run if isinstance(store, SteppedStore) else _no_pending)
     store.subscribe(harness.events.append)

@@ -12,9 +12,10 @@ from pushd.core.app import RETENTION_PAUSE
 from pushd.model.device import PresenceState, ProofKind
 from pushd.model.errors import UnknownCommand
 from pushd.model.lifecycle import State
-from pushd.store.filters import EventFilter
-from pushd.store.sqlite.store import SqliteStore
+from pushd.store.filters import AlertFilter, EventFilter
 from tests.core.harness import CONTAINER, EPOCH, READER, CoreHarness, build_harness
+from tests.store.clock import new_store
+from tests.store.samples import CLEARED_ALERTS
 
 HOUR = 3600
 DAYS = 24 * HOUR
@@ -44,18 +45,18 @@ def set_clock(harness: CoreHarness, seconds: float) -> None:
 
 def outage(harness: CoreHarness, device: str = READER, seconds: int = 0) -> None:
     """A device goes offline for so many seconds."""
-    store, now = harness.core.store, harness.core.clocks.now
+    store = harness.core.store
     if harness.stored(device).presence is not PresenceState.ONLINE:
-        harness.result(store.set_presence(device, PresenceState.ONLINE, now()))
-    harness.result(store.mark_offline({device: None}, harness.core.alerts.rules, now()))
+        harness.result(store.set_presence(device, PresenceState.ONLINE))
+    harness.result(store.mark_offline({device: None}, harness.core.alerts.rules))
     if seconds:
         run(harness, seconds)
-        harness.result(store.set_presence(device, PresenceState.ONLINE, now()))
+        harness.result(store.set_presence(device, PresenceState.ONLINE))
 
 
 def kinds(harness: CoreHarness, is_open: bool | None = True) -> list[str]:
     """The kinds of the alerts."""
-    return [alert.kind for alert in harness.result(harness.core.store.alerts(is_open, None, 100))]
+    return [alert.kind for alert in harness.result(harness.core.store.alerts(AlertFilter(is_open=is_open), None, 100))]
 
 
 def stored_events(harness: CoreHarness) -> int:
@@ -90,7 +91,7 @@ def restart(clock: Clock, tmp_path: Path) -> Iterator[Restart]:
         offset = running[-1].wall.offset if running else EPOCH
         if running:
             kill()
-        store = SqliteStore(str(tmp_path / "pushd.sqlite"))
+        store = new_store(str(tmp_path / "pushd.sqlite"))
         running.append(build_harness(clock, Config(), 0.0, store, offset + step))
         return running[-1]
 
@@ -215,8 +216,8 @@ def test_an_alert_lasts_as_long_as_it_lasts(harness: CoreHarness, step: float) -
     run(harness, WINDOW)
     set_clock(harness, step)
     run(harness, 3)
-    harness.result(harness.core.store.set_presence(READER, PresenceState.ONLINE, harness.core.clocks.now()))
-    (alert,) = harness.result(harness.core.store.alerts(False, None, 10))
+    harness.result(harness.core.store.set_presence(READER, PresenceState.ONLINE))
+    (alert,) = harness.result(harness.core.store.alerts(CLEARED_ALERTS, None, 10))
     assert alert.duration == 4.0
     assert [event.data["duration"] for event in harness.events if event.type == "alert.cleared"] == [4.0]
 

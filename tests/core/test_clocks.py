@@ -1,6 +1,7 @@
 """Tests of wall time and steady time."""
 
 import pytest
+from attrs import evolve
 from twisted.internet.task import Clock
 
 from pushd.core.clocks import STALL, Clocks
@@ -64,6 +65,14 @@ def test_steady_time_leaves_a_stall_out(clocks: Clocks, clock: Clock) -> None:
     assert clocks.now() == Now(before.wall + 62_000, before.steady + 2_000)
 
 
+def test_a_stall_does_not_count_before_it_is_noticed(clocks: Clocks, clock: Clock) -> None:
+    """What is read before the tick that detects a stall has the same steady time as after it."""
+    clock.advance(INTERVAL + 60)
+    before = clocks.now()
+    clocks.tick()
+    assert clocks.now() == before
+
+
 def test_stalls_add_up(clocks: Clocks, clock: Clock) -> None:
     """Steady time leaves out all stalls."""
     before = clocks.steady()
@@ -88,5 +97,5 @@ def test_elapsed_time_continues_from_when_it_was_read(clocks: Clocks, clock: Clo
     """The time that it takes to open the database counts, so that durations are exact over a restart."""
     opened_at = clocks.now()
     clock.advance(0.25)
-    clocks.resume(opened_at.elapsed + 5000, opened_at)
+    clocks.resume(evolve(opened_at, elapsed=opened_at.elapsed + 5000))
     assert clocks.now().elapsed == opened_at.elapsed + 5250

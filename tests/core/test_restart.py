@@ -11,8 +11,8 @@ from pushd.core.devices.admission import Access
 from pushd.model.device import Admission, PresenceState, ProofKind
 from pushd.model.lifecycle import State
 from pushd.model.token import Role
-from pushd.store.sqlite.store import SqliteStore
 from tests.core.harness import CONTAINER, READER, CoreHarness, StubClient, build_harness
+from tests.store.clock import new_store
 
 Start = Callable[[], CoreHarness]
 
@@ -32,7 +32,7 @@ def restart(clock: Clock, tmp_path: Path) -> Iterator[Start]:
     def restart() -> CoreHarness:
         while running:
             stop(running.pop())
-        running.append(build_harness(clock, Config(), 0.0, SqliteStore(str(tmp_path / "pushd.sqlite"))))
+        running.append(build_harness(clock, Config(), 0.0, new_store(str(tmp_path / "pushd.sqlite"))))
         return running[0]
 
     yield restart
@@ -176,7 +176,7 @@ def test_proofs_and_tokens_are_remembered(before: CoreHarness, restart: Start, c
     """Secrets and tokens stay valid, and an overlap still ends in time."""
     old = before.issue_credential(READER, ProofKind.SECRET)
     new = before.issue_credential(READER, ProofKind.SECRET, 60)
-    token = before.result(before.core.tokens.issue("admin", Role.ADMIN))
+    token = before.make_token("night shift", Role.ADMIN)
     after = restart()
     core = after.core
     assert core.tokens.find(token) is not None

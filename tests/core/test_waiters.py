@@ -4,7 +4,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from pushd.core.waiters import Waiters
+from pushd.core.waiters import Waiters, Waits
 
 A, B = "a", "b"
 
@@ -101,3 +101,11 @@ def test_closing_ends_all_waits(waiters: Waiters[str], clock: Clock) -> None:
     assert result == [[False]] * 3
     assert len(waiters) == 0
     assert not clock.getDelayedCalls()
+
+
+def test_waits_that_have_ended(waiters: Waiters[str], clock: Clock) -> None:
+    """A wait among others that have ended already ends at once, and leaves nothing behind."""
+    waits = Waits()
+    waits.end()
+    assert outcome(waiters.wait("a", 10, waits)) == [False]
+    assert (len(waiters), len(waits), clock.getDelayedCalls()) == (0, 0, [])

@@ -7,4 +7,8 @@ After SIGKILL the kernel still writes what the process had handed to it: this sh
 its commit, not that a commit is on the disk. ``--power-cuts`` undoes what was not synced, and ``--disk-failures`` lets
 commits fail in between. ``--suspensions`` stops the server between a claim and its answer. All three preload a library
 that is compiled for the run.
+
+With ``--store=postgresql`` the server uses a PostgreSQL of the run's own, by way of a proxy which understands what it
+forwards. ``--power-cuts`` kills that, with the server and alone; ``--disk-failures`` ends sessions in the middle of a
+group, at COMMIT and before its answer, for a moment or until the server has given up; nothing has to be compiled.
 """

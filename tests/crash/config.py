@@ -2,8 +2,11 @@
 
 from attrs import frozen
 
+from pushd.demo.layout import HOST
 from tests.harness.config import HarnessConfig
 from tests.harness.simulated_fleet import HOLD
+
+DIALECTS = ("servereye", "controlid")
 
 BATCH = 3
 """How many queued commands a Control iD device may receive at once."""
@@ -22,16 +25,15 @@ class CrashConfig(HarnessConfig):
     seconds: float
     kills: int
     power_cuts: bool = False
-    """Whether every other kill is a power cut."""
+    """Whether every other kill is a power cut, or a kill of PostgreSQL, too."""
     disk_failures: bool = False
     """Whether commits fail between the kills."""
     suspensions: bool = False
     """Whether the server is suspended between a claim and its answer."""
-
-    @property
-    def needs_disk(self) -> bool:
-        """Whether the server runs on a disk with faults."""
-        return self.power_cuts or self.disk_failures or self.suspensions
+    postgres_port: int | None = None
+    """The port of the PostgreSQL server; None: the database is a file of SQLite."""
+    proxy_port: int = 0
+    """The port of the proxy by which the server reaches PostgreSQL."""
 
     bugs_module = "tests.crash.planted_bugs"
 
@@ -41,4 +43,10 @@ class CrashConfig(HarnessConfig):
 
     def server_options(self) -> list[str]:
         """Short holds, so that many polls end during a run."""
-        return ["--admission=open", f"--hold=servereye={HOLD}", f"--hold=controlid={HOLD}", f"--batch={BATCH}"]
+        store = [] if self.postgres_port is None else [f"--store={self.store}"]
+        return [*store, "--admission=open", *(f"--hold={name}={HOLD}" for name in DIALECTS), f"--batch={BATCH}"]
+
+    @property
+    def store(self) -> str:
+        """The URL of PostgreSQL; not encrypted, for the proxy has to understand it."""
+        return f"postgresql://postgres@{HOST}:{self.proxy_port}/postgres?sslmode=disable&gssencmode=disable"

@@ -1,7 +1,7 @@
 """The kill schedule: it chooses the points at which the server is killed."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from itertools import cycle
@@ -48,8 +48,10 @@ class KillSchedule:
     server: ServerProcess
     clock: IReactorTime
     chance: Random
-    cut_power: Callable[[], None] | None = None
-    """Undoes, after every other kill, what was not synced."""
+    lock_database: Callable[[float], Awaitable[None]]
+    """Holds a lock on the database for so many seconds, so that the server cannot write."""
+    crash_database: Callable[[], Awaitable[None]] | None = None
+    """Crashes the database after every other kill."""
     failing_disk: Callable[[], AbstractContextManager[None]] | None = None
     """A context manager in which the disk does not sync; None: the server is not killed at such points."""
     kills: Counter[KillPoint] = field(factory=Counter, init=False)
@@ -80,8 +82,8 @@ class KillSchedule:
             pauses = _pauses(kills) - _pauses(number + 1)
             interval = max((left - pauses * PAUSE) / (kills - number) - self.server.startup, 0.0)
             await self._kill(min(self.chance.uniform(0, 2 * interval), left), disturb)
-            if self.cut_power is not None and number % 2 == 0:
-                self.cut_power()
+            if self.crash_database is not None and number % 2 == 0:
+                await self.crash_database()
             self.server.start()
         await self.server.wait_ready()
 
@@ -108,7 +110,7 @@ class KillSchedule:
     async def _pause(self) -> None:
         locked = self.chance.uniform(*_LOCK_SECONDS)
         await self.server.wait_ready()
-        await self.server.lock_database(locked)
+        await self.lock_database(locked)
         self.locks += 1
         await deferLater(self.clock, PAUSE - locked)
 

@@ -24,6 +24,7 @@ from pushd.store.overlay import decide
 from pushd.store.sqlite import connection
 from pushd.store.sqlite.connection import SqliteConnection
 from pushd.store.sqlite.transaction import SqliteTransaction
+from tests.crash import planted_bugs_postgres as postgres
 from tests.harness.planting import replace_sql, run_with_bug
 
 WRITE_DELAY = 0.05
@@ -32,6 +33,7 @@ WRITE_DELAY = 0.05
 
 def _answer_before_commit(early: type[Rule[Any]]) -> None:
     """Answer one kind of rule with the outcome of a dry run, and commit it a moment later."""
+    postgres.answer_before_commit(early, WRITE_DELAY)
     submit = ReactorExecutor.submit
 
     def dry_run(tx: SqliteTransaction, rule: Rule[Any]) -> Any:
@@ -77,6 +79,7 @@ def _ignore_ttl() -> None:
 
 def _merge_before_commit() -> None:
     """Let memory have what a group has changed before it is committed."""
+    postgres.merge_before_commit(WRITE_DELAY)
     commit = SqliteConnection.commit
 
     def merge_and_commit(self: SqliteConnection) -> Sequence[PendingTransaction]:
@@ -89,17 +92,22 @@ def _merge_before_commit() -> None:
 
 def _deny_doubt() -> None:
     """Take every commit that fails for one of which nothing is stored."""
+    postgres.deny_doubt()
     connection._commit_error = lambda error: error
 
 
 def _save_any_version() -> None:
     """Save a command over whatever the database has of it."""
-    for name in ("_UPDATE", "_UPDATE_WITH_RESULT"):
-        setattr(command_rows, name, replace_sql(getattr(command_rows, name), "AND version = ?", "AND ? IS NOT NULL"))
+    for name in ("SAVE", "SAVE_WITH_RESULT"):
+        before = getattr(command_rows, name)
+        after = replace_sql(before, "AND version = ?", "AND ? IS NOT NULL")
+        setattr(command_rows, name, after)
+        postgres.save_any_version(before, after)
 
 
 def _sync(mode: str) -> None:
     """Commit without waiting for the disk."""
+    postgres.commit_asynchronously()
     assert any("synchronous" in pragma for pragma in connection._PRAGMAS)
     connection._PRAGMAS += (f"PRAGMA synchronous = {mode}",)  # type: ignore[assignment]
 

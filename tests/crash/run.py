@@ -1,6 +1,7 @@
 """One run: start the server and the load, kill the server repeatedly, let everything settle, read the final state."""
 
 from collections import Counter
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -10,8 +11,8 @@ from twisted.internet.task import deferLater
 from pushd.simulator.faults import seeded_random
 from pushd.simulator.journal import Journal
 from tests.crash.config import CrashConfig
-from tests.crash.disturbances import Disturbance, Disturbances
-from tests.crash.faulty_disk import FaultyDisk
+from tests.crash.databases import Database, make_database
+from tests.crash.disturbances import OTHER_PROGRAM, Disturbance, Disturbances
 from tests.crash.kill_point_journal import KillPointJournal
 from tests.crash.kill_schedule import KillPoint, KillSchedule
 from tests.harness.admin_api import AdminApi, Json, ServerFailed
@@ -22,6 +23,7 @@ from tests.harness.report import RunResult
 from tests.harness.server_process import ServerProcess
 from tests.harness.settling import settle
 from tests.harness.simulated_fleet import HOLD, PATIENT_ID, SimulatedFleet
+from tests.harness.stream_reader import StreamReader
 from tests.harness.trace import Observations
 from tests.harness.workload import Workload
 
@@ -33,10 +35,14 @@ MIN_SENDERS = 4
 MIN_COMMANDS = 80
 """At least so many commands are accepted, however slow the machine and short the run: fewer prove nothing."""
 
-_OVERTIME = 60.0
+_OVERTIME = 120.0
 """Seconds after the planned end of a run, when its final state is read in any case."""
 
 _POLL_INTERVAL = 0.25
+
+_STARTING = "starting up."
+_STALE = "they were changed by another program"
+"""In the log of each start, and of a server whose memory of commands is not what the database has."""
 
 _PATIENT_HOLD = 30
 """Seconds: a poll that ended while the server is suspended would get nothing in any case."""
@@ -48,23 +54,25 @@ class CrashRun:
 
     config: CrashConfig
     reactor: Any
-    _disk: FaultyDisk | None = field(init=False)
+    _database: Database = field(init=False)
     _server: ServerProcess = field(init=False)
     _schedule: KillSchedule = field(init=False)
     _fleet: SimulatedFleet = field(init=False)
     _disturbances: Counter[Disturbance] = field(factory=Counter, init=False)
+    _reader: StreamReader = field(init=False)
     _started_at: float = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._started_at = self.reactor.seconds()
-        self._disk = FaultyDisk.make(self.config.database, self._random("disk")) if self.config.needs_disk else None
-        self._server = ServerProcess(self.config, self.reactor, {} if self._disk is None else self._disk.variables())
+        self._database = database = make_database(self.config, self.reactor, self._random("database"))
+        self._server = ServerProcess(self.config, self.reactor, database.variables)
         self._schedule = KillSchedule(
             self._server,
             self.reactor,
             self._random("kills"),
-            cut_power=self._disk.cut_power if self._disk is not None and self.config.power_cuts else None,
-            failing_disk=self._disk.failing if self._disk is not None and self.config.disk_failures else None,
+            lock_database=database.lock,
+            crash_database=database.crash if self.config.power_cuts else None,
+            failing_disk=database.failing,
         )
         journal = KillPointJournal(clock=self.reactor, path=self.config.devices_journal, reach=self._schedule.reach)
         self._fleet = SimulatedFleet(self.config, self.reactor, journal, has_patient=self.config.suspensions)
@@ -77,13 +85,14 @@ class CrashRun:
             observations = evolve(self._journals(), failures=[str(failure)], has_final_state=False)
         finally:
             self._server.kill()
+            await self._database.stop()
         return RunResult(
             observations=observations,
             counts={
                 "kill": self._schedule.kills,
                 "disturbed": self._disturbances,
                 "server": {
-                    "power cuts": 0 if self._disk is None else self._disk.power_cuts,
+                    "crashes of the database": self._database.crashes,
                     "times the database was locked": self._schedule.locks,
                     "milliseconds until ready": round(1000 * self._server.startup),
                 },
@@ -93,10 +102,13 @@ class CrashRun:
         )
 
     async def _run_phases(self) -> Observations:
+        await self._database.start()
         self._server.start()
         await self._server.wait_ready()
         api, fleet = self._server.api(), self._fleet.build()
         fleet.startService()
+        self._reader = StreamReader(api=api, chance=self._random("reader"))
+        self._reader.start()
         try:
             followed = await self._kill_phase(api)
             self._fleet.stop_faults()
@@ -104,6 +116,7 @@ class CrashRun:
             await settle(api, self.config.devices_journal, until)
         finally:
             await fleet.stopService()
+            await self._reader.stop()
         return await self._observe(FinalState(self.config, self.reactor, api), followed)
 
     async def _kill_phase(self, api: AdminApi) -> list[Json]:
@@ -117,13 +130,12 @@ class CrashRun:
         try:
             until = now + self.config.kill_seconds(now - self._started_at)
             await self._schedule.run(self.config.kills, until, disturbances.before_kills())
-            if self.config.disk_failures:
-                await disturbances.fill_disk()  # once without a kill, after which memory would be read anew
+            await disturbances.after_kills()
             await operator.finish()
         except ServerFailed:
             operator.abandon()
             raise
-        return operator.followed
+        return operator.follower.events
 
     def _disturb(self, operator: Operator) -> Disturbances:
         return Disturbances(
@@ -132,7 +144,7 @@ class CrashRun:
             server=self._server,
             operator=operator,
             chance=self._random("disturbances"),
-            disk=self._disk,
+            database=self._database,
             counts=self._disturbances,
         )
 
@@ -164,9 +176,9 @@ class CrashRun:
             self._journals(),
             commands=commands,
             events=events,
-            followed=followed,
-            violations=violations + await final.offline_violations(),
-            failures=list(final.tracebacks()),
+            followed={"the operator": followed, "a stream": self._reader.events},
+            violations=violations + await final.violations_of(self._database.name),
+            failures=[*final.tracebacks(), *stale_memory(self.config.log.read_text("utf-8", "replace"))],
         )
 
     def _journals(self) -> Observations:
@@ -176,3 +188,12 @@ class CrashRun:
 
     def _random(self, name: str) -> Random:
         return seeded_random(self.config.seed, name)
+
+
+def stale_memory(log: str) -> Iterator[str]:
+    """The lines of a server's log by which it had commands in memory that the database did not have, although no other
+    program had changed them since its start.
+    """
+    for start in log.split(_STARTING):
+        own, _, _ = start.partition(OTHER_PROGRAM)
+        yield from (line for line in own.splitlines() if _STALE in line)

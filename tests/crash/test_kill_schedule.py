@@ -42,18 +42,19 @@ class FakeServer:
         if self.failed:
             raise ServerFailed
 
-    async def lock_database(self, seconds: float) -> None:
-        """Do nothing."""
-
     async def kill_and_wait(self) -> None:
         """Stop running; there is nothing to wait for."""
         self.kill()
 
 
+async def no_lock(seconds: float) -> None:
+    """The database is not locked."""
+
+
 @contextmanager
 def running(clock: Clock, kills: int, seconds: float, server: FakeServer) -> Iterator[tuple[KillSchedule, list[Any]]]:
     """Run a schedule; with it comes a list that receives its result."""
-    schedule = KillSchedule(cast(ServerProcess, server), clock, seeded_random(1, "kills"))
+    schedule = KillSchedule(cast(ServerProcess, server), clock, seeded_random(1, "kills"), no_lock)
     results: list[Any] = []
     run = Deferred.fromCoroutine(schedule.run(kills, clock.seconds() + seconds))
     run.addBoth(results.append)
@@ -123,7 +124,7 @@ def test_power_cuts_and_disturbances(clock: Clock) -> None:
         return happen
 
     schedule = KillSchedule(
-        cast(ServerProcess, FakeServer()), clock, seeded_random(1, "kills"), lambda: happened.append("cut")
+        cast(ServerProcess, FakeServer()), clock, seeded_random(1, "kills"), no_lock, disturbance("cut")
     )
     run = schedule.run(5, clock.seconds() + 30, [disturbance("full"), disturbance("changed")])
     done = Deferred.fromCoroutine(run)
@@ -144,7 +145,9 @@ def test_disk_that_does_not_sync(clock: Clock) -> None:
         is_failing.append(server.running)
 
     server = FakeServer()
-    schedule = KillSchedule(cast(ServerProcess, server), clock, seeded_random(1, "kills"), failing_disk=failing)
+    schedule = KillSchedule(
+        cast(ServerProcess, server), clock, seeded_random(1, "kills"), no_lock, failing_disk=failing
+    )
     done = Deferred.fromCoroutine(schedule.run(1, clock.seconds() + 30))
     for _ in range(1200):
         clock.advance(0.05)

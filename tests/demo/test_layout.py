@@ -16,12 +16,12 @@ LAYOUT = Layout(
 
 
 def test_server_listens_on_this_machine_only() -> None:
-    """Because admission is open, both ports can be reached from this machine only."""
+    """Because devices have no secrets, both ports can be reached from this machine only."""
     arguments = LAYOUT.server()
     assert arguments[0] == "pushd"
     assert "--devices=tcp:8080:interface=127.0.0.1" in arguments
     assert "--admin=tcp:8081:interface=127.0.0.1" in arguments
-    assert "--admission=open" in arguments
+    assert not any("admission" in argument for argument in arguments)
 
 
 def test_simulator_arguments() -> None:
@@ -34,9 +34,20 @@ def test_simulator_arguments() -> None:
     ]
 
 
+def test_devices_that_need_an_operator() -> None:
+    """Beside them, one device loses its results, one goes offline again and again, and one is new."""
+    assert LAYOUT.forgetful_device()[2:] == ["--id=controlid=3206485144281371", "--faults=lose-result=1"]
+    assert LAYOUT.changing_devices()[2:] == [
+        "--id=controlid=3206485144281372",
+        "--id=controlid=3206485144281373",
+        "--outage=flapping=1-1@10+86400/300",
+    ]
+
+
 def test_next_steps_can_be_copied() -> None:
     """The next steps name the API and the token, and have lines for curl and pushctl to copy."""
-    text = LAYOUT.next_steps()
+    text = LAYOUT.next_steps("http://127.0.0.1:8081/login#invite=once")
+    assert "http://127.0.0.1:8081/login#invite=once\n" in text
     assert "http://127.0.0.1:8081/v1/" in text
     assert '"Authorization: Bearer $(cat /var/lib/demo/admin.token)"' in text
     assert "pushctl --url http://127.0.0.1:8081 --data-dir /var/lib/demo devices" in text

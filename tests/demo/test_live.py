@@ -1,7 +1,9 @@
 """Tests of the demo as a process, with the real server and simulated devices."""
 
+import json
 import os
 import pty
+import re
 import runpy
 import shutil
 import signal
@@ -11,9 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import IO
+from typing import IO, Any
+from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 import pytest
+
+from pushd.demo.layout import FORGETFUL, NEW
+from pushd.demo.showcase import SITES
 
 ROOT = Path(__file__).parents[2]
 DEMO = [sys.executable, "-m", "pushd.demo", "--controlid", "1", "--servereye", "0", "--port", "0"]
@@ -99,6 +105,29 @@ def test_ctrl_c_ends_the_demo(tmp_path: Path, moment: str, shown: str) -> None:
         assert "Traceback" not in rest
         with pytest.raises(ProcessLookupError):
             os.killpg(demo.pid, 0)
+
+
+def test_fleet_is_worth_looking_at(tmp_path: Path) -> None:
+    """The link that is shown logs in to the dashboard, where one device waits for approval, one opening is unknown and
+    one has failed.
+    """
+    with _demo(tmp_path, "--controlid", "2") as demo:
+        shown = _read_until(demo.stdout, "Worth a look")
+        ((url, invitation),) = re.findall(r"(http://\S+)/login#invite=(\S+)", shown)
+        cookies = build_opener(HTTPCookieProcessor())
+
+        def call(path: str, body: object = None) -> Any:
+            data = None if body is None else json.dumps(body).encode()
+            headers = {"Content-Type": "application/json"}
+            with cookies.open(Request(f"{url}/v1/{path}", data, headers), timeout=_TIMEOUT) as answer:
+                return json.load(answer)
+
+        assert call("session", {"invite": invitation})["role"] == "admin"
+        sites = {device["site"] for device in call("devices")["items"]}
+        assert sites >= set(SITES)
+        assert [device["id"] for device in call("devices?admission=pending")["items"]] == [NEW]
+        assert [command["device"] for command in call("commands?state=unknown")["items"]] == [FORGETFUL]
+        assert any(command["endpoint"] == "execute_actions" for command in call("commands?state=failed")["items"])
 
 
 def test_ctrl_c_with_once_is_no_success(tmp_path: Path) -> None:

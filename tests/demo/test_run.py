@@ -70,6 +70,17 @@ def test_devices_of_an_earlier_start_are_left_out(server: FakeServer, clock: Clo
     assert [device["id"] for device in devices] == ["a", "b"]
 
 
+def test_new_devices_are_approved(server: FakeServer, clock: Clock) -> None:
+    """A device that is pending is approved, and counted."""
+    pending = {**DEVICE, "polling": True, "admission": "pending"}
+    server.on("GET /v1/devices", Answer(body={"items": [pending], "next": None}))
+    server.on(f"PATCH /v1/devices/{DEVICE['id']}", Answer(body={**DEVICE, "polling": True}))
+    http = server.http()
+    assert _run(http, clock, wait_for_devices(_client(http, clock), 1)) == [pending]
+    (approved,) = server.calls(f"PATCH /v1/devices/{DEVICE['id']}")
+    assert approved.body == {"admission": "approved"}
+
+
 def test_missing_devices_are_counted(server: FakeServer, clock: Clock) -> None:
     """If devices do not come online, the error says how many are."""
     server.on("GET /v1/devices", Answer(body={"items": [DEVICE], "next": None}))

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pushd.demo.scenario import Step, find_fault, steps_for
+from pushd.model.lifecycle import State
 
 USER_ID = 1700000000
 
@@ -103,7 +104,7 @@ def test_steps_for_controlid() -> None:
         "make_coffee",
         "batch",
     ]
-    assert [step.expected for step in steps].count("failed") == 1
+    assert [step.expected for step in steps].count(State.FAILED) == 1
     assert not any(step.parallel for step in steps)
 
 

@@ -10,6 +10,7 @@ from pushd.store.sqlite.store import MEMORY, SqliteStore
 from tests.connection import Connection
 from tests.dialects.dialect_devices import DialectDevice
 from tests.in_memory_server import BuildServer, InMemoryServer
+from tests.store.clock import StoreClock
 
 
 def is_idle(poll: Connection, device: DialectDevice) -> bool:
@@ -128,7 +129,7 @@ class SlowStore(SqliteStore):
 
 def test_device_that_disconnects_during_a_claim(build_server: BuildServer, device: DialectDevice) -> None:
     """If a device disconnects while a command is being claimed for it, the command goes back to the queue."""
-    store = SlowStore(MEMORY)
+    store = SlowStore(MEMORY, now=StoreClock())
     server = build_server(store)
     server.register(device.id)
     command = server.put(device.id, device.payload)
@@ -143,7 +144,7 @@ def test_device_that_disconnects_during_a_claim(build_server: BuildServer, devic
 
 def test_cancelled_during_a_claim_of_a_lost_poll(build_server: BuildServer, device: DialectDevice) -> None:
     """If the command is cancelled meanwhile, it does not go back to the queue, and no poll gets it."""
-    store = SlowStore(MEMORY)
+    store = SlowStore(MEMORY, now=StoreClock())
     server = build_server(store)
     server.register(device.id)
     command = server.put(device.id, device.payload, delivery="at_least_once")

@@ -139,7 +139,7 @@ def test_result_over_the_limit(server: InMemoryServer, device: DialectDevice) ->
 def test_large_result_of_an_unknown_command(server: InMemoryServer, device: DialectDevice) -> None:
     """A large result settles its command after the lease has expired, too."""
     server.register(device.id)
-    command = server.put(device.id, device.payload)
+    command = server.put(device.id, device.payload, delivery="at_most_once")
     server.device_request(device.poll())
     server.tick(61)
     assert server.command(command)["state"] == "unknown"
@@ -269,7 +269,7 @@ def test_result_with_foreign_entries(server: InMemoryServer, on_reactor: list[in
 def test_large_command(server: InMemoryServer, on_reactor: list[int]) -> None:
     """A large command is sent as the text that the operator sent; the reactor neither reads nor writes it."""
     server.register(READER.id)
-    text = '{"endpoint":"user_set_image","body":{"image":"%s"}}' % ("ä" * (2 * SMALL))
+    text = '{"endpoint":"set_photo","body":{"image":"%s"}}' % ("ä" * (2 * SMALL))
     path = f"/v1/devices/{READER.id}/commands"
     token = f"Authorization: Bearer {server.token_of(Role.OPERATOR)}"
     sent = server.call(request(f"POST {path}", f'{{"payload":{text}}}'.encode(), token)).answer()
@@ -334,7 +334,7 @@ def test_large_command_of_a_container(
 
 def test_large_batch_is_sent_with_its_ids(server: InMemoryServer, on_reactor: list[int]) -> None:
     """Each entry of a large batch gets its transactionid, as in a small one; the reactor does not read the batch."""
-    entries = [{"endpoint": "user_set_image", "body": LONG}, {"endpoint": "load_objects", "transactionid": "x"}]
+    entries = [{"endpoint": "set_photo", "body": LONG}, {"endpoint": "load_objects", "transactionid": "x"}]
     sent = send_and_poll(server, READER.id, {"transactions": entries}, READER.poll())
     body = b'{"transactions_results":[{"transactionid":1,"response":""},{"transactionid":"x","success":false}]}'
     server.device_request(READER.result(sent.id, body))
@@ -348,10 +348,10 @@ def test_large_batch_is_sent_with_its_ids(server: InMemoryServer, on_reactor: li
 def test_large_command_is_matched_by_its_endpoint(server: InMemoryServer, on_reactor: list[int]) -> None:
     """A result without a uuid is matched with a large command by its endpoint, which is not read for that."""
     server.register(READER.id)
-    payload = {"endpoint": "user_set_image", "body": LONG}
+    payload = {"endpoint": "set_photo", "body": LONG}
     sent = server.ask(f"POST /v1/devices/{READER.id}/commands", {"payload": payload})
     server.device_request(request("GET /push?deviceId=7"))
-    server.device_request(request("POST /result?deviceId=7&endpoint=user_set_image", b'{"response":""}'))
+    server.device_request(request("POST /result?deviceId=7&endpoint=set_photo", b'{"response":""}'))
     found = server.ask(f"GET {sent.headers['location']}").body
     assert on_reactor == []
     assert json.loads(found)["state"] == "succeeded"
@@ -362,8 +362,8 @@ def test_large_command_is_matched_by_its_endpoint(server: InMemoryServer, on_rea
     [
         (CONTAINER, {"control": "X", "data": LONG * 4}),
         (CONTAINER, {"control": "X", "data": [LONG] * 4}),
-        (READER.id, {"endpoint": "user_set_image", "body": LONG * 4}),
-        (READER.id, {"transactions": [{"endpoint": "user_set_image", "body": LONG}] * 4}),
+        (READER.id, {"endpoint": "set_photo", "body": LONG * 4}),
+        (READER.id, {"transactions": [{"endpoint": "set_photo", "body": LONG}] * 4}),
     ],
 )
 def test_large_command_is_written_in_pieces(

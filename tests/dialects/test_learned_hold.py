@@ -16,11 +16,11 @@ from pushd.simulator.http import DeviceClient
 from pushd.simulator.journal import Journal
 from pushd.simulator.servereye.client import ServerEyeClient
 from pushd.simulator.servereye.device import ServerEyeDevice
-from pushd.store.sqlite.store import SqliteStore
 from tests.connection import request
 from tests.dialects.simulated_proxy import Cut, Proxy, both_sides, with_504, with_504_dangling
 from tests.in_memory_server import BuildServer, InMemoryServer
 from tests.results import result_of
+from tests.store.clock import new_store
 
 NUMBER = "4408801109440101"
 READER = f"controlid:{NUMBER}"
@@ -193,7 +193,7 @@ def test_single_lost_connection_changes_no_learned_hold(build_server: BuildServe
 def test_learned_hold_survives_a_restart(build_server: BuildServer, tmp_path: Path) -> None:
     """After a restart a device has the hold that was learned before, and its polls are held that long."""
     path = str(tmp_path / "pushd.sqlite")
-    server = build_server(SqliteStore(path))
+    server = build_server(new_store(path))
     with direct_client(server) as client:
         device = reader(server, client, 4)
         device.start()
@@ -202,7 +202,7 @@ def test_learned_hold_survives_a_restart(build_server: BuildServer, tmp_path: Pa
         run(server, client, 1)
     server.core.drain()
     result_of(server.store.close())
-    after = build_server(SqliteStore(path))
+    after = build_server(new_store(path))
     assert learned_hold(after, READER) == pytest.approx(3.2, abs=0.1)
     poll = after.device_request(request(f"GET /push?deviceId={NUMBER}"))
     after.clock.advance(3.1)

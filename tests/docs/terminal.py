@@ -17,8 +17,12 @@ _PROMPT = "---- ready, exit code"
 _STARTED = re.compile(r"HTTPFactory starting on (\d+)")
 _READY = "The admin token is in"
 
-# what `pip install` makes; where the tests run without it, it is missing
-_PUSHCTL = f"#!/bin/sh\nexec {sys.executable} -c 'from pushd.pushctl.main import main; main()' \"$@\"\n"
+_PROGRAMS = {
+    "pushctl": "pushd.pushctl.main:main",
+    "pushd-server": "pushd.console:server",
+    "pushd-simulate": "pushd.console:simulate",
+}
+"""What ``pip install`` makes; where the tests run without it, they are missing."""
 
 
 def free_port() -> str:
@@ -79,8 +83,11 @@ class Workspace:
         """A workspace where nothing runs yet."""
         bin_directory = home / "bin"
         bin_directory.mkdir()
-        (bin_directory / "pushctl").write_text(_PUSHCTL)
-        (bin_directory / "pushctl").chmod(0o755)
+        for name, start in _PROGRAMS.items():
+            module, _, function = start.partition(":")
+            program = bin_directory / name
+            program.write_text(f"#!{sys.executable}\nfrom {module} import {function}\n{function}()\n")
+            program.chmod(0o755)
         (home / ".curlrc").write_text("no-progress-meter\n")
         return cls(home, [], {})
 
@@ -99,9 +106,9 @@ class Workspace:
                 return
         raise AssertionError("the server did not start:\n" + "".join(log))
 
-    def run_beside(self, text: str) -> None:
-        """Start another program as an example says; it runs until the end."""
-        server = f"http://127.0.0.1:{self._ports['127.0.0.1:8080']}"
+    def run_beside(self, text: str, path: str = "") -> None:
+        """Start a program of devices as an example says; they poll below this path, and it runs until the end."""
+        server = f"http://127.0.0.1:{self._ports['127.0.0.1:8080']}{path}"
         self._spawn("bash", "-c", f"exec {text.strip()} --server {server}")
 
     def terminal(self) -> Terminal:

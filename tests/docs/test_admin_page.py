@@ -11,10 +11,13 @@ from attrs import evolve, field, fields, frozen
 
 import pushd.admin
 from pushd.admin.json_views import INTERNAL
+from pushd.core.info import ServerInfo
 from pushd.http.router import Router
 from pushd.model.alert import Alert
 from pushd.model.command import Command
 from pushd.model.device import Device, Orphan, QueueDepth
+from pushd.model.rejection import Rejection
+from pushd.model.token import Token
 from pushd.model.webhook import Attempt, Webhook
 from tests.docs.pages import EXAMPLES, example, page
 from tests.docs.terminal import Shown, Terminal, Workspace, free_port
@@ -25,13 +28,18 @@ _PART = re.compile(r"<[^>]*>|\{[^}]*\}")
 _VARYING = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"), "(id)"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "(time)"),
-    (re.compile(r"(?<![\w-])[\w-]{32}(?![\w-])"), "(secret)"),
     (re.compile(r"whsec_[\w+/=]+"), "(secret)"),
+    (re.compile(r"pushd_\w{39}"), "(secret)"),
+    (re.compile(r"(?<![\w-])[\w-]{32}(?![\w-])"), "(secret)"),
     (re.compile(r'"[0-9a-f]{12}-\d+"'), '"(seq)"'),
     (re.compile(r'(?<="duration":)\s*[\d.]+'), "0.001"),
+    (re.compile(r'(?<="node":)\s*"[^"]*"'), '"(node)"'),
     (re.compile(r"(?<=other side: )\d+"), "111"),
 )
 """What is another each time."""
+
+_VARIABLES = {"command": "COMMAND", "webhook": "WEBHOOK", "token": "LOBBY"}
+"""Of what an example makes: the variable that holds its id in those after it."""
 
 _RECEIVER = ":9000/"
 """The receiver's port in the examples."""
@@ -45,8 +53,14 @@ curl --max-time 0.1 'http://127.0.0.1:8080/push?deviceId=4711'
 curl -H "Authorization: Bearer $TOKEN" "$API/v1/events?type=alert.raised&wait=60"
 """
 
+_USE_A_WRONG_BASE = "curl 'http://127.0.0.1:8080/controlid/push?deviceId=4408801109440198'"
+
 _FIND_ALERT = """
 ALERT=$(curl -s -H "Authorization: Bearer $TOKEN" $API/v1/alerts | sed 's/.*"id":"\\([0-9a-f-]*\\)".*/\\1/')
+"""
+
+_REPORT_OPENING = """
+curl 'http://127.0.0.1:8080/result?deviceId=4408801109440198&uuid=poll-1' -d '{"response": ""}'
 """
 
 _REGISTER_CONTAINER = """curl -H "Authorization: Bearer $TOKEN" $API/v1/devices -d '{"id": "servereye:4f1c2d"}'"""
@@ -84,7 +98,11 @@ class Story:
     def play(self) -> Iterator[tuple[str, Shown]]:
         """Each example's name, and what it shows."""
         self.operator.run(self._text("setup"))
-        yield from self._each("healthz", "readyz", "problem-token", "register", "devices", "device", "change")
+        yield from self._each(
+            "healthz", "readyz", "problem-token", "catalogue", "register", "devices", "device", "change"
+        )
+        yield from self._each("audit")
+        yield from self._each("tokens", "token", "limit-token", "rotate-token")
         yield from self._each("problem-field", "send", "cancel", "command", "resend")
         self._run("cancel")  # of what was sent again, which would be handed over first
         self._device_answers("poll-1")
@@ -93,10 +111,14 @@ class Story:
         yield from self._each("send-doubt", "explain", "resolve", "problem-conflict", "commands", "events", "fsck")
         self._device_reports("poll-9")
         yield from self._each("orphans")
-        yield from self._each("subscribe")
+        self.device.type(self.workspace.here(example("controlid/poll.sh") + _REPORT_OPENING))
+        yield from self._each("open")
+        yield from self._each("subscribe", "test-webhook", "test-mail")
         assert "alert.raised" in self.operator.run(self.workspace.here(_MISS_A_DEVICE)).text
         self.operator.run(self.workspace.here(_FIND_ALERT))
-        yield from self._each("alerts", "acknowledge")
+        yield from self._each("alerts", "acknowledge", "sites", "mute")
+        self.operator.run(self.workspace.here(_USE_A_WRONG_BASE))
+        yield from self._each("rejections")
         yield "deliveries", self._once("deliveries", '"seq"')
         self.operator.run(_REGISTER_CONTAINER)
         yield from self._each("secret", "api-key", "forget")
@@ -127,13 +149,13 @@ class Story:
         return shown
 
     def _run(self, name: str) -> Shown:
-        """Run an example; the command or webhook that it makes, if it does, is the one that those after it are
+        """Run an example; the command, webhook or token that it makes, if it does, is the one that those after it are
         about.
         """
         shown = self.operator.run(self._text(name))
-        made = re.search(r"^Location: /v1/(command|webhook)s/(\S+)", shown.text, re.MULTILINE)
-        if made is not None:
-            self.operator.run(f"{made[1].upper()}={made[2]}")
+        made = re.search(r"^Location: /v1/(\w+)s/(\S+)", shown.text, re.MULTILINE)
+        if made is not None and made[1] in _VARIABLES:
+            self.operator.run(f"{_VARIABLES[made[1]]}={made[2]}")
         return evolve(shown, text=shown.text.replace(self.unheard, _RECEIVER))
 
     def _text(self, name: str) -> str:
@@ -184,7 +206,10 @@ def test_calls_that_answer_head_say_so() -> None:
     assert saying == {path for method, path in _routes() if method == "HEAD"}
 
 
-@pytest.mark.parametrize("kind", [Alert, Attempt, Command, Device, QueueDepth, Orphan, Webhook])
+_KINDS = [Alert, Attempt, Command, Device, QueueDepth, Orphan, Rejection, ServerInfo, Token, Webhook]
+
+
+@pytest.mark.parametrize("kind", _KINDS)
 def test_fields_are_listed(kind: type) -> None:
     """The page has a line for each field of what the API shows."""
     listed = set(re.findall(r"^   \* - ``(\w+)``", page("admin"), re.MULTILINE))

@@ -2,10 +2,12 @@
 
 import re
 import sys
+from typing import get_type_hints
 
 import pytest
 
 from pushd.model.event import EventType
+from pushd.model.event_data import EVENT_DATA, AlertRaisedData
 from tests.docs.pages import example, page
 from tests.docs.terminal import Workspace
 
@@ -15,6 +17,28 @@ def test_event_types_are_real() -> None:
     listed = set(re.findall(r"^   \* - ``(\w+\.\w+)``", page("events"), re.MULTILINE))
     assert listed
     assert listed <= {str(kind) for kind in EventType}
+
+
+_ROW = re.compile(r"^   \* - ``(\w+\.\w+)``\n     - .*\n     - ?(.*)$", re.MULTILINE)
+_COMMON = {"name", "site", "tags", "endpoint", "endpoints", "trace", "suppressed"}
+"""What the text below the table says of several types."""
+
+
+def test_data_is_listed() -> None:
+    """The page names the fields that the ``data`` of each type can have."""
+    listed: dict[type, set[str]] = {}
+    for name, data in _ROW.findall(page("events")):
+        fields = get_type_hints(EVENT_DATA[EventType(name)]).keys()
+        named = set(re.findall(r"``(\w+)``", data)) & _ALL_FIELDS
+        assert named <= fields, name
+        same = listed[AlertRaisedData] if data.startswith("the same") else set()
+        listed.setdefault(EVENT_DATA[EventType(name)], set()).update(named | same)
+    assert {kind: names | _COMMON for kind, names in listed.items()} == {
+        kind: get_type_hints(kind).keys() | _COMMON for kind in EVENT_DATA.values()
+    }
+
+
+_ALL_FIELDS = {name for kind in EVENT_DATA.values() for name in get_type_hints(kind)}
 
 
 _FOLLOW = f""": > shown

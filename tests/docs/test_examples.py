@@ -8,6 +8,7 @@ import pytest
 from pushd.simulator.fleet import controlid_ids, servereye_ids
 from tests.docs.pages import DOCS, EXAMPLES, ROOT, bash_blocks, example
 from tests.docs.terminal import Terminal, Workspace
+from tests.notifications.mail_server import HOST, MailServer
 from tests.programs import needs_program
 
 pytestmark = pytest.mark.slow
@@ -71,14 +72,13 @@ def test_open_door(workspace: Workspace) -> None:
     """The first example of the README opens the door of a simulated reader, and returns the outcome."""
     workspace.start(example("start.sh"))
     operator = workspace.terminal()
-    workspace.run_beside("twistd -n --pidfile= pushd-simulate --id controlid=4408801109440198")
+    workspace.run_beside("pushd-simulate --id controlid=4408801109440198")
     _wait_for(workspace, operator, "device.online", READER)
-    command = json.loads(operator.run(workspace.here(example("open-door.sh"))).text)
-    assert (command["state"], command["evidence"], command["idempotency_key"]) == (
-        "succeeded",
-        "device",
-        "ticket-4711",
-    )
+    assert operator.run(example("set-model.sh")).code == 0
+    opening = json.loads(operator.run(workspace.here(example("open-door.sh"))).text)
+    assert (opening["outcome"], opening["detail"]) == ("opened", f"Opened: {READER} reported success.")
+    command = opening["command"]
+    assert (command["evidence"], command["idempotency_key"]) == ("device", "ticket-4711")
 
 
 def test_approval(workspace: Workspace) -> None:
@@ -105,13 +105,15 @@ def test_doubt(workspace: Workspace) -> None:
     device, operator = workspace.terminal(), workspace.terminal()
     operator.run(workspace.here(example("admin/setup.sh") + example("admin/register.sh")))
     poll = workspace.here(example("quickstart/poll-again.sh"))
+    assert operator.run(example("set-model.sh")).code == 0
     device.type(poll)
     operator.type(example("quickstart/open-door.sh"))
     assert "execute_actions" in _handed(device, poll)
     doubtful = operator.read()
     assert doubtful.code == 4
-    match = re.search(r"^(\S+) unknown, .*: the lease ran out without a result$", doubtful.text, re.MULTILINE)
+    match = re.search(r"pushctl resolve (\S+) succeeded$", doubtful.text, re.MULTILINE)
     assert match is not None
+    _wait_for(workspace, operator, "command.unknown", READER)
     decided = operator.run(f"COMMAND={match[1]}\n" + example("quickstart/decide.sh"))
     assert decided.code == 0
     assert decided.text.startswith("The command may have run: ")
@@ -167,6 +169,39 @@ def test_secret_path(workspace: Workspace) -> None:
     operator.run(workspace.here(example("admin/send.sh")))
     device.run(f"SECRET={secret}")
     assert "load_objects" in device.run(workspace.here(example("operating/secret-poll.sh"))).text
+
+
+def test_provisioned_reader(workspace: Workspace) -> None:
+    """A reader that is pointed at the address that was printed for it appears, and describes itself."""
+    workspace.start(example("quickstart/start.sh"))
+    operator = workspace.terminal()
+    shown = operator.run(workspace.here(example("quickstart/provision.sh").replace("192.0.2.10", "127.0.0.1")))
+    assert shown.code == 0
+    match = re.search(workspace.here(r"Server address  http://127.0.0.1:8080(/d/\S+)"), shown.text)
+    assert match is not None
+    reader = "controlid:3206485144263533"
+    workspace.run_beside(f"pushd-simulate --model iDFlex --id {reader.replace(':', '=')}", match[1])
+    _wait_for(workspace, operator, "device.online", reader)
+    described = operator.run(example("quickstart/provisioned.sh"))
+    assert described.code == 0
+    assert "succeeded" in described.text
+    assert re.search(r"^proof +secret$", described.text, re.MULTILINE)
+    assert re.search(r"^  firmware +simulated\n  mac .*\n  model +iDFlex\n", described.text, re.MULTILINE)
+
+
+def test_test_mail(workspace: Workspace) -> None:
+    """The test mail reaches all recipients, and the answer says so."""
+    mail_server = MailServer(replies={"lisbon@example.org": ["550 no such user"]})
+    with mail_server.running():
+        recipients = (
+            "--mail-to ops@example.org --mail-to 'lisbon@example.org;site=Lisbon' --mail-from pushd@example.org"
+        )
+        workspace.start(f"{example('start.sh').strip()} {recipients} --smtp {HOST}:{mail_server.port}")
+        url = workspace.here("http://127.0.0.1:8081")
+        shown = workspace.terminal().run(f"export PUSHD_URL={url}\n{example('operating/test-mail.sh')}")
+    assert shown.code == 1
+    assert [line.split()[1] for line in shown.text.splitlines()] == ["outcome", "accepted", "failed"]
+    assert len(mail_server) == 1
 
 
 def test_backup(workspace: Workspace) -> None:

@@ -1,6 +1,5 @@
 """The pages about the programs describe each of their options, and no others."""
 
-import click
 from twisted.python import usage
 
 from pushd import tap
@@ -8,10 +7,13 @@ from pushd.config import OPTIONS, Config, read_config
 from pushd.pushctl.main import cli
 from pushd.simulator import tap as simulator
 from tests.docs.pages import EXAMPLES, options, page
+from tests.pushctl.walk import all_commands
+
+_COMMANDS = dict(all_commands())
 
 _OF_TWISTED = {"help", "version"}
 
-_FOR_ONE_START = {"new", "new-token", "restored", "requeue"}
+_FOR_ONE_START = {"check", "new", "new-token", "restored", "requeue"}
 """Flags that belong on a command line, and would do harm in a file."""
 
 
@@ -20,19 +22,18 @@ def _names(given: usage.Options) -> set[str]:
 
 
 def test_server() -> None:
-    """The page about operating pushd lists the options of ``twistd pushd``; Sphinx makes the list from their table."""
+    """The page about operating pushd lists the options of ``pushd-server``; Sphinx makes the list from their table."""
     assert "\n.. server-options::\n" in page("operating")
     assert _names(tap.Options()) == OPTIONS.keys()
 
 
 def test_simulator() -> None:
-    """The page about the simulator describes the options of ``twistd pushd-simulate``."""
+    """The page about the simulator describes the options of ``pushd-simulate``."""
     assert options(page("simulator")) == _names(simulator.Options())
 
 
 def _pushctl() -> set[str]:
-    commands: list[click.Command] = [cli, *cli.commands.values()]
-    words = [word for command in commands for param in command.params for word in param.opts]
+    words = [word for command in [cli, *_COMMANDS.values()] for param in command.params for word in param.opts]
     return {word.removeprefix("--") for word in words if word.startswith("--")} - _OF_TWISTED
 
 
@@ -40,7 +41,7 @@ def test_pushctl() -> None:
     """The page about pushctl describes its commands and their options."""
     text = page("pushctl")
     assert options(text) == _pushctl()
-    assert all(f"\npushctl {name}\n" in text for name in cli.commands)
+    assert all(f"\npushctl {name}\n" in text for name in _COMMANDS)
 
 
 def test_configuration_file() -> None:

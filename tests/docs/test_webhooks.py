@@ -27,6 +27,8 @@ def test_receiver(workspace: Workspace) -> None:
     operator.run(f"WEBHOOK={webhook['id']}")
     while "204" not in (shown := operator.run(workspace.here(example("webhooks/redeliver.sh")))).text:
         assert shown.code == 0
+    assert json.loads(operator.run(workspace.here(example("webhooks/test.sh"))).text)["status"] == 204
+    assert json.loads(operator.run(workspace.here(example("webhooks/slack.sh"))).text)["format"] == "slack"
     beside.run("kill $!")
     received = (workspace.home / "received.txt").read_text("utf-8").splitlines()
     assert received[0] == "device.registered controlid:4408801109440198 None"

@@ -20,11 +20,16 @@ Json = dict[str, Any]
 _REQUEST_TIMEOUT = 6.0
 _FSCK_TIMEOUT = 60.0
 _RETRY_DELAY = 0.3
-_MAX_RETRY = 60.0
-"""Seconds after which a server that does not answer, or not with another status than 503, is taken for broken."""
+_MAX_RETRY = 180.0
+"""Seconds after which a server that does not answer, or not with another status than 503, is taken for broken: on a
+busy machine, kills may cut a request that waits again and again.
+"""
 
 _PAGE_LIMIT = "500"
+OK = 200
 UNAVAILABLE = 503
+_OF_PROXY = (502, 504)
+"""Statuses of a proxy whose server has not answered: it may have processed the request."""
 
 _NO_ANSWER = (
     defer.CancelledError,
@@ -40,7 +45,12 @@ _NO_ANSWER = (
 
 
 class ServerFailed(Exception):
-    """The server exited by itself, did not become ready, did not stop, or serves nothing."""
+    """The server exited by itself, did not become ready, did not stop, serves nothing, or has lost an event."""
+
+
+def is_in_doubt(unavailable: Json) -> bool:
+    """Whether a 503 says that what was requested may be stored nevertheless."""
+    return str(unavailable.get("type")).endswith("outcome-in-doubt")
 
 
 def _always(_answer: Json) -> bool:
@@ -62,6 +72,11 @@ class AdminApi:
         """GET a resource."""
         _, answer = await self.request("GET", *path, query=query)
         return answer
+
+    async def once(self, *path: str) -> Json:
+        """GET a resource, and do not repeat that; empty if the status is not 200."""
+        status, answer = await self._exchange("GET", self.root.child("v1", *path), None, self._headers())
+        return answer if status == OK else {}
 
     async def violations(self) -> list[Json]:
         """GET the integrity violations; the server reads its whole database."""
@@ -88,7 +103,7 @@ class AdminApi:
         start = {} if after is None else {"after": after}
         page = await self.get("events", **start, limit=_PAGE_LIMIT, wait=str(wait))
         if "items" not in page:
-            raise AssertionError(f"events after {after}: {page}")
+            raise ServerFailed(f"It has no events after {after}: {page}")
         return page["items"], page["next"]
 
     async def stream(self, after: str, types: Iterable[str] = ()) -> IResponse:
@@ -138,8 +153,12 @@ class AdminApi:
             except _NO_ANSWER:
                 is_answered = False
             else:
-                if status != UNAVAILABLE or (is_answered and not repeats(answer)):
+                if status in _OF_PROXY:
+                    is_answered = False
+                elif status != UNAVAILABLE or (is_answered and not repeats(answer)):
                     return status, answer
+                elif is_in_doubt(answer):
+                    is_answered = False  # whatever is answered next is about the repetition alone
             self.check()
             await deferLater(self.clock, _RETRY_DELAY)
         raise ServerFailed(f"{method} {url.to_text()} was not answered, or with 503, for {_MAX_RETRY:g} s.")

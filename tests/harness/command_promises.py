@@ -116,6 +116,8 @@ def _stays_cancelled(trace: CommandTrace) -> Iterator[str]:
     for line in trace.cancels:
         if line["status"] not in _OK or trace.command is None:
             continue
+        if line["state"] == "queued":
+            yield "it was cancelled, but is still queued"
         if line["state"] == "cancelled" != trace.command["state"]:
             yield f"the cancel was answered with 'cancelled', but it is {trace.command['state']}"
         if trace.command["attempts"] > line["attempts"]:
@@ -170,11 +172,11 @@ def _nothing_unmatched(traces: Traces) -> Iterator[str]:
 
 
 def _events_are_complete(traces: Traces) -> Iterator[str]:
-    final = traces.observations.events[: len(traces.observations.followed)]
-    for read, kept in zip_longest(traces.observations.followed, final):
-        if read != kept:
-            yield f"the operator read {read}, but at the end the server shows {kept} there"
-            return
+    for reader, followed in traces.observations.followed.items():
+        pairs = zip_longest(followed, traces.observations.events[: len(followed)])
+        wrong = next(((read, kept) for read, kept in pairs if read != kept), None)
+        if wrong is not None:
+            yield f"{reader} read {wrong[0]}, but at the end the server shows {wrong[1]} there"
 
 
 def _no_failures(traces: Traces) -> Iterator[str]:

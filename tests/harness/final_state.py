@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from attrs import define
@@ -44,7 +45,11 @@ class FinalState:
 
     async def offline_violations(self) -> list[Json]:
         """The integrity violations that ``pushd.fsck`` finds after the server has stopped."""
-        command = ["-m", "pushd.fsck", str(self.config.database)]
+        return await self.violations_of(str(self.config.database))
+
+    async def violations_of(self, database: str) -> list[Json]:
+        """The integrity violations that ``pushd.fsck`` finds in a database, a file or a URL."""
+        command = ["-m", "pushd.fsck", database]
         out, err, code = await getProcessOutputAndValue(
             sys.executable, command, env=environment(), path=str(ROOT), reactor=self.reactor
         )
@@ -55,5 +60,10 @@ class FinalState:
 
     def tracebacks(self) -> Iterator[str]:
         """Every traceback in the server's log."""
-        for found in _TRACEBACK.finditer(self.config.log.read_text("utf-8", "replace")):
-            yield found.group()
+        return tracebacks_in(self.config.log)
+
+
+def tracebacks_in(log: Path) -> Iterator[str]:
+    """Every traceback in a log."""
+    for found in _TRACEBACK.finditer(log.read_text("utf-8", "replace")):
+        yield found.group()

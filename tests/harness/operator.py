@@ -9,7 +9,8 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.internet.task import deferLater
 
 from pushd.simulator.journal import Journal
-from tests.harness.admin_api import AdminApi, Json
+from tests.harness.admin_api import AdminApi, Json, is_in_doubt
+from tests.harness.event_follower import EventFollower
 from tests.harness.workload import CommandRequest, Workload
 
 CANCEL_PROBABILITY = 0.12
@@ -19,14 +20,15 @@ REPEAT_PROBABILITY = 0.1
 WAIT_PROBABILITY = 0.2
 """How often a sender waits for the outcome."""
 
+THEN_CANCEL_PROBABILITY = 0.5
+"""How often a command is cancelled that has not ended when its sender stops waiting."""
+
 GIVE_UP_PROBABILITY = 0.5
 """How often a sender does not send a command again after the server has answered that it cannot store it now."""
 
-_IN_DOUBT = "outcome-in-doubt"
 _WAIT = (0.5, 3.0)
 
 _CANCEL_DELAY = 1.5
-_EVENTS_WAIT = 2.0
 
 _CREATED = 201
 _ACCEPTED = 202
@@ -49,21 +51,27 @@ class Operator:
     """Average seconds between two commands of one sender."""
     min_commands: int
     """How many commands must be accepted before the senders finish."""
-    followed: list[Json] = field(factory=list, init=False)
-    """The events, as they were read while the server was killed and started."""
+    follower: EventFollower = field(init=False)
+    """Reads the events while the server is killed and started."""
+    unavailable: int = field(default=0, init=False)
+    """How often the server could not store a command, or could not tell."""
     _count: int = field(default=0, init=False)
     _finishing: bool = field(default=False, init=False)
     _tasks: list[Deferred[None]] = field(factory=list, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.follower = EventFollower(self.api)
 
     def start(self, senders: int) -> None:
         """Start so many senders, and the reader of the events."""
         for _ in range(senders):
             self._start_task(self._send_repeatedly())
-        self._start_task(self._follow())
+        self._start_task(self.follower.follow())
 
     async def finish(self) -> None:
         """Send no more commands, and wait until all requests are answered."""
         self._finishing = True
+        self.follower.finish()
         while self._tasks:
             started, self._tasks = self._tasks, []
             try:
@@ -101,6 +109,8 @@ class Operator:
     async def _post(self, request: CommandRequest) -> str | None:
         """Send a command with its key; the command's id, or None if the request was refused."""
         query = {"wait": f"{self.chance.uniform(*_WAIT):.3f}"} if self.chance.random() < WAIT_PROBABILITY else {}
+        if query and self.chance.random() < THEN_CANCEL_PROBABILITY:
+            query["then"] = "cancel"
         path = ("devices", request.device, "commands")
         status, answer = await self.api.post(
             *path, body=request.body, query=query, key=request.key, repeats=self._repeats
@@ -112,27 +122,24 @@ class Operator:
             self.accepted()
         command = str(answer["id"])
         self._record(request, "accepted", status=status, command=command, state=answer["state"])
+        if "then" in query:
+            self._record(request, "cancel", status=status, state=answer["state"], attempts=answer["attempts"])
         return command
 
     def _repeats(self, unavailable: Json) -> bool:
         """Whether to send a command again that could not be stored; always, if it may be stored nevertheless."""
-        is_in_doubt = str(unavailable.get("type")).endswith(_IN_DOUBT)
-        if not is_in_doubt and self.chance.random() >= GIVE_UP_PROBABILITY:
+        self.unavailable += 1
+        in_doubt = is_in_doubt(unavailable)
+        if not in_doubt and self.chance.random() >= GIVE_UP_PROBABILITY:
             return True
         self.not_stored()
-        return is_in_doubt
+        return in_doubt
 
     async def _cancel(self, request: CommandRequest, command: str) -> None:
         await deferLater(self.api.clock, self.chance.uniform(0, _CANCEL_DELAY))
         status, answer = await self.api.post("commands", command, "cancel", body={})
         fields = {name: answer.get(name) for name in ("state", "attempts", "title")}
         self._record(request, "cancel", status=status, **fields)
-
-    async def _follow(self) -> None:
-        after: str | None = None
-        while not self._finishing:
-            items, after = await self.api.events(after, _EVENTS_WAIT)
-            self.followed += items
 
     def _record(self, request: CommandRequest, action: str, **facts: object) -> None:
         self.journal.record(request.device, action, key=request.key, **facts)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from attrs import evolve
 from twisted.scripts.twistd import run
 
-from pushd.notifications.webhooks.sender import PostOutcome
+from pushd.lib.webhook_sender import PostOutcome
 from pushd.store.transaction import Statement
 
 

@@ -33,6 +33,9 @@ class Outcome(StrEnum):
     ABORTED = "aborted by the server"
 
 
+_LABELS = {"name", "site", "tags"}
+"""What messages about a device have beyond its events."""
+
 _FAILURES = (Outcome.REFUSED, Outcome.CLOSED, Outcome.UNANSWERED, Outcome.ENDLESS)
 
 
@@ -142,8 +145,15 @@ def missing_deliveries(events: Iterable[dict[str, Any]], deliveries: Iterable[De
         yield f"{by_seq[seq]} did not arrive"
     for delivery in deliveries:
         seq = delivery.event["seq"]
-        if not delivery.is_signed or delivery.event != by_seq.get(seq) or delivery.id != f"evt_{seq}":
+        is_event = seq in by_seq and _shows(delivery.event, by_seq[seq])
+        if not delivery.is_signed or not is_event or delivery.id != f"evt_{seq}":
             yield f"{delivery.id} is not an event of the server, or not signed"
+
+
+def _shows(sent: dict[str, Any], event: dict[str, Any]) -> bool:
+    """Whether a message shows an event, with nothing but what its device is called in addition."""
+    labels = {name: value for name, value in sent.get("data", {}).items() if name in _LABELS}
+    return sent in (event, {**event, "data": labels | event.get("data", {})})
 
 
 def is_in_order(events: Iterable[dict[str, Any]], deliveries: Iterable[Delivery]) -> bool:

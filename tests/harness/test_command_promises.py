@@ -54,7 +54,7 @@ GOOD = Observations(
     devices=[RAN, REPORTED],
     commands=[COMMAND],
     events=[event(0, "command.queued"), SENT],
-    followed=[event(0, "command.queued")],
+    followed={"the operator": [event(0, "command.queued")]},
 )
 
 
@@ -111,6 +111,7 @@ BAD: list[tuple[str, Observations]] = [
     ("what was claimed is not sent after its lease", suspended(1.2, 1.9)),
     ("a cancelled command is not sent", cancelled(state="cancelled")),
     ("a cancelled command is not sent", cancelled(attempts=0, status=202)),
+    ("a cancelled command is not sent", cancelled(state="queued")),
     (
         "a final state that was answered remains",
         evolve(GOOD, operator=[at(0, REQUEST), ACCEPTED | {"status": 200, "state": "failed"}]),
@@ -128,8 +129,11 @@ BAD: list[tuple[str, Observations]] = [
         "a change by another program is kept",
         evolve(GOOD, operator=[*GOOD.operator, at(2, {"did": "changed", "key": KEY, "max_attempts": 6})]),
     ),
-    ("the events are complete and in order", evolve(GOOD, followed=[SENT])),
-    ("the events are complete and in order", evolve(GOOD, followed=[*GOOD.events, event(2, "command.succeeded")])),
+    ("the events are complete and in order", evolve(GOOD, followed={"the operator": [SENT]})),
+    (
+        "the events are complete and in order",
+        evolve(GOOD, followed={"node1": [*GOOD.events, event(2, "command.succeeded")]}),
+    ),
     ("fsck finds no violation", evolve(GOOD, violations=[{"what": "inconsistent", "command": ID}])),
     ("the server does not fail by itself", evolve(GOOD, failures=["Traceback (most recent call last)"])),
 ]
@@ -199,7 +203,7 @@ def test_every_command_of_a_batch() -> None:
 
 def test_no_final_state() -> None:
     """If the server failed by itself, only that is reported, not what could not be read from it afterwards."""
-    failed = evolve(GOOD, commands=[], events=[], followed=[], failures=["exit 1"], has_final_state=False)
+    failed = evolve(GOOD, commands=[], events=[], followed={}, failures=["exit 1"], has_final_state=False)
     failed = evolve(failed, devices=[at(1, {"did": "ran", "command": "id-3"})])
     assert broken(failed) == {"the server does not fail by itself"}
 

@@ -10,7 +10,7 @@ from tests.harness.environment import ROOT, environment
 _PLANT_ALL = "from tests.{} import planted_bugs; [plant() for plant in planted_bugs.BUGS.values()]"
 
 
-@pytest.mark.parametrize("harness", ["alerting", "crash", "soak"])
+@pytest.mark.parametrize("harness", ["alerting", "cluster", "crash", "soak"])
 def test_bugs_can_be_planted(harness: str) -> None:
     """The server still has the places that each planted bug changes."""
     command = [sys.executable, "-c", _PLANT_ALL.format(harness)]

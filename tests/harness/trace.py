@@ -23,8 +23,8 @@ class Observations:
     """All commands, as the server shows them at the end."""
     events: Sequence[Json] = ()
     """All events, as the server shows them at the end."""
-    followed: Sequence[Json] = ()
-    """The events as the operator read them during the run."""
+    followed: Mapping[str, Sequence[Json]] = field(factory=dict)
+    """The events as they were read during the run, by the name of the reader."""
     violations: Sequence[Json] = ()
     """The integrity violations that the server's own checks found."""
     failures: Sequence[str] = ()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
 from pushd.core.devices.admission import AdmissionMode
+from pushd.core.tokens import REFUSAL_DELAY
 from pushd.http.bodies import KIB, LARGE, PARSED_AT_ONCE, SMALL, Body, BodyGrant, Budget, Budgets, Sender, at_most
 from pushd.model.errors import BodyTooLarge, Unavailable
 from pushd.model.token import Role
@@ -159,6 +160,7 @@ def test_bodies_without_a_token(server: InMemoryServer) -> None:
         begun = server.call(data[: -HALF // 2])
         assert server.budgets.used == 0
         begun.send(data[-HALF // 2 :])
+        server.clock.advance(REFUSAL_DELAY)
         assert begun.answer().code in (200, 401, 403, 404, 405)
 
 

@@ -123,7 +123,7 @@ def behind_haproxy(server: InMemoryServer, data: bytes) -> Connection:
 def test_address_of_the_proxy_protocol(server: InMemoryServer, line: bytes, address: str | None, allowed: str) -> None:
     """With a ``haproxy:`` endpoint, the address that the PROXY line gives is judged, never that of the proxy."""
     server.register("controlid:7", allow_from=[allowed])
-    command = server.put("controlid:7", {"endpoint": "execute_actions"})
+    command = server.put("controlid:7", {"endpoint": "doors_state"})
     connection = behind_haproxy(server, line)
     connection.send(request("GET /push?deviceId=7"))
     is_allowed = address is not None and contains([parse_network(allowed)], parse_address(address))
@@ -136,7 +136,7 @@ def test_trusted_proxy_of_a_unix_socket(build_server: BuildServer) -> None:
     """A device behind a proxy on a Unix socket is judged by its own address."""
     server = build_server(trusted_proxies=(UNIX,))
     server.register("controlid:7", allow_from=["203.0.113.0/24"])
-    command = server.put("controlid:7", {"endpoint": "execute_actions"})
+    command = server.put("controlid:7", {"endpoint": "doors_state"})
     for address, state in (("198.51.100.7", "queued"), ("203.0.113.7", "sent")):
         channel = server.device_site.buildProtocol(UNIXAddress(b"/run/pushd.sock"))
         channel.makeConnection(StringTransport(peerAddress=UNIXAddress(b"")))

@@ -169,6 +169,11 @@ class Socket(StringTransport, FileDescriptor):  # type: ignore[misc]  # the attr
         self.taken: list[bytes] = []
         """What was written directly to the socket, not through the reactor."""
         self.end: Connection | None = None
+        self.is_aborting = False
+
+    def abortConnection(self) -> None:
+        """Have the reactor close the connection."""
+        self.is_aborting = self.disconnecting = True
 
     def connectionLost(self, reason: Failure) -> None:
         self.disconnecting = True
@@ -245,6 +250,25 @@ def test_error_on_one_connection_affects_no_other(
     assert intact.answer().code == 200
     assert [failure.type for failure in no_logged_failure] == [ZeroDivisionError]
     no_logged_failure.clear()
+
+
+def test_tls_behind_a_request(server: InMemoryServer, no_logged_failure: list[Failure]) -> None:
+    """What is no HTTP behind a request that is answered at once is a 400, even if it looks like TLS."""
+    connection, _ = connect(server)
+    connection.send(request("POST /push/c/signoff", b"{}") + b"\x16\x03\x01\x02\0\r\nHost: a\r\n\r\n")
+    server.clock.advance(10)
+    assert [answer.code for answer in connection.answers()] == [200, 400]
+    assert connection.closed_by_server
+    assert no_logged_failure == []
+
+
+@pytest.mark.parametrize("data", [b"\x16\x03\x01\x02\0\x01", POLL + b"x" * 20_000], ids=["TLS", "too much"])
+def test_connection_is_not_closed_while_it_is_read(server: InMemoryServer, data: bytes) -> None:
+    """What a client sends may end its connection, but the reactor closes it: it may be about to write to it."""
+    connection, socket = connect(server)
+    server.clock.advance(0)
+    connection.protocol.dataReceived(data)
+    assert socket.is_aborting
 
 
 @pytest.mark.parametrize("cut", [None, len(SIGN_OFF), len(SIGN_OFF) + 5])
@@ -384,7 +408,9 @@ def test_connection_beyond_the_limit_is_closed(server: InMemoryServer) -> None:
             _, socket = connect(server)
             assert socket.disconnecting
     (event,) = logged
-    assert formatEvent(event).startswith("Too many connections for the limit of open files: 2 are open, ")
+    assert formatEvent(event).startswith(
+        "Too many connections for the limit of open files; open: 2, closed at once: 1;"
+    )
     polls.pop().hang_up()
     connection, socket = connect(server)
     assert not socket.disconnecting

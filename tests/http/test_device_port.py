@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
+from pushd.core.clocks import Clocks
+from pushd.core.devices.rejections import Rejections
 from pushd.http.bodies import SMALL, BodyGrant, Sender
 from pushd.http.device_port import DevicePort, MountedApp
 from pushd.http.request import Request
@@ -60,7 +62,8 @@ class RecordingPort:
         """The port."""
         pattern = re.compile(b"|".join(PATHS))
         mounted = MountedApp(prefixes=PREFIXES, pattern=pattern, app=App(), grant_body=self._grant)
-        return DevicePort([mounted], lambda secret: secret, Clock(), 5.0)
+        rejections = Rejections(Clocks(Clock(), lambda: 0.0))
+        return DevicePort([mounted], lambda secret: secret, lambda: True, Clock(), 5.0, rejections)
 
     def _grant(self, request: Request, below: bytes) -> BodyGrant:
         self.asked.append((below, request.query))

@@ -66,6 +66,9 @@ class App:
     def grant_body(self, _request: Request) -> None:
         """Nothing is kept of a body."""
 
+    def not_http(self, _address: str | None, _data: bytes) -> None:
+        """Nothing but requests is sent."""
+
 
 @pytest.fixture
 def app() -> App:

@@ -1,10 +1,11 @@
-"""Tests of what a request costs: objects, bytes of memory, and store operations."""
+"""Tests of what a request costs: objects, bytes of memory, store operations and calls."""
 
 import gc
 import tracemalloc
 from collections.abc import Sequence
 
 import pytest
+from attrs import define
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
@@ -14,9 +15,11 @@ from pushd.http.site import HTTPFactory
 from pushd.model.token import Role
 from pushd.store.group_commit import PendingTransaction
 from pushd.store.sqlite.store import MEMORY, SqliteStore
-from tests.connection import request
+from tests.calls import count_calls
+from tests.connection import Connection, request
 from tests.garbage import no_garbage
 from tests.in_memory_server import CLIENT, BuildServer, InMemoryServer
+from tests.store.clock import StoreClock
 
 MAX_BYTES = 1536
 """The memory that a held poll may use, with its connection but without the transport."""
@@ -45,7 +48,7 @@ class CountingStore(SqliteStore):
 @pytest.fixture
 def server_without_holds(build_server: BuildServer) -> InMemoryServer:
     """A server that answers idle polls at once, and knows two devices."""
-    server = build_server(CountingStore(MEMORY), holds={"servereye": 0.0, "controlid": 0.0})
+    server = build_server(CountingStore(MEMORY, now=StoreClock()), holds={"servereye": 0.0, "controlid": 0.0})
     for line in HOT[:2]:
         server.device_request(request(line))
     return server
@@ -139,3 +142,56 @@ def test_held_poll_is_small(server: InMemoryServer, line: str) -> None:
     assert taken / HELD <= MAX_BYTES
     for channel in channels:
         channel.connectionLost(Failure(ConnectionDone()))
+
+
+@define(eq=False)
+class Cycle:
+    """The durable cycle of one container: each request over a connection that is open already."""
+
+    server: InMemoryServer
+    device: Connection
+    operator: Connection
+    command: str = ""
+
+    def poll(self) -> None:
+        """The container polls."""
+        self.device.send(request("GET /push/c"))
+
+    def put(self) -> None:
+        """An operator sends a command, which the held poll gets."""
+        authorization = f"Authorization: Bearer {self.server.token_of(Role.ADMIN)}"
+        body = b'{"payload":{"control":"REFRESH_AGENT","data":{"agent":3}},"lease":3600}'
+        self.operator.send(request("POST /v1/devices/servereye:c/commands", body, authorization))
+        self.server.clock.advance(0)
+
+    def acknowledge(self) -> None:
+        """The container acknowledges the command."""
+        self.device.send(request(f"POST /push/c/ack/{self.command}"))
+
+    def report(self) -> None:
+        """The container reports the result."""
+        body = b'{"success":true,"message":"done","data":""}'
+        self.device.send(request(f"POST /push/c/result/{self.command}", body))
+
+    def run(self) -> dict[str, int]:
+        """Run the cycle; the calls of each request."""
+        calls = {"poll": count_calls(self.poll), "put": count_calls(self.put)}
+        assert self.operator.answer().code == 201
+        self.command = self.device.answer().json["data"]["messageId"]
+        calls["acknowledge"] = count_calls(self.acknowledge)
+        calls["report"] = count_calls(self.report)
+        assert [answer.json["success"] for answer in self.device.answers()] == [True, True]
+        return calls
+
+
+MAX_CALLS = {"poll": 43, "put": 332, "acknowledge": 102, "report": 147}
+"""Calls of functions of the server for each request, each with a transaction of its own: a tenth more than at last."""
+
+
+def test_a_durable_cycle_makes_few_calls(server: InMemoryServer) -> None:
+    """The time of a request is mostly that of Python: a regression is seen here, on any machine."""
+    server.register("servereye:c")
+    cycle = Cycle(server, server.connect(), server.call(b""))
+    cycle.run()
+    calls = cycle.run()
+    assert {name: count for name, count in calls.items() if count > MAX_CALLS[name]} == {}

@@ -1,6 +1,7 @@
 """An HTTP client over real sockets."""
 
 import json
+import weakref
 from contextlib import closing
 from http.client import HTTPConnection, HTTPSConnection
 from socket import create_connection, socket
@@ -21,6 +22,9 @@ class Call:
     """A request that was sent, and whose answer was not read yet."""
 
     _connection: HTTPConnection
+
+    def __attrs_post_init__(self) -> None:
+        weakref.finalize(self, self._connection.close)  # what a failed test leaves must not fail another one
 
     def answer(self) -> Response:
         """Wait for the answer."""

@@ -3,9 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg.rows import scalar_row
 
+from tests.integration.nodes import Cluster
 from tests.integration.server import OPEN, Server
+from tests.postgres import PostgresServer
 
 MakeServer = Callable[..., Server]
 
@@ -39,3 +43,18 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server.start()
     finally:
         server.kill()
+
+
+@pytest.fixture
+def cluster(postgres_server: PostgresServer, tmp_path: Path) -> Iterator[Cluster]:
+    """A database, and no node yet."""
+    with (
+        postgres_server.database() as url,
+        psycopg.connect(url, autocommit=True, row_factory=scalar_row) as admin,
+    ):
+        cluster = Cluster(postgres_server, url, tmp_path, admin)
+        yield cluster
+        for node in cluster.nodes:
+            node.kill()
+        for poll in cluster.polls:
+            poll.hang_up()

@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, TypeVar
@@ -58,6 +58,8 @@ class Server:
     options: Sequence[str] = OPEN
     preexec: Callable[[], None] | None = None
     """Called in the child process before the program starts."""
+    variables: Mapping[str, str] = field(factory=dict)
+    """Added to its environment."""
     starts: int = field(default=0, init=False)
     _process: "subprocess.Popen[Any]" = field(init=False)
 
@@ -90,7 +92,7 @@ class Server:
             self._process = subprocess.Popen(
                 command,
                 cwd=self.folder,
-                env=environment(),
+                env={**environment(), **self.variables},
                 stdout=log,
                 stderr=stderr,
                 preexec_fn=self._prepare,

@@ -114,5 +114,5 @@ def test_half_sent_bodies(server: Server) -> None:
         body = b'{"response":{}}'.ljust(2 * MIB)
         assert server.devices.ask("POST /result?deviceId=7&uuid=a", body).code == 200
         assert server.command(command)["state"] == "succeeded"
-        large = {"payload": {"endpoint": "user_set_image", "body": "x" * MIB}}
+        large = {"payload": {"endpoint": "set_photo", "body": "x" * MIB}}
         assert server.admin.ask("POST /v1/devices/controlid:7/commands", large).code == 201

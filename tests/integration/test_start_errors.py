@@ -8,10 +8,10 @@ from socket import socket
 import pytest
 
 from pushd.model.timestamps import Now
-from pushd.store.sqlite.store import SqliteStore
 from tests.integration.calls import HOST
 from tests.integration.conftest import MakeServer
 from tests.integration.server import Server
+from tests.store.clock import new_store, when
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +41,7 @@ def test_wrong_option(make_server: MakeServer, option: str, message: str) -> Non
 def test_unknown_option_in_the_file(make_server: MakeServer, tmp_path: Path) -> None:
     """So is an unknown option in the configuration file."""
     (tmp_path / "pushd.toml").write_text('admision = "open"\n')
-    assert "pushd: pushd.toml: admision is not an option of this file; the options are data-dir, " in start_error(
+    assert "pushd: pushd.toml: admision is not an option of this file; did you mean admission?" in start_error(
         make_server("--config=pushd.toml")
     )
 
@@ -88,8 +88,8 @@ def test_file_that_is_not_a_database(make_server: MakeServer, tmp_path: Path) ->
 
 def test_database_of_a_newer_version(make_server: MakeServer, tmp_path: Path) -> None:
     """A server does not change a database of a newer version."""
-    store = SqliteStore(str(tmp_path / "newer.sqlite"))
-    store.open(Now(0, 0))
+    store = new_store(str(tmp_path / "newer.sqlite"))
+    when(store, Now(0, 0)).open()
     store.close()
     with closing(sqlite3.connect(tmp_path / "newer.sqlite")) as database, database:
         database.execute("UPDATE schema_version SET version = 99")

@@ -12,12 +12,12 @@ import pytest
 from attrs import define, field
 
 from pushd.model.timestamps import Now
-from pushd.store.sqlite.store import SqliteStore
 from tests.integration.calls import HOST, TIMEOUT
 from tests.integration.conftest import MakeServer
 from tests.integration.server import Server, until
 from tests.results import result_of
 from tests.sse import Message, Parser
+from tests.store.clock import new_store, when
 from tests.store.samples import device
 
 pytestmark = pytest.mark.slow
@@ -130,11 +130,11 @@ def test_client_that_does_not_read(make_server: MakeServer) -> None:
 def write_many_events(data_dir: Path) -> None:
     """Write more events than the network buffers for a client that does not read."""
     data_dir.mkdir()
-    store = SqliteStore(str(data_dir / "pushd.sqlite"))
+    store = new_store(str(data_dir / "pushd.sqlite"))
     moment = Now(0, 0)
-    store.open(moment)
+    when(store, moment).open()
     for number in range(EVENTS):  # a device of its own for each, because the events of one device are limited
         name = f"controlid:{number}"
-        result_of(store.add_device(device(name), False, moment))
-        result_of(store.save_conflict(name, {"text": "x" * SIZE}, moment))
+        result_of(when(store, moment).add_device(device(name), False))
+        result_of(when(store, moment).save_conflict(name, {"text": "x" * SIZE}))
     result_of(store.close())

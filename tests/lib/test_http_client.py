@@ -230,3 +230,23 @@ async def test_tls_server_that_never_closes(tmp_path: Path) -> None:
     with server.running() as url:
         assert await read_body(await client.request(b"GET", url.encode())) == b"ok"
         await server.wait_closed()
+
+
+@pytest.mark.parametrize(
+    ("head", "connections"),
+    [
+        (b"HTTP/1.1 204 OK\r\n", 1),
+        (b"HTTP/1.1 204 OK\r\nConnection: Close\r\n", 2),
+        (b"HTTP/1.0 204 OK\r\n", 2),
+        (b"HTTP/1.0 204 OK\r\nConnection: Keep-Alive\r\n", 1),
+    ],
+)
+async def test_connection_that_the_server_closes(head: bytes, connections: int) -> None:
+    """A connection is used again only if the server keeps it open, which HTTP/1.0 says otherwise than HTTP/1.1."""
+    client, pool = agent()
+    server = HostileServer(head + b"\r\n")
+    with server.running() as url:
+        for _ in range(2):
+            assert (await client.request(b"POST", url.encode())).code == 204
+    await pool.closeCachedConnections()
+    assert server.connections == connections

@@ -1,5 +1,6 @@
 """Tests of dialects."""
 
+from pushd.model.catalogue import Catalogue
 from pushd.model.dialect import Dialect
 from tests.store.samples import large_payload
 
@@ -15,6 +16,11 @@ def dialect(name: str) -> Dialect:
         keys=True,
         canonical=str,
         check=lambda payload: payload,
+        payload_schema={},
+        result_schema={},
+        catalogue=Catalogue(),
+        endpoints=lambda payload: str(payload["endpoint"]),
+        check_parameters=lambda _payload: None,
         to_large=large_payload,
     )
 

@@ -17,12 +17,13 @@ def test_the_documented_event_types_exist() -> None:
 
 def test_an_event_is_shown_with_an_opaque_number_and_a_timestamp() -> None:
     """Clients see ``seq`` as a string and ``at`` as RFC 3339, and the data as it is."""
-    event = Event(seq=7, type=EventType.DEVICE_ONLINE, at=0, device="controlid:1", data={"after": "offline"})
+    event = Event(seq=7, type=EventType.DEVICE_ONLINE, at=0, device="controlid:1", by="ana", data={"after": "offline"})
     assert to_json(event) == {
         "seq": "7",
         "type": "device.online",
         "at": "1970-01-01T00:00:00.000Z",
         "device": "controlid:1",
+        "by": "ana",
         "command": None,
         "data": {"after": "offline"},
     }

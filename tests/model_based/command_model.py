@@ -40,6 +40,7 @@ class Attempt:
 class CommandModel:
     """A command and what becomes of it."""
 
+    id: str
     draft: Draft
     created_at: int
     created_elapsed: int

@@ -16,17 +16,21 @@ from pushd.model.device import Admission, PresenceState
 from pushd.model.dialect import never
 from pushd.model.errors import PushdError
 from pushd.model.event import Event
-from pushd.model.lifecycle import Move, State
+from pushd.model.lifecycle import OUT, Move, State
 from pushd.model.timestamps import Now
+from pushd.rules.records import CommandRecord
+from pushd.store import command_rows
 from pushd.store.filters import StartOptions, StartupSnapshot
+from pushd.store.open_commands import NotLoaded, OpenCommands
 from pushd.store.sqlite.connection import run_once
-from pushd.store.sqlite.store import MEMORY, SqliteStore
+from pushd.store.sqlite.store import SqliteStore
 from pushd.store.transactions import startup
 from tests.model_based.command_model import Attempt, CommandModel
 from tests.model_based.device_model import Poll
 from tests.model_based.store_model import StoreModel
 from tests.model_based.strategies import DEVICES, READERS, batchable
 from tests.results import result_of
+from tests.store.clock import new_store, when
 from tests.store.samples import STEADY, WALL, StubResult, device, draft
 
 T = TypeVar("T")
@@ -51,8 +55,8 @@ def result_or_error(operation: Callable[[], T]) -> T | type[PushdError]:
 
 def dispatched(attempt: Attempt) -> Dispatched:
     """What is sent to the device with an attempt."""
-    draft = attempt.command.draft
-    return Dispatched(command=draft.id, attempt=attempt.number, payload=draft.payload)
+    command = attempt.command
+    return Dispatched(command=command.id, attempt=attempt.number, payload=command.draft.payload)
 
 
 class ModelComparison:
@@ -73,20 +77,37 @@ class ModelComparison:
         """How often each command was sent to a device, as far as bytes of it were written."""
         self.reported = 0
         self.store = self.make()
-        self.begin(self.store.open(self.now))
+        self.begin(when(self.store, self.now).open())
         for name in DEVICES:
             self.come_online(name)
 
     def make(self) -> SqliteStore:
         """A store that is not open yet."""
-        return SqliteStore(MEMORY)
+        return new_store()
 
     def reopen(self) -> StartupSnapshot:
         """What a new process does first; a database in memory cannot be closed and opened again."""
         connection = self.store._writer.connection  # type: ignore[attr-defined]
         for listeners in self.store._listeners.values():
             listeners.clear()
-        return run_once(connection, partial(startup.load_snapshot, options=StartOptions(), now=self.now))
+        when(self.store, self.now)
+        return run_once(connection, partial(startup.load_snapshot, options=StartOptions()))
+
+    def check_memory(self) -> None:
+        """Memory has the open commands that a start would read from the database, and no other newest handovers."""
+        known, loaded = self.store._open_commands, OpenCommands()
+        connection = self.store._writer.connection  # type: ignore[attr-defined]
+        run_once(connection, lambda tx: loaded.load(command_rows.open_commands(tx)))
+        assert {name: _of_its_state(each) for name, each in known.commands.items()} == {
+            name: _of_its_state(each) for name, each in loaded.commands.items()
+        }
+        for name, expected in loaded.devices.items():
+            stored = known.devices[name]
+            assert (stored.queue, stored.out.keys()) == (expected.queue, expected.out.keys())
+            if not isinstance(stored.newest, NotLoaded):
+                newest = run_once(connection, partial(command_rows.newest_handover, device=name))
+                assert stored.newest == newest
+        assert all(name in loaded.devices for name, each in known.devices.items() if each.queue or each.out)
 
     def begin(self, snapshot: StartupSnapshot) -> None:
         """Build the indexes in memory from the store, and let them follow it."""
@@ -97,7 +118,6 @@ class ModelComparison:
         commands = self.model.commands.values()
         queued = {command.draft.device for command in commands if command.state is State.QUEUED}
         assert set(self.store.devices_with_queue()) == queued
-        assert snapshot.last_command == max(self.model.commands, default=None)
 
     def close(self) -> None:
         """Close the store."""
@@ -107,33 +127,30 @@ class ModelComparison:
         """Send a command, or repeat a request; the id of the command, None if it was refused."""
         not_before = None if later is None else self.now.wall + 1000 * later
         payload = {"endpoint": endpoint, "batchable": batchable}
-        wanted = draft(self._next_number(), name, payload, not_before=not_before, **fields)
-        return self._queue(wanted, self.store.put, self.model.put)
+        wanted = draft(name, payload, not_before=not_before, **fields)
+        return self._queue(wanted, when(self.store, self.now).put, self.model.put)
 
     def resend(self, command: str) -> str | None:
         """An operator sends a command again; the id of its successor, None if it was refused."""
         before = self.model.commands[command].draft
-        again = evolve(draft(self._next_number(), before.device, before.payload), resend_of=command)
-        return self._queue(again, self.store.resend, self.model.resend)
-
-    def _next_number(self) -> int:
-        return len(self.model.commands) + 1
+        again = evolve(draft(before.device, before.payload), resend_of=command)
+        return self._queue(again, when(self.store, self.now).resend, self.model.resend)
 
     def _queue(
         self, wanted: Draft, real: Callable[..., Deferred[Any]], model: Callable[..., tuple[CommandModel, bool]]
     ) -> str | None:
-        stored = result_or_error(lambda: result_of(real(wanted, False, MAX_QUEUED, self.now)))
+        stored = result_or_error(lambda: result_of(real(wanted, False, MAX_QUEUED)))
         expected = result_or_error(lambda: model(wanted, MAX_QUEUED, self.now))
         if isinstance(expected, type) or isinstance(stored, type):
             assert stored is expected
             return None
         command, created = expected
-        assert (stored[0].id, stored[1]) == (command.draft.id, created)
-        return command.draft.id
+        assert (stored[0].id, stored[1]) == (command.id, created)
+        return command.id
 
     def poll(self, name: str, uuid: str | None, batch: int) -> None:
         """A device polls as its dialect does; the index in memory decides whether the store is asked."""
-        due = self.store.next_due(name, self.now)
+        due = when(self.store, self.now).next_due(name)
         if name in READERS:
             poll = Poll(name, uuid, True, batch, batchable if batch > 1 else never)
         else:
@@ -142,7 +159,7 @@ class ModelComparison:
         if due is None or due > self.now.wall:
             assert not expected, "the index in memory says that nothing is due"
             return
-        operation = self.store.claim(name, poll.uuid, poll.one_at_a_time, poll.limit, self.now, poll.batchable)
+        operation = when(self.store, self.now).claim(name, poll.uuid, poll.one_at_a_time, poll.limit, poll.batchable)
         claim = result_of(operation)
         assert claim.dispatched == tuple(dispatched(command.attempts[-1]) for command in expected)
         self.sent.update(sent.command for sent in claim.dispatched)
@@ -155,13 +172,13 @@ class ModelComparison:
             batch = map(dispatched, attempts[0 if older else -1].batch)
             answer = [evolve(sent, handover=self.handovers[sent.command, sent.attempt]) for sent in batch]
             for each in (*answer, *answer, UNKNOWN_COMMAND):
-                result_of(self.store.unsend([each], self.now))
+                result_of(when(self.store, self.now).unsend([each]))
                 self.sent[each.command] -= self.model.unsend(each.command, each.attempt, self.now)
 
     def acknowledge(self, name: str, command: str) -> None:
         """A device acknowledges a command, unless it is blocked."""
         if self.model.devices[name].admission is not Admission.BLOCKED:
-            result_of(self.store.acknowledge(name, command, self.now))
+            result_of(when(self.store, self.now).acknowledge(name, command))
             self.model.acknowledge(name, command, self.now)
 
     def report(self, name: str, result: StubResult) -> None:
@@ -169,24 +186,26 @@ class ModelComparison:
         if self.model.devices[name].admission is Admission.APPROVED:
             self.reported += 1
             result = evolve(result, raw=str(self.reported).encode())
-            settlement = result_of(self.store.settle(name, result, self.now))
+            settlement = result_of(when(self.store, self.now).settle(name, result))
             expected = self.model.settle(name, result, self.now)
             assert settlement is expected, (settlement, expected)
 
     def cancel(self, command: str) -> None:
         """An operator cancels a command."""
-        stored = result_or_error(lambda: result_of(self.store.cancel(command, self.now)).id)
-        assert stored == result_or_error(lambda: self.model.cancel(command, self.now).draft.id)
+        stored = result_or_error(lambda: result_of(when(self.store, self.now).cancel(command)).id)
+        assert stored == result_or_error(lambda: self.model.cancel(command, self.now).id)
 
     def resolve(self, command: str, move: Move) -> None:
         """An operator sets the outcome of a command."""
-        stored = result_or_error(lambda: result_of(self.store.resolve(command, move, "a note", "ana", self.now)).id)
-        assert stored == result_or_error(lambda: self.model.resolve(command, move, "a note", self.now).draft.id)
+        stored = result_or_error(
+            lambda: result_of(when(self.store, self.now).resolve(command, move, "a note", "ana")).id
+        )
+        assert stored == result_or_error(lambda: self.model.resolve(command, move, "a note", self.now).id)
 
     def come_online(self, name: str) -> None:
         """A device is added if it does not exist, approved, and online."""
         if self.model.devices[name].admission is None:
-            result_of(self.store.add_device(device(name), False, self.now))
+            result_of(when(self.store, self.now).add_device(device(name), False))
             self.model.add_device(name, self.now)
         self.admit(name, Admission.APPROVED)
         self.set_presence(name, PresenceState.ONLINE)
@@ -194,20 +213,20 @@ class ModelComparison:
     def admit(self, name: str, admission: Admission) -> None:
         """An operator changes the admission of a device."""
         if self.model.devices[name].admission is not None:
-            result_of(self.store.change_device(name, {"admission": admission}, self.now))
+            result_of(when(self.store, self.now).change_device(name, {"admission": admission}))
             self.model.admit(name, admission, self.now)
 
     def set_presence(self, name: str, presence: PresenceState) -> None:
         """A device comes online or signs off."""
         if self.model.devices[name].admission is not None:
-            result_of(self.store.set_presence(name, presence, self.now))
+            result_of(when(self.store, self.now).set_presence(name, presence))
             self.model.set_presence(name, presence, self.now)
 
     def forget(self, name: str) -> None:
         """An operator deletes a device; the design does not fix the order in which its commands end."""
         if self.model.devices[name].admission is not None:
             before, expected = len(self.events), len(self.model.events)
-            result_of(self.store.forget_device(name, self.now))
+            result_of(when(self.store, self.now).forget_device(name))
             self.model.forget(name, self.now)
             self.events[before:-1] = sorted(self.events[before:-1], key=lambda event: event.command or "")
             self.model.events[expected:-1] = sorted(
@@ -228,12 +247,12 @@ class ModelComparison:
 
     def save_clocks(self) -> None:
         """The server saves its clocks."""
-        result_of(self.store.save_clocks(0, self.now))
+        result_of(when(self.store, self.now).save_clocks(0))
         self.saved = self.now
 
     def _notice_step(self) -> None:
         if self.step:
-            result_of(self.store.save_step(0, self.step, self.now))
+            result_of(when(self.store, self.now).save_step(0, self.step))
             self.model.notice_step(max(self.now.wall, self.now.wall - self.step), self.now)
             self.saved, self.step = self.now, 0
 
@@ -241,8 +260,8 @@ class ModelComparison:
         """End leases and times to live that are over."""
         self._notice_step()
         self.lowest = self.now.wall
-        assert result_of(self.store.lapse(ALL, self.now)) == self.model.lapse(self.now)
-        assert result_of(self.store.expire(ALL, self.now)) == self.model.expire(self.now)
+        assert result_of(when(self.store, self.now).lapse(ALL)) == self.model.lapse(self.now)
+        assert result_of(when(self.store, self.now).expire(ALL)) == self.model.expire(self.now)
 
     def restart(self, away: int, step: int) -> None:
         """Die, and start again after so many seconds in a process with another steady clock; meanwhile the wall clock
@@ -253,11 +272,19 @@ class ModelComparison:
         self.now = Now(self.now.wall, STEADY // 2, elapsed)
         newest = max(self.saved.wall, *(event.at for event in self.model.events[-1:]))
         snapshot = self.reopen()
-        assert snapshot.elapsed == elapsed
+        assert snapshot.now.elapsed == elapsed
         self.begin(snapshot)
         self.model.notice_step(max(self.now.wall, newest), self.now)
         self.model.restart(self.now)
         self.saved, self.step = self.now, 0
+
+
+def _of_its_state(command: CommandRecord) -> CommandRecord:
+    """Without its payload, which may stay in the database alone, its lease, which is renewed in memory alone, and,
+    unless it is in flight, what is known of its latest attempt.
+    """
+    command = command._replace(payload=None, lease_until=None, deadline_until=None)
+    return command if command.state in OUT else command._replace(handover=None, sent_before=None)
 
 
 class ModelComparisonOnDisk(ModelComparison):
@@ -266,13 +293,13 @@ class ModelComparisonOnDisk(ModelComparison):
     def make(self) -> SqliteStore:
         """A store in a directory of its own."""
         self.folder = TemporaryDirectory()
-        return SqliteStore(str(Path(self.folder.name) / "pushd.sqlite"))
+        return new_store(str(Path(self.folder.name) / "pushd.sqlite"))
 
     def reopen(self) -> StartupSnapshot:
         """Close the store, and open it as a new process does."""
         result_of(self.store.close())
-        self.store = SqliteStore(self.store.path)
-        return self.store.open(self.now)
+        self.store = new_store(self.store.path)
+        return when(self.store, self.now).open()
 
     def close(self) -> None:
         """Close the store and delete its file."""

@@ -5,18 +5,15 @@ from typing import Any
 from pushd.model.command import Command
 from pushd.model.device import QueueDepth
 from pushd.model.event import Event
-from pushd.model.lifecycle import OUT, Delivery, State
+from pushd.model.lifecycle import Delivery, State
 from pushd.model.timestamps import Now
-from pushd.rules.records import CommandRecord
-from pushd.store import command_rows
 from pushd.store.filters import CommandFilter, EventFilter
-from pushd.store.open_commands import NotLoaded, OpenCommands
-from pushd.store.sqlite.connection import run_once
 from tests.model_based.command_model import ANY_TEXT, CommandModel
 from tests.model_based.comparison import ALL, ModelComparison
 from tests.model_based.device_model import ExpectedEvent
 from tests.model_based.strategies import DEVICES
 from tests.results import result_of
+from tests.store.clock import when
 
 
 def commands_are_equal(both: ModelComparison) -> None:
@@ -33,7 +30,7 @@ def commands_are_equal(both: ModelComparison) -> None:
 _MODELLED = (
     "max_attempts created_at expires_at acknowledged_at finished_at result late evidence matched_by resent_as"
 ).split()
-_DRAFTED = "id device payload lease created_by resend_of idempotency_key".split()
+_DRAFTED = "device payload lease created_by resend_of idempotency_key".split()
 _OPTIONS = "ttl delivery priority not_before deadline".split()
 
 
@@ -62,7 +59,7 @@ def leases_are_equal(both: ModelComparison) -> None:
     for name, command in both.model.commands.items():
         until = command.lease_until
         left = None if until is None else max(until - both.now.steady, 0)
-        assert result_of(both.store.command_context(name, both.now)).lease_left == left, name
+        assert result_of(when(both.store, both.now).command_context(name)).lease_left == left, name
 
 
 def queue_depths_are_equal(both: ModelComparison) -> None:
@@ -99,7 +96,7 @@ def due_commands_are_indexed(both: ModelComparison) -> None:
     for name in DEVICES:
         sendable = [command for command in both.model.commands_of(name) if command.is_sendable(both.now)]
         if sendable:
-            due = both.store.next_due(name, both.now)
+            due = when(both.store, both.now).next_due(name)
             assert due is not None, name
             first = min(command.draft.terms.not_before or 0 for command in sendable)
             assert due <= max(both.now.wall, first), name
@@ -114,34 +111,13 @@ def expected_results_are_indexed(both: ModelComparison) -> None:
 
 def store_is_consistent(both: ModelComparison) -> None:
     """The store finds no violation in itself, as of the last sweep."""
-    violations = result_of(both.store.fsck(Now(both.lowest, both.now.steady)))
+    violations = result_of(when(both.store, Now(both.lowest, both.now.steady)).fsck())
     assert not violations, violations
 
 
 def memory_is_as_loaded_anew(both: ModelComparison) -> None:
-    """Memory has the open commands, and the newest handovers, that a start would read from the database."""
-    known, loaded = both.store._open_commands, OpenCommands()
-    connection = both.store._writer.connection  # type: ignore[attr-defined]
-    run_once(
-        connection,
-        lambda tx: loaded.load(command_rows.open_commands(tx), command_rows.newest_handovers(tx)),
-    )
-    assert {name: _of_its_state(each) for name, each in known.commands.items()} == {
-        name: _of_its_state(each) for name, each in loaded.commands.items()
-    }
-    for name, expected in loaded.devices.items():
-        stored = known.devices[name]
-        assert (stored.queue, stored.out.keys()) == (expected.queue, expected.out.keys())
-        assert isinstance(stored.newest, NotLoaded) or stored.newest == expected.newest
-    assert all(name in loaded.devices for name, each in known.devices.items() if each.queue or each.out)
-
-
-def _of_its_state(command: CommandRecord) -> CommandRecord:
-    """Without its payload, which may stay in the database alone, its lease, which is renewed in memory alone, and,
-    unless it is in flight, what is known of its latest attempt.
-    """
-    command = command._replace(payload=None, lease_until=None, deadline_until=None)
-    return command if command.state in OUT else command._replace(handover=None, sent_before=None)
+    """Memory has what a start would read from the database."""
+    both.check_memory()
 
 
 INVARIANTS = (

@@ -41,7 +41,7 @@ def find(attempts: Sequence[Attempt], commands: Sequence[CommandModel], result: 
 
 def _by_message(commands: Sequence[CommandModel], message: str) -> Match | None:
     """The message id is the same for each attempt, so the result is about the latest."""
-    found = [command for command in commands if command.draft.id == message and command.attempts]
+    found = [command for command in commands if command.id == message and command.attempts]
     return Match(found[0].attempts[-1:], "message") if found else None
 
 

@@ -100,7 +100,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     def _newest(self, name: str) -> str:
         attempts = self.both.model.devices[name].attempts
-        return attempts[-1].command.draft.id if attempts else "no-such-command"
+        return attempts[-1].command.id if attempts else "no-such-command"
 
     @rule(
         target=reports,

@@ -16,7 +16,7 @@ from pushd.rules.outcomes import Settlement
 from tests.model_based.command_model import RESOLVED, SETTLED, Attempt, CommandModel
 from tests.model_based.device_model import DeviceModel, ExpectedEvent, Poll
 from tests.model_based.result_matching import find
-from tests.store.samples import StubResult
+from tests.store.samples import StubResult, command_id
 
 ORPHANS_KEPT = 100
 RESENDABLE = (State.UNKNOWN, State.FAILED, State.EXPIRED, State.CANCELLED)
@@ -37,7 +37,7 @@ class StoreModel:
     def due(self, device: str, now: Now) -> list[CommandModel]:
         """What may be sent to a device now, the next one first."""
         due = [command for command in self.commands_of(device) if command.is_due(now)]
-        return sorted(due, key=lambda command: (-command.draft.terms.priority, command.draft.id))
+        return sorted(due, key=lambda command: (-command.draft.terms.priority, command.id))
 
     def admit(self, device: str, admission: Admission, now: Now) -> None:
         """Change the admission of a device."""
@@ -67,8 +67,9 @@ class StoreModel:
         if before.state not in RESENDABLE:
             raise IllegalMove
         self._check_may_queue(draft.device, max_queued)
-        before.resent_as = draft.id
-        return self._queue(draft, now), True
+        successor = self._queue(draft, now)
+        before.resent_as = successor.id
+        return successor, True
 
     def claim(self, poll: Poll, now: Now) -> list[CommandModel]:
         """What is sent in the answer to a poll."""
@@ -117,7 +118,7 @@ class StoreModel:
     def lapse(self, now: Now) -> int:
         """End the leases that ran out, in order of time; returns how many."""
         ended = [command for command in self.commands.values() if command.lease_ended(now)]
-        for command in sorted(ended, key=lambda command: (command.lease_until, command.draft.id)):
+        for command in sorted(ended, key=lambda command: (command.lease_until, command.id)):
             command.lapse(now)
             self._record_state(command, now, "lapsed" if command.state is State.QUEUED else None)
         return len(ended)
@@ -126,7 +127,7 @@ class StoreModel:
         """End queued commands whose time to live is over, in order of time; returns how many."""
         queued = (command for command in self.commands.values() if command.state is State.QUEUED)
         expired = [command for command in queued if not command.is_sendable(now)]
-        for command in sorted(expired, key=lambda command: (command.expires_elapsed, command.draft.id)):
+        for command in sorted(expired, key=lambda command: (command.expires_elapsed, command.id)):
             command.expire(now)
             self._record_state(command, now)
         return len(expired)
@@ -198,7 +199,8 @@ class StoreModel:
             raise QueueFull
 
     def _queue(self, draft: Draft, now: Now) -> CommandModel:
-        command = self.commands[draft.id] = CommandModel(draft, now.wall, now.elapsed)
+        name = command_id(len(self.commands) + 1)
+        command = self.commands[name] = CommandModel(name, draft, now.wall, now.elapsed)
         self._record(EventType.COMMAND_QUEUED, draft.device, now, command)
         return command
 
@@ -228,7 +230,7 @@ class StoreModel:
     def _record(
         self, kind: str, device: str, now: Now, command: CommandModel | None = None, detail: object = None
     ) -> None:
-        command_id = None if command is None else command.draft.id
+        command_id = None if command is None else command.id
         self.events.append(ExpectedEvent(str(kind), now.wall, device, command_id, detail))
 
 

@@ -4,7 +4,11 @@ import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model_based.budget import budget
+from tests.model_based.comparison_on_postgres import ModelComparisonOnPostgres
 from tests.model_based.state_machine import StoreMachine, StoreMachineOnDisk
+from tests.postgres import PostgresServer, ReusedDatabase
+from tests.results import result_of
+from tests.store.clock import new_postgres_store
 
 pytestmark = pytest.mark.slow(seconds=10)
 
@@ -24,3 +28,19 @@ def test_a_store_equals_its_model_after_any_history() -> None:
 def test_a_store_on_disk_equals_its_model_after_any_history() -> None:
     """The same holds for a store in a file that is closed and opened again."""
     run_state_machine_as_test(StoreMachineOnDisk, settings=budget(20, 40))
+
+
+@BOUNDED
+def test_two_processes_equal_one_model_after_any_history(postgres_server: PostgresServer) -> None:
+    """The same holds for two processes that share a database on PostgreSQL, and are used in turn."""
+    with postgres_server.database() as url:
+        store = new_postgres_store(url)
+        store.open()
+        result_of(store.close())
+        database = ReusedDatabase(url)
+        database.save("empty")
+
+        class Machine(StoreMachine):
+            build = staticmethod(lambda: ModelComparisonOnPostgres(database))
+
+        run_state_machine_as_test(Machine, settings=budget(6, 30))

@@ -33,13 +33,15 @@ class Monitor:
     """The paths that were requested."""
     stuck: dict[str, float] = field(factory=dict)
     """For how many seconds each part has made no progress."""
+    unowned: list[str] = field(factory=list)
+    """What no process delivers."""
     switch: DeadMansSwitch = field(init=False)
     _treq: Any = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._treq = StubTreq(_MonitorResource(self))
         parts = {name: self._is_stuck(name) for name in ("sweep", "mails")}
-        self.switch = DeadMansSwitch(URL, cast(HTTPClient, self._treq), self.clock, parts)
+        self.switch = DeadMansSwitch(URL, cast(HTTPClient, self._treq), self.clock, parts, self._unowned)
 
     def ping(self) -> None:
         """Send a heartbeat, and let it time out if there is no response."""
@@ -47,6 +49,10 @@ class Monitor:
         self._treq.flush()
         self.clock.advance(TIMEOUT)
         assert pinging.called
+
+    async def _unowned(self, seconds: float) -> Sequence[str]:
+        assert seconds == STUCK_AFTER
+        return self.unowned
 
     def _is_stuck(self, name: str) -> Any:
         return lambda seconds: self.stuck.get(name, 0) > seconds
@@ -109,6 +115,17 @@ def test_no_heartbeat_while_a_part_is_stuck(monitor: Monitor, logged: Sequence[L
     ]
 
 
+def test_no_heartbeat_while_no_process_delivers(monitor: Monitor, logged: Sequence[LogEvent]) -> None:
+    """While something due is owned by no process the monitor gets no request; the log names it, once."""
+    monitor.unowned = ["webhook 1", "mails"]
+    monitor.ping()
+    monitor.ping()
+    monitor.unowned = []
+    monitor.ping()
+    assert len(monitor.requests) == 1
+    assert lines(logged) == ["Dead man's switch: request not sent: no process delivers webhook 1, mails", RECOVERED]
+
+
 @pytest.mark.parametrize(
     ("problem", "reason"),
     [({"status": 500}, "the response was 500"), ({"hangs": True}, f"no response within {TIMEOUT:g} s")],
@@ -136,7 +153,7 @@ async def test_heartbeat_over_a_real_socket(logged: Sequence[LogEvent]) -> None:
     monitor = Monitor(Clock())
     listening = reactor.listenTCP(0, Site(_MonitorResource(monitor)), interface="127.0.0.1")
     url = f"http://127.0.0.1:{listening.getHost().port}/ping"
-    switch = DeadMansSwitch(url, HTTPClient(Agent(reactor)), reactor, {})
+    switch = DeadMansSwitch(url, HTTPClient(Agent(reactor)), reactor, {}, monitor._unowned)
     await switch.ping()
     assert monitor.requests == ["/ping"]
     await listening.stopListening()
@@ -149,6 +166,6 @@ async def test_endless_headers(logged: Sequence[LogEvent]) -> None:
     """A monitor that sends headers without an end has not received the heartbeat, and is disconnected."""
     monitor = HostileServer(b"HTTP/1.1 200 OK\r\n", HEADERS)
     with monitor.running() as url:
-        await build_switch(url, {}, reactor_in_use()).ping()
+        await build_switch(url, {}, Monitor(Clock())._unowned, reactor_in_use()).ping()
         await monitor.wait_closed()
     assert lines(logged) == [f"Dead man's switch: request failed, will retry: {TOO_LARGE}"]

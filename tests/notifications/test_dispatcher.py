@@ -11,6 +11,7 @@ from pushd.store.sqlite.store import SqliteStore
 from tests.in_memory_server import BuildServer
 from tests.notifications.webhook_harness import NO_RESPONSE, Message, Receiver, WebhookHarness
 from tests.results import result_of
+from tests.store.clock import new_store
 
 DAY = 86400.0
 
@@ -27,7 +28,7 @@ def fail_first(times: int, status: int = 500) -> Callable[[Message], int]:
 def start(build_server: BuildServer, tmp_path: Path) -> Start:
     """Starts servers one after the other, over the same database file and receiver."""
     receiver = Receiver()
-    return lambda: WebhookHarness(build_server(SqliteStore(str(tmp_path / "pushd.sqlite"))), receiver)
+    return lambda: WebhookHarness(build_server(new_store(str(tmp_path / "pushd.sqlite"))), receiver)
 
 
 def kill(harness: WebhookHarness) -> None:
@@ -215,7 +216,7 @@ def test_store_that_fails_at_the_start(start: Start, monkeypatch: pytest.MonkeyP
     harness.subscribe()
     kill(harness)
     with monkeypatch.context() as broken:
-        broken.setattr(SqliteStore, "subscriptions", lambda _: defer.fail(Unavailable("not now")))
+        broken.setattr(SqliteStore, "own_webhooks", lambda *_: defer.fail(Unavailable("not now")))
         again = start()
         again.run(60)
         assert again.dispatcher.stuck(50)

@@ -11,11 +11,13 @@ from pushd.core.clocks import Clocks
 from pushd.model.alert import AlertRules
 from pushd.model.device import PresenceState
 from pushd.model.timestamps import Now
-from pushd.notifications.mail.message import Envelope
+from pushd.notifications.known_devices import KnownDevices
 from pushd.notifications.mail.notifier import MailNotifier
+from pushd.notifications.mail.recipients import Recipient
 from pushd.notifications.mail.smtp import SmtpServer, SmtpTransport, Tls
-from pushd.store.sqlite.store import MEMORY, SqliteStore
+from pushd.store.sqlite.store import SqliteStore
 from tests.notifications.mail_server import HOST, MailServer
+from tests.store.clock import new_store, when
 from tests.store.samples import READER, device
 
 ANA, BOB = "ana@example.org", "bob@example.org"
@@ -28,11 +30,14 @@ async def running_notifier(mail_server: MailServer, timeout: float = 10) -> Asyn
     from twisted.internet import reactor
 
     clocks = Clocks(reactor, time)
-    store = SqliteStore(MEMORY)
-    store.open(clocks.now())
+    store = new_store()
+    store.open()
     transport = SmtpTransport(SmtpServer(host=HOST, port=mail_server.port, tls=Tls.NONE), reactor, timeout)
-    envelope = Envelope(sender="pushd@example.org", recipients=(ANA, BOB))
-    notifier = MailNotifier(store, clocks, RULES, envelope, lambda _: None, transport, lambda: 1.0, interval=0.05)
+    recipients = (Recipient(address=ANA), Recipient(address=BOB))
+    known_devices = KnownDevices(lambda _: None, store)
+    notifier = MailNotifier(
+        store, clocks, RULES, "pushd@example.org", recipients, known_devices, transport, lambda: 1.0, interval=0.05
+    )
     notifier.startService()
     try:
         await _raise_alert(store, clocks.now())
@@ -43,10 +48,10 @@ async def running_notifier(mail_server: MailServer, timeout: float = 10) -> Asyn
 
 
 async def _raise_alert(store: SqliteStore, at: Now) -> None:
-    await store.add_device(device(READER), False, at)
-    await store.set_presence(READER, PresenceState.ONLINE, at)
-    await store.mark_offline({READER: None}, RULES, at)
-    await store.raise_alerts(RULES, 10, at)
+    await when(store, at).add_device(device(READER), False)
+    await when(store, at).set_presence(READER, PresenceState.ONLINE)
+    await when(store, at).mark_offline({READER: None}, RULES)
+    await when(store, at).raise_alerts(RULES, 10)
 
 
 async def until(condition: Callable[[], Any], notifier: MailNotifier) -> None:

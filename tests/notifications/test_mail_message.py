@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from pushd.lib.text import one_line
 from pushd.model.alert import Alert, AlertKind
 from pushd.model.device import Device
-from pushd.notifications.mail.message import LISTED, NAME, Envelope, write_mail
+from pushd.model.links import NO_LINKS, Links
+from pushd.notifications.mail.message import LISTED, Envelope, write_mail, write_test_mail
+from pushd.notifications.sentences import NAME
 from tests.store.samples import READER, at, device, wall
 
 ENVELOPE = Envelope(sender="pushd@example.org", recipients=("ana@example.org", "bob@example.org"))
@@ -22,10 +24,12 @@ FRONT = device(READER, name="Front door", last_seen_at=wall(-150), last_address=
 OFFLINE = Alert(id=7, kind=AlertKind.OFFLINE, devices=(READER,), raised_at=wall())
 
 
-def written(alert: Alert = OFFLINE, *devices: Device, now: float = 1, envelope: Envelope = ENVELOPE) -> EmailMessage:
+def written(
+    alert: Alert = OFFLINE, *devices: Device, now: float = 1, envelope: Envelope = ENVELOPE, links: Links = NO_LINKS
+) -> EmailMessage:
     """A mail as a mail program parses it; ``devices`` are the registered ones."""
     known = {each.id: each for each in devices}
-    content = write_mail(alert, known.get, envelope, at(now))
+    content = write_mail(alert, known.get, envelope, at(now), links)
     assert content.isascii()
     assert max(map(len, content.split(b"\r\n"))) <= 998
     return message_from_bytes(content, policy=SMTP)
@@ -74,6 +78,37 @@ def test_mail_about_a_resolved_alert() -> None:
     assert mail["Subject"].endswith(" is offline (resolved)")
     assert body(mail).startswith("Resolved on 2027-01-15 08:05:00+00:00, after 5 min; this mail could not be sent")
     assert "pushctl" not in body(mail)
+
+
+def test_mail_about_the_end_of_an_alert() -> None:
+    """The mail that an alert is over refers to the first one, and says how long it lasted."""
+    cleared = written(evolve(OFFLINE, cleared_at=wall(300), duration=300.0, mailed_at=wall(1)), FRONT)
+    assert cleared["Subject"] == f"Re: [pushd] Front door ({READER}) is offline (resolved)"
+    assert cleared["In-Reply-To"] == cleared["References"] == written()["Message-ID"]
+    assert cleared["Message-ID"] == f"<alert-7.{wall()}.cleared@example.org>"
+    assert body(cleared).startswith("Resolved on 2027-01-15 08:05:00+00:00, after 5 min.\n")
+
+
+def test_links() -> None:
+    """With the URL of the server, a mail names it and links to the alert, and to the device if it is one."""
+    links = Links("https://pushd.example.org/door")
+    lines = body(written(OFFLINE, FRONT, links=links)).splitlines()
+    assert lines[-3:] == [
+        "Server: https://pushd.example.org/door",
+        "Alert:  https://pushd.example.org/door/alerts/7",
+        f"Device: https://pushd.example.org/door/devices/{READER}",
+    ]
+    site = evolve(OFFLINE, kind=AlertKind.SITE_OFFLINE, devices=(READER, "controlid:2"), count=2)
+    assert body(written(site, links=links)).splitlines()[-1] == lines[-2]
+
+
+@pytest.mark.parametrize(("links", "server"), [(NO_LINKS, ""), (Links("https://p.example"), " at https://p.example")])
+def test_test_mail(links: Links, server: str) -> None:
+    """A test mail names the server."""
+    mail = message_from_bytes(write_test_mail(ENVELOPE, at(), links), policy=SMTP)
+    assert isinstance(mail, EmailMessage)
+    assert (mail["Subject"], mail["To"]) == ("[pushd] test", "ana@example.org, bob@example.org")
+    assert body(mail) == f"This is a test mail from the pushd server{server}. Alerts are mailed in the same way.\n"
 
 
 def test_mail_about_the_fleet() -> None:

@@ -1,6 +1,6 @@
 """Tests of :mod:`pushd.notifications.mail.notifier`, with a simulated clock."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from email import message_from_string
 from email.policy import SMTP
 from typing import Any
@@ -11,12 +11,17 @@ from twisted.internet.defer import Deferred
 from twisted.logger import formatEvent, globalLogPublisher
 
 from pushd.lib.backoff import MAX_BACKOFF
-from pushd.model.alert import AlertRules
+from pushd.model.actor import Actor
+from pushd.model.alert import Alert, AlertKind, AlertRules
 from pushd.model.device import PresenceState
 from pushd.model.epochs import public_id
 from pushd.model.errors import Unavailable
+from pushd.model.token import Role
+from pushd.model.webhook import Attempt, Progress, Webhook
+from pushd.notifications.known_devices import KnownDevices
 from pushd.notifications.mail.message import Envelope
 from pushd.notifications.mail.notifier import GIVE_UP_AFTER, INTERVAL, LIMIT, MailNotifier
+from pushd.notifications.mail.recipients import Recipient, recipients_of
 from pushd.notifications.mail.smtp import SmtpError, SmtpResult
 from tests.in_memory_server import BuildServer, InMemoryServer
 from tests.results import result_of
@@ -58,9 +63,11 @@ class FakeTransport:
         self.sent.append((envelope.recipients, content))
         if self.defers is not None and self.defers in content:
             return SmtpResult(refused={}, deferred=dict.fromkeys(envelope.recipients, "451 later"))
+        failed = self.refused | self.deferred
         return SmtpResult(
             refused={to: reply for to, reply in self.refused.items() if to in envelope.recipients},
             deferred={to: reply for to, reply in self.deferred.items() if to in envelope.recipients},
+            accepted={to: "250 OK" for to in envelope.recipients if to not in failed},
         )
 
     @property
@@ -80,32 +87,35 @@ class NotifierHarness:
 
     server: InMemoryServer
     transport: FakeTransport
+    recipients: Sequence[Recipient] = (Recipient(address=ANA), Recipient(address=BOB))
     notifier: MailNotifier = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        envelope = Envelope(sender="pushd@example.org", recipients=(ANA, BOB))
         core = self.server.core
+        known_devices = KnownDevices(core.registry.get_with_presence, core.store)
+        sender = "pushd@example.org"
         self.notifier = MailNotifier(
-            core.store, core.clocks, RULES, envelope, core.registry.get_with_presence, self.transport, lambda: 0.0
+            core.store, core.clocks, RULES, sender, self.recipients, known_devices, self.transport, lambda: 0.0
         )
+        core.notification_tester.mail = self.notifier.send_test
 
     def go_offline(self, *devices: str) -> None:
         """Let devices go offline, and raise an alert."""
-        store, at = self.server.core.store, self.server.core.clocks.now
+        store = self.server.core.store
         for device in devices:
             if self.server.core.registry.get(device) is None:
                 self.server.register(device)
-            result_of(store.set_presence(device, PresenceState.ONLINE, at()))
-        result_of(store.mark_offline(dict.fromkeys(devices), RULES, at()))
-        result_of(store.raise_alerts(RULES, 2000, at()))
+            result_of(store.set_presence(device, PresenceState.ONLINE))
+        result_of(store.mark_offline(dict.fromkeys(devices), RULES))
+        result_of(store.raise_alerts(RULES, 2000))
 
     def come_online(self, device: str) -> None:
         """Let a device come back."""
-        result_of(self.server.core.store.set_presence(device, PresenceState.ONLINE, self.server.core.clocks.now()))
+        result_of(self.server.core.store.set_presence(device, PresenceState.ONLINE))
 
     def acknowledge(self, alert: int) -> None:
         """Acknowledge an alert."""
-        result_of(self.server.core.alerts.acknowledge(self.alert_id(alert), "ana"))
+        result_of(self.server.core.alerts.acknowledge(self.alert_id(alert), Actor(name="ana")))
 
     def alert_id(self, number: int) -> str:
         """The id of an alert, as clients know it."""
@@ -164,17 +174,56 @@ def test_open_alert_is_mailed_again(harness: NotifierHarness) -> None:
     assert [subject.startswith("Re: ") for subject in harness.transport.subjects] == [False, True, True]
 
 
-@pytest.mark.parametrize(
-    "end", [lambda harness: harness.acknowledge(1), lambda harness: harness.come_online("controlid:1")]
-)
-def test_no_reminders_of_resolved_or_acknowledged_alerts(
-    harness: NotifierHarness, end: Callable[[NotifierHarness], None]
-) -> None:
-    """There are no reminders of an alert that is resolved or acknowledged."""
+def test_no_reminders_of_acknowledged_alerts(harness: NotifierHarness) -> None:
+    """There are no reminders of an alert that is acknowledged."""
     harness.go_offline("controlid:1")
-    end(harness)
+    harness.acknowledge(1)
     harness.wait(49 * HOUR, 300)
     assert len(harness.transport.sent) == 1
+
+
+@pytest.mark.parametrize("acknowledged", [True, False])
+def test_end_of_an_alert_is_mailed(harness: NotifierHarness, acknowledged: bool) -> None:
+    """When an alert is cleared, its recipients get one mail at once; mail programs show that below the first."""
+    harness.go_offline("controlid:1")
+    if acknowledged:
+        harness.acknowledge(1)
+    harness.wait(600)
+    harness.come_online("controlid:1")
+    assert harness.transport.subjects[1:] == ["Re: [pushd] controlid:1 is offline (resolved)"]
+    raised, cleared = (message_from_string(content, policy=SMTP) for _, content in harness.transport.sent)
+    assert cleared["In-Reply-To"] == raised["Message-ID"] != cleared["Message-ID"]
+    assert "after 10 min.\n" in cleared.as_string().replace("\r\n", "\n")
+    harness.wait(49 * HOUR, 300)
+    assert len(harness.transport.sent) == 2
+
+
+def test_alert_that_is_cleared_while_a_recipient_is_deferred(harness: NotifierHarness) -> None:
+    """If an alert is cleared before all recipients have its mail, all get the mail that it is over, as another one."""
+    harness.transport.deferred = {BOB: "450 busy"}
+    harness.go_offline("controlid:1")
+    harness.transport.deferred = {}
+    harness.come_online("controlid:1")
+    harness.wait(HOUR, 100)
+    assert [recipients for recipients, _ in harness.transport.sent if recipients != (BOB,)] == [(ANA, BOB), (ANA,)]
+    assert harness.transport.recipients[-1] == (BOB,)
+    first, *others = (message_from_string(content)["Message-ID"] for _, content in harness.transport.sent)
+    assert first not in others
+    assert len(set(others)) == 1
+
+
+def test_alert_that_is_cleared_while_its_mail_is_sent(harness: NotifierHarness) -> None:
+    """If an alert is cleared while the mail server takes the mail that it is open, its end is mailed, too."""
+    harness.transport.hangs = Deferred()
+    harness.go_offline("controlid:1")
+    harness.come_online("controlid:1")
+    hangs, harness.transport.hangs = harness.transport.hangs, None
+    hangs.callback(None)
+    harness.wait(INTERVAL)
+    assert harness.transport.subjects == [
+        "[pushd] controlid:1 is offline",
+        "Re: [pushd] controlid:1 is offline (resolved)",
+    ]
 
 
 def test_no_mail_is_lost_while_the_mail_server_is_down(harness: NotifierHarness) -> None:
@@ -255,7 +304,7 @@ def test_recipient_that_is_always_deferred_is_given_up(harness: NotifierHarness)
     for number in range(LIMIT + 20):
         harness.come_online(f"controlid:{number}")
     harness.wait(GIVE_UP_AFTER + HOUR, 50)
-    assert len(result_of(harness.server.core.store.due_mails(1000, harness.server.core.clocks.now()))) == 0
+    assert len(result_of(harness.server.core.store.due_mails(1000))) == 0
     assert harness.alert(1)["mail_error"] == "bob@example.org: 452 full"
 
 
@@ -278,11 +327,11 @@ def test_sent_mail_that_cannot_be_saved_is_not_sent_again(
 
 def test_unexpected_error_is_logged_and_retried(harness: NotifierHarness, no_logged_failure: list[Any]) -> None:
     """A mail that cannot even be written is logged with a traceback, and tried again."""
-    harness.notifier.envelope = evolve(harness.notifier.envelope, sender="")
+    harness.notifier.sender = ""
     harness.go_offline("controlid:1")
     assert len(no_logged_failure) == 1
     no_logged_failure.clear()
-    harness.notifier.envelope = evolve(harness.notifier.envelope, sender="pushd@example.org")
+    harness.notifier.sender = "pushd@example.org"
     harness.wait(INTERVAL)
     assert len(harness.transport.sent) == 1
 
@@ -312,7 +361,7 @@ def test_mail_that_cannot_be_sent_is_passed_over(
             raise ValueError("cannot be encoded")
 
     if broken == "written":
-        harness.notifier.find_device = fail_for_the_first
+        harness.notifier.known_devices.find = fail_for_the_first
     else:
         harness.transport.unsendable = "controlid:1 is offline"
     harness.go_offline("controlid:1")
@@ -413,15 +462,135 @@ def test_stop_leaves_the_mail_for_the_next_start(harness: NotifierHarness) -> No
 def test_alerts_raised_without_mail_are_not_mailed_later(build_server: BuildServer) -> None:
     """Alerts that were raised while no mail was configured are not mailed later."""
     harness = NotifierHarness(build_server(), FakeTransport())
-    store, at = harness.server.core.store, harness.server.core.clocks.now
+    store = harness.server.core.store
     harness.server.register("controlid:1")
     harness.come_online("controlid:1")
     without_mails = evolve(RULES, mails=False)
-    result_of(store.mark_offline({"controlid:1": None}, without_mails, at()))
-    result_of(store.raise_alerts(without_mails, 10, at()))
+    result_of(store.mark_offline({"controlid:1": None}, without_mails))
+    result_of(store.raise_alerts(without_mails, 10))
     harness.notifier.startService()
     assert not harness.transport.attempts
     harness.notifier.stopService()
+
+
+NORTH, LISBON = "north@example.org", "lisbon@example.org"
+
+
+@pytest.fixture
+def routed(server: InMemoryServer) -> Iterator[NotifierHarness]:
+    """A notifier with recipients of all alerts, of those of a tag and of those of a site."""
+    recipients = (
+        Recipient(address=ANA),
+        Recipient(address=NORTH, tag="north"),
+        Recipient(address=LISBON, site="Lisbon"),
+        Recipient(address=NORTH, site="Porto"),
+    )
+    harness = NotifierHarness(server, FakeTransport(), recipients)
+    server.register("controlid:1", tags=["door", "north"])
+    server.register("controlid:2", site="Lisbon", tags=["south"])
+    server.register("controlid:3", site="Lisbon", tags=["north"])
+    server.register("controlid:4", site="Porto", tags=["north"])
+    server.register("controlid:5")
+    harness.notifier.startService()
+    yield harness
+    harness.notifier.stopService()
+
+
+def test_recipients_by_tag_or_site(routed: NotifierHarness) -> None:
+    """An alert is mailed to those that get all, and to those of a tag or site of its device; to each address once."""
+    for number in range(1, 6):
+        routed.go_offline(f"controlid:{number}")
+    assert routed.transport.recipients == [(ANA, NORTH), (ANA, LISBON), (ANA, NORTH, LISBON), (ANA, NORTH), (ANA,)]
+    to = [message_from_string(content)["To"] for _, content in routed.transport.sent]
+    assert to[1] == f"{ANA}, {LISBON}"
+
+
+def test_alert_without_recipients(routed: NotifierHarness) -> None:
+    """An alert that is mailed to no recipient is not mailed later, and delays no other."""
+    routed.notifier.recipients = [Recipient(address=NORTH, tag="north")]
+    routed.go_offline("controlid:5")
+    routed.go_offline("controlid:1")
+    assert routed.transport.recipients == [(NORTH,)]
+    routed.wait(49 * HOUR, 300)
+    routed.come_online("controlid:5")
+    assert [subject for subject in routed.transport.subjects if "controlid:5" in subject] == []
+    assert not result_of(routed.server.store.due_mails(10))
+    assert routed.alert(1)["mailed_at"] is None
+
+
+def test_deleted_device(routed: NotifierHarness) -> None:
+    """The end of an alert because its device was deleted is mailed to the recipients of its last tags and site."""
+    routed.go_offline("controlid:3")
+    routed.server.ask("DELETE /v1/devices/controlid:3")
+    assert routed.transport.recipients == [(ANA, NORTH, LISBON)] * 2
+
+
+def test_alert_about_more_devices_than_it_lists() -> None:
+    """An alert about most of the fleet is mailed to all recipients: it does not list all of its devices."""
+    alert = Alert(id=1, kind=AlertKind.FLEET_OFFLINE, devices=("controlid:1",), count=2000, raised_at=0)
+    recipients = (Recipient(address=ANA, tag="north"), Recipient(address=BOB, site="Lisbon"))
+    unused: Any = None
+    found = result_of(Deferred.fromCoroutine(recipients_of(alert, recipients, unused)))
+    assert found == (ANA, BOB)
+
+
+def test_alert_about_a_webhook(routed: NotifierHarness) -> None:
+    """An alert that is about no device is mailed to the recipients of all alerts."""
+    store = routed.server.store
+    webhook = Webhook(id="w", url="https://receiver.example/", created_at=0)
+    subscription = result_of(store.add_webhook(webhook, "whsec_1"))
+    progress = Progress(webhook="w", revision=subscription.revision, cursor=0)
+    result_of(store.disable_webhook(progress, Attempt(seq=1, at=0), "no answer", RULES))
+    assert routed.transport.recipients == [(ANA,)]
+
+
+def test_test_mail(routed: NotifierHarness) -> None:
+    """A test mail goes to all addresses, once each, and the answer has the reply of the mail server about each."""
+    routed.transport.refused, routed.transport.deferred = {LISBON: "550 no such user"}, {NORTH: "450 busy"}
+    answer = routed.server.ask("POST /v1/mail/test")
+    assert (answer.code, answer.json) == (200, {
+        "recipients": [
+            {"address": ANA, "accepted": True, "reply": "250 OK"},
+            {"address": NORTH, "accepted": False, "reply": "450 busy"},
+            {"address": LISBON, "accepted": False, "reply": "550 no such user"},
+        ]
+    })  # fmt: skip
+    assert routed.transport.recipients == [(ANA, NORTH, LISBON)]
+    assert routed.transport.subjects == ["[pushd] test"]
+
+
+def test_test_mail_that_cannot_be_sent(harness: NotifierHarness) -> None:
+    """If the mail server takes no mail at all, the answer says why for each recipient."""
+    harness.transport.error = "mail.example.org:25 cannot be reached: connection refused"
+    answer = harness.server.ask("POST /v1/mail/test").json
+    reply = {"accepted": False, "reply": harness.transport.error}
+    assert answer == {"recipients": [{"address": ANA, **reply}, {"address": BOB, **reply}]}
+
+
+def test_test_mails_are_limited(harness: NotifierHarness) -> None:
+    """A test mail can be sent once a minute."""
+    assert harness.server.ask("POST /v1/mail/test", {}).code == 200
+    harness.wait(20)
+    refused = harness.server.ask("POST /v1/mail/test")
+    assert refused.problem(429)["type"] == "too-many-tests"
+    assert refused.headers["retry-after"] == "40"
+    harness.wait(40)
+    assert harness.server.ask("POST /v1/mail/test").code == 200
+
+
+def test_who_may_send_a_test_mail(harness: NotifierHarness) -> None:
+    """Only an admin may, and only to the configured recipients."""
+    for role in (Role.VIEWER, Role.OPERATOR):
+        harness.server.ask("POST /v1/mail/test", role=role).problem(403)
+    harness.server.ask("POST /v1/mail/test", {"to": "eve@example.org"}).problem(422)
+    assert harness.transport.attempts == 0
+
+
+def test_test_without_mails(server: InMemoryServer) -> None:
+    """Without recipients the error says how mails are configured."""
+    problem = server.ask("POST /v1/mail/test").problem(409)
+    assert problem["type"] == "no-mail"
+    assert "--mail-to" in problem["detail"]
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ MAIL = (
     + b"a line that is sixty-two bytes long, and is repeated very often\r\n" * 600
 )
 ENVELOPE = Envelope(sender="pushd@example.org", recipients=(ANA, BOB))
-ACCEPTED = SmtpResult(refused={}, deferred={})
+ACCEPTED = SmtpResult(refused={}, deferred={}, accepted={ANA: "250 OK", BOB: "250 OK"})
 
 
 def transport(
@@ -166,9 +166,13 @@ async def test_server_without_authentication(server: MailServer) -> None:
 async def test_recipients_are_refused_one_by_one(server: MailServer) -> None:
     """The other recipients of a mail get it if one is refused, for good or for now."""
     server.replies = {ANA: ["550 no such user"], BOB: ["250 OK"]}
-    assert await transport(server).send(ENVELOPE, MAIL) == SmtpResult(refused={ANA: "550 no such user"}, deferred={})
+    assert await transport(server).send(ENVELOPE, MAIL) == SmtpResult(
+        refused={ANA: "550 no such user"}, deferred={}, accepted={BOB: "250 OK"}
+    )
     server.replies = {ANA: ["250 OK"], BOB: ["451 try again"]}
-    assert await transport(server).send(ENVELOPE, MAIL) == SmtpResult(refused={}, deferred={BOB: "451 try again"})
+    assert await transport(server).send(ENVELOPE, MAIL) == SmtpResult(
+        refused={}, deferred={BOB: "451 try again"}, accepted={ANA: "250 OK"}
+    )
     assert [mail.recipients for mail in server.mails] == [(BOB,), (ANA,)]
 
 

@@ -9,12 +9,12 @@ from twisted.internet.defer import CancelledError
 from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 
+from pushd.lib.webhook_sender import WebhookSender
 from pushd.model.errors import Unavailable
 from pushd.model.timestamps import milliseconds, to_rfc3339
-from pushd.notifications.webhooks import signature, worker
+from pushd.notifications.webhooks import formats, worker
 from pushd.notifications.webhooks.delivery_window import CAPACITY
 from pushd.notifications.webhooks.event_filter import SubscriptionFilter
-from pushd.notifications.webhooks.sender import WebhookSender
 from pushd.notifications.webhooks.worker import WebhookWorker
 from tests.in_memory_server import START
 from tests.notifications.webhook_harness import NO_RESPONSE, Message, WebhookHarness
@@ -316,7 +316,7 @@ def test_unexpected_error_is_a_failed_attempt(
         raise KeyError("bug")
 
     with monkeypatch.context() as broken, capturedLogs() as logged:
-        broken.setattr(signature, "write_message", fail)
+        broken.setattr(formats, "write_message", fail)
         [event] = harness.register_devices()
         harness.run(1)
     [entry] = [entry for entry in logged if "webhook_id" in entry]

@@ -120,7 +120,7 @@ class WebhookHarness:
 
     def __attrs_post_init__(self) -> None:
         self._agent = RequestTraversalAgent(self.receiver)
-        self.dispatcher = build_dispatcher(self.server.core, self._agent, lambda: 0.5)
+        self.dispatcher = build_dispatcher(self.server.core, self.server.config, self._agent, lambda: 0.5)
         self.dispatcher.startService()
 
     def subscribe(self, **fields: Any) -> dict[str, Any]:

@@ -47,6 +47,7 @@ DEVICE: dict[str, Any] = {
     "name": "Front door",
     "site": "Lobby",
     "tags": ["lobby"],
+    "facts": {"serial": "0M020?/0376C6", "model": "iDFlex"},
     "admission": "approved",
     "presence": "online",
     "last_seen_at": "1970-01-12T13:46:00.000Z",
@@ -88,6 +89,8 @@ class FakeServer:
     clock: Clock
     answers: dict[str, list[Answer]] = Factory(dict)
     received: list[tuple[str, Received]] = Factory(list)
+    otherwise: Answer | None = None
+    """The answer to all other calls; None: that none is prepared."""
 
     def on(self, call: str, *answers: Answer) -> None:
         """Prepare the answers to a call such as ``GET /v1/devices``."""
@@ -101,7 +104,8 @@ class FakeServer:
         """Record the request, and answer it in time."""
         call = f"{request.method.decode()} {unquote(request.path.decode())}"
         self.received.append((call, _read(request)))
-        answers = self.answers.get(call) or [Answer(status=404, body={"title": f"no answer prepared for {call}"})]
+        unprepared = self.otherwise or Answer(status=404, body={"title": f"no answer prepared for {call}"})
+        answers = self.answers.get(call) or [unprepared]
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         later = self.clock.callLater(answer.takes, _write, request, answer)
 
@@ -143,6 +147,8 @@ def _write(request: Request, answer: Answer) -> None:
         request.loseConnection()
     else:
         request.setResponseCode(answer.status)
+        if answer.status >= 400 and not isinstance(answer.body, bytes):
+            request.setHeader("Content-Type", "application/problem+json")
         request.write(answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode())
         if not answer.held:
             request.finish()
@@ -160,6 +166,10 @@ class Pushctl:
     def __call__(self, *arguments: str, stdin: str | bytes | None = None) -> Result:
         """Call the program with these arguments."""
         return CliRunner().invoke(cli, ["--token", TOKEN, *arguments], obj=self.run, input=stdin)
+
+    def without_token(self, *arguments: str, stdin: str | None = None) -> Result:
+        """Call the program with these arguments, and no others."""
+        return CliRunner().invoke(cli, arguments, obj=self.run, input=stdin)
 
     def run(self, program: Program) -> None:
         """Run the program to its end, and raise what it raises."""

@@ -68,3 +68,17 @@ def test_answer_without_a_state_is_unexpected(server: FakeServer, clock: Clock, 
     """An answer that is not a command is not taken for one."""
     server.on("GET /v1/commands/x", Answer(body=body))
     assert isinstance(_run(server, clock, lambda client: client.command("x")), UnexpectedResponse)
+
+
+def test_limit_ends_the_pages(server: FakeServer, clock: Clock) -> None:
+    """No more items are requested than are needed."""
+    server.on(
+        "GET /v1/tokens/x/uses",
+        Answer(body={"items": [DEVICE] * 500, "next": "two"}),
+        Answer(body={"items": [DEVICE] * 3, "next": "three"}),
+    )
+    found = _run(server, clock, lambda client: client.items("tokens", "x", "uses", query=[("q", "a")], limit=503))
+    assert len(found) == 503
+    first, second = (request.query for _, request in server.received)
+    assert first == {"q": ["a"], "limit": ["500"]}
+    assert second == {"q": ["a"], "limit": ["3"], "cursor": ["two"]}

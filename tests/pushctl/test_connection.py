@@ -16,7 +16,7 @@ from twisted.web.iweb import IAgent, IResponse
 from zope.interface import implementer
 
 from pushd.pushctl.connection import REQUEST_TIMEOUT, ApiRequest, Connection, Json
-from pushd.pushctl.errors import ClientError, Refused, UnexpectedResponse, Unreachable
+from pushd.pushctl.errors import ClientError, NotAdminPort, Refused, UnexpectedResponse, Unreachable, refused
 from tests.hostile_server import HEADERS, HostileServer
 from tests.pushctl.fake_server import Answer, FakeServer
 
@@ -170,3 +170,76 @@ def test_endless_response(part: str) -> None:
     assert f"the {part} of the response" in ended.stderr
     assert "is this the admin port of pushd?" in ended.stderr
     assert ended.returncode != 0
+
+
+@pytest.mark.parametrize("body", [b"", b"<h1>Not Found</h1>", b'{"title": "Not Found"}'])
+def test_404_of_the_device_port_is_named(server: FakeServer, clock: Clock, body: bytes) -> None:
+    """A 404 that is no problem document is not that of the admin port; the error names the likely mistake."""
+    server.on("GET /v1/devices", Answer(status=404, body=body))
+    error = _result(_fetch(server, clock))
+    assert isinstance(error, NotAdminPort)
+    assert "127.0.0.1:8081 is not the admin port" in str(error)
+    assert "--url" in str(error)
+
+
+def test_404_of_the_admin_port_is_a_refusal(server: FakeServer, clock: Clock) -> None:
+    """A problem document of status 404 is about an id that the server does not know."""
+    server.on("GET /v1/devices", Answer(status=404, body={"detail": "There is no such device."}))
+    assert str(_result(_fetch(server, clock))) == "refused (404): There is no such device."
+
+
+def test_answer_without_content(server: FakeServer, clock: Clock) -> None:
+    """The answer to a deletion has no body; it is an empty object."""
+    server.on("GET /v1/devices", Answer(status=204, body=b""))
+    assert _result(_fetch(server, clock)) == {}
+
+
+@pytest.mark.parametrize(("status", "expected"), [(501, UnexpectedResponse), (502, Refused)])
+def test_error_of_another_program(server: FakeServer, clock: Clock, status: int, expected: type[ClientError]) -> None:
+    """An error without a JSON object is not pushd's, unless a proxy says that it cannot reach its server."""
+    server.on("GET /v1/devices", Answer(status=status, body=b"<h1>Unsupported method</h1>"))
+    error = _result(_fetch(server, clock))
+    assert isinstance(error, expected)
+    assert ("is this the admin port of pushd?" in str(error)) == (expected is UnexpectedResponse)
+
+
+@pytest.mark.parametrize(("scheme", "said"), [("http", "speaks TLS"), ("https", "does not speak TLS")])
+@pytest.mark.parametrize("health", [200, 404])
+def test_wrong_scheme(server: FakeServer, clock: Clock, scheme: str, said: str, health: int) -> None:
+    """If a connection is closed, and the server answers with TLS or without instead, the error says so."""
+    server.on("GET /v1/devices", Answer(cut=True))
+    server.on("GET /healthz", Answer(status=health))
+    url = DecodedURL.from_text(f"{scheme}://127.0.0.1:8081")
+    http = server.http()
+    connection = Connection(treq=http, base=url, token="mine", clock=clock)
+    fetched = ensureDeferred(connection.fetch_json(REQUEST))
+    for _ in range(4):
+        clock.advance(0.25)
+        http.flush()  # type: ignore[attr-defined]
+    error = _result(fetched)
+    assert isinstance(error, Unreachable)
+    assert (said in str(error), error.never_sent) == (health == 200, health == 200)
+    (probe,) = server.calls("GET /healthz")
+    assert "authorization" not in probe.headers
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (
+            {
+                "type": "invalid-fields",
+                "errors": [{"pointer": "#/payload", "detail": "is wrong (unchecked=1 skips it)"}],
+            },
+            "#/payload is wrong (--unchecked skips it)",
+        ),
+        (
+            {"type": "device-known", "detail": "It is registered."},
+            "It is registered; to change it: pushctl devices set DEVICE",
+        ),
+        ({"type": "conflict", "detail": "It is so."}, "It is so."),
+    ],
+)
+def test_remedies_are_in_words_of_pushctl(problem: Json, said: str) -> None:
+    """What a client of the API would send is named as the option that sends it."""
+    assert str(refused(409, problem)) == f"refused (409): {said}"

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import termios
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from attrs import frozen
 
 from pushd.demo.layout import HOST, free_ports
 from pushd.demo.processes import twistd
+from tests.programs import needs_program
 
 pytestmark = pytest.mark.slow
 
@@ -42,6 +44,8 @@ class Setup:
 
     server: "subprocess.Popen[Any]"
     url: str
+    devices: int
+    """The number of the device port."""
     data_dir: Path
 
     @property
@@ -61,7 +65,7 @@ class Setup:
             check=False,
         )
 
-    def terminal(self, width: int, *arguments: str) -> str:
+    def terminal(self, width: int, *arguments: str, code: int = 0) -> str:
         """Call the program in a terminal of this width; returns what the terminal shows."""
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
@@ -73,7 +77,7 @@ class Setup:
             os.close(theirs)
             shown = b"".join(iter(lambda: _read_terminal(ours), b""))
             os.close(ours)
-            assert process.wait(_TIMEOUT) == 0
+            assert process.wait(_TIMEOUT) == code
         return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode())
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
@@ -129,7 +133,7 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
         server = running.enter_context(
             _running(directory / "server.log", ["pushd", f"--data-dir={directory}", *ports])
         )
-        setup = Setup(server, f"http://{HOST}:{admin}", directory)
+        setup = Setup(server, f"http://{HOST}:{admin}", devices, directory)
         setup.wait_until(lambda: setup.pushctl("devices").returncode == 0)
         simulate = ["pushd-simulate", f"--server=http://{HOST}:{devices}", *ids]
         running.enter_context(_running(directory / "simulator.log", simulate))
@@ -160,6 +164,32 @@ def _sent(result: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
     return command
 
 
+@pytest.mark.parametrize(("typed", "code"), [(b"n\n", 130), (b"\x03", 130), (b"y\n", 1)])
+def test_questions(setup: Setup, typed: bytes, code: int) -> None:
+    """In a terminal a device is deleted only after "y"; Ctrl-C ends the question at once."""
+    ours, theirs = pty.openpty()
+    command = [*_PUSHCTL, "devices", "forget", "servereye:none"]
+    with subprocess.Popen(
+        command,
+        env={**setup.environment, "TERM": "xterm"},
+        cwd=setup.data_dir,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C is a signal
+    ) as process:
+        os.close(theirs)
+        said = b""
+        while b"[y/N]:" not in said:
+            said += _read_terminal(ours)
+        os.write(ours, typed)
+        said += b"".join(iter(lambda: _read_terminal(ours), b""))
+        os.close(ours)
+        assert process.wait(_TIMEOUT) == code
+    assert (b"servereye:none is unknown" in said) == (code == 1)
+
+
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_terminal_has_whole_lines(setup: Setup, width: int) -> None:
     """In a terminal of any width no line is too long and no id is broken, and a wide one shows all columns."""
@@ -167,6 +197,17 @@ def test_terminal_has_whole_lines(setup: Setup, width: int) -> None:
     assert max(map(len, lines)) <= width
     assert READER in lines[1].split()
     assert ("authentication" in lines[0]) == (width == 200)
+
+
+@pytest.mark.parametrize("command", [["doctor"], ["rejections"]])
+def test_diagnosis_fits_80_columns(setup: Setup, command: list[str]) -> None:
+    """In a terminal of 80 columns no line of what was found, or refused, is too long."""
+    with closing(HTTPConnection(HOST, setup.devices, timeout=_TIMEOUT)) as connection:
+        connection.request("GET", "/a/long/prefix/that/is/not/served/push")
+        assert connection.getresponse().status == 404
+    lines = setup.terminal(80, *command, code=8 if command == ["doctor"] else 0).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any("wrong_base" in line for line in lines)
 
 
 def test_devices_are_listed(setup: Setup) -> None:
@@ -259,7 +300,7 @@ def test_watch_in_a_closed_pipe(setup: Setup) -> None:
         assert "device.pending" in watch.stdout.readline()
         watch.stdout.close()
         assert setup.pushctl("send", READER, "load_objects", '{"object": "users"}', "--wait", "10").returncode == 0
-        assert watch.wait(_TIMEOUT) == 1
+        assert watch.wait(_TIMEOUT) == 0
         assert watch.stderr.read() == ""
 
 
@@ -269,3 +310,112 @@ def _until_success(events: Iterator[dict[str, Any]], command: str) -> Iterator[d
             yield event
             if event["type"] == "command.succeeded":
                 return
+
+
+def test_webhooks(setup: Setup) -> None:
+    """A webhook is added, shown without its secret parts, tested through the SSRF guard, changed and deleted."""
+    url = "http://localhost:9/services/T0/B0/Xy9z"
+    added = setup.pushctl("webhooks", "add", url, "--type", "webhook.failed")
+    webhook = added.stdout.split()[0]
+    (listed,) = json.loads(setup.pushctl("webhooks", "--json").stdout)
+    assert (listed["id"], listed["url"]) == (webhook, "http://localhost:9/***Xy9z")
+    tested = setup.pushctl("webhooks", "test", webhook)
+    assert tested.returncode == 1
+    assert "--webhook-allow can permit it" in tested.stdout
+    assert setup.pushctl("webhooks", "set", webhook, "--format", "ntfy", "--all", "types").returncode == 0
+    changed = json.loads(setup.pushctl("webhooks", "show", webhook, "--json").stdout)
+    assert (changed["url"], changed["format"], changed["types"]) == (url, "ntfy", [])
+    assert setup.pushctl("webhooks", "redeliver", webhook).returncode == 0
+    assert setup.pushctl("webhooks", "deliveries", webhook, "--json").returncode == 0
+    assert setup.pushctl("webhooks", "secret", webhook).stdout.startswith("secret whsec_")
+    assert setup.pushctl("webhooks", "delete", webhook).stdout == f"{webhook} deleted\n"
+    assert "No mails are configured" in setup.pushctl("mail", "test").stderr
+
+
+_BASH = """
+source <(pushctl completion bash)
+COMP_LINE='pushctl approve controlid:' COMP_WORDBREAKS=' :'
+COMP_POINT=${#COMP_LINE}
+_pushctl_completion pushctl
+echo "controlid:${COMPREPLY[*]}"
+"""
+
+_ZSH = """
+compdef() { : }
+compadd() { print -rl -- $completions }
+_describe() { print -rl -- $completions_with_descriptions }
+eval "$(pushctl completion zsh)"
+words=(pushctl approve c) CURRENT=3
+_pushctl_completion
+"""
+
+_FISH = """
+pushctl completion fish | source
+complete --do-complete 'pushctl approve c'
+"""
+
+
+@pytest.mark.parametrize(
+    ("shell", "script", "shown"),
+    [
+        ("bash", _BASH, READER),
+        ("zsh", _ZSH, READER.replace(":", "\\:") + ":online"),
+        ("fish", _FISH, f"{READER}\tonline"),
+    ],
+)
+def test_completion(setup: Setup, tmp_path: Path, shell: str, script: str, shown: str) -> None:
+    """Each shell completes the id of a device with the script that pushctl prints for it."""
+    needs_program(shell)
+    program = tmp_path / "pushctl"
+    program.write_text(f"#!{sys.executable}\nfrom pushd.pushctl.main import main\nmain()\n")
+    program.chmod(0o755)
+    environment = {**setup.environment, "PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [shell, "-c", script], env=environment, capture_output=True, text=True, timeout=_TIMEOUT, check=False
+    )
+    assert (done.stdout.strip(), done.stderr) == (shown, "")
+
+
+def test_login_shows_no_token(setup: Setup, tmp_path: Path) -> None:
+    """The token that is typed at the prompt is not shown; afterwards no option and no variable is needed."""
+    token = (setup.data_dir / "admin.token").read_text().strip()
+    environment = {name: value for name, value in _environment().items() if not name.startswith("PUSHD_")}
+    environment |= {"XDG_CONFIG_HOME": str(tmp_path), "TERM": "dumb"}
+    ours, theirs = pty.openpty()
+    login = subprocess.Popen(
+        [*_PUSHCTL, "login", setup.url], env=environment, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    shown = b""
+    while b"Token for" not in shown:
+        shown += _read_terminal(ours)
+    os.write(ours, f"{token}\n".encode())
+    shown += b"".join(iter(lambda: _read_terminal(ours), b""))
+    os.close(ours)
+    assert login.wait(_TIMEOUT) == 0, shown
+    assert token.encode() not in shown
+    assert b"is saved as profile default" in shown
+    listed = subprocess.run(
+        [*_PUSHCTL, "devices", "--json"], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert _ids(listed.stdout) == {READER, CONTAINER}, listed.stderr
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_commands_fit(setup: Setup, width: int) -> None:
+    """In a terminal of any width the list of commands has their ids and endpoints, and no line is too long."""
+    command = _sent(setup.pushctl("send", READER, "load_objects", '{"object": "users"}', "--json"))["id"]
+    lines = setup.terminal(width, "commands", "--device", READER).splitlines()
+    assert max(map(len, lines)) <= width
+    assert any(command in line for line in lines)
+    assert any("load_objects" in line for line in lines)
+
+
+def test_status(setup: Setup) -> None:
+    """The state of a real server is one screen; the simulated devices are online."""
+    shown = json.loads(setup.pushctl("status", "--json").stdout)
+    assert (shown["ready"], shown["offline"], shown["pending"]) == (True, [], [])
+    assert shown["info"]["counts"]["online"] == 2
+    result = setup.pushctl("status")
+    assert result.returncode in (0, 8)
+    assert "2 of 2 devices online" in result.stdout

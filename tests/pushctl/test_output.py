@@ -1,6 +1,8 @@
 """Tests of how values and events are shown."""
 
 import json
+import sys
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pushd.pushctl.output import age, compact, field_text, pretty, sent_after_ms, time_text
+from pushd.pushctl.progress import reading_progress
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -69,3 +72,34 @@ def test_sent_after() -> None:
     command = {"created_at": "2026-01-02T03:04:05.990Z", "sent_at": "2026-01-02T03:04:06.002Z"}
     assert sent_after_ms(command) == 12
     assert sent_after_ms({**command, "sent_at": None}) is None
+
+
+class _Stderr(StringIO):
+    def __init__(self, terminal: bool) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+
+@pytest.mark.parametrize(("counts", "shown"), [([500, 1000], True), ([], False)])
+def test_long_lists_show_progress(monkeypatch: pytest.MonkeyPatch, counts: list[int], shown: bool) -> None:
+    """In a terminal, reading a list of several pages shows how many items were read; one page shows nothing."""
+    stderr = _Stderr(True)
+    monkeypatch.setattr(sys, "stderr", stderr)
+    monkeypatch.setenv("TERM", "xterm")
+    with reading_progress() as show:
+        for count in counts:
+            show(count)
+    assert ("1000 read" in stderr.getvalue()) is shown
+    assert bool(stderr.getvalue()) is shown
+
+
+def test_no_progress_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a file or a pipe there is no progress."""
+    stderr = _Stderr(False)
+    monkeypatch.setattr(sys, "stderr", stderr)
+    with reading_progress() as show:
+        show(500)
+    assert stderr.getvalue() == ""

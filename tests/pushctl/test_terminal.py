@@ -7,8 +7,10 @@ from rich.console import Console
 from rich.text import Text
 
 from pushd.pushctl import output, terminal
+from pushd.pushctl.commands.devices import device_columns
 from pushd.pushctl.connection import Json
-from pushd.pushctl.output import EventPrinter, print_command, print_devices
+from pushd.pushctl.lists import print_list
+from pushd.pushctl.output import EventPrinter, print_command
 from pushd.pushctl.terminal import UNLIMITED, Column, Fit, broken, column_widths, joined
 from tests.pushctl.fake_server import COMMAND, DEVICE
 
@@ -81,13 +83,16 @@ def test_pieces_are_joined_as_long_as_they_fit() -> None:
 @pytest.mark.parametrize("width", [60, 80, 120, 200], indirect=True)
 def test_devices_fit(width: int, capsys: pytest.CaptureFixture[str]) -> None:
     """Ids are whole and no line is too long; columns that do not fit are named on stderr."""
-    print_devices([DEVICE, {**DEVICE, "id": CONTAINER, "name": "A name " * 9, "proof": []}], 1_000_000)
+    devices = [DEVICE, {**DEVICE, "id": CONTAINER, "name": "A name " * 9, "proof": []}]
+    print_list(devices, device_columns(1_000_000), as_json=False, empty="")
     shown = capsys.readouterr()
     for line in (shown.out + shown.err).splitlines():
         assert len(line) <= width
     assert [line.split()[0] for line in shown.out.splitlines()] == ["id", DEVICE["id"], CONTAINER]
     assert ("too narrow for the columns:" in shown.err) == (width < 160)
-    assert "presence" in shown.out.splitlines()[0]
+    head = shown.out.splitlines()[0].split()
+    assert "presence" in head
+    assert ("name" in head) == (width >= 80)
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200], indirect=True)
@@ -129,8 +134,17 @@ def test_events_fit(width: int, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_without_a_terminal_nothing_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     """In a pipe or a file every device is one line with all columns."""
-    print_devices([{**DEVICE, "id": CONTAINER, "name": "A name " * 50}], 1_000_000)
+    device = {**DEVICE, "id": CONTAINER, "name": "A name " * 50}
+    print_list([device], device_columns(1_000_000), as_json=False, empty="")
     shown = capsys.readouterr()
     assert len(shown.out.splitlines()) == 2
     assert shown.out.count("A name") == 50
     assert shown.err == ""
+
+
+def test_piped_tables_have_no_trailing_blanks(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where no terminal shows a table, its lines end with their last letter."""
+    columns = [terminal.Column("name"), terminal.Column("note", 1, terminal.Fit.WRAP)]
+    terminal.print_table(columns, [[Text("a"), Text("b")], [Text("long name"), Text("x" * 40)]])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["name       note", "a          b", f"long name  {'x' * 40}"]

@@ -17,10 +17,11 @@ from pushd.rules.queueing import ClaimNext, Enqueue, Unsend
 from pushd.rules.records import CommandRecord, DeviceRecord
 from pushd.rules.reporting import Acknowledge, Settle
 from pushd.rules.time_limits import StepClock
-from pushd.rules.view import Rule
+from pushd.rules.view import Rule, View
 from tests.model_based import strategies
+from tests.rules.narrow_view import NarrowView
 from tests.rules.plain_view import APPROVED, PlainView
-from tests.store.samples import StubResult, at, draft
+from tests.store.samples import StubResult, draft
 
 T = TypeVar("T")
 
@@ -38,7 +39,6 @@ class History:
     """What senders, devices, operators and clocks did: they let rules decide on one view."""
 
     view: PlainView = field(factory=PlainView)
-    now: Now = field(factory=at)
     drafts: dict[str, tuple[Draft, Now]] = field(factory=dict)
     """The drafts that were queued, and when."""
     answers: list[tuple[Dispatched, ...]] = field(factory=list)
@@ -50,11 +50,18 @@ class History:
     polls: dict[str, tuple[str | None, tuple[Dispatched, ...]]] = field(factory=dict)
     """By device, the uuid of the last poll that got an answer, and what was in it."""
 
+    @property
+    def now(self) -> Now:
+        """The time."""
+        return self.view.now
+
     def decide(self, made: Rule[T]) -> T | PushdError:
-        """Let a rule decide, and once more on a copy of the view; if it fails, it has changed nothing."""
-        before, twin = self.view.copy(), self.view.copy()
+        """Let a rule decide, and once more on a copy of the view, of which it sees only what it needs; if it fails, it
+        has changed nothing.
+        """
+        before, twin = self.view.copy(), NarrowView.of(self.view, made.needs())
         outcome, again = _outcome(made, self.view), _outcome(made, twin)
-        assert (repr(again), twin) == (repr(outcome), self.view), "the same view, the same decision"
+        assert (repr(again), twin.copy()) == (repr(outcome), self.view), "the same view, the same decision"
         if isinstance(outcome, PushdError):
             assert self.view == before, "a rule that fails changes nothing"
         self._check_transitions(before)
@@ -75,22 +82,22 @@ class History:
         return self.view.commands[names[-1 - back % len(names)]]
 
     def new_draft(self, wanted: Wanted) -> Draft:
-        """A draft with the next id."""
+        """A draft with these terms."""
         terms = dict(wanted)
         later, payload = terms.pop("later"), {name: terms.pop(name) for name in ("endpoint", "batchable")}
         not_before = None if later is None else self.now.wall + milliseconds(later)
-        return draft(len(self.drafts) + 1, payload=payload, not_before=not_before, **terms)
+        return draft(payload=payload, not_before=not_before, **terms)
 
-    def keep(self, sent: Draft) -> None:
-        """Remember a draft that was queued."""
+    def keep(self, command: str, sent: Draft) -> None:
+        """Remember the draft of a command that was queued."""
         assert self.view.count_queued(sent.device) <= MAX_QUEUED
-        self.drafts[sent.id] = sent, self.now
+        self.drafts[command] = sent, self.now
 
     def enqueue(self, wanted: Wanted) -> None:
         """A sender queues a command, if that is allowed; a key gives one command."""
         sent = self.new_draft(wanted)
         earlier = self._with_key(sent)
-        outcome = self.decide(Enqueue(sent, queue_signed_off=False, max_queued=MAX_QUEUED, now=self.now))
+        outcome = self.decide(Enqueue(sent, queue_signed_off=False, max_queued=MAX_QUEUED))
         if isinstance(outcome, PushdError):
             is_reused = earlier is not None and earlier.fingerprint != sent.fingerprint
             assert isinstance(outcome, KeyReused) == is_reused
@@ -98,9 +105,9 @@ class History:
         command, is_new = outcome
         assert is_new == (earlier is None)
         if earlier is None:
-            self.keep(sent)
+            self.keep(command.id, sent)
         else:
-            assert command.id == earlier.id
+            assert self.drafts[command.id][0] is earlier
 
     def _with_key(self, sent: Draft) -> Draft | None:
         if sent.idempotency_key is None:
@@ -110,7 +117,7 @@ class History:
     def claim(self, name: str, uuid: str | None, limit: int, sequential: bool) -> None:
         """A device polls: it gets the first of its commands that may be sent."""
         expected = self._expected(name, uuid, limit, sequential)
-        claim = self.decide(ClaimNext(name, uuid, sequential, limit, self.now, strategies.batchable))
+        claim = self.decide(ClaimNext(name, uuid, sequential, limit, strategies.batchable))
         assert isinstance(claim, Claim)
         assert [each.command for each in claim.dispatched] == [command.id for command in expected]
         for dispatched in claim.dispatched:
@@ -123,7 +130,8 @@ class History:
 
     def _expected(self, name: str, uuid: str | None, limit: int, sequential: bool) -> Sequence[CommandRecord]:
         device = self.view.devices.get(name, APPROVED)
-        if device.admission is not Admission.APPROVED or (sequential and self._is_repeated(name, uuid)):
+        may_receive = device.admission is Admission.APPROVED and device.is_served
+        if not may_receive or (sequential and self._is_repeated(name, uuid)):
             return []
         sendable = [command for command in self.view.commands.values() if self._is_sendable(command, name)]
         sendable.sort(key=lambda command: (-command.priority, command.id))
@@ -162,7 +170,7 @@ class History:
             return
         answer = self.answers[-1 - back % len(self.answers)]
         before = dict(self.view.commands)
-        self.decide(Unsend(answer, self.now))
+        self.decide(Unsend(answer))
         for dispatched in answer:
             command, after = before[dispatched.command], self.view.commands[dispatched.command]
             if self._is_current(dispatched) and command.state is State.SENT:
@@ -175,7 +183,7 @@ class History:
         """A device, the command's or another one, acknowledges a command."""
         before, command = dict(self.view.commands), self.pick(back)
         device = other or command.device
-        self.decide(Acknowledge(device, command.id, self.now))
+        self.decide(Acknowledge(device, command.id))
         self._check_only_handed_out_changed(before, device)
 
     def settle(self, back: int, other: str | None, by: str, uuid: str | None, report: StubResult) -> None:
@@ -183,7 +191,7 @@ class History:
         before, command = dict(self.view.commands), self.pick(back)
         device = other or command.device
         by_message, by_uuid = command.id if by == "message" else None, uuid if by == "uuid" else None
-        outcome = self.decide(Settle(device, evolve(report, message=by_message, uuid=by_uuid), self.now))
+        outcome = self.decide(Settle(device, evolve(report, message=by_message, uuid=by_uuid)))
         if by_message is not None and device == command.device and command.state in _REPORTS:
             agrees = report.verdict.move is _REPORTS[command.state] and command.evidence == "device"
             assert (outcome is Settlement.REPEATED) == agrees
@@ -198,30 +206,30 @@ class History:
     def cancel(self, back: int) -> None:
         """An operator cancels a command."""
         command = self.pick(back).id
-        if not isinstance(self.decide(Cancel(command, self.now)), PushdError):
+        if not isinstance(self.decide(Cancel(command)), PushdError):
             self.cancelled.add(command)
 
     def resolve(self, back: int, move: Move) -> None:
         """An operator says how a command ended."""
-        self.decide(Resolve(self.pick(back).id, move, "seen", "admin", self.now))
+        self.decide(Resolve(self.pick(back).id, move, "seen", "admin"))
 
     def resend(self, back: int, wanted: Wanted) -> None:
         """An operator sends a command once more: only once."""
         before = self.pick(back)
         sent: Draft = evolve(self.new_draft(wanted | {"name": before.device, "key": None}), resend_of=before.id)
-        outcome = self.decide(Resend(sent, False, MAX_QUEUED, self.now))
+        outcome = self.decide(Resend(sent, False, MAX_QUEUED))
         if isinstance(outcome, PushdError):
             return
         successor, is_new = outcome
         assert is_new == (before.resent_as is None)
         assert self.view.commands[before.id].resent_as == successor.id
         if is_new:
-            self.keep(sent)
+            self.keep(successor.id, sent)
 
-    def sweep(self, transition: Callable[[str, Now], Rule[None]]) -> None:
+    def sweep(self, transition: Callable[[str], Rule[None]]) -> None:
         """A sweep looks at all commands, whether or not their time has come."""
         for before in list(self.view.commands.values()):
-            self.decide(transition(before.id, self.now))
+            self.decide(transition(before.id))
             after = self.view.commands[before.id]
             assert after == before or self._is_over(before)
             assert after.state is before.state or after.state in ENDED or not self._is_expired(before)
@@ -242,14 +250,14 @@ class History:
         """Time passes; steady time does not while the server stalls."""
         passed = milliseconds(seconds)
         steady = self.now.steady if stalls else self.now.steady + passed
-        self.now = Now(self.now.wall + passed, steady, self.now.elapsed + passed)
+        self.view.now = Now(self.now.wall + passed, steady, self.now.elapsed + passed)
 
     def step_clock(self, seconds: int, is_noticed: bool) -> None:
         """The wall clock is set; rules may decide before that is noticed."""
         wall = self.now.wall
-        self.now = evolve(self.now, wall=wall + milliseconds(seconds))
+        self.view.now = evolve(self.now, wall=wall + milliseconds(seconds))
         for command in list(self.view.commands) if is_noticed else ():
-            self.decide(StepClock(command, max(wall, self.now.wall), self.now))
+            self.decide(StepClock(command, max(wall, self.now.wall)))
 
     def check(self) -> None:
         """What holds at any time."""
@@ -279,7 +287,7 @@ def _key(sent: Draft) -> tuple[str, str, str | None]:
     return sent.created_by, sent.device, sent.idempotency_key
 
 
-def _outcome(made: Rule[T], view: PlainView) -> T | PushdError:
+def _outcome(made: Rule[T], view: View) -> T | PushdError:
     try:
         return made.decide(view)
     except PushdError as error:

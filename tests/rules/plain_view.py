@@ -4,16 +4,20 @@ from collections.abc import Iterable, Sequence
 from copy import copy
 from typing import Any
 
-from attrs import asdict, define, field
+from attrs import define, field, fields
 
+from pushd.model.audit import Fields
 from pushd.model.command import Command, LargePayload, Payload
 from pushd.model.device import Admission, PresenceState
 from pushd.model.event import EventType
+from pushd.model.facts import Facts
 from pushd.model.large_text import Text, to_column
 from pushd.model.lifecycle import State
 from pushd.model.timestamps import Now
+from pushd.rules.queueing import is_sendable, next_due
 from pushd.rules.records import Attempt, CommandRecord, DeviceRecord, Handover, Member
 from pushd.store.rows import read_payload
+from tests.store.samples import at, command_id
 
 APPROVED = DeviceRecord(Admission.APPROVED, PresenceState.ONLINE)
 
@@ -23,6 +27,8 @@ class PlainView:
     """A :class:`pushd.rules.view.View` that keeps what it is given."""
 
     commands: dict[str, CommandRecord] = field(factory=dict)
+    now: Now = field(factory=at)
+    began: float = 0.0
     devices: dict[str, DeviceRecord] = field(factory=dict)
     attempts: list[Attempt] = field(factory=list)
     results: dict[str, str | None] = field(factory=dict)
@@ -32,14 +38,21 @@ class PlainView:
 
     def copy(self) -> "PlainView":
         """A copy that can be changed; what it contains is immutable."""
-        return PlainView(**{name: copy(value) for name, value in asdict(self, recurse=False).items()})
+        return PlainView(**{each.name: copy(getattr(self, each.name)) for each in fields(PlainView)})
 
     def device(self, device: str) -> DeviceRecord | None:
         return self.devices.get(device, APPROVED)
 
     def queued(self, device: str) -> Iterable[CommandRecord]:
+        """The queued commands of a device, in the order in which they are sent."""
         found = [each for each in self.commands.values() if each.device == device and each.state is State.QUEUED]
         return sorted(found, key=lambda command: (-command.priority, command.id))
+
+    def next(self, device: str, limit: int) -> Sequence[CommandRecord]:
+        return [command for command in self.queued(device) if is_sendable(command, self.now)][:limit]
+
+    def next_due(self, device: str) -> int | None:
+        return next_due(self.queued(device), self.now)
 
     def count_queued(self, device: str) -> int:
         return len(list(self.queued(device)))
@@ -108,6 +121,9 @@ class PlainView:
     def set_result(self, command: CommandRecord, result: Text | None) -> None:
         self.results[command.id] = to_column(result)
 
+    def new_id(self, device: str) -> str:
+        return command_id(len(self.commands) + 1)
+
     def new_handover(self) -> str:
         self.handovers += 1
         return f"handover {self.handovers}"
@@ -122,5 +138,14 @@ class PlainView:
     def keep_orphan(self, device: str, at: int, reason: str, reference: str | None, size: int, raw: bytes) -> None:
         self.orphans.append(reason)
 
-    def record(self, now: Now, kind: EventType, device: str, command: str | None = None, /, **data: Any) -> None:
-        self.events.append((kind, device, command))
+    def merge_facts(self, device: str, said: Facts) -> None:
+        raise NotImplementedError("no test of a rule has a device that describes itself")
+
+    def audit(self, action: str, what: str, before: Fields | None = None, after: Fields | None = None) -> None:
+        """Rules are tested without an actor."""
+
+    def record(self, kind: EventType, device: str, /, **data: Any) -> None:
+        self.events.append((kind, device, None))
+
+    def record_command(self, kind: EventType, command: CommandRecord, by: str | None = None, /, **data: Any) -> None:
+        self.events.append((kind, command.device, command.id))

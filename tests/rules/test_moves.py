@@ -17,7 +17,7 @@ from pushd.rules.records import CommandRecord
 from pushd.rules.reporting import Acknowledge, Settle
 from pushd.rules.time_limits import Expire, Lapse
 from tests.rules.plain_view import PlainView
-from tests.store.samples import READER, STEADY, WALL, StubResult, at, command_id
+from tests.store.samples import READER, STEADY, WALL, StubResult, command_id
 
 LEASE_MS = 60_000
 MAX_ATTEMPTS = 2
@@ -85,6 +85,8 @@ def command_in(state: State, circumstances: Circumstances) -> CommandRecord:
         id=ID,
         device=READER,
         payload='{"endpoint": "reboot"}',
+        endpoint="reboot",
+        endpoints=None,
         delivery=circumstances.delivery,
         priority=5,
         ttl=300.0,
@@ -97,6 +99,7 @@ def command_in(state: State, circumstances: Circumstances) -> CommandRecord:
         resend_of=None,
         idempotency_key=None,
         fingerprint=None,
+        trace=None,
         state=state,
         attempts=circumstances.attempts,
         max_attempts=MAX_ATTEMPTS,
@@ -111,34 +114,34 @@ def command_in(state: State, circumstances: Circumstances) -> CommandRecord:
 
 def _report(move: Move) -> Callable[[PlainView, CommandRecord], object]:
     def settle(view: PlainView, command: CommandRecord) -> object:
-        return Settle(READER, StubResult(message=ID, verdict=Verdict(move=move)), at()).decide(view)
+        return Settle(READER, StubResult(message=ID, verdict=Verdict(move=move))).decide(view)
 
     return settle
 
 
 def _unsend(view: PlainView, command: CommandRecord) -> None:
     sent = Dispatched(command=ID, attempt=command.attempts, payload={}, handover="h")
-    Unsend([sent], at()).decide(view)
+    Unsend([sent]).decide(view)
 
 
 def _forget(view: PlainView, command: CommandRecord) -> None:
-    end_of_deleted_device(view, command, at())
+    end_of_deleted_device(view, command)
 
 
 MAKE: dict[Move, Callable[[PlainView, CommandRecord], object]] = {
-    Move.SEND: lambda view, _: ClaimNext(READER, None, False, 1, at()).decide(view),
+    Move.SEND: lambda view, _: ClaimNext(READER, None, False, 1).decide(view),
     Move.UNSEND: _unsend,
-    Move.ACKNOWLEDGE: lambda view, _: Acknowledge(READER, ID, at()).decide(view),
+    Move.ACKNOWLEDGE: lambda view, _: Acknowledge(READER, ID).decide(view),
     Move.SUCCEED: _report(Move.SUCCEED),
     Move.FAIL: _report(Move.FAIL),
     Move.GARBLE: _report(Move.GARBLE),
-    Move.LAPSE: lambda view, _: Lapse(ID, at()).decide(view),
-    Move.EXPIRE: lambda view, _: Expire(ID, at()).decide(view),
-    Move.CANCEL: lambda view, _: Cancel(ID, at()).decide(view),
+    Move.LAPSE: lambda view, _: Lapse(ID).decide(view),
+    Move.EXPIRE: lambda view, _: Expire(ID).decide(view),
+    Move.CANCEL: lambda view, _: Cancel(ID).decide(view),
     Move.FORGET: _forget,
-    Move.RESTORE: lambda view, command: end_in_copy(view, command, at()),
-    Move.RESOLVE_SUCCEEDED: lambda view, _: Resolve(ID, Move.RESOLVE_SUCCEEDED, None, "admin", at()).decide(view),
-    Move.RESOLVE_FAILED: lambda view, _: Resolve(ID, Move.RESOLVE_FAILED, None, "admin", at()).decide(view),
+    Move.RESTORE: lambda view, command: end_in_copy(view, command),
+    Move.RESOLVE_SUCCEEDED: lambda view, _: Resolve(ID, Move.RESOLVE_SUCCEEDED, None, "admin").decide(view),
+    Move.RESOLVE_FAILED: lambda view, _: Resolve(ID, Move.RESOLVE_FAILED, None, "admin").decide(view),
 }
 
 OF_OPEN_COMMANDS = (Move.FORGET, Move.RESTORE)

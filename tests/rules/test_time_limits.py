@@ -15,7 +15,7 @@ ID = command_id(1)
 def view() -> PlainView:
     """A view with one queued command, to be sent within 300 s."""
     view = PlainView()
-    Enqueue(draft(1, lease=30.0, ttl=300), False, LIMIT, at()).decide(view)
+    Enqueue(draft(lease=30.0, ttl=300), False, LIMIT).decide(view)
     return view
 
 
@@ -27,22 +27,26 @@ def lease_left(view: PlainView, seconds: float) -> float | None:
 
 def test_a_renewed_lease_has_its_whole_time_again(view: PlainView) -> None:
     """The server could not receive a result meanwhile."""
-    ClaimNext(READER, None, False, 1, at()).decide(view)
-    Renew(ID, at(20)).decide(view)
+    ClaimNext(READER, None, False, 1).decide(view)
+    view.now = at(20)
+    Renew(ID).decide(view)
     assert lease_left(view, 20) == 30
 
 
 def test_a_command_that_was_sent_after_the_outage_keeps_its_lease(view: PlainView) -> None:
     """Leases are renewed in many transactions; what was sent between two of them has a longer lease already."""
-    ClaimNext(READER, None, False, 1, at(21)).decide(view)
-    before = view.copy()
-    Renew(ID, at(20)).decide(view)
-    assert view == before
+    view.now = at(21)
+    ClaimNext(READER, None, False, 1).decide(view)
+    before = view.commands.copy()
+    view.now = at(20)
+    Renew(ID).decide(view)
+    assert view.commands == before
 
 
 def test_a_queued_command_has_no_lease_to_renew(view: PlainView) -> None:
     """Only a command in flight has one."""
-    Renew(ID, at(20)).decide(view)
+    view.now = at(20)
+    Renew(ID).decide(view)
     assert lease_left(view, 20) is None
 
 
@@ -52,5 +56,6 @@ def test_a_time_to_live_ends_when_the_wall_clock_shows_it_or_earlier(
 ) -> None:
     """It never ends later; by less than a second clocks deviate without being set."""
     now = Now(wall=WALL + step, steady=STEADY, elapsed=WALL)
-    StepClock(ID, max(WALL, now.wall), now).decide(view)
+    view.now = now
+    StepClock(ID, max(WALL, now.wall)).decide(view)
     assert (view.commands[ID].expires_elapsed - WALL) / 1000 == expected

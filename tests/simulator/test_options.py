@@ -11,6 +11,7 @@ from pushd.simulator.device import DeviceId
 def test_device() -> None:
     """A device is given by its dialect and its id, which is normalised."""
     assert options.parse_device("controlid=-007", "=") == DeviceId("controlid", "-7")
+    assert options.parse_device("controlid=0G0200/005B6D", "=") == DeviceId("controlid", "3206485144263533")
     assert options.parse_device("servereye:a~B", ":") == DeviceId("servereye", "a~B")
     assert str(DeviceId("servereye", "a~B")) == "servereye:a~B"
 

@@ -1,6 +1,7 @@
 """The command line of the simulator."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,9 @@ from pushd.simulator.outages import parse_outage
 from pushd.simulator.tap import Options, makeService
 
 
-def parse(*arguments: str) -> FleetOptions:
-    """The options of a command line."""
-    options = Options()
+def parse(*arguments: str, environ: Mapping[str, str] = {}) -> FleetOptions:
+    """The options of a command line and an environment."""
+    options = Options(environ)
     options.parseOptions(arguments)
     return options.fleet
 
@@ -180,3 +181,52 @@ def test_make_service() -> None:
     assert isinstance(service, Fleet)
     assert len(service.devices) == 5
     assert not service.running
+
+
+def test_environment() -> None:
+    """Each kind of option can be set by a variable; unknown variables are ignored, empty ones count as unset."""
+    environ = {
+        "PUSHD_CONTROLID": "2",
+        "PUSHD_SERVEREYE": "",
+        "PUSHD_ID": "controlid=77,servereye=abc",
+        "PUSHD_OUTAGE": '["offline=1-2@20+60"]',
+        "PUSHD_OBJECT_RESPONSES": "1",
+        "PUSHD_RETRY_DELAY": "3",
+        "PUSHD_DATA_DIR": "/var/lib/pushd",
+    }
+    fleet = parse(environ=environ)
+    assert fleet.controlid == ("77", *controlid_ids(0, 2))
+    assert fleet.servereye == ("abc",)
+    assert (fleet.object_responses, fleet.retry_delay) == (True, 3.0)
+    assert fleet.outages == (parse_outage("offline=1-2@20+60"),)
+    assert parse(environ={"PUSHD_OBJECT_RESPONSES": "0"}).object_responses is False
+
+
+def test_command_line_wins_over_the_environment() -> None:
+    """What is given on the command line replaces a variable; of a list, as a whole."""
+    environ = {"PUSHD_CONTROLID": "2", "PUSHD_ID": "controlid=1,controlid=2", "PUSHD_SEED": "nonsense"}
+    fleet = parse("--controlid=0", "--id=controlid=77", "--seed=5", environ=environ)
+    assert (fleet.controlid, fleet.servereye, fleet.seed) == (("77",), (), 5)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "said"),
+    [
+        ("PUSHD_CONTROLID", "many", "PUSHD_CONTROLID: "),
+        ("PUSHD_ID", "door", "PUSHD_ID: "),
+        ("PUSHD_ID", "[1]", "PUSHD_ID: must be a JSON array of strings"),
+        ("PUSHD_OBJECT_RESPONSES", "yes", "PUSHD_OBJECT_RESPONSES: must be 1 or 0"),
+        ("PUSHD_OUTAGE", "offline=9@1", "PUSHD_OUTAGE: "),
+    ],
+)
+def test_wrong_variable_is_named(variable: str, text: str, said: str) -> None:
+    """The message names the variable, not an option that was not given."""
+    with pytest.raises(SystemExit) as ended:
+        parse(environ={variable: text})
+    assert str(ended.value.code).startswith(f"pushd-simulate: {said}")
+
+
+def test_wrong_option_is_not_blamed_on_the_environment() -> None:
+    """Where the command line replaces a variable, the message names the option."""
+    with pytest.raises(SystemExit, match="--controlid: "):
+        parse("--controlid=many", environ={"PUSHD_CONTROLID": "2"})

@@ -13,6 +13,7 @@ from pushd.simulator.journal import Journal
 from tests.harness.admin_api import AdminApi
 from tests.harness.operator import Operator
 from tests.harness.simulated_fleet import SimulatedFleet
+from tests.harness.stream_reader import StreamReader
 from tests.harness.workload import Workload
 from tests.notifications.mail_server import MailServer
 from tests.soak.attacks import ATTACKS, LARGE_RESULT
@@ -20,7 +21,6 @@ from tests.soak.config import HEARTBEAT_TIMEOUT, SoakConfig
 from tests.soak.hostile_clients import HostileClients
 from tests.soak.process_monitor import ProcessMonitor
 from tests.soak.receivers import MailRefusals, Receivers
-from tests.soak.stream_readers import StreamReader
 
 SENDERS = 10
 SEND_INTERVAL = 1.0

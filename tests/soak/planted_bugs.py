@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
+from pushd.http.request import Request
 from pushd.http.site import Channel, HTTPFactory
 from tests.harness.planting import accept_any_status, run_with_bug
 
@@ -18,20 +19,20 @@ LEAKED_BYTES = 16 * 1024
 _log = Logger()
 
 
-def _after_each_request(act: Callable[[], object]) -> None:
-    check: Any = Channel.checkPersistence
+def _at_each_request(act: Callable[[], object]) -> None:
+    init = Request.__init__
 
-    def check_and_act(self: Channel, request: Any, version: bytes) -> bool:
+    def act_and_init(self: Request, *args: Any) -> None:
         act()
-        return bool(check(self, request, version))
+        init(self, *args)
 
-    Channel.checkPersistence = check_and_act  # type: ignore[method-assign]
+    Request.__init__ = act_and_init  # type: ignore[assignment,method-assign]
 
 
 def _leak_memory() -> None:
     """Keep some memory of each request."""
     kept: list[bytes] = []
-    _after_each_request(lambda: kept.append(os.urandom(LEAKED_BYTES)))
+    _at_each_request(lambda: kept.append(os.urandom(LEAKED_BYTES)))
 
 
 def _leak_descriptor() -> None:
@@ -47,7 +48,7 @@ def _leak_descriptor() -> None:
 
 def _log_requests() -> None:
     """Write a line about each request."""
-    _after_each_request(lambda: _log.info("Request"))
+    _at_each_request(lambda: _log.info("Request"))
 
 
 def _keep_connections() -> None:

@@ -21,6 +21,10 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _KIB = 1024
 
 
+AUDIT = "[pushd.audit#"
+"""In log lines of which there is one for each act of an operator: they are not counted."""
+
+
 @frozen(kw_only=True)
 class Sample:
     """The server at one moment; sizes are in bytes."""
@@ -102,7 +106,7 @@ class ProcessMonitor:
         before = self.samples[-1].second if self.samples else -INTERVAL
         cpu = (cpu_seconds - self._cpu_seconds) / max(second - before, INTERVAL / 10)
         self._cpu_seconds = cpu_seconds
-        self._log_lines += sum(1 for _ in self._log)
+        self._log_lines += sum(AUDIT not in line for line in self._log)
         return Sample(
             second=round(second, 3),
             resident=status["VmRSS"] * _KIB,

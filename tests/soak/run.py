@@ -170,7 +170,7 @@ class SoakRun:
                 commands,
                 operator=read_journal(self.config.operator_journal),
                 devices=read_journal(self.config.devices_journal),
-                followed=load.operator.followed,
+                followed={"the operator": load.operator.follower.events},
             ),
             samples=self._monitor.samples,
             mails=[received.mail for received in self._mail_server.mails],

@@ -19,6 +19,7 @@ from pushd.store.sqlite.store import SqliteStore
 from tests.integration.conftest import MakeServer
 from tests.integration.server import ROOT, Server, environment
 from tests.results import result_of
+from tests.store.clock import new_store, when
 from tests.store.samples import LIMIT, OTHER_READER, READER, StubResult, at, device, draft
 
 pytestmark = pytest.mark.slow
@@ -33,16 +34,16 @@ LOAD = {"endpoint": "load_objects"}
 
 def fill(store: SqliteStore) -> dict[str, Command]:
     """Store rows of each kind; returns the commands."""
-    store.open(at())
+    when(store, at()).open()
     for name in (READER, OTHER_READER):
-        result_of(store.add_device(device(name), False, at()))
+        result_of(when(store, at()).add_device(device(name), False))
     for number in range(1, 25):
         payload = LOAD | {"body": "x" * number * 100}
-        result_of(store.put(draft(number, (READER, OTHER_READER)[number % 2], payload), False, LIMIT, at()))
+        result_of(when(store, at()).put(draft((READER, OTHER_READER)[number % 2], payload), False, LIMIT))
     for number in range(8):
-        result_of(store.claim(READER, f"u{number}", True, 1, at(1)))
+        result_of(when(store, at(1)).claim(READER, f"u{number}", True, 1))
     for uuid in ("u1", "u2", "foreign", "other"):
-        result_of(store.settle(READER, StubResult(uuid=uuid, raw=b"x" * 3000), at(2)))
+        result_of(when(store, at(2)).settle(READER, StubResult(uuid=uuid, raw=b"x" * 3000)))
     commands = {
         one.id: result_of(store.command(one.id)) for one in result_of(store.commands(CommandFilter(), None, ALL))
     }
@@ -54,7 +55,7 @@ def fill(store: SqliteStore) -> dict[str, Command]:
 def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Command]]:
     """An undamaged database, and its commands."""
     path = tmp_path_factory.mktemp("sound") / "pushd.sqlite"
-    return path, fill(SqliteStore(str(path)))
+    return path, fill(new_store(str(path)))
 
 
 @pytest.fixture(params=list(DAMAGE))
@@ -101,7 +102,7 @@ def test_no_operation_returns_wrong_data_whichever_page_is_damaged(
     """A damaged database is refused at the start, or each operation returns what was stored, or :exc:`Unavailable`."""
     served = 0
     for path in damaged:
-        store = SqliteStore(str(path))
+        store = new_store(str(path))
         if not opens(store):
             continue
         served += 1
@@ -115,7 +116,7 @@ def test_no_operation_returns_wrong_data_whichever_page_is_damaged(
 def opens(store: SqliteStore) -> bool:
     """Whether the store opens; if it refuses, the error names the file."""
     try:
-        store.open(at(3))
+        when(store, at(3)).open()
     except StoreRefused as refusal:
         return store.path not in str(refusal)
     return True
@@ -127,13 +128,13 @@ def _use(store: SqliteStore) -> None:
     answer(lambda: store.devices(DeviceFilter(), None, ALL))
     answer(lambda: store.events(EventFilter(), 0, ALL))
     answer(lambda: store.orphans(READER, None, ALL))
-    answer(lambda: store.put(draft(99), False, LIMIT, at(4)))
-    answer(lambda: store.claim(READER, "new", True, 1, at(4)))
-    answer(lambda: store.settle(READER, StubResult(uuid="u5"), at(5)))
-    answer(lambda: store.settle(READER, StubResult(), at(5)))
-    answer(lambda: store.lapse(ALL, at(100)))
-    answer(lambda: store.expire(ALL, at(1000)))
-    answer(lambda: store.fsck(at(1000)))
+    answer(lambda: when(store, at(4)).put(draft(), False, LIMIT))
+    answer(lambda: when(store, at(4)).claim(READER, "new", True, 1))
+    answer(lambda: when(store, at(5)).settle(READER, StubResult(uuid="u5")))
+    answer(lambda: when(store, at(5)).settle(READER, StubResult()))
+    answer(lambda: when(store, at(100)).lapse(ALL))
+    answer(lambda: when(store, at(1000)).expire(ALL))
+    answer(lambda: when(store, at(1000)).fsck())
 
 
 def damage(path: Path, first: int, last: int | None = None) -> None:
@@ -146,8 +147,8 @@ def damage(path: Path, first: int, last: int | None = None) -> None:
 
 def event_page(server: Server) -> int:
     """The page, counted from 0, where the table of events begins."""
-    store = SqliteStore(str(server.data_dir / "pushd.sqlite"))
-    store.open(at())
+    store = new_store(str(server.data_dir / "pushd.sqlite"))
+    store.open()
     connection = store._writer.connection.connection  # type: ignore[attr-defined]
     (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'event'").fetchone()
     result_of(store.close())

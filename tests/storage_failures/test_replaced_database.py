@@ -11,10 +11,10 @@ import pytest
 
 from pushd.store.group_commit import PendingTransaction
 from pushd.store.sqlite.connection import SqliteConnection
-from pushd.store.sqlite.store import SqliteStore
 from tests.in_memory_server import BuildServer, InMemoryServer
 from tests.integration.conftest import MakeServer
 from tests.integration.server import Server, until
+from tests.store.clock import new_store
 
 READER = "controlid:7"
 SEND = f"POST /v1/devices/{READER}/commands"
@@ -61,7 +61,7 @@ def database(tmp_path: Path) -> Path:
 @pytest.fixture
 def server(build_server: BuildServer, database: Path) -> InMemoryServer:
     """A server with a database in a file, and a device."""
-    server = build_server(SqliteStore(str(database)))
+    server = build_server(new_store(str(database)))
     server.register(READER)
     return server
 

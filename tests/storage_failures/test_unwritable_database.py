@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from pushd.model.errors import Unavailable
-from pushd.store.sqlite.store import SqliteStore
 from tests.connection import request
 from tests.in_memory_server import BuildServer, InMemoryServer
 from tests.results import result_of
+from tests.store.clock import new_store
 
 READER = "controlid:7"
 CONTAINER = "servereye:c"
@@ -25,7 +25,7 @@ RESULT = request("POST /result?deviceId=7&uuid=u", b'{"response":{}}')
 @pytest.fixture
 def server(build_server: BuildServer, tmp_path: Path) -> InMemoryServer:
     """A server with a database in a file, whose admin port has been used."""
-    server = build_server(SqliteStore(str(tmp_path / "pushd.sqlite")))
+    server = build_server(new_store(str(tmp_path / "pushd.sqlite")))
     assert server.ask("GET /readyz").code == 200
     return server
 
@@ -50,10 +50,10 @@ def advance(server: InMemoryServer, seconds: int) -> None:
 
 
 def in_flight(server: InMemoryServer) -> tuple[str, str]:
-    """A reader and a container, each with a command in flight."""
+    """A reader and a container, each with a command in flight that is not sent again."""
     for device in (READER, CONTAINER):
         server.register(device)
-    commands = server.put(READER, LOAD), server.put(CONTAINER, REFRESH)
+    commands = server.put(READER, LOAD, delivery="at_most_once"), server.put(CONTAINER, REFRESH)
     assert b"load_objects" in server.device_request(request("GET /push?deviceId=7&uuid=u")).answer().body
     assert commands[1].encode() in server.device_request(request("GET /push/c")).answer().body
     return commands

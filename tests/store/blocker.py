@@ -19,6 +19,11 @@ class Blocker:
     _reached: Signal = field(factory=Signal, init=False)
     _released: Signal = field(factory=Signal, init=False)
 
+    @property
+    def was_reached(self) -> bool:
+        """Whether the operation has begun."""
+        return self._reached.is_set()
+
     def block(self, tx: ITransaction) -> str:
         """The operation that blocks."""
         self._reached.set()

@@ -8,10 +8,12 @@ from attrs import frozen
 
 from pushd.model.command import Draft, LargePayload, Payload, SendOptions
 from pushd.model.device import Device
+from pushd.model.facts import NO_FACTS, Facts
 from pushd.model.large_text import LargeText, Text
 from pushd.model.lifecycle import Delivery, Move
 from pushd.model.result import DeviceResult, Verdict
 from pushd.model.timestamps import Now
+from pushd.store.filters import AlertFilter
 
 WALL = 1_800_000_000_000
 STEADY = 5_000_000
@@ -21,8 +23,14 @@ OTHER_READER = "controlid:2"
 UNREGISTERED = "controlid:9"
 
 AT_LEAST_ONCE = Delivery.AT_LEAST_ONCE
+CALLED = {"endpoint": "load_objects"}
+"""What each event of a command has in its data that :func:`draft` made."""
+
 LIMIT = 1000
 """As many commands as a test cares to queue."""
+
+ALL_ALERTS = AlertFilter()
+OPEN_ALERTS, CLEARED_ALERTS = AlertFilter(is_open=True), AlertFilter(is_open=False)
 
 SUCCESS = Verdict(move=Move.SUCCEED)
 FAILURE = Verdict(move=Move.FAIL, error="no such user")
@@ -52,7 +60,6 @@ def device(name: str = READER, /, **fields: Any) -> Device:
 
 
 def draft(
-    number: int,
     name: str = READER,
     payload: Payload | None = None,
     lease: float = 60.0,
@@ -61,11 +68,11 @@ def draft(
     created_by: str = "admin",
     **terms: Any,
 ) -> Draft:
-    """A command of this number for a device."""
+    """A command for a device."""
     return Draft(
-        id=command_id(number),
         device=name,
         payload={"endpoint": "load_objects"} if payload is None else payload,
+        endpoints="load_objects" if payload is None else payload.get("endpoint", ()),
         terms=SendOptions(**terms),
         lease=lease,
         created_by=created_by,
@@ -78,7 +85,10 @@ def large_payload(payload: Payload) -> LargePayload:
     """A payload as a large one, of which the text in capitals is sent."""
     text = json.dumps(payload)
     return LargePayload(
-        LargeText.of(text.encode()), LargeText.of(text.upper().encode()), json.dumps({"endpoint": payload["endpoint"]})
+        LargeText.of(text.encode()),
+        LargeText.of(text.upper().encode()),
+        json.dumps({"endpoint": payload["endpoint"]}),
+        payload["endpoint"],
     )
 
 
@@ -95,12 +105,17 @@ class StubResult:
     size: int = 15
     parts: Mapping[int, DeviceResult] | None = None
     """What it says of each of several commands, by place; None: the same of all."""
+    said: Facts = NO_FACTS
+    """What the device says of itself."""
 
     def concerns(self, payload: Payload) -> bool:
         return self.endpoint in (None, payload["endpoint"])
 
     def judge(self, payload: Payload) -> Verdict:
         return self.verdict
+
+    def facts(self, payload: Payload) -> Facts:
+        return self.said
 
     def part(self, position: int) -> DeviceResult | None:
         return self if self.parts is None else self.parts.get(position)

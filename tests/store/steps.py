@@ -12,20 +12,21 @@ from pushd.store.filters import DeviceFilter, EventFilter
 from pushd.store.interface import IStore
 from pushd.store.operations import Operations
 from pushd.store.transaction import ITransaction, Statement
+from tests.store.clock import numbered, when
 from tests.store.samples import LIMIT, READER, at, command_id, draft
 
 
 async def put(store: IStore, *numbers: int, now: Now | None = None, **fields: Any) -> None:
     """Queue commands of these numbers."""
     for number in numbers:
-        await store.put(draft(number, **fields), False, LIMIT, now or at())
+        await when(numbered(store, number), now or at()).put(draft(**fields), False, LIMIT)
 
 
 async def claim(
     store: IStore, device: str = READER, uuid: str | None = None, now: Now | None = None
 ) -> Dispatched | None:
     """What is sent to a device that polls, if anything."""
-    claimed = await store.claim(device, uuid, False, 1, now or at())
+    claimed = await when(store, now or at()).claim(device, uuid, False, 1)
     return claimed.dispatched[0] if claimed.dispatched else None
 
 

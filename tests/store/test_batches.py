@@ -9,6 +9,7 @@ from pushd.model.lifecycle import State
 from pushd.model.result import DeviceResult
 from pushd.rules.outcomes import Claim, Settlement
 from pushd.store.interface import IStore
+from tests.store.clock import when
 from tests.store.samples import (
     AT_LEAST_ONCE,
     FAILURE,
@@ -31,7 +32,7 @@ ALONE = {"endpoint": "alone"}
 async def batch(store: IStore, *numbers: int, uuid: str | None = "u-1", second: float = 0.0) -> Claim:
     """Queue commands of these numbers, and claim them together."""
     await put(store, *numbers, now=at(second))
-    claimed: Claim = await store.claim(READER, uuid, True, len(numbers), at(second), always_batchable)
+    claimed: Claim = await when(store, at(second)).claim(READER, uuid, True, len(numbers), always_batchable)
     assert [dispatched.command for dispatched in claimed.dispatched] == [command_id(number) for number in numbers]
     return claimed
 
@@ -60,7 +61,7 @@ async def test_batchable_commands_are_sent_together(store: IStore, events: list[
     """Up to the limit of the poll commands go in one answer, in order, each with its own attempt."""
     await put(store, 1, 2, 3)
     await put(store, 4, priority=9)
-    claimed = await store.claim(READER, "u", True, 3, at(1), always_batchable)
+    claimed = await when(store, at(1)).claim(READER, "u", True, 3, always_batchable)
     assert [(each.command, each.attempt) for each in claimed.dispatched] == [
         (command_id(4), 1),
         (command_id(1), 1),
@@ -86,7 +87,7 @@ async def test_a_command_that_is_not_batchable_is_sent_alone(store: IStore) -> N
     await put(store, 4, 5)
     dispatched = []
     for second in range(3):
-        claimed = await store.claim(READER, f"u-{second}", True, 10, at(second), batchable)
+        claimed = await when(store, at(second)).claim(READER, f"u-{second}", True, 10, batchable)
         dispatched.append([int(each.command[-12:]) for each in claimed.dispatched])
     assert dispatched == [[1, 2], [3], [4, 5]]
 
@@ -95,15 +96,15 @@ async def test_a_repeated_poll_gets_nothing_while_any_of_its_batch_is_in_flight(
     """Only when all of them are settled can the uuid be used for other commands."""
     await batch(store, 1, 2)
     await put(store, 3)
-    await store.settle(READER, report(entries(p2=entry(2))), at(1))
-    assert (await store.claim(READER, "u-1", True, 1, at(2))).dispatched == ()
+    await when(store, at(1)).settle(READER, report(entries(p2=entry(2))))
+    assert (await when(store, at(2)).claim(READER, "u-1", True, 1)).dispatched == ()
 
 
 async def test_each_is_settled_by_its_own_entry(store: IStore, events: list[Event]) -> None:
     """One may succeed and another fail; each keeps its own result."""
     await batch(store, 1, 2, 3)
     said = report(entries(p1=entry(1), p2=entry(2, broke=True), p3=entry(3)))
-    assert await store.settle(READER, said, at(5)) is SETTLED
+    assert await when(store, at(5)).settle(READER, said) is SETTLED
     assert await states(store, 1, 2, 3) == [State.SUCCEEDED, State.FAILED, State.SUCCEEDED]
     for number in (1, 2, 3):
         command = await get_command(store, number)
@@ -116,9 +117,9 @@ async def test_each_is_settled_by_its_own_entry(store: IStore, events: list[Even
 async def test_a_command_without_an_entry_stays_in_flight(store: IStore) -> None:
     """It keeps its lease, and can still be reported."""
     await batch(store, 1, 2)
-    assert await store.settle(READER, report(entries(p1=entry(1))), at(1)) is SETTLED
+    assert await when(store, at(1)).settle(READER, report(entries(p1=entry(1)))) is SETTLED
     assert await states(store, 1, 2) == [State.SUCCEEDED, State.SENT]
-    assert await store.settle(READER, report(entries(p1=entry(1), p2=entry(2))), at(2)) is SETTLED
+    assert await when(store, at(2)).settle(READER, report(entries(p1=entry(1), p2=entry(2)))) is SETTLED
     assert await states(store, 1, 2) == [State.SUCCEEDED, State.SUCCEEDED]
     assert (await get_command(store, 1)).finished_at == wall(1)
 
@@ -126,38 +127,38 @@ async def test_a_command_without_an_entry_stays_in_flight(store: IStore) -> None
 async def test_a_report_about_the_whole_batch_ends_all_commands(store: IStore) -> None:
     """An error for the whole batch, or an unreadable result, is about each of them."""
     await batch(store, 1, 2)
-    assert await store.settle(READER, StubResult(uuid="u-1", verdict=GARBLED), at(1)) is SETTLED
+    assert await when(store, at(1)).settle(READER, StubResult(uuid="u-1", verdict=GARBLED)) is SETTLED
     assert await states(store, 1, 2) == [State.UNKNOWN, State.UNKNOWN]
 
 
 async def test_a_report_without_matching_entries_changes_nothing(store: IStore) -> None:
     """The commands stay in flight, and the report is kept as an orphan."""
     await batch(store, 1, 2)
-    assert await store.settle(READER, report({}), at(1)) is ORPHANED
+    assert await when(store, at(1)).settle(READER, report({})) is ORPHANED
     assert await states(store, 1, 2) == [State.SENT, State.SENT]
 
 
 @pytest.mark.parametrize("uuid", ["u-1", None])
 async def test_a_repeated_report_changes_nothing(store: IStore, events: list[Event], uuid: str | None) -> None:
     """Nor does it settle an older command whose outcome is unknown."""
-    await send(store, 8, uuid=uuid and "u-0")
-    await send(store, 9, uuid=uuid and "u-0")
-    await store.lapse(10, at(60))
-    await batch(store, 1, 2, uuid=uuid, second=61.0)
-    said = report(entries(p1=entry(1), p2=entry(2)), uuid)
-    assert await store.settle(READER, said, at(62)) is SETTLED
+    await send(store, 1, uuid=uuid and "u-0")
+    await send(store, 2, uuid=uuid and "u-0")
+    await when(store, at(60)).lapse(10)
+    await batch(store, 3, 4, uuid=uuid, second=61.0)
+    said = report(entries(p1=entry(3), p2=entry(4)), uuid)
+    assert await when(store, at(62)).settle(READER, said) is SETTLED
     recorded = list(events)
-    assert await store.settle(READER, said, at(63)) is REPEATED
+    assert await when(store, at(63)).settle(READER, said) is REPEATED
     assert events == recorded
-    assert await states(store, 8, 9) == [State.UNKNOWN, State.UNKNOWN]
+    assert await states(store, 1, 2) == [State.UNKNOWN, State.UNKNOWN]
 
 
 async def test_a_report_that_contradicts_one_command_is_kept(store: IStore) -> None:
     """Its new entries count; that one of them contradicts a known outcome makes it an orphan, too."""
     await batch(store, 1, 2)
-    await store.settle(READER, report(entries(p1=entry(1))), at(1))
+    await when(store, at(1)).settle(READER, report(entries(p1=entry(1))))
     said = report(entries(p1=entry(1, broke=True), p2=entry(2)))
-    assert await store.settle(READER, said, at(2)) is ORPHANED
+    assert await when(store, at(2)).settle(READER, said) is ORPHANED
     assert await states(store, 1, 2) == [State.SUCCEEDED, State.SUCCEEDED]
     assert len(await store.orphans(READER, None, 10)) == 1
 
@@ -165,7 +166,7 @@ async def test_a_report_that_contradicts_one_command_is_kept(store: IStore) -> N
 async def test_a_batch_without_uuids_is_matched_by_order(store: IStore) -> None:
     """Old firmware that takes batches sends no uuids: its report is about the batch in flight."""
     await batch(store, 1, 2, uuid=None)
-    assert await store.settle(READER, report(entries(p1=entry(1), p2=entry(2)), None), at(1)) is SETTLED
+    assert await when(store, at(1)).settle(READER, report(entries(p1=entry(1), p2=entry(2)), None)) is SETTLED
     assert await states(store, 1, 2) == [State.SUCCEEDED, State.SUCCEEDED]
     assert (await get_command(store, 1)).matched_by == "order"
 
@@ -173,15 +174,15 @@ async def test_a_batch_without_uuids_is_matched_by_order(store: IStore) -> None:
 async def test_the_rest_of_a_batch_without_uuids_is_matched_by_order(store: IStore) -> None:
     """A second report settles what the first left out, whatever its position."""
     await batch(store, 1, 2, uuid=None)
-    await store.settle(READER, report(entries(p2=entry(2)), None), at(1))
-    assert await store.settle(READER, report(entries(p1=entry(1), p2=entry(2)), None), at(2)) is SETTLED
+    await when(store, at(1)).settle(READER, report(entries(p2=entry(2)), None))
+    assert await when(store, at(2)).settle(READER, report(entries(p1=entry(1), p2=entry(2)), None)) is SETTLED
     assert await states(store, 1, 2) == [State.SUCCEEDED, State.SUCCEEDED]
 
 
 async def test_each_of_a_batch_has_its_own_lease(store: IStore) -> None:
     """A command of a batch whose lease lapses is queued again, or unknown, as its sender chose."""
     await two_of_two_kinds(store)
-    await store.lapse(10, at(60))
+    await when(store, at(60)).lapse(10)
     assert await states(store, 1, 2) == [State.QUEUED, State.UNKNOWN]
 
 
@@ -189,17 +190,17 @@ async def two_of_two_kinds(store: IStore) -> None:
     """Send two commands together, of which the first may be sent again."""
     await put(store, 1, delivery=AT_LEAST_ONCE)
     await put(store, 2)
-    claimed = await store.claim(READER, "u-1", True, 2, at(), always_batchable)
+    claimed = await store.claim(READER, "u-1", True, 2, always_batchable)
     assert len(claimed.dispatched) == 2
 
 
 async def test_a_command_that_is_sent_again_has_a_new_position(store: IStore) -> None:
     """A late report on the first batch settles its commands, although one has another position by now."""
     await two_of_two_kinds(store)
-    await store.lapse(10, at(60))
+    await when(store, at(60)).lapse(10)
     await put(store, 3, now=at(61), priority=9)
-    again = await store.claim(READER, "u-2", True, 2, at(61), always_batchable)
+    again = await when(store, at(61)).claim(READER, "u-2", True, 2, always_batchable)
     assert [(each.command, each.attempt) for each in again.dispatched] == [(command_id(3), 1), (command_id(1), 2)]
-    assert await store.settle(READER, report(entries(p1=entry(1))), at(62)) is SETTLED
+    assert await when(store, at(62)).settle(READER, report(entries(p1=entry(1)))) is SETTLED
     assert await states(store, 1, 2, 3) == [State.SUCCEEDED, State.UNKNOWN, State.SENT]
     assert (await get_command(store, 1)).late

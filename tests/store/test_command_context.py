@@ -7,20 +7,21 @@ from pushd.model.lifecycle import State
 from pushd.model.timestamps import Now
 from pushd.store.filters import CommandContext
 from pushd.store.interface import IStore
+from tests.store.clock import when
 from tests.store.samples import OTHER_READER, READER, STEADY, at, by_message, command_id, wall
 from tests.store.steps import put, send
 
 
 async def context(store: IStore, number: int, now: Now | None = None) -> CommandContext:
     """The context of the command of this number."""
-    found: CommandContext = await store.command_context(command_id(number), now or at())
+    found: CommandContext = await when(store, now or at()).command_context(command_id(number))
     return found
 
 
 async def test_an_unknown_command_has_no_context(store: IStore) -> None:
     """An unknown id is an error."""
     with pytest.raises(UnknownCommand, match=command_id(9)):
-        await store.command_context(command_id(9), at())
+        await store.command_context(command_id(9))
 
 
 async def test_the_only_one_is_next(store: IStore) -> None:
@@ -64,6 +65,6 @@ async def test_an_ended_command_waits_for_nothing(store: IStore) -> None:
     """No command is ahead of it, and it has no lease."""
     await put(store, 1)
     await send(store, 2, priority=9)
-    await store.settle(READER, by_message(2), at(1))
+    await when(store, at(1)).settle(READER, by_message(2))
     found = await context(store, 2)
     assert (found.ahead, found.lease_left) == (0, None)

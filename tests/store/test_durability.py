@@ -10,7 +10,7 @@ import pytest
 
 from pushd.model.lifecycle import State
 from pushd.store.filters import CommandFilter
-from pushd.store.sqlite.store import SqliteStore
+from tests.store.clock import new_store
 from tests.store.samples import READER, at, command_id
 
 ROOT = Path(__file__).parents[2]
@@ -42,12 +42,12 @@ async def test_nothing_that_was_accepted_is_lost(tmp_path: Path, seed: int) -> N
     path = tmp_path / "pushd.sqlite"
     confirmed = run_and_kill(path, random.Random(seed).randrange(1, 150))
     assert confirmed["put"]
-    store = SqliteStore(path=str(path))
-    known = store.open(at())
+    store = new_store(str(path))
+    store.open()
     kept = {command.id: command for command in await store.commands(CommandFilter(device=READER), None, 10_000)}
     assert {command_id(number) for number in confirmed["put"]} <= set(kept)
     assert {kept[command_id(number)].state for number in confirmed["settled"]} <= {State.SUCCEEDED}
-    assert known.last_command == max(kept)
+    assert store.ids.make(at().wall) > max(kept)
     queued = {command.id for command in kept.values() if command.state is State.QUEUED}
     assert store.devices_with_queue() == ([READER] if queued else [])
     await store.close()

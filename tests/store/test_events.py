@@ -7,8 +7,10 @@ from pushd.model.errors import EventsPurged
 from pushd.model.event import Event, EventType
 from pushd.store.filters import EventFilter, EventPage
 from pushd.store.interface import IStore
+from pushd.store.transactions import queries
+from tests.store.clock import when
 from tests.store.conftest import StoreUnderTest
-from tests.store.samples import OTHER_READER, READER, at, command_id, wall
+from tests.store.samples import CALLED, OTHER_READER, READER, UNREGISTERED, at, command_id, wall
 from tests.store.steps import all_events, event_types, put, send, tamper
 
 ANY = EventFilter()
@@ -18,7 +20,7 @@ PRESENCES = [PresenceState.ONLINE, PresenceState.SIGNED_OFF]
 async def change_presence(store: IStore, times: int, device: str = READER) -> None:
     """Record so many events."""
     for number in range(times):
-        await store.set_presence(device, PRESENCES[number % 2], at(number))
+        await when(store, at(number)).set_presence(device, PRESENCES[number % 2])
 
 
 async def test_the_event_log_is_empty_at_first(empty: IStore) -> None:
@@ -44,7 +46,7 @@ async def test_an_event_is_stored_whole(store: IStore) -> None:
         at=wall(7),
         device=READER,
         command=command_id(1),
-        data={"attempt": 1},
+        data=CALLED | {"attempt": 1},
     )
 
 
@@ -65,26 +67,47 @@ async def test_events_are_filtered(store: IStore) -> None:
     """By device, by type, by several types, and by both."""
     await put(store, 1)
     await put(store, 2, name=OTHER_READER)
-    await store.cancel(command_id(2), at())
+    await store.cancel(command_id(2))
     queued, cancelled = EventType.COMMAND_QUEUED, EventType.COMMAND_CANCELLED
 
     async def types(which: EventFilter) -> list[str]:
         return event_types((await store.events(which, 2, 10)).items)
 
     assert await types(ANY) == ["command.queued", "command.queued", "command.cancelled"]
-    assert await types(EventFilter(device=OTHER_READER)) == ["command.queued", "command.cancelled"]
+    assert await types(EventFilter(devices=(OTHER_READER,))) == ["command.queued", "command.cancelled"]
     assert await types(EventFilter(types=(queued,))) == ["command.queued", "command.queued"]
-    assert await types(EventFilter(types=(cancelled, queued), device=OTHER_READER)) == [
+    assert await types(EventFilter(types=(cancelled, queued), devices=(OTHER_READER,))) == [
         "command.queued",
         "command.cancelled",
     ]
-    assert await types(EventFilter(types=(cancelled,), device=READER)) == []
+    assert await types(EventFilter(types=(cancelled,), devices=(READER,))) == []
+
+
+async def test_events_of_some_devices_are_read_in_parts(store: IStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the order of the log, whichever of the devices has many: the same as if the whole log had been read."""
+    await put(store, 1)
+    await change_presence(store, 3, OTHER_READER)
+    await change_presence(store, 30)
+    await change_presence(store, 5, OTHER_READER)
+    monkeypatch.setattr(queries, "SLICE_SIZE", 6)
+    every = await all_events(store)
+    for devices in ((READER, OTHER_READER, UNREGISTERED), (OTHER_READER, UNREGISTERED), (UNREGISTERED, "controlid:8")):
+        for types in ((), (EventType.DEVICE_ONLINE, EventType.DEVICE_OFFLINE)):
+            which = EventFilter(devices=devices, types=types)
+            wanted = [each for each in every if each.device in devices and (not types or each.type in types)]
+            read: list[Event] = []
+            after = 0
+            while (page := await store.events(which, after, 4)).items:
+                read.extend(page.items)
+                after = page.next
+            assert read == wanted
+            assert page.next == await store.last_event()
 
 
 async def test_the_cursor_skips_what_a_filter_left_out(store: IStore) -> None:
     """The next page begins after events that the filter left out, so that they are not read again."""
     await change_presence(store, 5)
-    assert await store.events(EventFilter(device=OTHER_READER), 2, 10) == EventPage(
+    assert await store.events(EventFilter(devices=(OTHER_READER,)), 2, 10) == EventPage(
         items=(), next=await store.last_event()
     )
 
@@ -93,9 +116,9 @@ async def test_a_full_page_goes_on_after_its_last_event(store: IStore) -> None:
     """Where more events may follow, none is skipped."""
     await change_presence(store, 1)
     await change_presence(store, 4, OTHER_READER)
-    page = await store.events(EventFilter(device=OTHER_READER), 2, 2)
+    page = await store.events(EventFilter(devices=(OTHER_READER,)), 2, 2)
     assert page.next == page.items[-1].seq
-    rest = await store.events(EventFilter(device=OTHER_READER), page.next, 10)
+    rest = await store.events(EventFilter(devices=(OTHER_READER,)), page.next, 10)
     assert len(rest.items) == 2
 
 
@@ -143,7 +166,7 @@ async def test_a_cursor_beyond_the_newest_event_is_refused(store: IStore) -> Non
         await store.events(ANY, last + 1, 10)
 
 
-@pytest.mark.parametrize("kind", ["file", "threads"])
+@pytest.mark.parametrize("kind", ["file", "threads", "postgres"])
 async def test_numbers_go_on_after_a_restart(under_test: StoreUnderTest, store: IStore) -> None:
     """Earlier events are there, and numbers go on, even where the newest were purged."""
     await change_presence(store, 3)

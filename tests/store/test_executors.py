@@ -101,7 +101,7 @@ def manual() -> ReactorWithManualClock:
 @pytest.fixture
 def on_reactor(recorder: Recorder, manual: Any) -> ReactorExecutor:
     """A :class:`ReactorExecutor` that was started."""
-    executor = ReactorExecutor(recorder, deliver, manual, "test-executor")
+    executor = ReactorExecutor(recorder, deliver, manual, "test-executor", lambda _: None)
     executor.start()
     return executor
 
@@ -269,7 +269,7 @@ async def test_an_executor_survives_an_error_in_a_listener(
         deliver(group)
         raise RuntimeError("a bug in a listener")
 
-    executor = ReactorExecutor(recorder, failing, manual, "test-executor")
+    executor = ReactorExecutor(recorder, failing, manual, "test-executor", lambda _: None)
     executor.start()
     for value in (1, 2):
         assert await gatherResults(submit(executor, [value])) == [value]

@@ -10,9 +10,9 @@ from pushd.model.lifecycle import Move
 from pushd.model.timestamps import Now
 from pushd.model.webhook import Attempt, Progress, Webhook
 from pushd.store.interface import IStore
-from pushd.store.sqlite.store import SqliteStore
 from pushd.store.transactions import consistency
 from pushd.store.transactions.consistency import TABLES
+from tests.store.clock import new_store, when
 from tests.store.outages import RULES, SITE, add_site, alerts, come_online, go_offline
 from tests.store.samples import (
     AT_LEAST_ONCE,
@@ -36,9 +36,10 @@ BREAKS = {
         "INSERT INTO attempt (command, number, device, sent_at, handover) VALUES ('gone', 1, 'd', 0, 'gone/1')"
     ),
     "a command was sent, acknowledged or ended without an attempt": (
-        "INSERT INTO command (id, device, state, payload, delivery, priority, ttl, created_at, expires_at, attempts,"
-        " max_attempts, lease, deadline, lease_until, created_by) SELECT 'x', device, state, payload, delivery,"
-        " priority, ttl, created_at, expires_at, 0, 5, lease, deadline, 1, '' FROM command WHERE id = :sent"
+        "INSERT INTO command (id, device, state, payload, delivery, priority, ttl, created_at, expires_at,"
+        " expires_elapsed, attempts, max_attempts, lease, deadline, lease_until, created_by)"
+        " SELECT 'x', device, state, payload, delivery, priority, ttl, created_at, expires_at, expires_elapsed, 0, 5,"
+        " lease, deadline, 1, '' FROM command WHERE id = :sent"
     ),
     "the attempts of a command are not in order": (
         "INSERT INTO attempt (serial, command, number, device, sent_at, handover)"
@@ -50,13 +51,19 @@ BREAKS = {
     "a queued command was not ended after its time to live": "UPDATE command SET expires_at = 0 WHERE id = :queued",
     "a known outcome has no evidence or no result": "UPDATE command SET result = NULL WHERE id = :succeeded",
     "a large text of a command is missing": "UPDATE command SET payload = 'large:x' WHERE id = :queued",
-    "a large text belongs to no command": "INSERT INTO large_text VALUES ('gone', 'payload', x'00')",
+    "a large text belongs to no command": "INSERT INTO large_text VALUES ('gone', 'payload', :zero)",
     "a command was resent as a command that is not its successor": (
         "UPDATE command SET resent_as = :queued, resend_of = :sent WHERE id IN (:succeeded, :queued)"
     ),
     "the newest event shows another state": "DELETE FROM event WHERE command = :sent AND type = 'command.sent'",
     "a command has no event": "DELETE FROM event WHERE command = :queued",
-    "a proof belongs to no device": "INSERT INTO proof (digest, device, kind) VALUES (x'00', 'gone', 'secret')",
+    "a proof belongs to no device": "INSERT INTO proof (digest, device, kind) VALUES (:zero, 'gone', 'secret')",
+    "a secret belongs to no token": "INSERT INTO token_secret (digest, token) VALUES (:zero, 'gone')",
+    "an invitation is for no person": "INSERT INTO invitation (person, digest, expires_at) VALUES ('gone', :zero, 0)",
+    "a session is that of no person": (
+        "INSERT INTO session (id, digest, person, created_at, last_used_at, created_elapsed, used_elapsed)"
+        " VALUES ('s', :zero, 'gone', 0, 0, 0, 0)"
+    ),
     "a grace period runs for a device that is not approved and offline": "DELETE FROM device WHERE id = :waiting",
     "an alert is open about a device that is not approved and offline": "DELETE FROM device WHERE id = :missed",
     "an alert is open without an affected device, or cleared with one": (
@@ -90,20 +97,21 @@ OTHER_BREAKS = (
 """Further ways to break populate of them."""
 
 
-async def populate(store: IStore) -> dict[str, str]:
+async def populate(store: IStore) -> dict[str, str | bytes]:
     """Store a command that is queued, one in flight and one that succeeded, and what :func:`populate_alerts` does;
     returns ids.
     """
     await populate_alerts(store)
     await send(store, 1)
     await send(store, 2)
-    await store.settle(READER, by_message(2), at(1))
+    await when(store, at(1)).settle(READER, by_message(2))
     await put(store, 3)
     return {
         "sent": command_id(1),
         "succeeded": command_id(2),
         "queued": command_id(3),
         "waiting": OTHER_READER,
+        "zero": b"\0",
         "missed": SITE[0],
     }
 
@@ -115,15 +123,15 @@ async def populate_alerts(store: IStore) -> None:
     await alerts(store, 30)
     await come_online(store, SITE[1], seconds=31)
     await go_offline(store, OTHER_READER, seconds=31)
-    await store.add_webhook(Webhook(id=command_id(9), url="https://example.com", created_at=0), "whsec_1")
+    await when(store, at()).add_webhook(Webhook(id=command_id(9), url="https://example.com", created_at=0), "whsec_1")
     progress = Progress(webhook=command_id(9), revision=0, cursor=0)
     attempt = Attempt(seq=1, at=0, duration=1, status=410)
-    assert await store.disable_webhook(progress, attempt, "gone", RULES, at(32))
+    assert await when(store, at(32)).disable_webhook(progress, attempt, "gone", RULES)
 
 
 async def violations(store: IStore) -> list[str]:
     """The violations that fsck finds, each kind once."""
-    return sorted({flaw.what for flaw in await store.fsck(at(2))})
+    return sorted({flaw.what for flaw in await when(store, at(2)).fsck()})
 
 
 def test_each_check_has_a_violation() -> None:
@@ -146,15 +154,15 @@ async def test_a_violation_names_device_and_command(store: IStore) -> None:
     """It has the device, the command and a detail."""
     await populate(store)
     await tamper(store, "UPDATE command SET attempts = 2 WHERE id = :id", id=command_id(1))
-    [flaw] = await store.fsck(at(2))
+    [flaw] = await when(store, at(2)).fsck()
     assert (flaw.device, flaw.command, flaw.detail) == (READER, command_id(1), "2 counted, 1 stored")
 
 
 async def test_a_late_sweep_is_no_violation(store: IStore) -> None:
     """The sweep may be a minute late, but no more."""
     await put(store, 1)
-    assert await store.fsck(at(301)) == []
-    assert [flaw.what for flaw in await store.fsck(at(400))] == [
+    assert await when(store, at(301)).fsck() == []
+    assert [flaw.what for flaw in await when(store, at(400)).fsck()] == [
         "a queued command was not ended after its time to live"
     ]
 
@@ -163,23 +171,23 @@ async def test_a_late_sweep_is_no_violation(store: IStore) -> None:
 async def test_a_clock_that_was_set_is_no_violation(store: IStore, step: int) -> None:
     """Whichever way the clock is set while a command is open, nothing is found."""
     await send(store, 1, delivery=AT_LEAST_ONCE, ttl=86400)
-    await store.lapse(10, Now(at(step).wall, at(60).steady))
+    await when(store, Now(at(step).wall, at(60).steady)).lapse(10)
     dispatched = await claim(store, now=at(step))
     assert dispatched is not None
-    await store.acknowledge(READER, command_id(1), at(0))
-    await store.settle(READER, by_message(1), at(step))
+    await when(store, at(0)).acknowledge(READER, command_id(1))
+    await when(store, at(step)).settle(READER, by_message(1))
     await send(store, 2)
-    await store.settle(READER, by_message(2, GARBLED), at(step))
-    await store.resolve(command_id(2), Move.RESOLVE_FAILED, None, "ana", at(2 * step))
-    assert await store.fsck(at(0)) == []
+    await when(store, at(step)).settle(READER, by_message(2, GARBLED))
+    await when(store, at(2 * step)).resolve(command_id(2), Move.RESOLVE_FAILED, None, "ana")
+    assert await when(store, at(0)).fsck() == []
 
 
 async def test_a_stopped_server_is_checked_as_of_its_last_event(tmp_path: Path) -> None:
     """Queued commands in a file are no violation, though the clock was a day ahead before it was set right."""
     path = tmp_path / "pushd.sqlite"
-    store = SqliteStore(str(path))
-    store.open(at())
-    await store.add_device(device(READER), False, at(86400))
+    store = new_store(str(path))
+    when(store, at()).open()
+    await when(store, at(86400)).add_device(device(READER), False)
     await put(store, 1, now=at(0))
     await store.close()
     assert inspect(str(path)) == []
@@ -189,22 +197,22 @@ async def test_a_store_in_use_has_no_violations(store: IStore) -> None:
     """Whatever senders, devices, operators and clocks did, nothing is found."""
     for number, verdict in ((1, FAILURE), (2, GARBLED)):
         await send(store, number)
-        await store.settle(READER, by_message(number, verdict), at(1))
+        await when(store, at(1)).settle(READER, by_message(number, verdict))
     await send(store, 3, delivery=AT_LEAST_ONCE)
-    await store.cancel(command_id(3), at(1))
+    await when(store, at(1)).cancel(command_id(3))
     dispatched = await send(store, 4)
-    await store.unsend([dispatched], at(1))
-    await store.cancel(command_id(4), at(1))
+    await when(store, at(1)).unsend([dispatched])
+    await when(store, at(1)).cancel(command_id(4))
     await send(store, 5, delivery=AT_LEAST_ONCE)
-    await store.lapse(10, at(60))
+    await when(store, at(60)).lapse(10)
     await claim(store, now=at(61))
-    await store.settle(READER, StubResult(message=command_id(5)), at(62))
-    await store.resolve(command_id(3), Move.RESOLVE_FAILED, None, "ana", at(63))
-    await store.acknowledge(READER, command_id(2), at(64))
-    await store.put(draft(6, OTHER_READER), False, LIMIT, at(65))
-    await store.add_proof(OTHER_READER, ProofKind.SECRET, b"s", 0.0, at(65))
+    await when(store, at(62)).settle(READER, StubResult(message=command_id(5)))
+    await when(store, at(63)).resolve(command_id(3), Move.RESOLVE_FAILED, None, "ana")
+    await when(store, at(64)).acknowledge(READER, command_id(2))
+    await when(store, at(65)).put(draft(OTHER_READER), False, LIMIT)
+    await when(store, at(65)).add_proof(OTHER_READER, ProofKind.SECRET, b"s", 0.0)
     await populate_alerts(store)
-    await store.forget_device(OTHER_READER, at(66))
-    assert await store.fsck(at(70)) == []
-    await store.purge(at(63).wall, 100, at(70))
-    assert await store.fsck(at(70)) == []
+    await when(store, at(66)).forget_device(OTHER_READER)
+    assert await when(store, at(70)).fsck() == []
+    await when(store, at(70)).purge(at(63).wall, 100)
+    assert await when(store, at(70)).fsck() == []

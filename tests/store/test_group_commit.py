@@ -17,7 +17,7 @@ from pushd.store.sqlite.store import SqliteStore
 from pushd.store.transaction import ITransaction
 from pushd.store.transactions import devices
 from tests.store.conftest import StoreUnderTest
-from tests.store.samples import LIMIT, OTHER_READER, READER, at, device, draft
+from tests.store.samples import LIMIT, OTHER_READER, READER, device, draft
 from tests.store.steps import event_types
 
 pytestmark = pytest.mark.parametrize("kind", ["threads"])
@@ -29,7 +29,7 @@ async def test_concurrent_senders_share_a_commit(under_test: StoreUnderTest, sto
     statements: list[str] = []
     connection: sqlite3.Connection = store._writer.connection.connection  # type: ignore[attr-defined]
     connection.set_trace_callback(statements.append)
-    puts: list[Deferred[Any]] = [store.put(draft(number), False, LIMIT, at()) for number in range(100)]
+    puts: list[Deferred[Any]] = [store.put(draft(), False, LIMIT) for number in range(100)]
     await gatherResults(puts)
     connection.set_trace_callback(None)
     assert statements.count("COMMIT") == 1
@@ -45,13 +45,13 @@ async def test_the_reactor_does_not_wait_while_another_program_writes(store: ISt
     assert writer.execute("PRAGMA busy_timeout").fetchone()[0] == 0  # what runs on the reactor's thread
     with closing(sqlite3.connect(tmp_path / "pushd.sqlite", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        waiting = [store.put(draft(number), False, LIMIT, at()) for number in range(3)]
+        waiting = [store.put(draft(), False, LIMIT) for number in range(3)]
         for _ in range(100):
             await deferLater(reactor, 0)
         assert [each.called for each in waiting] == [False] * 3
         other.execute("ROLLBACK")
         assert all(created for _, created in await gatherResults(waiting))
-    assert (await store.put(draft(4), False, LIMIT, at()))[1]
+    assert (await store.put(draft(), False, LIMIT))[1]
 
 
 async def test_listeners_and_senders_are_called_in_order_after_the_commit(store: IStore, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ async def test_listeners_and_senders_are_called_in_order_after_the_commit(store:
     store.subscribe(listen)
     waiting: list[Deferred[Any]] = []
     for name in "abc":
-        adding = store.add_device(device(f"servereye:{name}"), False, at())
+        adding = store.add_device(device(f"servereye:{name}"), False)
         waiting.append(adding.addCallback(lambda added: order.append(f"done {added.id[-1]}")))
     await gatherResults(waiting)
     assert order == ["servereye:a", "done a", "servereye:b", "done b", "servereye:c", "done c"]
@@ -82,9 +82,9 @@ async def test_a_refusal_does_not_affect_the_rest_of_the_group(store: IStore) ->
     assert isinstance(store, SqliteStore)
     events: list[Event] = []
     store.subscribe(events.append)
-    before = store.save_conflict(READER, {}, at())
-    refused = store.add_device(device(OTHER_READER), False, at())
-    after = store.put(draft(1), False, LIMIT, at())
+    before = store.save_conflict(READER, {})
+    refused = store.add_device(device(OTHER_READER), False)
+    after = store.put(draft(), False, LIMIT)
     with pytest.raises(DeviceKnown):
         await refused
     waiting: list[Deferred[Any]] = [before, after]
@@ -100,14 +100,14 @@ async def test_an_operation_that_fails_halfway_is_undone_alone(store: IStore, fl
     store.subscribe(events.append)
 
     def fail(tx: ITransaction) -> None:
-        devices.add_device(tx, device("servereye:halfway"), False, at())
+        devices.add_device(tx, device("servereye:halfway"), False)
         if flushes:
             tx.flush()
         raise RuntimeError("halfway")
 
-    before = store.add_device(device("servereye:a"), False, at())
+    before = store.add_device(device("servereye:a"), False)
     broken = store._writer.submit(fail)
-    after = store.add_device(device("servereye:b"), False, at())
+    after = store.add_device(device("servereye:b"), False)
     others: list[Deferred[Any]] = [before, after]
     await gatherResults(others)
     with pytest.raises(RuntimeError, match="halfway"):
@@ -122,9 +122,9 @@ async def test_an_operation_that_fails_halfway_is_undone_alone(store: IStore, fl
 async def test_an_event_that_cannot_be_written_fails_only_its_operation(store: IStore) -> None:
     """An operation whose event cannot be written as JSON is undone, and the others of its group succeed."""
     assert isinstance(store, SqliteStore)
-    before = store.add_device(device("servereye:a"), False, at())
-    broken = store.save_conflict(READER, {"takeovers": float("nan")}, at())
-    after = store.add_device(device("servereye:b"), False, at())
+    before = store.add_device(device("servereye:a"), False)
+    broken = store.save_conflict(READER, {"takeovers": float("nan")})
+    after = store.add_device(device("servereye:b"), False)
     with pytest.raises(ValueError, match="JSON"):
         await broken
     others: list[Deferred[Any]] = [before, after]

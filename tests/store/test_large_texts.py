@@ -22,6 +22,7 @@ from pushd.store.sqlite.store import SqliteStore
 from pushd.store.sqlite.transaction import SqliteTransaction
 from pushd.store.transaction import ITransaction, Statement
 from tests.results import text_of
+from tests.store.clock import new_store, when
 from tests.store.reactor import ReactorWithManualClock
 from tests.store.samples import (
     AT_LEAST_ONCE,
@@ -68,7 +69,7 @@ async def in_memory(store: IStore, begin: str, do: Callable[[], Awaitable[object
 @pytest.mark.parametrize("kind", ["memory"])
 async def test_sqlite_keeps_no_copy(store: IStore) -> None:
     """The statement that stores a large text is run again without it, and then stores nothing."""
-    stored = await in_memory(store, "INSERT OR REPLACE INTO large_text", lambda: put(store, 1, payload=PAYLOAD))
+    stored = await in_memory(store, "INSERT INTO large_text", lambda: put(store, 1, payload=PAYLOAD))
     assert stored == [False, True, False, True, False]  # the outline, the payload and what is sent
     assert await count_rows(store, "large_text") == 3
 
@@ -77,9 +78,9 @@ async def test_sqlite_keeps_no_copy(store: IStore) -> None:
 def threaded(tmp_path: Path) -> Iterator[SqliteStore]:
     """A store with threads, and a device."""
     reactor: Any = ReactorWithManualClock()
-    store = SqliteStore(path=str(tmp_path / "pushd.sqlite"), reactor=reactor)
-    store.open(at())
-    pytest_twisted.blockon(store.add_device(device(), False, at()))
+    store = new_store(str(tmp_path / "pushd.sqlite"), reactor=reactor)
+    store.open()
+    pytest_twisted.blockon(store.add_device(device(), False))
     yield store
     pytest_twisted.blockon(store.close())
 
@@ -121,22 +122,22 @@ async def test_large_texts_are_moved_off_the_reactor(threaded: SqliteStore, move
     await put(store, 1, payload=PAYLOAD, key="k", fingerprint=b"f")
     dispatched = await claim(store)
     assert dispatched is not None
-    await store.unsend([dispatched], at())
+    await when(store, at()).unsend([dispatched])
     dispatched = await claim(store)
     assert dispatched is not None
     assert isinstance(dispatched.payload, LargePayload)
     assert dispatched.payload.sent.data == PAYLOAD.sent.data
-    await store.acknowledge(READER, command_id(1), at(1))
-    await store.settle(READER, by_message(1, GARBLED, RESULT), at(2))
+    await when(store, at(1)).acknowledge(READER, command_id(1))
+    await when(store, at(2)).settle(READER, by_message(1, GARBLED, RESULT))
     expected = PAYLOAD.text.data, text_of(RESULT)
     found = [
         await get_command(store, 1),
-        await store.resolve(command_id(1), Move.RESOLVE_FAILED, None, "ana", at(3)),
-        (await store.put(draft(9, payload=PAYLOAD, key="k", fingerprint=b"f"), False, LIMIT, at()))[0],
+        await when(store, at(3)).resolve(command_id(1), Move.RESOLVE_FAILED, None, "ana"),
+        (await when(store, at()).put(draft(payload=PAYLOAD, key="k", fingerprint=b"f"), False, LIMIT))[0],
     ]
     assert [given_and_result(command) for command in found] == [expected] * 3
     await put(store, 2, payload=PAYLOAD)
-    cancelled = await store.cancel(command_id(2), at(3))
+    cancelled = await when(store, at(3)).cancel(command_id(2))
     assert given_and_result(cancelled) == (PAYLOAD.text.data, "")
     assert moved[True] < LARGE < moved[False]
 
@@ -144,14 +145,14 @@ async def test_large_texts_are_moved_off_the_reactor(threaded: SqliteStore, move
 async def test_a_move_does_not_write_the_texts_again(store: IStore) -> None:
     """The row of a command is small, whatever its payload and result."""
     await send(store, 1, payload=PAYLOAD)
-    await store.settle(READER, by_message(1, SUCCESS, RESULT), at(1))
+    await when(store, at(1)).settle(READER, by_message(1, SUCCESS, RESULT))
     assert await count_rows(store, "command WHERE length(payload) + length(result) < 200") == 1
 
 
 async def test_sent_in_the_transaction_that_stores_it(threaded: SqliteStore) -> None:
     """A poll that waits gets a large command in the same transaction; it is sent whole."""
-    stored = threaded.put(draft(1, payload=PAYLOAD), False, LIMIT, at())
-    claimed = threaded.claim(READER, None, False, 1, at())
+    stored = threaded.put(draft(payload=PAYLOAD), False, LIMIT)
+    claimed = threaded.claim(READER, None, False, 1)
     await stored
     [dispatched] = (await claimed).dispatched
     assert isinstance(dispatched.payload, LargePayload)
@@ -160,7 +161,7 @@ async def test_sent_in_the_transaction_that_stores_it(threaded: SqliteStore) -> 
 
 async def test_a_refused_command_stores_no_text(store: IStore) -> None:
     """Of a command that is refused, or undone with its transaction, nothing is stored."""
-    refused = store.put(draft(1, "controlid:99", payload=PAYLOAD), False, LIMIT, at())
+    refused = store.put(draft("controlid:99", payload=PAYLOAD), False, LIMIT)
     with pytest.raises(Exception, match="No device"):
         await refused
     await put(store, 2)
@@ -171,9 +172,9 @@ async def test_the_outline_is_what_results_are_judged_by(store: IStore) -> None:
     """A result without an id is matched by the endpoint of a large command."""
     await send(store, 1, payload=PAYLOAD)
     other = StubResult(endpoint="load_objects", verdict=FAILURE)
-    assert await store.settle(READER, other, at(1)) is Settlement.ORPHANED
+    assert await when(store, at(1)).settle(READER, other) is Settlement.ORPHANED
     own = StubResult(endpoint="user_set_image", verdict=FAILURE)
-    assert await store.settle(READER, own, at(1)) is Settlement.SETTLED
+    assert await when(store, at(1)).settle(READER, own) is Settlement.SETTLED
 
 
 @pytest.mark.parametrize("verdict", [SUCCESS, FAILURE, GARBLED])
@@ -182,7 +183,7 @@ async def test_a_large_result_that_is_repeated(store: IStore, verdict: Verdict) 
     await send(store, 1)
     for second in (1, 2):
         again = LargeText.of(text_of(RESULT).encode())
-        await store.settle(READER, StubResult(verdict=verdict, result=again), at(second))
+        await when(store, at(second)).settle(READER, StubResult(verdict=verdict, result=again))
     command = await get_command(store, 1)
     assert (text_of(command.result), command.finished_at) == (text_of(RESULT), at(1).wall)
 
@@ -193,8 +194,8 @@ async def test_a_result_replaces_an_unreadable_one(store: IStore, is_acknowledge
     await send(store, 1)
     for result, verdict in ((RESULT, GARBLED), (OTHER_RESULT, GARBLED), ("{}", SUCCESS)):
         if is_acknowledged:
-            await store.acknowledge(READER, command_id(1), at(1))
-        await store.settle(READER, by_message(1, verdict, result), at(1))
+            await when(store, at(1)).acknowledge(READER, command_id(1))
+        await when(store, at(1)).settle(READER, by_message(1, verdict, result))
         assert text_of((await get_command(store, 1)).result) == text_of(result)
     assert await count_rows(store, "large_text") == 0
 
@@ -202,7 +203,7 @@ async def test_a_result_replaces_an_unreadable_one(store: IStore, is_acknowledge
 async def test_a_lapsed_command_is_sent_whole_again(store: IStore) -> None:
     """Each attempt has all of a large command."""
     await send(store, 1, payload=PAYLOAD, delivery=AT_LEAST_ONCE)
-    await store.lapse(10, at(60))
+    await when(store, at(60)).lapse(10)
     dispatched = await claim(store, now=at(61))
     assert dispatched is not None
     assert isinstance(dispatched.payload, LargePayload)
@@ -212,8 +213,8 @@ async def test_a_lapsed_command_is_sent_whole_again(store: IStore) -> None:
 async def test_texts_are_purged_with_their_command(store: IStore) -> None:
     """Retention leaves nothing of a large command."""
     await send(store, 1, payload=PAYLOAD)
-    await store.settle(READER, by_message(1, SUCCESS, RESULT), at(1))
-    await store.purge(at(2).wall, 100, at(3))
+    await when(store, at(1)).settle(READER, by_message(1, SUCCESS, RESULT))
+    await when(store, at(3)).purge(at(2).wall, 100)
     assert await count_rows(store, "large_text") == 0
 
 
@@ -237,7 +238,7 @@ async def test_an_answer_has_few_commands_if_they_are_large(
     monkeypatch.setattr(open_commands, "MAX_PAYLOADS", kept)
     for number in range(1, 7):
         await put(store, number, payload={"endpoint": "user_set_image", "body": "x" * 65_000})
-    claimed = await store.claim(READER, None, True, 6, at(), always_batchable)
+    claimed = await store.claim(READER, None, True, 6, always_batchable)
     assert [sent.command for sent in claimed.dispatched] == [command_id(number) for number in range(1, 5)]
     assert [sent.payload["body"] for sent in claimed.dispatched] == ["x" * 65_000] * 4
     assert store.has_queued(READER)
@@ -270,7 +271,7 @@ async def test_nothing_is_stored_without_its_text(store: IStore, monkeypatch: py
     with monkeypatch.context() as patched:
         patched.setattr(large_texts, "_KEEP", keep)
         with pytest.raises(Unavailable, match="Unable to save a large text"):
-            await store.settle(READER, by_message(1, SUCCESS, RESULT), at(1))
+            await when(store, at(1)).settle(READER, by_message(1, SUCCESS, RESULT))
     assert (await get_command(store, 1)).state is State.SENT
-    await store.settle(READER, by_message(1, SUCCESS, RESULT), at(2))
+    await when(store, at(2)).settle(READER, by_message(1, SUCCESS, RESULT))
     assert text_of((await get_command(store, 1)).result) == text_of(RESULT)

@@ -6,9 +6,12 @@ import pytest
 
 from pushd.model.device import Admission, PresenceState, QueueDepth
 from pushd.model.errors import UnknownCommand
+from pushd.model.event import Event
 from pushd.model.lifecycle import State
-from pushd.store.filters import CommandFilter, DeviceFilter
+from pushd.store.filters import CommandFilter, DeviceFilter, DeviceOrder
 from pushd.store.interface import IStore
+from tests.store.clock import when
+from tests.store.outages import RULES, alerts, come_online, go_offline
 from tests.store.samples import (
     LIMIT,
     OTHER_READER,
@@ -52,7 +55,7 @@ async def test_commands_are_listed_newest_first(store: IStore) -> None:
 async def test_lists_leave_out_what_may_be_large(store: IStore) -> None:
     """Payload and result are only in the single command; all else is in the list."""
     await send(store, 1, payload={"endpoint": "x"})
-    await store.settle(READER, by_message(1), at(1))
+    await when(store, at(1)).settle(READER, by_message(1))
     whole = await get_command(store, 1)
     assert (whole.payload, whole.result) == ({"endpoint": "x"}, '{"success":true}')
     [listed] = await store.commands(CommandFilter(), None, 10)
@@ -86,11 +89,14 @@ async def test_commands_are_listed_page_by_page(store: IStore) -> None:
 
 async def fleet(store: IStore) -> None:
     """Add devices of both dialects."""
-    await store.change_device(READER, {"name": "Front door", "tags": ("north", "doors")}, at())
-    await store.change_device(OTHER_READER, {"name": "PORTÃO 4", "tags": ("doors",)}, at())
-    await store.add_device(device(UNREGISTERED, admission=Admission.PENDING), True, at())
-    await store.add_device(device(AGENT, name="100% sure_"), False, at())
-    await store.set_presence(AGENT, PresenceState.ONLINE, at())
+    facts = {"model": "iDFlex", "height": 3.75, "indoors": True, "firmware": "ângulo"}
+    front = {"name": "Front door", "tags": ("north", "doors"), "site": "Armazém 3", "facts": facts}
+    await store.change_device(READER, front)
+    other = {"name": "PORTÃO 4", "tags": ("doors",), "serial": "0G020?/005B6D"}
+    await store.change_device(OTHER_READER, other)
+    await store.add_device(device(UNREGISTERED, admission=Admission.PENDING), True)
+    await store.add_device(device(AGENT, name="100% sure_", last_address="2001:db8::1"), False)
+    await store.set_presence(AGENT, PresenceState.ONLINE)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +110,7 @@ async def fleet(store: IStore) -> None:
         ({"tags": ("doors",)}, [READER, OTHER_READER]),
         ({"tags": ("doors", "north")}, [READER]),
         ({"tags": ("door",)}, []),
-        ({"q": "door"}, [READER]),
+        ({"q": "door"}, [READER, OTHER_READER]),
         ({"q": "FRONT"}, [READER]),
         ({"q": "EYE:aB"}, [AGENT]),
         ({"q": "controlid:"}, [READER, OTHER_READER, UNREGISTERED]),
@@ -112,11 +118,24 @@ async def fleet(store: IStore) -> None:
         ({"q": "0%"}, [AGENT]),
         ({"q": "_"}, [AGENT]),
         ({"q": "'; --"}, []),
+        ({"q": "NORTH"}, [READER]),
+        ({"q": "armazém"}, [READER]),
+        ({"q": "0g020?/005b6d"}, [OTHER_READER]),
+        ({"q": "2001:DB8"}, [AGENT]),
+        ({"q": "idflex"}, [READER]),
+        ({"q": "ÂNGULO"}, [READER]),
+        ({"q": "3.75"}, [READER]),
+        ({"q": "true"}, []),
+        ({"q": "firmware"}, []),
+        ({"q": "north\x1fdoors"}, [READER]),
+        ({"q": "northdoors"}, []),
+        ({"model": "i d-FLEX"}, [READER]),
+        ({"model": "iDFlex Pro"}, []),
         ({"dialect": "controlid", "admission": Admission.APPROVED, "tags": ("doors",), "q": "2"}, [OTHER_READER]),
     ],
 )
 async def test_devices_are_filtered(store: IStore, which: dict[str, Any], expected: list[str]) -> None:
-    """By dialect, presence, admission, tags (all must match), a part of id or name, and by all of these."""
+    """By dialect, presence, admission, tags (all must match), model, a part of what they are known by, or by all."""
     await fleet(store)
     assert await found(store, **which) == expected
 
@@ -129,10 +148,70 @@ async def test_devices_are_listed_page_by_page(store: IStore) -> None:
     assert [device.id for device, _ in first + second] == [READER, OTHER_READER, UNREGISTERED, AGENT]
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 6, 10])
+async def test_devices_are_listed_by_name(monkeypatch: pytest.MonkeyPatch, store: IStore, limit: int) -> None:
+    """In any case, those of one name by id; each page, and each slice of a page, goes on after the one before."""
+    monkeypatch.setattr("pushd.store.transactions.devices.SLICE_SIZE", 2)
+    await fleet(store)
+    for name, given in (("servereye:b", "front DOOR"), ("servereye:c", "zéro")):
+        await store.add_device(device(name, name=given), False)
+    which = DeviceFilter(order=DeviceOrder.NAME)
+    ids: list[str] = []
+    position = None
+    while True:
+        page = await store.devices(which, position, limit)
+        ids += [found.id for found, _ in page]
+        if len(page) < limit:
+            break
+        position = which.position(page[-1][0])
+    assert ids == [UNREGISTERED, AGENT, READER, "servereye:b", OTHER_READER, "servereye:c"]
+    await store.change_device("servereye:c", {"name": "ALPHA"})
+    assert [found.id for found, _ in await store.devices(which, None, 3)] == [UNREGISTERED, AGENT, "servereye:c"]
+
+
+async def test_devices_are_filtered_by_name_order(store: IStore) -> None:
+    """A filter applies to any order."""
+    await fleet(store)
+    assert await found(store, order=DeviceOrder.NAME, q="o") == [UNREGISTERED, READER, OTHER_READER]
+    assert await found(store, order=DeviceOrder.NAME, tags=("doors",)) == [READER, OTHER_READER]
+
+
+@pytest.mark.parametrize("size", [2, 3, 2000])
+async def test_sites(monkeypatch: pytest.MonkeyPatch, store: IStore, size: int) -> None:
+    """Each site has the number of its devices, of those that are online and offline, and of open alerts about them."""
+    monkeypatch.setattr("pushd.store.transactions.devices.SLICE_SIZE", size)
+    sites = {READER: "Yard", OTHER_READER: "ätrium", UNREGISTERED: None, AGENT: "Yard", "servereye:b": "Zoo"}
+    for name in (UNREGISTERED, AGENT, "servereye:b"):
+        await store.add_device(device(name), False)
+    for name, site in sites.items():
+        await store.change_device(name, {"site": site, "tags": (name[-1],)})
+    await store.set_presence("servereye:b", PresenceState.ONLINE)
+    await go_offline(store, READER, AGENT, OTHER_READER, UNREGISTERED)
+    await alerts(store, RULES.window + 1)
+    await come_online(store, OTHER_READER, seconds=RULES.window + 2)
+    listed = [
+        (site.site, site.devices, site.online, site.offline, len(site.alerts))
+        for site in await store.sites(DeviceFilter())
+    ]
+    assert listed == [("Yard", 2, 0, 2, 2), ("Zoo", 1, 1, 0, 0), ("ätrium", 1, 1, 0, 0)]
+    [yard] = await store.sites(DeviceFilter(tags=("1",)))
+    assert (yard.site, yard.devices, yard.offline, len(yard.alerts)) == ("Yard", 1, 1, 1)
+
+
+async def test_several_devices_are_changed(store: IStore, events: list[Event]) -> None:
+    """In one transaction, with an event of each; one that was deleted meanwhile is left out."""
+    changed = await store.change_devices([READER, UNREGISTERED, OTHER_READER], {"muted_until": wall(60)})
+    assert [(each.id, each.muted_until) for each in changed] == [(READER, wall(60)), (OTHER_READER, wall(60))]
+    assert [(event.type, event.device) for event in events] == [
+        ("device.changed", READER),
+        ("device.changed", OTHER_READER),
+    ]
+
+
 async def test_devices_are_listed_with_their_queue_depths(store: IStore) -> None:
     """The list says how many commands of each device are queued and in flight."""
     await send(store, 1)
     await put(store, 2, 3)
-    await store.put(draft(4, OTHER_READER), False, LIMIT, at())
+    await store.put(draft(OTHER_READER), False, LIMIT)
     loads = {device.id: load for device, load in await store.devices(DeviceFilter(), None, 10)}
     assert loads == {READER: QueueDepth(queue=2, in_flight=1), OTHER_READER: QueueDepth(queue=1, in_flight=0)}

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from pushd.dialects.controlid.serial_number import to_serial
 from pushd.dialects.servereye.wire import write_message
 from pushd.model.errors import StoreRefused
 from pushd.model.timestamps import Now
 from pushd.store.sqlite.connection import connect
 from pushd.store.sqlite.migrations import _schemas, migrate
-from pushd.store.sqlite.store import MEMORY, SqliteStore
+from pushd.store.sqlite.store import MEMORY
 from tests.results import result_of, text_of
-from tests.store.samples import at
+from tests.store.clock import new_store, when
 
 FIRST = _schemas()[1]
 SECOND = """
@@ -34,6 +35,9 @@ ALTER TABLE device ADD COLUMN colour TEXT;
 UPDATE schema_version SET version = 2;
 INSERT INTO nothing VALUES (1);
 """
+
+BEFORE_SCOPES = 16
+"""The last version whose tokens have no scope."""
 
 TOKEN = "INSERT INTO token VALUES ('t', 'admin', 'admin', x'00', 0)"
 
@@ -110,6 +114,20 @@ def test_rows_survive_a_migration(old: sqlite3.Connection, path: Path) -> None:
     assert [row["colour"] for row in old.execute("SELECT colour FROM palette")] == ["t"]
 
 
+def test_tokens_of_an_earlier_version(path: Path) -> None:
+    """A token stays valid, with its name and role, and without a scope; its secret has a row of its own."""
+    steps = _schemas()
+    with closing(connect(str(path))) as connection:
+        migrate(connection, str(path), {number: sql for number, sql in steps.items() if number <= BEFORE_SCOPES})
+        connection.execute(TOKEN)
+    store = new_store(str(path))
+    known = store.open()
+    result_of(store.close())
+    [token], [secret] = known.tokens, known.token_secrets
+    assert (token.id, token.name, token.role, token.scope, token.expires_at) == ("t", "admin", "admin", None, None)
+    assert (secret.token, secret.digest, secret.expires_at) == ("t", b"\x00", None)
+
+
 def test_a_copy_is_kept(old: sqlite3.Connection, path: Path) -> None:
     """Before a migration the whole database is copied beside itself."""
     before = shape(old)
@@ -167,8 +185,8 @@ def test_two_starts_make_one_database(path: Path) -> None:
     """Opening again does not change the schema."""
     shapes = []
     for _ in range(2):
-        store = SqliteStore(path=str(path))
-        store.open(at())
+        store = new_store(str(path))
+        store.open()
         store.close()
         with closing(connect(str(path))) as connection:
             shapes.append(shape(connection))
@@ -223,18 +241,62 @@ def test_large_texts_are_whole_after_an_upgrade(path: Path, earlier: int) -> Non
         if earlier >= 6:  # since then the time to live runs by elapsed time, too
             connection.execute("UPDATE command SET expires_elapsed = expires_at")
         texts = {row["id"]: (row["payload"], row["result"]) for row in connection.execute("SELECT * FROM command")}
-    store = SqliteStore(path=str(path))
-    store.open(Now(wall=10, steady=10))
+    store = new_store(str(path))
+    when(store, Now(wall=10, steady=10)).open()
     for name, (payload, result) in texts.items():
         found = result_of(store.command(name))
         assert dict(found.payload) == json.loads(payload)
         assert text_of(found.result) == (result or "")
-    [sent] = result_of(store.claim("servereye:d", None, False, 1, Now(wall=10, steady=10))).dispatched
+        assert found.endpoint == "X"
+    [sent] = result_of(when(store, Now(wall=10, steady=10)).claim("servereye:d", None, False, 1)).dispatched
     assert write_message("d", "queued", sent.payload).count(b"x" * 70000) == 1
     with closing(connect(str(path))) as connection:
         kept = [tuple(row) for row in connection.execute("SELECT command, name FROM large_text ORDER BY name")]
     assert kept == [("succeeded", "payload"), ("succeeded", "result")]
     store.close()
+
+
+CALLED = """
+INSERT INTO command (id, device, state, payload, delivery, priority, ttl, created_at, expires_at, max_attempts, lease,
+                     deadline, created_by)
+    SELECT id, 'controlid:1', 'queued', payload, 'at_most_once', 5, 300.0, 1, 300001, 5, 30.0, 3600.0, 'admin'
+    FROM (SELECT 'reader' AS id, '{"verb":"POST","endpoint":"load_objects"}' AS payload
+          UNION ALL SELECT 'container', '{"control":"REFRESH_AGENT"}'
+          UNION ALL SELECT 'batch', '{"transactions":[{"endpoint":"b"},{"endpoint":"a"},{"endpoint":"b"}]}'
+          UNION ALL SELECT 'large reader', '{"endpoint":"load_objects","body":"' || printf('%.*c', 70000, 'x') || '"}'
+          UNION ALL SELECT 'large batch', '{"transactions":[{"endpoint":"a"},{"endpoint":"b","body":"'
+                                          || printf('%.*c', 70000, 'x') || '"}]}');
+INSERT INTO event (type, at, device, data) VALUES ('device.online', 1000, 'controlid:1', '{}');
+"""
+"""Commands and an event of any earlier version."""
+
+LARGE_ONES = """
+INSERT INTO large_text SELECT id, 'payload', CAST(payload AS BLOB) FROM command WHERE length(payload) > 65536;
+UPDATE command SET payload = 'large:' || id WHERE length(payload) > 65536;
+"""
+"""Where large payloads are since version 10."""
+
+
+@pytest.mark.parametrize("earlier", [number for number in _schemas() if number < 14])
+def test_what_commands_call_is_known_after_an_upgrade(path: Path, earlier: int) -> None:
+    """Their endpoints are read from their payloads; who caused the events is not known."""
+    before = {number: sql for number, sql in _schemas().items() if number <= earlier}
+    with closing(connect(str(path))) as connection:
+        migrate(connection, str(path), before)
+        connection.executescript(CALLED if earlier < 10 else CALLED + LARGE_ONES)
+        migrate(connection, str(path))
+        found = {
+            row["id"]: (row["endpoint"], row["endpoints"], row["trace"])
+            for row in connection.execute("SELECT id, endpoint, endpoints, trace FROM command")
+        }
+        assert [row["by"] for row in connection.execute("SELECT by FROM event")] == [None]
+    assert found == {
+        "reader": ("load_objects", None, None),
+        "container": ("REFRESH_AGENT", None, None),
+        "batch": (None, '["b","a"]', None),
+        "large reader": ("load_objects", None, None),
+        "large batch": (None, '["a","b"]', None),
+    }
 
 
 DURATIONS = """
@@ -385,3 +447,23 @@ def test_guards_of_alerts_hold_after_an_upgrade(alerted: sqlite3.Connection, cha
         alerted.execute(change)
     alerted.execute("INSERT INTO alert_device VALUES (8, 'controlid:4', 'flapping', NULL)")
     alerted.execute("INSERT INTO alert_device VALUES (8, 'controlid:5', 'offline', NULL)")
+
+
+SERIALS = [0, 7, 3206485144263533, 36**5 * 2**32 - 2**32 + 2**24 - 1, 36**5 * 2**32, 2**24, -1, -(2**63), 2**63 - 1]
+
+
+def test_devices_get_their_serial_numbers(path: Path) -> None:
+    """Devices of an earlier version can be found by the serial numbers on their labels; others have none."""
+    before = {number: sql for number, sql in _schemas().items() if number < 12}
+    with closing(connect(str(path))) as connection:
+        migrate(connection, str(path), before)
+        connection.executemany(
+            "INSERT INTO device (id, dialect, name, tags, admission, presence, heartbeat_timeout, allow_from,"
+            " created_at) VALUES (?, ?, '', '[]', 'approved', 'online', 1, '[]', 1)",
+            [(f"controlid:{number}", "controlid") for number in SERIALS] + [("servereye:7", "servereye")],
+        )
+        migrate(connection, str(path))
+        found = {row["id"]: (row["serial"], row["facts"]) for row in connection.execute("SELECT * FROM device")}
+    expected = {f"controlid:{number}": (to_serial(str(number)), "{}") for number in SERIALS}
+    assert found == expected | {"servereye:7": (None, "{}")}
+    assert [serial for serial, _ in expected.values()].count(None) == 5

@@ -8,9 +8,20 @@ from pushd.model.device import Admission, PresenceState
 from pushd.model.errors import UnknownAlert
 from pushd.model.event import Event
 from pushd.store.interface import IStore
+from tests.store.clock import when
 from tests.store.conftest import StoreUnderTest
 from tests.store.outages import RULES, SITE, add_site, alerts, come_online, go_offline
-from tests.store.samples import OTHER_READER, READER, UNREGISTERED, at, device, wall
+from tests.store.samples import (
+    ALL_ALERTS,
+    CLEARED_ALERTS,
+    OPEN_ALERTS,
+    OTHER_READER,
+    READER,
+    UNREGISTERED,
+    at,
+    device,
+    wall,
+)
 from tests.store.steps import event_types, get_device
 
 
@@ -32,7 +43,7 @@ async def test_a_device_that_returns_clears_its_alert(store: IStore, events: lis
     (raised,) = await alerts(store, 30)
     await come_online(store, READER, seconds=100)
     assert await alerts(store, 200) == []
-    assert await store.alerts(False, None, 10) == [evolve(raised, cleared_at=wall(100), duration=70.0)]
+    assert await store.alerts(CLEARED_ALERTS, None, 10) == [evolve(raised, cleared_at=wall(100), duration=70.0)]
     assert event_types(events)[-2:] == ["device.online", "alert.cleared"]
     assert events[-1].data["duration"] == 70.0
     assert events[-2].data["after"] == "offline"
@@ -50,14 +61,14 @@ async def test_a_device_that_signs_off_clears_its_alert(store: IStore) -> None:
     """A device that signs off is no longer offline."""
     await go_offline(store, READER, OTHER_READER)
     assert len(await alerts(store, 30)) == 2
-    await store.set_presence(READER, PresenceState.SIGNED_OFF, at(40))
+    await when(store, at(40)).set_presence(READER, PresenceState.SIGNED_OFF)
     assert [each.devices for each in await alerts(store, 50)] == [(OTHER_READER,)]
 
 
 async def test_only_online_devices_go_offline(store: IStore, events: list[Event]) -> None:
     """A device that was never seen, or signed off, or does not exist, does not go offline."""
-    await store.set_presence(OTHER_READER, PresenceState.SIGNED_OFF, at())
-    await store.mark_offline(dict.fromkeys([READER, OTHER_READER, UNREGISTERED]), RULES, at())
+    await store.set_presence(OTHER_READER, PresenceState.SIGNED_OFF)
+    await store.mark_offline(dict.fromkeys([READER, OTHER_READER, UNREGISTERED]), RULES)
     assert await alerts(store, 100) == []
     assert event_types(events) == ["device.signed_off"]
 
@@ -65,7 +76,7 @@ async def test_only_online_devices_go_offline(store: IStore, events: list[Event]
 @pytest.mark.parametrize("admission", [Admission.PENDING, Admission.BLOCKED])
 async def test_only_approved_devices_raise_alerts(store: IStore, admission: Admission) -> None:
     """A pending or blocked device goes offline without an alert."""
-    await store.change_device(READER, {"admission": admission}, at())
+    await store.change_device(READER, {"admission": admission})
     await go_offline(store, READER)
     stored = PresenceState.NEVER_SEEN if admission is Admission.PENDING else PresenceState.OFFLINE
     assert (await get_device(store, READER)).presence is stored
@@ -77,8 +88,8 @@ async def test_blocking_or_deleting_a_device_drops_its_alerts(store: IStore, ale
     """Its alert is cleared, or not raised."""
     await go_offline(store, READER, OTHER_READER)
     assert len(await alerts(store, 30 if alerted else 10)) == (2 if alerted else 0)
-    await store.change_device(READER, {"admission": Admission.BLOCKED}, at(31))
-    await store.forget_device(OTHER_READER, at(31))
+    await when(store, at(31)).change_device(READER, {"admission": Admission.BLOCKED})
+    await when(store, at(31)).forget_device(OTHER_READER)
     assert await alerts(store, 100) == []
 
 
@@ -108,7 +119,7 @@ async def test_a_site_alert_names_the_site_that_its_devices_share(
     """The alert, and its events, have the site of its devices if it is the same for all of them."""
     await add_site(store, SITE)
     for name, site in zip(SITE, sites, strict=True):
-        await store.change_device(name, {"site": site}, at())
+        await store.change_device(name, {"site": site})
     await go_offline(store, *SITE)
     (raised,) = await alerts(store, 30)
     assert (raised.kind, raised.site) == (AlertKind.SITE_OFFLINE, shared)
@@ -178,7 +189,7 @@ async def test_a_fleet_alert_ends_when_at_most_a_tenth_is_missing(store: IStore,
     assert await alerts(store, 131) == []
     (last,) = await alerts(store, 132)
     assert (last.kind, last.devices) == (AlertKind.OFFLINE, (names[0],))
-    assert await store.fsck(at(133)) == []
+    assert await when(store, at(133)).fsck() == []
 
 
 async def test_half_of_the_fleet_is_not_most_of_it(store: IStore) -> None:
@@ -203,7 +214,7 @@ async def test_a_device_is_in_one_alert_about_its_outage(store: IStore) -> None:
     await go_offline(store, *names[5:], seconds=40)
     site, fleet = sorted(await alerts(store, 70), key=lambda alert: alert.count)
     assert (site.count, fleet.kind, fleet.devices) == (5, AlertKind.FLEET_OFFLINE, tuple(names[5:]))
-    await store.forget_device(names[5], at(71))
+    await when(store, at(71)).forget_device(names[5])
     await come_online(store, *names, seconds=72)
     assert await alerts(store, 73) == []
 
@@ -226,7 +237,7 @@ async def test_devices_that_go_offline_later_do_not_join_an_alert(store: IStore)
 
 async def test_muted_devices_raise_nothing(store: IStore) -> None:
     """A muted device goes offline without an alert, which is raised if it is still offline when the mute ends."""
-    await store.change_device(READER, {"muted_until": wall(300)}, at())
+    await store.change_device(READER, {"muted_until": wall(300)})
     await go_offline(store, READER)
     assert (await get_device(store, READER)).presence is PresenceState.OFFLINE
     for second in range(30, 300, 10):
@@ -237,17 +248,17 @@ async def test_muted_devices_raise_nothing(store: IStore) -> None:
 async def test_muted_devices_are_not_counted_with_their_neighbours(store: IStore) -> None:
     """Four offline devices and a muted one behind one address are no site."""
     await add_site(store, SITE)
-    await store.change_device(SITE[2], {"muted_until": wall(3000)}, at())
+    await store.change_device(SITE[2], {"muted_until": wall(3000)})
     await go_offline(store, *SITE)
     assert len(await alerts(store, 30)) == 4
 
 
 async def test_a_grace_period_restarts_when_a_mute_is_removed(store: IStore) -> None:
     """If the device is still offline then, it has a whole grace period."""
-    await store.change_device(READER, {"muted_until": wall(3000)}, at())
+    await when(store, at()).change_device(READER, {"muted_until": wall(3000)})
     await go_offline(store, READER)
     assert await alerts(store, 100) == []
-    await store.change_device(READER, {"muted_until": None}, at(110))
+    await when(store, at(110)).change_device(READER, {"muted_until": None})
     assert await alerts(store, 139) == []
     assert len(await alerts(store, 140)) == 1
 
@@ -297,7 +308,7 @@ async def test_signing_off_and_on_is_not_flapping(store: IStore) -> None:
     """A container that is restarted again and again signs off each time, and does not flap."""
     for number in range(10):
         await come_online(store, READER, seconds=10 * number)
-        await store.set_presence(READER, PresenceState.SIGNED_OFF, at(10 * number + 5))
+        await when(store, at(10 * number + 5)).set_presence(READER, PresenceState.SIGNED_OFF)
     await go_offline(store, READER, seconds=101)
     assert await alerts(store, 102) == []
 
@@ -306,16 +317,16 @@ async def test_an_alert_is_acknowledged_once(store: IStore, events: list[Event])
     """The first acknowledgement is kept, and is an event."""
     await go_offline(store, READER)
     (raised,) = await alerts(store, 30)
-    taken = await store.acknowledge_alert(raised.id, "night shift", at(60))
+    taken = await when(store, at(60)).acknowledge_alert(raised.id, "night shift")
     assert taken == evolve(raised, acknowledged_at=wall(60), acknowledged_by="night shift")
-    assert await store.acknowledge_alert(raised.id, "day shift", at(70)) == taken
+    assert await when(store, at(70)).acknowledge_alert(raised.id, "day shift") == taken
     assert event_types(events).count("alert.acknowledged") == 1
 
 
 async def test_an_unknown_alert_cannot_be_acknowledged(store: IStore) -> None:
     """An unknown id is an error."""
     with pytest.raises(UnknownAlert):
-        await store.acknowledge_alert(77, "night shift", at())
+        await store.acknowledge_alert(77, "night shift")
 
 
 async def test_alerts_are_listed_newest_first_in_pages(store: IStore) -> None:
@@ -326,7 +337,7 @@ async def test_alerts_are_listed_newest_first_in_pages(store: IStore) -> None:
     await alerts(store, 100, evolve(RULES, together=99))
     pages = []
     before = None
-    while page := await store.alerts(None, before, 2):
+    while page := await store.alerts(ALL_ALERTS, before, 2):
         pages.append([each.devices[0] for each in page])
         before = page[-1].id
     assert pages == [[SITE[4], SITE[3]], [SITE[2], SITE[1]], [SITE[0]]]
@@ -337,14 +348,14 @@ async def test_a_limit_bounds_how_many_alerts_one_call_raises(store: IStore) -> 
     await add_site(store, SITE, address="")
     await go_offline(store, *SITE, rules=evolve(RULES, together=99))
     rules = evolve(RULES, together=99)
-    assert [await store.raise_alerts(rules, 2, at(30)) for _ in range(4)] == [2, 2, 1, 0]
+    assert [await when(store, at(30)).raise_alerts(rules, 2) for _ in range(4)] == [2, 2, 1, 0]
 
 
 @pytest.mark.parametrize("kind", ["file", "threads"])
 async def test_a_grace_period_restarts_with_the_server(under_test: StoreUnderTest) -> None:
     """A server that stops during a grace period raises the alert later, after the device had time to return."""
     under_test.open(at())
-    await under_test.store.add_device(device(READER), False, at())
+    await when(under_test.store, at()).add_device(device(READER), False)
     await go_offline(under_test.store, READER)
     await under_test.restart(at(100))
     assert await alerts(under_test.store, 101) == []
@@ -356,25 +367,63 @@ async def test_mails_are_due_until_an_alert_is_acknowledged(store: IStore) -> No
     rules = evolve(RULES, mails=True, remind=3600.0)
     await go_offline(store, READER, rules=rules)
     (raised,) = await alerts(store, 30, rules)
-    assert await store.due_mails(10, at(30)) == [raised]
-    await store.save_mailed(raised.id, None, rules, at(31))
-    assert await store.due_mails(10, at(3000)) == []
-    assert await store.due_mails(10, at(3631)) == [evolve(raised, mailed_at=wall(31))]
-    await store.save_mailed(raised.id, None, rules, at(3632))
-    await store.acknowledge_alert(raised.id, "night shift", at(3640))
-    assert await store.due_mails(10, at(99999)) == []
+    assert await when(store, at(30)).due_mails(10) == [raised]
+    await when(store, at(31)).save_mailed(raised, None, rules)
+    assert await when(store, at(3000)).due_mails(10) == []
+    assert await when(store, at(3631)).due_mails(10) == [evolve(raised, mailed_at=wall(31))]
+    await when(store, at(3632)).save_mailed(raised, None, rules)
+    await when(store, at(3640)).acknowledge_alert(raised.id, "night shift")
+    assert await when(store, at(99999)).due_mails(10) == []
 
 
 async def test_an_alert_that_was_cleared_before_its_mail_is_mailed_all_the_same(store: IStore) -> None:
     """An alert that was raised and cleared while the mail server was down is mailed once."""
     rules = evolve(RULES, mails=True, remind=3600.0)
     await go_offline(store, READER, rules=rules)
+    await alerts(store, 30, rules)
+    await come_online(store, READER, seconds=60)
+    (late,) = await when(store, at(100)).due_mails(10)
+    assert late.cleared_at == wall(60)
+    await when(store, at(100)).save_mailed(late, None, rules)
+    assert await when(store, at(99999)).due_mails(10) == []
+
+
+@pytest.mark.parametrize("acknowledged", [True, False])
+async def test_the_end_of_an_alert_that_was_mailed_is_mailed(store: IStore, acknowledged: bool) -> None:
+    """An alert that was mailed is mailed once more when it is cleared, also if it was acknowledged."""
+    rules = evolve(RULES, mails=True, remind=3600.0)
+    await go_offline(store, READER, rules=rules)
+    (raised,) = await alerts(store, 30, rules)
+    await when(store, at(31)).save_mailed(raised, None, rules)
+    if acknowledged:
+        await when(store, at(32)).acknowledge_alert(raised.id, "ana")
+    await come_online(store, READER, seconds=60)
+    (cleared,) = await when(store, at(60)).due_mails(10)
+    assert (cleared.cleared_at, cleared.mailed_at) == (wall(60), wall(31))
+    await when(store, at(61)).save_mailed(cleared, None, rules)
+    assert await when(store, at(99999)).due_mails(10) == []
+
+
+async def test_an_alert_that_is_cleared_while_it_is_mailed(store: IStore) -> None:
+    """An alert that is cleared while the mail that it is open is sent is mailed once more."""
+    rules = evolve(RULES, mails=True, remind=3600.0)
+    await go_offline(store, READER, rules=rules)
     (raised,) = await alerts(store, 30, rules)
     await come_online(store, READER, seconds=60)
-    (late,) = await store.due_mails(10, at(100))
-    assert late.cleared_at == wall(60)
-    await store.save_mailed(raised.id, None, rules, at(100))
-    assert await store.due_mails(10, at(99999)) == []
+    await when(store, at(61)).save_mailed(raised, None, rules)
+    (cleared,) = await when(store, at(61)).due_mails(10)
+    assert cleared.cleared_at == wall(60)
+
+
+async def test_a_mail_without_recipients(store: IStore) -> None:
+    """An alert whose mail has no recipients is not mailed, neither now nor when it is cleared."""
+    rules = evolve(RULES, mails=True, remind=3600.0)
+    await go_offline(store, READER, rules=rules)
+    (raised,) = await alerts(store, 30, rules)
+    await store.skip_mail(raised.id)
+    assert await when(store, at(99)).due_mails(10) == []
+    await come_online(store, READER, seconds=60)
+    assert await when(store, at(99999)).due_mails(10) == []
 
 
 async def test_mail_that_no_recipient_has_stays_due(store: IStore) -> None:
@@ -383,14 +432,14 @@ async def test_mail_that_no_recipient_has_stays_due(store: IStore) -> None:
     await go_offline(store, READER, rules=rules)
     (raised,) = await alerts(store, 30, rules)
     await store.save_mail_error(raised.id, "refused")
-    assert await store.due_mails(10, at(100)) == [evolve(raised, mail_error="refused")]
-    await store.save_mailed(raised.id, None, rules, at(100))
-    assert await store.due_mails(10, at(99999)) == []
-    assert await store.alerts(True, None, 10) == [evolve(raised, mailed_at=wall(100))]
+    assert await when(store, at(100)).due_mails(10) == [evolve(raised, mail_error="refused")]
+    await when(store, at(100)).save_mailed(raised, None, rules)
+    assert await when(store, at(99999)).due_mails(10) == []
+    assert await store.alerts(OPEN_ALERTS, None, 10) == [evolve(raised, mailed_at=wall(100))]
 
 
 async def test_without_mails_none_is_ever_due(store: IStore) -> None:
     """Alerts that were raised while no mails were configured are never mailed."""
     await go_offline(store, READER)
     await alerts(store, 30)
-    assert await store.due_mails(10, at(99999)) == []
+    assert await when(store, at(99999)).due_mails(10) == []

@@ -28,13 +28,13 @@ HOT = {
     "by uuid": command_rows._BY_UUID,
     "newest lapsed": command_rows._LATEST_LAPSED,
     "trim of orphans": command_rows._TRIM,
-    "save of a command": command_rows._UPDATE,
-    "save of a result": command_rows._UPDATE_WITH_RESULT,
+    "save of a command": command_rows.SAVE,
+    "save of a result": command_rows.SAVE_WITH_RESULT,
     "delete of an attempt": command_rows._DELETE_ATTEMPT,
     "sign-off of a device": queries._SIGNED_OFF,
     "last event": queries._NEWEST,
     "oldest event": queries._OLDEST,
-    "greatest id": startup._LAST_COMMAND,
+    "greatest id": command_rows._LAST,
 }
 
 SMALL = ("CONSTANT ROW", "sqlite_sequence", "(subquery-1)")
@@ -59,6 +59,10 @@ HISTORY = {
     "new commands in a state": (
         queries.command_listing(CommandFilter(state=State.FAILED, since=1), None)[0],
         "command_state (state=? AND id>?)",
+    ),
+    "commands with a trace": (
+        queries.command_listing(CommandFilter(trace="t"), "x")[0],
+        "command_trace (trace=? AND id<?)",
     ),
     "commands in a state, of all devices": (
         queries.command_listing(CommandFilter(state=State.UNKNOWN), None)[0],
@@ -100,7 +104,15 @@ def test_a_device_does_not_pay_for_its_history(connection: sqlite3.Connection, n
     assert not [step for step in others if "SCAN" in step or "TEMP B-TREE" in step]
 
 
-OPEN = [startup._REPORTABLE, command_rows._OPEN, command_rows._NEWEST_OF_OPEN]
+def test_events_of_some_devices_are_found_by_their_index(connection: sqlite3.Connection) -> None:
+    """However many events other devices have, those of some are found without them."""
+    listing = Statement("list events", queries._EVENTS_OF_FEW.format(where="seq > :after AND seq <= :until"))
+    for statement in (listing, queries._SLICE_OF_FEW):
+        [step] = [step for step in plan(connection, statement) if " event " in step]
+        assert "INDEX event_device (device=? AND seq>?" in step
+
+
+OPEN = [startup._UNKNOWN, command_rows._OPEN, command_rows._VERSIONS]
 
 
 @pytest.mark.parametrize("statement", OPEN, ids=lambda one: str(one.description))
@@ -120,3 +132,11 @@ def test_a_list_of_open_commands_does_not_read_ended_ones(
     """However many commands have ended, those that are queued, or in flight, are listed by their own index."""
     listing, _ = queries.command_listing(CommandFilter(state=state, device=device), "x", "a")
     assert plan(connection, listing) == ["SEARCH command USING INDEX command_open (id>? AND id<?)"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "index"), [(queries._QUEUED, "command_open"), (queries._UNKNOWN, "command_state")]
+)
+def test_counting_reads_what_is_counted(connection: sqlite3.Connection, statement: Statement, index: str) -> None:
+    """However many commands have ended, counting the queued and the unknown ones does not read the others."""
+    assert index in plan(connection, statement)[0]

@@ -14,9 +14,10 @@ from pushd.model.alert import AlertKind
 from pushd.model.device import PresenceState
 from pushd.store.filters import DeviceFilter
 from pushd.store.sqlite.store import SqliteStore
+from tests.store.clock import new_store, when
 from tests.store.outages import RULES, add_site, come_online
 from tests.store.reactor import ReactorWithManualClock
-from tests.store.samples import LIMIT, READER, at, device, draft
+from tests.store.samples import LIMIT, OPEN_ALERTS, READER, at, device, draft
 
 MANY = 300
 
@@ -25,8 +26,8 @@ MANY = 300
 def store(tmp_path: Path) -> Iterator[SqliteStore]:
     """A store with threads."""
     reactor: Any = ReactorWithManualClock()
-    store = SqliteStore(path=str(tmp_path / "pushd.sqlite"), reactor=reactor)
-    store.open(at())
+    store = new_store(str(tmp_path / "pushd.sqlite"), reactor=reactor)
+    store.open()
     yield store
     pytest_twisted.blockon(store.close())
 
@@ -50,10 +51,10 @@ async def test_an_alert_about_the_fleet_is_raised_off_the_reactor(store: SqliteS
     names = [f"controlid:{number}" for number in range(100, 100 + MANY)]
     await add_site(store, names)
     await come_online(store, *names)
-    await store.mark_offline(dict.fromkeys(names), RULES, at())
+    await when(store, at()).mark_offline(dict.fromkeys(names), RULES)
     with statements_by_thread(store) as counts:
-        await store.raise_alerts(RULES, 200, at(31))
-    [alert] = await store.alerts(True, None, 10)
+        await when(store, at(31)).raise_alerts(RULES, 200)
+    [alert] = await store.alerts(OPEN_ALERTS, None, 10)
     assert (alert.kind, alert.count) == (AlertKind.FLEET_OFFLINE, MANY)
     assert get_ident() not in counts
     assert sum(counts.values()) < 30
@@ -65,10 +66,10 @@ async def test_a_site_is_alerted_off_the_reactor(store: SqliteStore) -> None:
     await add_site(store, names)
     await add_site(store, [f"servereye:{number}" for number in range(MANY)], "192.0.2.9")
     await come_online(store, *names, *(f"servereye:{number}" for number in range(MANY)))
-    await store.mark_offline(dict.fromkeys(names), RULES, at())
+    await when(store, at()).mark_offline(dict.fromkeys(names), RULES)
     with statements_by_thread(store) as counts:
-        await store.raise_alerts(RULES, 200, at(31))
-    [alert] = await store.alerts(True, None, 10)
+        await when(store, at(31)).raise_alerts(RULES, 200)
+    [alert] = await store.alerts(OPEN_ALERTS, None, 10)
     assert (alert.kind, alert.count) == (AlertKind.SITE_OFFLINE, MANY)
     assert get_ident() not in counts
     assert sum(counts.values()) < 30
@@ -76,10 +77,10 @@ async def test_a_site_is_alerted_off_the_reactor(store: SqliteStore) -> None:
 
 async def test_a_device_with_a_full_queue_is_deleted_off_the_reactor(store: SqliteStore) -> None:
     """Hundreds of commands end with their device without a pause of the server."""
-    await store.add_device(device(), False, at())
-    for number in range(MANY):
-        await store.put(draft(number + 1), True, LIMIT, at())
+    await when(store, at()).add_device(device(), False)
+    for _ in range(MANY):
+        await store.put(draft(), True, LIMIT)
     with statements_by_thread(store) as counts:
-        await store.forget_device(READER, at(1))
+        await when(store, at(1)).forget_device(READER)
     assert get_ident() not in counts
     assert await store.devices(DeviceFilter(presence=PresenceState.NEVER_SEEN), None, 10) == []

@@ -14,14 +14,17 @@ from pushd.rules.outcomes import Settlement
 from pushd.store.filters import CommandFilter, EventFilter
 from pushd.store.interface import IStore
 from pushd.store.open_commands import NotLoaded
-from pushd.store.sqlite.store import SqliteStore
+from pushd.store.operations import Operations
 from pushd.store.transaction import ITransaction
 from pushd.store.transactions import retention
+from tests.store.clock import new_store, when
 from tests.store.outages import SITE, add_site, alerts, come_online, go_offline
 from tests.store.reactor import ReactorWithManualClock
 from tests.store.samples import (
+    ALL_ALERTS,
     FAILURE,
     LIMIT,
+    OPEN_ALERTS,
     OTHER_READER,
     READER,
     StubResult,
@@ -41,7 +44,7 @@ Ending = Callable[[IStore], Awaitable[object]]
 async def succeed(store: IStore, number: int, second: float) -> None:
     """Let a command be sent and succeed in the same second."""
     await send(store, number, now=at(second))
-    await store.settle(READER, by_message(number), at(second))
+    await when(store, at(second)).settle(READER, by_message(number))
 
 
 async def kept(store: IStore) -> list[int]:
@@ -51,7 +54,7 @@ async def kept(store: IStore) -> list[int]:
 
 async def purge(store: IStore, before: float, limit: int = 100) -> int:
     """Purge what is older than this time of the test."""
-    forgotten: int = await store.purge(wall(before), limit, at(before))
+    forgotten: int = await when(store, at(before)).purge(wall(before), limit)
     return forgotten
 
 
@@ -68,8 +71,8 @@ async def test_commands_that_ended_before_are_purged(store: IStore) -> None:
 @pytest.mark.parametrize(
     ("end", "make"),
     [
-        (State.FAILED, lambda store: store.settle(READER, by_message(1, FAILURE), at(1))),
-        (State.UNKNOWN, lambda store: store.lapse(10, at(60))),
+        (State.FAILED, lambda store: when(store, at(1)).settle(READER, by_message(1, FAILURE))),
+        (State.UNKNOWN, lambda store: when(store, at(60)).lapse(10)),
     ],
 )
 async def test_all_ended_states_are_purged(store: IStore, end: State, make: Ending) -> None:
@@ -84,9 +87,9 @@ async def test_all_ended_states_are_purged(store: IStore, end: State, make: Endi
 async def test_expired_and_cancelled_commands_are_purged(store: IStore) -> None:
     """They are kept no longer than others."""
     await put(store, 1)
-    await store.cancel(command_id(1), at(1))
+    await when(store, at(1)).cancel(command_id(1))
     await put(store, 2)
-    await store.expire(10, at(300))
+    await when(store, at(300)).expire(10)
     await purge(store, 301)
     assert await kept(store) == []
 
@@ -95,30 +98,30 @@ async def test_an_open_command_is_never_purged(store: IStore) -> None:
     """A command that is queued, or in flight, stays however old it is."""
     await send(store, 1)
     await send(store, 2)
-    await store.acknowledge(READER, command_id(2), at(1))
+    await when(store, at(1)).acknowledge(READER, command_id(2))
     await put(store, 3)
     await purge(store, 1_000_000)
     assert await kept(store) == [1, 2, 3]
-    assert await store.settle(READER, by_message(1), at(2)) is Settlement.SETTLED
+    assert await when(store, at(2)).settle(READER, by_message(1)) is Settlement.SETTLED
 
 
 async def test_a_result_for_a_purged_command_is_an_orphan(store: IStore) -> None:
     """With a command its attempts and uuids are deleted."""
     await send(store, 1, uuid="u-1")
-    await store.settle(READER, StubResult(uuid="u-1"), at(1))
+    await when(store, at(1)).settle(READER, StubResult(uuid="u-1"))
     await purge(store, 2)
-    assert await store.settle(READER, StubResult(uuid="u-1"), at(3)) is Settlement.ORPHANED
-    assert await store.settle(READER, by_message(1), at(3)) is Settlement.ORPHANED
+    assert await when(store, at(3)).settle(READER, StubResult(uuid="u-1")) is Settlement.ORPHANED
+    assert await when(store, at(3)).settle(READER, by_message(1)) is Settlement.ORPHANED
 
 
 async def test_a_key_is_held_as_long_as_its_command(store: IStore) -> None:
     """After the command was purged, its idempotency key may be used for another."""
-    await store.put(draft(1, key="k", fingerprint=b"f"), False, LIMIT, at())
-    await store.cancel(command_id(1), at(1))
+    await when(store, at()).put(draft(key="k", fingerprint=b"f"), False, LIMIT)
+    await when(store, at(1)).cancel(command_id(1))
     await purge(store, 1)
-    assert not (await store.put(draft(2, key="k", fingerprint=b"f"), False, LIMIT, at(2)))[1]
+    assert not (await when(store, at(2)).put(draft(key="k", fingerprint=b"f"), False, LIMIT))[1]
     await purge(store, 2)
-    assert (await store.put(draft(3, key="k", fingerprint=b"other"), False, LIMIT, at(3)))[1]
+    assert (await when(store, at(3)).put(draft(key="k", fingerprint=b"other"), False, LIMIT))[1]
 
 
 async def test_old_events_are_purged(store: IStore) -> None:
@@ -133,8 +136,8 @@ async def test_old_events_are_purged(store: IStore) -> None:
 
 async def test_old_orphans_are_purged(store: IStore) -> None:
     """Orphan results are kept no longer than others."""
-    await store.settle(READER, StubResult(uuid="old"), at(10))
-    await store.settle(READER, StubResult(uuid="new"), at(20))
+    await when(store, at(10)).settle(READER, StubResult(uuid="old"))
+    await when(store, at(20)).settle(READER, StubResult(uuid="new"))
     await purge(store, 20)
     assert [orphan.reference for orphan in await store.orphans(READER, None, 10)] == ["new"]
 
@@ -146,10 +149,10 @@ async def test_old_alerts_are_purged_with_their_devices(store: IStore) -> None:
     await come_online(store, READER, seconds=40)
     await come_online(store, OTHER_READER, seconds=50)
     await purge(store, 50)
-    assert [each.id for each in await store.alerts(None, None, 10)] == [stays.id]
+    assert [each.id for each in await store.alerts(ALL_ALERTS, None, 10)] == [stays.id]
     assert await count_rows(store, "alert_device") == 1
     with pytest.raises(UnknownAlert):
-        await store.acknowledge_alert(gone.id, "night shift", at(60))
+        await when(store, at(60)).acknowledge_alert(gone.id, "night shift")
 
 
 async def test_an_open_alert_is_never_purged(store: IStore) -> None:
@@ -159,7 +162,7 @@ async def test_an_open_alert_is_never_purged(store: IStore) -> None:
     (raised,) = await alerts(store, 30)
     await come_online(store, SITE[0], seconds=40)
     await purge(store, 1_000_000)
-    assert await store.alerts(True, None, 10) == [raised]
+    assert await store.alerts(OPEN_ALERTS, None, 10) == [raised]
 
 
 async def test_a_large_alert_is_purged_in_parts(store: IStore) -> None:
@@ -169,7 +172,7 @@ async def test_a_large_alert_is_purged_in_parts(store: IStore) -> None:
     assert len(await alerts(store, 30)) == 1
     await come_online(store, *SITE, seconds=40)
     left = []
-    while await store.alerts(None, None, 10):
+    while await store.alerts(ALL_ALERTS, None, 10):
         await purge(store, 50, limit=2)
         left.append(await count_rows(store, "alert_device"))
     assert left == [3, 1, 0]
@@ -201,8 +204,8 @@ async def test_a_purge_ends_when_its_time_is_over(tmp_path: Path, monkeypatch: p
         ran_on.append(get_ident())
         return limit, limit
 
-    store = SqliteStore(str(tmp_path / "pushd.sqlite"), reactor)
-    store.open(at())
+    store = new_store(str(tmp_path / "pushd.sqlite"), reactor)
+    store.open()
     monkeypatch.setattr(retention, "_purge_step", slow_step)
     assert await purge(store, 50, limit=1000) == (1 + 2) * retention.FIRST_STEP
     assert await purge(store, 50, limit=5) == 5
@@ -224,7 +227,7 @@ async def test_large_commands_are_purged_one_at_a_time(store: IStore) -> None:
     payload = large_payload({"endpoint": "user_set_image", "body": "x" * LARGE})
     for number in (1, 2):
         await put(store, number, payload=payload, ttl=1.0)
-    await store.expire(10, at(2))
+    await when(store, at(2)).expire(10)
     clocked = {"seconds": 0.0}
 
     def seconds() -> float:
@@ -232,9 +235,9 @@ async def test_large_commands_are_purged_one_at_a_time(store: IStore) -> None:
         return clocked["seconds"]
 
     def operation(tx: ITransaction) -> int:
-        return retention.purge(tx, wall(3), 100, at(3), seconds)
+        return retention.purge(tx, wall(3), 100, seconds)
 
-    assert isinstance(store, SqliteStore)
+    assert isinstance(store, Operations)
     left = []
     while await store._writer.submit(operation):
         left.append(await count_rows(store, "large_text"))
@@ -244,9 +247,9 @@ async def test_large_commands_are_purged_one_at_a_time(store: IStore) -> None:
 
 async def test_what_was_sent_last_is_still_known_after_a_purge(tmp_path: Path) -> None:
     """Memory keeps the newest attempts of a device, unless they are of a purged command: a query less for its poll."""
-    store = SqliteStore(str(tmp_path / "pushd.sqlite"))
-    store.open(at())
-    await store.add_device(device(), False, at())
+    store = new_store(str(tmp_path / "pushd.sqlite"))
+    store.open()
+    await store.add_device(device(), False)
     await succeed(store, 1, 10)
     await succeed(store, 2, 20)
     await purge(store, 15)

@@ -16,6 +16,7 @@ from benchmarks.sample_data import make_data_dir
 from pushd.model.event import EventType
 from pushd.model.lifecycle import State
 from pushd.model.timestamps import Now
+from pushd.model.uuid7 import IdSource
 from pushd.rules.queueing import ClaimNext, Enqueue
 from pushd.rules.reporting import Acknowledge, Settle
 from pushd.rules.time_limits import Expire, Lapse
@@ -26,6 +27,7 @@ from pushd.store.open_commands import OpenCommands
 from pushd.store.sqlite.connection import SqliteConnection, connect
 from pushd.store.transaction import ITransaction
 from pushd.store.transactions import consistency, queries, retention
+from tests.store.clock import NumberedIds, StoreClock
 from tests.store.samples import LIMIT, StubResult, by_message, command_id, draft
 
 FEW, MANY = 1_000, 40_000
@@ -38,6 +40,8 @@ class Counter:
     """A database that counts the cost of operations."""
 
     connection: sqlite3.Connection
+    now: Callable[[], Now]
+    ids: IdSource = field(factory=NumberedIds)
     statements: list[str] = field(factory=list)
     steps: int = 0
     open_commands: OpenCommands = field(factory=OpenCommands)
@@ -53,7 +57,7 @@ class Counter:
         self.connection.set_trace_callback(self.statements.append)
         self.connection.set_progress_handler(self._step, 1)
         work = PendingTransaction(operation)
-        SqliteConnection(self.connection, open_commands=self.open_commands).run([work])
+        SqliteConnection(self.connection, self.now, open_commands=self.open_commands, ids=self.ids).run([work])
         self.connection.set_progress_handler(None, 1)
         self.connection.set_trace_callback(None)
         if isinstance(work.outcome, Failure):
@@ -76,23 +80,23 @@ def cycle(place: Path, commands: int) -> Iterator[tuple[str, tuple[list[str], in
     """The cost of each operation of the life of a command, where so many commands are stored."""
     data = make_data_dir(place / str(commands), servereye=commands // 10, controlid=10, commands=commands)
     with closing(connect(str(data / "pushd.sqlite"))) as database:
-        counter, moment = Counter(database), now(database)
+        counter, moment = Counter(database, StoreClock(now(database))), now(database)
         for number, device, report in (
             (1, CONTAINER, by_message(1)),
             (2, READER, StubResult(uuid="u")),
         ):
             uuid = None if device is CONTAINER else "u"
-            sent = draft(number, name=device)
+            sent = draft(name=device)
             yield (
                 f"put {device}",
-                counter.decision(Enqueue(sent, queue_signed_off=False, max_queued=LIMIT, now=moment)),
+                counter.decision(Enqueue(sent, queue_signed_off=False, max_queued=LIMIT)),
             )
-            claim = ClaimNext(device, uuid, one_at_a_time=uuid is not None, limit=1, now=moment)
+            claim = ClaimNext(device, uuid, one_at_a_time=uuid is not None, limit=1)
             yield f"claim {device}", counter.decision(claim)
             yield f"idle claim {device}", counter.decision(claim)
-            yield f"acknowledge {device}", counter.decision(Acknowledge(device, command_id(number), moment))
-            yield f"settle {device}", counter.decision(Settle(device, report, moment))
-        for late in (Expire(command_id(3), moment), Lapse(command_id(3), moment)):
+            yield f"acknowledge {device}", counter.decision(Acknowledge(device, command_id(number)))
+            yield f"settle {device}", counter.decision(Settle(device, report))
+        for late in (Expire(command_id(3)), Lapse(command_id(3))):
             yield type(late).__name__, counter.decision(late)
         newest = CommandFilter(since=moment.wall - 1500)
         yield "commands since", counter.cost(partial(queries.list_commands, which=newest, start=(None, 50)))
@@ -101,10 +105,10 @@ def cycle(place: Path, commands: int) -> Iterator[tuple[str, tuple[list[str], in
             yield f"commands {state}", counter.cost(partial(queries.list_commands, which=queued, start=(None, 50)))
         rare = EventFilter(types=(EventType.DEVICE_BLOCKED,))
         yield "rare events", counter.cost(partial(queries.list_events, which=rare, after=0, limit=50))
-        yield "part of fsck", counter.cost(partial(consistency.check_slice, now=moment, start=consistency.START))
+        yield "part of fsck", counter.cost(partial(consistency.check_slice, start=consistency.START))
         yield (
             "purge nothing",
-            counter.cost(partial(retention.purge, before=0, limit=200, now=moment, seconds=lambda: 0.0)),
+            counter.cost(partial(retention.purge, before=0, limit=200, seconds=lambda: 0.0)),
         )
 
 

@@ -15,8 +15,8 @@ from pushd.model.timestamps import Now
 from pushd.store.filters import CommandFilter, DeviceFilter, EventFilter
 from pushd.store.sqlite.store import SqliteStore
 from pushd.store.transactions import consistency, queries
+from tests.store.clock import new_store, when
 from tests.store.reactor import ReactorWithManualClock
-from tests.store.samples import at
 
 COMMANDS = 300
 SLICES = 30
@@ -33,8 +33,8 @@ def used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteStor
         monkeypatch.setattr(module, "SLICE_SIZE", COMMANDS // SLICES)
     data = make_data_dir(tmp_path / "data", servereye=10, controlid=1, commands=COMMANDS)
     reactor: Any = ReactorWithManualClock()
-    store = SqliteStore(path=str(data / "pushd.sqlite"), reactor=reactor)
-    store.open(at())
+    store = new_store(str(data / "pushd.sqlite"), reactor=reactor)
+    store.open()
     yield store
     pytest_twisted.blockon(store.close())
 
@@ -51,10 +51,10 @@ async def finished(slow: Deferred[Any], *others: Deferred[Any]) -> list[str]:
 async def test_a_consistency_check_delays_no_other_reader(used: SqliteStore) -> None:
     """While all commands are checked, a command is shown and explained, the feed goes on, and lists are answered."""
     [command] = await used.commands(CommandFilter(), None, 1)
-    check = used.fsck(at())
+    check = used.fsck()
     others = (
         used.command(command.id),
-        used.command_context(command.id, at()),
+        used.command_context(command.id),
         used.events(ANY, 0, 10),
         used.commands(CommandFilter(), None, 10),
         used.devices(DeviceFilter(), None, 10),
@@ -85,7 +85,7 @@ async def test_a_purge_during_a_long_read(used: SqliteStore) -> None:
     """A reader from the oldest event on gets what is left; one that asked for all after an event gets an error."""
     part = await used._reader.submit(queries.list_events, RARE, 1, 10)
     assert not part.complete
-    while await used.purge(2**62, COMMANDS, Now(2**62, 0)):
+    while await when(used, Now(2**62, 0)).purge(2**62, COMMANDS):
         pass
     rest = await used._scanner.submit(queries.list_events, RARE, 0, 10, part.next)
     assert (rest.items, rest.complete) == ((), True)

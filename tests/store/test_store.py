@@ -19,7 +19,7 @@ def test_it_provides_the_interface(store: IStore) -> None:
 
 def test_a_new_store_is_empty(under_test: StoreUnderTest) -> None:
     """The first start finds no devices, tokens or commands."""
-    assert under_test.open(at()) == StartupSnapshot(elapsed=at().elapsed)
+    assert under_test.open(at()) == StartupSnapshot(now=at())
 
 
 async def test_the_check_leaves_nothing_behind(store: IStore, events: list[Event]) -> None:
@@ -32,7 +32,7 @@ async def test_listeners_are_called_before_the_operation_is_done(store: IStore) 
     """When the Deferred of a put fires, all listeners have been called."""
     order: list[str] = []
     store.subscribe(lambda event: order.append(event.type))
-    await store.put(draft(1), False, LIMIT, at())
+    await store.put(draft(), False, LIMIT)
     order.append("done")
     assert order == ["command.queued", "done"]
 
@@ -75,7 +75,7 @@ async def test_a_change_by_a_listener_is_delivered_later(store: IStore) -> None:
 
     def approve_more(event: Event) -> None:
         if event.device == READER:
-            store.add_device(device("controlid:3"), False, at())
+            store.add_device(device("controlid:3"), False)
 
     heard: list[Event] = []
     store.subscribe(approve_more)
@@ -87,7 +87,7 @@ async def test_a_change_by_a_listener_is_delivered_later(store: IStore) -> None:
 
 async def test_cancelling_does_not_undo_a_change(store: IStore) -> None:
     """A sender that hangs up while its command is written has sent it."""
-    putting = store.put(draft(1), False, LIMIT, at())
+    putting = store.put(draft(), False, LIMIT)
     putting.addErrback(lambda failure: None)
     putting.cancel()
     await store.check()

@@ -17,7 +17,7 @@ from pushd.store.sqlite.store import MEMORY
 from pushd.store.transaction import ITransaction, Statement, record
 from tests.store.samples import READER, at
 
-ADD = Statement("add a token", "INSERT INTO token VALUES (:name, :name, 'viewer', :name, 0)")
+ADD = Statement("add a token", "INSERT INTO token (id, name, role, created_at) VALUES (:name, :name, 'viewer', 0)")
 ADD_OR_END_ALL = Statement("add a token", ADD.sql.replace("INSERT", "INSERT OR ROLLBACK"))
 PROMISE = Statement("promise a parent", "INSERT INTO child VALUES (1)")
 
@@ -36,7 +36,7 @@ def connection() -> Iterator[SqliteConnection]:
     with closing(connect(MEMORY)) as connection:
         migrate(connection, MEMORY)
         connection.executescript(FAMILY)
-        yield SqliteConnection(connection)
+        yield SqliteConnection(connection, at)
 
 
 def adding(name: str) -> Operation:
@@ -44,7 +44,7 @@ def adding(name: str) -> Operation:
 
     def operation(tx: ITransaction) -> str:
         tx.run(ADD, name=name)
-        record(tx, at(), EventType.DEVICE_CHANGED, name)
+        record(tx, EventType.DEVICE_CHANGED, name)
         return name
 
     return operation

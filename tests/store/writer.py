@@ -12,7 +12,8 @@ from twisted.internet.task import react
 
 from pushd.model.command import Command
 from pushd.store.sqlite.store import SqliteStore
-from tests.store.samples import AT_LEAST_ONCE, READER, at, by_message, device, draft
+from tests.store.clock import new_store
+from tests.store.samples import AT_LEAST_ONCE, READER, by_message, device, draft
 
 AT_ONCE = 5
 """Senders that wait at the same time, so that commits are shared."""
@@ -25,12 +26,12 @@ def say(word: str, number: int) -> None:
 
 async def write(store: SqliteStore) -> None:
     """Put, claim and settle commands for ever."""
-    await store.add_device(device(), False, at())
-    for first in count(step=AT_ONCE):
+    await store.add_device(device(), False)
+    for first in count(1, AT_ONCE):
         numbers = range(first, first + AT_ONCE)
         await gatherResults([_put(store, number) for number in numbers])
-        await store.claim(READER, None, False, 1, at())
-        await store.settle(READER, by_message(first), at())
+        await store.claim(READER, None, False, 1)
+        await store.settle(READER, by_message(first))
         say("settled", first)
 
 
@@ -38,16 +39,14 @@ def _put(store: SqliteStore, number: int) -> Deferred[None]:
     def accepted(answer: tuple[Command, bool]) -> None:
         say("put", number)
 
-    priority = 9 if number % AT_ONCE == 0 else 0  # the first of each group goes before what is left of others
-    return store.put(draft(number, delivery=AT_LEAST_ONCE, priority=priority), False, sys.maxsize, at()).addCallback(
-        accepted
-    )
+    priority = 9 if number % AT_ONCE == 1 else 0  # the first of each group goes before what is left of others
+    return store.put(draft(delivery=AT_LEAST_ONCE, priority=priority), False, sys.maxsize).addCallback(accepted)
 
 
 async def main(reactor: Any, path: str) -> None:
     """Open the store as the server does, and write."""
-    store = SqliteStore(path=path, reactor=reactor)
-    store.open(at())
+    store = new_store(path, reactor=reactor)
+    store.open()
     await write(store)
 
 

@@ -1,6 +1,7 @@
 """The command queue: from enqueueing a command to its final result."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -15,17 +16,19 @@ from pushd.core.polling.poll import Answer, Poll, PollEnd
 from pushd.core.polling.poll_registry import CONFLICT_TAKEOVERS, PollRegistry
 from pushd.core.polling.result_index import ResultIndex
 from pushd.core.timers import CoarseTimers
-from pushd.core.waiters import Waiters
+from pushd.core.waiters import Waiters, Waits
 from pushd.lib.background import logs_error
+from pushd.model.actor import Actor
 from pushd.model.command import Command, Draft
 from pushd.model.device import ProofKind, dialect_of
 from pushd.model.dialect import Dialect
-from pushd.model.errors import Unavailable, is_logged
+from pushd.model.errors import IllegalMove, OutcomeInDoubt, Unavailable, is_logged
 from pushd.model.event import STATE_EVENTS, Event, EventType
-from pushd.model.lifecycle import ENDED
+from pushd.model.lifecycle import ENDED, State
 from pushd.model.result import DeviceResult
 from pushd.rules.outcomes import Claim, Settlement
 from pushd.store.interface import IStore
+from pushd.store.membership import IMembership, OnlyProcess
 
 MAX_QUEUED = 1000
 """Commands queued for one device; beyond, further ones are refused."""
@@ -53,6 +56,7 @@ class CommandQueue:
     presence: Presence
     hold_times: HoldTimes
     poll_registry: PollRegistry
+    membership: IMembership = field(factory=OnlyProcess)
     result_index: ResultIndex = field(factory=ResultIndex)
     _ended: Waiters[str] = field(init=False)
     """Requests that wait for the end of a command, by its id."""
@@ -73,10 +77,17 @@ class CommandQueue:
         self.store.subscribe(self._on_claimable, *_CLAIMABLE)
         self.store.subscribe(self._on_access_change, *_ACCESS_CHANGES)
         self.store.subscribe(self._on_registered, EventType.DEVICE_REGISTERED)
+        self.membership.subscribe(self._on_move)
 
-    def put(self, draft: Draft, *, queue_signed_off: bool = False) -> Deferred[tuple[Command, bool]]:
-        """Enqueue a command; False if it is the earlier one with the same idempotency key. See :meth:`IStore.put`."""
-        done = self.store.put(draft, queue_signed_off, MAX_QUEUED, self.clocks.now())
+    def put(
+        self, draft: Draft, *, queue_signed_off: bool = False, by: Actor | None = None
+    ) -> Deferred[tuple[Command, bool]]:
+        """Enqueue a command; False if it is the earlier one with the same idempotency key. See :meth:`IStore.put`.
+
+        ``by``: for whom, if it is in the audit log.
+        """
+        store = self.store if by is None else self.store.by(by)
+        done = store.put(draft, queue_signed_off, MAX_QUEUED)
         if self.poll_registry.is_polling(draft.device):  # let it claim right behind, so that one commit does both
             self._put_early.add(draft.device)
             self.poll_registry.notify(draft.device)
@@ -90,52 +101,62 @@ class CommandQueue:
         if takeovers == CONFLICT_TAKEOVERS and poll.may_receive:  # an unknown device writes nothing
             self._save_conflict(poll.device)
 
-    def claim(self, poll: Poll) -> Deferred[Claim] | None:
-        """Claim commands for a poll; None if memory knows that there are none."""
+    def _on_move(self, device: str, is_here: bool) -> None:
+        """If another process serves a device, it polls there: end its poll here."""
+        if not is_here and self.poll_registry.hand_over(device) == CONFLICT_TAKEOVERS:
+            self._save_conflict(device)
+
+    def claim(self, poll: Poll) -> Deferred[Claim] | float | None:
+        """Claim commands for a poll; if memory knows that there are none now, the seconds until one becomes due, or
+        None.
+        """
         device, is_early = poll.device, poll.device in self._put_early
+        if poll.may_receive and not self.membership.serves(device):
+            return self._serve(poll)
         if not poll.may_receive or not (is_early or self.store.has_queued(device)):
             return None
         self._put_early.discard(device)
-        now = self.clocks.now()
-        if not is_early and self.store.next_due(device, now) != now.wall:
-            return None
+        if not is_early and (due_in := self.seconds_until(self.store.next_due(device))) != 0:
+            return due_in
         dialect = self.dialects[dialect_of(device)]
         claiming = self.store.claim(
             device,
             poll.uuid,
             one_at_a_time=dialect.one_at_a_time,
             limit=poll.batch,
-            now=now,
             batchable=dialect.batchable,
         )
-        return claiming.addCallbacks(self._on_claim, self._on_claim_failed, callbackArgs=(self.clocks.uptime(),))
+        return claiming.addCallbacks(self._on_claim, self._on_claim_failed)
 
-    def _on_claim(self, claim: Claim, began: float) -> Claim:
-        if claim.dispatched and self._is_late(claim, began):
+    def _serve(self, poll: Poll) -> Deferred[Claim]:
+        """Have this process serve the device of a poll before the poll claims anything."""
+        serving = self.membership.serve(poll.device).addCallback(lambda _: self._claim_again(poll))
+        return serving.addErrback(self._on_claim_failed)
+
+    def _claim_again(self, poll: Poll) -> Claim:
+        poll.notify()
+        return Claim()
+
+    def _on_claim(self, claim: Claim) -> Claim:
+        if claim.dispatched and self._is_late(claim):
             self.take_back(claim.dispatched)
             return Claim()
         return claim
 
-    def _is_late(self, claim: Claim, began: float) -> bool:
+    def _is_late(self, claim: Claim) -> bool:
         """Whether what was claimed may not be sent any more: it expired, or its lease may have been ended, while the
         store was busy, or the process or the machine was suspended.
         """
         return (
             claim.expires_at <= self.clocks.wall_now()
             or claim.expires_elapsed <= self.clocks.elapsed_now()
-            or self.clocks.uptime() - began > claim.write_within
+            or self.clocks.uptime() - claim.began > claim.write_within
         )
 
     def _on_claim_failed(self, failure: Failure) -> Failure:
         if not is_logged(failure.value):
             self._log.error("Could not claim commands, the poll is held: {error}", error=failure.getErrorMessage())
         return failure
-
-    def due_in(self, poll: Poll) -> float | None:
-        """Seconds until the next command for a poll becomes due, or None."""
-        if not poll.may_receive or not self.store.has_queued(poll.device):
-            return None
-        return self.seconds_until(self.store.next_due(poll.device, self.clocks.now()))
 
     def seconds_until(self, due: int | None) -> float | None:
         """Seconds until a moment in wall milliseconds, 0 if it has passed."""
@@ -145,7 +166,7 @@ class CommandQueue:
         """Return commands to the queue that were claimed for a poll that ended before a byte was written."""
         text = "Could not return {command_id} to the queue, its lease will end it: {error}"
         command_id = ", ".join(command.command for command in handed)
-        self.store.unsend(handed, self.clocks.now()).addErrback(logs_error(self._log, text, command_id=command_id))
+        self.store.unsend(handed).addErrback(logs_error(self._log, text, command_id=command_id))
 
     def on_poll_end(self, poll: Poll, end: PollEnd) -> None:
         """A poll has ended; it is answered after this."""
@@ -156,29 +177,29 @@ class CommandQueue:
 
     def acknowledge(self, device: str, command: str) -> Deferred[None]:
         """The device has received the command."""
-        return self.store.acknowledge(device, command, self.clocks.now()).addErrback(self._on_outage)
+        return self.store.acknowledge(device, command).addErrback(self._on_outage)
 
     def settle(self, device: str, result: DeviceResult) -> Deferred[Settlement]:
         """The device reports the result of a command."""
-        return self.store.settle(device, result, self.clocks.now()).addErrback(self._on_outage)
+        return self.store.settle(device, result).addErrback(self._on_outage)
 
-    async def cancel(self, command: str) -> Command:
+    async def cancel(self, command: str, by: Actor | None = None) -> Command:
         """Cancel a command, or its further attempts. See :meth:`IStore.cancel`."""
-        return await self.store.cancel(command, self.clocks.now())
+        return await self.store.by(by).cancel(command)
 
     async def purge(self, before: int) -> None:
         """Delete what ended before ``before``, in wall milliseconds; in small transactions, with pauses for others."""
         clock = self.clocks.clock
         late_at = clock.seconds() + PURGE_IN_TIME
-        while await self.store.purge(before, PURGE_LIMIT, self.clocks.now()) > 0:
+        while await self.store.purge(before, PURGE_LIMIT) > 0:
             await deferLater(clock, PURGE_PAUSE if clock.seconds() < late_at else 0)
 
-    async def wait(self, command: str, seconds: float) -> Command:
-        """A command once it has ended, or its state after ``seconds``.
+    async def wait(self, command: str, seconds: float, among: Waits | None = None) -> Command:
+        """A command once it has ended, or its state after ``seconds``; ``among``: see :meth:`Waiters.wait`.
 
         :raises UnknownCommand: if there is none.
         """
-        ended = self._ended.wait(command, seconds)
+        ended = self._ended.wait(command, seconds, among)
         try:
             found = await self.store.command(command)
             if found.state not in ENDED:
@@ -189,6 +210,27 @@ class CommandQueue:
             ended.cancel()
         return found
 
+    async def wait_or_cancel(
+        self, command: str, seconds: float, by: Actor | None, among: Waits | None = None
+    ) -> Command:
+        """A command once it has ended; after ``seconds``, or if the client has disconnected, it is cancelled.
+
+        One that may have run stays as it is; if it could be sent again, there is no further attempt. ``among``: see
+        :meth:`Waiters.wait`.
+
+        :raises UnknownCommand: if there is none.
+        """
+        found = await self.wait(command, seconds, among)
+        if found.state in ENDED:
+            return found
+        while True:
+            try:
+                return await self.cancel(command, by)
+            except IllegalMove:
+                found = await self.store.command(command)
+            if found.state is not State.QUEUED:  # else what was claimed has been taken back meanwhile
+                return found
+
     async def sweep(self) -> None:
         """Apply the transitions that time causes: leases that ran out, commands that expired.
 
@@ -197,9 +239,9 @@ class CommandQueue:
         self.poll_registry.forget_takeovers()
         if self._outage:
             self._outage = False  # before the call, which may notice the next outage
-            await self.store.renew(self.clocks.now()).addErrback(self._on_outage)
+            await self.store.renew().addErrback(self._on_outage)
         for transition in (self.store.lapse, self.store.expire):
-            while await transition(SWEEP_LIMIT, self.clocks.now()).addErrback(self._on_outage) == SWEEP_LIMIT:
+            while await transition(SWEEP_LIMIT).addErrback(self._on_outage) == SWEEP_LIMIT:
                 pass
 
     def _on_outage(self, failure: Failure) -> Failure:
@@ -235,9 +277,22 @@ class CommandQueue:
             self.poll_registry.revoke_unserved(event.device)
 
     def _save_conflict(self, device: str) -> None:
-        done = self.store.save_conflict(device, {"takeovers": CONFLICT_TAKEOVERS}, self.clocks.now())
+        done = self.store.save_conflict(device, {"takeovers": CONFLICT_TAKEOVERS})
         text = "Two devices may use the id {device_id}, the event device.conflict could not be saved: {error}"
         done.addErrback(logs_error(self._log, text, device_id=device))
+
+
+@contextmanager
+def already_stored(command: str) -> Iterator[None]:
+    """Wait for a command that was just put: if that fails, the command is stored nevertheless, and the error says so.
+
+    :raises OutcomeInDoubt: if the store is unavailable.
+    """
+    try:
+        yield
+    except Unavailable as error:
+        why = f"Command {command} is stored, but its outcome could neither be awaited nor prevented: {error}"
+        raise OutcomeInDoubt(why, is_logged=error.is_logged) from error
 
 
 _FINAL = frozenset({EventType.COMMAND_RESOLVED, *map(STATE_EVENTS.__getitem__, ENDED)})

@@ -10,9 +10,9 @@ from pushd.core.devices.admission import AdmissionPolicy
 from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.polling.hold_time import HoldTimes
 from pushd.core.polling.poll_registry import PollRegistry
+from pushd.model.actor import Actor
 from pushd.model.command import Command, Payload, SendOptions
 from pushd.model.lifecycle import Move
-from pushd.model.timestamps import Now
 from pushd.store.interface import IStore
 
 
@@ -33,15 +33,14 @@ class OperatorActions:
 
         :raises UnknownCommand: if there is none.
         """
-        now = self.clocks.now()
-        context = await self.store.command_context(command, now)
-        return explain(context, self._device_context(context.command.device, now))
+        context = await self.store.command_context(command)
+        return explain(context, self._device_context(context.command.device))
 
-    def _device_context(self, device_id: str, now: Now) -> DeviceContext:
+    def _device_context(self, device_id: str) -> DeviceContext:
         device = self.registry.get(device_id)
         presence = self.registry.presence
         return DeviceContext(
-            now=now.wall,
+            now=self.clocks.wall_now(),
             device=None if device is None else presence.merge_live_state(device),
             polling=self.poll_registry.is_polling(device_id),
             hold=self.hold_times.base_hold(device_id, device),
@@ -50,17 +49,13 @@ class OperatorActions:
             next_poll_in=presence.next_poll_in(device_id),
         )
 
-    async def resolve(self, command: str, move: Move, note: str | None, by: str) -> Command:
+    async def resolve(self, command: str, move: Move, note: str | None, by: Actor) -> Command:
         """Record the outcome of a command whose outcome is unknown. See :meth:`IStore.resolve`."""
-        return await self.store.resolve(command, move, note, by, self.clocks.now())
+        return await self.store.by(by).resolve(command, move, note, by.name)
 
     async def resend(
-        self, original: Command, payload: Payload, options: SendOptions, by: str, *, queue_signed_off: bool = False
+        self, original: Command, payload: Payload, options: SendOptions, by: Actor, *, queue_signed_off: bool = False
     ) -> tuple[Command, bool]:
-        """Send the payload, checked, as a new command; False if that was done before. See :meth:`IStore.resend`.
-
-        :raises InvalidFields: if the options are out of bounds.
-        """
-        options.check()
-        draft = self.drafts.make(original.device, payload, options, by, resend_of=original.id)
-        return await self.store.resend(draft, queue_signed_off, MAX_QUEUED, self.clocks.now())
+        """Send the payload, checked, as a new command; False if that was done before. See :meth:`IStore.resend`."""
+        draft = self.drafts.make(original.device, payload, options, by.name, resend_of=original.id)
+        return await self.store.by(by).resend(draft, queue_signed_off, MAX_QUEUED)

@@ -8,12 +8,14 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pushd.core.credentials import Tokens
 from pushd.core.devices.registry import DeviceRegistry
+from pushd.core.tokens import Tokens
 from pushd.lib.ip_networks import contains, parse_address, parse_network
 from pushd.model.device import Admission, Device, ProofKind
 from pushd.model.errors import is_logged
+from pushd.model.rejection import RejectionReason
 from pushd.model.token import Role
+from pushd.store.membership import IMembership
 
 DEFAULT_MAX_PENDING = 1000
 """Devices that may wait for an approval; beyond, unknown devices are held and answered idle, but not stored."""
@@ -35,6 +37,7 @@ class Access(Enum):
     UNPROVEN = "unproven"  # its poll is held, and gets nothing: proofs are required, and the device has none
     UNKNOWN = "unknown"  # like UNPROVEN, but the device is not stored and has no presence
     REFUSED = "refused"
+    UNCERTAIN = "uncertain"  # another process may have revoked what it proves
 
 
 class IClient(Protocol):
@@ -52,6 +55,7 @@ class AdmissionPolicy:
 
     registry: DeviceRegistry
     tokens: Tokens
+    membership: IMembership
     mode: AdmissionMode = AdmissionMode.APPROVE
     max_pending: int = DEFAULT_MAX_PENDING
     require_proof: bool = False
@@ -68,12 +72,29 @@ class AdmissionPolicy:
         if device.admission is Admission.BLOCKED:
             return Access.REFUSED
         required = self.registry.required_credentials.get(device_id, _NONE)
+        if required and not self.membership.hears():
+            return Access.UNCERTAIN
         if required or device.allow_from:
             if not self._is_authentic(client, device, required):
                 return Access.REFUSED
         elif self.require_proof:
             return Access.UNPROVEN
         return Access.PENDING if device.admission is Admission.PENDING else Access.SERVED
+
+    def reason(self, client: IClient, device_id: str, device: Device | None) -> RejectionReason:
+        """Why :meth:`admit` refuses a client."""
+        if client.owner is not None and client.owner != device_id:
+            return RejectionReason.WRONG_PROOF
+        if device is None:
+            return RejectionReason.CLOSED
+        if device.admission is Admission.BLOCKED:
+            return RejectionReason.BLOCKED
+        required = self.registry.required_credentials.get(device_id, _NONE)
+        if ProofKind.SECRET in required and client.owner is None:
+            return RejectionReason.MISSING_PROOF
+        if ProofKind.API_KEY in required and not self._is_key_of(device, client.api_key):
+            return RejectionReason.MISSING_PROOF if client.api_key is None else RejectionReason.WRONG_PROOF
+        return RejectionReason.ADDRESS_NOT_ALLOWED
 
     def lacks_proof(self, device: Device | None) -> bool:
         """Whether a device gets no commands, approved or not, because it has no proof configured."""
@@ -117,7 +138,11 @@ class AdmissionPolicy:
         if self.registry.owner(api_key, ProofKind.API_KEY) == device.id:
             return True
         token = self.tokens.find(api_key)
-        return token is not None and token.role is Role.DEVICE
+        return (
+            token is not None
+            and token.role is Role.DEVICE
+            and (token.scope is None or token.scope.covers(device.id, device.site, device.tags))
+        )
 
 
 _NONE: frozenset[ProofKind] = frozenset()

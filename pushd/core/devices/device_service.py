@@ -1,7 +1,7 @@
 """What a device can do, in any dialect: poll, acknowledge, report a result, sign off."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred, succeed
@@ -11,13 +11,17 @@ from pushd.core.commands.command_queue import CommandQueue
 from pushd.core.devices.admission import Access, AdmissionPolicy, IClient
 from pushd.core.devices.presence import Presence
 from pushd.core.devices.registry import DeviceRegistry
+from pushd.core.devices.rejections import IRefusedClient, Rejections
 from pushd.core.polling.hold_time import HoldTimes
 from pushd.core.polling.poll import Answer, Poll
 from pushd.core.polling.poll_registry import PollRegistry
 from pushd.lib.cancellable_waits import delay
-from pushd.model.device import Device
-from pushd.model.errors import NotPermitted, TooManyPolls
+from pushd.model.device import Device, ProofKind
+from pushd.model.errors import NotPermitted, PushdError, TooManyPolls, Unavailable
+from pushd.model.rejection import RejectionReason
 from pushd.model.result import DeviceResult
+from pushd.model.token import Role, Token
+from pushd.store.membership import NOT_HEARD
 
 REFUSAL_DELAY = 5.0
 """Seconds before a poll is refused: clients poll again at once, whatever the answer."""
@@ -26,6 +30,10 @@ MAX_REFUSALS = 32
 """Polls of devices that are not approved, beyond their share, that wait for a refusal; more are refused at once."""
 
 _NOT_SERVED = "This device is not served here."
+
+
+class IDeviceClient(IClient, IRefusedClient, Protocol):
+    """What is known of a client of the device port."""
 
 
 @frozen(kw_only=True)
@@ -48,6 +56,7 @@ class DeviceService:
     clocks: Clocks
     registry: DeviceRegistry
     admission_policy: AdmissionPolicy
+    rejections: Rejections
     presence: Presence
     hold_times: HoldTimes
     poll_registry: PollRegistry
@@ -56,22 +65,31 @@ class DeviceService:
     _refusals: int = field(default=0, init=False)
     """Polls of devices that are not approved which wait for a refusal."""
 
+    def __attrs_post_init__(self) -> None:
+        self.admission_policy.tokens.subscribe(self._on_token_end)
+
     def poll(
-        self, client: IClient, device_id: str, write: Callable[[str, Answer], bytes], uuid: str | None = None
+        self, client: IDeviceClient, device_id: str, write: Callable[[str, Answer], bytes], uuid: str | None = None
     ) -> Poll | Coroutine[Any, None, NoReturn]:
         """Hold a poll; its answer is what ``write`` makes of the commands that it gets.
 
-        A poll that is refused, and must wait for that, is a coroutine that raises :exc:`NotPermitted` or
-        :exc:`TooManyPolls`.
+        A poll that is refused, and must wait for that, is a coroutine that raises :exc:`NotPermitted`,
+        :exc:`TooManyPolls` or :exc:`Unavailable`.
         """
         device = self.registry.get(device_id)
         access = self.admission_policy.admit(client, device_id, device, is_poll=True)
         if access is Access.REFUSED:
-            return self._refuse()
+            self._list_refused(client, device_id, device)
+            return self._refuse(NotPermitted(_NOT_SERVED))
+        if access is Access.UNCERTAIN:
+            return self._refuse(_uncertain())
         if device is not None:
             device_id = device.id  # an equal text, which is kept already
+        elif access is Access.UNKNOWN:
+            self.rejections.refuse(RejectionReason.PENDING_FULL, client, device_id)
         is_approved = device is not None and access is Access.SERVED
         if self.poll_registry.is_full(device_id, is_approved=is_approved):
+            self.rejections.refuse(RejectionReason.POLLS_FULL, client, device_id)
             return self._refuse_excess_poll(is_approved)
         now = self.clocks.clock.seconds()
         poll = Poll(
@@ -89,9 +107,13 @@ class DeviceService:
         self.command_queue.take(poll)
         return poll
 
-    async def _refuse(self) -> NoReturn:
+    def _list_refused(self, client: IDeviceClient, device_id: str, device: Device | None) -> None:
+        reason = self.admission_policy.reason(client, device_id, device)
+        self.rejections.refuse(reason, client, device_id)
+
+    async def _refuse(self, error: PushdError) -> NoReturn:
         await delay(self.clocks.clock, REFUSAL_DELAY)
-        raise NotPermitted(_NOT_SERVED)
+        raise error
 
     async def _refuse_excess_poll(self, is_approved: bool) -> NoReturn:
         """Refuse a poll slowly; of devices that are not approved, few polls wait: each keeps a connection open."""
@@ -105,7 +127,7 @@ class DeviceService:
                 self._refusals -= 1
         raise TooManyPolls
 
-    def result_access(self, client: IClient, device_id: str) -> ResultAccess | None:
+    def result_access(self, client: IDeviceClient, device_id: str) -> ResultAccess | None:
         """What a client that reports a result may do; None: nothing of what it reports is taken."""
         device = self.registry.get(device_id)
         if device is None:
@@ -115,39 +137,43 @@ class DeviceService:
         is_expected = device.id in self.command_queue.result_index
         return ResultAccess(is_proven=self.registry.has_proof(device), is_expected=is_expected)
 
-    def takes_result(self, client: IClient, device_id: str) -> bool:
+    def takes_result(self, client: IDeviceClient, device_id: str) -> bool:
         """Whether the result of a client is taken; if it is not, it need not be parsed.
 
-        :raises NotPermitted: if the device is not served, or this is not the device.
+        :raises NotPermitted: if the device is not served, or this is not the device; or :exc:`Unavailable`, if that
+            cannot be known now.
         """
         return self._admit(client, device_id) is Access.SERVED
 
-    def own_device(self, client: IClient, device_id: str) -> Device:
+    def own_device(self, client: IDeviceClient, device_id: str) -> Device:
         """The stored device that a client is; this is no heartbeat.
 
-        :raises NotPermitted: if the device is not served, not known, not approved, or this is not the device.
+        :raises NotPermitted: if the device is not served, not known, not approved, or this is not the device; or
+            :exc:`Unavailable`, if that cannot be known now.
         """
         device = self.registry.get(device_id)
-        if device is None or self._admit(client, device_id) is not Access.SERVED:
+        if self._admit(client, device_id) is not Access.SERVED or device is None:
             raise NotPermitted(_NOT_SERVED)
         return device
 
-    def acknowledge(self, client: IClient, device_id: str, command: str) -> Deferred[None]:
+    def acknowledge(self, client: IDeviceClient, device_id: str, command: str) -> Deferred[None]:
         """The device has received a command.
 
-        :raises NotPermitted: if the device is not served, or this is not the device.
+        :raises NotPermitted: if the device is not served, or this is not the device; or :exc:`Unavailable`, if that
+            cannot be known now.
         """
         if self._admit(client, device_id) is not Access.SERVED:
             return succeed(None)
         self.presence.record_activity(device_id, client.client_address)
         return self.command_queue.acknowledge(device_id, command)
 
-    def settle(self, client: IClient, device_id: str, result: DeviceResult | None) -> Deferred[Any]:
+    def settle(self, client: IDeviceClient, device_id: str, result: DeviceResult | None) -> Deferred[Any]:
         """The device reports a result, which is durable when the Deferred fires.
 
         None stands for a body that was not read, because it was large and no result was expected: a heartbeat only.
 
-        :raises NotPermitted: if the device is not served, or this is not the device.
+        :raises NotPermitted: if the device is not served, or this is not the device; or :exc:`Unavailable`, if that
+            cannot be known now.
         """
         # again: reading the body may have taken a while
         if self._admit(client, device_id) is not Access.SERVED:
@@ -155,18 +181,39 @@ class DeviceService:
         self.presence.record_activity(device_id, client.client_address)
         return succeed(None) if result is None else self.command_queue.settle(device_id, result)
 
-    async def sign_off(self, client: IClient, device_id: str) -> None:
+    async def sign_off(self, client: IDeviceClient, device_id: str) -> None:
         """The device signs off; its poll ends in a moment.
 
-        :raises NotPermitted: if the device is not served, or this is not the device.
+        :raises NotPermitted: if the device is not served, or this is not the device; or :exc:`Unavailable`, if that
+            cannot be known now.
         """
         if self._admit(client, device_id) is not Access.UNKNOWN:
             await self.presence.sign_off(device_id, client.client_address)
             self.poll_registry.sign_off(device_id)
 
-    def _admit(self, client: IClient, device_id: str) -> Access:
+    def revoke_proven(self) -> None:
+        """End the polls of devices that must prove who they are: another process may have revoked what they proved."""
+        for device in self.registry.required_credentials:
+            self.poll_registry.revoke(device)
+
+    def _on_token_end(self, token: Token) -> None:
+        """End the polls that may be held by means of a token for devices; their next ones are judged anew."""
+        if token.role is not Role.DEVICE:
+            return
+        for device, kinds in self.registry.required_credentials.items():
+            if ProofKind.API_KEY in kinds and (token.scope is None or self.registry.is_in_scope(device, token.scope)):
+                self.poll_registry.revoke(device)
+
+    def _admit(self, client: IDeviceClient, device_id: str) -> Access:
         device = self.registry.get(device_id)
         access = self.admission_policy.admit(client, device_id, device, is_poll=False)
         if access is Access.REFUSED:
+            self._list_refused(client, device_id, device)
             raise NotPermitted(_NOT_SERVED)
+        if access is Access.UNCERTAIN:
+            raise _uncertain()
         return access
+
+
+def _uncertain() -> Unavailable:
+    return Unavailable(NOT_HEARD, is_logged=True)

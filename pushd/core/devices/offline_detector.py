@@ -67,7 +67,7 @@ class OfflineDetector:
         With a million devices, all of them pass here every minute or two.
         """
         silent = []
-        put, online = self.presence.wheel.put, PresenceState.ONLINE
+        put, online, serves = self.presence.wheel.put, PresenceState.ONLINE, self.presence.membership.serves
         for entry in entries:
             if entry.slot is slot and entry.state is online:
                 due = entry.active_at + entry.timeout
@@ -77,7 +77,8 @@ class OfflineDetector:
                     entry.slot = put(entry, now + entry.timeout)
                 else:
                     entry.slot = None
-                    silent.append(entry)
+                    if serves(entry.device):
+                        silent.append(entry)
         return silent
 
     async def _mark_all_offline(self, silent: Sequence[DevicePresence]) -> None:
@@ -93,7 +94,10 @@ class OfflineDetector:
     async def _mark_offline(self, silent: Sequence[DevicePresence]) -> None:
         try:
             addresses = {entry.device: entry.address for entry in silent}
-            await self.store.mark_offline(addresses, self.rules, self.clocks.now())
+            seen = await self.store.mark_offline(addresses, self.rules)
         except BaseException:
             self.presence.revert_offline(silent)
             raise
+        for entry in silent:
+            if entry.device in seen:
+                self.presence.revert_offline([entry], seen[entry.device])

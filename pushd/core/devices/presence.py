@@ -13,14 +13,21 @@ from pushd.core.clocks import Clocks
 from pushd.core.timers import Slot, TimingWheel
 from pushd.model.device import Device, LastSeen, PresenceState
 from pushd.model.errors import Unavailable, is_logged
+from pushd.model.event import Event, EventType
 from pushd.store.filters import StartupSnapshot
 from pushd.store.interface import IStore
+from pushd.store.membership import IMembership, OnlyProcess, TakenOver
 
 LAST_SEEN_BATCH = 50
 """Devices whose last-seen time is saved in one transaction, so that no other transaction waits for long."""
 
 ONLINE_BATCH = 200
 """Devices that are saved as online at once when the store is available again."""
+
+SAVED_SELDOM = 60.0
+"""Seconds, or a quarter of its heartbeat timeout, after which a device's last-seen time is saved again where several
+processes share the database.
+"""
 
 GAPS_KEPT = 9
 """Poll gaps that the median is made of."""
@@ -47,6 +54,8 @@ class DevicePresence:
     gaps: tuple[float, ...] = ()
     saved: bool = True
     """Whether the state is stored, or about to be."""
+    last_seen_saved: float = -inf
+    """When its last-seen time was saved, in steady seconds."""
 
     @property
     def poll_gap(self) -> float | None:
@@ -60,6 +69,7 @@ class Presence:
 
     store: IStore
     clocks: Clocks
+    membership: IMembership = field(factory=OnlyProcess)
     wheel: TimingWheel[DevicePresence] = field(factory=TimingWheel, init=False)
     """The online devices; each expires no later than its heartbeat timeout does."""
     _entries: dict[str, DevicePresence] = field(factory=dict, init=False)
@@ -71,17 +81,34 @@ class Presence:
     """Interned timeouts: one float object shared by all devices keeps the scan of a million devices in the cache."""
     _log = Logger()
 
+    def follow(self) -> None:
+        """Follow devices that move between this process and others, and the presence of those that others serve."""
+        self.membership.subscribe(self._on_move)
+        self.store.subscribe(self._on_presence, *_PRESENCES)
+
     def load(self, snapshot: StartupSnapshot) -> None:
         """Start with the stored devices. Timeouts count from now, since no device could report while the server was
-        down; the first checks are spread over each timeout, so that they do not all come at once.
+        down, unless other processes served; the first checks are spread over each timeout, so that they do not all
+        come at once.
         """
         now = self.clocks.steady()
         self.wheel.turn = int(now)
         for number, device in enumerate(snapshot.devices, 1):
-            entry = DevicePresence(device.id, device.presence, now, self._intern(device.heartbeat_timeout))
+            active_at = now - self._silent_for(device)
+            entry = DevicePresence(device.id, device.presence, active_at, self._intern(device.heartbeat_timeout))
             self._entries[device.id] = entry
             if entry.state is PresenceState.ONLINE:
-                entry.slot = self.wheel.put(entry, now + entry.timeout * number / len(snapshot.devices))
+                spread = now + entry.timeout * number / len(snapshot.devices)
+                entry.slot = self.wheel.put(entry, min(spread, active_at + entry.timeout))
+
+    def _silent_for(self, device: Device) -> float:
+        """For how many seconds a device has been silent at the start, at least, while processes served: else one that
+        ends and starts again and again would never find a device offline.
+        """
+        if device.last_seen_at is None or not self.membership.is_shared():
+            return 0.0
+        since = (self.clocks.wall_now() - device.last_seen_at) / 1000 - self.membership.outage()
+        return max(since - min(SAVED_SELDOM, device.heartbeat_timeout / 4), 0.0)
 
     def set_timeout(self, device: str, timeout: float) -> None:
         """Set the heartbeat timeout of a stored device, in seconds; it counts at once."""
@@ -101,7 +128,7 @@ class Presence:
         entry.held_polls += 1
         entry.address = address
         self._saw(entry, now)
-        if entry.state is not PresenceState.ONLINE or not entry.saved:
+        if entry.state is not PresenceState.ONLINE or not entry.saved or not self.membership.serves(device):
             self._become_online(entry)
         return entry
 
@@ -127,7 +154,7 @@ class Presence:
         entry.address = address
         self._saw(entry, self.clocks.clock.seconds())
         entry.state = PresenceState.SIGNED_OFF
-        await self.store.set_presence(device, entry.state, self.clocks.now())
+        await self.store.set_presence(device, entry.state)
 
     async def save(self, device: str) -> None:
         """Save the presence of a device that was approved."""
@@ -139,7 +166,15 @@ class Presence:
         if entry.state is PresenceState.ONLINE:
             await self._save_online(entry)
         elif entry.state is PresenceState.SIGNED_OFF:
-            await self.store.set_presence(device, entry.state, self.clocks.now())
+            await self.store.set_presence(device, entry.state)
+
+    def take_over(self, devices: Iterable[TakenOver]) -> None:
+        """Serve these devices from now on, and give them their whole timeout to report here."""
+        for taken in devices:
+            entry = self._entry(taken.device)
+            entry.state, entry.active_at = taken.presence, self.clocks.steady()
+            entry.timeout = self._intern(taken.heartbeat_timeout)
+            self._schedule_check(entry)
 
     def next_poll_in(self, device: str) -> float | None:
         """Seconds until the next poll is expected of a device between two polls; None if that cannot be predicted."""
@@ -162,11 +197,16 @@ class Presence:
                 self._save_online(entry)  # the store must get the events in their order
             entry.state = PresenceState.OFFLINE
 
-    def revert_offline(self, entries: Iterable[DevicePresence]) -> None:
-        """Saving that these are offline has failed: those that have not polled since are to be checked again."""
+    def revert_offline(self, entries: Iterable[DevicePresence], silent: float | None = None) -> None:
+        """These were not saved as offline: those that have not polled since are to be checked again.
+
+        ``silent`` is for how many seconds they have been, if another process saw them later.
+        """
         for entry in entries:
             if entry.state is PresenceState.OFFLINE:
                 entry.state = PresenceState.ONLINE
+                if silent is not None:
+                    entry.active_at = self.clocks.steady() - silent
                 self._schedule_check(entry)
 
     def merge_live_state(self, device: Device) -> Device:
@@ -174,7 +214,7 @@ class Presence:
         entry = self._entries.get(device.id)
         if entry is None:
             return device
-        if entry.last_seen_at is None:  # not seen since the start
+        if entry.last_seen_at is None or not self.membership.serves(device.id):  # not seen here since the start
             return evolve(device, presence=entry.state)
         return evolve(
             device,
@@ -189,13 +229,20 @@ class Presence:
 
         :raises Unavailable: if the store is not available; the next call tries the rest again.
         """
-        for _ in range(0, len(self._dirty), LAST_SEEN_BATCH):
-            batch = [self._dirty.pop() for _ in range(min(LAST_SEEN_BATCH, len(self._dirty)))]
+        now = self.clocks.steady()
+        if self.membership.is_shared():
+            self._see_held_polls(now)
+        due = [entry for entry in self._dirty if self._may_save(entry, now)]
+        for start in range(0, len(due), LAST_SEEN_BATCH):
+            batch = due[start : start + LAST_SEEN_BATCH]
+            self._dirty.difference_update(batch)
             try:
                 await self.store.save_last_seen([self._last_seen(entry) for entry in batch if self._is_known(entry)])
             except BaseException:
                 self._dirty.update(batch)
                 raise
+            for entry in batch:
+                entry.last_seen_saved = now
         await self.save_returned()
 
     async def save_returned(self) -> None:
@@ -211,6 +258,22 @@ class Presence:
                 await done
             if not self._unsaved.isdisjoint(batch):
                 raise Unavailable(f"Unable to save which devices are online; {len(self._unsaved)} left.")
+
+    def _see_held_polls(self, now: float) -> None:
+        """A device is seen for as long as it holds a poll: a process that starts in place of this one reads how long
+        it has been silent, and must not count from the beginning of that poll.
+        """
+        wall = self.clocks.wall_now()
+        for entry in self._entries.values():
+            if entry.held_polls and self._may_save(entry, now):
+                entry.last_seen_at = wall
+                self._dirty.add(entry)
+
+    def _may_save(self, entry: DevicePresence, now: float) -> bool:
+        """Whether the last-seen time of a device is due to be saved."""
+        if not self.membership.is_shared() or not self.membership.serves(entry.device):
+            return True
+        return now - entry.last_seen_saved >= min(SAVED_SELDOM, entry.timeout / 4)
 
     def _last_seen(self, entry: DevicePresence) -> LastSeen:
         seen = entry.last_seen_at or self.clocks.wall_now()
@@ -248,13 +311,16 @@ class Presence:
             entry.state = PresenceState.ONLINE
             self._schedule_check(entry)
             self._save_online(entry)
-        elif not entry.saved:
+        elif not entry.saved or not self.membership.serves(entry.device):
             self._save_online(entry)
 
     def _save_online(self, entry: DevicePresence) -> Deferred[None]:
         """Fires when the store has answered, also if it failed."""
         entry.saved = True
-        done = self.store.set_presence(entry.device, PresenceState.ONLINE, self.clocks.now())
+        if self.membership.serves(entry.device):
+            done = self.store.set_presence(entry.device, PresenceState.ONLINE)
+        else:
+            done = self.membership.serve(entry.device)
         return done.addCallbacks(self._on_saved, self._on_save_failed, callbackArgs=(entry,), errbackArgs=(entry,))
 
     def _on_saved(self, _: None, entry: DevicePresence) -> None:
@@ -270,3 +336,23 @@ class Presence:
                     device_id=entry.device,
                     error=failure.getErrorMessage(),
                 )
+
+    def _on_move(self, device: str, is_here: bool) -> None:
+        """From now on a device is judged here; one that has left drops out when its slot expires."""
+        entry = self._entries.get(device)
+        if entry is not None and is_here:
+            if entry.state in (PresenceState.OFFLINE, PresenceState.NEVER_SEEN):  # as others saw it
+                entry.state = PresenceState.ONLINE
+            self._schedule_check(entry)
+
+    def _on_presence(self, event: Event) -> None:
+        """The presence of a device has changed; only those that others serve are not known here already."""
+        if event.device is not None and not self.membership.serves(event.device):
+            self._entry(event.device).state = _PRESENCES[event.type]
+
+
+_PRESENCES = {
+    EventType.DEVICE_ONLINE: PresenceState.ONLINE,
+    EventType.DEVICE_OFFLINE: PresenceState.OFFLINE,
+    EventType.DEVICE_SIGNED_OFF: PresenceState.SIGNED_OFF,
+}

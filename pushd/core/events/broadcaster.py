@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from pushd.core.events.recent_events import RecentEvents, matches
+from pushd.core.events.recent_events import RecentEvents, select
 from pushd.model.errors import PushdError
 from pushd.model.event import Event
 from pushd.store.filters import EventFilter, EventPage
@@ -127,7 +127,7 @@ class Subscriber:
         new = self._broadcaster.recent.after(self.position)
         batch = new[:BATCH_SIZE]
         if batch:
-            self._deliver([event for event in batch if matches(self.event_filter, event)], batch[-1].seq)
+            self._deliver(select(self.event_filter, batch), batch[-1].seq)
         if len(new) > BATCH_SIZE:
             self._broadcaster.schedule_flush()
 
@@ -175,7 +175,7 @@ class Broadcaster:
     store: IStore
     recent: RecentEvents
     clock: IReactorTime
-    _subscribers: dict[Subscriber, None] = field(factory=dict, init=False)
+    subscribers: dict[Subscriber, None] = field(factory=dict, init=False)
     _unflushed: deque[Subscriber] = field(factory=deque, init=False)
     """Those that the current flush has not reached yet."""
     _requested: bool = field(default=False, init=False)
@@ -190,14 +190,14 @@ class Broadcaster:
         if self._closed:
             subscriber.on_end()
             return
-        self._subscribers[subscriber] = None
+        self.subscribers[subscriber] = None
         if self._next is None:
             self._call_after(TICK)
 
     def remove(self, subscriber: Subscriber) -> None:
         """Serve a subscriber no more."""
-        self._subscribers.pop(subscriber, None)
-        if not self._subscribers:
+        self.subscribers.pop(subscriber, None)
+        if not self.subscribers:
             self._cancel_call()
             self._unflushed.clear()
             self._requested = False
@@ -222,27 +222,31 @@ class Broadcaster:
     def drain(self) -> None:
         """Disconnect all subscribers, now and from now on."""
         self._closed = True
-        for subscriber in list(self._subscribers):
+        self.end_all()
+
+    def end_all(self) -> None:
+        """Disconnect all subscribers."""
+        for subscriber in list(self.subscribers):
             subscriber.end()
 
     def __len__(self) -> int:
-        return len(self._subscribers)
+        return len(self.subscribers)
 
     def _delay(self) -> float:
-        count = len(self._subscribers)
+        count = len(self.subscribers)
         return 0 if count <= IMMEDIATE_UP_TO else min(count * DELAY_PER_SUBSCRIBER, MAX_DELAY)
 
     def _flush_slice(self) -> None:
         """Flush some subscribers; then the others, or all again after the next event or :data:`TICK`."""
         self._call_after(TICK)  # for the case that a subscriber raises
         if not self._unflushed:
-            self._requested, self._unflushed = False, deque(self._subscribers)
+            self._requested, self._unflushed = False, deque(self.subscribers)
         for _ in range(SLICE_SIZE):
-            if self._unflushed and (subscriber := self._unflushed.popleft()) in self._subscribers:
+            if self._unflushed and (subscriber := self._unflushed.popleft()) in self.subscribers:
                 subscriber.flush()
         if self._unflushed:
             self._call_after(0)
-        elif self._subscribers:
+        elif self.subscribers:
             self._call_after(self._delay() if self._requested else TICK)
 
     def _call_after(self, seconds: float) -> None:

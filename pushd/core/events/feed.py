@@ -6,8 +6,8 @@ from attrs import define, field
 
 from pushd.core.clocks import Clocks
 from pushd.core.events.broadcaster import Broadcaster, Subscriber
-from pushd.core.events.recent_events import RecentEvents, matches
-from pushd.core.waiters import Waiters
+from pushd.core.events.recent_events import RecentEvents, select
+from pushd.core.waiters import Waiters, Waits
 from pushd.model.epochs import Epochs
 from pushd.model.event import Event
 from pushd.store.filters import EventFilter, EventPage
@@ -33,8 +33,12 @@ class Feed:
         self._broadcaster = Broadcaster(self.store, self._recent, self.clocks.clock)
         self.store.subscribe(self._on_event)
 
-    async def read(self, event_filter: EventFilter, after: int, limit: int, seconds: float = 0) -> EventPage:
+    async def read(
+        self, event_filter: EventFilter, after: int, limit: int, seconds: float = 0, among: Waits | None = None
+    ) -> EventPage:
         """Up to ``limit`` events after the one with this ``seq``; waits up to ``seconds`` for the first of them.
+
+        ``among``: see :meth:`Waiters.wait`.
 
         :raises EventsPurged: if some of them are no longer kept.
         """
@@ -42,7 +46,7 @@ class Feed:
         until = clock.seconds() + seconds
         page = None
         while True:
-            changed = self._waiters.wait(None, max(until - clock.seconds(), 0))
+            changed = self._waiters.wait(None, max(until - clock.seconds(), 0), among)
             try:
                 if page is None or not self._recent.covers(page.next):
                     page = await self.store.events(event_filter, page.next if page else after, limit)
@@ -58,6 +62,10 @@ class Feed:
         newest = await self.store.last_event()
         self._recent.set_newest(newest)
         return newest
+
+    async def position_before(self, since: int) -> int:
+        """The position of all events since a time, in wall milliseconds; as :meth:`IStore.event_before`."""
+        return await self.store.event_before(since)
 
     @property
     def newest(self) -> int | None:
@@ -105,6 +113,10 @@ class Feed:
         self._broadcaster.add(subscriber)
         return subscriber
 
+    def end_streams(self) -> None:
+        """Disconnect all streams; their clients may connect again."""
+        self._broadcaster.end_all()
+
     def drain(self) -> None:
         """End all waits and subscriptions."""
         self._waiters.close()
@@ -112,11 +124,12 @@ class Feed:
 
     def _recent_page(self, event_filter: EventFilter, after: int, limit: int) -> EventPage:
         new = self._recent.after(after)
-        items = tuple(event for event in new if matches(event_filter, event))[:limit]
+        items = tuple(select(event_filter, new)[:limit])
         newest = new[-1].seq if new else after
         return EventPage(items=items, next=items[-1].seq if len(items) == limit else newest)
 
     def _on_event(self, event: Event) -> None:
         self._recent.append(event)
-        self._broadcaster.schedule_flush()
+        if self._broadcaster.subscribers:
+            self._broadcaster.schedule_flush()
         self._waiters.notify(None)

@@ -1,7 +1,7 @@
 """A ring buffer of the newest events, so that many subscribers can be served without asking the store."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 from attrs import define, field
@@ -50,6 +50,20 @@ class RecentEvents:
         return newest_first[::-1]
 
 
+def select(event_filter: EventFilter, events: Iterable[Event]) -> list[Event]:
+    """The events that pass a filter, as far as the client may see them."""
+    found = [event for event in events if matches(event_filter, event)]
+    view = event_filter.view
+    if view is None:
+        return found
+    return [event for event in map(view.narrow, found) if event is not None]
+
+
 def matches(event_filter: EventFilter, event: Event) -> bool:
-    """Whether an event passes a filter."""
-    return event_filter.device in (None, event.device) and (not event_filter.types or event.type in event_filter.types)
+    """Whether an event passes a filter; not whether the client may see it."""
+    devices, types, since = event_filter.devices, event_filter.types, event_filter.since
+    return (
+        (not devices or event.device in devices)
+        and (not types or event.type in types)
+        and (since is None or event.at >= since)
+    )

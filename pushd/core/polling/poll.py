@@ -5,6 +5,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from attrs import define, field
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
@@ -129,11 +130,8 @@ class Poll(PendingAnswer):
         """Claim commands, and wait if there are none; the poll must be registered before, to be notified."""
         self._state, self._notified = _State.CLAIMING, False
         claiming = self.queue.claim(self)
-        if claiming is None:
-            if self.hold_until <= self.queue.timers.clock.seconds():
-                self._end(PollEnd.IDLE)
-            else:
-                self._wait(self.queue.due_in(self))
+        if not isinstance(claiming, Deferred):
+            self._wait(claiming)
             return
         claiming.addCallbacks(self._on_claim, self._on_claim_failed)
         if self._state is _State.CLAIMING:

@@ -1,6 +1,7 @@
 """The held poll of each device: wake it up, replace it by a newer one, end it."""
 
 import sys
+from collections.abc import Callable
 
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
@@ -68,6 +69,10 @@ class PollRegistry:
         """Whether a poll of this device is held now."""
         return device in self._live
 
+    def count(self, covers: Callable[[str], bool] | None = None) -> int:
+        """How many devices hold a poll; ``covers``: of those of which it is true."""
+        return len(self._live) if covers is None else sum(map(covers, self._live))
+
     def is_full(self, device: str, *, is_approved: bool) -> bool:
         """Whether no poll of this device can be added; one that replaces another one always can."""
         if device in self._live:
@@ -86,6 +91,11 @@ class PollRegistry:
         poll = self._live.get(device)
         if poll is not None and not poll.may_receive:
             self.revoke(device)
+
+    def hand_over(self, device: str) -> int:
+        """The device polls at another process: end its poll here as if it was replaced; returns as :meth:`add`."""
+        poll = self._live.pop(device, None)
+        return 0 if poll is None else self._take_over(poll)
 
     def sign_off(self, device: str) -> None:
         """Send nothing more to this device, and end its poll in a moment."""

@@ -17,7 +17,7 @@ from pushd.core.polling.poll import Answer, Poll
 from pushd.dialects.controlid import wire
 from pushd.dialects.controlid.dialect import CONTROL_ID
 from pushd.http.bodies import LARGE, BodyGrant, InThread, device_grant, parse
-from pushd.http.device_port import MountedApp
+from pushd.http.device_port import MountedApp, list_refused
 from pushd.http.error_status import set_error_status
 from pushd.http.request import Request
 from pushd.http.router import Router
@@ -77,6 +77,7 @@ class ControlIdApp:
     @router.handle_errors(Exception)
     def failed(self, request: Request, failure: Failure) -> bytes:
         """Any other error is a status code without a body."""
+        list_refused(self.device_service.rejections, request, failure)
         set_error_status(request, failure)
         return b""
 
@@ -104,6 +105,16 @@ class ControlIdApp:
 def _write_pushes(_device: str, answer: Answer) -> bytes:
     """The response to a poll."""
     return wire.write_pushes([dispatched.payload for dispatched in answer])
+
+
+def claimed_device(_path: bytes, query: bytes) -> str | None:
+    """The device that a request is from which has no route; None if it names none."""
+    if not wire.HAS_DEVICE_ID.search(query):
+        return None
+    try:
+        return CONTROL_ID.device(_result_query(query).device)
+    except InvalidQuery:
+        return None
 
 
 def mounted_apps(

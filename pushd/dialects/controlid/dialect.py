@@ -1,9 +1,14 @@
 """What the other packages know of Control iD."""
 
+from pushd.dialects.controlid import schemas
+from pushd.dialects.controlid.catalogue import CATALOGUE, check_parameters
+from pushd.dialects.controlid.opening import opening
 from pushd.dialects.controlid.payload import check
+from pushd.dialects.controlid.result import endpoints
+from pushd.dialects.controlid.serial_number import FORM, from_serial, to_serial
 from pushd.dialects.controlid.wire import canonical, to_large
 from pushd.model.command import LargePayload
-from pushd.model.dialect import Dialect
+from pushd.model.dialect import Dialect, SerialNumbers
 
 CONTROL_ID = Dialect(
     name="controlid",
@@ -13,7 +18,14 @@ CONTROL_ID = Dialect(
     one_at_a_time=True,
     keys=False,
     canonical=canonical,
+    serial_numbers=SerialNumbers(from_local=to_serial, to_local=from_serial, form=FORM),
     check=check,
+    payload_schema=schemas.PAYLOAD,
+    result_schema=schemas.RESULT,
+    catalogue=CATALOGUE,
+    endpoints=endpoints,
+    check_parameters=check_parameters,
     to_large=to_large,
-    batchable=lambda payload: not isinstance(payload, LargePayload) and "transactions" not in payload,
+    opening=opening,
+    batchable=lambda payload: type(payload) is not LargePayload and "transactions" not in payload,
 )

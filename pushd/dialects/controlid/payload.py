@@ -4,15 +4,15 @@ from binascii import a2b_base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pushd.dialects.controlid.catalogue import OCTETS, is_octets
 from pushd.dialects.controlid.result import MAX_TRANSACTIONS, endpoint_name, normalized_id, with_transaction_ids
 from pushd.lib.strict_json import below, find_unwritable
-from pushd.model.command import Payload
+from pushd.model.command import MAX_ENDPOINT, MAX_ENDPOINTS, Payload
 from pushd.model.errors import FieldError, InvalidFields
 
 _ROOT = "#/payload"
-_VERBS = ("GET", "POST")
+VERBS = ("GET", "POST")
 _FIELDS = frozenset({"verb", "endpoint", "body", "contentType", "queryString"})
-_OCTETS = "application/octet-stream"
 
 
 def check(payload: Payload) -> Payload:
@@ -53,6 +53,8 @@ def _batch(payload: Payload) -> Iterator[FieldError]:
         yield from _entry(entry, below(pointer, index))
     if all(isinstance(entry, dict) for entry in transactions):
         yield from _duplicates(transactions, pointer)
+        if len({str(entry.get("endpoint")) for entry in transactions}) > MAX_ENDPOINTS:
+            yield FieldError(pointer, f"must call at most {MAX_ENDPOINTS} different endpoints")
 
 
 def _entry(entry: object, pointer: str) -> Iterator[FieldError]:
@@ -78,7 +80,7 @@ def _duplicates(transactions: list[dict[str, Any]], pointer: str) -> Iterator[Fi
 def _command(command: Mapping[str, Any], pointer: str, fields: frozenset[str]) -> Iterator[FieldError]:
     for key in command.keys() - fields:
         yield FieldError(below(pointer, key), "is not a known field")
-    if "verb" in command and command["verb"] not in _VERBS:
+    if "verb" in command and command["verb"] not in VERBS:
         yield FieldError(below(pointer, "verb"), "must be GET or POST")
     if problem := _endpoint_problem(command.get("endpoint")):
         yield FieldError(below(pointer, "endpoint"), problem)
@@ -92,14 +94,16 @@ def _command(command: Mapping[str, Any], pointer: str, fields: frozenset[str]) -
 def _endpoint_problem(endpoint: object) -> str | None:
     if not isinstance(endpoint, str) or not endpoint_name(endpoint).strip():
         return "is required, and must be a non-empty string such as load_objects"
+    if len(endpoint) > MAX_ENDPOINT:
+        return f"must have at most {MAX_ENDPOINT} characters"
     return None
 
 
 def _body_problem(command: Mapping[str, Any]) -> str | None:
-    content_type, body = command.get("contentType"), command.get("body", "")
-    if isinstance(content_type, str) and content_type.partition(";")[0].strip().lower() == _OCTETS:
+    body = command.get("body", "")
+    if is_octets(command.get("contentType")):
         if "body" not in command or not _is_base64(body):
-            return f"must be one base64 string, without line breaks, where contentType is {_OCTETS}"
+            return f"must be one base64 string, without line breaks, where contentType is {OCTETS}"
     elif not isinstance(body, dict | str):
         return "must be an object or a string"
     return None

@@ -7,9 +7,11 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
+from pushd.dialects.controlid.self_description import DESCRIBES_ITSELF, read_facts
 from pushd.lib import strict_json
 from pushd.lib.large_json import Item
-from pushd.model.command import Payload
+from pushd.model.command import Endpoints, Payload
+from pushd.model.facts import NO_FACTS, Facts
 from pushd.model.large_text import Text, to_text
 from pushd.model.lifecycle import Move
 from pushd.model.result import Verdict
@@ -84,6 +86,25 @@ class ControlIdResult:
             return _verdict(self.only_entry)
         # several results, or one of which only the order says to which command it belongs
         return Verdict(move=Move.GARBLE, error="the device answered a batch, but was sent a single command")
+
+    def facts(self, payload: Payload) -> Facts:
+        """What the device says of itself in its answer to ``system_information``, alone or in a batch."""
+        if "transactions" not in payload and payload["endpoint"] != DESCRIBES_ITSELF:
+            return NO_FACTS
+        entries = with_transaction_ids(payload.get("transactions", [payload]))
+        names = [normalized_id(entry["transactionid"]) for entry in entries if entry["endpoint"] == DESCRIBES_ITSELF]
+        if not names:
+            return NO_FACTS
+        return read_facts(self.result) if self.transactions is None else self._facts_of_entries(names)
+
+    def _facts_of_entries(self, names: Iterable[str | None]) -> Facts:
+        try:
+            texts = self._texts
+        except (strict_json.UnreadableBody, RecursionError):
+            return NO_FACTS
+        if len(texts) == 1:  # of a single command, with whatever id
+            return read_facts(*texts.values())
+        return {name: fact for entry in names for name, fact in read_facts(texts.get(entry or "")).items()}
 
     def part(self, position: int) -> "ControlIdResult | None":
         """The result of the command at this place of a batch, from 1; an error of the batch is an error of each."""
@@ -165,6 +186,13 @@ def entry_texts(entries: Iterable[object]) -> dict[str, Text]:
 def endpoint_name(endpoint: str) -> str:
     """An endpoint as a push names it: without the leading slash and the ``.fcgi`` of a device's own HTTP interface."""
     return endpoint.lstrip("/").removesuffix(".fcgi")
+
+
+def endpoints(payload: Payload) -> Endpoints:
+    """What a payload that was checked calls."""
+    if "transactions" not in payload:
+        return str(payload["endpoint"])
+    return tuple(dict.fromkeys(entry["endpoint"] for entry in payload["transactions"]))
 
 
 def with_transaction_ids(transactions: Iterable[Payload]) -> list[dict[str, Any]]:

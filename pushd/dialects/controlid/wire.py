@@ -19,6 +19,7 @@ from pushd.dialects.controlid.result import (
     UNREADABLE,
     ControlIdResult,
     batch_entries,
+    endpoints,
     entry_texts,
     raw_result,
     read_only_entry,
@@ -125,7 +126,7 @@ def read_query(args: Mapping[bytes, Sequence[bytes]]) -> PollQuery:
 
 def write_push(payload: Payload) -> bytes:
     """The response to a poll with a command or a batch: the fields that the operator gave, and no others."""
-    if isinstance(payload, LargePayload):
+    if type(payload) is LargePayload:
         return payload.sent.data
     return strict_json.write(_with_ids(payload)).encode()
 
@@ -134,12 +135,12 @@ def to_large(payload: Payload) -> LargePayload:
     """A large command or batch; its outline has the endpoints and transaction ids."""
     text = LargeText.of(strict_json.encode_in_pieces(payload))
     if "transactions" not in payload:
-        return LargePayload(text, text, strict_json.write({"endpoint": payload["endpoint"]}))
+        return LargePayload(text, text, strict_json.write({"endpoint": payload["endpoint"]}), endpoints(payload))
     batch = _with_ids(payload)
     is_same = all("transactionid" in entry for entry in payload["transactions"])
     sent = text if is_same else LargeText.of(strict_json.encode_in_pieces(batch))
     entries = [{name: entry[name] for name in ("endpoint", "transactionid")} for entry in batch["transactions"]]
-    return LargePayload(text, sent, strict_json.write({"transactions": entries}))
+    return LargePayload(text, sent, strict_json.write({"transactions": entries}), endpoints(payload))
 
 
 def _with_ids(payload: Payload) -> Payload:

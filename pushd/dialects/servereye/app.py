@@ -4,7 +4,7 @@
 
 import re
 from collections.abc import Coroutine, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
@@ -16,7 +16,7 @@ from pushd.core.polling.poll import Answer, Poll
 from pushd.dialects.servereye import wire
 from pushd.dialects.servereye.dialect import SERVER_EYE
 from pushd.http.bodies import LARGE, BodyGrant, InThread, device_grant, parse
-from pushd.http.device_port import MountedApp
+from pushd.http.device_port import MountedApp, list_refused
 from pushd.http.error_status import error_detail, set_error_status
 from pushd.http.request import Request
 from pushd.http.router import Router
@@ -35,6 +35,8 @@ _TAKEN = wire.write_answer(True, "result taken")
 _SIGNED_OFF = wire.write_answer(True, "signed off")
 
 _RESULT = re.compile(rb"/push/([^/]+)/result/[^/]+")
+
+_ANY_CALL = re.compile(rb"/push/([^/]+)(?:/signoff|/(?:ack|result)/[^/]+)?")
 
 
 @define(eq=False)
@@ -85,6 +87,7 @@ class ServerEyeApp:
     @router.handle_errors(Exception)
     def failed(self, request: Request, failure: Failure) -> bytes:
         """An error has the same envelope as other responses."""
+        list_refused(self.device_service.rejections, request, failure)
         set_error_status(request, failure)
         return wire.write_answer(False, error_detail(failure))
 
@@ -117,6 +120,12 @@ def _device(request: Request, container: str) -> str:
     keys = args.get(b"apiKey") or args.get(b"apikey") or request.requestHeaders.get(b"X-Api-Key")
     if keys:
         request.api_key = keys[0].decode("utf-8", "surrogateescape")
+    return _known_id(container)
+
+
+@lru_cache(maxsize=16384)
+def _known_id(container: str) -> str:
+    """The id of a device, whose requests are many."""
     return SERVER_EYE.device(wire.canonical(container))
 
 
@@ -126,6 +135,17 @@ def _write_message(device: str, answer: Answer) -> bytes:
         return wire.IDLE
     (dispatched,) = answer
     return wire.write_message(device.partition(":")[2], dispatched.command, dispatched.payload)
+
+
+def claimed_device(path: bytes, _query: bytes) -> str | None:
+    """The device that a request is from which has no route; None if it names none."""
+    match = _ANY_CALL.fullmatch(path, max(path.find(b"/push/"), 0))
+    if match is None:
+        return None
+    try:
+        return SERVER_EYE.device(wire.canonical(unquote(match[1].decode("ascii", "replace"))))
+    except InvalidQuery:
+        return None
 
 
 def mounted_apps(

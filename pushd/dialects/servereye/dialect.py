@@ -1,5 +1,9 @@
 """What the other packages know of Server-Eye."""
 
+from operator import itemgetter
+
+from pushd.dialects.servereye import schemas
+from pushd.dialects.servereye.catalogue import CATALOGUE, check_parameters
 from pushd.dialects.servereye.payload import check
 from pushd.dialects.servereye.wire import canonical, to_large
 from pushd.model.dialect import Dialect
@@ -13,5 +17,10 @@ SERVER_EYE = Dialect(
     keys=True,
     canonical=canonical,
     check=check,
+    payload_schema=schemas.PAYLOAD,
+    result_schema=schemas.RESULT,
+    catalogue=CATALOGUE,
+    endpoints=itemgetter("control"),
+    check_parameters=check_parameters,
     to_large=to_large,
 )

@@ -13,6 +13,7 @@ from pushd.lib import large_json, strict_json
 from pushd.lib.strict_json import UnreadableBody
 from pushd.model.command import LargePayload, Payload
 from pushd.model.errors import InvalidQuery
+from pushd.model.facts import NO_FACTS, Facts
 from pushd.model.large_text import LargeText, Text
 from pushd.model.lifecycle import Move
 from pushd.model.result import RAW_LIMIT, Verdict
@@ -54,6 +55,10 @@ class ServerEyeResult:
         """The container itself says whether the command succeeded, whatever the payload."""
         return self.verdict
 
+    def facts(self, payload: Payload) -> Facts:  # noqa: ARG002
+        """None: no command asks for them."""
+        return NO_FACTS
+
     def part(self, position: int) -> None:
         """None: there are no batches."""
 
@@ -94,7 +99,7 @@ IDLE = write_answer(False, "no message")
 def write_message(container: str, message_id: str, payload: Payload) -> bytes:
     """The response to a poll with a command."""
     ids = dict.fromkeys(("rootContainerId", "containerId", "senderId"), container) | {"messageId": message_id}
-    if isinstance(payload, LargePayload):
+    if type(payload) is LargePayload:
         return b'{"success":true,"data":%b,%b' % (_encode(ids)[:-1], payload.sent.data)
     fields = {"control": payload["control"], "data": _text(payload)}
     return _encode({"success": True, "message": _message_text(payload), "data": ids | fields})
@@ -107,7 +112,8 @@ def to_large(payload: Payload) -> LargePayload:
         data = strict_json.encode_in_pieces(data).decode()
     fields = strict_json.encode_in_pieces({"control": payload["control"], "data": data})[1:]
     sent = b'%b,"message":%b}' % (fields, strict_json.encode_in_pieces(_message_text(payload)))
-    return LargePayload(LargeText.of(strict_json.encode_in_pieces(payload)), LargeText.of(sent))
+    text = LargeText.of(strict_json.encode_in_pieces(payload))
+    return LargePayload(text, LargeText.of(sent), endpoints=payload["control"])
 
 
 def read_message(body: bytes) -> Message | None:

@@ -4,7 +4,7 @@ Names of devices, operators and webhooks are untrusted: they may contain line br
 looks like an encoded word (RFC 2047), which must be shown as it is.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.header import Header
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, MessageIDHeader
@@ -12,18 +12,18 @@ from email.message import EmailMessage
 from email.policy import SMTP, Policy
 from typing import Any, cast
 
-from attrs import frozen
+from attrs import asdict, frozen
 
-from pushd.lib.text import duration, local_time, one_line
+from pushd.lib.text import duration, local_time
 from pushd.model.alert import Alert, AlertKind
 from pushd.model.device import Device
+from pushd.model.links import NO_LINKS, Links
 from pushd.model.timestamps import Now
+from pushd.notifications.known_devices import FindDevice
+from pushd.notifications.sentences import alert_summary, device_name, safe
 
 LISTED = 100
 """Devices listed in a mail at most; the number of all is in the mail, too."""
-
-NAME = 60
-"""Characters of a name at most."""
 
 
 class TextHeader:
@@ -53,9 +53,6 @@ for _name in ("in-reply-to", "references"):
     )  # a type that is never folded or encoded, however long the value is
 _POLICY = SMTP.clone(header_factory=_HEADERS)
 
-FindDevice = Callable[[str], Device | None]
-"""Looks up a device by its id."""
-
 
 @frozen(kw_only=True)
 class Envelope:
@@ -65,26 +62,41 @@ class Envelope:
     recipients: tuple[str, ...]
 
 
-def write_mail(alert: Alert, find_device: FindDevice, envelope: Envelope, now: Now) -> bytes:
+def write_mail(alert: Alert, find_device: FindDevice, envelope: Envelope, now: Now, links: Links = NO_LINKS) -> bytes:
     """The mail about an alert, with CRLF line endings.
 
-    Writing it again gives the same Message-ID, so that duplicates can be recognized. Reminders refer to the first mail
-    in In-Reply-To.
+    Writing it again gives the same Message-ID, so that duplicates can be recognized. Reminders, and the mail that says
+    that the alert was cleared, refer to the first mail in In-Reply-To.
     """
+    first = _message_id(f"alert-{alert.public_id}.{alert.raised_at}", envelope.sender)
+    subject = f"[pushd] {_subject(alert, find_device)}"
+    if alert.mailed_at is None and alert.cleared_at is None:
+        headers = {"Subject": subject, "Message-ID": first}
+    else:
+        suffix = "cleared" if alert.cleared_at is not None else str(alert.mailed_at)
+        message_id = _message_id(f"alert-{alert.public_id}.{alert.raised_at}.{suffix}", envelope.sender)
+        reply = "" if alert.mailed_at is None else "Re: "
+        headers = {"Subject": reply + subject, "Message-ID": message_id, "In-Reply-To": first, "References": first}
+    return _write(envelope, now, headers, _lines(alert, find_device, now, links))
+
+
+def write_test_mail(envelope: Envelope, now: Now, links: Links = NO_LINKS) -> bytes:
+    """A mail that is about no alert, with CRLF line endings."""
+    headers = {"Subject": "[pushd] test", "Message-ID": _message_id(f"test.{now.wall}", envelope.sender)}
+    server = f" at {links.base_url}" if links.base_url else ""
+    text = f"This is a test mail from the pushd server{server}. Alerts are mailed in the same way."
+    return _write(envelope, now, headers, [text])
+
+
+def _write(envelope: Envelope, now: Now, headers: Mapping[str, str], lines: Iterable[str]) -> bytes:
     mail = EmailMessage(_POLICY)
     mail["From"] = _address(envelope.sender)
     mail["To"] = [_address(recipient) for recipient in envelope.recipients]
-    first = _message_id(alert, envelope.sender)
-    if alert.mailed_at is None:
-        mail["Subject"] = f"[pushd] {_subject(alert, find_device)}"
-        mail["Message-ID"] = first
-    else:
-        mail["Subject"] = f"Re: [pushd] {_subject(alert, find_device)}"
-        mail["Message-ID"] = _message_id(alert, envelope.sender, f".{alert.mailed_at}")
-        mail["In-Reply-To"] = mail["References"] = first
+    for name, value in headers.items():
+        mail[name] = value
     mail["Date"] = _datetime(now.wall)
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
-    body = "\n".join(_lines(alert, find_device, now)) + "\n"
+    body = "\n".join(lines) + "\n"
     mail.set_content(body, cte="7bit" if body.isascii() else "quoted-printable")
     return mail.as_bytes()
 
@@ -93,8 +105,8 @@ def _address(address: str) -> Address:
     return Address(addr_spec=address)
 
 
-def _message_id(alert: Alert, sender: str, suffix: str = "") -> str:
-    return f"<alert-{alert.public_id}.{alert.raised_at}{suffix}@{sender.rpartition('@')[2]}>"
+def _message_id(name: str, sender: str) -> str:
+    return f"<{name}@{sender.rpartition('@')[2]}>"
 
 
 def _subject(alert: Alert, find_device: FindDevice) -> str:
@@ -103,25 +115,22 @@ def _subject(alert: Alert, find_device: FindDevice) -> str:
 
 
 def _summary(alert: Alert, find_device: FindDevice) -> str:
-    if alert.kind is AlertKind.WEBHOOK:
-        return f"webhook {_safe(alert.webhook or '')} was disabled"
+    device = ""
     if alert.count == 1:
-        device = alert.devices[0]
-        found = find_device(device)
-        name = f"{_safe(found.name)} ({device})" if found is not None and found.name else device
-        return f"{name} is {'flapping' if alert.kind is AlertKind.FLAPPING else 'offline'}"
-    site = "" if not alert.site else f" of {_safe(alert.site)}"
-    behind = "" if alert.address is None else f" behind {_safe(alert.address)}"
-    most = "most of the fleet: " if alert.kind is AlertKind.FLEET_OFFLINE else ""
-    return f"{most}{alert.count} devices{site}{behind} are offline"
+        found = find_device(alert.devices[0])
+        device = device_name(alert.devices[0], "" if found is None else found.name)
+    return alert_summary(alert.kind, asdict(alert, recurse=False), device)
 
 
-def _lines(alert: Alert, find_device: FindDevice, now: Now) -> Iterator[str]:
+def _lines(alert: Alert, find_device: FindDevice, now: Now, links: Links) -> Iterator[str]:
     status = list(_status_lines(alert, now))
     if status:
         yield from (*status, "")
     if alert.kind is AlertKind.WEBHOOK:
-        yield f"Webhook {_safe(alert.webhook or '')} was disabled, because its receiver did not accept an event."
+        yield f"Webhook {safe(alert.webhook or '')} was disabled, because its receiver did not accept an event."
+    elif alert.kind is AlertKind.RESTORED:
+        yield "The database lacks events that a server has seen: it was restored, or a standby has taken over."
+        yield 'Nothing is sent until "pushctl after-restore" has ended what was open in it.'
     else:
         yield f"{_summary(alert, find_device)}:"
         yield ""
@@ -132,33 +141,33 @@ def _lines(alert: Alert, find_device: FindDevice, now: Now) -> Iterator[str]:
     yield f"This is alert {alert.public_id}, raised on {_time(alert.raised_at)}."
     if alert.cleared_at is None and alert.acknowledged_at is None:
         yield f'To acknowledge it and stop reminders: "pushctl acknowledge {alert.public_id}".'
+    if links.base_url is not None:
+        yield from ("", f"Server: {links.base_url}", f"Alert:  {links.alert(alert.public_id)}")
+        if alert.count == 1:
+            yield f"Device: {links.device(alert.devices[0])}"
 
 
 def _status_lines(alert: Alert, now: Now) -> Iterator[str]:
     """Whether the alert is resolved, acknowledged, or was mailed before."""
     if alert.cleared_at is not None:
         lasted = duration(alert.duration or 0.0)
-        yield f"Resolved on {_time(alert.cleared_at)}, after {lasted}; this mail could not be sent earlier."
+        late = "" if alert.mailed_at is not None else "; this mail could not be sent earlier"
+        yield f"Resolved on {_time(alert.cleared_at)}, after {lasted}{late}."
     elif alert.mailed_at is not None:
         yield f"Reminder: this alert has been open for {duration((now.elapsed - alert.raised_elapsed) / 1000)}."
     if alert.acknowledged_at is not None:
-        yield f"Acknowledged by {_safe(alert.acknowledged_by or '')} on {_time(alert.acknowledged_at)}."
+        yield f"Acknowledged by {safe(alert.acknowledged_by or '')} on {_time(alert.acknowledged_at)}."
 
 
 def _device_line(device: str, found: Device | None, now: Now) -> str:
     if found is None:
         return f"  {device}  deleted"
-    name = f"  {_safe(found.name)}" if found.name else ""
+    name = f"  {safe(found.name)}" if found.name else ""
     if found.last_seen_at is None:
         return f"  {device}{name}  never seen"
-    address = "" if found.last_address is None else f" from {_safe(found.last_address)}"
+    address = "" if found.last_address is None else f" from {safe(found.last_address)}"
     ago = duration(max(now.wall - found.last_seen_at, 0) / 1000)
     return f"  {device}{name}  last seen on {_time(found.last_seen_at)}{address}, {ago} ago"
-
-
-def _safe(text: str) -> str:
-    """Untrusted text in one line of at most :data:`NAME` printable characters."""
-    return one_line(text, NAME, placeholder="?", ellipsis="...")
 
 
 def _datetime(wall: int) -> datetime:

@@ -70,10 +70,11 @@ class SmtpError(Exception):
 
 @frozen(kw_only=True)
 class SmtpResult:
-    """The recipients that the server did not accept the mail for, and its replies: 5xx, or 4xx."""
+    """The server's replies: for the recipients that it did not accept the mail for, 5xx or 4xx, and for the others."""
 
     refused: Mapping[str, str]
     deferred: Mapping[str, str]
+    accepted: Mapping[str, str] = field(factory=dict)
 
 
 class MailTransport(Protocol):
@@ -208,6 +209,7 @@ class _Session:
         return SmtpResult(
             refused={to: _text(reply) for to, reply in failed.items() if reply[0] >= 500},
             deferred={to: _text(reply) for to, reply in failed.items() if reply[0] < 500},
+            accepted={to: _text(reply) for to, reply in replies.items() if to not in failed},
         )
 
     def _submit(self, client: smtplib.SMTP) -> Mapping[str, Reply]:

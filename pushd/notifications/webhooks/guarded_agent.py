@@ -24,13 +24,11 @@ from zope.interface import implementer
 
 from pushd.core.egress_policy import EgressPolicy
 from pushd.lib.http_client import BoundedConnectionPool
+from pushd.lib.webhook_sender import IDLE_SECONDS
 from pushd.model.webhook import MAX_PARALLEL
 
 CONNECT_SECONDS = 10.0
 """Seconds to connect to one address."""
-
-IDLE_SECONDS = 4.0
-"""Seconds for which an idle connection is kept: less than most servers do, so that they do not close it first."""
 
 
 @implementer(IReactorPluggableNameResolver, IReactorTime)

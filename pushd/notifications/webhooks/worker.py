@@ -11,15 +11,15 @@ from twisted.python.failure import Failure
 
 from pushd.core.clocks import Clocks
 from pushd.lib.backoff import MAX_RETRY_DELAY, read_retry_after, retry_delay
+from pushd.lib.webhook_sender import GONE, PostOutcome
 from pushd.model.alert import AlertRules
 from pushd.model.errors import EventsPurged, PushdError
 from pushd.model.event import Event
 from pushd.model.timestamps import milliseconds
 from pushd.model.webhook import Attempt, Subscription
-from pushd.notifications.webhooks import signature
 from pushd.notifications.webhooks.delivery_window import DeliveryWindow, InFlight
 from pushd.notifications.webhooks.event_filter import SubscriptionFilter
-from pushd.notifications.webhooks.sender import GONE, PostOutcome, WebhookSender
+from pushd.notifications.webhooks.event_sender import EventSender
 from pushd.store.filters import EventFilter, EventPage
 from pushd.store.interface import IStore
 
@@ -34,8 +34,6 @@ RETRY_STORE = 1.0
 
 DISABLE_AFTER = 3 * 86400.0
 """Seconds after the first failure of an event, after which its webhook is disabled."""
-
-USER_AGENT = "pushd"
 
 _PURGED = "Events before this one are no longer kept, and were not delivered."
 
@@ -55,11 +53,13 @@ class WebhookWorker:
     subscription: Subscription
     store: IStore
     clocks: Clocks
-    sender: WebhookSender
+    sender: EventSender
     event_filter: SubscriptionFilter
     rand: Callable[[], float]
     rules: AlertRules
     on_failure: Callable[["WebhookWorker"], None]
+    is_owned: Callable[[], bool] = lambda: True
+    """Whether this process delivers the webhook, and no other one."""
     started_at: float = field(init=False)
     """In seconds of the clock."""
     _now: Callable[[], float] = field(init=False)
@@ -85,6 +85,11 @@ class WebhookWorker:
         self._now = self.clocks.clock.seconds
         self._window = DeliveryWindow(self.subscription)
         self._behind_since = self.started_at = self._now()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it starts nothing more."""
+        return self._stopped
 
     def start(self) -> None:
         """Start reading and delivering."""
@@ -268,6 +273,9 @@ class WebhookWorker:
                     self._start_task(self._deliver_later(in_flight))
                     return
                 await self._sleep_until(in_flight.due)
+            if not self.is_owned():  # the process was stopped until another one could take over
+                self._stop()
+                raise CancelledError
             self._attempts[in_flight] = self._now()
             try:
                 delivered = await self._attempt(in_flight)
@@ -295,7 +303,7 @@ class WebhookWorker:
         """Send an event once, and save what became of it; whether it was delivered."""
         at, began = self.clocks.wall_now(), self._now()
         try:
-            outcome = await self._post(in_flight.event, at)
+            outcome = await self.sender.send(self.subscription, in_flight.event, at)
         except Exception as error:
             if self._stopped and isinstance(error, CancelledError):
                 raise
@@ -314,16 +322,6 @@ class WebhookWorker:
         else:
             await self._save_with_retries(attempt, self._schedule_retry(in_flight, outcome))
         return outcome.delivered
-
-    async def _post(self, event: Event, at: int) -> PostOutcome:
-        now = self.clocks.elapsed_now()
-        secrets = [
-            secret.text for secret in self.subscription.secrets if secret.expires_at is None or secret.expires_at > now
-        ]
-        body = signature.write_message(event)
-        signed = signature.headers(secrets, event, at // 1000, body)
-        headers = {"content-type": "application/json", "user-agent": USER_AGENT, **signed}
-        return await self.sender.post(self.subscription.webhook.url, headers, body)
 
     def _schedule_retry(self, in_flight: InFlight, outcome: PostOutcome) -> str | None:
         """Set when a failed event is due again; returns why the webhook must be disabled, if it must."""
@@ -360,11 +358,11 @@ class WebhookWorker:
             raise CancelledError
 
     async def _save(self, attempt: Attempt | None, disable: str | None = None) -> bool:
-        """Save the progress; False if the webhook was changed, or is disabled now, and this worker must stop."""
+        """Save the progress; False if this worker must stop: the webhook was changed, disabled, or taken over."""
         progress = self._window.progress
         if disable is not None:
             assert attempt is not None
-            await self.store.disable_webhook(progress, attempt, disable, self.rules, self.clocks.now())
+            await self.store.disable_webhook(progress, attempt, disable, self.rules)
             _log.warn("Webhook {webhook_id} is disabled: {reason}", webhook_id=progress.webhook, reason=disable)
             return False
         current: bool = await self.store.save_progress(progress, attempt)

@@ -30,7 +30,7 @@ _COLUMNS = (Column("what", 0, Fit.WRAP), Column("device", 1), Column("command", 
     )
 )
 @click.option("--offline", is_flag=True, help="Read the database in the data directory, without a server.")
-@json_option("Print each inconsistency as a line of JSON.")
+@json_option("Print a JSON object with all inconsistencies.")
 @click.pass_obj
 def fsck(session: Session, /, *, offline: bool, as_json: bool) -> None:
     """Check the database for inconsistencies.
@@ -48,8 +48,7 @@ def fsck(session: Session, /, *, offline: bool, as_json: bool) -> None:
 
 def _print(violations: Sequence[Json], as_json: bool) -> ExitCode:
     if as_json:
-        for violation in violations:
-            print_json(violation)
+        print_json({"ok": not violations, "items": violations})
     elif violations:
         rows = [[styled(violation.get(column.name)) for column in _COLUMNS] for violation in violations]
         terminal.print_table(_COLUMNS, rows)

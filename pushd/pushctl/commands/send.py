@@ -5,27 +5,28 @@ from uuid import uuid4
 
 import click
 from attrs import frozen
-from twisted.internet.defer import CancelledError
 
 from pushd.pushctl.api import AdminClient
+from pushd.pushctl.completion import DEVICE, ENDPOINT
 from pushd.pushctl.connection import Json
-from pushd.pushctl.errors import Unreachable
 from pushd.pushctl.exit_codes import ExitCode, exit_code_help
 from pushd.pushctl.options import CommandWithWait, json_option, option_group, seconds, verbatim, wait_option
 from pushd.pushctl.output import print_accepted, print_json
 from pushd.pushctl.payloads import PayloadArguments, build_payload
-from pushd.pushctl.session import Session, print_error
+from pushd.pushctl.session import Session, names_key
 from pushd.pushctl.wait import wait_and_print
 
 _EXAMPLES = """\
 Examples:
-  pushctl send controlid:4408801109440198 load_objects '{"object": "users"}' --wait
+  pushctl send controlid:4408801109440198 load_objects \\
+      '{"object": "users"}' --wait
   pushctl send controlid:4408801109440198 user_set_image @face.jpg \\
-      --content-type application/octet-stream --query-string 'user_id=7&match=0'
+      --content-type application/octet-stream \\
+      --query-string 'user_id=7&match=0'
   pushctl send servereye:4f1c2d REFRESH_AGENT --data '{"agent": 3}' --wait 10"""
 
 _PAYLOAD_OPTIONS = ("payload", "verb", "query_string", "content_type", "data", "message")
-_DELIVERY_OPTIONS = ("ttl", "priority", "delivery", "not_before", "lease", "deadline", "max_attempts")
+_DELIVERY_OPTIONS = ("ttl", "priority", "delivery", "not_before", "lease", "deadline", "max_attempts", "trace")
 
 
 @frozen(kw_only=True)
@@ -36,6 +37,7 @@ class SendArguments:
     draft: Json
     key: str
     queue: bool
+    unchecked: bool
     wait: float | None
     as_json: bool
 
@@ -52,14 +54,16 @@ _payload_options = option_group(
 )
 
 _delivery_options = option_group(
-    click.option("--ttl", type=seconds, metavar="DURATION", help="Time to live: never send it later. [default: 300]"),
+    click.option(
+        "--ttl", type=seconds, metavar="DURATION", help="Time to live: never send it later. [default: see above]"
+    ),
     click.option(
         "--priority", type=click.IntRange(0, 9), metavar="0-9", help="Higher ones are sent first. [default: 5]"
     ),
     click.option(
         "--delivery",
         type=click.Choice(["at_most_once", "at_least_once"]),
-        help="Whether to send it again if no result comes. [default: at_most_once]",
+        help="Whether to send it again if no result comes. [default: see above]",
     ),
     click.option("--not-before", metavar="TIME", help="Do not send it earlier, as 2030-01-02T03:04:05Z."),
     click.option(
@@ -69,14 +73,16 @@ _delivery_options = option_group(
         "--deadline", type=seconds, metavar="DURATION", help="Time that one attempt may take. [default: 3600]"
     ),
     click.option("--max-attempts", type=int, metavar="N", help="Attempts with at_least_once. [default: 5]"),
+    click.option("--trace", metavar="TEXT", help="A note that events and lists show, such as the number of a ticket."),
     click.option("--queue", is_flag=True, help="Queue it even if the device has signed off."),
+    click.option("--unchecked", is_flag=True, help="Send it even if the device is known to reject it."),
     click.option("--idempotency-key", "key", metavar="KEY", help="Calls with the same key send one command only."),
 )
 
 
 @click.command(cls=CommandWithWait, epilog=verbatim(_EXAMPLES, f"Exit codes:\n{exit_code_help()}"))
-@click.argument("device", metavar="DEVICE")
-@click.argument("what", metavar="[ENDPOINT|CONTROL]", required=False)
+@click.argument("device", metavar="DEVICE", type=DEVICE)
+@click.argument("what", metavar="[ENDPOINT|CONTROL]", type=ENDPOINT, required=False)
 @click.argument("body", metavar="[BODY]", required=False)
 @_payload_options
 @_delivery_options
@@ -92,7 +98,8 @@ def send(session: Session, /, *, device: str, what: str | None, body: str | None
     BODY, --data and --payload also take @FILE, or - for standard input; the contents of a file or of standard input
     for an octet-stream BODY are encoded in base64 for you.
 
-    A command is sent at most once, unless you choose --delivery at_least_once, and never after its --ttl.
+    A command that only reads is sent again if no result comes (--delivery at_least_once), any other is sent at most
+    once (at_most_once). None is sent after its --ttl: 15 seconds if it moves something, such as a door, else 300.
     """
     arguments = PayloadArguments(what=what, body=body, **{name: options[name] for name in _PAYLOAD_OPTIONS})
     delivery = {name: options[name] for name in _DELIVERY_OPTIONS if options[name] is not None}
@@ -101,6 +108,7 @@ def send(session: Session, /, *, device: str, what: str | None, body: str | None
         draft={"payload": build_payload(device, arguments), **delivery},
         key=options["key"] or str(uuid4()),
         queue=options["queue"],
+        unchecked=options["unchecked"],
         wait=options["wait"],
         as_json=options["as_json"],
     )
@@ -108,15 +116,10 @@ def send(session: Session, /, *, device: str, what: str | None, body: str | None
 
 
 async def _send(client: AdminClient, request: SendArguments) -> ExitCode | None:
-    try:
-        command = await client.send(request.device, request.draft, key=request.key, queue=request.queue)
-    except (Unreachable, CancelledError) as error:
-        if not (isinstance(error, Unreachable) and error.never_sent):
-            print_error(
-                "the command may have been accepted; the same call"
-                f" with --idempotency-key {request.key} does not send it twice"
-            )
-        raise
+    with names_key(request.key):
+        command = await client.send(
+            request.device, request.draft, key=request.key, queue=request.queue, unchecked=request.unchecked
+        )
     if request.wait is not None:
         return await wait_and_print(client, command, request.wait, as_json=request.as_json)
     (print_json if request.as_json else print_accepted)(command)

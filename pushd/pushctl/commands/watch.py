@@ -1,55 +1,53 @@
 """``pushctl watch``: follows the event stream."""
 
 import json
-import random
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
 
 import click
 from attrs import define, field
 from twisted.internet.defer import CancelledError
-from twisted.internet.task import deferLater
 
-from pushd.lib.backoff import Backoff
 from pushd.pushctl.api import AdminClient
+from pushd.pushctl.completion import DEVICE, EVENT_TYPE
 from pushd.pushctl.connection import Json, Query
-from pushd.pushctl.errors import ClientError, Refused, UnexpectedResponse, Unreachable
-from pushd.pushctl.options import json_option, verbatim
+from pushd.pushctl.errors import ClientError, UnexpectedResponse, Unreachable
+from pushd.pushctl.options import json_option, query_of, verbatim
 from pushd.pushctl.output import EventPrinter, print_json
-from pushd.pushctl.session import print_error, with_client
+from pushd.pushctl.reconnection import Reconnection, is_passing
+from pushd.pushctl.session import with_client
 from pushd.pushctl.sse import Parser, ServerSentEvent
 
-MAX_RECONNECT_DELAY = 30.0
-"""Seconds between two attempts to connect again, at most."""
+Show = Callable[[Json], None]
 
 
 @click.command(
     epilog=verbatim("Example, failed commands as lines of JSON:\n  pushctl watch --type command.failed --json")
 )
-@click.option("--device", metavar="DEVICE", help="Only events of this device.")
+@click.option("--device", metavar="DEVICE", type=DEVICE, help="Only events of this device.")
 @click.option(
     "--type",
-    "types",
     metavar="TYPE",
+    type=EVENT_TYPE,
     multiple=True,
     help="Only events of this type, as command.failed. May be repeated.",
 )
 @click.option("--after", metavar="SEQ", help="Start after this event instead of now.")
 @json_option("Print each event as a line of JSON.")
 @with_client
-async def watch(
-    client: AdminClient, /, *, device: str | None, types: tuple[str, ...], after: str | None, as_json: bool
-) -> None:
+async def watch(client: AdminClient, /, *, as_json: bool, **filters: Any) -> None:
     """Show events as they happen, until Ctrl-C.
 
     No event is missed or shown twice, even if the server restarts meanwhile.
     """
-    query = [("type", name) for name in types]
-    query += [] if device is None else [("device", device)]
-    query += [] if after is None else [("after", after)]
-    try:
-        await EventFollower(client, query, print_json if as_json else EventPrinter().print).run()
-    except CancelledError:
-        return
+    await follow_events(client, query_of(filters), print_json if as_json else EventPrinter().print)
+
+
+async def follow_events(client: AdminClient, query: Query, show: Show) -> None:
+    """Show each event of the stream until Ctrl-C, which is no error."""
+    with suppress(CancelledError):
+        await EventFollower(client, query, show).run()
 
 
 @define(eq=False)
@@ -58,14 +56,13 @@ class EventFollower:
 
     _client: AdminClient
     _query: Query
-    _show: Callable[[Json], None]
+    _show: Show
     _last_id: str | None = field(default=None, init=False)
     """The id to resume after; None until the first connection was made."""
-    _lost: bool = field(default=False, init=False)
-    _backoff: Backoff = field(init=False)
+    _reconnection: Reconnection = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._backoff = Backoff(self._client.clock, random.random, MAX_RECONNECT_DELAY)
+        self._reconnection = Reconnection(self._client.clock)
 
     async def run(self) -> None:
         """Follow the stream until this is cancelled.
@@ -76,31 +73,22 @@ class EventFollower:
             problem = await self._follow()
             if self._last_id is None:
                 raise problem
-            if not self._lost:
-                print_error(f"{problem}; reconnecting")
-            self._lost = True
-            self._backoff.record_failure()
-            await deferLater(self._client.clock, self._backoff.remaining)
+            await self._reconnection.pause(problem)
 
     async def _follow(self) -> ClientError:
         """Show events until the connection ends; returns why it ended."""
         parser = Parser()
         try:
             await self._client.stream_events(self._query, self._last_id, lambda data: self._receive(parser.feed(data)))
-        except Unreachable as error:
-            return error
-        except Refused as error:
-            if error.status < 500:
+        except ClientError as error:
+            if not is_passing(error):
                 raise
             return error
         return Unreachable("the server ended the stream")
 
     def _receive(self, messages: Iterable[ServerSentEvent]) -> None:
         for message in messages:
-            if self._lost:
-                print_error("reconnected")
-            self._lost = False
-            self._backoff.reset()
+            self._reconnection.succeeded()
             self._last_id = message.id
             if message.data:
                 self._show(_event(message.data))
@@ -112,5 +100,5 @@ def _event(data: str) -> Json:
     except (ValueError, RecursionError):
         event = None
     if not isinstance(event, dict):
-        raise UnexpectedResponse("the stream has data that is not an event: is this the admin port of pushd?")
+        raise UnexpectedResponse("the stream has data that is not an event")
     return event

@@ -5,19 +5,8 @@ from typing import Any
 
 from attrs import define, field
 
+from pushd.dialects.controlid.models import MODELS
 from pushd.simulator.controlid.query import LocalApiError
-
-MODELS: Mapping[str, str] = {
-    "iDAccess": "door",
-    "iDFit": "door",
-    "iDBox": "door",
-    "iDFlex": "sec_box",
-    "iDFace": "sec_box",
-    "iDAccess Pro": "sec_box",
-    "iDAccess Nano": "sec_box",
-    "iDBlock": "catra",
-}
-"""The models, and the action with which each of them opens; a device rejects the others."""
 
 DEFAULT_MODEL = "iDAccess"
 

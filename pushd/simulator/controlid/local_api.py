@@ -2,12 +2,13 @@
 
 import time
 from calendar import timegm
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
 from attrs import Factory, define, field, frozen
 
+from pushd.dialects.controlid.serial_number import to_serial
 from pushd.lib import strict_json
 from pushd.lib.strict_json import UnreadableBody
 from pushd.simulator.controlid.doors import DEFAULT_MODEL, Doors
@@ -29,8 +30,6 @@ _SCREENSHOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QD
 """A picture of one pixel, in base64."""
 
 _DAY, _HOUR, _MINUTE = 86400, 3600, 60
-_BASE36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_SERIAL_LETTERS = 5
 
 
 @frozen(kw_only=True)
@@ -157,7 +156,7 @@ class LocalApi:
                 "web_server_port": 80,
                 "ssl_enabled": False,
             },
-            "serial": label_serial(self.serial),
+            "serial": to_serial(self.serial) or self.serial,
             "version": "simulated",
             "online": False,
         }
@@ -302,22 +301,6 @@ _ENDPOINTS: Mapping[str, _Endpoint] = {
     },
     "door_state": LocalApi.doors_state,
 }
-
-
-def label_serial(device_id: str) -> str:
-    """The serial number on the label of a device, whose hardware revision is not known; the id, if it has none."""
-    number = int(device_id)
-    high, low = number >> 32, number & 0xFFFFFFFF
-    if not 0 <= high < 36**_SERIAL_LETTERS or low >= 1 << 24:
-        return device_id
-    return f"{''.join(reversed(list(_base36(high))))}?/{low:06X}"
-
-
-def _base36(number: int) -> Iterator[str]:
-    """The five digits, the last one first."""
-    for _ in range(_SERIAL_LETTERS):
-        number, digit = divmod(number, len(_BASE36))
-        yield _BASE36[digit]
 
 
 def _records(given: Parameters) -> list[Record]:

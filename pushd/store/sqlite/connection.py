@@ -2,25 +2,31 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import chain
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from attrs import define, field
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from pushd.lib.text import caseless
+from pushd.lib.uptime import uptime
+from pushd.model.command import Dispatched
 from pushd.model.errors import OutcomeInDoubt, StoreRefused, Unavailable
-from pushd.store.command_rows import StaleCommands
+from pushd.model.timestamps import Now
+from pushd.model.uuid7 import IdSource
+from pushd.rules.outcomes import dispatched_by
+from pushd.rules.queueing import Unsend
+from pushd.store.commit_failures import CommitFailures
 from pushd.store.event_limiter import EventLimiter
 from pushd.store.filters import Violation
 from pushd.store.group_commit import PendingTransaction
 from pushd.store.open_commands import OpenCommands
 from pushd.store.overlay import Overlay, decide
+from pushd.store.sqlite.files import DatabaseFiles
 from pushd.store.sqlite.transaction import SqliteFeed, SqliteTransaction
-from pushd.store.transaction import ITransaction, Step
+from pushd.store.transaction import ITransaction, StaleCommands, Step, touch
 
 T = TypeVar("T")
 
@@ -33,88 +39,8 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA journal_size_limit = 67108864",
     "PRAGMA cache_size = -16384",  # KiB: the pages that a busy queue needs again
-    "PRAGMA wal_autocheckpoint = 400",  # pages: few enough that the commit which copies them takes hardly longer
+    "PRAGMA wal_autocheckpoint = 2000",  # pages: what many commits change is copied once, in some milliseconds
 )
-
-
-@define(eq=False)
-class DatabaseFiles:
-    """The files of an open database; what is committed to one that was deleted or replaced is lost."""
-
-    _opened: Mapping[str, tuple[int, int]]
-    """By path, the device and inode of the file that is open."""
-    _fault: str | None = field(default=None, init=False)
-    """What was logged."""
-    _log = Logger()
-
-    @classmethod
-    def of(cls, path: str) -> Self:
-        """The files of a database that is open, and in which a transaction has run, so that its ``-wal`` file exists.
-
-        :raises Unavailable: if one of them is missing already.
-        """
-        paths = path, f"{os.path.realpath(path)}-wal"
-        try:
-            return cls({each: _identity(os.stat(each)) for each in paths})
-        except OSError as error:
-            raise Unavailable(f"{error.filename}: {error.strerror}") from error
-
-    def check(self) -> None:
-        """Compare the open files with those at their paths; the first time that they differ is logged.
-
-        :raises Unavailable: if one was deleted, replaced or emptied.
-        """
-        fault = self._find_fault()
-        if fault != self._fault:
-            self._fault = fault
-            if fault is None:
-                self._log.info("The files of the database are back; it is written to again")
-            else:
-                why = "nothing is stored until the file is back or the server is started again"
-                self._log.error("{fault}: {why}", fault=fault, why=why)
-        if fault is not None:
-            raise Unavailable(f"{fault}.", is_logged=True)
-
-    def _find_fault(self) -> str | None:
-        for path, opened in self._opened.items():
-            try:
-                found = os.stat(path)
-            except OSError as error:
-                missing = isinstance(error, FileNotFoundError)
-                return f"{path} was deleted" if missing else f"{path} cannot be reached: {error.strerror}"
-            if _identity(found) != opened:
-                return f"{path} was replaced by another file"
-            if found.st_size == 0 and not path.endswith("-wal"):  # other programs may empty that one: a checkpoint
-                return f"{path} was emptied"
-        return None
-
-
-def _identity(found: os.stat_result) -> tuple[int, int]:
-    return found.st_dev, found.st_ino
-
-
-@define(eq=False)
-class CommitFailures:
-    """Logs once that commits fail, as on a full disk, and once that they succeed again."""
-
-    are_logged: bool = field(default=False, init=False)
-    _log = Logger()
-
-    def failed(self, error: Exception) -> None:
-        """A transaction could not be committed."""
-        if not self.are_logged:
-            self.are_logged = True
-            self._log.error(
-                "Unable to write to the database: {error}; requests that must be stored get 503 until it can be"
-                " written again",
-                error=str(error),
-            )
-
-    def succeeded(self) -> None:
-        """A transaction that changed something was committed."""
-        if self.are_logged:
-            self.are_logged = False
-            self._log.info("The database can be written again")
 
 
 @define(eq=False)
@@ -122,6 +48,8 @@ class SqliteConnection:
     """An :class:`pushd.store.group_commit.IConnection` over Python's sqlite3."""
 
     connection: sqlite3.Connection
+    now: Callable[[], Now]
+    """Read once for each transaction, when it has begun."""
     begin: str = "BEGIN IMMEDIATE"
     busy_seconds: float = BUSY_SECONDS
     files: DatabaseFiles | None = None
@@ -130,6 +58,16 @@ class SqliteConnection:
     """Logs for all operations whose commit fails; None: each caller has to."""
     limiter: EventLimiter = field(factory=EventLimiter)
     open_commands: OpenCommands = field(factory=OpenCommands)
+    ids: IdSource = field(factory=IdSource)
+    handover_ids: IdSource = field(factory=IdSource)
+    uptime: Callable[[], float] = uptime
+    """Seconds since the machine was started, to know how old a claim is."""
+    reconnect: Callable[[], sqlite3.Connection] | None = None
+    """Opens the database again after a commit in doubt; None: this connection is used again."""
+    _in_doubt: Sequence[Dispatched] | None = field(default=None, init=False)
+    """What was claimed by a commit of which it is not known whether it was done; None: there is none."""
+    _recovery: Sequence[PendingTransaction] = field(default=(), init=False)
+    """What was run to end the doubt, and is to be delivered with the next group."""
     _transaction: SqliteTransaction | None = field(default=None, init=False)
     """Of the group that is run."""
     _is_stale: bool = field(default=False, init=False)
@@ -153,10 +91,14 @@ class SqliteConnection:
         return committed
 
     def execute(self, group: Iterable[PendingTransaction], wait_for_lock: bool) -> bool:
+        if self._in_doubt is not None and not wait_for_lock:
+            return False  # to open the database again may take long
         self._group, self._steps, self._error, remaining = [], [], None, iter(group)
         try:
-            if self.files is not None:
-                self.files.check()  # before: a checkpoint would fill an emptied file again, with holes
+            if self.files is not None:  # before: a checkpoint would fill an emptied file again, with holes
+                self.files.check(is_open=self._in_doubt is None)
+            if self._in_doubt is not None:
+                self._recover(self._in_doubt)
             if not self._begin(wait_for_lock):
                 return False
             if not self._run_all(remaining, self._run_without_savepoint):
@@ -170,12 +112,17 @@ class SqliteConnection:
         return True
 
     def commit(self) -> Sequence[PendingTransaction]:
+        group = self._commit()
+        if self._in_doubt is not None and self._error is None:
+            with suppress(Exception):  # it is logged that the disk fails; the next group tries again
+                self._recover(self._in_doubt)
+        recovery, self._recovery = self._recovery, ()
+        return [*recovery, *group] if recovery else group
+
+    def _commit(self) -> Sequence[PendingTransaction]:
         group, self._group = self._group, []
         steps, self._steps = self._steps, []
-        transaction, self._transaction = self._transaction, None
-        if transaction is not None:
-            commands = transaction.commands
-            del transaction.commands  # else the two would keep each other
+        transaction, commands = self._take_transaction()
         if self._error is not None or transaction is None:
             self._fail_all(group, self._error or Unavailable("Nothing was run."))
             return group
@@ -184,7 +131,10 @@ class SqliteConnection:
                 step(transaction)
             self.connection.execute("COMMIT")
         except sqlite3.OperationalError as error:  # of COMMIT: steps raise Unavailable
-            self._fail_all(group, _commit_error(error))
+            why = _commit_error(error)
+            if isinstance(why, OutcomeInDoubt) and self.reconnect is not None:
+                self._in_doubt = dispatched_by(each.outcome for each in group)
+            self._fail_all(group, why)
         except Exception as error:
             self._fail_all(group, error)
         else:
@@ -192,6 +142,41 @@ class SqliteConnection:
             if failures is not None and failures.are_logged and self.connection.total_changes != self._changes:
                 failures.succeeded()
         return group
+
+    def _take_transaction(self) -> tuple[SqliteTransaction | None, Overlay | None]:
+        """The transaction and its overlay, apart: else the two would keep each other."""
+        transaction, self._transaction = self._transaction, None
+        if transaction is None:
+            return None, None
+        commands = transaction.commands
+        del transaction.commands
+        return transaction, commands
+
+    def _recover(self, claimed: Sequence[Dispatched]) -> None:
+        """End the doubt about a commit: open the database again, and commit a change.
+
+        What the commit has left in the log is either seen now, and then in memory, too, or overwritten by this change,
+        so that no start can find it any more. What it has claimed was never sent, so that is taken back, by the id of
+        the claim.
+
+        :raises Exception: if that fails; then nothing may be run.
+        """
+        assert self.reconnect is not None
+        self.connection.close()
+        self.connection, self._waits_for_lock, self._is_stale = self.reconnect(), True, True
+        recovery = [PendingTransaction(touch), PendingTransaction(decide, (Unsend(claimed),))]
+        for each in recovery:
+            each.done.addErrback(lambda _: None)  # no caller waits for it
+        self._begin(wait_for_lock=True)
+        done = self._run_all(recovery, self._run_without_savepoint)
+        self._group = []
+        self._take_transaction()
+        if not done or any(isinstance(each.outcome, Failure) for each in recovery):
+            raise Unavailable("Unable to take back what was claimed by a commit in doubt.")
+        if self.files is not None:
+            self.files = self.files.reopened()
+        self.connection.execute("COMMIT")
+        self._recovery, self._in_doubt, self._is_stale = recovery, None, True
 
     def confirm(self, group: Sequence[PendingTransaction]) -> None:
         if self._committed is not None:
@@ -226,8 +211,8 @@ class SqliteConnection:
     ) -> bool:
         """Run each operation with ``run``, and write their events; False as soon as ``run`` is."""
         feed = SqliteFeed(self.connection)
-        tx = self._transaction = SqliteTransaction(self.connection, feed, self.limiter)
-        tx.commands = Overlay(self.open_commands, tx)
+        tx = self._transaction = SqliteTransaction(self.connection, feed, self.limiter, self.now())
+        tx.commands = Overlay(self.open_commands, tx, self.ids, self.handover_ids, self.uptime())
         if self._is_stale:
             tx.commands.reload_all()
             self._is_stale = False
@@ -236,6 +221,8 @@ class SqliteConnection:
             if not run(pending, tx):
                 return False
             pending.events, tx.events = tx.events, []
+            if tx.audited:
+                pending.audited, tx.audited = tx.audited, []
             if tx.steps:
                 self._steps += tx.steps
                 tx.steps = ()
@@ -291,7 +278,8 @@ class SqliteConnection:
     def _fail(pending: PendingTransaction, tx: SqliteTransaction) -> None:
         pending.outcome = Failure()
         tx.feed.take_back(tx.events)
-        tx.events, tx.steps = [], ()
+        tx.events, tx.audited, tx.steps = [], [], ()
+        pending.audited = ()
 
     def _fail_all(self, group: Sequence[PendingTransaction], error: Exception) -> None:
         """Roll back: nothing of the group is durable, and each of its operations fails."""
@@ -306,7 +294,7 @@ class SqliteConnection:
         if isinstance(error, OutcomeInDoubt):
             why = OutcomeInDoubt(str(error), is_logged=is_logged)
         for pending in group:
-            pending.events = ()
+            pending.events = pending.audited = ()
             pending.outcome = Failure(why)
 
 
@@ -346,7 +334,7 @@ def connect(path: str) -> sqlite3.Connection:
     return connection
 
 
-def open_reader(path: str) -> SqliteConnection:
+def open_reader(path: str, now: Callable[[], Now]) -> SqliteConnection:
     """Open a database for reading only.
 
     :raises StoreRefused: if it is not a database.
@@ -354,7 +342,7 @@ def open_reader(path: str) -> SqliteConnection:
     connection = connect(path)
     connection.execute("PRAGMA query_only = ON")
     connection.execute("PRAGMA cache_size = -2048")  # KiB: few, as each commit of the writer makes them outdated
-    return SqliteConnection(connection, "BEGIN")
+    return SqliteConnection(connection, now, "BEGIN")
 
 
 def run_once(connection: SqliteConnection, operation: Callable[[ITransaction], T]) -> T:

@@ -13,17 +13,19 @@ def _schemas() -> dict[int, str]:
     return {int(file.name[:4]): file.read_text() for file in folder.iterdir() if file.name.endswith(".sql")}
 
 
+def newest_version() -> int:
+    """The version of the newest schema."""
+    return max(_schemas())
+
+
 def migrate(connection: sqlite3.Connection, path: str, schemas: dict[int, str] | None = None) -> None:
     """Create the schema, or bring an older one up to date after a copy of the database was put beside it.
 
     :raises StoreRefused: if it is newer than this program, or of another program.
     """
     steps = schemas or _schemas()
-    version, newest = _version(connection, path), max(steps)
-    if version > newest:
-        raise StoreRefused(
-            f"{path} was written by a newer pushd (schema {version}, this one knows {newest}); install that version."
-        )
+    newest = max(steps)
+    version = check_version(connection, path, newest)
     if 0 < version < newest:
         _back_up(connection, f"{path}.backup-v{version}")
     for step in range(version + 1, newest + 1):
@@ -32,6 +34,19 @@ def migrate(connection: sqlite3.Connection, path: str, schemas: dict[int, str] |
 
 _REQUIRED_TABLES = {"schema_version", "device", "command"}
 """Tables that a pushd database of any version has."""
+
+
+def check_version(connection: sqlite3.Connection, path: str, newest: int) -> int:
+    """The version of a database, which is not changed; 0 if it is empty.
+
+    :raises StoreRefused: if it is newer than ``newest``, or of another program.
+    """
+    version = _version(connection, path)
+    if version > newest:
+        raise StoreRefused(
+            f"{path} was written by a newer pushd (schema {version}, this one knows {newest}); install that version."
+        )
+    return version
 
 
 def _version(connection: sqlite3.Connection, path: str) -> int:

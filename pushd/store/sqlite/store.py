@@ -2,31 +2,32 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from attrs import define
+from attrs import define, field
 from zope.interface import implementer
 
 from pushd.lib.background import returns_deferred
+from pushd.lib.uptime import uptime
 from pushd.model.errors import StoreRefused, Unavailable
-from pushd.model.timestamps import Now
+from pushd.store.commit_failures import CommitFailures
 from pushd.store.filters import NO_OPTIONS, StartOptions, StartupSnapshot
 from pushd.store.group_commit import Executor, IExecutorReactor, InlineExecutor, ReactorExecutor, ThreadExecutor
 from pushd.store.interface import IStore
+from pushd.store.membership import OnlyProcess
 from pushd.store.operations import Operations
 from pushd.store.sqlite.connection import (
-    CommitFailures,
-    DatabaseFiles,
     SqliteConnection,
     connect,
     make_private,
     open_reader,
     run_once,
 )
-from pushd.store.sqlite.migrations import migrate
+from pushd.store.sqlite.files import DatabaseFiles
+from pushd.store.sqlite.migrations import migrate, newest_version
 from pushd.store.transactions import startup
 
 MEMORY = ":memory:"
@@ -44,8 +45,16 @@ class SqliteStore(Operations):
 
     path: str
     reactor: IExecutorReactor | None = None
+    uptime: Callable[[], float] = field(default=uptime, kw_only=True)
+    """Tells when the transaction of a claim began, in seconds."""
 
-    def open(self, now: Now, options: StartOptions = NO_OPTIONS) -> StartupSnapshot:
+    def membership(self) -> OnlyProcess:
+        return OnlyProcess()
+
+    def schema_version(self) -> int:
+        return newest_version()
+
+    def open(self, options: StartOptions = NO_OPTIONS) -> StartupSnapshot:
         if Path(self.path).is_file() and not os.access(self.path, os.W_OK):
             # SQLite would leave files beside it that stay read-only even when this one is made writable again
             raise StoreRefused(f"{self.path} cannot be opened: it is not writable.")
@@ -56,12 +65,14 @@ class SqliteStore(Operations):
             migrate(writer, self.path)
             # persists in the file: only once it is known to be a database of pushd
             writer.execute("PRAGMA journal_mode = WAL")
-            snapshot = _load_snapshot(SqliteConnection(writer, open_commands=self._open_commands), options, now)
-            files = None if self.path == MEMORY else DatabaseFiles.of(self.path)
-        connection = SqliteConnection(
-            writer, files=files, failures=CommitFailures(), open_commands=self._open_commands
-        )
-        self._writer = self._executor(connection, ReactorExecutor, "store-writer")
+            connection = SqliteConnection(
+                writer, self.now, open_commands=self._open_commands, ids=self.ids, uptime=self.uptime
+            )
+            snapshot = _load_snapshot(connection, options)
+            if self.path != MEMORY:
+                connection.files, connection.reconnect = DatabaseFiles.of(self.path), partial(connect, self.path)
+        connection.failures = CommitFailures()
+        self._writer = self._executor(connection, partial(ReactorExecutor, observe=self._commit_took), "store-writer")
         self._reader = self._reading_executor("store-reader")
         self._scanner = self._reading_executor("store-scanner")
         return snapshot
@@ -77,10 +88,10 @@ class SqliteStore(Operations):
     def _reading_executor(self, name: str) -> Executor:
         if self.path == MEMORY:  # a second connection would have another database
             return self._writer
-        return self._executor(open_reader(self.path), ThreadExecutor, name)
+        return self._executor(open_reader(self.path, self.now), ThreadExecutor, name)
 
     def _executor(
-        self, connection: SqliteConnection, kind: type[ReactorExecutor | ThreadExecutor], name: str
+        self, connection: SqliteConnection, kind: Callable[..., ReactorExecutor | ThreadExecutor], name: str
     ) -> Executor:
         if self.reactor is None:
             return InlineExecutor(connection, self._deliver)
@@ -89,9 +100,9 @@ class SqliteStore(Operations):
         return executor
 
 
-def _load_snapshot(connection: SqliteConnection, options: StartOptions, now: Now) -> StartupSnapshot:
+def _load_snapshot(connection: SqliteConnection, options: StartOptions) -> StartupSnapshot:
     """Read what is kept in memory; a database that cannot be written now is served as far as it can be read."""
-    load = partial(startup.load_snapshot, options=options, now=now)
+    load = partial(startup.load_snapshot, options=options)
     try:
         return run_once(connection, load)
     except Unavailable:

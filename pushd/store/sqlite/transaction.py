@@ -3,16 +3,20 @@
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 from attrs import define, field
 
 from pushd.lib.strict_json import LARGE, write_ascii
+from pushd.model.actor import Actor
+from pushd.model.audit import AuditEntry
 from pushd.model.errors import Unavailable
 from pushd.model.event import Event, EventType
+from pushd.model.timestamps import Now
 from pushd.store.event_limiter import EventLimiter
 from pushd.store.overlay import Overlay
-from pushd.store.transaction import Row, Statement, Step
+from pushd.store.transaction import Row, StaleCommands, Statement, Step
 
 _LAST_EVENT = (
     "SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'event'), 0) AS seq,"
@@ -21,7 +25,7 @@ _LAST_EVENT = (
 _TYPE_NAMES = {kind: kind.value for kind in EventType}
 """For a StrEnum itself sqlite3 would look up an adapter; to read ``value`` takes long."""
 
-_RECORD = "INSERT INTO event (seq, type, at, device, command, data) VALUES (?, ?, ?, ?, ?, ?)"
+_RECORD = "INSERT INTO event (seq, type, at, device, by, command, data) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 @define(eq=False)
@@ -33,14 +37,24 @@ class SqliteFeed:
     _next: int | None = field(default=None, init=False)
     _epoch: str = field(default="", init=False)
 
-    def add(self, at: int, kind: EventType, device: str | None, command: str | None, data: Mapping[str, Any]) -> Event:
+    def add(
+        self,
+        at: int,
+        kind: EventType,
+        device: str | None,
+        by: str | None,
+        command: str | None,
+        data: Mapping[str, Any],
+    ) -> Event:
         """Add an event."""
         if self._next is None:
             row = self.connection.execute(_LAST_EVENT).fetchone()
             self._next, self._epoch = row["seq"] + 1, row["epoch"]
-        event = Event(seq=self._next, type=kind, at=at, device=device, command=command, data=data, epoch=self._epoch)
+        event = Event(
+            seq=self._next, type=kind, at=at, device=device, by=by, command=command, data=data, epoch=self._epoch
+        )
         text = write_ascii(data) if data else "{}"
-        self._unwritten.append((self._next, _TYPE_NAMES[kind], at, device, command, text))
+        self._unwritten.append((self._next, _TYPE_NAMES[kind], at, device, by, command, text))
         self._next += 1
         return event
 
@@ -64,10 +78,14 @@ class SqliteTransaction:
     connection: sqlite3.Connection
     feed: SqliteFeed
     limiter: EventLimiter
+    now: Now
     events: list[Event] = field(factory=list, init=False)
     """Of the operation that runs."""
+    audited: list[AuditEntry] = field(factory=list, init=False)
+    """What it has recorded in the audit log."""
     steps: tuple[Step, ...] = field(default=(), init=False)
     """What it has deferred."""
+    actor: Actor | None = field(default=None, init=False)
     commands: Overlay = field(init=False)
 
     def rows(self, statement: Statement, **values: Any) -> Sequence[Row]:
@@ -80,7 +98,8 @@ class SqliteTransaction:
         cursor = self.connection.cursor()
         cursor.row_factory = None
         try:
-            yield from cursor.execute(statement.sql, values)
+            # not the cursor itself, which would be closed, even after its database, when this ends early
+            yield from chain(cursor.execute(statement.sql, values))
         except sqlite3.Error as error:
             raise _unavailable(statement.description, error) from error
 
@@ -99,11 +118,23 @@ class SqliteTransaction:
         except sqlite3.Error as error:
             raise _unavailable(statement.description, error) from error
 
+    def save_all(self, statement: Statement, values: Sequence[Any]) -> None:
+        if self.run_all(statement, values) != len(values):
+            raise StaleCommands
+
     def record(
-        self, at: int, kind: EventType, device: str | None, command: str | None, data: Mapping[str, Any]
+        self,
+        at: int,
+        kind: EventType,
+        device: str | None,
+        command: str | None,
+        data: Mapping[str, Any],
+        by: str | None = None,
     ) -> None:
+        if by is None and self.actor is not None:
+            by = self.actor.name
         try:
-            event = self.feed.add(at, kind, device, command, data)
+            event = self.feed.add(at, kind, device, by, command, data)
         except sqlite3.Error as error:
             raise _unavailable("write an event", error) from error
         self.events.append(event)

@@ -3,16 +3,35 @@ which mails about them are due.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from attrs import evolve
 
 from pushd.model.alert import MAX_LISTED, Alert, AlertKind, AlertRules
 from pushd.model.epochs import public_id
 from pushd.model.errors import UnknownAlert
 from pushd.model.event import EventType
-from pushd.model.timestamps import Now, milliseconds
+from pushd.model.timestamps import milliseconds
+from pushd.store.filters import AlertFilter, Slice
 from pushd.store.transaction import ITransaction, Row, Statement, filtered, first, record
+from pushd.store.transactions.audit import record_audit
 from pushd.store.transactions.epochs import epoch_of_alert
+
+Covers = Callable[[str], bool]
+"""Whether a device is in scope."""
+
+
+def unknown_alert(alert: object) -> UnknownAlert:
+    """The error that there is no such alert."""
+    return UnknownAlert(f"No alert {alert} is known; it may have been purged.")
+
+
+ALERTS_LOCK = 0x616C657274
+_LOCK = Statement("lock the alerts", "SELECT TRUE", postgres=f"SELECT pg_advisory_xact_lock({ALERTS_LOCK})")
+"""Only one transaction at a time may raise and clear: else two that clear the last devices of an alert each see the
+device of the other one, and leave the alert open.
+"""
 
 _INSERT = Statement(
     "raise an alert",
@@ -30,7 +49,6 @@ def raise_alert(
     kind: AlertKind,
     devices: Sequence[str],
     rules: AlertRules,
-    now: Now,
     *,
     address: str | None = None,
     site: str | None = None,
@@ -40,28 +58,29 @@ def raise_alert(
     """Raise an alert about these devices, which have no open one of this kind, or about a webhook; ``recheck_at`` is
     when, as elapsed time, an alert of kind ``flapping`` may be over.
     """
+    tx.rows(_LOCK)
     about = {"address": address, "site": site, "webhook": webhook}
-    due = {"recheck_at": recheck_at, "mail_at": now.elapsed if rules.mails else None}
+    due = {"recheck_at": recheck_at, "mail_at": tx.now.elapsed if rules.mails else None}
     count = len(devices)
-    [row] = tx.rows(_INSERT, kind=kind, count=count, now=now.wall, elapsed=now.elapsed, **about, **due)
+    [row] = tx.rows(_INSERT, kind=kind, count=count, now=tx.now.wall, elapsed=tx.now.elapsed, **about, **due)
     tx.run(_ADD_DEVICES, alert=row["id"], devices=json.dumps(devices), kind=kind)
-    _record(tx, now, EventType.ALERT_RAISED, row["id"], kind, devices, count, **about)
+    _record(tx, EventType.ALERT_RAISED, row["id"], kind, devices, count, **about)
 
 
 def _record(
     tx: ITransaction,
-    now: Now,
     event: EventType,
     alert: int,
     kind: str,
     devices: Sequence[str],
     count: int,
+    by: str | None = None,
     **data: Any,
 ) -> None:
     device = devices[0] if count == 1 else None
     shown = list(devices[:MAX_LISTED]) or None
     alert_id = public_id(epoch_of_alert(tx, alert), alert)
-    record(tx, now, event, device, alert=alert_id, kind=kind, devices=shown, count=count or None, **data)
+    record(tx, event, device, None, by, alert=alert_id, kind=kind, devices=shown, count=count or None, **data)
 
 
 _OPEN_OF_DEVICE = Statement(
@@ -79,7 +98,7 @@ _REMAINING = Statement(
 _CLEAR = Statement(
     "clear an alert",
     "UPDATE alert SET cleared_at = :now, duration = (:elapsed - raised_elapsed) / 1000.0, recheck_at = NULL,"
-    " mail_at = CASE WHEN mailed_at IS NULL THEN mail_at END"
+    " mail_at = CASE WHEN mailed_at IS NULL THEN mail_at ELSE :elapsed END"
     " WHERE id = :alert AND cleared_at IS NULL RETURNING kind, count, address, site, webhook, duration",
 )
 _DEVICES = Statement(
@@ -88,24 +107,23 @@ _DEVICES = Statement(
 )
 
 
-def clear(tx: ITransaction, now: Now, device: str, *kinds: AlertKind) -> None:
+def clear(tx: ITransaction, device: str, *kinds: AlertKind) -> None:
     """Clear a device's part of its open alerts of these kinds; and the alert, if no other device is left in it."""
     for row in tx.rows(_OPEN_OF_DEVICE, device=device):
         if row["kind"] in kinds:
-            tx.run(_CLEAR_DEVICE, alert=row["alert"], device=device, now=now.wall)
+            tx.rows(_LOCK)
+            tx.run(_CLEAR_DEVICE, alert=row["alert"], device=device, now=tx.now.wall)
             if first(tx, _REMAINING, alert=row["alert"]) is None:
-                _clear(tx, row["alert"], now)
+                _clear(tx, row["alert"])
 
 
-def _clear(tx: ITransaction, alert: int, now: Now) -> None:
-    row = first(tx, _CLEAR, alert=alert, now=now.wall, elapsed=now.elapsed)
+def _clear(tx: ITransaction, alert: int) -> None:
+    row = first(tx, _CLEAR, alert=alert, now=tx.now.wall, elapsed=tx.now.elapsed)
     if row is not None:
         devices = [each["device"] for each in tx.rows(_DEVICES, alert=alert)]
         about = {name: row[name] for name in ("address", "site", "webhook")}
         duration = float(row["duration"])  # SQLite returns whole numbers as int
-        _record(
-            tx, now, EventType.ALERT_CLEARED, alert, row["kind"], devices, row["count"], duration=duration, **about
-        )
+        _record(tx, EventType.ALERT_CLEARED, alert, row["kind"], devices, row["count"], duration=duration, **about)
 
 
 _MISSING = Statement(
@@ -118,20 +136,20 @@ _CLEAR_DEVICES = Statement(
 )
 
 
-def clear_if_most_returned(tx: ITransaction, now: Now, alert: int, most: int) -> list[str]:
+def clear_if_most_returned(tx: ITransaction, alert: int, most: int) -> list[str]:
     """If at most so many devices of an alert have not returned, clear it; these devices."""
     missing = [row["device"] for row in tx.rows(_MISSING, alert=alert, limit=most + 1)]
     if len(missing) > most:
         return []
-    tx.run(_CLEAR_DEVICES, alert=alert, now=now.wall)
-    _clear(tx, alert, now)
+    tx.run(_CLEAR_DEVICES, alert=alert, now=tx.now.wall)
+    _clear(tx, alert)
     return missing
 
 
-def raise_webhook(tx: ITransaction, now: Now, webhook: str, rules: AlertRules) -> None:
+def raise_webhook(tx: ITransaction, webhook: str, rules: AlertRules) -> None:
     """A webhook was disabled: raise an alert, unless one about it is open."""
     if first(tx, _OPEN_OF_WEBHOOK, webhook=webhook) is None:
-        raise_alert(tx, AlertKind.WEBHOOK, (), rules, now, webhook=webhook)
+        raise_alert(tx, AlertKind.WEBHOOK, (), rules, webhook=webhook)
 
 
 _OPEN_OF_WEBHOOK = Statement(
@@ -139,11 +157,30 @@ _OPEN_OF_WEBHOOK = Statement(
 )
 
 
-def clear_webhook(tx: ITransaction, now: Now, webhook: str) -> None:
+def clear_webhook(tx: ITransaction, webhook: str) -> None:
     """A webhook was enabled or deleted: clear the alert about it."""
     row = first(tx, _OPEN_OF_WEBHOOK, webhook=webhook)
     if row is not None:
-        _clear(tx, row["id"], now)
+        _clear(tx, row["id"])
+
+
+_OPEN_ABOUT_HISTORY = Statement(
+    "find the open alert that events are missing",
+    "SELECT id FROM alert WHERE kind = 'restored' AND cleared_at IS NULL",
+)
+
+
+def raise_restored(tx: ITransaction, rules: AlertRules) -> None:
+    """The database lacks events: raise an alert, unless one about that is open."""
+    if first(tx, _OPEN_ABOUT_HISTORY) is None:
+        raise_alert(tx, AlertKind.RESTORED, (), rules)
+
+
+def clear_restored(tx: ITransaction) -> None:
+    """Another history has begun: clear the alert that events are missing."""
+    row = first(tx, _OPEN_ABOUT_HISTORY)
+    if row is not None:
+        _clear(tx, row["id"])
 
 
 _SCALARS = (
@@ -159,16 +196,22 @@ _ACKNOWLEDGE = Statement(
 _BY_ID = Statement("look up an alert", f"SELECT {_COLUMNS} FROM alert WHERE id = :id")
 
 
-def acknowledge(tx: ITransaction, alert: int, by: str, now: Now) -> Alert:
+def acknowledge(tx: ITransaction, alert: int, by: str) -> Alert:
     """Record who takes care of an alert, with an event the first time."""
-    changed = tx.run(_ACKNOWLEDGE, id=alert, by=by, now=now.wall)
+    changed = tx.run(_ACKNOWLEDGE, id=alert, by=by, now=tx.now.wall)
+    found = get_alert(tx, alert)
+    if changed:
+        _record(tx, EventType.ALERT_ACKNOWLEDGED, alert, found.kind, found.devices, found.count, by)
+        record_audit(tx, "alert.acknowledge", f"alert:{found.public_id}", None, {"kind": found.kind})
+    return found
+
+
+def get_alert(tx: ITransaction, alert: int) -> Alert:
+    """An alert by its number."""
     row = first(tx, _BY_ID, id=alert)
     if row is None:
-        raise UnknownAlert(f"No alert {alert} is known; it may have been purged.")
-    found = _to_alert(tx, row)
-    if changed:
-        _record(tx, now, EventType.ALERT_ACKNOWLEDGED, alert, found.kind, found.devices, found.count, by=by)
-    return found
+        raise unknown_alert(alert)
+    return _to_alert(tx, row)
 
 
 def _to_alert(tx: ITransaction, row: Row) -> Alert:
@@ -178,15 +221,70 @@ def _to_alert(tx: ITransaction, row: Row) -> Alert:
     return Alert(kind=AlertKind(row["kind"]), devices=devices, epoch=epoch, **{name: row[name] for name in _SCALARS})
 
 
+_ALL_DEVICES = Statement(
+    "find all devices of an alert", "SELECT device FROM alert_device WHERE alert = :alert ORDER BY device"
+)
+
+
+def _narrowed(tx: ITransaction, row: Row, covers: Covers) -> Alert | None:
+    """An alert with those of its devices that are in scope; None if there are none."""
+    devices = [device for (device,) in tx.tuples(_ALL_DEVICES, alert=row["id"]) if covers(device)]
+    if not devices:
+        return None
+    return evolve(_to_alert(tx, row), devices=tuple(devices[:MAX_LISTED]), count=len(devices))
+
+
+def get_alert_in_scope(tx: ITransaction, alert: int, covers: Covers) -> tuple[Alert, bool]:
+    """An alert with those of its devices that are in scope, and whether these are all.
+
+    :raises UnknownAlert: if there is none, or none of its devices is in scope.
+    """
+    row = first(tx, _BY_ID, id=alert)
+    found = None if row is None else _narrowed(tx, row, covers)
+    if row is None or found is None:
+        raise unknown_alert(alert)
+    return found, found.count == row["count"]
+
+
 _OPEN = {None: "TRUE", True: "cleared_at IS NULL", False: "cleared_at IS NOT NULL"}
 _LIST = f"SELECT {_COLUMNS} FROM alert WHERE {{open}} AND {{{{where}}}} ORDER BY id DESC LIMIT :limit"
 
 
-def list_alerts(tx: ITransaction, is_open: bool | None, before: int | None, limit: int) -> list[Alert]:
+_CONDITIONS = {
+    "before": "id < :before",
+    "kinds": "kind IN (SELECT value FROM json_each(:kinds))",
+    "acknowledged": "(acknowledged_at IS NOT NULL) = :acknowledged",
+    "since": "raised_at >= :since",
+}
+
+
+def list_alerts(tx: ITransaction, which: AlertFilter, before: int | None, limit: int) -> list[Alert]:
     """A page of alerts, newest first."""
-    sql = _LIST.format(open=_OPEN[is_open])
-    statement, values = filtered("list alerts", sql, {"before": "id < :before"}, {"before": before})
-    return [_to_alert(tx, row) for row in tx.rows(statement, limit=limit, **values)]
+    return [_to_alert(tx, row) for row in _rows(tx, which, before, limit)]
+
+
+def _rows(tx: ITransaction, which: AlertFilter, before: int | None, limit: int) -> Sequence[Row]:
+    wanted = {
+        "before": before,
+        "kinds": json.dumps(which.kinds) if which.kinds else None,
+        "acknowledged": which.is_acknowledged,
+        "since": which.since,
+    }
+    statement, values = filtered("list alerts", _LIST.format(open=_OPEN[which.is_open]), _CONDITIONS, wanted)
+    return tx.rows(statement, limit=limit, **values)
+
+
+BEHIND_ALL = 2**62
+"""Greater than the id of any alert."""
+
+
+def list_alerts_in_scope(
+    tx: ITransaction, which: AlertFilter, covers: Covers, limit: int, before: int
+) -> Slice[Alert]:
+    """Of a page of alerts those of which a device is in scope, as far as they are."""
+    page = _rows(tx, which, before, limit)
+    found = [alert for row in page if (alert := _narrowed(tx, row, covers)) is not None]
+    return Slice(items=found, resume=page[-1]["id"] if len(page) == limit else None)
 
 
 _DUE_MAILS = Statement(
@@ -196,20 +294,35 @@ _DUE_MAILS = Statement(
 _SAVE_MAILED = Statement(
     "save that an alert was mailed",
     "UPDATE alert SET mailed_at = :now, mail_error = :error, mail_at = CASE"
-    " WHEN cleared_at IS NULL AND acknowledged_at IS NULL THEN :remind_at END WHERE id = :id",
+    " WHEN cleared_at IS NOT NULL THEN CASE WHEN :as_open THEN :elapsed END"  # the mail said that it was open
+    " WHEN acknowledged_at IS NULL THEN :remind_at END WHERE id = :id",
 )
 _SAVE_MAIL_ERROR = Statement("save why an alert was not mailed", "UPDATE alert SET mail_error = :error WHERE id = :id")
 
 
-def due_mails(tx: ITransaction, limit: int, now: Now) -> list[Alert]:
+def due_mails(tx: ITransaction, limit: int) -> list[Alert]:
     """Alerts about which a mail is due, oldest first."""
-    return [_to_alert(tx, row) for row in tx.rows(_DUE_MAILS, now=now.elapsed, limit=limit)]
+    return [_to_alert(tx, row) for row in tx.rows(_DUE_MAILS, now=tx.now.elapsed, limit=limit)]
 
 
-def save_mailed(tx: ITransaction, alert: int, error: str | None, rules: AlertRules, now: Now) -> None:
-    """Save that a mail was sent, and when the reminder is due, if the alert is still open and not acknowledged."""
-    remind_at = None if rules.remind is None else now.elapsed + milliseconds(rules.remind)
-    tx.run(_SAVE_MAILED, id=alert, error=error, now=now.wall, remind_at=remind_at)
+_SKIP_MAIL = Statement(
+    "save that the mail about an alert has no recipients", "UPDATE alert SET mail_at = NULL WHERE id = :id"
+)
+
+
+def save_mailed(tx: ITransaction, mailed: Alert, error: str | None, rules: AlertRules) -> None:
+    """Save that a mail about an alert as it was then was sent, and when the next one is due: at once if the alert was
+    cleared since, later if it is open and not acknowledged.
+    """
+    remind_at = None if rules.remind is None else tx.now.elapsed + milliseconds(rules.remind)
+    as_open = mailed.cleared_at is None
+    times = {"now": tx.now.wall, "elapsed": tx.now.elapsed, "remind_at": remind_at}
+    tx.run(_SAVE_MAILED, id=mailed.id, error=error, as_open=as_open, **times)
+
+
+def skip_mail(tx: ITransaction, alert: int) -> None:
+    """Save that the mail that is due about an alert has no recipients."""
+    tx.run(_SKIP_MAIL, id=alert)
 
 
 def save_mail_error(tx: ITransaction, alert: int, error: str) -> None:

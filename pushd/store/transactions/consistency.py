@@ -13,7 +13,6 @@ from typing import Any
 from attrs import frozen
 
 from pushd.model.large_text import REFERENCE
-from pushd.model.timestamps import Now
 from pushd.store.filters import Slice, Violation
 from pushd.store.transaction import ITransaction, Statement
 
@@ -37,7 +36,8 @@ class CheckedTable:
     def end_of_slice(self) -> Statement:
         """The statement that finds the last key of the slice after ``:after``; null if there are no more rows."""
         keys = f"SELECT {self.key} AS key FROM {self.name} WHERE {self.key} > :after ORDER BY {self.key} LIMIT :size"
-        return Statement(f"read the keys of {self.name}", f"SELECT MAX(key) AS until FROM ({keys})")
+        last = f"SELECT (SELECT key FROM ({keys}) AS slice ORDER BY key DESC LIMIT 1) AS until"
+        return Statement(f"read the keys of {self.name}", last)
 
     def sliced(self) -> Iterator[Statement]:
         """The checks of a slice, from behind ``:after`` to ``:until``."""
@@ -83,13 +83,13 @@ TABLES = (
             ),
             Statement(
                 "sent_at differs from that of the latest attempt",
-                "SELECT device, id AS command, state AS detail FROM command WHERE {slice} AND sent_at IS NOT"
-                " (SELECT attempt.sent_at FROM attempt WHERE attempt.command = command.id"
-                " ORDER BY number DESC LIMIT 1)",
+                "SELECT device, id AS command, state AS detail FROM command WHERE {slice} AND COALESCE(sent_at, -1) <>"
+                " COALESCE((SELECT attempt.sent_at FROM attempt WHERE attempt.command = command.id"
+                " ORDER BY number DESC LIMIT 1), -1)",
             ),
             Statement(
                 "a command was sent after its time to live",
-                "SELECT device, id AS command, sent_at - expires_at || ' ms' AS detail FROM command"
+                "SELECT device, id AS command, (sent_at - expires_at) || ' ms' AS detail FROM command"
                 " WHERE {slice} AND sent_at >= expires_at",
             ),
             Statement(
@@ -100,7 +100,7 @@ TABLES = (
             ),
             Statement(
                 "a queued command was not ended after its time to live",
-                "SELECT device, id AS command, :now - expires_at || ' ms ago' AS detail FROM command"
+                "SELECT device, id AS command, (:now - expires_at) || ' ms ago' AS detail FROM command"
                 " WHERE {slice} AND state = 'queued' AND expires_at < :now - :grace",
             ),
             Statement(
@@ -123,6 +123,7 @@ TABLES = (
                 "the newest event shows another state",
                 f"SELECT device, id AS command, state || ', event: ' || recorded AS detail FROM"
                 f" (SELECT id, device, state, created_at, ({_NEWEST_EVENT}) AS recorded FROM command WHERE {{slice}})"
+                " AS command"
                 " WHERE recorded <> 'command.' || state "
                 " AND NOT (recorded = 'command.resolved' AND state IN ('succeeded', 'failed'))",
             ),
@@ -155,7 +156,7 @@ TABLES = (
     ),
     CheckedTable(
         "large_text",
-        "rowid",
+        "command",
         (
             Statement(
                 "a large text belongs to no command",
@@ -163,7 +164,6 @@ TABLES = (
                 " LEFT JOIN command ON command.id = large_text.command WHERE {slice} AND command.id IS NULL",
             ),
         ),
-        lowest=_LOWEST_NUMBER,
     ),
     CheckedTable(
         "proof",
@@ -173,6 +173,40 @@ TABLES = (
                 "a proof belongs to no device",
                 "SELECT proof.device AS device, NULL AS command, kind AS detail FROM proof"
                 " LEFT JOIN device ON device.id = proof.device WHERE {slice} AND device.id IS NULL",
+            ),
+        ),
+    ),
+    CheckedTable(
+        "token_secret",
+        "digest",
+        (
+            Statement(
+                "a secret belongs to no token",
+                "SELECT NULL AS device, NULL AS command, token_secret.token AS detail FROM token_secret"
+                " LEFT JOIN token ON token.id = token_secret.token WHERE {slice} AND token.id IS NULL",
+            ),
+        ),
+    ),
+    CheckedTable(
+        "invitation",
+        "person",
+        (
+            Statement(
+                "an invitation is for no person",
+                "SELECT NULL AS device, NULL AS command, invitation.person AS detail FROM invitation"
+                " LEFT JOIN person ON person.name = invitation.person WHERE {slice} AND person.name IS NULL",
+            ),
+        ),
+    ),
+    CheckedTable(
+        "session",
+        "id",
+        (
+            Statement(
+                "a session is that of no person",
+                "SELECT NULL AS device, NULL AS command, session.person AS detail FROM session"
+                " LEFT JOIN person ON person.name = session.person"
+                " WHERE {slice} AND session.person IS NOT NULL AND person.name IS NULL",
             ),
         ),
     ),
@@ -215,7 +249,8 @@ TABLES = (
             Statement(
                 "an alert is open without an affected device, or cleared with one",
                 "SELECT NULL AS device, NULL AS command, 'alert ' || id AS detail FROM alert"
-                " WHERE {slice} AND kind <> 'webhook' AND (cleared_at IS NULL) <> EXISTS (SELECT 1 FROM alert_device"
+                " WHERE {slice} AND kind NOT IN ('webhook', 'restored')"
+                " AND (cleared_at IS NULL) <> EXISTS (SELECT 1 FROM alert_device"
                 " WHERE alert_device.alert = alert.id AND alert_device.cleared_at IS NULL)",
             ),
             Statement(
@@ -236,7 +271,7 @@ Position = tuple[int, Any]
 START: Position = (0, TABLES[0].lowest)
 
 
-def check_slice(tx: ITransaction, now: Now, start: Position) -> Slice[Violation]:
+def check_slice(tx: ITransaction, start: Position) -> Slice[Violation]:
     """Run all checks on the next rows of a table."""
     number, after = start
     table = TABLES[number]
@@ -247,17 +282,17 @@ def check_slice(tx: ITransaction, now: Now, start: Position) -> Slice[Violation]
     found = [
         Violation(what=check.description, device=row["device"], command=row["command"], detail=row["detail"])
         for check in table.sliced()
-        for row in tx.rows(check, now=now.wall, grace=GRACE, after=after, until=until)
+        for row in tx.rows(check, now=tx.now.wall, grace=GRACE, after=after, until=until)
     ]
     return Slice(items=found, resume=(number, until))
 
 
-def fsck(tx: ITransaction, now: Now) -> list[Violation]:
+def fsck(tx: ITransaction) -> list[Violation]:
     """Run all checks on all rows, in one transaction."""
     found: list[Violation] = []
     position: Position | None = START
     while position is not None:
-        part = check_slice(tx, now, position)
+        part = check_slice(tx, position)
         found += part.items
         position = part.resume
     return found

@@ -5,17 +5,16 @@ from typing import Any
 
 from pushd.model.device import PresenceState
 from pushd.model.event import EventType
-from pushd.model.timestamps import Now
 from pushd.store.transaction import ITransaction, Row, Statement, first, record_data
 
 KNOWN_BY = "id, name, site, tags"
 """The columns of the row that :func:`record_device` takes."""
 
 
-def record_device(tx: ITransaction, now: Now, kind: EventType, row: Row, /, **data: Any) -> None:
+def record_device(tx: ITransaction, kind: EventType, row: Row, /, **data: Any) -> None:
     """Record an event about a device; ``row`` has the columns :data:`KNOWN_BY`."""
     known_by = {"name": row["name"], "site": row["site"], "tags": json.loads(row["tags"])}
-    record_data(tx, now, kind, row["id"], None, data | known_by)
+    record_data(tx, kind, row["id"], None, data | known_by)
 
 
 _PRESENCE = Statement("look up a device's presence", f"SELECT presence, {KNOWN_BY} FROM device WHERE id = :id")
@@ -27,19 +26,19 @@ PRESENCE_EVENTS = {
 _OF_PRESENCE = frozenset({EventType.DEVICE_ONLINE, EventType.DEVICE_SIGNED_OFF})
 
 
-def report_suppressed(tx: ITransaction, now: Now) -> None:
+def report_suppressed(tx: ITransaction) -> None:
     """Write one event about each device and kind of which some were suppressed in a minute that has ended.
 
     It says how many, and shows the device's present state, so that the last event is always true; or the latest orphan
     result or conflict.
     """
     changes: dict[str, int] = {}
-    for (device, kind), suppressed in tx.limiter.take_ended(now.elapsed).items():
+    for (device, kind), suppressed in tx.limiter.take_ended(tx.now.elapsed).items():
         if kind in _OF_PRESENCE:
             changes[device] = changes.get(device, 0) + suppressed.count
         else:
-            tx.record(now.wall, kind, device, None, {**suppressed.data, "suppressed": suppressed.count})
+            tx.record(tx.now.wall, kind, device, None, {**suppressed.data, "suppressed": suppressed.count})
     for device, count in changes.items():
         row = first(tx, _PRESENCE, id=device)
         if row is not None and row["presence"] in PRESENCE_EVENTS:
-            record_device(tx, now, PRESENCE_EVENTS[row["presence"]], row, suppressed=count)
+            record_device(tx, PRESENCE_EVENTS[row["presence"]], row, suppressed=count)

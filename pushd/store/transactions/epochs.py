@@ -1,7 +1,6 @@
 """Epochs: the ids of events and alerts, and whether a database is a copy that lacks what happened later."""
 
 from pushd.model.epochs import Epoch, public_id
-from pushd.model.timestamps import Now
 from pushd.rules.endings import end_in_copy
 from pushd.store.filters import History, StartOptions
 from pushd.store.transaction import ITransaction, Statement, first
@@ -38,6 +37,9 @@ _LAST = Statement(
     "SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'event'), 0) AS event,"
     " COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'alert'), 0) AS alert,"
     " (SELECT MAX(id) FROM command) AS command",
+    postgres="SELECT last AS event,"
+    " (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM alert_id_seq) AS alert,"
+    " (SELECT MAX(id) FROM command) AS command FROM feed",
 )
 _ADD = Statement(
     "begin an epoch",
@@ -54,7 +56,7 @@ def load(tx: ITransaction) -> tuple[Epoch, ...]:
     return tuple(Epoch(row["name"], row["first_event"], row["first_alert"]) for row in tx.rows(_ALL))
 
 
-def begin(tx: ITransaction, options: StartOptions, now: Now, writable: bool = True) -> int | None:
+def begin(tx: ITransaction, options: StartOptions, writable: bool = True) -> int | None:
     """Begin an epoch; in a copy end what is open, unless it is to be queued again.
 
     A database that is not ``writable`` and no copy goes on with its last epoch.
@@ -73,7 +75,12 @@ def begin(tx: ITransaction, options: StartOptions, now: Now, writable: bool = Tr
     tx.run(_DROP, kept=KEPT)
     if not is_copy:
         return None
-    return _end_open(tx, now) if ends else 0
+    return _end_open(tx) if ends else 0
+
+
+def is_copy(tx: ITransaction, history: History) -> bool:
+    """Whether the start of a server with this history would take the database for a copy."""
+    return _lacks(tx, history, tx.rows(_LAST)[0]["event"])
 
 
 def _lacks(tx: ITransaction, history: History, last: int) -> bool:
@@ -88,9 +95,9 @@ def _lacks(tx: ITransaction, history: History, last: int) -> bool:
     return (later[0]["first_event"] - 1 if later else last) < history.number
 
 
-def _end_open(tx: ITransaction, now: Now) -> int:
+def _end_open(tx: ITransaction) -> int:
     """End all open commands: they may have run after the copy was made."""
     found = tx.commands.open()
     for command in found:
-        end_in_copy(tx.commands, command, now)
+        end_in_copy(tx.commands, command)
     return len(found)

@@ -22,31 +22,32 @@ _MARK_OFFLINE = Statement(
 )
 _START_GRACE = Statement(
     "start the grace period of an offline device",
-    "INSERT OR REPLACE INTO pending_outage (device, address, offline_at, grace, grace_until)"
-    " VALUES (:device, :address, :offline_at, :grace, :grace_until)",
+    "INSERT INTO pending_outage (device, address, offline_at, grace, grace_until)"
+    " VALUES (:device, :address, :offline_at, :grace, :grace_until) ON CONFLICT (device) DO UPDATE"
+    " SET address = :address, offline_at = :offline_at, grace = :grace, grace_until = :grace_until",
 )
 
 
-def mark_offline(tx: ITransaction, devices: Mapping[str, str | None], rules: AlertRules, now: Now) -> None:
+def mark_offline(tx: ITransaction, devices: Mapping[str, str | None], rules: AlertRules) -> None:
     """Mark devices that were online offline, and start the grace period of approved ones, by their newest address."""
     for device, address in devices.items():
         row = first(tx, _MARK_OFFLINE, device=device)
         if row is None:
             continue
         tx.commands.reload_device(device)
-        record_device(tx, now, EventType.DEVICE_OFFLINE, row, heartbeat_timeout=row["heartbeat_timeout"])
-        tx.run(ADD_CHANGE, device=device, elapsed=now.elapsed)
+        record_device(tx, EventType.DEVICE_OFFLINE, row, heartbeat_timeout=row["heartbeat_timeout"])
+        tx.run(ADD_CHANGE, device=device, elapsed=tx.now.elapsed)
         tx.run(_TRIM_CHANGES, device=device, kept=rules.changes)
         if row["admission"] == Admission.APPROVED:
-            _start_grace(tx, device, address or row["last_address"], rules, now)
-            recheck_at = _flaps_until(tx, device, rules, now)
-            if recheck_at is not None and not _is_muted(row, now) and first(tx, _FLAPS, device=device) is None:
-                raise_alert(tx, AlertKind.FLAPPING, [device], rules, now, recheck_at=recheck_at)
+            _start_grace(tx, device, address or row["last_address"], rules)
+            recheck_at = _flaps_until(tx, device, rules)
+            if recheck_at is not None and not _is_muted(row, tx.now) and first(tx, _FLAPS, device=device) is None:
+                raise_alert(tx, AlertKind.FLAPPING, [device], rules, recheck_at=recheck_at)
 
 
-def _start_grace(tx: ITransaction, device: str, address: str | None, rules: AlertRules, now: Now) -> None:
-    grace_until = now.steady + milliseconds(rules.window)
-    values = {"address": site_of(address), "offline_at": now.wall, "grace": rules.window}
+def _start_grace(tx: ITransaction, device: str, address: str | None, rules: AlertRules) -> None:
+    grace_until = tx.now.steady + milliseconds(rules.window)
+    values = {"address": site_of(address), "offline_at": tx.now.wall, "grace": rules.window}
     tx.run(_START_GRACE, device=device, grace_until=grace_until, **values)
 
 
@@ -68,10 +69,10 @@ _CHANGE = Statement(
 )
 
 
-def _flaps_until(tx: ITransaction, device: str, rules: AlertRules, now: Now) -> int | None:
+def _flaps_until(tx: ITransaction, device: str, rules: AlertRules) -> int | None:
     """When a device will no longer flap unless it changes again, as elapsed time; None: it does not flap."""
     change = first(tx, _CHANGE, device=device, nth=rules.changes - 1)
-    if change is None or change["elapsed"] + milliseconds(rules.within) <= now.elapsed:
+    if change is None or change["elapsed"] + milliseconds(rules.within) <= tx.now.elapsed:
         return None
     until: int = change["elapsed"] + milliseconds(rules.within)
     return until
@@ -116,26 +117,26 @@ _FLAPS = Statement(
 )
 
 
-def raise_alerts(tx: ITransaction, rules: AlertRules, limit: int, now: Now) -> int:
+def raise_alerts(tx: ITransaction, rules: AlertRules, limit: int) -> int:
     """Raise the alerts of devices whose grace period is over; clear those of devices that flap no longer."""
-    _end_fleet_offline(tx, rules, now)
-    due = tx.rows(_DUE, now=now.steady, limit=limit)
-    alerted: set[str] = set(_raise_fleet_offline(tx, rules, now)) if due else set()
+    _end_fleet_offline(tx, rules)
+    due = tx.rows(_DUE, now=tx.now.steady, limit=limit)
+    alerted: set[str] = set(_raise_fleet_offline(tx, rules)) if due else set()
     for row in due:
         if row["device"] not in alerted:
-            alerted.update(_raise_offline(tx, row, rules, now))
-    return max(len(due), _end_flapping(tx, rules, limit, now))
+            alerted.update(_raise_offline(tx, row, rules))
+    return max(len(due), _end_flapping(tx, rules, limit))
 
 
-def _raise_fleet_offline(tx: ITransaction, rules: AlertRules, now: Now) -> Sequence[str]:
+def _raise_fleet_offline(tx: ITransaction, rules: AlertRules) -> Sequence[str]:
     """If more than half of the devices that were online are offline now, raise one alert about them; these devices."""
     if tx.rows(_COUNT_PENDING)[0]["pending"] <= FLEET_MIN:
         return ()
-    devices = [row["device"] for row in tx.rows(_ALL_PENDING, now=now.elapsed)]
+    devices = [row["device"] for row in tx.rows(_ALL_PENDING, now=tx.now.elapsed)]
     if len(devices) <= FLEET_MIN or len(devices) <= tx.rows(_COUNT_ONLINE)[0]["online"]:
         return ()
     tx.run(_END_GRACES, devices=json.dumps(devices))
-    raise_alert(tx, AlertKind.FLEET_OFFLINE, devices, rules, now)
+    raise_alert(tx, AlertKind.FLEET_OFFLINE, devices, rules)
     return devices
 
 
@@ -148,31 +149,31 @@ _LAST_ADDRESS = Statement(
 )
 
 
-def _end_fleet_offline(tx: ITransaction, rules: AlertRules, now: Now) -> None:
+def _end_fleet_offline(tx: ITransaction, rules: AlertRules) -> None:
     """Clear alerts about the fleet most of whose devices have returned; the others wait for an alert of their own."""
     for alert in tx.rows(_FLEET_ALERTS):
-        for device in clear_if_most_returned(tx, now, alert["id"], alert["count"] // STILL_MISSING):
+        for device in clear_if_most_returned(tx, alert["id"], alert["count"] // STILL_MISSING):
             row = tx.rows(_LAST_ADDRESS, id=device)[0]
-            _start_grace(tx, device, row["last_address"], rules, now)
+            _start_grace(tx, device, row["last_address"], rules)
 
 
-def _raise_offline(tx: ITransaction, row: Row, rules: AlertRules, now: Now) -> Sequence[str]:
+def _raise_offline(tx: ITransaction, row: Row, rules: AlertRules) -> Sequence[str]:
     """Raise the alert of a device and of those offline behind its address, unless it is muted or flaps; the devices
     that the alert is about.
     """
     flaps = first(tx, _FLAPS, device=row["device"]) is not None
-    if flaps or _is_muted(row, now):
-        left = milliseconds(RECHECK) if flaps else min(row["muted_elapsed"] - now.elapsed, milliseconds(RECHECK))
-        tx.run(_EXTEND_GRACE, device=row["device"], grace_until=now.steady + left)
+    if flaps or _is_muted(row, tx.now):
+        left = milliseconds(RECHECK) if flaps else min(row["muted_elapsed"] - tx.now.elapsed, milliseconds(RECHECK))
+        tx.run(_EXTEND_GRACE, device=row["device"], grace_until=tx.now.steady + left)
         return ()
-    behind = tx.rows(_BEHIND, address=row["address"], now=now.elapsed)
+    behind = tx.rows(_BEHIND, address=row["address"], now=tx.now.elapsed)
     if len(behind) >= rules.together:
         devices, kind = [each["device"] for each in behind], AlertKind.SITE_OFFLINE
         place = {"address": row["address"], "site": _shared_site(behind)}
     else:
         devices, kind, place = [row["device"]], AlertKind.OFFLINE, {}
     tx.run(_END_GRACES, devices=json.dumps(devices))
-    raise_alert(tx, kind, devices, rules, now, **place)
+    raise_alert(tx, kind, devices, rules, **place)
     return devices
 
 
@@ -191,28 +192,28 @@ _RECHECK_LATER = Statement(
 )
 
 
-def _end_flapping(tx: ITransaction, rules: AlertRules, limit: int, now: Now) -> int:
-    rows = tx.rows(_RECHECK_DUE, now=now.elapsed, limit=limit)
+def _end_flapping(tx: ITransaction, rules: AlertRules, limit: int) -> int:
+    rows = tx.rows(_RECHECK_DUE, now=tx.now.elapsed, limit=limit)
     for row in rows:
-        recheck_at = _flaps_until(tx, row["device"], rules, now)
+        recheck_at = _flaps_until(tx, row["device"], rules)
         if recheck_at is not None:
             tx.run(_RECHECK_LATER, id=row["id"], recheck_at=recheck_at)
         else:
-            clear(tx, now, row["device"], AlertKind.FLAPPING)
-            restart_grace(tx, row["device"], now)  # the device may be offline for good now
+            clear(tx, row["device"], AlertKind.FLAPPING)
+            restart_grace(tx, row["device"])  # the device may be offline for good now
     return len(rows)
 
 
-def on_device_seen(tx: ITransaction, device: str, now: Now) -> None:
+def on_device_seen(tx: ITransaction, device: str) -> None:
     """A device is no longer offline: end its grace period and clear its part of an alert."""
     tx.run(_END_GRACE, device=device)
-    clear(tx, now, device, AlertKind.OFFLINE, AlertKind.SITE_OFFLINE, AlertKind.FLEET_OFFLINE)
+    clear(tx, device, AlertKind.OFFLINE, AlertKind.SITE_OFFLINE, AlertKind.FLEET_OFFLINE)
 
 
-def drop_alerts(tx: ITransaction, device: str, now: Now) -> None:
+def drop_alerts(tx: ITransaction, device: str) -> None:
     """A device was blocked or deleted: clear all that is open about it."""
-    on_device_seen(tx, device, now)
-    clear(tx, now, device, AlertKind.FLAPPING)
+    on_device_seen(tx, device)
+    clear(tx, device, AlertKind.FLAPPING)
 
 
 _RESTART_GRACE = Statement(
@@ -221,14 +222,14 @@ _RESTART_GRACE = Statement(
 )
 
 
-def restart_grace(tx: ITransaction, device: str, now: Now) -> None:
+def restart_grace(tx: ITransaction, device: str) -> None:
     """If a device is offline and not alerted yet, its grace period starts again, after it was muted for example."""
-    tx.run(_RESTART_GRACE, device=device, now=now.steady)
+    tx.run(_RESTART_GRACE, device=device, now=tx.now.steady)
 
 
 _RESTART_ALL = Statement("restart all grace periods", "UPDATE pending_outage SET grace_until = :now + grace * 1000")
 
 
-def restart_all(tx: ITransaction, now: Now) -> None:
+def restart_all(tx: ITransaction) -> None:
     """All grace periods start again: the server was down, and could not see that devices returned."""
-    tx.run(_RESTART_ALL, now=now.steady)
+    tx.run(_RESTART_ALL, now=tx.now.steady)

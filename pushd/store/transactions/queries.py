@@ -1,16 +1,22 @@
 """Queries: commands and what explains their state, orphan results, and the event log."""
 
 import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice, pairwise
 from typing import Any
 
+from pushd.lib.text import caseless
 from pushd.model.command import Command
-from pushd.model.device import Orphan
+from pushd.model.device import Admission, Orphan, PresenceState
 from pushd.model.errors import EventsPurged
+from pushd.model.event import Event
 from pushd.model.lifecycle import ENDED
+from pushd.model.timestamps import LARGE_STEP
 from pushd.model.uuid7 import lower_bound
 from pushd.rules import replies
 from pushd.rules.operator_actions import look_up
-from pushd.store.filters import SLICE_SIZE, CommandFilter, EventFilter, EventPage, Slice
+from pushd.store.filters import SLICE_SIZE, CommandFilter, Counts, EventFilter, EventPage, IView, Slice
 from pushd.store.rows import COMMAND_COLUMNS, to_command, to_event, to_orphan
 from pushd.store.transaction import ITransaction, Row, Statement, filtered, first
 from pushd.store.transactions.epochs import EPOCH_OF_EVENT, event_id
@@ -28,17 +34,27 @@ ID_MARGIN = 60_000
 """Milliseconds by which the time in a command's id may be before its ``created_at``: the id is made first."""
 
 _COMMANDS = f"SELECT {COMMAND_COLUMNS} FROM command {{index}} WHERE {{where}} ORDER BY id DESC LIMIT :limit"
+_KNOWN_BY = ("id", "device", "endpoint", "endpoints", "trace", "created_by", "error")
+"""What people know a command by."""
+
 _COMMAND_CONDITIONS = {
     "before": "id < :before",
     "device": "device = :device",
     "state": "state = :state",
+    "trace": "trace = :trace",
     "oldest": "id > :oldest",
     "first": "id >= :first",
+    "by": "created_by = :by",
+    "endpoint": "(endpoint = :endpoint OR :endpoint IN (SELECT value FROM json_each(command.endpoints)))",
 }
+_SLICE_OF_COMMANDS = (
+    "SELECT MIN(id) AS first, COUNT(*) AS size FROM"
+    " (SELECT id FROM command {index} WHERE {where} ORDER BY id DESC LIMIT :size) AS slice"
+)
 _OPEN_SLICE = Statement(
     "read the ids of open commands",
     "SELECT MIN(id) AS first, COUNT(*) AS size FROM (SELECT id FROM command INDEXED BY command_open"
-    " WHERE finished_at IS NULL AND id < :before ORDER BY id DESC LIMIT :size)",
+    " WHERE finished_at IS NULL AND id < :before ORDER BY id DESC LIMIT :size) AS slice",
 )
 
 
@@ -46,46 +62,74 @@ def list_commands(tx: ITransaction, which: CommandFilter, start: tuple[str | Non
     """Commands that match a filter, newest first, without payloads and results; ``start`` is the id before which they
     are read, and how many rows.
 
-    The rows are found by an index, and all match unless the clock was set: then ids and times differ.
+    The rows are found by an index, and all match but for what :func:`_visible` looks at.
     """
     before, size = start
     statement, values = command_listing(which, before)
     rows = tx.rows(statement, limit=size, **values)
-    found = [row for row in rows if _is_since(row, which)]
     resume = (rows[-1]["id"], SLICE_SIZE) if len(rows) == size else None
-    return Slice(items=[to_command(row) for row in found], resume=resume)
+    return Slice(items=_visible(rows, which), resume=resume)
 
 
-def _is_since(row: Row, which: CommandFilter) -> bool:
-    return which.since is None or bool(row["created_at"] >= which.since)
+def _visible(rows: Iterable[Row], which: CommandFilter) -> list[Command]:
+    """Those commands of rows that the client may see, that have the searched text, and that are new enough: if the
+    clock was set, ids and times differ.
+    """
+    since, view = which.since, which.view
+    if which.q is not None:
+        searched = caseless(which.q)
+        rows = [row for row in rows if searched in _known_by(row)]
+    if since is not None:
+        rows = [row for row in rows if row["created_at"] >= since]
+    if view is None:
+        return [to_command(row) for row in rows]
+    covered = (to_command(row) for row in rows if view.covers(row["device"]))
+    return [command for command in covered if view.shows(command)]
+
+
+def _known_by(row: Row) -> str:
+    return caseless("\n".join([row[name] or "" for name in _KNOWN_BY]))
 
 
 BEHIND_ALL = "~"
 """Greater than the id of any command."""
 
 
-def list_open_commands(tx: ITransaction, which: CommandFilter, before: str) -> Slice[Command]:
-    """Commands in a state that is not final, as :func:`list_commands`, among the next :data:`SLICE_SIZE` open ones."""
-    [part] = tx.rows(_OPEN_SLICE, before=before, size=SLICE_SIZE)
+def search_commands(tx: ITransaction, which: CommandFilter, before: str) -> Slice[Command]:
+    """Commands that match a filter, as :func:`list_commands`, among the next :data:`SLICE_SIZE` of an index."""
+    if which.state is None or which.state in ENDED:
+        statement, values = _listing(_SLICE_OF_COMMANDS, which, _indexed(which, before))
+    else:
+        statement, values = _OPEN_SLICE, {"before": before}
+    [part] = tx.rows(statement, size=SLICE_SIZE, **values)
     if not part["size"]:
         return Slice(items=(), resume=None)
     statement, values = command_listing(which, before, part["first"])
-    found = [row for row in tx.rows(statement, limit=SLICE_SIZE, **values) if _is_since(row, which)]
-    resume = part["first"] if part["size"] == SLICE_SIZE else None
-    return Slice(items=[to_command(row) for row in found], resume=resume)
+    found = _visible(tx.rows(statement, limit=SLICE_SIZE, **values), which)
+    return Slice(items=found, resume=part["first"] if part["size"] == SLICE_SIZE else None)
 
 
 def command_listing(which: CommandFilter, before: str | None, first: str | None = None) -> tuple[Statement, Any]:
     """The statement that lists commands by an index, and its values without ``limit``."""
+    searched = {"first": first, "by": which.by, "endpoint": which.endpoint}
+    return _listing(_COMMANDS, which, _indexed(which, before) | searched)
+
+
+def _indexed(which: CommandFilter, before: str | None) -> dict[str, Any]:
+    """The conditions by which an index finds commands."""
     oldest = None if which.since is None else lower_bound(which.since - ID_MARGIN)
-    wanted = {"before": before, "device": which.device, "state": which.state, "oldest": oldest, "first": first}
+    return {"before": before, "device": which.device, "state": which.state, "trace": which.trace, "oldest": oldest}
+
+
+def _listing(sql: str, which: CommandFilter, wanted: Mapping[str, Any]) -> tuple[Statement, Any]:
     condition, index = "TRUE", ""
     if which.state in ENDED:  # the condition of the index as it was declared, else SQLite does not use it
         condition = "finished_at IS NOT NULL"
     elif which.state is not None:
         condition, index = "finished_at IS NULL", "INDEXED BY command_open"
-    sql = _COMMANDS.format(index=index, where=f"{condition} AND {{where}}")
-    return filtered("list commands", sql, _COMMAND_CONDITIONS, wanted)
+    return filtered(
+        "list commands", sql.format(index=index, where=f"{condition} AND {{where}}"), _COMMAND_CONDITIONS, wanted
+    )
 
 
 _ORPHANS = (
@@ -101,26 +145,49 @@ def list_orphans(tx: ITransaction, device: str, before: int | None, limit: int) 
     return [to_orphan(row) for row in tx.rows(statement, limit=limit, **values)]
 
 
-_EVENTS = (
-    f"SELECT seq, type, at, device, command, data, {EPOCH_OF_EVENT.format(seq='event.seq')} AS epoch"
-    " FROM event WHERE {where} ORDER BY seq LIMIT :limit"
-)
+_EVENT = f"SELECT seq, type, at, device, by, command, data, {EPOCH_OF_EVENT.format(seq='event.seq')} AS epoch FROM "
+_IN_ORDER = "{where} ORDER BY seq LIMIT :limit"
+_EVENTS = f"{_EVENT} event WHERE {_IN_ORDER}"
 NEVER_HAD = "This database has no such event: it may have been restored from a backup."
 _OLDEST = Statement("find the oldest event", "SELECT MIN(seq) AS oldest FROM event")
-_NEWEST = Statement("find the newest event", "SELECT seq AS last FROM sqlite_sequence WHERE name = 'event'")
-_SLICE = (
-    "SELECT MAX(seq) AS until, COUNT(*) AS size FROM (SELECT seq FROM event WHERE {where} ORDER BY seq LIMIT :size)"
+_NEWEST = Statement(
+    "find the newest event",
+    "SELECT seq AS last FROM sqlite_sequence WHERE name = 'event'",
+    postgres="SELECT last FROM feed",
 )
+_SLICE = (
+    "SELECT MAX(seq) AS until, COUNT(*) AS size FROM"
+    " (SELECT seq FROM event WHERE {where} ORDER BY seq LIMIT :size) AS slice"
+)
+
+_FEW = 100
+"""Events of so many devices are found by the index of devices, those of more in the order of the log."""
+
+_SLICE_OF_FEW = Statement(
+    "read the numbers of events of some devices",
+    "SELECT MIN((SELECT seq FROM event WHERE device = listed.value AND seq > :after ORDER BY seq LIMIT 1"
+    " OFFSET :share - 1)) AS until FROM json_each(:few) AS listed",
+)
+_EVENTS_OF_FEW = (
+    f"{_EVENT} event INDEXED BY event_device WHERE device IN (SELECT value FROM json_each(:few)) AND {_IN_ORDER}"
+)
+_EVENTS_OF_FEW_ON_POSTGRES = (  # which would read the whole log for that
+    f"{_EVENT} json_each(:few) AS listed CROSS JOIN LATERAL (SELECT * FROM event WHERE device = listed.value"
+    f" AND seq > :after AND seq <= :until ORDER BY seq) AS event WHERE {_IN_ORDER}"
+)
+
 _EVENT_CONDITIONS = {
     "after": "seq > :after",
     "device": "device = :device",
+    "devices": "device || '' IN (SELECT value FROM json_each(:devices))",
+    "since": "at >= :since",
     "until": "seq <= :until",
     "types": "type IN (SELECT value FROM json_each(:types))",
 }
 
 
 def list_events(tx: ITransaction, which: EventFilter, after: int, limit: int, resume: int | None = None) -> EventPage:
-    """A page of the event log; with types, only as much of it as :data:`SLICE_SIZE` rows hold.
+    """A page of the event log; if the filter may leave out many, only as much of it as :data:`SLICE_SIZE` rows hold.
 
     ``resume`` is the ``next`` of an earlier part of the same page.
     """
@@ -129,19 +196,71 @@ def list_events(tx: ITransaction, which: EventFilter, after: int, limit: int, re
         _check_kept(tx, after, last)
     elif after > 0:  # retention may have been here since
         _check_kept(tx, resume, last)
-    wanted: dict[str, Any] = {"after": after if resume is None else resume, "device": which.device}
-    until, complete = last, True
-    if which.types:
-        statement, values = filtered("read the numbers of events", _SLICE, _EVENT_CONDITIONS, wanted)
-        [rows] = tx.rows(statement, size=SLICE_SIZE, **values)
-        if rows["size"] == SLICE_SIZE:
-            until, complete = rows["until"], False
-        wanted |= {"until": until, "types": json.dumps(which.types)}
-    statement, values = filtered("list events", _EVENTS, _EVENT_CONDITIONS, wanted)
-    items = tuple(to_event(row) for row in tx.rows(statement, limit=limit, **values))
+    start = after if resume is None else resume
+    read = _read_few if 1 < len(which.devices) <= _FEW else _read_log
+    rows, end = read(tx, which, start, last, limit if which.view is None else SLICE_SIZE)
+    seen = map(to_event, rows) if which.view is None else _seen(rows, which.view)
+    items = tuple(islice(seen, limit))
     if len(items) == limit:
-        until, complete = items[-1].seq, True
-    return EventPage(items=items, next=until, complete=complete)
+        return EventPage(items=items, next=items[-1].seq, complete=True)
+    return EventPage(items=items, next=last if end is None else end, complete=end is None)
+
+
+def _read_log(
+    tx: ITransaction, which: EventFilter, after: int, last: int, limit: int
+) -> tuple[Sequence[Row], int | None]:
+    """The rows of events, and where the part ends in which they were looked for; None: with the log."""
+    device = which.devices[0] if len(which.devices) == 1 else None
+    wanted: dict[str, Any] = {"after": after, "device": device}
+    end = None
+    if _is_sparse(which):
+        statement, values = filtered("read the numbers of events", _SLICE, _EVENT_CONDITIONS, wanted)
+        [part] = tx.rows(statement, size=SLICE_SIZE, **values)
+        if part["size"] == SLICE_SIZE:
+            end = part["until"]
+        devices = json.dumps(which.devices) if len(which.devices) > 1 else None
+        wanted |= {"devices": devices, **_narrowed(which, last if end is None else end)}
+    statement, values = filtered("list events", _EVENTS, _EVENT_CONDITIONS, wanted)
+    return tx.rows(statement, limit=limit, **values), end
+
+
+def _read_few(
+    tx: ITransaction, which: EventFilter, after: int, last: int, limit: int
+) -> tuple[Sequence[Row], int | None]:
+    """The same of some devices, each of which has an equal share of the rows that are looked at."""
+    few, share = json.dumps(which.devices), max(1, SLICE_SIZE // len(which.devices))
+    [part] = tx.rows(_SLICE_OF_FEW, few=few, after=after, share=share)
+    end = part["until"]
+    wanted = {"after": after, **_narrowed(which, last if end is None else end)}
+    statement, values = filtered(
+        "list events of some devices", _EVENTS_OF_FEW, _EVENT_CONDITIONS, wanted, _EVENTS_OF_FEW_ON_POSTGRES
+    )
+    return tx.rows(statement, few=few, limit=limit, **values), end
+
+
+def _narrowed(which: EventFilter, until: int) -> dict[str, Any]:
+    types = json.dumps(which.types) if which.types else None
+    return {"until": until, "types": types, "since": which.since}
+
+
+def events_between(tx: ITransaction, after: int, until: int | None, limit: int) -> list[Event]:
+    """The next events behind ``after``, up to ``until`` if that is given."""
+    statement, values = filtered("list events", _EVENTS, _EVENT_CONDITIONS, {"after": after, "until": until})
+    return [to_event(row) for row in tx.rows(statement, limit=limit, **values)]
+
+
+def _is_sparse(which: EventFilter) -> bool:
+    """Whether a filter may leave out many events, which are read nevertheless."""
+    return bool(which.types or which.since is not None or len(which.devices) > 1 or which.view is not None)
+
+
+def _seen(rows: Sequence[Row], view: IView) -> Iterator[Event]:
+    """What a client may see of some events."""
+    for row in rows:
+        if row["device"] is None or view.covers(row["device"]):
+            event = view.narrow(to_event(row))
+            if event is not None:
+                yield event
 
 
 def _check_kept(tx: ITransaction, after: int, last: int) -> None:
@@ -151,6 +270,43 @@ def _check_kept(tx: ITransaction, after: int, last: int) -> None:
         raise EventsPurged(first_kept, event_id(tx, first_kept))
     if after > last:
         raise EventsPurged(first_kept, event_id(tx, first_kept), NEVER_HAD)
+
+
+_AT = Statement("look up when an event was", "SELECT seq, at FROM event WHERE seq > :seq ORDER BY seq LIMIT 1")
+_SET_BACK = Statement(
+    "read when the clock was set back",
+    "SELECT event FROM clock_set_back WHERE event >= :oldest AND event < :last ORDER BY event",
+)
+
+
+def seq_before(tx: ITransaction, since: int) -> int:
+    """A ``seq`` behind which are all events since a time, in wall milliseconds; 0: all that are kept may be.
+
+    Events are in the order of time, but for steps of the clock: large ones are known, and begin another search.
+    """
+    last, oldest = last_event(tx), tx.rows(_OLDEST)[0]["oldest"]
+    if oldest is None:
+        return last
+    steps = [row["event"] for row in tx.rows(_SET_BACK, oldest=oldest, last=last)]
+    for low, high in pairwise([oldest - 1, *steps, last]):
+        found = _search(tx, low, high, since - LARGE_STEP)
+        if found < high:
+            return 0 if found < oldest else found
+    return last
+
+
+def _search(tx: ITransaction, low: int, high: int, since: int) -> int:
+    """The least ``seq`` from ``low`` on behind which the next event is at ``since`` or later; ``high`` if there is
+    none before.
+    """
+    while low < high:
+        middle = (low + high) // 2
+        following = first(tx, _AT, seq=middle)
+        if following is not None and following["at"] >= since:
+            high = middle
+        else:
+            low = middle + 1
+    return high
 
 
 def last_event(tx: ITransaction) -> int:
@@ -171,3 +327,40 @@ def command_with_sign_off(tx: ITransaction, command: str) -> tuple[Command, int 
     found = replies.to_command(look_up(tx.commands, command), {}, None)
     signed_off = first(tx, _SIGNED_OFF, device=found.device)
     return found, None if signed_off is None else signed_off["at"]
+
+
+_DEVICES_BY_STATE = Statement(
+    "count the devices",
+    "SELECT admission, presence, COUNT(*) AS count FROM device GROUP BY admission, presence",
+)
+_DEVICE_STATES = Statement("read the states of the devices", "SELECT id, admission, presence FROM device")
+_QUEUED = Statement(
+    "count the queued commands",
+    "SELECT device, COUNT(*) AS count FROM command INDEXED BY command_open"
+    " WHERE finished_at IS NULL AND state = 'queued' GROUP BY device",
+)
+_UNKNOWN = Statement(
+    "count the commands whose outcome is unknown",
+    "SELECT device, COUNT(*) AS count FROM command"
+    " WHERE finished_at IS NOT NULL AND state = 'unknown' GROUP BY device",
+)
+
+
+def count_all(tx: ITransaction, covers: Callable[[str], bool] | None) -> Counts:
+    """How many devices there are, and commands that are queued or unknown; ``covers``: of the devices of which it is
+    true.
+    """
+    if covers is None:
+        counted = {(row["admission"], row["presence"]): row["count"] for row in tx.rows(_DEVICES_BY_STATE)}
+    else:
+        rows = tx.tuples(_DEVICE_STATES)
+        counted = Counter((admission, presence) for device, admission, presence in rows if covers(device))
+    return Counts(
+        devices={(Admission(one), PresenceState(other)): count for (one, other), count in counted.items()},
+        queued=_count(tx, _QUEUED, covers),
+        unknown=_count(tx, _UNKNOWN, covers),
+    )
+
+
+def _count(tx: ITransaction, statement: Statement, covers: Callable[[str], bool] | None) -> int:
+    return sum(row["count"] for row in tx.rows(statement) if covers is None or covers(row["device"]))

@@ -9,48 +9,28 @@ from collections.abc import Callable, Mapping
 
 from attrs import frozen
 
-from pushd.model.timestamps import Now
 from pushd.store.transaction import ITransaction, Statement
 
-_ENDED = "SELECT id FROM command WHERE finished_at < :before ORDER BY finished_at LIMIT :limit"
-_ENDED_AHEAD = (
-    "SELECT id FROM command WHERE finished_at > :now"
-    " AND id <= (SELECT MAX(command) FROM clock_set_back WHERE elapsed < :elapsed_before) LIMIT :limit"
+_ENDED = (
+    "SELECT id, device, finished_at, EXISTS (SELECT 1 FROM large_text WHERE large_text.command = id) AS is_large"
+    " FROM command WHERE"
 )
-
-
-@frozen
-class _Ended:
-    """Ended commands that a query selects, purged in one statement for each table: each gives up the GIL."""
-
-    find: Statement
-    attempts: Statement
-    texts: Statement
-    commands: Statement
-
-    @classmethod
-    def of(cls, selected: str) -> "_Ended":
-        """The statements for those that ``selected`` finds."""
-        return cls(
-            find=Statement(
-                "find commands to purge",
-                "SELECT json_group_object(id, device) AS devices, MAX(finished_at) AS last,"
-                " SUM(EXISTS (SELECT 1 FROM large_text WHERE large_text.command = id)) AS large"
-                f" FROM command WHERE id IN ({selected})",
-            ),
-            attempts=Statement("purge attempts", f"DELETE FROM attempt WHERE command IN ({selected})"),
-            texts=Statement("purge large texts", f"DELETE FROM large_text WHERE command IN ({selected})"),
-            commands=Statement("purge commands", f"DELETE FROM command WHERE id IN ({selected})"),
-        )
-
-    def purge(self, tx: ITransaction, limit: int, times: Mapping[str, int]) -> int:
-        """Delete the commands with what belongs to them; how many they were."""
-        for statement in (self.texts, self.attempts):
-            tx.run(statement, limit=limit, **times)
-        return tx.run(self.commands, limit=limit, **times)
-
-
-_COMMANDS = (_Ended.of(_ENDED), _Ended.of(_ENDED_AHEAD))
+_FIND = (
+    Statement("find commands to purge", f"{_ENDED} finished_at < :before ORDER BY finished_at LIMIT :limit"),
+    Statement(
+        "find commands to purge",
+        f"{_ENDED} finished_at > :now"
+        " AND id <= (SELECT MAX(command) FROM clock_set_back WHERE elapsed < :elapsed_before) LIMIT :limit",
+    ),
+)
+_DELETE = tuple(  # one statement for each table: each gives up the GIL
+    Statement(f"purge {what}", f"DELETE FROM {table} WHERE {key} IN (SELECT value FROM json_each(:commands))")
+    for what, table, key in (
+        ("large texts", "large_text", "command"),
+        ("attempts", "attempt", "command"),
+        ("commands", "command", "id"),
+    )
+)
 
 
 @frozen
@@ -81,9 +61,9 @@ class _Oldest:
 _OLDEST = (_Oldest.of("event", "seq"), _Oldest.of("orphan", "id"), _Oldest.of("delivery", "id"))
 
 _CLEARED = (
-    "SELECT id FROM (SELECT id FROM alert WHERE cleared_at < :before ORDER BY cleared_at, id LIMIT :limit)"
+    "SELECT id FROM (SELECT id FROM alert WHERE cleared_at < :before ORDER BY cleared_at, id LIMIT :limit) AS old"
     " UNION SELECT id FROM (SELECT id FROM alert WHERE cleared_at > :now"
-    " AND id <= (SELECT MAX(alert) FROM clock_set_back WHERE elapsed < :elapsed_before) LIMIT :limit)"
+    " AND id <= (SELECT MAX(alert) FROM clock_set_back WHERE elapsed < :elapsed_before) LIMIT :limit) AS ahead"
 )
 _ALERT_DEVICES = Statement(
     "purge the devices of old alerts",
@@ -107,12 +87,12 @@ EVENTS_OF_COMMAND = 16
 """Events, and other rows, that are deleted at most for each command."""
 
 
-def purge(tx: ITransaction, before: int, limit: int, now: Now, seconds: Callable[[], float]) -> int:
+def purge(tx: ITransaction, before: int, limit: int, seconds: Callable[[], float]) -> int:
     """Delete up to ``limit`` old commands, and what else is as old, less if that takes long; returns how many rows.
 
     ``seconds`` is a monotonic clock.
     """
-    times = {"before": before, "elapsed_before": now.elapsed_at(before), "now": now.wall}
+    times = {"before": before, "elapsed_before": tx.now.elapsed_at(before), "now": tx.now.wall}
     until, deleted, step = seconds() + MAX_SECONDS, 0, min(FIRST_STEP, limit)
     while step > 0:
         now_deleted, tried = _purge_step(tx, times, step)
@@ -130,14 +110,15 @@ def _purge_step(tx: ITransaction, times: Mapping[str, int], limit: int) -> tuple
     Returns how many rows were deleted, and the limit: 1 if there are large texts, as to free 16 MiB takes 0.1 s.
     """
     deleted, until = 0, times["before"]
-    for ended in _COMMANDS:
-        found = tx.rows(ended.find, limit=limit, **times)[0]
-        if found["large"] and limit > 1:
+    for statement in _FIND:
+        found = tx.rows(statement, limit=limit, **times)
+        if limit > 1 and any(row["is_large"] for row in found):
             return _purge_step(tx, times, 1)
-        if found["last"] is not None:
-            tx.commands.forget(json.loads(found["devices"]))
-            deleted = ended.purge(tx, limit, times)
-            until = until if deleted < limit else min(found["last"] + 1, until)
+        if found:
+            tx.commands.forget({row["id"]: row["device"] for row in found})
+            commands = json.dumps([row["id"] for row in found])
+            deleted = [tx.run(delete, commands=commands) for delete in _DELETE][-1]
+            until = until if deleted < limit else min(max(row["finished_at"] for row in found) + 1, until)
             break
     for oldest in _OLDEST:
         end = tx.rows(oldest.end, limit=limit * EVENTS_OF_COMMAND, **{**times, "before": until})[0]["key"]

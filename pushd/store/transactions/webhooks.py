@@ -7,9 +7,10 @@ from typing import Any
 from attrs import asdict
 
 from pushd.model.alert import AlertRules
+from pushd.model.audit import Fields, changed
 from pushd.model.errors import FieldError, InvalidFields, TooManyWebhooks, UnknownWebhook
 from pushd.model.event import EventType
-from pushd.model.timestamps import Now, milliseconds
+from pushd.model.timestamps import milliseconds
 from pushd.model.webhook import (
     MAX_DELIVERIES,
     MAX_OLD_SECRETS,
@@ -20,18 +21,24 @@ from pushd.model.webhook import (
     Secret,
     Subscription,
     Webhook,
+    WebhookFormat,
+    masked_url,
 )
+from pushd.store.ownership import OwnedWebhooks
 from pushd.store.rows import report_corruption, to_columns
 from pushd.store.transaction import ITransaction, Row, Statement, first, record
 from pushd.store.transactions import alerts
+from pushd.store.transactions.audit import record_audit
 from pushd.store.transactions.epochs import event_id
 from pushd.store.transactions.queries import last_event
 
 _SCALARS = (
     "id url parallel created_at cursor disabled_at disabled_reason failing_since next_attempt_at"  # stored as they are
 ).split()
-_COLUMNS = ", ".join([*_SCALARS, "types", "tags", "revision", "failing"])
-_JSON_COLUMNS = ("types", "tags")
+_JSON_COLUMNS = ("types", "devices", "sites", "tags")
+_CHANGEABLE = ("url", "format", *_JSON_COLUMNS, "include_result", "parallel")
+_COLUMNS = ", ".join([*_SCALARS, *_JSON_COLUMNS, "format", "include_result", "revision", "failing"])
+_ADDED = ("id", *_CHANGEABLE, "created_at")
 
 _BY_ID = Statement("look up a webhook", f"SELECT {_COLUMNS} FROM webhook WHERE id = :id")
 _ALL = Statement("read all webhooks", f"SELECT {_COLUMNS} FROM webhook ORDER BY id")
@@ -41,8 +48,7 @@ _PAGE = Statement(
 _COUNT = Statement("count webhooks", "SELECT COUNT(*) AS known FROM webhook")
 _INSERT = Statement(
     "add a webhook",
-    "INSERT INTO webhook (id, url, types, tags, parallel, created_at, cursor)"
-    " VALUES (:id, :url, :types, :tags, :parallel, :created_at, :cursor)",
+    f"INSERT INTO webhook ({', '.join(_ADDED)}, cursor) VALUES ({', '.join(f':{name}' for name in _ADDED)}, :cursor)",
 )
 
 
@@ -50,11 +56,21 @@ def add_webhook(tx: ITransaction, webhook: Webhook, secret: str) -> Subscription
     """Add a webhook that receives events from the next one on."""
     if tx.rows(_COUNT)[0]["known"] >= MAX_WEBHOOKS:
         raise TooManyWebhooks(f"There are {MAX_WEBHOOKS} webhooks already; delete one that is no longer needed.")
-    fields = ("id", "url", *_JSON_COLUMNS, "parallel", "created_at")
-    chosen = to_columns({name: getattr(webhook, name) for name in fields}, _JSON_COLUMNS)
+    chosen = to_columns({name: getattr(webhook, name) for name in _ADDED}, _JSON_COLUMNS)
     tx.run(_INSERT, cursor=last_event(tx), **chosen)
     tx.run(_ADD_SECRET, webhook=webhook.id, secret=secret)
+    record_audit(tx, "webhook.add", f"webhook:{webhook.id}", None, _shown(_audited(webhook)))
     return _subscription(tx, _look_up(tx, webhook.id))
+
+
+def _audited(webhook: Webhook) -> Fields:
+    """A webhook as the audit log compares it."""
+    return {name: getattr(webhook, name) for name in _CHANGEABLE}
+
+
+def _shown(fields: Fields) -> Fields:
+    """Fields of a webhook as the audit log has them: the URL is a secret."""
+    return {name: masked_url(value) if name == "url" else value for name, value in fields.items()}
 
 
 _REVISE = "UPDATE webhook SET revision = revision + 1, {sets} WHERE id = :id"
@@ -63,8 +79,8 @@ _NOT_FAILING = "failing = NULL, failing_since = NULL, next_attempt_at = NULL"
 
 def change_webhook(tx: ITransaction, webhook: str, changes: Mapping[str, Any]) -> Subscription:
     """Change fields of a webhook; another URL ends the backoff."""
-    _look_up(tx, webhook)
-    sets = [f"{name} = :{name}" for name in ("url", *_JSON_COLUMNS, "parallel") if name in changes]
+    before = get_webhook(tx, webhook)
+    sets = [f"{name} = :{name}" for name in _CHANGEABLE if name in changes]
     if "url" in changes:
         sets.append(_NOT_FAILING)
     if sets:
@@ -73,6 +89,9 @@ def change_webhook(tx: ITransaction, webhook: str, changes: Mapping[str, Any]) -
             id=webhook,
             **to_columns(changes, _JSON_COLUMNS),
         )
+    differing = changed(_audited(before), _audited(get_webhook(tx, webhook)))
+    if any(differing):
+        record_audit(tx, "webhook.change", f"webhook:{webhook}", *map(_shown, differing))
     return _subscription(tx, _look_up(tx, webhook))
 
 
@@ -86,12 +105,13 @@ _DELETES = tuple(
 )
 
 
-def delete_webhook(tx: ITransaction, webhook: str, now: Now) -> None:
+def delete_webhook(tx: ITransaction, webhook: str) -> None:
     """Delete a webhook with its secrets and log, and clear the alert about it."""
-    _look_up(tx, webhook)
+    before = get_webhook(tx, webhook)
     for statement in _DELETES:
         tx.run(statement, id=webhook)
-    alerts.clear_webhook(tx, now, webhook)
+    alerts.clear_webhook(tx, webhook)
+    record_audit(tx, "webhook.delete", f"webhook:{webhook}", _shown(_audited(before)))
 
 
 _ADD_SECRET = Statement(
@@ -113,13 +133,14 @@ _SECRETS = Statement(
 _COUNT_REVISION = Statement("change a webhook", "UPDATE webhook SET revision = revision + 1 WHERE id = :id")
 
 
-def rotate_secret(tx: ITransaction, webhook: str, secret: str, overlap: float, now: Now) -> Subscription:
+def rotate_secret(tx: ITransaction, webhook: str, secret: str, overlap: float) -> Subscription:
     """Add a secret; the current one expires after ``overlap`` seconds."""
     _look_up(tx, webhook)
-    tx.run(_RETIRE, webhook=webhook, until=now.elapsed + milliseconds(overlap))
-    tx.run(_DROP_OLD, webhook=webhook, now=now.elapsed, most=MAX_OLD_SECRETS)
+    tx.run(_RETIRE, webhook=webhook, until=tx.now.elapsed + milliseconds(overlap))
+    tx.run(_DROP_OLD, webhook=webhook, now=tx.now.elapsed, most=MAX_OLD_SECRETS)
     tx.run(_ADD_SECRET, webhook=webhook, secret=secret)
     tx.run(_COUNT_REVISION, id=webhook)
+    record_audit(tx, "webhook.rotate_secret", f"webhook:{webhook}", None, {"overlap": overlap})
     return _subscription(tx, _look_up(tx, webhook))
 
 
@@ -129,13 +150,16 @@ _REDELIVER = Statement(
 )
 
 
-def redeliver(tx: ITransaction, webhook: str, after: int | None, now: Now) -> Subscription:
+def redeliver(tx: ITransaction, webhook: str, after: int | None) -> Subscription:
     """Enable a webhook, and deliver from its cursor, or from ``after``, on."""
     row = _look_up(tx, webhook)
     if after is not None and after > last_event(tx):
         raise InvalidFields([FieldError("#/after", "must be the seq of an event; there is no such event yet")])
     tx.run(_REDELIVER, id=webhook, cursor=row["cursor"] if after is None else after)
-    alerts.clear_webhook(tx, now, webhook)
+    alerts.clear_webhook(tx, webhook)
+    from_event = None if after is None else event_id(tx, after)
+    disabled = {"disabled_reason": row["disabled_reason"]} if row["disabled_at"] else None
+    record_audit(tx, "webhook.redeliver", f"webhook:{webhook}", disabled, {"after": from_event})
     return _subscription(tx, _look_up(tx, webhook))
 
 
@@ -157,7 +181,7 @@ _TRIM = Statement(
 
 
 def save_progress(tx: ITransaction, progress: Progress, attempt: Attempt | None) -> bool:
-    """Save the cursor and the latest attempt; False if an operator changed the webhook meanwhile."""
+    """Save the cursor and the latest attempt; False if the webhook has another revision meanwhile."""
     failing = progress.failing
     saved = tx.run(
         _PROGRESS,
@@ -181,16 +205,14 @@ _DISABLE = Statement(
 )
 
 
-def disable_webhook(
-    tx: ITransaction, progress: Progress, attempt: Attempt, reason: str, rules: AlertRules, now: Now
-) -> bool:
+def disable_webhook(tx: ITransaction, progress: Progress, attempt: Attempt, reason: str, rules: AlertRules) -> bool:
     """Save progress and disable a webhook, with an event and an alert; False as :func:`save_progress`."""
     if not save_progress(tx, progress, attempt):
         return False
     webhook = progress.webhook
-    tx.run(_DISABLE, id=webhook, now=now.wall, reason=reason)
-    record(tx, now, EventType.WEBHOOK_FAILED, None, webhook=webhook, reason=reason, seq=event_id(tx, attempt.seq))
-    alerts.raise_webhook(tx, now, webhook, rules)
+    tx.run(_DISABLE, id=webhook, now=tx.now.wall, reason=reason)
+    record(tx, EventType.WEBHOOK_FAILED, None, webhook=webhook, reason=reason, seq=event_id(tx, attempt.seq))
+    alerts.raise_webhook(tx, webhook, rules)
     return True
 
 
@@ -204,15 +226,27 @@ def list_webhooks(tx: ITransaction, after: str | None, limit: int) -> list[Webho
     return [_webhook(row) for row in tx.rows(_PAGE, after=after, limit=limit)]
 
 
+def get_subscription(tx: ITransaction, webhook: str) -> Subscription:
+    """A webhook by its id, with its secrets."""
+    return _subscription(tx, _look_up(tx, webhook))
+
+
 def list_subscriptions(tx: ITransaction) -> list[Subscription]:
     """All webhooks with their secrets."""
     return [_subscription(tx, row) for row in tx.rows(_ALL)]
 
 
+def own_webhooks(tx: ITransaction, held: Mapping[str, int]) -> OwnedWebhooks:
+    """All webhooks: no other process delivers any. ``held`` has the known revisions."""
+    found = list_subscriptions(tx)
+    changed = [each for each in found if held.get(each.webhook.id) != each.revision]
+    return OwnedWebhooks(ids={each.webhook.id for each in found}, changed=changed)
+
+
 _DELIVERIES = Statement(
     "list deliveries",
     "SELECT id, seq, at, duration, status, error FROM delivery"
-    " WHERE webhook = :webhook AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit",
+    " WHERE webhook = :webhook AND id < COALESCE(:before, id + 1) ORDER BY id DESC LIMIT :limit",
 )
 
 
@@ -245,6 +279,10 @@ def _subscription(tx: ITransaction, row: Row) -> Subscription:
 def _webhook(row: Row) -> Webhook:
     return Webhook(
         types=tuple(EventType(kind) for kind in json.loads(row["types"])),
+        devices=tuple(json.loads(row["devices"])),
+        sites=tuple(json.loads(row["sites"])),
         tags=tuple(json.loads(row["tags"])),
+        format=WebhookFormat(row["format"]),
+        include_result=bool(row["include_result"]),
         **{name: row[name] for name in _SCALARS},
     )

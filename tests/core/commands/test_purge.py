@@ -7,7 +7,6 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
 from pushd.core.commands import command_queue
-from pushd.model.timestamps import Now
 from pushd.store.sqlite.store import SqliteStore
 from tests.core.harness import CoreHarness
 
@@ -20,8 +19,8 @@ def purged_at(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """When the store was asked to purge; it has more to purge than can be in time."""
     asked: list[float] = []
 
-    def purge(store: SqliteStore, before: int, limit: int, now: Now) -> Deferred[int]:
-        asked.append(now.steady / 1000)
+    def purge(store: SqliteStore, before: int, limit: int) -> Deferred[int]:
+        asked.append(store.now().steady / 1000)
         return succeed(int(len(asked) < IN_TIME + 10))
 
     monkeypatch.setattr(SqliteStore, "purge", purge)

@@ -93,14 +93,14 @@ def test_the_key_of_another_device_is_refused(harness: CoreHarness) -> None:
 def test_a_device_token_is_the_key_of_many(harness: CoreHarness, role: Role) -> None:
     """A token with the role device is accepted as the key of any device; tokens of other roles are not."""
     harness.issue_credential(CONTAINER, ProofKind.API_KEY)
-    token = harness.result(harness.core.tokens.issue("fleet", role))
+    token = harness.make_token("fleet", role)
     assert is_served(harness, api_key=token) is (role is Role.DEVICE)
 
 
 def test_a_device_token_replaces_no_secret(harness: CoreHarness) -> None:
     """A token replaces only the key."""
     harness.issue_credential(CONTAINER, ProofKind.SECRET)
-    token = harness.result(harness.core.tokens.issue("fleet", Role.DEVICE))
+    token = harness.make_token("fleet", Role.DEVICE)
     assert not is_served(harness, api_key=token)
 
 

@@ -14,11 +14,13 @@ from pushd.core.devices.offline_detector import BATCH_SIZE, MARKED_TOGETHER
 from pushd.model.device import PresenceState
 from pushd.model.errors import Unavailable
 from pushd.periodic import PeriodicTask
-from pushd.store.sqlite.store import MEMORY, SqliteStore
 from pushd.wiring import build_core
 from tests.core.conftest import HarnessBuilder
 from tests.core.harness import CONTAINER, EPOCH, READER, CoreHarness, Wall
 from tests.stepped import SteppedExecutor
+from tests.store.clock import follow, new_store
+from tests.store.samples import OPEN_ALERTS
+from tests.token_file import MemoryTokenFile
 
 T = TypeVar("T")
 
@@ -184,7 +186,9 @@ def test_a_clock_that_is_replaced_before_the_start(clock: Clock) -> None:
     """The reactor's clock may be replaced by a monotonic one between building and starting the server."""
     wall, started = Wall(clock), clock.seconds()
     clock.rightNow = EPOCH
-    core = build_core(SqliteStore(MEMORY), Clocks(clock, wall), Config())
+    store, clocks = new_store(), Clocks(clock, wall)
+    follow(store, clocks)
+    core = build_core(store, clocks, Config(), MemoryTokenFile())
     clock.rightNow = started
     core.start()
     harness = CoreHarness(core, clock, wall, lambda: None)
@@ -315,5 +319,5 @@ def test_devices_are_grouped_by_where_they_were_seen_last(harness: CoreHarness) 
     assert {harness.stored(name).last_address for name in names} == {None}
     harness.pass_time(30)
     harness.sweep()
-    (alert,) = harness.result(harness.core.store.alerts(True, None, 10))
+    (alert,) = harness.result(harness.core.store.alerts(OPEN_ALERTS, None, 10))
     assert (alert.address, alert.devices) == ("2001:db8::/64", tuple(names))

@@ -20,7 +20,7 @@ from tests.core.events.event_client import EventClient
 from tests.core.harness import CONTAINER, READER, CoreHarness
 from tests.stepped import SteppedExecutor, SteppedStore
 
-OF_CONTAINER = EventFilter(device=CONTAINER)
+OF_CONTAINER = EventFilter(devices=(CONTAINER,))
 
 
 def last_seq(harness: CoreHarness) -> int:

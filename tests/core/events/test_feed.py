@@ -14,7 +14,7 @@ from tests.results import result_of
 from tests.stepped import SteppedExecutor
 
 ALL = EventFilter()
-OF_CONTAINER = EventFilter(device=CONTAINER)
+OF_CONTAINER = EventFilter(devices=(CONTAINER,))
 ENDS = EventFilter(types=(EventType.COMMAND_CANCELLED, EventType.COMMAND_FAILED))
 
 

@@ -7,6 +7,7 @@ from pushd.model.event import EventType
 from pushd.model.lifecycle import State
 from pushd.rules.outcomes import Settlement
 from tests.core.harness import READER, CoreHarness, HeldPoll
+from tests.results import result_of
 from tests.stepped import SteppedExecutor
 
 HOLD = 10.0
@@ -128,7 +129,7 @@ def test_a_device_that_disconnects_during_the_claim(
     stepped.run()
     assert is_queued_as_new(stepped, command)
     assert stepped.events[-1].type is EventType.COMMAND_QUEUED
-    assert stepped.events[-1].data == {"reason": "unsent"}
+    assert stepped.events[-1].data == {"reason": "unsent", "endpoint": "load_objects"}
     assert len(stepped.core.poll_registry) == 0
     assert not clock.getDelayedCalls()
 
@@ -153,6 +154,36 @@ def test_a_claim_that_is_too_old_is_not_sent(
         EventType.COMMAND_QUEUED,
         EventType.COMMAND_SENT,
     ]
+
+
+def test_a_claim_beside_the_end_of_a_wait(
+    stepped: CoreHarness, executor: SteppedExecutor, command: str, clock: Clock
+) -> None:
+    """A command that was claimed when the wait of its sender ended, and is taken back, is cancelled nevertheless."""
+    waiting = stepped.start(stepped.core.command_queue.wait_or_cancel(command, 1, None))
+    stepped.run()
+    clock.advance(1)
+    executor.commit()  # what the wait has read at its end
+    poll = stepped.take(READER)
+    executor.notify()
+    executor.commit()  # the claim, and the cancel behind it
+    poll.disconnect()
+    stepped.run()
+    assert result_of(waiting).state is State.CANCELLED
+
+
+def test_a_claim_that_waited_for_other_commits_is_sent(
+    stepped: CoreHarness, executor: SteppedExecutor, clock: Clock
+) -> None:
+    """On a slow disk a claim may begin late; its age counts from then on, else none would ever be sent."""
+    command = stepped.put(READER)
+    poll = stepped.take(READER)
+    clock.advance(5)
+    executor.commit()
+    clock.advance(1)
+    executor.notify()
+    assert poll.commands == [command]
+    assert stepped.command(command).attempts == 1
 
 
 def test_a_claim_is_sent_within_its_time(stepped: CoreHarness, executor: SteppedExecutor, clock: Clock) -> None:

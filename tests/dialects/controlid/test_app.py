@@ -81,9 +81,9 @@ COMMANDS = [
         "endpoint": "user_set_image",
         "contentType": "application/octet-stream",
         "body": "/9j/4AA=",
-        "queryString": "a=7",
+        "queryString": "user_id=7",
     },
-    {"endpoint": "execute_actions", "body": {}, "contentType": "application/json"},
+    {"endpoint": "reboot", "body": {}, "contentType": "application/json"},
 ]
 
 
@@ -101,12 +101,10 @@ def test_command_is_sent_unchanged(server: InMemoryServer, payload: dict[str, ob
 def test_bytes_of_a_command(server: InMemoryServer) -> None:
     """An object is sent as an object, text as text, and numbers with all their digits."""
     server.register(DEVICE)
-    server.put(
-        DEVICE, {"endpoint": "load_objects", "body": {"user_id": 4408801109440198, "ratio": 1.0, "name": "Zoë"}}
-    )
+    server.put(DEVICE, {"endpoint": "own_call", "body": {"user_id": 4408801109440198, "ratio": 1.0, "name": "Zoë"}})
     answer = server.device_request(POLL).answer()
     assert answer.headers["content-type"] == "application/json"
-    body = '{"endpoint":"load_objects","body":{"user_id":4408801109440198,"ratio":1.0,"name":"Zoë"}}'
+    body = '{"endpoint":"own_call","body":{"user_id":4408801109440198,"ratio":1.0,"name":"Zoë"}}'
     assert answer.body == body.encode()
 
 
@@ -114,14 +112,14 @@ def test_batch(server: InMemoryServer) -> None:
     """A batch is sent in order, each entry with a transactionid, which is a string."""
     server.register(DEVICE)
     entries = [
-        {"endpoint": "create_objects"},
+        {"endpoint": "logout"},
         {"endpoint": "load_objects", "transactionid": "x"},
         {"endpoint": "reboot"},
     ]
     server.put(DEVICE, {"transactions": entries})
     batch = json.loads(poll_response(server))
     assert [(entry["transactionid"], entry["endpoint"]) for entry in batch["transactions"]] == [
-        ("1", "create_objects"),
+        ("1", "logout"),
         ("x", "load_objects"),
         ("3", "reboot"),
     ]
@@ -131,11 +129,11 @@ def test_batch(server: InMemoryServer) -> None:
 def test_payload_as_on_the_own_interface_of_a_device(server: InMemoryServer) -> None:
     """A number as transactionid is sent as given; an endpoint is sent without slash and .fcgi."""
     server.register(DEVICE)
-    entries = [{"transactionid": 7, "endpoint": "/create_objects.fcgi"}, {"endpoint": "load_objects.fcgi"}]
+    entries = [{"transactionid": 7, "endpoint": "/logout.fcgi"}, {"endpoint": "load_objects.fcgi"}]
     command = server.put(DEVICE, {"transactions": entries})
     assert json.loads(poll_response(server)) == {
         "transactions": [
-            {"transactionid": 7, "endpoint": "create_objects"},
+            {"transactionid": 7, "endpoint": "logout"},
             {"transactionid": "2", "endpoint": "load_objects"},
         ]
     }

@@ -20,9 +20,9 @@ LOAD = {"endpoint": "load_objects", "body": {"object": "users"}}
 
 @pytest.fixture
 def command(server: InMemoryServer) -> str:
-    """A command that was sent to the device."""
+    """A command that was sent to the device, and is not sent again."""
     server.register(DEVICE)
-    sent = server.put(DEVICE, LOAD)
+    sent = server.put(DEVICE, LOAD, delivery="at_most_once")
     assert server.device_request(POLL).answer().body
     return sent
 
@@ -114,7 +114,7 @@ def test_unreadable_result(server: InMemoryServer, command: str, body: bytes) ->
     assert base64.b64decode(found["result"]["raw"]) == body
 
 
-BATCH = {"transactions": [{"endpoint": "create_objects"}, {"endpoint": "load_objects"}]}
+BATCH = {"transactions": [{"endpoint": "reboot"}, {"endpoint": "load_objects"}]}
 
 
 @pytest.mark.parametrize(

@@ -189,3 +189,13 @@ def test_deep_body() -> None:
         body = {"x": body}
     (pointer,) = pointers({"endpoint": "a", "body": body})
     assert pointer.startswith("#/payload/body/x/x/x")
+
+
+def test_names_of_endpoints_are_bounded() -> None:
+    """They are part of each event of a command, so they must be short, and a batch may not call very many."""
+    check({"endpoint": "x" * 256})
+    assert pointers({"endpoint": "x" * 257}) == {"#/payload/endpoint"}
+    assert pointers({"transactions": [{"endpoint": "x" * 257}]}) == {"#/payload/transactions/0/endpoint"}
+    many = [{"endpoint": f"e{number}"} for number in range(65)]
+    check({"transactions": many[:64] * 10})
+    assert problems({"transactions": many}) == {"#/payload/transactions": "must call at most 64 different endpoints"}

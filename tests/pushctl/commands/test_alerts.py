@@ -53,6 +53,23 @@ def test_cleared_alerts_are_listed_with_all(server: FakeServer, pushctl: Pushctl
     assert server.calls("GET /v1/alerts")[0].query == {"limit": ["500"]}
 
 
+def test_filters(server: FakeServer, pushctl: Pushctl) -> None:
+    """Alerts are selected by kind, by whether they are acknowledged, and by when they were raised."""
+    _list(server)
+    options = "--kind offline --kind flapping --unacknowledged --since 2026-01-02T00:00:00Z"
+    assert pushctl("alerts", *options.split()).stderr == "No such alerts.\n"
+    assert pushctl("alerts").stderr == "No open alerts.\n"
+    assert pushctl("alerts", "--all").stderr == "No alerts.\n"
+    assert server.calls("GET /v1/alerts")[0].query == {
+        "open": ["1"],
+        "kind": ["offline", "flapping"],
+        "acknowledged": ["0"],
+        "since": ["2026-01-02T00:00:00Z"],
+        "limit": ["500"],
+    }
+    assert pushctl("alerts", "--kind", "fire").exit_code == 2
+
+
 @pytest.mark.parametrize(("options", "column"), [((), "kind"), (("--all",), "state")])
 def test_narrow_terminals_keep_what_tells_alerts_apart(
     server: FakeServer, pushctl: Pushctl, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], column: str

@@ -16,7 +16,7 @@ def test_inconsistencies_are_listed(server: FakeServer, pushctl: Pushctl) -> Non
     result = pushctl("fsck")
     assert result.exit_code == 1
     assert "its attempts are not in order" in result.stdout
-    assert json.loads(pushctl("fsck", "--json").stdout) == VIOLATION
+    assert json.loads(pushctl("fsck", "--json").stdout) == {"ok": False, "items": [VIOLATION]}
 
 
 def test_consistent_database(server: FakeServer, pushctl: Pushctl) -> None:
@@ -24,6 +24,7 @@ def test_consistent_database(server: FakeServer, pushctl: Pushctl) -> None:
     server.on("GET /v1/fsck", Answer(body={"items": []}))
     result = pushctl("fsck")
     assert (result.exit_code, result.stdout) == (0, "No inconsistencies.\n")
+    assert json.loads(pushctl("fsck", "--json").stdout) == {"ok": True, "items": []}
 
 
 @pytest.mark.parametrize("content", [None, "no database"])

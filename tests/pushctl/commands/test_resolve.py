@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.pushctl.fake_server import COMMAND, SUCCEEDED, Answer, FakeServer, Pushctl
 
 PATH = f"/v1/commands/{COMMAND['id']}"
@@ -39,8 +41,19 @@ def test_resend_gives_the_new_command(server: FakeServer, pushctl: Pushctl) -> N
     server.on(
         f"POST {PATH}/resend", Answer(status=201, body={**SUCCEEDED, "id": "second", "resend_of": COMMAND["id"]})
     )
-    assert pushctl("resend", COMMAND["id"], "--ttl", "60").stdout.startswith("second succeeded")
+    assert pushctl("resend", COMMAND["id"], "--ttl", "60", "--trace", "T-7").stdout.startswith("second succeeded")
+    assert server.calls(f"POST {PATH}/resend")[0].body == {"ttl": 60, "trace": "T-7"}
     assert pushctl("resend", COMMAND["id"], "--wait").exit_code == 0
+
+
+@pytest.mark.parametrize(("answer", "code"), [(Answer(cut=True), 4), (Answer(takes=60), 130)])
+def test_lost_answer_to_resend(server: FakeServer, pushctl: Pushctl, answer: Answer, code: int) -> None:
+    """If the answer is lost, or Ctrl-C comes before it, the command may have been sent again; the same call shows."""
+    server.on(f"POST {PATH}/resend", answer)
+    pushctl.interrupt_after = 1
+    result = pushctl("resend", COMMAND["id"])
+    assert result.exit_code == code
+    assert "the same call shows the new command, and does not send it twice" in result.stderr
 
 
 def test_resend_of_a_succeeded_command_is_refused(server: FakeServer, pushctl: Pushctl) -> None:

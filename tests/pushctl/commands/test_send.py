@@ -27,14 +27,24 @@ def test_delivery_options_are_sent_as_numbers(server: FakeServer, pushctl: Pushc
     """Delivery options are sent with their JSON types, and only those that were given."""
     server.on(SEND, Answer(status=201, body=COMMAND))
     options = "--ttl 60 --lease 2.5 --priority 9 --delivery at_least_once --max-attempts 3 --deadline 90 --queue"
-    pushctl("send", READER, "get_configuration", *options.split(), "--not-before", "2030-01-02T03:04:05Z")
+    pushctl(
+        "send", READER, "get_configuration", *options.split(), "--not-before", "2030-01-02T03:04:05Z", "--trace", "T 7"
+    )
     (request,) = server.calls(SEND)
     assert request.query == {"queue": ["1"]}
     assert json.dumps(request.body, sort_keys=True) == (
         '{"deadline": 90, "delivery": "at_least_once", "lease": 2.5, "max_attempts": 3,'
         ' "not_before": "2030-01-02T03:04:05Z", "payload": {"endpoint": "get_configuration"},'
-        ' "priority": 9, "ttl": 60}'
+        ' "priority": 9, "trace": "T 7", "ttl": 60}'
     )
+
+
+def test_unchecked_command(server: FakeServer, pushctl: Pushctl) -> None:
+    """A command that the device is known to reject is sent with --unchecked."""
+    server.on(SEND, Answer(status=201, body=COMMAND))
+    pushctl("send", READER, "remote_enroll", '{"type": "hand"}', "--unchecked")
+    (request,) = server.calls(SEND)
+    assert request.query == {"unchecked": ["1"]}
 
 
 def test_each_call_has_its_own_key(server: FakeServer, pushctl: Pushctl) -> None:
@@ -137,10 +147,21 @@ def test_lost_answer_names_the_idempotency_key(server: FakeServer, pushctl: Push
     """If the answer is lost, the command may have been accepted: the key with which to repeat the call is shown."""
     server.on(SEND, Answer(cut=True))
     result = pushctl("send", READER, "load_objects")
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     (request,) = server.calls(SEND)
     assert f"--idempotency-key {request.headers['idempotency-key']}" in result.stderr
     assert "closed the connection without an answer" in result.stderr
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_server_that_is_lost_meanwhile(server: FakeServer, pushctl: Pushctl, ended: bool) -> None:
+    """If the server exits while pushctl waits, the outcome is unknown, and the command is named."""
+    server.on(SEND, Answer(body=SUCCEEDED if ended else COMMAND))
+    server.on(LOOK, Answer(body=SENT), Answer(cut=True))
+    result = pushctl("send", READER, "load_objects", "--wait", "--json")
+    assert result.exit_code == (0 if ended else 4)
+    assert json.loads(result.stdout) == (SUCCEEDED if ended else SENT)
+    assert (f"the command was accepted. To wait again: pushctl show {COMMAND['id']} --wait" in result.stderr) != ended
 
 
 def test_interrupted_send_names_the_idempotency_key(server: FakeServer, pushctl: Pushctl) -> None:

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.pushctl.fake_server import COMMAND, SENT, SUCCEEDED, Answer, FakeServer, Pushctl
+from tests.pushctl.fake_server import COMMAND, DEVICE, SENT, SUCCEEDED, Answer, FakeServer, Pushctl
 
 LOOK = f"GET /v1/commands/{COMMAND['id']}"
 CANCEL = f"POST /v1/commands/{COMMAND['id']}/cancel"
@@ -54,3 +54,18 @@ def test_cancel_too_late(server: FakeServer, pushctl: Pushctl) -> None:
     server.on(CANCEL, Answer(status=409, body={"title": "Conflict", "detail": "It has succeeded."}))
     result = pushctl("cancel", COMMAND["id"])
     assert (result.exit_code, result.stderr) == (1, "pushctl: refused (409): It has succeeded.\n")
+
+
+def test_show_of_a_device(server: FakeServer, pushctl: Pushctl) -> None:
+    """A device is shown with its fields and, below them, its facts; a name cannot move the cursor."""
+    facts = {"serial": "0M020?/0376C6", "model": "iDFlex", "floor": 2, "\x1b[2J": "gone"}
+    server.on(f"GET /v1/devices/{DEVICE['id']}", Answer(body={**DEVICE, "facts": facts, "proof": []}))
+    result = pushctl("show", DEVICE["id"])
+    assert result.exit_code == 0
+    fields, _, below = result.stdout.partition("\nfacts\n")
+    assert {("site", "Lobby"), ("tags", "lobby"), ("queue", "2")} <= {
+        tuple(line.split(None, 1)) for line in fields.splitlines()
+    }
+    assert below.split() == ["\\x1b[2J", "gone", "floor", "2", "model", "iDFlex", "serial", "0M020?/0376C6"]
+    assert "anyone who can reach the device port" in result.stderr
+    assert json.loads(pushctl("show", DEVICE["id"], "--json").stdout)["facts"] == facts

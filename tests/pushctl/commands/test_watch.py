@@ -85,7 +85,7 @@ _SITE = {
         ),
         (
             "alert.acknowledged",
-            {"device": None, "data": {"alert": "18", "kind": "webhook", "webhook": "wh_1", "by": "ana\x1b"}},
+            {"device": None, "by": "ana\x1b", "data": {"alert": "18", "kind": "webhook", "webhook": "wh_1"}},
             "18  webhook  wh_1  by ana\\x1b",
         ),
         ("device.offline", {"data": {"heartbeat_timeout": 1200.0}}, "servereye:abc  no report for more than 20 min"),

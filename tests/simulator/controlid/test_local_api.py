@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
-from pushd.simulator.controlid.doors import MODELS
-from pushd.simulator.controlid.local_api import LocalApi, label_serial
+from pushd.dialects.controlid.models import MODELS
+from pushd.simulator.controlid.local_api import LocalApi
 from pushd.simulator.controlid.query import LocalApiError
 
 PHOTO = b"\xff\xd8\xff\xe0 a photo"
@@ -131,20 +131,9 @@ def test_system_information(api: LocalApi) -> None:
     assert set(response) == names
 
 
-@pytest.mark.parametrize(
-    ("device_id", "serial"),
-    [
-        ("3206485144263533", "0G020?/005B6D"),
-        ("7", "00000?/000007"),
-        ("-7", "-7"),
-        ("4408801109440198", "0M020?/0376C6"),
-        (str(1 << 24), str(1 << 24)),
-        (str(36**5 << 32), str(36**5 << 32)),
-    ],
-)
-def test_serial(device_id: str, serial: str) -> None:
-    """The serial number is that of the label, if the id has one."""
-    assert label_serial(device_id) == serial
+def test_a_device_whose_id_stands_for_no_serial_number() -> None:
+    """It returns its id instead."""
+    assert call(LocalApi(serial="-7", now=lambda: 0.0), "system_information")["serial"] == "-7"
 
 
 def test_clock_and_uptime() -> None:

@@ -1,0 +1,14 @@
+"""Actor: who changes something on the admin port."""
+
+from attrs import frozen
+
+UNKNOWN = ""
+"""In place of a name: it is not known who it is."""
+
+
+@frozen(kw_only=True)
+class Actor:
+    """A client of the admin port, by the name of its token or person, and its IP address, if that is known."""
+
+    name: str
+    address: str | None = None

@@ -1,0 +1,1 @@
+"""What ``pushctl doctor`` examines: the server, the device port, and one device."""

@@ -1,0 +1,1 @@
+"""The store on PostgreSQL: sessions, schema, and the groups of operations that they run."""

@@ -1,0 +1,145 @@
+"""Listens, in a session of its own, to what other nodes commit; and notices when it does not hear them any more."""
+
+import os
+import select
+from collections.abc import Callable, Collection, Iterable, Mapping
+from threading import Thread
+from time import monotonic
+
+import psycopg
+from attrs import define, field
+from psycopg import Notify
+from psycopg.pq.abc import PGconn
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.logger import Logger
+
+from pushd.model.errors import Unavailable
+from pushd.store.postgres.session import Session, reason
+
+OnPayload = Callable[[str], None]
+"""Called on the reactor's thread with the payload of a notification."""
+
+INTERVAL = 1.0
+"""Seconds between two notifications that a node sends itself, to hear whether it still hears."""
+
+MAX_SILENCE = 5.0
+"""Seconds without a notification after which the session is given up, and another is opened."""
+
+RETRY_SECONDS = 0.5
+"""Seconds between two attempts to listen again."""
+
+ECHO = "pushd_echo"
+"""The channel of what nodes send so that they hear something."""
+
+
+@define(eq=False)
+class Listener:
+    """A thread that listens, and reports on the reactor's thread what it has heard."""
+
+    session: Session
+    channels: Mapping[str, OnPayload]
+    on_missed: Callable[[float], None]
+    """Called when it has begun to listen, again perhaps, with the time since which notifications may have been missed,
+    by the monotonic clock.
+    """
+    reactor: IReactorFromThreads
+    _heard_at: float = field(factory=monotonic, init=False)
+    """When the reactor last learned of something that was heard, by the monotonic clock."""
+    _alive_at: float = field(factory=monotonic, init=False)
+    """When the thread last heard something."""
+    _wake: tuple[int, int] = field(factory=os.pipe, init=False)
+    _closing: bool = field(default=False, init=False)
+    _is_listening: bool = field(default=False, init=False)
+    _closed: Deferred[None] = field(factory=Deferred, init=False)
+    _log = Logger()
+
+    def start(self) -> None:
+        """Start the thread; only after twistd has become a daemon."""
+        Thread(target=self._loop, name="store-listener", daemon=True).start()
+
+    def close(self) -> Deferred[None]:
+        """End the thread and its session."""
+        if not self._closing:
+            os.write(self._wake[1], b"\0")  # first: the thread closes the pipe when it sees the next
+            self._closing = True
+        return self._closed
+
+    @property
+    def silence(self) -> float:
+        """Seconds since it last heard something, which is about :data:`INTERVAL` at most while it hears; for the
+        reactor's thread.
+        """
+        return monotonic() - self._heard_at
+
+    def _loop(self) -> None:
+        while not self._closing:
+            try:
+                self._listen()
+            except (psycopg.Error, Unavailable) as error:
+                self._give_up(error)
+        self.session.close()
+        for descriptor in self._wake:
+            os.close(descriptor)
+        self.reactor.callFromThread(self._closed.callback, None)
+
+    def _give_up(self, error: Exception) -> None:
+        self.session.drop()
+        if self._is_listening:
+            self._is_listening = False
+            self._log.warn("Other nodes are not heard: {error}; listening again", error=reason(error))
+        _wait_for([self._wake[0]], RETRY_SECONDS)
+
+    def _listen(self) -> None:
+        """Listen until the session is lost, or the listener is closed."""
+        connection = self.session.get()
+        connection.add_notify_handler(self._on_notify)
+        for channel in {ECHO, *self.channels}:
+            connection.execute(f"LISTEN {channel}".encode())
+        self._alive_at, self._is_listening = monotonic(), True
+        self._report(self._begin)
+        while not self._closing:
+            connection.execute(f"NOTIFY {ECHO}".encode())
+            until = monotonic() + INTERVAL
+            while not self._closing and (left := until - monotonic()) > 0:
+                self._wait(connection.pgconn, left)
+            if monotonic() - self._alive_at > MAX_SILENCE:
+                raise Unavailable("nothing was heard, not even of this node")
+
+    def _wait(self, pgconn: PGconn, seconds: float) -> None:
+        if pgconn.socket in _wait_for([pgconn.socket, self._wake[0]], seconds):
+            pgconn.consume_input()
+            while (found := pgconn.notifies()) is not None:
+                self._hear(found.relname.decode(), found.extra.decode())
+
+    def _on_notify(self, notify: Notify) -> None:
+        self._hear(notify.channel, notify.payload)
+
+    def _hear(self, channel: str, payload: str) -> None:
+        self._alive_at = monotonic()
+        self._report(self._take, channel, payload)
+
+    def _begin(self) -> None:
+        """On the reactor's thread: it has begun to listen."""
+        since, self._heard_at = self._heard_at, monotonic()
+        self.on_missed(since)
+
+    def _take(self, channel: str, payload: str) -> None:
+        """On the reactor's thread: take a notification."""
+        self._heard_at = monotonic()
+        if channel in self.channels:
+            self.channels[channel](payload)
+
+    def _report(self, call: Callable[..., None], *args: str) -> None:
+        if not self._closing:
+            self.reactor.callFromThread(call, *args)
+
+
+def _wait_for(descriptors: Iterable[int], seconds: float) -> Collection[int]:
+    """Those that can be read, after so many seconds at most; a process with many devices has numbers above 1023, which
+    ``select`` does not take.
+    """
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return {descriptor for descriptor, _ in poll.poll(seconds * 1000)}

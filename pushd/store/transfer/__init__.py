@@ -1,0 +1,1 @@
+"""Moves a fleet from one database to another, of the other kind."""

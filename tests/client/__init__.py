@@ -1,0 +1,1 @@
+"""Tests of :mod:`pushd.client`, most of them against a server process."""

@@ -1,0 +1,34 @@
+"""A database that tests use one after the other."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from pushd.store.postgres.migrations import migrate
+from pushd.store.postgres.session import SessionOptions
+from tests.postgres import PostgresServer, ReusedDatabase
+
+_FUNCTION = "RETURNS bigint LANGUAGE sql AS 'SELECT by FROM moved'"
+
+
+@pytest.fixture(scope="session")
+def moved_database(postgres_server: PostgresServer) -> Iterator[ReusedDatabase]:
+    """An empty database whose clock only tests move."""
+    with postgres_server.database() as url:
+        with closing(SessionOptions(url=url, node="tests").connect()) as connection:
+            migrate(connection)
+            connection.execute("CREATE TABLE moved AS SELECT 1000000000::bigint AS by")
+            connection.execute(
+                "CREATE OR REPLACE FUNCTION wall_ms() RETURNS bigint LANGUAGE sql AS 'SELECT by FROM moved'"
+            )
+        database = ReusedDatabase(url)
+        database.save("empty")
+        yield database
+
+
+@pytest.fixture
+def database(moved_database: ReusedDatabase) -> str:
+    """The URL of an empty database whose clock only the test moves."""
+    moved_database.restore("empty")
+    return moved_database.url

@@ -1,0 +1,1 @@
+"""Tests of :mod:`pushd.testing`, the pytest plugin for integrators."""
