@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks import install
 from benchmarks.generator import Generator, compile_generator, compile_slow_fsync
 from benchmarks.machine import CannotMeasure, Cores, describe, is_on_disk
-from benchmarks.parts import cycle, growth, idle, memory, offline_detection, reconnect, sizing, wake
+from benchmarks.parts import cluster, cycle, growth, idle, memory, offline_detection, reconnect, sizing, strips, wake
 from benchmarks.results import Results
 from benchmarks.runner import Runner
 from benchmarks.sample_data import make_data_dir
@@ -35,10 +35,12 @@ PARTS: Mapping[str, tuple[Callable[[Runner], None], float]] = {
     "offline-detection": (offline_detection.run, 15),
     "growth": (growth.run, inf),
     "sizing": (sizing.run, inf),
+    "strips": (strips.run, inf),
+    "cluster": (cluster.run, inf),
 }
 """Each part by its name, with the seconds that it may take of the ten minutes of a whole run."""
 
-ONLY_BY_NAME = ("growth", "sizing")
+ONLY_BY_NAME = ("growth", "sizing", "strips", "cluster")
 """Parts that run only if they are named."""
 
 
@@ -46,7 +48,10 @@ def parse_options(arguments: list[str]) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "parts", nargs="*", metavar="PART", help=f"one of {', '.join(PARTS)}; default: all but growth and sizing"
+        "parts",
+        nargs="*",
+        metavar="PART",
+        help=f"one of {', '.join(PARTS)}; default: all but {', '.join(ONLY_BY_NAME)}",
     )
     parser.add_argument("--runs", type=int, default=3, help="how often each figure is measured; default 3")
     parser.add_argument("--small", action="store_true", help="use a load so small that the figures mean nothing")

@@ -37,9 +37,14 @@ class Cores:
         return lambda: _pin_to(self.generator)
 
 
-def _pin_to(core: int) -> None:
+def pin(pid: int, core: int) -> None:
+    """Have a process, and what it starts later, run on one core; 0: this process."""
     if core in os.sched_getaffinity(0):  # the machine may have only one core
-        os.sched_setaffinity(0, {core})
+        os.sched_setaffinity(pid, {core})
+
+
+def _pin_to(core: int) -> None:
+    pin(0, core)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
@@ -73,15 +78,15 @@ def is_on_disk(directory: Path) -> bool:
     return filesystem(directory) not in _VOLATILE
 
 
-def cpu_seconds(pid: int) -> float:
-    """Seconds of CPU time that a process has used, in all its threads."""
+def cpu_seconds(pid: int, with_ended: bool = False) -> float:
+    """Seconds of CPU time that a process has used, in all its threads; perhaps with its children that have ended."""
     fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, fields[11 : 15 if with_ended else 13])) / os.sysconf("SC_CLK_TCK")
 
 
 def memory_bytes(pid: int) -> int:
     """Bytes of memory that a process and its children use; a page that they share counts once."""
-    return sum(_proportional_set_size(each) for each in (pid, *_children(pid)))
+    return sum(_proportional_set_size(each) for each in (pid, *children(pid)))
 
 
 def _proportional_set_size(pid: int) -> int:
@@ -91,7 +96,8 @@ def _proportional_set_size(pid: int) -> int:
     raise CannotMeasure("The kernel does not report how much memory a process uses.")
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
     return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 

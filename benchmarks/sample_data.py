@@ -54,8 +54,8 @@ def make_data_dir(data: Path, servereye: int, controlid: int, commands: int = 0,
     """
     data.mkdir(mode=0o700)
     now = time.time_ns() // 1_000_000
-    store = SqliteStore(str(data / "pushd.sqlite"))
-    store.open(Now(wall=now, steady=0))
+    store = SqliteStore(str(data / "pushd.sqlite"), now=lambda: Now(wall=now, steady=0))
+    store.open()
     store.close()
     with closing(sqlite3.connect(data / "pushd.sqlite", isolation_level=None)) as database:
         database.execute("BEGIN")

@@ -13,6 +13,12 @@ KLEIN_SQLITE = "Klein, SQLite"
 REDIS = "Redis, always"
 TRIVIAL = "trivial C server"
 
+
+def on_postgres(processes: int) -> str:
+    """So many processes of pushd that share a database on PostgreSQL."""
+    return f"pushd, PostgreSQL, {processes}"
+
+
 IN_MEMORY = (AIOHTTP, NCHAN, KLEIN, TWISTED, STARLETTE, EXPRESS)
 """Servers that keep commands in memory only; those with a target come first, in case time runs out."""
 

@@ -33,12 +33,20 @@ class Size:
     """How many devices are registered then, of Server-Eye and of Control iD."""
     detected: Sequence[int]
     """How many devices offline detection checks."""
+    watched: Sequence[int]
+    """How many devices a fleet has whose presence a dashboard shows."""
     fleet: int
     """How many polls are held for the part ``sizing``."""
     pace: int
     """How many cycles per second run then."""
     steady: float
     """How long that pace is kept."""
+    clustered: int
+    """How many devices run cycles for the part ``cluster``."""
+    clustered_seconds: float
+    """How long each of its figures is measured."""
+    held: int
+    """How many polls are held there while some are woken."""
     settle: float
     """How long a server rests before memory or latency is measured."""
 
@@ -56,9 +64,13 @@ FULL = Size(
     stored=(1_000, 100_000, 1_000_000),
     grown=(80_000, 20_000),
     detected=(10_000, 100_000, 1_000_000),
+    watched=(2_000, 10_000),
     fleet=10_000,
     pace=200,
     steady=60.0,
+    clustered=200,
+    clustered_seconds=3.0,
+    held=1_000,
     settle=0.3,
 )
 SMALL = Size(
@@ -74,8 +86,12 @@ SMALL = Size(
     stored=(10, 1_000),
     grown=(60, 20),
     detected=(100,),
+    watched=(60,),
     fleet=20,
     pace=10,
     steady=1.0,
+    clustered=10,
+    clustered_seconds=0.3,
+    held=20,
     settle=0.2,
 )

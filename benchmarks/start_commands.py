@@ -29,6 +29,10 @@ class ServerOptions:
     """Milliseconds that each fsync takes in addition; :data:`NO_FSYNC`: it does nothing."""
     data_dir: Path | None = None
     """The data directory of pushd; by default a copy of the prepared one."""
+    store: str = ""
+    """The URL of the database of pushd; empty: that of its data directory."""
+    token_dir: Path | None = None
+    """The data directory with the admin token; by default that of the server."""
 
 
 @frozen(kw_only=True)
@@ -52,6 +56,11 @@ class Location:
         return self.options.data_dir or self.directory / "data"
 
     @property
+    def token_dir(self) -> Path:
+        """The directory that has the admin token of pushd."""
+        return self.options.token_dir or self.data_dir
+
+    @property
     def arguments(self) -> Sequence[str]:
         """The arguments of most other servers: port, and seconds for which a poll is held."""
         return [str(self.port), f"{self.options.hold:g}"]
@@ -69,7 +78,7 @@ class StartCommand:
 
 
 def _pushd(location: Location) -> StartCommand:
-    if location.options.data_dir is None:
+    if location.options.data_dir is None and not location.options.store:
         copytree(location.prepared, location.data_dir)
     own, checkout = Path(sys.executable).with_name("twistd"), location.checkout
     program = own if checkout == ROOT else checkout / ".venv" / "bin" / "twistd"
@@ -84,6 +93,7 @@ def _pushd(location: Location) -> StartCommand:
         "--admission=open",
         f"--hold=servereye={location.options.hold:g}",
         f"--hold=controlid={location.options.hold:g}",
+        *([f"--store={location.options.store}"] if location.options.store else []),
     ]
     return StartCommand(arguments=arguments, env={"PYTHONPATH": str(checkout)}, cwd=checkout, ready="/readyz")
 
@@ -150,5 +160,5 @@ def requests_of(name: str, location: Location) -> Mapping[str, Requests]:
     """The requests that a running server understands, by dialect."""
     if name != server_names.PUSHD:
         return {SERVER_EYE: {server_names.REDIS: REDIS_STREAM, server_names.NCHAN: PLAIN}.get(name, PEER)}
-    token = (location.data_dir / "admin.token").read_text("ascii").strip()
+    token = (location.token_dir / "admin.token").read_text("ascii").strip()
     return {SERVER_EYE: server_eye(token), CONTROL_ID: control_id(token)}

@@ -15,6 +15,7 @@
 void settings_read(int count, char **words);
 const char *text_setting(const char *name, const char *fallback); /* without a fallback it is required */
 double number_setting(const char *name, double fallback);
+int port_setting(const char *name, long number);
 void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 /* wire.c: makes requests from templates, parses answers */

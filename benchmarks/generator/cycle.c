@@ -68,6 +68,7 @@ int run_cycle(void)
         run_events(0.01);
     round_trips.ended = now();
     samples_print("cycles", &round_trips);
+    print_number("completed", (double)(last - count)); /* also before the measurement began */
     print_close();
     return 0;
 }

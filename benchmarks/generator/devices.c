@@ -110,7 +110,6 @@ void (*while_opening)(int port) = limit_backlog;
 /* Connect devices and let them poll, until there are so many. */
 void devices_open(long count)
 {
-    int port = (int)number_setting("port", 0);
     setup = text_setting("setup", "");
     poll_ = text_setting("poll", NULL);
     ack = text_setting("ack", "");
@@ -121,6 +120,7 @@ void devices_open(long count)
     for (; device_count < count; device_count++) {
         struct device *device = &devices[device_count];
         *device = (struct device){.bindings = {.index = device_count, .message = device->message}};
+        int port = port_setting("port", device_count);
         device->conn = open_connection(port, device_answered, device_lost, device);
         begin(device);
         if (device_count % 8)
@@ -130,14 +130,23 @@ void devices_open(long count)
     }
 }
 
-/* Wait until the server has read the polls of all devices. */
+/* How many polls the servers have read, each at a port of its own. */
+static long polls_read(void)
+{
+    long count = 0, number = 0;
+    do
+        count += connections_read(port_setting("port", number++));
+    while (port_setting("port", number) != port_setting("port", 0));
+    return count;
+}
+
+/* Wait until the servers have read the polls of all devices. */
 void wait_until_held(double timeout)
 {
-    int port = (int)number_setting("port", 0);
     double until = now() + timeout;
-    while (connections_read(port) < device_count) {
+    while (polls_read() < device_count) {
         if (now() > until)
-            fail("the server has read %2$ld of %1$ld polls after %3$g s", device_count, connections_read(port), timeout);
+            fail("the server has read %2$ld of %1$ld polls after %3$g s", device_count, polls_read(), timeout);
         run_until(now() + 0.05);
     }
     run_until(now() + number_setting("settle", 0.3));
@@ -184,9 +193,10 @@ static void operator_lost(struct conn *conn)
 
 void operators_open(long count)
 {
-    int port = (int)number_setting("put_port", number_setting("port", 0));
+    const char *ports = *text_setting("put_port", "") ? "put_port" : "port";
     put = text_setting("put", NULL);
     for (long i = 0; i < count; i++) {
+        int port = port_setting(ports, i);
         struct operator *operator = calloc(1, sizeof *operator);
         operator->conn = open_connection(port, operator_answered, operator_lost, operator);
         operator->next_free = free_operators;

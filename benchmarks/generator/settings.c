@@ -35,6 +35,18 @@ double number_setting(const char *name, double fallback)
     return *text ? atof(text) : fallback;
 }
 
+/* One of the ports of a setting, such as 8001,8002: the next one for each number. */
+int port_setting(const char *name, long number)
+{
+    const char *text = text_setting(name, NULL), *at = text;
+    long count = 1;
+    for (const char *each = text; *each; each++)
+        count += *each == ',';
+    for (number %= count; number; number--)
+        at = strchr(at, ',') + 1;
+    return atoi(at);
+}
+
 void fail(const char *format, ...)
 {
     va_list values;

@@ -45,9 +45,9 @@ def measure(runner: Runner, server: Server, slower: float = 0, suffix: str = "")
         for devices in counts:
             settings = {**server.ports, **requests, "devices": devices, "seconds": runner.size.cycle}
             cpu = server.cpu_seconds()
-            cycles = runner.generator.run("cycle", settings)["cycles"]
-            cpu = server.cpu_seconds() - cpu
+            figures = runner.generator.run("cycle", settings)
+            cycles, cpu = figures["cycles"], server.cpu_seconds() - cpu
             name = cycle_metric(dialect, devices, slower) + suffix
             runner.results.add(rate(name), server.name, cycles["rate"])
             runner.results.add(milliseconds(f"{name}, p99"), server.name, cycles["p99"] * 1000)
-            runner.results.add(cpu_time(name), server.name, cpu / max(cycles["rate"] * runner.size.cycle, 1) * 1e6)
+            runner.results.add(cpu_time(name), server.name, cpu / figures["completed"] * 1e6)
