@@ -13,7 +13,7 @@ author = "the authors of pushd"
 copyright = author  # noqa: A001 - Sphinx's name
 version = release = __version__
 
-extensions = ["sphinx.ext.autodoc", "tables"]
+extensions = ["sphinx.ext.autodoc", "builtin_names", "openapi", "tables"]
 exclude_patterns = ["_build", "examples"]
 html_theme = "furo"
 html_title = f"pushd {version}"

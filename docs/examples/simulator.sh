@@ -1,1 +1,1 @@
-twistd -n --pidfile= pushd-simulate --controlid 2 --servereye 2
+pushd-simulate --controlid 2 --servereye 2

@@ -1,1 +1,1 @@
-twistd -n pushd --admission open
+pushd-server --admission open

@@ -14,8 +14,10 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 from zope.interface.interface import InterfaceClass, Method
 
+from pushd.client.errors import PROBLEMS
 from pushd.config import OPTIONS, Option
 from pushd.model.lifecycle import LIFECYCLE, Guard
+from pushd.option_values import DIALECTS
 from pushd.pushctl.exit_codes import ExitCode
 
 
@@ -47,6 +49,21 @@ _MEANINGS = {
 }
 
 
+class CatalogueTable(SphinxDirective):
+    """``.. catalogue:: dialect``, its endpoints or controls."""
+
+    required_arguments = 1
+
+    def run(self) -> list[Node]:
+        """One line for each endpoint."""
+        dialect = next(each for each in DIALECTS if each.name == self.arguments[0])
+        rows = (
+            (f"``{each.name}``", each.kind, f"{each.defaults.ttl:g} s", each.summary)
+            for each in dialect.catalogue.endpoints.values()
+        )
+        return self.parse_text_to_nodes(list_table(("name", "class", "time to live", "what it does"), *rows))
+
+
 class ExitCodes(SphinxDirective):
     """``.. exit-codes::``, what the exit codes of pushctl mean."""
 
@@ -57,8 +74,20 @@ class ExitCodes(SphinxDirective):
         )
 
 
+class ClientErrors(SphinxDirective):
+    """``.. client-errors::``, the classes of the client for each type of problem."""
+
+    def run(self) -> list[Node]:
+        """One line for each type."""
+        rows = (
+            (f"``{error.__name__}``", f":ref:`{kind} <error-{kind}>`", cleandoc(error.__doc__ or "").splitlines()[0])
+            for kind, error in PROBLEMS.items()
+        )
+        return self.parse_text_to_nodes(list_table(("class", "type", "meaning"), *rows))
+
+
 class ServerOptions(SphinxDirective):
-    """``.. server-options::``, the options of ``twistd pushd``."""
+    """``.. server-options::``, the options of ``pushd-server``."""
 
     def run(self) -> list[Node]:
         """One description for each option."""
@@ -137,7 +166,9 @@ def _described(module: str, interface: InterfaceClass) -> Iterator[str]:
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Tell Sphinx of the directives."""
     app.add_directive("lifecycle", Lifecycle)
+    app.add_directive("catalogue", CatalogueTable)
     app.add_directive("exit-codes", ExitCodes)
+    app.add_directive("client-errors", ClientErrors)
     app.add_directive("server-options", ServerOptions)
     app.add_directive("modules", Modules)
     app.add_directive("api", Api)

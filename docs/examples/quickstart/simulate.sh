@@ -1,1 +1,1 @@
-twistd -n --pidfile= pushd-simulate --id controlid=4408801109440101 --id servereye=0a1b2c
+pushd-simulate --id controlid=4408801109440101 --id servereye=0a1b2c

@@ -1,1 +1,1 @@
-twistd -n pushd
+pushd-server

@@ -1,1 +1,1 @@
-twistd -n pushd --admission open --webhook-allow 127.0.0.0/8
+pushd-server --admission open --webhook-allow 127.0.0.0/8

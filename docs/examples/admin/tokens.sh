@@ -1,0 +1,1 @@
+curl -i -H "Authorization: Bearer $TOKEN" $API/v1/tokens

@@ -1,0 +1,1 @@
+pushctl mail test

@@ -1,0 +1,1 @@
+curl -H "Authorization: Bearer $TOKEN" -X POST $API/v1/webhooks/$WEBHOOK/test
