@@ -24,8 +24,8 @@ def measure(runner: Runner, server: Server, suffix: str = "") -> None:
     cpu = server.cpu_seconds()
     persistent = runner.generator.run("idle", settings)
     cpu = server.cpu_seconds() - cpu
-    polls = persistent["polls"]["rate"]
-    runner.results.add(rate(KEEP_ALIVE + suffix), server.name, polls)
-    runner.results.add(cpu_time(KEEP_ALIVE + suffix), server.name, cpu / max(polls * runner.size.idle, 1) * 1e6)
+    polls = persistent["polls"]
+    runner.results.add(rate(KEEP_ALIVE + suffix), server.name, polls["rate"])
+    runner.results.add(cpu_time(KEEP_ALIVE + suffix), server.name, cpu / persistent["answers"] * 1e6)
     new = runner.generator.run("idle", {**settings, "poll": close_after(requests.poll), "new_connections": 1})
     runner.results.add(rate(NEW_CONNECTIONS + suffix), server.name, new["polls"]["rate"])

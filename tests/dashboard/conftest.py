@@ -1,6 +1,5 @@
 """Fixtures of the tests of the dashboard."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,12 +23,6 @@ LAN_NAME = "doors.test"
 """A name of the server in a local network: over plain HTTP, browsers trust its pages less than those of localhost."""
 
 MakeDashboard = Callable[..., Dashboard]
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """In CI, a test in a browser that fails is run once more, as such machines are shared; the summary counts it."""
-    if "CI" in os.environ:
-        item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture(scope="module")
