@@ -31,6 +31,8 @@ class AlertKind(StrEnum):
     """A webhook could not be delivered for so long that it was disabled."""
     RESTORED = "restored"
     """The database lacks events that a server has seen; nothing is sent until an operator has said what to do."""
+    NOTIFICATION_QUEUE = "notification_queue"
+    """A session does not read its notifications, and PostgreSQL's queue of them fills up."""
 
 
 @frozen(kw_only=True)
@@ -47,6 +49,8 @@ class AlertRules:
     """... within this many seconds."""
     mails: bool = False
     """Whether alerts are mailed; those raised while this is False are never mailed."""
+    notification_queue: float = 0.1
+    """The share of PostgreSQL's notification queue above which an alert is raised; below half of it, it is cleared."""
     remind: float | None = None
     """An open alert that was not acknowledged is mailed again after this many seconds; None: never."""
 

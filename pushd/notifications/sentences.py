@@ -34,6 +34,8 @@ def alert_summary(kind: str, about: Data, device: str) -> str:
         return f"webhook {safe(about.get('webhook') or '')} was disabled"
     if kind == AlertKind.RESTORED:
         return "the database lacks events, nothing is sent: pushctl after-restore"
+    if kind == AlertKind.NOTIFICATION_QUEUE:
+        return "PostgreSQL's notification queue fills up: a session does not read it"
     count = about.get("count") or 0
     if count == 1:
         return f"{device} is {'flapping' if kind == AlertKind.FLAPPING else 'offline'}"

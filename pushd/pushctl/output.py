@@ -216,7 +216,7 @@ def print_outcome(command: Json) -> None:
 
 def alert_subject(alert: Json) -> str:
     """What an alert is about: the first few devices and the number of the others, a webhook, or the database."""
-    if alert.get("kind") == AlertKind.RESTORED:
+    if alert.get("kind") in (AlertKind.RESTORED, AlertKind.NOTIFICATION_QUEUE):
         return "the database"
     devices = alert.get("devices") or []
     named = ", ".join(map(str, devices[:NAMED_DEVICES])) or field_text(alert.get("webhook"))

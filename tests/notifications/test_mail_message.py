@@ -144,12 +144,15 @@ def test_site_is_one_mail_of_bounded_length() -> None:
 
 
 def test_other_kinds() -> None:
-    """A flapping device and a disabled webhook are named in the subject."""
+    """A flapping device, a disabled webhook and a queue that fills up are named in the subject."""
     flapping = written(evolve(OFFLINE, kind=AlertKind.FLAPPING), FRONT)
     assert flapping["Subject"] == f"[pushd] Front door ({READER}) is flapping"
     webhook = written(Alert(id=8, kind=AlertKind.WEBHOOK, webhook="wh_1", raised_at=wall()))
     assert webhook["Subject"] == "[pushd] webhook wh_1 was disabled"
     assert body(webhook).startswith("Webhook wh_1 was disabled, because its receiver did not accept an event.\n")
+    queue = written(Alert(id=9, kind=AlertKind.NOTIFICATION_QUEUE, raised_at=wall()))
+    assert queue["Subject"] == "[pushd] PostgreSQL's notification queue fills up: a session does not read it"
+    assert "pg_stat_activity shows it" in body(queue)
 
 
 @pytest.mark.parametrize(

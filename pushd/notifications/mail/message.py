@@ -131,6 +131,9 @@ def _lines(alert: Alert, find_device: FindDevice, now: Now, links: Links) -> Ite
     elif alert.kind is AlertKind.RESTORED:
         yield "The database lacks events that a server has seen: it was restored, or a standby has taken over."
         yield 'Nothing is sent until "pushctl after-restore" has ended what was open in it.'
+    elif alert.kind is AlertKind.NOTIFICATION_QUEUE:
+        yield "PostgreSQL's notification queue fills up: a session that listens does not read on."
+        yield "When the queue is full, nothing is stored any more. End the session: pg_stat_activity shows it."
     else:
         yield f"{_summary(alert, find_device)}:"
         yield ""

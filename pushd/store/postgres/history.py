@@ -8,6 +8,7 @@ from threading import Lock
 
 from attrs import define, field, frozen
 
+from pushd.model.alert import AlertKind
 from pushd.model.errors import StoreRefused
 from pushd.rules.queueing import Unsend
 from pushd.rules.reporting import Acknowledge, Settle
@@ -104,7 +105,7 @@ def begin_history(tx: ITransaction, options: StartOptions) -> int | None:
     tx.commands.load_open()
     ended = epochs.begin(tx, options)
     tx.run(_BEGIN, name=options.epoch)
-    alerts.clear_restored(tx)
+    alerts.clear_about_database(tx, AlertKind.RESTORED)
     return ended
 
 

@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from attrs import asdict, frozen
 
-from pushd.model.alert import AlertRules
+from pushd.model.alert import AlertKind, AlertRules
 from pushd.model.device import LastSeen, PresenceState
 from pushd.store.membership import TakenOver
-from pushd.store.postgres import history
 from pushd.store.transaction import ITransaction, Statement
 from pushd.store.transactions import alerts, offline
 from pushd.store.transactions import devices as device_operations
@@ -92,15 +91,30 @@ def mark_offline(
 
 
 _TRY_LOCK = Statement("lock the alerts", "SELECT pg_try_advisory_xact_lock(:lock) AS is_locked")
+_CONDITION = Statement(
+    "read the condition of the database",
+    "SELECT lost, pg_notification_queue_usage() AS queue_usage, EXISTS (SELECT 1 FROM alert"
+    f" WHERE kind = '{AlertKind.NOTIFICATION_QUEUE}' AND cleared_at IS NULL) AS is_queue_alert_open FROM feed",
+)
 
 
 def raise_alerts(tx: ITransaction, rules: AlertRules, limit: int) -> int:
     """As :func:`pushd.store.transactions.offline.raise_alerts`, unless another node is doing that."""
     if not tx.rows(_TRY_LOCK, lock=ALERTS_LOCK)[0]["is_locked"]:
         return 0
-    if history.read(tx).lost is not None:
-        alerts.raise_restored(tx, rules)
+    _raise_about_database(tx, rules)
     return offline.raise_alerts(tx, rules, limit)
+
+
+def _raise_about_database(tx: ITransaction, rules: AlertRules) -> None:
+    """Raise and clear the alerts about the database itself."""
+    [row] = tx.rows(_CONDITION)
+    if row["lost"] is not None:
+        alerts.raise_about_database(tx, AlertKind.RESTORED, rules)
+    if row["queue_usage"] > rules.notification_queue:
+        alerts.raise_about_database(tx, AlertKind.NOTIFICATION_QUEUE, rules)
+    elif row["is_queue_alert_open"] and row["queue_usage"] < rules.notification_queue / 2:
+        alerts.clear_about_database(tx, AlertKind.NOTIFICATION_QUEUE)
 
 
 _TAKE_OVER = Statement(

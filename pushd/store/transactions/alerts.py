@@ -164,21 +164,20 @@ def clear_webhook(tx: ITransaction, webhook: str) -> None:
         _clear(tx, row["id"])
 
 
-_OPEN_ABOUT_HISTORY = Statement(
-    "find the open alert that events are missing",
-    "SELECT id FROM alert WHERE kind = 'restored' AND cleared_at IS NULL",
+_OPEN_OF_KIND = Statement(
+    "find the open alert of a kind", "SELECT id FROM alert WHERE kind = :kind AND cleared_at IS NULL"
 )
 
 
-def raise_restored(tx: ITransaction, rules: AlertRules) -> None:
-    """The database lacks events: raise an alert, unless one about that is open."""
-    if first(tx, _OPEN_ABOUT_HISTORY) is None:
-        raise_alert(tx, AlertKind.RESTORED, (), rules)
+def raise_about_database(tx: ITransaction, kind: AlertKind, rules: AlertRules) -> None:
+    """Raise an alert of a kind that is about the database itself, unless one is open."""
+    if first(tx, _OPEN_OF_KIND, kind=kind) is None:
+        raise_alert(tx, kind, (), rules)
 
 
-def clear_restored(tx: ITransaction) -> None:
-    """Another history has begun: clear the alert that events are missing."""
-    row = first(tx, _OPEN_ABOUT_HISTORY)
+def clear_about_database(tx: ITransaction, kind: AlertKind) -> None:
+    """Clear the open alert of a kind that is about the database itself."""
+    row = first(tx, _OPEN_OF_KIND, kind=kind)
     if row is not None:
         _clear(tx, row["id"])
 

@@ -249,7 +249,7 @@ TABLES = (
             Statement(
                 "an alert is open without an affected device, or cleared with one",
                 "SELECT NULL AS device, NULL AS command, 'alert ' || id AS detail FROM alert"
-                " WHERE {slice} AND kind NOT IN ('webhook', 'restored')"
+                " WHERE {slice} AND kind NOT IN ('webhook', 'restored', 'notification_queue')"
                 " AND (cleared_at IS NULL) <> EXISTS (SELECT 1 FROM alert_device"
                 " WHERE alert_device.alert = alert.id AND alert_device.cleared_at IS NULL)",
             ),

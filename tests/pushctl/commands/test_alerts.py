@@ -91,6 +91,7 @@ def test_narrow_terminals_keep_what_tells_alerts_apart(
         ({"address": "192.0.2.1", "site": "Lobby\n"}, "controlid:4408801109440198 of Lobby\\n behind 192.0.2.1"),
         ({"devices": ["controlid:0", "controlid:1", "controlid:2"]}, "controlid:0, controlid:1, controlid:2  "),
         ({"kind": "webhook", "devices": [], "webhook": "wh_1"}, "wh_1"),
+        ({"kind": "notification_queue", "devices": [], "count": 0}, "the database"),
         ({"address": "\x1b[2J"}, "\\x1b[2J"),
     ],
 )

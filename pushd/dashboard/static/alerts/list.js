@@ -54,7 +54,7 @@ function useAlerts(query) {
 
 /** @returns {import("../components/filters.js").Filter[]} */
 function filters() {
-  const kinds = /** @type {const} */ (["offline", "site_offline", "fleet_offline", "flapping", "webhook", "restored"]);
+  const kinds = /** @type {const} */ (["offline", "site_offline", "fleet_offline", "flapping", "webhook", "restored", "notification_queue"]);
   return [{ name: "kind", label: t("alerts.kind"), kind: "select", options: [["", t("alerts.any")], ...kinds.map((kind) => /** @type {const} */ ([kind, t(`alerts.${kind}`)]))] }];
 }
 

@@ -14,13 +14,14 @@ export const ALERT_ICONS = {
   flapping: "flapping",
   webhook: "webhooks",
   restored: "warn",
+  notification_queue: "warn",
 };
 
 /** The colour of state of an alert: an outage, or something that is about to be one.
  * @param {Alert} alert
  */
 export function alertKind({ kind }) {
-  return kind === "flapping" || kind === "webhook" ? "warn" : "bad";
+  return ["flapping", "webhook", "notification_queue"].includes(kind) ? "warn" : "bad";
 }
 
 /** The name of what it is about.
@@ -44,6 +45,7 @@ export function alertSentence(alert) {
   if (alert.kind === "flapping") return ["alert.flapping", { name }];
   if (alert.kind === "webhook") return ["alert.webhook", {}];
   if (alert.kind === "restored") return ["alert.restored", {}];
+  if (alert.kind === "notification_queue") return ["alert.notification_queue", {}];
   if (alert.kind === "fleet_offline") return ["alert.fleet", { n: alert.count, time }];
   return alert.site === null
     ? ["alert.address", { n: alert.count, address: alert.address, time }]
