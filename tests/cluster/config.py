@@ -130,6 +130,11 @@ class ClusterConfig(HarnessConfig):
         """How many devices may be offline or between two polls at any time."""
         return self.with_outages + self.workers.devices // 4 + self.devices // 100
 
+    @property
+    def fluctuation(self) -> int:
+        """By how much the number of polls may vary without a fault: less than what any node holds."""
+        return max(self.devices * 3 // 100, (self.workers.devices + self.with_outages) // 6 + 2)
+
     def simulator_command(self) -> list[str]:
         """The command that starts the devices that only poll."""
         controlid = self.polling // 2

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 from attrs import define, frozen
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
@@ -114,7 +114,7 @@ class Disturbances:
 
     async def _cause(self, kind: Disturbance, node: Node, operator: Operator) -> None:
         if kind is Disturbance.KILLED:
-            await self._kill(node, self.recovery.fault())
+            await self._kill(node, kind, await self.recovery.held())
         elif kind in (Disturbance.STALLED_AFTER_CLAIM, Disturbance.CUT_OFF_AFTER_CLAIM):
             await self._interrupt_claim(kind, node, operator)
         elif kind is Disturbance.DATABASE_KILLED:
@@ -131,10 +131,11 @@ class Disturbances:
             await self._take_out(kind, node, bounds, node.network.cut)
             node.network.mend()
 
-    async def _kill(self, node: Node, fault: int) -> None:
-        before = await self.recovery.held()
+    async def _kill(self, node: Node, what: str, before: int, without: int | None = None) -> None:
+        """Kill a node and start it again; ``before`` and ``without`` are as in :meth:`Recovery.measure`."""
+        fault = self.recovery.fault()
         await node.process.kill_and_wait()
-        recovering = Deferred.fromCoroutine(self.recovery.measure(Disturbance.KILLED, fault, before))
+        recovering = Deferred.fromCoroutine(self.recovery.measure(what, fault, before, without))
         await self._pause(DOWN)
         node.process.start()
         await node.process.wait_ready()
@@ -150,24 +151,26 @@ class Disturbances:
     async def _take_out(
         self, kind: Disturbance, node: Node, bounds: tuple[float, float], take_out: Callable[[], None]
     ) -> None:
-        """Take a node out, and wait for some seconds until it may come back; others may be killed meanwhile."""
+        """Take a node out, and wait for some seconds and until the others serve all devices: then it may come back.
+        Others may be killed meanwhile.
+        """
         until = self.reactor.seconds() + self.chance.uniform(*bounds)
         before, fault = await self.recovery.held(), self.recovery.fault()
         take_out()
-        measuring = Deferred.fromCoroutine(self.recovery.measure(kind, fault, before, without=node.number))
+        recovering = Deferred.fromCoroutine(self.recovery.measure(kind, fault, before, without=node.number))
         if self.chance.random() < OVERLAP:
-            await self._kill_others(node, until)
+            await self._kill_others(node, until, before)
         await deferLater(self.reactor, max(until - self.reactor.seconds(), 0))
-        measuring.addErrback(lambda failure: failure.trap(CancelledError) and None).cancel()
+        await recovering
 
-    async def _kill_others(self, node: Node, until: float) -> None:
+    async def _kill_others(self, node: Node, until: float, before: int) -> None:
         while True:
             await self._pause(PAUSE)
             if self.reactor.seconds() > until:
                 return
             self.counts[Disturbance.KILLED] += 1
             other = self.chance.choice([other for other in self.nodes if other is not node])
-            await self._kill(other, self.recovery.fault())
+            await self._kill(other, f"{Disturbance.KILLED} while another one was out", before, node.number)
 
     async def _interrupt_claim(self, kind: Disturbance, node: Node, operator: Operator) -> None:
         """Let a node be silent from the commit of a claim on, for longer than the lease of what was claimed."""

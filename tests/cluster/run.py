@@ -187,7 +187,7 @@ class ClusterRun:
         path = self.config.directory / "haproxy.cfg"
         path.write_text(self.config.proxy_config(), "utf-8")
         self._proxy = spawn(self.reactor, [which("haproxy") or "haproxy", "-db", "-f", str(path)], self.config.log)
-        self.recovery = Recovery(self.reactor, [node.process.api() for node in self._nodes], self.config.absent)
+        self.recovery = Recovery(self.reactor, [node.process.api() for node in self._nodes], self.config.fluctuation)
         self._disturbances = Disturbances(
             reactor=self.reactor,
             config=self.config,
