@@ -33,10 +33,11 @@ outage that is brief must not be noticed still.
 
 @frozen(kw_only=True)
 class Subscription:
-    """A webhook: the types of its events, and what its receiver was sent."""
+    """A webhook: the types of its events, what its receiver was sent, and the webhook as the server shows it."""
 
     types: Sequence[str]
     deliveries: Sequence[Delivery]
+    webhook: Json
 
 
 @frozen(kw_only=True)
@@ -70,6 +71,18 @@ def check_alert_promises(observed: AlertObservations) -> Iterator[BrokenPromise]
         (MAILED, wrong_mails(observed.alerts, observed.mails)),
     ):
         yield from (BrokenPromise(promise=promise, how=how) for how in found)
+
+
+def outstanding(observed: AlertObservations) -> frozenset[str]:
+    """What is still to be delivered or mailed, and which alerts are to be cleared, with what is known of each."""
+    open_alerts = (f"alert {alert['id']} is open" for alert in observed.alerts if not alert["cleared_at"])
+    return frozenset([*_not_delivered(observed), *wrong_mails(observed.alerts, observed.mails), *open_alerts])
+
+
+def has_retries(observed: AlertObservations, now: float) -> bool:
+    """Whether a delivery waits for its retry, behind that moment in seconds since the epoch."""
+    due = [subscription.webhook["next_attempt_at"] for subscription in observed.subscriptions]
+    return any(each is not None and from_rfc3339(each) > milliseconds(now) for each in due)
 
 
 def count_outages(observed: AlertObservations) -> dict[str, int]:
@@ -130,6 +143,7 @@ def _is_during(alert: Json, span: Span) -> bool:
 def _not_delivered(observed: AlertObservations) -> Iterator[str]:
     for subscription in observed.subscriptions:
         events = [event for event in observed.events if event["type"] in subscription.types]
-        yield from missing_deliveries(events, subscription.deliveries)
+        for how in missing_deliveries(events, subscription.deliveries):
+            yield f"{how}; its webhook is {subscription.webhook}"
         if not is_in_order(events, subscription.deliveries):
             yield "they did not arrive in order"

@@ -1,6 +1,6 @@
 """The receivers of webhooks, which sometimes fail."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from attrs import define, field
@@ -27,7 +27,8 @@ class Receivers:
 
     reactor: Any
     chance: Any
-    receivers: list[FlakyReceiver] = field(factory=list, init=False)
+    receivers: dict[str, FlakyReceiver] = field(factory=dict, init=False)
+    """By the webhook's id."""
     _listening: list[IListeningPort] = field(factory=list, init=False)
 
     async def start(self, api: AdminApi) -> None:
@@ -42,20 +43,19 @@ class Receivers:
             status, answer = await api.post("webhooks", body=body)
             assert status == 201, answer
             receiver.secret = answer["secret"]
-            self.receivers.append(receiver)
+            self.receivers[answer["id"]] = receiver
 
-    def have(self, events: Sequence[Json]) -> bool:
-        """Whether each receiver has accepted all events of its types."""
-        return all(
-            {event["seq"] for event in events if event["type"] in types} <= receiver.accepted
-            for (types, _), receiver in zip(SUBSCRIPTIONS, self.receivers, strict=True)
-        )
+    def stop_failures(self) -> None:
+        """Accept everything from now on."""
+        for receiver in self.receivers.values():
+            receiver.failure_probability = 0.0
 
-    def subscriptions(self) -> list[Subscription]:
-        """What each was sent."""
+    def subscriptions(self, webhooks: Iterable[Json]) -> list[Subscription]:
+        """What each was sent so far; ``webhooks`` are as the server shows them."""
+        shown = {webhook["id"]: webhook for webhook in webhooks}
         return [
-            Subscription(types=types, deliveries=receiver.deliveries)
-            for (types, _), receiver in zip(SUBSCRIPTIONS, self.receivers, strict=True)
+            Subscription(types=types, deliveries=tuple(receiver.deliveries), webhook=shown[webhook])
+            for (types, _), (webhook, receiver) in zip(SUBSCRIPTIONS, self.receivers.items(), strict=True)
         ]
 
     async def stop(self) -> None:

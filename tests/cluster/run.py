@@ -1,7 +1,7 @@
 """One run: start the nodes, the proxy and the load, disturb the nodes, let everything settle, read the final state."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 from shutil import which
 from typing import Any
@@ -14,7 +14,7 @@ from twisted.web.client import HTTPConnectionPool
 
 from pushd.simulator.faults import seeded_random
 from pushd.simulator.journal import Journal
-from tests.cluster.alert_promises import AlertObservations
+from tests.cluster.alert_promises import AlertObservations, has_retries, outstanding
 from tests.cluster.config import ClusterConfig
 from tests.cluster.disturbances import Disturbance, Disturbances, Node
 from tests.cluster.fleet import ClusterFleet, patient_of
@@ -23,7 +23,6 @@ from tests.cluster.outages import Outages
 from tests.cluster.receivers import Receivers
 from tests.cluster.recovery import Recovery
 from tests.harness.admin_api import AdminApi, Json, ServerFailed
-from tests.harness.alert_mails import cleared_alerts
 from tests.harness.environment import read_journal
 from tests.harness.event_follower import EventFollower
 from tests.harness.final_state import FinalState, tracebacks_in
@@ -46,13 +45,20 @@ MIN_COMMANDS = 60
 SETTLE_SECONDS = 90.0
 """Seconds after the disturbances, when the final state is read in any case."""
 
-NOTIFY_SECONDS = 150.0
-"""Seconds in which everything has to be delivered and mailed: a node owns what it sends for 30 s after its death, and
-the receivers fail.
+UNCHANGED_SECONDS = 90.0
+"""Seconds without any change after which what is not delivered or mailed never will be, unless it waits for its retry.
+
+A node owns what it sends for 30 s after its death, and others leave it for as long to those that own less.
+"""
+
+NOTIFY_SECONDS = 600.0
+"""Seconds in which everything has to be delivered and mailed in any case: a retry waits for as long as its event has
+been failing.
 """
 
 _FOLLOWERS_PAUSE = 0.5
 _POLL_INTERVAL = 0.25
+_NOTIFY_INTERVAL = 2.0
 _PARALLEL_REGISTRATIONS = 10
 
 
@@ -134,9 +140,9 @@ class ClusterRun:
             operator = await self._operator(api)
             followers = await self._disturb(operator)
             self._fleet.workers.stop_faults()
+            self._receivers.stop_failures()
             await settle(api, self.config.devices_journal, self.reactor.seconds() + SETTLE_SECONDS)
-            await self._wait_until_notified(api)
-            return await self._observe(api, followers)
+            return await self._observe(api, followers, await self._notified(api))
         finally:
             await self._fleet.stop()
 
@@ -250,19 +256,41 @@ class ClusterRun:
             min_commands=MIN_COMMANDS,
         )
 
-    async def _wait_until_notified(self, api: AdminApi) -> None:
-        """Wait until all alerts are cleared, and everything is delivered and mailed, or should have been."""
-        until = self.reactor.seconds() + NOTIFY_SECONDS
-        while self.reactor.seconds() < until:
-            events, alerts = await FinalState(self.config, self.reactor, api).events(), await api.get_all("alerts")
-            mailed = cleared_alerts(received.mail for received in self.mail_server.mails)
-            if all(alert["cleared_at"] and alert["id"] in mailed for alert in alerts) and self._receivers.have(events):
-                return
-            await deferLater(self.reactor, 1.0)
+    async def _notified(self, api: AdminApi) -> AlertObservations:
+        """Wait until all alerts are cleared, and everything is delivered and mailed, or should have been.
 
-    async def _observe(self, api: AdminApi, followers: dict[str, EventFollower]) -> ClusterObservations:
-        final = FinalState(self.config, self.reactor, api)
-        commands, events, alerts = await final.commands(), await final.events(), await api.get_all("alerts")
+        Returns what is known about alerts then.
+        """
+        since, until = self.reactor.seconds(), self.reactor.seconds() + NOTIFY_SECONDS
+        before: frozenset[str] | None = None
+        while True:
+            observed = await self._observe_alerts(api)
+            left, now = outstanding(observed), self.reactor.seconds()
+            if left != before or has_retries(observed, now):
+                before, since = left, now
+            if not left or now > min(since + UNCHANGED_SECONDS, until):
+                return observed
+            await deferLater(self.reactor, _NOTIFY_INTERVAL)
+
+    async def _observe_alerts(self, api: AdminApi) -> AlertObservations:
+        """What is known about alerts now; what is announced is read after the announcements of it."""
+        webhooks = await api.get_all("webhooks")
+        subscriptions = self._receivers.subscriptions(webhooks)
+        mails = [received.mail for received in self.mail_server.mails]
+        alerts = await api.get_all("alerts")
+        return AlertObservations(
+            outages=read_journal(self.config.outages_journal),
+            events=await FinalState(self.config, self.reactor, api).events(),
+            alerts=alerts,
+            subscriptions=subscriptions,
+            mails=mails,
+        )
+
+    async def _observe(
+        self, api: AdminApi, followers: dict[str, EventFollower], alerts: AlertObservations
+    ) -> ClusterObservations:
+        final, events = FinalState(self.config, self.reactor, api), alerts.events
+        commands = await final.commands()
         for follower in followers.values():
             await follower.catch_up()
         violations = await final.online_violations()
@@ -276,13 +304,7 @@ class ClusterRun:
                 violations=violations + await final.violations_of(self.config.store),
                 failures=[*self._failures(), *_missed(followers, events)],
             ),
-            alerts=AlertObservations(
-                outages=read_journal(self.config.outages_journal),
-                events=events,
-                alerts=alerts,
-                subscriptions=self._receivers.subscriptions(),
-                mails=[received.mail for received in self.mail_server.mails],
-            ),
+            alerts=alerts,
             unrecovered=tuple(self.recovery.failed),
         )
 
@@ -299,7 +321,7 @@ class ClusterRun:
         return seeded_random(self.config.seed, name)
 
 
-def _missed(followers: dict[str, EventFollower], events: list[Json]) -> Iterator[str]:
+def _missed(followers: dict[str, EventFollower], events: Sequence[Json]) -> Iterator[str]:
     """Which readers did not get all events."""
     for name, follower in followers.items():
         if len(follower.events) < len(events):

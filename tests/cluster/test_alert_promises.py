@@ -5,8 +5,20 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from tests.cluster.alert_promises import AGREE, MAILED, RAISED, SILENT, AlertObservations, check_alert_promises
+from tests.cluster.alert_promises import (
+    AGREE,
+    DELIVERED,
+    MAILED,
+    RAISED,
+    SILENT,
+    AlertObservations,
+    Subscription,
+    check_alert_promises,
+    has_retries,
+    outstanding,
+)
 from tests.harness.admin_api import Json
+from tests.harness.receiver import Delivery, Outcome
 
 DEVICE, OTHER = "controlid:7", "controlid:8"
 
@@ -49,6 +61,15 @@ GOOD = AlertObservations(
     mails=[mail(""), mail(".cleared")],
 )
 SECOND = {**ALERT, "id": "2"}
+SUBSCRIBED = {"seq": "a-1", **RAISED_EVENT}
+
+
+def webhook(outcome: Outcome, next_attempt_at: str | None = None) -> AlertObservations:
+    """An event that was sent once, with this outcome."""
+    delivery = Delivery(id="evt_a-1", event=SUBSCRIBED, is_signed=True, outcome=outcome)
+    shown = {"id": "w", "next_attempt_at": next_attempt_at}
+    subscription = Subscription(types=["alert.raised"], deliveries=[delivery], webhook=shown)
+    return evolve(GOOD, events=[GOOD.events[0], SUBSCRIBED, GOOD.events[2]], subscriptions=[subscription])
 
 
 def test_kept() -> None:
@@ -68,8 +89,31 @@ def test_kept() -> None:
         (RAISED, evolve(GOOD, alerts=[ALERT, {**SECOND, "kind": "webhook", "devices": []}])),
         (AGREE, evolve(GOOD, events=[*GOOD.events, RAISED_EVENT])),
         (MAILED, evolve(GOOD, mails=[mail("")])),
+        (DELIVERED, webhook(Outcome.REFUSED)),
     ],
 )
 def test_broken(promise: str, observed: AlertObservations) -> None:
     """Each of these breaks a promise."""
     assert promise in {broken.promise for broken in check_alert_promises(observed)}
+
+
+@pytest.mark.parametrize(
+    ("observed", "count"),
+    [
+        (webhook(Outcome.ACCEPTED), 0),
+        (webhook(Outcome.ABORTED), 1),
+        (evolve(GOOD, mails=[]), 1),
+        (evolve(GOOD, alerts=[{**ALERT, "cleared_at": None}]), 1),
+    ],
+)
+def test_run_waits(observed: AlertObservations, count: int) -> None:
+    """A run waits for each event that a receiver has not accepted, each mail, and the end of each alert."""
+    assert len(outstanding(observed)) == count
+
+
+def test_retry_that_is_due_later() -> None:
+    """A run goes on waiting while the server shows that it will deliver an event again."""
+    observed = webhook(Outcome.REFUSED, "1970-01-01T00:01:00.000Z")
+    assert has_retries(observed, now=59)
+    assert not has_retries(observed, now=61)
+    assert not has_retries(webhook(Outcome.REFUSED), now=0)
