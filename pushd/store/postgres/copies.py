@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 
 from pushd.model.device import Proof
-from pushd.model.event import Event, EventType
+from pushd.model.event import EventType
 from pushd.store.copies import Copied, StoredDevice
 from pushd.store.group_commit import Operation, PendingTransaction
 from pushd.store.postgres import feed_tail, ownership
@@ -12,6 +12,8 @@ from pushd.store.postgres.feed_tail import Tail
 from pushd.store.postgres.needs import unwrapped
 from pushd.store.postgres.notifications import notification
 from pushd.store.postgres.pipeline import Request
+from pushd.store.postgres.reading import Begin
+from pushd.store.postgres.session import Connection
 from pushd.store.rows import to_device, to_proof
 from pushd.store.transaction import ITransaction, Statement
 from pushd.store.transactions import people, sessions, tokens, webhooks
@@ -80,11 +82,8 @@ def announced(payload: str, sender: str) -> Collection[Copied]:
     return () if by == sender else [Copied(kind) for kind in changed]
 
 
-def read_devices(tx: ITransaction, events: Iterable[Event]) -> Mapping[str, StoredDevice | None]:
-    """The devices that these events are about, if they may have changed them; None: it was deleted."""
-    names = {event.device for event in events if event.type in _DEVICE_EVENTS and event.device is not None}
-    if not names:
-        return {}
+def read_devices(tx: ITransaction, names: Collection[str]) -> Mapping[str, StoredDevice | None]:
+    """Devices by their ids; None: it is not there, or not any more."""
     wanted = json.dumps(sorted(names))
     proofs: dict[str, list[Proof]] = {}
     for proof in map(to_proof, tx.rows(_PROOFS, devices=wanted)):
@@ -94,7 +93,16 @@ def read_devices(tx: ITransaction, events: Iterable[Event]) -> Mapping[str, Stor
     return {name: found.get(name) for name in names}
 
 
-def read_tail(tx: ITransaction, after: int, until: int | None) -> tuple[Tail, Mapping[str, StoredDevice | None]]:
-    """The next events, as :func:`.feed_tail.read_tail` does, and the devices that have changed."""
-    tail = feed_tail.read_tail(tx, after, until)
-    return tail, read_devices(tx, tail[0])
+def read_tail(
+    connection: Connection, begin: Begin, after: int, until: int | None
+) -> tuple[Tail, Mapping[str, StoredDevice | None]]:
+    """The next events, as :func:`.feed_tail.read_tail` does, and the devices that have changed.
+
+    :param begin: begins a transaction to read those.
+    """
+    tail = feed_tail.read_tail(connection, after, until)
+    changed = {event.device for event in tail[0] if event.type in _DEVICE_EVENTS and event.device is not None}
+    if not changed:
+        return tail, {}
+    with begin(connection) as tx:
+        return tail, read_devices(tx, changed)

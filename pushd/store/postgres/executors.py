@@ -7,23 +7,13 @@ from threading import Thread
 from time import monotonic
 from typing import Any, TypeVar
 
-import psycopg
 from attrs import define, field
-from psycopg import IsolationLevel
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorFromThreads
-from twisted.python.failure import Failure
 
 from pushd.model.errors import Unavailable
-from pushd.model.timestamps import Now
-from pushd.model.uuid7 import IdSource
-from pushd.store.event_limiter import EventLimiter
 from pushd.store.group_commit import MAX_GROUP, Operation, PendingTransaction
-from pushd.store.open_commands import OpenCommands
-from pushd.store.overlay import Overlay
 from pushd.store.postgres.connection import GroupOutcome, PostgresConnection
-from pushd.store.postgres.session import Session, reason
-from pushd.store.postgres.transaction import PostgresTransaction
 
 T = TypeVar("T")
 
@@ -138,47 +128,3 @@ class ThreadWriter:
                 break
             group.append(pending)
         return group
-
-
-@define(eq=False)
-class PostgresReader:
-    """An :class:`pushd.store.group_commit.IConnection` whose operations only read, each from one snapshot."""
-
-    session: Session
-    now: Callable[[], Now]
-    """Read once for each operation, when its transaction has begun."""
-    limiter: EventLimiter = field(factory=EventLimiter)
-
-    def run(self, group: Sequence[PendingTransaction]) -> Sequence[PendingTransaction]:
-        """Run operations, one after the other."""
-        for pending in group:
-            try:
-                try:
-                    pending.outcome = self._read(pending)
-                except (psycopg.OperationalError, Unavailable):
-                    if self.session.connection is None or not self.session.connection.closed:
-                        raise
-                    pending.outcome = self._read(pending)  # over another connection
-            except psycopg.Error as error:
-                pending.outcome = Failure(Unavailable(f"Unable to read: {reason(error)}"))
-            except Exception:  # whatever it is, the executor must go on
-                pending.outcome = Failure()
-        return group
-
-    def _read(self, pending: PendingTransaction) -> Any:
-        connection = self.session.get()
-        connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
-        with connection.transaction():
-            tx = PostgresTransaction(connection, self.limiter, self.now())
-            tx.commands = Overlay(OpenCommands(), tx, IdSource(), IdSource())
-            try:
-                outcome = pending.operation(tx, *pending.args)
-                for step in tx.steps:
-                    step(tx)
-                return outcome
-            finally:
-                del tx.commands  # else the two would keep each other
-
-    def close(self) -> None:
-        """Close the session; nothing is run afterwards."""
-        self.session.close()

@@ -1,5 +1,6 @@
 """The newest events, of all nodes and in their order, for the listeners of this process."""
 
+import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
@@ -8,11 +9,12 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from pushd.model.event import Event
+from pushd.model.event import Event, EventType
 from pushd.store.group_commit import PendingTransaction
-from pushd.store.postgres.queue_index import DeviceQueue, QueueIndex, read_queues
-from pushd.store.transaction import ITransaction
-from pushd.store.transactions.queries import events_between
+from pushd.store.postgres.pipeline import Request, exchange
+from pushd.store.postgres.queue_index import QUEUED_TIMES, DeviceQueue, QueueIndex, to_queues
+from pushd.store.postgres.session import Connection
+from pushd.store.transactions.epochs import EPOCH_OF_EVENT
 
 LIMIT = 1000
 """Events that are read at once."""
@@ -20,11 +22,36 @@ LIMIT = 1000
 Tail = tuple[Sequence[Event], Mapping[str, DeviceQueue], int]
 """Events, and what is queued for their devices as of the number of an event."""
 
+_LAST = Request(b"SELECT last FROM feed")
+_NEXT = f"seq > $1::bigint AND seq <= $2::bigint ORDER BY seq LIMIT {LIMIT}"
+_EPOCH = EPOCH_OF_EVENT.format(seq="event.seq")
+_EVENTS = f"SELECT seq, type, at, device, by, command, data, {_EPOCH} FROM event WHERE {_NEXT}".encode()
+_QUEUES = (
+    f"SELECT {QUEUED_TIMES} FROM command WHERE finished_at IS NULL"
+    f" AND device IN (SELECT device FROM event WHERE {_NEXT})"
+).encode()
+_NO_END = 2**63 - 1
 
-def read_tail(tx: ITransaction, after: int, until: int | None) -> Tail:
-    """The next events behind ``after``, up to ``until`` if that is given, with the queues of their devices."""
-    events = events_between(tx, after, until, LIMIT)
-    return events, *read_queues(tx, {event.device for event in events if event.device is not None})
+
+def read_tail(connection: Connection, after: int, until: int | None) -> Tail:
+    """The next events behind ``after``, up to ``until`` if that is given, with the queues of their devices.
+
+    It takes one round trip. Each statement has a snapshot of its own: what is read later may be newer, which is right.
+
+    :raises psycopg.Error: if they cannot be read.
+    """
+    between = [b"%d" % after, b"%d" % (_NO_END if until is None else until)]
+    [(last,)], events, queued = exchange(connection, [_LAST, Request(_EVENTS, between), Request(_QUEUES, between)])
+    found = [_to_event(*event) for event in events]
+    return found, to_queues({event.device for event in found if event.device is not None}, queued), last
+
+
+def _to_event(
+    seq: int, kind: str, at: int, device: str | None, by: str | None, command: str | None, data: str, epoch: str
+) -> Event:
+    return Event(
+        seq=seq, type=EventType(kind), at=at, device=device, by=by, command=command, data=json.loads(data), epoch=epoch
+    )
 
 
 @define(eq=False)

@@ -47,9 +47,8 @@ class _Statements:
     def naming(cls, named: str) -> "_Statements":
         lock = f"SELECT id FROM device WHERE id {named} ORDER BY id FOR NO KEY UPDATE OF device"
         devices = (
-            "SELECT device.id, admission, presence, sighting.node,"
-            " (SELECT MAX(command.id) FROM command WHERE command.device = device.id)"
-            f" FROM device LEFT JOIN sighting ON sighting.device = device.id WHERE device.id {named}"
+            "SELECT id, admission, presence, (SELECT node FROM sighting WHERE sighting.device = device.id),"
+            f" (SELECT MAX(command.id) FROM command WHERE command.device = device.id) FROM device WHERE id {named}"
         )
         opened = _commands(f"finished_at IS NULL AND device {named}")
         return cls(lock.encode(), f"{lock} SKIP LOCKED".encode(), devices.encode(), opened)

@@ -5,7 +5,7 @@ It may be late by what other nodes have committed and not announced yet: it deci
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from attrs import define, field, frozen
 
@@ -17,11 +17,12 @@ from pushd.rules.records import CommandRecord
 from pushd.store.open_commands import Timeouts
 from pushd.store.transaction import ITransaction, Statement
 
-_COLUMNS = "device, state, not_before, expires_at, expires_elapsed, lease_until"
-_ALL = Statement("read the queues", f"SELECT {_COLUMNS} FROM command WHERE finished_at IS NULL")
+QUEUED_TIMES = "device, state, not_before, expires_at, expires_elapsed, lease_until"
+_ALL = Statement("read the queues", f"SELECT {QUEUED_TIMES} FROM command WHERE finished_at IS NULL")
 _SOME = Statement(
     "read some queues",
-    f"SELECT {_COLUMNS} FROM command WHERE finished_at IS NULL AND device IN (SELECT value FROM json_each(:devices))",
+    f"SELECT {QUEUED_TIMES} FROM command WHERE finished_at IS NULL"
+    " AND device IN (SELECT value FROM json_each(:devices))",
 )
 _LAST_EVENT = Statement("read the number of the last event", "SELECT last FROM feed")
 
@@ -65,7 +66,12 @@ def read_queues(tx: ITransaction, devices: Collection[str] | None) -> tuple[Mapp
     """The queues of devices (None: of all that have one), and the number of the last event of which they know."""
     [last] = tx.rows(_LAST_EVENT)
     rows = tx.tuples(_ALL) if devices is None else tx.tuples(_SOME, devices=json.dumps(list(devices)))
-    queued: dict[str, list[QueuedTimes]] = {device: [] for device in devices or ()}
+    return to_queues(devices or (), rows), last["last"]
+
+
+def to_queues(devices: Iterable[str], rows: Iterable[Sequence[Any]]) -> Mapping[str, DeviceQueue]:
+    """The queues of devices, and of all others that have rows of :data:`QUEUED_TIMES`."""
+    queued: dict[str, list[QueuedTimes]] = {device: [] for device in devices}
     leases: dict[str, list[int]] = {}
     for device, state, not_before, expires_at, expires_elapsed, lease_until in rows:
         of_device = queued.setdefault(device, [])
@@ -77,7 +83,7 @@ def read_queues(tx: ITransaction, devices: Collection[str] | None) -> tuple[Mapp
     for device, times in queued.items():
         out = leases.get(device, [])
         found[device] = DeviceQueue(device, tuple(times), len(out), min(out, default=None))
-    return found, last["last"]
+    return found
 
 
 _EMPTY = DeviceQueue("")

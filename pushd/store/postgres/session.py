@@ -43,9 +43,12 @@ _SETTINGS = {
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
 }
-_BY_INDEX = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
-"""For statements that read a few rows: a plan is kept, and one that was made for an empty table reads all of it, until
-PostgreSQL has counted its rows again, a minute later or more.
+_BY_INDEX = {f"enable_{kind}": "off" for kind in ("seqscan", "bitmapscan", "hashjoin", "mergejoin", "material")}
+"""For statements that read a few rows, by indexes whatever the size of their tables."""
+
+FIRST_PLANS, MAX_PLANS = 0.5, 60.0
+"""Seconds for which plans are kept: at first, and at most; twice as long each time. PostgreSQL itself keeps one that
+reads all of an empty table until it has counted the rows again, a minute later or more.
 """
 WRITER_SETTINGS = {
     # a process that is stopped in the middle of a transaction must not keep its locks
@@ -176,6 +179,9 @@ class Session:
     _retry_at: float = field(default=0.0, init=False)
     _backoff: float = field(default=0.0, init=False)
     _why: str = field(default="", init=False)
+    _plans_until: float = field(default=0.0, init=False)
+    _keep_plans: float = field(default=FIRST_PLANS, init=False)
+    """Seconds for which the next ones are kept."""
 
     def get(self) -> Connection:
         """The open connection.
@@ -183,6 +189,8 @@ class Session:
         :raises Unavailable: if there is none, and none can be opened now.
         """
         if self.connection is not None and not self.connection.closed:
+            if self.clock() > self._plans_until:
+                self._drop_plans(self.connection)
             return self.connection
         if self.clock() < self._retry_at:
             raise self._unavailable()
@@ -195,7 +203,14 @@ class Session:
             self._why = reason(error)
             raise self._unavailable() from error
         self._backoff = 0.0
+        self._keep_plans, self._plans_until = 2 * FIRST_PLANS, self.clock() + FIRST_PLANS
         return self.connection
+
+    def _drop_plans(self, connection: Connection) -> None:
+        self._plans_until = self.clock() + self._keep_plans
+        self._keep_plans = min(2 * self._keep_plans, MAX_PLANS)
+        with suppress(psycopg.Error):  # who uses the connection will find out
+            connection.execute("DISCARD PLANS")
 
     def _unavailable(self) -> Unavailable:
         error = Unavailable(f"The database cannot be reached: {self._why}", is_logged=self.failures is not None)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from secrets import token_hex
 from socket import gethostname
 from typing import Any, TypeVar
@@ -46,7 +46,7 @@ from pushd.store.ownership import OwnedWebhooks
 from pushd.store.postgres import history, ownership, rejections, sightings, sweeps
 from pushd.store.postgres.connection import GroupOutcome, PostgresConnection
 from pushd.store.postgres.copies import COPIES, announced, read_tail
-from pushd.store.postgres.executors import Groups, InlineWriter, PostgresReader, ThreadWriter
+from pushd.store.postgres.executors import Groups, InlineWriter, ThreadWriter
 from pushd.store.postgres.feed_tail import FeedTail, Tail
 from pushd.store.postgres.listener import Listener
 from pushd.store.postgres.membership import DEVICE_CHANGES, BlockingCalls, Membership
@@ -54,6 +54,7 @@ from pushd.store.postgres.migrations import migrate, newest_version
 from pushd.store.postgres.node import Beat, Node
 from pushd.store.postgres.notifications import CHANNEL, Notification, announce_all
 from pushd.store.postgres.queue_index import QueueIndex, read_queues
+from pushd.store.postgres.reading import PostgresReader, in_snapshot
 from pushd.store.postgres.server_checks import check_server
 from pushd.store.postgres.service_clock import ServiceClock
 from pushd.store.postgres.session import Session, SessionOptions, reason
@@ -98,6 +99,8 @@ class PostgresStore(Operations):
     _is_closing: bool = field(default=False, init=False)
     _membership: Membership = field(init=False)
     _beats: Executor = field(init=False)
+    _follower: Executor = field(init=False)
+    """Reads the events of other nodes."""
     _tail: FeedTail = field(init=False)
     _copies: ICopies | None = field(default=None, init=False)
     _unread: list[float] = field(factory=list, init=False)
@@ -159,8 +162,11 @@ class PostgresStore(Operations):
             raise StoreRefused(f"The database cannot be opened: {reason(error)}") from error
         given = None if self.now == self.clock.now else self.now
         self._start_writer(Groups(self._writing_connection(given)))
-        self._reader = self._reading_executor(session, "store-reader")
-        self._scanner = self._reading_executor(Session(self._options), "store-scanner")
+        snapshot_of = in_snapshot(self.now)
+        self._reader = self._executor(PostgresReader(session, snapshot_of), "store-reader")
+        self._scanner = self._executor(PostgresReader(Session(self._options), snapshot_of), "store-scanner")
+        following = Session(evolve(self._options, by_index=True))
+        self._follower = self._executor(PostgresReader(following, nullcontext), "store-follower")
         self._beats = self._executor(BlockingCalls(), "store-beats")
         self._tail.position = snapshot.last_event
         self._listen()
@@ -227,7 +233,7 @@ class PostgresStore(Operations):
                 self._copies.change_devices(devices)
             return tail
 
-        return self._reader.submit(read_tail, after, until).addCallback(change_devices)
+        return self._follower.submit(read_tail, in_snapshot(self.now), after, until).addCallback(change_devices)
 
     def _start_writer(self, groups: Groups) -> None:
         if self.reactor is None:
@@ -235,9 +241,6 @@ class PostgresStore(Operations):
             return
         self._writer = writer = ThreadWriter(groups, self._finish, self.reactor, "store-writer", self._commit_took)
         writer.start()
-
-    def _reading_executor(self, session: Session, name: str) -> Executor:
-        return self._executor(PostgresReader(session, self.now), name)
 
     def _executor(self, runner: IRunner, name: str) -> Executor:
         if self.reactor is None:
@@ -253,7 +256,7 @@ class PostgresStore(Operations):
             await self._listener.close()
         with suppress(Unavailable):  # others take it when this node has not renewed it for a while
             await self._writer.submit(ownership.give_up_all, self.node)
-        for executor in (self._writer, self._reader, self._scanner):
+        for executor in (self._writer, self._reader, self._scanner, self._follower):
             await executor.close()
         with suppress(Unavailable):  # others find out when this node has not beaten for a while
             await self._beats.submit(self._membership.node.leave)

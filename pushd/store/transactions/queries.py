@@ -243,12 +243,6 @@ def _narrowed(which: EventFilter, until: int) -> dict[str, Any]:
     return {"until": until, "types": types, "since": which.since}
 
 
-def events_between(tx: ITransaction, after: int, until: int | None, limit: int) -> list[Event]:
-    """The next events behind ``after``, up to ``until`` if that is given."""
-    statement, values = filtered("list events", _EVENTS, _EVENT_CONDITIONS, {"after": after, "until": until})
-    return [to_event(row) for row in tx.rows(statement, limit=limit, **values)]
-
-
 def _is_sparse(which: EventFilter) -> bool:
     """Whether a filter may leave out many events, which are read nevertheless."""
     return bool(which.types or which.since is not None or len(which.devices) > 1 or which.view is not None)

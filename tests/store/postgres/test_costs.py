@@ -9,6 +9,9 @@ import pytest_twisted  # type: ignore[import-untyped]
 from pushd.rules.queueing import ClaimNext
 from pushd.rules.reporting import Acknowledge
 from pushd.store.overlay import decide
+from pushd.store.postgres.loading import load
+from pushd.store.postgres.needs import Named
+from pushd.store.postgres.session import MAX_PLANS, Connection, Session, SessionOptions
 from pushd.store.postgres.store import PostgresStore
 from pushd.store.transaction import ITransaction, Statement
 from tests.postgres import ReusedDatabase
@@ -53,3 +56,38 @@ async def test_sending_and_acknowledging_write_no_index(store: PostgresStore) ->
             return claim(view.tx)
 
     assert await store._writer.submit(decide, Rule()) == [{"updated": 2, "hot": 2}]
+
+
+def test_plans_for_small_tables_are_given_up(postgres_database: ReusedDatabase) -> None:
+    """PostgreSQL keeps the plan of a statement; one that reads all of a table that was empty does not stay."""
+    seconds = [0.0]
+    session = Session(SessionOptions(url=postgres_database.url, node="a", by_index=True), clock=lambda: seconds[0])
+    connection = session.get()
+    connection.execute("CREATE TEMPORARY TABLE kept (id bigint PRIMARY KEY)")
+    connection.execute("ANALYZE kept")
+    connection.execute(
+        "PREPARE found AS SELECT kept.id FROM unnest($1::bigint[]) AS named JOIN kept ON kept.id = named"
+    )
+    assert "Join Filter" in plan(connection, "found('{1}')")
+    connection.execute("INSERT INTO kept SELECT generate_series(1, 10000)")
+    assert "Join Filter" in plan(connection, "found('{1}')")
+    seconds[0] += MAX_PLANS
+    assert session.get() is connection
+    assert "Join Filter" not in plan(connection, "found('{1}')")
+    session.close()
+
+
+def test_open_commands_have_an_index(postgres_database: ReusedDatabase) -> None:
+    """Those of a device are found without the commands that have ended, in a new database too."""
+    postgres_database.restore("empty")
+    session = Session(SessionOptions(url=postgres_database.url, node="a", by_index=True))
+    connection = session.get()
+    load(connection, "a", [Named(devices=(READER,))], False)
+    [name] = [name.decode() for sql, name in connection.prepared.items() if b"finished_at IS NULL" in sql]
+    assert "command_open" in plan(connection, f"{name}('{{{READER}}}')")
+    session.close()
+
+
+def plan(connection: Connection, call: str) -> str:
+    """How PostgreSQL runs a prepared statement."""
+    return "\n".join(row["QUERY PLAN"] for row in connection.execute(f"EXPLAIN EXECUTE {call}".encode()).fetchall())
