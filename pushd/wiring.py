@@ -44,6 +44,7 @@ from pushd.core.commands.opener import Opener
 from pushd.core.commands.operator_actions import OperatorActions
 from pushd.core.copies import Copies
 from pushd.core.devices.admission import AdmissionPolicy
+from pushd.core.devices.device_lookups import DeviceLookups
 from pushd.core.devices.device_service import REFUSAL_DELAY, DeviceService
 from pushd.core.devices.offline_detector import OfflineDetector
 from pushd.core.devices.presence import Presence
@@ -166,6 +167,7 @@ def build_core(
             hold_times=hold_times,
             poll_registry=poll_registry,
             command_queue=command_queue,
+            lookups=DeviceLookups(store, membership, registry, clocks.clock.seconds),
             batch=config.batch,
         ),
         webhooks=webhooks,
@@ -202,6 +204,7 @@ def build_admin_port(core: Core, config: Config, in_thread: InThread[Any]) -> Ad
         people=core.people,
         proxy=AuthProxy.of(config.auth_header, config.auth_proxies, auth_secret(config)),
         refused_log_ins=refused_log_ins,
+        lookups=DeviceLookups(core.store, core.membership, core.registry, core.clocks.clock.seconds),
     )
     sessions = SessionsApp(auth, core.sessions, refused_log_ins)
     apps: dict[str, IApp] = {

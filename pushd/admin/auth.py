@@ -14,6 +14,7 @@ from pushd.admin.parameters import Parameter
 from pushd.admin.query_params import NO_QUERY, Query
 from pushd.core.clients import Client, Means
 from pushd.core.credentials import csrf_token
+from pushd.core.devices.device_lookups import DeviceLookups
 from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.people import People
 from pushd.core.refused_log_ins import RefusedLogIns
@@ -56,6 +57,7 @@ class Authenticator:
     people: People
     proxy: AuthProxy | None
     refused_log_ins: RefusedLogIns
+    lookups: DeviceLookups
 
     def authenticate(self, request: Request) -> Client | None:
         """Who sends a request: by its token, or else by what a proxy says, or else by its cookie; None if the token is
@@ -151,6 +153,17 @@ def _guard(
             request.client = client
             principal = client.principal
             check_role(principal, role)
+            if "device" in arguments and auth.lookups.is_worth_it(arguments["device"]):
+                return look_up(app, request, arguments)
+            return enter(app, request, arguments)
+
+        async def look_up(app: Any, request: Request, arguments: dict[str, Any]) -> bytes:
+            auth: Authenticator = app.auth
+            await auth.lookups.look_up(arguments["device"])
+            return await enter(app, request, arguments)
+
+        def enter(app: Any, request: Request, arguments: dict[str, Any]) -> Awaitable[bytes]:
+            auth, principal = app.auth, request.client.principal
             view = None if principal.scope is None else apply_scope(auth, principal, arguments)
             if takes_view:
                 arguments["view"] = view

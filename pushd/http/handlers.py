@@ -70,7 +70,7 @@ class PendingResponse:
     """A request whose coroutine waits for something."""
 
     request: Request
-    _coroutine: Coroutine[IAwaited, None, bytes | None] | None
+    _coroutine: Coroutine[IAwaited, None, bytes | PendingAnswer | None] | None
     _awaited: IAwaited | None = field(default=None, init=False)
 
     def run(self, result: object = None) -> None:
@@ -85,8 +85,7 @@ class PendingResponse:
             )
         except StopIteration as end:
             self._coroutine = self.request.pending = None
-            if end.value is not None and self.request.channel is not None:
-                self.request.respond(end.value)
+            self._end(end.value)
         except Exception as error:
             self._coroutine = self.request.pending = None
             self.request.respond_to_failure(Failure())
@@ -96,6 +95,12 @@ class PendingResponse:
             awaited.addBoth(self.run)
             if self._awaited is awaited:
                 self.request.wait_for(self)
+
+    def _end(self, answer: bytes | PendingAnswer | None) -> None:
+        if isinstance(answer, PendingAnswer):
+            answer.respond_to(self.request)
+        elif answer is not None and self.request.channel is not None:
+            self.request.respond(answer)
 
     @property
     def is_waiting(self) -> bool:

@@ -19,10 +19,10 @@ from pushd.lib.cancellable_waits import PendingAnswer
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-Route = Callable[..., bytes | PendingAnswer | Coroutine[Any, None, bytes | None]]
+Route = Callable[..., bytes | PendingAnswer | Coroutine[Any, None, bytes | PendingAnswer | None]]
 """Takes an app, a request and the parameters of the path.
 
-Returns the body of the response, or what waits for it. A coroutine returns it later, or None if it was streamed.
+Returns the body of the response, or what waits for it. A coroutine returns that later, or None if it was streamed.
 """
 
 ErrorHandler = Callable[[Any, Any, Failure], bytes]

@@ -22,7 +22,7 @@ from pushd.model.timestamps import Now
 from pushd.model.token import Token, TokenSecret
 from pushd.model.webhook import Attempt, LoggedAttempt, Progress, Subscription, Webhook
 from pushd.rules.outcomes import Claim, Settlement
-from pushd.store.copies import ICopies
+from pushd.store.copies import ICopies, StoredDevice
 from pushd.store.filters import (
     AlertFilter,
     AuditFilter,
@@ -213,6 +213,9 @@ class IStore(Interface):
 
         :raises DeviceKnown: if it exists and was not ``introduced``.
         """
+
+    def stored_device(device: str) -> Deferred[StoredDevice | None]:
+        """A device with its proofs as they are in the database, or None; another process may just have changed it."""
 
     def change_device(device: str, changes: Mapping[str, Any]) -> Deferred[Device]:
         """Change fields of a device by name.

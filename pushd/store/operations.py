@@ -33,7 +33,7 @@ from pushd.rules.queueing import ClaimNext, Enqueue, FindEarlier, Unsend
 from pushd.rules.reporting import Acknowledge, Settle
 from pushd.rules.time_limits import Expire, Lapse, Renew, StepClock
 from pushd.rules.view import Rule
-from pushd.store.copies import ICopies
+from pushd.store.copies import ICopies, StoredDevice
 from pushd.store.filters import (
     AlertFilter,
     AuditFilter,
@@ -339,6 +339,9 @@ class Operations:
 
     def add_proof(self, device: str, kind: ProofKind, digest: bytes, overlap: float) -> Deferred[list[Proof]]:
         return self._writer.submit(devices.add_proof, device, kind, digest, overlap)
+
+    def stored_device(self, device: str) -> Deferred[StoredDevice | None]:
+        return self._reader.submit(devices.stored_device, device)
 
     def add_token(self, token: Token, digest: bytes) -> Deferred[None]:
         return self._writer.submit(tokens.add_token, token, digest)

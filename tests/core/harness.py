@@ -87,10 +87,10 @@ def keep(_device: str, answer: Answer) -> Any:
     return answer
 
 
-def answer_of(poll: "Poll | Coroutine[Any, Any, Answer]") -> Deferred[Answer]:
+def answer_of(poll: "Poll | Coroutine[Any, Any, Poll]") -> Deferred[Answer]:
     """The answer of a poll, or its refusal; cancel it to disconnect."""
     if not isinstance(poll, Poll):
-        return Deferred.fromCoroutine(poll)
+        return Deferred.fromCoroutine(poll).addCallback(answer_of)
     request = PollRequest()
     poll.respond_to(request)
     return request.answer

@@ -216,6 +216,19 @@ def test_lost_listener(cluster: Cluster) -> None:
     assert second.command(command)["state"] == "sent"
 
 
+def test_device_that_a_node_has_not_heard_of(cluster: Cluster) -> None:
+    """A device that was registered at one node gets a command from the other one at once, whatever that has heard."""
+    first, second = cluster.start(), cluster.start()
+    until(lambda: second.admin.ask("GET /v1/devices").code == 200, "the second node hears others")
+    with cluster.no_new_sessions():
+        cluster.end_listener(second)
+        until(lambda: "Other nodes are not heard" in second.log.read_text(), "it hears nothing")
+        assert first.admin.ask("POST /v1/devices", {"id": READER}).code == 201
+        command = second.send(READER, {"endpoint": "load_objects"})
+    assert second.devices.ask(f"{POLL}u1").json["endpoint"] == "load_objects"
+    assert first.command(command)["state"] == "sent"
+
+
 def test_tokens_of_another_node(cluster: Cluster) -> None:
     """A token that is made, changed, rotated or revoked at one node counts at the other one."""
     first, second = cluster.start(), cluster.start()

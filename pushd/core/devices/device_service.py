@@ -1,6 +1,7 @@
 """What a device can do, in any dialect: poll, acknowledge, report a result, sign off."""
 
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, NoReturn, Protocol
 
 from attrs import define, field, frozen
@@ -9,6 +10,7 @@ from twisted.internet.defer import Deferred, succeed
 from pushd.core.clocks import Clocks
 from pushd.core.commands.command_queue import CommandQueue
 from pushd.core.devices.admission import Access, AdmissionPolicy, IClient
+from pushd.core.devices.device_lookups import DeviceLookups
 from pushd.core.devices.presence import Presence
 from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.devices.rejections import IRefusedClient, Rejections
@@ -61,6 +63,7 @@ class DeviceService:
     hold_times: HoldTimes
     poll_registry: PollRegistry
     command_queue: CommandQueue
+    lookups: DeviceLookups
     batch: int = 1
     _refusals: int = field(default=0, init=False)
     """Polls of devices that are not approved which wait for a refusal."""
@@ -70,12 +73,32 @@ class DeviceService:
 
     def poll(
         self, client: IDeviceClient, device_id: str, write: Callable[[str, Answer], bytes], uuid: str | None = None
-    ) -> Poll | Coroutine[Any, None, NoReturn]:
+    ) -> Poll | Coroutine[Any, None, Poll]:
         """Hold a poll; its answer is what ``write`` makes of the commands that it gets.
 
-        A poll that is refused, and must wait for that, is a coroutine that raises :exc:`NotPermitted`,
+        A coroutine looks for the device in the database before, or waits and raises :exc:`NotPermitted`,
         :exc:`TooManyPolls` or :exc:`Unavailable`.
         """
+        if self.registry.get(device_id) is None and self.lookups.is_worth_it(device_id):
+            return self._look_up_and_poll(client, device_id, write, uuid)
+        return self._poll(client, device_id, write, uuid)
+
+    async def _look_up_and_poll(
+        self, client: IDeviceClient, device_id: str, write: Callable[[str, Answer], bytes], uuid: str | None
+    ) -> Poll:
+        await self.look_up(device_id)
+        poll = self._poll(client, device_id, write, uuid)
+        return poll if isinstance(poll, Poll) else await poll
+
+    async def look_up(self, device_id: str) -> None:
+        """Before a device is served, look for it in the database if it is not known."""
+        if self.registry.get(device_id) is None:
+            with suppress(Unavailable):  # then it is unknown, as far as can be known now
+                await self.lookups.look_up(device_id)
+
+    def _poll(
+        self, client: IDeviceClient, device_id: str, write: Callable[[str, Answer], bytes], uuid: str | None
+    ) -> Poll | Coroutine[Any, None, NoReturn]:
         device = self.registry.get(device_id)
         access = self.admission_policy.admit(client, device_id, device, is_poll=True)
         if access is Access.REFUSED:

@@ -6,7 +6,7 @@ Firmware understands only 200: a refused device gets an empty 200 as well, and o
 import re
 from collections.abc import Coroutine, Iterator, Sequence
 from functools import lru_cache, partial
-from typing import Any, NoReturn
+from typing import Any
 
 from attrs import define
 from twisted.python.failure import Failure
@@ -43,7 +43,7 @@ class ControlIdApp:
     in_thread: InThread[wire.ControlIdResult]
 
     @router.route("/push", methods=["GET"])
-    def push(self, request: Request) -> Poll | Coroutine[Any, None, NoReturn]:
+    def push(self, request: Request) -> Poll | Coroutine[Any, None, Poll]:
         """A poll: the response is a command, a batch, or empty."""
         query = wire.read_query(request.args)
         request.free_memory()
@@ -54,6 +54,7 @@ class ControlIdApp:
         """The result of a command; the empty response is sent once the result is durable."""
         query = _result_query(request.query)
         device = CONTROL_ID.device(query.device)
+        await self.device_service.look_up(device)
         if self.device_service.takes_result(request, device):
             await self.device_service.settle(request, device, await self._read_result(request, query))
         return wire.IDLE
@@ -63,6 +64,7 @@ class ControlIdApp:
         """A heartbeat of some models, perhaps with access logs, perhaps with the result of a command."""
         query = _result_query(request.query)
         device = CONTROL_ID.device(query.device)
+        await self.device_service.look_up(device)
         if self.device_service.takes_result(request, device):
             result = await self._read_result(request, query)
             readable = None if result is None or result.unreadable else result

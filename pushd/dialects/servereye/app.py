@@ -5,7 +5,7 @@
 import re
 from collections.abc import Coroutine, Iterator, Sequence
 from functools import lru_cache, partial
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import unquote
 
 from attrs import define
@@ -49,7 +49,7 @@ class ServerEyeApp:
     in_thread: InThread[wire.ServerEyeResult]
 
     @router.route("/push/<container>", methods=["GET"])
-    def poll(self, request: Request, container: str) -> Poll | Coroutine[Any, None, NoReturn]:
+    def poll(self, request: Request, container: str) -> Poll | Coroutine[Any, None, Poll]:
         """A poll: the response is a message, or says that there is none."""
         device = _device(request, container)
         request.free_memory()
@@ -58,13 +58,16 @@ class ServerEyeApp:
     @router.route("/push/<container>/ack/<message>", methods=["POST", "GET"])
     async def acknowledge(self, request: Request, container: str, message: str) -> bytes:
         """The container has received a message, or is still working on it."""
-        await self.device_service.acknowledge(request, _device(request, container), message)
+        device = _device(request, container)
+        await self.device_service.look_up(device)
+        await self.device_service.acknowledge(request, device, message)
         return _ACKNOWLEDGED
 
     @router.route("/push/<container>/result/<message>", methods=["POST"])
     async def result(self, request: Request, container: str, message: str) -> bytes:
         """The result of a message; the response is sent once the result is durable."""
         device = _device(request, container)
+        await self.device_service.look_up(device)
         if self.device_service.takes_result(request, device):
             await self.device_service.settle(request, device, await self._read_result(request, message))
         return _TAKEN
@@ -72,16 +75,20 @@ class ServerEyeApp:
     @router.route("/push/<container>/signoff", methods=["GET", "POST"])
     async def sign_off(self, request: Request, container: str) -> bytes:
         """The container signs off: it goes offline on purpose."""
-        await self.device_service.sign_off(request, _device(request, container))
+        device = _device(request, container)
+        await self.device_service.look_up(device)
+        await self.device_service.sign_off(request, device)
         return _SIGNED_OFF
 
     @router.route("/container", methods=["GET"])
-    def container(self, request: Request) -> bytes:
+    async def container(self, request: Request) -> bytes:
         """The settings of a container, which the vendor's sample asks for before it polls."""
         if b"id" not in request.args:
             raise InvalidQuery("id, the containerId, is required.")
         container = request.args[b"id"][0].decode("utf-8", "replace")
-        device = self.device_service.own_device(request, _device(request, container))
+        device_id = _device(request, container)
+        await self.device_service.look_up(device_id)
+        device = self.device_service.own_device(request, device_id)
         return wire.write_container(container, device.name or container, device.heartbeat_timeout)
 
     @router.handle_errors(Exception)

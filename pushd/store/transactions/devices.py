@@ -15,6 +15,7 @@ from pushd.model.facts import Facts, merge, model_key
 from pushd.model.timestamps import milliseconds, to_rfc3339
 from pushd.model.token import Scope
 from pushd.rules.endings import end_of_deleted_device
+from pushd.store.copies import StoredDevice
 from pushd.store.filters import SLICE_SIZE, DeviceFilter, DeviceOrder, SiteSummary, Slice
 from pushd.store.rows import DEVICE_COLUMNS, to_columns, to_device, to_proof
 from pushd.store.transaction import ITransaction, Row, Statement, filtered, first
@@ -345,4 +346,14 @@ def add_proof(tx: ITransaction, device: str, kind: ProofKind, digest: bytes, ove
     tx.run(_ADD_PROOF, digest=digest, device=device, kind=kind)
     record_device(tx, EventType.DEVICE_CHANGED, row, fields=[str(kind)])
     record_audit(tx, f"device.issue_{kind}", f"device:{device}", None, {"overlap": overlap})
+    return _proofs(tx, device)
+
+
+def stored_device(tx: ITransaction, device: str) -> StoredDevice | None:
+    """A device with its proofs, or None."""
+    row = first(tx, _BY_ID, id=device)
+    return None if row is None else StoredDevice(to_device(row), _proofs(tx, device))
+
+
+def _proofs(tx: ITransaction, device: str) -> list[Proof]:
     return [to_proof(proof) for proof in tx.rows(_PROOFS, device=device)]

@@ -102,6 +102,17 @@ async def test_device(processes: Processes) -> None:
     assert notified.devices[READER] is None
 
 
+async def test_device_that_is_not_notified_yet(processes: Processes) -> None:
+    """A process may look at any time how another one has stored a device, with its secrets."""
+    store, _, other = processes
+    await store.add_proof(READER, ProofKind.SECRET, b"digest", 0.0)
+    await store.change_device(READER, {"name": "Gate"})
+    stored = await other.stored_device(READER)
+    assert stored is not None
+    assert (stored.device.name, [proof.digest for proof in stored.proofs]) == ("Gate", [b"digest"])
+    assert await other.stored_device("controlid:0") is None
+
+
 async def test_principals(processes: Processes) -> None:
     """So are new tokens and people, which are then read by the process itself."""
     store, notified, _ = processes
