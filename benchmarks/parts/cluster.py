@@ -72,19 +72,19 @@ def _commits(server: Server) -> float:
 
 
 def run(runner: Runner) -> None:
-    """Measure one process on SQLite, and one, two and three on PostgreSQL, in turn."""
-    with ExitStack() as stack:
-        postgres = stack.enter_context(running_postgres(runner.factory.directory, runner.factory.cores))
-        subjects = [stack.enter_context(_on_sqlite(runner))]
-        subjects += [stack.enter_context(_on_postgres(runner, postgres, count)) for count in PROCESSES]
+    """Measure one process on SQLite, and one, two and three on PostgreSQL, in turn: only what is measured runs."""
+    with running_postgres(runner.factory.directory, runner.factory.cores) as postgres:
         runner.results.add(milliseconds("commit of one row on PostgreSQL"), on_postgres(1), _commit(postgres))
         for _ in range(runner.runs):
-            for subject in subjects:
-                runner.log(f"{runner.part}: cycles, {subject.name}")
-                _measure_cycles(runner, postgres, subject)
-            for subject in subjects[:3]:
-                runner.log(f"{runner.part}: wake-ups, {subject.name}")
-                _measure_wakes(runner, subject)
+            for count in (0, *PROCESSES):
+                with _on_postgres(runner, postgres, count) if count else _on_sqlite(runner) as subject:
+                    runner.log(f"{runner.part}: cycles, {subject.name}")
+                    _measure_cycles(runner, postgres, subject)
+                if count > 2:
+                    continue
+                with _on_postgres(runner, postgres, count) if count else _on_sqlite(runner) as subject:
+                    runner.log(f"{runner.part}: wake-ups, {subject.name}")
+                    _measure_wakes(runner, subject)
     with ExitStack() as stack:
         postgres = stack.enter_context(running_postgres(runner.factory.directory, runner.factory.cores))
         _measure_idle(runner, postgres, stack.enter_context(_on_postgres(runner, postgres, 1, hold=0)))

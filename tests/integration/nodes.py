@@ -81,16 +81,17 @@ class Cluster:
             finally:
                 other.execute(allow.format("true").encode())
 
-    def end_sessions(self, which: str) -> None:
-        """End sessions with the database."""
-        self.admin.execute(
+    def end_sessions(self, which: str) -> int:
+        """End sessions with the database; how many they were."""
+        return self.admin.execute(
             f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {which}"
             " AND datname = current_database() AND pid <> pg_backend_pid()".encode()
-        )
+        ).rowcount
 
     def end_listener(self, node: Server) -> None:
-        """End the session in which a node listens."""
-        self.end_sessions(f"application_name = 'pushd/{self.name(node)}' AND query LIKE 'NOTIFY pushd_echo%'")
+        """End the session in which a node listens: the one that notifies itself each second."""
+        which = f"application_name = 'pushd/{self.name(node)}' AND query LIKE 'NOTIFY pushd_echo%'"
+        until(lambda: self.end_sessions(which), "it is found")
 
 
 def alerts(node: Server) -> list[dict[str, Any]]:

@@ -52,7 +52,7 @@ class ModelComparisonOnPostgres(ModelComparison):
         """Read what the other process has committed, as a notification would cause."""
         if not self.is_pinned:
             for node in self.nodes:
-                node._tail.look()
+                node._ask()
 
     def make(self) -> Any:
         """Both processes, of which the first one is to be opened yet; they make ids in turn."""

@@ -93,14 +93,16 @@ def read_devices(tx: ITransaction, names: Collection[str]) -> Mapping[str, Store
     return {name: found.get(name) for name in names}
 
 
-def read_tail(
-    connection: Connection, begin: Begin, after: int, until: int | None
-) -> tuple[Tail, Mapping[str, StoredDevice | None]]:
+Followed = tuple[Tail, Mapping[str, StoredDevice | None]]
+"""What other nodes have committed, and the devices that they have changed; None: one that was deleted."""
+
+
+def read_tail(connection: Connection, begin: Begin, after: int) -> Followed:
     """The next events, as :func:`.feed_tail.read_tail` does, and the devices that have changed.
 
     :param begin: begins a transaction to read those.
     """
-    tail = feed_tail.read_tail(connection, after, until)
+    tail = feed_tail.read_tail(connection, after)
     changed = {event.device for event in tail[0] if event.type in _DEVICE_EVENTS and event.device is not None}
     if not changed:
         return tail, {}

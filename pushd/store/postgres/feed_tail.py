@@ -5,9 +5,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, field
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from pushd.model.event import Event, EventType
 from pushd.store.group_commit import PendingTransaction
@@ -23,25 +21,24 @@ Tail = tuple[Sequence[Event], Mapping[str, DeviceQueue], int]
 """Events, and what is queued for their devices as of the number of an event."""
 
 _LAST = Request(b"SELECT last FROM feed")
-_NEXT = f"seq > $1::bigint AND seq <= $2::bigint ORDER BY seq LIMIT {LIMIT}"
+_NEXT = f"seq > $1::bigint ORDER BY seq LIMIT {LIMIT}"
 _EPOCH = EPOCH_OF_EVENT.format(seq="event.seq")
 _EVENTS = f"SELECT seq, type, at, device, by, command, data, {_EPOCH} FROM event WHERE {_NEXT}".encode()
 _QUEUES = (
     f"SELECT {QUEUED_TIMES} FROM command WHERE finished_at IS NULL"
     f" AND device IN (SELECT device FROM event WHERE {_NEXT})"
 ).encode()
-_NO_END = 2**63 - 1
 
 
-def read_tail(connection: Connection, after: int, until: int | None) -> Tail:
-    """The next events behind ``after``, up to ``until`` if that is given, with the queues of their devices.
+def read_tail(connection: Connection, after: int) -> Tail:
+    """The next events behind ``after``, with the queues of their devices.
 
     It takes one round trip. Each statement has a snapshot of its own: what is read later may be newer, which is right.
 
     :raises psycopg.Error: if they cannot be read.
     """
-    between = [b"%d" % after, b"%d" % (_NO_END if until is None else until)]
-    [(last,)], events, queued = exchange(connection, [_LAST, Request(_EVENTS, between), Request(_QUEUES, between)])
+    behind = [b"%d" % after]
+    [(last,)], events, queued = exchange(connection, [_LAST, Request(_EVENTS, behind), Request(_QUEUES, behind)])
     found = [_to_event(*event) for event in events]
     return found, to_queues({event.device for event in found if event.device is not None}, queued), last
 
@@ -63,78 +60,79 @@ class FeedTail:
     """
 
     index: QueueIndex
-    read: Callable[[int, int | None], Deferred[Tail]]
-    """Runs :func:`read_tail`."""
+    ask: Callable[[], None]
+    """Has the events behind :attr:`known` read, by :func:`read_tail`, which go to :meth:`take`."""
     deliver: Callable[[Sequence[PendingTransaction]], None]
     """Calls listeners with the events of operations, and then their Deferreds."""
     position: int = 0
     """The number of the last event that was delivered."""
+    known: int = 0
+    """All events up to this number were read, or delivered."""
+    _read: deque[Event] = field(factory=deque, init=False)
+    """Events that are not delivered yet."""
     _waiting: deque[PendingTransaction] = field(factory=deque, init=False)
     """Operations of this process, in the order of their commits."""
-    _has_more: bool = field(default=False, init=False)
-    """Whether other nodes have said that there are more events."""
-    _is_busy: bool = field(default=False, init=False)
-    """Whether events are being read, or delivered."""
+    _is_delivering: bool = field(default=False, init=False)
     _log = Logger()
+
+    def begin(self, position: int) -> None:
+        """All events up to this number are known."""
+        self.position = self.known = position
 
     def add(self, done: Sequence[PendingTransaction]) -> None:
         """Operations of this process are done."""
         self._waiting.extend(done)
         self._advance()
 
-    def look(self) -> None:
-        """Other nodes may have committed events."""
-        self._has_more = True
-        self._advance()
-
-    def _advance(self) -> None:
-        """Deliver what can be delivered in order, and read what is before."""
-        while not self._is_busy:
-            if self._waiting:
-                first = next((event.seq for event in self._waiting[0].events), None)
-                if first is not None and first > self.position + 1:
-                    self._read(first - 1)
-                else:
-                    self._deliver(self._waiting.popleft())
-            elif self._has_more:
-                self._has_more = False
-                self._read(None)
-            else:
-                return
-
-    def _deliver(self, pending: PendingTransaction) -> None:
-        self._is_busy = True
-        try:
-            pending.events = [event for event in pending.events if event.seq > self.position]
-            if pending.events:
-                self.position = pending.events[-1].seq
-            self.deliver([pending])
-        finally:
-            self._is_busy = False
-
-    def _read(self, until: int | None) -> None:
-        self._is_busy = True
-        self.read(self.position, until).addCallbacks(self._on_events, self._on_failure, callbackArgs=(until,)).addBoth(
-            lambda _: self._advance()
-        )
-
-    def _on_events(self, tail: Tail, until: int | None) -> None:
+    def take(self, tail: Tail) -> None:
+        """What was read behind :attr:`known`, perhaps before that was what it is now."""
         events, queues, as_of = tail
         self.index.update(queues, as_of)
         is_all = len(events) < LIMIT
-        if events:
-            self.deliver([PendingTransaction(read_tail, events=events)])
-            self.position = events[-1].seq
-        if until is not None and is_all:
-            self.position = max(self.position, until)  # what is missing was purged
-        self._has_more |= not is_all
-        self._is_busy = False
+        self._read.extend(event for event in events if event.seq > self.known)
+        self.known = max(self.known, as_of if is_all else events[-1].seq)  # what is missing was purged
+        self._advance()
+        if not is_all:
+            self.ask()
 
-    def _on_failure(self, failure: Failure) -> None:
+    def fail(self, why: str) -> None:
         """The database cannot be read: operations are answered; their events are read again, in order, later."""
-        self._log.warn("Events of other nodes could not be read: {error}", error=failure.getErrorMessage())
-        self._is_busy = False
+        if self._waiting:
+            self._log.warn("Events of other nodes could not be read: {why}", why=why)
         while self._waiting:
             pending = self._waiting.popleft()
             pending.events = ()
             self.deliver([pending])
+
+    def _advance(self) -> None:
+        """Deliver what can be delivered in order, and ask for what is before."""
+        while not self._is_delivering:
+            while self._read and self._read[0].seq <= self.position:
+                self._read.popleft()
+            first = next((event.seq for event in self._waiting[0].events), 0) if self._waiting else None
+            if self._read and (first is None or self._read[0].seq < first):
+                self._deliver(PendingTransaction(read_tail, events=self._read_before(first)))
+            elif first is None:
+                return
+            elif first > self.known + 1:
+                self.ask()
+                return
+            else:
+                self._deliver(self._waiting.popleft())
+
+    def _read_before(self, first: int | None) -> list[Event]:
+        events: list[Event] = []
+        while self._read and (first is None or self._read[0].seq < first):
+            events.append(self._read.popleft())
+        return events
+
+    def _deliver(self, pending: PendingTransaction) -> None:
+        self._is_delivering = True
+        try:
+            pending.events = [event for event in pending.events if event.seq > self.position]
+            if pending.events:
+                self.position = pending.events[-1].seq
+                self.known = max(self.known, self.position)
+            self.deliver([pending])
+        finally:
+            self._is_delivering = False

@@ -5,6 +5,7 @@ import select
 from collections.abc import Callable, Collection, Iterable, Mapping
 from threading import Thread
 from time import monotonic
+from typing import Any, Generic, TypeVar
 
 import psycopg
 from attrs import define, field
@@ -15,7 +16,10 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 
 from pushd.model.errors import Unavailable
-from pushd.store.postgres.session import Session, reason
+from pushd.store.postgres.notifications import CHANNEL, Notification
+from pushd.store.postgres.session import Connection, Session, reason
+
+T = TypeVar("T")
 
 OnPayload = Callable[[str], None]
 """Called on the reactor's thread with the payload of a notification."""
@@ -34,8 +38,8 @@ ECHO = "pushd_echo"
 
 
 @define(eq=False)
-class Listener:
-    """A thread that listens, and reports on the reactor's thread what it has heard."""
+class Listener(Generic[T]):
+    """A thread that listens, follows what other nodes have committed, and reports both on the reactor's thread."""
 
     session: Session
     channels: Mapping[str, OnPayload]
@@ -43,7 +47,16 @@ class Listener:
     """Called when it has begun to listen, again perhaps, with the time since which notifications may have been missed,
     by the monotonic clock.
     """
+    follow: Callable[[Connection], T]
+    """Called on its thread when other nodes have committed something, or by :meth:`ask`: reads what."""
+    on_followed: Callable[[T], None]
+    """Called with what was read."""
+    on_lost: Callable[[str], None]
+    """Called with the reason when it was asked and cannot read."""
     reactor: IReactorFromThreads
+    _has_more: bool = field(default=False, init=False)
+    """Whether there is something to follow."""
+    _asked: bool = field(default=False, init=False)
     _heard_at: float = field(factory=monotonic, init=False)
     """When the reactor last learned of something that was heard, by the monotonic clock."""
     _alive_at: float = field(factory=monotonic, init=False)
@@ -61,9 +74,15 @@ class Listener:
     def close(self) -> Deferred[None]:
         """End the thread and its session."""
         if not self._closing:
-            os.write(self._wake[1], b"\0")  # first: the thread closes the pipe when it sees the next
             self._closing = True
+            os.write(self._wake[1], b"\0")
         return self._closed
+
+    def ask(self) -> None:
+        """Follow now; for the reactor's thread."""
+        if not (self._asked or self._closing):
+            self._asked = True
+            os.write(self._wake[1], b"\0")
 
     @property
     def silence(self) -> float:
@@ -79,16 +98,27 @@ class Listener:
             except (psycopg.Error, Unavailable) as error:
                 self._give_up(error)
         self.session.close()
+        self.reactor.callFromThread(self._close)
+
+    def _close(self) -> None:
         for descriptor in self._wake:
             os.close(descriptor)
-        self.reactor.callFromThread(self._closed.callback, None)
+        self._closed.callback(None)
 
     def _give_up(self, error: Exception) -> None:
         self.session.drop()
         if self._is_listening:
             self._is_listening = False
             self._log.warn("Other nodes are not heard: {error}; listening again", error=reason(error))
-        _wait_for([self._wake[0]], RETRY_SECONDS)
+        if self._is_asked(RETRY_SECONDS):
+            self._report(self.on_lost, reason(error))
+
+    def _is_asked(self, seconds: float) -> bool:
+        """Whether it is asked within so many seconds."""
+        if self._wake[0] in _wait_for([self._wake[0]], seconds):
+            os.read(self._wake[0], 100)
+        asked, self._asked = self._asked, False
+        return asked
 
     def _listen(self) -> None:
         """Listen until the session is lost, or the listener is closed."""
@@ -99,25 +129,40 @@ class Listener:
         self._alive_at, self._is_listening = monotonic(), True
         self._report(self._begin)
         while not self._closing:
+            self.session.renew_plans()
             connection.execute(f"NOTIFY {ECHO}".encode())
             until = monotonic() + INTERVAL
             while not self._closing and (left := until - monotonic()) > 0:
                 self._wait(connection.pgconn, left)
+                if self._has_more:
+                    self._has_more = False
+                    self._report(self.on_followed, self.follow(connection))
+                    self._hear_all(connection.pgconn)
             if monotonic() - self._alive_at > MAX_SILENCE:
                 raise Unavailable("nothing was heard, not even of this node")
 
     def _wait(self, pgconn: PGconn, seconds: float) -> None:
-        if pgconn.socket in _wait_for([pgconn.socket, self._wake[0]], seconds):
+        """Wait until something is heard, or it is asked; not at all, if that was the case before."""
+        ready = _wait_for([pgconn.socket, self._wake[0]], 0.0 if self._has_more else seconds)
+        if pgconn.socket in ready:
             pgconn.consume_input()
-            while (found := pgconn.notifies()) is not None:
-                self._hear(found.relname.decode(), found.extra.decode())
+            self._hear_all(pgconn)
+        if self._wake[0] in ready:
+            self._has_more |= self._is_asked(0.0)
+
+    def _hear_all(self, pgconn: PGconn) -> None:
+        while (found := pgconn.notifies()) is not None:
+            self._hear(found.relname.decode(), found.extra.decode())
 
     def _on_notify(self, notify: Notify) -> None:
         self._hear(notify.channel, notify.payload)
 
     def _hear(self, channel: str, payload: str) -> None:
         self._alive_at = monotonic()
-        self._report(self._take, channel, payload)
+        if channel == CHANNEL and (heard := Notification.of_payload(payload)).devices is not None:
+            self._has_more |= heard.sender != self.session.options.sender
+        else:
+            self._report(self._take, channel, payload)
 
     def _begin(self) -> None:
         """On the reactor's thread: it has begun to listen."""
@@ -130,7 +175,7 @@ class Listener:
         if channel in self.channels:
             self.channels[channel](payload)
 
-    def _report(self, call: Callable[..., None], *args: str) -> None:
+    def _report(self, call: Callable[..., None], *args: Any) -> None:
         if not self._closing:
             self.reactor.callFromThread(call, *args)
 

@@ -189,8 +189,7 @@ class Session:
         :raises Unavailable: if there is none, and none can be opened now.
         """
         if self.connection is not None and not self.connection.closed:
-            if self.clock() > self._plans_until:
-                self._drop_plans(self.connection)
+            self.renew_plans()
             return self.connection
         if self.clock() < self._retry_at:
             raise self._unavailable()
@@ -206,11 +205,14 @@ class Session:
         self._keep_plans, self._plans_until = 2 * FIRST_PLANS, self.clock() + FIRST_PLANS
         return self.connection
 
-    def _drop_plans(self, connection: Connection) -> None:
+    def renew_plans(self) -> None:
+        """Have old plans made anew, with the next use of their statements; to be called between transactions."""
+        if self.connection is None or self.clock() <= self._plans_until:
+            return
         self._plans_until = self.clock() + self._keep_plans
         self._keep_plans = min(2 * self._keep_plans, MAX_PLANS)
         with suppress(psycopg.Error):  # who uses the connection will find out
-            connection.execute("DISCARD PLANS")
+            self.connection.execute("DISCARD PLANS")
 
     def _unavailable(self) -> Unavailable:
         error = Unavailable(f"The database cannot be reached: {self._why}", is_logged=self.failures is not None)

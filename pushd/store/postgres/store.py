@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from secrets import token_hex
 from socket import gethostname
 from typing import Any, TypeVar
@@ -29,7 +29,7 @@ from pushd.rules.queueing import ClaimNext, Unsend
 from pushd.rules.time_limits import Expire, Lapse
 from pushd.rules.view import Rule
 from pushd.store.commit_failures import CommitFailures
-from pushd.store.copies import Copied, ICopies, StoredDevice
+from pushd.store.copies import Copied, ICopies
 from pushd.store.filters import NO_OPTIONS, CommandContext, StartOptions, StartupSnapshot
 from pushd.store.group_commit import (
     Executor,
@@ -45,19 +45,19 @@ from pushd.store.overlay import decide
 from pushd.store.ownership import OwnedWebhooks
 from pushd.store.postgres import history, ownership, rejections, sightings, sweeps
 from pushd.store.postgres.connection import GroupOutcome, PostgresConnection
-from pushd.store.postgres.copies import COPIES, announced, read_tail
+from pushd.store.postgres.copies import COPIES, Followed, announced, read_tail
 from pushd.store.postgres.executors import Groups, InlineWriter, ThreadWriter
-from pushd.store.postgres.feed_tail import FeedTail, Tail
+from pushd.store.postgres.feed_tail import FeedTail
 from pushd.store.postgres.listener import Listener
 from pushd.store.postgres.membership import DEVICE_CHANGES, BlockingCalls, Membership
 from pushd.store.postgres.migrations import migrate, newest_version
 from pushd.store.postgres.node import Beat, Node
-from pushd.store.postgres.notifications import CHANNEL, Notification, announce_all
+from pushd.store.postgres.notifications import CHANNEL, announce_all
 from pushd.store.postgres.queue_index import QueueIndex, read_queues
 from pushd.store.postgres.reading import PostgresReader, in_snapshot
 from pushd.store.postgres.server_checks import check_server
 from pushd.store.postgres.service_clock import ServiceClock
-from pushd.store.postgres.session import Session, SessionOptions, reason
+from pushd.store.postgres.session import Connection, Session, SessionOptions, reason
 from pushd.store.postgres.startup import begin_use, load_snapshot
 from pushd.store.postgres.transaction import run_once
 from pushd.store.transaction import Statement
@@ -99,13 +99,13 @@ class PostgresStore(Operations):
     _is_closing: bool = field(default=False, init=False)
     _membership: Membership = field(init=False)
     _beats: Executor = field(init=False)
-    _follower: Executor = field(init=False)
-    """Reads the events of other nodes."""
     _tail: FeedTail = field(init=False)
+    _following: Session = field(init=False)
+    """Reads what other nodes commit."""
     _copies: ICopies | None = field(default=None, init=False)
     _unread: list[float] = field(factory=list, init=False)
     """Since when other nodes may have changed what is copied, and is being read again, by the monotonic clock."""
-    _listener: Listener | None = field(default=None, init=False)
+    _listener: Listener[Followed] | None = field(default=None, init=False)
     """Hears what other nodes commit; None without a reactor."""
     _options: SessionOptions = field(init=False)
     _failures: CommitFailures = field(init=False)
@@ -120,7 +120,8 @@ class PostgresStore(Operations):
 
     def __attrs_post_init__(self) -> None:
         self._options = SessionOptions(url=self.url, node=self.node, instance=token_hex(4))
-        self._tail = FeedTail(self._index, self._read_tail, self._deliver)
+        self._tail = FeedTail(self._index, self._ask, self._deliver)
+        self._following = Session(evolve(self._options, by_index=True))
         failures = self._failures = CommitFailures()
         node = Node(
             name=self.node,
@@ -165,10 +166,8 @@ class PostgresStore(Operations):
         snapshot_of = in_snapshot(self.now)
         self._reader = self._executor(PostgresReader(session, snapshot_of), "store-reader")
         self._scanner = self._executor(PostgresReader(Session(self._options), snapshot_of), "store-scanner")
-        following = Session(evolve(self._options, by_index=True))
-        self._follower = self._executor(PostgresReader(following, nullcontext), "store-follower")
         self._beats = self._executor(BlockingCalls(), "store-beats")
-        self._tail.position = snapshot.last_event
+        self._tail.begin(snapshot.last_event)
         self._listen()
         # by the clock of the process, on which steady time begins now
         return snapshot if given else evolve(snapshot, now=opened)
@@ -182,21 +181,20 @@ class PostgresStore(Operations):
     def _listen(self) -> None:
         if self.reactor is not None:
             channels = {
-                CHANNEL: self._on_notified,
+                CHANNEL: lambda _: self._on_missed(),  # of which no event tells
                 COPIES: lambda payload: self._read_copies_again(announced(payload, self._options.sender)),
                 sightings.MOVES: self._on_move,
             }
-            self._listener = Listener(Session(self._options), channels, self._on_missed, self.reactor)
+            self._listener = Listener(
+                self._following,
+                channels,
+                self._on_missed,
+                self._follow,
+                self._on_followed,
+                self._tail.fail,
+                self.reactor,
+            )
             self._listener.start()
-
-    def _on_notified(self, payload: str) -> None:
-        notification = Notification.of_payload(payload)
-        if notification.sender == self._options.sender:
-            return
-        if notification.devices is None:
-            self._on_missed()
-        else:
-            self._tail.look()
 
     def _on_move(self, payload: str) -> None:
         self._membership.note(sightings.Move.of_payload(payload))
@@ -211,7 +209,7 @@ class PostgresStore(Operations):
         served = self._reader.submit(sightings.served_by, self.node)
         served.addCallback(self._membership.load, before).addErrback(logs_error(self._log, text))
         self._read_copies_again(Copied, since)
-        self._tail.look()
+        self._ask()
 
     def keep_copies(self, copies: ICopies) -> None:
         self._copies = copies
@@ -223,17 +221,28 @@ class PostgresStore(Operations):
         self._unread.append(began)
         self._copies.read_again(kinds).addCallback(lambda _: self._unread.remove(began))
 
-    def _read_tail(self, after: int, until: int | None) -> Deferred[Tail]:
-        """The next events; what has changed of devices is known before listeners get them."""
+    def _ask(self) -> None:
+        """Have what other nodes have committed read."""
+        if self._listener is not None:
+            self._listener.ask()
+            return
+        try:
+            followed = self._follow(self._following.get())
+        except (psycopg.Error, Unavailable) as error:
+            self._tail.fail(reason(error))
+        else:
+            self._on_followed(followed)
 
-        def change_devices(found: tuple[Tail, Mapping[str, StoredDevice | None]]) -> Tail:
-            tail, devices = found
-            self._membership.node.seen.note(max((event.seq for event in tail[0]), default=0))
-            if self._copies is not None:
-                self._copies.change_devices(devices)
-            return tail
+    def _follow(self, connection: Connection) -> Followed:
+        return read_tail(connection, in_snapshot(self.now), self._tail.known)
 
-        return self._follower.submit(read_tail, in_snapshot(self.now), after, until).addCallback(change_devices)
+    def _on_followed(self, followed: Followed) -> None:
+        """What has changed of devices is known before listeners get the events."""
+        tail, devices = followed
+        self._membership.node.seen.note(max((event.seq for event in tail[0]), default=0))
+        if self._copies is not None:
+            self._copies.change_devices(devices)
+        self._tail.take(tail)
 
     def _start_writer(self, groups: Groups) -> None:
         if self.reactor is None:
@@ -254,9 +263,12 @@ class PostgresStore(Operations):
         self._is_closing = True
         if self._listener is not None:
             await self._listener.close()
+            self._listener = None
+        self._following.close()
+        self._ask()  # operations that wait for it are answered
         with suppress(Unavailable):  # others take it when this node has not renewed it for a while
             await self._writer.submit(ownership.give_up_all, self.node)
-        for executor in (self._writer, self._reader, self._scanner, self._follower):
+        for executor in (self._writer, self._reader, self._scanner):
             await executor.close()
         with suppress(Unavailable):  # others find out when this node has not beaten for a while
             await self._beats.submit(self._membership.node.leave)

@@ -83,7 +83,7 @@ class Process:
 
     def run_ready(self) -> None:
         """Run everything that needs no time, with the events of the other nodes."""
-        self.store._tail.look()
+        self.store._ask()
         for _ in range(TURNS):
             self.clock.advance(0)
             self.agent.flush()
