@@ -232,8 +232,11 @@ class IStore(Interface):
         :raises UnknownDevice: if there is none.
         """
 
-    def set_presence(device: str, presence: PresenceState) -> Deferred[None]:
-        """Record that a device came online or signed off, and clear the alerts that said it was offline."""
+    def set_presence(device: str, presence: PresenceState) -> Deferred[PresenceState]:
+        """Record that a device came online or signed off, and clear the alerts that said it was offline.
+
+        Returns the presence that is stored then: another one if it was to be online, but another process serves it.
+        """
 
     def save_last_seen(updates: Sequence[LastSeen]) -> Deferred[None]:
         """Save when, and from where, devices were last seen."""

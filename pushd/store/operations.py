@@ -301,7 +301,7 @@ class Operations:
     def forget_device(self, device: str) -> Deferred[None]:
         return self._writer.submit_long(devices.forget_device, device)
 
-    def set_presence(self, device: str, presence: PresenceState) -> Deferred[None]:
+    def set_presence(self, device: str, presence: PresenceState) -> Deferred[PresenceState]:
         return self._writer.submit(devices.set_presence, device, presence)
 
     def save_last_seen(self, updates: Sequence[LastSeen]) -> Deferred[None]:

@@ -124,10 +124,21 @@ class SharedStore(SqliteStore):
     others: OneOfSeveral = field(factory=OneOfSeveral, kw_only=True)
     seen_elsewhere: Mapping[str, float] = field(factory=dict, kw_only=True)
     """What other processes have seen later, with the seconds since then."""
+    stored_elsewhere: PresenceState | None = field(default=None, kw_only=True)
+    """The presence that other processes have stored of devices that they serve, and this one does not know it."""
 
     def membership(self) -> Any:
         """The membership that the test plays."""
         return self.others
+
+    @returns_deferred
+    async def set_presence(self, device: str, presence: PresenceState) -> PresenceState:
+        """Save the presence, unless another process serves the device."""
+        if self.stored_elsewhere is not None:
+            self.others.move_away(device)
+            return self.stored_elsewhere
+        stored: PresenceState = await SqliteStore.set_presence(self, device, presence)
+        return stored
 
     @returns_deferred
     async def mark_offline(self, devices: Mapping[str, str | None], *args: Any) -> Mapping[str, float]:
@@ -198,6 +209,32 @@ def test_serving_fails(harness: CoreHarness, others: OneOfSeveral) -> None:
     again = harness.poll(READER)
     others.commit(harness)
     assert again.commands == [command]
+
+
+@pytest.mark.parametrize(("silent", "is_served"), [(TIMEOUT - 2, True), (TIMEOUT + 1, False)])
+def test_left_before_it_was_served(harness: CoreHarness, others: OneOfSeveral, silent: int, is_served: bool) -> None:
+    """A device that polled here while the database was away is served here when it is back; but not one that has been
+    silent for its timeout since, because another process may have seen it later, and that it is offline.
+    """
+    poll = harness.poll(READER)
+    poll.disconnect()
+    others.serving.pop(READER).errback(Unavailable("away", is_logged=True))
+    harness.pass_time(silent)
+    sweep = harness.start(harness.core.sweep())
+    assert (READER in others.serving) is is_served
+    if is_served:
+        others.commit(harness)
+    harness.result(sweep)
+
+
+def test_keeps_what_others_have_stored(harness: CoreHarness, others: OneOfSeveral, shared: SharedStore) -> None:
+    """A device that was to be saved as online, but is served and offline elsewhere, is shown as offline."""
+    serve(harness, others)
+    harness.pass_time(TIMEOUT + 1)
+    shared.stored_elsewhere = PresenceState.OFFLINE
+    poll = harness.poll(READER)
+    assert harness.device(READER).presence is PresenceState.OFFLINE
+    poll.disconnect()
 
 
 def test_moves_away(harness: CoreHarness, others: OneOfSeveral) -> None:

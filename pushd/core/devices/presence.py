@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from math import inf
 from statistics import median
+from typing import Any
 
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
@@ -248,8 +249,11 @@ class Presence:
     async def save_returned(self) -> None:
         """Save the devices that came online while the store was unavailable. To be called before alerts are raised.
 
+        One that is silent, and that this process did not serve, is left to the others: it may have polled there since.
+
         :raises Unavailable: if the store is still unavailable.
         """
+        self._unsaved -= {entry for entry in self._unsaved if self._is_left_to_others(entry)}
         unsaved = list(self._unsaved)
         for start in range(0, len(unsaved), ONLINE_BATCH):
             batch = unsaved[start : start + ONLINE_BATCH]
@@ -258,6 +262,10 @@ class Presence:
                 await done
             if not self._unsaved.isdisjoint(batch):
                 raise Unavailable(f"Unable to save which devices are online; {len(self._unsaved)} left.")
+
+    def _is_left_to_others(self, entry: DevicePresence) -> bool:
+        is_silent = not entry.held_polls and entry.active_at + entry.timeout <= self.clocks.steady()
+        return is_silent and not self.membership.serves(entry.device)
 
     def _see_held_polls(self, now: float) -> None:
         """A device is seen for as long as it holds a poll: a process that starts in place of this one reads how long
@@ -317,14 +325,18 @@ class Presence:
     def _save_online(self, entry: DevicePresence) -> Deferred[None]:
         """Fires when the store has answered, also if it failed."""
         entry.saved = True
+        done: Deferred[Any]
         if self.membership.serves(entry.device):
             done = self.store.set_presence(entry.device, PresenceState.ONLINE)
         else:
             done = self.membership.serve(entry.device)
         return done.addCallbacks(self._on_saved, self._on_save_failed, callbackArgs=(entry,), errbackArgs=(entry,))
 
-    def _on_saved(self, _: None, entry: DevicePresence) -> None:
+    def _on_saved(self, stored: PresenceState | None, entry: DevicePresence) -> None:
+        """It was saved, or another process serves the device, and has stored that it is offline or signed off."""
         self._unsaved.discard(entry)
+        if stored is not None and stored is not PresenceState.ONLINE:
+            entry.state = stored
 
     def _on_save_failed(self, failure: Failure, entry: DevicePresence) -> None:
         entry.saved = False  # the device's next heartbeat tries again, or save_returned does

@@ -68,8 +68,8 @@ _OF: Mapping[Operation[Any], Callable[..., Named]] = {
     devices.change_device: _of_device,
     devices.change_devices: _of_devices,
     devices.forget_device: _of_device,
-    devices.set_presence: _of_device,
     devices.add_proof: _of_device,
+    sightings.set_presence: _of_device,
     sightings.serve: _of_devices,
     sightings.mark_offline: _of_devices,
 }

@@ -65,6 +65,26 @@ def serve(tx: ITransaction, devices: Sequence[str], node: str) -> Mapping[str, M
     return moves
 
 
+_SERVED_ELSEWHERE = Statement(
+    "look up the presence of a device that another node serves",
+    "SELECT presence FROM sighting JOIN device ON device.id = device WHERE device = :device AND node <> :node",
+)
+
+
+def set_presence(tx: ITransaction, device: str, presence: PresenceState, node: str) -> tuple[PresenceState, bool]:
+    """Save that a device came online at the node that serves it, or signed off.
+
+    A node that was cut off may save late that it is online: if another one serves it since, nothing is changed, for
+    that one may have found it offline. The row of the device must be locked: it may just be moving.
+
+    :returns: the presence that is stored, and whether it is the one that was to be saved.
+    """
+    if presence is PresenceState.ONLINE:
+        for row in tx.rows(_SERVED_ELSEWHERE, device=device, node=node):
+            return PresenceState(row["presence"]), False
+    return device_operations.set_presence(tx, device, presence), True
+
+
 _SEEN = Statement(
     "read where devices poll",
     "SELECT device, node, seen, heartbeat_timeout FROM sighting JOIN device ON device.id = sighting.device"

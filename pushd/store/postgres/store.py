@@ -19,7 +19,7 @@ from pushd.lib.background import logs_error, returns_deferred
 from pushd.lib.uptime import uptime
 from pushd.model.alert import AlertRules
 from pushd.model.command import Dispatched
-from pushd.model.device import LastSeen, QueueDepth
+from pushd.model.device import LastSeen, PresenceState, QueueDepth
 from pushd.model.dialect import Batchable, never
 from pushd.model.errors import StoreRefused, Unavailable
 from pushd.model.rejection import Rejection
@@ -322,6 +322,14 @@ class PostgresStore(Operations):
         if not claim.is_served:
             self._membership.lose(device)
         return claim
+
+    @returns_deferred
+    async def set_presence(self, device: str, presence: PresenceState) -> PresenceState:
+        stored: PresenceState
+        stored, is_saved = await self._writer.submit(sightings.set_presence, device, presence, self.node)
+        if not is_saved:
+            self._membership.lose(device)
+        return stored
 
     def mark_offline(self, devices: Mapping[str, str | None], rules: AlertRules) -> Deferred[Mapping[str, float]]:
         return self._writer.submit(sightings.mark_offline, devices, self.node, rules)

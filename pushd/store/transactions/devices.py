@@ -162,8 +162,8 @@ _PRESENCE_BEFORE = Statement(
 _SET_PRESENCE = Statement("change a device's presence", "UPDATE device SET presence = :presence WHERE id = :id")
 
 
-def set_presence(tx: ITransaction, device: str, presence: PresenceState) -> None:
-    """Change the presence of a device to online or signed off, and clear what said that it was offline.
+def set_presence(tx: ITransaction, device: str, presence: PresenceState) -> PresenceState:
+    """Change the presence of a device to online or signed off, and clear what said that it was offline; the presence.
 
     Of a pending device nothing is stored: any client may be one.
     """
@@ -175,6 +175,7 @@ def set_presence(tx: ITransaction, device: str, presence: PresenceState) -> None
         if before["presence"] == PresenceState.OFFLINE and presence is PresenceState.ONLINE:
             tx.run(offline.ADD_CHANGE, device=device, elapsed=tx.now.elapsed)
         offline.on_device_seen(tx, device)
+    return presence
 
 
 _SAVE_LAST_SEEN = Statement(

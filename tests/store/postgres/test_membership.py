@@ -128,6 +128,21 @@ async def test_devices_that_come_at_once(nodes: Nodes) -> None:
     assert membership.serves(OTHER_READER)
 
 
+async def test_late_return(nodes: Nodes) -> None:
+    """A node saves too late that a device is online, which has polled elsewhere since and went offline there: it stays
+    offline, and the node learns that, and that it does not serve the device.
+    """
+    a, b = nodes.stores["a"], nodes.stores["b"]
+    nodes.serve("a")
+    nodes.serve("b")
+    assert await b.mark_offline({READER: None}, RULES) == {}
+    assert await a.set_presence(READER, PresenceState.ONLINE) is PresenceState.OFFLINE
+    assert (await get_device(a, READER)).presence is PresenceState.OFFLINE
+    assert nodes.moves[-1] == ("a", READER, False)
+    assert await b.set_presence(READER, PresenceState.ONLINE) is PresenceState.ONLINE
+    assert (await get_device(a, READER)).presence is PresenceState.ONLINE
+
+
 async def test_late_notification(nodes: Nodes) -> None:
     """A notification of an earlier move changes nothing: the device has come back since."""
     nodes.listen()
