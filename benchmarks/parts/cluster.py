@@ -94,8 +94,7 @@ def run(runner: Runner) -> None:
 
 
 @contextmanager
-def running(servers: Sequence[Server]) -> Iterator[None]:
-    """Have servers run until the block ends."""
+def _running(servers: Sequence[Server]) -> Iterator[None]:
     try:
         for server in servers:
             server.start()
@@ -108,7 +107,7 @@ def running(servers: Sequence[Server]) -> Iterator[None]:
 @contextmanager
 def _on_sqlite(runner: Runner) -> Iterator[Processes]:
     server = runner.factory.make(PUSHD, ServerOptions(hold=HOLD))
-    with running([server]):
+    with _running([server]):
         yield Processes(PUSHD, [server])
 
 
@@ -122,7 +121,7 @@ def _on_postgres(runner: Runner, postgres: Postgres, count: int, hold: float = H
         factory = evolve(runner.factory, cores=Cores(server=number % 2 and cores.generator, generator=cores.generator))
         first = servers[0].location.data_dir if servers else None
         servers.append(factory.make(PUSHD, ServerOptions(hold=hold, store=url, token_dir=first)))
-    with running(servers):
+    with _running(servers):
         yield Processes(on_postgres(count), servers, url)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.cluster import alert_promises
-from tests.cluster.alert_promises import check_alert_promises, count_outages
+from tests.cluster.alert_promises import check_alert_promises, count_outages, count_repeats
 from tests.cluster.config import ClusterConfig
 from tests.cluster.disturbances import Disturbance
 from tests.cluster.planted_bugs import BUGS
@@ -85,7 +85,10 @@ def report_lines(
         **dict(command_counts(traces)),
         "outage": count_outages(alerts),
         "alert": Counter(alert["kind"] for alert in alerts.alerts),
-        "webhook": Counter(str(delivery.outcome) for delivery in deliveries),
+        "webhook": {
+            **Counter(str(delivery.outcome) for delivery in deliveries),
+            "accepted again": sum(count_repeats(each.deliveries) for each in alerts.subscriptions),
+        },
         "mail": {"accepted": len(alerts.mails)},
     }
     yield from table(counts, 58)

@@ -1,7 +1,7 @@
 """The promises about alerts that several nodes make together, and how they are checked."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from email.message import EmailMessage
 
 from attrs import frozen
@@ -12,15 +12,16 @@ from tests.harness.admin_api import Json
 from tests.harness.alert_checks import disagreements, wrong_mails
 from tests.harness.command_promises import BrokenPromise
 from tests.harness.outage_journal import Span
-from tests.harness.receiver import Delivery, is_in_order, missing_deliveries
+from tests.harness.receiver import Delivery, Outcome, is_in_order, missing_deliveries
 
 SILENT = "no device is offline that is served elsewhere in time"
 RAISED = "each outage is one alert, raised once and cleared"
 AGREE = "the events about alerts agree with the list of alerts"
 DELIVERED = "the receivers accept each event of theirs, signed and in order"
+REPEATED = "what a receiver has accepted is sent again only after a fault, and once"
 MAILED = "each alert is mailed, and that it is over"
 
-PROMISES = (SILENT, RAISED, AGREE, DELIVERED, MAILED)
+PROMISES = (SILENT, RAISED, AGREE, DELIVERED, REPEATED, MAILED)
 
 LATENCY = 3000
 """Milliseconds that may pass from the return of a device until a server has its poll."""
@@ -52,6 +53,8 @@ class AlertObservations:
     """All alerts, as the server shows them at the end."""
     subscriptions: Sequence[Subscription] = ()
     mails: Sequence[EmailMessage] = ()
+    faults: int = 0
+    """How many faults may have kept a node from saving what it had delivered."""
 
 
 @frozen
@@ -68,9 +71,16 @@ def check_alert_promises(observed: AlertObservations) -> Iterator[BrokenPromise]
         (RAISED, _alerts_of_outages(observed, outages)),
         (AGREE, disagreements(observed.events, observed.alerts)),
         (DELIVERED, _not_delivered(observed)),
+        (REPEATED, _repeated(observed)),
         (MAILED, wrong_mails(observed.alerts, observed.mails)),
     ):
         yield from (BrokenPromise(promise=promise, how=how) for how in found)
+
+
+def count_repeats(deliveries: Iterable[Delivery]) -> int:
+    """How many messages a receiver has accepted that it had accepted before."""
+    accepted = [delivery.id for delivery in deliveries if delivery.outcome is Outcome.ACCEPTED]
+    return len(accepted) - len(set(accepted))
 
 
 def outstanding(observed: AlertObservations) -> frozenset[str]:
@@ -147,3 +157,11 @@ def _not_delivered(observed: AlertObservations) -> Iterator[str]:
             yield f"{how}; its webhook is {subscription.webhook}"
         if not is_in_order(events, subscription.deliveries):
             yield "they did not arrive in order"
+
+
+def _repeated(observed: AlertObservations) -> Iterator[str]:
+    # one webhook is delivered by one node, one event after the other, and what was accepted is saved before the next
+    for subscription in observed.subscriptions:
+        repeats = count_repeats(subscription.deliveries)
+        if repeats > observed.faults:
+            yield f"{repeats} times, but there were {observed.faults} faults; its webhook is {subscription.webhook}"

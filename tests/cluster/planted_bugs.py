@@ -9,6 +9,8 @@ from attrs import evolve
 
 from pushd.core.devices.presence import Presence
 from pushd.store.membership import TakenOver
+from pushd.store.operations import Operations
+from pushd.store.postgres.store import PostgresStore
 from tests.crash.planted_bugs import BUGS as BUGS_OF_ONE_SERVER
 from tests.harness.planting import run_with_bug
 
@@ -23,9 +25,15 @@ def _take_over_without_timeout() -> None:
     Presence.take_over = take_over_expired  # type: ignore[method-assign]
 
 
+def _deliver_webhooks_of_others() -> None:
+    """Deliver all webhooks, as the only process of a database does."""
+    PostgresStore.own_webhooks = Operations.own_webhooks  # type: ignore[method-assign]
+
+
 BUGS: Mapping[str, Callable[[], None]] = {
     "late-claim-sent": BUGS_OF_ONE_SERVER["late-claim-sent"],
     "taken-over-without-timeout": _take_over_without_timeout,
+    "webhooks-delivered-unowned": _deliver_webhooks_of_others,
 }
 
 

@@ -284,6 +284,7 @@ class ClusterRun:
             alerts=alerts,
             subscriptions=subscriptions,
             mails=mails,
+            faults=self._counts.total(),
         )
 
     async def _observe(

@@ -10,6 +10,7 @@ from tests.cluster.alert_promises import (
     DELIVERED,
     MAILED,
     RAISED,
+    REPEATED,
     SILENT,
     AlertObservations,
     Subscription,
@@ -64,11 +65,11 @@ SECOND = {**ALERT, "id": "2"}
 SUBSCRIBED = {"seq": "a-1", **RAISED_EVENT}
 
 
-def webhook(outcome: Outcome, next_attempt_at: str | None = None) -> AlertObservations:
-    """An event that was sent once, with this outcome."""
+def webhook(outcome: Outcome, next_attempt_at: str | None = None, times: int = 1) -> AlertObservations:
+    """An event that was sent so many times, with this outcome."""
     delivery = Delivery(id="evt_a-1", event=SUBSCRIBED, is_signed=True, outcome=outcome)
     shown = {"id": "w", "next_attempt_at": next_attempt_at}
-    subscription = Subscription(types=["alert.raised"], deliveries=[delivery], webhook=shown)
+    subscription = Subscription(types=["alert.raised"], deliveries=[delivery] * times, webhook=shown)
     return evolve(GOOD, events=[GOOD.events[0], SUBSCRIBED, GOOD.events[2]], subscriptions=[subscription])
 
 
@@ -90,6 +91,7 @@ def test_kept() -> None:
         (AGREE, evolve(GOOD, events=[*GOOD.events, RAISED_EVENT])),
         (MAILED, evolve(GOOD, mails=[mail("")])),
         (DELIVERED, webhook(Outcome.REFUSED)),
+        (REPEATED, webhook(Outcome.ACCEPTED, times=2)),
     ],
 )
 def test_broken(promise: str, observed: AlertObservations) -> None:
@@ -109,6 +111,11 @@ def test_broken(promise: str, observed: AlertObservations) -> None:
 def test_run_waits(observed: AlertObservations, count: int) -> None:
     """A run waits for each event that a receiver has not accepted, each mail, and the end of each alert."""
     assert len(outstanding(observed)) == count
+
+
+def test_repeat_after_a_fault() -> None:
+    """A node that dies before it has saved a delivery may have it repeated."""
+    assert list(check_alert_promises(evolve(webhook(Outcome.ACCEPTED, times=2), faults=1))) == []
 
 
 def test_retry_that_is_due_later() -> None:

@@ -32,17 +32,31 @@ def test_promises_are_kept(tmp_path: Path) -> None:
     assert run.stdout.endswith("every promise kept\n")
 
 
-ATTEMPTS = 6
-"""Runs in one of which a bug must be found: a device must still wait at the node when it wakes up."""
-
-
-@pytest.mark.slow(seconds=40)
-@pytest.mark.timeout(ATTEMPTS * _TIMEOUT)
-def test_late_claim_is_found(tmp_path: Path) -> None:
-    """A node that wakes up, and sends what it had claimed before, is found out."""
-    for _ in range(ATTEMPTS):
-        run = run_harness(tmp_path, "--seconds=15", "--fault=STALLED_AFTER_CLAIM", "--plant=late-claim-sent")
-        if "BROKEN: what was claimed is not sent after its lease" in run.stdout:
+@pytest.mark.timeout(6 * _TIMEOUT)
+@pytest.mark.parametrize(
+    ("attempts", "plant", "fault", "promise"),
+    [
+        pytest.param(
+            6,  # a device must still wait at the node when it wakes up
+            "late-claim-sent",
+            "STALLED_AFTER_CLAIM",
+            "what was claimed is not sent after its lease",
+            marks=pytest.mark.slow(seconds=40),
+        ),
+        pytest.param(
+            2,
+            "webhooks-delivered-unowned",
+            "SESSIONS_ENDED",
+            "what a receiver has accepted is sent again only after a fault, and once",
+            marks=pytest.mark.slow(seconds=60),
+        ),
+    ],
+)
+def test_planted_bug_is_found(tmp_path: Path, attempts: int, plant: str, fault: str, promise: str) -> None:
+    """A node is found out that wakes up and sends what it had claimed before, or that delivers webhooks of others."""
+    for _ in range(attempts):
+        run = run_harness(tmp_path, "--seconds=15", f"--fault={fault}", f"--plant={plant}")
+        if f"BROKEN: {promise}" in run.stdout:
             break
     assert run.returncode == 1, run.stdout + run.stderr
-    assert "BROKEN: what was claimed is not sent after its lease" in run.stdout
+    assert f"BROKEN: {promise}" in run.stdout
