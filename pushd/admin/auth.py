@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import wraps
 from inspect import signature
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import define
 
@@ -24,7 +24,7 @@ from pushd.core.tokens import Tokens
 from pushd.http.request import Request
 from pushd.model.actor import Actor
 from pushd.model.device import MAX_TEXT
-from pushd.model.errors import NotAuthenticated, NotPermitted, Unavailable
+from pushd.model.errors import AdmissionChanged, NotAuthenticated, NotPermitted, Unavailable
 from pushd.model.token import Principal, Role
 from pushd.store.membership import NOT_HEARD, IMembership
 
@@ -41,6 +41,8 @@ _NO_TOKEN = (
     " <data-dir>/admin.token."
 )
 _WRONG_HEADER = "The header must be: Authorization: Bearer <token>."
+
+T = TypeVar("T")
 
 Route = Callable[..., Awaitable[bytes]]
 
@@ -105,6 +107,45 @@ class Authenticator:
             raise NotAuthenticated("The session has ended; log in again.")
         return client
 
+    def admit(self, request: Request, role: Role) -> Client | None:
+        """Who sends a request, and has ``role``; None if its token is wrong. From now on, the request has it, too.
+
+        :raises NotAuthenticated: and others, as :meth:`authenticate`.
+        :raises NotPermitted: if the client has not the role, or a page of another origin may be behind a change.
+        """
+        client = self.authenticate(request)
+        if client is not None:
+            self.origins.check_change(client, request)
+            request.client = client
+            check_role(client.principal, role)
+        return client
+
+    async def act(
+        self,
+        request: Request,
+        role: Role,
+        view: ScopedView | None,
+        do: Callable[[ScopedView | None], Awaitable[T]],
+    ) -> T:
+        """Do what a client asks for in its view.
+
+        If another process has changed its token meanwhile, the client is judged anew, by what the database has; if it
+        still has ``role``, that is done again, in the view that it has now.
+
+        :raises NotAuthenticated: or :exc:`NotPermitted`, as for a new request.
+        """
+        while True:
+            try:
+                return await do(view)
+            except AdmissionChanged:
+                token = request.client.token
+                assert token is not None, "only what has a token carries a revision"
+                await self.tokens.read_again(token.token)
+                client = self.admit(request, role)
+                if client is None:
+                    await self.tokens.refuse()
+                view = self.view(client.principal)
+
     def view(self, principal: Principal) -> ScopedView | None:
         """What a client sees of devices, commands, events and alerts; None: all."""
         return None if principal.scope is None else ScopedView(principal.scope, self.registry, principal.name)
@@ -146,13 +187,9 @@ def _guard(
         @wraps(route)
         def guarded(app: Any, request: Request, **arguments: Any) -> Awaitable[bytes]:
             auth: Authenticator = app.auth
-            client = auth.authenticate(request)
+            client = auth.admit(request, role)
             if client is None:
                 return auth.tokens.refuse()
-            auth.origins.check_change(client, request)
-            request.client = client
-            principal = client.principal
-            check_role(principal, role)
             if "device" in arguments and auth.lookups.is_worth_it(arguments["device"]):
                 return look_up(app, request, arguments)
             return enter(app, request, arguments)
@@ -191,7 +228,8 @@ def _apply_scope(auth: Authenticator, principal: Principal, arguments: Mapping[s
 
 def actor(request: Request) -> Actor:
     """Who changes something by a request."""
-    return Actor(name=request.client.name, address=request.client_address)
+    client = request.client
+    return Actor(name=client.name, address=request.client_address, token=client.token)
 
 
 def check_role(principal: Principal, role: Role) -> None:

@@ -75,18 +75,13 @@ class CommandsApp:
         read = partial(self._read, device, key is not None, unchecked)
         payload, options, hashed = await parse(request.body.content(), read, self.in_thread)
         client.check()  # a large body takes a while
-        draft = self.drafts.make(
-            device, payload, options, request.client.name, idempotency_key=key, fingerprint=hashed
-        )
-        if view is not None:
-            view.check_device(device)
-            view.check_endpoints(draft.endpoints)
-        command, created = await self.command_queue.put(draft, queue_signed_off=queue)
+        put = partial(self._put, request, device, payload, options, key, hashed, queue)
+        command, created = await self.auth.act(request, Role.OPERATOR, view, put)
         if wait is None:
             return _accepted(request, command, 201 if created else 200)
         request.free_memory()
-        name = command.id
-        del payload, draft, command  # they may be large
+        name, client = command.id, request.client
+        del payload, put, command  # they may be large
         with already_stored(name):
             if cancels:
                 command = await self.command_queue.wait_or_cancel(name, wait, actor(request), client.waits)
@@ -94,6 +89,26 @@ class CommandsApp:
                 command = await self.command_queue.wait(name, wait, client.waits)
             client.check()
         return _accepted(request, command, 200 if command.state in ENDED else 202)
+
+    async def _put(
+        self,
+        request: Request,
+        device: str,
+        payload: Payload,
+        options: SendOptions,
+        key: str | None,
+        hashed: bytes | None,
+        queue: bool,
+        view: ScopedView | None,
+    ) -> tuple[Command, bool]:
+        client = request.client
+        draft = self.drafts.make(
+            device, payload, options, client.name, idempotency_key=key, fingerprint=hashed, token=client.token
+        )
+        if view is not None:
+            view.check_device(device)
+            view.check_endpoints(draft.endpoints)
+        return await self.command_queue.put(draft, queue_signed_off=queue)
 
     def _read(self, device: str, has_key: bool, unchecked: bool, content: bytes) -> Parsed:
         """Parse and check the body of a command; runs on a thread if the body is large."""
@@ -199,10 +214,15 @@ class CommandsApp:
         )
         payload, options = await self.in_thread(check)
         request.client.check()  # a large payload takes a while
-        _in_view(original, view)
-        found, created = await self.operator_actions.resend(
-            original, payload, options, actor(request), queue_signed_off=queue
-        )
+
+        async def put(view: ScopedView | None) -> tuple[Command, bool]:
+            if view is not None:
+                view.check_change(_in_view(original, view))
+            return await self.operator_actions.resend(
+                original, payload, options, actor(request), queue_signed_off=queue
+            )
+
+        found, created = await self.auth.act(request, Role.OPERATOR, view, put)
         return _accepted(request, found, 201 if created else 200)
 
     async def _find(self, command: str, view: ScopedView | None) -> Command:

@@ -42,7 +42,7 @@ TIMESTAMPS = (
 
 
 INTERNAL = (
-    "raised_elapsed expires_elapsed created_elapsed used_elapsed epoch serial scope digest token_digest"
+    "raised_elapsed expires_elapsed created_elapsed used_elapsed epoch serial scope digest token_digest revision"
 ).split()
 """Fields that the API does not show; the serial number of a device is one of its facts."""
 

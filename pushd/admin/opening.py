@@ -13,6 +13,7 @@ from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.scoped_view import ScopedView
 from pushd.http.request import Request
 from pushd.http.router import Router
+from pushd.model.opening import Opening
 from pushd.model.token import Role
 
 
@@ -43,20 +44,27 @@ class OpeningApp:
     async def open(self, request: Request, device: str, view: ScopedView | None) -> bytes:
         """Open it within ten seconds, or not at all; the answer says what became of it."""
         if view is not None:
-            view.check_may_open()
+            view.check_may_open()  # before the body is read
         found = self.registry.find(device)
         key = idempotency_key(request)
         body = request_bodies.read_object(request.body.content() or b"{}")
         asked, trace = request_bodies.read_opening(body)
-        with request.client.waiting() as waits:
-            opening = await self.opener.open(
-                found,
-                asked,
-                actor(request),
-                trace=trace,
-                idempotency_key=key,
-                fingerprint=None if key is None else fingerprint(body),
-                among=waits,
-            )
+
+        async def open_once(view: ScopedView | None) -> Opening:
+            if view is not None:
+                view.check_device(found.id)
+                view.check_may_open()
+            with request.client.waiting() as waits:
+                return await self.opener.open(
+                    found,
+                    asked,
+                    actor(request),
+                    trace=trace,
+                    idempotency_key=key,
+                    fingerprint=None if key is None else fingerprint(body),
+                    among=waits,
+                )
+
+        opening = await self.auth.act(request, Role.OPERATOR, view, open_once)
         request.setHeader(b"Location", f"/v1/commands/{opening.command.id}".encode())
         return json_views.opening(opening)

@@ -9,7 +9,7 @@ from attrs import frozen
 from pushd.core.waiters import Waits
 from pushd.model.errors import NotAuthenticated
 from pushd.model.session import Session
-from pushd.model.token import Principal
+from pushd.model.token import Principal, Token, TokenRevision
 
 
 class Means(StrEnum):
@@ -36,6 +36,11 @@ class Client:
     def name(self) -> str:
         """By which commands, events and the audit log know it."""
         return self.principal.name
+
+    @property
+    def token(self) -> TokenRevision | None:
+        """The token that admits it, if another process may change that."""
+        return self.principal.known_revision if isinstance(self.principal, Token) else None
 
     def check(self) -> None:
         """Check that the client still may do what it could when it sent the request.

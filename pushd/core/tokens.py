@@ -28,6 +28,7 @@ from pushd.model.errors import (
 from pushd.model.timestamps import to_rfc3339
 from pushd.model.token import FILE_TOKEN, LAST_ADMIN, Role, Token, TokenSecret, check_limits
 from pushd.model.uuid7 import IdSource
+from pushd.store.copies import StoredToken
 from pushd.store.filters import Principals
 from pushd.store.interface import IStore
 
@@ -95,11 +96,23 @@ class Tokens:
         for gone in self._tokens.keys() - {token.id for token in stored.tokens}:
             self._forget(gone)
         for token in stored.tokens:
-            known, has = self._tokens.get(token.id), secrets[token.id]
-            if known is None or _lasting(known) != _lasting(token):
-                self._keep(token, has)
-            elif set(self._secrets[token.id]) != set(has):
-                self._keep_rotated(known, has)
+            self._take_over(StoredToken(token, secrets[token.id]))
+
+    async def read_again(self, token: str) -> None:
+        """Take over what the database has of a token: another process has just changed it."""
+        stored = await self.store.stored_token(token)
+        if stored is None:
+            self._forget(token)
+        else:
+            self._take_over(stored)
+
+    def _take_over(self, stored: StoredToken) -> None:
+        token = stored.token
+        known = self._tokens.get(token.id)
+        if known is None or _lasting(known) != _lasting(token):
+            self._keep(token, stored.secrets)
+        elif known.revision != token.revision or set(self._secrets[token.id]) != set(stored.secrets):
+            self._keep_rotated(token, stored.secrets)
 
     def subscribe(self, listener: Callable[[Token], None]) -> None:
         """Call ``listener`` with each token that was changed, was revoked, or has expired."""
@@ -177,7 +190,7 @@ class Tokens:
         created_by = None if by is None else by.name
         token, secret = self._make(name, role, created_by=created_by, **fields), make_token_secret()
         hashed = digest(secret)
-        await self.store.by(by).add_token(token, hashed)
+        token = await self.store.by(by).add_token(token, hashed)
         self._keep(token, [TokenSecret(digest=hashed, token=token.id)])
         return token, secret
 
@@ -208,8 +221,9 @@ class Tokens:
         found, secret = self._get(token), make_token_secret()
 
         async def rotate() -> None:
-            secrets = await self.store.by(by).rotate_token(token, digest(secret), overlap)
-            self._keep_rotated(self._get(token), secrets)
+            stored = await self.store.by(by).rotate_token(token, digest(secret), overlap)
+            self._get(token)  # it may have been revoked meanwhile
+            self._keep_rotated(stored.token, stored.secrets)
 
         await self._with_file(found, lambda: self.file.write_token(secret), rotate)
         return self.get(token), secret
@@ -350,8 +364,8 @@ def check_not_reserved(name: str) -> None:
 
 
 def _lasting(token: Token) -> dict[str, Any]:
-    """What of a token changes only if it is changed."""
-    return asdict(evolve(token, last_used_at=None), recurse=False)
+    """What of a token changes only if it is changed, but for its secrets."""
+    return asdict(evolve(token, last_used_at=None, revision=None), recurse=False)
 
 
 def _found_by(token: Token, secret: TokenSecret) -> Token:

@@ -2,6 +2,8 @@
 
 from attrs import frozen
 
+from pushd.model.token import TokenRevision
+
 UNKNOWN = ""
 """In place of a name: it is not known who it is."""
 
@@ -12,3 +14,5 @@ class Actor:
 
     name: str
     address: str | None = None
+    token: TokenRevision | None = None
+    """The token by which it was admitted, if another process may change that."""

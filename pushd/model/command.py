@@ -10,6 +10,7 @@ from attrs import field, frozen
 from pushd.model.errors import FieldError, InvalidFields, Unavailable
 from pushd.model.large_text import LargeText, Text
 from pushd.model.lifecycle import Delivery, State
+from pushd.model.token import TokenRevision
 
 DEFAULT_TTL = 300.0
 """Time to live in seconds: a command that is still queued then is never sent."""
@@ -125,6 +126,8 @@ class Draft:
     fingerprint: bytes | None = None  # of the request that came with the idempotency key
     audited_as: str | None = None
     """The action in the audit log; None: sending it is no entry."""
+    token: TokenRevision | None = None
+    """What admits its sender; None: that is not compared with the database."""
 
 
 @frozen(kw_only=True)

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from attrs import frozen
+from attrs import field, frozen
 
 from pushd.model.facts import NO_FACTS, Facts
 
@@ -28,6 +28,13 @@ class PresenceState(StrEnum):
     ONLINE = "online"
     OFFLINE = "offline"
     SIGNED_OFF = "signed_off"
+
+
+ADMITTED_BY = frozenset({"admission", "allow_from", "site", "tags"})
+"""The fields of a device by which its clients are judged, beside its proofs: a token for devices may have a scope."""
+
+UNKNOWN_REVISION = -1
+"""In place of the revision of a device that was not stored when its client was judged."""
 
 
 class ProofKind(StrEnum):
@@ -70,6 +77,8 @@ class Device:
     batch: int | None = None
     allow_from: tuple[str, ...] = ()
     created_at: int
+    revision: int | None = field(default=None, eq=False)
+    """Counts the changes of what it is admitted by; None: no other process makes any."""
 
     @property
     def all_facts(self) -> Facts:

@@ -238,6 +238,15 @@ class Unavailable(PushdError):
         self.is_logged = is_logged
 
 
+class AdmissionChanged(Unavailable):
+    """Nothing was done: another process has changed what a client was admitted by. It is to be judged anew by what the
+    database has, and if it is still admitted, the operation is to be done again; so no client gets this.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("What the client was admitted by has changed; try again.", is_logged=True)
+
+
 class OutcomeInDoubt(Unavailable):
     """A commit failed so that it is not known whether it is stored: it may be found after a crash."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from attrs import field, frozen
 
@@ -85,6 +85,13 @@ def check_limits(role: Role, fields: Mapping[str, Any]) -> list[FieldError]:
     ]
 
 
+class TokenRevision(NamedTuple):
+    """Which token admitted a client, by its id, and as of which of its changes."""
+
+    token: str
+    revision: int
+
+
 class Principal(Protocol):
     """Who may use the admin API: a token or a person."""
 
@@ -123,12 +130,19 @@ class Token:
     created_by: str | None = None
     """The name of the token that made it; None: the server made it."""
     created_at: int = 0
+    revision: int | None = None
+    """Counts the changes of it and of its secrets; None: no other process makes any."""
     scope: Scope | None = field(init=False)
     """None if nothing limits the token."""
 
     @scope.default
     def _decide_scope(self) -> Scope | None:
         return scope_of(self)
+
+    @property
+    def known_revision(self) -> TokenRevision | None:
+        """By which it is compared with the one in the database; None: no other process changes that."""
+        return None if self.revision is None else TokenRevision(self.id, self.revision)
 
     @property
     def is_file(self) -> bool:

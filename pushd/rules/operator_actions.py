@@ -9,8 +9,9 @@ from pushd.model.command import Command, Draft
 from pushd.model.errors import IllegalMove, UnknownCommand
 from pushd.model.event import EventType
 from pushd.model.lifecycle import OUT, RESENDABLE, Move, State, rules
+from pushd.rules.admissions import check_token
 from pushd.rules.moves import cancelled, record_state, target
-from pushd.rules.queueing import enqueue
+from pushd.rules.queueing import enqueue, token_of
 from pushd.rules.records import CommandRecord
 from pushd.rules.replies import whole
 from pushd.rules.view import Needs, View
@@ -104,9 +105,11 @@ class Resend:
     max_queued: int
 
     def needs(self) -> Needs:
-        return Needs(device=self.draft.device, commands=(str(self.draft.resend_of),), adds=True)
+        original = str(self.draft.resend_of)
+        return Needs(device=self.draft.device, commands=(original,), adds=True, token=token_of(self.draft))
 
     def decide(self, view: View) -> tuple[Command, bool]:
+        check_token(view, self.draft.token)
         before = look_up(view, str(self.draft.resend_of))
         if before.resent_as is not None:
             return _successor(view, before.resent_as), False

@@ -13,6 +13,7 @@ from pushd.model.errors import DeviceBlocked, DeviceSignedOff, KeyReused, QueueF
 from pushd.model.event import EventType
 from pushd.model.lifecycle import OUT, Delivery, Move, State
 from pushd.model.timestamps import MAX_MOMENT, Now, milliseconds
+from pushd.rules.admissions import check_device, check_token
 from pushd.rules.moves import IQueued, cancelled, is_live, queued_again, record_state, target
 from pushd.rules.outcomes import MAX_WRITE_DELAY, Claim
 from pushd.rules.records import Attempt, CommandRecord
@@ -31,10 +32,11 @@ class Enqueue:
     def needs(self) -> Needs:
         draft = self.draft
         key = None if draft.idempotency_key is None else (draft.created_by, draft.idempotency_key)
-        return Needs(device=draft.device, key=key, adds=True)
+        return Needs(device=draft.device, key=key, adds=True, token=token_of(draft))
 
     def decide(self, view: View) -> tuple[Command, bool]:
         draft = self.draft
+        check_token(view, draft.token)
         if draft.idempotency_key is not None:
             earlier = _earlier(view, draft.created_by, draft.device, draft.idempotency_key, draft.fingerprint)
             if earlier is not None:
@@ -43,6 +45,11 @@ class Enqueue:
         if self.draft.audited_as is not None:
             view.audit(self.draft.audited_as, f"device:{command.device}", None, {"command": command.id})
         return command, True
+
+
+def token_of(draft: Draft) -> str | None:
+    """The token that a rule which queues a draft looks at."""
+    return None if draft.token is None else draft.token.token
 
 
 @frozen
@@ -136,6 +143,7 @@ class ClaimNext:
     """Move the next queued command of an approved device, or several that are batchable, to ``sent``.
 
     ``one_at_a_time``: nothing is claimed for a poll that repeats the ``uuid`` under which a command is in flight.
+    ``revision``: of the device, as its poll was admitted; see :func:`.check_device`.
     """
 
     device: str
@@ -143,18 +151,20 @@ class ClaimNext:
     one_at_a_time: bool
     limit: int
     batchable: Batchable = never
+    revision: int | None = None
 
     def needs(self) -> Needs:
         return Needs(device=self.device, newest=self.one_at_a_time and self.uuid is not None, next=self.limit)
 
     def decide(self, view: View) -> Claim:
+        device = view.device(self.device)
+        if device is not None and not device.is_served:
+            return Claim(is_served=False)  # first: its next poll must be served here before it claims anything
+        check_device(view, self.device, self.revision)
         if self.one_at_a_time and self.uuid is not None and self._was_answered(view, self.uuid):
             return Claim()
-        device = view.device(self.device)
         if device is None or device.admission is not Admission.APPROVED:
             return Claim()  # its approval wakes the poll
-        if not device.is_served:
-            return Claim(is_served=False)
         sendable = view.next(self.device, self.limit)
         if not sendable:
             return Claim(due=view.next_due(self.device))

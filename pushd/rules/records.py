@@ -97,6 +97,8 @@ class DeviceRecord(NamedTuple):
     presence: PresenceState
     is_served: bool = True
     """Whether it polls at this process, and not at another one that uses the same database."""
+    revision: int | None = None
+    """As of :class:`pushd.model.device.Device`."""
 
 
 class Member(NamedTuple):

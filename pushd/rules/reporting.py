@@ -11,6 +11,7 @@ from pushd.model.large_text import to_column
 from pushd.model.lifecycle import OUT, Move, State
 from pushd.model.result import DeviceResult, Verdict
 from pushd.model.timestamps import Now, milliseconds
+from pushd.rules.admissions import check_device
 from pushd.rules.moves import record_state, target
 from pushd.rules.outcomes import Settlement
 from pushd.rules.records import CommandRecord, Member
@@ -23,11 +24,14 @@ class Acknowledge:
 
     device: str
     command: str
+    revision: int | None = None
+    """Of the device, as its client was admitted; see :func:`.check_device`."""
 
     def needs(self) -> Needs:
         return Needs(device=self.device, commands=(self.command,))
 
     def decide(self, view: View) -> None:
+        check_device(view, self.device, self.revision)
         command = view.command(self.command)
         if command is None or command.device != self.device or view.device(self.device) is None:
             return  # no lease for a device that was deleted
@@ -76,6 +80,8 @@ class Settle:
 
     device: str
     report: DeviceResult
+    revision: int | None = None
+    """As of :class:`Acknowledge`."""
 
     def needs(self) -> Needs:
         message, uuid = self.report.message, self.report.uuid
@@ -84,6 +90,7 @@ class Settle:
         return Needs(device=self.device, uuid=uuid, newest=True, lapsed=True)
 
     def decide(self, view: View) -> Settlement:
+        check_device(view, self.device, self.revision)
         match = self._match(view)
         if match is None:
             return self._orphan(view, "it matches no command of this device")

@@ -44,6 +44,8 @@ class Needs:
     """That many commands that may be sent, and if there is none, when the first becomes due."""
     adds: bool = False
     """A command may be added: how many are queued, and the greatest id."""
+    token: str | None = None
+    """The revision of a token."""
 
 
 class View(Protocol):
@@ -59,6 +61,9 @@ class View(Protocol):
 
     def device(self, device: str) -> DeviceRecord | None:
         """A device, or None if it is not known."""
+
+    def token_revision(self, token: str) -> int | None:
+        """The revision of a token, or None if it was revoked."""
 
     def next(self, device: str, limit: int) -> Sequence[CommandRecord]:
         """Up to ``limit`` commands of a device that may be sent now: highest priority first, then the oldest."""

@@ -134,7 +134,7 @@ def result_of(tx: ITransaction, command: str) -> str | None:
     return None if row is None else row["result"]
 
 
-_DEVICE = Statement("look up a device", "SELECT admission, presence FROM device WHERE id = :id")
+_DEVICE = Statement("look up a device", "SELECT admission, presence, revision FROM device WHERE id = :id")
 _DEVICE_RECORDS = {
     (str(admission), str(presence)): DeviceRecord(admission, presence)
     for admission in Admission
@@ -150,7 +150,8 @@ def device_by_id(tx: ITransaction, device: str) -> DeviceRecord | None:
 
 def to_device_record(row: Row) -> DeviceRecord:
     """A device from its row."""
-    return device_record(row["admission"], row["presence"])
+    found = device_record(row["admission"], row["presence"])
+    return found if row["revision"] is None else found._replace(revision=row["revision"])
 
 
 def device_record(admission: str, presence: str) -> DeviceRecord:

@@ -8,6 +8,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 
 from pushd.model.device import Device, Proof
+from pushd.model.token import Token, TokenSecret
 
 
 class Copied(Enum):
@@ -23,6 +24,14 @@ class StoredDevice:
 
     device: Device
     proofs: Sequence[Proof] = ()
+
+
+@frozen
+class StoredToken:
+    """A token with its secrets."""
+
+    token: Token
+    secrets: Sequence[TokenSecret] = ()
 
 
 class ICopies(Protocol):

@@ -10,7 +10,7 @@ from pushd.model.actor import Actor
 from pushd.model.alert import Alert, AlertRules
 from pushd.model.audit import AuditEntry, Fields
 from pushd.model.command import Command, Dispatched, Draft
-from pushd.model.device import Device, LastSeen, Orphan, PresenceState, Proof, ProofKind, QueueDepth
+from pushd.model.device import Device, LastSeen, Orphan, PresenceState, ProofKind, QueueDepth
 from pushd.model.dialect import Batchable, never
 from pushd.model.event import Event, EventType
 from pushd.model.lifecycle import Move
@@ -19,10 +19,10 @@ from pushd.model.rejection import Rejection
 from pushd.model.result import DeviceResult
 from pushd.model.session import Session
 from pushd.model.timestamps import Now
-from pushd.model.token import Token, TokenSecret
+from pushd.model.token import Token
 from pushd.model.webhook import Attempt, LoggedAttempt, Progress, Subscription, Webhook
 from pushd.rules.outcomes import Claim, Settlement
-from pushd.store.copies import ICopies, StoredDevice
+from pushd.store.copies import ICopies, StoredDevice, StoredToken
 from pushd.store.filters import (
     AlertFilter,
     AuditFilter,
@@ -122,25 +122,39 @@ class IStore(Interface):
         """
 
     def claim(
-        device: str, uuid: str | None, one_at_a_time: bool, limit: int, batchable: Batchable = never
+        device: str,
+        uuid: str | None,
+        one_at_a_time: bool,
+        limit: int,
+        batchable: Batchable = never,
+        revision: int | None = None,
     ) -> Deferred[Claim]:
         """Move the next queued command of an approved device to ``sent``: highest priority first, then the oldest.
 
         ``uuid`` is the device's own name for the poll. ``one_at_a_time``: nothing is claimed for a poll that repeats
         the ``uuid`` under which a command is in flight. Up to ``limit`` commands are claimed together if ``batchable``
-        is true of the payload of each, else one.
+        is true of the payload of each, else one. ``revision`` is that of the device by which its poll was admitted, or
+        :data:`pushd.model.device.UNKNOWN_REVISION`; None: it is not compared.
+
+        :raises AdmissionChanged: if it is another one.
         """
 
     def unsend(dispatched: Sequence[Dispatched]) -> Deferred[None]:
         """Return claimed commands to the queue: their connection was lost before any byte of them was written."""
 
-    def acknowledge(device: str, command: str) -> Deferred[None]:
+    def acknowledge(device: str, command: str, revision: int | None = None) -> Deferred[None]:
         """Record that the device has received the command, and renew its lease; does nothing if the command is not one
-        that this device may acknowledge.
+        that this device may acknowledge. ``revision``: see :meth:`claim`.
+
+        :raises AdmissionChanged: as :meth:`claim`.
         """
 
-    def settle(device: str, report: DeviceResult) -> Deferred[Settlement]:
-        """Match a device's result with its commands, and end them; a result that matches none is kept as an orphan."""
+    def settle(device: str, report: DeviceResult, revision: int | None = None) -> Deferred[Settlement]:
+        """Match a device's result with its commands, and end them; a result that matches none is kept as an orphan.
+        ``revision``: see :meth:`claim`.
+
+        :raises AdmissionChanged: as :meth:`claim`.
+        """
 
     def cancel(command: str) -> Deferred[Command]:
         """Cancel a queued command; of one in flight that could be sent again, the current attempt becomes the last.
@@ -267,15 +281,15 @@ class IStore(Interface):
     def orphans(device: str, before: int | None, limit: int) -> Deferred[list[Orphan]]:
         """Orphan results of a device, newest first, from the one before the id ``before`` on."""
 
-    def add_proof(device: str, kind: ProofKind, digest: bytes, overlap: float) -> Deferred[list[Proof]]:
+    def add_proof(device: str, kind: ProofKind, digest: bytes, overlap: float) -> Deferred[StoredDevice]:
         """Give a device a new secret or API key, stored as the SHA-256 ``digest``; the old one stays valid for
-        ``overlap`` seconds. Returns all proofs of the device.
+        ``overlap`` seconds. Returns the device with all of its proofs.
 
         :raises UnknownDevice: if there is none.
         """
 
-    def add_token(token: Token, digest: bytes) -> Deferred[None]:
-        """Add a token, whose secret is stored as its SHA-256 ``digest``.
+    def add_token(token: Token, digest: bytes) -> Deferred[Token]:
+        """Add a token, whose secret is stored as its SHA-256 ``digest``; returns it as it is stored.
 
         :raises NameTaken: if there is one of this name.
         :raises TooManyTokens: if there are :data:`pushd.model.token.MAX_TOKENS`.
@@ -288,12 +302,15 @@ class IStore(Interface):
         :raises LastAdmin: if no admin token that does not expire would be left.
         """
 
-    def rotate_token(token: str, digest: bytes, overlap: float) -> Deferred[Sequence[TokenSecret]]:
+    def rotate_token(token: str, digest: bytes, overlap: float) -> Deferred[StoredToken]:
         """Give a token a new secret; the current one stays valid for ``overlap`` seconds, and none before it. Returns
-        the secrets that are left.
+        the token with the secrets that are left.
 
         :raises UnknownToken: if there is none.
         """
+
+    def stored_token(token: str) -> Deferred[StoredToken | None]:
+        """A token as it is in the database, or None; another process may just have changed it."""
 
     def delete_token(token: str) -> Deferred[None]:
         """Revoke a token.

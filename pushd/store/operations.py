@@ -15,7 +15,7 @@ from pushd.model.actor import Actor
 from pushd.model.alert import Alert, AlertRules
 from pushd.model.audit import AuditEntry, Fields, to_json
 from pushd.model.command import Command, Dispatched, Draft
-from pushd.model.device import Device, LastSeen, Orphan, PresenceState, Proof, ProofKind, QueueDepth
+from pushd.model.device import Device, LastSeen, Orphan, PresenceState, ProofKind, QueueDepth
 from pushd.model.dialect import Batchable, never
 from pushd.model.event import EventType
 from pushd.model.lifecycle import Move
@@ -24,7 +24,7 @@ from pushd.model.rejection import Rejection
 from pushd.model.result import DeviceResult
 from pushd.model.session import Session
 from pushd.model.timestamps import Now
-from pushd.model.token import Token, TokenSecret
+from pushd.model.token import Token
 from pushd.model.uuid7 import IdSource
 from pushd.model.webhook import Attempt, LoggedAttempt, Progress, Subscription, Webhook
 from pushd.rules.operator_actions import Cancel, Resend, Resolve
@@ -33,7 +33,7 @@ from pushd.rules.queueing import ClaimNext, Enqueue, FindEarlier, Unsend
 from pushd.rules.reporting import Acknowledge, Settle
 from pushd.rules.time_limits import Expire, Lapse, Renew, StepClock
 from pushd.rules.view import Rule
-from pushd.store.copies import ICopies, StoredDevice
+from pushd.store.copies import ICopies, StoredDevice, StoredToken
 from pushd.store.filters import (
     AlertFilter,
     AuditFilter,
@@ -201,18 +201,24 @@ class Operations:
         return self._writer.submit(decide, FindEarlier(created_by, device, key, fingerprint))
 
     def claim(
-        self, device: str, uuid: str | None, one_at_a_time: bool, limit: int, batchable: Batchable = never
+        self,
+        device: str,
+        uuid: str | None,
+        one_at_a_time: bool,
+        limit: int,
+        batchable: Batchable = never,
+        revision: int | None = None,
     ) -> Deferred[Claim]:
-        return self._writer.submit(decide, ClaimNext(device, uuid, one_at_a_time, limit, batchable))
+        return self._writer.submit(decide, ClaimNext(device, uuid, one_at_a_time, limit, batchable, revision))
 
     def unsend(self, dispatched: Sequence[Dispatched]) -> Deferred[None]:
         return self._writer.submit(decide, Unsend(dispatched))
 
-    def acknowledge(self, device: str, command: str) -> Deferred[None]:
-        return self._writer.submit(decide, Acknowledge(device, command))
+    def acknowledge(self, device: str, command: str, revision: int | None = None) -> Deferred[None]:
+        return self._writer.submit(decide, Acknowledge(device, command, revision))
 
-    def settle(self, device: str, report: DeviceResult) -> Deferred[Settlement]:
-        return self._writer.submit(decide, Settle(device, report))
+    def settle(self, device: str, report: DeviceResult, revision: int | None = None) -> Deferred[Settlement]:
+        return self._writer.submit(decide, Settle(device, report, revision))
 
     def cancel(self, command: str) -> Deferred[Command]:
         return self._writer.submit(decide, Cancel(command))
@@ -337,20 +343,23 @@ class Operations:
     def orphans(self, device: str, before: int | None, limit: int) -> Deferred[list[Orphan]]:
         return self._reader.submit(queries.list_orphans, device, before, limit)
 
-    def add_proof(self, device: str, kind: ProofKind, digest: bytes, overlap: float) -> Deferred[list[Proof]]:
+    def add_proof(self, device: str, kind: ProofKind, digest: bytes, overlap: float) -> Deferred[StoredDevice]:
         return self._writer.submit(devices.add_proof, device, kind, digest, overlap)
 
     def stored_device(self, device: str) -> Deferred[StoredDevice | None]:
         return self._reader.submit(devices.stored_device, device)
 
-    def add_token(self, token: Token, digest: bytes) -> Deferred[None]:
+    def add_token(self, token: Token, digest: bytes) -> Deferred[Token]:
         return self._writer.submit(tokens.add_token, token, digest)
 
     def change_token(self, token: str, changes: Mapping[str, Any]) -> Deferred[Token]:
         return self._writer.submit(tokens.change_token, token, changes)
 
-    def rotate_token(self, token: str, digest: bytes, overlap: float) -> Deferred[Sequence[TokenSecret]]:
+    def rotate_token(self, token: str, digest: bytes, overlap: float) -> Deferred[StoredToken]:
         return self._writer.submit(tokens.rotate_token, token, digest, overlap)
+
+    def stored_token(self, token: str) -> Deferred[StoredToken | None]:
+        return self._reader.submit(tokens.stored_token, token)
 
     def delete_token(self, token: str) -> Deferred[None]:
         return self._writer.submit(tokens.delete_token, token)

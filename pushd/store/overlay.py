@@ -24,6 +24,7 @@ from pushd.store import large_texts
 from pushd.store.open_commands import NOT_LOADED, DeviceCommands, NotLoaded, OpenCommands, is_moved
 from pushd.store.rows import read_payload
 from pushd.store.transaction import ITransaction, record
+from pushd.store.transactions import tokens
 from pushd.store.transactions.audit import record_audit
 from pushd.store.transactions.facts import merge_facts
 
@@ -41,6 +42,8 @@ class NamedValues:
     """The ids of commands, by who created them, their device and their idempotency key."""
     handovers: Mapping[tuple[str, str], Handover | None] = field(factory=dict)
     """By device and uuid."""
+    tokens: Mapping[str, int | None] = field(factory=dict)
+    """Their revisions."""
 
 
 @define(eq=False)
@@ -86,6 +89,10 @@ class Overlay:
         if isinstance(found, NotLoaded):
             found = self._device_records[device] = rows.device_by_id(self.tx, device)
         return found
+
+    def token_revision(self, token: str) -> int | None:
+        known = self.named.tokens
+        return known[token] if token in known else tokens.token_revision(self.tx, token)
 
     def begin_statement(self) -> None:
         """Before an operation that is no rule: it may read what rules changed, and change what was read by name."""

@@ -89,6 +89,7 @@ def to_device(row: Row) -> Device:
         allow_from=_to_texts(row["allow_from"]),
         admission=Admission(row["admission"]),
         presence=PresenceState(row["presence"]),
+        revision=row["revision"],
         **{name: row[name] for name in _DEVICE_PLAIN},
     )
 

@@ -54,6 +54,10 @@ class NarrowView(PlainView):
         self._check_device(device, "the record")
         return super().device(device)
 
+    def token_revision(self, token: str) -> int | None:
+        _check(token == self.needs.token, f"the token {token}")
+        return super().token_revision(token)
+
     def next(self, device: str, limit: int) -> Sequence[CommandRecord]:
         self._check_device(device, "what is next", limit <= self.needs.next)
         found = super().next(device, limit)

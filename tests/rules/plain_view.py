@@ -30,6 +30,8 @@ class PlainView:
     now: Now = field(factory=at)
     began: float = 0.0
     devices: dict[str, DeviceRecord] = field(factory=dict)
+    tokens: dict[str, int] = field(factory=dict)
+    """Their revisions."""
     attempts: list[Attempt] = field(factory=list)
     results: dict[str, str | None] = field(factory=dict)
     orphans: list[str] = field(factory=list)
@@ -42,6 +44,9 @@ class PlainView:
 
     def device(self, device: str) -> DeviceRecord | None:
         return self.devices.get(device, APPROVED)
+
+    def token_revision(self, token: str) -> int | None:
+        return self.tokens.get(token)
 
     def queued(self, device: str) -> Iterable[CommandRecord]:
         """The queued commands of a device, in the order in which they are sent."""

@@ -7,6 +7,7 @@ from attrs import evolve
 
 from pushd.model.command import Dispatched
 from pushd.model.lifecycle import Move
+from pushd.model.token import TokenRevision
 from pushd.rules.operator_actions import Cancel, Resend, Resolve
 from pushd.rules.queueing import ClaimNext, Enqueue, FindEarlier, Unsend
 from pushd.rules.reporting import Acknowledge, Settle
@@ -22,7 +23,7 @@ SENT, QUEUED = command_id(1), command_id(2)
 @pytest.fixture
 def view() -> PlainView:
     """A view with a command in flight, and one that is queued."""
-    view = PlainView()
+    view = PlainView(tokens={"t": 1})
     Enqueue(draft(key="k", fingerprint=b"f"), False, LIMIT).decide(view)
     ClaimNext(READER, "u", True, 1).decide(view)
     Enqueue(draft(), False, LIMIT).decide(view)
@@ -33,6 +34,7 @@ UNDECLARED: list[tuple[Rule[Any], dict[str, Any]]] = [
     (Enqueue(draft(), False, LIMIT), {"device": None}),
     (Enqueue(draft(), False, LIMIT), {"adds": False}),
     (Enqueue(draft(key="k", fingerprint=b"f"), False, LIMIT), {"key": None}),
+    (Enqueue(evolve(draft(), token=TokenRevision("t", 1)), False, LIMIT), {"token": None}),
     (FindEarlier("admin", READER, "k", b"f"), {"key": None}),
     (ClaimNext(READER, None, False, 1), {"device": None}),
     (ClaimNext(READER, None, False, 2), {"next": 1}),
@@ -46,6 +48,7 @@ UNDECLARED: list[tuple[Rule[Any], dict[str, Any]]] = [
     (Cancel(QUEUED), {"commands": ()}),
     (Resolve(SENT, Move.RESOLVE_FAILED, None, "ana"), {"commands": ()}),
     (Resend(evolve(draft(), resend_of=SENT), False, LIMIT), {"commands": ()}),
+    (Resend(evolve(draft(), resend_of=SENT, token=TokenRevision("t", 1)), False, LIMIT), {"token": None}),
     *((rule, {"commands": ()}) for rule in (Lapse(SENT), Expire(QUEUED), Renew(SENT), StepClock(QUEUED, 0))),
 ]
 

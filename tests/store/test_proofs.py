@@ -21,7 +21,7 @@ def proof(digest: bytes, kind: ProofKind = SECRET, expires_at: int | None = None
 
 async def test_a_secret_is_added(store: IStore, events: list[Event]) -> None:
     """The first secret of a device is its only one; the event says that the device changed, not how."""
-    assert await store.add_proof(READER, SECRET, b"one", 0.0) == [proof(b"one")]
+    assert (await store.add_proof(READER, SECRET, b"one", 0.0)).proofs == [proof(b"one")]
     assert [(event.type, event.device) for event in events] == [("device.changed", READER)]
     assert events[0].data["fields"] == ["secret"]
 
@@ -29,14 +29,14 @@ async def test_a_secret_is_added(store: IStore, events: list[Event]) -> None:
 async def test_a_new_secret_replaces_the_old(store: IStore) -> None:
     """Without an overlap the old secret is invalid at once."""
     await when(store, at()).add_proof(READER, SECRET, b"one", 0.0)
-    assert await when(store, at(1)).add_proof(READER, SECRET, b"two", 0.0) == [proof(b"two")]
+    assert (await when(store, at(1)).add_proof(READER, SECRET, b"two", 0.0)).proofs == [proof(b"two")]
 
 
 async def test_an_old_secret_may_stay_for_a_while(store: IStore) -> None:
     """With an overlap both are valid until it ends."""
     await when(store, at()).add_proof(READER, SECRET, b"one", 0.0)
     both = await when(store, at(1)).add_proof(READER, SECRET, b"two", 60.0)
-    assert set(both) == {proof(b"one", expires_at=wall(61)), proof(b"two")}
+    assert set(both.proofs) == {proof(b"one", expires_at=wall(61)), proof(b"two")}
 
 
 async def test_an_overlap_is_not_made_longer_by_another(store: IStore) -> None:
@@ -44,7 +44,7 @@ async def test_an_overlap_is_not_made_longer_by_another(store: IStore) -> None:
     await when(store, at()).add_proof(READER, SECRET, b"one", 0.0)
     await when(store, at()).add_proof(READER, SECRET, b"two", 60.0)
     three = await when(store, at(30)).add_proof(READER, SECRET, b"three", 90.0)
-    assert set(three) == {
+    assert set(three.proofs) == {
         proof(b"one", expires_at=wall(60)),
         proof(b"two", expires_at=wall(120)),
         proof(b"three"),
@@ -56,7 +56,7 @@ async def test_an_expired_secret_is_dropped(store: IStore) -> None:
     await when(store, at()).add_proof(READER, SECRET, b"one", 0.0)
     await when(store, at()).add_proof(READER, SECRET, b"two", 60.0)
     later = await when(store, at(60)).add_proof(READER, SECRET, b"three", 60.0)
-    assert set(later) == {proof(b"two", expires_at=wall(120)), proof(b"three")}
+    assert set(later.proofs) == {proof(b"two", expires_at=wall(120)), proof(b"three")}
 
 
 async def test_a_key_and_a_secret_are_two_things(store: IStore) -> None:
@@ -64,10 +64,13 @@ async def test_a_key_and_a_secret_are_two_things(store: IStore) -> None:
     await store.add_proof(OTHER_READER, API_KEY, b"gate", 0.0)
     await store.add_proof(READER, SECRET, b"secret", 0.0)
     await store.add_proof(READER, API_KEY, b"key", 0.0)
-    proofs = await store.add_proof(READER, API_KEY, b"new key", 0.0)
-    assert set(proofs) == {proof(b"secret"), proof(b"new key", API_KEY)}
+    reader = await store.add_proof(READER, API_KEY, b"new key", 0.0)
+    assert set(reader.proofs) == {proof(b"secret"), proof(b"new key", API_KEY)}
     others = await store.add_proof(OTHER_READER, SECRET, b"gate too", 0.0)
-    assert set(others) == {proof(b"gate", API_KEY, device=OTHER_READER), proof(b"gate too", device=OTHER_READER)}
+    assert set(others.proofs) == {
+        proof(b"gate", API_KEY, device=OTHER_READER),
+        proof(b"gate too", device=OTHER_READER),
+    }
 
 
 async def test_an_unknown_device_gets_no_secret(store: IStore) -> None:

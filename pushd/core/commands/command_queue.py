@@ -1,7 +1,8 @@
 """The command queue: from enqueueing a command to its final result."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -22,7 +23,7 @@ from pushd.model.actor import Actor
 from pushd.model.command import Command, Draft
 from pushd.model.device import ProofKind, dialect_of
 from pushd.model.dialect import Dialect
-from pushd.model.errors import IllegalMove, OutcomeInDoubt, Unavailable, is_logged
+from pushd.model.errors import AdmissionChanged, IllegalMove, OutcomeInDoubt, Unavailable, is_logged
 from pushd.model.event import STATE_EVENTS, Event, EventType
 from pushd.model.lifecycle import ENDED, State
 from pushd.model.result import DeviceResult
@@ -61,6 +62,8 @@ class CommandQueue:
     _ended: Waiters[str] = field(init=False)
     """Requests that wait for the end of a command, by its id."""
     timers: CoarseTimers = field(init=False)
+    judge: Callable[[Poll], Coroutine[Any, Any, None]] = field(init=False)
+    """Judges the client of a held poll anew, and ends the poll if it is not admitted any more."""
     _put_early: set[str] = field(factory=set, init=False)
     """Devices for which a command is being put, so that a held poll may claim it right behind."""
     draining: bool = field(default=False, init=False)
@@ -125,13 +128,20 @@ class CommandQueue:
             one_at_a_time=dialect.one_at_a_time,
             limit=poll.batch,
             batchable=dialect.batchable,
+            revision=poll.revision,
         )
+        claiming.addErrback(self._on_admission_changed, poll)
         return claiming.addCallbacks(self._on_claim, self._on_claim_failed)
 
     def _serve(self, poll: Poll) -> Deferred[Claim]:
         """Have this process serve the device of a poll before the poll claims anything."""
         serving = self.membership.serve(poll.device).addCallback(lambda _: self._claim_again(poll))
         return serving.addErrback(self._on_claim_failed)
+
+    def _on_admission_changed(self, failure: Failure, poll: Poll) -> Deferred[Claim]:
+        """Another process has changed what a poll was admitted by: judge it anew, and claim again unless it ends."""
+        failure.trap(AdmissionChanged)
+        return Deferred.fromCoroutine(self.judge(poll)).addCallback(lambda _: self._claim_again(poll))
 
     def _claim_again(self, poll: Poll) -> Claim:
         poll.notify()
@@ -175,13 +185,13 @@ class CommandQueue:
         if poll.presence is not None:
             self.presence.end_poll(poll.presence, is_idle=end is PollEnd.IDLE)
 
-    def acknowledge(self, device: str, command: str) -> Deferred[None]:
-        """The device has received the command."""
-        return self.store.acknowledge(device, command).addErrback(self._on_outage)
+    def acknowledge(self, device: str, command: str, revision: int | None = None) -> Deferred[None]:
+        """The device has received the command. See :meth:`IStore.acknowledge`."""
+        return self.store.acknowledge(device, command, revision).addErrback(self._on_outage)
 
-    def settle(self, device: str, result: DeviceResult) -> Deferred[Settlement]:
-        """The device reports the result of a command."""
-        return self.store.settle(device, result).addErrback(self._on_outage)
+    def settle(self, device: str, result: DeviceResult, revision: int | None = None) -> Deferred[Settlement]:
+        """The device reports the result of a command. See :meth:`IStore.settle`."""
+        return self.store.settle(device, result, revision).addErrback(self._on_outage)
 
     async def cancel(self, command: str, by: Actor | None = None) -> Command:
         """Cancel a command, or its further attempts. See :meth:`IStore.cancel`."""
@@ -245,7 +255,7 @@ class CommandQueue:
                 pass
 
     def _on_outage(self, failure: Failure) -> Failure:
-        if failure.check(Unavailable):
+        if failure.check(Unavailable) and not failure.check(AdmissionChanged):
             self._outage = True
         return failure
 

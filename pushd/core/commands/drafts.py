@@ -10,6 +10,7 @@ from pushd.model.catalogue import Defaults
 from pushd.model.command import Draft, LargePayload, Payload, SendOptions
 from pushd.model.device import dialect_of
 from pushd.model.dialect import Dialect
+from pushd.model.token import TokenRevision
 
 
 @define(eq=False)
@@ -48,6 +49,7 @@ class Drafts:
         idempotency_key: str | None = None,
         fingerprint: bytes | None = None,
         audited_as: str | None = None,
+        token: TokenRevision | None = None,
     ) -> Draft:
         """A draft of a payload that was checked."""
         dialect = self.dialect(device)
@@ -62,6 +64,7 @@ class Drafts:
             idempotency_key=idempotency_key,
             fingerprint=fingerprint,
             audited_as=audited_as,
+            token=token,
         )
 
     def dialect(self, device: str) -> Dialect:

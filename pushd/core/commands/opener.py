@@ -71,6 +71,7 @@ class Opener:
                 idempotency_key=idempotency_key,
                 fingerprint=fingerprint,
                 audited_as="device.open",
+                token=by.token,
             )
             command, _ = await self.command_queue.put(draft, by=by)
         with already_stored(command.id):

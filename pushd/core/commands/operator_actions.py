@@ -57,5 +57,5 @@ class OperatorActions:
         self, original: Command, payload: Payload, options: SendOptions, by: Actor, *, queue_signed_off: bool = False
     ) -> tuple[Command, bool]:
         """Send the payload, checked, as a new command; False if that was done before. See :meth:`IStore.resend`."""
-        draft = self.drafts.make(original.device, payload, options, by.name, resend_of=original.id)
+        draft = self.drafts.make(original.device, payload, options, by.name, resend_of=original.id, token=by.token)
         return await self.store.by(by).resend(draft, queue_signed_off, MAX_QUEUED)

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
 
 from pushd.core.clocks import Clocks
 from pushd.core.commands.command_queue import CommandQueue
@@ -18,12 +19,14 @@ from pushd.core.polling.hold_time import HoldTimes
 from pushd.core.polling.poll import Answer, Poll
 from pushd.core.polling.poll_registry import PollRegistry
 from pushd.lib.cancellable_waits import delay
-from pushd.model.device import Device, ProofKind
-from pushd.model.errors import NotPermitted, PushdError, TooManyPolls, Unavailable
+from pushd.model.device import UNKNOWN_REVISION, Device, ProofKind
+from pushd.model.errors import AdmissionChanged, NotPermitted, PushdError, TooManyPolls, Unavailable
 from pushd.model.rejection import RejectionReason
 from pushd.model.result import DeviceResult
 from pushd.model.token import Role, Token
 from pushd.store.membership import NOT_HEARD
+
+T = TypeVar("T")
 
 REFUSAL_DELAY = 5.0
 """Seconds before a poll is refused: clients poll again at once, whatever the answer."""
@@ -70,6 +73,7 @@ class DeviceService:
 
     def __attrs_post_init__(self) -> None:
         self.admission_policy.tokens.subscribe(self._on_token_end)
+        self.command_queue.judge = self._judge_again
 
     def poll(
         self, client: IDeviceClient, device_id: str, write: Callable[[str, Answer], bytes], uuid: str | None = None
@@ -126,9 +130,25 @@ class DeviceService:
             is_approved,
             self.batch if device is None or device.batch is None else device.batch,
             None if access is Access.UNKNOWN else self.presence.begin_poll(device_id, client.client_address, now),
+            client,
+            UNKNOWN_REVISION if device is None else device.revision,
         )
         self.command_queue.take(poll)
         return poll
+
+    async def _judge_again(self, poll: Poll) -> None:
+        """Judge the client of a held poll by what the database has of its device. If it is not admitted any more, the
+        poll ends, and its next one is refused.
+        """
+        await self.registry.read_again(poll.device)
+        device = self.registry.get(poll.device)
+        if poll.client is None:
+            return  # it has ended meanwhile
+        access = self.admission_policy.admit(poll.client, poll.device, device, is_poll=False)
+        if device is not None and access in (Access.SERVED, Access.PENDING):
+            poll.revision = device.revision
+        else:
+            self.poll_registry.revoke_poll(poll)
 
     def _list_refused(self, client: IDeviceClient, device_id: str, device: Device | None) -> None:
         reason = self.admission_policy.reason(client, device_id, device)
@@ -185,10 +205,9 @@ class DeviceService:
         :raises NotPermitted: if the device is not served, or this is not the device; or :exc:`Unavailable`, if that
             cannot be known now.
         """
-        if self._admit(client, device_id) is not Access.SERVED:
-            return succeed(None)
-        self.presence.record_activity(device_id, client.client_address)
-        return self.command_queue.acknowledge(device_id, command)
+        return self._if_served(
+            client, device_id, lambda revision: self.command_queue.acknowledge(device_id, command, revision)
+        )
 
     def settle(self, client: IDeviceClient, device_id: str, result: DeviceResult | None) -> Deferred[Any]:
         """The device reports a result, which is durable when the Deferred fires.
@@ -198,11 +217,31 @@ class DeviceService:
         :raises NotPermitted: if the device is not served, or this is not the device; or :exc:`Unavailable`, if that
             cannot be known now.
         """
-        # again: reading the body may have taken a while
-        if self._admit(client, device_id) is not Access.SERVED:
+
+        def settle(revision: int | None) -> Deferred[Any]:
+            return succeed(None) if result is None else self.command_queue.settle(device_id, result, revision)
+
+        return self._if_served(client, device_id, settle)  # again: reading the body may have taken a while
+
+    def _if_served(
+        self, client: IDeviceClient, device_id: str, act: Callable[[int | None], Deferred[T]]
+    ) -> Deferred[T | None]:
+        """Do what a client asks for, by the revision of its device, if that is served; it is a heartbeat, too.
+
+        If another process has changed the device meanwhile, the client is judged anew.
+        """
+        device = self.registry.get(device_id)
+        if self._admit(client, device_id) is not Access.SERVED or device is None:
             return succeed(None)
         self.presence.record_activity(device_id, client.client_address)
-        return succeed(None) if result is None else self.command_queue.settle(device_id, result)
+        return act(device.revision).addErrback(self._if_still_served, client, device_id, act)
+
+    def _if_still_served(
+        self, failure: Failure, client: IDeviceClient, device_id: str, act: Callable[[int | None], Deferred[T]]
+    ) -> Deferred[T | None]:
+        failure.trap(AdmissionChanged)
+        reading = Deferred.fromCoroutine(self.registry.read_again(device_id))
+        return reading.addCallback(lambda _: self._if_served(client, device_id, act))
 
     async def sign_off(self, client: IDeviceClient, device_id: str) -> None:
         """The device signs off; its poll ends in a moment.

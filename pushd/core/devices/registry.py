@@ -201,6 +201,10 @@ class DeviceRegistry:
         await self.store.by(by).forget_device(device)
         self._forget(device)
 
+    async def read_again(self, device: str) -> None:
+        """Take over what the database has of a device: another process has just changed it."""
+        self.take_over({device: await self.store.stored_device(device)})
+
     def take_over(self, changed: Mapping[str, StoredDevice | None]) -> None:
         """Take over what other processes have changed of devices; None: they have deleted it."""
         for name, stored in changed.items():
@@ -227,8 +231,7 @@ class DeviceRegistry:
         :raises UnknownDevice: if there is none.
         """
         secret = make_secret()
-        proofs = await self.store.by(by).add_proof(device, kind, digest(secret), overlap)
-        self._replace_proofs(device, proofs)
+        self.take_over({device: await self.store.by(by).add_proof(device, kind, digest(secret), overlap)})
         return secret
 
     def owner(self, secret: str, kind: ProofKind) -> str | None:

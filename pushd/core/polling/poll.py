@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
+from pushd.core.devices.admission import IClient
 from pushd.core.devices.presence import DevicePresence
 from pushd.lib.cancellable_waits import PendingAnswer
 from pushd.model.command import Dispatched
@@ -76,6 +77,10 @@ class Poll(PendingAnswer):
     """The most commands that it may be answered with, if the dialect can batch them."""
     presence: DevicePresence | None = None
     """What memory holds of its device, if that is known."""
+    client: IClient | None = None
+    """Who polls, to be judged anew; None once the poll has ended."""
+    revision: int | None = None
+    """Of the device, as the client was admitted; None: that is not compared with the database."""
     _state: _State = field(default=_State.CLAIMING, init=False)
     _notified: bool = field(default=False, init=False)
     """Whether a wake-up has arrived since the last claim began."""
@@ -195,6 +200,7 @@ class Poll(PendingAnswer):
         self._state, self._answer = _State.ENDED, answer
         self.queue.on_poll_end(self, end)
         request, self._request = self._request, None
+        self.client = None
         if request is not None:
             request.respond_with(self.write, self.device, self._answer)
 

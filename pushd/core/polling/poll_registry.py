@@ -86,6 +86,11 @@ class PollRegistry:
         if poll is not None:
             self._end_after(poll, REVOKE_DELAY, PollEnd.IDLE)
 
+    def revoke_poll(self, poll: Poll) -> None:
+        """The same for this poll, unless its device has polled again."""
+        if self._live.get(poll.device) is poll:
+            self.revoke(poll.device)
+
     def revoke_unserved(self, device: str) -> None:
         """End this device's poll if it may get no commands: admitted anew, the device may."""
         poll = self._live.get(device)

@@ -47,7 +47,7 @@ class _Statements:
     def naming(cls, named: str) -> "_Statements":
         lock = f"SELECT id FROM device WHERE id {named} ORDER BY id FOR NO KEY UPDATE OF device"
         devices = (
-            "SELECT id, admission, presence, (SELECT node FROM sighting WHERE sighting.device = device.id),"
+            "SELECT id, admission, presence, revision, (SELECT node FROM sighting WHERE sighting.device = device.id),"
             f" (SELECT MAX(command.id) FROM command WHERE command.device = device.id) FROM device WHERE id {named}"
         )
         opened = _commands(f"finished_at IS NULL AND device {named}")
@@ -60,6 +60,7 @@ _KEYS = (
     b"SELECT created_by, device, idempotency_key, id FROM command WHERE (created_by, device, idempotency_key)"
     b" IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))"
 )
+_TOKENS = b"SELECT id, revision FROM token WHERE id = ANY($1::text[])"
 _HANDOVER = (
     f"SELECT {', '.join(f'attempt.{name}' for name in Attempt._fields)} FROM unnest({{values}}) AS named ({{names}})"
     " CROSS JOIN LATERAL (SELECT handover FROM attempt WHERE attempt.device = named.device{condition}"
@@ -108,8 +109,8 @@ def load(connection: Connection, node: str, needs: Sequence[Named], wait: bool) 
     loaded.load(rows.to_records(answers["opened"]))
     loaded.last_ids = {device: last for device, *_, last in devices if last is not None}
     loaded.device_records = {
-        device: rows.device_record(admission, presence)._replace(is_served=at in (None, node))
-        for device, admission, presence, at, _ in devices
+        device: rows.device_record(admission, presence)._replace(is_served=at in (None, node), revision=revision)
+        for device, admission, presence, revision, at, _ in devices
     }
     for device, newest in _handovers(named.newest, answers.get("newest", ()), _DEVICE).items():
         loaded.devices.setdefault(device, DeviceCommands()).newest = newest
@@ -122,6 +123,7 @@ def load(connection: Connection, node: str, needs: Sequence[Named], wait: bool) 
             commands={each: by_name.get(each) or loaded.commands.get(each) for each in named.commands + named.ended},
             keys={key: by_key.get(key) for key in named.keys},
             handovers=_handovers(named.uuids, answers.get("uuids", ()), _DEVICE_AND_UUID),
+            tokens=dict.fromkeys(named.tokens) | dict(answers.get("tokens", ())),
         ),
         locked={device for (device,) in answers["locked"]},
         existing=loaded.device_records.keys(),
@@ -148,6 +150,8 @@ def _requests(named: Named, wait: bool) -> dict[str, Request]:
         requests["keys"] = Request(_KEYS, _columns(named.keys))
     if named.uuids:
         requests["uuids"] = Request(_UUIDS, _columns(named.uuids))
+    if named.tokens:
+        requests["tokens"] = Request(_TOKENS, [array("text", named.tokens)])
     if named.newest:
         requests["newest"] = Request(_NEWEST, [array("text", named.newest)])
     return requests

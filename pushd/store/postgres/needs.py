@@ -26,6 +26,8 @@ class Named(NamedTuple):
     """Devices, each with the uuid of a handover."""
     newest: tuple[str, ...] = ()
     """Devices whose newest handover is looked at."""
+    tokens: tuple[str, ...] = ()
+    """Those that admit what is put."""
 
     @classmethod
     def together(cls, parts: Iterable["Named"]) -> "Named":
@@ -47,6 +49,7 @@ def _of_rule(rule: Rule[object]) -> Named:
         keys=() if needs.key is None else ((needs.key[0], device, needs.key[1]),),
         uuids=() if needs.uuid is None else ((device, needs.uuid),),
         newest=(device,) if needs.newest else (),
+        tokens=() if needs.token is None else (needs.token,),
     )
 
 

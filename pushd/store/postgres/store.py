@@ -316,9 +316,16 @@ class PostgresStore(Operations):
 
     @returns_deferred
     async def claim(
-        self, device: str, uuid: str | None, one_at_a_time: bool, limit: int, batchable: Batchable = never
+        self,
+        device: str,
+        uuid: str | None,
+        one_at_a_time: bool,
+        limit: int,
+        batchable: Batchable = never,
+        revision: int | None = None,
     ) -> Claim:
-        claim: Claim = await self._writer.submit(decide, ClaimNext(device, uuid, one_at_a_time, limit, batchable))
+        rule = ClaimNext(device, uuid, one_at_a_time, limit, batchable, revision)
+        claim: Claim = await self._writer.submit(decide, rule)
         if not claim.is_served:
             self._membership.lose(device)
         return claim

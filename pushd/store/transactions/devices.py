@@ -4,11 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 
 from pushd.lib.text import caseless
 from pushd.model.audit import Fields, changed
-from pushd.model.device import Admission, Device, LastSeen, PresenceState, Proof, ProofKind
+from pushd.model.device import ADMITTED_BY, Admission, Device, LastSeen, PresenceState, ProofKind
 from pushd.model.errors import DeviceKnown, UnknownDevice
 from pushd.model.event import EventType
 from pushd.model.facts import Facts, merge, model_key
@@ -24,13 +24,17 @@ from pushd.store.transactions.audit import record_audit
 from pushd.store.transactions.device_events import KNOWN_BY, PRESENCE_EVENTS, record_device
 
 _JSON_COLUMNS = ("tags", "facts", "allow_from")
-_LISTED = ", ".join(DEVICE_COLUMNS)
+_INSERTED = ", ".join(DEVICE_COLUMNS)
+_LISTED = f"{_INSERTED}, revision"
+_COUNT = "revision = revision + 1"
+"""Of a change of what a device is admitted by; where only one process makes them, it is null and stays so."""
 
 _BY_ID = Statement("look up a device", f"SELECT {_LISTED} FROM device WHERE id = :id")
 _INSERT = Statement(
     "register a device",
-    f"INSERT INTO device ({_LISTED}, muted_elapsed, name_key)"
-    f" VALUES ({', '.join(':' + name for name in DEVICE_COLUMNS)}, :muted_elapsed, :name_key)",
+    f"INSERT INTO device ({_INSERTED}, muted_elapsed, name_key)"
+    f" VALUES ({', '.join(':' + name for name in DEVICE_COLUMNS)}, :muted_elapsed, :name_key)"
+    " RETURNING revision",
 )
 
 _ADMISSION_EVENTS = {
@@ -49,14 +53,14 @@ def add_device(tx: ITransaction, device: Device, introduced: bool) -> Device:
         raise DeviceKnown(f"{device.id} is registered already; change it with PATCH.")
     stored = to_columns(asdict(device), _JSON_COLUMNS)
     muted_elapsed = _muted_elapsed(tx, device.muted_until)
-    tx.run(_INSERT, muted_elapsed=muted_elapsed, name_key=caseless(device.name), **stored)
+    [row] = tx.rows(_INSERT, muted_elapsed=muted_elapsed, name_key=caseless(device.name), **stored)
     tx.commands.reload_device(device.id)
     kind = EventType.DEVICE_REGISTERED
     if device.admission is Admission.PENDING:
         kind = EventType.DEVICE_PENDING
     record_device(tx, kind, stored)
     record_audit(tx, "device.register", f"device:{device.id}", None, _audited(device))
-    return device
+    return evolve(device, revision=row["revision"])
 
 
 _AUDITED = (
@@ -91,7 +95,8 @@ def change_device(tx: ITransaction, device: str, changes: Mapping[str, Any]) -> 
         if "name" in changes:
             values["name_key"] = caseless(changes["name"])
         columns = (*DEVICE_COLUMNS, "muted_elapsed", "name_key")
-        sets = ", ".join(f"{name} = :{name}" for name in columns if name in values)
+        counted = [] if ADMITTED_BY.isdisjoint(values) else [_COUNT]
+        sets = ", ".join([*(f"{name} = :{name}" for name in columns if name in values), *counted])
         tx.run(Statement("change a device", f"UPDATE device SET {sets} WHERE id = :id"), id=device, **values)
         tx.commands.reload_device(device)
     row = _look_up(tx, device)
@@ -334,27 +339,30 @@ _RETIRE = Statement(
 )
 _DROP_EXPIRED = Statement("drop expired proofs", "DELETE FROM proof WHERE device = :device AND expires_at <= :now")
 _ADD_PROOF = Statement("add a proof", "INSERT INTO proof (digest, device, kind) VALUES (:digest, :device, :kind)")
+_COUNT_PROOF = Statement("count the change of a device's proofs", f"UPDATE device SET {_COUNT} WHERE id = :id")
 _PROOFS = Statement(
     "look up a device's proofs", "SELECT digest, device, kind, expires_at FROM proof WHERE device = :device"
 )
 
 
-def add_proof(tx: ITransaction, device: str, kind: ProofKind, digest: bytes, overlap: float) -> list[Proof]:
+def add_proof(tx: ITransaction, device: str, kind: ProofKind, digest: bytes, overlap: float) -> StoredDevice:
     """Add a secret or API key; the current one of its kind expires after ``overlap`` seconds."""
     row = _look_up(tx, device)
     tx.run(_RETIRE, device=device, kind=kind, until=tx.now.elapsed + milliseconds(overlap))
     tx.run(_DROP_EXPIRED, device=device, now=tx.now.elapsed)
     tx.run(_ADD_PROOF, digest=digest, device=device, kind=kind)
+    tx.run(_COUNT_PROOF, id=device)
+    tx.commands.reload_device(device)
     record_device(tx, EventType.DEVICE_CHANGED, row, fields=[str(kind)])
     record_audit(tx, f"device.issue_{kind}", f"device:{device}", None, {"overlap": overlap})
-    return _proofs(tx, device)
+    return _with_proofs(tx, _look_up(tx, device))
 
 
 def stored_device(tx: ITransaction, device: str) -> StoredDevice | None:
     """A device with its proofs, or None."""
     row = first(tx, _BY_ID, id=device)
-    return None if row is None else StoredDevice(to_device(row), _proofs(tx, device))
+    return None if row is None else _with_proofs(tx, row)
 
 
-def _proofs(tx: ITransaction, device: str) -> list[Proof]:
-    return [to_proof(proof) for proof in tx.rows(_PROOFS, device=device)]
+def _with_proofs(tx: ITransaction, row: Row) -> StoredDevice:
+    return StoredDevice(to_device(row), [to_proof(proof) for proof in tx.rows(_PROOFS, device=row["id"])])

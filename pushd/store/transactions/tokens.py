@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from attrs import evolve
+
 from pushd.model.audit import Fields, changed
 from pushd.model.errors import LastAdmin, TooManyTokens, UnknownToken
 from pushd.model.timestamps import milliseconds, to_rfc3339
 from pushd.model.token import LAST_ADMIN, MAX_TOKENS, SELECTORS, Role, Token, TokenSecret
+from pushd.store.copies import StoredToken
 from pushd.store.rows import report_corruption
 from pushd.store.transaction import ITransaction, Row, Statement, first
 from pushd.store.transactions.audit import record_audit
@@ -14,7 +17,10 @@ from pushd.store.transactions.principals import check_name, read_selectors, to_c
 
 _SCALARS = ("id", "name", "expires_at", "expires_elapsed", "last_used_at", "created_by", "created_at")
 _COLUMNS = (*_SCALARS, "role", *SELECTORS)
-_LISTED = ", ".join(_COLUMNS)
+_INSERTED = ", ".join(_COLUMNS)
+_LISTED = f"{_INSERTED}, revision"
+_COUNT_CHANGE = "revision = revision + 1"
+"""Where only one process makes changes, it is null and stays so."""
 
 _ALL = Statement("read all tokens", f"SELECT {_LISTED} FROM token ORDER BY id")
 _BY_ID = Statement("look up a token", f"SELECT {_LISTED} FROM token WHERE id = :id")
@@ -22,7 +28,7 @@ _COUNT = Statement("count tokens", "SELECT COUNT(*) AS known FROM token")
 _BY_NAME = Statement("look up a token by its name", "SELECT id FROM token WHERE name = :name AND id <> :id")
 _INSERT = Statement(
     "add a token",
-    f"INSERT INTO token ({_LISTED}) VALUES ({', '.join(':' + name for name in _COLUMNS)})",
+    f"INSERT INTO token ({_INSERTED}) VALUES ({', '.join(':' + name for name in _COLUMNS)}) RETURNING revision",
 )
 _LASTING_ADMIN = Statement(
     "look for another admin token",
@@ -51,13 +57,14 @@ def knows(tx: ITransaction, digest: bytes) -> bool:
     return first(tx, _BY_DIGEST, digest=digest) is not None
 
 
-def add_token(tx: ITransaction, token: Token, digest: bytes) -> None:
-    """Add a token with its first secret."""
+def add_token(tx: ITransaction, token: Token, digest: bytes) -> Token:
+    """Add a token with its first secret, and return it."""
     if tx.rows(_COUNT)[0]["known"] >= MAX_TOKENS:
         raise TooManyTokens(f"There are {MAX_TOKENS} tokens already; revoke one that is no longer needed.")
     check_name(tx, token.name, token.id)
-    _insert(tx, token, digest)
+    revision = _insert(tx, token, digest)
     record_audit(tx, "token.add", _object(token), None, _audited(token))
+    return evolve(token, revision=revision)
 
 
 def _object(token: Token) -> str:
@@ -72,9 +79,12 @@ def _audited(token: Token) -> Fields:
     return {"name": token.name, "role": token.role, **selectors, "expires_at": expires_at}
 
 
-def _insert(tx: ITransaction, token: Token, digest: bytes) -> None:
-    tx.run(_INSERT, **to_columns({name: getattr(token, name) for name in _COLUMNS}))
+def _insert(tx: ITransaction, token: Token, digest: bytes) -> int | None:
+    """Insert a token with its first secret; returns its revision."""
+    [row] = tx.rows(_INSERT, **to_columns({name: getattr(token, name) for name in _COLUMNS}))
     tx.run(_ADD_SECRET, token=token.id, digest=digest)
+    revision: int | None = row["revision"]
+    return revision
 
 
 def change_token(tx: ITransaction, token: str, changes: Mapping[str, Any]) -> Token:
@@ -88,7 +98,7 @@ def change_token(tx: ITransaction, token: str, changes: Mapping[str, Any]) -> To
     if "expires_at" in changes:
         values["expires_elapsed"] = None if changes["expires_at"] is None else tx.now.elapsed_at(changes["expires_at"])
     if values:
-        sets = ", ".join(f"{name} = :{name}" for name in _COLUMNS if name in values)
+        sets = ", ".join([*(f"{name} = :{name}" for name in _COLUMNS if name in values), _COUNT_CHANGE])
         tx.run(Statement("change a token", f"UPDATE token SET {sets} WHERE id = :id"), id=token, **values)
     after = _look_up(tx, token)
     differing = changed(_audited(before), _audited(after))
@@ -101,14 +111,17 @@ _RETIRE = Statement(
     "retire a secret of a token",
     "UPDATE token_secret SET expires_at = :until WHERE token = :token AND expires_at IS NULL",
 )
+_COUNT_ROTATION = Statement(
+    "count the change of a token's secrets", f"UPDATE token SET {_COUNT_CHANGE} WHERE id = :id"
+)
 _DROP_OLD = Statement(
     "drop old secrets of a token", "DELETE FROM token_secret WHERE token = :token AND expires_at IS NOT NULL"
 )
 
 
-def rotate_token(tx: ITransaction, token: str, digest: bytes, overlap: float) -> Sequence[TokenSecret]:
-    """Add a secret; the current one expires after ``overlap`` seconds, and one before it now. Returns all that are
-    left.
+def rotate_token(tx: ITransaction, token: str, digest: bytes, overlap: float) -> StoredToken:
+    """Add a secret; the current one expires after ``overlap`` seconds, and one before it now. Returns the token with
+    all that are left.
     """
     found = _look_up(tx, token)
     tx.run(_DROP_OLD, token=token)
@@ -116,8 +129,28 @@ def rotate_token(tx: ITransaction, token: str, digest: bytes, overlap: float) ->
     if not overlap:
         tx.run(_DROP_OLD, token=token)
     tx.run(_ADD_SECRET, token=token, digest=digest)
+    tx.run(_COUNT_ROTATION, id=token)
     record_audit(tx, "token.rotate", _object(found), None, {"name": found.name, "overlap": overlap})
-    return [_to_secret(row) for row in tx.rows(_SECRETS, token=token)]
+    return _with_secrets(tx, _look_up(tx, token))
+
+
+def stored_token(tx: ITransaction, token: str) -> StoredToken | None:
+    """A token with its secrets, or None."""
+    row = first(tx, _BY_ID, id=token)
+    return None if row is None else _with_secrets(tx, _to_token(row))
+
+
+def _with_secrets(tx: ITransaction, token: Token) -> StoredToken:
+    return StoredToken(token, [_to_secret(row) for row in tx.rows(_SECRETS, token=token.id)])
+
+
+_REVISION = Statement("look up the revision of a token", "SELECT revision FROM token WHERE id = :id")
+
+
+def token_revision(tx: ITransaction, token: str) -> int | None:
+    """How often a token was changed, or None if there is none."""
+    row = first(tx, _REVISION, id=token)
+    return None if row is None else row["revision"]
 
 
 _DELETE = Statement("revoke a token", "DELETE FROM token WHERE id = :id")
@@ -180,7 +213,8 @@ def _look_up(tx: ITransaction, token: str) -> Token:
 
 @report_corruption("A token")
 def _to_token(row: Row) -> Token:
-    return Token(role=Role(row["role"]), **{name: row[name] for name in _SCALARS}, **read_selectors(row))
+    plain = {name: row[name] for name in (*_SCALARS, "revision")}
+    return Token(role=Role(row["role"]), **plain, **read_selectors(row))
 
 
 def _to_secret(row: Row) -> TokenSecret:

@@ -39,6 +39,8 @@ UNMOVED_TABLES = frozenset("schema_version transfer clock feed service node sigh
 
 UNMOVED_COLUMNS: Mapping[str, frozenset[str]] = {
     "command": frozenset({"outcome"}),  # follows from other columns
+    "device": frozenset({"revision"}),  # counted on PostgreSQL alone
+    "token": frozenset({"revision"}),
     "webhook": frozenset({"owner", "owner_until"}),  # the node that delivers it
 }
 
