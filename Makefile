@@ -10,7 +10,7 @@ PACKAGING = setup.cfg pyproject.toml
 # twistd finds the plugin of an editable install only in this mode
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat -e
 
-.PHONY: help demo test quick test-crash test-alerting test-soak test-nginx cluster screenshots bench api-examples check lint types imports words docstrings vendor docs news package clean \
+.PHONY: help demo test quick test-crash test-alerting test-soak test-nginx cluster screenshots bench api-examples check lint types imports words docstrings vendor docs news package source clean \
     torture vigil rooms
 
 help:
@@ -27,7 +27,7 @@ help:
 	@echo "make bench           measure the server and compare it with other servers; ten minutes"
 	@echo "make api-examples    write the examples of the OpenAPI document anew, from real answers"
 	@echo "make screenshots     pictures of all pages of the dashboard, in build/screenshots; one minute"
-	@echo "make check           run lint, types, imports, words, docstrings, vendor, docs, news and package"
+	@echo "make check           run lint, types, imports, words, docstrings, vendor, docs, news (all of them: make source) and package"
 	@echo "make clean           delete the virtual environment and everything that was built"
 
 $(VENV)/pyvenv.cfg:
@@ -78,7 +78,9 @@ test-soak: $(VENV)/.for-test
 api-examples: $(VENV)/.for-test
 	$(BIN)/python -m tests.api_examples
 
-check: lint types imports words docstrings vendor docs news package
+check: source package
+
+source: lint types imports words docstrings vendor docs news
 
 lint: $(VENV)/.for-check
 	$(BIN)/ruff check .
