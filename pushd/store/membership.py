@@ -1,6 +1,7 @@
 """The processes that share a database: which of them serves a device, and whether this one still belongs to them."""
 
 from collections.abc import Callable, Sequence
+from math import inf
 from socket import gethostname
 
 from attrs import frozen
@@ -47,6 +48,11 @@ class IMembership(Interface):
 
     def outage() -> float:
         """For how many seconds no process served right before this one started."""
+
+    def served_for(device: str) -> float:
+        """For how many seconds, when this process started, it had served a device: one that moved here a moment before
+        was seen then, or has its whole timeout from then, as it was taken over. Infinite, if that is not known.
+        """
 
     def serves(device: str) -> bool:
         """Whether this process serves the device, as far as it knows."""
@@ -96,6 +102,9 @@ class OnlyProcess:
 
     def outage(self) -> float:
         return 0.0
+
+    def served_for(self, device: str) -> float:
+        return inf
 
     def serves(self, device: str) -> bool:
         return True

@@ -1,6 +1,7 @@
 """One core among several processes that share a database: which devices it serves, judges, and leaves to others."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
 
 import pytest
@@ -38,6 +39,8 @@ class OneOfSeveral:
     cut_off: bool = False
     heard: bool = True
     outage_before: float = 0.0
+    served_before: float = inf
+    """For how many seconds this process had served its devices when it was started."""
     beats: int = 0
     is_away: bool = False
     """Whether the database cannot be reached."""
@@ -63,6 +66,10 @@ class OneOfSeveral:
     def outage(self) -> float:
         """For how many seconds no process served before."""
         return self.outage_before
+
+    def served_for(self, device: str) -> float:
+        """For how many seconds this process had served a device when it was started."""
+        return self.served_before
 
     def serves(self, device: str) -> bool:
         """Whether this process serves a device."""
@@ -400,16 +407,22 @@ def test_last_seen_by_a_process_that_does_not_serve(harness: CoreHarness, others
         assert harness.stored(READER).last_seen_at == harness.core.clocks.wall_now()
 
 
-@pytest.mark.parametrize(("outage", "left"), [(0.0, 50), (60.0, 110), (3600.0, 120)])
-def test_start_gives_no_time_again(harness: CoreHarness, others: OneOfSeveral, outage: float, left: int) -> None:
-    """A process that starts while others serve counts how long its devices have been silent; an outage of all does not
-    count, nor does the time for which it may not have been saved that they were seen.
+@pytest.mark.parametrize(
+    ("outage", "served", "left"),
+    [(0.0, inf, 50), (60.0, inf, 110), (3600.0, inf, 120), (0.0, 20.0, 100), (0.0, 0.0, 120)],
+)
+def test_start_gives_no_time_again(
+    harness: CoreHarness, others: OneOfSeveral, outage: float, served: float, left: int
+) -> None:
+    """A process that starts while others serve counts how long its devices have been silent, and no longer than since
+    they moved to it; an outage of all does not count, nor does the time for which it may not have been saved that they
+    were seen.
     """
     seen = harness.core.clocks.wall_now() - 100_000
     stored = evolve(harness.stored(READER), presence=PresenceState.ONLINE, last_seen_at=seen)
     harness.result(harness.core.store.set_presence(READER, PresenceState.ONLINE))
     others.here.add(READER)
-    others.outage_before = outage
+    others.outage_before, others.served_before = outage, served
     harness.core.presence.load(StartupSnapshot(devices=(stored,), now=harness.core.clocks.now()))
     harness.pass_time(left - 1)
     assert harness.stored(READER).presence is PresenceState.ONLINE

@@ -109,7 +109,8 @@ class Presence:
         if device.last_seen_at is None or not self.membership.is_shared():
             return 0.0
         since = (self.clocks.wall_now() - device.last_seen_at) / 1000 - self.membership.outage()
-        return max(since - min(SAVED_SELDOM, device.heartbeat_timeout / 4), 0.0)
+        silent = since - min(SAVED_SELDOM, device.heartbeat_timeout / 4)
+        return max(min(silent, self.membership.served_for(device.id)), 0.0)
 
     def set_timeout(self, device: str, timeout: float) -> None:
         """Set the heartbeat timeout of a stored device, in seconds; it counts at once."""

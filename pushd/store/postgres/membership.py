@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice
+from math import inf
 from typing import Any
 
 from attrs import define, field, frozen
@@ -71,6 +72,8 @@ class Membership:
     _dead: tuple[str, ...] = field(default=(), init=False)
     """The nodes that were dead at the last beat."""
     _outage: float = field(default=0.0, init=False)
+    _served_for: Mapping[str, float] = field(factory=dict, init=False)
+    """For how many seconds this node, and those of its name before, served a device when it started."""
     _beat_at: float = field(default=0.0, init=False)
     """When the last beat was, in seconds since the machine was started."""
     _serving: dict[str, list[Deferred[None]]] = field(factory=dict, init=False)
@@ -96,6 +99,14 @@ class Membership:
 
     def outage(self) -> float:
         return self._outage
+
+    def served_for(self, device: str) -> float:
+        return self._served_for.get(device, inf)
+
+    def begin(self, moves: Sequence[Move], served_for: Mapping[str, float]) -> None:
+        """Take over which devices this node served before it was started again, and for how many seconds."""
+        self._served_for = served_for
+        self.load(moves)
 
     def load(self, moves: Sequence[Move], before: Collection[str] = ()) -> None:
         """Take over which devices this node serves, as it is stored: notifications may have been missed.

@@ -38,9 +38,10 @@ class Move:
 
 _SERVE = Statement(
     "save which node serves devices",
-    "INSERT INTO sighting (device, node, moves) SELECT id, :node, 1 FROM device"
+    "INSERT INTO sighting (device, node, moves, since) SELECT id, :node, 1, :now FROM device"
     " WHERE id IN (SELECT value FROM json_each(:devices)) AND admission <> 'pending'"
-    " ON CONFLICT (device) DO UPDATE SET node = excluded.node, moves = sighting.moves + 1, seen = NULL"
+    " ON CONFLICT (device) DO UPDATE SET node = excluded.node, moves = sighting.moves + 1, seen = NULL,"
+    " since = excluded.since"
     " RETURNING device, moves",
 )
 _NOTIFY = Statement("notify the nodes", "SELECT pg_notify(:channel, value) FROM json_each(:payloads)")
@@ -57,7 +58,7 @@ def serve(tx: ITransaction, devices: Sequence[str], node: str) -> Mapping[str, M
     may just be marking them offline. When a node has died, thousands come at once, most of them online: so their
     number makes no more round trips.
     """
-    rows = tx.rows(_SERVE, devices=json.dumps(devices), node=node)
+    rows = tx.rows(_SERVE, devices=json.dumps(devices), node=node, now=tx.now.steady)
     moves = {row["device"]: Move(row["device"], node, row["moves"]) for row in rows}
     tx.rows(_NOTIFY, channel=MOVES, payloads=json.dumps([move.to_payload() for move in moves.values()]))
     for row in tx.rows(_NOT_ONLINE, devices=json.dumps(list(moves))):
@@ -139,15 +140,15 @@ def _raise_about_database(tx: ITransaction, rules: AlertRules) -> None:
 
 _TAKE_OVER = Statement(
     "take over devices of dead nodes",
-    "WITH taken AS (UPDATE sighting SET node = :node, moves = moves + 1, seen = NULL WHERE device IN"
+    "WITH taken AS (UPDATE sighting SET node = :node, moves = moves + 1, seen = NULL, since = :now WHERE device IN"
     " (SELECT device FROM sighting WHERE node IN (SELECT value FROM json_each(:dead)) LIMIT :limit"
     " FOR UPDATE SKIP LOCKED) RETURNING device, moves)"
     " SELECT device, moves, presence, heartbeat_timeout FROM taken JOIN device ON device.id = taken.device",
 )
 _ADOPT = Statement(
     "take over devices that no node serves",
-    "WITH taken AS (INSERT INTO sighting (device, node, moves)"
-    " SELECT id, :node, 1 FROM device WHERE presence = 'online' AND admission = 'approved'"
+    "WITH taken AS (INSERT INTO sighting (device, node, moves, since)"
+    " SELECT id, :node, 1, :now FROM device WHERE presence = 'online' AND admission = 'approved'"
     " AND NOT EXISTS (SELECT 1 FROM sighting WHERE sighting.device = device.id) LIMIT :limit"
     " ON CONFLICT (device) DO NOTHING RETURNING device, moves)"
     " SELECT taken.device, moves, presence, heartbeat_timeout FROM taken JOIN device ON device.id = taken.device",
@@ -156,7 +157,7 @@ _ADOPT = Statement(
 
 def take_over(tx: ITransaction, node: str, dead: Sequence[str], limit: int) -> list[tuple[TakenOver, Move]]:
     """Have a node serve up to ``limit`` devices of dead nodes, or that no node has ever served."""
-    values = {"node": node, "limit": limit}
+    values = {"node": node, "limit": limit, "now": tx.now.steady}
     rows = tx.rows(_TAKE_OVER, dead=json.dumps(list(dead)), **values) if dead else ()
     rows = rows or tx.rows(_ADOPT, **values)
     return [
@@ -174,6 +175,17 @@ _SERVED = Statement("read which devices a node serves", "SELECT device, moves FR
 def served_by(tx: ITransaction, node: str) -> list[Move]:
     """The devices that a node serves."""
     return [Move(device, node, moves) for device, moves in tx.tuples(_SERVED, node=node)]
+
+
+_SINCE = Statement(
+    "read since when a node serves devices",
+    "SELECT device, since FROM sighting WHERE node = :node AND since IS NOT NULL",
+)
+
+
+def served_for(tx: ITransaction, node: str) -> dict[str, float]:
+    """For how many seconds a node serves its devices, or served them before it was started again."""
+    return {device: (tx.now.steady - since) / 1000 for device, since in tx.tuples(_SINCE, node=node)}
 
 
 _SAVE_SEEN = Statement(

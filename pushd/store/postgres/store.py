@@ -155,7 +155,10 @@ class PostgresStore(Operations):
             feed = run_once(session, self.now, history.read)
             self._membership.node.seen.begin(feed.history, feed.last)
             self._index.load(*run_once(session, self.now, read_queues, None))
-            self._membership.load(run_once(session, self.now, sightings.served_by, self.node))
+            self._membership.begin(
+                run_once(session, self.now, sightings.served_by, self.node),
+                run_once(session, self.now, sightings.served_for, self.node),
+            )
             run_once(session, self.now, ownership.give_up_all, self.node)  # what an earlier process owned
         except (psycopg.Error, Unavailable, StoreRefused) as error:
             session.close()

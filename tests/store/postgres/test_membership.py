@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from math import inf
 from typing import Any, TypeVar
 
 import psycopg
@@ -126,6 +127,23 @@ async def test_devices_that_come_at_once(nodes: Nodes) -> None:
     assert together == [[READER], [OTHER_READER, "controlid:3"]]
     assert sorted(nodes.hear(2)) == [f"1 a {READER}", f"1 a {OTHER_READER}"]
     assert membership.serves(OTHER_READER)
+
+
+async def test_start_after_a_move(nodes: Nodes) -> None:
+    """A node that starts again knows for how long it had served its devices; a poll of a device that moved meanwhile,
+    or that it took over, may not be saved.
+    """
+    when(nodes.stores["a"], at(0))
+    nodes.serve("a")
+    nodes.serve("b", OTHER_READER)
+    nodes.kill("b")
+    result_of(nodes.membership("a").beat())
+    when(nodes.stores["a"], at(5))
+    assert [taken.device for taken in await nodes.membership("a").take_over(10)] == [OTHER_READER]
+    again = new_postgres_store(nodes.url, node="a")
+    when(again, at(8)).open()
+    nodes.started.append(again)
+    assert [again.membership().served_for(device) for device in (READER, OTHER_READER, "controlid:3")] == [8, 3, inf]
 
 
 async def test_late_return(nodes: Nodes) -> None:
