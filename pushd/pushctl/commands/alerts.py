@@ -45,7 +45,13 @@ def _columns(now: float, *, has_cleared: bool) -> Sequence[ListColumn]:
     )
 )
 @click.option("--all", "cleared", is_flag=True, help="Include cleared alerts.")
-@click.option("--kind", type=choice(AlertKind), multiple=True, help="Only alerts of this kind. May be repeated.")
+@click.option(
+    "--kind",
+    metavar="KIND",
+    type=choice(AlertKind),
+    multiple=True,
+    help=f"Only alerts of this kind: {', '.join(AlertKind)}. May be repeated.",
+)
 @click.option("--acknowledged/--unacknowledged", default=None, help="Only alerts that were acknowledged, or were not.")
 @since_option("Only alerts that were raised since then")
 @json_option("Print one JSON array instead of a table.")
