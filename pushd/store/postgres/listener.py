@@ -7,7 +7,6 @@ from threading import Thread
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
-import psycopg
 from attrs import define, field
 from psycopg import Notify
 from psycopg.pq.abc import PGconn
@@ -52,10 +51,13 @@ class Listener(Generic[T]):
     on_followed: Callable[[T], None]
     """Called with what was read."""
     on_lost: Callable[[str], None]
-    """Called with the reason when it was asked and cannot read."""
+    """Called with the reason when it cannot read, or was asked and does not listen."""
     reactor: IReactorFromThreads
     _has_more: bool = field(default=False, init=False)
     """Whether there is something to follow."""
+    _is_untaken: bool = field(default=False, init=False)
+    """Whether the reactor has yet to take what was read; what is read until then would be the same again, and pile up.
+    """
     _asked: bool = field(default=False, init=False)
     _heard_at: float = field(factory=monotonic, init=False)
     """When the reactor last learned of something that was heard, by the monotonic clock."""
@@ -75,14 +77,17 @@ class Listener(Generic[T]):
         """End the thread and its session."""
         if not self._closing:
             self._closing = True
-            os.write(self._wake[1], b"\0")
+            self._wake_up()
         return self._closed
 
     def ask(self) -> None:
         """Follow now; for the reactor's thread."""
         if not (self._asked or self._closing):
             self._asked = True
-            os.write(self._wake[1], b"\0")
+            self._wake_up()
+
+    def _wake_up(self) -> None:
+        os.write(self._wake[1], b"\0")
 
     @property
     def silence(self) -> float:
@@ -95,7 +100,7 @@ class Listener(Generic[T]):
         while not self._closing:
             try:
                 self._listen()
-            except (psycopg.Error, Unavailable) as error:
+            except Exception as error:  # whatever it is, the thread must go on
                 self._give_up(error)
         self.session.close()
         self.reactor.callFromThread(self._close)
@@ -134,16 +139,38 @@ class Listener(Generic[T]):
             until = monotonic() + INTERVAL
             while not self._closing and (left := until - monotonic()) > 0:
                 self._wait(connection.pgconn, left)
-                if self._has_more:
-                    self._has_more = False
-                    self._report(self.on_followed, self.follow(connection))
+                if self._may_follow:
+                    self._follow(connection)
                     self._hear_all(connection.pgconn)
             if monotonic() - self._alive_at > MAX_SILENCE:
                 raise Unavailable("nothing was heard, not even of this node")
 
+    @property
+    def _may_follow(self) -> bool:
+        return self._has_more and not self._is_untaken
+
+    def _follow(self, connection: Connection) -> None:
+        self._has_more = False
+        try:
+            followed = self.follow(connection)
+        except Exception as error:
+            self._report(self.on_lost, reason(error))
+            raise
+        self._is_untaken = True
+        self._report(self._take_followed, followed)
+
+    def _take_followed(self, followed: T) -> None:
+        """On the reactor's thread: take what was read, and have more read if there is."""
+        try:
+            self.on_followed(followed)
+        finally:
+            self._is_untaken = False
+            if self._has_more:  # the thread sets this before it looks at the other: no wake-up is lost
+                self._wake_up()
+
     def _wait(self, pgconn: PGconn, seconds: float) -> None:
-        """Wait until something is heard, or it is asked; not at all, if that was the case before."""
-        ready = _wait_for([pgconn.socket, self._wake[0]], 0.0 if self._has_more else seconds)
+        """Wait until something is heard, or it is asked; not at all, if it may follow what was heard before."""
+        ready = _wait_for([pgconn.socket, self._wake[0]], 0.0 if self._may_follow else seconds)
         if pgconn.socket in ready:
             pgconn.consume_input()
             self._hear_all(pgconn)
