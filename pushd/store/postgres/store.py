@@ -240,11 +240,15 @@ class PostgresStore(Operations):
         return read_tail(connection, in_snapshot(self.now), self._tail.known)
 
     def _on_followed(self, followed: Followed) -> None:
-        """What has changed of devices is known before listeners get the events."""
+        """What has changed of devices is known before listeners get the events.
+
+        What was read of those whose events are known meanwhile is left out: this process may have changed them since.
+        """
         tail, devices = followed
+        new = {event.device for event in tail[0] if event.seq > self._tail.known}
         self._membership.node.seen.note(max((event.seq for event in tail[0]), default=0))
         if self._copies is not None:
-            self._copies.change_devices(devices)
+            self._copies.change_devices({device: stored for device, stored in devices.items() if device in new})
         self._tail.take(tail)
 
     def _start_writer(self, groups: Groups) -> None:

@@ -13,9 +13,13 @@ from pushd.model.device import Admission, ProofKind
 from pushd.model.person import Person
 from pushd.model.token import Role, Token
 from pushd.store.copies import Copied, StoredDevice
+from pushd.store.postgres.copies import read_tail
 from pushd.store.postgres.listener import MAX_SILENCE
+from pushd.store.postgres.reading import in_snapshot
+from pushd.store.postgres.session import SessionOptions
 from pushd.store.postgres.store import PostgresStore
 from tests.postgres import ReusedDatabase
+from tests.results import result_of
 from tests.store.clock import new_postgres_store
 from tests.store.reactor import ReactorWithManualClock
 from tests.store.samples import OTHER_READER, READER
@@ -100,6 +104,22 @@ async def test_device(processes: Processes) -> None:
     await store.forget_device(READER)
     await changed
     assert notified.devices[READER] is None
+
+
+def test_what_was_read_before_a_later_change_of_its_own(postgres_database: ReusedDatabase) -> None:
+    """What a process has read of a device is not taken over once it has itself changed the device again."""
+    postgres_database.restore("two_devices")
+    store, notified = new_postgres_store(postgres_database.url), Notified()
+    store.open()
+    store.keep_copies(notified)
+    before = store._tail.known
+    with SessionOptions(url=store.url, node="a", instance="1").connect() as connection:
+        result_of(store.change_device(READER, {"name": "Gate"}))
+        followed = read_tail(connection, in_snapshot(store.now), before)
+    result_of(store.change_device(READER, {"name": "Door"}))
+    store._on_followed(followed)
+    assert notified.devices == {}
+    result_of(store.close())
 
 
 async def test_device_that_is_not_notified_yet(processes: Processes) -> None:
