@@ -14,7 +14,19 @@ from pathlib import Path
 from benchmarks import install
 from benchmarks.generator import Generator, compile_generator, compile_slow_fsync
 from benchmarks.machine import CannotMeasure, Cores, describe, is_on_disk
-from benchmarks.parts import cluster, cycle, growth, idle, memory, offline_detection, reconnect, sizing, strips, wake
+from benchmarks.parts import (
+    cluster,
+    cycle,
+    growth,
+    idle,
+    memory,
+    offline_detection,
+    reconnect,
+    retention,
+    sizing,
+    strips,
+    wake,
+)
 from benchmarks.results import Results
 from benchmarks.runner import Runner
 from benchmarks.sample_data import make_data_dir
@@ -37,10 +49,11 @@ PARTS: Mapping[str, tuple[Callable[[Runner], None], float]] = {
     "sizing": (sizing.run, inf),
     "strips": (strips.run, inf),
     "cluster": (cluster.run, inf),
+    "retention": (retention.run, inf),
 }
 """Each part by its name, with the seconds that it may take of the ten minutes of a whole run."""
 
-ONLY_BY_NAME = ("growth", "sizing", "strips", "cluster")
+ONLY_BY_NAME = ("growth", "sizing", "strips", "cluster", "retention")
 """Parts that run only if they are named."""
 
 

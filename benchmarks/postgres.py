@@ -21,6 +21,30 @@ _DEVICES = (
     " 1200, '[]', wall_ms() FROM generate_series(0, %s - 1) AS i"
 )
 
+OUTDATED = 31 * 86_400_000
+"""Milliseconds after which a command is no longer kept."""
+
+_COMMANDS = (
+    "INSERT INTO command (id, device, state, payload, endpoint, delivery, priority, ttl, created_at, expires_at,"
+    " expires_elapsed, attempts, max_attempts, lease, deadline, sent_at, acknowledged_at, finished_at, result,"
+    " evidence, matched_by, created_by, version)"
+    " SELECT format('%%s-%%s-7000-8000-%%s', left(hex, 8), right(hex, 4), lpad(to_hex(i), 12, '0')),"
+    ' \'servereye:bench\' || i %% %(devices)s, \'succeeded\', \'{"control":"REFRESH_AGENT","data":{"agent":3}}\','
+    " 'REFRESH_AGENT', 'at_most_once', 5, 300, at, at + 300000, at + 300000, 1, 5, 30, 3600, at, at, at,"
+    ' \'{"success":true,"message":"done","data":""}\', \'device\', \'message\', \'admin\', 4'
+    f" FROM generate_series(1, %(count)s) AS i, LATERAL (SELECT wall_ms() - {OUTDATED} - %(count)s + i AS at) AS time,"
+    " LATERAL (SELECT lpad(to_hex(at), 12, '0') AS hex) AS number"
+)
+_ATTEMPTS = (
+    "INSERT INTO attempt (command, number, device, sent_at, handover) SELECT id, 1, device, sent_at, id FROM command"
+    " ORDER BY id"
+)
+_EVENTS = (
+    "INSERT INTO event (seq, type, at, device, command, data)"
+    " SELECT row_number() OVER (ORDER BY id), type, finished_at, device, id, '{}' FROM command,"
+    " unnest(ARRAY['command.queued', 'command.sent', 'command.acknowledged', 'command.succeeded']) AS type"
+)
+
 
 @define(eq=False)
 class Postgres:
@@ -31,8 +55,11 @@ class Postgres:
     pid: int
     _numbers: Iterator[int] = field(factory=count, init=False)
 
-    def make_database(self, devices: int) -> str:
-        """Make a database in which so many devices of Server-Eye are registered; its URL."""
+    def make_database(self, devices: int, outdated: int = 0) -> str:
+        """Make a database in which so many devices of Server-Eye are registered; its URL.
+
+        So many commands have ended before the time for which commands are kept.
+        """
         name = f"bench{next(self._numbers)}"
         with self.connect() as connection:
             connection.execute(f"CREATE DATABASE {name}".encode())
@@ -40,6 +67,10 @@ class Postgres:
         with closing(SessionOptions(url=url, node="benchmarks").connect()) as connection:
             migrate(connection)
             connection.execute(_DEVICES, (devices,))
+            connection.execute(_COMMANDS, {"count": outdated, "devices": devices})
+            connection.execute(_ATTEMPTS)
+            connection.execute(_EVENTS)
+            connection.execute("UPDATE feed SET last = (SELECT COALESCE(MAX(seq), 0) FROM event)")
             connection.execute("VACUUM ANALYZE")
         return url
 

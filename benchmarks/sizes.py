@@ -47,6 +47,10 @@ class Size:
     """How long each of its figures is measured."""
     held: int
     """How many polls are held there while some are woken."""
+    outdated: int
+    """How many commands retention has to delete for the part ``retention``."""
+    purged_seconds: float
+    """How long cycles run meanwhile."""
     settle: float
     """How long a server rests before memory or latency is measured."""
 
@@ -71,6 +75,8 @@ FULL = Size(
     clustered=200,
     clustered_seconds=3.0,
     held=1_000,
+    outdated=400_000,
+    purged_seconds=240.0,
     settle=0.3,
 )
 SMALL = Size(
@@ -93,5 +99,7 @@ SMALL = Size(
     clustered=10,
     clustered_seconds=0.3,
     held=20,
+    outdated=100,
+    purged_seconds=0.3,
     settle=0.2,
 )

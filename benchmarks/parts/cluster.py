@@ -94,7 +94,8 @@ def run(runner: Runner) -> None:
 
 
 @contextmanager
-def _running(servers: Sequence[Server]) -> Iterator[None]:
+def running(servers: Sequence[Server]) -> Iterator[None]:
+    """Have servers run until the block ends."""
     try:
         for server in servers:
             server.start()
@@ -107,7 +108,7 @@ def _running(servers: Sequence[Server]) -> Iterator[None]:
 @contextmanager
 def _on_sqlite(runner: Runner) -> Iterator[Processes]:
     server = runner.factory.make(PUSHD, ServerOptions(hold=HOLD))
-    with _running([server]):
+    with running([server]):
         yield Processes(PUSHD, [server])
 
 
@@ -121,7 +122,7 @@ def _on_postgres(runner: Runner, postgres: Postgres, count: int, hold: float = H
         factory = evolve(runner.factory, cores=Cores(server=number % 2 and cores.generator, generator=cores.generator))
         first = servers[0].location.data_dir if servers else None
         servers.append(factory.make(PUSHD, ServerOptions(hold=hold, store=url, token_dir=first)))
-    with _running(servers):
+    with running(servers):
         yield Processes(on_postgres(count), servers, url)
 
 

@@ -61,13 +61,15 @@ from pushd.store.postgres.session import Connection, Session, SessionOptions, re
 from pushd.store.postgres.startup import begin_use, load_snapshot
 from pushd.store.postgres.transaction import run_once
 from pushd.store.transaction import Statement
-from pushd.store.transactions import queries
+from pushd.store.transactions import queries, retention
 
 T = TypeVar("T")
 
 MAX_SWEPT = 100
 """Commands that a sweep ends at once."""
 
+PURGE_STEP = 200
+"""Commands that retention deletes at once: each statement is a round trip, for few commands as for many."""
 
 TAKE_BACK_SECONDS = 0.5
 """Seconds between two attempts to take back what a commit in doubt has claimed."""
@@ -350,6 +352,9 @@ class PostgresStore(Operations):
 
     def raise_alerts(self, rules: AlertRules, limit: int) -> Deferred[int]:
         return self._writer.submit_long(sightings.raise_alerts, rules, limit)
+
+    def purge(self, before: int, limit: int) -> Deferred[int]:
+        return self._writer.submit_long(retention.purge, before, limit, self._seconds, PURGE_STEP)
 
     def save_rejections(self, newest: Sequence[Rejection]) -> Deferred[None]:
         return self._writer.submit(rejections.save_rejections, self.node, newest)

@@ -87,13 +87,15 @@ EVENTS_OF_COMMAND = 16
 """Events, and other rows, that are deleted at most for each command."""
 
 
-def purge(tx: ITransaction, before: int, limit: int, seconds: Callable[[], float]) -> int:
+def purge(
+    tx: ITransaction, before: int, limit: int, seconds: Callable[[], float], first_step: int = FIRST_STEP
+) -> int:
     """Delete up to ``limit`` old commands, and what else is as old, less if that takes long; returns how many rows.
 
-    ``seconds`` is a monotonic clock.
+    ``seconds`` is a monotonic clock; it is read after ``first_step`` commands for the first time.
     """
     times = {"before": before, "elapsed_before": tx.now.elapsed_at(before), "now": tx.now.wall}
-    until, deleted, step = seconds() + MAX_SECONDS, 0, min(FIRST_STEP, limit)
+    until, deleted, step = seconds() + MAX_SECONDS, 0, min(first_step, limit)
     while step > 0:
         now_deleted, tried = _purge_step(tx, times, step)
         deleted += now_deleted

@@ -1,6 +1,7 @@
 """Tests of what PostgreSQL has to do for the usual operations."""
 
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -15,9 +16,9 @@ from pushd.store.postgres.session import MAX_PLANS, Connection, Session, Session
 from pushd.store.postgres.store import PostgresStore
 from pushd.store.transaction import ITransaction, Statement
 from tests.postgres import ReusedDatabase
-from tests.store.clock import new_postgres_store
-from tests.store.samples import READER, command_id
-from tests.store.steps import put
+from tests.store.clock import new_postgres_store, when
+from tests.store.samples import READER, at, by_message, command_id, wall
+from tests.store.steps import count_rows, put, send
 
 _UPDATES = Statement(
     "count updates",
@@ -91,3 +92,14 @@ def test_open_commands_have_an_index(postgres_database: ReusedDatabase) -> None:
 def plan(connection: Connection, call: str) -> str:
     """How PostgreSQL runs a prepared statement."""
     return "\n".join(row["QUERY PLAN"] for row in connection.execute(f"EXPLAIN EXECUTE {call}".encode()).fetchall())
+
+
+async def test_retention_deletes_many_commands_at_once(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a statement takes, one transaction deletes many commands, to keep up with full load."""
+    clock = count()
+    monkeypatch.setattr(PostgresStore, "_seconds", lambda _: float(next(clock)))
+    for number in range(1, 31):
+        await send(store, number, now=at(1))
+        await when(store, at(1)).settle(READER, by_message(number))
+    assert await when(store, at(50)).purge(wall(50), 100) > 0
+    assert await count_rows(store, "command") == 0
