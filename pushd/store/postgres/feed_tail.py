@@ -33,14 +33,16 @@ _QUEUES = (
 def read_tail(connection: Connection, after: int) -> Tail:
     """The next events behind ``after``, with the queues of their devices.
 
-    It takes one round trip. Each statement has a snapshot of its own: what is read later may be newer, which is right.
+    It takes one round trip. Each statement has a snapshot of its own: events may be newer than the number that was
+    read before them, and queues are as of the newest event at least.
 
     :raises psycopg.Error: if they cannot be read.
     """
     behind = [b"%d" % after]
     [(last,)], events, queued = exchange(connection, [_LAST, Request(_EVENTS, behind), Request(_QUEUES, behind)])
     found = [_to_event(*event) for event in events]
-    return found, to_queues({event.device for event in found if event.device is not None}, queued), last
+    as_of = max(last, found[-1].seq) if found else last
+    return found, to_queues({event.device for event in found if event.device is not None}, queued), as_of
 
 
 def _to_event(

@@ -2,15 +2,25 @@
 
 from collections import deque
 from collections.abc import Sequence
+from contextlib import closing
 
+import pytest
 from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pushd.model.event import Event, EventType
 from pushd.store.group_commit import PendingTransaction
+from pushd.store.postgres import feed_tail
 from pushd.store.postgres.feed_tail import LIMIT, FeedTail, Tail
-from pushd.store.postgres.queue_index import QueueIndex
+from pushd.store.postgres.pipeline import Request, Rows, exchange
+from pushd.store.postgres.queue_index import DeviceQueue, QueueIndex
+from pushd.store.postgres.session import Connection, SessionOptions
+from tests.postgres import ReusedDatabase
+from tests.results import result_of
+from tests.store.clock import new_postgres_store
+from tests.store.samples import LIMIT as MAX_QUEUED
+from tests.store.samples import READER, draft
 
 
 @define(eq=False)
@@ -133,3 +143,25 @@ def test_operations_are_answered_when_nothing_can_be_read() -> None:
     node.look()
     node.take()
     assert node.delivered == [1, 2]
+
+
+def test_commits_while_it_is_read(postgres_database: ReusedDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A queue that was read with a later event is not replaced by what the process had committed before that."""
+    postgres_database.restore("two_devices")
+    store = new_postgres_store(postgres_database.url)
+    known, index = store.open().last_event, QueueIndex()
+
+    def commit_between(connection: Connection, requests: Sequence[Request]) -> list[Rows]:
+        first = exchange(connection, requests[:1])
+        for _ in range(2):
+            result_of(store.put(draft(), False, MAX_QUEUED))
+        return first + exchange(connection, requests[1:])
+
+    monkeypatch.setattr(feed_tail, "exchange", commit_between)
+    with closing(SessionOptions(url=store.url, node="a", instance="1").connect()) as connection:
+        events, queues, as_of = feed_tail.read_tail(connection, known)
+    assert [event.seq for event in events] == [known + 1, known + 2]
+    index.update(queues, as_of)
+    index.update({READER: DeviceQueue(READER)}, events[0].seq)
+    assert index.count_queued(READER) == 2
+    result_of(store.close())
