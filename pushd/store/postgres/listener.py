@@ -186,10 +186,14 @@ class Listener(Generic[T]):
 
     def _hear(self, channel: str, payload: str) -> None:
         self._alive_at = monotonic()
-        if channel == CHANNEL and (heard := Notification.of_payload(payload)).devices is not None:
-            self._has_more |= heard.sender != self.session.options.sender
-        else:
-            self._report(self._take, channel, payload)
+        if channel == CHANNEL:
+            heard = Notification.of_payload(payload)
+            if heard.sender == self.session.options.sender:
+                return
+            if heard.devices is not None:
+                self._has_more = True
+                return
+        self._report(self._take, channel, payload)
 
     def _begin(self) -> None:
         """On the reactor's thread: it has begun to listen."""

@@ -43,6 +43,8 @@ class Listening:
     reads: int = 0
     taken: list[int] = field(factory=list)
     lost: list[str] = field(factory=list)
+    missed: list[str] = field(factory=list)
+    """Notifications that do not name the devices, of which all is to be read again."""
     begun: int = 0
     fails: list[Exception] = field(factory=list)
     """What goes wrong with the next reads."""
@@ -52,7 +54,7 @@ class Listening:
     def __attrs_post_init__(self) -> None:
         session: Any = Session(SessionOptions(url=self.url, node="a", instance="1"))
         reactor: Any = self.reactor
-        channels = {CHANNEL: self.lost.append}
+        channels = {CHANNEL: self.missed.append}
         self.listener = Listener(
             session, channels, self.begin, self.follow, self.taken.append, self.lost.append, reactor
         )
@@ -69,9 +71,9 @@ class Listening:
             raise self.fails.pop()
         return self.reads
 
-    def commit(self) -> None:
-        """Another node has committed something."""
-        request = notify("b", ["controlid:1"])
+    def commit(self, sender: str = "b", devices: int = 1) -> None:
+        """A node has committed something about so many devices."""
+        request = notify(sender, [f"controlid:{number}" for number in range(devices)])
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute("SELECT pg_notify(%s, %s)", [value and value.decode() for value in request.values])
 
@@ -118,3 +120,13 @@ def test_read_that_fails(listening: Listening, error: Exception) -> None:
     listening.reactor.turn(lambda: listening.begun == 2)
     listening.commit()
     listening.reactor.turn(lambda: listening.taken == [2])
+
+
+def test_own_commits_are_known(listening: Listening) -> None:
+    """What the node itself has committed is not read again, even if the notification could not name all devices."""
+    own = listening.listener.session.options.sender
+    listening.commit(own)
+    listening.commit(own, devices=1000)
+    listening.commit(devices=1000)
+    listening.reactor.turn(lambda: bool(listening.missed))
+    assert (listening.missed, listening.reads) == (["b *"], 0)
