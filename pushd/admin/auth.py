@@ -197,6 +197,8 @@ def _guard(
         async def look_up(app: Any, request: Request, arguments: dict[str, Any]) -> bytes:
             auth: Authenticator = app.auth
             await auth.lookups.look_up(arguments["device"])
+            auth.check_hears()
+            request.client.check()  # the database may have taken a while
             return await enter(app, request, arguments)
 
         def enter(app: Any, request: Request, arguments: dict[str, Any]) -> Awaitable[bytes]:

@@ -4,14 +4,18 @@ from typing import Any
 
 import pytest
 from attrs import define, field
+from twisted.internet.defer import Deferred
 
 from pushd.core.devices.device_service import REFUSAL_DELAY
 from pushd.model.token import Role
+from pushd.store.copies import StoredDevice
 from pushd.store.membership import OnlyProcess
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from tests.admin.test_event_stream import stream_events
 from tests.connection import request
 from tests.in_memory_server import BuildServer, InMemoryServer
+from tests.results import result_of
+from tests.store import samples
 from tests.store.clock import StoreClock
 
 
@@ -19,6 +23,11 @@ class OneOfSeveral(OnlyProcess):
     """A process that hears of others until the test says that it does not."""
 
     heard = True
+    shared = False
+
+    def is_shared(self) -> bool:
+        """Whether devices that are not known are looked for."""
+        return self.shared
 
     def hears(self) -> bool:
         """Whether it hears of what others change."""
@@ -30,6 +39,12 @@ class SharedStore(SqliteStore):
     """A store with other processes."""
 
     others: OneOfSeveral = field(factory=OneOfSeveral, kw_only=True)
+    looking: Deferred[None] = field(factory=Deferred, init=False)
+    """Fired by a test when a device that is looked for is found."""
+
+    def stored_device(self, device: str) -> Deferred[StoredDevice | None]:
+        """Look for a device."""
+        return self.looking.addCallback(lambda _: SqliteStore.stored_device(self, device))
 
     def membership(self) -> Any:
         """The process among others."""
@@ -118,3 +133,22 @@ def test_secret_that_may_be_new(server: InMemoryServer, others: OneOfSeveral) ->
     assert answer.code == 503
     others.heard = True
     assert server.ask("GET /v1/rejections").json["items"] == []
+
+
+@pytest.mark.parametrize("what", ["revoked", "unheard"])
+def test_while_a_device_is_looked_for(server: InMemoryServer, others: OneOfSeveral, what: str) -> None:
+    """A token that was revoked while its request waited for the database changes nothing; nor if that is not known."""
+    store: Any = server.core.store
+    result_of(store.add_device(samples.device("controlid:8"), False))
+    made = server.ask("POST /v1/tokens", {"name": "night", "role": "admin"}).json
+    others.shared = True
+    night = f"Authorization: Bearer {made['token']}"
+    waiting = server.begin_as(night, "PATCH /v1/devices/controlid:8", {"name": "Gate"})
+    if what == "revoked":
+        assert server.ask(f"DELETE /v1/tokens/{made['id']}").code == 204
+    others.heard = what != "unheard"
+    store.looking.callback(None)
+    assert waiting.answer().code == {"revoked": 401, "unheard": 503}[what]
+    stored = result_of(SqliteStore.stored_device(store, "controlid:8"))
+    assert stored is not None
+    assert stored.device.name == ""
