@@ -347,7 +347,7 @@ class Operations:
         return self._writer.submit(devices.add_proof, device, kind, digest, overlap)
 
     def stored_device(self, device: str) -> Deferred[StoredDevice | None]:
-        return self._reader.submit(devices.stored_device, device)
+        return self._writer.submit(devices.stored_device, device)  # in the order of changes by this process
 
     def add_token(self, token: Token, digest: bytes) -> Deferred[Token]:
         return self._writer.submit(tokens.add_token, token, digest)
@@ -359,7 +359,7 @@ class Operations:
         return self._writer.submit(tokens.rotate_token, token, digest, overlap)
 
     def stored_token(self, token: str) -> Deferred[StoredToken | None]:
-        return self._reader.submit(tokens.stored_token, token)
+        return self._writer.submit(tokens.stored_token, token)  # in the order of changes by this process
 
     def delete_token(self, token: str) -> Deferred[None]:
         return self._writer.submit(tokens.delete_token, token)

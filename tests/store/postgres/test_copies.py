@@ -4,10 +4,12 @@ from collections.abc import Collection, Iterator, Mapping
 from time import monotonic
 from typing import Any
 
+import psycopg
 import pytest
 import pytest_twisted  # type: ignore[import-untyped]
 from attrs import define, field
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 
 from pushd.model.device import Admission, ProofKind
 from pushd.model.person import Person
@@ -18,6 +20,7 @@ from pushd.store.postgres.listener import MAX_SILENCE
 from pushd.store.postgres.reading import in_snapshot
 from pushd.store.postgres.session import SessionOptions
 from pushd.store.postgres.store import PostgresStore
+from tests.hostile_server import reactor_in_use
 from tests.postgres import ReusedDatabase
 from tests.results import result_of
 from tests.store.clock import new_postgres_store
@@ -131,6 +134,23 @@ async def test_device_that_is_not_notified_yet(processes: Processes) -> None:
     assert stored is not None
     assert (stored.device.name, [proof.digest for proof in stored.proofs]) == ("Gate", [b"digest"])
     assert await other.stored_device("controlid:0") is None
+
+
+async def test_look_behind_a_change_of_its_own(processes: Processes) -> None:
+    """What a process reads of a device has what the process itself has changed before, also while that waits."""
+    store, *_ = processes
+    with psycopg.connect(store.url) as lock:
+        lock.execute("LOCK TABLE device IN EXCLUSIVE MODE")
+        changed = store.change_device(READER, {"name": "Gate"})
+        looked = store.stored_device(READER)
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'device'::regclass"
+        while lock.execute(waiting).fetchone() == (0,):
+            await deferLater(reactor_in_use(), 0.01)
+        lock.commit()
+    await changed
+    stored = await looked
+    assert stored is not None
+    assert stored.device.name == "Gate"
 
 
 async def test_principals(processes: Processes) -> None:
