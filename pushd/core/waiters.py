@@ -49,7 +49,8 @@ class Waiters(Generic[K]):
     """
 
     clock: IReactorTime
-    _waiting: dict[K, set[Deferred[bool]]] = field(factory=dict, init=False)
+    waiting: dict[K, set[Deferred[bool]]] = field(factory=dict, init=False)
+    """The waiters of each key that has some; only read by others."""
     _closed: bool = field(default=False, init=False)
 
     def wait(self, key: K, seconds: float, among: Waits | None = None) -> Deferred[bool]:
@@ -59,7 +60,7 @@ class Waiters(Generic[K]):
         """
         waiter: DeferredWait[bool] = DeferredWait(lambda cancelled: cancelled.callback(False))
         timeout = self.clock.callLater(0 if self._closed else seconds, waiter.callback, False)
-        self._waiting.setdefault(key, set()).add(waiter)
+        self.waiting.setdefault(key, set()).add(waiter)
         if among is not None:
             among.add(waiter)
 
@@ -75,22 +76,22 @@ class Waiters(Generic[K]):
 
     def notify(self, key: K) -> None:
         """Wake all waiters of this key."""
-        for waiter in self._waiting.pop(key, ()):
+        for waiter in self.waiting.pop(key, ()):
             waiter.callback(True)
 
     def close(self) -> None:
         """End all waits with False, as a timeout does; later ones end at once."""
         self._closed = True
-        for key in list(self._waiting):
-            for waiter in self._waiting.pop(key):
+        for key in list(self.waiting):
+            for waiter in self.waiting.pop(key):
                 waiter.callback(False)
 
     def __len__(self) -> int:
-        return sum(map(len, self._waiting.values()))
+        return sum(map(len, self.waiting.values()))
 
     def _discard(self, key: K, waiter: "Deferred[bool]") -> None:
-        waiters = self._waiting.get(key)
+        waiters = self.waiting.get(key)
         if waiters is not None:
             waiters.discard(waiter)
             if not waiters:
-                del self._waiting[key]
+                del self.waiting[key]

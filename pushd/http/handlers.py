@@ -33,7 +33,7 @@ def serve(app: IApp, request: Request, path: str) -> None:
     request.app = app
     try:
         route, parameters = app.router.find(request.method, path)
-        if request.body is not NO_BODY and request.has_encoded_body:
+        if b"Content-Encoding" in request.requestHeaders and request.body is not NO_BODY and request.has_encoded_body:
             raise UnsupportedEncoding
         answer = route(app, request, **parameters)
     except Exception:

@@ -190,6 +190,8 @@ class ClaimNext:
 
     def _choose(self, view: View, sendable: Sequence[CommandRecord]) -> Sequence[tuple[CommandRecord, Payload]]:
         """The commands that go in one answer: the leading ones that are batchable, or the first alone."""
+        if len(sendable) == 1:
+            return [(sendable[0], view.payload(sendable[0]))]
         chosen: list[tuple[CommandRecord, Payload]] = []
         size = 0
         for command in sendable:

@@ -5,6 +5,7 @@ from bisect import insort
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import takewhile
+from operator import attrgetter
 from typing import Final, Generic, Protocol, TypeVar
 
 from attrs import define, field, fields
@@ -118,8 +119,7 @@ def _expiry(command: CommandRecord) -> int | None:
     return command.expires_elapsed if command.state is State.QUEUED else None
 
 
-def _lease(command: CommandRecord) -> int | None:
-    return command.lease_until
+_lease: Callable[[CommandRecord], int | None] = attrgetter("lease_until")
 
 
 def _size(command: CommandRecord) -> int:

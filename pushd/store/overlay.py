@@ -221,9 +221,10 @@ class Overlay:
         self._put(None, command)
 
     def change(self, command: CommandRecord) -> None:
-        before = self.command(command.id)
+        name = command.id
+        before = self._changed.get(name) or self.base.commands.get(name) or self.command(name)
         assert before is not None, "what is changed was seen before"
-        self._unsaved.setdefault(command.id, before.version)
+        self._unsaved.setdefault(name, before.version)
         self._put(before, command)
 
     def _put(self, before: CommandRecord | None, command: CommandRecord) -> None:
@@ -296,13 +297,15 @@ class Overlay:
 
     def record_command(self, kind: EventType, command: CommandRecord, by: str | None = None, /, **data: Any) -> None:
         self.changes += 1
+        if None in data.values():
+            data = {name: value for name, value in data.items() if value is not None}
         if command.endpoint is None:
             data["endpoints"] = to_endpoints(command.endpoints)
         else:
             data["endpoint"] = command.endpoint
-        data["trace"] = command.trace
-        known = {name: value for name, value in data.items() if value is not None}
-        self.tx.record(self.now.wall, kind, command.device, command.id, known, by)  # commands' events are not limited
+        if command.trace is not None:
+            data["trace"] = command.trace
+        self.tx.record(self.now.wall, kind, command.device, command.id, data, by)  # commands' events are not limited
 
     def _of_device(self, device: str) -> DeviceCommands:
         found = self._devices.get(device)

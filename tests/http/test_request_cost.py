@@ -2,18 +2,21 @@
 
 import gc
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
-from attrs import define
+from attrs import define, field
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from pushd.http.site import HTTPFactory
 from pushd.model.token import Role
-from pushd.store.group_commit import PendingTransaction
+from pushd.store.group_commit import Deliver, Executor, IConnection, InlineExecutor, PendingTransaction
+from pushd.store.sqlite.connection import SqliteConnection
 from pushd.store.sqlite.store import MEMORY, SqliteStore
 from tests.calls import count_calls
 from tests.connection import Connection, request
@@ -151,37 +154,46 @@ class Cycle:
     server: InMemoryServer
     device: Connection
     operator: Connection
+    container: str = "c"
     command: str = ""
 
     def poll(self) -> None:
         """The container polls."""
-        self.device.send(request("GET /push/c"))
+        self.device.send(request(f"GET /push/{self.container}"))
 
     def put(self) -> None:
         """An operator sends a command, which the held poll gets."""
         authorization = f"Authorization: Bearer {self.server.token_of(Role.ADMIN)}"
         body = b'{"payload":{"control":"REFRESH_AGENT","data":{"agent":3}},"lease":3600}'
-        self.operator.send(request("POST /v1/devices/servereye:c/commands", body, authorization))
+        self.operator.send(request(f"POST /v1/devices/servereye:{self.container}/commands", body, authorization))
         self.server.clock.advance(0)
 
     def acknowledge(self) -> None:
         """The container acknowledges the command."""
-        self.device.send(request(f"POST /push/c/ack/{self.command}"))
+        self.device.send(request(f"POST /push/{self.container}/ack/{self.command}"))
 
     def report(self) -> None:
         """The container reports the result."""
         body = b'{"success":true,"message":"done","data":""}'
-        self.device.send(request(f"POST /push/c/result/{self.command}", body))
+        self.device.send(request(f"POST /push/{self.container}/result/{self.command}", body))
 
     def run(self) -> dict[str, int]:
         """Run the cycle; the calls of each request."""
         calls = {"poll": count_calls(self.poll), "put": count_calls(self.put)}
-        assert self.operator.answer().code == 201
-        self.command = self.device.answer().json["data"]["messageId"]
+        self.begin()
         calls["acknowledge"] = count_calls(self.acknowledge)
         calls["report"] = count_calls(self.report)
-        assert [answer.json["success"] for answer in self.device.answers()] == [True, True]
+        self.end()
         return calls
+
+    def begin(self) -> None:
+        """The operator and the container have got the command."""
+        assert self.operator.answer().code == 201
+        self.command = self.device.answer().json["data"]["messageId"]
+
+    def end(self) -> None:
+        """The responses say that the acknowledgement and the result were taken."""
+        assert [answer.json["success"] for answer in self.device.answers()] == [True, True]
 
 
 MAX_CALLS = {"poll": 43, "put": 332, "acknowledge": 102, "report": 147}
@@ -195,3 +207,73 @@ def test_a_durable_cycle_makes_few_calls(server: InMemoryServer) -> None:
     cycle.run()
     calls = cycle.run()
     assert {name: count for name, count in calls.items() if count > MAX_CALLS[name]} == {}
+
+
+@define(eq=False)
+class GroupingExecutor(InlineExecutor):
+    """Runs what is submitted as one group when the test says so, as a server does with what arrives in one turn."""
+
+    connection: IConnection
+    deliver: Deliver
+    groups_by_hand: bool = field(default=False, init=False)
+    waiting: list[PendingTransaction] = field(factory=list, init=False)
+
+    def submit(self, operation: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        """Have it wait for the next group."""
+        if not self.groups_by_hand:
+            return super().submit(operation, *args)
+        self.waiting.append(PendingTransaction(operation, args))
+        return self.waiting[-1].done
+
+    def run(self) -> None:
+        """Run all that waits, and what is submitted because of it."""
+        while self.waiting:
+            group, self.waiting = self.waiting, []
+            self.deliver(self.connection.run(group))
+
+
+@define(eq=False)
+class GroupingStore(SqliteStore):
+    """SQLite in memory behind such an executor."""
+
+    executor: GroupingExecutor = field(init=False)
+
+    def _executor(self, connection: SqliteConnection, kind: object, name: str) -> Executor:
+        self.executor = GroupingExecutor(connection, self._deliver)
+        return self.executor
+
+
+MANY = 50
+
+OWN_CALLS = 16
+"""Calls of each cycle by which the server of the test keeps its events."""
+
+MAX_CALLS_AMONG_MANY = 470
+"""Calls of a whole cycle whose operations share their transactions with others: a twentieth more than at last.
+"""
+
+
+def test_a_cycle_among_many_makes_fewer_calls(build_server: BuildServer) -> None:
+    """Cycles that run at the same time share what a transaction costs."""
+    store = GroupingStore(MEMORY, now=StoreClock())
+    server = build_server(store)
+    cycles = []
+    for number in range(MANY):
+        server.register(f"servereye:c{number}")
+        cycles.append(Cycle(server, server.connect(), server.call(b""), f"c{number}"))
+    for cycle in cycles:
+        cycle.run()
+    store.executor.groups_by_hand = True
+
+    def each(step: Callable[[Cycle], None]) -> None:
+        for cycle in cycles:
+            step(cycle)
+        store.executor.run()
+
+    calls = count_calls(lambda: each(Cycle.poll)) + count_calls(lambda: each(Cycle.put))
+    for cycle in cycles:
+        cycle.begin()
+    calls += count_calls(lambda: each(Cycle.acknowledge)) + count_calls(lambda: each(Cycle.report))
+    for cycle in cycles:
+        cycle.end()
+    assert calls / MANY - OWN_CALLS <= MAX_CALLS_AMONG_MANY

@@ -271,7 +271,7 @@ class CommandQueue:
         self._ended.close()
 
     def _on_command_end(self, event: Event) -> None:
-        if event.command is not None:
+        if event.command is not None and self._ended.waiting:
             self._ended.notify(event.command)
 
     def _on_claimable(self, event: Event) -> None:

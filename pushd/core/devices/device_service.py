@@ -186,7 +186,7 @@ class DeviceService:
         :raises NotPermitted: if the device is not served, or this is not the device; or :exc:`Unavailable`, if that
             cannot be known now.
         """
-        return self._admit(client, device_id) is Access.SERVED
+        return self._admit(client, device_id, self.registry.get(device_id)) is Access.SERVED
 
     def own_device(self, client: IDeviceClient, device_id: str) -> Device:
         """The stored device that a client is; this is no heartbeat.
@@ -195,7 +195,7 @@ class DeviceService:
             :exc:`Unavailable`, if that cannot be known now.
         """
         device = self.registry.get(device_id)
-        if self._admit(client, device_id) is not Access.SERVED or device is None:
+        if self._admit(client, device_id, device) is not Access.SERVED or device is None:
             raise NotPermitted(_NOT_SERVED)
         return device
 
@@ -231,7 +231,7 @@ class DeviceService:
         If another process has changed the device meanwhile, the client is judged anew.
         """
         device = self.registry.get(device_id)
-        if self._admit(client, device_id) is not Access.SERVED or device is None:
+        if self._admit(client, device_id, device) is not Access.SERVED or device is None:
             return succeed(None)
         self.presence.record_activity(device_id, client.client_address)
         return act(device.revision).addErrback(self._if_still_served, client, device_id, act)
@@ -249,7 +249,7 @@ class DeviceService:
         :raises NotPermitted: if the device is not served, or this is not the device; or :exc:`Unavailable`, if that
             cannot be known now.
         """
-        if self._admit(client, device_id) is not Access.UNKNOWN:
+        if self._admit(client, device_id, self.registry.get(device_id)) is not Access.UNKNOWN:
             await self.presence.sign_off(device_id, client.client_address)
             self.poll_registry.sign_off(device_id)
 
@@ -266,8 +266,7 @@ class DeviceService:
             if ProofKind.API_KEY in kinds and (token.scope is None or self.registry.is_in_scope(device, token.scope)):
                 self.poll_registry.revoke(device)
 
-    def _admit(self, client: IDeviceClient, device_id: str) -> Access:
-        device = self.registry.get(device_id)
+    def _admit(self, client: IDeviceClient, device_id: str, device: Device | None) -> Access:
         access = self.admission_policy.admit(client, device_id, device, is_poll=False)
         if access is Access.REFUSED:
             self._list_refused(client, device_id, device)

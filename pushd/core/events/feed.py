@@ -132,4 +132,5 @@ class Feed:
         self._recent.append(event)
         if self._broadcaster.subscribers:
             self._broadcaster.schedule_flush()
-        self._waiters.notify(None)
+        if self._waiters.waiting:
+            self._waiters.notify(None)
