@@ -1,12 +1,12 @@
 """The newest events, of all nodes and in their order, for the listeners of this process."""
 
-import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, field
 from twisted.logger import Logger
 
+from pushd.lib import strict_json
 from pushd.model.event import Event, EventType
 from pushd.store.group_commit import PendingTransaction
 from pushd.store.postgres.pipeline import Request, exchange
@@ -19,6 +19,9 @@ LIMIT = 1000
 
 Tail = tuple[Sequence[Event], Mapping[str, DeviceQueue], int]
 """Events, and what is queued for their devices as of the number of an event."""
+
+_TYPES = {kind.value: kind for kind in EventType}
+"""By their names: to call the enumeration takes eight times as long."""
 
 _LAST = Request(b"SELECT last FROM feed")
 _NEXT = f"seq > $1::bigint ORDER BY seq LIMIT {LIMIT}"
@@ -48,9 +51,8 @@ def read_tail(connection: Connection, after: int) -> Tail:
 def _to_event(
     seq: int, kind: str, at: int, device: str | None, by: str | None, command: str | None, data: str, epoch: str
 ) -> Event:
-    return Event(
-        seq=seq, type=EventType(kind), at=at, device=device, by=by, command=command, data=json.loads(data), epoch=epoch
-    )
+    read = strict_json.parse(data)
+    return Event(seq=seq, type=_TYPES[kind], at=at, device=device, by=by, command=command, data=read, epoch=epoch)
 
 
 @define(eq=False)
