@@ -108,7 +108,7 @@ def build_core(
     people = People(store, clocks)
     poll_registry = PollRegistry(clocks.clock)
     holds = {name: dialect.hold for name, dialect in dialects.items()} | dict(config.holds)
-    hold_times = HoldTimes(registry, holds, rand)
+    hold_times = HoldTimes(registry, holds, rand, membership)
     command_queue = CommandQueue(
         store=store,
         clocks=clocks,

@@ -10,6 +10,7 @@ from pushd.core.devices.registry import DeviceRegistry
 from pushd.core.polling.poll import Poll, PollEnd
 from pushd.lib.background import logs_error
 from pushd.model.device import Admission, Device, dialect_of
+from pushd.store.membership import IMembership, OnlyProcess
 
 JITTER = 0.1
 """A hold is shortened at random by up to this part, so that devices do not come back all at once."""
@@ -60,6 +61,7 @@ class HoldTimes:
     registry: DeviceRegistry
     defaults: Mapping[str, float]
     random: Callable[[], float]
+    membership: IMembership = field(factory=OnlyProcess)
     _given_up_after: dict[str, float] = field(factory=dict, init=False)
     """Seconds that the latest poll of a device lasted, if the device gave it up."""
     _intervals: dict[str, PollInterval] = field(factory=dict, init=False)
@@ -91,6 +93,8 @@ class HoldTimes:
         is_given_up = end is PollEnd.DISCONNECTED or end is PollEnd.REPLACED
         if not is_given_up and interval is None:
             return
+        if is_given_up and not self.membership.hears():
+            return  # the process is not ready, so a balancer closes the connections of its devices
         device = self.registry.get(poll.device)
         if device is None:
             self._intervals.pop(poll.device, None)

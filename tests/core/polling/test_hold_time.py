@@ -165,3 +165,11 @@ def test_a_sign_off_teaches_nothing(harness: CoreHarness, clock: Clock) -> None:
         clock.advance(1)
         assert poll.idle
     assert harness.stored(CONTAINER).learned_hold is None
+
+
+def test_nothing_is_learned_while_others_are_not_heard(
+    harness: CoreHarness, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A balancer closes the connections of a process that is not ready: its devices have not given up their polls."""
+    monkeypatch.setattr(type(harness.core.membership), "hears", lambda _: False)
+    assert give_up(harness, clock, (4.0, 4.0)) is None
