@@ -92,19 +92,24 @@ class Clocks:
         self._ticked = now, stalled + stall
         return stall
 
-    def follow(self, shared: int | None) -> None:
-        """Leave out of steady time also what other processes know to be lost: ``shared`` is the steady time of all, in
-        milliseconds, which stands still while none serves; None: there is no other process.
+    def follow(self, shared: Now | None) -> None:
+        """Keep to the time of all processes; None: there is no other one.
+
+        What they know to be lost is left out of steady time, too. Elapsed time is that of the database, whose clock
+        may deviate from this machine's, a little at each of its steps.
         """
         if shared is None:
             return
         own, before = self.steady(), self._followed
-        self._followed = own, shared
+        self._followed = own, shared.steady
         if before is not None:
-            lost = own - before[0] - (shared - before[1]) / 1000
+            lost = own - before[0] - (shared.steady - before[1]) / 1000
             if lost > STALL:
                 self._ticked = self._ticked[0], self._ticked[1] + lost
-                self._followed = self.steady(), shared
+                self._followed = self.steady(), shared.steady
+        ahead = (self.elapsed_now() - shared.elapsed) / 1000
+        if abs(ahead) > STEP:
+            self._origin -= ahead
 
     @property
     def step(self) -> int:

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 from zope.interface import Interface, implementer
 
 from pushd.model.device import PresenceState
+from pushd.model.timestamps import Now
 
 NOT_HEARD = "This process hears of no changes that others make, so it cannot know which tokens are valid."
 
@@ -37,10 +38,10 @@ class IMembership(Interface):
     def is_shared() -> bool:
         """Whether there may be other processes."""
 
-    def beat() -> Deferred[int | None]:
+    def beat() -> Deferred[Now | None]:
         """Show that this process is alive, and keep the clocks that all share. What judges by time begins with this.
 
-        Returns their steady time in milliseconds, which stands still while no process serves; None: there is no other.
+        Returns their time, of which the steady one stands still while no process serves; None: there is no other.
 
         :raises Unavailable: if the database cannot be reached.
         :raises StoreRefused: if this process must end.
@@ -97,7 +98,7 @@ class OnlyProcess:
     def is_shared(self) -> bool:
         return False
 
-    def beat(self) -> Deferred[int | None]:
+    def beat(self) -> Deferred[Now | None]:
         return succeed(None)
 
     def outage(self) -> float:

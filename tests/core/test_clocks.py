@@ -4,7 +4,7 @@ import pytest
 from attrs import evolve
 from twisted.internet.task import Clock
 
-from pushd.core.clocks import STALL, Clocks
+from pushd.core.clocks import STALL, STEP, Clocks
 from pushd.model.timestamps import Now
 from tests.core.harness import EPOCH, Wall
 
@@ -53,6 +53,17 @@ def test_a_stall_is_noticed(clocks: Clocks, clock: Clock) -> None:
     """A tick after a minute reports a stall."""
     clock.advance(INTERVAL + 60)
     assert clocks.tick() == pytest.approx(60)
+
+
+@pytest.mark.parametrize("deviation", [-20_000, 20_000])
+def test_elapsed_time_is_that_of_all_processes(clocks: Clocks, clock: Clock, deviation: int) -> None:
+    """Where the clock of a database that others share has gone another way, elapsed time follows it, in any steps."""
+    shared = clocks.now()
+    for _ in range(20):
+        clock.advance(INTERVAL)
+        shared = Now(shared.wall + 1000, shared.steady + 1000, shared.elapsed + 1000 + deviation // 20)
+        clocks.follow(shared)
+    assert clocks.elapsed_now() == pytest.approx(shared.elapsed, abs=STEP * 1000)
 
 
 def test_steady_time_leaves_a_stall_out(clocks: Clocks, clock: Clock) -> None:

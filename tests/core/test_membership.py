@@ -14,6 +14,7 @@ from pushd.core.polling.poll_registry import CONFLICT_DELAY
 from pushd.lib.background import returns_deferred
 from pushd.model.device import PresenceState
 from pushd.model.errors import Unavailable
+from pushd.model.timestamps import Now
 from pushd.store.filters import StartupSnapshot
 from pushd.store.membership import IMembership, OnMove, TakenOver
 from pushd.store.sqlite.store import MEMORY, SqliteStore
@@ -44,8 +45,8 @@ class OneOfSeveral:
     beats: int = 0
     is_away: bool = False
     """Whether the database cannot be reached."""
-    steady: int | None = None
-    """Steady time of all processes, in milliseconds."""
+    now: Now | None = None
+    """The time of all processes."""
     _listeners: list[OnMove] = field(factory=list)
 
     def node_name(self) -> str:
@@ -56,12 +57,17 @@ class OneOfSeveral:
         """There are others."""
         return True
 
-    def beat(self) -> Deferred[int | None]:
+    def beat(self) -> Deferred[Now | None]:
         """Count the beats."""
         self.beats += 1
         if self.is_away:
             return fail(Unavailable("away", is_logged=True))
-        return succeed(self.steady)
+        return succeed(self.now)
+
+    def pass_second(self) -> None:
+        """All processes have served for a second more."""
+        assert self.now is not None
+        self.now = Now(*(each + 1_000 for each in (self.now.wall, self.now.steady, self.now.elapsed)))
 
     def outage(self) -> float:
         """For how many seconds no process served before."""
@@ -352,7 +358,7 @@ def test_cut_off_is_not_ready(harness: CoreHarness, others: OneOfSeveral) -> Non
 def test_outage_of_all_processes(harness: CoreHarness, others: OneOfSeveral) -> None:
     """Time in which no process served counts for no device as silence."""
     serve(harness, others)
-    others.steady = 1_000
+    others.now = harness.core.clocks.now()
     harness.pass_time(1)
     others.is_away = True
     for _ in range(60):
@@ -360,11 +366,11 @@ def test_outage_of_all_processes(harness: CoreHarness, others: OneOfSeveral) -> 
             harness.pass_time(1)
     others.is_away = False
     for _ in range(TIMEOUT - 5):
-        others.steady += 1_000
+        others.pass_second()
         harness.pass_time(1)
     assert harness.stored(READER).presence is PresenceState.ONLINE
     for _ in range(6):
-        others.steady += 1_000
+        others.pass_second()
         harness.pass_time(1)
     assert harness.stored(READER).presence is PresenceState.OFFLINE
 

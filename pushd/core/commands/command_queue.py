@@ -43,6 +43,10 @@ PURGE_PAUSE = 0.02
 PURGE_IN_TIME = 20.0
 """Seconds after which a purge goes on without pauses: otherwise it might be slower than the load, for ever."""
 
+LATE_PAUSE = 1.0
+"""Seconds after which a poll claims again of which two claims came too late to be sent: what made them late may last.
+"""
+
 SWEEP_LIMIT = 100
 """Commands that one transaction of a sweep ends, so that other transactions need not wait for long."""
 
@@ -118,6 +122,8 @@ class CommandQueue:
             return self._serve(poll)
         if not poll.may_receive or not (is_early or self.store.has_queued(device)):
             return None
+        if poll.claims_from and (pause := poll.claims_from - self.clocks.clock.seconds()) > 0:
+            return pause
         self._put_early.discard(device)
         if not is_early and (due_in := self.seconds_until(self.store.next_due(device))) != 0:
             return due_in
@@ -131,7 +137,7 @@ class CommandQueue:
             revision=poll.revision,
         )
         claiming.addErrback(self._on_admission_changed, poll)
-        return claiming.addCallbacks(self._on_claim, self._on_claim_failed)
+        return claiming.addCallbacks(self._on_claim, self._on_claim_failed, callbackArgs=(poll,))
 
     def _serve(self, poll: Poll) -> Deferred[Claim]:
         """Have this process serve the device of a poll before the poll claims anything."""
@@ -147,8 +153,10 @@ class CommandQueue:
         poll.notify()
         return Claim()
 
-    def _on_claim(self, claim: Claim) -> Claim:
+    def _on_claim(self, claim: Claim, poll: Poll) -> Claim:
         if claim.dispatched and self._is_late(claim):
+            pause = LATE_PAUSE if poll.claims_from else 0.0
+            poll.claims_from = self.clocks.clock.seconds() + pause  # before it is notified of what is taken back
             self.take_back(claim.dispatched)
             return Claim()
         return claim

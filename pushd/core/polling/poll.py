@@ -81,6 +81,8 @@ class Poll(PendingAnswer):
     """Who polls, to be judged anew; None once the poll has ended."""
     revision: int | None = None
     """Of the device, as the client was admitted; None: that is not compared with the database."""
+    claims_from: float = field(default=0.0, init=False)
+    """When it may claim again, in the clock's seconds, after a claim that came too late; 0: none did."""
     _state: _State = field(default=_State.CLAIMING, init=False)
     _notified: bool = field(default=False, init=False)
     """Whether a wake-up has arrived since the last claim began."""

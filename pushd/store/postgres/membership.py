@@ -12,6 +12,7 @@ from zope.interface import implementer
 
 from pushd.lib.background import returns_deferred
 from pushd.model.event import Event, EventType
+from pushd.model.timestamps import Now
 from pushd.store.group_commit import PendingTransaction
 from pushd.store.membership import IMembership, OnMove, TakenOver
 from pushd.store.postgres import sightings
@@ -154,10 +155,9 @@ class Membership:
         return True
 
     @returns_deferred
-    async def beat(self) -> int | None:
-        beat = await self.in_thread(self.node.beat)
-        self._on_beat(beat)
-        return beat.now.steady
+    async def beat(self) -> Now | None:
+        self._on_beat(await self.in_thread(self.node.beat))
+        return self.clock.now()
 
     def _on_beat(self, beat: Beat) -> None:
         self.clock.follow(beat)

@@ -76,6 +76,15 @@ def find_step(before: Beat, after: Beat) -> int:
     return moved - least if moved - least < -STEP else 0
 
 
+def find_jump(before: Beat, after: Beat) -> int:
+    """By how much the database's clock was set forward, where a beat of this node has taken that for a time without
+    beats; 0 if it was none, or cannot be known: the beat itself may have been on its way for so long.
+    """
+    lost = after.lost - before.lost
+    is_own = lost > SILENCE and after.previous is not None and lost == after.wall - after.previous
+    return lost if is_own and after.received - before.sent <= COMPARABLE else 0
+
+
 @define(eq=False, kw_only=True)
 class Node:
     """A process as a node. All methods block; any thread may call them.
@@ -126,11 +135,14 @@ class Node:
 
     def _keep_clocks(self) -> Beat:
         before, self._last = self._last, None  # unless this beat succeeds
-        after = self._beat(before)
+        after = self._beat()
         step = find_step(before, after) if before is not None else 0
         if step:
             self._execute(_OMIT_STEP, {"step": step, "lost": after.lost})
-            after = self._beat(after)  # by the clock as it is now
+            after = self._beat()  # by the clock as it is now
+        elif before is not None and (jump := find_jump(before, after)):
+            self._execute(_COUNT_JUMP, {"step": jump, "lost": after.lost})
+            after = self._beat()
         self._last = after
         self._note_changes(before, after)
         self._measure_offset(after)
@@ -149,11 +161,10 @@ class Node:
             finally:
                 self.session.close()
 
-    def _beat(self, before: Beat | None) -> Beat:
+    def _beat(self) -> Beat:
         values = {"name": self.name, "instance": self.instance, "version": self.version}
         sent, seen = milliseconds(self.uptime()), self.seen.last
-        is_recent = before is not None and sent - before.sent < COMPARABLE
-        row = self._execute(_BEAT, {**values, "boottime": sent, "is_recent": is_recent})[0]
+        row = self._execute(_BEAT, {**values, "boottime": sent})[0]
         received = milliseconds(self.uptime())
         feed = FeedState(row.pop("feed_last"), row.pop("feed_history"), row.pop("feed_lost"))
         was_lost = self.seen.is_lost
@@ -192,9 +203,10 @@ class Node:
 
     def _measure_offset(self, beat: Beat) -> None:
         """Compare the clock of this machine with the database's, as exactly as the time that the beat took allows."""
-        took = milliseconds(self.uptime()) - beat.sent
-        self.offset = round(self.clock() - (beat.wall + took / 2) / 1000, 3)
-        was_off, self._is_off = self._is_off, abs(self.offset) - took / 2000 > MAX_OFFSET
+        most = self.clock() - beat.wall / 1000
+        least = most - (milliseconds(self.uptime()) - beat.sent) / 1000
+        self.offset = round(min(max(self.offset, least), most), 3)  # as it was, if that is possible still
+        was_off, self._is_off = self._is_off, abs(self.offset) > MAX_OFFSET
         if self._is_off and not was_off:
             self._log.warn("The clock of this machine is off by {seconds} s; check NTP", seconds=round(self.offset, 1))
 
@@ -219,14 +231,13 @@ class Node:
             raise failure from error
 
 
-# Time without beats is added to lost_ms here, in the row that each beat locks: so once. It is a step of the database's
-# clock if it is negative, or if the node that finds it has beaten just before. The clock is read where the locked row
-# is at hand: a statement that waited for the lock reads both again.
+# Time without beats is added to lost_ms here, in the row that each beat locks: so once. If it is negative, the
+# database's clock was set; whether it was set forward is known when the answer is there, see find_jump. The clock is
+# read where the locked row is at hand: a statement that waited for the lock reads both again.
 _BEAT = f"""
 WITH newest AS MATERIALIZED (SELECT beat FROM service), ticked AS (
     UPDATE service SET (stepped_ms, lost_ms, beat) = (
-        SELECT service.stepped_ms + CASE WHEN silence < -{STEP} OR silence > {SILENCE} AND %(is_recent)s
-                THEN silence ELSE 0 END,
+        SELECT service.stepped_ms + CASE WHEN silence < -{STEP} THEN silence ELSE 0 END,
             service.lost_ms + CASE WHEN silence < -{STEP} OR silence > {SILENCE} THEN silence ELSE 0 END, now
         FROM (SELECT now, now - service.beat AS silence FROM (SELECT wall_ms() AS now) AS clock) AS since
     ) RETURNING beat AS wall, lost_ms AS lost, stepped_ms AS stepped
@@ -250,6 +261,7 @@ _TAKE_NAME = "UPDATE node SET instance = %(instance)s WHERE name = %(name)s"
 _OMIT_STEP = (
     "UPDATE service SET stepped_ms = stepped_ms + %(step)s, lost_ms = lost_ms + %(step)s WHERE lost_ms = %(lost)s"
 )
+_COUNT_JUMP = "UPDATE service SET stepped_ms = stepped_ms + %(step)s WHERE lost_ms = %(lost)s"
 _FORGET_EARLIER = "DELETE FROM node WHERE name = %(name)s"
 _END_EARLIER = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity

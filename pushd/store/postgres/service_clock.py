@@ -19,18 +19,25 @@ class ServiceClock:
 
     uptime: Callable[[], float]
     machine: Callable[[], float]
-    _last: Beat | None = field(default=None, init=False)
+    _last: tuple[Beat, int] | None = field(default=None, init=False)
+    """The last beat, and when it was answered as if it had taken no time, in milliseconds of ``uptime``."""
 
     def follow(self, beat: Beat) -> None:
-        """Go by a beat from now on."""
-        self._last = beat
+        """Go by a beat from now on. The database's clock was read while it was on its way, which may have been long:
+        what was known before stays, as far as it is possible still.
+        """
+        read_at = (beat.sent + beat.received) // 2
+        if self._last is not None:
+            before, at = self._last
+            read_at = min(max(at + beat.wall - before.wall, beat.sent), beat.received)
+        self._last = beat, read_at
 
     def now(self) -> Now:
         """The current time."""
-        last = self._last
-        if last is None:
+        if self._last is None:
             return Now(milliseconds(self.machine()), milliseconds(self.uptime()))
-        passed = milliseconds(self.uptime()) - (last.sent + last.received) // 2
+        last, read_at = self._last
+        passed = milliseconds(self.uptime()) - read_at
         return Now(last.now.wall + passed, last.now.steady + passed, last.now.elapsed + passed)
 
     def wall(self) -> float:

@@ -1,5 +1,6 @@
 """Tests of a store that is so slow that a command's time to live ends while it is being claimed."""
 
+import pytest
 from twisted.internet.task import Clock
 
 from pushd.model.lifecycle import State
@@ -42,6 +43,21 @@ def test_the_next_command_is_sent_instead(stepped: CoreHarness, executor: Steppe
     clock.advance(2)
     stepped.run()
     assert poll.commands == [fresh]
+
+
+def test_claims_that_are_late_again_and_again(
+    stepped: CoreHarness, executor: SteppedExecutor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process whose clock is ahead of the database's finds every claim late: it tries again once a second."""
+    stepped.put(READER, ttl=10.0)
+    ahead = stepped.core.clocks.elapsed_now
+    monkeypatch.setattr(type(stepped.core.clocks), "elapsed_now", lambda _: ahead() + 60_000)
+    poll = stepped.take(READER, hold=60.0)
+    for _ in range(3):
+        stepped.run()
+        clock.advance(1)
+    assert poll.held
+    assert stepped.event_types(READER).count("command.sent") == 4
 
 
 def test_a_device_that_disconnected_meanwhile_changes_nothing(

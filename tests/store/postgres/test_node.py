@@ -15,6 +15,7 @@ from pushd.model.errors import StoreRefused, Unavailable
 from pushd.store.commit_failures import CommitFailures
 from pushd.store.postgres.migrations import newest_version
 from pushd.store.postgres.node import DEAD, SILENCE, STEP, Beat, Node, find_step
+from pushd.store.postgres.service_clock import ServiceClock
 from pushd.store.postgres.session import MAX_BACKOFF, Session, SessionOptions
 
 
@@ -187,6 +188,31 @@ def test_stopped_machine(service: Service) -> None:
 
 
 BEAT = Beat(wall=10_000, lost=0, stepped=0, previous=None, schema=2, oldest=1, dead=(), sent=0, received=0)
+
+
+def test_beat_on_its_way(service: Service) -> None:
+    """A beat that the network holds up for long finds an outage, and no step of the database's clock."""
+    node = service.node("a")
+    before, uptime = node.beat(), node.uptime
+
+    def held_up() -> float:
+        node.uptime, sent = uptime, uptime()
+        service.pass_time(14)
+        return sent
+
+    node.uptime = held_up
+    after = node.beat()
+    assert (after.lost - before.lost, after.stepped - before.stepped) == (14_000, 0)
+
+
+def test_clock_of_a_beat_on_its_way() -> None:
+    """The time of the service goes on as before while a beat is held up, and is not that of half its way."""
+    moment = 0.0
+    clock = ServiceClock(lambda: moment, lambda: 0.0)
+    clock.follow(BEAT)
+    moment = 15.0
+    clock.follow(evolve(BEAT, wall=25_000, sent=1_000, received=15_000))
+    assert clock.now().wall == 25_000
 
 
 def test_slow_network_is_no_step() -> None:
