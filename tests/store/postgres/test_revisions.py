@@ -1,39 +1,23 @@
 """Tests of operations by what another process has changed: nothing is done, and the caller judges anew."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-import pytest_twisted  # type: ignore[import-untyped]
 from attrs import evolve
-from twisted.internet.defer import gatherResults
 
 from pushd.model.device import UNKNOWN_REVISION, Admission, ProofKind
 from pushd.model.errors import AdmissionChanged
 from pushd.model.lifecycle import State
 from pushd.model.token import Role, Token, TokenRevision
 from pushd.store.postgres.store import PostgresStore
-from tests.postgres import ReusedDatabase
-from tests.store.clock import new_postgres_store, numbered
-from tests.store.reactor import ReactorWithManualClock
+from tests.store.clock import numbered
 from tests.store.samples import LIMIT, READER, by_message, command_id, device, draft
 from tests.store.steps import all_events, get_command, put, send, state
 
 NIGHT = Token(id="id-night", name="night", role=Role.OPERATOR, sites=("Lisbon",))
 
 Stores = tuple[PostgresStore, PostgresStore]
-
-
-@pytest.fixture
-def stores(postgres_database: ReusedDatabase) -> Iterator[Stores]:
-    """Two stores with one database in which two devices are approved; the second knows what there is now."""
-    postgres_database.restore("two_devices")
-    reactor: Any = ReactorWithManualClock()
-    stores = [new_postgres_store(postgres_database.url, reactor, node) for node in "ab"]
-    for store in stores:
-        store.open()
-    yield stores[0], stores[1]
-    pytest_twisted.blockon(gatherResults([store.close() for store in stores]))
 
 
 async def revision(store: PostgresStore) -> int:

@@ -2,14 +2,12 @@
 
 import os
 import resource
-from collections.abc import Iterator
 from contextlib import closing
 from itertools import chain
 from typing import Any
 
 import psycopg
 import pytest
-import pytest_twisted  # type: ignore[import-untyped]
 from twisted.internet.defer import Deferred, gatherResults
 
 from pushd.model.actor import Actor
@@ -34,18 +32,6 @@ from tests.store.steps import all_events, claim, get_command, put, send, state
 ANA = Actor(name="ana", address=None)
 
 Stores = tuple[PostgresStore, PostgresStore]
-
-
-@pytest.fixture
-def stores(postgres_database: ReusedDatabase) -> Iterator[Stores]:
-    """Two stores with one database in which two devices are approved."""
-    postgres_database.restore("two_devices")
-    reactor: Any = ReactorWithManualClock()
-    stores = [new_postgres_store(postgres_database.url, reactor, node) for node in "ab"]
-    for store in stores:
-        store.open()
-    yield stores[0], stores[1]
-    pytest_twisted.blockon(gatherResults([store.close() for store in stores]))
 
 
 def event_of(store: PostgresStore, kind: EventType) -> Deferred[Event]:

@@ -157,11 +157,12 @@ CREATE TABLE command (
     CHECK ((lease_until IS NOT NULL) = (state IN ('sent', 'acknowledged'))),
     CHECK ((finished_at IS NULL) = (state IN ('queued', 'sent', 'acknowledged')))
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
--- The open commands of a device.
 -- Lists.
 CREATE INDEX command_device ON command (device, id);
--- Behind it: plans for an empty table take the later one of two indexes that cost the same, and are kept for a while.
+-- The open commands of a device. Behind the other: plans for an empty table take the later one of two indexes that cost
+-- the same, and are kept for a while.
 CREATE INDEX command_open ON command (device, id) WHERE finished_at IS NULL;
+-- Lists.
 CREATE INDEX command_ended ON command (device, outcome, id) WHERE finished_at IS NOT NULL;
 CREATE INDEX command_outcome ON command (outcome, id) WHERE finished_at IS NOT NULL;
 CREATE INDEX command_trace ON command (trace, id) WHERE trace IS NOT NULL;
