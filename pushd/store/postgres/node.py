@@ -78,8 +78,11 @@ def find_step(before: Beat, after: Beat) -> int:
 
 def find_jump(before: Beat, after: Beat) -> int:
     """By how much the database's clock was set forward, where a beat of this node has taken that for a time without
-    beats; 0 if it was none, or cannot be known: the beat itself may have been on its way for so long.
+    beats; 0 if it was none, was counted by another node, or cannot be known: the beat itself may have been on its way
+    for so long.
     """
+    if after.stepped != before.stepped:
+        return 0
     lost = after.lost - before.lost
     is_own = lost > SILENCE and after.previous is not None and lost == after.wall - after.previous
     return lost if is_own and after.received - before.sent <= COMPARABLE else 0
@@ -141,7 +144,7 @@ class Node:
             self._execute(_OMIT_STEP, {"step": step, "lost": after.lost})
             after = self._beat()  # by the clock as it is now
         elif before is not None and (jump := find_jump(before, after)):
-            self._execute(_COUNT_JUMP, {"step": jump, "lost": after.lost})
+            self._execute(_COUNT_JUMP, {"step": jump, "lost": after.lost, "stepped": after.stepped})
             after = self._beat()
         self._last = after
         self._note_changes(before, after)
@@ -261,7 +264,10 @@ _TAKE_NAME = "UPDATE node SET instance = %(instance)s WHERE name = %(name)s"
 _OMIT_STEP = (
     "UPDATE service SET stepped_ms = stepped_ms + %(step)s, lost_ms = lost_ms + %(step)s WHERE lost_ms = %(lost)s"
 )
-_COUNT_JUMP = "UPDATE service SET stepped_ms = stepped_ms + %(step)s WHERE lost_ms = %(lost)s"
+# Beats that waited for the lock say the same as the one that held it: only one of them counts.
+_COUNT_JUMP = (
+    "UPDATE service SET stepped_ms = stepped_ms + %(step)s WHERE lost_ms = %(lost)s AND stepped_ms = %(stepped)s"
+)
 _FORGET_EARLIER = "DELETE FROM node WHERE name = %(name)s"
 _END_EARLIER = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
