@@ -220,7 +220,7 @@ CHANGING = STORED[STORED.index("state") :]
 """Those that change."""
 QUEUE = Statement(
     "queue commands",
-    f"INSERT INTO command ({', '.join(STORED)}) VALUES ({', '.join('?' * len(STORED))})",
+    f"INSERT INTO command ({', '.join(STORED)}, indexed) VALUES ({', '.join('?' * len(STORED))}, 0)",
 )
 _SETS = ", ".join(f"{name} = ?" for name in CHANGING)
 SAVE = Statement("save commands", f"UPDATE command SET {_SETS} WHERE id = ? AND version = ?")

@@ -11,6 +11,7 @@ from pushd.store.interface import IStore
 from pushd.store.operations import Operations
 from pushd.store.postgres.store import PostgresStore
 from pushd.store.sqlite.store import MEMORY, SqliteStore
+from pushd.store.transactions.device_indexes import BATCH
 from tests.store.samples import at, command_id
 
 S = TypeVar("S", bound=IStore)
@@ -65,9 +66,9 @@ class NumberedIds(IdSource):
         return command_id(self.next - 1)
 
 
-def new_store(path: str = MEMORY, reactor: Any = None) -> SqliteStore:
+def new_store(path: str = MEMORY, reactor: Any = None, index_batch: int = BATCH) -> SqliteStore:
     """A store that is not open yet, with a clock and numbered ids."""
-    return SqliteStore(path, reactor, now=StoreClock(), ids=NumberedIds())
+    return SqliteStore(path, reactor, now=StoreClock(), ids=NumberedIds(), index_batch=index_batch)
 
 
 def new_postgres_store(url: str, reactor: Any = None, node: str = "a") -> PostgresStore:

@@ -24,7 +24,7 @@ FILE = "pushd.sqlite"
 
 
 def _in_memory(folder: Path) -> SqliteStore:
-    return new_store()
+    return new_store(index_batch=3)  # the others have nothing in their indexes of devices
 
 
 def _on_this_thread(folder: Path) -> SqliteStore:

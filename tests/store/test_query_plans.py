@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from pushd.store.sqlite.connection import connect
 from pushd.store.sqlite.migrations import migrate
 from pushd.store.sqlite.store import MEMORY
 from pushd.store.transaction import Statement
-from pushd.store.transactions import queries, startup
+from pushd.store.transactions import device_indexes, queries, startup
 
 of = partial(CommandFilter, device="d")
 
@@ -87,10 +88,21 @@ def plan(connection: sqlite3.Connection, statement: Statement) -> list[str]:
     return [row["detail"] for row in rows]
 
 
+SCANS = ("SCAN command", "SCAN event")
+
+
+def without_new_rows(steps: list[str]) -> list[str]:
+    """The steps of a plan, without those that find where the rows begin that no index of devices has: they read these
+    rows, and one more.
+    """
+    is_found = [one.startswith("SCALAR SUBQUERY") and other in SCANS for one, other in pairwise(["", *steps])]
+    return [step for step, found in zip(steps, is_found, strict=True) if not found]
+
+
 @pytest.mark.parametrize("name", HOT)
 def test_hot_statements_use_an_index(connection: sqlite3.Connection, name: str) -> None:
     """However many commands are stored, finding the few that matter costs the same."""
-    steps = plan(connection, HOT[name])
+    steps = without_new_rows(plan(connection, HOT[name]))
     assert steps
     assert not [step for step in steps if step.startswith("SCAN") and step.removeprefix("SCAN ") not in SMALL]
 
@@ -99,17 +111,25 @@ def test_hot_statements_use_an_index(connection: sqlite3.Connection, name: str) 
 def test_a_device_does_not_pay_for_its_history(connection: sqlite3.Connection, name: str) -> None:
     """However long its history, rows of it are found by an index, and in order."""
     statement, found = HISTORY[name]
-    first, *others = plan(connection, statement)
-    assert first.endswith(found)
-    assert not [step for step in others if "SCAN" in step or "TEMP B-TREE" in step]
+    steps = without_new_rows(plan(connection, statement))
+    assert next(step for step in steps if step.startswith("SEARCH")).endswith(found)
+    assert not [step for step in steps if "SCAN" in step or "TEMP B-TREE" in step]
+
+
+@pytest.mark.parametrize("statement", device_indexes._ADD, ids=lambda one: str(one.description))
+def test_a_batch_is_found_by_its_keys(connection: sqlite3.Connection, statement: Statement) -> None:
+    """However many rows a table has, those that are added to the indexes of devices are found without the others."""
+    [step] = [step for step in without_new_rows(plan(connection, statement)) if step.startswith("SEARCH")]
+    assert "PRIMARY KEY" in step
 
 
 def test_events_of_some_devices_are_found_by_their_index(connection: sqlite3.Connection) -> None:
     """However many events other devices have, those of some are found without them."""
     listing = Statement("list events", queries._EVENTS_OF_FEW.format(where="seq > :after AND seq <= :until"))
     for statement in (listing, queries._SLICE_OF_FEW):
-        [step] = [step for step in plan(connection, statement) if " event " in step]
-        assert "INDEX event_device (device=? AND seq>?" in step
+        first, *others = [step for step in without_new_rows(plan(connection, statement)) if " event " in step]
+        assert "INDEX event_device (device=? AND seq>?" in first
+        assert all("PRIMARY KEY (rowid>?" in step for step in others)
 
 
 OPEN = [startup._UNKNOWN, command_rows._OPEN, command_rows._VERSIONS]

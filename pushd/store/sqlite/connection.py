@@ -27,6 +27,7 @@ from pushd.store.overlay import Overlay, decide
 from pushd.store.sqlite.files import DatabaseFiles
 from pushd.store.sqlite.transaction import SqliteFeed, SqliteTransaction
 from pushd.store.transaction import ITransaction, StaleCommands, Step, touch
+from pushd.store.transactions.device_indexes import BATCH, add_new_rows
 
 T = TypeVar("T")
 
@@ -64,6 +65,10 @@ class SqliteConnection:
     """Seconds since the machine was started, to know how old a claim is."""
     reconnect: Callable[[], sqlite3.Connection] | None = None
     """Opens the database again after a commit in doubt; None: this connection is used again."""
+    index_batch: int = BATCH
+    """How many events are added to the indexes of devices together."""
+    _next_batch: int = field(default=0, init=False)
+    """The number of the event with which that is done next; at first, of any."""
     _in_doubt: Sequence[Dispatched] | None = field(default=None, init=False)
     """What was claimed by a commit of which it is not known whether it was done; None: there is none."""
     _recovery: Sequence[PendingTransaction] = field(default=(), init=False)
@@ -232,6 +237,9 @@ class SqliteConnection:
             self._raise_if_rolled_back()
             return False
         tx.feed.write()
+        if feed.last is not None and feed.last >= self._next_batch:
+            self._next_batch = feed.last + self.index_batch
+            self._steps.append(add_new_rows)
         return True
 
     def _run_without_savepoint(self, pending: PendingTransaction, tx: SqliteTransaction) -> bool:

@@ -29,6 +29,7 @@ from pushd.store.sqlite.connection import (
 from pushd.store.sqlite.files import DatabaseFiles
 from pushd.store.sqlite.migrations import migrate, newest_version
 from pushd.store.transactions import startup
+from pushd.store.transactions.device_indexes import BATCH
 
 MEMORY = ":memory:"
 
@@ -47,6 +48,8 @@ class SqliteStore(Operations):
     reactor: IExecutorReactor | None = None
     uptime: Callable[[], float] = field(default=uptime, kw_only=True)
     """Tells when the transaction of a claim began, in seconds."""
+    index_batch: int = field(default=BATCH, kw_only=True)
+    """How many events are added to the indexes of devices together."""
 
     def membership(self) -> OnlyProcess:
         return OnlyProcess()
@@ -66,7 +69,12 @@ class SqliteStore(Operations):
             # persists in the file: only once it is known to be a database of pushd
             writer.execute("PRAGMA journal_mode = WAL")
             connection = SqliteConnection(
-                writer, self.now, open_commands=self._open_commands, ids=self.ids, uptime=self.uptime
+                writer,
+                self.now,
+                open_commands=self._open_commands,
+                ids=self.ids,
+                uptime=self.uptime,
+                index_batch=self.index_batch,
             )
             snapshot = _load_snapshot(connection, options)
             if self.path != MEMORY:

@@ -25,7 +25,7 @@ _LAST_EVENT = (
 _TYPE_NAMES = {kind: kind.value for kind in EventType}
 """For a StrEnum itself sqlite3 would look up an adapter; to read ``value`` takes long."""
 
-_RECORD = "INSERT INTO event (seq, type, at, device, by, command, data) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_RECORD = "INSERT INTO event (seq, type, at, device, by, command, data, indexed) VALUES (?, ?, ?, ?, ?, ?, ?, 0)"
 
 
 @define(eq=False)
@@ -57,6 +57,11 @@ class SqliteFeed:
         self._unwritten.append((self._next, _TYPE_NAMES[kind], at, device, by, command, text))
         self._next += 1
         return event
+
+    @property
+    def last(self) -> int | None:
+        """The number of the newest event; None: none was added."""
+        return None if self._next is None else self._next - 1
 
     def take_back(self, events: Sequence[Event]) -> None:
         """Drop the events of an operation that failed; they are the latest."""

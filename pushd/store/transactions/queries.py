@@ -19,6 +19,7 @@ from pushd.rules.operator_actions import look_up
 from pushd.store.filters import SLICE_SIZE, CommandFilter, Counts, EventFilter, EventPage, IView, Slice
 from pushd.store.rows import COMMAND_COLUMNS, to_command, to_event, to_orphan
 from pushd.store.transaction import ITransaction, Row, Statement, filtered, first
+from pushd.store.transactions.device_indexes import of_devices
 from pushd.store.transactions.epochs import EPOCH_OF_EVENT, event_id
 
 
@@ -33,7 +34,7 @@ def get_command(tx: ITransaction, command: str) -> Command:
 ID_MARGIN = 60_000
 """Milliseconds by which the time in a command's id may be before its ``created_at``: the id is made first."""
 
-_COMMANDS = f"SELECT {COMMAND_COLUMNS} FROM command {{index}} WHERE {{where}} ORDER BY id DESC LIMIT :limit"
+_COMMANDS = (COMMAND_COLUMNS, "{rows} ORDER BY id DESC LIMIT :limit")
 _KNOWN_BY = ("id", "device", "endpoint", "endpoints", "trace", "created_by", "error")
 """What people know a command by."""
 
@@ -48,8 +49,8 @@ _COMMAND_CONDITIONS = {
     "endpoint": "(endpoint = :endpoint OR :endpoint IN (SELECT value FROM json_each(command.endpoints)))",
 }
 _SLICE_OF_COMMANDS = (
-    "SELECT MIN(id) AS first, COUNT(*) AS size FROM"
-    " (SELECT id FROM command {index} WHERE {where} ORDER BY id DESC LIMIT :size) AS slice"
+    "id",
+    "SELECT MIN(id) AS first, COUNT(*) AS size FROM ({rows} ORDER BY id DESC LIMIT :size) AS slice",
 )
 _OPEN_SLICE = Statement(
     "read the ids of open commands",
@@ -121,15 +122,19 @@ def _indexed(which: CommandFilter, before: str | None) -> dict[str, Any]:
     return {"before": before, "device": which.device, "state": which.state, "trace": which.trace, "oldest": oldest}
 
 
-def _listing(sql: str, which: CommandFilter, wanted: Mapping[str, Any]) -> tuple[Statement, Any]:
+def _listing(query: tuple[str, str], which: CommandFilter, wanted: Mapping[str, Any]) -> tuple[Statement, Any]:
+    """A query, of columns and of what is selected from the rows that have them."""
+    columns, sql = query
     condition, index = "TRUE", ""
     if which.state in ENDED:  # the condition of the index as it was declared, else SQLite does not use it
         condition = "finished_at IS NOT NULL"
     elif which.state is not None:
         condition, index = "finished_at IS NULL", "INDEXED BY command_open"
-    return filtered(
-        "list commands", sql.format(index=index, where=f"{condition} AND {{where}}"), _COMMAND_CONDITIONS, wanted
-    )
+    where = f"{condition} AND {{where}}"
+    plain = rows = f"SELECT {columns} FROM command {index} WHERE {where}"
+    if which.device is not None and not index:
+        rows = of_devices(columns, "command", where)
+    return filtered("list commands", sql.format(rows=rows), _COMMAND_CONDITIONS, wanted, sql.format(rows=plain))
 
 
 _ORPHANS = (
@@ -145,9 +150,8 @@ def list_orphans(tx: ITransaction, device: str, before: int | None, limit: int) 
     return [to_orphan(row) for row in tx.rows(statement, limit=limit, **values)]
 
 
-_EVENT = f"SELECT seq, type, at, device, by, command, data, {EPOCH_OF_EVENT.format(seq='event.seq')} AS epoch FROM "
-_IN_ORDER = "{where} ORDER BY seq LIMIT :limit"
-_EVENTS = f"{_EVENT} event WHERE {_IN_ORDER}"
+_EVENT = f"seq, type, at, device, by, command, data, {EPOCH_OF_EVENT.format(seq='event.seq')} AS epoch"
+_EVENTS = (_EVENT, "{rows} ORDER BY seq LIMIT :limit")
 NEVER_HAD = "This database has no such event: it may have been restored from a backup."
 _OLDEST = Statement("find the oldest event", "SELECT MIN(seq) AS oldest FROM event")
 _NEWEST = Statement(
@@ -155,25 +159,27 @@ _NEWEST = Statement(
     "SELECT seq AS last FROM sqlite_sequence WHERE name = 'event'",
     postgres="SELECT last FROM feed",
 )
-_SLICE = (
-    "SELECT MAX(seq) AS until, COUNT(*) AS size FROM"
-    " (SELECT seq FROM event WHERE {where} ORDER BY seq LIMIT :size) AS slice"
-)
+_SLICE = ("seq", "SELECT MAX(seq) AS until, COUNT(*) AS size FROM ({rows} ORDER BY seq LIMIT :size) AS slice")
 
 _FEW = 100
 """Events of so many devices are found by the index of devices, those of more in the order of the log."""
 
+_SHARE = (
+    "SELECT MIN((SELECT seq FROM event WHERE {of}device = listed.value AND seq > :after ORDER BY seq LIMIT 1"
+    " OFFSET :share - 1)) AS until FROM json_each(:few) AS listed"
+)
 _SLICE_OF_FEW = Statement(
     "read the numbers of events of some devices",
-    "SELECT MIN((SELECT seq FROM event WHERE device = listed.value AND seq > :after ORDER BY seq LIMIT 1"
-    " OFFSET :share - 1)) AS until FROM json_each(:few) AS listed",
+    _SHARE.format(of="indexed = 1 AND "),  # the others are few, and newer
+    postgres=_SHARE.format(of=""),
 )
-_EVENTS_OF_FEW = (
-    f"{_EVENT} event INDEXED BY event_device WHERE device IN (SELECT value FROM json_each(:few)) AND {_IN_ORDER}"
+_EVENTS_OF_FEW = _EVENTS[1].format(
+    rows=of_devices(_EVENT, "event", "device IN (SELECT value FROM json_each(:few)) AND {where}")
 )
 _EVENTS_OF_FEW_ON_POSTGRES = (  # which would read the whole log for that
-    f"{_EVENT} json_each(:few) AS listed CROSS JOIN LATERAL (SELECT * FROM event WHERE device = listed.value"
-    f" AND seq > :after AND seq <= :until ORDER BY seq) AS event WHERE {_IN_ORDER}"
+    f"SELECT {_EVENT} FROM json_each(:few) AS listed CROSS JOIN LATERAL (SELECT * FROM event"
+    " WHERE device = listed.value AND seq > :after AND seq <= :until ORDER BY seq) AS event"
+    " WHERE {where} ORDER BY seq LIMIT :limit"
 )
 
 _EVENT_CONDITIONS = {
@@ -214,14 +220,23 @@ def _read_log(
     wanted: dict[str, Any] = {"after": after, "device": device}
     end = None
     if _is_sparse(which):
-        statement, values = filtered("read the numbers of events", _SLICE, _EVENT_CONDITIONS, wanted)
+        statement, values = _log("read the numbers of events", _SLICE, wanted)
         [part] = tx.rows(statement, size=SLICE_SIZE, **values)
         if part["size"] == SLICE_SIZE:
             end = part["until"]
         devices = json.dumps(which.devices) if len(which.devices) > 1 else None
         wanted |= {"devices": devices, **_narrowed(which, last if end is None else end)}
-    statement, values = filtered("list events", _EVENTS, _EVENT_CONDITIONS, wanted)
+    statement, values = _log("list events", _EVENTS, wanted)
     return tx.rows(statement, limit=limit, **values), end
+
+
+def _log(description: str, query: tuple[str, str], wanted: Mapping[str, Any]) -> tuple[Statement, Any]:
+    """A query, of columns and of what is selected from the rows of the log that have them."""
+    columns, sql = query
+    plain = rows = f"SELECT {columns} FROM event WHERE {{where}}"
+    if wanted["device"] is not None:
+        rows = of_devices(columns, "event", "{where}")
+    return filtered(description, sql.format(rows=rows), _EVENT_CONDITIONS, wanted, sql.format(rows=plain))
 
 
 def _read_few(
@@ -309,10 +324,15 @@ def last_event(tx: ITransaction) -> int:
     return int(rows[0]["last"]) if rows else 0
 
 
+_IS_SIGNED_OFF = (
+    "device = :device AND type = 'device.signed_off'"
+    " AND (SELECT presence FROM device WHERE id = :device) = 'signed_off'"
+)
+_NEWEST_FIRST = "{rows} ORDER BY seq DESC LIMIT 1"
 _SIGNED_OFF = Statement(  # backwards: a device that is signed off has few newer events
     "look up when a device signed off",
-    "SELECT at FROM event WHERE device = :device AND type = 'device.signed_off'"
-    " AND (SELECT presence FROM device WHERE id = :device) = 'signed_off' ORDER BY seq DESC LIMIT 1",
+    _NEWEST_FIRST.format(rows=of_devices("seq, at", "event", _IS_SIGNED_OFF)),
+    postgres=_NEWEST_FIRST.format(rows=f"SELECT seq, at FROM event WHERE {_IS_SIGNED_OFF}"),
 )
 
 

@@ -38,7 +38,8 @@ UNMOVED_TABLES = frozenset("schema_version transfer clock feed service node sigh
 """What belongs to one database: its version, its clocks and counters, which are set, and its nodes."""
 
 UNMOVED_COLUMNS: Mapping[str, frozenset[str]] = {
-    "command": frozenset({"outcome"}),  # follows from other columns
+    "command": frozenset({"outcome", "indexed"}),  # follow from other columns, or belong to SQLite alone
+    "event": frozenset({"indexed"}),
     "device": frozenset({"revision"}),  # counted on PostgreSQL alone
     "token": frozenset({"revision"}),
     "webhook": frozenset({"owner", "owner_until"}),  # the node that delivers it
