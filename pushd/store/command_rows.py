@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from pushd.model.device import Admission, PresenceState
 from pushd.model.lifecycle import Delivery, State
 from pushd.rules.records import Attempt, CommandRecord, DeviceRecord, Handover
+from pushd.store.device_indexes import of_devices
 from pushd.store.rows import report_corruption
 from pushd.store.transaction import ITransaction, Row, Statement, first
 
@@ -159,30 +160,35 @@ def device_record(admission: str, presence: str) -> DeviceRecord:
     return _DEVICE_RECORDS[admission, presence]
 
 
-_ATTEMPT = "SELECT command, number, device, uuid, sent_at, handover, position FROM attempt"
-_HANDOVER = f"{_ATTEMPT} WHERE handover = ({{handover}})"
-_NEWEST = Statement(
-    "look up the newest attempt",
-    _HANDOVER.format(handover="SELECT handover FROM attempt WHERE device = :device ORDER BY serial DESC LIMIT 1"),
-)
-_BY_UUID = Statement(
-    "look up attempts by uuid",
-    _HANDOVER.format(
-        handover="SELECT handover FROM attempt WHERE device = :device AND uuid = :uuid ORDER BY serial DESC LIMIT 1"
-    ),
-)
+def _handover(description: str, where: str, join: str = "") -> Statement:
+    """Looks up the attempts of the handover that has the newest attempt among some of a device."""
+    columns = "attempt.serial AS serial, attempt.handover AS handover"
+    query = (
+        "SELECT command, number, device, uuid, sent_at, handover, position FROM attempt"
+        " WHERE handover = (SELECT handover FROM ({rows} ORDER BY serial DESC LIMIT 1) AS newest)"
+    )
+    on_sqlite, on_postgres = (where.format(serials=serials) for serials in _SERIALS)
+    return Statement(
+        description,
+        query.format(rows=of_devices(columns, "attempt", on_sqlite, join)),
+        postgres=query.format(rows=f"SELECT {columns} FROM attempt {join} WHERE {on_postgres}"),
+    )
+
+
+_OWN = "attempt.device = :device"
+_SERIALS = (of_devices("serial", "attempt", _OWN), f"SELECT serial FROM attempt WHERE {_OWN}")
+"""The attempts of a device, on SQLite and on PostgreSQL."""
+_NEWEST = _handover("look up the newest attempt", _OWN)
+_BY_UUID = _handover("look up attempts by uuid", f"{_OWN} AND uuid = :uuid")
 SEARCHED_ATTEMPTS = 1000
 """How many of a device's newest attempts are searched for one that lapsed, for a result without a uuid."""
 
-_LATEST_LAPSED = Statement(
+_LATEST_LAPSED = _handover(
     "look up the latest attempt that lapsed",
-    _HANDOVER.format(
-        handover="SELECT attempt.handover FROM attempt JOIN command ON command.id = attempt.command"
-        " WHERE attempt.device = :device AND attempt.serial > COALESCE((SELECT serial FROM attempt"
-        f" WHERE device = :device ORDER BY serial DESC LIMIT 1 OFFSET {SEARCHED_ATTEMPTS}), 0)"
-        " AND (command.state = 'unknown' OR (command.state = 'queued' AND command.attempts > 0))"
-        " ORDER BY attempt.serial DESC LIMIT 1"
-    ),
+    f"{_OWN} AND attempt.serial > COALESCE("
+    f"(SELECT serial FROM ({{serials}} ORDER BY serial DESC LIMIT 1 OFFSET {SEARCHED_ATTEMPTS}) AS searched), 0)"
+    " AND (command.state = 'unknown' OR (command.state = 'queued' AND command.attempts > 0))",
+    "JOIN command ON command.id = attempt.command",
 )
 
 
@@ -233,7 +239,7 @@ _to_update = itemgetter(*map(_NAMES.index, (*CHANGING, "id")))
 
 ADD_ATTEMPTS = Statement(
     "save attempts",
-    f"INSERT INTO attempt ({', '.join(Attempt._fields)}) VALUES ({', '.join('?' * len(Attempt._fields))})",
+    f"INSERT INTO attempt ({', '.join(Attempt._fields)}, indexed) VALUES ({', '.join('?' * len(Attempt._fields))}, 0)",
 )
 _DELETE_ATTEMPT = Statement("delete attempts", "DELETE FROM attempt WHERE command = ? AND number = ?")
 

@@ -7,11 +7,11 @@ from attrs import define, field
 from pushd.core.clocks import Clocks
 from pushd.model.timestamps import Now
 from pushd.model.uuid7 import IdSource
+from pushd.store.device_indexes import BATCH
 from pushd.store.interface import IStore
 from pushd.store.operations import Operations
 from pushd.store.postgres.store import PostgresStore
 from pushd.store.sqlite.store import MEMORY, SqliteStore
-from pushd.store.transactions.device_indexes import BATCH
 from tests.store.samples import at, command_id
 
 S = TypeVar("S", bound=IStore)

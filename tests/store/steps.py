@@ -8,9 +8,11 @@ from pushd.model.device import Device
 from pushd.model.event import Event
 from pushd.model.lifecycle import State
 from pushd.model.timestamps import Now
+from pushd.store.device_indexes import add_new_rows
 from pushd.store.filters import DeviceFilter, EventFilter
 from pushd.store.interface import IStore
 from pushd.store.operations import Operations
+from pushd.store.sqlite.store import SqliteStore
 from pushd.store.transaction import ITransaction, Statement
 from tests.store.clock import numbered, when
 from tests.store.samples import LIMIT, READER, at, command_id, draft
@@ -73,8 +75,11 @@ def event_types(events: Iterable[Event]) -> list[str]:
 async def tamper(store: IStore, sql: str, **values: Any) -> None:
     """Change the database as no operation does."""
     assert isinstance(store, Operations)
+    kind: object = store
 
     def operation(tx: ITransaction) -> None:
+        if isinstance(kind, SqliteStore):  # what a statement inserts is in the indexes of devices
+            add_new_rows(tx)
         tx.run(Statement("tamper", sql), **values)
 
     await store._writer.submit(operation)

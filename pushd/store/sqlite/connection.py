@@ -19,6 +19,7 @@ from pushd.model.uuid7 import IdSource
 from pushd.rules.outcomes import dispatched_by
 from pushd.rules.queueing import Unsend
 from pushd.store.commit_failures import CommitFailures
+from pushd.store.device_indexes import BATCH, add_new_rows
 from pushd.store.event_limiter import EventLimiter
 from pushd.store.filters import Violation
 from pushd.store.group_commit import PendingTransaction
@@ -27,7 +28,6 @@ from pushd.store.overlay import Overlay, decide
 from pushd.store.sqlite.files import DatabaseFiles
 from pushd.store.sqlite.transaction import SqliteFeed, SqliteTransaction
 from pushd.store.transaction import ITransaction, StaleCommands, Step, touch
-from pushd.store.transactions.device_indexes import BATCH, add_new_rows
 
 T = TypeVar("T")
 

@@ -14,6 +14,7 @@ from pushd.lib.background import returns_deferred
 from pushd.lib.uptime import uptime
 from pushd.model.errors import StoreRefused, Unavailable
 from pushd.store.commit_failures import CommitFailures
+from pushd.store.device_indexes import BATCH
 from pushd.store.filters import NO_OPTIONS, StartOptions, StartupSnapshot
 from pushd.store.group_commit import Executor, IExecutorReactor, InlineExecutor, ReactorExecutor, ThreadExecutor
 from pushd.store.interface import IStore
@@ -29,7 +30,6 @@ from pushd.store.sqlite.connection import (
 from pushd.store.sqlite.files import DatabaseFiles
 from pushd.store.sqlite.migrations import migrate, newest_version
 from pushd.store.transactions import startup
-from pushd.store.transactions.device_indexes import BATCH
 
 MEMORY = ":memory:"
 

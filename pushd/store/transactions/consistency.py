@@ -10,9 +10,10 @@ order of events say it.
 from collections.abc import Iterator
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from pushd.model.large_text import REFERENCE
+from pushd.store.device_indexes import is_left_out
 from pushd.store.filters import Slice, Violation
 from pushd.store.transaction import ITransaction, Statement
 
@@ -43,7 +44,7 @@ class CheckedTable:
         """The checks of a slice, from behind ``:after`` to ``:until``."""
         for check in self.checks:
             within = f"{self.name}.{self.key} > :after AND {self.name}.{self.key} <= :until"
-            yield Statement(check.description, check.sql.replace("{slice}", within))
+            yield evolve(check, sql=check.sql.replace("{slice}", within))
 
 
 _NEWEST_EVENT = (
@@ -63,11 +64,22 @@ def _missing_text(name: str) -> str:
     )
 
 
+def _left_out(table: str, command: str) -> Statement:
+    """On PostgreSQL each row is in all indexes."""
+    query = f"SELECT device, {command} AS command, NULL AS detail FROM {table} WHERE "
+    return Statement(
+        f"the {table}s of a device are listed without one",
+        f"{query} {{slice}} AND {is_left_out(table)}",
+        postgres=f"{query} FALSE",
+    )
+
+
 TABLES = (
     CheckedTable(
         "command",
         "id",
         (
+            _left_out("command", "id"),
             Statement(
                 "the number of attempts does not match the stored attempts",
                 "SELECT command.device AS device, id AS command,"
@@ -151,9 +163,11 @@ TABLES = (
                 " FROM attempt JOIN attempt AS earlier ON earlier.command = attempt.command"
                 " AND earlier.number < attempt.number AND earlier.serial > attempt.serial WHERE {slice}",
             ),
+            _left_out("attempt", "command"),
         ),
         lowest=_LOWEST_NUMBER,
     ),
+    CheckedTable("event", "seq", (_left_out("event", "command"),), lowest=_LOWEST_NUMBER),
     CheckedTable(
         "large_text",
         "command",

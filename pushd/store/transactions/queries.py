@@ -16,10 +16,10 @@ from pushd.model.timestamps import LARGE_STEP
 from pushd.model.uuid7 import lower_bound
 from pushd.rules import replies
 from pushd.rules.operator_actions import look_up
+from pushd.store.device_indexes import of_devices
 from pushd.store.filters import SLICE_SIZE, CommandFilter, Counts, EventFilter, EventPage, IView, Slice
 from pushd.store.rows import COMMAND_COLUMNS, to_command, to_event, to_orphan
 from pushd.store.transaction import ITransaction, Row, Statement, filtered, first
-from pushd.store.transactions.device_indexes import of_devices
 from pushd.store.transactions.epochs import EPOCH_OF_EVENT, event_id
 
 

@@ -39,6 +39,7 @@ UNMOVED_TABLES = frozenset("schema_version transfer clock feed service node sigh
 
 UNMOVED_COLUMNS: Mapping[str, frozenset[str]] = {
     "command": frozenset({"outcome", "indexed"}),  # follow from other columns, or belong to SQLite alone
+    "attempt": frozenset({"indexed"}),
     "event": frozenset({"indexed"}),
     "device": frozenset({"revision"}),  # counted on PostgreSQL alone
     "token": frozenset({"revision"}),

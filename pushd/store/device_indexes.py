@@ -1,0 +1,49 @@
+"""The indexes of devices on SQLite: new commands, attempts and events are added to them in batches.
+
+In such an index each device has pages of its own, so a commit would change, and write, a page for nearly each row. The
+rows that are not ``indexed`` yet are the newest ones of their table: their keys are greater than those of all others.
+Queries about devices read them, too.
+"""
+
+from pushd.store.transaction import ITransaction, Statement
+
+BATCH = 4096
+"""Events, with the commands and attempts that they are about: each query about a device reads up to so many of them,
+which takes a millisecond.
+"""
+
+_KEYS = {"command": ("id", "''"), "attempt": ("serial", "0"), "event": ("seq", "0")}
+"""The key of each table, which ascends, and what is less than any."""
+
+
+def _is_new(table: str, behind: str = ">") -> str:
+    key, least = _KEYS[table]
+    # +: no index of the indexed rows has them in this order
+    newest = f"SELECT {key} FROM {table} WHERE +indexed = 1 ORDER BY {key} DESC LIMIT 1"
+    return f"{table}.indexed = 0 AND {table}.{key} {behind} COALESCE(({newest}), {least})"
+
+
+_ADD = tuple(
+    Statement(f"add to the index of devices: {table}s", f"UPDATE {table} SET indexed = 1 WHERE {_is_new(table)}")
+    for table in _KEYS
+)
+
+
+def add_new_rows(tx: ITransaction) -> None:
+    """Add all rows that are not in the indexes of devices yet."""
+    for statement in _ADD:
+        tx.run(statement)
+
+
+def of_devices(columns: str, table: str, where: str, join: str = "") -> str:
+    """The query for rows of devices, on SQLite; it may be followed by ORDER BY and LIMIT."""
+
+    def among(rows: str) -> str:
+        return f"SELECT {columns} FROM {table} {join} WHERE {rows} AND {where}"
+
+    return f"{among(f'{table}.indexed = 1')} UNION ALL {among(_is_new(table))}"
+
+
+def is_left_out(table: str) -> str:
+    """The condition of a row that no query about its device finds: there must be none."""
+    return _is_new(table, behind="<")
