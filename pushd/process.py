@@ -17,7 +17,10 @@ from pushd.lib.twisted_patches import CannotStart, signal_handlers
 
 _log = Logger()
 
-FULL_COLLECTION_THRESHOLD = 1000
+YOUNG_OBJECTS = 3000
+"""Objects that are made until the young generation is collected; Python's default is 700."""
+
+FULL_COLLECTION_THRESHOLD = 250
 """Garbage collections of the middle generation until a full one; Python's default is 10."""
 
 SWITCH_SECONDS = 0.0005
@@ -88,8 +91,8 @@ def tune_gc() -> None:
     """
     gc.collect()
     gc.freeze()
-    young, middle, _ = gc.get_threshold()
-    gc.set_threshold(young, middle, FULL_COLLECTION_THRESHOLD)
+    _, middle, _ = gc.get_threshold()
+    gc.set_threshold(YOUNG_OBJECTS, middle, FULL_COLLECTION_THRESHOLD)
 
 
 def hard_file_limit() -> int:

@@ -14,6 +14,7 @@ from pushd.model.lifecycle import State
 from pushd.store.filters import CommandFilter
 from pushd.store.group_commit import Deliver, IConnection, Operation, PendingTransaction, T
 from pushd.store.sqlite.store import SqliteStore
+from pushd.store.sqlite.transaction import AT_ONCE
 from tests.calls import count_calls
 from tests.results import result_of
 from tests.store.clock import new_store
@@ -104,7 +105,9 @@ _FEED = "sqlite_sequence"
 
 
 def test_a_cycle_runs_no_query(cycles: Cycles) -> None:
-    """Each group asks for the number of the next event, and writes each row once; nothing else is read or written."""
+    """Each group asks for the number of the next event, and writes each row once, many events at a time; nothing
+    else is read or written.
+    """
     statements: list[str] = []
     connection = cycles.executor.connection.connection  # type: ignore[attr-defined]
     connection.set_trace_callback(statements.append)
@@ -115,7 +118,7 @@ def test_a_cycle_runs_no_query(cycles: Cycles) -> None:
         "INSERT INTO command": DEVICES,
         "INSERT INTO attempt": DEVICES,
         "UPDATE command": 3 * DEVICES,
-        "INSERT INTO event": 4 * DEVICES,
+        "INSERT INTO event": 4 * sum(divmod(DEVICES, AT_ONCE)),
     }
     others = Counter("the feed" if _FEED in each else each for each in statements if not _WRITE.match(each))
     assert others == dict.fromkeys(("BEGIN IMMEDIATE", "the feed", "COMMIT"), len(STEPS))

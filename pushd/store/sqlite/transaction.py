@@ -25,7 +25,14 @@ _LAST_EVENT = (
 _TYPE_NAMES = {kind: kind.value for kind in EventType}
 """For a StrEnum itself sqlite3 would look up an adapter; to read ``value`` takes long."""
 
-_RECORD = "INSERT INTO event (seq, type, at, device, by, command, data, indexed) VALUES (?, ?, ?, ?, ?, ?, ?, 0)"
+_INTO_EVENT = "INSERT INTO event (seq, type, at, device, by, command, data, indexed) VALUES "
+_VALUES = "(?, ?, ?, ?, ?, ?, ?, 0)"
+_RECORD = _INTO_EVENT + _VALUES
+
+AT_ONCE = 32
+"""Events that one statement inserts: each takes half as long as with a statement of its own."""
+
+_RECORD_MANY = _INTO_EVENT + ", ".join([_VALUES] * AT_ONCE)
 
 
 @define(eq=False)
@@ -73,7 +80,10 @@ class SqliteFeed:
         """Insert the events that were added."""
         if self._unwritten:
             unwritten, self._unwritten = self._unwritten, []
-            self.connection.executemany(_RECORD, unwritten)
+            first = len(unwritten) % AT_ONCE
+            self.connection.executemany(_RECORD, unwritten[:first])
+            for start in range(first, len(unwritten), AT_ONCE):
+                self.connection.execute(_RECORD_MANY, [*chain(*unwritten[start : start + AT_ONCE])])
 
 
 @define(eq=False)
