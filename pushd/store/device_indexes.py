@@ -5,11 +5,21 @@ rows that are not ``indexed`` yet are the newest ones of their table: their keys
 Queries about devices read them, too.
 """
 
+from attrs import define, field
+
 from pushd.store.transaction import ITransaction, Statement
 
 BATCH = 4096
-"""Events, with the commands and attempts that they are about: each query about a device reads up to so many of them,
-which takes a millisecond.
+"""Events of a batch at most, with the commands and attempts that they are about: each query about a device reads those
+that are not in the indexes, which takes a millisecond.
+"""
+
+_LEAST = 128
+"""Events of a batch at least."""
+
+_FOR_EACH_OPERATION = 32
+"""Events of a batch for each operation that a commit has on average: a batch makes one of some ten commits take a few
+times as long.
 """
 
 _KEYS = {"command": ("id", "''"), "attempt": ("serial", "0"), "event": ("seq", "0")}
@@ -33,6 +43,28 @@ def add_new_rows(tx: ITransaction) -> None:
     """Add all rows that are not in the indexes of devices yet."""
     for statement in _ADD:
         tx.run(statement)
+
+
+@define(eq=False)
+class Batches:
+    """Decides when a batch is added: the busier the server, the larger are batches, up to ``most`` events."""
+
+    most: int = BATCH
+    _last: int = field(default=0, init=False)
+    """The number of the newest event that was added; 0: not known."""
+    _operations: int = field(default=0, init=False)
+    """Since then."""
+    _commits: int = field(default=0, init=False)
+
+    def is_due(self, newest: int, operations: int) -> bool:
+        """Whether all new rows are to be added with a commit of so many operations, whose newest event this is."""
+        self._commits += 1
+        self._operations += operations
+        size = max(_LEAST, _FOR_EACH_OPERATION * self._operations // self._commits)
+        if newest - self._last < min(self.most, size):
+            return False
+        self._last, self._operations, self._commits = newest, 0, 0
+        return True
 
 
 def of_devices(columns: str, table: str, where: str, join: str = "") -> str:

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from pushd.model.command import Command
 from pushd.model.event import Event
+from pushd.store.device_indexes import Batches
 from pushd.store.filters import CommandFilter, EventFilter
 from pushd.store.sqlite.connection import connect
 from pushd.store.sqlite.migrations import _schemas, migrate
@@ -70,10 +72,10 @@ def events_of(store: SqliteStore, *targets: str, limit: int = 1000, **which: Any
     return list(result_of(store.events(EventFilter(devices=targets, **which), 0, limit)).items)
 
 
-@pytest.mark.parametrize("count", range(2 * BATCH + 2))
-def test_lists_of_a_device_have_all_rows(store: SqliteStore, path: Path, count: int) -> None:
+@pytest.mark.parametrize("commands", range(2 * BATCH + 2))
+def test_lists_of_a_device_have_all_rows(store: SqliteStore, path: Path, commands: int) -> None:
     """Wherever a batch ends, a device's commands and events are listed once each, in order, page by page."""
-    sent = [(target, put(store, target)) for _ in range(count) for target in (READER, OTHER_READER)]
+    sent = [(target, put(store, target)) for _ in range(commands) for target in (READER, OTHER_READER)]
     assert max(unindexed(path)) <= BATCH
     for target in (READER, OTHER_READER):
         own = [command for owner, command in sent if owner == target]
@@ -86,24 +88,35 @@ def test_lists_of_a_device_have_all_rows(store: SqliteStore, path: Path, count: 
         assert paged == own[::-1]
     both = [event.command for event in events_of(store, READER, OTHER_READER) if event.command is not None]
     assert both == [command for _, command in sent]
-    assert len(events_of(store, READER, OTHER_READER, limit=3)) == min(3, 2 + 2 * count)
+    assert len(events_of(store, READER, OTHER_READER, limit=3)) == min(3, 2 + 2 * commands)
 
 
 def test_a_start_adds_what_an_earlier_process_has_left(path: Path) -> None:
-    """What was not added before a process ended is listed, and is added with the first change of the next one."""
-    for count in (1, 2, 3):
-        store = new_store(str(path), index_batch=1000)
-        store.open()
-        put(store, READER)
-        assert unindexed(path) == (0, 0), "its first change"
-        left = put(store, READER)
-        store.close()
-        assert unindexed(path) == (1, 1)
-        store = new_store(str(path))
-        store.open()
-        assert commands_of(store, READER)[0] == left
-        assert len(commands_of(store, READER)) == 2 * count
-        store.close()
+    """What was not added before a process ended is listed, and is added with a batch of the next one."""
+    store = new_store(str(path), index_batch=1000)
+    store.open()
+    sent = [put(store, READER) for _ in range(3)]
+    store.close()
+    assert unindexed(path)[0] == len(sent)
+    store = new_store(str(path), index_batch=1)
+    store.open()
+    assert commands_of(store, READER) == sent[::-1]
+    sent.append(put(store, READER))
+    assert unindexed(path) == (0, 0)
+    assert commands_of(store, READER) == sent[::-1]
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("operations", "events"), [(1, 128), (4, 128), (20, 640), (1000, 4096)], ids=["alone", "few", "some", "many"]
+)
+def test_batches_are_larger_on_a_busy_server(operations: int, events: int) -> None:
+    """A commit that few wait for is not delayed by a large batch."""
+    batches = Batches()
+    assert batches.is_due(1_000_000, operations), "what an earlier process has left"
+    due = next(newest for newest in count(1_000_001) if batches.is_due(newest, operations))
+    assert due == 1_000_000 + events
+    assert not batches.is_due(due + 1, operations)
 
 
 def test_rows_of_an_earlier_version_are_in_the_indexes(path: Path, tmp_path: Path) -> None:

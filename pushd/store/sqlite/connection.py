@@ -19,7 +19,7 @@ from pushd.model.uuid7 import IdSource
 from pushd.rules.outcomes import dispatched_by
 from pushd.rules.queueing import Unsend
 from pushd.store.commit_failures import CommitFailures
-from pushd.store.device_indexes import BATCH, add_new_rows
+from pushd.store.device_indexes import Batches, add_new_rows
 from pushd.store.event_limiter import EventLimiter
 from pushd.store.filters import Violation
 from pushd.store.group_commit import PendingTransaction
@@ -65,10 +65,8 @@ class SqliteConnection:
     """Seconds since the machine was started, to know how old a claim is."""
     reconnect: Callable[[], sqlite3.Connection] | None = None
     """Opens the database again after a commit in doubt; None: this connection is used again."""
-    index_batch: int = BATCH
-    """How many events are added to the indexes of devices together."""
-    _next_batch: int = field(default=0, init=False)
-    """The number of the event with which that is done next; at first, of any."""
+    batches: Batches = field(factory=Batches)
+    """Of new rows for the indexes of devices."""
     _in_doubt: Sequence[Dispatched] | None = field(default=None, init=False)
     """What was claimed by a commit of which it is not known whether it was done; None: there is none."""
     _recovery: Sequence[PendingTransaction] = field(default=(), init=False)
@@ -237,8 +235,7 @@ class SqliteConnection:
             self._raise_if_rolled_back()
             return False
         tx.feed.write()
-        if feed.last is not None and feed.last >= self._next_batch:
-            self._next_batch = feed.last + self.index_batch
+        if feed.last is not None and self.batches.is_due(feed.last, len(self._group)):
             self._steps.append(add_new_rows)
         return True
 

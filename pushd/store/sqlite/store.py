@@ -14,7 +14,7 @@ from pushd.lib.background import returns_deferred
 from pushd.lib.uptime import uptime
 from pushd.model.errors import StoreRefused, Unavailable
 from pushd.store.commit_failures import CommitFailures
-from pushd.store.device_indexes import BATCH
+from pushd.store.device_indexes import BATCH, Batches
 from pushd.store.filters import NO_OPTIONS, StartOptions, StartupSnapshot
 from pushd.store.group_commit import Executor, IExecutorReactor, InlineExecutor, ReactorExecutor, ThreadExecutor
 from pushd.store.interface import IStore
@@ -49,7 +49,7 @@ class SqliteStore(Operations):
     uptime: Callable[[], float] = field(default=uptime, kw_only=True)
     """Tells when the transaction of a claim began, in seconds."""
     index_batch: int = field(default=BATCH, kw_only=True)
-    """How many events are added to the indexes of devices together."""
+    """How many events are added to the indexes of devices together at most."""
 
     def membership(self) -> OnlyProcess:
         return OnlyProcess()
@@ -74,7 +74,7 @@ class SqliteStore(Operations):
                 open_commands=self._open_commands,
                 ids=self.ids,
                 uptime=self.uptime,
-                index_batch=self.index_batch,
+                batches=Batches(self.index_batch),
             )
             snapshot = _load_snapshot(connection, options)
             if self.path != MEMORY:
