@@ -45,7 +45,12 @@ class AdminClient:
     ) -> "AdminClient":
         """A client of a server, with the token for it."""
         connection = Connection(
-            treq=http, base=server.url, token=server.token, clock=clock, token_source=server.token_source
+            treq=http,
+            base=server.url,
+            token=server.token,
+            clock=clock,
+            token_source=server.token_source,
+            remedy=server.remedy,
         )
         return cls(connection, progress)
 

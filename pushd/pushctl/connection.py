@@ -71,7 +71,7 @@ class ApiResponse:
 class Connection:
     """Sends requests to one server, with one token, or with none if that is empty.
 
-    ``token_source`` is what errors call the token.
+    ``token_source`` is what errors call the token; ``remedy`` is what they advise if nothing listens there.
     """
 
     _treq: HTTPClient
@@ -79,6 +79,7 @@ class Connection:
     _token: str = field(repr=False)
     clock: IReactorTime
     _token_source: str = ""
+    _remedy: str = ""
 
     async def fetch_json(self, request: ApiRequest) -> Json:
         """The JSON object in the response; an empty one for 204 (no content).
@@ -144,8 +145,9 @@ class Connection:
         except defer.TimeoutError:
             raise Unreachable(f"{where} did not answer within {timeout:g} s") from None
         except NEVER_SENT as error:
+            advice = f"is pushd running there? {self._remedy}".rstrip()
             raise Unreachable(
-                f"cannot connect to {where} (is pushd running there?): {error}", never_sent=True
+                f"cannot connect to {self._base.to_text()} ({advice}): {error}", never_sent=True
             ) from None
         except CONNECTION_LOST as error:
             if isinstance(cause_of(error), ResponseTooLarge):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from hyperlink import DecodedURL, URLParseError
 
 from pushd.pushctl.errors import Misconfigured
@@ -35,12 +35,14 @@ class ServerOptions:
 class ServerAddress:
     """The URL of a server and a token for it; ``repr`` does not show the token.
 
-    ``token_source`` is the option, variable, profile or file that the token is from.
+    ``token_source`` is the option, variable, profile or file that the token is from; ``remedy`` says how to name
+    another server.
     """
 
     url: DecodedURL
     token: str = field(repr=False)
     token_source: str = ""
+    remedy: str = "--url or PUSHD_URL names another server"
 
     @classmethod
     def read(cls, url: str, token: str, source: str) -> "ServerAddress":
@@ -71,7 +73,8 @@ def find_server(options: ServerOptions, load: Callable[[], Profiles]) -> ServerA
 
 def _of_profile(profiles: Profiles, name: str) -> ServerAddress:
     profile = profiles.get(name)
-    return ServerAddress.read(profile.url, profile.token, f"profile {name}")
+    server = ServerAddress.read(profile.url, profile.token, f"profile {name}")
+    return evolve(server, remedy=f"It is the URL of profile {name}; --profile or --url names another server")
 
 
 def _of_data_dir(url: str, data_dir: Path) -> ServerAddress:

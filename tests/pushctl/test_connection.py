@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IAgent, IResponse
 from zope.interface import implementer
 
+from pushd.demo.layout import free_ports
 from pushd.pushctl.connection import REQUEST_TIMEOUT, ApiRequest, Connection, Json
 from pushd.pushctl.errors import ClientError, NotAdminPort, Refused, UnexpectedResponse, Unreachable, refused
 from tests.hostile_server import HEADERS, HostileServer
@@ -58,8 +59,8 @@ class _Agent:
         return self._result()
 
 
-def _connection(clock: Clock, result: Callable[[], Deferred[IResponse]]) -> Connection:
-    return Connection(treq=HTTPClient(_Agent(result)), base=URL, token="mine", clock=clock)
+def _connection(clock: Clock, result: Callable[[], Deferred[IResponse]], remedy: str = "") -> Connection:
+    return Connection(treq=HTTPClient(_Agent(result)), base=URL, token="mine", clock=clock, remedy=remedy)
 
 
 def test_answer_is_a_json_object(server: FakeServer, clock: Clock) -> None:
@@ -115,12 +116,16 @@ def test_closed_connection(server: FakeServer, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("cause", [ConnectError(string="refused"), DNSLookupError("no such host")])
-def test_failed_connection(clock: Clock, cause: Exception) -> None:
-    """If no connection could be made, the error says that the request was never sent."""
-    error = _result(ensureDeferred(_connection(clock, lambda: fail(cause)).fetch_json(REQUEST)))
+@pytest.mark.parametrize(
+    ("remedy", "advice"),
+    [("", "is pushd running there?"), ("--url names another", "is pushd running there? --url names another")],
+)
+def test_failed_connection(clock: Clock, cause: Exception, remedy: str, advice: str) -> None:
+    """If no connection could be made, the request was never sent; the error names the URL and the remedy."""
+    error = _result(ensureDeferred(_connection(clock, lambda: fail(cause), remedy).fetch_json(REQUEST)))
     assert isinstance(error, Unreachable)
     assert error.never_sent
-    assert str(error).startswith("cannot connect to 127.0.0.1:8081 (is pushd running there?)")
+    assert str(error) == f"cannot connect to http://127.0.0.1:8081 ({advice}): {cause}"
 
 
 def test_interrupt_while_connecting(clock: Clock) -> None:
@@ -152,6 +157,29 @@ def test_errors_have_one_base_class() -> None:
     assert all(issubclass(error, ClientError) for error in (Refused, UnexpectedResponse, Unreachable))
 
 
+def _list_devices(url: str) -> "subprocess.CompletedProcess[str]":
+    """Run ``pushctl devices`` as a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", "from pushd.pushctl.main import main; main()", "devices"],
+        env={**os.environ, "PUSHD_URL": url, "PUSHD_TOKEN": "t"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "pushd.invalid"])
+def test_server_that_does_not_run(host: str) -> None:
+    """A server that does not run, or whose name is not known, is reported in one line that says what to change."""
+    url = f"http://{host}:{free_ports(0, 0)[0]}/below"
+    ended = _list_devices(url)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
+    advice = "is pushd running there? --url or PUSHD_URL names another server"
+    assert ended.stderr.startswith(f"pushctl: cannot connect to {url} ({advice}): ")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("part", ["headers", "body"])
 def test_endless_response(part: str) -> None:
@@ -159,14 +187,7 @@ def test_endless_response(part: str) -> None:
     end_of_head = b"\r\n" if part == "body" else b""
     server = HostileServer(b"HTTP/1.1 200 OK\r\n" + end_of_head, HEADERS)
     with server.running() as url:
-        ended = subprocess.run(
-            [sys.executable, "-c", "from pushd.pushctl.main import main; main()", "devices"],
-            env={**os.environ, "PUSHD_URL": url, "PUSHD_TOKEN": "t"},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        ended = _list_devices(url)
     assert f"the {part} of the response" in ended.stderr
     assert "is this the admin port of pushd?" in ended.stderr
     assert ended.returncode != 0

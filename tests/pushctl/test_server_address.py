@@ -80,6 +80,20 @@ def test_token_is_read_from_the_data_directory(tmp_path: Path) -> None:
     assert _find(data_dir=tmp_path).token == "secret-token"
 
 
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        ({"token": "mine"}, "--url or PUSHD_URL names another server"),
+        ({"url": URL, "token": "mine"}, "--url or PUSHD_URL names another server"),
+        ({"profile": "lab"}, "It is the URL of profile lab; --profile or --url names another server"),
+        ({"url": "https://lab.example"}, "It is the URL of profile lab; --profile or --url names another server"),
+    ],
+)
+def test_remedy_names_another_server(options: dict[str, Any], remedy: str) -> None:
+    """How another server is named depends on what has named this one."""
+    assert _find(**options).remedy == remedy
+
+
 def test_given_token_wins(tmp_path: Path) -> None:
     """A token that is given is used instead of the one in the data directory."""
     (tmp_path / "admin.token").write_text("secret-token\n")
