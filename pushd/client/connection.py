@@ -14,7 +14,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 
 from pushd.client.errors import ProblemDetails, Unavailable, UnexpectedAnswer, Unreachable, problem_of
 from pushd.client.reading import read, read_object
-from pushd.model.admin_api import FAILED_PROXY, PROBLEM_TYPE
+from pushd.model.admin_api import FAILED_PROXY, PROBLEM_TYPE, not_from_pushd
 
 CONNECT_TIMEOUT = 5.0
 """Seconds that connecting may take."""
@@ -31,6 +31,8 @@ _NEVER_SENT = (NewConnectionError, ConnectTimeoutError)
 
 Json = dict[str, Any]
 Query = Sequence[tuple[str, str]]
+
+_QUESTION = "is it the admin port of pushd?"
 
 _log = logging.getLogger("pushd.client")
 
@@ -102,14 +104,20 @@ class Connection:
         if response.status == 204:
             return {}
         if response.status < 300:
-            return read_object(response.data)
+            try:
+                return read_object(response.data)
+            except UnexpectedAnswer:
+                raise UnexpectedAnswer(f"{self._not_from_pushd(response)}; {_QUESTION}") from None
         if kind == PROBLEM_TYPE:
             raise problem_of(response.status, read(ProblemDetails, read_object(response.data)))
+        if response.status == 404:  # as that of the device port
+            raise UnexpectedAnswer(f"{self._url} answered 404 without problem details; {_QUESTION}")
         if response.status in FAILED_PROXY:
-            raise Unreachable(f"the proxy of {self._url} answered {response.status}", never_sent=False)
-        raise UnexpectedAnswer(
-            f"{self._url} answered {response.status} without problem details; is it the admin port of pushd?"
-        )
+            raise Unreachable(self._not_from_pushd(response), never_sent=False)
+        raise UnexpectedAnswer(f"{self._not_from_pushd(response)}; {_QUESTION}")
+
+    def _not_from_pushd(self, response: BaseHTTPResponse) -> str:
+        return not_from_pushd(self._url, response.status)
 
     def _request(self, call: Call) -> BaseHTTPResponse:
         headers = {"Authorization": f"Bearer {self._token}", "User-Agent": USER_AGENT}

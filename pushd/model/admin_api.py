@@ -1,5 +1,7 @@
 """What the admin API and its clients, ``pushd.client`` and ``pushctl``, agree on beside the values."""
 
+from http import HTTPStatus
+
 MAX_PAGE = 500
 """Items of a page at most."""
 
@@ -17,6 +19,15 @@ PROBLEM_TYPE = "application/problem+json"
 
 FAILED_PROXY = (502, 503, 504)
 """Statuses with which a reverse proxy answers, without problem details, when it cannot reach the server."""
+
+
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+
+def not_from_pushd(url: str, status: int) -> str:
+    """What errors say about a response that pushd does not send, such as an HTML page; they do not show its body."""
+    answered = f"{status} {_PHRASES.get(status, '')}".rstrip()
+    return f"{url} answered {answered}; the response is not from pushd, but for example from a proxy in between"
 
 
 def decimal(seconds: float) -> str:

@@ -22,10 +22,11 @@ from pushd.lib.http_client import (
     read_body,
     unwrap_cancellation,
 )
-from pushd.model.admin_api import FAILED_PROXY, PROBLEM_TYPE
+from pushd.model.admin_api import FAILED_PROXY, PROBLEM_TYPE, not_from_pushd
 from pushd.pushctl.errors import (
     ClientError,
     NotAdminPort,
+    ProxyFailed,
     UnexpectedResponse,
     Unreachable,
     certificate_problem,
@@ -91,7 +92,7 @@ class Connection:
             raise self._error(response)
         answer = {} if response.status == 204 else _object(response.body)
         if answer is None:
-            raise UnexpectedResponse(f"the answer ({response.status}) is not a JSON object")
+            raise UnexpectedResponse(self._not_from_pushd(response))
         return answer
 
     async def fetch(self, request: ApiRequest) -> ApiResponse:
@@ -162,10 +163,15 @@ class Connection:
         """The error for a response with an error status."""
         if response.status == 404 and response.content_type != PROBLEM_TYPE:
             return NotAdminPort(self._where)
-        problem = _object(response.body)
-        if problem is None and response.status not in FAILED_PROXY:
-            return UnexpectedResponse(f"{self._where} answers {response.status}, without saying why")
-        return refused(response.status, problem or {}, self._token_source)
+        problem = _object(response.body) if response.content_type == PROBLEM_TYPE else None
+        if problem is not None:
+            return refused(response.status, problem, self._token_source)
+        if response.status in FAILED_PROXY:
+            return ProxyFailed(response.status, self._not_from_pushd(response))
+        return UnexpectedResponse(self._not_from_pushd(response))
+
+    def _not_from_pushd(self, response: ApiResponse) -> str:
+        return not_from_pushd(self._base.to_text(), response.status)
 
     async def _whole_response(self, request: ApiRequest) -> ApiResponse:
         return await _read(await self._send(request))

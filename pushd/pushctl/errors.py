@@ -59,6 +59,14 @@ class Refused(ClientError):
         super().__init__(f"refused ({status}): {message}")
 
 
+class ProxyFailed(Refused):
+    """A proxy answered with an error status, because it could not reach the server."""
+
+    def __init__(self, status: int, message: str) -> None:
+        self.status = status
+        ClientError.__init__(self, message)
+
+
 def refused(status: int, problem: Mapping[str, Any], token_source: str = "") -> Refused:
     """The error for a problem document (RFC 9457); it names each invalid field by its JSON pointer.
 

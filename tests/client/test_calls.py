@@ -18,6 +18,7 @@ from pushd.client import (
     UnexpectedAnswer,
 )
 from tests.client.conftest import ABSENT, CONTAINER, READER, MakeClient, url_of
+from tests.hostile_server import HostileServer
 from tests.integration.calls import HOST
 from tests.integration.server import Server
 
@@ -153,8 +154,18 @@ def test_problems(client: Client, fleet: Server, make_client: MakeClient) -> Non
 
 def test_device_port(fleet: Server, make_client: MakeClient) -> None:
     """A client that is given the device port says so."""
-    with pytest.raises(UnexpectedAnswer, match="admin port"):
+    with pytest.raises(UnexpectedAnswer, match="answered 404 without problem details; is it the admin port"):
         make_client(f"http://{HOST}:{fleet.devices.number}", fleet.token).info()
+
+
+@pytest.mark.parametrize("status", ["200 OK", "302 Found", "403 Forbidden"])
+def test_page_of_a_proxy(make_client: MakeClient, status: str) -> None:
+    """A page that a proxy sends instead of the answer is reported by its status and the URL, without its HTML."""
+    page = f"HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"
+    with HostileServer(page.encode()).running() as url, pytest.raises(UnexpectedAnswer) as failed:
+        make_client(url, "token").info()
+    said = "the response is not from pushd, but for example from a proxy in between; is it the admin port of pushd?"
+    assert str(failed.value) == f"{url.rstrip('/')} answered {status}; {said}"
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8081", "ftp://127.0.0.1", "http://", "http://127.0.0.1:8081/?a=1"])

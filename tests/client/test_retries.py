@@ -63,6 +63,16 @@ def test_end_of_the_retries(fleet: Server, proxy: FlakyProxy, make_client: MakeC
     assert 2 <= 50 - len(proxy.losses) <= 5
 
 
+def test_proxy_without_a_server(fleet: Server, proxy: FlakyProxy, make_client: MakeClient) -> None:
+    """The error about an answer of the proxy says so, with its status and the URL, and without its HTML."""
+    proxy.losses.append(Loss.SERVER)
+    with pytest.raises(Unreachable) as failed:
+        make_client(proxy.url, fleet.token, retry_for=0).device(READER)
+    assert not failed.value.never_sent
+    said = "answered 502 Bad Gateway; the response is not from pushd, but for example from a proxy in between"
+    assert str(failed.value) == f"{proxy.url} {said}"
+
+
 def test_no_command_is_sent_after_its_time(fleet: Server, proxy: FlakyProxy, make_client: MakeClient) -> None:
     """A command whose time to live is over is not sent by a repeat, however long calls are repeated."""
     proxy.losses.extend([Loss.REQUEST] * 50)

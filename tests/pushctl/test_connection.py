@@ -17,7 +17,15 @@ from zope.interface import implementer
 
 from pushd.demo.layout import free_ports
 from pushd.pushctl.connection import REQUEST_TIMEOUT, ApiRequest, Connection, Json
-from pushd.pushctl.errors import ClientError, NotAdminPort, Refused, UnexpectedResponse, Unreachable, refused
+from pushd.pushctl.errors import (
+    ClientError,
+    NotAdminPort,
+    ProxyFailed,
+    Refused,
+    UnexpectedResponse,
+    Unreachable,
+    refused,
+)
 from tests.hostile_server import HEADERS, HostileServer
 from tests.pushctl.fake_server import Answer, FakeServer
 
@@ -89,8 +97,36 @@ def test_error_without_a_problem_document(server: FakeServer, clock: Clock) -> N
     """An error of a proxy, without a problem document, is reported with its status."""
     server.on("GET /v1/devices", Answer(status=502, body=b"<html>Bad Gateway"))
     error = _result(_fetch(server, clock))
-    assert isinstance(error, Refused)
-    assert (error.status, str(error)) == (502, "refused (502): no reason given")
+    assert isinstance(error, ProxyFailed)
+    assert (error.status, str(error)) == (502, f"http://127.0.0.1:8081 answered 502 Bad Gateway; {_NOT_FROM_PUSHD}")
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [(200, "200 OK"), (302, "302 Found"), (403, "403 Forbidden"), (500, "500 Internal Server Error"), (599, "599")],
+)
+@pytest.mark.parametrize("body", [b"<html>Blocked", b'"a word"'])
+def test_other_answers_that_are_not_from_pushd(
+    server: FakeServer, clock: Clock, status: int, shown: str, body: bytes
+) -> None:
+    """Any other answer that pushd does not send is named by its status, without its body, and the URL is in doubt."""
+    server.on("GET /v1/devices", Answer(status=status, body=body))
+    error = _result(_fetch(server, clock))
+    assert isinstance(error, UnexpectedResponse)
+    assert str(error) == (
+        f"http://127.0.0.1:8081 answered {shown}; {_NOT_FROM_PUSHD}: is this the admin port of pushd?"
+    )
+
+
+def test_json_of_a_proxy(server: FakeServer, clock: Clock) -> None:
+    """JSON that is no problem document is not from pushd either."""
+    server.on("GET /v1/devices", Answer(status=503, body=b'{"message": "no healthy upstream"}'))
+    assert str(_result(_fetch(server, clock))).startswith(
+        "http://127.0.0.1:8081 answered 503 Service Unavailable; the response is not from pushd"
+    )
+
+
+_NOT_FROM_PUSHD = "the response is not from pushd, but for example from a proxy in between"
 
 
 def test_error_cannot_move_the_cursor(server: FakeServer, clock: Clock) -> None:
@@ -215,7 +251,7 @@ def test_answer_without_content(server: FakeServer, clock: Clock) -> None:
     assert _result(_fetch(server, clock)) == {}
 
 
-@pytest.mark.parametrize(("status", "expected"), [(501, UnexpectedResponse), (502, Refused)])
+@pytest.mark.parametrize(("status", "expected"), [(501, UnexpectedResponse), (502, ProxyFailed)])
 def test_error_of_another_program(server: FakeServer, clock: Clock, status: int, expected: type[ClientError]) -> None:
     """An error without a JSON object is not pushd's, unless a proxy says that it cannot reach its server."""
     server.on("GET /v1/devices", Answer(status=status, body=b"<h1>Unsupported method</h1>"))
