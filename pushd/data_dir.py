@@ -28,10 +28,13 @@ _HISTORY = re.compile(rb"([0-9a-f]{12}) ([0-9]{19})\n")
 
 @define(eq=False)
 class Lock:
-    """A lock file that one process holds at a time; ``what`` names the locked thing in error messages."""
+    """A lock file that one process holds at a time; ``what`` names the locked thing in error messages, and ``option``
+    the option that names another one, if there is one.
+    """
 
     path: Path
     what: str
+    option: str = ""
     _file: TextIOWrapper | None = field(default=None, init=False)
 
     def hold(self) -> None:
@@ -48,9 +51,15 @@ class Lock:
         except OSError as error:
             file.close()
             held = isinstance(error, BlockingIOError)
-            why = "is held by another process" if held else f"cannot be locked: {error.strerror}"
+            why = self._held if held else f"cannot be locked: {error.strerror}"
             raise StoreRefused(f"{self.what} {why}.") from error
         self._file = file
+
+    @property
+    def _held(self) -> str:
+        """Without a process id: that of a daemon changes after it has locked, and a container has its own ids."""
+        other = f", or use another {self.option}" if self.option else ""
+        return f"is held by another process: stop that first{other}"
 
     def release(self) -> None:
         """Unlock the file."""
@@ -68,6 +77,8 @@ class DataDir:
     path: Path
     store: str | None = None
     """A file, or the URL of a database on PostgreSQL."""
+    is_configured: bool = True
+    """Whether ``--data-dir`` and ``--store`` name the two: then errors name these options."""
     _locks: list[Lock] = field(factory=list, init=False)
     _history: int | None = field(default=None, init=False)
     """The descriptor of the open history file."""
@@ -86,11 +97,12 @@ class DataDir:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StoreRefused(f"{what} cannot be used: {error.strerror}.") from error
-        self._hold(Lock(self.path / LOCK, what))
+        self._hold(Lock(self.path / LOCK, what, self._option("--data-dir")))
         if self.database == MEMORY or self.is_shared:
             return
         # beside the real file: another process may name it by another path
-        self._hold(Lock(Path(f"{os.path.realpath(self.database)}.lock"), f"The store {self.database}"))
+        path = Path(f"{os.path.realpath(self.database)}.lock")
+        self._hold(Lock(path, f"The store {self.database}", self._option("--store")))
 
     def hold_early(self) -> None:
         """Lock both before the process listens. If it is still root, and becomes another user later, a directory that
@@ -126,6 +138,9 @@ class DataDir:
             return self.database
         url = urlsplit(self.database)
         return urlunsplit((url.scheme, url.netloc.rpartition("@")[2], url.path, "", ""))
+
+    def _option(self, name: str) -> str:
+        return name if self.is_configured else ""
 
     def _hold(self, lock: Lock) -> None:
         try:

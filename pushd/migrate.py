@@ -44,7 +44,7 @@ class Place:
         path = text.removeprefix(SQLITE_SCHEME)
         if path in (text, ""):
             raise ValueError(f"{text} is neither {SQLITE_SCHEME}PATH nor postgresql://...")
-        return cls(DataDir(Path(path).parent, path))
+        return cls(DataDir(Path(path).parent, path, is_configured=False))
 
     @property
     def is_postgres(self) -> bool:

@@ -21,15 +21,27 @@ def test_directory_is_created_for_its_owner_only(tmp_path: Path) -> None:
     data_dir.release()
 
 
+HELD = "is held by another process: stop that first, or use another"
+
+
 def test_one_process_holds_the_directory(tmp_path: Path) -> None:
     """A second process is refused until the first has released the directory."""
     first, second = DataDir(tmp_path), DataDir(tmp_path)
     first.hold()
-    with pytest.raises(StoreRefused, match=re.escape(f"{tmp_path} is held by another process.")):
+    with pytest.raises(StoreRefused, match=re.escape(f"{tmp_path} {HELD} --data-dir.")):
         second.hold()
     first.release()
     second.hold()
     second.release()
+
+
+def test_no_option_is_named_where_there_is_none(tmp_path: Path) -> None:
+    """Where ``--data-dir`` does not name the directory, the error says only to stop the other process."""
+    first = DataDir(tmp_path)
+    first.hold()
+    with pytest.raises(StoreRefused, match=r"is held by another process: stop that first\.$"):
+        DataDir(tmp_path, is_configured=False).hold()
+    first.release()
 
 
 @pytest.mark.parametrize("name", ["pushd.sqlite", "link.sqlite"])
@@ -38,7 +50,7 @@ def test_one_process_holds_the_store(tmp_path: Path, name: str) -> None:
     first, second = DataDir(tmp_path / "a"), DataDir(tmp_path / "b", str(tmp_path / "a" / name))
     first.hold()
     (tmp_path / "a" / "link.sqlite").symlink_to("pushd.sqlite")
-    with pytest.raises(StoreRefused, match=re.escape(f"The store {second.database} is held by another process.")):
+    with pytest.raises(StoreRefused, match=re.escape(f"The store {second.database} {HELD} --store.")):
         second.hold()
     other = DataDir(tmp_path / "b")
     other.hold()  # which the refused one has released

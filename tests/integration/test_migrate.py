@@ -132,7 +132,7 @@ def test_a_server_that_runs_is_left_alone(server: Server, url: str, tmp_path: Pa
     """Nothing is moved from or to a database that a server uses."""
     done = migrate(file_of(server), url)
     assert (done.code, done.out) == (1, "")
-    assert "is held by another process" in done.err
+    assert "is held by another process: stop that first." in done.err
     node = Server(tmp_path / "node", (*OPEN, f"--store={url}"))
     node.folder.mkdir()
     node.start()

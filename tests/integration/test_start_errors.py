@@ -57,17 +57,20 @@ def test_port_in_use(make_server: MakeServer) -> None:
     assert line == f"pushd: Couldn't listen on {address}: Address already in use ({option})."
 
 
+HELD = "is held by another process: stop that first, or use another"
+
+
 def test_second_process_on_a_data_directory(shared: Server, make_server: MakeServer) -> None:
     """A second server on a data directory does not start; the first is not disturbed."""
     line = start_error(make_server(f"--data-dir={shared.data_dir}"))
-    assert line == f"pushd: The data directory {shared.data_dir} is held by another process."
+    assert line == f"pushd: The data directory {shared.data_dir} {HELD} --data-dir."
     assert shared.admin.ask("GET /readyz").code == 200
 
 
 def test_second_process_on_a_store(shared: Server, make_server: MakeServer) -> None:
     """Nor does a second server on a store, though it has a data directory of its own."""
     line = start_error(make_server(f"--store={shared.data_dir}/pushd.sqlite"))
-    assert line == f"pushd: The store {shared.data_dir}/pushd.sqlite is held by another process."
+    assert line == f"pushd: The store {shared.data_dir}/pushd.sqlite {HELD} --store."
     assert shared.admin.ask("GET /readyz").code == 200
 
 
