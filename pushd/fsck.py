@@ -1,8 +1,8 @@
 """``python -m pushd.fsck DATABASE``: checks a SQLite file, or by its URL a database on PostgreSQL, whether servers use
 it or not.
 
-Prints one JSON object per violation. Exits with 0 if there are none, 1 if there are some, and 2 if the file cannot be
-checked.
+Prints one JSON object per violation, or one line that says that there are none. Exits with 0 if there are none, 1 if
+there are some, and 2 if the file cannot be checked.
 """
 
 import json
@@ -58,6 +58,8 @@ def main(arguments: list[str]) -> int:
         return 2
     for violation in violations:
         sys.stdout.write(json.dumps(asdict(violation)) + "\n")
+    if not violations:
+        sys.stdout.write("No inconsistencies.\n")
     return 1 if violations else 0
 
 

@@ -53,8 +53,10 @@ class FinalState:
         out, err, code = await getProcessOutputAndValue(
             sys.executable, command, env=environment(), path=str(ROOT), reactor=self.reactor
         )
-        violations = [json.loads(line) for line in out.splitlines()]
-        if (code, err) == (int(bool(violations)), b""):
+        if (code, out, err) == (0, b"No inconsistencies.\n", b""):
+            return []
+        violations = [json.loads(line) for line in out.splitlines()] if code else []
+        if (code, err) == (1, b"") and violations:
             return violations
         return [*violations, {"what": err.decode(), "command": None}]
 

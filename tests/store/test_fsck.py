@@ -1,10 +1,13 @@
 """Tests of the consistency check."""
 
+import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from pushd.fsck import inspect
+from pushd.fsck import inspect, main
 from pushd.model.device import ProofKind
 from pushd.model.lifecycle import Move
 from pushd.model.timestamps import Now
@@ -214,6 +217,25 @@ async def test_a_stopped_server_is_checked_as_of_its_last_event(tmp_path: Path) 
     await put(store, 1, now=at(0))
     await store.close()
     assert inspect(str(path)) == []
+
+
+async def test_program_prints_what_it_finds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The program prints that there are no inconsistencies, or each as a JSON object; the exit code is 0 or 1."""
+    path = tmp_path / "pushd.sqlite"
+    store = new_store(str(path))
+    when(store, at()).open()
+    await when(store, at()).add_device(device(READER), False)
+    await put(store, 1)
+    await store.close()
+    assert main([str(path)]) == 0
+    assert capsys.readouterr() == ("No inconsistencies.\n", "")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE command SET attempts = 2")
+    assert main([str(path)]) == 1
+    found, errors = capsys.readouterr()
+    assert errors == ""
+    whats = [json.loads(line)["what"] for line in found.splitlines()]
+    assert "the number of attempts does not match the stored attempts" in whats
 
 
 async def test_a_store_in_use_has_no_violations(store: IStore) -> None:

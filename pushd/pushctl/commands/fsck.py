@@ -66,4 +66,5 @@ def _check_offline(session: Session, as_json: bool) -> ExitCode:
     if done.stderr:
         print_error(done.stderr.strip().splitlines()[-1])
         return ExitCode.REFUSED
-    return _print([json.loads(line) for line in done.stdout.splitlines()], as_json)
+    violations = done.stdout.splitlines() if done.returncode else []
+    return _print([json.loads(line) for line in violations], as_json)

@@ -1,10 +1,12 @@
 """Tests of ``pushctl fsck``."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from pushd.pushctl.connection import Json
 from tests.pushctl.fake_server import Answer, FakeServer, Pushctl
 
 VIOLATION = {"what": "its attempts are not in order", "device": "controlid:1", "command": "c", "detail": None}
@@ -25,6 +27,21 @@ def test_consistent_database(server: FakeServer, pushctl: Pushctl) -> None:
     result = pushctl("fsck")
     assert (result.exit_code, result.stdout) == (0, "No inconsistencies.\n")
     assert json.loads(pushctl("fsck", "--json").stdout) == {"ok": True, "items": []}
+
+
+@pytest.mark.parametrize(
+    ("code", "printed", "found"),
+    [(0, "No inconsistencies.\n", []), (1, f"{json.dumps(VIOLATION)}\n" * 2, [VIOLATION] * 2)],
+)
+def test_check_without_a_server(
+    pushctl: Pushctl, monkeypatch: pytest.MonkeyPatch, code: int, printed: str, found: list[Json]
+) -> None:
+    """With --offline, what ``python -m pushd.fsck`` prints is shown as what a server finds."""
+    done = subprocess.CompletedProcess([], code, printed, "")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    result = pushctl("fsck", "--offline", "--json")
+    assert result.exit_code == code
+    assert json.loads(result.stdout) == {"ok": not found, "items": found}
 
 
 @pytest.mark.parametrize("content", [None, "no database"])
