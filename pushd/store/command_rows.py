@@ -160,7 +160,7 @@ def device_record(admission: str, presence: str) -> DeviceRecord:
     return _DEVICE_RECORDS[admission, presence]
 
 
-def _handover(description: str, where: str, join: str = "") -> Statement:
+def _handover(description: str, where: str, index: str = "attempt_device", join: str = "") -> Statement:
     """Looks up the attempts of the handover that has the newest attempt among some of a device."""
     columns = "attempt.serial AS serial, attempt.handover AS handover"
     query = (
@@ -170,16 +170,16 @@ def _handover(description: str, where: str, join: str = "") -> Statement:
     on_sqlite, on_postgres = (where.format(serials=serials) for serials in _SERIALS)
     return Statement(
         description,
-        query.format(rows=of_devices(columns, "attempt", on_sqlite, join)),
+        query.format(rows=of_devices(columns, index, on_sqlite, join)),
         postgres=query.format(rows=f"SELECT {columns} FROM attempt {join} WHERE {on_postgres}"),
     )
 
 
 _OWN = "attempt.device = :device"
-_SERIALS = (of_devices("serial", "attempt", _OWN), f"SELECT serial FROM attempt WHERE {_OWN}")
+_SERIALS = (of_devices("serial", "attempt_device", _OWN), f"SELECT serial FROM attempt WHERE {_OWN}")
 """The attempts of a device, on SQLite and on PostgreSQL."""
 _NEWEST = _handover("look up the newest attempt", _OWN)
-_BY_UUID = _handover("look up attempts by uuid", f"{_OWN} AND uuid = :uuid")
+_BY_UUID = _handover("look up attempts by uuid", f"{_OWN} AND uuid = :uuid", "attempt_uuid")
 SEARCHED_ATTEMPTS = 1000
 """How many of a device's newest attempts are searched for one that lapsed, for a result without a uuid."""
 
@@ -188,7 +188,7 @@ _LATEST_LAPSED = _handover(
     f"{_OWN} AND attempt.serial > COALESCE("
     f"(SELECT serial FROM ({{serials}} ORDER BY serial DESC LIMIT 1 OFFSET {SEARCHED_ATTEMPTS}) AS searched), 0)"
     " AND (command.state = 'unknown' OR (command.state = 'queued' AND command.attempts > 0))",
-    "JOIN command ON command.id = attempt.command",
+    join="JOIN command ON command.id = attempt.command",
 )
 
 

@@ -67,13 +67,15 @@ class Batches:
         return True
 
 
-def of_devices(columns: str, table: str, where: str, join: str = "") -> str:
-    """The query for rows of devices, on SQLite; it may be followed by ORDER BY and LIMIT."""
+def of_devices(columns: str, index: str, where: str, join: str = "") -> str:
+    """The query for rows of devices, on SQLite, by one of their indexes; it may be followed by ORDER BY and LIMIT."""
+    table = index.partition("_")[0]
 
-    def among(rows: str) -> str:
-        return f"SELECT {columns} FROM {table} {join} WHERE {rows} AND {where}"
+    def among(hint: str, rows: str) -> str:
+        return f"SELECT {columns} FROM {table} {hint} {join} WHERE {rows} AND {where}"
 
-    return f"{among(f'{table}.indexed = 1')} UNION ALL {among(_is_new(table))}"
+    indexed = among(f"INDEXED BY {index}", f"{table}.indexed = 1")
+    return f"{indexed} UNION ALL {among('', _is_new(table))}"
 
 
 def is_left_out(table: str) -> str:

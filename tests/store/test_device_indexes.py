@@ -1,21 +1,24 @@
 """Tests of the indexes of devices on SQLite, to which new rows are added in batches."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import count
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from pushd.model.command import Command
-from pushd.model.event import Event
+from pushd.model.event import Event, EventType
+from pushd.model.lifecycle import State
 from pushd.store.device_indexes import Batches
-from pushd.store.filters import CommandFilter, EventFilter
+from pushd.store.filters import SLICE_SIZE, CommandFilter, EventFilter
 from pushd.store.sqlite.connection import connect
 from pushd.store.sqlite.migrations import _schemas, migrate
 from pushd.store.sqlite.store import SqliteStore
+from pushd.store.transactions import queries
 from tests.results import result_of
 from tests.store.clock import new_store
 from tests.store.samples import OTHER_READER, READER, draft
@@ -143,4 +146,137 @@ def test_rows_of_an_earlier_version_are_in_the_indexes(path: Path, tmp_path: Pat
     new = [put(store, READER), put(store, READER)]
     assert commands_of(store, READER) == [*new[::-1], "00000000-0000-7000-8000-000000000000"]
     assert [event.type for event in events_of(store, READER)] == [ONLINE, "command.queued", "command.queued"]
+    store.close()
+
+
+THIRD_READER = "controlid:3"
+DEVICES = (READER, OTHER_READER, THIRD_READER)
+ENDS = ("succeeded", "failed", "unknown")
+TYPES = (EventType.COMMAND_SENT, EventType.DEVICE_ONLINE, EventType.DEVICE_OFFLINE)
+
+
+class Narrow:
+    """A client that sees two devices, the commands of one sender, and not when devices come online."""
+
+    def covers(self, name: str) -> bool:
+        """Whether it sees a device."""
+        return name != THIRD_READER
+
+    def shows(self, command: Command) -> bool:
+        """Whether it sees a command."""
+        return command.created_by == "a"
+
+    def narrow(self, event: Event) -> Event | None:
+        """The event, if it sees that."""
+        return None if event.type == ONLINE else event
+
+
+def add_history(path: Path, random: Random, commands: int, indexed: int) -> None:
+    """Store commands and events, of which the first are in the indexes of devices."""
+    add_command = (
+        "INSERT INTO command (id, device, state, payload, delivery, priority, ttl, created_at, expires_at, attempts,"
+        " max_attempts, lease, deadline, sent_at, lease_until, finished_at, created_by, trace, endpoint, indexed)"
+        " VALUES (:id, :device, :state, '{}', 'at_most_once', 5, 300.0, :at, 300001, 1, 5, 30.0, 3600.0, 2,"
+        " iif(:state = 'sent', 5, NULL), iif(:state = 'sent', NULL, 3), :by, :trace, :endpoint, :indexed)"
+    )
+    add_event = "INSERT INTO event (type, at, device, data, indexed) VALUES (?, ?, ?, '{}', ?)"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE event SET indexed = 1")
+        for number in range(commands):
+            values = {
+                "id": f"01900000-0000-7000-8000-{number:012d}",
+                "device": random.choice(DEVICES),
+                "state": random.choice((*ENDS, "sent")),
+                "at": 0x019000000000 + random.randrange(3),
+                "by": random.choice("ab"),
+                "trace": random.choice(("t", None)),
+                "endpoint": random.choice("ef"),
+                "indexed": number < indexed,
+            }
+            connection.execute(add_command, values)
+            for _ in range(random.randrange(4)):
+                kind, device = random.choice(TYPES).value, random.choice((*DEVICES, None))
+                connection.execute(add_event, (kind, random.randrange(5), device, number < indexed))
+        connection.commit()
+
+
+def random_commands(random: Random) -> CommandFilter:
+    """Any filter for commands."""
+    return CommandFilter(
+        device=random.choice((*DEVICES, None)),
+        state=random.choice((None, *map(State, (*ENDS, "sent")))),
+        since=random.choice((None, 0x019000000001)),
+        trace=random.choice((None, "t")),
+        endpoint=random.choice((None, None, "e")),
+        by=random.choice((None, None, "a")),
+        q=random.choice((None, None, "T")),
+        view=random.choice((None, Narrow())),
+    )
+
+
+def random_events(random: Random) -> EventFilter:
+    """Any filter for events."""
+    return EventFilter(
+        devices=tuple(random.sample((*DEVICES, "controlid:9"), random.randrange(4))),
+        types=random.choice(((), TYPES[:1], TYPES[1:])),
+        since=random.choice((None, 2)),
+        view=random.choice((None, Narrow())),
+    )
+
+
+def all_events(store: SqliteStore, which: EventFilter, after: int, limit: int) -> Sequence[Event]:
+    """All events that pass a filter, page by page."""
+    found: list[Event] = []
+    while (page := result_of(store.events(which, after, limit))).next != after:
+        found += page.items
+        after = page.next
+    return found
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_lists_do_not_depend_on_what_is_in_the_indexes(
+    path: Path, tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the new rows begin, each list is the same as that of a copy that has all rows in its indexes."""
+    random = Random(seed)
+    monkeypatch.setattr(queries, "SLICE_SIZE", random.choice((3, 7, 20, 2000)))
+    commands = random.randrange(30, 90)
+    add_history(path, random, commands, random.randrange(commands + 1))
+    other = tmp_path / "other.sqlite"
+    other.write_bytes(path.read_bytes())
+    with closing(sqlite3.connect(other)) as connection:
+        for table in ("command", "event"):
+            connection.execute(f"UPDATE {table} SET indexed = 1")
+        if random.choice((True, False)):
+            connection.execute("ANALYZE")
+        connection.commit()
+    stores = [new_store(str(each), index_batch=100_000) for each in (path, other)]
+    for store in stores:
+        store.open()
+    for _ in range(60):
+        which, limit = random_commands(random), random.choice((1, 2, 5, 1000))
+        before = random.choice((None, f"01900000-0000-7000-8000-{random.randrange(commands):012d}"))
+        one, two = (result_of(store.commands(which, before, limit)) for store in stores)
+        assert one == two, (which, before, limit)
+        events, after = random_events(random), random.choice((0, 1, 5, 20))
+        first, second = (all_events(store, events, after, limit) for store in stores)
+        assert first == second, (events, after, limit)
+    for store in stores:
+        store.close()
+
+
+@pytest.mark.parametrize("is_indexed", [True, False])
+def test_events_behind_many_that_a_client_may_not_see(path: Path, is_indexed: bool) -> None:
+    """However many events of some devices are hidden from a client, indexed or not, it gets those behind them."""
+    hidden = [("device.online", READER, is_indexed)] * (SLICE_SIZE + 100)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executemany(
+            "INSERT INTO event (type, at, device, data, indexed) VALUES (?, 1, ?, '{}', ?)",
+            [*hidden, ("device.offline", OTHER_READER, is_indexed)],
+        )
+        connection.commit()
+    store = new_store(str(path), index_batch=100_000)
+    store.open()
+    which = EventFilter(devices=(READER, OTHER_READER), view=Narrow())
+    assert [event.type for event in all_events(store, which, 0, 100)][-1] == "device.offline"
     store.close()

@@ -65,6 +65,14 @@ HISTORY = {
         queries.command_listing(CommandFilter(trace="t"), "x")[0],
         "command_trace (trace=? AND id<?)",
     ),
+    "a device's commands with a trace": (
+        queries.command_listing(of(trace="t"), "x")[0],
+        "command_trace (trace=? AND id<?)",
+    ),
+    "a device's failed commands with a trace": (
+        queries.command_listing(of(trace="t", state=State.FAILED), None)[0],
+        "command_trace (trace=?)",
+    ),
     "commands in a state, of all devices": (
         queries.command_listing(CommandFilter(state=State.UNKNOWN), None)[0],
         "command_state (state=?)",
@@ -73,11 +81,20 @@ HISTORY = {
 """Statements about a few of the ended commands, each with the index that it must use."""
 
 
-@pytest.fixture(scope="module")
-def connection() -> Iterator[sqlite3.Connection]:
-    """An empty database; no test changes it."""
+ROWS = """
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+INSERT INTO event (type, at, device, data) SELECT 'device.online', i, 'controlid:' || (i % 100), '{}' FROM n;
+ANALYZE;
+"""
+
+
+@pytest.fixture(scope="module", params=["empty", "analyzed"])
+def connection(request: pytest.FixtureRequest) -> Iterator[sqlite3.Connection]:
+    """A database that is empty, or has rows and was analyzed, as an administrator may do; no test changes it."""
     with closing(connect(MEMORY)) as connection:
         migrate(connection, MEMORY)
+        if request.param == "analyzed":
+            connection.executescript(ROWS)
         yield connection
 
 

@@ -125,15 +125,17 @@ def _indexed(which: CommandFilter, before: str | None) -> dict[str, Any]:
 def _listing(query: tuple[str, str], which: CommandFilter, wanted: Mapping[str, Any]) -> tuple[Statement, Any]:
     """A query, of columns and of what is selected from the rows that have them."""
     columns, sql = query
-    condition, index = "TRUE", ""
+    condition, index, of_device = "TRUE", "", "command_device"
     if which.state in ENDED:  # the condition of the index as it was declared, else SQLite does not use it
-        condition = "finished_at IS NOT NULL"
+        condition, of_device = "finished_at IS NOT NULL", "command_ended"
     elif which.state is not None:
         condition, index = "finished_at IS NULL", "INDEXED BY command_open"
+    if which.trace is not None and not index:  # else SQLite would read all commands of the device
+        index = "INDEXED BY command_trace"
     where = f"{condition} AND {{where}}"
     plain = rows = f"SELECT {columns} FROM command {index} WHERE {where}"
     if which.device is not None and not index:
-        rows = of_devices(columns, "command", where)
+        rows = of_devices(columns, of_device, where)
     return filtered("list commands", sql.format(rows=rows), _COMMAND_CONDITIONS, wanted, sql.format(rows=plain))
 
 
@@ -174,7 +176,7 @@ _SLICE_OF_FEW = Statement(
     postgres=_SHARE.format(of=""),
 )
 _EVENTS_OF_FEW = _EVENTS[1].format(
-    rows=of_devices(_EVENT, "event", "device IN (SELECT value FROM json_each(:few)) AND {where}")
+    rows=of_devices(_EVENT, "event_device", "device IN (SELECT value FROM json_each(:few)) AND {where}")
 )
 _EVENTS_OF_FEW_ON_POSTGRES = (  # which would read the whole log for that
     f"SELECT {_EVENT} FROM json_each(:few) AS listed CROSS JOIN LATERAL (SELECT * FROM event"
@@ -235,7 +237,7 @@ def _log(description: str, query: tuple[str, str], wanted: Mapping[str, Any]) ->
     columns, sql = query
     plain = rows = f"SELECT {columns} FROM event WHERE {{where}}"
     if wanted["device"] is not None:
-        rows = of_devices(columns, "event", "{where}")
+        rows = of_devices(columns, "event_device", "{where}")
     return filtered(description, sql.format(rows=rows), _EVENT_CONDITIONS, wanted, sql.format(rows=plain))
 
 
@@ -250,7 +252,10 @@ def _read_few(
     statement, values = filtered(
         "list events of some devices", _EVENTS_OF_FEW, _EVENT_CONDITIONS, wanted, _EVENTS_OF_FEW_ON_POSTGRES
     )
-    return tx.rows(statement, few=few, limit=limit, **values), end
+    rows = tx.rows(statement, few=few, limit=limit, **values)
+    if end is None and len(rows) == limit:  # those that are not in the index yet come on top of the shares
+        end = rows[-1]["seq"]
+    return rows, end
 
 
 def _narrowed(which: EventFilter, until: int) -> dict[str, Any]:
@@ -331,7 +336,7 @@ _IS_SIGNED_OFF = (
 _NEWEST_FIRST = "{rows} ORDER BY seq DESC LIMIT 1"
 _SIGNED_OFF = Statement(  # backwards: a device that is signed off has few newer events
     "look up when a device signed off",
-    _NEWEST_FIRST.format(rows=of_devices("seq, at", "event", _IS_SIGNED_OFF)),
+    _NEWEST_FIRST.format(rows=of_devices("seq, at", "event_device", _IS_SIGNED_OFF)),
     postgres=_NEWEST_FIRST.format(rows=f"SELECT seq, at FROM event WHERE {_IS_SIGNED_OFF}"),
 )
 
