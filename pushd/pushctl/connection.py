@@ -26,7 +26,6 @@ from pushd.model.admin_api import FAILED_PROXY, PROBLEM_TYPE, not_from_pushd
 from pushd.pushctl.errors import (
     ClientError,
     NotAdminPort,
-    ProxyFailed,
     UnexpectedResponse,
     Unreachable,
     certificate_problem,
@@ -167,7 +166,7 @@ class Connection:
         if problem is not None:
             return refused(response.status, problem, self._token_source)
         if response.status in FAILED_PROXY:
-            return ProxyFailed(response.status, self._not_from_pushd(response))
+            return Unreachable(self._not_from_pushd(response))
         return UnexpectedResponse(self._not_from_pushd(response))
 
     def _not_from_pushd(self, response: ApiResponse) -> str:

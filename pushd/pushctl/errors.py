@@ -22,7 +22,9 @@ class Withheld(ClientError):
 
 
 class Unreachable(ClientError):
-    """There was no answer. Unless ``never_sent`` is true, the server may have received the request nevertheless."""
+    """There was no answer, or only that of a proxy which got none. Unless ``never_sent`` is true, the server may have
+    received the request nevertheless.
+    """
 
     def __init__(self, message: str, *, never_sent: bool = False) -> None:
         self.never_sent = never_sent
@@ -57,14 +59,6 @@ class Refused(ClientError):
     def __init__(self, status: int, message: str) -> None:
         self.status = status
         super().__init__(f"refused ({status}): {message}")
-
-
-class ProxyFailed(Refused):
-    """A proxy answered with an error status, because it could not reach the server."""
-
-    def __init__(self, status: int, message: str) -> None:
-        self.status = status
-        ClientError.__init__(self, message)
 
 
 def refused(status: int, problem: Mapping[str, Any], token_source: str = "") -> Refused:

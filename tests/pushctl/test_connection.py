@@ -20,7 +20,6 @@ from pushd.pushctl.connection import REQUEST_TIMEOUT, ApiRequest, Connection, Js
 from pushd.pushctl.errors import (
     ClientError,
     NotAdminPort,
-    ProxyFailed,
     Refused,
     UnexpectedResponse,
     Unreachable,
@@ -97,8 +96,9 @@ def test_error_without_a_problem_document(server: FakeServer, clock: Clock) -> N
     """An error of a proxy, without a problem document, is reported with its status."""
     server.on("GET /v1/devices", Answer(status=502, body=b"<html>Bad Gateway"))
     error = _result(_fetch(server, clock))
-    assert isinstance(error, ProxyFailed)
-    assert (error.status, str(error)) == (502, f"http://127.0.0.1:8081 answered 502 Bad Gateway; {_NOT_FROM_PUSHD}")
+    assert isinstance(error, Unreachable)
+    assert not error.never_sent
+    assert str(error) == f"http://127.0.0.1:8081 answered 502 Bad Gateway; {_NOT_FROM_PUSHD}"
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_answer_without_content(server: FakeServer, clock: Clock) -> None:
     assert _result(_fetch(server, clock)) == {}
 
 
-@pytest.mark.parametrize(("status", "expected"), [(501, UnexpectedResponse), (502, ProxyFailed)])
+@pytest.mark.parametrize(("status", "expected"), [(501, UnexpectedResponse), (502, Unreachable)])
 def test_error_of_another_program(server: FakeServer, clock: Clock, status: int, expected: type[ClientError]) -> None:
     """An error without a JSON object is not pushd's, unless a proxy says that it cannot reach its server."""
     server.on("GET /v1/devices", Answer(status=status, body=b"<h1>Unsupported method</h1>"))

@@ -46,6 +46,10 @@ def fsck(session: Session, /, *, offline: bool, as_json: bool) -> None:
     session.perform(check)
 
 
+FOUND = 1
+"""The exit code of the checker if it finds inconsistencies."""
+
+
 def _print(violations: Sequence[Json], as_json: bool) -> ExitCode:
     if as_json:
         print_json({"ok": not violations, "items": violations})
@@ -63,8 +67,9 @@ def _check_offline(session: Session, as_json: bool) -> ExitCode:
     done = subprocess.run(  # noqa: S603 - our own interpreter and module
         [sys.executable, "-m", "pushd.fsck", str(database)], capture_output=True, text=True, check=False
     )
-    if done.stderr:
-        print_error(done.stderr.strip().splitlines()[-1])
+    if done.stderr or done.returncode not in (0, FOUND):
+        reason = done.stderr.strip() or f"the check was ended by signal {-done.returncode}"
+        print_error(reason.splitlines()[-1])
         return ExitCode.REFUSED
-    violations = done.stdout.splitlines() if done.returncode else []
+    violations = done.stdout.splitlines() if done.returncode == FOUND else []
     return _print([json.loads(line) for line in violations], as_json)

@@ -44,6 +44,13 @@ def test_check_without_a_server(
     assert json.loads(result.stdout) == {"ok": not found, "items": found}
 
 
+def test_check_that_is_killed(pushctl: Pushctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --offline, a check that does not end, as without memory, is not taken for one that found nothing."""
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], -9, "", ""))
+    result = pushctl("fsck", "--offline")
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", "pushctl: the check was ended by signal 9\n")
+
+
 @pytest.mark.parametrize("content", [None, "no database"])
 def test_unreadable_database_is_one_line(pushctl: Pushctl, tmp_path: Path, content: str | None) -> None:
     """With --offline, a database that is missing or is none is reported in one line, and no server is asked."""

@@ -153,6 +153,17 @@ def test_lost_answer_names_the_idempotency_key(server: FakeServer, pushctl: Push
     assert "closed the connection without an answer" in result.stderr
 
 
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_proxy_without_an_answer(server: FakeServer, pushctl: Pushctl, status: int) -> None:
+    """If a proxy got no answer from the server, the command may have been accepted, too."""
+    server.on(SEND, Answer(status=status, body=b"<html>"))
+    result = pushctl("send", READER, "load_objects")
+    assert result.exit_code == 4
+    (request,) = server.calls(SEND)
+    assert f"--idempotency-key {request.headers['idempotency-key']}" in result.stderr
+    assert f"answered {status} " in result.stderr
+
+
 @pytest.mark.parametrize("ended", [False, True])
 def test_server_that_is_lost_meanwhile(server: FakeServer, pushctl: Pushctl, ended: bool) -> None:
     """If the server exits while pushctl waits, the outcome is unknown, and the command is named."""
